@@ -1,0 +1,224 @@
+"""Events: what N entities did over T time steps, and which of them a concept is about."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, fields, replace
+
+import numpy as np
+import torch
+
+from concept_control.errors import EventError
+
+DEFAULT_SIZE = 0.16
+"""Side length of an entity whose size is not given, in workspace units."""
+
+POSITION_LIMIT = 4.0
+"""Positions beyond this (the workspace is [-1, 1]) are taken for a unit mistake."""
+
+ArrayLike = torch.Tensor | np.ndarray | Sequence
+
+
+@dataclass(frozen=True)
+class Events:
+    """A batch of B events over N entities and T >= 1 time steps.
+
+    Attributes:
+        positions: (B, T, N, 2) workspace units, the workspace being [-1, 1]²; `positions[:, 0]`
+            is the state before, `positions[:, -1]` the state after; T = 1 is a static scene.
+        colors: (B, N, 3) RGB in [0, 1].
+        sizes: (B, N) side lengths in workspace units; `DEFAULT_SIZE` where not given.
+        present: (B, N) bool, False for padding.
+        subjects: (B, N) bool, the entities the concept acts on (they may move), or the marker.
+        attention: (B, N) float in [0, 1], the entities the concept is about.
+        has_attention: whether `attention` was given; an identification scene has none.
+
+    Raises:
+        EventError: if a shape, a dtype or a value is not as above; the text says which.
+    """
+
+    positions: torch.Tensor
+    colors: torch.Tensor
+    sizes: torch.Tensor | None = None
+    present: torch.Tensor | None = None
+    subjects: torch.Tensor | None = None
+    attention: torch.Tensor | None = None
+    has_attention: bool | None = None
+
+    def __post_init__(self) -> None:
+        positions = _as_float('positions', self.positions)
+        if positions.ndim != 4 or positions.shape[-1] != 2 or 0 in positions.shape:
+            raise EventError(
+                f'positions have shape {tuple(positions.shape)}; expected (B, T, N, 2) with '
+                'B, T, N >= 1 (add a batch dimension of 1 for a single event)'
+            )
+        batch, _, num_entities, _ = positions.shape
+        device = positions.device
+        mask_shape = (batch, num_entities)
+        colors = _expect('colors', _as_float('colors', self.colors), (*mask_shape, 3)).to(device)
+        if self.sizes is None:
+            sizes = torch.full(mask_shape, DEFAULT_SIZE, device=device)
+        else:
+            sizes = _expect('sizes', _as_float('sizes', self.sizes), mask_shape).to(device)
+        present = _mask('present', self.present, mask_shape, True).to(device)
+        subjects = _mask('subjects', self.subjects, mask_shape, False).to(device)
+        given = self.attention is not None
+        if self.has_attention is not None:
+            given = self.has_attention
+        if self.attention is None:
+            attention = torch.zeros(mask_shape, device=device)
+        else:
+            attention = _as_float('attention', self.attention)
+            attention = _expect('attention', attention, mask_shape).to(device)
+
+        at_present = positions.transpose(1, 2)[present]
+        _check_values('positions', at_present, -POSITION_LIMIT, POSITION_LIMIT, 'workspace units')
+        _check_values('colors', colors[present], 0.0, 1.0, 'RGB in [0, 1]')
+        _check_values('sizes', sizes[present], 1e-6, POSITION_LIMIT, 'workspace units, > 0')
+        _check_values('attention', attention[present], 0.0, 1.0, 'a mask in [0, 1]')
+        if not present.any(dim=-1).all():
+            row = int((~present.any(dim=-1)).nonzero()[0])
+            raise EventError(f'event {row} has no entity present; expected at least one')
+
+        # Padding is zeroed so that what stands in it can never be seen, not even as NaN.
+        keep = present.to(positions.dtype)
+        positions = torch.where(present[:, None, :, None], positions, 0.0)
+        colors = torch.where(present[..., None], colors, 0.0)
+        sizes = torch.where(present, sizes, DEFAULT_SIZE)
+        for name, value in (
+            ('positions', positions),
+            ('colors', colors),
+            ('sizes', sizes),
+            ('present', present),
+            ('subjects', subjects & present),
+            ('attention', torch.where(present, attention, 0.0) * keep),
+            ('has_attention', given),
+        ):
+            object.__setattr__(self, name, value)
+
+    @property
+    def num_events(self) -> int:
+        """B, the number of events in the batch."""
+        return self.positions.shape[0]
+
+    @property
+    def num_steps(self) -> int:
+        """T, the number of time steps."""
+        return self.positions.shape[1]
+
+    @property
+    def num_entities(self) -> int:
+        """N, the number of entity slots, padding included."""
+        return self.positions.shape[2]
+
+    @property
+    def device(self) -> torch.device:
+        """The device all tensors are on."""
+        return self.positions.device
+
+    def __len__(self) -> int:
+        return self.num_events
+
+    def __getitem__(self, index: int | slice | torch.Tensor | Sequence[int]) -> Events:
+        """Select events along the batch; an int keeps a batch of one."""
+        if isinstance(index, int):
+            index = range(len(self))[index]
+            index = slice(index, index + 1)
+        return replace(self, **{name: value[index] for name, value in self._tensors().items()})
+
+    def to(self, device: str | torch.device) -> Events:
+        """Return the events with all tensors on `device`."""
+        return replace(self, **{name: value.to(device) for name, value in self._tensors().items()})
+
+    def before(self) -> Events:
+        """Return the scenes as they were before: T = 1."""
+        return replace(self, positions=self.positions[:, :1])
+
+    def with_outcome(self, positions: torch.Tensor) -> Events:
+        """Return events of T = 2: the first state of these, then `positions` (B, N, 2)."""
+        return replace(self, positions=torch.stack([self.positions[:, 0], positions], dim=1))
+
+    def without_attention(self) -> Events:
+        """Return the events with the attention forgotten, as `identify` takes them."""
+        return replace(self, attention=None, has_attention=False)
+
+    def repeat(self, count: int) -> Events:
+        """Return each event `count` times in a row: (B * count, ...)."""
+        return replace(
+            self,
+            **{k: v.repeat_interleave(count, dim=0) for k, v in self._tensors().items()},
+        )
+
+    def pad(self, num_entities: int) -> Events:
+        """Return the events with absent entities appended up to `num_entities` slots."""
+        extra = num_entities - self.num_entities
+        if extra < 0:
+            raise EventError(
+                f'cannot pad {self.num_entities} entities to {num_entities}; expected at least '
+                f'{self.num_entities}'
+            )
+        padding = torch.nn.functional.pad
+        return replace(
+            self,
+            positions=padding(self.positions, (0, 0, 0, extra)),
+            colors=padding(self.colors, (0, 0, 0, extra)),
+            **{
+                name: padding(getattr(self, name), (0, extra))
+                for name in ('sizes', 'present', 'subjects', 'attention')
+            },
+        )
+
+    @staticmethod
+    def concatenate(batches: Sequence[Events]) -> Events:
+        """Join batches of equal T along B; fewer entities are padded to the largest N."""
+        if not batches:
+            raise EventError('nothing to concatenate; expected at least one batch of events')
+        steps = {events.num_steps for events in batches}
+        if len(steps) > 1:
+            raise EventError(f'cannot join events of different T: {sorted(steps)}')
+        width = max(events.num_entities for events in batches)
+        padded = [events.pad(width)._tensors() for events in batches]
+        return Events(
+            **{name: torch.cat([tensors[name] for tensors in padded]) for name in padded[0]},
+            has_attention=all(events.has_attention for events in batches),
+        )
+
+    def _tensors(self) -> dict[str, torch.Tensor]:
+        return {f.name: getattr(self, f.name) for f in fields(self) if f.name != 'has_attention'}
+
+
+def _as_float(name: str, value: ArrayLike | None) -> torch.Tensor:
+    try:
+        tensor = torch.as_tensor(value)
+    except (TypeError, ValueError, RuntimeError) as error:
+        raise EventError(
+            f'{name} cannot be read as an array of numbers (got {type(value).__name__}): {error}'
+        ) from error
+    if tensor.is_complex():
+        raise EventError(f'{name} are complex; expected real numbers')
+    return tensor.to(torch.float32)
+
+
+def _expect(name: str, tensor: torch.Tensor, shape: tuple[int, ...]) -> torch.Tensor:
+    if tuple(tensor.shape) != shape:
+        raise EventError(f'{name} have shape {tuple(tensor.shape)}; expected {shape}')
+    return tensor
+
+
+def _mask(
+    name: str, value: ArrayLike | None, shape: tuple[int, ...], default: bool
+) -> torch.Tensor:
+    if value is None:
+        return torch.full(shape, default)
+    tensor = _expect(name, _as_float(name, value), shape)
+    if not ((tensor == 0) | (tensor == 1)).all():
+        raise EventError(f'{name} must be a mask of 0 and 1 (or bool)')
+    return tensor.bool()
+
+
+def _check_values(name: str, values: torch.Tensor, low: float, high: float, unit: str) -> None:
+    if not torch.isfinite(values).all():
+        raise EventError(f'{name} contain NaN or infinity; expected finite {unit}')
+    if values.numel() and not ((values >= low) & (values <= high)).all():
+        worst = values.min() if values.min() < low else values.max()
+        raise EventError(f'{name} contain {worst.item():g}; expected {unit} ({low:g} to {high:g})')
