@@ -1,0 +1,50 @@
+# `make demo` and `make test` set up everything they need in $(VENV) and are quick the second time.
+VENV ?= .venv
+PYTHON ?= python3
+DEMO_ARGS ?=
+TEST_ARGS ?=
+PIP_ARGS ?=
+
+BIN := $(VENV)/bin
+# What ROS 2 wheels or another environment left behind must not leak into this one.
+RUN := env -u _ROS_WHEELS_BOOTSTRAP_COMPLETE -u LD_LIBRARY_PATH -u PYTHONPATH
+PIP := $(RUN) $(BIN)/python -m pip --disable-pip-version-check
+SOURCES := $(shell find concept_control config launch msg cmake -type f -not -name '*.pyc') \
+	CMakeLists.txt package.xml pyproject.toml setup.py
+
+LIST_REQUIREMENTS := import tomllib; project = tomllib.load(open("pyproject.toml", "rb"))["project"]; \
+	extras = project["optional-dependencies"]; \
+	print(*project["dependencies"], *extras["ros"], *extras["build"], *extras["dev"], sep="\n")
+
+.PHONY: help setup demo test lint clean
+help: ## this list
+	@sed -n 's/^\([a-z]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST)
+
+$(VENV)/.dependencies: pyproject.toml constraints.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+		{ echo "Python 3.11 or newer is needed; choose one with PYTHON=..."; exit 2; }
+	@echo "[setup] virtual environment $(VENV)"
+	@test -x $(BIN)/python || $(RUN) $(PYTHON) -m venv $(VENV)
+	@echo "[setup] dependencies (the first time this downloads some 500 MB)"
+	@$(BIN)/python -c '$(LIST_REQUIREMENTS)' > $(VENV)/requirements.txt
+	@$(PIP) install --quiet $(PIP_ARGS) -c constraints.txt -r $(VENV)/requirements.txt
+	@touch $@
+
+$(VENV)/.package: $(VENV)/.dependencies $(SOURCES)
+	@echo "[setup] messages and package"
+	@PATH="$(abspath $(BIN)):$$PATH" $(PIP) install --quiet --no-build-isolation --no-deps .
+	@touch $@
+
+setup: $(VENV)/.package ## make the virtual environment and install the package into it
+
+demo: setup ## the arm learns "between" from five examples and does it (DEMO_ARGS="--seed 3")
+	@$(RUN) $(BIN)/concept_control demo $(DEMO_ARGS)
+
+test: setup ## run the tests (TEST_ARGS="-k expression")
+	$(RUN) $(BIN)/python -m pytest $(TEST_ARGS)
+
+lint: setup ## format check, lint and types
+	$(BIN)/ruff format --check . && $(BIN)/ruff check . && $(BIN)/mypy
+
+clean: ## remove everything that was built, and the virtual environment
+	rm -rf $(VENV) build install log dist *.egg-info
