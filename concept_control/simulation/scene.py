@@ -1,0 +1,310 @@
+"""The simulated scene: a table, an arm, coloured blocks, a suction cup that can hold one."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import mujoco
+import numpy as np
+
+from concept_control.control.arm import ArmDescription
+from concept_control.control.workspace import Workspace
+from concept_control.errors import ConceptControlError
+
+COLORS: dict[str, tuple[float, float, float]] = {
+    'red': (0.9, 0.1, 0.1),
+    'blue': (0.1, 0.2, 0.9),
+    'green': (0.1, 0.7, 0.1),
+    'yellow': (0.9, 0.8, 0.1),
+    'magenta': (0.8, 0.1, 0.8),
+    'cyan': (0.1, 0.8, 0.8),
+    'orange': (1.0, 0.5, 0.0),
+    'white': (0.95, 0.95, 0.95),
+}
+"""Colours of blocks by name, RGB in [0, 1]; blocks without a colour take them in this order."""
+
+TABLE_COLOR = (0.32, 0.32, 0.33)
+MAX_ATTEMPTS = 2000
+
+
+class SceneError(ConceptControlError, ValueError):
+    """A scene that cannot be built."""
+
+
+@dataclass(frozen=True)
+class SceneConfig:
+    """What to put on the table. World frame: the arm's base, x forward, z up, table top at z = 0.
+
+    Attributes:
+        num_blocks: number of blocks.
+        colors: per block a name among `COLORS` or an RGB triple; None: `COLORS` in order.
+        positions: (num_blocks, 2) world positions [m]; None: drawn with `seed`.
+        seed: of the random layout, positions and yaws.
+        sizes: side of the cubes [m], one for all or one each.
+        masses: of the blocks [kg], one for all or one each.
+        random_yaw: whether blocks are turned at random or aligned with the world's axes.
+        min_gap: smallest free space between the circles around two blocks of a random layout [m].
+        margin: distance of random block centres to the workspace's border [m].
+        arm: name of a shipped arm or path of an arm's YAML file.
+        timestep: of the physics [s].
+        shadows: whether lights cast shadows (an order of magnitude slower without a GPU).
+        workspace: where random layouts are drawn; None: the arm's own.
+    """
+
+    num_blocks: int = 3
+    colors: Sequence[str | Sequence[float]] | None = None
+    positions: np.ndarray | None = None
+    seed: int = 0
+    sizes: float | Sequence[float] = 0.04
+    masses: float | Sequence[float] = 0.08
+    random_yaw: bool = True
+    min_gap: float = 0.03
+    margin: float = 0.03
+    arm: str | Path = 'franka'
+    timestep: float = 0.002
+    shadows: bool = False
+    workspace: Workspace | None = None
+
+    def block_colors(self) -> np.ndarray:
+        """Return (num_blocks, 3) RGB in [0, 1].
+
+        Raises:
+            SceneError: for an unknown name or too few colours.
+        """
+        colors = list(COLORS)[: self.num_blocks] if self.colors is None else list(self.colors)
+        if len(colors) != self.num_blocks:
+            raise SceneError(
+                f'{len(colors)} colours for {self.num_blocks} blocks; give one each'
+                + (f' (only {len(COLORS)} are named)' if self.colors is None else '')
+            )
+        return np.array([_rgb(color) for color in colors]).reshape(-1, 3)
+
+    def block_sizes(self) -> np.ndarray:
+        """Return (num_blocks,) sides [m]."""
+        return self._per_block('sizes', self.sizes)
+
+    def block_masses(self) -> np.ndarray:
+        """Return (num_blocks,) masses [kg]."""
+        return self._per_block('masses', self.masses)
+
+    def _per_block(self, name: str, value: float | Sequence[float]) -> np.ndarray:
+        values = np.asarray(value, dtype=float)
+        if values.ndim and values.shape != (self.num_blocks,):
+            raise SceneError(f'{name} has shape {values.shape} for {self.num_blocks} blocks')
+        values = np.broadcast_to(values, (self.num_blocks,)).copy()
+        if not (np.isfinite(values) & (values > 0)).all():
+            raise SceneError(f'{name} must be positive, got {values.tolist()}')
+        return values
+
+
+@dataclass(frozen=True)
+class Scene:
+    """A compiled scene and the names in it.
+
+    Attributes:
+        model: the MuJoCo model; blocks are bodies `block_1` … with free joints of that name,
+            suction is the weld equality `suction_block_1` … (inactive), cameras are `top` and
+            `oblique`, each joint of the arm has a torque motor of its name.
+        arm: the arm that was attached.
+        config: what was asked for.
+        colors: (N, 3) RGB of the blocks.
+        sizes: (N,) sides of the blocks [m].
+        initial_positions: (N, 3) block centres [m], world frame.
+        initial_yaws: (N,) [rad].
+    """
+
+    model: mujoco.MjModel
+    arm: ArmDescription
+    config: SceneConfig
+    colors: np.ndarray
+    sizes: np.ndarray
+    initial_positions: np.ndarray
+    initial_yaws: np.ndarray
+    block_names: list[str] = field(default_factory=list)
+
+    def new_data(self) -> mujoco.MjData:
+        """Return a state with the arm at home, everything at rest and derived fields filled in."""
+        data = mujoco.MjData(self.model)
+        for joint, q in zip(self.arm.joints, self.arm.home):
+            data.joint(joint).qpos[0] = q
+        mujoco.mj_forward(self.model, data)
+        return data
+
+
+def build_scene(config: SceneConfig | None = None) -> Scene:
+    """Compile the scene a config describes.
+
+    Raises:
+        SceneError: if the config contradicts itself or no layout with its gaps was found.
+        ArmError: if the arm cannot be loaded.
+    """
+    config = config or SceneConfig()
+    arm = ArmDescription.load(config.arm)
+    workspace = config.workspace or arm.workspace
+    colors, sizes, masses = config.block_colors(), config.block_sizes(), config.block_masses()
+    rng = np.random.default_rng(config.seed)
+    if config.positions is None:
+        xy = random_layout(rng, workspace, sizes, config.min_gap, config.margin)
+    else:
+        xy = np.asarray(config.positions, dtype=float)
+        if xy.shape != (config.num_blocks, 2) or not np.isfinite(xy).all():
+            raise SceneError(
+                f'positions have shape {xy.shape}; expected ({config.num_blocks}, 2) finite metres'
+            )
+    yaws = rng.uniform(-np.pi / 4, np.pi / 4, config.num_blocks)
+    if not config.random_yaw:
+        yaws = np.zeros(config.num_blocks)
+    positions = np.column_stack([xy, sizes / 2])
+
+    # The arm's own specification is the base: attaching it to another one renames its defaults.
+    spec = arm.spec()
+    spec.modelname = f'{arm.name}_table'
+    spec.option.timestep = config.timestep
+    spec.option.integrator = mujoco.mjtIntegrator.mjINT_IMPLICITFAST
+    _add_surroundings(spec, workspace, config.shadows)
+    tool_body = spec.site(arm.tool_site).parent.name
+    names = [f'block_{i + 1}' for i in range(config.num_blocks)]
+    for i, name in enumerate(names):
+        _add_block(spec, name, positions[i], yaws[i], sizes[i], masses[i], colors[i])
+        if arm.suction:
+            _add_suction(spec, tool_body, name)
+    return Scene(spec.compile(), arm, config, colors, sizes, positions, yaws, names)
+
+
+def random_layout(
+    rng: np.random.Generator,
+    workspace: Workspace,
+    sizes: np.ndarray,
+    min_gap: float = 0.03,
+    margin: float = 0.03,
+) -> np.ndarray:
+    """Draw block centres uniformly in the workspace, with free space around each.
+
+    Args:
+        rng: source of randomness.
+        workspace: the square to draw in.
+        sizes: (N,) sides of the blocks [m].
+        min_gap: smallest distance between the circles around two blocks [m].
+        margin: distance of centres to the border [m].
+
+    Returns:
+        (N, 2) world positions [m].
+
+    Raises:
+        SceneError: if the blocks do not fit.
+    """
+    span = 1.0 - margin / workspace.half_extent
+    radii = np.asarray(sizes) / np.sqrt(2)
+    for _ in range(MAX_ATTEMPTS):
+        xy = workspace.to_world(rng.uniform(-span, span, (len(sizes), 2)))
+        gaps = np.linalg.norm(xy[:, None] - xy[None], axis=-1) - radii[:, None] - radii[None]
+        if (gaps + np.where(np.eye(len(sizes), dtype=bool), np.inf, 0.0) >= min_gap).all():
+            return xy
+    raise SceneError(
+        f'no layout of {len(sizes)} blocks with gaps of {min_gap} m found in '
+        f'{MAX_ATTEMPTS} draws; use fewer or smaller blocks or a smaller min_gap'
+    )
+
+
+def _rgb(color: str | Sequence[float]) -> tuple[float, float, float]:
+    if isinstance(color, str):
+        if color not in COLORS:
+            raise SceneError(f'unknown colour {color!r}; named colours: {", ".join(COLORS)}')
+        return COLORS[color]
+    rgb = np.asarray(color, dtype=float)
+    if rgb.shape != (3,) or not ((rgb >= 0) & (rgb <= 1)).all():
+        raise SceneError(f'colour {color!r} is neither a name nor RGB in [0, 1]')
+    return (float(rgb[0]), float(rgb[1]), float(rgb[2]))
+
+
+def _add_surroundings(spec: mujoco.MjSpec, workspace: Workspace, shadows: bool) -> None:
+    # Off-screen buffers are sized for the largest image a simulated camera may ask for.
+    spec.visual.global_.offwidth, spec.visual.global_.offheight = 1280, 960
+    spec.visual.headlight.ambient = [0.35, 0.35, 0.35]
+    spec.visual.headlight.diffuse = [0.35, 0.35, 0.35]
+    spec.visual.headlight.specular = [0.0, 0.0, 0.0]
+    spec.visual.map.znear, spec.visual.map.zfar = 0.02, 20.0
+    spec.stat.extent, spec.stat.center = 1.0, [*workspace.center, 0.2]
+    x, y = workspace.center
+    world = spec.worldbody
+    world.add_geom(
+        name='table',
+        type=mujoco.mjtGeom.mjGEOM_BOX,
+        size=[0.6, 0.6, 0.02],
+        pos=[0.45, 0.0, -0.02],
+        rgba=[*TABLE_COLOR, 1.0],
+        contype=1,
+        conaffinity=3,
+        friction=[0.6, 0.01, 0.001],
+    )
+    for dx, dy in ((0.6, 0.7), (-0.5, -0.6)):
+        world.add_light(
+            pos=[x + dx, y + dy, 1.8],
+            dir=[-dx, -dy, -1.8],
+            diffuse=[0.35, 0.35, 0.35],
+            specular=[0.05, 0.05, 0.05],
+            castshadow=shadows,
+            type=mujoco.mjtLightType.mjLIGHT_DIRECTIONAL,
+        )
+    # Above the workspace's centre: image right is the world's -y, image up its +x.
+    down = np.array([0.0, 0.0, -1.0])
+    world.add_camera(
+        name='top',
+        pos=[x, y, 1.2],
+        fovy=40.0,
+        quat=_camera_quat(down, up=np.array([1.0, 0.0, 0.0])),
+    )
+    position, target = np.array([1.35, -0.85, 0.85]), np.array([x - 0.08, y, 0.15])
+    world.add_camera(
+        name='oblique',
+        pos=position,
+        fovy=42.0,
+        quat=_camera_quat(target - position, up=np.array([0.0, 0.0, 1.0])),
+    )
+
+
+def _camera_quat(forward: np.ndarray, up: np.ndarray) -> np.ndarray:
+    """Return the attitude (w, x, y, z) of a MuJoCo camera, which looks along its -z axis."""
+    backward = -forward / np.linalg.norm(forward)
+    right = np.cross(up, backward)
+    right /= np.linalg.norm(right)
+    quat = np.zeros(4)
+    axes = np.column_stack([right, np.cross(backward, right), backward])
+    mujoco.mju_mat2Quat(quat, axes.ravel())
+    return quat
+
+
+def _add_block(
+    spec: mujoco.MjSpec,
+    name: str,
+    position: np.ndarray,
+    yaw: float,
+    size: float,
+    mass: float,
+    color: np.ndarray,
+) -> None:
+    quat = [np.cos(yaw / 2), 0.0, 0.0, np.sin(yaw / 2)]
+    body = spec.worldbody.add_body(name=name, pos=position, quat=quat)
+    body.add_freejoint(name=name)
+    body.add_geom(
+        name=name,
+        type=mujoco.mjtGeom.mjGEOM_BOX,
+        size=[size / 2] * 3,
+        mass=mass,
+        rgba=[*color, 1.0],
+        contype=1,
+        conaffinity=3,
+        friction=[0.6, 0.01, 0.001],
+        solref=[0.01, 1.0],
+    )
+
+
+def _add_suction(spec: mujoco.MjSpec, tool_body: str, block: str) -> None:
+    weld = spec.add_equality(name=f'suction_{block}')
+    weld.type = mujoco.mjtEq.mjEQ_WELD
+    weld.objtype = mujoco.mjtObj.mjOBJ_BODY
+    weld.name1, weld.name2 = tool_body, block
+    weld.active = False
+    weld.solref = [0.004, 1.0]
