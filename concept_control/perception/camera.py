@@ -1,0 +1,296 @@
+"""Images and calibration of a pinhole RGB-D camera, without cv_bridge.
+
+Frames: the camera frame is the optical one of REP 103 (x right, y down, z along the axis). Pixel
+(u, v) = (0, 0) is the *centre* of the first pixel, as in OpenCV and `sensor_msgs/CameraInfo`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+
+import cv2
+import numpy as np
+
+from concept_control.errors import PerceptionError
+
+COLOR_CHANNELS = {
+    'rgb8': (3, (0, 1, 2)),
+    'bgr8': (3, (2, 1, 0)),
+    'rgba8': (4, (0, 1, 2)),
+    'bgra8': (4, (2, 1, 0)),
+}
+"""Colour encodings that are understood: bytes a pixel, and where R, G, B lie in them."""
+
+DEPTH_TYPES = {'16UC1': ('u2', 1e-3), 'mono16': ('u2', 1e-3), '32FC1': ('f4', 1.0)}
+"""Depth encodings that are understood: numpy type, and metres per unit (REP 118)."""
+
+DISTORTION_MODELS = {'': (0,), 'plumb_bob': (0, 4, 5), 'rational_polynomial': (0, 8)}
+"""Distortion models that are understood, and how many coefficients each may carry."""
+
+Buffer = bytes | bytearray | memoryview | np.ndarray | Sequence
+
+
+@dataclass(frozen=True)
+class Intrinsics:
+    """A pinhole camera, with lens distortion where there is some.
+
+    Attributes:
+        width: image width in pixels.
+        height: image height in pixels.
+        fx: focal length in pixels, horizontally.
+        fy: focal length in pixels, vertically.
+        cx: column of the optical axis, 0 being the centre of the first pixel.
+        cy: row of the optical axis.
+        distortion: OpenCV coefficients (k1, k2, p1, p2[, k3[, k4, k5, k6]]); empty for none.
+
+    Raises:
+        PerceptionError: for sizes, focal lengths or coefficients no camera can have.
+    """
+
+    width: int
+    height: int
+    fx: float
+    fy: float
+    cx: float
+    cy: float
+    distortion: tuple[float, ...] = ()
+
+    def __post_init__(self) -> None:
+        if self.width < 1 or self.height < 1:
+            raise PerceptionError(
+                f'an image of {self.width} x {self.height} pixels: both must be at least 1'
+            )
+        values = (self.fx, self.fy, self.cx, self.cy, *self.distortion)
+        if not np.isfinite(values).all():
+            raise PerceptionError(f'the calibration holds a value that is not finite: {values}')
+        if self.fx <= 0 or self.fy <= 0:
+            raise PerceptionError(
+                f'focal lengths must be positive pixels, got fx={self.fx}, fy={self.fy}: '
+                'is the camera calibrated?'
+            )
+        if len(self.distortion) not in (0, 4, 5, 8):
+            raise PerceptionError(
+                f'{len(self.distortion)} distortion coefficients: 0, 4 or 5 (plumb_bob) or '
+                '8 (rational_polynomial) are understood'
+            )
+
+    @classmethod
+    def from_calibration(
+        cls,
+        width: int,
+        height: int,
+        k: Sequence[float],
+        distortion: Sequence[float] = (),
+        model: str = 'plumb_bob',
+    ) -> Intrinsics:
+        """Return the intrinsics that a `sensor_msgs/CameraInfo` describes.
+
+        Args:
+            width: image width in pixels.
+            height: image height in pixels.
+            k: (9,) row-major camera matrix of the raw image.
+            distortion: the coefficients `d`; all zero counts as none.
+            model: the message's `distortion_model`.
+
+        Raises:
+            PerceptionError: for an unknown model or a wrong number of values.
+        """
+        if model not in DISTORTION_MODELS:
+            raise PerceptionError(
+                f'distortion model {model!r} is not understood: '
+                f'{", ".join(sorted(filter(None, DISTORTION_MODELS)))} are'
+            )
+        coefficients = tuple(float(value) for value in distortion)
+        if len(coefficients) not in DISTORTION_MODELS[model]:
+            allowed = ' or '.join(str(n) for n in DISTORTION_MODELS[model])
+            raise PerceptionError(
+                f'{len(coefficients)} coefficients for model {model!r}: {allowed} are expected'
+            )
+        matrix = [float(value) for value in k]
+        if len(matrix) != 9:
+            raise PerceptionError(f'a camera matrix of {len(matrix)} values: 9 are expected')
+        if not any(coefficients):
+            coefficients = ()
+        return cls(
+            int(width), int(height), matrix[0], matrix[4], matrix[2], matrix[5], coefficients
+        )
+
+    @property
+    def matrix(self) -> np.ndarray:
+        """(3, 3) camera matrix K."""
+        return np.array([[self.fx, 0.0, self.cx], [0.0, self.fy, self.cy], [0.0, 0.0, 1.0]])
+
+    def rays(self) -> np.ndarray:
+        """Return (H, W, 3) float64 directions of all pixels, camera frame, z = 1 (read-only)."""
+        return _pixel_rays(self)
+
+    def undistort(self, pixels: np.ndarray) -> np.ndarray:
+        """Return (N, 2) normalised image coordinates (x/z, y/z) of (N, 2) pixels (u, v)."""
+        pixels = np.asarray(pixels, dtype=np.float64).reshape(-1, 2)
+        if not self.distortion:
+            return (pixels - (self.cx, self.cy)) / (self.fx, self.fy)
+        criteria = (cv2.TERM_CRITERIA_COUNT | cv2.TERM_CRITERIA_EPS, 40, 1e-9)
+        undistorted = cv2.undistortPointsIter(
+            pixels[:, None], self.matrix, np.array(self.distortion), None, None, criteria
+        )
+        return undistorted[:, 0]
+
+    def deproject(self, pixels: np.ndarray, depth: np.ndarray) -> np.ndarray:
+        """Return (N, 3) camera-frame points [m] of (N, 2) pixels at (N,) depths along z [m]."""
+        normalised = self.undistort(pixels)
+        depth = np.asarray(depth, dtype=np.float64)
+        return np.column_stack([normalised * depth[:, None], depth])
+
+    def project(self, points: np.ndarray) -> np.ndarray:
+        """Return (N, 2) pixels (u, v) of (N, 3) camera-frame points with z > 0.
+
+        Raises:
+            PerceptionError: if a point lies behind the camera.
+        """
+        points = np.asarray(points, dtype=np.float64).reshape(-1, 3)
+        if len(points) == 0:
+            return np.zeros((0, 2))
+        if (points[:, 2] <= 0).any():
+            raise PerceptionError('a point behind the camera cannot be projected (z <= 0)')
+        if not self.distortion:
+            return points[:, :2] / points[:, 2:] * (self.fx, self.fy) + (self.cx, self.cy)
+        pixels, _ = cv2.projectPoints(
+            points, np.zeros(3), np.zeros(3), self.matrix, np.array(self.distortion)
+        )
+        return pixels[:, 0]
+
+
+@lru_cache(maxsize=8)
+def _pixel_rays(intrinsics: Intrinsics) -> np.ndarray:
+    columns, rows = np.meshgrid(np.arange(intrinsics.width), np.arange(intrinsics.height))
+    normalised = intrinsics.undistort(np.stack([columns, rows], axis=-1).reshape(-1, 2))
+    rays = np.ones((intrinsics.height, intrinsics.width, 3))
+    rays[..., :2] = normalised.reshape(intrinsics.height, intrinsics.width, 2)
+    rays.flags.writeable = False
+    return rays
+
+
+def decode_color(
+    encoding: str, height: int, width: int, step: int, is_bigendian: bool, data: Buffer
+) -> np.ndarray:
+    """Return the (H, W, 3) uint8 RGB image of a `sensor_msgs/Image`'s fields.
+
+    Args:
+        encoding: rgb8, bgr8, rgba8 or bgra8.
+        height: rows.
+        width: columns.
+        step: bytes a row, padding included.
+        is_bigendian: irrelevant for bytes; taken so that both decoders are called alike.
+        data: the rows' bytes.
+
+    Raises:
+        PerceptionError: for another encoding, or sizes that do not fit together.
+    """
+    if encoding not in COLOR_CHANNELS:
+        raise PerceptionError(
+            f'colour encoding {encoding!r} is not understood: {", ".join(COLOR_CHANNELS)} are'
+        )
+    num_channels, order = COLOR_CHANNELS[encoding]
+    rows = _rows('colour', encoding, height, width, step, num_channels, data)
+    pixels = rows.reshape(height, width, num_channels)
+    if order == (0, 1, 2) and num_channels == 3:
+        return np.ascontiguousarray(pixels)
+    return np.ascontiguousarray(pixels[..., list(order)])
+
+
+def decode_depth(
+    encoding: str, height: int, width: int, step: int, is_bigendian: bool, data: Buffer
+) -> np.ndarray:
+    """Return the (H, W) float32 depth [m] along the optical axis; holes are NaN (REP 118).
+
+    Args:
+        encoding: 16UC1 or mono16 (millimetres, 0 is a hole) or 32FC1 (metres; NaN, infinite,
+            zero and negative are holes).
+        height: rows.
+        width: columns.
+        step: bytes a row, padding included.
+        is_bigendian: byte order of a value.
+        data: the rows' bytes.
+
+    Raises:
+        PerceptionError: for another encoding, or sizes that do not fit together.
+    """
+    if encoding not in DEPTH_TYPES:
+        raise PerceptionError(
+            f'depth encoding {encoding!r} is not understood: {", ".join(DEPTH_TYPES)} are'
+        )
+    kind, scale = DEPTH_TYPES[encoding]
+    dtype = np.dtype(('>' if is_bigendian else '<') + kind)
+    rows = _rows('depth', encoding, height, width, step, dtype.itemsize, data)
+    values = np.ascontiguousarray(rows).view(dtype).reshape(height, width)
+    depth = values.astype(np.float32)
+    if scale != 1.0:
+        depth *= np.float32(scale)
+    depth[~(depth > 0) | ~np.isfinite(depth)] = np.nan
+    return depth
+
+
+def check_frame(color: np.ndarray, depth: np.ndarray, intrinsics: Intrinsics) -> None:
+    """Refuse a colour image, depth map and calibration that do not belong together.
+
+    Raises:
+        PerceptionError: naming what came and what was expected.
+    """
+    expected = (intrinsics.height, intrinsics.width)
+    if color.dtype != np.uint8 or color.shape != (*expected, 3):
+        raise PerceptionError(
+            f'the colour image is {color.dtype} {color.shape}; the calibration is for uint8 '
+            f'{(*expected, 3)} (rows, columns, RGB)'
+        )
+    if not np.issubdtype(depth.dtype, np.floating) or depth.shape != expected:
+        raise PerceptionError(
+            f'the depth map is {depth.dtype} {depth.shape}; the calibration is for floating '
+            f'point {expected}: use the depth registered to the colour camera'
+        )
+
+
+def check_stamps(color_stamp: float, depth_stamp: float, tolerance: float = 0.02) -> None:
+    """Refuse a colour image and a depth map that were not taken together.
+
+    Args:
+        color_stamp: seconds.
+        depth_stamp: seconds, same clock.
+        tolerance: the largest difference allowed, in seconds.
+
+    Raises:
+        PerceptionError: if the stamps differ by more.
+    """
+    difference = abs(color_stamp - depth_stamp)
+    if not difference <= tolerance:
+        raise PerceptionError(
+            f'colour (stamp {color_stamp:.4f} s) and depth (stamp {depth_stamp:.4f} s) are '
+            f'{difference * 1e3:.1f} ms apart; {tolerance * 1e3:.1f} ms are allowed'
+        )
+
+
+def _rows(
+    what: str, encoding: str, height: int, width: int, step: int, pixel_bytes: int, data: Buffer
+) -> np.ndarray:
+    """Return (H, W * pixel_bytes) bytes without the rows' padding."""
+    if height < 1 or width < 1:
+        raise PerceptionError(f'a {what} image of {width} x {height} pixels is empty')
+    if step < width * pixel_bytes:
+        raise PerceptionError(
+            f'{what} rows of {step} bytes cannot hold {width} pixels of {encoding}: at least '
+            f'{width * pixel_bytes} bytes are needed'
+        )
+    if isinstance(data, np.ndarray):
+        flat = np.ascontiguousarray(data).reshape(-1).view(np.uint8)
+    else:
+        try:
+            flat = np.frombuffer(data, dtype=np.uint8)
+        except (TypeError, ValueError, BufferError):
+            flat = np.asarray(data, dtype=np.uint8)
+    if flat.size != step * height:
+        raise PerceptionError(
+            f'{what} data of {flat.size} bytes for {height} rows of {step} bytes: '
+            f'{step * height} are expected'
+        )
+    return flat.reshape(height, step)[:, : width * pixel_bytes]

@@ -1,0 +1,149 @@
+"""A simulated RGB-D camera: OpenGL where a library really works, ray casting where none does.
+
+Threads: one `SimulatedCamera` is used by one thread at a time, any thread; `render` must not run
+while another thread steps the same `MjData` (give it a copy made with `mujoco.mj_copyData`).
+"""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+import mujoco
+import numpy as np
+
+from concept_control.errors import PerceptionError
+from concept_control.perception.camera import Intrinsics
+from concept_control.simulation.opengl import OpenGLBackend, find_backend
+from concept_control.simulation.raycast import RaycastBackend
+
+BACKENDS = ('auto', 'egl', 'osmesa', 'raycast')
+"""Ways to make the images; `auto` takes the first of the others that really works here."""
+
+
+class CameraBackend(Protocol):
+    """What makes the images of one camera."""
+
+    def render(self, data: mujoco.MjData) -> tuple[np.ndarray, np.ndarray]:
+        """Return (H, W, 3) uint8 RGB and (H, W) float32 depth [m], NaN where nothing is."""
+
+    def close(self) -> None:
+        """Free what the backend holds."""
+
+
+class SimulatedCamera:
+    """The colour and depth images that a camera of a MuJoCo model sees.
+
+    Attributes:
+        name: of the camera in the model.
+        intrinsics: its calibration; square pixels, no distortion.
+        backend: what makes the images: egl, osmesa or raycast.
+        backend_reason: why it is that one, for people.
+    """
+
+    def __init__(
+        self,
+        model: mujoco.MjModel,
+        name: str,
+        width: int = 640,
+        height: int = 480,
+        backend: str = 'auto',
+        antialiasing: int = 0,
+    ) -> None:
+        """Prepare a camera.
+
+        Args:
+            model: the scene.
+            name: a camera in it.
+            width: image width in pixels.
+            height: image height in pixels.
+            backend: one of `BACKENDS`. The environment variable MUJOCO_GL (egl, osmesa or
+                disable), where set, restricts what `auto` tries.
+            antialiasing: samples a pixel of the colour image with OpenGL; 0 for none.
+
+        Raises:
+            PerceptionError: for an unknown camera or backend, a size the model's off-screen
+                buffer cannot hold, or an explicitly asked backend that does not work here.
+        """
+        self.name = name
+        self._model = model
+        self._camera_id = camera_id(model, name)
+        self.intrinsics = camera_intrinsics(model, name, width, height)
+        if backend not in BACKENDS:
+            raise PerceptionError(
+                f'camera backend {backend!r} is not known; choose from {", ".join(BACKENDS)}'
+            )
+        chosen, reason = find_backend() if backend == 'auto' else (backend, 'asked for')
+        self._backend: CameraBackend | None = None
+        if chosen != 'raycast':
+            try:
+                self._backend = OpenGLBackend(
+                    chosen, model, self._camera_id, width, height, antialiasing
+                )
+            except PerceptionError as error:
+                if backend != 'auto':
+                    raise
+                chosen, reason = 'raycast', f'{chosen} worked when tried, but not here: {error}'
+        if self._backend is None:
+            self._backend = RaycastBackend(model, self._camera_id, self.intrinsics)
+        self.backend: str = chosen
+        self.backend_reason: str = reason
+
+    def render(self, data: mujoco.MjData) -> tuple[np.ndarray, np.ndarray]:
+        """Return what the camera sees in a state.
+
+        Args:
+            data: of the model given at construction, with positions computed (`mj_forward`,
+                `mj_step` or `mj_kinematics` + `mj_camlight`).
+
+        Returns:
+            (H, W, 3) uint8 RGB, and (H, W) float32 depth along the optical axis [m], NaN where
+            nothing is.
+        """
+        if self._backend is None:
+            raise PerceptionError(f'camera {self.name!r} has been closed')
+        return self._backend.render(data)
+
+    def T_world_camera(self, data: mujoco.MjData) -> np.ndarray:
+        """Return the (4, 4) pose of the optical frame (x right, y down, z forward), world frame."""
+        pose = np.eye(4)
+        # MuJoCo's cameras look along -z with y up.
+        pose[:3, :3] = data.cam_xmat[self._camera_id].reshape(3, 3) * (1.0, -1.0, -1.0)
+        pose[:3, 3] = data.cam_xpos[self._camera_id]
+        return pose
+
+    def close(self) -> None:
+        """Free the graphics context; the camera cannot render afterwards."""
+        if self._backend is not None:
+            self._backend.close()
+        self._backend = None
+
+    def __enter__(self) -> SimulatedCamera:
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self.close()
+
+
+def camera_id(model: mujoco.MjModel, name: str) -> int:
+    """Return the index of a camera.
+
+    Raises:
+        PerceptionError: if the model has none of that name; the text lists those it has.
+    """
+    index = mujoco.mj_name2id(model, mujoco.mjtObj.mjOBJ_CAMERA, name)
+    if index < 0:
+        names = [model.camera(i).name for i in range(model.ncam)]
+        raise PerceptionError(f'no camera {name!r} in the model; it has {names or "none"}')
+    return index
+
+
+def camera_intrinsics(model: mujoco.MjModel, name: str, width: int, height: int) -> Intrinsics:
+    """Return the calibration of a model's camera for an image size.
+
+    Raises:
+        PerceptionError: for an unknown camera.
+    """
+    fovy = np.deg2rad(model.cam_fovy[camera_id(model, name)])
+    focal = 0.5 * height / np.tan(0.5 * fovy)
+    # OpenGL's axis goes through the middle of the image; pixel 0 has its centre at 0.
+    return Intrinsics(width, height, focal, focal, 0.5 * (width - 1), 0.5 * (height - 1))
