@@ -1,0 +1,232 @@
+"""The cost of an arm's trajectory: an energy of what it moves, and how well it behaves."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from concept_control.control.arm import ArmDescription
+from concept_control.control.entity_energy import EntityEnergy
+from concept_control.control.kinematics import ArmKinematics, ToolMotion
+from concept_control.control.planner import Quadratic
+
+DOWN = np.array([0.0, 0.0, -1.0])
+
+
+@dataclass(frozen=True)
+class CostWeights:
+    """Weights of the terms; every term is squared and summed over the horizon.
+
+    Attributes:
+        energy: of the entity's energy, whose unit is m².
+        energy_knee: distance [m] beyond which the energy counts linearly, not quadratically, with
+            distance: far goals must not ask for more acceleration than the arm has.
+        height: of the height error [1/m²].
+        tilt: of the tool axis' deviation from straight down.
+        posture: of the joints' distance to home [1/rad²]; only settles what the task leaves open.
+        velocity: of joint velocities [s²/rad²].
+        acceleration: of joint accelerations relative to their limits.
+        effort: of joint efforts relative to their limits; small, for gravity must be held.
+        position_limit: of the intrusion into the margin before a position limit [1/rad²].
+        velocity_limit: of the excess over the soft velocity limit, relative to the limit.
+        acceleration_limit: of the excess over the soft acceleration limit, relative to the limit.
+        clearance: of the intrusion into the free space around other entities [1/m²].
+        terminal: factor on the state terms at the horizon's end.
+        terminal_velocity: of joint velocities at the horizon's end [s²/rad²].
+        position_margin: width of the margin before position limits [rad].
+        soft_limit: share of velocity and acceleration limits that is free of cost.
+    """
+
+    energy: float = 50.0
+    energy_knee: float = 0.10
+    height: float = 20.0
+    tilt: float = 1.0
+    posture: float = 0.002
+    velocity: float = 0.02
+    acceleration: float = 0.005
+    effort: float = 1e-5
+    position_limit: float = 20.0
+    velocity_limit: float = 5.0
+    acceleration_limit: float = 2.0
+    clearance: float = 50.0
+    terminal: float = 10.0
+    terminal_velocity: float = 0.5
+    position_margin: float = 0.08
+    soft_limit: float = 0.75
+
+
+@dataclass
+class ArmCost:
+    """Cost of joint trajectories x = [q, qd] of an arm, with Gauss-Newton expansions.
+
+    The world frame is the arm's base; H is the horizon, n the number of joints.
+
+    Attributes:
+        arm: its limits and home.
+        kinematics: of the same arm.
+        energy: of the xy position of the moving point.
+        height: where the point shall be above the table [m].
+        offset: (3,) the point in the frame of the tool's tip [m]: zero for the tool itself, the
+            centre of the block for a carried one.
+        obstacles: (M, 2) centres of entities to keep away from [m].
+        clearances: (M,) smallest distances to them [m].
+        weights: of the terms.
+        timestep: of the trajectory [s].
+    """
+
+    arm: ArmDescription
+    kinematics: ArmKinematics
+    energy: EntityEnergy
+    height: float
+    offset: np.ndarray = field(default_factory=lambda: np.zeros(3))
+    obstacles: np.ndarray = field(default_factory=lambda: np.zeros((0, 2)))
+    clearances: np.ndarray = field(default_factory=lambda: np.zeros(0))
+    weights: CostWeights = field(default_factory=CostWeights)
+    timestep: float = 0.02
+
+    def value(self, states: np.ndarray, controls: np.ndarray) -> np.ndarray:
+        """Return (...,) costs of trajectories (..., H + 1, 2n) under efforts (..., H, n)."""
+        w, arm, n = self.weights, self.arm, self.arm.num_joints
+        q, qd = states[..., :n], states[..., n:]
+        motion = self.kinematics.tool(q, self.offset)
+        cost = self._energy_value(motion.position[..., :2])
+        cost = cost + w.height * (motion.position[..., 2] - self.height) ** 2
+        cost += w.tilt * _square(motion.axis - DOWN)
+        cost += w.posture * _square(q - arm.home)
+        cost += w.position_limit * _square(self._position_excess(q))
+        if len(self.obstacles):
+            intrusion, _ = self._intrusion(motion.position[..., :2])
+            cost += w.clearance * _square(intrusion)
+        total = cost[..., :-1].sum(axis=-1) + w.terminal * cost[..., -1]
+        speed = _square(qd)
+        total += w.velocity * speed[..., :-1].sum(axis=-1) + w.terminal_velocity * speed[..., -1]
+        excess = _excess(qd / arm.velocity_limits, w.soft_limit)
+        total += w.velocity_limit * _square(excess).sum(axis=-1)
+        acceleration = np.diff(qd, axis=-2) / (self.timestep * arm.acceleration_limits)
+        total += w.acceleration * _square(acceleration).sum(axis=-1)
+        excess = _excess(acceleration, w.soft_limit)
+        total += w.acceleration_limit * _square(excess).sum(axis=-1)
+        total += w.effort * _square(controls / arm.effort_limits).sum(axis=-1)
+        return total
+
+    def quadratize(
+        self,
+        states: np.ndarray,
+        controls: np.ndarray,
+        by_state: np.ndarray,
+        by_control: np.ndarray,
+    ) -> Quadratic:
+        """Expand the cost around one trajectory (H + 1, 2n); Hessians are positive semi-definite.
+
+        Args:
+            states: (H + 1, 2n).
+            controls: (H, n).
+            by_state: (H, 2n, 2n) derivatives of the dynamics, for accelerations.
+            by_control: (H, 2n, n).
+        """
+        w, n = self.weights, self.arm.num_joints
+        points, horizon = len(states), len(controls)
+        q, qd = states[:, :n], states[:, n:]
+        motion = self.kinematics.tool(q, self.offset, jacobians=True)
+        gradient, hessian = np.zeros((points, 2 * n)), np.zeros((points, 2 * n, 2 * n))
+        diagonal = np.arange(2 * n)
+
+        point_gradient, point_hessian = self._point_terms(motion)
+        jacobian, axis_jacobian = motion.position_jacobian, motion.axis_jacobian
+        gradient[:, :n] = np.einsum('tin,ti->tn', jacobian, point_gradient)
+        gradient[:, :n] += 2 * w.tilt * np.einsum('tin,ti->tn', axis_jacobian, motion.axis - DOWN)
+        hessian[:, :n, :n] = jacobian.transpose(0, 2, 1) @ point_hessian @ jacobian
+        hessian[:, :n, :n] += 2 * w.tilt * (axis_jacobian.transpose(0, 2, 1) @ axis_jacobian)
+        beyond = self._position_excess(q)
+        gradient[:, :n] += 2 * w.posture * (q - self.arm.home) + 2 * w.position_limit * beyond
+        hessian[:, diagonal[:n], diagonal[:n]] += 2 * w.posture + 2 * w.position_limit * (
+            beyond != 0
+        )
+        gradient[-1] *= w.terminal
+        hessian[-1] *= w.terminal
+
+        weight = np.full((points, 1), w.velocity)
+        weight[-1] = w.terminal_velocity
+        limits = self.arm.velocity_limits
+        excess = _excess(qd / limits, w.soft_limit)
+        gradient[:, n:] += 2 * weight * qd + 2 * w.velocity_limit * excess / limits
+        hessian[:, diagonal[n:], diagonal[n:]] += (
+            2 * weight + 2 * w.velocity_limit * (excess != 0) / limits**2
+        )
+
+        # Accelerations relative to their limits are residuals of state and control together.
+        scale = self.timestep * self.arm.acceleration_limits
+        acceleration = np.diff(qd, axis=0) / scale
+        excess = _excess(acceleration, w.soft_limit)
+        slope = w.acceleration * acceleration + w.acceleration_limit * excess
+        curvature = w.acceleration + w.acceleration_limit * (excess != 0)
+        of_state = by_state[:, n:].copy()
+        of_state[:, np.arange(n), np.arange(n, 2 * n)] -= 1.0
+        of_state /= scale[:, None]
+        of_control = by_control[:, n:] / scale[:, None]
+        state_t, control_t = of_state.transpose(0, 2, 1), of_control.transpose(0, 2, 1)
+        gradient[:-1] += 2 * (state_t @ slope[..., None])[..., 0]
+        hessian[:-1] += 2 * state_t @ (curvature[..., None] * of_state)
+        control_gradient = 2 * (control_t @ slope[..., None])[..., 0]
+        control_hessian = 2 * control_t @ (curvature[..., None] * of_control)
+        mixed = 2 * control_t @ (curvature[..., None] * of_state)
+
+        limits = self.arm.effort_limits
+        control_gradient += 2 * w.effort * controls / limits**2
+        control_hessian += 2 * w.effort * np.broadcast_to(np.diag(limits**-2.0), (horizon, n, n))
+        return Quadratic(gradient, hessian, control_gradient, control_hessian, mixed)
+
+    def _energy_value(self, xy: np.ndarray) -> np.ndarray:
+        residual = self.energy.residual(xy.reshape(-1, 2))
+        energy = _square(residual).reshape(xy.shape[:-1])
+        return self.weights.energy * _softened(energy, self.weights.energy_knee)[0]
+
+    def _point_terms(self, motion: ToolMotion) -> tuple[np.ndarray, np.ndarray]:
+        """Return gradient (H + 1, 3) and Hessian (H + 1, 3, 3) by the moving point's position."""
+        w, xy = self.weights, motion.position[:, :2]
+        gradient, hessian = np.zeros((len(xy), 3)), np.zeros((len(xy), 3, 3))
+        residual, jacobian = self.energy.linearize(xy)
+        _, slope = _softened(_square(residual), w.energy_knee)
+        factor = 2 * w.energy * slope
+        transposed = jacobian.transpose(0, 2, 1)
+        gradient[:, :2] = factor[:, None] * (transposed @ residual[..., None])[..., 0]
+        hessian[:, :2, :2] = factor[:, None, None] * (transposed @ jacobian)
+        gradient[:, 2] = 2 * w.height * (motion.position[:, 2] - self.height)
+        hessian[:, 2, 2] = 2 * w.height
+        if len(self.obstacles):
+            intrusion, direction = self._intrusion(xy)
+            gradient[:, :2] -= 2 * w.clearance * (intrusion[..., None] * direction).sum(axis=-2)
+            active = direction * (intrusion > 0)[..., None]
+            hessian[:, :2, :2] += 2 * w.clearance * (active.transpose(0, 2, 1) @ active)
+        return gradient, hessian
+
+    def _intrusion(self, xy: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Return (..., M) depths of intrusion [m] and (..., M, 2) unit vectors that lead out."""
+        away = xy[..., None, :] - self.obstacles
+        distance = np.sqrt(_square(away) + 1e-12)
+        depth = np.maximum(self.clearances - distance, 0.0)
+        return depth, away / distance[..., None]
+
+    def _position_excess(self, q: np.ndarray) -> np.ndarray:
+        """Return (..., n) signed intrusion into the margins before the position limits [rad]."""
+        margin, limits = self.weights.position_margin, self.arm.position_limits
+        over = np.maximum(q - (limits[:, 1] - margin), 0.0)
+        return over + np.minimum(q - (limits[:, 0] + margin), 0.0)
+
+
+def _square(values: np.ndarray) -> np.ndarray:
+    return np.einsum('...i,...i->...', values, values)
+
+
+def _excess(ratio: np.ndarray, share: float) -> np.ndarray:
+    """Return what exceeds the interval [-share, share], signed."""
+    return np.maximum(ratio - share, 0.0) + np.minimum(ratio + share, 0.0)
+
+
+def _softened(energy: np.ndarray, knee: float) -> tuple[np.ndarray, np.ndarray]:
+    """Return a monotone function of an energy [m²] that grows with its root beyond knee², and its
+    derivative: same minima, bounded force.
+    """
+    root = np.sqrt(1.0 + energy / knee**2)
+    return 2 * knee**2 * (root - 1.0), 1.0 / root

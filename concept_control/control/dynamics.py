@@ -1,0 +1,159 @@
+"""Discrete-time dynamics for planners: MuJoCo models without contact, the arm with a payload."""
+
+from __future__ import annotations
+
+import mujoco
+import numpy as np
+
+from concept_control.control.arm import ArmDescription
+from concept_control.errors import ArmError
+
+FD_STEP = 1e-6
+"""Step of MuJoCo's finite differences; forward ones are accurate to about this."""
+
+
+class MujocoDynamics:
+    """x' = f(x, u) of a MuJoCo model with x = [qpos, qvel] and one control per actuator.
+
+    Attributes:
+        model: the model, whose timestep is the step of f [s].
+        num_states: 2 n.
+        num_controls: m.
+        lower, upper: (m,) limits of the controls.
+
+    Raises:
+        ArmError: if positions and velocities differ in number or actuators have states.
+    """
+
+    def __init__(self, model: mujoco.MjModel) -> None:
+        if model.nq != model.nv or model.na:
+            raise ArmError(
+                f'planning needs hinges and slides and stateless actuators; the model has nq = '
+                f'{model.nq}, nv = {model.nv}, na = {model.na}'
+            )
+        self.model = model
+        self.data = mujoco.MjData(model)
+        self.num_states, self.num_controls = 2 * model.nv, model.nu
+        limited = model.actuator_ctrllimited.astype(bool)
+        self.lower = np.where(limited, model.actuator_ctrlrange[:, 0], -np.inf)
+        self.upper = np.where(limited, model.actuator_ctrlrange[:, 1], np.inf)
+
+    @property
+    def timestep(self) -> float:
+        """Step of the dynamics [s]."""
+        return float(self.model.opt.timestep)
+
+    def rollout(self, state: np.ndarray, controls: np.ndarray) -> np.ndarray:
+        """Apply (H, m) controls from a state (2n,); return (H + 1, 2n) states."""
+        states = np.empty((len(controls) + 1, self.num_states))
+        states[0] = state
+        nv, data, model, step = self.model.nv, self.data, self.model, mujoco.mj_step
+        qpos, qvel, ctrl = data.qpos, data.qvel, data.ctrl
+        qpos[:], qvel[:] = state[:nv], state[nv:]
+        for t, control in enumerate(controls):
+            ctrl[:] = control
+            step(model, data)
+            states[t + 1, :nv] = qpos
+            states[t + 1, nv:] = qvel
+        return states
+
+    def rollout_feedback(
+        self,
+        state: np.ndarray,
+        states: np.ndarray,
+        controls: np.ndarray,
+        gains: np.ndarray,
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Follow a nominal trajectory under feedback, clamping controls to their limits.
+
+        Args:
+            state: (2n,) where to start.
+            states: (H + 1, 2n) nominal states.
+            controls: (H, m) nominal controls.
+            gains: (H, m, 2n): u = controls + gains @ (x - states).
+
+        Returns:
+            (H + 1, 2n) states and (H, m) controls that were applied.
+        """
+        new_states, new_controls = np.empty_like(states), np.empty_like(controls)
+        nv, data, model, step = self.model.nv, self.data, self.model, mujoco.mj_step
+        qpos, qvel, ctrl = data.qpos, data.qvel, data.ctrl
+        lower, upper = self.lower, self.upper
+        qpos[:], qvel[:] = state[:nv], state[nv:]
+        new_states[0] = state
+        for t in range(len(controls)):
+            control = controls[t] + gains[t] @ (new_states[t] - states[t])
+            np.minimum(np.maximum(control, lower), upper, out=new_controls[t])
+            ctrl[:] = new_controls[t]
+            step(model, data)
+            new_states[t + 1, :nv] = qpos
+            new_states[t + 1, nv:] = qvel
+        return new_states, new_controls
+
+    def linearize(self, states: np.ndarray, controls: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Differentiate f along a trajectory.
+
+        Returns:
+            (H, 2n, 2n) derivatives by the state and (H, 2n, m) by the control.
+        """
+        horizon, nx, nv = len(controls), self.num_states, self.model.nv
+        by_state = np.empty((horizon, nx, nx))
+        by_control = np.empty((horizon, nx, self.num_controls))
+        data, model = self.data, self.model
+        for t in range(horizon):
+            data.qpos[:], data.qvel[:] = states[t, :nv], states[t, nv:]
+            data.ctrl[:] = controls[t]
+            mujoco.mjd_transitionFD(
+                model, data, FD_STEP, False, by_state[t], by_control[t], None, None
+            )
+        return by_state, by_control
+
+    def inverse(self, q: np.ndarray, qd: np.ndarray, qdd: np.ndarray) -> np.ndarray:
+        """Return the (n,) joint torques that produce an acceleration (n,) [rad/s²]."""
+        data = self.data
+        data.qpos[:], data.qvel[:], data.qacc[:] = q, qd, qdd
+        mujoco.mj_inverse(self.model, data)
+        return data.qfrc_inverse.copy()
+
+    def holding_control(self, q: np.ndarray) -> np.ndarray:
+        """Return the (n,) torques that keep the system at rest at `q` (gravity alone)."""
+        zero = np.zeros(self.model.nv)
+        return self.inverse(q, zero, zero)
+
+
+class ArmDynamics(MujocoDynamics):
+    """The arm alone, free of contacts and joint stops, with what it carries as a point payload.
+
+    Contacts are left out on purpose: differentiating through them costs forty times as much and
+    the tasks touch blocks only along the vertical. Limits belong to the cost and to the guard.
+    """
+
+    def __init__(self, arm: ArmDescription, timestep: float = 0.02) -> None:
+        spec = arm.spec()
+        site = spec.site(arm.tool_site)
+        payload = site.parent.add_body(name='payload', pos=site.pos, quat=site.quat)
+        payload.explicitinertial = True
+        payload.mass, payload.inertia = 1e-6, [1e-9] * 3
+        spec.option.timestep = timestep
+        spec.option.integrator = mujoco.mjtIntegrator.mjINT_IMPLICITFAST
+        spec.option.disableflags |= mujoco.mjtDisableBit.mjDSBL_CONSTRAINT
+        model = spec.compile()
+        names = [model.joint(i).name for i in range(model.njnt)]
+        if names != list(arm.joints):
+            raise ArmError(
+                f'{arm.model_path}: its joints come as {names}, the YAML lists '
+                f'{list(arm.joints)}; list them in the order of the MJCF'
+            )
+        super().__init__(model)
+        self.arm = arm
+        self._payload = model.body('payload').id
+        self._site = model.site(arm.tool_site).id
+
+    def set_payload(self, mass: float, offset: np.ndarray) -> None:
+        """Attach a mass [kg] at a point (3,) in the frame of the tool's tip [m]; 0 removes it."""
+        rotation = np.zeros(9)
+        mujoco.mju_quat2Mat(rotation, self.model.site_quat[self._site])
+        position = self.model.site_pos[self._site] + rotation.reshape(3, 3) @ np.asarray(offset)
+        self.model.body_pos[self._payload] = position
+        self.model.body_mass[self._payload] = max(mass, 1e-6)
+        self.model.body_inertia[self._payload] = max(mass, 1e-6) * 1e-3

@@ -1,0 +1,73 @@
+"""Time-stamped plans: what a planner hands to the tracker."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+
+@dataclass(frozen=True)
+class Plan:
+    """A trajectory of H steps for n joints, and how it came about.
+
+    Attributes:
+        stamp: time of the first point [s], the clock of the joint state it was planned from.
+        dt: time between points [s].
+        positions: (H + 1, n) [rad].
+        velocities: (H + 1, n) [rad/s].
+        efforts: (H, n) feed-forward torques, each held for `dt` [N m].
+        gains: (H, n, 2n) feedback on [position, velocity] deviations; None where the planner has
+            none.
+        cost: value of the planner's objective, NaN where it has none.
+        solve_time: wall-clock time the planner took [s], NaN where not measured.
+        is_improved: whether this planning step found a better trajectory than the warm start.
+    """
+
+    stamp: float
+    dt: float
+    positions: np.ndarray
+    velocities: np.ndarray
+    efforts: np.ndarray
+    gains: np.ndarray | None = None
+    cost: float = float('nan')
+    solve_time: float = float('nan')
+    is_improved: bool = True
+
+    @property
+    def num_steps(self) -> int:
+        """Number of steps H."""
+        return len(self.efforts)
+
+    @property
+    def end(self) -> float:
+        """Time of the last point [s]."""
+        return self.stamp + self.num_steps * self.dt
+
+    def at(self, time: float) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Interpolate at a time [s]; before the plan its first point, after it rest at its last.
+
+        Returns:
+            position (n,) [rad], velocity (n,) [rad/s], feed-forward effort (n,) [N m].
+        """
+        progress = (time - self.stamp) / self.dt
+        if progress >= self.num_steps:
+            return self.positions[-1], np.zeros_like(self.velocities[-1]), self.efforts[-1]
+        step = max(int(progress), 0)
+        fraction = max(progress - step, 0.0)
+        position = self.positions[step] + fraction * (
+            self.positions[step + 1] - self.positions[step]
+        )
+        velocity = self.velocities[step] + fraction * (
+            self.velocities[step + 1] - self.velocities[step]
+        )
+        return position, velocity, self.efforts[step]
+
+    def is_finite(self) -> bool:
+        """Tell whether every number a robot would be sent is finite."""
+        return bool(
+            np.isfinite(self.stamp)
+            and np.isfinite(self.positions).all()
+            and np.isfinite(self.velocities).all()
+            and np.isfinite(self.efforts).all()
+        )

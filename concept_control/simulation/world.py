@@ -1,0 +1,184 @@
+"""The simulated world: physics of arm and blocks, a suction cup, and a hand that moves blocks."""
+
+from __future__ import annotations
+
+import mujoco
+import numpy as np
+
+from concept_control.simulation.scene import Scene, SceneError
+
+SUCTION_REACH = 0.006
+"""How far below the cup a face may be and still be sucked on [m]."""
+
+SUCTION_TILT = np.radians(15.0)
+"""Largest angle between the cup's axis and the face's normal [rad]."""
+
+SUCTION_EDGE = 0.006
+"""The cup's centre must be this far inside the face's border to seal [m]."""
+
+
+class SimulatedWorld:
+    """Steps a scene and answers what sensors and people could see of it.
+
+    Not thread-safe: one thread owns it. Blocks have the ids 1 … N. Positions are in the world
+    frame [m]; efforts, positions and velocities of joints are in the order of `scene.arm.joints`.
+    """
+
+    def __init__(self, scene: Scene) -> None:
+        self.scene = scene
+        self.model = scene.model
+        self.data = scene.new_data()
+        self._held: int | None = None
+        self._suction = False
+        arm, model = scene.arm, scene.model
+        self._qpos = np.array([model.joint(name).qposadr[0] for name in arm.joints])
+        self._dof = np.array([model.joint(name).dofadr[0] for name in arm.joints])
+        self._ctrl = np.array([model.actuator(name).id for name in arm.joints])
+        self._site = model.site(arm.tool_site).id
+        self._tool_body = int(model.site_bodyid[self._site])
+        self._blocks = np.array([model.body(n).id for n in scene.block_names], dtype=int)
+        self._block_qpos = [model.joint(n).qposadr[0] for n in scene.block_names]
+        self._block_dof = [model.joint(n).dofadr[0] for n in scene.block_names]
+
+    @property
+    def time(self) -> float:
+        """Simulated time [s]."""
+        return float(self.data.time)
+
+    @property
+    def num_blocks(self) -> int:
+        """Number of blocks N."""
+        return len(self._blocks)
+
+    @property
+    def held(self) -> int | None:
+        """Id of the block under the cup, None where there is none."""
+        return self._held
+
+    @property
+    def suction(self) -> bool:
+        """Whether the vacuum is on."""
+        return self._suction
+
+    def joint_state(self) -> tuple[np.ndarray, np.ndarray]:
+        """Return positions (n,) [rad] and velocities (n,) [rad/s] of the arm."""
+        return self.data.qpos[self._qpos].copy(), self.data.qvel[self._dof].copy()
+
+    def applied_effort(self) -> np.ndarray:
+        """Return (n,) the torques of the motors in the last step [N m]."""
+        return self.data.actuator_force[self._ctrl].copy()
+
+    def tool_pose(self) -> tuple[np.ndarray, np.ndarray]:
+        """Return position (3,) and rotation (3, 3) of the tool's tip."""
+        return (
+            self.data.site_xpos[self._site].copy(),
+            self.data.site_xmat[self._site].reshape(3, 3).copy(),
+        )
+
+    def block_positions(self) -> np.ndarray:
+        """Return (N, 3) true centres of the blocks."""
+        return self.data.xpos[self._blocks].copy()
+
+    def block_yaws(self) -> np.ndarray:
+        """Return (N,) true angles of the blocks about the vertical [rad]."""
+        matrices = self.data.xmat[self._blocks].reshape(-1, 3, 3)
+        return np.arctan2(matrices[:, 1, 0], matrices[:, 0, 0])
+
+    def step(self, effort: np.ndarray) -> None:
+        """Advance by one timestep under joint torques (n,) [N m]; motors clamp to their limits.
+
+        Raises:
+            SceneError: for efforts of a wrong shape or that are not finite.
+        """
+        effort = np.asarray(effort, dtype=float)
+        if effort.shape != self._ctrl.shape or not np.isfinite(effort).all():
+            raise SceneError(f'effort {effort} is not {len(self._ctrl)} finite torques')
+        self.data.ctrl[self._ctrl] = effort
+        mujoco.mj_step(self.model, self.data)
+        if self._suction and self._held is None:
+            self.attach()
+
+    def set_suction(self, on: bool) -> None:
+        """Switch the vacuum; while on, `step` seizes the first block that comes under the cup."""
+        if on and not self.scene.arm.suction:
+            raise SceneError(f'the tool of {self.scene.arm.name} has no suction')
+        self._suction = bool(on)
+        if not on:
+            self.release()
+
+    def attach(self) -> int | None:
+        """Weld the block whose face is under the cup, where it is now.
+
+        Returns:
+            the id of the held block, None where no face is within reach.
+        """
+        if self._held is not None:
+            return self._held
+        position, rotation = self.tool_pose()
+        for index, body in enumerate(self._blocks):
+            if self._is_under_cup(position, rotation[:, 2], int(body), index):
+                self._weld(index, int(body))
+                self._held = index + 1
+                return self._held
+        return None
+
+    def release(self) -> None:
+        """Let go of the held block."""
+        if self._held is not None:
+            self.data.eq_active[self._weld_id(self._held - 1)] = 0
+            self._held = None
+
+    def disturb(self, block: int, xy: np.ndarray, yaw: float | None = None) -> None:
+        """Put a block at rest on the table elsewhere, as a person's hand would.
+
+        Args:
+            block: id of the block, 1 … N.
+            xy: (2,) new world position [m].
+            yaw: new angle about the vertical [rad]; None keeps it.
+
+        Raises:
+            SceneError: for an id that does not exist.
+        """
+        if not 1 <= block <= self.num_blocks:
+            raise SceneError(f'no block {block}; blocks are 1 … {self.num_blocks}')
+        if self._held == block:
+            self.release()
+        index = block - 1
+        yaw = float(self.block_yaws()[index]) if yaw is None else yaw
+        at, dof = self._block_qpos[index], self._block_dof[index]
+        self.data.qpos[at : at + 2] = xy
+        self.data.qpos[at + 2] = self.scene.sizes[index] / 2
+        self.data.qpos[at + 3 : at + 7] = [np.cos(yaw / 2), 0.0, 0.0, np.sin(yaw / 2)]
+        self.data.qvel[dof : dof + 6] = 0.0
+        mujoco.mj_forward(self.model, self.data)
+
+    def _is_under_cup(self, tip: np.ndarray, axis: np.ndarray, body: int, index: int) -> bool:
+        rotation = self.data.xmat[body].reshape(3, 3)
+        local_axis = rotation.T @ axis
+        face = int(np.argmax(np.abs(local_axis)))
+        if np.abs(local_axis[face]) < np.cos(SUCTION_TILT):
+            return False
+        local = rotation.T @ (tip - self.data.xpos[body])
+        half = self.scene.sizes[index] / 2
+        height = -np.sign(local_axis[face]) * local[face] - half
+        lateral = np.abs(np.delete(local, face)).max()
+        return bool(-0.003 <= height <= SUCTION_REACH and lateral <= half - SUCTION_EDGE)
+
+    def _weld_id(self, index: int) -> int:
+        return self.model.equality(f'suction_{self.scene.block_names[index]}').id
+
+    def _weld(self, index: int, body: int) -> None:
+        """Activate the weld at the present relative pose: an old one would yank the block."""
+        data, tool = self.data, self._tool_body
+        rotation = data.xmat[tool].reshape(3, 3)
+        inverse, relative = np.zeros(4), np.zeros(4)
+        mujoco.mju_negQuat(inverse, data.xquat[tool])
+        mujoco.mju_mulQuat(relative, inverse, data.xquat[body])
+        weld = self._weld_id(index)
+        # eq_data of a weld: anchor (3), relative position (3), relative quaternion (4), torque
+        # scale (1).
+        self.model.eq_data[weld, 0:3] = 0.0
+        self.model.eq_data[weld, 3:6] = rotation.T @ (data.xpos[body] - data.xpos[tool])
+        self.model.eq_data[weld, 6:10] = relative
+        self.model.eq_data[weld, 10] = 1.0
+        data.eq_active[weld] = 1
