@@ -1,0 +1,372 @@
+"""Which pixels of an RGB-D frame belong to which block on the table.
+
+Depth says what stands above the table and which surfaces face up; colour, in a space that shading
+hardly moves, says where one block's top ends and a touching one's begins. Colours are compared
+with each other only: there is no palette.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+
+from concept_control.errors import PerceptionError
+
+TABLE = 0
+OTHER = -1
+HOLE = -2
+
+TOP_SLOPE = 0.45
+"""Height gained per metre of image footprint below which a surface faces up; walls have >= 1."""
+
+EDGE_CHROMA = 0.10
+EDGE_LIGHTNESS = 0.22
+SAME_CHROMA = 0.07
+MIN_SEED_PIXELS = 12
+MIN_REGION_PIXELS = 30
+DARK = 0.12
+"""Added to R + G + B (0 .. 3) so that the chroma of black, which is noise, tends to neutral."""
+
+
+@dataclass(frozen=True)
+class BlockLimits:
+    """What may be on the table.
+
+    Attributes:
+        table_height: of the table's top, world frame [m].
+        min_height: above the table, below which everything is table [m].
+        max_height: above the table, above which nothing is a block [m].
+        min_side: of a block seen from above [m].
+        max_side: of a block seen from above [m].
+        bounds: (x_min, x_max, y_min, y_max) where blocks may be, world frame [m]; None for
+            everywhere.
+    """
+
+    table_height: float = 0.0
+    min_height: float = 0.008
+    max_height: float = 0.065
+    min_side: float = 0.022
+    max_side: float = 0.06
+    bounds: tuple[float, float, float, float] | None = None
+
+    def __post_init__(self) -> None:
+        if not 0 < self.min_height < self.max_height or not 0 < self.min_side < self.max_side:
+            raise PerceptionError(
+                'block limits need 0 < min_height < max_height and 0 < min_side < max_side, got '
+                f'heights {self.min_height} .. {self.max_height} m, sides {self.min_side} .. '
+                f'{self.max_side} m'
+            )
+        if self.bounds is not None:
+            x_min, x_max, y_min, y_max = self.bounds
+            if not (x_min < x_max and y_min < y_max):
+                raise PerceptionError(
+                    f'bounds {self.bounds} are empty; expected (x_min, x_max, y_min, y_max)'
+                )
+
+
+@dataclass(frozen=True)
+class View:
+    """A depth map seen from a known place.
+
+    Attributes:
+        directions: (H, W, 3) float32 world-frame direction of each pixel per metre of depth.
+        origin: (3,) camera centre, world frame [m].
+        depth: (H, W) float32 [m], NaN in holes.
+        height: (H, W) float32 above the table [m], NaN in holes.
+        focal: pixels per radian, about.
+    """
+
+    directions: np.ndarray
+    origin: np.ndarray
+    depth: np.ndarray
+    height: np.ndarray
+    focal: float
+
+    def points(self, rows: np.ndarray, columns: np.ndarray) -> np.ndarray:
+        """Return (N, 3) world-frame points [m] of pixels."""
+        return self.origin + self.directions[rows, columns] * self.depth[rows, columns][:, None]
+
+
+@dataclass
+class Region:
+    """The pixels of one block.
+
+    Attributes:
+        label: its value in the label map.
+        rows: (P,) rows of all its pixels.
+        columns: (P,) columns.
+        is_top: (P,) bool, pixels surely on the upper face.
+        height: of the upper face above the table [m].
+        siblings: labels of blocks it was cut from by shape alone, their common border being
+            a guess.
+    """
+
+    label: int
+    rows: np.ndarray
+    columns: np.ndarray
+    is_top: np.ndarray
+    height: float
+    siblings: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True)
+class Segmentation:
+    """Blocks found in a frame.
+
+    Attributes:
+        labels: (H, W) int32: `TABLE`, `OTHER` (arm, clutter), `HOLE` or a block's label >= 1.
+        regions: the blocks' pixels.
+    """
+
+    labels: np.ndarray
+    regions: list[Region]
+
+
+def chromaticity(color: np.ndarray) -> np.ndarray:
+    """Return (..., 3) float32 (red-green, yellow-blue, lightness) of (..., 3) uint8 RGB.
+
+    The first two do not change when a surface is lit more or less; the third is the logarithm of
+    the light, so that its differences do not depend on the exposure either.
+    """
+    rgb = color.astype(np.float32) * np.float32(1.0 / 255.0)
+    total = rgb.sum(axis=-1) + np.float32(DARK)
+    result = np.empty_like(rgb)
+    result[..., 0] = (rgb[..., 0] - rgb[..., 1]) / total
+    result[..., 1] = (rgb[..., 0] + rgb[..., 1] - 2.0 * rgb[..., 2]) / (2.0 * total)
+    result[..., 2] = np.log(total)
+    return result
+
+
+def segment(color: np.ndarray, view: View, limits: BlockLimits) -> Segmentation:
+    """Find the pixels of each block.
+
+    Args:
+        color: (H, W, 3) uint8 RGB.
+        view: the depth of the same frame.
+        limits: what may be on the table.
+
+    Returns:
+        Label map and regions; a region is a candidate, its fit decides.
+    """
+    labels = np.full(view.depth.shape, HOLE, dtype=np.int32)
+    valid = ~np.isnan(view.height)
+    labels[valid] = TABLE
+    raised = view.height > limits.min_height
+    labels[raised] = OTHER
+    candidates = raised & (view.height < limits.max_height)
+    if limits.bounds is not None:
+        candidates &= _within(view, limits.bounds)
+    window = _bounding_window(candidates, margin=4)
+    if window is None:
+        return Segmentation(labels, [])
+    inner = View(
+        view.directions[window],
+        view.origin,
+        view.depth[window],
+        view.height[window],
+        view.focal,
+    )
+    chroma = chromaticity(color[window])
+    regions = _regions(inner, chroma, candidates[window], limits)
+    top, left = window[0].start, window[1].start
+    for region in regions:
+        region.rows += top
+        region.columns += left
+        labels[region.rows, region.columns] = region.label
+    return Segmentation(labels, regions)
+
+
+def _within(view: View, bounds: tuple[float, float, float, float]) -> np.ndarray:
+    x = view.directions[..., 0] * view.depth + np.float32(view.origin[0])
+    y = view.directions[..., 1] * view.depth + np.float32(view.origin[1])
+    return (x > bounds[0]) & (x < bounds[1]) & (y > bounds[2]) & (y < bounds[3])
+
+
+def _bounding_window(mask: np.ndarray, margin: int) -> tuple[slice, slice] | None:
+    rows, columns = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
+    if rows.size == 0:
+        return None
+    return (
+        slice(max(rows[0] - margin, 0), rows[-1] + margin + 1),
+        slice(max(columns[0] - margin, 0), columns[-1] + margin + 1),
+    )
+
+
+def _regions(
+    view: View, chroma: np.ndarray, candidates: np.ndarray, limits: BlockLimits
+) -> list[Region]:
+    seeds = candidates & (_slope(view) < TOP_SLOPE) & ~_color_edges(chroma)
+    num, labels, stats, _ = cv2.connectedComponentsWithStats(
+        seeds.astype(np.uint8), connectivity=4
+    )
+    keep = np.flatnonzero(stats[1:, cv2.CC_STAT_AREA] >= MIN_SEED_PIXELS) + 1
+    renumber = np.zeros(num, dtype=np.int32)
+    renumber[keep] = np.arange(1, len(keep) + 1)
+    labels = renumber[labels]
+    facts = [_Seed.measure(view, chroma, labels == k) for k in range(1, len(keep) + 1)]
+    labels, facts = _merge(labels, facts, view, chroma, limits)
+    full = _assign(view, chroma, candidates, labels, facts)
+    _add_slivers(full, candidates, len(facts))
+    regions = []
+    for label in range(1, full.max() + 1):
+        rows, columns = np.nonzero(full == label)
+        if len(rows) < MIN_REGION_PIXELS:
+            continue
+        is_top = labels[rows, columns] == label
+        heights = view.height[rows, columns]
+        upper = heights[is_top] if is_top.any() else heights
+        height = float(np.median(upper) if is_top.any() else np.percentile(upper, 90))
+        near = np.abs(upper - height) < 0.005
+        if is_top.any() and near.any():
+            height = float(upper[near].mean())
+        regions.append(Region(label, rows, columns, is_top, height))
+    return regions
+
+
+def _slope(view: View) -> np.ndarray:
+    """Return (H, W) height gained per metre of image footprint, by planes fitted to 5 x 5 px."""
+    height, valid = view.height, ~np.isnan(view.height)
+    if not valid.all():
+        filled = np.where(valid, height, np.float32(0.0))
+        weight = cv2.blur(valid.astype(np.float32), (5, 5))
+        mean = cv2.blur(filled, (5, 5)) / np.maximum(weight, np.float32(1e-3))
+        height = np.where(valid, height, mean)
+    ramp, ones = np.arange(-2.0, 3.0), np.ones(5)
+    along = cv2.sepFilter2D(height, cv2.CV_32F, ramp / 50.0, ones)
+    across = cv2.sepFilter2D(height, cv2.CV_32F, ones, ramp / 50.0)
+    footprint = np.where(valid, view.depth, np.float32(1.0)) * np.float32(1.0 / view.focal)
+    return cv2.magnitude(along, across) / footprint
+
+
+def _color_edges(chroma: np.ndarray) -> np.ndarray:
+    """Return (H, W) bool where the surface's colour changes, whatever the light does slowly."""
+    smooth = cv2.blur(chroma, (3, 3))
+    along = np.abs(cv2.sepFilter2D(smooth, cv2.CV_32F, np.array([-1.0, 0.0, 1.0]), np.ones(1)))
+    across = np.abs(cv2.sepFilter2D(smooth, cv2.CV_32F, np.ones(1), np.array([-1.0, 0.0, 1.0])))
+    change = np.maximum(along, across)
+    return (change[..., 0] + change[..., 1] > EDGE_CHROMA) | (change[..., 2] > EDGE_LIGHTNESS)
+
+
+@dataclass
+class _Seed:
+    """A connected piece of an upper face: where it is and what colour."""
+
+    xy: np.ndarray
+    height: float
+    chroma: np.ndarray
+    center: np.ndarray
+    axes: np.ndarray
+    half: np.ndarray
+
+    @classmethod
+    def measure(cls, view: View, chroma: np.ndarray, mask: np.ndarray) -> _Seed:
+        rows, columns = np.nonzero(mask)
+        xy = view.points(rows, columns)[:, :2].astype(np.float32)
+        height = float(np.median(view.height[rows, columns]))
+        return cls.from_points(xy, height, np.median(chroma[rows, columns], axis=0))
+
+    @classmethod
+    def from_points(cls, xy: np.ndarray, height: float, chroma: np.ndarray) -> _Seed:
+        center, (width, length), angle = cv2.minAreaRect(xy)
+        axis = np.deg2rad(angle)
+        axes = np.array([[np.cos(axis), np.sin(axis)], [-np.sin(axis), np.cos(axis)]])
+        half = 0.5 * np.array([width, length])
+        return cls(xy, height, chroma, np.array(center), axes, half)
+
+    def distance(self, xy: np.ndarray) -> np.ndarray:
+        """Return (N,) distances [m] of (N, 2) points to the rectangle around the seed."""
+        outside = np.abs((xy - self.center) @ self.axes.T) - self.half
+        return np.linalg.norm(np.maximum(outside, 0.0), axis=1)
+
+
+def _merge(
+    labels: np.ndarray,
+    seeds: list[_Seed],
+    view: View,
+    chroma: np.ndarray,
+    limits: BlockLimits,
+) -> tuple[np.ndarray, list[_Seed]]:
+    """Join pieces of one upper face that a shadow's edge, a highlight or noise cut apart."""
+    order = list(range(len(seeds)))
+    joined = True
+    while joined:
+        joined = False
+        for i, a in enumerate(seeds):
+            for j in range(i + 1, len(seeds)):
+                b = seeds[j]
+                if order[i] != i or order[j] != j or not _is_one_face(a, b, limits):
+                    continue
+                union = np.concatenate([a.xy, b.xy])
+                weights = np.array([len(a.xy), len(b.xy)], dtype=float) / len(union)
+                a = _Seed.from_points(
+                    union,
+                    float(weights @ [a.height, b.height]),
+                    weights[0] * a.chroma + weights[1] * b.chroma,
+                )
+                seeds[i], order[j], joined = a, i, True
+    roots = [i for i in range(len(seeds)) if order[i] == i]
+    renumber = np.zeros(len(seeds) + 1, dtype=np.int32)
+    for i in range(len(seeds)):
+        root = i
+        while order[root] != root:
+            root = order[root]
+        renumber[i + 1] = roots.index(root) + 1
+    return renumber[labels], [seeds[i] for i in roots]
+
+
+def _is_one_face(a: _Seed, b: _Seed, limits: BlockLimits) -> bool:
+    if abs(a.height - b.height) > 0.005:
+        return False
+    if np.linalg.norm(a.center - b.center) > 1.5 * limits.max_side:
+        return False
+    if min(a.distance(b.xy).min(), b.distance(a.xy).min()) > 0.012:
+        return False
+    union = cv2.minAreaRect(np.concatenate([a.xy, b.xy]))[1]
+    if max(union) > limits.max_side:
+        return False
+    is_part = min(2.0 * a.half.max(), 2.0 * b.half.max()) < 0.6 * limits.min_side
+    return is_part or np.abs(a.chroma[:2] - b.chroma[:2]).sum() < SAME_CHROMA
+
+
+def _assign(
+    view: View,
+    chroma: np.ndarray,
+    candidates: np.ndarray,
+    labels: np.ndarray,
+    seeds: list[_Seed],
+) -> np.ndarray:
+    """Give the walls, edges and mixed pixels to the upper face they lie under or beside.
+
+    A wall stands on its upper face's outline, so a pixel's own (x, y) says whose it is; colour
+    decides between blocks that touch.
+    """
+    full = labels.copy()
+    if not seeds:
+        return full
+    rows, columns = np.nonzero(candidates & (labels == 0))
+    points = view.points(rows, columns)
+    colors = chroma[rows, columns, :2]
+    best = np.full(len(rows), np.inf)
+    owner = np.zeros(len(rows), dtype=np.int32)
+    for k, seed in enumerate(seeds, start=1):
+        distance = seed.distance(points[:, :2])
+        is_near = distance < 0.014
+        is_near &= view.height[rows, columns] < seed.height + 0.006
+        cost = distance / 0.004 + np.abs(colors - seed.chroma[:2]).sum(axis=1) / 0.08
+        better = is_near & (cost < best)
+        best[better], owner[better] = cost[better], k
+    full[rows, columns] = owner
+    return full
+
+
+def _add_slivers(full: np.ndarray, candidates: np.ndarray, num_seeds: int) -> None:
+    """Label connected pieces without a sure upper face, such as a block the arm nearly hides."""
+    rest = (candidates & (full == 0)).astype(np.uint8)
+    num, pieces, stats, _ = cv2.connectedComponentsWithStats(rest, connectivity=4)
+    label = num_seeds
+    for piece in range(1, num):
+        if stats[piece, cv2.CC_STAT_AREA] >= 2 * MIN_REGION_PIXELS:
+            label += 1
+            full[pieces == piece] = label

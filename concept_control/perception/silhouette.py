@@ -1,0 +1,239 @@
+"""Outlines of boxes, cylinders and balls standing on a table, as a camera sees them.
+
+A body's silhouette is convex. For a prism with its upper face at height h above a plane, projected
+from the camera onto the plane of the upper face, it is the hull of the upper face and of the lower
+one, shrunk towards the point c below the camera by s = (H - h) / (H - b), with H, h and b the
+heights of camera, upper and lower face. That makes the signed distance of an outline point a
+maximum over a few lines, for any number of bodies at once.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+NUM_ITERATIONS = 8
+STEP = 1e-5
+"""Finite difference of the parameters [m, rad]."""
+
+HUBER = 1.5
+"""Residuals beyond this many standard deviations count linearly."""
+
+MAX_STEP = 0.01
+"""Longest move of a centre in one iteration [m]."""
+
+
+@dataclass(frozen=True)
+class Outlines:
+    """Outline points of K bodies, padded to P points.
+
+    Attributes:
+        points: (K, P, 2) where the rays meet the plane of the upper face, world x, y [m].
+        rays: (K, P, 3) unit directions, world frame.
+        weights: (K, P) 0 for padding.
+        is_limit: (K, P) bool, where something nearer hides the body: it may go on behind.
+        top: (K,) height of the upper face, world z [m].
+        bottom: (K,) height where the visible wall ends, world z [m].
+        sigma: (K,) standard deviation of an outline point [m].
+        origin: (3,) camera centre, world frame [m].
+    """
+
+    points: np.ndarray
+    rays: np.ndarray
+    weights: np.ndarray
+    is_limit: np.ndarray
+    top: np.ndarray
+    bottom: np.ndarray
+    sigma: np.ndarray
+    origin: np.ndarray
+
+    def select(self, rows: np.ndarray) -> Outlines:
+        """Return the outlines of some bodies; rows may repeat."""
+        return Outlines(
+            self.points[rows],
+            self.rays[rows],
+            self.weights[rows],
+            self.is_limit[rows],
+            self.top[rows],
+            self.bottom[rows],
+            self.sigma[rows],
+            self.origin,
+        )
+
+    @property
+    def shrink(self) -> np.ndarray:
+        """(K,) factor s of the lower face."""
+        return (self.origin[2] - self.top) / (self.origin[2] - self.bottom)
+
+
+def box_distance(outlines: Outlines, parameters: np.ndarray) -> np.ndarray:
+    """Return (K, P) signed distances to boxes' silhouettes, positive outside.
+
+    Args:
+        outlines: of K bodies.
+        parameters: (K, 5) centre x, y [m], yaw [rad], side lengths along and across it [m].
+    """
+    x, y, yaw, side_a, side_b = (parameters[:, i, None] for i in range(5))
+    cos, sin = np.cos(yaw), np.sin(yaw)
+    dx, dy = outlines.points[..., 0] - x, outlines.points[..., 1] - y
+    u, v = cos * dx + sin * dy, cos * dy - sin * dx
+    # The camera's foot point in the body's frame.
+    cx, cy = outlines.origin[0] - x, outlines.origin[1] - y
+    cu, cv = cos * cx + sin * cy, cos * cy - sin * cx
+    s = outlines.shrink[:, None]
+    half_a, half_b = 0.5 * side_a, 0.5 * side_b
+    drift_u, drift_v = (1.0 - s) * cu, (1.0 - s) * cv
+    distance = np.maximum(
+        np.maximum(
+            u - np.maximum(half_a, drift_u + s * half_a),
+            -u - np.maximum(half_a, -drift_u + s * half_a),
+        ),
+        np.maximum(
+            v - np.maximum(half_b, drift_v + s * half_b),
+            -v - np.maximum(half_b, -drift_v + s * half_b),
+        ),
+    )
+    # Lines of sight along the outermost corners join the two faces.
+    corner_u = half_a * np.array([1.0, -1.0, -1.0, 1.0]) - cu
+    corner_v = half_b * np.array([1.0, 1.0, -1.0, -1.0]) - cv
+    range_ = np.hypot(cu, cv)
+    safe = np.maximum(range_, 1e-9)
+    ahead = -(cu * corner_u + cv * corner_v) / safe
+    aside = -(cu * corner_v - cv * corner_u) / safe
+    has_lines = (ahead > 1e-4).all(axis=1)[:, None] & (range_ > 1e-6)
+    ratio = aside / np.where(ahead > 1e-4, ahead, 1.0)
+    point_ahead = -(cu * (u - cu) + cv * (v - cv)) / safe
+    point_aside = -(cu * (v - cv) - cv * (u - cu)) / safe
+    for slope, sign in ((ratio.max(axis=1), 1.0), (ratio.min(axis=1), -1.0)):
+        slope = slope[:, None]
+        line = sign * (point_aside - slope * point_ahead) / np.sqrt(1.0 + slope * slope)
+        distance = np.where(has_lines, np.maximum(distance, line), distance)
+    return distance
+
+
+def cylinder_distance(outlines: Outlines, parameters: np.ndarray) -> np.ndarray:
+    """Return (K, P) signed distances to upright cylinders' silhouettes, positive outside.
+
+    Args:
+        outlines: of K bodies.
+        parameters: (K, 3) centre x, y and radius [m].
+    """
+    x, y, radius = (parameters[:, i, None] for i in range(3))
+    s = outlines.shrink[:, None]
+    px, py = outlines.points[..., 0], outlines.points[..., 1]
+    cx, cy = outlines.origin[0], outlines.origin[1]
+    upper = np.hypot(px - x, py - y) - radius
+    lower = np.hypot(px - (cx + s * (x - cx)), py - (cy + s * (y - cy))) - s * radius
+    range_ = np.hypot(x - cx, y - cy)
+    has_lines = range_ > radius
+    safe = np.where(has_lines, range_, 2.0 * np.abs(radius) + 1e-9)
+    half_angle = np.arcsin(np.clip(radius / safe, -1.0, 1.0))
+    tangent = np.sqrt(np.maximum(safe * safe - radius * radius, 0.0))
+    ahead = ((px - cx) * (x - cx) + (py - cy) * (y - cy)) / safe
+    aside = np.abs((px - cx) * (y - cy) - (py - cy) * (x - cx)) / safe
+    cos, sin = np.cos(half_angle), np.sin(half_angle)
+    along, off = ahead * cos + aside * sin, aside * cos - ahead * sin
+    joined = np.where(along > tangent, upper, np.where(along < s * tangent, lower, off))
+    return np.where(has_lines, joined, upper)
+
+
+def ball_distance(outlines: Outlines, parameters: np.ndarray) -> np.ndarray:
+    """Return (K, P) signed distances of rays to balls whose top is at the outlines' top.
+
+    Args:
+        outlines: of K bodies.
+        parameters: (K, 3) centre x, y and radius [m].
+    """
+    center = np.stack(
+        [parameters[:, 0], parameters[:, 1], outlines.top - parameters[:, 2]], axis=-1
+    )
+    offset = (center - outlines.origin)[:, None]
+    along = np.einsum('kpi,kpi->kp', np.broadcast_to(offset, outlines.rays.shape), outlines.rays)
+    aside = np.linalg.norm(offset - along[..., None] * outlines.rays, axis=-1)
+    return aside - parameters[:, 2, None]
+
+
+DISTANCES = {'box': box_distance, 'cylinder': cylinder_distance, 'ball': ball_distance}
+"""Silhouette models by the shape class of `Entity.shape`."""
+
+
+@dataclass(frozen=True)
+class Fit:
+    """K fitted bodies.
+
+    Attributes:
+        parameters: (K, D) as the shape's distance takes them.
+        covariance: (K, D, D) of the parameters.
+        cost: (K,) robust squared residuals, outline and prior, in units of variance.
+        rms: (K,) weighted root mean square distance of the outline points [m].
+    """
+
+    parameters: np.ndarray
+    covariance: np.ndarray
+    cost: np.ndarray
+    rms: np.ndarray
+
+
+def fit(
+    shape: str,
+    outlines: Outlines,
+    start: np.ndarray,
+    prior: np.ndarray,
+    prior_sigma: np.ndarray,
+) -> Fit:
+    """Fit K bodies of one shape to their outlines by robust Gauss-Newton.
+
+    Args:
+        shape: a key of `DISTANCES`.
+        outlines: of K bodies.
+        start: (K, D) first guesses.
+        prior: (K, D) expected parameters.
+        prior_sigma: (K, D) standard deviation of the expectation; infinite for none.
+    """
+    distance = DISTANCES[shape]
+    num, size = start.shape
+    candidate = start.copy()
+    precision = 1.0 / prior_sigma**2
+    scale = 1.0 / outlines.sigma[:, None]
+    damping = np.full(num, 1e-3)
+    cost = np.full(num, np.inf)
+    parameters = candidate.copy()
+    hessian, gradient = np.zeros((num, size, size)), np.zeros((num, size))
+    residual = np.zeros_like(outlines.weights)
+    wide = outlines.select(np.tile(np.arange(num), size + 1))
+    for _ in range(NUM_ITERATIONS):
+        shifted = np.tile(candidate, (size + 1, 1, 1))
+        for i in range(size):
+            shifted[i + 1, :, i] += STEP
+        values = distance(wide, shifted.reshape(-1, size)).reshape(size + 1, num, -1)
+        new = values[0] * scale
+        jacobian = (values[1:] - values[0]) * (scale / STEP)
+        # Where something hides the body, the outline is only a lower bound of it.
+        active = np.where(outlines.is_limit & (new < 0.0), 0.0, outlines.weights)
+        magnitude = np.abs(new)
+        is_far = magnitude > HUBER
+        weights = active * np.where(is_far, HUBER / np.maximum(magnitude, HUBER), 1.0)
+        penalty = np.where(is_far, HUBER * (2.0 * magnitude - HUBER), new**2)
+        offset = candidate - prior
+        new_cost = (active * penalty).sum(axis=1) + (precision * offset**2).sum(axis=1)
+        better = new_cost < cost
+        weighted = jacobian * weights
+        new_hessian = np.einsum('akp,bkp->kab', weighted, jacobian)
+        new_hessian[:, np.arange(size), np.arange(size)] += precision
+        new_gradient = np.einsum('akp,kp->ka', weighted, new) + precision * offset
+        cost = np.where(better, new_cost, cost)
+        parameters[better], residual[better] = candidate[better], new[better]
+        hessian[better], gradient[better] = new_hessian[better], new_gradient[better]
+        damping = np.where(better, damping * 0.2, damping * 30.0)
+        damped = hessian.copy()
+        diagonal = np.einsum('kaa->ka', hessian)
+        damped[:, np.arange(size), np.arange(size)] += damping[:, None] * diagonal + 1e-6
+        step = np.linalg.solve(damped, gradient[..., None])[..., 0]
+        longest = np.abs(step[:, :2]).max(axis=1, keepdims=True)
+        candidate = parameters - step * np.minimum(1.0, MAX_STEP / np.maximum(longest, 1e-12))
+    active = np.where(outlines.is_limit & (residual < 0.0), 0.0, outlines.weights)
+    spread = (active * residual**2).sum(axis=1) / np.maximum(active.sum(axis=1), 1.0)
+    covariance = np.linalg.inv(hessian + 1e-6 * np.eye(size))
+    covariance *= np.maximum(spread, 1.0)[:, None, None]
+    return Fit(parameters, covariance, cost, np.sqrt(spread) * outlines.sigma)

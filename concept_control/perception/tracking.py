@@ -1,0 +1,369 @@
+"""Identity over time: which block is which, where the hidden ones are, what the tool holds."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+from scipy.optimize import linear_sum_assignment
+
+from concept_control.errors import PerceptionError
+from concept_control.perception.localisation import Detection
+
+SEEN, OCCLUDED, HELD = 'seen', 'occluded', 'held'
+"""Statuses of an entity, in the order of `Entity.STATUS_*`."""
+
+Hidden = Callable[[np.ndarray, np.ndarray], bool]
+"""Whether a body at a (3,) position with a (3,) size could be there without being seen."""
+
+
+@dataclass(frozen=True)
+class TrackerConfig:
+    """How entities are followed.
+
+    Attributes:
+        birth_hits: frames a new block must be seen in before it gets an id.
+        death_misses: frames a block must be visibly absent from before it is given up.
+        gate: farthest a block may be found from where it was expected [m].
+        color_gate: largest difference of colour of the same block, RGB distance.
+        reach: farthest a block may reappear from where it vanished, if its colour fits [m].
+        acceleration: standard deviation of a visible block's acceleration [m/s²].
+        hidden_drift: growth of a hidden block's standard deviation [m/sqrt(s)].
+        grasp_radius: farthest a block's centre may be from the tool's tip to be the one
+            attached [m].
+        birth_clearance: new blocks are not believed within this distance of the tool's axis [m].
+    """
+
+    birth_hits: int = 2
+    death_misses: int = 10
+    gate: float = 0.06
+    color_gate: float = 0.45
+    reach: float = 0.8
+    acceleration: float = 0.4
+    hidden_drift: float = 0.004
+    grasp_radius: float = 0.05
+    birth_clearance: float = 0.035
+
+
+@dataclass(frozen=True)
+class TrackedEntity:
+    """A block as it is known now; the fields of `Entity`.
+
+    Attributes:
+        id: from 1 upwards, stays while the block is tracked.
+        position: (3,) centre, world frame [m].
+        covariance: (3, 3) [m²].
+        velocity: (3,) [m/s].
+        yaw: [rad].
+        color: (3,) RGB in [0, 1].
+        size: (3,) [m].
+        shape: box, cylinder or ball.
+        status: one of `SEEN`, `OCCLUDED`, `HELD`.
+        last_seen: stamp of the last frame that showed it [s].
+    """
+
+    id: int
+    position: np.ndarray
+    covariance: np.ndarray
+    velocity: np.ndarray
+    yaw: float
+    color: np.ndarray
+    size: np.ndarray
+    shape: str
+    status: str
+    last_seen: float
+
+
+@dataclass
+class _Track:
+    state: np.ndarray
+    """(6,) position [m] and velocity [m/s]."""
+    covariance: np.ndarray
+    yaw: float
+    color: np.ndarray
+    size: np.ndarray
+    shapes: dict[str, float]
+    last_seen: float
+    hits: int = 1
+    misses: int = 0
+    id: int = 0
+    status: str = SEEN
+    grip: np.ndarray | None = field(default=None)
+    """(3,) position relative to the tool while held, in the tool's heading."""
+    grip_yaw: float = 0.0
+
+    @property
+    def shape(self) -> str:
+        return max(self.shapes, key=lambda name: self.shapes[name])
+
+
+class EntityTracker:
+    """Follows blocks from frame to frame.
+
+    A block that is not seen keeps its id and its place, with growing covariance, for as long as
+    something could hide it; it dies only where the camera sees that it is gone. A block attached
+    to the tool follows the tool. If time runs backwards everything is forgotten.
+    """
+
+    def __init__(self, config: TrackerConfig | None = None) -> None:
+        """Start with nothing known."""
+        self.config = config or TrackerConfig()
+        self.reset_reason = ''
+        self.num_resets = 0
+        self._tracks: list[_Track] = []
+        self._stamp: float | None = None
+        self._next_id = 1
+        self._was_attached = False
+
+    def reset(self, reason: str = 'asked to') -> None:
+        """Forget every block; ids start from 1 again."""
+        self._tracks, self._stamp, self._next_id, self._was_attached = [], None, 1, False
+        self.reset_reason = reason
+        self.num_resets += 1
+
+    def update(
+        self,
+        detections: Sequence[Detection],
+        stamp: float,
+        tool_position: np.ndarray | None = None,
+        attached: bool = False,
+        tool_yaw: float = 0.0,
+        hidden: Hidden | None = None,
+    ) -> list[TrackedEntity]:
+        """Take in one frame (of one camera, or fused).
+
+        Args:
+            detections: what the frame shows.
+            stamp: when it was taken [s]. An older stamp than the last resets the tracker, see
+                `reset_reason` and `num_resets`; the same stamp again changes nothing.
+            tool_position: (3,) tool tip at that time, world frame [m]; None if unknown.
+            attached: whether the tool holds something.
+            tool_yaw: heading of the tool about the vertical axis [rad].
+            hidden: tells whether a block could be somewhere unseen (`Detector.could_hide`); None
+                takes only blocks near the tool for possibly hidden.
+
+        Returns:
+            All blocks known, by id.
+
+        Raises:
+            PerceptionError: for a stamp or tool position that is not finite.
+        """
+        tool = self._check(stamp, tool_position)
+        if self._stamp is not None and stamp < self._stamp:
+            self.reset(f'time went back by {self._stamp - stamp:.3f} s')
+        elapsed = 0.0 if self._stamp is None else stamp - self._stamp
+        if self._stamp is not None and elapsed == 0.0:
+            return self.entities()
+        self._stamp = stamp
+        self._grip(tool, attached, tool_yaw)
+        for track in self._tracks:
+            self._predict(track, elapsed, tool, tool_yaw)
+        remaining = self._associate(detections, stamp, tool)
+        for track in self._tracks:
+            if track.last_seen != stamp and track.status != HELD:
+                self._miss(track, elapsed, tool, hidden)
+        self._tracks = [track for track in self._tracks if not self._is_dead(track)]
+        for index in remaining:
+            self._begin(detections[index], stamp, tool)
+        return self.entities()
+
+    def entities(self) -> list[TrackedEntity]:
+        """Return all blocks known, by id."""
+        return [
+            TrackedEntity(
+                id=track.id,
+                position=track.state[:3].copy(),
+                covariance=track.covariance[:3, :3].copy(),
+                velocity=track.state[3:].copy(),
+                yaw=track.yaw,
+                color=track.color.copy(),
+                size=track.size.copy(),
+                shape=track.shape,
+                status=track.status,
+                last_seen=track.last_seen,
+            )
+            for track in sorted(self._tracks, key=lambda track: track.id)
+            if track.id
+        ]
+
+    def _check(self, stamp: float, tool_position: np.ndarray | None) -> np.ndarray | None:
+        if not np.isfinite(stamp):
+            raise PerceptionError(f'the stamp of a frame must be finite seconds, got {stamp}')
+        if tool_position is None:
+            return None
+        tool = np.asarray(tool_position, dtype=float)
+        if tool.shape != (3,) or not np.isfinite(tool).all():
+            raise PerceptionError(f'the tool position must be finite (3,) metres, got {tool}')
+        return tool
+
+    def _grip(self, tool: np.ndarray | None, attached: bool, yaw: float) -> None:
+        """Decide what the tool holds when it attaches, and let go when it releases."""
+        attached = attached and tool is not None
+        held = [track for track in self._tracks if track.status == HELD]
+        if not attached:
+            for track in held:
+                track.status, track.grip = OCCLUDED, None
+                track.state[3:] = 0.0
+        elif not held and tool is not None:
+            known = [track for track in self._tracks if track.id]
+            distances = [np.linalg.norm(track.state[:3] - tool) for track in known]
+            if distances and min(distances) < self.config.grasp_radius:
+                track = known[int(np.argmin(distances))]
+                track.status, track.misses = HELD, 0
+                track.grip = _turn(track.state[:3] - tool, -yaw)
+                track.grip_yaw = track.yaw - yaw
+        self._was_attached = attached
+
+    def _predict(
+        self, track: _Track, elapsed: float, tool: np.ndarray | None, tool_yaw: float
+    ) -> None:
+        if track.status == HELD and tool is not None and track.grip is not None:
+            position = tool + _turn(track.grip, tool_yaw)
+            velocity = (position - track.state[:3]) / elapsed if elapsed else np.zeros(3)
+            track.state = np.concatenate([position, velocity])
+            track.yaw = track.grip_yaw + tool_yaw
+            return
+        track.state[:3] += elapsed * track.state[3:]
+        transition = np.eye(6)
+        transition[:3, 3:] = elapsed * np.eye(3)
+        # White acceleration over the interval, Bar-Shalom et al. 2001, eq. 6.3.2-4.
+        push = np.array([0.5 * elapsed**2, elapsed]) * self.config.acceleration
+        track.covariance = transition @ track.covariance @ transition.T
+        track.covariance += np.kron(np.outer(push, push), np.eye(3))
+
+    def _associate(
+        self, detections: Sequence[Detection], stamp: float, tool: np.ndarray | None
+    ) -> list[int]:
+        """Match detections with tracks and take them in; return the indices that are left."""
+        free = list(range(len(detections)))
+        # What is seen of a held block hangs in the air; the tool's pose is better.
+        for track in self._tracks:
+            if track.status == HELD:
+                own = self._match([track], detections, free, self.config.gate, stamp)
+                for index, _ in own:
+                    track.last_seen = stamp
+                    free.remove(index)
+        moving = [track for track in self._tracks if track.status != HELD]
+        for gate in (self.config.gate, self.config.reach):
+            waiting = [track for track in moving if track.last_seen != stamp]
+            if gate == self.config.reach:
+                waiting = [track for track in waiting if track.id]
+            for index, track in self._match(waiting, detections, free, gate, stamp):
+                self._correct(track, detections[index], stamp, jumped=gate > self.config.gate)
+                free.remove(index)
+        return free
+
+    def _match(
+        self,
+        tracks: list[_Track],
+        detections: Sequence[Detection],
+        free: list[int],
+        gate: float,
+        stamp: float,
+    ) -> list[tuple[int, _Track]]:
+        if not tracks or not free:
+            return []
+        far = gate > self.config.gate
+        color_gate = 0.5 * self.config.color_gate if far else self.config.color_gate
+        costs = np.full((len(tracks), len(free)), 1e6)
+        for row, track in enumerate(tracks):
+            for column, index in enumerate(free):
+                detection = detections[index]
+                distance = float(np.linalg.norm(detection.position - track.state[:3]))
+                tint = float(np.linalg.norm(detection.color - track.color))
+                spread = float(np.sqrt(np.trace(track.covariance[:3, :3])))
+                if distance < gate + 2.0 * min(spread, 0.05) and tint < color_gate:
+                    growth = float(np.abs(detection.size - track.size).max())
+                    costs[row, column] = distance / 0.02 + tint / 0.1 + growth / 0.02
+        rows, columns = linear_sum_assignment(costs)
+        return [(free[c], tracks[r]) for r, c in zip(rows, columns) if costs[r, c] < 1e6]
+
+    def _correct(
+        self, track: _Track, detection: Detection, stamp: float, jumped: bool = False
+    ) -> None:
+        track.last_seen, track.misses, track.status = stamp, 0, SEEN
+        track.hits += 1
+        if jumped:
+            # It was carried unseen: nothing of the old motion holds.
+            track.state = np.concatenate([detection.position, np.zeros(3)])
+            track.covariance = _initial(detection)
+        else:
+            innovation = detection.position - track.state[:3]
+            total = track.covariance[:3, :3] + detection.covariance
+            gain = np.linalg.solve(total, track.covariance[:3]).T
+            track.state = track.state + gain @ innovation
+            track.covariance = track.covariance - gain @ track.covariance[:3]
+            track.covariance = 0.5 * (track.covariance + track.covariance.T)
+        # A half hidden block shows less of its colour and size.
+        share = max(1.0 / track.hits, 0.1) * detection.visible_fraction
+        track.color = (1.0 - share) * track.color + share * detection.color
+        track.size = (1.0 - share) * track.size + share * detection.size
+        track.shapes[detection.shape] = track.shapes.get(detection.shape, 0.0) + share
+        track.yaw = _nearest_yaw(track, detection, share)
+        if not track.id and track.hits >= self.config.birth_hits:
+            track.id = self._next_id
+            self._next_id += 1
+
+    def _miss(
+        self, track: _Track, elapsed: float, tool: np.ndarray | None, hidden: Hidden | None
+    ) -> None:
+        track.status = OCCLUDED
+        track.state[3:] = 0.0
+        drift = np.zeros((6, 6))
+        drift[:3, :3] = self.config.hidden_drift**2 * elapsed * np.eye(3)
+        track.covariance = track.covariance + drift
+        # It rests: what it would do if it moved is in the drift.
+        track.covariance[3:, :3] = track.covariance[:3, 3:] = 0.0
+        track.covariance[3:, 3:] = 1e-4 * np.eye(3)
+        if hidden is not None:
+            is_hidden = hidden(track.state[:3], track.size)
+        else:
+            is_hidden = tool is not None and bool(np.linalg.norm(track.state[:2] - tool[:2]) < 0.2)
+        track.misses = 0 if is_hidden else track.misses + 1
+
+    def _is_dead(self, track: _Track) -> bool:
+        return track.misses >= (self.config.death_misses if track.id else 1)
+
+    def _begin(self, detection: Detection, stamp: float, tool: np.ndarray | None) -> None:
+        if tool is not None:
+            aside = np.linalg.norm(detection.position[:2] - tool[:2])
+            if aside < self.config.birth_clearance and tool[2] < 0.2:
+                return
+        track = _Track(
+            state=np.concatenate([detection.position, np.zeros(3)]),
+            covariance=_initial(detection),
+            yaw=detection.yaw,
+            color=detection.color.copy(),
+            size=detection.size.copy(),
+            shapes={detection.shape: 1.0},
+            last_seen=stamp,
+        )
+        if self.config.birth_hits <= 1:
+            track.id = self._next_id
+            self._next_id += 1
+        self._tracks.append(track)
+
+
+def _initial(detection: Detection) -> np.ndarray:
+    covariance = np.zeros((6, 6))
+    covariance[:3, :3] = detection.covariance
+    covariance[3:, 3:] = 0.01 * np.eye(3)
+    return covariance
+
+
+def _turn(vector: np.ndarray, yaw: float) -> np.ndarray:
+    """Return a (3,) vector turned about the vertical axis."""
+    cos, sin = np.cos(yaw), np.sin(yaw)
+    x, y, z = vector
+    return np.array([cos * x - sin * y, sin * x + cos * y, z])
+
+
+def _nearest_yaw(track: _Track, detection: Detection, share: float) -> float:
+    """Return the smoothed yaw, continuous over the symmetries of the footprint."""
+    if detection.shape != 'box':
+        return 0.0
+    sides = track.size[:2]
+    period = np.pi / 2 if abs(sides[0] - sides[1]) < 0.2 * sides.max() else np.pi
+    change = (detection.yaw - track.yaw + 0.5 * period) % period - 0.5 * period
+    return float(track.yaw + max(share, 0.3) * change)
