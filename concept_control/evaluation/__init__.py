@@ -1,0 +1,1 @@
+"""Benchmarks, the judge and pictures of runs."""

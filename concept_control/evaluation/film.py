@@ -1,0 +1,102 @@
+"""Pictures of a run: before, after, the energy over time; and a film of the camera."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import cv2
+import numpy as np
+from matplotlib.figure import Figure
+
+from concept_control.errors import ConceptControlError
+
+FILM_RATE = 10.0
+"""Frames per second of simulated time."""
+
+ENERGY_FLOOR = 1e-5
+"""Smallest energy drawn: the axis is logarithmic."""
+
+
+class Film:
+    """Writes camera images to an .mp4 file as they come, dropped ones repeated."""
+
+    def __init__(self, path: Path) -> None:
+        if path.suffix != '.mp4':
+            raise ConceptControlError(f'{path}: a film is written as .mp4')
+        path.parent.mkdir(parents=True, exist_ok=True)
+        self._path = path
+        self._writer: cv2.VideoWriter | None = None
+        self._start: float | None = None
+        self._written = 0
+
+    def add(self, time: float, image: np.ndarray) -> None:
+        """Append an image (H, W, 3) uint8 RGB taken at `time` [s]."""
+        if self._writer is None:
+            height, width = image.shape[:2]
+            code = cv2.VideoWriter.fourcc(*'mp4v')
+            self._writer = cv2.VideoWriter(str(self._path), code, FILM_RATE, (width, height))
+            if not self._writer.isOpened():
+                raise ConceptControlError(f'{self._path}: OpenCV cannot write a film there')
+            self._start = time
+        due = int((time - (self._start or 0.0)) * FILM_RATE) + 1
+        frame = cv2.cvtColor(image, cv2.COLOR_RGB2BGR)
+        while self._written < due:
+            self._writer.write(frame)
+            self._written += 1
+
+    def close(self) -> None:
+        """Finish the file."""
+        if self._writer is not None:
+            self._writer.release()
+
+
+def draw_run(
+    path: Path,
+    title: str,
+    before: np.ndarray | None,
+    after: np.ndarray | None,
+    times: Sequence[float],
+    energies: Sequence[float],
+    phases: Sequence[str],
+) -> None:
+    """Draw one run to a PNG.
+
+    Args:
+        path: where to write.
+        title: above everything.
+        before: (H, W, 3) camera image at the start.
+        after: (H, W, 3) camera image at the end.
+        times: since the command [s].
+        energies: perceived energy at those times; NaN where unknown.
+        phases: of the controller at those times.
+    """
+    figure = Figure(figsize=(13, 4.2), layout='constrained')
+    axes = figure.subplots(1, 3, width_ratios=(1, 1, 1.3))
+    for axis, image, name in zip(axes, (before, after), ('before', 'after')):
+        axis.set_title(name)
+        axis.axis('off')
+        if image is not None:
+            axis.imshow(image)
+    axis = axes[2]
+    axis.set_title('energy')
+    axis.set_xlabel('time since the command [s]')
+    axis.set_yscale('log')
+    values = np.maximum(np.asarray(energies, dtype=float), ENERGY_FLOOR)
+    axis.plot(times, values, color='tab:blue')
+    changes = [i for i in range(len(phases)) if i == 0 or phases[i] != phases[i - 1]]
+    for i in changes:
+        axis.axvline(times[i], color='0.8', linewidth=0.8, zorder=0)
+        axis.text(
+            times[i],
+            1.0,
+            f' {phases[i]}',
+            rotation=90,
+            va='top',
+            fontsize=7,
+            color='0.35',
+            transform=axis.get_xaxis_transform(),
+        )
+    figure.suptitle(title)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    figure.savefig(path, dpi=100)

@@ -1,0 +1,243 @@
+"""`arm_simulator`: the arm, the table, the blocks and the camera, in MuJoCo.
+
+Threads: the physics thread owns the world and publishes joint states and the clock; the camera
+thread owns the renderer and a copy of the state; the executor only stores what comes in.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+
+import numpy as np
+from rclpy.node import Node
+from rosgraph_msgs.msg import Clock
+from sensor_msgs.msg import CameraInfo, Image, JointState
+from std_msgs.msg import Bool
+from trajectory_msgs.msg import JointTrajectory
+
+from concept_control.control.tracker import PlanTracker
+from concept_control.errors import CommandError, ConceptControlError
+from concept_control.msg import Entity, EntityArray
+from concept_control.ros import conversions as convert
+from concept_control.ros import qos
+from concept_control.ros.parameters import Parameter, declare
+from concept_control.ros.running import run
+from concept_control.ros.slot import Slot
+from concept_control.simulation.camera import SimulatedCamera
+from concept_control.simulation.replica import Replica
+from concept_control.simulation.scene import SceneConfig, build_scene
+from concept_control.simulation.world import SimulatedWorld
+
+PARAMETERS = (
+    Parameter('arm', 'franka', 'name of a shipped arm or path of an arm YAML'),
+    Parameter('frame', 'world', 'fixed frame of everything published'),
+    Parameter('seed', 0, 'seed of the random layout', 0, 2**31 - 1),
+    Parameter(
+        'colors', ['red', 'blue', 'green', 'yellow'], 'colours of the blocks, one each, by name'
+    ),
+    Parameter('block_size', 0.04, 'side of the blocks [m]', 0.02, 0.08),
+    Parameter('min_gap', 0.08, 'smallest gap between blocks of the layout [m]', 0.0, 0.3),
+    Parameter('timestep', 0.002, 'of the physics [s]', 0.0005, 0.005),
+    Parameter('real_time_factor', 1.0, 'simulated seconds per second, at most', 0.05, 20.0),
+    Parameter(
+        'joint_state_rate', 100.0, 'joint states and clock per simulated second', 10.0, 500.0
+    ),
+    Parameter('truth_rate', 20.0, 'true poses per simulated second', 1.0, 100.0),
+    Parameter('publish_clock', False, 'publish /clock; nodes then need use_sim_time'),
+    Parameter('camera.name', 'top', 'which camera of the scene', choices=('top', 'oblique')),
+    Parameter('camera.width', 640, 'image width [pixels]', 80, 1280),
+    Parameter('camera.height', 480, 'image height [pixels]', 60, 960),
+    Parameter('camera.rate', 10.0, 'images per simulated second', 0.5, 60.0),
+    Parameter(
+        'camera.backend',
+        'auto',
+        'how images are made; auto takes the first that works',
+        choices=('auto', 'egl', 'osmesa', 'raycast'),
+    ),
+)
+
+OPTICAL_FRAME = 'camera_optical_frame'
+
+
+class ArmSimulator(Node):
+    """Simulates and publishes what real hardware would."""
+
+    def __init__(self) -> None:
+        super().__init__('arm_simulator')
+        self.parameters = p = declare(self, PARAMETERS)
+        scene = build_scene(
+            SceneConfig(
+                num_blocks=len(p.colors),
+                colors=list(p.colors),
+                seed=p.seed,
+                sizes=p.block_size,
+                min_gap=p.min_gap,
+                arm=p.arm,
+                timestep=p.timestep,
+            )
+        )
+        self.world = SimulatedWorld(scene)
+        self.tracker = PlanTracker(scene.arm)
+        self.failure: Exception | None = None
+        self._lock = threading.Lock()
+        self._suction_wanted = False
+        self._now = 0.0
+        self._stop = threading.Event()
+        self._snapshot: Slot[tuple[float, np.ndarray]] = Slot()
+
+        self._joint_states = self.create_publisher(JointState, 'joint_states', qos.RELIABLE)
+        self._suction_state = self.create_publisher(Bool, 'suction_state', qos.LATCHED)
+        self._truth = self.create_publisher(EntityArray, 'ground_truth', qos.RELIABLE)
+        self._color = self.create_publisher(Image, 'camera/color/image_raw', qos.RELIABLE)
+        self._depth = self.create_publisher(Image, 'camera/depth/image_raw', qos.RELIABLE)
+        self._info = self.create_publisher(CameraInfo, 'camera/color/camera_info', qos.RELIABLE)
+        self._clock = (
+            self.create_publisher(Clock, '/clock', qos.SENSOR) if p.publish_clock else None
+        )
+        self.create_subscription(
+            JointTrajectory, 'joint_trajectory', self._on_trajectory, qos.RELIABLE
+        )
+        self.create_subscription(Bool, 'suction_command', self._on_suction, qos.RELIABLE)
+
+        # Without /clock, stamps are wall time that began with the simulation.
+        self._offset = 0.0 if p.publish_clock else time.time()
+        self._threads = [
+            threading.Thread(target=self._simulate, name='physics', daemon=True),
+            threading.Thread(target=self._film, name='camera', daemon=True),
+        ]
+        for thread in self._threads:
+            thread.start()
+
+    def close(self) -> None:
+        """Stop both threads."""
+        self._stop.set()
+        self._snapshot.close()
+        for thread in self._threads:
+            thread.join(timeout=5.0)
+
+    def _on_trajectory(self, message: JointTrajectory) -> None:
+        try:
+            with self._lock:
+                plan = convert.plan_of(message, self.world.scene.arm.joints, self._now)
+                self.tracker.follow(plan)
+        except CommandError as error:
+            self.get_logger().error(f'trajectory refused: {error}', throttle_duration_sec=1.0)
+
+    def _on_suction(self, message: Bool) -> None:
+        with self._lock:
+            self._suction_wanted = message.data
+
+    def _simulate(self) -> None:
+        """Step the physics in chunks of one joint-state period, no faster than real time."""
+        world, p = self.world, self.parameters
+        steps = max(1, round(1.0 / p.joint_state_rate / p.timestep))
+        period = steps * p.timestep
+        truth_every = max(1, round(p.joint_state_rate / p.truth_rate))
+        image_every = max(1, round(p.joint_state_rate / p.camera_rate))
+        suction_published: bool | None = None
+        chunk = 0
+        due = time.monotonic()
+        try:
+            while not self._stop.is_set():
+                with self._lock:
+                    if world.suction != self._suction_wanted:
+                        world.set_suction(self._suction_wanted)
+                    for _ in range(steps):
+                        now = self._offset + world.time
+                        world.step(self.tracker.effort(now, *world.joint_state()))
+                    self._now = now = self._offset + world.time
+                self._publish_state(now)
+                if (world.held is not None) != suction_published:
+                    suction_published = world.held is not None
+                    self._suction_state.publish(Bool(data=suction_published))
+                if chunk % truth_every == 0:
+                    self._truth.publish(self._true_entities(now))
+                if chunk % image_every == 0:
+                    self._snapshot.put((now, world.data.qpos.copy()))
+                chunk += 1
+                due += period / p.real_time_factor
+                late = time.monotonic() - due
+                if late < 0:
+                    self._stop.wait(-late)
+                elif late > 0.1:
+                    # Falling behind: simulated time runs slower rather than jumping ahead.
+                    self.get_logger().warning(
+                        'the machine is too slow for this real_time_factor: simulating slower',
+                        throttle_duration_sec=10.0,
+                    )
+                    due = time.monotonic()
+        except Exception as error:
+            self._fail('physics', error)
+
+    def _publish_state(self, now: float) -> None:
+        positions, velocities = self.world.joint_state()
+        if self._clock is not None:
+            self._clock.publish(Clock(clock=convert.stamp(now)))
+        self._joint_states.publish(
+            JointState(
+                header=convert.header(now, self.parameters.frame),
+                name=list(self.world.scene.arm.joints),
+                position=positions.tolist(),
+                velocity=velocities.tolist(),
+                effort=self.world.applied_effort().tolist(),
+            )
+        )
+
+    def _true_entities(self, now: float) -> EntityArray:
+        world = self.world
+        message = EntityArray(header=convert.header(now, self.parameters.frame))
+        yaws = world.block_yaws()
+        for index, position in enumerate(world.block_positions()):
+            size = float(world.scene.sizes[index])
+            entity = Entity(
+                id=index + 1,
+                position=convert.point(position),
+                yaw=float(yaws[index]),
+                color=convert.color_message(world.scene.colors[index]),
+                shape='box',
+                status=Entity.STATUS_HELD if world.held == index + 1 else Entity.STATUS_SEEN,
+                last_seen=message.header.stamp,
+            )
+            entity.size.x = entity.size.y = entity.size.z = size
+            message.entities.append(entity)
+        message.entities.append(convert.tool_message(world.tool_pose()[0], now))
+        return message
+
+    def _film(self) -> None:
+        """Render snapshots; the renderer's context belongs to this thread."""
+        p, model = self.parameters, self.world.model
+        try:
+            camera = SimulatedCamera(
+                model, p.camera_name, p.camera_width, p.camera_height, p.camera_backend
+            )
+            self.get_logger().info(f'camera: {camera.backend} ({camera.backend_reason})')
+            replica = Replica(model)
+            while (snapshot := self._snapshot.take()) is not None:
+                now, positions = snapshot
+                color, depth = camera.render(replica.at(positions))
+                header = convert.header(now, OPTICAL_FRAME)
+                self._info.publish(convert.camera_info_message(camera.intrinsics, header))
+                self._color.publish(convert.image_message(color, 'rgb8', header))
+                self._depth.publish(
+                    convert.image_message(depth.astype(np.float32), '32FC1', header)
+                )
+        except Exception as error:
+            self._fail('camera', error)
+
+    def _fail(self, thread: str, error: Exception) -> None:
+        """End the process when one of its threads cannot go on: half a simulator is none."""
+        if self._stop.is_set():
+            return
+        reason = str(error) if isinstance(error, ConceptControlError) else repr(error)
+        self.get_logger().fatal(f'the {thread} thread failed: {reason}')
+        self.failure = error
+
+
+def main() -> int:
+    """Run the node until a signal."""
+    return run(ArmSimulator)
+
+
+if __name__ == '__main__':
+    raise SystemExit(main())

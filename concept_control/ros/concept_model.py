@@ -1,0 +1,264 @@
+"""`concept_model`: learns the concepts' codes and grounds commands into goals.
+
+Threads: callbacks store the newest entities and queue commands; one worker learns the library
+first and then grounds one command after another.
+"""
+
+from __future__ import annotations
+
+import queue
+import threading
+import time
+
+import numpy as np
+import torch
+from rclpy.node import Node
+
+from concept_control.control.arm import ArmDescription
+from concept_control.control.goal import TOOL_ID, EntityState
+from concept_control.energy.composition import GoalEnergy
+from concept_control.energy.model import ConceptModel
+from concept_control.errors import ConceptControlError, GroundingError, ModelError, PerceptionError
+from concept_control.expression import parse, uses_tool
+from concept_control.grounding import ground
+from concept_control.library import ConceptLibrary, LibraryConcept
+from concept_control.msg import (
+    ConceptCommand,
+    ConceptGoal,
+    ConceptStatus,
+    EntityArray,
+)
+from concept_control.msg import ConceptLibrary as ConceptLibraryMessage
+from concept_control.ros import conversions as convert
+from concept_control.ros import qos
+from concept_control.ros.parameters import Parameter, declare
+from concept_control.ros.programs import concept_message, program_of, term_messages
+from concept_control.ros.running import run
+from concept_control.tabletop import Tabletop
+
+PARAMETERS = (
+    Parameter('arm', 'franka', 'name of a shipped arm or path of an arm YAML (for its workspace)'),
+    Parameter('frame', 'world', 'fixed frame of the entities'),
+    Parameter('model', '', 'folder or file of the trained model; empty: the one shipped'),
+    Parameter('device', 'auto', 'where to compute', choices=('auto', 'cpu', 'cuda')),
+    Parameter('num_demonstrations', 5, 'per concept learned at the start', 1, 50),
+    Parameter('seed', 0, 'of the demonstrations and inferences at the start', 0, 2**31 - 1),
+    Parameter(
+        'entities_timeout', 10.0, 'wait for entities before refusing a command [s]', 0.0, 120.0
+    ),
+    Parameter('goal_energy', 0.1, 'a solution above this energy is no solution', 1e-6, 100.0),
+    Parameter('move_tolerance', 0.003, 'entities that would move less stay [m]', 0.0, 0.05),
+)
+
+COMMANDS = {
+    ConceptCommand.ACHIEVE: 'achieve',
+    ConceptCommand.CANCEL: 'cancel',
+    ConceptCommand.PAUSE: 'pause',
+    ConceptCommand.RESUME: 'resume',
+}
+
+
+class ConceptModelNode(Node):
+    """Turns commands into grounded goals."""
+
+    def __init__(self) -> None:
+        super().__init__('concept_model')
+        self.parameters = p = declare(self, PARAMETERS)
+        self.failure: Exception | None = None
+        # One thread: a second one on a busy machine costs a hundred times what it brings.
+        torch.set_num_threads(1)
+        self.workspace = ArmDescription.load(p.arm).workspace
+        self.model = ConceptModel.load(p.model or None, device=choose_device(p.device))
+        self.library = ConceptLibrary()
+        self._entities: tuple[float, dict[int, EntityState]] | None = None
+        self._entities_heard = threading.Event()
+        self._commands: queue.Queue[ConceptCommand | None] = queue.Queue()
+        self._goal_id = 0
+
+        self._concepts = self.create_publisher(ConceptLibraryMessage, 'concepts', qos.LATCHED)
+        self._goals = self.create_publisher(ConceptGoal, 'concept_goal', qos.LATCHED)
+        self._status = self.create_publisher(ConceptStatus, 'concept_status', qos.RELIABLE)
+        self.create_subscription(EntityArray, 'entities', self._on_entities, qos.RELIABLE)
+        self.create_subscription(
+            ConceptCommand, 'concept_command', self._commands.put, qos.RELIABLE
+        )
+        self._worker = threading.Thread(target=self._work, name='grounding', daemon=True)
+        self._worker.start()
+
+    def close(self) -> None:
+        """Stop the worker."""
+        self._commands.put(None)
+        self._worker.join(timeout=5.0)
+
+    @property
+    def now(self) -> float:
+        """The node's time [s]."""
+        return self.get_clock().now().nanoseconds * 1e-9
+
+    def _on_entities(self, message: EntityArray) -> None:
+        try:
+            states = convert.entity_states(message, self.parameters.frame)
+        except PerceptionError as error:
+            self.get_logger().error(f'entities refused: {error}', throttle_duration_sec=2.0)
+            return
+        self._entities = (convert.seconds(message.header.stamp), states)
+        if any(i != TOOL_ID for i in states):
+            self._entities_heard.set()
+
+    def _work(self) -> None:
+        try:
+            self._learn()
+            while (command := self._commands.get()) is not None:
+                try:
+                    self._answer(command)
+                except ConceptControlError as error:
+                    self._refuse(command, str(error))
+        except Exception as error:
+            self.get_logger().fatal(f'the concept model failed: {error!r}')
+            self.failure = error
+
+    def _learn(self) -> None:
+        """Infer the code of every word from demonstrations and publish the library."""
+        p = self.parameters
+        started = time.perf_counter()
+
+        def report(concept: LibraryConcept) -> None:
+            self.get_logger().debug(f'learned {concept.name}: energy {concept.energy:.3g}')
+
+        self.library = ConceptLibrary.learn(
+            self.model, None, p.num_demonstrations, p.seed, progress=report
+        )
+        message = ConceptLibraryMessage(header=convert.header(self.now, self.parameters.frame))
+        message.concepts = [concept_message(concept) for concept in self.library]
+        self._concepts.publish(message)
+        self.get_logger().info(
+            f'learned {len(self.library)} concepts from {p.num_demonstrations} demonstrations '
+            f'each in {time.perf_counter() - started:.1f} s: '
+            + ', '.join(concept.name for concept in self.library)
+        )
+
+    def _answer(self, command: ConceptCommand) -> None:
+        if command.command not in COMMANDS:
+            raise GroundingError(f'command {command.command} is none of {COMMANDS}')
+        if command.command != ConceptCommand.ACHIEVE:
+            self._goals.publish(
+                ConceptGoal(
+                    header=convert.header(self.now, self.parameters.frame),
+                    goal_id=self._goal_id,
+                    command=command.command,
+                    expression=command.expression,
+                )
+            )
+            return
+        goal = self._ground(command)
+        self._goal_id += 1
+        goal.goal_id = self._goal_id
+        self._goals.publish(goal)
+
+    def _scene(self) -> Tabletop:
+        if not self._entities_heard.wait(self.parameters.entities_timeout):
+            raise GroundingError(
+                "nothing was seen on the table: topic 'entities' brought no block within "
+                f'{self.parameters.entities_timeout:g} s; is the camera running and the table in '
+                'view?'
+            )
+        assert self._entities is not None
+        return convert.workspace_scene(self._entities[1], self.workspace)
+
+    def _ground(self, command: ConceptCommand) -> ConceptGoal:
+        scene = self._scene()
+        if command.terms:
+            codes = {concept.name: concept.code for concept in self.library}
+            program = program_of(command.terms, scene.ids, codes)
+            expression = command.expression or 'terms'
+            movable = {int(i) for term in command.terms for i in term.subjects}
+            attention = {int(i) for term in command.terms for i in term.arguments}
+        else:
+            parsed = parse(command.expression)
+            if not uses_tool(parsed):
+                scene = scene.without_tool()
+            grounded = ground(parsed, scene, self.model, self.library, command.seed)
+            program, expression = list(grounded.program), str(parsed)
+            movable, attention = set(grounded.movable), set(grounded.attention)
+        energy = GoalEnergy(self.model, program)
+        events = scene.events(scene.mask(sorted(movable)), scene.mask(sorted(attention)))
+        outcome = events.with_outcome(events.positions[:, -1])
+        initial = float(energy.value(outcome)[0])
+        mask = scene.mask(sorted(movable))
+        solution = energy.solve(events, torch.as_tensor(mask), seed=int(command.seed))
+        targets = np.asarray(solution.positions, dtype=float)
+        if not solution.energy <= self.parameters.goal_energy:
+            raise GroundingError(
+                f'{expression} cannot be reached here: the best arrangement found has energy '
+                f'{solution.energy:.3g} (at most {self.parameters.goal_energy:g} counts); '
+                'is there room on the table for it?'
+            )
+        shift = self.workspace.length_to_world(np.linalg.norm(targets - scene.positions, axis=-1))
+        moved = mask & (shift > self.parameters.move_tolerance)
+        z = {i: state.position[2] for i, state in self._entities[1].items()}  # type: ignore[index]
+
+        def points(positions: np.ndarray) -> list:
+            world = self.workspace.to_world(positions)
+            return [
+                convert.point(np.array([*xy, z.get(i, 0.0)])) for i, xy in zip(scene.ids, world)
+            ]
+
+        self.get_logger().info(
+            f'{expression}: energy {initial:.3g} -> {solution.energy:.3g} by moving '
+            + (', '.join(f'#{i}' for i, m in zip(scene.ids, moved) if m) or 'nothing')
+        )
+        return ConceptGoal(
+            header=convert.header(self.now, self.parameters.frame),
+            command=ConceptCommand.ACHIEVE,
+            expression=expression,
+            model=self.model.fingerprint,
+            terms=term_messages(program, scene.ids),
+            entities=convert.ids_array(scene.ids),
+            movable=convert.ids_array([i for i, m in zip(scene.ids, mask) if m]),
+            moved=convert.ids_array([i for i, m in zip(scene.ids, moved) if m]),
+            before=points(scene.positions),
+            targets=points(targets),
+            initial_energy=initial,
+            target_energy=float(solution.energy),
+            seed=command.seed,
+        )
+
+    def _refuse(self, command: ConceptCommand, reason: str) -> None:
+        self.get_logger().error(f'refused: {reason}')
+        nan = float('nan')
+        self._status.publish(
+            ConceptStatus(
+                header=convert.header(self.now, self.parameters.frame),
+                status=ConceptStatus.REFUSED,
+                source='concept_model',
+                expression=command.expression,
+                text=reason,
+                energy=nan,
+                initial_energy=nan,
+                active_entity=-1,
+                plan_time=nan,
+                plan_time_p50=nan,
+                plan_time_p99=nan,
+            )
+        )
+
+
+def choose_device(name: str) -> str:
+    """Return "cuda" where asked for, or for "auto" where there is one; else "cpu".
+
+    Raises:
+        ModelError: if cuda was asked for and is not there.
+    """
+    available = torch.cuda.is_available()
+    if name == 'cuda' and not available:
+        raise ModelError('device is "cuda", but torch finds no GPU; use "auto" or "cpu"')
+    return 'cuda' if available and name != 'cpu' else 'cpu'
+
+
+def main() -> int:
+    """Run the node until a signal."""
+    return run(ConceptModelNode)
+
+
+if __name__ == '__main__':
+    raise SystemExit(main())

@@ -1,0 +1,120 @@
+"""`concept_control demo`: the whole graph as processes, one command, a verdict by geometry.
+
+Threads: the monitor's executor spins in a thread of its own and only stores what it hears; the
+main thread starts, asks, prints, judges and draws.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import signal
+import tempfile
+import threading
+from pathlib import Path
+
+from concept_control.evaluation.film import Film
+from concept_control.expression import parse
+from concept_control.ros.demo_run import Interrupted, Run, say
+from concept_control.ros.monitor import Heard, Watch
+from concept_control.ros.processes import Graph, NodeProcess, ProcessDiedError, share_folder
+
+EXECUTABLES = ('arm_simulator', 'entity_extractor', 'concept_model', 'mpc_controller')
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the options of `concept_control demo`."""
+    parser.add_argument(
+        '--concept',
+        default='between(red; blue, green)',
+        metavar='EXPRESSION',
+        help='what to make true, subjects before the semicolon, arguments after it '
+        '(default: "%(default)s")',
+    )
+    parser.add_argument('--seed', type=int, default=0, help='of the layout and every choice')
+    parser.add_argument(
+        '--blocks',
+        default='red,blue,green,yellow',
+        metavar='COLOURS',
+        help='colours of the blocks on the table (default: %(default)s)',
+    )
+    parser.add_argument(
+        '--duration', type=float, default=60.0, help='give up after so many simulated seconds'
+    )
+    parser.add_argument(
+        '--tolerance',
+        type=float,
+        default=15.0,
+        help='of the predicate [mm] (default: %(default)s)',
+    )
+    parser.add_argument(
+        '--output',
+        type=Path,
+        default=Path('runs/demo'),
+        help='folder for the picture and the logs',
+    )
+    parser.add_argument('--video', type=Path, help='also write the camera film to this .mp4 file')
+    parser.add_argument('--json', type=Path, help='write every number to this file')
+    parser.add_argument(
+        '--camera',
+        default='auto',
+        choices=('auto', 'egl', 'osmesa', 'raycast'),
+        help='how the simulated camera makes its images (default: the first that works)',
+    )
+    parser.add_argument(
+        '--speed', type=float, default=1.0, help='simulated seconds per second, at most'
+    )
+
+
+def main(args: argparse.Namespace) -> int:
+    """Run the demonstration; 0 if the predicate holds at the end, 1 otherwise."""
+    expression = parse(args.concept)
+    environment = graph_environment()
+    os.environ.update(environment)
+    logs = Path(tempfile.mkdtemp(prefix='concept_control_'))
+    args.output.mkdir(parents=True, exist_ok=True)
+    interrupted = threading.Event()
+    previous = {
+        number: signal.signal(number, lambda *_: interrupted.set())
+        for number in (signal.SIGINT, signal.SIGTERM)
+    }
+    simulation = {
+        'seed': args.seed,
+        'colors': [c.strip() for c in args.blocks.split(',') if c.strip()],
+        'camera.backend': args.camera,
+        'real_time_factor': args.speed,
+    }
+    nodes = [
+        NodeProcess(name, simulation if name == 'arm_simulator' else {}) for name in EXECUTABLES
+    ]
+    heard = Heard()
+    film = Film(args.video) if args.video else None
+    say(f'concept_control demo: {expression}, seed {args.seed}')
+    say(f'starting {", ".join(EXECUTABLES)} (logs in {logs})')
+    try:
+        with (
+            Watch(heard, film) as monitor,
+            Graph(nodes, share_folder() / 'config/demo.yaml', logs) as graph,
+        ):
+            return Run(args, expression, heard, monitor, graph, interrupted).conduct()
+    except ProcessDiedError as error:
+        say(f'RESULT: FAILURE: {error}')
+        return 1
+    except Interrupted:
+        say('RESULT: interrupted; all nodes were stopped')
+        return 1
+    finally:
+        if film is not None:
+            film.close()
+        for number, handler in previous.items():
+            signal.signal(number, handler)
+
+
+def graph_environment() -> dict[str, str]:
+    """Return what the graph's processes need: discovery on this machine only, large segments."""
+    environment = {'ROS_AUTOMATIC_DISCOVERY_RANGE': 'LOCALHOST'}
+    if 'FASTDDS_DEFAULT_PROFILES_FILE' not in os.environ:
+        environment['FASTDDS_DEFAULT_PROFILES_FILE'] = str(share_folder() / 'config/fastdds.xml')
+    if 'ROS_LOG_DIR' not in os.environ and not os.access(os.path.expanduser('~'), os.W_OK):
+        environment['ROS_LOG_DIR'] = tempfile.mkdtemp(prefix='concept_control_ros_')
+    return environment

@@ -1,0 +1,180 @@
+"""Start the graph's nodes as processes, watch them, and leave none behind."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+import yaml
+
+from concept_control.errors import ConceptControlError, MissingDependencyError
+from concept_control.ros.running import EXIT_WITH_PARENT
+
+GRACE = 5.0
+"""Seconds a node gets to end by itself after SIGINT, and again after SIGTERM."""
+
+
+class ProcessDiedError(ConceptControlError):
+    """A node ended although nobody asked it to."""
+
+
+@dataclass
+class NodeProcess:
+    """One executable of this package.
+
+    Attributes:
+        executable: its name, also the module under `concept_control.ros`.
+        parameters: set over those of the parameter file.
+        remappings: topic name to topic name.
+    """
+
+    executable: str
+    parameters: Mapping[str, Any] = field(default_factory=dict)
+    remappings: Mapping[str, str] = field(default_factory=dict)
+
+
+class Graph:
+    """Runs nodes as processes for as long as a `with` block lasts."""
+
+    def __init__(
+        self,
+        nodes: Sequence[NodeProcess],
+        parameter_file: Path,
+        log_folder: Path,
+        environment: Mapping[str, str] | None = None,
+        log_level: str = 'info',
+    ) -> None:
+        self._nodes = nodes
+        self._parameter_file = parameter_file
+        self._log_folder = log_folder
+        self._log_level = log_level
+        self._environment = {
+            **os.environ,
+            # Two threads of BLAS a process would fight over the cores.
+            'OMP_NUM_THREADS': '1',
+            'RCUTILS_COLORIZED_OUTPUT': '0',
+            'PYTHONUNBUFFERED': '1',
+            EXIT_WITH_PARENT: '1',
+            **(environment or {}),
+        }
+        self.processes: dict[str, subprocess.Popen] = {}
+
+    def __enter__(self) -> Graph:
+        self._log_folder.mkdir(parents=True, exist_ok=True)
+        try:
+            for node in self._nodes:
+                self.processes[node.executable] = self._start(node)
+        except BaseException:
+            self.stop()
+            raise
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.stop()
+
+    def log_path(self, executable: str) -> Path:
+        """Where a node's output goes."""
+        return self._log_folder / f'{executable}.log'
+
+    def check(self) -> None:
+        """Raise if a node is gone.
+
+        Raises:
+            ProcessDiedError: with the node's exit code and the end of its log.
+        """
+        for name, process in self.processes.items():
+            code = process.poll()
+            if code is not None:
+                lines = self.log_path(name).read_text(errors='replace').splitlines()
+                tail = '\n'.join(f'  {line}' for line in lines[-15:]) or '  (it printed nothing)'
+                raise ProcessDiedError(
+                    f'{name} ended with {describe_exit(code)}; the end of '
+                    f'{self.log_path(name)}:\n{tail}'
+                )
+
+    def stop(self) -> dict[str, int]:
+        """End all nodes, gently first; return their exit codes."""
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGKILL):
+            for process in self.processes.values():
+                if process.poll() is None:
+                    # The whole session: a node may have children of its own.
+                    os.killpg(process.pid, number)
+            deadline = time.monotonic() + GRACE
+            for process in self.processes.values():
+                try:
+                    process.wait(timeout=max(0.0, deadline - time.monotonic()))
+                except subprocess.TimeoutExpired:
+                    continue
+        return {name: process.returncode for name, process in self.processes.items()}
+
+    def _start(self, node: NodeProcess) -> subprocess.Popen:
+        command = [sys.executable, '-m', f'concept_control.ros.{node.executable}', '--ros-args']
+        command += ['--params-file', str(self._parameter_file)]
+        if node.parameters:
+            overrides = Path(tempfile.mkdtemp(dir=self._log_folder)) / f'{node.executable}.yaml'
+            overrides.write_text(
+                yaml.safe_dump(
+                    {f'/**/{node.executable}': {'ros__parameters': dict(node.parameters)}}
+                )
+            )
+            command += ['--params-file', str(overrides)]
+        command += ['--log-level', f'{node.executable}:={self._log_level}']
+        for old, new in node.remappings.items():
+            command += ['-r', f'{old}:={new}']
+        with self.log_path(node.executable).open('wb') as log:
+            # A session of its own: Ctrl-C reaches only us, and we pass it on in order.
+            return subprocess.Popen(
+                command,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                env=self._environment,
+                start_new_session=True,
+            )
+
+
+def describe_exit(code: int) -> str:
+    """Say an exit code in words: negative ones are signals."""
+    if code >= 0:
+        return f'exit code {code}'
+    try:
+        return f'signal {signal.Signals(-code).name}'
+    except ValueError:
+        return f'signal {-code}'
+
+
+def share_folder() -> Path:
+    """Return the folder with config/ and launch/: the install's share, or a checkout's root.
+
+    Raises:
+        MissingDependencyError: if neither is there.
+    """
+    import concept_control  # noqa: PLC0415  (its __path__ tells where we live)
+
+    checkout = Path(concept_control.__file__).resolve().parent.parent
+    prefixes = os.environ.get('AMENT_PREFIX_PATH', '').split(os.pathsep)
+    candidates = [
+        checkout,
+        *(Path(p) / 'share' / 'concept_control' for p in [*prefixes, sys.prefix] if p),
+    ]
+    for folder in candidates:
+        if (folder / 'config' / 'demo.yaml').is_file():
+            return folder
+    raise MissingDependencyError(
+        'the configuration files of concept_control are not installed; looked in '
+        + ', '.join(map(str, candidates))
+    )
