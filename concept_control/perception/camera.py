@@ -131,9 +131,11 @@ class Intrinsics:
         pixels = np.asarray(pixels, dtype=np.float64).reshape(-1, 2)
         if not self.distortion:
             return (pixels - (self.cx, self.cy)) / (self.fx, self.fy)
-        criteria = (cv2.TERM_CRITERIA_COUNT | cv2.TERM_CRITERIA_EPS, 40, 1e-9)
-        undistorted = cv2.undistortPointsIter(
-            pixels[:, None], self.matrix, np.array(self.distortion), None, None, criteria
+        undistorted = cv2.undistortPoints(
+            pixels[:, None],
+            self.matrix,
+            np.array(self.distortion),
+            criteria=(cv2.TERM_CRITERIA_COUNT | cv2.TERM_CRITERIA_EPS, 40, 1e-9),
         )
         return undistorted[:, 0]
 
@@ -285,8 +287,8 @@ def _rows(
         flat = np.ascontiguousarray(data).reshape(-1).view(np.uint8)
     else:
         try:
-            flat = np.frombuffer(data, dtype=np.uint8)
-        except (TypeError, ValueError, BufferError):
+            flat = np.frombuffer(memoryview(data), dtype=np.uint8)  # type: ignore[arg-type]
+        except TypeError:
             flat = np.asarray(data, dtype=np.uint8)
     if flat.size != step * height:
         raise PerceptionError(

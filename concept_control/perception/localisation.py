@@ -142,17 +142,18 @@ class Detector:
             False if most of its upper face would lie before what the camera saw there; True if
             something nearer, a hole or the image's border is in the way, or no frame came yet.
         """
-        if self._view_last is None or self._pose is None:
+        view = self._view_last
+        if view is None:
             return True
         grid = np.linspace(-0.4, 0.4, 5)
         offsets = np.stack(np.meshgrid(grid, grid, [0.4]), axis=-1).reshape(-1, 3) * size
-        points = (position + offsets - self._pose[:3, 3]) @ self._pose[:3, :3]
+        points = (position + offsets - view.origin) @ view.rotation
         if (points[:, 2] <= 0).any():
             return True
         columns, rows = np.rint(self.intrinsics.project(points)).astype(int).T
         inside = (rows >= 0) & (rows < self.intrinsics.height)
         inside &= (columns >= 0) & (columns < self.intrinsics.width)
-        seen = self._view_last.depth[rows[inside], columns[inside]]
+        seen = view.depth[rows[inside], columns[inside]]
         behind = seen > points[inside, 2] + 0.25 * size[2]
         return bool(behind.sum() < 0.5 * len(points))
 
@@ -171,7 +172,7 @@ class Detector:
             )
         height = depth * slope + np.float32(offset)
         focal = 0.5 * (self.intrinsics.fx + self.intrinsics.fy)
-        view = View(self._directions, origin, depth, height, focal)
+        view = View(self._directions, origin, pose[:3, :3], depth, height, focal)
         if self.refine_table:
             height += _table_correction(view, limits)
         self._view_last = view
@@ -404,12 +405,13 @@ class _Bodies:
         pixel = (depth / self.view.focal) ** 2 / abs(direction[2]) * np.linalg.norm(direction)
         upper = self.view.height[region.rows, region.columns] > region.height - 0.004
         area = pixel * upper.sum()
-        num = int(round(area / region.height**2))
+        num = round(area / region.height**2)
         if num < 2:
             return whole
         criteria = (cv2.TERM_CRITERIA_EPS | cv2.TERM_CRITERIA_MAX_ITER, 30, 1e-5)
         cv2.setRNGSeed(0)
-        _, member, _ = cv2.kmeans(xy, min(num, 6), None, criteria, 5, cv2.KMEANS_PP_CENTERS)
+        start = np.zeros((len(xy), 1), dtype=np.int32)
+        _, member, _ = cv2.kmeans(xy, min(num, 6), start, criteria, 5, cv2.KMEANS_PP_CENTERS)
         pieces = [np.flatnonzero(member[:, 0] == k) for k in range(min(num, 6))]
         return [piece for piece in pieces if len(piece) >= 25]
 
@@ -483,8 +485,7 @@ class _Bodies:
         points = np.concatenate(
             [np.column_stack([r, np.full(len(r), level)]) for r, level in rings]
         )
-        pose = self.detector._pose
-        camera = (points + center - self.view.origin) @ pose[:3, :3]
+        camera = (points + center - self.view.origin) @ self.view.rotation
         pixels = self.detector.intrinsics.project(camera)
         return cv2.convexHull(pixels.astype(np.float32))[:, 0].astype(float)
 

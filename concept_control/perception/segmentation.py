@@ -8,6 +8,7 @@ with each other only: there is no palette.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import combinations
 
 import cv2
 import numpy as np
@@ -73,6 +74,7 @@ class View:
     Attributes:
         directions: (H, W, 3) float32 world-frame direction of each pixel per metre of depth.
         origin: (3,) camera centre, world frame [m].
+        rotation: (3, 3) from the optical frame to the world's.
         depth: (H, W) float32 [m], NaN in holes.
         height: (H, W) float32 above the table [m], NaN in holes.
         focal: pixels per radian, about.
@@ -80,6 +82,7 @@ class View:
 
     directions: np.ndarray
     origin: np.ndarray
+    rotation: np.ndarray
     depth: np.ndarray
     height: np.ndarray
     focal: float
@@ -164,6 +167,7 @@ def segment(color: np.ndarray, view: View, limits: BlockLimits) -> Segmentation:
     inner = View(
         view.directions[window],
         view.origin,
+        view.rotation,
         view.depth[window],
         view.height[window],
         view.focal,
@@ -206,7 +210,7 @@ def _regions(
     renumber[keep] = np.arange(1, len(keep) + 1)
     labels = renumber[labels]
     facts = [_Seed.measure(view, chroma, labels == k) for k in range(1, len(keep) + 1)]
-    labels, facts = _merge(labels, facts, view, chroma, limits)
+    labels, facts = _merge(labels, facts, limits)
     full = _assign(view, chroma, candidates, labels, facts)
     _add_slivers(full, candidates, len(facts))
     regions = []
@@ -275,6 +279,16 @@ class _Seed:
         half = 0.5 * np.array([width, length])
         return cls(xy, height, chroma, np.array(center), axes, half)
 
+    def joined(self, other: _Seed) -> _Seed:
+        """Return both pieces as one."""
+        union = np.concatenate([self.xy, other.xy])
+        share = len(self.xy) / len(union)
+        return self.from_points(
+            union,
+            share * self.height + (1.0 - share) * other.height,
+            share * self.chroma + (1.0 - share) * other.chroma,
+        )
+
     def distance(self, xy: np.ndarray) -> np.ndarray:
         """Return (N,) distances [m] of (N, 2) points to the rectangle around the seed."""
         outside = np.abs((xy - self.center) @ self.axes.T) - self.half
@@ -282,30 +296,16 @@ class _Seed:
 
 
 def _merge(
-    labels: np.ndarray,
-    seeds: list[_Seed],
-    view: View,
-    chroma: np.ndarray,
-    limits: BlockLimits,
+    labels: np.ndarray, seeds: list[_Seed], limits: BlockLimits
 ) -> tuple[np.ndarray, list[_Seed]]:
     """Join pieces of one upper face that a shadow's edge, a highlight or noise cut apart."""
     order = list(range(len(seeds)))
     joined = True
     while joined:
         joined = False
-        for i, a in enumerate(seeds):
-            for j in range(i + 1, len(seeds)):
-                b = seeds[j]
-                if order[i] != i or order[j] != j or not _is_one_face(a, b, limits):
-                    continue
-                union = np.concatenate([a.xy, b.xy])
-                weights = np.array([len(a.xy), len(b.xy)], dtype=float) / len(union)
-                a = _Seed.from_points(
-                    union,
-                    float(weights @ [a.height, b.height]),
-                    weights[0] * a.chroma + weights[1] * b.chroma,
-                )
-                seeds[i], order[j], joined = a, i, True
+        for i, j in combinations(range(len(seeds)), 2):
+            if order[i] == i and order[j] == j and _is_one_face(seeds[i], seeds[j], limits):
+                seeds[i], order[j], joined = seeds[i].joined(seeds[j]), i, True
     roots = [i for i in range(len(seeds)) if order[i] == i]
     renumber = np.zeros(len(seeds) + 1, dtype=np.int32)
     for i in range(len(seeds)):

@@ -105,8 +105,8 @@ def box_distance(outlines: Outlines, parameters: np.ndarray) -> np.ndarray:
     ratio = aside / np.where(ahead > 1e-4, ahead, 1.0)
     point_ahead = -(cu * (u - cu) + cv * (v - cv)) / safe
     point_aside = -(cu * (v - cv) - cv * (u - cu)) / safe
-    for slope, sign in ((ratio.max(axis=1), 1.0), (ratio.min(axis=1), -1.0)):
-        slope = slope[:, None]
+    for slopes, sign in ((ratio.max(axis=1), 1.0), (ratio.min(axis=1), -1.0)):
+        slope = slopes[:, None]
         line = sign * (point_aside - slope * point_ahead) / np.sqrt(1.0 + slope * slope)
         distance = np.where(has_lines, np.maximum(distance, line), distance)
     return distance

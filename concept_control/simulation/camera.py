@@ -103,8 +103,8 @@ class SimulatedCamera:
             raise PerceptionError(f'camera {self.name!r} has been closed')
         return self._backend.render(data)
 
-    def T_world_camera(self, data: mujoco.MjData) -> np.ndarray:
-        """Return the (4, 4) pose of the optical frame (x right, y down, z forward), world frame."""
+    def T_world_camera(self, data: mujoco.MjData) -> np.ndarray:  # noqa: N802
+        """Return the (4, 4) world-frame pose of the optical frame (x right, y down, z ahead)."""
         pose = np.eye(4)
         # MuJoCo's cameras look along -z with y up.
         pose[:3, :3] = data.cam_xmat[self._camera_id].reshape(3, 3) * (1.0, -1.0, -1.0)

@@ -8,7 +8,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Iterator
-from functools import lru_cache
+from functools import cache
 
 import mujoco
 import numpy as np
@@ -65,7 +65,7 @@ def find_backend() -> tuple[str, str]:
     if wanted in ('disable', 'disabled', 'off', 'false', '0'):
         return 'raycast', f'MUJOCO_GL={wanted} forbids OpenGL'
     candidates = (wanted,) if wanted in LIBRARIES else LIBRARIES
-    failures = []
+    failures: list[str] = []
     for library in candidates:
         failure = probe(library)
         if not failure:
@@ -74,7 +74,7 @@ def find_backend() -> tuple[str, str]:
     return 'raycast', 'no OpenGL library works here (' + '; '.join(failures) + ')'
 
 
-@lru_cache(maxsize=None)
+@cache
 def probe(library: str) -> str:
     """Draw one picture with an OpenGL platform in a process of its own.
 
@@ -187,6 +187,11 @@ class OpenGLBackend:
                 self._drawing.free()
             self._drawing = None
             self._context.free()
+
+    def __del__(self) -> None:
+        # MuJoCo frees its buffers in whatever context is current: it must be their own.
+        with contextlib.suppress(Exception):
+            self.close()
 
     def _metres(self, buffer: np.ndarray) -> np.ndarray:
         """Undo OpenGL's perspective for a reversed depth buffer (1 is near, 0 is far)."""
