@@ -108,7 +108,7 @@ def random_colors(rng: np.random.Generator, shape: tuple[int, ...]) -> np.ndarra
 
 def seen_color(rng: np.random.Generator, rgb: np.ndarray) -> np.ndarray:
     """Return colours (..., 3) as they look under some light: scaled, tinted and noisy."""
-    light = rng.uniform(0.75, 1.05, (*rgb.shape[:-1], 1))
+    light = rng.uniform(0.7, 1.25, (*rgb.shape[:-1], 1))
     return np.clip(rgb * light + rng.normal(0.0, 0.03, rgb.shape), 0.0, 1.0)
 
 
