@@ -130,11 +130,18 @@ class OpenGLBackend:
             PerceptionError: if the library does not work in this process or the image is larger
                 than the model's off-screen buffer.
         """
+        self._drawing: mujoco.MjrContext | None = None
         limits = model.vis.global_.offwidth, model.vis.global_.offheight
         if width > limits[0] or height > limits[1]:
             raise PerceptionError(
                 f"an image of {width} x {height} pixels exceeds the model's off-screen buffer "
                 f'of {limits[0]} x {limits[1]}; raise <visual><global offwidth offheight>'
+            )
+        platform = os.environ.get('PYOPENGL_PLATFORM', library)
+        if platform != library:
+            raise PerceptionError(
+                f'{library} cannot be used: this process already draws with {platform} '
+                '(PYOPENGL_PLATFORM), and PyOpenGL serves one platform a process'
             )
         self._model = model
         self._size = height, width
@@ -144,7 +151,6 @@ class OpenGLBackend:
         self._option = mujoco.MjvOption()
         self._scene = mujoco.MjvScene(model, maxgeom=10 * model.ngeom + 100)
         self._rect = mujoco.MjrRect(0, 0, width, height)
-        self._drawing: mujoco.MjrContext | None = None
         try:
             self._context = importlib.import_module(f'mujoco.{library}').GLContext(width, height)
             with self._current():

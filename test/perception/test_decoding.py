@@ -25,8 +25,12 @@ def padded(rows: np.ndarray, padding: int) -> tuple[bytes, int]:
 
 
 @settings(max_examples=60, deadline=None)
-@given(sizes, sizes, st.integers(0, 9), st.sampled_from(sorted(COLOR_CHANNELS)), st.integers(0, 99))
-def test_color_comes_back_whatever_the_encoding_and_padding(height, width, padding, encoding, seed):
+@given(
+    sizes, sizes, st.integers(0, 9), st.sampled_from(sorted(COLOR_CHANNELS)), st.integers(0, 99)
+)
+def test_color_comes_back_whatever_the_encoding_and_padding(
+    height, width, padding, encoding, seed
+):
     rgb = np.random.default_rng(seed).integers(0, 256, (height, width, 3), dtype=np.uint8)
     num_channels, order = COLOR_CHANNELS[encoding]
     image = np.full((height, width, num_channels), 7, dtype=np.uint8)

@@ -23,6 +23,9 @@ WORLD = """
 
 def works(backend):
     reason = opengl.probe(backend) if backend != 'raycast' else ''
+    chosen, _ = opengl.find_backend()
+    if not reason and backend not in (chosen, 'raycast'):
+        reason = f'PyOpenGL serves one platform a process; run with MUJOCO_GL={backend}'
     return pytest.param(backend, marks=pytest.mark.skipif(bool(reason), reason=reason))
 
 
