@@ -24,7 +24,8 @@ class CostWeights:
             distance: far goals must not ask for more acceleration than the arm has.
         height: of the height error [1/m²].
         tilt: of the tool axis' deviation from straight down.
-        posture: of the joints' distance to home [1/rad²]; only settles what the task leaves open.
+        posture: of the joints' distance to the posture [1/rad²]; only settles what the task
+            leaves open.
         velocity: of joint velocities [s²/rad²].
         acceleration: of joint accelerations relative to their limits.
         effort: of joint efforts relative to their limits; small, for gravity must be held.
@@ -40,20 +41,20 @@ class CostWeights:
 
     energy: float = 50.0
     energy_knee: float = 0.10
-    height: float = 20.0
+    height: float = 50.0
     tilt: float = 1.0
     posture: float = 0.002
     velocity: float = 0.02
-    acceleration: float = 0.005
+    acceleration: float = 0.05
     effort: float = 1e-5
     position_limit: float = 20.0
-    velocity_limit: float = 5.0
-    acceleration_limit: float = 2.0
+    velocity_limit: float = 20.0
+    acceleration_limit: float = 50.0
     clearance: float = 50.0
     terminal: float = 10.0
     terminal_velocity: float = 0.5
     position_margin: float = 0.08
-    soft_limit: float = 0.75
+    soft_limit: float = 0.72
 
 
 @dataclass
@@ -65,23 +66,26 @@ class ArmCost:
     Attributes:
         arm: its limits and home.
         kinematics: of the same arm.
-        energy: of the xy position of the moving point.
+        energy: of the xy position of the moving point; None where only the posture counts: then
+            height and tilt are free too.
         height: where the point shall be above the table [m].
         offset: (3,) the point in the frame of the tool's tip [m]: zero for the tool itself, the
             centre of the block for a carried one.
         obstacles: (M, 2) centres of entities to keep away from [m].
         clearances: (M,) smallest distances to them [m].
+        posture: (n,) joint positions to stay near [rad]; None: the arm's home.
         weights: of the terms.
         timestep: of the trajectory [s].
     """
 
     arm: ArmDescription
     kinematics: ArmKinematics
-    energy: EntityEnergy
-    height: float
+    energy: EntityEnergy | None
+    height: float = 0.0
     offset: np.ndarray = field(default_factory=lambda: np.zeros(3))
     obstacles: np.ndarray = field(default_factory=lambda: np.zeros((0, 2)))
     clearances: np.ndarray = field(default_factory=lambda: np.zeros(0))
+    posture: np.ndarray | None = None
     weights: CostWeights = field(default_factory=CostWeights)
     timestep: float = 0.02
 
@@ -89,15 +93,10 @@ class ArmCost:
         """Return (...,) costs of trajectories (..., H + 1, 2n) under efforts (..., H, n)."""
         w, arm, n = self.weights, self.arm, self.arm.num_joints
         q, qd = states[..., :n], states[..., n:]
-        motion = self.kinematics.tool(q, self.offset)
-        cost = self._energy_value(motion.position[..., :2])
-        cost = cost + w.height * (motion.position[..., 2] - self.height) ** 2
-        cost += w.tilt * _square(motion.axis - DOWN)
-        cost += w.posture * _square(q - arm.home)
+        cost = w.posture * _square(q - self._posture)
         cost += w.position_limit * _square(self._position_excess(q))
-        if len(self.obstacles):
-            intrusion, _ = self._intrusion(motion.position[..., :2])
-            cost += w.clearance * _square(intrusion)
+        if self.energy is not None:
+            cost += self._tool_value(self.energy, self.kinematics.tool(q, self.offset))
         total = cost[..., :-1].sum(axis=-1) + w.terminal * cost[..., -1]
         speed = _square(qd)
         total += w.velocity * speed[..., :-1].sum(axis=-1) + w.terminal_velocity * speed[..., -1]
@@ -128,18 +127,13 @@ class ArmCost:
         w, n = self.weights, self.arm.num_joints
         points, horizon = len(states), len(controls)
         q, qd = states[:, :n], states[:, n:]
-        motion = self.kinematics.tool(q, self.offset, jacobians=True)
         gradient, hessian = np.zeros((points, 2 * n)), np.zeros((points, 2 * n, 2 * n))
         diagonal = np.arange(2 * n)
 
-        point_gradient, point_hessian = self._point_terms(motion)
-        jacobian, axis_jacobian = motion.position_jacobian, motion.axis_jacobian
-        gradient[:, :n] = np.einsum('tin,ti->tn', jacobian, point_gradient)
-        gradient[:, :n] += 2 * w.tilt * np.einsum('tin,ti->tn', axis_jacobian, motion.axis - DOWN)
-        hessian[:, :n, :n] = jacobian.transpose(0, 2, 1) @ point_hessian @ jacobian
-        hessian[:, :n, :n] += 2 * w.tilt * (axis_jacobian.transpose(0, 2, 1) @ axis_jacobian)
+        if self.energy is not None:
+            gradient[:, :n], hessian[:, :n, :n] = self._tool_terms(self.energy, q)
         beyond = self._position_excess(q)
-        gradient[:, :n] += 2 * w.posture * (q - self.arm.home) + 2 * w.position_limit * beyond
+        gradient[:, :n] += 2 * w.posture * (q - self._posture) + 2 * w.position_limit * beyond
         hessian[:, diagonal[:n], diagonal[:n]] += 2 * w.posture + 2 * w.position_limit * (
             beyond != 0
         )
@@ -177,16 +171,39 @@ class ArmCost:
         control_hessian += 2 * w.effort * np.broadcast_to(np.diag(limits**-2.0), (horizon, n, n))
         return Quadratic(gradient, hessian, control_gradient, control_hessian, mixed)
 
-    def _energy_value(self, xy: np.ndarray) -> np.ndarray:
-        residual = self.energy.residual(xy.reshape(-1, 2))
-        energy = _square(residual).reshape(xy.shape[:-1])
-        return self.weights.energy * _softened(energy, self.weights.energy_knee)[0]
+    @property
+    def _posture(self) -> np.ndarray:
+        return self.arm.home if self.posture is None else self.posture
 
-    def _point_terms(self, motion: ToolMotion) -> tuple[np.ndarray, np.ndarray]:
+    def _tool_value(self, energy: EntityEnergy, motion: ToolMotion) -> np.ndarray:
+        w, xy = self.weights, motion.position[..., :2]
+        squared = _square(energy.residual(xy.reshape(-1, 2))).reshape(xy.shape[:-1])
+        cost = w.energy * _softened(squared, w.energy_knee)[0]
+        cost += w.height * (motion.position[..., 2] - self.height) ** 2
+        cost += w.tilt * _square(motion.axis - DOWN)
+        if len(self.obstacles):
+            cost += w.clearance * _square(self._intrusion(xy)[0])
+        return cost
+
+    def _tool_terms(self, energy: EntityEnergy, q: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Return gradient (H + 1, n) and Hessian (H + 1, n, n) of the terms of the tool's pose."""
+        motion = self.kinematics.tool(q, self.offset, jacobians=True)
+        point_gradient, point_hessian = self._point_terms(energy, motion)
+        point, axis = motion.position_jacobian, motion.axis_jacobian
+        assert point is not None and axis is not None
+        point_t, axis_t = point.transpose(0, 2, 1), axis.transpose(0, 2, 1)
+        tilt = 2 * self.weights.tilt
+        gradient = point_t @ point_gradient[..., None]
+        gradient += tilt * axis_t @ (motion.axis - DOWN)[..., None]
+        return gradient[..., 0], point_t @ point_hessian @ point + tilt * axis_t @ axis
+
+    def _point_terms(
+        self, energy: EntityEnergy, motion: ToolMotion
+    ) -> tuple[np.ndarray, np.ndarray]:
         """Return gradient (H + 1, 3) and Hessian (H + 1, 3, 3) by the moving point's position."""
         w, xy = self.weights, motion.position[:, :2]
         gradient, hessian = np.zeros((len(xy), 3)), np.zeros((len(xy), 3, 3))
-        residual, jacobian = self.energy.linearize(xy)
+        residual, jacobian = energy.linearize(xy)
         _, slope = _softened(_square(residual), w.energy_knee)
         factor = 2 * w.energy * slope
         transposed = jacobian.transpose(0, 2, 1)

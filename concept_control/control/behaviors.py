@@ -1,0 +1,395 @@
+"""What the arm does, as scripts: each yields a setpoint a tick until its purpose is reached.
+
+A script is a generator. It reads the world through `TaskView`, which the controller refreshes
+before every tick, and answers with a `Setpoint`; `yield from` strings scripts together. That way
+the whole of pick and place, with its retries, reads from top to bottom.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator
+from dataclasses import dataclass, field, replace
+from enum import Enum
+
+import numpy as np
+
+from concept_control.control.arm import ArmDescription
+from concept_control.control.cost import ArmCost, CostWeights
+from concept_control.control.entity_energy import EntityEnergy, PointEnergy
+from concept_control.control.goal import EntityState
+from concept_control.control.kinematics import ArmKinematics, ToolMotion
+
+
+@dataclass(frozen=True)
+class TaskConfig:
+    """How blocks are handled. Lengths in metres, times in seconds.
+
+    Attributes:
+        travel_clearance: of the tool's tip, or of what it carries, above the highest block.
+        contact_gap: of the tip above a block's face when the suction is switched on.
+        reach_tolerance: horizontal error at which the tool starts to descend.
+        grasp_tolerance: horizontal error at which it may grasp.
+        grasp_timeout: how long to wait for the vacuum.
+        max_grasps: attempts at one block before giving up.
+        phase_timeout: of any single phase.
+        basin_radius: distance to the generated target within which only the energy counts.
+        place_gap: height of a block's lower face at which it is let go.
+        settle_speed: of the tool below which it counts as at rest [m/s].
+        release_time: that a block needs to come off the cup.
+        look_time: at rest at home before what is seen is believed.
+        max_rounds: of sequence, act and verify.
+        satisfied_distance: displacement of one entity whose energy still counts as satisfied.
+        tool_height: of the tip when the tool itself is the entity.
+        payload_density: to guess a block's mass from its size [kg/m³].
+        retarget_period: between refinements of the target while the scene moves.
+        posture_weight: of the joints when only the posture counts.
+        rest_speed: joint speed below which the arm is at rest [rad/s].
+    """
+
+    travel_clearance: float = 0.045
+    contact_gap: float = 0.001
+    reach_tolerance: float = 0.010
+    grasp_tolerance: float = 0.006
+    grasp_timeout: float = 0.6
+    max_grasps: int = 3
+    phase_timeout: float = 5.0
+    basin_radius: float = 0.06
+    place_gap: float = 0.0012
+    settle_speed: float = 0.008
+    release_time: float = 0.12
+    look_time: float = 0.4
+    max_rounds: int = 3
+    satisfied_distance: float = 0.008
+    tool_height: float = 0.12
+    payload_density: float = 1250.0
+    retarget_period: float = 0.1
+    posture_weight: float = 2.0
+    rest_speed: float = 0.03
+
+
+@dataclass
+class TaskView:
+    """The world as the controller knows it at this tick.
+
+    Attributes:
+        time: [s].
+        q, qd: (n,) measured joint state.
+        tool: the tip's measured motion.
+        speed: of the tip [m/s].
+        entities: what is perceived, by id.
+        attached: whether the tool reports to hold something; None where it cannot tell.
+        held: id of the block that is believed to be held.
+        offset: (3,) its centre in the frame of the tool's tip [m].
+    """
+
+    arm: ArmDescription
+    kinematics: ArmKinematics
+    config: TaskConfig
+    time: float = 0.0
+    q: np.ndarray = field(default_factory=lambda: np.zeros(0))
+    qd: np.ndarray = field(default_factory=lambda: np.zeros(0))
+    tool: ToolMotion = field(default_factory=lambda: ToolMotion(np.zeros(3), np.eye(3)))
+    speed: float = 0.0
+    entities: dict[int, EntityState] = field(default_factory=dict)
+    attached: bool | None = None
+    held: int | None = None
+    offset: np.ndarray = field(default_factory=lambda: np.zeros(3))
+
+    @property
+    def held_position(self) -> np.ndarray:
+        """(3,) where the held block's centre is, by the arm's own joints [m]."""
+        return self.tool.position + self.tool.rotation @ self.offset
+
+    def position(self, entity_id: int) -> np.ndarray:
+        """Return (3,) where an entity is now; the tool and what it holds by the arm's joints."""
+        if entity_id == 0:
+            return self.tool.position
+        if entity_id == self.held:
+            return self.held_position
+        return np.asarray(self.entities[entity_id].position, dtype=float)
+
+    @property
+    def highest_top(self) -> float:
+        """Height of the highest block that is not held [m]."""
+        tops = [e.top for i, e in self.entities.items() if i not in (0, self.held)]
+        return max(tops, default=0.0)
+
+    @property
+    def is_at_rest(self) -> bool:
+        """Whether all joints are nearly still."""
+        return bool(np.abs(self.qd).max(initial=0.0) < self.config.rest_speed)
+
+
+@dataclass(frozen=True)
+class Setpoint:
+    """What one tick of a script asks for.
+
+    Attributes:
+        phase: a word for people and logs.
+        cost: what to plan for.
+        suction: whether the vacuum shall be on.
+        active: id of the entity being moved, -1 for none.
+    """
+
+    phase: str
+    cost: ArmCost
+    suction: bool = False
+    active: int = -1
+
+
+class Outcome(Enum):
+    """How a script ended; the value is a clause for people."""
+
+    DONE = 'done'
+    TIMEOUT = 'took too long'
+    MOVED = 'the block was moved away'
+    MISSED = 'the suction did not seize the block'
+    DROPPED = 'the block was dropped'
+    LOST = 'the block is no longer seen'
+
+
+Script = Generator[Setpoint, None, Outcome]
+EnergySource = Callable[[], EntityEnergy]
+"""Builds the energy of the carried entity from what is perceived at this tick."""
+
+Obstacles = Callable[[], tuple[np.ndarray, np.ndarray]]
+"""(M, 2) centres and (M,) clearances of what the carried block must not be put on."""
+
+
+class Behaviors:
+    """The scripts of one arm; all share one `TaskView`."""
+
+    def __init__(self, view: TaskView, weights: CostWeights | None = None) -> None:
+        self.view = view
+        self.weights = weights or CostWeights()
+
+    def go_home(self, phase: str = 'home') -> Script:
+        """Draw the arm back to where it hides nothing, and come to rest."""
+        home = self.view.arm.home
+        deadline = self._deadline()
+        while np.abs(self.view.q - home).max() > 0.05 or not self.view.is_at_rest:
+            if self.view.time > deadline:
+                return Outcome.TIMEOUT
+            yield Setpoint(phase, self.posture_cost(home))
+        return Outcome.DONE
+
+    def look(self) -> Script:
+        """Rest at home long enough for everything to be seen afresh."""
+        outcome = yield from self.go_home('look')
+        until = self.view.time + self.view.config.look_time
+        while self.view.time < until:
+            yield Setpoint('look', self.posture_cost(self.view.arm.home))
+        return outcome
+
+    def pick(self, entity_id: int) -> Script:
+        """Reach, descend, grasp and lift a block; follows it if it is moved meanwhile."""
+        outcome = yield from self._reach(entity_id)
+        if outcome is Outcome.DONE:
+            outcome = yield from self._descend(entity_id)
+        if outcome is Outcome.DONE:
+            outcome = yield from self._grasp(entity_id)
+        if outcome is Outcome.DONE:
+            return (yield from self._lift(entity_id))
+        yield from self._retreat(entity_id)
+        return outcome
+
+    def carry(
+        self, energy: EnergySource, guide: Callable[[], np.ndarray], obstacles: Obstacles
+    ) -> Script:
+        """Carry the held block to where its energy is least, others being where they are now.
+
+        Args:
+            energy: of the carried block, asked anew every tick.
+            guide: (2,) the generated target [m]; it only leads into its basin from afar.
+            obstacles: what to keep clear of.
+        """
+        view, config = self.view, self.view.config
+        assert view.held is not None
+        deadline, settled, is_near = self._deadline(), 0, False
+        while view.time < deadline:
+            if view.attached is False:
+                return Outcome.DROPPED
+            size = view.entities[view.held].size[2]
+            height = view.highest_top + config.travel_clearance + size / 2
+            gap = float(np.linalg.norm(guide() - view.held_position[:2]))
+            # Two radii, so that noise at the border does not make it change its mind each tick.
+            is_near = gap < config.basin_radius * (1.5 if is_near else 1.0)
+            pull = energy() if is_near else PointEnergy(guide())
+            centres, clearances = obstacles() if is_near else (None, None)
+            cost = self.tool_cost(pull, height, view.offset, centres, clearances)
+            settled = settled + 1 if is_near and view.speed < config.settle_speed else 0
+            if settled >= 4:
+                return Outcome.DONE
+            yield Setpoint('carry', cost, suction=True, active=view.held)
+        return Outcome.TIMEOUT
+
+    def place(self, energy: EnergySource, obstacles: Obstacles) -> Script:
+        """Lower the held block, still minimising its energy, let go and draw back."""
+        view, config = self.view, self.view.config
+        assert view.held is not None
+        entity_id, size = view.held, float(view.entities[view.held].size[2])
+        deadline, stalled, lowest = self._deadline(), 0, np.inf
+        while view.held_position[2] - size / 2 > config.place_gap or view.speed > 0.03:
+            if view.attached is False:
+                return Outcome.DROPPED
+            height = view.held_position[2]
+            stalled = stalled + 1 if height > lowest - 2e-4 else 0
+            lowest = min(lowest, height)
+            # The table may come earlier than the perceived size says.
+            if view.time > deadline or (stalled > 12 and height < size / 2 + 0.008):
+                break
+            centres, clearances = obstacles()
+            cost = self.tool_cost(energy(), size / 2, view.offset, centres, clearances)
+            yield Setpoint('place', cost, suction=True, active=entity_id)
+        yield from self._release(entity_id)
+        yield from self._retreat(entity_id)
+        return Outcome.DONE
+
+    def put_down(self) -> Script:
+        """Lower whatever is held where it is, let go and draw back."""
+        xy = self.view.tool.position[:2].copy()
+        deadline, lowest, stalled = self._deadline(), np.inf, 0
+        while self.view.attached and self.view.time < deadline and stalled < 12:
+            height = self.view.tool.position[2]
+            stalled = stalled + 1 if height > lowest - 2e-4 else 0
+            lowest = min(lowest, height)
+            yield Setpoint('put down', self.tool_cost(PointEnergy(xy), 0.03), suction=True)
+        yield from self._release(-1)
+        yield from self._retreat(-1)
+        return Outcome.DONE
+
+    def follow(
+        self, energy: EnergySource, guide: Callable[[], np.ndarray], is_satisfied: Callable
+    ) -> Script:
+        """Move the tool itself to where its energy is least, and keep it there for ever."""
+        view, config = self.view, self.view.config
+        is_near = False
+        while True:
+            gap = float(np.linalg.norm(guide() - view.tool.position[:2]))
+            is_near = gap < config.basin_radius * (1.5 if is_near else 1.0)
+            pull = energy() if is_near else PointEnergy(guide())
+            phase = 'hold' if is_satisfied() else 'track'
+            yield Setpoint(phase, self.tool_cost(pull, config.tool_height), active=0)
+
+    def hold(self) -> Script:
+        """Stay where the arm comes to rest."""
+        posture = self.view.q + 0.1 * self.view.qd
+        while True:
+            yield Setpoint('hold', self.posture_cost(posture), suction=self.view.held is not None)
+
+    def tool_cost(
+        self,
+        energy: EntityEnergy,
+        height: float,
+        offset: np.ndarray | None = None,
+        obstacles: np.ndarray | None = None,
+        clearances: np.ndarray | None = None,
+    ) -> ArmCost:
+        """Build the cost of moving a point of the tool."""
+        return ArmCost(
+            self.view.arm,
+            self.view.kinematics,
+            energy,
+            height,
+            np.zeros(3) if offset is None else offset,
+            np.zeros((0, 2)) if obstacles is None else obstacles,
+            np.zeros(0) if clearances is None else clearances,
+            weights=self.weights,
+        )
+
+    def posture_cost(self, posture: np.ndarray) -> ArmCost:
+        """Build the cost of a joint posture (n,) [rad], wherever that brings the tool."""
+        weights = replace(self.weights, posture=self.view.config.posture_weight)
+        return ArmCost(self.view.arm, self.view.kinematics, None, posture=posture, weights=weights)
+
+    def _reach(self, entity_id: int) -> Script:
+        """Come above a block, high enough over all others."""
+        view, config = self.view, self.view.config
+        deadline = self._deadline()
+        while view.time < deadline:
+            if entity_id not in view.entities:
+                return Outcome.LOST
+            xy = view.entities[entity_id].xy
+            height = view.highest_top + config.travel_clearance
+            gap = float(np.linalg.norm(view.tool.position[:2] - xy))
+            if gap < config.reach_tolerance and abs(view.tool.position[2] - height) < 0.03:
+                return Outcome.DONE
+            # Deep among the blocks: up first, across later.
+            is_low = view.tool.position[2] < view.highest_top + 0.01 and gap > 0.02
+            goal = view.tool.position[:2] if is_low else xy
+            cost = self.tool_cost(PointEnergy(goal), height)
+            yield Setpoint('reach', cost, active=entity_id)
+        return Outcome.TIMEOUT
+
+    def _descend(self, entity_id: int) -> Script:
+        """Lower the tip to just above the block's face."""
+        view, config = self.view, self.view.config
+        deadline = self._deadline()
+        while view.time < deadline:
+            entity = view.entities.get(entity_id)
+            if entity is None:
+                return Outcome.LOST
+            gap = float(np.linalg.norm(view.tool.position[:2] - entity.xy))
+            if gap > entity.width / 2:
+                return Outcome.MOVED
+            above = view.tool.position[2] - entity.top
+            if above < config.contact_gap + 0.002 and gap < config.grasp_tolerance:
+                return Outcome.DONE
+            cost = self.tool_cost(PointEnergy(entity.xy), entity.top + config.contact_gap)
+            yield Setpoint('descend', cost, active=entity_id)
+        return Outcome.TIMEOUT
+
+    def _grasp(self, entity_id: int) -> Script:
+        """Switch the vacuum on and wait for the block, pressing a little more with time."""
+        view, config = self.view, self.view.config
+        entity = view.entities[entity_id]
+        start = view.time
+        while view.time < start + config.grasp_timeout:
+            waited = view.time - start
+            if view.attached or (view.attached is None and waited > 0.3):
+                relative = np.asarray(entity.position) - view.tool.position
+                view.held, view.offset = entity_id, view.tool.rotation.T @ relative
+                return Outcome.DONE
+            pressed = entity.top + config.contact_gap - 0.006 * waited
+            cost = self.tool_cost(PointEnergy(entity.xy), pressed)
+            yield Setpoint('grasp', cost, suction=True, active=entity_id)
+        return Outcome.MISSED
+
+    def _lift(self, entity_id: int) -> Script:
+        """Raise the held block above all others."""
+        view, config = self.view, self.view.config
+        start = view.held_position[:2].copy()
+        size = view.entities[entity_id].size[2]
+        deadline = self._deadline()
+        while view.time < deadline:
+            if view.attached is False:
+                return Outcome.DROPPED
+            height = view.highest_top + config.travel_clearance + size / 2
+            if view.held_position[2] - size / 2 > view.highest_top + 0.01:
+                return Outcome.DONE
+            cost = self.tool_cost(PointEnergy(start), height, view.offset)
+            yield Setpoint('lift', cost, suction=True, active=entity_id)
+        return Outcome.TIMEOUT
+
+    def _release(self, entity_id: int) -> Script:
+        view, config = self.view, self.view.config
+        here, height = view.tool.position[:2].copy(), view.tool.position[2]
+        view.held = None
+        until = view.time + config.release_time
+        while view.time < until or (view.attached and view.time < until + 1.0):
+            cost = self.tool_cost(PointEnergy(here), height)
+            yield Setpoint('release', cost, active=entity_id)
+        return Outcome.DONE
+
+    def _retreat(self, entity_id: int) -> Script:
+        """Rise from the block without touching its neighbours."""
+        view = self.view
+        here = view.tool.position[:2].copy()
+        deadline = self._deadline()
+        while view.tool.position[2] < view.highest_top + 0.02 and view.time < deadline:
+            height = view.highest_top + view.config.travel_clearance
+            yield Setpoint('retreat', self.tool_cost(PointEnergy(here), height), active=entity_id)
+        return Outcome.DONE
+
+    def _deadline(self) -> float:
+        return self.view.time + self.view.config.phase_timeout

@@ -1,0 +1,139 @@
+"""What the controller is told: a grounded goal, and what is perceived now."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from enum import IntEnum
+
+import numpy as np
+
+from concept_control.control.entity_energy import ResidualEvaluator
+from concept_control.errors import CommandError
+
+TOOL_ID = 0
+"""Entity id of the robot's tool."""
+
+
+class EntityStatus(IntEnum):
+    """How an entity's position is known; values of `msg/Entity`."""
+
+    SEEN = 0
+    OCCLUDED = 1
+    HELD = 2
+
+
+@dataclass(frozen=True)
+class EntityState:
+    """One entity as perceived now, world frame.
+
+    Attributes:
+        position: (3,) centre [m].
+        size: (3,) sides of its box [m].
+        color: (3,) RGB in [0, 1].
+        covariance_trace: of the position [m²].
+        status: how the position is known.
+        yaw: about the vertical axis [rad].
+    """
+
+    position: np.ndarray
+    size: np.ndarray
+    color: np.ndarray = field(default_factory=lambda: np.full(3, 0.5))
+    covariance_trace: float = 0.0
+    status: EntityStatus = EntityStatus.SEEN
+    yaw: float = 0.0
+
+    @property
+    def xy(self) -> np.ndarray:
+        """(2,) position on the table [m]."""
+        return np.asarray(self.position, dtype=float)[:2]
+
+    @property
+    def width(self) -> float:
+        """Side of the smallest square seen from above [m]."""
+        return float(max(self.size[0], self.size[1]))
+
+    @property
+    def top(self) -> float:
+        """Height of its upper face [m]."""
+        return float(self.position[2] + self.size[2] / 2)
+
+
+Solver = Callable[[np.ndarray], np.ndarray | None]
+"""From (N, 2) positions now to (N, 2) targets, workspace units; None where it finds none."""
+
+
+@dataclass(frozen=True)
+class GroundedGoal:
+    """One energy to minimise over N entities; lengths in workspace units.
+
+    Attributes:
+        evaluator: the composed energy, as a residual.
+        entity_ids: (N,) ids in the order of all arrays below.
+        before: (N, 2) positions when grounded.
+        colors: (N, 3) RGB in [0, 1].
+        sizes: (N,) side lengths.
+        movable: ids that may be moved.
+        moved: ids that the generated solution moves.
+        targets: (N, 2) positions of the generated solution.
+        target_energy: energy of the generated solution.
+        initial_energy: energy when grounded.
+        goal_id: counts up with every goal.
+        expression: as given, for people.
+        solver: generates a new solution when the scene has changed; None: targets are refined
+            locally instead.
+
+    Raises:
+        CommandError: if arrays contradict each other, an id is unknown or a number not finite.
+    """
+
+    evaluator: ResidualEvaluator
+    entity_ids: tuple[int, ...]
+    before: np.ndarray
+    colors: np.ndarray
+    sizes: np.ndarray
+    movable: tuple[int, ...]
+    moved: tuple[int, ...]
+    targets: np.ndarray
+    target_energy: float
+    initial_energy: float
+    goal_id: int = 0
+    expression: str = ''
+    solver: Solver | None = None
+
+    def __post_init__(self) -> None:
+        n = len(self.entity_ids)
+        expected = {'before': (n, 2), 'colors': (n, 3), 'sizes': (n,), 'targets': (n, 2)}
+        for name, shape in expected.items():
+            values = np.asarray(getattr(self, name), dtype=float)
+            if values.shape != shape:
+                raise CommandError(f'goal: {name} has shape {values.shape}, expected {shape}')
+            if not np.isfinite(values).all():
+                raise CommandError(f'goal: {name} has values that are not finite: {values}')
+            object.__setattr__(self, name, values)
+        if len(set(self.entity_ids)) != n:
+            raise CommandError(f'goal: entity ids {self.entity_ids} are not unique')
+        for name in ('movable', 'moved'):
+            unknown = sorted(set(getattr(self, name)) - set(self.entity_ids))
+            if unknown:
+                raise CommandError(
+                    f'goal: {name} names the entities {unknown}; it was grounded on '
+                    f'{list(self.entity_ids)}'
+                )
+        if not set(self.moved) <= set(self.movable):
+            raise CommandError(
+                f'goal: moves {list(self.moved)}, but only {list(self.movable)} may be moved'
+            )
+        if TOOL_ID in self.moved and len(self.moved) > 1:
+            raise CommandError('goal: the tool cannot be the subject together with blocks')
+        if not np.isfinite([self.target_energy, self.initial_energy]).all():
+            raise CommandError('goal: its energies are not finite')
+
+    def index(self, entity_id: int) -> int:
+        """Return the row of an entity in the goal's arrays."""
+        return self.entity_ids.index(entity_id)
+
+    def energy(self, positions: np.ndarray) -> np.ndarray:
+        """Return (B,) energies of positions (B, N, 2) in workspace units."""
+        residual = self.evaluator.residual(self.before, positions, self.colors, self.sizes)
+        return (np.asarray(residual, dtype=float) ** 2).sum(axis=-1)

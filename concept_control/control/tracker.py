@@ -1,0 +1,68 @@
+"""The fast loop: joint torques that follow time-stamped plans."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from concept_control.control.arm import ArmDescription
+from concept_control.control.dynamics import ArmDynamics
+from concept_control.control.plan import Plan
+
+
+class PlanTracker:
+    """Follows the latest plan at the present time, whenever that plan was made.
+
+    tau = effort + Kp (q_ref - q) + Kd (qd_ref - qd), all references interpolated at the present
+    time: a plan that arrives late is entered where it should be by now, and one that never
+    arrives leaves the arm at the last one's end. Made for 500 Hz; not thread-safe.
+    """
+
+    def __init__(self, arm: ArmDescription) -> None:
+        self._arm = arm
+        self._dynamics = ArmDynamics(arm)
+        self._plan: Plan | None = None
+        self._hold: np.ndarray | None = None
+
+    @property
+    def plan(self) -> Plan | None:
+        """The plan that is followed; None while holding."""
+        return self._plan
+
+    def follow(self, plan: Plan) -> None:
+        """Take over a new plan; one stamped before the present one is ignored.
+
+        A message that overtook another on the way must not turn the arm back.
+        """
+        if self._plan is None or plan.stamp >= self._plan.stamp:
+            self._plan, self._hold = plan, None
+
+    def hold(self) -> None:
+        """Drop the plan and hold the position measured next."""
+        self._plan, self._hold = None, None
+
+    def reference(self, time: float, q: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Return position, velocity and effort (n,) to follow at a time [s].
+
+        Args:
+            time: now, in the clock of the plans.
+            q: (n,) measured positions [rad]; latched as what to hold when there is no plan.
+        """
+        plan = self._plan
+        if plan is not None and time < plan.end:
+            return plan.at(time)
+        if self._hold is None:
+            self._hold = q.copy() if plan is None else plan.positions[-1].copy()
+        return self._hold, np.zeros_like(q), self._dynamics.holding_control(self._hold)
+
+    def effort(self, time: float, q: np.ndarray, qd: np.ndarray) -> np.ndarray:
+        """Return joint torques (n,) [N m], clamped to the arm's limits.
+
+        Args:
+            time: now, in the clock of the plans [s].
+            q: (n,) measured positions [rad].
+            qd: (n,) measured velocities [rad/s].
+        """
+        position, velocity, effort = self.reference(time, q)
+        arm = self._arm
+        effort = effort + arm.stiffness * (position - q) + arm.damping * (velocity - qd)
+        return np.clip(effort, -arm.effort_limits, arm.effort_limits)
