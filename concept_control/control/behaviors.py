@@ -30,7 +30,8 @@ class TaskConfig:
         reach_tolerance: horizontal error at which the tool starts to descend.
         grasp_tolerance: horizontal error at which it may grasp.
         grasp_timeout: how long to wait for the vacuum.
-        max_grasps: attempts at one block before giving up.
+        max_attempts: at moving one block before giving up.
+        move_tolerance: blocks nearer than this to their targets are left alone.
         phase_timeout: of any single phase.
         basin_radius: distance to the generated target within which only the energy counts.
         place_gap: height of a block's lower face at which it is let go.
@@ -40,6 +41,9 @@ class TaskConfig:
         max_rounds: of sequence, act and verify.
         satisfied_distance: displacement of one entity whose energy still counts as satisfied.
         tool_height: of the tip when the tool itself is the entity.
+        tool_distance: like `satisfied_distance`, for the tool.
+        max_residual_share: share of the initial energy that may remain at a local minimum that
+            counts as satisfied.
         payload_density: to guess a block's mass from its size [kg/m³].
         retarget_period: between refinements of the target while the scene moves.
         posture_weight: of the joints when only the posture counts.
@@ -51,7 +55,8 @@ class TaskConfig:
     reach_tolerance: float = 0.010
     grasp_tolerance: float = 0.006
     grasp_timeout: float = 0.6
-    max_grasps: int = 3
+    max_attempts: int = 3
+    move_tolerance: float = 0.006
     phase_timeout: float = 5.0
     basin_radius: float = 0.06
     place_gap: float = 0.0012
@@ -61,6 +66,8 @@ class TaskConfig:
     max_rounds: int = 3
     satisfied_distance: float = 0.008
     tool_height: float = 0.12
+    tool_distance: float = 0.003
+    max_residual_share: float = 0.05
     payload_density: float = 1250.0
     retarget_period: float = 0.1
     posture_weight: float = 2.0
@@ -208,6 +215,7 @@ class Behaviors:
         deadline, settled, is_near = self._deadline(), 0, False
         while view.time < deadline:
             if view.attached is False:
+                view.held = None
                 return Outcome.DROPPED
             size = view.entities[view.held].size[2]
             height = view.highest_top + config.travel_clearance + size / 2
@@ -231,6 +239,7 @@ class Behaviors:
         deadline, stalled, lowest = self._deadline(), 0, np.inf
         while view.held_position[2] - size / 2 > config.place_gap or view.speed > 0.03:
             if view.attached is False:
+                view.held = None
                 return Outcome.DROPPED
             height = view.held_position[2]
             stalled = stalled + 1 if height > lowest - 2e-4 else 0
@@ -294,6 +303,7 @@ class Behaviors:
             np.zeros(3) if offset is None else offset,
             np.zeros((0, 2)) if obstacles is None else obstacles,
             np.zeros(0) if clearances is None else clearances,
+            fence=self.view.arm.workspace,
             weights=self.weights,
         )
 
@@ -363,6 +373,7 @@ class Behaviors:
         deadline = self._deadline()
         while view.time < deadline:
             if view.attached is False:
+                view.held = None
                 return Outcome.DROPPED
             height = view.highest_top + config.travel_clearance + size / 2
             if view.held_position[2] - size / 2 > view.highest_top + 0.01:

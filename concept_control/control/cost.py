@@ -10,6 +10,7 @@ from concept_control.control.arm import ArmDescription
 from concept_control.control.entity_energy import EntityEnergy
 from concept_control.control.kinematics import ArmKinematics, ToolMotion
 from concept_control.control.planner import Quadratic
+from concept_control.control.workspace import Workspace
 
 DOWN = np.array([0.0, 0.0, -1.0])
 
@@ -73,6 +74,7 @@ class ArmCost:
             centre of the block for a carried one.
         obstacles: (M, 2) centres of entities to keep away from [m].
         clearances: (M,) smallest distances to them [m].
+        fence: the moving point is kept inside this square; None for no fence.
         posture: (n,) joint positions to stay near [rad]; None: the arm's home.
         weights: of the terms.
         timestep: of the trajectory [s].
@@ -85,6 +87,7 @@ class ArmCost:
     offset: np.ndarray = field(default_factory=lambda: np.zeros(3))
     obstacles: np.ndarray = field(default_factory=lambda: np.zeros((0, 2)))
     clearances: np.ndarray = field(default_factory=lambda: np.zeros(0))
+    fence: Workspace | None = None
     posture: np.ndarray | None = None
     weights: CostWeights = field(default_factory=CostWeights)
     timestep: float = 0.02
@@ -183,6 +186,8 @@ class ArmCost:
         cost += w.tilt * _square(motion.axis - DOWN)
         if len(self.obstacles):
             cost += w.clearance * _square(self._intrusion(xy)[0])
+        if self.fence is not None:
+            cost += w.clearance * _square(self._trespass(self.fence, xy))
         return cost
 
     def _tool_terms(self, energy: EntityEnergy, q: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -216,7 +221,16 @@ class ArmCost:
             gradient[:, :2] -= 2 * w.clearance * (intrusion[..., None] * direction).sum(axis=-2)
             active = direction * (intrusion > 0)[..., None]
             hessian[:, :2, :2] += 2 * w.clearance * (active.transpose(0, 2, 1) @ active)
+        if self.fence is not None:
+            beyond, axes = self._trespass(self.fence, xy), self.fence.rotation
+            gradient[:, :2] += 2 * w.clearance * beyond @ axes.T
+            outside = (beyond != 0)[:, None, :] * axes
+            hessian[:, :2, :2] += 2 * w.clearance * (outside @ axes.T)
         return gradient, hessian
+
+    def _trespass(self, fence: Workspace, xy: np.ndarray) -> np.ndarray:
+        """Return (..., 2) signed distances beyond the fence along its own axes [m]."""
+        return fence.half_extent * _excess(fence.to_workspace(xy), 1.0)
 
     def _intrusion(self, xy: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Return (..., M) depths of intrusion [m] and (..., M, 2) unit vectors that lead out."""
@@ -242,8 +256,9 @@ def _excess(ratio: np.ndarray, share: float) -> np.ndarray:
 
 
 def _softened(energy: np.ndarray, knee: float) -> tuple[np.ndarray, np.ndarray]:
-    """Return a monotone function of an energy [m²] that grows with its root beyond knee², and its
-    derivative: same minima, bounded force.
+    """Return a monotone function of an energy [m²], linear in distance beyond the knee, and its slope.
+
+    It has the energy's minima but a bounded force.
     """
     root = np.sqrt(1.0 + energy / knee**2)
     return 2 * knee**2 * (root - 1.0), 1.0 / root

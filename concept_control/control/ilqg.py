@@ -37,10 +37,12 @@ class IlqgConfig:
 
 
 class Ilqg:
-    """Iterative LQG after Tassa, Erez, Todorov, "Synthesis and stabilization of complex behaviors
-    through online trajectory optimization", IROS 2012: regularisation on a quadratic schedule,
-    backtracking line search on the true cost, warm start shifted in time, and control limits by a
-    box-constrained program per step (Tassa, Mansard, Todorov, ICRA 2014).
+    """Iterative linear-quadratic control with a shifted warm start.
+
+    After Tassa, Erez, Todorov, "Synthesis and stabilization of complex behaviors through online
+    trajectory optimization", IROS 2012: regularisation on a quadratic schedule, backtracking line
+    search on the true cost; control limits by a box-constrained program per step (Tassa, Mansard,
+    Todorov, ICRA 2014).
 
     Deterministic, single-threaded; one instance per control loop.
     """

@@ -1,0 +1,314 @@
+"""The controller: goals in, plans out, one call per control period."""
+
+from __future__ import annotations
+
+from collections.abc import Generator
+from dataclasses import dataclass
+from enum import StrEnum
+
+import numpy as np
+
+from concept_control.control.arm import ArmDescription
+from concept_control.control.behaviors import Behaviors, Setpoint, TaskConfig, TaskView
+from concept_control.control.cost import CostWeights
+from concept_control.control.dynamics import ArmDynamics
+from concept_control.control.goal import TOOL_ID, EntityState, GroundedGoal
+from concept_control.control.guard import Guard, GuardConfig
+from concept_control.control.ilqg import Ilqg
+from concept_control.control.kinematics import ArmKinematics
+from concept_control.control.plan import Plan
+from concept_control.control.planner import Planner
+from concept_control.control.pursuit import Pursuit
+from concept_control.errors import CommandError
+
+MAX_POSITION_DEVIATION = 0.03
+MAX_VELOCITY_DEVIATION = 0.4
+"""Up to these deviations [rad, rad/s] from the last plan, planning goes on from that plan rather
+than from the measurement: references stay smooth and the tracker's stiffness counters friction."""
+
+REST_TICKS = 5
+ENTITY_MEMORY = 2.0
+"""How long an entity that perception no longer reports is believed to be where it was [s]."""
+
+
+class Status(StrEnum):
+    """What the controller is doing; names as in `msg/ConceptStatus`."""
+
+    IDLE = 'idle'
+    ACTIVE = 'active'
+    PAUSED = 'paused'
+    SATISFIED = 'satisfied'
+    FAILED = 'failed'
+    CANCELLED = 'cancelled'
+
+
+@dataclass(frozen=True)
+class ControlOutput:
+    """What one control period brought.
+
+    Attributes:
+        plan: to be followed from now on; None: go on along the last one and rest at its end.
+        suction: whether the vacuum shall be on.
+        phase: a word for what the arm is doing.
+        status: of the goal.
+        text: one sentence for a person.
+        energy: of the scene as perceived now, NaN without a goal.
+        active_entity: id of the entity being moved, -1 for none.
+        solve_time: of the planner [s], NaN where it was not asked.
+        guard: what the guard changed, empty for nothing.
+    """
+
+    plan: Plan | None
+    suction: bool
+    phase: str
+    status: Status
+    text: str
+    energy: float
+    active_entity: int
+    solve_time: float
+    guard: str = ''
+
+
+class ConceptController:
+    """Pursues grounded goals with an arm; pure and deterministic, one caller, one thread.
+
+    `update` is called once per control period with what is measured; time may be simulated or
+    real, as long as it does not run backwards while a goal is pursued.
+    """
+
+    def __init__(
+        self,
+        arm: ArmDescription,
+        config: TaskConfig | None = None,
+        weights: CostWeights | None = None,
+        planner: Planner | None = None,
+        guard: GuardConfig | None = None,
+    ) -> None:
+        """Build the controller of an arm.
+
+        Args:
+            arm: what is controlled; its workspace maps goals to the table.
+            config: how blocks are handled.
+            weights: of the planner's cost.
+            planner: None: iLQG on the arm's dynamics with its payload.
+            guard: limits beyond the arm's own.
+        """
+        self.arm = arm
+        self.config = config or TaskConfig()
+        self._dynamics = ArmDynamics(arm)
+        self._planner = planner or Ilqg(self._dynamics)
+        self._guard = Guard(arm, guard)
+        self._view = TaskView(arm, ArmKinematics(arm), self.config)
+        self._behaviors = Behaviors(self._view, weights)
+        self._status, self._text, self._phase = Status.IDLE, 'no goal', 'hold'
+        self._pursuit: Pursuit | None = None
+        self._script: Generator[Setpoint, None, tuple[bool, str]] | None = None
+        self._hold: Generator[Setpoint, None, object] | None = None
+        self._goal: GroundedGoal | None = None
+        self._seen: dict[int, float] = {}
+        self._last_plan: Plan | None = None
+        self._last_time: float | None = None
+        self._suction = False
+        self._payload: int | None = None
+        self._rest_ticks = 0
+
+    @property
+    def status(self) -> Status:
+        """Status of the present goal."""
+        return self._status
+
+    @property
+    def goal(self) -> GroundedGoal | None:
+        """The present goal, None where there is none."""
+        return self._goal
+
+    def set_goal(self, goal: GroundedGoal) -> None:
+        """Pursue a new goal from the next update on; the old one is forgotten.
+
+        Raises:
+            CommandError: if the arm has no tool for it.
+        """
+        if not self.arm.suction and set(goal.moved) - {TOOL_ID}:
+            raise CommandError(
+                f'{self.arm.name} has no suction and cannot move the blocks {list(goal.moved)}'
+            )
+        self._goal, self._pursuit, self._script, self._hold = goal, None, None, None
+        self._status, self._text, self._phase = Status.ACTIVE, 'goal accepted', 'start'
+
+    def cancel(self) -> None:
+        """Give the goal up and hold; what is held stays held."""
+        self._goal, self._pursuit, self._script = None, None, None
+        self._stop(Status.CANCELLED, 'cancelled')
+
+    def pause(self) -> None:
+        """Hold, but keep the goal."""
+        if self._status is Status.ACTIVE:
+            self._stop(Status.PAUSED, 'paused')
+
+    def resume(self) -> None:
+        """Go on after a pause."""
+        if self._status is Status.PAUSED:
+            self._status, self._text, self._hold = Status.ACTIVE, 'resumed', None
+
+    def update(
+        self,
+        time: float,
+        q: np.ndarray,
+        qd: np.ndarray,
+        entities: dict[int, EntityState],
+        attached: bool | None = None,
+        entities_time: float | None = None,
+    ) -> ControlOutput:
+        """Advance by one control period.
+
+        Args:
+            time: of the joint state [s].
+            q: (n,) measured joint positions [rad].
+            qd: (n,) measured joint velocities [rad/s].
+            entities: perceived blocks by id, world frame.
+            attached: whether the tool holds something; None where it cannot tell.
+            entities_time: stamp of `entities` in the same clock [s]; None: they are current.
+        """
+        q, qd = np.asarray(q, dtype=float), np.asarray(qd, dtype=float)
+        if q.shape != (self.arm.num_joints,) or qd.shape != q.shape:
+            raise CommandError(
+                f'joint state of shapes {q.shape}, {qd.shape} for {self.arm.num_joints} joints'
+            )
+        if not (np.isfinite([time]).all() and np.isfinite(q).all() and np.isfinite(qd).all()):
+            return self._output(None, float('nan'), -1, 'joint state is not finite: holding')
+        self._observe(time, q, qd, entities, attached)
+        stale = ''
+        if self._status is Status.ACTIVE:
+            stale = self._guard.check_inputs(time, time, entities_time)
+        setpoint = self._next_setpoint(bool(stale))
+        plan, guard = self._plan(time, q, qd, setpoint)
+        if stale:
+            guard = f'{stale}: holding'
+        active = setpoint.active if setpoint is not None else -1
+        return self._output(plan, plan.solve_time if plan else float('nan'), active, guard)
+
+    def _observe(
+        self,
+        time: float,
+        q: np.ndarray,
+        qd: np.ndarray,
+        entities: dict[int, EntityState],
+        attached: bool | None,
+    ) -> None:
+        view = self._view
+        if self._last_time is None or time < self._last_time:
+            # The clock started again: neither plans nor memories have a meaning in it.
+            self._planner.reset()
+            self._last_plan, self._seen = None, {}
+            elapsed = 0.0
+        else:
+            elapsed = time - self._last_time
+        self._last_time = time
+        if self._status is Status.ACTIVE:
+            view.time += elapsed  # scripts' deadlines stand still in a pause
+        view.q, view.qd, view.attached = q, qd, attached
+        view.tool = view.kinematics.tool(q, jacobians=True)
+        assert view.tool.position_jacobian is not None
+        view.speed = float(np.linalg.norm(view.tool.position_jacobian @ qd))
+        self._seen.update(dict.fromkeys(entities, time))
+        remembered = {
+            i: e
+            for i, e in view.entities.items()
+            if i not in entities and time - self._seen.get(i, -np.inf) < ENTITY_MEMORY
+        }
+        view.entities = {**remembered, **{i: e for i, e in entities.items() if i != TOOL_ID}}
+        if attached is False and self._status is not Status.ACTIVE:
+            view.held = None
+
+    def _next_setpoint(self, must_hold: bool) -> Setpoint | None:
+        """Ask the goal's script, or the one that holds, what to do; None: stay at rest."""
+        if self._status is Status.ACTIVE and not must_hold:
+            self._hold, self._rest_ticks = None, 0
+            setpoint = self._pursue()
+            if setpoint is not None:
+                self._phase = setpoint.phase
+                self._suction = setpoint.suction
+                return setpoint
+        if self._hold is None:
+            self._hold, self._rest_ticks = self._behaviors.hold(), 0
+        self._rest_ticks = self._rest_ticks + 1 if self._view.is_at_rest else 0
+        self._phase = 'hold'
+        setpoint = next(self._hold)
+        return None if self._rest_ticks > REST_TICKS else setpoint
+
+    def _pursue(self) -> Setpoint | None:
+        """Advance the goal's script by a tick; None when it has ended."""
+        assert self._goal is not None
+        if self._pursuit is None or self._script is None:
+            if self._view.attached is False:
+                self._view.held = None
+            self._pursuit = Pursuit(self._goal, self._behaviors, self.arm.workspace)
+            self._script = self._pursuit.run()
+        try:
+            setpoint = next(self._script)
+        except StopIteration as end:
+            is_satisfied, text = end.value
+            self._stop(Status.SATISFIED if is_satisfied else Status.FAILED, text)
+            return None
+        self._text = setpoint.phase + (f' #{setpoint.active}' if setpoint.active > 0 else '')
+        return setpoint
+
+    def _stop(self, status: Status, text: str) -> None:
+        self._status, self._text, self._hold = status, text, None
+
+    def _plan(
+        self, time: float, q: np.ndarray, qd: np.ndarray, setpoint: Setpoint | None
+    ) -> tuple[Plan | None, str]:
+        if setpoint is None:
+            # At rest: the tracker rests at the end of the last plan by itself.
+            return None, ''
+        self._update_payload()
+        start_q, start_qd = q, qd
+        if self._last_plan is not None and time < self._last_plan.end:
+            planned_q, planned_qd, _ = self._last_plan.at(time)
+            if (
+                np.abs(planned_q - q).max() < MAX_POSITION_DEVIATION
+                and np.abs(planned_qd - qd).max() < MAX_VELOCITY_DEVIATION
+            ):
+                start_q, start_qd = planned_q, planned_qd
+        plan = self._planner.plan(time, start_q, start_qd, setpoint.cost)
+        guarded = self._guard.check_plan(plan, q, qd)
+        if guarded.reason and not plan.is_finite():
+            self._planner.reset()
+        self._last_plan = guarded.plan
+        return guarded.plan, guarded.reason
+
+    def _update_payload(self) -> None:
+        view = self._view
+        if view.held == self._payload:
+            return
+        self._payload = view.held
+        if view.held is None or view.held not in view.entities:
+            self._dynamics.set_payload(0.0, np.zeros(3))
+        else:
+            volume = float(np.prod(view.entities[view.held].size))
+            self._dynamics.set_payload(self.config.payload_density * volume, view.offset)
+
+    def _output(
+        self, plan: Plan | None, solve_time: float, active: int, guard: str
+    ) -> ControlOutput:
+        status, text = self._status, self._text
+        energy = float('nan')
+        if self._pursuit is not None and np.isfinite(self._view.q).all():
+            energy = self._pursuit.energy()
+        if status is Status.ACTIVE and self._phase == 'hold' and self._follows_tool():
+            status, text = Status.SATISFIED, 'energy at its goal level; following'
+        return ControlOutput(
+            plan=plan,
+            suction=self._suction,
+            phase=self._phase,
+            status=status,
+            text=f'{text} ({guard})' if guard else text,
+            energy=energy,
+            active_entity=active,
+            solve_time=solve_time,
+            guard=guard,
+        )
+
+    def _follows_tool(self) -> bool:
+        return self._goal is not None and TOOL_ID in self._goal.moved

@@ -1,0 +1,97 @@
+"""World, tracker and controller in one process and in simulated time: the loop without ROS."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+
+from concept_control.control.goal import EntityState, EntityStatus
+from concept_control.control.tasks import ConceptController, ControlOutput
+from concept_control.control.tracker import PlanTracker
+from concept_control.simulation.scene import Scene
+from concept_control.simulation.world import SimulatedWorld
+
+
+@dataclass(frozen=True)
+class LoopConfig:
+    """How the loop is closed.
+
+    Attributes:
+        control_period: between plans [s].
+        plan_delay: from a joint state to the moment its plan is followed [s].
+        position_noise: standard deviation of perceived block positions, each axis [m].
+        entity_period: between perceived entities [s].
+        seed: of the noise.
+    """
+
+    control_period: float = 0.02
+    plan_delay: float = 0.004
+    position_noise: float = 0.0
+    entity_period: float = 0.1
+    seed: int = 0
+
+
+class ClosedLoop:
+    """Runs a controller on a simulated world, deterministically and as fast as it goes."""
+
+    def __init__(
+        self, scene: Scene, controller: ConceptController, config: LoopConfig | None = None
+    ) -> None:
+        self.world = SimulatedWorld(scene)
+        self.controller = controller
+        self.config = config or LoopConfig()
+        self.tracker = PlanTracker(scene.arm)
+        self._rng = np.random.default_rng(self.config.seed)
+        self._entities = self.perceive()
+        self._perceived_at = 0.0
+
+    def perceive(self) -> dict[int, EntityState]:
+        """Return the blocks by id as perception would report them, with noise."""
+        world, scene = self.world, self.world.scene
+        positions = world.block_positions()
+        positions[:, :2] += self._rng.normal(0.0, self.config.position_noise, (len(positions), 2))
+        yaws = world.block_yaws()
+        return {
+            i + 1: EntityState(
+                position=positions[i],
+                size=np.full(3, scene.sizes[i]),
+                color=scene.colors[i],
+                covariance_trace=2 * self.config.position_noise**2,
+                status=EntityStatus.HELD if world.held == i + 1 else EntityStatus.SEEN,
+                yaw=float(yaws[i]),
+            )
+            for i in range(world.num_blocks)
+        }
+
+    def step(self) -> ControlOutput:
+        """Advance by one control period and return what the controller said."""
+        world, config = self.world, self.config
+        if world.time - self._perceived_at >= config.entity_period - 1e-9:
+            self._entities, self._perceived_at = self.perceive(), world.time
+        start = world.time
+        q, qd = world.joint_state()
+        output = self.controller.update(start, q, qd, self._entities, world.held is not None)
+        if world.suction != output.suction:
+            world.set_suction(output.suction)
+        is_sent = False
+        while world.time < start + config.control_period - 1e-9:
+            if not is_sent and world.time >= start + config.plan_delay - 1e-9:
+                is_sent = True
+                if output.plan is not None:
+                    self.tracker.follow(output.plan)
+            world.step(self.tracker.effort(world.time, *world.joint_state()))
+        return output
+
+    def run(
+        self, duration: float, until: Callable[[ControlOutput], bool] = lambda _: False
+    ) -> list[ControlOutput]:
+        """Step for a duration [s] or until a condition holds; return every output."""
+        outputs = []
+        end = self.world.time + duration
+        while self.world.time < end - 1e-9:
+            outputs.append(self.step())
+            if until(outputs[-1]):
+                break
+        return outputs
