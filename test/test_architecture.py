@@ -1,8 +1,8 @@
 """What may import what: the layers of the package, held by walking its imports."""
 
 import ast
-import xml.etree.ElementTree as ElementTree
 from pathlib import Path
+from xml.etree import ElementTree
 
 import pytest
 

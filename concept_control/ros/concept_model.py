@@ -18,7 +18,7 @@ from concept_control.control.arm import ArmDescription
 from concept_control.control.goal import TOOL_ID, EntityState
 from concept_control.energy.composition import GoalEnergy
 from concept_control.energy.model import ConceptModel
-from concept_control.errors import ConceptControlError, GroundingError, ModelError, PerceptionError
+from concept_control.errors import ConceptControlError, GroundingError, PerceptionError
 from concept_control.expression import parse, uses_tool
 from concept_control.grounding import ground
 from concept_control.library import ConceptLibrary, LibraryConcept
@@ -68,7 +68,7 @@ class ConceptModelNode(Node):
         # One thread: a second one on a busy machine costs a hundred times what it brings.
         torch.set_num_threads(1)
         self.workspace = ArmDescription.load(p.arm).workspace
-        self.model = ConceptModel.load(p.model or None, device=choose_device(p.device))
+        self.model = ConceptModel.load(p.model or None, device=p.device)
         self.library = ConceptLibrary()
         self._entities: tuple[float, dict[int, EntityState]] | None = None
         self._entities_heard = threading.Event()
@@ -241,18 +241,6 @@ class ConceptModelNode(Node):
                 plan_time_p99=nan,
             )
         )
-
-
-def choose_device(name: str) -> str:
-    """Return "cuda" where asked for, or for "auto" where there is one; else "cpu".
-
-    Raises:
-        ModelError: if cuda was asked for and is not there.
-    """
-    available = torch.cuda.is_available()
-    if name == 'cuda' and not available:
-        raise ModelError('device is "cuda", but torch finds no GPU; use "auto" or "cpu"')
-    return 'cuda' if available and name != 'cpu' else 'cpu'
 
 
 def main() -> int:

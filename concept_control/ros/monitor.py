@@ -62,7 +62,11 @@ class Monitor(Node):
 
     def command(self, expression: str, seed: int) -> None:
         """Ask for an expression."""
-        self._commands.publish(ConceptCommand(expression=expression, seed=seed))
+        self.send(ConceptCommand(expression=expression, seed=seed))
+
+    def send(self, command: ConceptCommand) -> None:
+        """Publish a command."""
+        self._commands.publish(command)
 
     @property
     def is_connected(self) -> bool:

@@ -10,13 +10,13 @@ from hypothesis import strategies as st
 pytest.importorskip('rclpy', reason='rclpy is not installed')
 
 from builtin_interfaces.msg import Time
+from concept_control.msg import Entity, EntityArray
 from sensor_msgs.msg import CameraInfo, JointState
 from std_msgs.msg import Header
 
 from concept_control.control.plan import Plan
 from concept_control.control.workspace import Workspace
 from concept_control.errors import CommandError, PerceptionError
-from concept_control.msg import Entity, EntityArray
 from concept_control.perception.camera import decode_color, decode_depth
 from concept_control.ros import conversions as convert
 
