@@ -15,6 +15,7 @@ import numpy as np
 from concept_control.errors import PerceptionError
 from concept_control.perception.albedo import measure_color
 from concept_control.perception.camera import Intrinsics, check_frame
+from concept_control.perception.outline import outline_polygon
 from concept_control.perception.segmentation import (
     HOLE,
     BlockLimits,
@@ -23,7 +24,7 @@ from concept_control.perception.segmentation import (
     View,
     segment,
 )
-from concept_control.perception.silhouette import Fit, Outlines, fit
+from concept_control.perception.silhouette import FACE, LIMIT, OUTLINE, Fit, Outlines, fit
 
 MAX_POINTS = 160
 """Outline points a body; more are thinned out."""
@@ -34,8 +35,14 @@ PIXEL_SIGMA = 0.35
 CUBE_SIGMA = 0.006
 """How far side lengths are expected from the height [m]; weak beside a visible outline."""
 
-BALL_CURVATURE = 6.0
-"""Downward bend [1/m] of an upper face from which it is a ball's (a ball has 1 / (2 r))."""
+OCCLUDER_STEP = 0.008
+"""A neighbour pixel nearer by this much is an occluder's [m]."""
+
+FACE_DEPTH = 0.004
+"""Pixels this little below an upper face count as on it [m]."""
+
+SAME_HEIGHT = 0.0015
+"""Upper faces that differ by less are level [m]."""
 
 FLOOR_SIGMA = 0.0004
 """Standard deviation that no position is claimed to beat [m]."""
@@ -147,7 +154,7 @@ class Detector:
             return True
         grid = np.linspace(-0.4, 0.4, 5)
         offsets = np.stack(np.meshgrid(grid, grid, [0.4]), axis=-1).reshape(-1, 3) * size
-        points = (position + offsets - view.origin) @ view.rotation
+        points = (position + offsets - view.origin) @ view.pose[:3, :3]
         if (points[:, 2] <= 0).any():
             return True
         columns, rows = np.rint(self.intrinsics.project(points)).astype(int).T
@@ -172,7 +179,7 @@ class Detector:
             )
         height = depth * slope + np.float32(offset)
         focal = 0.5 * (self.intrinsics.fx + self.intrinsics.fy)
-        view = View(self._directions, origin, pose[:3, :3], depth, height, focal)
+        view = View(self._directions, pose.copy(), depth, height, focal)
         if self.refine_table:
             height += _table_correction(view, limits)
         self._view_last = view
@@ -283,11 +290,13 @@ class _Bodies:
         round_start = np.column_stack([centers, 0.5 * tops])
         round_sigma = np.tile([np.inf, np.inf, CUBE_SIGMA], (num, 1))
         cylinder = fit('cylinder', outlines, round_start, round_start, round_sigma)
-        ball = fit('ball', outlines, round_start, round_start, round_sigma)
-        bends = [self._curvature(region) for region in self.regions]
+        spheres = [self._sphere(region) for region in self.regions]
+        ball_start = np.array([s[:3] for s in spheres])
+        ball = fit('ball', outlines, ball_start, ball_start, round_sigma)
         shapes = []
-        for index in range(num):
-            if bends[index] > BALL_CURVATURE:
+        for index, region in enumerate(self.regions):
+            roughness = self._roughness(region, box.parameters[index])
+            if spheres[index][3] < max(0.001, 0.6 * roughness):
                 shapes.append('ball')
             # Two more parameters must buy more than chance would give; boxes are commoner.
             elif cylinder.cost[index] + 4.0 < box.cost[index]:
@@ -312,21 +321,51 @@ class _Bodies:
         drop = self.limits.table_height + height - origin[2]
         return origin[:2] + directions[:, :2] * (drop / directions[:, 2:3])
 
-    def _curvature(self, region: Region) -> float:
-        """Return how strongly the upper face bends down [1/m], 0 where it cannot be told."""
-        rows, columns = region.rows[region.is_top], region.columns[region.is_top]
-        if len(rows) < 25:
-            return 0.0
-        points = self.view.points(rows, columns)
-        xy = points[:, :2] - points[:, :2].mean(axis=0)
-        basis = np.column_stack([np.ones(len(xy)), xy, (xy**2).sum(axis=1)])
-        heights = self.view.height[rows, columns]
-        solution, _, rank, _ = np.linalg.lstsq(basis, heights, rcond=None)
-        return float(-solution[3]) if rank == 4 else 0.0
+    def _sphere(self, region: Region) -> np.ndarray:
+        """Return (4,) x, y, radius of a ball on the table through a region, and its misfit [m].
+
+        The misfit is infinite where the points are no ball's.
+        """
+        points = self.view.points(region.rows, region.columns)
+        points[:, 2] -= self.limits.table_height
+        mean = points.mean(axis=0)
+        # A sphere of centre c: |p|² = 2 c·p + k. Its height is left free, so that one that does
+        # not lie on the table shows itself.
+        local = points - (mean[0], mean[1], 0.0)
+        basis = np.column_stack([2.0 * local, np.ones(len(local))])
+        squares = (local**2).sum(axis=1)
+        solution = np.linalg.lstsq(basis, squares, rcond=None)[0]
+        center = solution[:3]
+        radius = float(np.sqrt(max(solution[3] + center @ center, 0.0)))
+        limits = self.limits
+        is_ball = 0.4 * limits.min_side < radius < 0.6 * limits.max_side
+        is_ball &= abs(center[2] - radius) < 0.25 * radius
+        is_ball &= bool(np.hypot(center[0], center[1]) < radius)
+        if not is_ball:
+            return np.array([mean[0], mean[1], 0.5 * region.height, np.inf])
+        misfit = np.linalg.norm(local - center, axis=1) - radius
+        rms = float(np.sqrt(np.mean(misfit**2)))
+        return np.array([center[0] + mean[0], center[1] + mean[1], radius, rms])
+
+    def _roughness(self, region: Region, box: np.ndarray) -> float:
+        """Return the root mean square distance of a region's points to a box's surface [m]."""
+        points = self.view.points(region.rows, region.columns)
+        cos, sin = np.cos(box[2]), np.sin(box[2])
+        dx, dy = points[:, 0] - box[0], points[:, 1] - box[1]
+        offset = np.column_stack(
+            [
+                np.abs(cos * dx + sin * dy) - 0.5 * box[3],
+                np.abs(cos * dy - sin * dx) - 0.5 * box[4],
+                points[:, 2] - self.limits.table_height - region.height,
+            ]
+        )
+        outside = np.linalg.norm(np.maximum(offset, 0.0), axis=1)
+        inside = np.minimum(offset.max(axis=1), 0.0)
+        return float(np.sqrt(np.mean((outside + inside) ** 2)))
 
     def _outlines(self) -> Outlines:
         """Collect the outline points of all regions."""
-        owners, directions, limits = _boundary(self.view, self.labels, self.regions)
+        owners, directions, point_kinds = _boundary(self.view, self.labels, self.regions)
         num = len(self.regions)
         tops = np.array([region.height for region in self.regions]) + self.limits.table_height
         index_of = np.full(self.labels.max() + 1, -1)
@@ -334,14 +373,14 @@ class _Bodies:
         index = index_of[owners]
         order = np.argsort(index, kind='stable')
         order = order[index[order] >= 0]
-        index, directions, limits = index[order], directions[order], limits[order]
+        index, directions, point_kinds = index[order], directions[order], point_kinds[order]
         counts = np.bincount(index, minlength=num)
         size = int(min(max(counts.max(initial=1), 1), MAX_POINTS))
         points = np.zeros((num, size, 2))
         rays = np.zeros((num, size, 3))
         rays[..., 2] = -1.0
         weights = np.zeros((num, size))
-        is_limit = np.zeros((num, size), dtype=bool)
+        kinds = np.full((num, size), OUTLINE)
         sigma = np.ones(num)
         ends = np.cumsum(counts)
         for k, region in enumerate(self.regions):
@@ -355,7 +394,7 @@ class _Bodies:
             lengths = np.linalg.norm(directions[chosen], axis=1, keepdims=True)
             rays[k, :count] = directions[chosen] / lengths
             weights[k, :count] = weight
-            is_limit[k, :count] = limits[chosen]
+            kinds[k, :count] = point_kinds[chosen]
             middle = np.median(self.view.depth[region.rows, region.columns])
             sigma[k] = PIXEL_SIGMA * float(middle) / self.view.focal
         bottom = np.full(num, self.limits.table_height + self.limits.min_height)
@@ -363,11 +402,12 @@ class _Bodies:
             points,
             rays,
             weights,
-            is_limit,
+            kinds,
             tops,
             np.minimum(bottom, tops - 1e-3),
             sigma,
             self.view.origin,
+            self.limits.table_height,
         )
 
     def _split_oversized(self) -> None:
@@ -396,8 +436,9 @@ class _Bodies:
         if top.sum() < 2 * 25:
             return whole
         xy = self.view.points(region.rows, region.columns)[:, :2].astype(np.float32)
-        _, (width, length), _ = cv2.minAreaRect(xy)
-        if max(width, length) <= 1.2 * self.limits.max_side:
+        longest = max(cv2.minAreaRect(xy)[1])
+        # Blocks are about as wide as they are high; twice as long is two of them.
+        if longest <= 1.2 * self.limits.max_side and longest <= 1.7 * region.height:
             return whole
         # Seen pixels of the upper face, each covering about the same area.
         depth = float(np.median(self.view.depth[region.rows, region.columns]))
@@ -434,8 +475,10 @@ class _Bodies:
         pixel = np.median(self.view.depth[region.rows, region.columns]) / self.view.focal
         if fits.rms[index] > 3.0 * pixel:
             return None
-        center = np.array([*parameters[:2], limits.table_height + 0.5 * min(top, size[2])])
-        outline = self._project(shape, parameters, size, yaw, center)
+        center = np.array([*parameters[:2], limits.table_height + 0.5 * size[2]])
+        outline = outline_polygon(
+            shape, center, size, yaw, self.detector.intrinsics, self.view.pose
+        )
         area = abs(cv2.contourArea(outline.astype(np.float32)))
         visible = float(np.clip(len(region.rows) / max(area, 1.0), 0.0, 1.0))
         if visible < 0.12:
@@ -464,31 +507,6 @@ class _Bodies:
         covariance[:2, :2] += planar
         return covariance + FLOOR_SIGMA**2 * np.eye(3)
 
-    def _project(
-        self, shape: str, parameters: np.ndarray, size: np.ndarray, yaw: float, center: np.ndarray
-    ) -> np.ndarray:
-        """Return the (C, 2) image polygon of a fitted body."""
-        cos, sin = np.cos(yaw), np.sin(yaw)
-        if shape == 'box':
-            corners = 0.5 * np.array([[1, 1], [-1, 1], [-1, -1], [1, -1]]) * size[:2]
-            ring = corners @ np.array([[cos, sin], [-sin, cos]])
-            levels = [0.5 * size[2], -0.5 * size[2]]
-            rings = [(ring, level) for level in levels]
-        else:
-            angle = np.linspace(0, 2 * np.pi, 16, endpoint=False)
-            ring = 0.5 * size[0] * np.column_stack([np.cos(angle), np.sin(angle)])
-            if shape == 'cylinder':
-                rings = [(ring, 0.5 * size[2]), (ring, -0.5 * size[2])]
-            else:
-                tilts = np.linspace(-np.pi / 2, np.pi / 2, 9)
-                rings = [(ring * np.cos(t), 0.5 * size[0] * np.sin(t)) for t in tilts]
-        points = np.concatenate(
-            [np.column_stack([r, np.full(len(r), level)]) for r, level in rings]
-        )
-        camera = (points + center - self.view.origin) @ self.view.rotation
-        pixels = self.detector.intrinsics.project(camera)
-        return cv2.convexHull(pixels.astype(np.float32))[:, 0].astype(float)
-
 
 def _canonical(yaw: float, sides: np.ndarray) -> tuple[float, np.ndarray]:
     """Return the same box with the smallest equivalent yaw."""
@@ -505,12 +523,14 @@ def _boundary(
     Returns:
         owners: (Q,) label of the block.
         directions: (Q, 3) world-frame directions halfway between the two pixels.
-        is_limit: (Q,) bool, the neighbour is nearer: an occluder, not the block's own edge.
+        kinds: (Q,) as in `Outlines.kinds`.
     """
     rows = np.concatenate([region.rows for region in regions])
     columns = np.concatenate([region.columns for region in regions])
     guessed = {(r.label, other) for r in regions for other in r.siblings}
-    owners, directions, is_limit = [], [], []
+    tops = np.zeros(labels.max() + 1)
+    tops[[region.label for region in regions]] = [region.height for region in regions]
+    owners, directions, kinds = [], [], []
     height, width = labels.shape
     for down, right in ((0, 1), (0, -1), (1, 0), (-1, 0)):
         r, c = rows + down, columns + right
@@ -520,12 +540,44 @@ def _boundary(
         edge = (own != other) & (own > 0) & (other != HOLE)
         if guessed:
             edge &= np.array([(a, b) not in guessed for a, b in zip(own, other)], dtype=bool)
-        r0, c0, r, c = r0[edge], c0[edge], r[edge], c[edge]
-        owners.append(own[edge])
-        directions.append(0.5 * (view.directions[r0, c0] + view.directions[r, c]))
-        is_limit.append(view.depth[r, c] < view.depth[r0, c0] - 0.008)
+        r0, c0, r, c, own, other = (array[edge] for array in (r0, c0, r, c, own, other))
+        middle = 0.5 * (view.directions[r0, c0] + view.directions[r, c])
+        owners.append(own)
+        directions.append(middle)
+        kinds.append(_kinds(view, tops, (r0, c0, own), (r, c, other)))
     return (
         np.concatenate(owners),
         np.concatenate(directions).astype(np.float64),
-        np.concatenate(is_limit),
+        np.concatenate(kinds),
     )
+
+
+def _kinds(
+    view: View,
+    tops: np.ndarray,
+    here: tuple[np.ndarray, np.ndarray, np.ndarray],
+    there: tuple[np.ndarray, np.ndarray, np.ndarray],
+) -> np.ndarray:
+    """Return what the border between a block's pixel and its unlike neighbour tells of the block.
+
+    Args:
+        view: the depth.
+        tops: by label, height of the upper face.
+        here: rows, columns and labels of the block's pixels.
+        there: of their neighbours.
+    """
+    own, other = here[2], there[2]
+    step = view.depth[there[0], there[1]] - view.depth[here[0], here[1]]
+    kinds = np.where(step < -OCCLUDER_STEP, LIMIT, OUTLINE)
+    is_block = other > 0
+    if not is_block.any():
+        return kinds
+    top, next_top = tops[own], tops[np.maximum(other, 0)]
+    on_top = view.height[here[0], here[1]] > top - FACE_DEPTH
+    next_on_top = view.height[there[0], there[1]] > next_top - FACE_DEPTH
+    # Another block's foot or face hides the lower part of this one's wall.
+    kinds[is_block & ~on_top & (step < OCCLUDER_STEP)] = LIMIT
+    both = is_block & on_top & next_on_top
+    kinds[both & (np.abs(top - next_top) < SAME_HEIGHT)] = FACE
+    kinds[both & (next_top > top + SAME_HEIGHT)] = LIMIT
+    return kinds

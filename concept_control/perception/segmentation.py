@@ -73,19 +73,22 @@ class View:
 
     Attributes:
         directions: (H, W, 3) float32 world-frame direction of each pixel per metre of depth.
-        origin: (3,) camera centre, world frame [m].
-        rotation: (3, 3) from the optical frame to the world's.
+        pose: (4, 4) of the optical frame in the world's.
         depth: (H, W) float32 [m], NaN in holes.
         height: (H, W) float32 above the table [m], NaN in holes.
         focal: pixels per radian, about.
     """
 
     directions: np.ndarray
-    origin: np.ndarray
-    rotation: np.ndarray
+    pose: np.ndarray
     depth: np.ndarray
     height: np.ndarray
     focal: float
+
+    @property
+    def origin(self) -> np.ndarray:
+        """(3,) camera centre, world frame [m]."""
+        return self.pose[:3, 3]
 
     def points(self, rows: np.ndarray, columns: np.ndarray) -> np.ndarray:
         """Return (N, 3) world-frame points [m] of pixels."""
@@ -166,8 +169,7 @@ def segment(color: np.ndarray, view: View, limits: BlockLimits) -> Segmentation:
         return Segmentation(labels, [])
     inner = View(
         view.directions[window],
-        view.origin,
-        view.rotation,
+        view.pose,
         view.depth[window],
         view.height[window],
         view.focal,
@@ -323,11 +325,14 @@ def _is_one_face(a: _Seed, b: _Seed, limits: BlockLimits) -> bool:
         return False
     if min(a.distance(b.xy).min(), b.distance(a.xy).min()) > 0.012:
         return False
-    union = cv2.minAreaRect(np.concatenate([a.xy, b.xy]))[1]
-    if max(union) > limits.max_side:
+    union = max(cv2.minAreaRect(np.concatenate([a.xy, b.xy]))[1])
+    if union > limits.max_side:
         return False
-    is_part = min(2.0 * a.half.max(), 2.0 * b.half.max()) < 0.6 * limits.min_side
-    return is_part or np.abs(a.chroma[:2] - b.chroma[:2]).sum() < SAME_CHROMA
+    # Together a cube's face, or one too narrow to be a block: one body under different light.
+    is_cube = union < 1.1 * max(a.height, b.height)
+    is_part = 2.0 * min(a.half.min(), b.half.min()) < 0.6 * limits.min_side
+    is_alike = np.abs(a.chroma[:2] - b.chroma[:2]).sum() < SAME_CHROMA
+    return bool(is_cube or is_part or is_alike)
 
 
 def _assign(
@@ -352,8 +357,9 @@ def _assign(
     owner = np.zeros(len(rows), dtype=np.int32)
     for k, seed in enumerate(seeds, start=1):
         distance = seed.distance(points[:, :2])
-        is_near = distance < 0.014
-        is_near &= view.height[rows, columns] < seed.height + 0.006
+        # The visible part of a ball reaches far beyond the cap that faces up.
+        is_near = distance < max(0.012, 0.45 * seed.height)
+        is_near &= view.height[rows, columns] < seed.height + 0.008
         cost = distance / 0.004 + np.abs(colors - seed.chroma[:2]).sum(axis=1) / 0.08
         better = is_near & (cost < best)
         best[better], owner[better] = cost[better], k

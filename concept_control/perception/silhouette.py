@@ -13,6 +13,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
+OUTLINE, LIMIT, FACE = 0, 1, 2
+"""What an outline point is: the silhouette's edge; an occluder's edge, behind which the body may
+go on; or the edge of the upper face where an equally high neighbour hides the wall below it."""
+
 NUM_ITERATIONS = 8
 STEP = 1e-5
 """Finite difference of the parameters [m, rad]."""
@@ -32,21 +36,23 @@ class Outlines:
         points: (K, P, 2) where the rays meet the plane of the upper face, world x, y [m].
         rays: (K, P, 3) unit directions, world frame.
         weights: (K, P) 0 for padding.
-        is_limit: (K, P) bool, where something nearer hides the body: it may go on behind.
+        kinds: (K, P) `OUTLINE`, `LIMIT` or `FACE`.
         top: (K,) height of the upper face, world z [m].
         bottom: (K,) height where the visible wall ends, world z [m].
         sigma: (K,) standard deviation of an outline point [m].
         origin: (3,) camera centre, world frame [m].
+        floor: height of the table, world z [m].
     """
 
     points: np.ndarray
     rays: np.ndarray
     weights: np.ndarray
-    is_limit: np.ndarray
+    kinds: np.ndarray
     top: np.ndarray
     bottom: np.ndarray
     sigma: np.ndarray
     origin: np.ndarray
+    floor: float
 
     def select(self, rows: np.ndarray) -> Outlines:
         """Return the outlines of some bodies; rows may repeat."""
@@ -54,11 +60,12 @@ class Outlines:
             self.points[rows],
             self.rays[rows],
             self.weights[rows],
-            self.is_limit[rows],
+            self.kinds[rows],
             self.top[rows],
             self.bottom[rows],
             self.sigma[rows],
             self.origin,
+            self.floor,
         )
 
     @property
@@ -109,7 +116,8 @@ def box_distance(outlines: Outlines, parameters: np.ndarray) -> np.ndarray:
         slope = slopes[:, None]
         line = sign * (point_aside - slope * point_ahead) / np.sqrt(1.0 + slope * slope)
         distance = np.where(has_lines, np.maximum(distance, line), distance)
-    return distance
+    face = np.maximum(np.abs(u) - half_a, np.abs(v) - half_b)
+    return np.where(outlines.kinds == FACE, face, distance)
 
 
 def cylinder_distance(outlines: Outlines, parameters: np.ndarray) -> np.ndarray:
@@ -135,19 +143,17 @@ def cylinder_distance(outlines: Outlines, parameters: np.ndarray) -> np.ndarray:
     cos, sin = np.cos(half_angle), np.sin(half_angle)
     along, off = ahead * cos + aside * sin, aside * cos - ahead * sin
     joined = np.where(along > tangent, upper, np.where(along < s * tangent, lower, off))
-    return np.where(has_lines, joined, upper)
+    return np.where(has_lines & (outlines.kinds != FACE), joined, upper)
 
 
 def ball_distance(outlines: Outlines, parameters: np.ndarray) -> np.ndarray:
-    """Return (K, P) signed distances of rays to balls whose top is at the outlines' top.
+    """Return (K, P) signed distances of rays to balls that lie on the table.
 
     Args:
         outlines: of K bodies.
         parameters: (K, 3) centre x, y and radius [m].
     """
-    center = np.stack(
-        [parameters[:, 0], parameters[:, 1], outlines.top - parameters[:, 2]], axis=-1
-    )
+    center = parameters + np.array([0.0, 0.0, outlines.floor])
     offset = (center - outlines.origin)[:, None]
     along = np.einsum('kpi,kpi->kp', np.broadcast_to(offset, outlines.rays.shape), outlines.rays)
     aside = np.linalg.norm(offset - along[..., None] * outlines.rays, axis=-1)
@@ -196,6 +202,10 @@ def fit(
     candidate = start.copy()
     precision = 1.0 / prior_sigma**2
     scale = 1.0 / outlines.sigma[:, None]
+    # A ball has no upper face that could end at a neighbour's.
+    is_limit = outlines.kinds == LIMIT
+    if shape == 'ball':
+        is_limit = outlines.kinds != OUTLINE
     damping = np.full(num, 1e-3)
     cost = np.full(num, np.inf)
     parameters = candidate.copy()
@@ -210,7 +220,7 @@ def fit(
         new = values[0] * scale
         jacobian = (values[1:] - values[0]) * (scale / STEP)
         # Where something hides the body, the outline is only a lower bound of it.
-        active = np.where(outlines.is_limit & (new < 0.0), 0.0, outlines.weights)
+        active = np.where(is_limit & (new < 0.0), 0.0, outlines.weights)
         magnitude = np.abs(new)
         is_far = magnitude > HUBER
         weights = active * np.where(is_far, HUBER / np.maximum(magnitude, HUBER), 1.0)
@@ -232,7 +242,7 @@ def fit(
         step = np.linalg.solve(damped, gradient[..., None])[..., 0]
         longest = np.abs(step[:, :2]).max(axis=1, keepdims=True)
         candidate = parameters - step * np.minimum(1.0, MAX_STEP / np.maximum(longest, 1e-12))
-    active = np.where(outlines.is_limit & (residual < 0.0), 0.0, outlines.weights)
+    active = np.where(is_limit & (residual < 0.0), 0.0, outlines.weights)
     spread = (active * residual**2).sum(axis=1) / np.maximum(active.sum(axis=1), 1.0)
     covariance = np.linalg.inv(hessian + 1e-6 * np.eye(size))
     covariance *= np.maximum(spread, 1.0)[:, None, None]

@@ -1,0 +1,299 @@
+"""Random tables to try perception on: shapes, light, shadows, textures, touching blocks, the arm.
+
+Unlike `scene`, which the robot works in, nothing here moves by physics: blocks stand where they
+are put and the arm is posed.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import mujoco
+import numpy as np
+
+from concept_control.control.arm import ArmDescription
+from concept_control.control.workspace import Workspace
+from concept_control.simulation.scene import SceneConfig, SceneError, build_scene
+
+SHAPES = ('box', 'cylinder', 'ball')
+"""Shape classes, as in `Entity.shape`."""
+
+_GEOMS = {
+    'box': mujoco.mjtGeom.mjGEOM_BOX,
+    'cylinder': mujoco.mjtGeom.mjGEOM_CYLINDER,
+    'ball': mujoco.mjtGeom.mjGEOM_SPHERE,
+}
+MAX_ATTEMPTS = 3000
+TEXTURE_PIXELS = 256
+
+
+@dataclass(frozen=True)
+class ClutterConfig:
+    """What a random table may show.
+
+    Attributes:
+        num_blocks: smallest and largest number of blocks.
+        sides: smallest and largest side of a block [m].
+        shape_weights: how often boxes, cylinders and balls come.
+        touching: probability that a block is put against an earlier one.
+        same_color: probability that a block has an earlier one's colour.
+        light: smallest and largest brightness of a white surface facing up; above 1 it is
+            over-exposed.
+        has_shadows: whether lights cast shadows.
+        has_texture: whether the table has a pattern.
+        has_arm: whether the arm hangs over the table at random; else it stands aside.
+    """
+
+    num_blocks: tuple[int, int] = (2, 8)
+    sides: tuple[float, float] = (0.03, 0.05)
+    shape_weights: tuple[float, float, float] = (0.7, 0.2, 0.1)
+    touching: float = 0.2
+    same_color: float = 0.15
+    light: tuple[float, float] = (0.6, 1.4)
+    has_shadows: bool = True
+    has_texture: bool = True
+    has_arm: bool = True
+
+
+@dataclass(frozen=True)
+class Clutter:
+    """A random table and the truth about it; N blocks.
+
+    Attributes:
+        model: the MuJoCo model, with cameras `top` and `oblique` and geoms `block_1` ….
+        data: its state, positions computed.
+        positions: (N, 3) centres of the blocks, world frame [m].
+        yaws: (N,) [rad]; 0 for round ones.
+        sizes: (N, 3) side lengths [m].
+        colors: (N, 3) albedo, RGB in [0, 1].
+        shapes: names among `SHAPES`.
+        table_color: (3,) mean albedo of the table.
+    """
+
+    model: mujoco.MjModel
+    data: mujoco.MjData
+    positions: np.ndarray
+    yaws: np.ndarray
+    sizes: np.ndarray
+    colors: np.ndarray
+    shapes: list[str]
+    table_color: np.ndarray
+
+
+def random_clutter(rng: np.random.Generator, config: ClutterConfig | None = None) -> Clutter:
+    """Draw a table.
+
+    Args:
+        rng: source of randomness.
+        config: what it may show.
+
+    Raises:
+        SceneError: if the blocks do not fit on the table.
+    """
+    config = config or ClutterConfig()
+    num = int(rng.integers(config.num_blocks[0], config.num_blocks[1] + 1))
+    shapes = [str(name) for name in rng.choice(SHAPES, num, p=config.shape_weights)]
+    sizes = np.repeat(rng.uniform(*config.sides, num)[:, None], 3, axis=1)
+    arm = ArmDescription.load()
+    xy, yaws = _layout(rng, arm.workspace, sizes[:, 0], shapes, config.touching)
+    colors = _colors(rng, num, config.same_color)
+    positions = np.column_stack([xy, sizes[:, 2] / 2])
+
+    spec = arm.spec()
+    table_color = _add_table(spec, rng, config.has_texture)
+    _add_lights(spec, rng, config)
+    _add_cameras(spec)
+    for i, shape in enumerate(shapes):
+        half = 0.5 * sizes[i]
+        size = {'box': half, 'cylinder': [half[0], half[2], 0.0], 'ball': [half[0], 0.0, 0.0]}
+        spec.worldbody.add_geom(
+            name=f'block_{i + 1}',
+            type=_GEOMS[shape],
+            size=size[shape],
+            pos=positions[i],
+            quat=[np.cos(yaws[i] / 2), 0.0, 0.0, np.sin(yaws[i] / 2)],
+            rgba=[*colors[i], 1.0],
+        )
+    model = spec.compile()
+    data = mujoco.MjData(model)
+    _pose_arm(rng, arm, model, data, config.has_arm)
+    return Clutter(model, data, positions, yaws, sizes, colors, shapes, table_color)
+
+
+def _layout(
+    rng: np.random.Generator,
+    workspace: Workspace,
+    sides: np.ndarray,
+    shapes: list[str],
+    touching: float,
+) -> tuple[np.ndarray, np.ndarray]:
+    """Draw (N, 2) centres and (N,) yaws; some blocks stand face to face."""
+    num = len(sides)
+    xy, yaws = np.zeros((num, 2)), rng.uniform(-np.pi / 4, np.pi / 4, num)
+    radii = np.array(
+        [side / 2 * (np.sqrt(2) if shape == 'box' else 1.0) for side, shape in zip(sides, shapes)]
+    )
+    span = 1.0 - 0.03 / workspace.half_extent
+    for i in range(num):
+        neighbour = int(rng.integers(i)) if i and rng.random() < touching else -1
+        for _ in range(MAX_ATTEMPTS):
+            if neighbour >= 0:
+                yaws[i] = yaws[neighbour]
+                angle = yaws[i] + rng.integers(4) * np.pi / 2
+                forward = np.array([np.cos(angle), np.sin(angle)])
+                slide = rng.uniform(-0.4, 0.4) * sides[i]
+                if 'box' not in (shapes[i], shapes[neighbour]):
+                    slide = 0.0
+                reach = 0.5 * (sides[i] + sides[neighbour]) + 0.0005
+                sideways = np.array([-forward[1], forward[0]])
+                xy[i] = xy[neighbour] + reach * forward + slide * sideways
+            else:
+                xy[i] = workspace.to_world(rng.uniform(-span, span, 2))
+            others = [j for j in range(i) if j != neighbour]
+            gaps = np.linalg.norm(xy[others] - xy[i], axis=1) - radii[others] - radii[i]
+            if (gaps > 0.004).all() and (np.abs(workspace.to_workspace(xy[i])) < span).all():
+                break
+            if neighbour >= 0 and rng.random() < 0.1:
+                neighbour = -1
+        else:
+            raise SceneError(f'no room for {num} blocks of {sides.max():.3f} m on the table')
+    yaws[[shape != 'box' for shape in shapes]] = 0.0
+    return xy, yaws
+
+
+def _colors(rng: np.random.Generator, num: int, same: float) -> np.ndarray:
+    """Draw (N, 3) albedos: saturated, pale, white, grey and black ones."""
+    colors = np.zeros((num, 3))
+    for i in range(num):
+        if i and rng.random() < same:
+            colors[i] = colors[rng.integers(i)]
+        elif rng.random() < 0.2:
+            colors[i] = rng.choice([0.06, 0.5, 0.7, 0.95])
+        else:
+            # Any hue, bright enough to have one.
+            wheel = np.abs((rng.uniform(0, 6) - np.array([3.0, 2.0, 4.0]) + 3.0) % 6.0 - 3.0)
+            wheel = np.clip([wheel[0] - 1.0, 2.0 - wheel[1], 2.0 - wheel[2]], 0.0, 1.0)
+            pale = rng.uniform(0.0, 0.3)
+            colors[i] = rng.uniform(0.5, 1.0) * (pale + (1.0 - pale) * wheel)
+    return colors
+
+
+def _add_table(spec: mujoco.MjSpec, rng: np.random.Generator, has_texture: bool) -> np.ndarray:
+    base = rng.uniform(0.2, 0.6) * (1.0 + rng.uniform(-0.15, 0.15, 3))
+    table = spec.worldbody.add_geom(
+        name='table',
+        type=mujoco.mjtGeom.mjGEOM_BOX,
+        size=[0.6, 0.6, 0.02],
+        pos=[0.45, 0.0, -0.02],
+        rgba=[*base, 1.0],
+    )
+    if not has_texture:
+        return base
+    pixels = _pattern(rng) * base
+    texture = np.clip(pixels * 255.0, 0, 255).astype(np.uint8)
+    asset = spec.add_texture(
+        name='pattern',
+        type=mujoco.mjtTexture.mjTEXTURE_2D,
+        width=TEXTURE_PIXELS,
+        height=TEXTURE_PIXELS,
+        nchannel=3,
+    )
+    asset.data = texture.tobytes()
+    roles = [''] * int(mujoco.mjtTextureRole.mjNTEXROLE)
+    roles[int(mujoco.mjtTextureRole.mjTEXROLE_RGB)] = 'pattern'
+    spec.add_material(name='pattern', textures=roles, texrepeat=[1, 1], texuniform=False)
+    table.material = 'pattern'
+    table.rgba = [1.0, 1.0, 1.0, 1.0]
+    return texture.reshape(-1, 3).mean(axis=0) / 255.0
+
+
+def _pattern(rng: np.random.Generator) -> np.ndarray:
+    """Draw a (T, T, 3) pattern with mean about 1: checks, planks or blotches."""
+    v, u = np.mgrid[0:TEXTURE_PIXELS, 0:TEXTURE_PIXELS] / TEXTURE_PIXELS
+    kind = rng.integers(3)
+    if kind == 0:
+        num = int(rng.integers(4, 30))
+        pattern = ((np.floor(u * num) + np.floor(v * num)) % 2) * 2.0 - 1.0
+    elif kind == 1:
+        shades = rng.uniform(-1, 1, int(rng.integers(5, 15)))
+        pattern = shades[(u * len(shades)).astype(int)] + 0.3 * np.sin(60 * v + 8 * np.sin(9 * u))
+    else:
+        pattern = np.zeros_like(u)
+        for scale in (2, 4, 8, 16, 32):
+            phase = rng.uniform(0, 2 * np.pi, 4)
+            turn = rng.uniform(0, 2 * np.pi)
+            along = u * np.cos(turn) + v * np.sin(turn)
+            pattern += np.sin(2 * np.pi * scale * along + phase[0] + 2 * np.sin(7 * v + phase[1]))
+        pattern /= 3.0
+    tint = 1.0 + rng.uniform(-0.1, 0.1, 3)
+    return 1.0 + rng.uniform(0.05, 0.3) * np.clip(pattern, -1, 1)[..., None] * tint
+
+
+def _add_lights(spec: mujoco.MjSpec, rng: np.random.Generator, config: ClutterConfig) -> None:
+    """Share a random brightness between ambient light, headlight and lamps."""
+    brightness = rng.uniform(*config.light)
+    ambient, headlight, lamps = brightness * rng.dirichlet([3.0, 1.0, 4.0])
+    tint = 1.0 + rng.uniform(-0.05, 0.05, 3)
+    spec.visual.headlight.ambient = ambient * tint
+    spec.visual.headlight.diffuse = headlight * tint
+    spec.visual.headlight.specular = [0.0, 0.0, 0.0]
+    spec.visual.quality.shadowsize = 2048
+    num = int(rng.integers(1, 4))
+    shares = rng.dirichlet(np.ones(num)) * lamps
+    for share in shares:
+        azimuth, tilt = rng.uniform(0, 2 * np.pi), rng.uniform(0.1, 0.9)
+        aside = np.sin(tilt) * np.array([np.cos(azimuth), np.sin(azimuth)])
+        away = np.array([*aside, np.cos(tilt)])
+        spec.worldbody.add_light(
+            type=mujoco.mjtLightType.mjLIGHT_DIRECTIONAL,
+            pos=np.array([0.48, 0.0, 0.0]) + 2.0 * away,
+            dir=-away,
+            diffuse=share / np.cos(tilt) * tint,
+            specular=np.full(3, rng.uniform(0.0, 0.2)),
+            castshadow=config.has_shadows,
+        )
+
+
+def _add_cameras(spec: mujoco.MjSpec) -> None:
+    """Put the cameras where the robot's own scene has them."""
+    reference = build_scene(SceneConfig(num_blocks=0)).model
+    spec.visual.global_.offwidth = reference.vis.global_.offwidth
+    spec.visual.global_.offheight = reference.vis.global_.offheight
+    spec.visual.map.znear, spec.visual.map.zfar = 0.02, 20.0
+    spec.stat.extent, spec.stat.center = 1.0, [0.48, 0.0, 0.2]
+    for i in range(reference.ncam):
+        if reference.cam_bodyid[i] == 0:
+            spec.worldbody.add_camera(
+                name=reference.camera(i).name,
+                pos=reference.cam_pos[i],
+                quat=reference.cam_quat[i],
+                fovy=reference.cam_fovy[i],
+            )
+
+
+def _pose_arm(
+    rng: np.random.Generator,
+    arm: ArmDescription,
+    model: mujoco.MjModel,
+    data: mujoco.MjData,
+    over_table: bool,
+) -> None:
+    """Bend the arm over the table at random, above the blocks, or turn it away."""
+    joints = [model.joint(name).id for name in arm.joints]
+    addresses = model.jnt_qposadr[joints]
+    own = model.geom_bodyid != 0
+    blocks = [i for i in range(model.ngeom) if model.geom(i).name.startswith('block_')]
+    for _ in range(200):
+        q = arm.home.copy()
+        if over_table:
+            q += rng.uniform(-1.0, 1.0, len(q)) * np.array([0.7, 0.5, 0.3, 0.5, 0.3, 0.4, 0.8])
+        else:
+            q[0] = np.pi / 2
+        data.qpos[addresses] = np.clip(q, arm.position_limits[:, 0], arm.position_limits[:, 1])
+        mujoco.mj_forward(model, data)
+        low = data.geom_xpos[own, 2] - model.geom_rbound[own]
+        over = low[np.hypot(*data.geom_xpos[own, :2].T) > 0.2]
+        top = max((data.geom_xpos[i, 2] * 2 for i in blocks), default=0.05)
+        if not over_table or over.size == 0 or over.min() > top + 0.03:
+            return
+    raise SceneError('found no pose of the arm above the blocks')
