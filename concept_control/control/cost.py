@@ -256,7 +256,7 @@ def _excess(ratio: np.ndarray, share: float) -> np.ndarray:
 
 
 def _softened(energy: np.ndarray, knee: float) -> tuple[np.ndarray, np.ndarray]:
-    """Return a monotone function of an energy [m²], linear in distance beyond the knee, and its slope.
+    """Return an energy [m²] made linear in distance beyond the knee, and the factor's slope.
 
     It has the energy's minima but a bounded force.
     """

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -26,7 +26,8 @@ class GuardConfig:
         max_deviation: largest distance of a plan's start to the measured joints [rad].
         joint_state_timeout: age of the joint state beyond which it is stale [s].
         entities_timeout: age of the entities beyond which they are stale [s].
-        max_slowdown: largest factor by which a plan is stretched before it is refused.
+        min_prefix: a plan that is in order for this long [s] is followed that far and then braked:
+            a successor will have replaced it by then.
     """
 
     fence_margin: float = 0.14
@@ -35,7 +36,7 @@ class GuardConfig:
     max_deviation: float = 0.15
     joint_state_timeout: float = 0.1
     entities_timeout: float = 2.0
-    max_slowdown: float = 4.0
+    min_prefix: float = 0.1
 
 
 @dataclass(frozen=True)
@@ -50,8 +51,9 @@ class Guard:
     """Checks plans and torques of one arm against its limits and the fence.
 
     It knows nothing of goals or planners and keeps no state: the same inputs always get the same
-    answer. A plan that breaks a rate limit is slowed down, one that breaks any other rule is
-    replaced by braking to a stop from the measured state.
+    answer. A plan that breaks a rule late is followed up to there and then braked to a stop; one
+    that breaks a rate limit early is followed as fast as the limits allow; one that breaks any
+    other rule early is replaced by braking from the measured state.
     """
 
     def __init__(self, arm: ArmDescription, config: GuardConfig | None = None) -> None:
@@ -80,23 +82,35 @@ class Guard:
         return ''
 
     def check_plan(self, plan: Plan, q: np.ndarray, qd: np.ndarray) -> GuardedPlan:
-        """Let a plan pass, slow it down, or replace it by braking.
+        """Let a plan pass, limit its rates, or replace it by braking.
 
         Args:
             plan: from any source.
             q: (n,) measured positions [rad], finite.
             qd: (n,) measured velocities [rad/s], finite.
         """
-        refusal = self._refusal(plan, q)
+        refusal = self._malformed(plan, q)
         if refusal:
-            return GuardedPlan(self.brake(plan.stamp, plan.dt, plan.num_steps, q, qd), refusal)
-        factor, cause = self._slowdown(plan)
-        if factor <= 1.0 + TOLERANCE:
+            return GuardedPlan(
+                self.brake(plan.stamp, plan.dt, plan.num_steps, q, qd), f'{refusal}: braking'
+            )
+        places = self._breaks_of_place(plan, q)
+        rates = self._rates(plan)
+        broken = places | (rates.max(axis=(1, 2)) > 1.0 + TOLERANCE)
+        if not broken.any():
             return GuardedPlan(plan, '')
-        if factor > self.config.max_slowdown:
-            reason = f'{cause} {factor:.1f} times beyond its limit'
-            return GuardedPlan(self.brake(plan.stamp, plan.dt, plan.num_steps, q, qd), reason)
-        return GuardedPlan(self._stretched(plan, factor), f'slowed by {factor:.2f}: {cause}')
+        first = int(np.argmax(broken))
+        cause = self._cause(plan, q, first)
+        # Point `first` breaks a rule, so does the step that leads to it.
+        if (first - 1) * plan.dt >= self.config.min_prefix:
+            return GuardedPlan(self._cut(plan, first - 1), '')
+        if not places.any():
+            limited = self._limited(plan)
+            if not self._breaks_of_place(limited, q).any():
+                return GuardedPlan(limited, f'{cause}: limited')
+        return GuardedPlan(
+            self.brake(plan.stamp, plan.dt, plan.num_steps, q, qd), f'{cause}: braking'
+        )
 
     def check_effort(
         self, effort: np.ndarray, q: np.ndarray, qd: np.ndarray
@@ -151,19 +165,12 @@ class Guard:
         )
         lower, upper = self.arm.position_limits.T
         positions = np.clip(positions, np.minimum(lower, q), np.maximum(upper, q))
-        accelerations = np.diff(velocities, axis=0) / dt
-        efforts = np.array(
-            [
-                self._dynamics.inverse(*state)
-                for state in zip(positions[:-1], velocities[:-1], accelerations)
-            ]
-        )
-        efforts = np.clip(efforts, -self.arm.effort_limits, self.arm.effort_limits)
+        efforts = self._efforts(positions, velocities, dt)
         stamp = stamp if np.isfinite(stamp) else 0.0
         return Plan(stamp, dt, positions, velocities, efforts, is_improved=False)
 
-    def _refusal(self, plan: Plan, q: np.ndarray) -> str:
-        """Return why a plan must not be followed at any speed; empty if it may."""
+    def _malformed(self, plan: Plan, q: np.ndarray) -> str:
+        """Return why a plan is none for this arm here and now; empty if it is."""
         n, steps = self.arm.num_joints, plan.num_steps
         shapes = (plan.positions.shape, plan.velocities.shape, plan.efforts.shape)
         if steps < 1 or shapes != ((steps + 1, n), (steps + 1, n), (steps, n)):
@@ -173,16 +180,61 @@ class Guard:
         deviation = float(np.abs(plan.positions[0] - q).max())
         if deviation > self.config.max_deviation:
             return f'plan starts {deviation:.2f} rad from the measured joints'
-        lower, upper = self.arm.position_limits.T
-        beyond = np.maximum(plan.positions - upper, lower - plan.positions)
-        # A joint found beyond its limit may come back, not go further.
-        allowed = np.maximum(np.maximum(q - upper, lower - q), 0.0) + TOLERANCE
-        if (beyond > allowed).any():
-            return f'plan breaks the position limit of {self._names((beyond > allowed).any(0))}'
-        trespass = self._trespass(plan.positions)
-        if (trespass > max(self._trespass(q[None])[0], 0.0) + TOLERANCE).any():
-            return f'plan leaves the fence by {1e3 * trespass.max():.0f} mm'
         return ''
+
+    def _breaks_of_place(self, plan: Plan, q: np.ndarray) -> np.ndarray:
+        """Return (H + 1,) bool: which points lie beyond a position limit or the fence.
+
+        What is found beyond a limit may come back, not go further.
+        """
+        allowed = np.maximum(self._beyond(q), 0.0) + TOLERANCE
+        is_broken = (self._beyond(plan.positions) > allowed).any(axis=1)
+        allowed_trespass = max(float(self._trespass(q[None])[0]), 0.0) + TOLERANCE
+        return is_broken | (self._trespass(plan.positions) > allowed_trespass)
+
+    def _beyond(self, q: np.ndarray) -> np.ndarray:
+        """Return (..., n) distances beyond the position limits [rad], negative inside."""
+        lower, upper = self.arm.position_limits.T
+        return np.maximum(q - upper, lower - q)
+
+    def _rates(self, plan: Plan) -> np.ndarray:
+        """Return (H + 1, 2, n) velocities and accelerations relative to their limits.
+
+        The acceleration of a point is that of the step which leads to it.
+        """
+        speed = np.abs(plan.velocities) / self.arm.velocity_limits
+        rate = np.abs(np.diff(plan.velocities, axis=0)) / plan.dt / self.arm.acceleration_limits
+        return np.stack([speed, np.vstack([np.zeros_like(rate[:1]), rate])], axis=1)
+
+    def _cause(self, plan: Plan, q: np.ndarray, point: int) -> str:
+        """Say which rule a point of a plan breaks."""
+        beyond = self._beyond(plan.positions[point]) > np.maximum(self._beyond(q), 0.0) + TOLERANCE
+        if beyond.any():
+            return f'position limit of {self._names(beyond)}'
+        trespass = float(self._trespass(plan.positions[point : point + 1])[0])
+        if trespass > max(float(self._trespass(q[None])[0]), 0.0) + TOLERANCE:
+            return f'fence left by {1e3 * trespass:.0f} mm'
+        speed, rate = self._rates(plan)[point]
+        if speed.max() >= rate.max():
+            return f'velocity limit of {self._names(speed > 1.0)}'
+        return f'acceleration limit of {self._names(rate > 1.0)}'
+
+    def _cut(self, plan: Plan, last: int) -> Plan:
+        """Follow a plan up to a point, then brake."""
+        stop = self.brake(
+            plan.stamp + last * plan.dt,
+            plan.dt,
+            plan.num_steps - last,
+            plan.positions[last],
+            plan.velocities[last],
+        )
+        return replace(
+            plan,
+            positions=np.vstack([plan.positions[:last], stop.positions]),
+            velocities=np.vstack([plan.velocities[:last], stop.velocities]),
+            efforts=np.vstack([plan.efforts[:last], stop.efforts]),
+            gains=None,
+        )
 
     def _trespass(self, q: np.ndarray) -> np.ndarray:
         """Return (T,) distances of the tool's tip beyond the fence [m], negative inside."""
@@ -198,29 +250,31 @@ class Guard:
         )
         return beyond.max(axis=0)
 
-    def _slowdown(self, plan: Plan) -> tuple[float, str]:
-        """Return by what factor a plan must be stretched in time, and why."""
-        speed = np.abs(plan.velocities) / self.arm.velocity_limits
-        rate = np.abs(np.diff(plan.velocities, axis=0)) / plan.dt / self.arm.acceleration_limits
-        by_speed, by_rate = float(speed.max()), float(np.sqrt(rate.max()))
-        if by_speed >= by_rate:
-            return by_speed, f'velocity of {self._names(speed.max(0) == speed.max())}'
-        return by_rate, f'acceleration of {self._names(rate.max(0) == rate.max())}'
+    def _limited(self, plan: Plan) -> Plan:
+        """Follow a plan's velocities as closely as the limits of velocity and acceleration allow.
 
-    def _stretched(self, plan: Plan, factor: float) -> Plan:
-        """Follow the same path `factor` times slower: inertial torques fall with its square."""
-        hold = np.array([self._dynamics.holding_control(q) for q in plan.positions[:-1]])
-        return Plan(
-            stamp=plan.stamp,
-            dt=plan.dt * factor,
-            positions=plan.positions,
-            velocities=plan.velocities / factor,
-            efforts=hold + (plan.efforts - hold) / factor**2,
-            gains=None,
-            cost=plan.cost,
-            solve_time=plan.solve_time,
-            is_improved=plan.is_improved,
+        The path is left a little; a planner that starts from here will lead back to it.
+        """
+        arm = self.arm
+        top, change = arm.velocity_limits, arm.acceleration_limits * plan.dt
+        positions, velocities = np.empty_like(plan.positions), np.empty_like(plan.velocities)
+        positions[0] = plan.positions[0]
+        velocities[0] = np.clip(plan.velocities[0], -top, top)
+        for t in range(plan.num_steps):
+            wanted = np.clip(plan.velocities[t + 1], -top, top)
+            velocities[t + 1] = velocities[t] + np.clip(wanted - velocities[t], -change, change)
+            positions[t + 1] = positions[t] + plan.dt * velocities[t + 1]
+        efforts = self._efforts(positions, velocities, plan.dt)
+        return replace(
+            plan, positions=positions, velocities=velocities, efforts=efforts, gains=None
         )
+
+    def _efforts(self, positions: np.ndarray, velocities: np.ndarray, dt: float) -> np.ndarray:
+        """Return (H, n) torques, within their limits, that follow a trajectory without payload."""
+        accelerations = np.diff(velocities, axis=0) / dt
+        states = zip(positions[:-1], velocities[:-1], accelerations)
+        efforts = np.array([self._dynamics.inverse(*state) for state in states])
+        return np.clip(efforts, -self.arm.effort_limits, self.arm.effort_limits)
 
     def _names(self, mask: np.ndarray) -> str:
         return ', '.join(name for name, flag in zip(self.arm.joints, mask) if flag)

@@ -1,7 +1,7 @@
 """Composed goals: several concepts over one scene as one energy.
 
 A goal is a program in postfix order. Each term pushes its weighted energy; `and` adds (a product
-of densities), `or` takes the soft minimum -T logsumexp(-E/T) (the mixture of densities), clipped at
+of densities), `or` takes the soft minimum -T logsumexp(-E/T) (a mixture of densities), clipped at
 zero, `not` the bounded complement that vanishes where the concept clearly does not hold. Every
 energy is kept as a residual whose squared norm it is, so that the whole goal has a positive
 semi-definite Gauss-Newton Hessian.

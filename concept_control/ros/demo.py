@@ -56,6 +56,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument('--video', type=Path, help='also write the camera film to this .mp4 file')
     parser.add_argument('--json', type=Path, help='write every number to this file')
     parser.add_argument(
+        '--model', type=Path, help='folder of a trained model (default: the one shipped)'
+    )
+    parser.add_argument(
         '--camera',
         default='auto',
         choices=('auto', 'egl', 'osmesa', 'raycast'),
@@ -84,9 +87,9 @@ def main(args: argparse.Namespace) -> int:
         'camera.backend': args.camera,
         'real_time_factor': args.speed,
     }
-    nodes = [
-        NodeProcess(name, simulation if name == 'arm_simulator' else {}) for name in EXECUTABLES
-    ]
+    model = {'model': str(args.model.resolve())} if args.model else {}
+    parameters = {'arm_simulator': simulation, 'concept_model': model, 'mpc_controller': model}
+    nodes = [NodeProcess(name, parameters.get(name, {})) for name in EXECUTABLES]
     heard = Heard()
     film = Film(args.video) if args.video else None
     say(f'concept_control demo: {expression}, seed {args.seed}')

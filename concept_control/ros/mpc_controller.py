@@ -73,6 +73,7 @@ class MpcController(Node):
         self.controller = ConceptController(self.arm)
         self._joints: Slot[JointSample] = Slot()
         self._entities: dict[int, EntityState] = {}
+        self._entities_time: float | None = None
         self._attached: bool | None = None
         self._goals: list[ConceptGoal] = []
         self._goal = ConceptGoal()
@@ -114,7 +115,7 @@ class MpcController(Node):
             self.get_logger().error(f'entities refused: {error}', throttle_duration_sec=2.0)
             return
         states.pop(TOOL_ID, None)  # known better here, from the joint states
-        self._entities = states
+        self._entities, self._entities_time = states, convert.seconds(message.header.stamp)
 
     def _on_suction(self, message: Bool) -> None:
         self._attached = message.data
@@ -140,7 +141,9 @@ class MpcController(Node):
             self.failure = error
 
     def _control(self, now: float, positions: np.ndarray, velocities: np.ndarray) -> None:
-        output = self.controller.update(now, positions, velocities, self._entities, self._attached)
+        output = self.controller.update(
+            now, positions, velocities, self._entities, self._attached, self._entities_time
+        )
         if output.plan is not None:
             self._trajectories.publish(convert.trajectory_message(output.plan, self.arm.joints))
         self._suction.publish(Bool(data=output.suction))
@@ -277,8 +280,7 @@ class MpcController(Node):
             message.entities = self._goal.entities
             attended = {int(i) for term in self._goal.terms for i in term.arguments}
             message.attention = [float(int(i) in attended) for i in self._goal.entities]
-        if output.active_entity is not None:
-            message.active_entity = output.active_entity
+        message.active_entity = output.active_entity
         if self._plan_times:
             p50, p99 = np.percentile(self._plan_times, [50, 99])
             message.plan_time_p50, message.plan_time_p99 = float(p50), float(p99)
