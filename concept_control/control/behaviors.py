@@ -35,7 +35,10 @@ class TaskConfig:
         phase_timeout: of any single phase.
         basin_radius: distance to the generated target within which only the energy counts.
         place_gap: height of a block's lower face at which it is let go.
+        descent_speed: of the height asked for when the tool goes down to a block or with one
+            [m/s]; faster descents leave the vertical.
         settle_speed: of the tool below which it counts as at rest [m/s].
+        touch_speed: of the tool below which it may seize or let go of a block [m/s].
         release_time: that a block needs to come off the cup.
         look_time: at rest at home before what is seen is believed.
         max_rounds: of sequence, act and verify.
@@ -60,7 +63,9 @@ class TaskConfig:
     phase_timeout: float = 5.0
     basin_radius: float = 0.06
     place_gap: float = 0.0012
+    descent_speed: float = 0.25
     settle_speed: float = 0.008
+    touch_speed: float = 0.015
     release_time: float = 0.12
     look_time: float = 0.4
     max_rounds: int = 3
@@ -237,7 +242,10 @@ class Behaviors:
         assert view.held is not None
         entity_id, size = view.held, float(view.entities[view.held].size[2])
         deadline, stalled, lowest = self._deadline(), 0, np.inf
-        while view.held_position[2] - size / 2 > config.place_gap or view.speed > 0.03:
+        height_at = self._descent(view.held_position[2], size / 2)
+        while (
+            view.held_position[2] - size / 2 > config.place_gap or view.speed > config.touch_speed
+        ):
             if view.attached is False:
                 view.held = None
                 return Outcome.DROPPED
@@ -248,7 +256,7 @@ class Behaviors:
             if view.time > deadline or (stalled > 12 and height < size / 2 + 0.008):
                 break
             centres, clearances = obstacles()
-            cost = self.tool_cost(energy(), size / 2, view.offset, centres, clearances)
+            cost = self.tool_cost(energy(), height_at(), view.offset, centres, clearances)
             yield Setpoint('place', cost, suction=True, active=entity_id)
         yield from self._release(entity_id)
         yield from self._retreat(entity_id)
@@ -335,6 +343,7 @@ class Behaviors:
         """Lower the tip to just above the block's face."""
         view, config = self.view, self.view.config
         deadline = self._deadline()
+        height_at = self._descent(view.tool.position[2], -np.inf)
         while view.time < deadline:
             entity = view.entities.get(entity_id)
             if entity is None:
@@ -343,9 +352,14 @@ class Behaviors:
             if gap > entity.width / 2:
                 return Outcome.MOVED
             above = view.tool.position[2] - entity.top
-            if above < config.contact_gap + 0.002 and gap < config.grasp_tolerance:
+            if (
+                above < config.contact_gap + 0.002
+                and gap < config.grasp_tolerance
+                and view.speed < config.touch_speed
+            ):
                 return Outcome.DONE
-            cost = self.tool_cost(PointEnergy(entity.xy), entity.top + config.contact_gap)
+            height = max(height_at(), entity.top + config.contact_gap)
+            cost = self.tool_cost(PointEnergy(entity.xy), height)
             yield Setpoint('descend', cost, active=entity_id)
         return Outcome.TIMEOUT
 
@@ -401,6 +415,12 @@ class Behaviors:
             height = view.highest_top + view.config.travel_clearance
             yield Setpoint('retreat', self.tool_cost(PointEnergy(here), height), active=entity_id)
         return Outcome.DONE
+
+    def _descent(self, start: float, end: float) -> Callable[[], float]:
+        """Return a height [m] that falls from start to end at the descent speed."""
+        begin = self.view.time
+        speed = self.view.config.descent_speed
+        return lambda: max(start - speed * (self.view.time - begin), end)
 
     def _deadline(self) -> float:
         return self.view.time + self.view.config.phase_timeout
