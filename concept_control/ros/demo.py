@@ -11,13 +11,20 @@ import os
 import signal
 import tempfile
 import threading
+from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+from rclpy.node import Node
 
 from concept_control.evaluation.film import Film
 from concept_control.expression import parse
 from concept_control.ros.demo_run import Interrupted, Run, say
 from concept_control.ros.monitor import Heard, Watch
 from concept_control.ros.processes import Graph, NodeProcess, ProcessDiedError, share_folder
+
+if TYPE_CHECKING:
+    from concept_control.ros.recorder import Recorder
 
 EXECUTABLES = ('arm_simulator', 'entity_extractor', 'concept_model', 'mpc_controller')
 
@@ -54,6 +61,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help='folder for the picture and the logs',
     )
     parser.add_argument('--video', type=Path, help='also write the camera film to this .mp4 file')
+    parser.add_argument(
+        '--record', type=Path, metavar='BAG', help='record the messages into this new bag (mcap)'
+    )
+    parser.add_argument(
+        '--record-images', action='store_true', help='with --record: the images too, 20 MB/s'
+    )
     parser.add_argument('--json', type=Path, help='write every number to this file')
     parser.add_argument(
         '--model', type=Path, help='folder of a trained model (default: the one shipped)'
@@ -96,7 +109,7 @@ def main(args: argparse.Namespace) -> int:
     say(f'starting {", ".join(EXECUTABLES)} (logs in {logs})')
     try:
         with (
-            Watch(heard, film) as monitor,
+            Watch(heard, film, recording(args)) as monitor,
             Graph(nodes, share_folder() / 'config/demo.yaml', logs) as graph,
         ):
             return Run(args, expression, heard, monitor, graph, interrupted).conduct()
@@ -111,6 +124,16 @@ def main(args: argparse.Namespace) -> int:
             film.close()
         for number, handler in previous.items():
             signal.signal(number, handler)
+
+
+def recording(args: argparse.Namespace) -> Callable[[Node], Recorder | None]:
+    """Return what attaches the recorder that was asked for."""
+    if args.record is None:
+        return lambda _: None
+    # Imported here: rosbags is an optional dependency.
+    from concept_control.ros.recorder import Recorder  # noqa: PLC0415
+
+    return lambda node: Recorder(node, args.record, args.record_images)
 
 
 def graph_environment() -> dict[str, str]:

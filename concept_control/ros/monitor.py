@@ -10,7 +10,7 @@ import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from types import TracebackType
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 import rclpy
@@ -82,15 +82,35 @@ class Monitor(Node):
             self._film.add(convert.seconds(message.header.stamp), pixels(message))
 
 
-class Watch:
-    """Spins a monitor in a thread of its own for as long as a `with` block lasts."""
+class Closable(Protocol):
+    """Something that listens along with the monitor and must be finished, such as a recorder."""
 
-    def __init__(self, heard: Heard, film: Film | None = None) -> None:
-        self._heard, self._film = heard, film
+    def close(self) -> None:
+        """Finish."""
+
+
+class Watch:
+    """Spins a monitor in a thread of its own for as long as a `with` block lasts.
+
+    `attach` may add a listener to the node; it is closed when the executor has ended.
+    """
+
+    def __init__(
+        self,
+        heard: Heard,
+        film: Film | None = None,
+        attach: Callable[[Node], Closable | None] = lambda _: None,
+    ) -> None:
+        self._heard, self._film, self._attach = heard, film, attach
 
     def __enter__(self) -> Monitor:
         rclpy.init(args=[], signal_handler_options=SignalHandlerOptions.NO)
         self._monitor = Monitor(self._heard, self._film)
+        try:
+            self._attached = self._attach(self._monitor)
+        except BaseException:
+            rclpy.try_shutdown()
+            raise
         self._executor = SingleThreadedExecutor()
         self._executor.add_node(self._monitor)
         self._thread = threading.Thread(target=self._spin, name='monitor', daemon=True)
@@ -105,6 +125,8 @@ class Watch:
     ) -> None:
         self._executor.shutdown()
         self._thread.join(timeout=2.0)
+        if self._attached is not None:
+            self._attached.close()
         self._monitor.destroy_node()
         rclpy.try_shutdown()
 
