@@ -127,6 +127,7 @@ class Judge:
     def _bind(self, expression: Expression) -> None:
         match expression:
             case Term():
+                self._word(expression.name)
                 elsewhere: set[int] = set()
                 for selector in (*expression.subjects, *expression.arguments):
                     if not isinstance(selector, All):
