@@ -26,7 +26,7 @@ class Workspace:
         ArmError: if a value is not finite or the square has no area.
     """
 
-    center: tuple[float, float] = (0.48, 0.0)
+    center: tuple[float, float] = (0.53, 0.0)
     half_extent: float = 0.24
     yaw: float = -np.pi / 2
 

@@ -26,6 +26,9 @@ COLORS: dict[str, tuple[float, float, float]] = {
 """Colours of blocks by name, RGB in [0, 1]; blocks without a colour take them in this order."""
 
 TABLE_COLOR = (0.32, 0.32, 0.33)
+TOP_CAMERA_POSITION = (0.48, 0.0, 1.2)
+"""Of the camera that looks straight down [m]; it sees the workspace and some table around it."""
+
 MAX_ATTEMPTS = 2000
 
 
@@ -248,11 +251,11 @@ def _add_surroundings(spec: mujoco.MjSpec, workspace: Workspace, shadows: bool) 
             castshadow=shadows,
             type=mujoco.mjtLightType.mjLIGHT_DIRECTIONAL,
         )
-    # Above the workspace's centre: image right is the world's -y, image up its +x.
+    # Image right is the world's -y, image up its +x.
     down = np.array([0.0, 0.0, -1.0])
     world.add_camera(
         name='top',
-        pos=[x, y, 1.2],
+        pos=TOP_CAMERA_POSITION,
         fovy=40.0,
         quat=_camera_quat(down, up=np.array([1.0, 0.0, 0.0])),
     )

@@ -1,0 +1,64 @@
+"""Plans over time: interpolation, late and missing ones, holding."""
+
+import numpy as np
+
+from concept_control.control.arm import ArmDescription
+from concept_control.control.plan import Plan
+from concept_control.control.tracker import PlanTracker
+from concept_control.simulation.scene import SceneConfig, build_scene
+from concept_control.simulation.world import SimulatedWorld
+
+ARM = ArmDescription.load('franka')
+N = ARM.num_joints
+
+
+def ramp(stamp=10.0, steps=5, dt=0.02, speed=0.5):
+    velocities = np.full((steps + 1, N), speed)
+    positions = ARM.home + dt * speed * np.arange(steps + 1)[:, None] * np.ones(N)
+    return Plan(stamp, dt, positions, velocities, np.arange(steps)[:, None] * np.ones(N))
+
+
+def test_a_plan_is_interpolated_at_the_present_time():
+    plan = ramp()
+    position, velocity, effort = plan.at(10.05)
+    np.testing.assert_allclose(position, ARM.home + 0.05 * 0.5)
+    np.testing.assert_allclose(velocity, 0.5)
+    np.testing.assert_allclose(effort, 2.0)
+    np.testing.assert_allclose(plan.at(9.0)[0], plan.positions[0])
+    np.testing.assert_allclose(plan.at(99.0)[0], plan.positions[-1])
+    np.testing.assert_allclose(plan.at(99.0)[1], 0.0)
+
+
+def test_without_a_plan_the_first_measured_position_is_held():
+    tracker = PlanTracker(ARM)
+    q = ARM.home + 0.1
+    tracker.effort(0.0, q, np.zeros(N))
+    pushed = tracker.effort(1.0, q + 0.01, np.zeros(N))
+    np.testing.assert_allclose(pushed, np.clip(-0.01 * ARM.stiffness, -87, 87), atol=0.1)
+
+
+def test_after_the_last_point_its_position_is_held_at_rest():
+    tracker, plan = PlanTracker(ARM), ramp()
+    tracker.follow(plan)
+    position, velocity, _ = tracker.reference(plan.end + 5.0, ARM.home)
+    np.testing.assert_allclose(position, plan.positions[-1])
+    np.testing.assert_allclose(velocity, 0.0)
+
+
+def test_an_older_plan_does_not_replace_a_newer_one():
+    tracker, new = PlanTracker(ARM), ramp(stamp=10.0)
+    tracker.follow(new)
+    tracker.follow(ramp(stamp=9.98))
+    assert tracker.plan is new
+    tracker.hold()
+    assert tracker.plan is None
+
+
+def test_the_arm_rests_under_the_trackers_hold():
+    scene = build_scene(SceneConfig(num_blocks=0))
+    world, tracker = SimulatedWorld(scene), PlanTracker(scene.arm)
+    for _ in range(250):
+        world.step(tracker.effort(world.time, *world.joint_state()))
+    q, qd = world.joint_state()
+    np.testing.assert_allclose(q, scene.arm.home, atol=1e-3)
+    np.testing.assert_allclose(qd, 0.0, atol=1e-3)

@@ -1,0 +1,106 @@
+"""Scenes as configured, blocks that can be sucked on, and clear errors."""
+
+import numpy as np
+import pytest
+
+from concept_control.control.tracker import PlanTracker
+from concept_control.simulation.scene import COLORS, SceneConfig, SceneError, build_scene
+from concept_control.simulation.world import SimulatedWorld
+
+
+def test_a_scene_holds_what_was_asked_for():
+    config = SceneConfig(num_blocks=4, seed=3, sizes=[0.03, 0.04, 0.05, 0.04])
+    scene = build_scene(config)
+    np.testing.assert_allclose(scene.colors[0], COLORS['red'])
+    assert [scene.model.camera(i).name for i in range(scene.model.ncam)] == ['top', 'oblique']
+    world = SimulatedWorld(scene)
+    tracker = PlanTracker(scene.arm)
+    for _ in range(250):
+        world.step(tracker.effort(world.time, *world.joint_state()))
+    # At rest nothing slides, sinks or tips.
+    np.testing.assert_allclose(world.block_positions(), scene.initial_positions, atol=5e-4)
+    np.testing.assert_allclose(world.block_yaws(), scene.initial_yaws, atol=1e-3)
+    np.testing.assert_allclose(scene.initial_positions[:, 2], scene.sizes / 2)
+
+
+def test_layouts_are_seeded_inside_the_workspace_and_apart():
+    layouts = []
+    for seed in range(20):
+        scene = build_scene(SceneConfig(num_blocks=5, seed=seed))
+        xy = scene.initial_positions[:, :2]
+        assert scene.arm.workspace.contains(xy, margin=0.03 - 1e-9).all()
+        gaps = np.linalg.norm(xy[:, None] - xy, axis=-1) + np.eye(5)
+        assert gaps.min() > 0.04 * np.sqrt(2) + 0.03 - 1e-9
+        layouts.append(xy)
+    again = build_scene(SceneConfig(num_blocks=5, seed=7)).initial_positions[:, :2]
+    np.testing.assert_array_equal(layouts[7], again)
+    assert np.abs(layouts[0] - layouts[1]).max() > 0.01
+
+
+def test_the_top_camera_sees_the_workspace_upright():
+    scene = build_scene(SceneConfig(num_blocks=1))
+    data = scene.new_data()
+    camera = scene.model.camera('top').id
+    right, up, backward = data.cam_xmat[camera].reshape(3, 3).T
+    np.testing.assert_allclose(right, [0, -1, 0], atol=1e-9)
+    np.testing.assert_allclose(up, [1, 0, 0], atol=1e-9)
+    np.testing.assert_allclose(backward, [0, 0, 1], atol=1e-9)
+
+
+def test_suction_holds_a_block_where_it_was_and_lets_go():
+    scene = build_scene(SceneConfig(num_blocks=2, seed=1))
+    world = SimulatedWorld(scene)
+    assert world.attach() is None
+    # Bring the block to the cup rather than the cup to the block: same contact, no controller.
+    tip, _ = world.tool_pose()
+    start = world._block_qpos[0]
+    offset = np.array([0.004, -0.003])
+    world.data.qpos[start : start + 3] = [*(tip[:2] + offset), tip[2] - 0.022]
+    world.set_suction(True)
+    tracker = PlanTracker(scene.arm)
+    world.step(tracker.effort(world.time, *world.joint_state()))
+    assert world.held == 1
+    for _ in range(250):
+        world.step(tracker.effort(world.time, *world.joint_state()))
+    tip = world.tool_pose()[0]
+    np.testing.assert_allclose(world.block_positions()[0, :2] - tip[:2], offset, atol=1e-3)
+    assert world.block_positions()[0, 2] == pytest.approx(tip[2] - 0.022, abs=1e-3)
+    world.set_suction(False)
+    assert world.held is None
+    for _ in range(250):
+        world.step(tracker.effort(world.time, *world.joint_state()))
+    assert world.block_positions()[0, 2] < 0.05
+
+
+def test_suction_needs_a_face_under_the_cup():
+    scene = build_scene(SceneConfig(num_blocks=1, seed=1))
+    world = SimulatedWorld(scene)
+    tip = world.tool_pose()[0]
+    start = world._block_qpos[0]
+    for shift in ([0.0, 0.0, -0.028], [0.019, 0.0, -0.021]):
+        world.data.qpos[start : start + 3] = tip + shift
+        world.data.qpos[start + 3 : start + 7] = [1, 0, 0, 0]
+        scene_forward(world)
+        assert world.attach() is None
+
+
+def scene_forward(world):
+    import mujoco
+
+    mujoco.mj_forward(world.model, world.data)
+
+
+@pytest.mark.parametrize(
+    ('config', 'match'),
+    [
+        (SceneConfig(num_blocks=1, colors=['mauve']), 'mauve.*red'),
+        (SceneConfig(num_blocks=2, colors=['red']), '1 colours for 2 blocks'),
+        (SceneConfig(num_blocks=2, sizes=[0.04]), 'sizes has shape'),
+        (SceneConfig(num_blocks=1, masses=-1.0), 'positive'),
+        (SceneConfig(num_blocks=1, positions=np.zeros((2, 2))), 'positions have shape'),
+        (SceneConfig(num_blocks=8, min_gap=0.3), 'no layout'),
+    ],
+)
+def test_contradictions_are_refused(config, match):
+    with pytest.raises(SceneError, match=match):
+        build_scene(config)
