@@ -133,6 +133,7 @@ class ArmDynamics(MujocoDynamics):
         site = spec.site(arm.tool_site)
         payload = site.parent.add_body(name='payload', pos=site.pos, quat=site.quat)
         payload.explicitinertial = True
+        payload.ipos = [0.0, 0.0, 0.0]
         payload.mass, payload.inertia = 1e-6, [1e-9] * 3
         spec.option.timestep = timestep
         spec.option.integrator = mujoco.mjtIntegrator.mjINT_IMPLICITFAST

@@ -35,7 +35,7 @@ class Pursuit:
         self.workspace = workspace
         self.targets = workspace.to_world(goal.targets)
         self.moved = [goal.index(i) for i in goal.moved]
-        self._widths = workspace.length_to_world(goal.sizes)
+        self._widths = goal.sizes * workspace.half_extent
         self._remaining: list[int] = []
         self._stiffness = {i: self._measure_stiffness(i) for i in self.moved}
         self._guide_time = -np.inf
