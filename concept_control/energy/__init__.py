@@ -1,0 +1,1 @@
+"""The learned energy: code, network, inference, operations, composition, storage."""

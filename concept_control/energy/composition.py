@@ -1,64 +1,82 @@
-"""Composed goals: several concepts over one scene as one energy.
+"""Composition: several grounded concepts as one energy, and as one residual for control.
 
-A goal is a program in postfix order. Each term pushes its weighted energy; `and` adds (a product
-of densities), `or` takes the soft minimum -T logsumexp(-E/T) (a mixture of densities), clipped at
-zero, `not` the bounded complement that vanishes where the concept clearly does not hold. Every
-energy is kept as a residual whose squared norm it is, so that the whole goal has a positive
-semi-definite Gauss-Newton Hessian.
+A program is a postfix sequence of terms and operators. Every node of it is an energy >= 0 that
+is also the squared norm of a residual, so that control keeps a positive semi-definite
+Gauss-Newton Hessian whatever is composed:
+
+* and: the weighted energies add up; the weighted residuals are stacked.
+* or: minus logsumexp of the negative *logarithms* of the energies,
+  E = (sum_i E_i^-q)^(-1/q). Working on logarithms makes it free of a temperature, and a zero of
+  one branch stays an exact zero of the whole.
+* not: the bounded hinge (margin - sqrt(E))² of what lies below the margin, zero beyond.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
 
 from concept_control.energy.code import ConceptCode
-from concept_control.energy.model import ConceptModel
-from concept_control.energy.network import ACTION, EnergyConditioning
-from concept_control.energy.sampling import SamplerConfig, descend, scatter_starts
-from concept_control.energy.scene import NUM_MOTION_FEATURES, Scene, scene_of
-from concept_control.errors import CommandError, EventError
+from concept_control.energy.evaluator import TermEvaluator, to_tensor
+from concept_control.energy.network import ACTION
+from concept_control.energy.operations import STATES_AT_ONCE
+from concept_control.energy.scene import Scene, scene_of
+from concept_control.energy.solving import Solution, solve_goal
+from concept_control.errors import CodeError, CommandError, EventError
 from concept_control.events import Events
 
-OR_TEMPERATURE = 0.02
-"""T of the soft minimum: energies closer than this are taken for equal."""
-
-NOT_MARGIN = 0.2
-"""Energy from which on a concept clearly does not hold."""
-
-CLEARANCE = 1.3
-"""Smallest distance of two bodies' centres over their mean side: squares side by side, turned."""
-
-BORDER = 0.97
-"""Bodies are kept inside this share of the workspace."""
-
-BODY_WEIGHT = 6.0
-"""Factor on the squared overlaps of bodies with each other and with the border."""
-
-FREEZE_RATIO = 1.5
-"""An entity is left where it is if that raises the solution's energy by no more than this."""
-
-STATES_AT_ONCE = 128
-"""States evaluated together; a chunk that fits the cache is several times faster."""
+if TYPE_CHECKING:
+    from concept_control.energy.model import ConceptModel
 
 OPERATORS = ('and', 'or', 'not')
+
+OR_SHARPNESS = 2.0
+"""q of the soft minimum: two branches of equal energy count 0.7 of one."""
+
+NOT_MARGIN = 0.3
+"""sqrt(E), in workspace units, from which on a concept counts as not holding at all."""
+
+_FLOOR = 1e-10
+
+__all__ = [
+    'GoalEnergy',
+    'GroundedTerm',
+    'Operator',
+    'ResidualEvaluator',
+    'Solution',
+    'either',
+    'negation',
+    'run_program',
+]
 
 
 @dataclass(frozen=True)
 class Operator:
-    """Joins the energies before it: `and` and `or` take `arity` of them, `not` takes one."""
+    """An operator of a program.
+
+    Attributes:
+        name: 'and', 'or' or 'not'.
+        arity: how many of the preceding energies it joins; 1 for 'not'.
+
+    Raises:
+        CommandError: for an unknown name or an arity that does not fit.
+    """
 
     name: str
     arity: int
 
     def __post_init__(self) -> None:
         if self.name not in OPERATORS:
-            raise CommandError(f'operator {self.name!r}; allowed: {", ".join(OPERATORS)}')
+            raise CommandError(f'unknown operator {self.name!r}; there are {", ".join(OPERATORS)}')
         if self.arity < 1 or (self.name == 'not' and self.arity != 1):
-            raise CommandError(f'operator {self.name} cannot take {self.arity} energies')
+            raise CommandError(
+                f'operator {self.name!r} with arity {self.arity}; expected '
+                f'{"1" if self.name == "not" else "at least 1"}'
+            )
 
 
 @dataclass(frozen=True)
@@ -66,11 +84,11 @@ class GroundedTerm:
     """A concept bound to entities.
 
     Attributes:
-        name: of the concept, for people.
-        code: its code; the action half is what must hold.
-        subjects: (N,) bool.
-        attention: (N,) in [0, 1].
-        weight: factor on the energy, > 0.
+        name: for people.
+        code: the concept.
+        subjects: (N,) bool, the entities it acts on.
+        attention: (N,) bool, the entities it is about.
+        weight: factor on its energy, > 0.
     """
 
     name: str
@@ -79,290 +97,226 @@ class GroundedTerm:
     attention: torch.Tensor
     weight: float = 1.0
 
-
-@dataclass(frozen=True)
-class Solution:
-    """An arrangement in which a goal holds, as far as one was found.
-
-    Attributes:
-        positions: (N, 2) workspace units.
-        energy: of the goal there, without the terms that keep bodies apart.
-        converged: whether the energy and the overlaps came down to the tolerance.
-        moved: (N,) bool, which entities are elsewhere than before.
-    """
-
-    positions: np.ndarray
-    energy: float
-    converged: bool
-    moved: np.ndarray
+    def __post_init__(self) -> None:
+        for mask in ('subjects', 'attention'):
+            value = torch.as_tensor(getattr(self, mask)) > 0.5
+            object.__setattr__(self, mask, value)
+        if self.subjects.ndim != 1 or self.subjects.shape != self.attention.shape:
+            raise EventError(
+                f'{self.name} has masks of shape {tuple(self.subjects.shape)} and '
+                f'{tuple(self.attention.shape)}; expected two masks (N,)'
+            )
+        if not 0 < self.weight < float('inf'):
+            raise CommandError(
+                f'{self.name} has weight {self.weight}; expected a finite number > 0'
+            )
 
 
 class GoalEnergy:
-    """The energy of a composed goal.
+    """The energy of a program of grounded terms over one scene's entities.
 
     Args:
-        model: whose network computes.
-        program: postfix sequence of terms and operators that leaves one energy.
+        model: whose codes the terms have.
+        program: postfix sequence of terms and operators.
 
     Raises:
         CommandError: if the program does not leave exactly one energy, or masks differ in length.
-        CodeError: if a code does not fit the model.
+        CodeError: if a code is of another size.
     """
 
     def __init__(self, model: ConceptModel, program: Sequence[GroundedTerm | Operator]) -> None:
-        self._model = model
-        self._program = tuple(program)
-        terms = [element for element in program if isinstance(element, GroundedTerm)]
-        lengths = {len(t.subjects) for t in terms} | {len(t.attention) for t in terms}
-        if len(lengths) > 1:
-            raise CommandError(f'the terms have masks of different lengths: {sorted(lengths)}')
-        _check_postfix(self._program)
-        self.num_entities = lengths.pop()
-        self.subjects = torch.stack([torch.as_tensor(t.subjects).bool() for t in terms]).any(0)
-        self._conditioning = [
-            None if isinstance(e, Operator) else self._condition(e) for e in self._program
-        ]
+        self.model = model
+        self.program = tuple(program)
+        self.terms = tuple(part for part in self.program if isinstance(part, GroundedTerm))
+        _check_program(self.program)
+        self.subjects = torch.stack([term.subjects for term in self.terms]).any(dim=0)
+        for term in self.terms:
+            if term.code.size != model.code_size:
+                raise CodeError(
+                    f'the code of {term.name} has {term.code.size} numbers, the model expects '
+                    f'{model.code_size}'
+                )
+            if len(term.subjects) != self.num_entities:
+                raise CommandError(
+                    f'{term.name} is bound to {len(term.subjects)} entities, '
+                    f'{self.terms[0].name} to {self.num_entities}'
+                )
+        network = model.network
+        reference = next(network.parameters())
+        with torch.no_grad():
+            self._conditioning = [
+                network.condition(term.code.action.to(reference).unsqueeze(0), ACTION)
+                for term in self.terms
+            ]
+
+    @property
+    def num_entities(self) -> int:
+        """N, the entities the terms' masks are over."""
+        return len(self.terms[0].subjects)
 
     def value(self, events: Events) -> torch.Tensor:
-        """Return the energies (B,) >= 0 of the events' last states.
+        """Return the composed energies (B,) of the events' last states.
 
-        The events' own masks are not looked at: the terms carry theirs.
+        Raises:
+            EventError: if the events have another number of entities than the terms.
         """
-        scene = scene_of(events).to(self._model.device)
-        with torch.no_grad():
-            return self._energy(scene, scene.after).to(events.device)
+        self._check_entities(events.num_entities)
+        return self.scene_value(scene_of(events).to(self.model.device))
+
+    def scene_value(self, scene: Scene) -> torch.Tensor:
+        """Return the composed energies (B,) of scenes, differentiable in the positions."""
+        parts = []
+        for first in range(0, scene.num_events, STATES_AT_ONCE):
+            part = scene.select(slice(first, first + STATES_AT_ONCE))
+            parts.append(run_program(self.program, self._residuals(part)).square().sum(dim=-1))
+        return torch.cat(parts)
 
     def residual_evaluator(self) -> ResidualEvaluator:
-        """Return the evaluator that control uses: numpy in and out, no gradients."""
+        """Return the composed residual as control needs it: numpy in, numpy out, fast."""
         return ResidualEvaluator(self)
 
     def solve(
         self,
         events: Events,
-        movable: torch.Tensor,
+        movable: torch.Tensor | np.ndarray,
         seed: int = 0,
-        config: SamplerConfig | None = None,
+        chains: int = 24,
+        steps: int = 60,
+        tolerance: float = 0.01,
     ) -> Solution:
-        """Find an arrangement in which the goal holds, by moving few entities a short way.
+        """Find where the movable entities should stand; see `energy.solving`.
 
         Args:
-            events: one static scene (B = 1, T = 1).
-            movable: (N,) bool, entities that may move.
+            events: one scene, B = 1; its last state is the start and its first what was before.
+            movable: (N,) bool, the entities that may be moved.
             seed: of starts and noise.
-            config: the sampler's schedule.
+            chains: number of starts.
+            steps: steps of each.
+            tolerance: composed energy at or below which the solution counts as converged.
 
         Raises:
-            EventError: for more than one scene, or masks that do not fit.
+            EventError: if there is not exactly one scene, of the terms' entities, with something
+                to move.
         """
-        if len(events) != 1 or events.num_entities != self.num_entities:
-            raise EventError(
-                f'{len(events)} scenes of {events.num_entities} entities; expected one of '
-                f'{self.num_entities}'
+        self._check_entities(events.num_entities)
+        return solve_goal(self, events, movable, seed, chains, steps, tolerance)
+
+    def _residuals(self, scene: Scene) -> list[torch.Tensor]:
+        residuals = []
+        for term, conditioning in zip(self.terms, self._conditioning, strict=True):
+            batch = scene.num_events
+            subjects = term.subjects.to(scene.after).expand(batch, -1)
+            # To this term, whatever is not its subject simply stands where it is, though
+            # somebody or another term has moved it.
+            gate = subjects.unsqueeze(-1)
+            grounded = scene._replace(
+                before=scene.before * gate + scene.after * (1 - gate),
+                subjects=subjects,
+                attention=term.attention.to(scene.after).expand(batch, -1),
             )
-        movable = torch.as_tensor(movable).bool()
-        if movable.shape != (self.num_entities,):
-            raise EventError(
-                f'movable has shape {tuple(movable.shape)}; expected ({self.num_entities},)'
+            network = self.model.network
+            residuals.append(
+                network(grounded, grounded.attention.unsqueeze(1), conditioning)[:, 0]
             )
-        config = config or SamplerConfig(chains=32, steps=60)
-        scene = scene_of(events.before()).to(self._model.device)
-        generator = torch.Generator().manual_seed(seed)
-        start = scene.after[0]
-        found, energy = self._search(scene, movable, config, generator)
-        moved = (found - start).norm(dim=-1) > 1e-6
-        for index in sorted(
-            moved.nonzero().flatten().tolist(), key=lambda i: float((found - start)[i].norm())
-        ):
-            if int(movable.sum()) == 1:
-                # The only one that may move stays only where that is a solution already.
-                here = self._total(scene, start.unsqueeze(0), movable)[0]
-                if float(here) <= config.tolerance * 0.1:
-                    found, energy = start, float(here)
-                break
-            fewer = movable.clone()
-            fewer[index] = False
-            other, value = self._search(scene, fewer, config, generator)
-            if value <= max(FREEZE_RATIO * energy, 0.1 * config.tolerance):
-                found, energy, movable = other, value, fewer
-        final = found.unsqueeze(0)
-        with torch.no_grad():
-            goal = float(self._energy(scene, final)[0])
-            total = float(self._total(scene, final, movable)[0])
-        positions = found.cpu().numpy().astype(float)
-        distance = np.linalg.norm(positions - start.cpu().numpy(), axis=-1)
-        return Solution(positions, goal, total <= config.tolerance, distance > 1e-6)
+        return residuals
 
-    def residual(self, scene: Scene, after: torch.Tensor) -> torch.Tensor:
-        """Return residuals (B, K) whose squared norms are the energies, differentiable.
-
-        Args:
-            scene: B scenes or one, for what does not change with the positions.
-            after: (B, N, 2) last positions, workspace units.
-        """
-        count = after.shape[0]
-        if scene.num_events != count:
-            scene = Scene(*(v.expand(count, *v.shape[1:]) for v in scene))
-        stack: list[torch.Tensor] = []
-        for element, conditioning in zip(self._program, self._conditioning):
-            if isinstance(element, GroundedTerm):
-                assert conditioning is not None
-                stack.append(self._term(element, conditioning, scene, after))
-                continue
-            parts = [stack.pop() for _ in range(element.arity)][::-1]
-            stack.append(_OPERATIONS[element.name](parts))
-        return stack[0]
-
-    def _energy(self, scene: Scene, after: torch.Tensor) -> torch.Tensor:
-        parts = [
-            self.residual(scene if scene.num_events == 1 else scene.select(rows), after[rows])
-            for rows in _chunks(after.shape[0])
-        ]
-        return torch.cat([part.square().sum(dim=-1) for part in parts])
-
-    def _condition(self, term: GroundedTerm) -> EnergyConditioning:
-        code = self._model.check_code(term.code)
-        with torch.no_grad():
-            return self._model.network.condition(code[:, : code.shape[1] // 2], ACTION)
-
-    def _term(
-        self,
-        term: GroundedTerm,
-        conditioning: EnergyConditioning,
-        scene: Scene,
-        after: torch.Tensor,
-    ) -> torch.Tensor:
-        count = after.shape[0]
-        subjects = torch.as_tensor(term.subjects).to(after).expand(count, -1)
-        attention = torch.as_tensor(term.attention).to(after).expand(count, -1)
-        # To this term, whatever is not its subject stands where it is: a reference that somebody
-        # moved, or that another term moves, is simply there.
-        before = torch.where(subjects.unsqueeze(-1) > 0.5, scene.before, after)
-        bound = scene._replace(
-            before=before,
-            after=after,
-            subjects=subjects,
-            attention=attention,
-            motion=after.new_zeros(count, self.num_entities, NUM_MOTION_FEATURES),
-        )
-        residual = self._model.network(bound, attention.unsqueeze(1), conditioning)[:, 0]
-        return term.weight**0.5 * residual
-
-    def _total(self, scene: Scene, after: torch.Tensor, movable: torch.Tensor) -> torch.Tensor:
-        """Return the goal's energy plus what keeps movable bodies apart and inside (S,)."""
-        sizes, present = scene.sizes[0], scene.present[0]
-        clearance = CLEARANCE * (sizes.unsqueeze(-1) + sizes.unsqueeze(-2)) / 2
-        difference = after.unsqueeze(-2) - after.unsqueeze(-3)
-        distance = (difference.square().sum(dim=-1) + 1e-8).sqrt()
-        free = movable.to(after)
-        counts = present.unsqueeze(-1) * present.unsqueeze(-2)
-        counts = counts * torch.maximum(free.unsqueeze(-1), free.unsqueeze(-2))
-        counts = counts * (1 - torch.eye(len(free)).to(after)) / 2
-        overlap = (counts * (clearance - distance).clamp(min=0).square()).sum(dim=(-1, -2))
-        outside = (after.abs() - BORDER).clamp(min=0).square().sum(dim=-1) * free
-        return self._energy(scene, after) + BODY_WEIGHT * (overlap + outside.sum(dim=-1))
-
-    def _search(
-        self,
-        scene: Scene,
-        movable: torch.Tensor,
-        config: SamplerConfig,
-        generator: torch.Generator,
-    ) -> tuple[torch.Tensor, float]:
-        """Return the best arrangement (N, 2) and its total energy."""
-        start = scene.after
-        gate = movable.to(start).unsqueeze(0)
-        starts = scatter_starts(start, gate, config.chains, generator, BORDER)[0]
-        positions, energies = descend(
-            lambda after: self._total(scene, after, movable),
-            starts,
-            gate.expand(config.chains, -1),
-            config,
-            generator,
-        )
-        # Among solutions as good as the best, the one that moves things the least.
-        good = energies <= energies.min() + 0.1 * config.tolerance
-        travel = (positions - start).norm(dim=-1).sum(dim=-1)
-        best = int(torch.where(good, travel, torch.inf).argmin())
-        return positions[best], float(energies[best])
+    def _check_entities(self, number: int) -> None:
+        if number != self.num_entities:
+            raise EventError(
+                f'the scene has {number} entities, the goal is bound to {self.num_entities}'
+            )
 
 
 class ResidualEvaluator:
-    """The goal's residual for control: plain arrays, no gradients, the caller's one thread."""
+    """The composed residual of one goal, numpy in and numpy out, on one thread.
 
-    def __init__(self, energy: GoalEnergy) -> None:
-        self._energy = energy
+    Args:
+        goal: whose energy it is; ||residual||² is `goal.value`.
+    """
+
+    def __init__(self, goal: GoalEnergy) -> None:
+        self._goal = goal
+        network = goal.model.network
+        self._reference = next(network.parameters())
+        self._terms = [
+            TermEvaluator(network, term.code.action, ACTION, term.subjects, term.attention)
+            for term in goal.terms
+        ]
 
     def residual(
         self, before: np.ndarray, positions: np.ndarray, colors: np.ndarray, sizes: np.ndarray
     ) -> np.ndarray:
-        """Return residuals (B, K) whose squared norms are the goal's energies.
+        """Return (B, K) residuals whose squared norms are the composed energies.
 
         Args:
-            before: (N, 2) positions when the goal was given, workspace units.
-            positions: (B, N, 2) positions to judge, workspace units.
+            before: (N, 2) positions before the action, workspace units.
+            positions: (B, N, 2) positions after it, workspace units.
             colors: (N, 3) RGB in [0, 1].
             sizes: (N,) side lengths, workspace units.
+
+        Raises:
+            EventError: if N is not that of the goal.
         """
-
-        def row(values: np.ndarray) -> torch.Tensor:
-            return torch.as_tensor(np.asarray(values, dtype=np.float32)).unsqueeze(0)
-
-        ones = torch.ones(1, len(sizes))
-        scene = Scene(
-            before=row(before),
-            after=row(before),
-            colors=row(colors),
-            sizes=row(sizes),
-            present=ones,
-            subjects=ones,
-            attention=ones,
-            motion=torch.zeros(1, len(sizes), NUM_MOTION_FEATURES),
+        self._goal._check_entities(np.shape(positions)[1])
+        place, start, looks, lengths = (
+            to_tensor(value, self._reference) for value in (positions, before, colors, sizes)
         )
-        after = torch.as_tensor(np.asarray(positions, dtype=np.float32))
+        residuals = [term.residual(start, place, looks, lengths) for term in self._terms]
         with torch.inference_mode():
-            parts = [self._energy.residual(scene, after[rows]) for rows in _chunks(after.shape[0])]
-            return torch.cat(parts).numpy()
+            return run_program(self._goal.program, residuals).cpu().numpy()
 
 
-def _chunks(count: int) -> list[slice]:
-    return [slice(i, i + STATES_AT_ONCE) for i in range(0, count, STATES_AT_ONCE)]
+def run_program(
+    program: Sequence[GroundedTerm | Operator], residuals: Sequence[torch.Tensor]
+) -> torch.Tensor:
+    """Compose the terms' residuals (B, K) to the residual (B, K') of the whole."""
+    stack: list[torch.Tensor] = []
+    following = iter(residuals)
+    for part in program:
+        if isinstance(part, GroundedTerm):
+            stack.append(part.weight**0.5 * next(following))
+            continue
+        joined = stack[-part.arity :]
+        del stack[-part.arity :]
+        if part.name == 'and':
+            stack.append(torch.cat(joined, dim=-1))
+        elif part.name == 'or':
+            stack.append(either(joined))
+        else:
+            stack.append(negation(joined[0]))
+    return stack[0]
 
 
-def _check_postfix(program: Sequence[GroundedTerm | Operator]) -> None:
+def either(residuals: Sequence[torch.Tensor]) -> torch.Tensor:
+    """Join residuals (B, K_i) to one whose square is the soft minimum of their squares."""
+    energies = torch.stack([r.square().sum(dim=-1) for r in residuals], dim=-1) + _FLOOR
+    logits = -OR_SHARPNESS * energies.log()
+    whole = torch.exp(-torch.logsumexp(logits, dim=-1, keepdim=True) / OR_SHARPNESS)
+    share = (torch.softmax(logits, dim=-1) * whole / energies).sqrt()
+    return torch.cat(
+        [share[..., i : i + 1] * residual for i, residual in enumerate(residuals)], dim=-1
+    )
+
+
+def negation(residual: torch.Tensor) -> torch.Tensor:
+    """Return the residual (B, 1) of "not": how much sqrt(E) lacks to the margin."""
+    norm = (residual.square().sum(dim=-1, keepdim=True) + _FLOOR).sqrt()
+    return torch.relu(NOT_MARGIN - norm)
+
+
+def _check_program(program: Sequence[GroundedTerm | Operator]) -> None:
     depth = 0
-    for number, element in enumerate(program):
-        if isinstance(element, Operator):
-            if element.arity > depth:
-                raise CommandError(
-                    f'element {number} ({element.name}) takes {element.arity} energies, but only '
-                    f'{depth} stand before it'
-                )
-            depth -= element.arity
-        depth += 1
+    for number, part in enumerate(program):
+        if isinstance(part, GroundedTerm):
+            depth += 1
+            continue
+        if part.arity > depth:
+            raise CommandError(
+                f'{part.name} at {number} joins {part.arity} energies, but {depth} stand before '
+                'it; a program is in postfix order'
+            )
+        depth += 1 - part.arity
     if depth != 1:
-        raise CommandError(f'the program leaves {depth} energies; expected exactly one')
-
-
-def _and(parts: Sequence[torch.Tensor]) -> torch.Tensor:
-    return torch.cat(list(parts), dim=-1)
-
-
-def _or(parts: Sequence[torch.Tensor]) -> torch.Tensor:
-    energies = torch.stack([part.square().sum(dim=-1) for part in parts], dim=-1)
-    shares = torch.softmax(-energies / OR_TEMPERATURE, dim=-1)
-    value = -OR_TEMPERATURE * torch.logsumexp(-energies / OR_TEMPERATURE, dim=-1)
-    # The shares' mean has the soft minimum's direction; scaled, it has its value too.
-    mean = (shares * energies).sum(dim=-1)
-    scale = (value.clamp(min=0) / (mean + 1e-12)).clamp(max=1.0)
-    weighted = [
-        part * (shares[:, i] * scale + 1e-12).sqrt().unsqueeze(-1) for i, part in enumerate(parts)
-    ]
-    return torch.cat(weighted, dim=-1)
-
-
-def _not(parts: Sequence[torch.Tensor]) -> torch.Tensor:
-    energy = parts[0].square().sum(dim=-1, keepdim=True)
-    return NOT_MARGIN**0.5 * (1 - energy / NOT_MARGIN).clamp(min=0)
-
-
-_OPERATIONS = {'and': _and, 'or': _or, 'not': _not}
+        raise CommandError(
+            f'the program leaves {depth} energies instead of one; join them by an operator'
+        )

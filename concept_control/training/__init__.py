@@ -1,0 +1,1 @@
+"""Meta-training of the energy in the particle world."""

@@ -1,0 +1,71 @@
+"""The set encoder: demonstrations to a first guess of the code."""
+
+from __future__ import annotations
+
+import torch
+from torch import nn
+from torch.nn import functional
+
+from concept_control.energy.network import NetworkConfig
+from concept_control.energy.scene import Scene
+from concept_control.energy.statistics import NUM_RAW, ScenePooling
+
+
+class DemonstrationEncoder(nn.Module):
+    """Read a set of demonstrations of one concept; exactly permutation-invariant in the set.
+
+    Each demonstration is pooled by the same role-split statistics as in the energy (with own
+    weights and no code), embedded, and the embeddings' mean, maximum and spread over the set are
+    turned into both halves of the code, each at unit scale by a layer norm.
+    """
+
+    def __init__(self, config: NetworkConfig) -> None:
+        super().__init__()
+        self.code_width = config.code_width
+        width = config.encoder_width
+        self.pooling = ScenePooling(
+            1, config.encoder_hidden, config.attribute_width, config.channels
+        )
+        self.embed = nn.Linear(self.pooling.num_learned + NUM_RAW, width)
+        self.mix_1 = nn.Linear(width, width)
+        self.mix_2 = nn.Linear(width, width)
+        self.join = nn.Linear(3 * width + 1, width)
+        self.deepen = nn.Linear(width, width)
+        self.out = nn.Linear(width, 2 * config.code_width)
+
+    def forward(self, scene: Scene, weights: torch.Tensor) -> torch.Tensor:
+        """Encode.
+
+        Args:
+            scene: C * M events, the M demonstrations of each concept in a row.
+            weights: (C, M) 1 for a demonstration, 0 for one to be ignored.
+
+        Returns:
+            (C, 2W) codes, action half first.
+        """
+        concepts, shots = weights.shape
+        nothing = scene.after.new_zeros(1, 1)
+        statistics = self.pooling(
+            scene, scene.attention.unsqueeze(1), self.pooling.condition(nothing)
+        )
+        value = torch.cat([statistics.learned, statistics.raw], dim=-1)[:, 0]
+        value = functional.silu(self.embed(value))
+        value = value + functional.silu(self.mix_1(value))
+        value = value + functional.silu(self.mix_2(value))
+        value = value.reshape(concepts, shots, -1)
+        gate = weights.unsqueeze(-1)
+        number = gate.sum(dim=1)
+        mean = (value * gate).sum(dim=1) / number
+        largest = value.masked_fill(gate == 0, -torch.inf).amax(dim=1)
+        variance = ((value - mean.unsqueeze(1)).square() * gate).sum(dim=1) / number
+        spread = (variance + 1e-5).sqrt()
+        joined = torch.cat([mean, largest, spread, 1 / number], dim=-1)
+        joined = functional.silu(self.join(joined))
+        joined = joined + functional.silu(self.deepen(joined))
+        return normalise_code(self.out(joined), self.code_width)
+
+
+def normalise_code(code: torch.Tensor, code_width: int) -> torch.Tensor:
+    """Bring each half of codes (..., 2W) to zero mean and unit variance."""
+    halves = code.unflatten(-1, (2, code_width))
+    return functional.layer_norm(halves, (code_width,)).flatten(-2)

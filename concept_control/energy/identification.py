@@ -1,0 +1,113 @@
+"""Identification: find the attention mask of least energy.
+
+Up to `ENUMERATION_LIMIT` entities all masks are looked at, which is exact and, as pairs are
+encoded once for all masks, also fastest. Beyond that, a greedy search flips and swaps entities
+from several starts.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable
+
+import torch
+
+MaskEnergy = Callable[[torch.Tensor], torch.Tensor]
+"""Masks (B, G, N) of B scenes to energies (B, G)."""
+
+ENUMERATION_LIMIT = 9
+_MASKS_AT_ONCE = 512
+
+
+def lowest_masks(
+    energy: MaskEnergy, present: torch.Tensor, generator: torch.Generator, keep: int = 1
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """Return the `keep` masks of least energy of each scene.
+
+    Args:
+        energy: energies of masks; called without gradients.
+        present: (B, N) 1 for an entity, 0 for padding.
+        generator: of the greedy search's starts.
+        keep: how many masks to return, best first; 1 beyond `ENUMERATION_LIMIT` entities.
+
+    Returns:
+        masks (B, keep, N) of 0 and 1, and their energies (B, keep).
+    """
+    with torch.no_grad():
+        if present.shape[1] <= ENUMERATION_LIMIT:
+            return _enumerate(energy, present, keep)
+        masks, energies = _search(energy, present, generator)
+        return masks.unsqueeze(1), energies.unsqueeze(1)
+
+
+def _evaluate(energy: MaskEnergy, masks: torch.Tensor) -> torch.Tensor:
+    parts = masks.split(_MASKS_AT_ONCE, dim=1)
+    return torch.cat([energy(part) for part in parts], dim=1)
+
+
+def _enumerate(
+    energy: MaskEnergy, present: torch.Tensor, keep: int
+) -> tuple[torch.Tensor, torch.Tensor]:
+    batch, num_entities = present.shape
+    every = torch.tensor(
+        list(itertools.product((0.0, 1.0), repeat=num_entities)),
+        dtype=present.dtype,
+        device=present.device,
+    )
+    masks = every.expand(batch, *every.shape)
+    values = _evaluate(energy, masks)
+    # A mask that attends to padding is another mask's double.
+    doubled = (masks * (1 - present.unsqueeze(1))).sum(dim=-1) > 0
+    values = values.masked_fill(doubled, torch.inf)
+    energies, index = values.topk(min(keep, values.shape[1]), dim=1, largest=False)
+    return every[index], energies
+
+
+def _search(
+    energy: MaskEnergy, present: torch.Tensor, generator: torch.Generator, starts: int = 6
+) -> tuple[torch.Tensor, torch.Tensor]:
+    batch, num_entities = present.shape
+    identity = torch.eye(num_entities, dtype=present.dtype, device=present.device)
+    random = torch.rand((batch, 64, num_entities), generator=generator).to(present)
+    share = torch.linspace(0.1, 0.9, 64).to(present)[None, :, None]
+    pool = torch.cat(
+        [
+            torch.zeros_like(present).unsqueeze(1),
+            present.unsqueeze(1),
+            identity.expand(batch, -1, -1) * present.unsqueeze(1),
+            (random < share).to(present.dtype) * present.unsqueeze(1),
+        ],
+        dim=1,
+    )
+    values = _evaluate(energy, pool)
+    rows = torch.arange(batch, device=present.device)
+    best_value, best_mask = None, None
+    for start in range(starts):
+        index = values.argsort(dim=1)[:, start]
+        mask, value = pool[rows, index], values[rows, index]
+        for _ in range(2 * num_entities):
+            changes = _neighbours(mask, present)
+            found = _evaluate(energy, changes)
+            lowest, at = found.min(dim=1)
+            better = lowest < value - 1e-9
+            if not better.any():
+                break
+            mask = torch.where(better[:, None], changes[rows, at], mask)
+            value = torch.where(better, lowest, value)
+        if best_value is None or best_mask is None:
+            best_value, best_mask = value, mask
+        else:
+            better = value < best_value
+            best_mask = torch.where(better[:, None], mask, best_mask)
+            best_value = torch.where(better, value, best_value)
+    assert best_mask is not None and best_value is not None
+    return best_mask, best_value
+
+
+def _neighbours(mask: torch.Tensor, present: torch.Tensor) -> torch.Tensor:
+    """All masks (B, G, N) one flip or one swap away from mask (B, N), padding left alone."""
+    num_entities = mask.shape[1]
+    identity = torch.eye(num_entities, dtype=mask.dtype, device=mask.device)
+    pairs = torch.triu_indices(num_entities, num_entities, 1)
+    changes = torch.cat([identity, identity[pairs[0]] + identity[pairs[1]]])
+    return (mask.unsqueeze(1) - changes).abs() * present.unsqueeze(1)

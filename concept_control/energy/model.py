@@ -1,0 +1,234 @@
+"""The facade: one trained model, five operations."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from concept_control.energy.code import ConceptCode
+from concept_control.energy.encoder import DemonstrationEncoder
+from concept_control.energy.inference import InferenceConfig, infer_codes
+from concept_control.energy.network import ACTION, ARGUMENT, EnergyNetwork
+from concept_control.energy.operations import lowest_attention, lowest_outcomes
+from concept_control.energy.sampling import SamplerConfig
+from concept_control.energy.scene import Scene, scene_of
+from concept_control.energy.storage import load_model, save_model
+from concept_control.errors import CodeError, EventError, ModelError
+from concept_control.events import Events
+
+_STATES_AT_ONCE = 128
+
+
+class ConceptModel:
+    """A trained energy with its encoder: infer, generate, identify, evaluate, recognise.
+
+    Args:
+        network: the energy.
+        encoder: the demonstrations' encoder.
+        card: what is known about the model.
+        device: where it computes.
+    """
+
+    def __init__(
+        self,
+        network: EnergyNetwork,
+        encoder: DemonstrationEncoder,
+        card: dict[str, Any] | None = None,
+        device: str | torch.device = 'cpu',
+    ) -> None:
+        self.device = torch.device(device)
+        self.network = network.to(self.device).eval()
+        self.encoder = encoder.to(self.device).eval()
+        for parameter in (*network.parameters(), *encoder.parameters()):
+            parameter.requires_grad_(False)
+        self.card: dict[str, Any] = dict(card or {})
+        self._fingerprint = ''
+
+    @classmethod
+    def load(
+        cls, path: str | Path | None = None, device: str | torch.device = 'cpu'
+    ) -> ConceptModel:
+        """Load a model from a folder.
+
+        Args:
+            path: the folder; None for the model shipped with the package.
+            device: 'cpu', 'cuda' or 'auto' (cuda where there is one).
+
+        Raises:
+            ModelError: if the files are missing, damaged or of another schema, or the device is
+                not there.
+        """
+        if str(device) == 'auto':
+            device = 'cuda' if torch.cuda.is_available() else 'cpu'
+        if str(device).startswith('cuda') and not torch.cuda.is_available():
+            raise ModelError(f'device {device!s} was asked for, but there is no CUDA here')
+        return cls(*load_model(path), device=device)
+
+    def save(self, folder: str | Path) -> None:
+        """Write the model and its card into a folder that `load` reads."""
+        self.card = save_model(folder, self.network, self.encoder, self.card)
+
+    @property
+    def code_size(self) -> int:
+        """2W, the length of a code."""
+        return 2 * self.network.config.code_width
+
+    @property
+    def fingerprint(self) -> str:
+        """Short hash of the weights; codes are valid for the model they were inferred with."""
+        if self._fingerprint:
+            return self._fingerprint
+        digest = hashlib.sha256()
+        for module in (self.network, self.encoder):
+            for name, value in sorted(module.state_dict().items()):
+                digest.update(name.encode())
+                digest.update(value.detach().cpu().numpy().tobytes())
+        self._fingerprint = digest.hexdigest()[:12]
+        return self._fingerprint
+
+    def infer(
+        self,
+        demonstrations: Events,
+        seed: int = 0,
+        config: InferenceConfig | None = None,
+    ) -> ConceptCode:
+        """Infer the code of the one concept that all demonstrations show.
+
+        Args:
+            demonstrations: Events, typically B = 5 (1 works), with `subjects`, `attention` or
+                both given; the order does not matter.
+            seed: of the refinement's candidates.
+            config: method and its numbers; the encoder refined by gradient by default.
+
+        Raises:
+            EventError: if neither subjects nor attention are given in any demonstration.
+        """
+        scene = scene_of(demonstrations).to(self.device)
+        if not ((scene.subjects > 0).any() or (scene.attention > 0).any()):
+            raise EventError(
+                'the demonstrations have neither subjects nor attention; expected at least one '
+                'entity marked as moving or meant'
+            )
+        codes, reports = infer_codes(
+            self.network,
+            self.encoder,
+            scene,
+            len(demonstrations),
+            config or InferenceConfig(),
+            np.random.default_rng(seed),
+        )
+        width = self.network.config.code_width
+        info = {**reports[0], 'model': self.fingerprint, 'demonstrations': len(demonstrations)}
+        return ConceptCode(codes[0, :width].cpu(), codes[0, width:].cpu(), info)
+
+    def generate(
+        self,
+        scenes: Events,
+        code: ConceptCode,
+        seed: int = 0,
+        config: SamplerConfig | None = None,
+    ) -> Events:
+        """Move the subjects to where the concept holds.
+
+        Args:
+            scenes: the scenes before (T = 1; of longer events the first state is taken), with
+                `subjects` and, where the concept has arguments, `attention`.
+            code: from `infer`.
+            seed: of starts and noise.
+            config: the sampler's schedule.
+
+        Returns:
+            Events of T = 2, before and after; only subjects have moved.
+
+        Raises:
+            EventError: if a scene has no subject.
+            CodeError: if the code is of another size.
+        """
+        scene = scene_of(scenes.before()).to(self.device)
+        acts = (scene.subjects > 0).any(dim=-1)
+        if not acts.all():
+            row = int((~acts).nonzero()[0])
+            raise EventError(f'scene {row} has no subject; expected at least one that may move')
+        config = config or SamplerConfig()
+        generator = torch.Generator().manual_seed(seed)
+        positions, _ = lowest_outcomes(
+            self.network, scene, self.check_code(code), config, generator
+        )
+        return scenes.before().with_outcome(positions.to(scenes.device))
+
+    def identify(self, scenes: Events, code: ConceptCode, seed: int = 0) -> torch.Tensor:
+        """Find which entities the concept is about.
+
+        Args:
+            scenes: before or after (T = 1 or more); attention is ignored.
+            code: from `infer`.
+            seed: of the search beyond nine entities; up to there every mask is looked at.
+
+        Returns:
+            (B, N) masks of 0 and 1.
+
+        Raises:
+            CodeError: if the code is of another size.
+        """
+        scene = scene_of(scenes).to(self.device)
+        generator = torch.Generator().manual_seed(seed)
+        masks, _ = lowest_attention(self.network, scene, self.check_code(code), generator)
+        return masks[:, 0].to(scenes.device)
+
+    def energy(self, events: Events, code: ConceptCode) -> torch.Tensor:
+        """Return E(events, code) (B,) >= 0: of the outcome plus of the attention.
+
+        Events without attention are judged by their outcome alone.
+
+        Raises:
+            CodeError: if the code is of another size.
+        """
+        scene = scene_of(events).to(self.device)
+        with torch.no_grad():
+            value = self.scene_energy(scene, self.check_code(code), events.has_attention is True)
+        return value.to(events.device)
+
+    def scene_energy(
+        self, scene: Scene, codes: torch.Tensor, has_attention: bool = True
+    ) -> torch.Tensor:
+        """Return the energies (B,) of scenes under codes (B, 2W) or (1, 2W), differentiable."""
+        width = self.network.config.code_width
+        parts = []
+        for first in range(0, scene.num_events, _STATES_AT_ONCE):
+            rows = slice(first, first + _STATES_AT_ONCE)
+            part = scene.select(rows)
+            code = codes if codes.shape[0] == 1 else codes[rows]
+            value = self.network.energy(part, code[:, :width], ACTION)
+            if has_attention:
+                value = value + self.network.energy(part, code[:, width:], ARGUMENT)
+            parts.append(value)
+        return torch.cat(parts)
+
+    def recognise(self, events: Events, codes: Sequence[ConceptCode]) -> torch.Tensor:
+        """Return for each event the index (B,) of the code that explains it best.
+
+        Raises:
+            CodeError: if there is no code, or one is of another size.
+        """
+        if not codes:
+            raise CodeError('there is no code to choose from; expected at least one')
+        energies = torch.stack([self.energy(events, code) for code in codes], dim=-1)
+        return energies.argmin(dim=-1)
+
+    def check_code(self, code: ConceptCode) -> torch.Tensor:
+        """Return a code as (1, 2W) on the model's device.
+
+        Raises:
+            CodeError: if it is of another size.
+        """
+        if code.size != self.code_size:
+            raise CodeError(
+                f'the code has {code.size} numbers, the model expects {self.code_size}; infer it '
+                f'again with this model ({self.fingerprint})'
+            )
+        return code.stacked().unsqueeze(0).to(self.device)

@@ -1,0 +1,160 @@
+"""The energy networks: E(x, a, w) = ||f(statistics(x, a, w), w)||² >= 0."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import Any, NamedTuple
+
+import torch
+from torch import nn
+from torch.nn import functional
+
+from concept_control.energy.scene import Scene
+from concept_control.energy.statistics import NUM_RAW, Conditioning, ScenePooling
+
+ACTION = 1.0
+"""Operation flag of the half that says where things are (x is optimised)."""
+
+ARGUMENT = -1.0
+"""Operation flag of the half that says which things are meant (a is optimised)."""
+
+
+@dataclass(frozen=True)
+class NetworkConfig:
+    """Sizes of the networks.
+
+    Attributes:
+        kind: 'pairwise' (arXiv 1811.02486) or 'unary' (the workshop paper).
+        code_width: W, length of each half of a code.
+        hidden: width of the pair and single layers.
+        attribute_width: width of the layer that reads colour, size and motion.
+        channels: smooth-max channels.
+        head_width: width of f's two hidden layers.
+        num_outputs: K, length of the residual.
+        encoder_hidden: width of the encoder's pair and single layers.
+        encoder_width: width of the encoder's other layers.
+    """
+
+    kind: str = 'pairwise'
+    code_width: int = 32
+    hidden: int = 64
+    attribute_width: int = 32
+    channels: int = 8
+    head_width: int = 128
+    num_outputs: int = 12
+    encoder_hidden: int = 64
+    encoder_width: int = 256
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the fields as plain JSON values."""
+        return asdict(self)
+
+
+class EnergyConditioning(NamedTuple):
+    """All that a code turns into: one row per event, or one row for all.
+
+    Attributes:
+        pooling: scales and shifts inside the statistics.
+        head: (B, 4 head_width) scales and shifts of f's hidden layers.
+        direct: (B, K, NUM_RAW + 1) the linear part of f on the raw geometry, bias last.
+    """
+
+    pooling: Conditioning
+    head: torch.Tensor
+    direct: torch.Tensor
+
+    def repeat(self, count: int) -> EnergyConditioning:
+        """Return each row `count` times in a row."""
+        return EnergyConditioning(
+            Conditioning(*(v.repeat_interleave(count, dim=0) for v in self.pooling)),
+            self.head.repeat_interleave(count, dim=0),
+            self.direct.repeat_interleave(count, dim=0),
+        )
+
+
+class EnergyNetwork(nn.Module):
+    """Residual network r(x, a, w) with E = ||r||², unary or pairwise.
+
+    f has a part linear in the raw geometry with coefficients from the code (so that "here" or
+    "that far to the left" are exact and convex) and a non-linear part for the rest.
+    """
+
+    def __init__(self, config: NetworkConfig) -> None:
+        super().__init__()
+        self.config = config
+        width = config.code_width + 1
+        self.num_outputs = config.num_outputs
+        self.pooling = ScenePooling(
+            width,
+            config.hidden,
+            config.attribute_width,
+            config.channels,
+            pairwise=config.kind == 'pairwise',
+        )
+        head = config.head_width
+        self.first = nn.Linear(self.pooling.num_learned + NUM_RAW, head)
+        self.second = nn.Linear(head, head)
+        self.last = nn.Linear(head, config.num_outputs)
+        self.head_film = nn.Linear(width, 4 * head)
+        self.direct_layer = nn.Linear(width, config.num_outputs * (NUM_RAW + 1))
+        with torch.no_grad():
+            self.last.weight.mul_(0.1)
+            self.direct_layer.weight.mul_(0.05)
+            self.direct_layer.bias.mul_(0.3)
+
+    def condition(self, code: torch.Tensor, operation: float) -> EnergyConditioning:
+        """Return what half a code turns into.
+
+        Args:
+            code: (B, W) action halves or argument halves.
+            operation: `ACTION` or `ARGUMENT`, whichever half it is.
+        """
+        flag = torch.full_like(code[:, :1], operation)
+        code = torch.cat([code, flag], dim=-1)
+        return EnergyConditioning(
+            self.pooling.condition(code),
+            self.head_film(code),
+            self.direct_layer(code).reshape(-1, self.num_outputs, NUM_RAW + 1),
+        )
+
+    def forward(
+        self, scene: Scene, attention: torch.Tensor, conditioning: EnergyConditioning
+    ) -> torch.Tensor:
+        """Return the residual.
+
+        Args:
+            scene: B events; its own attention is not looked at.
+            attention: (B, G, N) in [0, 1], G masks per event.
+            conditioning: from `condition`, B rows or one.
+
+        Returns:
+            (B, G, K), its sum of squares being the energy.
+        """
+        statistics = self.pooling(scene, attention, conditioning.pooling)
+        return self.head(statistics.learned, statistics.raw, conditioning)
+
+    def head(
+        self, learned: torch.Tensor, raw: torch.Tensor, conditioning: EnergyConditioning
+    ) -> torch.Tensor:
+        """Return f (B, G, K) of pooled statistics, see `Statistics`."""
+        scale_1, shift_1, scale_2, shift_2 = conditioning.head.unsqueeze(1).chunk(4, dim=-1)
+        value = self.first(torch.cat([learned, raw], dim=-1))
+        value = functional.silu(value * (1 + scale_1) + shift_1)
+        value = functional.silu(self.second(value) * (1 + scale_2) + shift_2)
+        direct = conditioning.direct
+        linear = torch.matmul(raw, direct[:, :, :-1].transpose(1, 2))
+        return self.last(value) + linear + direct[:, :, -1].unsqueeze(1)
+
+    def residual(self, scene: Scene, code: torch.Tensor, operation: float) -> torch.Tensor:
+        """Return the residual (B, K) of the scenes under their own attention.
+
+        Args:
+            scene: B events.
+            code: (B, W) or (1, W), one half.
+            operation: `ACTION` or `ARGUMENT`.
+        """
+        return self(scene, scene.attention.unsqueeze(1), self.condition(code, operation))[:, 0]
+
+    def energy(self, scene: Scene, code: torch.Tensor, operation: float) -> torch.Tensor:
+        """Return the energy (B,) of the scenes under their own attention, see `residual`."""
+        return self.residual(scene, code, operation).square().sum(dim=-1)

@@ -1,0 +1,102 @@
+"""Export to TorchScript; the only file of the package that says torch.jit.
+
+The exported file takes plain tensors and returns residuals that are differentiable in them, so
+that a process without this package, in C++ too, can run a concept.
+"""
+
+from __future__ import annotations
+
+import warnings
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import torch
+from torch import nn
+
+from concept_control.energy.network import ACTION, ARGUMENT, EnergyNetwork
+from concept_control.energy.scene import NUM_MOTION_FEATURES, Scene
+from concept_control.errors import ModelError
+
+if TYPE_CHECKING:
+    from concept_control.energy.model import ConceptModel
+
+
+class _EnergyModule(nn.Module):
+    def __init__(self, network: EnergyNetwork) -> None:
+        super().__init__()
+        self.network = network
+        self.code_width: int = network.config.code_width
+        self.action: float = ACTION
+        self.argument: float = ARGUMENT
+
+    def forward(
+        self,
+        before: torch.Tensor,
+        after: torch.Tensor,
+        colors: torch.Tensor,
+        sizes: torch.Tensor,
+        present: torch.Tensor,
+        subjects: torch.Tensor,
+        attention: torch.Tensor,
+        motion: torch.Tensor,
+        code: torch.Tensor,
+    ) -> tuple[torch.Tensor, torch.Tensor]:
+        """Return the residuals (B, K) of action and argument; codes (B, 2W) or (1, 2W)."""
+        scene = Scene(before, after, colors, sizes, present, subjects, attention, motion)
+        mask = attention.unsqueeze(1)
+        action = self.network.condition(code[:, : self.code_width], self.action)
+        argument = self.network.condition(code[:, self.code_width :], self.argument)
+        first = self.network(scene, mask, action)[:, 0]
+        second = self.network(scene, mask, argument)[:, 0]
+        return first, second
+
+
+def export(model: ConceptModel, path: str | Path) -> None:
+    """Write the energy of a model as one TorchScript file.
+
+    The file's `forward` takes before (B, N, 2), after (B, N, 2), colors (B, N, 3), sizes (B, N),
+    present (B, N), subjects (B, N), attention (B, N), motion (B, N, 2) and codes (B or 1, 2W), all
+    float32, and returns the residuals (B, K) of action and argument, whose squared norms are the
+    energies; it is differentiable.
+    """
+    module = _EnergyModule(model.network).eval()
+    example = _example(model.code_size, next(module.parameters()))
+    with warnings.catch_warnings():
+        # Sizes are recorded as such; the tests run the file with other numbers of entities.
+        warnings.simplefilter('ignore', torch.jit.TracerWarning)
+        traced = torch.jit.trace(module, example, check_trace=False)
+    Path(path).parent.mkdir(parents=True, exist_ok=True)
+    torch.jit.save(traced, str(path))
+
+
+def _example(code_size: int, like: torch.Tensor) -> tuple[torch.Tensor, ...]:
+    generator = torch.Generator().manual_seed(0)
+    batch, count = 3, 4
+    places = torch.rand((2, batch, count, 2), generator=generator)
+    mask = torch.ones(batch, count)
+    values = (
+        places[0],
+        places[1],
+        torch.rand((batch, count, 3), generator=generator),
+        0.16 * mask,
+        mask,
+        mask * torch.tensor([1.0, 0.0, 0.0, 0.0]),
+        mask * torch.tensor([0.0, 1.0, 1.0, 0.0]),
+        torch.zeros(batch, count, NUM_MOTION_FEATURES),
+        torch.randn((batch, code_size), generator=generator),
+    )
+    return tuple(value.to(like) for value in values)
+
+
+def load(path: str | Path, device: str | torch.device = 'cpu') -> torch.nn.Module:
+    """Load an exported energy.
+
+    Raises:
+        ModelError: if the file is missing or no TorchScript.
+    """
+    if not Path(path).is_file():
+        raise ModelError(f'there is no exported model {path}; write one with "export"')
+    try:
+        return torch.jit.load(str(path), map_location=device)
+    except RuntimeError as error:
+        raise ModelError(f'{path} is no TorchScript file: {error}') from error

@@ -1,0 +1,76 @@
+"""`concept_control train`: arguments and what they do."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+from concept_control.concepts import families
+from concept_control.errors import ConceptControlError
+from concept_control.training.config import TrainingConfig
+from concept_control.training.train import Trainer
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the arguments of training to `parser`."""
+    parser.add_argument(
+        '--output', default='runs/model', help='folder of checkpoints and the model [%(default)s]'
+    )
+    parser.add_argument('--config', help='JSON file of training options (TrainingConfig)')
+    parser.add_argument('--minutes', type=float, help='wall-clock budget')
+    parser.add_argument('--steps', type=int, help='budget in steps, for reproducible runs')
+    parser.add_argument('--seed', type=int, help='seed of everything random')
+    parser.add_argument('--threads', type=int, help='torch threads')
+    parser.add_argument('--families', help='comma-separated names; all others stay away')
+    parser.add_argument('--hold-out', help='comma-separated names kept away from training')
+    parser.add_argument('--kind', choices=('pairwise', 'unary'), help='kind of energy')
+    parser.add_argument('--objective', choices=('distance', 'nce', 'softplus'))
+    parser.add_argument('--operations', choices=('both', 'generate', 'identify'))
+    parser.add_argument('--kl-weight', type=float, help='weight of the KL term')
+    parser.add_argument('--resume', action='store_true', help='continue the run in --output')
+    parser.add_argument('--json', help='file to write every number to')
+
+
+def main(args: argparse.Namespace) -> int:
+    """Train, report and save the model; return the exit code."""
+    try:
+        trainer = _make_trainer(args)
+        reports = trainer.run(on_report=lambda text: print(text, flush=True))
+        trainer.save_model(reports, args.output)
+    except ConceptControlError as error:
+        print(f'train: {error}', file=sys.stderr)
+        return 1
+    if args.json:
+        Path(args.json).write_text(
+            json.dumps({name: report.to_dict() for name, report in reports.items()}, indent=2)
+        )
+    print(f'model and card are in {args.output}')
+    return 0
+
+
+def _make_trainer(args: argparse.Namespace) -> Trainer:
+    changes = {
+        name: value
+        for name in (
+            'minutes',
+            'steps',
+            'seed',
+            'threads',
+            'objective',
+            'operations',
+            'kl_weight',
+        )
+        if (value := getattr(args, name)) is not None
+    }
+    for name, value in (('families', args.families), ('held_out', args.hold_out)):
+        if value:
+            changes[name] = tuple(part.strip() for part in value.split(','))
+    if args.resume:
+        return Trainer.resume(families(), args.output, **changes)
+    config = TrainingConfig.load(args.config) if args.config else TrainingConfig()
+    if args.kind:
+        changes['network'] = replace(config.network, kind=args.kind)
+    return Trainer(replace(config, **changes), families(), args.output)

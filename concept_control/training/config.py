@@ -1,0 +1,132 @@
+"""Everything that can be chosen about a training run."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass, field, fields
+from pathlib import Path
+from typing import Any
+
+from concept_control.energy.network import NetworkConfig
+from concept_control.errors import ModelError
+
+
+@dataclass(frozen=True)
+class TrainingConfig:
+    """One training run; the defaults are those of the shipped model.
+
+    Attributes:
+        families: names of the families to train on; empty means all that exist and are not held
+            out.
+        held_out: names of families kept away from training.
+        network: sizes of the networks.
+        minutes: wall-clock budget; the learning rate is annealed along it. Ignored when `steps`
+            is given.
+        steps: number of steps, for runs that must be reproducible; None to go by `minutes`.
+        concepts_per_step: concepts in one optimisation step.
+        concepts_per_chunk: concepts whose states are evaluated together; small enough for the
+            processor's cache, which is worth more than large matrices.
+        learning_rate: of Adam, annealed to 2 % of it by a cosine.
+        warmup_steps: steps of linear learning-rate warm-up.
+        weight_decay: decoupled, on matrices.
+        oracle_share: how much of the run uses privileged codes only.
+        encoder_share: share of concepts that then use the encoder's code.
+        objective: 'distance' (regression to the nearest satisfying configuration, InfoNCE
+            beside it), 'nce' (InfoNCE and denoising) or 'softplus' (the papers').
+        operations: 'both', 'generate' or 'identify', for the joint-training ablation.
+        kl_weight: weight of the papers' KL term through the sampler; 0 leaves it out.
+        nce_weight: weight of InfoNCE.
+        denoising_weight: weight of the denoising term where the objective has one.
+        code_weight: weight of the encoder's regression to the privileged code.
+        recognition_weight: weight of telling a concept's events from other concepts'.
+        temperature: energy that counts as one nat in InfoNCE.
+        code_noise: standard deviation of noise on codes after the privileged phase.
+        pool_size: concepts held ready per number of entities.
+        epoch_steps: steps between two rebuilds of the pool.
+        num_demonstrations: demonstrations held per concept; shots are drawn from 1 to this.
+        num_outcomes: candidate outcomes per event, the demonstrated one apart.
+        num_masks: candidate masks per event, the demonstrated one apart.
+        mining_interval: steps between two searches for false minima; 0 turns it off.
+        report_interval: seconds between two reports and checkpoints, which come at the end of
+            an epoch; with `steps` given, every epoch ends with both.
+        evaluation_concepts: unseen concepts per family in a report.
+        seed: of everything random.
+        threads: torch threads.
+    """
+
+    families: tuple[str, ...] = ()
+    held_out: tuple[str, ...] = ()
+    network: NetworkConfig = field(default_factory=NetworkConfig)
+    minutes: float = 60.0
+    steps: int | None = None
+    concepts_per_step: int = 24
+    concepts_per_chunk: int = 8
+    learning_rate: float = 1.2e-3
+    warmup_steps: int = 100
+    weight_decay: float = 1e-4
+    oracle_share: float = 0.35
+    encoder_share: float = 0.6
+    objective: str = 'distance'
+    operations: str = 'both'
+    kl_weight: float = 0.0
+    nce_weight: float = 0.1
+    denoising_weight: float = 1.0
+    code_weight: float = 2.0
+    recognition_weight: float = 0.1
+    temperature: float = 0.05
+    code_noise: float = 0.02
+    pool_size: int = 700
+    epoch_steps: int = 500
+    num_demonstrations: int = 10
+    num_outcomes: int = 16
+    num_masks: int = 20
+    mining_interval: int = 40
+    report_interval: float = 240.0
+    evaluation_concepts: int = 20
+    seed: int = 0
+    threads: int = 1
+
+    def __post_init__(self) -> None:
+        for name, allowed in (
+            ('objective', ('distance', 'nce', 'softplus')),
+            ('operations', ('both', 'generate', 'identify')),
+        ):
+            if getattr(self, name) not in allowed:
+                raise ModelError(
+                    f'{name} is {getattr(self, name)!r}; expected one of {", ".join(allowed)}'
+                )
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the fields as plain JSON values."""
+        return asdict(self)
+
+    @classmethod
+    def from_dict(cls, values: dict[str, Any]) -> TrainingConfig:
+        """Read what `to_dict` wrote.
+
+        Raises:
+            ModelError: if a name is unknown.
+        """
+        known = {f.name for f in fields(cls)}
+        unknown = sorted(set(values) - known)
+        if unknown:
+            raise ModelError(f'unknown training options {unknown}; there are {sorted(known)}')
+        values = dict(values)
+        if isinstance(values.get('network'), dict):
+            values['network'] = NetworkConfig(**values['network'])
+        for name in ('families', 'held_out'):
+            if name in values:
+                values[name] = tuple(values[name])
+        return cls(**values)
+
+    @classmethod
+    def load(cls, path: str | Path) -> TrainingConfig:
+        """Read a JSON file of options.
+
+        Raises:
+            ModelError: if the file cannot be read.
+        """
+        try:
+            return cls.from_dict(json.loads(Path(path).read_text()))
+        except (OSError, json.JSONDecodeError) as error:
+            raise ModelError(f'no training options in {path}: {error}') from error

@@ -1,0 +1,277 @@
+"""The loss of one chunk of concepts: energies of outcomes and masks, and the encoder's codes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import nn
+
+from concept_control.energy.encoder import DemonstrationEncoder, normalise_code
+from concept_control.energy.network import ACTION, ARGUMENT, EnergyNetwork
+from concept_control.energy.objectives import (
+    denoising,
+    distance_loss,
+    info_nce,
+    kl_sampler,
+    mask_loss,
+    norm_of,
+    softplus_contrast,
+)
+from concept_control.energy.scene import Scene
+from concept_control.training.config import TrainingConfig
+from concept_control.training.pool import NUM_TESTS, ConceptBatch
+from concept_control.training.privileged import TokenEmbedding
+
+_HOLDS_WITHIN = 0.02
+_UNUSED_WEIGHT = 0.1
+_RECOGNITION_CHOICES = 3
+_MASK_TEMPERATURE = 0.1
+
+
+class Learner(nn.Module):
+    """Everything that is trained together: energy, encoder and privileged embedding.
+
+    Args:
+        config: sizes and weights.
+        num_types: number of token types.
+        num_values: length of a token's values.
+    """
+
+    def __init__(self, config: TrainingConfig, num_types: int, num_values: int) -> None:
+        super().__init__()
+        self.config = config
+        self.network = EnergyNetwork(config.network)
+        self.encoder = DemonstrationEncoder(config.network)
+        self.embedding = TokenEmbedding(num_types, num_values, config.network.code_width)
+
+    def forward(
+        self, batch: ConceptBatch, phase: Phase, generator: torch.Generator
+    ) -> dict[str, torch.Tensor]:
+        """Return the losses of a chunk by name, with 'total' their weighted sum.
+
+        Args:
+            batch: C concepts.
+            phase: how codes are made at this point of the run.
+            generator: of shots, code choice and noise.
+        """
+        config = self.config
+        privileged = self.embedding(batch.types, batch.values)
+        guess = self.guess(batch, generator)
+        code_error = (guess - privileged.detach()).square().mean(dim=-1)
+        take_guess = torch.rand(len(batch), 1, generator=generator) < phase.encoder_share
+        codes = torch.where(take_guess, guess, privileged)
+        if phase.noise > 0:
+            noise = phase.noise * torch.randn(codes.shape, generator=generator)
+            codes = normalise_code(codes + noise, config.network.code_width)
+        losses = {'code': code_error.mean()}
+        total = config.code_weight * losses['code']
+        if config.operations != 'identify':
+            outcome = self._outcome_losses(batch, codes, generator)
+            losses |= outcome
+            total = total + outcome['outcome']
+        if config.operations != 'generate':
+            mask = self._mask_losses(batch, codes, generator)
+            losses |= mask
+            total = total + mask['mask']
+        if config.recognition_weight > 0 and len(batch) > 1:
+            losses['recognition'] = self._recognition_loss(batch, codes, generator)
+            total = total + config.recognition_weight * losses['recognition']
+        losses['total'] = total
+        return losses
+
+    def guess(
+        self, batch: ConceptBatch, generator: torch.Generator, shots: int | None = None
+    ) -> torch.Tensor:
+        """Return the encoder's codes (C, 2W) from `shots` demonstrations, or a random number."""
+        concepts = len(batch)
+        available = batch.demonstrations.num_events // concepts
+        if shots is None:
+            draw = torch.randint(0, 3, (concepts,), generator=generator)
+            number = torch.tensor([1, 5, 0])[draw]
+            anything = torch.randint(1, available + 1, (concepts,), generator=generator)
+            number = torch.where(number == 0, anything, number).clamp(max=available)
+        else:
+            number = torch.full((concepts,), shots)
+        most = int(number.max())
+        rows = (torch.arange(concepts)[:, None] * available + torch.arange(most)).flatten()
+        weights = (torch.arange(most) < number[:, None]).float()
+        return self.encoder(batch.demonstrations.select(rows), weights)
+
+    def _outcome_losses(
+        self, batch: ConceptBatch, codes: torch.Tensor, generator: torch.Generator
+    ) -> dict[str, torch.Tensor]:
+        config = self.config
+        width = config.network.code_width
+        count = batch.outcomes.shape[2]
+        tests = batch.tests
+        moved = tests.repeat(count)._replace(after=batch.outcomes.flatten(0, 2))
+        conditioning = self.network.condition(codes[:, :width], ACTION)
+        residual = self.network(
+            moved, moved.attention.unsqueeze(1), conditioning.repeat(NUM_TESTS * count)
+        )
+        norms = norm_of(residual[:, 0]).unflatten(0, (len(batch), NUM_TESTS, count))
+        energies = norms.square()
+        judged = batch.generates[:, None]
+        holds = batch.distances <= _HOLDS_WITHIN
+        data = energies[..., 0] / config.temperature
+        if config.objective == 'distance':
+            value = distance_loss(norms, batch.distances).mean(dim=-1)
+            contrast = info_nce(energies, holds, config.temperature)
+            value = value + config.nce_weight * contrast
+        elif config.objective == 'nce':
+            value = info_nce(energies, holds, config.temperature) + 0.1 * data
+            slope = self._denoising_loss(batch, codes, generator)
+            value = value + config.denoising_weight * slope
+        else:
+            value = softplus_contrast(energies, holds, config.temperature)
+        weight = judged + _UNUSED_WEIGHT * (1 - judged)
+        value = torch.where(judged > 0, value, data)
+        if config.kl_weight > 0:
+            value = value + config.kl_weight * judged * self._kl_loss(batch, codes, generator)
+        return {
+            'outcome': (weight * value).mean(),
+            'data': (judged * energies[..., 0]).sum() / (judged.sum() * NUM_TESTS + 1e-6),
+            'random': (judged * energies[..., 1:].mean(dim=-1)).sum()
+            / (judged.sum() * NUM_TESTS + 1e-6),
+        }
+
+    def _denoising_loss(
+        self, batch: ConceptBatch, codes: torch.Tensor, generator: torch.Generator, count: int = 6
+    ) -> torch.Tensor:
+        """Denoise the gradient; (C, M). Concepts with many solutions only at small scales."""
+        tests = batch.tests
+        width = self.config.network.code_width
+        many = tests.repeat(count)
+        several = (tests.subjects.sum(dim=-1) > 1.5).float()
+        span = 3.9 - 2.2 * several.repeat_interleave(count)
+        draw = torch.rand(many.num_events, generator=generator)
+        scale = torch.exp(draw * span - 3.9)[:, None, None]
+        gate = many.subjects.unsqueeze(-1)
+        shift = scale * gate * torch.randn(many.after.shape, generator=generator)
+        place = (many.after + shift).requires_grad_(True)
+        conditioning = self.network.condition(codes[:, :width], ACTION)
+        energy = self.network(
+            many._replace(after=place),
+            many.attention.unsqueeze(1),
+            conditioning.repeat(NUM_TESTS * count),
+        )
+        total = energy.square().sum()
+        (gradient,) = torch.autograd.grad(total, place, create_graph=True)
+        return (
+            denoising(gradient, shift, many.subjects)
+            .unflatten(0, (len(batch), NUM_TESTS, count))
+            .mean(dim=-1)
+        )
+
+    def _kl_loss(
+        self,
+        batch: ConceptBatch,
+        codes: torch.Tensor,
+        generator: torch.Generator,
+        chains: int = 4,
+        steps: int = 3,
+    ) -> torch.Tensor:
+        """KL term through a short differentiable Langevin chain; (C, M)."""
+        width = self.config.network.code_width
+        many = batch.tests.repeat(chains)
+        gate = many.subjects.unsqueeze(-1)
+        start = 2 * torch.rand(many.after.shape, generator=generator) - 1
+        place = many.after * (1 - gate) + start * gate
+        conditioning = self.network.condition(codes[:, :width], ACTION).repeat(NUM_TESTS * chains)
+        attention = many.attention.unsqueeze(1)
+
+        def energy(at: torch.Tensor) -> torch.Tensor:
+            residual = self.network(many._replace(after=at), attention, conditioning)
+            return residual[:, 0].square().sum(dim=-1)
+
+        for _ in range(steps):
+            place = place.requires_grad_(True)
+            (slope,) = torch.autograd.grad(energy(place).sum(), place, create_graph=True)
+            noise = 0.02 * torch.randn(place.shape, generator=generator)
+            place = place - (0.3 * slope).clamp(-0.2, 0.2) * gate + noise * gate
+        for parameter in self.network.parameters():
+            parameter.requires_grad_(False)
+        frozen = (
+            self.network(
+                many._replace(after=place),
+                attention,
+                type(conditioning)(
+                    type(conditioning.pooling)(*(v.detach() for v in conditioning.pooling)),
+                    conditioning.head.detach(),
+                    conditioning.direct.detach(),
+                ),
+            )[:, 0]
+            .square()
+            .sum(dim=-1)
+        )
+        for parameter in self.network.parameters():
+            parameter.requires_grad_(True)
+        samples = (place * gate).flatten(1).unflatten(0, (-1, chains))
+        value = kl_sampler(frozen.unflatten(0, (-1, chains)), samples, self.config.temperature)
+        return value.unflatten(0, (len(batch), NUM_TESTS))
+
+    def _mask_losses(
+        self, batch: ConceptBatch, codes: torch.Tensor, generator: torch.Generator
+    ) -> dict[str, torch.Tensor]:
+        config = self.config
+        width = config.network.code_width
+        tests = forget_members(batch.tests, generator)
+        masks = batch.masks.flatten(0, 1)
+        conditioning = self.network.condition(codes[:, width:], ARGUMENT).repeat(NUM_TESTS)
+        norms = norm_of(self.network(tests, masks, conditioning))
+        norms = norms.unflatten(0, (len(batch), NUM_TESTS))
+        judged = batch.identifies[:, None]
+        contrast = info_nce(norms, batch.holds, _MASK_TEMPERATURE)
+        if config.objective == 'softplus':
+            value = softplus_contrast(norms.square(), batch.holds, config.temperature)
+        else:
+            value = mask_loss(norms, batch.holds, batch.flips)
+            value = value[..., 0] + value[..., 1:].mean(dim=-1) + 0.5 * contrast
+        value = torch.where(judged > 0, value, norms[..., 0].square() / config.temperature)
+        weight = judged + _UNUSED_WEIGHT * (1 - judged)
+        return {
+            'mask': (weight * value).mean(),
+            'mask_contrast': (judged * contrast).sum() / (judged.sum() * NUM_TESTS + 1e-6),
+        }
+
+    def _recognition_loss(
+        self, batch: ConceptBatch, codes: torch.Tensor, generator: torch.Generator
+    ) -> torch.Tensor:
+        """Tell each concept's first event from codes of some others in the chunk."""
+        concepts = len(batch)
+        width = self.config.network.code_width
+        choices = min(_RECOGNITION_CHOICES, concepts)
+        first = batch.tests.select(torch.arange(0, concepts * NUM_TESTS, NUM_TESTS))
+        shift = torch.arange(choices) * (1 + int(torch.randint(0, 2, (), generator=generator)))
+        index = (torch.arange(concepts)[:, None] + shift) % concepts
+        many = first.repeat(choices)
+        each = codes[index.flatten()]
+        energy = self.network.energy(many, each[:, :width], ACTION)
+        energy = energy + self.network.energy(many, each[:, width:], ARGUMENT)
+        logits = -energy.clamp(max=20.0).unflatten(0, (concepts, choices)) / 0.2
+        return nn.functional.cross_entropy(logits, torch.zeros(concepts, dtype=torch.long))
+
+
+@dataclass(frozen=True)
+class Phase:
+    """How codes are made at a point of the run.
+
+    Attributes:
+        encoder_share: share of concepts that take the encoder's code, the rest privileged.
+        noise: standard deviation of noise on all codes.
+    """
+
+    encoder_share: float
+    noise: float
+
+
+def forget_members(tests: Scene, generator: torch.Generator) -> Scene:
+    """Forget the subjects in half of the events whose subjects are the attended ones.
+
+    In a shape every member is subject and attended; with the subjects given there would be
+    nothing left to identify.
+    """
+    members = (tests.subjects * tests.attention).sum(dim=-1) > 0
+    drop = members & (torch.rand(tests.num_events, generator=generator) < 0.5)
+    return tests._replace(subjects=tests.subjects * (~drop[:, None]).float())

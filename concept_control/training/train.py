@@ -1,0 +1,296 @@
+"""Meta-training: one energy and one encoder for all families of concepts."""
+
+from __future__ import annotations
+
+import math
+import subprocess
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from tqdm import tqdm
+
+from concept_control.energy.storage import save_model
+from concept_control.errors import ModelError
+from concept_control.training.config import TrainingConfig
+from concept_control.training.losses import Learner, Phase
+from concept_control.training.mining import mine
+from concept_control.training.pool import ConceptPool
+from concept_control.training.report import FamilyReport, format_table, report_families
+
+_CHECKPOINT_FILE = 'checkpoint.pt'
+_COLLAPSE_RATIO = 1.5
+_EMBEDDING_FACTOR = 0.1
+
+
+class Trainer:
+    """One training run, from the first step or from a checkpoint.
+
+    Args:
+        config: the run.
+        families: name -> family object; those of `config.families`, or all that are not held out.
+        folder: where checkpoints and the model go.
+
+    Raises:
+        ModelError: if the configuration names a family that does not exist.
+    """
+
+    def __init__(
+        self, config: TrainingConfig, families: Mapping[str, Any], folder: str | Path
+    ) -> None:
+        unknown = sorted({*config.families, *config.held_out} - set(families))
+        if unknown:
+            raise ModelError(
+                f'there are no families {", ".join(unknown)}; there are '
+                f'{", ".join(sorted(families))}'
+            )
+        names = config.families or tuple(sorted(families))
+        self.families = {n: families[n] for n in names if n not in config.held_out}
+        self.held_out = {name: families[name] for name in config.held_out}
+        self.config = config
+        self.folder = Path(folder)
+        torch.set_num_threads(config.threads)
+        torch.manual_seed(config.seed)
+        self.generator = torch.Generator().manual_seed(config.seed)
+        self.step = 0
+        self.elapsed = 0.0
+        self.pool = self._make_pool()
+        self.learner = Learner(config, self.pool.num_types, self.pool.num_values)
+        trained = [
+            p
+            for module in (self.learner.network, self.learner.encoder)
+            for p in module.parameters()
+        ]
+        self.optimiser = torch.optim.AdamW(
+            [
+                {
+                    'params': [p for p in trained if p.ndim >= 2],
+                    'weight_decay': config.weight_decay,
+                    'factor': 1.0,
+                },
+                {
+                    'params': [p for p in trained if p.ndim < 2],
+                    'weight_decay': 0.0,
+                    'factor': 1.0,
+                },
+                # A fast embedding follows the energy's first, common gradient until all codes
+                # are the same.
+                {
+                    'params': list(self.learner.embedding.parameters()),
+                    'weight_decay': 0.0,
+                    'factor': _EMBEDDING_FACTOR,
+                },
+            ],
+            lr=config.learning_rate,
+            betas=(0.9, 0.98),
+        )
+        self.averages: dict[str, float] = {}
+
+    @property
+    def progress(self) -> float:
+        """Share of the run that is done, by steps or by time."""
+        if self.config.steps is not None:
+            return min(1.0, self.step / self.config.steps)
+        return min(1.0, self.elapsed / (60 * self.config.minutes))
+
+    def run(self, on_report: Callable[[str], None] = tqdm.write) -> dict[str, FamilyReport]:
+        """Train to the end of the budget and return the last report.
+
+        Args:
+            on_report: gets every report and warning as text.
+        """
+        reports: dict[str, FamilyReport] = {}
+        last_report = self.elapsed
+        total = self.config.steps or round(60 * self.config.minutes)
+        bar = tqdm(total=total, initial=self._bar_position(), desc='train', mininterval=1.0)
+        while self.progress < 1:
+            began = time.monotonic()
+            self.optimise()
+            self.step += 1
+            if self.step % self.config.epoch_steps == 0:
+                self.pool = self._make_pool()
+            self.elapsed += time.monotonic() - began
+            bar.update(self._bar_position() - bar.n)
+            if self.step % 20 == 0:
+                bar.set_postfix_str(
+                    f'step {self.step} '
+                    + ' '.join(f'{k} {v:.3f}' for k, v in self.averages.items()),
+                    refresh=False,
+                )
+            ends_epoch = self.step % self.config.epoch_steps == 0
+            due = self.elapsed - last_report >= self.config.report_interval
+            if ends_epoch and (due or self.config.steps is not None) and self.progress < 1:
+                last_report = self.elapsed
+                reports = self.report(on_report)
+                self.save_checkpoint()
+        bar.close()
+        reports = self.report(on_report)
+        self.save_checkpoint()
+        return reports
+
+    def optimise(self) -> None:
+        """Make one step."""
+        config = self.config
+        if config.mining_interval and self.step and self.step % config.mining_interval == 0:
+            mine(self.learner, self.pool, self.generator, self.phase().encoder_share)
+        batch = self.pool.draw(config.concepts_per_step)
+        self.optimiser.zero_grad(set_to_none=True)
+        sums: dict[str, float] = {}
+        for index in torch.arange(len(batch)).split(config.concepts_per_chunk):
+            losses = self.learner(batch.select(index), self.phase(), self.generator)
+            share = len(index) / len(batch)
+            (losses['total'] * share).backward()
+            for name, value in losses.items():
+                sums[name] = sums.get(name, 0.0) + share * float(value.detach())
+        torch.nn.utils.clip_grad_norm_(self.learner.parameters(), 1.0)
+        for group in self.optimiser.param_groups:
+            group['lr'] = group['factor'] * self.learning_rate()
+        self.optimiser.step()
+        for name, value in sums.items():
+            self.averages[name] = 0.98 * self.averages.get(name, value) + 0.02 * value
+
+    def learning_rate(self) -> float:
+        """Return the learning rate of this step: warm-up, then a cosine down to 2 %."""
+        warm = min(1.0, (self.step + 1) / max(self.config.warmup_steps, 1))
+        wave = 0.5 * (1 + math.cos(math.pi * self.progress))
+        return self.config.learning_rate * warm * (0.02 + 0.98 * wave)
+
+    def phase(self) -> Phase:
+        """Return how codes are made at this step."""
+        config = self.config
+        if self.progress < config.oracle_share:
+            return Phase(encoder_share=0.0, noise=0.0)
+        ramp = (self.progress - config.oracle_share) / max(1 - config.oracle_share, 1e-6)
+        share = config.encoder_share * min(1.0, 4 * ramp)
+        return Phase(encoder_share=share, noise=config.code_noise)
+
+    def report(self, on_report: Callable[[str], None]) -> dict[str, FamilyReport]:
+        """Judge the model as it stands by the predicates, and warn of a collapse."""
+        self.learner.requires_grad_(False)
+        reports = report_families(
+            self.learner.network,
+            self.learner.encoder,
+            {**self.families, **self.held_out},
+            seed=self.config.seed + 1_000_003,
+            num_concepts=self.config.evaluation_concepts,
+        )
+        self.learner.requires_grad_(True)
+        rates = [report.success for name, report in reports.items() if name in self.families]
+        losses = ' '.join(f'{k} {v:.3f}' for k, v in self.averages.items())
+        on_report(
+            f'{format_table(reports)}\nstep {self.step}, {self.elapsed:.0f} s, mean success of '
+            f'trained families {np.mean(rates):.3f}; {losses}'
+        )
+        for warning in collapse_warnings(reports):
+            on_report(warning)
+        return reports
+
+    def save_checkpoint(self) -> None:
+        """Write the checkpoint and the model into the folder."""
+        self.folder.mkdir(parents=True, exist_ok=True)
+        state = {
+            'config': self.config.to_dict(),
+            'step': self.step,
+            'elapsed': self.elapsed,
+            'learner': self.learner.state_dict(),
+            'optimiser': self.optimiser.state_dict(),
+            'generator': self.generator.get_state(),
+            'pool': self.pool.rng.bit_generator.state,
+            'averages': self.averages,
+        }
+        temporary = self.folder / f'{_CHECKPOINT_FILE}.part'
+        torch.save(state, temporary)
+        temporary.replace(self.folder / _CHECKPOINT_FILE)
+
+    def save_model(self, reports: Mapping[str, FamilyReport], folder: str | Path) -> None:
+        """Write weights and card, to be loaded by `ConceptModel.load`."""
+        card = {
+            'families': sorted(self.families),
+            'held_out': sorted(self.held_out),
+            'seed': self.config.seed,
+            'steps': self.step,
+            'minutes': round(self.elapsed / 60, 1),
+            'device': f'cpu, {self.config.threads} thread(s)',
+            'commit': _commit(),
+            'training': self.config.to_dict(),
+            'metrics': {
+                'shots': 5,
+                'method': 'encoder',
+                'concepts_per_family': self.config.evaluation_concepts,
+                'families': {name: report.to_dict() for name, report in reports.items()},
+            },
+        }
+        save_model(folder, self.learner.network, self.learner.encoder, card)
+
+    @classmethod
+    def resume(cls, families: Mapping[str, Any], folder: str | Path, **changes: Any) -> Trainer:
+        """Continue from the checkpoint in `folder`, exactly where it stopped.
+
+        Args:
+            families: as in the constructor.
+            folder: the run's folder.
+            changes: configuration fields to change, such as a longer budget.
+
+        Raises:
+            ModelError: if there is no checkpoint, or it cannot be read.
+        """
+        path = Path(folder) / _CHECKPOINT_FILE
+        try:
+            state = torch.load(path, weights_only=True)
+        except FileNotFoundError as error:
+            raise ModelError(f'there is no checkpoint {path} to resume from') from error
+        except Exception as error:
+            raise ModelError(f'the checkpoint {path} cannot be read: {error}') from error
+        config = replace(TrainingConfig.from_dict(state['config']), **changes)
+        trainer = cls(config, families, folder)
+        trainer.step = state['step']
+        trainer.elapsed = state['elapsed']
+        trainer.averages = dict(state['averages'])
+        trainer.learner.load_state_dict(state['learner'])
+        trainer.optimiser.load_state_dict(state['optimiser'])
+        trainer.generator.set_state(state['generator'])
+        trainer.pool = trainer._make_pool()
+        return trainer
+
+    def _make_pool(self) -> ConceptPool:
+        epoch = self.step // self.config.epoch_steps
+        rng = np.random.default_rng([self.config.seed, epoch])
+        return ConceptPool(self.families, self.config, rng)
+
+    def _bar_position(self) -> int:
+        return self.step if self.config.steps is not None else round(self.elapsed)
+
+
+def collapse_warnings(reports: Mapping[str, FamilyReport]) -> list[str]:
+    """Name the families whose energy hardly tells demonstrations from random events.
+
+    softplus(E+ - E-) reads the same for a perfect model and for E = 0 everywhere; the energies
+    themselves do not.
+    """
+    return [
+        f'warning: collapse? {name}: E(data) {report.data:.4f}, E(sample) {report.sample:.4f}, '
+        f'E(random) {report.random:.4f}'
+        for name, report in reports.items()
+        if report.data is not None
+        and report.sample is not None
+        and report.random is not None
+        and report.random < _COLLAPSE_RATIO * report.data + 1e-3
+    ]
+
+
+def _commit() -> str:
+    try:
+        done = subprocess.run(
+            ['git', 'rev-parse', '--short', 'HEAD'],
+            cwd=Path(__file__).parent,
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+    except (OSError, subprocess.CalledProcessError):
+        return 'unknown'
+    return done.stdout.strip()
