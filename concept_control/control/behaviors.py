@@ -8,128 +8,15 @@ the whole of pick and place, with its retries, reads from top to bottom.
 from __future__ import annotations
 
 from collections.abc import Callable, Generator
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from enum import Enum
 
 import numpy as np
 
-from concept_control.control.arm import ArmDescription
 from concept_control.control.cost import ArmCost, CostWeights
 from concept_control.control.entity_energy import EntityEnergy, PointEnergy
-from concept_control.control.goal import EntityState
-from concept_control.control.kinematics import ArmKinematics, ToolMotion
-
-
-@dataclass(frozen=True)
-class TaskConfig:
-    """How blocks are handled. Lengths in metres, times in seconds.
-
-    Attributes:
-        travel_clearance: of the tool's tip, or of what it carries, above the highest block.
-        contact_gap: of the tip above a block's face when the suction is switched on.
-        reach_tolerance: horizontal error at which the tool starts to descend.
-        grasp_tolerance: horizontal error at which it may grasp.
-        grasp_timeout: how long to wait for the vacuum.
-        max_attempts: at moving one block before giving up.
-        move_tolerance: blocks nearer than this to their targets are left alone.
-        phase_timeout: of any single phase.
-        basin_radius: distance to the generated target within which only the energy counts.
-        place_gap: height of a block's lower face at which it is let go.
-        descent_speed: of the height asked for when the tool goes down to a block or with one
-            [m/s]; faster descents leave the vertical.
-        settle_speed: of the tool below which it counts as at rest [m/s].
-        touch_speed: of the tool below which it may seize or let go of a block [m/s].
-        release_time: that a block needs to come off the cup.
-        look_time: at rest at home before what is seen is believed.
-        max_rounds: of sequence, act and verify.
-        satisfied_distance: displacement of one entity whose energy still counts as satisfied.
-        tool_height: of the tip when the tool itself is the entity.
-        tool_distance: like `satisfied_distance`, for the tool.
-        max_residual_share: share of the initial energy that may remain at a local minimum that
-            counts as satisfied.
-        payload_density: to guess a block's mass from its size [kg/m³].
-        retarget_period: between refinements of the target while the scene moves.
-        posture_weight: of the joints when only the posture counts.
-        rest_speed: joint speed below which the arm is at rest [rad/s].
-    """
-
-    travel_clearance: float = 0.045
-    contact_gap: float = 0.001
-    reach_tolerance: float = 0.010
-    grasp_tolerance: float = 0.006
-    grasp_timeout: float = 0.6
-    max_attempts: int = 3
-    move_tolerance: float = 0.006
-    phase_timeout: float = 5.0
-    basin_radius: float = 0.06
-    place_gap: float = 0.0012
-    descent_speed: float = 0.25
-    settle_speed: float = 0.008
-    touch_speed: float = 0.015
-    release_time: float = 0.12
-    look_time: float = 0.4
-    max_rounds: int = 3
-    satisfied_distance: float = 0.008
-    tool_height: float = 0.12
-    tool_distance: float = 0.003
-    max_residual_share: float = 0.05
-    payload_density: float = 1250.0
-    retarget_period: float = 0.1
-    posture_weight: float = 2.0
-    rest_speed: float = 0.03
-
-
-@dataclass
-class TaskView:
-    """The world as the controller knows it at this tick.
-
-    Attributes:
-        time: [s].
-        q, qd: (n,) measured joint state.
-        tool: the tip's measured motion.
-        speed: of the tip [m/s].
-        entities: what is perceived, by id.
-        attached: whether the tool reports to hold something; None where it cannot tell.
-        held: id of the block that is believed to be held.
-        offset: (3,) its centre in the frame of the tool's tip [m].
-    """
-
-    arm: ArmDescription
-    kinematics: ArmKinematics
-    config: TaskConfig
-    time: float = 0.0
-    q: np.ndarray = field(default_factory=lambda: np.zeros(0))
-    qd: np.ndarray = field(default_factory=lambda: np.zeros(0))
-    tool: ToolMotion = field(default_factory=lambda: ToolMotion(np.zeros(3), np.eye(3)))
-    speed: float = 0.0
-    entities: dict[int, EntityState] = field(default_factory=dict)
-    attached: bool | None = None
-    held: int | None = None
-    offset: np.ndarray = field(default_factory=lambda: np.zeros(3))
-
-    @property
-    def held_position(self) -> np.ndarray:
-        """(3,) where the held block's centre is, by the arm's own joints [m]."""
-        return self.tool.position + self.tool.rotation @ self.offset
-
-    def position(self, entity_id: int) -> np.ndarray:
-        """Return (3,) where an entity is now; the tool and what it holds by the arm's joints."""
-        if entity_id == 0:
-            return self.tool.position
-        if entity_id == self.held:
-            return self.held_position
-        return np.asarray(self.entities[entity_id].position, dtype=float)
-
-    @property
-    def highest_top(self) -> float:
-        """Height of the highest block that is not held [m]."""
-        tops = [e.top for i, e in self.entities.items() if i not in (0, self.held)]
-        return max(tops, default=0.0)
-
-    @property
-    def is_at_rest(self) -> bool:
-        """Whether all joints are nearly still."""
-        return bool(np.abs(self.qd).max(initial=0.0) < self.config.rest_speed)
+from concept_control.control.goal import EntityStatus
+from concept_control.control.task_view import Placed, TaskView
 
 
 @dataclass(frozen=True)
@@ -188,9 +75,13 @@ class Behaviors:
     def look(self) -> Script:
         """Rest at home long enough for everything to be seen afresh."""
         outcome = yield from self.go_home('look')
-        until = self.view.time + self.view.config.look_time
-        while self.view.time < until:
-            yield Setpoint('look', self.posture_cost(self.view.arm.home))
+        view, config = self.view, self.view.config
+        start = view.time
+        while view.time < start + config.look_time or (
+            view.time < start + config.look_timeout
+            and any(e.status is not EntityStatus.SEEN for e in view.entities.values())
+        ):
+            yield Setpoint('look', self.posture_cost(view.arm.home))
         return outcome
 
     def pick(self, entity_id: int) -> Script:
@@ -399,6 +290,8 @@ class Behaviors:
     def _release(self, entity_id: int) -> Script:
         view, config = self.view, self.view.config
         here, height = view.tool.position[:2].copy(), view.tool.position[2]
+        if view.held is not None:
+            view.placed[view.held] = Placed(view.held_position, view.time)
         view.held = None
         until = view.time + config.release_time
         while view.time < until or (view.attached and view.time < until + 1.0):

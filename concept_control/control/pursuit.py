@@ -36,24 +36,22 @@ class Pursuit:
         self.targets = workspace.to_world(goal.targets)
         self.moved = [goal.index(i) for i in goal.moved]
         self._widths = goal.sizes * workspace.half_extent
+        self._last_known = workspace.to_world(goal.before)
         self._remaining: list[int] = []
         self._stiffness = {i: self._measure_stiffness(i) for i in self.moved}
         self._guide_time = -np.inf
         self._guide_scene: np.ndarray | None = None
 
     def positions(self) -> np.ndarray:
-        """Return (N, 2) where the goal's entities are now; before they are seen, where they were.
+        """Return (N, 2) where the goal's entities are, or were when they were last seen.
 
         The tool and what it holds are located by the arm's own joints.
         """
-        before = self.workspace.to_world(self.goal.before)
-        known = self.view.entities
-        return np.array(
-            [
-                self.view.position(i)[:2] if i in known or i in (TOOL_ID, self.view.held) else xy
-                for i, xy in zip(self.goal.entity_ids, before)
-            ]
-        )
+        known = {*self.view.entities, TOOL_ID, self.view.held}
+        for row, entity_id in enumerate(self.goal.entity_ids):
+            if entity_id in known:
+                self._last_known[row] = self.view.position(entity_id)[:2]
+        return self._last_known.copy()
 
     def energy(self) -> float:
         """Return the goal's energy of the scene as it is now."""

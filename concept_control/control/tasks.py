@@ -9,16 +9,17 @@ from enum import StrEnum
 import numpy as np
 
 from concept_control.control.arm import ArmDescription
-from concept_control.control.behaviors import Behaviors, Setpoint, TaskConfig, TaskView
+from concept_control.control.behaviors import Behaviors, Setpoint
 from concept_control.control.cost import CostWeights
 from concept_control.control.dynamics import ArmDynamics
-from concept_control.control.goal import TOOL_ID, EntityState, GroundedGoal
+from concept_control.control.goal import TOOL_ID, EntityState, EntityStatus, GroundedGoal
 from concept_control.control.guard import Guard, GuardConfig
 from concept_control.control.ilqg import Ilqg
 from concept_control.control.kinematics import ArmKinematics
 from concept_control.control.plan import Plan
 from concept_control.control.planner import Planner
 from concept_control.control.pursuit import Pursuit
+from concept_control.control.task_view import Placed, TaskConfig, TaskView
 from concept_control.errors import CommandError
 
 MAX_POSITION_DEVIATION = 0.03
@@ -214,11 +215,22 @@ class ConceptController:
         remembered = {
             i: e
             for i, e in view.entities.items()
-            if i not in entities and time - self._seen.get(i, -np.inf) < ENTITY_MEMORY
+            if i not in entities
+            and (i == view.held or time - self._seen.get(i, -np.inf) < ENTITY_MEMORY)
         }
         view.entities = {**remembered, **{i: e for i, e in entities.items() if i != TOOL_ID}}
+        view.placed = {i: p for i, p in view.placed.items() if not self._has_caught_up(i, p)}
         if attached is False and self._status is not Status.ACTIVE:
             view.held = None
+
+    def _has_caught_up(self, entity_id: int, placed: Placed) -> bool:
+        """Tell whether perception knows by now where a block was put."""
+        view, config = self._view, self.config
+        entity = view.entities.get(entity_id)
+        if entity is None or view.time - placed.time > config.placed_timeout:
+            return True
+        gap = float(np.linalg.norm(entity.xy - placed.position[:2]))
+        return entity.status is EntityStatus.SEEN and gap < config.placed_radius
 
     def _next_setpoint(self, must_hold: bool) -> Setpoint | None:
         """Ask the goal's script, or the one that holds, what to do; None: stay at rest."""

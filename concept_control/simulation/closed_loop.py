@@ -23,6 +23,7 @@ class LoopConfig:
         plan_delay: from a joint state to the moment its plan is followed [s].
         position_noise: standard deviation of perceived block positions, each axis [m].
         entity_period: between perceived entities [s].
+        entity_delay: from the moment they are perceived to that they are known [s].
         seed: of the noise.
     """
 
@@ -30,6 +31,7 @@ class LoopConfig:
     plan_delay: float = 0.004
     position_noise: float = 0.0
     entity_period: float = 0.1
+    entity_delay: float = 0.0
     seed: int = 0
 
 
@@ -46,6 +48,7 @@ class ClosedLoop:
         self._rng = np.random.default_rng(self.config.seed)
         self._entities = self.perceive()
         self._perceived_at = 0.0
+        self._on_the_way: list[tuple[float, dict[int, EntityState]]] = []
 
     def perceive(self) -> dict[int, EntityState]:
         """Return the blocks by id as perception would report them, with noise."""
@@ -69,7 +72,10 @@ class ClosedLoop:
         """Advance by one control period and return what the controller said."""
         world, config = self.world, self.config
         if world.time - self._perceived_at >= config.entity_period - 1e-9:
-            self._entities, self._perceived_at = self.perceive(), world.time
+            self._perceived_at = world.time
+            self._on_the_way.append((world.time + config.entity_delay, self.perceive()))
+        while self._on_the_way and world.time >= self._on_the_way[0][0] - 1e-9:
+            self._entities = self._on_the_way.pop(0)[1]
         start = world.time
         q, qd = world.joint_state()
         output = self.controller.update(start, q, qd, self._entities, world.held is not None)

@@ -60,7 +60,9 @@ def assert_limits_kept(outputs):
 def test_a_block_is_put_between_two_others(seed, arm):
     scene = build_scene(SceneConfig(num_blocks=3, seed=seed, min_gap=0.08, arm=arm))
     loop = ClosedLoop(
-        scene, ConceptController(scene.arm), LoopConfig(position_noise=0.0005, seed=seed)
+        scene,
+        ConceptController(scene.arm),
+        LoopConfig(position_noise=0.0005, entity_delay=0.15, seed=seed),
     )
     others = loop.world.block_positions()[1:]
     loop.controller.set_goal(between_goal(loop))
@@ -107,7 +109,7 @@ def test_a_dropped_block_is_picked_up_again():
 
 
 def test_blocks_that_take_each_others_places_swap():
-    loop = loop_with(LAYOUT[:3])
+    loop = loop_with(LAYOUT[:3], entity_delay=0.2)
     here = ARM.workspace.to_workspace(LAYOUT[:3])
     places = {0: here[1], 1: here[0]}
     loop.controller.set_goal(goal_on(loop, PlacesEnergy(places), places))
