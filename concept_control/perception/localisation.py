@@ -24,7 +24,15 @@ from concept_control.perception.segmentation import (
     View,
     segment,
 )
-from concept_control.perception.silhouette import FACE, LIMIT, OUTLINE, Fit, Outlines, fit
+from concept_control.perception.silhouette import (
+    FACE,
+    LIMIT,
+    OUTLINE,
+    Fit,
+    Outlines,
+    fit,
+    surface_distance,
+)
 
 MAX_POINTS = 160
 """Outline points a body; more are thinned out."""
@@ -34,6 +42,12 @@ PIXEL_SIGMA = 0.35
 
 CUBE_SIGMA = 0.006
 """How far side lengths are expected from the height [m]; weak beside a visible outline."""
+
+SURFACE_SIGMA = 0.0005
+"""Misfit of a surface below which shapes are not told apart [m]."""
+
+SURFACE_POINTS = 60.0
+"""How many independent outline points all surface points together weigh as."""
 
 OCCLUDER_STEP = 0.008
 """A neighbour pixel nearer by this much is an occluder's [m]."""
@@ -290,20 +304,27 @@ class _Bodies:
         round_start = np.column_stack([centers, 0.5 * tops])
         round_sigma = np.tile([np.inf, np.inf, CUBE_SIGMA], (num, 1))
         cylinder = fit('cylinder', outlines, round_start, round_start, round_sigma)
-        spheres = [self._sphere(region) for region in self.regions]
-        ball_start = np.array([s[:3] for s in spheres])
+        ball_start = np.array([self._sphere(region) for region in self.regions])
         ball = fit('ball', outlines, ball_start, ball_start, round_sigma)
-        shapes = []
-        for index, region in enumerate(self.regions):
-            roughness = self._roughness(region, box.parameters[index])
-            if spheres[index][3] < max(0.001, 0.6 * roughness):
-                shapes.append('ball')
-            # Two more parameters must buy more than chance would give; boxes are commoner.
-            elif cylinder.cost[index] + 4.0 < box.cost[index]:
-                shapes.append('cylinder')
-            else:
-                shapes.append('box')
-        return shapes, {'box': box, 'cylinder': cylinder, 'ball': ball}
+        fits = {'box': box, 'cylinder': cylinder, 'ball': ball}
+        shapes = [
+            self._best_shape(region, fits, index) for index, region in enumerate(self.regions)
+        ]
+        return shapes, fits
+
+    def _best_shape(self, region: Region, fits: dict[str, Fit], index: int) -> str:
+        """Return the shape whose outline and surface explain a region best."""
+        points = self.view.points(region.rows, region.columns)
+        points[:, 2] -= self.limits.table_height
+        scores = {}
+        for shape, found in fits.items():
+            distance = surface_distance(shape, found.parameters[index], region.height, points)
+            # Depth errors of neighbouring pixels are alike: count them as a few.
+            spread = np.log(np.mean(distance**2) + SURFACE_SIGMA**2)
+            scores[shape] = found.cost[index] + SURFACE_POINTS * spread
+        # A box has more parameters to fit chance with, but is commoner.
+        scores['box'] -= 4.0
+        return min(scores, key=lambda shape: scores[shape])
 
     def _start(self, region: Region) -> tuple[np.ndarray, float]:
         rows, columns = region.rows, region.columns
@@ -322,46 +343,19 @@ class _Bodies:
         return origin[:2] + directions[:, :2] * (drop / directions[:, 2:3])
 
     def _sphere(self, region: Region) -> np.ndarray:
-        """Return (4,) x, y, radius of a ball on the table through a region, and its misfit [m].
-
-        The misfit is infinite where the points are no ball's.
-        """
+        """Return (3,) x, y, radius of the ball through a region's points, as a first guess."""
         points = self.view.points(region.rows, region.columns)
-        points[:, 2] -= self.limits.table_height
         mean = points.mean(axis=0)
-        # A sphere of centre c: |p|² = 2 c·p + k. Its height is left free, so that one that does
-        # not lie on the table shows itself.
-        local = points - (mean[0], mean[1], 0.0)
+        # A sphere of centre c: |p|² = 2 c·p + k, with k = r² - |c|².
+        local = points - mean
         basis = np.column_stack([2.0 * local, np.ones(len(local))])
-        squares = (local**2).sum(axis=1)
-        solution = np.linalg.lstsq(basis, squares, rcond=None)[0]
+        solution = np.linalg.lstsq(basis, (local**2).sum(axis=1), rcond=None)[0]
         center = solution[:3]
         radius = float(np.sqrt(max(solution[3] + center @ center, 0.0)))
-        limits = self.limits
-        is_ball = 0.4 * limits.min_side < radius < 0.6 * limits.max_side
-        is_ball &= abs(center[2] - radius) < 0.25 * radius
-        is_ball &= bool(np.hypot(center[0], center[1]) < radius)
-        if not is_ball:
-            return np.array([mean[0], mean[1], 0.5 * region.height, np.inf])
-        misfit = np.linalg.norm(local - center, axis=1) - radius
-        rms = float(np.sqrt(np.mean(misfit**2)))
-        return np.array([center[0] + mean[0], center[1] + mean[1], radius, rms])
-
-    def _roughness(self, region: Region, box: np.ndarray) -> float:
-        """Return the root mean square distance of a region's points to a box's surface [m]."""
-        points = self.view.points(region.rows, region.columns)
-        cos, sin = np.cos(box[2]), np.sin(box[2])
-        dx, dy = points[:, 0] - box[0], points[:, 1] - box[1]
-        offset = np.column_stack(
-            [
-                np.abs(cos * dx + sin * dy) - 0.5 * box[3],
-                np.abs(cos * dy - sin * dx) - 0.5 * box[4],
-                points[:, 2] - self.limits.table_height - region.height,
-            ]
-        )
-        outside = np.linalg.norm(np.maximum(offset, 0.0), axis=1)
-        inside = np.minimum(offset.max(axis=1), 0.0)
-        return float(np.sqrt(np.mean((outside + inside) ** 2)))
+        is_ball = 0.4 * self.limits.min_side < radius < 0.6 * self.limits.max_side
+        if not is_ball or np.hypot(center[0], center[1]) > radius:
+            return np.array([mean[0], mean[1], 0.5 * region.height])
+        return np.array([center[0] + mean[0], center[1] + mean[1], radius])
 
     def _outlines(self) -> Outlines:
         """Collect the outline points of all regions."""
@@ -577,7 +571,8 @@ def _kinds(
     next_on_top = view.height[there[0], there[1]] > next_top - FACE_DEPTH
     # Another block's foot or face hides the lower part of this one's wall.
     kinds[is_block & ~on_top & (step < OCCLUDER_STEP)] = LIMIT
-    both = is_block & on_top & next_on_top
-    kinds[both & (np.abs(top - next_top) < SAME_HEIGHT)] = FACE
-    kinds[both & (next_top > top + SAME_HEIGHT)] = LIMIT
+    # Beside the upper face nothing of the wall is seen: the border is the face's own edge, unless
+    # the neighbour stands higher and before it.
+    kinds[is_block & on_top & (step >= -OCCLUDER_STEP)] = FACE
+    kinds[is_block & on_top & next_on_top & (next_top > top + SAME_HEIGHT)] = LIMIT
     return kinds

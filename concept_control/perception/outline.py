@@ -59,5 +59,5 @@ def _limb(radius: float, position: np.ndarray, origin: np.ndarray) -> np.ndarray
     angle = np.linspace(0.0, 2.0 * np.pi, NUM_RING, endpoint=False)[:, None]
     rim = np.cos(angle) * side + np.sin(angle) * np.cross(sight, side)
     # Lines of sight touch the ball a little nearer than its centre.
-    sin = min(radius / distance, 1.0)
+    sin = min(radius / float(distance), 1.0)
     return radius * (np.sqrt(1.0 - sin * sin) * rim - sin * sight)

@@ -25,6 +25,17 @@ TOP_SLOPE = 0.45
 EDGE_CHROMA = 0.10
 EDGE_LIGHTNESS = 0.22
 SAME_CHROMA = 0.07
+OTHER_CHROMA = 0.2
+"""Difference of chroma from which a pixel is not taken for a body's without looking at all of its
+neighbours."""
+
+DARK_CHROMA = 0.15
+"""The same for pixels that are nearly black, where chroma is noise."""
+
+WALL_DISTANCE = 0.007
+"""How far walls lie from the part of the upper face that surely faces up, whose rim of two pixels
+is lost to the slope's filter [m]."""
+
 MIN_SEED_PIXELS = 12
 MIN_REGION_PIXELS = 30
 DARK = 0.12
@@ -214,7 +225,6 @@ def _regions(
     facts = [_Seed.measure(view, chroma, labels == k) for k in range(1, len(keep) + 1)]
     labels, facts = _merge(labels, facts, limits)
     full = _assign(view, chroma, candidates, labels, facts)
-    _add_slivers(full, candidates, len(facts))
     regions = []
     for label in range(1, full.max() + 1):
         rows, columns = np.nonzero(full == label)
@@ -348,31 +358,65 @@ def _assign(
     decides between blocks that touch.
     """
     full = labels.copy()
-    if not seeds:
-        return full
     rows, columns = np.nonzero(candidates & (labels == 0))
-    points = view.points(rows, columns)
-    colors = chroma[rows, columns, :2]
+    if len(rows) == 0:
+        return full
+    xy = view.points(rows, columns)[:, :2]
+    heights = view.height[rows, columns]
+    colors = chroma[rows, columns]
     best = np.full(len(rows), np.inf)
     owner = np.zeros(len(rows), dtype=np.int32)
     for k, seed in enumerate(seeds, start=1):
-        distance = seed.distance(points[:, :2])
+        distance = seed.distance(xy)
+        tint, is_alike = _compare(colors, seed.chroma)
         # The visible part of a ball reaches far beyond the cap that faces up.
-        is_near = distance < max(0.012, 0.45 * seed.height)
-        is_near &= view.height[rows, columns] < seed.height + 0.008
-        cost = distance / 0.004 + np.abs(colors - seed.chroma[:2]).sum(axis=1) / 0.08
-        better = is_near & (cost < best)
+        is_near = (distance < max(0.012, 0.45 * seed.height)) & (heights < seed.height + 0.008)
+        cost = distance / 0.004 + tint / 0.08
+        better = is_near & is_alike & (cost < best)
         best[better], owner[better] = cost[better], k
     full[rows, columns] = owner
+    _place_pieces(view, full, candidates, seeds)
     return full
 
 
-def _add_slivers(full: np.ndarray, candidates: np.ndarray, num_seeds: int) -> None:
-    """Label connected pieces without a sure upper face, such as a block the arm nearly hides."""
+def _compare(colors: np.ndarray, reference: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Compare pixels with a surface that may be lit more or less.
+
+    Args:
+        colors: (N, 3) as from `chromaticity`.
+        reference: (3,) of the surface.
+
+    Returns:
+        (N,) difference of chroma, and (N,) bool whether it may be the same surface.
+    """
+    # Undo the damping of dark colours for the surface and redo it for each pixel's light.
+    saturation = np.maximum(1.0 - DARK * np.exp(-colors[:, 2]), 0.0)
+    own = max(1.0 - DARK * float(np.exp(-reference[2])), 0.3)
+    expected = saturation[:, None] * (reference[:2] / own)
+    tint = np.abs(colors[:, :2] - expected).sum(axis=1)
+    return tint, tint < np.maximum(OTHER_CHROMA * saturation, DARK_CHROMA)
+
+
+def _place_pieces(
+    view: View, full: np.ndarray, candidates: np.ndarray, seeds: list[_Seed]
+) -> None:
+    """Label what is left: discoloured walls, and bodies without a sure upper face.
+
+    Over-exposure discolours a wall's upper face; of a block the arm nearly hides no upper face
+    may be seen.
+    """
     rest = (candidates & (full == 0)).astype(np.uint8)
-    num, pieces, stats, _ = cv2.connectedComponentsWithStats(rest, connectivity=4)
-    label = num_seeds
-    for piece in range(1, num):
-        if stats[piece, cv2.CC_STAT_AREA] >= 2 * MIN_REGION_PIXELS:
+    _, pieces, stats, _ = cv2.connectedComponentsWithStats(rest, connectivity=4)
+    label = len(seeds)
+    for piece in np.flatnonzero(stats[1:, cv2.CC_STAT_AREA] >= 4) + 1:
+        left, top, width, height, area = stats[piece]
+        window = slice(top, top + height), slice(left, left + width)
+        rows, columns = np.nonzero(pieces[window] == piece)
+        rows, columns = rows + top, columns + left
+        xy = view.points(rows, columns)[:, :2]
+        distances = [np.median(seed.distance(xy)) for seed in seeds]
+        if distances and min(distances) < WALL_DISTANCE:
+            full[rows, columns] = int(np.argmin(distances)) + 1
+        elif area >= 2 * MIN_REGION_PIXELS:
             label += 1
-            full[pieces == piece] = label
+            full[rows, columns] = label

@@ -164,6 +164,32 @@ DISTANCES = {'box': box_distance, 'cylinder': cylinder_distance, 'ball': ball_di
 """Silhouette models by the shape class of `Entity.shape`."""
 
 
+def surface_distance(
+    shape: str, parameters: np.ndarray, height: float, points: np.ndarray
+) -> np.ndarray:
+    """Return (N,) signed distances of points to one body's surface, positive outside [m].
+
+    Args:
+        shape: a key of `DISTANCES`.
+        parameters: (D,) as the shape's distance takes them.
+        height: of a box's or cylinder's upper face above the table [m].
+        points: (N, 3), world x, y and height above the table [m].
+    """
+    dx, dy = points[:, 0] - parameters[0], points[:, 1] - parameters[1]
+    if shape == 'ball':
+        return np.sqrt(dx**2 + dy**2 + (points[:, 2] - parameters[2]) ** 2) - parameters[2]
+    above = points[:, 2] - height
+    if shape == 'cylinder':
+        offset = np.column_stack([np.hypot(dx, dy) - parameters[2], above])
+    else:
+        cos, sin = np.cos(parameters[2]), np.sin(parameters[2])
+        along = np.abs(cos * dx + sin * dy) - 0.5 * parameters[3]
+        across = np.abs(cos * dy - sin * dx) - 0.5 * parameters[4]
+        offset = np.column_stack([along, across, above])
+    outside = np.linalg.norm(np.maximum(offset, 0.0), axis=1)
+    return outside + np.minimum(offset.max(axis=1), 0.0)
+
+
 @dataclass(frozen=True)
 class Fit:
     """K fitted bodies.

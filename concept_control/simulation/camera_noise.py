@@ -21,7 +21,7 @@ class StructuredLightNoise:
     Attributes:
         lateral_sigma: sideways displacement of a lookup [pixels of a 640 pixel wide image].
         disparity_sigma: noise of the disparity [steps].
-        disparity_constant: depth times disparity steps [m]; 35.13 m is the Kinect's, whose
+        disparity_constant: depth times disparity steps [m]; 351.3 m is the Kinect's, whose
             depth step is 2.8 mm at 1 m.
         baseline: distance from projector to camera, along the image's x axis [m].
         dropout: probability that a pixel has no depth at all.
@@ -31,7 +31,7 @@ class StructuredLightNoise:
 
     lateral_sigma: float = 0.5
     disparity_sigma: float = 1.0 / 6.0
-    disparity_constant: float = 35.13
+    disparity_constant: float = 351.3
     baseline: float = 0.075
     dropout: float = 0.005
     color_sigma: float = 3.0
@@ -56,7 +56,7 @@ class StructuredLightNoise:
     def _noisy_color(self, rng: np.random.Generator, color: np.ndarray) -> np.ndarray:
         image = color.astype(np.float32)
         if self.blur > 0:
-            image = cv2.GaussianBlur(image, (0, 0), self.blur)
+            cv2.GaussianBlur(image, (0, 0), self.blur, dst=image)
         # Photon noise grows with the square root of the light.
         sigma = self.color_sigma * np.sqrt((image + 10.0) / 128.0)
         image += sigma * rng.standard_normal(image.shape, dtype=np.float32)
