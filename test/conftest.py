@@ -1,0 +1,10 @@
+"""Every run of the tests is alone: its own ROS domain, this machine only, its own log folder."""
+
+import os
+import tempfile
+
+# Domains up to 101 leave room for the ports of every operating system.
+os.environ['ROS_DOMAIN_ID'] = str(1 + os.getpid() % 100)
+os.environ['ROS_AUTOMATIC_DISCOVERY_RANGE'] = 'LOCALHOST'
+os.environ['ROS_LOG_DIR'] = tempfile.mkdtemp(prefix='concept_control_test_')
+os.environ.setdefault('OMP_NUM_THREADS', '1')

@@ -1,0 +1,56 @@
+"""The shipped parameter file fits the nodes and the simulated scene."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import yaml
+
+pytest.importorskip('rclpy', reason='rclpy is not installed')
+
+from concept_control.ros import arm_simulator, concept_model, entity_extractor, mpc_controller
+from concept_control.ros.entity_extractor import pose_matrix
+from concept_control.simulation.camera import SimulatedCamera
+from concept_control.simulation.scene import build_scene
+
+DEMO = Path(__file__).resolve().parent.parent.parent / 'config' / 'demo.yaml'
+NODES = {
+    'arm_simulator': arm_simulator,
+    'concept_model': concept_model,
+    'entity_extractor': entity_extractor,
+    'mpc_controller': mpc_controller,
+}
+
+
+def flat(tree, prefix=''):
+    for key, value in tree.items():
+        if isinstance(value, dict):
+            yield from flat(value, f'{prefix}{key}.')
+        else:
+            yield f'{prefix}{key}', value
+
+
+def parameters(node):
+    return dict(flat(yaml.safe_load(DEMO.read_text())[f'/**/{node}']['ros__parameters']))
+
+
+@pytest.mark.parametrize('node', NODES)
+def test_every_parameter_in_the_file_exists_and_is_described(node):
+    known = {p.name: p for p in NODES[node].PARAMETERS}
+    for name, value in parameters(node).items():
+        if name != 'use_sim_time':
+            assert name in known
+            assert type(value) is type(known[name].default)
+    assert all(p.description for p in known.values())
+
+
+def test_the_extractor_knows_where_the_simulated_camera_is():
+    scene = build_scene()
+    camera = SimulatedCamera(scene.model, parameters('arm_simulator')['camera.name'], 64, 48,
+                             'raycast')  # fmt: skip
+    configured = parameters('entity_extractor')
+    np.testing.assert_allclose(
+        pose_matrix(configured['camera.position'], configured['camera.rotation']),
+        camera.T_world_camera(scene.new_data()),
+        atol=1e-6,
+    )

@@ -1,0 +1,184 @@
+"""The whole graph as processes: the main job, refusals, deaths and signals."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+pytest.importorskip('rclpy', reason='rclpy is not installed')
+
+import numpy as np
+from concept_control.msg import ConceptCommand, ConceptStatus, EntityArray
+
+from concept_control.ros import conversions as convert
+from concept_control.ros import qos
+from concept_control.ros.demo import EXECUTABLES, graph_environment
+from concept_control.ros.monitor import Heard, Watch
+from concept_control.ros.processes import Graph, NodeProcess, ProcessDiedError, share_folder
+
+DEADLINE = 120.0
+
+
+def wait(condition, graph=None, deadline=DEADLINE):
+    """Wait on a condition, not on time."""
+    end = time.monotonic() + deadline
+    while not condition():
+        if graph is not None:
+            graph.check()
+        assert time.monotonic() < end, 'deadline passed'
+        time.sleep(0.05)
+
+
+def demo(*arguments, tmp_path):
+    return subprocess.Popen(
+        [sys.executable, '-m', 'concept_control.cli', 'demo', '--output', str(tmp_path / 'out'),
+         *arguments],
+        stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, start_new_session=True,
+    )  # fmt: skip
+
+
+def children(pid):
+    """Command lines of living processes that carry our mark and this parent."""
+    found = []
+    for entry in Path('/proc').iterdir():
+        if entry.name.isdigit():
+            try:
+                status = (entry / 'status').read_text()
+                command = (entry / 'cmdline').read_bytes().replace(b'\0', b' ').decode()
+            except OSError:
+                continue
+            if f'PPid:\t{pid}\n' in status and 'concept_control.ros' in command:
+                found.append((int(entry.name), command))
+    return found
+
+
+def is_alive(pid):
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    return 'State:\tZ' not in Path(f'/proc/{pid}/status').read_text()
+
+
+def test_the_main_job(tmp_path):
+    """The demonstration as a newcomer runs it, with the camera that needs no GL library."""
+    process = demo('--seed', '1', '--camera', 'raycast', '--json', str(tmp_path / 'numbers.json'),
+                   tmp_path=tmp_path)  # fmt: skip
+    output, _ = process.communicate(timeout=240)
+    assert process.returncode == 0, output
+    assert 'RESULT: SUCCESS: between(red; blue, green) holds' in output.splitlines()[-1]
+    numbers = json.loads((tmp_path / 'numbers.json').read_text())
+    assert numbers['holds'] and numbers['error_mm'] <= numbers['tolerance_mm'] == 15.0
+    assert numbers['camera'].startswith('raycast')
+    assert (tmp_path / 'out' / 'demo.png').stat().st_size > 10_000
+
+
+def test_signals_reach_every_node_and_none_stays(tmp_path):
+    process = demo(tmp_path=tmp_path)
+    wait(lambda: len(children(process.pid)) == len(EXECUTABLES))
+    nodes = [pid for pid, _ in children(process.pid)]
+    process.send_signal(signal.SIGINT)
+    output, _ = process.communicate(timeout=60)
+    assert process.returncode == 1
+    assert 'interrupted' in output.splitlines()[-1]
+    wait(lambda: not any(map(is_alive, nodes)), deadline=10)
+
+
+def test_nodes_end_when_the_demonstration_is_killed(tmp_path):
+    process = demo(tmp_path=tmp_path)
+    wait(lambda: len(children(process.pid)) == len(EXECUTABLES))
+    nodes = [pid for pid, _ in children(process.pid)]
+    process.kill()
+    process.wait()
+    wait(lambda: not any(map(is_alive, nodes)), deadline=30)
+
+
+def test_a_dead_node_is_a_loud_failure(tmp_path):
+    process = demo(tmp_path=tmp_path)
+    wait(lambda: any('entity_extractor' in c for _, c in children(process.pid)))
+    victim = next(pid for pid, c in children(process.pid) if 'entity_extractor' in c)
+    nodes = [pid for pid, _ in children(process.pid)]
+    os.kill(victim, signal.SIGKILL)
+    output, _ = process.communicate(timeout=60)
+    assert process.returncode == 1
+    assert 'entity_extractor ended with signal SIGKILL' in output
+    wait(lambda: not any(map(is_alive, nodes)), deadline=10)
+
+
+def test_a_missing_model_is_refused_by_name(tmp_path):
+    os.environ.update(graph_environment())
+    node = NodeProcess('concept_model', {'model': str(tmp_path / 'nowhere')})
+    with Graph([node], share_folder() / 'config/demo.yaml', tmp_path / 'log') as graph:
+        with pytest.raises(ProcessDiedError, match='nowhere'):
+            wait(lambda: False, graph)
+
+
+@pytest.fixture(scope='module')
+def running(tmp_path_factory):
+    """The graph with a monitor, ready for commands."""
+    os.environ.update(graph_environment())
+    heard = Heard()
+    nodes = [NodeProcess(name) for name in EXECUTABLES]
+    folder = tmp_path_factory.mktemp('log')
+    with (
+        Watch(heard) as monitor,
+        Graph(nodes, share_folder() / 'config/demo.yaml', folder) as graph,
+    ):
+        wait(lambda: heard.library is not None and monitor.is_connected, graph)
+        wait(lambda: heard.entities is not None and len(heard.entities.entities) == 5, graph)
+        wait(lambda: any(s.source == 'mpc_controller' for s in heard.statuses), graph)
+        yield graph, monitor, heard
+
+
+@pytest.mark.parametrize(
+    ('expression', 'complaint'),
+    [
+        ('hovering(red; blue)', "unknown concept 'hovering'; known: "),
+        ('between(red; blue, green', "expected ')'"),
+        ('between(purple; blue, green)', "unknown concept 'purple'"),
+        ('between(cyan; blue, green)', 'nothing here is cyan'),
+        ('between(#77; blue, green)', 'no entity #77'),
+        ('between(red; blue)', 'between takes 2 arguments'),
+        ('red(blue)', 'cannot be made to hold'),
+        ('near(red; red)', 'both subject and argument'),
+    ],
+)
+def test_commands_that_make_no_sense_are_refused_and_the_arm_holds(running, expression, complaint):
+    graph, monitor, heard = running
+    before = np.array([[e.position.x, e.position.y] for e in heard.truth.entities])
+    heard.statuses.clear()
+    monitor.command(expression, 0)
+    wait(lambda: any(s.status == ConceptStatus.REFUSED for s in list(heard.statuses)), graph)
+    refusal = next(s for s in heard.statuses if s.status == ConceptStatus.REFUSED)
+    assert complaint in refusal.text
+    after = np.array([[e.position.x, e.position.y] for e in heard.truth.entities])
+    np.testing.assert_allclose(after, before, atol=1e-3)
+
+
+def test_nan_in_messages_neither_moves_the_arm_nor_stops_the_graph(running):
+    graph, monitor, heard = running
+    publisher = monitor.create_publisher(EntityArray, 'entities', qos.RELIABLE)
+    poison = EntityArray(header=heard.entities.header, entities=list(heard.entities.entities))
+    poison.entities[0].position.x = float('nan')
+    wait(lambda: publisher.get_subscription_count() >= 2)
+    for _ in range(20):
+        publisher.publish(poison)
+    heard.statuses.clear()
+    wait(lambda: len(heard.statuses) > 5, graph)
+    truth = convert.entity_states(heard.truth, 'world')
+    assert all(np.isfinite(state.position).all() for state in truth.values())
+    monitor.destroy_publisher(publisher)
+
+
+def test_a_command_can_be_cancelled_on_the_way(running):
+    graph, monitor, heard = running
+    heard.statuses.clear()
+    monitor.command('between(red; blue, green)', 0)
+    wait(lambda: any(s.phase == 'lift' for s in list(heard.statuses)), graph)
+    monitor.send(ConceptCommand(command=ConceptCommand.CANCEL))
+    wait(lambda: any(s.status == ConceptStatus.CANCELLED for s in list(heard.statuses)), graph)
