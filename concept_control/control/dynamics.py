@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import mujoco
 import numpy as np
+from mujoco import rollout
 
 from concept_control.control.arm import ArmDescription
 from concept_control.errors import ArmError
@@ -37,6 +38,7 @@ class MujocoDynamics:
         limited = model.actuator_ctrllimited.astype(bool)
         self.lower = np.where(limited, model.actuator_ctrlrange[:, 0], -np.inf)
         self.upper = np.where(limited, model.actuator_ctrlrange[:, 1], np.inf)
+        self._rollout: rollout.Rollout | None = None
 
     @property
     def timestep(self) -> float:
@@ -55,6 +57,26 @@ class MujocoDynamics:
             step(model, data)
             states[t + 1, :nv] = qpos
             states[t + 1, nv:] = qvel
+        return states
+
+    def rollout_batch(self, state: np.ndarray, controls: np.ndarray) -> np.ndarray:
+        """Apply (B, H, m) controls from one state (2n,); return (B, H + 1, 2n) states.
+
+        One call of MuJoCo's batched rollout on one thread: control shares its machine.
+        """
+        batch, horizon, _ = controls.shape
+        initial = np.concatenate([[0.0], state])  # full physics state: time, qpos, qvel
+        if self._rollout is None:
+            self._rollout = rollout.Rollout(nthread=0)
+        later, _ = self._rollout.rollout(
+            self.model,
+            self.data,
+            np.tile(initial, (batch, 1)),
+            np.ascontiguousarray(controls),
+        )
+        states = np.empty((batch, horizon + 1, self.num_states))
+        states[:, 0] = state
+        states[:, 1:] = later[..., 1:]
         return states
 
     def rollout_feedback(
@@ -115,10 +137,20 @@ class MujocoDynamics:
         mujoco.mj_inverse(self.model, data)
         return data.qfrc_inverse.copy()
 
-    def holding_control(self, q: np.ndarray) -> np.ndarray:
-        """Return the (n,) torques that keep the system at rest at `q` (gravity alone)."""
+    def holding_effort(self, q: np.ndarray) -> np.ndarray:
+        """Return the (n,) joint torques that keep the system at rest at `q`."""
         zero = np.zeros(self.model.nv)
         return self.inverse(q, zero, zero)
+
+    def holding_control(self, q: np.ndarray) -> np.ndarray:
+        """Return the (m,) controls nearest to rest at `q`: motors that bear the weight."""
+        effort = self.holding_effort(q)
+        joints = self.model.actuator_trnid[:, 0]
+        return effort[self.model.jnt_dofadr[joints]] / self.model.actuator_gear[:, 0]
+
+    def efforts(self, states: np.ndarray, controls: np.ndarray) -> np.ndarray:
+        """Return the (..., H, m) torques that controls cause along states (..., H + 1, 2n)."""
+        return controls
 
 
 class ArmDynamics(MujocoDynamics):
@@ -129,6 +161,18 @@ class ArmDynamics(MujocoDynamics):
     """
 
     def __init__(self, arm: ArmDescription, timestep: float = 0.02) -> None:
+        super().__init__(self._compile(arm, timestep))
+        names = [self.model.joint(i).name for i in range(self.model.njnt)]
+        if names != list(arm.joints):
+            raise ArmError(
+                f'{arm.model_path}: its joints come as {names}, the YAML lists '
+                f'{list(arm.joints)}; list them in the order of the MJCF'
+            )
+        self.arm = arm
+        self._payload = self.model.body('payload').id
+        self._site = self.model.site(arm.tool_site).id
+
+    def _compile(self, arm: ArmDescription, timestep: float) -> mujoco.MjModel:
         spec = arm.spec()
         site = spec.site(arm.tool_site)
         payload = site.parent.add_body(name='payload', pos=site.pos, quat=site.quat)
@@ -138,17 +182,7 @@ class ArmDynamics(MujocoDynamics):
         spec.option.timestep = timestep
         spec.option.integrator = mujoco.mjtIntegrator.mjINT_IMPLICITFAST
         spec.option.disableflags |= mujoco.mjtDisableBit.mjDSBL_CONSTRAINT
-        model = spec.compile()
-        names = [model.joint(i).name for i in range(model.njnt)]
-        if names != list(arm.joints):
-            raise ArmError(
-                f'{arm.model_path}: its joints come as {names}, the YAML lists '
-                f'{list(arm.joints)}; list them in the order of the MJCF'
-            )
-        super().__init__(model)
-        self.arm = arm
-        self._payload = model.body('payload').id
-        self._site = model.site(arm.tool_site).id
+        return spec.compile()
 
     def set_payload(self, mass: float, offset: np.ndarray) -> None:
         """Attach a mass [kg] at a point (3,) in the frame of the tool's tip [m]; 0 removes it."""
@@ -158,3 +192,34 @@ class ArmDynamics(MujocoDynamics):
         self.model.body_pos[self._payload] = position
         self.model.body_mass[self._payload] = max(mass, 1e-6)
         self.model.body_inertia[self._payload] = max(mass, 1e-6) * 1e-3
+
+
+class ServoDynamics(ArmDynamics):
+    """The arm under its tracker: controls are positions asked for, torques follow from gains.
+
+    Sampling planners search here: noise on torques mostly shakes an arm, noise on positions moves
+    it. Gravity is taken as compensated; efforts include what compensates it.
+    """
+
+    def _compile(self, arm: ArmDescription, timestep: float) -> mujoco.MjModel:
+        model = super()._compile(arm, timestep)
+        model.opt.gravity[:] = 0.0
+        model.actuator_biastype[:] = mujoco.mjtBias.mjBIAS_AFFINE
+        model.actuator_gainprm[:, 0] = arm.stiffness
+        model.actuator_biasprm[:, 1] = -arm.stiffness
+        model.actuator_biasprm[:, 2] = -arm.damping
+        model.actuator_ctrlrange[:] = arm.position_limits
+        model.actuator_forcerange[:] = np.outer(arm.effort_limits, [-1.0, 1.0])
+        model.actuator_forcelimited[:] = 1
+        return model
+
+    def holding_control(self, q: np.ndarray) -> np.ndarray:
+        """Return the (n,) positions to ask for to stay at `q`: themselves."""
+        return q.copy()
+
+    def efforts(self, states: np.ndarray, controls: np.ndarray) -> np.ndarray:
+        """Return the (..., H, n) torques of the servos along states (..., H + 1, 2n)."""
+        arm, n = self.arm, self.arm.num_joints
+        q, qd = states[..., :-1, :n], states[..., :-1, n:]
+        effort = arm.stiffness * (controls - q) - arm.damping * qd
+        return np.clip(effort, -arm.effort_limits, arm.effort_limits)

@@ -123,11 +123,11 @@ class Guard:
         arm = self.arm
         if not (np.isfinite(q).all() and np.isfinite(qd).all()):
             return np.zeros(arm.num_joints), 'joint state is not finite: no torque'
-        braking = self._dynamics.holding_control(q) - arm.damping * qd
+        braking = self._dynamics.holding_effort(q) - arm.damping * qd
         braking = np.clip(braking, -arm.effort_limits, arm.effort_limits)
         if effort.shape != q.shape or not np.isfinite(effort).all():
             return braking, 'torques are not finite: gravity compensation'
-        relative = effort - self._dynamics.holding_control(q)
+        relative = effort - self._dynamics.holding_effort(q)
         lower, upper = arm.position_limits.T
         outward = ((q > upper) & (relative > 0)) | ((q < lower) & (relative < 0))
         faster = (np.abs(qd) > arm.velocity_limits) & (relative * qd > 0)

@@ -60,6 +60,9 @@ class Dynamics(Protocol):
     def rollout(self, state: np.ndarray, controls: np.ndarray) -> np.ndarray:
         """Apply (H, nu) controls; return (H + 1, nx) states."""
 
+    def rollout_batch(self, state: np.ndarray, controls: np.ndarray) -> np.ndarray:
+        """Apply (B, H, nu) controls; return (B, H + 1, nx) states."""
+
     def rollout_feedback(
         self, state: np.ndarray, states: np.ndarray, controls: np.ndarray, gains: np.ndarray
     ) -> tuple[np.ndarray, np.ndarray]:
@@ -70,6 +73,9 @@ class Dynamics(Protocol):
 
     def holding_control(self, q: np.ndarray) -> np.ndarray:
         """Return controls (nu,) that keep the system at rest at `q`."""
+
+    def efforts(self, states: np.ndarray, controls: np.ndarray) -> np.ndarray:
+        """Return the torques (..., H, m) that controls cause along states (..., H + 1, nx)."""
 
 
 class Planner(Protocol):

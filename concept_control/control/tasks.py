@@ -11,13 +11,11 @@ import numpy as np
 from concept_control.control.arm import ArmDescription
 from concept_control.control.behaviors import Behaviors, Setpoint
 from concept_control.control.cost import CostWeights
-from concept_control.control.dynamics import ArmDynamics
 from concept_control.control.goal import TOOL_ID, EntityState, EntityStatus, GroundedGoal
 from concept_control.control.guard import Guard, GuardConfig
-from concept_control.control.ilqg import Ilqg
 from concept_control.control.kinematics import ArmKinematics
 from concept_control.control.plan import Plan
-from concept_control.control.planner import Planner
+from concept_control.control.planners import arm_planner
 from concept_control.control.pursuit import Pursuit
 from concept_control.control.task_view import Placed, TaskConfig, TaskView
 from concept_control.errors import CommandError
@@ -82,7 +80,7 @@ class ConceptController:
         arm: ArmDescription,
         config: TaskConfig | None = None,
         weights: CostWeights | None = None,
-        planner: Planner | None = None,
+        planner: str = 'ilqg',
         guard: GuardConfig | None = None,
     ) -> None:
         """Build the controller of an arm.
@@ -91,13 +89,12 @@ class ConceptController:
             arm: what is controlled; its workspace maps goals to the table.
             config: how blocks are handled.
             weights: of the planner's cost.
-            planner: None: iLQG on the arm's dynamics with its payload.
+            planner: name among `planners.PLANNERS`.
             guard: limits beyond the arm's own.
         """
         self.arm = arm
         self.config = config or TaskConfig()
-        self._dynamics = ArmDynamics(arm)
-        self._planner = planner or Ilqg(self._dynamics)
+        self._planner, self._dynamics = arm_planner(planner, arm)
         self._guard = Guard(arm, guard)
         self._view = TaskView(arm, ArmKinematics(arm), self.config)
         self._behaviors = Behaviors(self._view, weights)

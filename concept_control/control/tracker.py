@@ -52,7 +52,7 @@ class PlanTracker:
             return plan.at(time)
         if self._hold is None:
             self._hold = q.copy() if plan is None else plan.positions[-1].copy()
-        return self._hold, np.zeros_like(q), self._dynamics.holding_control(self._hold)
+        return self._hold, np.zeros_like(q), self._dynamics.holding_effort(self._hold)
 
     def effort(self, time: float, q: np.ndarray, qd: np.ndarray) -> np.ndarray:
         """Return joint torques (n,) [N m], clamped to the arm's limits.

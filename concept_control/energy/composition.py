@@ -129,7 +129,6 @@ class GoalEnergy:
         self.program = tuple(program)
         self.terms = tuple(part for part in self.program if isinstance(part, GroundedTerm))
         _check_program(self.program)
-        self.subjects = torch.stack([term.subjects for term in self.terms]).any(dim=0)
         for term in self.terms:
             if term.code.size != model.code_size:
                 raise CodeError(
@@ -141,6 +140,7 @@ class GoalEnergy:
                     f'{term.name} is bound to {len(term.subjects)} entities, '
                     f'{self.terms[0].name} to {self.num_entities}'
                 )
+        self.subjects = torch.stack([term.subjects for term in self.terms]).any(dim=0)
         network = model.network
         reference = next(network.parameters())
         with torch.no_grad():

@@ -31,7 +31,9 @@ class DemonstrationEncoder(nn.Module):
         self.mix_2 = nn.Linear(width, width)
         self.join = nn.Linear(3 * width + 1, width)
         self.deepen = nn.Linear(width, width)
-        self.out = nn.Linear(width, 2 * config.code_width)
+        self.direct_values = nn.Linear(2 * NUM_RAW, config.encoder_direct)
+        self.direct_gate = nn.Linear(width, config.encoder_direct)
+        self.out = nn.Linear(width + config.encoder_direct, 2 * config.code_width)
 
     def forward(self, scene: Scene, weights: torch.Tensor) -> torch.Tensor:
         """Encode.
@@ -62,7 +64,14 @@ class DemonstrationEncoder(nn.Module):
         joined = torch.cat([mean, largest, spread, 1 / number], dim=-1)
         joined = functional.silu(self.join(joined))
         joined = joined + functional.silu(self.deepen(joined))
-        return normalise_code(self.out(joined), self.code_width)
+        # A concept's parameters are often plain averages over the demonstrations; this path is
+        # linear in those, with what is read decided by the gate.
+        raw = statistics.raw.reshape(concepts, shots, -1)
+        raw_mean = (raw * gate).sum(dim=1) / number
+        raw_spread = ((raw - raw_mean.unsqueeze(1)).square() * gate).sum(dim=1) / number
+        averages = torch.cat([raw_mean, (raw_spread + 1e-5).sqrt()], dim=-1)
+        direct = self.direct_values(averages) * self.direct_gate(joined)
+        return normalise_code(self.out(torch.cat([joined, direct], dim=-1)), self.code_width)
 
 
 def normalise_code(code: torch.Tensor, code_width: int) -> torch.Tensor:

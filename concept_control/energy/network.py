@@ -33,6 +33,8 @@ class NetworkConfig:
         num_outputs: K, length of the residual.
         encoder_hidden: width of the encoder's pair and single layers.
         encoder_width: width of the encoder's other layers.
+        encoder_direct: width of the encoder's path that is linear in the averages over the
+            demonstrations; 0 leaves it out.
     """
 
     kind: str = 'pairwise'
@@ -44,6 +46,7 @@ class NetworkConfig:
     num_outputs: int = 12
     encoder_hidden: int = 64
     encoder_width: int = 256
+    encoder_direct: int = 0
 
     def to_dict(self) -> dict[str, Any]:
         """Return the fields as plain JSON values."""

@@ -18,6 +18,7 @@ from concept_control.perception.camera import Intrinsics, check_frame
 from concept_control.perception.outline import outline_polygon
 from concept_control.perception.segmentation import (
     HOLE,
+    OTHER,
     BlockLimits,
     Region,
     Segmentation,
@@ -563,6 +564,8 @@ def _kinds(
     own, other = here[2], there[2]
     step = view.depth[there[0], there[1]] - view.depth[here[0], here[1]]
     kinds = np.where(step < -OCCLUDER_STEP, LIMIT, OUTLINE)
+    # A pixel at the same depth that is nobody's is likely mixed: the body may reach under it.
+    kinds[(other == OTHER) & (step < OCCLUDER_STEP)] = LIMIT
     is_block = other > 0
     if not is_block.any():
         return kinds

@@ -339,8 +339,10 @@ def _is_one_face(a: _Seed, b: _Seed, limits: BlockLimits) -> bool:
     if union > limits.max_side:
         return False
     # Together a cube's face, or one too narrow to be a block: one body under different light.
-    is_cube = union < 1.1 * max(a.height, b.height)
+    height = max(a.height, b.height)
+    is_cube = union < 1.1 * height
     is_part = 2.0 * min(a.half.min(), b.half.min()) < 0.6 * limits.min_side
+    is_part &= union < 1.4 * height
     is_alike = np.abs(a.chroma[:2] - b.chroma[:2]).sum() < SAME_CHROMA
     return bool(is_cube or is_part or is_alike)
 

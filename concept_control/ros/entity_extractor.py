@@ -34,7 +34,7 @@ PARAMETERS = (
     Parameter('arm', 'franka', 'name of a shipped arm or path of an arm YAML'),
     Parameter('frame', 'world', 'fixed frame entities are published in'),
     Parameter('table_height', 0.0, 'height of the table top in that frame [m]', -2.0, 3.0),
-    Parameter('camera.position', [0.53, 0.0, 1.2], 'of the optical frame in the fixed frame [m]'),
+    Parameter('camera.position', [0.48, 0.0, 1.2], 'of the optical frame in the fixed frame [m]'),
     Parameter(
         'camera.rotation',
         [0.70710678, -0.70710678, 0.0, 0.0],

@@ -71,7 +71,7 @@ class TrainingConfig:
     kl_weight: float = 0.0
     nce_weight: float = 0.1
     denoising_weight: float = 1.0
-    code_weight: float = 2.0
+    code_weight: float = 0.3
     recognition_weight: float = 0.1
     temperature: float = 0.05
     code_noise: float = 0.02

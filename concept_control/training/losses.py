@@ -27,6 +27,7 @@ _HOLDS_WITHIN = 0.02
 _UNUSED_WEIGHT = 0.1
 _RECOGNITION_CHOICES = 3
 _MASK_TEMPERATURE = 0.1
+_CODE_SCALE = 2e-3
 
 
 class Learner(nn.Module):
@@ -65,9 +66,10 @@ class Learner(nn.Module):
             noise = phase.noise * torch.randn(codes.shape, generator=generator)
             codes = normalise_code(codes + noise, config.network.code_width)
         losses = {'code': code_error.mean()}
-        total = config.code_weight * losses['code']
+        # The logarithm keeps precise codes worth making more precise.
+        total = config.code_weight * (code_error / _CODE_SCALE).log1p().mean()
         if config.operations != 'identify':
-            outcome = self._outcome_losses(batch, codes, generator)
+            outcome = self._outcome_losses(batch, codes, phase, generator)
             losses |= outcome
             total = total + outcome['outcome']
         if config.operations != 'generate':
@@ -99,7 +101,11 @@ class Learner(nn.Module):
         return self.encoder(batch.demonstrations.select(rows), weights)
 
     def _outcome_losses(
-        self, batch: ConceptBatch, codes: torch.Tensor, generator: torch.Generator
+        self,
+        batch: ConceptBatch,
+        codes: torch.Tensor,
+        phase: Phase,
+        generator: torch.Generator,
     ) -> dict[str, torch.Tensor]:
         config = self.config
         width = config.network.code_width
@@ -116,7 +122,7 @@ class Learner(nn.Module):
         holds = batch.distances <= _HOLDS_WITHIN
         data = energies[..., 0] / config.temperature
         if config.objective == 'distance':
-            value = distance_loss(norms, batch.distances).mean(dim=-1)
+            value = distance_loss(norms, batch.distances, floor=phase.floor).mean(dim=-1)
             contrast = info_nce(energies, holds, config.temperature)
             value = value + config.nce_weight * contrast
         elif config.objective == 'nce':
@@ -260,10 +266,12 @@ class Phase:
     Attributes:
         encoder_share: share of concepts that take the encoder's code, the rest privileged.
         noise: standard deviation of noise on all codes.
+        floor: error of the distance loss that counts as one unit at zero distance.
     """
 
     encoder_share: float
     noise: float
+    floor: float = 0.1
 
 
 def forget_members(tests: Scene, generator: torch.Generator) -> Scene:

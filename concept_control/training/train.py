@@ -25,6 +25,8 @@ from concept_control.training.report import FamilyReport, format_table, report_f
 _CHECKPOINT_FILE = 'checkpoint.pt'
 _COLLAPSE_RATIO = 1.5
 _EMBEDDING_FACTOR = 0.1
+_FIRST_FLOOR = 0.12
+_LAST_FLOOR = 0.02
 
 
 class Trainer:
@@ -162,11 +164,13 @@ class Trainer:
     def phase(self) -> Phase:
         """Return how codes are made at this step."""
         config = self.config
+        # Coarse first: a loss that is sharp from the start drives the energy to zero everywhere.
+        floor = _FIRST_FLOOR * (_LAST_FLOOR / _FIRST_FLOOR) ** self.progress
         if self.progress < config.oracle_share:
-            return Phase(encoder_share=0.0, noise=0.0)
+            return Phase(encoder_share=0.0, noise=0.0, floor=floor)
         ramp = (self.progress - config.oracle_share) / max(1 - config.oracle_share, 1e-6)
         share = config.encoder_share * min(1.0, 4 * ramp)
-        return Phase(encoder_share=share, noise=config.code_noise)
+        return Phase(encoder_share=share, noise=config.code_noise, floor=floor)
 
     def report(self, on_report: Callable[[str], None]) -> dict[str, FamilyReport]:
         """Judge the model as it stands by the predicates, and warn of a collapse."""
