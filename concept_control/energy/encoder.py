@@ -31,8 +31,10 @@ class DemonstrationEncoder(nn.Module):
         self.mix_2 = nn.Linear(width, width)
         self.join = nn.Linear(3 * width + 1, width)
         self.deepen = nn.Linear(width, width)
-        self.direct_values = nn.Linear(2 * NUM_RAW, config.encoder_direct)
-        self.direct_gate = nn.Linear(width, config.encoder_direct)
+        self.has_direct = config.encoder_direct > 0
+        if self.has_direct:
+            self.direct_values = nn.Linear(2 * NUM_RAW, config.encoder_direct)
+            self.direct_gate = nn.Linear(width, config.encoder_direct)
         self.out = nn.Linear(width + config.encoder_direct, 2 * config.code_width)
 
     def forward(self, scene: Scene, weights: torch.Tensor) -> torch.Tensor:
@@ -64,6 +66,8 @@ class DemonstrationEncoder(nn.Module):
         joined = torch.cat([mean, largest, spread, 1 / number], dim=-1)
         joined = functional.silu(self.join(joined))
         joined = joined + functional.silu(self.deepen(joined))
+        if not self.has_direct:
+            return normalise_code(self.out(joined), self.code_width)
         # A concept's parameters are often plain averages over the demonstrations; this path is
         # linear in those, with what is read decided by the gate.
         raw = statistics.raw.reshape(concepts, shots, -1)

@@ -41,7 +41,7 @@ class InferenceConfig:
         data_scale: norm of a demonstration that counts as one unit of loss.
     """
 
-    method: str = 'both'
+    method: str = 'encoder'
     steps: int = 8
     learning_rate: float = 0.02
     proximity: float = 0.5

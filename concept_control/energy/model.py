@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import hashlib
 from collections.abc import Sequence
 from pathlib import Path
@@ -72,6 +73,12 @@ class ConceptModel:
     def save(self, folder: str | Path) -> None:
         """Write the model and its card into a folder that `load` reads."""
         self.card = save_model(folder, self.network, self.encoder, self.card)
+
+    def to(self, device: str | torch.device) -> ConceptModel:
+        """Return the model with its weights on another device."""
+        return ConceptModel(
+            copy.deepcopy(self.network), copy.deepcopy(self.encoder), self.card, device
+        )
 
     @property
     def code_size(self) -> int:

@@ -1,0 +1,169 @@
+"""Composition: its algebra, and the fast evaluator against the network."""
+
+import time
+
+import numpy as np
+import pytest
+import torch
+
+from concept_control.energy.code import ConceptCode
+from concept_control.energy.composition import (
+    NOT_MARGIN,
+    GoalEnergy,
+    GroundedTerm,
+    Operator,
+    either,
+    negation,
+)
+from concept_control.energy.encoder import DemonstrationEncoder
+from concept_control.energy.model import ConceptModel
+from concept_control.energy.network import EnergyNetwork, NetworkConfig
+from concept_control.errors import CodeError, CommandError, EventError
+from concept_control.events import Events
+
+N = 6
+FIRST = np.arange(N) == 0
+PAIR = (np.arange(N) == 1) | (np.arange(N) == 2)
+FIFTH = np.arange(N) == 4
+
+
+@pytest.fixture(scope='module')
+def model():
+    torch.manual_seed(0)
+    config = NetworkConfig(encoder_width=32)
+    return ConceptModel(EnergyNetwork(config), DemonstrationEncoder(config))
+
+
+def term(seed, subjects, attention, weight=1.0):
+    generator = torch.Generator().manual_seed(seed)
+    halves = torch.randn((2, 32), generator=generator)
+    masks = (torch.as_tensor(subjects), torch.as_tensor(attention))
+    return GroundedTerm(f'concept {seed}', ConceptCode(*halves), *masks, weight)
+
+
+PROGRAMS = {
+    'one': [term(1, FIRST, PAIR)],
+    'no argument': [term(1, FIRST, FIRST & False)],
+    'and': [term(1, FIRST, PAIR, 0.5), term(2, FIRST, FIFTH), Operator('and', 2)],
+    'or': [term(1, FIRST, PAIR), term(2, FIRST, FIFTH), Operator('or', 2)],
+    'nested': [
+        term(1, FIRST, PAIR),
+        term(2, FIRST, FIFTH),
+        Operator('or', 2),
+        term(3, FIRST | PAIR, FIRST | PAIR, 0.3),
+        Operator('not', 1),
+        Operator('and', 2),
+    ],
+}
+
+
+@pytest.mark.parametrize('name', PROGRAMS)
+@pytest.mark.parametrize('moving', [[0], [0, 2], list(range(N)), []])
+def test_evaluator_equals_the_composed_energy(model, name, moving):
+    rng = np.random.default_rng(0)
+    goal = GoalEnergy(model, PROGRAMS[name])
+    before = rng.uniform(-1, 1, (N, 2))
+    positions = np.repeat(rng.uniform(-1, 1, (1, N, 2)), 7, axis=0)
+    positions[:, moving] = rng.uniform(-1, 1, (7, len(moving), 2))
+    colors, sizes = rng.random((N, 3)), rng.uniform(0.1, 0.2, N)
+    residual = goal.residual_evaluator().residual(before, positions, colors, sizes)
+    events = Events(
+        np.stack([np.repeat(before[None], 7, axis=0), positions], axis=1),
+        np.repeat(colors[None], 7, axis=0),
+        np.repeat(sizes[None], 7, axis=0),
+    )
+    np.testing.assert_allclose(
+        (residual**2).sum(axis=-1), goal.value(events).numpy(), rtol=2e-4, atol=1e-5
+    )
+
+
+def test_a_moved_reference_is_as_if_it_had_always_been_there(model):
+    rng = np.random.default_rng(1)
+    goal = GoalEnergy(model, PROGRAMS['one'])
+    before, after = rng.uniform(-1, 1, (2, 1, N, 2))
+    before[:, 0] = after[:, 0]
+    colors = rng.random((1, N, 3))
+    moved = goal.value(Events(np.stack([before, after], axis=1), colors))
+    stood = goal.value(Events(np.stack([after, after], axis=1), colors))
+    torch.testing.assert_close(moved, stood)
+
+
+def test_and_adds_weighted_energies(model):
+    events = Events(torch.rand(4, 2, N, 2), torch.rand(4, N, 3))
+    first, second, _ = PROGRAMS['and']
+    whole = GoalEnergy(model, PROGRAMS['and']).value(events)
+    parts = GoalEnergy(model, [first]).value(events) + GoalEnergy(model, [second]).value(events)
+    torch.testing.assert_close(whole, parts, rtol=1e-4, atol=1e-5)
+
+
+def test_or_is_a_soft_minimum_with_exact_zeros():
+    a = torch.tensor([[0.0, 0.0], [0.3, 0.4], [0.01, 0.0], [1.0, 0.0]])
+    b = torch.tensor([[2.0], [0.5], [1.0], [0.0]])
+    whole = either([a, b]).square().sum(dim=-1)
+    smallest = torch.minimum(a.square().sum(dim=-1), b.square().sum(dim=-1))
+    assert (whole[[0, 3]] < 1e-9).all()
+    assert (whole <= smallest + 1e-9).all()
+    assert (whole >= 0.7 * smallest - 1e-9).all()
+
+
+def test_not_is_bounded_and_zero_where_the_concept_does_not_hold():
+    residual = torch.tensor([[0.0], [0.1], [NOT_MARGIN], [5.0]])
+    whole = negation(residual).square().sum(dim=-1)
+    assert whole[0] <= NOT_MARGIN**2
+    assert whole[0] > whole[1] > whole[2]
+    assert whole[2] < 1e-9 and whole[3] == 0
+    # Twice negated, a zero is a zero again.
+    assert negation(negation(residual[:1]))[0, 0] < 1e-4
+
+
+def test_gradient_of_a_composed_goal_matches_finite_differences(model):
+    import copy
+
+    from concept_control.energy.scene import scene_of
+
+    precise = ConceptModel(
+        copy.deepcopy(model.network).double(), copy.deepcopy(model.encoder).double()
+    )
+    goal = GoalEnergy(precise, PROGRAMS['nested'])
+    torch.manual_seed(1)
+    scene = scene_of(Events(torch.rand(2, 2, N, 2), torch.rand(2, N, 3)), torch.float64)
+    place = scene.after.clone().requires_grad_(True)
+    assert torch.autograd.gradcheck(
+        lambda p: goal.scene_value(scene._replace(after=p)), (place,), eps=1e-6, atol=1e-6
+    )
+
+
+def test_malformed_goals_are_refused(model):
+    good = term(1, FIRST, PAIR)
+    with pytest.raises(CommandError, match='leaves 2 energies'):
+        GoalEnergy(model, [good, good])
+    with pytest.raises(CommandError, match='postfix'):
+        GoalEnergy(model, [good, Operator('and', 2)])
+    with pytest.raises(CommandError, match='leaves 0'):
+        GoalEnergy(model, [])
+    with pytest.raises(CommandError, match='unknown operator'):
+        Operator('xor', 2)
+    with pytest.raises(CommandError, match='weight'):
+        term(1, FIRST, PAIR, -1.0)
+    with pytest.raises(CommandError, match='bound to'):
+        GoalEnergy(model, [good, term(1, FIRST[:3], PAIR[:3]), Operator('and', 2)])
+    with pytest.raises(CodeError, match='expects 64'):
+        GoalEnergy(
+            model, [GroundedTerm('x', ConceptCode(torch.ones(3), torch.ones(3)), FIRST, PAIR)]
+        )
+    with pytest.raises(EventError, match='bound to 6'):
+        GoalEnergy(model, [good]).value(Events(torch.rand(1, 1, 4, 2), torch.rand(1, 4, 3)))
+
+
+def test_evaluator_is_fast_enough_for_control(model):
+    rng = np.random.default_rng(0)
+    evaluator = GoalEnergy(model, PROGRAMS['one']).residual_evaluator()
+    positions = np.repeat(rng.uniform(-1, 1, (1, N, 2)), 150, axis=0)
+    positions[:, 0] = rng.uniform(-1, 1, (150, 2))
+    times = []
+    for _ in range(40):
+        began = time.perf_counter()
+        evaluator.residual(positions[0], positions, np.full((N, 3), 0.5), np.full(N, 0.16))
+        times.append(time.perf_counter() - began)
+    # A busy machine slows any one call; the fastest ones show what the computation takes.
+    assert np.quantile(times, 0.1) < 4e-3

@@ -1,0 +1,140 @@
+"""The energy network: gradients, invariances, the factored first layer."""
+
+import pytest
+import torch
+
+from concept_control.energy.encoder import DemonstrationEncoder
+from concept_control.energy.network import ACTION, ARGUMENT, EnergyNetwork, NetworkConfig
+from concept_control.energy.scene import Scene, scene_of
+from concept_control.events import Events
+
+SMALL = {
+    'code_width': 8,
+    'hidden': 16,
+    'attribute_width': 8,
+    'channels': 4,
+    'head_width': 24,
+    'num_outputs': 5,
+}
+
+
+def make_scene(batch=3, count=5, seed=0, dtype=torch.float64):
+    generator = torch.Generator().manual_seed(seed)
+
+    def draw(*shape):
+        return torch.rand(shape, generator=generator, dtype=dtype)
+
+    roles = torch.randint(0, 3, (batch, count), generator=generator)
+    roles[:, 0], roles[:, 1] = 0, 1
+    return Scene(
+        before=2 * draw(batch, count, 2) - 1,
+        after=2 * draw(batch, count, 2) - 1,
+        colors=draw(batch, count, 3),
+        sizes=0.1 + 0.1 * draw(batch, count),
+        present=torch.ones(batch, count, dtype=dtype),
+        subjects=(roles == 0).to(dtype),
+        attention=(roles == 1).to(dtype),
+        motion=draw(batch, count, 2),
+    )
+
+
+def make_network(kind='pairwise', seed=0):
+    torch.manual_seed(seed)
+    return EnergyNetwork(NetworkConfig(kind=kind, **SMALL)).double()
+
+
+def code(batch=1, seed=1):
+    generator = torch.Generator().manual_seed(seed)
+    return torch.randn((batch, 8), generator=generator, dtype=torch.float64)
+
+
+@pytest.mark.parametrize('kind', ['pairwise', 'unary'])
+def test_gradients_match_finite_differences(kind):
+    network, scene = make_network(kind), make_scene(batch=2, count=4)
+    w = code(2).requires_grad_(True)
+    place = scene.after.clone().requires_grad_(True)
+    gate = (0.2 + 0.6 * scene.attention).requires_grad_(True)
+
+    def energy(place, gate, w):
+        return network.energy(scene._replace(after=place, attention=gate), w, ACTION)
+
+    assert torch.autograd.gradcheck(energy, (place, gate, w), eps=1e-6, atol=1e-6)
+
+
+@pytest.mark.parametrize('kind', ['pairwise', 'unary'])
+def test_energy_ignores_the_order_of_entities(kind):
+    network, scene = make_network(kind), make_scene(count=6)
+    order = torch.tensor([3, 0, 5, 1, 4, 2])
+    shuffled = Scene(*(value[:, order] for value in scene))
+    torch.testing.assert_close(
+        network.energy(shuffled, code(), ACTION),
+        network.energy(scene, code(), ACTION),
+        rtol=1e-12,
+        atol=1e-12,
+    )
+
+
+def test_energy_ignores_padding():
+    network = make_network().float()
+    torch.manual_seed(3)
+    events = Events(torch.rand(2, 2, 4, 2), torch.rand(2, 4, 3), subjects=torch.eye(4)[[0, 1]] > 0)
+    w = code().float()
+    plain = network.energy(scene_of(events), w, ACTION)
+    padded = network.energy(scene_of(events.pad(7)), w, ACTION)
+    torch.testing.assert_close(padded, plain, rtol=1e-5, atol=1e-6)
+
+
+def test_pairs_see_no_absolute_positions():
+    network, scene = make_network(), make_scene()
+    pooling = network.pooling
+    conditioning = pooling.condition(torch.randn(1, 9, dtype=torch.float64))
+    shift = torch.tensor([0.3, -0.2], dtype=torch.float64)
+    moved = scene._replace(before=scene.before + shift, after=scene.after + shift)
+    mask = scene.attention.unsqueeze(1)
+    singles = 3 * (SMALL['hidden'] + SMALL['channels'])
+    here = pooling(scene, mask, conditioning).learned[..., singles:]
+    there = pooling(moved, mask, conditioning).learned[..., singles:]
+    torch.testing.assert_close(there, here, rtol=1e-9, atol=1e-9)
+
+
+def test_shape_of_the_attended_is_similarity_invariant():
+    from concept_control.energy.statistics import attended_shape
+
+    torch.manual_seed(0)
+    points = torch.rand(1, 5, 2, dtype=torch.float64) - 0.5
+    angle = torch.tensor(0.7, dtype=torch.float64)
+    turn = torch.stack(
+        [
+            torch.stack([angle.cos(), -angle.sin()]),
+            torch.stack([angle.sin(), angle.cos()]),
+        ]
+    )
+    other = 1.7 * points @ turn.T + 0.2
+    mask = torch.tensor([[[1.0, 1, 1, 1, 0]]], dtype=torch.float64)
+    # The radius and the oriented second moment come first and are meant to change.
+    here, there = (attended_shape(p, mask)[..., 3:] for p in (points, other))
+    torch.testing.assert_close(there, here, rtol=1e-2, atol=2e-3)
+
+
+def test_many_masks_at_once_equal_one_by_one():
+    network, scene = make_network(), make_scene()
+    masks = (torch.rand(3, 6, 5, dtype=torch.float64) > 0.5).double()
+    conditioning = network.condition(code(3), ARGUMENT)
+    together = network(scene, masks, conditioning)
+    for index in range(6):
+        alone = network.residual(scene._replace(attention=masks[:, index]), code(3), ARGUMENT)
+        torch.testing.assert_close(together[:, index], alone, rtol=1e-10, atol=1e-12)
+
+
+def test_encoder_ignores_the_order_and_the_missing():
+    torch.manual_seed(0)
+    encoder = DemonstrationEncoder(
+        NetworkConfig(**SMALL, encoder_hidden=16, encoder_width=32)
+    ).double()
+    scene = make_scene(batch=5)
+    codes = encoder(scene, torch.ones(1, 5, dtype=torch.float64))
+    shuffled = scene.select(torch.tensor([4, 2, 0, 1, 3]))
+    torch.testing.assert_close(encoder(shuffled, torch.ones(1, 5).double()), codes)
+    three = encoder(scene.select(slice(0, 3)), torch.ones(1, 3).double())
+    hidden = encoder(scene, torch.tensor([[1.0, 1, 1, 0, 0]]).double())
+    torch.testing.assert_close(hidden, three)
