@@ -24,6 +24,9 @@ STEP = 1e-5
 HUBER = 1.5
 """Residuals beyond this many standard deviations count linearly."""
 
+OUTLIER = 8.0
+"""Residuals beyond this many standard deviations say no more about the fit."""
+
 MAX_STEP = 0.01
 """Longest move of a centre in one iteration [m]."""
 
@@ -269,7 +272,8 @@ def fit(
         longest = np.abs(step[:, :2]).max(axis=1, keepdims=True)
         candidate = parameters - step * np.minimum(1.0, MAX_STEP / np.maximum(longest, 1e-12))
     active = np.where(is_limit & (residual < 0.0), 0.0, outlines.weights)
-    spread = (active * residual**2).sum(axis=1) / np.maximum(active.sum(axis=1), 1.0)
+    capped = np.minimum(residual**2, OUTLIER**2)
+    spread = (active * capped).sum(axis=1) / np.maximum(active.sum(axis=1), 1.0)
     covariance = np.linalg.inv(hessian + 1e-6 * np.eye(size))
     covariance *= np.maximum(spread, 1.0)[:, None, None]
     return Fit(parameters, covariance, cost, np.sqrt(spread) * outlines.sigma)
