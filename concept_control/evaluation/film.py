@@ -54,8 +54,8 @@ class Film:
 def draw_run(
     path: Path,
     title: str,
-    before: np.ndarray | None,
-    after: np.ndarray | None,
+    before: Sequence[np.ndarray],
+    after: Sequence[np.ndarray],
     times: Sequence[float],
     energies: Sequence[float],
     phases: Sequence[str],
@@ -65,38 +65,37 @@ def draw_run(
     Args:
         path: where to write.
         title: above everything.
-        before: (H, W, 3) camera image at the start.
-        after: (H, W, 3) camera image at the end.
+        before: images (H, W, 3) at the start, one a point of view.
+        after: images (H, W, 3) at the end, from the same points of view.
         times: since the command [s].
         energies: perceived energy at those times; NaN where unknown.
         phases: of the controller at those times.
     """
-    figure = Figure(figsize=(13, 4.2), layout='constrained')
-    axes = figure.subplots(1, 3, width_ratios=(1, 1, 1.3))
-    for axis, image, name in zip(axes, (before, after), ('before', 'after')):
-        axis.set_title(name)
-        axis.axis('off')
-        if image is not None:
+    rows = max(len(before), len(after), 1)
+    figure = Figure(figsize=(11, 3.6 * rows + 2.6), layout='constrained')
+    grid = figure.add_gridspec(rows + 1, 2, height_ratios=[*[3.6] * rows, 2.6])
+    for column, (name, images) in enumerate((('before', before), ('after', after))):
+        for row, image in enumerate(images):
+            axis = figure.add_subplot(grid[row, column])
+            axis.axis('off')
             axis.imshow(image)
-    axis = axes[2]
-    axis.set_title('energy')
-    axis.set_xlabel('time since the command [s]')
+            if row == 0:
+                axis.set_title(name)
+    axis = figure.add_subplot(grid[rows, :])
+    axis.set(title='energy of the scene as perceived', xlabel='time since the command [s]')
     axis.set_yscale('log')
-    values = np.maximum(np.asarray(energies, dtype=float), ENERGY_FLOOR)
-    axis.plot(times, values, color='tab:blue')
-    changes = [i for i in range(len(phases)) if i == 0 or phases[i] != phases[i - 1]]
-    for i in changes:
-        axis.axvline(times[i], color='0.8', linewidth=0.8, zorder=0)
-        axis.text(
-            times[i],
-            1.0,
-            f' {phases[i]}',
-            rotation=90,
-            va='top',
-            fontsize=7,
-            color='0.35',
-            transform=axis.get_xaxis_transform(),
-        )
+    axis.plot(times, np.maximum(np.asarray(energies, dtype=float), ENERGY_FLOOR))
+    for i, phase in enumerate(phases):
+        if i == 0 or phase != phases[i - 1]:
+            axis.axvline(times[i], color='0.8', linewidth=0.8, zorder=0)
+            axis.text(
+                *(times[i], 0.97, f' {phase}'),
+                rotation=90,
+                va='top',
+                fontsize=7,
+                color='0.35',
+                transform=axis.get_xaxis_transform(),
+            )
     figure.suptitle(title)
     path.parent.mkdir(parents=True, exist_ok=True)
     figure.savefig(path, dpi=100)

@@ -49,6 +49,8 @@ PARAMETERS = (
     Parameter('camera.width', 640, 'image width [pixels]', 80, 1280),
     Parameter('camera.height', 480, 'image height [pixels]', 60, 960),
     Parameter('camera.rate', 10.0, 'images per simulated second', 0.5, 60.0),
+    Parameter('view.name', 'oblique', "camera of onlookers' pictures", choices=('top', 'oblique')),
+    Parameter('view.every', 2, 'camera images per onlooker picture; 0: none', 0, 1000),
     Parameter(
         'camera.backend',
         'auto',
@@ -91,6 +93,7 @@ class ArmSimulator(Node):
         self._truth = self.create_publisher(EntityArray, 'ground_truth', qos.RELIABLE)
         self._color = self.create_publisher(Image, 'camera/color/image_raw', qos.RELIABLE)
         self._depth = self.create_publisher(Image, 'camera/depth/image_raw', qos.RELIABLE)
+        self._view = self.create_publisher(Image, 'view/image_raw', qos.RELIABLE)
         self._info = self.create_publisher(CameraInfo, 'camera/color/camera_info', qos.RELIABLE)
         self._clock = (
             self.create_publisher(Clock, '/clock', qos.SENSOR) if p.publish_clock else None
@@ -212,7 +215,11 @@ class ArmSimulator(Node):
                 model, p.camera_name, p.camera_width, p.camera_height, p.camera_backend
             )
             self.get_logger().info(f'camera: {camera.backend} ({camera.backend_reason})')
+            onlooker = SimulatedCamera(
+                model, p.view_name, p.camera_width, p.camera_height, camera.backend
+            )
             replica = Replica(model)
+            count = 0
             while (snapshot := self._snapshot.take()) is not None:
                 now, positions = snapshot
                 color, depth = camera.render(replica.at(positions))
@@ -222,6 +229,10 @@ class ArmSimulator(Node):
                 self._depth.publish(
                     convert.image_message(depth.astype(np.float32), '32FC1', header)
                 )
+                if p.view_every and count % p.view_every == 0:
+                    picture, _ = onlooker.render(replica.at(positions))
+                    self._view.publish(convert.image_message(picture, 'rgb8', header))
+                count += 1
         except Exception as error:
             self._fail('camera', error)
 

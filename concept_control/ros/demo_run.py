@@ -69,7 +69,7 @@ class Run:
             self._true_scene(truth, renamed),
             float(self.workspace.length_to_workspace(self.args.tolerance / 1000.0)),
         )
-        before = pixels(self.heard.image) if self.heard.image is not None else None
+        before = self._pictures()
         verdict = judge(self._true_scene(truth, renamed))
         say(f'before: the predicate {words(verdict, self.workspace.half_extent)}')
         command_time = convert.seconds(truth.header.stamp)
@@ -82,7 +82,7 @@ class Run:
         elapsed = convert.seconds(truth.header.stamp) - command_time
         verdict = judge(self._true_scene(truth, renamed))
         picture = self.args.output / 'demo.png'
-        after = pixels(self.heard.image) if self.heard.image is not None else None
+        after = self._pictures()
         series = [s for s in self.heard.statuses if s.goal_id]
         draw_run(
             picture,
@@ -121,6 +121,7 @@ class Run:
         parts: list[tuple[str, Callable[[], bool]]] = [
             ('simulation', lambda: self.heard.truth is not None),
             ('camera', lambda: self.heard.image is not None),
+            ('view', lambda: self.heard.view is not None),
             (f'{wanted} entities', entities_stand_still),
             ('concepts', lambda: self.heard.library is not None),
             ('concept model', lambda: self.monitor.is_connected),
@@ -208,6 +209,11 @@ class Run:
             if convert.seconds(truth.header.stamp) - command_time > self.args.duration:
                 return 'time is up'
             time.sleep(0.02)
+
+    def _pictures(self) -> list[np.ndarray]:
+        """Return what the onlooker and the camera see now."""
+        views = (self.heard.view, self.heard.image)
+        return [pixels(message) for message in views if message is not None]
 
     def _watch(self) -> None:
         if self.interrupted.is_set():

@@ -41,6 +41,7 @@ class Heard:
     truth: EntityArray | None = None
     goal: ConceptGoal | None = None
     image: Image | None = None
+    view: Image | None = None
     statuses: list[ConceptStatus] = field(default_factory=list)
 
 
@@ -57,7 +58,8 @@ class Monitor(Node):
         subscribe(EntityArray, 'entities', self._store('entities'), qos.RELIABLE)
         subscribe(EntityArray, 'ground_truth', self._store('truth'), qos.RELIABLE)
         subscribe(ConceptGoal, 'concept_goal', self._store('goal'), qos.LATCHED)
-        subscribe(Image, 'camera/color/image_raw', self._on_image, qos.SENSOR)
+        subscribe(Image, 'camera/color/image_raw', self._store('image'), qos.SENSOR)
+        subscribe(Image, 'view/image_raw', self._on_view, qos.SENSOR)
         subscribe(ConceptStatus, 'concept_status', heard.statuses.append, qos.RELIABLE)
 
     def command(self, expression: str, seed: int) -> None:
@@ -76,8 +78,8 @@ class Monitor(Node):
     def _store(self, name: str) -> Callable[[Any], None]:
         return lambda message: setattr(self._heard, name, message)
 
-    def _on_image(self, message: Image) -> None:
-        self._heard.image = message
+    def _on_view(self, message: Image) -> None:
+        self._heard.view = message
         if self._film is not None:
             self._film.add(convert.seconds(message.header.stamp), pixels(message))
 

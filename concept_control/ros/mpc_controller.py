@@ -55,6 +55,9 @@ STATUS = {
     'cancelled': ConceptStatus.CANCELLED,
 }
 
+ENTITIES_TIMEOUT = 5.0
+"""Seconds a goal waits for the first entities."""
+
 JointSample = tuple[float, np.ndarray, np.ndarray]
 """Stamp [s], positions [rad], velocities [rad/s]."""
 
@@ -77,6 +80,7 @@ class MpcController(Node):
         self._attached: bool | None = None
         self._goals: list[ConceptGoal] = []
         self._goal = ConceptGoal()
+        self._goal_waits_since: float | None = None
         self._plan_times: list[float] = []
         self._missed = 0
         self._last_status = -np.inf
@@ -134,7 +138,7 @@ class MpcController(Node):
                 if now - last < 0.9 * period:
                     continue
                 last = now
-                self._take_goals()
+                self._take_goals(now)
                 self._control(*sample)
         except Exception as error:
             self.get_logger().fatal(f'planning failed: {error!r}')
@@ -158,7 +162,13 @@ class MpcController(Node):
             self._last_status, self._last_report = now, report
             self._status.publish(self._status_message(now, output))
 
-    def _take_goals(self) -> None:
+    def _take_goals(self, now: float) -> None:
+        if self._goals and self._entities_time is None:
+            # A goal may overtake the first entities, as long as these come soon.
+            self._goal_waits_since = self._goal_waits_since or now
+            if now - self._goal_waits_since < ENTITIES_TIMEOUT:
+                return
+        self._goal_waits_since = None
         while self._goals:
             message = self._goals.pop(0)
             try:
