@@ -13,6 +13,10 @@ FD_STEP = 1e-6
 """Step of MuJoCo's finite differences; forward ones are accurate to about this."""
 
 
+SERVO_BANDWIDTH = 6.0
+"""Of the soft servos that sampling planners search through [rad/s]."""
+
+
 class MujocoDynamics:
     """x' = f(x, u) of a MuJoCo model with x = [qpos, qvel] and one control per actuator.
 
@@ -195,19 +199,30 @@ class ArmDynamics(MujocoDynamics):
 
 
 class ServoDynamics(ArmDynamics):
-    """The arm under its tracker: controls are positions asked for, torques follow from gains.
+    """The arm under soft joint servos: controls are positions asked for.
 
     Sampling planners search here: noise on torques mostly shakes an arm, noise on positions moves
-    it. Gravity is taken as compensated; efforts include what compensates it.
+    it. The servos are critically damped and so slow that the noise respects the acceleration
+    limits; the plan's own torques and the tracker's gains are what the robot gets. Gravity is
+    taken as compensated; efforts include what compensates it.
     """
 
     def _compile(self, arm: ArmDescription, timestep: float) -> mujoco.MjModel:
         model = super()._compile(arm, timestep)
+        data = mujoco.MjData(model)
+        data.qpos[:] = arm.home
+        mujoco.mj_forward(model, data)
+        inertia, column = np.zeros(model.nv), np.zeros(model.nv)
+        for i, unit in enumerate(np.eye(model.nv)):
+            mujoco.mj_mulM(model, data, column, unit)
+            inertia[i] = column[i]
+        self.stiffness = SERVO_BANDWIDTH**2 * inertia
+        self.damping = 2 * SERVO_BANDWIDTH * inertia - model.dof_damping
         model.opt.gravity[:] = 0.0
         model.actuator_biastype[:] = mujoco.mjtBias.mjBIAS_AFFINE
-        model.actuator_gainprm[:, 0] = arm.stiffness
-        model.actuator_biasprm[:, 1] = -arm.stiffness
-        model.actuator_biasprm[:, 2] = -arm.damping
+        model.actuator_gainprm[:, 0] = self.stiffness
+        model.actuator_biasprm[:, 1] = -self.stiffness
+        model.actuator_biasprm[:, 2] = -self.damping
         model.actuator_ctrlrange[:] = arm.position_limits
         model.actuator_forcerange[:] = np.outer(arm.effort_limits, [-1.0, 1.0])
         model.actuator_forcelimited[:] = 1
@@ -219,7 +234,6 @@ class ServoDynamics(ArmDynamics):
 
     def efforts(self, states: np.ndarray, controls: np.ndarray) -> np.ndarray:
         """Return the (..., H, n) torques of the servos along states (..., H + 1, 2n)."""
-        arm, n = self.arm, self.arm.num_joints
+        limits, n = self.arm.effort_limits, self.arm.num_joints
         q, qd = states[..., :-1, :n], states[..., :-1, n:]
-        effort = arm.stiffness * (controls - q) - arm.damping * qd
-        return np.clip(effort, -arm.effort_limits, arm.effort_limits)
+        return np.clip(self.stiffness * (controls - q) - self.damping * qd, -limits, limits)
