@@ -38,7 +38,7 @@ class Pursuit:
         self._widths = goal.sizes * workspace.half_extent
         self._last_known = workspace.to_world(goal.before)
         self._remaining: list[int] = []
-        self._stiffness = {i: self._measure_stiffness(i) for i in self.moved}
+        self._measure()
         self._guide_time = -np.inf
         self._guide_scene: np.ndarray | None = None
 
@@ -236,7 +236,7 @@ class Pursuit:
                 gap = np.linalg.norm(self.targets - positions, axis=1)
                 moving = [i for i in movable if gap[i] > self.view.config.move_tolerance]
                 self.moved = sorted({*self.moved, *moving})
-                self._stiffness = {i: self._measure_stiffness(i) for i in self.moved}
+                self._measure()
                 return
         self._remaining = []
         for index in self.moved:
@@ -246,17 +246,20 @@ class Pursuit:
         gap = np.linalg.norm(self.targets - positions, axis=1)
         return [i for i in self.moved if gap[i] > self.view.config.move_tolerance]
 
-    def _measure_stiffness(self, index: int) -> float:
-        energy = ConceptEnergy(
-            evaluator=self.goal.evaluator,
-            workspace=self.workspace,
-            before=self.goal.before,
-            positions=self.workspace.to_workspace(self.targets),
-            colors=self.goal.colors,
-            sizes=self.goal.sizes,
-            index=index,
-        )
-        return stiffness(energy, self.targets[index])
+    def _measure(self) -> None:
+        """Measure the energy's stiffness at the target of everything that may be moved."""
+        self._stiffness = {}
+        for index in map(self.goal.index, self.goal.movable):
+            energy = ConceptEnergy(
+                evaluator=self.goal.evaluator,
+                workspace=self.workspace,
+                before=self.goal.before,
+                positions=self.workspace.to_workspace(self.targets),
+                colors=self.goal.colors,
+                sizes=self.goal.sizes,
+                index=index,
+            )
+            self._stiffness[index] = stiffness(energy, self.targets[index])
 
     def _lost(self) -> str:
         """Name the goal's entities that are not perceived; empty if all are."""
