@@ -6,6 +6,7 @@ The same executables with the same parameter file as `concept_control demo`; giv
         "{expression: 'between(red; blue, green)'}"
 """
 
+import os
 from pathlib import Path
 
 from ament_index_python.packages import get_package_share_directory
@@ -57,7 +58,7 @@ def generate_launch_description() -> LaunchDescription:
         SetEnvironmentVariable(
             'FASTDDS_DEFAULT_PROFILES_FILE', str(share / 'config' / 'fastdds.xml')
         ),
-        SetEnvironmentVariable('CONCEPT_CONTROL_EXIT_WITH_PARENT', '1'),
+        SetEnvironmentVariable('CONCEPT_CONTROL_EXIT_WITH_PARENT', str(os.getpid())),
         SetEnvironmentVariable('OMP_NUM_THREADS', '1'),
     ]
     return LaunchDescription([*arguments, *environment, *nodes])

@@ -63,7 +63,7 @@ class Graph:
             'OMP_NUM_THREADS': '1',
             'RCUTILS_COLORIZED_OUTPUT': '0',
             'PYTHONUNBUFFERED': '1',
-            EXIT_WITH_PARENT: '1',
+            EXIT_WITH_PARENT: str(os.getpid()),
             **(environment or {}),
         }
         self.processes: dict[str, subprocess.Popen] = {}

@@ -20,10 +20,25 @@ from rclpy.signals import SignalHandlerOptions
 from concept_control.errors import ConceptControlError
 
 EXIT_WITH_PARENT = 'CONCEPT_CONTROL_EXIT_WITH_PARENT'
-"""Environment variable: a node ends when the process that started it is gone."""
+"""Environment variable with a process id: a node ends when that process is gone.
+
+Signals are not enough: who started the nodes may have been killed, and `ros2 launch` leaves its
+nodes behind when it gets SIGTERM.
+"""
 
 SPIN_PERIOD = 0.5
 """Seconds between looks at whether to end, when no message comes."""
+
+
+def is_running(pid: int) -> bool:
+    """Tell whether a process exists."""
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        pass  # it belongs to somebody else, so it exists
+    return True
 
 
 def run(make_node: Callable[[], Node], args: Sequence[str] | None = None) -> int:
@@ -41,7 +56,7 @@ def run(make_node: Callable[[], Node], args: Sequence[str] | None = None) -> int
     stop = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: stop.set())
-    parent = os.getppid() if os.environ.get(EXIT_WITH_PARENT) else None
+    parent = os.environ.get(EXIT_WITH_PARENT, '')
     rclpy.init(args=args, signal_handler_options=SignalHandlerOptions.NO)
     node = None
     try:
@@ -52,7 +67,7 @@ def run(make_node: Callable[[], Node], args: Sequence[str] | None = None) -> int
             executor.spin_once(timeout_sec=SPIN_PERIOD)
             if getattr(node, 'failure', None) is not None:
                 return 1
-            if parent is not None and os.getppid() != parent:
+            if parent.isdigit() and not is_running(int(parent)):
                 node.get_logger().warning('the process that started this node is gone: ending')
                 break
         return 0
