@@ -105,7 +105,10 @@ class ConceptLibrary:
         """
         words = vocabulary()
         library = cls()
-        for name in words if names is None else names:
+        if names is None:
+            trained = model.card.get('families', [])
+            names = [name for name, word in words.items() if word.family.name in trained]
+        for name in names:
             if name not in words:
                 raise UnknownConceptError(
                     f'unknown concept {name!r}; the vocabulary has: {", ".join(words)}'

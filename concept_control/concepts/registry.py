@@ -15,8 +15,10 @@ from concept_control.concepts.relational import (
     Offset,
     RightOf,
 )
-from concept_control.concepts.spatial import Place
-from concept_control.concepts.visual import Color
+from concept_control.concepts.selection import Closest, Furthest, Moved, Quantity
+from concept_control.concepts.shape import Circle, Line, Pentagon, Square, Triangle
+from concept_control.concepts.spatial import Disc, HalfPlane, NearEdge, Place
+from concept_control.concepts.visual import Color, Size
 
 _FAMILIES: tuple[type[Family], ...] = (
     Color,
@@ -31,6 +33,19 @@ _FAMILIES: tuple[type[Family], ...] = (
     Below,
     AlignedX,
     AlignedY,
+    HalfPlane,
+    Disc,
+    NearEdge,
+    Circle,
+    Square,
+    Triangle,
+    Line,
+    Closest,
+    Furthest,
+    Quantity,
+    Moved,
+    Size,
+    Pentagon,
 )
 
 

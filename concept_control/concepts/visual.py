@@ -21,6 +21,13 @@ COLOR_RADIUS = 0.22
 COLOR_CLEARANCE = 0.34
 """Distractors are at least so far from the colour asked for: what lies between is nobody's."""
 
+SIZE_MARGIN = 0.015
+"""Nothing is closer to a size threshold than this [workspace units]."""
+
+FIRST_EMPTY = 5
+EMPTY_SHARE = 0.15
+"""Share of the events from the sixth of a concept on in which nothing has the colour."""
+
 
 def color_features(rgb: np.ndarray) -> np.ndarray:
     """Return (..., 4) features that change little with the amount of light: RGB/max and max/2."""
@@ -54,6 +61,9 @@ class Color(Family):
         rgb = np.repeat(params, num_events, axis=0)
         scene = draft(rng, len(rgb), int(rng.integers(1, 3)), 2, num_entities)
         wanted = 1 + rng.integers(np.maximum(scene.count - 1, 1))
+        # "None of them" is an answer too; the first demonstrations always show the colour.
+        later = np.tile(np.arange(num_events) >= FIRST_EMPTY, len(params))
+        wanted = np.where(later & (rng.random(len(wanted)) < EMPTY_SHARE), 0, wanted)
         members = np.arange(scene.sizes.shape[1]) < wanted[:, None]
         scene.colors = self._distractors(rng, rgb, scene.colors)
         seen = seen_color(rng, np.repeat(rgb[:, None], members.shape[1], axis=1))
@@ -87,3 +97,46 @@ class Color(Family):
                 break
             colors[close] = random_colors(rng, (int(close.sum()),))
         return colors
+
+
+class Size(Family):
+    """The things above (or below) a size; parameters (threshold, +1 or -1)."""
+
+    name = 'size'
+    description = 'attend all things larger, or all smaller, than a threshold'
+    generates = False
+    token_types = (23,)
+
+    def sample_concepts(self, rng: np.random.Generator, num_concepts: int) -> np.ndarray:
+        threshold = rng.uniform(0.13, 0.22, num_concepts)
+        return np.stack([threshold, rng.choice([-1.0, 1.0], num_concepts)], axis=1)
+
+    def sample(
+        self,
+        rng: np.random.Generator,
+        params: np.ndarray,
+        num_events: int,
+        num_entities: int | None = None,
+    ) -> Events:
+        rows = np.repeat(params, num_events, axis=0)
+        scene = draft(rng, len(rows), int(rng.integers(1, 3)), 2, num_entities)
+        wanted = 1 + rng.integers(np.maximum(scene.count - 1, 1))
+        scene.attention = np.arange(scene.sizes.shape[1]) < wanted[:, None]
+        threshold, sign = rows[:, :1], rows[:, 1:]
+        above = threshold + SIZE_MARGIN + rng.uniform(0, 1, scene.sizes.shape) * 0.08
+        below = threshold - SIZE_MARGIN - rng.uniform(0, 1, scene.sizes.shape) * 0.05
+        scene.sizes = np.where(scene.attention == (sign > 0), above, below)
+        return scene.finish(rng)
+
+    def describe(self, params: np.ndarray) -> np.ndarray:
+        return np.stack([10 * (params[:, 0] - 0.17), params[:, 1]], axis=1)
+
+    def true_attention(self, events: Events, params: np.ndarray) -> np.ndarray:
+        rows = per_event(params, events)
+        larger = events.sizes.cpu().numpy() > rows[:, :1]
+        return (larger == (rows[:, 1:] > 0)) & masks(events)[0]
+
+    def error(self, events: Events, params: np.ndarray) -> np.ndarray:
+        present, _, attended = masks(events)
+        wrong = (self.true_attention(events, params) != attended) & present
+        return np.where(wrong.any(axis=1), np.inf, 0.0)

@@ -8,6 +8,7 @@ import numpy as np
 
 from concept_control.concepts.family import NAMED_COLORS, Family
 from concept_control.concepts.registry import families
+from concept_control.concepts.shape import Shape
 from concept_control.events import Events
 
 
@@ -62,8 +63,13 @@ def vocabulary() -> dict[str, NamedConcept]:
     """Return every word by name."""
     known = families()
     words = [_selector(name, known['color'], rgb) for name, rgb in NAMED_COLORS.items()]
+    words += [_selector(name, known['size'], params) for name, params in _SIZES.items()]
     words += [_relation(known[name], 1) for name in _UNARY_RELATIONS]
     words.append(_relation(known['between'], 2))
+    words += [_shape(known[name]) for name in ('line', 'triangle', 'square', 'circle')]
+    words += [_marked(known[name]) for name in ('closest', 'furthest')]
+    words += [_selector(name, known['quantity'], (n,)) for name, n in _QUANTITIES.items()]
+    words.append(_selector('moved', known['moved'], ()))
     return {word.name: word for word in words}
 
 
@@ -78,10 +84,24 @@ _UNARY_RELATIONS = (
     'aligned_y',
 )
 
+_SIZES = {'big': (0.185, 1.0), 'small': (0.148, -1.0)}
+"""Thresholds in workspace units: a block of 4 cm on the table is neither."""
+
+_QUANTITIES = {'one': 1.0, 'two': 2.0, 'three': 3.0, 'many': 4.0}
+
 
 def _selector(name: str, family: Family, params: tuple[float, ...]) -> NamedConcept:
     return NamedConcept(
-        name, family, np.array([params]), 0, 0, 0, None, True, False, f'the {name} things'
+        name,
+        family,
+        np.array([params], dtype=float).reshape(1, -1),
+        0,
+        0,
+        0,
+        None,
+        True,
+        False,
+        f'the {name} things',
     )
 
 
@@ -96,5 +116,35 @@ def _relation(family: Family, num_arguments: int) -> NamedConcept:
         max_arguments=num_arguments,
         selects=False,
         acts=True,
+        description=family.description,
+    )
+
+
+def _shape(family: Shape) -> NamedConcept:
+    return NamedConcept(
+        name=family.name,
+        family=family,
+        params=np.zeros((1, 0)),
+        min_subjects=family.fewest,
+        max_subjects=family.most,
+        min_arguments=0,
+        max_arguments=0,
+        selects=False,
+        acts=True,
+        description=family.description,
+    )
+
+
+def _marked(family: Family) -> NamedConcept:
+    return NamedConcept(
+        name=family.name,
+        family=family,
+        params=np.zeros((1, 0)),
+        min_subjects=1,
+        max_subjects=1,
+        min_arguments=0,
+        max_arguments=0,
+        selects=True,
+        acts=False,
         description=family.description,
     )
