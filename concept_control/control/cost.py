@@ -94,12 +94,22 @@ class ArmCost:
 
     def value(self, states: np.ndarray, controls: np.ndarray) -> np.ndarray:
         """Return (...,) costs of trajectories (..., H + 1, 2n) under efforts (..., H, n)."""
+        tool = 0.0
+        if self.energy is not None:
+            motion = self.kinematics.tool(states[..., : self.arm.num_joints], self.offset)
+            xy = motion.position[..., :2]
+            residual = self.energy.residual(xy.reshape(-1, 2))
+            tool = self._tool_value(motion, _square(residual).reshape(xy.shape[:-1]))
+        return self._value(states, controls, tool)
+
+    def _value(
+        self, states: np.ndarray, controls: np.ndarray, tool: np.ndarray | float
+    ) -> np.ndarray:
+        """Add the terms of joints and efforts to those of the tool, (..., H + 1)."""
         w, arm, n = self.weights, self.arm, self.arm.num_joints
         q, qd = states[..., :n], states[..., n:]
-        cost = w.posture * _square(q - self._posture)
+        cost = tool + w.posture * _square(q - self._posture)
         cost += w.position_limit * _square(self._position_excess(q))
-        if self.energy is not None:
-            cost += self._tool_value(self.energy, self.kinematics.tool(q, self.offset))
         total = cost[..., :-1].sum(axis=-1) + w.terminal * cost[..., -1]
         speed = _square(qd)
         total += w.velocity * speed[..., :-1].sum(axis=-1) + w.terminal_velocity * speed[..., -1]
@@ -131,10 +141,10 @@ class ArmCost:
         points, horizon = len(states), len(controls)
         q, qd = states[:, :n], states[:, n:]
         gradient, hessian = np.zeros((points, 2 * n)), np.zeros((points, 2 * n, 2 * n))
-        diagonal = np.arange(2 * n)
+        diagonal, tool = np.arange(2 * n), np.zeros(points)
 
         if self.energy is not None:
-            gradient[:, :n], hessian[:, :n, :n] = self._tool_terms(self.energy, q)
+            tool, gradient[:, :n], hessian[:, :n, :n] = self._tool_terms(self.energy, q)
         beyond = self._position_excess(q)
         gradient[:, :n] += 2 * w.posture * (q - self._posture) + 2 * w.position_limit * beyond
         hessian[:, diagonal[:n], diagonal[:n]] += 2 * w.posture + 2 * w.position_limit * (
@@ -172,16 +182,17 @@ class ArmCost:
         limits = self.arm.effort_limits
         control_gradient += 2 * w.effort * controls / limits**2
         control_hessian += 2 * w.effort * np.broadcast_to(np.diag(limits**-2.0), (horizon, n, n))
-        return Quadratic(gradient, hessian, control_gradient, control_hessian, mixed)
+        value = float(self._value(states, controls, tool))
+        return Quadratic(value, gradient, hessian, control_gradient, control_hessian, mixed)
 
     @property
     def _posture(self) -> np.ndarray:
         return self.arm.home if self.posture is None else self.posture
 
-    def _tool_value(self, energy: EntityEnergy, motion: ToolMotion) -> np.ndarray:
+    def _tool_value(self, motion: ToolMotion, energy: np.ndarray) -> np.ndarray:
+        """Return (...,) costs of tool poses, given the energies (...,) [m²] there."""
         w, xy = self.weights, motion.position[..., :2]
-        squared = _square(energy.residual(xy.reshape(-1, 2))).reshape(xy.shape[:-1])
-        cost = w.energy * _softened(squared, w.energy_knee)[0]
+        cost = w.energy * _softened(energy, w.energy_knee)[0]
         cost += w.height * (motion.position[..., 2] - self.height) ** 2
         cost += w.tilt * _square(motion.axis - DOWN)
         if len(self.obstacles):
@@ -190,25 +201,29 @@ class ArmCost:
             cost += w.clearance * _square(self._trespass(self.fence, xy))
         return cost
 
-    def _tool_terms(self, energy: EntityEnergy, q: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Return gradient (H + 1, n) and Hessian (H + 1, n, n) of the terms of the tool's pose."""
+    def _tool_terms(
+        self, energy: EntityEnergy, q: np.ndarray
+    ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Return value (H + 1,), gradient (H + 1, n) and Hessian (H + 1, n, n) by the joints."""
         motion = self.kinematics.tool(q, self.offset, jacobians=True)
-        point_gradient, point_hessian = self._point_terms(energy, motion)
+        residual, slope = energy.linearize(motion.position[:, :2])
+        value = self._tool_value(motion, _square(residual))
+        point_gradient, point_hessian = self._point_terms(residual, slope, motion)
         point, axis = motion.position_jacobian, motion.axis_jacobian
         assert point is not None and axis is not None
         point_t, axis_t = point.transpose(0, 2, 1), axis.transpose(0, 2, 1)
         tilt = 2 * self.weights.tilt
         gradient = point_t @ point_gradient[..., None]
         gradient += tilt * axis_t @ (motion.axis - DOWN)[..., None]
-        return gradient[..., 0], point_t @ point_hessian @ point + tilt * axis_t @ axis
+        hessian = point_t @ point_hessian @ point + tilt * axis_t @ axis
+        return value, gradient[..., 0], hessian
 
     def _point_terms(
-        self, energy: EntityEnergy, motion: ToolMotion
+        self, residual: np.ndarray, jacobian: np.ndarray, motion: ToolMotion
     ) -> tuple[np.ndarray, np.ndarray]:
         """Return gradient (H + 1, 3) and Hessian (H + 1, 3, 3) by the moving point's position."""
         w, xy = self.weights, motion.position[:, :2]
         gradient, hessian = np.zeros((len(xy), 3)), np.zeros((len(xy), 3, 3))
-        residual, jacobian = energy.linearize(xy)
         _, slope = _softened(_square(residual), w.energy_knee)
         factor = 2 * w.energy * slope
         transposed = jacobian.transpose(0, 2, 1)

@@ -75,14 +75,12 @@ class Ilqg:
         """
         start = clock.perf_counter()
         states, controls = self._warm_start(time, np.concatenate([q, qd]))
-        value = float(cost.value(states, controls))
-        is_improved = False
+        value, is_improved = float('nan'), False
         for _ in range(iterations):
-            step = self._iterate(states, controls, value, cost)
-            if step is None:
+            new_states, new_controls, value = self._iterate(states, controls, cost)
+            if new_states is states:
                 break
-            states, controls, value = step
-            is_improved = True
+            states, controls, is_improved = new_states, new_controls, True
         self._stamp, self._states, self._controls = time, states, controls
         n = len(q)
         return Plan(
@@ -116,16 +114,18 @@ class Ilqg:
         return dynamics.rollout(state, controls), controls
 
     def _iterate(
-        self, states: np.ndarray, controls: np.ndarray, value: float, cost: Cost
-    ) -> tuple[np.ndarray, np.ndarray, float] | None:
+        self, states: np.ndarray, controls: np.ndarray, cost: Cost
+    ) -> tuple[np.ndarray, np.ndarray, float]:
+        """Return a better trajectory and its cost, or the same one where none was found."""
         by_state, by_control = self.dynamics.linearize(states, controls)
         quadratic = cost.quadratize(states, controls, by_state, by_control)
+        value = quadratic.value
         while True:
             policy = self._backward(controls, quadratic, by_state, by_control)
             if policy is not None:
                 break
             if self._regularization >= self.config.max_regularization:
-                return None
+                return states, controls, value
             self._raise_regularization()
         feedforward, gains, linear, square = policy
         self._gains = gains
@@ -139,7 +139,7 @@ class Ilqg:
                 self._lower_regularization()
                 return new_states, new_controls, new_value
         self._raise_regularization()
-        return None
+        return states, controls, value
 
     def _backward(
         self,

@@ -15,6 +15,7 @@ class Quadratic:
     """Second-order model of a cost along a trajectory of H steps.
 
     Attributes:
+        value: the cost itself.
         state_gradient: (H + 1, nx).
         state_hessian: (H + 1, nx, nx) positive semi-definite (Gauss-Newton).
         control_gradient: (H, nu).
@@ -22,6 +23,7 @@ class Quadratic:
         mixed_hessian: (H, nu, nx).
     """
 
+    value: float
     state_gradient: np.ndarray
     state_hessian: np.ndarray
     control_gradient: np.ndarray

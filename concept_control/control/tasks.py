@@ -303,8 +303,8 @@ class ConceptController:
     ) -> ControlOutput:
         status, text = self._status, self._text
         energy = float('nan')
-        if self._pursuit is not None and np.isfinite(self._view.q).all():
-            energy = self._pursuit.energy()
+        if self._pursuit is not None and self._last_time is not None:
+            energy = self._pursuit.recent_energy(self._last_time)
         if status is Status.ACTIVE and self._phase == 'hold' and self._follows_tool():
             status, text = Status.SATISFIED, 'energy at its goal level; following'
         return ControlOutput(

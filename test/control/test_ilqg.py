@@ -122,6 +122,7 @@ class Regulator:
     def quadratize(self, states, controls, by_state, by_control):
         (points, nx), (horizon, nu) = states.shape, controls.shape
         return Quadratic(
+            float(self.value(states, controls)),
             2 * states,
             np.tile(2 * np.eye(nx), (points, 1, 1)),
             0.2 * controls,
