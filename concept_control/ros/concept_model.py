@@ -46,7 +46,13 @@ PARAMETERS = (
     Parameter(
         'entities_timeout', 10.0, 'wait for entities before refusing a command [s]', 0.0, 120.0
     ),
-    Parameter('goal_energy', 0.1, 'a solution above this energy is no solution', 1e-6, 100.0),
+    Parameter(
+        'goal_energy',
+        0.01,
+        'a solution above this energy is none: about the square of the error in workspace units',
+        1e-6,
+        1.0,
+    ),
     Parameter('move_tolerance', 0.003, 'entities that would move less stay [m]', 0.0, 0.05),
 )
 
@@ -185,13 +191,19 @@ class ConceptModelNode(Node):
         outcome = events.with_outcome(events.positions[:, -1])
         initial = float(energy.value(outcome)[0])
         mask = scene.mask(sorted(movable))
-        solution = energy.solve(events, torch.as_tensor(mask), seed=int(command.seed))
+        solution = energy.solve(
+            events,
+            torch.as_tensor(mask),
+            seed=int(command.seed),
+            tolerance=self.parameters.goal_energy,
+        )
         targets = np.asarray(solution.positions, dtype=float)
-        if not solution.energy <= self.parameters.goal_energy:
+        if not solution.converged:
             raise GroundingError(
                 f'{expression} cannot be reached here: the best arrangement found has energy '
-                f'{solution.energy:.3g} (at most {self.parameters.goal_energy:g} counts); '
-                'is there room on the table for it?'
+                f'{solution.energy:.3g}, or overlaps others (at most '
+                f'{self.parameters.goal_energy:g} counts as reached); is there room for it on the '
+                'table, and does it contradict itself?'
             )
         shift = self.workspace.length_to_world(np.linalg.norm(targets - scene.positions, axis=-1))
         moved = mask & (shift > self.parameters.move_tolerance)

@@ -145,6 +145,7 @@ def running(tmp_path_factory):
         ('between(#77; blue, green)', 'no entity #77'),
         ('between(red; blue)', 'between takes 2 arguments'),
         ('red(blue)', 'cannot be made to hold'),
+        ('left_of(red; blue) and right_of(red; blue)', 'cannot be reached here'),
         ('near(red; red)', 'both subject and argument'),
     ],
 )

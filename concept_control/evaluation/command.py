@@ -1,0 +1,25 @@
+"""`concept_control benchmark …`: each benchmark is a module of its own."""
+
+from __future__ import annotations
+
+import argparse
+from importlib import import_module
+
+BENCHMARKS = {
+    'robot': ('concept_control.evaluation.robot_benchmark', 'the whole graph, seed after seed'),
+}
+"""Name to module with `add_arguments` and `main`, and what it measures."""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare one subcommand a benchmark."""
+    which = parser.add_subparsers(title='benchmarks', dest='benchmark', required=True)
+    for name, (module, text) in BENCHMARKS.items():
+        sub = which.add_parser(name, help=text, description=text[0].upper() + text[1:] + '.')
+        import_module(module).add_arguments(sub)
+
+
+def main(args: argparse.Namespace) -> int:
+    """Run the chosen benchmark."""
+    module, _ = BENCHMARKS[args.benchmark]
+    return int(import_module(module).main(args))
