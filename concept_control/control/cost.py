@@ -94,7 +94,7 @@ class ArmCost:
 
     def value(self, states: np.ndarray, controls: np.ndarray) -> np.ndarray:
         """Return (...,) costs of trajectories (..., H + 1, 2n) under efforts (..., H, n)."""
-        tool = 0.0
+        tool: np.ndarray | float = 0.0
         if self.energy is not None:
             motion = self.kinematics.tool(states[..., : self.arm.num_joints], self.offset)
             xy = motion.position[..., :2]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from dataclasses import fields
 
 from concept_control.control.arm import ArmDescription
 from concept_control.control.cem import Cem, CemConfig
@@ -14,13 +14,32 @@ from concept_control.control.predictive_sampling import PredictiveSampling
 from concept_control.control.sampling import SamplingConfig
 from concept_control.errors import CommandError
 
-PLANNERS: dict[str, Callable[[Dynamics], Planner]] = {
-    'ilqg': lambda dynamics: Ilqg(dynamics, IlqgConfig()),
-    'mppi': lambda dynamics: Mppi(dynamics, MppiConfig()),
-    'cem': lambda dynamics: Cem(dynamics, CemConfig()),
-    'predictive_sampling': lambda dynamics: PredictiveSampling(dynamics, SamplingConfig()),
+PLANNERS: dict[str, tuple[type, type]] = {
+    'ilqg': (Ilqg, IlqgConfig),
+    'mppi': (Mppi, MppiConfig),
+    'cem': (Cem, CemConfig),
+    'predictive_sampling': (PredictiveSampling, SamplingConfig),
 }
-"""Planners with their default settings, for any dynamics."""
+"""Classes of planners and of their settings, whose defaults suit arms."""
+
+
+def make_planner(name: str, dynamics: Dynamics, **settings: object) -> Planner:
+    """Build a planner for any dynamics.
+
+    Args:
+        name: among `PLANNERS`.
+        dynamics: to plan through.
+        settings: other than the defaults; those the planner does not have are left out, so that
+            one set can serve all planners.
+
+    Raises:
+        CommandError: for an unknown name.
+    """
+    if name not in PLANNERS:
+        raise CommandError(f'unknown planner {name!r}; there are {", ".join(PLANNERS)}')
+    planner, config = PLANNERS[name]
+    known = {field.name for field in fields(config)}
+    return planner(dynamics, config(**{k: v for k, v in settings.items() if k in known}))
 
 
 def arm_planner(name: str, arm: ArmDescription) -> tuple[Planner, ArmDynamics]:
@@ -29,7 +48,5 @@ def arm_planner(name: str, arm: ArmDescription) -> tuple[Planner, ArmDynamics]:
     Raises:
         CommandError: for an unknown name.
     """
-    if name not in PLANNERS:
-        raise CommandError(f'unknown planner {name!r}; there are {", ".join(PLANNERS)}')
     dynamics = ArmDynamics(arm) if name == 'ilqg' else ServoDynamics(arm)
-    return PLANNERS[name](dynamics), dynamics
+    return make_planner(name, dynamics), dynamics
