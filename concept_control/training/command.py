@@ -30,6 +30,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument('--objective', choices=('distance', 'nce', 'softplus'))
     parser.add_argument('--operations', choices=('both', 'generate', 'identify'))
     parser.add_argument('--kl-weight', type=float, help='weight of the KL term')
+    parser.add_argument('--start-from', help="another run's folder, whose weights to start from")
     parser.add_argument('--resume', action='store_true', help='continue the run in --output')
     parser.add_argument('--json', help='file to write every number to')
 
@@ -73,4 +74,7 @@ def _make_trainer(args: argparse.Namespace) -> Trainer:
     config = TrainingConfig.load(args.config) if args.config else TrainingConfig()
     if args.kind:
         changes['network'] = replace(config.network, kind=args.kind)
-    return Trainer(replace(config, **changes), families(), args.output)
+    trainer = Trainer(replace(config, **changes), families(), args.output)
+    if args.start_from:
+        trainer.start_from(args.start_from)
+    return trainer

@@ -16,9 +16,9 @@ class TrainingConfig:
     """One training run; the defaults are those of the shipped model.
 
     Attributes:
-        families: names of the families to train on; empty means all that exist and are not held
-            out.
-        held_out: names of families kept away from training.
+        families: names of the families to train on; empty means all that are not held out.
+        held_out: names of families kept away from training beside those that say so themselves.
+        shares: relative share of a family among the concepts drawn, where it is not 1.
         network: sizes of the networks.
         minutes: wall-clock budget; the learning rate is annealed along it. Ignored when `steps`
             is given.
@@ -28,6 +28,7 @@ class TrainingConfig:
             processor's cache, which is worth more than large matrices.
         learning_rate: of Adam, annealed to 2 % of it by a cosine.
         warmup_steps: steps of linear learning-rate warm-up.
+        average_decay: of the running average of the weights, which is what is judged and saved.
         weight_decay: decoupled, on matrices.
         oracle_share: how much of the run uses privileged codes only.
         encoder_share: share of concepts that then use the encoder's code.
@@ -38,6 +39,10 @@ class TrainingConfig:
         nce_weight: weight of InfoNCE.
         denoising_weight: weight of the denoising term where the objective has one.
         code_weight: weight of the encoder's regression to the privileged code.
+        first_floor: error of the distance loss that counts as one unit where the target is zero,
+            at the start of the run. A loss that is sharp from the start drives the energy to zero
+            everywhere.
+        last_floor: the same at the end.
         recognition_weight: weight of telling a concept's events from other concepts'.
         temperature: energy that counts as one nat in InfoNCE.
         code_noise: standard deviation of noise on codes after the privileged phase.
@@ -56,13 +61,27 @@ class TrainingConfig:
 
     families: tuple[str, ...] = ()
     held_out: tuple[str, ...] = ()
-    network: NetworkConfig = field(default_factory=NetworkConfig)
+    shares: dict[str, float] = field(
+        default_factory=lambda: {
+            'color': 2.5,
+            'place': 1.5,
+            'offset': 1.5,
+            'between': 1.5,
+            'circle': 1.5,
+            'square': 1.5,
+            'triangle': 1.5,
+            'line': 1.5,
+            'size': 1.5,
+        }
+    )
+    network: NetworkConfig = field(default_factory=lambda: NetworkConfig(encoder_direct=128))
     minutes: float = 60.0
     steps: int | None = None
-    concepts_per_step: int = 24
-    concepts_per_chunk: int = 8
+    concepts_per_step: int = 36
+    concepts_per_chunk: int = 12
     learning_rate: float = 1.2e-3
     warmup_steps: int = 100
+    average_decay: float = 0.998
     weight_decay: float = 1e-4
     oracle_share: float = 0.35
     encoder_share: float = 0.6
@@ -71,7 +90,9 @@ class TrainingConfig:
     kl_weight: float = 0.0
     nce_weight: float = 0.1
     denoising_weight: float = 1.0
-    code_weight: float = 0.3
+    code_weight: float = 2.0
+    first_floor: float = 0.12
+    last_floor: float = 0.02
     recognition_weight: float = 0.1
     temperature: float = 0.05
     code_noise: float = 0.02

@@ -27,7 +27,9 @@ _HOLDS_WITHIN = 0.02
 _UNUSED_WEIGHT = 0.1
 _RECOGNITION_CHOICES = 3
 _MASK_TEMPERATURE = 0.1
+_STATIC_SHARE = 0.15
 _CODE_SCALE = 2e-3
+_CODE_PRECISION = 0.03
 
 
 class Learner(nn.Module):
@@ -58,7 +60,7 @@ class Learner(nn.Module):
         """
         config = self.config
         privileged = self.embedding(batch.types, batch.values)
-        guess = self.guess(batch, generator)
+        guess = self.guess(batch, generator, hide_start=_STATIC_SHARE)
         code_error = (guess - privileged.detach()).square().mean(dim=-1)
         take_guess = torch.rand(len(batch), 1, generator=generator) < phase.encoder_share
         codes = torch.where(take_guess, guess, privileged)
@@ -67,7 +69,8 @@ class Learner(nn.Module):
             codes = normalise_code(codes + noise, config.network.code_width)
         losses = {'code': code_error.mean()}
         # The logarithm keeps precise codes worth making more precise.
-        total = config.code_weight * (code_error / _CODE_SCALE).log1p().mean()
+        precise = _CODE_PRECISION * (code_error / _CODE_SCALE).log1p().mean()
+        total = config.code_weight * (losses['code'] + precise)
         if config.operations != 'identify':
             outcome = self._outcome_losses(batch, codes, phase, generator)
             losses |= outcome
@@ -83,9 +86,21 @@ class Learner(nn.Module):
         return losses
 
     def guess(
-        self, batch: ConceptBatch, generator: torch.Generator, shots: int | None = None
+        self,
+        batch: ConceptBatch,
+        generator: torch.Generator,
+        shots: int | None = None,
+        hide_start: float = 0.0,
     ) -> torch.Tensor:
-        """Return the encoder's codes (C, 2W) from `shots` demonstrations, or a random number."""
+        """Return the encoder's codes (C, 2W).
+
+        Args:
+            batch: C concepts.
+            generator: of everything random.
+            shots: number of demonstrations looked at; None draws it for each concept.
+            hide_start: share of concepts, among those that do not depend on it, whose
+                demonstrations are shown as static scenes.
+        """
         concepts = len(batch)
         available = batch.demonstrations.num_events // concepts
         if shots is None:
@@ -98,7 +113,12 @@ class Learner(nn.Module):
         most = int(number.max())
         rows = (torch.arange(concepts)[:, None] * available + torch.arange(most)).flatten()
         weights = (torch.arange(most) < number[:, None]).float()
-        return self.encoder(batch.demonstrations.select(rows), weights)
+        shown = batch.demonstrations.select(rows)
+        if hide_start > 0:
+            hide = (torch.rand(concepts, generator=generator) < hide_start).float() * batch.static
+            hide = hide.repeat_interleave(most)[:, None, None]
+            shown = shown._replace(before=shown.before * (1 - hide) + shown.after * hide)
+        return self.encoder(shown, weights)
 
     def _outcome_losses(
         self,

@@ -14,7 +14,7 @@ from concept_control.energy.sampling import SamplerConfig
 from concept_control.training.losses import Learner, forget_members
 from concept_control.training.pool import NUM_TESTS, ConceptPool
 
-_CONCEPTS = 48
+_CONCEPTS = 96
 _CHAINS = 2
 _MASKS = 4
 _SAMPLER = SamplerConfig(chains=1, steps=16, largest=0.35, smallest=0.02, noise=0.2, limit=1.05)

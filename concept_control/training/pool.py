@@ -21,7 +21,7 @@ from concept_control.training.config import TrainingConfig
 
 ENTITY_COUNTS = (2, 3, 4, 5, 6, 7, 8)
 ENTITY_SHARES = (0.03, 0.08, 0.16, 0.2, 0.23, 0.14, 0.16)
-NUM_TESTS = 2
+NUM_TESTS = 1
 """Events per concept that carry candidates."""
 
 LARGEST_DISTANCE = 3.0
@@ -44,6 +44,7 @@ class ConceptBatch:
         values: (C, K, V) token values.
         generates: (C,) 1 if outcomes are judged.
         identifies: (C,) 1 if masks are judged.
+        static: (C,) 1 if the concept holds in what the demonstrations came to, however that was.
     """
 
     family: torch.Tensor
@@ -58,6 +59,7 @@ class ConceptBatch:
     values: torch.Tensor
     generates: torch.Tensor
     identifies: torch.Tensor
+    static: torch.Tensor
 
     def __len__(self) -> int:
         return self.family.shape[0]
@@ -203,7 +205,8 @@ class ConceptPool:
         able = [i for i, family in enumerate(self.families) if _fits(family, count)]
         if not able:
             return None, []
-        numbers = self.rng.multinomial(size, np.full(len(able), 1 / len(able)))
+        shares = np.array([self.config.shares.get(self.names[i], 1.0) for i in able])
+        numbers = self.rng.multinomial(size, shares / shares.sum())
         parts: list[ConceptBatch] = []
         sources: list[_Source] = []
         for index, number in zip(able, numbers, strict=True):
@@ -272,6 +275,7 @@ class ConceptPool:
             values=torch.from_numpy(all_values),
             generates=torch.full((number,), float(family.generates)),
             identifies=torch.full((number,), float(family.identifies)),
+            static=_is_static(family, demonstrations, params),
         )
         sources = [
             _Source(family, params[row], tests[slice(row * NUM_TESTS, (row + 1) * NUM_TESTS)])
@@ -281,13 +285,20 @@ class ConceptPool:
 
 
 def _fits(family: Any, count: int) -> bool:
-    """Tell whether a family has events of so many entities."""
+    """Tell whether all concepts of a family have events of so many entities."""
     rng = np.random.default_rng(0)
     try:
-        family.sample(rng, family.sample_concepts(rng, 1), 1, num_entities=count)
+        family.sample(rng, family.sample_concepts(rng, 64), 1, num_entities=count)
     except EventError:
         return False
     return True
+
+
+def _is_static(family: Any, demonstrations: Events, params: np.ndarray) -> torch.Tensor:
+    """Tell (C,) for which concepts the last states alone are demonstrations, as 0 or 1."""
+    last = replace(demonstrations, positions=demonstrations.positions[:, -1:])
+    holds = np.asarray(family.holds(last, params)).reshape(len(params), -1)
+    return torch.from_numpy(holds.all(axis=1).astype(np.float32))
 
 
 def _rows(index: torch.Tensor, each: int) -> torch.Tensor:

@@ -109,8 +109,10 @@ def report_family(
             network, before, each, sampler or SamplerConfig(chains=8, steps=30), generator
         )
         outcome = _with_outcome(tests, positions)
-        errors = np.asarray(family.error(outcome, repeated))
-        generated = float(np.mean(family.holds(outcome, repeated)))
+        # Demonstrations in which nobody is named as subject leave nothing to generate.
+        acts = (scene.subjects.sum(dim=-1) > 0).numpy()
+        errors = np.asarray(family.error(outcome, repeated))[acts]
+        generated = float(np.mean(family.holds(outcome, repeated)[acts]))
         median, worst = float(np.median(errors)), float(np.quantile(errors, 0.95))
         width = network.config.code_width
         gate = scene.subjects.unsqueeze(-1)

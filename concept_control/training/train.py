@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import math
 import subprocess
 import time
@@ -25,8 +26,6 @@ from concept_control.training.report import FamilyReport, format_table, report_f
 _CHECKPOINT_FILE = 'checkpoint.pt'
 _COLLAPSE_RATIO = 1.5
 _EMBEDDING_FACTOR = 0.1
-_FIRST_FLOOR = 0.12
-_LAST_FLOOR = 0.02
 
 
 class Trainer:
@@ -34,7 +33,7 @@ class Trainer:
 
     Args:
         config: the run.
-        families: name -> family object; those of `config.families`, or all that are not held out.
+        families: name -> family object.
         folder: where checkpoints and the model go.
 
     Raises:
@@ -50,9 +49,11 @@ class Trainer:
                 f'there are no families {", ".join(unknown)}; there are '
                 f'{", ".join(sorted(families))}'
             )
-        names = config.families or tuple(sorted(families))
+        kept = {*config.held_out, *(n for n, family in families.items() if family.held_out)}
+        names = config.families or tuple(sorted(set(families) - kept))
         self.families = {n: families[n] for n in names if n not in config.held_out}
-        self.held_out = {name: families[name] for name in config.held_out}
+        away = config.held_out if config.families else sorted(kept)
+        self.held_out = {name: families[name] for name in away}
         self.config = config
         self.folder = Path(folder)
         torch.set_num_threads(config.threads)
@@ -90,6 +91,8 @@ class Trainer:
             lr=config.learning_rate,
             betas=(0.9, 0.98),
         )
+        # A running average of the weights does at any time what annealing does at the end.
+        self.average = copy.deepcopy(self.learner).requires_grad_(False)
         self.averages: dict[str, float] = {}
 
     @property
@@ -111,10 +114,7 @@ class Trainer:
         bar = tqdm(total=total, initial=self._bar_position(), desc='train', mininterval=1.0)
         while self.progress < 1:
             began = time.monotonic()
-            self.optimise()
-            self.step += 1
-            if self.step % self.config.epoch_steps == 0:
-                self.pool = self._make_pool()
+            self.advance()
             self.elapsed += time.monotonic() - began
             bar.update(self._bar_position() - bar.n)
             if self.step % 20 == 0:
@@ -134,8 +134,15 @@ class Trainer:
         self.save_checkpoint()
         return reports
 
+    def advance(self) -> None:
+        """Make one step, and rebuild the pool where an epoch ends."""
+        self.optimise()
+        self.step += 1
+        if self.step % self.config.epoch_steps == 0:
+            self.pool = self._make_pool()
+
     def optimise(self) -> None:
-        """Make one step."""
+        """Make the parameters' update of one step."""
         config = self.config
         if config.mining_interval and self.step and self.step % config.mining_interval == 0:
             mine(self.learner, self.pool, self.generator, self.phase().encoder_share)
@@ -152,8 +159,16 @@ class Trainer:
         for group in self.optimiser.param_groups:
             group['lr'] = group['factor'] * self.learning_rate()
         self.optimiser.step()
+        self._average_weights()
         for name, value in sums.items():
             self.averages[name] = 0.98 * self.averages.get(name, value) + 0.02 * value
+
+    def _average_weights(self) -> None:
+        decay = min(self.config.average_decay, (1 + self.step) / (10 + self.step))
+        with torch.no_grad():
+            pairs = zip(self.average.parameters(), self.learner.parameters(), strict=True)
+            for slow, fast in pairs:
+                slow.lerp_(fast, 1 - decay)
 
     def learning_rate(self) -> float:
         """Return the learning rate of this step: warm-up, then a cosine down to 2 %."""
@@ -164,8 +179,7 @@ class Trainer:
     def phase(self) -> Phase:
         """Return how codes are made at this step."""
         config = self.config
-        # Coarse first: a loss that is sharp from the start drives the energy to zero everywhere.
-        floor = _FIRST_FLOOR * (_LAST_FLOOR / _FIRST_FLOOR) ** self.progress
+        floor = config.first_floor * (config.last_floor / config.first_floor) ** self.progress
         if self.progress < config.oracle_share:
             return Phase(encoder_share=0.0, noise=0.0, floor=floor)
         ramp = (self.progress - config.oracle_share) / max(1 - config.oracle_share, 1e-6)
@@ -174,15 +188,13 @@ class Trainer:
 
     def report(self, on_report: Callable[[str], None]) -> dict[str, FamilyReport]:
         """Judge the model as it stands by the predicates, and warn of a collapse."""
-        self.learner.requires_grad_(False)
         reports = report_families(
-            self.learner.network,
-            self.learner.encoder,
+            self.average.network,
+            self.average.encoder,
             {**self.families, **self.held_out},
             seed=self.config.seed + 1_000_003,
             num_concepts=self.config.evaluation_concepts,
         )
-        self.learner.requires_grad_(True)
         rates = [report.success for name, report in reports.items() if name in self.families]
         losses = ' '.join(f'{k} {v:.3f}' for k, v in self.averages.items())
         on_report(
@@ -201,6 +213,7 @@ class Trainer:
             'step': self.step,
             'elapsed': self.elapsed,
             'learner': self.learner.state_dict(),
+            'average': self.average.state_dict(),
             'optimiser': self.optimiser.state_dict(),
             'generator': self.generator.get_state(),
             'pool': self.pool.rng.bit_generator.state,
@@ -228,7 +241,7 @@ class Trainer:
                 'families': {name: report.to_dict() for name, report in reports.items()},
             },
         }
-        save_model(folder, self.learner.network, self.learner.encoder, card)
+        save_model(folder, self.average.network, self.average.encoder, card)
 
     @classmethod
     def resume(cls, families: Mapping[str, Any], folder: str | Path, **changes: Any) -> Trainer:
@@ -242,23 +255,39 @@ class Trainer:
         Raises:
             ModelError: if there is no checkpoint, or it cannot be read.
         """
-        path = Path(folder) / _CHECKPOINT_FILE
-        try:
-            state = torch.load(path, weights_only=True)
-        except FileNotFoundError as error:
-            raise ModelError(f'there is no checkpoint {path} to resume from') from error
-        except Exception as error:
-            raise ModelError(f'the checkpoint {path} cannot be read: {error}') from error
+        state = _read_checkpoint(Path(folder) / _CHECKPOINT_FILE)
         config = replace(TrainingConfig.from_dict(state['config']), **changes)
         trainer = cls(config, families, folder)
         trainer.step = state['step']
         trainer.elapsed = state['elapsed']
         trainer.averages = dict(state['averages'])
         trainer.learner.load_state_dict(state['learner'])
+        trainer.average.load_state_dict(state['average'])
         trainer.optimiser.load_state_dict(state['optimiser'])
         trainer.generator.set_state(state['generator'])
         trainer.pool = trainer._make_pool()
         return trainer
+
+    def start_from(self, folder: str | Path) -> None:
+        """Take over the weights of another run, as far as they fit; not its optimiser.
+
+        Families that the other run knew keep their rows of the embedding; what is new starts as
+        it was initialised.
+
+        Raises:
+            ModelError: if there is no checkpoint, or it cannot be read.
+        """
+        state = _read_checkpoint(Path(folder) / _CHECKPOINT_FILE)
+        theirs = state.get('average', state['learner'])
+        with torch.no_grad():
+            for name, mine in self.learner.state_dict().items():
+                other = theirs.get(name)
+                if other is not None and other.ndim == mine.ndim:
+                    common = tuple(
+                        slice(min(a, b)) for a, b in zip(mine.shape, other.shape, strict=True)
+                    )
+                    mine[common] = other[common]
+        self.average.load_state_dict(self.learner.state_dict())
 
     def _make_pool(self) -> ConceptPool:
         epoch = self.step // self.config.epoch_steps
@@ -284,6 +313,15 @@ def collapse_warnings(reports: Mapping[str, FamilyReport]) -> list[str]:
         and report.random is not None
         and report.random < _COLLAPSE_RATIO * report.data + 1e-3
     ]
+
+
+def _read_checkpoint(path: Path) -> dict[str, Any]:
+    try:
+        return torch.load(path, weights_only=True)
+    except FileNotFoundError as error:
+        raise ModelError(f'there is no checkpoint {path} to start from') from error
+    except Exception as error:
+        raise ModelError(f'the checkpoint {path} cannot be read: {error}') from error
 
 
 def _commit() -> str:

@@ -1,0 +1,187 @@
+"""Meta-training: it learns, resumes exactly, reports honestly, refuses nonsense."""
+
+import argparse
+import json
+
+import numpy as np
+import pytest
+import torch
+
+from concept_control.concepts import families
+from concept_control.energy.model import ConceptModel
+from concept_control.energy.network import NetworkConfig
+from concept_control.energy.objectives import (
+    denoising,
+    distance_loss,
+    info_nce,
+    kl_sampler,
+    mask_loss,
+    softplus_contrast,
+    target_norm,
+)
+from concept_control.errors import ModelError
+from concept_control.training import command
+from concept_control.training.config import TrainingConfig
+from concept_control.training.report import FamilyReport
+from concept_control.training.train import Trainer, collapse_warnings
+
+TINY = TrainingConfig(
+    families=('place', 'between', 'color'),
+    network=NetworkConfig(
+        code_width=8,
+        hidden=16,
+        attribute_width=8,
+        channels=4,
+        head_width=24,
+        num_outputs=4,
+        encoder_hidden=16,
+        encoder_width=32,
+        encoder_direct=16,
+    ),
+    steps=8,
+    epoch_steps=4,
+    concepts_per_step=6,
+    concepts_per_chunk=3,
+    pool_size=8,
+    num_demonstrations=5,
+    mining_interval=3,
+    warmup_steps=2,
+    oracle_share=0.3,
+    evaluation_concepts=2,
+)
+
+
+def train(config, folder):
+    trainer = Trainer(config, families(), folder)
+    trainer.run(on_report=lambda text: None)
+    return trainer
+
+
+def test_a_run_repeats_and_resumes_exactly(tmp_path):
+    whole = train(TINY, tmp_path / 'whole')
+    # The schedule is that of eight steps; the run is stopped after four.
+    stopped = Trainer(TINY, families(), tmp_path / 'part')
+    while stopped.step < 4:
+        stopped.advance()
+    stopped.save_checkpoint()
+    resumed = Trainer.resume(families(), tmp_path / 'part')
+    assert resumed.step == 4
+    resumed.run(on_report=lambda text: None)
+    for name, value in whole.learner.state_dict().items():
+        assert torch.equal(value, resumed.learner.state_dict()[name]), name
+
+
+def test_what_was_trained_can_be_loaded(tmp_path):
+    trainer = train(TINY, tmp_path)
+    reports = trainer.report(lambda text: None)
+    trainer.save_model(reports, tmp_path / 'model')
+    model = ConceptModel.load(tmp_path / 'model')
+    assert model.card['families'] == ['between', 'color', 'place']
+    assert set(model.card['metrics']['families']) == {'between', 'color', 'place'}
+    assert model.card['training']['seed'] == 0
+
+
+@pytest.mark.parametrize(
+    'changes',
+    [
+        {'objective': 'nce'},
+        {'objective': 'softplus', 'kl_weight': 0.1},
+        {'operations': 'generate'},
+        {'operations': 'identify'},
+    ],
+)
+def test_every_objective_takes_steps(tmp_path, changes):
+    from dataclasses import replace
+
+    trainer = Trainer(replace(TINY, **changes), families(), tmp_path)
+    before = {k: v.clone() for k, v in trainer.learner.network.state_dict().items()}
+    for _ in range(4):
+        trainer.advance()
+    after = trainer.learner.network.state_dict()
+    assert all(torch.isfinite(v).all() for v in after.values())
+    assert any(not torch.equal(before[k], after[k]) for k in before)
+
+
+def test_learning_place_takes_seconds(tmp_path):
+    """With privileged codes the energy finds "be at (x, y)" in a few dozen steps."""
+    config = TrainingConfig(
+        families=('place',),
+        network=NetworkConfig(hidden=24, head_width=48, encoder_width=64, encoder_direct=32),
+        steps=120,
+        epoch_steps=120,
+        concepts_per_step=16,
+        pool_size=60,
+        mining_interval=0,
+        oracle_share=1.0,
+        learning_rate=2e-3,
+        warmup_steps=10,
+        evaluation_concepts=2,
+    )
+    trainer = Trainer(config, families(), tmp_path)
+    losses = []
+    for _ in range(config.steps):
+        trainer.averages = {}
+        trainer.advance()
+        losses.append(trainer.averages['outcome'])
+    assert np.mean(losses[-10:]) < 0.35 * np.mean(losses[:5])
+
+
+def test_the_target_is_quadratic_near_and_linear_far():
+    distance = torch.tensor([1e-3, 0.01, 1.0, 2.0, 4.0], dtype=torch.float64)
+    energy = target_norm(distance).square()
+    torch.testing.assert_close(energy[:2], distance[:2].square(), rtol=1e-3, atol=0)
+    assert (energy[3] - energy[2]) / (energy[4] - energy[3]) == pytest.approx(0.5, abs=0.05)
+
+
+def test_objectives_are_least_where_they_should_be():
+    distances = torch.tensor([0.0, 0.1, 0.5])
+    assert distance_loss(target_norm(distances), distances).abs().max() < 1e-6
+    holds = torch.tensor([True, False, True, False])
+    good = torch.tensor([0.0, 3.0, 0.0, 3.0])
+    assert info_nce(good, holds, 0.1) < 1e-3 < info_nce(good.flip(0), holds, 0.1)
+    assert softplus_contrast(good, holds, 0.1) < 1e-3
+    assert softplus_contrast(0 * good, holds, 0.1) == pytest.approx(np.log(2), abs=1e-4)
+    flips = torch.tensor([0.0, 1.0, 2.0, 3.0])
+    assert mask_loss(torch.tensor([0.0, 0.5, 0.0, 0.8]), holds, flips).sum() < 1e-6
+    shift = torch.randn(2, 3, 2)
+    length = shift.square().sum(dim=(-1, -2), keepdim=True)
+    slope = 2 * shift / (1 + length / 0.25).sqrt()
+    assert denoising(slope, shift, torch.ones(2, 3)).max() < 1e-6
+    # Spread samples have more entropy, so a smaller divergence at equal energy.
+    points = torch.randn(1, 6, 2)
+    assert kl_sampler(torch.zeros(1, 6), 2 * points, 0.1) < kl_sampler(
+        torch.zeros(1, 6), points, 0.1
+    )
+
+
+def test_a_collapse_is_named():
+    flat = FamilyReport(0.1, 0.5, 0.9, None, None, data=1e-4, sample=1e-4, random=1.2e-4)
+    fine = FamilyReport(1.0, 0.0, 0.0, None, None, data=1e-3, sample=1e-4, random=0.5)
+    assert 'flat' in collapse_warnings({'flat': flat, 'fine': fine})[0]
+    assert collapse_warnings({'fine': fine}) == []
+
+
+def test_configurations_come_back_and_nonsense_is_refused(tmp_path):
+    assert TrainingConfig.from_dict(json.loads(json.dumps(TINY.to_dict()))) == TINY
+    with pytest.raises(ModelError, match='unknown training options'):
+        TrainingConfig.from_dict({'learning_speed': 1})
+    with pytest.raises(ModelError, match='expected one of distance'):
+        TrainingConfig(objective='magic')
+    with pytest.raises(ModelError, match='no families nonsense'):
+        Trainer(TrainingConfig(families=('nonsense',)), families(), tmp_path)
+    with pytest.raises(ModelError, match='no checkpoint'):
+        Trainer.resume(families(), tmp_path / 'nowhere')
+
+
+def test_the_command_trains_saves_and_reports(tmp_path, capsys):
+    config = tmp_path / 'config.json'
+    config.write_text(json.dumps({**TINY.to_dict(), 'steps': 2}))
+    parser = argparse.ArgumentParser()
+    command.add_arguments(parser)
+    arguments = ['--config', str(config), '--output', str(tmp_path / 'run'), '--json']
+    numbers = tmp_path / 'numbers.json'
+    assert command.main(parser.parse_args([*arguments, str(numbers)])) == 0
+    assert set(json.loads(numbers.read_text())) == {'place', 'between', 'color'}
+    assert ConceptModel.load(tmp_path / 'run').card['steps'] == 2
+    assert command.main(parser.parse_args([*arguments, 'x', '--families', 'nonsense'])) == 1
+    assert 'there are no families nonsense' in capsys.readouterr().err
