@@ -68,8 +68,11 @@ def vocabulary() -> dict[str, NamedConcept]:
     words.append(_relation(known['between'], 2))
     words += [_shape(known[name]) for name in ('line', 'triangle', 'square', 'circle')]
     words += [_marked(known[name]) for name in ('closest', 'furthest')]
-    words += [_selector(name, known['quantity'], (n,)) for name, n in _QUANTITIES.items()]
-    words.append(_selector('moved', known['moved'], ()))
+    words += [
+        _selector(name, known['quantity'], (n,), f'{name} of the things, whichever')
+        for name, n in _QUANTITIES.items()
+    ]
+    words.append(_selector('moved', known['moved'], (), 'the things that moved'))
     return {word.name: word for word in words}
 
 
@@ -90,7 +93,9 @@ _SIZES = {'big': (0.185, 1.0), 'small': (0.148, -1.0)}
 _QUANTITIES = {'one': 1.0, 'two': 2.0, 'three': 3.0, 'many': 4.0}
 
 
-def _selector(name: str, family: Family, params: tuple[float, ...]) -> NamedConcept:
+def _selector(
+    name: str, family: Family, params: tuple[float, ...], description: str = ''
+) -> NamedConcept:
     return NamedConcept(
         name,
         family,
@@ -101,7 +106,7 @@ def _selector(name: str, family: Family, params: tuple[float, ...]) -> NamedConc
         None,
         True,
         False,
-        f'the {name} things',
+        description or f'the {name} things',
     )
 
 

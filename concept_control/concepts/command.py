@@ -1,0 +1,40 @@
+"""`concept_control concepts`: what there is to teach and to command."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from concept_control.concepts.pictures import draw_families
+from concept_control.concepts.registry import families
+from concept_control.concepts.vocabulary import vocabulary
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the options."""
+    parser.add_argument(
+        '--pictures', type=Path, metavar='FILE', help='draw a demonstration of each family (PNG)'
+    )
+
+
+def main(args: argparse.Namespace) -> int:
+    """Print families and words."""
+    known = families()
+    print(f'{len(known)} families of concepts in the particle world:')
+    for name, family in known.items():
+        does = '/'.join(
+            word
+            for word, can in (('generate', family.generates), ('identify', family.identifies))
+            if can
+        )
+        held_out = ' (held out of training)' if family.held_out else ''
+        print(f'  {name:12} {does:18} {family.description}{held_out}')
+    words = vocabulary()
+    print(f'\n{len(words)} words for expressions:')
+    for name, word in words.items():
+        use = 'selects' if word.selects else 'acts'
+        print(f'  {name:12} {use:18} {word.description}')
+    if args.pictures:
+        draw_families(known, args.pictures)
+        print(f'\npictures: {args.pictures}')
+    return 0

@@ -1,0 +1,63 @@
+"""Pictures of concepts: one demonstration each, as particles."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.patches import Circle, Rectangle
+
+from concept_control.concepts.family import Family
+from concept_control.events import Events
+
+COLUMNS = 6
+
+
+def draw_event(axis: Axes, events: Events, index: int = 0) -> None:
+    """Draw one event: squares of the entities' size and colour as they are in the end.
+
+    Attended ones are ringed, subjects have a dark border, an arrow leads from where they were.
+    """
+    event = events[index]
+    first, last = event.positions[0, 0].numpy(), event.positions[0, -1].numpy()
+    for entity in np.flatnonzero(event.present[0].numpy()):
+        (x0, y0), (x, y) = first[entity], last[entity]
+        size = float(event.sizes[0, entity])
+        if math.hypot(x - x0, y - y0) > 0.01:
+            axis.annotate(
+                '', (x, y), (x0, y0), arrowprops={'arrowstyle': '->', 'color': '0.6', 'lw': 1}
+            )
+        is_subject = bool(event.subjects[0, entity])
+        axis.add_patch(
+            _square(x, y, size, event.colors[0, entity].tolist(), 'k' if is_subject else '0.7')
+        )
+        if event.attention[0, entity] > 0.5:
+            axis.add_patch(_ring(x, y, size))
+    axis.set(xlim=(-1.05, 1.05), ylim=(-1.05, 1.05), xticks=[], yticks=[], aspect='equal')
+
+
+def draw_families(families: dict[str, Family], path: Path, seed: int = 0) -> None:
+    """Draw a contact sheet with one demonstration of every family."""
+    rows = math.ceil(len(families) / COLUMNS)
+    figure = Figure(figsize=(2.2 * COLUMNS, 2.45 * rows), layout='constrained')
+    axes = np.atleast_1d(figure.subplots(rows, COLUMNS)).ravel()
+    rng = np.random.default_rng(seed)
+    for axis in axes:
+        axis.axis('off')
+    for axis, (name, family) in zip(axes, families.items()):
+        axis.axis('on')
+        draw_event(axis, family.sample(rng, family.sample_concepts(rng, 1), 1, 6))
+        axis.set_title(name + (' (held out)' if family.held_out else ''), fontsize=9)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    figure.savefig(path, dpi=110)
+
+
+def _square(x: float, y: float, size: float, color: list[float], edge: str) -> Rectangle:
+    return Rectangle((x - size / 2, y - size / 2), size, size, fc=color, ec=edge, lw=1.2)
+
+
+def _ring(x: float, y: float, size: float) -> Circle:
+    return Circle((x, y), 0.85 * size, fill=False, ec='tab:orange', lw=1.5)

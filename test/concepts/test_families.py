@@ -1,0 +1,137 @@
+"""Samplers and predicates check each other: what is demonstrated holds, what is not mostly not."""
+
+import numpy as np
+import pytest
+import torch
+
+from concept_control.concepts import families, vocabulary
+from concept_control.concepts.family import NUM_TOKENS, TOKEN_VALUES
+from concept_control.concepts.relational import Relation
+from concept_control.concepts.shape import Shape
+from concept_control.errors import EventError
+from concept_control.events import Events
+
+FAMILIES = families()
+GENERATING = [name for name, family in FAMILIES.items() if family.generates]
+SELECTING = [name for name, family in FAMILIES.items() if not family.generates]
+
+
+def sample(name, seed=0, concepts=20, events=6, entities=None):
+    rng = np.random.default_rng(seed)
+    family = FAMILIES[name]
+    params = family.sample_concepts(rng, concepts)
+    return family, params, family.sample(rng, params, events, entities)
+
+
+def with_last(events, positions):
+    changed = events.positions.clone()
+    changed[:, -1] = torch.as_tensor(positions, dtype=torch.float32)
+    return Events(changed, events.colors, events.sizes, events.present, events.subjects,
+                  events.attention)  # fmt: skip
+
+
+@pytest.mark.parametrize('name', FAMILIES)
+@pytest.mark.parametrize('seed', [0, 1, 2])
+def test_demonstrations_hold_by_geometry(name, seed):
+    family, params, events = sample(name, seed)
+    assert len(events) == 120
+    assert family.holds(events, params, tolerance=0.011 if family.generates else None).all()
+    assert events.positions.abs().max() <= 1.0
+    again = sample(name, seed)[2]
+    assert torch.equal(again.positions, events.positions)
+
+
+@pytest.mark.parametrize('name', GENERATING)
+def test_subjects_put_anywhere_mostly_fail(name):
+    family, params, events = sample(name, concepts=100)
+    rng = np.random.default_rng(7)
+    subjects = events.subjects.numpy()[..., None]
+    last = events.positions[:, -1].numpy()
+    anywhere = with_last(events, np.where(subjects, rng.uniform(-1, 1, last.shape), last))
+    acted = subjects.any(axis=(1, 2))
+    assert family.holds(anywhere, params)[acted].mean() < 0.65
+
+
+@pytest.mark.parametrize('name', GENERATING)
+def test_moving_bystanders_is_no_success(name):
+    family, params, events = sample(name)
+    bystanders = (events.present & ~events.subjects & ~(events.attention > 0)).numpy()
+    last = events.positions[:, -1].numpy()
+    moved = with_last(events, np.clip(last + 0.2 * bystanders[..., None], -2, 2))
+    assert not family.holds(moved, params)[bystanders.any(axis=1)].any()
+
+
+@pytest.mark.parametrize('name', SELECTING)
+def test_another_attention_is_wrong(name):
+    family, params, events = sample(name)
+    flipped = events.attention.clone()
+    first = events.present.int().argmax(dim=1)
+    rows = torch.arange(len(events))
+    flipped[rows, first] = 1 - flipped[rows, first]
+    wrong = Events(events.positions, events.colors, events.sizes, events.present,
+                   events.subjects, flipped)  # fmt: skip
+    if name == 'quantity':
+        many = params.repeat(6, axis=0)[:, 0] == 4
+        assert not family.holds(wrong, params)[~many].any()
+    else:
+        assert not family.holds(wrong, params).any()
+
+
+@pytest.mark.parametrize('name', FAMILIES)
+def test_masks_and_tokens_are_valid(name):
+    family, params, events = sample(name, concepts=50)
+    assert not (events.subjects & ~events.present).any()
+    assert not ((events.attention > 0) & ~events.present).any()
+    types, values = family.tokens(params)
+    assert types.shape == (50, NUM_TOKENS) and values.shape == (50, NUM_TOKENS, TOKEN_VALUES)
+    assert set(types[:, 0]) == set(family.token_types)
+    assert np.isfinite(values).all() and np.abs(values).max() <= 2
+
+
+def test_token_types_are_unique():
+    types = [t for family in FAMILIES.values() for t in family.token_types]
+    assert len(types) == len(set(types))
+
+
+@pytest.mark.parametrize('name', [n for n, f in FAMILIES.items() if isinstance(f, Relation)])
+def test_relations_do_not_care_where(name):
+    family, params, events = sample(name)
+    shifted = Events(events.positions + torch.tensor([0.3, -0.2]), events.colors, events.sizes,
+                     events.present, events.subjects, events.attention)  # fmt: skip
+    np.testing.assert_allclose(
+        family.error(shifted, params), family.error(events, params), atol=1e-5
+    )
+
+
+@pytest.mark.parametrize('name', [n for n, f in FAMILIES.items() if isinstance(f, Shape)])
+def test_shapes_do_not_care_where_how_turned_and_how_large(name):
+    family, params, events = sample(name)
+    angle, factor = 0.7, 1.3
+    rotation = factor * torch.tensor(
+        [[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]], dtype=torch.float32
+    )
+    turned = Events(events.positions @ rotation.T + 0.1, events.colors, events.sizes,
+                    events.present, events.subjects, events.attention)  # fmt: skip
+    assert family.holds(turned, params, tolerance=0.01).all()
+    noise = torch.as_tensor(np.random.default_rng(0).normal(0, 0.15, events.positions.shape))
+    rough = Events(events.positions + noise, events.colors, events.sizes, events.present,
+                   events.subjects, events.attention)  # fmt: skip
+    assert not family.holds(rough, params, tolerance=0.02).any()
+
+
+def test_the_vocabulary_is_complete_and_demonstrates_itself():
+    words = vocabulary()
+    assert set(words) == set(
+        'red green blue yellow cyan magenta orange white big small near far between left_of '
+        'right_of above below aligned_x aligned_y line triangle square circle closest furthest '
+        'one two three many moved'.split()
+    )
+    for word in words.values():
+        demonstrations = word.demonstrations(seed=3, count=20)
+        assert word.holds(demonstrations).all(), word.name
+        assert word.selects != word.acts
+
+
+def test_too_few_entities_are_refused():
+    with pytest.raises(EventError, match='at least 3'):
+        sample('between', entities=2)
