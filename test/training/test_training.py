@@ -109,13 +109,15 @@ def test_learning_place_takes_seconds(tmp_path):
         network=NetworkConfig(hidden=24, head_width=48, encoder_width=64, encoder_direct=32),
         steps=120,
         epoch_steps=120,
-        concepts_per_step=16,
+        concepts_per_step=24,
         pool_size=60,
         mining_interval=0,
         oracle_share=1.0,
         learning_rate=2e-3,
         warmup_steps=10,
         evaluation_concepts=2,
+        first_floor=0.1,
+        last_floor=0.1,
     )
     trainer = Trainer(config, families(), tmp_path)
     losses = []
