@@ -258,10 +258,18 @@ class ResidualEvaluator:
             EventError: if N is not that of the goal.
         """
         self._goal._check_entities(np.shape(positions)[1])
+        positions = np.asarray(positions)
+        first = positions[0]
+        moving = (positions != first).any(axis=(0, 2))
+        key = tuple(
+            np.asarray(part).tobytes() for part in (moving, first[~moving], before, colors, sizes)
+        )
         place, start, looks, lengths = (
             to_tensor(value, self._reference) for value in (positions, before, colors, sizes)
         )
-        residuals = [term.residual(start, place, looks, lengths) for term in self._terms]
+        residuals = [
+            term.residual(start, place, looks, lengths, moving, key) for term in self._terms
+        ]
         with torch.inference_mode():
             return run_program(self._goal.program, residuals).cpu().numpy()
 

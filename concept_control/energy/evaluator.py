@@ -7,6 +7,8 @@ five others this is several times faster than the network.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 import torch
 from torch.nn import functional
@@ -14,10 +16,35 @@ from torch.nn import functional
 from concept_control.energy.network import EnergyNetwork
 from concept_control.energy.scene import NUM_MOTION_FEATURES, Scene
 from concept_control.energy.statistics import (
-    NUM_ROLES,
     finish_pool,
     pair_features_between,
+    pool_sums,
 )
+
+
+@dataclass(frozen=True)
+class _Still:
+    """What the moving entities do not change.
+
+    Attributes:
+        moving: indices of the moving entities.
+        pairs: indices of the pairs with one of them.
+        singles: sums over the entities that stay.
+        paired: sums over the pairs that stay.
+        source: (1, N, H) first half of the pair layer.
+        target: (1, N, H) second half of it.
+        weights: weights of the pair features.
+        shape: of the attended set, None if that moves.
+    """
+
+    moving: torch.Tensor
+    pairs: torch.Tensor
+    singles: tuple[torch.Tensor, torch.Tensor]
+    paired: tuple[torch.Tensor, torch.Tensor]
+    source: torch.Tensor | None
+    target: torch.Tensor | None
+    weights: torch.Tensor | None
+    shape: torch.Tensor | None
 
 
 class TermEvaluator:
@@ -61,6 +88,10 @@ class TermEvaluator:
         used = (gates.sum(dim=0) > 0).nonzero()
         self._from, self._to = used[:, 0], used[:, 1]
         self._gates = gates[:, self._from, self._to]
+        self._present = torch.ones_like(self._subjects)
+        self._motion = reference.new_zeros(count, NUM_MOTION_FEATURES)
+        self._still: _Still | None = None
+        self._key: object = None
 
     @torch.inference_mode()
     def residual(
@@ -69,6 +100,8 @@ class TermEvaluator:
         positions: torch.Tensor,
         colors: torch.Tensor,
         sizes: torch.Tensor,
+        moving: np.ndarray,
+        key: object = None,
     ) -> torch.Tensor:
         """Return residuals (B, K).
 
@@ -77,69 +110,100 @@ class TermEvaluator:
             positions: (B, N, 2) workspace units.
             colors: (N, 3) RGB in [0, 1].
             sizes: (N,) workspace units.
+            moving: (N,) bool, entities that are not in the same place in all rows.
+            key: equal keys say that everything but the moving entities' positions is as it was
+                in the last call; None that it is not known.
         """
-        network, pooling = self.network, self.network.pooling
+        if key is None or key != self._key:
+            self._still = self._prepare(before, positions[:1], colors, sizes, moving)
+            self._key = key
+        still = self._still
+        assert still is not None
+        network, pooling, film = self.network, self.network.pooling, self._conditioning.pooling
+        batch = positions.shape[0]
+        scene = self._scene(before, positions, colors, sizes)
+        movers = Scene(*(value[:, still.moving] for value in scene))
+        known, places, single = pooling.encode_entities(movers, film)
+        gate = self._roles[:, still.moving]
+        parts = [(gate, single, pooling.single_channels)]
+        learned = finish_pool(self._roles, parts, still.singles)
+        if still.source is not None and still.target is not None and still.weights is not None:
+            source, target, _ = pooling.encode_pair_ends(known, places, film)
+            all_source = still.source.repeat(batch, 1, 1)
+            all_target = still.target.repeat(batch, 1, 1)
+            all_source[:, still.moving] = source
+            all_target[:, still.moving] = target
+            i, j = self._from[still.pairs], self._to[still.pairs]
+            values = torch.matmul(pair_features_between(scene, i, j), still.weights)
+            values = functional.silu(values + all_source[:, i] + all_target[:, j])
+            parts = [(self._gates[:, still.pairs], values, pooling.pair_channels)]
+            pairs = finish_pool(self._gates, parts, still.paired)
+            learned = torch.cat([learned, pairs], dim=-1)
+        roles = self._roles.expand(batch, 1, -1, -1)
+        shape = None if still.shape is None else still.shape.expand(batch, 1, -1)
+        raw = pooling.raw(scene, roles, shape)
+        return network.head(learned.unsqueeze(1), raw, self._conditioning)[:, 0]
+
+    def _scene(
+        self,
+        before: torch.Tensor,
+        positions: torch.Tensor,
+        colors: torch.Tensor,
+        sizes: torch.Tensor,
+    ) -> Scene:
         batch, count, _ = positions.shape
-        one = positions[:1]
-        moving = (positions != one).flatten(0, 0).any(dim=0).any(dim=-1)
         # As in `GoalEnergy`: what is no subject stands where it is, whoever moved it.
         gate = self._subjects[:, None]
-        scene = Scene(
+        return Scene(
             before=before * gate + positions * (1 - gate),
             after=positions,
             colors=colors.expand(batch, count, 3),
             sizes=sizes.expand(batch, count),
-            present=positions.new_ones(1, count).expand(batch, count),
+            present=self._present.expand(batch, count),
             subjects=self._subjects.expand(batch, count),
             attention=self._attention.expand(batch, count),
-            motion=positions.new_zeros(1, count, NUM_MOTION_FEATURES).expand(batch, -1, -1),
+            motion=self._motion.expand(batch, count, NUM_MOTION_FEATURES),
         )
-        still_scene = scene.select(slice(0, 1))
-        moving_index = moving.nonzero()[:, 0]
-        still_index = (~moving).nonzero()[:, 0]
-        moving_scene = Scene(*(value[:, moving_index] for value in scene))
-        film = self._conditioning.pooling
 
-        still_known, still_places, still_single = pooling.encode_entities(still_scene, film)
-        known, places, single = pooling.encode_entities(moving_scene, film)
-        parts = [
-            (self._roles[:, still_index], still_single[:, still_index], pooling.single_channels),
-            (self._roles[:, moving_index], single, pooling.single_channels),
-        ]
-        learned = finish_pool(self._roles, parts)
+    def _prepare(
+        self,
+        before: torch.Tensor,
+        one: torch.Tensor,
+        colors: torch.Tensor,
+        sizes: torch.Tensor,
+        moving: np.ndarray,
+    ) -> _Still:
+        """Compute once what does not depend on the moving entities."""
+        pooling, film = self.network.pooling, self._conditioning.pooling
+        moves = torch.from_numpy(moving).to(one.device)
+        still = (~moves).nonzero()[:, 0]
+        scene = self._scene(before, one, colors, sizes)
+        known, places, single = pooling.encode_entities(scene, film)
+        parts = [(self._roles[:, still], single[:, still], pooling.single_channels)]
+        singles = pool_sums(parts)
+        source = target = weights = None
+        paired = singles
+        pair_moves = moves[self._from] | moves[self._to]
         if pooling.pairwise:
-            source, target, weights = pooling.encode_pair_ends(still_known, still_places, film)
-            moving_source, moving_target, _ = pooling.encode_pair_ends(known, places, film)
-            pair_moves = moving[self._from] | moving[self._to]
-            still_pairs = (~pair_moves).nonzero()[:, 0]
-            moving_pairs = pair_moves.nonzero()[:, 0]
-            i, j = self._from[still_pairs], self._to[still_pairs]
-            features = pair_features_between(still_scene, i, j)
-            values = source[:, i] + target[:, j] + torch.matmul(features, weights)
-            gate = self._gates[:, still_pairs]
-            pair_parts = [(gate, functional.silu(values), pooling.pair_channels)]
-            if len(moving_pairs):
-                i, j = self._from[moving_pairs], self._to[moving_pairs]
-                features = pair_features_between(scene, i, j)
-                all_source = source.expand(batch, -1, -1).clone()
-                all_target = target.expand(batch, -1, -1).clone()
-                all_source[:, moving_index] = moving_source
-                all_target[:, moving_index] = moving_target
-                values = all_source[:, i] + all_target[:, j]
-                values = values + torch.matmul(features, weights)
-                pair_parts.append(
-                    (self._gates[:, moving_pairs], functional.silu(values), pooling.pair_channels)
-                )
-            pairs = finish_pool(self._gates, pair_parts)
-            learned = torch.cat([learned.expand(batch, -1), pairs.expand(batch, -1)], dim=-1)
-        roles = self._roles.expand(batch, 1, NUM_ROLES, count)
-        if bool((moving & (self._attention > 0)).any()):
-            shape = None
-        else:
-            shape = pooling.shape_of(still_scene, roles[:1]).expand(batch, 1, -1)
-        raw = pooling.raw(scene, roles, shape)
-        learned = learned.expand(batch, -1).unsqueeze(1)
-        return network.head(learned, raw, self._conditioning)[:, 0]
+            source, target, weights = pooling.encode_pair_ends(known, places, film)
+            fixed = (~pair_moves).nonzero()[:, 0]
+            i, j = self._from[fixed], self._to[fixed]
+            values = torch.matmul(pair_features_between(scene, i, j), weights)
+            values = functional.silu(values + source[:, i] + target[:, j])
+            paired = pool_sums([(self._gates[:, fixed], values, pooling.pair_channels)])
+        shape = None
+        if not bool((moves & (self._attention > 0)).any()):
+            shape = pooling.shape_of(scene, self._roles.expand(1, 1, -1, -1))
+        return _Still(
+            moving=moves.nonzero()[:, 0],
+            pairs=pair_moves.nonzero()[:, 0],
+            singles=singles,
+            paired=paired,
+            source=source,
+            target=target,
+            weights=weights,
+            shape=shape,
+        )
 
 
 def to_tensor(values: np.ndarray, like: torch.Tensor) -> torch.Tensor:

@@ -303,28 +303,38 @@ def smooth_max_terms(channels: torch.Tensor) -> torch.Tensor:
     return (_SMOOTH_MAX_RANGE * torch.tanh(channels / _SMOOTH_MAX_RANGE)).exp()
 
 
+Part = tuple[torch.Tensor, torch.Tensor, nn.Module]
+"""Members pooled together: gates (R, M'), values (B or 1, M', H), the channels' layer."""
+
+
+def pool_sums(parts: Sequence[Part]) -> tuple[torch.Tensor, torch.Tensor]:
+    """Return the gated sums of the values (B or 1, R, H) and of the smooth-max terms."""
+    gate, values, layer = parts[0]
+    total = torch.matmul(gate, values)
+    terms = torch.matmul(gate, smooth_max_terms(layer(values)))
+    for gate, values, layer in parts[1:]:
+        total = total + torch.matmul(gate, values)
+        terms = terms + torch.matmul(gate, smooth_max_terms(layer(values)))
+    return total, terms
+
+
 def finish_pool(
-    gates: torch.Tensor,
-    parts: Sequence[tuple[torch.Tensor, torch.Tensor, nn.Module]],
+    gates: torch.Tensor, parts: Sequence[Part], sums: tuple[torch.Tensor, torch.Tensor]
 ) -> torch.Tensor:
     """Pool parts of the members under fixed gates, as `ScenePooling` does all at once.
 
     Args:
         gates: (R, M) of all members.
-        parts: gates (R, M'), values (B or 1, M', H) and the channels' layer of each part; at
-            least one, which may be empty.
+        parts: the members that are not in `sums` yet; at least one part, which may be empty.
+        sums: from `pool_sums`, the members that are.
 
     Returns:
-        (B or 1, R * (H + C)).
+        (B, R * (H + C)).
     """
-    number = gates.sum(dim=-1)[:, None] + 0.05
-    total = torch.zeros(())
-    terms = torch.zeros(())
-    for gate, values, layer in parts:
-        total = total.to(values) + torch.matmul(gate, values)
-        terms = terms.to(values) + torch.matmul(gate, smooth_max_terms(layer(values)))
-    largest = (terms + _SMOOTH_MAX_FLOOR).log() / 4
-    return torch.cat([total / number, largest], dim=-1).flatten(1)
+    total, terms = pool_sums(parts)
+    mean = (total + sums[0]) / (gates.sum(dim=-1)[:, None] + 0.05)
+    largest = (terms + sums[1] + _SMOOTH_MAX_FLOOR).log() / 4
+    return torch.cat([mean, largest], dim=-1).flatten(1)
 
 
 def attended_shape(positions: torch.Tensor, attention: torch.Tensor) -> torch.Tensor:
