@@ -53,6 +53,9 @@ SURFACE_POINTS = 60.0
 OCCLUDER_STEP = 0.008
 """A neighbour pixel nearer by this much is an occluder's [m]."""
 
+OWN_DEPTH = 0.04
+"""Pixels farther than this behind a block's border pixel are none of its own [m]."""
+
 FACE_DEPTH = 0.004
 """Pixels this little below an upper face count as on it [m]."""
 
@@ -564,8 +567,8 @@ def _kinds(
     own, other = here[2], there[2]
     step = view.depth[there[0], there[1]] - view.depth[here[0], here[1]]
     kinds = np.where(step < -OCCLUDER_STEP, LIMIT, OUTLINE)
-    # A pixel at the same depth that is nobody's is likely mixed: the body may reach under it.
-    kinds[(other == OTHER) & (step < OCCLUDER_STEP)] = LIMIT
+    # A pixel near by that is nobody's is likely mixed, or the body's own: it may reach there.
+    kinds[(other == OTHER) & (step < OWN_DEPTH)] = LIMIT
     is_block = other > 0
     if not is_block.any():
         return kinds

@@ -377,7 +377,7 @@ def _assign(
         better = is_near & is_alike & (cost < best)
         best[better], owner[better] = cost[better], k
     full[rows, columns] = owner
-    _place_pieces(view, full, candidates, seeds)
+    _place_pieces(view, chroma, full, candidates, seeds)
     return full
 
 
@@ -400,25 +400,46 @@ def _compare(colors: np.ndarray, reference: np.ndarray) -> tuple[np.ndarray, np.
 
 
 def _place_pieces(
-    view: View, full: np.ndarray, candidates: np.ndarray, seeds: list[_Seed]
+    view: View, chroma: np.ndarray, full: np.ndarray, candidates: np.ndarray, seeds: list[_Seed]
 ) -> None:
-    """Label what is left: discoloured walls, and bodies without a sure upper face.
+    """Label what is left: discoloured walls, far corners, and bodies without a sure upper face.
 
-    Over-exposure discolours a wall's upper face; of a block the arm nearly hides no upper face
-    may be seen.
+    Over-exposure discolours a wall's upper face; of a block the arm nearly hides only a corner,
+    or no upper face at all, may be seen.
     """
     rest = (candidates & (full == 0)).astype(np.uint8)
     _, pieces, stats, _ = cv2.connectedComponentsWithStats(rest, connectivity=4)
     label = len(seeds)
     for piece in np.flatnonzero(stats[1:, cv2.CC_STAT_AREA] >= 4) + 1:
         left, top, width, height, area = stats[piece]
-        window = slice(top, top + height), slice(left, left + width)
-        rows, columns = np.nonzero(pieces[window] == piece)
-        rows, columns = rows + top, columns + left
-        xy = view.points(rows, columns)[:, :2]
-        distances = [np.median(seed.distance(xy)) for seed in seeds]
-        if distances and min(distances) < WALL_DISTANCE:
-            full[rows, columns] = int(np.argmin(distances)) + 1
+        window = (
+            slice(max(top - 1, 0), top + height + 1),
+            slice(max(left - 1, 0), left + width + 1),
+        )
+        mask = (pieces[window] == piece).astype(np.uint8)
+        rows, columns = np.nonzero(mask)
+        rows, columns = rows + window[0].start, columns + window[1].start
+        xy = view.points(rows, columns)[:, :2].astype(np.float32)
+        colors = chroma[rows, columns]
+        around = full[window][cv2.dilate(mask, np.ones((3, 3), np.uint8)) > 0]
+        best, owner = WALL_DISTANCE, 0
+        for k in np.unique(around[(around > 0) & (around <= len(seeds))]):
+            distance = float(np.median(seeds[k - 1].distance(xy)))
+            if _continues(seeds[k - 1], xy, colors):
+                distance = min(distance, 0.9 * WALL_DISTANCE)
+            if distance < best:
+                best, owner = distance, int(k)
+        if owner:
+            full[rows, columns] = owner
         elif area >= 2 * MIN_REGION_PIXELS:
             label += 1
             full[rows, columns] = label
+
+
+def _continues(seed: _Seed, xy: np.ndarray, colors: np.ndarray) -> bool:
+    """Tell whether a piece beside a seed's region is likely a part of the same block."""
+    _, is_alike = _compare(colors, seed.chroma)
+    if is_alike.mean() < 0.6:
+        return False
+    extent = max(cv2.minAreaRect(np.concatenate([seed.xy, xy]))[1])
+    return bool(extent < 1.5 * seed.height)

@@ -18,6 +18,10 @@ Hidden = Callable[[np.ndarray, np.ndarray], bool]
 """Whether a body at a (3,) position with a (3,) size could be there without being seen."""
 
 
+HIDDEN_SIGMA = 0.010
+"""Standard deviation of a position measured on a block that is all but hidden [m]."""
+
+
 @dataclass(frozen=True)
 class TrackerConfig:
     """How entities are followed.
@@ -32,6 +36,7 @@ class TrackerConfig:
         hidden_drift: growth of a hidden block's standard deviation [m/sqrt(s)].
         grasp_radius: farthest a block's centre may be from the tool's tip to be the one
             attached [m].
+        hold_clearance: whatever is seen this near to a held block, and is of no other, is it [m].
         birth_clearance: new blocks are not believed within this distance of the tool's axis [m].
     """
 
@@ -43,6 +48,7 @@ class TrackerConfig:
     acceleration: float = 0.4
     hidden_drift: float = 0.004
     grasp_radius: float = 0.05
+    hold_clearance: float = 0.08
     birth_clearance: float = 0.035
 
 
@@ -92,6 +98,8 @@ class _Track:
     grip: np.ndarray | None = field(default=None)
     """(3,) position relative to the tool while held, in the tool's heading."""
     grip_yaw: float = 0.0
+    before: np.ndarray = field(default_factory=lambda: np.zeros(3))
+    """(3,) position before the prediction for the current frame."""
 
     @property
     def shape(self) -> str:
@@ -114,11 +122,11 @@ class EntityTracker:
         self._tracks: list[_Track] = []
         self._stamp: float | None = None
         self._next_id = 1
-        self._was_attached = False
+        self._last_tool: np.ndarray | None = None
 
     def reset(self, reason: str = 'asked to') -> None:
         """Forget every block; ids start from 1 again."""
-        self._tracks, self._stamp, self._next_id, self._was_attached = [], None, 1, False
+        self._tracks, self._stamp, self._next_id, self._last_tool = [], None, 1, None
         self.reset_reason = reason
         self.num_resets += 1
 
@@ -159,13 +167,14 @@ class EntityTracker:
         self._grip(tool, attached, tool_yaw)
         for track in self._tracks:
             self._predict(track, elapsed, tool, tool_yaw)
-        remaining = self._associate(detections, stamp, tool)
+        remaining = self._associate(detections, stamp)
         for track in self._tracks:
             if track.last_seen != stamp and track.status != HELD:
                 self._miss(track, elapsed, tool, hidden)
-        self._tracks = [track for track in self._tracks if not self._is_dead(track)]
         for index in remaining:
             self._begin(detections[index], stamp, tool)
+        self._tracks = [track for track in self._tracks if not self._is_dead(track)]
+        self._drop_doubles()
         return self.entities()
 
     def entities(self) -> list[TrackedEntity]:
@@ -207,13 +216,22 @@ class EntityTracker:
                 track.state[3:] = 0.0
         elif not held and tool is not None:
             known = [track for track in self._tracks if track.id]
-            distances = [np.linalg.norm(track.state[:3] - tool) for track in known]
+            distances = [
+                np.linalg.norm(track.state[:3] - self._touching(track, tool)) for track in known
+            ]
             if distances and min(distances) < self.config.grasp_radius:
                 track = known[int(np.argmin(distances))]
                 track.status, track.misses = HELD, 0
-                track.grip = _turn(track.state[:3] - tool, -yaw)
+                track.grip = _turn(track.state[:3] - self._touching(track, tool), -yaw)
                 track.grip_yaw = track.yaw - yaw
-        self._was_attached = attached
+        self._last_tool = tool
+
+    def _touching(self, track: _Track, tool: np.ndarray) -> np.ndarray:
+        """Return where the tool was when it attached: it may have moved on by this frame."""
+        top = track.state[:3] + np.array([0.0, 0.0, 0.5 * track.size[2]])
+        if self._last_tool is None:
+            return tool
+        return min((tool, self._last_tool), key=lambda tip: float(np.linalg.norm(tip - top)))
 
     def _predict(
         self, track: _Track, elapsed: float, tool: np.ndarray | None, tool_yaw: float
@@ -224,6 +242,7 @@ class EntityTracker:
             track.state = np.concatenate([position, velocity])
             track.yaw = track.grip_yaw + tool_yaw
             return
+        track.before = track.state[:3].copy()
         track.state[:3] += elapsed * track.state[3:]
         transition = np.eye(6)
         transition[:3, 3:] = elapsed * np.eye(3)
@@ -232,26 +251,26 @@ class EntityTracker:
         track.covariance = transition @ track.covariance @ transition.T
         track.covariance += np.kron(np.outer(push, push), np.eye(3))
 
-    def _associate(
-        self, detections: Sequence[Detection], stamp: float, tool: np.ndarray | None
-    ) -> list[int]:
+    def _associate(self, detections: Sequence[Detection], stamp: float) -> list[int]:
         """Match detections with tracks and take them in; return the indices that are left."""
         free = list(range(len(detections)))
-        # What is seen of a held block hangs in the air; the tool's pose is better.
+        resting = [track for track in self._tracks if track.status != HELD]
+        for index, track in self._match(resting, detections, free, self.config.gate):
+            self._correct(track, detections[index], stamp)
+            free.remove(index)
+        # What is seen of a held block hangs in the air, where the detector, which expects blocks
+        # on the table, misplaces it: the tool's pose is better.
         for track in self._tracks:
             if track.status == HELD:
-                own = self._match([track], detections, free, self.config.gate, stamp)
-                for index, _ in own:
-                    track.last_seen = stamp
-                    free.remove(index)
-        moving = [track for track in self._tracks if track.status != HELD]
-        for gate in (self.config.gate, self.config.reach):
-            waiting = [track for track in moving if track.last_seen != stamp]
-            if gate == self.config.reach:
-                waiting = [track for track in waiting if track.id]
-            for index, track in self._match(waiting, detections, free, gate, stamp):
-                self._correct(track, detections[index], stamp, jumped=gate > self.config.gate)
-                free.remove(index)
+                for index in list(free):
+                    aside = detections[index].position[:2] - track.state[:2]
+                    if np.linalg.norm(aside) < self.config.hold_clearance:
+                        track.last_seen = stamp
+                        free.remove(index)
+        vanished = [track for track in resting if track.id and track.last_seen != stamp]
+        for index, track in self._match(vanished, detections, free, self.config.reach):
+            self._correct(track, detections[index], stamp, jumped=True)
+            free.remove(index)
         return free
 
     def _match(
@@ -260,7 +279,6 @@ class EntityTracker:
         detections: Sequence[Detection],
         free: list[int],
         gate: float,
-        stamp: float,
     ) -> list[tuple[int, _Track]]:
         if not tracks or not free:
             return []
@@ -273,7 +291,10 @@ class EntityTracker:
                 distance = float(np.linalg.norm(detection.position - track.state[:3]))
                 tint = float(np.linalg.norm(detection.color - track.color))
                 spread = float(np.sqrt(np.trace(track.covariance[:3, :3])))
-                if distance < gate + 2.0 * min(spread, 0.05) and tint < color_gate:
+                # Of a block that is nearly hidden the colour is uncertain; its place is not.
+                is_same_place = distance < 0.3 * track.size.mean()
+                is_same_color = tint < color_gate or (is_same_place and not far)
+                if distance < gate + 2.0 * min(spread, 0.05) and is_same_color:
                     growth = float(np.abs(detection.size - track.size).max())
                     costs[row, column] = distance / 0.02 + tint / 0.1 + growth / 0.02
         rows, columns = linear_sum_assignment(costs)
@@ -290,7 +311,9 @@ class EntityTracker:
             track.covariance = _initial(detection)
         else:
             innovation = detection.position - track.state[:3]
-            total = track.covariance[:3, :3] + detection.covariance
+            # What is hidden of a block may be hidden from the fit's own covariance too.
+            doubt = (HIDDEN_SIGMA * (1.0 - detection.visible_fraction)) ** 2
+            total = track.covariance[:3, :3] + detection.covariance + doubt * np.eye(3)
             gain = np.linalg.solve(total, track.covariance[:3]).T
             track.state = track.state + gain @ innovation
             track.covariance = track.covariance - gain @ track.covariance[:3]
@@ -309,11 +332,11 @@ class EntityTracker:
         self, track: _Track, elapsed: float, tool: np.ndarray | None, hidden: Hidden | None
     ) -> None:
         track.status = OCCLUDED
-        track.state[3:] = 0.0
+        # Blocks rest unless something moves them; what hides a block also disturbs its velocity.
+        track.state = np.concatenate([track.before, np.zeros(3)])
         drift = np.zeros((6, 6))
         drift[:3, :3] = self.config.hidden_drift**2 * elapsed * np.eye(3)
         track.covariance = track.covariance + drift
-        # It rests: what it would do if it moved is in the drift.
         track.covariance[3:, :3] = track.covariance[:3, 3:] = 0.0
         track.covariance[3:, 3:] = 1e-4 * np.eye(3)
         if hidden is not None:
@@ -324,6 +347,21 @@ class EntityTracker:
 
     def _is_dead(self, track: _Track) -> bool:
         return track.misses >= (self.config.death_misses if track.id else 1)
+
+    def _drop_doubles(self) -> None:
+        """Forget the less trusted one of two blocks that would stand in each other."""
+        # The oldest block seen last is the one to believe.
+        order = sorted(self._tracks, key=lambda t: (t.status != HELD, -t.last_seen, t.id or 1e9))
+        kept: list[_Track] = []
+        for track in order:
+            clash = any(
+                np.linalg.norm(track.state[:3] - other.state[:3])
+                < 0.4 * min(track.size[:2].min(), other.size[:2].min())
+                for other in kept
+            )
+            if not clash:
+                kept.append(track)
+        self._tracks = kept
 
     def _begin(self, detection: Detection, stamp: float, tool: np.ndarray | None) -> None:
         if tool is not None:

@@ -1,0 +1,134 @@
+"""How well blocks are followed while the arm hides, holds and releases them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from concept_control.perception.localisation import Detection, Detector
+from concept_control.perception.tracking import HELD, SEEN, EntityTracker, TrackedEntity
+from concept_control.simulation.camera import SimulatedCamera
+from concept_control.simulation.camera_noise import StructuredLightNoise
+from concept_control.simulation.carry import CarryConfig, CarryFrame, CarrySequence
+from concept_control.simulation.scene import TABLE_COLOR
+
+SETTLING_FRAMES = 3
+"""Frames until every block is expected to be known."""
+
+LOST_DISTANCE = 0.04
+"""An entity farther from its block than this has lost it [m]."""
+
+
+@dataclass
+class SequenceResult:
+    """One carry sequence.
+
+    Attributes:
+        num_frames: of the sequence.
+        switches: times an id went from one block to another or a block changed its id.
+        lost: block-frames in which no entity stood for a block, after the first frames.
+        extra: entity-frames in which an entity stood for no block.
+        errors: by status, distances of entities to their blocks [m].
+        wrong_holds: frames in which the wrong block, or none, was taken for the held one.
+    """
+
+    num_frames: int = 0
+    switches: int = 0
+    lost: int = 0
+    extra: int = 0
+    wrong_holds: int = 0
+    errors: dict[str, list[float]] = field(default_factory=dict)
+
+
+def evaluate_sequence(
+    seed: int,
+    cameras: Sequence[str] = ('top',),
+    noise: StructuredLightNoise | None = None,
+    config: CarryConfig | None = None,
+    backend: str = 'auto',
+    watch: Callable[[CarryFrame, list[TrackedEntity], np.ndarray], None] | None = None,
+) -> SequenceResult:
+    """Follow one scripted sequence and compare with the truth.
+
+    Args:
+        seed: of the sequence and the noise.
+        cameras: whose detections are used, fused if several.
+        noise: of the cameras; None for perfect ones.
+        config: of the sequence.
+        backend: of the simulated cameras.
+        watch: called with each frame's truth, entities and first colour image.
+    """
+    sequence = CarrySequence(seed, config)
+    rng = np.random.default_rng(seed)
+    views = [SimulatedCamera(sequence.scene.model, name, 640, 480, backend) for name in cameras]
+    detectors = [Detector(view.intrinsics, table_color=np.array(TABLE_COLOR)) for view in views]
+    tracker = EntityTracker()
+    score = _Score(len(sequence.scene.block_names))
+    for truth in sequence:
+        seen: list[list[Detection]] = []
+        picture = None
+        for view, detector in zip(views, detectors):
+            color, depth = view.render(sequence.data)
+            if noise is not None:
+                color, depth = noise.apply(rng, color, depth, view.intrinsics.fx)
+            picture = color if picture is None else picture
+            seen.append(detector.detect(color, depth, view.T_world_camera(sequence.data)))
+        entities = tracker.update(
+            seen[0],
+            truth.stamp,
+            truth.tool_position,
+            truth.held >= 0,
+            truth.tool_yaw,
+            hidden=lambda position, size: all(d.could_hide(position, size) for d in detectors),
+        )
+        score.add(truth, entities)
+        if watch is not None and picture is not None:
+            watch(truth, entities, picture)
+    for view in views:
+        view.close()
+    return score.result
+
+
+class _Score:
+    """Adds up a sequence."""
+
+    def __init__(self, num_blocks: int) -> None:
+        self.result = SequenceResult()
+        self._owner: dict[int, int] = {}
+        self._id_of: dict[int, int] = {}
+        self._num_blocks = num_blocks
+
+    def add(self, truth: CarryFrame, entities: Sequence[TrackedEntity]) -> None:
+        result = self.result
+        result.num_frames += 1
+        taken: dict[int, TrackedEntity] = {}
+        for entity in entities:
+            distances = np.linalg.norm(truth.positions - entity.position, axis=1)
+            block = int(np.argmin(distances))
+            if distances[block] > LOST_DISTANCE or block in taken:
+                result.extra += 1
+                continue
+            taken[block] = entity
+            if self._owner.setdefault(entity.id, block) != block:
+                result.switches += 1
+                self._owner[entity.id] = block
+            if self._id_of.setdefault(block, entity.id) != entity.id:
+                result.switches += 1
+                self._id_of[block] = entity.id
+            result.errors.setdefault(entity.status, []).append(float(distances[block]))
+        if result.num_frames > SETTLING_FRAMES:
+            result.lost += self._num_blocks - len(taken)
+        if truth.held >= 0:
+            held = taken.get(truth.held)
+            result.wrong_holds += held is None or held.status != HELD
+        result.wrong_holds += sum(
+            entity.status == HELD and block != truth.held for block, entity in taken.items()
+        )
+
+
+def median_error(results: Sequence[SequenceResult], status: str = SEEN) -> float:
+    """Return the median distance of entities of one status to their blocks [m]."""
+    errors = [error for result in results for error in result.errors.get(status, [])]
+    return float(np.median(errors)) if errors else float('nan')
