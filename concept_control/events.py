@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, fields
 
 import numpy as np
 import torch
@@ -19,7 +19,7 @@ POSITION_LIMIT = 4.0
 ArrayLike = torch.Tensor | np.ndarray | Sequence
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, init=False)
 class Events:
     """A batch of B events over N entities and T >= 1 time steps.
 
@@ -39,14 +39,23 @@ class Events:
 
     positions: torch.Tensor
     colors: torch.Tensor
-    sizes: torch.Tensor | None = None
-    present: torch.Tensor | None = None
-    subjects: torch.Tensor | None = None
-    attention: torch.Tensor | None = None
-    has_attention: bool | None = None
+    sizes: torch.Tensor
+    present: torch.Tensor
+    subjects: torch.Tensor
+    attention: torch.Tensor
+    has_attention: bool
 
-    def __post_init__(self) -> None:
-        positions = _as_float('positions', self.positions)
+    def __init__(
+        self,
+        positions: ArrayLike,
+        colors: ArrayLike,
+        sizes: ArrayLike | None = None,
+        present: ArrayLike | None = None,
+        subjects: ArrayLike | None = None,
+        attention: ArrayLike | None = None,
+        has_attention: bool | None = None,
+    ) -> None:
+        positions = _as_float('positions', positions)
         if positions.ndim != 4 or positions.shape[-1] != 2 or 0 in positions.shape:
             raise EventError(
                 f'positions have shape {tuple(positions.shape)}; expected (B, T, N, 2) with '
@@ -55,21 +64,16 @@ class Events:
         batch, _, num_entities, _ = positions.shape
         device = positions.device
         mask_shape = (batch, num_entities)
-        colors = _expect('colors', _as_float('colors', self.colors), (*mask_shape, 3)).to(device)
-        if self.sizes is None:
+        colors = _expect('colors', _as_float('colors', colors), (*mask_shape, 3)).to(device)
+        if sizes is None:
             sizes = torch.full(mask_shape, DEFAULT_SIZE, device=device)
-        else:
-            sizes = _expect('sizes', _as_float('sizes', self.sizes), mask_shape).to(device)
-        present = _mask('present', self.present, mask_shape, True).to(device)
-        subjects = _mask('subjects', self.subjects, mask_shape, False).to(device)
-        given = self.attention is not None
-        if self.has_attention is not None:
-            given = self.has_attention
-        if self.attention is None:
+        sizes = _expect('sizes', _as_float('sizes', sizes), mask_shape).to(device)
+        present = _mask('present', present, mask_shape, True).to(device)
+        subjects = _mask('subjects', subjects, mask_shape, False).to(device)
+        given = attention is not None if has_attention is None else has_attention
+        if attention is None:
             attention = torch.zeros(mask_shape, device=device)
-        else:
-            attention = _as_float('attention', self.attention)
-            attention = _expect('attention', attention, mask_shape).to(device)
+        attention = _expect('attention', _as_float('attention', attention), mask_shape).to(device)
 
         at_present = positions.transpose(1, 2)[present]
         _check_values('positions', at_present, -POSITION_LIMIT, POSITION_LIMIT, 'workspace units')
@@ -124,29 +128,29 @@ class Events:
         if isinstance(index, int):
             index = range(len(self))[index]
             index = slice(index, index + 1)
-        return replace(self, **{name: value[index] for name, value in self._tensors().items()})
+        return self._with(**{name: value[index] for name, value in self._tensors().items()})
 
     def to(self, device: str | torch.device) -> Events:
         """Return the events with all tensors on `device`."""
-        return replace(self, **{name: value.to(device) for name, value in self._tensors().items()})
+        return self._with(**{name: value.to(device) for name, value in self._tensors().items()})
 
     def before(self) -> Events:
         """Return the scenes as they were before: T = 1."""
-        return replace(self, positions=self.positions[:, :1])
+        return self._with(positions=self.positions[:, :1])
 
     def with_outcome(self, positions: torch.Tensor) -> Events:
         """Return events of T = 2: the first state of these, then `positions` (B, N, 2)."""
-        return replace(self, positions=torch.stack([self.positions[:, 0], positions], dim=1))
+        return self._with(positions=torch.stack([self.positions[:, 0], positions], dim=1))
 
     def without_attention(self) -> Events:
         """Return the events with the attention forgotten, as `identify` takes them."""
-        return replace(self, attention=None, has_attention=False)
+        tensors = {**self._tensors(), 'attention': torch.zeros_like(self.attention)}
+        return Events(**tensors, has_attention=False)
 
     def repeat(self, count: int) -> Events:
         """Return each event `count` times in a row: (B * count, ...)."""
-        return replace(
-            self,
-            **{k: v.repeat_interleave(count, dim=0) for k, v in self._tensors().items()},
+        return self._with(
+            **{k: v.repeat_interleave(count, dim=0) for k, v in self._tensors().items()}
         )
 
     def pad(self, num_entities: int) -> Events:
@@ -158,8 +162,7 @@ class Events:
                 f'{self.num_entities}'
             )
         padding = torch.nn.functional.pad
-        return replace(
-            self,
+        return self._with(
             positions=padding(self.positions, (0, 0, 0, extra)),
             colors=padding(self.colors, (0, 0, 0, extra)),
             **{
@@ -182,6 +185,9 @@ class Events:
             **{name: torch.cat([tensors[name] for tensors in padded]) for name in padded[0]},
             has_attention=all(events.has_attention for events in batches),
         )
+
+    def _with(self, **changes: torch.Tensor) -> Events:
+        return Events(**{**self._tensors(), **changes}, has_attention=self.has_attention)
 
     def _tensors(self) -> dict[str, torch.Tensor]:
         return {f.name: getattr(self, f.name) for f in fields(self) if f.name != 'has_attention'}

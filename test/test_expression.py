@@ -105,6 +105,6 @@ def test_a_weight_before_a_parenthesis_weighs_every_term():
     ],
 )
 def test_mistakes_are_named(text, complaint):
-    with pytest.raises(ExpressionError, match='.*') as caught:
+    with pytest.raises(ExpressionError) as caught:
         parse(text)
     assert complaint in str(caught.value)

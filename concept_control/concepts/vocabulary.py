@@ -8,7 +8,7 @@ import numpy as np
 
 from concept_control.concepts.family import NAMED_COLORS, Family
 from concept_control.concepts.registry import families
-from concept_control.concepts.shape import Shape
+from concept_control.concepts.shape import Circle, Line, Shape, Square, Triangle
 from concept_control.events import Events
 
 
@@ -66,7 +66,7 @@ def vocabulary() -> dict[str, NamedConcept]:
     words += [_selector(name, known['size'], params) for name, params in _SIZES.items()]
     words += [_relation(known[name], 1) for name in _UNARY_RELATIONS]
     words.append(_relation(known['between'], 2))
-    words += [_shape(known[name]) for name in ('line', 'triangle', 'square', 'circle')]
+    words += [_shape(shape) for shape in (Line(), Triangle(), Square(), Circle())]
     words += [_marked(known[name]) for name in ('closest', 'furthest')]
     words += [
         _selector(name, known['quantity'], (n,), f'{name} of the things, whichever')

@@ -95,7 +95,7 @@ class ArmSimulator(Node):
         self._depth = self.create_publisher(Image, 'camera/depth/image_raw', qos.RELIABLE)
         self._view = self.create_publisher(Image, 'view/image_raw', qos.RELIABLE)
         self._info = self.create_publisher(CameraInfo, 'camera/color/camera_info', qos.RELIABLE)
-        self._clock = (
+        self._clock_publisher = (
             self.create_publisher(Clock, '/clock', qos.SENSOR) if p.publish_clock else None
         )
         self.create_subscription(
@@ -175,8 +175,8 @@ class ArmSimulator(Node):
 
     def _publish_state(self, now: float) -> None:
         positions, velocities = self.world.joint_state()
-        if self._clock is not None:
-            self._clock.publish(Clock(clock=convert.stamp(now)))
+        if self._clock_publisher is not None:
+            self._clock_publisher.publish(Clock(clock=convert.stamp(now)))
         self._joint_states.publish(
             JointState(
                 header=convert.header(now, self.parameters.frame),

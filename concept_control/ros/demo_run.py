@@ -79,6 +79,7 @@ class Run:
         ending = self._follow(command_time)
 
         truth = self.heard.truth
+        assert truth is not None
         elapsed = convert.seconds(truth.header.stamp) - command_time
         verdict = judge(self._true_scene(truth, renamed))
         picture = self.args.output / 'demo.png'

@@ -57,7 +57,9 @@ def run(make_node: Callable[[], Node], args: Sequence[str] | None = None) -> int
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: stop.set())
     parent = os.environ.get(EXIT_WITH_PARENT, '')
-    rclpy.init(args=args, signal_handler_options=SignalHandlerOptions.NO)
+    rclpy.init(
+        args=None if args is None else list(args), signal_handler_options=SignalHandlerOptions.NO
+    )
     node = None
     try:
         node = make_node()

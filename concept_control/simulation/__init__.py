@@ -1,0 +1,1 @@
+"""The simulated world: scene, physics, cameras, and the loop closed without ROS."""

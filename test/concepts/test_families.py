@@ -121,11 +121,12 @@ def test_shapes_do_not_care_where_how_turned_and_how_large(name):
 
 def test_the_vocabulary_is_complete_and_demonstrates_itself():
     words = vocabulary()
-    assert set(words) == set(
-        'red green blue yellow cyan magenta orange white big small near far between left_of '
-        'right_of above below aligned_x aligned_y line triangle square circle closest furthest '
-        'one two three many moved'.split()
-    )
+    assert set(words) == {
+        *('red', 'green', 'blue', 'yellow', 'cyan', 'magenta', 'orange', 'white'),
+        *('big', 'small', 'near', 'far', 'between', 'left_of', 'right_of', 'above', 'below'),
+        *('aligned_x', 'aligned_y', 'line', 'triangle', 'square', 'circle'),
+        *('closest', 'furthest', 'one', 'two', 'three', 'many', 'moved'),
+    }
     for word in words.values():
         demonstrations = word.demonstrations(seed=3, count=20)
         assert word.holds(demonstrations).all(), word.name

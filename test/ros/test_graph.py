@@ -113,9 +113,11 @@ def test_a_dead_node_is_a_loud_failure(tmp_path):
 def test_a_missing_model_is_refused_by_name(tmp_path):
     os.environ.update(graph_environment())
     node = NodeProcess('concept_model', {'model': str(tmp_path / 'nowhere')})
-    with Graph([node], share_folder() / 'config/demo.yaml', tmp_path / 'log') as graph:
-        with pytest.raises(ProcessDiedError, match='nowhere'):
-            wait(lambda: False, graph)
+    with (
+        Graph([node], share_folder() / 'config/demo.yaml', tmp_path / 'log') as graph,
+        pytest.raises(ProcessDiedError, match='nowhere'),
+    ):
+        wait(lambda: False, graph)
 
 
 @pytest.fixture(scope='module')
