@@ -14,7 +14,7 @@ from enum import Enum
 import numpy as np
 
 from concept_control.control.cost import ArmCost, CostWeights
-from concept_control.control.entity_energy import EntityEnergy, PointEnergy
+from concept_control.control.entity_energy import AnchoredEnergy, EntityEnergy, PointEnergy
 from concept_control.control.goal import EntityStatus
 from concept_control.control.task_view import Placed, TaskView
 
@@ -50,6 +50,9 @@ class Outcome(Enum):
 Script = Generator[Setpoint, None, Outcome]
 EnergySource = Callable[[], EntityEnergy]
 """Builds the energy of the carried entity from what is perceived at this tick."""
+
+Heading = Callable[[np.ndarray, np.ndarray, np.ndarray], float]
+"""From a place (2,), obstacles (M, 2) and clearances (M,) to the tool's heading [rad]."""
 
 Obstacles = Callable[[], tuple[np.ndarray, np.ndarray]]
 """(M, 2) centres and (M,) clearances of what the carried block must not be put on."""
@@ -108,7 +111,8 @@ class Behaviors:
         """
         view, config = self.view, self.view.config
         assert view.held is not None
-        deadline, settled, is_near = self._deadline(), 0, False
+        deadline, is_near = self._deadline(), False
+        heading, has_settled = self._alignment(), self._settling()
         while view.time < deadline:
             if view.attached is False:
                 view.held = None
@@ -121,8 +125,8 @@ class Behaviors:
             pull = energy() if is_near else PointEnergy(guide())
             centres, clearances = obstacles() if is_near else (None, None)
             cost = self.tool_cost(pull, height, view.offset, centres, clearances)
-            settled = settled + 1 if is_near and view.speed < config.settle_speed else 0
-            if settled >= 4:
+            cost.heading = heading(guide(), *obstacles())
+            if has_settled(view.held_position[:2]) and is_near:
                 return Outcome.DONE
             yield Setpoint('carry', cost, suction=True, active=view.held)
         return Outcome.TIMEOUT
@@ -132,8 +136,9 @@ class Behaviors:
         view, config = self.view, self.view.config
         assert view.held is not None
         entity_id, size = view.held, float(view.entities[view.held].size[2])
-        deadline, stalled, lowest = self._deadline(), 0, np.inf
+        deadline, stalled, lowest, start = self._deadline(), 0, np.inf, view.time
         height_at = self._descent(view.held_position[2], size / 2)
+        heading, anchor, patience = self._alignment(), view.held_position[:2], config.clear_timeout
         while (
             view.held_position[2] - size / 2 > config.place_gap or view.speed > config.touch_speed
         ):
@@ -146,8 +151,15 @@ class Behaviors:
             # The table may come earlier than the perceived size says.
             if view.time > deadline or (stalled > 12 and height < size / 2 + 0.008):
                 break
-            centres, clearances = obstacles()
-            cost = self.tool_cost(energy(), height_at(), view.offset, centres, clearances)
+            here, (centres, clearances) = view.held_position[:2], obstacles()
+            intrusion = (clearances - np.linalg.norm(centres - here, axis=1)).max(initial=0.0)
+            is_above = height - size / 2 > view.highest_top
+            if is_above and intrusion > config.max_intrusion and view.time < start + patience:
+                # Beside a neighbour first, down later; the way down starts afresh.
+                height_at = self._descent(height, size / 2)
+            pull = AnchoredEnergy(energy(), anchor, config.anchor_weight)
+            cost = self.tool_cost(pull, height_at(), view.offset, centres, clearances)
+            cost.heading = heading(here, centres, clearances)
             yield Setpoint('place', cost, suction=True, active=entity_id)
         yield from self._release(entity_id)
         yield from self._retreat(entity_id)
@@ -264,6 +276,7 @@ class Behaviors:
             if view.attached or (view.attached is None and waited > 0.3):
                 relative = np.asarray(entity.position) - view.tool.position
                 view.held, view.offset = entity_id, view.tool.rotation.T @ relative
+                view.twist = entity.yaw - float(view.tool.heading)
                 return Outcome.DONE
             pressed = entity.top + config.contact_gap - 0.006 * waited
             cost = self.tool_cost(PointEnergy(entity.xy), pressed)
@@ -308,6 +321,40 @@ class Behaviors:
             height = view.highest_top + view.config.travel_clearance
             yield Setpoint('retreat', self.tool_cost(PointEnergy(here), height), active=entity_id)
         return Outcome.DONE
+
+    def _alignment(self) -> Heading:
+        """Return what turns the held block's face towards its nearest neighbour.
+
+        Corner to corner two cubes need 41 % more room than face to face. Of the four faces the one
+        that needs the least turning is chosen once and kept.
+        """
+        view = self.view
+        last = float(view.tool.heading)
+
+        def heading(place: np.ndarray, centres: np.ndarray, clearances: np.ndarray) -> float:
+            nonlocal last
+            away = centres - place
+            gaps = np.linalg.norm(away, axis=1) - clearances
+            if len(gaps) and gaps.min() < view.config.alignment_gap:
+                x, y = away[np.argmin(gaps)]
+                wanted = np.arctan2(y, x) - view.twist
+                last = wanted - np.pi / 2 * np.round((wanted - last) / (np.pi / 2))
+            return last
+
+        return heading
+
+    def _settling(self) -> Callable[[np.ndarray], bool]:
+        """Return what tells whether a point has stayed in one place for a while."""
+        view, config = self.view, self.view.config
+        since, where = view.time, np.full(2, np.inf)
+
+        def has_settled(xy: np.ndarray) -> bool:
+            nonlocal since, where
+            if np.linalg.norm(xy - where) > config.settle_radius:
+                since, where = view.time, xy
+            return view.time - since >= config.settle_time
+
+        return has_settled
 
     def _descent(self, start: float, end: float) -> Callable[[], float]:
         """Return a height [m] that falls from start to end at the descent speed."""

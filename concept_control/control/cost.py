@@ -25,6 +25,7 @@ class CostWeights:
             distance: far goals must not ask for more acceleration than the arm has.
         height: of the height error [1/m²].
         tilt: of the tool axis' deviation from straight down.
+        heading: of the sine of the heading's error.
         posture: of the joints' distance to the posture [1/rad²]; only settles what the task
             leaves open.
         velocity: of joint velocities [s²/rad²].
@@ -44,6 +45,7 @@ class CostWeights:
     energy_knee: float = 0.10
     height: float = 50.0
     tilt: float = 5.0
+    heading: float = 1.0
     posture: float = 0.002
     velocity: float = 0.02
     acceleration: float = 0.05
@@ -51,7 +53,7 @@ class CostWeights:
     position_limit: float = 20.0
     velocity_limit: float = 20.0
     acceleration_limit: float = 50.0
-    clearance: float = 50.0
+    clearance: float = 200.0
     terminal: float = 10.0
     terminal_velocity: float = 0.5
     position_margin: float = 0.08
@@ -74,6 +76,7 @@ class ArmCost:
             centre of the block for a carried one.
         obstacles: (M, 2) centres of entities to keep away from [m].
         clearances: (M,) smallest distances to them [m].
+        heading: where the tool's x axis shall point about the vertical [rad]; None: anywhere.
         fence: the moving point is kept inside this square; None for no fence.
         posture: (n,) joint positions to stay near [rad]; None: the arm's home.
         weights: of the terms.
@@ -87,6 +90,7 @@ class ArmCost:
     offset: np.ndarray = field(default_factory=lambda: np.zeros(3))
     obstacles: np.ndarray = field(default_factory=lambda: np.zeros((0, 2)))
     clearances: np.ndarray = field(default_factory=lambda: np.zeros(0))
+    heading: float | None = None
     fence: Workspace | None = None
     posture: np.ndarray | None = None
     weights: CostWeights = field(default_factory=CostWeights)
@@ -195,6 +199,8 @@ class ArmCost:
         cost = w.energy * _softened(energy, w.energy_knee)[0]
         cost += w.height * (motion.position[..., 2] - self.height) ** 2
         cost += w.tilt * _square(motion.axis - DOWN)
+        if self.heading is not None:
+            cost += w.heading * (motion.rotation[..., 0] @ _across(self.heading)) ** 2
         if len(self.obstacles):
             cost += w.clearance * _square(self._intrusion(xy)[0])
         if self.fence is not None:
@@ -209,13 +215,20 @@ class ArmCost:
         residual, slope = energy.linearize(motion.position[:, :2])
         value = self._tool_value(motion, _square(residual))
         point_gradient, point_hessian = self._point_terms(residual, slope, motion)
-        point, axis = motion.position_jacobian, motion.axis_jacobian
-        assert point is not None and axis is not None
+        point, axis = motion.position_jacobian, motion.direction_jacobian(2)
+        assert point is not None
         point_t, axis_t = point.transpose(0, 2, 1), axis.transpose(0, 2, 1)
         tilt = 2 * self.weights.tilt
         gradient = point_t @ point_gradient[..., None]
         gradient += tilt * axis_t @ (motion.axis - DOWN)[..., None]
         hessian = point_t @ point_hessian @ point + tilt * axis_t @ axis
+        if self.heading is not None:
+            across = _across(self.heading)
+            turn = np.einsum('i,tin->tn', across, motion.direction_jacobian(0))[..., None]
+            weight = 2 * self.weights.heading
+            error = motion.rotation[..., 0] @ across
+            gradient += weight * error[:, None, None] * turn
+            hessian += weight * turn @ turn.transpose(0, 2, 1)
         return value, gradient[..., 0], hessian
 
     def _point_terms(
@@ -259,6 +272,11 @@ class ArmCost:
         margin, limits = self.weights.position_margin, self.arm.position_limits
         over = np.maximum(q - (limits[:, 1] - margin), 0.0)
         return over + np.minimum(q - (limits[:, 0] + margin), 0.0)
+
+
+def _across(heading: float) -> np.ndarray:
+    """Return the (3,) horizontal unit vector to the left of a heading [rad]."""
+    return np.array([-np.sin(heading), np.cos(heading), 0.0])
 
 
 def _square(values: np.ndarray) -> np.ndarray:

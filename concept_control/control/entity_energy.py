@@ -56,6 +56,36 @@ class PointEnergy:
 
 
 @dataclass(frozen=True)
+class AnchoredEnergy:
+    """An energy with a weak spring to a point, for the directions it does not care about.
+
+    Attributes:
+        energy: what counts.
+        anchor: (2,) world position [m].
+        weight: of the squared distance to the anchor beside the energy.
+    """
+
+    energy: EntityEnergy
+    anchor: np.ndarray
+    weight: float
+
+    def residual(self, xy: np.ndarray) -> np.ndarray:
+        """Return the energy's residuals and two more for the spring."""
+        spring = np.sqrt(self.weight) * (xy - self.anchor)
+        return np.concatenate([self.energy.residual(xy), spring], axis=-1)
+
+    def linearize(self, xy: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Return residuals and Jacobians with the spring's below."""
+        residual, jacobian = self.energy.linearize(xy)
+        root = np.sqrt(self.weight)
+        spring = np.broadcast_to(root * np.eye(2), (len(xy), 2, 2))
+        return (
+            np.concatenate([residual, root * (xy - self.anchor)], axis=-1),
+            np.concatenate([jacobian, spring], axis=1),
+        )
+
+
+@dataclass(frozen=True)
 class ConceptEnergy:
     """The goal's energy as a function of where one entity is, all others being where they are.
 

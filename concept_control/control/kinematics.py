@@ -18,18 +18,28 @@ class ToolMotion:
         position: (..., 3) world position of the point [m].
         rotation: (..., 3, 3) rotation of the tool's frame.
         position_jacobian: (..., 3, n) derivative of the position [m/rad]; None where not asked.
-        axis_jacobian: (..., 3, n) derivative of the tool's z axis [1/rad]; None where not asked.
+        rotation_jacobian: (..., 3, n) angular velocity by joint velocities; None where not asked.
     """
 
     position: np.ndarray
     rotation: np.ndarray
     position_jacobian: np.ndarray | None = None
-    axis_jacobian: np.ndarray | None = None
+    rotation_jacobian: np.ndarray | None = None
 
     @property
     def axis(self) -> np.ndarray:
         """(..., 3) the tool's z axis, out of its tip."""
         return self.rotation[..., 2]
+
+    @property
+    def heading(self) -> np.ndarray:
+        """(...,) angle of the tool's x axis about the vertical [rad]."""
+        return np.arctan2(self.rotation[..., 1, 0], self.rotation[..., 0, 0])
+
+    def direction_jacobian(self, column: int) -> np.ndarray:
+        """Return the (..., 3, n) derivative of one axis of the tool's frame [1/rad]."""
+        assert self.rotation_jacobian is not None
+        return _cross(self.rotation_jacobian, self.rotation[..., column][..., None])
 
 
 class ArmKinematics:
@@ -104,10 +114,10 @@ class ArmKinematics:
         axis = np.stack(axes, axis=-1)
         arm = point[..., None] - np.stack(anchors, axis=-1)
         position_jacobian = np.zeros((*q.shape[:-1], 3, self.num_joints))
-        axis_jacobian = np.zeros_like(position_jacobian)
+        rotation_jacobian = np.zeros_like(position_jacobian)
         position_jacobian[..., self._columns] = _cross(axis, arm)
-        axis_jacobian[..., self._columns] = _cross(axis, rotation[..., 2][..., None])
-        return ToolMotion(point, rotation, position_jacobian, axis_jacobian)
+        rotation_jacobian[..., self._columns] = axis
+        return ToolMotion(point, rotation, position_jacobian, rotation_jacobian)
 
 
 def _matrix(quat: np.ndarray) -> np.ndarray:

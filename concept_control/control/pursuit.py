@@ -11,12 +11,15 @@ from concept_control.control.behaviors import Behaviors, Outcome, Script, Setpoi
 from concept_control.control.entity_energy import ConceptEnergy, EntityEnergy, PointEnergy
 from concept_control.control.goal import TOOL_ID, GroundedGoal
 from concept_control.control.reach import solve_reach
-from concept_control.control.sequencing import FREE_SPACE, Move, next_move
+from concept_control.control.sequencing import Move, next_move
 from concept_control.control.targets import refine_target, stiffness
 from concept_control.control.workspace import Workspace
 
-SCENE_TOLERANCE = 0.003
+SCENE_TOLERANCE = 0.008
 """Others must have moved this far [m] before a target is refined: less is noise."""
+
+RELEASE_GAP = 0.004
+"""Free space between a block that is put down and its neighbour [m]."""
 
 FENCE_TOLERANCE = 0.02
 """Targets this far outside the workspace [m] are still accepted."""
@@ -138,11 +141,13 @@ class Pursuit:
             return outcome
         self._guide_scene = None
 
+        is_fixed = move.is_buffer or not self.view.config.follows_energy
+
         def energy() -> EntityEnergy:
-            return PointEnergy(move.target) if move.is_buffer else self._energy_of(index)
+            return PointEnergy(move.target) if is_fixed else self._energy_of(index)
 
         def guide() -> np.ndarray:
-            return move.target if move.is_buffer else self._guide(index)
+            return move.target if is_fixed else self._guide(index)
 
         def obstacles() -> tuple[np.ndarray, np.ndarray]:
             return self._obstacles(index, self.positions())
@@ -202,18 +207,23 @@ class Pursuit:
         energy = self._raw_energy(index)
         scene = self.workspace.to_world(energy.positions)
         refined = refine_target(energy, self.targets[index], *self._obstacles(index, scene))
-        half = self.workspace.half_extent
-        limit = 1.0 + FENCE_TOLERANCE / half
-        inside = np.clip(self.workspace.to_workspace(refined), -limit, limit)
-        return self.workspace.to_world(inside)
+        return self.workspace.to_world(np.clip(self.workspace.to_workspace(refined), -1.0, 1.0))
 
     def _obstacles(self, index: int, positions: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Return (M, 2) other bodies and (M,) the distances to keep from them."""
         others = [i for i, e in enumerate(self.goal.entity_ids) if i != index and e != TOOL_ID]
         if self.goal.entity_ids[index] == TOOL_ID:
             others = []
-        clearances = FREE_SPACE * (self._widths[others] + self._widths[index]) / 2
-        return positions[others], clearances
+        # The carried block turns a face to its neighbour; the neighbour may show a corner.
+        away = positions[others] - positions[index]
+        bearing = np.arctan2(away[:, 1], away[:, 0])
+        turned = bearing - np.array([self._yaw(row) for row in others])
+        reach = self._widths[others] / 2 * (np.abs(np.cos(turned)) + np.abs(np.sin(turned)))
+        return positions[others], self._widths[index] / 2 + reach + RELEASE_GAP
+
+    def _yaw(self, row: int) -> float:
+        entity = self.view.entities.get(self.goal.entity_ids[row])
+        return 0.0 if entity is None else entity.yaw
 
     def _is_done(self) -> bool:
         """Tell whether the goal is reached: by its energy, or because nothing can lower it.

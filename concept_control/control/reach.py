@@ -47,8 +47,9 @@ def solve_reach(
             )
             if np.linalg.norm(error[:3]) < tolerance and motion.axis[2] < -np.cos(max_tilt):
                 return q
-            assert motion.position_jacobian is not None and motion.axis_jacobian is not None
-            jacobian = np.vstack([motion.position_jacobian, TILT_WEIGHT * motion.axis_jacobian])
+            assert motion.position_jacobian is not None
+            tilting = TILT_WEIGHT * motion.direction_jacobian(2)
+            jacobian = np.vstack([motion.position_jacobian, tilting])
             normal = jacobian.T @ jacobian + DAMPING * np.eye(len(q))
             step = -np.linalg.solve(normal, jacobian.T @ error)
             step *= min(1.0, MAX_STEP / max(np.abs(step).max(), 1e-12))

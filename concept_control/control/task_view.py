@@ -28,7 +28,13 @@ class TaskConfig:
         place_gap: height of a block's lower face at which it is let go.
         descent_speed: of the height asked for when the tool goes down to a block or with one
             [m/s]; faster descents leave the vertical.
-        settle_speed: of the tool below which it counts as at rest [m/s].
+        alignment_gap: a block put down with less free space than this turns a face to its
+            neighbour.
+        settle_radius, settle_time: a carry is over when the block has stayed within the one for
+            the other.
+        anchor_weight: of staying where the carry ended, beside the energy, while putting down.
+        max_intrusion: into a neighbour's free space with which a block still goes down.
+        clear_timeout: how long to wait above for less.
         touch_speed: of the tool below which it may seize or let go of a block [m/s].
         release_time: that a block needs to come off the cup.
         look_time: at rest at home before what is seen is believed.
@@ -43,6 +49,8 @@ class TaskConfig:
             counts as satisfied.
         payload_density: to guess a block's mass from its size [kg/m³].
         retarget_period: between refinements of the target while the scene moves.
+        follows_energy: whether a carry minimises the goal's energy; False tracks the generated
+            target instead, for comparison only.
         posture_weight: of the joints when only the posture counts.
         rest_speed: joint speed below which the arm is at rest [rad/s].
     """
@@ -58,7 +66,12 @@ class TaskConfig:
     basin_radius: float = 0.06
     place_gap: float = 0.0012
     descent_speed: float = 0.25
-    settle_speed: float = 0.008
+    alignment_gap: float = 0.04
+    settle_radius: float = 0.003
+    settle_time: float = 0.2
+    anchor_weight: float = 0.2
+    max_intrusion: float = 0.003
+    clear_timeout: float = 1.5
     touch_speed: float = 0.015
     release_time: float = 0.12
     look_time: float = 0.4
@@ -72,6 +85,7 @@ class TaskConfig:
     max_residual_share: float = 0.05
     payload_density: float = 1250.0
     retarget_period: float = 0.1
+    follows_energy: bool = True
     posture_weight: float = 2.0
     rest_speed: float = 0.03
 
@@ -97,6 +111,7 @@ class TaskView:
         attached: whether the tool reports to hold something; None where it cannot tell.
         held: id of the block that is believed to be held.
         offset: (3,) its centre in the frame of the tool's tip [m].
+        twist: its yaw minus the tool's heading [rad].
         placed: where blocks were let go of, until perception has caught up.
     """
 
@@ -112,6 +127,7 @@ class TaskView:
     attached: bool | None = None
     held: int | None = None
     offset: np.ndarray = field(default_factory=lambda: np.zeros(3))
+    twist: float = 0.0
     placed: dict[int, Placed] = field(default_factory=dict)
 
     @property

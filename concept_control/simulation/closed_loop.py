@@ -13,6 +13,9 @@ from concept_control.control.tracker import PlanTracker
 from concept_control.simulation.scene import Scene
 from concept_control.simulation.world import SimulatedWorld
 
+Perception = Callable[[SimulatedWorld], dict[int, EntityState]]
+"""From the world to the entities seen in it, by id."""
+
 
 @dataclass(frozen=True)
 class LoopConfig:
@@ -21,7 +24,8 @@ class LoopConfig:
     Attributes:
         control_period: between plans [s].
         plan_delay: from a joint state to the moment its plan is followed [s].
-        position_noise: standard deviation of perceived block positions, each axis [m].
+        position_noise: standard deviation of perceived block positions, each axis [m]; only
+            without a perception of its own.
         entity_period: between perceived entities [s].
         entity_delay: from the moment they are perceived to that they are known [s].
         seed: of the noise.
@@ -39,19 +43,34 @@ class ClosedLoop:
     """Runs a controller on a simulated world, deterministically and as fast as it goes."""
 
     def __init__(
-        self, scene: Scene, controller: ConceptController, config: LoopConfig | None = None
+        self,
+        scene: Scene,
+        controller: ConceptController,
+        config: LoopConfig | None = None,
+        perception: Perception | None = None,
     ) -> None:
+        """Close the loop.
+
+        Args:
+            scene: to simulate.
+            controller: of the scene's arm.
+            config: how the loop is closed.
+            perception: sees the blocks; None: true poses with the config's noise.
+        """
         self.world = SimulatedWorld(scene)
         self.controller = controller
         self.config = config or LoopConfig()
         self.tracker = PlanTracker(scene.arm)
+        self._perception = perception
         self._rng = np.random.default_rng(self.config.seed)
         self._entities = self.perceive()
         self._perceived_at = 0.0
         self._on_the_way: list[tuple[float, dict[int, EntityState]]] = []
 
     def perceive(self) -> dict[int, EntityState]:
-        """Return the blocks by id as perception would report them, with noise."""
+        """Return the blocks by id as perception reports them now."""
+        if self._perception is not None:
+            return self._perception(self.world)
         world, scene = self.world, self.world.scene
         positions = world.block_positions()
         positions[:, :2] += self._rng.normal(0.0, self.config.position_noise, (len(positions), 2))

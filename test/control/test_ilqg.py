@@ -54,6 +54,7 @@ def test_cost_gradient_through_the_dynamics_agrees_with_differences(arm):
         obstacles=tip[:2] + np.array([[0.03, 0.0], [0.0, 0.05]]),
         clearances=np.full(2, 0.1),
         fence=arm.workspace,
+        heading=0.7,
     )
     rng = np.random.default_rng(0)
     state = np.concatenate([arm.home, 0.9 * arm.velocity_limits * rng.choice([-1, 1], n)])

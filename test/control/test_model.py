@@ -54,7 +54,7 @@ def test_kinematics_agree_with_mujoco(arm):
         np.testing.assert_allclose(motion.rotation[i], rotation, atol=1e-9)
         np.testing.assert_allclose(motion.position_jacobian[i], linear, atol=1e-9)
         np.testing.assert_allclose(
-            motion.axis_jacobian[i], np.cross(angular.T, rotation[:, 2]).T, atol=1e-9
+            motion.direction_jacobian(2)[i], np.cross(angular.T, rotation[:, 2]).T, atol=1e-9
         )
 
 
