@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import cv2
 import numpy as np
 from scipy.optimize import linear_sum_assignment
 
 from concept_control.perception.camera import Intrinsics
+from concept_control.perception.fusion import fuse
 from concept_control.perception.localisation import Detection, Detector
 from concept_control.perception.outline import outline_polygon
 from concept_control.simulation.camera import SimulatedCamera
@@ -69,15 +70,23 @@ class BlockResult:
         return float(np.abs(self.detection.color - self.truth.color).max())
 
 
-@dataclass
+@dataclass(frozen=True)
 class FrameResult:
-    """One frame: its blocks, what was seen where nothing is, and the time it took."""
+    """One frame, of one camera or of several taken together.
+
+    Attributes:
+        blocks: of the table, each with what was found of it.
+        false: detections where nothing is.
+        seconds: the detection took.
+        color: (H, W, 3) image of the first camera.
+        detections: all of them.
+    """
 
     blocks: list[BlockResult]
     false: list[Detection]
     seconds: float
-    color: np.ndarray = field(repr=False, default_factory=lambda: np.zeros((0, 0, 3), np.uint8))
-    detections: list[Detection] = field(default_factory=list)
+    color: np.ndarray
+    detections: list[Detection]
 
 
 def truths(clutter: Clutter) -> list[Truth]:
@@ -92,34 +101,59 @@ def truths(clutter: Clutter) -> list[Truth]:
 
 def evaluate_frame(
     clutter: Clutter,
-    camera: SimulatedCamera,
+    cameras: Sequence[SimulatedCamera],
     noise: StructuredLightNoise | None = None,
     rng: np.random.Generator | None = None,
     knows_table: bool = True,
-) -> FrameResult:
+) -> list[FrameResult]:
     """Look at a random table once and compare with the truth.
 
     Args:
         clutter: the table.
-        camera: of its model.
-        noise: of the camera; None for a perfect one.
+        cameras: of its model.
+        noise: of the cameras; None for perfect ones.
         rng: of the noise.
         knows_table: whether the detector is told the table's mean colour.
+
+    Returns:
+        A result for each camera, and if there are several one more, of all fused.
     """
-    color, depth = camera.render(clutter.data)
-    pose = camera.T_world_camera(clutter.data)
+    rng = rng or np.random.default_rng(0)
     blocks = truths(clutter)
-    visible = [visible_fraction(block, depth, camera.intrinsics, pose) for block in blocks]
-    if noise is not None:
-        rng = rng or np.random.default_rng(0)
-        color, depth = noise.apply(rng, color, depth, camera.intrinsics.fx)
-    table_color = clutter.table_color if knows_table else None
-    detector = Detector(camera.intrinsics, table_color=table_color)
-    # What depends on the pose alone is computed once for a camera that stands still.
-    detector.detect(color, depth, pose)
-    start = time.perf_counter()
-    detections = detector.detect(color, depth, pose)
-    seconds = time.perf_counter() - start
+    results, shares = [], []
+    for camera in cameras:
+        color, depth = camera.render(clutter.data)
+        pose = camera.T_world_camera(clutter.data)
+        shares.append(
+            [visible_fraction(block, depth, camera.intrinsics, pose) for block in blocks]
+        )
+        if noise is not None:
+            color, depth = noise.apply(rng, color, depth, camera.intrinsics.fx)
+        detector = Detector(
+            camera.intrinsics, table_color=clutter.table_color if knows_table else None
+        )
+        # What depends on the pose alone is computed once for a camera that stands still.
+        detector.detect(color, depth, pose)
+        start = time.thread_time()
+        detections = detector.detect(color, depth, pose)
+        results.append(judge(blocks, shares[-1], detections, time.thread_time() - start, color))
+    if len(results) > 1:
+        start = time.thread_time()
+        fused = fuse([result.detections for result in results])
+        seconds = sum(result.seconds for result in results) + time.thread_time() - start
+        best = [max(share) for share in zip(*shares)]
+        results.append(judge(blocks, best, fused, seconds, results[0].color))
+    return results
+
+
+def judge(
+    blocks: Sequence[Truth],
+    visible: Sequence[float],
+    detections: list[Detection],
+    seconds: float,
+    color: np.ndarray,
+) -> FrameResult:
+    """Compare detections with the truth."""
     matched, false = match(blocks, detections)
     results = [
         BlockResult(block, fraction, found)

@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from concept_control.perception.annotate import annotate
+from concept_control.perception.fusion import fuse
 from concept_control.perception.localisation import Detection, Detector
 from concept_control.perception.tracking import HELD, SEEN, EntityTracker, TrackedEntity
 from concept_control.simulation.camera import SimulatedCamera
@@ -58,7 +60,7 @@ def evaluate_sequence(
         noise: of the cameras; None for perfect ones.
         config: of the sequence.
         backend: of the simulated cameras.
-        watch: called with each frame's truth, entities and first colour image.
+        watch: called with each frame's truth, entities and annotated picture of the first camera.
     """
     sequence = CarrySequence(seed, config)
     rng = np.random.default_rng(seed)
@@ -76,7 +78,7 @@ def evaluate_sequence(
             picture = color if picture is None else picture
             seen.append(detector.detect(color, depth, view.T_world_camera(sequence.data)))
         entities = tracker.update(
-            seen[0],
+            fuse(seen),
             truth.stamp,
             truth.tool_position,
             truth.held >= 0,
@@ -85,7 +87,10 @@ def evaluate_sequence(
         )
         score.add(truth, entities)
         if watch is not None and picture is not None:
-            watch(truth, entities, picture)
+            pose = views[0].T_world_camera(sequence.data)
+            caption = f'{truth.stamp:.2f} s'
+            drawn = annotate(picture, views[0].intrinsics, pose, entities, caption=caption)
+            watch(truth, entities, drawn)
     for view in views:
         view.close()
     return score.result

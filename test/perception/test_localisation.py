@@ -23,7 +23,7 @@ def look(seed, camera, backend='raycast', noise=None, config=None):
     rng = np.random.default_rng(seed)
     clutter = random_clutter(rng, config)
     with SimulatedCamera(clutter.model, camera, 640, 480, backend) as view:
-        return evaluate_frame(clutter, view, noise, rng)
+        return evaluate_frame(clutter, [view], noise, rng)[0]
 
 
 def summary(frames, visible=0.5):

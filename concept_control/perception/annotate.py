@@ -1,0 +1,141 @@
+"""A debug picture people can look at: what is known, drawn over what the camera saw."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import cv2
+import numpy as np
+
+from concept_control.errors import PerceptionError
+from concept_control.perception.camera import Intrinsics
+from concept_control.perception.outline import outline_polygon
+from concept_control.perception.tracking import HELD, OCCLUDED, SEEN, TrackedEntity
+
+LINE_COLORS = {SEEN: (255, 255, 255), OCCLUDED: (255, 190, 60), HELD: (255, 90, 255)}
+"""RGB of outlines and labels by status."""
+
+ELLIPSE_SIGMAS = 3.0
+"""Standard deviations a covariance ellipse encloses."""
+
+NUM_ELLIPSE = 32
+FONT = cv2.FONT_HERSHEY_SIMPLEX
+
+
+def annotate(
+    color: np.ndarray,
+    intrinsics: Intrinsics,
+    T_world_camera: np.ndarray,
+    entities: Sequence[TrackedEntity],
+    attention: Mapping[int, float] | None = None,
+    caption: str = '',
+) -> np.ndarray:
+    """Draw entities over an image.
+
+    Each entity gets its outline, its id and size, a swatch of the measured colour and the ellipse
+    of its position's covariance on the table (three standard deviations); white is seen, amber
+    occluded, magenta held.
+
+    Args:
+        color: (H, W, 3) uint8 RGB; not changed.
+        intrinsics: of the camera.
+        T_world_camera: (4, 4) pose of the optical frame.
+        entities: to draw.
+        attention: by id, in [0, 1]; if given, what is not attended is darkened.
+        caption: a line at the top.
+
+    Returns:
+        (H, W, 3) uint8 RGB.
+
+    Raises:
+        PerceptionError: if the image does not fit the calibration.
+    """
+    if color.shape != (intrinsics.height, intrinsics.width, 3):
+        raise PerceptionError(
+            f'the image is {color.shape}; the calibration is for '
+            f'{(intrinsics.height, intrinsics.width, 3)}'
+        )
+    drawn = [
+        (entity, polygon)
+        for entity in entities
+        if (polygon := _polygon(entity, intrinsics, T_world_camera)) is not None
+    ]
+    picture = color.copy()
+    if attention is not None:
+        picture = _dim(picture, drawn, attention)
+    for entity, polygon in drawn:
+        line = LINE_COLORS[entity.status]
+        cv2.polylines(picture, [polygon], isClosed=True, color=line, thickness=1, lineType=16)
+        ellipse = _ellipse(entity, intrinsics, T_world_camera)
+        if ellipse is not None:
+            cv2.polylines(picture, [ellipse], isClosed=True, color=(255, 60, 60), lineType=16)
+        _label(picture, entity, polygon, line)
+    if caption:
+        _text(picture, caption, (6, 16), (255, 255, 255), 0.45)
+    return picture
+
+
+def _polygon(entity: TrackedEntity, intrinsics: Intrinsics, pose: np.ndarray) -> np.ndarray | None:
+    try:
+        polygon = outline_polygon(
+            entity.shape, entity.position, entity.size, entity.yaw, intrinsics, pose
+        )
+    except PerceptionError:
+        return None
+    return np.rint(polygon).astype(np.int32)
+
+
+def _ellipse(entity: TrackedEntity, intrinsics: Intrinsics, pose: np.ndarray) -> np.ndarray | None:
+    """Return the (P, 2) image of a horizontal slice of the covariance around the centre."""
+    values, vectors = np.linalg.eigh(entity.covariance[:2, :2])
+    angle = np.linspace(0.0, 2.0 * np.pi, NUM_ELLIPSE, endpoint=False)
+    radii = ELLIPSE_SIGMAS * np.sqrt(np.maximum(values, 0.0))
+    ring = np.column_stack([np.cos(angle), np.sin(angle)]) * radii @ vectors.T
+    points = entity.position + np.column_stack([ring, np.zeros(NUM_ELLIPSE)])
+    try:
+        pixels = intrinsics.project((points - pose[:3, 3]) @ pose[:3, :3])
+    except PerceptionError:
+        return None
+    return np.rint(pixels).astype(np.int32)
+
+
+def _dim(
+    picture: np.ndarray,
+    drawn: Sequence[tuple[TrackedEntity, np.ndarray]],
+    attention: Mapping[int, float],
+) -> np.ndarray:
+    """Darken everything but what is attended."""
+    light = np.full(picture.shape[:2], 0.35, dtype=np.float32)
+    for entity, polygon in drawn:
+        share = float(np.clip(attention.get(entity.id, 0.0), 0.0, 1.0))
+        cv2.fillConvexPoly(light, polygon, 0.35 + 0.65 * share)
+    return (picture * light[..., None]).astype(np.uint8)
+
+
+def _label(
+    picture: np.ndarray,
+    entity: TrackedEntity,
+    polygon: np.ndarray,
+    line: tuple[int, int, int],
+) -> None:
+    right, top = int(polygon[:, 0].max()) + 3, int(polygon[:, 1].min()) + 8
+    swatch = tuple(round(255 * float(value)) for value in np.clip(entity.color, 0.0, 1.0))
+    cv2.rectangle(picture, (right, top - 7), (right + 7, top), swatch, thickness=-1)
+    cv2.rectangle(picture, (right, top - 7), (right + 7, top), (0, 0, 0), thickness=1)
+    _text(picture, f'#{entity.id}', (right + 11, top), line, 0.4)
+    detail = f'{entity.shape} {1e3 * float(entity.size.max()):.0f}'
+    if entity.status != SEEN:
+        detail = entity.status
+    _text(picture, detail, (right, top + 11), line, 0.32)
+
+
+def _text(
+    picture: np.ndarray,
+    text: str,
+    place: tuple[int, int],
+    color: tuple[int, int, int],
+    scale: float,
+) -> None:
+    """Write with a dark rim, legible on anything."""
+    cv2.putText(picture, text, place, FONT, scale, (0, 0, 0), 3, cv2.LINE_AA)
+    cv2.putText(picture, text, place, FONT, scale, color, 1, cv2.LINE_AA)
