@@ -84,7 +84,7 @@ class MpcController(Node):
         self._plan_times: list[float] = []
         self._missed = 0
         self._last_status = -np.inf
-        self._last_report: tuple[str, ...] = ()
+        self._last_report: tuple[str, str, int] | None = None
 
         self._trajectories = self.create_publisher(
             JointTrajectory, 'joint_trajectory', qos.RELIABLE
@@ -154,7 +154,9 @@ class MpcController(Node):
         if np.isfinite(output.solve_time):
             self._plan_times.append(output.solve_time)
             self._missed += output.solve_time > 1.0 / self.parameters.control_rate
-        report = (output.status, output.phase, output.text)
+        report = (output.status, output.phase, output.active_entity)
+        if output.guard:
+            self.get_logger().warning(f'guard: {output.guard}', throttle_duration_sec=5.0)
         due = now - self._last_status >= 1.0 / self.parameters.status_rate
         if due or report != self._last_report:
             if report != self._last_report:
