@@ -10,6 +10,7 @@ import matplotlib
 import numpy as np
 
 from concept_control.evaluation.perception_scenes import BlockResult, FrameResult
+from concept_control.perception.annotate import write
 from concept_control.perception.tracking import TrackedEntity
 from concept_control.simulation.carry import CarryFrame
 
@@ -113,8 +114,7 @@ def draw_frame(frame: FrameResult, caption: str) -> np.ndarray:
     if missed or frame.false:
         text += f', {missed} missed, {len(frame.false)} false'
     line = MISSED if missed or frame.false else FOUND
-    for color, width in (((0, 0, 0), 3), (line, 1)):
-        cv2.putText(picture, text, (6, 18), cv2.FONT_HERSHEY_SIMPLEX, 0.5, color, width, 16)
+    write(picture, text, (6, 18), line, 0.5)
     return picture
 
 
