@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import threading
 import time
+from typing import Any
 
 import numpy as np
 from rclpy.node import Node
@@ -45,21 +46,48 @@ PARAMETERS = (
     ),
     Parameter('truth_rate', 20.0, 'true poses per simulated second', 1.0, 100.0),
     Parameter('publish_clock', False, 'publish /clock; nodes then need use_sim_time'),
-    Parameter('camera.name', 'top', 'which camera of the scene', choices=('top', 'oblique')),
-    Parameter('camera.width', 640, 'image width [pixels]', 80, 1280),
-    Parameter('camera.height', 480, 'image height [pixels]', 60, 960),
-    Parameter('camera.rate', 10.0, 'images per simulated second', 0.5, 60.0),
+    Parameter('cameras', ['camera'], 'topic prefixes of the cameras that perception uses'),
+    Parameter('image_rate', 10.0, 'images of each camera per simulated second', 0.5, 60.0),
     Parameter('view.name', 'oblique', "camera of onlookers' pictures", choices=('top', 'oblique')),
     Parameter('view.every', 2, 'camera images per onlooker picture; 0: none', 0, 1000),
     Parameter(
-        'camera.backend',
+        'backend',
         'auto',
         'how images are made; auto takes the first that works',
         choices=('auto', 'egl', 'osmesa', 'raycast'),
     ),
 )
 
-OPTICAL_FRAME = 'camera_optical_frame'
+
+def camera_parameters(prefix: str) -> tuple[Parameter, ...]:
+    """Return the parameters of one simulated camera; `prefix` is also that of its topics."""
+    return (
+        Parameter(f'{prefix}.name', 'top', 'camera of the scene', choices=('top', 'oblique')),
+        Parameter(f'{prefix}.width', 640, 'image width [pixels]', 80, 1280),
+        Parameter(f'{prefix}.height', 480, 'image height [pixels]', 60, 960),
+    )
+
+
+class CameraOutput:
+    """One simulated camera and its topics; made and used by the camera thread."""
+
+    def __init__(self, node: Node, prefix: str, model: Any, backend: str) -> None:
+        p = vars(declare(node, camera_parameters(prefix)))
+        self.camera = SimulatedCamera(
+            model, p[f'{prefix}_name'], p[f'{prefix}_width'], p[f'{prefix}_height'], backend
+        )
+        self._frame = f'{prefix}_optical_frame'
+        self._color = node.create_publisher(Image, f'{prefix}/color/image_raw', qos.RELIABLE)
+        self._depth = node.create_publisher(Image, f'{prefix}/depth/image_raw', qos.RELIABLE)
+        self._info = node.create_publisher(CameraInfo, f'{prefix}/color/camera_info', qos.RELIABLE)
+
+    def publish(self, now: float, data: Any) -> None:
+        """Render a state and publish colour, depth and calibration."""
+        color, depth = self.camera.render(data)
+        header = convert.header(now, self._frame)
+        self._info.publish(convert.camera_info_message(self.camera.intrinsics, header))
+        self._color.publish(convert.image_message(color, 'rgb8', header))
+        self._depth.publish(convert.image_message(depth.astype(np.float32), '32FC1', header))
 
 
 class ArmSimulator(Node):
@@ -91,10 +119,7 @@ class ArmSimulator(Node):
         self._joint_states = self.create_publisher(JointState, 'joint_states', qos.RELIABLE)
         self._suction_state = self.create_publisher(Bool, 'suction_state', qos.LATCHED)
         self._truth = self.create_publisher(EntityArray, 'ground_truth', qos.RELIABLE)
-        self._color = self.create_publisher(Image, 'camera/color/image_raw', qos.RELIABLE)
-        self._depth = self.create_publisher(Image, 'camera/depth/image_raw', qos.RELIABLE)
         self._view = self.create_publisher(Image, 'view/image_raw', qos.RELIABLE)
-        self._info = self.create_publisher(CameraInfo, 'camera/color/camera_info', qos.RELIABLE)
         self._clock_publisher = (
             self.create_publisher(Clock, '/clock', qos.SENSOR) if p.publish_clock else None
         )
@@ -137,7 +162,7 @@ class ArmSimulator(Node):
         steps = max(1, round(1.0 / p.joint_state_rate / p.timestep))
         period = steps * p.timestep
         truth_every = max(1, round(p.joint_state_rate / p.truth_rate))
-        image_every = max(1, round(p.joint_state_rate / p.camera_rate))
+        image_every = max(1, round(p.joint_state_rate / p.image_rate))
         suction_published: bool | None = None
         chunk = 0
         due = time.monotonic()
@@ -211,26 +236,21 @@ class ArmSimulator(Node):
         """Render snapshots; the renderer's context belongs to this thread."""
         p, model = self.parameters, self.world.model
         try:
-            camera = SimulatedCamera(
-                model, p.camera_name, p.camera_width, p.camera_height, p.camera_backend
-            )
-            self.get_logger().info(f'camera: {camera.backend} ({camera.backend_reason})')
-            onlooker = SimulatedCamera(
-                model, p.view_name, p.camera_width, p.camera_height, camera.backend
-            )
+            # The first camera comes last: perception fuses what the others have sent by then.
+            cameras = [CameraOutput(self, prefix, model, p.backend) for prefix in p.cameras][::-1]
+            first = cameras[-1].camera
+            self.get_logger().info(f'camera: {first.backend} ({first.backend_reason})')
+            onlooker = SimulatedCamera(model, p.view_name, 640, 480, first.backend)
             replica = Replica(model)
             count = 0
             while (snapshot := self._snapshot.take()) is not None:
                 now, positions = snapshot
-                color, depth = camera.render(replica.at(positions))
-                header = convert.header(now, OPTICAL_FRAME)
-                self._info.publish(convert.camera_info_message(camera.intrinsics, header))
-                self._color.publish(convert.image_message(color, 'rgb8', header))
-                self._depth.publish(
-                    convert.image_message(depth.astype(np.float32), '32FC1', header)
-                )
+                data = replica.at(positions)
+                for camera in cameras:
+                    camera.publish(now, data)
                 if p.view_every and count % p.view_every == 0:
-                    picture, _ = onlooker.render(replica.at(positions))
+                    picture, _ = onlooker.render(data)
+                    header = convert.header(now, p.frame)
                     self._view.publish(convert.image_message(picture, 'rgb8', header))
                 count += 1
         except Exception as error:

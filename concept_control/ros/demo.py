@@ -72,6 +72,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         '--model', type=Path, help='folder of a trained model (default: the one shipped)'
     )
     parser.add_argument(
+        '--cameras', type=int, default=1, choices=(1, 2), help='2: an oblique one as well, fused'
+    )
+    parser.add_argument(
         '--camera',
         default='auto',
         choices=('auto', 'egl', 'osmesa', 'raycast'),
@@ -94,14 +97,21 @@ def main(args: argparse.Namespace) -> int:
         number: signal.signal(number, lambda *_: interrupted.set())
         for number in (signal.SIGINT, signal.SIGTERM)
     }
-    simulation = {
+    simulation: dict[str, object] = {
         'seed': args.seed,
         'colors': [c.strip() for c in args.blocks.split(',') if c.strip()],
-        'camera.backend': args.camera,
+        'backend': args.camera,
         'real_time_factor': args.speed,
     }
+    cameras = ['camera', 'oblique'][: args.cameras]
+    simulation['cameras'] = cameras
     model = {'model': str(args.model.resolve())} if args.model else {}
-    parameters = {'arm_simulator': simulation, 'concept_model': model, 'mpc_controller': model}
+    parameters = {
+        'arm_simulator': simulation,
+        'entity_extractor': {'cameras': cameras},
+        'concept_model': model,
+        'mpc_controller': model,
+    }
     nodes = [NodeProcess(name, parameters.get(name, {})) for name in EXECUTABLES]
     heard = Heard()
     film = Film(args.video) if args.video else None

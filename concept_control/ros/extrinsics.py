@@ -1,0 +1,80 @@
+"""Where a camera is: from parameters, or from TF at the image's stamp where tf2 is installed."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from builtin_interfaces.msg import Time
+from rclpy.node import Node
+from rclpy.time import Time as RclpyTime
+from scipy.spatial.transform import Rotation
+
+from concept_control.errors import MissingDependencyError, PerceptionError
+
+
+class FixedExtrinsics:
+    """A camera that stands still where the parameters say."""
+
+    def __init__(self, position: list[float], rotation: list[float]) -> None:
+        self._transform = pose_matrix(position, rotation)
+
+    def at(self, frame: str, stamp: Time) -> np.ndarray:
+        """Return T_world_camera (4, 4)."""
+        return self._transform
+
+
+class TfExtrinsics:
+    """A camera whose optical frame is in the TF tree."""
+
+    def __init__(self, node: Node, fixed_frame: str) -> None:
+        """Listen to TF.
+
+        Raises:
+            MissingDependencyError: if tf2_ros is not installed.
+        """
+        try:
+            import tf2_ros  # noqa: PLC0415  (on no registry of wheels)
+        except ImportError as error:
+            raise MissingDependencyError(
+                'extrinsics from TF need tf2_ros, which a ROS 2 installation brings; without it '
+                'give position and rotation as parameters and set from_tf to false'
+            ) from error
+        self._fixed_frame = fixed_frame
+        self._buffer: Any = tf2_ros.Buffer()
+        self._listener = tf2_ros.TransformListener(self._buffer, node)
+        self._error: type[Exception] = tf2_ros.TransformException
+
+    def at(self, frame: str, stamp: Time) -> np.ndarray:
+        """Return T_world_camera (4, 4) at a stamp.
+
+        Raises:
+            PerceptionError: if TF does not know it.
+        """
+        try:
+            found = self._buffer.lookup_transform(
+                self._fixed_frame, frame, RclpyTime.from_msg(stamp)
+            )
+        except self._error as error:
+            raise PerceptionError(f'TF cannot tell where {frame!r} is: {error}') from error
+        t, r = found.transform.translation, found.transform.rotation
+        return pose_matrix([t.x, t.y, t.z], [r.x, r.y, r.z, r.w])
+
+
+def pose_matrix(position: list[float], rotation: list[float]) -> np.ndarray:
+    """Return the (4, 4) transform of a position [m] and a quaternion (x, y, z, w).
+
+    Raises:
+        PerceptionError: if the numbers are no pose.
+    """
+    values = np.array([*position, *rotation], dtype=float)
+    is_pose = len(position) == 3 and len(rotation) == 4 and np.isfinite(values).all()
+    if not is_pose or not np.linalg.norm(rotation) > 1e-6:
+        raise PerceptionError(
+            f'position {list(position)} and rotation {list(rotation)} are no pose; expected 3 '
+            'finite metres and a quaternion x y z w'
+        )
+    transform = np.eye(4)
+    transform[:3, :3] = Rotation.from_quat(rotation).as_matrix()
+    transform[:3, 3] = position
+    return transform
