@@ -111,21 +111,20 @@ class Behaviors:
         """
         view, config = self.view, self.view.config
         assert view.held is not None
-        deadline, is_near = self._deadline(), False
+        deadline = self._deadline()
         heading, has_settled = self._alignment(), self._settling()
+        in_basin = self._basin()
         while view.time < deadline:
             if view.attached is False:
                 view.held = None
                 return Outcome.DROPPED
             size = view.entities[view.held].size[2]
             height = view.highest_top + config.travel_clearance + size / 2
-            gap = float(np.linalg.norm(guide() - view.held_position[:2]))
-            # Two radii, so that noise at the border does not make it change its mind each tick.
-            is_near = gap < config.basin_radius * (1.5 if is_near else 1.0)
+            is_near = in_basin(guide(), view.held_position[:2])
             pull = energy() if is_near else PointEnergy(guide())
             centres, clearances = obstacles() if is_near else (None, None)
             cost = self.tool_cost(pull, height, view.offset, centres, clearances)
-            cost.heading = heading(guide(), *obstacles())
+            cost.heading = heading(view.held_position[:2] if is_near else guide(), *obstacles())
             if has_settled(view.held_position[:2]) and is_near:
                 return Outcome.DONE
             yield Setpoint('carry', cost, suction=True, active=view.held)
@@ -183,10 +182,9 @@ class Behaviors:
     ) -> Script:
         """Move the tool itself to where its energy is least, and keep it there for ever."""
         view, config = self.view, self.view.config
-        is_near = False
+        in_basin = self._basin()
         while True:
-            gap = float(np.linalg.norm(guide() - view.tool.position[:2]))
-            is_near = gap < config.basin_radius * (1.5 if is_near else 1.0)
+            is_near = in_basin(guide(), view.tool.position[:2])
             pull = energy() if is_near else PointEnergy(guide())
             phase = 'hold' if is_satisfied() else 'track'
             yield Setpoint(phase, self.tool_cost(pull, config.tool_height), active=0)
@@ -342,6 +340,27 @@ class Behaviors:
             return last
 
         return heading
+
+    def _basin(self) -> Callable[[np.ndarray, np.ndarray], bool]:
+        """Return what tells whether the energy alone shall lead from now on.
+
+        Once a point has come near the guide it is left to the energy for good, wherever that leads
+        it, until the guide itself jumps away: going back and forth between two goals would never
+        end.
+        """
+        radius = self.view.config.basin_radius
+        entered: np.ndarray | None = None
+
+        def in_basin(guide: np.ndarray, xy: np.ndarray) -> bool:
+            nonlocal entered
+            is_near = bool(np.linalg.norm(guide - xy) < radius)
+            if is_near and entered is None:
+                entered = guide.copy()
+            elif entered is not None and np.linalg.norm(guide - entered) > radius:
+                entered = guide.copy() if is_near else None
+            return entered is not None
+
+        return in_basin
 
     def _settling(self) -> Callable[[np.ndarray], bool]:
         """Return what tells whether a point has stayed in one place for a while."""

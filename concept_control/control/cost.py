@@ -45,7 +45,7 @@ class CostWeights:
     energy_knee: float = 0.10
     height: float = 50.0
     tilt: float = 5.0
-    heading: float = 1.0
+    heading: float = 0.05
     posture: float = 0.002
     velocity: float = 0.02
     acceleration: float = 0.05
