@@ -32,14 +32,40 @@ neighbours."""
 DARK_CHROMA = 0.15
 """The same for pixels that are nearly black, where chroma is noise."""
 
-WALL_DISTANCE = 0.007
-"""How far walls lie from the part of the upper face that surely faces up, whose rim of two pixels
-is lost to the slope's filter [m]."""
+FINE_PIXELS = 7.5
+"""Pixels across the smallest block from which there is room for smoothing."""
 
-MIN_SEED_PIXELS = 12
-MIN_REGION_PIXELS = 30
 DARK = 0.12
 """Added to R + G + B (0 .. 3) so that the chroma of black, which is noise, tends to neutral."""
+
+
+@dataclass(frozen=True)
+class _Grain:
+    """How coarsely an image shows blocks, and the sizes in pixels that follow from it.
+
+    Attributes:
+        footprint: of a pixel at the table [m].
+        radius: of the filters [pixels]; an upper face loses a rim this wide to them.
+        min_seed: pixels of a piece of an upper face.
+        min_region: pixels of a block.
+    """
+
+    footprint: float
+    radius: int
+    min_seed: int
+    min_region: int
+
+    @classmethod
+    def of(cls, view: View, limits: BlockLimits) -> _Grain:
+        footprint = float(np.nanmedian(view.depth)) / view.focal
+        if limits.min_side / footprint > FINE_PIXELS:
+            return cls(footprint, radius=2, min_seed=12, min_region=30)
+        return cls(footprint, radius=1, min_seed=5, min_region=14)
+
+    @property
+    def rim(self) -> float:
+        """How far walls are from what surely faces up, seen somewhat aslant [m]."""
+        return 0.002 + 1.6 * self.radius * self.footprint
 
 
 @dataclass(frozen=True)
@@ -214,21 +240,23 @@ def _bounding_window(mask: np.ndarray, margin: int) -> tuple[slice, slice] | Non
 def _regions(
     view: View, chroma: np.ndarray, candidates: np.ndarray, limits: BlockLimits
 ) -> list[Region]:
-    seeds = candidates & (_slope(view) < TOP_SLOPE) & ~_color_edges(chroma)
+    grain = _Grain.of(view, limits)
+    faces_up = _slope(view, grain.radius) < TOP_SLOPE
+    seeds = candidates & faces_up & ~_color_edges(chroma, grain.radius)
     num, labels, stats, _ = cv2.connectedComponentsWithStats(
         seeds.astype(np.uint8), connectivity=4
     )
-    keep = np.flatnonzero(stats[1:, cv2.CC_STAT_AREA] >= MIN_SEED_PIXELS) + 1
+    keep = np.flatnonzero(stats[1:, cv2.CC_STAT_AREA] >= grain.min_seed) + 1
     renumber = np.zeros(num, dtype=np.int32)
     renumber[keep] = np.arange(1, len(keep) + 1)
     labels = renumber[labels]
     facts = [_Seed.measure(view, chroma, labels == k) for k in range(1, len(keep) + 1)]
     labels, facts = _merge(labels, facts, limits)
-    full = _assign(view, chroma, candidates, labels, facts)
+    full = _assign(view, chroma, candidates, labels, facts, grain)
     regions = []
     for label in range(1, full.max() + 1):
         rows, columns = np.nonzero(full == label)
-        if len(rows) < MIN_REGION_PIXELS:
+        if len(rows) < grain.min_region:
             continue
         is_top = labels[rows, columns] == label
         heights = view.height[rows, columns]
@@ -241,26 +269,29 @@ def _regions(
     return regions
 
 
-def _slope(view: View) -> np.ndarray:
-    """Return (H, W) height gained per metre of image footprint, by planes fitted to 5 x 5 px."""
+def _slope(view: View, radius: int) -> np.ndarray:
+    """Return (H, W) height gained per metre of image footprint, of planes fitted around pixels."""
+    size = 2 * radius + 1
     height, valid = view.height, ~np.isnan(view.height)
     if not valid.all():
         filled = np.where(valid, height, np.float32(0.0))
-        weight = cv2.blur(valid.astype(np.float32), (5, 5))
-        mean = cv2.blur(filled, (5, 5)) / np.maximum(weight, np.float32(1e-3))
+        weight = cv2.blur(valid.astype(np.float32), (size, size))
+        mean = cv2.blur(filled, (size, size)) / np.maximum(weight, np.float32(1e-3))
         height = np.where(valid, height, mean)
-    ramp, ones = np.arange(-2.0, 3.0), np.ones(5)
-    along = cv2.sepFilter2D(height, cv2.CV_32F, ramp / 50.0, ones)
-    across = cv2.sepFilter2D(height, cv2.CV_32F, ones, ramp / 50.0)
+    ramp, ones = np.arange(-radius, radius + 1.0), np.ones(size)
+    ramp /= size * (ramp**2).sum()
+    along = cv2.sepFilter2D(height, cv2.CV_32F, ramp, ones)
+    across = cv2.sepFilter2D(height, cv2.CV_32F, ones, ramp)
     footprint = np.where(valid, view.depth, np.float32(1.0)) * np.float32(1.0 / view.focal)
     return cv2.magnitude(along, across) / footprint
 
 
-def _color_edges(chroma: np.ndarray) -> np.ndarray:
+def _color_edges(chroma: np.ndarray, radius: int) -> np.ndarray:
     """Return (H, W) bool where the surface's colour changes, whatever the light does slowly."""
-    smooth = cv2.blur(chroma, (3, 3))
-    along = np.abs(cv2.sepFilter2D(smooth, cv2.CV_32F, np.array([-1.0, 0.0, 1.0]), np.ones(1)))
-    across = np.abs(cv2.sepFilter2D(smooth, cv2.CV_32F, np.ones(1), np.array([-1.0, 0.0, 1.0])))
+    smooth = cv2.blur(chroma, (3, 3)) if radius > 1 else chroma
+    step, one = np.array([-1.0, 0.0, 1.0]), np.ones(1)
+    along = np.abs(cv2.sepFilter2D(smooth, cv2.CV_32F, step, one))
+    across = np.abs(cv2.sepFilter2D(smooth, cv2.CV_32F, one, step))
     change = np.maximum(along, across)
     return (change[..., 0] + change[..., 1] > EDGE_CHROMA) | (change[..., 2] > EDGE_LIGHTNESS)
 
@@ -353,6 +384,7 @@ def _assign(
     candidates: np.ndarray,
     labels: np.ndarray,
     seeds: list[_Seed],
+    grain: _Grain,
 ) -> np.ndarray:
     """Give the walls, edges and mixed pixels to the upper face they lie under or beside.
 
@@ -377,7 +409,7 @@ def _assign(
         better = is_near & is_alike & (cost < best)
         best[better], owner[better] = cost[better], k
     full[rows, columns] = owner
-    _place_pieces(view, chroma, full, candidates, seeds)
+    _place_pieces(view, chroma, full, candidates, seeds, grain)
     return full
 
 
@@ -400,7 +432,12 @@ def _compare(colors: np.ndarray, reference: np.ndarray) -> tuple[np.ndarray, np.
 
 
 def _place_pieces(
-    view: View, chroma: np.ndarray, full: np.ndarray, candidates: np.ndarray, seeds: list[_Seed]
+    view: View,
+    chroma: np.ndarray,
+    full: np.ndarray,
+    candidates: np.ndarray,
+    seeds: list[_Seed],
+    grain: _Grain,
 ) -> None:
     """Label what is left: discoloured walls, far corners, and bodies without a sure upper face.
 
@@ -422,16 +459,16 @@ def _place_pieces(
         xy = view.points(rows, columns)[:, :2].astype(np.float32)
         colors = chroma[rows, columns]
         around = full[window][cv2.dilate(mask, np.ones((3, 3), np.uint8)) > 0]
-        best, owner = WALL_DISTANCE, 0
+        best, owner = grain.rim, 0
         for k in np.unique(around[(around > 0) & (around <= len(seeds))]):
             distance = float(np.median(seeds[k - 1].distance(xy)))
             if _continues(seeds[k - 1], xy, colors):
-                distance = min(distance, 0.9 * WALL_DISTANCE)
+                distance = min(distance, 0.9 * grain.rim)
             if distance < best:
                 best, owner = distance, int(k)
         if owner:
             full[rows, columns] = owner
-        elif area >= 2 * MIN_REGION_PIXELS:
+        elif area >= 2 * grain.min_region:
             label += 1
             full[rows, columns] = label
 
