@@ -13,7 +13,7 @@ import tempfile
 import threading
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from rclpy.node import Node
 
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from concept_control.ros.recorder import Recorder
 
 EXECUTABLES = ('arm_simulator', 'entity_extractor', 'concept_model', 'mpc_controller')
+PARTICLE_EXECUTABLES = ('particle_world', 'concept_model')
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -37,6 +38,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar='EXPRESSION',
         help='what to make true, subjects before the semicolon, arguments after it '
         '(default: "%(default)s")',
+    )
+    parser.add_argument(
+        '--world',
+        default='arm',
+        choices=('arm', 'particles'),
+        help='particles: no arm and no camera, points that descend the energy',
     )
     parser.add_argument('--seed', type=int, default=0, help='of the layout and every choice')
     parser.add_argument(
@@ -97,30 +104,18 @@ def main(args: argparse.Namespace) -> int:
         number: signal.signal(number, lambda *_: interrupted.set())
         for number in (signal.SIGINT, signal.SIGTERM)
     }
-    simulation: dict[str, object] = {
-        'seed': args.seed,
-        'colors': [c.strip() for c in args.blocks.split(',') if c.strip()],
-        'backend': args.camera,
-        'real_time_factor': args.speed,
-    }
-    cameras = ['camera', 'oblique'][: args.cameras]
-    simulation['cameras'] = cameras
-    model = {'model': str(args.model.resolve())} if args.model else {}
-    parameters = {
-        'arm_simulator': simulation,
-        'entity_extractor': {'cameras': cameras},
-        'concept_model': model,
-        'mpc_controller': model,
-    }
-    nodes = [NodeProcess(name, parameters.get(name, {})) for name in EXECUTABLES]
+    executables = PARTICLE_EXECUTABLES if args.world == 'particles' else EXECUTABLES
+    configuration = 'particles.yaml' if args.world == 'particles' else 'demo.yaml'
+    parameters = node_parameters(args)
+    nodes = [NodeProcess(name, parameters.get(name, {})) for name in executables]
     heard = Heard()
     film = Film(args.video) if args.video else None
     say(f'concept_control demo: {expression}, seed {args.seed}')
-    say(f'starting {", ".join(EXECUTABLES)} (logs in {logs})')
+    say(f'starting {", ".join(executables)} (logs in {logs})')
     try:
         with (
             Watch(heard, film, recording(args)) as monitor,
-            Graph(nodes, share_folder() / 'config/demo.yaml', logs) as graph,
+            Graph(nodes, share_folder() / 'config' / configuration, logs) as graph,
         ):
             return Run(args, expression, heard, monitor, graph, interrupted).conduct()
     except ProcessDiedError as error:
@@ -134,6 +129,26 @@ def main(args: argparse.Namespace) -> int:
             film.close()
         for number, handler in previous.items():
             signal.signal(number, handler)
+
+
+def node_parameters(args: argparse.Namespace) -> dict[str, dict[str, Any]]:
+    """Return what the command line sets over the parameter file, by node."""
+    colors = [c.strip() for c in args.blocks.split(',') if c.strip()]
+    cameras = ['camera', 'oblique'][: args.cameras]
+    model = {'model': str(args.model.resolve())} if args.model else {}
+    layout = {'seed': args.seed, 'colors': colors}
+    return {
+        'arm_simulator': {
+            **layout,
+            'backend': args.camera,
+            'cameras': cameras,
+            'real_time_factor': args.speed,
+        },
+        'particle_world': {**layout, **model},
+        'entity_extractor': {'cameras': cameras},
+        'concept_model': model,
+        'mpc_controller': model,
+    }
 
 
 def recording(args: argparse.Namespace) -> Callable[[Node], Recorder | None]:

@@ -119,14 +119,16 @@ class Run:
             stable_since = stable_since or time.monotonic()
             return time.monotonic() - stable_since > 0.5
 
+        is_arm = self.args.world == 'arm'
+        cameras = [('camera', lambda: self.heard.image is not None)] if is_arm else []
         parts: list[tuple[str, Callable[[], bool]]] = [
             ('simulation', lambda: self.heard.truth is not None),
-            ('camera', lambda: self.heard.image is not None),
+            *cameras,
             ('view', lambda: self.heard.view is not None),
             (f'{wanted} entities', entities_stand_still),
             ('concepts', lambda: self.heard.library is not None),
             ('concept model', lambda: self.monitor.is_connected),
-            ('controller', lambda: any(s.source == 'mpc_controller' for s in self.heard.statuses)),
+            ('controller', lambda: any(s.source != 'concept_model' for s in self.heard.statuses)),
         ]
         deadline = time.monotonic() + START_TIMEOUT
         with tqdm(
@@ -156,7 +158,8 @@ class Run:
             f'learned {len(codes)} concepts from {library.concepts[0].num_demonstrations} '
             f'particle demonstrations each: {", ".join(codes)}'
         )
-        say('camera: ' + self._log_line('arm_simulator', 'camera: '))
+        if is_arm:
+            say('camera: ' + self._log_line('arm_simulator', 'camera: '))
         for entity in self.heard.entities.entities if self.heard.entities else ():
             if entity.id == TOOL_ID:
                 continue
@@ -195,13 +198,14 @@ class Run:
                 if status.status == ConceptStatus.REFUSED:
                     say(f'refused: {status.text}')
                     return 'refused'
-                if status.source != 'mpc_controller' or not status.goal_id:
+                if status.source == 'concept_model' or not status.goal_id:
                     continue
                 if status.phase != phase or now - last_line >= 1.0:
                     phase, last_line = status.phase, now
                     say(
                         f'{now:6.2f} s  {status.phase:10} energy {status.energy:8.4f}  '
-                        f'plan {1000 * status.plan_time:5.1f} ms  {status.text}'
+                        + ('' if np.isnan(status.plan_time) else plan_words(status.plan_time))
+                        + status.text
                     )
                 if status.status in ENDINGS:
                     return ENDINGS[status.status]
@@ -252,7 +256,10 @@ class Run:
             'num_plans': int(last.num_plans) if last else 0,
             'missed_deadlines': int(last.missed_deadlines) if last else 0,
             'final_energy': last.energy if last else None,
-            'camera': self._log_line('arm_simulator', 'camera: '),
+            'world': self.args.world,
+            'camera': self._log_line('arm_simulator', 'camera: ')
+            if self.args.world == 'arm'
+            else None,
         }
 
     def _report(
@@ -280,6 +287,11 @@ class Run:
 def say(text: str) -> None:
     """Print one line at once, also into a pipe."""
     print(text, flush=True)
+
+
+def plan_words(seconds: float) -> str:
+    """Describe a planning time."""
+    return f'plan {1000 * seconds:5.1f} ms  '
 
 
 def words(verdict: Verdict, half_extent: float) -> str:

@@ -185,3 +185,10 @@ def test_a_command_can_be_cancelled_on_the_way(running):
     wait(lambda: any(s.phase == 'lift' for s in list(heard.statuses)), graph)
     monitor.send(ConceptCommand(command=ConceptCommand.CANCEL))
     wait(lambda: any(s.status == ConceptStatus.CANCELLED for s in list(heard.statuses)), graph)
+
+
+def test_the_particle_world_needs_no_arm(tmp_path):
+    process = demo('--world', 'particles', '--concept', 'near(blue; yellow)', tmp_path=tmp_path)
+    output, _ = process.communicate(timeout=120)
+    assert process.returncode == 0, output
+    assert 'RESULT: SUCCESS: near(blue; yellow) holds' in output.splitlines()[-1]
