@@ -6,6 +6,11 @@ import argparse
 from importlib import import_module
 
 BENCHMARKS = {
+    'control': (
+        'concept_control.evaluation.control_benchmark',
+        'planners and commands without ROS',
+    ),
+    'perception': ('concept_control.evaluation.perception_benchmark', 'blocks seen, and followed'),
     'robot': ('concept_control.evaluation.robot_benchmark', 'the whole graph, seed after seed'),
 }
 """Name to module with `add_arguments` and `main`, and what it measures."""
