@@ -10,8 +10,35 @@ from concept_control.perception.segmentation import TABLE, Region, View
 CLIPPED = 250
 """A channel from here on says only 'at least so much'."""
 
+SHADOW = 0.7
+"""Share of the usual light below which a place is in shadow; a table's pattern stays above."""
+
 RING = 14
 """Half width in pixels of the patch of table around a block that shows the light."""
+
+
+def scene_light(
+    color: np.ndarray, labels: np.ndarray, table_color: np.ndarray | None
+) -> np.ndarray | None:
+    """Return (3,) what a white table would show on the whole, in 8-bit units; None if unknown.
+
+    Args:
+        color: (H, W, 3) uint8 RGB.
+        labels: (H, W) of the segmentation.
+        table_color: (3,) mean albedo of the table; None if unknown.
+    """
+    if table_color is None:
+        return None
+    sparse = slice(2, None, 7), slice(2, None, 7)
+    table = color[sparse][labels[sparse] == TABLE]
+    if len(table) < 100:
+        return None
+    # Shadows, mostly the arm's, are not what lights the table.
+    brightness = table.sum(axis=1)
+    lit = table[brightness > SHADOW * np.median(brightness)]
+    if (lit.max(axis=1) >= CLIPPED).mean() > 0.2:
+        return None
+    return np.maximum(lit.mean(axis=0) / table_color, 1.0)
 
 
 def measure_color(
@@ -20,41 +47,43 @@ def measure_color(
     labels: np.ndarray,
     region: Region,
     table_color: np.ndarray | None,
+    light: np.ndarray | None,
 ) -> np.ndarray:
     """Return the (3,) RGB albedo of a block, in [0, 1].
 
-    The light is taken from the table beside the block, which faces up like the block's upper
-    face. Where that face is over-exposed, its walls show the ratio of the channels.
+    The light is that on the table, which faces up like the block's upper face: on the whole table,
+    whose pattern averages out, or next to the block where that is in another light. Where the
+    upper face is over-exposed, the walls show the ratio of the channels.
 
     Args:
         color: (H, W, 3) uint8 RGB.
         view: the depth of the same frame.
         labels: (H, W) of the segmentation.
         region: the block.
-        table_color: (3,) albedo of the table; None takes the light for white and right.
+        table_color: (3,) mean albedo of the table; None takes the light for white and right.
+        light: as from `scene_light`.
     """
     pixels = color[region.rows, region.columns]
     upper = view.height[region.rows, region.columns] > region.height - 0.004
     if upper.sum() < 8:
         upper = np.ones(len(pixels), dtype=bool)
     face = np.median(pixels[upper], axis=0)
-    light = np.full(3, 255.0)
-    if table_color is not None:
-        light = _table_light(color, labels, region, table_color, light)
-    albedo = face / light
+    white = np.full(3, 255.0)
+    if table_color is not None and light is not None:
+        white = light
+        near = _light_beside(color, labels, region, table_color)
+        if near is not None and not SHADOW < near.sum() / light.sum() < 1.0 / SHADOW:
+            white = near
+    albedo = face / white
     clipped = face >= CLIPPED
     if clipped.any():
         albedo = _recover(albedo, clipped, pixels[~upper])
     return np.clip(albedo, 0.0, 1.0)
 
 
-def _table_light(
-    color: np.ndarray,
-    labels: np.ndarray,
-    region: Region,
-    table_color: np.ndarray,
-    default: np.ndarray,
-) -> np.ndarray:
+def _light_beside(
+    color: np.ndarray, labels: np.ndarray, region: Region, table_color: np.ndarray
+) -> np.ndarray | None:
     """Return (3,) what a white table would show next to a block, in 8-bit units."""
     top, left = max(region.rows.min() - RING, 0), max(region.columns.min() - RING, 0)
     window = slice(top, region.rows.max() + RING + 1), slice(left, region.columns.max() + RING + 1)
@@ -62,10 +91,10 @@ def _table_light(
     near = cv2.dilate((labels[window] != TABLE).astype(np.uint8), np.ones((5, 5), np.uint8))
     table = color[window][near == 0]
     if len(table) < 20:
-        return default
+        return None
     shown = np.median(table, axis=0)
     if (shown >= CLIPPED).any():
-        return default
+        return None
     return np.maximum(shown / table_color, 1.0)
 
 

@@ -13,7 +13,7 @@ import cv2
 import numpy as np
 
 from concept_control.errors import PerceptionError
-from concept_control.perception.albedo import measure_color
+from concept_control.perception.albedo import measure_color, scene_light
 from concept_control.perception.camera import Intrinsics, check_frame
 from concept_control.perception.outline import outline_polygon
 from concept_control.perception.segmentation import (
@@ -61,6 +61,9 @@ FACE_DEPTH = 0.004
 
 SAME_HEIGHT = 0.0015
 """Upper faces that differ by less are level [m]."""
+
+HIDDEN_SIGMA = 0.008
+"""Standard deviation of a position measured on a block that is all but hidden [m]."""
 
 FLOOR_SIGMA = 0.0004
 """Standard deviation that no position is claimed to beat [m]."""
@@ -278,8 +281,9 @@ class _Bodies:
         self._split_oversized()
         shapes, fits = self._fit()
         found = []
-        for index, region in enumerate(self.regions):
-            detection = self._describe(color, region, shapes[index], fits[shapes[index]], index)
+        light = scene_light(color, self.labels, self.detector.table_color)
+        for index, (region, shape) in enumerate(zip(self.regions, shapes)):
+            detection = self._describe(color, light, region, shape, fits[shape], index)
             if detection is not None:
                 found.append(detection)
         return found
@@ -455,7 +459,13 @@ class _Bodies:
         return [piece for piece in pieces if len(piece) >= 25]
 
     def _describe(
-        self, color: np.ndarray, region: Region, shape: str, fits: Fit, index: int
+        self,
+        color: np.ndarray,
+        light: np.ndarray | None,
+        region: Region,
+        shape: str,
+        fits: Fit,
+        index: int,
     ) -> Detection | None:
         """Return the detection of a fitted region, or None if it can be no block."""
         parameters, covariance = fits.parameters[index], fits.covariance[index]
@@ -483,8 +493,10 @@ class _Bodies:
             return None
         return Detection(
             position=center,
-            covariance=self._covariance(covariance[:2, :2], center, len(region.rows)),
-            color=measure_color(color, self.view, self.labels, region, self.detector.table_color),
+            covariance=self._covariance(covariance[:2, :2], center, visible),
+            color=measure_color(
+                color, self.view, self.labels, region, self.detector.table_color, light
+            ),
             size=size,
             yaw=yaw,
             shape=shape,
@@ -494,7 +506,7 @@ class _Bodies:
             outline=outline,
         )
 
-    def _covariance(self, planar: np.ndarray, center: np.ndarray, num: int) -> np.ndarray:
+    def _covariance(self, planar: np.ndarray, center: np.ndarray, visible: float) -> np.ndarray:
         """Return (3, 3): the fit's, the height's share along the line of sight, and a floor."""
         depth = float(np.linalg.norm(center - self.view.origin))
         # Systematic depth error of structured light, shared by all pixels of a face.
@@ -503,7 +515,9 @@ class _Bodies:
         sight[2] = 0.5
         covariance = height_sigma**2 * np.outer(sight, sight)
         covariance[:2, :2] += planar
-        return covariance + FLOOR_SIGMA**2 * np.eye(3)
+        # What is hidden of a block is hidden from the fit's own covariance too.
+        doubt = FLOOR_SIGMA**2 + (HIDDEN_SIGMA * (1.0 - visible)) ** 2
+        return covariance + doubt * np.eye(3)
 
 
 def _canonical(yaw: float, sides: np.ndarray) -> tuple[float, np.ndarray]:

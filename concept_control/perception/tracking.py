@@ -18,10 +18,6 @@ Hidden = Callable[[np.ndarray, np.ndarray], bool]
 """Whether a body at a (3,) position with a (3,) size could be there without being seen."""
 
 
-HIDDEN_SIGMA = 0.010
-"""Standard deviation of a position measured on a block that is all but hidden [m]."""
-
-
 @dataclass(frozen=True)
 class TrackerConfig:
     """How entities are followed.
@@ -311,9 +307,7 @@ class EntityTracker:
             track.covariance = _initial(detection)
         else:
             innovation = detection.position - track.state[:3]
-            # What is hidden of a block may be hidden from the fit's own covariance too.
-            doubt = (HIDDEN_SIGMA * (1.0 - detection.visible_fraction)) ** 2
-            total = track.covariance[:3, :3] + detection.covariance + doubt * np.eye(3)
+            total = track.covariance[:3, :3] + detection.covariance
             gain = np.linalg.solve(total, track.covariance[:3]).T
             track.state = track.state + gain @ innovation
             track.covariance = track.covariance - gain @ track.covariance[:3]
