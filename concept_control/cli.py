@@ -32,9 +32,7 @@ COMMANDS = (
     ),
     Command('concepts', 'concept_control.concepts.command', 'list the concepts, with pictures'),
     Command('train', 'concept_control.training.command', 'train the energy in the particle world'),
-    Command(
-        'benchmark', 'concept_control.evaluation.command', 'measure every number of the README'
-    ),
+    Command('benchmark', 'concept_control.benchmarks', 'measure every number of the README'),
     Command('export', 'concept_control.energy.command', 'write a trained model as TorchScript'),
 )
 

@@ -15,7 +15,7 @@ LAYERS = (
     {'training', 'perception', 'control', 'simulation', 'policy'},
     {'tabletop', 'library', 'grounding'},
     {'evaluation'},
-    {'ros', 'cli'},
+    {'ros', 'cli', 'benchmarks'},
 )
 """A module may import from its own layer and from those before it."""
 

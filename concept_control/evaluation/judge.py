@@ -108,8 +108,11 @@ class Judge:
         subjects, arguments = self._roles[id(term)]
         attended = arguments or (subjects if word.max_arguments == 0 else ())
         before = self._before
+        # What another term was to move may have moved; to this term it is where it is.
+        others = {i for s, _ in self._roles.values() for i in s} - set(subjects)
+        start = np.where(before.mask(sorted(others))[:, None], after.positions, before.positions)
         events = Events(
-            positions=np.stack([before.positions, after.positions])[None].astype(np.float32),
+            positions=np.stack([start, after.positions])[None].astype(np.float32),
             colors=before.colors[None],
             sizes=before.sizes[None],
             subjects=before.mask(subjects)[None],

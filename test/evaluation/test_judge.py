@@ -41,6 +41,16 @@ def test_moving_something_else_is_no_success():
     assert not judge(tabletop(positions)).holds
 
 
+def test_in_a_composed_goal_every_term_may_move_its_own_subjects():
+    expression = parse('between(red; #2, green) and far(green; #9)')
+    judge = Judge(expression, tabletop(BEFORE), tolerance=0.06)
+    positions = BEFORE.copy()
+    positions[2], positions[0] = (0.7, 0.4), (0.1, 0.2)
+    assert judge(tabletop(positions)).holds
+    positions[1] += 0.1  # nobody's subject
+    assert not judge(tabletop(positions)).holds
+
+
 def test_operators_follow_logic():
     scene = tabletop(BEFORE)
     for text, expected in (

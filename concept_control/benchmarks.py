@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import sys
 from importlib import import_module
 
 BENCHMARKS = {
@@ -11,6 +12,7 @@ BENCHMARKS = {
         'planners and commands without ROS',
     ),
     'perception': ('concept_control.evaluation.perception_benchmark', 'blocks seen, and followed'),
+    'perception-node': ('concept_control.ros.perception_benchmark', 'the same through the node'),
     'robot': ('concept_control.evaluation.robot_benchmark', 'the whole graph, seed after seed'),
 }
 """Name to module with `add_arguments` and `main`, and what it measures."""
@@ -21,7 +23,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     which = parser.add_subparsers(title='benchmarks', dest='benchmark', required=True)
     for name, (module, text) in BENCHMARKS.items():
         sub = which.add_parser(name, help=text, description=text[0].upper() + text[1:] + '.')
-        import_module(module).add_arguments(sub)
+        if name in sys.argv:
+            # Only what runs is imported: some need ROS, some MuJoCo.
+            import_module(module).add_arguments(sub)
 
 
 def main(args: argparse.Namespace) -> int:
