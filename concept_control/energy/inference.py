@@ -41,9 +41,9 @@ class InferenceConfig:
         data_scale: norm of a demonstration that counts as one unit of loss.
     """
 
-    method: str = 'encoder'
+    method: str = 'both'
     steps: int = 8
-    learning_rate: float = 0.02
+    learning_rate: float = 0.04
     proximity: float = 0.5
     gradient_steps: int = 150
     gradient_rate: float = 0.05

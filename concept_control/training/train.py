@@ -15,11 +15,13 @@ import numpy as np
 import torch
 from tqdm import tqdm
 
+from concept_control.energy.inference import InferenceConfig
 from concept_control.energy.storage import save_model
 from concept_control.errors import ModelError
 from concept_control.training.config import TrainingConfig
 from concept_control.training.losses import Learner, Phase
 from concept_control.training.mining import mine
+from concept_control.training.model_card import write_model_card
 from concept_control.training.pool import ConceptPool
 from concept_control.training.report import FamilyReport, format_table, report_families
 
@@ -94,6 +96,7 @@ class Trainer:
         # A running average of the weights does at any time what annealing does at the end.
         self.average = copy.deepcopy(self.learner).requires_grad_(False)
         self.averages: dict[str, float] = {}
+        self.start = ''
 
     @property
     def progress(self) -> float:
@@ -103,12 +106,11 @@ class Trainer:
         return min(1.0, self.elapsed / (60 * self.config.minutes))
 
     def run(self, on_report: Callable[[str], None] = tqdm.write) -> dict[str, FamilyReport]:
-        """Train to the end of the budget and return the last report.
+        """Train to the end of the budget and return the final report.
 
         Args:
             on_report: gets every report and warning as text.
         """
-        reports: dict[str, FamilyReport] = {}
         last_report = self.elapsed
         total = self.config.steps or round(60 * self.config.minutes)
         bar = tqdm(total=total, initial=self._bar_position(), desc='train', mininterval=1.0)
@@ -127,12 +129,12 @@ class Trainer:
             due = self.elapsed - last_report >= self.config.report_interval
             if ends_epoch and (due or self.config.steps is not None) and self.progress < 1:
                 last_report = self.elapsed
-                reports = self.report(on_report)
+                self.report(on_report)
                 self.save_checkpoint()
         bar.close()
-        reports = self.report(on_report)
+        self.report(on_report)
         self.save_checkpoint()
-        return reports
+        return self.final_report(on_report)
 
     def advance(self) -> None:
         """Make one step, and rebuild the pool where an epoch ends."""
@@ -218,13 +220,19 @@ class Trainer:
             'generator': self.generator.get_state(),
             'pool': self.pool.rng.bit_generator.state,
             'averages': self.averages,
+            'start': self.start,
         }
         temporary = self.folder / f'{_CHECKPOINT_FILE}.part'
         torch.save(state, temporary)
         temporary.replace(self.folder / _CHECKPOINT_FILE)
 
     def save_model(self, reports: Mapping[str, FamilyReport], folder: str | Path) -> None:
-        """Write weights and card, to be loaded by `ConceptModel.load`."""
+        """Write weights, card and its page, to be loaded by `ConceptModel.load`.
+
+        Args:
+            reports: from `final_report`.
+            folder: where to.
+        """
         card = {
             'families': sorted(self.families),
             'held_out': sorted(self.held_out),
@@ -233,15 +241,35 @@ class Trainer:
             'minutes': round(self.elapsed / 60, 1),
             'device': f'cpu, {self.config.threads} thread(s)',
             'commit': _commit(),
+            'start': self.start,
             'training': self.config.to_dict(),
             'metrics': {
                 'shots': 5,
-                'method': 'encoder',
-                'concepts_per_family': self.config.evaluation_concepts,
+                'method': 'encoder, refined by gradient',
+                'concepts_per_family': 2 * self.config.evaluation_concepts,
                 'families': {name: report.to_dict() for name, report in reports.items()},
             },
         }
-        save_model(folder, self.average.network, self.average.encoder, card)
+        network, encoder = self.average.network, self.average.encoder
+        card = save_model(folder, network, encoder, card)
+        parameters = {
+            name: sum(p.numel() for p in module.parameters())
+            for name, module in (('network', network), ('encoder', encoder))
+        }
+        write_model_card(folder, card, parameters)
+
+    def final_report(self, on_report: Callable[[str], None]) -> dict[str, FamilyReport]:
+        """Judge the model on other concepts, twice as many, with codes inferred as users do."""
+        reports = report_families(
+            self.average.network,
+            self.average.encoder,
+            {**self.families, **self.held_out},
+            seed=self.config.seed + 2_000_003,
+            num_concepts=2 * self.config.evaluation_concepts,
+            inference=InferenceConfig(),
+        )
+        on_report(f'codes by {InferenceConfig().method}\n{format_table(reports)}')
+        return reports
 
     @classmethod
     def resume(cls, families: Mapping[str, Any], folder: str | Path, **changes: Any) -> Trainer:
@@ -259,6 +287,7 @@ class Trainer:
         config = replace(TrainingConfig.from_dict(state['config']), **changes)
         trainer = cls(config, families, folder)
         trainer.step = state['step']
+        trainer.start = state.get('start', '')
         trainer.elapsed = state['elapsed']
         trainer.averages = dict(state['averages'])
         trainer.learner.load_state_dict(state['learner'])
@@ -288,6 +317,10 @@ class Trainer:
                     )
                     mine[common] = other[common]
         self.average.load_state_dict(self.learner.state_dict())
+        families = state['config']['families']
+        self.start = f'{state["step"]} steps, {state["elapsed"] / 60:.0f} minutes' + (
+            f', families {", ".join(families)}' if families else ''
+        )
 
     def _make_pool(self) -> ConceptPool:
         epoch = self.step // self.config.epoch_steps

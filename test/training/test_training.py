@@ -73,12 +73,14 @@ def test_a_run_repeats_and_resumes_exactly(tmp_path):
 
 def test_what_was_trained_can_be_loaded(tmp_path):
     trainer = train(TINY, tmp_path)
-    reports = trainer.report(lambda text: None)
+    reports = trainer.final_report(lambda text: None)
     trainer.save_model(reports, tmp_path / 'model')
     model = ConceptModel.load(tmp_path / 'model')
     assert model.card['families'] == ['between', 'color', 'place']
     assert set(model.card['metrics']['families']) == {'between', 'color', 'place'}
     assert model.card['training']['seed'] == 0
+    page = (tmp_path / 'model' / 'MODEL_CARD.md').read_text()
+    assert model.card['sha256'] in page and '| between |' in page
 
 
 @pytest.mark.parametrize(
