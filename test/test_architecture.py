@@ -10,7 +10,7 @@ PACKAGE = Path(__file__).resolve().parent.parent / 'concept_control'
 ROOT = PACKAGE.parent
 
 LAYERS = (
-    {'errors', 'events'},
+    {'errors', 'events', 'colors'},
     {'concepts', 'energy', 'expression'},
     {'training', 'perception', 'control', 'simulation', 'policy'},
     {'tabletop', 'library', 'grounding'},

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from concept_control.colors import NAMED_COLORS
 from concept_control.errors import EventError
 from concept_control.events import Events
 
@@ -110,19 +111,6 @@ def seen_color(rng: np.random.Generator, rgb: np.ndarray) -> np.ndarray:
     """Return colours (..., 3) as they look under some light: scaled, tinted and noisy."""
     light = rng.uniform(0.7, 1.25, (*rgb.shape[:-1], 1))
     return np.clip(rgb * light + rng.normal(0.0, 0.03, rgb.shape), 0.0, 1.0)
-
-
-NAMED_COLORS: dict[str, tuple[float, float, float]] = {
-    'red': (0.9, 0.1, 0.1),
-    'green': (0.1, 0.7, 0.1),
-    'blue': (0.1, 0.2, 0.9),
-    'yellow': (0.9, 0.8, 0.1),
-    'cyan': (0.1, 0.8, 0.8),
-    'magenta': (0.8, 0.1, 0.8),
-    'orange': (1.0, 0.5, 0.0),
-    'white': (0.95, 0.95, 0.95),
-}
-"""What the colour words mean, RGB in [0, 1]."""
 
 
 class Family(ABC):

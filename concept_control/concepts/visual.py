@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
+from concept_control.colors import NAMED_COLORS
 from concept_control.concepts.family import (
-    NAMED_COLORS,
     Family,
     draft,
     masks,

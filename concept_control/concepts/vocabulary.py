@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
-from concept_control.concepts.family import NAMED_COLORS, Family
+from concept_control.colors import NAMED_COLORS
+from concept_control.concepts.family import Family
 from concept_control.concepts.registry import families
-from concept_control.concepts.shape import Circle, Line, Shape, Square, Triangle
+from concept_control.concepts.shape import Circle, Line, Square, Triangle
 from concept_control.events import Events
 
 
@@ -62,17 +63,19 @@ class NamedConcept:
 def vocabulary() -> dict[str, NamedConcept]:
     """Return every word by name."""
     known = families()
-    words = [_selector(name, known['color'], rgb) for name, rgb in NAMED_COLORS.items()]
-    words += [_selector(name, known['size'], params) for name, params in _SIZES.items()]
-    words += [_relation(known[name], 1) for name in _UNARY_RELATIONS]
-    words.append(_relation(known['between'], 2))
-    words += [_shape(shape) for shape in (Line(), Triangle(), Square(), Circle())]
-    words += [_marked(known[name]) for name in ('closest', 'furthest')]
-    words += [
-        _selector(name, known['quantity'], (n,), f'{name} of the things, whichever')
-        for name, n in _QUANTITIES.items()
+    words = [
+        *(_selector(name, known['color'], rgb) for name, rgb in NAMED_COLORS.items()),
+        *(_selector(name, known['size'], params) for name, params in _SIZES.items()),
+        *(_word(known[name], subjects=(1, 1), arguments=(1, 1)) for name in _UNARY_RELATIONS),
+        _word(known['between'], subjects=(1, 1), arguments=(2, 2)),
+        *(_word(shape, subjects=(shape.fewest, shape.most)) for shape in _SHAPES),
+        *(_word(known[name], subjects=(1, 1), selects=True) for name in ('closest', 'furthest')),
+        *(
+            _selector(name, known['quantity'], (n,), f'{name} of the things, whichever')
+            for name, n in _QUANTITIES.items()
+        ),
+        _selector('moved', known['moved'], (), 'the things that moved'),
     ]
-    words.append(_selector('moved', known['moved'], (), 'the things that moved'))
     return {word.name: word for word in words}
 
 
@@ -93,63 +96,38 @@ _SIZES = {'big': (0.185, 1.0), 'small': (0.148, -1.0)}
 _QUANTITIES = {'one': 1.0, 'two': 2.0, 'three': 3.0, 'many': 4.0}
 
 
+_SHAPES = (Line(), Triangle(), Square(), Circle())
+
+
 def _selector(
     name: str, family: Family, params: tuple[float, ...], description: str = ''
 ) -> NamedConcept:
-    return NamedConcept(
-        name,
-        family,
-        np.array([params], dtype=float).reshape(1, -1),
-        0,
-        0,
-        0,
-        None,
-        True,
-        False,
-        description or f'the {name} things',
+    """Return a word that tells things apart without a marker."""
+    word = _word(family, arguments=(0, None), selects=True)
+    return replace(
+        word,
+        name=name,
+        params=np.array([params], dtype=float).reshape(1, -1),
+        description=description or f'the {name} things',
     )
 
 
-def _relation(family: Family, num_arguments: int) -> NamedConcept:
+def _word(
+    family: Family,
+    subjects: tuple[int, int] = (0, 0),
+    arguments: tuple[int, int | None] = (0, 0),
+    selects: bool = False,
+) -> NamedConcept:
+    """Return the word for the only concept of a family without parameters."""
     return NamedConcept(
         name=family.name,
         family=family,
         params=np.zeros((1, 0)),
-        min_subjects=1,
-        max_subjects=1,
-        min_arguments=num_arguments,
-        max_arguments=num_arguments,
-        selects=False,
-        acts=True,
-        description=family.description,
-    )
-
-
-def _shape(family: Shape) -> NamedConcept:
-    return NamedConcept(
-        name=family.name,
-        family=family,
-        params=np.zeros((1, 0)),
-        min_subjects=family.fewest,
-        max_subjects=family.most,
-        min_arguments=0,
-        max_arguments=0,
-        selects=False,
-        acts=True,
-        description=family.description,
-    )
-
-
-def _marked(family: Family) -> NamedConcept:
-    return NamedConcept(
-        name=family.name,
-        family=family,
-        params=np.zeros((1, 0)),
-        min_subjects=1,
-        max_subjects=1,
-        min_arguments=0,
-        max_arguments=0,
-        selects=True,
-        acts=False,
+        min_subjects=subjects[0],
+        max_subjects=subjects[1],
+        min_arguments=arguments[0],
+        max_arguments=arguments[1],
+        selects=selects,
+        acts=not selects,
         description=family.description,
     )

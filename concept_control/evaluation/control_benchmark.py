@@ -172,7 +172,9 @@ def play_tool(arm_name: str, planner: str, seed: int) -> dict[str, float]:
     middle = points.mean(axis=0)
     target = arm.workspace.to_workspace(middle)
     energy = MidpointEnergy(0, 1, 2)
-    goal = exact_goal(energy, positions, np.full(3, 0.04), {0: target}, arm.workspace, (0, 1, 2))
+    goal = exact_goal(
+        energy, positions, np.full(3, 0.04), {0: target.tolist()}, arm.workspace, (0, 1, 2)
+    )
     loop.controller.set_goal(goal)
     arrival, times = float('inf'), []
     while loop.world.time < 3.0:

@@ -12,7 +12,8 @@ from dataclasses import dataclass
 import mujoco
 import numpy as np
 
-from concept_control.simulation.scene import COLORS, Scene, SceneConfig, SceneError, build_scene
+from concept_control.colors import NAMED_COLORS
+from concept_control.simulation.scene import Scene, SceneConfig, SceneError, build_scene
 
 TRAVEL_HEIGHT = 0.20
 """Height of the tool's tip above the table between grasps [m]."""
@@ -80,7 +81,7 @@ class CarrySequence:
         self.config = config or CarryConfig()
         self._rng = np.random.default_rng(seed)
         num = int(self._rng.integers(self.config.num_blocks[0], self.config.num_blocks[1] + 1))
-        names = list(COLORS)
+        names = list(NAMED_COLORS)
         colors: list[str] = []
         for _ in range(num):
             repeat = colors and self._rng.random() < self.config.same_color

@@ -9,21 +9,10 @@ from pathlib import Path
 import mujoco
 import numpy as np
 
+from concept_control.colors import NAMED_COLORS
 from concept_control.control.arm import ArmDescription
 from concept_control.control.workspace import Workspace
 from concept_control.errors import ConceptControlError
-
-COLORS: dict[str, tuple[float, float, float]] = {
-    'red': (0.9, 0.1, 0.1),
-    'blue': (0.1, 0.2, 0.9),
-    'green': (0.1, 0.7, 0.1),
-    'yellow': (0.9, 0.8, 0.1),
-    'magenta': (0.8, 0.1, 0.8),
-    'cyan': (0.1, 0.8, 0.8),
-    'orange': (1.0, 0.5, 0.0),
-    'white': (0.95, 0.95, 0.95),
-}
-"""Colours of blocks by name, RGB in [0, 1]; blocks without a colour take them in this order."""
 
 TABLE_COLOR = (0.32, 0.32, 0.33)
 TOP_CAMERA_POSITION = (0.48, 0.0, 1.2)
@@ -42,7 +31,7 @@ class SceneConfig:
 
     Attributes:
         num_blocks: number of blocks.
-        colors: per block a name among `COLORS` or an RGB triple; None: `COLORS` in order.
+        colors: per block a name among `NAMED_COLORS` or an RGB triple; None: those in order.
         positions: (num_blocks, 2) world positions [m]; None: drawn with `seed`.
         seed: of the random layout, positions and yaws.
         sizes: side of the cubes [m], one for all or one each.
@@ -76,11 +65,13 @@ class SceneConfig:
         Raises:
             SceneError: for an unknown name or too few colours.
         """
-        colors = list(COLORS)[: self.num_blocks] if self.colors is None else list(self.colors)
+        colors = (
+            list(NAMED_COLORS)[: self.num_blocks] if self.colors is None else list(self.colors)
+        )
         if len(colors) != self.num_blocks:
             raise SceneError(
                 f'{len(colors)} colours for {self.num_blocks} blocks; give one each'
-                + (f' (only {len(COLORS)} are named)' if self.colors is None else '')
+                + (f' (only {len(NAMED_COLORS)} are named)' if self.colors is None else '')
             )
         return np.array([_rgb(color) for color in colors]).reshape(-1, 3)
 
@@ -213,9 +204,9 @@ def random_layout(
 
 def _rgb(color: str | Sequence[float]) -> tuple[float, float, float]:
     if isinstance(color, str):
-        if color not in COLORS:
-            raise SceneError(f'unknown colour {color!r}; named colours: {", ".join(COLORS)}')
-        return COLORS[color]
+        if color not in NAMED_COLORS:
+            raise SceneError(f'unknown colour {color!r}; named colours: {", ".join(NAMED_COLORS)}')
+        return NAMED_COLORS[color]
     rgb = np.asarray(color, dtype=float)
     if rgb.shape != (3,) or not ((rgb >= 0) & (rgb <= 1)).all():
         raise SceneError(f'colour {color!r} is neither a name nor RGB in [0, 1]')

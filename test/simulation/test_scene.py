@@ -4,14 +4,15 @@ import numpy as np
 import pytest
 
 from concept_control.control.tracker import PlanTracker
-from concept_control.simulation.scene import COLORS, SceneConfig, SceneError, build_scene
+from concept_control.colors import NAMED_COLORS
+from concept_control.simulation.scene import SceneConfig, SceneError, build_scene
 from concept_control.simulation.world import SimulatedWorld
 
 
 def test_a_scene_holds_what_was_asked_for():
     config = SceneConfig(num_blocks=4, seed=3, sizes=[0.03, 0.04, 0.05, 0.04])
     scene = build_scene(config)
-    np.testing.assert_allclose(scene.colors[0], COLORS['red'])
+    np.testing.assert_allclose(scene.colors[0], NAMED_COLORS['red'])
     assert [scene.model.camera(i).name for i in range(scene.model.ncam)] == ['top', 'oblique']
     world = SimulatedWorld(scene)
     tracker = PlanTracker(scene.arm)
