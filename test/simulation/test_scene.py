@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from concept_control.control.tracker import PlanTracker
 from concept_control.colors import NAMED_COLORS
+from concept_control.control.tracker import PlanTracker
 from concept_control.simulation.scene import SceneConfig, SceneError, build_scene
 from concept_control.simulation.world import SimulatedWorld
 
