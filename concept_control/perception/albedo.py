@@ -5,10 +5,7 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
-from concept_control.perception.segmentation import TABLE, Region, View
-
-CLIPPED = 250
-"""A channel from here on says only 'at least so much'."""
+from concept_control.perception.segmentation import CLIPPED, TABLE, Region, View
 
 SHADOW = 0.7
 """Share of the usual light below which a place is in shadow; a table's pattern stays above."""

@@ -35,6 +35,9 @@ DARK_CHROMA = 0.15
 FINE_PIXELS = 7.5
 """Pixels across the smallest block from which there is room for smoothing."""
 
+CLIPPED = 250
+"""A colour channel from here on says only 'at least so much'."""
+
 DARK = 0.12
 """Added to R + G + B (0 .. 3) so that the chroma of black, which is noise, tends to neutral."""
 
@@ -211,8 +214,7 @@ def segment(color: np.ndarray, view: View, limits: BlockLimits) -> Segmentation:
         view.height[window],
         view.focal,
     )
-    chroma = chromaticity(color[window])
-    regions = _regions(inner, chroma, candidates[window], limits)
+    regions = _regions(inner, color[window], candidates[window], limits)
     top, left = window[0].start, window[1].start
     for region in regions:
         region.rows += top
@@ -238,8 +240,10 @@ def _bounding_window(mask: np.ndarray, margin: int) -> tuple[slice, slice] | Non
 
 
 def _regions(
-    view: View, chroma: np.ndarray, candidates: np.ndarray, limits: BlockLimits
+    view: View, color: np.ndarray, candidates: np.ndarray, limits: BlockLimits
 ) -> list[Region]:
+    chroma = chromaticity(color)
+    is_clipped = color.max(axis=-1) >= CLIPPED
     grain = _Grain.of(view, limits)
     faces_up = _slope(view, grain.radius) < TOP_SLOPE
     seeds = candidates & faces_up & ~_color_edges(chroma, grain.radius)
@@ -250,7 +254,7 @@ def _regions(
     renumber = np.zeros(num, dtype=np.int32)
     renumber[keep] = np.arange(1, len(keep) + 1)
     labels = renumber[labels]
-    facts = [_Seed.measure(view, chroma, labels == k) for k in range(1, len(keep) + 1)]
+    facts = [_Seed.measure(view, chroma, is_clipped, labels == k) for k in range(1, len(keep) + 1)]
     labels, facts = _merge(labels, facts, limits)
     full = _assign(view, chroma, candidates, labels, facts, grain)
     regions = []
@@ -306,21 +310,27 @@ class _Seed:
     center: np.ndarray
     axes: np.ndarray
     half: np.ndarray
+    is_clipped: bool
 
     @classmethod
-    def measure(cls, view: View, chroma: np.ndarray, mask: np.ndarray) -> _Seed:
+    def measure(
+        cls, view: View, chroma: np.ndarray, is_clipped: np.ndarray, mask: np.ndarray
+    ) -> _Seed:
         rows, columns = np.nonzero(mask)
         xy = view.points(rows, columns)[:, :2].astype(np.float32)
         height = float(np.median(view.height[rows, columns]))
-        return cls.from_points(xy, height, np.median(chroma[rows, columns], axis=0))
+        clipped = bool(is_clipped[rows, columns].mean() > 0.5)
+        return cls.from_points(xy, height, np.median(chroma[rows, columns], axis=0), clipped)
 
     @classmethod
-    def from_points(cls, xy: np.ndarray, height: float, chroma: np.ndarray) -> _Seed:
+    def from_points(
+        cls, xy: np.ndarray, height: float, chroma: np.ndarray, is_clipped: bool
+    ) -> _Seed:
         center, (width, length), angle = cv2.minAreaRect(xy)
         axis = np.deg2rad(angle)
         axes = np.array([[np.cos(axis), np.sin(axis)], [-np.sin(axis), np.cos(axis)]])
         half = 0.5 * np.array([width, length])
-        return cls(xy, height, chroma, np.array(center), axes, half)
+        return cls(xy, height, chroma, np.array(center), axes, half, is_clipped)
 
     def joined(self, other: _Seed) -> _Seed:
         """Return both pieces as one."""
@@ -330,12 +340,17 @@ class _Seed:
             union,
             share * self.height + (1.0 - share) * other.height,
             share * self.chroma + (1.0 - share) * other.chroma,
+            self.is_clipped or other.is_clipped,
         )
 
     def distance(self, xy: np.ndarray) -> np.ndarray:
         """Return (N,) distances [m] of (N, 2) points to the rectangle around the seed."""
         outside = np.abs((xy - self.center) @ self.axes.T) - self.half
         return np.linalg.norm(np.maximum(outside, 0.0), axis=1)
+
+    def would_reach(self, xy: np.ndarray) -> float:
+        """Return the longer side [m] of the rectangle around the seed and (N, 2) points."""
+        return max(cv2.minAreaRect(np.concatenate([self.xy, xy]))[1])
 
 
 def _merge(
@@ -461,22 +476,16 @@ def _place_pieces(
         around = full[window][cv2.dilate(mask, np.ones((3, 3), np.uint8)) > 0]
         best, owner = grain.rim, 0
         for k in np.unique(around[(around > 0) & (around <= len(seeds))]):
-            distance = float(np.median(seeds[k - 1].distance(xy)))
-            if _continues(seeds[k - 1], xy, colors):
+            seed = seeds[k - 1]
+            distance = float(np.median(seed.distance(xy)))
+            share = float(_compare(colors, seed.chroma)[1].mean())
+            if share > 0.6 and seed.would_reach(xy) < 1.5 * seed.height:
                 distance = min(distance, 0.9 * grain.rim)
-            if distance < best:
+            # Light discolours a wall's face only where it is too much for the camera.
+            if distance < best and (share > 0.4 or seed.is_clipped):
                 best, owner = distance, int(k)
         if owner:
             full[rows, columns] = owner
         elif area >= 2 * grain.min_region:
             label += 1
             full[rows, columns] = label
-
-
-def _continues(seed: _Seed, xy: np.ndarray, colors: np.ndarray) -> bool:
-    """Tell whether a piece beside a seed's region is likely a part of the same block."""
-    _, is_alike = _compare(colors, seed.chroma)
-    if is_alike.mean() < 0.6:
-        return False
-    extent = max(cv2.minAreaRect(np.concatenate([seed.xy, xy]))[1])
-    return bool(extent < 1.5 * seed.height)

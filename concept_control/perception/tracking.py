@@ -18,6 +18,10 @@ Hidden = Callable[[np.ndarray, np.ndarray], bool]
 """Whether a body at a (3,) position with a (3,) size could be there without being seen."""
 
 
+SIZE_NOISE = 0.003
+"""Change of a side length that noise explains [m]."""
+
+
 @dataclass(frozen=True)
 class TrackerConfig:
     """How entities are followed.
@@ -301,19 +305,27 @@ class EntityTracker:
     ) -> None:
         track.last_seen, track.misses, track.status = stamp, 0, SEEN
         track.hits += 1
+        # Blocks keep their size: what looks larger or smaller was cut out wrongly, and its centre
+        # is off by about half as much.
+        growth = 0.0
+        if track.hits > 5:
+            growth = max(float(np.abs(detection.size - track.size).max()) - SIZE_NOISE, 0.0)
         if jumped:
             # It was carried unseen: nothing of the old motion holds.
             track.state = np.concatenate([detection.position, np.zeros(3)])
             track.covariance = _initial(detection)
         else:
             innovation = detection.position - track.state[:3]
-            total = track.covariance[:3, :3] + detection.covariance
+            doubt = (0.5 * growth) ** 2 * np.eye(3)
+            total = track.covariance[:3, :3] + detection.covariance + doubt
             gain = np.linalg.solve(total, track.covariance[:3]).T
             track.state = track.state + gain @ innovation
             track.covariance = track.covariance - gain @ track.covariance[:3]
             track.covariance = 0.5 * (track.covariance + track.covariance.T)
         # A half hidden block shows less of its colour and size.
         share = max(1.0 / track.hits, 0.1) * detection.visible_fraction
+        if growth > SIZE_NOISE:
+            share *= 0.1
         track.color = (1.0 - share) * track.color + share * detection.color
         track.size = (1.0 - share) * track.size + share * detection.size
         track.shapes[detection.shape] = track.shapes.get(detection.shape, 0.0) + share
