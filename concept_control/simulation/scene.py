@@ -15,6 +15,8 @@ from concept_control.control.workspace import Workspace
 from concept_control.errors import ConceptControlError
 
 TABLE_COLOR = (0.32, 0.32, 0.33)
+FLOOR_COLOR = (0.62, 0.66, 0.7)
+FLOOR_HEIGHT = -0.75
 TOP_CAMERA_POSITION = (0.48, 0.0, 1.2)
 """Of the camera that looks straight down [m]; it sees the workspace and some table around it."""
 
@@ -223,6 +225,15 @@ def _add_surroundings(spec: mujoco.MjSpec, workspace: Workspace, shadows: bool) 
     spec.stat.extent, spec.stat.center = 1.0, [*workspace.center, 0.2]
     x, y = workspace.center
     world = spec.worldbody
+    world.add_geom(
+        name='floor',
+        type=mujoco.mjtGeom.mjGEOM_PLANE,
+        size=[12.0, 12.0, 0.1],
+        pos=[x, y, FLOOR_HEIGHT],
+        rgba=[*FLOOR_COLOR, 1.0],
+        contype=0,
+        conaffinity=0,
+    )
     world.add_geom(
         name='table',
         type=mujoco.mjtGeom.mjGEOM_BOX,
