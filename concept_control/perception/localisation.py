@@ -7,7 +7,7 @@ the fit instead of bending it.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import cv2
 import numpy as np
@@ -61,6 +61,9 @@ FACE_DEPTH = 0.004
 
 SAME_HEIGHT = 0.0015
 """Upper faces that differ by less are level [m]."""
+
+MAX_PIECES = 6
+"""Touching blocks of one colour that are told apart."""
 
 HIDDEN_SIGMA = 0.008
 """Standard deviation of a position measured on a block that is all but hidden [m]."""
@@ -280,6 +283,8 @@ class _Bodies:
     def detections(self, color: np.ndarray) -> list[Detection]:
         self._split_oversized()
         shapes, fits = self._fit()
+        if self._join_overlapping(shapes, fits):
+            shapes, fits = self._fit()
         found = []
         light = scene_light(color, self.labels, self.detector.table_color)
         for index, (region, shape) in enumerate(zip(self.regions, shapes)):
@@ -287,6 +292,35 @@ class _Bodies:
             if detection is not None:
                 found.append(detection)
         return found
+
+    def _join_overlapping(self, shapes: list[str], fits: dict[str, Fit]) -> bool:
+        """Join regions whose bodies would stand in each other, such as a block and its wall."""
+        bodies = [fits[shape].parameters[index] for index, shape in enumerate(shapes)]
+        order = sorted(range(len(bodies)), key=lambda index: -len(self.regions[index].rows))
+        kept: list[int] = []
+        for index in order:
+            region = self.regions[index]
+            for other in kept:
+                gap = np.linalg.norm(bodies[index][:2] - bodies[other][:2])
+                if gap < 0.4 * min(region.height, self.regions[other].height):
+                    self.regions[other] = self._joined(self.regions[other], region)
+                    break
+            else:
+                kept.append(index)
+        if len(kept) == len(bodies):
+            return False
+        self.regions = [self.regions[index] for index in sorted(kept)]
+        return True
+
+    def _joined(self, region: Region, part: Region) -> Region:
+        """Return a region with another's pixels added."""
+        self.labels[part.rows, part.columns] = region.label
+        return replace(
+            region,
+            rows=np.concatenate([region.rows, part.rows]),
+            columns=np.concatenate([region.columns, part.columns]),
+            is_top=np.concatenate([region.is_top, np.zeros(len(part.rows), dtype=bool)]),
+        )
 
     def _fit(self) -> tuple[list[str], dict[str, Fit]]:
         """Fit every shape to every region; return each region's best shape and all fits."""
@@ -442,20 +476,23 @@ class _Bodies:
         # Blocks are about as wide as they are high; twice as long is two of them.
         if longest <= 1.2 * self.limits.max_side and longest <= 1.7 * region.height:
             return whole
-        # Seen pixels of the upper face, each covering about the same area.
-        depth = float(np.median(self.view.depth[region.rows, region.columns]))
-        direction = self.view.directions[region.rows, region.columns].mean(axis=0)
-        pixel = (depth / self.view.focal) ** 2 / abs(direction[2]) * np.linalg.norm(direction)
-        upper = self.view.height[region.rows, region.columns] > region.height - 0.004
-        area = pixel * upper.sum()
-        num = round(area / region.height**2)
+        # How many squares as wide as the block is high the upper face would make.
+        heights = self.view.height[region.rows, region.columns]
+        spread = float(np.clip(2.0 * heights[top].std(), 0.001, FACE_DEPTH))
+        upper = np.flatnonzero(np.abs(heights - region.height) < spread)
+        depth = self.view.depth[region.rows[upper], region.columns[upper]]
+        slant = np.abs(self.view.directions[region.rows[upper], region.columns[upper], 2])
+        area = float(((depth / self.view.focal) ** 2 / slant).sum())
+        num = min(round(area / region.height**2), MAX_PIECES)
         if num < 2:
             return whole
         criteria = (cv2.TERM_CRITERIA_EPS | cv2.TERM_CRITERIA_MAX_ITER, 30, 1e-5)
         cv2.setRNGSeed(0)
-        start = np.zeros((len(xy), 1), dtype=np.int32)
-        _, member, _ = cv2.kmeans(xy, min(num, 6), start, criteria, 5, cv2.KMEANS_PP_CENTERS)
-        pieces = [np.flatnonzero(member[:, 0] == k) for k in range(min(num, 6))]
+        start = np.zeros((len(upper), 1), dtype=np.int32)
+        _, _, centers = cv2.kmeans(xy[upper], num, start, criteria, 5, cv2.KMEANS_PP_CENTERS)
+        distances = np.linalg.norm(xy[:, None] - np.asarray(centers)[None], axis=2)
+        member = distances.argmin(axis=1)
+        pieces = [np.flatnonzero(member == k) for k in range(num)]
         return [piece for piece in pieces if len(piece) >= 25]
 
     def _describe(
