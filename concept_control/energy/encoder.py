@@ -79,6 +79,6 @@ class DemonstrationEncoder(nn.Module):
 
 
 def normalise_code(code: torch.Tensor, code_width: int) -> torch.Tensor:
-    """Bring each half of codes (..., 2W) to zero mean and unit variance."""
-    halves = code.unflatten(-1, (2, code_width))
+    """Bring each half of codes (..., 2W), or halves (..., W), to zero mean and unit variance."""
+    halves = code.unflatten(-1, (-1, code_width))
     return functional.layer_norm(halves, (code_width,)).flatten(-2)

@@ -7,6 +7,7 @@ guess, is judged on candidates it has not seen, and is dropped where it does not
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -29,7 +30,8 @@ class InferenceConfig:
 
     Attributes:
         method: 'encoder' (the guess alone), 'gradient' (descent from random codes) or 'both'.
-        steps: gradient steps of 'both'.
+        steps: gradient steps of 'both' on the action half.
+        argument_steps: the same on the argument half, where a step is cheaper.
         learning_rate: of Adam on a code of unit scale, annealed to zero.
         proximity: weight of the squared distance to the encoder's guess, per component.
         gradient_steps: steps of 'gradient', which starts from nothing.
@@ -43,6 +45,7 @@ class InferenceConfig:
 
     method: str = 'both'
     steps: int = 8
+    argument_steps: int = 16
     learning_rate: float = 0.04
     proximity: float = 0.5
     gradient_steps: int = 150
@@ -94,47 +97,51 @@ class DemonstrationLoss:
         self._acts = moves.to(scene.after.dtype)
         self._attends = (scene.attention.sum(dim=-1) > 0).to(scene.after.dtype)
 
-    def candidates(self) -> tuple[torch.Tensor, torch.Tensor]:
-        """Draw outcomes (B, 1 + k, N, 2) and masks (B, 1 + k', N), the demonstrated ones first."""
-        arrays = self._arrays
-        outcomes = candidate_outcomes(
+    def outcomes(self) -> torch.Tensor:
+        """Draw candidate outcomes (B, 1 + k, N, 2), the demonstrated one first."""
+        drawn = candidate_outcomes(
             self.rng,
-            arrays['after'],
-            arrays['before'],
+            self._arrays['after'],
+            self._arrays['before'],
             self._subjects,
             self._present,
             self.config.outcomes,
         )
-        masks = candidate_masks(
-            self.rng, arrays['attention'], self._subjects, self._present, self.config.masks
-        )
-        scene = self.scene
-        return (
-            torch.cat([scene.after.unsqueeze(1), torch.from_numpy(outcomes).to(scene.after)], 1),
-            torch.cat([scene.attention.unsqueeze(1), torch.from_numpy(masks).to(scene.after)], 1),
-        )
+        after = self.scene.after
+        return torch.cat([after.unsqueeze(1), torch.from_numpy(drawn).to(after)], dim=1)
 
-    def __call__(
-        self, codes: torch.Tensor, outcomes: torch.Tensor, masks: torch.Tensor
-    ) -> torch.Tensor:
-        """Return the losses (C,) of codes (C, 2W)."""
-        config, scene, width = self.config, self.scene, codes.shape[1] // 2
+    def masks(self) -> torch.Tensor:
+        """Draw candidate masks (B, 1 + k, N), the demonstrated one first."""
+        drawn = candidate_masks(
+            self.rng, self._arrays['attention'], self._subjects, self._present, self.config.masks
+        )
+        attention = self.scene.attention
+        return torch.cat([attention.unsqueeze(1), torch.from_numpy(drawn).to(attention)], dim=1)
+
+    def action(self, codes: torch.Tensor, outcomes: torch.Tensor) -> torch.Tensor:
+        """Return the losses (C,) of action halves (C, W) against candidate outcomes."""
+        config = self.config
         count = outcomes.shape[1]
+        moved = self.scene.repeat(count)._replace(after=outcomes.flatten(0, 1))
         each = codes.repeat_interleave(self.shots, dim=0)
-        moved = scene.repeat(count)._replace(after=outcomes.flatten(0, 1))
-        conditioning = self.network.condition(each[:, :width], ACTION).repeat(count)
+        conditioning = self.network.condition(each, ACTION).repeat(count)
         residual = self.network(moved, moved.attention.unsqueeze(1), conditioning)
         norms = norm_of(residual[:, 0]).unflatten(0, (-1, count))
         never = torch.zeros_like(norms, dtype=torch.bool)
         contrast = info_nce(norms.square(), never, config.temperature)
-        action = self._acts * (0.3 * contrast + norms[:, 0] / config.data_scale)
+        value = self._acts * (0.3 * contrast + norms[:, 0] / config.data_scale)
+        return value.unflatten(0, (-1, self.shots)).mean(dim=1)
 
-        conditioning = self.network.condition(each[:, width:], ARGUMENT)
-        norms = norm_of(self.network(scene, masks, conditioning))
+    def argument(self, codes: torch.Tensor, masks: torch.Tensor) -> torch.Tensor:
+        """Return the losses (C,) of argument halves (C, W) against candidate masks."""
+        config = self.config
+        each = codes.repeat_interleave(self.shots, dim=0)
+        conditioning = self.network.condition(each, ARGUMENT)
+        norms = norm_of(self.network(self.scene, masks, conditioning))
         same = (masks == masks[:, :1]).all(dim=-1)
         contrast = info_nce(norms.square(), same, config.temperature)
-        argument = self._attends * (contrast + norms[:, 0] / config.data_scale)
-        return (action + argument).unflatten(0, (-1, self.shots)).mean(dim=1)
+        value = self._attends * (contrast + norms[:, 0] / config.data_scale)
+        return value.unflatten(0, (-1, self.shots)).mean(dim=1)
 
 
 def infer_codes(
@@ -163,37 +170,47 @@ def infer_codes(
         return _from_nothing(network, scene, shots, config, rng)
     with torch.no_grad():
         guess = encoder(scene, scene.after.new_ones(concepts, shots))
-    if config.method == 'encoder' or config.steps == 0:
+    if config.method == 'encoder':
         return guess, [{'method': 'encoder'} for _ in range(concepts)]
+    width = network.config.code_width
     loss = DemonstrationLoss(network, scene, shots, config, rng)
-    with torch.no_grad():
-        judges = [loss.candidates() for _ in range(2)]
-        before = _judge(loss, guess, judges)
-    codes = _descend(loss, guess, guess, config.steps, config.learning_rate, config.proximity)
-    with torch.no_grad():
-        after = _judge(loss, codes, judges)
-    better = after < before
-    final = torch.where(better[:, None], codes, guess)
-    return final, [
-        {
-            'method': 'both' if better[row] else 'encoder',
-            'loss_of_guess': before[row].item(),
-            'loss_of_refined': after[row].item(),
-        }
-        for row in range(concepts)
-    ]
+    reports: list[dict[str, Any]] = [{'method': 'encoder'} for _ in range(concepts)]
+    halves = []
+    # Each half stands or falls by itself: they are used for different operations.
+    for name, half, steps in (
+        ('action', guess[:, :width], config.steps),
+        ('argument', guess[:, width:], config.argument_steps),
+    ):
+        evaluate, draw = _parts(loss, name)
+        with torch.no_grad():
+            judges = [draw() for _ in range(2)]
+            before = torch.stack([evaluate(half, drawn) for drawn in judges]).mean(dim=0)
+        refined = _descend(
+            evaluate, draw, half, half, steps, config.learning_rate, config.proximity
+        )
+        with torch.no_grad():
+            after = torch.stack([evaluate(refined, drawn) for drawn in judges]).mean(dim=0)
+        better = after < before
+        halves.append(torch.where(better[:, None], refined, half))
+        for row, report in enumerate(reports):
+            report[f'{name}_loss_of_guess'] = before[row].item()
+            report[f'{name}_loss_of_refined'] = after[row].item()
+            if better[row]:
+                report['method'] = 'both'
+    return torch.cat(halves, dim=-1), reports
 
 
-def _judge(
-    loss: DemonstrationLoss,
-    codes: torch.Tensor,
-    candidates: list[tuple[torch.Tensor, torch.Tensor]],
-) -> torch.Tensor:
-    return torch.stack([loss(codes, *drawn) for drawn in candidates]).mean(dim=0)
+Loss = Callable[[torch.Tensor, torch.Tensor], torch.Tensor]
+Draw = Callable[[], torch.Tensor]
+
+
+def _parts(loss: DemonstrationLoss, name: str) -> tuple[Loss, Draw]:
+    return (loss.action, loss.outcomes) if name == 'action' else (loss.argument, loss.masks)
 
 
 def _descend(
-    loss: DemonstrationLoss,
+    evaluate: Loss,
+    draw: Draw,
     start: torch.Tensor,
     anchor: torch.Tensor,
     steps: int,
@@ -202,15 +219,14 @@ def _descend(
 ) -> torch.Tensor:
     codes = start.detach().clone().requires_grad_(True)
     optimiser = torch.optim.Adam([codes], lr=rate, betas=(0.8, 0.98))
-    width = codes.shape[1] // 2
     for step in range(steps):
         optimiser.param_groups[0]['lr'] = rate * (1 - step / steps)
         with torch.enable_grad():
-            value = loss(codes, *loss.candidates())
+            value = evaluate(codes, draw())
             value = value + proximity * (codes - anchor).square().mean(dim=1)
             (codes.grad,) = torch.autograd.grad(value.sum(), codes)
         optimiser.step()
-    return normalise_code(codes.detach(), width)
+    return normalise_code(codes.detach(), codes.shape[1])
 
 
 def _from_nothing(
@@ -223,17 +239,32 @@ def _from_nothing(
     concepts = scene.num_events // shots
     width = network.config.code_width
     loss = DemonstrationLoss(network, scene, shots, config, rng)
-    with torch.no_grad():
-        judges = [loss.candidates() for _ in range(2)]
-    best = scene.after.new_zeros(concepts, 2 * width)
-    lowest = scene.after.new_full((concepts,), torch.inf)
-    for _ in range(config.restarts):
-        random = torch.from_numpy(rng.standard_normal((concepts, 2 * width))).to(scene.after)
-        start = normalise_code(random, width)
-        codes = _descend(loss, start, start, config.gradient_steps, config.gradient_rate, 0.0)
+    final = []
+    losses = []
+    for name in ('action', 'argument'):
+        evaluate, draw = _parts(loss, name)
         with torch.no_grad():
-            value = _judge(loss, codes, judges)
-        better = value < lowest
-        lowest = torch.where(better, value, lowest)
-        best = torch.where(better[:, None], codes, best)
-    return best, [{'method': 'gradient', 'loss': lowest[row].item()} for row in range(concepts)]
+            judges = [draw() for _ in range(2)]
+        best = scene.after.new_zeros(concepts, width)
+        lowest = scene.after.new_full((concepts,), torch.inf)
+        for _ in range(config.restarts):
+            random = torch.from_numpy(rng.standard_normal((concepts, width))).to(scene.after)
+            start = normalise_code(random, width)
+            codes = _descend(
+                evaluate, draw, start, start, config.gradient_steps, config.gradient_rate, 0.0
+            )
+            with torch.no_grad():
+                value = torch.stack([evaluate(codes, drawn) for drawn in judges]).mean(dim=0)
+            better = value < lowest
+            lowest = torch.where(better, value, lowest)
+            best = torch.where(better[:, None], codes, best)
+        final.append(best)
+        losses.append(lowest)
+    return torch.cat(final, dim=-1), [
+        {
+            'method': 'gradient',
+            'action_loss': losses[0][row].item(),
+            'argument_loss': losses[1][row].item(),
+        }
+        for row in range(concepts)
+    ]

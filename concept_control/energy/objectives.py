@@ -39,14 +39,18 @@ def distance_loss(
     Args:
         norms: (...) sqrt(E).
         distances: (...) workspace units, >= 0.
-        relative: share of the target that counts as one unit of error.
-        floor: error that counts as one unit where the target is zero.
+        relative: share of the larger norm that counts as one unit of error.
+        floor: error that counts as one unit where both are zero.
 
     Returns:
         (...) losses, quadratic for small and linear for large errors.
     """
     wanted = target_norm(distances)
-    error = (norms - wanted) / (relative * wanted + floor)
+    # Relative to the larger of both: relative to the target alone, a norm that is wrong by as much
+    # costs far more above a zero than below a large target, and where the code leaves doubt the
+    # energy would become zero everywhere.
+    scale = torch.maximum(wanted, norms.detach())
+    error = (norms - wanted) / (relative * scale + floor)
     return (1 + error.square()).sqrt() - 1
 
 

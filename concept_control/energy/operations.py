@@ -6,7 +6,13 @@ import torch
 
 from concept_control.energy.identification import lowest_masks
 from concept_control.energy.network import ACTION, ARGUMENT, EnergyNetwork
-from concept_control.energy.sampling import SamplerConfig, descend, keep_lowest, scatter_starts
+from concept_control.energy.sampling import (
+    SamplerConfig,
+    descend,
+    keep_lowest,
+    scatter_starts,
+    surroundings,
+)
 from concept_control.energy.scene import Scene
 
 STATES_AT_ONCE = 128
@@ -58,9 +64,11 @@ def lowest_outcomes(
             return residual[:, 0].square().sum(dim=-1)
 
         found, values = descend(energy, starts, many.subjects, config, generator)
-        best, lowest = keep_lowest(
-            found.unflatten(0, (-1, config.chains)), values.unflatten(0, (-1, config.chains))
-        )
+        scores = values
+        if config.breadth > 0 and config.chains > 1:
+            scores = values + surroundings(energy, found, many.subjects, config.breadth)
+        ends = (value.unflatten(0, (-1, config.chains)) for value in (found, values, scores))
+        best, lowest = keep_lowest(*ends)
         positions.append(best)
         energies.append(lowest)
     return torch.cat(positions), torch.cat(energies)

@@ -30,6 +30,9 @@ class SamplerConfig:
         relaxation: share of Polyak's full step on a parabola.
         limit: positions are clamped to [-limit, limit].
         tolerance: energy below which a scene counts as converged.
+        breadth: distance at which the surroundings of a chain's end are looked at, so that of
+            ends of equal energy the one in the middle of a region wins over one on its border; 0
+            turns that off.
     """
 
     chains: int = 16
@@ -40,6 +43,26 @@ class SamplerConfig:
     relaxation: float = 0.8
     limit: float = 1.0
     tolerance: float = 0.01
+    breadth: float = 0.15
+
+
+_SURROUNDINGS = 6
+_SURROUNDINGS_WEIGHT = 0.2
+
+
+def surroundings(
+    energy: EnergyFunction, places: torch.Tensor, movable: torch.Tensor, breadth: float
+) -> torch.Tensor:
+    """Return (S,) a small share of the mean energy `breadth` away from places (S, N, 2)."""
+    total = torch.zeros_like(places[:, 0, 0])
+    numbers = torch.arange(places.shape[1], device=places.device)
+    with torch.no_grad():
+        for step in range(_SURROUNDINGS):
+            # Every entity goes another way, so that a whole set is not merely shifted.
+            angle = 2 * torch.pi * (step / _SURROUNDINGS + 0.382 * numbers)
+            way = torch.stack([angle.cos(), angle.sin()], dim=-1).to(places)
+            total = total + energy(places + breadth * way * movable.unsqueeze(-1))
+    return _SURROUNDINGS_WEIGHT * total / _SURROUNDINGS
 
 
 def scatter_starts(
@@ -116,9 +139,15 @@ def descend(
 
 
 def keep_lowest(
-    positions: torch.Tensor, energies: torch.Tensor
+    positions: torch.Tensor, energies: torch.Tensor, scores: torch.Tensor | None = None
 ) -> tuple[torch.Tensor, torch.Tensor]:
-    """Pick the best chain: (B, chains, N, 2) and (B, chains) to (B, N, 2) and (B,)."""
-    index = energies.argmin(dim=1)
+    """Pick the best chain: (B, chains, N, 2) and (B, chains) to (B, N, 2) and (B,).
+
+    Args:
+        positions: ends of the chains.
+        energies: at the ends.
+        scores: (B, chains) what to choose by, if not the energies.
+    """
+    index = (energies if scores is None else scores).argmin(dim=1)
     rows = torch.arange(len(index), device=index.device)
     return positions[rows, index], energies[rows, index]
