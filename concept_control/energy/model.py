@@ -108,7 +108,7 @@ class ConceptModel:
 
         Args:
             demonstrations: Events, typically B = 5 (1 works), with `subjects`, `attention` or
-                both given; the order does not matter.
+                both given; their order does not matter.
             seed: of the refinement's candidates.
             config: method and its numbers; the encoder refined by gradient by default.
 
@@ -121,6 +121,8 @@ class ConceptModel:
                 'the demonstrations have neither subjects nor attention; expected at least one '
                 'entity marked as moving or meant'
             )
+        # In an order of their own, so that the refinement draws the same for each of them.
+        scene = scene.select(scene.after.sum(dim=(-1, -2)).argsort())
         codes, reports = infer_codes(
             self.network,
             self.encoder,
