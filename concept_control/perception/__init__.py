@@ -1,8 +1,10 @@
 """From RGB-D images to blocks with identity, position, size, colour and shape."""
 
+from concept_control.perception.annotate import annotate
 from concept_control.perception.camera import Intrinsics, decode_color, decode_depth
+from concept_control.perception.fusion import fuse
+from concept_control.perception.limits import BlockLimits
 from concept_control.perception.localisation import Detection, Detector, detect
-from concept_control.perception.segmentation import BlockLimits
 from concept_control.perception.tracking import EntityTracker, TrackedEntity, TrackerConfig
 
 __all__ = [
@@ -13,7 +15,9 @@ __all__ = [
     'Intrinsics',
     'TrackedEntity',
     'TrackerConfig',
+    'annotate',
     'decode_color',
     'decode_depth',
     'detect',
+    'fuse',
 ]

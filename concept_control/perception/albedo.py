@@ -5,7 +5,9 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
-from concept_control.perception.segmentation import CLIPPED, TABLE, Region, View
+from concept_control.perception.chroma import CLIPPED
+from concept_control.perception.segmentation import TABLE, Region
+from concept_control.perception.view import View
 
 SHADOW = 0.7
 """Share of the usual light below which a place is in shadow; a table's pattern stays above."""

@@ -8,131 +8,17 @@ with each other only: there is no palette.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from itertools import combinations
 
 import cv2
 import numpy as np
 
-from concept_control.errors import PerceptionError
+from concept_control.perception.chroma import CLIPPED, chromaticity, color_edges, compare
+from concept_control.perception.faces import TOP_SLOPE, Face, Grain, merge_faces, slope
+from concept_control.perception.limits import BlockLimits
+from concept_control.perception.view import View
 
-TABLE = 0
-OTHER = -1
-HOLE = -2
-
-TOP_SLOPE = 0.45
-"""Height gained per metre of image footprint below which a surface faces up; walls have >= 1."""
-
-EDGE_CHROMA = 0.10
-EDGE_LIGHTNESS = 0.22
-SAME_CHROMA = 0.07
-OTHER_CHROMA = 0.2
-"""Difference of chroma from which a pixel is not taken for a body's without looking at all of its
-neighbours."""
-
-DARK_CHROMA = 0.15
-"""The same for pixels that are nearly black, where chroma is noise."""
-
-FINE_PIXELS = 7.5
-"""Pixels across the smallest block from which there is room for smoothing."""
-
-CLIPPED = 250
-"""A colour channel from here on says only 'at least so much'."""
-
-DARK = 0.12
-"""Added to R + G + B (0 .. 3) so that the chroma of black, which is noise, tends to neutral."""
-
-
-@dataclass(frozen=True)
-class _Grain:
-    """How coarsely an image shows blocks, and the sizes in pixels that follow from it.
-
-    Attributes:
-        footprint: of a pixel at the table [m].
-        radius: of the filters [pixels]; an upper face loses a rim this wide to them.
-        min_seed: pixels of a piece of an upper face.
-        min_region: pixels of a block.
-    """
-
-    footprint: float
-    radius: int
-    min_seed: int
-    min_region: int
-
-    @classmethod
-    def of(cls, view: View, limits: BlockLimits) -> _Grain:
-        footprint = float(np.nanmedian(view.depth)) / view.focal
-        if limits.min_side / footprint > FINE_PIXELS:
-            return cls(footprint, radius=2, min_seed=12, min_region=30)
-        return cls(footprint, radius=1, min_seed=5, min_region=14)
-
-    @property
-    def rim(self) -> float:
-        """How far walls are from what surely faces up, seen somewhat aslant [m]."""
-        return 0.002 + 1.6 * self.radius * self.footprint
-
-
-@dataclass(frozen=True)
-class BlockLimits:
-    """What may be on the table.
-
-    Attributes:
-        table_height: of the table's top, world frame [m].
-        min_height: above the table, below which everything is table [m].
-        max_height: above the table, above which nothing is a block [m].
-        min_side: of a block seen from above [m].
-        max_side: of a block seen from above [m].
-        bounds: (x_min, x_max, y_min, y_max) where blocks may be, world frame [m]; None for
-            everywhere.
-    """
-
-    table_height: float = 0.0
-    min_height: float = 0.008
-    max_height: float = 0.065
-    min_side: float = 0.022
-    max_side: float = 0.06
-    bounds: tuple[float, float, float, float] | None = None
-
-    def __post_init__(self) -> None:
-        if not 0 < self.min_height < self.max_height or not 0 < self.min_side < self.max_side:
-            raise PerceptionError(
-                'block limits need 0 < min_height < max_height and 0 < min_side < max_side, got '
-                f'heights {self.min_height} .. {self.max_height} m, sides {self.min_side} .. '
-                f'{self.max_side} m'
-            )
-        if self.bounds is not None:
-            x_min, x_max, y_min, y_max = self.bounds
-            if not (x_min < x_max and y_min < y_max):
-                raise PerceptionError(
-                    f'bounds {self.bounds} are empty; expected (x_min, x_max, y_min, y_max)'
-                )
-
-
-@dataclass(frozen=True)
-class View:
-    """A depth map seen from a known place.
-
-    Attributes:
-        directions: (H, W, 3) float32 world-frame direction of each pixel per metre of depth.
-        pose: (4, 4) of the optical frame in the world's.
-        depth: (H, W) float32 [m], NaN in holes.
-        height: (H, W) float32 above the table [m], NaN in holes.
-        focal: pixels per radian, about.
-    """
-
-    directions: np.ndarray
-    pose: np.ndarray
-    depth: np.ndarray
-    height: np.ndarray
-    focal: float
-
-    @property
-    def origin(self) -> np.ndarray:
-        """(3,) camera centre, world frame [m]."""
-        return self.pose[:3, 3]
-
-    def points(self, rows: np.ndarray, columns: np.ndarray) -> np.ndarray:
-        """Return (N, 3) world-frame points [m] of pixels."""
-        return self.origin + self.directions[rows, columns] * self.depth[rows, columns][:, None]
+TABLE, OTHER, HOLE = 0, -1, -2
+"""Labels of pixels that are no block: the table, what else stands above it, and no depth."""
 
 
 @dataclass
@@ -168,21 +54,6 @@ class Segmentation:
 
     labels: np.ndarray
     regions: list[Region]
-
-
-def chromaticity(color: np.ndarray) -> np.ndarray:
-    """Return (..., 3) float32 (red-green, yellow-blue, lightness) of (..., 3) uint8 RGB.
-
-    The first two do not change when a surface is lit more or less; the third is the logarithm of
-    the light, so that its differences do not depend on the exposure either.
-    """
-    rgb = color.astype(np.float32) * np.float32(1.0 / 255.0)
-    total = rgb.sum(axis=-1) + np.float32(DARK)
-    result = np.empty_like(rgb)
-    result[..., 0] = (rgb[..., 0] - rgb[..., 1]) / total
-    result[..., 1] = (rgb[..., 0] + rgb[..., 1] - 2.0 * rgb[..., 2]) / (2.0 * total)
-    result[..., 2] = np.log(total)
-    return result
 
 
 def segment(color: np.ndarray, view: View, limits: BlockLimits) -> Segmentation:
@@ -244,9 +115,9 @@ def _regions(
 ) -> list[Region]:
     chroma = chromaticity(color)
     is_clipped = color.max(axis=-1) >= CLIPPED
-    grain = _Grain.of(view, limits)
-    faces_up = _slope(view, grain.radius) < TOP_SLOPE
-    seeds = candidates & faces_up & ~_color_edges(chroma, grain.radius)
+    grain = Grain.of(view, limits)
+    faces_up = slope(view, grain.radius) < TOP_SLOPE
+    seeds = candidates & faces_up & ~color_edges(chroma, grain.radius)
     num, labels, stats, _ = cv2.connectedComponentsWithStats(
         seeds.astype(np.uint8), connectivity=4
     )
@@ -254,8 +125,8 @@ def _regions(
     renumber = np.zeros(num, dtype=np.int32)
     renumber[keep] = np.arange(1, len(keep) + 1)
     labels = renumber[labels]
-    facts = [_Seed.measure(view, chroma, is_clipped, labels == k) for k in range(1, len(keep) + 1)]
-    labels, facts = _merge(labels, facts, limits)
+    facts = [Face.measure(view, chroma, is_clipped, labels == k) for k in range(1, len(keep) + 1)]
+    labels, facts = merge_faces(labels, facts, limits)
     full = _assign(view, chroma, candidates, labels, facts, grain)
     regions = []
     for label in range(1, full.max() + 1):
@@ -273,133 +144,13 @@ def _regions(
     return regions
 
 
-def _slope(view: View, radius: int) -> np.ndarray:
-    """Return (H, W) height gained per metre of image footprint, of planes fitted around pixels."""
-    size = 2 * radius + 1
-    height, valid = view.height, ~np.isnan(view.height)
-    if not valid.all():
-        filled = np.where(valid, height, np.float32(0.0))
-        weight = cv2.blur(valid.astype(np.float32), (size, size))
-        mean = cv2.blur(filled, (size, size)) / np.maximum(weight, np.float32(1e-3))
-        height = np.where(valid, height, mean)
-    ramp, ones = np.arange(-radius, radius + 1.0), np.ones(size)
-    ramp /= size * (ramp**2).sum()
-    along = cv2.sepFilter2D(height, cv2.CV_32F, ramp, ones)
-    across = cv2.sepFilter2D(height, cv2.CV_32F, ones, ramp)
-    footprint = np.where(valid, view.depth, np.float32(1.0)) * np.float32(1.0 / view.focal)
-    return cv2.magnitude(along, across) / footprint
-
-
-def _color_edges(chroma: np.ndarray, radius: int) -> np.ndarray:
-    """Return (H, W) bool where the surface's colour changes, whatever the light does slowly."""
-    smooth = cv2.blur(chroma, (3, 3)) if radius > 1 else chroma
-    step, one = np.array([-1.0, 0.0, 1.0]), np.ones(1)
-    along = np.abs(cv2.sepFilter2D(smooth, cv2.CV_32F, step, one))
-    across = np.abs(cv2.sepFilter2D(smooth, cv2.CV_32F, one, step))
-    change = np.maximum(along, across)
-    return (change[..., 0] + change[..., 1] > EDGE_CHROMA) | (change[..., 2] > EDGE_LIGHTNESS)
-
-
-@dataclass
-class _Seed:
-    """A connected piece of an upper face: where it is and what colour."""
-
-    xy: np.ndarray
-    height: float
-    chroma: np.ndarray
-    center: np.ndarray
-    axes: np.ndarray
-    half: np.ndarray
-    is_clipped: bool
-
-    @classmethod
-    def measure(
-        cls, view: View, chroma: np.ndarray, is_clipped: np.ndarray, mask: np.ndarray
-    ) -> _Seed:
-        rows, columns = np.nonzero(mask)
-        xy = view.points(rows, columns)[:, :2].astype(np.float32)
-        height = float(np.median(view.height[rows, columns]))
-        clipped = bool(is_clipped[rows, columns].mean() > 0.5)
-        return cls.from_points(xy, height, np.median(chroma[rows, columns], axis=0), clipped)
-
-    @classmethod
-    def from_points(
-        cls, xy: np.ndarray, height: float, chroma: np.ndarray, is_clipped: bool
-    ) -> _Seed:
-        center, (width, length), angle = cv2.minAreaRect(xy)
-        axis = np.deg2rad(angle)
-        axes = np.array([[np.cos(axis), np.sin(axis)], [-np.sin(axis), np.cos(axis)]])
-        half = 0.5 * np.array([width, length])
-        return cls(xy, height, chroma, np.array(center), axes, half, is_clipped)
-
-    def joined(self, other: _Seed) -> _Seed:
-        """Return both pieces as one."""
-        union = np.concatenate([self.xy, other.xy])
-        share = len(self.xy) / len(union)
-        return self.from_points(
-            union,
-            share * self.height + (1.0 - share) * other.height,
-            share * self.chroma + (1.0 - share) * other.chroma,
-            self.is_clipped or other.is_clipped,
-        )
-
-    def distance(self, xy: np.ndarray) -> np.ndarray:
-        """Return (N,) distances [m] of (N, 2) points to the rectangle around the seed."""
-        outside = np.abs((xy - self.center) @ self.axes.T) - self.half
-        return np.linalg.norm(np.maximum(outside, 0.0), axis=1)
-
-    def would_reach(self, xy: np.ndarray) -> float:
-        """Return the longer side [m] of the rectangle around the seed and (N, 2) points."""
-        return max(cv2.minAreaRect(np.concatenate([self.xy, xy]))[1])
-
-
-def _merge(
-    labels: np.ndarray, seeds: list[_Seed], limits: BlockLimits
-) -> tuple[np.ndarray, list[_Seed]]:
-    """Join pieces of one upper face that a shadow's edge, a highlight or noise cut apart."""
-    order = list(range(len(seeds)))
-    joined = True
-    while joined:
-        joined = False
-        for i, j in combinations(range(len(seeds)), 2):
-            if order[i] == i and order[j] == j and _is_one_face(seeds[i], seeds[j], limits):
-                seeds[i], order[j], joined = seeds[i].joined(seeds[j]), i, True
-    roots = [i for i in range(len(seeds)) if order[i] == i]
-    renumber = np.zeros(len(seeds) + 1, dtype=np.int32)
-    for i in range(len(seeds)):
-        root = i
-        while order[root] != root:
-            root = order[root]
-        renumber[i + 1] = roots.index(root) + 1
-    return renumber[labels], [seeds[i] for i in roots]
-
-
-def _is_one_face(a: _Seed, b: _Seed, limits: BlockLimits) -> bool:
-    if abs(a.height - b.height) > 0.005:
-        return False
-    if np.linalg.norm(a.center - b.center) > 1.5 * limits.max_side:
-        return False
-    if min(a.distance(b.xy).min(), b.distance(a.xy).min()) > 0.012:
-        return False
-    union = max(cv2.minAreaRect(np.concatenate([a.xy, b.xy]))[1])
-    if union > limits.max_side:
-        return False
-    # Together a cube's face, or one too narrow to be a block: one body under different light.
-    height = max(a.height, b.height)
-    is_cube = union < 1.1 * height
-    is_part = 2.0 * min(a.half.min(), b.half.min()) < 0.6 * limits.min_side
-    is_part &= union < 1.4 * height
-    is_alike = np.abs(a.chroma[:2] - b.chroma[:2]).sum() < SAME_CHROMA
-    return bool(is_cube or is_part or is_alike)
-
-
 def _assign(
     view: View,
     chroma: np.ndarray,
     candidates: np.ndarray,
     labels: np.ndarray,
-    seeds: list[_Seed],
-    grain: _Grain,
+    seeds: list[Face],
+    grain: Grain,
 ) -> np.ndarray:
     """Give the walls, edges and mixed pixels to the upper face they lie under or beside.
 
@@ -417,7 +168,7 @@ def _assign(
     owner = np.zeros(len(rows), dtype=np.int32)
     for k, seed in enumerate(seeds, start=1):
         distance = seed.distance(xy)
-        tint, is_alike = _compare(colors, seed.chroma)
+        tint, is_alike = compare(colors, seed.chroma)
         # The visible part of a ball reaches far beyond the cap that faces up.
         is_near = (distance < max(0.012, 0.45 * seed.height)) & (heights < seed.height + 0.008)
         cost = distance / 0.004 + tint / 0.08
@@ -428,31 +179,13 @@ def _assign(
     return full
 
 
-def _compare(colors: np.ndarray, reference: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Compare pixels with a surface that may be lit more or less.
-
-    Args:
-        colors: (N, 3) as from `chromaticity`.
-        reference: (3,) of the surface.
-
-    Returns:
-        (N,) difference of chroma, and (N,) bool whether it may be the same surface.
-    """
-    # Undo the damping of dark colours for the surface and redo it for each pixel's light.
-    saturation = np.maximum(1.0 - DARK * np.exp(-colors[:, 2]), 0.0)
-    own = max(1.0 - DARK * float(np.exp(-reference[2])), 0.3)
-    expected = saturation[:, None] * (reference[:2] / own)
-    tint = np.abs(colors[:, :2] - expected).sum(axis=1)
-    return tint, tint < np.maximum(OTHER_CHROMA * saturation, DARK_CHROMA)
-
-
 def _place_pieces(
     view: View,
     chroma: np.ndarray,
     full: np.ndarray,
     candidates: np.ndarray,
-    seeds: list[_Seed],
-    grain: _Grain,
+    seeds: list[Face],
+    grain: Grain,
 ) -> None:
     """Label what is left: discoloured walls, far corners, and bodies without a sure upper face.
 
@@ -478,7 +211,7 @@ def _place_pieces(
         for k in np.unique(around[(around > 0) & (around <= len(seeds))]):
             seed = seeds[k - 1]
             distance = float(np.median(seed.distance(xy)))
-            share = float(_compare(colors, seed.chroma)[1].mean())
+            share = float(compare(colors, seed.chroma)[1].mean())
             if share > 0.6 and seed.would_reach(xy) < 1.5 * seed.height:
                 distance = min(distance, 0.9 * grain.rim)
             # Light discolours a wall's face only where it is too much for the camera.

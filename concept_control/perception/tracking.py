@@ -3,23 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import numpy as np
 from scipy.optimize import linear_sum_assignment
 
 from concept_control.errors import PerceptionError
 from concept_control.perception.localisation import Detection
+from concept_control.perception.track import HELD, OCCLUDED, SEEN, Track
 
-SEEN, OCCLUDED, HELD = 'seen', 'occluded', 'held'
-"""Statuses of an entity, in the order of `Entity.STATUS_*`."""
+__all__ = [
+    'HELD',
+    'OCCLUDED',
+    'SEEN',
+    'EntityTracker',
+    'TrackedEntity',
+    'TrackerConfig',
+]
 
 Hidden = Callable[[np.ndarray, np.ndarray], bool]
 """Whether a body at a (3,) position with a (3,) size could be there without being seen."""
-
-
-SIZE_NOISE = 0.003
-"""Change of a side length that noise explains [m]."""
 
 
 @dataclass(frozen=True)
@@ -38,6 +41,7 @@ class TrackerConfig:
             attached [m].
         hold_clearance: whatever is seen this near to a held block, and is of no other, is it [m].
         birth_clearance: new blocks are not believed within this distance of the tool's axis [m].
+        tool_shade: how far around the tool blocks may be hidden, if nothing else is known [m].
     """
 
     birth_hits: int = 2
@@ -50,6 +54,7 @@ class TrackerConfig:
     grasp_radius: float = 0.05
     hold_clearance: float = 0.08
     birth_clearance: float = 0.035
+    tool_shade: float = 0.2
 
 
 @dataclass(frozen=True)
@@ -81,31 +86,6 @@ class TrackedEntity:
     last_seen: float
 
 
-@dataclass
-class _Track:
-    state: np.ndarray
-    """(6,) position [m] and velocity [m/s]."""
-    covariance: np.ndarray
-    yaw: float
-    color: np.ndarray
-    size: np.ndarray
-    shapes: dict[str, float]
-    last_seen: float
-    hits: int = 1
-    misses: int = 0
-    id: int = 0
-    status: str = SEEN
-    grip: np.ndarray | None = field(default=None)
-    """(3,) position relative to the tool while held, in the tool's heading."""
-    grip_yaw: float = 0.0
-    before: np.ndarray = field(default_factory=lambda: np.zeros(3))
-    """(3,) position before the prediction for the current frame."""
-
-    @property
-    def shape(self) -> str:
-        return max(self.shapes, key=lambda name: self.shapes[name])
-
-
 class EntityTracker:
     """Follows blocks from frame to frame.
 
@@ -119,7 +99,7 @@ class EntityTracker:
         self.config = config or TrackerConfig()
         self.reset_reason = ''
         self.num_resets = 0
-        self._tracks: list[_Track] = []
+        self._tracks: list[Track] = []
         self._stamp: float | None = None
         self._next_id = 1
         self._last_tool: np.ndarray | None = None
@@ -166,11 +146,15 @@ class EntityTracker:
         self._stamp = stamp
         self._grip(tool, attached, tool_yaw)
         for track in self._tracks:
-            self._predict(track, elapsed, tool, tool_yaw)
+            if track.status == HELD and tool is not None:
+                track.follow(tool, tool_yaw, elapsed)
+            else:
+                track.predict(elapsed, self.config.acceleration)
         remaining = self._associate(detections, stamp)
         for track in self._tracks:
             if track.last_seen != stamp and track.status != HELD:
-                self._miss(track, elapsed, tool, hidden)
+                is_hidden = self._is_hidden(track, tool, hidden)
+                track.miss(elapsed, self.config.hidden_drift, is_hidden)
         for index in remaining:
             self._begin(detections[index], stamp, tool)
         self._tracks = [track for track in self._tracks if not self._is_dead(track)]
@@ -182,7 +166,7 @@ class EntityTracker:
         return [
             TrackedEntity(
                 id=track.id,
-                position=track.state[:3].copy(),
+                position=track.position.copy(),
                 covariance=track.covariance[:3, :3].copy(),
                 velocity=track.state[3:].copy(),
                 yaw=track.yaw,
@@ -212,44 +196,22 @@ class EntityTracker:
         held = [track for track in self._tracks if track.status == HELD]
         if not attached:
             for track in held:
-                track.status, track.grip = OCCLUDED, None
-                track.state[3:] = 0.0
+                track.release()
         elif not held and tool is not None:
             known = [track for track in self._tracks if track.id]
             distances = [
-                np.linalg.norm(track.state[:3] - self._touching(track, tool)) for track in known
+                np.linalg.norm(track.position - self._touching(track, tool)) for track in known
             ]
             if distances and min(distances) < self.config.grasp_radius:
                 track = known[int(np.argmin(distances))]
-                track.status, track.misses = HELD, 0
-                track.grip = _turn(track.state[:3] - self._touching(track, tool), -yaw)
-                track.grip_yaw = track.yaw - yaw
+                track.hold(self._touching(track, tool), yaw)
         self._last_tool = tool
 
-    def _touching(self, track: _Track, tool: np.ndarray) -> np.ndarray:
+    def _touching(self, track: Track, tool: np.ndarray) -> np.ndarray:
         """Return where the tool was when it attached: it may have moved on by this frame."""
-        top = track.state[:3] + np.array([0.0, 0.0, 0.5 * track.size[2]])
         if self._last_tool is None:
             return tool
-        return min((tool, self._last_tool), key=lambda tip: float(np.linalg.norm(tip - top)))
-
-    def _predict(
-        self, track: _Track, elapsed: float, tool: np.ndarray | None, tool_yaw: float
-    ) -> None:
-        if track.status == HELD and tool is not None and track.grip is not None:
-            position = tool + _turn(track.grip, tool_yaw)
-            velocity = (position - track.state[:3]) / elapsed if elapsed else np.zeros(3)
-            track.state = np.concatenate([position, velocity])
-            track.yaw = track.grip_yaw + tool_yaw
-            return
-        track.before = track.state[:3].copy()
-        track.state[:3] += elapsed * track.state[3:]
-        transition = np.eye(6)
-        transition[:3, 3:] = elapsed * np.eye(3)
-        # White acceleration over the interval, Bar-Shalom et al. 2001, eq. 6.3.2-4.
-        push = np.array([0.5 * elapsed**2, elapsed]) * self.config.acceleration
-        track.covariance = transition @ track.covariance @ transition.T
-        track.covariance += np.kron(np.outer(push, push), np.eye(3))
+        return min((tool, self._last_tool), key=lambda tip: float(np.linalg.norm(tip - track.top)))
 
     def _associate(self, detections: Sequence[Detection], stamp: float) -> list[int]:
         """Match detections with tracks and take them in; return the indices that are left."""
@@ -263,7 +225,7 @@ class EntityTracker:
         for track in self._tracks:
             if track.status == HELD:
                 for index in list(free):
-                    aside = detections[index].position[:2] - track.state[:2]
+                    aside = detections[index].position[:2] - track.position[:2]
                     if np.linalg.norm(aside) < self.config.hold_clearance:
                         track.last_seen = stamp
                         free.remove(index)
@@ -275,11 +237,11 @@ class EntityTracker:
 
     def _match(
         self,
-        tracks: list[_Track],
+        tracks: list[Track],
         detections: Sequence[Detection],
         free: list[int],
         gate: float,
-    ) -> list[tuple[int, _Track]]:
+    ) -> list[tuple[int, Track]]:
         if not tracks or not free:
             return []
         far = gate > self.config.gate
@@ -288,7 +250,7 @@ class EntityTracker:
         for row, track in enumerate(tracks):
             for column, index in enumerate(free):
                 detection = detections[index]
-                distance = float(np.linalg.norm(detection.position - track.state[:3]))
+                distance = float(np.linalg.norm(detection.position - track.position))
                 tint = float(np.linalg.norm(detection.color - track.color))
                 spread = float(np.sqrt(np.trace(track.covariance[:3, :3])))
                 # Of a block that is nearly hidden the colour is uncertain; its place is not.
@@ -301,67 +263,34 @@ class EntityTracker:
         return [(free[c], tracks[r]) for r, c in zip(rows, columns) if costs[r, c] < 1e6]
 
     def _correct(
-        self, track: _Track, detection: Detection, stamp: float, jumped: bool = False
+        self, track: Track, detection: Detection, stamp: float, jumped: bool = False
     ) -> None:
-        track.last_seen, track.misses, track.status = stamp, 0, SEEN
-        track.hits += 1
-        # Blocks keep their size: what looks larger or smaller was cut out wrongly, and its centre
-        # is off by about half as much.
-        growth = 0.0
-        if track.hits > 5:
-            growth = max(float(np.abs(detection.size - track.size).max()) - SIZE_NOISE, 0.0)
-        if jumped:
-            # It was carried unseen: nothing of the old motion holds.
-            track.state = np.concatenate([detection.position, np.zeros(3)])
-            track.covariance = _initial(detection)
-        else:
-            innovation = detection.position - track.state[:3]
-            doubt = (0.5 * growth) ** 2 * np.eye(3)
-            total = track.covariance[:3, :3] + detection.covariance + doubt
-            gain = np.linalg.solve(total, track.covariance[:3]).T
-            track.state = track.state + gain @ innovation
-            track.covariance = track.covariance - gain @ track.covariance[:3]
-            track.covariance = 0.5 * (track.covariance + track.covariance.T)
-        # A half hidden block shows less of its colour and size.
-        share = max(1.0 / track.hits, 0.1) * detection.visible_fraction
-        if growth > SIZE_NOISE:
-            share *= 0.1
-        track.color = (1.0 - share) * track.color + share * detection.color
-        track.size = (1.0 - share) * track.size + share * detection.size
-        track.shapes[detection.shape] = track.shapes.get(detection.shape, 0.0) + share
-        track.yaw = _nearest_yaw(track, detection, share)
+        track.correct(detection, stamp, jumped)
         if not track.id and track.hits >= self.config.birth_hits:
-            track.id = self._next_id
-            self._next_id += 1
+            self._name(track)
 
-    def _miss(
-        self, track: _Track, elapsed: float, tool: np.ndarray | None, hidden: Hidden | None
-    ) -> None:
-        track.status = OCCLUDED
-        # Blocks rest unless something moves them; what hides a block also disturbs its velocity.
-        track.state = np.concatenate([track.before, np.zeros(3)])
-        drift = np.zeros((6, 6))
-        drift[:3, :3] = self.config.hidden_drift**2 * elapsed * np.eye(3)
-        track.covariance = track.covariance + drift
-        track.covariance[3:, :3] = track.covariance[:3, 3:] = 0.0
-        track.covariance[3:, 3:] = 1e-4 * np.eye(3)
+    def _name(self, track: Track) -> None:
+        track.id = self._next_id
+        self._next_id += 1
+
+    def _is_hidden(self, track: Track, tool: np.ndarray | None, hidden: Hidden | None) -> bool:
         if hidden is not None:
-            is_hidden = hidden(track.state[:3], track.size)
-        else:
-            is_hidden = tool is not None and bool(np.linalg.norm(track.state[:2] - tool[:2]) < 0.2)
-        track.misses = 0 if is_hidden else track.misses + 1
+            return hidden(track.position, track.size)
+        if tool is None:
+            return False
+        return bool(np.linalg.norm(track.position[:2] - tool[:2]) < self.config.tool_shade)
 
-    def _is_dead(self, track: _Track) -> bool:
+    def _is_dead(self, track: Track) -> bool:
         return track.misses >= (self.config.death_misses if track.id else 1)
 
     def _drop_doubles(self) -> None:
         """Forget the less trusted one of two blocks that would stand in each other."""
         # The oldest block seen last is the one to believe.
         order = sorted(self._tracks, key=lambda t: (t.status != HELD, -t.last_seen, t.id or 1e9))
-        kept: list[_Track] = []
+        kept: list[Track] = []
         for track in order:
             clash = any(
-                np.linalg.norm(track.state[:3] - other.state[:3])
+                np.linalg.norm(track.position - other.position)
                 < 0.4 * min(track.size[:2].min(), other.size[:2].min())
                 for other in kept
             )
@@ -374,40 +303,7 @@ class EntityTracker:
             aside = np.linalg.norm(detection.position[:2] - tool[:2])
             if aside < self.config.birth_clearance and tool[2] < 0.2:
                 return
-        track = _Track(
-            state=np.concatenate([detection.position, np.zeros(3)]),
-            covariance=_initial(detection),
-            yaw=detection.yaw,
-            color=detection.color.copy(),
-            size=detection.size.copy(),
-            shapes={detection.shape: 1.0},
-            last_seen=stamp,
-        )
+        track = Track.begin(detection, stamp)
         if self.config.birth_hits <= 1:
-            track.id = self._next_id
-            self._next_id += 1
+            self._name(track)
         self._tracks.append(track)
-
-
-def _initial(detection: Detection) -> np.ndarray:
-    covariance = np.zeros((6, 6))
-    covariance[:3, :3] = detection.covariance
-    covariance[3:, 3:] = 0.01 * np.eye(3)
-    return covariance
-
-
-def _turn(vector: np.ndarray, yaw: float) -> np.ndarray:
-    """Return a (3,) vector turned about the vertical axis."""
-    cos, sin = np.cos(yaw), np.sin(yaw)
-    x, y, z = vector
-    return np.array([cos * x - sin * y, sin * x + cos * y, z])
-
-
-def _nearest_yaw(track: _Track, detection: Detection, share: float) -> float:
-    """Return the smoothed yaw, continuous over the symmetries of the footprint."""
-    if detection.shape != 'box':
-        return 0.0
-    sides = track.size[:2]
-    period = np.pi / 2 if abs(sides[0] - sides[1]) < 0.2 * sides.max() else np.pi
-    change = (detection.yaw - track.yaw + 0.5 * period) % period - 0.5 * period
-    return float(track.yaw + max(share, 0.3) * change)

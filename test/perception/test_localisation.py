@@ -5,8 +5,8 @@ import pytest
 from concept_control.errors import PerceptionError
 from concept_control.evaluation.perception_scenes import evaluate_frame
 from concept_control.perception.camera import Intrinsics
+from concept_control.perception.limits import BlockLimits
 from concept_control.perception.localisation import Detector, detect
-from concept_control.perception.segmentation import BlockLimits
 from concept_control.simulation.camera import SimulatedCamera
 from concept_control.simulation.camera_noise import StructuredLightNoise
 from concept_control.simulation.clutter import ClutterConfig, random_clutter

@@ -1,0 +1,185 @@
+"""One block over time: a constant-velocity filter, and what is known of its looks."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from concept_control.perception.localisation import Detection
+
+SEEN, OCCLUDED, HELD = 'seen', 'occluded', 'held'
+"""Statuses of an entity, in the order of `Entity.STATUS_*`."""
+
+SIZE_NOISE = 0.003
+"""Change of a side length that noise explains [m]."""
+
+KNOWN_HITS = 5
+"""Frames after which a block's size is known."""
+
+
+@dataclass
+class Track:
+    """A block that is being followed; `TrackedEntity` is what others see of it.
+
+    Attributes:
+        state: (6,) position [m] and velocity [m/s], world frame.
+        covariance: (6, 6) of the state.
+        yaw: [rad].
+        color: (3,) RGB in [0, 1].
+        size: (3,) [m].
+        shapes: how often each shape was seen, weighted.
+        last_seen: stamp of the last frame that showed it [s].
+        hits: frames that showed it.
+        misses: frames in a row in which it was visibly absent.
+        id: 0 until it is believed.
+        status: one of `SEEN`, `OCCLUDED`, `HELD`.
+        grip: (3,) position relative to the tool while held, in the tool's heading [m].
+        grip_yaw: yaw relative to the tool's heading while held [rad].
+        before: (3,) position before the prediction for the current frame [m].
+    """
+
+    state: np.ndarray
+    covariance: np.ndarray
+    yaw: float
+    color: np.ndarray
+    size: np.ndarray
+    shapes: dict[str, float]
+    last_seen: float
+    hits: int = 1
+    misses: int = 0
+    id: int = 0
+    status: str = SEEN
+    grip: np.ndarray | None = None
+    grip_yaw: float = 0.0
+    before: np.ndarray = field(default_factory=lambda: np.zeros(3))
+
+    @classmethod
+    def begin(cls, detection: Detection, stamp: float) -> Track:
+        """Return the track of a block seen for the first time."""
+        return cls(
+            state=np.concatenate([detection.position, np.zeros(3)]),
+            covariance=_initial(detection),
+            yaw=detection.yaw,
+            color=detection.color.copy(),
+            size=detection.size.copy(),
+            shapes={detection.shape: 1.0},
+            last_seen=stamp,
+        )
+
+    @property
+    def position(self) -> np.ndarray:
+        """(3,) centre [m]."""
+        return self.state[:3]
+
+    @property
+    def top(self) -> np.ndarray:
+        """(3,) middle of the upper face [m]."""
+        return self.position + np.array([0.0, 0.0, 0.5 * self.size[2]])
+
+    @property
+    def shape(self) -> str:
+        """The shape it was seen to have most."""
+        return max(self.shapes, key=lambda name: self.shapes[name])
+
+    def hold(self, tool: np.ndarray, yaw: float) -> None:
+        """Attach to the tool, whose tip is at (3,) with a heading."""
+        self.status, self.misses = HELD, 0
+        self.grip, self.grip_yaw = _turn(self.position - tool, -yaw), self.yaw - yaw
+
+    def release(self) -> None:
+        """Let go; it rests where it is until it is seen."""
+        self.status, self.grip = OCCLUDED, None
+        self.state[3:] = 0.0
+
+    def follow(self, tool: np.ndarray, yaw: float, elapsed: float) -> None:
+        """Move with the tool."""
+        if self.grip is None:
+            return
+        position = tool + _turn(self.grip, yaw)
+        velocity = (position - self.position) / elapsed if elapsed else np.zeros(3)
+        self.state = np.concatenate([position, velocity])
+        self.yaw = self.grip_yaw + yaw
+
+    def predict(self, elapsed: float, acceleration: float) -> None:
+        """Move on by constant velocity, with white acceleration of a standard deviation."""
+        self.before = self.position.copy()
+        self.state[:3] += elapsed * self.state[3:]
+        transition = np.eye(6)
+        transition[:3, 3:] = elapsed * np.eye(3)
+        # Piecewise constant acceleration, Bar-Shalom, Li, Kirubarajan 2001, section 6.3.2.
+        push = np.array([0.5 * elapsed**2, elapsed]) * acceleration
+        self.covariance = transition @ self.covariance @ transition.T
+        self.covariance += np.kron(np.outer(push, push), np.eye(3))
+
+    def correct(self, detection: Detection, stamp: float, jumped: bool = False) -> None:
+        """Take in a measurement; after a jump nothing of the old motion holds."""
+        self.last_seen, self.misses, self.status = stamp, 0, SEEN
+        self.hits += 1
+        # Blocks keep their size: what looks larger or smaller was cut out wrongly, and its centre
+        # is off by about half as much.
+        growth = 0.0
+        if self.hits > KNOWN_HITS:
+            growth = max(float(np.abs(detection.size - self.size).max()) - SIZE_NOISE, 0.0)
+        if jumped:
+            self.state = np.concatenate([detection.position, np.zeros(3)])
+            self.covariance = _initial(detection)
+        else:
+            innovation = detection.position - self.position
+            doubt = (0.5 * growth) ** 2 * np.eye(3)
+            total = self.covariance[:3, :3] + detection.covariance + doubt
+            gain = np.linalg.solve(total, self.covariance[:3]).T
+            self.state = self.state + gain @ innovation
+            self.covariance = self.covariance - gain @ self.covariance[:3]
+            self.covariance = 0.5 * (self.covariance + self.covariance.T)
+        self._learn_looks(detection, growth)
+
+    def miss(self, elapsed: float, drift: float, is_hidden: bool) -> None:
+        """Stay where it was, ever less surely.
+
+        Args:
+            elapsed: since the last frame [s].
+            drift: growth of the standard deviation [m/sqrt(s)].
+            is_hidden: whether it could be there unseen; else it counts as absent.
+        """
+        self.status = OCCLUDED
+        # Blocks rest unless something moves them; what hides a block also disturbs its velocity.
+        self.state = np.concatenate([self.before, np.zeros(3)])
+        covariance = np.zeros((6, 6))
+        covariance[:3, :3] = self.covariance[:3, :3] + drift**2 * elapsed * np.eye(3)
+        covariance[3:, 3:] = 1e-4 * np.eye(3)
+        self.covariance = covariance
+        self.misses = 0 if is_hidden else self.misses + 1
+
+    def _learn_looks(self, detection: Detection, growth: float) -> None:
+        # A half hidden block shows less of its colour and size.
+        share = max(1.0 / self.hits, 0.1) * detection.visible_fraction
+        if growth > SIZE_NOISE:
+            share *= 0.1
+        self.color = (1.0 - share) * self.color + share * detection.color
+        self.size = (1.0 - share) * self.size + share * detection.size
+        self.shapes[detection.shape] = self.shapes.get(detection.shape, 0.0) + share
+        self.yaw = self._nearest_yaw(detection, share)
+
+    def _nearest_yaw(self, detection: Detection, share: float) -> float:
+        """Return the smoothed yaw, continuous over the symmetries of the footprint."""
+        if detection.shape != 'box':
+            return 0.0
+        sides = self.size[:2]
+        period = np.pi / 2 if abs(sides[0] - sides[1]) < 0.2 * sides.max() else np.pi
+        change = (detection.yaw - self.yaw + 0.5 * period) % period - 0.5 * period
+        return float(self.yaw + max(share, 0.3) * change)
+
+
+def _initial(detection: Detection) -> np.ndarray:
+    covariance = np.zeros((6, 6))
+    covariance[:3, :3] = detection.covariance
+    covariance[3:, 3:] = 0.01 * np.eye(3)
+    return covariance
+
+
+def _turn(vector: np.ndarray, yaw: float) -> np.ndarray:
+    """Return a (3,) vector turned about the vertical axis."""
+    cos, sin = np.cos(yaw), np.sin(yaw)
+    x, y, z = vector
+    return np.array([cos * x - sin * y, sin * x + cos * y, z])
