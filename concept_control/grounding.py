@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+import numpy as np
 import torch
 
 from concept_control.control.goal import TOOL_ID
@@ -28,6 +29,7 @@ from concept_control.expression import (
     Tool,
 )
 from concept_control.library import ConceptLibrary, LibraryConcept
+from concept_control.looks import looks_like
 from concept_control.tabletop import Tabletop
 
 SELECTION_THRESHOLD = 0.5
@@ -236,11 +238,29 @@ class _Grounding:
         chosen = tuple(
             i for i, a in zip(part.ids, attention) if a > SELECTION_THRESHOLD and i not in marker
         )
+        if concept.by_looks:
+            chosen = self._that_look_like(concept, chosen)
         if not chosen:
             raise GroundingError(
                 f'nothing here is {concept.name}; there are: {self.scene.describe()}'
             )
         return chosen
+
+    def _that_look_like(self, concept: LibraryConcept, ids: tuple[int, ...]) -> tuple[int, ...]:
+        """Drop those that are only more similar than the rest, see `looks.py`."""
+        if not ids:
+            return ids
+        among = self.scene.mask(ids)
+        share = looks_like(
+            self.model,
+            concept.code,
+            concept.demonstrations,
+            self.scene.colors[among],
+            self.scene.sizes[among],
+            self.seed,
+        )
+        kept = np.array(self.scene.ids)[among][share > SELECTION_THRESHOLD]
+        return tuple(int(i) for i in kept)
 
 
 def _is_shape(concept: LibraryConcept) -> bool:

@@ -11,6 +11,7 @@ from concept_control.energy.code import ConceptCode
 from concept_control.energy.model import ConceptModel
 from concept_control.errors import UnknownConceptError
 from concept_control.events import Events
+from concept_control.looks import identifies_by_looks
 
 
 @dataclass(frozen=True)
@@ -30,6 +31,8 @@ class LibraryConcept:
         source: "shipped", "taught" or a file.
         model: fingerprint of the model the code belongs to.
         demonstrations_hash: SHA-256 of the demonstrations, hex.
+        demonstrations: what it was inferred from.
+        by_looks: whether it identifies things by their looks, wherever they are.
     """
 
     name: str
@@ -44,6 +47,8 @@ class LibraryConcept:
     source: str
     model: str
     demonstrations_hash: str
+    demonstrations: Events
+    by_looks: bool
 
     @property
     def signature(self) -> str:
@@ -139,6 +144,8 @@ def learn_concept(
         source='shipped',
         model=model.fingerprint,
         demonstrations_hash=hash_events(demonstrations),
+        demonstrations=demonstrations,
+        by_looks=word.selects and identifies_by_looks(model, code, demonstrations, seed),
     )
 
 

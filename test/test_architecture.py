@@ -13,7 +13,7 @@ LAYERS = (
     {'errors', 'events', 'colors'},
     {'concepts', 'energy', 'expression'},
     {'training', 'perception', 'control', 'simulation', 'policy'},
-    {'tabletop', 'library', 'grounding'},
+    {'tabletop', 'looks', 'library', 'grounding'},
     {'evaluation'},
     {'ros', 'cli', 'benchmarks'},
 )
