@@ -32,6 +32,8 @@ class InferenceConfig:
         method: 'encoder' (the guess alone), 'gradient' (descent from random codes) or 'both'.
         steps: gradient steps of 'both' on the action half.
         argument_steps: the same on the argument half, where a step is cheaper.
+        good_argument: loss of the argument half below which the encoder's guess stays as it is:
+            refined on five demonstrations, guesses that fit became a little worse on others.
         learning_rate: of Adam on a code of unit scale, annealed to zero.
         proximity: weight of the squared distance to the encoder's guess, per component.
         gradient_steps: steps of 'gradient', which starts from nothing.
@@ -46,6 +48,7 @@ class InferenceConfig:
     method: str = 'both'
     steps: int = 8
     argument_steps: int = 16
+    good_argument: float = 3.5
     learning_rate: float = 0.04
     proximity: float = 0.5
     gradient_steps: int = 150
@@ -177,23 +180,27 @@ def infer_codes(
     reports: list[dict[str, Any]] = [{'method': 'encoder'} for _ in range(concepts)]
     halves = []
     # Each half stands or falls by itself: they are used for different operations.
-    for name, half, steps in (
-        ('action', guess[:, :width], config.steps),
-        ('argument', guess[:, width:], config.argument_steps),
+    for name, half, steps, good in (
+        ('action', guess[:, :width], config.steps, 0.0),
+        ('argument', guess[:, width:], config.argument_steps, config.good_argument),
     ):
         evaluate, draw = _parts(loss, name)
         with torch.no_grad():
             judges = [draw() for _ in range(2)]
             before = torch.stack([evaluate(half, drawn) for drawn in judges]).mean(dim=0)
+        for row, report in enumerate(reports):
+            report[f'{name}_loss_of_guess'] = before[row].item()
+        if (before <= good).all():
+            halves.append(half)
+            continue
         refined = _descend(
             evaluate, draw, half, half, steps, config.learning_rate, config.proximity
         )
         with torch.no_grad():
             after = torch.stack([evaluate(refined, drawn) for drawn in judges]).mean(dim=0)
-        better = after < before
+        better = (after < before) & (before > good)
         halves.append(torch.where(better[:, None], refined, half))
         for row, report in enumerate(reports):
-            report[f'{name}_loss_of_guess'] = before[row].item()
             report[f'{name}_loss_of_refined'] = after[row].item()
             if better[row]:
                 report['method'] = 'both'
