@@ -12,7 +12,7 @@ ROOT = PACKAGE.parent
 LAYERS = (
     {'errors', 'events', 'colors'},
     {'concepts', 'energy', 'expression'},
-    {'training', 'perception', 'control', 'simulation', 'policy'},
+    {'training', 'perception', 'control', 'simulation'},
     {'tabletop', 'looks', 'library', 'grounding'},
     {'evaluation'},
     {'ros', 'cli', 'benchmarks'},

@@ -151,6 +151,11 @@ class Run:
                         )
                     time.sleep(0.05)
                 bar.update()
+        if self.monitor.count_publishers('ground_truth') > 1:
+            raise ConceptControlError(
+                'another demonstration runs in the same ROS domain; end it, or give this one '
+                'another ROS_DOMAIN_ID'
+            )
         library = self.heard.library
         assert library is not None
         codes = {c.name: c for c in library.concepts}

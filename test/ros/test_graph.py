@@ -1,5 +1,6 @@
 """The whole graph as processes: the main job, refusals, deaths and signals."""
 
+import itertools
 import json
 import os
 import signal
@@ -34,11 +35,17 @@ def wait(condition, graph=None, deadline=DEADLINE):
         time.sleep(0.05)
 
 
+DOMAINS = itertools.count(int(os.environ['ROS_DOMAIN_ID']))
+
+
 def demo(*arguments, tmp_path):
+    """Start a demonstration in a ROS domain of its own: others of this module are running too."""
+    domain = str(1 + next(DOMAINS) % 100)
     return subprocess.Popen(
         [sys.executable, '-m', 'concept_control.cli', 'demo', '--output', str(tmp_path / 'out'),
          *arguments],
         stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, start_new_session=True,
+        env={**os.environ, 'ROS_DOMAIN_ID': domain},
     )  # fmt: skip
 
 

@@ -10,7 +10,8 @@ WORLD = """
 <mujoco>
   <visual><global offwidth="320" offheight="240"/><headlight specular="0 0 0"/></visual>
   <worldbody>
-    <light pos="0.3 0.2 2" dir="-0.1 0 -1" directional="true" diffuse="0.5 0.5 0.5" specular="0 0 0"/>
+    <light pos="0.3 0.2 2" dir="-0.1 0 -1" directional="true" diffuse="0.5 0.5 0.5"
+           specular="0 0 0"/>
     <geom name="table" type="box" size="1 1 0.1" pos="0 0 -0.1" rgba="0.4 0.4 0.4 1"/>
     <geom name="hidden" type="box" size="1 1 0.1" pos="0 0 0.5" group="3"/>
     <geom name="block" type="box" size="0.05 0.1 0.05" pos="0.1 -0.1 0.05" rgba="0.8 0.1 0.1 1"/>
