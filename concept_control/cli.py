@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -85,6 +86,10 @@ def main(argv: Sequence[str] | None = None) -> int:
         return EXIT_FAILED
     except ConceptControlError as error:
         print(f'concept_control: {error}', file=sys.stderr)
+        return EXIT_FAILED
+    except BrokenPipeError:
+        # Whoever read our output has seen enough; nothing is left to flush into the pipe.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return EXIT_FAILED
     except KeyboardInterrupt:
         print('concept_control: interrupted', file=sys.stderr)

@@ -146,3 +146,20 @@ def test_what_is_no_export_is_refused(tmp_path):
         load(tmp_path / 'x.pt')
     with pytest.raises(ModelError, match='no exported model'):
         load(tmp_path / 'y.pt')
+
+
+def test_the_shipped_export_is_the_shipped_model():
+    from concept_control.energy.scene import scene_of
+    from concept_control.energy.storage import SHIPPED_MODEL
+
+    model = ConceptModel.load()
+    exported = load(SHIPPED_MODEL / 'concept_energy.pt')
+    scene = scene_of(events(4, 5))
+    code = torch.randn(1, model.code_size)
+    action, argument = exported(*scene, code)
+    torch.testing.assert_close(
+        action.square().sum(-1) + argument.square().sum(-1),
+        model.scene_energy(scene, code),
+        rtol=1e-4,
+        atol=1e-5,
+    )
