@@ -10,10 +10,10 @@ PACKAGE = Path(__file__).resolve().parent.parent / 'concept_control'
 ROOT = PACKAGE.parent
 
 LAYERS = (
-    {'errors', 'events', 'colors'},
+    {'errors', 'events', 'colors', 'share'},
     {'concepts', 'energy', 'expression'},
     {'training', 'perception', 'control', 'simulation'},
-    {'tabletop', 'looks', 'library', 'grounding'},
+    {'tabletop', 'looks', 'library', 'grounding', 'readings', 'goal_program'},
     {'evaluation'},
     {'ros', 'cli', 'benchmarks'},
 )

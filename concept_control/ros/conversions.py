@@ -1,4 +1,7 @@
-"""Messages to the core's types and back. Everything that comes in is checked here."""
+"""Messages to the core's types and back. Everything that comes in is checked here.
+
+What needs no rclpy, because bags are read by it too, stands in `readings.py`.
+"""
 
 from __future__ import annotations
 
@@ -10,18 +13,41 @@ from typing import Any
 import numpy as np
 from builtin_interfaces.msg import Time
 from geometry_msgs.msg import Point, Vector3
-from sensor_msgs.msg import CameraInfo, Image, JointState
+from sensor_msgs.msg import CameraInfo, Image
 from std_msgs.msg import ColorRGBA, Header
 from trajectory_msgs.msg import JointTrajectory, JointTrajectoryPoint
 
-from concept_control.control.goal import TOOL_ID, EntityState, EntityStatus
+from concept_control.control.goal import TOOL_ID
 from concept_control.control.plan import Plan
-from concept_control.control.workspace import Workspace
-from concept_control.errors import CommandError, PerceptionError
-from concept_control.msg import Entity, EntityArray
+from concept_control.errors import CommandError
+from concept_control.msg import Entity
 from concept_control.perception.camera import Intrinsics
 from concept_control.perception.tracking import HELD, OCCLUDED, SEEN, TrackedEntity
-from concept_control.tabletop import Tabletop
+from concept_control.readings import (
+    entity_states,
+    joint_state_arrays,
+    seconds,
+    workspace_scene,
+)
+
+__all__ = [
+    'camera_info_message',
+    'color_message',
+    'entity_message',
+    'entity_states',
+    'header',
+    'ids_array',
+    'image_message',
+    'intrinsics_of',
+    'joint_state_arrays',
+    'plan_of',
+    'point',
+    'seconds',
+    'stamp',
+    'tool_message',
+    'trajectory_message',
+    'workspace_scene',
+]
 
 STATUSES = (SEEN, OCCLUDED, HELD)
 """The tracker's statuses in the order of the message's constants."""
@@ -29,11 +55,6 @@ STATUSES = (SEEN, OCCLUDED, HELD)
 TOOL_COLOR = (0.2, 0.2, 0.2)
 TOOL_SIZE = 0.03
 """Diameter of the suction cup [m]."""
-
-
-def seconds(stamp: Time) -> float:
-    """Return a stamp in seconds."""
-    return stamp.sec + 1e-9 * stamp.nanosec
 
 
 def stamp(seconds_: float) -> Time:
@@ -119,85 +140,6 @@ def tool_message(position: np.ndarray, time: float) -> Entity:
     )
     entity.size.x = entity.size.y = entity.size.z = TOOL_SIZE
     return entity
-
-
-def entity_states(message: EntityArray, frame: str) -> dict[int, EntityState]:
-    """Read entities for control, by id.
-
-    Raises:
-        PerceptionError: for a foreign frame, an id twice, or a value that is not finite.
-    """
-    if message.header.frame_id != frame:
-        raise PerceptionError(
-            f'entities are in frame {message.header.frame_id!r}; expected {frame!r}'
-        )
-    states: dict[int, EntityState] = {}
-    for entity in message.entities:
-        if entity.id in states:
-            raise PerceptionError(f'entity #{entity.id} comes twice in one message')
-        position = np.array([entity.position.x, entity.position.y, entity.position.z])
-        color = np.array([entity.color.r, entity.color.g, entity.color.b])
-        size = np.array([entity.size.x, entity.size.y, entity.size.z])
-        covariance = np.asarray(entity.covariance, dtype=float)
-        values = np.concatenate([position, color, size, covariance, [entity.yaw]])
-        if not np.isfinite(values).all():
-            raise PerceptionError(f'entity #{entity.id} holds NaN or infinity')
-        if (size <= 0).any():
-            raise PerceptionError(f'entity #{entity.id} has size {size.tolist()}; expected > 0 m')
-        if entity.status not in list(EntityStatus):
-            allowed = {int(status): status.name.lower() for status in EntityStatus}
-            raise PerceptionError(
-                f'entity #{entity.id} has status {entity.status}; allowed: {allowed}'
-            )
-        states[entity.id] = EntityState(
-            position=position,
-            size=size,
-            color=np.clip(color, 0.0, 1.0),
-            covariance_trace=float(covariance.reshape(3, 3).trace()),
-            status=EntityStatus(entity.status),
-            yaw=entity.yaw,
-        )
-    return states
-
-
-def workspace_scene(states: dict[int, EntityState], workspace: Workspace) -> Tabletop:
-    """Return the entities as the particle world sees them, the tool first, then by id."""
-    ids = tuple(sorted(states))
-    if not ids:
-        return Tabletop((), np.zeros((0, 2)), np.zeros((0, 3)), np.zeros(0))
-    positions = np.array([states[i].position[:2] for i in ids])
-    return Tabletop(
-        ids=ids,
-        positions=workspace.to_workspace(positions),
-        colors=np.array([states[i].color for i in ids]),
-        sizes=np.array(
-            [workspace.length_to_workspace(float(states[i].size[:2].mean())) for i in ids]
-        ),
-    )
-
-
-def joint_state_arrays(
-    message: JointState, joints: Sequence[str]
-) -> tuple[np.ndarray, np.ndarray]:
-    """Return positions [rad] and velocities [rad/s] in the order of `joints`, matched by name.
-
-    Raises:
-        CommandError: if a joint is missing or a value is not finite.
-    """
-    index = {name: i for i, name in enumerate(message.name)}
-    missing = [name for name in joints if name not in index]
-    if missing:
-        raise CommandError(
-            f'joint_states lacks {", ".join(missing)}; it has {", ".join(message.name) or "none"}'
-        )
-    order = [index[name] for name in joints]
-    if len(message.position) != len(message.name) or len(message.velocity) != len(message.name):
-        raise CommandError('joint_states must give a position and a velocity for every joint')
-    positions = np.asarray(message.position, dtype=float)[order]
-    velocities = np.asarray(message.velocity, dtype=float)[order]
-    if not (np.isfinite(positions).all() and np.isfinite(velocities).all()):
-        raise CommandError('joint_states hold NaN or infinity')
-    return positions, velocities
 
 
 def trajectory_message(plan: Plan, joints: Sequence[str]) -> JointTrajectory:

@@ -21,8 +21,9 @@ from concept_control.evaluation.film import draw_run
 from concept_control.evaluation.judge import Judge, Verdict
 from concept_control.expression import Expression, uses_tool
 from concept_control.msg import ConceptStatus, EntityArray
+from concept_control.readings import match_ids
 from concept_control.ros import conversions as convert
-from concept_control.ros.monitor import Heard, Monitor, match_ids, pixels
+from concept_control.ros.monitor import Heard, Monitor, pixels
 from concept_control.ros.processes import Graph
 from concept_control.tabletop import Tabletop
 

@@ -19,8 +19,6 @@ from rclpy.node import Node
 from rclpy.signals import SignalHandlerOptions
 from sensor_msgs.msg import Image
 
-from concept_control.control.goal import TOOL_ID
-from concept_control.errors import ConceptControlError
 from concept_control.evaluation.film import Film
 from concept_control.msg import ConceptCommand, ConceptGoal, ConceptStatus, EntityArray
 from concept_control.msg import ConceptLibrary as ConceptLibraryMessage
@@ -135,28 +133,6 @@ class Watch:
     def _spin(self) -> None:
         with contextlib.suppress(ExternalShutdownException):
             self._executor.spin()
-
-
-def match_ids(entities: EntityArray, truth: EntityArray) -> dict[int, int]:
-    """Map true ids to perceived ids: each thing's nearest measured position.
-
-    Raises:
-        ConceptControlError: if two true things were taken for one.
-    """
-    perceived = {e.id: np.array([e.position.x, e.position.y]) for e in entities.entities}
-    renamed = {}
-    for thing in truth.entities:
-        if thing.id == TOOL_ID:
-            renamed[TOOL_ID] = TOOL_ID
-            continue
-        at = np.array([thing.position.x, thing.position.y])
-        blocks = {i: p for i, p in perceived.items() if i != TOOL_ID}
-        renamed[thing.id] = min(blocks, key=lambda i: float(np.linalg.norm(blocks[i] - at)))
-    if len(set(renamed.values())) != len(renamed):
-        raise ConceptControlError(
-            f'perception and simulation do not agree on what is on the table: {renamed}'
-        )
-    return renamed
 
 
 def pixels(message: Image) -> np.ndarray:

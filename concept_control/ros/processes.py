@@ -16,8 +16,11 @@ from typing import Any
 
 import yaml
 
-from concept_control.errors import ConceptControlError, MissingDependencyError
+from concept_control.errors import ConceptControlError
 from concept_control.ros.running import EXIT_WITH_PARENT
+from concept_control.share import share_folder
+
+__all__ = ['Graph', 'NodeProcess', 'ProcessDiedError', 'describe_exit', 'share_folder']
 
 GRACE = 5.0
 """Seconds a node gets to end by itself after SIGINT, and again after SIGTERM."""
@@ -155,26 +158,3 @@ def describe_exit(code: int) -> str:
         return f'signal {signal.Signals(-code).name}'
     except ValueError:
         return f'signal {-code}'
-
-
-def share_folder() -> Path:
-    """Return the folder with config/ and launch/: the install's share, or a checkout's root.
-
-    Raises:
-        MissingDependencyError: if neither is there.
-    """
-    import concept_control  # noqa: PLC0415  (its __path__ tells where we live)
-
-    checkout = Path(concept_control.__file__).resolve().parent.parent
-    prefixes = os.environ.get('AMENT_PREFIX_PATH', '').split(os.pathsep)
-    candidates = [
-        checkout,
-        *(Path(p) / 'share' / 'concept_control' for p in [*prefixes, sys.prefix] if p),
-    ]
-    for folder in candidates:
-        if (folder / 'config' / 'demo.yaml').is_file():
-            return folder
-    raise MissingDependencyError(
-        'the configuration files of concept_control are not installed; looked in '
-        + ', '.join(map(str, candidates))
-    )
