@@ -28,12 +28,12 @@ def main(args: argparse.Namespace) -> int:
             if can
         )
         held_out = ' (held out of training)' if family.held_out else ''
-        print(f'  {name:12} {does:18} {family.description}{held_out}')
+        print(f'  {name:20} {does:18} {family.description}{held_out}')
     words = vocabulary()
     print(f'\n{len(words)} words for expressions:')
     for name, word in words.items():
         use = 'selects' if word.selects else 'acts'
-        print(f'  {name:12} {use:18} {word.description}')
+        print(f'  {name:20} {use:18} {word.description}')
     if args.pictures:
         draw_families(known, args.pictures)
         print(f'\npictures: {args.pictures}')

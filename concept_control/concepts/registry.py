@@ -2,7 +2,24 @@
 
 from __future__ import annotations
 
+from concept_control.concepts.affine import Affine
+from concept_control.concepts.arrangement import Arrangement
+from concept_control.concepts.attribute_tests import AttributeTests
 from concept_control.concepts.family import Family
+from concept_control.concepts.held_out import (
+    Band,
+    BrighterThanMarker,
+    Corner,
+    Ell,
+    Equidistant,
+    Lone,
+    OddColor,
+    Opposite,
+    Pentagon,
+    Rectangle,
+)
+from concept_control.concepts.place_tests import PlaceTests
+from concept_control.concepts.proximity import Closest, Furthest, ToClosest, ToFurthest
 from concept_control.concepts.relational import (
     Above,
     AlignedX,
@@ -10,15 +27,24 @@ from concept_control.concepts.relational import (
     Below,
     Between,
     Far,
+    Inside,
     LeftOf,
     Near,
     Offset,
     RightOf,
 )
-from concept_control.concepts.selection import Closest, Furthest, Moved, Quantity
-from concept_control.concepts.shape import Circle, Line, Pentagon, Square, Triangle
-from concept_control.concepts.spatial import Disc, HalfPlane, NearEdge, Place
-from concept_control.concepts.visual import Color, Size
+from concept_control.concepts.selection import Quantity
+from concept_control.concepts.shape import Circle, Line, Square, Triangle
+from concept_control.concepts.spatial import (
+    Annulus,
+    Disc,
+    HalfPlane,
+    NearEdge,
+    Place,
+    Quadrant,
+)
+from concept_control.concepts.temporal import CameCloser, Moved, MovedAfter, MovedBefore
+from concept_control.concepts.visual import Color, SameColor, Size
 
 _FAMILIES: tuple[type[Family], ...] = (
     Color,
@@ -45,7 +71,29 @@ _FAMILIES: tuple[type[Family], ...] = (
     Quantity,
     Moved,
     Size,
+    SameColor,
+    Quadrant,
+    Annulus,
+    Inside,
+    ToClosest,
+    ToFurthest,
+    CameCloser,
+    MovedBefore,
+    MovedAfter,
+    Affine,
+    PlaceTests,
+    Arrangement,
+    AttributeTests,
     Pentagon,
+    Rectangle,
+    Ell,
+    Opposite,
+    Equidistant,
+    Corner,
+    Band,
+    OddColor,
+    Lone,
+    BrighterThanMarker,
 )
 
 

@@ -1,4 +1,4 @@
-"""Concepts of how one thing lies to others: offset, between, near, far, beside, aligned."""
+"""Concepts of how one thing lies to others: offset, between, near, beside, inside, aligned."""
 
 from __future__ import annotations
 
@@ -20,6 +20,12 @@ NEAR = (0.21, 0.36)
 
 FAR = 1.0
 """Distance of centres from which on it is far: half the workspace (Diffusion-CCSP: > .5 of 1)."""
+
+CONTAINER = (0.4, 0.7)
+"""Side lengths of things to be inside of."""
+
+INSIDE_SHARE = 0.8
+"""Share of the area that has to be inside (SREM: intersection / subject area > 0.8)."""
 
 CONE = np.deg2rad(30.0)
 """Half the opening of the cone that is "left of": wider than that it is neither nor."""
@@ -210,6 +216,35 @@ class Below(Beside):
 
     name, description, token_types = 'below', 'be below another thing, seen from above', (9,)
     direction = -np.pi / 2
+
+
+class Inside(Parameterless):
+    """Have at least 80 % of one's area inside the other's (SREM), both being squares."""
+
+    name = 'inside'
+    description = 'lie inside another, larger thing'
+    token_types = (32,)
+    tolerance = 0.04
+
+    def _place(self, rng: np.random.Generator, rows: np.ndarray, scene: Draft) -> None:
+        scene.sizes[:, 1] = rng.uniform(*CONTAINER, len(rows))
+        super()._place(rng, scene.sizes[:, :2], scene)
+
+    def _targets(
+        self, rng: np.random.Generator, rows: np.ndarray, arguments: np.ndarray
+    ) -> np.ndarray:
+        room = (rows[:, 1:] - rows[:, :1]) / 2
+        return arguments[:, 0] + rng.uniform(-1.0, 1.0, (len(rows), 2)) * room
+
+    def error(self, events: Events, params: np.ndarray) -> np.ndarray:
+        relative, valid = self._relative(events)
+        sizes = events.sizes.cpu().numpy().astype(float)
+        _, subjects, attended = masks(events)
+        inner, outer = ((sizes * mask).sum(axis=1) for mask in (subjects, attended))
+        # Sticking out by (1 - sqrt(0.8)) of the side in both directions leaves 80 % of the area.
+        room = (outer - inner) / 2 + (1 - np.sqrt(INSIDE_SHARE)) * inner
+        beyond = np.maximum(np.abs(relative) - np.maximum(room, 0.0)[:, None], 0.0)
+        return np.where(valid & (outer > inner), np.linalg.norm(beyond, axis=1), np.inf)
 
 
 class Aligned(Parameterless):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from concept_control.concepts.family import Family, draft, last_positions, masks
+from concept_control.concepts.family import Draft, Family, draft, last_positions, masks
 from concept_control.events import Events
 
 SMALLEST_RADIUS = 0.26
@@ -46,12 +46,16 @@ class Shape(Family):
         for k in np.unique(count):
             rows = np.flatnonzero(count == k)
             scene.positions[rows, 1, :k] = self._draw(rng, len(rows), int(k))
+        self.set_members(rng, scene, count)
+        return scene.finish(rng)
+
+    def set_members(self, rng: np.random.Generator, scene: Draft, count: np.ndarray) -> None:
+        """Attend the first `count` (B,) entities of each event; in most they are subjects too."""
         members = np.arange(scene.sizes.shape[1]) < count[:, None]
         static = rng.random(len(count)) < STATIC_SHARE
         scene.positions[static, 0] = scene.positions[static, 1]
         scene.attention = members
         scene.subjects = members & ~static[:, None]
-        return scene.finish(rng)
 
     def error(self, events: Events, params: np.ndarray) -> np.ndarray:
         present, _, attended = masks(events)
@@ -140,16 +144,6 @@ class Triangle(RegularPolygon):
     description = 'stand at the corners of an equilateral triangle'
     token_types = (17,)
     fewest = most = 3
-
-
-class Pentagon(RegularPolygon):
-    """Five things at the corners of a regular pentagon; nobody trains it."""
-
-    name = 'pentagon'
-    description = 'stand at the corners of a regular pentagon'
-    token_types = (30,)
-    fewest = most = 5
-    held_out = True
 
 
 class Line(Shape):

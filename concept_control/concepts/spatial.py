@@ -1,4 +1,4 @@
-"""Concepts of where things are in the workspace: a place, a side, a disc, the edge."""
+"""Concepts of where things are in the workspace: a place, a side, a quadrant, a disc, the edge."""
 
 from __future__ import annotations
 
@@ -103,6 +103,38 @@ class Disc(Region):
     def distance(self, points: np.ndarray, rows: np.ndarray) -> np.ndarray:
         radius = np.linalg.norm(points - rows[:, None, :2], axis=-1)
         return np.maximum(radius - rows[:, None, 2], 0.0)
+
+
+class Quadrant(Region):
+    """Be in one quarter of the workspace; parameters (sign of x, sign of y)."""
+
+    name = 'quadrant'
+    description = 'be in one quarter of the workspace'
+    token_types = (29,)
+
+    def sample_concepts(self, rng: np.random.Generator, num_concepts: int) -> np.ndarray:
+        return rng.choice([-1.0, 1.0], (num_concepts, 2))
+
+    def distance(self, points: np.ndarray, rows: np.ndarray) -> np.ndarray:
+        return np.linalg.norm(np.maximum(-points * rows[:, None], 0.0), axis=-1)
+
+
+class Annulus(Region):
+    """Be in a ring; parameters (x, y, inner radius, outer radius)."""
+
+    name = 'annulus'
+    description = 'be in a ring around a place of the workspace'
+    token_types = (31,)
+
+    def sample_concepts(self, rng: np.random.Generator, num_concepts: int) -> np.ndarray:
+        center = rng.uniform(-0.4, 0.4, (num_concepts, 2))
+        inner = rng.uniform(0.25, 0.6, (num_concepts, 1))
+        return np.concatenate([center, inner, inner + 0.25], axis=1)
+
+    def distance(self, points: np.ndarray, rows: np.ndarray) -> np.ndarray:
+        radius = np.linalg.norm(points - rows[:, None, :2], axis=-1)
+        inner, outer = rows[:, None, 2], rows[:, None, 3]
+        return np.maximum(np.maximum(inner - radius, radius - outer), 0.0)
 
 
 class NearEdge(Region):

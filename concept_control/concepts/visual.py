@@ -1,4 +1,4 @@
-"""Concepts of how things look: which are red."""
+"""Concepts of how things look: which are red, which look like the marker, which are large."""
 
 from __future__ import annotations
 
@@ -20,6 +20,9 @@ COLOR_RADIUS = 0.22
 
 COLOR_CLEARANCE = 0.34
 """Distractors are at least so far from the colour asked for: what lies between is nobody's."""
+
+SAME_AS_MARKER = 0.3
+"""Largest distance of features to the marker's, which is itself seen under some light."""
 
 SIZE_MARGIN = 0.015
 """Nothing is closer to a size threshold than this [workspace units]."""
@@ -76,7 +79,7 @@ class Color(Family):
 
     def true_attention(self, events: Events, params: np.ndarray) -> np.ndarray:
         rgb = per_event(params, events)
-        distance = self._distance(events.colors.cpu().numpy(), rgb)
+        distance = self.distance(events.colors.cpu().numpy(), rgb)
         return (distance <= (COLOR_RADIUS + COLOR_CLEARANCE) / 2) & masks(events)[0]
 
     def error(self, events: Events, params: np.ndarray) -> np.ndarray:
@@ -84,7 +87,8 @@ class Color(Family):
         wrong = (self.true_attention(events, params) != attended) & present
         return np.where(wrong.any(axis=1), np.inf, 0.0)
 
-    def _distance(self, colors: np.ndarray, rgb: np.ndarray) -> np.ndarray:
+    def distance(self, colors: np.ndarray, rgb: np.ndarray) -> np.ndarray:
+        """Return (B, N) distances of features between colours (B, N, 3) and (B, 3)."""
         return np.linalg.norm(color_features(colors) - color_features(rgb)[:, None], axis=-1)
 
     def _distractors(
@@ -92,11 +96,58 @@ class Color(Family):
     ) -> np.ndarray:
         """Draw again whatever could be taken for the colour asked for."""
         for _ in range(20):
-            close = self._distance(colors, rgb) < COLOR_CLEARANCE
+            close = self.distance(colors, rgb) < COLOR_CLEARANCE
             if not close.any():
                 break
             colors[close] = random_colors(rng, (int(close.sum()),))
         return colors
+
+
+class SameColor(Color):
+    """The things of the marker's colour, the marker being the one subject."""
+
+    name = 'same_color'
+    description = 'attend the things of the same colour as the marker'
+    token_types = (33,)
+
+    def sample_concepts(self, rng: np.random.Generator, num_concepts: int) -> np.ndarray:
+        return np.zeros((num_concepts, 0))
+
+    def sample(
+        self,
+        rng: np.random.Generator,
+        params: np.ndarray,
+        num_events: int,
+        num_entities: int | None = None,
+    ) -> Events:
+        scene = draft(rng, len(params) * num_events, 1, 3, num_entities)
+        scene.subjects[:, 0] = True
+        wanted = 1 + rng.integers(np.maximum(scene.count - 2, 1))
+        members = np.arange(scene.sizes.shape[1]) < 1 + wanted[:, None]
+        pending = np.arange(len(scene.count))
+        while len(pending):
+            rgb = Color.sample_concepts(self, rng, len(pending))
+            seen = seen_color(rng, np.repeat(rgb[:, None], members.shape[1], axis=1))
+            colors = self._distractors(rng, seen[:, 0], scene.colors[pending])
+            colors = np.where(members[pending][..., None], seen, colors)
+            distance = self.distance(colors, seen[:, 0])
+            # Dark colours change most with the light, some beyond recognition.
+            good = ((distance < SAME_AS_MARKER) == members[pending]).all(axis=1)
+            scene.colors[pending] = colors
+            pending = pending[~good]
+        scene.attention = members & ~scene.subjects
+        return scene.finish(rng)
+
+    def describe(self, params: np.ndarray) -> np.ndarray:
+        return params
+
+    def true_attention(self, events: Events, params: np.ndarray) -> np.ndarray:
+        present, subjects, _ = masks(events)
+        colors = events.colors.cpu().numpy()
+        number = np.maximum(subjects.sum(axis=1), 1)[:, None]
+        marker = (colors * subjects[..., None]).sum(axis=1) / number
+        distance = self.distance(colors, marker)
+        return (distance <= SAME_AS_MARKER) & present & ~subjects
 
 
 class Size(Family):
