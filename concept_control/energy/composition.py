@@ -239,7 +239,7 @@ class ResidualEvaluator:
         network = goal.model.network
         self._reference = next(network.parameters())
         self._terms = [
-            TermEvaluator(network, term.code.action, ACTION, term.subjects, term.attention)
+            TermEvaluator(network, term.code.action, term.subjects, term.attention)
             for term in goal.terms
         ]
 

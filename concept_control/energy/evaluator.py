@@ -13,7 +13,7 @@ import numpy as np
 import torch
 from torch.nn import functional
 
-from concept_control.energy.network import EnergyNetwork
+from concept_control.energy.network import ACTION, EnergyNetwork
 from concept_control.energy.scene import NUM_MOTION_FEATURES, Scene
 from concept_control.energy.statistics import (
     finish_pool,
@@ -48,12 +48,11 @@ class _Still:
 
 
 class TermEvaluator:
-    """The residual of one code under fixed subjects and attention.
+    """The residual of one code's action under fixed subjects and attention.
 
     Args:
         network: the energy.
-        code: (W,) half a code.
-        operation: `ACTION` or `ARGUMENT`.
+        code: (W,) the action half of a code.
         subjects: (N,) bool.
         attention: (N,) bool.
     """
@@ -62,7 +61,6 @@ class TermEvaluator:
         self,
         network: EnergyNetwork,
         code: torch.Tensor,
-        operation: float,
         subjects: torch.Tensor,
         attention: torch.Tensor,
     ) -> None:
@@ -72,7 +70,7 @@ class TermEvaluator:
         self._attention = attention.to(reference)
         count = len(subjects)
         with torch.no_grad():
-            self._conditioning = network.condition(code.to(reference).unsqueeze(0), operation)
+            self._conditioning = network.condition(code.to(reference).unsqueeze(0), ACTION)
         s, a = self._subjects, self._attention
         o = (1 - s) * (1 - a)
         self._roles = torch.stack([s, a, o])

@@ -9,6 +9,7 @@ import torch
 from torch import nn
 from torch.nn import functional
 
+from concept_control.energy.membership import Membership, membership_residual
 from concept_control.energy.scene import Scene
 from concept_control.energy.statistics import NUM_RAW, Conditioning, ScenePooling
 
@@ -31,6 +32,8 @@ class NetworkConfig:
         channels: smooth-max channels.
         head_width: width of f's two hidden layers.
         num_outputs: K, length of the residual.
+        member_width: width of the layer that scores single entities for the attention; 0 leaves
+            that part of the energy out.
         encoder_hidden: width of the encoder's pair and single layers.
         encoder_width: width of the encoder's other layers.
         encoder_direct: width of the encoder's path that is linear in the averages over the
@@ -44,6 +47,7 @@ class NetworkConfig:
     channels: int = 8
     head_width: int = 128
     num_outputs: int = 12
+    member_width: int = 0
     encoder_hidden: int = 64
     encoder_width: int = 256
     encoder_direct: int = 0
@@ -60,11 +64,14 @@ class EnergyConditioning(NamedTuple):
         pooling: scales and shifts inside the statistics.
         head: (B, 4 head_width) scales and shifts of f's hidden layers.
         direct: (B, K, NUM_RAW + 1) the linear part of f on the raw geometry, bias last.
+        members: (B, 2 M) scale and shift of the scores of single entities; (B, 0) where the
+            energy has no such part.
     """
 
     pooling: Conditioning
     head: torch.Tensor
     direct: torch.Tensor
+    members: torch.Tensor
 
     def repeat(self, count: int) -> EnergyConditioning:
         """Return each row `count` times in a row."""
@@ -72,6 +79,7 @@ class EnergyConditioning(NamedTuple):
             Conditioning(*(v.repeat_interleave(count, dim=0) for v in self.pooling)),
             self.head.repeat_interleave(count, dim=0),
             self.direct.repeat_interleave(count, dim=0),
+            self.members.repeat_interleave(count, dim=0),
         )
 
 
@@ -100,6 +108,15 @@ class EnergyNetwork(nn.Module):
         self.last = nn.Linear(head, config.num_outputs)
         self.head_film = nn.Linear(width, 4 * head)
         self.direct_layer = nn.Linear(width, config.num_outputs * (NUM_RAW + 1))
+        self.membership: Membership | None = None
+        if config.member_width:
+            self.membership = Membership(
+                width,
+                config.hidden,
+                config.channels,
+                config.member_width,
+                config.kind == 'pairwise',
+            )
         with torch.no_grad():
             self.last.weight.mul_(0.1)
             self.direct_layer.weight.mul_(0.05)
@@ -114,10 +131,14 @@ class EnergyNetwork(nn.Module):
         """
         flag = torch.full_like(code[:, :1], operation)
         code = torch.cat([code, flag], dim=-1)
+        members = code[:, :0]
+        if self.membership is not None and operation == ARGUMENT:
+            members = self.membership.film(code)
         return EnergyConditioning(
             self.pooling.condition(code),
             self.head_film(code),
             self.direct_layer(code).reshape(-1, self.num_outputs, NUM_RAW + 1),
+            members,
         )
 
     def forward(
@@ -131,10 +152,22 @@ class EnergyNetwork(nn.Module):
             conditioning: from `condition`, B rows or one.
 
         Returns:
-            (B, G, K), its sum of squares being the energy.
+            (B, G, K), or (B, G, K + 1) where single entities are scored; its sum of squares is
+            the energy.
         """
         statistics = self.pooling(scene, attention, conditioning.pooling)
-        return self.head(statistics.learned, statistics.raw, conditioning)
+        residual = self.head(statistics.learned, statistics.raw, conditioning)
+        if self.membership is None or conditioning.members.shape[-1] == 0:
+            return residual
+        scores = self.membership(
+            scene,
+            statistics.single,
+            statistics.pairs,
+            self.pooling.pair_channels,
+            conditioning.members,
+        )
+        members = membership_residual(scores, attention, scene.present)
+        return torch.cat([residual, members], dim=-1)
 
     def head(
         self, learned: torch.Tensor, raw: torch.Tensor, conditioning: EnergyConditioning

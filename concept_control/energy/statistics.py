@@ -63,10 +63,14 @@ class Statistics(NamedTuple):
         learned: (B, G, num_learned) learned sums and smooth maxima.
         raw: (B, G, NUM_RAW) plain geometry: centroids, counts, spreads, similarity-invariant
             moments of the attended set.
+        single: (B, N, H) the layer of single entities, whatever is attended.
+        pairs: (B, N, N, H) the layer of ordered pairs; None where pairs are not looked at.
     """
 
     learned: torch.Tensor
     raw: torch.Tensor
+    single: torch.Tensor
+    pairs: torch.Tensor | None
 
 
 class ScenePooling(nn.Module):
@@ -130,10 +134,11 @@ class ScenePooling(nn.Module):
 
         known, places, single = self.encode_entities(scene, conditioning)
         learned = self._pool(roles, single, self.single_channels(single))
+        pairs = None
         if self.pairwise:
-            pairs = self._pool_pairs(scene, roles, known, places, conditioning)
-            learned = torch.cat([learned, pairs], dim=-1)
-        return Statistics(learned, self.raw(scene, roles, None))
+            pairs = self._encode_pairs(scene, known, places, conditioning)
+            learned = torch.cat([learned, self._pool_pairs(roles, pairs)], dim=-1)
+        return Statistics(learned, self.raw(scene, roles, None), single, pairs)
 
     def encode_entities(
         self, scene: Scene, conditioning: Conditioning
@@ -167,20 +172,22 @@ class ScenePooling(nn.Module):
         target = (self.to_layer(known) - relative) * (1 + scale)
         return source, target, self.pair_features * (1 + scale)
 
-    def _pool_pairs(
+    def _encode_pairs(
         self,
         scene: Scene,
-        roles: torch.Tensor,
         known: torch.Tensor,
         places: torch.Tensor,
         conditioning: Conditioning,
     ) -> torch.Tensor:
-        batch, num_entities = scene.present.shape
+        """Return the layer of all ordered pairs (B, N, N, H)."""
         source, target, weights = self.encode_pair_ends(known, places, conditioning)
         pairs = (source.unsqueeze(2) + target.unsqueeze(1)).flatten(1, 2)
         pairs = pairs + torch.matmul(pair_features(scene).flatten(1, 2), weights)
-        pairs = functional.silu(pairs)
+        count = known.shape[1]
+        return functional.silu(pairs).unflatten(1, (count, count))
 
+    def _pool_pairs(self, roles: torch.Tensor, pairs: torch.Tensor) -> torch.Tensor:
+        batch, num_entities = pairs.shape[:2]
         subjects, attended, others = roles.unbind(dim=2)
         apart = 1 - torch.eye(num_entities, dtype=attended.dtype, device=attended.device)
         gates = torch.stack(
@@ -194,7 +201,8 @@ class ScenePooling(nn.Module):
             dim=2,
         )
         gates = (gates * apart).reshape(batch, attended.shape[1], NUM_PAIR_ROLES, -1)
-        return self._pool(gates, pairs, self.pair_channels(pairs))
+        flat = pairs.flatten(1, 2)
+        return self._pool(gates, flat, self.pair_channels(flat))
 
     def _pool(
         self, gates: torch.Tensor, values: torch.Tensor, channels: torch.Tensor

@@ -15,6 +15,7 @@ SMALL = {
     'channels': 4,
     'head_width': 24,
     'num_outputs': 5,
+    'member_width': 6,
 }
 
 
@@ -49,38 +50,41 @@ def code(batch=1, seed=1):
 
 
 @pytest.mark.parametrize('kind', ['pairwise', 'unary'])
-def test_gradients_match_finite_differences(kind):
+@pytest.mark.parametrize('operation', [ACTION, ARGUMENT])
+def test_gradients_match_finite_differences(kind, operation):
     network, scene = make_network(kind), make_scene(batch=2, count=4)
     w = code(2).requires_grad_(True)
     place = scene.after.clone().requires_grad_(True)
     gate = (0.2 + 0.6 * scene.attention).requires_grad_(True)
 
     def energy(place, gate, w):
-        return network.energy(scene._replace(after=place, attention=gate), w, ACTION)
+        return network.energy(scene._replace(after=place, attention=gate), w, operation)
 
     assert torch.autograd.gradcheck(energy, (place, gate, w), eps=1e-6, atol=1e-6)
 
 
 @pytest.mark.parametrize('kind', ['pairwise', 'unary'])
-def test_energy_ignores_the_order_of_entities(kind):
+@pytest.mark.parametrize('operation', [ACTION, ARGUMENT])
+def test_energy_ignores_the_order_of_entities(kind, operation):
     network, scene = make_network(kind), make_scene(count=6)
     order = torch.tensor([3, 0, 5, 1, 4, 2])
     shuffled = Scene(*(value[:, order] for value in scene))
     torch.testing.assert_close(
-        network.energy(shuffled, code(), ACTION),
-        network.energy(scene, code(), ACTION),
+        network.energy(shuffled, code(), operation),
+        network.energy(scene, code(), operation),
         rtol=1e-12,
         atol=1e-12,
     )
 
 
-def test_energy_ignores_padding():
+@pytest.mark.parametrize('operation', [ACTION, ARGUMENT])
+def test_energy_ignores_padding(operation):
     network = make_network().float()
     torch.manual_seed(3)
     events = Events(torch.rand(2, 2, 4, 2), torch.rand(2, 4, 3), subjects=torch.eye(4)[[0, 1]] > 0)
     w = code().float()
-    plain = network.energy(scene_of(events), w, ACTION)
-    padded = network.energy(scene_of(events.pad(7)), w, ACTION)
+    plain = network.energy(scene_of(events), w, operation)
+    padded = network.energy(scene_of(events.pad(7)), w, operation)
     torch.testing.assert_close(padded, plain, rtol=1e-5, atol=1e-6)
 
 

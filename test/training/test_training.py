@@ -34,6 +34,7 @@ TINY = TrainingConfig(
         channels=4,
         head_width=24,
         num_outputs=4,
+        member_width=8,
         encoder_hidden=16,
         encoder_width=32,
         encoder_direct=16,

@@ -1,0 +1,99 @@
+"""How well each entity by itself fits the attention: the part of the energy that is a sum.
+
+Whether a thing is red, or closer to the marker than half a metre, does not depend on which others
+are attended. For such concepts the least energy over masks is a decision for each entity,
+
+    E(a) = sum_i a_i u_i² + (1 - a_i) v_i²,
+
+with u_i and v_i read from the entity, its relation to the subjects and to all others. The pooled
+statistics, which see the mask as a whole, are there beside it for everything else.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import nn
+from torch.nn import functional
+
+from concept_control.energy.scene import Scene
+from concept_control.energy.statistics import smooth_max_terms
+
+_ROOT_FLOOR = 1e-8
+
+
+class Membership(nn.Module):
+    """Scores of single entities under a code.
+
+    Args:
+        code_width: length of the conditioning vector.
+        hidden: H, width of the pooling's layers.
+        channels: C, number of its smooth-max channels.
+        width: M, width of the hidden layer.
+        pairwise: whether relations are looked at.
+    """
+
+    def __init__(
+        self, code_width: int, hidden: int, channels: int, width: int, pairwise: bool
+    ) -> None:
+        super().__init__()
+        self.film = nn.Linear(code_width, 2 * width)
+        self.pairwise = pairwise
+        inputs = hidden + 1 + (2 * hidden + channels if pairwise else 0)
+        self.first = nn.Linear(inputs, width)
+        self.last = nn.Linear(width, 2)
+        with torch.no_grad():
+            self.last.weight.mul_(0.1)
+
+    def forward(
+        self,
+        scene: Scene,
+        single: torch.Tensor,
+        pairs: torch.Tensor | None,
+        channels: nn.Module,
+        film: torch.Tensor,
+    ) -> torch.Tensor:
+        """Return u and v of each entity (B, N, 2).
+
+        Args:
+            scene: B events.
+            single: (B, N, H) the layer of single entities.
+            pairs: (B, N, N, H) the layer of pairs, from the first to the second index.
+            channels: the pooling's layer of smooth-max channels for pairs.
+            film: (B, 2 M) from the code.
+        """
+        subjects = scene.subjects * scene.present
+        parts = [single, subjects.unsqueeze(-1)]
+        if pairs is not None:
+            count = single.shape[1]
+            apart = 1 - torch.eye(count, dtype=single.dtype, device=single.device)
+            to_subjects = (subjects.unsqueeze(1) * apart).unsqueeze(2)
+            to_all = (scene.present.unsqueeze(1) * apart).unsqueeze(2)
+            marker = torch.matmul(to_subjects, pairs)[:, :, 0]
+            mean = torch.matmul(to_all, pairs)[:, :, 0]
+            largest = torch.matmul(to_all, smooth_max_terms(channels(pairs)))[:, :, 0]
+            parts += [
+                marker / (to_subjects.sum(dim=-1) + 0.05),
+                mean / (to_all.sum(dim=-1) + 0.05),
+                (largest + 1e-3).log() / 4,
+            ]
+        scale, shift = film.unsqueeze(1).chunk(2, dim=-1)
+        value = self.first(torch.cat(parts, dim=-1)) * (1 + scale) + shift
+        return self.last(functional.silu(value))
+
+
+def membership_residual(
+    scores: torch.Tensor, attention: torch.Tensor, present: torch.Tensor
+) -> torch.Tensor:
+    """Return the root (B, G, 1) of the summed energies of masks.
+
+    Args:
+        scores: (B, N, 2) from `Membership`.
+        attention: (B, G, N) in [0, 1].
+        present: (B, N).
+    """
+    here = present.unsqueeze(-1)
+    inside, outside = (scores.square() * here).unbind(dim=-1)
+    total = torch.matmul(attention, (inside - outside).unsqueeze(-1))
+    total = total + outside.sum(dim=-1)[:, None, None]
+    # Rounding may leave a sum of squares a little below zero.
+    return (total.clamp(min=0.0) + _ROOT_FLOOR).sqrt()
