@@ -30,7 +30,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument('--objective', choices=('distance', 'nce', 'softplus'))
     parser.add_argument('--operations', choices=('both', 'generate', 'identify'))
     parser.add_argument('--kl-weight', type=float, help='weight of the KL term')
-    parser.add_argument('--start-from', help="another run's folder, whose weights to start from")
+    parser.add_argument(
+        '--start-from',
+        help='folder of another run or of a model, such as concept_control/models, to start from',
+    )
     parser.add_argument('--resume', action='store_true', help='continue the run in --output')
     parser.add_argument('--json', help='file to write every number to')
 

@@ -63,18 +63,22 @@ class TrainingConfig:
     held_out: tuple[str, ...] = ()
     shares: dict[str, float] = field(
         default_factory=lambda: {
+            'attribute_tests': 6.0,
+            'place_tests': 4.0,
+            'affine': 4.0,
+            'arrangement': 3.0,
             'color': 2.5,
+            'size': 2.0,
             'place': 1.5,
             'offset': 1.5,
             'between': 1.5,
             'circle': 1.5,
-            'square': 1.5,
-            'triangle': 1.5,
             'line': 1.5,
-            'size': 1.5,
         }
     )
-    network: NetworkConfig = field(default_factory=lambda: NetworkConfig(encoder_direct=128))
+    network: NetworkConfig = field(
+        default_factory=lambda: NetworkConfig(encoder_direct=128, member_width=48)
+    )
     minutes: float = 60.0
     steps: int | None = None
     concepts_per_step: int = 36

@@ -16,7 +16,7 @@ import torch
 from tqdm import tqdm
 
 from concept_control.energy.inference import InferenceConfig
-from concept_control.energy.storage import save_model
+from concept_control.energy.storage import load_model, save_model
 from concept_control.errors import ModelError
 from concept_control.training.config import TrainingConfig
 from concept_control.training.losses import Learner, Phase
@@ -298,16 +298,28 @@ class Trainer:
         return trainer
 
     def start_from(self, folder: str | Path) -> None:
-        """Take over the weights of another run, as far as they fit; not its optimiser.
+        """Take over the weights of another run or of a saved model, as far as they fit.
 
         Families that the other run knew keep their rows of the embedding; what is new starts as
-        it was initialised.
+        it was initialised. A saved model, such as the shipped one, has no privileged embedding
+        any more: it is first fitted to what the encoder says of each concept.
 
         Raises:
-            ModelError: if there is no checkpoint, or it cannot be read.
+            ModelError: if there is neither a checkpoint nor a model, or it cannot be read.
         """
-        state = _read_checkpoint(Path(folder) / _CHECKPOINT_FILE)
-        theirs = state.get('average', state['learner'])
+        folder = Path(folder)
+        if (folder / _CHECKPOINT_FILE).is_file():
+            state = _read_checkpoint(folder / _CHECKPOINT_FILE)
+            theirs = state.get('average', state['learner'])
+            families = ', '.join(state['config']['families'])
+            self.start = f'{state["step"]} steps, {state["elapsed"] / 60:.0f} minutes'
+            self.start += f', families {families}' if families else ''
+        else:
+            network, encoder, card = load_model(folder)
+            modules = (('network', network), ('encoder', encoder))
+            theirs = {f'{k}.{n}': v for k, m in modules for n, v in m.state_dict().items()}
+            self.start = f'{card.get("steps")} steps, {card.get("minutes")} minutes'
+            self.start += f', after {card["start"]}' if card.get('start') else ''
         with torch.no_grad():
             for name, mine in self.learner.state_dict().items():
                 other = theirs.get(name)
@@ -316,11 +328,26 @@ class Trainer:
                         slice(min(a, b)) for a, b in zip(mine.shape, other.shape, strict=True)
                     )
                     mine[common] = other[common]
+        if not any(name.startswith('embedding') for name in theirs):
+            self._fit_embedding()
         self.average.load_state_dict(self.learner.state_dict())
-        families = state['config']['families']
-        self.start = f'{state["step"]} steps, {state["elapsed"] / 60:.0f} minutes' + (
-            f', families {", ".join(families)}' if families else ''
-        )
+
+    def _fit_embedding(self, steps: int = 600) -> None:
+        """Fit the privileged embedding to the encoder's codes."""
+        embedding = self.learner.embedding
+        optimiser = torch.optim.Adam(embedding.parameters(), lr=3e-3)
+        bar = tqdm(range(steps), desc='fit embedding', mininterval=1.0)
+        for step in bar:
+            batch = self.pool.draw(2 * self.config.concepts_per_step)
+            with torch.no_grad():
+                guess = self.learner.guess(batch, self.generator, self.config.num_demonstrations)
+            loss = (embedding(batch.types, batch.values) - guess).square().mean()
+            optimiser.zero_grad(set_to_none=True)
+            loss.backward()
+            optimiser.param_groups[0]['lr'] = 3e-3 * (1 - step / steps)
+            optimiser.step()
+            if step % 20 == 0:
+                bar.set_postfix_str(f'error {loss.item():.3f}', refresh=False)
 
     def _make_pool(self) -> ConceptPool:
         epoch = self.step // self.config.epoch_steps
