@@ -9,7 +9,7 @@ BIN := $(VENV)/bin
 # What ROS 2 wheels or another environment left behind must not leak into this one.
 RUN := env -u _ROS_WHEELS_BOOTSTRAP_COMPLETE -u LD_LIBRARY_PATH -u PYTHONPATH
 PIP := $(RUN) $(BIN)/python -m pip --disable-pip-version-check
-SOURCES := $(shell find concept_control config launch msg cmake -type f -not -name '*.pyc') \
+SOURCES := $(shell find concept_control action config launch msg cmake -type f -not -name '*.pyc') \
 	CMakeLists.txt package.xml pyproject.toml setup.py
 
 LIST_REQUIREMENTS := import tomllib; project = tomllib.load(open("pyproject.toml", "rb"))["project"]; \

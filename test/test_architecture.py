@@ -22,6 +22,7 @@ LAYERS = (
 ONLY_IN = {
     'rclpy': {'ros'},
     'concept_control.msg': {'ros'},
+    'concept_control.action': {'ros'},
     'mujoco': {'control', 'simulation'},
     'rosbags': {'evaluation', 'ros'},
 }
@@ -29,6 +30,10 @@ ONLY_IN = {
 
 def modules():
     return sorted(p for p in PACKAGE.rglob('*.py') if p != PACKAGE / '__init__.py')
+
+
+def interfaces():
+    return [*(ROOT / 'msg').glob('*.msg'), *(ROOT / 'action').glob('*.action')]
 
 
 def part_of(path):
@@ -52,9 +57,10 @@ def test_a_module_imports_only_from_its_layer_and_those_below(path):
     layer = next(i for i, parts in enumerate(LAYERS) if part_of(path) in parts)
     allowed = set().union(*LAYERS[: layer + 1])
     for name in imports(path):
-        if name.startswith('concept_control.') and name != 'concept_control.msg':
+        if name.startswith('concept_control.'):
             part = name.split('.')[1]
-            assert part in allowed or part in ('msg', '__version__'), f'{path.name}: {name}'
+            generated = ('action', 'msg', '__version__')
+            assert part in allowed or part in generated, f'{path.name}: {name}'
         for guarded, homes in ONLY_IN.items():
             if name == guarded or name.startswith(guarded + '.'):
                 assert part_of(path) in homes, f'{path.name} imports {name}'
@@ -69,7 +75,7 @@ def test_every_dependency_of_the_messages_is_declared():
     package = ElementTree.parse(ROOT / 'package.xml').getroot()
     declared = {e.text for e in package if e.tag.endswith('depend')}
     used = set()
-    for message in (ROOT / 'msg').glob('*.msg'):
+    for message in interfaces():
         for line in message.read_text().splitlines():
             word = line.split('#')[0].strip().split(' ')[0]
             if '/' in word:
@@ -80,9 +86,9 @@ def test_every_dependency_of_the_messages_is_declared():
 
 
 def test_every_field_of_the_messages_is_commented():
-    for message in (ROOT / 'msg').glob('*.msg'):
+    for message in interfaces():
         for number, line in enumerate(message.read_text().splitlines(), 1):
-            if line.strip() and not line.strip().startswith('#'):
+            if line.strip() and not line.strip().startswith('#') and line != '---':
                 assert '#' in line, f'{message.name}:{number} has no comment: {line}'
 
 

@@ -26,6 +26,11 @@ MAX_VELOCITY_DEVIATION = 0.4
 than from the measurement: references stay smooth and the tracker's stiffness counters friction."""
 
 REST_TICKS = 5
+MAX_TICK = 0.5
+"""At most so much [s] of a tick counts towards the deadlines of scripts: joint states that stopped
+for a while, or a clock that jumped ahead, are no reason to give up."""
+
+BRAKE_STEP, BRAKE_STEPS = 0.02, 50
 ENTITY_MEMORY = 2.0
 """How long an entity that perception no longer reports is believed to be where it was [s]."""
 
@@ -120,6 +125,11 @@ class ConceptController:
         """The present goal, None where there is none."""
         return self._goal
 
+    @property
+    def held(self) -> int | None:
+        """Id of what the tool holds, None for nothing."""
+        return self._view.held
+
     def set_goal(self, goal: GroundedGoal) -> None:
         """Pursue a new goal from the next update on; the old one is forgotten.
 
@@ -133,10 +143,10 @@ class ConceptController:
         self._goal, self._pursuit, self._script, self._hold = goal, None, None, None
         self._status, self._text, self._phase = Status.ACTIVE, 'goal accepted', 'start'
 
-    def cancel(self) -> None:
+    def cancel(self, reason: str = 'cancelled') -> None:
         """Give the goal up and hold; what is held stays held."""
         self._goal, self._pursuit, self._script = None, None, None
-        self._stop(Status.CANCELLED, 'cancelled')
+        self._stop(Status.CANCELLED, reason)
 
     def pause(self) -> None:
         """Hold, but keep the goal."""
@@ -147,6 +157,10 @@ class ConceptController:
         """Go on after a pause."""
         if self._status is Status.PAUSED:
             self._status, self._text, self._hold = Status.ACTIVE, 'resumed', None
+
+    def brake(self, time: float, q: np.ndarray, qd: np.ndarray) -> Plan:
+        """Return a plan that stops the arm from where it is: a controller's last word."""
+        return self._guard.brake(time, BRAKE_STEP, BRAKE_STEPS, q, qd)
 
     def update(
         self,
@@ -203,7 +217,7 @@ class ConceptController:
             elapsed = time - self._last_time
         self._last_time = time
         if self._status is Status.ACTIVE:
-            view.time += elapsed  # scripts' deadlines stand still in a pause
+            view.time += min(elapsed, MAX_TICK)  # scripts' deadlines stand still in a pause
         view.q, view.qd, view.attached = q, qd, attached
         view.tool = view.kinematics.tool(q, jacobians=True)
         assert view.tool.position_jacobian is not None

@@ -40,7 +40,9 @@ PARAMETERS = (
     Parameter('block_size', 0.04, 'side of the blocks [m]', 0.02, 0.08),
     Parameter('min_gap', 0.08, 'smallest gap between blocks of the layout [m]', 0.0, 0.3),
     Parameter('timestep', 0.002, 'of the physics [s]', 0.0005, 0.005),
-    Parameter('real_time_factor', 1.0, 'simulated seconds per second, at most', 0.05, 20.0),
+    Parameter(
+        'real_time_factor', 1.0, 'simulated seconds per second, at most', 0.05, 20.0, is_live=True
+    ),
     Parameter(
         'joint_state_rate', 100.0, 'joint states and clock per simulated second', 10.0, 500.0
     ),
@@ -49,7 +51,9 @@ PARAMETERS = (
     Parameter('cameras', ['camera'], 'topic prefixes of the cameras that perception uses'),
     Parameter('image_rate', 10.0, 'images of each camera per simulated second', 0.5, 60.0),
     Parameter('view.name', 'oblique', "camera of onlookers' pictures", choices=('top', 'oblique')),
-    Parameter('view.every', 2, 'camera images per onlooker picture; 0: none', 0, 1000),
+    Parameter(
+        'view.every', 2, 'camera images per onlooker picture; 0: none', 0, 1000, is_live=True
+    ),
     Parameter(
         'backend',
         'auto',

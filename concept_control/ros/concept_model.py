@@ -9,6 +9,7 @@ from __future__ import annotations
 import queue
 import threading
 import time
+from collections import Counter
 
 import numpy as np
 import torch
@@ -31,6 +32,8 @@ from concept_control.msg import (
 from concept_control.msg import ConceptLibrary as ConceptLibraryMessage
 from concept_control.ros import conversions as convert
 from concept_control.ros import qos
+from concept_control.ros.achieve_server import AchieveServer
+from concept_control.ros.diagnostics import Diagnostics, Report
 from concept_control.ros.parameters import Parameter, declare
 from concept_control.ros.programs import concept_message, program_of, term_messages
 from concept_control.ros.running import run
@@ -44,7 +47,12 @@ PARAMETERS = (
     Parameter('num_demonstrations', 5, 'per concept learned at the start', 1, 50),
     Parameter('seed', 0, 'of the demonstrations and inferences at the start', 0, 2**31 - 1),
     Parameter(
-        'entities_timeout', 10.0, 'wait for entities before refusing a command [s]', 0.0, 120.0
+        'entities_timeout',
+        10.0,
+        'wait for entities before refusing a command [s]',
+        0.0,
+        120.0,
+        is_live=True,
     ),
     Parameter(
         'goal_energy',
@@ -52,8 +60,11 @@ PARAMETERS = (
         'a solution above this energy is none: about the square of the error in workspace units',
         1e-6,
         1.0,
+        is_live=True,
     ),
-    Parameter('move_tolerance', 0.003, 'entities that would move less stay [m]', 0.0, 0.05),
+    Parameter(
+        'move_tolerance', 0.003, 'entities that would move less stay [m]', 0.0, 0.05, is_live=True
+    ),
 )
 
 COMMANDS = {
@@ -76,10 +87,10 @@ class ConceptModelNode(Node):
         self.workspace = ArmDescription.load(p.arm).workspace
         self.model = ConceptModel.load(p.model or None, device=p.device)
         self.library = ConceptLibrary()
-        self._entities: tuple[float, dict[int, EntityState]] | None = None
+        self._entities: tuple[float, dict[int, EntityState], int] | None = None
         self._entities_heard = threading.Event()
         self._commands: queue.Queue[ConceptCommand | None] = queue.Queue()
-        self._goal_id = 0
+        self._goal_id, self._last_command_id = 0, ''
 
         self._concepts = self.create_publisher(ConceptLibraryMessage, 'concepts', qos.LATCHED)
         self._goals = self.create_publisher(ConceptGoal, 'concept_goal', qos.LATCHED)
@@ -88,11 +99,16 @@ class ConceptModelNode(Node):
         self.create_subscription(
             ConceptCommand, 'concept_command', self._commands.put, qos.RELIABLE
         )
+        self._action = AchieveServer(self, self._commands.put)
+        self._answered: Counter[str] = Counter()
+        self._last_refusal = ''
+        self._diagnostics = Diagnostics(self, self._report)
         self._worker = threading.Thread(target=self._work, name='grounding', daemon=True)
         self._worker.start()
 
     def close(self) -> None:
         """Stop the worker."""
+        self._action.close()
         self._commands.put(None)
         self._worker.join(timeout=5.0)
 
@@ -107,7 +123,7 @@ class ConceptModelNode(Node):
         except PerceptionError as error:
             self.get_logger().error(f'entities refused: {error}', throttle_duration_sec=2.0)
             return
-        self._entities = (convert.seconds(message.header.stamp), states)
+        self._entities = (convert.seconds(message.header.stamp), states, int(message.session))
         if any(i != TOOL_ID for i in states):
             self._entities_heard.set()
 
@@ -117,7 +133,11 @@ class ConceptModelNode(Node):
             while (command := self._commands.get()) is not None:
                 try:
                     self._answer(command)
+                    self._answered['commands answered'] += 1
+                    self._last_refusal = ''
                 except ConceptControlError as error:
+                    self._answered['commands refused'] += 1
+                    self._last_refusal = str(error)
                     self._refuse(command, str(error))
         except Exception as error:
             self.get_logger().fatal(f'the concept model failed: {error!r}')
@@ -146,11 +166,15 @@ class ConceptModelNode(Node):
     def _answer(self, command: ConceptCommand) -> None:
         if command.command not in COMMANDS:
             raise GroundingError(f'command {command.command} is none of {COMMANDS}')
+        is_cancel = command.command == ConceptCommand.CANCEL
+        if is_cancel and command.command_id not in ('', self._last_command_id):
+            return  # what shall be cancelled was replaced or refused before
         if command.command != ConceptCommand.ACHIEVE:
             self._goals.publish(
                 ConceptGoal(
                     header=convert.header(self.now, self.parameters.frame),
                     goal_id=self._goal_id,
+                    command_id=command.command_id,
                     command=command.command,
                     expression=command.expression,
                 )
@@ -158,10 +182,12 @@ class ConceptModelNode(Node):
             return
         goal = self._ground(command)
         self._goal_id += 1
-        goal.goal_id = self._goal_id
+        goal.goal_id, goal.command_id = self._goal_id, command.command_id
+        self._last_command_id = command.command_id
         self._goals.publish(goal)
 
-    def _scene(self) -> Tabletop:
+    def _scene(self) -> tuple[Tabletop, int]:
+        """Return what is seen now and the session of its ids."""
         if not self._entities_heard.wait(self.parameters.entities_timeout):
             raise GroundingError(
                 "nothing was seen on the table: topic 'entities' brought no block within "
@@ -169,10 +195,11 @@ class ConceptModelNode(Node):
                 'view?'
             )
         assert self._entities is not None
-        return convert.workspace_scene(self._entities[1], self.workspace)
+        _, states, session = self._entities
+        return convert.workspace_scene(states, self.workspace), session
 
     def _ground(self, command: ConceptCommand) -> ConceptGoal:
-        scene = self._scene()
+        scene, session = self._scene()
         if command.terms:
             codes = {concept.name: concept.code for concept in self.library}
             program = program_of(command.terms, scene.ids, codes)
@@ -222,6 +249,7 @@ class ConceptModelNode(Node):
         return ConceptGoal(
             header=convert.header(self.now, self.parameters.frame),
             command=ConceptCommand.ACHIEVE,
+            session=session,
             expression=expression,
             model=self.model.fingerprint,
             terms=term_messages(program, scene.ids),
@@ -235,6 +263,20 @@ class ConceptModelNode(Node):
             seed=command.seed,
         )
 
+    def _report(self) -> Report:
+        entities = self._entities
+        age = float('nan') if entities is None else self.now - entities[0]
+        values = {
+            'concepts': len(self.library),
+            'commands waiting': self._commands.qsize(),
+            'entities age [s]': f'{age:.3f}',
+            **self._answered,
+        }
+        warning = 'still learning its concepts' if not len(self.library) else ''
+        if self._last_refusal:
+            warning = f'the last command was refused: {self._last_refusal}'
+        return Report(values, warning)
+
     def _refuse(self, command: ConceptCommand, reason: str) -> None:
         self.get_logger().error(f'refused: {reason}')
         nan = float('nan')
@@ -243,6 +285,7 @@ class ConceptModelNode(Node):
                 header=convert.header(self.now, self.parameters.frame),
                 status=ConceptStatus.REFUSED,
                 source='concept_model',
+                command_id=command.command_id,
                 expression=command.expression,
                 text=reason,
                 energy=nan,
@@ -250,6 +293,7 @@ class ConceptModelNode(Node):
                 active_entity=-1,
                 plan_time=nan,
                 plan_time_p50=nan,
+                plan_time_p95=nan,
                 plan_time_p99=nan,
             )
         )

@@ -37,12 +37,15 @@ PARAMETERS = (
     Parameter('table_height', 0.0, 'height of the table top in that frame [m]', -2.0, 3.0),
     Parameter('cameras', ['camera'], 'topic prefixes of the cameras; the first one sets the pace'),
     Parameter('max_stamp_gap', 0.005, 'between colour and depth of one frame [s]', 0.0, 0.1),
-    Parameter('max_camera_gap', 0.05, 'between frames that are fused [s]', 0.0, 0.5),
+    Parameter('max_camera_gap', 0.05, 'between frames that are fused [s]', 0.0, 0.5, is_live=True),
 )
 
 
 TOOL_HISTORY = 200
 """Joint states remembered, to know where the tool was when an image was taken."""
+
+SESSIONS = 2**31
+"""Numbers of sessions, well within the message's 32 bits."""
 
 RECENT = 100
 """Frames that diagnostics look back at."""
@@ -61,6 +64,8 @@ class EntityExtractor(Node):
         self._cameras = [CameraInput(self, name, self._on_frame) for name in p.cameras]
         if not self._cameras:
             raise PerceptionError('parameter cameras is empty; expected at least one topic prefix')
+        # Ids count from 1 again after every start and every reset: others must notice.
+        self._session = int(time.time()) % SESSIONS
         self._work_on: Slot[list[Frame]] = Slot()
         self._tool_path: deque[tuple[float, np.ndarray, float]] = deque(maxlen=TOOL_HISTORY)
         self._attached = False
@@ -152,7 +157,9 @@ class EntityExtractor(Node):
             self.get_logger().warning(f'all entities forgotten: {self._tracker.reset_reason}')
         header = convert.header(stamp, self.parameters.frame)
         message = EntityArray(
-            header=header, entities=[convert.entity_message(entity) for entity in entities]
+            header=header,
+            session=self._session + self._num_resets,
+            entities=[convert.entity_message(entity) for entity in entities],
         )
         if tool is not None:
             message.entities.append(convert.tool_message(tool, stamp))
@@ -187,11 +194,11 @@ class EntityExtractor(Node):
             'tracker resets': self._num_resets,
         }
         if not self._durations:
-            return 'no frame yet', values
+            return Report(values, warning='no frame yet')
         values['processing time median [ms]'] = f'{1e3 * np.median(self._durations):.1f}'
         values['processing time worst [ms]'] = f'{1e3 * np.max(self._durations):.1f}'
         values['latency median [ms]'] = f'{1e3 * np.median(self._latencies):.1f}'
-        return '', values
+        return Report(values)
 
 
 def main() -> int:

@@ -1,160 +1,330 @@
 """`mpc_controller`: minimises the goal's energy through the arm's dynamics.
 
+A lifecycle node: *inactive* it listens and sends no commands, *active* it plans and commands. With
+the parameter `autostart`, the default, it configures and activates itself.
+
 Threads: callbacks store the newest joint state, entities and goal; one planning thread owns the
-controller, plans at the control rate and publishes. A plan that comes late is harmless: plans are
-time-stamped, and the tracker goes on along the last one.
+controller, plans at the control rate and publishes. Transitions are made by the executor's thread
+and take the lock that the planning thread holds while it works. A plan that comes late is
+harmless: plans are time-stamped, and the tracker goes on along the last one.
 """
 
 from __future__ import annotations
 
 import threading
-from dataclasses import replace
+from types import SimpleNamespace
 
 import numpy as np
 import torch
-from rclpy.node import Node
+from rclpy.clock import Clock, ClockType
+from rclpy.lifecycle import LifecycleNode, LifecycleState, TransitionCallbackReturn
 from sensor_msgs.msg import JointState
 from std_msgs.msg import Bool
 from trajectory_msgs.msg import JointTrajectory
 
 from concept_control.control.arm import ArmDescription
-from concept_control.control.goal import TOOL_ID, EntityState, GroundedGoal
-from concept_control.control.tasks import ConceptController, ControlOutput
-from concept_control.energy.composition import GoalEnergy
+from concept_control.control.goal import TOOL_ID, EntityState
+from concept_control.control.identity import Identity
+from concept_control.control.tasks import ConceptController, ControlOutput, Status
 from concept_control.energy.model import ConceptModel
 from concept_control.errors import CommandError, ConceptControlError, PerceptionError
 from concept_control.msg import ConceptCommand, ConceptGoal, ConceptStatus, EntityArray
 from concept_control.ros import conversions as convert
 from concept_control.ros import qos
+from concept_control.ros.control_health import ControlHealth
+from concept_control.ros.diagnostics import Diagnostics, Report
+from concept_control.ros.goal_input import grounded_goal
 from concept_control.ros.parameters import Parameter, declare
-from concept_control.ros.programs import program_of
 from concept_control.ros.running import run
 from concept_control.ros.slot import Slot
 
 PARAMETERS = (
+    Parameter('autostart', True, 'configure and activate at the start; else wait for transitions'),
     Parameter('arm', 'franka', 'name of a shipped arm or path of an arm YAML'),
     Parameter('frame', 'world', 'fixed frame of the entities'),
     Parameter('model', '', 'folder or file of the trained model; empty: the one shipped'),
-    Parameter('control_rate', 50.0, 'plans per second of the joint states clock', 5.0, 200.0),
-    Parameter('status_rate', 10.0, 'status messages per second of that clock', 1.0, 50.0),
+    Parameter(
+        'control_rate',
+        50.0,
+        'plans per second of the joint states clock; not below status_rate',
+        5.0,
+        200.0,
+        is_live=True,
+    ),
+    Parameter(
+        'status_rate',
+        10.0,
+        'status messages per second of that clock; not above control_rate',
+        1.0,
+        50.0,
+        is_live=True,
+    ),
+    Parameter(
+        'joints_timeout',
+        0.5,
+        'silence of the joint states that is reported as an error [s of the machine]',
+        0.05,
+        10.0,
+        is_live=True,
+    ),
+    Parameter(
+        'goal_timeout',
+        5.0,
+        'a goal waits so long for the first entities before it is refused [s]',
+        0.0,
+        60.0,
+        is_live=True,
+    ),
 )
-
-TOOL_STATE = EntityState(
-    position=np.zeros(3),
-    size=np.full(3, convert.TOOL_SIZE),
-    color=np.array(convert.TOOL_COLOR),
-)
-"""The tool as an entity of a goal; where it is comes from the joints."""
 
 STATUS = {
-    'idle': ConceptStatus.IDLE,
-    'active': ConceptStatus.ACTIVE,
-    'paused': ConceptStatus.PAUSED,
-    'satisfied': ConceptStatus.SATISFIED,
-    'failed': ConceptStatus.FAILED,
-    'cancelled': ConceptStatus.CANCELLED,
+    Status.IDLE: ConceptStatus.IDLE,
+    Status.ACTIVE: ConceptStatus.ACTIVE,
+    Status.PAUSED: ConceptStatus.PAUSED,
+    Status.SATISFIED: ConceptStatus.SATISFIED,
+    Status.FAILED: ConceptStatus.FAILED,
+    Status.CANCELLED: ConceptStatus.CANCELLED,
 }
 
-ENTITIES_TIMEOUT = 5.0
-"""Seconds a goal waits for the first entities."""
+FRESH = 0.1
+"""A joint state this young [s of the machine] is one to brake from."""
+
+WATCH_PERIOD = 0.2
+"""Seconds between looks at whether joint states still come."""
 
 JointSample = tuple[float, np.ndarray, np.ndarray]
 """Stamp [s], positions [rad], velocities [rad/s]."""
 
 
-class MpcController(Node):
+def contradiction(p: SimpleNamespace) -> str:
+    """Say what is wrong with the parameters together."""
+    if p.status_rate > p.control_rate:
+        return (
+            f'status_rate ({p.status_rate:g}) must not be above control_rate '
+            f'({p.control_rate:g}): a status tells of a plan'
+        )
+    return ''
+
+
+class MpcController(LifecycleNode):
     """Plans and commands."""
 
     def __init__(self) -> None:
         super().__init__('mpc_controller')
-        self.parameters = p = declare(self, PARAMETERS)
+        self.parameters = p = declare(self, PARAMETERS, contradiction)
         self.failure: Exception | None = None
         # Two threads on a busy two-core machine turned 0.6 ms into 69 ms.
         torch.set_num_threads(1)
-        self.arm = ArmDescription.load(p.arm)
-        self.model = ConceptModel.load(p.model or None)
-        self.controller = ConceptController(self.arm)
+        self.health = ControlHealth()
+        self._lock = threading.Lock()
+        self._is_active = False
+        self._reset()
+        self._diagnostics = Diagnostics(self, self._report)
+        if p.autostart:
+            self.trigger_configure()
+            if self.failure is not None:
+                raise self.failure
+            self.trigger_activate()
+
+    def _reset(self) -> None:
+        """Forget everything heard."""
         self._joints: Slot[JointSample] = Slot()
+        self._last_joints: JointSample | None = None
+        self._seen: dict[int, EntityState] = {}
+        # The same by the ids that the goal in progress knows them by.
         self._entities: dict[int, EntityState] = {}
         self._entities_time: float | None = None
+        self._session = 0
+        self._identity: Identity | None = None
         self._attached: bool | None = None
         self._goals: list[ConceptGoal] = []
         self._goal = ConceptGoal()
         self._goal_waits_since: float | None = None
-        self._plan_times: list[float] = []
-        self._missed = 0
         self._last_status = -np.inf
         self._last_report: tuple[str, str, int] | None = None
+        self._was_silent = False
 
-        self._trajectories = self.create_publisher(
+    def on_configure(self, state: LifecycleState) -> TransitionCallbackReturn:
+        """Load arm and model, and listen; a failure is kept in `failure` and logged."""
+        p = self.parameters
+        try:
+            self.arm = ArmDescription.load(p.arm)
+            self.model = ConceptModel.load(p.model or None)
+            self.controller = ConceptController(self.arm)
+        except ConceptControlError as error:
+            self.get_logger().error(f'cannot be configured: {error}')
+            if p.autostart:
+                self.failure = error
+            return TransitionCallbackReturn.FAILURE
+        self._reset()
+        self._trajectories = self.create_lifecycle_publisher(
             JointTrajectory, 'joint_trajectory', qos.RELIABLE
         )
-        self._suction = self.create_publisher(Bool, 'suction_command', qos.RELIABLE)
+        self._suction = self.create_lifecycle_publisher(Bool, 'suction_command', qos.RELIABLE)
         self._status = self.create_publisher(ConceptStatus, 'concept_status', qos.RELIABLE)
         subscribe = self.create_subscription
-        subscribe(JointState, 'joint_states', self._on_joints, qos.SENSOR)
-        subscribe(EntityArray, 'entities', self._on_entities, qos.RELIABLE)
-        subscribe(Bool, 'suction_state', self._on_suction, qos.LATCHED)
-        subscribe(ConceptGoal, 'concept_goal', self._goals.append, qos.LATCHED)
+        self._inputs = [
+            subscribe(JointState, 'joint_states', self._on_joints, qos.SENSOR),
+            subscribe(EntityArray, 'entities', self._on_entities, qos.RELIABLE),
+            subscribe(Bool, 'suction_state', self._on_suction, qos.LATCHED),
+            subscribe(ConceptGoal, 'concept_goal', self._on_goal, qos.LATCHED_INPUT),
+        ]
+        self._watch = self.create_timer(
+            WATCH_PERIOD, self._on_watch, clock=Clock(clock_type=ClockType.STEADY_TIME)
+        )
         self._worker = threading.Thread(target=self._work, name='planning', daemon=True)
         self._worker.start()
+        return TransitionCallbackReturn.SUCCESS
 
-    def close(self) -> None:
-        """Stop the planning thread."""
+    def on_activate(self, state: LifecycleState) -> TransitionCallbackReturn:
+        """Pursue goals from now on."""
+        super().on_activate(state)
+        self._is_active = True
+        return TransitionCallbackReturn.SUCCESS
+
+    def on_deactivate(self, state: LifecycleState) -> TransitionCallbackReturn:
+        """Brake, give the goal up, and send no more commands."""
+        self._stop_arm('deactivated')
+        super().on_deactivate(state)
+        return TransitionCallbackReturn.SUCCESS
+
+    def on_cleanup(self, state: LifecycleState) -> TransitionCallbackReturn:
+        """Stop listening and forget everything."""
         self._joints.close()
         self._worker.join(timeout=5.0)
+        for subscription in self._inputs:
+            self.destroy_subscription(subscription)
+        self.destroy_timer(self._watch)
+        self.destroy_publisher(self._status)
+        self.destroy_lifecycle_publisher(self._trajectories)
+        self.destroy_lifecycle_publisher(self._suction)
+        return TransitionCallbackReturn.SUCCESS
+
+    def on_shutdown(self, state: LifecycleState) -> TransitionCallbackReturn:
+        """Brake and end."""
+        self.close()
+        return TransitionCallbackReturn.SUCCESS
+
+    def close(self) -> None:
+        """Brake if the arm is commanded, and stop the planning thread."""
+        if self._is_active and self.context.ok():
+            self._stop_arm('the controller was stopped')
+        self._joints.close()
+        if hasattr(self, '_worker'):
+            self._worker.join(timeout=5.0)
+
+    def _stop_arm(self, why: str) -> None:
+        """Send a last plan that comes to rest, as far as the arm moves, and no more after it."""
+        with self._lock:
+            self._is_active = False
+            if self.controller.status in (Status.ACTIVE, Status.PAUSED):
+                self._cancel(why)
+            if self._last_joints is not None and self.health.silence < FRESH:
+                plan = self.controller.brake(*self._last_joints)
+                self._trajectories.publish(convert.trajectory_message(plan, self.arm.joints))
+            self._goals.clear()
 
     def _on_joints(self, message: JointState) -> None:
         try:
             positions, velocities = convert.joint_state_arrays(message, self.arm.joints)
         except CommandError as error:
+            self.health.fallback('joint states refused')
             self.get_logger().error(f'joint states refused: {error}', throttle_duration_sec=2.0)
             return
+        self.health.joints_heard()
         self._joints.put((convert.seconds(message.header.stamp), positions, velocities))
 
     def _on_entities(self, message: EntityArray) -> None:
         try:
             states = convert.entity_states(message, self.parameters.frame)
         except PerceptionError as error:
+            self.health.fallback('entities refused')
             self.get_logger().error(f'entities refused: {error}', throttle_duration_sec=2.0)
             return
         states.pop(TOOL_ID, None)  # known better here, from the joint states
-        self._entities, self._entities_time = states, convert.seconds(message.header.stamp)
+        if message.session != self._session:
+            self._begin_session(int(message.session))
+        identity = self._identity
+        self._seen = states
+        self._entities = states if identity is None else identity.rename(states)
+        self._entities_time = convert.seconds(message.header.stamp)
+
+    def _begin_session(self, session: int) -> None:
+        """Perception has given all ids anew: recognise those that a goal in progress speaks of."""
+        is_busy = self.controller.status in (Status.ACTIVE, Status.PAUSED)
+        self._identity = Identity(self._entities, self.controller.held) if is_busy else None
+        if is_busy:
+            self.health.fallback('perception restarted: entities recognised by look and place')
+            self.get_logger().warning(
+                'perception has given all ids anew: going on with those of the goal, recognised '
+                'by their colours and places'
+            )
+        self._session = session
 
     def _on_suction(self, message: Bool) -> None:
         self._attached = message.data
 
+    def _on_goal(self, message: ConceptGoal) -> None:
+        self._goals.append(message)
+
+    def _on_watch(self) -> None:
+        """Say it where joint states stop: the planning thread waits for them and cannot."""
+        silence = self.health.silence
+        is_silent = self.parameters.joints_timeout < silence < float('inf')
+        if is_silent and not self._was_silent:
+            self.health.fallback('joint states stopped')
+            self.get_logger().error(
+                f'joint states stopped {silence:.1f} s ago: no plans are sent, the arm rests at '
+                'the end of the last one'
+            )
+        if is_silent and self._last_report is not None:
+            message = self._blank_status()
+            status, phase, _ = self._last_report
+            message.status, message.phase = STATUS[Status(status)], phase
+            message.text = f'joint states stopped {silence:.1f} s ago: no plans are sent'
+            self._status.publish(message)
+        self._was_silent = is_silent
+
     def _work(self) -> None:
-        period = 1.0 / self.parameters.control_rate
         last = -np.inf
         try:
             while (sample := self._joints.take()) is not None:
                 now = sample[0]
-                if now < last:
-                    self.get_logger().warning('the clock jumped back: starting afresh')
-                    self._cancel('the clock jumped back')
-                    self._last_status = last = -np.inf
                 # Half a joint-state period of slack, so that jitter does not skip a tick.
-                if now - last < 0.9 * period:
+                if 0 <= now - last < 0.9 / self.parameters.control_rate:
                     continue
-                last = now
-                self._take_goals(now)
-                self._control(*sample)
+                with self._lock:
+                    if now < last:
+                        self._on_clock_jump()
+                    last = now
+                    self._last_joints = sample
+                    if self._is_active:
+                        self._take_goals(now)
+                    self._control(*sample)
         except Exception as error:
             self.get_logger().fatal(f'planning failed: {error!r}')
             self.failure = error
 
+    def _on_clock_jump(self) -> None:
+        self.health.fallback('the clock jumped back')
+        self.get_logger().warning('the clock jumped back: starting afresh')
+        if self.controller.status in (Status.ACTIVE, Status.PAUSED):
+            self._cancel('the clock jumped back')
+        self._last_status = -np.inf
+        self._entities_time = None
+
     def _control(self, now: float, positions: np.ndarray, velocities: np.ndarray) -> None:
+        if not self._is_active:
+            self._tell_inactive(now)
+            return
         output = self.controller.update(
             now, positions, velocities, self._entities, self._attached, self._entities_time
         )
         if output.plan is not None:
             self._trajectories.publish(convert.trajectory_message(output.plan, self.arm.joints))
         self._suction.publish(Bool(data=output.suction))
-        if np.isfinite(output.solve_time):
-            self._plan_times.append(output.solve_time)
-            self._missed += output.solve_time > 1.0 / self.parameters.control_rate
-        report = (output.status, output.phase, output.active_entity)
+        self.health.note(output, 1.0 / self.parameters.control_rate)
+        report = (str(output.status), output.phase, output.active_entity)
         if output.guard:
             self.get_logger().warning(f'guard: {output.guard}', throttle_duration_sec=5.0)
         due = now - self._last_status >= 1.0 / self.parameters.status_rate
@@ -164,11 +334,24 @@ class MpcController(Node):
             self._last_status, self._last_report = now, report
             self._status.publish(self._status_message(now, output))
 
+    def _tell_inactive(self, now: float) -> None:
+        """Say at the status rate that no commands are sent, and refuse goals."""
+        while self._goals:
+            goal = self._goals.pop(0)
+            if goal.command == ConceptCommand.ACHIEVE:
+                self._refuse(goal, 'the controller is not active: no commands are sent')
+        if now - self._last_status >= 1.0 / self.parameters.status_rate:
+            self._last_status = now
+            message = self._blank_status()
+            message.phase, message.text = 'inactive', 'not active: no commands are sent'
+            self._status.publish(message)
+
     def _take_goals(self, now: float) -> None:
         if self._goals and self._entities_time is None:
             # A goal may overtake the first entities, as long as these come soon.
-            self._goal_waits_since = self._goal_waits_since or now
-            if now - self._goal_waits_since < ENTITIES_TIMEOUT:
+            if self._goal_waits_since is None or now < self._goal_waits_since:
+                self._goal_waits_since = now
+            if now - self._goal_waits_since < self.parameters.goal_timeout:
                 return
         self._goal_waits_since = None
         while self._goals:
@@ -176,114 +359,64 @@ class MpcController(Node):
             try:
                 self._take(message)
             except ConceptControlError as error:
-                self.get_logger().error(f'goal refused: {error}')
-                self._cancel('its successor was refused')
-                refusal = self._blank_status()
-                refusal.status, refusal.text = ConceptStatus.REFUSED, str(error)
-                refusal.expression, refusal.goal_id = message.expression, message.goal_id
-                self._status.publish(refusal)
+                self._refuse(message, str(error))
+
+    def _refuse(self, message: ConceptGoal, why: str) -> None:
+        self.get_logger().error(f'goal refused: {why}')
+        if self.controller.status in (Status.ACTIVE, Status.PAUSED):
+            self._cancel('its successor was refused')
+        refusal = self._blank_status()
+        refusal.status, refusal.text = ConceptStatus.REFUSED, why
+        refusal.expression, refusal.goal_id = message.expression, message.goal_id
+        refusal.command_id = message.command_id
+        self._status.publish(refusal)
 
     def _take(self, message: ConceptGoal) -> None:
         match message.command:
             case ConceptCommand.CANCEL:
-                self._cancel('as asked')
+                self._cancel('cancelled as asked')
             case ConceptCommand.PAUSE:
                 self.controller.pause()
             case ConceptCommand.RESUME:
                 self.controller.resume()
             case ConceptCommand.ACHIEVE:
-                goal = self._grounded(message)
+                # Whoever made the goal speaks of the ids of now.
+                self._identity, self._entities = None, self._seen
+                goal = grounded_goal(
+                    message, self._entities, self._session, self.model, self.arm.workspace
+                )
                 self._goal = message
-                self._plan_times, self._missed = [], 0
+                self.health.begin_goal()
                 self.controller.set_goal(goal)
             case other:
                 raise CommandError(f'a goal with command {other} is none that is known')
 
     def _cancel(self, why: str) -> None:
         self.get_logger().info(f'goal cancelled: {why}')
-        self.controller.cancel()
-
-    def _grounded(self, message: ConceptGoal) -> GroundedGoal:
-        """Check a goal and turn it into an energy.
-
-        Raises:
-            CommandError: for another model's codes, unknown entities, lengths that disagree or
-                values that are not finite.
-        """
-        if message.model != self.model.fingerprint:
-            raise CommandError(
-                f'the goal was made with the model {message.model!r}, but this controller has '
-                f'{self.model.fingerprint!r}; give both nodes the same `model` parameter'
-            )
-        ids = [int(i) for i in message.entities]
-        if ids != sorted(ids):
-            raise CommandError(f'the goal must list its entities by increasing id, got {ids}')
-        if len(message.before) != len(ids) or len(message.targets) != len(ids):
-            raise CommandError(
-                f'the goal has {len(ids)} entities, {len(message.before)} positions before and '
-                f'{len(message.targets)} targets; expected as many of each'
-            )
-        unknown = [i for i in ids if i != TOOL_ID and i not in self._entities]
-        if unknown:
-            raise CommandError(
-                f'the goal names the entities {unknown}, which are not seen; there are '
-                f'{sorted(self._entities)}'
-            )
-        workspace = self.arm.workspace
-        before = np.array([[p.x, p.y] for p in message.before])
-        targets = np.array([[p.x, p.y] for p in message.targets])
-        if not (np.isfinite(before).all() and np.isfinite(targets).all()):
-            raise CommandError('the goal holds NaN or infinity')
-        energy = GoalEnergy(self.model, program_of(message.terms, ids))
-        states = {TOOL_ID: TOOL_STATE, **self._entities}
-        scene = convert.workspace_scene({i: states[i] for i in ids}, workspace)
-        scene = replace(scene, positions=workspace.to_workspace(before))
-        movable = scene.mask([int(i) for i in message.movable])
-
-        def solve(positions: np.ndarray) -> np.ndarray | None:
-            now = replace(scene, positions=positions)
-            attended = scene.mask([int(i) for term in message.terms for i in term.arguments])
-            solution = energy.solve(
-                now.events(movable, attended), torch.as_tensor(movable), seed=int(message.seed)
-            )
-            return np.asarray(solution.positions, float) if solution.converged else None
-
-        return GroundedGoal(
-            evaluator=energy.residual_evaluator(),
-            entity_ids=tuple(ids),
-            before=scene.positions,
-            colors=scene.colors,
-            sizes=scene.sizes,
-            targets=workspace.to_workspace(targets),
-            movable=tuple(int(i) for i in message.movable),
-            moved=tuple(int(i) for i in message.moved),
-            initial_energy=message.initial_energy,
-            target_energy=message.target_energy,
-            goal_id=message.goal_id,
-            expression=message.expression,
-            solver=solve,
-        )
+        self.controller.cancel(why)
 
     def _blank_status(self) -> ConceptStatus:
         nan = float('nan')
         return ConceptStatus(
             header=convert.header(max(self._last_status, 0.0), self.parameters.frame),
+            goal_id=self._goal.goal_id,
+            command_id=self._goal.command_id,
+            expression=self._goal.expression,
             source='mpc_controller',
             energy=nan,
             initial_energy=nan,
             active_entity=-1,
             plan_time=nan,
             plan_time_p50=nan,
+            plan_time_p95=nan,
             plan_time_p99=nan,
         )
 
     def _status_message(self, now: float, output: ControlOutput) -> ConceptStatus:
         message = self._blank_status()
         message.header = convert.header(now, self.parameters.frame)
-        message.goal_id = self._goal.goal_id
-        message.status = STATUS[str(output.status)]
+        message.status = STATUS[output.status]
         message.phase = output.phase
-        message.expression = self._goal.expression
         message.text = output.text
         message.energy = output.energy
         message.plan_time = output.solve_time
@@ -293,12 +426,15 @@ class MpcController(Node):
             attended = {int(i) for term in self._goal.terms for i in term.arguments}
             message.attention = [float(int(i) in attended) for i in self._goal.entities]
         message.active_entity = output.active_entity
-        if self._plan_times:
-            p50, p99 = np.percentile(self._plan_times, [50, 99])
-            message.plan_time_p50, message.plan_time_p99 = float(p50), float(p99)
-        message.num_plans = len(self._plan_times)
-        message.missed_deadlines = int(self._missed)
+        self.health.fill(message)
         return message
+
+    def _report(self) -> Report:
+        state = 'active' if self._is_active else 'not active'
+        age = float('nan')
+        if self._entities_time is not None and self._last_joints is not None:
+            age = self._last_joints[0] - self._entities_time
+        return self.health.report(state, age, self.parameters.joints_timeout)
 
 
 def main() -> int:

@@ -39,8 +39,10 @@ PARAMETERS = (
     Parameter('size', 0.04, 'side of the entities [m]', 0.02, 0.08),
     Parameter('min_gap', 0.08, 'smallest gap of the layout [m]', 0.0, 0.3),
     Parameter('rate', 20.0, 'steps per second', 1.0, 100.0),
-    Parameter('satisfied_energy', 5e-4, 'below this energy the goal is reached', 1e-7, 1.0),
-    Parameter('max_steps', 600, 'steps after which a goal is given up', 10, 100000),
+    Parameter(
+        'satisfied_energy', 5e-4, 'below this energy the goal is reached', 1e-7, 1.0, is_live=True
+    ),
+    Parameter('max_steps', 600, 'steps after which a goal is given up', 10, 100000, is_live=True),
 )
 
 PICTURE_SIZE = 480
@@ -83,7 +85,7 @@ class ParticleWorld(Node):
         self._truth = self.create_publisher(EntityArray, 'ground_truth', qos.RELIABLE)
         self._view = self.create_publisher(Image, 'view/image_raw', qos.RELIABLE)
         self._statuses = self.create_publisher(ConceptStatus, 'concept_status', qos.RELIABLE)
-        self.create_subscription(ConceptGoal, 'concept_goal', self._goals.append, qos.LATCHED)
+        self.create_subscription(ConceptGoal, 'concept_goal', self._on_goal, qos.LATCHED_INPUT)
         self._worker = threading.Thread(target=self._work, name='particles', daemon=True)
         self._worker.start()
 
@@ -91,6 +93,9 @@ class ParticleWorld(Node):
         """Stop the worker."""
         self._stop.set()
         self._worker.join(timeout=5.0)
+
+    def _on_goal(self, goal: ConceptGoal) -> None:
+        self._goals.append(goal)
 
     def _work(self) -> None:
         try:
@@ -160,6 +165,7 @@ class ParticleWorld(Node):
             ConceptStatus(
                 header=header,
                 goal_id=self._goal.goal_id,
+                command_id=self._goal.command_id,
                 status=self._status,
                 source='particle_world',
                 phase='descend' if self._descent is not None else 'rest',
@@ -170,6 +176,7 @@ class ParticleWorld(Node):
                 active_entity=-1,
                 plan_time=nan,
                 plan_time_p50=nan,
+                plan_time_p95=nan,
                 plan_time_p99=nan,
             )
         )

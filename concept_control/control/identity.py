@@ -1,0 +1,69 @@
+"""Who is who after perception was restarted: new ids matched to those a goal speaks of."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+from scipy.optimize import linear_sum_assignment
+
+from concept_control.control.goal import TOOL_ID, EntityState
+
+COLOR_GATE = 0.25
+"""Largest difference of colour of the same block, RGB distance."""
+
+DISTANCE_GATE = 0.06
+"""Farthest a block that nobody moves may be from where it was known last [m]."""
+
+STRANGER = 1_000_000
+"""Ids from here on are for things that were not known before."""
+
+
+class Identity:
+    """Keeps the ids of before a restart valid; not thread-safe.
+
+    A block is recognised by its colour and its place; what the tool holds may have gone anywhere,
+    so its colour alone must do. Where two would fit, the nearer one is taken.
+    """
+
+    def __init__(self, known: Mapping[int, EntityState], held: int | None = None) -> None:
+        """Start from what was known last.
+
+        Args:
+            known: entities by their old id, world frame.
+            held: old id of what the tool holds.
+        """
+        self._known = {i: state for i, state in known.items() if i != TOOL_ID}
+        self._held = held
+        self._old_of: dict[int, int] = {}
+
+    @property
+    def missing(self) -> list[int]:
+        """Old ids that were not recognised yet."""
+        return sorted(set(self._known) - set(self._old_of.values()))
+
+    def rename(self, seen: Mapping[int, EntityState]) -> dict[int, EntityState]:
+        """Return entities by their old ids; things that were not known get ids of their own."""
+        fresh = [i for i in seen if i not in self._old_of and i != TOOL_ID]
+        missing = self.missing
+        if fresh and missing:
+            cost = np.array([[self._cost(old, seen[new]) for old in missing] for new in fresh])
+            rows, columns = linear_sum_assignment(np.where(np.isfinite(cost), cost, 1e6))
+            for row, column in zip(rows, columns):
+                if np.isfinite(cost[row, column]):
+                    self._old_of[fresh[row]] = missing[column]
+        return {
+            TOOL_ID if i == TOOL_ID else self._old_of.get(i, STRANGER + i): state
+            for i, state in seen.items()
+        }
+
+    def _cost(self, old: int, state: EntityState) -> float:
+        """Return how ill a new entity fits an old one, infinite where it cannot be it."""
+        known = self._known[old]
+        color = float(np.linalg.norm(known.color - state.color)) / COLOR_GATE
+        if color > 1.0:
+            return np.inf
+        if old == self._held:
+            return color + 1.0
+        distance = float(np.linalg.norm(known.xy - state.xy)) / DISTANCE_GATE
+        return color + distance if distance <= 1.0 else np.inf
