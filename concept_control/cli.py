@@ -34,6 +34,12 @@ COMMANDS = (
     Command('concepts', 'concept_control.concepts.command', 'list the concepts, with pictures'),
     Command('train', 'concept_control.training.command', 'train the energy in the particle world'),
     Command('benchmark', 'concept_control.benchmarks', 'measure every number of the README'),
+    Command(
+        'evaluate',
+        'concept_control.evaluation.replay_command',
+        'look at recorded bags again, without ROS',
+    ),
+    Command('excerpt', 'concept_control.evaluation.excerpt', 'cut a small bag out of a big one'),
     Command('export', 'concept_control.energy.command', 'write a trained model as TorchScript'),
 )
 
@@ -98,6 +104,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 OPTIONAL = {
     'rclpy': 'source a ROS 2 installation, or `pip install "concept_control[ros]"`',
+    'mcap': '`pip install "concept_control[bags]"`',
     'rosbags': '`pip install "concept_control[bags]"`',
 }
 """Modules that only some commands need, and where they come from."""

@@ -47,3 +47,7 @@ class PerceptionError(ConceptControlError, ValueError):
 
 class MissingDependencyError(ConceptControlError, ImportError):
     """A feature whose optional dependency is not installed."""
+
+
+class BagError(ConceptControlError):
+    """A recorded bag that cannot be read, or holds nothing to work on."""

@@ -147,6 +147,19 @@ def terms(expression: Expression) -> Iterator[Term]:
                 yield from terms(part)
 
 
+def concept_names(expression: Expression) -> tuple[str, ...]:
+    """Return the names of all concepts that are used, selectors included, each once."""
+
+    def in_selector(selector: Selector) -> Iterator[str]:
+        if isinstance(selector, Named | Term):
+            yield selector.name
+        if isinstance(selector, Term):
+            for inner in selector.subjects + selector.arguments:
+                yield from in_selector(inner)
+
+    return tuple(dict.fromkeys(name for term in terms(expression) for name in in_selector(term)))
+
+
 def uses_tool(expression: Expression) -> bool:
     """Tell whether the tool is named anywhere, nested selectors included."""
 

@@ -73,7 +73,7 @@ def _grounded_term(
     if not 0.0 < weight < float('inf'):
         raise CommandError(f'{message.name} has weight {message.weight}; expected a finite > 0')
     if len(message.code):
-        code = ConceptCode.from_array(np.asarray(message.code, dtype=np.float32))
+        code = ConceptCode.from_array(np.array(message.code, dtype=np.float32))
     elif message.name in codes:
         code = codes[message.name]
     else:

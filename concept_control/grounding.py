@@ -248,7 +248,7 @@ class _Grounding:
 
     def _that_look_like(self, concept: LibraryConcept, ids: tuple[int, ...]) -> tuple[int, ...]:
         """Drop those that are only more similar than the rest, see `looks.py`."""
-        if not ids:
+        if not ids or concept.demonstrations is None:
             return ids
         among = self.scene.mask(ids)
         share = looks_like(

@@ -31,7 +31,7 @@ class LibraryConcept:
         source: "shipped", "taught" or a file.
         model: fingerprint of the model the code belongs to.
         demonstrations_hash: SHA-256 of the demonstrations, hex.
-        demonstrations: what it was inferred from.
+        demonstrations: what it was inferred from; None where only the code is known.
         by_looks: whether it identifies things by their looks, wherever they are.
     """
 
@@ -47,7 +47,7 @@ class LibraryConcept:
     source: str
     model: str
     demonstrations_hash: str
-    demonstrations: Events
+    demonstrations: Events | None
     by_looks: bool
 
     @property

@@ -25,6 +25,7 @@ ONLY_IN = {
     'concept_control.action': {'ros'},
     'mujoco': {'control', 'simulation'},
     'rosbags': {'evaluation', 'ros'},
+    'mcap': {'evaluation'},
 }
 
 

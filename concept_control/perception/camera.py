@@ -12,6 +12,7 @@ from functools import lru_cache
 
 import cv2
 import numpy as np
+from scipy.spatial.transform import Rotation
 
 from concept_control.errors import PerceptionError
 
@@ -296,3 +297,22 @@ def _rows(
             f'{step * height} are expected'
         )
     return flat.reshape(height, step)[:, : width * pixel_bytes]
+
+
+def pose_matrix(position: Sequence[float], rotation: Sequence[float]) -> np.ndarray:
+    """Return the (4, 4) transform of a position [m] and a quaternion (x, y, z, w).
+
+    Raises:
+        PerceptionError: if the numbers are no pose.
+    """
+    values = np.array([*position, *rotation], dtype=float)
+    is_pose = len(position) == 3 and len(rotation) == 4 and np.isfinite(values).all()
+    if not is_pose or not np.linalg.norm(rotation) > 1e-6:
+        raise PerceptionError(
+            f'position {list(position)} and rotation {list(rotation)} are no pose; expected 3 '
+            'finite metres and a quaternion x y z w'
+        )
+    transform = np.eye(4)
+    transform[:3, :3] = Rotation.from_quat(rotation).as_matrix()
+    transform[:3, 3] = position
+    return transform

@@ -8,9 +8,9 @@ import numpy as np
 from builtin_interfaces.msg import Time
 from rclpy.node import Node
 from rclpy.time import Time as RclpyTime
-from scipy.spatial.transform import Rotation
 
 from concept_control.errors import MissingDependencyError, PerceptionError
+from concept_control.perception.camera import pose_matrix
 
 
 class FixedExtrinsics:
@@ -59,22 +59,3 @@ class TfExtrinsics:
             raise PerceptionError(f'TF cannot tell where {frame!r} is: {error}') from error
         t, r = found.transform.translation, found.transform.rotation
         return pose_matrix([t.x, t.y, t.z], [r.x, r.y, r.z, r.w])
-
-
-def pose_matrix(position: list[float], rotation: list[float]) -> np.ndarray:
-    """Return the (4, 4) transform of a position [m] and a quaternion (x, y, z, w).
-
-    Raises:
-        PerceptionError: if the numbers are no pose.
-    """
-    values = np.array([*position, *rotation], dtype=float)
-    is_pose = len(position) == 3 and len(rotation) == 4 and np.isfinite(values).all()
-    if not is_pose or not np.linalg.norm(rotation) > 1e-6:
-        raise PerceptionError(
-            f'position {list(position)} and rotation {list(rotation)} are no pose; expected 3 '
-            'finite metres and a quaternion x y z w'
-        )
-    transform = np.eye(4)
-    transform[:3, :3] = Rotation.from_quat(rotation).as_matrix()
-    transform[:3, 3] = position
-    return transform

@@ -8,9 +8,9 @@ import yaml
 
 pytest.importorskip('rclpy', reason='rclpy is not installed')
 
+from concept_control.perception.camera import pose_matrix
 from concept_control.ros import arm_simulator, concept_model, entity_extractor, mpc_controller
 from concept_control.ros.camera_input import camera_parameters
-from concept_control.ros.extrinsics import pose_matrix
 from concept_control.simulation.camera import SimulatedCamera
 from concept_control.simulation.scene import build_scene
 

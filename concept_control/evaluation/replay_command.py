@@ -1,0 +1,182 @@
+"""`concept_control evaluate`: recorded bags, looked at again without ROS."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+import torch
+from tqdm import tqdm
+
+from concept_control.energy.model import ConceptModel
+from concept_control.errors import BagError
+from concept_control.evaluation.bag import Bag
+from concept_control.evaluation.recorded_setup import read_setup
+from concept_control.evaluation.replay import Replay, Replayed
+from concept_control.evaluation.replay_page import number, write_page
+from concept_control.evaluation.replay_table import table
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the options of `concept_control evaluate`."""
+    parser.description = (
+        'Look at recorded bags again: recompute entities (from images where they were recorded), '
+        'attention, energies and predicates along the way, compare with what was recorded, and '
+        'say how well every command was carried out. Needs no ROS.'
+    )
+    parser.epilog = (
+        'Exit code: 0 if every bag was evaluated (and, with --fail-under, enough commands '
+        'succeeded), 1 if not. The JSON of the same bag and model is the same, byte for byte.'
+    )
+    parser.add_argument(
+        'bags',
+        nargs='+',
+        type=Path,
+        metavar='BAG',
+        help='folder that `ros2 bag record` or `demo --record` wrote, or an .mcap or .db3 file',
+    )
+    parser.add_argument('--json', type=Path, metavar='FILE', help='write every number there')
+    parser.add_argument('--html', type=Path, metavar='FILE', help='write a page with plots there')
+    parser.add_argument(
+        '--fail-under',
+        type=_share,
+        metavar='X',
+        help='exit with 1 if a smaller share (0 to 1) of all commands succeeded',
+    )
+    parser.add_argument(
+        '--model', type=Path, help='evaluate with this model instead (default: the one shipped)'
+    )
+    parser.add_argument(
+        '--params',
+        type=Path,
+        metavar='YAML',
+        help="the recorded nodes' parameter file: arm, camera pose (default: config/demo.yaml)",
+    )
+    parser.add_argument(
+        '--tolerance',
+        type=float,
+        default=15.0,
+        help='of the predicate [mm] (default: %(default)s)',
+    )
+    parser.add_argument(
+        '--namespace', help="the robot's, where a bag holds several (default: the only one)"
+    )
+
+
+def main(args: argparse.Namespace) -> int:
+    """Evaluate the bags; 0 if all could be, and enough commands succeeded."""
+    # More threads would be no faster here, and sum in another order.
+    torch.set_num_threads(1)
+    model = ConceptModel.load(args.model)
+    setup = read_setup(args.params)
+    replayed: list[Replayed] = []
+    broken: dict[str, str] = {}
+    for path in args.bags:
+        try:
+            with Bag(path) as bag:
+                replay = Replay(bag, setup, model, args.tolerance / 1000, namespace=args.namespace)
+                with tqdm(
+                    total=bag.num_messages,
+                    desc=path.name,
+                    unit='msg',
+                    leave=False,
+                    file=sys.stderr,
+                    disable=not sys.stderr.isatty(),
+                ) as bar:
+                    replayed.append(replay.run(bar.update))
+        except BagError as error:
+            broken[str(path)] = str(error)
+            print(f'concept_control: {error}', file=sys.stderr)
+    reports = [one.report for one in replayed]
+    for report in reports:
+        print_report(report)
+    if len(reports) > 1:
+        print('\n' + table(reports))
+    commands = sum(report['num_commands'] for report in reports)
+    succeeded = sum(report['num_succeeded'] for report in reports)
+    share = succeeded / commands if commands else 0.0
+    print(f'\n{succeeded} of {commands} commands succeeded by the predicate')
+    if args.json:
+        whole: dict[str, Any] = {
+            'format': 1,
+            'model': model.fingerprint,
+            'num_commands': commands,
+            'num_succeeded': succeeded,
+            'bags': reports,
+            'unreadable': {Path(bag).name: why for bag, why in broken.items()},
+        }
+        args.json.parent.mkdir(parents=True, exist_ok=True)
+        args.json.write_text(json.dumps(whole, indent=1, allow_nan=False) + '\n')
+    if args.html:
+        write_page(args.html, replayed, broken)
+        print(f'page: {args.html}')
+    if broken:
+        return 1
+    if args.fail_under is not None and share < args.fail_under:
+        print(f'concept_control: {share:.2f} is under {args.fail_under:g}', file=sys.stderr)
+        return 1
+    return 0
+
+
+def print_report(report: dict[str, Any]) -> None:
+    """Print what came of one bag."""
+    print(f'\n{report["bag"]} ({report["storage"]}, {sum(report["messages"].values())} messages)')
+    for note in report['notes']:
+        print(f'  note: {note}')
+    for command in report['commands']:
+        holds = command['holds']
+        verdict = 'not judged' if holds is None else 'holds' if holds else 'does not hold'
+        print(
+            f'  {command["expression"]}: {verdict}, {number(command["error_mm"])} mm off '
+            f'({command["judged_on"]}), satisfied after {number(command["time_to_satisfy_s"])} s, '
+            f'recorded as {command["ending"]} after {number(command["reported_after_s"])} s'
+        )
+        energy, who = command['energy'], command['identification']
+        difference = energy.get('difference') or {}
+        print(
+            f'    energy {number(energy["initial"])} -> {number(energy["final"])}; recomputed: '
+            f'{number(difference.get("sqrt_median"))} off in its root (median of '
+            f'{difference.get("compared", 0)}), {number(difference.get("sqrt_max"))} worst'
+        )
+        print(
+            f'    identification: {number(100 * who["agreement_along"])} % as recorded, '
+            f'{ {None: "not judged", True: "true", False: "not true"}[who["recorded_is_true"]] } '
+            'by the predicate'
+        )
+        if command['plans']:
+            plans = command['plans']
+            print(
+                f'    {plans["number"]} plans: {number(plans["time_p50_ms"])} ms median, '
+                f'{number(plans["time_p99_ms"])} ms p99, {plans["missed_deadlines"]} missed'
+            )
+        for note in command['notes']:
+            print(f'    note: {note}')
+    for refused in report['refused']:
+        print(f'  refused: {refused["expression"]}: {refused["text"]}')
+    for name, gaps in report['inputs'].items():
+        print(
+            f'  {name}: {gaps["messages"]} at {number(gaps["rate_hz"])} Hz, longest gap '
+            f'{number(gaps["longest_gap_s"])} s'
+        )
+    if report['perception']:
+        seen = report['perception']
+        print(
+            f'  seen again: {seen["frames"]} frames, {seen["entities_compared"]} entities, '
+            f'{number(seen["offset_mm_median"])} mm median, {number(seen["offset_mm_max"])} mm '
+            f'worst, {seen["missing"]} missing, {seen["extra"]} extra'
+        )
+    if report['jerk']:
+        print(
+            f'  jerk: {number(report["jerk"]["rms"])} rad/s³ rms, '
+            f'{number(report["jerk"]["peak"])} peak'
+        )
+
+
+def _share(text: str) -> float:
+    value = float(text)
+    if not 0.0 <= value <= 1.0:
+        raise argparse.ArgumentTypeError(f'{text} is no share; expected 0 to 1')
+    return value
