@@ -1,0 +1,67 @@
+"""Two streams of images as pairs of one moment: colour and depth of an RGB-D camera.
+
+Threading: used by one thread.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable
+from typing import Generic, TypeVar
+
+T = TypeVar('T')
+
+COLOR, DEPTH = 'colour', 'depth'
+"""The two streams."""
+
+
+class Pairing(Generic[T]):
+    """Waits for both halves of a moment, in whatever order and however late they come."""
+
+    def __init__(self, tolerance: float, refuse: Callable[[str], None], keep: int = 5) -> None:
+        """Start with nothing waiting.
+
+        Args:
+            tolerance: largest difference of the stamps of one moment [s].
+            refuse: told why, for each image that will never be paired.
+            keep: images of a stream that wait for their other halves.
+        """
+        self._tolerance, self._refuse, self._keep = tolerance, refuse, keep
+        self._waiting: dict[str, deque[tuple[float, T]]] = {COLOR: deque(), DEPTH: deque()}
+
+    def add(self, stream: str, stamp: float, image: T) -> tuple[T, T] | None:
+        """Take in an image; return (colour, depth) if it completes a moment.
+
+        Args:
+            stream: `COLOR` or `DEPTH`.
+            stamp: of the image [s].
+            image: whatever is to be paired.
+        """
+        other_stream = DEPTH if stream == COLOR else COLOR
+        own, others = self._waiting[stream], self._waiting[other_stream]
+        if own and stamp < own[-1][0]:
+            # The clock was set back: what waits is of another time.
+            own.clear()
+            others.clear()
+        fitting = [other for other in others if abs(other[0] - stamp) <= self._tolerance]
+        if not fitting:
+            own.append((stamp, image))
+            if len(own) > self._keep:
+                self._give_up(stream, own.popleft(), other_stream)
+            return None
+        partner = min(fitting, key=lambda other: abs(other[0] - stamp))
+        # Streams come in order: what is older than this pair has lost its other half.
+        while own:
+            self._give_up(stream, own.popleft(), other_stream)
+        while others[0] is not partner:
+            self._give_up(other_stream, others.popleft(), stream)
+        others.popleft()
+        return (image, partner[1]) if stream == COLOR else (partner[1], image)
+
+    def _give_up(self, stream: str, lonely: tuple[float, T], other_stream: str) -> None:
+        gaps = [abs(stamp - lonely[0]) for stamp, _ in self._waiting[other_stream]]
+        nearest = f'the nearest is {1e3 * min(gaps):.1f} ms off' if gaps else 'none waits'
+        self._refuse(
+            f'the {stream} image of stamp {lonely[0]:.4f} s has no {other_stream} image within '
+            f'{1e3 * self._tolerance:.1f} ms ({nearest}): are both streams on and synchronised?'
+        )
