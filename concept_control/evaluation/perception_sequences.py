@@ -33,6 +33,8 @@ class SequenceResult:
         lost: block-frames in which no entity stood for a block, after the first frames.
         extra: entity-frames in which an entity stood for no block.
         errors: by status, distances of entities to their blocks [m].
+        doubts: by status, squared errors in units of the claimed covariance, 3 on average if that
+            is right.
         wrong_holds: frames in which the wrong block, or none, was taken for the held one.
     """
 
@@ -42,6 +44,7 @@ class SequenceResult:
     extra: int = 0
     wrong_holds: int = 0
     errors: dict[str, list[float]] = field(default_factory=dict)
+    doubts: dict[str, list[float]] = field(default_factory=dict)
 
 
 def evaluate_sequence(
@@ -122,7 +125,10 @@ class _Score:
             if self._id_of.setdefault(block, entity.id) != entity.id:
                 result.switches += 1
                 self._id_of[block] = entity.id
+            error = entity.position - truth.positions[block]
+            normalised = float(error @ np.linalg.solve(entity.covariance, error))
             result.errors.setdefault(entity.status, []).append(float(distances[block]))
+            result.doubts.setdefault(entity.status, []).append(normalised)
         if result.num_frames > SETTLING_FRAMES:
             result.lost += self._num_blocks - len(taken)
         if truth.held >= 0:

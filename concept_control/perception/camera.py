@@ -30,6 +30,15 @@ DEPTH_TYPES = {'16UC1': ('u2', 1e-3), 'mono16': ('u2', 1e-3), '32FC1': ('f4', 1.
 DISTORTION_MODELS = {'': (0,), 'plumb_bob': (0, 4, 5), 'rational_polynomial': (0, 8)}
 """Distortion models that are understood, and how many coefficients each may carry."""
 
+FIELD_OF_VIEW = (2.0, 170.0)
+"""Degrees a pinhole camera can see across; anything else is a broken calibration."""
+
+MAX_DEPTH = 100.0
+"""Beyond this no RGB-D camera measures: it means "nothing there", or a wrong format [m]."""
+
+MAX_ROUND_TRIP = 0.5
+"""Pixels by which undistorting and distorting again may miss; beyond, a lens model is folded."""
+
 Buffer = bytes | bytearray | memoryview | np.ndarray | Sequence
 
 
@@ -71,6 +80,21 @@ class Intrinsics:
                 f'focal lengths must be positive pixels, got fx={self.fx}, fy={self.fy}: '
                 'is the camera calibrated?'
             )
+        for what, size, focal, center in (
+            ('across', self.width, self.fx, self.cx),
+            ('down', self.height, self.fy, self.cy),
+        ):
+            view = float(2.0 * np.rad2deg(np.arctan2(0.5 * size, focal)))
+            if not FIELD_OF_VIEW[0] < view < FIELD_OF_VIEW[1]:
+                raise PerceptionError(
+                    f'a focal length of {focal:.4g} pixels for {size} pixels {what} means a view '
+                    f'of {view:.3g} degrees; {FIELD_OF_VIEW[0]} to {FIELD_OF_VIEW[1]} are possible'
+                )
+            if not -size < center < 2 * size:
+                raise PerceptionError(
+                    f'the optical axis at pixel {center:.4g} {what} is nowhere near an image of '
+                    f'{size} pixels'
+                )
         if len(self.distortion) not in (0, 4, 5, 8):
             raise PerceptionError(
                 f'{len(self.distortion)} distortion coefficients: 0, 4 or 5 (plumb_bob) or '
@@ -112,6 +136,11 @@ class Intrinsics:
         matrix = [float(value) for value in k]
         if len(matrix) != 9:
             raise PerceptionError(f'a camera matrix of {len(matrix)} values: 9 are expected')
+        zero, one = (matrix[i] for i in (1, 3, 6, 7)), matrix[8]
+        if any(zero) or (one != 1.0 and any(matrix)):
+            raise PerceptionError(
+                f'{matrix} is no camera matrix; expected fx 0 cx, 0 fy cy, 0 0 1 row by row'
+            )
         if not any(coefficients):
             coefficients = ()
         return cls(
@@ -124,7 +153,14 @@ class Intrinsics:
         return np.array([[self.fx, 0.0, self.cx], [0.0, self.fy, self.cy], [0.0, 0.0, 1.0]])
 
     def rays(self) -> np.ndarray:
-        """Return (H, W, 3) float64 directions of all pixels, camera frame, z = 1 (read-only)."""
+        """Return (H, W, 3) float64 directions of all pixels, camera frame, z = 1 (read-only).
+
+        NaN where the lens model folds back on itself, which calibrations do beyond the points
+        they were made from.
+
+        Raises:
+            PerceptionError: if that is most of the image.
+        """
         return _pixel_rays(self)
 
     def undistort(self, pixels: np.ndarray) -> np.ndarray:
@@ -168,7 +204,18 @@ class Intrinsics:
 @lru_cache(maxsize=8)
 def _pixel_rays(intrinsics: Intrinsics) -> np.ndarray:
     columns, rows = np.meshgrid(np.arange(intrinsics.width), np.arange(intrinsics.height))
-    normalised = intrinsics.undistort(np.stack([columns, rows], axis=-1).reshape(-1, 2))
+    pixels = np.stack([columns, rows], axis=-1).reshape(-1, 2).astype(np.float64)
+    normalised = intrinsics.undistort(pixels)
+    if intrinsics.distortion:
+        with np.errstate(all='ignore'):
+            again = intrinsics.project(np.column_stack([normalised, np.ones(len(normalised))]))
+            is_folded = ~(np.abs(again - pixels).max(axis=1) < MAX_ROUND_TRIP)
+        if is_folded.mean() > 0.5:
+            raise PerceptionError(
+                f'the distortion {intrinsics.distortion} cannot be undone in '
+                f'{is_folded.mean():.0%} of the image: is the calibration of this camera?'
+            )
+        normalised[is_folded] = np.nan
     rays = np.ones((intrinsics.height, intrinsics.width, 3))
     rays[..., :2] = normalised.reshape(intrinsics.height, intrinsics.width, 2)
     rays.flags.writeable = False
@@ -210,7 +257,7 @@ def decode_depth(
 
     Args:
         encoding: 16UC1 or mono16 (millimetres, 0 is a hole) or 32FC1 (metres; NaN, infinite,
-            zero and negative are holes).
+            zero, negative and beyond `MAX_DEPTH` are holes).
         height: rows.
         width: columns.
         step: bytes a row, padding included.
@@ -231,7 +278,8 @@ def decode_depth(
     depth = values.astype(np.float32)
     if scale != 1.0:
         depth *= np.float32(scale)
-    depth[~(depth > 0) | ~np.isfinite(depth)] = np.nan
+    with np.errstate(invalid='ignore'):
+        depth[~((depth > 0) & (depth < MAX_DEPTH))] = np.nan
     return depth
 
 

@@ -27,10 +27,13 @@ MIN_VISIBLE = 0.12
 MAX_MISFIT = 3.0
 """Root mean square distance of the outline, in pixels, from which a body explains nothing."""
 
-HIDDEN_SIGMA = 0.008
+MIN_TABLE = 0.005
+"""Share of the depth map that must show the table; less, and the camera is not where it should."""
+
+HIDDEN_SIGMA = 0.004
 """Standard deviation of a position measured on a block that is all but hidden [m]."""
 
-FLOOR_SIGMA = 0.0004
+FLOOR_SIGMA = 0.00025
 """Standard deviation that no position is claimed to beat [m]."""
 
 
@@ -166,12 +169,26 @@ class Detector:
                 f'blocks ({limits.max_height} m): are the extrinsics right?'
             )
         height = depth * slope + np.float32(offset)
+        self._check_table(height)
         focal = 0.5 * (self.intrinsics.fx + self.intrinsics.fy)
         view = View(self._directions, pose.copy(), depth, height, focal)
         if self.refine_table:
             height += table_correction(view, limits)
         self._view_last = view
         return view
+
+    def _check_table(self, height: np.ndarray) -> None:
+        """Refuse a depth map in which no table is where it should be; one of holes is none."""
+        sparse = height[2::5, 2::5]
+        heights = sparse[~np.isnan(sparse)]
+        near = np.abs(heights) < 2.0 * self.limits.min_height
+        if len(heights) > 100 and near.mean() < MIN_TABLE:
+            raise PerceptionError(
+                f'{near.mean():.1%} of the depth map is within '
+                f'{2e3 * self.limits.min_height:.0f} mm of the table at '
+                f'{self.limits.table_height} m (the median is {np.median(heights):.2f} m above '
+                'it): are extrinsics, table height and the unit of the depth right?'
+            )
 
     def _describe(
         self,
@@ -245,7 +262,7 @@ def _covariance(
     """Return (3, 3): the fit's, the height's share along the line of sight, and a floor."""
     depth = float(np.linalg.norm(center - origin))
     # Systematic depth error of structured light, shared by all pixels of a face.
-    height_sigma = 0.0002 + 0.0005 * depth**2
+    height_sigma = 0.0001 + 0.0003 * depth**2
     sight = (center - origin) / (center[2] - origin[2])
     sight[2] = 0.5
     covariance = height_sigma**2 * np.outer(sight, sight)

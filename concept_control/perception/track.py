@@ -14,6 +14,9 @@ SEEN, OCCLUDED, HELD = 'seen', 'occluded', 'held'
 SIZE_NOISE = 0.003
 """Change of a side length that noise explains [m]."""
 
+GRIP_SIGMA = 0.0005
+"""Standard deviation of what a tool does to the place of a block it takes hold of [m]."""
+
 KNOWN_HITS = 5
 """Frames after which a block's size is known."""
 
@@ -36,6 +39,7 @@ class Track:
         status: one of `SEEN`, `OCCLUDED`, `HELD`.
         grip: (3,) position relative to the tool while held, in the tool's heading [m].
         grip_yaw: yaw relative to the tool's heading while held [rad].
+        grip_covariance: (3, 3) of `grip` [m²].
         before: (3,) position before the prediction for the current frame [m].
     """
 
@@ -52,6 +56,7 @@ class Track:
     status: str = SEEN
     grip: np.ndarray | None = None
     grip_yaw: float = 0.0
+    grip_covariance: np.ndarray = field(default_factory=lambda: np.eye(3))
     before: np.ndarray = field(default_factory=lambda: np.zeros(3))
 
     @classmethod
@@ -86,6 +91,7 @@ class Track:
         """Attach to the tool, whose tip is at (3,) with a heading."""
         self.status, self.misses = HELD, 0
         self.grip, self.grip_yaw = _turn(self.position - tool, -yaw), self.yaw - yaw
+        self.grip_covariance = self.covariance[:3, :3] + GRIP_SIGMA**2 * np.eye(3)
 
     def release(self) -> None:
         """Let go; it rests where it is until it is seen."""
@@ -100,6 +106,12 @@ class Track:
         velocity = (position - self.position) / elapsed if elapsed else np.zeros(3)
         self.state = np.concatenate([position, velocity])
         self.yaw = self.grip_yaw + yaw
+        self.covariance[:3, :3] = self.grip_covariance
+
+    def wait(self, elapsed: float, speed: float) -> None:
+        """Stay held where the tool was last known to be, while it may move at a speed [m/s]."""
+        self.state[3:] = 0.0
+        self.covariance[:3, :3] += (speed * elapsed) ** 2 * np.eye(3)
 
     def predict(self, elapsed: float, acceleration: float) -> None:
         """Move on by constant velocity, with white acceleration of a standard deviation."""

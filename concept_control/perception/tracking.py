@@ -42,6 +42,8 @@ class TrackerConfig:
         hold_clearance: whatever is seen this near to a held block, and is of no other, is it [m].
         birth_clearance: new blocks are not believed within this distance of the tool's axis [m].
         tool_shade: how far around the tool blocks may be hidden, if nothing else is known [m].
+        tool_speed: how fast the doubt about a held block grows while the tool's pose is
+            unknown [m/s].
     """
 
     birth_hits: int = 2
@@ -50,11 +52,12 @@ class TrackerConfig:
     color_gate: float = 0.45
     reach: float = 0.8
     acceleration: float = 0.4
-    hidden_drift: float = 0.004
+    hidden_drift: float = 0.0015
     grasp_radius: float = 0.05
     hold_clearance: float = 0.08
     birth_clearance: float = 0.035
     tool_shade: float = 0.2
+    tool_speed: float = 0.3
 
 
 @dataclass(frozen=True)
@@ -125,7 +128,8 @@ class EntityTracker:
             detections: what the frame shows.
             stamp: when it was taken [s]. An older stamp than the last resets the tracker, see
                 `reset_reason` and `num_resets`; the same stamp again changes nothing.
-            tool_position: (3,) tool tip at that time, world frame [m]; None if unknown.
+            tool_position: (3,) tool tip at that time, world frame [m]; None if unknown. What is
+                held stays held, ever less surely, until `attached` says otherwise.
             attached: whether the tool holds something.
             tool_yaw: heading of the tool about the vertical axis [rad].
             hidden: tells whether a block could be somewhere unseen (`Detector.could_hide`); None
@@ -148,6 +152,8 @@ class EntityTracker:
         for track in self._tracks:
             if track.status == HELD and tool is not None:
                 track.follow(tool, tool_yaw, elapsed)
+            elif track.status == HELD:
+                track.wait(elapsed, self.config.tool_speed)
             else:
                 track.predict(elapsed, self.config.acceleration)
         remaining = self._associate(detections, stamp)
@@ -192,7 +198,6 @@ class EntityTracker:
 
     def _grip(self, tool: np.ndarray | None, attached: bool, yaw: float) -> None:
         """Decide what the tool holds when it attaches, and let go when it releases."""
-        attached = attached and tool is not None
         held = [track for track in self._tracks if track.status == HELD]
         if not attached:
             for track in held:

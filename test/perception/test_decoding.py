@@ -16,6 +16,9 @@ from concept_control.perception.camera import (
 sizes = st.integers(1, 7)
 CAMERA = Intrinsics(640, 480, 570.0, 572.0, 321.0, 238.5)
 LENS = Intrinsics(640, 480, 570.0, 572.0, 321.0, 238.5, (-0.12, 0.05, 0.001, -0.0008, 0.01))
+WIDE = Intrinsics(
+    640, 480, 500.0, 501.0, 318.0, 242.0, (0.7, -0.4, 4e-4, 2e-4, 0.02, 1.0, -0.3, 0.0)
+)
 
 
 def padded(rows: np.ndarray, padding: int) -> tuple[bytes, int]:
@@ -108,7 +111,7 @@ def test_frames_that_do_not_belong_together_are_refused():
         check_stamps(10.0, np.nan)
 
 
-@pytest.mark.parametrize('camera', [CAMERA, LENS], ids=['pinhole', 'plumb_bob'])
+@pytest.mark.parametrize('camera', [CAMERA, LENS, WIDE], ids=['pinhole', 'plumb_bob', 'rational'])
 def test_projection_and_deprojection_are_inverse(camera):
     rng = np.random.default_rng(0)
     pixels = rng.uniform(0, (639, 479), (200, 2))
@@ -136,3 +139,34 @@ def test_calibration_messages_are_checked():
         Intrinsics.from_calibration(640, 480, np.zeros(9))
     with pytest.raises(PerceptionError, match='finite'):
         Intrinsics(640, 480, np.nan, 570.0, 320.0, 240.0)
+    with pytest.raises(PerceptionError, match='degrees'):
+        Intrinsics(640, 480, 1e-3, 570.0, 320.0, 240.0)
+    with pytest.raises(PerceptionError, match='nowhere near'):
+        Intrinsics(640, 480, 570.0, 570.0, 320.0, 24000.0)
+    skewed = k.copy()
+    skewed[1] = 3.0
+    with pytest.raises(PerceptionError, match='no camera matrix'):
+        Intrinsics.from_calibration(640, 480, skewed)
+
+
+def test_the_distortion_is_the_published_polynomial():
+    """OpenCV's formula for both models, written out; 8 coefficients divide by a polynomial."""
+    rng = np.random.default_rng(1)
+    points = np.column_stack([rng.uniform(-0.4, 0.4, (50, 2)), np.ones(50)])
+    x, y = points[:, 0], points[:, 1]
+    r2 = x * x + y * y
+    for camera in (LENS, WIDE):
+        k1, k2, p1, p2, k3, k4, k5, k6 = (*camera.distortion, 0.0, 0.0, 0.0)[:8]
+        radial = (1 + k1 * r2 + k2 * r2**2 + k3 * r2**3) / (1 + k4 * r2 + k5 * r2**2 + k6 * r2**3)
+        u = camera.fx * (x * radial + 2 * p1 * x * y + p2 * (r2 + 2 * x * x)) + camera.cx
+        v = camera.fy * (y * radial + p1 * (r2 + 2 * y * y) + 2 * p2 * x * y) + camera.cy
+        np.testing.assert_allclose(camera.project(points), np.column_stack([u, v]), atol=1e-6)
+
+
+def test_pixels_beyond_a_folded_lens_model_see_nothing():
+    barrel = Intrinsics(640, 480, 400.0, 400.0, 320.0, 240.0, (-0.35, 0.0, 0.0, 0.0))
+    rays = barrel.rays()
+    assert np.isnan(rays[0, 0]).any()
+    assert not np.isnan(rays[200:280, 200:440]).any()
+    with pytest.raises(PerceptionError, match='cannot be undone'):
+        Intrinsics(640, 480, 400.0, 400.0, 320.0, 240.0, (-50.0, 0.0, 0.0, 0.0)).rays()

@@ -105,9 +105,14 @@ def test_named_colors_come_out_as_themselves(backend):
         assert tint[index] < 0.2
 
 
-def test_a_lens_s_distortion_is_undone():
+@pytest.mark.parametrize(
+    'distortion',
+    [(-0.15, 0.06, 0.001, -0.001, 0.0), (0.7, -0.4, 4e-4, 2e-4, 0.02, 1.0, -0.3, 0.0)],
+    ids=['plumb_bob', 'rational'],
+)
+def test_a_lens_s_distortion_is_undone(distortion):
     clutter = random_clutter(np.random.default_rng(2), ClutterConfig(has_arm=False))
-    lens = Intrinsics(640, 480, 560.0, 560.0, 322.0, 236.0, (-0.15, 0.06, 0.001, -0.001, 0.0))
+    lens = Intrinsics(640, 480, 560.0, 560.0, 322.0, 236.0, distortion)
     camera = clutter.model.camera('top').id
     color, depth = RaycastBackend(clutter.model, camera, lens).render(clutter.data)
     with SimulatedCamera(clutter.model, 'top', 32, 24, 'raycast') as view:
@@ -157,6 +162,10 @@ def test_impossible_inputs_are_refused():
     color, depth = np.zeros((48, 64, 3), np.uint8), np.ones((48, 64), np.float32)
     with pytest.raises(PerceptionError, match='extrinsics'):
         detect(color, depth, camera, np.eye(4))
+    high = np.diag([1.0, -1.0, -1.0, 1.0])
+    high[2, 3] = 2.0
+    with pytest.raises(PerceptionError, match=r'table.*extrinsics'):
+        detect(color, depth, camera, high)
     with pytest.raises(PerceptionError, match='rotation'):
         detect(color, depth, camera, np.ones((4, 4)))
     with pytest.raises(PerceptionError, match='finite'):

@@ -157,6 +157,49 @@ def test_a_held_block_follows_the_tool_and_is_found_where_it_is_released():
     np.testing.assert_allclose(entity.position, place, atol=2e-3)
 
 
+def test_what_is_held_stays_held_while_the_tool_s_pose_is_unknown():
+    tracker = EntityTracker()
+    tool = np.array([0.5, 0.1, 0.041])
+    for frame in range(3):
+        tracker.update([seen([0.5, 0.1, 0.02])], frame / 30, tool + np.array([0.0, 0.0, 0.3]))
+    tracker.update([], 3 / 30, tool, True, hidden=never)
+    spread = []
+    for frame in range(4, 30):
+        (entity,) = tracker.update([], frame / 30, None, True, hidden=never)
+        assert (entity.id, entity.status) == (1, HELD)
+        spread.append(entity.covariance[0, 0])
+    assert (np.diff(spread) > 0).all()
+    (entity,) = tracker.update([], 1.0, tool + np.array([0.1, 0.0, 0.2]), True, hidden=never)
+    np.testing.assert_allclose(entity.position, [0.6, 0.1, 0.22], atol=1.5e-3)
+    assert entity.covariance[0, 0] < spread[0]
+    (entity,) = tracker.update([], 1.1, None, False, hidden=never)
+    assert entity.status == OCCLUDED
+
+
+@pytest.mark.parametrize('camera_sigma', [2e-4, 2e-3])
+def test_claimed_covariances_are_those_of_the_errors(camera_sigma):
+    """Normalised squared errors of a (3,) position: 3 on average if the covariance is right."""
+    rng = np.random.default_rng(0)
+    normalised = []
+    for _ in range(60):
+        place = np.array([*rng.uniform(-0.2, 0.2, 2), 0.02])
+        velocity = np.array([*rng.uniform(-0.02, 0.02, 2), 0.0])
+        tracker = EntityTracker()
+        for frame in range(25):
+            truth = place + velocity * frame / 30
+            measured = seen(
+                truth + camera_sigma * rng.standard_normal(3),
+                covariance=camera_sigma**2 * np.eye(3),
+            )
+            entities = tracker.update([measured], frame / 30)
+            if frame > 10:
+                error = entities[0].position - truth
+                normalised.append(error @ np.linalg.solve(entities[0].covariance, error))
+    assert 1.5 < np.mean(normalised) < 4.5
+    # The 95th percentile of chi-squared with three degrees of freedom.
+    assert np.mean(np.array(normalised) < 7.81) > 0.9
+
+
 def test_time_running_back_forgets_everything_and_says_so():
     tracker = EntityTracker()
     for frame in range(3):
