@@ -77,26 +77,42 @@ def workspace_scene(states: dict[int, EntityState], workspace: Workspace) -> Tab
     )
 
 
+def joint_positions(message: Any, joints: Sequence[str]) -> np.ndarray:
+    """Return positions [rad] in the order of `joints`, matched by name.
+
+    Raises:
+        CommandError: if a joint is missing or comes twice, or a value is not finite.
+    """
+    return _joint_values(message, 'position', joints)
+
+
 def joint_state_arrays(message: Any, joints: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:
     """Return positions [rad] and velocities [rad/s] in the order of `joints`, matched by name.
 
     Raises:
-        CommandError: if a joint is missing or a value is not finite.
+        CommandError: if a joint is missing or comes twice, or a value is not finite.
     """
-    index = {name: i for i, name in enumerate(message.name)}
-    missing = [name for name in joints if name not in index]
+    return joint_positions(message, joints), _joint_values(message, 'velocity', joints)
+
+
+def _joint_values(message: Any, field: str, joints: Sequence[str]) -> np.ndarray:
+    names, values = list(message.name), getattr(message, field)
+    missing = [name for name in joints if name not in names]
     if missing:
         raise CommandError(
-            f'joint_states lacks {", ".join(missing)}; it has {", ".join(message.name) or "none"}'
+            f'joint_states lacks {", ".join(missing)}; it has {", ".join(names) or "none"}'
         )
-    order = [index[name] for name in joints]
-    if len(message.position) != len(message.name) or len(message.velocity) != len(message.name):
-        raise CommandError('joint_states must give a position and a velocity for every joint')
-    positions = np.asarray(message.position, dtype=float)[order]
-    velocities = np.asarray(message.velocity, dtype=float)[order]
-    if not (np.isfinite(positions).all() and np.isfinite(velocities).all()):
-        raise CommandError('joint_states hold NaN or infinity')
-    return positions, velocities
+    twice = [name for name in joints if names.count(name) > 1]
+    if twice:
+        raise CommandError(f'joint_states names {", ".join(twice)} more than once')
+    if len(values) != len(names):
+        raise CommandError(
+            f'joint_states must give a {field} for every joint: {len(values)} for {len(names)}'
+        )
+    chosen = np.asarray(values, dtype=float)[[names.index(name) for name in joints]]
+    if not np.isfinite(chosen).all():
+        raise CommandError(f'joint_states hold NaN or infinity as {field}')
+    return chosen
 
 
 def match_ids(entities: Any, truth: Any) -> dict[int, int]:

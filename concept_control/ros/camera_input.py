@@ -1,6 +1,7 @@
-"""One RGB-D camera's topics: pairs colour and depth, knows its calibration and pose.
+"""One RGB-D camera's topics: pairs colour and depth, knows its calibration, pose and health.
 
-Threading: callbacks store and pair; a `Frame` is worked on by the perception thread.
+Threading: callbacks store and pair; `take`, `refuse` and a `Frame` belong to the perception
+thread; `complaint` and the counters may be read from anywhere.
 """
 
 from __future__ import annotations
@@ -8,13 +9,21 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import numpy as np
+from builtin_interfaces.msg import Time
 from rclpy.node import Node
 from sensor_msgs.msg import CameraInfo, Image
 
 from concept_control.errors import PerceptionError
-from concept_control.perception.camera import Intrinsics, check_stamps, decode_color, decode_depth
+from concept_control.perception.camera import (
+    Intrinsics,
+    check_frame,
+    check_stamps,
+    decode_color,
+    decode_depth,
+)
+from concept_control.perception.limits import BlockLimits
 from concept_control.perception.localisation import Detection, Detector
-from concept_control.perception.segmentation import BlockLimits
+from concept_control.perception.pairing import COLOR, DEPTH, Pairing
 from concept_control.ros import conversions as convert
 from concept_control.ros import qos
 from concept_control.ros.extrinsics import FixedExtrinsics, TfExtrinsics
@@ -38,107 +47,183 @@ class Frame:
     """Colour, depth and calibration of one moment; decoded when it is worked on."""
 
     def __init__(self, camera: CameraInput, color: Image, depth: Image, info: CameraInfo) -> None:
-        self._camera = camera
-        self.color, self._depth, self._info = color, depth, info
+        self.camera = camera
+        self.header = color.header
         self.stamp = convert.seconds(color.header.stamp)
         self.rgb = np.zeros((0, 0, 3), dtype=np.uint8)
         self.pose = np.eye(4)
         self.intrinsics: Intrinsics
+        self._color, self._depth, self._info = color, depth, info
 
-    def detect(self, table_height: float) -> list[Detection]:
+    def detect(self) -> list[Detection]:
         """Decode the images and find the blocks.
 
         Raises:
-            PerceptionError: for images, stamps or a calibration that cannot be used.
+            PerceptionError: for images, stamps, frames or a calibration that cannot be used.
         """
-        check_stamps(self.stamp, convert.seconds(self._depth.header.stamp), self._camera.max_gap)
-        self.rgb = decode_color(*_raw(self.color))
+        camera = self.camera
+        check_headers(self._color, self._depth, self._info, camera.max_stamp_gap)
+        self.rgb = decode_color(*_raw(self._color))
         metres = decode_depth(*_raw(self._depth))
         self.intrinsics = convert.intrinsics_of(self._info)
-        self.pose = self._camera.extrinsics.at(self.color.header.frame_id, self.color.header.stamp)
-        return self._camera.detector(self.intrinsics, table_height).detect(
-            self.rgb, metres, self.pose
-        )
+        # Before a detector is made for an image of the size that the calibration claims.
+        check_frame(self.rgb, metres, self.intrinsics)
+        self.pose = camera.extrinsics.at(self.header.frame_id, self.header.stamp)
+        return camera.detector(self.intrinsics).detect(self.rgb, metres, self.pose)
 
     def could_hide(self, position: np.ndarray, size: np.ndarray) -> bool:
         """Tell whether a block could be there without this camera seeing it."""
-        return self._camera.could_hide(position, size)
+        return self.camera.detector(self.intrinsics).could_hide(position, size)
 
 
 class CameraInput:
-    """Subscribes to one camera; calls back when a pair of images is complete."""
+    """Subscribes to one camera.
 
-    def __init__(self, node: Node, prefix: str, on_frame: Callable[[], None]) -> None:
+    Attributes:
+        prefix: of its topics.
+        extrinsics: where it is.
+        max_stamp_gap: between colour and depth of one moment [s].
+        arrived: when its last complete frame arrived, node clock [s]; None before the first.
+        num_refused: images and frames that could not be used.
+        refusal: why, the last time.
+    """
+
+    def __init__(
+        self,
+        node: Node,
+        prefix: str,
+        limits: BlockLimits,
+        table_color: np.ndarray | None,
+        on_frame: Callable[[], None],
+    ) -> None:
+        """Declare the camera's parameters and subscribe.
+
+        Args:
+            node: with parameters `frame` and `max_stamp_gap`.
+            prefix: of the camera's parameters and topics.
+            limits: what may be on the table.
+            table_color: (3,) albedo of the table; None if unknown.
+            on_frame: called when a frame is complete.
+        """
         p = vars(declare(node, camera_parameters(prefix)))
         fixed_frame = node.get_parameter('frame').value
+        self.prefix = prefix
         self.extrinsics: FixedExtrinsics | TfExtrinsics
         if p[f'{prefix}_from_tf']:
             self.extrinsics = TfExtrinsics(node, fixed_frame)
         else:
             self.extrinsics = FixedExtrinsics(p[f'{prefix}_position'], p[f'{prefix}_rotation'])
-        self.max_gap = float(node.get_parameter('max_stamp_gap').value)
-        self.latest: Frame | None = None
-        self._node, self._prefix, self._on_frame = node, prefix, on_frame
-        self._is_new = False
-        self._color: Image | None = None
-        self._depth: Image | None = None
+        self.max_stamp_gap = float(node.get_parameter('max_stamp_gap').value)
+        self.arrived: float | None = None
+        self.num_refused, self.refusal = 0, ''
+        self._is_refused = False
+        self._node, self._on_frame = node, on_frame
+        self._limits, self._table_color = limits, table_color
+        self._pairing: Pairing[Image] = Pairing(self.max_stamp_gap, self.refuse)
         self._info: CameraInfo | None = None
+        self._latest: Frame | None = None
+        self._taken: Frame | None = None
         self._detector: Detector | None = None
         subscribe = node.create_subscription
         subscribe(Image, f'{prefix}/color/image_raw', self._on_color, qos.SENSOR)
         subscribe(Image, f'{prefix}/depth/image_raw', self._on_depth, qos.SENSOR)
         subscribe(CameraInfo, f'{prefix}/color/camera_info', self._on_info, qos.SENSOR)
 
-    def take(self) -> Frame | None:
-        """Return the newest frame once; None if it was taken before."""
-        if not self._is_new:
-            return None
-        self._is_new = False
-        return self.latest
+    @property
+    def fresh(self) -> Frame | None:
+        """The newest frame, if it was not taken yet."""
+        latest = self._latest
+        return None if latest is self._taken else latest
 
-    def detector(self, intrinsics: Intrinsics, table_height: float) -> Detector:
+    def take(self, frame: Frame) -> None:
+        """Remember that a frame has been worked on: it counts once."""
+        self._taken = frame
+
+    def accept(self) -> None:
+        """Note that the newest frame could be used."""
+        self._is_refused = False
+
+    def refuse(self, reason: str) -> None:
+        """Count an image or frame that cannot be used, and say why."""
+        self.num_refused += 1
+        self.refusal, self._is_refused = reason, True
+        self._node.get_logger().error(
+            f'{self.prefix}: frame refused: {reason}', throttle_duration_sec=2.0
+        )
+
+    def complaint(self, now: float, stale_after: float) -> str:
+        """Return what is wrong with this camera, for people; empty if nothing is.
+
+        Args:
+            now: node clock [s].
+            stale_after: age of the last frame from which it is too old [s].
+        """
+        if self._is_refused:
+            return f'{self.prefix}: {self.refusal}'
+        if self.arrived is None:
+            return f'{self.prefix}: no frame yet'
+        # A clock that was set back makes the last frame one of the future.
+        if not 0.0 <= now - self.arrived <= stale_after:
+            return f'{self.prefix}: no frame for {abs(now - self.arrived):.1f} s'
+        return ''
+
+    def detector(self, intrinsics: Intrinsics) -> Detector:
         """Return the detector for a calibration, made anew when that changes."""
         if self._detector is None or self._detector.intrinsics != intrinsics:
-            self._detector = Detector(intrinsics, BlockLimits(table_height=table_height))
+            self._detector = Detector(intrinsics, self._limits, self._table_color)
         return self._detector
 
-    def could_hide(self, position: np.ndarray, size: np.ndarray) -> bool:
-        """Tell whether a block could be there without the last frame showing it."""
-        return self._detector is None or self._detector.could_hide(position, size)
-
     def _on_color(self, message: Image) -> None:
-        self._color = message
-        self._pair()
+        self._pair(COLOR, message)
 
     def _on_depth(self, message: Image) -> None:
-        self._depth = message
-        self._pair()
+        self._pair(DEPTH, message)
 
     def _on_info(self, message: CameraInfo) -> None:
         self._info = message
 
-    def _pair(self) -> None:
-        if self._color is None or self._depth is None:
-            return
-        try:
-            check_stamps(
-                convert.seconds(self._color.header.stamp),
-                convert.seconds(self._depth.header.stamp),
-                self.max_gap,
-            )
-        except PerceptionError as error:
-            # One half was lost on the way; that of the newer one is still to come.
-            self._node.get_logger().warning(f'{self._prefix}: {error}', throttle_duration_sec=2.0)
+    def _pair(self, stream: str, message: Image) -> None:
+        pair = self._pairing.add(stream, convert.seconds(message.header.stamp), message)
+        if pair is None:
             return
         if self._info is None:
-            self._node.get_logger().warning(
-                f'{self._prefix}: no camera_info yet', throttle_duration_sec=2.0
-            )
+            self.refuse('images come, but no camera_info yet')
             return
-        self.latest = Frame(self, self._color, self._depth, self._info)
-        self._color = self._depth = None
-        self._is_new = True
+        self._latest = Frame(self, *pair, self._info)
+        self.arrived = self._node.get_clock().now().nanoseconds * 1e-9
         self._on_frame()
+
+
+def check_headers(color: Image, depth: Image, info: CameraInfo, max_gap: float) -> None:
+    """Refuse images and a calibration that are not of one camera at one moment.
+
+    Args:
+        color: image.
+        depth: image, registered to it.
+        info: its calibration.
+        max_gap: between the images' stamps [s].
+
+    Raises:
+        PerceptionError: naming what came and what was expected.
+    """
+    for what, stamp in (('colour', color.header.stamp), ('depth', depth.header.stamp)):
+        _check_time(what, stamp)
+    check_stamps(convert.seconds(color.header.stamp), convert.seconds(depth.header.stamp), max_gap)
+    frames = (color.header.frame_id, depth.header.frame_id, info.header.frame_id)
+    if len(set(frames)) > 1:
+        raise PerceptionError(
+            f'the colour image is in frame {frames[0]!r}, the depth image in {frames[1]!r} and '
+            f'camera_info in {frames[2]!r}: use the depth that is registered to the colour '
+            "camera, and the colour camera's camera_info"
+        )
+
+
+def _check_time(what: str, stamp: Time) -> None:
+    if stamp.sec < 0 or stamp.nanosec >= 1_000_000_000:
+        raise PerceptionError(
+            f'the {what} stamp of {stamp.sec} s and {stamp.nanosec} ns is no time: expected '
+            'seconds >= 0 and less than 1e9 nanoseconds'
+        )
 
 
 def _raw(image: Image) -> tuple:

@@ -19,12 +19,13 @@ from trajectory_msgs.msg import JointTrajectory, JointTrajectoryPoint
 
 from concept_control.control.goal import TOOL_ID
 from concept_control.control.plan import Plan
-from concept_control.errors import CommandError
+from concept_control.errors import CommandError, PerceptionError
 from concept_control.msg import Entity
 from concept_control.perception.camera import Intrinsics
 from concept_control.perception.tracking import HELD, OCCLUDED, SEEN, TrackedEntity
 from concept_control.readings import (
     entity_states,
+    joint_positions,
     joint_state_arrays,
     seconds,
     workspace_scene,
@@ -39,6 +40,7 @@ __all__ = [
     'ids_array',
     'image_message',
     'intrinsics_of',
+    'joint_positions',
     'joint_state_arrays',
     'plan_of',
     'point',
@@ -106,8 +108,21 @@ def intrinsics_of(message: CameraInfo) -> Intrinsics:
     """Read the calibration of a camera.
 
     Raises:
-        PerceptionError: if it is missing or of an unknown distortion model.
+        PerceptionError: if it is missing, of an unknown distortion model, or for a part of the
+            camera's image only.
     """
+    roi = message.roi
+    is_whole = (roi.width, roi.height) in ((0, 0), (message.width, message.height))
+    if roi.x_offset or roi.y_offset or not is_whole:
+        raise PerceptionError(
+            f'camera_info has a region of interest of {roi.width} x {roi.height} pixels at '
+            f'({roi.x_offset}, {roi.y_offset}): only whole images are understood'
+        )
+    if message.binning_x > 1 or message.binning_y > 1:
+        raise PerceptionError(
+            f'camera_info has binning {message.binning_x} x {message.binning_y}: publish the '
+            "calibration of the images' own size, with binning 0 or 1"
+        )
     return Intrinsics.from_calibration(
         message.width, message.height, list(message.k), list(message.d), message.distortion_model
     )

@@ -6,11 +6,15 @@ from typing import Any
 
 import numpy as np
 from builtin_interfaces.msg import Time
+from rclpy.duration import Duration
 from rclpy.node import Node
 from rclpy.time import Time as RclpyTime
 
 from concept_control.errors import MissingDependencyError, PerceptionError
 from concept_control.perception.camera import pose_matrix
+
+TF_PATIENCE = 0.1
+"""Seconds that TF, which often comes later than the image, is waited for."""
 
 
 class FixedExtrinsics:
@@ -25,7 +29,10 @@ class FixedExtrinsics:
 
 
 class TfExtrinsics:
-    """A camera whose optical frame is in the TF tree."""
+    """A camera whose optical frame is in the TF tree, moving or not.
+
+    Threading: TF is heard in the node's executor; `at` waits and belongs to another thread.
+    """
 
     def __init__(self, node: Node, fixed_frame: str) -> None:
         """Listen to TF.
@@ -53,7 +60,10 @@ class TfExtrinsics:
         """
         try:
             found = self._buffer.lookup_transform(
-                self._fixed_frame, frame, RclpyTime.from_msg(stamp)
+                self._fixed_frame,
+                frame,
+                RclpyTime.from_msg(stamp),
+                timeout=Duration(seconds=TF_PATIENCE),
             )
         except self._error as error:
             raise PerceptionError(f'TF cannot tell where {frame!r} is: {error}') from error
