@@ -7,7 +7,6 @@ guess, is judged on candidates it has not seen, and is dropped where it does not
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,6 +15,7 @@ import torch
 
 from concept_control.energy.candidates import candidate_masks, candidate_outcomes
 from concept_control.energy.encoder import DemonstrationEncoder, normalise_code
+from concept_control.energy.inference_steps import Draw, InferenceSteps, Loss
 from concept_control.energy.network import ACTION, ARGUMENT, EnergyNetwork
 from concept_control.energy.objectives import info_nce, norm_of
 from concept_control.energy.scene import Scene
@@ -30,6 +30,8 @@ class InferenceConfig:
 
     Attributes:
         method: 'encoder' (the guess alone), 'gradient' (descent from random codes) or 'both'.
+        learned: whether 'both' takes the model's learned steps, where it has any, instead of
+            Adam's with the numbers below.
         steps: gradient steps of 'both' on the action half.
         argument_steps: the same on the argument half, where a step is cheaper.
         good_argument: loss of the argument half below which the encoder's guess stays as it is:
@@ -46,6 +48,7 @@ class InferenceConfig:
     """
 
     method: str = 'both'
+    learned: bool = True
     steps: int = 8
     argument_steps: int = 16
     good_argument: float = 3.5
@@ -146,6 +149,12 @@ class DemonstrationLoss:
         value = self._attends * (contrast + norms[:, 0] / config.data_scale)
         return value.unflatten(0, (-1, self.shots)).mean(dim=1)
 
+    def parts(self, half: str) -> tuple[Loss, Draw]:
+        """Return the loss of one half, 'action' or 'argument', and what draws its candidates."""
+        if half == 'action':
+            return self.action, self.outcomes
+        return self.argument, self.masks
+
 
 def infer_codes(
     network: EnergyNetwork,
@@ -154,6 +163,7 @@ def infer_codes(
     shots: int,
     config: InferenceConfig,
     rng: np.random.Generator,
+    learned: InferenceSteps | None = None,
 ) -> tuple[torch.Tensor, list[dict[str, Any]]]:
     """Infer the codes of C concepts from M demonstrations each.
 
@@ -164,6 +174,7 @@ def infer_codes(
         shots: M.
         config: the method and its numbers.
         rng: of candidates and restarts.
+        learned: step sizes of 'both', where there are learned ones.
 
     Returns:
         Codes (C, 2W), action half first, and one report per concept.
@@ -184,7 +195,7 @@ def infer_codes(
         ('action', guess[:, :width], config.steps, 0.0),
         ('argument', guess[:, width:], config.argument_steps, config.good_argument),
     ):
-        evaluate, draw = _parts(loss, name)
+        evaluate, draw = loss.parts(name)
         with torch.no_grad():
             judges = [draw() for _ in range(2)]
             before = torch.stack([evaluate(half, drawn) for drawn in judges]).mean(dim=0)
@@ -193,9 +204,12 @@ def infer_codes(
         if (before <= good).all():
             halves.append(half)
             continue
-        refined = _descend(
-            evaluate, draw, half, half, steps, config.learning_rate, config.proximity
-        )
+        if learned is not None and config.learned:
+            refined = learned.descend(name, evaluate, draw, half)
+        else:
+            refined = _descend(
+                evaluate, draw, half, half, steps, config.learning_rate, config.proximity
+            )
         with torch.no_grad():
             after = torch.stack([evaluate(refined, drawn) for drawn in judges]).mean(dim=0)
         better = (after < before) & (before > good)
@@ -205,14 +219,6 @@ def infer_codes(
             if better[row]:
                 report['method'] = 'both'
     return torch.cat(halves, dim=-1), reports
-
-
-Loss = Callable[[torch.Tensor, torch.Tensor], torch.Tensor]
-Draw = Callable[[], torch.Tensor]
-
-
-def _parts(loss: DemonstrationLoss, name: str) -> tuple[Loss, Draw]:
-    return (loss.action, loss.outcomes) if name == 'action' else (loss.argument, loss.masks)
 
 
 def _descend(
@@ -249,7 +255,7 @@ def _from_nothing(
     final = []
     losses = []
     for name in ('action', 'argument'):
-        evaluate, draw = _parts(loss, name)
+        evaluate, draw = loss.parts(name)
         with torch.no_grad():
             judges = [draw() for _ in range(2)]
         best = scene.after.new_zeros(concepts, width)

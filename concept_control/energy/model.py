@@ -14,6 +14,7 @@ import torch
 from concept_control.energy.code import ConceptCode
 from concept_control.energy.encoder import DemonstrationEncoder
 from concept_control.energy.inference import InferenceConfig, infer_codes
+from concept_control.energy.inference_steps import InferenceSteps
 from concept_control.energy.network import ACTION, ARGUMENT, EnergyNetwork
 from concept_control.energy.operations import lowest_attention, lowest_outcomes
 from concept_control.energy.sampling import SamplerConfig
@@ -32,6 +33,7 @@ class ConceptModel:
         network: the energy.
         encoder: the demonstrations' encoder.
         card: what is known about the model.
+        steps: learned steps of the code inference; None for fixed ones.
         device: where it computes.
     """
 
@@ -40,13 +42,15 @@ class ConceptModel:
         network: EnergyNetwork,
         encoder: DemonstrationEncoder,
         card: dict[str, Any] | None = None,
+        steps: InferenceSteps | None = None,
         device: str | torch.device = 'cpu',
     ) -> None:
         self.device = torch.device(device)
         self.network = network.to(self.device).eval()
         self.encoder = encoder.to(self.device).eval()
-        for parameter in (*network.parameters(), *encoder.parameters()):
-            parameter.requires_grad_(False)
+        self.steps = None if steps is None else steps.to(self.device)
+        for module in (network, encoder, *([] if steps is None else [steps])):
+            module.requires_grad_(False)
         self.card: dict[str, Any] = dict(card or {})
         self._fingerprint = ''
 
@@ -72,13 +76,12 @@ class ConceptModel:
 
     def save(self, folder: str | Path) -> None:
         """Write the model and its card into a folder that `load` reads."""
-        self.card = save_model(folder, self.network, self.encoder, self.card)
+        self.card = save_model(folder, self.network, self.encoder, self.card, self.steps)
 
     def to(self, device: str | torch.device) -> ConceptModel:
         """Return the model with its weights on another device."""
-        return ConceptModel(
-            copy.deepcopy(self.network), copy.deepcopy(self.encoder), self.card, device
-        )
+        network, encoder = copy.deepcopy(self.network), copy.deepcopy(self.encoder)
+        return ConceptModel(network, encoder, self.card, copy.deepcopy(self.steps), device)
 
     @property
     def code_size(self) -> int:
@@ -130,6 +133,7 @@ class ConceptModel:
             len(demonstrations),
             config or InferenceConfig(),
             np.random.default_rng(seed),
+            self.steps,
         )
         width = self.network.config.code_width
         info = {**reports[0], 'model': self.fingerprint, 'demonstrations': len(demonstrations)}

@@ -18,12 +18,14 @@ from safetensors.torch import load as load_tensors
 from safetensors.torch import save as save_tensors
 
 from concept_control.energy.encoder import DemonstrationEncoder
+from concept_control.energy.inference_steps import InferenceSteps
 from concept_control.energy.network import EnergyNetwork, NetworkConfig
 from concept_control.errors import ModelError
 
 SCHEMA = 1
 WEIGHTS_FILE = 'concept_model.safetensors'
 CARD_FILE = 'card.json'
+_MOST_STEPS = 100
 SHIPPED_MODEL = Path(__file__).resolve().parent.parent / 'models'
 
 
@@ -32,6 +34,7 @@ def save_model(
     network: EnergyNetwork,
     encoder: DemonstrationEncoder,
     card: dict[str, Any],
+    steps: InferenceSteps | None = None,
 ) -> dict[str, Any]:
     """Write weights and card into `folder` and return the card as written.
 
@@ -40,16 +43,20 @@ def save_model(
         network: the energy.
         encoder: the demonstrations' encoder.
         card: what is known about the model: families, seed, commit, metrics.
+        steps: learned steps of the code inference, if there are any.
     """
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
     tensors = {f'network.{k}': v.contiguous().cpu() for k, v in network.state_dict().items()}
     tensors |= {f'encoder.{k}': v.contiguous().cpu() for k, v in encoder.state_dict().items()}
+    if steps is not None:
+        tensors |= {f'steps.{k}': v.contiguous().cpu() for k, v in steps.state_dict().items()}
     data = save_tensors(tensors)
     card = {
         'schema': SCHEMA,
         **card,
         'network': network.config.to_dict(),
+        'inference_steps': 0 if steps is None else steps.count,
         'weights': WEIGHTS_FILE,
         'sha256': hashlib.sha256(data).hexdigest(),
     }
@@ -60,8 +67,8 @@ def save_model(
 
 def load_model(
     path: str | Path | None = None,
-) -> tuple[EnergyNetwork, DemonstrationEncoder, dict[str, Any]]:
-    """Read the model in a folder.
+) -> tuple[EnergyNetwork, DemonstrationEncoder, dict[str, Any], InferenceSteps | None]:
+    """Read the model in a folder: network, encoder, card and learned steps of inference, if any.
 
     Args:
         path: the folder, or its card or weights; None for the model shipped with the package.
@@ -91,12 +98,21 @@ def load_model(
     encoder = DemonstrationEncoder(network.config)
     _fill(network, 'network.', tensors, folder)
     _fill(encoder, 'encoder.', tensors, folder)
+    count = card.get('inference_steps', 0)
+    if not isinstance(count, int) or not 0 <= count <= _MOST_STEPS:
+        raise ModelError(
+            f'the card in {folder} gives inference_steps {count!r}; expected 0 to {_MOST_STEPS}'
+        )
+    steps = InferenceSteps(network.config.code_width, count) if count else None
+    if steps is not None:
+        _fill(steps, 'steps.', tensors, folder)
     known = {f'network.{k}' for k in network.state_dict()}
+    known |= {f'steps.{k}' for k in ([] if steps is None else steps.state_dict())}
     known |= {f'encoder.{k}' for k in encoder.state_dict()}
     extra = sorted(set(tensors) - known)
     if extra:
         raise ModelError(f'{folder / WEIGHTS_FILE} holds tensors of no use: {extra[:3]}')
-    return network.eval(), encoder.eval(), card
+    return network.eval(), encoder.eval(), card, steps
 
 
 def _read_card(path: Path) -> dict[str, Any]:
@@ -158,4 +174,5 @@ def _fill(
             )
         if not torch.isfinite(stored).all():
             raise ModelError(f'{prefix + name} in {folder / WEIGHTS_FILE} is not finite')
-        mine.copy_(stored)
+        with torch.no_grad():
+            mine.copy_(stored)

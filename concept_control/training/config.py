@@ -52,6 +52,8 @@ class TrainingConfig:
         num_outcomes: candidate outcomes per event, the demonstrated one apart.
         num_masks: candidate masks per event, the demonstrated one apart.
         mining_interval: steps between two searches for false minima; 0 turns it off.
+        inference_training_steps: steps, at the end, that learn the step sizes of the code
+            inference through the unrolled descent; 0 leaves it out.
         report_interval: seconds between two reports and checkpoints, which come at the end of
             an epoch; with `steps` given, every epoch ends with both.
         evaluation_concepts: unseen concepts per family in a report.
@@ -106,6 +108,7 @@ class TrainingConfig:
     num_outcomes: int = 16
     num_masks: int = 20
     mining_interval: int = 40
+    inference_training_steps: int = 400
     report_interval: float = 240.0
     evaluation_concepts: int = 20
     seed: int = 0

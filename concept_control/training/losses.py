@@ -71,14 +71,8 @@ class Learner(nn.Module):
         # The logarithm keeps precise codes worth making more precise.
         precise = _CODE_PRECISION * (code_error / _CODE_SCALE).log1p().mean()
         total = config.code_weight * (losses['code'] + precise)
-        if config.operations != 'identify':
-            outcome = self._outcome_losses(batch, codes, phase, generator)
-            losses |= outcome
-            total = total + outcome['outcome']
-        if config.operations != 'generate':
-            mask = self._mask_losses(batch, codes, generator)
-            losses |= mask
-            total = total + mask['mask']
+        losses |= self.test_losses(batch, codes, phase, generator)
+        total = total + losses.get('outcome', 0.0) + losses.get('mask', 0.0)
         if config.recognition_weight > 0 and len(batch) > 1:
             losses['recognition'] = self._recognition_loss(batch, codes, generator)
             total = total + config.recognition_weight * losses['recognition']
@@ -119,6 +113,17 @@ class Learner(nn.Module):
             hide = hide.repeat_interleave(most)[:, None, None]
             shown = shown._replace(before=shown.before * (1 - hide) + shown.after * hide)
         return self.encoder(shown, weights)
+
+    def test_losses(
+        self, batch: ConceptBatch, codes: torch.Tensor, phase: Phase, generator: torch.Generator
+    ) -> dict[str, torch.Tensor]:
+        """Return the losses of codes (C, 2W) in the test scenes: 'outcome', 'mask' and parts."""
+        losses: dict[str, torch.Tensor] = {}
+        if self.config.operations != 'identify':
+            losses |= self._outcome_losses(batch, codes, phase, generator)
+        if self.config.operations != 'generate':
+            losses |= self._mask_losses(batch, codes, generator)
+        return losses
 
     def _outcome_losses(
         self,

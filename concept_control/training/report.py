@@ -11,6 +11,7 @@ import torch
 
 from concept_control.energy.encoder import DemonstrationEncoder
 from concept_control.energy.inference import InferenceConfig, infer_codes
+from concept_control.energy.inference_steps import InferenceSteps
 from concept_control.energy.network import ACTION, EnergyNetwork
 from concept_control.energy.operations import lowest_attention, lowest_outcomes
 from concept_control.energy.sampling import SamplerConfig
@@ -63,6 +64,7 @@ def report_family(
     num_scenes: int = 3,
     num_entities: int | None = None,
     inference: InferenceConfig | None = None,
+    steps: InferenceSteps | None = None,
     sampler: SamplerConfig | None = None,
     codes: torch.Tensor | None = None,
     params: np.ndarray | None = None,
@@ -79,6 +81,7 @@ def report_family(
         num_scenes: scenes per concept.
         num_entities: N; None lets the family vary it.
         inference: how codes are inferred.
+        steps: learned steps of the inference, if any.
         sampler: how outcomes are.
         codes: (C, 2W) codes to use instead of inferring them, with `params`.
         params: (C, P) the concepts, if not to be drawn.
@@ -97,6 +100,7 @@ def report_family(
             shots,
             inference or InferenceConfig(method='encoder'),
             rng,
+            steps,
         )
     each = codes.repeat_interleave(num_scenes, dim=0)
     repeated = np.repeat(params, num_scenes, axis=0)

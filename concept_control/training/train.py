@@ -16,9 +16,11 @@ import torch
 from tqdm import tqdm
 
 from concept_control.energy.inference import InferenceConfig
+from concept_control.energy.inference_steps import InferenceSteps
 from concept_control.energy.storage import load_model, save_model
 from concept_control.errors import ModelError
 from concept_control.training.config import TrainingConfig
+from concept_control.training.inference_steps import train_inference_steps
 from concept_control.training.losses import Learner, Phase
 from concept_control.training.mining import mine
 from concept_control.training.model_card import write_model_card
@@ -97,13 +99,15 @@ class Trainer:
         self.average = copy.deepcopy(self.learner).requires_grad_(False)
         self.averages: dict[str, float] = {}
         self.start = ''
+        self.steps: InferenceSteps | None = None
 
     @property
     def progress(self) -> float:
         """Share of the run that is done, by steps or by time."""
+        done, budget = self.elapsed, 60 * self.config.minutes
         if self.config.steps is not None:
-            return min(1.0, self.step / self.config.steps)
-        return min(1.0, self.elapsed / (60 * self.config.minutes))
+            done, budget = self.step, self.config.steps
+        return min(1.0, done / budget) if budget > 0 else 1.0
 
     def run(self, on_report: Callable[[str], None] = tqdm.write) -> dict[str, FamilyReport]:
         """Train to the end of the budget and return the final report.
@@ -134,6 +138,10 @@ class Trainer:
         bar.close()
         self.report(on_report)
         self.save_checkpoint()
+        if self.config.inference_training_steps:
+            self.steps = train_inference_steps(
+                self.average, self.pool, self.config, self.generator
+            )
         return self.final_report(on_report)
 
     def advance(self) -> None:
@@ -251,7 +259,7 @@ class Trainer:
             },
         }
         network, encoder = self.average.network, self.average.encoder
-        card = save_model(folder, network, encoder, card)
+        card = save_model(folder, network, encoder, card, self.steps)
         parameters = {
             name: sum(p.numel() for p in module.parameters())
             for name, module in (('network', network), ('encoder', encoder))
@@ -267,6 +275,7 @@ class Trainer:
             seed=self.config.seed + 2_000_003,
             num_concepts=2 * self.config.evaluation_concepts,
             inference=InferenceConfig(),
+            steps=self.steps,
         )
         on_report(f'codes by {InferenceConfig().method}\n{format_table(reports)}')
         return reports
@@ -315,7 +324,7 @@ class Trainer:
             self.start = f'{state["step"]} steps, {state["elapsed"] / 60:.0f} minutes'
             self.start += f', families {families}' if families else ''
         else:
-            network, encoder, card = load_model(folder)
+            network, encoder, card, _ = load_model(folder)
             modules = (('network', network), ('encoder', encoder))
             theirs = {f'{k}.{n}': v for k, m in modules for n, v in m.state_dict().items()}
             self.start = f'{card.get("steps")} steps, {card.get("minutes")} minutes'

@@ -48,6 +48,7 @@ TINY = TrainingConfig(
     mining_interval=3,
     warmup_steps=2,
     oracle_share=0.3,
+    inference_training_steps=2,
     evaluation_concepts=2,
 )
 
