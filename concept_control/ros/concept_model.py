@@ -34,6 +34,7 @@ from concept_control.ros import conversions as convert
 from concept_control.ros import qos
 from concept_control.ros.achieve_server import AchieveServer
 from concept_control.ros.diagnostics import Diagnostics, Report
+from concept_control.ros.goal_view import GoalView
 from concept_control.ros.parameters import Parameter, declare
 from concept_control.ros.programs import concept_message, program_of, term_messages
 from concept_control.ros.running import run
@@ -84,7 +85,8 @@ class ConceptModelNode(Node):
         self.failure: Exception | None = None
         # One thread: a second one on a busy machine costs a hundred times what it brings.
         torch.set_num_threads(1)
-        self.workspace = ArmDescription.load(p.arm).workspace
+        arm = ArmDescription.load(p.arm)
+        self.workspace = arm.workspace
         self.model = ConceptModel.load(p.model or None, device=p.device)
         self.library = ConceptLibrary()
         self._entities: tuple[float, dict[int, EntityState], int] | None = None
@@ -99,6 +101,7 @@ class ConceptModelNode(Node):
         self.create_subscription(
             ConceptCommand, 'concept_command', self._commands.put, qos.RELIABLE
         )
+        self._view = GoalView(self, arm, self.model, p.frame)
         self._action = AchieveServer(self, self._commands.put)
         self._answered: Counter[str] = Counter()
         self._last_refusal = ''
@@ -109,6 +112,7 @@ class ConceptModelNode(Node):
     def close(self) -> None:
         """Stop the worker."""
         self._action.close()
+        self._view.close()
         self._commands.put(None)
         self._worker.join(timeout=5.0)
 

@@ -88,3 +88,7 @@ def run(make_node: Callable[[], Node], args: Sequence[str] | None = None) -> int
                 close()
             node.destroy_node()
         rclpy.try_shutdown()
+        # All is done but Python's own cleaning up, seconds on a busy machine: a second signal from
+        # an impatient parent must not make it look like a violent end.
+        for number in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, signal.SIG_IGN)
