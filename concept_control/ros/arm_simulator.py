@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import threading
 import time
-from typing import Any
+from typing import Any, NoReturn
 
 import numpy as np
 from rclpy.node import Node
@@ -305,10 +305,10 @@ class ArmSimulator(Node):
         self.failure = error
 
 
-def main() -> int:
+def main() -> NoReturn:
     """Run the node until a signal."""
-    return run(ArmSimulator)
+    run(ArmSimulator)
 
 
 if __name__ == '__main__':
-    raise SystemExit(main())
+    main()

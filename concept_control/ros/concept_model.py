@@ -10,6 +10,7 @@ import queue
 import threading
 import time
 from collections import Counter
+from typing import NoReturn
 
 import numpy as np
 import torch
@@ -303,10 +304,10 @@ class ConceptModelNode(Node):
         )
 
 
-def main() -> int:
+def main() -> NoReturn:
     """Run the node until a signal."""
-    return run(ConceptModelNode)
+    run(ConceptModelNode)
 
 
 if __name__ == '__main__':
-    raise SystemExit(main())
+    main()

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import threading
 from types import SimpleNamespace
+from typing import NoReturn
 
 import numpy as np
 import torch
@@ -449,10 +450,10 @@ class MpcController(LifecycleNode):
         return self.health.report(state, age, self.parameters.joints_timeout)
 
 
-def main() -> int:
+def main() -> NoReturn:
     """Run the node until a signal."""
-    return run(MpcController)
+    run(MpcController)
 
 
 if __name__ == '__main__':
-    raise SystemExit(main())
+    main()
