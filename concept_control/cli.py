@@ -35,6 +35,9 @@ COMMANDS = (
     Command('train', 'concept_control.training.command', 'train the energy in the particle world'),
     Command('benchmark', 'concept_control.benchmarks', 'measure every number of the README'),
     Command(
+        'teach', 'concept_control.evaluation.teach_command', 'learn a new word from demonstrations'
+    ),
+    Command(
         'evaluate',
         'concept_control.evaluation.replay_command',
         'look at recorded bags again, without ROS',

@@ -76,6 +76,24 @@ def ground(
     return _Grounding(scene, model, library, seed).run(expression)
 
 
+def roles_of(
+    term: Term,
+    scene: Tabletop,
+    model: ConceptModel,
+    library: ConceptLibrary,
+    seed: int = 0,
+) -> tuple[tuple[int, ...], tuple[int, ...]]:
+    """Find the ids that a term's selectors name, before and after the semicolon.
+
+    The term's own name need not be known: it may be about to be taught.
+
+    Raises:
+        UnknownConceptError: a selector that is not in the library.
+        GroundingError: a selector that finds nothing, or a thing on both sides.
+    """
+    return _Grounding(scene, model, library, seed).roles_of(term)
+
+
 class _Grounding:
     def __init__(
         self, scene: Tabletop, model: ConceptModel, library: ConceptLibrary, seed: int
@@ -118,17 +136,7 @@ class _Grounding:
                 f'{term.name} identifies things but cannot be made to hold; use it inside a '
                 f'concept that acts ({acting}), e.g. near({term.name}; #1)'
             )
-        named_elsewhere: set[int] = set()
-        for selector in (*term.subjects, *term.arguments):
-            if not isinstance(selector, All):
-                named_elsewhere |= set(self._select(selector))
-        subjects = self._select_group(term.subjects, named_elsewhere)
-        arguments = self._select_group(term.arguments, named_elsewhere)
-        both = sorted(set(subjects) & set(arguments))
-        if both:
-            raise GroundingError(
-                f'{term}: {_ids(both)} is both subject and argument; name different things'
-            )
+        subjects, arguments = self.roles_of(term)
         self._check_count(term, concept, 'subject', subjects, term.subjects, concept.subjects)
         self._check_count(term, concept, 'argument', arguments, term.arguments, concept.arguments)
         # In shapes, where nothing stands after the semicolon, every member is what it is about.
@@ -143,6 +151,20 @@ class _Grounding:
             )
         )
         self.roles.append((term, tuple(subjects), tuple(arguments)))
+
+    def roles_of(self, term: Term) -> tuple[tuple[int, ...], tuple[int, ...]]:
+        named_elsewhere: set[int] = set()
+        for selector in (*term.subjects, *term.arguments):
+            if not isinstance(selector, All):
+                named_elsewhere |= set(self._select(selector))
+        subjects = self._select_group(term.subjects, named_elsewhere)
+        arguments = self._select_group(term.arguments, named_elsewhere)
+        both = sorted(set(subjects) & set(arguments))
+        if both:
+            raise GroundingError(
+                f'{term}: {_ids(both)} is both subject and argument; name different things'
+            )
+        return subjects, arguments
 
     def _check_count(
         self,

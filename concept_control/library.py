@@ -33,6 +33,7 @@ class LibraryConcept:
         demonstrations_hash: SHA-256 of the demonstrations, hex.
         demonstrations: what it was inferred from; None where only the code is known.
         by_looks: whether it identifies things by their looks, wherever they are.
+        self_test: what holding out each demonstration showed; '' for shipped words.
     """
 
     name: str
@@ -49,6 +50,7 @@ class LibraryConcept:
     demonstrations_hash: str
     demonstrations: Events | None
     by_looks: bool
+    self_test: str = ''
 
     @property
     def signature(self) -> str:
@@ -74,8 +76,11 @@ class ConceptLibrary:
         return name in self._concepts
 
     def add(self, concept: LibraryConcept) -> None:
-        """Add a concept, replacing one of the same name."""
-        self._concepts[concept.name] = concept
+        """Add a concept, replacing one of the same name.
+
+        Others may be reading: they see the library as it was, or as it is then.
+        """
+        self._concepts = {**self._concepts, concept.name: concept}
 
     def get(self, name: str) -> LibraryConcept:
         """Return the concept called `name`.

@@ -8,3 +8,5 @@ os.environ['ROS_DOMAIN_ID'] = str(1 + os.getpid() % 100)
 os.environ['ROS_AUTOMATIC_DISCOVERY_RANGE'] = 'LOCALHOST'
 os.environ['ROS_LOG_DIR'] = tempfile.mkdtemp(prefix='concept_control_test_')
 os.environ.setdefault('OMP_NUM_THREADS', '1')
+# Nor do words taught on this machine count.
+os.environ['CONCEPT_CONTROL_LIBRARY'] = tempfile.mkdtemp(prefix='concept_control_library_')

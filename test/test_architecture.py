@@ -13,8 +13,11 @@ LAYERS = (
     {'errors', 'events', 'colors', 'share'},
     {'concepts', 'energy', 'expression'},
     {'training', 'perception', 'control', 'simulation'},
-    {'policy'},
-    {'tabletop', 'looks', 'library', 'grounding', 'readings', 'goal_program'},
+    {
+        *('tabletop', 'looks', 'library', 'grounding', 'readings', 'goal_program'),
+        *('demonstrations', 'self_test', 'teaching', 'library_folder', 'markers'),
+        *('recognition', 'imitation'),
+    },
     {'evaluation'},
     {'ros', 'cli', 'benchmarks'},
 )

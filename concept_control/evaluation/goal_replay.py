@@ -23,6 +23,9 @@ from concept_control.goal_program import CONCEPT, program_of
 from concept_control.readings import seconds, workspace_scene
 from concept_control.tabletop import Tabletop
 
+ACHIEVE = 0
+"""`ConceptCommand.ACHIEVE`."""
+
 ENDINGS = {3: 'satisfied', 4: 'failed', 6: 'cancelled'}
 """Constants of `msg/ConceptStatus` that end a goal."""
 

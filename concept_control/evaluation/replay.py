@@ -19,7 +19,7 @@ from concept_control.energy.model import ConceptModel
 from concept_control.errors import CommandError, ConceptControlError
 from concept_control.evaluation import bag_topics as topic
 from concept_control.evaluation.bag import Bag
-from concept_control.evaluation.goal_replay import GoalReplay
+from concept_control.evaluation.goal_replay import ACHIEVE, GoalReplay
 from concept_control.evaluation.image_replay import ImageReplay
 from concept_control.evaluation.recorded_setup import RecordedSetup
 from concept_control.evaluation.replay_library import ReplayLibrary
@@ -27,9 +27,6 @@ from concept_control.evaluation.series import Gaps, Jerk
 from concept_control.library import ConceptLibrary
 from concept_control.readings import entity_states, joint_state_arrays, seconds
 from concept_control.tabletop import Tabletop
-
-ACHIEVE = 0
-"""`ConceptCommand.ACHIEVE`."""
 
 REFUSED = 5
 """`ConceptStatus.REFUSED`."""
@@ -181,6 +178,8 @@ class Replay:
 
     def _on_status(self, message: Any) -> None:
         if int(message.status) == REFUSED:
+            if message.phase == 'teach':
+                return  # demonstrations were refused, no command
             if len(self._refused) < MAX_COMMANDS:
                 self._refused.append(
                     {'expression': str(message.expression), 'text': str(message.text)}

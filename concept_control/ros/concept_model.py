@@ -1,7 +1,8 @@
 """`concept_model`: learns the concepts' codes and grounds commands into goals.
 
 Threads: callbacks store the newest entities and queue commands; one worker learns the library
-first and then grounds one command after another.
+first and then grounds one command after another; what is taught meanwhile has a worker of its own
+(`teaching.py`).
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ import queue
 import threading
 import time
 from collections import Counter
-from typing import NoReturn
+from pathlib import Path
 
 import numpy as np
 import torch
@@ -24,6 +25,7 @@ from concept_control.errors import ConceptControlError, GroundingError, Percepti
 from concept_control.expression import parse, uses_tool
 from concept_control.grounding import ground
 from concept_control.library import ConceptLibrary, LibraryConcept
+from concept_control.library_folder import default_folder
 from concept_control.msg import (
     ConceptCommand,
     ConceptGoal,
@@ -35,10 +37,10 @@ from concept_control.ros import conversions as convert
 from concept_control.ros import qos
 from concept_control.ros.achieve_server import AchieveServer
 from concept_control.ros.diagnostics import Diagnostics, Report
-from concept_control.ros.goal_view import GoalView
 from concept_control.ros.parameters import Parameter, declare
 from concept_control.ros.programs import concept_message, program_of, term_messages
 from concept_control.ros.running import run
+from concept_control.ros.teaching import Teacher
 from concept_control.tabletop import Tabletop
 
 PARAMETERS = (
@@ -48,6 +50,18 @@ PARAMETERS = (
     Parameter('device', 'auto', 'where to compute', choices=('auto', 'cpu', 'cuda')),
     Parameter('num_demonstrations', 5, 'per concept learned at the start', 1, 50),
     Parameter('seed', 0, 'of the demonstrations and inferences at the start', 0, 2**31 - 1),
+    Parameter(
+        'library',
+        '',
+        'folder of taught concepts; empty: $CONCEPT_CONTROL_LIBRARY, or '
+        '~/.local/share/concept_control/concepts',
+    ),
+    Parameter(
+        'keep_disagreeing',
+        False,
+        'learn from demonstrations too that do not agree with one another',
+        is_live=True,
+    ),
     Parameter(
         'entities_timeout',
         10.0,
@@ -86,8 +100,7 @@ class ConceptModelNode(Node):
         self.failure: Exception | None = None
         # One thread: a second one on a busy machine costs a hundred times what it brings.
         torch.set_num_threads(1)
-        arm = ArmDescription.load(p.arm)
-        self.workspace = arm.workspace
+        self.workspace = ArmDescription.load(p.arm).workspace
         self.model = ConceptModel.load(p.model or None, device=p.device)
         self.library = ConceptLibrary()
         self._entities: tuple[float, dict[int, EntityState], int] | None = None
@@ -102,7 +115,19 @@ class ConceptModelNode(Node):
         self.create_subscription(
             ConceptCommand, 'concept_command', self._commands.put, qos.RELIABLE
         )
-        self._view = GoalView(self, arm, self.model, p.frame)
+        self._teacher = Teacher(
+            self,
+            self.workspace,
+            p.frame,
+            self.model,
+            Path(p.library).expanduser() if p.library else default_folder(),
+            seen=lambda: {} if self._entities is None else self._entities[1],
+            library=lambda: self.library,
+            on_learned=self._publish_library,
+            on_said=self._say,
+            on_failed=self._fail,
+            keeps_disagreeing=lambda: p.keep_disagreeing,
+        )
         self._action = AchieveServer(self, self._commands.put)
         self._answered: Counter[str] = Counter()
         self._last_refusal = ''
@@ -113,7 +138,7 @@ class ConceptModelNode(Node):
     def close(self) -> None:
         """Stop the worker."""
         self._action.close()
-        self._view.close()
+        self._teacher.close()
         self._commands.put(None)
         self._worker.join(timeout=5.0)
 
@@ -159,14 +184,34 @@ class ConceptModelNode(Node):
         self.library = ConceptLibrary.learn(
             self.model, None, p.num_demonstrations, p.seed, progress=report
         )
-        message = ConceptLibraryMessage(header=convert.header(self.now, self.parameters.frame))
-        message.concepts = [concept_message(concept) for concept in self.library]
-        self._concepts.publish(message)
         self.get_logger().info(
             f'learned {len(self.library)} concepts from {p.num_demonstrations} demonstrations '
             f'each in {time.perf_counter() - started:.1f} s: '
             + ', '.join(concept.name for concept in self.library)
         )
+        self._teacher.look()
+        taught = [concept.name for concept in self.library if concept.source != 'shipped']
+        if taught:
+            self.get_logger().info(f'taught before: {", ".join(taught)}')
+        self._publish_library()
+        self._teacher.start()
+
+    def _publish_library(self) -> None:
+        message = ConceptLibraryMessage(header=convert.header(self.now, self.parameters.frame))
+        message.concepts = [concept_message(concept) for concept in self.library]
+        self._concepts.publish(message)
+
+    def _say(self, name: str, text: str, is_good: bool) -> None:
+        """Tell people what came of teaching."""
+        if is_good:
+            self.get_logger().info(text)
+        else:
+            self.get_logger().error(f'teaching refused: {text}')
+        status = ConceptStatus.IDLE if is_good else ConceptStatus.REFUSED
+        self._publish_status(status, name, text, phase='teach')
+
+    def _fail(self, error: Exception) -> None:
+        self.failure = error
 
     def _answer(self, command: ConceptCommand) -> None:
         if command.command not in COMMANDS:
@@ -284,15 +329,23 @@ class ConceptModelNode(Node):
 
     def _refuse(self, command: ConceptCommand, reason: str) -> None:
         self.get_logger().error(f'refused: {reason}')
+        self._publish_status(
+            ConceptStatus.REFUSED, command.expression, reason, command_id=command.command_id
+        )
+
+    def _publish_status(
+        self, status: int, expression: str, text: str, phase: str = '', command_id: str = ''
+    ) -> None:
         nan = float('nan')
         self._status.publish(
             ConceptStatus(
                 header=convert.header(self.now, self.parameters.frame),
-                status=ConceptStatus.REFUSED,
+                status=status,
                 source='concept_model',
-                command_id=command.command_id,
-                expression=command.expression,
-                text=reason,
+                phase=phase,
+                command_id=command_id,
+                expression=expression,
+                text=text,
                 energy=nan,
                 initial_energy=nan,
                 active_entity=-1,
@@ -304,10 +357,10 @@ class ConceptModelNode(Node):
         )
 
 
-def main() -> NoReturn:
+def main() -> int:
     """Run the node until a signal."""
-    run(ConceptModelNode)
+    return run(ConceptModelNode)
 
 
 if __name__ == '__main__':
-    main()
+    raise SystemExit(main())

@@ -201,7 +201,7 @@ class Run:
                 status = statuses[printed]
                 printed += 1
                 now = convert.seconds(status.header.stamp) - command_time
-                if status.status == ConceptStatus.REFUSED:
+                if status.status == ConceptStatus.REFUSED and status.phase != 'teach':
                     say(f'refused: {status.text}')
                     return 'refused'
                 if status.source == 'concept_model' or not status.goal_id:

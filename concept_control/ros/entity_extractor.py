@@ -8,7 +8,6 @@ from __future__ import annotations
 import threading
 import time
 from collections import deque
-from typing import NoReturn
 
 import numpy as np
 from rclpy.node import Node
@@ -263,10 +262,10 @@ def entity_array(
     return message
 
 
-def main() -> NoReturn:
+def main() -> int:
     """Run the node until a signal."""
-    run(EntityExtractor)
+    return run(EntityExtractor)
 
 
 if __name__ == '__main__':
-    main()
+    raise SystemExit(main())

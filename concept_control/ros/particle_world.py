@@ -9,7 +9,6 @@ Threads: callbacks store; one worker moves, publishes and draws.
 from __future__ import annotations
 
 import threading
-from typing import NoReturn
 
 import cv2
 import numpy as np
@@ -201,10 +200,10 @@ class ParticleWorld(Node):
         return picture
 
 
-def main() -> NoReturn:
+def main() -> int:
     """Run the node until a signal."""
-    run(ParticleWorld)
+    return run(ParticleWorld)
 
 
 if __name__ == '__main__':
-    main()
+    raise SystemExit(main())

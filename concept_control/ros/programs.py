@@ -57,6 +57,7 @@ def concept_message(concept: LibraryConcept) -> Concept:
         source=concept.source,
         model=concept.model,
         demonstrations_hash=concept.demonstrations_hash,
+        self_test=concept.self_test,
     )
 
 

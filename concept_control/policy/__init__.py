@@ -1,1 +1,0 @@
-"""Strokes drawn by imitation: an energy of the next step, and samplers that follow it."""
