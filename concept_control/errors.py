@@ -41,6 +41,10 @@ class CommandError(ConceptControlError, ValueError):
     """A command that must not reach the robot."""
 
 
+class StrokeError(ConceptControlError, ValueError):
+    """A drawn line, or a policy for drawing one, that cannot be used."""
+
+
 class PerceptionError(ConceptControlError, ValueError):
     """An image, depth map or calibration that cannot be used."""
 

@@ -13,6 +13,7 @@ LAYERS = (
     {'errors', 'events', 'colors', 'share'},
     {'concepts', 'energy', 'expression'},
     {'training', 'perception', 'control', 'simulation'},
+    {'policy'},
     {
         *('tabletop', 'looks', 'library', 'grounding', 'readings', 'goal_program'),
         *('demonstrations', 'self_test', 'teaching', 'library_folder', 'markers'),

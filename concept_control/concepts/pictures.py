@@ -23,7 +23,9 @@ def draw_event(axis: Axes, events: Events, index: int = 0) -> None:
     """
     event = events[index]
     first, last = event.positions[0, 0].numpy(), event.positions[0, -1].numpy()
-    for entity in np.flatnonzero(event.present[0].numpy()):
+    # Large things first, so that what lies inside them is seen.
+    order = np.argsort(-event.sizes[0].numpy(), kind='stable')
+    for entity in order[event.present[0].numpy()[order]]:
         (x0, y0), (x, y) = first[entity], last[entity]
         size = float(event.sizes[0, entity])
         if math.hypot(x - x0, y - y0) > 0.01:

@@ -9,6 +9,7 @@ import numpy as np
 from concept_control.control.arm import ArmDescription
 from concept_control.control.entity_energy import EntityEnergy
 from concept_control.control.kinematics import ArmKinematics, ToolMotion
+from concept_control.control.motion_energy import MotionEnergy
 from concept_control.control.planner import Quadratic
 from concept_control.control.workspace import Workspace
 
@@ -23,6 +24,7 @@ class CostWeights:
         energy: of the entity's energy, whose unit is m².
         energy_knee: distance [m] beyond which the energy counts linearly, not quadratically, with
             distance: far goals must not ask for more acceleration than the arm has.
+        motion: of the energy of how the point moves.
         height: of the height error [1/m²].
         tilt: of the tool axis' deviation from straight down.
         heading: of the sine of the heading's error.
@@ -43,6 +45,7 @@ class CostWeights:
 
     energy: float = 50.0
     energy_knee: float = 0.10
+    motion: float = 0.01
     height: float = 50.0
     tilt: float = 5.0
     heading: float = 0.05
@@ -78,6 +81,8 @@ class ArmCost:
         clearances: (M,) smallest distances to them [m].
         heading: where the tool's x axis shall point about the vertical [rad]; None: anywhere.
         fence: the moving point is kept inside this square; None for no fence.
+        motion: an energy of the point's xy position and velocity beside that of its position;
+            None where only places count.
         posture: (n,) joint positions to stay near [rad]; None: the arm's home.
         weights: of the terms.
         timestep: of the trajectory [s].
@@ -92,6 +97,7 @@ class ArmCost:
     clearances: np.ndarray = field(default_factory=lambda: np.zeros(0))
     heading: float | None = None
     fence: Workspace | None = None
+    motion: MotionEnergy | None = None
     posture: np.ndarray | None = None
     weights: CostWeights = field(default_factory=CostWeights)
     timestep: float = 0.02
@@ -100,10 +106,16 @@ class ArmCost:
         """Return (...,) costs of trajectories (..., H + 1, 2n) under efforts (..., H, n)."""
         tool: np.ndarray | float = 0.0
         if self.energy is not None:
-            motion = self.kinematics.tool(states[..., : self.arm.num_joints], self.offset)
+            n = self.arm.num_joints
+            is_moving = self.motion is not None
+            motion = self.kinematics.tool(states[..., :n], self.offset, jacobians=is_moving)
             xy = motion.position[..., :2]
             residual = self.energy.residual(xy.reshape(-1, 2))
             tool = self._tool_value(motion, _square(residual).reshape(xy.shape[:-1]))
+            if self.motion is not None:
+                velocity = _velocity(motion, states[..., n:])
+                residual = self.motion.residual(xy.reshape(-1, 2), velocity.reshape(-1, 2))
+                tool = tool + self.weights.motion * _square(residual).reshape(xy.shape[:-1])
         return self._value(states, controls, tool)
 
     def _value(
@@ -148,7 +160,10 @@ class ArmCost:
         diagonal, tool = np.arange(2 * n), np.zeros(points)
 
         if self.energy is not None:
-            tool, gradient[:, :n], hessian[:, :n, :n] = self._tool_terms(self.energy, q)
+            poses = self.kinematics.tool(q, self.offset, jacobians=True)
+            tool, gradient[:, :n], hessian[:, :n, :n] = self._tool_terms(self.energy, poses)
+            if self.motion is not None:
+                tool += self._add_motion_terms(self.motion, poses, qd, gradient, hessian)
         beyond = self._position_excess(q)
         gradient[:, :n] += 2 * w.posture * (q - self._posture) + 2 * w.position_limit * beyond
         hessian[:, diagonal[:n], diagonal[:n]] += 2 * w.posture + 2 * w.position_limit * (
@@ -207,11 +222,33 @@ class ArmCost:
             cost += w.clearance * _square(self._trespass(self.fence, xy))
         return cost
 
+    def _add_motion_terms(
+        self,
+        energy: MotionEnergy,
+        motion: ToolMotion,
+        qd: np.ndarray,
+        gradient: np.ndarray,
+        hessian: np.ndarray,
+    ) -> np.ndarray:
+        """Add to gradient (H + 1, 2n) and Hessian (H + 1, 2n, 2n); return the value (H + 1,).
+
+        How the velocity at given joint velocities changes with the joint positions is left out:
+        beside how it changes with the joint velocities it is small.
+        """
+        velocity = _velocity(motion, qd)
+        residual, by_xy, by_velocity = energy.linearize(motion.position[:, :2], velocity)
+        assert motion.position_jacobian is not None
+        planar = motion.position_jacobian[:, :2]
+        jacobian = np.concatenate([by_xy @ planar, by_velocity @ planar], axis=-1)
+        transposed = 2 * self.weights.motion * jacobian.transpose(0, 2, 1)
+        gradient += (transposed @ residual[..., None])[..., 0]
+        hessian += transposed @ jacobian
+        return self.weights.motion * _square(residual)
+
     def _tool_terms(
-        self, energy: EntityEnergy, q: np.ndarray
+        self, energy: EntityEnergy, motion: ToolMotion
     ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Return value (H + 1,), gradient (H + 1, n) and Hessian (H + 1, n, n) by the joints."""
-        motion = self.kinematics.tool(q, self.offset, jacobians=True)
         residual, slope = energy.linearize(motion.position[:, :2])
         value = self._tool_value(motion, _square(residual))
         point_gradient, point_hessian = self._point_terms(residual, slope, motion)
@@ -272,6 +309,12 @@ class ArmCost:
         margin, limits = self.weights.position_margin, self.arm.position_limits
         over = np.maximum(q - (limits[:, 1] - margin), 0.0)
         return over + np.minimum(q - (limits[:, 0] + margin), 0.0)
+
+
+def _velocity(motion: ToolMotion, qd: np.ndarray) -> np.ndarray:
+    """Return (..., 2) horizontal velocities of the moving point [m/s]."""
+    assert motion.position_jacobian is not None
+    return (motion.position_jacobian[..., :2, :] @ qd[..., None])[..., 0]
 
 
 def _across(heading: float) -> np.ndarray:

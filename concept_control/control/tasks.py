@@ -11,6 +11,7 @@ import numpy as np
 from concept_control.control.arm import ArmDescription
 from concept_control.control.behaviors import Behaviors, Setpoint
 from concept_control.control.cost import CostWeights
+from concept_control.control.drawing import Drawing, DrawingGoal
 from concept_control.control.goal import TOOL_ID, EntityState, EntityStatus, GroundedGoal
 from concept_control.control.guard import Guard, GuardConfig
 from concept_control.control.kinematics import ArmKinematics
@@ -104,10 +105,10 @@ class ConceptController:
         self._view = TaskView(arm, ArmKinematics(arm), self.config)
         self._behaviors = Behaviors(self._view, weights)
         self._status, self._text, self._phase = Status.IDLE, 'no goal', 'hold'
-        self._pursuit: Pursuit | None = None
+        self._pursuit: Pursuit | Drawing | None = None
         self._script: Generator[Setpoint, None, tuple[bool, str]] | None = None
         self._hold: Generator[Setpoint, None, object] | None = None
-        self._goal: GroundedGoal | None = None
+        self._goal: GroundedGoal | DrawingGoal | None = None
         self._seen: dict[int, float] = {}
         self._last_plan: Plan | None = None
         self._last_time: float | None = None
@@ -121,7 +122,7 @@ class ConceptController:
         return self._status
 
     @property
-    def goal(self) -> GroundedGoal | None:
+    def goal(self) -> GroundedGoal | DrawingGoal | None:
         """The present goal, None where there is none."""
         return self._goal
 
@@ -130,7 +131,7 @@ class ConceptController:
         """Id of what the tool holds, None for nothing."""
         return self._view.held
 
-    def set_goal(self, goal: GroundedGoal) -> None:
+    def set_goal(self, goal: GroundedGoal | DrawingGoal) -> None:
         """Pursue a new goal from the next update on; the old one is forgotten.
 
         Raises:
@@ -265,7 +266,12 @@ class ConceptController:
         if self._pursuit is None or self._script is None:
             if self._view.attached is False:
                 self._view.held = None
-            self._pursuit = Pursuit(self._goal, self._behaviors, self.arm.workspace)
+            parts = self._behaviors, self.arm.workspace
+            self._pursuit = (
+                Drawing(self._goal, *parts)
+                if isinstance(self._goal, DrawingGoal)
+                else Pursuit(self._goal, *parts)
+            )
             self._script = self._pursuit.run()
         try:
             setpoint = next(self._script)

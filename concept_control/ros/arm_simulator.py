@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import threading
 import time
-from typing import Any
+from typing import Any, NoReturn
 
 import numpy as np
 from rclpy.node import Node
@@ -22,6 +22,7 @@ from concept_control.errors import CommandError, ConceptControlError
 from concept_control.msg import Entity, EntityArray
 from concept_control.ros import conversions as convert
 from concept_control.ros import qos
+from concept_control.ros.diagnostics import Diagnostics, Report
 from concept_control.ros.parameters import Parameter, declare
 from concept_control.ros.running import run
 from concept_control.ros.slot import Slot
@@ -29,6 +30,12 @@ from concept_control.simulation.camera import SimulatedCamera
 from concept_control.simulation.replica import Replica
 from concept_control.simulation.scene import SceneConfig, build_scene
 from concept_control.simulation.world import SimulatedWorld
+
+MAX_AHEAD = 1.0
+"""A trajectory that begins later than this [s] is none for now."""
+
+SPEED_PERIOD = 1.0
+"""Seconds over which the speed of the simulation is measured."""
 
 PARAMETERS = (
     Parameter('arm', 'franka', 'name of a shipped arm or path of an arm YAML'),
@@ -117,6 +124,8 @@ class ArmSimulator(Node):
         self._lock = threading.Lock()
         self._suction_wanted = False
         self._now = 0.0
+        self._num_followed, self._num_refused, self._last_refusal = 0, 0, ''
+        self._speed = float('nan')
         self._stop = threading.Event()
         self._snapshot: Slot[tuple[float, np.ndarray]] = Slot()
 
@@ -131,6 +140,8 @@ class ArmSimulator(Node):
             JointTrajectory, 'joint_trajectory', self._on_trajectory, qos.RELIABLE
         )
         self.create_subscription(Bool, 'suction_command', self._on_suction, qos.RELIABLE)
+
+        self._diagnostics = Diagnostics(self, self._report)
 
         # Without /clock, stamps are wall time that began with the simulation.
         self._offset = 0.0 if p.publish_clock else time.time()
@@ -152,9 +163,30 @@ class ArmSimulator(Node):
         try:
             with self._lock:
                 plan = convert.plan_of(message, self.world.scene.arm.joints, self._now)
+                ahead = plan.stamp - self._now
+                if ahead > MAX_AHEAD:
+                    raise CommandError(
+                        f'it begins {ahead:.1f} s from now (limit {MAX_AHEAD:g} s); is it from '
+                        'before the clock was set back?'
+                    )
                 self.tracker.follow(plan)
+            self._num_followed += 1
         except CommandError as error:
+            self._num_refused, self._last_refusal = self._num_refused + 1, str(error)
             self.get_logger().error(f'trajectory refused: {error}', throttle_duration_sec=1.0)
+
+    def _report(self) -> Report:
+        held = self.world.held
+        return Report(
+            {
+                'simulated time [s]': f'{self.world.time:.2f}',
+                'simulated seconds per second': f'{self._speed:.2f}',
+                'trajectories followed': self._num_followed,
+                'trajectories refused': self._num_refused,
+                'last refusal': self._last_refusal or 'none',
+                'held': 'nothing' if held is None else f'#{held}',
+            }
+        )
 
     def _on_suction(self, message: Bool) -> None:
         with self._lock:
@@ -170,6 +202,7 @@ class ArmSimulator(Node):
         suction_published: bool | None = None
         chunk = 0
         due = time.monotonic()
+        measured_at, measured_time = due, world.time
         try:
             while not self._stop.is_set():
                 with self._lock:
@@ -188,6 +221,9 @@ class ArmSimulator(Node):
                 if chunk % image_every == 0:
                     self._snapshot.put((now, world.data.qpos.copy()))
                 chunk += 1
+                if (elapsed := time.monotonic() - measured_at) > SPEED_PERIOD:
+                    self._speed = (world.time - measured_time) / elapsed
+                    measured_at, measured_time = time.monotonic(), world.time
                 due += period / p.real_time_factor
                 late = time.monotonic() - due
                 if late < 0:
@@ -269,10 +305,10 @@ class ArmSimulator(Node):
         self.failure = error
 
 
-def main() -> int:
+def main() -> NoReturn:
     """Run the node until a signal."""
-    return run(ArmSimulator)
+    run(ArmSimulator)
 
 
 if __name__ == '__main__':
-    raise SystemExit(main())
+    main()

@@ -12,6 +12,7 @@ import threading
 import time
 from collections import Counter
 from pathlib import Path
+from typing import NoReturn
 
 import numpy as np
 import torch
@@ -37,6 +38,7 @@ from concept_control.ros import conversions as convert
 from concept_control.ros import qos
 from concept_control.ros.achieve_server import AchieveServer
 from concept_control.ros.diagnostics import Diagnostics, Report
+from concept_control.ros.goal_view import GoalView
 from concept_control.ros.parameters import Parameter, declare
 from concept_control.ros.programs import concept_message, program_of, term_messages
 from concept_control.ros.running import run
@@ -100,7 +102,8 @@ class ConceptModelNode(Node):
         self.failure: Exception | None = None
         # One thread: a second one on a busy machine costs a hundred times what it brings.
         torch.set_num_threads(1)
-        self.workspace = ArmDescription.load(p.arm).workspace
+        arm = ArmDescription.load(p.arm)
+        self.workspace = arm.workspace
         self.model = ConceptModel.load(p.model or None, device=p.device)
         self.library = ConceptLibrary()
         self._entities: tuple[float, dict[int, EntityState], int] | None = None
@@ -115,6 +118,7 @@ class ConceptModelNode(Node):
         self.create_subscription(
             ConceptCommand, 'concept_command', self._commands.put, qos.RELIABLE
         )
+        self._view = GoalView(self, arm, self.model, p.frame)
         self._teacher = Teacher(
             self,
             self.workspace,
@@ -138,6 +142,7 @@ class ConceptModelNode(Node):
     def close(self) -> None:
         """Stop the worker."""
         self._action.close()
+        self._view.close()
         self._teacher.close()
         self._commands.put(None)
         self._worker.join(timeout=5.0)
@@ -357,10 +362,10 @@ class ConceptModelNode(Node):
         )
 
 
-def main() -> int:
+def main() -> NoReturn:
     """Run the node until a signal."""
-    return run(ConceptModelNode)
+    run(ConceptModelNode)
 
 
 if __name__ == '__main__':
-    raise SystemExit(main())
+    main()

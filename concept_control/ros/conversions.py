@@ -157,10 +157,13 @@ def tool_message(position: np.ndarray, time: float) -> Entity:
     return entity
 
 
-def trajectory_message(plan: Plan, joints: Sequence[str]) -> JointTrajectory:
+def trajectory_message(
+    plan: Plan, joints: Sequence[str], with_efforts: bool = True
+) -> JointTrajectory:
     """Convert a plan: one point a control period, the last one at rest.
 
-    joint_trajectory_controller refuses a trajectory whose last point still moves.
+    joint_trajectory_controller refuses a trajectory whose last point still moves, and one with
+    efforts unless it commands efforts.
     """
     message = JointTrajectory(joint_names=list(joints))
     message.header.stamp = stamp(plan.stamp)
@@ -169,7 +172,7 @@ def trajectory_message(plan: Plan, joints: Sequence[str]) -> JointTrajectory:
         point_ = JointTrajectoryPoint(
             positions=position.tolist(),
             velocities=(plan.velocities[i] if i < last else np.zeros_like(position)).tolist(),
-            effort=plan.efforts[min(i, last - 1)].tolist(),
+            effort=plan.efforts[min(i, last - 1)].tolist() if with_efforts else [],
         )
         nanoseconds = round(i * plan.dt * 1e9)
         point_.time_from_start.sec = nanoseconds // 1_000_000_000

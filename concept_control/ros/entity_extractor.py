@@ -8,6 +8,7 @@ from __future__ import annotations
 import threading
 import time
 from collections import deque
+from typing import NoReturn
 
 import numpy as np
 from rclpy.node import Node
@@ -262,10 +263,10 @@ def entity_array(
     return message
 
 
-def main() -> int:
+def main() -> NoReturn:
     """Run the node until a signal."""
-    return run(EntityExtractor)
+    run(EntityExtractor)
 
 
 if __name__ == '__main__':
-    raise SystemExit(main())
+    main()

@@ -48,7 +48,7 @@ def _body(header: Header, entity: TrackedEntity, brightness: float) -> Marker:
         ns='entities',
         id=3 * entity.id,
         type=SHAPES.get(entity.shape, Marker.CUBE),
-        pose=_pose(entity.position, entity.yaw),
+        pose=pose(entity.position, entity.yaw),
         scale=Vector3(x=float(size[0]), y=float(size[1]), z=float(size[2])),
         color=convert.color_message(brightness * np.asarray(entity.color)),
     )
@@ -65,7 +65,7 @@ def _ellipse(header: Header, entity: TrackedEntity) -> Marker:
         ns='entities',
         id=3 * entity.id + 1,
         type=Marker.CYLINDER,
-        pose=_pose(top, float(np.arctan2(vectors[1, 0], vectors[0, 0]))),
+        pose=pose(top, float(np.arctan2(vectors[1, 0], vectors[0, 0]))),
         scale=Vector3(x=float(axes[0]), y=float(axes[1]), z=0.001),
         color=convert.color_message(np.ones(3), alpha=0.6),
     )
@@ -79,13 +79,14 @@ def _name(header: Header, entity: TrackedEntity) -> Marker:
         ns='entities',
         id=3 * entity.id + 2,
         type=Marker.TEXT_VIEW_FACING,
-        pose=_pose(above, 0.0),
+        pose=pose(above, 0.0),
         scale=Vector3(x=0.0, y=0.0, z=0.02),
         color=convert.color_message(np.ones(3)),
         text=f'#{entity.id}' + ('' if entity.status == 'seen' else f' {entity.status}'),
     )
 
 
-def _pose(position: np.ndarray, yaw: float) -> Pose:
+def pose(position: np.ndarray, yaw: float) -> Pose:
+    """Return a pose at (3,) [m], turned about the vertical axis [rad]."""
     x, y, z, w = (float(v) for v in Rotation.from_euler('z', yaw).as_quat())
     return Pose(position=convert.point(position), orientation=Quaternion(x=x, y=y, z=z, w=w))

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import threading
 from types import SimpleNamespace
+from typing import NoReturn
 
 import numpy as np
 import torch
@@ -25,6 +26,7 @@ from trajectory_msgs.msg import JointTrajectory
 from concept_control.control.arm import ArmDescription
 from concept_control.control.goal import TOOL_ID, EntityState
 from concept_control.control.identity import Identity
+from concept_control.control.plan import Plan
 from concept_control.control.tasks import ConceptController, ControlOutput, Status
 from concept_control.energy.model import ConceptModel
 from concept_control.errors import CommandError, ConceptControlError, PerceptionError
@@ -43,6 +45,12 @@ PARAMETERS = (
     Parameter('arm', 'franka', 'name of a shipped arm or path of an arm YAML'),
     Parameter('frame', 'world', 'fixed frame of the entities'),
     Parameter('model', '', 'folder or file of the trained model; empty: the one shipped'),
+    Parameter(
+        'send_efforts',
+        True,
+        'send feed-forward torques with the trajectory; some controllers of arms refuse them',
+        is_live=True,
+    ),
     Parameter(
         'control_rate',
         50.0,
@@ -221,7 +229,7 @@ class MpcController(LifecycleNode):
                 self._cancel(why)
             if self._last_joints is not None and self.health.silence < FRESH:
                 plan = self.controller.brake(*self._last_joints)
-                self._trajectories.publish(convert.trajectory_message(plan, self.arm.joints))
+                self._send(plan)
             self._goals.clear()
 
     def _on_joints(self, message: JointState) -> None:
@@ -321,7 +329,7 @@ class MpcController(LifecycleNode):
             now, positions, velocities, self._entities, self._attached, self._entities_time
         )
         if output.plan is not None:
-            self._trajectories.publish(convert.trajectory_message(output.plan, self.arm.joints))
+            self._send(output.plan)
         self._suction.publish(Bool(data=output.suction))
         self.health.note(output, 1.0 / self.parameters.control_rate)
         report = (str(output.status), output.phase, output.active_entity)
@@ -333,6 +341,11 @@ class MpcController(LifecycleNode):
                 self.get_logger().info(f'{output.status}, {output.phase}: {output.text}')
             self._last_status, self._last_report = now, report
             self._status.publish(self._status_message(now, output))
+
+    def _send(self, plan: Plan) -> None:
+        self._trajectories.publish(
+            convert.trajectory_message(plan, self.arm.joints, self.parameters.send_efforts)
+        )
 
     def _tell_inactive(self, now: float) -> None:
         """Say at the status rate that no commands are sent, and refuse goals."""
@@ -437,10 +450,10 @@ class MpcController(LifecycleNode):
         return self.health.report(state, age, self.parameters.joints_timeout)
 
 
-def main() -> int:
+def main() -> NoReturn:
     """Run the node until a signal."""
-    return run(MpcController)
+    run(MpcController)
 
 
 if __name__ == '__main__':
-    raise SystemExit(main())
+    main()

@@ -6,7 +6,6 @@ when a live parameter is set; other threads only read it.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from types import SimpleNamespace
@@ -55,10 +54,8 @@ class Parameter:
     def complaint(self, value: Any) -> str:
         """Say why a value is none for this parameter; empty if it is one.
 
-        Types and ranges are checked by rclpy, which lets NaN pass.
+        Types and ranges are checked by rclpy.
         """
-        if isinstance(value, float) and not math.isfinite(value):
-            return f'{self.name} is {value}; expected a finite number'
         if self.choices and value not in self.choices:
             return f'{self.name} is {value!r}; allowed: {", ".join(self.choices)}'
         return ''

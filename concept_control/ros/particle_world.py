@@ -9,6 +9,7 @@ Threads: callbacks store; one worker moves, publishes and draws.
 from __future__ import annotations
 
 import threading
+from typing import NoReturn
 
 import cv2
 import numpy as np
@@ -200,10 +201,10 @@ class ParticleWorld(Node):
         return picture
 
 
-def main() -> int:
+def main() -> NoReturn:
     """Run the node until a signal."""
-    return run(ParticleWorld)
+    run(ParticleWorld)
 
 
 if __name__ == '__main__':
-    raise SystemExit(main())
+    main()

@@ -11,6 +11,7 @@ from pathlib import Path
 from concept_control.concepts import families
 from concept_control.errors import ConceptControlError
 from concept_control.training.config import TrainingConfig
+from concept_control.training.processes import Processes
 from concept_control.training.train import Trainer
 
 
@@ -41,12 +42,17 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def main(args: argparse.Namespace) -> int:
     """Train, report and save the model; return the exit code."""
     try:
-        trainer = _make_trainer(args)
+        processes = Processes.from_environment()
+        trainer = _make_trainer(args, processes)
         reports = trainer.run(on_report=lambda text: print(text, flush=True))
-        trainer.save_model(reports, args.output)
+        if processes.is_first:
+            trainer.save_model(reports, args.output)
+        processes.leave()
     except ConceptControlError as error:
         print(f'train: {error}', file=sys.stderr)
         return 1
+    if not processes.is_first:
+        return 0
     if args.json:
         Path(args.json).write_text(
             json.dumps({name: report.to_dict() for name, report in reports.items()}, indent=2)
@@ -55,7 +61,7 @@ def main(args: argparse.Namespace) -> int:
     return 0
 
 
-def _make_trainer(args: argparse.Namespace) -> Trainer:
+def _make_trainer(args: argparse.Namespace, processes: Processes) -> Trainer:
     changes = {
         name: value
         for name in (
@@ -73,11 +79,11 @@ def _make_trainer(args: argparse.Namespace) -> Trainer:
         if value:
             changes[name] = tuple(part.strip() for part in value.split(','))
     if args.resume:
-        return Trainer.resume(families(), args.output, **changes)
+        return Trainer.resume(families(), args.output, processes, **changes)
     config = TrainingConfig.load(args.config) if args.config else TrainingConfig()
     if args.kind:
         changes['network'] = replace(config.network, kind=args.kind)
-    trainer = Trainer(replace(config, **changes), families(), args.output)
+    trainer = Trainer(replace(config, **changes), families(), args.output, processes)
     if args.start_from:
         trainer.start_from(args.start_from)
     return trainer

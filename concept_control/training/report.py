@@ -20,6 +20,30 @@ from concept_control.events import Events
 
 
 @dataclass(frozen=True)
+class FamilyScores:
+    """What was judged of one family, scene by scene; None where it has no such operation.
+
+    Attributes:
+        generated: (C, S) whether the predicate holds in the generated scene; NaN where nobody is
+            named as subject and there is nothing to generate.
+        errors: (C, S) distances to satisfaction [workspace units]; NaN likewise.
+        identified: (C, S) whether the predicate holds under the mask found.
+        exact: (C, S) whether the mask found is the demonstrated one.
+        data: mean energy of demonstrated outcomes.
+        sample: mean energy of generated outcomes.
+        random: mean energy of random outcomes.
+    """
+
+    generated: np.ndarray | None
+    errors: np.ndarray | None
+    identified: np.ndarray | None
+    exact: np.ndarray | None
+    data: float | None
+    sample: float | None
+    random: float | None
+
+
+@dataclass(frozen=True)
 class FamilyReport:
     """Results of one family; None where the family has no such operation.
 
@@ -43,6 +67,20 @@ class FamilyReport:
     sample: float | None
     random: float | None
 
+    @classmethod
+    def of(cls, scores: FamilyScores) -> FamilyReport:
+        """Summarise what was judged."""
+        return cls(
+            generated=_mean(scores.generated),
+            median_error=_quantile(scores.errors, 0.5),
+            worst_error=_quantile(scores.errors, 0.95),
+            identified=_mean(scores.identified),
+            exact=_mean(scores.exact),
+            data=scores.data,
+            sample=scores.sample,
+            random=scores.random,
+        )
+
     def to_dict(self) -> dict[str, float | None]:
         """Return the numbers, rounded, as plain JSON values."""
         return {k: None if v is None else round(v, 5) for k, v in asdict(self).items()}
@@ -54,7 +92,7 @@ class FamilyReport:
         return float(np.mean(rates)) if rates else 0.0
 
 
-def report_family(
+def judge_family(
     network: EnergyNetwork,
     encoder: DemonstrationEncoder,
     family: Any,
@@ -66,46 +104,40 @@ def report_family(
     inference: InferenceConfig | None = None,
     steps: InferenceSteps | None = None,
     sampler: SamplerConfig | None = None,
-    codes: torch.Tensor | None = None,
-    params: np.ndarray | None = None,
-) -> FamilyReport:
-    """Infer codes of fresh concepts and judge what is done with them.
+) -> FamilyScores:
+    """Infer codes of fresh concepts and judge what is done with them by the predicate.
 
     Args:
         network: the energy.
         encoder: the demonstrations' encoder.
         family: the family, see `concept_control.concepts`.
         rng: of concepts, scenes and searches.
-        num_concepts: number of concepts.
+        num_concepts: C, number of concepts.
         shots: demonstrations per concept.
-        num_scenes: scenes per concept.
+        num_scenes: S, scenes per concept.
         num_entities: N; None lets the family vary it.
-        inference: how codes are inferred.
+        inference: how codes are inferred; by the encoder alone if None.
         steps: learned steps of the inference, if any.
-        sampler: how outcomes are.
-        codes: (C, 2W) codes to use instead of inferring them, with `params`.
-        params: (C, P) the concepts, if not to be drawn.
+        sampler: how outcomes are generated.
     """
-    if params is None:
-        params = family.sample_concepts(rng, num_concepts)
-    num_concepts = len(params)
+    params = family.sample_concepts(rng, num_concepts)
     generator = torch.Generator().manual_seed(int(rng.integers(2**31)))
     demonstrations = family.sample(rng, params, shots, num_entities=num_entities)
     tests = family.sample(rng, params, num_scenes, num_entities=num_entities)
-    if codes is None:
-        codes, _ = infer_codes(
-            network,
-            encoder,
-            scene_of(demonstrations),
-            shots,
-            inference or InferenceConfig(method='encoder'),
-            rng,
-            steps,
-        )
+    codes, _ = infer_codes(
+        network,
+        encoder,
+        scene_of(demonstrations),
+        shots,
+        inference or InferenceConfig(method='encoder'),
+        rng,
+        steps,
+    )
     each = codes.repeat_interleave(num_scenes, dim=0)
     repeated = np.repeat(params, num_scenes, axis=0)
     scene = scene_of(tests)
-    generated = median = worst = identified = exact = None
+    shape = (num_concepts, num_scenes)
+    generated = errors = identified = exact = None
     data = sample = random = None
     if family.generates:
         before = scene._replace(after=scene.before)
@@ -115,9 +147,8 @@ def report_family(
         outcome = _with_outcome(tests, positions)
         # Demonstrations in which nobody is named as subject leave nothing to generate.
         acts = (scene.subjects.sum(dim=-1) > 0).numpy()
-        errors = np.asarray(family.error(outcome, repeated))[acts]
-        generated = float(np.mean(family.holds(outcome, repeated)[acts]))
-        median, worst = float(np.median(errors)), float(np.quantile(errors, 0.95))
+        errors = np.where(acts, family.error(outcome, repeated), np.nan).reshape(shape)
+        generated = np.where(acts, family.holds(outcome, repeated), np.nan).reshape(shape)
         width = network.config.code_width
         gate = scene.subjects.unsqueeze(-1)
         anywhere = 2 * torch.rand(scene.after.shape, generator=generator) - 1
@@ -131,9 +162,22 @@ def report_family(
         hidden = scene._replace(subjects=scene.subjects * (~members).float())
         masks = lowest_attention(network, hidden, each, generator)[0][:, 0]
         found = _with_attention(tests, masks)
-        identified = float(np.mean(family.holds(found, repeated)))
-        exact = float((masks == scene.attention).all(dim=-1).float().mean())
-    return FamilyReport(generated, median, worst, identified, exact, data, sample, random)
+        identified = np.asarray(family.holds(found, repeated), dtype=float).reshape(shape)
+        exact = (masks == scene.attention).all(dim=-1).double().numpy().reshape(shape)
+    return FamilyScores(generated, errors, identified, exact, data, sample, random)
+
+
+def report_family(*args: Any, **options: Any) -> FamilyReport:
+    """Judge one family, see `judge_family`, and summarise it."""
+    return FamilyReport.of(judge_family(*args, **options))
+
+
+def _mean(values: np.ndarray | None) -> float | None:
+    return None if values is None else float(np.nanmean(values))
+
+
+def _quantile(values: np.ndarray | None, share: float) -> float | None:
+    return None if values is None else float(np.nanquantile(values, share))
 
 
 def report_families(

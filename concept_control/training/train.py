@@ -25,6 +25,7 @@ from concept_control.training.losses import Learner, Phase
 from concept_control.training.mining import mine
 from concept_control.training.model_card import write_model_card
 from concept_control.training.pool import ConceptPool
+from concept_control.training.processes import Processes
 from concept_control.training.report import FamilyReport, format_table, report_families
 
 _CHECKPOINT_FILE = 'checkpoint.pt'
@@ -39,14 +40,20 @@ class Trainer:
         config: the run.
         families: name -> family object.
         folder: where checkpoints and the model go.
+        processes: those that train together; each draws concepts of its own.
 
     Raises:
         ModelError: if the configuration names a family that does not exist.
     """
 
     def __init__(
-        self, config: TrainingConfig, families: Mapping[str, Any], folder: str | Path
+        self,
+        config: TrainingConfig,
+        families: Mapping[str, Any],
+        folder: str | Path,
+        processes: Processes | None = None,
     ) -> None:
+        self.processes = processes or Processes()
         unknown = sorted({*config.families, *config.held_out} - set(families))
         if unknown:
             raise ModelError(
@@ -62,7 +69,7 @@ class Trainer:
         self.folder = Path(folder)
         torch.set_num_threads(config.threads)
         torch.manual_seed(config.seed)
-        self.generator = torch.Generator().manual_seed(config.seed)
+        self.generator = torch.Generator().manual_seed(config.seed + 7919 * self.processes.rank)
         self.step = 0
         self.elapsed = 0.0
         self.pool = self._make_pool()
@@ -117,11 +124,17 @@ class Trainer:
         """
         last_report = self.elapsed
         total = self.config.steps or round(60 * self.config.minutes)
-        bar = tqdm(total=total, initial=self._bar_position(), desc='train', mininterval=1.0)
+        bar = tqdm(
+            total=total,
+            initial=self._bar_position(),
+            desc='train',
+            mininterval=1.0,
+            disable=not self.processes.is_first,
+        )
         while self.progress < 1:
             began = time.monotonic()
             self.advance()
-            self.elapsed += time.monotonic() - began
+            self.elapsed = self.processes.agree(self.elapsed + time.monotonic() - began)
             bar.update(self._bar_position() - bar.n)
             if self.step % 20 == 0:
                 bar.set_postfix_str(
@@ -138,6 +151,8 @@ class Trainer:
         bar.close()
         self.report(on_report)
         self.save_checkpoint()
+        if not self.processes.is_first:
+            return {}
         if self.config.inference_training_steps:
             self.steps = train_inference_steps(
                 self.average, self.pool, self.config, self.generator
@@ -156,15 +171,8 @@ class Trainer:
         config = self.config
         if config.mining_interval and self.step and self.step % config.mining_interval == 0:
             mine(self.learner, self.pool, self.generator, self.phase().encoder_share)
-        batch = self.pool.draw(config.concepts_per_step)
-        self.optimiser.zero_grad(set_to_none=True)
-        sums: dict[str, float] = {}
-        for index in torch.arange(len(batch)).split(config.concepts_per_chunk):
-            losses = self.learner(batch.select(index), self.phase(), self.generator)
-            share = len(index) / len(batch)
-            (losses['total'] * share).backward()
-            for name, value in losses.items():
-                sums[name] = sums.get(name, 0.0) + share * float(value.detach())
+        sums = self.accumulate_gradients()
+        self.processes.average_gradients(self.learner.parameters())
         torch.nn.utils.clip_grad_norm_(self.learner.parameters(), 1.0)
         for group in self.optimiser.param_groups:
             group['lr'] = group['factor'] * self.learning_rate()
@@ -172,6 +180,19 @@ class Trainer:
         self._average_weights()
         for name, value in sums.items():
             self.averages[name] = 0.98 * self.averages.get(name, value) + 0.02 * value
+
+    def accumulate_gradients(self) -> dict[str, float]:
+        """Put the gradient of one draw of concepts into the parameters; return the losses."""
+        batch = self.pool.draw(self.config.concepts_per_step)
+        self.optimiser.zero_grad(set_to_none=True)
+        sums: dict[str, float] = {}
+        for index in torch.arange(len(batch)).split(self.config.concepts_per_chunk):
+            losses = self.learner(batch.select(index), self.phase(), self.generator)
+            share = len(index) / len(batch)
+            (losses['total'] * share).backward()
+            for name, value in losses.items():
+                sums[name] = sums.get(name, 0.0) + share * float(value.detach())
+        return sums
 
     def _average_weights(self) -> None:
         decay = min(self.config.average_decay, (1 + self.step) / (10 + self.step))
@@ -198,6 +219,8 @@ class Trainer:
 
     def report(self, on_report: Callable[[str], None]) -> dict[str, FamilyReport]:
         """Judge the model as it stands by the predicates, and warn of a collapse."""
+        if not self.processes.is_first:
+            return {}
         reports = report_families(
             self.average.network,
             self.average.encoder,
@@ -216,7 +239,10 @@ class Trainer:
         return reports
 
     def save_checkpoint(self) -> None:
-        """Write the checkpoint and the model into the folder."""
+        """Write the checkpoint into the folder."""
+        generators = self.processes.collect(self.generator.get_state())
+        if not self.processes.is_first:
+            return
         self.folder.mkdir(parents=True, exist_ok=True)
         state = {
             'config': self.config.to_dict(),
@@ -225,8 +251,7 @@ class Trainer:
             'learner': self.learner.state_dict(),
             'average': self.average.state_dict(),
             'optimiser': self.optimiser.state_dict(),
-            'generator': self.generator.get_state(),
-            'pool': self.pool.rng.bit_generator.state,
+            'generators': generators,
             'averages': self.averages,
             'start': self.start,
         }
@@ -281,20 +306,34 @@ class Trainer:
         return reports
 
     @classmethod
-    def resume(cls, families: Mapping[str, Any], folder: str | Path, **changes: Any) -> Trainer:
+    def resume(
+        cls,
+        families: Mapping[str, Any],
+        folder: str | Path,
+        processes: Processes | None = None,
+        **changes: Any,
+    ) -> Trainer:
         """Continue from the checkpoint in `folder`, exactly where it stopped.
 
         Args:
             families: as in the constructor.
             folder: the run's folder.
+            processes: as many as made the checkpoint.
             changes: configuration fields to change, such as a longer budget.
 
         Raises:
-            ModelError: if there is no checkpoint, or it cannot be read.
+            ModelError: if there is no checkpoint, it cannot be read, or another number of
+                processes made it.
         """
         state = _read_checkpoint(Path(folder) / _CHECKPOINT_FILE)
+        count = processes.count if processes else 1
+        if len(state['generators']) != count:
+            raise ModelError(
+                f'the checkpoint in {folder} was made by {len(state["generators"])} processes, '
+                f'this is a run of {count}; to take over its weights only, use --start-from'
+            )
         config = replace(TrainingConfig.from_dict(state['config']), **changes)
-        trainer = cls(config, families, folder)
+        trainer = cls(config, families, folder, processes)
         trainer.step = state['step']
         trainer.start = state.get('start', '')
         trainer.elapsed = state['elapsed']
@@ -302,7 +341,7 @@ class Trainer:
         trainer.learner.load_state_dict(state['learner'])
         trainer.average.load_state_dict(state['average'])
         trainer.optimiser.load_state_dict(state['optimiser'])
-        trainer.generator.set_state(state['generator'])
+        trainer.generator.set_state(state['generators'][trainer.processes.rank])
         trainer.pool = trainer._make_pool()
         return trainer
 
@@ -339,6 +378,7 @@ class Trainer:
                     mine[common] = other[common]
         if not any(name.startswith('embedding') for name in theirs):
             self._fit_embedding()
+        self.processes.share(self.learner)
         self.average.load_state_dict(self.learner.state_dict())
 
     def _fit_embedding(self, steps: int = 600) -> None:
@@ -360,7 +400,7 @@ class Trainer:
 
     def _make_pool(self) -> ConceptPool:
         epoch = self.step // self.config.epoch_steps
-        rng = np.random.default_rng([self.config.seed, epoch])
+        rng = np.random.default_rng([self.config.seed, epoch, self.processes.rank])
         return ConceptPool(self.families, self.config, rng)
 
     def _bar_position(self) -> int:

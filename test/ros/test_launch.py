@@ -1,45 +1,154 @@
-"""Launch files: the same executables and parameters as the demonstration; run where launch is."""
+"""Launch files without launch: what they would start, read by standing in for launch's classes."""
 
-import ast
+import importlib.util
+import sys
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 
+pytest.importorskip('rclpy', reason='rclpy is not installed')
+
+from concept_control.cli import build_parser
+from concept_control.ros import demo
+
 ROOT = Path(__file__).resolve().parent.parent.parent
-LAUNCH_FILE = ROOT / 'launch' / 'demo.launch.py'
+FILES = ('bringup', 'demo', 'replay')
+MODULES = (
+    'launch',
+    'launch.actions',
+    'launch.conditions',
+    'launch.event_handlers',
+    'launch.events',
+    'launch.launch_description_sources',
+    'launch.substitutions',
+    'launch_ros',
+    'launch_ros.actions',
+)
 
 
-def constant(name):
-    for node in ast.parse(LAUNCH_FILE.read_text()).body:
-        if isinstance(node, ast.Assign) and node.targets[0].id == name:
-            return ast.literal_eval(node.value)
-    raise AssertionError(f'{LAUNCH_FILE} has no {name}')
+class Recorded:
+    """What a launch file made: the class it named, and with what."""
+
+    def __init__(self, kind, args, options):
+        self.kind, self.args, self.options = kind, args, options
 
 
-def test_launch_and_demo_start_the_same_with_the_same_parameters():
-    pytest.importorskip('rclpy', reason='rclpy is not installed')
-    from concept_control.ros import demo
+class Recorder(ModuleType):
+    def __getattr__(self, kind):
+        if kind.startswith('__'):
+            raise AttributeError(kind)
+        return lambda *args, **options: Recorded(kind, args, options)
 
-    assert constant('EXECUTABLES') == demo.EXECUTABLES
-    text = LAUNCH_FILE.read_text()
-    assert "'demo.yaml'" in text and "'fastdds.xml'" in text
-    assert (ROOT / 'config' / 'demo.yaml').is_file()
+
+@pytest.fixture
+def read(monkeypatch):
+    """Return a function from a launch file's name to everything in its description."""
+    for name in MODULES:
+        monkeypatch.setitem(sys.modules, name, Recorder(name))
+    monkeypatch.setattr(
+        'ament_index_python.packages.get_package_share_directory', lambda name: str(ROOT)
+    )
+
+    def load(name):
+        path = ROOT / 'launch' / f'{name}.launch.py'
+        spec = importlib.util.spec_from_file_location(f'{name}_launch', path)
+        module = importlib.util.module_from_spec(spec)
+        spec.loader.exec_module(module)
+        return module.generate_launch_description().args[0]
+
+    return load
+
+
+def of_kind(entities, kind):
+    return [e for e in entities if e.kind == kind]
+
+
+def nodes(entities):
+    return {
+        e.options['executable']: e
+        for e in of_kind(entities, 'Node')
+        if e.options['package'] == 'concept_control'
+    }
+
+
+def default(entities, argument):
+    (found,) = [e for e in of_kind(entities, 'DeclareLaunchArgument') if e.args[0] == argument]
+    return found.options.get('default_value')
+
+
+def included(entities):
+    (found,) = of_kind(entities, 'IncludeLaunchDescription')
+    return Path(found.args[0].args[0]), dict(found.options['launch_arguments'])
+
+
+def demonstration(monkeypatch):
+    """What `concept_control demo` would start, and with which parameter file."""
+    started = {}
+
+    class StopHereError(Exception):
+        pass
+
+    def graph(nodes, parameter_file, logs):
+        started.update(nodes=[n.executable for n in nodes], parameter_file=parameter_file)
+        raise StopHereError
+
+    monkeypatch.setattr(demo, 'Graph', graph)
+    monkeypatch.setattr(demo, 'Watch', lambda *_: pytest.MonkeyPatch.context())
+    arguments = build_parser('demo').parse_args(['demo'])
+    with pytest.raises(StopHereError):
+        arguments.run(arguments)
+    return started
+
+
+def test_launch_and_demo_start_the_same_with_the_same_parameters(read, monkeypatch, tmp_path):
+    monkeypatch.chdir(tmp_path)
+    started = demonstration(monkeypatch)
+    launched = read('demo')
+    path, arguments = included(launched)
+    assert path == ROOT / 'launch' / 'bringup.launch.py' and path.is_file()
+    assert {*nodes(launched), *nodes(read('bringup'))} == set(started['nodes'])
+    file = Path(default(launched, 'params_file'))
+    assert file == started['parameter_file'].resolve() and file.is_file()
+    assert arguments['params_file'].args == ('params_file',)
+    assert arguments['use_sim_time'] == 'true' and default(launched, 'localhost_only') == 'true'
+
+
+@pytest.mark.parametrize('name', FILES)
+def test_every_argument_is_described_and_every_file_is_there(read, name):
+    entities = read(name)
+    arguments = of_kind(entities, 'DeclareLaunchArgument')
+    assert {'namespace', 'params_file', 'rviz', 'log_level'} <= {a.args[0] for a in arguments}
+    assert all(len(a.options['description']) > 10 for a in arguments)
+    for value in (a.options.get('default_value', '') for a in arguments):
+        assert not value.startswith('/') or Path(value).is_file()
+    for action in of_kind(entities, 'Node'):
+        for argument in action.options['arguments']:
+            assert not str(argument).startswith('/') or Path(argument).is_file()
+
+
+@pytest.mark.parametrize('name', ['demo', 'replay'])
+def test_what_is_passed_on_is_declared_there(read, name):
+    declared = {a.args[0] for a in of_kind(read('bringup'), 'DeclareLaunchArgument')}
+    _, arguments = included(read(name))
+    assert set(arguments) <= declared
+
+
+def test_a_replay_has_exactly_one_clock(read):
+    entities = read('replay')
+    players = of_kind(entities, 'ExecuteProcess')
+    assert {p.options['condition'].kind for p in players} == {'IfCondition', 'UnlessCondition'}
+    for player in players:
+        command = player.options['cmd']
+        assert command.count('--clock') == 1
+        assert '/clock' in command[command.index('--exclude-topics') :]
+    assert not nodes(entities), 'no simulator may make another'
+    assert included(entities)[1]['use_sim_time'] == 'true'
 
 
 def test_every_executable_is_installed_both_ways():
     cmake = (ROOT / 'CMakeLists.txt').read_text()
     project = (ROOT / 'pyproject.toml').read_text()
-    for name in constant('EXECUTABLES'):
+    for name in (*demo.EXECUTABLES, *demo.PARTICLE_EXECUTABLES):
         assert name in cmake
         assert f'{name} = "concept_control.ros.{name}:main"' in project
-
-
-def test_the_description_is_built():
-    launch = pytest.importorskip('launch', reason='launch is not installed (needs a ROS 2)')
-    pytest.importorskip('launch_ros', reason='launch_ros is not installed (needs a ROS 2)')
-    import importlib.util
-
-    spec = importlib.util.spec_from_file_location('demo_launch', LAUNCH_FILE)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    assert isinstance(module.generate_launch_description(), launch.LaunchDescription)

@@ -1,0 +1,1 @@
+"""Strokes drawn by imitation: an energy of the next step, and samplers that follow it."""

@@ -1,0 +1,125 @@
+"""The four data sets of the thesis, rebuilt: a reference curve each, and a hand that is not exact.
+
+J. He, "Imitation learning with energy based model" (TU Darmstadt 2021) drew them by mouse and did
+not publish them. Here `path1` and `circle` vary little; `mouse1` forks into two modes and
+`mouse2` does not, and both vary more and more towards their ends.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.interpolate import CubicSpline
+
+from concept_control.errors import StrokeError
+from concept_control.policy.strokes import NUM_STEPS, Strokes, strokes_of
+
+NUM_DEMONSTRATIONS = 60
+
+CURVE_POINTS = 400
+"""Points a curve is drawn with before it is divided into steps."""
+
+DISTORTIONS = 3
+"""Smooth waves along the stroke that a drawing hand adds."""
+
+
+@dataclass(frozen=True)
+class Figure:
+    """How one data set is drawn.
+
+    Attributes:
+        modes: reference curves; each maps (L,) progress in [0, 1] to (L, 2) points.
+        spread: standard deviation of a demonstration's distortion along the whole stroke, in
+            sizes of the figure.
+        tail: further standard deviation at the end; it grows with the progress squared.
+        chain_length: K, Langevin steps in the thesis' training.
+    """
+
+    modes: tuple[Callable[[np.ndarray], np.ndarray], ...]
+    spread: float
+    tail: float
+    chain_length: int = 100
+
+    def draw(
+        self,
+        rng: np.random.Generator,
+        num_strokes: int = NUM_DEMONSTRATIONS,
+        num_steps: int = NUM_STEPS,
+        name: str = 'stroke',
+    ) -> tuple[Strokes, np.ndarray]:
+        """Draw demonstrations, modes in turn.
+
+        Returns:
+            the strokes, and (B,) which mode each follows.
+        """
+        progress = np.linspace(0.0, 1.0, CURVE_POINTS)
+        modes = np.arange(num_strokes) % len(self.modes)
+        curves = [self.modes[mode](progress) + self._distortion(rng, progress) for mode in modes]
+        return strokes_of(curves, num_steps, name), modes
+
+    def _distortion(self, rng: np.random.Generator, progress: np.ndarray) -> np.ndarray:
+        """Return (L, 2) smooth deviations of one demonstration, zero where it starts."""
+        order = np.arange(1, DISTORTIONS + 1)
+        waves = np.sin(np.pi * np.outer(progress, order - 0.5))
+        coefficients = rng.normal(0.0, 1.0, (DISTORTIONS, 2)) / order[:, None]
+        unit = waves @ coefficients
+        drift = rng.normal(0.0, 1.0, 2)
+        return self.spread * unit + self.tail * progress[:, None] ** 2 * drift
+
+
+def _spline(*points: tuple[float, float]) -> Callable[[np.ndarray], np.ndarray]:
+    """Return the smooth curve through points, as a function of progress in [0, 1]."""
+    knots = np.array(points)
+    chord = np.concatenate([[0.0], np.linalg.norm(np.diff(knots, axis=0), axis=1).cumsum()])
+    return CubicSpline(chord / chord[-1], knots)
+
+
+def _circle(progress: np.ndarray) -> np.ndarray:
+    angle = 2 * np.pi * progress - np.pi / 2
+    return 0.5 * np.column_stack([np.cos(angle), 1.0 + np.sin(angle)])
+
+
+_STEM = ((0.0, 0.0), (0.12, 0.0), (0.24, 0.0), (0.36, 0.0))
+
+FIGURES = {
+    'path1': Figure(
+        (_spline((0, 0), (0.25, 0.32), (0.5, 0.1), (0.72, -0.22), (0.95, 0.1), (0.85, 0.42)),),
+        spread=0.012,
+        tail=0.0,
+    ),
+    'circle': Figure((_circle,), spread=0.008, tail=0.0),
+    'mouse1': Figure(
+        (
+            _spline(*_STEM, (0.55, 0.14), (0.75, 0.36), (1.0, 0.42)),
+            _spline(*_STEM, (0.55, -0.14), (0.75, -0.36), (1.0, -0.42)),
+        ),
+        spread=0.008,
+        tail=0.05,
+        chain_length=256,
+    ),
+    'mouse2': Figure(
+        (_spline((0, 0), (0.2, 0.25), (0.0, 0.55), (0.3, 0.8), (0.65, 0.62), (0.8, 0.25)),),
+        spread=0.012,
+        tail=0.06,
+    ),
+}
+"""The data sets by name."""
+
+
+def load_figure(
+    name: str, seed: int = 0, num_strokes: int = NUM_DEMONSTRATIONS
+) -> tuple[Strokes, np.ndarray]:
+    """Draw a data set.
+
+    Returns:
+        the demonstrations, and (B,) the mode that each follows.
+
+    Raises:
+        StrokeError: for an unknown name.
+    """
+    if name not in FIGURES:
+        raise StrokeError(f'unknown figure {name!r}; there are {", ".join(FIGURES)}')
+    rng = np.random.default_rng(seed)
+    return FIGURES[name].draw(rng, num_strokes, name=name)

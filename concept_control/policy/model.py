@@ -1,0 +1,67 @@
+"""A trained stroke policy: the energy of steps, and what is needed to draw with it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import torch
+
+from concept_control.policy.network import PolicyEnergy
+from concept_control.policy.samplers import ModeKeeping, Sampler
+
+
+@dataclass
+class StrokePolicy:
+    """The policy of one figure, π(a | x) ∝ exp(−E(x, a)); lengths in sizes of the figure.
+
+    Attributes:
+        network: the energy, of states in sizes of the figure and steps in step lengths.
+        step_length: length of a step.
+        num_steps: steps of a whole stroke T.
+        is_closed: whether a stroke ends where it starts.
+        center: (2,) middle of the figure; strokes start at the origin.
+        name: of the figure.
+        code: (c,) of the figure, where one network draws many.
+        card: what is known of the training.
+    """
+
+    network: PolicyEnergy
+    step_length: float
+    num_steps: int
+    is_closed: bool
+    center: np.ndarray
+    name: str = 'stroke'
+    code: torch.Tensor | None = None
+    card: dict[str, Any] = field(default_factory=dict)
+
+    def codes(self, batch: int) -> torch.Tensor | None:
+        """Return the code once for each of a batch, (batch, c); None where there is none."""
+        return None if self.code is None else self.code.expand(batch, -1)
+
+    def rollout(
+        self,
+        starts: np.ndarray | None = None,
+        sampler: Sampler | None = None,
+        num_steps: int | None = None,
+    ) -> np.ndarray:
+        """Draw strokes by taking step after step.
+
+        Args:
+            starts: (B, 2) where they start; None: one, at the origin.
+            sampler: chooses the steps; None: the one that keeps modes, with seed 0.
+            num_steps: T; None: as many as were demonstrated.
+
+        Returns:
+            (B, T + 1, 2) positions.
+        """
+        sampler = sampler or ModeKeeping()
+        sampler.restart()
+        starts = np.zeros((1, 2)) if starts is None else np.asarray(starts, dtype=float)
+        positions = [torch.as_tensor(starts, dtype=torch.float32)]
+        codes = self.codes(len(starts))
+        for _ in range(self.num_steps if num_steps is None else num_steps):
+            step = sampler(self.network, positions[-1], codes)
+            positions.append(positions[-1] + self.step_length * step.detach())
+        return torch.stack(positions, dim=1).numpy().astype(float)

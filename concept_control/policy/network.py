@@ -1,0 +1,95 @@
+"""The energy of a step: E(x, a), low where a demonstrator at x would have taken the step a."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from itertools import pairwise
+from typing import Any
+
+import torch
+from torch import nn
+from torch.nn.utils.parametrizations import spectral_norm
+
+
+@dataclass(frozen=True)
+class PolicyConfig:
+    """Sizes and kinds.
+
+    Attributes:
+        state_size: numbers of a state x.
+        action_size: numbers of an action a.
+        z_dim: features of a state, and of an action.
+        hidden: width of the fully connected network.
+        state_width: of the layers between a state and its features; 0: z_dim.
+        state_depth: how many there are.
+        code_size: numbers of a code that conditions the energy; 0 for none.
+        is_thesis: the activations and the spectral norm of the thesis; otherwise everything is
+            smooth, so that the energy has curvatures that control can use.
+    """
+
+    state_size: int = 2
+    action_size: int = 2
+    z_dim: int = 64
+    hidden: int = 64
+    state_width: int = 0
+    state_depth: int = 1
+    code_size: int = 0
+    is_thesis: bool = False
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the fields as plain values."""
+        return asdict(self)
+
+
+class PolicyEnergy(nn.Module):
+    """E(x, a[, c]) of a state, a step and, where there is one, a code.
+
+    After J. He's thesis: feature networks of state (LeakyReLU) and action (ELU), then four layers
+    with ReLU, a residual over the two hidden ones, spectral norm on layers 0 and 2 only, and no
+    bias at the output.
+    """
+
+    def __init__(self, config: PolicyConfig | None = None) -> None:
+        super().__init__()
+        self.config = c = config or PolicyConfig()
+        of_state: type[nn.Module] = nn.LeakyReLU if c.is_thesis else nn.SiLU
+        of_action: type[nn.Module] = nn.ELU if c.is_thesis else nn.SiLU
+        self.activation: nn.Module = nn.ReLU() if c.is_thesis else nn.SiLU()
+        widths = [c.state_width or c.z_dim] * c.state_depth
+        self.state_features = _features([c.state_size + c.code_size, *widths, c.z_dim], of_state)
+        self.action_features = _features([c.action_size, c.z_dim, c.z_dim], of_action)
+        self.layer0 = nn.Linear(2 * c.z_dim, c.hidden)
+        self.layer1 = nn.Linear(c.hidden, c.hidden)
+        self.layer2 = nn.Linear(c.hidden, c.hidden)
+        self.layer3 = nn.Linear(c.hidden, 1, bias=False)
+        if c.is_thesis:
+            spectral_norm(self.layer0)
+            spectral_norm(self.layer2)
+
+    def forward(
+        self, states: torch.Tensor, actions: torch.Tensor, codes: torch.Tensor | None = None
+    ) -> torch.Tensor:
+        """Return (B, M) energies.
+
+        Args:
+            states: (B, state_size).
+            actions: (B, M, action_size), M of them in each state.
+            codes: (B, code_size), where the network has codes.
+        """
+        given = states if codes is None else torch.cat([states, codes], dim=-1)
+        features = self.state_features(given)
+        # The first layer acts on both kinds of features; states are only multiplied once.
+        weight, bias = self.layer0.weight, self.layer0.bias
+        split = self.config.z_dim
+        first = (features @ weight[:, :split].T + bias).unsqueeze(1)
+        first = first + self.action_features(actions) @ weight[:, split:].T
+        hidden = self.activation(first)
+        inner = self.layer2(self.activation(self.layer1(hidden)))
+        return self.layer3(self.activation(hidden + inner)).squeeze(-1)
+
+
+def _features(widths: list[int], activation: type[nn.Module]) -> nn.Sequential:
+    layers: list[nn.Module] = []
+    for inputs, outputs in pairwise(widths):
+        layers += [nn.Linear(inputs, outputs), activation()]
+    return nn.Sequential(*layers)

@@ -1,0 +1,47 @@
+"""What makes the energy low at demonstrated steps and high elsewhere."""
+
+from __future__ import annotations
+
+import torch
+
+from concept_control.policy.proposals import Proposal
+
+
+def contrastive(
+    positive: torch.Tensor, negative: torch.Tensor, l1: float, l2: float
+) -> torch.Tensor:
+    """Return the loss of the thesis: lower what was drawn, raise what the chains found.
+
+    Args:
+        positive: (B, 1) energies of demonstrated steps.
+        negative: (B, M) energies of the chains' ends.
+        l1: weight of the energies' absolute level.
+        l2: weight of its square.
+    """
+    level = torch.cat([positive, negative], dim=1)
+    return positive.mean() - negative.mean() + l1 * level.abs().mean() + l2 * level.square().mean()
+
+
+def ranking(
+    positive: torch.Tensor,
+    negative: torch.Tensor,
+    actions: torch.Tensor,
+    negatives: torch.Tensor,
+    proposal: Proposal,
+) -> torch.Tensor:
+    """Return the ranking noise-contrastive loss with proposal-corrected logits −E − log q.
+
+    Singh, Tu, Sindhwani, "Revisiting Energy Based Models as Policies" (arXiv 2309.05803): without
+    the correction, what is learned is the density relative to the proposal.
+
+    Args:
+        positive: (B, 1) energies of demonstrated steps.
+        negative: (B, M) energies of steps from the proposal.
+        actions: (B, 1, n) demonstrated steps.
+        negatives: (B, M, n) the proposal's.
+        proposal: where these come from.
+    """
+    energies = torch.cat([positive, negative], dim=1)
+    density = proposal.log_density(torch.cat([actions, negatives], dim=1))
+    logits = -energies - density
+    return torch.logsumexp(logits, dim=1).sub(logits[:, 0]).mean()

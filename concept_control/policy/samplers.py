@@ -1,0 +1,164 @@
+"""From the energy of steps to one step: the two samplers of the thesis, and one that keeps modes.
+
+A sampler serves a batch of rollouts at once, one row each, from their first step to their last:
+what it draws, and what it remembers of earlier steps, is its own. `restart` makes it forget.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Protocol
+
+import torch
+
+from concept_control.policy.langevin import ChainConfig, EnergyOfActions, run_chains
+from concept_control.policy.minimum import descend
+from concept_control.policy.network import PolicyEnergy
+from concept_control.policy.proposals import BoxProposal, Proposal, RingProposal
+
+
+class Sampler(Protocol):
+    """Chooses actions."""
+
+    def restart(self) -> None:
+        """Forget all rollouts and draw the same random numbers again."""
+
+    def __call__(
+        self, network: PolicyEnergy, states: torch.Tensor, codes: torch.Tensor | None = None
+    ) -> torch.Tensor:
+        """Return (B, n) actions for states (B, x), one a rollout."""
+
+
+def energy_at(
+    network: PolicyEnergy, states: torch.Tensor, codes: torch.Tensor | None = None
+) -> EnergyOfActions:
+    """Return the energy of actions in states (B, x), with their codes (B, c) where there are."""
+    return lambda actions: network(states, actions, codes)
+
+
+@dataclass
+class Chains:
+    """What both samplers of the thesis do: p Langevin chains from noise.
+
+    Attributes:
+        chains: p.
+        config: K and α.
+        half_extent: of the box the chains start in.
+        seed: of everything random.
+    """
+
+    chains: int = 16
+    config: ChainConfig = field(default_factory=ChainConfig)
+    half_extent: float = 1.5
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        self.restart()
+
+    def restart(self) -> None:
+        """Draw the same random numbers again."""
+        self._generator = torch.Generator().manual_seed(self.seed)
+
+    def run(self, energy: EnergyOfActions, batch: int, size: int) -> torch.Tensor:
+        """Return the ends (batch, p, size) of chains from noise."""
+        box = BoxProposal(size, self.half_extent)
+        start = box.sample((batch, self.chains), self._generator)
+        return run_chains(energy, start, self.config, self._generator)
+
+
+@dataclass
+class MostLikely(Chains):
+    """ML of the thesis: the end of a chain that has the lowest energy."""
+
+    def __call__(
+        self, network: PolicyEnergy, states: torch.Tensor, codes: torch.Tensor | None = None
+    ) -> torch.Tensor:
+        """Return (B, n) actions."""
+        energy = energy_at(network, states, codes)
+        ends = self.run(energy, len(states), network.config.action_size)
+        with torch.no_grad():
+            best = energy(ends).argmin(dim=1)
+        return ends[torch.arange(len(ends)), best]
+
+
+@dataclass
+class Expectation(Chains):
+    """EXP of the thesis, algorithm 2: the mean of p chains, each at a jittered state.
+
+    Attributes:
+        jitter: standard deviation of the states' displacement, in sizes of the figure.
+    """
+
+    jitter: float = 0.01
+
+    def __call__(
+        self, network: PolicyEnergy, states: torch.Tensor, codes: torch.Tensor | None = None
+    ) -> torch.Tensor:
+        """Return (B, n) actions."""
+        many = states.repeat_interleave(self.chains, dim=0)
+        many = many + self.jitter * torch.randn(many.shape, generator=self._generator)
+        given = None if codes is None else codes.repeat_interleave(self.chains, dim=0)
+        box = BoxProposal(network.config.action_size, self.half_extent)
+        start = box.sample((len(many), 1), self._generator)
+        ends = run_chains(energy_at(network, many, given), start, self.config, self._generator)
+        return ends.view(len(states), self.chains, -1).mean(dim=1)
+
+
+class ModeKeeping:
+    """Draws a mode by its probability, follows it while it lasts, and returns its minimum.
+
+    Candidates from a proposal q are weighted by exp(−E)/q, as the energy was trained to be, and by
+    how well they go on from the last step; one is drawn, and descends to its minimum. Because the
+    draw precedes the descent and that converges, the number of steps changes nothing.
+    """
+
+    def __init__(
+        self,
+        steps: int = 15,
+        candidates: int = 64,
+        inertia: float = 0.3,
+        seed: int = 0,
+        proposal: Proposal | None = None,
+    ) -> None:
+        """Prepare a sampler.
+
+        Args:
+            steps: K, of the descent.
+            candidates: drawn for each step.
+            inertia: standard deviation of what a step may differ from the last one, in step
+                lengths, beyond what the energy demands.
+            seed: of everything random.
+            proposal: where candidates come from.
+        """
+        self.steps, self.candidates, self.inertia = steps, candidates, inertia
+        self.proposal = proposal or RingProposal()
+        self._seed = seed
+        self.restart()
+
+    def restart(self) -> None:
+        """Forget the last steps and draw the same random numbers again."""
+        self._generator = torch.Generator().manual_seed(self._seed)
+        self._last: torch.Tensor | None = None
+
+    def begin(self, last: torch.Tensor | None) -> None:
+        """Set the last steps (B, n) to go on from; None: there are none."""
+        self._last = last
+
+    def __call__(
+        self, network: PolicyEnergy, states: torch.Tensor, codes: torch.Tensor | None = None
+    ) -> torch.Tensor:
+        """Return (B, n) actions."""
+        energy = energy_at(network, states, codes)
+        shape = (len(states), self.candidates)
+        candidates = self.proposal.sample(shape, self._generator)
+        luck = torch.rand(shape, generator=self._generator)
+        with torch.no_grad():
+            logits = -energy(candidates) - self.proposal.log_density(candidates)
+            if self._last is not None:
+                turn = (candidates - self._last.unsqueeze(1)).square().sum(dim=-1)
+                logits = logits - turn / (2 * self.inertia**2)
+            # The largest of logits with Gumbel noise is a draw from their softmax.
+            drawn = (logits - (-luck.clamp_min(1e-9).log()).log()).argmax(dim=1)
+        start = candidates[torch.arange(len(states)), drawn].unsqueeze(1)
+        self._last = descend(energy, start, self.steps).squeeze(1)
+        return self._last

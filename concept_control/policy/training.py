@@ -1,0 +1,171 @@
+"""Training a stroke policy: as in the thesis, or by ranking with corrected states."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, field
+
+import numpy as np
+import torch
+from tqdm import tqdm
+
+from concept_control.policy.correction import CorrectedSteps, CorrectionConfig
+from concept_control.policy.langevin import ChainConfig, run_chains
+from concept_control.policy.model import StrokePolicy
+from concept_control.policy.network import PolicyConfig, PolicyEnergy
+from concept_control.policy.objectives import contrastive, ranking
+from concept_control.policy.proposals import BoxProposal, RingProposal
+from concept_control.policy.samplers import energy_at
+from concept_control.policy.strokes import Strokes
+
+Watch = Callable[[int, PolicyEnergy], None]
+"""Called after each step with its number and the network."""
+
+
+@dataclass(frozen=True)
+class RankingConfig:
+    """Training by ranking noise-contrastive estimation.
+
+    Attributes:
+        steps: of Adam, with one cycle of the learning rate.
+        batch: pairs of state and step.
+        negatives: from the proposal, for each.
+        learning_rate: its highest.
+        network: sizes.
+        seed: of weights and samples.
+    """
+
+    steps: int = 3000
+    batch: int = 256
+    negatives: int = 32
+    learning_rate: float = 3e-3
+    network: PolicyConfig = field(default_factory=PolicyConfig)
+    seed: int = 0
+
+
+@dataclass(frozen=True)
+class ThesisConfig:
+    """Training as in the thesis; where it gives no number, ours stands.
+
+    Attributes:
+        steps: of Adam.
+        batch: pairs of state and step.
+        learning_rate: constant.
+        chain: K and α of the negatives' Langevin chains.
+        noise: half extent of the box their noise starts in, in step lengths.
+        l1: weight of the energies' absolute level.
+        l2: weight of its square.
+        persistent: share of the chains that go on from a replay buffer of earlier ends instead of
+            noise; 0: none.
+        buffer: size of that buffer.
+        network: sizes and kinds.
+        seed: of weights and samples.
+    """
+
+    steps: int = 1500
+    batch: int = 128
+    learning_rate: float = 1e-3
+    chain: ChainConfig = field(default_factory=ChainConfig)
+    noise: float = 1.5
+    l1: float = 0.01
+    l2: float = 0.05
+    persistent: float = 0.0
+    buffer: int = 10_000
+    network: PolicyConfig = field(default_factory=lambda: PolicyConfig(is_thesis=True))
+    seed: int = 0
+
+
+def train_ranking(
+    strokes: Strokes,
+    config: RankingConfig | None = None,
+    correction: CorrectionConfig | None = None,
+    watch: Watch | None = None,
+) -> StrokePolicy:
+    """Train a policy by ranking on corrected states."""
+    config = config or RankingConfig()
+    torch.manual_seed(config.seed)
+    rng = np.random.default_rng(config.seed)
+    generator = torch.Generator().manual_seed(config.seed)
+    network, proposal = PolicyEnergy(config.network), RingProposal()
+    source = CorrectedSteps(strokes, correction)
+    optimizer = torch.optim.Adam(network.parameters(), config.learning_rate)
+    schedule = torch.optim.lr_scheduler.OneCycleLR(
+        optimizer, config.learning_rate, total_steps=config.steps
+    )
+    start = time.monotonic()
+    for step in _progress(config.steps, strokes.name):
+        states, actions = _tensors(*source.draw(rng, config.batch))
+        negatives = proposal.sample((config.batch, config.negatives), generator)
+        energies = network(states, torch.cat([actions, negatives], dim=1))
+        loss = ranking(energies[:, :1], energies[:, 1:], actions, negatives, proposal)
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+        schedule.step()
+        if watch is not None:
+            watch(step + 1, network)
+    return _finished(strokes, network, 'ranking', asdict(config), time.monotonic() - start)
+
+
+def train_thesis(
+    strokes: Strokes, config: ThesisConfig | None = None, watch: Watch | None = None
+) -> StrokePolicy:
+    """Train a policy by the contrastive loss with Langevin negatives."""
+    config = config or ThesisConfig()
+    torch.manual_seed(config.seed)
+    rng = np.random.default_rng(config.seed)
+    generator = torch.Generator().manual_seed(config.seed)
+    network = PolicyEnergy(config.network)
+    box = BoxProposal(config.network.action_size, config.noise)
+    replay = box.sample((config.buffer, 1), generator)
+    optimizer = torch.optim.Adam(network.parameters(), config.learning_rate)
+    all_states = strokes.positions[:, :-1].reshape(-1, 2)
+    all_actions = strokes.actions.reshape(-1, 2)
+    start = time.monotonic()
+    for step in _progress(config.steps, strokes.name):
+        rows = rng.integers(len(all_states), size=config.batch)
+        states, actions = _tensors(all_states[rows], all_actions[rows])
+        begin = box.sample((config.batch, 1), generator)
+        slots = torch.as_tensor(rng.integers(config.buffer, size=config.batch))
+        goes_on = torch.rand((config.batch, 1, 1), generator=generator) < config.persistent
+        begin = torch.where(goes_on, replay[slots], begin)
+        network.eval()  # spectral norm estimates its norms in training mode only
+        ends = run_chains(energy_at(network, states), begin, config.chain, generator).detach()
+        network.train()
+        replay[slots] = ends
+        energies = network(states, torch.cat([actions, ends], dim=1))
+        loss = contrastive(energies[:, :1], energies[:, 1:], config.l1, config.l2)
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+        if watch is not None:
+            watch(step + 1, network)
+    return _finished(strokes, network, 'thesis', asdict(config), time.monotonic() - start)
+
+
+def _tensors(states: np.ndarray, actions: np.ndarray) -> tuple[torch.Tensor, torch.Tensor]:
+    """Return (B, 2) states and (B, 1, 2) actions."""
+    return (
+        torch.as_tensor(states, dtype=torch.float32),
+        torch.as_tensor(actions, dtype=torch.float32).unsqueeze(1),
+    )
+
+
+def _progress(steps: int, name: str) -> tqdm:
+    return tqdm(range(steps), desc=f'training {name}', unit='step', leave=False, disable=None)
+
+
+def _finished(
+    strokes: Strokes, network: PolicyEnergy, recipe: str, config: dict, seconds: float
+) -> StrokePolicy:
+    network.eval().requires_grad_(False)
+    return StrokePolicy(
+        network=network,
+        step_length=strokes.step_length,
+        num_steps=strokes.num_steps,
+        is_closed=strokes.is_closed,
+        center=strokes.center,
+        name=strokes.name,
+        card={'recipe': recipe, 'training': config, 'seconds': round(seconds, 1)},
+    )

@@ -1,0 +1,132 @@
+"""Everything but the robot: `ros2 launch concept_control bringup.launch.py`.
+
+Starts perception, concept model and controller beside the drivers of a real arm and camera;
+docs/your_arm.md tells what these must provide. The other launch files include this one.
+"""
+
+import os
+from pathlib import Path
+
+from ament_index_python.packages import get_package_share_directory
+from launch.actions import DeclareLaunchArgument, SetEnvironmentVariable
+from launch.conditions import IfCondition
+from launch.substitutions import LaunchConfiguration
+from launch_ros.actions import Node
+
+from launch import LaunchDescription
+
+
+def generate_launch_description() -> LaunchDescription:
+    """Start perception, concept model and controller."""
+    share = Path(get_package_share_directory('concept_control'))
+
+    def node(executable: str, parameters: dict | None = None, **options: object) -> Node:
+        return Node(
+            package='concept_control',
+            executable=executable,
+            name=executable,
+            namespace=LaunchConfiguration('namespace'),
+            # The one place where launch sets the clock of these nodes.
+            parameters=[
+                LaunchConfiguration('params_file'),
+                {'use_sim_time': LaunchConfiguration('use_sim_time'), **(parameters or {})},
+            ],
+            arguments=[
+                '--ros-args',
+                '--log-level',
+                [executable, ':=', LaunchConfiguration('log_level')],
+            ],
+            respawn=LaunchConfiguration('respawn'),
+            respawn_delay=1.0,
+            output='screen',
+            **options,
+        )
+
+    return LaunchDescription(
+        [
+            DeclareLaunchArgument(
+                'params_file',
+                default_value=str(share / 'config' / 'robot.yaml'),
+                description='parameters of all nodes',
+            ),
+            DeclareLaunchArgument(
+                'namespace', default_value='', description='prefix of every node and topic'
+            ),
+            DeclareLaunchArgument(
+                'use_sim_time', default_value='false', description='take the time from /clock'
+            ),
+            DeclareLaunchArgument(
+                'perception',
+                default_value='true',
+                description='start entity_extractor; false where others publish `entities`',
+            ),
+            DeclareLaunchArgument(
+                'controller', default_value='true', description='start mpc_controller'
+            ),
+            DeclareLaunchArgument(
+                'autostart',
+                default_value='true',
+                description='activate the controller; false: no commands before '
+                '`ros2 lifecycle set mpc_controller configure`, then `activate`',
+            ),
+            DeclareLaunchArgument(
+                'trajectory_topic',
+                default_value='joint_trajectory',
+                description='where the arm takes trajectories',
+            ),
+            DeclareLaunchArgument(
+                'joint_states_topic',
+                default_value='joint_states',
+                description='where the arm says how it stands',
+            ),
+            DeclareLaunchArgument(
+                'rviz', default_value='false', description='open RViz with the shipped view'
+            ),
+            DeclareLaunchArgument(
+                'respawn', default_value='false', description='start a node again that has died'
+            ),
+            DeclareLaunchArgument(
+                'localhost_only',
+                default_value='false',
+                description='discover nodes on this machine only',
+            ),
+            DeclareLaunchArgument(
+                'log_level', default_value='info', description='debug, info, warn or error'
+            ),
+            # Room for images in shared memory; one thread of BLAS a process; and nodes end when
+            # ros2 launch is gone, however it went.
+            SetEnvironmentVariable(
+                'FASTDDS_DEFAULT_PROFILES_FILE', str(share / 'config' / 'fastdds.xml')
+            ),
+            SetEnvironmentVariable('OMP_NUM_THREADS', '1'),
+            SetEnvironmentVariable('CONCEPT_CONTROL_EXIT_WITH_PARENT', str(os.getpid())),
+            SetEnvironmentVariable(
+                'ROS_AUTOMATIC_DISCOVERY_RANGE',
+                'LOCALHOST',
+                condition=IfCondition(LaunchConfiguration('localhost_only')),
+            ),
+            node(
+                'entity_extractor',
+                condition=IfCondition(LaunchConfiguration('perception')),
+                remappings=[('joint_states', LaunchConfiguration('joint_states_topic'))],
+            ),
+            node('concept_model'),
+            node(
+                'mpc_controller',
+                {'autostart': LaunchConfiguration('autostart')},
+                condition=IfCondition(LaunchConfiguration('controller')),
+                remappings=[
+                    ('joint_states', LaunchConfiguration('joint_states_topic')),
+                    ('joint_trajectory', LaunchConfiguration('trajectory_topic')),
+                ],
+            ),
+            Node(
+                package='rviz2',
+                executable='rviz2',
+                namespace=LaunchConfiguration('namespace'),
+                arguments=['-d', str(share / 'config' / 'concept.rviz')],
+                parameters=[{'use_sim_time': LaunchConfiguration('use_sim_time')}],
+                condition=IfCondition(LaunchConfiguration('rviz')),
+            ),
+        ]
+    )
