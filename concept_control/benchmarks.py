@@ -7,6 +7,10 @@ import sys
 from importlib import import_module
 
 BENCHMARKS = {
+    'concepts': (
+        'concept_control.evaluation.concepts_benchmark',
+        'what is learned from a few demonstrations',
+    ),
     'control': (
         'concept_control.evaluation.control_benchmark',
         'planners and commands without ROS',
