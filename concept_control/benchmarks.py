@@ -15,6 +15,7 @@ BENCHMARKS = {
         'concept_control.evaluation.control_benchmark',
         'planners and commands without ROS',
     ),
+    'images': ('concept_control.ros.image_benchmark', 'images between processes, two ways'),
     'perception': ('concept_control.evaluation.perception_benchmark', 'blocks seen, and followed'),
     'perception-node': ('concept_control.ros.perception_benchmark', 'the same through the node'),
     'robot': ('concept_control.evaluation.robot_benchmark', 'the whole graph, seed after seed'),

@@ -10,7 +10,9 @@ import matplotlib
 import numpy as np
 
 from concept_control.evaluation.perception_scenes import BlockResult, FrameResult
-from concept_control.perception.annotate import write
+from concept_control.perception.annotate import ELLIPSE_COLOR, covariance_ellipse, write
+from concept_control.perception.localisation import Detection
+from concept_control.perception.outline import outline_polygon
 from concept_control.perception.tracking import TrackedEntity
 from concept_control.simulation.carry import CarryFrame
 
@@ -20,6 +22,9 @@ from matplotlib import pyplot as plt
 NUM_PICTURES = 12
 FILM_EVERY = 8
 """Frames of a carry per picture of it."""
+
+MARGIN, MAX_ZOOM = 24, 4.0
+"""Pixels around the blocks of a close-up, and how much it enlarges at most."""
 
 FOUND, MISSED, FALSE = (255, 255, 255), (255, 60, 60), (255, 60, 255)
 """RGB of outlines."""
@@ -98,24 +103,76 @@ class PictureFolder:
 
 
 def draw_frame(frame: FrameResult, caption: str) -> np.ndarray:
-    """Return the (H, W, 3) RGB image of a frame with what was found, missed and imagined."""
-    picture = frame.color.copy()
-    for detection in frame.detections:
-        is_false = any(detection is other for other in frame.false)
-        polygon = np.rint(detection.outline).astype(np.int32)
-        line = FALSE if is_false else FOUND
-        cv2.polylines(picture, [polygon], isClosed=True, color=line, lineType=cv2.LINE_AA)
-        place = (int(polygon[:, 0].max()) + 3, int(polygon[:, 1].min()) + 8)
+    """Return an enlarged part of a frame's image with what was found, missed and imagined.
+
+    Each block has the outline of the body fitted to it, the ellipse of its covariance (three
+    standard deviations), a swatch of the measured colour, and its error in millimetres.
+
+    Args:
+        frame: to draw.
+        caption: of the picture.
+
+    Returns:
+        (H, W, 3) uint8 RGB of the size of the frame's image.
+    """
+    left, top, scale = _close_up(frame)
+    height, width = frame.color.shape[:2]
+    matrix = scale * np.array([[1.0, 0.0, -left], [0.0, 1.0, -top]])
+    picture = cv2.warpAffine(frame.color, matrix, (width, height), flags=cv2.INTER_CUBIC)
+
+    def draw(polygon: np.ndarray, color: tuple[int, int, int]) -> np.ndarray:
+        pixels = np.rint(scale * (polygon - (left, top))).astype(np.int32)
+        cv2.polylines(picture, [pixels], isClosed=True, color=color, lineType=cv2.LINE_AA)
+        return pixels
+
+    for block in _judged(frame):
+        if block.detection is None:
+            draw(_silhouette(block, frame), MISSED)
+    for false in frame.false:
+        draw(false.outline, FALSE)
+    for block in frame.blocks:
+        detection = block.detection
+        if detection is None:
+            continue
+        polygon = draw(_silhouette(block, frame, detection), FOUND)
+        ellipse = covariance_ellipse(
+            detection.position, detection.covariance, frame.intrinsics, frame.T_world_camera
+        )
+        if ellipse is not None:
+            draw(ellipse, ELLIPSE_COLOR)
+        x, y = int(polygon[:, 0].max()) + 4, int(polygon[:, 1].min()) + 10
         swatch = tuple(round(255 * float(value)) for value in detection.color)
-        cv2.rectangle(picture, (place[0], place[1] - 7), (place[0] + 8, place[1] + 1), swatch, -1)
+        cv2.rectangle(picture, (x, y - 9), (x + 10, y + 1), swatch, -1)
+        cv2.rectangle(picture, (x, y - 9), (x + 10, y + 1), (0, 0, 0), 1)
+        write(picture, f'{1e3 * np.linalg.norm(block.error):.2f}', (x + 14, y), FOUND, 0.38)
     missed = sum(block.detection is None for block in _judged(frame))
     errors = [1e3 * float(np.linalg.norm(b.error)) for b in _judged(frame) if b.detection]
     text = f'{caption}: {len(errors)} found, worst {max(errors, default=0.0):.2f} mm'
     if missed or frame.false:
         text += f', {missed} missed, {len(frame.false)} false'
-    line = MISSED if missed or frame.false else FOUND
-    write(picture, text, (6, 18), line, 0.5)
+    write(picture, text, (6, 18), MISSED if missed or frame.false else FOUND, 0.5)
     return picture
+
+
+def _silhouette(
+    block: BlockResult, frame: FrameResult, detection: Detection | None = None
+) -> np.ndarray:
+    """Return the (C, 2) outline of a block as it is, or as it was detected."""
+    body = detection or block.truth
+    return outline_polygon(
+        body.shape, body.position, body.size, body.yaw, frame.intrinsics, frame.T_world_camera
+    )
+
+
+def _close_up(frame: FrameResult) -> tuple[float, float, float]:
+    """Return left, top and magnification of the part of the image that holds all blocks."""
+    height, width = frame.color.shape[:2]
+    pixels = np.concatenate([_silhouette(block, frame) for block in frame.blocks])
+    low, high = pixels.min(axis=0) - MARGIN, pixels.max(axis=0) + MARGIN
+    scale = float(min(width / (high[0] - low[0]), height / (high[1] - low[1]), MAX_ZOOM))
+    middle = 0.5 * (low + high)
+    left, top = middle - 0.5 * np.array([width, height]) / scale
+    return float(left), float(top), scale
 
 
 def _judged(frame: FrameResult) -> list[BlockResult]:

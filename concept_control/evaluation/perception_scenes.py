@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import cv2
 import numpy as np
 from scipy.optimize import linear_sum_assignment
 
 from concept_control.perception.camera import Intrinsics
+from concept_control.perception.chroma import CLIPPED
 from concept_control.perception.fusion import fuse
 from concept_control.perception.localisation import Detection, Detector
 from concept_control.perception.outline import outline_polygon
@@ -20,6 +21,14 @@ from concept_control.simulation.clutter import Clutter
 
 MATCH_DISTANCE = 0.015
 """A detection farther from every block than this is false [m]."""
+
+TOUCHING, ALIKE = 'touching', 'touching, one colour'
+HIDDEN, OVEREXPOSED, SHADED = 'partly hidden', 'over-exposed', 'in shadow'
+TRAITS = (TOUCHING, ALIKE, HIDDEN, OVEREXPOSED, SHADED)
+"""What makes a block difficult; it may be several of these."""
+
+SAME_COLOR = 0.15
+"""Largest difference of a channel of blocks that count as of one colour."""
 
 
 @dataclass(frozen=True)
@@ -49,11 +58,13 @@ class BlockResult:
         truth: the block.
         visible: fraction of its silhouette that the frame shows.
         detection: what was taken for it, or None.
+        traits: which of `TRAITS` it has.
     """
 
     truth: Truth
     visible: float
     detection: Detection | None
+    traits: frozenset[str] = frozenset()
 
     @property
     def error(self) -> np.ndarray:
@@ -80,6 +91,8 @@ class FrameResult:
         seconds: the detection took.
         color: (H, W, 3) image of the first camera.
         detections: all of them.
+        intrinsics: of the first camera.
+        T_world_camera: (4, 4) pose of its optical frame.
     """
 
     blocks: list[BlockResult]
@@ -87,6 +100,8 @@ class FrameResult:
     seconds: float
     color: np.ndarray
     detections: list[Detection]
+    intrinsics: Intrinsics
+    T_world_camera: np.ndarray
 
 
 def truths(clutter: Clutter) -> list[Truth]:
@@ -120,13 +135,15 @@ def evaluate_frame(
     """
     rng = rng or np.random.default_rng(0)
     blocks = truths(clutter)
-    results, shares = [], []
+    results: list[FrameResult] = []
     for camera in cameras:
         color, depth = camera.render(clutter.data)
         pose = camera.T_world_camera(clutter.data)
-        shares.append(
-            [visible_fraction(block, depth, camera.intrinsics, pose) for block in blocks]
-        )
+        shares = [visible_fraction(block, depth, camera.intrinsics, pose) for block in blocks]
+        traits = [
+            find_traits(clutter, index, share, color, camera.intrinsics, pose)
+            for index, share in enumerate(shares)
+        ]
         if noise is not None:
             color, depth = noise.apply(rng, color, depth, camera.intrinsics.fx)
         detector = Detector(
@@ -135,31 +152,70 @@ def evaluate_frame(
         # What depends on the pose alone is computed once for a camera that stands still.
         detector.detect(color, depth, pose)
         start = time.thread_time()
-        detections = detector.detect(color, depth, pose)
-        results.append(judge(blocks, shares[-1], detections, time.thread_time() - start, color))
+        found = detector.detect(color, depth, pose)
+        seconds = time.thread_time() - start
+        judged, false = judge(blocks, shares, traits, found)
+        results.append(FrameResult(judged, false, seconds, color, found, camera.intrinsics, pose))
     if len(results) > 1:
-        start = time.thread_time()
-        fused = fuse([result.detections for result in results])
-        seconds = sum(result.seconds for result in results) + time.thread_time() - start
-        best = [max(share) for share in zip(*shares)]
-        results.append(judge(blocks, best, fused, seconds, results[0].color))
+        results.append(_fuse(blocks, results))
     return results
+
+
+def _fuse(blocks: Sequence[Truth], results: Sequence[FrameResult]) -> FrameResult:
+    """Judge what several cameras see together; a block is as visible as to the best of them."""
+    start = time.thread_time()
+    found = fuse([result.detections for result in results])
+    seconds = sum(result.seconds for result in results) + time.thread_time() - start
+    views = list(zip(*(result.blocks for result in results)))
+    shares = [max(block.visible for block in view) for view in views]
+    traits = [frozenset.intersection(*(block.traits for block in view)) for view in views]
+    judged, false = judge(blocks, shares, traits, found)
+    return replace(results[0], blocks=judged, false=false, seconds=seconds, detections=found)
+
+
+def find_traits(
+    clutter: Clutter,
+    index: int,
+    visible: float,
+    color: np.ndarray,
+    intrinsics: Intrinsics,
+    T_world_camera: np.ndarray,
+) -> frozenset[str]:
+    """Return which of `TRAITS` a block has in an image."""
+    traits = set()
+    touching = np.flatnonzero(clutter.neighbours == index).tolist()
+    if clutter.neighbours[index] >= 0:
+        touching.append(int(clutter.neighbours[index]))
+    if touching:
+        traits.add(TOUCHING)
+        contrast = np.abs(clutter.colors[touching] - clutter.colors[index]).max(axis=1)
+        if (contrast < SAME_COLOR).any():
+            traits.add(ALIKE)
+    if visible < 0.9:
+        traits.add(HIDDEN)
+    if clutter.is_shaded[index]:
+        traits.add(SHADED)
+    block = truths(clutter)[index]
+    polygon = outline_polygon(
+        block.shape, block.position, block.size, block.yaw, intrinsics, T_world_camera
+    )
+    mask = np.zeros(color.shape[:2], np.uint8)
+    cv2.fillConvexPoly(mask, np.rint(polygon).astype(np.int32), 1)
+    pixels = color[mask > 0]
+    if len(pixels) and (pixels.max(axis=1) >= CLIPPED).mean() > 0.5:
+        traits.add(OVEREXPOSED)
+    return frozenset(traits)
 
 
 def judge(
     blocks: Sequence[Truth],
     visible: Sequence[float],
+    traits: Sequence[frozenset[str]],
     detections: list[Detection],
-    seconds: float,
-    color: np.ndarray,
-) -> FrameResult:
-    """Compare detections with the truth."""
+) -> tuple[list[BlockResult], list[Detection]]:
+    """Compare detections with the truth; return each block's result and what is of no block."""
     matched, false = match(blocks, detections)
-    results = [
-        BlockResult(block, fraction, found)
-        for block, fraction, found in zip(blocks, visible, matched)
-    ]
-    return FrameResult(results, false, seconds, color, detections)
+    return [BlockResult(*fields) for fields in zip(blocks, visible, matched, traits)], false
 
 
 def match(

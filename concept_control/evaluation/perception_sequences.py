@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
@@ -10,7 +11,7 @@ import numpy as np
 from concept_control.perception.annotate import annotate
 from concept_control.perception.fusion import fuse
 from concept_control.perception.localisation import Detection, Detector
-from concept_control.perception.tracking import HELD, SEEN, EntityTracker, TrackedEntity
+from concept_control.perception.tracking import HELD, EntityTracker, TrackedEntity
 from concept_control.simulation.camera import SimulatedCamera
 from concept_control.simulation.camera_noise import StructuredLightNoise
 from concept_control.simulation.carry import CarryConfig, CarryFrame, CarrySequence
@@ -36,6 +37,7 @@ class SequenceResult:
         doubts: by status, squared errors in units of the claimed covariance, 3 on average if that
             is right.
         wrong_holds: frames in which the wrong block, or none, was taken for the held one.
+        seconds: CPU time of each frame: detection in all cameras, fusion and tracking.
     """
 
     num_frames: int = 0
@@ -45,6 +47,7 @@ class SequenceResult:
     wrong_holds: int = 0
     errors: dict[str, list[float]] = field(default_factory=dict)
     doubts: dict[str, list[float]] = field(default_factory=dict)
+    seconds: list[float] = field(default_factory=list)
 
 
 def evaluate_sequence(
@@ -72,14 +75,16 @@ def evaluate_sequence(
     tracker = EntityTracker()
     score = _Score(len(sequence.scene.block_names))
     for truth in sequence:
-        seen: list[list[Detection]] = []
-        picture = None
-        for view, detector in zip(views, detectors):
-            color, depth = view.render(sequence.data)
-            if noise is not None:
-                color, depth = noise.apply(rng, color, depth, view.intrinsics.fx)
-            picture = color if picture is None else picture
-            seen.append(detector.detect(color, depth, view.T_world_camera(sequence.data)))
+        images = [view.render(sequence.data) for view in views]
+        if noise is not None:
+            images = [
+                noise.apply(rng, *image, view.intrinsics.fx) for image, view in zip(images, views)
+            ]
+        start = time.thread_time()
+        seen: list[list[Detection]] = [
+            detector.detect(*image, view.T_world_camera(sequence.data))
+            for image, view, detector in zip(images, views, detectors)
+        ]
         entities = tracker.update(
             fuse(seen),
             truth.stamp,
@@ -88,11 +93,12 @@ def evaluate_sequence(
             truth.tool_yaw,
             hidden=lambda position, size: all(d.could_hide(position, size) for d in detectors),
         )
+        score.result.seconds.append(time.thread_time() - start)
         score.add(truth, entities)
-        if watch is not None and picture is not None:
+        if watch is not None:
             pose = views[0].T_world_camera(sequence.data)
             caption = f'{truth.stamp:.2f} s'
-            drawn = annotate(picture, views[0].intrinsics, pose, entities, caption=caption)
+            drawn = annotate(images[0][0], views[0].intrinsics, pose, entities, caption=caption)
             watch(truth, entities, drawn)
     for view in views:
         view.close()
@@ -137,9 +143,3 @@ class _Score:
         result.wrong_holds += sum(
             entity.status == HELD and block != truth.held for block, entity in taken.items()
         )
-
-
-def median_error(results: Sequence[SequenceResult], status: str = SEEN) -> float:
-    """Return the median distance of entities of one status to their blocks [m]."""
-    errors = [error for result in results for error in result.errors.get(status, [])]
-    return float(np.median(errors)) if errors else float('nan')

@@ -18,6 +18,7 @@ LINE_COLORS = {SEEN: (255, 255, 255), OCCLUDED: (255, 190, 60), HELD: (255, 90, 
 ELLIPSE_SIGMAS = 3.0
 """Standard deviations a covariance ellipse encloses."""
 
+ELLIPSE_COLOR = (255, 60, 60)
 NUM_ELLIPSE = 32
 FONT = cv2.FONT_HERSHEY_SIMPLEX
 
@@ -66,9 +67,12 @@ def annotate(
     for entity, polygon in drawn:
         line = LINE_COLORS[entity.status]
         cv2.polylines(picture, [polygon], isClosed=True, color=line, thickness=1, lineType=16)
-        ellipse = _ellipse(entity, intrinsics, T_world_camera)
+        ellipse = covariance_ellipse(
+            entity.position, entity.covariance, intrinsics, T_world_camera
+        )
         if ellipse is not None:
-            cv2.polylines(picture, [ellipse], isClosed=True, color=(255, 60, 60), lineType=16)
+            pixels = np.rint(ellipse).astype(np.int32)
+            cv2.polylines(picture, [pixels], isClosed=True, color=ELLIPSE_COLOR, lineType=16)
         _label(picture, entity, polygon, line)
     if caption:
         write(picture, caption, (6, 16), (255, 255, 255), 0.45)
@@ -85,18 +89,32 @@ def _polygon(entity: TrackedEntity, intrinsics: Intrinsics, pose: np.ndarray) ->
     return np.rint(polygon).astype(np.int32)
 
 
-def _ellipse(entity: TrackedEntity, intrinsics: Intrinsics, pose: np.ndarray) -> np.ndarray | None:
-    """Return the (P, 2) image of a horizontal slice of the covariance around the centre."""
-    values, vectors = np.linalg.eigh(entity.covariance[:2, :2])
+def covariance_ellipse(
+    position: np.ndarray,
+    covariance: np.ndarray,
+    intrinsics: Intrinsics,
+    T_world_camera: np.ndarray,
+) -> np.ndarray | None:
+    """Return the (P, 2) image (u, v) of the horizontal `ELLIPSE_SIGMAS` ellipse of a position.
+
+    Args:
+        position: (3,) world frame [m].
+        covariance: (3, 3) [m²].
+        intrinsics: of the camera.
+        T_world_camera: (4, 4) pose of the optical frame.
+
+    Returns:
+        The ellipse, or None if it is behind the camera.
+    """
+    values, vectors = np.linalg.eigh(covariance[:2, :2])
     angle = np.linspace(0.0, 2.0 * np.pi, NUM_ELLIPSE, endpoint=False)
     radii = ELLIPSE_SIGMAS * np.sqrt(np.maximum(values, 0.0))
     ring = np.column_stack([np.cos(angle), np.sin(angle)]) * radii @ vectors.T
-    points = entity.position + np.column_stack([ring, np.zeros(NUM_ELLIPSE)])
+    points = position + np.column_stack([ring, np.zeros(NUM_ELLIPSE)])
     try:
-        pixels = intrinsics.project((points - pose[:3, 3]) @ pose[:3, :3])
+        return intrinsics.project((points - T_world_camera[:3, 3]) @ T_world_camera[:3, :3])
     except PerceptionError:
         return None
-    return np.rint(pixels).astype(np.int32)
 
 
 def _dim(

@@ -68,6 +68,8 @@ class Clutter:
         colors: (N, 3) albedo, RGB in [0, 1].
         shapes: names among `SHAPES`.
         table_color: (3,) mean albedo of the table.
+        neighbours: (N,) index of the earlier block that a block was put against, -1 for none.
+        is_shaded: (N,) whether something keeps a lamp's light from the middle of the upper face.
     """
 
     model: mujoco.MjModel
@@ -78,6 +80,8 @@ class Clutter:
     colors: np.ndarray
     shapes: list[str]
     table_color: np.ndarray
+    neighbours: np.ndarray
+    is_shaded: np.ndarray
 
 
 def random_clutter(rng: np.random.Generator, config: ClutterConfig | None = None) -> Clutter:
@@ -95,7 +99,7 @@ def random_clutter(rng: np.random.Generator, config: ClutterConfig | None = None
     shapes = [str(name) for name in rng.choice(SHAPES, num, p=config.shape_weights)]
     sizes = np.repeat(rng.uniform(*config.sides, num)[:, None], 3, axis=1)
     arm = ArmDescription.load()
-    xy, yaws = _layout(rng, arm.workspace, sizes[:, 0], shapes, config.touching)
+    xy, yaws, neighbours = _layout(rng, arm.workspace, sizes[:, 0], shapes, config.touching)
     colors = _colors(rng, num, config.same_color)
     positions = np.column_stack([xy, sizes[:, 2] / 2])
 
@@ -117,7 +121,31 @@ def random_clutter(rng: np.random.Generator, config: ClutterConfig | None = None
     model = spec.compile()
     data = mujoco.MjData(model)
     _pose_arm(rng, arm, model, data, config.has_arm)
-    return Clutter(model, data, positions, yaws, sizes, colors, shapes, table_color)
+    return Clutter(
+        model,
+        data,
+        positions,
+        yaws,
+        sizes,
+        colors,
+        shapes,
+        table_color,
+        neighbours,
+        _shaded(model, data, positions + 0.5 * sizes * (0, 0, 1)),
+    )
+
+
+def _shaded(model: mujoco.MjModel, data: mujoco.MjData, tops: np.ndarray) -> np.ndarray:
+    """Return (N,) whether something stands between (N, 3) places and a lamp."""
+    shaded = np.zeros(len(tops), dtype=bool)
+    for lamp in np.flatnonzero(model.light_castshadow):
+        towards = -data.light_xdir[lamp]
+        for index, top in enumerate(tops):
+            distance = mujoco.mj_ray(
+                model, data, top + 1e-3 * towards, towards, None, 1, -1, np.zeros(1, np.int32)
+            )
+            shaded[index] |= distance >= 0
+    return shaded
 
 
 def _layout(
@@ -126,9 +154,10 @@ def _layout(
     sides: np.ndarray,
     shapes: list[str],
     touching: float,
-) -> tuple[np.ndarray, np.ndarray]:
-    """Draw (N, 2) centres and (N,) yaws; some blocks stand face to face."""
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Draw (N, 2) centres, (N,) yaws and (N,) neighbours; some blocks stand face to face."""
     num = len(sides)
+    neighbours = np.full(num, -1)
     xy, yaws = np.zeros((num, 2)), rng.uniform(-np.pi / 4, np.pi / 4, num)
     radii = np.array(
         [side / 2 * (np.sqrt(2) if shape == 'box' else 1.0) for side, shape in zip(sides, shapes)]
@@ -152,13 +181,14 @@ def _layout(
             others = [j for j in range(i) if j != neighbour]
             gaps = np.linalg.norm(xy[others] - xy[i], axis=1) - radii[others] - radii[i]
             if (gaps > 0.004).all() and (np.abs(workspace.to_workspace(xy[i])) < span).all():
+                neighbours[i] = neighbour
                 break
             if neighbour >= 0 and rng.random() < 0.1:
                 neighbour = -1
         else:
             raise SceneError(f'no room for {num} blocks of {sides.max():.3f} m on the table')
     yaws[[shape != 'box' for shape in shapes]] = 0.0
-    return xy, yaws
+    return xy, yaws, neighbours
 
 
 def _colors(rng: np.random.Generator, num: int, same: float) -> np.ndarray:

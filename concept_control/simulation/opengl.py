@@ -18,6 +18,9 @@ from concept_control.errors import PerceptionError
 LIBRARIES = ('egl', 'osmesa')
 """OpenGL platforms without a window, in the order in which they are tried."""
 
+PACKAGES = {'egl': 'libegl1 libgl1-mesa-dri', 'osmesa': 'libosmesa6'}
+"""Debian packages that bring them."""
+
 PROBE_TIMEOUT = 30.0
 """Seconds a driver may take to show that it can draw; a broken one may hang."""
 
@@ -100,6 +103,9 @@ def probe(library: str) -> str:
         return f'cannot be tried ({type(error).__name__})'
     if done.returncode == 0 and done.stdout.endswith('drew'):
         return ''
+    if "'NoneType' object has no attribute" in done.stderr:
+        # What PyOpenGL says when it found no library to load.
+        return f'{library} is not installed (Debian: apt install {PACKAGES[library]})'
     lines = done.stderr.strip().splitlines()
     return lines[-1][:200] if lines else f'ended with code {done.returncode}'
 

@@ -25,9 +25,16 @@ def test_a_small_benchmark_reaches_the_goals_and_writes_everything(tmp_path, cap
     # How fast this machine is at this moment is no matter of a test.
     assert missed in ([], ['rate_hz'])
     assert code == (1 if missed else 0)
-    assert set(numbers['scenes']) == {
+    kinds = {
         f'{camera}{noise}' for camera in ('top', 'oblique', 'both') for noise in ('', ', noise')
     }
+    assert set(numbers['scenes']) == kinds | {'top, table unknown'}
+    difficult = numbers['scenes']['top']['traits']
+    assert {'touching', 'over-exposed', 'partly hidden', 'in shadow'} <= set(difficult)
+    assert 0 < difficult['in shadow']['blocks'] <= numbers['scenes']['top']['blocks']
+    told, untold = numbers['scenes']['top'], numbers['scenes']['top, table unknown']
+    assert told['color_median'] < untold['color_median']
+    assert numbers['sequences']['top']['held_nees_within_95'] > 0.9
     assert numbers['scenes']['top']['blocks'] > 4
     assert numbers['sequences']['top']['switches'] == 0
     assert 'identity switches' in printed
