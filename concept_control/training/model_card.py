@@ -23,11 +23,14 @@ as the distance, in workspace units, to where the concept holds.
 ## How it was trained
 
 Concepts of the families above are drawn in the particle world with fresh parameters all the time.
-Codes are first embeddings of a concept's true parameters, then mostly the encoder's from 1 to
+Four of them are procedural, without names: random combinations of where things are (affine),
+random tests of a place (place_tests), random patterns up to similarity (arrangement) and random
+tests of looks and place (attribute_tests). Codes are first embeddings of a concept's true parameters, then mostly the encoder's from 1 to
 {shots} demonstrations; the encoder also learns to predict the former. Outcomes are labelled with
 the particle world's distance to the nearest satisfying arrangement, masks with its predicate, and
 what descent on the energy itself finds is labelled and trained on as well. This knowledge of the
 true parameters and distances is used in training only. At run time there are demonstrations.
+{inference}
 
 So the predicates that judge the trained families below have also labelled their training data;
 what they judge are concepts with parameters that were not seen. For the families kept from
@@ -82,12 +85,22 @@ def write_model_card(folder: str | Path, card: dict[str, Any], parameters: dict[
         families=', '.join(card['families']),
         held_out=', '.join(card['held_out']) or 'none',
         shots=card['training']['num_demonstrations'],
+        inference=_inference(card['inference_steps']),
         method=metrics['method'],
         concepts=metrics['concepts_per_family'],
         table=_table(families, held_out),
         weak=_weak(families),
     )
     (Path(folder) / MODEL_CARD_FILE).write_text(text)
+
+
+def _inference(steps: int) -> str:
+    if not steps:
+        return 'No step sizes of the code inference were learned: it takes fixed ones.'
+    return (
+        f'The code inference takes {steps} steps with step sizes learned through the unrolled '
+        'descent\nand keeps what they find where the demonstrations fit better.'
+    )
 
 
 def _table(families: dict[str, dict[str, float | None]], held_out: set[str]) -> str:
