@@ -25,7 +25,9 @@ as the distance, in workspace units, to where the concept holds.
 Concepts of the families above are drawn in the particle world with fresh parameters all the time.
 Four of them are procedural, without names: random combinations of where things are (affine),
 random tests of a place (place_tests), random patterns up to similarity (arrangement) and random
-tests of looks and place (attribute_tests). Codes are first embeddings of a concept's true parameters, then mostly the encoder's from 1 to
+tests of looks and place (attribute_tests).
+
+Codes are first embeddings of a concept's true parameters, then mostly the encoder's from 1 to
 {shots} demonstrations; the encoder also learns to predict the former. Outcomes are labelled with
 the particle world's distance to the nearest satisfying arrangement, masks with its predicate, and
 what descent on the energy itself finds is labelled and trained on as well. This knowledge of the
