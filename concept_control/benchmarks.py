@@ -18,6 +18,7 @@ BENCHMARKS = {
     'images': ('concept_control.ros.image_benchmark', 'images between processes, two ways'),
     'perception': ('concept_control.evaluation.perception_benchmark', 'blocks seen, and followed'),
     'perception-node': ('concept_control.ros.perception_benchmark', 'the same through the node'),
+    'fuzz': ('concept_control.ros.fuzz_benchmark', 'every message of every node, spoiled'),
     'robot': ('concept_control.evaluation.robot_benchmark', 'the whole graph, seed after seed'),
 }
 """Name to module with `add_arguments` and `main`, and what it measures."""

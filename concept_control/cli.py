@@ -106,6 +106,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 OPTIONAL = {
+    'hypothesis': '`pip install hypothesis`',
     'rclpy': 'source a ROS 2 installation, or `pip install "concept_control[ros]"`',
     'mcap': '`pip install "concept_control[bags]"`',
     'rosbags': '`pip install "concept_control[bags]"`',

@@ -166,17 +166,27 @@ class ConceptModelNode(Node):
         try:
             self._learn()
             while (command := self._commands.get()) is not None:
-                try:
-                    self._answer(command)
-                    self._answered['commands answered'] += 1
-                    self._last_refusal = ''
-                except ConceptControlError as error:
-                    self._answered['commands refused'] += 1
-                    self._last_refusal = str(error)
-                    self._refuse(command, str(error))
+                self._respond(command)
         except Exception as error:
             self.get_logger().fatal(f'the concept model failed: {error!r}')
             self.failure = error
+
+    def work_once(self) -> None:
+        """Answer the commands that have come; what the worker does when it has learned."""
+        while not self._commands.empty():
+            command = self._commands.get()
+            if command is not None:
+                self._respond(command)
+
+    def _respond(self, command: ConceptCommand) -> None:
+        try:
+            self._answer(command)
+            self._answered['commands answered'] += 1
+            self._last_refusal = ''
+        except ConceptControlError as error:
+            self._answered['commands refused'] += 1
+            self._last_refusal = str(error)
+            self._refuse(command, str(error))
 
     def _learn(self) -> None:
         """Infer the code of every word from demonstrations and publish the library."""

@@ -89,17 +89,20 @@ class GoalView:
 
     def _work(self) -> None:
         while not self._stop.wait(PERIOD):
-            if not self._markers.get_subscription_count():
-                continue
-            try:
-                drawing = self._draw()
-            except ConceptControlError as error:
-                self._node.get_logger().warning(
-                    f'the goal cannot be drawn: {error}', throttle_duration_sec=10.0
-                )
-                continue
-            if drawing is not None:
-                self._markers.publish(drawing)
+            if self._markers.get_subscription_count():
+                self.draw_once()
+
+    def draw_once(self) -> None:
+        """Publish a drawing of the present goal, if there is something new to draw."""
+        try:
+            drawing = self._draw()
+        except ConceptControlError as error:
+            self._node.get_logger().warning(
+                f'the goal cannot be drawn: {error}', throttle_duration_sec=10.0
+            )
+            return
+        if drawing is not None:
+            self._markers.publish(drawing)
 
     def _draw(self) -> MarkerArray | None:
         """Return what to publish, None for nothing."""

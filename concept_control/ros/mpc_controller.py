@@ -148,7 +148,7 @@ class MpcController(LifecycleNode):
         self._goals: list[ConceptGoal] = []
         self._goal = ConceptGoal()
         self._goal_waits_since: float | None = None
-        self._last_status = -np.inf
+        self._last_tick = self._last_status = -np.inf
         self._last_report: tuple[str, str, int] | None = None
         self._was_silent = False
 
@@ -294,24 +294,32 @@ class MpcController(LifecycleNode):
         self._was_silent = is_silent
 
     def _work(self) -> None:
-        last = -np.inf
         try:
             while (sample := self._joints.take()) is not None:
-                now = sample[0]
-                # Half a joint-state period of slack, so that jitter does not skip a tick.
-                if 0 <= now - last < 0.9 / self.parameters.control_rate:
-                    continue
-                with self._lock:
-                    if now < last:
-                        self._on_clock_jump()
-                    last = now
-                    self._last_joints = sample
-                    if self._is_active:
-                        self._take_goals(now)
-                    self._control(*sample)
+                self._tick(sample)
         except Exception as error:
             self.get_logger().fatal(f'planning failed: {error!r}')
             self.failure = error
+
+    def work_once(self) -> None:
+        """Plan for the newest joint state, if one has come; what the planning thread does."""
+        sample = self._joints.poll()
+        if sample is not None:
+            self._tick(sample)
+
+    def _tick(self, sample: JointSample) -> None:
+        now = sample[0]
+        # Half a joint-state period of slack, so that jitter does not skip a tick.
+        if 0 <= now - self._last_tick < 0.9 / self.parameters.control_rate:
+            return
+        with self._lock:
+            if now < self._last_tick:
+                self._on_clock_jump()
+            self._last_tick = now
+            self._last_joints = sample
+            if self._is_active:
+                self._take_goals(now)
+            self._control(*sample)
 
     def _on_clock_jump(self) -> None:
         self.health.fallback('the clock jumped back')

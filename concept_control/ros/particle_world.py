@@ -101,14 +101,18 @@ class ParticleWorld(Node):
     def _work(self) -> None:
         try:
             while not self._stop.wait(1.0 / self.parameters.rate):
-                while self._goals:
-                    self._take(self._goals.pop(0))
-                if self._descent is not None:
-                    self._move()
-                self._publish()
+                self.work_once()
         except Exception as error:
             self.get_logger().fatal(f'the particle world failed: {error!r}')
             self.failure = error
+
+    def work_once(self) -> None:
+        """Take new goals, descend by a step, publish; what the worker does at its rate."""
+        while self._goals:
+            self._take(self._goals.pop(0))
+        if self._descent is not None:
+            self._move()
+        self._publish()
 
     def _take(self, goal: ConceptGoal) -> None:
         self._descent = None
