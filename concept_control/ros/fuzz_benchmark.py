@@ -1,8 +1,8 @@
 """`concept_control benchmark fuzz`: every message that every node subscribes to, spoiled.
 
-Each node is built in this process, without its worker thread; messages go into the callbacks of its
-own subscriptions, and then it does once what its worker would do. Nothing may raise what the node
-does not handle, and no command to the arm may hold NaN or leave the arm's limits.
+Each node is built in this process, without its worker thread; messages go into the callbacks of
+its own subscriptions, and then it does once what its worker would do. Nothing may raise what the
+node does not handle, and no command to the arm may hold NaN or leave the arm's limits.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ from concept_control.ros.sane_messages import sane_messages
 NOT_OURS = ('/parameter_events', '/clock')
 WORDS = ('red', 'blue', 'green', 'near', 'between')
 ROUND = 200
-"""Cases of one subscription before it is the next one's turn."""
+"""At most so many cases of one subscription before it is the next one's turn."""
 
 HEAVY = {'concept_command': 0.1, 'demonstrations': 0.1, 'concept_goal': 0.3}
 """Share of a round for messages that may ask for seconds of thinking, by the topic's last word."""
@@ -197,6 +197,7 @@ def fuzz(
     counts: Counter[str] = Counter({target.name: 0 for target in found})
     failures: dict[str, str] = {}
     number = start
+    turn = max(4, min(ROUND, cases // len(found)))
     while sum(counts.values()) < cases and len(failures) < len(found):
         for target in found:
             left = cases - sum(counts.values())
@@ -205,7 +206,7 @@ def fuzz(
             if target.name in failures:
                 continue
             topic = target.subscription.topic_name.rsplit('/', 1)[-1]
-            share = min(left, max(1, int(ROUND * HEAVY.get(topic, 1.0))))
+            share = min(left, max(1, int(turn * HEAVY.get(topic, 1.0))))
             for strategy in (
                 spoiled_messages(target.sane),
                 random_messages(type(target.sane)),

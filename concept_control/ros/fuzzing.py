@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from copy import deepcopy
 from importlib import import_module
-from typing import Any
+from typing import Any, Literal
 
 from hypothesis import strategies as st
 from rosidl_parser.definition import (
@@ -88,7 +88,7 @@ def _numbers(name: str) -> st.SearchStrategy:
     if name == 'boolean':
         return st.booleans()
     if name in ('float', 'double'):
-        width = 32 if name == 'float' else 64
+        width: Literal[32, 64] = 32 if name == 'float' else 64
         nasty = [value for value in FLOATS if width == 64 or not 0 < abs(value) < 1e-40]
         return st.sampled_from(nasty) | st.floats(width=width) | st.floats(-1, 1, width=width)
     bits = BITS[name]

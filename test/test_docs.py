@@ -1,0 +1,114 @@
+"""What docs/ says is what runs: shell lines, launch lines, links, and the page made from the code."""
+
+import importlib
+import os
+import re
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+PAGES = sorted((ROOT / 'docs').glob('*.md'))
+KINDS = ('sh', 'sh robot', 'sh slow', 'python', '')
+"""Fences: run here; need a robot or a ROS 2 installation; take minutes and are run by other tests."""
+
+
+def blocks(page):
+    for info, text in re.findall(r'^```([^\n]*)\n(.*?)^```', page.read_text(), re.S | re.M):
+        yield info.strip(), text
+
+
+def lines(*kinds):
+    return [
+        pytest.param(line, id=f'{page.stem}: {line[:60]}')
+        for page in PAGES
+        for info, text in blocks(page)
+        if info in kinds
+        for line in text.splitlines()
+        if line.strip()
+    ]
+
+
+SHELL = [
+    pytest.param(text, id=f'{page.stem} {number}')
+    for page in PAGES
+    for number, (info, text) in enumerate(blocks(page))
+    if info == 'sh'
+]
+
+
+@pytest.mark.parametrize('script', SHELL)
+def test_shell_lines_run(script, tmp_path):
+    folder = Path(sys.executable).parent
+    done = subprocess.run(
+        ['bash', '-euo', 'pipefail', '-c', script],
+        cwd=tmp_path,
+        env={**os.environ, 'PATH': f'{folder}:{os.environ["PATH"]}', 'PYTHONPATH': str(ROOT)},
+        capture_output=True,
+        text=True,
+        timeout=200,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+@pytest.mark.parametrize('line', lines('sh slow', 'sh robot'))
+def test_lines_that_are_not_run_here_are_well_formed(line):
+    words = shlex.split(line)
+    if Path(words[0]).name == 'concept_control':
+        from concept_control.cli import build_parser
+
+        build_parser(words[1]).parse_args(words[1:])
+    elif words[:2] == ['ros2', 'launch']:
+        text = (ROOT / 'launch' / words[3]).read_text()
+        for argument in words[4:]:
+            assert f"'{argument.split(':=')[0]}'" in text, argument
+    elif words[:2] == ['ros2', 'topic'] and len(words) > 5:
+        check_message(words[-2], words[-1])
+    elif words[:2] == ['ros2', 'action']:
+        check_message(words[-2], words[-1])
+    elif words[0] == 'make':
+        assert f'\n{words[1]}:' in (ROOT / 'Makefile').read_text()
+    else:
+        assert words[0] in ('ros2', 'colcon', 'source', 'pip'), line
+
+
+def check_message(kind, text):
+    pytest.importorskip('rclpy', reason='rclpy is not installed')
+    import yaml
+
+    package, folder, name = kind.split('/')
+    message = getattr(importlib.import_module(f'{package}.{folder}'), name)
+    (message.Goal if folder == 'action' else message)(**yaml.safe_load(text))
+
+
+@pytest.mark.parametrize('page', PAGES, ids=lambda page: page.stem)
+def test_pages_are_whole(page):
+    assert {info for info, _ in blocks(page)} <= set(KINDS)
+    for target in re.findall(r'\]\(([^)#]+)\)', page.read_text()):
+        if not target.startswith('http'):
+            assert (page.parent / target).exists(), target
+
+
+def test_every_page_is_linked_from_the_readme():
+    readme = (ROOT / 'README.md').read_text()
+    assert [p.name for p in PAGES if f'(docs/{p.name})' not in readme] == []
+
+
+def test_python_examples_compile():
+    for page in PAGES:
+        for info, text in blocks(page):
+            if info == 'python':
+                compile(text, str(page), 'exec')
+
+
+def test_the_reference_is_what_the_code_says():
+    pytest.importorskip('rclpy', reason='rclpy is not installed')
+    from concept_control.ros.reference import reference
+
+    assert (ROOT / 'docs' / 'reference.md').read_text() == reference(), (
+        'run: python -m concept_control.ros.reference docs/reference.md'
+    )
