@@ -19,6 +19,7 @@ BENCHMARKS = {
     'perception': ('concept_control.evaluation.perception_benchmark', 'blocks seen, and followed'),
     'perception-node': ('concept_control.ros.perception_benchmark', 'the same through the node'),
     'fuzz': ('concept_control.ros.fuzz_benchmark', 'every message of every node, spoiled'),
+    'restart': ('concept_control.ros.restart_benchmark', 'each node killed during a carry'),
     'robot': ('concept_control.evaluation.robot_benchmark', 'the whole graph, seed after seed'),
 }
 """Name to module with `add_arguments` and `main`, and what it measures."""

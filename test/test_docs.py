@@ -1,4 +1,4 @@
-"""What docs/ says is what runs: shell lines, launch lines, links, and the page made from the code."""
+"""What docs/ says is what runs: shell and launch lines, links, and the page made from the code."""
 
 import importlib
 import os
@@ -13,7 +13,7 @@ import pytest
 ROOT = Path(__file__).resolve().parent.parent
 PAGES = sorted((ROOT / 'docs').glob('*.md'))
 KINDS = ('sh', 'sh robot', 'sh slow', 'python', '')
-"""Fences: run here; need a robot or a ROS 2 installation; take minutes and are run by other tests."""
+"""Fences: run here; need a robot or a ROS 2; take minutes and are run by other tests."""
 
 
 def blocks(page):
@@ -66,9 +66,7 @@ def test_lines_that_are_not_run_here_are_well_formed(line):
         text = (ROOT / 'launch' / words[3]).read_text()
         for argument in words[4:]:
             assert f"'{argument.split(':=')[0]}'" in text, argument
-    elif words[:2] == ['ros2', 'topic'] and len(words) > 5:
-        check_message(words[-2], words[-1])
-    elif words[:2] == ['ros2', 'action']:
+    elif (words[:2] == ['ros2', 'topic'] and len(words) > 5) or words[:2] == ['ros2', 'action']:
         check_message(words[-2], words[-1])
     elif words[0] == 'make':
         assert f'\n{words[1]}:' in (ROOT / 'Makefile').read_text()

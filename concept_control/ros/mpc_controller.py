@@ -235,12 +235,15 @@ class MpcController(LifecycleNode):
     def _on_joints(self, message: JointState) -> None:
         try:
             positions, velocities = convert.joint_state_arrays(message, self.arm.joints)
+            now = convert.seconds(message.header.stamp)
+            if now < 0:
+                raise CommandError(f'joint_states are stamped {now:.3f} s; expected >= 0')
         except CommandError as error:
             self.health.fallback('joint states refused')
             self.get_logger().error(f'joint states refused: {error}', throttle_duration_sec=2.0)
             return
         self.health.joints_heard()
-        self._joints.put((convert.seconds(message.header.stamp), positions, velocities))
+        self._joints.put((now, positions, velocities))
 
     def _on_entities(self, message: EntityArray) -> None:
         try:

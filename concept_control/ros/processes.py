@@ -109,6 +109,14 @@ class Graph:
                     f'{self.log_path(name)}:\n{tail}'
                 )
 
+    def restart(self, executable: str, number: int = signal.SIGKILL) -> None:
+        """End one node with a signal, at once, and start it anew; its log begins again."""
+        process = self.processes[executable]
+        os.killpg(process.pid, number)
+        process.wait()
+        (node,) = [node for node in self._nodes if node.executable == executable]
+        self.processes[executable] = self._start(node)
+
     def stop(self) -> dict[str, int]:
         """End all nodes, gently first; return their exit codes."""
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGKILL):
