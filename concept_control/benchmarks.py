@@ -21,6 +21,7 @@ BENCHMARKS = {
     'fuzz': ('concept_control.ros.fuzz_benchmark', 'every message of every node, spoiled'),
     'restart': ('concept_control.ros.restart_benchmark', 'each node killed during a carry'),
     'robot': ('concept_control.evaluation.robot_benchmark', 'the whole graph, seed after seed'),
+    'soak': ('concept_control.ros.soak_benchmark', 'the whole graph for minutes: times, leaks'),
 }
 """Name to module with `add_arguments` and `main`, and what it measures."""
 

@@ -1,0 +1,209 @@
+"""`concept_control benchmark soak`: the graph at work for minutes, one command after another.
+
+Tells planning times and missed deadlines of the full graph, whether any process's memory grows,
+and whether anything is left behind: a process, or a file in shared memory.
+"""
+
+from __future__ import annotations
+
+import argparse
+import itertools
+import json
+import os
+import sys
+import tempfile
+import time
+from collections import Counter
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from diagnostic_msgs.msg import DiagnosticArray
+from tqdm import tqdm
+
+from concept_control.errors import ConceptControlError
+from concept_control.evaluation.provenance import provenance, sentence
+from concept_control.ros import qos
+from concept_control.ros.commander import ConceptCommander
+from concept_control.ros.demo import EXECUTABLES, graph_environment
+from concept_control.ros.monitor import Heard, Watch
+from concept_control.ros.processes import Graph, NodeProcess, describe_exit, share_folder
+from concept_control.ros.running import is_running
+
+EXPRESSIONS = (
+    'between(red; blue, green)',
+    'left_of(red; blue)',
+    'near(yellow; green)',
+    'far(yellow; green)',
+    'hovering(red; blue)',
+    'right_of(blue; red)',
+    'near(tool; red)',
+)
+"""Asked in turn; one is refused, and the tool's is held until the next comes."""
+
+GOAL_TIMEOUT = 60.0
+"""Simulated seconds for one command."""
+
+START_TIMEOUT = 240.0
+SAMPLE_PERIOD = 5.0
+"""Seconds between looks at the memory."""
+
+WARM_UP = 0.25
+"""Share of the run whose memory does not count: caches fill."""
+
+SHARED_MEMORY = Path('/dev/shm')
+
+
+@dataclass
+class Soak:
+    """What was seen: memory [MiB] over time [s] by process, outcomes, diagnostics at the end."""
+
+    memory: dict[str, list[tuple[float, float]]] = field(default_factory=dict)
+    outcomes: Counter[str] = field(default_factory=Counter)
+    diagnostics: dict[str, dict[str, str]] = field(default_factory=dict)
+
+    def growth(self, name: str) -> float:
+        """Return how fast a process's memory grew after the warm-up [MiB/min], by a line."""
+        samples = np.array(self.memory[name])
+        settled = samples[samples[:, 0] >= WARM_UP * samples[-1, 0]]
+        if len(settled) < 3:
+            return float('nan')
+        return 60.0 * float(np.polyfit(settled[:, 0], settled[:, 1], 1)[0])
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the options."""
+    parser.add_argument('--minutes', type=float, default=10.0, help='how long (default: 10)')
+    parser.add_argument('--seed', type=int, default=0, help='of the layout')
+    parser.add_argument('--speed', type=float, default=1.0, help='simulated seconds per second')
+    parser.add_argument('--camera', default='auto', help='as in `concept_control demo`')
+    parser.add_argument(
+        '--growth',
+        type=float,
+        default=2.0,
+        help='memory growth that fails [MiB/min] (default: %(default)s)',
+    )
+    parser.add_argument('--json', type=Path, help='write every number to this file')
+
+
+def main(args: argparse.Namespace) -> int:
+    """Run; 0 if nothing grew, nothing died and nothing was left behind."""
+    os.environ.update(graph_environment())
+    files = set(SHARED_MEMORY.iterdir()) if SHARED_MEMORY.is_dir() else set()
+    soak = Soak()
+    pids, codes = _run(args, soak)
+    alive = [name for name, pid in pids.items() if is_running(pid)]
+    left = _left_behind(files)
+    growth = {name: soak.growth(name) for name in soak.memory}
+    print(sentence())
+    print('commands: ' + ', '.join(f'{n} {word}' for word, n in soak.outcomes.most_common()))
+    for name, samples in soak.memory.items():
+        print(
+            f'{name:18}{samples[0][1]:7.0f} -> {samples[-1][1]:7.0f} MiB, '
+            f'{growth[name]:+6.2f} MiB/min after the warm-up, {describe_exit(codes[name])}'
+        )
+    controller = soak.diagnostics.get('mpc_controller', {})
+    wanted = ('plans', 'missed deadlines', *(f'plan time {p} [ms]' for p in PERCENTILES))
+    print('; '.join(f'{key} {controller.get(key, "?")}' for key in wanted))
+    fallbacks = {k: v for k, v in controller.items() if k.startswith('fallback: ')}
+    for key, value in fallbacks.items():
+        print(f'{key}: {value}')
+    print(f'left behind: {len(alive)} processes, {len(left)} shared-memory files')
+    is_flat = all(not rate > args.growth for rate in growth.values())
+    is_clean = not alive and not left and not any(codes.values())
+    if args.json:
+        args.json.parent.mkdir(parents=True, exist_ok=True)
+        report: dict[str, Any] = {
+            'provenance': provenance(),
+            'minutes': args.minutes,
+            'speed': args.speed,
+            'outcomes': soak.outcomes,
+            'growth_mib_per_minute': growth,
+            'memory_mib': soak.memory,
+            'exit_codes': codes,
+            'left_behind': {'processes': alive, 'files': sorted(map(str, left))},
+            'diagnostics': soak.diagnostics,
+        }
+        args.json.write_text(json.dumps(report, indent=2) + '\n')
+    return 0 if is_flat and is_clean and soak.outcomes['satisfied'] else 1
+
+
+PERCENTILES = ('p50', 'p95', 'p99', 'worst')
+
+
+def _run(args: argparse.Namespace, soak: Soak) -> tuple[dict[str, int], dict[str, int]]:
+    """Command until time is up; return process ids and exit codes."""
+    simulator = {'seed': args.seed, 'real_time_factor': args.speed, 'backend': args.camera}
+    nodes = [
+        NodeProcess(name, simulator if name == 'arm_simulator' else {}) for name in EXECUTABLES
+    ]
+    logs = Path(tempfile.mkdtemp(prefix='concept_control_soak_'))
+    heard = Heard()
+    with (
+        Watch(heard) as monitor,
+        Graph(nodes, share_folder() / 'config' / 'demo.yaml', logs) as graph,
+        ConceptCommander() as robot,
+        tqdm(total=round(60 * args.minutes), unit='s', file=sys.stderr) as bar,
+    ):
+        monitor.create_subscription(
+            DiagnosticArray, '/diagnostics', lambda m: _note(soak, m), qos.RELIABLE
+        )
+        end = time.monotonic() + START_TIMEOUT
+        while heard.library is None or heard.entities is None:
+            graph.check()
+            if time.monotonic() > end:
+                raise ConceptControlError(f'the graph did not come up; see the logs in {logs}')
+            time.sleep(0.1)
+        pids = {name: process.pid for name, process in graph.processes.items()}
+        started = sampled = time.monotonic()
+        commands = itertools.cycle(EXPRESSIONS)
+        while (elapsed := time.monotonic() - started) < 60 * args.minutes:
+            graph.check()
+            if robot.is_done:
+                expression = next(commands)
+                robot.go(expression, timeout=GOAL_TIMEOUT, wait_for_server=START_TIMEOUT)
+            if not soak.memory or time.monotonic() - sampled >= SAMPLE_PERIOD:
+                sampled = time.monotonic()
+                for name, pid in pids.items():
+                    soak.memory.setdefault(name, []).append((elapsed, _resident(pid)))
+            time.sleep(0.1)
+            if robot.is_done:
+                soak.outcomes[robot.result().outcome.name.lower()] += 1
+            bar.n = round(elapsed)
+            bar.refresh()
+        codes = graph.stop()
+    return pids, codes
+
+
+def _note(soak: Soak, message: DiagnosticArray) -> None:
+    for status in message.status:
+        name = status.name.rsplit('/', 1)[-1]
+        soak.diagnostics[name] = {value.key: value.value for value in status.values}
+
+
+def _resident(pid: int) -> float:
+    """Return a process's resident memory [MiB]."""
+    for line in Path(f'/proc/{pid}/status').read_text().splitlines():
+        if line.startswith('VmRSS:'):
+            return int(line.split()[1]) / 1024.0
+    return float('nan')
+
+
+def _left_behind(before: set[Path]) -> set[Path]:
+    """Return FastDDS files in shared memory that are new and that no process has open."""
+    if not SHARED_MEMORY.is_dir():
+        return set()
+    new = {p for p in set(SHARED_MEMORY.iterdir()) - before if 'fastrtps' in p.name}
+    used: set[str] = set()
+    for process in Path('/proc').iterdir():
+        if process.name.isdigit():
+            try:
+                used.update(
+                    line.split()[-1]
+                    for line in (process / 'maps').read_text().splitlines()
+                    if '/dev/shm/' in line
+                )
+            except (OSError, IndexError):
+                continue
+    return {path for path in new if str(path) not in used and not path.name.endswith('_el')}
