@@ -42,6 +42,11 @@ COMMANDS = (
         'concept_control.evaluation.replay_command',
         'look at recorded bags again, without ROS',
     ),
+    Command(
+        'recognise',
+        'concept_control.evaluation.recognise_command',
+        'name what happened in recorded bags',
+    ),
     Command('excerpt', 'concept_control.evaluation.excerpt', 'cut a small bag out of a big one'),
     Command('export', 'concept_control.energy.command', 'write a trained model as TorchScript'),
 )

@@ -17,7 +17,7 @@ LAYERS = (
     {
         *('tabletop', 'looks', 'library', 'grounding', 'readings', 'goal_program'),
         *('demonstrations', 'self_test', 'teaching', 'library_folder', 'markers'),
-        *('recognition', 'imitation'),
+        *('calibration', 'recognition', 'imitation'),
     },
     {'evaluation'},
     {'ros', 'cli', 'benchmarks'},

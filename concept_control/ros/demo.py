@@ -40,6 +40,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         '(default: "%(default)s")',
     )
     parser.add_argument(
+        '--imitate',
+        type=Path,
+        metavar='BAG',
+        help='do what happened in this recorded bag, instead of --concept: recognise it, then '
+        'make it happen on this table',
+    )
+    parser.add_argument(
         '--world',
         default='arm',
         choices=('arm', 'particles'),
@@ -94,7 +101,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def main(args: argparse.Namespace) -> int:
     """Run the demonstration; 0 if the predicate holds at the end, 1 otherwise."""
-    expression = parse(args.concept)
+    expression = parse(imitated(args.imitate, args.model) if args.imitate else args.concept)
     environment = graph_environment()
     os.environ.update(environment)
     logs = Path(tempfile.mkdtemp(prefix='concept_control_'))
@@ -131,6 +138,21 @@ def main(args: argparse.Namespace) -> int:
             signal.signal(number, handler)
 
 
+def imitated(bag: Path, model: Path | None) -> str:
+    """Return the command that says what happened in a bag.
+
+    Raises:
+        ConceptControlError: if that cannot be said.
+    """
+    # Imported here: rosbags is an optional dependency, and torch takes its time.
+    from concept_control.evaluation.imitate import imitate_bag  # noqa: PLC0415
+
+    expression, statements = imitate_bag(bag, model)
+    said = '; '.join(f'{s.text()} {s.score:.2f}' for s in statements[:3])
+    say(f'recognised in {bag}: {said}')
+    return expression
+
+
 def node_parameters(args: argparse.Namespace) -> dict[str, dict[str, Any]]:
     """Return what the command line sets over the parameter file, by node."""
     colors = [c.strip() for c in args.blocks.split(',') if c.strip()]
@@ -158,7 +180,8 @@ def recording(args: argparse.Namespace) -> Callable[[Node], Recorder | None]:
     # Imported here: rosbags is an optional dependency.
     from concept_control.ros.recorder import Recorder  # noqa: PLC0415
 
-    return lambda node: Recorder(node, args.record, args.record_images)
+    has_clock = args.world == 'arm'
+    return lambda node: Recorder(node, args.record, args.record_images, has_clock)
 
 
 def graph_environment() -> dict[str, str]:

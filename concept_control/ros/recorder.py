@@ -23,7 +23,7 @@ from rosbags.rosbag2 import StoragePlugin, Writer
 from rosbags.typesys import Stores, get_types_from_msg, get_typestore
 from rosgraph_msgs.msg import Clock
 from sensor_msgs.msg import CameraInfo, Image, JointState
-from std_msgs.msg import Bool
+from std_msgs.msg import Bool, String
 from trajectory_msgs.msg import JointTrajectory
 
 from concept_control.errors import ConceptControlError
@@ -32,6 +32,7 @@ from concept_control.msg import (
     ConceptGoal,
     ConceptLibrary,
     ConceptStatus,
+    Demonstration,
     EntityArray,
 )
 from concept_control.ros import qos
@@ -49,6 +50,8 @@ TOPICS: tuple[tuple[str, Any, QoSProfile], ...] = (
     ('concept_command', ConceptCommand, qos.RELIABLE),
     ('concept_goal', ConceptGoal, qos.LATCHED),
     ('concept_status', ConceptStatus, qos.RELIABLE),
+    ('demonstrations', Demonstration, qos.RELIABLE),
+    ('demonstration_marker', String, qos.RELIABLE),
 )
 """What is recorded always."""
 
@@ -63,8 +66,21 @@ IMAGE_TOPICS: tuple[tuple[str, Any, QoSProfile], ...] = (
 class Recorder:
     """Subscribes raw on a node and writes what comes."""
 
-    def __init__(self, node: Node, path: Path, with_images: bool = False) -> None:
+    def __init__(
+        self,
+        node: Node,
+        path: Path,
+        with_images: bool = False,
+        use_sim_time: bool = False,
+    ) -> None:
         """Open the bag and subscribe.
+
+        Args:
+            node: that listens.
+            path: of the new bag.
+            with_images: whether the camera is recorded too.
+            use_sim_time: log messages at the time of `/clock`, as `ros2 bag record
+                --use-sim-time` does, so that a player's clock is the one they are stamped with.
 
         Raises:
             ConceptControlError: if the path exists: a recording is never overwritten.
@@ -77,6 +93,7 @@ class Recorder:
             name = f'concept_control/msg/{definition.stem}'
             self._typestore.register(get_types_from_msg(definition.read_text(), name))
         self._node = node
+        self._sim_time = 0 if use_sim_time else None
         self._writer = Writer(path, version=9, storage_plugin=StoragePlugin.MCAP)
         self._writer.open()
         self._subscriptions = [
@@ -97,13 +114,17 @@ class Recorder:
             typestore=self._typestore,
             offered_qos_profiles=[_offered(profile)],
         )
-        return self._node.create_subscription(
-            message_type,
-            topic,
-            lambda data: self._writer.write(connection, time.time_ns(), data),
-            profile,
-            raw=True,
-        )
+
+        def write(data: bytes) -> None:
+            if self._sim_time is not None and message_type is Clock:
+                message: Any = self._typestore.deserialize_cdr(data, kind)
+                self._sim_time = max(
+                    self._sim_time, 10**9 * message.clock.sec + message.clock.nanosec
+                )
+            now = time.time_ns() if self._sim_time is None else self._sim_time
+            self._writer.write(connection, now, data)
+
+        return self._node.create_subscription(message_type, topic, write, profile, raw=True)
 
 
 def _offered(profile: QoSProfile) -> Qos:

@@ -13,7 +13,7 @@ from concept_control.cli import build_parser
 from concept_control.ros import demo
 
 ROOT = Path(__file__).resolve().parent.parent.parent
-FILES = ('bringup', 'demo', 'replay')
+FILES = ('bringup', 'demo', 'replay', 'teach')
 MODULES = (
     'launch',
     'launch.actions',

@@ -1,0 +1,75 @@
+"""Teach by showing: `ros2 launch concept_control teach.launch.py`.
+
+Perception and concept model beside your camera, and no controller: the arm stays still while you
+move things by hand. Cut what you show into demonstrations by words on `demonstration_marker`:
+
+    ros2 topic pub --once /demonstration_marker std_msgs/msg/String "{data: 'begin bridge'}"
+    ros2 topic pub --once /demonstration_marker std_msgs/msg/String "{data: end}"
+    ros2 topic pub --once /demonstration_marker std_msgs/msg/String "{data: learn}"
+
+docs/teach.md tells the rest. With `bag:=PATH` everything is recorded too, so that
+`concept_control teach NAME --from PATH` can learn from it again.
+"""
+
+from pathlib import Path
+
+from ament_index_python.packages import get_package_share_directory
+from launch.actions import DeclareLaunchArgument, ExecuteProcess, IncludeLaunchDescription
+from launch.conditions import IfCondition
+from launch.launch_description_sources import PythonLaunchDescriptionSource
+from launch.substitutions import LaunchConfiguration, PythonExpression
+
+from launch import LaunchDescription
+
+RECORDED = ('entities', 'demonstrations', 'demonstration_marker', 'concepts', 'concept_status')
+"""What `concept_control teach` and `recognise` read."""
+
+
+def generate_launch_description() -> LaunchDescription:
+    """Start perception and concept model, and a recorder where one is asked for."""
+    share = Path(get_package_share_directory('concept_control'))
+    passed = ('params_file', 'namespace', 'use_sim_time', 'perception', 'log_level')
+    namespace = LaunchConfiguration('namespace')
+    bag = LaunchConfiguration('bag')
+    prefix = PythonExpression(["'/' + '", namespace, "'.strip('/') + '/' if '", namespace,
+                               "'.strip('/') else '/'"])  # fmt: skip
+    return LaunchDescription(
+        [
+            DeclareLaunchArgument(
+                'params_file',
+                default_value=str(share / 'config' / 'robot.yaml'),
+                description='parameters of all nodes',
+            ),
+            DeclareLaunchArgument(
+                'namespace', default_value='', description='prefix of every node and topic'
+            ),
+            DeclareLaunchArgument(
+                'use_sim_time', default_value='false', description='take the time from /clock'
+            ),
+            DeclareLaunchArgument(
+                'perception',
+                default_value='true',
+                description='start entity_extractor; false where others publish `entities`',
+            ),
+            DeclareLaunchArgument(
+                'bag', default_value='', description='record what is shown into this new bag'
+            ),
+            DeclareLaunchArgument(
+                'log_level', default_value='info', description='debug, info, warn or error'
+            ),
+            IncludeLaunchDescription(
+                PythonLaunchDescriptionSource(str(share / 'launch' / 'bringup.launch.py')),
+                launch_arguments=[
+                    ('controller', 'false'),
+                    *((name, LaunchConfiguration(name)) for name in passed),
+                ],
+            ),
+            ExecuteProcess(
+                cmd=['ros2', 'bag', 'record', '--output', bag,
+                     *([prefix, topic] for topic in RECORDED)],
+                name='recorder',
+                output='screen',
+                condition=IfCondition(PythonExpression(["'", bag, "' != ''"])),
+            ),
+        ]
+    )  # fmt: skip
