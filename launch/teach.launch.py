@@ -28,7 +28,7 @@ RECORDED = ('entities', 'demonstrations', 'demonstration_marker', 'concepts', 'c
 def generate_launch_description() -> LaunchDescription:
     """Start perception and concept model, and a recorder where one is asked for."""
     share = Path(get_package_share_directory('concept_control'))
-    passed = ('params_file', 'namespace', 'use_sim_time', 'perception', 'log_level')
+    passed = ('params_file', 'namespace', 'use_sim_time', 'perception', 'rviz', 'log_level')
     namespace = LaunchConfiguration('namespace')
     bag = LaunchConfiguration('bag')
     prefix = PythonExpression(["'/' + '", namespace, "'.strip('/') + '/' if '", namespace,
@@ -53,6 +53,9 @@ def generate_launch_description() -> LaunchDescription:
             ),
             DeclareLaunchArgument(
                 'bag', default_value='', description='record what is shown into this new bag'
+            ),
+            DeclareLaunchArgument(
+                'rviz', default_value='false', description='open RViz with the shipped view'
             ),
             DeclareLaunchArgument(
                 'log_level', default_value='info', description='debug, info, warn or error'

@@ -4,11 +4,15 @@ import json
 import os
 import subprocess
 import sys
+from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 pytest.importorskip('rosbags', reason='rosbags is not installed')
 
@@ -16,6 +20,8 @@ from concept_control.cli import main
 from concept_control.control.arm import ArmDescription
 from concept_control.energy.composition import GoalEnergy
 from concept_control.energy.model import ConceptModel
+from concept_control.errors import ConceptControlError
+from concept_control.evaluation.bag import Bag
 from concept_control.evaluation.excerpt import ExcerptConfig, excerpt
 from concept_control.expression import parse
 from concept_control.grounding import ground
@@ -306,3 +312,35 @@ def test_an_excerpt_keeps_what_matters(tmp_path):
     assert part['commands'][0]['error_mm'] == whole['commands'][0]['error_mm']
     assert part['inputs']['entities']['rate_hz'] < 0.6 * whole['inputs']['entities']['rate_hz']
     assert part['perception']['frames'] < whole['perception']['frames']
+
+
+@pytest.fixture(scope='module')
+def whole_bags(tmp_path_factory):
+    """The bytes of a short bag in each storage."""
+    folder = tmp_path_factory.mktemp('whole')
+    config = ExcerptConfig(rates={'images': 0.2, 'entities': 2.0, 'joint_states': 5.0}, shrink=8)
+    excerpt(SAMPLE, folder / 'mcap', config)
+    excerpt(SAMPLE, folder / 'db3', replace(config, storage='sqlite3'))
+    return {s: next((folder / s).glob(f'*.{s}')).read_bytes() for s in ('mcap', 'db3')}
+
+
+@settings(max_examples=300, deadline=None)
+@given(data=st.data())
+def test_damaged_bags_are_refused_or_read_in_part_and_never_crash(
+    tmp_path_factory, whole_bags, data
+):
+    """Bytes of a whole bag changed, cut off and swapped, in either storage."""
+    folder = tmp_path_factory.mktemp('damaged')
+    storage = data.draw(st.sampled_from(['mcap', 'db3']))
+    content = bytearray(whole_bags[storage])
+    for _ in range(data.draw(st.integers(0, 12))):
+        index = data.draw(st.integers(0, len(content) - 1))
+        content[index : index + 8] = data.draw(st.binary(max_size=8))
+    path = folder / f'bag.{storage}'
+    path.write_bytes(content[: data.draw(st.integers(0, len(content)))])
+    try:
+        with Bag(path) as bag:
+            counts = Counter(topic for topic, _, _ in bag.messages(set(bag.topics)))
+    except ConceptControlError:
+        return
+    assert set(counts) <= set(bag.topics)

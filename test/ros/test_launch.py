@@ -127,7 +127,7 @@ def test_every_argument_is_described_and_every_file_is_there(read, name):
             assert not str(argument).startswith('/') or Path(argument).is_file()
 
 
-@pytest.mark.parametrize('name', ['demo', 'replay'])
+@pytest.mark.parametrize('name', ['demo', 'replay', 'teach'])
 def test_what_is_passed_on_is_declared_there(read, name):
     declared = {a.args[0] for a in of_kind(read('bringup'), 'DeclareLaunchArgument')}
     _, arguments = included(read(name))
