@@ -324,7 +324,7 @@ def whole_bags(tmp_path_factory):
     return {s: next((folder / s).glob(f'*.{s}')).read_bytes() for s in ('mcap', 'db3')}
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=120, deadline=None)
 @given(data=st.data())
 def test_damaged_bags_are_refused_or_read_in_part_and_never_crash(
     tmp_path_factory, whole_bags, data
