@@ -142,12 +142,9 @@ class GoalEnergy:
                 )
         self.subjects = torch.stack([term.subjects for term in self.terms]).any(dim=0)
         network = model.network
-        reference = next(network.parameters())
+        codes = torch.stack([term.code.action for term in self.terms])
         with torch.no_grad():
-            self._conditioning = [
-                network.condition(term.code.action.to(reference).unsqueeze(0), ACTION)
-                for term in self.terms
-            ]
+            self._conditioning = network.condition(codes.to(next(network.parameters())), ACTION)
 
     @property
     def num_entities(self) -> int:
@@ -166,8 +163,9 @@ class GoalEnergy:
     def scene_value(self, scene: Scene) -> torch.Tensor:
         """Return the composed energies (B,) of scenes, differentiable in the positions."""
         parts = []
-        for first in range(0, scene.num_events, STATES_AT_ONCE):
-            part = scene.select(slice(first, first + STATES_AT_ONCE))
+        scenes_at_once = max(1, STATES_AT_ONCE // len(self.terms))
+        for first in range(0, scene.num_events, scenes_at_once):
+            part = scene.select(slice(first, first + scenes_at_once))
             parts.append(run_program(self.program, self._residuals(part)).square().sum(dim=-1))
         return torch.cat(parts)
 
@@ -201,24 +199,27 @@ class GoalEnergy:
         self._check_entities(events.num_entities)
         return solve_goal(self, events, movable, seed, chains, steps, tolerance)
 
-    def _residuals(self, scene: Scene) -> list[torch.Tensor]:
-        residuals = []
-        for term, conditioning in zip(self.terms, self._conditioning, strict=True):
-            batch = scene.num_events
-            subjects = term.subjects.to(scene.after).expand(batch, -1)
-            # To this term, whatever is not its subject simply stands where it is, though
-            # somebody or another term has moved it.
-            gate = subjects.unsqueeze(-1)
-            grounded = scene._replace(
-                before=scene.before * gate + scene.after * (1 - gate),
-                subjects=subjects,
-                attention=term.attention.to(scene.after).expand(batch, -1),
-            )
-            network = self.model.network
-            residuals.append(
-                network(grounded, grounded.attention.unsqueeze(1), conditioning)[:, 0]
-            )
-        return residuals
+    def _residuals(self, scene: Scene) -> Sequence[torch.Tensor]:
+        """Return each term's residuals (B, K), all from one pass of the network."""
+        number, batch = len(self.terms), scene.num_events
+        subjects, attention = (
+            torch.stack([getattr(term, mask) for term in self.terms])
+            .to(scene.after)
+            .repeat_interleave(batch, dim=0)
+            for mask in ('subjects', 'attention')
+        )
+        each = Scene(*(torch.cat([value] * number) for value in scene))
+        # To a term, whatever is not its subject simply stands where it is, though somebody or
+        # another term has moved it.
+        gate = subjects.unsqueeze(-1)
+        grounded = each._replace(
+            before=each.before * gate + each.after * (1 - gate),
+            subjects=subjects,
+            attention=attention,
+        )
+        conditioning = self._conditioning.repeat(batch)
+        residuals = self.model.network(grounded, attention.unsqueeze(1), conditioning)[:, 0]
+        return residuals.unflatten(0, (number, batch)).unbind(0)
 
     def _check_entities(self, number: int) -> None:
         if number != self.num_entities:
