@@ -25,7 +25,7 @@ from concept_control.energy.evaluator import TermEvaluator, to_tensor
 from concept_control.energy.network import ACTION
 from concept_control.energy.operations import STATES_AT_ONCE
 from concept_control.energy.scene import Scene, scene_of
-from concept_control.energy.solving import Solution, solve_goal
+from concept_control.energy.solving import Solution, sample_goal, solve_goal
 from concept_control.errors import CodeError, CommandError, EventError
 from concept_control.events import Events
 
@@ -198,6 +198,35 @@ class GoalEnergy:
         """
         self._check_entities(events.num_entities)
         return solve_goal(self, events, movable, seed, chains, steps, tolerance)
+
+    def sample(
+        self,
+        events: Events,
+        movable: torch.Tensor | np.ndarray,
+        seed: int = 0,
+        samples: int = 10,
+        chains: int = 8,
+        steps: int = 60,
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Draw independent arrangements of low energy, wherever the entities were before.
+
+        Args:
+            events: one scene, B = 1; its last state says where what may not move stands.
+            movable: (N,) bool, the entities that may be moved.
+            seed: of starts and noise.
+            samples: S, how many.
+            chains: starts for each of them; the lowest energy is kept.
+            steps: steps of each.
+
+        Returns:
+            Positions (S, N, 2) in workspace units and energies (S,), those of overlap and of
+            leaving the workspace included.
+
+        Raises:
+            EventError: if there is not exactly one scene, of the terms' entities.
+        """
+        self._check_entities(events.num_entities)
+        return sample_goal(self, events, movable, seed, samples, chains, steps)
 
     def _residuals(self, scene: Scene) -> Sequence[torch.Tensor]:
         """Return each term's residuals (B, K), all from one pass of the network."""

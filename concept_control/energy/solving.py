@@ -8,7 +8,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import torch
 
-from concept_control.energy.sampling import SamplerConfig, descend, scatter_starts
+from concept_control.energy.sampling import (
+    SamplerConfig,
+    descend,
+    keep_lowest,
+    scatter_starts,
+)
 from concept_control.energy.scene import Scene, scene_of
 from concept_control.errors import EventError
 
@@ -63,15 +68,7 @@ def solve_goal(
     Then the moved entities are put back one by one, and stay where they were if the rest can
     reach as low an energy without them: "near" moves one block, not four.
     """
-    if len(events) != 1:
-        raise EventError(f'{len(events)} scenes; expected one')
-    scene = scene_of(events).to(goal.model.device)
-    may_move = torch.as_tensor(np.asarray(movable)).bool().to(scene.after.device)
-    if may_move.shape != (scene.after.shape[1],):
-        raise EventError(
-            f'movable has shape {tuple(may_move.shape)}; expected ({scene.after.shape[1]},)'
-        )
-    may_move = may_move & (scene.present[0] > 0.5)
+    scene, may_move = _what_may_move(goal, events, movable)
     start = scene.after[0]
     generator = torch.Generator().manual_seed(seed)
     with torch.no_grad():
@@ -97,6 +94,40 @@ def solve_goal(
     return _solution(goal, scene, place, total, initial, tolerance, may_move, solves)
 
 
+def sample_goal(
+    goal: GoalEnergy,
+    events: Events,
+    movable: torch.Tensor | np.ndarray,
+    seed: int,
+    samples: int,
+    chains: int,
+    steps: int,
+) -> tuple[np.ndarray, np.ndarray]:
+    """Draw independent arrangements of low energy; see `GoalEnergy.sample`."""
+    scene, may_move = _what_may_move(goal, events, movable)
+    generator = torch.Generator().manual_seed(seed)
+    found, values = _descend(goal, scene, may_move, 1 + samples * chains, steps, generator)
+    # The first chain starts from the scene as it is: that would be no sample like the others.
+    place, energies = found[1:].unflatten(0, (samples, chains)), values[1:].view(samples, chains)
+    best, lowest = keep_lowest(place, energies)
+    return best.cpu().numpy().astype(float), lowest.cpu().numpy().astype(float)
+
+
+def _what_may_move(
+    goal: GoalEnergy, events: Events, movable: torch.Tensor | np.ndarray
+) -> tuple[Scene, torch.Tensor]:
+    """Return the one scene and which of its entities (N,) may move."""
+    if len(events) != 1:
+        raise EventError(f'{len(events)} scenes; expected one')
+    scene = scene_of(events).to(goal.model.device)
+    may_move = torch.as_tensor(np.asarray(movable)).bool().to(scene.after.device)
+    if may_move.shape != (scene.after.shape[1],):
+        raise EventError(
+            f'movable has shape {tuple(may_move.shape)}; expected ({scene.after.shape[1]},)'
+        )
+    return scene, may_move & (scene.present[0] > 0.5)
+
+
 def _search(
     goal: GoalEnergy,
     scene: Scene,
@@ -105,6 +136,22 @@ def _search(
     steps: int,
     generator: torch.Generator,
 ) -> tuple[torch.Tensor, float]:
+    found, values = _descend(goal, scene, may_move, chains, steps, generator)
+    shift = ((found - scene.after).square().sum(dim=-1) * may_move).sum(dim=-1).sqrt()
+    near_best = values <= values.min() + _SAME_ENERGY
+    choice = (values + _MOVE_WEIGHT * shift).masked_fill(~near_best, torch.inf).argmin()
+    return found[choice], float(values[choice])
+
+
+def _descend(
+    goal: GoalEnergy,
+    scene: Scene,
+    may_move: torch.Tensor,
+    chains: int,
+    steps: int,
+    generator: torch.Generator,
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """Return the ends (chains, N, 2) and energies, walls included; the first starts as is."""
     movable = may_move.to(scene.after.dtype).unsqueeze(0)
     starts = scatter_starts(scene.after, movable, chains, generator, EDGE)[0]
     many = scene.repeat(chains)
@@ -114,11 +161,7 @@ def _search(
         return goal.scene_value(many._replace(after=place)) + _walls(place, many, gate)
 
     config = SamplerConfig(chains=chains, steps=steps, limit=1.0)
-    found, values = descend(energy, starts, gate, config, generator)
-    shift = ((found - scene.after).square().sum(dim=-1) * gate).sum(dim=-1).sqrt()
-    near_best = values <= values.min() + _SAME_ENERGY
-    choice = (values + _MOVE_WEIGHT * shift).masked_fill(~near_best, torch.inf).argmin()
-    return found[choice], float(values[choice])
+    return descend(energy, starts, gate, config, generator)
 
 
 def _walls(place: torch.Tensor, scene: Scene, movable: torch.Tensor) -> torch.Tensor:

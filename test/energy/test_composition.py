@@ -133,6 +133,19 @@ def test_gradient_of_a_composed_goal_matches_finite_differences(model):
     )
 
 
+def test_samples_are_independent_and_leave_alone_what_may_not_move(model):
+    goal = GoalEnergy(model, PROGRAMS['and'])
+    events = Events(torch.rand(1, 1, N, 2), torch.rand(1, N, 3))
+    drawn = [goal.sample(events, FIRST | PAIR, 3, samples=4, chains=2, steps=3) for _ in 'ab']
+    places, energies = drawn[0]
+    np.testing.assert_array_equal(places, drawn[1][0])
+    assert places.shape == (4, N, 2) and energies.shape == (4,)
+    still = ~(FIRST | PAIR)
+    stood = np.broadcast_to(events.positions[0, 0, still].numpy(), (4, 3, 2))
+    np.testing.assert_allclose(places[:, still], stood)
+    assert np.unique(places[:, 0], axis=0).shape == (4, 2)
+
+
 def test_malformed_goals_are_refused(model):
     good = term(1, FIRST, PAIR)
     with pytest.raises(CommandError, match='leaves 2 energies'):
