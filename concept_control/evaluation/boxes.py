@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import cv2
 import numpy as np
+from scipy.spatial import ConvexHull
 
 Boxes = np.ndarray
 """(..., 4): left, bottom, right, top."""
@@ -36,7 +36,7 @@ def overlap_area(first: Boxes, second: Boxes) -> np.ndarray:
 def any_collision(boxes: Boxes) -> np.ndarray:
     """Tell (...) where two of N boxes (..., N, 4) overlap; touching is none."""
     i, j = np.triu_indices(boxes.shape[-2], 1)
-    return (overlap_area(boxes[..., i, :], boxes[..., j, :]) > 0).any(axis=-1)
+    return np.any(overlap_area(boxes[..., i, :], boxes[..., j, :]) > 0, axis=-1)
 
 
 def corners(box: Boxes) -> np.ndarray:
@@ -47,8 +47,21 @@ def corners(box: Boxes) -> np.ndarray:
 
 def share_in_hull(box: Boxes, anchors: Boxes) -> float:
     """Return the share of a box (4,) in the convex hull of anchors (A, 4)."""
-    points = np.concatenate([corners(anchor) for anchor in anchors]).astype(np.float32)
-    common, _ = cv2.intersectConvexConvex(
-        corners(box).astype(np.float32), cv2.convexHull(points)[:, 0]
-    )
-    return float(common) / float(area(box))
+    # OpenCV's intersection of polygons is wrong where a corner lies on an edge, as here it may.
+    common = corners(box)
+    for *normal, offset in ConvexHull(np.concatenate([corners(a) for a in anchors])).equations:
+        common = _clip(common, common @ normal + offset)
+    x, y = common.T
+    return 0.5 * float(x @ np.roll(y, -1) - y @ np.roll(x, -1)) / float(area(box))
+
+
+def _clip(polygon: np.ndarray, beyond: np.ndarray) -> np.ndarray:
+    """Return what a line leaves of a convex polygon (K, 2), `beyond` (K,) > 0 being cut off."""
+    kept = []
+    for i, j in zip(range(len(polygon)), np.roll(range(len(polygon)), -1), strict=True):
+        if beyond[i] <= 0:
+            kept.append(polygon[i])
+        if beyond[i] * beyond[j] < 0:
+            share = beyond[i] / (beyond[i] - beyond[j])
+            kept.append(polygon[i] + share * (polygon[j] - polygon[i]))
+    return np.reshape(kept, (-1, 2))

@@ -58,7 +58,7 @@ def _distance(things: Things, i: int, j: int) -> np.ndarray:
 
 
 def _beside(axis: int, sign: float) -> Test:
-    """i lies before j along an axis (sign 1) or beyond it (-1), close by, and not far across."""
+    """Thing i lies before j along an axis (sign 1) or beyond it (-1), close by."""
 
     def test(things: Things, i: int, j: int) -> np.ndarray:
         common = shared(things.boxes[..., i, :], things.boxes[..., j, :])
@@ -161,7 +161,7 @@ def demonstrate(
     """
     test, frame = CONSTRAINTS[name], Frame(sizes[1])
     second = 0 if name in UNARY else 1
-    events = []
+    events: list[Events] = []
     while len(events) < number:
         count = int(rng.integers(2, 6))
         after, sides = arrangements(rng, 64, count, sizes)

@@ -144,7 +144,7 @@ def draw_problem(rng: np.random.Generator, count: int, sizes: tuple[float, float
             for i in range(count):
                 for j in range(count):
                     if i != j and (name in ORDERED or i < j) and test(things, i, j):
-                        # Which of two comes first means nothing unless it is a constraint on order.
+                        # Which of two comes first means nothing where order does not count.
                         swap = name not in ORDERED and rng.random() < 0.5
                         given.append((name, j, i) if swap else (name, i, j))
         if given:

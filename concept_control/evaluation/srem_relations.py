@@ -185,7 +185,7 @@ def _draw_shape(rng: np.random.Generator, shape: str, k: int) -> np.ndarray:
             places = rng.uniform(0.3, 0.7) * np.stack([np.cos(angles), np.sin(angles)], axis=1)
         else:
             along = (np.arange(k) - (k - 1) / 2) * rng.uniform(0.22, 0.4)
-            places = along[:, None] * [np.cos(turn), np.sin(turn)]
+            places = along[:, None] * np.array([np.cos(turn), np.sin(turn)])
         places = places + rng.uniform(-0.6, 0.6, 2)
         if np.abs(places).max() <= REACH:
             return places

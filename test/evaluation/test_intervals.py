@@ -15,12 +15,12 @@ def test_wilson_interval_of_a_known_case():
 
 
 def test_bootstrap_agrees_with_the_normal_interval_for_many_values():
-    values = np.random.default_rng(1).normal(0.5, 0.1, 2000)
+    values = np.random.default_rng(1).normal(0.5, 0.1, 400)
     found = intervals.mean(values)
     assert found == intervals.mean(values)
     half = 1.96 * values.std() / np.sqrt(len(values))
-    assert found['high'] - found['value'] == pytest.approx(half, rel=0.1)
-    assert found['value'] - found['low'] == pytest.approx(half, rel=0.1)
+    assert found['high'] - found['value'] == pytest.approx(half, rel=0.15)
+    assert found['value'] - found['low'] == pytest.approx(half, rel=0.15)
     assert intervals.mean([1.0, 1.0]) == {'value': 1.0, 'low': 1.0, 'high': 1.0, 'number': 2}
 
 
