@@ -32,7 +32,7 @@ TRAINING_WAYS = (5, 10, 20)
 MATCHING_STEPS = 6000
 MAML_STEPS = 4000
 INNER_STEPS = 5
-INNER_RATES = (0.02, 0.05)
+INNER_RATES = (0.01, 0.1)
 """First step sizes of body and head."""
 
 _LEARNING_RATE = 1e-3

@@ -24,6 +24,7 @@ from concept_control.evaluation import intervals
 from concept_control.evaluation.recognition_baselines import (
     MAML_STEPS,
     MATCHING_STEPS,
+    TRAINING_WAYS,
     trained_maml,
     trained_matching_network,
 )
@@ -77,11 +78,11 @@ def run(
     training = draw_pool(
         training_families(),
         np.random.default_rng([seed, 0]),
-        max(20, TRAINING_CONCEPTS // share),
+        max(*TRAINING_WAYS, TRAINING_CONCEPTS // share),
         1,
         'training concepts',
     )
-    pool = draw_test_pool(seed, max(20, TEST_CONCEPTS // share))
+    pool = draw_test_pool(seed, max(*WAYS, TEST_CONCEPTS // share**2))
     matching = trained_matching_network(training, seed, folder, MATCHING_STEPS // share**2)
     maml = trained_maml(training, seed, folder, MAML_STEPS // share**2)
     methods: dict[str, Score] = {

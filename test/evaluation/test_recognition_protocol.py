@@ -72,7 +72,7 @@ def test_maml_learns_from_the_demonstrations_and_passes_gradients_on(pool):
     logits = maml(shown, shown, 3)
     truth = torch.arange(3).repeat_interleave(SHOTS)
     loss = torch.nn.functional.cross_entropy(logits, truth)
-    assert loss < 0.9 * np.log(3)
+    assert loss < np.log(3) - 0.02
     loss.backward()
     assert all(p.grad is not None and p.grad.isfinite().all() for p in maml.parameters())
 
@@ -91,7 +91,7 @@ def test_a_trained_baseline_is_kept_and_seeded(pool, tmp_path):
 
 
 def test_a_tiny_run_reports_every_method(monkeypatch, tmp_path):
-    monkeypatch.setattr(protocol, 'WAYS', (5,))
+    monkeypatch.setattr(protocol, 'WAYS', (3, 5))
     monkeypatch.setattr(protocol, 'SHOTS_ASKED', (1,))
     result = protocol.run(ConceptModel.load(), quick=True, folder=tmp_path)
     for settings in result['accuracy'].values():
@@ -101,6 +101,7 @@ def test_a_tiny_run_reports_every_method(monkeypatch, tmp_path):
         }  # fmt: skip
         assert all(0 <= one['low'] <= one['value'] <= one['high'] <= 1 for one in found.values())
     assert [row[0] for row in protocol.rows(result)] == [
-        'recognition 5-way 1-shot, any family',
-        'recognition 5-way 1-shot, one family',
+        f'recognition {ways}-way 1-shot, {variant} family'
+        for variant in ('any', 'one')
+        for ways in (3, 5)
     ]
