@@ -15,6 +15,9 @@ COLOR_GATE = 0.25
 DISTANCE_GATE = 0.06
 """Farthest a block that nobody moves may be from where it was known last [m]."""
 
+FAR = 10.0
+"""Cost of any place that is not where it was."""
+
 STRANGER = 1_000_000
 """Ids from here on are for things that were not known before."""
 
@@ -22,8 +25,9 @@ STRANGER = 1_000_000
 class Identity:
     """Keeps the ids of before a restart valid; not thread-safe.
 
-    A block is recognised by its colour and its place; what the tool holds may have gone anywhere,
-    so its colour alone must do. Where two would fit, the nearer one is taken.
+    A block is recognised by its colour and its place. Meanwhile the arm may have carried it on or
+    put it down elsewhere: if it is held, or no other is of its colour, the colour alone must do.
+    Where two would fit, the nearer one is taken.
     """
 
     def __init__(self, known: Mapping[int, EntityState], held: int | None = None) -> None:
@@ -63,7 +67,16 @@ class Identity:
         color = float(np.linalg.norm(known.color - state.color)) / COLOR_GATE
         if color > 1.0:
             return np.inf
-        if old == self._held:
-            return color + 1.0
         distance = float(np.linalg.norm(known.xy - state.xy)) / DISTANCE_GATE
-        return color + distance if distance <= 1.0 else np.inf
+        if distance > 1.0 and old != self._held and not self._is_unmistakable(old):
+            return np.inf
+        return color + min(distance, FAR)
+
+    def _is_unmistakable(self, old: int) -> bool:
+        """Tell whether no other known block has an old one's colour."""
+        color = self._known[old].color
+        return all(
+            float(np.linalg.norm(state.color - color)) > COLOR_GATE
+            for i, state in self._known.items()
+            if i != old
+        )

@@ -6,6 +6,7 @@ import pytest
 from concept_control.control.goal import TOOL_ID, EntityState
 from concept_control.control.identity import STRANGER, Identity
 
+GREEN = np.array([0.1, 0.8, 0.2])
 RED, BLUE = np.array([0.9, 0.1, 0.1]), np.array([0.1, 0.1, 0.9])
 
 
@@ -35,8 +36,15 @@ def test_what_is_held_is_known_by_its_colour_wherever_it_is():
 
 
 def test_strangers_are_not_taken_for_anybody():
-    renamed = Identity(KNOWN).rename({TOOL_ID: block(0, 0), 7: block(0.4, 0.1, BLUE)})
-    assert set(renamed) == {TOOL_ID, STRANGER + 7}
+    renamed = Identity(KNOWN).rename(
+        {TOOL_ID: block(0, 0), 7: block(0.4, 0.1, GREEN), 8: block(0.7, 0.3)}
+    )
+    assert set(renamed) == {TOOL_ID, STRANGER + 7, STRANGER + 8}
+
+
+def test_what_was_put_down_meanwhile_is_known_if_no_other_has_its_colour():
+    renamed = Identity(KNOWN).rename({1: block(0.7, 0.2, BLUE), 2: KNOWN[1], 3: KNOWN[3]})
+    assert set(renamed) == {1, 2, 3} and renamed[2].xy[1] == 0.2
 
 
 def test_a_block_keeps_its_name_once_it_has_one():

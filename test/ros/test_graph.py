@@ -18,6 +18,7 @@ from concept_control.msg import ConceptCommand, ConceptStatus, EntityArray
 
 from concept_control.ros import conversions as convert
 from concept_control.ros import qos
+from concept_control.ros.commander import CommanderError, ConceptCommander, Outcome
 from concept_control.ros.demo import EXECUTABLES, graph_environment
 from concept_control.ros.monitor import Heard, Watch
 from concept_control.ros.processes import Graph, NodeProcess, ProcessDiedError, share_folder
@@ -192,6 +193,73 @@ def test_a_command_can_be_cancelled_on_the_way(running):
     wait(lambda: any(s.phase == 'lift' for s in list(heard.statuses)), graph)
     monitor.send(ConceptCommand(command=ConceptCommand.CANCEL))
     wait(lambda: any(s.status == ConceptStatus.CANCELLED for s in list(heard.statuses)), graph)
+
+
+@pytest.fixture(scope='module')
+def robot(running):
+    with ConceptCommander() as commander:
+        yield commander
+
+
+def outcome(robot, graph):
+    wait(lambda: robot.is_done, graph)
+    return robot.result()
+
+
+def test_a_program_commands_pauses_and_cancels(running, robot):
+    graph, _, heard = running
+    robot.go('between(yellow; blue, green)', wait_for_server=30.0)
+    wait(lambda: robot.feedback is not None and robot.feedback.active_entity > 0, graph)
+    robot.pause()
+    wait(lambda: heard.statuses[-1].status == ConceptStatus.PAUSED, graph)
+    robot.resume()
+    wait(lambda: heard.statuses[-1].status == ConceptStatus.ACTIVE, graph)
+    robot.cancel()
+    assert outcome(robot, graph).outcome is Outcome.CANCELLED
+
+
+def test_of_two_commands_at_once_the_newer_is_done_and_the_older_told(running, robot):
+    graph, _, _ = running
+    with ConceptCommander(name='another') as other:
+        other.go('between(yellow; blue, green)', wait_for_server=30.0)
+        wait(lambda: other.feedback is not None and other.feedback.active_entity > 0, graph)
+        robot.go('near(tool; red)', timeout=60.0)
+        result = outcome(other, graph)
+        assert result.outcome is Outcome.REPLACED and 'near(tool; red)' in result.text
+    assert outcome(robot, graph).outcome is Outcome.SATISFIED
+
+
+def test_refusals_and_timeouts_reach_a_program_with_their_reason(running, robot):
+    graph, _, _ = running
+    robot.go('hovering(red; blue)')
+    result = outcome(robot, graph)
+    assert result.outcome is Outcome.REFUSED and 'unknown concept' in result.text
+    robot.go('between(yellow; blue, green)', timeout=0.5)
+    result = outcome(robot, graph)
+    assert result.outcome is Outcome.TIMED_OUT and '0.5 s' in result.text
+
+
+def test_a_carry_survives_that_perception_is_killed_and_started_again(tmp_path):
+    """In a domain of its own; `benchmark restart` does it with every node."""
+    numbers = tmp_path / 'numbers.json'
+    done = subprocess.run(
+        [sys.executable, '-m', 'concept_control.cli', 'benchmark', 'restart',
+         '--kill', 'entity_extractor', '--speed', '0.5', '--camera', 'raycast',
+         '--json', str(numbers)],
+        env={**os.environ, 'ROS_DOMAIN_ID': str(1 + next(DOMAINS) % 100)},
+        capture_output=True, text=True, timeout=280, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stdout + done.stderr
+    (run,) = json.loads(numbers.read_text())['runs']
+    assert run['outcome'] == 'SATISFIED', run
+
+
+def test_a_program_learns_that_nobody_answers():
+    with (
+        ConceptCommander(namespace='nobody') as robot,
+        pytest.raises(CommanderError, match='/nobody/achieve_concept'),
+    ):
+        robot.go('near(red; blue)', wait_for_server=0.2)
 
 
 def test_the_particle_world_needs_no_arm(tmp_path):
