@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 import numpy as np
 from scipy.optimize import linear_sum_assignment
 
-from concept_control.control.goal import TOOL_ID, EntityState
+from concept_control.control.goal import TOOL_ID, EntityState, EntityStatus
 
 COLOR_GATE = 0.25
 """Largest difference of colour of the same block, RGB distance."""
@@ -17,6 +18,9 @@ DISTANCE_GATE = 0.06
 
 FAR = 10.0
 """Cost of any place that is not where it was."""
+
+PATIENCE = 15.0
+"""How long what was not seen again is believed to be where it was [s]."""
 
 STRANGER = 1_000_000
 """Ids from here on are for things that were not known before."""
@@ -40,14 +44,25 @@ class Identity:
         self._known = {i: state for i, state in known.items() if i != TOOL_ID}
         self._held = held
         self._old_of: dict[int, int] = {}
+        self._began: float | None = None
 
     @property
     def missing(self) -> list[int]:
         """Old ids that were not recognised yet."""
         return sorted(set(self._known) - set(self._old_of.values()))
 
-    def rename(self, seen: Mapping[int, EntityState]) -> dict[int, EntityState]:
-        """Return entities by their old ids; things that were not known get ids of their own."""
+    def rename(self, seen: Mapping[int, EntityState], time: float = 0.0) -> dict[int, EntityState]:
+        """Return entities by their old ids; things that were not known get ids of their own.
+
+        The arm may hide what was not seen again yet: for a while it is believed to be where it
+        was.
+
+        Args:
+            seen: entities by their new ids.
+            time: of `seen` [s].
+        """
+        if self._began is None:
+            self._began = time
         fresh = [i for i in seen if i not in self._old_of and i != TOOL_ID]
         missing = self.missing
         if fresh and missing:
@@ -56,7 +71,10 @@ class Identity:
             for row, column in zip(rows, columns):
                 if np.isfinite(cost[row, column]):
                     self._old_of[fresh[row]] = missing[column]
+        believed = self.missing if time - self._began < PATIENCE else []
         return {
+            old: replace(self._known[old], status=EntityStatus.OCCLUDED) for old in believed
+        } | {
             TOOL_ID if i == TOOL_ID else self._old_of.get(i, STRANGER + i): state
             for i, state in seen.items()
         }

@@ -256,9 +256,10 @@ class MpcController(LifecycleNode):
         if message.session != self._session:
             self._begin_session(int(message.session))
         identity = self._identity
+        stamp = convert.seconds(message.header.stamp)
         self._seen = states
-        self._entities = states if identity is None else identity.rename(states)
-        self._entities_time = convert.seconds(message.header.stamp)
+        self._entities = states if identity is None else identity.rename(states, stamp)
+        self._entities_time = stamp
 
     def _begin_session(self, session: int) -> None:
         """Perception has given all ids anew: recognise those that a goal in progress speaks of."""

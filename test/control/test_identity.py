@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from concept_control.control.goal import TOOL_ID, EntityState
+from concept_control.control.goal import TOOL_ID, EntityState, EntityStatus
 from concept_control.control.identity import STRANGER, Identity
 
 GREEN = np.array([0.1, 0.8, 0.2])
@@ -29,17 +29,18 @@ def test_new_ids_are_mapped_back_by_look_and_place(order):
 def test_what_is_held_is_known_by_its_colour_wherever_it_is():
     identity = Identity(KNOWN, held=2)
     renamed = identity.rename({1: KNOWN[3], 2: KNOWN[1]})
-    assert set(renamed) == {1, 3} and identity.missing == [2]
+    assert identity.missing == [2] and renamed[2].status is EntityStatus.OCCLUDED
     renamed = identity.rename({1: KNOWN[3], 2: KNOWN[1], 3: block(0.45, 0.2, BLUE)})
     assert set(renamed) == {1, 2, 3} and identity.missing == []
     assert renamed[1] is KNOWN[1] and renamed[3] is KNOWN[3]
 
 
 def test_strangers_are_not_taken_for_anybody():
-    renamed = Identity(KNOWN).rename(
-        {TOOL_ID: block(0, 0), 7: block(0.4, 0.1, GREEN), 8: block(0.7, 0.3)}
-    )
-    assert set(renamed) == {TOOL_ID, STRANGER + 7, STRANGER + 8}
+    seen = {TOOL_ID: block(0, 0), 7: block(0.4, 0.1, GREEN), 8: block(0.7, 0.3)}
+    identity = Identity(KNOWN)
+    assert set(identity.rename(seen, 1.0)) == {1, 2, 3, TOOL_ID, STRANGER + 7, STRANGER + 8}
+    # What is not seen again is not believed in for ever.
+    assert set(identity.rename(seen, 100.0)) == {TOOL_ID, STRANGER + 7, STRANGER + 8}
 
 
 def test_what_was_put_down_meanwhile_is_known_if_no_other_has_its_colour():
