@@ -45,9 +45,9 @@ PUBLISHED = {2: ('64', '98'), 3: ('47', '93'), 4: ('20', '75'), 5: ('8', '37')}
 """Solved % of 100 problems at 1 and 10 samples, read off a figure of arXiv 2309.00966."""
 
 DIFFERENCES = (
-    'Ours learns each constraint from 5 demonstrations at run time; theirs trains one diffusion '
-    'model a constraint on 30,000 problems of up to 4 objects. Our things are squares of 5 to '
-    '12 % of the side, theirs rectangles that fill the tray, which leaves less room. "In" and '
+    'Ours is one network that learns each constraint from 5 demonstrations at run time; theirs is '
+    'trained on such problems, of fewer than 5 objects. Our things are squares of 5 to 12 % of '
+    'the side, theirs rectangles from splitting the tray, which leaves less room. "In" and '
     '"collision-free" are the workspace and separation terms of our solver, which knows them. One '
     'sample is the best by energy of 4 chains of 60 steps.'
 )

@@ -45,7 +45,9 @@ DIFFERENCES = (
     'Ours starts from true positions, colours and sizes and from grounded commands; SREM from '
     'images and sentences. Ours is one network that learns a word from 5 demonstrations at run '
     'time; SREM trains one energy a word from 10 to 40. Things are squares on the [-1, 1]² '
-    'workspace. Each episode has an arrangement in which all its relations hold.'
+    'workspace. Each episode has an arrangement in which all its relations hold. Unless '
+    '`beside` is off, demonstrations are drawn as SREM draws its training scenes: things left and '
+    'right of each other share rows, things in front and behind share columns.'
 )
 EPISODES_A_LEARNING = 10
 """Words are learned afresh, from new demonstrations, for so many episodes."""
@@ -92,7 +94,11 @@ class Episode:
 
 
 def run(
-    model: ConceptModel, seed: int = 0, episodes: int = 100, quick: bool = False
+    model: ConceptModel,
+    seed: int = 0,
+    episodes: int = 100,
+    quick: bool = False,
+    beside: bool = True,
 ) -> dict[str, Any]:
     """Run all tasks.
 
@@ -101,6 +107,7 @@ def run(
         seed: of demonstrations, scenes and searches.
         episodes: of each task.
         quick: a twelfth of them, to see that it works.
+        beside: how directions are demonstrated, see `srem_relations.demonstrate`.
 
     Returns:
         Per task the progress and its interval, the share of episodes in which all relations hold,
@@ -108,14 +115,19 @@ def run(
     """
     episodes = max(2, episodes // 12) if quick else episodes
     total = 2 * episodes + len(RELATIONS) + len(SHAPE_MEMBERS)
-    result: dict[str, Any] = {'seed': seed, 'shots': SHOTS, 'differs': DIFFERENCES}
+    result: dict[str, Any] = {
+        'seed': seed,
+        'shots': SHOTS,
+        'beside': beside,
+        'differs': DIFFERENCES,
+    }
     with tqdm(total=total, desc='SREM', unit='episode', file=sys.stderr) as bar:
         for index, task in enumerate((one_step_episode, group_episode)):
             rng = np.random.default_rng([seed, index])
             result[task.__name__.removesuffix('_episode')] = _composed(
-                model, rng, task, episodes, bar
+                model, rng, task, episodes, beside, bar
             )
-        result['single'] = _singles(model, np.random.default_rng([seed, 2]), episodes, bar)
+        result['single'] = _singles(model, np.random.default_rng([seed, 2]), episodes, beside, bar)
     return result
 
 
@@ -192,14 +204,20 @@ def solve(
 
 
 def _composed(
-    model: ConceptModel, rng: np.random.Generator, draw: Any, episodes: int, bar: tqdm
+    model: ConceptModel,
+    rng: np.random.Generator,
+    draw: Any,
+    episodes: int,
+    beside: bool,
+    bar: tqdm,
 ) -> dict[str, Any]:
     progress = []
     told = {name: [0, 0] for name in DIRECTIONS}
     codes: dict[str, ConceptCode] = {}
     for number in range(episodes):
         if number % EPISODES_A_LEARNING == 0:
-            codes = {name: model.infer(demonstrate(rng, name, SHOTS)) for name in DIRECTIONS}
+            shown = {name: demonstrate(rng, name, SHOTS, beside) for name in DIRECTIONS}
+            codes = {name: model.infer(events) for name, events in shown.items()}
         episode = draw(rng)
         places = solve(model, codes, episode, int(rng.integers(2**31)))
         progress.append(episode.progress(places))
@@ -219,16 +237,15 @@ def _composed(
 
 
 def _singles(
-    model: ConceptModel, rng: np.random.Generator, scenes: int, bar: tqdm
+    model: ConceptModel, rng: np.random.Generator, scenes: int, beside: bool, bar: tqdm
 ) -> dict[str, dict[str, float]]:
     """Generate each relation and each shape by itself, from one learning each ten scenes."""
     found: dict[str, list[float]] = {name: [] for name in (*RELATIONS, *SHAPE_MEMBERS)}
     for name, scores in found.items():
         while len(scores) < scenes:
             number = min(EPISODES_A_LEARNING, scenes - len(scores))
-            draw = demonstrate_shape if name in SHAPE_MEMBERS else demonstrate
-            code = model.infer(draw(rng, name, SHOTS))
-            tests = draw(rng, name, number)
+            code = model.infer(_demonstrations(rng, name, SHOTS, beside))
+            tests = _demonstrations(rng, name, number, beside)
             moved = model.generate(tests.before(), code, seed=int(rng.integers(2**31)))
             scores += [_score(name, moved, row) for row in range(number)]
         bar.update()
@@ -238,6 +255,12 @@ def _singles(
         else intervals.rate(int(np.sum(scores)), len(scores))
         for name, scores in found.items()
     }
+
+
+def _demonstrations(rng: np.random.Generator, name: str, number: int, beside: bool) -> Events:
+    if name in SHAPE_MEMBERS:
+        return demonstrate_shape(rng, name, number)
+    return demonstrate(rng, name, number, beside)
 
 
 def _score(name: str, events: Events, row: int) -> float:
