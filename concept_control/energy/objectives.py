@@ -32,7 +32,11 @@ def norm_of(residual: torch.Tensor) -> torch.Tensor:
 
 
 def distance_loss(
-    norms: torch.Tensor, distances: torch.Tensor, relative: float = 0.3, floor: float = 0.1
+    norms: torch.Tensor,
+    distances: torch.Tensor,
+    relative: float = 0.3,
+    floor: float = 0.1,
+    caution: float = 3.0,
 ) -> torch.Tensor:
     """Relative error of norms against the distance to the nearest satisfying configuration.
 
@@ -41,6 +45,9 @@ def distance_loss(
         distances: (...) workspace units, >= 0.
         relative: share of the larger norm that counts as one unit of error.
         floor: error that counts as one unit where both are zero.
+        caution: how much more an energy that is too low counts. Demonstrations leave doubt, and
+            a loss that is linear for large errors is least at the median: the energy would be
+            zero wherever the concept holds more likely than not.
 
     Returns:
         (...) losses, quadratic for small and linear for large errors.
@@ -51,7 +58,8 @@ def distance_loss(
     # energy would become zero everywhere.
     scale = torch.maximum(wanted, norms.detach())
     error = (norms - wanted) / (relative * scale + floor)
-    return (1 + error.square()).sqrt() - 1
+    weight = torch.where(error.detach() < 0, caution, 1.0)
+    return weight * ((1 + error.square()).sqrt() - 1)
 
 
 def info_nce(energies: torch.Tensor, holds: torch.Tensor, temperature: float) -> torch.Tensor:
