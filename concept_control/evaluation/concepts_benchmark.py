@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,6 +13,7 @@ import torch
 
 from concept_control.concepts import families
 from concept_control.energy.model import ConceptModel
+from concept_control.evaluation import ccsp_protocol, recognition_protocol, srem_protocol
 from concept_control.evaluation import concept_composition as composition
 from concept_control.evaluation import concept_families as by_family
 from concept_control.evaluation import concept_sampling as sampling
@@ -22,7 +23,7 @@ from concept_control.evaluation.concept_landscapes import GRID, QUICK_GRID, draw
 from concept_control.evaluation.page import heading, paragraph, picture, table, write_page
 from concept_control.evaluation.provenance import provenance, sentence
 
-Rows = list[tuple[object, ...]]
+Rows = Sequence[tuple[object, ...]]
 
 
 @dataclass(frozen=True)
@@ -142,7 +143,7 @@ def _measure_families(model: ConceptModel, args: argparse.Namespace) -> Any:
 
 
 def _family_rows(found: dict[str, Any]) -> Rows:
-    rows: Rows = []
+    rows: list[tuple[object, ...]] = []
     for measure in ('generated', 'identified'):
         for name, shots in found.items():
             if shots['5'][measure]:
@@ -158,7 +159,7 @@ def _family_rows(found: dict[str, Any]) -> Rows:
 
 
 def _number_rows(found: dict[str, Any]) -> Rows:
-    rows: Rows = []
+    rows: list[tuple[object, ...]] = []
     for measure in ('generated', 'identified'):
         for name, numbers in found.items():
             if any(value and value[measure] for value in numbers.values()):
@@ -169,7 +170,7 @@ def _number_rows(found: dict[str, Any]) -> Rows:
 
 def _method_rows(found: dict[str, Any]) -> Rows:
     names = next(iter(found.values()))
-    rows: Rows = []
+    rows: list[tuple[object, ...]] = []
     for name in names:
         for measure in ('generated', 'identified'):
             if names[name][measure]:
@@ -279,6 +280,30 @@ SECTIONS = (
         lambda model, args: composition.by_depth(model, args.seed, 2 * args.concepts),
         ('concepts', 'solved'),
         _depth_rows,
+    ),
+    Section(
+        'srem',
+        'SREM: relations on boxes, composed (RSS 2023)',
+        'Theirs from images and one network a word; ours from states and one network for all.',
+        lambda model, args: srem_protocol.run(model, args.seed, quick=args.quick),
+        ('what', 'ours', 'published'),
+        srem_protocol.rows,
+    ),
+    Section(
+        'ccsp',
+        'Diffusion-CCSP: all constraints at once (CoRL 2023)',
+        'Theirs trained on the constraints; ours learned each from five demonstrations.',
+        lambda model, args: ccsp_protocol.run(model, args.seed, quick=args.quick),
+        ('what', 'ours', 'published'),
+        ccsp_protocol.rows,
+    ),
+    Section(
+        'recognition',
+        'Recognition of concepts that were not used in training',
+        'Baselines are trained on the same families, and kept for the next run.',
+        lambda model, args: recognition_protocol.run(model, args.seed, quick=args.quick),
+        ('what', 'ours', 'baselines in the same run'),
+        recognition_protocol.rows,
     ),
     Section(
         'drift',
