@@ -31,6 +31,9 @@ COMMANDS = (
         'concept_control.ros.demo',
         'run the whole graph on the simulated arm until a concept holds',
     ),
+    Command(
+        'draw', 'concept_control.draw', 'let the arm draw a figure, by a policy of its strokes'
+    ),
     Command('concepts', 'concept_control.concepts.command', 'list the concepts, with pictures'),
     Command('train', 'concept_control.training.command', 'train the energy in the particle world'),
     Command('benchmark', 'concept_control.benchmarks', 'measure every number of the README'),

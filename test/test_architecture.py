@@ -20,7 +20,7 @@ LAYERS = (
         *('calibration', 'recognition', 'imitation'),
     },
     {'evaluation'},
-    {'ros', 'cli', 'benchmarks'},
+    {'ros', 'cli', 'benchmarks', 'draw'},
 )
 """A module may import from its own layer and from those before it."""
 

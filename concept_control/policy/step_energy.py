@@ -144,20 +144,23 @@ class PolicyStroke:
         size: float,
         rotation: np.ndarray,
         seed: int = 0,
+        offset: np.ndarray | None = None,
         horizon: float = 0.5,
     ) -> None:
         """Place a figure.
 
         Args:
             policy: what to draw.
-            center: (2,) where its middle shall be in the world [m].
+            center: (2,) where the drawing's middle shall be in the world [m].
             size: the longer side of its box [m].
             rotation: (2, 2) from the figure's axes to the world's.
             seed: of the choice of modes.
+            offset: (2,) from the drawing's middle to this figure's, in the world [m]; None: zero.
             horizon: of the controller [s].
         """
         self.policy, self.size, self._rotation = policy, size, rotation
-        self._seed, self._horizon = seed, horizon
+        self._horizon = horizon
+        self._offset = np.zeros(2) if offset is None else offset
         self._index = 0
         self._path = FiguredPath(policy, np.zeros(2), seed)
         self._path.extend(policy.num_steps)
@@ -179,9 +182,9 @@ class PolicyStroke:
         return self._left
 
     def place(self, center: np.ndarray) -> None:
-        """Move the figure's middle to (2,) [m]."""
-        offset = self.size * (self._rotation @ self.policy.center)
-        self._origin = np.asarray(center, dtype=float) - offset
+        """Move the drawing's middle to (2,) [m]."""
+        start = self.size * (self._rotation @ self.policy.center)
+        self._origin = np.asarray(center, dtype=float) + self._offset - start
         if self._index == 0:
             self._left = self.policy.num_steps * self.policy.step_length * self.size
 

@@ -1,0 +1,107 @@
+"""What can be drawn: policies by name, and drawings from files with a policy for each stroke."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from concept_control.policy.coding import CodedPolicy
+from concept_control.policy.files import SUFFIXES, read_curves
+from concept_control.policy.model import StrokePolicy
+from concept_control.policy.step_energy import PolicyStroke
+from concept_control.policy.storage import load_policy
+from concept_control.policy.strokes import Strokes, strokes_of
+from concept_control.policy.training import RankingConfig, train_ranking
+
+OWN_TRAINING = RankingConfig(steps=1500)
+"""Of a policy for one stroke of a file, where that is asked for."""
+
+
+@dataclass(frozen=True)
+class Part:
+    """One stroke of a drawing, whose box's longer side is 1.
+
+    Attributes:
+        policy: that draws it.
+        middle: (2,) of its figure, from the drawing's.
+        size: of its figure.
+        examples: what it was learned or inferred from; None for a shipped policy.
+    """
+
+    policy: StrokePolicy
+    middle: np.ndarray
+    size: float
+    examples: Strokes | None = None
+
+
+def parts_of(what: str, is_trained: bool = False, seed: int = 0) -> list[Part]:
+    """Return the strokes of a drawing.
+
+    Args:
+        what: the name of a shipped policy, the path of a policy's card, or that of a drawing. The
+            curves of an SVG are strokes beside each other; those of CSV and NPZ are examples of
+            one stroke.
+        is_trained: whether each stroke of a file gets a network of its own, in minutes, instead
+            of a code for the shipped one, in seconds.
+        seed: of training or inference.
+
+    Raises:
+        ModelError: for a policy that is not there.
+        StrokeError: for a file that holds no strokes.
+    """
+    path = Path(what)
+    if path.suffix.lower() not in SUFFIXES:
+        return [Part(load_policy(what), np.zeros(2), 1.0)]
+    curves = read_curves(path)
+    groups = [[curve] for curve in curves] if path.suffix.lower() == '.svg' else [curves]
+    return parts_of_examples(groups, path.stem, is_trained, seed)
+
+
+def parts_of_examples(
+    groups: Sequence[Sequence[np.ndarray]], name: str, is_trained: bool = False, seed: int = 0
+) -> list[Part]:
+    """Return the strokes of a drawing, each given by examples (L, 2) of it, see `parts_of`."""
+    first = np.concatenate([np.asarray(group[0], dtype=float) for group in groups])
+    low, high = first.min(axis=0), first.max(axis=0)
+    middle, extent = (low + high) / 2, float((high - low).max())
+    coded = None if is_trained else CodedPolicy.load()
+    parts = []
+    for number, group in enumerate(groups):
+        examples = strokes_of(group, name=f'{name} {number + 1}' if len(groups) > 1 else name)
+        policy = (
+            train_ranking(examples, OWN_TRAINING)
+            if coded is None
+            else coded.infer(examples, seed=seed)
+        )
+        start = np.mean([np.asarray(curve, dtype=float)[0] for curve in group], axis=0)
+        at = start + examples.scale * policy.center
+        parts.append(Part(policy, (at - middle) / extent, examples.scale / extent, examples))
+    return parts
+
+
+def placed(
+    parts: Sequence[Part], center: np.ndarray, size: float, rotation: np.ndarray, seed: int = 0
+) -> tuple[PolicyStroke, ...]:
+    """Put a drawing on the table.
+
+    Args:
+        parts: its strokes.
+        center: (2,) where its middle shall be in the world [m].
+        size: the longer side of its box [m].
+        rotation: (2, 2) from the drawing's axes to the world's.
+        seed: of the choice of modes.
+    """
+    return tuple(
+        PolicyStroke(
+            part.policy,
+            center,
+            size * part.size,
+            rotation,
+            seed,
+            offset=size * (rotation @ part.middle),
+        )
+        for part in parts
+    )
