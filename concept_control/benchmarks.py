@@ -20,6 +20,10 @@ BENCHMARKS = {
     'perception-node': ('concept_control.ros.perception_benchmark', 'the same through the node'),
     'fuzz': ('concept_control.ros.fuzz_benchmark', 'every message of every node, spoiled'),
     'restart': ('concept_control.ros.restart_benchmark', 'each node killed during a carry'),
+    'policy': (
+        'concept_control.evaluation.policy_benchmark',
+        'strokes drawn by imitation, and particles',
+    ),
     'robot': ('concept_control.evaluation.robot_benchmark', 'the whole graph, seed after seed'),
     'soak': ('concept_control.ros.soak_benchmark', 'the whole graph for minutes: times, leaks'),
 }

@@ -34,6 +34,9 @@ COMMANDS = (
     Command(
         'draw', 'concept_control.draw', 'let the arm draw a figure, by a policy of its strokes'
     ),
+    Command(
+        'policy', 'concept_control.policy_command', 'train a policy of strokes, or record strokes'
+    ),
     Command('concepts', 'concept_control.concepts.command', 'list the concepts, with pictures'),
     Command('train', 'concept_control.training.command', 'train the energy in the particle world'),
     Command('benchmark', 'concept_control.benchmarks', 'measure every number of the README'),

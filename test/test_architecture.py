@@ -20,7 +20,7 @@ LAYERS = (
         *('calibration', 'recognition', 'imitation'),
     },
     {'evaluation'},
-    {'ros', 'cli', 'benchmarks', 'draw'},
+    {'ros', 'cli', 'benchmarks', 'draw', 'policy_command'},
 )
 """A module may import from its own layer and from those before it."""
 

@@ -63,9 +63,7 @@ def _read_svg(path: Path) -> list[np.ndarray]:
             if not sub.length():
                 continue
             at = np.linspace(0.0, 1.0, CURVE_POINTS)
-            points = np.array(
-                [[complex(sub.point(t)).real, complex(sub.point(t)).imag] for t in at]
-            )
+            points = np.array([[point.x, point.y] for point in map(sub.point, at)])
             curves.append(points * [1.0, -1.0])  # the y of an SVG points down
     return curves
 

@@ -30,11 +30,18 @@ from concept_control.control.plan import Plan
 from concept_control.control.tasks import ConceptController, ControlOutput, Status
 from concept_control.energy.model import ConceptModel
 from concept_control.errors import CommandError, ConceptControlError, PerceptionError
-from concept_control.msg import ConceptCommand, ConceptGoal, ConceptStatus, EntityArray
+from concept_control.msg import (
+    ConceptCommand,
+    ConceptGoal,
+    ConceptStatus,
+    DrawCommand,
+    EntityArray,
+)
 from concept_control.ros import conversions as convert
 from concept_control.ros import qos
 from concept_control.ros.control_health import ControlHealth
 from concept_control.ros.diagnostics import Diagnostics, Report
+from concept_control.ros.drawing_input import announced, drawing_goal
 from concept_control.ros.goal_input import grounded_goal
 from concept_control.ros.parameters import Parameter, declare
 from concept_control.ros.running import run
@@ -126,6 +133,7 @@ class MpcController(LifecycleNode):
         self.health = ControlHealth()
         self._lock = threading.Lock()
         self._is_active = False
+        self._num_drawings = 0
         self._reset()
         self._diagnostics = Diagnostics(self, self._report)
         if p.autostart:
@@ -146,6 +154,8 @@ class MpcController(LifecycleNode):
         self._identity: Identity | None = None
         self._attached: bool | None = None
         self._goals: list[ConceptGoal] = []
+        # What to draw for goals that are drawings, by goal id.
+        self._drawings: dict[int, DrawCommand] = {}
         self._goal = ConceptGoal()
         self._goal_waits_since: float | None = None
         self._last_tick = self._last_status = -np.inf
@@ -176,6 +186,7 @@ class MpcController(LifecycleNode):
             subscribe(EntityArray, 'entities', self._on_entities, qos.RELIABLE),
             subscribe(Bool, 'suction_state', self._on_suction, qos.LATCHED),
             subscribe(ConceptGoal, 'concept_goal', self._on_goal, qos.LATCHED_INPUT),
+            subscribe(DrawCommand, 'draw_command', self._on_draw, qos.RELIABLE),
         ]
         self._watch = self.create_timer(
             WATCH_PERIOD, self._on_watch, clock=Clock(clock_type=ClockType.STEADY_TIME)
@@ -278,6 +289,12 @@ class MpcController(LifecycleNode):
 
     def _on_goal(self, message: ConceptGoal) -> None:
         self._goals.append(message)
+
+    def _on_draw(self, message: DrawCommand) -> None:
+        self._num_drawings += 1
+        goal = announced(message, self._num_drawings)
+        self._drawings[goal.goal_id] = message
+        self._goals.append(goal)
 
     def _on_watch(self) -> None:
         """Say it where joint states stop: the planning thread waits for them and cannot."""
@@ -407,8 +424,13 @@ class MpcController(LifecycleNode):
             case ConceptCommand.ACHIEVE:
                 # Whoever made the goal speaks of the ids of now.
                 self._identity, self._entities = None, self._seen
-                goal = grounded_goal(
-                    message, self._entities, self._session, self.model, self.arm.workspace
+                drawing = self._drawings.pop(message.goal_id, None)
+                goal = (
+                    drawing_goal(drawing, self.arm, self._entities)
+                    if drawing is not None
+                    else grounded_goal(
+                        message, self._entities, self._session, self.model, self.arm.workspace
+                    )
                 )
                 self._goal = message
                 self.health.begin_goal()

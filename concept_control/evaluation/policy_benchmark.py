@@ -1,0 +1,270 @@
+"""`concept_control benchmark policy`: strokes of policies beside demonstrations, and particles."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from tqdm import tqdm
+
+from concept_control.evaluation.policy_baselines import (
+    MixtureDensity,
+    NearestNeighbour,
+    Regression,
+)
+from concept_control.evaluation.policy_metrics import frechet, is_reentered, nearest, warping
+from concept_control.evaluation.policy_particle import ParticleConfig, particle_row
+from concept_control.evaluation.policy_pictures import draw_figures
+from concept_control.evaluation.provenance import provenance, sentence
+from concept_control.policy.datasets import FIGURES, load_figure
+from concept_control.policy.langevin import ChainConfig
+from concept_control.policy.model import StrokePolicy
+from concept_control.policy.samplers import Expectation, ModeKeeping, MostLikely, Sampler
+from concept_control.policy.storage import load_policy
+from concept_control.policy.strokes import Strokes
+from concept_control.policy.training import (
+    RankingConfig,
+    ThesisConfig,
+    train_ranking,
+    train_thesis,
+)
+
+SECTIONS = ('figures', 'particle')
+RADII = (1.5, 2.0, 3.0, 4.0)
+"""Distances of starts from the figure's middle, in half sizes of the figure."""
+
+DIRECTIONS = 8
+CHAINS = 4
+"""p, of the thesis' samplers."""
+
+FOLLOWS = 0.06
+"""A rollout nearer than this to a demonstration, in sizes, follows its mode."""
+
+EXTRA_CHAIN = 50
+GOAL_FRECHET, GOAL_MODES, GOAL_DRIFT, GOAL_RADII, GOAL_PARTICLE = 0.03, 0.95, 0.01, 3.0, 0.95
+
+Draw = Callable[[np.ndarray, int, int], np.ndarray]
+"""From starts (B, 2), a number of steps and further steps of the chains to (B, T + 1, 2)."""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the options."""
+    parser.add_argument(
+        '--section', action='append', choices=SECTIONS, help='may be repeated (default: all)'
+    )
+    parser.add_argument(
+        '--figure', action='append', choices=list(FIGURES), help='may be repeated (default: all)'
+    )
+    parser.add_argument('--rollouts', type=int, default=20, help='from the demonstrated start')
+    parser.add_argument(
+        '--train', action='store_true', help='train our policies anew, not the shipped ones'
+    )
+    parser.add_argument(
+        '--dimensions', type=int, nargs='+', default=[1, 2, 4, 8, 16], help='of the particle'
+    )
+    parser.add_argument(
+        '--ours', action='store_true', help='leave out what our policies are compared with'
+    )
+    parser.add_argument('--quick', action='store_true', help='a fifth of everything')
+    parser.add_argument('--pictures', type=Path, help='folder for the streamlines (PNG)')
+    parser.add_argument('--json', type=Path, help='write every number to this file')
+
+
+def main(args: argparse.Namespace) -> int:
+    """Measure; 0 if every goal that was measured is reached."""
+    torch.set_num_threads(1)
+    print(sentence())
+    sections = args.section or list(SECTIONS)
+    document: dict[str, Any] = {'provenance': provenance(), 'quick': args.quick}
+    missed: list[str] = []
+    if 'figures' in sections:
+        document['figures'] = figure_section(args, missed)
+    if 'particle' in sections:
+        document['particle'] = particle_section(args, missed)
+    document['missed'] = missed
+    if args.json:
+        args.json.parent.mkdir(parents=True, exist_ok=True)
+        args.json.write_text(json.dumps(document, indent=2) + '\n')
+    print('all goals reached' if not missed else 'missed: ' + '; '.join(missed))
+    return 1 if missed else 0
+
+
+def figure_section(args: argparse.Namespace, missed: list[str]) -> list[dict[str, Any]]:
+    """Judge every method on every data set."""
+    rollouts = max(args.rollouts // (5 if args.quick else 1), 4)
+    print(f'\n{rollouts} rollouts from the demonstrated start; distances in % of the size')
+    print(
+        f'{"figure":8}{"method":22}{"Fréchet":>8}{"95 %":>7}{"DTW":>7}{"end":>7}{"modes":>7}'
+        f'{"K+50":>7}{"back from (radii)":>24}{"train s":>9}'
+    )
+    rows = []
+    for name in args.figure or FIGURES:
+        strokes, modes = load_figure(name)
+        drawn: dict[str, np.ndarray] = {}
+        methods = methods_for(name, strokes, args)
+        for method, entry in methods.items():
+            row, lines = judge(strokes, modes, entry, rollouts)
+            row |= {'figure': name, 'method': method, 'training_s': entry.seconds}
+            drawn[method] = lines
+            rows.append(row)
+            print(line_of(row), flush=True)
+            if method == OURS:
+                missed += shortfalls(row, len(set(modes)))
+        if args.pictures:
+            policies = {method: entry.policy for method, entry in methods.items() if entry.policy}
+            draw_figures(args.pictures / f'{name}.png', strokes, drawn, policies)
+    return rows
+
+
+OURS = 'ranking, mode keeping'
+
+
+@dataclass(frozen=True)
+class Method:
+    """One way to draw: how, seconds of training, and the policy behind it where there is one."""
+
+    draw: Draw
+    seconds: float
+    policy: StrokePolicy | None = None
+
+
+def methods_for(name: str, strokes: Strokes, args: argparse.Namespace) -> dict[str, Method]:
+    """Return what draws, by name."""
+    scale = 5 if args.quick else 1
+    if args.train:
+        ours = train_ranking(strokes, RankingConfig(steps=3000 // scale))
+    else:
+        ours = load_policy(name)
+    chain = ChainConfig(FIGURES[name].chain_length)
+
+    def of(policy: StrokePolicy, make: Callable[[int], Sampler]) -> Method:
+        return Method(
+            lambda starts, steps, extra: policy.rollout(starts, make(extra), steps),
+            float(policy.card['seconds']),
+            policy,
+        )
+
+    best = {OURS: of(ours, lambda extra: ModeKeeping(steps=15 + extra))}
+    if args.ours:
+        return best
+    thesis = train_thesis(strokes, ThesisConfig(steps=600 // scale, chain=chain))
+    regression = Regression(strokes, 3000 // scale)
+    mixture = MixtureDensity(strokes, 3000 // scale)
+    neighbour = NearestNeighbour(strokes)
+
+    def chains(steps: int) -> ChainConfig:
+        return replace(chain, steps=steps)
+
+    k = chain.steps
+    return best | {
+        'ranking, ML': of(ours, lambda extra: MostLikely(CHAINS, chains(100 + extra))),
+        'thesis, ML': of(thesis, lambda extra: MostLikely(CHAINS, chains(k + extra))),
+        'thesis, EXP': of(thesis, lambda extra: Expectation(CHAINS, chains(k + extra))),
+        'regression (MSE)': Method(lambda s, n, _: regression.draw(s, n, 0), regression.seconds),
+        'mixture density': Method(lambda s, n, _: mixture.draw(s, n, 0), mixture.seconds),
+        'nearest neighbour': Method(lambda s, n, _: neighbour.draw(s, n, 0), 0.0),
+    }
+
+
+def judge(
+    strokes: Strokes, modes: np.ndarray, method: Method, rollouts: int
+) -> tuple[dict[str, Any], np.ndarray]:
+    """Return the numbers of one method and its rollouts (B, T + 1, 2)."""
+    starts = np.zeros((rollouts, 2))
+    lines = method.draw(starts, strokes.num_steps, 0)
+    found = [nearest(line, strokes.positions) for line in lines]
+    distances = np.array([distance for distance, _ in found])
+    nearest_of = np.array([index for _, index in found])
+    follows = distances <= FOLLOWS
+    kept = [float((follows & (modes[nearest_of] == m)).mean()) for m in range(modes.max() + 1)]
+    ends = np.linalg.norm(lines[:, -1, None] - strokes.positions[None, :, -1], axis=-1)
+    row: dict[str, Any] = {
+        'frechet_median': float(np.median(distances)),
+        'frechet_p95': float(np.percentile(distances, 95)),
+        'warping_median': float(
+            np.median([nearest(line, strokes.positions, warping)[0] for line in lines[:10]])
+        ),
+        'end_median': float(np.median(ends.min(axis=1))),
+        'follows': float(follows.mean()),
+        'modes': kept,
+        'back': basin(strokes, method.draw),
+        'drift_median': None,
+        'drift_worst': None,
+    }
+    if method.policy is not None:
+        longer = method.draw(starts, strokes.num_steps, EXTRA_CHAIN)
+        drift = np.array([frechet(a, b) for a, b in zip(lines, longer)])
+        row['drift_median'], row['drift_worst'] = float(np.median(drift)), float(drift.max())
+    return row, lines
+
+
+def basin(strokes: Strokes, draw: Draw) -> dict[str, float]:
+    """Return by distance, in radii from the figure's middle, the share that comes back."""
+    angle = 2 * np.pi * np.arange(DIRECTIONS) / DIRECTIONS
+    ring = np.column_stack([np.cos(angle), np.sin(angle)])
+    starts = strokes.center + 0.5 * np.repeat(RADII, DIRECTIONS)[:, None] * np.tile(
+        ring, (len(RADII), 1)
+    )
+    extra = int(np.ceil(0.5 * max(RADII) / strokes.step_length))
+    lines = draw(starts, strokes.num_steps + extra, 0)
+    back = np.array([is_reentered(line, strokes) for line in lines])
+    shares = back.reshape(len(RADII), DIRECTIONS).mean(axis=1)
+    return {f'{radius:g}': float(share) for radius, share in zip(RADII, shares)}
+
+
+def line_of(row: dict[str, Any]) -> str:
+    """Return a row as text."""
+    drift = '' if row['drift_median'] is None else f'{100 * row["drift_worst"]:.1f}'
+    back = ' '.join(f'{radius}:{100 * share:.0f}' for radius, share in row['back'].items())
+    return (
+        f'{row["figure"]:8}{row["method"]:22}{100 * row["frechet_median"]:>8.1f}'
+        f'{100 * row["frechet_p95"]:>7.1f}{100 * row["warping_median"]:>7.1f}'
+        f'{100 * row["end_median"]:>7.1f}{"/".join(f"{100 * m:.0f}" for m in row["modes"]):>7}'
+        f'{drift:>7}{back:>24}{row["training_s"]:>9.0f}'
+    )
+
+
+def shortfalls(row: dict[str, Any], num_modes: int) -> list[str]:
+    """Say which goals one row misses."""
+    missed, name = [], row['figure']
+    if row['frechet_median'] > GOAL_FRECHET:
+        missed.append(f'{name}: Fréchet {100 * row["frechet_median"]:.1f} %')
+    if row['drift_worst'] >= GOAL_DRIFT:
+        missed.append(f'{name}: K + 50 moves it by {100 * row["drift_worst"]:.1f} %')
+    if num_modes > 1 and (row['follows'] < GOAL_MODES or min(row['modes']) == 0):
+        missed.append(f'{name}: modes kept {row["modes"]}')
+    if name == 'circle' and row['back'][f'{GOAL_RADII:g}'] < 1:
+        missed.append(f'{name}: not always re-entered from {GOAL_RADII:g} radii')
+    return missed
+
+
+def particle_section(args: argparse.Namespace, missed: list[str]) -> list[dict[str, Any]]:
+    """Judge the energy and the regressions on the particle."""
+    config = ParticleConfig()
+    if args.quick:
+        config = replace(config, steps=config.steps // 5, episodes=20)
+    print(
+        f'\nparticle, {config.demonstrations} demonstrations, {config.episodes} episodes of 50 '
+        'steps, radius 0.05; success in %'
+    )
+    print(f'{"N":>4}{"oracle":>8}{"energy":>8}{"MSE shared":>12}{"MSE plain":>11}{"train s":>9}')
+    rows = []
+    for n in tqdm(args.dimensions, unit='N', file=sys.stderr, leave=False, disable=None):
+        row = particle_row(n, config)
+        rows.append(row)
+        print(
+            f'{n:>4}{100 * row["oracle"]:>8.0f}{100 * row["energy"]:>8.0f}'
+            f'{100 * row["mse_shared"]:>12.0f}{100 * row["mse_plain"]:>11.0f}'
+            f'{row["energy_training_s"]:>9.0f}',
+            flush=True,
+        )
+        if row['energy'] < GOAL_PARTICLE:
+            missed.append(f'particle N = {n}: {100 * row["energy"]:.0f} %')
+    return rows

@@ -1,0 +1,176 @@
+"""Have a policy's training and its chains converged? Asked as in the thesis, told in words."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+import torch
+from matplotlib.figure import Figure
+
+from concept_control.policy.langevin import ChainConfig, run_chains
+from concept_control.policy.network import PolicyEnergy
+from concept_control.policy.proposals import BoxProposal
+from concept_control.policy.samplers import energy_at
+from concept_control.policy.strokes import Strokes
+
+FURTHER = 50
+"""S: steps beyond K after which chains are looked at again."""
+
+STATES = 256
+SETTLED = 0.1
+"""Largest relative change of the chain length between K and K + S of chains that have settled."""
+
+SAME_ENERGY = 0.25
+"""Largest difference of the energies of data and samples, relative to that of random steps."""
+
+
+@dataclass(frozen=True)
+class Diagnosis:
+    """What a policy's chains do; energies are means over states of the data.
+
+    Attributes:
+        lengths: (K + S + 1,) average chain length R: how far chains are from where they began
+            after k steps, in step lengths. It levels off where chains have converged.
+        steps: K.
+        data: energy of demonstrated steps.
+        sample: energy of the chains' ends after K steps.
+        further: the same after K + S.
+        random: energy of noise.
+    """
+
+    lengths: np.ndarray
+    steps: int
+    data: float
+    sample: float
+    further: float
+    random: float
+
+    @property
+    def problems(self) -> list[str]:
+        """Say what has not converged; empty if all has."""
+        found = []
+        at, later = self.lengths[self.steps], self.lengths[-1]
+        if abs(later - at) > SETTLED * max(at, 1e-9):
+            found.append(
+                f'chains are on their way: their length is {at:.2f} after {self.steps} steps and '
+                f'{later:.2f} after {len(self.lengths) - 1}'
+            )
+        spread = abs(self.random - self.data)
+        if self.random <= self.data:
+            found.append(
+                f'random steps have no more energy ({self.random:.2f}) than demonstrated ones '
+                f'({self.data:.2f}): nothing was learned'
+            )
+        elif abs(self.sample - self.data) > SAME_ENERGY * spread:
+            found.append(
+                f'samples have the energy {self.sample:.2f}, demonstrated steps {self.data:.2f}: '
+                'they are not of one distribution'
+            )
+        elif abs(self.further - self.sample) > SAME_ENERGY * spread / 2:
+            found.append(
+                f'the energy of samples goes from {self.sample:.2f} to {self.further:.2f} with '
+                f'{FURTHER} more steps: a sampler of another length draws something else'
+            )
+        return found
+
+    def __str__(self) -> str:
+        triple = (
+            f'E(data) {self.data:.2f}, E(sample) {self.sample:.2f}, E(random) {self.random:.2f}'
+        )
+        verdict = '; '.join(self.problems) or 'converged'
+        return f'{triple}; {verdict}'
+
+
+def diagnose(
+    network: PolicyEnergy, strokes: Strokes, chain: ChainConfig, noise: float = 1.5, seed: int = 0
+) -> Diagnosis:
+    """Run chains from noise in states of the data, for K and further S steps.
+
+    Args:
+        network: the energy.
+        strokes: the data.
+        chain: K and α.
+        noise: half extent of the box where chains start.
+        seed: of states and noise.
+    """
+    rng, generator = np.random.default_rng(seed), torch.Generator().manual_seed(seed)
+    rows = rng.integers(strokes.num_strokes * strokes.num_steps, size=STATES)
+    states = torch.as_tensor(strokes.positions[:, :-1].reshape(-1, 2)[rows], dtype=torch.float32)
+    actions = torch.as_tensor(strokes.actions.reshape(-1, 2)[rows], dtype=torch.float32)
+    start = BoxProposal(network.config.action_size, noise).sample((STATES, 1), generator)
+    energy = energy_at(network, states)
+    lengths, energies = [], {}
+
+    def watch(k: int, at: torch.Tensor) -> None:
+        lengths.append(float((at - start).norm(dim=-1).mean()))
+        if k in (0, chain.steps, chain.steps + FURTHER):
+            with torch.no_grad():
+                energies[k] = float(energy(at).mean())
+
+    longer = ChainConfig(chain.steps + FURTHER, chain.step_size)
+    run_chains(energy, start, longer, generator, watch)
+    with torch.no_grad():
+        data = float(energy(actions.unsqueeze(1)).mean())
+    return Diagnosis(
+        np.array(lengths),
+        chain.steps,
+        data,
+        energies[chain.steps],
+        energies[chain.steps + FURTHER],
+        energies[0],
+    )
+
+
+@dataclass
+class Watcher:
+    """Diagnoses a training as it goes, and keeps a picture of it up to date.
+
+    Attributes:
+        strokes: the data.
+        chain: K and α.
+        path: of the PNG, rewritten as the training goes; None: none.
+        every: training steps between looks.
+        pause: least wall-clock time between pictures [s].
+        history: what was found, by training step.
+    """
+
+    strokes: Strokes
+    chain: ChainConfig
+    path: Path | None = None
+    every: int = 100
+    pause: float = 5.0
+    history: dict[int, Diagnosis] = field(default_factory=dict)
+    _drawn: float = float('-inf')
+
+    def __call__(self, step: int, network: PolicyEnergy) -> None:
+        """Look at a training step."""
+        if step % self.every:
+            return
+        network.eval()
+        self.history[step] = diagnose(network, self.strokes, self.chain)
+        network.train()
+        if self.path is not None and time.monotonic() - self._drawn > self.pause:
+            draw_history(self.path, self.history)
+            self._drawn = time.monotonic()
+
+
+def draw_history(path: Path, history: dict[int, Diagnosis]) -> None:
+    """Write a PNG: energies over the training, and the chain length against K now."""
+    figure = Figure(figsize=(10, 4), layout='constrained')
+    left, right = figure.subplots(1, 2)
+    steps: Sequence[int] = list(history)
+    for name in ('data', 'sample', 'random'):
+        left.plot(steps, [getattr(d, name) for d in history.values()], label=f'E({name})')
+    left.set(xlabel='training step', title='energies')
+    left.legend()
+    last = history[steps[-1]]
+    right.plot(last.lengths)
+    right.axvline(last.steps, color='0.7', linestyle='--')
+    right.set(xlabel='k', title='average chain length R; dashed: K', ylim=(0, None))
+    figure.suptitle(str(last), fontsize=9, wrap=True)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    figure.savefig(path, dpi=80)

@@ -1,0 +1,204 @@
+"""`concept_control draw`: simulator, perception and controller as processes, and one command.
+
+Threads: the monitor's executor spins in a thread of its own and only stores what it hears; the
+main thread starts, asks, waits and draws.
+"""
+
+from __future__ import annotations
+
+import argparse
+import bisect
+import os
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import torch
+from rclpy.node import Node
+
+from concept_control.control.arm import ArmDescription
+from concept_control.control.drawing import TOUCH
+from concept_control.control.goal import TOOL_ID
+from concept_control.errors import CommandError, ConceptControlError
+from concept_control.evaluation.policy_draw_run import block_of, report, tell
+from concept_control.evaluation.policy_drawing import Drawn, touching
+from concept_control.evaluation.policy_drawing_pictures import inked
+from concept_control.msg import ConceptStatus, DrawCommand, EntityArray
+from concept_control.policy.figures import parts_of, placed
+from concept_control.ros import conversions as convert
+from concept_control.ros import qos
+from concept_control.ros.demo import graph_environment
+from concept_control.ros.monitor import Heard, Watch, pixels
+from concept_control.ros.processes import Graph, NodeProcess, share_folder
+from concept_control.simulation.camera import SimulatedCamera
+from concept_control.simulation.scene import SceneConfig, build_scene
+
+EXECUTABLES = ('arm_simulator', 'entity_extractor', 'mpc_controller')
+COLORS = ['red', 'blue', 'green', 'yellow']
+START_TIMEOUT, DRAW_TIMEOUT = 180.0, 600.0
+"""Wall-clock seconds for the nodes to come up, and for the drawing."""
+
+ENDINGS = {
+    ConceptStatus.SATISFIED: 'satisfied',
+    ConceptStatus.FAILED: 'failed',
+    ConceptStatus.REFUSED: 'refused',
+    ConceptStatus.CANCELLED: 'cancelled',
+}
+SETTLE_STATUSES = 3
+"""Statuses after the last phase that are waited for, so that the track is complete."""
+
+
+class Pen:
+    """Gives the command and listens to where the tool truly is."""
+
+    def __init__(self, node: Node) -> None:
+        self.commands = node.create_publisher(DrawCommand, 'draw_command', qos.RELIABLE)
+        self.track: list[tuple[float, np.ndarray]] = []
+        node.create_subscription(EntityArray, 'ground_truth', self._on_truth, qos.RELIABLE)
+
+    def close(self) -> None:
+        """Nothing is to be finished."""
+
+    def _on_truth(self, message: EntityArray) -> None:
+        for entity in message.entities:
+            if entity.id == TOOL_ID:
+                p = entity.position
+                stamp = convert.seconds(message.header.stamp)
+                self.track.append((stamp, np.array([p.x, p.y, p.z])))
+
+
+def run(args: argparse.Namespace) -> int:
+    """Draw through the graph; return the exit code."""
+    for name in ('beside', 'train'):
+        if getattr(args, name):
+            raise CommandError(f'--{name} works without the graph only: add --no-ros')
+    if args.arm != 'franka':
+        raise CommandError('the graph of the demonstration has a franka: add --no-ros')
+    torch.set_num_threads(1)
+    figure = str(Path(args.figure).resolve()) if Path(args.figure).suffix else args.figure
+    parts = parts_of(figure, seed=args.seed)
+    qualities = tell(parts)
+    os.environ.update(graph_environment())
+    logs = Path(tempfile.mkdtemp(prefix='concept_control_'))
+    # Blocks lie in the way of most drawings: only one that is drawn around is there.
+    colors = [COLORS[block_of(args.around) - 1]] if args.around else []
+    simulator = {'seed': args.seed, 'truth_rate': 100.0}
+    simulator['colors'] = colors or ['white']
+    nodes = [NodeProcess(EXECUTABLES[0], simulator), *map(NodeProcess, EXECUTABLES[1:])]
+    heard = Heard()
+    pens: list[Pen] = []
+
+    def attach(node: Node) -> Pen:
+        pens.append(Pen(node))
+        return pens[0]
+
+    print(f'starting {", ".join(EXECUTABLES)} (logs in {logs})', flush=True)
+    with (
+        Watch(heard, attach=attach),
+        Graph(nodes, share_folder() / 'config' / 'demo.yaml', logs) as graph,
+    ):
+        pen = pens[0]
+
+        def is_up() -> bool:
+            blocks = heard.entities.entities if heard.entities else ()
+            return (
+                heard.view is not None
+                and heard.image is not None
+                and bool([e for e in blocks if e.id != TOOL_ID])
+                and any(s.source == 'mpc_controller' for s in heard.statuses)
+                and pen.commands.get_subscription_count() > 0
+            )
+
+        _wait(is_up, graph, START_TIMEOUT, 'the graph to come up')
+        assert heard.entities is not None
+        blocks = [e for e in heard.entities.entities if e.id != TOOL_ID]
+        command = DrawCommand(
+            command_id='draw',
+            figure=figure,
+            size=args.size / 1000,
+            height=args.height / 1000,
+            speed=args.speed / 1000,
+            seed=args.seed,
+        )
+        if args.at:
+            command.center.x, command.center.y = (value / 1000 for value in args.at)
+        if args.around:
+            command.around = blocks[0].id
+        views = [m for m in (heard.view, heard.image) if m is not None]
+        before = [pixels(message) for message in views]
+        heard.statuses.clear()
+        start = pen.track[-1][0]
+        pen.commands.publish(command)
+        print(f'command: draw {args.figure}', flush=True)
+
+        def ended() -> ConceptStatus | None:
+            mine = [s for s in list(heard.statuses) if s.command_id == 'draw']
+            done = [s for s in mine if s.status in ENDINGS]
+            return done[-1] if len(done) >= SETTLE_STATUSES or _is_refused(done) else None
+
+        _wait(lambda: ended() is not None, graph, DRAW_TIMEOUT, 'the drawing to end')
+        last = ended()
+        assert last is not None
+        workspace = ArmDescription.load('franka').workspace
+        center = np.array(workspace.center) if args.at is None else np.array(args.at) / 1000
+        if args.around:
+            center = np.array([blocks[0].position.x, blocks[0].position.y])
+        strokes = placed(parts, center, args.size / 1000, workspace.rotation, args.seed)
+        lines = _lines(pen, heard, args.height / 1000)
+        drawn = Drawn(
+            status=ENDINGS[last.status],
+            text=last.text,
+            lines=lines,
+            paths=[stroke.path for stroke in strokes],
+            duration=pen.track[-1][0] - start,
+            plan_times=np.array([s.plan_time for s in heard.statuses if s.plan_time > 0]),
+        )
+        views = [m for m in (heard.view, heard.image) if m is not None]
+        after = [
+            _with_lines(pixels(message), name, lines)
+            for message, name in zip(views, ('oblique', 'top'))
+        ]
+    return report(args, drawn, before, after, qualities)
+
+
+def _is_refused(statuses: list[ConceptStatus]) -> bool:
+    return any(s.status == ConceptStatus.REFUSED for s in statuses)
+
+
+def _lines(pen: Pen, heard: Heard, height: float) -> list[np.ndarray]:
+    """Return the parts of the track (L, 3) during which the tip was down and drew."""
+    mine = [s for s in heard.statuses if s.command_id == 'draw']
+    stamps = [convert.seconds(s.header.stamp) for s in mine]
+
+    def phase_at(stamp: float) -> str:
+        index = bisect.bisect_right(stamps, stamp) - 1
+        return mine[index].phase if index >= 0 else ''
+
+    track = [(phase_at(stamp), tip) for stamp, tip in list(pen.track)]
+    lines = touching(track, height)
+    return [line for line in lines if np.abs(line[:, 2] - height).max() <= TOUCH]
+
+
+def _with_lines(image: np.ndarray, name: str, lines: list[np.ndarray]) -> np.ndarray:
+    """Return what a camera of the simulated scene sees with lines drawn in."""
+    model = build_scene(SceneConfig(num_blocks=0))
+    data = model.new_data()
+    height, width = image.shape[:2]
+    with SimulatedCamera(model.model, name, width, height) as camera:
+        _, depth = camera.render(data)
+        pose = camera.T_world_camera(data)
+        return inked(image, depth, pose, camera.intrinsics.matrix, lines, width=2)
+
+
+def _wait(condition: Callable[[], bool], graph: Graph, timeout: float, what: str) -> None:
+    deadline = time.monotonic() + timeout
+    while not condition():
+        graph.check()
+        if time.monotonic() > deadline:
+            raise ConceptControlError(
+                f'waited {timeout:g} s for {what}; see the logs in '
+                f'{graph.log_path(EXECUTABLES[0]).parent}'
+            )
+        time.sleep(0.05)

@@ -1,0 +1,81 @@
+"""`DrawCommand` messages to goals the controller can pursue. Everything is checked here."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+
+from concept_control.control.arm import ArmDescription
+from concept_control.control.drawing import DrawingGoal
+from concept_control.control.goal import EntityState
+from concept_control.errors import CommandError
+from concept_control.msg import ConceptCommand, ConceptGoal, DrawCommand
+from concept_control.policy.figures import parts_of, placed
+
+SIZE, HEIGHT, SPEED = 0.2, 0.005, 0.08
+"""What zeros in the message stand for [m, m, m/s]."""
+
+MAX_SIZE, MAX_HEIGHT, MAX_SPEED = 0.5, 0.3, 0.25
+"""Largest values that are taken [m, m, m/s]."""
+
+FIRST_ID = 1 << 32
+"""Ids of drawings begin beyond those of goals."""
+
+
+def announced(message: DrawCommand, number: int) -> ConceptGoal:
+    """Return the goal that statuses of a drawing speak of."""
+    return ConceptGoal(
+        header=message.header,
+        goal_id=FIRST_ID + number,
+        command_id=message.command_id,
+        command=ConceptCommand.ACHIEVE,
+        expression=f'draw {message.figure}',
+    )
+
+
+def drawing_goal(
+    message: DrawCommand, arm: ArmDescription, entities: Mapping[int, EntityState]
+) -> DrawingGoal:
+    """Turn a command into strokes on the table.
+
+    Args:
+        message: the command.
+        arm: that draws.
+        entities: what is perceived now, by id.
+
+    Raises:
+        CommandError: for values that are not finite or out of range, or an unknown entity.
+        StrokeError: for a file that holds no strokes.
+        ModelError: for a figure that is not known.
+    """
+    size = _number('size', message.size, SIZE, MAX_SIZE)
+    height = _number('height', message.height, HEIGHT, MAX_HEIGHT)
+    speed = _number('speed', message.speed, SPEED, MAX_SPEED)
+    center = np.array([message.center.x, message.center.y])
+    if not np.isfinite(center).all():
+        raise CommandError(f'the middle of the drawing is {center}, not finite')
+    if not center.any():
+        center = np.array(arm.workspace.center)
+    around = int(message.around) or None
+    if around is not None:
+        if around not in entities:
+            raise CommandError(f'no entity #{around} is seen; there are {sorted(entities)}')
+        center = entities[around].xy
+    parts = parts_of(message.figure, seed=int(message.seed))
+    strokes = placed(parts, center, size, arm.workspace.rotation, int(message.seed))
+    return DrawingGoal(
+        strokes=strokes,
+        height=height,
+        speed=speed,
+        around=around,
+        expression=f'draw {message.figure}',
+    )
+
+
+def _number(name: str, value: float, default: float, largest: float) -> float:
+    if value == 0:
+        return default
+    if not 0 < value <= largest:
+        raise CommandError(f'{name} {value} is not between 0 and {largest}')
+    return float(value)
