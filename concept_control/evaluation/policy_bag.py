@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from rosbags.highlevel import AnyReader
@@ -39,7 +40,7 @@ def strokes_of_bag(
                 )
             chosen = [c for c in reader.connections if c.topic == topic]
             for connection, _, raw in reader.messages(connections=chosen):
-                message = reader.deserialize(raw, connection.msgtype)
+                message: Any = reader.deserialize(raw, connection.msgtype)
                 stamp = message.header.stamp
                 p = message.pose.position
                 splitter.add(stamp.sec + 1e-9 * stamp.nanosec, np.array([p.x, p.y, p.z]))

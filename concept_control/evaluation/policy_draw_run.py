@@ -169,7 +169,8 @@ def report(
     name = Path(args.figure).stem
     picture = args.save / f'{name}.png'
     draw_report(picture, f'draw {name}', before, after, drawn.lines, paths, each)
-    np.savez(args.save / f'{name}.npz', **{f'line_{i + 1}': x for i, x in enumerate(drawn.lines)})
+    arrays: dict[str, Any] = {f'line_{i + 1}': line for i, line in enumerate(drawn.lines)}
+    np.savez(args.save / f'{name}.npz', **arrays)
     deviation = drawn.deviation()
     is_bent = args.beside is not None
     is_good = drawn.status == 'satisfied' and (is_bent or deviation <= args.tolerance / 1000)

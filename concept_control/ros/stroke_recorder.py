@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import rclpy
@@ -48,5 +49,6 @@ def record(topic: str, number: int, path: Path, timeout: float, splitter: Stroke
     if not strokes:
         raise StrokeError(f'no stroke was heard on {topic} within {timeout:g} s')
     path.parent.mkdir(parents=True, exist_ok=True)
-    np.savez(path, **{f'stroke_{i + 1}': stroke for i, stroke in enumerate(strokes)})
+    arrays: dict[str, Any] = {f'stroke_{i + 1}': stroke for i, stroke in enumerate(strokes)}
+    np.savez(path, **arrays)
     return len(strokes)
