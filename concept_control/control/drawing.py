@@ -24,6 +24,12 @@ SLOWEST = 0.01
 ARRIVAL = 0.0008
 """Distance at which the tool has come to where a stroke starts or ends [m]."""
 
+TOOL_RADIUS = 0.012
+"""Of the tool near its tip [m]."""
+
+REACH_CHECKS = 8
+"""Points of a line that are asked about before it is begun."""
+
 TOUCH = 0.002
 """A tool within this distance of the drawing height leaves a line [m]."""
 
@@ -98,7 +104,7 @@ class Drawing:
         for number, stroke in enumerate(goal.strokes):
             if not self._place(stroke):
                 return False, f'entity #{goal.around} is not seen'
-            problem = self._unreachable(stroke.start)
+            problem = self._unreachable(stroke.path) or self._in_the_way(stroke)
             if problem:
                 return False, problem
             outcome = yield from self._go(stroke, goal.height + goal.lift, 'reach', 0.004)
@@ -186,12 +192,22 @@ class Drawing:
         stroke.place(self.view.entities[around].xy)
         return True
 
-    def _unreachable(self, xy: np.ndarray) -> str:
-        """Say why a place cannot be drawn at; empty if it can."""
-        where = f'the place ({xy[0]:.3f}, {xy[1]:.3f}) m'
-        if not self.workspace.contains(xy):
-            return f'{where} is outside the workspace: draw smaller or elsewhere'
-        tip = np.array([*xy, self.goal.height])
-        if solve_reach(self.view.arm, self.view.kinematics, tip) is None:
-            return f'{where} is out of reach of the arm'
+    def _in_the_way(self, stroke: Stroke) -> str:
+        """Name a block that the tool would sweep along; empty if there is none."""
+        for number, entity in self.view.entities.items():
+            reach = TOOL_RADIUS + entity.width / np.sqrt(2)
+            gap = np.linalg.norm(stroke.path - entity.xy, axis=1).min()
+            if gap < reach and entity.top > self.goal.height:
+                return f'the block #{number} lies {1000 * gap:.0f} mm from the line, in the way'
+        return ''
+
+    def _unreachable(self, path: np.ndarray) -> str:
+        """Say why a line (L, 2) cannot be drawn; empty if it can."""
+        for x, y in path[~self.workspace.contains(path)]:
+            # The planner's fence would bend the line there.
+            return f'({x:.3f}, {y:.3f}) m is outside the workspace: draw smaller or elsewhere'
+        for x, y in path[:: max(len(path) // REACH_CHECKS, 1)]:
+            tip = np.array([x, y, self.goal.height])
+            if solve_reach(self.view.arm, self.view.kinematics, tip) is None:
+                return f'({x:.3f}, {y:.3f}) m is out of reach of the arm'
         return ''

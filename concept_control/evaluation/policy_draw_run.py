@@ -178,7 +178,7 @@ def report(
         'figure': args.figure,
         'status': drawn.status,
         'text': drawn.text,
-        'deviation_mm': 1000 * deviation,
+        'deviation_mm': 1000 * deviation if np.isfinite(deviation) else None,
         'each_mm': [1000 * value for value in each],
         'tolerance_mm': args.tolerance,
         'frechet_to_examples': list(qualities),

@@ -6,7 +6,7 @@ there at the end. Demonstrations go for the second once the first is within 0.01
 
 What differs from theirs: their energy is a plain wide network, trained for hours with sampled
 negatives. Ours shares weights between the dimensions and has a few wells, whose normaliser is
-known; and its sampler is loyal to the well of the last action. One regression has the same form,
+known. One regression has the same form,
 one is a plain perceptron.
 """
 
@@ -31,9 +31,15 @@ RADIUS = 0.05
 DEMONSTRATED_RADIUS = 0.01
 STIFFNESS, DAMPING = 10.0, 5.0
 TIMESTEP, REPEAT = 0.005, 10
-INPUTS, WIDTH = 4, 64
+INPUTS, WIDTH = 6, 64
+FINE = 20.0
+"""Scale of the offsets to the goals as further inputs: the demonstrator turns at 0.01."""
+
+TURNS = 0.3
+"""Share of the training steps where the demonstrator has just changed his mind, or will soon."""
+
 WELLS = 3
-LOG_WIDTHS = (-5.0, 0.0)
+LOG_WIDTHS = (-4.0, 0.0)
 NOISE = 0.01
 """Added to demonstrated actions: a density of points that are exactly the same has no bound."""
 
@@ -88,6 +94,12 @@ def demonstrate(
     return np.stack(observations, axis=1), np.stack(actions, axis=1), succeeded
 
 
+def fine(states: torch.Tensor) -> torch.Tensor:
+    """Return (B, N, INPUTS): states (B, N, 4) and the offsets to both goals, magnified."""
+    offsets = states[..., 2:] - states[..., :1]
+    return torch.cat([states, torch.tanh(FINE * offsets)], dim=-1)
+
+
 class Shared(nn.Module):
     """Values for each dimension, from its own inputs and the sum of what all have to say."""
 
@@ -104,15 +116,15 @@ class Shared(nn.Module):
         )
         self.straight = nn.Linear(INPUTS, outputs)
 
-    def forward(self, states: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-        """Return (B, N, outputs) values of states (B, N, 4), and (B, WIDTH) of them together."""
+    def forward(self, states: torch.Tensor) -> torch.Tensor:
+        """Return (B, N, outputs) values of inputs (B, N, INPUTS)."""
         context = self.context(self.each(states).sum(dim=-2))
         values = self.value(self.own(states) + context.unsqueeze(-2))
-        return self.straight(states) + values, context
+        return self.straight(states) + values
 
 
 class ParticleEnergy(nn.Module):
-    """E(x, a) with a few wells, whose places, widths and depths depend on the state.
+    """E(x, a) with a few wells, whose places and depths depend on the state.
 
     exp(−E) is a sum of Gaussians, so its normaliser is known, the energy can be trained by
     maximum likelihood without negatives, and a descent from anywhere ends in a well.
@@ -120,17 +132,28 @@ class ParticleEnergy(nn.Module):
 
     def __init__(self) -> None:
         super().__init__()
-        self.shared = Shared(WELLS)
-        self.shape = nn.Sequential(
-            nn.SiLU(), nn.Linear(WIDTH, WIDTH), nn.SiLU(), nn.Linear(WIDTH, 2 * WELLS)
+        self.places = Shared(WELLS)
+        # Which well is deepest has a trunk of its own: gradients of the places are orders of
+        # magnitude larger and would drown what tells the wells apart.
+        self.each = nn.Sequential(
+            nn.Linear(INPUTS, WIDTH), nn.SiLU(), nn.Linear(WIDTH, WIDTH), nn.SiLU()
         )
+        self.depths = nn.Sequential(
+            nn.Linear(WIDTH, WIDTH),
+            nn.SiLU(),
+            nn.Linear(WIDTH, WIDTH),
+            nn.SiLU(),
+            nn.Linear(WIDTH, WELLS),
+        )
+        self.widths = nn.Parameter(torch.full((WELLS,), -1.0))
 
     def wells(self, states: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
         """Return (B, W, N) places, (B, W) log weights and (B, W) log widths."""
-        places, context = self.shared(states)
-        weight, width = self.shape(context).chunk(2, dim=-1)
-        places = places.transpose(-1, -2)
-        return places, torch.log_softmax(weight, dim=-1), width.clamp(*LOG_WIDTHS)
+        inputs = fine(states)
+        places = self.places(inputs).transpose(-1, -2)
+        weight = self.depths(self.each(inputs).sum(dim=-2))
+        width = self.widths.clamp(*LOG_WIDTHS).expand(len(states), -1)
+        return places, torch.log_softmax(weight, dim=-1), width
 
     def forward(self, states: torch.Tensor, actions: torch.Tensor) -> torch.Tensor:
         """Return (B, M) energies −log p of actions (B, M, N) in states (B, N, 4)."""
@@ -151,7 +174,7 @@ class SharedRegression(nn.Module):
 
     def forward(self, states: torch.Tensor) -> torch.Tensor:
         """Return (B, N) targets."""
-        return self.shared(states)[0].squeeze(-1)
+        return self.shared(fine(states)).squeeze(-1)
 
 
 class PlainRegression(nn.Module):
@@ -183,17 +206,15 @@ class ParticleConfig:
         episodes: to judge with.
         chains: of the sampler, one of them from the last action.
         chain_steps: K.
-        loyalty: energy by which another action must be lower than the last one's well.
         seed: of everything.
     """
 
     demonstrations: int = 2000
-    steps: int = 4000
+    steps: int = 6000
     batch: int = 256
     episodes: int = 100
     chains: int = 6
     chain_steps: int = 8
-    loyalty: float = 2.0
     seed: int = 0
 
 
@@ -231,15 +252,17 @@ def _fitted(
 ) -> Network:
     """Minimise a loss of states (B, N, 4) and targets (B, N) with one cycle of Adam's rate."""
     rng = np.random.default_rng(config.seed)
+    turns = (np.diff(actions, axis=1) != 0).any(axis=-1).argmax(axis=1) + 1
     optimizer = torch.optim.Adam(network.parameters(), RATE)
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, RATE, total_steps=config.steps)
     for _ in tqdm(range(config.steps), leave=False, disable=None):
         rows = rng.integers(len(observations), size=config.batch)
         when = rng.integers(NUM_STEPS, size=config.batch)
+        near = np.clip(turns[rows] + rng.integers(-2, 4, size=config.batch), 0, NUM_STEPS - 1)
+        when = np.where(rng.uniform(size=config.batch) < TURNS, near, when)
         loss = loss_of(_tensor(observations[rows, when]), _tensor(actions[rows, when]))
         optimizer.zero_grad()
         loss.backward()
-        nn.utils.clip_grad_norm_(network.parameters(), 5.0)
         optimizer.step()
         schedule.step()
     return network.eval().requires_grad_(False)
@@ -255,7 +278,7 @@ def judge(choose: Any, dimensions: int, config: ParticleConfig) -> float:
 
 
 class Descent:
-    """Chains from anywhere and from the last action; goes on with that unless another is lower."""
+    """Chains from anywhere and from the last action; the lowest end is chosen."""
 
     def __init__(self, network: ParticleEnergy, config: ParticleConfig) -> None:
         self._network, self._config = network, config
@@ -279,10 +302,7 @@ class Descent:
             # Newton's step in a well: its curvature is the inverse square of its width.
             ends = ends - slope * self._square_width(states, ends)
         with torch.no_grad():
-            energies = energy(ends)
-            if self._last is not None:
-                energies[:, 0] -= config.loyalty
-            best = energies.argmin(dim=1)
+            best = energy(ends).argmin(dim=1)
         self._last = ends[torch.arange(len(ends)), best]
         return self._last
 

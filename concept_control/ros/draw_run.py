@@ -11,7 +11,7 @@ import bisect
 import os
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -26,7 +26,7 @@ from concept_control.evaluation.policy_draw_run import block_of, report, tell
 from concept_control.evaluation.policy_drawing import Drawn, touching
 from concept_control.evaluation.policy_drawing_pictures import inked
 from concept_control.msg import ConceptStatus, DrawCommand, EntityArray
-from concept_control.policy.figures import parts_of, placed
+from concept_control.policy.figures import Part, parts_of, placed
 from concept_control.ros import conversions as convert
 from concept_control.ros import qos
 from concept_control.ros.demo import graph_environment
@@ -46,6 +46,9 @@ ENDINGS = {
     ConceptStatus.REFUSED: 'refused',
     ConceptStatus.CANCELLED: 'cancelled',
 }
+CLEAR = 0.07
+"""From the block to the line [m]."""
+
 SETTLE_STATUSES = 3
 """Statuses after the last phase that are waited for, so that the track is complete."""
 
@@ -82,10 +85,13 @@ def run(args: argparse.Namespace) -> int:
     qualities = tell(parts)
     os.environ.update(graph_environment())
     logs = Path(tempfile.mkdtemp(prefix='concept_control_'))
-    # Blocks lie in the way of most drawings: only one that is drawn around is there.
+    # Blocks lie in the way of most drawings: there is one, drawn around or out of the way.
     colors = [COLORS[block_of(args.around) - 1]] if args.around else []
-    simulator = {'seed': args.seed, 'truth_rate': 100.0}
-    simulator['colors'] = colors or ['white']
+    simulator = {
+        'seed': args.seed if args.around else _clear_seed(args, parts),
+        'truth_rate': 100.0,
+        'colors': colors or ['white'],
+    }
     nodes = [NodeProcess(EXECUTABLES[0], simulator), *map(NodeProcess, EXECUTABLES[1:])]
     heard = Heard()
     pens: list[Pen] = []
@@ -161,6 +167,19 @@ def run(args: argparse.Namespace) -> int:
             for message, name in zip(views, ('oblique', 'top'))
         ]
     return report(args, drawn, before, after, qualities)
+
+
+def _clear_seed(args: argparse.Namespace, parts: Sequence[Part]) -> int:
+    """Return the seed of a layout whose block does not lie in the drawing's way."""
+    workspace = ArmDescription.load('franka').workspace
+    center = np.array(workspace.center) if args.at is None else np.array(args.at) / 1000
+    strokes = placed(parts, center, args.size / 1000, workspace.rotation, args.seed)
+    points = np.concatenate([stroke.path for stroke in strokes])
+    for seed in range(args.seed, args.seed + 200):
+        block = build_scene(SceneConfig(num_blocks=1, seed=seed, min_gap=0.08))
+        if np.linalg.norm(points - block.initial_positions[0, :2], axis=1).min() > CLEAR:
+            return seed
+    raise CommandError(f'a drawing of {args.size:g} mm leaves no room for the block: draw smaller')
 
 
 def _is_refused(statuses: list[ConceptStatus]) -> bool:
