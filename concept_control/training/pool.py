@@ -19,8 +19,8 @@ from concept_control.errors import EventError
 from concept_control.events import Events
 from concept_control.training.config import TrainingConfig
 
-ENTITY_COUNTS = (2, 3, 4, 5, 6, 7, 8)
-ENTITY_SHARES = (0.03, 0.08, 0.16, 0.2, 0.23, 0.14, 0.16)
+ENTITY_COUNTS = (1, 2, 3, 4, 5, 6, 7, 8)
+ENTITY_SHARES = (0.05, 0.05, 0.08, 0.15, 0.18, 0.2, 0.13, 0.16)
 NUM_TESTS = 1
 """Events per concept that carry candidates."""
 
