@@ -74,7 +74,8 @@ def judge(
         steps=model.steps,
     )
     return {
-        'held_out': family.held_out,
+        # What this model was not trained on, whatever is kept from training in general.
+        'held_out': family.name not in model.card.get('families', ()),
         'generated': _rate(scores.generated),
         'median_error': _median(scores),
         'identified': _rate(scores.identified),
