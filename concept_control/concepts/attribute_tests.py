@@ -53,6 +53,7 @@ class AttributeTests(Selection):
     """
 
     name = 'attribute_tests'
+    reads_colors = reads_sizes = True
     description = 'attend to what passes one or two random tests of looks and place'
     token_types = tuple(range(43, 52))
 

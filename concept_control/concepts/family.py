@@ -122,6 +122,8 @@ class Family(ABC):
         generates: whether a concept of it can be made to hold by moving subjects.
         identifies: whether a concept of it tells which entities are attended.
         held_out: whether it is kept from training, to judge what nobody trained.
+        reads_colors: whether colours decide whether a concept holds.
+        reads_sizes: the same of sizes.
         tolerance: of the predicate where none is given [workspace units].
         token_types: the globally unique token types of its privileged description.
     """
@@ -131,6 +133,8 @@ class Family(ABC):
     generates: bool = True
     identifies: bool = True
     held_out: bool = False
+    reads_colors: bool = False
+    reads_sizes: bool = False
     tolerance: float = 0.1
     token_types: tuple[int, ...]
 

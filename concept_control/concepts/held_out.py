@@ -181,6 +181,7 @@ class OddColor(Selection):
     """The one thing of another colour than all others, which share one."""
 
     name = 'odd_color'
+    reads_colors = True
     description = 'the one thing whose colour differs from that of all others'
     token_types = (58,)
     held_out = True
@@ -257,6 +258,7 @@ class BrighterThanMarker(Selection):
     """The things brighter than the marker, the one subject."""
 
     name = 'brighter_than_marker'
+    reads_colors = True
     description = 'the things that are brighter than the marker'
     token_types = (60,)
     held_out = True

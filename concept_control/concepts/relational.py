@@ -222,6 +222,7 @@ class Inside(Parameterless):
     """Have at least 80 % of one's area inside the other's (SREM), both being squares."""
 
     name = 'inside'
+    reads_sizes = True
     description = 'lie inside another, larger thing'
     token_types = (32,)
     tolerance = 0.04

@@ -43,6 +43,7 @@ class Color(Family):
     """The things of one colour; parameters (r, g, b)."""
 
     name = 'color'
+    reads_colors = True
     description = 'attend all things of one colour'
     generates = False
     token_types = (0,)
@@ -154,6 +155,7 @@ class Size(Family):
     """The things above (or below) a size; parameters (threshold, +1 or -1)."""
 
     name = 'size'
+    reads_sizes = True
     description = 'attend all things larger, or all smaller, than a threshold'
     generates = False
     token_types = (23,)

@@ -16,7 +16,7 @@ import torch
 from concept_control.energy.candidates import candidate_masks, candidate_outcomes
 from concept_control.energy.scene import Scene, scene_of
 from concept_control.errors import EventError
-from concept_control.events import Events
+from concept_control.events import DEFAULT_SIZE, Events
 from concept_control.training.config import TrainingConfig
 
 ENTITY_COUNTS = (1, 2, 3, 4, 5, 6, 7, 8)
@@ -25,6 +25,9 @@ NUM_TESTS = 1
 """Events per concept that carry candidates."""
 
 LARGEST_DISTANCE = 3.0
+
+PLAIN_SHARE = 0.2
+"""Share of concepts shown with things that all look alike."""
 
 
 @dataclass
@@ -224,6 +227,8 @@ class ConceptPool:
         shots = config.num_demonstrations
         demonstrations = family.sample(rng, params, shots, num_entities=count)
         tests = family.sample(rng, params, NUM_TESTS, num_entities=count)
+        plain = rng.random(number) < PLAIN_SHARE
+        demonstrations, tests = (_plain(rng, family, e, plain) for e in (demonstrations, tests))
 
         after = tests.positions[:, -1].numpy()
         before = tests.positions[:, 0].numpy()
@@ -282,6 +287,22 @@ class ConceptPool:
             for row in range(number)
         ]
         return batch, sources
+
+
+def _plain(rng: np.random.Generator, family: Any, events: Events, plain: np.ndarray) -> Events:
+    """Give all things of some concepts (C,) one colour and one size, where that decides nothing.
+
+    Points without colours of their own are what a first user tries.
+    """
+    rows = torch.from_numpy(np.repeat(plain, len(events) // len(plain)))
+    colors, sizes = events.colors.clone(), events.sizes.clone()
+    if not family.reads_colors:
+        one = np.where(rng.random((len(plain), 1)) < 0.5, 0.5, rng.random((len(plain), 3)))
+        each = torch.from_numpy(np.repeat(one, len(events) // len(plain), axis=0)).to(colors)
+        colors[rows] = each[rows, None].expand_as(colors[rows])
+    if not family.reads_sizes:
+        sizes[rows] = DEFAULT_SIZE
+    return _with(events, colors=colors, sizes=sizes)
 
 
 def _fits(family: Any, count: int) -> bool:

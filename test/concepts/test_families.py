@@ -1,5 +1,7 @@
 """Samplers and predicates check each other: what is demonstrated holds, what is not mostly not."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -86,6 +88,20 @@ def test_masks_and_tokens_are_valid(name):
     assert types.shape == (50, NUM_TOKENS) and values.shape == (50, NUM_TOKENS, TOKEN_VALUES)
     assert set(types[:, 0]) == set(family.token_types)
     assert np.isfinite(values).all() and np.abs(values).max() <= 2
+
+
+@pytest.mark.parametrize('name', FAMILIES)
+def test_looks_decide_only_where_a_family_says_so(name):
+    family, params, events = sample(name, concepts=30)
+    grey = torch.full_like(events.colors, 0.5)
+    same = torch.full_like(events.sizes, 0.16)
+    for plain, decides in (
+        (replace(events, colors=grey), family.reads_colors),
+        (replace(events, sizes=same), family.reads_sizes),
+    ):
+        still = family.holds(plain, params)
+        assert still.all() or decides
+        assert not (decides and still.all())
 
 
 def test_token_types_are_unique():
