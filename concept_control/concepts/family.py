@@ -138,9 +138,9 @@ class Family(ABC):
     tolerance: float = 0.1
     token_types: tuple[int, ...]
 
-    @abstractmethod
     def sample_concepts(self, rng: np.random.Generator, num_concepts: int) -> np.ndarray:
-        """Draw parameters (C, P) of concepts."""
+        """Draw parameters (C, P) of concepts; a family of one concept has none, P = 0."""
+        return np.zeros((num_concepts, 0))
 
     @abstractmethod
     def sample(

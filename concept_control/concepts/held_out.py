@@ -154,9 +154,6 @@ class Corner(Region):
     token_types = (56,)
     held_out = True
 
-    def sample_concepts(self, rng: np.random.Generator, num_concepts: int) -> np.ndarray:
-        return np.zeros((num_concepts, 0))
-
     def distance(self, points: np.ndarray, rows: np.ndarray) -> np.ndarray:
         beyond = np.linalg.norm(np.abs(points) - 1.0, axis=-1) - CORNER
         return np.maximum(beyond, 0.0)
@@ -185,9 +182,6 @@ class OddColor(Selection):
     description = 'the one thing whose colour differs from that of all others'
     token_types = (58,)
     held_out = True
-
-    def sample_concepts(self, rng: np.random.Generator, num_concepts: int) -> np.ndarray:
-        return np.zeros((num_concepts, 0))
 
     def sample(
         self,
@@ -226,9 +220,6 @@ class Lone(Selection):
     token_types = (59,)
     held_out = True
 
-    def sample_concepts(self, rng: np.random.Generator, num_concepts: int) -> np.ndarray:
-        return np.zeros((num_concepts, 0))
-
     def sample(
         self,
         rng: np.random.Generator,
@@ -262,9 +253,6 @@ class BrighterThanMarker(Selection):
     description = 'the things that are brighter than the marker'
     token_types = (60,)
     held_out = True
-
-    def sample_concepts(self, rng: np.random.Generator, num_concepts: int) -> np.ndarray:
-        return np.zeros((num_concepts, 0))
 
     def sample(
         self,

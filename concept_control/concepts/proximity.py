@@ -20,9 +20,6 @@ class Proximity(Selection):
 
     sign: float
 
-    def sample_concepts(self, rng: np.random.Generator, num_concepts: int) -> np.ndarray:
-        return np.zeros((num_concepts, 0))
-
     def sample(
         self,
         rng: np.random.Generator,
@@ -79,9 +76,6 @@ class MarkerMove(Family):
 
     sign: float
     tolerance = 0.04
-
-    def sample_concepts(self, rng: np.random.Generator, num_concepts: int) -> np.ndarray:
-        return np.zeros((num_concepts, 0))
 
     def sample(
         self,

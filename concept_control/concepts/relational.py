@@ -109,9 +109,6 @@ class Offset(Relation):
 class Parameterless(Relation):
     """A relation without parameters."""
 
-    def sample_concepts(self, rng: np.random.Generator, num_concepts: int) -> np.ndarray:
-        return np.zeros((num_concepts, 0))
-
 
 class Between(Parameterless):
     """Be in the middle between two others (SREM accepts more than 51 % inside their hull)."""

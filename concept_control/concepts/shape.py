@@ -30,9 +30,6 @@ class Shape(Family):
     fewest = 3
     most = 6
 
-    def sample_concepts(self, rng: np.random.Generator, num_concepts: int) -> np.ndarray:
-        return np.zeros((num_concepts, 0))
-
     def sample(
         self,
         rng: np.random.Generator,

@@ -144,8 +144,5 @@ class NearEdge(Region):
     description = 'be near the edge of the workspace'
     token_types = (14,)
 
-    def sample_concepts(self, rng: np.random.Generator, num_concepts: int) -> np.ndarray:
-        return np.zeros((num_concepts, 0))
-
     def distance(self, points: np.ndarray, rows: np.ndarray) -> np.ndarray:
         return np.maximum(EDGE - np.abs(points).max(axis=-1), 0.0)

@@ -23,9 +23,6 @@ class Moved(Selection):
     description = 'the things that moved'
     token_types = (22,)
 
-    def sample_concepts(self, rng: np.random.Generator, num_concepts: int) -> np.ndarray:
-        return np.zeros((num_concepts, 0))
-
     def sample(
         self,
         rng: np.random.Generator,
@@ -56,9 +53,6 @@ class CameCloser(Selection):
     name = 'came_closer'
     description = 'the things that came closer to the marker'
     token_types = (26,)
-
-    def sample_concepts(self, rng: np.random.Generator, num_concepts: int) -> np.ndarray:
-        return np.zeros((num_concepts, 0))
 
     def sample(
         self,
@@ -113,9 +107,6 @@ class Order(Selection):
     """The things that moved before (after) the marker did, each in a short stretch of time."""
 
     sign: float
-
-    def sample_concepts(self, rng: np.random.Generator, num_concepts: int) -> np.ndarray:
-        return np.zeros((num_concepts, 0))
 
     def sample(
         self,

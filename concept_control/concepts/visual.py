@@ -111,9 +111,6 @@ class SameColor(Color):
     description = 'attend the things of the same colour as the marker'
     token_types = (33,)
 
-    def sample_concepts(self, rng: np.random.Generator, num_concepts: int) -> np.ndarray:
-        return np.zeros((num_concepts, 0))
-
     def sample(
         self,
         rng: np.random.Generator,
