@@ -10,7 +10,7 @@ import numpy as np
 
 from concept_control.concepts.arrangement import centred_template, template_deviation
 from concept_control.concepts.family import draft, masks, mean_of, seen_color
-from concept_control.concepts.relational import Parameterless
+from concept_control.concepts.relational import Relation
 from concept_control.concepts.selection import Selection
 from concept_control.concepts.shape import (
     LARGEST_RADIUS,
@@ -82,7 +82,7 @@ class Ell(Template):
     template = centred_template(np.array([[0.0, 0.0], [1.0, 0.0], [2.0, 0.0], [0.0, 1.0]]))
 
 
-class Opposite(Parameterless):
+class Opposite(Relation):
     """Be mirrored through another thing: as far beyond it as one was before it."""
 
     name = 'opposite'
@@ -117,7 +117,7 @@ class Opposite(Parameterless):
         return np.where(valid, np.linalg.norm(relative + start, axis=1), np.inf)
 
 
-class Equidistant(Parameterless):
+class Equidistant(Relation):
     """Be equally far from two others, wherever on the line between their sides."""
 
     name = 'equidistant'

@@ -106,11 +106,7 @@ class Offset(Relation):
         return np.where(valid, distance, np.inf)
 
 
-class Parameterless(Relation):
-    """A relation without parameters."""
-
-
-class Between(Parameterless):
+class Between(Relation):
     """Be in the middle between two others (SREM accepts more than 51 % inside their hull)."""
 
     name = 'between'
@@ -128,7 +124,7 @@ class Between(Parameterless):
         return np.where(valid, np.linalg.norm(relative, axis=1), np.inf)
 
 
-class Near(Parameterless):
+class Near(Relation):
     """Be close to another thing without touching it."""
 
     name = 'near'
@@ -148,7 +144,7 @@ class Near(Parameterless):
         return np.where(valid, outside, np.inf)
 
 
-class Far(Parameterless):
+class Far(Relation):
     """Be at least half the workspace away from another thing."""
 
     name = 'far'
@@ -167,7 +163,7 @@ class Far(Parameterless):
         return np.where(valid, short, np.inf)
 
 
-class Beside(Parameterless):
+class Beside(Relation):
     """Be inside the cone that opens from another thing to one side."""
 
     tolerance = 0.04
@@ -215,7 +211,7 @@ class Below(Beside):
     direction = -np.pi / 2
 
 
-class Inside(Parameterless):
+class Inside(Relation):
     """Have at least 80 % of one's area inside the other's (SREM), both being squares."""
 
     name = 'inside'
@@ -245,7 +241,7 @@ class Inside(Parameterless):
         return np.where(valid & (outer > inner), np.linalg.norm(beyond, axis=1), np.inf)
 
 
-class Aligned(Parameterless):
+class Aligned(Relation):
     """Share one coordinate with another thing (Diffusion-CCSP: within .05 of a unit square)."""
 
     axis: int

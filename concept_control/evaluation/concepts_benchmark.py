@@ -13,7 +13,12 @@ import torch
 
 from concept_control.concepts import families
 from concept_control.energy.model import ConceptModel
-from concept_control.evaluation import ccsp_protocol, recognition_protocol, srem_protocol
+from concept_control.evaluation import (
+    ccsp_protocol,
+    intervals,
+    recognition_protocol,
+    srem_protocol,
+)
 from concept_control.evaluation import concept_composition as composition
 from concept_control.evaluation import concept_families as by_family
 from concept_control.evaluation import concept_sampling as sampling
@@ -132,10 +137,8 @@ def _text(header: tuple[str, ...], rows: Rows) -> str:
 
 
 def percent(found: dict[str, float] | None) -> str:
-    """Return a rate with its interval for people."""
-    if not found:
-        return ''
-    return f'{found["value"]:.1%} ({found["low"]:.0%}–{found["high"]:.0%})'
+    """Return a rate with its interval for people; nothing where there is none."""
+    return intervals.percent(found) if found else ''
 
 
 def _measure_families(model: ConceptModel, args: argparse.Namespace) -> Any:

@@ -14,11 +14,15 @@ STYLE = """
 body { font: 15px/1.45 system-ui, sans-serif; max-width: 1080px; margin: 2em auto; padding: 0 1em;
        color: #222 }
 h1 { font-size: 1.5em } h2 { font-size: 1.2em; margin-top: 2.2em }
+h3 { font-size: 1em; margin: 1.4em 0 .4em }
 table { border-collapse: collapse; margin: .6em 0 }
 th, td { padding: .25em .8em; text-align: right; border-bottom: 1px solid #ddd }
 th:first-child, td:first-child { text-align: left }
 th { font-weight: 600; border-bottom: 2px solid #888 }
-.note { color: #8a5a00 } img { max-width: 100%; height: auto }
+.yes { color: #1a7f37; font-weight: 600 } .no { color: #c0392b; font-weight: 600 }
+.note { color: #8a5a00 } svg, img { max-width: 100%; height: auto }
+.strip { display: flex; gap: 4px; flex-wrap: wrap } .strip figure { margin: 0; width: 12% }
+.strip figcaption { font-size: .75em; color: #666; text-align: center }
 """
 
 

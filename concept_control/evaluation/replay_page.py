@@ -15,6 +15,7 @@ import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
+from concept_control.evaluation import page
 from concept_control.evaluation.replay import Replayed
 from concept_control.evaluation.replay_table import COLUMNS, row_of
 from concept_control.tabletop import Tabletop
@@ -28,21 +29,6 @@ ENERGY_FLOOR = 1e-6
 LABEL_GAP = 0.02
 """Phases that begin this soon after the last one stay without a label, as a share of the axis."""
 
-STYLE = """
-body { font: 15px/1.45 system-ui, sans-serif; max-width: 1080px; margin: 2em auto; padding: 0 1em;
-       color: #222 }
-h1 { font-size: 1.5em } h2 { font-size: 1.2em; margin-top: 2.2em }
-h3 { font-size: 1em; margin: 1.4em 0 .4em }
-table { border-collapse: collapse; margin: .6em 0 }
-th, td { padding: .25em .8em; text-align: right; border-bottom: 1px solid #ddd }
-th:first-child, td:first-child { text-align: left }
-th { font-weight: 600; border-bottom: 2px solid #888 }
-.yes { color: #1a7f37; font-weight: 600 } .no { color: #c0392b; font-weight: 600 }
-.note { color: #8a5a00 } svg, .strip img { max-width: 100%; height: auto }
-.strip { display: flex; gap: 4px; flex-wrap: wrap } .strip figure { margin: 0; width: 12% }
-.strip figcaption { font-size: .75em; color: #666; text-align: center }
-"""
-
 
 def write_page(path: Path, replayed: Sequence[Replayed], broken: dict[str, str]) -> None:
     """Write the page.
@@ -53,15 +39,12 @@ def write_page(path: Path, replayed: Sequence[Replayed], broken: dict[str, str])
         broken: bags that could not be read, and why.
     """
     parts = [
-        '<!doctype html><html lang="en"><meta charset="utf-8">',
-        f'<title>Replay evaluation</title><style>{STYLE}</style><h1>Replay evaluation</h1>',
-        _table(COLUMNS, [row_of(r.report) for r in replayed]),
+        page.table(COLUMNS, [row_of(r.report) for r in replayed]),
         *(f'<p class="no">{escape(bag)}: {escape(why)}</p>' for bag, why in broken.items()),
     ]
     for one in replayed:
         parts += _bag(one)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text('\n'.join(parts) + '</html>\n')
+    page.write_page(path, 'Replay evaluation', parts)
 
 
 def _bag(one: Replayed) -> list[str]:
@@ -78,12 +61,12 @@ def _bag(one: Replayed) -> list[str]:
     parts.append('<h3>Inputs</h3>')
     header = ('topic', 'messages', 'rate [Hz]', 'longest gap [s]', 'at [s]', 'stamps back')
     rows = [(name, *map(number, gaps.values())) for name, gaps in report['inputs'].items()]
-    parts.append(_table(header, rows))
+    parts.append(page.table(header, rows))
     if report['perception']:
         seen = report['perception']
         parts.append('<h3>Entities seen again in the recorded images</h3>')
         header = tuple(name.replace('_', ' ') for name in seen)
-        parts.append(_table(header, [tuple(map(number, seen.values()))]))
+        parts.append(page.table(header, [tuple(map(number, seen.values()))]))
     if report['jerk']:
         jerk = report['jerk']
         parts.append(
@@ -214,14 +197,6 @@ def _jpeg(rgb: np.ndarray) -> str:
     _, data = cv2.imencode('.jpg', cv2.cvtColor(rgb, cv2.COLOR_RGB2BGR))
     buffer = BytesIO(data.tobytes())
     return 'data:image/jpeg;base64,' + base64.b64encode(buffer.getvalue()).decode()
-
-
-def _table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    head = ''.join(f'<th>{escape(name)}</th>' for name in header)
-    body = ''.join(
-        '<tr>' + ''.join(f'<td>{escape(str(cell))}</td>' for cell in row) + '</tr>' for row in rows
-    )
-    return f'<table><tr>{head}</tr>{body}</table>'
 
 
 def _agreement(same: bool | None) -> str:
