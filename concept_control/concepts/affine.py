@@ -38,6 +38,8 @@ class Affine(Family):
         kind = rng.choice(4, num_concepts, p=[0.45, 0.3, 0.12, 0.13])
         number = np.select([kind == 0, kind == 1], [rng.integers(1, 4, num_concepts), 1], 0)
         share = rng.uniform(0.15, 0.8, num_concepts) * rng.choice([-1, 1], num_concepts)
+        # Through the other and out on its far side, at most as far as a mirror puts it.
+        share = np.where((kind == 1) & (share < 0), 1.25 * share, share)
         before = np.select([kind == 0, kind == 2], [0.0, 1.0], share)
         others = np.select([kind == 0, kind == 1], [1.0, 1.0 - before], 0.0)
         angle = rng.uniform(-np.pi, np.pi, num_concepts)

@@ -19,8 +19,9 @@ from concept_control.events import Events
 
 _TRIES = 2000
 
-HALF_PLANE, DISC, OUTSIDE, BOX, SECTOR, RING, CLOSER = range(7)
-"""Tests of a place: four of the workspace, then relative to the attended ones."""
+HALF_PLANE, DISC, OUTSIDE, BOX, SECTOR, RING, CLOSER, ALONG, ACROSS = range(9)
+"""Tests of a place: four of the workspace, three relative to the attended ones, and two in the
+frame of a pair."""
 
 _NUM_TESTS = 2
 _TEST_VALUES = 4
@@ -32,12 +33,13 @@ class PlaceTests(Family):
     k is the number of attended others, 0 to 2; a test of -1 is none. Tests and values: half-plane
     (cos, sin, offset), disc and outside (x, y, radius), box (x, y, half width, half height);
     relative to the mean of the attended: sector (angle, half opening, inner and outer radius),
-    ring (inner, outer radius), and closer to them than a distance (radius).
+    ring (inner, outer radius), and closer to them than a distance (radius); of two attended: how
+    far along the line through them, and how far beside it, from their middle (inner, outer).
     """
 
     name = 'place_tests'
     description = 'be where one or two random tests hold'
-    token_types = tuple(range(35, 42))
+    token_types = (*range(35, 42), 61, 62)
     tolerance = 0.04
 
     def sample_concepts(self, rng: np.random.Generator, num_concepts: int) -> np.ndarray:
@@ -65,8 +67,8 @@ class PlaceTests(Family):
         pending = np.arange(len(rows))
         for attempt in range(_TRIES):
             place = rng.uniform(-0.95, 0.95, (len(pending), 2))
-            others = mean_of(scene.positions[pending, 0], scene.attention[pending])
-            good = _tests_distance(rows[pending], place, others) <= 0.0
+            others, along = _frame(scene.positions[pending, 0], scene.attention[pending])
+            good = _tests_distance(rows[pending], place, others, along) <= 0.0
             scene.positions[pending[good], 1, 0] = place[good]
             pending = pending[~good]
             if len(pending) == 0:
@@ -81,7 +83,7 @@ class PlaceTests(Family):
         values = np.zeros((len(params), NUM_TOKENS, TOKEN_VALUES), dtype=np.float32)
         for slot in range(_NUM_TESTS):
             test, given = _test(params, slot)
-            types[:, slot] = np.where(test >= 0, self.token_types[0] + test, -1)
+            types[:, slot] = np.where(test >= 0, np.array(self.token_types)[test], -1)
             angle = np.where((test == SECTOR)[:, None], given[:, :1], 0.0)
             described = np.column_stack([given, np.cos(angle), np.sin(angle), params[:, :1] == 2])
             described[:, 0] = np.where(test == SECTOR, 0.0, described[:, 0])
@@ -92,10 +94,26 @@ class PlaceTests(Family):
         rows = per_event(params, events)
         _, subjects, attended = masks(events)
         positions = last_positions(events)
-        place, others = mean_of(positions, subjects), mean_of(positions, attended)
-        distance = _tests_distance(rows, place, np.where(np.isnan(others), 0.0, others))
+        others, along = _frame(positions, attended)
+        distance = _tests_distance(rows, mean_of(positions, subjects), others, along)
         valid = (subjects.sum(axis=1) == 1) & (attended.sum(axis=1) == rows[:, 0])
         return np.where(valid, distance, np.inf)
+
+
+def _frame(positions: np.ndarray, attended: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return the mean (B, 2) of the attended and the unit vector (B, 2) from first to last.
+
+    The mean is zero where nothing is attended, the vector where there are fewer than two.
+
+    Args:
+        positions: (B, N, 2).
+        attended: (B, N) bool.
+    """
+    rows = np.arange(len(attended))
+    first, last = attended.argmax(axis=1), attended.shape[1] - 1 - attended[:, ::-1].argmax(axis=1)
+    along = positions[rows, last] - positions[rows, first]
+    length = np.linalg.norm(along, axis=1, keepdims=True)
+    return np.nan_to_num(mean_of(positions, attended)), along / np.maximum(length, 1e-9)
 
 
 def _test(rows: np.ndarray, slot: int) -> tuple[np.ndarray, np.ndarray]:
@@ -115,12 +133,15 @@ def _draw_tests(rng: np.random.Generator, count: int) -> np.ndarray:
         # The first test of a concept with arguments is about them; the second is of any kind.
         is_relative = (number > 0) & ((slot == 0) | (rng.random(count) < 0.4))
         kind = np.where(is_relative, relative, here)
+        of_pair = is_relative & (number == 2) & (rng.random(count) < 0.5)
+        kind = np.where(of_pair, rng.integers(ALONG, ACROSS + 1, count), kind)
         if slot:
             kind = np.where(both, kind, -1)
         angle = rng.uniform(-np.pi, np.pi, count)
         place = rng.uniform(-0.6, 0.6, (count, 2))
         inner = rng.uniform(0.15, 0.7, count) * (rng.random(count) < 0.7)
         outer = inner + rng.uniform(0.15, 0.5, count)
+        widths = rng.uniform(0.05, 0.4, (2, count))
         nothing = np.zeros(count)
         choices = [
             [np.cos(angle), np.sin(angle), rng.uniform(-0.4, 0.6, count), nothing],
@@ -130,6 +151,7 @@ def _draw_tests(rng: np.random.Generator, count: int) -> np.ndarray:
             [angle, rng.uniform(0.15, 1.4, count), inner, outer + 0.2],
             [inner, outer, nothing, nothing],
             [rng.uniform(0.2, 0.7, count), nothing, nothing, nothing],
+            *[[0.6 * inner, 0.6 * inner + width, nothing, nothing] for width in widths],
         ]
         table = np.array([np.stack(values, axis=1) for values in choices])
         values = table[np.maximum(kind, 0), np.arange(count)] * (kind >= 0)[:, None]
@@ -141,16 +163,21 @@ def _satisfied_share(rng: np.random.Generator, rows: np.ndarray, count: int = 20
     """Return (C,) the share of random places, near random others, that pass all tests."""
     many = np.repeat(rows, count, axis=0)
     place, others = rng.uniform(-0.95, 0.95, (2, len(many), 2))
-    return (_tests_distance(many, place, others) <= 0).reshape(-1, count).mean(axis=1)
+    angle = rng.uniform(-np.pi, np.pi, len(many))
+    along = np.stack([np.cos(angle), np.sin(angle)], axis=1)
+    return (_tests_distance(many, place, others, along) <= 0).reshape(-1, count).mean(axis=1)
 
 
-def _tests_distance(rows: np.ndarray, place: np.ndarray, others: np.ndarray) -> np.ndarray:
+def _tests_distance(
+    rows: np.ndarray, place: np.ndarray, others: np.ndarray, along: np.ndarray
+) -> np.ndarray:
     """Return (B,) the largest of the distances to where each test holds.
 
     Args:
         rows: (B, P) parameters.
         place: (B, 2) of the subject.
         others: (B, 2) mean of the attended; read by relative tests only.
+        along: (B, 2) unit vector from one of the attended to another; read by tests of a pair.
     """
     total = np.zeros(len(rows))
     for slot in range(_NUM_TESTS):
@@ -158,7 +185,10 @@ def _tests_distance(rows: np.ndarray, place: np.ndarray, others: np.ndarray) -> 
         for each, distance in enumerate(_TESTS):
             chosen = kind == each
             if chosen.any():
-                found = distance(values[chosen], place[chosen], place[chosen] - others[chosen])
+                relative = place[chosen] - others[chosen]
+                if each in (ALONG, ACROSS):
+                    relative = _in_frame(relative, along[chosen])
+                found = distance(values[chosen], place[chosen], relative)
                 total[chosen] = np.maximum(total[chosen], found)
     return total
 
@@ -199,4 +229,28 @@ def _closer(values: np.ndarray, _: np.ndarray, relative: np.ndarray) -> np.ndarr
     return np.maximum(np.linalg.norm(relative, axis=1) - values[:, 0], 0.0)
 
 
-_TESTS = (_half_plane, _disc, _outside, _box, _sector, _ring, _closer)
+def _in_frame(relative: np.ndarray, along: np.ndarray) -> np.ndarray:
+    """Return (B, 2) distances along the unit vectors (B, 2) and beside them; no sign."""
+    beside = relative[:, 0] * along[:, 1] - relative[:, 1] * along[:, 0]
+    return np.abs(np.stack([(relative * along).sum(axis=1), beside], axis=1))
+
+
+def _along(values: np.ndarray, _: np.ndarray, framed: np.ndarray) -> np.ndarray:
+    return np.maximum(np.maximum(values[:, 0] - framed[:, 0], framed[:, 0] - values[:, 1]), 0.0)
+
+
+def _across(values: np.ndarray, _: np.ndarray, framed: np.ndarray) -> np.ndarray:
+    return np.maximum(np.maximum(values[:, 0] - framed[:, 1], framed[:, 1] - values[:, 1]), 0.0)
+
+
+_TESTS = (
+    _half_plane,
+    _disc,
+    _outside,
+    _box,
+    _sector,
+    _ring,
+    _closer,
+    _along,
+    _across,
+)

@@ -15,8 +15,9 @@ class DemonstrationEncoder(nn.Module):
     """Read a set of demonstrations of one concept; exactly permutation-invariant in the set.
 
     Each demonstration is pooled by the same role-split statistics as in the energy (with own
-    weights and no code), embedded, and the embeddings' mean, maximum and spread over the set are
-    turned into both halves of the code, each at unit scale by a layer norm.
+    weights and no code) and embedded; in a few rounds each looks at the mean and maximum of all.
+    Their mean, maximum and spread over the set are turned into both halves of the code, each at
+    unit scale by a layer norm.
     """
 
     def __init__(self, config: NetworkConfig) -> None:
@@ -29,6 +30,12 @@ class DemonstrationEncoder(nn.Module):
         self.embed = nn.Linear(self.pooling.num_learned + NUM_RAW, width)
         self.mix_1 = nn.Linear(width, width)
         self.mix_2 = nn.Linear(width, width)
+        self.rounds = nn.ModuleList(
+            nn.Linear(3 * width, width) for _ in range(config.encoder_rounds)
+        )
+        # Rounds begin as nothing, so that they can be added to a model that was trained without.
+        for parameter in self.rounds.parameters():
+            nn.init.zeros_(parameter)
         self.join = nn.Linear(3 * width + 1, width)
         self.deepen = nn.Linear(width, width)
         self.has_direct = config.encoder_direct > 0
@@ -59,8 +66,12 @@ class DemonstrationEncoder(nn.Module):
         value = value.reshape(concepts, shots, -1)
         gate = weights.unsqueeze(-1)
         number = gate.sum(dim=1)
-        mean = (value * gate).sum(dim=1) / number
-        largest = value.masked_fill(gate == 0, -torch.inf).amax(dim=1)
+        mean, largest = _mean_and_largest(value, gate, number)
+        for layer in self.rounds:
+            seen = torch.stack([mean, largest], dim=1).flatten(1)
+            seen = seen.unsqueeze(1).expand(-1, shots, -1)
+            value = value + functional.silu(layer(torch.cat([value, seen], dim=-1)))
+            mean, largest = _mean_and_largest(value, gate, number)
         variance = ((value - mean.unsqueeze(1)).square() * gate).sum(dim=1) / number
         spread = (variance + 1e-5).sqrt()
         joined = torch.cat([mean, largest, spread, 1 / number], dim=-1)
@@ -76,6 +87,14 @@ class DemonstrationEncoder(nn.Module):
         averages = torch.cat([raw_mean, (raw_spread + 1e-5).sqrt()], dim=-1)
         direct = self.direct_values(averages) * self.direct_gate(joined)
         return normalise_code(self.out(torch.cat([joined, direct], dim=-1)), self.code_width)
+
+
+def _mean_and_largest(
+    value: torch.Tensor, gate: torch.Tensor, number: torch.Tensor
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """Return mean and maximum (C, D) of values (C, M, D) where gates (C, M, 1) are 1."""
+    mean = (value * gate).sum(dim=1) / number
+    return mean, value.masked_fill(gate == 0, -torch.inf).amax(dim=1)
 
 
 def normalise_code(code: torch.Tensor, code_width: int) -> torch.Tensor:

@@ -36,6 +36,7 @@ class NetworkConfig:
             that part of the energy out.
         encoder_hidden: width of the encoder's pair and single layers.
         encoder_width: width of the encoder's other layers.
+        encoder_rounds: rounds in which each demonstration looks at all of them.
         encoder_direct: width of the encoder's path that is linear in the averages over the
             demonstrations; 0 leaves it out.
     """
@@ -50,6 +51,7 @@ class NetworkConfig:
     member_width: int = 0
     encoder_hidden: int = 64
     encoder_width: int = 256
+    encoder_rounds: int = 0
     encoder_direct: int = 0
 
     def to_dict(self) -> dict[str, Any]:

@@ -79,7 +79,9 @@ class TrainingConfig:
         }
     )
     network: NetworkConfig = field(
-        default_factory=lambda: NetworkConfig(encoder_direct=128, member_width=48)
+        default_factory=lambda: NetworkConfig(
+            encoder_rounds=2, encoder_direct=128, member_width=48
+        )
     )
     minutes: float = 60.0
     steps: int | None = None

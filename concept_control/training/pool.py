@@ -13,14 +13,15 @@ from typing import Any
 import numpy as np
 import torch
 
+from concept_control.concepts.family import random_colors
 from concept_control.energy.candidates import candidate_masks, candidate_outcomes
 from concept_control.energy.scene import Scene, scene_of
 from concept_control.errors import EventError
 from concept_control.events import DEFAULT_SIZE, Events
 from concept_control.training.config import TrainingConfig
 
-ENTITY_COUNTS = (1, 2, 3, 4, 5, 6, 7, 8)
-ENTITY_SHARES = (0.05, 0.05, 0.08, 0.15, 0.18, 0.2, 0.13, 0.16)
+ENTITY_COUNTS = (1, 2, 3, 4, 5, 6, 7, 8, 11)
+ENTITY_SHARES = (0.05, 0.05, 0.09, 0.16, 0.18, 0.2, 0.12, 0.12, 0.03)
 NUM_TESTS = 1
 """Events per concept that carry candidates."""
 
@@ -28,6 +29,9 @@ LARGEST_DISTANCE = 3.0
 
 PLAIN_SHARE = 0.2
 """Share of concepts shown with things that all look alike."""
+
+ROLE_COLORED_SHARE = 0.15
+"""Share of concepts demonstrated with one colour for each role: the same few blocks every time."""
 
 
 @dataclass
@@ -172,7 +176,7 @@ class ConceptPool:
             source = sources[rows[0]]
             events = Events.concatenate([sources[row].tests for row in rows])
             params = np.stack([sources[row].params for row in rows])
-            if outcomes is not None and batch.generates[rows[0]] > 0:
+            if outcomes is not None and source.family.generates:
                 hard = outcomes[positions].flatten(0, 1)
                 distances = _label_outcomes(source.family, events, params, hard)
                 distances = distances.unflatten(0, (len(rows), NUM_TESTS))
@@ -180,7 +184,7 @@ class ConceptPool:
                 for row, position, distance in zip(rows, positions, distances, strict=True):
                     batch.outcomes[row][:, slots] = outcomes[position]
                     batch.distances[row][:, slots] = distance
-            if masks is not None and batch.identifies[rows[0]] > 0:
+            if masks is not None and source.family.identifies:
                 hard = masks[positions].flatten(0, 1)
                 holds = _label_masks(source.family, events, params, hard)
                 holds = holds.unflatten(0, (len(rows), NUM_TESTS))
@@ -227,8 +231,11 @@ class ConceptPool:
         shots = config.num_demonstrations
         demonstrations = family.sample(rng, params, shots, num_entities=count)
         tests = family.sample(rng, params, NUM_TESTS, num_entities=count)
-        plain = rng.random(number) < PLAIN_SHARE
+        style = rng.random(number)
+        plain = style < PLAIN_SHARE
         demonstrations, tests = (_plain(rng, family, e, plain) for e in (demonstrations, tests))
+        by_role = (style > 1 - ROLE_COLORED_SHARE) & family.generates & (not family.reads_colors)
+        demonstrations = _role_colored(rng, demonstrations, by_role)
 
         after = tests.positions[:, -1].numpy()
         before = tests.positions[:, 0].numpy()
@@ -279,7 +286,8 @@ class ConceptPool:
             types=torch.from_numpy(all_types),
             values=torch.from_numpy(all_values),
             generates=torch.full((number,), float(family.generates)),
-            identifies=torch.full((number,), float(family.identifies)),
+            # Demonstrated with colours by role, it may be the colours that are meant.
+            identifies=torch.from_numpy(float(family.identifies) * ~by_role).float(),
             static=_is_static(family, demonstrations, params),
         )
         sources = [
@@ -303,6 +311,24 @@ def _plain(rng: np.random.Generator, family: Any, events: Events, plain: np.ndar
     if not family.reads_sizes:
         sizes[rows] = DEFAULT_SIZE
     return _with(events, colors=colors, sizes=sizes)
+
+
+def _role_colored(rng: np.random.Generator, events: Events, chosen: np.ndarray) -> Events:
+    """Give subjects, attended and others of some concepts (C,) a colour each, in all events.
+
+    On a table the same red block is put between the same two others five times; that must not
+    change where it is put.
+    """
+    each = len(events) // len(chosen)
+    rows = torch.from_numpy(np.repeat(chosen, each))
+    drawn = np.repeat(random_colors(rng, (len(chosen), 3)), each, axis=0)
+    palette = torch.from_numpy(drawn).to(events.colors)
+    role = torch.where(events.subjects.bool(), 0, torch.where(events.attention > 0.5, 1, 2))
+    colors = palette.gather(1, role.unsqueeze(-1).expand(-1, -1, 3))
+    colors = colors + torch.from_numpy(rng.normal(0.0, 0.02, colors.shape)).to(colors)
+    return _with(
+        events, colors=torch.where(rows[:, None, None], colors.clamp(0, 1), events.colors)
+    )
 
 
 def _fits(family: Any, count: int) -> bool:
