@@ -55,7 +55,7 @@ class Monitor(Node):
         subscribe(ConceptLibraryMessage, 'concepts', self._store('library'), qos.LATCHED)
         subscribe(EntityArray, 'entities', self._store('entities'), qos.RELIABLE)
         subscribe(EntityArray, 'ground_truth', self._store('truth'), qos.RELIABLE)
-        subscribe(ConceptGoal, 'concept_goal', self._store('goal'), qos.LATCHED)
+        subscribe(ConceptGoal, 'concept_goal', self._on_goal, qos.LATCHED)
         subscribe(Image, 'camera/color/image_raw', self._store('image'), qos.SENSOR)
         subscribe(Image, 'view/image_raw', self._on_view, qos.SENSOR)
         subscribe(ConceptStatus, 'concept_status', heard.statuses.append, qos.RELIABLE)
@@ -75,6 +75,10 @@ class Monitor(Node):
 
     def _store(self, name: str) -> Callable[[Any], None]:
         return lambda message: setattr(self._heard, name, message)
+
+    def _on_goal(self, message: ConceptGoal) -> None:
+        if message.command == ConceptCommand.ACHIEVE:
+            self._heard.goal = message
 
     def _on_view(self, message: Image) -> None:
         self._heard.view = message

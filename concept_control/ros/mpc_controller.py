@@ -435,6 +435,8 @@ class MpcController(LifecycleNode):
                 self._goal = message
                 self.health.begin_goal()
                 self.controller.set_goal(goal)
+            case ConceptGoal.ENDED:
+                pass  # for controllers that start later; here it was the controller that said so
             case other:
                 raise CommandError(f'a goal with command {other} is none that is known')
 

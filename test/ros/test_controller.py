@@ -172,6 +172,15 @@ def test_of_two_commands_the_newer_is_pursued(make):
     assert peer.last().status == ConceptStatus.CANCELLED and peer.last().command_id == 'c'
 
 
+def test_a_goal_that_ended_is_not_begun_again(make):
+    node = make()
+    peer = Peer(node)
+    peer.entities(1.0)
+    peer.goal(5, command=ConceptGoal.ENDED)
+    peer.joints(1.0)
+    assert node.controller.status is Status.IDLE and peer.last().status == ConceptStatus.IDLE
+
+
 def test_a_goal_of_another_session_is_refused_and_one_on_its_way_goes_on(make):
     node, peer = busy(make)
     peer.entities(1.2, session=7)
