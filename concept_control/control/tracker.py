@@ -17,8 +17,16 @@ class PlanTracker:
     arrives leaves the arm at the last one's end. Made for 500 Hz; not thread-safe.
     """
 
-    def __init__(self, arm: ArmDescription) -> None:
+    def __init__(self, arm: ArmDescription, softness: float = 1.0) -> None:
+        """Start by holding what is measured first.
+
+        Args:
+            arm: whose gains are used.
+            softness: 1 for a loop without delay; one that torques reach late is stable only with
+                gains that are smaller, stiffness by its square, damping by itself.
+        """
         self._arm = arm
+        self._stiffness, self._damping = arm.stiffness / softness**2, arm.damping / softness
         self._dynamics = ArmDynamics(arm)
         self._plan: Plan | None = None
         self._hold: np.ndarray | None = None
@@ -64,5 +72,5 @@ class PlanTracker:
         """
         position, velocity, effort = self.reference(time, q)
         arm = self._arm
-        effort = effort + arm.stiffness * (position - q) + arm.damping * (velocity - qd)
+        effort = effort + self._stiffness * (position - q) + self._damping * (velocity - qd)
         return np.clip(effort, -arm.effort_limits, arm.effort_limits)

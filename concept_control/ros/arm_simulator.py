@@ -14,7 +14,7 @@ import numpy as np
 from rclpy.node import Node
 from rosgraph_msgs.msg import Clock
 from sensor_msgs.msg import CameraInfo, Image, JointState
-from std_msgs.msg import Bool
+from std_msgs.msg import Bool, Float64MultiArray
 from trajectory_msgs.msg import JointTrajectory
 
 from concept_control.control.tracker import PlanTracker
@@ -27,6 +27,7 @@ from concept_control.ros.parameters import Parameter, declare
 from concept_control.ros.running import run
 from concept_control.ros.slot import Slot
 from concept_control.simulation.camera import SimulatedCamera
+from concept_control.simulation.drives import EffortDrive, PositionDrive
 from concept_control.simulation.replica import Replica
 from concept_control.simulation.scene import SceneConfig, build_scene
 from concept_control.simulation.world import SimulatedWorld
@@ -52,6 +53,12 @@ PARAMETERS = (
     ),
     Parameter(
         'joint_state_rate', 100.0, 'joint states and clock per simulated second', 10.0, 500.0
+    ),
+    Parameter(
+        'interface',
+        'joint_trajectory',
+        "how the arm is commanded; see the controller's `output`",
+        choices=('joint_trajectory', 'position', 'effort'),
     ),
     Parameter('truth_rate', 20.0, 'true poses per simulated second', 1.0, 100.0),
     Parameter('publish_clock', False, 'publish /clock; nodes then need use_sim_time'),
@@ -119,7 +126,6 @@ class ArmSimulator(Node):
             )
         )
         self.world = SimulatedWorld(scene)
-        self.tracker = PlanTracker(scene.arm)
         self.failure: Exception | None = None
         self._lock = threading.Lock()
         self._suction_wanted = False
@@ -136,9 +142,7 @@ class ArmSimulator(Node):
         self._clock_publisher = (
             self.create_publisher(Clock, '/clock', qos.SENSOR) if p.publish_clock else None
         )
-        self.create_subscription(
-            JointTrajectory, 'joint_trajectory', self._on_trajectory, qos.RELIABLE
-        )
+        self._listen(p.interface)
         self.create_subscription(Bool, 'suction_command', self._on_suction, qos.RELIABLE)
 
         self._diagnostics = Diagnostics(self, self._report)
@@ -159,7 +163,34 @@ class ArmSimulator(Node):
         for thread in self._threads:
             thread.join(timeout=5.0)
 
+    def _listen(self, interface: str) -> None:
+        """Take commands of one kind, as an arm does whose interface one controller has claimed."""
+        subscribe, arm = self.create_subscription, self.world.scene.arm
+        self.drive: PlanTracker | PositionDrive | EffortDrive = PlanTracker(arm)
+        if interface == 'position':
+            self.drive = PositionDrive(arm)
+            subscribe(Float64MultiArray, 'position_commands', self._on_command, qos.RELIABLE)
+        elif interface == 'effort':
+            self.drive = EffortDrive(arm)
+            subscribe(Float64MultiArray, 'effort_commands', self._on_command, qos.RELIABLE)
+        else:
+            subscribe(JointTrajectory, 'joint_trajectory', self._on_trajectory, qos.RELIABLE)
+
+    def _on_command(self, message: Float64MultiArray) -> None:
+        assert not isinstance(self.drive, PlanTracker)
+        try:
+            with self._lock:
+                self.drive.command(self._now, np.array(message.data))
+            self._num_followed += 1
+        except CommandError as error:
+            self._refuse(error)
+
+    def _refuse(self, error: CommandError) -> None:
+        self._num_refused, self._last_refusal = self._num_refused + 1, str(error)
+        self.get_logger().error(f'command refused: {error}', throttle_duration_sec=1.0)
+
     def _on_trajectory(self, message: JointTrajectory) -> None:
+        assert isinstance(self.drive, PlanTracker)
         try:
             with self._lock:
                 plan = convert.plan_of(message, self.world.scene.arm.joints, self._now)
@@ -169,11 +200,10 @@ class ArmSimulator(Node):
                         f'it begins {ahead:.1f} s from now (limit {MAX_AHEAD:g} s); is it from '
                         'before the clock was set back?'
                     )
-                self.tracker.follow(plan)
+                self.drive.follow(plan)
             self._num_followed += 1
         except CommandError as error:
-            self._num_refused, self._last_refusal = self._num_refused + 1, str(error)
-            self.get_logger().error(f'trajectory refused: {error}', throttle_duration_sec=1.0)
+            self._refuse(error)
 
     def _report(self) -> Report:
         held = self.world.held
@@ -181,8 +211,8 @@ class ArmSimulator(Node):
             {
                 'simulated time [s]': f'{self.world.time:.2f}',
                 'simulated seconds per second': f'{self._speed:.2f}',
-                'trajectories followed': self._num_followed,
-                'trajectories refused': self._num_refused,
+                'commands followed': self._num_followed,
+                'commands refused': self._num_refused,
                 'last refusal': self._last_refusal or 'none',
                 'held': 'nothing' if held is None else f'#{held}',
             }
@@ -210,7 +240,7 @@ class ArmSimulator(Node):
                         world.set_suction(self._suction_wanted)
                     for _ in range(steps):
                         now = self._offset + world.time
-                        world.step(self.tracker.effort(now, *world.joint_state()))
+                        world.step(self.drive.effort(now, *world.joint_state()))
                     self._now = now = self._offset + world.time
                 self._publish_state(now)
                 if (world.held is not None) != suction_published:

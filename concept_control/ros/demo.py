@@ -19,6 +19,7 @@ from rclpy.node import Node
 
 from concept_control.evaluation.film import Film
 from concept_control.expression import parse
+from concept_control.ros.command_output import OUTPUTS
 from concept_control.ros.demo_run import Interrupted, Run, say
 from concept_control.ros.monitor import Heard, Watch
 from concept_control.ros.processes import Graph, NodeProcess, ProcessDiedError, share_folder
@@ -27,6 +28,9 @@ if TYPE_CHECKING:
     from concept_control.ros.recorder import Recorder
 
 EXECUTABLES = ('arm_simulator', 'entity_extractor', 'concept_model', 'mpc_controller')
+JOINT_STATE_RATES = {'joint_trajectory': 100.0, 'position': 250.0, 'effort': 500.0}
+"""Per second: commands go out at this rate, and torques must be quick to be stable."""
+
 PARTICLE_EXECUTABLES = ('particle_world', 'concept_model')
 
 
@@ -51,6 +55,18 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         default='arm',
         choices=('arm', 'particles'),
         help='particles: no arm and no camera, points that descend the energy',
+    )
+    parser.add_argument(
+        '--arm',
+        default='franka',
+        help='franka, ur5e or a YAML file; the model is the same (default: %(default)s)',
+    )
+    parser.add_argument(
+        '--control',
+        default='joint_trajectory',
+        choices=OUTPUTS,
+        help='what the arm is sent: trajectories, or a position or torque for each joint state '
+        '(default: %(default)s)',
     )
     parser.add_argument('--seed', type=int, default=0, help='of the layout and every choice')
     parser.add_argument(
@@ -159,17 +175,21 @@ def node_parameters(args: argparse.Namespace) -> dict[str, dict[str, Any]]:
     cameras = ['camera', 'oblique'][: args.cameras]
     model = {'model': str(args.model.resolve())} if args.model else {}
     layout = {'seed': args.seed, 'colors': colors}
+    arm = {'arm': str(args.arm)}
     return {
         'arm_simulator': {
             **layout,
+            **arm,
+            'interface': args.control,
+            'joint_state_rate': JOINT_STATE_RATES[args.control],
             'backend': args.camera,
             'cameras': cameras,
             'real_time_factor': args.speed,
         },
-        'particle_world': {**layout, **model},
-        'entity_extractor': {'cameras': cameras},
-        'concept_model': model,
-        'mpc_controller': model,
+        'particle_world': {**layout, **arm, **model},
+        'entity_extractor': {**arm, 'cameras': cameras},
+        'concept_model': {**arm, **model},
+        'mpc_controller': {**arm, **model, 'output': args.control},
     }
 
 

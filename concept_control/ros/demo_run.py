@@ -56,7 +56,7 @@ class Run:
     ) -> None:
         self.args, self.expression, self.heard = args, expression, heard
         self.monitor, self.graph, self.interrupted = monitor, graph, interrupted
-        self.workspace = ArmDescription.load('franka').workspace
+        self.workspace = ArmDescription.load(args.arm).workspace
         self.started = time.monotonic()
 
     def conduct(self) -> int:

@@ -69,14 +69,14 @@ class IdleController(MpcController):
     def _work(self) -> None:
         pass
 
-    def _send(self, plan: Any) -> None:
+    def _send(self, plan: Any, is_last: bool = False) -> None:
         arm = self.arm
         message = convert.trajectory_message(plan, arm.joints)
         positions = np.array([point.positions for point in message.points])
         velocities = np.array([point.velocities for point in message.points])
         assert np.isfinite(positions).all() and np.isfinite(velocities).all(), 'NaN to the arm'
         assert (np.abs(velocities[1:]) <= arm.velocity_limits * 1.01 + 1e-6).all(), 'too fast'
-        super()._send(plan)
+        super()._send(plan, is_last)
 
 
 class IdleSimulator(ArmSimulator):
@@ -90,7 +90,7 @@ class IdleSimulator(ArmSimulator):
 
     def work_once(self) -> None:
         """Step the physics once and check that the world is still one."""
-        self.world.step(self.tracker.effort(self._now, *self.world.joint_state()))
+        self.world.step(self.drive.effort(self._now, *self.world.joint_state()))
         assert np.isfinite(self.world.data.qpos).all(), 'the simulated world holds NaN'
 
 

@@ -21,7 +21,6 @@ from rclpy.clock import Clock, ClockType
 from rclpy.lifecycle import LifecycleNode, LifecycleState, TransitionCallbackReturn
 from sensor_msgs.msg import JointState
 from std_msgs.msg import Bool
-from trajectory_msgs.msg import JointTrajectory
 
 from concept_control.control.arm import ArmDescription
 from concept_control.control.goal import TOOL_ID, EntityState
@@ -39,6 +38,7 @@ from concept_control.msg import (
 )
 from concept_control.ros import conversions as convert
 from concept_control.ros import qos
+from concept_control.ros.command_output import OUTPUTS, CommandOutput
 from concept_control.ros.control_health import ControlHealth
 from concept_control.ros.diagnostics import Diagnostics, Report
 from concept_control.ros.drawing_input import announced, drawing_goal
@@ -53,9 +53,16 @@ PARAMETERS = (
     Parameter('frame', 'world', 'fixed frame of the entities'),
     Parameter('model', '', 'folder or file of the trained model; empty: the one shipped'),
     Parameter(
+        'output',
+        'joint_trajectory',
+        'what the arm is sent: plans for a joint_trajectory_controller, or positions or torques '
+        'for a forward_command_controller, one for each joint state',
+        choices=OUTPUTS,
+    ),
+    Parameter(
         'send_efforts',
         True,
-        'send feed-forward torques with the trajectory; some controllers of arms refuse them',
+        'send feed-forward torques with trajectories; some controllers of arms refuse them',
         is_live=True,
     ),
     Parameter(
@@ -175,9 +182,7 @@ class MpcController(LifecycleNode):
                 self.failure = error
             return TransitionCallbackReturn.FAILURE
         self._reset()
-        self._trajectories = self.create_lifecycle_publisher(
-            JointTrajectory, 'joint_trajectory', qos.RELIABLE
-        )
+        self._output = CommandOutput(self, self.arm, p.output, lambda: p.send_efforts)
         self._suction = self.create_lifecycle_publisher(Bool, 'suction_command', qos.RELIABLE)
         self._status = self.create_publisher(ConceptStatus, 'concept_status', qos.RELIABLE)
         subscribe = self.create_subscription
@@ -215,7 +220,7 @@ class MpcController(LifecycleNode):
             self.destroy_subscription(subscription)
         self.destroy_timer(self._watch)
         self.destroy_publisher(self._status)
-        self.destroy_lifecycle_publisher(self._trajectories)
+        self._output.close()
         self.destroy_lifecycle_publisher(self._suction)
         return TransitionCallbackReturn.SUCCESS
 
@@ -228,6 +233,8 @@ class MpcController(LifecycleNode):
         """Brake if the arm is commanded, and stop the planning thread."""
         if self._is_active and self.context.ok():
             self._stop_arm('the controller was stopped')
+            # Nobody follows the brake's positions or torques any more: this one has to do.
+            self._output.hold()
         self._joints.close()
         if hasattr(self, '_worker'):
             self._worker.join(timeout=5.0)
@@ -239,8 +246,7 @@ class MpcController(LifecycleNode):
             if self.controller.status in (Status.ACTIVE, Status.PAUSED):
                 self._cancel(why)
             if self._last_joints is not None and self.health.silence < FRESH:
-                plan = self.controller.brake(*self._last_joints)
-                self._send(plan)
+                self._send(self.controller.brake(*self._last_joints), is_last=True)
             self._goals.clear()
 
     def _on_joints(self, message: JointState) -> None:
@@ -254,6 +260,9 @@ class MpcController(LifecycleNode):
             self.get_logger().error(f'joint states refused: {error}', throttle_duration_sec=2.0)
             return
         self.health.joints_heard()
+        self._output.joints(now, positions, velocities)
+        if self._output.guarded:
+            self.health.fallback(self._output.guarded)
         self._joints.put((now, positions, velocities))
 
     def _on_entities(self, message: EntityArray) -> None:
@@ -306,6 +315,7 @@ class MpcController(LifecycleNode):
                 f'joint states stopped {silence:.1f} s ago: no plans are sent, the arm rests at '
                 'the end of the last one'
             )
+            self._output.hold()
         if is_silent and self._last_report is not None:
             message = self._blank_status()
             status, phase, _ = self._last_report
@@ -344,6 +354,7 @@ class MpcController(LifecycleNode):
 
     def _on_clock_jump(self) -> None:
         self.health.fallback('the clock jumped back')
+        self._output.restart()
         self.get_logger().warning('the clock jumped back: starting afresh')
         if self.controller.status in (Status.ACTIVE, Status.PAUSED):
             self._cancel('the clock jumped back')
@@ -371,10 +382,8 @@ class MpcController(LifecycleNode):
             self._last_status, self._last_report = now, report
             self._status.publish(self._status_message(now, output))
 
-    def _send(self, plan: Plan) -> None:
-        self._trajectories.publish(
-            convert.trajectory_message(plan, self.arm.joints, self.parameters.send_efforts)
-        )
+    def _send(self, plan: Plan, is_last: bool = False) -> None:
+        self._output.send(plan, is_last)
 
     def _tell_inactive(self, now: float) -> None:
         """Say at the status rate that no commands are sent, and refuse goals."""

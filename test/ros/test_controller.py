@@ -29,7 +29,7 @@ class Controller(MpcController):
         self._status.publish = self.said.append
         return result
 
-    def _send(self, plan):
+    def _send(self, plan, is_last=False):
         self.sent.append(plan)
 
 

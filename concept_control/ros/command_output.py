@@ -1,0 +1,140 @@
+"""What the controller's plans become on their way to the arm: trajectories, positions or torques.
+
+`joint_trajectory` sends each plan to a joint_trajectory_controller, which follows it. `position`
+and `effort` are for ros2_control's forward_command_controller, which hands each number straight on
+to the hardware: the plan is followed here, at the rate of the joint states, one command for each.
+What the arm was told last it goes on doing, so the last command is always one that holds it.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+
+import numpy as np
+from rclpy.node import Node
+from std_msgs.msg import Float64MultiArray
+from trajectory_msgs.msg import JointTrajectory
+
+from concept_control.control.arm import ArmDescription
+from concept_control.control.dynamics import ArmDynamics
+from concept_control.control.guard import Guard
+from concept_control.control.plan import Plan
+from concept_control.control.tracker import PlanTracker
+from concept_control.ros import conversions as convert
+from concept_control.ros import qos
+
+OUTPUTS = ('joint_trajectory', 'position', 'effort')
+
+
+SOFTNESS = 2.5
+"""Torques come a few milliseconds after the joint state that they answer, see `PlanTracker`."""
+
+
+class CommandOutput:
+    """Sends plans to the arm in one of three ways.
+
+    The planning thread calls `send`, the executor's thread `joints` and `hold`.
+    """
+
+    def __init__(
+        self, node: Node, arm: ArmDescription, kind: str, sends_efforts: Callable[[], bool]
+    ) -> None:
+        """Make the publisher; nothing is sent before the first plan.
+
+        Args:
+            node: whose topics are used.
+            arm: whose plans they are; commands are in the order of its joints.
+            kind: one of `OUTPUTS`.
+            sends_efforts: whether trajectories carry feed-forward torques, asked for each.
+        """
+        self._node, self._arm, self._kind = node, arm, kind
+        self._sends_efforts = sends_efforts
+        if kind == 'position':
+            self._publisher = node.create_publisher(
+                Float64MultiArray, 'position_commands', qos.RELIABLE
+            )
+        elif kind == 'effort':
+            self._publisher = node.create_publisher(
+                Float64MultiArray, 'effort_commands', qos.RELIABLE
+            )
+        else:
+            self._publisher = node.create_publisher(
+                JointTrajectory, 'joint_trajectory', qos.RELIABLE
+            )
+        self._tracker = PlanTracker(arm, SOFTNESS)
+        self._guard = Guard(arm)
+        self._dynamics = ArmDynamics(arm)
+        self._lock = threading.Lock()
+        self._last: np.ndarray | None = None
+        self._ends: float | None = None
+        self._is_on = False
+        self.guarded = ''
+        """What the guard did to the latest command; empty for nothing."""
+
+    def close(self) -> None:
+        """Give the topic up."""
+        self._node.destroy_publisher(self._publisher)
+
+    def send(self, plan: Plan, is_last: bool = False) -> None:
+        """Follow a plan from now on.
+
+        Args:
+            plan: passed by the guard.
+            is_last: whether it brings the arm to rest for good; commands end with it.
+        """
+        if self._kind == 'joint_trajectory':
+            self._publisher.publish(
+                convert.trajectory_message(plan, self._arm.joints, self._sends_efforts())
+            )
+            return
+        with self._lock:
+            self._tracker.follow(plan)
+            self._is_on = True
+            self._ends = plan.end if is_last else None
+
+    def joints(self, time: float, q: np.ndarray, qd: np.ndarray) -> None:
+        """Send the command that belongs to a joint state.
+
+        Args:
+            time: its stamp [s], the clock of the plans.
+            q: (n,) positions [rad], finite.
+            qd: (n,) velocities [rad/s], finite.
+        """
+        if self._kind == 'joint_trajectory':
+            return
+        with self._lock:
+            if not self._is_on:
+                return
+            self._last = q
+            if self._kind == 'position':
+                self._command(self._tracker.reference(time, q)[0])
+            else:
+                wanted = self._tracker.effort(time, q, qd)
+                effort, self.guarded = self._guard.check_effort(wanted, q, qd)
+                self._command(effort)
+            if self._ends is not None and time >= self._ends:
+                self._is_on = False
+                self._hold()
+
+    def restart(self) -> None:
+        """Forget the plan, as when the clock jumped; what is measured next is held."""
+        with self._lock:
+            self._tracker.hold()
+
+    def hold(self) -> None:
+        """Say once more, without a joint state to go by, what keeps the arm where it was last."""
+        with self._lock:
+            if self._is_on:
+                self._hold()
+
+    def _hold(self) -> None:
+        if self._last is None:
+            return
+        if self._kind == 'effort':
+            self._command(self._dynamics.holding_effort(self._last))
+        else:
+            self._command(self._last)
+
+    def _command(self, values: np.ndarray) -> None:
+        self._publisher.publish(Float64MultiArray(data=values.tolist()))
