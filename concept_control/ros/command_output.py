@@ -30,6 +30,9 @@ OUTPUTS = ('joint_trajectory', 'position', 'effort')
 SOFTNESS = 2.5
 """Torques come a few milliseconds after the joint state that they answer, see `PlanTracker`."""
 
+AT_REST = 0.002
+"""Speed [rad/s] of joints that need no more feedback to stay where they are."""
+
 
 class CommandOutput:
     """Sends plans to the arm in one of three ways.
@@ -81,7 +84,7 @@ class CommandOutput:
 
         Args:
             plan: passed by the guard.
-            is_last: whether it brings the arm to rest for good; commands end with it.
+            is_last: whether it brings the arm to rest for good; commands end when it has.
         """
         if self._kind == 'joint_trajectory':
             self._publisher.publish(
@@ -113,7 +116,8 @@ class CommandOutput:
                 wanted = self._tracker.effort(time, q, qd)
                 effort, self.guarded = self._guard.check_effort(wanted, q, qd)
                 self._command(effort)
-            if self._ends is not None and time >= self._ends:
+            is_at_rest = np.abs(qd).max() < AT_REST
+            if self._ends is not None and time >= self._ends and is_at_rest:
                 self._is_on = False
                 self._hold()
 
