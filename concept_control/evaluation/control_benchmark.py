@@ -19,6 +19,7 @@ from concept_control.control.goal import EntityState
 from concept_control.control.planners import PLANNERS, make_planner
 from concept_control.control.tasks import ConceptController
 from concept_control.evaluation.control_episodes import Episode, EpisodeConfig, Runner
+from concept_control.evaluation.control_page import write_control_page
 from concept_control.evaluation.provenance import provenance, sentence
 from concept_control.expression import And, Expression, Named, Not, Or, Selector, Term, parse
 from concept_control.simulation.closed_loop import ClosedLoop
@@ -64,6 +65,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument('--tolerance', type=float, default=10.0, help='of the predicate [mm]')
     parser.add_argument('--json', type=Path, help='write every number to this file')
+    parser.add_argument('--html', type=Path, help='write a page with tables and pictures')
 
 
 def main(args: argparse.Namespace) -> int:
@@ -94,6 +96,9 @@ def main(args: argparse.Namespace) -> int:
     if args.json:
         args.json.parent.mkdir(parents=True, exist_ok=True)
         args.json.write_text(json.dumps(report, indent=2) + '\n')
+    if args.html:
+        write_control_page(args.html, report, sentence())
+        print(f'page: {args.html}')
     return 0 if share >= 0.95 else 1
 
 

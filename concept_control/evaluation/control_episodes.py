@@ -30,6 +30,9 @@ TOOL_COLOR = (0.2, 0.2, 0.2)
 SETTLE_TIME = 0.4
 """After the controller is done, so that what was let go of has come to rest [s]."""
 
+CURVE_PERIOD = 0.2
+"""Between two points of an episode's energy curve [s]."""
+
 DISTURBED = 2
 """Id of the block that a hand moves; the commands are about it."""
 
@@ -80,6 +83,7 @@ class Episode:
         text: its sentence.
         time: until the controller was done [s].
         integral: of the energy over time [energy s].
+        curve: (time [s], energy) along it, a few a second.
         plan_times: wall-clock, one a plan [s].
         violations: control periods in which a joint left its limits of position or velocity.
         moves: blocks let go of.
@@ -93,6 +97,7 @@ class Episode:
     text: str = ''
     time: float = 0.0
     integral: float = float('nan')
+    curve: list[tuple[float, float]] = field(default_factory=list)
     plan_times: list[float] = field(default_factory=list)
     violations: int = 0
     moves: int = 0
@@ -229,6 +234,9 @@ class Runner:
         episode.violations += bool(broken)
         if np.isfinite(output.energy):
             episode.integral += output.energy * loop.config.control_period
+            now = loop.world.time
+            if not episode.curve or now - episode.curve[-1][0] >= CURVE_PERIOD:
+                episode.curve.append((round(now, 3), float(output.energy)))
         if np.isfinite(output.solve_time):
             episode.plan_times.append(output.solve_time)
 

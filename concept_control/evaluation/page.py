@@ -58,5 +58,9 @@ def picture(figure: Figure, dpi: int = 110) -> str:
     """Return a figure as an image inside the page."""
     buffer = BytesIO()
     figure.savefig(buffer, format='png', dpi=dpi)
-    data = base64.b64encode(buffer.getvalue()).decode()
-    return f'<img src="data:image/png;base64,{data}">'
+    return image(buffer.getvalue())
+
+
+def image(png: bytes) -> str:
+    """Return a PNG as an image inside the page."""
+    return f'<img src="data:image/png;base64,{base64.b64encode(png).decode()}">'

@@ -13,6 +13,7 @@ from typing import Any
 
 from tqdm import tqdm
 
+from concept_control.evaluation import page
 from concept_control.evaluation.provenance import provenance, sentence
 
 RUN_TIMEOUT = 300.0
@@ -30,7 +31,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument('--tolerance', type=float, default=15.0, help='of the predicate [mm]')
     parser.add_argument('--camera', default='auto', help='as in `concept_control demo`')
+    parser.add_argument('--arm', default='franka', help='as in `concept_control demo`')
+    parser.add_argument('--control', default='joint_trajectory', help='likewise')
     parser.add_argument('--json', type=Path, help='write every number to this file')
+    parser.add_argument('--html', type=Path, help='write a page with a film strip of every run')
 
 
 def main(args: argparse.Namespace) -> int:
@@ -40,7 +44,7 @@ def main(args: argparse.Namespace) -> int:
     with tqdm(total=len(concepts) * args.seeds, unit='run', file=sys.stderr) as bar:
         for concept in concepts:
             for seed in range(args.seeds):
-                runs.append(run_once(concept, seed, args.tolerance, args.camera))
+                runs.append(run_once(concept, seed, args))
                 bar.set_postfix_str(f'{sum(r["holds"] for r in runs)} succeeded')
                 bar.update()
     summary = {concept: summarise([r for r in runs if r['expression'] == concept])
@@ -57,18 +61,23 @@ def main(args: argparse.Namespace) -> int:
         )
     if args.json:
         args.json.parent.mkdir(parents=True, exist_ok=True)
-        report = {'provenance': provenance(), 'summary': summary, 'runs': runs}
+        numbers = [{k: v for k, v in run.items() if k != 'strip'} for run in runs]
+        report = {'provenance': provenance(), 'summary': summary, 'runs': numbers}
         args.json.write_text(json.dumps(report, indent=2) + '\n')
+    if args.html:
+        _write_page(args.html, summary, runs)
+        print(f'page: {args.html}')
     return 0 if all(run['holds'] for run in runs) else 1
 
 
-def run_once(concept: str, seed: int, tolerance: float, camera: str) -> dict[str, Any]:
-    """Run one demonstration as a newcomer would and return its numbers."""
+def run_once(concept: str, seed: int, args: argparse.Namespace) -> dict[str, Any]:
+    """Run one demonstration as a newcomer would; return its numbers and its film strip."""
     with tempfile.TemporaryDirectory() as folder:
-        numbers = Path(folder) / 'numbers.json'
+        numbers, strip = Path(folder) / 'numbers.json', Path(folder) / 'demo.png'
         command = [sys.executable, '-m', 'concept_control.cli', 'demo', '--concept', concept]
-        command += ['--seed', str(seed), '--tolerance', str(tolerance), '--camera', camera]
-        command += ['--json', str(numbers), '--output', folder]
+        command += ['--seed', str(seed), '--json', str(numbers), '--output', folder]
+        for name in ('tolerance', 'camera', 'arm', 'control'):
+            command += [f'--{name}', str(getattr(args, name))]
         try:
             done = subprocess.run(
                 command, capture_output=True, text=True, timeout=RUN_TIMEOUT, check=False
@@ -77,8 +86,30 @@ def run_once(concept: str, seed: int, tolerance: float, camera: str) -> dict[str
         except subprocess.TimeoutExpired:
             output = f'no end within {RUN_TIMEOUT:g} s'
         if numbers.is_file():
-            return json.loads(numbers.read_text())
+            found = json.loads(numbers.read_text())
+            return {**found, 'strip': strip.read_bytes() if strip.is_file() else b''}
     return {'expression': concept, 'seed': seed, 'holds': False, 'ending': output[-2000:]}
+
+
+def _write_page(
+    path: Path, summary: dict[str, dict[str, float]], runs: list[dict[str, Any]]
+) -> None:
+    columns = list(next(iter(summary.values())))
+    parts = [
+        page.paragraph(sentence()),
+        page.table(
+            ('concept', *columns),
+            [(name, *(f'{row[c]:.4g}' for c in columns)) for name, row in summary.items()],
+        ),
+    ]
+    for run in runs:
+        parts.append(page.heading(f'{run["expression"]}, seed {run["seed"]}'))
+        error, ending = run.get('error_mm'), run.get('ending', '')
+        off = '' if error is None else f', {error:.1f} mm off'
+        parts.append(page.paragraph(f'{ending}{off}', note=not run['holds']))
+        if run.get('strip'):
+            parts.append(page.image(run['strip']))
+    page.write_page(path, 'The whole graph, run after run', parts)
 
 
 def summarise(runs: list[dict[str, Any]]) -> dict[str, float]:
