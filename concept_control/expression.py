@@ -63,7 +63,11 @@ class Tool:
 
 @dataclass(frozen=True)
 class All:
-    """The selector `all`: every entity on the table that the term does not name elsewhere."""
+    """The selector `all`: every entity on the table that the term does not name elsewhere.
+
+    In a nested expression neither those that the term around it names: in
+    `near(red; square(all))` the red one is no part of the square.
+    """
 
     def __str__(self) -> str:
         return 'all'
@@ -162,17 +166,37 @@ def concept_names(expression: Expression) -> tuple[str, ...]:
 
 def uses_tool(expression: Expression) -> bool:
     """Tell whether the tool is named anywhere, nested selectors included."""
-
-    def in_selector(selector: Selector) -> bool:
-        if isinstance(selector, Term):
-            return any(map(in_selector, selector.subjects + selector.arguments))
-        return isinstance(selector, Tool)
-
     return any(
-        in_selector(selector)
+        mentions(selector, Tool)
         for term in terms(expression)
         for selector in term.subjects + term.arguments
     )
+
+
+def mentions(selector: Selector, kind: type[Tool] | type[All]) -> bool:
+    """Tell whether a selector is, or holds in its nesting, `tool` or `all`."""
+    if isinstance(selector, Term):
+        return any(mentions(inner, kind) for inner in selector.subjects + selector.arguments)
+    return isinstance(selector, kind)
+
+
+def readings(
+    term: Term, arguments: tuple[int, ...], most: int | None
+) -> tuple[tuple[int, ...], ...]:
+    """Return the alternative arguments of a term; it holds if it holds for one of them.
+
+    Near a square is near any one of its members: a nested expression may name several things
+    where the concept is about one. Everything else has one reading.
+
+    Args:
+        term: whose arguments they are.
+        arguments: ids that its selectors name.
+        most: arguments its concept takes; None for any number.
+    """
+    is_nested = len(term.arguments) == 1 and isinstance(term.arguments[0], Term)
+    if is_nested and most == 1 and arguments:
+        return tuple((i,) for i in arguments)
+    return (arguments,)
 
 
 def scale(expression: Expression, weight: float) -> Expression:

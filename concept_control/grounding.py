@@ -6,7 +6,7 @@ as they are. The result is a postfix program that `energy/composition.py` turns 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -27,6 +27,8 @@ from concept_control.expression import (
     Selector,
     Term,
     Tool,
+    mentions,
+    readings,
 )
 from concept_control.library import ConceptLibrary, LibraryConcept
 from concept_control.looks import looks_like
@@ -138,24 +140,29 @@ class _Grounding:
             )
         subjects, arguments = self.roles_of(term)
         self._check_count(term, concept, 'subject', subjects, term.subjects, concept.subjects)
-        self._check_count(term, concept, 'argument', arguments, term.arguments, concept.arguments)
-        # In shapes, where nothing stands after the semicolon, every member is what it is about.
-        attended = arguments if arguments else subjects if _is_shape(concept) else ()
-        self.program.append(
-            GroundedTerm(
-                name=term.name,
-                code=concept.code,
-                subjects=torch.as_tensor(self.scene.mask(subjects)),
-                attention=torch.as_tensor(self.scene.mask(attended)),
-                weight=term.weight,
+        alternatives = readings(term, arguments, concept.arguments[1])
+        for chosen in alternatives:
+            self._check_count(term, concept, 'argument', chosen, term.arguments, concept.arguments)
+            # In shapes, where nothing stands after the semicolon, every member is what it is
+            # about.
+            attended = chosen if chosen else subjects if _is_shape(concept) else ()
+            self.program.append(
+                GroundedTerm(
+                    name=term.name,
+                    code=concept.code,
+                    subjects=torch.as_tensor(self.scene.mask(subjects)),
+                    attention=torch.as_tensor(self.scene.mask(attended)),
+                    weight=term.weight,
+                )
             )
-        )
-        self.roles.append((term, tuple(subjects), tuple(arguments)))
+            self.roles.append((term, tuple(subjects), tuple(chosen)))
+        if len(alternatives) > 1:
+            self.program.append(Operator('or', len(alternatives)))
 
     def roles_of(self, term: Term) -> tuple[tuple[int, ...], tuple[int, ...]]:
         named_elsewhere: set[int] = set()
         for selector in (*term.subjects, *term.arguments):
-            if not isinstance(selector, All):
+            if not mentions(selector, All):
                 named_elsewhere |= set(self._select(selector))
         subjects = self._select_group(term.subjects, named_elsewhere)
         arguments = self._select_group(term.arguments, named_elsewhere)
@@ -188,21 +195,19 @@ class _Grounding:
         )
 
     def _select_group(
-        self, selectors: tuple[Selector, ...], named_elsewhere: set[int]
+        self, selectors: Sequence[Selector], named_elsewhere: Collection[int]
     ) -> tuple[int, ...]:
         chosen: list[int] = []
         for selector in selectors:
-            if isinstance(selector, All):
-                ids: Sequence[int] = [i for i in self._blocks() if i not in named_elsewhere]
-            else:
-                ids = self._select(selector)
-            chosen += [i for i in ids if i not in chosen]
+            chosen += [i for i in self._select(selector, named_elsewhere) if i not in chosen]
         return tuple(chosen)
 
     def _blocks(self) -> list[int]:
         return [i for i in self.scene.ids if i != TOOL_ID]
 
-    def _select(self, selector: Selector) -> tuple[int, ...]:
+    def _select(
+        self, selector: Selector, named_elsewhere: Collection[int] = ()
+    ) -> tuple[int, ...]:
         match selector:
             case Tool():
                 if TOOL_ID not in self.scene.ids:
@@ -215,7 +220,7 @@ class _Grounding:
                     )
                 return (number,)
             case All():
-                return tuple(self._blocks())
+                return tuple(i for i in self._blocks() if i not in named_elsewhere)
             case Named(name):
                 return self._identify(self._selecting(name), marker=())
             case Term(name, subjects, arguments):
@@ -225,13 +230,9 @@ class _Grounding:
                         'what it selects'
                     )
                 concept = self.library.get(name)
-                named: list[int] = []
-                for inner in subjects:
-                    named += [i for i in self._select(inner) if i not in named]
-                if not concept.selects:
-                    # "near(red; square(all))": the things that form the shape are meant.
-                    return tuple(named)
-                return self._identify(concept, marker=tuple(named))
+                named = self._select_group(subjects, named_elsewhere)
+                # "near(red; square(all))": the things that form the shape are meant.
+                return self._identify(concept, marker=named) if concept.selects else named
 
     def _selecting(self, name: str) -> LibraryConcept:
         concept = self.library.get(name)

@@ -5,6 +5,7 @@ import pytest
 
 import concept_control as cc
 from concept_control.colors import NAMED_COLORS
+from concept_control.energy.composition import Operator
 from concept_control.errors import GroundingError, UnknownConceptError
 from concept_control.expression import parse
 from concept_control.grounding import ground
@@ -64,9 +65,21 @@ def test_things_are_named_by_id_all_and_nesting(model, library):
     ]  # fmt: skip
 
 
+def test_near_a_shape_is_near_any_one_of_its_members(model, library):
+    scene = table('red', 'blue', 'green', 'yellow')
+    grounded = ground(parse('not near(red; square(all))'), scene, model, library)
+    assert (grounded.movable, grounded.attention) == ((1,), (2, 3, 4))
+    assert [(s, a) for _, s, a in grounded.roles] == [((1,), (2,)), ((1,), (3,)), ((1,), (4,))]
+    assert grounded.program[3:] == (Operator('or', 3), Operator('not', 1))
+    three = table('red', 'blue', 'green')
+    grounded = ground(parse('between(red; square(all))'), three, model, library)
+    assert [(s, a) for _, s, a in grounded.roles] == [((1,), (2, 3))]
+
+
 @pytest.mark.parametrize(
     ('text', 'complaint'),
     [
+        ('between(red; square(red, blue))', '#1 is both subject and argument'),
         ('near(red; blue, green)', 'near takes 1 argument, but blue, green is 2'),
         ('near(red; #9)', 'no entity #9; there are: #1'),
         ('near(red; tool)', 'tool is not known'),

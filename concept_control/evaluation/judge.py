@@ -26,8 +26,13 @@ from concept_control.expression import (
     Selector,
     Term,
     Tool,
+    mentions,
+    readings,
 )
 from concept_control.tabletop import Tabletop
+
+Roles = tuple[tuple[int, ...], tuple[tuple[int, ...], ...]]
+"""Of a term: its subjects' ids, and the readings of its arguments', see `readings`."""
 
 
 @dataclass(frozen=True)
@@ -39,7 +44,7 @@ class Verdict:
         error: distance to satisfaction in workspace units of the worst term that counts; NaN where
             no distance is defined.
         tolerance: used, workspace units.
-        roles: per term of the expression its subjects' and arguments' ids.
+        roles: per term of the expression, and reading of it, its subjects' and arguments' ids.
     """
 
     holds: bool
@@ -62,7 +67,7 @@ class Judge:
         self._before = before
         self._tolerance = tolerance
         self._expression = expression
-        self._roles: dict[int, tuple[tuple[int, ...], tuple[int, ...]]] = {}
+        self._roles: dict[int, Roles] = {}
         self._bind(expression)
 
     def __call__(self, after: Tabletop) -> Verdict:
@@ -83,7 +88,8 @@ class Judge:
     ) -> list[tuple[Term, tuple[int, ...], tuple[int, ...]]]:
         match expression:
             case Term():
-                return [(expression, *self._roles[id(expression)])]
+                subjects, alternatives = self._roles[id(expression)]
+                return [(expression, subjects, arguments) for arguments in alternatives]
             case Not(part):
                 return self._listed(part)
             case And(parts) | Or(parts):
@@ -92,7 +98,12 @@ class Judge:
     def _judge(self, expression: Expression, after: Tabletop) -> tuple[bool, float]:
         match expression:
             case Term():
-                return self._judge_term(expression, after)
+                subjects, alternatives = self._roles[id(expression)]
+                verdicts = [
+                    self._judge_term(expression, subjects, arguments, after)
+                    for arguments in alternatives
+                ]
+                return any(h for h, _ in verdicts), float(np.min([e for _, e in verdicts]))
             case Not(part):
                 holds, _ = self._judge(part, after)
                 return not holds, float('nan')
@@ -103,9 +114,10 @@ class Judge:
                 verdicts = [self._judge(part, after) for part in parts]
                 return any(h for h, _ in verdicts), float(np.min([e for _, e in verdicts]))
 
-    def _judge_term(self, term: Term, after: Tabletop) -> tuple[bool, float]:
+    def _judge_term(
+        self, term: Term, subjects: tuple[int, ...], arguments: tuple[int, ...], after: Tabletop
+    ) -> tuple[bool, float]:
         word = self._word(term.name)
-        subjects, arguments = self._roles[id(term)]
         attended = arguments or (subjects if word.max_arguments == 0 else ())
         before = self._before
         # What another term was to move may have moved; to this term it is where it is.
@@ -130,14 +142,15 @@ class Judge:
     def _bind(self, expression: Expression) -> None:
         match expression:
             case Term():
-                self._word(expression.name)
+                word = self._word(expression.name)
                 elsewhere: set[int] = set()
                 for selector in (*expression.subjects, *expression.arguments):
-                    if not isinstance(selector, All):
-                        elsewhere |= set(self._select(selector))
+                    if not mentions(selector, All):
+                        elsewhere |= set(self._select(selector, set()))
+                arguments = self._group(expression.arguments, elsewhere)
                 self._roles[id(expression)] = (
                     self._group(expression.subjects, elsewhere),
-                    self._group(expression.arguments, elsewhere),
+                    readings(expression, arguments, word.max_arguments),
                 )
             case Not(part):
                 self._bind(part)
@@ -148,25 +161,22 @@ class Judge:
     def _group(self, selectors: Sequence[Selector], elsewhere: set[int]) -> tuple[int, ...]:
         chosen: list[int] = []
         for selector in selectors:
-            ids = self._select(selector)
-            if isinstance(selector, All):
-                ids = tuple(i for i in ids if i not in elsewhere)
-            chosen += [i for i in ids if i not in chosen]
+            chosen += [i for i in self._select(selector, elsewhere) if i not in chosen]
         return tuple(chosen)
 
-    def _select(self, selector: Selector) -> tuple[int, ...]:
-        blocks = tuple(i for i in self._before.ids if i != TOOL_ID)
+    def _select(self, selector: Selector, elsewhere: set[int]) -> tuple[int, ...]:
         match selector:
             case Tool():
                 return (TOOL_ID,)
             case ById(number):
                 return (number,)
             case All():
-                return blocks
+                apart = {TOOL_ID, *elsewhere}
+                return tuple(i for i in self._before.ids if i not in apart)
             case Named(name):
                 return self._true_members(name, ())
             case Term(name, subjects, _):
-                named = self._group(subjects, set())
+                named = self._group(subjects, elsewhere)
                 return self._true_members(name, named) if self._word(name).selects else named
 
     def _true_members(self, name: str, marker: tuple[int, ...]) -> tuple[int, ...]:

@@ -51,6 +51,16 @@ def test_in_a_composed_goal_every_term_may_move_its_own_subjects():
     assert not judge(tabletop(positions)).holds
 
 
+def test_near_a_shape_is_near_any_one_of_its_members():
+    judge = Judge(parse('near(red; square(all))'), tabletop(BEFORE), tolerance=0.05)
+    verdict = judge(tabletop(BEFORE))
+    assert not verdict.holds
+    assert [roles[1:] for roles in verdict.roles] == [((4,), (i,)) for i in (2, 7, 9)]
+    beside = BEFORE[2] + (0.25, 0.0)
+    assert judge(moved(0, beside)).holds
+    assert not Judge(parse('near(red; #2)'), tabletop(BEFORE), 0.05)(moved(0, beside)).holds
+
+
 def test_operators_follow_logic():
     scene = tabletop(BEFORE)
     for text, expected in (
