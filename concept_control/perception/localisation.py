@@ -33,6 +33,10 @@ MIN_TABLE = 0.005
 HIDDEN_SIGMA = 0.004
 """Standard deviation of a position measured on a block that is all but hidden [m]."""
 
+FIT_SIGMA = 0.02
+"""Standard deviation beyond which the outline tells nothing: a block covers what is seen of it
+[m]."""
+
 FLOOR_SIGMA = 0.00025
 """Standard deviation that no position is claimed to beat [m]."""
 
@@ -266,7 +270,7 @@ def _covariance(
     sight = (center - origin) / (center[2] - origin[2])
     sight[2] = 0.5
     covariance = height_sigma**2 * np.outer(sight, sight)
-    covariance[:2, :2] += planar
+    covariance[:2, :2] += np.linalg.inv(np.linalg.inv(planar) + np.eye(2) / FIT_SIGMA**2)
     # What is hidden of a block is hidden from the fit's own covariance too.
     doubt = FLOOR_SIGMA**2 + (HIDDEN_SIGMA * (1.0 - visible)) ** 2
     return covariance + doubt * np.eye(3)

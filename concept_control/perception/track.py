@@ -14,8 +14,22 @@ SEEN, OCCLUDED, HELD = 'seen', 'occluded', 'held'
 SIZE_NOISE = 0.003
 """Change of a side length that noise explains [m]."""
 
-GRIP_SIGMA = 0.0005
+GRIP_SIGMA = 0.0002
 """Standard deviation of what a tool does to the place of a block it takes hold of [m]."""
+
+RELEASE_SIGMA = 0.001
+"""Standard deviation of what falling and settling do to a block that is let go [m]."""
+
+REST_SPEED = 0.001
+"""Standard deviation of the velocity of a block that is taken to rest [m/s]."""
+
+SURPRISE = 11.345
+"""99th percentile of chi-squared with three degrees of freedom: what is measured farther off than
+that, in units of its covariance, says that a block's motion has changed."""
+
+SHARED = 0.16
+"""Share of a measurement's variance that is the same in every frame of a block that rests, so that
+averaging does not take it away (measured: 0.1 to 0.2, from above and from the side)."""
 
 KNOWN_HITS = 5
 """Frames after which a block's size is known."""
@@ -27,7 +41,8 @@ class Track:
 
     Attributes:
         state: (6,) position [m] and velocity [m/s], world frame.
-        covariance: (6, 6) of the state.
+        covariance: (6, 6) of the state, apart from what all measurements share.
+        shared: (3, 3) covariance of the error that they share [m²].
         yaw: [rad].
         color: (3,) RGB in [0, 1].
         size: (3,) [m].
@@ -41,10 +56,13 @@ class Track:
         grip_yaw: yaw relative to the tool's heading while held [rad].
         grip_covariance: (3, 3) of `grip` [m²].
         before: (3,) position before the prediction for the current frame [m].
+        before_covariance: (3, 3) of it [m²].
+        manoeuvre: (6, 6) what a change of motion since the last frame adds to the covariance.
     """
 
     state: np.ndarray
     covariance: np.ndarray
+    shared: np.ndarray
     yaw: float
     color: np.ndarray
     size: np.ndarray
@@ -58,6 +76,8 @@ class Track:
     grip_yaw: float = 0.0
     grip_covariance: np.ndarray = field(default_factory=lambda: np.eye(3))
     before: np.ndarray = field(default_factory=lambda: np.zeros(3))
+    before_covariance: np.ndarray = field(default_factory=lambda: np.eye(3))
+    manoeuvre: np.ndarray = field(default_factory=lambda: np.zeros((6, 6)))
 
     @classmethod
     def begin(cls, detection: Detection, stamp: float) -> Track:
@@ -65,6 +85,7 @@ class Track:
         return cls(
             state=np.concatenate([detection.position, np.zeros(3)]),
             covariance=_initial(detection),
+            shared=SHARED * detection.covariance,
             yaw=detection.yaw,
             color=detection.color.copy(),
             size=detection.size.copy(),
@@ -76,6 +97,11 @@ class Track:
     def position(self) -> np.ndarray:
         """(3,) centre [m]."""
         return self.state[:3]
+
+    @property
+    def position_covariance(self) -> np.ndarray:
+        """(3, 3) of the centre [m²], as others should take it."""
+        return self.covariance[:3, :3] + self.shared
 
     @property
     def top(self) -> np.ndarray:
@@ -92,11 +118,13 @@ class Track:
         self.status, self.misses = HELD, 0
         self.grip, self.grip_yaw = _turn(self.position - tool, -yaw), self.yaw - yaw
         self.grip_covariance = self.covariance[:3, :3] + GRIP_SIGMA**2 * np.eye(3)
+        self.covariance = _at_rest(self.grip_covariance)
 
     def release(self) -> None:
         """Let go; it rests where it is until it is seen."""
         self.status, self.grip = OCCLUDED, None
         self.state[3:] = 0.0
+        self.covariance = _at_rest(self.covariance[:3, :3] + RELEASE_SIGMA**2 * np.eye(3))
 
     def follow(self, tool: np.ndarray, yaw: float, elapsed: float) -> None:
         """Move with the tool."""
@@ -113,16 +141,27 @@ class Track:
         self.state[3:] = 0.0
         self.covariance[:3, :3] += (speed * elapsed) ** 2 * np.eye(3)
 
-    def predict(self, elapsed: float, acceleration: float) -> None:
-        """Move on by constant velocity, with white acceleration of a standard deviation."""
+    def predict(self, elapsed: float, acceleration: float, start_speed: float) -> None:
+        """Move on by constant velocity.
+
+        Args:
+            elapsed: since the last frame [s].
+            acceleration: standard deviation of a block's whose motion goes on as it was, most
+                often at rest [m/s²].
+            start_speed: standard deviation of the change of velocity of one that begins to move,
+                or stops; `correct` decides whether it does [m/s].
+        """
         self.before = self.position.copy()
+        self.before_covariance = self.covariance[:3, :3].copy()
         self.state[:3] += elapsed * self.state[3:]
         transition = np.eye(6)
         transition[:3, 3:] = elapsed * np.eye(3)
         # Piecewise constant acceleration, Bar-Shalom, Li, Kirubarajan 2001, section 6.3.2.
-        push = np.array([0.5 * elapsed**2, elapsed]) * acceleration
+        push = acceleration * np.array([0.5 * elapsed**2, elapsed])
         self.covariance = transition @ self.covariance @ transition.T
         self.covariance += np.kron(np.outer(push, push), np.eye(3))
+        start = start_speed * np.array([elapsed, 1.0])
+        self.manoeuvre = np.kron(np.outer(start, start), np.eye(3))
 
     def correct(self, detection: Detection, stamp: float, jumped: bool = False) -> None:
         """Take in a measurement; after a jump nothing of the old motion holds."""
@@ -133,18 +172,34 @@ class Track:
         growth = 0.0
         if self.hits > KNOWN_HITS:
             growth = max(float(np.abs(detection.size - self.size).max()) - SIZE_NOISE, 0.0)
+        noise = detection.covariance + (0.5 * growth) ** 2 * np.eye(3)
         if jumped:
             self.state = np.concatenate([detection.position, np.zeros(3)])
             self.covariance = _initial(detection)
+            self.shared = SHARED * noise
         else:
-            innovation = detection.position - self.position
-            doubt = (0.5 * growth) ** 2 * np.eye(3)
-            total = self.covariance[:3, :3] + detection.covariance + doubt
-            gain = np.linalg.solve(total, self.covariance[:3]).T
-            self.state = self.state + gain @ innovation
-            self.covariance = self.covariance - gain @ self.covariance[:3]
-            self.covariance = 0.5 * (self.covariance + self.covariance.T)
+            self._filter(detection.position - self.position, noise)
         self._learn_looks(detection, growth)
+
+    def _filter(self, innovation: np.ndarray, noise: np.ndarray) -> None:
+        """Take in a (3,) difference to the prediction, with the (3, 3) noise of its measurement.
+
+        One filter that is calm until it is surprised, after Bar-Shalom, Li, Kirubarajan 2001,
+        section 11.2.2 (adjustable level process noise).
+        """
+        total = self.covariance[:3, :3] + noise
+        if innovation @ np.linalg.solve(total, innovation) > SURPRISE:
+            self.covariance = self.covariance + self.manoeuvre
+            total = self.covariance[:3, :3] + noise
+        gain = np.linalg.solve(total, self.covariance[:3]).T
+        self.state = self.state + gain @ innovation
+        self.covariance = self.covariance - gain @ self.covariance[:3]
+        self.covariance = 0.5 * (self.covariance + self.covariance.T)
+        # The shared error approaches SHARED times the noise as far as the measurements count.
+        kept = np.eye(3) - gain[:3]
+        after = self.covariance[:3, :3]
+        fresh = 2.0 * after - gain[:3] @ after
+        self.shared = kept @ self.shared @ kept.T + 0.5 * SHARED * (fresh + fresh.T)
 
     def miss(self, elapsed: float, drift: float, is_hidden: bool) -> None:
         """Stay where it was, ever less surely.
@@ -155,12 +210,9 @@ class Track:
             is_hidden: whether it could be there unseen; else it counts as absent.
         """
         self.status = OCCLUDED
-        # Blocks rest unless something moves them; what hides a block also disturbs its velocity.
+        # Blocks rest unless something moves them.
         self.state = np.concatenate([self.before, np.zeros(3)])
-        covariance = np.zeros((6, 6))
-        covariance[:3, :3] = self.covariance[:3, :3] + drift**2 * elapsed * np.eye(3)
-        covariance[3:, 3:] = 1e-4 * np.eye(3)
-        self.covariance = covariance
+        self.covariance = _at_rest(self.before_covariance + drift**2 * elapsed * np.eye(3))
         self.misses = 0 if is_hidden else self.misses + 1
 
     def _learn_looks(self, detection: Detection, growth: float) -> None:
@@ -187,6 +239,13 @@ def _initial(detection: Detection) -> np.ndarray:
     covariance = np.zeros((6, 6))
     covariance[:3, :3] = detection.covariance
     covariance[3:, 3:] = 0.01 * np.eye(3)
+    return covariance
+
+
+def _at_rest(position_covariance: np.ndarray) -> np.ndarray:
+    covariance = np.zeros((6, 6))
+    covariance[:3, :3] = position_covariance
+    covariance[3:, 3:] = REST_SPEED**2 * np.eye(3)
     return covariance
 
 

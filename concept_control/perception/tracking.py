@@ -35,7 +35,10 @@ class TrackerConfig:
         gate: farthest a block may be found from where it was expected [m].
         color_gate: largest difference of colour of the same block, RGB distance.
         reach: farthest a block may reappear from where it vanished, if its colour fits [m].
-        acceleration: standard deviation of a visible block's acceleration [m/s²].
+        acceleration: standard deviation of a visible block's acceleration while its motion goes on
+            as it was [m/s²].
+        start_speed: standard deviation of its change of velocity when it begins to move, or
+            stops [m/s].
         hidden_drift: growth of a hidden block's standard deviation [m/sqrt(s)].
         grasp_radius: farthest a block's centre may be from the tool's tip to be the one
             attached [m].
@@ -51,8 +54,9 @@ class TrackerConfig:
     gate: float = 0.06
     color_gate: float = 0.45
     reach: float = 0.8
-    acceleration: float = 0.4
-    hidden_drift: float = 0.0015
+    acceleration: float = 0.005
+    start_speed: float = 0.2
+    hidden_drift: float = 0.0002
     grasp_radius: float = 0.05
     hold_clearance: float = 0.08
     birth_clearance: float = 0.035
@@ -155,7 +159,7 @@ class EntityTracker:
             elif track.status == HELD:
                 track.wait(elapsed, self.config.tool_speed)
             else:
-                track.predict(elapsed, self.config.acceleration)
+                track.predict(elapsed, self.config.acceleration, self.config.start_speed)
         remaining = self._associate(detections, stamp)
         for track in self._tracks:
             if track.last_seen != stamp and track.status != HELD:
@@ -173,7 +177,7 @@ class EntityTracker:
             TrackedEntity(
                 id=track.id,
                 position=track.position.copy(),
-                covariance=track.covariance[:3, :3].copy(),
+                covariance=track.position_covariance,
                 velocity=track.state[3:].copy(),
                 yaw=track.yaw,
                 color=track.color.copy(),
