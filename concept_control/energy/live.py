@@ -59,4 +59,4 @@ class LiveDescent:
         move = move + self._noise * move.norm(dim=-1, keepdim=True) * shake * self._gate
         after = (place.detach() + move).clamp(-1.0, 1.0)
         self._scene = self._scene._replace(after=after)
-        return after[0].cpu().numpy().astype(float), float(energy)
+        return after[0].cpu().numpy().astype(float), float(energy.detach())

@@ -23,6 +23,9 @@ SURFACE_SIGMA = 0.0005
 SURFACE_POINTS = 60.0
 """How many independent outline points all surface points together weigh as."""
 
+MIXED = 0.1
+"""Share of a region's pixels that may lie between it and what is behind: mixed at its border."""
+
 MAX_PIECES = 6
 """Touching blocks of one colour that are told apart."""
 
@@ -149,9 +152,11 @@ class _Fitting:
         points[:, 2] -= self.limits.table_height
         scores = {}
         for shape, found in fits.items():
-            distance = surface_distance(shape, found.parameters[index], region.height, points)
+            square = surface_distance(shape, found.parameters[index], region.height, points) ** 2
+            num = int(np.ceil((1.0 - MIXED) * len(square)))
+            misfit = np.partition(square, num - 1)[:num].mean()
             # Depth errors of neighbouring pixels are alike: count them as a few.
-            spread = np.log(np.mean(distance**2) + SURFACE_SIGMA**2)
+            spread = np.log(misfit + SURFACE_SIGMA**2)
             scores[shape] = found.cost[index] + SURFACE_POINTS * spread
         # A box has more parameters to fit chance with, but is commoner.
         scores['box'] -= 4.0

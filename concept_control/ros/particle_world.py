@@ -110,22 +110,30 @@ class ParticleWorld(Node):
         """Take new goals, descend by a step, publish; what the worker does at its rate."""
         while self._goals:
             self._take(self._goals.pop(0))
-        if self._descent is not None:
+        if self._status == ConceptStatus.ACTIVE:
             self._move()
         self._publish()
 
     def _take(self, goal: ConceptGoal) -> None:
-        self._descent = None
-        if goal.command != ConceptCommand.ACHIEVE:
-            self._status, self._text = ConceptStatus.CANCELLED, 'cancelled'
-            return
+        match goal.command:
+            case ConceptCommand.CANCEL:
+                self._descent = None
+                self._status, self._text = ConceptStatus.CANCELLED, 'cancelled as asked'
+            case ConceptCommand.PAUSE if self._status == ConceptStatus.ACTIVE:
+                self._status, self._text = ConceptStatus.PAUSED, 'paused'
+            case ConceptCommand.RESUME if self._status == ConceptStatus.PAUSED:
+                self._status, self._text = ConceptStatus.ACTIVE, 'resumed'
+            case ConceptCommand.ACHIEVE:
+                self._begin(goal)
+
+    def _begin(self, goal: ConceptGoal) -> None:
+        self._goal, self._descent, self._num_steps = goal, None, 0
         try:
             energy = GoalEnergy(self.model, program_of(goal.terms, self._world.ids))
         except ConceptControlError as error:
             self._status, self._text = ConceptStatus.REFUSED, str(error)
             return
         movable = self._world.mask([int(i) for i in goal.movable])
-        self._goal, self._num_steps = goal, 0
         self._descent = LiveDescent(energy, self._world.events(), movable, int(goal.seed))
         self._status, self._text = ConceptStatus.ACTIVE, 'descending the energy'
 

@@ -199,11 +199,11 @@ def test_claimed_covariances_are_those_of_the_errors(camera_sigma):
             sigma = camera_sigma * 1.3 ** max(frame - 30, 0)
             noise = shared + np.sqrt(1.0 - SHARED) * rng.standard_normal(3)
             detection = seen(truth + sigma * noise, covariance=sigma**2 * np.eye(3))
-            tool = truth + (0.0, 0.0, 0.3 if frame < 50 else 0.02)
+            tool = truth + np.array([0.0, 0.0, 0.3 if frame < 50 else 0.02])
             if frame == 51:
                 grip = truth - tool + GRIP_SIGMA * rng.standard_normal(3)
             if frame > 51:
-                tool = tool + (0.0, 0.002, 0.002)
+                tool = tool + np.array([0.0, 0.002, 0.002])
                 truth = tool + grip
             (entity,) = tracker.update(
                 [detection] if frame < 38 else [], frame / 30, tool, frame > 50, hidden=always
@@ -231,7 +231,7 @@ def test_a_block_that_stands_still_is_known_better_with_time_and_one_that_starts
     # What all frames share is not averaged away.
     assert spread[-1] > 0.4 * SIGMA
     for frame in range(60, 70):
-        place = place + (0.2 / 30, 0.0, 0.0)
+        place = place + np.array([0.2 / 30, 0.0, 0.0])
         (entity,) = tracker.update([seen(place)], frame / 30)
         assert np.linalg.norm(entity.position - place) < 2e-3
     assert entity.velocity[0] == pytest.approx(0.2, abs=0.05)
