@@ -52,57 +52,95 @@ class SequenceResult:
 
 def evaluate_sequence(
     seed: int,
-    cameras: Sequence[str] = ('top',),
+    rigs: Sequence[Sequence[str]] = (('top',),),
     noise: StructuredLightNoise | None = None,
     config: CarryConfig | None = None,
     backend: str = 'auto',
     watch: Callable[[CarryFrame, list[TrackedEntity], np.ndarray], None] | None = None,
-) -> SequenceResult:
+) -> list[SequenceResult]:
     """Follow one scripted sequence and compare with the truth.
 
     Args:
         seed: of the sequence and the noise.
-        cameras: whose detections are used, fused if several.
+        rigs: sets of cameras; each follows the sequence on its own, what its cameras see fused.
         noise: of the cameras; None for perfect ones.
         config: of the sequence.
         backend: of the simulated cameras.
-        watch: called with each frame's truth, entities and annotated picture of the first camera.
+        watch: called with each frame's truth, and the first rig's entities and annotated picture
+            of its first camera.
+
+    Returns:
+        A result for each rig.
     """
     sequence = CarrySequence(seed, config)
     rng = np.random.default_rng(seed)
-    views = [SimulatedCamera(sequence.scene.model, name, 640, 480, backend) for name in cameras]
-    detectors = [Detector(view.intrinsics, table_color=np.array(TABLE_COLOR)) for view in views]
-    tracker = EntityTracker()
-    score = _Score(len(sequence.scene.block_names))
+    names = list(dict.fromkeys(name for rig in rigs for name in rig))
+    eyes = {name: _Eye(sequence, name, backend) for name in names}
+    followers = [_Follower([eyes[name] for name in rig], sequence) for rig in rigs]
     for truth in sequence:
-        images = [view.render(sequence.data) for view in views]
+        for eye in eyes.values():
+            eye.look(sequence, noise, rng)
+        known = [follower.follow(truth) for follower in followers]
+        if watch is not None:
+            first = eyes[rigs[0][0]]
+            caption = f'{truth.stamp:.2f} s'
+            drawn = annotate(
+                first.color, first.view.intrinsics, first.pose, known[0], caption=caption
+            )
+            watch(truth, known[0], drawn)
+    for eye in eyes.values():
+        eye.view.close()
+    return [follower.score.result for follower in followers]
+
+
+class _Eye:
+    """One camera and what it makes of the present frame."""
+
+    def __init__(self, sequence: CarrySequence, name: str, backend: str) -> None:
+        self.view = SimulatedCamera(sequence.scene.model, name, 640, 480, backend)
+        self.detector = Detector(self.view.intrinsics, table_color=np.array(TABLE_COLOR))
+        self.found: list[Detection] = []
+        self.seconds = 0.0
+
+    def look(
+        self,
+        sequence: CarrySequence,
+        noise: StructuredLightNoise | None,
+        rng: np.random.Generator,
+    ) -> None:
+        self.color, depth = self.view.render(sequence.data)
         if noise is not None:
-            images = [
-                noise.apply(rng, *image, view.intrinsics.fx) for image, view in zip(images, views)
-            ]
+            self.color, depth = noise.apply(rng, self.color, depth, self.view.intrinsics.fx)
+        self.pose = self.view.T_world_camera(sequence.data)
         start = time.thread_time()
-        seen: list[list[Detection]] = [
-            detector.detect(*image, view.T_world_camera(sequence.data))
-            for image, view, detector in zip(images, views, detectors)
-        ]
-        entities = tracker.update(
-            fuse(seen),
+        self.found = self.detector.detect(self.color, depth, self.pose)
+        self.seconds = time.thread_time() - start
+
+
+class _Follower:
+    """A tracker on some cameras, and how it does."""
+
+    def __init__(self, eyes: Sequence[_Eye], sequence: CarrySequence) -> None:
+        self._eyes = eyes
+        self._tracker = EntityTracker()
+        self.score = _Score(len(sequence.scene.block_names))
+
+    def follow(self, truth: CarryFrame) -> list[TrackedEntity]:
+        start = time.thread_time()
+        entities = self._tracker.update(
+            fuse([eye.found for eye in self._eyes]),
             truth.stamp,
             truth.tool_position,
             truth.held >= 0,
             truth.tool_yaw,
-            hidden=lambda position, size: all(d.could_hide(position, size) for d in detectors),
+            hidden=lambda position, size: all(
+                eye.detector.could_hide(position, size) for eye in self._eyes
+            ),
         )
-        score.result.seconds.append(time.thread_time() - start)
-        score.add(truth, entities)
-        if watch is not None:
-            pose = views[0].T_world_camera(sequence.data)
-            caption = f'{truth.stamp:.2f} s'
-            drawn = annotate(images[0][0], views[0].intrinsics, pose, entities, caption=caption)
-            watch(truth, entities, drawn)
-    for view in views:
-        view.close()
-    return score.result
+        elapsed = time.thread_time() - start
+        self.score.result.seconds.append(elapsed + sum(eye.seconds for eye in self._eyes))
+        self.score.add(truth, entities)
+        return entities
 
 
 class _Score:

@@ -76,6 +76,7 @@ def _summary(judged: Sequence[BlockResult]) -> dict[str, Any]:
         'color_median': _percentile(tints, 50),
         'color_p95': _percentile(tints, 95),
         'shape_right': float(right.mean()) if found else float('nan'),
+        'nees_mean': float(normalised.mean()) if found else float('nan'),
         'nees_median': _percentile(normalised, 50),
         'nees_within_95': float((normalised < WITHIN_95).mean()) if found else float('nan'),
     }
@@ -107,6 +108,7 @@ def summarise_sequences(results: Sequence[SequenceResult]) -> dict[str, Any]:
         summary[f'{status}_median_mm'] = _percentile(millimetres, 50)
         summary[f'{status}_p95_mm'] = _percentile(millimetres, 95)
         normalised = np.array(doubts[status])
+        summary[f'{status}_nees_mean'] = float(normalised.mean()) if values else float('nan')
         summary[f'{status}_nees_median'] = _percentile(normalised, 50)
         within = (normalised < WITHIN_95).mean() if values else float('nan')
         summary[f'{status}_nees_within_95'] = float(within)

@@ -262,7 +262,7 @@ def test_nonsense_is_refused():
 def test_carries_are_followed_without_a_switch(camera):
     if find_backend()[0] == 'raycast':
         pytest.skip('too slow without OpenGL')
-    result = evaluate_sequence(3, (camera,))
+    (result,) = evaluate_sequence(3, [(camera,)])
     assert result.num_frames > 50
     assert (result.switches, result.lost, result.extra, result.wrong_holds) == (0, 0, 0, 0)
     assert np.median(result.errors[SEEN]) < 5e-4
