@@ -158,14 +158,16 @@ class CameraInput:
             now: node clock [s].
             stale_after: age of the last frame from which it is too old [s].
         """
-        if self._is_refused:
-            return f'{self.prefix}: {self.refusal}'
-        if self.arrived is None:
-            return f'{self.prefix}: no frame yet'
+        refusal = self.refusal if self._is_refused else ''
         # A clock that was set back makes the last frame one of the future.
-        if not 0.0 <= now - self.arrived <= stale_after:
-            return f'{self.prefix}: no frame for {abs(now - self.arrived):.1f} s'
-        return ''
+        if self.arrived is not None and not 0.0 <= now - self.arrived <= stale_after:
+            silence = f'no frame for {abs(now - self.arrived):.1f} s'
+            return f'{self.prefix}: {silence}' + (
+                f'; the last one refused: {refusal}' if refusal else ''
+            )
+        if refusal:
+            return f'{self.prefix}: {refusal}'
+        return '' if self.arrived is not None else f'{self.prefix}: no frame yet'
 
     def detector(self, intrinsics: Intrinsics) -> Detector:
         """Return the detector for a calibration, made anew when that changes."""

@@ -204,6 +204,7 @@ def test_three_cameras_become_entities_markers_and_a_picture(bench):
 @pytest.mark.parametrize('failing', ['camera', 'side'])
 def test_a_silent_camera_is_named_and_stops_nobody(bench, failing):
     player = bench.player
+    bench.play_until(lambda h: h.complaint == 'ok')
     player.silent = {failing}
     try:
         bench.play_until(lambda h: f'{failing}: no frame for' in h.complaint)
