@@ -35,7 +35,7 @@ class Affine(Family):
 
     def sample_concepts(self, rng: np.random.Generator, num_concepts: int) -> np.ndarray:
         # Beside others; on the way to them or past them; by a vector; towards a place.
-        kind = rng.choice(4, num_concepts, p=[0.45, 0.3, 0.12, 0.13])
+        kind = rng.choice(4, num_concepts, p=[0.28, 0.34, 0.18, 0.2])
         number = np.select([kind == 0, kind == 1], [rng.integers(1, 4, num_concepts), 1], 0)
         share = rng.uniform(0.15, 0.8, num_concepts) * rng.choice([-1, 1], num_concepts)
         # Through the other and out on its far side, at most as far as a mirror puts it.

@@ -5,8 +5,9 @@ are attended. For such concepts the least energy over masks is a decision for ea
 
     E(a) = sum_i a_i u_i² + (1 - a_i) v_i²,
 
-with u_i and v_i read from the entity, its relation to the subjects and to all others. The pooled
-statistics, which see the mask as a whole, are there beside it for everything else.
+with u_i and v_i read from the entity, its relation to the subjects and to all others, and from
+attributes that the code chooses (`readout.py`). The pooled statistics, which see the mask as a
+whole, are there beside it for everything else.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ import torch
 from torch import nn
 from torch.nn import functional
 
+from concept_control.energy.readout import NUM_COMPARISONS, NUM_PLAIN, compare, plain_features
 from concept_control.energy.scene import Scene
 from concept_control.energy.statistics import smooth_max_terms
 
@@ -30,19 +32,30 @@ class Membership(nn.Module):
         channels: C, number of its smooth-max channels.
         width: M, width of the hidden layer.
         pairwise: whether relations are looked at.
+        attributes: R, number of attributes that the code reads out.
     """
 
     def __init__(
-        self, code_width: int, hidden: int, channels: int, width: int, pairwise: bool
+        self,
+        code_width: int,
+        hidden: int,
+        channels: int,
+        width: int,
+        pairwise: bool,
+        attributes: int = 0,
     ) -> None:
         super().__init__()
-        self.film = nn.Linear(code_width, 2 * width)
+        self.width, self.attributes = width, attributes
+        self.film = nn.Linear(code_width, 2 * width + attributes * (NUM_PLAIN + 1))
         self.pairwise = pairwise
         inputs = hidden + 1 + (2 * hidden + channels if pairwise else 0)
-        self.first = nn.Linear(inputs, width)
+        compared = NUM_COMPARISONS * attributes
+        self.first = nn.Linear(inputs + compared, width)
         self.last = nn.Linear(width, 2)
         with torch.no_grad():
             self.last.weight.mul_(0.1)
+            # Comparisons begin as nothing: a model that was trained without can be given them.
+            self.first.weight[:, inputs:] = 0.0
 
     def forward(
         self,
@@ -59,7 +72,7 @@ class Membership(nn.Module):
             single: (B, N, H) the layer of single entities.
             pairs: (B, N, N, H) the layer of pairs, from the first to the second index.
             channels: the pooling's layer of smooth-max channels for pairs.
-            film: (B, 2 M) from the code.
+            film: (B, 2 M + R (NUM_PLAIN + 1)) from the code.
         """
         subjects = scene.subjects * scene.present
         parts = [single, subjects.unsqueeze(-1)]
@@ -76,7 +89,11 @@ class Membership(nn.Module):
                 mean / (to_all.sum(dim=-1) + 0.05),
                 (largest + 1e-3).log() / 4,
             ]
-        scale, shift = film.unsqueeze(1).chunk(2, dim=-1)
+        if self.attributes:
+            readout = film[:, 2 * self.width :].unflatten(-1, (self.attributes, NUM_PLAIN + 1))
+            values = torch.matmul(plain_features(scene), readout[..., :-1].transpose(1, 2))
+            parts.append(compare(values + readout[..., -1].unsqueeze(1), scene))
+        scale, shift = film[:, : 2 * self.width].unsqueeze(1).chunk(2, dim=-1)
         value = self.first(torch.cat(parts, dim=-1)) * (1 + scale) + shift
         return self.last(functional.silu(value))
 

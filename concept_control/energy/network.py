@@ -34,6 +34,7 @@ class NetworkConfig:
         num_outputs: K, length of the residual.
         member_width: width of the layer that scores single entities for the attention; 0 leaves
             that part of the energy out.
+        member_attributes: numbers of each entity that a code may read out and compare for it.
         encoder_hidden: width of the encoder's pair and single layers.
         encoder_width: width of the encoder's other layers.
         encoder_rounds: rounds in which each demonstration looks at all of them.
@@ -49,6 +50,7 @@ class NetworkConfig:
     head_width: int = 128
     num_outputs: int = 12
     member_width: int = 0
+    member_attributes: int = 0
     encoder_hidden: int = 64
     encoder_width: int = 256
     encoder_rounds: int = 0
@@ -66,8 +68,8 @@ class EnergyConditioning(NamedTuple):
         pooling: scales and shifts inside the statistics.
         head: (B, 4 head_width) scales and shifts of f's hidden layers.
         direct: (B, K, NUM_RAW + 1) the linear part of f on the raw geometry, bias last.
-        members: (B, 2 M) scale and shift of the scores of single entities; (B, 0) where the
-            energy has no such part.
+        members: (B, ...) what `Membership` makes of the code; (B, 0) where the energy has no such
+            part.
     """
 
     pooling: Conditioning
@@ -118,6 +120,7 @@ class EnergyNetwork(nn.Module):
                 config.channels,
                 config.member_width,
                 config.kind == 'pairwise',
+                config.member_attributes,
             )
         with torch.no_grad():
             self.last.weight.mul_(0.1)

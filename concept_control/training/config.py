@@ -65,10 +65,10 @@ class TrainingConfig:
     held_out: tuple[str, ...] = ()
     shares: dict[str, float] = field(
         default_factory=lambda: {
-            'attribute_tests': 6.0,
-            'place_tests': 4.0,
-            'affine': 4.0,
-            'arrangement': 3.0,
+            'attribute_tests': 8.0,
+            'place_tests': 5.0,
+            'affine': 10.0,
+            'arrangement': 5.0,
             'color': 2.5,
             'size': 2.0,
             'place': 1.5,
@@ -80,7 +80,7 @@ class TrainingConfig:
     )
     network: NetworkConfig = field(
         default_factory=lambda: NetworkConfig(
-            encoder_rounds=2, encoder_direct=128, member_width=48
+            encoder_rounds=2, encoder_direct=128, member_width=48, member_attributes=4
         )
     )
     minutes: float = 60.0

@@ -1,0 +1,80 @@
+"""Attributes of single entities that a code reads out, and how they compare among entities.
+
+"Left of here", "larger than the marker", "the brightest" are all about one number of each entity,
+linear in what is plain about it, compared with a threshold, with the marker's, with the others'.
+The code says which number; comparing needs no learning.
+"""
+
+from __future__ import annotations
+
+import torch
+
+from concept_control.energy.scene import Scene
+from concept_control.events import DEFAULT_SIZE
+
+NUM_PLAIN = 17
+NUM_COMPARISONS = 4
+_ALONE = 1.0
+"""Lead of an entity that there is no other to compare with."""
+
+
+def plain_features(scene: Scene) -> torch.Tensor:
+    """Return (B, N, NUM_PLAIN) what is plain about each entity.
+
+    Place after and before, place relative to the marker and distance to it, distance to the
+    nearest other, size, colour, hue, brightness, distance moved.
+    """
+    after, before, colors = scene.after, scene.before, scene.colors
+    gate = (scene.subjects * scene.present).unsqueeze(-1)
+    marker = (after * gate).sum(dim=1, keepdim=True) / (gate.sum(dim=1, keepdim=True) + 1e-3)
+    relative = (after - marker) * (gate.sum(dim=1, keepdim=True) > 0.5)
+    brightness = colors.amax(dim=-1, keepdim=True)
+    apart = _length(after.unsqueeze(2) - after.unsqueeze(1)).squeeze(-1)
+    absent = 1 - scene.present.unsqueeze(1) * (1 - torch.eye(apart.shape[1]).to(apart))
+    nearest = (apart + 3.0 * absent).amin(dim=-1, keepdim=True).clamp(max=3.0)
+    return torch.cat(
+        [
+            after,
+            before,
+            relative,
+            _length(relative),
+            nearest,
+            2 * (scene.sizes / DEFAULT_SIZE).log().unsqueeze(-1),
+            2 * colors - 1,
+            2 * colors / (brightness + 0.05) - 1,
+            2 * brightness - 1,
+            _length(after - before),
+        ],
+        dim=-1,
+    )
+
+
+def compare(values: torch.Tensor, scene: Scene) -> torch.Tensor:
+    """Compare a number of each entity with a threshold, the marker's and the others'.
+
+    Args:
+        values: (B, N, C) numbers whose zero is the threshold.
+        scene: B events.
+
+    Returns:
+        (B, N, NUM_COMPARISONS C): itself, beyond the marker's, beyond the largest and beyond the
+        smallest of the other entities that are no subjects.
+    """
+    gate = (scene.subjects * scene.present).unsqueeze(-1)
+    number = gate.sum(dim=1, keepdim=True)
+    marker = (values * gate).sum(dim=1, keepdim=True) / (number + 1e-3)
+    beyond_marker = (values - marker) * (number > 0.5)
+    count = values.shape[1]
+    others = scene.present * (1 - scene.subjects)
+    others = (others.unsqueeze(1) * (1 - torch.eye(count).to(values)) > 0.5).unsqueeze(-1)
+    each = values.unsqueeze(1).expand(-1, count, -1, -1)
+    largest = each.masked_fill(~others, -torch.inf).amax(dim=2)
+    smallest = each.masked_fill(~others, torch.inf).amin(dim=2)
+    is_alone = ~others.any(dim=2)
+    lead = torch.where(is_alone, _ALONE, values - largest)
+    trail = torch.where(is_alone, -_ALONE, values - smallest)
+    return torch.cat([values, beyond_marker, lead, trail], dim=-1)
+
+
+def _length(vector: torch.Tensor) -> torch.Tensor:
+    return (vector.square().sum(dim=-1, keepdim=True) + 1e-4).sqrt()
