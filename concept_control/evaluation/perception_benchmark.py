@@ -155,7 +155,7 @@ def sequence_section(
     """Follow carries with camera noise; return summaries by the cameras used."""
     results: list[list[SequenceResult]] = []
     for index in tqdm(range(seed, seed + num), desc='carries', disable=num == 0):
-        watch = pictures.film() if pictures is not None and index == seed else None
+        watch = pictures.film.append if pictures is not None and index == seed else None
         noise = StructuredLightNoise()
         results.append(evaluate_sequence(index, RIGS, noise, backend=backend, watch=watch))
     return {
@@ -223,16 +223,21 @@ def print_traits(scenes: dict[str, dict[str, Any]]) -> None:
                 )
 
 
-def print_sequences(sequences: dict[str, dict[str, Any]]) -> None:
-    """Print a block of lines a set of cameras."""
+def print_sequences(
+    sequences: dict[str, dict[str, Any]],
+    is_noisy: bool = True,
+    timed: str = 'a frame with fusion and tracking',
+) -> None:
+    """Print a block of lines a set of cameras; `timed` says what took the time."""
     for name, s in sequences.items():
         if not s['sequences']:
             continue
+        kind = f'{name}, noise' if is_noisy else name
         print(
-            f'\n{s["sequences"]} carries, {name}, noise: {s["frames"]} frames, '
+            f'\n{s["sequences"]} carries, {kind}: {s["frames"]} frames, '
             f'{s["switches"]} identity switches, {s["lost"]} lost, {s["extra"]} extra, '
-            f'{s["wrong_holds"]} wrong holds; {s["ms_median"]:.1f} ms a frame with fusion and '
-            f'tracking, p95 {s["ms_p95"]:.1f} ms'
+            f'{s["wrong_holds"]} wrong holds; {s["ms_median"]:.1f} ms {timed}, '
+            f'p95 {s["ms_p95"]:.1f} ms'
         )
         for status in ('seen', 'occluded', 'held'):
             if not np.isnan(s[f'{status}_median_mm']):

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import cv2
@@ -10,30 +11,37 @@ import matplotlib
 import numpy as np
 
 from concept_control.evaluation.perception_scenes import BlockResult, FrameResult
-from concept_control.perception.annotate import ELLIPSE_COLOR, covariance_ellipse, write
+from concept_control.evaluation.perception_sequences import Still
+from concept_control.perception.annotate import (
+    ELLIPSE_COLOR,
+    annotate,
+    covariance_ellipse,
+    write,
+)
+from concept_control.perception.camera import Intrinsics
 from concept_control.perception.localisation import Detection
 from concept_control.perception.outline import outline_polygon
-from concept_control.perception.tracking import TrackedEntity
-from concept_control.simulation.carry import CarryFrame
 
 matplotlib.use('Agg')
 from matplotlib import pyplot as plt
 
 NUM_PICTURES = 12
-FILM_EVERY = 8
-"""Frames of a carry per picture of it."""
-
 MARGIN, MAX_ZOOM = 24, 4.0
 """Pixels around the blocks of a close-up, and how much it enlarges at most."""
+
+FILM_MARGIN = 48
+"""The same around a film's, for their labels and the arm."""
 
 FOUND, MISSED, FALSE = (255, 255, 255), (255, 60, 60), (255, 60, 255)
 """RGB of outlines."""
 
-Watch = Callable[[CarryFrame, list[TrackedEntity], np.ndarray], None]
-
 
 class PictureFolder:
-    """Collects pictures of a benchmark and writes them to a folder."""
+    """Collects pictures of a benchmark and writes them to a folder.
+
+    Attributes:
+        film: moments of a carry, all that may be shown.
+    """
 
     def __init__(self, folder: Path) -> None:
         """Make the folder."""
@@ -41,7 +49,7 @@ class PictureFolder:
         folder.mkdir(parents=True, exist_ok=True)
         self._first: list[np.ndarray] = []
         self._worst: list[tuple[float, np.ndarray]] = []
-        self._film: list[np.ndarray] = []
+        self.film: list[Still] = []
 
     def add_frame(self, seed: int, kind: str, frame: FrameResult) -> None:
         """Take in one judged frame; the first and the worst are kept."""
@@ -60,13 +68,15 @@ class PictureFolder:
     def add_errors(self, blocks: Mapping[str, Sequence[BlockResult]]) -> None:
         """Draw the distribution of position errors, one curve a kind of frame."""
         figure, axes = plt.subplots(figsize=(7, 4.5))
+        colors: dict[str, str] = {}
         for kind in sorted(blocks):
             errors = [np.linalg.norm(b.error) for b in blocks[kind] if b.visible >= 0.5]
             found = np.sort(1e3 * np.array([error for error in errors if not np.isnan(error)]))
             if len(found):
                 share = np.arange(1, len(found) + 1) / len(errors)
                 style = '--' if 'noise' in kind else '-'
-                axes.semilogx(found, share, style, label=kind)
+                color = colors.setdefault(kind.split(',')[0], f'C{len(colors)}')
+                axes.semilogx(found, share, style, color=color, label=kind)
         axes.set(
             xlabel='position error [mm]',
             ylabel='share of blocks at least half visible',
@@ -79,24 +89,12 @@ class PictureFolder:
         figure.savefig(self._folder / 'errors.png', dpi=120)
         plt.close(figure)
 
-    def film(self) -> Watch:
-        """Return a watcher that keeps pictures of a carry."""
-        count = 0
-
-        def watch(truth: CarryFrame, entities: list[TrackedEntity], picture: np.ndarray) -> None:
-            nonlocal count
-            if count % FILM_EVERY == 0:
-                self._film.append(picture)
-            count += 1
-
-        return watch
-
     def finish(self) -> None:
         """Write the collected pictures."""
         for name, pictures in (
             ('first', self._first),
             ('worst', [picture for _, picture in self._worst]),
-            ('carry', self._film),
+            ('carry', draw_film(self.film)),
         ):
             if pictures:
                 cv2.imwrite(str(self._folder / f'{name}.png'), _grid(pictures)[..., ::-1])
@@ -115,10 +113,9 @@ def draw_frame(frame: FrameResult, caption: str) -> np.ndarray:
     Returns:
         (H, W, 3) uint8 RGB of the size of the frame's image.
     """
-    left, top, scale = _close_up(frame)
-    height, width = frame.color.shape[:2]
-    matrix = scale * np.array([[1.0, 0.0, -left], [0.0, 1.0, -top]])
-    picture = cv2.warpAffine(frame.color, matrix, (width, height), flags=cv2.INTER_CUBIC)
+    outlines = np.concatenate([_silhouette(block, frame) for block in frame.blocks])
+    left, top, scale = _close_up(outlines, frame.intrinsics, MARGIN)
+    picture = _enlarged(frame.color, left, top, scale)
 
     def draw(polygon: np.ndarray, color: tuple[int, int, int]) -> np.ndarray:
         pixels = np.rint(scale * (polygon - (left, top))).astype(np.int32)
@@ -164,11 +161,47 @@ def _silhouette(
     )
 
 
-def _close_up(frame: FrameResult) -> tuple[float, float, float]:
-    """Return left, top and magnification of the part of the image that holds all blocks."""
-    height, width = frame.color.shape[:2]
-    pixels = np.concatenate([_silhouette(block, frame) for block in frame.blocks])
-    low, high = pixels.min(axis=0) - MARGIN, pixels.max(axis=0) + MARGIN
+def draw_film(stills: Sequence[Still]) -> list[np.ndarray]:
+    """Return annotated close-ups of `NUM_PICTURES` moments, evenly spaced; all of one place."""
+    if not stills:
+        return []
+    camera, pose = stills[0].intrinsics, stills[0].T_world_camera
+    places = np.concatenate([still.truth.positions for still in stills])
+    pixels = camera.project((places - pose[:3, 3]) @ pose[:3, :3])
+    left, top, scale = _close_up(pixels, camera, FILM_MARGIN)
+    close = replace(
+        camera,
+        fx=scale * camera.fx,
+        fy=scale * camera.fy,
+        cx=scale * (camera.cx - left),
+        cy=scale * (camera.cy - top),
+    )
+    chosen = np.linspace(0, len(stills) - 1, min(NUM_PICTURES, len(stills))).round().astype(int)
+    return [
+        annotate(
+            _enlarged(stills[i].color, left, top, scale),
+            close,
+            pose,
+            stills[i].entities,
+            caption=f'{stills[i].truth.stamp:.2f} s',
+        )
+        for i in chosen
+    ]
+
+
+def _enlarged(image: np.ndarray, left: float, top: float, scale: float) -> np.ndarray:
+    """Return the part of an image from a corner on, enlarged to the size of the image."""
+    height, width = image.shape[:2]
+    matrix = scale * np.array([[1.0, 0.0, -left], [0.0, 1.0, -top]])
+    return cv2.warpAffine(image, matrix, (width, height), flags=cv2.INTER_CUBIC)
+
+
+def _close_up(
+    pixels: np.ndarray, intrinsics: Intrinsics, margin: float
+) -> tuple[float, float, float]:
+    """Return left, top and magnification of the part of an image that holds (N, 2) pixels."""
+    width, height = intrinsics.width, intrinsics.height
+    low, high = pixels.min(axis=0) - margin, pixels.max(axis=0) + margin
     scale = float(min(width / (high[0] - low[0]), height / (high[1] - low[1]), MAX_ZOOM))
     middle = 0.5 * (low + high)
     left, top = middle - 0.5 * np.array([width, height]) / scale
@@ -181,7 +214,7 @@ def _judged(frame: FrameResult) -> list[BlockResult]:
 
 def _grid(pictures: Sequence[np.ndarray], columns: int = 3) -> np.ndarray:
     """Return pictures of one size side by side."""
-    blank = np.zeros_like(pictures[0])
+    blank = np.full_like(pictures[0], 255)
     padded = [*pictures, *[blank] * (-len(pictures) % columns)]
     rows = [np.hstack(padded[i : i + columns]) for i in range(0, len(padded), columns)]
     return np.vstack(rows)

@@ -5,10 +5,11 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 import numpy as np
 
-from concept_control.perception.annotate import annotate
+from concept_control.perception.camera import Intrinsics
 from concept_control.perception.fusion import fuse
 from concept_control.perception.localisation import Detection, Detector
 from concept_control.perception.tracking import HELD, EntityTracker, TrackedEntity
@@ -22,6 +23,24 @@ SETTLING_FRAMES = 3
 
 LOST_DISTANCE = 0.04
 """An entity farther from its block than this has lost it [m]."""
+
+
+class Still(NamedTuple):
+    """One moment of a carry.
+
+    Attributes:
+        truth: of it.
+        entities: known then.
+        color: (H, W, 3) image.
+        intrinsics: of its camera.
+        T_world_camera: (4, 4) pose of its optical frame.
+    """
+
+    truth: CarryFrame
+    entities: list[TrackedEntity]
+    color: np.ndarray
+    intrinsics: Intrinsics
+    T_world_camera: np.ndarray
 
 
 @dataclass
@@ -56,7 +75,7 @@ def evaluate_sequence(
     noise: StructuredLightNoise | None = None,
     config: CarryConfig | None = None,
     backend: str = 'auto',
-    watch: Callable[[CarryFrame, list[TrackedEntity], np.ndarray], None] | None = None,
+    watch: Callable[[Still], None] | None = None,
 ) -> list[SequenceResult]:
     """Follow one scripted sequence and compare with the truth.
 
@@ -66,8 +85,7 @@ def evaluate_sequence(
         noise: of the cameras; None for perfect ones.
         config: of the sequence.
         backend: of the simulated cameras.
-        watch: called with each frame's truth, and the first rig's entities and annotated picture
-            of its first camera.
+        watch: called with each moment as the first camera of the first rig shows it.
 
     Returns:
         A result for each rig.
@@ -83,11 +101,7 @@ def evaluate_sequence(
         known = [follower.follow(truth) for follower in followers]
         if watch is not None:
             first = eyes[rigs[0][0]]
-            caption = f'{truth.stamp:.2f} s'
-            drawn = annotate(
-                first.color, first.view.intrinsics, first.pose, known[0], caption=caption
-            )
-            watch(truth, known[0], drawn)
+            watch(Still(truth, known[0], first.color, first.view.intrinsics, first.pose))
     for eye in eyes.values():
         eye.view.close()
     return [follower.score.result for follower in followers]
@@ -123,7 +137,7 @@ class _Follower:
     def __init__(self, eyes: Sequence[_Eye], sequence: CarrySequence) -> None:
         self._eyes = eyes
         self._tracker = EntityTracker()
-        self.score = _Score(len(sequence.scene.block_names))
+        self.score = Score(len(sequence.scene.block_names))
 
     def follow(self, truth: CarryFrame) -> list[TrackedEntity]:
         start = time.thread_time()
@@ -143,16 +157,18 @@ class _Follower:
         return entities
 
 
-class _Score:
-    """Adds up a sequence."""
+class Score:
+    """Adds up what is known of a sequence, frame by frame."""
 
     def __init__(self, num_blocks: int) -> None:
+        """Start with nothing seen of so many blocks."""
         self.result = SequenceResult()
         self._owner: dict[int, int] = {}
         self._id_of: dict[int, int] = {}
         self._num_blocks = num_blocks
 
     def add(self, truth: CarryFrame, entities: Sequence[TrackedEntity]) -> None:
+        """Compare what is known at one moment with the truth."""
         result = self.result
         result.num_frames += 1
         taken: dict[int, TrackedEntity] = {}

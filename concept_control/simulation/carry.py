@@ -121,6 +121,11 @@ class CarrySequence:
                 self._put(held, place, turn + heading)
                 held = -1
 
+    @property
+    def joint_positions(self) -> np.ndarray:
+        """(J,) of the arm now, in the order of its description [rad]."""
+        return self.data.qpos[self._qpos].copy()
+
     def _script(self) -> list[tuple[np.ndarray, int]]:
         """Return way points of the tool's tip, each with what happens there."""
         places = self.scene.initial_positions.copy()

@@ -64,6 +64,21 @@ def test_camera_noise_costs_accuracy_but_no_block():
     assert 0.2 < np.mean(normalised) < 6.0
 
 
+@pytest.mark.parametrize(('table', 'draw'), [(12, 15), (118, 13), (118, 19)])
+def test_a_small_ball_half_behind_a_box_is_found_for_all_its_mixed_pixels(table, draw):
+    clutter = random_clutter(np.random.default_rng(table))
+    with SimulatedCamera(clutter.model, 'oblique', 640, 480, 'raycast') as view:
+        color, depth = view.render(clutter.data)
+        noise = StructuredLightNoise()
+        noisy = noise.apply(np.random.default_rng(draw), color, depth, view.intrinsics.fx)
+        pose = view.T_world_camera(clutter.data)
+        found = Detector(view.intrinsics, table_color=clutter.table_color).detect(*noisy, pose)
+    assert clutter.shapes[0] == 'ball'
+    nearest = min(found, key=lambda d: np.linalg.norm(d.position - clutter.positions[0]))
+    assert nearest.shape == 'ball'
+    assert np.linalg.norm(nearest.position - clutter.positions[0]) < 5e-3
+
+
 def touching(gap=0.0005, colors=('red', 'red'), sizes=0.04):
     positions = np.array([[0.45, 0.02], [0.45 + 0.04 + gap, 0.03]])
     return build_scene(
