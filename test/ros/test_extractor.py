@@ -327,7 +327,9 @@ def reach(arm, target):
 def test_a_clock_set_back_forgets_everything_and_says_so(bench):
     bench.play_until(lambda h: len(h.ids) >= 4)
     assert bench.heard.value('tracker resets') == '0'
+    session = bench.heard['entities'].session
     bench.player.stamp = 10.0
     bench.play_until(lambda h: h.value('tracker resets') == '1')
     assert 'time went back by' in bench.heard.value('last reset')
     bench.play_until(lambda h: h.stamp < 90 and h.ids == [1, 2, 3, 4])
+    assert bench.heard['entities'].session == session + 1
