@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-HISTORY = 200
+HISTORY = 1500
 """Poses remembered."""
 
 

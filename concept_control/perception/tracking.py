@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from scipy.optimize import linear_sum_assignment
 
 from concept_control.errors import PerceptionError
+from concept_control.perception.grip_history import GripEvent
 from concept_control.perception.localisation import Detection
 from concept_control.perception.track import HELD, OCCLUDED, SEEN, Track
 
@@ -125,6 +126,7 @@ class EntityTracker:
         attached: bool = False,
         tool_yaw: float = 0.0,
         hidden: Hidden | None = None,
+        grips: Sequence[GripEvent] = (),
     ) -> list[TrackedEntity]:
         """Take in one frame (of one camera, or fused).
 
@@ -138,6 +140,8 @@ class EntityTracker:
             tool_yaw: heading of the tool about the vertical axis [rad].
             hidden: tells whether a block could be somewhere unseen (`Detector.could_hide`); None
                 takes only blocks near the tool for possibly hidden.
+            grips: what the tool took and let go of since the last frame, with its place then;
+                without them that is guessed from where the tool was in the frames.
 
         Returns:
             All blocks known, by id.
@@ -152,6 +156,8 @@ class EntityTracker:
         if self._stamp is not None and elapsed == 0.0:
             return self.entities()
         self._stamp = stamp
+        for event in grips:
+            self._replay(event)
         self._grip(tool, attached, tool_yaw)
         for track in self._tracks:
             if track.status == HELD and tool is not None:
@@ -200,6 +206,20 @@ class EntityTracker:
             raise PerceptionError(f'the tool position must be finite (3,) metres, got {tool}')
         return tool
 
+    def _replay(self, event: GripEvent) -> None:
+        """Take hold or let go where the tool was when it did, in between two frames."""
+        held = [track for track in self._tracks if track.status == HELD]
+        if event.tool is None:
+            return  # the frame itself will have to tell
+        if not event.attached:
+            for track in held:
+                track.follow(event.tool.position, event.tool.yaw, 0.0)
+                track.release()
+        elif not held:
+            self._take_hold(
+                {track.id: event.tool.position for track in self._tracks}, event.tool.yaw
+            )
+
     def _grip(self, tool: np.ndarray | None, attached: bool, yaw: float) -> None:
         """Decide what the tool holds when it attaches, and let go when it releases."""
         held = [track for track in self._tracks if track.status == HELD]
@@ -207,14 +227,21 @@ class EntityTracker:
             for track in held:
                 track.release()
         elif not held and tool is not None:
-            known = [track for track in self._tracks if track.id]
-            distances = [
-                np.linalg.norm(track.position - self._touching(track, tool)) for track in known
-            ]
-            if distances and min(distances) < self.config.grasp_radius:
-                track = known[int(np.argmin(distances))]
-                track.hold(self._touching(track, tool), yaw)
+            self._take_hold({t.id: self._touching(t, tool) for t in self._tracks}, yaw)
         self._last_tool = tool
+
+    def _take_hold(self, tips: Mapping[int, np.ndarray], yaw: float) -> None:
+        """Attach the block that is nearest to the tool, if one is near.
+
+        Args:
+            tips: (3,) where the tool's tip was, for each track by id [m].
+            yaw: its heading [rad].
+        """
+        known = [track for track in self._tracks if track.id]
+        distances = [np.linalg.norm(track.position - tips[track.id]) for track in known]
+        if distances and min(distances) < self.config.grasp_radius:
+            track = known[int(np.argmin(distances))]
+            track.hold(tips[track.id], yaw)
 
     def _touching(self, track: Track, tool: np.ndarray) -> np.ndarray:
         """Return where the tool was when it attached: it may have moved on by this frame."""

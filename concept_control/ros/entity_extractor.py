@@ -22,6 +22,7 @@ from concept_control.errors import CommandError, PerceptionError
 from concept_control.msg import ConceptStatus, EntityArray
 from concept_control.perception.annotate import annotate
 from concept_control.perception.fusion import fuse
+from concept_control.perception.grip_history import GripEvent, GripHistory
 from concept_control.perception.limits import BlockLimits
 from concept_control.perception.localisation import Detection
 from concept_control.perception.tool_path import ToolPath, ToolPose
@@ -99,7 +100,8 @@ class EntityExtractor(Node):
         self._rig = CameraRig(self, p, limits, table_color, lambda: self._wake.put(True))
         self._tool_path = ToolPath()
         self._tool_trouble = ''
-        self._attached = False
+        self._grips = GripHistory()
+        self._joints_stamp = -np.inf
         self._attention: dict[int, float] = {}
         self._latencies: deque[float] = deque(maxlen=RECENT)
         self._durations: deque[float] = deque(maxlen=RECENT)
@@ -133,10 +135,17 @@ class EntityExtractor(Node):
         self._tool_trouble = ''
         tool = self._kinematics.tool(positions)
         yaw = float(np.arctan2(tool.rotation[1, 0], tool.rotation[0, 0]))
-        self._tool_path.add(convert.seconds(message.header.stamp), ToolPose(tool.position, yaw))
+        stamp = convert.seconds(message.header.stamp)
+        if stamp < self._joints_stamp:
+            self._grips.forget_time()
+        self._joints_stamp = stamp
+        self._tool_path.add(stamp, ToolPose(tool.position, yaw))
 
     def _on_suction(self, message: Bool) -> None:
-        self._attached = message.data
+        # It has no stamp: it happened at the last joint state that came before it. Frames are
+        # looked at later, on a busy machine much later.
+        stamp = self._joints_stamp
+        self._grips.add(GripEvent(stamp, message.data, self._tool_path.at(stamp)))
 
     def _on_status(self, message: ConceptStatus) -> None:
         if message.status in (ConceptStatus.ACTIVE, ConceptStatus.PAUSED):
@@ -178,13 +187,15 @@ class EntityExtractor(Node):
             return
         self._last_stamp = stamp
         tool = self._tool_path.at(stamp)
+        grips = self._grips.until(stamp)
         entities = self._tracker.update(
             fuse(views) if len(views) > 1 else views[0],
             stamp,
             tool_position=None if tool is None else tool.position,
-            attached=self._attached,
+            attached=self._grips.attached,
             tool_yaw=0.0 if tool is None else tool.yaw,
             hidden=lambda position, size: all(f.could_hide(position, size) for f in used),
+            grips=grips,
         )
         if self._tracker.num_resets != self._num_resets:
             self._num_resets = self._tracker.num_resets

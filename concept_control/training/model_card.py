@@ -9,7 +9,7 @@ MODEL_CARD_FILE = 'MODEL_CARD.md'
 
 _TEXT = """# Concept model
 
-An energy E(x, a, w) >= 0 over tabletop scenes: positions and attention of 2 to 8 entities, a code
+An energy E(x, a, w) >= 0 over tabletop scenes: positions and attention of a few entities, a code
 w of 2 x {code_width} numbers inferred from demonstrations. One network ({kind}, {parameters}
 parameters) with an encoder of demonstrations ({encoder_parameters}). sqrt(E) of an outcome reads
 as the distance, in workspace units, to where the concept holds.
@@ -52,7 +52,7 @@ not determine.
 
 {weak}
 
-Scenes with more than 8 entities, sizes outside 0.1 to 0.26 and positions outside the workspace
+Scenes with more than 11 entities, sizes outside 0.1 to 0.26 and positions outside the workspace
 were not trained. Concepts far from all trained families may get a code that means something else:
 check with demonstrations that were not used for inference.
 """

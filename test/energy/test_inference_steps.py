@@ -23,6 +23,7 @@ CONFIG = NetworkConfig(
     head_width=24,
     num_outputs=5,
     member_width=6,
+    member_attributes=2,
     encoder_hidden=16,
     encoder_width=32,
 )

@@ -16,6 +16,8 @@ SMALL = {
     'head_width': 24,
     'num_outputs': 5,
     'member_width': 6,
+    'member_attributes': 2,
+    'encoder_rounds': 1,
 }
 
 
@@ -41,7 +43,10 @@ def make_scene(batch=3, count=5, seed=0, dtype=torch.float64):
 
 def make_network(kind='pairwise', seed=0):
     torch.manual_seed(seed)
-    return EnergyNetwork(NetworkConfig(kind=kind, **SMALL)).double()
+    network = EnergyNetwork(NetworkConfig(kind=kind, **SMALL)).double()
+    # Parts that begin as nothing are to be tested too.
+    torch.nn.init.normal_(network.membership.first.weight, std=0.3)
+    return network
 
 
 def code(batch=1, seed=1):
@@ -135,6 +140,8 @@ def test_encoder_ignores_the_order_and_the_missing():
     encoder = DemonstrationEncoder(
         NetworkConfig(**SMALL, encoder_hidden=16, encoder_width=32)
     ).double()
+    for parameter in encoder.rounds.parameters():
+        torch.nn.init.normal_(parameter, std=0.3)
     scene = make_scene(batch=5)
     codes = encoder(scene, torch.ones(1, 5, dtype=torch.float64))
     shuffled = scene.select(torch.tensor([4, 2, 0, 1, 3]))

@@ -5,7 +5,9 @@ from hypothesis import strategies as st
 
 from concept_control.errors import PerceptionError
 from concept_control.evaluation.perception_sequences import evaluate_sequence
+from concept_control.perception.grip_history import GripEvent, GripHistory
 from concept_control.perception.localisation import Detection
+from concept_control.perception.tool_path import ToolPose
 from concept_control.perception.track import GRIP_SIGMA, SHARED
 from concept_control.perception.tracking import (
     HELD,
@@ -156,6 +158,33 @@ def test_a_held_block_follows_the_tool_and_is_found_where_it_is_released():
     entity = by_color(found, RED)
     assert (entity.id, entity.status, len(found)) == (red, SEEN, 2)
     np.testing.assert_allclose(entity.position, place, atol=2e-3)
+
+
+def test_what_was_gripped_between_two_frames_is_known_by_where_the_tool_was_then():
+    """On a busy machine frames come a second late and a second apart."""
+    tracker, history = EntityTracker(), GripHistory()
+    start, end, up = np.array([0.5, 0.0, 0.02]), np.array([0.4, 0.2, 0.02]), np.array([0, 0, 0.3])
+    top, aside = np.array([0.0, 0.0, 0.02]), np.array([0.5, 0.3, 0.02])
+    for time in (0.0, 0.1, 0.2):
+        tracker.update([seen(start), seen(aside, BLUE)], time, start + up)
+    history.add(GripEvent(0.7, True, ToolPose(start + top, 0.3)))
+    history.add(GripEvent(2.6, False, ToolPose(end + top, 0.3)))
+
+    def frame(time, detections, tool):
+        grips = history.until(time)
+        return tracker.update(detections, time, tool, history.attached, 0.3, always, grips)
+
+    blue = seen(aside, BLUE)
+    # The first frame after the grip: the tool has carried the block half a metre away.
+    red = frame(1.7, [blue], end + up + top)[0]
+    assert red.status == HELD
+    np.testing.assert_allclose(red.position, end + up, atol=1e-3)
+    # The first frame after the release: the tool is gone, the block is where it was let go of.
+    red = frame(3.7, [blue], start + up)[0]
+    assert red.status != HELD
+    np.testing.assert_allclose(red.position, end, atol=1e-3)
+    red = frame(4.0, [seen(end), blue], start + up)[0]
+    assert (red.id, red.status) == (1, SEEN)
 
 
 def test_what_is_held_stays_held_while_the_tool_s_pose_is_unknown():

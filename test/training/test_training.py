@@ -40,6 +40,7 @@ TINY = TrainingConfig(
         head_width=24,
         num_outputs=4,
         member_width=8,
+        member_attributes=2,
         encoder_hidden=16,
         encoder_width=32,
         encoder_direct=16,
