@@ -218,9 +218,6 @@ def test_a_program_commands_pauses_and_cancels(running, robot):
     assert outcome(robot, graph).outcome is Outcome.CANCELLED
 
 
-@pytest.mark.xfail(
-    reason='known: on a busy machine the carried block is sometimes lost from view', strict=False
-)
 def test_of_two_commands_at_once_the_newer_is_done_and_the_older_told(running, robot):
     graph, _, _ = running
     with ConceptCommander(name='another') as other:
