@@ -6,8 +6,7 @@ there at the end. Demonstrations go for the second once the first is within 0.01
 
 What differs from theirs: their energy is a plain wide network, trained for hours with sampled
 negatives. Ours shares weights between the dimensions and has a few wells, whose normaliser is
-known. One regression has the same form,
-one is a plain perceptron.
+known. One regression has the same form, one is a plain perceptron.
 """
 
 from __future__ import annotations
@@ -15,6 +14,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, TypeVar
 
 import numpy as np
@@ -39,9 +39,15 @@ TURNS = 0.3
 """Share of the training steps where the demonstrator has just changed his mind, or will soon."""
 
 WELLS = 3
-LOG_WIDTHS = (-4.0, 0.0)
-NOISE = 0.01
-"""Added to demonstrated actions: a density of points that are exactly the same has no bound."""
+FINEST = 0.02
+"""Width of the wells in the end, and of the noise on demonstrated actions: a density of points
+that are exactly the same has no bound."""
+
+WIDEST = 0.5
+"""Width of the wells at first, times √N: half of the space."""
+
+ANNEALED = 0.4
+"""Share of the training in which the wells grow narrow; only then do their depths count."""
 
 RATE = 3e-3
 
@@ -100,41 +106,21 @@ def fine(states: torch.Tensor) -> torch.Tensor:
     return torch.cat([states, torch.tanh(FINE * offsets)], dim=-1)
 
 
-class Shared(nn.Module):
-    """Values for each dimension, from its own inputs and the sum of what all have to say."""
-
-    def __init__(self, outputs: int) -> None:
-        super().__init__()
-        self.each = nn.Sequential(
-            nn.Linear(INPUTS, WIDTH), nn.SiLU(), nn.Linear(WIDTH, WIDTH), nn.SiLU()
-        )
-        # A sum of squared distances grows with N; so must what tells near from far.
-        self.context = nn.Sequential(nn.Linear(WIDTH, WIDTH), nn.SiLU(), nn.Linear(WIDTH, WIDTH))
-        self.own = nn.Linear(INPUTS, WIDTH)
-        self.value = nn.Sequential(
-            nn.SiLU(), nn.Linear(WIDTH, WIDTH), nn.SiLU(), nn.Linear(WIDTH, outputs)
-        )
-        self.straight = nn.Linear(INPUTS, outputs)
-
-    def forward(self, states: torch.Tensor) -> torch.Tensor:
-        """Return (B, N, outputs) values of inputs (B, N, INPUTS)."""
-        context = self.context(self.each(states).sum(dim=-2))
-        values = self.value(self.own(states) + context.unsqueeze(-2))
-        return self.straight(states) + values
-
-
 class ParticleEnergy(nn.Module):
     """E(x, a) with a few wells, whose places and depths depend on the state.
 
-    exp(−E) is a sum of Gaussians, so its normaliser is known, the energy can be trained by
-    maximum likelihood without negatives, and a descent from anywhere ends in a well.
+    exp(−E) is a sum of Gaussians of one width. So its normaliser is known, the energy can be
+    trained by maximum likelihood without negatives, and a larger width is the same energy seen
+    through noise. A well's place is linear in what its dimension sees: what jumps is only which
+    well is deepest. Were places free, one well would learn to jump, as smoothly as regression.
     """
 
     def __init__(self) -> None:
         super().__init__()
-        self.places = Shared(WELLS)
-        # Which well is deepest has a trunk of its own: gradients of the places are orders of
-        # magnitude larger and would drown what tells the wells apart.
+        self.places = nn.Linear(4, WELLS)
+        # All begin in the middle: a well far away would never win a state, and never move.
+        nn.init.normal_(self.places.weight, std=0.02)
+        nn.init.constant_(self.places.bias, 0.5)
         self.each = nn.Sequential(
             nn.Linear(INPUTS, WIDTH), nn.SiLU(), nn.Linear(WIDTH, WIDTH), nn.SiLU()
         )
@@ -145,36 +131,61 @@ class ParticleEnergy(nn.Module):
             nn.SiLU(),
             nn.Linear(WIDTH, WELLS),
         )
-        self.widths = nn.Parameter(torch.full((WELLS,), -1.0))
 
-    def wells(self, states: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
-        """Return (B, W, N) places, (B, W) log weights and (B, W) log widths."""
-        inputs = fine(states)
-        places = self.places(inputs).transpose(-1, -2)
-        weight = self.depths(self.each(inputs).sum(dim=-2))
-        width = self.widths.clamp(*LOG_WIDTHS).expand(len(states), -1)
-        return places, torch.log_softmax(weight, dim=-1), width
+    def log_weights(self, states: torch.Tensor) -> torch.Tensor:
+        """Return (B, W) log shares of the wells in states (B, N, 4)."""
+        return torch.log_softmax(self.depths(self.each(fine(states)).sum(dim=-2)), dim=-1)
 
-    def forward(self, states: torch.Tensor, actions: torch.Tensor) -> torch.Tensor:
-        """Return (B, M) energies −log p of actions (B, M, N) in states (B, N, 4)."""
-        places, weight, width = self.wells(states)
+    def forward(
+        self,
+        states: torch.Tensor,
+        actions: torch.Tensor,
+        width: float = FINEST,
+        has_depths: bool = True,
+    ) -> torch.Tensor:
+        """Return (B, M) energies −log p + constant of actions (B, M, N) in states (B, N, 4).
+
+        Args:
+            states: of the particles.
+            actions: where they are told to go.
+            width: of the wells.
+            has_depths: otherwise all wells count the same.
+        """
+        places = self.places(states).transpose(-1, -2)
         square = (actions.unsqueeze(2) - places.unsqueeze(1)).square().sum(dim=-1)
-        n = actions.shape[-1]
-        density = -0.5 * square / (2 * width).exp().unsqueeze(1)
-        density = density - n * (width + 0.5 * np.log(2 * np.pi)).unsqueeze(1)
-        return -torch.logsumexp(weight.unsqueeze(1) + density, dim=-1)
+        density = -0.5 * square / width**2
+        if has_depths:
+            density = density + self.log_weights(states).unsqueeze(1)
+        return -torch.logsumexp(density, dim=-1)
+
+
+def widths(dimensions: int, number: int) -> np.ndarray:
+    """Return widths of wells from the widest to the finest, geometrically."""
+    return np.geomspace(WIDEST * np.sqrt(dimensions), FINEST, number)
 
 
 class SharedRegression(nn.Module):
-    """Regression of the same form as the energy."""
+    """Regression for each dimension, from its own inputs and the sum of what all have to say."""
 
     def __init__(self) -> None:
         super().__init__()
-        self.shared = Shared(outputs=1)
+        self.each = nn.Sequential(
+            nn.Linear(INPUTS, WIDTH), nn.SiLU(), nn.Linear(WIDTH, WIDTH), nn.SiLU()
+        )
+        self.context = nn.Sequential(nn.Linear(WIDTH, WIDTH), nn.SiLU(), nn.Linear(WIDTH, WIDTH))
+        self.own = nn.Linear(INPUTS, WIDTH)
+        self.value = nn.Sequential(
+            nn.SiLU(), nn.Linear(WIDTH, WIDTH), nn.SiLU(), nn.Linear(WIDTH, 1)
+        )
+        self.straight = nn.Linear(INPUTS, 1)
 
     def forward(self, states: torch.Tensor) -> torch.Tensor:
         """Return (B, N) targets."""
-        return self.shared(fine(states)).squeeze(-1)
+        inputs = fine(states)
+        # A sum of squared distances grows with N; so must what tells near from far.
+        context = self.context(self.each(inputs).sum(dim=-2))
+        values = self.value(self.own(inputs) + context.unsqueeze(-2))
+        return (self.straight(inputs) + values).squeeze(-1)
 
 
 class PlainRegression(nn.Module):
@@ -204,7 +215,7 @@ class ParticleConfig:
         steps: of training, of each network.
         batch: states in a step.
         episodes: to judge with.
-        chains: of the sampler, one of them from the last action.
+        chains: of the sampler.
         chain_steps: K.
         seed: of everything.
     """
@@ -212,22 +223,30 @@ class ParticleConfig:
     demonstrations: int = 2000
     steps: int = 6000
     batch: int = 256
-    episodes: int = 100
-    chains: int = 6
-    chain_steps: int = 8
+    episodes: int = 200
+    chains: int = 4
+    chain_steps: int = 16
     seed: int = 0
 
 
 def train_energy(
     observations: np.ndarray, actions: np.ndarray, config: ParticleConfig
 ) -> ParticleEnergy:
-    """Train by maximum likelihood."""
+    """Train by maximum likelihood, from wide wells that are one to narrow ones that have parted.
+
+    Wells trained narrow from the start get stuck: one takes all, and the others never learn
+    (deterministic annealing: Rose, Proc. IEEE 86(11), 1998).
+    """
     torch.manual_seed(config.seed)
     network = ParticleEnergy()
+    annealing = iter(widths(actions.shape[-1], int(ANNEALED * config.steps)))
 
     def loss_of(states: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
-        noise = NOISE * torch.randn(targets.shape)
-        return network(states, (targets + noise).unsqueeze(1)).mean() / targets.shape[1]
+        noisy = (targets + FINEST * torch.randn(targets.shape)).unsqueeze(1)
+        width = next(annealing, None)
+        if width is None:
+            return network(states, noisy).mean() / targets.shape[1]
+        return width**2 * network(states, noisy, width, has_depths=False).mean() / targets.shape[1]
 
     return _fitted(network, loss_of, observations, actions, config)
 
@@ -278,43 +297,26 @@ def judge(choose: Any, dimensions: int, config: ParticleConfig) -> float:
 
 
 class Descent:
-    """Chains from anywhere and from the last action; the lowest end is chosen."""
+    """Chains from anywhere, by gradient through ever narrower wells; the lowest end is chosen.
+
+    In narrow wells alone a chain ends in the nearest, which need not be the deepest.
+    """
 
     def __init__(self, network: ParticleEnergy, config: ParticleConfig) -> None:
         self._network, self._config = network, config
         self._generator = torch.Generator().manual_seed(config.seed)
-        self._last: torch.Tensor | None = None
 
     def __call__(self, states: torch.Tensor) -> torch.Tensor:
         """Return (B, N) actions."""
         config, n = self._config, states.shape[1]
-        shape = (len(states), config.chains, n)
-        start = torch.rand(shape, generator=self._generator)
-        if self._last is not None:
-            start[:, 0] = self._last
-
-        def energy(actions: torch.Tensor) -> torch.Tensor:
-            return self._network(states, actions)
-
-        ends = start
-        for _ in range(config.chain_steps):
-            slope = gradient(energy, ends)
+        ends = torch.rand((len(states), config.chains, n), generator=self._generator)
+        for width in widths(n, config.chain_steps):
+            slope = gradient(partial(self._network, states, width=width), ends)
             # Newton's step in a well: its curvature is the inverse square of its width.
-            ends = ends - slope * self._square_width(states, ends)
+            ends = ends - width**2 * slope
         with torch.no_grad():
-            best = energy(ends).argmin(dim=1)
-        self._last = ends[torch.arange(len(ends)), best]
-        return self._last
-
-    def _square_width(self, states: torch.Tensor, actions: torch.Tensor) -> torch.Tensor:
-        """Return (B, M, 1) squared widths of the wells that actions are in."""
-        with torch.no_grad():
-            places, weight, width = self._network.wells(states)
-            square = (actions.unsqueeze(2) - places.unsqueeze(1)).square().sum(dim=-1)
-            n = actions.shape[-1]
-            density = weight.unsqueeze(1) - 0.5 * square / (2 * width).exp().unsqueeze(1)
-            well = (density - n * width.unsqueeze(1)).argmax(dim=-1)
-        return (2 * width).exp().gather(1, well).unsqueeze(-1)
+            best = self._network(states, ends).argmin(dim=1)
+        return ends[torch.arange(len(ends)), best]
 
 
 def particle_row(dimensions: int, config: ParticleConfig) -> dict[str, Any]:
