@@ -36,7 +36,9 @@ true parameters and distances is used in training only. At run time there are de
 
 So the predicates that judge the trained families below have also labelled their training data;
 what they judge are concepts with parameters that were not seen. For the families kept from
-training they have labelled nothing.
+training they have labelled nothing. Some of those are single points of what the procedural
+families draw from (opposite of affine, ell and rectangle of arrangement, band and equidistant of
+place_tests), which may come near them by chance; pentagon is a shape like those that were trained.
 
 ## How well it does
 
