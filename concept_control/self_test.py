@@ -24,6 +24,9 @@ MAX_DISTANCE = 0.1
 MAX_ATTENTION_DISTANCE = 0.25
 """The same for whom a concept is about, where the energy is no distance in space."""
 
+FITS_WELL = 0.05
+"""Misfits below this are as good as none when they are compared."""
+
 
 @dataclass(frozen=True)
 class SelfTest:
@@ -103,8 +106,9 @@ def self_test(
             identified.append(bool(same[one.present].all()))
         progress()
     agrees = max(held_out) <= 1.0
-    # Without the one that does not fit, the rest fit each other.
-    outlier = None if agrees or count == 2 else int(np.argmin(rest_fits))
+    # Without the one that does not fit, the rest fit each other, and do not speak for it.
+    odds = np.array(held_out) / (np.array(rest_fits) + FITS_WELL)
+    outlier = None if agrees or count == 2 else int(np.argmax(odds))
     return SelfTest(
         held_out=tuple(held_out),
         generated=(sum(generated), len(generated)),
