@@ -38,8 +38,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         '--beside',
         metavar='EXPRESSION',
-        help='without ROS: a concept of the tool whose energy is added, such as '
-        '"far(tool; blue)": the line then bends',
+        help='a concept of the tool whose energy is added, such as "far(tool; blue)": the line '
+        'then bends',
     )
     parser.add_argument('--arm', default='franka', help='without ROS: franka, ur5e or a YAML file')
     parser.add_argument('--seed', type=int, default=0, help='of the blocks and of the modes')

@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
+from concept_control.policy.coding import CodingConfig, train_coded
 from concept_control.policy.correction import CorrectionConfig
 from concept_control.policy.datasets import FIGURES, load_figure
 from concept_control.policy.diagnostics import Watcher, draw_history
@@ -31,7 +32,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     train = which.add_parser('train', help='train a policy on demonstrations of one figure')
     train.add_argument(
         'data',
-        help=f'{", ".join(FIGURES)}, a file ({", ".join(SUFFIXES)}) or a bag with poses',
+        help=f'{", ".join(FIGURES)}, a file ({", ".join(SUFFIXES)}), a bag with poses; or any: '
+        'the network of all figures, for codes from a few examples',
     )
     train.add_argument('--topic', help='of the poses in a bag (default: the only one)')
     train.add_argument(
@@ -73,6 +75,8 @@ def main(args: argparse.Namespace) -> int:
 
 def _train(args: argparse.Namespace) -> int:
     torch.set_num_threads(1)
+    if args.data == 'any':
+        return _train_any(args)
     strokes = _data(args)
     chain = ChainConfig(FIGURES[args.data].chain_length if args.data in FIGURES else 100)
     if args.chain:
@@ -95,6 +99,14 @@ def _train(args: argparse.Namespace) -> int:
     if diagnosis is not None and diagnosis.problems:
         print('NOT CONVERGED: ' + '; '.join(diagnosis.problems), file=sys.stderr)
         return 1
+    return 0
+
+
+def _train_any(args: argparse.Namespace) -> int:
+    config = CodingConfig(seed=args.seed)
+    coded = train_coded(replace(config, steps=args.steps or config.steps))
+    card = coded.save(args.output / 'any')
+    print(f'{card}: {coded.card["seconds"]:.0f} s, loss {coded.card["loss"]:.3f}')
     return 0
 
 

@@ -17,7 +17,7 @@ LAYERS = (
     {
         *('tabletop', 'looks', 'library', 'grounding', 'readings', 'goal_program'),
         *('demonstrations', 'self_test', 'teaching', 'library_folder', 'markers'),
-        *('calibration', 'recognition', 'imitation'),
+        *('calibration', 'recognition', 'imitation', 'tool_goal'),
     },
     {'evaluation'},
     {'ros', 'cli', 'benchmarks', 'draw', 'policy_command'},

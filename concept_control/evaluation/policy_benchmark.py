@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from matplotlib.figure import Figure
 from tqdm import tqdm
 
 from concept_control.evaluation.policy_baselines import (
@@ -19,7 +20,9 @@ from concept_control.evaluation.policy_baselines import (
     NearestNeighbour,
     Regression,
 )
+from concept_control.evaluation.policy_codes import code_rows
 from concept_control.evaluation.policy_metrics import frechet, is_reentered, nearest, warping
+from concept_control.evaluation.policy_page import write_policy_page
 from concept_control.evaluation.policy_particle import ParticleConfig, particle_row
 from concept_control.evaluation.policy_pictures import draw_figures
 from concept_control.evaluation.provenance import provenance, sentence
@@ -36,7 +39,7 @@ from concept_control.policy.training import (
     train_thesis,
 )
 
-SECTIONS = ('figures', 'particle')
+SECTIONS = ('figures', 'codes', 'particle')
 RADII = (1.5, 2.0, 3.0, 4.0)
 """Distances of starts from the figure's middle, in half sizes of the figure."""
 
@@ -54,8 +57,29 @@ Draw = Callable[[np.ndarray, int, int], np.ndarray]
 """From starts (B, 2), a number of steps and further steps of the chains to (B, T + 1, 2)."""
 
 
+DESCRIPTION = """Strokes drawn by imitation, and particles.
+
+figures   four data sets (path1, circle, mouse1 with two modes, mouse2), each drawn by our policy,
+          by the thesis' recipe with its samplers ML and EXP, by regression, a mixture density and
+          the nearest neighbour. All distances in % of the figure's size: discrete Fréchet and DTW
+          to the nearest demonstration, the end; the modes kept; K+50, the change by 50 further
+          steps of the sampler; the share of starts beside the figure that come back to it.
+codes     one network for all figures: a code from 1 and from 5 examples, of the four sets and of
+          figures drawn at random.
+particle  the N-dimensional particle of Implicit Behavioral Cloning: success, against regression.
+"""
+EXAMPLES = """examples:
+  concept_control benchmark policy --quick                        # everything, a fifth of it
+  concept_control benchmark policy --html runs/policy.html        # everything, as a page
+  concept_control benchmark policy --section figures --figure circle --ours --pictures runs
+  concept_control benchmark policy --section particle --dimensions 16
+"""
+
+
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""
+    parser.formatter_class = argparse.RawDescriptionHelpFormatter
+    parser.description, parser.epilog = DESCRIPTION, EXAMPLES
     parser.add_argument(
         '--section', action='append', choices=SECTIONS, help='may be repeated (default: all)'
     )
@@ -74,6 +98,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument('--quick', action='store_true', help='a fifth of everything')
     parser.add_argument('--pictures', type=Path, help='folder for the streamlines (PNG)')
+    parser.add_argument(
+        '--html', type=Path, help='write a page with the tables and the streamlines'
+    )
     parser.add_argument('--json', type=Path, help='write every number to this file')
 
 
@@ -84,27 +111,35 @@ def main(args: argparse.Namespace) -> int:
     sections = args.section or list(SECTIONS)
     document: dict[str, Any] = {'provenance': provenance(), 'quick': args.quick}
     missed: list[str] = []
+    pictures: dict[str, Figure] = {}
     if 'figures' in sections:
-        document['figures'] = figure_section(args, missed)
+        document['figures'], pictures = figure_section(args, missed)
+    if 'codes' in sections:
+        document['codes'] = code_section(args)
     if 'particle' in sections:
         document['particle'] = particle_section(args, missed)
     document['missed'] = missed
     if args.json:
         args.json.parent.mkdir(parents=True, exist_ok=True)
         args.json.write_text(json.dumps(document, indent=2) + '\n')
+    if args.html:
+        write_policy_page(args.html, document, pictures)
+        print(f'page: {args.html}')
     print('all goals reached' if not missed else 'missed: ' + '; '.join(missed))
     return 1 if missed else 0
 
 
-def figure_section(args: argparse.Namespace, missed: list[str]) -> list[dict[str, Any]]:
-    """Judge every method on every data set."""
+def figure_section(
+    args: argparse.Namespace, missed: list[str]
+) -> tuple[list[dict[str, Any]], dict[str, Figure]]:
+    """Judge every method on every data set; return rows, and pictures where they are wanted."""
     rollouts = max(args.rollouts // (5 if args.quick else 1), 4)
     print(f'\n{rollouts} rollouts from the demonstrated start; distances in % of the size')
     print(
         f'{"figure":8}{"method":22}{"Fréchet":>8}{"95 %":>7}{"DTW":>7}{"end":>7}{"modes":>7}'
         f'{"K+50":>7}{"back from (radii)":>24}{"train s":>9}'
     )
-    rows = []
+    rows, pictures = [], {}
     for name in args.figure or FIGURES:
         strokes, modes = load_figure(name)
         drawn: dict[str, np.ndarray] = {}
@@ -117,10 +152,13 @@ def figure_section(args: argparse.Namespace, missed: list[str]) -> list[dict[str
             print(line_of(row), flush=True)
             if method == OURS:
                 missed += shortfalls(row, len(set(modes)))
-        if args.pictures:
+        if args.pictures or args.html:
             policies = {method: entry.policy for method, entry in methods.items() if entry.policy}
-            draw_figures(args.pictures / f'{name}.png', strokes, drawn, policies)
-    return rows
+            pictures[name] = draw_figures(strokes, drawn, policies)
+        if args.pictures:
+            args.pictures.mkdir(parents=True, exist_ok=True)
+            pictures[name].savefig(args.pictures / f'{name}.png', dpi=90)
+    return rows, pictures
 
 
 OURS = 'ranking, mode keeping'
@@ -243,6 +281,25 @@ def shortfalls(row: dict[str, Any], num_modes: int) -> list[str]:
     if name == 'circle' and row['back'][f'{GOAL_RADII:g}'] < 1:
         missed.append(f'{name}: not always re-entered from {GOAL_RADII:g} radii')
     return missed
+
+
+def code_section(args: argparse.Namespace) -> list[dict[str, Any]]:
+    """Judge codes from a few examples."""
+    print(
+        '\ncodes from a few examples, one network for all figures; Fréchet distance in % of the '
+        f'size\n{"figure":9}{"drawings":>9}{"examples":>9}{"median":>8}{"95 %":>7}{"worst":>7}'
+        f'{"within 5 %":>12}'
+        f'{"inference s":>13}'
+    )
+    rows = code_rows(*((6, 4) if args.quick else (30, 10)))
+    for row in rows:
+        median, p95, worst = (100 * row[f'frechet_{key}'] for key in ('median', 'p95', 'worst'))
+        print(
+            f'{row["figure"]:9}{row["drawings"]:>9}{row["examples"]:>9}{median:>8.1f}{p95:>7.1f}{worst:>7.1f}'
+            f'{100 * row["within_5_percent"]:>12.0f}{row["inference_s"]:>13.1f}',
+            flush=True,
+        )
+    return rows
 
 
 def particle_section(args: argparse.Namespace, missed: list[str]) -> list[dict[str, Any]]:

@@ -13,17 +13,14 @@ import torch
 
 from concept_control.colors import NAMED_COLORS
 from concept_control.control.drawing import DrawingGoal
-from concept_control.control.goal import TOOL_ID, GroundedGoal
+from concept_control.control.goal import GroundedGoal
 from concept_control.control.tasks import ConceptController
-from concept_control.energy.composition import GoalEnergy
 from concept_control.energy.model import ConceptModel
 from concept_control.errors import StrokeError
 from concept_control.evaluation.policy_drawing import Drawn, draw, separation
 from concept_control.evaluation.policy_drawing_pictures import draw_report, inked
 from concept_control.evaluation.policy_metrics import nearest
 from concept_control.evaluation.provenance import provenance
-from concept_control.expression import parse
-from concept_control.grounding import ground
 from concept_control.library import ConceptLibrary
 from concept_control.policy.figures import Part, parts_of, placed
 from concept_control.simulation.camera import SimulatedCamera
@@ -31,6 +28,7 @@ from concept_control.simulation.closed_loop import ClosedLoop
 from concept_control.simulation.scene import SceneConfig, build_scene
 from concept_control.simulation.world import SimulatedWorld
 from concept_control.tabletop import Tabletop
+from concept_control.tool_goal import tool_goal, tool_program
 
 VIEWS = ('oblique', 'top')
 GOOD_CODE = 0.05
@@ -108,7 +106,7 @@ def beside_goal(loop: ClosedLoop, expression: str, seed: int) -> GroundedGoal:
     """Ground a concept of the tool in the scene as it is, to be added to the strokes' energy.
 
     Raises:
-        StrokeError: if it is not about the tool.
+        GroundingError: if it is not about the tool.
     """
     model = ConceptModel.load()
     library = ConceptLibrary.learn(model)
@@ -123,25 +121,8 @@ def beside_goal(loop: ClosedLoop, expression: str, seed: int) -> GroundedGoal:
             workspace.length_to_workspace(np.array([TOOL_SIZE, *loop.world.scene.sizes]))
         ),
     )
-    grounded = ground(parse(expression), scene, model, library, seed)
-    if set(grounded.movable) != {TOOL_ID}:
-        raise StrokeError(f'{expression!r} is not about the tool alone; try "far(tool; blue)"')
-    energy = GoalEnergy(model, grounded.program)
-    events = scene.events(scene.mask(grounded.movable), scene.mask(grounded.attention))
-    value = float(energy.value(events.with_outcome(events.positions[:, -1]))[0])
-    return GroundedGoal(
-        evaluator=energy.residual_evaluator(),
-        entity_ids=ids,
-        before=scene.positions,
-        colors=scene.colors,
-        sizes=scene.sizes,
-        movable=(TOOL_ID,),
-        moved=(),
-        targets=scene.positions,
-        target_energy=0.0,
-        initial_energy=value,
-        expression=expression,
-    )
+    program = tool_program(expression, scene, model, library, seed)
+    return tool_goal(program, scene, model, expression)
 
 
 def pictures(world: SimulatedWorld, lines: Sequence[np.ndarray]) -> list[np.ndarray]:

@@ -221,7 +221,7 @@ class ParticleConfig:
     """
 
     demonstrations: int = 2000
-    steps: int = 6000
+    steps: int = 4000
     batch: int = 256
     episodes: int = 200
     chains: int = 4

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from pathlib import Path
 
 import numpy as np
 import torch
@@ -38,20 +37,18 @@ def field_of(policy: StrokePolicy, x: np.ndarray, y: np.ndarray) -> tuple[np.nda
 
 
 def draw_figures(
-    path: Path,
     strokes: Strokes,
     drawn: Mapping[str, np.ndarray],
     policies: Mapping[str, StrokePolicy],
-) -> None:
-    """Write a PNG: a panel for each method, with streamlines where it has a policy.
+) -> Figure:
+    """Return a panel for each method, with streamlines where it has a policy.
 
     Args:
-        path: where to.
         strokes: the demonstrations, in grey.
         drawn: (B, T + 1, 2) by method, in red.
         policies: whose fields are drawn, by method.
     """
-    columns = 4
+    columns = min(4, len(drawn))
     rows = -(-len(drawn) // columns)
     figure = Figure(figsize=(4.1 * columns, 4.1 * rows), layout='constrained')
     low = strokes.positions.min(axis=(0, 1)) - 0.35
@@ -70,8 +67,7 @@ def draw_figures(
     figure.suptitle(
         f'{strokes.name}: demonstrations grey, rollouts red, steps of least energy blue'
     )
-    path.parent.mkdir(parents=True, exist_ok=True)
-    figure.savefig(path, dpi=90)
+    return figure
 
 
 def _stream(axis: Axes, policy: StrokePolicy, low: np.ndarray, high: np.ndarray) -> None:

@@ -17,41 +17,38 @@ from concept_control.policy.network import PolicyConfig, PolicyEnergy
 from concept_control.policy.objectives import ranking
 from concept_control.policy.proposals import RingProposal
 from concept_control.policy.random_strokes import random_figure
-from concept_control.policy.storage import SHIPPED, filled, read_tensors, write_network
-from concept_control.policy.strokes import NUM_STEPS, Strokes
+from concept_control.policy.storage import (
+    SHIPPED,
+    config_of,
+    filled,
+    read_tensors,
+    write_network,
+)
+from concept_control.policy.stroke_features import CODE_POINTS, CODE_STROKES
+from concept_control.policy.strokes import Strokes, resample
 
-MAX_EXAMPLES = 5
-CODE_SIZE = 48
-ENCODER_WIDTH = 256
-CODED = PolicyConfig(z_dim=96, hidden=64, state_width=192, state_depth=3, code_size=CODE_SIZE)
+RATE = 0.002
+"""Of refinement: a code is made of points, in sizes of the figure."""
+
+CODED = PolicyConfig(z_dim=96, hidden=64, state_width=128, state_depth=2, is_coded=True)
 """Sizes of the energy of all figures: more state than action to understand."""
 
 
-class StrokeEncoder(nn.Module):
-    """From examples of a figure to the first guess of its code."""
+def code_of(examples: np.ndarray) -> torch.Tensor:
+    """Return the (CODE_SIZE,) first guess of a figure's code: points of its examples.
 
-    def __init__(self, num_steps: int = NUM_STEPS, code_size: int = CODE_SIZE) -> None:
-        super().__init__()
-        self.num_steps = num_steps
-        self.each = nn.Sequential(
-            nn.Linear(2 * num_steps, ENCODER_WIDTH),
-            nn.SiLU(),
-            nn.Linear(ENCODER_WIDTH, ENCODER_WIDTH),
-            nn.SiLU(),
-        )
-        self.together = nn.Sequential(
-            nn.Linear(ENCODER_WIDTH, code_size), nn.LayerNorm(code_size, elementwise_affine=False)
-        )
-
-    def forward(self, examples: torch.Tensor) -> torch.Tensor:
-        """Return (B, c) codes from (B, K, T + 1, 2) examples, their order not mattering."""
-        flat = examples[:, :, 1:].flatten(start_dim=2)
-        return self.together(self.each(flat).mean(dim=1))
+    Args:
+        examples: (B, T + 1, 2); of more than five some are taken, fewer are taken again.
+    """
+    number = max(len(examples), CODE_STROKES)
+    which = np.linspace(0, number - 1, CODE_STROKES).round().astype(int) % len(examples)
+    points = np.stack([resample(stroke, CODE_POINTS) for stroke in examples[which]])
+    return torch.as_tensor(points.reshape(-1), dtype=torch.float32)
 
 
 @dataclass(frozen=True)
 class CodingConfig:
-    """Training of energy and encoder on random figures.
+    """Training on random figures.
 
     Attributes:
         steps: of Adam, with one cycle of the learning rate.
@@ -63,7 +60,7 @@ class CodingConfig:
         seed: of everything.
     """
 
-    steps: int = 8000
+    steps: int = 4000
     figures: int = 24
     states: int = 16
     negatives: int = 20
@@ -74,10 +71,9 @@ class CodingConfig:
 
 @dataclass
 class CodedPolicy:
-    """The energy of all figures and the encoder of examples."""
+    """The energy of all figures."""
 
     network: PolicyEnergy
-    encoder: StrokeEncoder
     card: dict
 
     @classmethod
@@ -89,28 +85,23 @@ class CodedPolicy:
         """
         path = SHIPPED / 'any.json' if path is None else Path(path)
         card, tensors = read_tensors(path)
-        network = filled(PolicyEnergy(PolicyConfig(**card['network'])), 'network.', tensors, path)
-        encoder = filled(StrokeEncoder(card['num_steps']), 'encoder.', tensors, path)
-        return cls(network, encoder, card)
+        network = filled(PolicyEnergy(config_of(path, card)), 'network.', tensors, path)
+        return cls(network, card)
 
     def save(self, path: str | Path) -> Path:
         """Write weights and card; return the card's path."""
-        modules = {'network': self.network, 'encoder': self.encoder}
-        facts = {**self.card, 'num_steps': self.encoder.num_steps}
-        return write_network(Path(path).with_suffix(''), modules, self.network.config, facts)
+        stem = Path(path).with_suffix('')
+        return write_network(stem, {'network': self.network}, self.network.config, self.card)
 
-    def infer(self, examples: Strokes, refinement: int = 150, seed: int = 0) -> StrokePolicy:
+    def infer(self, examples: Strokes, refinement: int = 60, seed: int = 0) -> StrokePolicy:
         """Return the policy of a figure from one to five examples.
 
         Args:
-            examples: of the figure; more than five are thinned.
+            examples: of the figure; of more than five some are taken.
             refinement: gradient steps on the code, by the loss of the training.
             seed: of these steps' samples.
         """
-        chosen = examples.positions[:: -(-examples.num_strokes // MAX_EXAMPLES)]
-        given = torch.as_tensor(chosen[None], dtype=torch.float32)
-        with torch.no_grad():
-            code = self.encoder(given)
+        code = code_of(examples.positions).unsqueeze(0)
         if refinement:
             code = self._refined(code, examples, refinement, seed)
         return StrokePolicy(
@@ -130,7 +121,7 @@ class CodedPolicy:
         rng, generator = np.random.default_rng(seed), torch.Generator().manual_seed(seed)
         source, proposal = CorrectedSteps(examples), RingProposal()
         code = code.clone().requires_grad_(True)
-        optimizer = torch.optim.Adam([code], 0.02)
+        optimizer = torch.optim.Adam([code], RATE)
         schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, steps)
         for _ in range(steps):
             states, actions = source.draw(rng, 128)
@@ -161,23 +152,22 @@ def coded_loss(
 
 
 def train_coded(config: CodingConfig | None = None) -> CodedPolicy:
-    """Train energy and encoder together; every step sees figures that were never seen before."""
+    """Train the energy; every step sees figures that were never seen before."""
     config = config or CodingConfig()
     torch.manual_seed(config.seed)
     rng = np.random.default_rng(config.seed)
     generator = torch.Generator().manual_seed(config.seed)
-    network, encoder, proposal = PolicyEnergy(CODED), StrokeEncoder(), RingProposal()
-    weights = [*network.parameters(), *encoder.parameters()]
-    optimizer = torch.optim.Adam(weights, config.learning_rate)
+    network, proposal = PolicyEnergy(CODED), RingProposal()
+    optimizer = torch.optim.Adam(network.parameters(), config.learning_rate)
     schedule = torch.optim.lr_scheduler.OneCycleLR(
         optimizer, config.learning_rate, total_steps=config.steps
     )
     start, recent = time.monotonic(), 0.0
     bar = tqdm(range(config.steps), desc='training on random figures', disable=None, unit='step')
     for _ in bar:
-        shots = int(rng.integers(1, MAX_EXAMPLES + 1))
+        shots = int(rng.integers(1, CODE_STROKES + 1))
         figures = [random_figure(rng, shots + 1) for _ in range(config.figures)]
-        examples = np.stack([figure.positions[:shots] for figure in figures])
+        codes = torch.stack([code_of(figure.positions[:shots]) for figure in figures])
         # The last stroke is not among the examples: a code must not be of one hand's slips.
         pairs = [
             CorrectedSteps(figure[shots:], config.correction).draw(rng, config.states)
@@ -185,7 +175,6 @@ def train_coded(config: CodingConfig | None = None) -> CodedPolicy:
         ]
         states = torch.as_tensor(np.concatenate([p[0] for p in pairs]), dtype=torch.float32)
         actions = torch.as_tensor(np.concatenate([p[1] for p in pairs]), dtype=torch.float32)
-        codes = encoder(torch.as_tensor(examples, dtype=torch.float32))
         negatives = proposal.sample((len(states), config.negatives), generator)
         loss = coded_loss(
             network,
@@ -196,17 +185,16 @@ def train_coded(config: CodingConfig | None = None) -> CodedPolicy:
         )
         optimizer.zero_grad()
         loss.backward()
-        nn.utils.clip_grad_norm_(weights, 5.0)
+        nn.utils.clip_grad_norm_(network.parameters(), 5.0)
         optimizer.step()
         schedule.step()
         recent = 0.99 * recent + 0.01 * loss.item()
         bar.set_postfix(loss=f'{recent:.3f}')
     card = {
-        'recipe': 'ranking on random figures, code from an encoder',
+        'recipe': 'ranking on random figures, codes of their points',
         'training': asdict(config),
         'seconds': round(time.monotonic() - start, 1),
         'loss': round(recent, 4),
     }
     network.eval().requires_grad_(False)
-    encoder.eval().requires_grad_(False)
-    return CodedPolicy(network, encoder, card)
+    return CodedPolicy(network, card)

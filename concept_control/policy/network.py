@@ -10,6 +10,8 @@ import torch
 from torch import nn
 from torch.nn.utils.parametrizations import spectral_norm
 
+from concept_control.policy.stroke_features import StrokeFeatures
+
 
 @dataclass(frozen=True)
 class PolicyConfig:
@@ -22,7 +24,8 @@ class PolicyConfig:
         hidden: width of the fully connected network.
         state_width: of the layers between a state and its features; 0: z_dim.
         state_depth: how many there are.
-        code_size: numbers of a code that conditions the energy; 0 for none.
+        is_coded: whether a code conditions the energy, which then sees the state by its place
+            among the code's strokes only.
         is_thesis: the activations and the spectral norm of the thesis; otherwise everything is
             smooth, so that the energy has curvatures that control can use.
     """
@@ -33,7 +36,7 @@ class PolicyConfig:
     hidden: int = 64
     state_width: int = 0
     state_depth: int = 1
-    code_size: int = 0
+    is_coded: bool = False
     is_thesis: bool = False
 
     def to_dict(self) -> dict[str, Any]:
@@ -56,7 +59,9 @@ class PolicyEnergy(nn.Module):
         of_action: type[nn.Module] = nn.ELU if c.is_thesis else nn.SiLU
         self.activation: nn.Module = nn.ReLU() if c.is_thesis else nn.SiLU()
         widths = [c.state_width or c.z_dim] * c.state_depth
-        self.state_features = _features([c.state_size + c.code_size, *widths, c.z_dim], of_state)
+        self.strokes = StrokeFeatures() if c.is_coded else None
+        seen = c.state_size if self.strokes is None else self.strokes.size
+        self.state_features = _features([seen, *widths, c.z_dim], of_state)
         self.action_features = _features([c.action_size, c.z_dim, c.z_dim], of_action)
         self.layer0 = nn.Linear(2 * c.z_dim, c.hidden)
         self.layer1 = nn.Linear(c.hidden, c.hidden)
@@ -74,9 +79,13 @@ class PolicyEnergy(nn.Module):
         Args:
             states: (B, state_size).
             actions: (B, M, action_size), M of them in each state.
-            codes: (B, code_size), where the network has codes.
+            codes: (B, CODE_SIZE), if and only if the network is coded.
         """
-        given = states if codes is None else torch.cat([states, codes], dim=-1)
+        if self.strokes is None:
+            given = states
+        else:
+            assert codes is not None, 'a coded energy needs a code'
+            given = self.strokes(states, codes)
         features = self.state_features(given)
         # The first layer acts on both kinds of features; states are only multiplied once.
         weight, bias = self.layer0.weight, self.layer0.bias

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 from scipy.interpolate import CubicSpline
 
@@ -10,6 +12,9 @@ from concept_control.policy.strokes import NUM_STEPS, Strokes
 
 SPREADS = (0.002, 0.012)
 """Of the demonstrations of a figure, log-uniform between these, in sizes of the figure."""
+
+FORKS = 0.2
+"""Share of figures with two branches, where there are examples of both."""
 
 KINDS = ('spline', 'loop', 'polygon', 'arc')
 """Open and closed smooth curves, corners, and parts of ellipses."""
@@ -20,17 +25,19 @@ def random_figure(
 ) -> Strokes:
     """Draw demonstrations of a figure of a random kind, size and attitude."""
     kind = KINDS[rng.integers(len(KINDS))]
-    curve = _turned(
-        rng, {'spline': _spline, 'loop': _loop, 'polygon': _polygon, 'arc': _arc}[kind](rng)
-    )
-    curve = curve / np.ptp(curve, axis=0).max()
-    progress = np.linspace(0.0, 1.0, len(curve))
-
-    def mode(at: np.ndarray) -> np.ndarray:
-        return np.column_stack([np.interp(at, progress, curve[:, axis]) for axis in range(2)])
-
+    curves = [{'spline': _spline, 'loop': _loop, 'polygon': _polygon, 'arc': _arc}[kind](rng)]
+    if num_strokes > 2 and rng.uniform() < FORKS:
+        kind, curves = 'fork', _fork(rng)
+    turn, size = _turn(rng), np.ptp(curves[0], axis=0).max()
     spread = float(np.exp(rng.uniform(*np.log(SPREADS))))
-    return Figure((mode,), spread, tail=0.0).draw(rng, num_strokes, num_steps, kind)[0]
+    figure = Figure(tuple(_mode(curve @ turn / size) for curve in curves), spread, tail=0.0)
+    return figure.draw(rng, num_strokes, num_steps, kind)[0]
+
+
+def _mode(curve: np.ndarray) -> Callable[[np.ndarray], np.ndarray]:
+    """Return a curve (L, 2) as a function of progress in [0, 1]."""
+    progress = np.linspace(0.0, 1.0, len(curve))
+    return lambda at: np.column_stack([np.interp(at, progress, part) for part in curve.T])
 
 
 def _spline(rng: np.random.Generator) -> np.ndarray:
@@ -64,7 +71,25 @@ def _arc(rng: np.random.Generator) -> np.ndarray:
     return grown * np.column_stack([np.cos(angle), rng.uniform(0.4, 1.0) * np.sin(angle)])
 
 
-def _turned(rng: np.random.Generator, curve: np.ndarray) -> np.ndarray:
+def _fork(rng: np.random.Generator) -> list[np.ndarray]:
+    """Return two smooth curves with a stem in common."""
+    stem = np.cumsum(np.vstack([np.zeros(2), _stride(rng, int(rng.integers(2, 4)), 0.0)]), axis=0)
+    at = np.linspace(0, 1, CURVE_POINTS)
+    curves = []
+    for turn in (1, -1):
+        branch = stem[-1] + np.cumsum(_stride(rng, 3, turn * rng.uniform(0.2, 0.6)), axis=0)
+        knots = np.vstack([stem, branch])
+        curves.append(CubicSpline(np.linspace(0, 1, len(knots)), knots)(at))
+    return curves
+
+
+def _stride(rng: np.random.Generator, number: int, turn: float) -> np.ndarray:
+    """Return (number, 2) strides, each turned further than the one before."""
+    angle = turn * np.arange(1, number + 1) + rng.normal(0.0, 0.1, number)
+    return np.column_stack([np.cos(angle), np.sin(angle)])
+
+
+def _turn(rng: np.random.Generator) -> np.ndarray:
     angle = rng.uniform(0.0, 2 * np.pi)
     c, s = np.cos(angle), np.sin(angle)
-    return curve @ np.array([[c, s], [-s, c]])
+    return np.array([[c, s], [-s, c]])

@@ -60,7 +60,7 @@ def load_policy(source: str | Path) -> StrokePolicy:
                 'the path of a card written by `concept_control policy train`'
             )
     card, tensors = read_tensors(path)
-    network = filled(PolicyEnergy(_config(path, card)), 'network.', tensors, path)
+    network = filled(PolicyEnergy(config_of(path, card)), 'network.', tensors, path)
     try:
         return StrokePolicy(
             network=network,
@@ -136,7 +136,12 @@ def filled(
     return module.eval().requires_grad_(False)
 
 
-def _config(path: Path, card: dict[str, Any]) -> PolicyConfig:
+def config_of(path: Path, card: dict[str, Any]) -> PolicyConfig:
+    """Return the network's sizes from its card.
+
+    Raises:
+        ModelError: if it has none.
+    """
     try:
         return PolicyConfig(**card['network'])
     except (KeyError, TypeError) as error:

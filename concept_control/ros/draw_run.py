@@ -18,22 +18,28 @@ import numpy as np
 import torch
 from rclpy.node import Node
 
+from concept_control.colors import NAMED_COLORS
 from concept_control.control.arm import ArmDescription
 from concept_control.control.drawing import TOUCH
 from concept_control.control.goal import TOOL_ID
+from concept_control.energy.model import ConceptModel
 from concept_control.errors import CommandError, ConceptControlError
 from concept_control.evaluation.policy_draw_run import block_of, report, tell
 from concept_control.evaluation.policy_drawing import Drawn, touching
 from concept_control.evaluation.policy_drawing_pictures import inked
-from concept_control.msg import ConceptStatus, DrawCommand, EntityArray
+from concept_control.library import ConceptLibrary
+from concept_control.msg import ConceptStatus, ConceptTerm, DrawCommand, Entity, EntityArray
 from concept_control.policy.figures import Part, parts_of, placed
 from concept_control.ros import conversions as convert
 from concept_control.ros import qos
 from concept_control.ros.demo import graph_environment
+from concept_control.ros.goal_input import TOOL_STATE
 from concept_control.ros.monitor import Heard, Watch, pixels
 from concept_control.ros.processes import Graph, NodeProcess, share_folder
+from concept_control.ros.programs import term_messages
 from concept_control.simulation.camera import SimulatedCamera
 from concept_control.simulation.scene import SceneConfig, build_scene
+from concept_control.tool_goal import tool_program
 
 EXECUTABLES = ('arm_simulator', 'entity_extractor', 'mpc_controller')
 COLORS = ['red', 'blue', 'green', 'yellow']
@@ -74,9 +80,8 @@ class Pen:
 
 def run(args: argparse.Namespace) -> int:
     """Draw through the graph; return the exit code."""
-    for name in ('beside', 'train'):
-        if getattr(args, name):
-            raise CommandError(f'--{name} works without the graph only: add --no-ros')
+    if args.train:
+        raise CommandError('--train works without the graph only: add --no-ros')
     if args.arm != 'franka':
         raise CommandError('the graph of the demonstration has a franka: add --no-ros')
     torch.set_num_threads(1)
@@ -85,12 +90,15 @@ def run(args: argparse.Namespace) -> int:
     qualities = tell(parts)
     os.environ.update(graph_environment())
     logs = Path(tempfile.mkdtemp(prefix='concept_control_'))
-    # Blocks lie in the way of most drawings: there is one, drawn around or out of the way.
+    # Blocks lie in the way of most drawings: there is one out of the way, or those spoken of.
     colors = [COLORS[block_of(args.around) - 1]] if args.around else []
+    if args.beside:
+        colors = COLORS
     simulator = {
-        'seed': args.seed if args.around else _clear_seed(args, parts),
+        'seed': args.seed if colors else _clear_seed(args, parts),
         'truth_rate': 100.0,
         'colors': colors or ['white'],
+        'min_gap': 0.1 if args.beside else 0.08,
     }
     nodes = [NodeProcess(EXECUTABLES[0], simulator), *map(NodeProcess, EXECUTABLES[1:])]
     heard = Heard()
@@ -112,7 +120,7 @@ def run(args: argparse.Namespace) -> int:
             return (
                 heard.view is not None
                 and heard.image is not None
-                and bool([e for e in blocks if e.id != TOOL_ID])
+                and len([e for e in blocks if e.id != TOOL_ID]) >= max(len(colors), 1)
                 and any(s.source == 'mpc_controller' for s in heard.statuses)
                 and pen.commands.get_subscription_count() > 0
             )
@@ -131,7 +139,10 @@ def run(args: argparse.Namespace) -> int:
         if args.at:
             command.center.x, command.center.y = (value / 1000 for value in args.at)
         if args.around:
-            command.around = blocks[0].id
+            block = _of_color(blocks, args.around)
+            command.around = block.id
+        if args.beside:
+            command.beside = _terms_beside(args, heard.entities)
         views = [m for m in (heard.view, heard.image) if m is not None]
         before = [pixels(message) for message in views]
         heard.statuses.clear()
@@ -150,7 +161,7 @@ def run(args: argparse.Namespace) -> int:
         workspace = ArmDescription.load('franka').workspace
         center = np.array(workspace.center) if args.at is None else np.array(args.at) / 1000
         if args.around:
-            center = np.array([blocks[0].position.x, blocks[0].position.y])
+            center = np.array([block.position.x, block.position.y])
         strokes = placed(parts, center, args.size / 1000, workspace.rotation, args.seed)
         lines = _lines(pen, heard, args.height / 1000)
         drawn = Drawn(
@@ -167,6 +178,23 @@ def run(args: argparse.Namespace) -> int:
             for message, name in zip(views, ('oblique', 'top'))
         ]
     return report(args, drawn, before, after, qualities)
+
+
+def _of_color(blocks: Sequence[Entity], name: str) -> Entity:
+    """Return the block that looks most like a colour."""
+    wanted = np.array(NAMED_COLORS[name])
+    gaps = [np.linalg.norm(wanted - [e.color.r, e.color.g, e.color.b]) for e in blocks]
+    return blocks[int(np.argmin(gaps))]
+
+
+def _terms_beside(args: argparse.Namespace, entities: EntityArray) -> list[ConceptTerm]:
+    """Ground what is added to the drawing's energy, in what the graph sees."""
+    model = ConceptModel.load()
+    library = ConceptLibrary.learn(model)
+    states = convert.entity_states(entities, entities.header.frame_id)
+    workspace = ArmDescription.load('franka').workspace
+    scene = convert.workspace_scene({TOOL_ID: TOOL_STATE, **states}, workspace)
+    return term_messages(tool_program(args.beside, scene, model, library, args.seed), scene.ids)
 
 
 def _clear_seed(args: argparse.Namespace, parts: Sequence[Part]) -> int:

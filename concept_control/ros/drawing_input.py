@@ -8,10 +8,15 @@ import numpy as np
 
 from concept_control.control.arm import ArmDescription
 from concept_control.control.drawing import DrawingGoal
-from concept_control.control.goal import EntityState
+from concept_control.control.goal import TOOL_ID, EntityState, GroundedGoal
+from concept_control.energy.model import ConceptModel
 from concept_control.errors import CommandError
 from concept_control.msg import ConceptCommand, ConceptGoal, DrawCommand
 from concept_control.policy.figures import parts_of, placed
+from concept_control.ros import conversions as convert
+from concept_control.ros.goal_input import TOOL_STATE
+from concept_control.ros.programs import program_of
+from concept_control.tool_goal import tool_goal
 
 SIZE, HEIGHT, SPEED = 0.2, 0.005, 0.08
 """What zeros in the message stand for [m, m, m/s]."""
@@ -35,7 +40,10 @@ def announced(message: DrawCommand, number: int) -> ConceptGoal:
 
 
 def drawing_goal(
-    message: DrawCommand, arm: ArmDescription, entities: Mapping[int, EntityState]
+    message: DrawCommand,
+    arm: ArmDescription,
+    entities: Mapping[int, EntityState],
+    model: ConceptModel,
 ) -> DrawingGoal:
     """Turn a command into strokes on the table.
 
@@ -43,9 +51,11 @@ def drawing_goal(
         message: the command.
         arm: that draws.
         entities: what is perceived now, by id.
+        model: whose codes the terms beside hold.
 
     Raises:
-        CommandError: for values that are not finite or out of range, or an unknown entity.
+        CommandError: for values that are not finite or out of range, an unknown entity, or terms
+            beside that are no program about the tool alone.
         StrokeError: for a file that holds no strokes.
         ModelError: for a figure that is not known.
     """
@@ -69,8 +79,25 @@ def drawing_goal(
         height=height,
         speed=speed,
         around=around,
+        beside=_beside(message, arm, entities, model) if message.beside else None,
         expression=f'draw {message.figure}',
     )
+
+
+def _beside(
+    message: DrawCommand,
+    arm: ArmDescription,
+    entities: Mapping[int, EntityState],
+    model: ConceptModel,
+) -> GroundedGoal:
+    movable = {int(i) for term in message.beside for i in term.subjects}
+    if movable != {TOOL_ID}:
+        raise CommandError(
+            f'the terms beside a drawing move {sorted(movable)}, not the tool (#{TOOL_ID}) alone'
+        )
+    scene = convert.workspace_scene({TOOL_ID: TOOL_STATE, **entities}, arm.workspace)
+    program = program_of(message.beside, scene.ids)
+    return tool_goal(program, scene, model, f'draw {message.figure}')
 
 
 def _number(name: str, value: float, default: float, largest: float) -> float:

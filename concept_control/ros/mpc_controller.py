@@ -435,7 +435,7 @@ class MpcController(LifecycleNode):
                 self._identity, self._entities = None, self._seen
                 drawing = self._drawings.pop(message.goal_id, None)
                 goal = (
-                    drawing_goal(drawing, self.arm, self._entities)
+                    drawing_goal(drawing, self.arm, self._entities, self.model)
                     if drawing is not None
                     else grounded_goal(
                         message, self._entities, self._session, self.model, self.arm.workspace

@@ -1,0 +1,51 @@
+"""The shipped network of all figures: codes from a few examples of figures it never saw."""
+
+import numpy as np
+import pytest
+import torch
+
+from concept_control.evaluation.policy_codes import is_touching
+from concept_control.evaluation.policy_metrics import nearest
+from concept_control.policy.coding import CodedPolicy, code_of
+from concept_control.policy.datasets import load_figure
+from concept_control.policy.stroke_features import CODE_SIZE, StrokeFeatures
+from concept_control.policy.strokes import strokes_of
+
+
+@pytest.fixture(scope='module')
+def coded():
+    return CodedPolicy.load()
+
+
+@pytest.mark.parametrize('name', ['path1', 'circle', 'mouse2'])
+def test_one_example_is_enough_for_a_smooth_figure(coded, name):
+    strokes, _ = load_figure(name, seed=3)
+    line = coded.infer(strokes[:1], refinement=20).rollout()[0]
+    assert nearest(line, strokes.positions[:1])[0] < 0.04
+
+
+def test_examples_of_two_branches_are_not_averaged(coded):
+    strokes, _ = load_figure('mouse1', seed=3)
+    lines = coded.infer(strokes[:4], refinement=0).rollout(np.zeros((6, 2)))
+    assert max(nearest(line, strokes.positions)[0] for line in lines) < 0.06
+
+
+def test_a_code_has_the_points_of_every_example_and_features_move_with_them():
+    strokes, _ = load_figure('path1')
+    for number in (1, 3, 5, 9):
+        assert code_of(strokes.positions[:number]).shape == (CODE_SIZE,)
+    code = code_of(strokes.positions[:2]).unsqueeze(0)
+    features, state = StrokeFeatures(), torch.tensor([[0.3, 0.2]])
+    shift = torch.tensor([[0.7, -0.4]])
+    moved = (code.view(1, -1, 2) + shift).view(1, -1)
+    torch.testing.assert_close(
+        features(state, code), features(state + shift, moved), rtol=0, atol=1e-4
+    )
+
+
+def test_a_figure_that_crosses_itself_is_known():
+    angle = np.linspace(0.0, 2 * np.pi, 200)
+    eight = np.column_stack([np.sin(angle), np.sin(2 * angle)])
+    assert is_touching(strokes_of([eight]))
+    assert not is_touching(load_figure('circle')[0])
+    assert not is_touching(load_figure('path1')[0])
