@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,6 +24,7 @@ from concept_control.evaluation import concept_sampling as sampling
 from concept_control.evaluation import concept_speed as speed
 from concept_control.evaluation.concept_ablations import ablations
 from concept_control.evaluation.concept_landscapes import GRID, QUICK_GRID, draw_landscapes
+from concept_control.evaluation.json_file import write_json
 from concept_control.evaluation.page import heading, paragraph, picture, table, write_page
 from concept_control.evaluation.provenance import provenance, sentence
 
@@ -94,8 +94,7 @@ def main(args: argparse.Namespace) -> int:
         print(f'\n{section.title}\n{section.note}\n{_text(section.header, rows)}', flush=True)
         page += [heading(section.title), paragraph(section.note), table(section.header, rows)]
         if args.json:
-            args.json.parent.mkdir(parents=True, exist_ok=True)
-            args.json.write_text(json.dumps(report, indent=2) + '\n')
+            write_json(args.json, report)
     if args.html:
         grid = QUICK_GRID if args.quick else GRID
         page += [

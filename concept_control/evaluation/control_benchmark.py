@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import json
 import sys
 from collections.abc import Iterable
 from dataclasses import replace
@@ -20,6 +19,7 @@ from concept_control.control.planners import PLANNERS, make_planner
 from concept_control.control.tasks import ConceptController
 from concept_control.evaluation.control_episodes import Episode, EpisodeConfig, Runner
 from concept_control.evaluation.control_page import write_control_page
+from concept_control.evaluation.json_file import write_json
 from concept_control.evaluation.provenance import provenance, sentence
 from concept_control.expression import And, Expression, Named, Not, Or, Selector, Term, parse
 from concept_control.simulation.closed_loop import ClosedLoop
@@ -94,8 +94,7 @@ def main(args: argparse.Namespace) -> int:
         if 'disturbance' in sections:
             report['disturbance'] = disturbance_section(runner, base, args.seeds)
     if args.json:
-        args.json.parent.mkdir(parents=True, exist_ok=True)
-        args.json.write_text(json.dumps(report, indent=2) + '\n')
+        write_json(args.json, report)
     if args.html:
         write_control_page(args.html, report, sentence())
         print(f'page: {args.html}')

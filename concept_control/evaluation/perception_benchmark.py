@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import json
 import time
 from pathlib import Path
 from typing import Any
@@ -12,6 +11,7 @@ import cv2
 import numpy as np
 from tqdm import tqdm
 
+from concept_control.evaluation.json_file import without_nan, write_json
 from concept_control.evaluation.perception_pictures import PictureFolder
 from concept_control.evaluation.perception_scenes import TRAITS, evaluate_frame
 from concept_control.evaluation.perception_sequences import SequenceResult, evaluate_sequence
@@ -115,8 +115,7 @@ def main(args: argparse.Namespace) -> int:
             'goals': goals,
         }
         # JSON knows no NaN: what nothing was measured of is null.
-        clean = json.loads(json.dumps(report), parse_constant=lambda _: None)
-        args.json.write_text(json.dumps(clean, indent=2, allow_nan=False) + '\n')
+        write_json(args.json, without_nan(report))
     return 0 if all(goal['reached'] for goal in goals.values()) else 1
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import json
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -15,6 +14,7 @@ import torch
 from matplotlib.figure import Figure
 from tqdm import tqdm
 
+from concept_control.evaluation.json_file import write_json
 from concept_control.evaluation.policy_baselines import (
     MixtureDensity,
     NearestNeighbour,
@@ -120,8 +120,7 @@ def main(args: argparse.Namespace) -> int:
         document['particle'] = particle_section(args, missed)
     document['missed'] = missed
     if args.json:
-        args.json.parent.mkdir(parents=True, exist_ok=True)
-        args.json.write_text(json.dumps(document, indent=2) + '\n')
+        write_json(args.json, document)
     if args.html:
         write_policy_page(args.html, document, pictures)
         print(f'page: {args.html}')

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -17,6 +16,7 @@ from concept_control.control.goal import GroundedGoal
 from concept_control.control.tasks import ConceptController
 from concept_control.energy.model import ConceptModel
 from concept_control.errors import StrokeError
+from concept_control.evaluation.json_file import write_json
 from concept_control.evaluation.policy_drawing import Drawn, draw, separation
 from concept_control.evaluation.policy_drawing_pictures import draw_report, inked
 from concept_control.evaluation.policy_metrics import nearest
@@ -171,8 +171,7 @@ def report(
         p50, p99 = 1000 * np.percentile(drawn.plan_times, [50, 99])
         numbers |= {'plan_p50_ms': p50, 'plan_p99_ms': p99}
     if args.json:
-        args.json.parent.mkdir(parents=True, exist_ok=True)
-        args.json.write_text(json.dumps(numbers, indent=2) + '\n')
+        write_json(args.json, numbers)
     print(f'picture: {picture}')
     bent = ' (bent by what was added)' if is_bent else f' (tolerance {args.tolerance:g} mm)'
     print(

@@ -14,6 +14,7 @@ from typing import Any
 from tqdm import tqdm
 
 from concept_control.evaluation import page
+from concept_control.evaluation.json_file import write_json
 from concept_control.evaluation.provenance import provenance, sentence
 
 RUN_TIMEOUT = 300.0
@@ -60,10 +61,9 @@ def main(args: argparse.Namespace) -> int:
             f'{row["plan_time_p99_ms"]:>10.1f}'
         )
     if args.json:
-        args.json.parent.mkdir(parents=True, exist_ok=True)
         numbers = [{k: v for k, v in run.items() if k != 'strip'} for run in runs]
         report = {'provenance': provenance(), 'summary': summary, 'runs': numbers}
-        args.json.write_text(json.dumps(report, indent=2) + '\n')
+        write_json(args.json, report)
     if args.html:
         _write_page(args.html, summary, runs)
         print(f'page: {args.html}')

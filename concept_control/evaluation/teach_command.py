@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import json
 import sys
 from pathlib import Path
 from typing import Any
@@ -16,6 +15,7 @@ from concept_control.energy.model import ConceptModel
 from concept_control.errors import LibraryError
 from concept_control.evaluation.bag import Bag
 from concept_control.evaluation.bag_events import BagEvent, bag_events
+from concept_control.evaluation.json_file import write_json
 from concept_control.evaluation.recorded_setup import RecordedSetup, read_setup
 from concept_control.evaluation.replay_library import ReplayLibrary
 from concept_control.events import Events
@@ -103,8 +103,7 @@ def main(args: argparse.Namespace) -> int:
     print(test.text)
     is_kept = test.agrees is not False or args.force
     if args.json:
-        args.json.parent.mkdir(parents=True, exist_ok=True)
-        args.json.write_text(json.dumps(_numbers(concept, test, is_kept), indent=2) + '\n')
+        write_json(args.json, _numbers(concept, test, is_kept))
     if not is_kept:
         print(f'concept_control: {args.name} was not kept (--force keeps it)', file=sys.stderr)
         return 1

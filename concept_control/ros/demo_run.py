@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import json
 import sys
 import threading
 import time
@@ -18,6 +17,7 @@ from concept_control.control.arm import ArmDescription
 from concept_control.control.goal import TOOL_ID
 from concept_control.errors import ConceptControlError
 from concept_control.evaluation.film import draw_run
+from concept_control.evaluation.json_file import write_json
 from concept_control.evaluation.judge import Judge, Verdict
 from concept_control.expression import Expression, uses_tool
 from concept_control.msg import ConceptStatus, EntityArray
@@ -97,8 +97,7 @@ class Run:
         )
         numbers = self._numbers(verdict, ending, elapsed)
         if self.args.json:
-            self.args.json.parent.mkdir(parents=True, exist_ok=True)
-            self.args.json.write_text(json.dumps(numbers, indent=2) + '\n')
+            write_json(self.args.json, numbers)
         self._report(verdict, ending, elapsed, numbers, picture)
         return 0 if verdict.holds else 1
 

@@ -8,7 +8,6 @@ node does not handle, and no command to the arm may hold NaN or leave the arm's 
 from __future__ import annotations
 
 import argparse
-import json
 import sys
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -24,6 +23,7 @@ from rclpy.logging import LoggingSeverity, set_logger_level
 from rclpy.serialization import serialize_message
 from tqdm import tqdm
 
+from concept_control.evaluation.json_file import write_json
 from concept_control.evaluation.provenance import provenance, sentence
 from concept_control.library import ConceptLibrary
 from concept_control.ros import conversions as convert
@@ -152,9 +152,8 @@ def main(args: argparse.Namespace) -> int:
         print(f'\n{name}: {failure}')
     print(f'{sum(counts.values())} messages, {len(failures)} of {len(counts)} topics failed')
     if args.json:
-        args.json.parent.mkdir(parents=True, exist_ok=True)
         report = {'provenance': provenance(), 'messages': counts, 'failures': failures}
-        args.json.write_text(json.dumps(report, indent=2) + '\n')
+        write_json(args.json, report)
     return 1 if failures else 0
 
 

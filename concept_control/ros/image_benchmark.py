@@ -18,6 +18,7 @@ from typing import Any
 import numpy as np
 
 from concept_control.errors import ConceptControlError
+from concept_control.evaluation.json_file import write_json
 from concept_control.evaluation.provenance import provenance, sentence
 from concept_control.ros.demo import graph_environment
 from concept_control.ros.image_traffic import PATIENCE
@@ -74,7 +75,7 @@ def main(args: argparse.Namespace) -> int:
     if args.json:
         report = {'provenance': provenance(), **vars(args), 'json': None, 'ways': results}
         report.pop('run', None)
-        args.json.write_text(json.dumps(report, indent=2) + '\n')
+        write_json(args.json, report)
     return 0 if all(result['lost'] < result['sent'] for result in results.values()) else 1
 
 

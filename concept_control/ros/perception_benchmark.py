@@ -8,7 +8,6 @@ state beside them, and what comes back is compared with the truth: the whole way
 from __future__ import annotations
 
 import argparse
-import json
 import os
 import tempfile
 from pathlib import Path
@@ -19,6 +18,7 @@ import rclpy
 from scipy.optimize import linear_sum_assignment
 from tqdm import tqdm
 
+from concept_control.evaluation.json_file import without_nan, write_json
 from concept_control.evaluation.perception_benchmark import CAMERAS, print_sequences
 from concept_control.evaluation.perception_scenes import (
     MATCH_DISTANCE,
@@ -118,8 +118,7 @@ def main(args: argparse.Namespace) -> int:
     print_sequences({' + '.join(names): followed}, is_noisy=args.noise, timed='to the answer')
     if args.json:
         report = {'provenance': provenance(), 'kind': kind, **summary, 'sequences': followed}
-        clean = json.loads(json.dumps(report), parse_constant=lambda _: None)
-        args.json.write_text(json.dumps(clean, indent=2, allow_nan=False) + '\n')
+        write_json(args.json, without_nan(report))
     return 0 if summary['missed'] == followed['switches'] == 0 else 1
 
 

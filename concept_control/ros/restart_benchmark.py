@@ -6,7 +6,6 @@ A task survives if it ends satisfied, or is ended with a reason while the arm ho
 from __future__ import annotations
 
 import argparse
-import json
 import os
 import sys
 import tempfile
@@ -19,6 +18,7 @@ import numpy as np
 from tqdm import tqdm
 
 from concept_control.errors import ConceptControlError
+from concept_control.evaluation.json_file import write_json
 from concept_control.evaluation.provenance import provenance, sentence
 from concept_control.msg import ConceptStatus
 from concept_control.ros.commander import CommandResult, ConceptCommander, Outcome
@@ -91,9 +91,8 @@ def main(args: argparse.Namespace) -> int:
             f'{one.outcome.lower():12}{one.wall_s:6.1f} s  {one.text}'
         )
     if args.json:
-        args.json.parent.mkdir(parents=True, exist_ok=True)
         report = {'provenance': provenance(), 'runs': [asdict(one) for one in found]}
-        args.json.write_text(json.dumps(report, indent=2) + '\n')
+        write_json(args.json, report)
     return 0 if all(one.is_survived for one in found) else 1
 
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import argparse
 import itertools
-import json
 import os
 import sys
 import tempfile
@@ -23,6 +22,7 @@ from diagnostic_msgs.msg import DiagnosticArray
 from tqdm import tqdm
 
 from concept_control.errors import ConceptControlError
+from concept_control.evaluation.json_file import write_json
 from concept_control.evaluation.provenance import provenance, sentence
 from concept_control.ros import qos
 from concept_control.ros.commander import ConceptCommander
@@ -113,7 +113,6 @@ def main(args: argparse.Namespace) -> int:
     is_flat = all(not rate > args.growth for rate in growth.values())
     is_clean = not alive and not left and not any(codes.values())
     if args.json:
-        args.json.parent.mkdir(parents=True, exist_ok=True)
         report: dict[str, Any] = {
             'provenance': provenance(),
             'minutes': args.minutes,
@@ -125,7 +124,7 @@ def main(args: argparse.Namespace) -> int:
             'left_behind': {'processes': alive, 'files': sorted(map(str, left))},
             'diagnostics': soak.diagnostics,
         }
-        args.json.write_text(json.dumps(report, indent=2) + '\n')
+        write_json(args.json, report)
     return 0 if is_flat and is_clean and soak.outcomes['satisfied'] else 1
 
 
