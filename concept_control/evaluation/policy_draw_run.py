@@ -14,6 +14,7 @@ from concept_control.colors import NAMED_COLORS
 from concept_control.control.drawing import DrawingGoal
 from concept_control.control.goal import GroundedGoal
 from concept_control.control.tasks import ConceptController
+from concept_control.control.workspace import Workspace
 from concept_control.energy.model import ConceptModel
 from concept_control.errors import StrokeError
 from concept_control.evaluation.json_file import write_json
@@ -23,6 +24,7 @@ from concept_control.evaluation.policy_metrics import nearest
 from concept_control.evaluation.provenance import provenance
 from concept_control.library import ConceptLibrary
 from concept_control.policy.figures import Part, parts_of, placed
+from concept_control.policy.step_energy import PolicyStroke
 from concept_control.simulation.camera import SimulatedCamera
 from concept_control.simulation.closed_loop import ClosedLoop
 from concept_control.simulation.scene import SceneConfig, build_scene
@@ -53,11 +55,11 @@ def run(args: argparse.Namespace) -> int:
     loop = ClosedLoop(scene, ConceptController(scene.arm))
     workspace = scene.arm.workspace
     around = None
-    center = np.array(workspace.center) if args.at is None else np.array(args.at) / 1000
+    block = None
     if args.around:
         around = block_of(args.around)
-        center = loop.world.block_positions()[around - 1, :2]
-    strokes = placed(parts, center, args.size / 1000, workspace.rotation, args.seed)
+        block = loop.world.block_positions()[around - 1, :2]
+    strokes = strokes_of(args, parts, workspace, block)
     goal = DrawingGoal(
         strokes=strokes,
         height=args.height / 1000,
@@ -71,6 +73,26 @@ def run(args: argparse.Namespace) -> int:
     drawn = draw(scene, goal, loop)
     after = pictures(loop.world, drawn.lines)
     return report(args, drawn, before, after, qualities)
+
+
+def strokes_of(
+    args: argparse.Namespace,
+    parts: Sequence[Part],
+    workspace: Workspace,
+    block: np.ndarray | None = None,
+) -> tuple[PolicyStroke, ...]:
+    """Return the strokes where the command line wants them.
+
+    Args:
+        args: of the command line.
+        parts: of the drawing.
+        workspace: of the arm, in whose middle a drawing is that is wanted nowhere else.
+        block: (2,) where the block is that it is drawn around [m], if any.
+    """
+    center = np.array(workspace.center) if args.at is None else np.array(args.at) / 1000
+    if block is not None:
+        center = block
+    return placed(parts, center, args.size / 1000, workspace.rotation, args.seed)
 
 
 def tell(parts: Sequence[Part]) -> list[float]:

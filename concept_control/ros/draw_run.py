@@ -10,8 +10,7 @@ import argparse
 import bisect
 import os
 import tempfile
-import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -23,16 +22,17 @@ from concept_control.control.arm import ArmDescription
 from concept_control.control.drawing import TOUCH
 from concept_control.control.goal import TOOL_ID
 from concept_control.energy.model import ConceptModel
-from concept_control.errors import CommandError, ConceptControlError
-from concept_control.evaluation.policy_draw_run import block_of, report, tell
+from concept_control.errors import CommandError
+from concept_control.evaluation.policy_draw_run import BLOCKS, block_of, report, strokes_of, tell
 from concept_control.evaluation.policy_drawing import Drawn, touching
 from concept_control.evaluation.policy_drawing_pictures import inked
 from concept_control.library import ConceptLibrary
 from concept_control.msg import ConceptStatus, ConceptTerm, DrawCommand, Entity, EntityArray
-from concept_control.policy.figures import Part, parts_of, placed
+from concept_control.policy.figures import Part, parts_of
 from concept_control.ros import conversions as convert
 from concept_control.ros import qos
 from concept_control.ros.demo import graph_environment
+from concept_control.ros.demo_run import ENDINGS
 from concept_control.ros.goal_input import TOOL_STATE
 from concept_control.ros.monitor import Heard, Watch, pixels
 from concept_control.ros.processes import Graph, NodeProcess, share_folder
@@ -42,16 +42,9 @@ from concept_control.simulation.scene import SceneConfig, build_scene
 from concept_control.tool_goal import tool_program
 
 EXECUTABLES = ('arm_simulator', 'entity_extractor', 'mpc_controller')
-COLORS = ['red', 'blue', 'green', 'yellow']
 START_TIMEOUT, DRAW_TIMEOUT = 180.0, 600.0
 """Wall-clock seconds for the nodes to come up, and for the drawing."""
 
-ENDINGS = {
-    ConceptStatus.SATISFIED: 'satisfied',
-    ConceptStatus.FAILED: 'failed',
-    ConceptStatus.REFUSED: 'refused',
-    ConceptStatus.CANCELLED: 'cancelled',
-}
 CLEAR = 0.07
 """From the block to the line [m]."""
 
@@ -91,9 +84,9 @@ def run(args: argparse.Namespace) -> int:
     os.environ.update(graph_environment())
     logs = Path(tempfile.mkdtemp(prefix='concept_control_'))
     # Blocks lie in the way of most drawings: there is one out of the way, or those spoken of.
-    colors = [COLORS[block_of(args.around) - 1]] if args.around else []
+    colors = [BLOCKS[block_of(args.around) - 1]] if args.around else []
     if args.beside:
-        colors = COLORS
+        colors = list(BLOCKS)
     simulator = {
         'seed': args.seed if colors else _clear_seed(args, parts),
         'truth_rate': 100.0,
@@ -125,7 +118,7 @@ def run(args: argparse.Namespace) -> int:
                 and pen.commands.get_subscription_count() > 0
             )
 
-        _wait(is_up, graph, START_TIMEOUT, 'the graph to come up')
+        graph.wait_for(is_up, START_TIMEOUT, 'the graph to come up')
         assert heard.entities is not None
         blocks = [e for e in heard.entities.entities if e.id != TOOL_ID]
         command = DrawCommand(
@@ -155,14 +148,11 @@ def run(args: argparse.Namespace) -> int:
             done = [s for s in mine if s.status in ENDINGS]
             return done[-1] if len(done) >= SETTLE_STATUSES or _is_refused(done) else None
 
-        _wait(lambda: ended() is not None, graph, DRAW_TIMEOUT, 'the drawing to end')
+        graph.wait_for(lambda: ended() is not None, DRAW_TIMEOUT, 'the drawing to end')
         last = ended()
         assert last is not None
-        workspace = ArmDescription.load('franka').workspace
-        center = np.array(workspace.center) if args.at is None else np.array(args.at) / 1000
-        if args.around:
-            center = np.array([block.position.x, block.position.y])
-        strokes = placed(parts, center, args.size / 1000, workspace.rotation, args.seed)
+        at = np.array([block.position.x, block.position.y]) if args.around else None
+        strokes = strokes_of(args, parts, ArmDescription.load('franka').workspace, at)
         lines = _lines(pen, heard, args.height / 1000)
         drawn = Drawn(
             status=ENDINGS[last.status],
@@ -199,9 +189,7 @@ def _terms_beside(args: argparse.Namespace, entities: EntityArray) -> list[Conce
 
 def _clear_seed(args: argparse.Namespace, parts: Sequence[Part]) -> int:
     """Return the seed of a layout whose block does not lie in the drawing's way."""
-    workspace = ArmDescription.load('franka').workspace
-    center = np.array(workspace.center) if args.at is None else np.array(args.at) / 1000
-    strokes = placed(parts, center, args.size / 1000, workspace.rotation, args.seed)
+    strokes = strokes_of(args, parts, ArmDescription.load('franka').workspace)
     points = np.concatenate([stroke.path for stroke in strokes])
     for seed in range(args.seed, args.seed + 200):
         block = build_scene(SceneConfig(num_blocks=1, seed=seed, min_gap=0.08))
@@ -237,15 +225,3 @@ def _with_lines(image: np.ndarray, name: str, lines: list[np.ndarray]) -> np.nda
         _, depth = camera.render(data)
         pose = camera.T_world_camera(data)
         return inked(image, depth, pose, camera.intrinsics.matrix, lines, width=2)
-
-
-def _wait(condition: Callable[[], bool], graph: Graph, timeout: float, what: str) -> None:
-    deadline = time.monotonic() + timeout
-    while not condition():
-        graph.check()
-        if time.monotonic() > deadline:
-            raise ConceptControlError(
-                f'waited {timeout:g} s for {what}; see the logs in '
-                f'{graph.log_path(EXECUTABLES[0]).parent}'
-            )
-        time.sleep(0.05)

@@ -8,7 +8,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
@@ -108,6 +108,27 @@ class Graph:
                     f'{name} ended with {describe_exit(code)}; the end of '
                     f'{self.log_path(name)}:\n{tail}'
                 )
+
+    def wait_for(self, condition: Callable[[], bool], timeout: float, what: str) -> None:
+        """Wait until a condition holds.
+
+        Args:
+            condition: asked again and again.
+            timeout: how long [s of the machine].
+            what: is waited for, in words.
+
+        Raises:
+            ProcessDiedError: if a node is gone.
+            ConceptControlError: if the time is over, with where the logs are.
+        """
+        end = time.monotonic() + timeout
+        while not condition():
+            self.check()
+            if time.monotonic() > end:
+                raise ConceptControlError(
+                    f'waited {timeout:g} s for {what}; see the logs in {self._log_folder}'
+                )
+            time.sleep(0.02)
 
     def restart(self, executable: str, number: int = signal.SIGKILL) -> None:
         """End one node with a signal, at once, and start it anew; its log begins again."""

@@ -10,7 +10,6 @@ import os
 import sys
 import tempfile
 import time
-from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -109,10 +108,10 @@ def survive(victim: str, seed: int, speed: float, camera: str) -> Survival:
         Graph(nodes, share_folder() / 'config' / 'demo.yaml', logs) as graph,
         ConceptCommander() as robot,
     ):
-        _wait(lambda: heard.library is not None, graph, 'the concepts')
-        _wait(lambda: _num_blocks(heard) == 4, graph, 'four blocks')
+        graph.wait_for(lambda: heard.library is not None, PATIENCE, 'the concepts')
+        graph.wait_for(lambda: _num_blocks(heard) == 4, PATIENCE, 'four blocks')
         robot.go(EXPRESSION, wait_for_server=PATIENCE)
-        _wait(lambda: _phase(heard) == 'carry' or robot.is_done, graph, 'the carry')
+        graph.wait_for(lambda: _phase(heard) == 'carry' or robot.is_done, PATIENCE, 'the carry')
         if robot.is_done:
             raise ConceptControlError(f'no carry was seen: {robot.result().text}')
         killed_at = time.monotonic()
@@ -147,15 +146,6 @@ def _answer(robot: ConceptCommander, graph: Graph) -> bool:
     robot.go('hovering(red; blue)', wait_for_server=PATIENCE)
     result = _result(robot, graph)
     return result is not None and result.outcome is Outcome.REFUSED
-
-
-def _wait(condition: Callable[[], bool], graph: Graph, what: str) -> None:
-    end = time.monotonic() + PATIENCE
-    while not condition():
-        graph.check()
-        if time.monotonic() > end:
-            raise ConceptControlError(f'waited {PATIENCE:g} s for {what} in vain')
-        time.sleep(0.02)
 
 
 def _num_blocks(heard: Heard) -> int:
