@@ -24,6 +24,10 @@ def arm_names() -> list[str]:
     return sorted(p.parent.name for p in ARMS_FOLDER.glob('*/*.yaml'))
 
 
+INTERFACES = ('joint_trajectory', 'position', 'effort')
+"""What an arm may be commanded by: plans, or a position or a torque of each joint at a time."""
+
+
 @dataclass(frozen=True)
 class ArmDescription:
     """An arm as the controller sees it; n is its number of joints.

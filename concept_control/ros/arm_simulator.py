@@ -17,6 +17,7 @@ from sensor_msgs.msg import CameraInfo, Image, JointState
 from std_msgs.msg import Bool, Float64MultiArray
 from trajectory_msgs.msg import JointTrajectory
 
+from concept_control.control.arm import INTERFACES
 from concept_control.control.tracker import PlanTracker
 from concept_control.errors import CommandError, ConceptControlError
 from concept_control.msg import Entity, EntityArray
@@ -58,7 +59,7 @@ PARAMETERS = (
         'interface',
         'joint_trajectory',
         "how the arm is commanded; see the controller's `output`",
-        choices=('joint_trajectory', 'position', 'effort'),
+        choices=INTERFACES,
     ),
     Parameter('truth_rate', 20.0, 'true poses per simulated second', 1.0, 100.0),
     Parameter('publish_clock', False, 'publish /clock; nodes then need use_sim_time'),

@@ -17,9 +17,9 @@ from typing import TYPE_CHECKING, Any
 
 from rclpy.node import Node
 
+from concept_control.control.arm import INTERFACES
 from concept_control.evaluation.film import Film
 from concept_control.expression import parse
-from concept_control.ros.command_output import OUTPUTS
 from concept_control.ros.demo_run import Interrupted, Run, say
 from concept_control.ros.monitor import Heard, Watch
 from concept_control.ros.processes import Graph, NodeProcess, ProcessDiedError, share_folder
@@ -64,7 +64,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         '--control',
         default='joint_trajectory',
-        choices=OUTPUTS,
+        choices=INTERFACES,
         help='what the arm is sent: trajectories, or a position or torque for each joint state '
         '(default: %(default)s)',
     )

@@ -22,7 +22,7 @@ from rclpy.lifecycle import LifecycleNode, LifecycleState, TransitionCallbackRet
 from sensor_msgs.msg import JointState
 from std_msgs.msg import Bool
 
-from concept_control.control.arm import ArmDescription
+from concept_control.control.arm import INTERFACES, ArmDescription
 from concept_control.control.goal import TOOL_ID, EntityState
 from concept_control.control.identity import Identity
 from concept_control.control.plan import Plan
@@ -38,7 +38,7 @@ from concept_control.msg import (
 )
 from concept_control.ros import conversions as convert
 from concept_control.ros import qos
-from concept_control.ros.command_output import OUTPUTS, CommandOutput
+from concept_control.ros.command_output import make_output
 from concept_control.ros.control_health import ControlHealth
 from concept_control.ros.diagnostics import Diagnostics, Report
 from concept_control.ros.drawing_input import announced, drawing_goal
@@ -57,7 +57,7 @@ PARAMETERS = (
         'joint_trajectory',
         'what the arm is sent: plans for a joint_trajectory_controller, or positions or torques '
         'for a forward_command_controller, one for each joint state',
-        choices=OUTPUTS,
+        choices=INTERFACES,
     ),
     Parameter(
         'send_efforts',
@@ -182,7 +182,7 @@ class MpcController(LifecycleNode):
                 self.failure = error
             return TransitionCallbackReturn.FAILURE
         self._reset()
-        self._output = CommandOutput(self, self.arm, p.output, lambda: p.send_efforts)
+        self._output = make_output(self, self.arm, p.output, lambda: p.send_efforts)
         self._suction = self.create_lifecycle_publisher(Bool, 'suction_command', qos.RELIABLE)
         self._status = self.create_publisher(ConceptStatus, 'concept_status', qos.RELIABLE)
         subscribe = self.create_subscription
@@ -260,9 +260,9 @@ class MpcController(LifecycleNode):
             self.get_logger().error(f'joint states refused: {error}', throttle_duration_sec=2.0)
             return
         self.health.joints_heard()
-        self._output.joints(now, positions, velocities)
-        if self._output.guarded:
-            self.health.fallback(self._output.guarded)
+        guarded = self._output.joints(now, positions, velocities)
+        if guarded:
+            self.health.fallback(guarded)
         self._joints.put((now, positions, velocities))
 
     def _on_entities(self, message: EntityArray) -> None:

@@ -25,7 +25,7 @@ from concept_control.control.plan import Plan
 from concept_control.errors import CommandError
 from concept_control.ros import conversions as convert
 from concept_control.ros import qos
-from concept_control.ros.command_output import CommandOutput
+from concept_control.ros.command_output import make_output
 from concept_control.ros.demo import EXECUTABLES, graph_environment
 from concept_control.ros.monitor import Heard, Watch
 from concept_control.ros.processes import Graph, NodeProcess, share_folder
@@ -65,7 +65,7 @@ def node():
 )
 def test_a_plan_is_followed_by_single_numbers_that_come_late(node, kind, drive, late):
     world = SimulatedWorld(build_scene(SceneConfig(num_blocks=0, arm='franka')))
-    output, drive = CommandOutput(node, ARM, kind, lambda: False), drive(ARM)
+    output, drive = make_output(node, ARM, kind, lambda: False), drive(ARM)
     sent, due = [], []
 
     def publish(message):
@@ -98,7 +98,7 @@ def test_a_plan_is_followed_by_single_numbers_that_come_late(node, kind, drive, 
 
 def test_silent_joint_states_leave_a_command_that_holds(node):
     arm = ArmDescription.load('ur5e')
-    output = CommandOutput(node, arm, 'effort', lambda: False)
+    output = make_output(node, arm, 'effort', lambda: False)
     sent = []
     output._publisher.publish = lambda message: sent.append(np.array(message.data))
     output.hold()
