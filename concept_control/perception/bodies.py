@@ -23,8 +23,14 @@ SURFACE_SIGMA = 0.0005
 SURFACE_POINTS = 60.0
 """How many independent outline points all surface points together weigh as."""
 
+MAX_SURFACE_POINTS = 500
+"""Points of a surface looked at to tell shapes apart."""
+
 MIXED = 0.1
 """Share of a region's pixels that may lie between it and what is behind: mixed at its border."""
+
+TRIAL_POINTS, TRIAL_ITERATIONS = 3, 4
+"""Of each outline one in so many points, and iterations, for trying a box's first yaw."""
 
 MAX_PIECES = 6
 """Touching blocks of one colour that are told apart."""
@@ -119,24 +125,28 @@ class _Fitting:
         """Fit every shape to every region; return each region's best shape and all fits."""
         outlines = collect_outlines(self.view, self.labels, self.regions, self.limits)
         boxes = np.array([self._start(region) for region in self.regions])
-        centers = boxes[:, :2]
         tops = np.array([region.height for region in self.regions])
         num = len(boxes)
-        # The first guess of the yaw may be caught by an occluder's edge: try three.
-        turned = np.repeat(boxes, 3, axis=0)
-        turned[:, 2] += np.tile(np.deg2rad([0.0, 30.0, 60.0]), num)
         prior = np.column_stack([np.zeros((num, 3)), tops, tops])
         tight = np.array([bool(region.siblings) for region in self.regions])
         sigma = np.full((num, 5), np.inf)
         sigma[:, 3:] = np.where(tight, 0.001, CUBE_SIGMA)[:, None]
+        # The first guess of the yaw may be caught by an occluder's edge: try three roughly.
+        turned = np.repeat(boxes, 3, axis=0)
+        turned[:, 2] += np.tile(np.deg2rad([0.0, 30.0, 60.0]), num)
         thrice = np.repeat(np.arange(num), 3)
-        tried = fit('box', outlines.select(thrice), turned, prior[thrice], sigma[thrice])
-        best = tried.cost.reshape(num, 3).argmin(axis=1) + 3 * np.arange(num)
-        box = Fit(
-            tried.parameters[best], tried.covariance[best], tried.cost[best], tried.rms[best]
+        tried = fit(
+            'box',
+            outlines.thinned(TRIAL_POINTS).select(thrice),
+            turned,
+            prior[thrice],
+            sigma[thrice],
+            TRIAL_ITERATIONS,
         )
-        round_start = np.column_stack([centers, 0.5 * tops])
+        best = tried.cost.reshape(num, 3).argmin(axis=1) + 3 * np.arange(num)
+        box = fit('box', outlines, tried.parameters[best], prior, sigma)
         round_sigma = np.tile([np.inf, np.inf, CUBE_SIGMA], (num, 1))
+        round_start = np.column_stack([boxes[:, :2], 0.5 * tops])
         cylinder = fit('cylinder', outlines, round_start, round_start, round_sigma)
         ball_start = np.array([self._sphere(region) for region in self.regions])
         ball = fit('ball', outlines, ball_start, ball_start, round_sigma)
@@ -148,7 +158,7 @@ class _Fitting:
 
     def _best_shape(self, region: Region, fits: dict[str, Fit], index: int) -> str:
         """Return the shape whose outline and surface explain a region best."""
-        points = self.view.points(region.rows, region.columns)
+        points = self._sample(region)
         points[:, 2] -= self.limits.table_height
         scores = {}
         for shape, found in fits.items():
@@ -162,6 +172,11 @@ class _Fitting:
         scores['box'] -= 4.0
         return min(scores, key=lambda shape: scores[shape])
 
+    def _sample(self, region: Region) -> np.ndarray:
+        """Return (N, 3) some of the points of a region, enough to tell its surface from others."""
+        every = 1 + len(region.rows) // MAX_SURFACE_POINTS
+        return self.view.points(region.rows[::every], region.columns[::every])
+
     def _start(self, region: Region) -> np.ndarray:
         """Return (5,) a box as a first guess: the rectangle around the upper face."""
         rows, columns = region.rows, region.columns
@@ -174,7 +189,7 @@ class _Fitting:
 
     def _sphere(self, region: Region) -> np.ndarray:
         """Return (3,) x, y, radius of the ball through a region's points, as a first guess."""
-        points = self.view.points(region.rows, region.columns)
+        points = self._sample(region)
         mean = points.mean(axis=0)
         # A sphere of centre c: |p|² = 2 c·p + k, with k = r² - |c|².
         local = points - mean

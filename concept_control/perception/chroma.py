@@ -30,7 +30,7 @@ def chromaticity(color: np.ndarray) -> np.ndarray:
     the light, so that its differences do not depend on the exposure either.
     """
     rgb = color.astype(np.float32) * np.float32(1.0 / 255.0)
-    total = rgb.sum(axis=-1) + np.float32(DARK)
+    total = rgb[..., 0] + rgb[..., 1] + rgb[..., 2] + np.float32(DARK)
     result = np.empty_like(rgb)
     result[..., 0] = (rgb[..., 0] - rgb[..., 1]) / total
     result[..., 1] = (rgb[..., 0] + rgb[..., 1] - 2.0 * rgb[..., 2]) / (2.0 * total)

@@ -8,6 +8,7 @@ from itertools import combinations
 import cv2
 import numpy as np
 
+from concept_control.perception.chroma import CLIPPED
 from concept_control.perception.limits import BlockLimits
 from concept_control.perception.view import View
 
@@ -74,13 +75,17 @@ class Face:
 
     @classmethod
     def measure(
-        cls, view: View, chroma: np.ndarray, is_clipped: np.ndarray, mask: np.ndarray
+        cls,
+        view: View,
+        color: np.ndarray,
+        chroma: np.ndarray,
+        rows: np.ndarray,
+        columns: np.ndarray,
     ) -> Face:
-        """Return the piece of an upper face that a mask marks."""
-        rows, columns = np.nonzero(mask)
+        """Return the piece of an upper face that these pixels of a frame show."""
         xy = view.points(rows, columns)[:, :2].astype(np.float32)
         height = float(np.median(view.height[rows, columns]))
-        clipped = bool(is_clipped[rows, columns].mean() > 0.5)
+        clipped = bool((color[rows, columns].max(axis=1) >= CLIPPED).mean() > 0.5)
         return cls.from_points(xy, height, np.median(chroma[rows, columns], axis=0), clipped)
 
     @classmethod

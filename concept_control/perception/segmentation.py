@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from concept_control.perception.chroma import CLIPPED, chromaticity, color_edges, compare
+from concept_control.perception.chroma import chromaticity, color_edges, compare
 from concept_control.perception.faces import TOP_SLOPE, Face, Grain, merge_faces, slope
 from concept_control.perception.limits import BlockLimits
 from concept_control.perception.view import View
@@ -114,7 +114,6 @@ def _regions(
     view: View, color: np.ndarray, candidates: np.ndarray, limits: BlockLimits
 ) -> list[Region]:
     chroma = chromaticity(color)
-    is_clipped = color.max(axis=-1) >= CLIPPED
     grain = Grain.of(view, limits)
     faces_up = slope(view, grain.radius) < TOP_SLOPE
     seeds = candidates & faces_up & ~color_edges(chroma, grain.radius)
@@ -125,12 +124,14 @@ def _regions(
     renumber = np.zeros(num, dtype=np.int32)
     renumber[keep] = np.arange(1, len(keep) + 1)
     labels = renumber[labels]
-    facts = [Face.measure(view, chroma, is_clipped, labels == k) for k in range(1, len(keep) + 1)]
+    facts = [
+        Face.measure(view, color, chroma, rows, columns)
+        for rows, columns in _pixels_by_label(labels)
+    ]
     labels, facts = merge_faces(labels, facts, limits)
     full = _assign(view, chroma, candidates, labels, facts, grain)
     regions = []
-    for label in range(1, full.max() + 1):
-        rows, columns = np.nonzero(full == label)
+    for label, (rows, columns) in enumerate(_pixels_by_label(full), start=1):
         if len(rows) < grain.min_region:
             continue
         is_top = labels[rows, columns] == label
@@ -142,6 +143,16 @@ def _regions(
             height = float(upper[near].mean())
         regions.append(Region(label, rows, columns, is_top, height))
     return regions
+
+
+def _pixels_by_label(labels: np.ndarray) -> list[tuple[np.ndarray, np.ndarray]]:
+    """Return rows and columns of the pixels of label 1, 2, ..."""
+    pixels = np.flatnonzero(labels > 0)
+    own = labels.ravel()[pixels]
+    order = np.argsort(own, kind='stable')
+    ends = np.searchsorted(own[order], np.arange(1, labels.max() + 1), side='right')
+    pieces = np.split(pixels[order], ends)[:-1]
+    return [np.divmod(piece, labels.shape[1]) for piece in pieces]
 
 
 def _assign(

@@ -9,7 +9,7 @@ maximum over a few lines, for any number of bodies at once.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -69,6 +69,14 @@ class Outlines:
             self.sigma[rows],
             self.origin,
             self.floor,
+        )
+
+    def thinned(self, every: int) -> Outlines:
+        """Return one in so many points of each outline."""
+        points = self.points[:, ::every], self.rays[:, ::every]
+        weights = every * self.weights[:, ::every]
+        return replace(
+            self, points=points[0], rays=points[1], weights=weights, kinds=self.kinds[:, ::every]
         )
 
     @property
@@ -216,6 +224,7 @@ def fit(
     start: np.ndarray,
     prior: np.ndarray,
     prior_sigma: np.ndarray,
+    num_iterations: int = NUM_ITERATIONS,
 ) -> Fit:
     """Fit K bodies of one shape to their outlines by robust Gauss-Newton.
 
@@ -225,6 +234,7 @@ def fit(
         start: (K, D) first guesses.
         prior: (K, D) expected parameters.
         prior_sigma: (K, D) standard deviation of the expectation; infinite for none.
+        num_iterations: of Gauss-Newton.
     """
     distance = DISTANCES[shape]
     num, size = start.shape
@@ -241,7 +251,7 @@ def fit(
     hessian, gradient = np.zeros((num, size, size)), np.zeros((num, size))
     residual = np.zeros_like(outlines.weights)
     wide = outlines.select(np.tile(np.arange(num), size + 1))
-    for _ in range(NUM_ITERATIONS):
+    for _ in range(num_iterations):
         shifted = np.tile(candidate, (size + 1, 1, 1))
         for i in range(size):
             shifted[i + 1, :, i] += STEP
