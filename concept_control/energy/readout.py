@@ -10,7 +10,12 @@ from __future__ import annotations
 import torch
 
 from concept_control.energy.scene import Scene
-from concept_control.events import DEFAULT_SIZE
+from concept_control.energy.statistics import (
+    color_features,
+    distances,
+    size_feature,
+    soft_length,
+)
 
 NUM_PLAIN = 17
 NUM_COMPARISONS = 4
@@ -29,7 +34,7 @@ def plain_features(scene: Scene) -> torch.Tensor:
     marker = (after * gate).sum(dim=1, keepdim=True) / (gate.sum(dim=1, keepdim=True) + 1e-3)
     relative = (after - marker) * (gate.sum(dim=1, keepdim=True) > 0.5)
     brightness = colors.amax(dim=-1, keepdim=True)
-    apart = _length(after.unsqueeze(2) - after.unsqueeze(1)).squeeze(-1)
+    apart = distances(after)
     absent = 1 - scene.present.unsqueeze(1) * (1 - torch.eye(apart.shape[1]).to(apart))
     nearest = (apart + 3.0 * absent).amin(dim=-1, keepdim=True).clamp(max=3.0)
     return torch.cat(
@@ -37,13 +42,12 @@ def plain_features(scene: Scene) -> torch.Tensor:
             after,
             before,
             relative,
-            _length(relative),
+            soft_length(relative),
             nearest,
-            2 * (scene.sizes / DEFAULT_SIZE).log().unsqueeze(-1),
-            2 * colors - 1,
-            2 * colors / (brightness + 0.05) - 1,
+            size_feature(scene.sizes),
+            color_features(colors),
             2 * brightness - 1,
-            _length(after - before),
+            soft_length(after - before),
         ],
         dim=-1,
     )
@@ -74,7 +78,3 @@ def compare(values: torch.Tensor, scene: Scene) -> torch.Tensor:
     lead = torch.where(is_alone, _ALONE, values - largest)
     trail = torch.where(is_alone, -_ALONE, values - smallest)
     return torch.cat([values, beyond_marker, lead, trail], dim=-1)
-
-
-def _length(vector: torch.Tensor) -> torch.Tensor:
-    return (vector.square().sum(dim=-1, keepdim=True) + 1e-4).sqrt()

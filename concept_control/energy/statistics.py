@@ -144,17 +144,9 @@ class ScenePooling(nn.Module):
         self, scene: Scene, conditioning: Conditioning
     ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
         """Return what is known of each entity (B, N, A), its places (B, N, 4), its layer."""
-        moved = ((scene.after - scene.before).square().sum(dim=-1, keepdim=True) + _SOFT).sqrt()
-        attributes = torch.cat(
-            [
-                2 * scene.colors - 1,
-                2 * scene.colors / (scene.colors.amax(dim=-1, keepdim=True) + 0.05) - 1,
-                2 * (scene.sizes / DEFAULT_SIZE).log().unsqueeze(-1),
-                scene.motion,
-                moved - _SOFT**0.5,
-            ],
-            dim=-1,
-        )
+        moved = soft_length(scene.after - scene.before)
+        looks = [color_features(scene.colors), size_feature(scene.sizes)]
+        attributes = torch.cat([*looks, scene.motion, moved - _SOFT**0.5], dim=-1)
         scale, shift = conditioning.attributes.unsqueeze(-2).chunk(2, dim=-1)
         known = functional.silu(self.attribute_layer(attributes) * (1 + scale) + shift)
         places = torch.cat([scene.after, scene.before], dim=-1)
@@ -229,9 +221,7 @@ class ScenePooling(nn.Module):
         """
         counts = roles.sum(dim=-1)
         share = roles / (counts + 1e-3).unsqueeze(-1)
-        looks = torch.cat(
-            [scene.colors, 2 * (scene.sizes / DEFAULT_SIZE).log().unsqueeze(-1)], dim=-1
-        )
+        looks = torch.cat([scene.colors, size_feature(scene.sizes)], dim=-1)
         looks_mean = torch.matmul(share.flatten(1, 2), looks).reshape(
             roles.shape[0], roles.shape[1], -1
         )
@@ -256,6 +246,28 @@ class ScenePooling(nn.Module):
         return torch.cat([plain, counts / 4, (spread + _SOFT).sqrt(), looks_mean, shape], dim=-1)
 
 
+def soft_length(vector: torch.Tensor) -> torch.Tensor:
+    """Return the length (..., 1) of vectors (..., D), smooth at zero."""
+    return (vector.square().sum(dim=-1, keepdim=True) + _SOFT).sqrt()
+
+
+def distances(positions: torch.Tensor) -> torch.Tensor:
+    """Return (..., N, N) the smooth distances of all pairs of positions (..., N, 2)."""
+    return soft_length(positions.unsqueeze(-2) - positions.unsqueeze(-3)).squeeze(-1)
+
+
+def color_features(colors: torch.Tensor) -> torch.Tensor:
+    """Return (..., 6) colours (..., 3) as they are and at full brightness, in [-1, 1]."""
+    return torch.cat(
+        [2 * colors - 1, 2 * colors / (colors.amax(dim=-1, keepdim=True) + 0.05) - 1], dim=-1
+    )
+
+
+def size_feature(sizes: torch.Tensor) -> torch.Tensor:
+    """Return (..., 1) how much larger than usual sizes (...) are, zero for usual."""
+    return 2 * (sizes / DEFAULT_SIZE).log().unsqueeze(-1)
+
+
 def pair_features(scene: Scene) -> torch.Tensor:
     """Return the non-linear relative features of all ordered pairs.
 
@@ -264,8 +276,8 @@ def pair_features(scene: Scene) -> torch.Tensor:
         distance and sameness, gap between the bodies, squared log ratio of sizes.
     """
     return _pair_features(
-        _distance(scene.after),
-        _distance(scene.before),
+        distances(scene.after),
+        distances(scene.before),
         (scene.colors.unsqueeze(-2) - scene.colors.unsqueeze(-3)).square().sum(dim=-1),
         scene.sizes.unsqueeze(-1),
         scene.sizes.unsqueeze(-2),
@@ -274,11 +286,9 @@ def pair_features(scene: Scene) -> torch.Tensor:
 
 def pair_features_between(scene: Scene, i: torch.Tensor, j: torch.Tensor) -> torch.Tensor:
     """Return `pair_features` of the listed pairs only: (B, M, NUM_PAIR_FEATURES)."""
-    after = (scene.after[:, i] - scene.after[:, j]).square().sum(dim=-1)
-    before = (scene.before[:, i] - scene.before[:, j]).square().sum(dim=-1)
     return _pair_features(
-        (after + _SOFT).sqrt(),
-        (before + _SOFT).sqrt(),
+        soft_length(scene.after[:, i] - scene.after[:, j]).squeeze(-1),
+        soft_length(scene.before[:, i] - scene.before[:, j]).squeeze(-1),
         (scene.colors[:, i] - scene.colors[:, j]).square().sum(dim=-1),
         scene.sizes[:, i],
         scene.sizes[:, j],
@@ -383,9 +393,9 @@ def attended_shape(positions: torch.Tensor, attention: torch.Tensor) -> torch.Te
     gate = share.unsqueeze(-1) * share.unsqueeze(-2)
     apart = 1 - torch.eye(num_entities, dtype=gate.dtype, device=gate.device)
     gate = (gate * apart).flatten(-2)
-    distances = _distance(positions).flatten(-2).unsqueeze(1) / radius
+    apart_by = distances(positions).flatten(-2).unsqueeze(1) / radius
     bins = [
-        (gate * torch.exp(-8 * (distances - center_).square())).sum(dim=-1)
+        (gate * torch.exp(-8 * (apart_by - center_).square())).sum(dim=-1)
         for center_ in DISTANCE_CENTERS
     ]
     return torch.cat(
@@ -399,8 +409,3 @@ def attended_shape(positions: torch.Tensor, attention: torch.Tensor) -> torch.Te
         ],
         dim=-1,
     )
-
-
-def _distance(positions: torch.Tensor) -> torch.Tensor:
-    difference = positions.unsqueeze(-2) - positions.unsqueeze(-3)
-    return (difference.square().sum(dim=-1) + _SOFT).sqrt()
