@@ -193,6 +193,11 @@ def _tests_distance(
     return total
 
 
+def _outside_of(value: np.ndarray, least: np.ndarray, most: np.ndarray) -> np.ndarray:
+    """Return how far values are outside their intervals."""
+    return np.maximum(np.maximum(least - value, value - most), 0.0)
+
+
 def _half_plane(values: np.ndarray, place: np.ndarray, _: np.ndarray) -> np.ndarray:
     return np.maximum(values[:, 2] - (place * values[:, :2]).sum(axis=1), 0.0)
 
@@ -216,13 +221,11 @@ def _sector(values: np.ndarray, _: np.ndarray, relative: np.ndarray) -> np.ndarr
     angle = np.abs((angle + np.pi) % (2 * np.pi) - np.pi)
     excess = np.maximum(angle - values[:, 1], 0.0)
     across = np.where(excess < np.pi / 2, radius * np.sin(excess), radius)
-    beyond = np.maximum(np.maximum(values[:, 2] - radius, radius - values[:, 3]), 0.0)
-    return np.hypot(across, beyond)
+    return np.hypot(across, _outside_of(radius, values[:, 2], values[:, 3]))
 
 
 def _ring(values: np.ndarray, _: np.ndarray, relative: np.ndarray) -> np.ndarray:
-    radius = np.linalg.norm(relative, axis=1)
-    return np.maximum(np.maximum(values[:, 0] - radius, radius - values[:, 1]), 0.0)
+    return _outside_of(np.linalg.norm(relative, axis=1), values[:, 0], values[:, 1])
 
 
 def _closer(values: np.ndarray, _: np.ndarray, relative: np.ndarray) -> np.ndarray:
@@ -236,11 +239,11 @@ def _in_frame(relative: np.ndarray, along: np.ndarray) -> np.ndarray:
 
 
 def _along(values: np.ndarray, _: np.ndarray, framed: np.ndarray) -> np.ndarray:
-    return np.maximum(np.maximum(values[:, 0] - framed[:, 0], framed[:, 0] - values[:, 1]), 0.0)
+    return _outside_of(framed[:, 0], values[:, 0], values[:, 1])
 
 
 def _across(values: np.ndarray, _: np.ndarray, framed: np.ndarray) -> np.ndarray:
-    return np.maximum(np.maximum(values[:, 0] - framed[:, 1], framed[:, 1] - values[:, 1]), 0.0)
+    return _outside_of(framed[:, 1], values[:, 0], values[:, 1])
 
 
 _TESTS = (

@@ -23,9 +23,12 @@ def write_control_page(path: Path, report: dict[str, Any], sentence: str) -> Non
     """
     parts = [page.paragraph(sentence)]
     if 'toys' in report:
-        parts += [page.heading('Planners on toy problems'), _toys(report['toys'])]
+        parts += [page.heading('Planners on toy problems'), _table(_TOYS, report['toys'])]
     if 'tool' in report:
-        parts += [page.heading('The tool between two points, exact energy'), _tool(report['tool'])]
+        parts += [
+            page.heading('The tool between two points, exact energy'),
+            _table(_TOOL, report['tool']),
+        ]
     if 'commands' in report:
         parts += _commands(report['commands'])
     if 'disturbance' in report:
@@ -33,65 +36,37 @@ def write_control_page(path: Path, report: dict[str, Any], sentence: str) -> Non
     page.write_page(path, f'Control benchmark, {report["arm"]}', parts)
 
 
-def _toys(rows: list[dict[str, Any]]) -> str:
-    return page.table(
-        ('problem', 'planner', 'success', 'median error', 'cost', 'plan [ms]'),
-        [
-            (
-                row['problem'],
-                row['planner'],
-                f'{row["success"]:.0%}',
-                f'{row["error_median"]:.4f} {row["unit"]}',
-                f'{row["cost_median"]:.3g}',
-                f'{row["plan_ms"]:.2f}',
-            )
-            for row in rows
-        ],
-    )
+_TOYS = {
+    'problem': '{problem}',
+    'planner': '{planner}',
+    'success': '{success:.0%}',
+    'median error': '{error_median:.4f} {unit}',
+    'cost': '{cost_median:.3g}',
+    'plan [ms]': '{plan_ms:.2f}',
+}
+_TOOL = {
+    'planner': '{planner}',
+    'within 1 mm': '{within_1_mm:.0%}',
+    'final [mm]': '{final_mm:.2f}',
+    'to 5 mm [s]': '{time_to_5_mm:.2f}',
+    'plan [ms]': '{plan_ms:.2f}',
+}
+_SUMMARY = {
+    'command': '{command}',
+    'runs': '{runs_count}',
+    'success': '{success:.0%}',
+    'error [mm]': '{error_mm:.1f}',
+    'solution [mm]': '{solution_error_mm:.1f}',
+    'time [s]': '{time:.1f}',
+    'moves': '{moves:.1f}',
+    '∫E dt': '{integral:.3f}',
+}
 
 
-def _tool(rows: list[dict[str, Any]]) -> str:
-    return page.table(
-        ('planner', 'within 1 mm', 'final [mm]', 'to 5 mm [s]', 'plan [ms]'),
-        [
-            (
-                row['planner'],
-                f'{row["within_1_mm"]:.0%}',
-                f'{row["final_mm"]:.2f}',
-                f'{row["time_to_5_mm"]:.2f}',
-                f'{row["plan_ms"]:.2f}',
-            )
-            for row in rows
-        ],
-    )
-
-
-def _summary(rows: list[dict[str, Any]]) -> str:
-    return page.table(
-        (
-            'command',
-            'runs',
-            'success',
-            'error [mm]',
-            'solution [mm]',
-            'time [s]',
-            'moves',
-            '∫E dt',
-        ),
-        [
-            (
-                row['command'],
-                row['runs_count'],
-                f'{row["success"]:.0%}',
-                f'{row["error_mm"]:.1f}',
-                f'{row["solution_error_mm"]:.1f}',
-                f'{row["time"]:.1f}',
-                f'{row["moves"]:.1f}',
-                f'{row["integral"]:.3f}',
-            )
-            for row in rows
-        ],
-    )
+def _table(columns: dict[str, str], rows: list[dict[str, Any]]) -> str:
+    """Return a table; columns are titles and what stands under them of each row."""
+    cells = [tuple(text.format_map(row) for text in columns.values()) for row in rows]
+    return page.table(tuple(columns), cells)
 
 
 def _commands(section: dict[str, Any]) -> list[str]:
@@ -99,7 +74,7 @@ def _commands(section: dict[str, Any]) -> list[str]:
     failed = section['summary'][-1]['failed']
     return [
         page.heading('Commands, judged by the predicate on true poses'),
-        _summary(section['summary']),
+        _table(_SUMMARY, section['summary']),
         page.paragraph(
             f'Plans take {plan["p50"]:.1f} ms at the median, {plan["p95"]:.1f} at p95 and '
             f'{plan["p99"]:.1f} at p99; {section["violations"]} limit violations.'
@@ -158,6 +133,6 @@ def _disturbance(section: dict[str, Any]) -> list[str]:
     axis.grid(axis='x', alpha=0.3)
     return [
         page.heading('A reference is moved during the carry'),
-        _summary(rows),
+        _table(_SUMMARY, rows),
         page.picture(figure),
     ]
