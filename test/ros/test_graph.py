@@ -6,7 +6,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
@@ -15,6 +14,7 @@ pytest.importorskip('rclpy', reason='rclpy is not installed')
 
 import numpy as np
 from concept_control.msg import ConceptCommand, ConceptStatus, EntityArray
+from waiting import wait
 
 from concept_control.ros import conversions as convert
 from concept_control.ros import qos
@@ -22,19 +22,6 @@ from concept_control.ros.commander import CommanderError, ConceptCommander, Outc
 from concept_control.ros.demo import EXECUTABLES, graph_environment
 from concept_control.ros.monitor import Heard, Watch
 from concept_control.ros.processes import Graph, NodeProcess, ProcessDiedError, share_folder
-
-DEADLINE = 120.0
-
-
-def wait(condition, graph=None, deadline=DEADLINE):
-    """Wait on a condition, not on time."""
-    end = time.monotonic() + deadline
-    while not condition():
-        if graph is not None:
-            graph.check()
-        assert time.monotonic() < end, 'deadline passed'
-        time.sleep(0.05)
-
 
 DOMAINS = itertools.count(int(os.environ['ROS_DOMAIN_ID']))
 

@@ -3,7 +3,6 @@
 import os
 import subprocess
 import sys
-import time
 from copy import deepcopy
 from pathlib import Path
 
@@ -17,6 +16,7 @@ from concept_control.msg import ConceptStatus
 from joint_trajectory_stand_in import refusal
 from rclpy.node import Node
 from std_msgs.msg import String
+from waiting import wait
 
 from concept_control.control.arm import ArmDescription
 from concept_control.control.dynamics import ArmDynamics
@@ -35,6 +35,8 @@ from concept_control.simulation.world import SimulatedWorld
 
 ARM = ArmDescription.load('franka')
 DT = 0.02
+REPLACED = ('arm_simulator', 'mpc_controller')
+ENDED = (ConceptStatus.SATISFIED, ConceptStatus.FAILED, ConceptStatus.REFUSED)
 
 
 def swing(stamp=0.0, steps=50, size=0.2, arm=ARM):
@@ -147,7 +149,7 @@ def test_a_carry_through_a_joint_trajectory_controller(tmp_path):
             'arm_simulator',
             {'interface': 'position', 'joint_state_rate': 200.0, 'backend': 'raycast'},
         ),
-        *(NodeProcess(name) for name in EXECUTABLES if name not in _REPLACED),
+        *(NodeProcess(name) for name in EXECUTABLES if name not in REPLACED),
         NodeProcess('mpc_controller', {'send_efforts': False}, {'joint_trajectory': topic}),
     ]
     stand_in = Path(__file__).parent / 'joint_trajectory_stand_in.py'
@@ -166,24 +168,20 @@ def test_a_carry_through_a_joint_trajectory_controller(tmp_path):
     ):
         controller = subprocess.Popen([sys.executable, stand_in, 'franka'])
         try:
-            _wait(lambda: heard.library and monitor.is_connected, graph)
-            _wait(lambda: heard.entities is not None and len(heard.entities.entities) == 5, graph)
-            _wait(lambda: any(s.source == 'mpc_controller' for s in heard.statuses), graph)
+            wait(lambda: heard.library and monitor.is_connected, graph)
+            wait(lambda: heard.entities is not None and len(heard.entities.entities) == 5, graph)
+            wait(lambda: any(s.source == 'mpc_controller' for s in heard.statuses), graph)
             monitor.command('between(red; blue, green)', 0)
-            _wait(lambda: any(s.status in _ENDED for s in list(heard.statuses)), graph)
+            wait(lambda: any(s.status in ENDED for s in list(heard.statuses)), graph)
             assert controller.poll() is None
         finally:
             controller.terminate()
             controller.wait()
-        ended = next(s for s in heard.statuses if s.status in _ENDED)
+        ended = next(s for s in heard.statuses if s.status in ENDED)
         assert ended.status == ConceptStatus.SATISFIED, ended.text
         red, blue, green = (_true_position(heard.truth, color) for color in (0, 2, 1))
         assert np.linalg.norm(red - (blue + green) / 2) < 0.015
         assert not refusals, refusals[:3]
-
-
-_REPLACED = ('arm_simulator', 'mpc_controller')
-_ENDED = (ConceptStatus.SATISFIED, ConceptStatus.FAILED, ConceptStatus.REFUSED)
 
 
 def _true_position(truth, channel):
@@ -195,11 +193,3 @@ def _true_position(truth, channel):
 
     point = max((e for e in truth.entities if e.id > 0), key=strength).position
     return np.array([point.x, point.y])
-
-
-def _wait(condition, graph, deadline=120.0):
-    end = time.monotonic() + deadline
-    while not condition():
-        graph.check()
-        assert time.monotonic() < end, 'deadline passed'
-        time.sleep(0.05)

@@ -1,7 +1,6 @@
 """Teaching a running concept_model: by messages, by markers, by files; and after a restart."""
 
 import threading
-import time
 
 import numpy as np
 import pytest
@@ -22,6 +21,7 @@ from rclpy.executors import SingleThreadedExecutor
 from rclpy.parameter import Parameter
 from rclpy.signals import SignalHandlerOptions
 from std_msgs.msg import String
+from waiting import wait
 
 from concept_control.concepts.vocabulary import vocabulary
 from concept_control.control.arm import ArmDescription
@@ -32,13 +32,6 @@ from concept_control.ros.concept_model import ConceptModelNode
 WORKSPACE = ArmDescription.load('franka').workspace
 COLORS = np.array([[0.9, 0.1, 0.1], [0.1, 0.2, 0.9], [0.1, 0.7, 0.2], [0.95, 0.85, 0.1]])
 PLACES = np.array([[-0.7, 0.6], [0.5, 0.4], [-0.3, -0.6], [0.8, -0.7]])
-
-
-def wait(condition, deadline=120.0):
-    end = time.monotonic() + deadline
-    while not condition():
-        assert time.monotonic() < end, 'deadline passed'
-        time.sleep(0.02)
 
 
 def entities(places, colors=COLORS, sizes=None):
