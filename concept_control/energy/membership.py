@@ -16,6 +16,7 @@ import torch
 from torch import nn
 from torch.nn import functional
 
+from concept_control.energy.decision import Decision
 from concept_control.energy.readout import NUM_COMPARISONS, NUM_PLAIN, compare, plain_features
 from concept_control.energy.scene import Scene
 from concept_control.energy.statistics import smooth_max_terms
@@ -33,6 +34,7 @@ class Membership(nn.Module):
         width: M, width of the hidden layer.
         pairwise: whether relations are looked at.
         attributes: R, number of attributes that the code reads out.
+        decides: whether comparing them also decides by itself, beside the hidden layer.
     """
 
     def __init__(
@@ -43,10 +45,13 @@ class Membership(nn.Module):
         width: int,
         pairwise: bool,
         attributes: int = 0,
+        decides: bool = False,
     ) -> None:
         super().__init__()
         self.width, self.attributes = width, attributes
-        self.film = nn.Linear(code_width, 2 * width + attributes * (NUM_PLAIN + 1))
+        self.decision = Decision(code_width, attributes) if decides else None
+        self.num_linear = 2 * width + attributes * (NUM_PLAIN + 1)
+        self.film = nn.Linear(code_width, self.num_linear)
         self.pairwise = pairwise
         inputs = hidden + 1 + (2 * hidden + channels if pairwise else 0)
         compared = NUM_COMPARISONS * attributes
@@ -57,6 +62,12 @@ class Membership(nn.Module):
             # Comparisons begin as nothing: a model that was trained without can be given them.
             self.first.weight[:, inputs:] = 0.0
 
+    def condition(self, code: torch.Tensor) -> torch.Tensor:
+        """Return what codes (B, code_width) turn into, one row for each."""
+        if self.decision is None:
+            return self.film(code)
+        return torch.cat([self.film(code), self.decision.condition(code)], dim=-1)
+
     def forward(
         self,
         scene: Scene,
@@ -65,14 +76,14 @@ class Membership(nn.Module):
         channels: nn.Module,
         film: torch.Tensor,
     ) -> torch.Tensor:
-        """Return u and v of each entity (B, N, 2).
+        """Return one or two pairs u and v of each entity (B, N, 2 or 4).
 
         Args:
             scene: B events.
             single: (B, N, H) the layer of single entities.
             pairs: (B, N, N, H) the layer of pairs, from the first to the second index.
             channels: the pooling's layer of smooth-max channels for pairs.
-            film: (B, 2 M + R (NUM_PLAIN + 1)) from the code.
+            film: from `condition`.
         """
         subjects = scene.subjects * scene.present
         parts = [single, subjects.unsqueeze(-1)]
@@ -89,13 +100,20 @@ class Membership(nn.Module):
                 mean / (to_all.sum(dim=-1) + 0.05),
                 (largest + 1e-3).log() / 4,
             ]
+        compared = None
         if self.attributes:
-            readout = film[:, 2 * self.width :].unflatten(-1, (self.attributes, NUM_PLAIN + 1))
+            numbers = film[:, 2 * self.width : self.num_linear]
+            readout = numbers.unflatten(-1, (self.attributes, NUM_PLAIN + 1))
             values = torch.matmul(plain_features(scene), readout[..., :-1].transpose(1, 2))
-            parts.append(compare(values + readout[..., -1].unsqueeze(1), scene))
+            compared = compare(values + readout[..., -1].unsqueeze(1), scene)
+            parts.append(compared)
         scale, shift = film[:, : 2 * self.width].unsqueeze(1).chunk(2, dim=-1)
         value = self.first(torch.cat(parts, dim=-1)) * (1 + scale) + shift
-        return self.last(functional.silu(value))
+        scores = self.last(functional.silu(value))
+        if self.decision is None or compared is None:
+            return scores
+        decided, kept = self.decision(compared, scene.colors, film[:, self.num_linear :])
+        return torch.cat([kept * scores, decided], dim=-1)
 
 
 def membership_residual(
@@ -104,12 +122,13 @@ def membership_residual(
     """Return the root (B, G, 1) of the summed energies of masks.
 
     Args:
-        scores: (B, N, 2) from `Membership`.
+        scores: (B, N, 2 or 4) from `Membership`; squares of further pairs add up.
         attention: (B, G, N) in [0, 1].
         present: (B, N).
     """
     here = present.unsqueeze(-1)
-    inside, outside = (scores.square() * here).unbind(dim=-1)
+    squares = scores.square().unflatten(-1, (-1, 2)).sum(dim=-2)
+    inside, outside = (squares * here).unbind(dim=-1)
     total = torch.matmul(attention, (inside - outside).unsqueeze(-1))
     total = total + outside.sum(dim=-1)[:, None, None]
     # Rounding may leave a sum of squares a little below zero.

@@ -10,6 +10,7 @@ from torch import nn
 from torch.nn import functional
 
 from concept_control.energy.membership import Membership, membership_residual
+from concept_control.energy.place_readout import NUM_FEATURES, PlaceReadout
 from concept_control.energy.scene import Scene
 from concept_control.energy.statistics import NUM_RAW, Conditioning, ScenePooling
 
@@ -32,9 +33,11 @@ class NetworkConfig:
         channels: smooth-max channels.
         head_width: width of f's two hidden layers.
         num_outputs: K, length of the residual.
+        place_points: P, number of points that a code reads out to compare places with.
         member_width: width of the layer that scores single entities for the attention; 0 leaves
             that part of the energy out.
         member_attributes: numbers of each entity that a code may read out and compare for it.
+        member_decides: whether what is read out of an entity also decides by itself.
         encoder_hidden: width of the encoder's pair and single layers.
         encoder_width: width of the encoder's other layers.
         encoder_rounds: rounds in which each demonstration looks at all of them.
@@ -49,8 +52,10 @@ class NetworkConfig:
     channels: int = 8
     head_width: int = 128
     num_outputs: int = 12
+    place_points: int = 0
     member_width: int = 0
     member_attributes: int = 0
+    member_decides: bool = False
     encoder_hidden: int = 64
     encoder_width: int = 256
     encoder_rounds: int = 0
@@ -68,6 +73,8 @@ class EnergyConditioning(NamedTuple):
         pooling: scales and shifts inside the statistics.
         head: (B, 4 head_width) scales and shifts of f's hidden layers.
         direct: (B, K, NUM_RAW + 1) the linear part of f on the raw geometry, bias last.
+        places: (B, ...) what `PlaceReadout` makes of the code; (B, 0) where the energy has no such
+            part.
         members: (B, ...) what `Membership` makes of the code; (B, 0) where the energy has no such
             part.
     """
@@ -75,6 +82,7 @@ class EnergyConditioning(NamedTuple):
     pooling: Conditioning
     head: torch.Tensor
     direct: torch.Tensor
+    places: torch.Tensor
     members: torch.Tensor
 
     def repeat(self, count: int) -> EnergyConditioning:
@@ -83,6 +91,7 @@ class EnergyConditioning(NamedTuple):
             Conditioning(*(v.repeat_interleave(count, dim=0) for v in self.pooling)),
             self.head.repeat_interleave(count, dim=0),
             self.direct.repeat_interleave(count, dim=0),
+            self.places.repeat_interleave(count, dim=0),
             self.members.repeat_interleave(count, dim=0),
         )
 
@@ -107,7 +116,11 @@ class EnergyNetwork(nn.Module):
             pairwise=config.kind == 'pairwise',
         )
         head = config.head_width
-        self.first = nn.Linear(self.pooling.num_learned + NUM_RAW, head)
+        self.places: PlaceReadout | None = None
+        plain = self.pooling.num_learned + NUM_RAW
+        if config.place_points:
+            self.places = PlaceReadout(width, config.place_points)
+        self.first = nn.Linear(plain + config.place_points * NUM_FEATURES, head)
         self.second = nn.Linear(head, head)
         self.last = nn.Linear(head, config.num_outputs)
         self.head_film = nn.Linear(width, 4 * head)
@@ -121,11 +134,13 @@ class EnergyNetwork(nn.Module):
                 config.member_width,
                 config.kind == 'pairwise',
                 config.member_attributes,
+                config.member_decides,
             )
         with torch.no_grad():
             self.last.weight.mul_(0.1)
             self.direct_layer.weight.mul_(0.05)
             self.direct_layer.bias.mul_(0.3)
+            self.first.weight[:, plain:] = 0.0
 
     def condition(self, code: torch.Tensor, operation: float) -> EnergyConditioning:
         """Return what half a code turns into.
@@ -136,13 +151,15 @@ class EnergyNetwork(nn.Module):
         """
         flag = torch.full_like(code[:, :1], operation)
         code = torch.cat([code, flag], dim=-1)
+        places = code[:, :0] if self.places is None else self.places.condition(code)
         members = code[:, :0]
         if self.membership is not None and operation == ARGUMENT:
-            members = self.membership.film(code)
+            members = self.membership.condition(code)
         return EnergyConditioning(
             self.pooling.condition(code),
             self.head_film(code),
             self.direct_layer(code).reshape(-1, self.num_outputs, NUM_RAW + 1),
+            places,
             members,
         )
 
@@ -157,8 +174,8 @@ class EnergyNetwork(nn.Module):
             conditioning: from `condition`, B rows or one.
 
         Returns:
-            (B, G, K), or (B, G, K + 1) where single entities are scored; its sum of squares is
-            the energy.
+            (B, G, K'), where K' is K, and more where points are read out or single entities are
+            scored; its sum of squares is the energy.
         """
         statistics = self.pooling(scene, attention, conditioning.pooling)
         residual = self.head(statistics.learned, statistics.raw, conditioning)
@@ -177,14 +194,20 @@ class EnergyNetwork(nn.Module):
     def head(
         self, learned: torch.Tensor, raw: torch.Tensor, conditioning: EnergyConditioning
     ) -> torch.Tensor:
-        """Return f (B, G, K) of pooled statistics, see `Statistics`."""
+        """Return f (B, G, K') of pooled statistics, see `Statistics`."""
+        parts, beside, kept = [learned, raw], [], None
+        if self.places is not None:
+            features, residuals, kept = self.places(raw, conditioning.places)
+            parts.append(features)
+            beside.append(residuals)
         scale_1, shift_1, scale_2, shift_2 = conditioning.head.unsqueeze(1).chunk(4, dim=-1)
-        value = self.first(torch.cat([learned, raw], dim=-1))
+        value = self.first(torch.cat(parts, dim=-1))
         value = functional.silu(value * (1 + scale_1) + shift_1)
         value = functional.silu(self.second(value) * (1 + scale_2) + shift_2)
         direct = conditioning.direct
         linear = torch.matmul(raw, direct[:, :, :-1].transpose(1, 2))
-        return self.last(value) + linear + direct[:, :, -1].unsqueeze(1)
+        value = self.last(value) + linear + direct[:, :, -1].unsqueeze(1)
+        return value if kept is None else torch.cat([kept * value, *beside], dim=-1)
 
     def residual(self, scene: Scene, code: torch.Tensor, operation: float) -> torch.Tensor:
         """Return the residual (B, K) of the scenes under their own attention.

@@ -36,6 +36,11 @@ NUM_ATTRIBUTES = 3 + 3 + 1 + NUM_MOTION_FEATURES + 1
 SHAPE_ORDERS = (2, 3, 4, 5, 6)
 DISTANCE_CENTERS = (0.4, 0.8, 1.15, 1.4, 1.6, 1.8, 2.0, 2.4)
 NUM_RAW = 12 + 3 + 4 + 3 * 4 + len(SHAPE_ORDERS) * 2 + 1 + len(DISTANCE_CENTERS)
+RAW_PLACES = 8
+"""The raw geometry begins with the means of subjects and attended after, then before."""
+
+RAW_SECOND_MOMENT = 12 + 3 + 1 + 3 * 4 + 1
+"""Where the second moment of the attended, two numbers, lies in the raw geometry."""
 
 _SOFT = 1e-4
 _SMOOTH_MAX_RANGE = 12.0

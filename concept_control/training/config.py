@@ -26,7 +26,8 @@ class TrainingConfig:
         concepts_per_step: concepts in one optimisation step.
         concepts_per_chunk: concepts whose states are evaluated together; small enough for the
             processor's cache, which is worth more than large matrices.
-        learning_rate: of Adam, annealed to 2 % of it by a cosine.
+        optimiser: 'muon' for matrices, AdamW for the rest; or 'adamw' for all.
+        learning_rate: annealed to 2 % of it by a cosine.
         warmup_steps: steps of linear learning-rate warm-up.
         average_decay: of the running average of the weights, which is what is judged and saved.
         weight_decay: decoupled, on matrices.
@@ -80,13 +81,19 @@ class TrainingConfig:
     )
     network: NetworkConfig = field(
         default_factory=lambda: NetworkConfig(
-            encoder_rounds=2, encoder_direct=128, member_width=48, member_attributes=4
+            place_points=2,
+            member_width=48,
+            member_attributes=4,
+            member_decides=True,
+            encoder_rounds=2,
+            encoder_direct=128,
         )
     )
     minutes: float = 60.0
     steps: int | None = None
     concepts_per_step: int = 36
     concepts_per_chunk: int = 12
+    optimiser: str = 'muon'
     learning_rate: float = 1.2e-3
     warmup_steps: int = 100
     average_decay: float = 0.998
@@ -119,6 +126,7 @@ class TrainingConfig:
     def __post_init__(self) -> None:
         for name, allowed in (
             ('objective', ('distance', 'nce', 'softplus')),
+            ('optimiser', ('muon', 'adamw')),
             ('operations', ('both', 'generate', 'identify')),
         ):
             if getattr(self, name) not in allowed:

@@ -231,6 +231,7 @@ class Learner(nn.Module):
                     type(conditioning.pooling)(*(v.detach() for v in conditioning.pooling)),
                     conditioning.head.detach(),
                     conditioning.direct.detach(),
+                    conditioning.places.detach(),
                     conditioning.members,
                 ),
             )[:, 0]

@@ -24,13 +24,13 @@ from concept_control.training.inference_steps import train_inference_steps
 from concept_control.training.losses import Learner, Phase
 from concept_control.training.mining import mine
 from concept_control.training.model_card import write_model_card
+from concept_control.training.optimisers import make_optimisers
 from concept_control.training.pool import ConceptPool
 from concept_control.training.processes import Processes
 from concept_control.training.report import FamilyReport, format_table, report_families
 
 _CHECKPOINT_FILE = 'checkpoint.pt'
 _COLLAPSE_RATIO = 1.5
-_EMBEDDING_FACTOR = 0.1
 
 
 class Trainer:
@@ -74,34 +74,7 @@ class Trainer:
         self.elapsed = 0.0
         self.pool = self._make_pool()
         self.learner = Learner(config, self.pool.num_types, self.pool.num_values)
-        trained = [
-            p
-            for module in (self.learner.network, self.learner.encoder)
-            for p in module.parameters()
-        ]
-        self.optimiser = torch.optim.AdamW(
-            [
-                {
-                    'params': [p for p in trained if p.ndim >= 2],
-                    'weight_decay': config.weight_decay,
-                    'factor': 1.0,
-                },
-                {
-                    'params': [p for p in trained if p.ndim < 2],
-                    'weight_decay': 0.0,
-                    'factor': 1.0,
-                },
-                # A fast embedding follows the energy's first, common gradient until all codes
-                # are the same.
-                {
-                    'params': list(self.learner.embedding.parameters()),
-                    'weight_decay': 0.0,
-                    'factor': _EMBEDDING_FACTOR,
-                },
-            ],
-            lr=config.learning_rate,
-            betas=(0.9, 0.98),
-        )
+        self.optimisers = make_optimisers(self.learner, config)
         # A running average of the weights does at any time what annealing does at the end.
         self.average = copy.deepcopy(self.learner).requires_grad_(False)
         self.averages: dict[str, float] = {}
@@ -174,9 +147,10 @@ class Trainer:
         sums = self.accumulate_gradients()
         self.processes.average_gradients(self.learner.parameters())
         torch.nn.utils.clip_grad_norm_(self.learner.parameters(), 1.0)
-        for group in self.optimiser.param_groups:
-            group['lr'] = group['factor'] * self.learning_rate()
-        self.optimiser.step()
+        for optimiser in self.optimisers:
+            for group in optimiser.param_groups:
+                group['lr'] = group['factor'] * self.learning_rate()
+            optimiser.step()
         self._average_weights()
         for name, value in sums.items():
             self.averages[name] = 0.98 * self.averages.get(name, value) + 0.02 * value
@@ -184,7 +158,7 @@ class Trainer:
     def accumulate_gradients(self) -> dict[str, float]:
         """Put the gradient of one draw of concepts into the parameters; return the losses."""
         batch = self.pool.draw(self.config.concepts_per_step)
-        self.optimiser.zero_grad(set_to_none=True)
+        self.learner.zero_grad(set_to_none=True)
         sums: dict[str, float] = {}
         for index in torch.arange(len(batch)).split(self.config.concepts_per_chunk):
             losses = self.learner(batch.select(index), self.phase(), self.generator)
@@ -250,7 +224,7 @@ class Trainer:
             'elapsed': self.elapsed,
             'learner': self.learner.state_dict(),
             'average': self.average.state_dict(),
-            'optimiser': self.optimiser.state_dict(),
+            'optimisers': [optimiser.state_dict() for optimiser in self.optimisers],
             'generators': generators,
             'averages': self.averages,
             'start': self.start,
@@ -340,7 +314,8 @@ class Trainer:
         trainer.averages = dict(state['averages'])
         trainer.learner.load_state_dict(state['learner'])
         trainer.average.load_state_dict(state['average'])
-        trainer.optimiser.load_state_dict(state['optimiser'])
+        for optimiser, its in zip(trainer.optimisers, state['optimisers'], strict=True):
+            optimiser.load_state_dict(its)
         trainer.generator.set_state(state['generators'][trainer.processes.rank])
         trainer.pool = trainer._make_pool()
         return trainer
@@ -380,6 +355,8 @@ class Trainer:
             self._fit_embedding()
         self.processes.share(self.learner)
         self.average.load_state_dict(self.learner.state_dict())
+        # Codes have a meaning by now: the embedding may follow faster.
+        self.optimisers = make_optimisers(self.learner, self.config, embedding_factor=0.3)
 
     def _fit_embedding(self, steps: int = 600) -> None:
         """Fit the privileged embedding to the encoder's codes."""

@@ -3,9 +3,13 @@
 import pytest
 import torch
 
+from concept_control.energy.decision import Decision
 from concept_control.energy.encoder import DemonstrationEncoder
 from concept_control.energy.network import ACTION, ARGUMENT, EnergyNetwork, NetworkConfig
+from concept_control.energy.place_readout import PlaceReadout
+from concept_control.energy.readout import NUM_COMPARISONS
 from concept_control.energy.scene import Scene, scene_of
+from concept_control.energy.statistics import ScenePooling, color_features
 from concept_control.events import Events
 
 SMALL = {
@@ -17,6 +21,8 @@ SMALL = {
     'num_outputs': 5,
     'member_width': 6,
     'member_attributes': 2,
+    'member_decides': True,
+    'place_points': 2,
     'encoder_rounds': 1,
 }
 
@@ -46,6 +52,7 @@ def make_network(kind='pairwise', seed=0):
     network = EnergyNetwork(NetworkConfig(kind=kind, **SMALL)).double()
     # Parts that begin as nothing are to be tested too.
     torch.nn.init.normal_(network.membership.first.weight, std=0.3)
+    torch.nn.init.normal_(network.first.weight, std=0.3)
     return network
 
 
@@ -123,6 +130,43 @@ def test_shape_of_the_attended_is_similarity_invariant():
     # The radius and the oriented second moment come first and are meant to change.
     here, there = (attended_shape(p, mask)[..., 3:] for p in (points, other))
     torch.testing.assert_close(there, here, rtol=1e-2, atol=2e-3)
+
+
+def test_a_point_read_out_is_the_weighted_sum_it_should_be():
+    scene = make_scene(batch=1, count=4)
+    scene = scene._replace(
+        subjects=torch.tensor([[1.0, 0, 0, 0]]).double(),
+        attention=torch.tensor([[0, 1.0, 1.0, 0]]).double(),
+    )
+    readout = PlaceReadout(3, 1).double()
+    # A point off the mirror image of where it was; distance, along and beside are all gained.
+    weights, place = torch.tensor([2.0, -1.0, 0.0]), torch.tensor([0.1, -0.2])
+    numbers = torch.cat([weights, place, torch.ones(4), torch.zeros(3), torch.zeros(1)])
+    pooling = ScenePooling(3).double()
+    roles = torch.stack([scene.subjects, scene.attention, 0 * scene.subjects], dim=1)
+    raw = pooling.raw(scene, roles.unsqueeze(1), None)
+    features, residuals, _ = readout(raw, numbers[None].double())
+    first, second = scene.after[0, 1], scene.after[0, 2]
+    away = scene.after[0, 0] - (first + second - scene.before[0, 0] + place)
+    axis = (second - first) / (second - first).norm()
+    beside = away[0] * axis[1] - away[1] * axis[0]
+    expected = torch.stack([*away, away.norm(), (away @ axis).abs(), beside.abs()])
+    torch.testing.assert_close(features[0, 0], expected, atol=6e-3, rtol=0)
+    torch.testing.assert_close(residuals[0, 0], expected, atol=6e-3, rtol=0)
+
+
+def test_a_decision_is_the_least_of_its_tests():
+    decision = Decision(3, attributes=1).double()
+    colors = torch.tensor([[[0.9, 0.1, 0.1], [0.9, 0.1, 0.1], [0.1, 0.2, 0.9]]]).double()
+    compared = torch.zeros(1, 3, NUM_COMPARISONS).double()
+    compared[0, :, 0] = torch.tensor([0.3, -0.3, 0.3])
+    gains = torch.tensor([40.0, 0.0, 0.0, 0.0])
+    red = color_features(colors[0, 0])
+    film = torch.cat([gains, torch.zeros(1), red, torch.tensor([20.0, 0.5, 0.0, 2.0, 0.0])])
+    scores, _ = decision(compared, colors, film[None].double())
+    best = scores.square().min(dim=-1).indices
+    assert best.tolist() == [[0, 1, 1]]  # attended only what is both to the right and red
+    assert scores.square().min(dim=-1).values.max() < 1e-3
 
 
 def test_many_masks_at_once_equal_one_by_one():
