@@ -61,9 +61,10 @@ class AttributeTests(Selection):
         params = _draw_tests(rng, num_concepts)
         pending = np.arange(num_concepts)
         while len(pending):
-            # What is hard to find in full, or in small scenes cannot be demonstrated.
+            # What is hard to find in full, or in small scenes cannot be demonstrated; once may
+            # be luck.
             hard = np.zeros(len(pending), dtype=bool)
-            for count in (MAX_ENTITIES, 3):
+            for count in (MAX_ENTITIES, MAX_ENTITIES, 3):
                 scene = draft(rng, len(pending), 1, count, count)
                 hard[self._fill(rng, params[pending], scene, _EASY)] = True
             pending = pending[hard]

@@ -27,6 +27,9 @@ NUM_TESTS = 1
 
 LARGEST_DISTANCE = 3.0
 
+_REDRAWS = 5
+"""Times that concepts are drawn anew because one of them has hardly any scene to be shown in."""
+
 PLAIN_SHARE = 0.2
 """Share of concepts shown with things that all look alike."""
 
@@ -223,14 +226,30 @@ class ConceptPool:
                 sources.extend(source)
         return ConceptBatch.concatenate(parts), sources
 
+    def _sample(self, family: Any, number: int, count: int) -> tuple[np.ndarray, Events, Events]:
+        """Draw concepts, their demonstrations and tests; others where some cannot be shown.
+
+        Raises:
+            EventError: if that happens again and again.
+        """
+        for attempt in range(_REDRAWS):
+            params = family.sample_concepts(self.rng, number)
+            shots = self.config.num_demonstrations
+            try:
+                demonstrations = family.sample(self.rng, params, shots, num_entities=count)
+                tests = family.sample(self.rng, params, NUM_TESTS, num_entities=count)
+            except EventError:
+                if attempt + 1 == _REDRAWS:
+                    raise
+            else:
+                break
+        return params, demonstrations, tests
+
     def _make_family(
         self, index: int, number: int, count: int
     ) -> tuple[ConceptBatch, list[_Source]]:
         family, rng, config = self.families[index], self.rng, self.config
-        params = family.sample_concepts(rng, number)
-        shots = config.num_demonstrations
-        demonstrations = family.sample(rng, params, shots, num_entities=count)
-        tests = family.sample(rng, params, NUM_TESTS, num_entities=count)
+        params, demonstrations, tests = self._sample(family, number, count)
         style = rng.random(number)
         plain = style < PLAIN_SHARE
         demonstrations, tests = (_plain(rng, family, e, plain) for e in (demonstrations, tests))

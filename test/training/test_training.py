@@ -23,9 +23,10 @@ from concept_control.energy.objectives import (
     softplus_contrast,
     target_norm,
 )
-from concept_control.errors import ModelError
+from concept_control.errors import EventError, ModelError
 from concept_control.training import command
 from concept_control.training.config import TrainingConfig
+from concept_control.training.pool import ConceptPool
 from concept_control.training.processes import Processes
 from concept_control.training.report import FamilyReport
 from concept_control.training.train import Trainer, collapse_warnings
@@ -41,6 +42,8 @@ TINY = TrainingConfig(
         num_outputs=4,
         member_width=8,
         member_attributes=2,
+        member_decides=True,
+        place_points=2,
         encoder_hidden=16,
         encoder_width=32,
         encoder_direct=16,
@@ -104,6 +107,38 @@ class Pair(Processes):
     def average_gradients(self, parameters):
         for mine, other in zip(parameters, self.second.parameters(), strict=True):
             mine.grad = (mine.grad + other.grad) / 2
+
+
+def test_concepts_that_cannot_be_shown_are_drawn_anew():
+    place = families()['place']
+
+    class Rarely:
+        """Fails every other time, as when one drawn concept has no scene."""
+
+        calls = 0
+
+        def __getattr__(self, name):
+            return getattr(place, name)
+
+        def sample(self, rng, params, num_events, num_entities=None):
+            self.calls += num_events > 1
+            if num_events > 1 and self.calls % 2:
+                raise EventError('no scene')
+            return place.sample(rng, params, num_events, num_entities=num_entities)
+
+    family = Rarely()
+    pool = ConceptPool({'place': family}, TINY, np.random.default_rng(0))
+    assert family.calls >= 2
+    assert len(pool.draw(4)) == 4
+
+
+@pytest.mark.parametrize('optimiser', ['muon', 'adamw'])
+def test_every_parameter_has_one_optimiser(optimiser, tmp_path):
+    trainer = Trainer(replace(TINY, optimiser=optimiser), families(), tmp_path)
+    groups = [group for each in trainer.optimisers for group in each.param_groups]
+    updated = [id(p) for group in groups for p in group['params']]
+    assert sorted(updated) == sorted(id(p) for p in trainer.learner.parameters())
+    assert len(trainer.optimisers) == (2 if optimiser == 'muon' else 1)
 
 
 def test_two_processes_average_their_gradients(tmp_path):
