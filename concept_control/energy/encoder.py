@@ -6,6 +6,7 @@ import torch
 from torch import nn
 from torch.nn import functional
 
+from concept_control.energy.demonstration_fit import NUM_FITS, fit_demonstrations
 from concept_control.energy.network import NetworkConfig
 from concept_control.energy.scene import Scene
 from concept_control.energy.statistics import NUM_RAW, ScenePooling
@@ -16,8 +17,8 @@ class DemonstrationEncoder(nn.Module):
 
     Each demonstration is pooled by the same role-split statistics as in the energy (with own
     weights and no code) and embedded; in a few rounds each looks at the mean and maximum of all.
-    Their mean, maximum and spread over the set are turned into both halves of the code, each at
-    unit scale by a layer norm.
+    Their mean, maximum and spread over the set, and what plain regression says of them, are turned
+    into both halves of the code, each at unit scale by a layer norm.
     """
 
     def __init__(self, config: NetworkConfig) -> None:
@@ -36,13 +37,20 @@ class DemonstrationEncoder(nn.Module):
         # Rounds begin as nothing, so that they can be added to a model that was trained without.
         for parameter in self.rounds.parameters():
             nn.init.zeros_(parameter)
-        self.join = nn.Linear(3 * width + 1, width)
+        self.has_fits = config.encoder_fits
+        fits = NUM_FITS if config.encoder_fits else 0
+        self.join = nn.Linear(3 * width + 1 + fits, width)
         self.deepen = nn.Linear(width, width)
         self.has_direct = config.encoder_direct > 0
         if self.has_direct:
-            self.direct_values = nn.Linear(2 * NUM_RAW, config.encoder_direct)
+            self.direct_values = nn.Linear(2 * NUM_RAW + fits, config.encoder_direct)
             self.direct_gate = nn.Linear(width, config.encoder_direct)
         self.out = nn.Linear(width + config.encoder_direct, 2 * config.code_width)
+        with torch.no_grad():
+            # Fits begin as nothing too.
+            self.join.weight[:, 3 * width + 1 :] = 0.0
+            if self.has_direct:
+                self.direct_values.weight[:, 2 * NUM_RAW :] = 0.0
 
     def forward(self, scene: Scene, weights: torch.Tensor) -> torch.Tensor:
         """Encode.
@@ -74,7 +82,10 @@ class DemonstrationEncoder(nn.Module):
             mean, largest = _mean_and_largest(value, gate, number)
         variance = ((value - mean.unsqueeze(1)).square() * gate).sum(dim=1) / number
         spread = (variance + 1e-5).sqrt()
-        joined = torch.cat([mean, largest, spread, 1 / number], dim=-1)
+        fits = value.new_zeros(concepts, 0)
+        if self.has_fits:
+            fits = fit_demonstrations(scene, statistics.raw[:, 0], weights)
+        joined = torch.cat([mean, largest, spread, 1 / number, fits], dim=-1)
         joined = functional.silu(self.join(joined))
         joined = joined + functional.silu(self.deepen(joined))
         if not self.has_direct:
@@ -84,7 +95,7 @@ class DemonstrationEncoder(nn.Module):
         raw = statistics.raw.reshape(concepts, shots, -1)
         raw_mean = (raw * gate).sum(dim=1) / number
         raw_spread = ((raw - raw_mean.unsqueeze(1)).square() * gate).sum(dim=1) / number
-        averages = torch.cat([raw_mean, (raw_spread + 1e-5).sqrt()], dim=-1)
+        averages = torch.cat([raw_mean, (raw_spread + 1e-5).sqrt(), fits], dim=-1)
         direct = self.direct_values(averages) * self.direct_gate(joined)
         return normalise_code(self.out(torch.cat([joined, direct], dim=-1)), self.code_width)
 

@@ -43,6 +43,7 @@ class NetworkConfig:
         encoder_rounds: rounds in which each demonstration looks at all of them.
         encoder_direct: width of the encoder's path that is linear in the averages over the
             demonstrations; 0 leaves it out.
+        encoder_fits: whether the encoder is told what plain regression says.
     """
 
     kind: str = 'pairwise'
@@ -60,6 +61,7 @@ class NetworkConfig:
     encoder_width: int = 256
     encoder_rounds: int = 0
     encoder_direct: int = 0
+    encoder_fits: bool = False
 
     def to_dict(self) -> dict[str, Any]:
         """Return the fields as plain JSON values."""

@@ -87,6 +87,7 @@ class TrainingConfig:
             member_decides=True,
             encoder_rounds=2,
             encoder_direct=128,
+            encoder_fits=True,
         )
     )
     minutes: float = 60.0

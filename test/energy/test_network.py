@@ -24,6 +24,8 @@ SMALL = {
     'member_decides': True,
     'place_points': 2,
     'encoder_rounds': 1,
+    'encoder_direct': 4,
+    'encoder_fits': True,
 }
 
 

@@ -47,6 +47,7 @@ TINY = TrainingConfig(
         encoder_hidden=16,
         encoder_width=32,
         encoder_direct=16,
+        encoder_fits=True,
     ),
     steps=8,
     epoch_steps=4,

@@ -1,0 +1,127 @@
+"""What plain least squares and thresholds say of a set of demonstrations.
+
+Where a subject is put as a weighted sum of other places, the weights are a regression over the
+demonstrations; what is attended to often lies on one side of a line or beyond a threshold that all
+demonstrations agree on. Both are solved here in closed form (as the inner solvers of Bertinetto et
+al., Meta-learning with differentiable closed-form solvers, ICLR 2019), so that the encoder need
+not learn to regress; it learns which of the answers to believe.
+"""
+
+from __future__ import annotations
+
+import torch
+
+from concept_control.energy.readout import plain_features
+from concept_control.energy.scene import Scene
+from concept_control.energy.statistics import RAW_PLACES, size_feature, soft_length
+
+_HYPOTHESES = ((0.0, 0.0), (1.0, 0.0), (0.0, 1.0), (1.0, 1.0))
+"""Whether the place depends on that of the attended, and on where the subject was."""
+
+_SCALARS = (6, 7, 8, 15, 16)
+"""Of `plain_features`: distances to the marker and to the nearest, size, brightness, path."""
+
+_DIRECTIONS = 3
+NUM_FITS = 5 * len(_HYPOTHESES) + 5 * _DIRECTIONS + 4 * (len(_SCALARS) + 1)
+_RIDGE = 0.002
+_LIMIT = 3.0
+
+
+def fit_demonstrations(scene: Scene, raw: torch.Tensor, weights: torch.Tensor) -> torch.Tensor:
+    """Return (C, NUM_FITS) what fits each set of demonstrations; the order does not matter.
+
+    Args:
+        scene: C * M events, the M demonstrations of each concept in a row.
+        raw: (C * M, NUM_RAW) their plain geometry, see `Statistics`.
+        weights: (C, M) 1 for a demonstration, 0 for one to be ignored.
+    """
+    places = _fit_places(raw[:, :RAW_PLACES].reshape(*weights.shape, 4, 2), weights)
+    return torch.cat([places, _fit_choices(scene, weights)], dim=-1).clamp(-_LIMIT, _LIMIT)
+
+
+def _fit_places(places: torch.Tensor, weights: torch.Tensor) -> torch.Tensor:
+    """Regress where the subjects are on where the attended are and the subjects were.
+
+    Args:
+        places: (C, M, 4, 2) of subjects and attended after, then before.
+        weights: (C, M).
+
+    Returns:
+        (C, 20): of each hypothesis both weights, the rest (2), and the logarithm of the misfit.
+    """
+    share = (weights / weights.sum(dim=1, keepdim=True))[..., None, None]
+    mean = (share * places).sum(dim=1)
+    centred = (places - mean.unsqueeze(1)) * share.sqrt()
+    target, attended, start = centred[:, :, 0], centred[:, :, 1], centred[:, :, 2]
+    causes = torch.stack([attended, start], dim=-1).flatten(1, 2)
+    effect = target.flatten(1, 2).unsqueeze(-1)
+    found = []
+    for used in _HYPOTHESES:
+        known = causes * causes.new_tensor(used)
+        slope = _ridge(known, effect)[..., 0] * causes.new_tensor(used)
+        rest = mean[:, 0] - (slope.unsqueeze(-1) * mean[:, 1:3]).sum(dim=1)
+        misfit = (effect - torch.matmul(known, slope.unsqueeze(-1))).square().sum(dim=(1, 2))
+        found += [slope, rest, 0.5 * ((misfit + 1e-4).log().unsqueeze(-1) + 4.0)]
+    return torch.cat(found, dim=-1)
+
+
+def _fit_choices(scene: Scene, weights: torch.Tensor) -> torch.Tensor:
+    """Say in which directions, and beyond which numbers, the attended differ from the others.
+
+    Returns:
+        (C, 5 * 3 + 4 * 6): of each direction its unit vector, how much it explains, the least of
+        the attended and the largest of the others along it; of each number the least and largest
+        of the attended and of the others.
+    """
+    shape = weights.shape
+    plain = plain_features(scene)
+    gate = scene.subjects * scene.present
+    candidates = scene.present * (1 - gate)
+    marker = (size_feature(scene.sizes) * gate.unsqueeze(-1)).sum(dim=1, keepdim=True)
+    marker = marker / (gate.sum(dim=1)[:, None, None] + 1e-3)
+    middle = (plain[..., :2] * candidates.unsqueeze(-1)).sum(dim=1, keepdim=True)
+    middle = middle / (candidates.sum(dim=1)[:, None, None] + 1e-3)
+
+    def rows(value: torch.Tensor) -> torch.Tensor:
+        """Put the entities of all demonstrations of a concept (C * M, N, D) in a row."""
+        return value.reshape(shape[0], -1, value.shape[-1])
+
+    here = rows(candidates.unsqueeze(-1)) * weights.repeat_interleave(
+        candidates.shape[1], dim=1
+    ).unsqueeze(-1)
+    chosen = rows(scene.attention.unsqueeze(-1)) > 0.5
+    label = 2 * chosen.to(here.dtype) - 1
+    share = here / (here.sum(dim=1, keepdim=True) + 1e-3)
+    centred_label = (label - (share * label).sum(dim=1, keepdim=True)) * share.sqrt()
+    found = []
+    for vectors in (plain[..., :2], plain[..., 4:6], plain[..., :2] - middle):
+        value = rows(vectors)
+        centred = (value - (share * value).sum(dim=1, keepdim=True)) * share.sqrt()
+        slope = _ridge(centred, centred_label)
+        unit = slope / (soft_length(slope.transpose(1, 2)) + 1e-3)
+        explained = torch.matmul(centred, slope).mul(centred_label).sum(dim=(1, 2))
+        along = torch.matmul(value, unit)
+        least, _ = _range(along, here, chosen)
+        _, largest = _range(along, here, ~chosen)
+        found += [unit[..., 0], explained.unsqueeze(-1), least, largest]
+    relative = size_feature(scene.sizes) - marker
+    numbers = rows(torch.cat([plain[..., _SCALARS], relative], dim=-1))
+    for group in (chosen, ~chosen):
+        found += [*_range(numbers, here, group)]
+    return torch.cat(found, dim=-1)
+
+
+def _ridge(causes: torch.Tensor, effect: torch.Tensor) -> torch.Tensor:
+    """Return (C, D, 1) the ridge regression of centred effects (C, R, 1) on causes (C, R, D)."""
+    normal = torch.matmul(causes.transpose(1, 2), causes)
+    normal = normal + _RIDGE * torch.eye(normal.shape[-1]).to(normal)
+    return torch.linalg.solve(normal, torch.matmul(causes.transpose(1, 2), effect))
+
+
+def _range(
+    numbers: torch.Tensor, here: torch.Tensor, group: torch.Tensor
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """Return least and largest (C, D) of numbers (C, R, D) in a group (C, R, 1)."""
+    missing = ~(group & (here > 0.5))
+    least = numbers.masked_fill(missing, _LIMIT).amin(dim=1)
+    return least, numbers.masked_fill(missing, -_LIMIT).amax(dim=1)

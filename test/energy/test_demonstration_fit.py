@@ -1,0 +1,48 @@
+"""What plain regression says of demonstrations."""
+
+import numpy as np
+import torch
+
+from concept_control.energy.demonstration_fit import fit_demonstrations
+from concept_control.energy.scene import scene_of
+from concept_control.energy.statistics import ScenePooling
+from concept_control.events import Events
+
+
+def fits(events, shots):
+    scene = scene_of(events, torch.float64)
+    roles = torch.stack([scene.subjects, scene.attention, 0 * scene.subjects], dim=1)
+    raw = ScenePooling(1).double().raw(scene, roles.unsqueeze(1), None)[:, 0]
+    weights = torch.ones(1, shots, dtype=torch.float64)
+    return fit_demonstrations(scene, raw, weights)[0].numpy()
+
+
+def test_weights_and_rest_of_a_place_are_found():
+    rng = np.random.default_rng(0)
+    positions = rng.uniform(-0.9, 0.9, (6, 2, 4, 2))
+    positions[:, 1, 1:] = positions[:, 0, 1:]
+    attended, start = positions[:, 1, 1], positions[:, 0, 0]
+    positions[:, 1, 0] = 0.3 * attended + 0.6 * start + np.array([0.1, -0.2])
+    events = Events(
+        positions,
+        np.full((6, 4, 3), 0.5),
+        subjects=np.tile([1, 0, 0, 0], (6, 1)),
+        attention=np.tile([0, 1, 0, 0], (6, 1)),
+    )
+    found = fits(events, 6)[:20].reshape(4, 5)
+    np.testing.assert_allclose(found[3, :4], [0.3, 0.6, 0.1, -0.2], atol=0.02)
+    assert found[3, 4] == found[:, 4].min(), 'the hypothesis that holds fits best'
+
+
+def test_the_side_of_a_line_and_a_threshold_are_found():
+    rng = np.random.default_rng(1)
+    positions = rng.uniform(-0.9, 0.9, (8, 1, 7, 2))
+    normal = np.array([np.cos(2.0), np.sin(2.0)])
+    along = positions[:, 0] @ normal
+    sizes = np.where(along > 0.1, 0.24, 0.12)
+    events = Events(positions, np.full((8, 7, 3), 0.5), sizes, attention=(along > 0.1) * 1.0)
+    found = fits(events, 8)[20:]
+    assert found[:2] @ normal > 0.95, 'the direction'
+    # By columns: to the marker, to the nearest, size, brightness, path, size beside the marker.
+    least_in, _, _, most_out = found[15:].reshape(4, 6)
+    assert least_in[2] > most_out[2], 'a threshold of size tells them apart'
