@@ -13,20 +13,23 @@ import numpy as np
 from tqdm import tqdm
 
 from concept_control.control.arm import ArmDescription, arm_names
-from concept_control.control.exact import MidpointEnergy, exact_goal
-from concept_control.control.goal import EntityState
 from concept_control.control.planners import PLANNERS, make_planner
-from concept_control.control.tasks import ConceptController
 from concept_control.evaluation.control_episodes import Episode, EpisodeConfig, Runner
 from concept_control.evaluation.control_page import write_control_page
 from concept_control.evaluation.json_file import write_json
+from concept_control.evaluation.judo_comparison import judo_section
 from concept_control.evaluation.provenance import provenance, sentence
+from concept_control.evaluation.tool_between import (
+    DURATION,
+    ToolCase,
+    judge_tool,
+    play_tool,
+    summarise_tool,
+)
 from concept_control.expression import And, Expression, Named, Not, Or, Selector, Term, parse
-from concept_control.simulation.closed_loop import ClosedLoop
-from concept_control.simulation.scene import SceneConfig, build_scene
 from concept_control.simulation.toys import Toy, toys
 
-SECTIONS = ('toys', 'tool', 'commands', 'disturbance')
+SECTIONS = ('toys', 'tool', 'judo', 'commands', 'disturbance')
 
 COMMANDS = (
     'between(red; blue, green)',
@@ -78,6 +81,8 @@ def main(args: argparse.Namespace) -> int:
         report['toys'] = toy_section(args.seeds)
     if 'tool' in sections:
         report['tool'] = tool_section(args.arm, args.seeds)
+    if 'judo' in sections:
+        report['judo'] = judo_section(args.arm, args.planner, args.seeds)
     if {'commands', 'disturbance'} & set(sections):
         runner = Runner()
         base = EpisodeConfig(
@@ -144,50 +149,20 @@ def play_toy(toy: Toy, planner: str) -> dict[str, float]:
 
 def tool_section(arm_name: str, seeds: int) -> list[dict[str, Any]]:
     """Bring the tool between two points with an exact energy, with every planner."""
-    print(f'\nthe tool between two points, exact energy, {seeds} pairs, 3 s')
+    print(f'\nthe tool between two points, exact energy, {seeds} pairs, {DURATION:.0f} s')
     print(f'{"planner":22}{"within 1 mm":>12}{"final mm":>10}{"to 5 mm s":>11}{"plan ms":>9}')
+    arm = ArmDescription.load(arm_name)
+    cases = [ToolCase.draw(arm, seed) for seed in range(seeds)]
     rows = []
     for planner in PLANNERS:
-        runs = [play_tool(arm_name, planner, seed) for seed in range(seeds)]
-        row: dict[str, Any] = {'planner': planner}
-        row['within_1_mm'] = float(np.mean([run['final'] < 0.001 for run in runs]))
-        row['final_mm'] = 1e3 * float(np.median([run['final'] for run in runs]))
-        row['time_to_5_mm'] = float(np.median([run['arrival'] for run in runs]))
-        row['plan_ms'] = 1e3 * float(np.median([run['plan_time'] for run in runs]))
+        runs = [judge_tool(play_tool(arm_name, planner, case), case, arm) for case in cases]
+        row: dict[str, Any] = {'planner': planner, **summarise_tool(runs)}
         rows.append(row)
         print(
             f'{planner:22}{row["within_1_mm"]:>11.0%} {row["final_mm"]:>9.2f}'
             f'{row["time_to_5_mm"]:>11.2f}{row["plan_ms"]:>9.2f}'
         )
     return rows
-
-
-def play_tool(arm_name: str, planner: str, seed: int) -> dict[str, float]:
-    """Run one episode of 3 s; distances are horizontal."""
-    rng = np.random.default_rng(seed)
-    arm = ArmDescription.load(arm_name)
-    points = arm.workspace.to_world(rng.uniform(-0.9, 0.9, (2, 2)))
-    scene = build_scene(SceneConfig(num_blocks=0, arm=arm_name))
-    marks = {
-        i + 1: EntityState(np.array([*xy, 0.02]), np.full(3, 0.04)) for i, xy in enumerate(points)
-    }
-    loop = ClosedLoop(scene, ConceptController(arm, planner=planner), perception=lambda _: marks)
-    positions = np.vstack([loop.world.tool_pose()[0][:2], points])
-    middle = points.mean(axis=0)
-    target = arm.workspace.to_workspace(middle)
-    energy = MidpointEnergy(0, 1, 2)
-    goal = exact_goal(
-        energy, positions, np.full(3, 0.04), {0: target.tolist()}, arm.workspace, (0, 1, 2)
-    )
-    loop.controller.set_goal(goal)
-    arrival, times = float('inf'), []
-    while loop.world.time < 3.0:
-        output = loop.step()
-        times.append(output.solve_time)
-        error = float(np.linalg.norm(loop.world.tool_pose()[0][:2] - middle))
-        if error < 0.005:
-            arrival = min(arrival, loop.world.time)
-    return {'final': error, 'arrival': arrival, 'plan_time': float(np.median(times))}
 
 
 def command_section(runner: Runner, base: EpisodeConfig, episodes: int) -> dict[str, Any]:

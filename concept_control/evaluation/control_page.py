@@ -29,6 +29,8 @@ def write_control_page(path: Path, report: dict[str, Any], sentence: str) -> Non
             page.heading('The tool between two points, exact energy'),
             _table(_TOOL, report['tool']),
         ]
+    if 'judo' in report:
+        parts += _judo(report['judo'])
     if 'commands' in report:
         parts += _commands(report['commands'])
     if 'disturbance' in report:
@@ -51,6 +53,18 @@ _TOOL = {
     'to 5 mm [s]': '{time_to_5_mm:.2f}',
     'plan [ms]': '{plan_ms:.2f}',
 }
+_JUDO = {
+    'method': '{method}',
+    'within 1 mm': '{within_1_mm:.0%}',
+    'final [mm]': '{final_mm:.3f}',
+    'rest [mm]': '{rest_mm:.3f}',
+    'worst [mm]': '{worst_mm:.2f}',
+    '∫E dt [m² s]': '{integral:.4f}',
+    'to 5 mm [s]': '{time_to_5_mm:.2f}',
+    'plan [ms]': '{plan_ms:.2f}',
+    'speed / limit': '{speed:.2f}',
+    'acceleration / limit': '{acceleration:.2f}',
+}
 _SUMMARY = {
     'command': '{command}',
     'runs': '{runs_count}',
@@ -67,6 +81,31 @@ def _table(columns: dict[str, str], rows: list[dict[str, Any]]) -> str:
     """Return a table; columns are titles and what stands under them of each row."""
     cells = [tuple(text.format_map(row) for text in columns.values()) for row in rows]
     return page.table(tuple(columns), cells)
+
+
+def _judo(section: dict[str, Any]) -> list[str]:
+    title = page.heading('The tool between two points, beside judo')
+    if 'skipped' in section:
+        return [title, page.paragraph(f'Skipped: {section["skipped"]}', note=True)]
+    figure = Figure(figsize=(9, 3.6), layout='constrained')
+    axis = figure.add_subplot()
+    for name, errors in section['curves'].items():
+        times = section['period'] * np.arange(len(errors))
+        axis.plot(
+            times, 1e3 * np.array(errors), lw=2 if name.startswith('ours') else 1.2, label=name
+        )
+    axis.axhline(1.0, color='k', lw=0.8, ls=':')
+    axis.set(yscale='log', xlabel='simulated time [s]', ylabel='distance to the middle [mm]')
+    axis.set_title('median over the pairs of points; dotted: 1 mm', fontsize=9)
+    axis.grid(alpha=0.3)
+    axis.legend(fontsize=8)
+    return [
+        title,
+        _table(_JUDO, section['rows']),
+        page.paragraph(section['sentence']),
+        page.picture(figure),
+        *(page.paragraph(f'{name}: {text}') for name, text in section['settings'].items()),
+    ]
 
 
 def _commands(section: dict[str, Any]) -> list[str]:

@@ -109,6 +109,7 @@ class Scene:
         sizes: (N,) sides of the blocks [m].
         initial_positions: (N, 3) block centres [m], world frame.
         initial_yaws: (N,) [rad].
+        spec: what the model was compiled from.
     """
 
     model: mujoco.MjModel
@@ -118,6 +119,7 @@ class Scene:
     sizes: np.ndarray
     initial_positions: np.ndarray
     initial_yaws: np.ndarray
+    spec: mujoco.MjSpec
     block_names: list[str] = field(default_factory=list)
 
     def new_data(self) -> mujoco.MjData:
@@ -127,6 +129,10 @@ class Scene:
             data.joint(joint).qpos[0] = q
         mujoco.mj_forward(self.model, data)
         return data
+
+    def xml(self) -> str:
+        """Return the scene as one MJCF document, for programs that load it by themselves."""
+        return str(self.spec.to_xml())
 
 
 def build_scene(config: SceneConfig | None = None) -> Scene:
@@ -166,7 +172,7 @@ def build_scene(config: SceneConfig | None = None) -> Scene:
         _add_block(spec, name, positions[i], yaws[i], sizes[i], masses[i], colors[i])
         if arm.suction:
             _add_suction(spec, tool_body, name)
-    return Scene(spec.compile(), arm, config, colors, sizes, positions, yaws, names)
+    return Scene(spec.compile(), arm, config, colors, sizes, positions, yaws, spec, names)
 
 
 def random_layout(
