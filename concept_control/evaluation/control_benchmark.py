@@ -16,7 +16,7 @@ from concept_control.control.arm import ArmDescription, arm_names
 from concept_control.control.planners import PLANNERS, make_planner
 from concept_control.evaluation.control_episodes import Episode, EpisodeConfig, Runner
 from concept_control.evaluation.control_page import write_control_page
-from concept_control.evaluation.json_file import write_json
+from concept_control.evaluation.json_file import without_nan, write_json
 from concept_control.evaluation.judo_comparison import judo_section
 from concept_control.evaluation.provenance import provenance, sentence
 from concept_control.evaluation.tool_between import (
@@ -53,7 +53,11 @@ MOVED_REFERENCE = 'between(red; blue, green)'
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""
     parser.add_argument(
-        '--section', action='append', choices=SECTIONS, help='may be repeated (default: all)'
+        '--section',
+        action='append',
+        choices=SECTIONS,
+        help='may be repeated (default: all); judo is installed into ~/.cache the first time '
+        '(some 300 MB), and left out with the reason where that fails',
     )
     parser.add_argument(
         '--episodes', type=int, default=100, help='commands (default: %(default)s)'
@@ -99,7 +103,7 @@ def main(args: argparse.Namespace) -> int:
         if 'disturbance' in sections:
             report['disturbance'] = disturbance_section(runner, base, args.seeds)
     if args.json:
-        write_json(args.json, report)
+        write_json(args.json, without_nan(report))
     if args.html:
         write_control_page(args.html, report, sentence())
         print(f'page: {args.html}')

@@ -102,9 +102,10 @@ def _judo(section: dict[str, Any]) -> list[str]:
     return [
         title,
         _table(_JUDO, section['rows']),
-        page.paragraph(section['sentence']),
+        page.paragraph(f'Over all pairs: {section["sentence"]}.'),
         page.picture(figure),
-        *(page.paragraph(f'{name}: {text}') for name, text in section['settings'].items()),
+        page.paragraph(section['conditions']),
+        page.table(('method', 'settings; all else as judo has it'), section['settings'].items()),
     ]
 
 

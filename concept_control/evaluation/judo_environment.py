@@ -49,7 +49,14 @@ def judo_interpreter(
     if made_for.is_file() and made_for.read_text() == wanted and python.is_file():
         return python
     pip = ('-m', 'pip', '--disable-pip-version-check', '--no-input')
-    _run(f'making a virtual environment in {folder}', sys.executable, '-m', 'venv', '--clear', str(folder))
+    _run(
+        f'making a virtual environment in {folder}',
+        sys.executable,
+        '-m',
+        'venv',
+        '--clear',
+        str(folder),
+    )
     _run('installing judo (once)', str(python), *pip, 'install', '--quiet', *requirements)
     _run('importing judo', str(python), '-I', '-c', 'import judo.controller')
     made_for.write_text(wanted)  # last, so that a broken installation is not taken for a whole one
