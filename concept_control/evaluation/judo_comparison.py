@@ -46,24 +46,30 @@ PEER = Path(__file__).parent.parent / 'simulation' / 'judo_peer.py'
 METHODS: dict[str, dict[str, Any]] = {
     'judo CEM': {
         'optimizer': 'cem',
-        'controller': {'horizon': 0.5, 'spline_order': 'linear'},
+        'controller': {'horizon': 0.5, 'spline_order': 'cubic'},
         'settings': {
             'num_rollouts': 64,
-            'num_nodes': 3,
-            'num_elites': 6,
-            'sigma_min': 0.01,
-            'sigma_max': 0.1,
+            'num_nodes': 4,
+            'use_noise_ramp': True,
+            'num_elites': 4,
+            'sigma_min': 0.02,
+            'sigma_max': 0.2,
         },
     },
     'judo MPPI': {
         'optimizer': 'mppi',
         'controller': {'horizon': 0.5, 'spline_order': 'linear'},
-        'settings': {'num_rollouts': 64, 'num_nodes': 3, 'sigma': 0.05, 'temperature': 0.05},
+        'settings': {'num_rollouts': 64, 'num_nodes': 3, 'sigma': 0.045, 'temperature': 0.07},
     },
     'judo predictive sampling': {
         'optimizer': 'ps',
-        'controller': {'horizon': 0.5, 'spline_order': 'linear'},
-        'settings': {'num_rollouts': 64, 'num_nodes': 3, 'sigma': 0.05},
+        'controller': {'horizon': 0.4, 'spline_order': 'linear'},
+        'settings': {
+            'num_rollouts': 64,
+            'num_nodes': 3,
+            'use_noise_ramp': True,
+            'sigma': 0.028,
+        },
     },
 }
 """judo's optimizers and what is set of them; all else has judo's defaults."""

@@ -13,8 +13,6 @@ from concept_control.evaluation.judo_comparison import PeerError, compare, peer_
 from concept_control.evaluation.judo_environment import judo_interpreter
 from concept_control.evaluation.tool_between import ToolCase, ToolPath, judge_tool, tool_scene
 
-NOWHERE = ('concept-control-needs-no-such-package==1.0',)
-
 
 @pytest.fixture
 def arm():
@@ -62,11 +60,15 @@ def test_ratios_are_those_of_the_best_of_the_others(arm):
     assert [row['within_1_mm'] for row in section['rows']] == [1.0, 0.0, 0.0]
 
 
-def test_what_cannot_be_installed_is_said_and_not_kept(tmp_path, monkeypatch):
-    monkeypatch.setenv('PIP_NO_INDEX', '1')
-    with pytest.raises(MissingDependencyError, match=r'installing judo .*no-such'):
-        judo_interpreter(tmp_path / 'judo', NOWHERE)
-    assert not list(tmp_path.glob('judo/requirements.txt'))  # so the next call tries again
+def test_an_environment_is_kept_for_the_same_requirements_only(tmp_path, monkeypatch):
+    python = tmp_path / 'judo' / 'bin' / 'python'
+    python.parent.mkdir(parents=True)
+    python.touch()
+    (tmp_path / 'judo' / 'requirements.txt').write_text('judo-rai==0.1.0\n')
+    assert judo_interpreter(tmp_path / 'judo', ('judo-rai==0.1.0',)) == python
+    monkeypatch.setattr(sys, 'executable', str(tmp_path / 'no-python'))
+    with pytest.raises(MissingDependencyError, match='virtual environment'):
+        judo_interpreter(tmp_path / 'judo', ('judo-rai==0.2.0',))
 
 
 def test_the_section_is_skipped_with_the_reason(tmp_path, monkeypatch, capsys):
