@@ -75,18 +75,18 @@ METHODS: dict[str, dict[str, Any]] = {
 }
 """judo's optimizers and what is set of them; all else has judo's defaults.
 
-The best of some 150 settings each, drawn at random and then by hand, on pairs of points that the
+The best of some 50 settings each, drawn at random and then by hand, on pairs of points that the
 benchmark does not use: horizon, knots, spline, noise and its ramp, elites, temperature, and servos
 from soft to those of judo's own arm. The last one has more time than there is.
 """
 
 CONDITIONS = (
-    'The same arm, table, start, points, cost and control period for all; the clock stands still '
-    "while a plan is made. judo's optimizers search positions of joint servos as soft as those "
-    "through which the package's own sampling planners search, for noise on torques mostly shakes "
-    'an arm; every servo step and rollout step follows its spline at once, while our plans are '
-    'followed 4 ms late. 64 rollouts a plan are about what fits into a control period of 20 ms on '
-    'one core; three rounds of them do not. Speed and acceleration are the largest shares of the limits of any joint.'
+    'Arm, table, start, points, cost, control period and duration are the same for all; the clock '
+    "stands still while a plan is made. judo's optimizers search positions of joint servos as soft "
+    "as those through which the package's own sampling planners search: noise on torques mostly "
+    'shakes an arm. Their splines are followed at once, our plans 4 ms late. 64 rollouts are about '
+    'what one core does in a control period of 20 ms; three rounds of them take longer. Speed and '
+    'acceleration are the largest shares of the limits of any joint in any episode.'
 )
 
 GOALS = {'integral': 3.0, 'final_mm': 10.0}
