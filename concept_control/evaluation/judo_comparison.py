@@ -82,11 +82,11 @@ from soft to those of judo's own arm. The last one has more time than there is.
 
 CONDITIONS = (
     'Arm, table, start, points, cost, control period and duration are the same for all; the clock '
-    "stands still while a plan is made. judo's optimizers search positions of joint servos as soft "
-    "as those through which the package's own sampling planners search: noise on torques mostly "
-    'shakes an arm. Their splines are followed at once, our plans 4 ms late. 64 rollouts are about '
-    'what one core does in a control period of 20 ms; three rounds of them take longer. Speed and '
-    'acceleration are the largest shares of the limits of any joint in any episode.'
+    "stands still while a plan is made. judo's optimizers search positions of joint servos as "
+    "soft as those through which the package's own sampling planners search: noise on torques "
+    'mostly shakes an arm. Their splines are followed at once, our plans 4 ms late. 64 rollouts '
+    'are about what one core does in a control period of 20 ms; three rounds of them take longer. '
+    'Speed and acceleration are the largest shares of the limits of any joint in any episode.'
 )
 
 GOALS = {'integral': 3.0, 'final_mm': 10.0}
