@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Generator
 from dataclasses import dataclass
 from enum import StrEnum
@@ -23,8 +24,16 @@ from concept_control.errors import CommandError
 
 MAX_POSITION_DEVIATION = 0.03
 MAX_VELOCITY_DEVIATION = 0.4
-"""Up to these deviations [rad, rad/s] from the last plan, planning goes on from that plan rather
-than from the measurement: references stay smooth and the tracker's stiffness counters friction."""
+"""Up to these deviations [rad, rad/s] the arm is on a plan. Planning goes on from the last plan
+rather than from the measurement: references stay smooth and the tracker's stiffness counters
+friction."""
+
+MAX_PLAN_DELAY = 0.5
+"""How long a plan may take to reach the arm [s], as on a busy machine. An arm that is on none of
+the plans of that time is braked once and left to follow: to answer each late measurement with
+another plan makes it swing, ever wider."""
+
+OFF_TRACK = 'the arm does not follow its plan: braking'
 
 REST_TICKS = 5
 MAX_TICK = 0.5
@@ -110,7 +119,8 @@ class ConceptController:
         self._hold: Generator[Setpoint, None, object] | None = None
         self._goal: GroundedGoal | DrawingGoal | None = None
         self._seen: dict[int, float] = {}
-        self._last_plan: Plan | None = None
+        self._plans: deque[Plan] = deque()
+        self._braked_at = -np.inf
         self._last_time: float | None = None
         self._suction = False
         self._payload: int | None = None
@@ -212,7 +222,9 @@ class ConceptController:
         if self._last_time is None or time < self._last_time:
             # The clock started again: neither plans nor memories have a meaning in it.
             self._planner.reset()
-            self._last_plan, self._seen = None, {}
+            self._plans.clear()
+            self._braked_at = -np.inf
+            self._seen = {}
             elapsed = 0.0
         else:
             elapsed = time - self._last_time
@@ -292,20 +304,42 @@ class ConceptController:
             # At rest: the tracker rests at the end of the last plan by itself.
             return None, ''
         self._update_payload()
-        start_q, start_qd = q, qd
-        if self._last_plan is not None and time < self._last_plan.end:
-            planned_q, planned_qd, _ = self._last_plan.at(time)
+        if not self._is_on_track(time, q, qd):
+            is_at_rest = self._view.is_at_rest
+            if not is_at_rest and time < self._braked_at + MAX_PLAN_DELAY:
+                return None, OFF_TRACK
+            self._braked_at = time
+            self._plans.clear()
+            self._plans.append(self.brake(time, q, qd))
+            if not is_at_rest:
+                return self._plans[-1], OFF_TRACK
+        plan = self._planner.plan(time, *self._plans[-1].at(time)[:2], setpoint.cost)
+        guarded = self._guard.check_plan(plan, q, qd)
+        if guarded.reason and not plan.is_finite():
+            self._planner.reset()
+        self._plans.append(guarded.plan)
+        return guarded.plan, guarded.reason
+
+    def _is_on_track(self, time: float, q: np.ndarray, qd: np.ndarray) -> bool:
+        """Tell whether the arm follows one of the plans of late, and can go on with the last one.
+
+        Plans take their time to reach the arm: a measurement that agrees with an earlier one
+        means that the later ones are on their way.
+        """
+        while self._plans and time - self._plans[0].stamp > MAX_PLAN_DELAY:
+            self._plans.popleft()
+        if not self._plans or time >= self._plans[-1].end:
+            return False
+        if np.abs(self._plans[-1].at(time)[0] - q).max() > self._guard.config.max_deviation:
+            return False
+        for plan in reversed(self._plans):
+            planned_q, planned_qd, _ = plan.at(time)
             if (
                 np.abs(planned_q - q).max() < MAX_POSITION_DEVIATION
                 and np.abs(planned_qd - qd).max() < MAX_VELOCITY_DEVIATION
             ):
-                start_q, start_qd = planned_q, planned_qd
-        plan = self._planner.plan(time, start_q, start_qd, setpoint.cost)
-        guarded = self._guard.check_plan(plan, q, qd)
-        if guarded.reason and not plan.is_finite():
-            self._planner.reset()
-        self._last_plan = guarded.plan
-        return guarded.plan, guarded.reason
+                return True
+        return False
 
     def _update_payload(self) -> None:
         view = self._view

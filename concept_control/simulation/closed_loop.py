@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from concept_control.control.goal import EntityState, EntityStatus
+from concept_control.control.plan import Plan
 from concept_control.control.tasks import ConceptController, ControlOutput
 from concept_control.control.tracker import PlanTracker
 from concept_control.simulation.scene import Scene
@@ -23,7 +24,8 @@ class LoopConfig:
 
     Attributes:
         control_period: between plans [s].
-        plan_delay: from a joint state to the moment its plan is followed [s].
+        plan_delay: from a joint state to the moment its plan is followed [s]; may be longer than
+            the control period, as on a busy machine.
         position_noise: standard deviation of perceived block positions, each axis [m]; only
             without a perception of its own.
         entity_period: between perceived entities [s].
@@ -66,6 +68,7 @@ class ClosedLoop:
         self._entities = self.perceive()
         self._perceived_at = 0.0
         self._on_the_way: list[tuple[float, dict[int, EntityState]]] = []
+        self._sent: list[tuple[float, Plan]] = []
 
     def perceive(self) -> dict[int, EntityState]:
         """Return the blocks by id as perception reports them now."""
@@ -100,12 +103,11 @@ class ClosedLoop:
         output = self.controller.update(start, q, qd, self._entities, world.held is not None)
         if world.suction != output.suction:
             world.set_suction(output.suction)
-        is_sent = False
+        if output.plan is not None:
+            self._sent.append((start + config.plan_delay, output.plan))
         while world.time < start + config.control_period - 1e-9:
-            if not is_sent and world.time >= start + config.plan_delay - 1e-9:
-                is_sent = True
-                if output.plan is not None:
-                    self.tracker.follow(output.plan)
+            while self._sent and world.time >= self._sent[0][0] - 1e-9:
+                self.tracker.follow(self._sent.pop(0)[1])
             world.step(self.tracker.effort(world.time, *world.joint_state()))
         return output
 

@@ -76,6 +76,23 @@ def test_a_block_is_put_between_two_others(seed, arm):
         assert_limits_kept(outputs)
 
 
+@pytest.mark.parametrize(('delay', 'bound'), [(0.1, 1.5), (0.3, 3.0)])
+def test_plans_late_by_many_periods_slow_the_arm_and_never_make_it_swing(delay, bound):
+    """Each late measurement answered with a plan of its own made it 18 times too fast."""
+    loop = loop_with(LAYOUT, plan_delay=delay)
+    loop.controller.set_goal(between_goal(loop))
+    speeds = []
+
+    def has_ended_watching(output):
+        speeds.append(np.abs(loop.world.joint_state()[1] / ARM.velocity_limits).max())
+        return has_ended(output)
+
+    outputs = loop.run(25.0, has_ended_watching)
+    assert max(speeds) < bound
+    assert outputs[-1].status is Status.SATISFIED, outputs[-1].text
+    assert between_error(loop.world) < 0.004
+
+
 def test_the_arm_follows_when_a_reference_is_moved_during_the_carry():
     loop = loop_with(LAYOUT)
     loop.controller.set_goal(between_goal(loop))
