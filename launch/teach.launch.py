@@ -68,7 +68,7 @@ def generate_launch_description() -> LaunchDescription:
                 ],
             ),
             ExecuteProcess(
-                cmd=['ros2', 'bag', 'record', '--output', bag,
+                cmd=['ros2', 'bag', 'record', '--output', bag, '--topics',
                      *([prefix, topic] for topic in RECORDED)],
                 name='recorder',
                 output='screen',

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import json
 import sys
 from pathlib import Path
 from typing import Any
@@ -15,6 +14,7 @@ from concept_control.energy.model import ConceptModel
 from concept_control.errors import BagError
 from concept_control.evaluation.bag import Bag
 from concept_control.evaluation.bag_events import bag_events
+from concept_control.evaluation.json_file import write_json
 from concept_control.evaluation.recorded_setup import read_setup
 from concept_control.library import ConceptLibrary, LibraryConcept
 from concept_control.library_folder import default_folder, load_all
@@ -104,8 +104,7 @@ def main(args: argparse.Namespace) -> int:
                 }
             )
     if args.json:
-        args.json.parent.mkdir(parents=True, exist_ok=True)
-        args.json.write_text(json.dumps({'events': report}, indent=1) + '\n')
+        write_json(args.json, {'events': report})
     return 0 if is_good else 1
 
 
