@@ -13,9 +13,10 @@ from enum import Enum
 
 import numpy as np
 
+from concept_control.control.clearance import LinkClearance
 from concept_control.control.cost import ArmCost, CostWeights
 from concept_control.control.entity_energy import AnchoredEnergy, EntityEnergy, PointEnergy
-from concept_control.control.goal import EntityStatus
+from concept_control.control.goal import TOOL_ID, EntityStatus
 from concept_control.control.task_view import Placed, TaskView
 
 
@@ -212,6 +213,7 @@ class Behaviors:
             np.zeros(3) if offset is None else offset,
             np.zeros((0, 2)) if obstacles is None else obstacles,
             np.zeros(0) if clearances is None else clearances,
+            links=self._links(),
             fence=self.view.arm.workspace,
             weights=self.weights,
         )
@@ -219,7 +221,24 @@ class Behaviors:
     def posture_cost(self, posture: np.ndarray) -> ArmCost:
         """Build the cost of a joint posture (n,) [rad], wherever that brings the tool."""
         weights = replace(self.weights, posture=self.view.config.posture_weight)
-        return ArmCost(self.view.arm, self.view.kinematics, None, posture=posture, weights=weights)
+        return ArmCost(
+            self.view.arm,
+            self.view.kinematics,
+            None,
+            links=self._links(),
+            posture=posture,
+            weights=weights,
+        )
+
+    def _links(self) -> LinkClearance:
+        """Return what the arm's links are to keep away from: the table and what is not held."""
+        view = self.view
+        blocks = [
+            [*entity.xy, entity.top, np.sqrt(0.5) * entity.width]
+            for entity_id, entity in view.entities.items()
+            if entity_id not in (TOOL_ID, view.held)
+        ]
+        return LinkClearance(view.kinematics, np.array(blocks).reshape(-1, 4))
 
     def _reach(self, entity_id: int) -> Script:
         """Come above a block, high enough over all others."""

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from concept_control.control.arm import ArmDescription
+from concept_control.control.clearance import LinkClearance
 from concept_control.control.entity_energy import EntityEnergy
 from concept_control.control.kinematics import ArmKinematics, ToolMotion
 from concept_control.control.motion_energy import MotionEnergy
@@ -36,7 +37,8 @@ class CostWeights:
         position_limit: of the intrusion into the margin before a position limit [1/rad²].
         velocity_limit: of the excess over the soft velocity limit, relative to the limit.
         acceleration_limit: of the excess over the soft acceleration limit, relative to the limit.
-        clearance: of the intrusion into the free space around other entities [1/m²].
+        clearance: of the intrusion into the free space around other entities, and of the links
+            into that around the table and blocks [1/m²].
         terminal: factor on the state terms at the horizon's end.
         terminal_velocity: of joint velocities at the horizon's end [s²/rad²].
         position_margin: width of the margin before position limits [rad].
@@ -79,6 +81,7 @@ class ArmCost:
             centre of the block for a carried one.
         obstacles: (M, 2) centres of entities to keep away from [m].
         clearances: (M,) smallest distances to them [m].
+        links: what the arm's links are to keep away from; None for nothing.
         heading: where the tool's x axis shall point about the vertical [rad]; None: anywhere.
         fence: the moving point is kept inside this square; None for no fence.
         motion: an energy of the point's xy position and velocity beside that of its position;
@@ -95,6 +98,7 @@ class ArmCost:
     offset: np.ndarray = field(default_factory=lambda: np.zeros(3))
     obstacles: np.ndarray = field(default_factory=lambda: np.zeros((0, 2)))
     clearances: np.ndarray = field(default_factory=lambda: np.zeros(0))
+    links: LinkClearance | None = None
     heading: float | None = None
     fence: Workspace | None = None
     motion: MotionEnergy | None = None
@@ -105,10 +109,13 @@ class ArmCost:
     def value(self, states: np.ndarray, controls: np.ndarray) -> np.ndarray:
         """Return (...,) costs of trajectories (..., H + 1, 2n) under efforts (..., H, n)."""
         tool: np.ndarray | float = 0.0
+        n = self.arm.num_joints
+        frames = self.kinematics.frames(states[..., :n])
         if self.energy is not None:
-            n = self.arm.num_joints
             is_moving = self.motion is not None
-            motion = self.kinematics.tool(states[..., :n], self.offset, jacobians=is_moving)
+            motion = self.kinematics.tool(
+                states[..., :n], self.offset, jacobians=is_moving, frames=frames
+            )
             xy = motion.position[..., :2]
             residual = self.energy.residual(xy.reshape(-1, 2))
             tool = self._tool_value(motion, _square(residual).reshape(xy.shape[:-1]))
@@ -116,6 +123,8 @@ class ArmCost:
                 velocity = _velocity(motion, states[..., n:])
                 residual = self.motion.residual(xy.reshape(-1, 2), velocity.reshape(-1, 2))
                 tool = tool + self.weights.motion * _square(residual).reshape(xy.shape[:-1])
+        if self.links is not None:
+            tool = tool + self.weights.clearance * self.links.value(frames)
         return self._value(states, controls, tool)
 
     def _value(
@@ -159,11 +168,17 @@ class ArmCost:
         gradient, hessian = np.zeros((points, 2 * n)), np.zeros((points, 2 * n, 2 * n))
         diagonal, tool = np.arange(2 * n), np.zeros(points)
 
+        frames = self.kinematics.frames(q)
         if self.energy is not None:
-            poses = self.kinematics.tool(q, self.offset, jacobians=True)
+            poses = self.kinematics.tool(q, self.offset, jacobians=True, frames=frames)
             tool, gradient[:, :n], hessian[:, :n, :n] = self._tool_terms(self.energy, poses)
             if self.motion is not None:
                 tool += self._add_motion_terms(self.motion, poses, qd, gradient, hessian)
+        if self.links is not None:
+            near, slope, curvature = self.links.linearize(frames)
+            tool = tool + w.clearance * near
+            gradient[:, :n] += w.clearance * slope
+            hessian[:, :n, :n] += w.clearance * curvature
         beyond = self._position_excess(q)
         gradient[:, :n] += 2 * w.posture * (q - self._posture) + 2 * w.position_limit * beyond
         hessian[:, diagonal[:n], diagonal[:n]] += 2 * w.posture + 2 * w.position_limit * (

@@ -11,6 +11,21 @@ from concept_control.control.arm import ArmDescription
 
 
 @dataclass(frozen=True)
+class Frames:
+    """Where the joints of a chain are, first joint first.
+
+    Attributes:
+        anchors: (..., J, 3) points on the joints' axes [m].
+        before: (..., J, 3, 3) rotations in front of the joints.
+        after: (..., J, 3, 3) rotations behind them.
+    """
+
+    anchors: np.ndarray
+    before: np.ndarray
+    after: np.ndarray
+
+
+@dataclass(frozen=True)
 class ToolMotion:
     """Where a point fixed to the tool is and how it moves with the joints.
 
@@ -59,6 +74,7 @@ class ArmKinematics:
             chain.append(body)
             body = int(model.body_parentid[body])
         translations, constants, sines, cosines, axes, columns = [], [], [], [], [], []
+        spheres: list[tuple[int, np.ndarray]] = []
         position, rotation = np.zeros(3), np.eye(3)
         for body in reversed(chain):
             position = position + rotation @ model.body_pos[body]
@@ -75,16 +91,58 @@ class ArmKinematics:
                 axes.append(rotation @ axis)
                 columns.append(self._order[joint])
                 position, rotation = -anchor, np.eye(3)
+            # What is before the second joint cannot come near anything; the tool must.
+            if len(columns) > 1 and body != chain[0]:
+                found = _spheres(model, body, position, rotation)
+                spheres += [(len(columns) - 1, sphere) for sphere in found]
+        self.sphere_joints = np.array([joint for joint, _ in spheres], dtype=int)
+        """(P,) the last joint before each of the spheres that cover the arm's links."""
+        self.spheres = np.array([sphere for _, sphere in spheres]).reshape(-1, 4)
+        """(P, 4) their centres, relative to that joint's anchor in the frame behind it, and radii
+        [m]."""
         self._translations = np.array(translations)
         self._constants, self._sines = np.array(constants), np.array(sines)
         self._cosines, self._axes = np.array(cosines), np.array(axes)
-        self._columns = np.array(columns)
+        self.columns = np.array(columns)
+        """(J,) of each joint of the chain, its place among the arm's joints."""
         self._tip = position + rotation @ model.site_pos[site]
         self._tip_rotation = rotation @ _matrix(model.site_quat[site])
         self.num_joints = arm.num_joints
 
+    def frames(self, q: np.ndarray) -> Frames:
+        """Locate the joints of the chain at joint positions (..., n) [rad]."""
+        angles = np.asarray(q, dtype=float)[..., self.columns]
+        s, c = np.sin(angles)[..., None, None], np.cos(angles)[..., None, None]
+        local = self._constants + s * self._sines + c * self._cosines
+        rotation = np.broadcast_to(np.eye(3), (*angles.shape[:-1], 3, 3))
+        position = np.zeros((*angles.shape[:-1], 3))
+        anchors, before, after = [], [], []
+        for joint in range(len(self.columns)):
+            position = position + rotation @ self._translations[joint]
+            anchors.append(position)
+            before.append(rotation)
+            rotation = rotation @ local[..., joint, :, :]
+            after.append(rotation)
+        return Frames(np.stack(anchors, axis=-2), np.stack(before, -3), np.stack(after, -3))
+
+    def axes(self, frames: Frames) -> np.ndarray:
+        """Return (..., J, 3) unit vectors of the joints' axes, world frame."""
+        return (frames.before @ self._axes[:, :, None])[..., 0]
+
+    def sphere_centres(
+        self, frames: Frames, which: np.ndarray | slice = slice(None)
+    ) -> np.ndarray:
+        """Return (..., P, 3) centres of the links' spheres, or of some of them [m]."""
+        joints, local = self.sphere_joints[which], self.spheres[which, :3]
+        turned = frames.after[..., joints, :, :] @ local[:, :, None]
+        return frames.anchors[..., joints, :] + turned[..., 0]
+
     def tool(
-        self, q: np.ndarray, offset: np.ndarray | None = None, jacobians: bool = False
+        self,
+        q: np.ndarray,
+        offset: np.ndarray | None = None,
+        jacobians: bool = False,
+        frames: Frames | None = None,
     ) -> ToolMotion:
         """Locate a point of the tool.
 
@@ -92,32 +150,48 @@ class ArmKinematics:
             q: (..., n) joint positions [rad].
             offset: (3,) the point in the frame of the tool's tip [m]; None: the tip itself.
             jacobians: whether to compute derivatives as well.
+            frames: of these joint positions, where they are known already.
         """
-        q = np.asarray(q, dtype=float)
-        angles = q[..., self._columns]
-        s, c = np.sin(angles)[..., None, None], np.cos(angles)[..., None, None]
-        local = self._constants + s * self._sines + c * self._cosines
-        rotation = np.broadcast_to(np.eye(3), (*q.shape[:-1], 3, 3))
-        position = np.zeros((*q.shape[:-1], 3))
-        anchors, axes = [], []
-        for joint in range(len(self._columns)):
-            position = position + rotation @ self._translations[joint]
-            if jacobians:
-                anchors.append(position)
-                axes.append(rotation @ self._axes[joint])
-            rotation = rotation @ local[..., joint, :, :]
+        frames = self.frames(q) if frames is None else frames
+        rotation = frames.after[..., -1, :, :]
         tip = self._tip if offset is None else self._tip + self._tip_rotation @ offset
-        point = position + rotation @ tip
+        point = frames.anchors[..., -1, :] + rotation @ tip
         rotation = rotation @ self._tip_rotation
         if not jacobians:
             return ToolMotion(point, rotation)
-        axis = np.stack(axes, axis=-1)
-        arm = point[..., None] - np.stack(anchors, axis=-1)
-        position_jacobian = np.zeros((*q.shape[:-1], 3, self.num_joints))
+        axis = np.swapaxes(self.axes(frames), -1, -2)
+        arm = point[..., None] - np.swapaxes(frames.anchors, -1, -2)
+        position_jacobian = np.zeros((*point.shape[:-1], 3, self.num_joints))
         rotation_jacobian = np.zeros_like(position_jacobian)
-        position_jacobian[..., self._columns] = _cross(axis, arm)
-        rotation_jacobian[..., self._columns] = axis
+        position_jacobian[..., self.columns] = _cross(axis, arm)
+        rotation_jacobian[..., self.columns] = axis
         return ToolMotion(point, rotation, position_jacobian, rotation_jacobian)
+
+
+def _spheres(
+    model: mujoco.MjModel, body: int, position: np.ndarray, rotation: np.ndarray
+) -> list[np.ndarray]:
+    """Return spheres (4,), centre and radius [m], that cover a body's geoms lengthwise.
+
+    Args:
+        model: of the arm.
+        body: whose geoms.
+        position: (3,) of the body in the frame wanted.
+        rotation: (3, 3) of the body in it.
+    """
+    spheres = []
+    first = int(model.body_geomadr[body])
+    for geom in range(first, first + int(model.body_geomnum[body])):
+        center, half = model.geom_aabb[geom, :3], model.geom_aabb[geom, 3:]
+        longest = int(half.argmax())
+        radius = float(np.delete(half, longest).max())
+        reach = max(half[longest] - radius, 0.0)
+        turn = rotation @ _matrix(model.geom_quat[geom])
+        middle = position + rotation @ model.geom_pos[geom] + turn @ center
+        # Spheres one and a half radii apart leave two thirds of the rod's radius covered.
+        for along in np.linspace(-reach, reach, 1 + int(np.ceil(2 * reach / (1.5 * radius)))):
+            spheres.append(np.array([*(middle + along * turn[:, longest]), radius]))
+    return spheres
 
 
 def _matrix(quat: np.ndarray) -> np.ndarray:

@@ -11,6 +11,7 @@ from scipy.optimize import minimize
 
 from concept_control.control.arm import ArmDescription, arm_names
 from concept_control.control.boxqp import box_qp
+from concept_control.control.clearance import LinkClearance
 from concept_control.control.cost import ArmCost
 from concept_control.control.dynamics import ArmDynamics, MujocoDynamics
 from concept_control.control.entity_energy import ConceptEnergy, PointEnergy
@@ -44,16 +45,21 @@ def test_cost_gradient_through_the_dynamics_agrees_with_differences(arm):
     dynamics, n = ArmDynamics(arm), arm.num_joints
     energy = concept_energy(arm, scale=arm.workspace.half_extent**2)
     tip = ArmKinematics(arm).tool(arm.home).position
-    # Obstacles around the tip and a fence it is outside of make every term active.
+    # Obstacles around the tip, a tower in the way of the links and a fence it is outside of make
+    # every term active.
+    kinematics = ArmKinematics(arm)
+    links = LinkClearance(kinematics, np.array([[0.8 * tip[0], tip[1] + 0.03, 0.6, 0.05]]))
+    assert links.value(kinematics.frames(arm.home)) > 0
     cost = ArmCost(
         arm,
-        ArmKinematics(arm),
+        kinematics,
         energy,
         0.1,
         offset=np.array([0.01, 0.0, 0.02]),
         obstacles=tip[:2] + np.array([[0.03, 0.0], [0.0, 0.05]]),
         clearances=np.full(2, 0.1),
         fence=arm.workspace,
+        links=links,
         heading=0.7,
     )
     rng = np.random.default_rng(0)
@@ -195,6 +201,32 @@ def test_receding_horizon_reaches_within_half_a_millimetre_and_replays(arm):
     assert np.linalg.norm(error) < 0.0005
     assert kinematics.tool(q).axis[2] < -0.999
     np.testing.assert_array_equal(run(), q)
+
+
+def test_links_go_round_a_tower_where_the_tool_alone_would_push_through():
+    arm = ArmDescription.load('franka')
+    dynamics, kinematics = ArmDynamics(arm), ArmKinematics(arm)
+    tower = np.array([0.47, 0.12, 0.30, 0.02])
+
+    def run(links):
+        planner, gap = Ilqg(dynamics), np.inf
+        cost = ArmCost(arm, kinematics, PointEnergy(np.array([0.52, 0.2])), 0.1, links=links)
+        q, qd = arm.home, np.zeros(arm.num_joints)
+        for k in range(110):
+            plan = planner.plan(0.02 * k, q, qd, cost)
+            q, qd = plan.positions[1], plan.velocities[1]
+            centres = kinematics.sphere_centres(kinematics.frames(q))
+            foot = np.column_stack([np.tile(tower[:2], (len(centres), 1)), centres[:, 2]])
+            foot[:, 2] = np.clip(foot[:, 2], 0.0, tower[2])
+            distance = np.linalg.norm(centres - foot, axis=1)
+            gap = min(gap, (distance - kinematics.spheres[:, 3] - tower[3]).min())
+        return gap, np.linalg.norm(kinematics.tool(q).position[:2] - [0.52, 0.2])
+
+    blind, _ = run(None)
+    seeing, error = run(LinkClearance(kinematics, tower[None]))
+    assert blind < -0.03, 'else the tower is not in the way'
+    assert seeing > -0.015
+    assert error < 0.02, 'the tool still comes near'
 
 
 def test_stiffness_turns_energies_into_squared_metres(arm):

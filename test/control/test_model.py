@@ -58,6 +58,26 @@ def test_kinematics_agree_with_mujoco(arm):
         )
 
 
+def test_spheres_cover_the_links_that_can_come_near_something(arm):
+    kinematics, model = ArmKinematics(arm), arm.spec().compile()
+    data = mujoco.MjData(model)
+    rng = np.random.default_rng(0)
+    data.qpos[:] = random_positions(arm, 1)[0]
+    mujoco.mj_kinematics(model, data)
+    frames = kinematics.frames(data.qpos.copy())
+    centres, radii = kinematics.sphere_centres(frames), kinematics.spheres[:, 3]
+    tool = int(model.site_bodyid[model.site(arm.tool_site).id])
+    link = int(model.body_parentid[tool])
+    while model.body_parentid[int(model.body_parentid[link])] != 0:
+        for geom in np.flatnonzero(model.geom_bodyid == link):
+            half = model.geom_aabb[geom, 3:]
+            inside = model.geom_aabb[geom, :3] + rng.uniform(-0.7, 0.7, (50, 3)) * half
+            points = data.geom_xpos[geom] + inside @ data.geom_xmat[geom].reshape(3, 3).T
+            gaps = np.linalg.norm(points[:, None] - centres, axis=-1) - radii
+            assert gaps.min(axis=1).max() < 0.01, (arm.name, model.body(link).name)
+        link = int(model.body_parentid[link])
+
+
 def test_linearization_agrees_with_central_differences(arm):
     dynamics = ArmDynamics(arm)
     rng = np.random.default_rng(1)
