@@ -136,7 +136,7 @@ def figure_section(
     print(f'\n{rollouts} rollouts from the demonstrated start; distances in % of the size')
     print(
         f'{"figure":8}{"method":22}{"Fréchet":>8}{"95 %":>7}{"DTW":>7}{"end":>7}{"modes":>7}'
-        f'{"K+50":>7}{"back from (radii)":>24}{"train s":>9}'
+        f'{"K+50":>7}{"back from (radii)":>30}{"train s":>9}'
     )
     rows, pictures = [], {}
     for name in args.figure or FIGURES:
@@ -264,7 +264,7 @@ def line_of(row: dict[str, Any]) -> str:
         f'{row["figure"]:8}{row["method"]:22}{100 * row["frechet_median"]:>8.1f}'
         f'{100 * row["frechet_p95"]:>7.1f}{100 * row["warping_median"]:>7.1f}'
         f'{100 * row["end_median"]:>7.1f}{"/".join(f"{100 * m:.0f}" for m in row["modes"]):>7}'
-        f'{drift:>7}{back:>24}{row["training_s"]:>9.0f}'
+        f'{drift:>7}{back:>30}{row["training_s"]:>9.0f}'
     )
 
 
