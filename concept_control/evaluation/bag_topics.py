@@ -37,6 +37,7 @@ ENTITIES = Role('entities', 'concept_control/msg/EntityArray', ('header', 'entit
 TRUTH = Role('ground_truth', 'concept_control/msg/EntityArray', ('header', 'entities'))
 STATUS = Role('concept_status', 'concept_control/msg/ConceptStatus', _STATUS_FIELDS)
 GOAL = Role('concept_goal', 'concept_control/msg/ConceptGoal', _GOAL_FIELDS)
+COMMAND = Role('concept_command', 'concept_control/msg/ConceptCommand')
 LIBRARY = Role('concepts', 'concept_control/msg/ConceptLibrary', ('concepts',))
 JOINTS = Role('joint_states', 'sensor_msgs/msg/JointState')
 SUCTION = Role('suction_state', 'std_msgs/msg/Bool')

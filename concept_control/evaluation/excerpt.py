@@ -66,7 +66,7 @@ def excerpt(source: Path, target: Path, config: ExcerptConfig | None = None) -> 
         role
         for role in (
             *(topic.ENTITIES, topic.GOAL, topic.STATUS, topic.TRUTH, topic.LIBRARY),
-            *(topic.JOINTS, topic.SUCTION, topic.MARKER, *images, info),
+            *(topic.JOINTS, topic.SUCTION, topic.MARKER, topic.COMMAND, *images, info),
         )
         if role.name not in config.leave_out
     )
@@ -92,8 +92,8 @@ def excerpt(source: Path, target: Path, config: ExcerptConfig | None = None) -> 
             for name, _, message in bag.messages(set(topics)):
                 role = topics[name]
                 stamp = _stamp(message)
-                if stamp is None:
-                    stamp = now  # unstamped: when the last stamped one was
+                if stamp is None or role is topic.COMMAND:
+                    stamp = now  # unstamped, as commands may be: when the last stamped one was
                 elif role in (topic.LIBRARY, topic.GOAL):
                     stamp = max(stamp, span[0])
                 elif not span[0] <= stamp <= span[1]:
