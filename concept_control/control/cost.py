@@ -51,7 +51,7 @@ class CostWeights:
     height: float = 50.0
     tilt: float = 5.0
     heading: float = 0.05
-    posture: float = 0.002
+    posture: float = 0.0002
     velocity: float = 0.02
     acceleration: float = 0.05
     effort: float = 1e-5
