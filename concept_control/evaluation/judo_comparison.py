@@ -143,6 +143,11 @@ def peer_problem(scene: Scene, cases: list[ToolCase]) -> dict[str, Any]:
             'velocity': arm.velocity_limits.tolist(),
             'acceleration': arm.acceleration_limits.tolist(),
         },
+        'fence': {
+            'center': arm.workspace.center,
+            'rotation': arm.workspace.rotation.tolist(),
+            'half_extent': arm.workspace.half_extent,
+        },
         'timestep': scene.config.timestep,
         'period': LoopConfig().control_period,
         'duration': DURATION,

@@ -99,6 +99,10 @@ class ToolBetween(Task[ReachConfig]):
         cost = w['energy'] * softened
         cost += w['height'] * (tip[..., 2] - self.problem['height']) ** 2
         cost += w['tilt'] * square(axis - DOWN)
+        fence = self.problem['fence']
+        place = (tip[..., :2] - fence['center']) @ fence['rotation']
+        side = fence['half_extent']
+        cost += w['clearance'] * square(place - np.clip(place, -side, side))
         cost += w['posture'] * square(q - self.problem['home'])
         cost += w['position_limit'] * square(q - np.clip(q, lower + margin, upper - margin))
         total = cost.sum(axis=1) + (w['terminal'] - 1.0) * cost[:, -1]
