@@ -121,6 +121,20 @@ def main(args: argparse.Namespace) -> int:
     return 0
 
 
+def energy_again(energy: dict[str, Any]) -> str:
+    """Say what the energies were when they were recomputed."""
+    if 'recomputed' not in energy:
+        return 'not recomputed'
+    if 'difference' in energy:
+        gap = energy['difference']
+        return (
+            f'recomputed: {number(gap["sqrt_median"])} off in its root (median of '
+            f'{gap["compared"]}), {number(gap["sqrt_max"])} worst'
+        )
+    again = energy['recomputed']['energy']
+    return f'by this model, which is another: {number(again[0])} -> {number(again[-1])}'
+
+
 def print_report(report: dict[str, Any]) -> None:
     """Print what came of one bag."""
     print(f'\n{report["bag"]} ({report["storage"]}, {sum(report["messages"].values())} messages)')
@@ -135,11 +149,9 @@ def print_report(report: dict[str, Any]) -> None:
             f'recorded as {command["ending"]} after {number(command["reported_after_s"])} s'
         )
         energy, who = command['energy'], command['identification']
-        difference = energy.get('difference') or {}
         print(
-            f'    energy {number(energy["initial"])} -> {number(energy["final"])}; recomputed: '
-            f'{number(difference.get("sqrt_median"))} off in its root (median of '
-            f'{difference.get("compared", 0)}), {number(difference.get("sqrt_max"))} worst'
+            f'    energy {number(energy["initial"])} -> {number(energy["final"])}; '
+            f'{energy_again(energy)}'
         )
         print(
             f'    identification: {number(100 * who["agreement_along"])} % as recorded, '
