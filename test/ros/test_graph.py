@@ -226,7 +226,6 @@ def test_refusals_and_timeouts_reach_a_program_with_their_reason(running, robot)
     assert result.outcome is Outcome.TIMED_OUT and '0.5 s' in result.text
 
 
-@pytest.mark.xfail(reason='known: fails on a busy machine', strict=False)
 def test_a_carry_survives_that_perception_is_killed_and_started_again(tmp_path):
     """In a domain of its own; `benchmark restart` does it with every node."""
     numbers = tmp_path / 'numbers.json'
