@@ -85,7 +85,8 @@ class ToolBetween(Task[ReachConfig]):
     ) -> np.ndarray:
         """Return (B,) the negated cost of rollouts (B, T, 2n): the terms of `control.cost`.
 
-        Only the effort is left out, whose weight is negligible there.
+        Efforts are left out, whose weight is negligible there, and the links' distances to the
+        table, which they keep by far.
         """
         w, limits, n = self.problem['weights'], self.problem['limits'], self.model.nv
         q, qd = states[..., :n], states[..., n:]
