@@ -39,7 +39,7 @@ COMMANDS = (
     'above(green; yellow)',
     'aligned_x(red; green)',
     'line(all)',
-    'triangle(red; blue, green)',
+    'triangle(red, blue, green)',
     'square(all)',
     'near(red; blue) and left_of(red; blue)',
     'between(yellow; red, blue) and above(green; blue)',

@@ -143,12 +143,12 @@ class ConceptModelNode(Node):
         self._worker.start()
 
     def close(self) -> None:
-        """Stop the worker."""
+        """Stop the workers; a launch system waits five seconds, and only teaching has to finish."""
         self._action.close()
         self._view.close()
         self._teacher.close()
         self._commands.put(None)
-        self._worker.join(timeout=5.0)
+        self._worker.join(timeout=0.5)
 
     @property
     def now(self) -> float:

@@ -65,7 +65,7 @@ class GoalView:
     def close(self) -> None:
         """Stop the worker."""
         self._stop.set()
-        self._worker.join(timeout=5.0)
+        self._worker.join(timeout=0.5)
 
     def _on_entities(self, message: EntityArray) -> None:
         try:

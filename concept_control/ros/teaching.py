@@ -100,7 +100,7 @@ class Teacher:
         """Stop the worker."""
         if self._worker.is_alive():
             self._waiting.put(None)
-            self._worker.join(timeout=5.0)
+            self._worker.join(timeout=3.0)
 
     def look(self) -> bool:
         """Take in concepts that appeared or changed in the folder; tell whether any did."""
