@@ -143,7 +143,7 @@ class ConceptModelNode(Node):
         self._worker.start()
 
     def close(self) -> None:
-        """Stop the workers; a launch system waits five seconds, and only teaching has to finish."""
+        """Stop the workers within the few seconds that a launch system waits."""
         self._action.close()
         self._view.close()
         self._teacher.close()
