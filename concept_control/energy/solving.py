@@ -89,7 +89,7 @@ def solve_goal(
             fewer[index] = False
             solves += 1
             found, value = _search(goal, scene, fewer, max(chains // 2, 4), steps, generator)
-            if value <= max(total + _SAME_ENERGY, tolerance / 2):
+            if value <= max(total + _SAME_ENERGY, tolerance / 8):
                 free, place, total = fewer, found, min(value, total)
     return _solution(goal, scene, place, total, initial, tolerance, may_move, solves)
 
