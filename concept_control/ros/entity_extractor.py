@@ -34,7 +34,7 @@ from concept_control.ros.camera_rig import CameraRig
 from concept_control.ros.diagnostics import Diagnostics, Report
 from concept_control.ros.markers import entity_markers
 from concept_control.ros.parameters import Parameter, declare
-from concept_control.ros.running import run
+from concept_control.ros.running import give_way, run
 from concept_control.ros.slot import Slot
 
 PARAMETERS = (
@@ -276,6 +276,7 @@ def entity_array(
 
 def main() -> NoReturn:
     """Run the node until a signal."""
+    give_way()
     run(EntityExtractor)
 
 

@@ -5,12 +5,14 @@ The data path stays on a SingleThreadedExecutor; nodes do heavy work in threads 
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import sys
 import threading
 import traceback
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import NoReturn
 
 import rclpy
@@ -40,6 +42,19 @@ def is_running(pid: int) -> bool:
     except PermissionError:
         pass  # it belongs to somebody else, so it exists
     return True
+
+
+def give_way(niceness: int = 8) -> None:
+    """Let others on this machine go first: plans have deadlines, images have not.
+
+    To be called before threads are started, which inherit it.
+    """
+    os.nice(niceness)
+    # Linux may weigh sessions against each other before processes. Only where this process is the
+    # whole session does it speak for it; under `ros2 launch` all nodes share one.
+    if os.getsid(0) == os.getpid():
+        with contextlib.suppress(OSError):
+            Path('/proc/self/autogroup').write_text(str(niceness))
 
 
 def run(make_node: Callable[[], Node], args: Sequence[str] | None = None) -> NoReturn:
