@@ -7,19 +7,17 @@ a sign and a threshold. The code says which; taking the least of them needs no l
 from __future__ import annotations
 
 import torch
-from torch import nn
 from torch.nn import functional
 
+from concept_control.energy.code_reader import CodeReader, kept_share
 from concept_control.energy.readout import NUM_COMPARISONS
 from concept_control.energy.statistics import color_features, soft_length
 
 _NUM_COLORS = 6
-_HIDDEN = 64
 _STRENGTH = -2.0
-_FADE = 4.0
 
 
-class Decision(nn.Module):
+class Decision(CodeReader):
     """Decide for each entity under a code.
 
     Args:
@@ -28,30 +26,9 @@ class Decision(nn.Module):
     """
 
     def __init__(self, code_width: int, attributes: int) -> None:
-        super().__init__()
-        self.attributes = attributes
-        self.sizes = [
-            attributes * NUM_COMPARISONS,
-            attributes,
-            _NUM_COLORS,
-            3,
-            2,
-        ]
-        self.hidden = nn.Linear(code_width, _HIDDEN)
-        self.film = nn.Linear(code_width + _HIDDEN, sum(self.sizes))
-        with torch.no_grad():
-            # It begins undecided and weak: a model that was trained without can be given it.
-            self.film.weight.mul_(0.2)
-            self.film.bias.zero_()
-
-    @property
-    def num_numbers(self) -> int:
-        """Length of what a code turns into."""
-        return sum(self.sizes)
-
-    def condition(self, code: torch.Tensor) -> torch.Tensor:
-        """Return what codes (B, code_width) turn into: (B, num_numbers)."""
-        return self.film(torch.cat([code, functional.silu(self.hidden(code))], dim=-1))
+        sizes = [attributes * NUM_COMPARISONS, attributes, _NUM_COLORS, 3, 2]
+        super().__init__(code_width, sum(sizes))
+        self.attributes, self.sizes = attributes, sizes
 
     def forward(
         self, compared: torch.Tensor, colors: torch.Tensor, film: torch.Tensor
@@ -74,4 +51,4 @@ class Decision(nn.Module):
         least = -torch.cat([scores + shifts, alike], dim=-1).neg().logsumexp(dim=-1, keepdim=True)
         strength = (last[..., :1] + _STRENGTH).exp()
         either = torch.cat([functional.softplus(-least), functional.softplus(least)], dim=-1)
-        return strength * either, torch.sigmoid(last[..., 1:] + _FADE)
+        return strength * either, kept_share(last[..., 1:])

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import torch
 
-from concept_control.energy.readout import plain_features
+from concept_control.energy.readout import mean_under, plain_features
 from concept_control.energy.scene import Scene
 from concept_control.energy.statistics import RAW_PLACES, size_feature, soft_length
 
@@ -58,7 +58,7 @@ def _fit_places(places: torch.Tensor, weights: torch.Tensor) -> torch.Tensor:
     found = []
     for used in _HYPOTHESES:
         known = causes * causes.new_tensor(used)
-        slope = _ridge(known, effect)[..., 0] * causes.new_tensor(used)
+        slope = _ridge(known, effect)[..., 0]
         rest = mean[:, 0] - (slope.unsqueeze(-1) * mean[:, 1:3]).sum(dim=1)
         misfit = (effect - torch.matmul(known, slope.unsqueeze(-1))).square().sum(dim=(1, 2))
         found += [slope, rest, 0.5 * ((misfit + 1e-4).log().unsqueeze(-1) + 4.0)]
@@ -73,28 +73,23 @@ def _fit_choices(scene: Scene, weights: torch.Tensor) -> torch.Tensor:
         the attended and the largest of the others along it; of each number the least and largest
         of the attended and of the others.
     """
-    shape = weights.shape
-    plain = plain_features(scene)
-    gate = scene.subjects * scene.present
-    candidates = scene.present * (1 - gate)
-    marker = (size_feature(scene.sizes) * gate.unsqueeze(-1)).sum(dim=1, keepdim=True)
-    marker = marker / (gate.sum(dim=1)[:, None, None] + 1e-3)
-    middle = (plain[..., :2] * candidates.unsqueeze(-1)).sum(dim=1, keepdim=True)
-    middle = middle / (candidates.sum(dim=1)[:, None, None] + 1e-3)
+    plain, sizes = plain_features(scene), size_feature(scene.sizes)
+    present = scene.present.unsqueeze(-1)
+    gate = scene.subjects.unsqueeze(-1) * present
+    candidates = present * (1 - gate)
+    places = plain[..., :2]
 
     def rows(value: torch.Tensor) -> torch.Tensor:
         """Put the entities of all demonstrations of a concept (C * M, N, D) in a row."""
-        return value.reshape(shape[0], -1, value.shape[-1])
+        return value.reshape(len(weights), -1, value.shape[-1])
 
-    here = rows(candidates.unsqueeze(-1)) * weights.repeat_interleave(
-        candidates.shape[1], dim=1
-    ).unsqueeze(-1)
+    here = rows(candidates * weights.flatten()[:, None, None])
     chosen = rows(scene.attention.unsqueeze(-1)) > 0.5
     label = 2 * chosen.to(here.dtype) - 1
     share = here / (here.sum(dim=1, keepdim=True) + 1e-3)
     centred_label = (label - (share * label).sum(dim=1, keepdim=True)) * share.sqrt()
     found = []
-    for vectors in (plain[..., :2], plain[..., 4:6], plain[..., :2] - middle):
+    for vectors in (places, plain[..., 4:6], places - mean_under(places, candidates)):
         value = rows(vectors)
         centred = (value - (share * value).sum(dim=1, keepdim=True)) * share.sqrt()
         slope = _ridge(centred, centred_label)
@@ -104,10 +99,9 @@ def _fit_choices(scene: Scene, weights: torch.Tensor) -> torch.Tensor:
         least, _ = _range(along, here, chosen)
         _, largest = _range(along, here, ~chosen)
         found += [unit[..., 0], explained.unsqueeze(-1), least, largest]
-    relative = size_feature(scene.sizes) - marker
-    numbers = rows(torch.cat([plain[..., _SCALARS], relative], dim=-1))
+    numbers = rows(torch.cat([plain[..., _SCALARS], sizes - mean_under(sizes, gate)], dim=-1))
     for group in (chosen, ~chosen):
-        found += [*_range(numbers, here, group)]
+        found += _range(numbers, here, group)
     return torch.cat(found, dim=-1)
 
 

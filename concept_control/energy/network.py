@@ -197,19 +197,20 @@ class EnergyNetwork(nn.Module):
         self, learned: torch.Tensor, raw: torch.Tensor, conditioning: EnergyConditioning
     ) -> torch.Tensor:
         """Return f (B, G, K') of pooled statistics, see `Statistics`."""
-        parts, beside, kept = [learned, raw], [], None
+        seen, reading = [learned, raw], None
         if self.places is not None:
-            features, residuals, kept = self.places(raw, conditioning.places)
-            parts.append(features)
-            beside.append(residuals)
+            reading = self.places(raw, conditioning.places)
+            seen.append(reading.features)
         scale_1, shift_1, scale_2, shift_2 = conditioning.head.unsqueeze(1).chunk(4, dim=-1)
-        value = self.first(torch.cat(parts, dim=-1))
+        value = self.first(torch.cat(seen, dim=-1))
         value = functional.silu(value * (1 + scale_1) + shift_1)
         value = functional.silu(self.second(value) * (1 + scale_2) + shift_2)
         direct = conditioning.direct
         linear = torch.matmul(raw, direct[:, :, :-1].transpose(1, 2))
         value = self.last(value) + linear + direct[:, :, -1].unsqueeze(1)
-        return value if kept is None else torch.cat([kept * value, *beside], dim=-1)
+        if reading is None:
+            return value
+        return torch.cat([reading.kept * value, reading.residuals], dim=-1)
 
     def residual(self, scene: Scene, code: torch.Tensor, operation: float) -> torch.Tensor:
         """Return the residual (B, K) of the scenes under their own attention.

@@ -9,10 +9,11 @@ the other" and the like.
 
 from __future__ import annotations
 
-import torch
-from torch import nn
-from torch.nn import functional
+from typing import NamedTuple
 
+import torch
+
+from concept_control.energy.code_reader import CodeReader, kept_share
 from concept_control.energy.statistics import RAW_PLACES, RAW_SECOND_MOMENT, soft_length
 
 NUM_ANCHORS = 3
@@ -23,12 +24,24 @@ NUM_OFFSETS = 3
 
 NUM_FEATURES = 2 + NUM_OFFSETS
 _NUM_NUMBERS = NUM_ANCHORS + 2 + 1 + 2 * NUM_OFFSETS
-_HIDDEN = 64
 _SMALL = 1e-3
-_FADE = 4.0
 
 
-class PlaceReadout(nn.Module):
+class PlaceReading(NamedTuple):
+    """How far the subjects of B events under G masks are from P points.
+
+    Attributes:
+        features: (B, G, P * NUM_FEATURES) for the network to look at.
+        residuals: (B, G, P * NUM_FEATURES) that stand beside those of the network.
+        kept: (B or 1, 1, 1) how much the network's own still count.
+    """
+
+    features: torch.Tensor
+    residuals: torch.Tensor
+    kept: torch.Tensor
+
+
+class PlaceReadout(CodeReader):
     """Read points out of plain geometry under a code.
 
     Args:
@@ -37,31 +50,15 @@ class PlaceReadout(nn.Module):
     """
 
     def __init__(self, code_width: int, points: int) -> None:
-        super().__init__()
+        super().__init__(code_width, points * _NUM_NUMBERS + 1)
         self.points = points
-        self.hidden = nn.Linear(code_width, _HIDDEN)
-        self.film = nn.Linear(code_width + _HIDDEN, points * _NUM_NUMBERS + 1)
-        with torch.no_grad():
-            # Points begin without weight: a model that was trained without can be given them.
-            self.film.weight.mul_(0.2)
-            self.film.bias.zero_()
 
-    def condition(self, code: torch.Tensor) -> torch.Tensor:
-        """Return what codes (B, code_width) turn into: (B, P * numbers + 1)."""
-        return self.film(torch.cat([code, functional.silu(self.hidden(code))], dim=-1))
-
-    def forward(
-        self, raw: torch.Tensor, film: torch.Tensor
-    ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+    def forward(self, raw: torch.Tensor, film: torch.Tensor) -> PlaceReading:
         """Measure how far the subjects are from the points.
 
         Args:
             raw: (B, G, NUM_RAW) plain geometry, see `Statistics`.
             film: (B or 1, P * numbers + 1) from `condition`.
-
-        Returns:
-            features (B, G, P * NUM_FEATURES), residuals (B, G, P * NUM_FEATURES) that stand beside
-            those of the network, and how much (B or 1, 1, 1) the network's own still count.
         """
         numbers = film[:, :-1].unflatten(-1, (self.points, _NUM_NUMBERS)).unsqueeze(1)
         weights, place, gain, gains, wanted = numbers.split(
@@ -73,8 +70,8 @@ class PlaceReadout(nn.Module):
         offsets = _offsets(away, raw[..., RAW_SECOND_MOMENT : RAW_SECOND_MOMENT + 2])
         features = torch.cat([away, offsets], dim=-1)
         residuals = torch.cat([gain * away, gains * (offsets - wanted)], dim=-1)
-        kept = torch.sigmoid(film[:, -1:] + _FADE).unsqueeze(1)
-        return features.flatten(2), residuals.flatten(2), kept
+        kept = kept_share(film[:, -1:]).unsqueeze(1)
+        return PlaceReading(features.flatten(2), residuals.flatten(2), kept)
 
 
 def _offsets(away: torch.Tensor, second: torch.Tensor) -> torch.Tensor:

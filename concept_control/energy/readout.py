@@ -31,7 +31,7 @@ def plain_features(scene: Scene) -> torch.Tensor:
     """
     after, before, colors = scene.after, scene.before, scene.colors
     gate = (scene.subjects * scene.present).unsqueeze(-1)
-    marker = (after * gate).sum(dim=1, keepdim=True) / (gate.sum(dim=1, keepdim=True) + 1e-3)
+    marker = mean_under(after, gate)
     relative = (after - marker) * (gate.sum(dim=1, keepdim=True) > 0.5)
     brightness = colors.amax(dim=-1, keepdim=True)
     apart = distances(after)
@@ -53,6 +53,11 @@ def plain_features(scene: Scene) -> torch.Tensor:
     )
 
 
+def mean_under(values: torch.Tensor, gate: torch.Tensor) -> torch.Tensor:
+    """Return (B, 1, D) means of values (B, N, D) under gates (B, N, 1); zero where all are 0."""
+    return (values * gate).sum(dim=1, keepdim=True) / (gate.sum(dim=1, keepdim=True) + 1e-3)
+
+
 def compare(values: torch.Tensor, scene: Scene) -> torch.Tensor:
     """Compare a number of each entity with a threshold, the marker's and the others'.
 
@@ -65,9 +70,7 @@ def compare(values: torch.Tensor, scene: Scene) -> torch.Tensor:
         smallest of the other entities that are no subjects.
     """
     gate = (scene.subjects * scene.present).unsqueeze(-1)
-    number = gate.sum(dim=1, keepdim=True)
-    marker = (values * gate).sum(dim=1, keepdim=True) / (number + 1e-3)
-    beyond_marker = (values - marker) * (number > 0.5)
+    beyond_marker = (values - mean_under(values, gate)) * (gate.sum(dim=1, keepdim=True) > 0.5)
     count = values.shape[1]
     others = scene.present * (1 - scene.subjects)
     others = (others.unsqueeze(1) * (1 - torch.eye(count).to(values)) > 0.5).unsqueeze(-1)
