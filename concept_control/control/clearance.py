@@ -62,7 +62,7 @@ class LinkClearance:
     def _low(self, frames: Frames) -> np.ndarray:
         """Return the indices of the spheres that come low enough to be near anything."""
         joints, spheres = self.kinematics.sphere_joints, self.kinematics.spheres
-        upwards = frames.after[..., joints, 2, :]
+        upwards = frames.rotations[..., joints, 2, :]
         bottom = np.einsum('...pi,pi->...p', upwards, spheres[:, :3]) - spheres[:, 3]
         bottom += frames.anchors[..., joints, 2]
         tallest = self.blocks[:, 2].max(initial=0.0)

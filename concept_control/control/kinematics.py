@@ -16,13 +16,11 @@ class Frames:
 
     Attributes:
         anchors: (..., J, 3) points on the joints' axes [m].
-        before: (..., J, 3, 3) rotations in front of the joints.
-        after: (..., J, 3, 3) rotations behind them.
+        rotations: (..., J, 3, 3) behind the joints.
     """
 
     anchors: np.ndarray
-    before: np.ndarray
-    after: np.ndarray
+    rotations: np.ndarray
 
 
 @dataclass(frozen=True)
@@ -88,7 +86,7 @@ class ArmKinematics:
                 constants.append(rotation @ (np.eye(3) + skew @ skew))
                 sines.append(rotation @ skew)
                 cosines.append(-rotation @ skew @ skew)
-                axes.append(rotation @ axis)
+                axes.append(axis)
                 columns.append(self._order[joint])
                 position, rotation = -anchor, np.eye(3)
             # What is before the second joint cannot come near anything; the tool must.
@@ -116,25 +114,25 @@ class ArmKinematics:
         local = self._constants + s * self._sines + c * self._cosines
         rotation = np.broadcast_to(np.eye(3), (*angles.shape[:-1], 3, 3))
         position = np.zeros((*angles.shape[:-1], 3))
-        anchors, before, after = [], [], []
+        anchors, rotations = [], []
         for joint in range(len(self.columns)):
             position = position + rotation @ self._translations[joint]
             anchors.append(position)
-            before.append(rotation)
             rotation = rotation @ local[..., joint, :, :]
-            after.append(rotation)
-        return Frames(np.stack(anchors, axis=-2), np.stack(before, -3), np.stack(after, -3))
+            rotations.append(rotation)
+        return Frames(np.stack(anchors, axis=-2), np.stack(rotations, axis=-3))
 
     def axes(self, frames: Frames) -> np.ndarray:
         """Return (..., J, 3) unit vectors of the joints' axes, world frame."""
-        return (frames.before @ self._axes[:, :, None])[..., 0]
+        # A joint does not turn its own axis.
+        return (frames.rotations @ self._axes[:, :, None])[..., 0]
 
     def sphere_centres(
         self, frames: Frames, which: np.ndarray | slice = slice(None)
     ) -> np.ndarray:
         """Return (..., P, 3) centres of the links' spheres, or of some of them [m]."""
         joints, local = self.sphere_joints[which], self.spheres[which, :3]
-        turned = frames.after[..., joints, :, :] @ local[:, :, None]
+        turned = frames.rotations[..., joints, :, :] @ local[:, :, None]
         return frames.anchors[..., joints, :] + turned[..., 0]
 
     def tool(
@@ -153,7 +151,7 @@ class ArmKinematics:
             frames: of these joint positions, where they are known already.
         """
         frames = self.frames(q) if frames is None else frames
-        rotation = frames.after[..., -1, :, :]
+        rotation = frames.rotations[..., -1, :, :]
         tip = self._tip if offset is None else self._tip + self._tip_rotation @ offset
         point = frames.anchors[..., -1, :] + rotation @ tip
         rotation = rotation @ self._tip_rotation
