@@ -73,10 +73,12 @@ class Outlines:
 
     def thinned(self, every: int) -> Outlines:
         """Return one in so many points of each outline."""
-        points = self.points[:, ::every], self.rays[:, ::every]
-        weights = every * self.weights[:, ::every]
         return replace(
-            self, points=points[0], rays=points[1], weights=weights, kinds=self.kinds[:, ::every]
+            self,
+            points=self.points[:, ::every],
+            rays=self.rays[:, ::every],
+            weights=every * self.weights[:, ::every],
+            kinds=self.kinds[:, ::every],
         )
 
     @property
