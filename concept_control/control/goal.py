@@ -129,6 +129,11 @@ class GroundedGoal:
         if not np.isfinite([self.target_energy, self.initial_energy]).all():
             raise CommandError('goal: its energies are not finite')
 
+    @property
+    def follows_tool(self) -> bool:
+        """Whether the tool itself is to be where the energy is least, even if it is by now."""
+        return TOOL_ID in self.movable and set(self.moved) <= {TOOL_ID}
+
     def index(self, entity_id: int) -> int:
         """Return the row of an entity in the goal's arrays."""
         return self.entity_ids.index(entity_id)

@@ -87,10 +87,10 @@ class Pursuit:
         unreachable = self._unreachable()
         if unreachable:
             return False, unreachable
-        if TOOL_ID in goal.moved:
-            yield from self._follow()
         if self.view.attached:
             yield from self.behaviors.put_down()
+        if goal.follows_tool:
+            yield from self._follow()
         for attempt in range(config.max_rounds):
             failure = yield from self._act()
             outcome = yield from self.behaviors.look()
@@ -256,7 +256,7 @@ class Pursuit:
             solution = self.goal.solver(self.workspace.to_workspace(positions))
             if solution is not None:
                 self.targets = self.workspace.to_world(np.asarray(solution, dtype=float))
-                movable = [self.goal.index(i) for i in self.goal.movable]
+                movable = [self.goal.index(i) for i in self.goal.movable if i != TOOL_ID]
                 gap = np.linalg.norm(self.targets - positions, axis=1)
                 moving = [i for i in movable if gap[i] > self.view.config.move_tolerance]
                 self.moved = sorted({*self.moved, *moving})

@@ -374,4 +374,4 @@ class ConceptController:
         )
 
     def _follows_tool(self) -> bool:
-        return self._goal is not None and TOOL_ID in self._goal.moved
+        return isinstance(self._goal, GroundedGoal) and self._goal.follows_tool

@@ -161,6 +161,42 @@ def test_the_tool_itself_stays_between_two_moving_blocks():
     assert loop.run(1.0)[-1].status is Status.SATISFIED
 
 
+def test_a_tool_that_is_in_place_from_the_start_stays_there():
+    """It was drawn home, and then picked up like a block."""
+    loop = loop_with(LAYOUT[:2])
+    xy = np.vstack([ARM.workspace.center, LAYOUT[:2]])
+    goal = exact_goal(
+        PlacesEnergy({0: (0, 0)}), xy, np.full(3, 0.04), {0: (0, 0)}, ARM.workspace, (0, 1, 2)
+    )
+    for moved in ((0,), ()):
+        loop.controller.set_goal(replace(goal, moved=moved))
+        assert loop.run(3.0, has_ended)[-1].status is Status.SATISFIED
+        assert loop.run(2.0)[-1].status is Status.SATISFIED
+        tip = loop.world.tool_pose()[0][:2]
+        assert np.linalg.norm(tip - ARM.workspace.center) < 0.003
+
+
+def test_what_is_held_is_put_down_before_the_tool_itself_goes_anywhere():
+    loop = loop_with(LAYOUT[:3])
+    loop.controller.set_goal(between_goal(loop))
+    loop.run(10.0, lambda o: o.phase == 'carry')
+    xy = np.vstack([ARM.workspace.center, LAYOUT[:3]])
+    goal = exact_goal(
+        PlacesEnergy({0: (0, 0)}), xy, np.full(4, 0.04), {0: (0, 0)}, ARM.workspace, (0, 1, 2, 3)
+    )
+    loop.controller.set_goal(goal)
+    heights = []
+
+    def has_ended_watching(output):
+        heights.append(loop.world.block_positions()[0, 2])
+        return has_ended(output)
+
+    outputs = loop.run(10.0, has_ended_watching)
+    assert outputs[-1].status is Status.SATISFIED
+    assert heights[0] > 0.05 and heights[-1] < 0.03
+    assert -np.diff(heights).min() < 0.01, 'let fall'
+
+
 def test_what_is_out_of_reach_fails_and_the_arm_holds():
     loop = loop_with(LAYOUT)
     goal = goal_on(loop, PlacesEnergy({0: (4.0, 0.0)}), {0: (4.0, 0.0)})
