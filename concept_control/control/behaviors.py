@@ -137,7 +137,7 @@ class Behaviors:
         assert view.held is not None
         entity_id, size = view.held, float(view.entities[view.held].size[2])
         deadline, stalled, lowest, start = self._deadline(), 0, np.inf, view.time
-        height_at = self._descent(view.held_position[2], size / 2)
+        height_at = self.descent(view.held_position[2], size / 2)
         heading, anchor, patience = self._alignment(), view.held_position[:2], config.clear_timeout
         while (
             view.held_position[2] - size / 2 > config.place_gap or view.speed > config.touch_speed
@@ -156,7 +156,7 @@ class Behaviors:
             is_above = height - size / 2 > view.highest_top
             if is_above and intrusion > config.max_intrusion and view.time < start + patience:
                 # Beside a neighbour first, down later; the way down starts afresh.
-                height_at = self._descent(height, size / 2)
+                height_at = self.descent(height, size / 2)
             pull = AnchoredEnergy(energy(), anchor, config.anchor_weight)
             cost = self.tool_cost(pull, height_at(), view.offset, centres, clearances)
             cost.heading = heading(here, centres, clearances)
@@ -230,6 +230,12 @@ class Behaviors:
             weights=weights,
         )
 
+    def descent(self, start: float, end: float) -> Callable[[], float]:
+        """Return a height [m] that falls from start to end at the descent speed."""
+        begin = self.view.time
+        speed = self.view.config.descent_speed
+        return lambda: max(start - speed * (self.view.time - begin), end)
+
     def _links(self) -> LinkClearance:
         """Return what the arm's links are to keep away from: the table and what is not held."""
         view = self.view
@@ -263,7 +269,7 @@ class Behaviors:
         """Lower the tip to just above the block's face."""
         view, config = self.view, self.view.config
         deadline = self._deadline()
-        height_at = self._descent(view.tool.position[2], -np.inf)
+        height_at = self.descent(view.tool.position[2], -np.inf)
         while view.time < deadline:
             entity = view.entities.get(entity_id)
             if entity is None:
@@ -393,12 +399,6 @@ class Behaviors:
             return view.time - since >= config.settle_time
 
         return has_settled
-
-    def _descent(self, start: float, end: float) -> Callable[[], float]:
-        """Return a height [m] that falls from start to end at the descent speed."""
-        begin = self.view.time
-        speed = self.view.config.descent_speed
-        return lambda: max(start - speed * (self.view.time - begin), end)
 
     def _deadline(self) -> float:
         return self.view.time + self.view.config.phase_timeout

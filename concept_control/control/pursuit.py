@@ -10,6 +10,7 @@ import numpy as np
 from concept_control.control.behaviors import Behaviors, Outcome, Script, Setpoint
 from concept_control.control.entity_energy import ConceptEnergy, EntityEnergy, PointEnergy
 from concept_control.control.goal import TOOL_ID, GroundedGoal
+from concept_control.control.pushing import push
 from concept_control.control.reach import solve_reach
 from concept_control.control.sequencing import Move, next_move
 from concept_control.control.targets import refine_target, stiffness
@@ -134,11 +135,13 @@ class Pursuit:
         return ''
 
     def _transfer(self, move: Move) -> Script:
-        """Pick one entity and bring it where the move says."""
+        """Bring one entity where the move says, carried or pushed."""
         index, behaviors = move.index, self.behaviors
-        outcome = yield from behaviors.pick(self.goal.entity_ids[index])
-        if outcome is not Outcome.DONE:
-            return outcome
+        entity_id, must_push = self.goal.entity_ids[index], self._must_push
+        if not must_push:
+            outcome = yield from behaviors.pick(entity_id)
+            if outcome is not Outcome.DONE:
+                return outcome
         self._guide_scene = None
 
         is_fixed = move.is_buffer or not self.view.config.follows_energy
@@ -152,11 +155,17 @@ class Pursuit:
         def obstacles() -> tuple[np.ndarray, np.ndarray]:
             return self._obstacles(index, self.positions())
 
+        if must_push:
+            return (yield from push(behaviors, entity_id, energy, obstacles, self.workspace))
         outcome = yield from behaviors.carry(energy, guide, obstacles)
         if outcome is Outcome.DROPPED:
             return outcome
         # A carry that never settles is put down all the same; verification decides.
         return (yield from behaviors.place(energy, obstacles))
+
+    @property
+    def _must_push(self) -> bool:
+        return self.view.config.pushes or not self.view.arm.suction
 
     def _follow(self) -> Generator[Setpoint, None, None]:
         index, config = self.goal.index(TOOL_ID), self.view.config

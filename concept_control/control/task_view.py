@@ -51,6 +51,8 @@ class TaskConfig:
         retarget_period: between refinements of the target while the scene moves.
         follows_energy: whether a carry minimises the goal's energy; False tracks the generated
             target instead, for comparison only.
+        pushes: whether blocks are pushed over the table instead of carried (experimental); an arm
+            without suction pushes anyway.
         posture_weight: of the joints when only the posture counts.
         rest_speed: joint speed below which the arm is at rest [rad/s].
     """
@@ -86,6 +88,7 @@ class TaskConfig:
     payload_density: float = 1250.0
     retarget_period: float = 0.1
     follows_energy: bool = True
+    pushes: bool = False
     posture_weight: float = 2.0
     rest_speed: float = 0.03
 

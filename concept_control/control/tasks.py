@@ -142,15 +142,7 @@ class ConceptController:
         return self._view.held
 
     def set_goal(self, goal: GroundedGoal | DrawingGoal) -> None:
-        """Pursue a new goal from the next update on; the old one is forgotten.
-
-        Raises:
-            CommandError: if the arm has no tool for it.
-        """
-        if not self.arm.suction and set(goal.moved) - {TOOL_ID}:
-            raise CommandError(
-                f'{self.arm.name} has no suction and cannot move the blocks {list(goal.moved)}'
-            )
+        """Pursue a new goal from the next update on; the old one is forgotten."""
         self._goal, self._pursuit, self._script, self._hold = goal, None, None, None
         self._status, self._text, self._phase = Status.ACTIVE, 'goal accepted', 'start'
 

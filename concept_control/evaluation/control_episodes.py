@@ -55,6 +55,7 @@ class EpisodeConfig:
         tolerance: of the predicate [m].
         disturb: whether an attended block is moved during the first carry.
         follows_energy: whether carries minimise the energy or track the generated target.
+        pushes: whether blocks are pushed instead of carried.
     """
 
     expression: str
@@ -68,6 +69,7 @@ class EpisodeConfig:
     tolerance: float = 0.010
     disturb: bool = False
     follows_energy: bool = True
+    pushes: bool = False
 
 
 @dataclass
@@ -167,6 +169,7 @@ class Runner:
         )
         task = TaskConfig(
             follows_energy=config.follows_energy,
+            pushes=config.pushes,
             # Verification would mend what tracking the old target has missed.
             max_rounds=1 if config.disturb else TaskConfig.max_rounds,
         )

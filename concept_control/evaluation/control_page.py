@@ -35,6 +35,12 @@ def write_control_page(path: Path, report: dict[str, Any], sentence: str) -> Non
         parts += _commands(report['commands'])
     if 'disturbance' in report:
         parts += _disturbance(report['disturbance'])
+    if 'pushing' in report:
+        parts += [
+            page.heading('Pushing (experimental), judged by the predicate on true poses'),
+            _table(_SUMMARY, report['pushing']['summary']),
+            page.picture(_errors(report['pushing']['runs'])),
+        ]
     page.write_page(path, f'Control benchmark, {report["arm"]}', parts)
 
 

@@ -68,6 +68,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help='what the arm is sent: trajectories, or a position or torque for each joint state '
         '(default: %(default)s)',
     )
+    parser.add_argument(
+        '--push',
+        action='store_true',
+        help='push blocks over the table instead of carrying them (experimental; slower, so '
+        'give it time with --duration)',
+    )
     parser.add_argument('--seed', type=int, default=0, help='of the layout and every choice')
     parser.add_argument(
         '--blocks',
@@ -189,7 +195,7 @@ def node_parameters(args: argparse.Namespace) -> dict[str, dict[str, Any]]:
         'particle_world': {**layout, **arm, **model},
         'entity_extractor': {**arm, 'cameras': cameras},
         'concept_model': {**arm, **model},
-        'mpc_controller': {**arm, **model, 'output': args.control},
+        'mpc_controller': {**arm, **model, 'output': args.control, 'pushes': args.push},
     }
 
 

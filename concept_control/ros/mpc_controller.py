@@ -26,6 +26,8 @@ from concept_control.control.arm import INTERFACES, ArmDescription
 from concept_control.control.goal import TOOL_ID, EntityState
 from concept_control.control.identity import Identity
 from concept_control.control.plan import Plan
+from concept_control.control.planners import PLANNERS
+from concept_control.control.task_view import TaskConfig
 from concept_control.control.tasks import ConceptController, ControlOutput, Status
 from concept_control.energy.model import ConceptModel
 from concept_control.errors import CommandError, ConceptControlError, PerceptionError
@@ -52,6 +54,18 @@ PARAMETERS = (
     Parameter('arm', 'franka', 'name of a shipped arm or path of an arm YAML'),
     Parameter('frame', 'world', 'fixed frame of the entities'),
     Parameter('model', '', 'folder or file of the trained model; empty: the one shipped'),
+    Parameter(
+        'planner',
+        'ilqg',
+        'what finds plans; the sampling ones (mppi, cem, predictive_sampling) are for comparison',
+        choices=tuple(PLANNERS),
+    ),
+    Parameter(
+        'pushes',
+        False,
+        'push blocks over the table instead of carrying them (experimental); an arm without '
+        'suction pushes anyway',
+    ),
     Parameter(
         'output',
         'joint_trajectory',
@@ -175,7 +189,9 @@ class MpcController(LifecycleNode):
         try:
             self.arm = ArmDescription.load(p.arm)
             self.model = ConceptModel.load(p.model or None)
-            self.controller = ConceptController(self.arm)
+            self.controller = ConceptController(
+                self.arm, TaskConfig(pushes=p.pushes), planner=p.planner
+            )
         except ConceptControlError as error:
             self.get_logger().error(f'cannot be configured: {error}')
             if p.autostart:
