@@ -124,7 +124,7 @@ def _test(rows: np.ndarray, slot: int) -> tuple[np.ndarray, np.ndarray]:
 
 def _draw_tests(rng: np.random.Generator, count: int) -> np.ndarray:
     """Draw parameters (count, P) of `PlaceTests`, satisfiable or not."""
-    number = rng.choice(3, count, p=[0.4, 0.45, 0.15])
+    number = rng.choice(3, count, p=[0.35, 0.35, 0.3])
     both = rng.random(count) < 0.4
     parts = []
     for slot in range(_NUM_TESTS):

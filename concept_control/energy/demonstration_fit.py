@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import torch
 
+from concept_control.energy.measurement import NUM_MEASURES, measure
 from concept_control.energy.readout import mean_under, plain_features
 from concept_control.energy.scene import Scene
 from concept_control.energy.statistics import RAW_PLACES, size_feature, soft_length
@@ -23,6 +24,7 @@ _SCALARS = (6, 7, 8, 15, 16)
 
 _DIRECTIONS = 3
 NUM_FITS = 5 * len(_HYPOTHESES) + 5 * _DIRECTIONS + 4 * (len(_SCALARS) + 1)
+NUM_AGREEMENTS = 4 * NUM_MEASURES + 8
 _RIDGE = 0.002
 _LIMIT = 3.0
 
@@ -37,6 +39,46 @@ def fit_demonstrations(scene: Scene, raw: torch.Tensor, weights: torch.Tensor) -
     """
     places = _fit_places(raw[:, :RAW_PLACES].reshape(*weights.shape, 4, 2), weights)
     return torch.cat([places, _fit_choices(scene, weights)], dim=-1).clamp(-_LIMIT, _LIMIT)
+
+
+def fit_agreement(scene: Scene, raw: torch.Tensor, weights: torch.Tensor) -> torch.Tensor:
+    """Return (C, NUM_AGREEMENTS) what each set of demonstrations agrees on.
+
+    Args:
+        scene: C * M events, the M demonstrations of each concept in a row.
+        raw: (C * M, NUM_RAW) their plain geometry, see `Statistics`.
+        weights: (C, M) 1 for a demonstration, 0 for one to be ignored.
+    """
+    measures = measure(scene, scene.attention.unsqueeze(1))[:, 0].unflatten(0, weights.shape)
+    gate = weights.unsqueeze(-1)
+    share = gate / gate.sum(dim=1, keepdim=True)
+    mean = (share * measures).sum(dim=1)
+    variance = (share * (measures - mean.unsqueeze(1)).square()).sum(dim=1)
+    here = (gate > 0.5).expand_as(measures)
+    least = measures.masked_fill(~here, _LIMIT).amin(dim=1)
+    largest = measures.masked_fill(~here, -_LIMIT).amax(dim=1)
+    places = raw[:, :RAW_PLACES].reshape(*weights.shape, 4, 2)
+    subjects, attended = places[:, :, 0], places[:, :, 1]
+    found = [mean, 0.5 * ((variance + 1e-4).log() + 4.0), least, largest]
+    found += [_fit_circle(subjects, share), _fit_circle(subjects - attended, share)]
+    return torch.cat(found, dim=-1).clamp(-_LIMIT, _LIMIT)
+
+
+def _fit_circle(points: torch.Tensor, share: torch.Tensor) -> torch.Tensor:
+    """Return (C, 4) middle, radius and log misfit of the circle through points (C, M, 2).
+
+    Linear least squares of |p|² = 2 p·c + d (Kåsa, 1976), weighted by shares (C, M, 1).
+    """
+    square = points.square().sum(dim=-1, keepdim=True)
+    mean, mean_square = (share * points).sum(dim=1), (share * square).sum(dim=1)
+    causes = (points - mean.unsqueeze(1)) * share.sqrt()
+    effect = (square - mean_square.unsqueeze(1)) * share.sqrt()
+    slope = _ridge(causes, effect)
+    misfit = (effect - torch.matmul(causes, slope)).square().sum(dim=1)
+    center = 0.5 * slope[..., 0]
+    radius = (points - center.unsqueeze(1)).square().sum(dim=-1, keepdim=True)
+    radius = ((share * radius).sum(dim=1) + 1e-4).sqrt()
+    return torch.cat([center, radius, 0.5 * ((misfit + 1e-4).log() + 4.0)], dim=-1)
 
 
 def _fit_places(places: torch.Tensor, weights: torch.Tensor) -> torch.Tensor:

@@ -6,7 +6,12 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-from concept_control.energy.demonstration_fit import NUM_FITS, fit_demonstrations
+from concept_control.energy.demonstration_fit import (
+    NUM_AGREEMENTS,
+    NUM_FITS,
+    fit_agreement,
+    fit_demonstrations,
+)
 from concept_control.energy.network import NetworkConfig
 from concept_control.energy.scene import Scene
 from concept_control.energy.statistics import NUM_RAW, ScenePooling
@@ -39,6 +44,8 @@ class DemonstrationEncoder(nn.Module):
             nn.init.zeros_(parameter)
         self.has_fits = config.encoder_fits
         fits = NUM_FITS if config.encoder_fits else 0
+        self.agrees = config.intervals
+        fits += NUM_AGREEMENTS if config.intervals else 0
         self.join = nn.Linear(3 * width + 1 + fits, width)
         self.deepen = nn.Linear(width, width)
         self.has_direct = config.encoder_direct > 0
@@ -83,8 +90,11 @@ class DemonstrationEncoder(nn.Module):
         variance = ((value - mean.unsqueeze(1)).square() * gate).sum(dim=1) / number
         spread = (variance + 1e-5).sqrt()
         fits = value.new_zeros(concepts, 0)
+        raw = statistics.raw[:, 0]
         if self.has_fits:
-            fits = fit_demonstrations(scene, statistics.raw[:, 0], weights)
+            fits = fit_demonstrations(scene, raw, weights)
+        if self.agrees:
+            fits = torch.cat([fits, fit_agreement(scene, raw, weights)], dim=-1)
         joined = torch.cat([mean, largest, spread, 1 / number, fits], dim=-1)
         joined = functional.silu(self.join(joined))
         joined = joined + functional.silu(self.deepen(joined))
@@ -92,7 +102,7 @@ class DemonstrationEncoder(nn.Module):
             return normalise_code(self.out(joined), self.code_width)
         # A concept's parameters are often plain averages over the demonstrations; this path is
         # linear in those, with what is read decided by the gate.
-        raw = statistics.raw.reshape(concepts, shots, -1)
+        raw = raw.reshape(concepts, shots, -1)
         raw_mean = (raw * gate).sum(dim=1) / number
         raw_spread = ((raw - raw_mean.unsqueeze(1)).square() * gate).sum(dim=1) / number
         averages = torch.cat([raw_mean, (raw_spread + 1e-5).sqrt(), fits], dim=-1)

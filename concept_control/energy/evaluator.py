@@ -140,7 +140,8 @@ class TermEvaluator:
         roles = self._roles.expand(batch, 1, -1, -1)
         shape = None if still.shape is None else still.shape.expand(batch, 1, -1)
         raw = pooling.raw(scene, roles, shape)
-        return network.head(learned.unsqueeze(1), raw, self._conditioning)[:, 0]
+        measures = network.measure(scene, scene.attention.unsqueeze(1), self._conditioning)
+        return network.head(learned.unsqueeze(1), raw, measures, self._conditioning)[:, 0]
 
     def _scene(
         self,

@@ -9,6 +9,8 @@ import torch
 from torch import nn
 from torch.nn import functional
 
+from concept_control.energy.interval_readout import IntervalReadout
+from concept_control.energy.measurement import NUM_MEASURES, measure
 from concept_control.energy.membership import Membership, membership_residual
 from concept_control.energy.place_readout import NUM_FEATURES, PlaceReadout
 from concept_control.energy.scene import Scene
@@ -34,6 +36,7 @@ class NetworkConfig:
         head_width: width of f's two hidden layers.
         num_outputs: K, length of the residual.
         place_points: P, number of points that a code reads out to compare places with.
+        intervals: whether a code sets bounds to measurements of the outcome; needs such points.
         member_width: width of the layer that scores single entities for the attention; 0 leaves
             that part of the energy out.
         member_attributes: numbers of each entity that a code may read out and compare for it.
@@ -54,6 +57,7 @@ class NetworkConfig:
     head_width: int = 128
     num_outputs: int = 12
     place_points: int = 0
+    intervals: bool = False
     member_width: int = 0
     member_attributes: int = 0
     member_decides: bool = False
@@ -77,6 +81,8 @@ class EnergyConditioning(NamedTuple):
         direct: (B, K, NUM_RAW + 1) the linear part of f on the raw geometry, bias last.
         places: (B, ...) what `PlaceReadout` makes of the code; (B, 0) where the energy has no such
             part.
+        intervals: (B, ...) what `IntervalReadout` makes of the code; (B, 0) where the energy has no
+            such part.
         members: (B, ...) what `Membership` makes of the code; (B, 0) where the energy has no such
             part.
     """
@@ -85,16 +91,14 @@ class EnergyConditioning(NamedTuple):
     head: torch.Tensor
     direct: torch.Tensor
     places: torch.Tensor
+    intervals: torch.Tensor
     members: torch.Tensor
 
     def repeat(self, count: int) -> EnergyConditioning:
         """Return each row `count` times in a row."""
         return EnergyConditioning(
             Conditioning(*(v.repeat_interleave(count, dim=0) for v in self.pooling)),
-            self.head.repeat_interleave(count, dim=0),
-            self.direct.repeat_interleave(count, dim=0),
-            self.places.repeat_interleave(count, dim=0),
-            self.members.repeat_interleave(count, dim=0),
+            *(value.repeat_interleave(count, dim=0) for value in self[1:]),
         )
 
 
@@ -122,7 +126,12 @@ class EnergyNetwork(nn.Module):
         plain = self.pooling.num_learned + NUM_RAW
         if config.place_points:
             self.places = PlaceReadout(width, config.place_points)
-        self.first = nn.Linear(plain + config.place_points * NUM_FEATURES, head)
+        seen = plain + config.place_points * NUM_FEATURES
+        self.intervals: IntervalReadout | None = None
+        if config.intervals:
+            self.intervals = IntervalReadout(width, config.place_points)
+            seen += NUM_MEASURES
+        self.first = nn.Linear(seen, head)
         self.second = nn.Linear(head, head)
         self.last = nn.Linear(head, config.num_outputs)
         self.head_film = nn.Linear(width, 4 * head)
@@ -154,7 +163,9 @@ class EnergyNetwork(nn.Module):
         flag = torch.full_like(code[:, :1], operation)
         code = torch.cat([code, flag], dim=-1)
         places = code[:, :0] if self.places is None else self.places.condition(code)
-        members = code[:, :0]
+        intervals = members = code[:, :0]
+        if self.intervals is not None and operation == ACTION:
+            intervals = self.intervals.condition(code)
         if self.membership is not None and operation == ARGUMENT:
             members = self.membership.condition(code)
         return EnergyConditioning(
@@ -162,6 +173,7 @@ class EnergyNetwork(nn.Module):
             self.head_film(code),
             self.direct_layer(code).reshape(-1, self.num_outputs, NUM_RAW + 1),
             places,
+            intervals,
             members,
         )
 
@@ -176,11 +188,12 @@ class EnergyNetwork(nn.Module):
             conditioning: from `condition`, B rows or one.
 
         Returns:
-            (B, G, K'), where K' is K, and more where points are read out or single entities are
-            scored; its sum of squares is the energy.
+            (B, G, K'), where K' is K, and more where points are read out, measurements have bounds
+            or single entities are scored; its sum of squares is the energy.
         """
         statistics = self.pooling(scene, attention, conditioning.pooling)
-        residual = self.head(statistics.learned, statistics.raw, conditioning)
+        measures = self.measure(scene, attention, conditioning)
+        residual = self.head(statistics.learned, statistics.raw, measures, conditioning)
         if self.membership is None or conditioning.members.shape[-1] == 0:
             return residual
         scores = self.membership(
@@ -193,14 +206,32 @@ class EnergyNetwork(nn.Module):
         members = membership_residual(scores, attention, scene.present)
         return torch.cat([residual, members], dim=-1)
 
-    def head(
-        self, learned: torch.Tensor, raw: torch.Tensor, conditioning: EnergyConditioning
+    def measure(
+        self, scene: Scene, attention: torch.Tensor, conditioning: EnergyConditioning
     ) -> torch.Tensor:
-        """Return f (B, G, K') of pooled statistics, see `Statistics`."""
-        seen, reading = [learned, raw], None
+        """Return the measurements (B, G, NUM_MEASURES) that have bounds; (B, G, 0) if none have."""
+        if self.intervals is None:
+            return attention[..., :0]
+        if conditioning.intervals.shape[-1] == 0:
+            return attention.new_zeros(*attention.shape[:2], NUM_MEASURES)
+        return measure(scene, attention)
+
+    def head(
+        self,
+        learned: torch.Tensor,
+        raw: torch.Tensor,
+        measures: torch.Tensor,
+        conditioning: EnergyConditioning,
+    ) -> torch.Tensor:
+        """Return f (B, G, K') of pooled statistics, see `Statistics`, and measurements."""
+        seen, reading, bounded = [learned, raw], None, []
         if self.places is not None:
             reading = self.places(raw, conditioning.places)
             seen.append(reading.features)
+            if self.intervals is not None and conditioning.intervals.shape[-1] > 0:
+                film = conditioning.intervals
+                bounded.append(self.intervals(measures, reading.features, film))
+        seen.append(measures)
         scale_1, shift_1, scale_2, shift_2 = conditioning.head.unsqueeze(1).chunk(4, dim=-1)
         value = self.first(torch.cat(seen, dim=-1))
         value = functional.silu(value * (1 + scale_1) + shift_1)
@@ -210,7 +241,7 @@ class EnergyNetwork(nn.Module):
         value = self.last(value) + linear + direct[:, :, -1].unsqueeze(1)
         if reading is None:
             return value
-        return torch.cat([reading.kept * value, reading.residuals], dim=-1)
+        return torch.cat([reading.kept * value, reading.residuals, *bounded], dim=-1)
 
     def residual(self, scene: Scene, code: torch.Tensor, operation: float) -> torch.Tensor:
         """Return the residual (B, K) of the scenes under their own attention.

@@ -82,6 +82,7 @@ class TrainingConfig:
     network: NetworkConfig = field(
         default_factory=lambda: NetworkConfig(
             place_points=2,
+            intervals=True,
             member_width=48,
             member_attributes=4,
             member_decides=True,

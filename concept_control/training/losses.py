@@ -229,10 +229,7 @@ class Learner(nn.Module):
                 attention,
                 type(conditioning)(
                     type(conditioning.pooling)(*(v.detach() for v in conditioning.pooling)),
-                    conditioning.head.detach(),
-                    conditioning.direct.detach(),
-                    conditioning.places.detach(),
-                    conditioning.members,
+                    *(value.detach() for value in conditioning[1:]),
                 ),
             )[:, 0]
             .square()
