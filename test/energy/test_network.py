@@ -23,6 +23,7 @@ SMALL = {
     'member_attributes': 2,
     'member_decides': True,
     'place_points': 2,
+    'intervals': True,
     'encoder_rounds': 1,
     'encoder_direct': 4,
     'encoder_fits': True,

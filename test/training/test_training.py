@@ -44,6 +44,7 @@ TINY = TrainingConfig(
         member_attributes=2,
         member_decides=True,
         place_points=2,
+        intervals=True,
         encoder_hidden=16,
         encoder_width=32,
         encoder_direct=16,
