@@ -1,8 +1,8 @@
 """Bounds that a code sets to measurements: as an energy, how far each is out of its bounds.
 
-"At most that far", "in that band", "a ring around it", "in that shape, as large as may be" all keep
-plain numbers of the outcome within bounds. The code says which numbers and which bounds; how far
-outside a number is needs no learning.
+"At most that far", "in that band", "a ring around it", "in that shape, as large as may be" all
+keep plain numbers of the outcome within bounds. The code says which numbers and which bounds; how
+far outside a number is needs no learning.
 """
 
 from __future__ import annotations

@@ -81,8 +81,8 @@ class EnergyConditioning(NamedTuple):
         direct: (B, K, NUM_RAW + 1) the linear part of f on the raw geometry, bias last.
         places: (B, ...) what `PlaceReadout` makes of the code; (B, 0) where the energy has no such
             part.
-        intervals: (B, ...) what `IntervalReadout` makes of the code; (B, 0) where the energy has no
-            such part.
+        intervals: (B, ...) what `IntervalReadout` makes of the code; (B, 0) where the energy has
+            no such part.
         members: (B, ...) what `Membership` makes of the code; (B, 0) where the energy has no such
             part.
     """
@@ -209,7 +209,7 @@ class EnergyNetwork(nn.Module):
     def measure(
         self, scene: Scene, attention: torch.Tensor, conditioning: EnergyConditioning
     ) -> torch.Tensor:
-        """Return the measurements (B, G, NUM_MEASURES) that have bounds; (B, G, 0) if none have."""
+        """Return measurements (B, G, NUM_MEASURES) that may have bounds; (B, G, 0) if none."""
         if self.intervals is None:
             return attention[..., :0]
         if conditioning.intervals.shape[-1] == 0:
