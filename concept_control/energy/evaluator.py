@@ -13,6 +13,7 @@ import numpy as np
 import torch
 from torch.nn import functional
 
+from concept_control.energy.measurement import measure_shape
 from concept_control.energy.network import ACTION, EnergyNetwork
 from concept_control.energy.scene import NUM_MOTION_FEATURES, Scene
 from concept_control.energy.statistics import (
@@ -34,7 +35,7 @@ class _Still:
         source: (1, N, H) first half of the pair layer.
         target: (1, N, H) second half of it.
         weights: weights of the pair features.
-        shape: of the attended set, None if that moves.
+        shape, shape_measures: of the attended set, None if that moves.
     """
 
     moving: torch.Tensor
@@ -45,6 +46,7 @@ class _Still:
     target: torch.Tensor | None
     weights: torch.Tensor | None
     shape: torch.Tensor | None
+    shape_measures: torch.Tensor | None
 
 
 class TermEvaluator:
@@ -121,12 +123,12 @@ class TermEvaluator:
         batch = positions.shape[0]
         scene = self._scene(before, positions, colors, sizes)
         movers = Scene(*(value[:, still.moving] for value in scene))
-        known, places, single = pooling.encode_entities(movers, film)
+        looks, places, single = pooling.encode_entities(movers, film)
         gate = self._roles[:, still.moving]
         parts = [(gate, single, pooling.single_channels)]
         learned = finish_pool(self._roles, parts, still.singles)
         if still.source is not None and still.target is not None and still.weights is not None:
-            source, target, _ = pooling.encode_pair_ends(known, places, film)
+            source, target, _ = pooling.encode_pair_ends(looks, places, film)
             all_source = still.source.repeat(batch, 1, 1)
             all_target = still.target.repeat(batch, 1, 1)
             all_source[:, still.moving] = source
@@ -140,7 +142,13 @@ class TermEvaluator:
         roles = self._roles.expand(batch, 1, -1, -1)
         shape = None if still.shape is None else still.shape.expand(batch, 1, -1)
         raw = pooling.raw(scene, roles, shape)
-        measures = network.measure(scene, scene.attention.unsqueeze(1), self._conditioning)
+        known = still.shape_measures
+        measures = network.measure(
+            scene,
+            scene.attention.unsqueeze(1),
+            self._conditioning,
+            None if known is None else known.expand(batch, 1, -1),
+        )
         return network.head(learned.unsqueeze(1), raw, measures, self._conditioning)[:, 0]
 
     def _scene(
@@ -190,9 +198,11 @@ class TermEvaluator:
             values = torch.matmul(pair_features_between(scene, i, j), weights)
             values = functional.silu(values + source[:, i] + target[:, j])
             paired = pool_sums([(self._gates[:, fixed], values, pooling.pair_channels)])
-        shape = None
+        shape = shape_measures = None
         if not bool((moves & (self._attention > 0)).any()):
             shape = pooling.shape_of(scene, self._roles.expand(1, 1, -1, -1))
+            if self.network.intervals is not None:
+                shape_measures = measure_shape(scene, scene.attention.unsqueeze(1))
         return _Still(
             moving=moves.nonzero()[:, 0],
             pairs=pair_moves.nonzero()[:, 0],
@@ -202,6 +212,7 @@ class TermEvaluator:
             target=target,
             weights=weights,
             shape=shape,
+            shape_measures=shape_measures,
         )
 
 

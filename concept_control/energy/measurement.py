@@ -22,15 +22,19 @@ _CENTER_LEVELS = 5
 _SUBJECT_LEVELS = 3
 _SMALL = 1e-4
 
-NUM_MEASURES = _PAIR_LEVELS + _CENTER_LEVELS + 1 + _SUBJECT_LEVELS + 14
+NUM_SHAPE_MEASURES = _PAIR_LEVELS + _CENTER_LEVELS + 1
+NUM_MEASURES = NUM_SHAPE_MEASURES + _SUBJECT_LEVELS + 14
 
 
-def measure(scene: Scene, attention: torch.Tensor) -> torch.Tensor:
+def measure(
+    scene: Scene, attention: torch.Tensor, shape: torch.Tensor | None = None
+) -> torch.Tensor:
     """Return (B, G, NUM_MEASURES) measurements of the last state, workspace units.
 
     Args:
         scene: B events; its own attention is not looked at.
         attention: (B, G, N) in [0, 1]; what is above one half counts.
+        shape: from `measure_shape`, where it is known already.
 
     Returns:
         Sorted distances of the attended to one another and to their middle, over their root mean
@@ -39,14 +43,19 @@ def measure(scene: Scene, attention: torch.Tensor) -> torch.Tensor:
         x and y, the larger and the smaller of these, x and y; the same relative to the attended's
         middle, as x, y and distance; and how far and by what vector it has moved.
     """
-    attended = (attention * scene.present.unsqueeze(1) > 0.5).to(scene.after)
-    return torch.cat(
-        [_attended_shape(scene.after, attended), _subject_places(scene, attended)], dim=-1
-    )
+    attended = _attended(scene, attention)
+    if shape is None:
+        shape = measure_shape(scene, attention)
+    return torch.cat([shape, _subject_places(scene, attended)], dim=-1)
 
 
-def _attended_shape(places: torch.Tensor, attended: torch.Tensor) -> torch.Tensor:
-    places = places.unsqueeze(1)
+def _attended(scene: Scene, attention: torch.Tensor) -> torch.Tensor:
+    return (attention * scene.present.unsqueeze(1) > 0.5).to(scene.after)
+
+
+def measure_shape(scene: Scene, attention: torch.Tensor) -> torch.Tensor:
+    """Return (B, G, NUM_SHAPE_MEASURES), the measurements that the attended set alone decides."""
+    attended, places = _attended(scene, attention), scene.after.unsqueeze(1)
     gate = attended.unsqueeze(-1)
     count = attended.sum(dim=-1)
     center = (places * gate).sum(dim=2, keepdim=True) / (count[..., None, None] + 1e-3)

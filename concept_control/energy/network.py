@@ -207,14 +207,25 @@ class EnergyNetwork(nn.Module):
         return torch.cat([residual, members], dim=-1)
 
     def measure(
-        self, scene: Scene, attention: torch.Tensor, conditioning: EnergyConditioning
+        self,
+        scene: Scene,
+        attention: torch.Tensor,
+        conditioning: EnergyConditioning,
+        shape: torch.Tensor | None = None,
     ) -> torch.Tensor:
-        """Return measurements (B, G, NUM_MEASURES) that may have bounds; (B, G, 0) if none."""
+        """Return measurements (B, G, NUM_MEASURES) that may have bounds; (B, G, 0) if none.
+
+        Args:
+            scene: B events.
+            attention: (B, G, N) in [0, 1].
+            conditioning: from `condition`.
+            shape: what `measure_shape` says, where it is known already.
+        """
         if self.intervals is None:
             return attention[..., :0]
         if conditioning.intervals.shape[-1] == 0:
             return attention.new_zeros(*attention.shape[:2], NUM_MEASURES)
-        return measure(scene, attention)
+        return measure(scene, attention, shape)
 
     def head(
         self,
