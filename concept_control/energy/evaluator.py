@@ -2,17 +2,20 @@
 
 It computes what `EnergyNetwork` computes, but only the pairs that some role looks at, and those
 among entities that are in the same place in all rows only once. With one block carried among
-five others this is several times faster than the network.
+five others this is several times faster than the network; recorded once for each goal, it runs
+without Python and is twice as fast again.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 import torch
+from torch import nn
 from torch.nn import functional
 
+from concept_control.energy import torchscript
 from concept_control.energy.measurement import measure_shape
 from concept_control.energy.network import ACTION, EnergyNetwork
 from concept_control.energy.scene import NUM_MOTION_FEATURES, Scene
@@ -23,16 +26,15 @@ from concept_control.energy.statistics import (
 )
 
 
-@dataclass(frozen=True)
-class _Still:
+class _Still(NamedTuple):
     """What the moving entities do not change.
 
     Attributes:
         moving: indices of the moving entities.
         pairs: indices of the pairs with one of them.
-        singles: sums over the entities that stay.
-        paired: sums over the pairs that stay.
-        source: (1, N, H) first half of the pair layer.
+        single_sums, single_terms: over the entities that stay, see `pool_sums`.
+        pair_sums, pair_terms: over the pairs that stay.
+        source: (1, N, H) first half of the pair layer; None where pairs are not looked at.
         target: (1, N, H) second half of it.
         weights: weights of the pair features.
         shape, shape_measures: of the attended set, None if that moves.
@@ -40,8 +42,10 @@ class _Still:
 
     moving: torch.Tensor
     pairs: torch.Tensor
-    singles: tuple[torch.Tensor, torch.Tensor]
-    paired: tuple[torch.Tensor, torch.Tensor]
+    single_sums: torch.Tensor
+    single_terms: torch.Tensor
+    pair_sums: torch.Tensor
+    pair_terms: torch.Tensor
     source: torch.Tensor | None
     target: torch.Tensor | None
     weights: torch.Tensor | None
@@ -92,8 +96,9 @@ class TermEvaluator:
         self._motion = reference.new_zeros(count, NUM_MOTION_FEATURES)
         self._still: _Still | None = None
         self._key: object = None
+        self._recorded: dict[tuple[object, ...], torchscript.Recorded] = {}
 
-    @torch.inference_mode()
+    @torch.no_grad()
     def residual(
         self,
         before: torch.Tensor,
@@ -119,6 +124,26 @@ class TermEvaluator:
             self._key = key
         still = self._still
         assert still is not None
+        inputs = before, positions, colors, sizes
+        if len(still.moving) == 0:
+            return self._vary(*inputs, still)
+        # What a recording does not see: which parts there are, and of how many entities.
+        here = tuple(part is not None for part in still)
+        kind = (len(still.moving), here)
+        known = [part for part in still if part is not None]
+        if kind not in self._recorded:
+            self._recorded[kind] = torchscript.record(_Varying(self, here), (*inputs, *known))
+        return self._recorded[kind](*inputs, *known)
+
+    def _vary(
+        self,
+        before: torch.Tensor,
+        positions: torch.Tensor,
+        colors: torch.Tensor,
+        sizes: torch.Tensor,
+        still: _Still,
+    ) -> torch.Tensor:
+        """Return residuals (B, K), see `residual`."""
         network, pooling, film = self.network, self.network.pooling, self._conditioning.pooling
         batch = positions.shape[0]
         scene = self._scene(before, positions, colors, sizes)
@@ -126,7 +151,7 @@ class TermEvaluator:
         looks, places, single = pooling.encode_entities(movers, film)
         gate = self._roles[:, still.moving]
         parts = [(gate, single, pooling.single_channels)]
-        learned = finish_pool(self._roles, parts, still.singles)
+        learned = finish_pool(self._roles, parts, (still.single_sums, still.single_terms))
         if still.source is not None and still.target is not None and still.weights is not None:
             source, target, _ = pooling.encode_pair_ends(looks, places, film)
             all_source = still.source.repeat(batch, 1, 1)
@@ -137,7 +162,7 @@ class TermEvaluator:
             values = torch.matmul(pair_features_between(scene, i, j), still.weights)
             values = functional.silu(values + all_source[:, i] + all_target[:, j])
             parts = [(self._gates[:, still.pairs], values, pooling.pair_channels)]
-            pairs = finish_pool(self._gates, parts, still.paired)
+            pairs = finish_pool(self._gates, parts, (still.pair_sums, still.pair_terms))
             learned = torch.cat([learned, pairs], dim=-1)
         roles = self._roles.expand(batch, 1, -1, -1)
         shape = None if still.shape is None else still.shape.expand(batch, 1, -1)
@@ -206,14 +231,36 @@ class TermEvaluator:
         return _Still(
             moving=moves.nonzero()[:, 0],
             pairs=pair_moves.nonzero()[:, 0],
-            singles=singles,
-            paired=paired,
+            single_sums=singles[0],
+            single_terms=singles[1],
+            pair_sums=paired[0],
+            pair_terms=paired[1],
             source=source,
             target=target,
             weights=weights,
             shape=shape,
             shape_measures=shape_measures,
         )
+
+
+class _Varying(nn.Module):
+    """What is recorded: the residual as a function of tensors alone.
+
+    Args:
+        evaluator: whose residual.
+        here: which parts of `_Still` there are.
+    """
+
+    def __init__(self, evaluator: TermEvaluator, here: tuple[bool, ...]) -> None:
+        super().__init__()
+        self.network = evaluator.network
+        self._evaluator, self._here = evaluator, here
+
+    def forward(self, *values: torch.Tensor) -> torch.Tensor:
+        before, positions, colors, sizes, *known = values
+        following = iter(known)
+        still = _Still._make(next(following) if here else None for here in self._here)
+        return self._evaluator._vary(before, positions, colors, sizes, still)
 
 
 def to_tensor(values: np.ndarray, like: torch.Tensor) -> torch.Tensor:

@@ -1,7 +1,8 @@
 """Export to TorchScript; the only file of the package that says torch.jit.
 
 The exported file takes plain tensors and returns residuals that are differentiable in them, so
-that a process without this package, in C++ too, can run a concept.
+that a process without this package, in C++ too, can run a concept. A controller records its own
+residual in the same way.
 """
 
 from __future__ import annotations
@@ -49,6 +50,31 @@ class _EnergyModule(nn.Module):
         first = self.network(scene, mask, action)[:, 0]
         second = self.network(scene, mask, argument)[:, 0]
         return first, second
+
+
+class Recorded:
+    """A recorded computation: what a module did with tensors, without its Python.
+
+    Args:
+        script: from `record`.
+    """
+
+    def __init__(self, script: torch.nn.Module) -> None:
+        self._script = script
+
+    def __call__(self, *inputs: torch.Tensor) -> torch.Tensor:
+        """Return what the module would of other values, of which the batch may differ in size."""
+        # As it was recorded: to optimise it would take the first calls half a second.
+        with torch.jit.optimized_execution(False), torch.no_grad():
+            return self._script(*inputs)
+
+
+def record(module: nn.Module, example: tuple[torch.Tensor, ...]) -> Recorded:
+    """Record what a module does with example inputs; takes a few tenths of a second."""
+    with warnings.catch_warnings(), torch.no_grad():
+        warnings.simplefilter('ignore', torch.jit.TracerWarning)
+        warnings.simplefilter('ignore', DeprecationWarning)
+        return Recorded(torch.jit.trace(module, example, check_trace=False))
 
 
 def export(model: ConceptModel, path: str | Path) -> None:

@@ -1,7 +1,5 @@
 """Composition: its algebra, and the fast evaluator against the network."""
 
-import time
-
 import numpy as np
 import pytest
 import torch
@@ -30,7 +28,7 @@ FIFTH = np.arange(N) == 4
 @pytest.fixture(scope='module')
 def model():
     torch.manual_seed(0)
-    config = NetworkConfig(encoder_width=32)
+    config = NetworkConfig(encoder_width=32, place_points=1, intervals=True)
     return ConceptModel(EnergyNetwork(config), DemonstrationEncoder(config))
 
 
@@ -60,21 +58,24 @@ PROGRAMS = {
 @pytest.mark.parametrize('name', PROGRAMS)
 @pytest.mark.parametrize('moving', [[0], [0, 2], list(range(N)), []])
 def test_evaluator_equals_the_composed_energy(model, name, moving):
+    """Again and again: what was recorded first serves other scenes and other numbers of rows."""
     rng = np.random.default_rng(0)
     goal = GoalEnergy(model, PROGRAMS[name])
-    before = rng.uniform(-1, 1, (N, 2))
-    positions = np.repeat(rng.uniform(-1, 1, (1, N, 2)), 7, axis=0)
-    positions[:, moving] = rng.uniform(-1, 1, (7, len(moving), 2))
-    colors, sizes = rng.random((N, 3)), rng.uniform(0.1, 0.2, N)
-    residual = goal.residual_evaluator().residual(before, positions, colors, sizes)
-    events = Events(
-        np.stack([np.repeat(before[None], 7, axis=0), positions], axis=1),
-        np.repeat(colors[None], 7, axis=0),
-        np.repeat(sizes[None], 7, axis=0),
-    )
-    np.testing.assert_allclose(
-        (residual**2).sum(axis=-1), goal.value(events).numpy(), rtol=2e-4, atol=1e-5
-    )
+    evaluator = goal.residual_evaluator()
+    for rows in (7, 3, 1):
+        before = rng.uniform(-1, 1, (N, 2))
+        positions = np.repeat(rng.uniform(-1, 1, (1, N, 2)), rows, axis=0)
+        positions[:, moving] = rng.uniform(-1, 1, (rows, len(moving), 2))
+        colors, sizes = rng.random((N, 3)), rng.uniform(0.1, 0.2, N)
+        residual = evaluator.residual(before, positions, colors, sizes)
+        events = Events(
+            np.stack([np.repeat(before[None], rows, axis=0), positions], axis=1),
+            np.repeat(colors[None], rows, axis=0),
+            np.repeat(sizes[None], rows, axis=0),
+        )
+        np.testing.assert_allclose(
+            (residual**2).sum(axis=-1), goal.value(events).numpy(), rtol=2e-4, atol=1e-5
+        )
 
 
 def test_a_moved_reference_is_as_if_it_had_always_been_there(model):
@@ -166,17 +167,3 @@ def test_malformed_goals_are_refused(model):
         )
     with pytest.raises(EventError, match='bound to 6'):
         GoalEnergy(model, [good]).value(Events(torch.rand(1, 1, 4, 2), torch.rand(1, 4, 3)))
-
-
-def test_evaluator_is_fast_enough_for_control(model):
-    rng = np.random.default_rng(0)
-    evaluator = GoalEnergy(model, PROGRAMS['one']).residual_evaluator()
-    positions = np.repeat(rng.uniform(-1, 1, (1, N, 2)), 150, axis=0)
-    positions[:, 0] = rng.uniform(-1, 1, (150, 2))
-    times = []
-    for _ in range(40):
-        began = time.perf_counter()
-        evaluator.residual(positions[0], positions, np.full((N, 3), 0.5), np.full(N, 0.16))
-        times.append(time.perf_counter() - began)
-    # A busy machine slows any one call; the fastest ones show what the computation takes.
-    assert np.quantile(times, 0.1) < 4e-3
