@@ -1,7 +1,8 @@
 """A bag through the nodes: `ros2 launch concept_control replay.launch.py bag:=PATH`.
 
 What the sensors said and what was asked for comes from the bag; entities, goals and plans are
-made anew. The one clock is made by the player; one that the bag holds is left out.
+made anew. The player starts when the nodes can take it. The one clock is made by the player; one
+that the bag holds is left out, and where somebody else makes one already nothing is played.
 """
 
 from pathlib import Path
@@ -19,6 +20,8 @@ from launch.event_handlers import OnProcessExit
 from launch.events import Shutdown
 from launch.launch_description_sources import PythonLaunchDescriptionSource
 from launch.substitutions import LaunchConfiguration, PythonExpression
+from launch_ros.actions import Node
+from launch_ros.parameter_descriptions import ParameterValue
 
 from launch import LaunchDescription
 
@@ -34,7 +37,7 @@ MADE_ANEW = (
 
 
 def generate_launch_description() -> LaunchDescription:
-    """Start the nodes and the player; end when the bag ends."""
+    """Start the nodes, then the player; end when the bag ends."""
     share = Path(get_package_share_directory('concept_control'))
     namespace = LaunchConfiguration('namespace')
 
@@ -59,6 +62,41 @@ def generate_launch_description() -> LaunchDescription:
         player(IfCondition(sees_anew), (*MADE_ANEW, 'entities', 'entities/image')),
         player(UnlessCondition(sees_anew), MADE_ANEW),
     ]
+    readiness = Node(
+        package='concept_control',
+        executable='wait_until_ready',
+        name='wait_until_ready',
+        namespace=namespace,
+        parameters=[
+            {
+                'timeout': ParameterValue(LaunchConfiguration('ready_timeout'), value_type=float),
+                'perception': LaunchConfiguration('perception'),
+                'controller': LaunchConfiguration('controller'),
+            }
+        ],
+        arguments=[
+            '--ros-args',
+            '--log-level',
+            ['wait_until_ready:=', LaunchConfiguration('log_level')],
+        ],
+        output='screen',
+    )
+
+    def ended(event: object, context: object) -> object:
+        """Go on with the player after the readiness, and end with the player."""
+        if context.is_shutdown:
+            return None
+        if event.returncode != 0:
+            # Raised, not a Shutdown: the exit code of ros2 launch shall tell.
+            raise RuntimeError(
+                f'{event.process_name} ended with exit code {event.returncode}; see what it said'
+            )
+        if event.action is readiness:
+            return players
+        if event.action in players:
+            return EmitEvent(event=Shutdown(reason='the bag has ended'))
+        return None
+
     passed_on = ('params_file', 'namespace', 'perception', 'controller', 'rviz', 'log_level')
     return LaunchDescription(
         [
@@ -67,9 +105,14 @@ def generate_launch_description() -> LaunchDescription:
                 'rate', default_value='1.0', description='seconds of the bag per second'
             ),
             DeclareLaunchArgument(
+                'ready_timeout',
+                default_value='180.0',
+                description='seconds that the nodes get to come up and learn their words',
+            ),
+            DeclareLaunchArgument(
                 'delay',
-                default_value='20.0',
-                description='seconds that the concept model gets to learn before the bag starts',
+                default_value='2.0',
+                description='seconds that player and nodes get to find each other',
             ),
             DeclareLaunchArgument(
                 'params_file',
@@ -103,15 +146,7 @@ def generate_launch_description() -> LaunchDescription:
                     'localhost_only': 'true',
                 }.items(),
             ),
-            *players,
-            *(
-                RegisterEventHandler(
-                    OnProcessExit(
-                        target_action=action,
-                        on_exit=[EmitEvent(event=Shutdown(reason='the bag has ended'))],
-                    )
-                )
-                for action in players
-            ),
+            readiness,
+            RegisterEventHandler(OnProcessExit(on_exit=ended)),
         ]
     )

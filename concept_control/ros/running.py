@@ -76,11 +76,13 @@ def spin(make_node: Callable[[], Node], args: Sequence[str] | None = None) -> in
     Args:
         make_node: builds the node; called after rclpy is initialised. A node with a `close`
             method is closed before it is destroyed; one whose attribute `failure` becomes other
-            than None (a thread of it died, and it has logged why) ends the process.
+            than None (a thread of it died, and it has logged why) ends the process, and so does
+            one whose attribute `is_done` becomes true.
         args: command line, `sys.argv` where None.
 
     Returns:
-        0 after SIGINT, SIGTERM or the parent's death; 1 after an error, which is printed.
+        0 when the node is done, and after SIGINT, SIGTERM or the parent's death; 1 after an
+        error, which is printed.
     """
     stop = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
@@ -98,6 +100,8 @@ def spin(make_node: Callable[[], Node], args: Sequence[str] | None = None) -> in
             executor.spin_once(timeout_sec=SPIN_PERIOD)
             if getattr(node, 'failure', None) is not None:
                 return 1
+            if getattr(node, 'is_done', False):
+                return 0
             if parent.isdigit() and not is_running(int(parent)):
                 node.get_logger().warning('the process that started this node is gone: ending')
                 break

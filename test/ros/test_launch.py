@@ -3,7 +3,7 @@
 import importlib.util
 import sys
 from pathlib import Path
-from types import ModuleType
+from types import ModuleType, SimpleNamespace
 
 import pytest
 
@@ -24,6 +24,7 @@ MODULES = (
     'launch.substitutions',
     'launch_ros',
     'launch_ros.actions',
+    'launch_ros.parameter_descriptions',
 )
 
 
@@ -134,21 +135,38 @@ def test_what_is_passed_on_is_declared_there(read, name):
     assert set(arguments) <= declared
 
 
-def test_a_replay_has_exactly_one_clock(read):
+def test_a_replay_plays_when_all_is_ready_and_has_exactly_one_clock(read):
     entities = read('replay')
-    players = of_kind(entities, 'ExecuteProcess')
+    (readiness,) = nodes(entities).values()  # no simulator, which would make another clock
+    assert readiness.options['executable'] == 'wait_until_ready'
+    (handler,) = of_kind(entities, 'RegisterEventHandler')
+    ended = handler.args[0].options['on_exit']
+
+    def after(action, returncode=0, is_shutdown=False):
+        return ended(
+            SimpleNamespace(action=action, returncode=returncode, process_name='it-3'),
+            SimpleNamespace(is_shutdown=is_shutdown),
+        )
+
+    players = after(readiness)
     assert {p.options['condition'].kind for p in players} == {'IfCondition', 'UnlessCondition'}
     for player in players:
         command = player.options['cmd']
         assert command.count('--clock') == 1
         assert '/clock' in command[command.index('--exclude-topics') :]
-    assert not nodes(entities), 'no simulator may make another'
+        assert after(player).kind == 'EmitEvent'
     assert included(entities)[1]['use_sim_time'] == 'true'
+    somebody = nodes(read('bringup'))['concept_model']
+    for action in (readiness, somebody, *players):
+        with pytest.raises(RuntimeError, match='it-3 ended with exit code 1'):
+            after(action, returncode=1)
+        assert after(action, returncode=1, is_shutdown=True) is None
+    assert after(somebody) is None
 
 
 def test_every_executable_is_installed_both_ways():
     cmake = (ROOT / 'CMakeLists.txt').read_text()
     project = (ROOT / 'pyproject.toml').read_text()
-    for name in (*demo.EXECUTABLES, *demo.PARTICLE_EXECUTABLES):
+    for name in (*demo.EXECUTABLES, *demo.PARTICLE_EXECUTABLES, 'wait_until_ready'):
         assert name in cmake
         assert f'{name} = "concept_control.ros.{name}:main"' in project
