@@ -2,7 +2,9 @@
 
 Whatever can be read is read: a bag whose recording was cut off (no metadata.yaml, no index, half
 a file) gives the messages that are whole, and `Bag.notes` says what is missing. Only what holds
-no message at all is refused.
+no message at all is refused. Files are read one by one: rosbags' reader of whole folders passes
+over topics whose profiles in metadata.yaml are not those in the file, as `ros2 bag convert` leaves
+them.
 """
 
 from __future__ import annotations
@@ -12,9 +14,11 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from types import TracebackType
 from typing import Any
 
+from mcap.reader import SeekingReader
 from mcap.records import Channel, Chunk, Message, Schema
 from mcap.stream_reader import StreamReader, breakup_chunk
 from rosbags.interfaces import ConnectionExtRosbag2, Qos
@@ -22,10 +26,14 @@ from rosbags.rosbag2 import Reader
 from rosbags.typesys import Stores, get_types_from_msg, get_typestore
 
 from concept_control.errors import BagError
+from concept_control.evaluation.bag_files import (
+    STORAGES,
+    find_files,
+    plain_file,
+    storage_of,
+    unpacked_message,
+)
 from concept_control.share import share_folder
-
-STORAGES = {'.mcap': 'mcap', '.db3': 'sqlite3'}
-"""Files that hold messages, by suffix."""
 
 RECORD_LIMIT = 256 * 2**20
 """Bytes of the largest record believed; a damaged length must not ask for all the memory."""
@@ -79,7 +87,7 @@ class Bag:
     """
 
     def __init__(self, path: str | Path) -> None:
-        """Open a bag: rosbag2's folder, or one .mcap or .db3 file.
+        """Open a bag: rosbag2's folder, or one .mcap or .db3 file, compressed or not.
 
         Raises:
             BagError: if there is nothing to read.
@@ -88,7 +96,14 @@ class Bag:
         self.notes: list[str] = []
         self.storage = ''
         self._files = ExitStack()
-        self._sources = self._open()
+        self._scratch = Path(
+            self._files.enter_context(TemporaryDirectory(prefix='concept_control_bag_'))
+        )
+        try:
+            self._sources = self._open()
+        except BaseException:
+            self._files.close()
+            raise
         counts: Counter[tuple[str, str]] = Counter()
         for source in self._sources:
             counts.update(source.topics)
@@ -132,7 +147,8 @@ class Bag:
                     if topic not in topics or type_ in self._unreadable:
                         continue
                     try:
-                        message = self.typestore.deserialize_cdr(data, type_)
+                        cdr = unpacked_message(data, RECORD_LIMIT)
+                        message = self.typestore.deserialize_cdr(cdr, type_)
                     except (
                         Exception
                     ):  # whatever a decoder does to bytes that are not what it hopes
@@ -151,45 +167,34 @@ class Bag:
             raise BagError(f'there is no bag {self.path}')
         if self.path.is_file():
             return [self._open_file(self.path)]
-        files = sorted(p for p in self.path.iterdir() if p.suffix in STORAGES)
-        if not files:
-            raise BagError(
-                f'{self.path} is no bag: it holds neither .mcap nor .db3 files; give the folder '
-                'that `ros2 bag record` or `concept_control demo --record` wrote'
-            )
-        self.storage = STORAGES[files[0].suffix]
-        try:
-            return [self._finished(self.path)]
-        except Exception as error:
-            why = (
-                'metadata.yaml is missing, the recording was not finished'
-                if not (self.path / 'metadata.yaml').exists()
-                else f'its metadata does not fit: {_words(error)}'
-            )
-            self.notes.append(f'{why}; reading the files themselves')
-        sources = []
-        for file in files:
+        sources, broken = [], []
+        for file in find_files(self.path, self.notes):
             try:
                 sources.append(self._open_file(file))
             except BagError as error:
-                self.notes.append(str(error))
+                broken.append(str(error))
         if not sources:
-            raise BagError(f'{self.path} cannot be read: ' + '; '.join(self.notes))
+            raise BagError(f'{self.path} cannot be read: ' + '; '.join(self.notes + broken))
+        self.notes += broken
         return sources
 
     def _open_file(self, path: Path) -> _Source:
-        if path.suffix not in STORAGES:
+        storage = storage_of(path)
+        if storage is None:
             raise BagError(
                 f'{path} is no bag; expected a folder with metadata.yaml, or a file that ends in '
                 f'{" or ".join(STORAGES)}'
             )
-        self.storage = STORAGES[path.suffix]
+        self.storage = self.storage or storage
+        file = plain_file(path, self._scratch, self.notes)
         try:
-            return self._finished(path)
+            if storage == 'mcap' and not _has_chunks(file):
+                return _streamed(file)
+            return self._finished(file)
         except Exception as error:
-            if path.suffix != '.mcap':
+            if storage != 'mcap':
                 raise BagError(f'{path} cannot be read: {_words(error)}') from error
-            source = _unfinished(path)
+            source = _streamed(file)
             self.notes.append(
                 f'{path.name} has no whole index, the recording was cut off: '
                 f'{sum(source.topics.values())} messages were found'
@@ -240,8 +245,18 @@ class Bag:
                 self.notes.append(f'the definition of {type_} cannot be used: {_words(error)}')
 
 
-def _unfinished(path: Path) -> _Source:
-    """Read an mcap file from its start, as far as it goes.
+def _has_chunks(path: Path) -> bool:
+    """Tell whether an mcap file has an index of chunks, by which its messages can be sorted.
+
+    A recording for speed (`--storage-preset-profile fastwrite`) has none.
+    """
+    with path.open('rb') as file:
+        summary = SeekingReader(file, record_size_limit=RECORD_LIMIT).get_summary()
+    return summary is not None and bool(summary.chunk_indexes)
+
+
+def _streamed(path: Path) -> _Source:
+    """Read an mcap file from its start, as far as it goes, in the order it was written.
 
     Raises:
         BagError: if not a single message is whole.

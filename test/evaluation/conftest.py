@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 pytest.importorskip('rosbags', reason='rosbags is not installed')
-from rosbags.rosbag2 import StoragePlugin, Writer
+from rosbags.rosbag2 import CompressionFormat, CompressionMode, StoragePlugin, Writer
 from rosbags.typesys import Stores, get_types_from_msg, get_typestore
 
 from concept_control.control.arm import ArmDescription
@@ -74,18 +74,18 @@ class MadeUp:
     def add(self, topic, time, made):
         self.messages.append((topic, made.__msgtype__, time, made))
 
-    def write(self, path: Path, storage='mcap', leave_out=(), rename=lambda topic: topic):
+    def write(self, path: Path, storage='mcap', compress=''):
         plugin = {'mcap': StoragePlugin.MCAP, 'sqlite3': StoragePlugin.SQLITE3}[storage]
-        with Writer(path, version=9, storage_plugin=plugin) as writer:
+        writer = Writer(path, version=9, storage_plugin=plugin)
+        if compress:
+            writer.set_compression(CompressionMode[compress.upper()], CompressionFormat.ZSTD)
+        with writer:
             connections = {}
             for topic, type_, time, made in self.messages:
-                if topic in leave_out:
-                    continue
-                name = rename(topic)
-                if name not in connections:
-                    connections[name] = writer.add_connection(name, type_, typestore=TYPES)
+                if topic not in connections:
+                    connections[topic] = writer.add_connection(topic, type_, typestore=TYPES)
                 data = TYPES.serialize_cdr(made, type_)
-                writer.write(connections[name], round(1e9 * time), data)
+                writer.write(connections[topic], round(1e9 * time), data)
         return path
 
 

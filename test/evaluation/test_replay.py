@@ -2,6 +2,8 @@
 
 import json
 import os
+import shutil
+import sqlite3
 import subprocess
 import sys
 from collections import Counter
@@ -15,6 +17,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 pytest.importorskip('rosbags', reason='rosbags is not installed')
+
+from mcap.reader import make_reader
+from mcap.writer import Writer as McapWriter
 
 from concept_control.cli import main
 from concept_control.control.arm import ArmDescription
@@ -273,6 +278,102 @@ def test_an_unfinished_bag_gives_what_is_there_and_says_so(carried, tmp_path, ca
     file.write_bytes(data[: len(data) // 2])
     evaluate(bag, expect=1)  # all of it was one chunk
     assert 'no whole message' in capsys.readouterr().err
+
+
+@pytest.mark.parametrize('compress', ['message', 'file'])
+@pytest.mark.parametrize('storage', ['mcap', 'sqlite3'])
+def test_a_compressed_bag_is_read_with_metadata_and_without(carried, tmp_path, storage, compress):
+    bag = carried.write(tmp_path / 'bag', storage, compress)
+    assert len(list(bag.glob('*.zstd'))) == (compress == 'file')
+    assert report_of(tmp_path, bag, '--fail-under', '1')['bags'][0]['notes'] == []
+    (bag / 'metadata.yaml').unlink()
+    assert report_of(tmp_path, bag)['num_succeeded'] == 1
+
+
+def test_what_is_packed_and_damaged_is_refused_or_read_in_part(carried, tmp_path, capsys):
+    bag = carried.write(tmp_path / 'bag', 'mcap', 'file')
+    (file,) = bag.glob('*.zstd')
+    whole = file.read_bytes()
+    file.write_bytes(whole[: len(whole) // 2])
+    evaluate(bag, expect=1)  # all of it was one block
+    assert 'cut off' in capsys.readouterr().err
+    file.write_bytes(b'no zstd at all')
+    evaluate(bag, expect=1)
+    assert 'cannot be unpacked' in capsys.readouterr().err
+
+
+def test_the_journal_of_a_killed_recording_is_read_and_the_bag_left_as_it_is(carried, tmp_path):
+    """What `ros2 bag record --storage sqlite3` leaves when it is killed: all is in the journal."""
+    whole = carried.write(tmp_path / 'whole', 'sqlite3')
+    killed = tmp_path / 'killed'
+    killed.mkdir()
+    live = sqlite3.connect(tmp_path / 'live.db3')
+    live.execute('PRAGMA journal_mode=WAL')
+    live.executescript('\n'.join(sqlite3.connect(next(whole.glob('*.db3'))).iterdump()))
+    for suffix in ('', '-wal'):
+        shutil.copy(tmp_path / f'live.db3{suffix}', killed / f'killed_0.db3{suffix}')
+    before = {path: path.read_bytes() for path in killed.iterdir()}
+    (report,) = report_of(tmp_path, killed, '--fail-under', '1')['bags']
+    assert any('last messages come from killed_0.db3-wal' in note for note in report['notes'])
+    assert {path: path.read_bytes() for path in killed.iterdir()} == before
+
+
+def test_a_recording_for_speed_has_no_index_and_is_read_in_the_order_it_was_written(
+    carried, tmp_path
+):
+    """`--storage-preset-profile fastwrite`: no chunks, and messages a little out of order."""
+    (source,) = carried.write(tmp_path / 'bag').glob('*.mcap')
+    path = tmp_path / 'fast.mcap'
+    with source.open('rb') as old, path.open('wb') as new:
+        writer = McapWriter(new, use_chunking=False)
+        writer.start(profile='ros2')
+        schemas, channels = {}, {}
+        for number, (schema, channel, message) in enumerate(make_reader(old).iter_messages()):
+            if channel.id not in channels:
+                schemas[channel.id] = writer.register_schema(
+                    schema.name, schema.encoding, schema.data
+                )
+                channels[channel.id] = writer.register_channel(
+                    channel.topic, 'cdr', schemas[channel.id], channel.metadata
+                )
+            late = 30_000_000 * (number % 2)
+            writer.add_message(
+                channels[channel.id], message.log_time + late, message.data, message.publish_time
+            )
+        writer.finish()
+    (report,) = report_of(tmp_path, path, '--fail-under', '1')['bags']
+    assert report['notes'] == [] and report['commands'][0]['holds']
+
+
+def test_profiles_that_differ_between_file_and_metadata_hide_nothing(carried, tmp_path):
+    """As `ros2 bag convert` leaves them; rosbags' own reader then passes over the topic."""
+    bag = carried.write(tmp_path / 'bag', 'sqlite3')
+    with sqlite3.connect(next(bag.glob('*.db3'))) as database:
+        database.execute("UPDATE topics SET offered_qos_profiles='- history: 3\n  depth: 0\n"
+                         "  reliability: 1\n  durability: 2\n  deadline: {sec: 0, nsec: 0}\n"
+                         "  lifespan: {sec: 0, nsec: 0}\n  liveliness: 1\n"
+                         "  liveliness_lease_duration: {sec: 0, nsec: 0}\n"
+                         "  avoid_ros_namespace_conventions: false'")  # fmt: skip
+    assert report_of(tmp_path, bag)['num_succeeded'] == 1
+
+
+def test_split_recordings_are_read_in_order_and_a_missing_part_is_told(carried, tmp_path):
+    """The second and the tenth part: by name alone the tenth would come first."""
+    bag = tmp_path / 'bag'
+    bag.mkdir()
+    times = sorted({m[2] for m in carried.messages})
+    middle = times[len(times) // 2]
+    for number, is_in in ((2, lambda t: t < middle), (10, lambda t: t >= middle)):
+        part = type(carried)([m for m in carried.messages if is_in(m[2])])
+        written = part.write(tmp_path / f'part_{number}')
+        shutil.copy(next(written.glob('*.mcap')), bag / f'bag_{number}.mcap')
+    assert report_of(tmp_path, bag)['num_succeeded'] == 1
+    names = ''.join(f'\n  - bag_{number}.mcap' for number in (2, 10, 11))
+    (bag / 'metadata.yaml').write_text(
+        f'rosbag2_bagfile_information:\n  relative_file_paths:{names}\n'
+    )
+    (report,) = report_of(tmp_path, bag, '--fail-under', '1')['bags']
+    assert report['notes'][0].startswith('bag_11.mcap is missing')
 
 
 def test_a_big_bag_needs_no_more_memory_than_a_small_one(carried, made_up, tmp_path):
