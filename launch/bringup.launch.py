@@ -8,12 +8,19 @@ import os
 from pathlib import Path
 
 from ament_index_python.packages import get_package_share_directory
-from launch.actions import DeclareLaunchArgument, SetEnvironmentVariable
+from launch.actions import DeclareLaunchArgument, OpaqueFunction, SetEnvironmentVariable
 from launch.conditions import IfCondition
 from launch.substitutions import LaunchConfiguration
 from launch_ros.actions import Node
 
 from launch import LaunchDescription
+
+
+def check_parameter_file(context: object) -> None:
+    """Refuse to start without it: launch would go on with defaults, made for another robot."""
+    path = LaunchConfiguration('params_file').perform(context)
+    if not Path(path).is_file():
+        raise RuntimeError(f'params_file: there is no file {path}')
 
 
 def generate_launch_description() -> LaunchDescription:
@@ -93,6 +100,7 @@ def generate_launch_description() -> LaunchDescription:
             DeclareLaunchArgument(
                 'log_level', default_value='info', description='debug, info, warn or error'
             ),
+            OpaqueFunction(function=check_parameter_file),
             # Room for images in shared memory; one thread of BLAS a process; and nodes end when
             # ros2 launch is gone, however it went.
             SetEnvironmentVariable(

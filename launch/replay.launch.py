@@ -13,6 +13,7 @@ from launch.actions import (
     EmitEvent,
     ExecuteProcess,
     IncludeLaunchDescription,
+    OpaqueFunction,
     RegisterEventHandler,
 )
 from launch.conditions import IfCondition, UnlessCondition
@@ -34,6 +35,13 @@ MADE_ANEW = (
     'suction_command',
 )
 """Topics of the nodes that run now: recorded ones would mix with them."""
+
+
+def check_bag(context: object) -> None:
+    """Say it at once, not when the nodes are up."""
+    path = LaunchConfiguration('bag').perform(context)
+    if not Path(path).exists():
+        raise RuntimeError(f'bag: there is no {path}')
 
 
 def generate_launch_description() -> LaunchDescription:
@@ -138,6 +146,7 @@ def generate_launch_description() -> LaunchDescription:
             DeclareLaunchArgument(
                 'log_level', default_value='info', description='debug, info, warn or error'
             ),
+            OpaqueFunction(function=check_bag),
             IncludeLaunchDescription(
                 PythonLaunchDescriptionSource(str(share / 'launch' / 'bringup.launch.py')),
                 launch_arguments={

@@ -80,8 +80,15 @@ class WaitUntilReady(Node):
         missing = self.missing()
         now = time.monotonic()
         waited = now - self._started
-        if not missing:
-            self._finish(waited)
+        if clocks := self.get_publishers_info_by_topic('/clock'):
+            names = ', '.join(sorted({info.node_name for info in clocks}))
+            self._fail(
+                f'{names} makes a clock already (/clock), and there must be exactly one; end '
+                'it, or choose another ROS_DOMAIN_ID'
+            )
+        elif not missing:
+            self.get_logger().info(f'ready after {waited:.1f} s')
+            self.is_done = True
         elif waited > self.parameters.timeout:
             self._fail(
                 f'not ready after {waited:.0f} s: still waiting for {", ".join(missing)}; see '
@@ -90,18 +97,6 @@ class WaitUntilReady(Node):
         elif now - self._reported > REPORT_PERIOD:
             self._reported = now
             self.get_logger().info(f'{waited:.0f} s: waiting for {", ".join(missing)}')
-
-    def _finish(self, waited: float) -> None:
-        clocks = self.get_publishers_info_by_topic('/clock')
-        if clocks:
-            names = ', '.join(sorted({info.node_name for info in clocks}))
-            self._fail(
-                f'{names} makes a clock already (/clock), and there must be exactly one; end '
-                'it, or choose another ROS_DOMAIN_ID'
-            )
-            return
-        self.get_logger().info(f'ready after {waited:.1f} s')
-        self.is_done = True
 
     def _fail(self, why: str) -> None:
         self.get_logger().fatal(why)

@@ -164,6 +164,22 @@ def test_a_replay_plays_when_all_is_ready_and_has_exactly_one_clock(read):
     assert after(somebody) is None
 
 
+@pytest.mark.parametrize(('name', 'argument'), [('bringup', 'params_file'), ('replay', 'bag')])
+def test_a_file_that_is_not_there_is_refused_before_anything_starts(
+    read, monkeypatch, tmp_path, name, argument
+):
+    entities = read(name)
+    (check,) = of_kind(entities, 'OpaqueFunction')
+    given = {argument: str(tmp_path / 'there.yaml')}
+    monkeypatch.setattr(Recorded, 'perform', lambda self, _: given[self.args[0]], raising=False)
+    with pytest.raises(RuntimeError, match=f'{argument}: there is no .*there.yaml'):
+        check.options['function'](None)
+    (tmp_path / 'there.yaml').touch()
+    check.options['function'](None)
+    starts = [i for i, e in enumerate(entities) if e.kind in ('Node', 'IncludeLaunchDescription')]
+    assert entities.index(check) < min(starts)
+
+
 def test_every_executable_is_installed_both_ways():
     cmake = (ROOT / 'CMakeLists.txt').read_text()
     project = (ROOT / 'pyproject.toml').read_text()
