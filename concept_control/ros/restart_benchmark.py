@@ -42,7 +42,7 @@ class Survival:
         killed: the node.
         outcome: how the task ended, a name among `Outcome`, or "nothing heard".
         text: the reason given.
-        is_still: whether the arm held still afterwards.
+        crept: how far the tool went in a second afterwards [m].
         answers: whether the next command was answered.
         wall_s: from the kill to the end [s of this machine].
     """
@@ -50,7 +50,7 @@ class Survival:
     killed: str
     outcome: str
     text: str
-    is_still: bool
+    crept: float
     answers: bool
     wall_s: float
 
@@ -60,7 +60,7 @@ class Survival:
         ended = self.outcome == Outcome.SATISFIED.name or (
             self.outcome in Outcome.__members__ and bool(self.text)
         )
-        return ended and self.is_still and self.answers
+        return ended and self.crept < STILL and self.answers
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -87,7 +87,8 @@ def main(args: argparse.Namespace) -> int:
     for one in found:
         print(
             f'{one.killed:18}{"survived" if one.is_survived else "NOT SURVIVED":14}'
-            f'{one.outcome.lower():12}{one.wall_s:6.1f} s  {one.text}'
+            f'{one.outcome.lower():12}{one.wall_s:6.1f} s  crept {1000 * one.crept:.1f} mm  '
+            f'{"answers" if one.answers else "DOES NOT ANSWER"}  {one.text}'
         )
     if args.json:
         report = {'provenance': provenance(), 'runs': [asdict(one) for one in found]}
@@ -118,16 +119,19 @@ def survive(victim: str, seed: int, speed: float, camera: str) -> Survival:
         graph.restart(victim)
         result = _result(robot, graph)
         wall = time.monotonic() - killed_at
+        # What was heard last may be from a simulator that is no more.
+        heard_last = heard.truth
+        graph.wait_for(lambda: heard.truth is not heard_last, PATIENCE, 'the tool')
         before = _tool(heard)
         time.sleep(1.0 / min(speed, 1.0))
-        is_still = float(np.linalg.norm(_tool(heard) - before)) < STILL
+        crept = float(np.linalg.norm(_tool(heard) - before))
         # Who was restarted may still be learning its words.
         answer = _answer(robot, graph)
     return Survival(
         killed=victim,
         outcome='nothing heard' if result is None else result.outcome.name,
         text='' if result is None else result.text,
-        is_still=is_still,
+        crept=crept,
         answers=answer,
         wall_s=wall,
     )

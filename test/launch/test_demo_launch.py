@@ -47,7 +47,7 @@ def demo_launch():
 @pytest.mark.launch(fixture=demo_launch)
 def test_a_command_is_satisfied():
     with ConceptCommander(namespace='tested') as robot:
-        robot.go('between(red; blue, green)', wait_for_server=90.0)
+        robot.go('between(red; blue, green)', wait_for_server=240.0)
         # Learning the words alone takes minutes on a busy machine.
         result = robot.result(wait=240.0)
         assert result.outcome is Outcome.SATISFIED, result.text
