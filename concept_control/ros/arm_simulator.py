@@ -36,6 +36,12 @@ from concept_control.simulation.world import SimulatedWorld
 MAX_AHEAD = 1.0
 """A trajectory that begins later than this [s] is none for now."""
 
+FRAMES_BEHIND = 3
+"""Images that the simulated time may run ahead of the camera that draws them."""
+
+LAGGING_PAUSE = 0.05
+"""Seconds of the machine that each joint state then waits for the camera."""
+
 SPEED_PERIOD = 1.0
 """Seconds over which the speed of the simulation is measured."""
 
@@ -148,6 +154,7 @@ class ArmSimulator(Node):
 
         self._diagnostics = Diagnostics(self, self._report)
 
+        self._filmed = 0.0
         # Without /clock, stamps are wall time that began with the simulation.
         self._offset = 0.0 if p.publish_clock else time.time()
         self._threads = [
@@ -257,6 +264,11 @@ class ArmSimulator(Node):
                     measured_at, measured_time = time.monotonic(), world.time
                 due += period / p.real_time_factor
                 late = time.monotonic() - due
+                if world.time - self._filmed > FRAMES_BEHIND * image_every * period:
+                    # A machine without time to draw shows no other world than a slower one;
+                    # joint states go on, for their silence would be an alarm.
+                    self._stop.wait(LAGGING_PAUSE)
+                    late = max(late, 0.0)
                 if late < 0:
                     self._stop.wait(-late)
                 elif late > 0.1:
@@ -323,6 +335,7 @@ class ArmSimulator(Node):
                     picture, _ = onlooker.render(data)
                     header = convert.header(now, p.frame)
                     self._view.publish(convert.image_message(picture, 'rgb8', header))
+                self._filmed = now - self._offset
                 count += 1
         except Exception as error:
             self._fail('camera', error)

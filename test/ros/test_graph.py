@@ -115,9 +115,35 @@ def test_a_missing_model_is_refused_by_name(tmp_path):
         wait(lambda: False, graph)
 
 
+def test_the_particle_world_needs_no_arm(tmp_path):
+    process = demo('--world', 'particles', '--concept', 'near(blue; yellow)', tmp_path=tmp_path)
+    output, _ = process.communicate(timeout=120)
+    assert process.returncode == 0, output
+    assert 'RESULT: SUCCESS: near(blue; yellow) holds' in output.splitlines()[-1]
+
+
+def test_a_carry_survives_that_perception_is_killed_and_started_again(tmp_path):
+    """In a domain of its own; `benchmark restart` does it with every node."""
+    numbers = tmp_path / 'numbers.json'
+    done = subprocess.run(
+        [sys.executable, '-m', 'concept_control.cli', 'benchmark', 'restart',
+         '--kill', 'entity_extractor', '--speed', '0.5', '--camera', 'raycast',
+         '--json', str(numbers)],
+        env={**os.environ, 'ROS_DOMAIN_ID': str(1 + next(DOMAINS) % 100)},
+        capture_output=True, text=True, timeout=280, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stdout + done.stderr
+    (run,) = json.loads(numbers.read_text())['runs']
+    assert run['outcome'] == 'SATISFIED', run
+
+
 @pytest.fixture(scope='module')
 def running(tmp_path_factory):
-    """The graph with a monitor, ready for commands."""
+    """The graph with a monitor, ready for commands.
+
+    It stays until the end of this file: tests that start another graph stand above, for two of
+    them at once starve each other on a small machine.
+    """
     os.environ.update(graph_environment())
     heard = Heard()
     nodes = [NodeProcess(name) for name in EXECUTABLES]
@@ -226,31 +252,9 @@ def test_refusals_and_timeouts_reach_a_program_with_their_reason(running, robot)
     assert result.outcome is Outcome.TIMED_OUT and '0.5 s' in result.text
 
 
-def test_a_carry_survives_that_perception_is_killed_and_started_again(tmp_path):
-    """In a domain of its own; `benchmark restart` does it with every node."""
-    numbers = tmp_path / 'numbers.json'
-    done = subprocess.run(
-        [sys.executable, '-m', 'concept_control.cli', 'benchmark', 'restart',
-         '--kill', 'entity_extractor', '--speed', '0.5', '--camera', 'raycast',
-         '--json', str(numbers)],
-        env={**os.environ, 'ROS_DOMAIN_ID': str(1 + next(DOMAINS) % 100)},
-        capture_output=True, text=True, timeout=280, check=False,
-    )  # fmt: skip
-    assert done.returncode == 0, done.stdout + done.stderr
-    (run,) = json.loads(numbers.read_text())['runs']
-    assert run['outcome'] == 'SATISFIED', run
-
-
 def test_a_program_learns_that_nobody_answers():
     with (
         ConceptCommander(namespace='nobody') as robot,
         pytest.raises(CommanderError, match='/nobody/achieve_concept'),
     ):
         robot.go('near(red; blue)', wait_for_server=0.2)
-
-
-def test_the_particle_world_needs_no_arm(tmp_path):
-    process = demo('--world', 'particles', '--concept', 'near(blue; yellow)', tmp_path=tmp_path)
-    output, _ = process.communicate(timeout=120)
-    assert process.returncode == 0, output
-    assert 'RESULT: SUCCESS: near(blue; yellow) holds' in output.splitlines()[-1]
