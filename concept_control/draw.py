@@ -10,8 +10,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""
     parser.add_argument(
         'figure',
-        help='circle, path1, mouse1 or mouse2; an .svg (every path a stroke); a .csv or .npz '
-        '(examples of one stroke); or the .json card of a policy that was trained',
+        help='circle, path1, mouse1 or mouse2; an .svg (every path a stroke, in pieces at corners '
+        'and crossings); a .csv or .npz (examples of one stroke); or the .json card of a policy '
+        'that was trained',
     )
     parser.add_argument(
         '--size', type=float, default=200.0, help='longer side of the drawing [mm] (%(default)g)'

@@ -30,6 +30,12 @@ TOOL_RADIUS = 0.012
 REACH_CHECKS = 8
 """Points of a line that are asked about before it is begun."""
 
+HOP = 0.015
+"""Further height between strokes of which one goes on where the other ends [m]."""
+
+NEAR = 0.01
+"""Distance from a stroke's end to the next one's start that is hopped [m]."""
+
 TOUCH = 0.002
 """A tool within this distance of the drawing height leaves a line [m]."""
 
@@ -107,14 +113,15 @@ class Drawing:
             problem = self._unreachable(stroke.path) or self._in_the_way(stroke)
             if problem:
                 return False, problem
-            outcome = yield from self._go(stroke, goal.height + goal.lift, 'reach', 0.004)
+            top = goal.height + self._lift_between(number - 1)
+            outcome = yield from self._go(stroke, top, 'reach', 0.004)
             if outcome is Outcome.DONE:
                 outcome = yield from self._go(stroke, goal.height, 'lower', ARRIVAL)
             if outcome is Outcome.DONE:
                 outcome = yield from self._draw(stroke)
             if outcome is not Outcome.DONE:
                 return False, f'stroke {number + 1} of {len(goal.strokes)}: {outcome.value}'
-            yield from self._lift()
+            yield from self._lift(goal.height + self._lift_between(number))
         outcome = yield from behaviors.go_home()
         return outcome is Outcome.DONE, f'{len(goal.strokes)} stroke(s) drawn'
 
@@ -149,12 +156,21 @@ class Drawing:
             yield Setpoint('draw', cost, active=TOOL_ID)
         return Outcome.DONE if stroke.remaining <= 0 else Outcome.TIMEOUT
 
-    def _lift(self) -> Generator[Setpoint, None, None]:
-        """Take the tip off the table, straight up."""
-        view, goal = self.view, self.goal
-        here, top = view.tool.position[:2].copy(), goal.height + goal.lift
+    def _lift_between(self, number: int) -> float:
+        """Return how high the tip is lifted after a stroke and before the next one [m]."""
+        strokes = self.goal.strokes
+        if not 0 <= number < len(strokes) - 1:
+            return self.goal.lift
+        gap = np.linalg.norm(strokes[number + 1].start - strokes[number].path[-1])
+        return min(HOP, self.goal.lift) if gap < NEAR else self.goal.lift
+
+    def _lift(self, top: float) -> Generator[Setpoint, None, None]:
+        """Take the tip off the table, straight up to nearly a height [m]."""
+        view = self.view
+        here = view.tool.position[:2].copy()
         deadline = view.time + view.config.phase_timeout
-        while view.tool.position[2] < top - 0.01 and view.time < deadline:
+        nearly = self.goal.height + 0.7 * (top - self.goal.height)
+        while view.tool.position[2] < nearly and view.time < deadline:
             yield Setpoint(
                 'lift', self.behaviors.tool_cost(PointEnergy(here), top), active=TOOL_ID
             )

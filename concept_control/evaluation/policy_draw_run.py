@@ -103,13 +103,16 @@ def tell(parts: Sequence[Part]) -> list[float]:
             continue
         distance = nearest(part.policy.rollout()[0], part.examples.positions)[0]
         qualities.append(distance)
-        how = 'code inferred from' if part.policy.code is not None else 'trained on'
+        if distance > GOOD_CODE:
+            print(f'{part.policy.name}: drawn {100 * distance:.1f} % of its size off')
+    if qualities:
+        how = 'a network each' if parts[0].policy.code is None else 'a code each for one network'
         print(
-            f'{part.policy.name}: {how} {part.examples.num_strokes} example(s), drawn '
-            f'{100 * distance:.1f} % of its size off'
+            f'{len(qualities)} stroke(s), {how}, drawn {100 * np.median(qualities):.1f} % of '
+            f'their size off (median), {100 * max(qualities):.1f} % at most'
         )
-        if distance > GOOD_CODE and part.policy.code is not None:
-            print('  a network of its own would be nearer: --train')
+        if max(qualities) > GOOD_CODE and parts[0].policy.code is not None:
+            print('a network for each may be nearer: --train --no-ros')
     return qualities
 
 

@@ -112,6 +112,7 @@ class CodedPolicy:
             center=examples.center,
             name=examples.name,
             code=code,
+            first_steps=examples.actions[:, 0],
             card={'recipe': 'code', 'examples': examples.num_strokes, 'refinement': refinement},
         )
 

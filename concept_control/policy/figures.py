@@ -11,6 +11,7 @@ import numpy as np
 from concept_control.policy.coding import CodedPolicy
 from concept_control.policy.files import SUFFIXES, read_curves
 from concept_control.policy.model import StrokePolicy
+from concept_control.policy.pieces import pieces_of
 from concept_control.policy.step_energy import PolicyStroke
 from concept_control.policy.storage import load_policy
 from concept_control.policy.strokes import Strokes, strokes_of
@@ -42,8 +43,8 @@ def parts_of(what: str, is_trained: bool = False, seed: int = 0) -> list[Part]:
 
     Args:
         what: the name of a shipped policy, the path of a policy's card, or that of a drawing. The
-            curves of an SVG are strokes beside each other; those of CSV and NPZ are examples of
-            one stroke.
+            curves of an SVG are strokes beside each other, in pieces where they turn sharply or
+            touch themselves; those of CSV and NPZ are examples of one stroke.
         is_trained: whether each stroke of a file gets a network of its own, in minutes, instead
             of a code for the shipped one, in seconds.
         seed: of training or inference.
@@ -56,7 +57,8 @@ def parts_of(what: str, is_trained: bool = False, seed: int = 0) -> list[Part]:
     if path.suffix.lower() not in SUFFIXES:
         return [Part(load_policy(what), np.zeros(2), 1.0)]
     curves = read_curves(path)
-    groups = [[curve] for curve in curves] if path.suffix.lower() == '.svg' else [curves]
+    is_drawing = path.suffix.lower() == '.svg'
+    groups = [[p] for curve in curves for p in pieces_of(curve)] if is_drawing else [curves]
     return parts_of_examples(groups, path.stem, is_trained, seed)
 
 

@@ -24,6 +24,8 @@ class StrokePolicy:
         center: (2,) middle of the figure; strokes start at the origin.
         name: of the figure.
         code: (c,) of the figure, where one network draws many.
+        first_steps: (F, 2) that demonstrations began with, in step lengths; None: unknown. At a
+            corner, or where a stroke ends as it starts, the place alone does not tell them.
         card: what is known of the training.
     """
 
@@ -34,11 +36,16 @@ class StrokePolicy:
     center: np.ndarray
     name: str = 'stroke'
     code: torch.Tensor | None = None
+    first_steps: np.ndarray | None = None
     card: dict[str, Any] = field(default_factory=dict)
 
     def codes(self, batch: int) -> torch.Tensor | None:
         """Return the code once for each of a batch, (batch, c); None where there is none."""
         return None if self.code is None else self.code.expand(batch, -1)
+
+    def sampler(self, seed: int = 0) -> ModeKeeping:
+        """Return what keeps modes from the demonstrated start on."""
+        return ModeKeeping(seed=seed, first_steps=self.first_steps)
 
     def rollout(
         self,
@@ -50,13 +57,13 @@ class StrokePolicy:
 
         Args:
             starts: (B, 2) where they start; None: one, at the origin.
-            sampler: chooses the steps; None: the one that keeps modes, with seed 0.
+            sampler: chooses the steps; None: that of `sampler`.
             num_steps: T; None: as many as were demonstrated.
 
         Returns:
             (B, T + 1, 2) positions.
         """
-        sampler = sampler or ModeKeeping()
+        sampler = sampler or self.sampler()
         sampler.restart()
         starts = np.zeros((1, 2)) if starts is None else np.asarray(starts, dtype=float)
         positions = [torch.as_tensor(starts, dtype=torch.float32)]

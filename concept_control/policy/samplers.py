@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Protocol
 
+import numpy as np
 import torch
 
 from concept_control.policy.langevin import ChainConfig, EnergyOfActions, run_chains
@@ -119,6 +120,7 @@ class ModeKeeping:
         inertia: float = 0.3,
         seed: int = 0,
         proposal: Proposal | None = None,
+        first_steps: np.ndarray | None = None,
     ) -> None:
         """Prepare a sampler.
 
@@ -129,9 +131,11 @@ class ModeKeeping:
                 lengths, beyond what the energy demands.
             seed: of everything random.
             proposal: where candidates come from.
+            first_steps: (F, 2) one of which each rollout shall begin like; None: any.
         """
         self.steps, self.candidates, self.inertia = steps, candidates, inertia
         self.proposal = proposal or RingProposal()
+        self._first = None if first_steps is None else torch.as_tensor(first_steps).float()
         self._seed = seed
         self.restart()
 
@@ -140,16 +144,15 @@ class ModeKeeping:
         self._generator = torch.Generator().manual_seed(self._seed)
         self._last: torch.Tensor | None = None
 
-    def begin(self, last: torch.Tensor | None) -> None:
-        """Set the last steps (B, n) to go on from; None: there are none."""
-        self._last = last
-
     def __call__(
         self, network: PolicyEnergy, states: torch.Tensor, codes: torch.Tensor | None = None
     ) -> torch.Tensor:
         """Return (B, n) actions."""
         energy = energy_at(network, states, codes)
         shape = (len(states), self.candidates)
+        if self._last is None and self._first is not None:
+            chosen = torch.randint(len(self._first), shape[:1], generator=self._generator)
+            self._last = self._first[chosen]
         candidates = self.proposal.sample(shape, self._generator)
         luck = torch.rand(shape, generator=self._generator)
         with torch.no_grad():

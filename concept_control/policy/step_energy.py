@@ -14,13 +14,20 @@ import torch
 
 from concept_control.policy.minimum import MIN_CURVATURE
 from concept_control.policy.model import StrokePolicy
-from concept_control.policy.samplers import ModeKeeping, Sampler, energy_at
+from concept_control.policy.samplers import energy_at
 
 BLEND = 0.5
 """Width of the expansions' overlap, in steps."""
 
 MAX_SLOPE = 40.0
 """Largest change of a step's direction with position that control is shown [1/size]."""
+
+RETURN = 5.0
+"""Least slope with which steps beside the path lead back to it [1/size].
+
+Where demonstrations part, so do the steps, and a tool that is a little beside the path would be
+carried away from it. But which of the ways it draws was decided when the path was sampled.
+"""
 
 
 @dataclass(frozen=True)
@@ -45,7 +52,7 @@ class FiguredPath:
 
     def __init__(self, policy: StrokePolicy, start: np.ndarray, seed: int = 0) -> None:
         self._policy = policy
-        self._sampler: Sampler = ModeKeeping(seed=seed)
+        self._sampler = policy.sampler(seed)
         self._code = policy.codes(1)
         self._state = torch.as_tensor(start, dtype=torch.float32).reshape(1, 2)
         self.points = [np.asarray(start, dtype=float)]
@@ -77,6 +84,8 @@ class FiguredPath:
         change = -(axes / values) @ axes.T @ hessian[:, :2]
         change *= min(1.0, MAX_SLOPE / max(float(np.linalg.norm(change, 2)), 1e-9))
         a = step[0].numpy().astype(float)
+        across = np.array([-a[1], a[0]]) / np.linalg.norm(a)
+        change -= max(RETURN + across @ change @ across, 0.0) * np.outer(across, across)
         middle = self.points[-1] + 0.5 * self._policy.step_length * a
         return Expansion(middle, a, change, (axes * np.sqrt(values / 2)).T)
 

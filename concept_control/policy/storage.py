@@ -40,6 +40,7 @@ def save_policy(policy: StrokePolicy, path: str | Path) -> Path:
         'num_steps': policy.num_steps,
         'is_closed': policy.is_closed,
         'center': np.asarray(policy.center).tolist(),
+        'first_steps': None if policy.first_steps is None else policy.first_steps.tolist(),
         **policy.card,
     }
     return write_network(stem, {'network': policy.network}, policy.network.config, facts)
@@ -69,6 +70,7 @@ def load_policy(source: str | Path) -> StrokePolicy:
             is_closed=bool(card['is_closed']),
             center=np.array(card['center'], dtype=float),
             name=str(card['name']),
+            first_steps=_steps_of(card),
             card=card,
         )
     except KeyError as error:
@@ -146,3 +148,9 @@ def config_of(path: Path, card: dict[str, Any]) -> PolicyConfig:
         return PolicyConfig(**card['network'])
     except (KeyError, TypeError) as error:
         raise ModelError(f'the card {path} describes no network: {error}') from error
+
+
+def _steps_of(card: dict[str, Any]) -> np.ndarray | None:
+    """Return the (F, 2) first steps of a card; None where it was written without them."""
+    steps = card.get('first_steps')
+    return None if steps is None else np.array(steps, dtype=float).reshape(-1, 2)

@@ -167,5 +167,6 @@ def _finished(
         is_closed=strokes.is_closed,
         center=strokes.center,
         name=strokes.name,
+        first_steps=strokes.actions[:, 0],
         card={'recipe': recipe, 'training': config, 'seconds': round(seconds, 1)},
     )

@@ -9,6 +9,8 @@ from concept_control.control.drawing import DrawingGoal
 from concept_control.control.kinematics import ArmKinematics
 from concept_control.control.motion_energy import NoEnergy
 from concept_control.evaluation.policy_drawing import draw, separation
+from concept_control.policy.figures import parts_of_examples, placed
+from concept_control.policy.pieces import pieces_of
 from concept_control.policy.step_energy import FiguredPath, PolicyStroke, StepEnergy
 from concept_control.policy.storage import load_policy
 from concept_control.simulation.scene import SceneConfig, build_scene
@@ -99,6 +101,25 @@ def test_the_arm_draws_the_policys_path_within_two_millimetres(circle):
     radius = np.linalg.norm(line - workspace.center, axis=1)
     assert np.abs(radius - 0.075).max() < 0.003
     assert np.abs(drawn.lines[0][:, 2] - 0.005).max() < 0.002
+
+
+def test_beside_a_path_whose_demonstrations_part_the_step_leads_back():
+    path = FiguredPath(load_policy('mouse2'), np.zeros(2))
+    path.extend(60)
+    for e in path.expansions:
+        across = np.array([-e.step[1], e.step[0]]) / np.linalg.norm(e.step)
+        assert across @ e.slope @ across < -4.9
+
+
+def test_joined_strokes_are_drawn_one_by_one_with_a_hop_between():
+    scene = build_scene(SceneConfig(num_blocks=0))
+    center, rotation = np.array(scene.arm.workspace.center), scene.arm.workspace.rotation
+    corner = np.array([[0.0, 0.0], [1.0, 0.0], [1.0, 1.0]])
+    parts = parts_of_examples([[piece] for piece in pieces_of(corner)], 'corner')
+    strokes = placed(parts, center, 0.08, rotation)
+    drawn = draw(scene, DrawingGoal(strokes, height=0.005, speed=0.1))
+    assert drawn.status == 'satisfied', drawn.text
+    assert len(drawn.lines) == 2 and drawn.deviation() < 0.002
 
 
 def test_a_place_that_cannot_be_reached_is_refused_with_the_reason(circle):
