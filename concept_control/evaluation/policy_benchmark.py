@@ -16,6 +16,7 @@ from tqdm import tqdm
 
 from concept_control.evaluation.json_file import write_json
 from concept_control.evaluation.policy_baselines import (
+    Drawer,
     MixtureDensity,
     NearestNeighbour,
     Regression,
@@ -40,6 +41,7 @@ from concept_control.policy.training import (
 )
 
 SECTIONS = ('figures', 'codes', 'particle')
+COMPARED = ('ml', 'thesis', 'regression', 'mixture', 'neighbour')
 RADII = (1.5, 2.0, 3.0, 4.0)
 """Distances of starts from the figure's middle, in half sizes of the figure."""
 
@@ -72,6 +74,7 @@ EXAMPLES = """examples:
   concept_control benchmark policy --quick                        # everything, a fifth of it
   concept_control benchmark policy --html runs/policy.html        # everything, as a page
   concept_control benchmark policy --section figures --figure circle --ours --pictures runs
+  concept_control benchmark policy --section figures --compare regression --compare mixture
   concept_control benchmark policy --section particle --dimensions 16
 """
 
@@ -92,6 +95,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         '--dimensions', type=int, nargs='+', default=[1, 2, 4, 8, 16], help='of the particle'
+    )
+    parser.add_argument(
+        '--compare',
+        action='append',
+        choices=COMPARED,
+        help='what our policies are compared with; may be repeated (default: all). The thesis '
+        'takes the longest by far',
     )
     parser.add_argument(
         '--ours', action='store_true', help='leave out what our policies are compared with'
@@ -188,26 +198,32 @@ def methods_for(name: str, strokes: Strokes, args: argparse.Namespace) -> dict[s
             policy,
         )
 
-    best = {OURS: of(ours, lambda extra: ModeKeeping(steps=15 + extra))}
-    if args.ours:
-        return best
-    thesis = train_thesis(strokes, ThesisConfig(steps=600 // scale, chain=chain))
-    regression = Regression(strokes, 3000 // scale)
-    mixture = MixtureDensity(strokes, 3000 // scale)
-    neighbour = NearestNeighbour(strokes)
-
     def chains(steps: int) -> ChainConfig:
         return replace(chain, steps=steps)
 
-    k = chain.steps
-    return best | {
-        'ranking, ML': of(ours, lambda extra: MostLikely(CHAINS, chains(100 + extra))),
-        'thesis, ML': of(thesis, lambda extra: MostLikely(CHAINS, chains(k + extra))),
-        'thesis, EXP': of(thesis, lambda extra: Expectation(CHAINS, chains(k + extra))),
-        'regression (MSE)': Method(lambda s, n, _: regression.draw(s, n, 0), regression.seconds),
-        'mixture density': Method(lambda s, n, _: mixture.draw(s, n, 0), mixture.seconds),
-        'nearest neighbour': Method(lambda s, n, _: neighbour.draw(s, n, 0), 0.0),
+    methods = {OURS: of(ours, lambda extra: ModeKeeping(steps=15 + extra))}
+    compared = () if args.ours else args.compare or COMPARED
+    if 'ml' in compared:
+        methods['ranking, ML'] = of(ours, lambda extra: MostLikely(CHAINS, chains(100 + extra)))
+    if 'thesis' in compared:
+        thesis = train_thesis(strokes, ThesisConfig(steps=600 // scale, chain=chain))
+        k = chain.steps
+        methods['thesis, ML'] = of(thesis, lambda extra: MostLikely(CHAINS, chains(k + extra)))
+        methods['thesis, EXP'] = of(thesis, lambda extra: Expectation(CHAINS, chains(k + extra)))
+    drawers: dict[str, tuple[str, Callable[[], Drawer]]] = {
+        'regression': ('regression (MSE)', lambda: Regression(strokes, 3000 // scale)),
+        'mixture': ('mixture density', lambda: MixtureDensity(strokes, 3000 // scale)),
+        'neighbour': ('nearest neighbour', lambda: NearestNeighbour(strokes)),
     }
+    for key, (title, make) in drawers.items():
+        if key in compared:
+            methods[title] = drawn_by(make())
+    return methods
+
+
+def drawn_by(drawer: Drawer) -> Method:
+    """Return a method without chains."""
+    return Method(lambda starts, steps, _: drawer.draw(starts, steps, 0), drawer.seconds)
 
 
 def judge(

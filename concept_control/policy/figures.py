@@ -14,11 +14,14 @@ from concept_control.policy.model import StrokePolicy
 from concept_control.policy.pieces import pieces_of
 from concept_control.policy.step_energy import PolicyStroke
 from concept_control.policy.storage import load_policy
-from concept_control.policy.strokes import Strokes, strokes_of
+from concept_control.policy.strokes import NUM_STEPS, Strokes, strokes_of
 from concept_control.policy.training import RankingConfig, train_ranking
 
 OWN_TRAINING = RankingConfig(steps=1500)
 """Of a policy for one stroke of a file, where that is asked for."""
+
+STEPS_A_SIZE = 20
+"""Steps for each size of a figure that its line is long, up to `NUM_STEPS`: a circle has these."""
 
 
 @dataclass(frozen=True)
@@ -72,7 +75,8 @@ def parts_of_examples(
     coded = None if is_trained else CodedPolicy.load()
     parts = []
     for number, group in enumerate(groups):
-        examples = strokes_of(group, name=f'{name} {number + 1}' if len(groups) > 1 else name)
+        title = f'{name} {number + 1}' if len(groups) > 1 else name
+        examples = strokes_of(group, _num_steps(group[0]), title)
         policy = (
             train_ranking(examples, OWN_TRAINING)
             if coded is None
@@ -82,6 +86,14 @@ def parts_of_examples(
         at = start + examples.scale * policy.center
         parts.append(Part(policy, (at - middle) / extent, examples.scale / extent, examples))
     return parts
+
+
+def _num_steps(curve: np.ndarray) -> int:
+    """Return how many steps a line (L, 2) is divided into; a short and simple one needs few."""
+    curve = np.asarray(curve, dtype=float)
+    length = np.linalg.norm(np.diff(curve, axis=0), axis=1).sum()
+    size = np.ptp(curve, axis=0).max()
+    return int(min(STEPS_A_SIZE * length / size, NUM_STEPS)) if size > 0 else NUM_STEPS
 
 
 def placed(

@@ -69,7 +69,10 @@ def _read_svg(path: Path) -> list[np.ndarray]:
 
 
 def _read_csv(path: Path) -> list[np.ndarray]:
-    lines = [line for line in path.read_text().splitlines() if line.strip()]
+    try:
+        lines = [line for line in path.read_text().splitlines() if line.strip()]
+    except UnicodeDecodeError as error:
+        raise StrokeError(f'{path}: is no text: {error}') from error
     rows = []
     for number, line in enumerate(lines):
         try:

@@ -16,6 +16,9 @@ MIN_CURVATURE = 2.0
 MAX_MOVE = 0.1
 """Longest step, in step lengths: a minimum must not be jumped over."""
 
+ARRIVED = 1e-5
+"""Moves shorter than this, in step lengths, change nothing."""
+
 
 def descend(energy: EnergyOfActions, actions: torch.Tensor, steps: int) -> torch.Tensor:
     """Move actions (B, M, n) downhill into the minima of their energies.
@@ -23,14 +26,17 @@ def descend(energy: EnergyOfActions, actions: torch.Tensor, steps: int) -> torch
     Args:
         energy: of the actions, smooth.
         actions: where to start.
-        steps: K; a dozen is enough, more changes nothing.
+        steps: K, at most; a dozen is enough, and none are taken once all have arrived.
     """
     for _ in range(steps):
         slope, curvature = derivatives(energy, actions)
         values, axes = torch.linalg.eigh(curvature)
         along = (axes.transpose(-1, -2) @ slope.unsqueeze(-1)).squeeze(-1)
         along = along / values.abs().clamp_min(MIN_CURVATURE)
-        actions = actions - clipped((axes @ along.unsqueeze(-1)).squeeze(-1), MAX_MOVE)
+        move = clipped((axes @ along.unsqueeze(-1)).squeeze(-1), MAX_MOVE)
+        actions = actions - move
+        if move.abs().max() < ARRIVED:
+            break
     return actions
 
 

@@ -7,7 +7,7 @@ minimises: a sum of squares, as its other energies are.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -48,7 +48,11 @@ class Expansion:
 
 
 class FiguredPath:
-    """The path of a policy from where it is asked to start, extended as far as needed."""
+    """The path of a policy from where it is asked to start, extended as far as needed.
+
+    Beyond its end, where control only looks ahead, a closed stroke goes round again and an open
+    one straight on: nobody showed more, and asking the network would hold up control.
+    """
 
     def __init__(self, policy: StrokePolicy, start: np.ndarray, seed: int = 0) -> None:
         self._policy = policy
@@ -62,6 +66,13 @@ class FiguredPath:
         """Make sure that there are at least so many steps."""
         policy = self._policy
         while len(self.expansions) < number:
+            if len(self.expansions) >= policy.num_steps:
+                again = policy.num_steps if policy.is_closed else 1
+                known = self.expansions[-again]
+                forth = policy.step_length * known.step
+                self.expansions.append(replace(known, place=self.points[-1] + forth / 2))
+                self.points.append(self.points[-1] + forth)
+                continue
             step = self._sampler(policy.network, self._state, self._code)
             self.expansions.append(self._expanded(step))
             self._state = self._state + policy.step_length * step

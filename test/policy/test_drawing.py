@@ -111,6 +111,19 @@ def test_beside_a_path_whose_demonstrations_part_the_step_leads_back():
         assert across @ e.slope @ across < -4.9
 
 
+@pytest.mark.parametrize('name', ['circle', 'path1'])
+def test_beyond_its_end_a_closed_path_goes_round_again_and_an_open_one_straight_on(name):
+    policy = load_policy(name)
+    path = FiguredPath(policy, np.zeros(2))
+    path.extend(policy.num_steps + 10)
+    points = np.array(path.points)
+    steps = np.diff(points, axis=0)[policy.num_steps :]
+    if policy.is_closed:
+        assert np.linalg.norm(points[policy.num_steps :] - points[:11], axis=1).max() < 0.05
+    else:
+        np.testing.assert_allclose(steps, np.broadcast_to(steps[0], steps.shape))
+
+
 def test_joined_strokes_are_drawn_one_by_one_with_a_hop_between():
     scene = build_scene(SceneConfig(num_blocks=0))
     center, rotation = np.array(scene.arm.workspace.center), scene.arm.workspace.rotation

@@ -111,3 +111,9 @@ def test_a_bag_of_poses_gives_its_strokes(tmp_path):
     np.testing.assert_allclose(strokes[1][0], [0.0, 0.1], atol=1e-9)
     with pytest.raises(StrokeError, match=r"it has \['/pen'\]"):
         strokes_of_bag(bag, '/mouse')
+
+
+def test_a_csv_that_is_no_text_is_refused(tmp_path):
+    (tmp_path / 'a.csv').write_bytes(b'\xff\xfe\x00')
+    with pytest.raises(StrokeError, match='no text'):
+        read_curves(tmp_path / 'a.csv')
