@@ -44,7 +44,7 @@ def is_running(pid: int) -> bool:
     return True
 
 
-def give_way(niceness: int = 8) -> None:
+def give_way(niceness: int = 4) -> None:
     """Let others on this machine go first: plans have deadlines, images have not.
 
     To be called before threads are started, which inherit it.
