@@ -159,6 +159,8 @@ def _stroke(behaviors: Behaviors, entity_id: int, chosen: Push) -> Script:
     outcome = yield from _go(behaviors, entity_id, lambda: start, lambda: high, 'reach')
     if outcome is not Outcome.DONE:
         return outcome
+    if entity_id not in view.entities:
+        return Outcome.LOST
     if np.linalg.norm(view.entities[entity_id].xy - chosen.place) > view.config.placed_radius:
         return Outcome.DONE  # moved meanwhile: chosen anew
     falls = behaviors.descent(view.tool.position[2], low)

@@ -45,7 +45,7 @@ def measure(
     """
     attended = _attended(scene, attention)
     if shape is None:
-        shape = measure_shape(scene, attention)
+        shape = _shape(scene.after, attended)
     return torch.cat([shape, _subject_places(scene, attended)], dim=-1)
 
 
@@ -55,7 +55,11 @@ def _attended(scene: Scene, attention: torch.Tensor) -> torch.Tensor:
 
 def measure_shape(scene: Scene, attention: torch.Tensor) -> torch.Tensor:
     """Return (B, G, NUM_SHAPE_MEASURES), the measurements that the attended set alone decides."""
-    attended, places = _attended(scene, attention), scene.after.unsqueeze(1)
+    return _shape(scene.after, _attended(scene, attention))
+
+
+def _shape(places: torch.Tensor, attended: torch.Tensor) -> torch.Tensor:
+    places = places.unsqueeze(1)
     gate = attended.unsqueeze(-1)
     count = attended.sum(dim=-1)
     center = (places * gate).sum(dim=2, keepdim=True) / (count[..., None, None] + 1e-3)

@@ -5,10 +5,15 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from concept_control.control import pushing
 from concept_control.control.arm import ArmDescription
+from concept_control.control.behaviors import Behaviors, Outcome
 from concept_control.control.entity_energy import PointEnergy
 from concept_control.control.exact import MidpointEnergy, exact_goal
+from concept_control.control.goal import EntityState
+from concept_control.control.kinematics import ArmKinematics
 from concept_control.control.pushing import choose_push
+from concept_control.control.task_view import TaskConfig, TaskView
 from concept_control.control.tasks import ConceptController, Status
 from concept_control.simulation.closed_loop import ClosedLoop, LoopConfig
 from concept_control.simulation.scene import SceneConfig, build_scene
@@ -38,6 +43,23 @@ def test_a_push_neither_ends_in_another_block_nor_starts_from_one():
     behind = np.array([CENTER - np.array([0.06, 0.0])]), np.array([0.05])
     chosen = push_to(target, behind, yaw=0.0)
     assert chosen is None or abs(chosen.direction[0]) < 1e-9
+
+
+def test_a_block_that_vanishes_on_the_way_to_it_is_lost(monkeypatch):
+    view = TaskView(ARM, ArmKinematics(ARM), TaskConfig())
+    view.entities = {1: EntityState(np.array([*CENTER, 0.02]), np.full(3, 0.04))}
+
+    def arrive(*_):
+        view.entities.clear()
+        return Outcome.DONE
+        yield
+
+    monkeypatch.setattr(pushing, '_go', arrive)
+    energy = PointEnergy(CENTER + np.array([0.1, 0.0]))
+    script = pushing.push(Behaviors(view), 1, lambda: energy, lambda: NOTHING, ARM.workspace)
+    with pytest.raises(StopIteration) as end:
+        next(script)
+    assert end.value.value is Outcome.LOST
 
 
 def test_an_arm_without_suction_pushes_a_block_between_two_others():
