@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -42,7 +42,12 @@ class Part:
 
 
 def parts_of(what: str, is_trained: bool = False, seed: int = 0) -> list[Part]:
-    """Return the strokes of a drawing.
+    """Return the strokes of a drawing, see `read_parts`."""
+    return list(read_parts(what, is_trained, seed))
+
+
+def read_parts(what: str, is_trained: bool = False, seed: int = 0) -> Iterator[Part]:
+    """Read the strokes of a drawing, one after the other: each can take seconds.
 
     Args:
         what: the name of a shipped policy, the path of a policy's card, or that of a drawing. The
@@ -58,22 +63,22 @@ def parts_of(what: str, is_trained: bool = False, seed: int = 0) -> list[Part]:
     """
     path = Path(what)
     if path.suffix.lower() not in SUFFIXES:
-        return [Part(load_policy(what), np.zeros(2), 1.0)]
+        yield Part(load_policy(what), np.zeros(2), 1.0)
+        return
     curves = read_curves(path)
     is_drawing = path.suffix.lower() == '.svg'
     groups = [[p] for curve in curves for p in pieces_of(curve)] if is_drawing else [curves]
-    return parts_of_examples(groups, path.stem, is_trained, seed)
+    yield from parts_of_examples(groups, path.stem, is_trained, seed)
 
 
 def parts_of_examples(
     groups: Sequence[Sequence[np.ndarray]], name: str, is_trained: bool = False, seed: int = 0
-) -> list[Part]:
-    """Return the strokes of a drawing, each given by examples (L, 2) of it, see `parts_of`."""
+) -> Iterator[Part]:
+    """Read the strokes of a drawing, each given by examples (L, 2) of it, see `read_parts`."""
     first = np.concatenate([np.asarray(group[0], dtype=float) for group in groups])
     low, high = first.min(axis=0), first.max(axis=0)
     middle, extent = (low + high) / 2, float((high - low).max())
     coded = None if is_trained else CodedPolicy.load()
-    parts = []
     for number, group in enumerate(groups):
         title = f'{name} {number + 1}' if len(groups) > 1 else name
         examples = strokes_of(group, _num_steps(group[0]), title)
@@ -84,8 +89,7 @@ def parts_of_examples(
         )
         start = np.mean([np.asarray(curve, dtype=float)[0] for curve in group], axis=0)
         at = start + examples.scale * policy.center
-        parts.append(Part(policy, (at - middle) / extent, examples.scale / extent, examples))
-    return parts
+        yield Part(policy, (at - middle) / extent, examples.scale / extent, examples)
 
 
 def _num_steps(curve: np.ndarray) -> int:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 import numpy as np
 
@@ -12,7 +12,7 @@ from concept_control.control.goal import TOOL_ID, EntityState, GroundedGoal
 from concept_control.energy.model import ConceptModel
 from concept_control.errors import CommandError
 from concept_control.msg import ConceptCommand, ConceptGoal, DrawCommand
-from concept_control.policy.figures import parts_of, placed
+from concept_control.policy.figures import placed, read_parts
 from concept_control.ros import conversions as convert
 from concept_control.ros.goal_input import TOOL_STATE
 from concept_control.ros.programs import program_of
@@ -44,14 +44,16 @@ def drawing_goal(
     arm: ArmDescription,
     entities: Mapping[int, EntityState],
     model: ConceptModel,
+    check: Callable[[], None] = lambda: None,
 ) -> DrawingGoal:
-    """Turn a command into strokes on the table.
+    """Turn a command into strokes on the table; a code takes a second, a file has many.
 
     Args:
         message: the command.
         arm: that draws.
         entities: what is perceived now, by id.
         model: whose codes the terms beside hold.
+        check: called after each stroke; raises where the drawing is no longer wanted.
 
     Raises:
         CommandError: for values that are not finite or out of range, an unknown entity, or terms
@@ -72,7 +74,10 @@ def drawing_goal(
         if around not in entities:
             raise CommandError(f'no entity #{around} is seen; there are {sorted(entities)}')
         center = entities[around].xy
-    parts = parts_of(message.figure, seed=int(message.seed))
+    parts = []
+    for part in read_parts(message.figure, seed=int(message.seed)):
+        check()
+        parts.append(part)
     strokes = placed(parts, center, size, arm.workspace.rotation, int(message.seed))
     return DrawingGoal(
         strokes=strokes,

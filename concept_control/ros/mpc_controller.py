@@ -4,9 +4,9 @@ A lifecycle node: *inactive* it listens and sends no commands, *active* it plans
 the parameter `autostart`, the default, it configures and activates itself.
 
 Threads: callbacks store the newest joint state, entities and goal; one planning thread owns the
-controller, plans at the control rate and publishes. Transitions are made by the executor's thread
-and take the lock that the planning thread holds while it works. A plan that comes late is
-harmless: plans are time-stamped, and the tracker goes on along the last one.
+controller, plans at the control rate and publishes; another reads drawings. Transitions are made
+by the executor's thread and take the lock that the planning thread holds while it works. A plan
+that comes late is harmless: plans are time-stamped, and the tracker goes on along the last one.
 """
 
 from __future__ import annotations
@@ -23,7 +23,8 @@ from sensor_msgs.msg import JointState
 from std_msgs.msg import Bool
 
 from concept_control.control.arm import INTERFACES, ArmDescription
-from concept_control.control.goal import TOOL_ID, EntityState
+from concept_control.control.drawing import DrawingGoal
+from concept_control.control.goal import TOOL_ID, EntityState, GroundedGoal
 from concept_control.control.identity import Identity
 from concept_control.control.plan import Plan
 from concept_control.control.planners import PLANNERS
@@ -43,7 +44,8 @@ from concept_control.ros import qos
 from concept_control.ros.command_output import make_output
 from concept_control.ros.control_health import ControlHealth
 from concept_control.ros.diagnostics import Diagnostics, Report
-from concept_control.ros.drawing_input import announced, drawing_goal
+from concept_control.ros.drawing_input import announced
+from concept_control.ros.drawing_reader import DrawingReader, Request
 from concept_control.ros.goal_input import grounded_goal
 from concept_control.ros.parameters import Parameter, declare
 from concept_control.ros.running import run
@@ -177,6 +179,8 @@ class MpcController(LifecycleNode):
         self._goals: list[ConceptGoal] = []
         # What to draw for goals that are drawings, by goal id.
         self._drawings: dict[int, DrawCommand] = {}
+        # Whether to pause was asked for while a drawing was being read.
+        self._is_paused_meanwhile = False
         self._goal = ConceptGoal()
         self._goal_waits_since: float | None = None
         self._last_tick = self._last_status = -np.inf
@@ -198,6 +202,7 @@ class MpcController(LifecycleNode):
                 self.failure = error
             return TransitionCallbackReturn.FAILURE
         self._reset()
+        self._reader = DrawingReader(self.arm, self.model)
         self._output = make_output(self, self.arm, p.output, lambda: p.send_efforts)
         self._suction = self.create_lifecycle_publisher(Bool, 'suction_command', qos.RELIABLE)
         self._status = self.create_publisher(ConceptStatus, 'concept_status', qos.RELIABLE)
@@ -232,6 +237,7 @@ class MpcController(LifecycleNode):
         """Stop listening and forget everything."""
         self._joints.close()
         self._worker.join(timeout=5.0)
+        self._reader.close()
         for subscription in self._inputs:
             self.destroy_subscription(subscription)
         self.destroy_timer(self._watch)
@@ -254,13 +260,13 @@ class MpcController(LifecycleNode):
         self._joints.close()
         if hasattr(self, '_worker'):
             self._worker.join(timeout=5.0)
+            self._reader.close()
 
     def _stop_arm(self, why: str) -> None:
         """Send a last plan that comes to rest, as far as the arm moves, and no more after it."""
         with self._lock:
             self._is_active = False
-            if self.controller.status in (Status.ACTIVE, Status.PAUSED):
-                self._cancel(why)
+            self._give_up(why)
             if self._last_joints is not None and self.health.silence < FRESH:
                 self._send(self.controller.brake(*self._last_joints), is_last=True)
             self._goals.clear()
@@ -372,8 +378,7 @@ class MpcController(LifecycleNode):
         self.health.fallback('the clock jumped back')
         self._output.restart()
         self.get_logger().warning('the clock jumped back: starting afresh')
-        if self.controller.status in (Status.ACTIVE, Status.PAUSED):
-            self._cancel('the clock jumped back')
+        self._give_up('the clock jumped back')
         self._last_status = -np.inf
         self._entities_time = None
 
@@ -427,43 +432,87 @@ class MpcController(LifecycleNode):
                 self._take(message)
             except ConceptControlError as error:
                 self._refuse(message, str(error))
+        if self._reader.wanted is not None:
+            self._take_drawing(self._reader.wanted)
 
     def _refuse(self, message: ConceptGoal, why: str) -> None:
         self.get_logger().error(f'goal refused: {why}')
-        if self.controller.status in (Status.ACTIVE, Status.PAUSED):
-            self._cancel('its successor was refused')
-        refusal = self._blank_status()
-        refusal.status, refusal.text = ConceptStatus.REFUSED, why
-        refusal.expression, refusal.goal_id = message.expression, message.goal_id
-        refusal.command_id = message.command_id
-        self._status.publish(refusal)
+        self._give_up('its successor was refused')
+        self._tell_of(message, ConceptStatus.REFUSED, why)
+
+    def _tell_of(self, message: ConceptGoal, status: int, text: str, phase: str = '') -> None:
+        """Publish the status of a goal that is not the one being pursued."""
+        told = self._blank_status()
+        told.status, told.text, told.phase = status, text, phase
+        told.expression, told.goal_id = message.expression, message.goal_id
+        told.command_id = message.command_id
+        self._status.publish(told)
 
     def _take(self, message: ConceptGoal) -> None:
         match message.command:
             case ConceptCommand.CANCEL:
+                self._give_up_drawing('cancelled as asked')
                 self._cancel('cancelled as asked')
             case ConceptCommand.PAUSE:
+                self._is_paused_meanwhile = True
                 self.controller.pause()
             case ConceptCommand.RESUME:
+                self._is_paused_meanwhile = False
                 self.controller.resume()
+            case ConceptCommand.ACHIEVE if message.goal_id in self._drawings:
+                self._give_up_drawing('another drawing was asked for')
+                message.session, self._is_paused_meanwhile = self._session, False
+                drawing = self._drawings.pop(message.goal_id)
+                self._reader.ask(Request(message, drawing, self._seen))
+                self._tell_of(message, ConceptStatus.ACTIVE, 'reading the drawing', 'read')
             case ConceptCommand.ACHIEVE:
+                self._give_up_drawing('another goal was given')
                 # Whoever made the goal speaks of the ids of now.
                 self._identity, self._entities = None, self._seen
-                drawing = self._drawings.pop(message.goal_id, None)
-                goal = (
-                    drawing_goal(drawing, self.arm, self._entities, self.model)
-                    if drawing is not None
-                    else grounded_goal(
-                        message, self._entities, self._session, self.model, self.arm.workspace
-                    )
+                goal = grounded_goal(
+                    message, self._entities, self._session, self.model, self.arm.workspace
                 )
-                self._goal = message
-                self.health.begin_goal()
-                self.controller.set_goal(goal)
+                self._begin(message, goal)
             case ConceptGoal.ENDED:
                 pass  # for controllers that start later; here it was the controller that said so
             case other:
                 raise CommandError(f'a goal with command {other} is none that is known')
+
+    def _take_drawing(self, wanted: Request) -> None:
+        """Begin the drawing that is being read, if it has been."""
+        try:
+            answer = self._reader.answer()
+            if answer is None:
+                return
+            speaks_of_ids = bool(wanted.command.around or wanted.command.beside)
+            if speaks_of_ids and wanted.goal.session != self._session:
+                raise CommandError(
+                    'perception has given all ids anew while the drawing was being read; give '
+                    'the command again'
+                )
+        except ConceptControlError as error:
+            self._refuse(wanted.goal, str(error))
+            return
+        self._identity, self._entities = None, self._seen
+        self._begin(wanted.goal, answer[1])
+        if self._is_paused_meanwhile:
+            self.controller.pause()
+
+    def _begin(self, message: ConceptGoal, goal: GroundedGoal | DrawingGoal) -> None:
+        self._goal = message
+        self.health.begin_goal()
+        self.controller.set_goal(goal)
+
+    def _give_up(self, why: str) -> None:
+        """Give up what is pursued, and the drawing that is being read."""
+        self._give_up_drawing(why)
+        if self.controller.status in (Status.ACTIVE, Status.PAUSED):
+            self._cancel(why)
+
+    def _give_up_drawing(self, why: str) -> None:
+        if self._reader.wanted is not None:
+            self._tell_of(self._reader.wanted.goal, ConceptStatus.CANCELLED, why)
+            self._reader.forget()
 
     def _cancel(self, why: str) -> None:
         self.get_logger().info(f'goal cancelled: {why}')

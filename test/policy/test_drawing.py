@@ -128,7 +128,7 @@ def test_joined_strokes_are_drawn_one_by_one_with_a_hop_between():
     scene = build_scene(SceneConfig(num_blocks=0))
     center, rotation = np.array(scene.arm.workspace.center), scene.arm.workspace.rotation
     corner = np.array([[0.0, 0.0], [1.0, 0.0], [1.0, 1.0]])
-    parts = parts_of_examples([[piece] for piece in pieces_of(corner)], 'corner')
+    parts = list(parts_of_examples([[piece] for piece in pieces_of(corner)], 'corner'))
     strokes = placed(parts, center, 0.08, rotation)
     drawn = draw(scene, DrawingGoal(strokes, height=0.005, speed=0.1))
     assert drawn.status == 'satisfied', drawn.text

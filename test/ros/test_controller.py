@@ -1,5 +1,6 @@
 """`mpc_controller` in this process: its life cycle, and what it does when its inputs go wrong."""
 
+import threading
 from copy import deepcopy
 
 import numpy as np
@@ -8,11 +9,20 @@ import pytest
 pytest.importorskip('rclpy', reason='rclpy is not installed')
 
 import rclpy
-from concept_control.msg import ConceptCommand, ConceptGoal, ConceptStatus, EntityArray
+from concept_control.msg import (
+    ConceptCommand,
+    ConceptGoal,
+    ConceptStatus,
+    DrawCommand,
+    EntityArray,
+)
 from sensor_msgs.msg import JointState
+from waiting import wait
 
 from concept_control.control.tasks import Status
+from concept_control.policy.figures import read_parts
 from concept_control.ros import conversions as convert
+from concept_control.ros import drawing_input
 from concept_control.ros.mpc_controller import MpcController
 from concept_control.ros.sane_messages import sane_messages
 
@@ -193,3 +203,98 @@ def test_a_goal_of_another_session_is_refused_and_one_on_its_way_goes_on(make):
     peer.goal(3, session=7)
     peer.joints(1.4)
     assert peer.last().status == ConceptStatus.ACTIVE and peer.last().goal_id == 3
+
+
+@pytest.fixture
+def gate(monkeypatch):
+    """Let drawings be read once the gate is open, as if reading took until then."""
+    gate = threading.Event()
+
+    def gated(*arguments, **options):
+        assert gate.wait(60.0)
+        yield from read_parts(*arguments, **options)
+
+    monkeypatch.setattr(drawing_input, 'read_parts', gated)
+    yield gate
+    gate.set()
+
+
+def draw(peer, name, **changes):
+    peer.node._on_draw(DrawCommand(figure='circle', command_id=name, size=0.1, **changes))
+
+
+def test_plans_go_on_while_a_drawing_is_read(make, gate):
+    node, peer = busy(make)
+    draw(peer, 'drawing')
+    sent = len(node.sent)
+    for step in range(5):
+        peer.joints(1.2 + 0.02 * step)
+    assert node.controller.status is Status.ACTIVE and node._goal.goal_id == 1
+    assert len(node.sent) > sent
+    (told,) = [s for s in node.said if s.command_id == 'drawing']
+    assert (told.status, told.phase) == (ConceptStatus.ACTIVE, 'read')
+    gate.set()
+    wait(lambda: peer.joints(node._last_tick + 0.02) or node._goal.command_id == 'drawing')
+    assert node.controller.status is Status.ACTIVE
+
+
+@pytest.mark.parametrize('way', ['cancelled', 'replaced', 'deactivated', 'clock'])
+def test_a_drawing_that_is_no_longer_wanted_is_not_begun_later(make, gate, way):
+    node = make()
+    peer = Peer(node)
+    peer.entities(1.0)
+    draw(peer, 'a')
+    peer.joints(1.0)
+    match way:
+        case 'cancelled':
+            peer.goal(4, command=ConceptCommand.CANCEL)
+        case 'replaced':
+            peer.goal(5, command_id='goal')
+        case 'deactivated':
+            node.trigger_deactivate()
+            node.trigger_activate()
+        case 'clock':
+            peer.joints(0.5)
+            peer.entities(0.5)
+    now = 0.6 if way == 'clock' else 1.1
+    peer.joints(now)
+    assert [s.status for s in node.said if s.command_id == 'a'][-1] == ConceptStatus.CANCELLED
+    assert (node.controller.status is Status.ACTIVE) == (way == 'replaced')
+    gate.set()
+    # Drawings are read in turn: once this one is begun, the first has long been read.
+    draw(peer, 'b')
+    wait(lambda: peer.joints(node._last_tick + 0.02) or node._goal.command_id == 'b')
+    told = [s.status for s in node.said if s.command_id == 'a']
+    assert told[-1] == ConceptStatus.CANCELLED and told.count(ConceptStatus.ACTIVE) == 1
+
+
+def test_a_drawing_read_while_paused_waits_and_a_bad_one_is_refused(make, gate):
+    node = make()
+    peer = Peer(node)
+    peer.entities(1.0)
+    draw(peer, 'a')
+    peer.goal(4, command=ConceptCommand.PAUSE)
+    peer.joints(1.0)
+    gate.set()
+    wait(lambda: peer.joints(node._last_tick + 0.02) or node._goal.command_id == 'a')
+    assert node.controller.status is Status.PAUSED
+    peer.goal(5, command=ConceptCommand.RESUME)
+    peer.joints(node._last_tick + 0.02)
+    assert node.controller.status is Status.ACTIVE
+    node._on_draw(DrawCommand(figure='no such figure', command_id='b'))
+    wait(lambda: peer.joints(node._last_tick + 0.02) or peer.last().status > ConceptStatus.ACTIVE)
+    (refusal,) = [s for s in node.said if s.status == ConceptStatus.REFUSED]
+    assert refusal.command_id == 'b' and 'no such figure' in refusal.text
+
+
+def test_a_drawing_around_an_entity_is_refused_when_perception_has_begun_anew(make, gate):
+    node = make()
+    peer = Peer(node)
+    peer.entities(1.0)
+    draw(peer, 'a', around=1)
+    peer.joints(1.0)
+    peer.entities(1.1, session=7)
+    gate.set()
+    wait(lambda: peer.joints(node._last_tick + 0.02) or node._reader.wanted is None)
+    (refusal,) = [s for s in node.said if s.status == ConceptStatus.REFUSED]
+    assert 'ids anew' in refusal.text and node.controller.status is Status.IDLE
