@@ -22,6 +22,7 @@ from rclpy.node import Node
 from concept_control.action import AchieveConcept
 from concept_control.msg import ConceptCommand, ConceptGoal, ConceptStatus
 from concept_control.ros import qos
+from concept_control.ros.drawing_input import is_drawn
 
 ACTION = 'achieve_concept'
 
@@ -134,6 +135,11 @@ class AchieveServer:
                 )
 
     def _on_status(self, status: ConceptStatus) -> None:
+        if is_drawn(status):
+            # A drawing, which comes to the controller by a topic of its own.
+            text = f'replaced by another command: {status.expression}'
+            for replaced in [p for p in self._pending.values() if p.is_grounded]:
+                self._end(replaced, AchieveConcept.Result.REPLACED, text)
         pending = self._pending.get(status.command_id)
         if pending is None:
             return

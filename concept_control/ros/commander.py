@@ -241,6 +241,10 @@ class ConceptCommander:
         attempt.wants_cancel = True
         if attempt.handle is not None:
             attempt.handle.cancel_goal_async()
+        # A concept_model that was started again meanwhile knows no such action any more.
+        self._commands.publish(
+            ConceptCommand(command=ConceptCommand.CANCEL, command_id=str(attempt.id))
+        )
 
     def pause(self) -> None:
         """Let the arm hold, and keep the goal."""

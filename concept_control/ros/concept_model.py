@@ -36,8 +36,9 @@ from concept_control.msg import (
 from concept_control.msg import ConceptLibrary as ConceptLibraryMessage
 from concept_control.ros import conversions as convert
 from concept_control.ros import qos
-from concept_control.ros.achieve_server import ERRORS, AchieveServer
+from concept_control.ros.achieve_server import AchieveServer
 from concept_control.ros.diagnostics import Diagnostics, Report
+from concept_control.ros.goal_topic import GoalTopic
 from concept_control.ros.goal_view import GoalView
 from concept_control.ros.parameters import Parameter, declare
 from concept_control.ros.programs import concept_message, program_of, term_messages
@@ -109,18 +110,14 @@ class ConceptModelNode(Node):
         self._entities: tuple[float, dict[int, EntityState], int] | None = None
         self._entities_heard = threading.Event()
         self._commands: queue.Queue[ConceptCommand | None] = queue.Queue()
-        self._goal_id, self._last_command_id = 0, ''
-        self._has_ended = True
-        self._goal_lock = threading.Lock()
 
         self._concepts = self.create_publisher(ConceptLibraryMessage, 'concepts', qos.LATCHED)
-        self._goals = self.create_publisher(ConceptGoal, 'concept_goal', qos.LATCHED)
+        self._goals = GoalTopic(self, p.frame)
         self._status = self.create_publisher(ConceptStatus, 'concept_status', qos.RELIABLE)
         self.create_subscription(EntityArray, 'entities', self._on_entities, qos.RELIABLE)
         self.create_subscription(
             ConceptCommand, 'concept_command', self._commands.put, qos.RELIABLE
         )
-        self.create_subscription(ConceptStatus, 'concept_status', self._on_status, qos.RELIABLE)
         self._view = GoalView(self, arm, self.model, p.frame)
         self._teacher = Teacher(
             self,
@@ -234,44 +231,10 @@ class ConceptModelNode(Node):
     def _answer(self, command: ConceptCommand) -> None:
         if command.command not in COMMANDS:
             raise GroundingError(f'command {command.command} is none of {COMMANDS}')
-        is_cancel = command.command == ConceptCommand.CANCEL
-        if is_cancel and command.command_id not in ('', self._last_command_id):
-            return  # what shall be cancelled was replaced or refused before
-        if command.command != ConceptCommand.ACHIEVE:
-            with self._goal_lock:
-                self._publish_goal(command.command, command.command_id, command.expression)
-            return
-        goal = self._ground(command)
-        with self._goal_lock:
-            self._goal_id += 1
-            goal.goal_id, goal.command_id = self._goal_id, command.command_id
-            self._last_command_id = command.command_id
-            self._has_ended = False
-            self._goals.publish(goal)
-
-    def _publish_goal(self, command: int, command_id: str, expression: str) -> None:
-        self._goals.publish(
-            ConceptGoal(
-                header=convert.header(self.now, self.parameters.frame),
-                goal_id=self._goal_id,
-                command_id=command_id,
-                command=command,
-                expression=expression,
-            )
-        )
-
-    def _on_status(self, status: ConceptStatus) -> None:
-        """Replace the latched goal when it has ended.
-
-        A controller that is started in the middle of a goal goes on with it; one that is started
-        afterwards must not move the arm for a command that somebody has seen come to its end.
-        """
-        if status.source == 'concept_model' or status.status not in ERRORS:
-            return
-        with self._goal_lock:
-            if status.goal_id == self._goal_id and not self._has_ended:
-                self._has_ended = True
-                self._publish_goal(ConceptGoal.ENDED, status.command_id, status.expression)
+        if command.command == ConceptCommand.ACHIEVE:
+            self._goals.achieve(self._ground(command), command.command_id)
+        else:
+            self._goals.tell(command)
 
     def _scene(self) -> tuple[Tabletop, int]:
         """Return what is seen now and the session of its ids."""

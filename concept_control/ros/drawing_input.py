@@ -11,7 +11,7 @@ from concept_control.control.drawing import DrawingGoal
 from concept_control.control.goal import TOOL_ID, EntityState, GroundedGoal
 from concept_control.energy.model import ConceptModel
 from concept_control.errors import CommandError
-from concept_control.msg import ConceptCommand, ConceptGoal, DrawCommand
+from concept_control.msg import ConceptCommand, ConceptGoal, ConceptStatus, DrawCommand
 from concept_control.policy.figures import placed, read_parts
 from concept_control.ros import conversions as convert
 from concept_control.ros.goal_input import TOOL_STATE
@@ -27,6 +27,9 @@ MAX_SIZE, MAX_HEIGHT, MAX_SPEED = 0.5, 0.3, 0.25
 FIRST_ID = 1 << 32
 """Ids of drawings begin beyond those of goals."""
 
+READING = 'read'
+"""Phase of a drawing that is not begun yet."""
+
 
 def announced(message: DrawCommand, number: int) -> ConceptGoal:
     """Return the goal that statuses of a drawing speak of."""
@@ -37,6 +40,12 @@ def announced(message: DrawCommand, number: int) -> ConceptGoal:
         command=ConceptCommand.ACHIEVE,
         expression=f'draw {message.figure}',
     )
+
+
+def is_drawn(status: ConceptStatus) -> bool:
+    """Tell from a status whether a drawing is in progress, in the place of any other goal."""
+    is_active = status.status == ConceptStatus.ACTIVE and status.phase != READING
+    return bool(is_active and status.goal_id >= FIRST_ID)
 
 
 def drawing_goal(

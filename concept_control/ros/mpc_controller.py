@@ -44,7 +44,7 @@ from concept_control.ros import qos
 from concept_control.ros.command_output import make_output
 from concept_control.ros.control_health import ControlHealth
 from concept_control.ros.diagnostics import Diagnostics, Report
-from concept_control.ros.drawing_input import announced
+from concept_control.ros.drawing_input import READING, announced
 from concept_control.ros.drawing_reader import DrawingReader, Request
 from concept_control.ros.goal_input import grounded_goal
 from concept_control.ros.parameters import Parameter, declare
@@ -229,7 +229,7 @@ class MpcController(LifecycleNode):
 
     def on_deactivate(self, state: LifecycleState) -> TransitionCallbackReturn:
         """Brake, give the goal up, and send no more commands."""
-        self._stop_arm('deactivated')
+        self._stop_arm('the controller was deactivated')
         super().on_deactivate(state)
         return TransitionCallbackReturn.SUCCESS
 
@@ -266,9 +266,16 @@ class MpcController(LifecycleNode):
         """Send a last plan that comes to rest, as far as the arm moves, and no more after it."""
         with self._lock:
             self._is_active = False
+            was_pursued = self.controller.status in (Status.ACTIVE, Status.PAUSED)
             self._give_up(why)
+            if was_pursued:
+                # No tick will tell it any more.
+                self._tell_of(self._goal, ConceptStatus.CANCELLED, why, 'hold')
             if self._last_joints is not None and self.health.silence < FRESH:
                 self._send(self.controller.brake(*self._last_joints), is_last=True)
+            for goal in self._goals:
+                if goal.command == ConceptCommand.ACHIEVE:
+                    self._refuse(goal, why)
             self._goals.clear()
 
     def _on_joints(self, message: JointState) -> None:
@@ -454,9 +461,11 @@ class MpcController(LifecycleNode):
                 self._give_up_drawing('cancelled as asked')
                 self._cancel('cancelled as asked')
             case ConceptCommand.PAUSE:
+                self._catch_up(message)
                 self._is_paused_meanwhile = True
                 self.controller.pause()
             case ConceptCommand.RESUME:
+                self._catch_up(message)
                 self._is_paused_meanwhile = False
                 self.controller.resume()
             case ConceptCommand.ACHIEVE if message.goal_id in self._drawings:
@@ -464,15 +473,9 @@ class MpcController(LifecycleNode):
                 message.session, self._is_paused_meanwhile = self._session, False
                 drawing = self._drawings.pop(message.goal_id)
                 self._reader.ask(Request(message, drawing, self._seen))
-                self._tell_of(message, ConceptStatus.ACTIVE, 'reading the drawing', 'read')
+                self._tell_of(message, ConceptStatus.ACTIVE, 'reading the drawing', READING)
             case ConceptCommand.ACHIEVE:
-                self._give_up_drawing('another goal was given')
-                # Whoever made the goal speaks of the ids of now.
-                self._identity, self._entities = None, self._seen
-                goal = grounded_goal(
-                    message, self._entities, self._session, self.model, self.arm.workspace
-                )
-                self._begin(message, goal)
+                self._begin_grounded(message)
             case ConceptGoal.ENDED:
                 pass  # for controllers that start later; here it was the controller that said so
             case other:
@@ -497,6 +500,20 @@ class MpcController(LifecycleNode):
         self._begin(wanted.goal, answer[1])
         if self._is_paused_meanwhile:
             self.controller.pause()
+
+    def _begin_grounded(self, message: ConceptGoal) -> None:
+        self._give_up_drawing('another goal was given')
+        # Whoever made the goal speaks of the ids of now.
+        self._identity, self._entities = None, self._seen
+        self._begin(
+            message,
+            grounded_goal(message, self._entities, self._session, self.model, self.arm.workspace),
+        )
+
+    def _catch_up(self, message: ConceptGoal) -> None:
+        """Begin what shall be paused or resumed, if it was given before this node was started."""
+        if message.terms and message.goal_id != self._goal.goal_id:
+            self._begin_grounded(message)
 
     def _begin(self, message: ConceptGoal, goal: GroundedGoal | DrawingGoal) -> None:
         self._goal = message

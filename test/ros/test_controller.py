@@ -191,6 +191,31 @@ def test_a_goal_that_ended_is_not_begun_again(make):
     assert node.controller.status is Status.IDLE and peer.last().status == ConceptStatus.IDLE
 
 
+def test_a_goal_that_was_paused_before_the_start_waits_to_be_resumed(make):
+    node = make()
+    peer = Peer(node)
+    peer.entities(1.0)
+    peer.goal(5, command=ConceptCommand.PAUSE)
+    peer.joints(1.0)
+    assert (peer.last().status, peer.last().goal_id) == (ConceptStatus.PAUSED, 5)
+    peer.goal(5, command=ConceptCommand.RESUME)
+    peer.joints(1.1)
+    assert (peer.last().status, peer.last().goal_id) == (ConceptStatus.ACTIVE, 5)
+    peer.goal(5, command=ConceptCommand.PAUSE, terms=[])
+    peer.joints(1.2)
+    assert peer.last().status == ConceptStatus.PAUSED
+
+
+def test_who_stops_the_controller_ends_its_goal_and_those_that_wait(make):
+    node, peer = busy(make)
+    peer.goal(2)
+    node.said.clear()
+    node.trigger_deactivate()
+    told = [(s.status, s.goal_id) for s in node.said]
+    assert told == [(ConceptStatus.CANCELLED, 1), (ConceptStatus.REFUSED, 2)]
+    assert all('deactivated' in s.text for s in node.said)
+
+
 def test_a_goal_of_another_session_is_refused_and_one_on_its_way_goes_on(make):
     node, peer = busy(make)
     peer.entities(1.2, session=7)

@@ -62,7 +62,6 @@ class Peer:
         subscribe(ConceptGoal, 'concept_goal', self.goals.append, qos.LATCHED)
         self.seen = publish(EntityArray, 'entities', qos.RELIABLE)
         self.shown = publish(Demonstration, 'demonstrations', qos.RELIABLE)
-        self.tells = publish(ConceptStatus, 'concept_status', qos.RELIABLE)
         self.marks = publish(String, 'demonstration_marker', qos.RELIABLE)
         self.commands = publish(ConceptCommand, 'concept_command', qos.RELIABLE)
         self.executor = SingleThreadedExecutor()
@@ -147,26 +146,6 @@ def test_demonstrations_become_a_concept_that_acts_at_once_and_is_kept(peer, fol
     assert goal.terms[0].name == 'halfway' and list(goal.moved) == [1]
     target = WORKSPACE.to_workspace(np.array([[p.x, p.y] for p in goal.targets]))
     np.testing.assert_allclose(target[0], (PLACES[1] + PLACES[2]) / 2, atol=0.1)
-
-    # A controller that starts in the middle of it goes on; one that starts afterwards does not.
-    def heard_late():
-        late = []
-        subscription = peer.me.create_subscription(
-            ConceptGoal, 'concept_goal', late.append, qos.LATCHED_INPUT
-        )
-        wait(lambda: late)
-        peer.me.destroy_subscription(subscription)
-        return late
-
-    def tell(status, goal_id):
-        peer.tells.publish(ConceptStatus(source='arm', status=status, goal_id=goal_id))
-
-    tell(ConceptStatus.ACTIVE, goal.goal_id)
-    tell(ConceptStatus.SATISFIED, goal.goal_id + 1)
-    assert [g.command for g in heard_late()] == [ConceptCommand.ACHIEVE]
-    tell(ConceptStatus.SATISFIED, goal.goal_id)
-    wait(lambda: peer.goals[-1].command == ConceptGoal.ENDED)
-    assert [(g.command, g.goal_id) for g in heard_late()] == [(ConceptGoal.ENDED, goal.goal_id)]
 
 
 def test_what_was_taught_is_there_after_a_restart_and_may_be_taught_anew(peer):
