@@ -352,7 +352,3 @@ class ArmSimulator(Node):
 def main() -> NoReturn:
     """Run the node until a signal."""
     run(ArmSimulator)
-
-
-if __name__ == '__main__':
-    main()

@@ -360,7 +360,3 @@ class ConceptModelNode(Node):
 def main() -> NoReturn:
     """Run the node until a signal."""
     run(ConceptModelNode)
-
-
-if __name__ == '__main__':
-    main()

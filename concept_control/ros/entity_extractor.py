@@ -278,7 +278,3 @@ def main() -> NoReturn:
     """Run the node until a signal."""
     give_way()
     run(EntityExtractor)
-
-
-if __name__ == '__main__':
-    main()

@@ -580,7 +580,3 @@ class MpcController(LifecycleNode):
 def main() -> NoReturn:
     """Run the node until a signal."""
     run(MpcController)
-
-
-if __name__ == '__main__':
-    main()

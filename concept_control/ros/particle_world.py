@@ -216,7 +216,3 @@ class ParticleWorld(Node):
 def main() -> NoReturn:
     """Run the node until a signal."""
     run(ParticleWorld)
-
-
-if __name__ == '__main__':
-    main()

@@ -35,7 +35,7 @@ class NodeProcess:
     """One executable of this package.
 
     Attributes:
-        executable: its name, also the module under `concept_control.ros`.
+        executable: its name, as in `ros2 run`.
         parameters: set over those of the parameter file.
         remappings: topic name to topic name.
     """
@@ -154,8 +154,8 @@ class Graph:
         return {name: process.returncode for name, process in self.processes.items()}
 
     def _start(self, node: NodeProcess) -> subprocess.Popen:
-        command = [sys.executable, '-m', f'concept_control.ros.{node.executable}', '--ros-args']
-        command += ['--params-file', str(self._parameter_file)]
+        command = [sys.executable, '-m', 'concept_control.ros.start', node.executable]
+        command += ['--ros-args', '--params-file', str(self._parameter_file)]
         if node.parameters:
             overrides = Path(tempfile.mkdtemp(dir=self._log_folder)) / f'{node.executable}.yaml'
             overrides.write_text(

@@ -115,7 +115,3 @@ class WaitUntilReady(Node):
 def main() -> NoReturn:
     """Wait; exit code 0 when everything is there."""
     run(WaitUntilReady)
-
-
-if __name__ == '__main__':
-    main()

@@ -1,9 +1,11 @@
 """`ros2 launch concept_control demo.launch.py` for real, where launch_pytest is installed.
 
-Up, topics flow, a command is satisfied, and SIGINT ends every process with exit code 0.
+Up, topics flow, a command is satisfied, also when the controller dies over it, and SIGINT ends
+every process with exit code 0.
 """
 
-from pathlib import Path
+import os
+import signal
 
 import pytest
 
@@ -13,34 +15,18 @@ pytest.importorskip(
 pytest.importorskip('launch_ros', reason='launch_ros is not installed (a ROS 2 brings it)')
 
 import launch_pytest
-from ament_index_python.packages import get_package_share_directory
-from launch.actions import IncludeLaunchDescription, RegisterEventHandler
-from launch.event_handlers import OnProcessExit
-from launch.launch_description_sources import PythonLaunchDescriptionSource
+from launched import Processes
 
 from concept_control.ros.commander import ConceptCommander, Outcome
-from launch import LaunchDescription
 
 EXECUTABLES = {'arm_simulator', 'entity_extractor', 'concept_model', 'mpc_controller'}
-EXIT_CODES = {}
+PROCESSES = Processes()
 
 
 @launch_pytest.fixture(scope='module')
 def demo_launch():
-    path = Path(get_package_share_directory('concept_control')) / 'launch' / 'demo.launch.py'
-
-    def note(event, context):
-        EXIT_CODES[event.process_name.rsplit('-', 1)[0]] = event.returncode
-
-    return LaunchDescription(
-        [
-            RegisterEventHandler(OnProcessExit(on_exit=note)),
-            IncludeLaunchDescription(
-                PythonLaunchDescriptionSource(str(path)),
-                launch_arguments={'camera': 'raycast', 'seed': '1', 'namespace': 'tested'}.items(),
-            ),
-            launch_pytest.actions.ReadyToTest(),
-        ]
+    return PROCESSES.description(
+        'demo.launch.py', camera='raycast', seed='1', namespace='tested', respawn='true'
     )
 
 
@@ -54,6 +40,19 @@ def test_a_command_is_satisfied():
         assert robot.feedback is not None
 
 
+@pytest.mark.launch(fixture=demo_launch)
+def test_a_controller_that_dies_on_the_way_is_started_again_and_goes_on():
+    with ConceptCommander(namespace='tested') as robot:
+        robot.go('far(red; blue)', wait_for_server=60.0)
+        PROCESSES.wait(lambda: robot.feedback is not None and robot.feedback.phase == 'carry')
+        dead = PROCESSES.ids['mpc_controller']
+        os.kill(dead, signal.SIGKILL)
+        PROCESSES.wait(lambda: PROCESSES.ids['mpc_controller'] != dead)
+        result = robot.result(wait=240.0)
+        assert result.outcome is Outcome.SATISFIED, result.text
+        assert PROCESSES.exit_codes.pop('mpc_controller') == -signal.SIGKILL
+
+
 @pytest.mark.launch(fixture=demo_launch, shutdown=True)
 def test_every_process_ends_cleanly():
-    assert dict.fromkeys(EXECUTABLES, 0) == EXIT_CODES
+    assert dict.fromkeys(EXECUTABLES, 0) == PROCESSES.exit_codes

@@ -1,6 +1,7 @@
 """Launch files without launch: what they would start, read by standing in for launch's classes."""
 
 import importlib.util
+import subprocess
 import sys
 from pathlib import Path
 from types import ModuleType, SimpleNamespace
@@ -10,7 +11,7 @@ import pytest
 pytest.importorskip('rclpy', reason='rclpy is not installed')
 
 from concept_control.cli import build_parser
-from concept_control.ros import demo
+from concept_control.ros import demo, start
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 FILES = ('bringup', 'demo', 'replay', 'teach')
@@ -185,4 +186,20 @@ def test_every_executable_is_installed_both_ways():
     project = (ROOT / 'pyproject.toml').read_text()
     for name in (*demo.EXECUTABLES, *demo.PARTICLE_EXECUTABLES, 'wait_until_ready'):
         assert name in cmake
-        assert f'{name} = "concept_control.ros.{name}:main"' in project
+        assert f'{name} = "concept_control.ros.start:{name}"' in project
+        assert getattr(start, name).args == (name,)
+
+
+def test_ctrl_c_while_a_node_is_imported_is_no_error(tmp_path):
+    """The node stands in for a library that takes its time."""
+    (tmp_path / 'slow.py').write_text(
+        'import os, signal\nos.kill(os.getpid(), signal.SIGINT)\nprint("went on")\n'
+    )
+    code = (
+        'import sys, concept_control.ros as ros; ros.__path__.append(sys.argv[1]); '
+        'from concept_control.ros.start import start; start("slow")'
+    )
+    done = subprocess.run(
+        [sys.executable, '-c', code, str(tmp_path)], capture_output=True, text=True, check=False
+    )
+    assert (done.returncode, done.stdout, done.stderr) == (0, '', '')
