@@ -1,6 +1,7 @@
 """What people look at: markers of a goal, and the views of RViz and Foxglove."""
 
 import json
+import re
 from pathlib import Path
 
 import numpy as np
@@ -96,6 +97,16 @@ def published():
     return {(topic.name, topic.type) for topic in graph_topics() if topic.publishers}
 
 
+RVIZ_PLUGINS = {
+    *('Grid', 'Image', 'MarkerArray', 'Interact', 'Measure', 'MoveCamera', 'Orbit'),
+    *('Displays', 'Selection', 'Time', 'Views'),
+}
+"""Names of plugins in rviz_default_plugins/plugins_description.xml and rviz_common."""
+
+FOXGLOVE_PANELS = {'3D', 'DiagnosticSummary', 'Image', 'Plot', 'Publish', 'RawMessages'}
+"""Types of Foxglove's own panels."""
+
+
 def rviz_topics():
     view = yaml.safe_load((CONFIG / 'concept.rviz').read_text())['Visualization Manager']
     for display in view['Displays']:
@@ -150,6 +161,14 @@ def test_foxglove_places_every_panel_once():
         return [*leaves(node['first']), *leaves(node['second'])]
 
     assert sorted(leaves(layout['layout'])) == sorted(layout['configById'])
+
+
+def test_views_are_made_of_plugins_that_exist():
+    text = (CONFIG / 'concept.rviz').read_text()
+    named = set(re.findall(r'Class: (?:rviz_common|rviz_default_plugins)/(\w+)', text))
+    assert len(named) >= 10 and named <= RVIZ_PLUGINS
+    layout = json.loads((CONFIG / 'foxglove.json').read_text())
+    assert {name.split('!')[0] for name in layout['configById']} <= FOXGLOVE_PANELS
 
 
 def test_rviz_lists_the_namespaces_that_are_drawn():
