@@ -10,6 +10,7 @@ keep rclpy's executor busy.
 
 from __future__ import annotations
 
+import time
 import uuid
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -30,7 +31,7 @@ TIMER_PERIOD = 0.1
 """Seconds between looks at the timeouts."""
 
 CANCEL_PATIENCE = 10.0
-"""Seconds after which a cancel that nobody confirmed counts as done."""
+"""Seconds of this machine after which a cancel that nobody confirmed counts as done."""
 
 ERRORS = {
     ConceptStatus.SATISFIED: AchieveConcept.Result.SATISFIED,
@@ -43,7 +44,16 @@ ERRORS = {
 
 @dataclass
 class Pending:
-    """A goal on its way; times are the node's, in seconds."""
+    """A goal on its way.
+
+    Attributes:
+        handle: of the action.
+        command_id: of the command that it became.
+        started: when, by the node's clock [s]; the timeout counts from there.
+        is_grounded: whether the command has become a goal of the controller.
+        timed_out: whether it is cancelled for its timeout.
+        cancelled_at: when it was, by the machine's clock [s], which does not stop.
+    """
 
     handle: ServerGoalHandle
     command_id: str
@@ -115,7 +125,7 @@ class AchieveServer:
 
     def _cancel(self, pending: Pending) -> None:
         if pending.cancelled_at is None:
-            pending.cancelled_at = self._now
+            pending.cancelled_at = time.monotonic()
             self._give(
                 ConceptCommand(command=ConceptCommand.CANCEL, command_id=pending.command_id)
             )
@@ -168,7 +178,8 @@ class AchieveServer:
             if 0.0 < timeout < now - pending.started and pending.cancelled_at is None:
                 pending.timed_out = True
                 self._cancel(pending)
-            if pending.cancelled_at is not None and now - pending.cancelled_at > CANCEL_PATIENCE:
+            cancelled_at = pending.cancelled_at
+            if cancelled_at is not None and time.monotonic() - cancelled_at > CANCEL_PATIENCE:
                 error = (
                     AchieveConcept.Result.TIMED_OUT
                     if pending.timed_out

@@ -51,6 +51,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         'make it happen on this table',
     )
     parser.add_argument(
+        '--judge',
+        metavar='EXPRESSION',
+        help='what must hold in the end, where the command has a taught word in it, for which '
+        'there is no predicate (default: the command itself)',
+    )
+    parser.add_argument(
         '--world',
         default='arm',
         choices=('arm', 'particles'),

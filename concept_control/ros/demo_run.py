@@ -15,11 +15,11 @@ from tqdm import tqdm
 
 from concept_control.control.arm import ArmDescription
 from concept_control.control.goal import TOOL_ID
-from concept_control.errors import ConceptControlError
+from concept_control.errors import ConceptControlError, UnknownConceptError
 from concept_control.evaluation.film import draw_run
 from concept_control.evaluation.json_file import write_json
 from concept_control.evaluation.judge import Judge, Verdict
-from concept_control.expression import Expression, uses_tool
+from concept_control.expression import Expression, parse, uses_tool
 from concept_control.msg import ConceptStatus, EntityArray
 from concept_control.readings import match_ids
 from concept_control.ros import conversions as convert
@@ -55,6 +55,7 @@ class Run:
         interrupted: threading.Event,
     ) -> None:
         self.args, self.expression, self.heard = args, expression, heard
+        self.judged = parse(args.judge) if args.judge else expression
         self.monitor, self.graph, self.interrupted = monitor, graph, interrupted
         self.workspace = ArmDescription.load(args.arm).workspace
         self.started = time.monotonic()
@@ -65,11 +66,7 @@ class Run:
         truth = self.heard.truth
         assert truth is not None and self.heard.entities is not None
         renamed = match_ids(self.heard.entities, truth)
-        judge = Judge(
-            self.expression,
-            self._true_scene(truth, renamed),
-            float(self.workspace.length_to_workspace(self.args.tolerance / 1000.0)),
-        )
+        judge = self._judge(self._true_scene(truth, renamed))
         before = self._pictures()
         verdict = judge(self._true_scene(truth, renamed))
         say(f'before: the predicate {words(verdict, self.workspace.half_extent)}')
@@ -100,6 +97,15 @@ class Run:
             write_json(self.args.json, numbers)
         self._report(verdict, ending, elapsed, numbers, picture)
         return 0 if verdict.holds else 1
+
+    def _judge(self, scene: Tabletop) -> Judge:
+        tolerance = float(self.workspace.length_to_workspace(self.args.tolerance / 1000.0))
+        try:
+            return Judge(self.judged, scene, tolerance)
+        except UnknownConceptError as error:
+            raise UnknownConceptError(
+                f'{error}. Where the word was taught, say with --judge what shall hold in the end'
+            ) from error
 
     def _wait_for_graph(self) -> None:
         """Wait until every part speaks; show which one is still missing."""
@@ -235,7 +241,7 @@ class Run:
         scene = convert.workspace_scene(
             {renamed[i]: state for i, state in states.items()}, self.workspace
         )
-        return scene if uses_tool(self.expression) else scene.without_tool()
+        return scene if uses_tool(self.judged) else scene.without_tool()
 
     def _log_line(self, executable: str, mark: str) -> str:
         for line in self.graph.log_path(executable).read_text(errors='replace').splitlines():
@@ -249,6 +255,7 @@ class Run:
         )
         return {
             'expression': str(self.expression),
+            'judged': str(self.judged),
             'seed': self.args.seed,
             'holds': verdict.holds,
             'error_mm': 1000 * float(self.workspace.length_to_world(verdict.error)),
@@ -283,7 +290,7 @@ class Run:
             )
         say(f'picture: {picture}' + (f', film: {self.args.video}' if self.args.video else ''))
         say(
-            f'RESULT: {"SUCCESS" if verdict.holds else "FAILURE"}: {self.expression} '
+            f'RESULT: {"SUCCESS" if verdict.holds else "FAILURE"}: {self.judged} '
             f'{words(verdict, self.workspace.half_extent)} '
             f'after {elapsed:.1f} simulated seconds ({ending})'
         )

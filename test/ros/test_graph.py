@@ -242,6 +242,30 @@ def test_of_two_commands_at_once_the_newer_is_done_and_the_older_told(running, r
     assert outcome(robot, graph).outcome is Outcome.SATISFIED
 
 
+def test_a_clock_that_stops_is_told_and_the_task_goes_on_with_it(running, robot):
+    """The simulator, which makes clock and joint states, is frozen; even then a cancel ends."""
+    graph, _, heard = running
+    simulator = graph.processes['arm_simulator']
+
+    def is_silent():
+        return 'joint states stopped' in heard.statuses[-1].text
+
+    robot.go('between(yellow; blue, green)', wait_for_server=30.0)
+    wait(lambda: robot.feedback is not None and robot.feedback.active_entity > 0, graph)
+    for cancels in (False, True):
+        os.killpg(simulator.pid, signal.SIGSTOP)
+        try:
+            wait(is_silent, graph)
+            if cancels:
+                robot.cancel()
+                result = outcome(robot, graph)
+                assert result.outcome is Outcome.CANCELLED and 'confirmed' in result.text
+        finally:
+            os.killpg(simulator.pid, signal.SIGCONT)
+        expected = ConceptStatus.CANCELLED if cancels else ConceptStatus.ACTIVE
+        wait(lambda e=expected: heard.statuses[-1].status == e and not is_silent(), graph)
+
+
 def test_refusals_and_timeouts_reach_a_program_with_their_reason(running, robot):
     graph, _, _ = running
     robot.go('hovering(red; blue)')
