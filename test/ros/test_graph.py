@@ -16,6 +16,8 @@ import numpy as np
 from concept_control.msg import ConceptCommand, ConceptStatus, EntityArray
 from waiting import wait
 
+from concept_control.cli import main
+from concept_control.concepts.vocabulary import vocabulary
 from concept_control.ros import conversions as convert
 from concept_control.ros import qos
 from concept_control.ros.commander import CommanderError, ConceptCommander, Outcome
@@ -115,9 +117,18 @@ def test_a_missing_model_is_refused_by_name(tmp_path):
         wait(lambda: False, graph)
 
 
-def test_the_particle_world_needs_no_arm(tmp_path):
-    process = demo('--world', 'particles', '--concept', 'near(blue; yellow)', tmp_path=tmp_path)
-    output, _ = process.communicate(timeout=120)
+def test_a_taught_word_moves_particles_and_geometry_judges(tmp_path, monkeypatch):
+    shown, library = tmp_path / 'shown.npz', tmp_path / 'library'
+    word = vocabulary()['near'].demonstrations(5)
+    np.savez(
+        shown, positions=word.positions, colors=word.colors, sizes=word.sizes,
+        present=word.present, subjects=word.subjects, attention=word.attention,
+    )  # fmt: skip
+    assert main(['teach', 'beside', '--from', str(shown), '--library', str(library)]) == 0
+    monkeypatch.setenv('CONCEPT_CONTROL_LIBRARY', str(library))
+    process = demo('--world', 'particles', '--concept', 'beside(blue; yellow)',
+                   '--judge', 'near(blue; yellow)', tmp_path=tmp_path)  # fmt: skip
+    output, _ = process.communicate(timeout=240)
     assert process.returncode == 0, output
     assert 'RESULT: SUCCESS: near(blue; yellow) holds' in output.splitlines()[-1]
 
