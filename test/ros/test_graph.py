@@ -225,6 +225,11 @@ def robot(running):
         yield commander
 
 
+def is_moving_a_block(robot):
+    assert not robot.is_done, robot.result()
+    return robot.feedback is not None and robot.feedback.active_entity > 0
+
+
 def outcome(robot, graph):
     wait(lambda: robot.is_done, graph)
     return robot.result()
@@ -233,24 +238,13 @@ def outcome(robot, graph):
 def test_a_program_commands_pauses_and_cancels(running, robot):
     graph, _, heard = running
     robot.go('between(yellow; blue, green)', wait_for_server=30.0)
-    wait(lambda: robot.feedback is not None and robot.feedback.active_entity > 0, graph)
+    wait(lambda: is_moving_a_block(robot), graph)
     robot.pause()
     wait(lambda: heard.statuses[-1].status == ConceptStatus.PAUSED, graph)
     robot.resume()
     wait(lambda: heard.statuses[-1].status == ConceptStatus.ACTIVE, graph)
     robot.cancel()
     assert outcome(robot, graph).outcome is Outcome.CANCELLED
-
-
-def test_of_two_commands_at_once_the_newer_is_done_and_the_older_told(running, robot):
-    graph, _, _ = running
-    with ConceptCommander(name='another') as other:
-        other.go('between(yellow; blue, green)', wait_for_server=30.0)
-        wait(lambda: other.feedback is not None and other.feedback.active_entity > 0, graph)
-        robot.go('near(tool; red)', timeout=60.0)
-        result = outcome(other, graph)
-        assert result.outcome is Outcome.REPLACED and 'near(tool; red)' in result.text
-    assert outcome(robot, graph).outcome is Outcome.SATISFIED
 
 
 def test_a_clock_that_stops_is_told_and_the_task_goes_on_with_it(running, robot):
@@ -262,7 +256,7 @@ def test_a_clock_that_stops_is_told_and_the_task_goes_on_with_it(running, robot)
         return 'joint states stopped' in heard.statuses[-1].text
 
     robot.go('between(yellow; blue, green)', wait_for_server=30.0)
-    wait(lambda: robot.feedback is not None and robot.feedback.active_entity > 0, graph)
+    wait(lambda: is_moving_a_block(robot), graph)
     for cancels in (False, True):
         os.killpg(simulator.pid, signal.SIGSTOP)
         try:
@@ -275,6 +269,17 @@ def test_a_clock_that_stops_is_told_and_the_task_goes_on_with_it(running, robot)
             os.killpg(simulator.pid, signal.SIGCONT)
         expected = ConceptStatus.CANCELLED if cancels else ConceptStatus.ACTIVE
         wait(lambda e=expected: heard.statuses[-1].status == e and not is_silent(), graph)
+
+
+def test_of_two_commands_at_once_the_newer_is_done_and_the_older_told(running, robot):
+    graph, _, _ = running
+    with ConceptCommander(name='another') as other:
+        other.go('between(yellow; blue, green)', wait_for_server=30.0)
+        wait(lambda: is_moving_a_block(other), graph)
+        robot.go('near(tool; red)', timeout=60.0)
+        result = outcome(other, graph)
+        assert result.outcome is Outcome.REPLACED and 'near(tool; red)' in result.text
+    assert outcome(robot, graph).outcome is Outcome.SATISFIED
 
 
 def test_refusals_and_timeouts_reach_a_program_with_their_reason(running, robot):
