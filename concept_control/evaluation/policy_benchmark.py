@@ -28,6 +28,7 @@ from concept_control.evaluation.policy_particle import ParticleConfig, particle_
 from concept_control.evaluation.policy_pictures import draw_figures
 from concept_control.evaluation.provenance import provenance, sentence
 from concept_control.policy.datasets import FIGURES, load_figure
+from concept_control.policy.diagnostics import Diagnosis, diagnose
 from concept_control.policy.langevin import ChainConfig
 from concept_control.policy.model import StrokePolicy
 from concept_control.policy.samplers import Expectation, ModeKeeping, MostLikely, Sampler
@@ -156,9 +157,14 @@ def figure_section(
         for method, entry in methods.items():
             row, lines = judge(strokes, modes, entry, rollouts)
             row |= {'figure': name, 'method': method, 'training_s': entry.seconds}
+            if entry.diagnosis is not None:
+                row['diagnosis'] = str(entry.diagnosis)
+                row['chain_lengths'] = entry.diagnosis.lengths.tolist()
             drawn[method] = lines
             rows.append(row)
             print(line_of(row), flush=True)
+            if entry.diagnosis is not None:
+                print(f'{"":8}its chains: {entry.diagnosis}', flush=True)
             if method == OURS:
                 missed += shortfalls(row, len(set(modes)))
         if args.pictures or args.html:
@@ -175,11 +181,19 @@ OURS = 'ranking, mode keeping'
 
 @dataclass(frozen=True)
 class Method:
-    """One way to draw: how, seconds of training, and the policy behind it where there is one."""
+    """One way to draw.
+
+    Attributes:
+        draw: how.
+        seconds: of training.
+        policy: behind it, where there is one.
+        diagnosis: of the chains it was trained with, where it was.
+    """
 
     draw: Draw
     seconds: float
     policy: StrokePolicy | None = None
+    diagnosis: Diagnosis | None = None
 
 
 def methods_for(name: str, strokes: Strokes, args: argparse.Namespace) -> dict[str, Method]:
@@ -208,7 +222,10 @@ def methods_for(name: str, strokes: Strokes, args: argparse.Namespace) -> dict[s
     if 'thesis' in compared:
         thesis = train_thesis(strokes, ThesisConfig(steps=600 // scale, chain=chain))
         k = chain.steps
-        methods['thesis, ML'] = of(thesis, lambda extra: MostLikely(CHAINS, chains(k + extra)))
+        methods['thesis, ML'] = replace(
+            of(thesis, lambda extra: MostLikely(CHAINS, chains(k + extra))),
+            diagnosis=diagnose(thesis.network, strokes, chain),
+        )
         methods['thesis, EXP'] = of(thesis, lambda extra: Expectation(CHAINS, chains(k + extra)))
     drawers: dict[str, tuple[str, Callable[[], Drawer]]] = {
         'regression': ('regression (MSE)', lambda: Regression(strokes, 3000 // scale)),

@@ -44,6 +44,11 @@ def write_policy_page(
         for name in dict.fromkeys(row['figure'] for row in document['figures']):
             rows = [row for row in document['figures'] if row['figure'] == name]
             parts += [heading(name), table(FIGURE_HEADER, [_figure_cells(row) for row in rows])]
+            parts += [
+                paragraph(f'{row["method"]}, its chains: {row["diagnosis"]}')
+                for row in rows
+                if 'diagnosis' in row
+            ]
             if name in pictures:
                 parts.append(picture(pictures[name], dpi=80))
     if 'codes' in document:

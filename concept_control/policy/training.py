@@ -54,6 +54,10 @@ class ThesisConfig:
         learning_rate: constant.
         chain: K and α of the negatives' Langevin chains.
         noise: half extent of the box their noise starts in, in step lengths.
+        action_noise: standard deviation on demonstrated steps, in step lengths. A chain moves by
+            noise of α each time, so its ends are never closer together than that; where
+            demonstrations are, chains cannot look like them: the energy is sharpened until the
+            chains bounce off it, and nothing is drawn. Not below α, therefore.
         l1: weight of the energies' absolute level.
         l2: weight of its square.
         persistent: share of the chains that go on from a replay buffer of earlier ends instead of
@@ -68,6 +72,7 @@ class ThesisConfig:
     learning_rate: float = 1e-3
     chain: ChainConfig = field(default_factory=ChainConfig)
     noise: float = 1.5
+    action_noise: float = 0.12
     l1: float = 0.01
     l2: float = 0.05
     persistent: float = 0.0
@@ -125,7 +130,8 @@ def train_thesis(
     start = time.monotonic()
     for step in _progress(config.steps, strokes.name):
         rows = rng.integers(len(all_states), size=config.batch)
-        states, actions = _tensors(all_states[rows], all_actions[rows])
+        spread = config.action_noise * rng.normal(size=(config.batch, 2))
+        states, actions = _tensors(all_states[rows], all_actions[rows] + spread)
         begin = box.sample((config.batch, 1), generator)
         slots = torch.as_tensor(rng.integers(config.buffer, size=config.batch))
         goes_on = torch.rand((config.batch, 1, 1), generator=generator) < config.persistent

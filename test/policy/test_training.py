@@ -10,7 +10,7 @@ from concept_control.policy.datasets import FIGURES, load_figure
 from concept_control.policy.diagnostics import Diagnosis, Watcher, diagnose
 from concept_control.policy.langevin import ChainConfig
 from concept_control.policy.network import PolicyConfig, PolicyEnergy
-from concept_control.policy.samplers import ModeKeeping
+from concept_control.policy.samplers import Expectation, ModeKeeping
 from concept_control.policy.storage import load_policy, save_policy, shipped_names
 from concept_control.policy.training import (
     RankingConfig,
@@ -47,6 +47,16 @@ def test_a_contrastive_step_lowers_data_against_noise_and_chains_are_watched(tmp
     assert watcher.history[60].data < watcher.history[60].random
     assert (tmp_path / 'live.png').stat().st_size > 5000
     assert policy.card['recipe'] == 'thesis'
+
+
+def test_the_thesis_recipe_converges_and_draws():
+    strokes, _ = load_figure('circle', num_strokes=8)
+    chain = ChainConfig(30, 0.2)
+    config = ThesisConfig(steps=250, batch=64, chain=chain, action_noise=0.22, learning_rate=2e-3)
+    policy = train_thesis(strokes, config)
+    assert diagnose(policy.network, strokes, chain).problems == []
+    lines = policy.rollout(np.zeros((5, 2)), Expectation(16, chain))
+    assert np.median([nearest(line, strokes.positions)[0] for line in lines]) < 0.3
 
 
 def test_ranking_learns_a_figure_in_seconds_and_survives_the_disk(tmp_path):
