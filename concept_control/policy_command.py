@@ -13,7 +13,7 @@ import torch
 from concept_control.policy.coding import CodingConfig, train_coded
 from concept_control.policy.correction import CorrectionConfig
 from concept_control.policy.datasets import FIGURES, load_figure
-from concept_control.policy.diagnostics import Watcher, draw_history
+from concept_control.policy.diagnostics import Watcher, diagnose, draw_history
 from concept_control.policy.files import SUFFIXES, read_examples
 from concept_control.policy.langevin import ChainConfig
 from concept_control.policy.storage import save_policy
@@ -91,12 +91,14 @@ def _train(args: argparse.Namespace) -> int:
         ranking = replace(ranking, steps=args.steps or ranking.steps)
         policy = train_ranking(strokes, ranking, CorrectionConfig(), watcher)
     card = save_policy(policy, args.output / strokes.name)
-    diagnosis = watcher.history[max(watcher.history)] if watcher.history else None
-    if args.live and watcher.history:
+    # Of a short training the watcher has seen nothing yet, and never its very end.
+    diagnosis = diagnose(policy.network, strokes, chain)
+    watcher.history[int(policy.card['training']['steps'])] = diagnosis
+    if args.live:
         draw_history(args.live, watcher.history)
     print(f'{card}: {strokes.num_strokes} strokes, {policy.card["seconds"]:.0f} s; {diagnosis}')
     print(f'try: concept_control draw {card} --no-ros')
-    if diagnosis is not None and diagnosis.problems:
+    if diagnosis.problems:
         print('NOT CONVERGED: ' + '; '.join(diagnosis.problems), file=sys.stderr)
         return 1
     return 0

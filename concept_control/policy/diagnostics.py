@@ -24,6 +24,10 @@ STATES = 256
 SETTLED = 0.1
 """Largest relative change of the chain length between K and K + S of chains that have settled."""
 
+OFF = 5.0
+"""Typical distance of samples from demonstrated steps, in step sizes of the chains, from which
+on more than the chains' noise is in it."""
+
 SAME_ENERGY = 0.25
 """Largest difference of the energies of data and samples, relative to that of random steps."""
 
@@ -40,6 +44,9 @@ class Diagnosis:
         sample: energy of the chains' ends after K steps.
         further: the same after K + S.
         random: energy of noise.
+        distance: median distance of the ends after K steps from demonstrated steps, in step
+            lengths. Energies can agree where little is learned; this is what they are about.
+        step_size: α of the chains.
     """
 
     lengths: np.ndarray
@@ -48,6 +55,8 @@ class Diagnosis:
     sample: float
     further: float
     random: float
+    distance: float
+    step_size: float
 
     @property
     def problems(self) -> list[str]:
@@ -75,11 +84,17 @@ class Diagnosis:
                 f'the energy of samples goes from {self.sample:.2f} to {self.further:.2f} with '
                 f'{FURTHER} more steps: a sampler of another length draws something else'
             )
+        if self.distance > OFF * self.step_size:
+            found.append(
+                f'samples are {self.distance:.2f} step lengths from demonstrated steps, more than '
+                f'the noise of chains with α = {self.step_size:g} explains: train longer'
+            )
         return found
 
     def __str__(self) -> str:
         triple = (
-            f'E(data) {self.data:.2f}, E(sample) {self.sample:.2f}, E(random) {self.random:.2f}'
+            f'E(data) {self.data:.2f}, E(sample) {self.sample:.2f}, E(random) {self.random:.2f}, '
+            f'samples {self.distance:.2f} step lengths off'
         )
         verdict = '; '.join(self.problems) or 'converged'
         return f'{triple}; {verdict}'
@@ -103,9 +118,12 @@ def diagnose(
     actions = torch.as_tensor(strokes.actions.reshape(-1, 2)[rows], dtype=torch.float32)
     start = BoxProposal(network.config.action_size, noise).sample((STATES, 1), generator)
     energy = energy_at(network, states)
-    lengths, energies = [], {}
+    lengths, energies, ends = [], {}, start
 
     def watch(k: int, at: torch.Tensor) -> None:
+        nonlocal ends
+        if k == chain.steps:
+            ends = at
         lengths.append(float((at - start).norm(dim=-1).mean()))
         if k in (0, chain.steps, chain.steps + FURTHER):
             with torch.no_grad():
@@ -122,6 +140,8 @@ def diagnose(
         energies[chain.steps],
         energies[chain.steps + FURTHER],
         energies[0],
+        float((ends - actions.unsqueeze(1)).norm(dim=-1).median()),
+        chain.step_size,
     )
 
 
@@ -164,7 +184,7 @@ def draw_history(path: Path, history: dict[int, Diagnosis]) -> None:
     left, right = figure.subplots(1, 2)
     steps: Sequence[int] = list(history)
     for name in ('data', 'sample', 'random'):
-        left.plot(steps, [getattr(d, name) for d in history.values()], label=f'E({name})')
+        left.plot(steps, [getattr(d, name) for d in history.values()], '.-', label=f'E({name})')
     left.set(xlabel='training step', title='energies')
     left.legend()
     last = history[steps[-1]]

@@ -1,9 +1,12 @@
 """Training in seconds: each recipe learns something, and says where it has not converged."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
 
+from concept_control.cli import main
 from concept_control.errors import ModelError
 from concept_control.evaluation.policy_metrics import nearest
 from concept_control.policy.datasets import FIGURES, load_figure
@@ -75,15 +78,29 @@ def test_ranking_learns_a_figure_in_seconds_and_survives_the_disk(tmp_path):
 def test_what_has_not_converged_says_so():
     flat = np.full(151, 1.0)
     rising = np.linspace(0.0, 1.5, 151)
-    assert Diagnosis(flat, 100, 0.0, 0.1, 0.1, 5.0).problems == []
-    assert 'converged' in str(Diagnosis(flat, 100, 0.0, 0.1, 0.1, 5.0))
-    assert 'on their way' in Diagnosis(rising, 100, 0.0, 0.1, 0.1, 5.0).problems[0]
-    assert 'not of one distribution' in Diagnosis(flat, 100, 0.0, 3.0, 3.0, 5.0).problems[0]
-    assert 'another length' in Diagnosis(flat, 100, 0.0, 0.1, 2.0, 5.0).problems[0]
-    assert 'nothing was learned' in Diagnosis(flat, 100, 5.0, 0.1, 0.1, 0.0).problems[0]
+    good = Diagnosis(flat, 100, 0.0, 0.1, 0.1, 5.0, distance=0.2, step_size=0.1)
+    assert good.problems == [] and 'converged' in str(good)
+    for changes, words in (
+        ({'lengths': rising}, 'on their way'),
+        ({'sample': 3.0, 'further': 3.0}, 'not of one distribution'),
+        ({'further': 2.0}, 'another length'),
+        ({'data': 5.0, 'random': 0.0}, 'nothing was learned'),
+        ({'distance': 0.7}, '0.70 step lengths from demonstrated steps'),
+    ):
+        (problem,) = replace(good, **changes).problems
+        assert words in problem
     strokes, _ = load_figure('circle', num_strokes=4)
     untrained = PolicyEnergy(PolicyConfig(is_thesis=True))
     assert diagnose(untrained, strokes, ChainConfig(20)).problems
+
+
+def test_the_command_says_that_a_training_was_too_short(tmp_path, capsys):
+    live = tmp_path / 'live.png'
+    arguments = ['policy', 'train', 'circle', '--recipe', 'thesis', '--steps', '3']
+    assert main([*arguments, '--chain', '5', '--live', str(live), '--output', str(tmp_path)]) == 1
+    said = capsys.readouterr()
+    assert 'NOT CONVERGED' in said.err and 'E(data)' in said.out
+    assert live.stat().st_size > 5000 and load_policy(tmp_path / 'circle.json').name == 'circle'
 
 
 @pytest.mark.parametrize('name', FIGURES)
