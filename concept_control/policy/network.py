@@ -81,17 +81,22 @@ class PolicyEnergy(nn.Module):
             actions: (B, M, action_size), M of them in each state.
             codes: (B, CODE_SIZE), if and only if the network is coded.
         """
+        return self.of_actions(self.of_states(states, codes), actions)
+
+    def of_states(self, states: torch.Tensor, codes: torch.Tensor | None = None) -> torch.Tensor:
+        """Return (B, hidden), what states add to the first layer: the same for all actions."""
         if self.strokes is None:
             given = states
         else:
             assert codes is not None, 'a coded energy needs a code'
             given = self.strokes(states, codes)
-        features = self.state_features(given)
-        # The first layer acts on both kinds of features; states are only multiplied once.
-        weight, bias = self.layer0.weight, self.layer0.bias
-        split = self.config.z_dim
-        first = (features @ weight[:, :split].T + bias).unsqueeze(1)
-        first = first + self.action_features(actions) @ weight[:, split:].T
+        weight = self.layer0.weight[:, : self.config.z_dim]
+        return self.state_features(given) @ weight.T + self.layer0.bias
+
+    def of_actions(self, of_states: torch.Tensor, actions: torch.Tensor) -> torch.Tensor:
+        """Return (B, M) energies of actions (B, M, action_size), given what `of_states` did."""
+        weight = self.layer0.weight[:, self.config.z_dim :]
+        first = of_states.unsqueeze(1) + self.action_features(actions) @ weight.T
         hidden = self.activation(first)
         inner = self.layer2(self.activation(self.layer1(hidden)))
         return self.layer3(self.activation(hidden + inner)).squeeze(-1)

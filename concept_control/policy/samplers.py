@@ -34,7 +34,8 @@ def energy_at(
     network: PolicyEnergy, states: torch.Tensor, codes: torch.Tensor | None = None
 ) -> EnergyOfActions:
     """Return the energy of actions in states (B, x), with their codes (B, c) where there are."""
-    return lambda actions: network(states, actions, codes)
+    of_states = network.of_states(states, codes)
+    return lambda actions: network.of_actions(of_states, actions)
 
 
 @dataclass

@@ -8,6 +8,7 @@ from dataclasses import asdict, dataclass, field
 
 import numpy as np
 import torch
+from torch.nn.utils import parametrize
 from tqdm import tqdm
 
 from concept_control.policy.correction import CorrectedSteps, CorrectionConfig
@@ -137,7 +138,9 @@ def train_thesis(
         goes_on = torch.rand((config.batch, 1, 1), generator=generator) < config.persistent
         begin = torch.where(goes_on, replay[slots], begin)
         network.eval()  # spectral norm estimates its norms in training mode only
-        ends = run_chains(energy_at(network, states), begin, config.chain, generator).detach()
+        with parametrize.cached():  # nor do the weights change while the chains run
+            energy = energy_at(network, states)
+            ends = run_chains(energy, begin, config.chain, generator).detach()
         network.train()
         replay[slots] = ends
         energies = network(states, torch.cat([actions, ends], dim=1))

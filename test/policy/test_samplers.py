@@ -21,7 +21,10 @@ class TwoModes:
 
     config = PolicyConfig()
 
-    def __call__(self, states, actions, codes=None):
+    def of_states(self, states, codes=None):
+        return states
+
+    def of_actions(self, of_states, actions):
         logits = [-(actions - mode).square().sum(-1) / (2 * SIGMA**2) for mode in (LEFT, RIGHT)]
         return -torch.logsumexp(torch.stack(logits), dim=0)
 
