@@ -2,13 +2,15 @@
 
 It computes what `EnergyNetwork` computes, but only the pairs that some role looks at, and those
 among entities that are in the same place in all rows only once. With one block carried among
-five others this is several times faster than the network; recorded once for each goal, it runs
-without Python and is twice as fast again.
+five others this is several times faster than the network; recorded, it runs without Python and is
+twice as fast again. TorchScript never gives the memory of a recording back, so none is made for a
+goal: goals of the same form share one, and everything that makes a goal goes into it as a tensor.
 """
 
 from __future__ import annotations
 
 from typing import NamedTuple
+from weakref import WeakKeyDictionary
 
 import numpy as np
 import torch
@@ -17,13 +19,14 @@ from torch.nn import functional
 
 from concept_control.energy import torchscript
 from concept_control.energy.measurement import measure_shape
-from concept_control.energy.network import ACTION, EnergyNetwork
+from concept_control.energy.network import ACTION, EnergyConditioning, EnergyNetwork
 from concept_control.energy.scene import NUM_MOTION_FEATURES, Scene
 from concept_control.energy.statistics import (
     finish_pool,
     pair_features_between,
     pool_sums,
 )
+from concept_control.energy.tensor_tree import filled, leaves, shapes
 
 
 class _Still(NamedTuple):
@@ -53,6 +56,35 @@ class _Still(NamedTuple):
     shape_measures: torch.Tensor | None
 
 
+class _Goal(NamedTuple):
+    """What a code and the fixed roles turn into.
+
+    Attributes:
+        conditioning: what the code turns into.
+        subjects, attention, present: (N,) as floats.
+        motion: (N, C) zeros, nothing is known of it.
+        roles: (3, N) subjects, arguments, others.
+        gates: (5, P) of the pairs that some role looks at.
+        pair_from, pair_to: (P,) indices of these pairs' entities.
+    """
+
+    conditioning: EnergyConditioning
+    subjects: torch.Tensor
+    attention: torch.Tensor
+    present: torch.Tensor
+    motion: torch.Tensor
+    roles: torch.Tensor
+    gates: torch.Tensor
+    pair_from: torch.Tensor
+    pair_to: torch.Tensor
+
+
+_RECORDINGS: WeakKeyDictionary[EnergyNetwork, dict[object, torchscript.Recorded]] = (
+    WeakKeyDictionary()
+)
+"""Of each network, by form: sizes and presence of all tensors, but how many rows there are."""
+
+
 class TermEvaluator:
     """The residual of one code's action under fixed subjects and attention.
 
@@ -72,14 +104,11 @@ class TermEvaluator:
     ) -> None:
         self.network = network
         reference = next(network.parameters())
-        self._subjects = subjects.to(reference)
-        self._attention = attention.to(reference)
-        count = len(subjects)
-        with torch.no_grad():
-            self._conditioning = network.condition(code.to(reference).unsqueeze(0), ACTION)
-        s, a = self._subjects, self._attention
+        s, a = subjects.to(reference), attention.to(reference)
         o = (1 - s) * (1 - a)
-        self._roles = torch.stack([s, a, o])
+        count = len(s)
+        with torch.no_grad():
+            conditioning = network.condition(code.to(reference).unsqueeze(0), ACTION)
         gates = torch.stack(
             [
                 s[:, None] * a,
@@ -90,13 +119,22 @@ class TermEvaluator:
             ]
         ) * (1 - torch.eye(count).to(reference))
         used = (gates.sum(dim=0) > 0).nonzero()
-        self._from, self._to = used[:, 0], used[:, 1]
-        self._gates = gates[:, self._from, self._to]
-        self._present = torch.ones_like(self._subjects)
-        self._motion = reference.new_zeros(count, NUM_MOTION_FEATURES)
+        self._goal = _Goal(
+            conditioning=conditioning,
+            subjects=s,
+            attention=a,
+            present=torch.ones_like(s),
+            motion=reference.new_zeros(count, NUM_MOTION_FEATURES),
+            roles=torch.stack([s, a, o]),
+            gates=gates[:, used[:, 0], used[:, 1]],
+            pair_from=used[:, 0],
+            pair_to=used[:, 1],
+        )
         self._still: _Still | None = None
         self._key: object = None
-        self._recorded: dict[tuple[object, ...], torchscript.Recorded] = {}
+        # Of goal and what stays still: the tensors, and their form.
+        self._known: list[torch.Tensor] = []
+        self._form: object = None
 
     @torch.no_grad()
     def residual(
@@ -119,83 +157,19 @@ class TermEvaluator:
             key: equal keys say that everything but the moving entities' positions is as it was
                 in the last call; None that it is not known.
         """
-        if key is None or key != self._key:
+        if self._still is None or key is None or key != self._key:
             self._still = self._prepare(before, positions[:1], colors, sizes, moving)
             self._key = key
-        still = self._still
-        assert still is not None
-        inputs = before, positions, colors, sizes
-        if len(still.moving) == 0:
-            return self._vary(*inputs, still)
-        # What a recording does not see: which parts there are, and of how many entities.
-        here = tuple(part is not None for part in still)
-        kind = (len(still.moving), here)
-        known = [part for part in still if part is not None]
-        if kind not in self._recorded:
-            self._recorded[kind] = torchscript.record(_Varying(self, here), (*inputs, *known))
-        return self._recorded[kind](*inputs, *known)
-
-    def _vary(
-        self,
-        before: torch.Tensor,
-        positions: torch.Tensor,
-        colors: torch.Tensor,
-        sizes: torch.Tensor,
-        still: _Still,
-    ) -> torch.Tensor:
-        """Return residuals (B, K), see `residual`."""
-        network, pooling, film = self.network, self.network.pooling, self._conditioning.pooling
-        batch = positions.shape[0]
-        scene = self._scene(before, positions, colors, sizes)
-        movers = Scene(*(value[:, still.moving] for value in scene))
-        looks, places, single = pooling.encode_entities(movers, film)
-        gate = self._roles[:, still.moving]
-        parts = [(gate, single, pooling.single_channels)]
-        learned = finish_pool(self._roles, parts, (still.single_sums, still.single_terms))
-        if still.source is not None and still.target is not None and still.weights is not None:
-            source, target, _ = pooling.encode_pair_ends(looks, places, film)
-            all_source = still.source.repeat(batch, 1, 1)
-            all_target = still.target.repeat(batch, 1, 1)
-            all_source[:, still.moving] = source
-            all_target[:, still.moving] = target
-            i, j = self._from[still.pairs], self._to[still.pairs]
-            values = torch.matmul(pair_features_between(scene, i, j), still.weights)
-            values = functional.silu(values + all_source[:, i] + all_target[:, j])
-            parts = [(self._gates[:, still.pairs], values, pooling.pair_channels)]
-            pairs = finish_pool(self._gates, parts, (still.pair_sums, still.pair_terms))
-            learned = torch.cat([learned, pairs], dim=-1)
-        roles = self._roles.expand(batch, 1, -1, -1)
-        shape = None if still.shape is None else still.shape.expand(batch, 1, -1)
-        raw = pooling.raw(scene, roles, shape)
-        known = still.shape_measures
-        measures = network.measure(
-            scene,
-            scene.attention.unsqueeze(1),
-            self._conditioning,
-            None if known is None else known.expand(batch, 1, -1),
-        )
-        return network.head(learned.unsqueeze(1), raw, measures, self._conditioning)[:, 0]
-
-    def _scene(
-        self,
-        before: torch.Tensor,
-        positions: torch.Tensor,
-        colors: torch.Tensor,
-        sizes: torch.Tensor,
-    ) -> Scene:
-        batch, count, _ = positions.shape
-        # As in `GoalEnergy`: what is no subject stands where it is, whoever moved it.
-        gate = self._subjects[:, None]
-        return Scene(
-            before=before * gate + positions * (1 - gate),
-            after=positions,
-            colors=colors.expand(batch, count, 3),
-            sizes=sizes.expand(batch, count),
-            present=self._present.expand(batch, count),
-            subjects=self._subjects.expand(batch, count),
-            attention=self._attention.expand(batch, count),
-            motion=self._motion.expand(batch, count, NUM_MOTION_FEATURES),
-        )
+            self._known = leaves((self._goal, self._still))
+            self._form = shapes((self._goal, self._still))
+        scene = before, positions, colors, sizes
+        if len(self._still.moving) == 0:
+            return _residual(self.network, *scene, self._goal, self._still)
+        recordings = _RECORDINGS.setdefault(self.network, {})
+        if self._form not in recordings:
+            module = _Residual(self.network, (self._goal, self._still))
+            recordings[self._form] = torchscript.record(module, (*scene, *self._known))
+        return recordings[self._form](*scene, *self._known)
 
     def _prepare(
         self,
@@ -206,26 +180,27 @@ class TermEvaluator:
         moving: np.ndarray,
     ) -> _Still:
         """Compute once what does not depend on the moving entities."""
-        pooling, film = self.network.pooling, self._conditioning.pooling
+        goal = self._goal
+        pooling, film = self.network.pooling, goal.conditioning.pooling
         moves = torch.from_numpy(moving).to(one.device)
         still = (~moves).nonzero()[:, 0]
-        scene = self._scene(before, one, colors, sizes)
+        scene = _scene(before, one, colors, sizes, goal)
         known, places, single = pooling.encode_entities(scene, film)
-        parts = [(self._roles[:, still], single[:, still], pooling.single_channels)]
+        parts = [(goal.roles[:, still], single[:, still], pooling.single_channels)]
         singles = pool_sums(parts)
         source = target = weights = None
         paired = singles
-        pair_moves = moves[self._from] | moves[self._to]
+        pair_moves = moves[goal.pair_from] | moves[goal.pair_to]
         if pooling.pairwise:
             source, target, weights = pooling.encode_pair_ends(known, places, film)
             fixed = (~pair_moves).nonzero()[:, 0]
-            i, j = self._from[fixed], self._to[fixed]
+            i, j = goal.pair_from[fixed], goal.pair_to[fixed]
             values = torch.matmul(pair_features_between(scene, i, j), weights)
             values = functional.silu(values + source[:, i] + target[:, j])
-            paired = pool_sums([(self._gates[:, fixed], values, pooling.pair_channels)])
+            paired = pool_sums([(goal.gates[:, fixed], values, pooling.pair_channels)])
         shape = shape_measures = None
-        if not bool((moves & (self._attention > 0)).any()):
-            shape = pooling.shape_of(scene, self._roles.expand(1, 1, -1, -1))
+        if not bool((moves & (goal.attention > 0)).any()):
+            shape = pooling.shape_of(scene, goal.roles.expand(1, 1, -1, -1))
             if self.network.intervals is not None:
                 shape_measures = measure_shape(scene, scene.attention.unsqueeze(1))
         return _Still(
@@ -243,24 +218,88 @@ class TermEvaluator:
         )
 
 
-class _Varying(nn.Module):
+def _residual(
+    network: EnergyNetwork,
+    before: torch.Tensor,
+    positions: torch.Tensor,
+    colors: torch.Tensor,
+    sizes: torch.Tensor,
+    goal: _Goal,
+    still: _Still,
+) -> torch.Tensor:
+    """Return residuals (B, K), see `TermEvaluator.residual`."""
+    pooling, film = network.pooling, goal.conditioning.pooling
+    batch = positions.shape[0]
+    scene = _scene(before, positions, colors, sizes, goal)
+    movers = Scene(*(value[:, still.moving] for value in scene))
+    looks, places, single = pooling.encode_entities(movers, film)
+    gate = goal.roles[:, still.moving]
+    parts = [(gate, single, pooling.single_channels)]
+    learned = finish_pool(goal.roles, parts, (still.single_sums, still.single_terms))
+    if still.source is not None and still.target is not None and still.weights is not None:
+        source, target, _ = pooling.encode_pair_ends(looks, places, film)
+        all_source = still.source.repeat(batch, 1, 1)
+        all_target = still.target.repeat(batch, 1, 1)
+        all_source[:, still.moving] = source
+        all_target[:, still.moving] = target
+        i, j = goal.pair_from[still.pairs], goal.pair_to[still.pairs]
+        values = torch.matmul(pair_features_between(scene, i, j), still.weights)
+        values = functional.silu(values + all_source[:, i] + all_target[:, j])
+        parts = [(goal.gates[:, still.pairs], values, pooling.pair_channels)]
+        pairs = finish_pool(goal.gates, parts, (still.pair_sums, still.pair_terms))
+        learned = torch.cat([learned, pairs], dim=-1)
+    roles = goal.roles.expand(batch, 1, -1, -1)
+    shape = None if still.shape is None else still.shape.expand(batch, 1, -1)
+    raw = pooling.raw(scene, roles, shape)
+    known = still.shape_measures
+    measures = network.measure(
+        scene,
+        scene.attention.unsqueeze(1),
+        goal.conditioning,
+        None if known is None else known.expand(batch, 1, -1),
+    )
+    return network.head(learned.unsqueeze(1), raw, measures, goal.conditioning)[:, 0]
+
+
+def _scene(
+    before: torch.Tensor,
+    positions: torch.Tensor,
+    colors: torch.Tensor,
+    sizes: torch.Tensor,
+    goal: _Goal,
+) -> Scene:
+    batch, count, _ = positions.shape
+    # As in `GoalEnergy`: what is no subject stands where it is, whoever moved it.
+    gate = goal.subjects[:, None]
+    return Scene(
+        before=before * gate + positions * (1 - gate),
+        after=positions,
+        colors=colors.expand(batch, count, 3),
+        sizes=sizes.expand(batch, count),
+        present=goal.present.expand(batch, count),
+        subjects=goal.subjects.expand(batch, count),
+        attention=goal.attention.expand(batch, count),
+        motion=goal.motion.expand(batch, count, NUM_MOTION_FEATURES),
+    )
+
+
+class _Residual(nn.Module):
     """What is recorded: the residual as a function of tensors alone.
 
     Args:
-        evaluator: whose residual.
-        here: which parts of `_Still` there are.
+        network: the energy.
+        tree: a `_Goal` and a `_Still` of the form that is recorded.
     """
 
-    def __init__(self, evaluator: TermEvaluator, here: tuple[bool, ...]) -> None:
+    def __init__(self, network: EnergyNetwork, tree: tuple[_Goal, _Still]) -> None:
         super().__init__()
-        self.network = evaluator.network
-        self._evaluator, self._here = evaluator, here
+        self.network = network
+        self._tree = tree
 
     def forward(self, *values: torch.Tensor) -> torch.Tensor:
         before, positions, colors, sizes, *known = values
-        following = iter(known)
-        still = _Still._make(next(following) if here else None for here in self._here)
-        return self._evaluator._vary(before, positions, colors, sizes, still)
+        goal, still = filled(self._tree, iter(known))
+        return _residual(self.network, before, positions, colors, sizes, goal, still)
 
 
 def to_tensor(values: np.ndarray, like: torch.Tensor) -> torch.Tensor:

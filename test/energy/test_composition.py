@@ -14,6 +14,7 @@ from concept_control.energy.composition import (
     negation,
 )
 from concept_control.energy.encoder import DemonstrationEncoder
+from concept_control.energy.evaluator import _RECORDINGS
 from concept_control.energy.model import ConceptModel
 from concept_control.energy.network import EnergyNetwork, NetworkConfig
 from concept_control.errors import CodeError, CommandError, EventError
@@ -76,6 +77,28 @@ def test_evaluator_equals_the_composed_energy(model, name, moving):
         np.testing.assert_allclose(
             (residual**2).sum(axis=-1), goal.value(events).numpy(), rtol=2e-4, atol=1e-5
         )
+
+
+def test_goals_of_one_form_share_one_recording(model):
+    """TorchScript never frees a recording, and a robot gets goals for days."""
+    rng = np.random.default_rng(2)
+    before = rng.uniform(-1, 1, (N, 2))
+    positions = np.repeat(before[None], 3, axis=0)
+    positions[:, 0] = rng.uniform(-1, 1, (3, 2))
+    colors, sizes = rng.random((N, 3)), np.full(N, 0.16)
+    recorded = []
+    for seed, roles in enumerate([(FIRST, PAIR), (FIFTH, PAIR), (FIRST, PAIR)]):
+        goal = GoalEnergy(model, [term(seed, *roles)])
+        residual = goal.residual_evaluator().residual(before, positions, colors, sizes)
+        events = Events(
+            np.stack([np.repeat(before[None], 3, axis=0), positions], axis=1),
+            np.repeat(colors[None], 3, axis=0),
+            np.repeat(sizes[None], 3, axis=0),
+        )
+        energy = goal.value(events).numpy()
+        np.testing.assert_allclose((residual**2).sum(axis=-1), energy, rtol=2e-4, atol=1e-5)
+        recorded.append(len(_RECORDINGS[model.network]))
+    assert recorded[2] == recorded[1]
 
 
 def test_a_moved_reference_is_as_if_it_had_always_been_there(model):
