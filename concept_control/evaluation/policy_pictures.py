@@ -65,7 +65,8 @@ def draw_figures(
         axis.set_aspect('equal')
         axis.tick_params(labelsize=7)
     figure.suptitle(
-        f'{strokes.name}: demonstrations grey, rollouts red, steps of least energy blue'
+        f'{strokes.name}: demonstrations grey, rollouts red,\nsteps of least energy blue',
+        fontsize='medium',
     )
     return figure
 
