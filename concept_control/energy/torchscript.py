@@ -70,11 +70,16 @@ class Recorded:
 
 
 def record(module: nn.Module, example: tuple[torch.Tensor, ...]) -> Recorded:
-    """Record what a module does with example inputs; takes a few tenths of a second."""
+    """Record what a module does with example inputs; takes a few tenths of a second.
+
+    What does not depend on the inputs is computed now: that a module's parameters change later is
+    not seen.
+    """
     with warnings.catch_warnings(), torch.no_grad():
         warnings.simplefilter('ignore', torch.jit.TracerWarning)
         warnings.simplefilter('ignore', DeprecationWarning)
-        return Recorded(torch.jit.trace(module, example, check_trace=False))
+        traced = torch.jit.trace(module.eval(), example, check_trace=False)
+        return Recorded(torch.jit.freeze(traced))
 
 
 def export(model: ConceptModel, path: str | Path) -> None:

@@ -6,6 +6,7 @@ The data path stays on a SingleThreadedExecutor; nodes do heavy work in threads 
 from __future__ import annotations
 
 import contextlib
+import gc
 import os
 import signal
 import sys
@@ -94,6 +95,10 @@ def spin(make_node: Callable[[], Node], args: Sequence[str] | None = None) -> in
     node = None
     try:
         node = make_node()
+        # What a node is made of stays. To look through it for garbage would hold up a plan by
+        # 50 ms and more.
+        gc.collect()
+        gc.freeze()
         executor = SingleThreadedExecutor()
         executor.add_node(node)
         while not stop.is_set():
