@@ -16,6 +16,7 @@ import numpy as np
 from concept_control.control.clearance import LinkClearance
 from concept_control.control.cost import ArmCost, CostWeights
 from concept_control.control.entity_energy import AnchoredEnergy, EntityEnergy, PointEnergy
+from concept_control.control.expansion import ExpandedEnergy
 from concept_control.control.goal import TOOL_ID, EntityStatus
 from concept_control.control.task_view import Placed, TaskView
 
@@ -208,7 +209,7 @@ class Behaviors:
         return ArmCost(
             self.view.arm,
             self.view.kinematics,
-            energy,
+            ExpandedEnergy(energy),
             height,
             np.zeros(3) if offset is None else offset,
             np.zeros((0, 2)) if obstacles is None else obstacles,
