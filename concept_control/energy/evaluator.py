@@ -82,7 +82,8 @@ class _Goal(NamedTuple):
 _RECORDINGS: WeakKeyDictionary[EnergyNetwork, dict[object, torchscript.Recorded]] = (
     WeakKeyDictionary()
 )
-"""Of each network, by form: sizes and presence of all tensors, but how many rows there are."""
+"""Of each network, by form: the state of its parameters, which are constants in a recording, and
+sizes and presence of all tensors, but how many rows there are."""
 
 
 class TermEvaluator:
@@ -132,6 +133,8 @@ class TermEvaluator:
         )
         self._still: _Still | None = None
         self._key: object = None
+        # Counts up with every change of the parameters.
+        self._state = sum(parameter._version for parameter in network.parameters())
         # Of goal and what stays still: the tensors, and their form.
         self._known: list[torch.Tensor] = []
         self._form: object = None
@@ -161,7 +164,7 @@ class TermEvaluator:
             self._still = self._prepare(before, positions[:1], colors, sizes, moving)
             self._key = key
             self._known = leaves((self._goal, self._still))
-            self._form = shapes((self._goal, self._still))
+            self._form = self._state, shapes((self._goal, self._still))
         scene = before, positions, colors, sizes
         if len(self._still.moving) == 0:
             return _residual(self.network, *scene, self._goal, self._still)
