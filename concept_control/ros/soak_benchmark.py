@@ -193,7 +193,12 @@ def _left_behind(before: set[Path]) -> set[Path]:
     """Return FastDDS files in shared memory that are new and that no process has open."""
     if not SHARED_MEMORY.is_dir():
         return set()
-    new = {p for p in set(SHARED_MEMORY.iterdir()) - before if 'fastrtps' in p.name}
+    new = {
+        path
+        for path in set(SHARED_MEMORY.iterdir()) - before
+        # As newer and older versions name them.
+        if path.name.startswith(('fastdds_', 'fastrtps_'))
+    }
     used: set[str] = set()
     for process in Path('/proc').iterdir():
         if process.name.isdigit():
