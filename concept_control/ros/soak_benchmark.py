@@ -57,11 +57,19 @@ SHARED_MEMORY = Path('/dev/shm')
 
 @dataclass
 class Soak:
-    """What was seen: memory [MiB] over time [s] by process, outcomes, diagnostics at the end."""
+    """What was seen.
+
+    Attributes:
+        memory: [MiB] over time [s], by process.
+        outcomes: how often commands ended in which way.
+        diagnostics: of each node, at the end.
+        files: in shared memory that the processes had open.
+    """
 
     memory: dict[str, list[tuple[float, float]]] = field(default_factory=dict)
     outcomes: Counter[str] = field(default_factory=Counter)
     diagnostics: dict[str, dict[str, str]] = field(default_factory=dict)
+    files: set[Path] = field(default_factory=set)
 
     def growth(self, name: str) -> float:
         """Return how fast a process's memory grew after the warm-up [MiB/min], by a line."""
@@ -90,11 +98,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def main(args: argparse.Namespace) -> int:
     """Run; 0 if nothing grew, nothing died and nothing was left behind."""
     os.environ.update(graph_environment())
-    files = set(SHARED_MEMORY.iterdir()) if SHARED_MEMORY.is_dir() else set()
     soak = Soak()
     pids, codes = _run(args, soak)
     alive = [name for name, pid in pids.items() if is_running(pid)]
-    left = _left_behind(files)
+    left = _left_behind(soak.files)
     growth = {name: soak.growth(name) for name in soak.memory}
     print(sentence())
     print('commands: ' + ', '.join(f'{n} {word}' for word, n in soak.outcomes.most_common()))
@@ -166,6 +173,7 @@ def _run(args: argparse.Namespace, soak: Soak) -> tuple[dict[str, int], dict[str
                 sampled = time.monotonic()
                 for name, pid in pids.items():
                     soak.memory.setdefault(name, []).append((elapsed, _resident(pid)))
+                    soak.files |= _shared_memory(pid)
             time.sleep(0.1)
             if robot.is_done:
                 soak.outcomes[robot.result().outcome.name.lower()] += 1
@@ -189,25 +197,26 @@ def _resident(pid: int) -> float:
     return float('nan')
 
 
-def _left_behind(before: set[Path]) -> set[Path]:
-    """Return FastDDS files in shared memory that are new and that no process has open."""
-    if not SHARED_MEMORY.is_dir():
+def _shared_memory(pid: int | str) -> set[Path]:
+    """Return the segments of shared memory that a process has open; none where it is gone."""
+    try:
+        lines = Path(f'/proc/{pid}/maps').read_text().splitlines()
+    except OSError:
         return set()
-    new = {
-        path
-        for path in set(SHARED_MEMORY.iterdir()) - before
-        # As newer and older versions name them.
-        if path.name.startswith(('fastdds_', 'fastrtps_'))
+    # Segments, as newer and older versions of FastDDS name them. A domain's ports are files too,
+    # which the next process in the domain uses again.
+    marks = [f'{SHARED_MEMORY}/{name}_' for name in ('fastdds', 'fastrtps')]
+    return {
+        Path(line.split()[5])
+        for line in lines
+        if any(mark in line for mark in marks) and '_port' not in line
     }
-    used: set[str] = set()
+
+
+def _left_behind(files: set[Path]) -> set[Path]:
+    """Return those of these files that are still there though no process has them open."""
+    used: set[Path] = set()
     for process in Path('/proc').iterdir():
         if process.name.isdigit():
-            try:
-                used.update(
-                    line.split()[-1]
-                    for line in (process / 'maps').read_text().splitlines()
-                    if '/dev/shm/' in line
-                )
-            except (OSError, IndexError):
-                continue
-    return {path for path in new if str(path) not in used and not path.name.endswith('_el')}
+            used |= _shared_memory(process.name)
+    return {path for path in files - used if path.exists()}
