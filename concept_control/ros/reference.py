@@ -8,8 +8,8 @@ it imports, creates. Parameters and messages are read from where they are declar
 
 from __future__ import annotations
 
+import argparse
 import ast
-import sys
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from importlib import import_module
@@ -122,9 +122,11 @@ def reference() -> str:
 
 def main(argv: list[str] | None = None) -> int:
     """Write the page to the file named on the command line, or print it."""
-    arguments = sys.argv[1:] if argv is None else argv
-    if arguments:
-        Path(arguments[0]).write_text(reference())
+    parser = argparse.ArgumentParser(description=main.__doc__)
+    parser.add_argument('file', nargs='?', type=Path, help='default: print it')
+    file = parser.parse_args(argv).file
+    if file:
+        file.write_text(reference())
     else:
         print(reference(), end='')
     return 0
