@@ -262,6 +262,15 @@ class MpcController(LifecycleNode):
             self._worker.join(timeout=5.0)
             self._reader.close()
 
+    def destroy_node(self) -> None:
+        """Destroy the node with its state machine.
+
+        rclpy leaves that to Python's garbage collection, which a process that just ends does not
+        wait for; it holds the node, and with it a segment of shared memory that would stay.
+        """
+        super().destroy_node()
+        self._state_machine.destroy_when_not_in_use()
+
     def _stop_arm(self, why: str) -> None:
         """Send a last plan that comes to rest, as far as the arm moves, and no more after it."""
         with self._lock:

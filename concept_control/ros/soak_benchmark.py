@@ -30,6 +30,7 @@ from concept_control.ros.demo import EXECUTABLES, graph_environment
 from concept_control.ros.monitor import Heard, Watch
 from concept_control.ros.processes import Graph, NodeProcess, describe_exit, share_folder
 from concept_control.ros.running import is_running
+from concept_control.ros.shared_memory import left_behind, segments_of
 
 EXPRESSIONS = (
     'between(red; blue, green)',
@@ -51,8 +52,6 @@ SAMPLE_PERIOD = 5.0
 
 WARM_UP = 0.25
 """Share of the run whose memory does not count: caches fill."""
-
-SHARED_MEMORY = Path('/dev/shm')
 
 
 @dataclass
@@ -101,7 +100,7 @@ def main(args: argparse.Namespace) -> int:
     soak = Soak()
     pids, codes = _run(args, soak)
     alive = [name for name, pid in pids.items() if is_running(pid)]
-    left = _left_behind(soak.files)
+    left = left_behind(soak.files)
     growth = {name: soak.growth(name) for name in soak.memory}
     print(sentence())
     print('commands: ' + ', '.join(f'{n} {word}' for word, n in soak.outcomes.most_common()))
@@ -173,7 +172,7 @@ def _run(args: argparse.Namespace, soak: Soak) -> tuple[dict[str, int], dict[str
                 sampled = time.monotonic()
                 for name, pid in pids.items():
                     soak.memory.setdefault(name, []).append((elapsed, _resident(pid)))
-                    soak.files |= _shared_memory(pid)
+                    soak.files |= segments_of(pid)
             time.sleep(0.1)
             if robot.is_done:
                 soak.outcomes[robot.result().outcome.name.lower()] += 1
@@ -195,28 +194,3 @@ def _resident(pid: int) -> float:
         if line.startswith('VmRSS:'):
             return int(line.split()[1]) / 1024.0
     return float('nan')
-
-
-def _shared_memory(pid: int | str) -> set[Path]:
-    """Return the segments of shared memory that a process has open; none where it is gone."""
-    try:
-        lines = Path(f'/proc/{pid}/maps').read_text().splitlines()
-    except OSError:
-        return set()
-    # Segments, as newer and older versions of FastDDS name them. A domain's ports are files too,
-    # which the next process in the domain uses again.
-    marks = [f'{SHARED_MEMORY}/{name}_' for name in ('fastdds', 'fastrtps')]
-    return {
-        Path(line.split()[5])
-        for line in lines
-        if any(mark in line for mark in marks) and '_port' not in line
-    }
-
-
-def _left_behind(files: set[Path]) -> set[Path]:
-    """Return those of these files that are still there though no process has them open."""
-    used: set[Path] = set()
-    for process in Path('/proc').iterdir():
-        if process.name.isdigit():
-            used |= _shared_memory(process.name)
-    return {path for path in files - used if path.exists()}

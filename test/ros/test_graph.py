@@ -24,6 +24,7 @@ from concept_control.ros.commander import CommanderError, ConceptCommander, Outc
 from concept_control.ros.demo import EXECUTABLES, graph_environment
 from concept_control.ros.monitor import Heard, Watch
 from concept_control.ros.processes import Graph, NodeProcess, ProcessDiedError, share_folder
+from concept_control.ros.shared_memory import left_behind, segments_of
 
 DOMAINS = itertools.count(int(os.environ['ROS_DOMAIN_ID']))
 
@@ -298,3 +299,11 @@ def test_a_program_learns_that_nobody_answers():
         pytest.raises(CommanderError, match='/nobody/achieve_concept'),
     ):
         robot.go('near(red; blue)', wait_for_server=0.2)
+
+
+def test_a_graph_that_ends_leaves_nothing_in_shared_memory(running):
+    graph, _, _ = running  # for the last time: this ends it
+    segments = [segments_of(process.pid) for process in graph.processes.values()]
+    assert all(segments), 'every node has segments while it runs'
+    assert not any(graph.stop().values())
+    assert not left_behind(set().union(*segments))
