@@ -60,8 +60,8 @@ class DrawingReader:
         """Give up what is being read."""
         self._wanted = None
 
-    def answer(self) -> tuple[Request, DrawingGoal] | None:
-        """Take what was asked for last, once; None while it is being read, or nothing is wanted.
+    def answer(self) -> DrawingGoal | None:
+        """Take what is wanted, once; None while it is being read, or nothing is wanted.
 
         Raises:
             ConceptControlError: if it cannot be drawn.
@@ -70,10 +70,10 @@ class DrawingReader:
         if answer is None or answer[0] is not self._wanted:
             return None
         self._wanted = None
-        request, result = answer
+        _, result = answer
         if isinstance(result, Exception):
             raise result
-        return request, result
+        return result
 
     def close(self) -> None:
         """Stop reading."""

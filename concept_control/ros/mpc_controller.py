@@ -493,8 +493,8 @@ class MpcController(LifecycleNode):
     def _take_drawing(self, wanted: Request) -> None:
         """Begin the drawing that is being read, if it has been."""
         try:
-            answer = self._reader.answer()
-            if answer is None:
+            drawing = self._reader.answer()
+            if drawing is None:
                 return
             speaks_of_ids = bool(wanted.command.around or wanted.command.beside)
             if speaks_of_ids and wanted.goal.session != self._session:
@@ -506,7 +506,7 @@ class MpcController(LifecycleNode):
             self._refuse(wanted.goal, str(error))
             return
         self._identity, self._entities = None, self._seen
-        self._begin(wanted.goal, answer[1])
+        self._begin(wanted.goal, drawing)
         if self._is_paused_meanwhile:
             self.controller.pause()
 
