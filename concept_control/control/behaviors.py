@@ -66,6 +66,8 @@ class Behaviors:
     def __init__(self, view: TaskView, weights: CostWeights | None = None) -> None:
         self.view = view
         self.weights = weights or CostWeights()
+        stiff = view.config.vertical_stiffness * self.weights.energy
+        self._stiff = replace(self.weights, energy=stiff)
 
     def go_home(self, phase: str = 'home') -> Script:
         """Draw the arm back to where it hides nothing, and come to rest."""
@@ -160,6 +162,7 @@ class Behaviors:
                 height_at = self.descent(height, size / 2)
             pull = AnchoredEnergy(energy(), anchor, config.anchor_weight)
             cost = self.tool_cost(pull, height_at(), view.offset, centres, clearances)
+            cost.weights = self._stiff
             cost.heading = heading(here, centres, clearances)
             yield Setpoint('place', cost, suction=True, active=entity_id)
         yield from self._release(entity_id)
@@ -321,6 +324,7 @@ class Behaviors:
             if view.held_position[2] - size / 2 > view.highest_top + 0.01:
                 return Outcome.DONE
             cost = self.tool_cost(PointEnergy(start), height, view.offset)
+            cost.weights = self._stiff
             yield Setpoint('lift', cost, suction=True, active=entity_id)
         return Outcome.TIMEOUT
 

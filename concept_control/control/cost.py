@@ -8,6 +8,7 @@ import numpy as np
 
 from concept_control.control.arm import ArmDescription
 from concept_control.control.clearance import LinkClearance
+from concept_control.control.dynamics import PLAN_STEP
 from concept_control.control.entity_energy import EntityEnergy
 from concept_control.control.kinematics import ArmKinematics, ToolMotion
 from concept_control.control.motion_energy import MotionEnergy
@@ -104,7 +105,7 @@ class ArmCost:
     motion: MotionEnergy | None = None
     posture: np.ndarray | None = None
     weights: CostWeights = field(default_factory=CostWeights)
-    timestep: float = 0.02
+    timestep: float = PLAN_STEP
 
     def value(self, states: np.ndarray, controls: np.ndarray) -> np.ndarray:
         """Return (...,) costs of trajectories (..., H + 1, 2n) under efforts (..., H, n)."""

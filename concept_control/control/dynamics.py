@@ -12,6 +12,8 @@ from concept_control.errors import ArmError
 FD_STEP = 1e-6
 """Step of MuJoCo's finite differences; forward ones are accurate to about this."""
 
+PLAN_STEP = 0.025
+"""Step of an arm's plans [s]. The controller reads them at any time between."""
 
 SERVO_BANDWIDTH = 6.0
 """Of the soft servos that sampling planners search through [rad/s]."""
@@ -25,10 +27,13 @@ class MujocoDynamics:
         num_states: 2 n.
         num_controls: m.
         lower, upper: (m,) limits of the controls.
+        linearized_every: derivatives are taken at every so many steps of a trajectory.
 
     Raises:
         ArmError: if positions and velocities differ in number or actuators have states.
     """
+
+    linearized_every = 1
 
     def __init__(self, model: mujoco.MjModel) -> None:
         if model.nq != model.nv or model.na:
@@ -117,22 +122,32 @@ class MujocoDynamics:
         return new_states, new_controls
 
     def linearize(self, states: np.ndarray, controls: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Differentiate f along a trajectory.
+        """Differentiate f along a trajectory, between every few steps by interpolation.
 
         Returns:
             (H, 2n, 2n) derivatives by the state and (H, 2n, m) by the control.
         """
         horizon, nx, nv = len(controls), self.num_states, self.model.nv
-        by_state = np.empty((horizon, nx, nx))
-        by_control = np.empty((horizon, nx, self.num_controls))
+        count = 1 + -(-(horizon - 1) // self.linearized_every)
+        knots = np.round(np.linspace(0, horizon - 1, count)).astype(int)
+        by_state = np.empty((count, nx, nx))
+        by_control = np.empty((count, nx, self.num_controls))
         data, model = self.data, self.model
-        for t in range(horizon):
+        for i, t in enumerate(knots):
             data.qpos[:], data.qvel[:] = states[t, :nv], states[t, nv:]
             data.ctrl[:] = controls[t]
             mujoco.mjd_transitionFD(
-                model, data, FD_STEP, False, by_state[t], by_control[t], None, None
+                model, data, FD_STEP, False, by_state[i], by_control[i], None, None
             )
-        return by_state, by_control
+        if count == horizon:
+            return by_state, by_control
+        steps = np.arange(horizon)
+        before = np.minimum(np.searchsorted(knots, steps, 'right') - 1, count - 2)
+        share = ((steps - knots[before]) / np.diff(knots)[before])[:, None, None]
+        return (
+            (1 - share) * by_state[before] + share * by_state[before + 1],
+            (1 - share) * by_control[before] + share * by_control[before + 1],
+        )
 
     def inverse(self, q: np.ndarray, qd: np.ndarray, qdd: np.ndarray) -> np.ndarray:
         """Return the (n,) joint torques that produce an acceleration (n,) [rad/s²]."""
@@ -164,7 +179,10 @@ class ArmDynamics(MujocoDynamics):
     the tasks touch blocks only along the vertical. Limits belong to the cost and to the guard.
     """
 
-    def __init__(self, arm: ArmDescription, timestep: float = 0.02) -> None:
+    # An arm's derivatives change little in a twentieth of a second.
+    linearized_every = 2
+
+    def __init__(self, arm: ArmDescription, timestep: float = PLAN_STEP) -> None:
         super().__init__(self._compile(arm, timestep))
         names = [self.model.joint(i).name for i in range(self.model.njnt)]
         if names != list(arm.joints):

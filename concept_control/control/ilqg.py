@@ -27,7 +27,7 @@ class IlqgConfig:
         regularization_factor: base of its quadratic schedule.
     """
 
-    horizon: int = 25
+    horizon: int = 20
     step_scales: tuple[float, ...] = (1.0, 0.5, 0.25, 0.1, 0.03)
     min_ratio: float = 1e-4
     initial_regularization: float = 1e-6

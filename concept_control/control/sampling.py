@@ -23,7 +23,7 @@ class SamplingConfig:
         seed: of the noise.
     """
 
-    horizon: int = 25
+    horizon: int = 20
     num_knots: int = 2
     num_samples: int = 64
     noise: float = 0.025

@@ -28,6 +28,8 @@ class TaskConfig:
         place_gap: height of a block's lower face at which it is let go.
         descent_speed: of the height asked for when the tool goes down to a block or with one
             [m/s]; faster descents leave the vertical.
+        vertical_stiffness: factor on the energy's weight while a block goes up or down: on the
+            softer way a block swayed by 10 mm, and touched its neighbours.
         alignment_gap: a block put down with less free space than this turns a face to its
             neighbour.
         settle_radius, settle_time: a carry is over when the block has stayed within the one for
@@ -68,6 +70,7 @@ class TaskConfig:
     basin_radius: float = 0.06
     place_gap: float = 0.0012
     descent_speed: float = 0.25
+    vertical_stiffness: float = 25.0
     alignment_gap: float = 0.04
     settle_radius: float = 0.003
     settle_time: float = 0.2

@@ -9,7 +9,8 @@ goal: goals of the same form share one, and everything that makes a goal goes in
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from collections.abc import Callable
+from typing import Any, NamedTuple
 from weakref import WeakKeyDictionary
 
 import numpy as np
@@ -29,12 +30,26 @@ from concept_control.energy.statistics import (
 from concept_control.energy.tensor_tree import filled, leaves, shapes
 
 
+class _Split(NamedTuple):
+    """Which entities and pairs move.
+
+    Attributes:
+        moving, staying: indices of the entities that do and do not.
+        pairs, fixed: indices of the pairs with a moving entity and of those without.
+        still_set: a tensor where the attended set stays; None where some of it moves.
+    """
+
+    moving: torch.Tensor
+    staying: torch.Tensor
+    pairs: torch.Tensor
+    fixed: torch.Tensor
+    still_set: torch.Tensor | None
+
+
 class _Still(NamedTuple):
     """What the moving entities do not change.
 
     Attributes:
-        moving: indices of the moving entities.
-        pairs: indices of the pairs with one of them.
         single_sums, single_terms: over the entities that stay, see `pool_sums`.
         pair_sums, pair_terms: over the pairs that stay.
         source: (1, N, H) first half of the pair layer; None where pairs are not looked at.
@@ -43,8 +58,6 @@ class _Still(NamedTuple):
         shape, shape_measures: of the attended set, None if that moves.
     """
 
-    moving: torch.Tensor
-    pairs: torch.Tensor
     single_sums: torch.Tensor
     single_terms: torch.Tensor
     pair_sums: torch.Tensor
@@ -79,11 +92,12 @@ class _Goal(NamedTuple):
     pair_to: torch.Tensor
 
 
-_RECORDINGS: WeakKeyDictionary[EnergyNetwork, dict[object, torchscript.Recorded]] = (
+_RECORDINGS: WeakKeyDictionary[EnergyNetwork, dict[object, tuple[torchscript.Recorded, Any]]] = (
     WeakKeyDictionary()
 )
-"""Of each network, by form: the state of its parameters, which are constants in a recording, and
-sizes and presence of all tensors, but how many rows there are."""
+"""Of each network, by form: recordings and what their results are like. The form is what is
+computed, the state of the parameters, which are constants in a recording, and sizes and presence
+of all tensors, but how many rows there are."""
 
 
 class TermEvaluator:
@@ -131,13 +145,12 @@ class TermEvaluator:
             pair_from=used[:, 0],
             pair_to=used[:, 1],
         )
-        self._still: _Still | None = None
-        self._key: object = None
         # Counts up with every change of the parameters.
         self._state = sum(parameter._version for parameter in network.parameters())
-        # Of goal and what stays still: the tensors, and their form.
-        self._known: list[torch.Tensor] = []
-        self._form: object = None
+        self._moving: bytes | None = None
+        self._split: _Split | None = None
+        self._still: _Still | None = None
+        self._key: object = None
 
     @torch.no_grad()
     def residual(
@@ -160,65 +173,87 @@ class TermEvaluator:
             key: equal keys say that everything but the moving entities' positions is as it was
                 in the last call; None that it is not known.
         """
-        if self._still is None or key is None or key != self._key:
-            self._still = self._prepare(before, positions[:1], colors, sizes, moving)
-            self._key = key
-            self._known = leaves((self._goal, self._still))
-            self._form = self._state, shapes((self._goal, self._still))
         scene = before, positions, colors, sizes
-        if len(self._still.moving) == 0:
-            return _residual(self.network, *scene, self._goal, self._still)
-        recordings = _RECORDINGS.setdefault(self.network, {})
-        if self._form not in recordings:
-            module = _Residual(self.network, (self._goal, self._still))
-            recordings[self._form] = torchscript.record(module, (*scene, *self._known))
-        return recordings[self._form](*scene, *self._known)
+        if self._split is None or moving.tobytes() != self._moving:
+            self._split = self._split_up(moving)
+            self._moving, self._still = moving.tobytes(), None
+        if self._still is None or key is None or key != self._key:
+            one = before, positions[:1], colors, sizes
+            self._still = self._run(_prepare, one, self._goal, self._split)
+            self._key = key
+        if not moving.any():
+            return _residual(self.network, *scene, self._goal, self._split, self._still)
+        return self._run(_residual, scene, self._goal, self._split, self._still)
 
-    def _prepare(
-        self,
-        before: torch.Tensor,
-        one: torch.Tensor,
-        colors: torch.Tensor,
-        sizes: torch.Tensor,
-        moving: np.ndarray,
-    ) -> _Still:
-        """Compute once what does not depend on the moving entities."""
+    def _run(
+        self, compute: Callable[..., Any], scene: tuple[torch.Tensor, ...], *known: tuple[Any, ...]
+    ) -> Any:
+        """Compute by a recording, made anew for what is known in a new form."""
+        recordings = _RECORDINGS.setdefault(self.network, {})
+        form = compute, self._state, shapes(known)
+        if form not in recordings:
+            recordings[form] = _record(self.network, compute, scene, known)
+        recording, result = recordings[form]
+        return filled(result, iter(recording(*scene, *leaves(known))))
+
+    def _split_up(self, moving: np.ndarray) -> _Split:
         goal = self._goal
-        pooling, film = self.network.pooling, goal.conditioning.pooling
-        moves = torch.from_numpy(moving).to(one.device)
-        still = (~moves).nonzero()[:, 0]
-        scene = _scene(before, one, colors, sizes, goal)
-        known, places, single = pooling.encode_entities(scene, film)
-        parts = [(goal.roles[:, still], single[:, still], pooling.single_channels)]
-        singles = pool_sums(parts)
-        source = target = weights = None
-        paired = singles
+        moves = torch.from_numpy(moving).to(goal.subjects.device)
         pair_moves = moves[goal.pair_from] | moves[goal.pair_to]
-        if pooling.pairwise:
-            source, target, weights = pooling.encode_pair_ends(known, places, film)
-            fixed = (~pair_moves).nonzero()[:, 0]
-            i, j = goal.pair_from[fixed], goal.pair_to[fixed]
-            values = torch.matmul(pair_features_between(scene, i, j), weights)
-            values = functional.silu(values + source[:, i] + target[:, j])
-            paired = pool_sums([(goal.gates[:, fixed], values, pooling.pair_channels)])
-        shape = shape_measures = None
-        if not bool((moves & (goal.attention > 0)).any()):
-            shape = pooling.shape_of(scene, goal.roles.expand(1, 1, -1, -1))
-            if self.network.intervals is not None:
-                shape_measures = measure_shape(scene, scene.attention.unsqueeze(1))
-        return _Still(
+        set_moves = bool((moves & (goal.attention > 0)).any())
+        return _Split(
             moving=moves.nonzero()[:, 0],
+            staying=(~moves).nonzero()[:, 0],
             pairs=pair_moves.nonzero()[:, 0],
-            single_sums=singles[0],
-            single_terms=singles[1],
-            pair_sums=paired[0],
-            pair_terms=paired[1],
-            source=source,
-            target=target,
-            weights=weights,
-            shape=shape,
-            shape_measures=shape_measures,
+            fixed=(~pair_moves).nonzero()[:, 0],
+            still_set=None if set_moves else goal.attention,
         )
+
+
+def _prepare(
+    network: EnergyNetwork,
+    before: torch.Tensor,
+    one: torch.Tensor,
+    colors: torch.Tensor,
+    sizes: torch.Tensor,
+    goal: _Goal,
+    split: _Split,
+) -> _Still:
+    """Compute once what does not depend on the moving entities, of one row (1, N, 2)."""
+    pooling, film = network.pooling, goal.conditioning.pooling
+    scene = _scene(before, one, colors, sizes, goal)
+    known, places, single = pooling.encode_entities(scene, film)
+    staying = single.index_select(1, split.staying)
+    gates = goal.roles.index_select(1, split.staying)
+    singles = pool_sums([(gates, staying, pooling.single_channels)])
+    source = target = weights = None
+    paired = singles
+    if pooling.pairwise:
+        source, target, weights = pooling.encode_pair_ends(known, places, film)
+        values = _pairs(scene, goal, split.fixed, source, target, weights)
+        gates = goal.gates.index_select(1, split.fixed)
+        paired = pool_sums([(gates, values, pooling.pair_channels)])
+    shape = shape_measures = None
+    if split.still_set is not None:
+        shape = pooling.shape_of(scene, goal.roles.expand(1, 1, -1, -1))
+        if network.intervals is not None:
+            shape_measures = measure_shape(scene, scene.attention.unsqueeze(1))
+    return _Still(*singles, *paired, source, target, weights, shape, shape_measures)
+
+
+def _pairs(
+    scene: Scene,
+    goal: _Goal,
+    which: torch.Tensor,
+    source: torch.Tensor,
+    target: torch.Tensor,
+    weights: torch.Tensor,
+) -> torch.Tensor:
+    """Return (B, M, H) the layer of M of the goal's pairs."""
+    i = goal.pair_from.index_select(0, which)
+    j = goal.pair_to.index_select(0, which)
+    values = torch.matmul(pair_features_between(scene, i, j), weights)
+    return functional.silu(values + source.index_select(1, i) + target.index_select(1, j))
 
 
 def _residual(
@@ -228,27 +263,27 @@ def _residual(
     colors: torch.Tensor,
     sizes: torch.Tensor,
     goal: _Goal,
+    split: _Split,
     still: _Still,
 ) -> torch.Tensor:
     """Return residuals (B, K), see `TermEvaluator.residual`."""
     pooling, film = network.pooling, goal.conditioning.pooling
     batch = positions.shape[0]
     scene = _scene(before, positions, colors, sizes, goal)
-    movers = Scene(*(value[:, still.moving] for value in scene))
+    movers = Scene(*(value.index_select(1, split.moving) for value in scene))
     looks, places, single = pooling.encode_entities(movers, film)
-    gate = goal.roles[:, still.moving]
+    gate = goal.roles.index_select(1, split.moving)
     parts = [(gate, single, pooling.single_channels)]
     learned = finish_pool(goal.roles, parts, (still.single_sums, still.single_terms))
     if still.source is not None and still.target is not None and still.weights is not None:
         source, target, _ = pooling.encode_pair_ends(looks, places, film)
         all_source = still.source.repeat(batch, 1, 1)
         all_target = still.target.repeat(batch, 1, 1)
-        all_source[:, still.moving] = source
-        all_target[:, still.moving] = target
-        i, j = goal.pair_from[still.pairs], goal.pair_to[still.pairs]
-        values = torch.matmul(pair_features_between(scene, i, j), still.weights)
-        values = functional.silu(values + all_source[:, i] + all_target[:, j])
-        parts = [(goal.gates[:, still.pairs], values, pooling.pair_channels)]
+        all_source.index_copy_(1, split.moving, source)
+        all_target.index_copy_(1, split.moving, target)
+        values = _pairs(scene, goal, split.pairs, all_source, all_target, still.weights)
+        gates = goal.gates.index_select(1, split.pairs)
+        parts = [(gates, values, pooling.pair_channels)]
         pairs = finish_pool(goal.gates, parts, (still.pair_sums, still.pair_terms))
         learned = torch.cat([learned, pairs], dim=-1)
     roles = goal.roles.expand(batch, 1, -1, -1)
@@ -286,23 +321,36 @@ def _scene(
     )
 
 
-class _Residual(nn.Module):
-    """What is recorded: the residual as a function of tensors alone.
+def _record(
+    network: EnergyNetwork,
+    compute: Callable[..., Any],
+    scene: tuple[torch.Tensor, ...],
+    known: tuple[Any, ...],
+) -> tuple[torchscript.Recorded, Any]:
+    """Record what is computed of a scene and what is known of it, and what the result is like."""
+    recording = torchscript.record(_Computation(network, compute, known), (*scene, *leaves(known)))
+    return recording, compute(network, *scene, *known)
+
+
+class _Computation(nn.Module):
+    """What is recorded: a function of tensors alone.
 
     Args:
         network: the energy.
-        tree: a `_Goal` and a `_Still` of the form that is recorded.
+        compute: `_prepare` or `_residual`.
+        known: what it gets beside the scene, of the form that is recorded.
     """
 
-    def __init__(self, network: EnergyNetwork, tree: tuple[_Goal, _Still]) -> None:
+    def __init__(
+        self, network: EnergyNetwork, compute: Callable[..., Any], known: tuple[Any, ...]
+    ) -> None:
         super().__init__()
         self.network = network
-        self._tree = tree
+        self._compute, self._known = compute, known
 
-    def forward(self, *values: torch.Tensor) -> torch.Tensor:
-        before, positions, colors, sizes, *known = values
-        goal, still = filled(self._tree, iter(known))
-        return _residual(self.network, before, positions, colors, sizes, goal, still)
+    def forward(self, *values: torch.Tensor) -> tuple[torch.Tensor, ...]:
+        scene, others = values[:4], iter(values[4:])
+        return tuple(leaves(self._compute(self.network, *scene, *filled(self._known, others))))
 
 
 def to_tensor(values: np.ndarray, like: torch.Tensor) -> torch.Tensor:

@@ -30,10 +30,10 @@ EDGE = 0.97
 _OVERLAP_SLACK = 0.02
 _WALL_WEIGHT = 4.0
 _MOVE_WEIGHT = 1e-3
-_SAME_ENERGY = 2e-4
-"""Energies that differ by less are the same: 0.014 workspace units, some 3 mm on the table. With
-five times as much, things that should have moved a little stayed where they were, and rows of four
-were 10 mm crooked."""
+_SAME_ENERGY = 2e-5
+"""Energies that differ by less are the same: 0.0045 workspace units, 1 mm on the table. With ten
+times as much, things that should have moved a little stayed where they were, and a quarter of the
+rows of four were 10 mm crooked."""
 
 
 @dataclass(frozen=True)

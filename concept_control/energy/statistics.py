@@ -291,12 +291,18 @@ def pair_features(scene: Scene) -> torch.Tensor:
 
 def pair_features_between(scene: Scene, i: torch.Tensor, j: torch.Tensor) -> torch.Tensor:
     """Return `pair_features` of the listed pairs only: (B, M, NUM_PAIR_FEATURES)."""
+    # `index_select` takes a fifth of the time of indexing with tensors.
+    size_from, size_to = scene.sizes.index_select(1, i), scene.sizes.index_select(1, j)
+    after, before, color = (
+        values.index_select(1, i) - values.index_select(1, j)
+        for values in (scene.after, scene.before, scene.colors)
+    )
     return _pair_features(
-        soft_length(scene.after[:, i] - scene.after[:, j]).squeeze(-1),
-        soft_length(scene.before[:, i] - scene.before[:, j]).squeeze(-1),
-        (scene.colors[:, i] - scene.colors[:, j]).square().sum(dim=-1),
-        scene.sizes[:, i],
-        scene.sizes[:, j],
+        soft_length(after).squeeze(-1),
+        soft_length(before).squeeze(-1),
+        color.square().sum(dim=-1),
+        size_from,
+        size_to,
     )
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import warnings
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import nn
@@ -62,10 +62,13 @@ class Recorded:
     def __init__(self, script: torch.nn.Module) -> None:
         self._script = script
 
-    def __call__(self, *inputs: torch.Tensor) -> torch.Tensor:
-        """Return what the module would of other values, of which the batch may differ in size."""
+    def __call__(self, *inputs: torch.Tensor) -> Any:
+        """Return what the module would of other values, of which the batch may differ in size.
+
+        Outside inference mode the result can be read, but not changed in place.
+        """
         # As it was recorded: to optimise it would take the first calls half a second.
-        with torch.jit.optimized_execution(False), torch.no_grad():
+        with torch.jit.optimized_execution(False), torch.inference_mode():
             return self._script(*inputs)
 
 

@@ -134,7 +134,7 @@ def _two_link(rng: np.random.Generator) -> Toy:
         error=lambda x: float(np.linalg.norm(offset(x))),
         tolerance=0.005,
         unit='m',
-        settings={'noise': 0.15, 'num_knots': 3, 'max_noise': 0.4},
+        settings={'horizon': 25, 'noise': 0.15, 'num_knots': 3, 'max_noise': 0.4},
     )
 
 

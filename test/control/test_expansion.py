@@ -13,12 +13,14 @@ class Bowl:
 
     def __init__(self):
         self.calls = 0
+        self.asked = 0
 
     def residual(self, xy):
         self.calls += 1
         return self._squares(xy)
 
     def linearize(self, xy):
+        self.asked += len(xy)
         return self._squares(xy), np.stack([2 * (xy - p) for p in (0.1, -0.2)], axis=-2)
 
     def _squares(self, xy):
@@ -57,3 +59,16 @@ def test_what_was_linearised_is_kept_though_the_caller_goes_on(places):
     expected = Bowl().residual(places + 1.0)
     places += 1.0
     np.testing.assert_array_equal(energy.residual(places), expected)
+
+
+@pytest.mark.parametrize(('length', 'asked'), [(0.0, 6), (0.05, 6), (0.2, 14), (0.6, 26)])
+def test_along_a_smooth_way_few_points_are_asked_and_all_are_known(length, asked):
+    # A quarter of a circle: the residuals along it are no polynomials.
+    angle = np.linspace(0.0, np.pi / 2, 26)
+    way = 0.05 + 2 * length / np.pi * np.stack([np.cos(angle), np.sin(angle)], axis=1)
+    bowl = Bowl()
+    residual, jacobian = ExpandedEnergy(bowl).linearize(way)
+    exact, slope = Bowl().linearize(way)
+    assert bowl.asked == asked
+    np.testing.assert_allclose(residual, exact, atol=1e-6)
+    np.testing.assert_allclose(jacobian, slope, atol=2e-3)

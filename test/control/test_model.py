@@ -101,6 +101,16 @@ def test_linearization_agrees_with_central_differences(arm):
     np.testing.assert_allclose(by_control[0], np.array(columns).T, atol=2e-4)
 
 
+def test_derivatives_between_steps_are_those_of_the_smooth_motion(arm):
+    dynamics, hold = ArmDynamics(arm), 0.02 * arm.effort_limits
+    controls = dynamics.holding_control(arm.home) + hold * np.sin(np.arange(20) / 4)[:, None]
+    states = dynamics.rollout(np.concatenate([arm.home, np.zeros(arm.num_joints)]), controls)
+    sparse = dynamics.linearize(states, controls)
+    dynamics.linearized_every = 1
+    for between, exact in zip(sparse, dynamics.linearize(states, controls), strict=True):
+        assert 0 < np.abs(between - exact).max() < 0.05 * np.abs(exact - exact[0]).max()
+
+
 def test_payload_adds_the_torque_of_its_weight(arm):
     dynamics, kinematics = ArmDynamics(arm), ArmKinematics(arm)
     offset = np.array([0.01, 0.0, 0.02])
