@@ -56,6 +56,9 @@ EnergySource = Callable[[], EntityEnergy]
 Heading = Callable[[np.ndarray, np.ndarray, np.ndarray], float]
 """From a place (2,), obstacles (M, 2) and clearances (M,) to the tool's heading [rad]."""
 
+_MOST_TURN = np.pi / 3
+"""Further than this [rad] a held block is not turned where another face is nearer."""
+
 Obstacles = Callable[[], tuple[np.ndarray, np.ndarray]]
 """(M, 2) centres and (M,) clearances of what the carried block must not be put on."""
 
@@ -66,8 +69,15 @@ class Behaviors:
     def __init__(self, view: TaskView, weights: CostWeights | None = None) -> None:
         self.view = view
         self.weights = weights or CostWeights()
-        stiff = view.config.vertical_stiffness * self.weights.energy
-        self._stiff = replace(self.weights, energy=stiff)
+        self._heading = self._alignment()
+        factor = view.config.vertical_stiffness
+        # What keeps off neighbours must stay as strong as the energy.
+        self._stiff = replace(
+            self.weights,
+            energy=factor * self.weights.energy,
+            heading=factor * self.weights.heading,
+            clearance=factor * self.weights.clearance,
+        )
 
     def go_home(self, phase: str = 'home') -> Script:
         """Draw the arm back to where it hides nothing, and come to rest."""
@@ -116,7 +126,7 @@ class Behaviors:
         view, config = self.view, self.view.config
         assert view.held is not None
         deadline = self._deadline()
-        heading, has_settled = self._alignment(), self._settling()
+        has_settled, settled_since = self._settling(), np.inf
         in_basin = self._basin()
         while view.time < deadline:
             if view.attached is False:
@@ -128,9 +138,17 @@ class Behaviors:
             pull = energy() if is_near else PointEnergy(guide())
             centres, clearances = obstacles() if is_near else (None, None)
             cost = self.tool_cost(pull, height, view.offset, centres, clearances)
-            cost.heading = heading(view.held_position[:2] if is_near else guide(), *obstacles())
+            heading = self._heading(view.held_position[:2] if is_near else guide(), *obstacles())
+            cost.heading = heading
             if has_settled(view.held_position[:2]) and is_near:
-                return Outcome.DONE
+                settled_since = min(settled_since, view.time)
+                off = abs(np.sin(view.tool.heading - heading))
+                # A turn that the joints do not allow is not waited for.
+                if (
+                    off < config.heading_tolerance
+                    or view.time > settled_since + config.clear_timeout
+                ):
+                    return Outcome.DONE
             yield Setpoint('carry', cost, suction=True, active=view.held)
         return Outcome.TIMEOUT
 
@@ -141,7 +159,7 @@ class Behaviors:
         entity_id, size = view.held, float(view.entities[view.held].size[2])
         deadline, stalled, lowest, start = self._deadline(), 0, np.inf, view.time
         height_at = self.descent(view.held_position[2], size / 2)
-        heading, anchor, patience = self._alignment(), view.held_position[:2], config.clear_timeout
+        anchor, patience = view.held_position[:2], config.clear_timeout
         while (
             view.held_position[2] - size / 2 > config.place_gap or view.speed > config.touch_speed
         ):
@@ -163,7 +181,7 @@ class Behaviors:
             pull = AnchoredEnergy(energy(), anchor, config.anchor_weight)
             cost = self.tool_cost(pull, height_at(), view.offset, centres, clearances)
             cost.weights = self._stiff
-            cost.heading = heading(here, centres, clearances)
+            cost.heading = self._heading(here, centres, clearances)
             yield Setpoint('place', cost, suction=True, active=entity_id)
         yield from self._release(entity_id)
         yield from self._retreat(entity_id)
@@ -304,6 +322,7 @@ class Behaviors:
                 relative = np.asarray(entity.position) - view.tool.position
                 view.held, view.offset = entity_id, view.tool.rotation.T @ relative
                 view.twist = entity.yaw - float(view.tool.heading)
+                self._heading = self._alignment()
                 return Outcome.DONE
             pressed = entity.top + config.contact_gap - 0.006 * waited
             cost = self.tool_cost(PointEnergy(entity.xy), pressed)
@@ -354,7 +373,7 @@ class Behaviors:
         """Return what turns the held block's face towards its nearest neighbour.
 
         Corner to corner two cubes need 41 % more room than face to face. Of the four faces the one
-        that needs the least turning is chosen once and kept.
+        that needs the least turning is chosen, and kept until another needs far less.
         """
         view = self.view
         last = float(view.tool.heading)
@@ -365,8 +384,11 @@ class Behaviors:
             gaps = np.linalg.norm(away, axis=1) - clearances
             if len(gaps) and gaps.min() < view.config.alignment_gap:
                 x, y = away[np.argmin(gaps)]
-                wanted = np.arctan2(y, x) - view.twist
-                last = wanted - np.pi / 2 * np.round((wanted - last) / (np.pi / 2))
+                face = np.arctan2(y, x) - view.twist
+                last = _nearest_face(face, last)
+                now = float(view.tool.heading)
+                if abs(np.remainder(last - now + np.pi, 2 * np.pi) - np.pi) > _MOST_TURN:
+                    last = _nearest_face(face, now)
             return last
 
         return heading
@@ -407,3 +429,8 @@ class Behaviors:
 
     def _deadline(self) -> float:
         return self.view.time + self.view.config.phase_timeout
+
+
+def _nearest_face(angle: float, reference: float) -> float:
+    """Return the angle, or one of a quarter turn more or less, that is nearest to another."""
+    return float(angle - np.pi / 2 * np.round((angle - reference) / (np.pi / 2)))

@@ -51,7 +51,7 @@ class CostWeights:
     motion: float = 0.01
     height: float = 50.0
     tilt: float = 5.0
-    heading: float = 0.05
+    heading: float = 0.3
     posture: float = 0.0002
     velocity: float = 0.02
     acceleration: float = 0.05

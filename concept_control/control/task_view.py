@@ -28,10 +28,11 @@ class TaskConfig:
         place_gap: height of a block's lower face at which it is let go.
         descent_speed: of the height asked for when the tool goes down to a block or with one
             [m/s]; faster descents leave the vertical.
-        vertical_stiffness: factor on the energy's weight while a block goes up or down: on the
-            softer way a block swayed by 10 mm, and touched its neighbours.
+        vertical_stiffness: factor on the weights of energy, heading and clearance while a block
+            goes up or down: without it blocks swayed by 10 mm, and touched their neighbours.
         alignment_gap: a block put down with less free space than this turns a face to its
             neighbour.
+        heading_tolerance: sine of the angle to that face at which it is turned enough.
         settle_radius, settle_time: a carry is over when the block has stayed within the one for
             the other.
         anchor_weight: of staying where the carry ended, beside the energy, while putting down.
@@ -72,6 +73,7 @@ class TaskConfig:
     descent_speed: float = 0.25
     vertical_stiffness: float = 25.0
     alignment_gap: float = 0.04
+    heading_tolerance: float = 0.08
     settle_radius: float = 0.003
     settle_time: float = 0.2
     anchor_weight: float = 0.2
