@@ -120,7 +120,8 @@ class Behaviors:
 
         Args:
             energy: of the carried block, asked anew every tick.
-            guide: (2,) the generated target [m]; it only leads into its basin from afar.
+            guide: (2,) the generated target [m]; it leads into its basin from afar, and within
+                where the energy is flat.
             obstacles: what to keep clear of.
         """
         view, config = self.view, self.view.config
@@ -135,7 +136,12 @@ class Behaviors:
             size = view.entities[view.held].size[2]
             height = view.highest_top + config.travel_clearance + size / 2
             is_near = in_basin(guide(), view.held_position[:2])
-            pull = energy() if is_near else PointEnergy(guide())
+            # Where the energy is flat, the generated target lies well inside.
+            pull = (
+                AnchoredEnergy(energy(), guide(), config.guide_weight)
+                if is_near
+                else PointEnergy(guide())
+            )
             centres, clearances = obstacles() if is_near else (None, None)
             cost = self.tool_cost(pull, height, view.offset, centres, clearances)
             heading = self._heading(view.held_position[:2] if is_near else guide(), *obstacles())

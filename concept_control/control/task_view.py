@@ -36,6 +36,7 @@ class TaskConfig:
         settle_radius, settle_time: a carry is over when the block has stayed within the one for
             the other.
         anchor_weight: of staying where the carry ended, beside the energy, while putting down.
+        guide_weight: of the generated target, beside the energy, where that leads.
         max_intrusion: into a neighbour's free space with which a block still goes down.
         clear_timeout: how long to wait above for less.
         touch_speed: of the tool below which it may seize or let go of a block [m/s].
@@ -77,6 +78,7 @@ class TaskConfig:
     settle_radius: float = 0.003
     settle_time: float = 0.2
     anchor_weight: float = 0.2
+    guide_weight: float = 0.05
     max_intrusion: float = 0.003
     clear_timeout: float = 1.5
     touch_speed: float = 0.015

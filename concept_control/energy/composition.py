@@ -162,11 +162,15 @@ class GoalEnergy:
 
     def scene_value(self, scene: Scene) -> torch.Tensor:
         """Return the composed energies (B,) of scenes, differentiable in the positions."""
+        return self.scene_residual(scene).square().sum(dim=-1)
+
+    def scene_residual(self, scene: Scene) -> torch.Tensor:
+        """Return the composed residuals (B, K) of scenes, differentiable in the positions."""
         parts = []
         scenes_at_once = max(1, STATES_AT_ONCE // len(self.terms))
         for first in range(0, scene.num_events, scenes_at_once):
             part = scene.select(slice(first, first + scenes_at_once))
-            parts.append(run_program(self.program, self._residuals(part)).square().sum(dim=-1))
+            parts.append(run_program(self.program, self._residuals(part)))
         return torch.cat(parts)
 
     def residual_evaluator(self) -> ResidualEvaluator:

@@ -63,6 +63,9 @@ def settle(
     Returns:
         Positions (S, N, 2) and energies (S,).
     """
+    if not (movable > 0.5).any():
+        with torch.no_grad():
+            return starts.clone(), residual(starts.unsqueeze(1))[:, 0].square().sum(dim=-1)
     chains, count, _ = starts.shape
     # The movable entities first: of these, each coordinate is a variable.
     most = int((movable > 0.5).sum(dim=-1).max())

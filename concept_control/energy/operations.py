@@ -5,7 +5,13 @@ from __future__ import annotations
 import torch
 
 from concept_control.energy.identification import lowest_masks
-from concept_control.energy.network import ACTION, ARGUMENT, EnergyNetwork
+from concept_control.energy.least_squares import LeastSquaresConfig, settle
+from concept_control.energy.network import (
+    ACTION,
+    ARGUMENT,
+    EnergyConditioning,
+    EnergyNetwork,
+)
 from concept_control.energy.sampling import (
     SamplerConfig,
     descend,
@@ -43,35 +49,73 @@ def lowest_outcomes(
     Returns:
         Last positions (B, N, 2) and energies (B,).
     """
-    width = network.config.code_width
-    codes = codes.expand(scene.num_events, -1)[:, :width]
+    codes = codes.expand(scene.num_events, -1)[:, : network.config.code_width]
     scenes_at_once = max(1, STATES_AT_ONCE // config.chains)
     begin = scene.before if start is None else start
-    positions, energies = [], []
-    for first in range(0, scene.num_events, scenes_at_once):
-        rows = slice(first, first + scenes_at_once)
-        part = scene.select(rows)
-        starts = scatter_starts(
-            begin[rows], part.subjects, config.chains, generator, config.limit
-        ).flatten(0, 1)
-        many = part.repeat(config.chains)
+    positions, energies = begin.clone(), torch.zeros_like(begin[:, 0, 0])
+    alone = ((scene.subjects * scene.present) > 0).sum(dim=-1) == 1
+    if config.langevin:
+        alone = torch.zeros_like(alone)
+    for is_alone in (True, False):
+        chosen = (alone == is_alone).nonzero()[:, 0]
+        for rows in chosen.split(scenes_at_once) if len(chosen) else ():
+            part = scene.select(rows)
+            starts = scatter_starts(
+                begin[rows], part.subjects, config.chains, generator, config.limit
+            ).flatten(0, 1)
+            energy = _ActionEnergy(network, part.repeat(config.chains), codes[rows], config.chains)
+            movable = energy.scene.subjects
+            if is_alone:
+                found, values = settle(
+                    energy.residual, starts, movable, LeastSquaresConfig(limit=config.limit)
+                )
+            else:
+                found, values = descend(energy, starts, movable, config, generator)
+            scores = values
+            if config.breadth > 0 and config.chains > 1:
+                scores = values + surroundings(energy, found, movable, config.breadth)
+            ends = (value.unflatten(0, (-1, config.chains)) for value in (found, values, scores))
+            positions[rows], energies[rows] = keep_lowest(*ends)
+    return positions, energies
+
+
+class _ActionEnergy:
+    """Of chains' positions: the energies (S,), and the residuals of copies as `settle` asks.
+
+    Args:
+        network: the energy.
+        scene: S chains.
+        codes: (B, W) of the scenes they belong to.
+        chains: in a row that belong to the same scene.
+    """
+
+    def __init__(
+        self, network: EnergyNetwork, scene: Scene, codes: torch.Tensor, chains: int
+    ) -> None:
+        self.scene = scene
+        self._network = network
         with torch.no_grad():
-            conditioning = network.condition(codes[rows], ACTION).repeat(config.chains)
+            self._conditioning = network.condition(codes, ACTION).repeat(chains)
+        self._copies = 0
 
-        def energy(place: torch.Tensor, many=many, conditioning=conditioning) -> torch.Tensor:
-            moved = many._replace(after=place)
-            residual = network(moved, moved.attention.unsqueeze(1), conditioning)
-            return residual[:, 0].square().sum(dim=-1)
+    def __call__(self, place: torch.Tensor) -> torch.Tensor:
+        return _residual(self._network, self.scene, place, self._conditioning).square().sum(dim=-1)
 
-        found, values = descend(energy, starts, many.subjects, config, generator)
-        scores = values
-        if config.breadth > 0 and config.chains > 1:
-            scores = values + surroundings(energy, found, many.subjects, config.breadth)
-        ends = (value.unflatten(0, (-1, config.chains)) for value in (found, values, scores))
-        best, lowest = keep_lowest(*ends)
-        positions.append(best)
-        energies.append(lowest)
-    return torch.cat(positions), torch.cat(energies)
+    def residual(self, places: torch.Tensor) -> torch.Tensor:
+        copies = places.shape[1]
+        if copies != self._copies:
+            self._copies = copies
+            self._many = self.scene.repeat(copies), self._conditioning.repeat(copies)
+        scene, conditioning = self._many
+        found = _residual(self._network, scene, places.flatten(0, 1), conditioning)
+        return found.unflatten(0, places.shape[:2])
+
+
+def _residual(
+    network: EnergyNetwork, scene: Scene, place: torch.Tensor, conditioning: EnergyConditioning
+) -> torch.Tensor:
+    moved = scene._replace(after=place)
+    return network(moved, moved.attention.unsqueeze(1), conditioning)[:, 0]
 
 
 def lowest_attention(

@@ -33,6 +33,8 @@ class SamplerConfig:
         breadth: distance at which the surroundings of a chain's end are looked at, so that of
             ends of equal energy the one in the middle of a region wins over one on its border; 0
             turns that off.
+        langevin: whether chains go by gradient and noise in every scene; otherwise least squares
+            lead them where one entity moves alone, as well and in a quarter of the time.
     """
 
     chains: int = 16
@@ -44,6 +46,7 @@ class SamplerConfig:
     limit: float = 1.0
     tolerance: float = 0.01
     breadth: float = 0.15
+    langevin: bool = False
 
 
 _SURROUNDINGS = 6

@@ -31,7 +31,7 @@ def drift(
     model: ConceptModel, families: Mapping[str, Family], seed: int, concepts: int
 ) -> dict[str, Any]:
     """Run single chains of K steps on for S more; return how far they go and what still holds."""
-    first = SamplerConfig(chains=1)
+    first = SamplerConfig(chains=1, langevin=True)
     found: dict[str, Any] = {}
     acting = {n: f for n, f in families.items() if f.generates and not f.held_out}
     moved: dict[int, list[float]] = {more: [] for more in MORE_STEPS}
@@ -98,7 +98,8 @@ def chains_per_second(model: ConceptModel, seed: int, entities: int = 6) -> dict
 
 def _run_chains(model: ConceptModel, scene: Scene, codes: torch.Tensor, seed: int) -> None:
     generator = torch.Generator().manual_seed(seed)
-    lowest_outcomes(model.network, scene, codes, SamplerConfig(chains=1, breadth=0.0), generator)
+    config = SamplerConfig(chains=1, breadth=0.0, langevin=True)
+    lowest_outcomes(model.network, scene, codes, config, generator)
     if scene.after.is_cuda:
         torch.cuda.synchronize()
 

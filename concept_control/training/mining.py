@@ -17,7 +17,9 @@ from concept_control.training.pool import NUM_TESTS, ConceptPool
 _CONCEPTS = 96
 _CHAINS = 2
 _MASKS = 4
-_SAMPLER = SamplerConfig(chains=1, steps=16, largest=0.35, smallest=0.02, noise=0.2, limit=1.05)
+_SAMPLER = SamplerConfig(
+    chains=1, steps=16, largest=0.35, smallest=0.02, noise=0.2, limit=1.05, langevin=True
+)
 
 
 def mine(
