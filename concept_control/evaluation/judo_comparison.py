@@ -34,6 +34,7 @@ from concept_control.evaluation.tool_between import (
     ToolPath,
     judge_tool,
     play_tool,
+    straight_path,
     summarise_tool,
     tool_scene,
 )
@@ -88,6 +89,9 @@ CONDITIONS = (
     'are about what one core does in a control period of 20 ms; three rounds of them take longer. '
     'Speed and acceleration are the largest shares of the limits of any joint in any episode.'
 )
+
+LIMIT = 'no controller: limits alone'
+"""The row of `straight_path`."""
 
 GOALS = {'integral': 3.0, 'final_mm': 10.0}
 """How many times lower than judo's best the package's own shall be."""
@@ -222,12 +226,18 @@ def compare(
         curves[name] = np.median(errors, axis=0).tolist()
     ours, *judo = rows
     ratios = {key: min(row[key] for row in judo) / ours[key] for key in GOALS}
+    period = paths[ours['method']][0].period
+    limit = [straight_path(arm, case, period) for case in cases]
+    runs = [judge_tool(path, case, arm) for path, case in zip(limit, cases)]
+    rows.append({'method': LIMIT, **summarise_tool(runs), 'runs': runs})
+    curves[LIMIT] = np.median([path.errors(c) for path, c in zip(limit, cases)], axis=0).tolist()
+    gain = ours['integral'] / rows[-1]['integral']
     return {
         'rows': rows,
         'ratios': ratios,
-        'sentence': sentence_of(ratios),
+        'sentence': sentence_of(ratios, gain),
         'goals': GOALS,
-        'period': next(iter(paths.values()))[0].period,
+        'period': period,
         'curves': curves,
         'requirements': REQUIREMENTS,
         'conditions': CONDITIONS,
@@ -254,10 +264,11 @@ def _print(section: dict[str, Any]) -> None:
     print(section['sentence'])
 
 
-def sentence_of(ratios: dict[str, float]) -> str:
-    """Say how much lower ours are than judo's best."""
+def sentence_of(ratios: dict[str, float], gain: float) -> str:
+    """Say how much lower ours are than judo's best, and what the arm's limits would allow."""
     return (
         f"judo's best final error is {ratios['final_mm']:.1f} times ours (goal: "
         f'{GOALS["final_mm"]:.0f}), its best integral of E {ratios["integral"]:.2f} times '
-        f'(goal: {GOALS["integral"]:.0f})'
+        f'(goal: {GOALS["integral"]:.0f}); ours is {gain:.2f} times that of a motion straight in '
+        'joint space at the limits of speed and acceleration'
     )

@@ -13,7 +13,11 @@ import numpy as np
 from concept_control.control.arm import ArmDescription
 from concept_control.control.exact import MidpointEnergy, exact_goal
 from concept_control.control.goal import EntityState
+from concept_control.control.kinematics import ArmKinematics
+from concept_control.control.reach import solve_reach
+from concept_control.control.task_view import TaskConfig
 from concept_control.control.tasks import ConceptController
+from concept_control.errors import ArmError
 from concept_control.simulation.closed_loop import ClosedLoop
 from concept_control.simulation.scene import Scene, SceneConfig, build_scene
 
@@ -106,6 +110,36 @@ def play_tool(arm_name: str, planner: str, case: ToolCase) -> ToolPath:
     return ToolPath(
         loop.config.control_period, np.array(tool), np.array(velocities), np.array(plan_times)
     )
+
+
+def straight_path(arm: ArmDescription, case: ToolCase, period: float) -> ToolPath:
+    """Go straight in joint space at the limits of speed and acceleration: what the arm allows.
+
+    No controller is so fast that leaves the limits any margin; how far a controller's integral is
+    above this one says how much of it was left to gain.
+
+    Raises:
+        ArmError: if the arm cannot reach the middle.
+    """
+    kinematics = ArmKinematics(arm)
+    end = solve_reach(arm, kinematics, np.array([*case.middle, TaskConfig().tool_height]))
+    if end is None:
+        raise ArmError(f'{arm.name} cannot reach {case.middle.round(3).tolist()}')
+    way = end - arm.home
+    length = np.maximum(np.abs(way), 1e-9)
+    speed = float((arm.velocity_limits / length).min())
+    acceleration = float((arm.acceleration_limits / length).min())
+    # Shares of the way: a ramp up, perhaps a stretch at full speed, a ramp down.
+    ramp = min(speed / acceleration, acceleration**-0.5)
+    top = acceleration * ramp
+    total = 1.0 / top + ramp
+    times = period * np.arange(round(DURATION / period) + 1)
+    up, down = np.minimum(times, ramp), np.clip(times - (total - ramp), 0.0, ramp)
+    share = acceleration * up**2 / 2 + top * np.clip(times - ramp, 0.0, None)
+    share -= acceleration * down**2 / 2 + top * np.clip(times - total, 0.0, None)
+    rate = acceleration * (up - down)
+    tool = kinematics.tool(arm.home + share[:, None] * way).position
+    return ToolPath(period, tool, rate[:, None] * way, np.full(len(times) - 1, np.nan))
 
 
 def judge_tool(path: ToolPath, case: ToolCase, arm: ArmDescription) -> dict[str, float]:
