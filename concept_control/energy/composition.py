@@ -183,7 +183,7 @@ class GoalEnergy:
         movable: torch.Tensor | np.ndarray,
         seed: int = 0,
         chains: int = 24,
-        steps: int = 60,
+        steps: int = 24,
         tolerance: float = 0.01,
     ) -> Solution:
         """Find where the movable entities should stand; see `energy.solving`.
@@ -210,7 +210,7 @@ class GoalEnergy:
         seed: int = 0,
         samples: int = 10,
         chains: int = 8,
-        steps: int = 60,
+        steps: int = 24,
     ) -> tuple[np.ndarray, np.ndarray]:
         """Draw independent arrangements of low energy, wherever the entities were before.
 

@@ -42,6 +42,9 @@ class LeastSquaresConfig:
     limit: float = 1.0
 
 
+FINISH = LeastSquaresConfig(iterations=8, damping=1.0)
+"""Of chains that are near a minimum in many coordinates, whose residual has kinks there."""
+
 _LEAST_DAMPING, _MOST_DAMPING = 1e-6, 1e6
 _RIDGE = 1e-8
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import torch
 
 from concept_control.energy.identification import lowest_masks
-from concept_control.energy.least_squares import LeastSquaresConfig, settle
+from concept_control.energy.least_squares import FINISH, LeastSquaresConfig, settle
 from concept_control.energy.network import (
     ACTION,
     ARGUMENT,
@@ -63,7 +65,7 @@ def lowest_outcomes(
             starts = scatter_starts(
                 begin[rows], part.subjects, config.chains, generator, config.limit
             ).flatten(0, 1)
-            energy = _ActionEnergy(network, part.repeat(config.chains), codes[rows], config.chains)
+            energy = _ActionEnergy(network, part, codes[rows], config.chains)
             movable = energy.scene.subjects
             if is_alone:
                 found, values = settle(
@@ -73,10 +75,37 @@ def lowest_outcomes(
                 found, values = descend(energy, starts, movable, config, generator)
             scores = values
             if config.breadth > 0 and config.chains > 1:
-                scores = values + surroundings(energy, found, movable, config.breadth)
-            ends = (value.unflatten(0, (-1, config.chains)) for value in (found, values, scores))
-            positions[rows], energies[rows] = keep_lowest(*ends)
+                scores = values + surroundings(energy.residual, found, movable, config.breadth)
+            found, values, scores = (
+                each.unflatten(0, (-1, config.chains)) for each in (found, values, scores)
+            )
+            if not is_alone and config.finished and not config.langevin:
+                found, values = _finish(network, part, codes[rows], found, scores, config)
+                scores = values
+            positions[rows], energies[rows] = keep_lowest(found, values, scores)
     return positions, energies
+
+
+def _finish(
+    network: EnergyNetwork,
+    scene: Scene,
+    codes: torch.Tensor,
+    found: torch.Tensor,
+    scores: torch.Tensor,
+    config: SamplerConfig,
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """Lead the best of the chains (B, chains, N, 2) to the end by least squares.
+
+    Returns:
+        Positions (B, F, N, 2) and energies (B, F).
+    """
+    number = min(config.finished, config.chains)
+    best = scores.topk(number, dim=1, largest=False).indices
+    starts = found[torch.arange(len(best), device=best.device)[:, None], best].flatten(0, 1)
+    energy = _ActionEnergy(network, scene, codes, number)
+    movable = energy.scene.subjects
+    ends, values = settle(energy.residual, starts, movable, replace(FINISH, limit=config.limit))
+    return ends.unflatten(0, (-1, number)), values.unflatten(0, (-1, number))
 
 
 class _ActionEnergy:
@@ -84,15 +113,15 @@ class _ActionEnergy:
 
     Args:
         network: the energy.
-        scene: S chains.
-        codes: (B, W) of the scenes they belong to.
-        chains: in a row that belong to the same scene.
+        scene: B scenes.
+        codes: (B, W) of theirs.
+        chains: S / B of each scene.
     """
 
     def __init__(
         self, network: EnergyNetwork, scene: Scene, codes: torch.Tensor, chains: int
     ) -> None:
-        self.scene = scene
+        self.scene = scene.repeat(chains)
         self._network = network
         with torch.no_grad():
             self._conditioning = network.condition(codes, ACTION).repeat(chains)

@@ -8,7 +8,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import torch
 
-from concept_control.energy.least_squares import LeastSquaresConfig, ResidualFunction, settle
+from concept_control.energy.least_squares import (
+    FINISH,
+    LeastSquaresConfig,
+    ResidualFunction,
+    settle,
+)
 from concept_control.energy.sampling import (
     SamplerConfig,
     descend,
@@ -164,28 +169,28 @@ def _descend(
     movable = may_move.to(scene.after.dtype).unsqueeze(0)
     starts = scatter_starts(scene.after, movable, chains, generator, EDGE)[0]
     gate = movable.expand(chains, -1)
+    copies: dict[int, tuple[Scene, torch.Tensor]] = {}
+
+    def residual(places: torch.Tensor) -> torch.Tensor:
+        number = places.shape[0] * places.shape[1]
+        if number not in copies:
+            copies[number] = scene.repeat(number), movable.expand(number, -1)
+        every, gates = copies[number]
+        place = places.flatten(0, 1)
+        wanted = goal.scene_residual(every._replace(after=place))
+        found = torch.cat([wanted, _wall_residuals(place, every, gates)], dim=-1)
+        return found.unflatten(0, places.shape[:2])
+
     if int(may_move.sum()) == 1:
-        copies: dict[int, tuple[Scene, torch.Tensor]] = {}
-
-        def residual(places: torch.Tensor) -> torch.Tensor:
-            number = places.shape[0] * places.shape[1]
-            if number not in copies:
-                copies[number] = scene.repeat(number), movable.expand(number, -1)
-            every, gates = copies[number]
-            place = places.flatten(0, 1)
-            wanted = goal.scene_residual(every._replace(after=place))
-            found = torch.cat([wanted, _wall_residuals(place, every, gates)], dim=-1)
-            return found.unflatten(0, places.shape[:2])
-
         found, values = settle(residual, starts, gate, LeastSquaresConfig())
         return _draw_inside(residual, found, values, gate)
-    many = scene.repeat(chains)
 
     def energy(place: torch.Tensor) -> torch.Tensor:
-        return goal.scene_value(many._replace(after=place)) + _walls(place, many, gate)
+        return residual(place.unsqueeze(1))[:, 0].square().sum(dim=-1)
 
     config = SamplerConfig(chains=chains, steps=steps, limit=1.0)
-    return descend(energy, starts, gate, config, generator)
+    found, _ = descend(energy, starts, gate, config, generator)
+    return settle(residual, found, gate, FINISH)
 
 
 def _draw_inside(

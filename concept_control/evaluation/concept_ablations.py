@@ -122,7 +122,7 @@ def _by_attention(
     codes, _ = infer_codes(network, encoder, scene_of(shown), 5, guess, rng)
     tests = family.sample(rng, params, 1)
     scene = scene_of(tests)
-    config = SamplerConfig(chains=8, steps=30)
+    config = SamplerConfig(chains=8, steps=30, smallest=0.004)
     generator = torch.Generator().manual_seed(0)
     many = scene.repeat(config.chains)
     width = network.config.code_width

@@ -23,6 +23,9 @@ from concept_control.energy.sampling import SamplerConfig
 from concept_control.energy.scene import Scene, scene_of
 from concept_control.events import Events
 
+STEPS = 40
+"""Of a chain, until its noise and its steps have become small."""
+
 MORE_STEPS = (50, 200)
 CHAINS = {'cpu': (16, 128, 1024), 'cuda': (1024, 8192, 65536)}
 
@@ -31,7 +34,7 @@ def drift(
     model: ConceptModel, families: Mapping[str, Family], seed: int, concepts: int
 ) -> dict[str, Any]:
     """Run single chains of K steps on for S more; return how far they go and what still holds."""
-    first = SamplerConfig(chains=1, langevin=True)
+    first = SamplerConfig(chains=1, steps=STEPS, smallest=0.004, langevin=True)
     found: dict[str, Any] = {}
     acting = {n: f for n, f in families.items() if f.generates and not f.held_out}
     moved: dict[int, list[float]] = {more: [] for more in MORE_STEPS}
@@ -98,7 +101,7 @@ def chains_per_second(model: ConceptModel, seed: int, entities: int = 6) -> dict
 
 def _run_chains(model: ConceptModel, scene: Scene, codes: torch.Tensor, seed: int) -> None:
     generator = torch.Generator().manual_seed(seed)
-    config = SamplerConfig(chains=1, breadth=0.0, langevin=True)
+    config = SamplerConfig(chains=1, steps=STEPS, breadth=0.0, langevin=True)
     lowest_outcomes(model.network, scene, codes, config, generator)
     if scene.after.is_cuda:
         torch.cuda.synchronize()

@@ -142,7 +142,7 @@ def judge_family(
     if family.generates:
         before = scene._replace(after=scene.before)
         positions, energies = lowest_outcomes(
-            network, before, each, sampler or SamplerConfig(chains=8, steps=30), generator
+            network, before, each, sampler or SamplerConfig(chains=8), generator
         )
         outcome = _with_outcome(tests, positions)
         # Demonstrations in which nobody is named as subject leave nothing to generate.
