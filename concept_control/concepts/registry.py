@@ -5,6 +5,7 @@ from __future__ import annotations
 from concept_control.concepts.affine import Affine
 from concept_control.concepts.arrangement import Arrangement
 from concept_control.concepts.attribute_tests import AttributeTests
+from concept_control.concepts.comparisons import Comparisons
 from concept_control.concepts.family import Family
 from concept_control.concepts.held_out import (
     Band,
@@ -18,6 +19,7 @@ from concept_control.concepts.held_out import (
     Pentagon,
     Rectangle,
 )
+from concept_control.concepts.measure_tests import MeasureTests
 from concept_control.concepts.place_tests import PlaceTests
 from concept_control.concepts.proximity import Closest, Furthest, ToClosest, ToFurthest
 from concept_control.concepts.relational import (
@@ -82,6 +84,8 @@ _FAMILIES: tuple[type[Family], ...] = (
     MovedAfter,
     Affine,
     PlaceTests,
+    MeasureTests,
+    Comparisons,
     Arrangement,
     AttributeTests,
     Pentagon,

@@ -19,8 +19,9 @@ from concept_control.energy.statistics import RAW_PLACES, size_feature, soft_len
 _HYPOTHESES = ((0.0, 0.0), (1.0, 0.0), (0.0, 1.0), (1.0, 1.0))
 """Whether the place depends on that of the attended, and on where the subject was."""
 
-_SCALARS = (6, 7, 8, 15, 16)
-"""Of `plain_features`: distances to the marker and to the nearest, size, brightness, path."""
+_SCALARS = (6, 7, 8, 15, 16, 17, 18, 19, 20, 21)
+"""Of `plain_features`: distances to the marker and to the nearest, size, brightness, path,
+distance to the middle, and how different each is from the marker and from the others."""
 
 _DIRECTIONS = 3
 NUM_FITS = 5 * len(_HYPOTHESES) + 5 * _DIRECTIONS + 4 * (len(_SCALARS) + 1)
@@ -111,7 +112,7 @@ def _fit_choices(scene: Scene, weights: torch.Tensor) -> torch.Tensor:
     """Say in which directions, and beyond which numbers, the attended differ from the others.
 
     Returns:
-        (C, 5 * 3 + 4 * 6): of each direction its unit vector, how much it explains, the least of
+        (C, 5 * 3 + 4 * 11): of each direction its unit vector, how much it explains, the least of
         the attended and the largest of the others along it; of each number the least and largest
         of the attended and of the others.
     """

@@ -17,7 +17,7 @@ from concept_control.energy.statistics import (
     soft_length,
 )
 
-NUM_PLAIN = 17
+NUM_PLAIN = 22
 NUM_COMPARISONS = 4
 _ALONE = 1.0
 """Lead of an entity that there is no other to compare with."""
@@ -27,16 +27,26 @@ def plain_features(scene: Scene) -> torch.Tensor:
     """Return (B, N, NUM_PLAIN) what is plain about each entity.
 
     Place after and before, place relative to the marker and distance to it, distance to the
-    nearest other, size, colour, hue, brightness, distance moved.
+    nearest other, size, colour, hue, brightness, distance moved; distance to the middle of the
+    workspace, mean distance to the others, how different the colour is from the marker's and from
+    the others', how different the size is from the others'.
     """
     after, before, colors = scene.after, scene.before, scene.colors
     gate = (scene.subjects * scene.present).unsqueeze(-1)
+    has_marker = gate.sum(dim=1, keepdim=True) > 0.5
     marker = mean_under(after, gate)
-    relative = (after - marker) * (gate.sum(dim=1, keepdim=True) > 0.5)
-    brightness = colors.amax(dim=-1, keepdim=True)
+    relative = (after - marker) * has_marker
+    brightness = 2 * colors.amax(dim=-1, keepdim=True) - 1
     apart = distances(after)
-    absent = 1 - scene.present.unsqueeze(1) * (1 - torch.eye(apart.shape[1]).to(apart))
+    apart_from_self = 1 - torch.eye(apart.shape[1]).to(apart)
+    absent = 1 - scene.present.unsqueeze(1) * apart_from_self
     nearest = (apart + 3.0 * absent).amin(dim=-1, keepdim=True).clamp(max=3.0)
+    peers = (scene.present * (1 - scene.subjects)).unsqueeze(1) * apart_from_self
+    share = peers / (peers.sum(dim=-1, keepdim=True) + 1e-3)
+    looks, sizes = color_features(colors), size_feature(scene.sizes)
+    # Light changes colours at full brightness least.
+    tones = torch.cat([looks[..., 3:], brightness], dim=-1)
+    off = soft_length(tones.unsqueeze(2) - tones.unsqueeze(1)).squeeze(-1)
     return torch.cat(
         [
             after,
@@ -44,10 +54,15 @@ def plain_features(scene: Scene) -> torch.Tensor:
             relative,
             soft_length(relative),
             nearest,
-            size_feature(scene.sizes),
-            color_features(colors),
-            2 * brightness - 1,
+            sizes,
+            looks,
+            brightness,
             soft_length(after - before),
+            soft_length(after),
+            (share * apart).sum(dim=-1, keepdim=True),
+            soft_length(tones - mean_under(tones, gate)) * has_marker,
+            (share * off).sum(dim=-1, keepdim=True),
+            soft_length(sizes - torch.matmul(share, sizes)),
         ],
         dim=-1,
     )

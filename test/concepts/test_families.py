@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from concept_control.concepts import families, vocabulary
+from concept_control.concepts import comparisons, families, measure_tests, vocabulary
 from concept_control.concepts.family import NUM_TOKENS, TOKEN_VALUES
 from concept_control.concepts.relational import Relation
 from concept_control.concepts.shape import Shape
@@ -81,13 +81,13 @@ def test_another_attention_is_wrong(name):
 
 @pytest.mark.parametrize('name', FAMILIES)
 def test_masks_and_tokens_are_valid(name):
-    family, params, events = sample(name, concepts=50)
+    family, params, events = sample(name, concepts=200, events=1)
     assert not (events.subjects & ~events.present).any()
     assert not ((events.attention > 0) & ~events.present).any()
     types, values = family.tokens(params)
-    assert types.shape == (50, NUM_TOKENS) and values.shape == (50, NUM_TOKENS, TOKEN_VALUES)
+    assert types.shape == (200, NUM_TOKENS) and values.shape == (200, NUM_TOKENS, TOKEN_VALUES)
     assert set(types[:, 0]) == set(family.token_types)
-    assert np.isfinite(values).all() and np.abs(values).max() <= 2
+    assert np.isfinite(values).all() and np.abs(values).max() <= 3
 
 
 @pytest.mark.parametrize('name', FAMILIES)
@@ -133,6 +133,23 @@ def test_shapes_do_not_care_where_how_turned_and_how_large(name):
     rough = Events(events.positions + noise, events.colors, events.sizes, events.present,
                    events.subjects, events.attention)  # fmt: skip
     assert not family.holds(rough, params, tolerance=0.02).any()
+
+
+def test_what_is_kept_from_training_is_not_drawn_at_random():
+    tests = FAMILIES['measure_tests'].sample_concepts(np.random.default_rng(0), 2000)[:, 1:]
+    for kind, *values in (*tests[:, :5], *tests[:, 5:]):
+        if kind == measure_tests.STRIP:
+            assert abs(values[1]) > np.sin(np.deg2rad(9.9)), 'band'
+        if kind == measure_tests.MIRRORED and values[3] == 3:
+            assert max(values[:2]) <= 0.75, 'corner'
+        if kind == measure_tests.SPREAD:
+            assert values[0] >= 0.15, 'equidistant'
+    kept = {
+        'brighter_than_marker': (comparisons.BRIGHTNESS, comparisons.OF_MARKER, 1),
+        'lone': (comparisons.NEAREST, comparisons.EXTREME, 1),
+        'odd_color': (comparisons.TYPICAL, comparisons.EXTREME, 1),
+    }
+    assert not set(kept.values()) & set(comparisons.CELLS)
 
 
 def test_the_vocabulary_is_complete_and_demonstrates_itself():
