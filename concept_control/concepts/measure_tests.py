@@ -20,6 +20,7 @@ to the attended ones, one of two or more of them."""
 _UPRIGHT = np.deg2rad(10.0)
 _MOST_CORNER = 0.75
 _LEAST_SPREAD = 0.15
+_WIDE_SPREAD = 0.15
 _UNBOUNDED = 3.0
 
 
@@ -135,6 +136,7 @@ def _draw_values(rng: np.random.Generator, count: int) -> np.ndarray:
     from_zero = np.where(rng.random(count) < 0.3, 0.0, inner)
     either = rng.uniform(-0.5, 0.7, count)
     beyond = np.where(is_open, _UNBOUNDED, either + width)
+    is_within = rng.random(count) < 0.3
     nothing = np.zeros(count)
     choices = [
         [np.cos(leaning), np.sin(leaning), rng.uniform(-0.7, 0.7, count), 0.5 * width],
@@ -146,6 +148,11 @@ def _draw_values(rng: np.random.Generator, count: int) -> np.ndarray:
         [either, beyond, nothing, nothing],
         [inner, outer, nothing, nothing],
         [0.7 * inner, 0.7 * inner + width + 0.1, nothing, nothing],
-        [_LEAST_SPREAD + 0.4 * inner, _LEAST_SPREAD + 0.4 * inner + width, nothing, nothing],
+        [
+            np.where(is_within, 0.0, _LEAST_SPREAD + 0.4 * inner),
+            np.where(is_within, _WIDE_SPREAD, _LEAST_SPREAD + 0.4 * inner) + width,
+            nothing,
+            nothing,
+        ],
     ]
     return np.array([np.stack(values, axis=1) for values in choices])
