@@ -83,8 +83,8 @@ class MeasureTests(RandomTests):
     beside it in a direction (cos, sin, least, most), approached (least, most distance gained); of
     the distances to the attended: the nearest, the furthest, their difference (least, most).
 
-    Left out on purpose are upright strips, discs in all four corners and differences near zero:
-    families kept from training judge whether such things are learned all the same.
+    Left out on purpose are upright strips, discs in all four corners and differences of nearly
+    zero alone: families kept from training judge whether such things are learned all the same.
     """
 
     name = 'measure_tests'
