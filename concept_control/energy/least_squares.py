@@ -49,6 +49,11 @@ _LEAST_DAMPING, _MOST_DAMPING = 1e-6, 1e6
 _RIDGE = 1e-8
 
 
+def energies(residual: ResidualFunction, places: torch.Tensor) -> torch.Tensor:
+    """Return the energies (S,) at positions (S, N, 2), differentiable in them."""
+    return residual(places.unsqueeze(1))[:, 0].square().sum(dim=-1)
+
+
 def settle(
     residual: ResidualFunction,
     starts: torch.Tensor,
@@ -68,7 +73,7 @@ def settle(
     """
     if not (movable > 0.5).any():
         with torch.no_grad():
-            return starts.clone(), residual(starts.unsqueeze(1))[:, 0].square().sum(dim=-1)
+            return starts.clone(), energies(residual, starts)
     chains, count, _ = starts.shape
     # The movable entities first: of these, each coordinate is a variable.
     most = int((movable > 0.5).sum(dim=-1).max())

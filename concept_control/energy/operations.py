@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import cache
 
 import torch
 
 from concept_control.energy.identification import lowest_masks
-from concept_control.energy.least_squares import FINISH, LeastSquaresConfig, settle
+from concept_control.energy.least_squares import (
+    FINISH,
+    LeastSquaresConfig,
+    energies,
+    settle,
+)
 from concept_control.energy.network import (
     ACTION,
     ARGUMENT,
-    EnergyConditioning,
     EnergyNetwork,
 )
 from concept_control.energy.sampling import (
@@ -54,7 +59,7 @@ def lowest_outcomes(
     codes = codes.expand(scene.num_events, -1)[:, : network.config.code_width]
     scenes_at_once = max(1, STATES_AT_ONCE // config.chains)
     begin = scene.before if start is None else start
-    positions, energies = begin.clone(), torch.zeros_like(begin[:, 0, 0])
+    positions, lowest = begin.clone(), torch.zeros_like(begin[:, 0, 0])
     alone = ((scene.subjects * scene.present) > 0).sum(dim=-1) == 1
     if config.langevin:
         alone = torch.zeros_like(alone)
@@ -82,8 +87,8 @@ def lowest_outcomes(
             if not is_alone and config.finished and not config.langevin:
                 found, values = _finish(network, part, codes[rows], found, scores, config)
                 scores = values
-            positions[rows], energies[rows] = keep_lowest(found, values, scores)
-    return positions, energies
+            positions[rows], lowest[rows] = keep_lowest(found, values, scores)
+    return positions, lowest
 
 
 def _finish(
@@ -121,30 +126,20 @@ class _ActionEnergy:
     def __init__(
         self, network: EnergyNetwork, scene: Scene, codes: torch.Tensor, chains: int
     ) -> None:
-        self.scene = scene.repeat(chains)
+        self.scene = many = scene.repeat(chains)
         self._network = network
         with torch.no_grad():
-            self._conditioning = network.condition(codes, ACTION).repeat(chains)
-        self._copies = 0
+            conditioning = network.condition(codes, ACTION).repeat(chains)
+        self._copies = cache(lambda number: (many.repeat(number), conditioning.repeat(number)))
 
     def __call__(self, place: torch.Tensor) -> torch.Tensor:
-        return _residual(self._network, self.scene, place, self._conditioning).square().sum(dim=-1)
+        return energies(self.residual, place)
 
     def residual(self, places: torch.Tensor) -> torch.Tensor:
-        copies = places.shape[1]
-        if copies != self._copies:
-            self._copies = copies
-            self._many = self.scene.repeat(copies), self._conditioning.repeat(copies)
-        scene, conditioning = self._many
-        found = _residual(self._network, scene, places.flatten(0, 1), conditioning)
+        scene, conditioning = self._copies(places.shape[1])
+        moved = scene._replace(after=places.flatten(0, 1))
+        found = self._network(moved, moved.attention.unsqueeze(1), conditioning)[:, 0]
         return found.unflatten(0, places.shape[:2])
-
-
-def _residual(
-    network: EnergyNetwork, scene: Scene, place: torch.Tensor, conditioning: EnergyConditioning
-) -> torch.Tensor:
-    moved = scene._replace(after=place)
-    return network(moved, moved.attention.unsqueeze(1), conditioning)[:, 0]
 
 
 def lowest_attention(
@@ -168,7 +163,7 @@ def lowest_attention(
     """
     width = network.config.code_width
     codes = codes.expand(scene.num_events, -1)[:, width:]
-    masks, energies = [], []
+    masks, lowest = [], []
     for first in range(0, scene.num_events, _SCENES_AT_ONCE):
         rows = slice(first, first + _SCENES_AT_ONCE)
         part = scene.select(rows)
@@ -180,5 +175,5 @@ def lowest_attention(
 
         found, values = lowest_masks(energy, part.present, generator, keep)
         masks.append(found)
-        energies.append(values)
-    return torch.cat(masks), torch.cat(energies)
+        lowest.append(values)
+    return torch.cat(masks), torch.cat(lowest)

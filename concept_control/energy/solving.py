@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import cache, partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -12,6 +13,7 @@ from concept_control.energy.least_squares import (
     FINISH,
     LeastSquaresConfig,
     ResidualFunction,
+    energies,
     settle,
 )
 from concept_control.energy.sampling import (
@@ -169,27 +171,21 @@ def _descend(
     movable = may_move.to(scene.after.dtype).unsqueeze(0)
     starts = scatter_starts(scene.after, movable, chains, generator, EDGE)[0]
     gate = movable.expand(chains, -1)
-    copies: dict[int, tuple[Scene, torch.Tensor]] = {}
+    copies = cache(scene.repeat)
 
     def residual(places: torch.Tensor) -> torch.Tensor:
-        number = places.shape[0] * places.shape[1]
-        if number not in copies:
-            copies[number] = scene.repeat(number), movable.expand(number, -1)
-        every, gates = copies[number]
         place = places.flatten(0, 1)
+        every = copies(len(place))
         wanted = goal.scene_residual(every._replace(after=place))
-        found = torch.cat([wanted, _wall_residuals(place, every, gates)], dim=-1)
+        found = torch.cat([wanted, _wall_residuals(place, every, movable)], dim=-1)
         return found.unflatten(0, places.shape[:2])
 
     if int(may_move.sum()) == 1:
         found, values = settle(residual, starts, gate, LeastSquaresConfig())
         return _draw_inside(residual, found, values, gate)
 
-    def energy(place: torch.Tensor) -> torch.Tensor:
-        return residual(place.unsqueeze(1))[:, 0].square().sum(dim=-1)
-
     config = SamplerConfig(chains=chains, steps=steps, limit=1.0)
-    found, _ = descend(energy, starts, gate, config, generator)
+    found, _ = descend(partial(energies, residual), starts, gate, config, generator)
     return settle(residual, found, gate, FINISH)
 
 
@@ -211,7 +207,7 @@ def _draw_inside(
     config = LeastSquaresConfig(iterations=_INWARD_STEPS)
     inner, _ = settle(around_residual, place, gate, config)
     with torch.no_grad():
-        there = residual(inner.unsqueeze(1))[:, 0].square().sum(dim=-1)
+        there = energies(residual, inner)
     better = there <= value + _SAME_ENERGY / 2
     return torch.where(better[:, None, None], inner, place), torch.where(better, there, value)
 

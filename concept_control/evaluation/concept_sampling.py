@@ -23,8 +23,8 @@ from concept_control.energy.sampling import SamplerConfig
 from concept_control.energy.scene import Scene, scene_of
 from concept_control.events import Events
 
-STEPS = 40
-"""Of a chain, until its noise and its steps have become small."""
+CHAIN = SamplerConfig(chains=1, steps=40, smallest=0.004, langevin=True)
+"""One chain, on until its noise and its steps have become small."""
 
 MORE_STEPS = (50, 200)
 CHAINS = {'cpu': (16, 128, 1024), 'cuda': (1024, 8192, 65536)}
@@ -34,7 +34,6 @@ def drift(
     model: ConceptModel, families: Mapping[str, Family], seed: int, concepts: int
 ) -> dict[str, Any]:
     """Run single chains of K steps on for S more; return how far they go and what still holds."""
-    first = SamplerConfig(chains=1, steps=STEPS, smallest=0.004, langevin=True)
     found: dict[str, Any] = {}
     acting = {n: f for n, f in families.items() if f.generates and not f.held_out}
     moved: dict[int, list[float]] = {more: [] for more in MORE_STEPS}
@@ -50,18 +49,18 @@ def drift(
         tests = family.sample(rng, params, 1)
         scene = scene_of(tests)
         before = scene._replace(after=scene.before)
-        ends, _ = lowest_outcomes(model.network, before, codes, first, generator)
+        ends, _ = lowest_outcomes(model.network, before, codes, CHAIN, generator)
         gate = scene.subjects.unsqueeze(-1)
         acts = (scene.subjects.sum(dim=-1) > 0).numpy()
         held[0] += list(_judge(family, params, tests, ends)[acts])
         for more in MORE_STEPS:
             # On with the last step's size: nothing is annealed away.
-            config = replace(first, steps=more, largest=first.smallest, noise=0.0)
+            config = replace(CHAIN, steps=more, largest=CHAIN.smallest, noise=0.0)
             later, _ = lowest_outcomes(model.network, before, codes, config, generator, start=ends)
             shift = ((later - ends) * gate).norm(dim=-1).amax(dim=-1).numpy()
             moved[more] += list(shift[acts])
             held[more] += list(_judge(family, params, tests, later)[acts])
-    found['steps'] = first.steps
+    found['steps'] = CHAIN.steps
     for more in (0, *MORE_STEPS):
         found[f'+{more}'] = {'holds': float(np.mean(held[more]))}
         if more:
@@ -101,8 +100,7 @@ def chains_per_second(model: ConceptModel, seed: int, entities: int = 6) -> dict
 
 def _run_chains(model: ConceptModel, scene: Scene, codes: torch.Tensor, seed: int) -> None:
     generator = torch.Generator().manual_seed(seed)
-    config = SamplerConfig(chains=1, steps=STEPS, breadth=0.0, langevin=True)
-    lowest_outcomes(model.network, scene, codes, config, generator)
+    lowest_outcomes(model.network, scene, codes, CHAIN, generator)
     if scene.after.is_cuda:
         torch.cuda.synchronize()
 

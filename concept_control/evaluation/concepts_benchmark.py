@@ -336,7 +336,7 @@ SECTIONS = (
     Section(
         'chains',
         'Langevin chains finished a second',
-        f'{sampling.STEPS} steps, N = 6.',
+        f'{sampling.CHAIN.steps} steps, N = 6.',
         lambda model, args: sampling.chains_per_second(model, args.seed),
         ('device', 'chains a second'),
         _chain_rows,

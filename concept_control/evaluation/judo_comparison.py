@@ -216,22 +216,19 @@ def peer_paths(
 def compare(
     paths: dict[str, list[ToolPath]], cases: list[ToolCase], arm: ArmDescription
 ) -> dict[str, Any]:
-    """Judge every path alike; the first method is ours, all others are judo's."""
+    """Judge every path alike, and what the limits allow; the first method is ours."""
     rows: list[dict[str, Any]] = []
     curves = {}
+    period = next(iter(paths.values()))[0].period
+    paths = {**paths, LIMIT: [straight_path(arm, case, period) for case in cases]}
     for name, its_paths in paths.items():
         runs = [judge_tool(path, case, arm) for path, case in zip(its_paths, cases)]
         rows.append({'method': name, **summarise_tool(runs), 'runs': runs})
         errors = [path.errors(case) for path, case in zip(its_paths, cases)]
         curves[name] = np.median(errors, axis=0).tolist()
-    ours, *judo = rows
+    ours, *judo, limit = rows
     ratios = {key: min(row[key] for row in judo) / ours[key] for key in GOALS}
-    period = paths[ours['method']][0].period
-    limit = [straight_path(arm, case, period) for case in cases]
-    runs = [judge_tool(path, case, arm) for path, case in zip(limit, cases)]
-    rows.append({'method': LIMIT, **summarise_tool(runs), 'runs': runs})
-    curves[LIMIT] = np.median([path.errors(c) for path, c in zip(limit, cases)], axis=0).tolist()
-    gain = ours['integral'] / rows[-1]['integral']
+    gain = ours['integral'] / limit['integral']
     return {
         'rows': rows,
         'ratios': ratios,

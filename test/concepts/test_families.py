@@ -87,7 +87,9 @@ def test_masks_and_tokens_are_valid(name):
     types, values = family.tokens(params)
     assert types.shape == (200, NUM_TOKENS) and values.shape == (200, NUM_TOKENS, TOKEN_VALUES)
     assert set(types[:, 0]) == set(family.token_types)
-    assert np.isfinite(values).all() and np.abs(values).max() <= 3
+    assert np.isfinite(values).all() and np.abs(values).max() <= (
+        3 if name == 'measure_tests' else 2
+    )
 
 
 @pytest.mark.parametrize('name', FAMILIES)

@@ -43,6 +43,7 @@ def test_the_side_of_a_line_and_a_threshold_are_found():
     events = Events(positions, np.full((8, 7, 3), 0.5), sizes, attention=(along > 0.1) * 1.0)
     found = fits(events, 8)[20:]
     assert found[:2] @ normal > 0.95, 'the direction'
-    # Columns are numbers of an entity; the third is its size.
-    least_in, _, _, most_out = found[15:].reshape(4, -1)
+    # By columns: to the marker, to the nearest, size, brightness, path, to the middle, mean
+    # distance, three of how different it is from others, size beside the marker.
+    least_in, _, _, most_out = found[15:].reshape(4, 11)
     assert least_in[2] > most_out[2], 'a threshold of size tells them apart'
