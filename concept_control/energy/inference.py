@@ -1,8 +1,11 @@
 """Code inference: from a few demonstrations to the code that explains them.
 
 The encoder's guess is fast; a gradient descent on the demonstration loss (equation 7 of arXiv
-1811.02486) can go beyond it. Untuned, the descent made some codes worse, so it stays close to the
-guess, is judged on candidates it has not seen, and is dropped where it does not help.
+1811.02486) goes beyond it, most of all for concepts unlike those of the training. The loss says
+how well the demonstrations fit and how little else would: among codes that explain the
+demonstrations, the one whose concept holds in the fewest other outcomes is the likeliest. Each
+step draws other candidates, for a descent against the same few fits those. The result is judged
+on candidates that it has not seen, and dropped where it does not help.
 """
 
 from __future__ import annotations
@@ -33,34 +36,48 @@ class InferenceConfig:
         learned: whether 'both' takes the model's learned steps, where it has any, instead of
             Adam's with the numbers below.
         steps: gradient steps of 'both' on the action half.
-        argument_steps: the same on the argument half, where a step is cheaper.
-        good_argument: loss of the argument half below which the encoder's guess stays as it is:
-            refined on five demonstrations, guesses that fit became a little worse on others.
-        learning_rate: of Adam on a code of unit scale, annealed to zero.
-        proximity: weight of the squared distance to the encoder's guess, per component.
+        argument_steps: the same on the argument half.
+        good_argument: loss of the argument half below which the encoder's guess stays as it is.
+        learning_rate: of Adam on the action half, a code of unit scale; annealed to zero.
+        argument_rate: the same on the argument half.
+        gain: by how much the loss must fall for the guess to be given up: where it falls by less,
+            "between" had become less precise and nothing had become more often right.
+        proximity: weight of the squared distance to the encoder's guess, per component, against
+            the loss of one demonstration.
         gradient_steps: steps of 'gradient', which starts from nothing.
         gradient_rate: learning rate of 'gradient'.
         restarts: random codes that 'gradient' starts from.
         outcomes: candidate outcomes per demonstration and step.
         masks: candidate masks per demonstration and step.
-        temperature: energy that counts as one nat of the contrast.
-        data_scale: norm of a demonstration that counts as one unit of loss.
+        temperature: energy of an outcome that counts as one nat of the contrast. The energy is
+            trained to be the squared distance to where the concept holds, so this is an outcome
+            0.07 away; with ten times as much, what is well out still has to be pushed further
+            out, and five demonstrations of a shape made its code worse.
+        contrast: weight of the contrast in the loss of the action half.
+        data_scale: norm of a demonstrated outcome that counts as one unit of loss.
+        mask_temperature: energy of a mask that counts as one nat of the contrast.
+        mask_scale: norm of a demonstrated mask that counts as one unit of loss.
     """
 
     method: str = 'both'
-    learned: bool = True
-    steps: int = 8
-    argument_steps: int = 16
-    good_argument: float = 3.5
-    learning_rate: float = 0.04
-    proximity: float = 0.5
+    learned: bool = False
+    steps: int = 48
+    argument_steps: int = 32
+    good_argument: float = 0.2
+    learning_rate: float = 0.035
+    argument_rate: float = 0.1
+    gain: float = 0.3
+    proximity: float = 1.0
     gradient_steps: int = 150
     gradient_rate: float = 0.05
     restarts: int = 4
-    outcomes: int = 12
+    outcomes: int = 8
     masks: int = 16
-    temperature: float = 0.05
+    temperature: float = 0.005
+    contrast: float = 3.0
     data_scale: float = 0.05
+    mask_temperature: float = 0.05
+    mask_scale: float = 0.2
 
     def __post_init__(self) -> None:
         if self.method not in METHODS:
@@ -135,7 +152,7 @@ class DemonstrationLoss:
         norms = norm_of(residual[:, 0]).unflatten(0, (-1, count))
         never = torch.zeros_like(norms, dtype=torch.bool)
         contrast = info_nce(norms.square(), never, config.temperature)
-        value = self._acts * (0.3 * contrast + norms[:, 0] / config.data_scale)
+        value = self._acts * (config.contrast * contrast + norms[:, 0] / config.data_scale)
         return value.unflatten(0, (-1, self.shots)).mean(dim=1)
 
     def argument(self, codes: torch.Tensor, masks: torch.Tensor) -> torch.Tensor:
@@ -145,8 +162,8 @@ class DemonstrationLoss:
         conditioning = self.network.condition(each, ARGUMENT)
         norms = norm_of(self.network(self.scene, masks, conditioning))
         same = (masks == masks[:, :1]).all(dim=-1)
-        contrast = info_nce(norms.square(), same, config.temperature)
-        value = self._attends * (contrast + norms[:, 0] / config.data_scale)
+        contrast = info_nce(norms.square(), same, config.mask_temperature)
+        value = self._attends * (contrast + (norms[:, 0] / config.mask_scale).square())
         return value.unflatten(0, (-1, self.shots)).mean(dim=1)
 
     def parts(self, half: str) -> tuple[Loss, Draw]:
@@ -191,9 +208,15 @@ def infer_codes(
     reports: list[dict[str, Any]] = [{'method': 'encoder'} for _ in range(concepts)]
     halves = []
     # Each half stands or falls by itself: they are used for different operations.
-    for name, half, steps, good in (
-        ('action', guess[:, :width], config.steps, 0.0),
-        ('argument', guess[:, width:], config.argument_steps, config.good_argument),
+    for name, half, steps, rate, good in (
+        ('action', guess[:, :width], config.steps, config.learning_rate, 0.0),
+        (
+            'argument',
+            guess[:, width:],
+            config.argument_steps,
+            config.argument_rate,
+            config.good_argument,
+        ),
     ):
         evaluate, draw = loss.parts(name)
         with torch.no_grad():
@@ -208,11 +231,11 @@ def infer_codes(
             refined = learned.descend(name, evaluate, draw, half)
         else:
             refined = _descend(
-                evaluate, draw, half, half, steps, config.learning_rate, config.proximity
+                evaluate, draw, half, half, steps, rate, config.proximity / shots
             )
         with torch.no_grad():
             after = torch.stack([evaluate(refined, drawn) for drawn in judges]).mean(dim=0)
-        better = (after < before) & (before > good)
+        better = (after < before - config.gain) & (before > good)
         halves.append(torch.where(better[:, None], refined, half))
         for row, report in enumerate(reports):
             report[f'{name}_loss_of_refined'] = after[row].item()
