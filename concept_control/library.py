@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from concept_control.concepts.vocabulary import NamedConcept, vocabulary
 from concept_control.energy.code import ConceptCode
+from concept_control.energy.inference import InferenceConfig
 from concept_control.energy.model import ConceptModel
 from concept_control.errors import UnknownConceptError
 from concept_control.events import Events
@@ -135,7 +136,8 @@ def learn_concept(
 ) -> LibraryConcept:
     """Infer the code of one word of the vocabulary from demonstrations in the particle world."""
     demonstrations = word.demonstrations(seed, num_demonstrations)
-    code = model.infer(demonstrations, seed=seed)
+    # Of families that the model was trained for, where a long descent adds nothing.
+    code = model.infer(demonstrations, seed, InferenceConfig(learned=True))
     return LibraryConcept(
         name=word.name,
         description=word.description,

@@ -230,9 +230,7 @@ def infer_codes(
         if learned is not None and config.learned:
             refined = learned.descend(name, evaluate, draw, half)
         else:
-            refined = _descend(
-                evaluate, draw, half, half, steps, rate, config.proximity / shots
-            )
+            refined = _descend(evaluate, draw, half, half, steps, rate, config.proximity / shots)
         with torch.no_grad():
             after = torch.stack([evaluate(refined, drawn) for drawn in judges]).mean(dim=0)
         better = (after < before - config.gain) & (before > good)

@@ -41,8 +41,10 @@ def operations(model: ConceptModel, seed: int, repeats: int = 30) -> dict[str, A
             tests = family.sample(rng, params, 1, NUM_ENTITIES)
             code = model.infer(shown)
             guess = InferenceConfig(method='encoder')
+            quick = InferenceConfig(learned=True)
             calls: dict[str, Callable[[], object]] = {
                 'infer': partial(model.infer, shown),
+                'infer, learned steps': partial(model.infer, shown, config=quick),
                 'infer, encoder alone': partial(model.infer, shown, config=guess),
                 'identify': partial(model.identify, tests, code),
                 'energy': partial(model.energy, tests, code),

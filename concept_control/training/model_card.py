@@ -103,10 +103,10 @@ def write_model_card(folder: str | Path, card: dict[str, Any], parameters: dict[
 
 def _inference(steps: int) -> str:
     if not steps:
-        return 'No step sizes of the code inference were learned: it takes fixed ones.'
+        return 'The code inference refines the guess by Adam; no steps were learned for it.'
     return (
-        f'The code inference takes {steps} steps with step sizes learned through the unrolled '
-        'descent\nand keeps what they find where the demonstrations fit better.'
+        'The code inference refines the guess by Adam. For where time is short it may take '
+        f'{steps} steps\ninstead, with step sizes learned through the unrolled descent.'
     )
 
 

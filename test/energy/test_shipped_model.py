@@ -5,10 +5,11 @@ import pytest
 import torch
 
 import concept_control as cc
-from concept_control.concepts import vocabulary
+from concept_control.concepts import families, vocabulary
 from concept_control.energy.composition import GoalEnergy, GroundedTerm, Operator
 from concept_control.energy.inference import InferenceConfig
 from concept_control.errors import CodeError, EventError
+from concept_control.training.report import judge_family
 
 WORDS = vocabulary()
 COLORS = ('red', 'green', 'blue', 'yellow', 'cyan', 'magenta', 'orange', 'white')
@@ -121,6 +122,22 @@ def test_refinement_keeps_what_it_does_not_improve(model, name):
         before = code.info[f'{half}_loss_of_guess']
         after = code.info.get(f'{half}_loss_of_refined', before)
         assert (after < before - gain) != torch.equal(getattr(code, half), getattr(guess, half))
+
+
+@pytest.mark.parametrize(('name', 'what'), [('corner', 'generated'), ('odd_color', 'identified')])
+def test_refinement_finds_concepts_unlike_those_of_the_training(model, name, what):
+    def rate(method):
+        scores = judge_family(
+            model.network,
+            model.encoder,
+            families()[name],
+            np.random.default_rng(0),
+            num_concepts=12,
+            inference=InferenceConfig(method=method),
+        )
+        return np.mean(getattr(scores, what))
+
+    assert rate('both') >= rate('encoder') + 0.2
 
 
 def test_an_argument_that_fits_is_left_alone(model):
