@@ -12,11 +12,15 @@ from concept_control.concepts import families
 from concept_control.concepts.family import Family
 from concept_control.energy.code import ConceptCode
 from concept_control.energy.composition import GoalEnergy, GroundedTerm, Operator
+from concept_control.energy.inference import InferenceConfig
 from concept_control.energy.model import ConceptModel
 from concept_control.evaluation.intervals import rate
 from concept_control.events import Events
 
 DEPTHS = (1, 2, 3, 4)
+WAYS = {'refined': InferenceConfig(), 'learned steps': InferenceConfig(learned=True)}
+"""Ways to infer the terms' codes: as a user's concepts are, and as the shipped words are."""
+
 PARTS = (
     'near',
     'far',
@@ -49,27 +53,38 @@ def by_depth(model: ConceptModel, seed: int, problems: int) -> dict[str, Any]:
     """Solve random satisfiable conjunctions of one to four concepts for one subject.
 
     Every problem has a witness, a free place where all terms hold. Codes come from five
-    demonstrations each. The descent knows neither witness nor parameters.
+    demonstrations each, inferred in each of `WAYS`. The descent knows neither witness nor
+    parameters.
     """
     known = families()
     found: dict[str, Any] = {}
+    bar = tqdm(total=len(DEPTHS) * len(WAYS) * problems, desc='composition')
     for depth in DEPTHS:
-        rng = np.random.default_rng([seed, depth])
-        held = 0
-        for number in tqdm(range(problems), desc=f'composition, depth {depth}'):
-            held += _solve(model, known, rng, depth, number)
-        found[str(depth)] = rate(held, problems)
+        found[str(depth)] = {}
+        for way, config in WAYS.items():
+            rng = np.random.default_rng([seed, depth])
+            held = 0
+            for number in range(problems):
+                held += _solve(model, known, rng, depth, number, config)
+                bar.update()
+            found[str(depth)][way] = rate(held, problems)
+    bar.close()
     return found
 
 
 def _solve(
-    model: ConceptModel, known: dict[str, Family], rng: np.random.Generator, depth: int, seed: int
+    model: ConceptModel,
+    known: dict[str, Family],
+    rng: np.random.Generator,
+    depth: int,
+    seed: int,
+    config: InferenceConfig,
 ) -> bool:
     scene, terms = _draw(known, rng, depth)
     program: list[GroundedTerm | Operator] = []
     for family, params, attention in terms:
         demonstrations = family.sample(rng, params, 5)
-        code: ConceptCode = model.infer(demonstrations, seed=seed)
+        code: ConceptCode = model.infer(demonstrations, seed, config)
         program.append(
             GroundedTerm(family.name, code, scene.subjects[0], torch.from_numpy(attention))
         )

@@ -185,7 +185,9 @@ _METHODS = tuple(by_family.METHODS)
 
 
 def _depth_rows(found: dict[str, Any]) -> Rows:
-    return [(depth, percent(value)) for depth, value in found.items()]
+    return [
+        (depth, *(percent(ways[way]) for way in composition.WAYS)) for depth, ways in found.items()
+    ]
 
 
 def _drift_rows(found: dict[str, Any]) -> Rows:
@@ -280,7 +282,7 @@ SECTIONS = (
         'Composition: so many concepts at once for one subject',
         f'All predicates hold at {composition.TOLERANCE}; six entities, a witness exists.',
         lambda model, args: composition.by_depth(model, args.seed, 2 * args.concepts),
-        ('concepts', 'solved'),
+        ('concepts', *composition.WAYS),
         _depth_rows,
     ),
     Section(
