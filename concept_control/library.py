@@ -136,7 +136,8 @@ def learn_concept(
 ) -> LibraryConcept:
     """Infer the code of one word of the vocabulary from demonstrations in the particle world."""
     demonstrations = word.demonstrations(seed, num_demonstrations)
-    # Of families that the model was trained for, where a long descent adds nothing.
+    # Of families that the model was trained for: the long descent adds nothing there, and over
+    # all words it would take ten seconds of every start.
     code = model.infer(demonstrations, seed, InferenceConfig(learned=True))
     return LibraryConcept(
         name=word.name,

@@ -10,6 +10,7 @@ on candidates that it has not seen, and dropped where it does not help.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -219,9 +220,8 @@ def infer_codes(
         ),
     ):
         evaluate, draw = loss.parts(name)
-        with torch.no_grad():
-            judges = [draw() for _ in range(2)]
-            before = torch.stack([evaluate(half, drawn) for drawn in judges]).mean(dim=0)
+        judges = [draw() for _ in range(2)]
+        before = _mean_loss(evaluate, half, judges)
         for row, report in enumerate(reports):
             report[f'{name}_loss_of_guess'] = before[row].item()
         if (before <= good).all():
@@ -231,8 +231,7 @@ def infer_codes(
             refined = learned.descend(name, evaluate, draw, half)
         else:
             refined = _descend(evaluate, draw, half, half, steps, rate, config.proximity / shots)
-        with torch.no_grad():
-            after = torch.stack([evaluate(refined, drawn) for drawn in judges]).mean(dim=0)
+        after = _mean_loss(evaluate, refined, judges)
         better = (after < before - config.gain) & (before > good)
         halves.append(torch.where(better[:, None], refined, half))
         for row, report in enumerate(reports):
@@ -240,6 +239,14 @@ def infer_codes(
             if better[row]:
                 report['method'] = 'both'
     return torch.cat(halves, dim=-1), reports
+
+
+def _mean_loss(
+    evaluate: Loss, codes: torch.Tensor, judges: Sequence[torch.Tensor]
+) -> torch.Tensor:
+    """Return the losses (C,) of halves of codes, averaged over sets of candidates."""
+    with torch.no_grad():
+        return torch.stack([evaluate(codes, drawn) for drawn in judges]).mean(dim=0)
 
 
 def _descend(
@@ -277,8 +284,7 @@ def _from_nothing(
     losses = []
     for name in ('action', 'argument'):
         evaluate, draw = loss.parts(name)
-        with torch.no_grad():
-            judges = [draw() for _ in range(2)]
+        judges = [draw() for _ in range(2)]
         best = scene.after.new_zeros(concepts, width)
         lowest = scene.after.new_full((concepts,), torch.inf)
         for _ in range(config.restarts):
@@ -287,8 +293,7 @@ def _from_nothing(
             codes = _descend(
                 evaluate, draw, start, start, config.gradient_steps, config.gradient_rate, 0.0
             )
-            with torch.no_grad():
-                value = torch.stack([evaluate(codes, drawn) for drawn in judges]).mean(dim=0)
+            value = _mean_loss(evaluate, codes, judges)
             better = value < lowest
             lowest = torch.where(better, value, lowest)
             best = torch.where(better[:, None], codes, best)

@@ -14,11 +14,12 @@ from concept_control.energy.code import ConceptCode
 from concept_control.energy.composition import GoalEnergy, GroundedTerm, Operator
 from concept_control.energy.inference import InferenceConfig
 from concept_control.energy.model import ConceptModel
+from concept_control.evaluation.concept_families import methods_of
 from concept_control.evaluation.intervals import rate
 from concept_control.events import Events
 
 DEPTHS = (1, 2, 3, 4)
-WAYS = {'refined': InferenceConfig(), 'learned steps': InferenceConfig(learned=True)}
+WAYS = ('both, fixed steps', 'both, learned steps')
 """Ways to infer the terms' codes: as a user's concepts are, and as the shipped words are."""
 
 PARTS = (
@@ -58,10 +59,11 @@ def by_depth(model: ConceptModel, seed: int, problems: int) -> dict[str, Any]:
     """
     known = families()
     found: dict[str, Any] = {}
-    bar = tqdm(total=len(DEPTHS) * len(WAYS) * problems, desc='composition')
+    ways = {way: config for way, config in methods_of(model).items() if way in WAYS}
+    bar = tqdm(total=len(DEPTHS) * len(ways) * problems, desc='composition')
     for depth in DEPTHS:
         found[str(depth)] = {}
-        for way, config in WAYS.items():
+        for way, config in ways.items():
             rng = np.random.default_rng([seed, depth])
             held = 0
             for number in range(problems):

@@ -31,6 +31,12 @@ METHODS = {
 }
 """Ways to infer a code, to be compared."""
 
+
+def methods_of(model: ConceptModel) -> dict[str, InferenceConfig]:
+    """Return those of `METHODS` that a model has; without learned steps it would take others."""
+    return {k: v for k, v in METHODS.items() if model.steps is not None or not v.learned}
+
+
 SOME_FAMILIES = (
     'place',
     'offset',
@@ -127,7 +133,7 @@ def by_method(
     model: ConceptModel, families: Mapping[str, Family], seed: int, concepts: int
 ) -> dict[str, dict[str, Any]]:
     """Compare encoder, gradient and both, with fixed and with learned steps, at 5 shots."""
-    methods = {k: v for k, v in METHODS.items() if model.steps is not None or 'learned' not in k}
+    methods = methods_of(model)
     bar = tqdm(total=len(methods) * len(SOME_FAMILIES), desc='inference')
     found: dict[str, dict[str, Any]] = {}
     for method, config in methods.items():

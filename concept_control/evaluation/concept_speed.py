@@ -41,14 +41,15 @@ def operations(model: ConceptModel, seed: int, repeats: int = 30) -> dict[str, A
             tests = family.sample(rng, params, 1, NUM_ENTITIES)
             code = model.infer(shown)
             guess = InferenceConfig(method='encoder')
-            quick = InferenceConfig(learned=True)
             calls: dict[str, Callable[[], object]] = {
                 'infer': partial(model.infer, shown),
-                'infer, learned steps': partial(model.infer, shown, config=quick),
                 'infer, encoder alone': partial(model.infer, shown, config=guess),
                 'identify': partial(model.identify, tests, code),
                 'energy': partial(model.energy, tests, code),
             }
+            if model.steps is not None:
+                quick = InferenceConfig(learned=True)
+                calls['infer, learned steps'] = partial(model.infer, shown, config=quick)
             if family.generates and bool(tests.subjects.any()):
                 calls['generate'] = partial(model.generate, tests, code)
             found[name] = {what: _times(call, repeats) for what, call in calls.items()}

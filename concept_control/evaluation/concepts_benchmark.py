@@ -186,7 +186,8 @@ _METHODS = tuple(by_family.METHODS)
 
 def _depth_rows(found: dict[str, Any]) -> Rows:
     return [
-        (depth, *(percent(ways[way]) for way in composition.WAYS)) for depth, ways in found.items()
+        (depth, *(percent(ways.get(way)) for way in composition.WAYS))
+        for depth, ways in found.items()
     ]
 
 

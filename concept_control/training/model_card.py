@@ -43,9 +43,8 @@ place_tests), which may come near them by chance; others are what was left out o
 bands and discs in all corners of measure_tests, and of comparisons: brighter than the marker,
 furthest from the nearest, the odd colour); pentagon is a shape like those that were trained.
 
-The numbers of the code inference (steps,
-rates, temperature) were chosen on other concepts of families of both kinds, so the families kept
-from training are no untouched test of them.
+The numbers of the code inference (steps, rates, temperature) were chosen on other concepts of
+families of both kinds, so the families kept from training are no untouched test of them.
 
 ## How well it does
 
