@@ -16,9 +16,15 @@ MOVE_MARGIN = 0.06
 
 
 class Proximity(Selection):
-    """The one thing that is closest to (or furthest from) the marker, the one subject."""
+    """The one thing that is closest to (or furthest from) the marker, the one subject.
+
+    Attributes:
+        sign: 1 to count from the closest, -1 from the furthest.
+        order: how many come before the one that is meant.
+    """
 
     sign: float
+    order: int = 0
 
     def sample(
         self,
@@ -27,7 +33,7 @@ class Proximity(Selection):
         num_events: int,
         num_entities: int | None = None,
     ) -> Events:
-        scene = draft(rng, len(params) * num_events, 1, 3, num_entities)
+        scene = draft(rng, len(params) * num_events, 1, 3 + self.order, num_entities)
         scene.subjects[:, 0] = True
         pending = np.arange(len(scene.count))
         while len(pending):
@@ -35,9 +41,9 @@ class Proximity(Selection):
                 -0.95, 0.95, (len(pending), *scene.positions.shape[2:])
             )
             rank = self._rank(scene, pending)
-            two = np.sort(rank, axis=1)[:, :2]
-            scene.attention[pending] = rank == two[:, :1]
-            pending = pending[two[:, 1] - two[:, 0] < MARGIN]
+            first = np.sort(rank, axis=1)[:, : self.order + 2]
+            scene.attention[pending] = rank == first[:, -2:-1]
+            pending = pending[(np.diff(first[:, -3:], axis=1) < MARGIN).any(axis=1)]
         return scene.finish(rng)
 
     def _rank(self, scene: Draft, rows: np.ndarray) -> np.ndarray:
@@ -51,7 +57,8 @@ class Proximity(Selection):
         present, subjects, _ = masks(events)
         distance = self.sign * _from_marker(last_positions(events), subjects)
         distance = np.where(present & ~subjects, distance, np.inf)
-        return (distance == distance.min(axis=1, keepdims=True)) & np.isfinite(distance)
+        meant = np.sort(distance, axis=1)[:, self.order : self.order + 1]
+        return (distance == meant) & np.isfinite(distance)
 
 
 class Closest(Proximity):

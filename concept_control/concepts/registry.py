@@ -19,6 +19,14 @@ from concept_control.concepts.held_out import (
     Pentagon,
     Rectangle,
 )
+from concept_control.concepts.held_out_later import (
+    Beyond,
+    Cross,
+    Diagonal,
+    MovedMost,
+    SecondClosest,
+    Sides,
+)
 from concept_control.concepts.measure_tests import MeasureTests
 from concept_control.concepts.place_tests import PlaceTests
 from concept_control.concepts.proximity import Closest, Furthest, ToClosest, ToFurthest
@@ -98,6 +106,12 @@ _FAMILIES: tuple[type[Family], ...] = (
     OddColor,
     Lone,
     BrighterThanMarker,
+    Cross,
+    Diagonal,
+    Beyond,
+    Sides,
+    SecondClosest,
+    MovedMost,
 )
 
 
