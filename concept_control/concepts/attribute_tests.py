@@ -4,6 +4,12 @@ from __future__ import annotations
 
 import numpy as np
 
+from concept_control.concepts.coded_tests import (
+    NUM_TESTS,
+    TEST_VALUES,
+    one_test,
+    pick_test,
+)
 from concept_control.concepts.entity_tests import (
     CERTAIN,
     EntityTests,
@@ -11,12 +17,7 @@ from concept_control.concepts.entity_tests import (
     lead,
     of_marker,
 )
-from concept_control.concepts.family import (
-    NUM_TOKENS,
-    TOKEN_VALUES,
-    random_colors,
-    seen_color,
-)
+from concept_control.concepts.family import blank_tokens, random_colors, seen_color
 from concept_control.concepts.visual import (
     COLOR_CLEARANCE,
     COLOR_RADIUS,
@@ -33,9 +34,6 @@ PLACE_MARGIN = 0.06
 EXTREME_MARGIN = 0.1
 RANK_MARGIN = 0.02
 BRIGHTNESS_MARGIN = 0.06
-
-_NUM_TESTS = 2
-_TEST_VALUES = 4
 
 
 class AttributeTests(EntityTests):
@@ -75,13 +73,11 @@ class AttributeTests(EntityTests):
                 [cos, sin, nothing, nothing],
                 [sign, nothing, nothing, nothing],
             ]
-            table = np.array([np.stack(values, axis=1) for values in choices])
-            values = table[np.maximum(kind, 0), np.arange(count)]
-            parts += [kind[:, None], values * (kind >= 0)[:, None]]
+            parts += pick_test(kind, choices)
         return np.column_stack(parts)
 
     def has_marker(self, rows: np.ndarray) -> np.ndarray:
-        kinds = np.stack([_test(rows, slot)[0] for slot in range(_NUM_TESTS)])
+        kinds = np.stack([one_test(rows, slot)[0] for slot in range(NUM_TESTS)])
         return np.any((kinds >= WITHIN) & (kinds <= SIZE_OF_MARKER), axis=0)
 
     def scores(self, rows: np.ndarray, looks: Looks) -> np.ndarray:
@@ -94,8 +90,8 @@ class AttributeTests(EntityTests):
         relative = positions - of_marker(positions, looks)
         marker_size = of_marker(sizes, looks)
         total = np.full(sizes.shape, CERTAIN)
-        for slot in range(_NUM_TESTS):
-            kind, values = _test(rows, slot)
+        for slot in range(NUM_TESTS):
+            kind, values = one_test(rows, slot)
             v = values[:, :, None]  # (B, 4, 1)
             features = color_features(values[:, :3].clip(0, 1))[:, None]
             off = np.linalg.norm(color_features(colors) - features, axis=-1)
@@ -126,32 +122,25 @@ class AttributeTests(EntityTests):
     ) -> np.ndarray:
         colors = random_colors(rng, shape)
         chosen = rng.random(shape) < rng.uniform(0.2, 0.8, (len(rows), 1))
-        for slot in range(_NUM_TESTS):
-            kind, values = _test(rows, slot)
+        for slot in range(NUM_TESTS):
+            kind, values = one_test(rows, slot)
             seen = seen_color(rng, np.repeat(values[:, None, :3], shape[1], axis=1).clip(0, 1))
             takes = chosen & (kind == COLOR)[:, None]
             colors = np.where(takes[..., None], seen, colors)
         return colors
 
     def tokens(self, params: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        types = np.full((len(params), NUM_TOKENS), -1, dtype=np.int64)
-        values = np.zeros((len(params), NUM_TOKENS, TOKEN_VALUES), dtype=np.float32)
-        for slot in range(_NUM_TESTS):
-            kind, given = _test(params, slot)
+        types, values = blank_tokens(len(params))
+        for slot in range(NUM_TESTS):
+            kind, given = one_test(params, slot)
             types[:, slot] = np.where(kind >= 0, self.token_types[0] + kind, -1)
             plain = given.copy()
             plain[:, 0] = np.where(kind == SIZE, 10 * (given[:, 0] - 0.17), plain[:, 0])
-            values[:, slot, :_TEST_VALUES] = plain
+            values[:, slot, :TEST_VALUES] = plain
             rgb = given[:, :3].clip(0, 1)
             looks = np.concatenate([2 * rgb - 1, 2 * color_features(rgb)[:, :3] - 1], axis=1)
             # Another colour and not this one mean different things: signs have their own columns.
-            values[:, slot, _TEST_VALUES : _TEST_VALUES + 6] = np.where(
+            values[:, slot, TEST_VALUES : TEST_VALUES + 6] = np.where(
                 (kind == COLOR)[:, None], looks * given[:, 3:], 0.0
             )
         return types, values
-
-
-def _test(rows: np.ndarray, slot: int) -> tuple[np.ndarray, np.ndarray]:
-    """Return the kind (B,) and the values (B, 4) of a test of parameters (B, P)."""
-    first = slot * (1 + _TEST_VALUES)
-    return rows[:, first].astype(int), rows[:, first + 1 : first + 1 + _TEST_VALUES]

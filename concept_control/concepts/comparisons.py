@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from concept_control.concepts.entity_tests import EntityTests, Looks, lead, of_marker
-from concept_control.concepts.family import NUM_TOKENS, TOKEN_VALUES, random_colors, seen_color
+from concept_control.concepts.family import blank_tokens, random_colors, seen_color
 from concept_control.concepts.visual import color_features
 
 BRIGHTNESS, MIX, NEAREST, CROWD, MIDDLE, TONE, TYPICAL, ODD_SIZE = range(8)
@@ -94,8 +94,7 @@ class Comparisons(EntityTests):
         return np.where(rng.random((len(rows), 1, 1)) < 0.5, few, random_colors(rng, shape))
 
     def tokens(self, params: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        types = np.full((len(params), NUM_TOKENS), -1, dtype=np.int64)
-        values = np.zeros((len(params), NUM_TOKENS, TOKEN_VALUES), dtype=np.float32)
+        types, values = blank_tokens(len(params))
         types[:, 0] = self.token_types[0] + params[:, 0].astype(int)
         values[:, 0, : params.shape[1] - 1] = params[:, 1:]
         return types, values

@@ -173,8 +173,7 @@ class Family(ABC):
 
         Unused tokens have type -1 and zero values.
         """
-        types = np.full((len(params), NUM_TOKENS), -1, dtype=np.int64)
-        values = np.zeros((len(params), NUM_TOKENS, TOKEN_VALUES), dtype=np.float32)
+        types, values = blank_tokens(len(params))
         types[:, 0] = self.token_types[0]
         described = self.describe(params)
         values[:, 0, : described.shape[1]] = described
@@ -198,6 +197,12 @@ class Family(ABC):
         if self.generates:
             good &= others_stood_still(events)
         return good
+
+
+def blank_tokens(count: int) -> tuple[np.ndarray, np.ndarray]:
+    """Return types (C, K) and values (C, K, V) of descriptions without any token yet."""
+    types = np.full((count, NUM_TOKENS), -1, dtype=np.int64)
+    return types, np.zeros((count, NUM_TOKENS, TOKEN_VALUES), dtype=np.float32)
 
 
 def per_event(params: np.ndarray, events: Events) -> np.ndarray:

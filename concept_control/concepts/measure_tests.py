@@ -4,12 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from concept_control.concepts.random_tests import (
-    NUM_TESTS,
-    RandomTests,
-    Situation,
-    outside_of,
-)
+from concept_control.concepts.coded_tests import NUM_TESTS, pick_test
+from concept_control.concepts.random_tests import RandomTests, Situation, outside_of
 
 STRIP, MIRRORED, SQUARE_RING, SHIFTED, MOVED, BESIDE, APPROACHED, NEAREST, FURTHEST, SPREAD = (
     range(10)
@@ -114,13 +110,12 @@ class MeasureTests(RandomTests):
             kind = np.where((number > 0) & (slot == 0), relative, alone)
             if slot:
                 kind = np.where(both, kind, -1)
-            values = _draw_values(rng, count)[np.maximum(kind, 0), np.arange(count)]
-            parts += [kind[:, None], values * (kind >= 0)[:, None]]
+            parts += pick_test(kind, _draw_values(rng, count))
         return np.column_stack([number, *parts])
 
 
-def _draw_values(rng: np.random.Generator, count: int) -> np.ndarray:
-    """Draw values (tests, count, 4) of each test."""
+def _draw_values(rng: np.random.Generator, count: int) -> list[list[np.ndarray]]:
+    """Draw four values (count,) of each test."""
     angle = rng.uniform(-np.pi, np.pi, count)
     leaning = rng.uniform(_UPRIGHT, np.pi - _UPRIGHT, count)
     quarter = rng.uniform(0.1, _MOST_CORNER, (2, count))
@@ -138,7 +133,7 @@ def _draw_values(rng: np.random.Generator, count: int) -> np.ndarray:
     beyond = np.where(is_open, _UNBOUNDED, either + width)
     is_within = rng.random(count) < 0.3
     nothing = np.zeros(count)
-    choices = [
+    return [
         [np.cos(leaning), np.sin(leaning), rng.uniform(-0.7, 0.7, count), 0.5 * width],
         [*sides, rng.uniform(0.15, 0.45, count), folds],
         [from_zero, from_zero + width, nothing, nothing],
@@ -155,4 +150,3 @@ def _draw_values(rng: np.random.Generator, count: int) -> np.ndarray:
             nothing,
         ],
     ]
-    return np.array([np.stack(values, axis=1) for values in choices])

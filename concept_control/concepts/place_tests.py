@@ -4,12 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from concept_control.concepts.random_tests import (
-    NUM_TESTS,
-    RandomTests,
-    Situation,
-    outside_of,
-)
+from concept_control.concepts.coded_tests import NUM_TESTS, pick_test
+from concept_control.concepts.random_tests import RandomTests, Situation, outside_of
 
 HALF_PLANE, DISC, OUTSIDE, BOX, SECTOR, RING, CLOSER, ALONG, ACROSS = range(9)
 """Tests of a place: four of the workspace, three relative to the attended ones, and two in the
@@ -111,9 +107,7 @@ class PlaceTests(RandomTests):
                 [rng.uniform(0.2, 0.7, count), nothing, nothing, nothing],
                 *[[0.6 * inner, 0.6 * inner + width, nothing, nothing] for width in widths],
             ]
-            table = np.array([np.stack(values, axis=1) for values in choices])
-            values = table[np.maximum(kind, 0), np.arange(count)] * (kind >= 0)[:, None]
-            parts += [kind[:, None], values]
+            parts += pick_test(kind, choices)
         return np.column_stack([number, *parts])
 
     def describe_test(self, kind: np.ndarray, values: np.ndarray) -> np.ndarray:

@@ -8,10 +8,10 @@ from typing import NamedTuple
 
 import numpy as np
 
+from concept_control.concepts.coded_tests import NUM_TESTS, TEST_VALUES, one_test
 from concept_control.concepts.family import (
-    NUM_TOKENS,
-    TOKEN_VALUES,
     Family,
+    blank_tokens,
     draft,
     last_positions,
     masks,
@@ -21,8 +21,6 @@ from concept_control.concepts.family import (
 from concept_control.errors import EventError
 from concept_control.events import Events
 
-NUM_TESTS = 2
-TEST_VALUES = 4
 _TRIES = 2000
 _LEAST_SHARE = 0.04
 
@@ -107,10 +105,9 @@ class RandomTests(Family):
         raise EventError(f'{self.name}: no place passes the tests; expected wider ones')
 
     def tokens(self, params: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        types = np.full((len(params), NUM_TOKENS), -1, dtype=np.int64)
-        values = np.zeros((len(params), NUM_TOKENS, TOKEN_VALUES), dtype=np.float32)
+        types, values = blank_tokens(len(params))
         for slot in range(NUM_TESTS):
-            kind, given = one_test(params, slot)
+            kind, given = one_test(params, slot, before=1)
             types[:, slot] = np.where(kind >= 0, np.array(self.token_types)[kind], -1)
             described = np.column_stack([self.describe_test(kind, given), params[:, :1] == 2])
             values[:, slot, : described.shape[1]] = described
@@ -134,7 +131,7 @@ class RandomTests(Family):
         """Return (B,) the largest of the distances to where each test of rows (B, P) holds."""
         total = np.zeros(len(rows))
         for slot in range(NUM_TESTS):
-            kind, values = one_test(rows, slot)
+            kind, values = one_test(rows, slot, before=1)
             for each, distance in enumerate(self.tests):
                 chosen = kind == each
                 if chosen.any():
@@ -154,12 +151,6 @@ class RandomTests(Family):
         place = rng.uniform(-0.95, 0.95, (len(many), 2))
         situation = _situation(place, positions[:, 0], positions, attended)
         return (self._distance(many, situation) <= 0).reshape(-1, count).mean(axis=1)
-
-
-def one_test(rows: np.ndarray, slot: int) -> tuple[np.ndarray, np.ndarray]:
-    """Return the kind (B,) and the values (B, 4) of a test of parameters (B, P)."""
-    first = 1 + slot * (1 + TEST_VALUES)
-    return rows[:, first].astype(int), rows[:, first + 1 : first + 1 + TEST_VALUES]
 
 
 def outside_of(value: np.ndarray, least: np.ndarray, most: np.ndarray) -> np.ndarray:

@@ -56,11 +56,11 @@ EnergySource = Callable[[], EntityEnergy]
 Heading = Callable[[np.ndarray, np.ndarray, np.ndarray], float]
 """From a place (2,), obstacles (M, 2) and clearances (M,) to the tool's heading [rad]."""
 
-_MOST_TURN = np.pi / 3
-"""Further than this [rad] a held block is not turned where another face is nearer."""
-
 Obstacles = Callable[[], tuple[np.ndarray, np.ndarray]]
 """(M, 2) centres and (M,) clearances of what the carried block must not be put on."""
+
+_MOST_TURN = np.pi / 3
+"""Further than this [rad] a held block is not turned where another face is nearer."""
 
 
 class Behaviors:
