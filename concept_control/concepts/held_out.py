@@ -69,7 +69,7 @@ class Rectangle(Template):
 
     name = 'rectangle'
     description = 'stand at the corners of a rectangle, twice as long as wide'
-    token_types = (52,)
+    token_types = (101,)
     template = centred_template(np.array([[0.0, 0.0], [2.0, 0.0], [2.0, 1.0], [0.0, 1.0]]))
 
 

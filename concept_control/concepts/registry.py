@@ -27,6 +27,7 @@ from concept_control.concepts.held_out_later import (
     SecondClosest,
     Sides,
 )
+from concept_control.concepts.lines import Lines
 from concept_control.concepts.measure_tests import MeasureTests
 from concept_control.concepts.place_tests import PlaceTests
 from concept_control.concepts.proximity import Closest, Furthest, ToClosest, ToFurthest
@@ -93,6 +94,7 @@ _FAMILIES: tuple[type[Family], ...] = (
     Affine,
     PlaceTests,
     MeasureTests,
+    Lines,
     Comparisons,
     Arrangement,
     AttributeTests,

@@ -25,7 +25,7 @@ distance to the middle, and how different each is from the marker and from the o
 
 _DIRECTIONS = 3
 NUM_FITS = 5 * len(_HYPOTHESES) + 5 * _DIRECTIONS + 4 * (len(_SCALARS) + 1)
-NUM_AGREEMENTS = 4 * NUM_MEASURES + 8
+NUM_AGREEMENTS = 4 * NUM_MEASURES + 2 * 4 + 3 * 6
 _RIDGE = 0.002
 _LIMIT = 3.0
 
@@ -59,9 +59,11 @@ def fit_agreement(scene: Scene, raw: torch.Tensor, weights: torch.Tensor) -> tor
     least = measures.masked_fill(~here, _LIMIT).amin(dim=1)
     largest = measures.masked_fill(~here, -_LIMIT).amax(dim=1)
     places = raw[:, :RAW_PLACES].reshape(*weights.shape, 4, 2)
-    subjects, attended = places[:, :, 0], places[:, :, 1]
+    subjects, attended, start = places[:, :, :3].unbind(dim=2)
     found = [mean, 0.5 * ((variance + 1e-4).log() + 4.0), least, largest]
     found += [_fit_circle(subjects, share), _fit_circle(subjects - attended, share)]
+    for points in (subjects, subjects - attended, subjects - start):
+        found.append(_fit_line(points, share))
     return torch.cat(found, dim=-1).clamp(-_LIMIT, _LIMIT)
 
 
@@ -80,6 +82,28 @@ def _fit_circle(points: torch.Tensor, share: torch.Tensor) -> torch.Tensor:
     radius = (points - center.unsqueeze(1)).square().sum(dim=-1, keepdim=True)
     radius = ((share * radius).sum(dim=1) + 1e-4).sqrt()
     return torch.cat([center, radius, 0.5 * ((misfit + 1e-4).log() + 4.0)], dim=-1)
+
+
+def _fit_line(points: torch.Tensor, share: torch.Tensor) -> torch.Tensor:
+    """Return (C, 6) of the line that points (C, M, 2) are nearest to, by shares (C, M, 1).
+
+    Twice its angle as a unit vector, the point on it that is nearest to the origin, and the
+    logarithms of the spread across it and along it: total least squares in closed form.
+    """
+    mean = (share * points).sum(dim=1)
+    x, y = ((points - mean.unsqueeze(1)) * share.sqrt()).unbind(dim=-1)
+    xx, yy, xy = x.square().sum(dim=1), y.square().sum(dim=1), (x * y).sum(dim=1)
+    turned = torch.stack([xx - yy, 2 * xy], dim=-1)
+    length = soft_length(100 * turned) / 100
+    turned = turned / length
+    cos, sin = turned.unbind(dim=-1)
+    # n nᵀ applied to the mean, n the unit normal.
+    foot_x = 0.5 * ((1 - cos) * mean[:, 0] - sin * mean[:, 1])
+    foot_y = 0.5 * ((1 + cos) * mean[:, 1] - sin * mean[:, 0])
+    total = (xx + yy).unsqueeze(-1)
+    spreads = torch.cat([total - length, total + length], dim=-1).clamp(min=0.0)
+    spreads = 0.5 * ((0.5 * spreads + 1e-4).log() + 4.0)
+    return torch.cat([turned, torch.stack([foot_x, foot_y], dim=-1), spreads], dim=-1)
 
 
 def _fit_places(places: torch.Tensor, weights: torch.Tensor) -> torch.Tensor:

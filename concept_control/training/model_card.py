@@ -23,10 +23,10 @@ as the distance, in workspace units, to where the concept holds.
 ## How it was trained
 
 Concepts of the families above are drawn in the particle world with fresh parameters all the time.
-Six of them are procedural, without names: random combinations of where things are (affine),
-random tests of a place (place_tests), random bounds of its measures (measure_tests), random
-patterns up to similarity (arrangement), random tests of looks and place (attribute_tests) and
-random comparisons with a number, the marker or the others (comparisons).
+Seven of them are procedural, without names: random combinations of where things are (affine),
+random lines (lines), random tests of a place (place_tests), random bounds of its measures
+(measure_tests), random patterns up to similarity (arrangement), random tests of looks and place
+(attribute_tests) and random comparisons with a number, the marker or the others (comparisons).
 
 Codes are first embeddings of a concept's true parameters, then mostly the encoder's from 1 to
 {shots} demonstrations; the encoder also learns to predict the former. Outcomes are labelled with
@@ -38,10 +38,11 @@ true parameters and distances is used in training only. At run time there are de
 So the predicates that judge the trained families below have also labelled their training data;
 what they judge are concepts with parameters that were not seen. For the families kept from
 training they have labelled nothing. Some of those are single points of what the procedural
-families draw from (opposite of affine, ell and rectangle of arrangement, equidistant of
+families draw from (opposite of affine, ell, rectangle and cross of arrangement, equidistant of
 place_tests), which may come near them by chance; others are what was left out of those (upright
-bands and discs in all corners of measure_tests, and of comparisons: brighter than the marker,
-furthest from the nearest, the odd colour); pentagon is a shape like those that were trained.
+bands and discs in all corners of measure_tests, rising diagonals of lines, and of comparisons:
+brighter than the marker, furthest from the nearest, the odd colour); pentagon is a shape like
+those that were trained; beyond, second_closest and moved_most have no kin among them.
 
 The numbers of the code inference (steps, rates, temperature) were chosen on other concepts of
 families of both kinds, so the families kept from training are no untouched test of them.

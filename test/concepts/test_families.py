@@ -146,6 +146,11 @@ def test_what_is_kept_from_training_is_not_drawn_at_random():
             assert max(values[:2]) <= 0.75, 'corner'
         if kind == measure_tests.SPREAD:
             assert values[0] >= 0.15 or values[1] >= 0.2, 'equidistant'
+    lines = FAMILIES['lines'].sample_concepts(np.random.default_rng(0), 2000)
+    degrees = np.rad2deg(np.arctan2(lines[:, 4], lines[:, 3])) % 180
+    upright = np.minimum(degrees, 180 - degrees)
+    assert upright[(lines[:, 1] == 0) & (lines[:, 2] == 0)].min() > 9.9, 'band'
+    assert np.abs(degrees - 135)[lines[:, 1] == 1].min() > 9.9, 'diagonal'
     kept = {
         'brighter_than_marker': (comparisons.BRIGHTNESS, comparisons.OF_MARKER, 1),
         'lone': (comparisons.NEAREST, comparisons.EXTREME, 1),
