@@ -53,6 +53,9 @@ class TrainingConfig:
         num_outcomes: candidate outcomes per event, the demonstrated one apart.
         num_masks: candidate masks per event, the demonstrated one apart.
         mining_interval: steps between two searches for false minima; 0 turns it off.
+        encoder_steps: steps, after the run, that train the encoder alone; 0 leaves it out.
+        encoder_learns: families in which those teach it the privileged codes; in the others it
+            learns to say from fewer demonstrations what it says from many.
         inference_training_steps: steps, at the end, that learn the step sizes of the code
             inference through the unrolled descent; 0 leaves it out.
         report_interval: seconds between two reports and checkpoints, which come at the end of
@@ -119,6 +122,8 @@ class TrainingConfig:
     num_outcomes: int = 16
     num_masks: int = 20
     mining_interval: int = 40
+    encoder_steps: int = 0
+    encoder_learns: tuple[str, ...] = ()
     inference_training_steps: int = 400
     report_interval: float = 240.0
     evaluation_concepts: int = 20
@@ -154,7 +159,7 @@ class TrainingConfig:
         values = dict(values)
         if isinstance(values.get('network'), dict):
             values['network'] = NetworkConfig(**values['network'])
-        for name in ('families', 'held_out'):
+        for name in ('families', 'held_out', 'encoder_learns'):
             if name in values:
                 values[name] = tuple(values[name])
         return cls(**values)

@@ -27,7 +27,7 @@ _HOLDS_WITHIN = 0.02
 _UNUSED_WEIGHT = 0.1
 _RECOGNITION_CHOICES = 3
 _MASK_TEMPERATURE = 0.1
-_STATIC_SHARE = 0.15
+STATIC_SHARE = 0.15
 _CODE_SCALE = 2e-3
 _CODE_PRECISION = 0.03
 
@@ -60,7 +60,7 @@ class Learner(nn.Module):
         """
         config = self.config
         privileged = self.embedding(batch.types, batch.values)
-        guess = self.guess(batch, generator, hide_start=_STATIC_SHARE)
+        guess = self.guess(batch, generator, hide_start=STATIC_SHARE)
         code_error = (guess - privileged.detach()).square().mean(dim=-1)
         take_guess = torch.rand(len(batch), 1, generator=generator) < phase.encoder_share
         codes = torch.where(take_guess, guess, privileged)
@@ -68,9 +68,7 @@ class Learner(nn.Module):
             noise = phase.noise * torch.randn(codes.shape, generator=generator)
             codes = normalise_code(codes + noise, config.network.code_width)
         losses = {'code': code_error.mean()}
-        # The logarithm keeps precise codes worth making more precise.
-        precise = _CODE_PRECISION * (code_error / _CODE_SCALE).log1p().mean()
-        total = config.code_weight * (losses['code'] + precise)
+        total = config.code_weight * code_loss(code_error)
         losses |= self.test_losses(batch, codes, phase, generator)
         total = total + losses.get('outcome', 0.0) + losses.get('mask', 0.0)
         if config.recognition_weight > 0 and len(batch) > 1:
@@ -109,9 +107,8 @@ class Learner(nn.Module):
         weights = (torch.arange(most) < number[:, None]).float()
         shown = batch.demonstrations.select(rows)
         if hide_start > 0:
-            hide = (torch.rand(concepts, generator=generator) < hide_start).float() * batch.static
-            hide = hide.repeat_interleave(most)[:, None, None]
-            shown = shown._replace(before=shown.before * (1 - hide) + shown.after * hide)
+            hide = (torch.rand(concepts, generator=generator) < hide_start) & (batch.static > 0)
+            shown = as_static(shown, hide.repeat_interleave(most))
         return self.encoder(shown, weights)
 
     def test_losses(
@@ -307,3 +304,14 @@ def forget_members(tests: Scene, generator: torch.Generator) -> Scene:
     members = (tests.subjects * tests.attention).sum(dim=-1) > 0
     drop = members & (torch.rand(tests.num_events, generator=generator) < 0.5)
     return tests._replace(subjects=tests.subjects * (~drop[:, None]).float())
+
+
+def code_loss(error: torch.Tensor) -> torch.Tensor:
+    """Return the loss, a scalar, of codes' mean squared errors (C,)."""
+    # The logarithm keeps precise codes worth making more precise.
+    return error.mean() + _CODE_PRECISION * (error / _CODE_SCALE).log1p().mean()
+
+
+def as_static(scene: Scene, hide: torch.Tensor) -> Scene:
+    """Return the scene with the start of events hidden (B,) bool: as if nothing had moved."""
+    return scene._replace(before=torch.where(hide[:, None, None], scene.after, scene.before))

@@ -307,7 +307,7 @@ class ConceptPool:
             generates=torch.full((number,), float(family.generates)),
             # Demonstrated with colours by role, it may be the colours that are meant.
             identifies=torch.from_numpy(float(family.identifies) * ~by_role).float(),
-            static=_is_static(family, demonstrations, params),
+            static=is_static(family, demonstrations, params),
         )
         sources = [
             _Source(family, params[row], tests[slice(row * NUM_TESTS, (row + 1) * NUM_TESTS)])
@@ -360,7 +360,7 @@ def _fits(family: Any, count: int) -> bool:
     return True
 
 
-def _is_static(family: Any, demonstrations: Events, params: np.ndarray) -> torch.Tensor:
+def is_static(family: Any, demonstrations: Events, params: np.ndarray) -> torch.Tensor:
     """Tell (C,) for which concepts the last states alone are demonstrations, as 0 or 1."""
     last = replace(demonstrations, positions=demonstrations.positions[:, -1:])
     holds = np.asarray(family.holds(last, params)).reshape(len(params), -1)

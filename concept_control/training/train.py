@@ -20,6 +20,7 @@ from concept_control.energy.inference_steps import InferenceSteps
 from concept_control.energy.storage import load_model, save_model
 from concept_control.errors import ModelError
 from concept_control.training.config import TrainingConfig
+from concept_control.training.encoder_phase import train_encoder
 from concept_control.training.inference_steps import train_inference_steps
 from concept_control.training.losses import Learner, Phase
 from concept_control.training.mining import mine
@@ -126,6 +127,8 @@ class Trainer:
         self.save_checkpoint()
         if not self.processes.is_first:
             return {}
+        if self.config.encoder_steps:
+            train_encoder(self.average, self.families, self.config, self.generator)
         if self.config.inference_training_steps:
             self.steps = train_inference_steps(
                 self.average, self.pool, self.config, self.generator

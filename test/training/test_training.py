@@ -23,9 +23,11 @@ from concept_control.energy.objectives import (
     softplus_contrast,
     target_norm,
 )
+from concept_control.energy.scene import scene_of
 from concept_control.errors import EventError, ModelError
 from concept_control.training import command
 from concept_control.training.config import TrainingConfig
+from concept_control.training.encoder_phase import train_encoder
 from concept_control.training.pool import ConceptPool
 from concept_control.training.processes import Processes
 from concept_control.training.report import FamilyReport
@@ -213,6 +215,31 @@ def test_learning_place_takes_seconds(tmp_path):
         trainer.advance()
         losses.append(trainer.averages['outcome'])
     assert np.mean(losses[-10:]) < 0.35 * np.mean(losses[:5])
+
+
+def test_the_encoder_alone_learns_the_codes_of_new_families_and_keeps_the_others(tmp_path):
+    config = replace(TINY, encoder_steps=150, encoder_learns=('place',))
+    trainer = Trainer(config, families(), tmp_path)
+    learner = trainer.average
+    energy = {name: value.clone() for name, value in learner.network.state_dict().items()}
+
+    def guess_and_truth(name):
+        rng = np.random.default_rng(5)
+        params = trainer.families[name].sample_concepts(rng, 40)
+        types, values = (torch.from_numpy(v) for v in trainer.families[name].tokens(params))
+        shown = scene_of(trainer.families[name].sample(rng, params, 5).pad(8))
+        with torch.no_grad():
+            return learner.encoder(shown, torch.ones(40, 5)), learner.embedding(types, values)
+
+    first, truth = guess_and_truth('place')
+    before = {name: guess_and_truth(name)[0] for name in ('between', 'color')}
+    train_encoder(learner, trainer.families, config, trainer.generator, 60, 200)
+    last, _ = guess_and_truth('place')
+    assert (last - truth).square().mean() < 0.2 * (first - truth).square().mean()
+    for name, kept in before.items():
+        assert (guess_and_truth(name)[0] - kept).square().mean() < 0.3 * kept.square().mean()
+    for name, value in learner.network.state_dict().items():
+        assert torch.equal(value, energy[name])
 
 
 def test_the_target_is_quadratic_near_and_linear_far():

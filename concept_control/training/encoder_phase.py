@@ -1,0 +1,98 @@
+"""Train the encoder alone, at the end of a run: it is what learns last.
+
+Energy and embedding stay as they are, so that a step costs a twentieth of one of the run. In
+families that are new the encoder learns to predict the privileged codes; in the others, where its
+codes from many demonstrations are better than those, it learns to say the same from fewer.
+"""
+
+from __future__ import annotations
+
+import copy
+import math
+from collections.abc import Mapping
+
+import numpy as np
+import torch
+from tqdm import tqdm
+
+from concept_control.concepts.family import MAX_ENTITIES, Family
+from concept_control.energy.scene import Scene, scene_of
+from concept_control.training.config import TrainingConfig
+from concept_control.training.losses import STATIC_SHARE, Learner, as_static, code_loss
+from concept_control.training.pool import is_static
+
+_LEARNING_RATE = 5e-4
+_BATCH = 48
+_NEW_SHARE = 0.3
+_SHOTS = (1, 2, 3, 5, 5, 10)
+_CONCEPTS = 300
+_NEW_CONCEPTS = 6000
+_LARGEST_GRADIENT = 1.0
+_AVERAGE_DECAY = 0.998
+
+
+def train_encoder(
+    learner: Learner,
+    families: Mapping[str, Family],
+    config: TrainingConfig,
+    generator: torch.Generator,
+    concepts: int = _CONCEPTS,
+    new_concepts: int = _NEW_CONCEPTS,
+) -> None:
+    """Train the encoder of a learner in place.
+
+    Args:
+        learner: energy, encoder and embedding.
+        families: what the run was trained on.
+        config: number of steps, and which families are new.
+        generator: of everything random.
+        concepts: held ready of each family.
+        new_concepts: held ready of each new family.
+    """
+    rng = np.random.default_rng(int(torch.randint(2**31, (), generator=generator)))
+    shown = config.num_demonstrations
+    scenes, targets, static, weights = [], [], [], []
+    with torch.no_grad():
+        for name, family in families.items():
+            is_new = name in config.encoder_learns
+            number = new_concepts if is_new else concepts
+            params = family.sample_concepts(rng, number)
+            events = family.sample(rng, params, shown)
+            scene = scene_of(events.pad(MAX_ENTITIES))
+            if is_new:
+                types, values = (torch.from_numpy(v) for v in family.tokens(params))
+                target = learner.embedding(types, values)
+            else:
+                target = learner.encoder(scene, torch.ones(number, shown))
+            scenes.append(scene)
+            targets.append(target)
+            static.append(is_static(family, events, params))
+            others = len(families) - len(config.encoder_learns)
+            share = _NEW_SHARE / len(config.encoder_learns) if is_new else 1 / max(others, 1)
+            weights.append(np.full(number, share / number))
+    scene = Scene(*(torch.cat(parts) for parts in zip(*scenes, strict=True)))
+    target, may_hide = torch.cat(targets), torch.cat(static) > 0
+    chance = np.concatenate(weights) / np.concatenate(weights).sum()
+    encoder, average = copy.deepcopy(learner.encoder).requires_grad_(True), learner.encoder
+    optimiser = torch.optim.AdamW(encoder.parameters(), betas=(0.9, 0.98), weight_decay=1e-4)
+    bar = tqdm(range(config.encoder_steps), desc='encoder alone', mininterval=1.0)
+    for step in bar:
+        annealed = 0.5 * (1 + math.cos(math.pi * step / config.encoder_steps))
+        optimiser.param_groups[0]['lr'] = _LEARNING_RATE * min(1, (step + 1) / 100) * annealed
+        chosen = torch.from_numpy(rng.choice(len(chance), _BATCH, p=chance))
+        shots = min(int(rng.choice(_SHOTS)), shown)
+        rows = chosen[:, None] * shown + torch.from_numpy(rng.permutation(shown)[:shots])
+        hide = may_hide[chosen] & (torch.rand(_BATCH, generator=generator) < STATIC_SHARE)
+        seen = as_static(scene.select(rows.flatten()), hide.repeat_interleave(shots))
+        guess = encoder(seen, torch.ones(_BATCH, shots))
+        loss = code_loss((guess - target[chosen]).square().mean(dim=-1))
+        optimiser.zero_grad(set_to_none=True)
+        loss.backward()
+        torch.nn.utils.clip_grad_norm_(encoder.parameters(), _LARGEST_GRADIENT)
+        optimiser.step()
+        decay = min(_AVERAGE_DECAY, (step + 1) / (step + 10))
+        with torch.no_grad():
+            for mean, value in zip(average.parameters(), encoder.parameters(), strict=True):
+                mean.lerp_(value, 1 - decay)
+        if step % 50 == 0:
+            bar.set_postfix_str(f'loss {loss.item():.3f}', refresh=False)
