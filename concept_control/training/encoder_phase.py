@@ -25,8 +25,8 @@ _LEARNING_RATE = 5e-4
 _BATCH = 48
 _NEW_SHARE = 0.3
 _SHOTS = (1, 2, 3, 5, 5, 10)
-_CONCEPTS = 300
-_NEW_CONCEPTS = 6000
+_CONCEPTS = 1500
+_NEW_CONCEPTS = 8000
 _LARGEST_GRADIENT = 1.0
 _AVERAGE_DECAY = 0.998
 
@@ -40,6 +40,8 @@ def train_encoder(
     new_concepts: int = _NEW_CONCEPTS,
 ) -> None:
     """Train the encoder of a learner in place.
+
+    A pool of few concepts is soon known by heart, which costs concepts unlike those in it most.
 
     Args:
         learner: energy, encoder and embedding.
