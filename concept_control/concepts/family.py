@@ -232,6 +232,11 @@ def masks(events: Events) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     )
 
 
+def path_lengths(events: Events) -> np.ndarray:
+    """Return (B, N) how far things are from where they were first [workspace units]."""
+    return (events.positions[:, -1] - events.positions[:, 0]).norm(dim=-1).cpu().numpy()
+
+
 def mean_of(values: np.ndarray, mask: np.ndarray) -> np.ndarray:
     """Average (B, N, D) over a (B, N) mask; NaN where it is empty."""
     with np.errstate(invalid='ignore', divide='ignore'):
@@ -240,6 +245,6 @@ def mean_of(values: np.ndarray, mask: np.ndarray) -> np.ndarray:
 
 def others_stood_still(events: Events) -> np.ndarray:
     """Tell for which of B events nothing but subjects moved."""
-    moved = (events.positions[:, -1] - events.positions[:, 0]).norm(dim=-1).cpu().numpy()
+    moved = path_lengths(events)
     present, subjects, _ = masks(events)
     return ~((moved > STILL_TOLERANCE) & present & ~subjects).any(axis=1)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import numpy as np
 
 from concept_control.concepts.arrangement import centred_template
-from concept_control.concepts.family import draft, last_positions, masks
+from concept_control.concepts.family import draft, last_positions, masks, path_lengths
 from concept_control.concepts.held_out import Template
 from concept_control.concepts.proximity import Proximity
 from concept_control.concepts.relational import Relation
@@ -147,6 +147,5 @@ class MovedMost(Selection):
 
     def true_attention(self, events: Events, params: np.ndarray) -> np.ndarray:
         present = masks(events)[0]
-        moved = (events.positions[:, -1] - events.positions[:, 0]).norm(dim=-1).cpu().numpy()
-        moved = np.where(present, moved, -1.0)
+        moved = np.where(present, path_lengths(events), -1.0)
         return present & (moved == moved.max(axis=1, keepdims=True))

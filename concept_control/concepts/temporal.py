@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from concept_control.concepts.family import draft, masks
+from concept_control.concepts.family import draft, masks, path_lengths
 from concept_control.concepts.selection import Selection
 from concept_control.events import Events
 
@@ -43,8 +43,7 @@ class Moved(Selection):
         return scene.finish(rng)
 
     def true_attention(self, events: Events, params: np.ndarray) -> np.ndarray:
-        moved = (events.positions[:, -1] - events.positions[:, 0]).norm(dim=-1).cpu().numpy()
-        return (moved > SHORTEST_MOVE / 2) & masks(events)[0]
+        return (path_lengths(events) > SHORTEST_MOVE / 2) & masks(events)[0]
 
 
 class CameCloser(Selection):

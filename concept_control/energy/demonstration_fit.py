@@ -94,7 +94,8 @@ def _fit_line(points: torch.Tensor, share: torch.Tensor) -> torch.Tensor:
     x, y = ((points - mean.unsqueeze(1)) * share.sqrt()).unbind(dim=-1)
     xx, yy, xy = x.square().sum(dim=1), y.square().sum(dim=1), (x * y).sum(dim=1)
     turned = torch.stack([xx - yy, 2 * xy], dim=-1)
-    length = soft_length(100 * turned) / 100
+    # A squared length, so it is kept from zero by less than `soft_length` would.
+    length = (turned.square().sum(dim=-1, keepdim=True) + 1e-8).sqrt()
     turned = turned / length
     cos, sin = turned.unbind(dim=-1)
     # n nᵀ applied to the mean, n the unit normal.

@@ -1,6 +1,6 @@
 """Train the encoder alone, at the end of a run: it is what learns last.
 
-Energy and embedding stay as they are, so that a step costs a twentieth of one of the run. In
+Energy and embedding stay as they are, so that a step costs an eighth of one of the run. In
 families that are new the encoder learns to predict the privileged codes; in the others, where its
 codes from many demonstrations are better than those, it learns to say the same from fewer.
 """
@@ -19,6 +19,7 @@ from concept_control.concepts.family import MAX_ENTITIES, Family
 from concept_control.energy.scene import Scene, scene_of
 from concept_control.training.config import TrainingConfig
 from concept_control.training.losses import STATIC_SHARE, Learner, as_static, code_loss
+from concept_control.training.optimisers import average_weights
 from concept_control.training.pool import is_static
 
 _LEARNING_RATE = 5e-4
@@ -52,7 +53,7 @@ def train_encoder(
         new_concepts: held ready of each new family.
     """
     rng = np.random.default_rng(int(torch.randint(2**31, (), generator=generator)))
-    shown = config.num_demonstrations
+    shown, num_new = config.num_demonstrations, len(config.encoder_learns)
     scenes, targets, static, weights = [], [], [], []
     with torch.no_grad():
         for name, family in families.items():
@@ -69,8 +70,7 @@ def train_encoder(
             scenes.append(scene)
             targets.append(target)
             static.append(is_static(family, events, params))
-            others = len(families) - len(config.encoder_learns)
-            share = _NEW_SHARE / len(config.encoder_learns) if is_new else 1 / max(others, 1)
+            share = _NEW_SHARE / num_new if is_new else 1 / (len(families) - num_new)
             weights.append(np.full(number, share / number))
     scene = Scene(*(torch.cat(parts) for parts in zip(*scenes, strict=True)))
     target, may_hide = torch.cat(targets), torch.cat(static) > 0
@@ -92,9 +92,6 @@ def train_encoder(
         loss.backward()
         torch.nn.utils.clip_grad_norm_(encoder.parameters(), _LARGEST_GRADIENT)
         optimiser.step()
-        decay = min(_AVERAGE_DECAY, (step + 1) / (step + 10))
-        with torch.no_grad():
-            for mean, value in zip(average.parameters(), encoder.parameters(), strict=True):
-                mean.lerp_(value, 1 - decay)
+        average_weights(average, encoder, step, _AVERAGE_DECAY)
         if step % 50 == 0:
             bar.set_postfix_str(f'loss {loss.item():.3f}', refresh=False)

@@ -1,4 +1,4 @@
-"""Which optimiser updates what.
+"""Which optimiser updates what, and the running average of the weights.
 
 Muon orthogonalises the momentum of a matrix (Keller Jordan 2024), which in trials learned more
 from the same minutes than AdamW; everything that is no matrix of some size stays with AdamW.
@@ -58,6 +58,13 @@ def make_optimisers(
             )
         )
     return optimisers
+
+
+def average_weights(slow: torch.nn.Module, fast: torch.nn.Module, step: int, decay: float) -> None:
+    """Let a running average of weights follow after a step, faster in the first of them."""
+    with torch.no_grad():
+        for mean, value in zip(slow.parameters(), fast.parameters(), strict=True):
+            mean.lerp_(value, 1 - min(decay, (1 + step) / (10 + step)))
 
 
 def _is_matrix(parameter: torch.Tensor) -> bool:

@@ -25,7 +25,7 @@ from concept_control.training.inference_steps import train_inference_steps
 from concept_control.training.losses import Learner, Phase
 from concept_control.training.mining import mine
 from concept_control.training.model_card import write_model_card
-from concept_control.training.optimisers import make_optimisers
+from concept_control.training.optimisers import average_weights, make_optimisers
 from concept_control.training.pool import ConceptPool
 from concept_control.training.processes import Processes
 from concept_control.training.report import FamilyReport, format_table, report_families
@@ -55,15 +55,11 @@ class Trainer:
         processes: Processes | None = None,
     ) -> None:
         self.processes = processes or Processes()
-        unknown = sorted({*config.families, *config.held_out} - set(families))
-        if unknown:
-            raise ModelError(
-                f'there are no families {", ".join(unknown)}; there are '
-                f'{", ".join(sorted(families))}'
-            )
+        _refuse_unknown({*config.families, *config.held_out}, families)
         kept = {*config.held_out, *(n for n, family in families.items() if family.held_out)}
         names = config.families or tuple(sorted(set(families) - kept))
         self.families = {n: families[n] for n in names if n not in config.held_out}
+        _refuse_unknown(set(config.encoder_learns), self.families)
         away = config.held_out if config.families else sorted(kept)
         self.held_out = {name: families[name] for name in away}
         self.config = config
@@ -172,11 +168,7 @@ class Trainer:
         return sums
 
     def _average_weights(self) -> None:
-        decay = min(self.config.average_decay, (1 + self.step) / (10 + self.step))
-        with torch.no_grad():
-            pairs = zip(self.average.parameters(), self.learner.parameters(), strict=True)
-            for slow, fast in pairs:
-                slow.lerp_(fast, 1 - decay)
+        average_weights(self.average, self.learner, self.step, self.config.average_decay)
 
     def learning_rate(self) -> float:
         """Return the learning rate of this step: warm-up, then a cosine down to 2 %."""
@@ -385,6 +377,14 @@ class Trainer:
 
     def _bar_position(self) -> int:
         return self.step if self.config.steps is not None else round(self.elapsed)
+
+
+def _refuse_unknown(names: set[str], families: Mapping[str, Any]) -> None:
+    unknown = sorted(names - set(families))
+    if unknown:
+        raise ModelError(
+            f'there are no families {", ".join(unknown)}; there are {", ".join(sorted(families))}'
+        )
 
 
 def collapse_warnings(reports: Mapping[str, FamilyReport]) -> list[str]:

@@ -285,6 +285,8 @@ def test_configurations_come_back_and_nonsense_is_refused(tmp_path):
         TrainingConfig(objective='magic')
     with pytest.raises(ModelError, match='no families nonsense'):
         Trainer(TrainingConfig(families=('nonsense',)), families(), tmp_path)
+    with pytest.raises(ModelError, match='no families square; there are between, color, place'):
+        Trainer(replace(TINY, encoder_learns=('square',)), families(), tmp_path)
     with pytest.raises(ModelError, match='no checkpoint'):
         Trainer.resume(families(), tmp_path / 'nowhere')
 
