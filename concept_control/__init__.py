@@ -14,12 +14,12 @@ if TYPE_CHECKING:
     from concept_control import concepts
     from concept_control.energy.code import ConceptCode
     from concept_control.energy.model import ConceptModel
-    from concept_control.events import Events
+    from concept_control.world.events import Events
 
 _HOMES = {
     'ConceptCode': 'concept_control.energy.code',
     'ConceptModel': 'concept_control.energy.model',
-    'Events': 'concept_control.events',
+    'Events': 'concept_control.world.events',
 }
 
 

@@ -19,7 +19,7 @@ def test_the_commands_exist():
     makefile = (ROOT / 'Makefile').read_text()
     for target in re.findall(r'^make (\w+)', README, re.MULTILINE):
         assert f'\n{target}:' in makefile
-    from concept_control.cli import COMMANDS
+    from concept_control.cli.main import COMMANDS
 
     known = {command.name for command in COMMANDS}
     assert set(re.findall(r'concept_control (demo|train|benchmark|export|concepts)', README)) <= (

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from concept_control.colors import NAMED_COLORS
 from concept_control.errors import EventError
-from concept_control.events import Events
+from concept_control.world.colors import NAMED_COLORS
+from concept_control.world.events import Events
 
 MAX_ENTITIES = 8
 """Most entities a sampled event has."""

@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Circle, Rectangle
 
 from concept_control.concepts.family import Family
-from concept_control.events import Events
+from concept_control.world.events import Events
 
 COLUMNS = 6
 

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from concept_control.concepts.affine import Affine
-from concept_control.concepts.arrangement import Arrangement
-from concept_control.concepts.attribute_tests import AttributeTests
-from concept_control.concepts.comparisons import Comparisons
 from concept_control.concepts.family import Family
-from concept_control.concepts.held_out import (
+from concept_control.concepts.held_out.blind import (
+    Beyond,
+    Cross,
+    Diagonal,
+    MovedMost,
+    SecondClosest,
+    Sides,
+)
+from concept_control.concepts.held_out.validation import (
     Band,
     BrighterThanMarker,
     Corner,
@@ -19,19 +23,8 @@ from concept_control.concepts.held_out import (
     Pentagon,
     Rectangle,
 )
-from concept_control.concepts.held_out_later import (
-    Beyond,
-    Cross,
-    Diagonal,
-    MovedMost,
-    SecondClosest,
-    Sides,
-)
-from concept_control.concepts.lines import Lines
-from concept_control.concepts.measure_tests import MeasureTests
-from concept_control.concepts.place_tests import PlaceTests
-from concept_control.concepts.proximity import Closest, Furthest, ToClosest, ToFurthest
-from concept_control.concepts.relational import (
+from concept_control.concepts.named.proximity import Closest, Furthest, ToClosest, ToFurthest
+from concept_control.concepts.named.relational import (
     Above,
     AlignedX,
     AlignedY,
@@ -44,9 +37,9 @@ from concept_control.concepts.relational import (
     Offset,
     RightOf,
 )
-from concept_control.concepts.selection import Quantity
-from concept_control.concepts.shape import Circle, Line, Square, Triangle
-from concept_control.concepts.spatial import (
+from concept_control.concepts.named.selection import Quantity
+from concept_control.concepts.named.shape import Circle, Line, Square, Triangle
+from concept_control.concepts.named.spatial import (
     Annulus,
     Disc,
     HalfPlane,
@@ -54,8 +47,15 @@ from concept_control.concepts.spatial import (
     Place,
     Quadrant,
 )
-from concept_control.concepts.temporal import CameCloser, Moved, MovedAfter, MovedBefore
-from concept_control.concepts.visual import Color, SameColor, Size
+from concept_control.concepts.named.temporal import CameCloser, Moved, MovedAfter, MovedBefore
+from concept_control.concepts.named.visual import Color, SameColor, Size
+from concept_control.concepts.procedural.affine import Affine
+from concept_control.concepts.procedural.arrangement import Arrangement
+from concept_control.concepts.procedural.attribute_rules import AttributeTests
+from concept_control.concepts.procedural.comparison_rules import Comparisons
+from concept_control.concepts.procedural.lines import Lines
+from concept_control.concepts.procedural.measure_rules import MeasureTests
+from concept_control.concepts.procedural.place_rules import PlaceTests
 
 _FAMILIES: tuple[type[Family], ...] = (
     Color,

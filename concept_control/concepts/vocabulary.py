@@ -6,11 +6,11 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
-from concept_control.colors import NAMED_COLORS
 from concept_control.concepts.family import Family
+from concept_control.concepts.named.shape import Circle, Line, Square, Triangle
 from concept_control.concepts.registry import families
-from concept_control.concepts.shape import Circle, Line, Square, Triangle
-from concept_control.events import Events
+from concept_control.world.colors import NAMED_COLORS
+from concept_control.world.events import Events
 
 
 @dataclass(frozen=True)

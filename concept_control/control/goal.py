@@ -3,61 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
-from enum import IntEnum
+from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 
-from concept_control.control.entity_energy import ResidualEvaluator
 from concept_control.errors import CommandError
-
-TOOL_ID = 0
-"""Entity id of the robot's tool."""
-
-
-class EntityStatus(IntEnum):
-    """How an entity's position is known; values of `msg/Entity`."""
-
-    SEEN = 0
-    OCCLUDED = 1
-    HELD = 2
-
-
-@dataclass(frozen=True)
-class EntityState:
-    """One entity as perceived now, world frame.
-
-    Attributes:
-        position: (3,) centre [m].
-        size: (3,) sides of its box [m].
-        color: (3,) RGB in [0, 1].
-        covariance_trace: of the position [m²].
-        status: how the position is known.
-        yaw: about the vertical axis [rad].
-    """
-
-    position: np.ndarray
-    size: np.ndarray
-    color: np.ndarray = field(default_factory=lambda: np.full(3, 0.5))
-    covariance_trace: float = 0.0
-    status: EntityStatus = EntityStatus.SEEN
-    yaw: float = 0.0
-
-    @property
-    def xy(self) -> np.ndarray:
-        """(2,) position on the table [m]."""
-        return np.asarray(self.position, dtype=float)[:2]
-
-    @property
-    def width(self) -> float:
-        """Side of the smallest square seen from above [m]."""
-        return float(max(self.size[0], self.size[1]))
-
-    @property
-    def top(self) -> float:
-        """Height of its upper face [m]."""
-        return float(self.position[2] + self.size[2] / 2)
-
+from concept_control.world.entity import TOOL_ID
 
 Solver = Callable[[np.ndarray], np.ndarray | None]
 """From (N, 2) positions now to (N, 2) targets, workspace units; None where it finds none."""
@@ -142,3 +94,19 @@ class GroundedGoal:
         """Return (B,) energies of positions (B, N, 2) in workspace units."""
         residual = self.evaluator.residual(self.before, positions, self.colors, self.sizes)
         return (np.asarray(residual, dtype=float) ** 2).sum(axis=-1)
+
+
+class ResidualEvaluator(Protocol):
+    """A concept's energy as a squared residual; see `energy.composition`."""
+
+    def residual(
+        self, before: np.ndarray, positions: np.ndarray, colors: np.ndarray, sizes: np.ndarray
+    ) -> np.ndarray:
+        """Return (B, K) residuals whose squared norms are the energies.
+
+        Args:
+            before: (N, 2) positions before the action, workspace units.
+            positions: (B, N, 2) positions after it, workspace units.
+            colors: (N, 3) RGB in [0, 1].
+            sizes: (N,) side lengths, workspace units.
+        """

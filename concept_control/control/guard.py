@@ -6,9 +6,9 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from concept_control.control.arm import ArmDescription
-from concept_control.control.dynamics import ArmDynamics
-from concept_control.control.kinematics import ArmKinematics
+from concept_control.control.arm.description import ArmDescription
+from concept_control.control.arm.dynamics import ArmDynamics
+from concept_control.control.arm.kinematics import ArmKinematics
 from concept_control.control.plan import Plan
 
 TOLERANCE = 1e-6

@@ -12,16 +12,16 @@ import numpy as np
 import torch
 
 from concept_control.energy.code import ConceptCode
-from concept_control.energy.encoder import DemonstrationEncoder
-from concept_control.energy.inference import InferenceConfig, infer_codes
-from concept_control.energy.inference_steps import InferenceSteps
-from concept_control.energy.network import ACTION, ARGUMENT, EnergyNetwork
-from concept_control.energy.operations import lowest_attention, lowest_outcomes
-from concept_control.energy.sampling import SamplerConfig
-from concept_control.energy.scene import Scene, scene_of
+from concept_control.energy.inference.code_inference import InferenceConfig, infer_codes
+from concept_control.energy.inference.learned_steps import InferenceSteps
+from concept_control.energy.networks.encoder import DemonstrationEncoder
+from concept_control.energy.networks.energy_network import ACTION, ARGUMENT, EnergyNetwork
+from concept_control.energy.scene_batch import Scene, scene_of
+from concept_control.energy.search.generation import lowest_attention, lowest_outcomes
+from concept_control.energy.search.langevin import SamplerConfig
 from concept_control.energy.storage import load_model, save_model
 from concept_control.errors import CodeError, EventError, ModelError
-from concept_control.events import Events
+from concept_control.world.events import Events
 
 _STATES_AT_ONCE = 128
 

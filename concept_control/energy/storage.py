@@ -17,9 +17,9 @@ from safetensors import SafetensorError
 from safetensors.torch import load as load_tensors
 from safetensors.torch import save as save_tensors
 
-from concept_control.energy.encoder import DemonstrationEncoder
-from concept_control.energy.inference_steps import InferenceSteps
-from concept_control.energy.network import EnergyNetwork, NetworkConfig
+from concept_control.energy.inference.learned_steps import InferenceSteps
+from concept_control.energy.networks.encoder import DemonstrationEncoder
+from concept_control.energy.networks.energy_network import EnergyNetwork, NetworkConfig
 from concept_control.errors import ModelError
 
 SCHEMA = 1

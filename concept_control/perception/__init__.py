@@ -2,10 +2,10 @@
 
 from concept_control.perception.annotate import annotate
 from concept_control.perception.camera import Intrinsics, decode_color, decode_depth
-from concept_control.perception.fusion import fuse
-from concept_control.perception.limits import BlockLimits
-from concept_control.perception.localisation import Detection, Detector, detect
-from concept_control.perception.tracking import EntityTracker, TrackedEntity, TrackerConfig
+from concept_control.perception.detection.detector import Detection, Detector, detect
+from concept_control.perception.detection.limits import BlockLimits
+from concept_control.perception.tracking.fusion import fuse
+from concept_control.perception.tracking.tracker import EntityTracker, TrackedEntity, TrackerConfig
 
 __all__ = [
     'BlockLimits',

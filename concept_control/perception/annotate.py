@@ -9,8 +9,8 @@ import numpy as np
 
 from concept_control.errors import PerceptionError
 from concept_control.perception.camera import Intrinsics
-from concept_control.perception.outline import outline_polygon
-from concept_control.perception.tracking import HELD, OCCLUDED, SEEN, TrackedEntity
+from concept_control.perception.detection.outline import outline_polygon
+from concept_control.perception.tracking.tracker import HELD, OCCLUDED, SEEN, TrackedEntity
 
 LINE_COLORS = {SEEN: (255, 255, 255), OCCLUDED: (255, 190, 60), HELD: (255, 90, 255)}
 """RGB of outlines and labels by status."""

@@ -11,12 +11,12 @@ import torch
 from torch import nn
 from tqdm import tqdm
 
-from concept_control.policy.correction import CorrectedSteps, CorrectionConfig
 from concept_control.policy.model import StrokePolicy
 from concept_control.policy.network import PolicyConfig, PolicyEnergy
 from concept_control.policy.objectives import ranking
 from concept_control.policy.proposals import RingProposal
 from concept_control.policy.random_strokes import random_figure
+from concept_control.policy.state_correction import CorrectedSteps, CorrectionConfig
 from concept_control.policy.storage import (
     SHIPPED,
     config_of,

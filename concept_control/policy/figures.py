@@ -9,11 +9,11 @@ from pathlib import Path
 import numpy as np
 
 from concept_control.policy.coding import CodedPolicy
-from concept_control.policy.files import SUFFIXES, read_curves
 from concept_control.policy.model import StrokePolicy
-from concept_control.policy.pieces import pieces_of
+from concept_control.policy.smooth_pieces import pieces_of
 from concept_control.policy.step_energy import PolicyStroke
 from concept_control.policy.storage import load_policy
+from concept_control.policy.stroke_files import SUFFIXES, read_curves
 from concept_control.policy.strokes import NUM_STEPS, Strokes, strokes_of
 from concept_control.policy.training import RankingConfig, train_ranking
 

@@ -13,8 +13,8 @@ import numpy as np
 import torch
 
 from concept_control.policy.langevin import ChainConfig, EnergyOfActions, run_chains
-from concept_control.policy.minimum import descend
 from concept_control.policy.network import PolicyEnergy
+from concept_control.policy.newton import descend
 from concept_control.policy.proposals import BoxProposal, Proposal, RingProposal
 
 

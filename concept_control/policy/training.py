@@ -11,13 +11,13 @@ import torch
 from torch.nn.utils import parametrize
 from tqdm import tqdm
 
-from concept_control.policy.correction import CorrectedSteps, CorrectionConfig
 from concept_control.policy.langevin import ChainConfig, run_chains
 from concept_control.policy.model import StrokePolicy
 from concept_control.policy.network import PolicyConfig, PolicyEnergy
 from concept_control.policy.objectives import contrastive, ranking
 from concept_control.policy.proposals import BoxProposal, RingProposal
 from concept_control.policy.samplers import energy_at
+from concept_control.policy.state_correction import CorrectedSteps, CorrectionConfig
 from concept_control.policy.strokes import Strokes
 
 Watch = Callable[[int, PolicyEnergy], None]

@@ -7,12 +7,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from concept_control.control.goal import EntityState, EntityStatus
+from concept_control.control.controller import ConceptController, ControlOutput
 from concept_control.control.plan import Plan
-from concept_control.control.tasks import ConceptController, ControlOutput
 from concept_control.control.tracker import PlanTracker
 from concept_control.simulation.scene import Scene
 from concept_control.simulation.world import SimulatedWorld
+from concept_control.world.entity import EntityState, EntityStatus
 
 Perception = Callable[[SimulatedWorld], dict[int, EntityState]]
 """From the world to the entities seen in it, by id."""

@@ -11,9 +11,9 @@ from dataclasses import dataclass
 import mujoco
 import numpy as np
 
-from concept_control.control.arm import ArmDescription
-from concept_control.control.workspace import Workspace
+from concept_control.control.arm.description import ArmDescription
 from concept_control.simulation.scene import SceneConfig, SceneError, build_scene
+from concept_control.world.workspace import Workspace
 
 SHAPES = ('box', 'cylinder', 'ball')
 """Shape classes, as in `Entity.shape`."""

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from concept_control.control.arm import ArmDescription
-from concept_control.control.dynamics import ArmDynamics
+from concept_control.control.arm.description import ArmDescription
+from concept_control.control.arm.dynamics import ArmDynamics
 from concept_control.errors import CommandError
 
 

@@ -9,10 +9,10 @@ from pathlib import Path
 import mujoco
 import numpy as np
 
-from concept_control.colors import NAMED_COLORS
-from concept_control.control.arm import ArmDescription
-from concept_control.control.workspace import Workspace
+from concept_control.control.arm.description import ArmDescription
 from concept_control.errors import ConceptControlError
+from concept_control.world.colors import NAMED_COLORS
+from concept_control.world.workspace import Workspace
 
 TABLE_COLOR = (0.32, 0.32, 0.33)
 FLOOR_COLOR = (0.62, 0.66, 0.7)

@@ -182,3 +182,19 @@ class SimulatedWorld:
         self.model.eq_data[weld, 6:10] = relative
         self.model.eq_data[weld, 10] = 1.0
         data.eq_active[weld] = 1
+
+
+class Replica:
+    """Poses a model from its generalised positions; owned by the thread that reads it."""
+
+    def __init__(self, model: mujoco.MjModel) -> None:
+        self._model = model
+        self._data = mujoco.MjData(model)
+
+    def at(self, qpos: np.ndarray) -> mujoco.MjData:
+        """Return the state at positions (nq,) with the poses of bodies, cameras and lights."""
+        self._data.qpos[:] = qpos
+        mujoco.mj_kinematics(self._model, self._data)
+        mujoco.mj_comPos(self._model, self._data)
+        mujoco.mj_camlight(self._model, self._data)
+        return self._data

@@ -3,7 +3,7 @@
 import argparse
 import sys
 
-from concept_control.training.command import add_arguments, main
+from concept_control.cli.train import add_arguments, main
 
 if __name__ == '__main__':
     parser = argparse.ArgumentParser(prog='python -m concept_control.training')

@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
-from concept_control.energy.network import NetworkConfig
+from concept_control.energy.networks.energy_network import NetworkConfig
 from concept_control.errors import ModelError
 
 

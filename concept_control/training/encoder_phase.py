@@ -16,7 +16,7 @@ import torch
 from tqdm import tqdm
 
 from concept_control.concepts.family import MAX_ENTITIES, Family
-from concept_control.energy.scene import Scene, scene_of
+from concept_control.energy.scene_batch import Scene, scene_of
 from concept_control.training.config import TrainingConfig
 from concept_control.training.losses import STATIC_SHARE, Learner, as_static, code_loss
 from concept_control.training.optimisers import average_weights

@@ -12,8 +12,8 @@ import numpy as np
 import torch
 from tqdm import tqdm
 
-from concept_control.energy.inference import DemonstrationLoss, InferenceConfig
-from concept_control.energy.inference_steps import InferenceSteps
+from concept_control.energy.inference.code_inference import DemonstrationLoss, InferenceConfig
+from concept_control.energy.inference.learned_steps import InferenceSteps
 from concept_control.training.config import TrainingConfig
 from concept_control.training.losses import Learner, Phase
 from concept_control.training.pool import ConceptBatch, ConceptPool

@@ -7,9 +7,7 @@ from dataclasses import dataclass
 import torch
 from torch import nn
 
-from concept_control.energy.encoder import DemonstrationEncoder, normalise_code
-from concept_control.energy.network import ACTION, ARGUMENT, EnergyNetwork
-from concept_control.energy.objectives import (
+from concept_control.energy.inference.objectives import (
     denoising,
     distance_loss,
     info_nce,
@@ -18,7 +16,9 @@ from concept_control.energy.objectives import (
     norm_of,
     softplus_contrast,
 )
-from concept_control.energy.scene import Scene
+from concept_control.energy.networks.encoder import DemonstrationEncoder, normalise_code
+from concept_control.energy.networks.energy_network import ACTION, ARGUMENT, EnergyNetwork
+from concept_control.energy.scene_batch import Scene
 from concept_control.training.config import TrainingConfig
 from concept_control.training.pool import NUM_TESTS, ConceptBatch
 from concept_control.training.privileged import TokenEmbedding

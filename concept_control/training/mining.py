@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import torch
 
-from concept_control.energy.operations import lowest_attention, lowest_outcomes
-from concept_control.energy.sampling import SamplerConfig
+from concept_control.energy.search.generation import lowest_attention, lowest_outcomes
+from concept_control.energy.search.langevin import SamplerConfig
 from concept_control.training.losses import Learner, forget_members
 from concept_control.training.pool import NUM_TESTS, ConceptPool
 

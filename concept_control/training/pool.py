@@ -14,11 +14,11 @@ import numpy as np
 import torch
 
 from concept_control.concepts.family import random_colors
-from concept_control.energy.candidates import candidate_masks, candidate_outcomes
-from concept_control.energy.scene import Scene, scene_of
+from concept_control.energy.inference.candidates import candidate_masks, candidate_outcomes
+from concept_control.energy.scene_batch import Scene, scene_of
 from concept_control.errors import EventError
-from concept_control.events import DEFAULT_SIZE, Events
 from concept_control.training.config import TrainingConfig
+from concept_control.world.events import DEFAULT_SIZE, Events
 
 ENTITY_COUNTS = (1, 2, 3, 4, 5, 6, 7, 8, 11)
 ENTITY_SHARES = (0.05, 0.05, 0.09, 0.16, 0.18, 0.2, 0.12, 0.12, 0.03)

@@ -12,7 +12,7 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-from concept_control.energy.encoder import normalise_code
+from concept_control.energy.networks.encoder import normalise_code
 
 
 class TokenEmbedding(nn.Module):

@@ -9,14 +9,14 @@ from typing import Any
 import numpy as np
 import torch
 
-from concept_control.energy.encoder import DemonstrationEncoder
-from concept_control.energy.inference import InferenceConfig, infer_codes
-from concept_control.energy.inference_steps import InferenceSteps
-from concept_control.energy.network import ACTION, EnergyNetwork
-from concept_control.energy.operations import lowest_attention, lowest_outcomes
-from concept_control.energy.sampling import SamplerConfig
-from concept_control.energy.scene import scene_of
-from concept_control.events import Events
+from concept_control.energy.inference.code_inference import InferenceConfig, infer_codes
+from concept_control.energy.inference.learned_steps import InferenceSteps
+from concept_control.energy.networks.encoder import DemonstrationEncoder
+from concept_control.energy.networks.energy_network import ACTION, EnergyNetwork
+from concept_control.energy.scene_batch import scene_of
+from concept_control.energy.search.generation import lowest_attention, lowest_outcomes
+from concept_control.energy.search.langevin import SamplerConfig
+from concept_control.world.events import Events
 
 
 @dataclass(frozen=True)

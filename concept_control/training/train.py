@@ -15,8 +15,8 @@ import numpy as np
 import torch
 from tqdm import tqdm
 
-from concept_control.energy.inference import InferenceConfig
-from concept_control.energy.inference_steps import InferenceSteps
+from concept_control.energy.inference.code_inference import InferenceConfig
+from concept_control.energy.inference.learned_steps import InferenceSteps
 from concept_control.energy.storage import load_model, save_model
 from concept_control.errors import ModelError
 from concept_control.training.config import TrainingConfig

@@ -6,12 +6,13 @@ import numpy as np
 import pytest
 import torch
 
-from concept_control.concepts import comparisons, families, measure_tests, vocabulary
+from concept_control.concepts import families, vocabulary
 from concept_control.concepts.family import NUM_TOKENS, TOKEN_VALUES
-from concept_control.concepts.relational import Relation
-from concept_control.concepts.shape import Shape
+from concept_control.concepts.named.relational import Relation
+from concept_control.concepts.named.shape import Shape
+from concept_control.concepts.procedural import comparison_rules, measure_rules
 from concept_control.errors import EventError
-from concept_control.events import Events
+from concept_control.world.events import Events
 
 FAMILIES = families()
 GENERATING = [name for name, family in FAMILIES.items() if family.generates]
@@ -140,11 +141,11 @@ def test_shapes_do_not_care_where_how_turned_and_how_large(name):
 def test_what_is_kept_from_training_is_not_drawn_at_random():
     tests = FAMILIES['measure_tests'].sample_concepts(np.random.default_rng(0), 2000)[:, 1:]
     for kind, *values in (*tests[:, :5], *tests[:, 5:]):
-        if kind == measure_tests.STRIP:
+        if kind == measure_rules.STRIP:
             assert abs(values[1]) > np.sin(np.deg2rad(9.9)), 'band'
-        if kind == measure_tests.MIRRORED and values[3] == 3:
+        if kind == measure_rules.MIRRORED and values[3] == 3:
             assert max(values[:2]) <= 0.75, 'corner'
-        if kind == measure_tests.SPREAD:
+        if kind == measure_rules.SPREAD:
             assert values[0] >= 0.15 or values[1] >= 0.2, 'equidistant'
     lines = FAMILIES['lines'].sample_concepts(np.random.default_rng(0), 2000)
     degrees = np.rad2deg(np.arctan2(lines[:, 4], lines[:, 3])) % 180
@@ -152,11 +153,11 @@ def test_what_is_kept_from_training_is_not_drawn_at_random():
     assert upright[(lines[:, 1] == 0) & (lines[:, 2] == 0)].min() > 9.9, 'band'
     assert np.abs(degrees - 135)[lines[:, 1] == 1].min() > 9.9, 'diagonal'
     kept = {
-        'brighter_than_marker': (comparisons.BRIGHTNESS, comparisons.OF_MARKER, 1),
-        'lone': (comparisons.NEAREST, comparisons.EXTREME, 1),
-        'odd_color': (comparisons.TYPICAL, comparisons.EXTREME, 1),
+        'brighter_than_marker': (comparison_rules.BRIGHTNESS, comparison_rules.OF_MARKER, 1),
+        'lone': (comparison_rules.NEAREST, comparison_rules.EXTREME, 1),
+        'odd_color': (comparison_rules.TYPICAL, comparison_rules.EXTREME, 1),
     }
-    assert not set(kept.values()) & set(comparisons.CELLS)
+    assert not set(kept.values()) & set(comparison_rules.CELLS)
 
 
 def test_the_vocabulary_is_complete_and_demonstrates_itself():

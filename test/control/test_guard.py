@@ -5,9 +5,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from concept_control.control.arm import ArmDescription
+from concept_control.control.arm.description import ArmDescription
+from concept_control.control.arm.kinematics import ArmKinematics
 from concept_control.control.guard import Guard
-from concept_control.control.kinematics import ArmKinematics
 from concept_control.control.plan import Plan
 
 ARM = ArmDescription.load('franka')

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from concept_control.control.arm import ArmDescription
+from concept_control.control.arm.description import ArmDescription
 from concept_control.control.plan import Plan
 from concept_control.control.tracker import PlanTracker
 from concept_control.simulation.scene import SceneConfig, build_scene

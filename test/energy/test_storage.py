@@ -6,13 +6,13 @@ import pickle
 import pytest
 import torch
 
-from concept_control.energy.encoder import DemonstrationEncoder
 from concept_control.energy.model import ConceptModel
-from concept_control.energy.network import EnergyNetwork, NetworkConfig
+from concept_control.energy.networks.encoder import DemonstrationEncoder
+from concept_control.energy.networks.energy_network import EnergyNetwork, NetworkConfig
 from concept_control.energy.storage import CARD_FILE, WEIGHTS_FILE
 from concept_control.energy.torchscript import export, load
 from concept_control.errors import ModelError
-from concept_control.events import Events
+from concept_control.world.events import Events
 
 SMALL = NetworkConfig(
     code_width=8,
@@ -124,7 +124,7 @@ def test_export_has_the_same_values_and_gradients(saved, tmp_path, device):
     model, _ = saved
     export(model, tmp_path / 'energy.pt')
     exported = load(tmp_path / 'energy.pt', device)
-    from concept_control.energy.scene import scene_of
+    from concept_control.energy.scene_batch import scene_of
 
     for batch, count in ((1, 1), (3, 4), (5, 9)):
         scene = scene_of(events(batch, count)).to(device)
@@ -149,7 +149,7 @@ def test_what_is_no_export_is_refused(tmp_path):
 
 
 def test_the_shipped_export_is_the_shipped_model():
-    from concept_control.energy.scene import scene_of
+    from concept_control.energy.scene_batch import scene_of
     from concept_control.energy.storage import SHIPPED_MODEL
 
     model = ConceptModel.load()

@@ -15,8 +15,8 @@ from launched import SHARE, Processes, simulator
 from lifecycle_msgs.msg import Transition
 from lifecycle_msgs.srv import ChangeState
 
-from concept_control.ros.commander import ConceptCommander, Outcome
-from concept_control.ros.monitor import Heard, Watch
+from concept_control.ros.client.commander import ConceptCommander, Outcome
+from concept_control.ros.client.monitor import Heard, Watch
 
 EXECUTABLES = {'arm_simulator', 'entity_extractor', 'concept_model', 'mpc_controller'}
 PROCESSES = Processes()

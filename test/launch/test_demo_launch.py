@@ -17,7 +17,7 @@ pytest.importorskip('launch_ros', reason='launch_ros is not installed (a ROS 2 b
 import launch_pytest
 from launched import Processes
 
-from concept_control.ros.commander import ConceptCommander, Outcome
+from concept_control.ros.client.commander import ConceptCommander, Outcome
 
 EXECUTABLES = {'arm_simulator', 'entity_extractor', 'concept_model', 'mpc_controller'}
 PROCESSES = Processes()

@@ -17,7 +17,7 @@ import launch_pytest
 from concept_control.msg import ConceptCommand
 from launched import Processes
 
-from concept_control.ros.monitor import Heard, Watch
+from concept_control.ros.client.monitor import Heard, Watch
 
 SAMPLE = Path(__file__).resolve().parent.parent / 'data' / 'between'
 EXECUTABLES = {'concept_model', 'mpc_controller', 'wait_until_ready', 'player'}

@@ -17,8 +17,8 @@ import launch_pytest
 from launched import SHARE, Processes, simulator
 from std_msgs.msg import String
 
-from concept_control.ros import qos
-from concept_control.ros.monitor import Heard, Watch
+from concept_control.ros.bridge import qos
+from concept_control.ros.client.monitor import Heard, Watch
 
 EXECUTABLES = {'arm_simulator', 'entity_extractor', 'concept_model'}
 PROCESSES = Processes()

@@ -4,7 +4,7 @@ import pytest
 from concept_control.errors import PerceptionError
 from concept_control.perception.annotate import annotate
 from concept_control.perception.camera import Intrinsics
-from concept_control.perception.tracking import HELD, OCCLUDED, SEEN, TrackedEntity
+from concept_control.perception.tracking.tracker import HELD, OCCLUDED, SEEN, TrackedEntity
 
 CAMERA = Intrinsics(320, 240, 300.0, 300.0, 159.5, 119.5)
 ABOVE = np.array([[1.0, 0, 0, 0], [0, -1, 0, 0], [0, 0, -1, 1.0], [0, 0, 0, 1]])

@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 import torch
 
-from concept_control.evaluation.policy_codes import is_touching
-from concept_control.evaluation.policy_metrics import nearest
+from concept_control.benchmarks.policy.codes import is_touching
 from concept_control.policy.coding import CodedPolicy, code_of
 from concept_control.policy.datasets import load_figure
+from concept_control.policy.metrics import nearest
 from concept_control.policy.stroke_features import CODE_SIZE, StrokeFeatures
 from concept_control.policy.strokes import strokes_of
 

@@ -7,8 +7,8 @@ import pytest
 import torch
 
 from concept_control.policy.langevin import ChainConfig, run_chains
-from concept_control.policy.minimum import derivatives, descend
 from concept_control.policy.network import PolicyConfig, PolicyEnergy
+from concept_control.policy.newton import derivatives, descend
 from concept_control.policy.proposals import RingProposal
 from concept_control.policy.samplers import Expectation, ModeKeeping, MostLikely
 

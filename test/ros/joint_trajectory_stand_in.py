@@ -19,8 +19,8 @@ from sensor_msgs.msg import JointState
 from std_msgs.msg import Float64MultiArray, String
 from trajectory_msgs.msg import JointTrajectory
 
-from concept_control.control.arm import ArmDescription
-from concept_control.ros import qos
+from concept_control.control.arm.description import ArmDescription
+from concept_control.ros.bridge import qos
 
 
 def seconds(stamp):

@@ -3,10 +3,10 @@
 import numpy as np
 import pytest
 
-from concept_control.colors import NAMED_COLORS
 from concept_control.control.tracker import PlanTracker
 from concept_control.simulation.scene import SceneConfig, SceneError, build_scene
 from concept_control.simulation.world import SimulatedWorld
+from concept_control.world.colors import NAMED_COLORS
 
 
 def test_a_scene_holds_what_was_asked_for():

@@ -1,0 +1,1 @@
+"""Recorded bags: read them, find what was demonstrated in them, cut excerpts. No ROS needed."""

@@ -1,0 +1,191 @@
+"""What happened in a bag, as events with a before and an after: to learn from, or to name.
+
+Found in this order: `demonstrations` messages; what markers cut out; what commands did; else the
+whole bag as one event.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from concept_control.bags import topics as topic
+from concept_control.bags.reader import Bag
+from concept_control.bags.setup import RecordedSetup
+from concept_control.errors import BagError, ConceptControlError
+from concept_control.interfaces.constants import ACHIEVE, ENDINGS
+from concept_control.interfaces.decoding import entity_states, seconds, workspace_scene
+from concept_control.interfaces.goal_terms import recorded_roles
+from concept_control.world.entity import TOOL_ID
+from concept_control.world.tabletop import Tabletop, moved_ids
+
+MAX_EVENTS = 200
+
+
+@dataclass(frozen=True)
+class BagEvent:
+    """Something that happened.
+
+    Attributes:
+        before: scene at the start.
+        after: scene at the end, with the same ids.
+        subjects: ids of what moved or is marked.
+        arguments: ids of what it is about; empty where nobody said.
+        start: when it began [s].
+        end: when it was over [s].
+        label: what the recording calls it.
+        source: 'demonstrations', 'markers', 'commands' or 'whole bag'.
+    """
+
+    before: Tabletop
+    after: Tabletop
+    subjects: tuple[int, ...]
+    arguments: tuple[int, ...]
+    start: float
+    end: float
+    label: str
+    source: str
+
+
+class _Watcher:
+    """Keeps the newest scene of a bag, and what marks events in it."""
+
+    def __init__(self, setup: RecordedSetup) -> None:
+        self.setup = setup
+        self.scene: Tabletop | None = None
+        self.time = 0.0
+        self.first: tuple[float, Tabletop] | None = None
+        self.events: dict[str, list[BagEvent]] = {
+            'demonstrations': [],
+            'markers': [],
+            'commands': [],
+        }
+        self._goal: tuple[Any, float, Tabletop] | None = None
+        self._marked: tuple[str, float, Tabletop] | None = None
+
+    def on_entities(self, message: Any) -> None:
+        states = entity_states(message, self.setup.frame)
+        blocks = {i: state for i, state in states.items() if i != TOOL_ID}
+        if not blocks:
+            return
+        self.time = seconds(message.header.stamp)
+        self.scene = workspace_scene(blocks, self.setup.arm.workspace)
+        if self.first is None or len(self.scene.ids) > len(self.first[1].ids):
+            # Perception finds one thing after another: it began when most were known.
+            self.first = (self.time, self.scene)
+
+    def on_marker(self, message: Any) -> None:
+        word, _, rest = str(message.data).strip().partition(' ')
+        if self.scene is None:
+            return
+        if word == 'begin':
+            self._marked = (rest.strip(), self.time, self.scene)
+        elif word == 'end' and self._marked is not None:
+            label, start, before = self._marked
+            self._marked = None
+            self._keep('markers', label, start, before, moved_ids(before, self.scene), ())
+
+    def on_goal(self, message: Any) -> None:
+        if message.command != ACHIEVE or not message.terms or self.scene is None:
+            return
+        if self._goal is None or self._goal[0].goal_id != message.goal_id:
+            self.close()
+            self._goal = (message, self.time, self.scene)
+
+    def on_status(self, message: Any) -> None:
+        is_end = int(message.status) in ENDINGS
+        if self._goal is not None and message.goal_id == self._goal[0].goal_id and is_end:
+            self.close()
+
+    def on_demonstration(self, message: Any) -> None:
+        before, after = (
+            workspace_scene(entity_states(s, self.setup.frame), self.setup.arm.workspace)
+            for s in (message.states[0], message.states[-1])
+        )
+        if len(self.events['demonstrations']) < MAX_EVENTS:
+            self.events['demonstrations'].append(
+                BagEvent(
+                    before,
+                    after,
+                    tuple(map(int, message.subjects)),
+                    tuple(map(int, message.arguments)),
+                    seconds(message.states[0].header.stamp),
+                    seconds(message.states[-1].header.stamp),
+                    str(message.name),
+                    'demonstrations',
+                )
+            )
+
+    def close(self) -> None:
+        """End what a command was doing."""
+        if self._goal is None or self.scene is None:
+            return
+        goal, start, before = self._goal
+        self._goal = None
+        roles = recorded_roles(goal)
+        arguments = tuple(sorted({i for _, a in roles for i in a}))
+        moved = tuple(int(i) for i in goal.moved)
+        self._keep('commands', str(goal.expression), start, before, moved, arguments)
+
+    def _keep(
+        self,
+        source: str,
+        label: str,
+        start: float,
+        before: Tabletop,
+        subjects: tuple[int, ...],
+        arguments: tuple[int, ...],
+    ) -> None:
+        assert self.scene is not None
+        if len(self.events[source]) < MAX_EVENTS:
+            self.events[source].append(
+                BagEvent(before, self.scene, subjects, arguments, start, self.time, label, source)
+            )
+
+
+def bag_events(
+    bag: Bag,
+    setup: RecordedSetup,
+    namespace: str | None = None,
+    progress: Callable[[], object] = lambda: None,
+) -> list[BagEvent]:
+    """Find what happened in a bag.
+
+    Args:
+        bag: to read.
+        setup: of the recording.
+        namespace: of the robot, where the bag holds several.
+        progress: called after every message.
+
+    Raises:
+        BagError: if the bag shows no entities and no demonstrations.
+    """
+    watcher = _Watcher(setup)
+    handlers = {
+        topic.ENTITIES: watcher.on_entities,
+        topic.DEMONSTRATIONS: watcher.on_demonstration,
+        topic.MARKER: watcher.on_marker,
+        topic.GOAL: watcher.on_goal,
+        topic.STATUS: watcher.on_status,
+    }
+    roles = topic.find_topics(bag, tuple(handlers), namespace).roles
+    problems: list[str] = []
+    for name, _, message in bag.messages(set(roles)):
+        try:
+            handlers[roles[name]](message)
+        except (ConceptControlError, IndexError) as error:
+            problems.append(f'{name}: {error}')
+        progress()
+    watcher.close()
+    for source in ('demonstrations', 'markers', 'commands'):
+        if watcher.events[source]:
+            return watcher.events[source]
+    if watcher.first is None or watcher.scene is None:
+        raise BagError(
+            f'{bag.path} shows nothing on the table: no usable message of entities or '
+            'demonstrations' + ''.join(f'; {problem}' for problem in problems[:1])
+        )
+    start, before = watcher.first
+    moved = moved_ids(before, watcher.scene)
+    return [BagEvent(before, watcher.scene, moved, (), start, watcher.time, '', 'whole bag')]

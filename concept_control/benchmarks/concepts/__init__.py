@@ -1,0 +1,1 @@
+"""Concepts learned from a few demonstrations, judged by their predicates."""

@@ -1,0 +1,148 @@
+"""Composition: one subject, one to four concepts at once, judged by all their predicates."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import torch
+from tqdm import tqdm
+
+from concept_control.benchmarks.concepts.families import methods_of
+from concept_control.concepts import families
+from concept_control.concepts.family import Family
+from concept_control.energy.code import ConceptCode
+from concept_control.energy.goals.goal_energy import GoalEnergy
+from concept_control.energy.goals.program import GroundedTerm, Operator
+from concept_control.energy.goals.solving import solve
+from concept_control.energy.inference.code_inference import InferenceConfig
+from concept_control.energy.model import ConceptModel
+from concept_control.reports.intervals import rate
+from concept_control.world.events import Events
+
+DEPTHS = (1, 2, 3, 4)
+WAYS = ('both, fixed steps', 'both, learned steps')
+"""Ways to infer the terms' codes: as a user's concepts are, and as the shipped words are."""
+
+PARTS = (
+    'near',
+    'far',
+    'left_of',
+    'right_of',
+    'above',
+    'below',
+    'aligned_x',
+    'aligned_y',
+    'between',
+    'offset',
+    'place',
+    'half_plane',
+    'disc',
+)
+"""Families that terms are drawn from, each with parameters of its own."""
+
+NUM_ENTITIES = 6
+TOLERANCE = 0.1
+"""Of every predicate in a composition [workspace units]."""
+
+Bound = tuple[Family, np.ndarray, np.ndarray]
+"""A concept in a scene: family, parameters (1, P), attention (N,) bool."""
+
+_WITNESSES = 400
+_CLEARANCE = 0.22
+
+
+def by_depth(model: ConceptModel, seed: int, problems: int) -> dict[str, Any]:
+    """Solve random satisfiable conjunctions of one to four concepts for one subject.
+
+    Every problem has a witness, a free place where all terms hold. Codes come from five
+    demonstrations each, inferred in each of `WAYS`. The descent knows neither witness nor
+    parameters.
+    """
+    known = families()
+    found: dict[str, Any] = {}
+    ways = {way: config for way, config in methods_of(model).items() if way in WAYS}
+    bar = tqdm(total=len(DEPTHS) * len(ways) * problems, desc='composition')
+    for depth in DEPTHS:
+        found[str(depth)] = {}
+        for way, config in ways.items():
+            rng = np.random.default_rng([seed, depth])
+            held = 0
+            for number in range(problems):
+                held += _solve(model, known, rng, depth, number, config)
+                bar.update()
+            found[str(depth)][way] = rate(held, problems)
+    bar.close()
+    return found
+
+
+def _solve(
+    model: ConceptModel,
+    known: dict[str, Family],
+    rng: np.random.Generator,
+    depth: int,
+    seed: int,
+    config: InferenceConfig,
+) -> bool:
+    scene, terms = _draw(known, rng, depth)
+    program: list[GroundedTerm | Operator] = []
+    for family, params, attention in terms:
+        demonstrations = family.sample(rng, params, 5)
+        code: ConceptCode = model.infer(demonstrations, seed, config)
+        program.append(
+            GroundedTerm(family.name, code, scene.subjects[0], torch.from_numpy(attention))
+        )
+    if depth > 1:
+        program.append(Operator('and', depth))
+    solution = solve(GoalEnergy(model, program), scene, scene.subjects[0].numpy(), seed=seed)
+    outcome = scene.with_outcome(torch.from_numpy(solution.positions[None]).float())
+    return bool(all_hold(terms, outcome, TOLERANCE)[0])
+
+
+def all_hold(terms: list[Bound], events: Events, tolerance: float) -> np.ndarray:
+    """Tell for which of B events all concepts hold (B,)."""
+    good = np.ones(len(events), dtype=bool)
+    for family, params, attention in terms:
+        meant = Events(
+            events.positions,
+            events.colors,
+            events.sizes,
+            events.present,
+            events.subjects,
+            np.tile(attention, (len(events), 1)).astype(np.float32),
+        )
+        good &= family.holds(meant, params, tolerance)
+    return good
+
+
+def _draw(
+    known: dict[str, Family], rng: np.random.Generator, depth: int
+) -> tuple[Events, list[Bound]]:
+    """Draw a scene and `depth` different concepts that hold together somewhere."""
+    while True:
+        positions = rng.uniform(-0.9, 0.9, (NUM_ENTITIES, 2))
+        subjects = np.arange(NUM_ENTITIES) == 0
+        colors = rng.uniform(0, 1, (1, NUM_ENTITIES, 3))
+        sizes = np.full((1, NUM_ENTITIES), 0.16)
+        terms: list[Bound] = []
+        for name in rng.choice(PARTS, depth, replace=False):
+            family = known[str(name)]
+            number = getattr(family, 'num_arguments', 0)
+            attention = np.zeros(NUM_ENTITIES, dtype=bool)
+            attention[rng.choice(np.arange(1, NUM_ENTITIES), number, replace=False)] = True
+            terms.append((family, family.sample_concepts(rng, 1), attention))
+        witnesses = rng.uniform(-0.95, 0.95, (_WITNESSES, 2))
+        apart = np.linalg.norm(witnesses[:, None] - positions[None, 1:], axis=-1).min(axis=1)
+        witnesses = witnesses[apart > _CLEARANCE]
+        scene = Events(
+            positions[None, None],
+            colors,
+            sizes,
+            subjects=subjects[None],
+            attention=np.zeros((1, NUM_ENTITIES), dtype=np.float32),
+        )
+        last = np.repeat(positions[None], len(witnesses), axis=0)
+        last[:, 0] = witnesses
+        tried = scene.repeat(len(witnesses)).with_outcome(torch.from_numpy(last).float())
+        if all_hold(terms, tried, TOLERANCE / 2).any():
+            return scene, terms

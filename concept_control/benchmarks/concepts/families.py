@@ -1,0 +1,177 @@
+"""How well concepts are learned from demonstrations: by family, shots, number of entities.
+
+Codes come from demonstrations of concepts with fresh parameters, scenes are fresh too, and the
+predicate judges. Intervals are bootstrapped over concepts: the scenes of one concept share a code
+and are no independent trials.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from tqdm import tqdm
+
+from concept_control.concepts.family import Family
+from concept_control.energy.inference.code_inference import InferenceConfig
+from concept_control.energy.model import ConceptModel
+from concept_control.errors import EventError
+from concept_control.reports.intervals import mean
+from concept_control.training.report import FamilyScores, judge_family
+
+SHOTS = (1, 3, 5, 10)
+NUMBERS = (3, 4, 6, 8, 10, 12)
+
+METHODS = {
+    'encoder': InferenceConfig(method='encoder'),
+    'gradient': InferenceConfig(method='gradient'),
+    'both, fixed steps': InferenceConfig(method='both', learned=False),
+    'both, learned steps': InferenceConfig(method='both', learned=True),
+}
+"""Ways to infer a code, to be compared."""
+
+
+def methods_of(model: ConceptModel) -> dict[str, InferenceConfig]:
+    """Return those of `METHODS` that a model has; without learned steps it would take others."""
+    return {k: v for k, v in METHODS.items() if model.steps is not None or not v.learned}
+
+
+SOME_FAMILIES = (
+    'place',
+    'offset',
+    'between',
+    'near',
+    'disc',
+    'square',
+    'line',
+    'arrangement',
+    'color',
+    'size',
+    'closest',
+    'attribute_tests',
+    'opposite',
+    'rectangle',
+)
+"""What the slower comparisons are made on."""
+
+
+def judge(
+    model: ConceptModel,
+    family: Family,
+    seed: int,
+    concepts: int,
+    shots: int,
+    num_entities: int | None = None,
+    inference: InferenceConfig | None = None,
+    scenes: int = 3,
+) -> dict[str, Any]:
+    """Return rates of one family with intervals: `generated`, `identified`, `exact`, errors."""
+    scores = judge_family(
+        model.network,
+        model.encoder,
+        family,
+        np.random.default_rng([seed, shots, *family.name.encode()]),
+        num_concepts=concepts,
+        shots=shots,
+        num_scenes=scenes,
+        num_entities=num_entities,
+        inference=inference or InferenceConfig(),
+        steps=model.steps,
+    )
+    return {
+        # What this model was not trained on, whatever is kept from training in general.
+        'held_out': family.name not in model.card.get('families', ()),
+        'generated': _rate(scores.generated),
+        'median_error': _median(scores),
+        'identified': _rate(scores.identified),
+        'exact': _rate(scores.exact),
+    }
+
+
+def by_shots(
+    model: ConceptModel,
+    families: Mapping[str, Family],
+    seed: int,
+    concepts: int,
+    shots: Sequence[int] = SHOTS,
+) -> dict[str, dict[str, Any]]:
+    """Judge every family from 1, 3, 5 and 10 demonstrations."""
+    bar = tqdm(total=len(families) * len(shots), desc='families')
+    found: dict[str, dict[str, Any]] = {}
+    for name, family in families.items():
+        found[name] = {}
+        for number in shots:
+            found[name][str(number)] = judge(model, family, seed, concepts, number)
+            bar.update()
+    bar.close()
+    return found
+
+
+def by_number(
+    model: ConceptModel, families: Mapping[str, Family], seed: int, concepts: int
+) -> dict[str, dict[str, Any]]:
+    """Judge some families in scenes of 3 to 12 entities; training saw 2 to 8."""
+    bar = tqdm(total=len(SOME_FAMILIES) * len(NUMBERS), desc='number of entities')
+    found: dict[str, dict[str, Any]] = {}
+    for name in SOME_FAMILIES:
+        found[name] = {}
+        for number in NUMBERS:
+            try:
+                found[name][str(number)] = judge(
+                    model, families[name], seed, concepts, 5, number, scenes=2
+                )
+            except EventError:
+                # Some concepts need more entities than that.
+                found[name][str(number)] = None
+            bar.update()
+    bar.close()
+    return found
+
+
+def by_method(
+    model: ConceptModel, families: Mapping[str, Family], seed: int, concepts: int
+) -> dict[str, dict[str, Any]]:
+    """Compare encoder, gradient and both, with fixed and with learned steps, at 5 shots."""
+    methods = methods_of(model)
+    bar = tqdm(total=len(methods) * len(SOME_FAMILIES), desc='inference')
+    found: dict[str, dict[str, Any]] = {}
+    for method, config in methods.items():
+        found[method] = {}
+        for name in SOME_FAMILIES:
+            found[method][name] = judge(model, families[name], seed, concepts, 5, None, config)
+            bar.update()
+    bar.close()
+    return found
+
+
+def summary(families: Mapping[str, Mapping[str, Any]], shots: int) -> dict[str, Any]:
+    """Return means and worst of trained and of held-out families at a number of shots."""
+    found: dict[str, Any] = {}
+    for kind, held_out in (('trained', False), ('held_out', True)):
+        for measure in ('generated', 'identified', 'exact'):
+            values = {
+                name: rows[str(shots)][measure]['value']
+                for name, rows in families.items()
+                if rows[str(shots)]['held_out'] == held_out and rows[str(shots)][measure]
+            }
+            if values:
+                worst = min(values, key=lambda name: values[name])
+                found[f'{kind} {measure}'] = {
+                    'mean': float(np.mean(list(values.values()))),
+                    'worst': values[worst],
+                    'worst_family': worst,
+                    'families': len(values),
+                }
+    return found
+
+
+def _rate(values: np.ndarray | None) -> dict[str, float] | None:
+    if values is None:
+        return None
+    per_concept = np.nanmean(values[~np.isnan(values).all(axis=1)], axis=1)
+    return mean(per_concept) if len(per_concept) else None
+
+
+def _median(scores: FamilyScores) -> float | None:
+    return None if scores.errors is None else float(np.nanmedian(scores.errors))

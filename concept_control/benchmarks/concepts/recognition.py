@@ -1,0 +1,208 @@
+"""N-way K-shot recognition of concepts that were not used in training.
+
+Each episode shows K demonstrations of each of N concepts and asks for every concept's own further
+event which of the N it shows. Ours infers a code of each concept and takes the one under which
+the event has the least energy.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from tqdm import tqdm
+
+from concept_control.benchmarks.concepts.recognition_baselines import (
+    MAML_STEPS,
+    MATCHING_STEPS,
+    TRAINING_WAYS,
+    trained_maml,
+    trained_matching_network,
+)
+from concept_control.benchmarks.concepts.recognition_pool import SHOTS, Pool, draw_pool
+from concept_control.concepts import held_out_families, training_families
+from concept_control.energy.inference.code_inference import InferenceConfig, infer_codes
+from concept_control.energy.model import ConceptModel
+from concept_control.energy.scene_batch import Scene
+from concept_control.reports import intervals
+
+EPISODES = 600
+WAYS = (5, 20)
+SHOTS_ASKED = (1, 5)
+TEST_CONCEPTS = 40
+TRAINING_CONCEPTS = 400
+CACHE = Path('runs') / 'recognition'
+"""Where trained baselines are kept."""
+
+VARIANTS = {'any family': False, 'one family': True}
+"""Whether the N concepts of an episode are all of one family; the harder case, as then they do
+not differ in what moves, in how many are attended or in the number of time steps."""
+
+DIFFERENCES = (
+    'Test concepts: fresh parameters of the parametrised training families, and the families held '
+    'out of training. Baselines are trained on the training families alone, with an encoder of '
+    'the same kind; MAML is first order and adapts all weights. The nearest centroid uses the '
+    "matching network's embedding. Intervals are over episodes, which share a pool of concepts."
+)
+_CONCEPTS_AT_ONCE = 20
+
+Score = Callable[[np.ndarray, int], torch.Tensor]
+"""Rows (N,) of an episode and the number of shots to scores (N queries, N concepts)."""
+
+
+def run(
+    model: ConceptModel,
+    seed: int = 0,
+    episodes: int = EPISODES,
+    quick: bool = False,
+    folder: Path = CACHE,
+) -> dict[str, Any]:
+    """Train or read the baselines, then run all episodes with every method.
+
+    Args:
+        model: whose energy is used.
+        seed: of concepts, training and episodes.
+        episodes: of each setting.
+        quick: few of everything, to see that it works; the baselines are then hardly trained.
+        folder: where trained baselines are kept.
+
+    Returns:
+        `accuracy[variant]['5-way 1-shot'][method]` with intervals, and what differs from the
+        usual setting.
+    """
+    share = 12 if quick else 1
+    training = draw_pool(
+        training_families(),
+        np.random.default_rng([seed, 0]),
+        max(*TRAINING_WAYS, TRAINING_CONCEPTS // share),
+        1,
+        'training concepts',
+    )
+    pool = draw_test_pool(seed, max(*WAYS, TEST_CONCEPTS // share**2))
+    matching = trained_matching_network(training, seed, folder, MATCHING_STEPS // share**2)
+    maml = trained_maml(training, seed, folder, MAML_STEPS // share**2)
+    methods: dict[str, Score] = {
+        'energy': _by_energy(model, pool, InferenceConfig(), seed),
+        'energy, encoder alone': _by_energy(model, pool, InferenceConfig(method='encoder'), seed),
+        'matching network': _by(pool, matching),
+        'nearest centroid': _by(pool, matching.nearest_centroid),
+        'MAML': _by(pool, maml),
+    }
+    episodes = max(2, episodes // share**2)
+    accuracy: dict[str, Any] = {}
+    total = len(VARIANTS) * len(WAYS) * len(SHOTS_ASKED) * episodes
+    with tqdm(total=total, desc='recognition', unit='episode', file=sys.stderr) as bar:
+        for variant, same_family in VARIANTS.items():
+            accuracy[variant] = {}
+            for ways in WAYS:
+                for shots in SHOTS_ASKED:
+                    rng = np.random.default_rng([seed, 2, ways, shots, same_family])
+                    accuracy[variant][f'{ways}-way {shots}-shot'] = _accuracies(
+                        pool, methods, rng, ways, shots, same_family, episodes, bar
+                    )
+    return {
+        'seed': seed,
+        'episodes': episodes,
+        'differs': DIFFERENCES,
+        'families': list(pool.names),
+        'families_alone': {
+            str(ways): [pool.names[i] for i in pool.families_with(ways)] for ways in WAYS
+        },
+        'accuracy': accuracy,
+    }
+
+
+def rows(result: dict[str, Any]) -> list[tuple[str, str, str]]:
+    """Return (what, result, baselines of the same run) for a table."""
+    table = []
+    for variant, settings in result['accuracy'].items():
+        for setting, methods in settings.items():
+            others = [f'{n} {100 * v["value"]:.1f}' for n, v in methods.items() if n != 'energy']
+            ours = methods['energy']
+            value, low, high = (100 * ours[key] for key in ('value', 'low', 'high'))
+            table.append(
+                (
+                    f'recognition {setting}, {variant}',
+                    f'{value:.1f} % ({low:.1f} to {high:.1f})',
+                    ', '.join(others),
+                )
+            )
+    return table
+
+
+def draw_test_pool(seed: int, concepts: int) -> Pool:
+    """Draw concepts that nobody trained, so many of each family."""
+    rng = np.random.default_rng([seed, 1])
+    fresh = {
+        name: family
+        for name, family in training_families().items()
+        if family.sample_concepts(np.random.default_rng(0), 1).shape[1] > 0
+    }
+    return draw_pool({**fresh, **held_out_families()}, rng, concepts, 1, 'test concepts')
+
+
+def _by(pool: Pool, method: Callable[[Scene, Scene, int], torch.Tensor]) -> Score:
+    def score(rows: np.ndarray, shots: int) -> torch.Tensor:
+        with torch.no_grad():
+            return method(pool.events(rows, 0, shots), pool.events(rows, SHOTS, 1), len(rows))
+
+    return score
+
+
+def _by_energy(model: ConceptModel, pool: Pool, config: InferenceConfig, seed: int) -> Score:
+    codes = {shots: _codes(model, pool, shots, config, seed) for shots in SHOTS_ASKED}
+
+    def score(rows: np.ndarray, shots: int) -> torch.Tensor:
+        ways = len(rows)
+        queries = pool.events(rows, SHOTS, 1).to(model.device).repeat(ways)
+        with torch.no_grad():
+            energy = model.scene_energy(queries, codes[shots][rows].repeat(ways, 1))
+        return -energy.unflatten(0, (ways, ways)).cpu()
+
+    return score
+
+
+def _codes(
+    model: ConceptModel, pool: Pool, shots: int, config: InferenceConfig, seed: int
+) -> torch.Tensor:
+    """Return the codes (C, 2W) of all concepts of a pool."""
+    found = []
+    description = f'{config.method}, {shots}-shot'
+    for first in tqdm(
+        range(0, len(pool), _CONCEPTS_AT_ONCE), desc=description, unit='codes', file=sys.stderr
+    ):
+        rows = np.arange(first, min(first + _CONCEPTS_AT_ONCE, len(pool)))
+        shown = pool.events(rows, 0, shots).to(model.device)
+        rng = np.random.default_rng([seed, 3, first, shots])
+        codes, _ = infer_codes(
+            model.network, model.encoder, shown, shots, config, rng, model.steps
+        )
+        found.append(codes)
+    return torch.cat(found)
+
+
+def _accuracies(
+    pool: Pool,
+    methods: dict[str, Score],
+    rng: np.random.Generator,
+    ways: int,
+    shots: int,
+    same_family: bool,
+    episodes: int,
+    bar: tqdm,
+) -> dict[str, dict[str, float]]:
+    right: dict[str, list[float]] = {name: [] for name in methods}
+    truth = torch.arange(ways)
+    for _ in range(episodes):
+        chosen = pool.episode(rng, ways, same_family)
+        for name, score in methods.items():
+            right[name].append(
+                (score(chosen, shots).argmax(dim=-1) == truth).float().mean().item()
+            )
+        bar.update()
+    bar.set_postfix_str(f'{ways}-way {shots}-shot: {np.mean(right["energy"]):.2f}')
+    return {name: intervals.mean(values) for name, values in right.items()}

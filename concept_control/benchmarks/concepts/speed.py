@@ -1,0 +1,134 @@
+"""How long each operation takes on one core, and what the factored energy is worth."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+import numpy as np
+import torch
+from torch import nn
+from torch.nn import functional
+
+from concept_control.benchmarks.concepts.sampling import random_scene
+from concept_control.concepts import families
+from concept_control.energy.inference.code_inference import InferenceConfig
+from concept_control.energy.model import ConceptModel
+from concept_control.energy.networks.energy_network import ACTION, NetworkConfig
+from concept_control.energy.networks.pooling import (
+    NUM_PAIR_FEATURES,
+    NUM_PAIR_ROLES,
+    pair_features,
+)
+from concept_control.energy.scene_batch import Scene
+
+NUM_ENTITIES = 6
+SCENES = 128
+"""Scenes evaluated at once when the throughput is measured."""
+
+_POINT = 2 + 2 + 3 + 1
+
+
+def operations(model: ConceptModel, seed: int, repeats: int = 30) -> dict[str, Any]:
+    """Time every operation at N = 6, one scene, one thread, five demonstrations [ms]."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        rng = np.random.default_rng(seed)
+        found = {}
+        for name in ('between', 'square', 'color'):
+            family = families()[name]
+            params = family.sample_concepts(rng, 1)
+            shown = family.sample(rng, params, 5, NUM_ENTITIES)
+            tests = family.sample(rng, params, 1, NUM_ENTITIES)
+            code = model.infer(shown)
+            guess = InferenceConfig(method='encoder')
+            calls: dict[str, Callable[[], object]] = {
+                'infer': partial(model.infer, shown),
+                'infer, encoder alone': partial(model.infer, shown, config=guess),
+                'identify': partial(model.identify, tests, code),
+                'energy': partial(model.energy, tests, code),
+            }
+            if model.steps is not None:
+                quick = InferenceConfig(learned=True)
+                calls['infer, learned steps'] = partial(model.infer, shown, config=quick)
+            if family.generates and bool(tests.subjects.any()):
+                calls['generate'] = partial(model.generate, tests, code)
+            found[name] = {what: _times(call, repeats) for what, call in calls.items()}
+        return found
+    finally:
+        torch.set_num_threads(threads)
+
+
+def _times(call: Callable[[], object], repeats: int) -> dict[str, float]:
+    call()
+    times = []
+    for _ in range(repeats):
+        began = time.perf_counter()
+        call()
+        times.append(1e3 * (time.perf_counter() - began))
+    return {'median': float(np.median(times)), 'p95': float(np.quantile(times, 0.95))}
+
+
+class NaivePairwise(nn.Module):
+    """The pairwise energy as arXiv 1811.02486 writes it, with the shipped network's widths.
+
+    Both features of a pair are put together and go through both layers of g, pair by pair, before
+    the gated sums; the code is an input of every layer. Weights are random: only time counts.
+    """
+
+    def __init__(self, config: NetworkConfig) -> None:
+        super().__init__()
+        width = config.code_width
+        self.first = nn.Linear(2 * _POINT + NUM_PAIR_FEATURES + width, config.hidden)
+        self.second = nn.Linear(config.hidden, NUM_PAIR_ROLES * config.hidden)
+        self.head = nn.Linear(NUM_PAIR_ROLES * config.hidden + width, config.head_width)
+        self.middle = nn.Linear(config.head_width, config.head_width)
+        self.last = nn.Linear(config.head_width, config.num_outputs)
+
+    def forward(self, scene: Scene, code: torch.Tensor) -> torch.Tensor:
+        """Return energies (B,)."""
+        batch, count = scene.sizes.shape
+        points = [scene.after, scene.before, scene.colors, scene.sizes.unsqueeze(-1)]
+        each = torch.cat(points, dim=-1)
+        source = each.unsqueeze(2).expand(-1, -1, count, -1)
+        target = each.unsqueeze(1).expand(-1, count, -1, -1)
+        codes = code.expand(batch, count, count, -1)
+        pairs = torch.cat([source, target, pair_features(scene), codes], dim=-1)
+        value = self.second(functional.silu(self.first(pairs)))
+        value = value.unflatten(-1, (NUM_PAIR_ROLES, -1))
+        s, a = scene.subjects, scene.attention
+        o = (1 - s) * (1 - a)
+        roles = ((s, a), (a, a), (s, s), (s, o), (a, o))
+        gates = torch.stack([i.unsqueeze(2) * j.unsqueeze(1) for i, j in roles], dim=-1)
+        pooled = (value * gates.unsqueeze(-1)).sum(dim=(1, 2)).flatten(1)
+        value = functional.silu(self.head(torch.cat([pooled, code.expand(batch, -1)], dim=-1)))
+        return self.last(functional.silu(self.middle(value))).square().sum(dim=-1)
+
+
+def throughput(model: ConceptModel, seed: int) -> dict[str, Any]:
+    """Measure energies a second of the shipped and of the naive network, one after the other."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    torch.manual_seed(seed)
+    naive = NaivePairwise(model.network.config)
+    width = model.network.config.code_width
+    code = torch.randn((1, width), generator=torch.Generator().manual_seed(seed))
+    found = {}
+    try:
+        with torch.no_grad():
+            for number in (3, 6, 12, 24):
+                scene = random_scene(SCENES, number, seed)
+                energy = partial(model.network.energy, scene, code, ACTION)
+                ours = _times(energy, 15)['median']
+                theirs = _times(partial(naive, scene, code), 15)['median']
+                found[str(number)] = {
+                    'energies_per_second': 1e3 * SCENES / ours,
+                    'naive_per_second': 1e3 * SCENES / theirs,
+                    'ratio': theirs / ours,
+                }
+    finally:
+        torch.set_num_threads(threads)
+    return found

@@ -1,0 +1,1 @@
+"""Planners and commands on the simulated arm, without ROS."""

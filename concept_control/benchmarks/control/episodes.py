@@ -1,0 +1,333 @@
+"""Episodes of commands in the closed loop without ROS, judged by the predicate on true poses."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, field, replace
+
+import numpy as np
+import torch
+
+from concept_control.control.controller import ConceptController, ControlOutput, Status
+from concept_control.control.goal import GroundedGoal
+from concept_control.control.skills.task_view import TaskConfig
+from concept_control.energy.goals.goal_energy import GoalEnergy
+from concept_control.energy.goals.solving import solve
+from concept_control.energy.model import ConceptModel
+from concept_control.errors import ConceptControlError
+from concept_control.language.expression import parse, uses_tool
+from concept_control.language.grounding import ground
+from concept_control.language.judge import Judge
+from concept_control.language.library import ConceptLibrary
+from concept_control.perception.detection.detector import Detector
+from concept_control.perception.tracking.tracker import OCCLUDED, SEEN, EntityTracker
+from concept_control.simulation.camera import SimulatedCamera
+from concept_control.simulation.closed_loop import ClosedLoop, LoopConfig
+from concept_control.simulation.scene import Scene, SceneConfig, build_scene
+from concept_control.simulation.world import SimulatedWorld
+from concept_control.world.entity import TOOL_ID, EntityState, EntityStatus
+from concept_control.world.tabletop import Tabletop
+
+TOOL_SIZE = 0.03
+TOOL_COLOR = (0.2, 0.2, 0.2)
+SETTLE_TIME = 0.4
+"""After the controller is done, so that what was let go of has come to rest [s]."""
+
+CURVE_PERIOD = 0.2
+"""Between two points of an episode's energy curve [s]."""
+
+DISTURBED = 2
+"""Id of the block that a hand moves; the commands are about it."""
+
+STATUS = {SEEN: EntityStatus.SEEN, OCCLUDED: EntityStatus.OCCLUDED}
+
+
+@dataclass(frozen=True)
+class EpisodeConfig:
+    """What to run.
+
+    Attributes:
+        expression: the command.
+        seed: of the layout, the noise and the solver.
+        colors: of the blocks.
+        arm: name of an arm or path of its YAML.
+        planner: name of the planner.
+        camera: backend of the simulated camera; None: true poses with noise.
+        noise: standard deviation of true poses [m].
+        duration: longest episode, simulated [s].
+        tolerance: of the predicate [m].
+        disturb: whether an attended block is moved during the first carry.
+        follows_energy: whether carries minimise the energy or track the generated target.
+        pushes: whether blocks are pushed instead of carried.
+    """
+
+    expression: str
+    seed: int
+    colors: tuple[str, ...] = ('red', 'blue', 'green', 'yellow')
+    arm: str = 'franka'
+    planner: str = 'ilqg'
+    camera: str | None = None
+    noise: float = 0.001
+    duration: float = 60.0
+    tolerance: float = 0.010
+    disturb: bool = False
+    follows_energy: bool = True
+    pushes: bool = False
+
+
+@dataclass
+class Episode:
+    """What came of it; times simulated unless they are the planner's.
+
+    Attributes:
+        config: what was run.
+        holds: the predicate on true poses at the end.
+        error: distance to satisfaction at the end [m], NaN where the concept defines none.
+        solution_error: the same for the generated solution.
+        status: the controller's last word.
+        text: its sentence.
+        time: until the controller was done [s].
+        integral: of the energy over time [energy s].
+        curve: (time [s], energy) along it, a few a second.
+        plan_times: wall-clock, one a plan [s].
+        violations: control periods in which a joint left its limits of position or velocity.
+        moves: blocks let go of.
+    """
+
+    config: EpisodeConfig
+    holds: bool = False
+    error: float = float('nan')
+    solution_error: float = float('nan')
+    status: str = 'refused'
+    text: str = ''
+    time: float = 0.0
+    integral: float = float('nan')
+    curve: list[tuple[float, float]] = field(default_factory=list)
+    plan_times: list[float] = field(default_factory=list)
+    violations: int = 0
+    moves: int = 0
+
+    def numbers(self) -> dict[str, object]:
+        """Return everything as plain values for JSON, plan times as percentiles."""
+        values = asdict(self)
+        times = values.pop('plan_times')
+        percentiles = np.percentile(times, [50, 95, 99]) if times else [np.nan] * 3
+        values['plan_p50'], values['plan_p95'], values['plan_p99'] = map(float, percentiles)
+        values['num_plans'] = len(times)
+        return values
+
+
+class CameraPerception:
+    """The simulated camera and the whole of perception, in one process."""
+
+    def __init__(self, scene: Scene, backend: str) -> None:
+        self._camera = SimulatedCamera(scene.model, 'top', 640, 480, backend)
+        self._detector = Detector(self._camera.intrinsics)
+        self._tracker = EntityTracker()
+
+    def __call__(self, world: SimulatedWorld) -> dict[int, EntityState]:
+        """Take an image, find the blocks and track them."""
+        color, depth = self._camera.render(world.data)
+        pose = self._camera.T_world_camera(world.data)
+        tool, rotation = world.tool_pose()
+        tracked = self._tracker.update(
+            self._detector.detect(color, depth, pose),
+            world.time,
+            tool_position=tool,
+            attached=world.held is not None,
+            tool_yaw=float(np.arctan2(rotation[1, 0], rotation[0, 0])),
+            hidden=self._detector.could_hide,
+        )
+        return {
+            entity.id: EntityState(
+                position=entity.position,
+                size=entity.size,
+                color=entity.color,
+                covariance_trace=float(np.trace(entity.covariance)),
+                status=STATUS.get(entity.status, EntityStatus.HELD),
+                yaw=entity.yaw,
+            )
+            for entity in tracked
+        }
+
+
+class Runner:
+    """Runs episodes with one model and its library."""
+
+    def __init__(self, model: ConceptModel | None = None) -> None:
+        torch.set_num_threads(1)  # a second thread makes a control loop slower, not faster
+        self.model = model or ConceptModel.load(None)
+        self.library = ConceptLibrary.learn(self.model)
+
+    def run(self, config: EpisodeConfig) -> Episode:
+        """Run one episode; a refused command is one that failed."""
+        scene = build_scene(
+            SceneConfig(
+                num_blocks=len(config.colors),
+                colors=config.colors,
+                seed=config.seed,
+                min_gap=0.06,
+                arm=config.arm,
+            )
+        )
+        task = TaskConfig(
+            follows_energy=config.follows_energy,
+            pushes=config.pushes,
+            # Verification would mend what tracking the old target has missed.
+            max_rounds=1 if config.disturb else TaskConfig.max_rounds,
+        )
+        controller = ConceptController(scene.arm, task, planner=config.planner)
+        perception = None
+        if config.camera is not None:
+            perception = CameraPerception(scene, config.camera)
+        loop = ClosedLoop(
+            scene,
+            controller,
+            LoopConfig(position_noise=config.noise, entity_delay=0.1, seed=config.seed),
+            perception,
+        )
+        episode = Episode(config)
+        expression = parse(config.expression)
+        truth = self._truth(loop, uses_tool(expression))
+        judge = Judge(expression, truth, config.tolerance / scene.arm.workspace.half_extent)
+        half = scene.arm.workspace.half_extent
+        try:
+            goal = self._goal(loop, config)
+        except ConceptControlError as error:
+            episode.text = str(error)
+            return episode
+        generated = self._in_truths_order(truth, goal)
+        episode.solution_error = half * judge(replace(truth, positions=generated)).error
+        controller.set_goal(goal)
+        self._play(loop, episode)
+        if config.disturb:
+            # What a hand has moved stands where it was put; the controller must leave it there.
+            moved = truth.positions.copy()
+            row = truth.ids.index(DISTURBED)
+            moved[row] = self._truth(loop, uses_tool(expression)).positions[row]
+            truth = replace(truth, positions=moved)
+            judge = Judge(expression, truth, config.tolerance / half)
+        verdict = judge(self._truth(loop, uses_tool(expression)))
+        episode.holds, episode.error = verdict.holds, half * verdict.error
+        return episode
+
+    def _play(self, loop: ClosedLoop, episode: Episode) -> None:
+        config = episode.config
+        episode.integral, has_disturbed = 0.0, not config.disturb
+        carry_since: float | None = None
+        released = False
+        while loop.world.time < config.duration:
+            output = loop.step()
+            self._note(loop, episode, output)
+            episode.moves += output.phase == 'release' and not released
+            released = output.phase == 'release'
+            if output.phase == 'carry' and carry_since is None:
+                carry_since = loop.world.time
+            if not has_disturbed and carry_since and loop.world.time > carry_since + 0.2:
+                self._disturb(loop, config.seed)
+                has_disturbed = True
+            if output.status is not Status.ACTIVE:
+                break
+        episode.status, episode.text = str(output.status), output.text
+        episode.time = loop.world.time
+        loop.run(SETTLE_TIME)
+
+    def _note(self, loop: ClosedLoop, episode: Episode, output: ControlOutput) -> None:
+        arm = loop.world.scene.arm
+        q, qd = loop.world.joint_state()
+        lower, upper = arm.position_limits.T
+        broken = ((q < lower) | (q > upper) | (np.abs(qd) > arm.velocity_limits)).any()
+        episode.violations += bool(broken)
+        if np.isfinite(output.energy):
+            episode.integral += output.energy * loop.config.control_period
+            now = loop.world.time
+            if not episode.curve or now - episode.curve[-1][0] >= CURVE_PERIOD:
+                episode.curve.append((round(now, 3), float(output.energy)))
+        if np.isfinite(output.solve_time):
+            episode.plan_times.append(output.solve_time)
+
+    def _disturb(self, loop: ClosedLoop, seed: int) -> None:
+        """Move one block to a free place at least 8 cm away, as a person might."""
+        world, rng = loop.world, np.random.default_rng([seed, 1])
+        here = world.block_positions()[:, :2]
+        workspace = world.scene.arm.workspace
+        while True:
+            place = workspace.to_world(rng.uniform(-0.85, 0.85, 2))
+            gaps = np.linalg.norm(here - place, axis=1)
+            if gaps.min() > 0.08:
+                world.disturb(DISTURBED, place)
+                return
+
+    def _truth(self, loop: ClosedLoop, with_tool: bool) -> Tabletop:
+        """Return the true scene in workspace units; blocks have the world's ids."""
+        world = loop.world
+        workspace = world.scene.arm.workspace
+        ids = tuple(range(1, world.num_blocks + 1))
+        positions, colors = world.block_positions()[:, :2], world.scene.colors
+        sizes = world.scene.sizes
+        if with_tool:
+            ids = (TOOL_ID, *ids)
+            positions = np.vstack([world.tool_pose()[0][:2], positions])
+            colors = np.vstack([TOOL_COLOR, colors])
+            sizes = np.concatenate([[TOOL_SIZE], sizes])
+        return Tabletop(
+            ids, workspace.to_workspace(positions), colors, sizes / workspace.half_extent
+        )
+
+    def _perceived(self, loop: ClosedLoop, with_tool: bool) -> Tabletop:
+        """Return the scene as perception reports it, ids and colours included."""
+        for _ in range(15):  # a tracker wants to see a block more than once
+            loop.step()
+        entities = loop.perceive()
+        workspace = loop.world.scene.arm.workspace
+        ids = tuple(sorted(entities))
+        positions = np.array([entities[i].xy for i in ids]).reshape(-1, 2)
+        colors = np.array([entities[i].color for i in ids]).reshape(-1, 3)
+        sizes = np.array([entities[i].size[:2].mean() for i in ids])
+        if with_tool:
+            ids = (TOOL_ID, *ids)
+            positions = np.vstack([loop.world.tool_pose()[0][:2], positions])
+            colors = np.vstack([TOOL_COLOR, colors])
+            sizes = np.concatenate([[TOOL_SIZE], sizes])
+        return Tabletop(
+            ids, workspace.to_workspace(positions), colors, sizes / workspace.half_extent
+        )
+
+    def _goal(self, loop: ClosedLoop, config: EpisodeConfig) -> GroundedGoal:
+        """Ground the command in the perceived scene, as the nodes do."""
+        expression = parse(config.expression)
+        scene = self._perceived(loop, uses_tool(expression))
+        grounded = ground(expression, scene, self.model, self.library, config.seed)
+        energy = GoalEnergy(self.model, grounded.program)
+        movable = torch.as_tensor(scene.mask(grounded.movable))
+        subjects, attention = scene.mask(grounded.movable), scene.mask(grounded.attention)
+
+        def solve_again(positions: np.ndarray) -> np.ndarray | None:
+            events = replace(scene, positions=positions).events(subjects, attention)
+            solution = solve(energy, events, movable, seed=config.seed)
+            return np.asarray(solution.positions, float) if solution.converged else None
+
+        events = scene.events(subjects, attention)
+        solution = solve(energy, events, movable, seed=config.seed)
+        shift = np.linalg.norm(solution.positions - scene.positions, axis=-1)
+        half = loop.world.scene.arm.workspace.half_extent
+        moved = [i for i, s in zip(scene.ids, shift) if s * half > TaskConfig.move_tolerance]
+        outcome = events.with_outcome(events.positions[:, -1])
+        return GroundedGoal(
+            evaluator=energy.residual_evaluator(),
+            entity_ids=scene.ids,
+            before=scene.positions,
+            colors=scene.colors,
+            sizes=scene.sizes,
+            movable=tuple(grounded.movable),
+            moved=tuple(i for i in moved if i in grounded.movable),
+            targets=np.asarray(solution.positions, dtype=float),
+            target_energy=float(solution.energy),
+            initial_energy=float(energy.value(outcome)[0]),
+            expression=config.expression,
+            solver=solve_again,
+        )
+
+    def _in_truths_order(self, truth: Tabletop, goal: GroundedGoal) -> np.ndarray:
+        """Match the goal's entities to the true ones by where they were; return targets (N, 2)."""
+        gaps = np.linalg.norm(truth.positions[:, None] - goal.before, axis=-1)
+        return goal.targets[gaps.argmin(axis=1)]

@@ -1,0 +1,316 @@
+"""`concept_control benchmark control`: planners, commands and disturbances, without ROS."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from tqdm import tqdm
+
+from concept_control.benchmarks.control.episodes import Episode, EpisodeConfig, Runner
+from concept_control.benchmarks.control.judo_comparison import judo_section
+from concept_control.benchmarks.control.page import write_control_page
+from concept_control.benchmarks.control.tool_between import (
+    DURATION,
+    ToolCase,
+    judge_tool,
+    play_tool,
+    summarise_tool,
+)
+from concept_control.benchmarks.control.toys import Toy, toys
+from concept_control.control.arm.description import ArmDescription, arm_names
+from concept_control.control.planners.registry import PLANNERS, make_planner
+from concept_control.language.expression import (
+    And,
+    Expression,
+    Named,
+    Not,
+    Or,
+    Selector,
+    Term,
+    parse,
+)
+from concept_control.reports.json_file import without_nan, write_json
+from concept_control.reports.provenance import provenance, sentence
+
+SECTIONS = ('toys', 'tool', 'judo', 'commands', 'disturbance', 'pushing')
+
+COMMANDS = (
+    'between(red; blue, green)',
+    'near(red; blue)',
+    'far(red; yellow)',
+    'left_of(red; blue)',
+    'above(green; yellow)',
+    'aligned_x(red; green)',
+    'line(all)',
+    'triangle(red, blue, green)',
+    'square(all)',
+    'near(red; blue) and left_of(red; blue)',
+    'between(yellow; red, blue) and above(green; blue)',
+    'left_of(red; blue) or above(red; green)',
+)
+"""What is asked for, over and over; words the shipped model does not know are left out."""
+
+PUSHED = (
+    'between(red; blue, green)',
+    'near(red; blue)',
+    'left_of(red; blue)',
+    'above(red; green)',
+)
+"""What is asked of pushing: one block moves."""
+
+MOVED_REFERENCE = 'between(red; blue, green)'
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the options."""
+    parser.add_argument(
+        '--section',
+        action='append',
+        choices=SECTIONS,
+        help='may be repeated (default: all); judo is installed into ~/.cache the first time '
+        '(some 300 MB), and left out with the reason where that fails',
+    )
+    parser.add_argument(
+        '--episodes', type=int, default=100, help='commands (default: %(default)s)'
+    )
+    parser.add_argument('--seeds', type=int, default=20, help='of other sections')
+    parser.add_argument('--arm', default='franka', help=f'{", ".join(arm_names())} or a YAML file')
+    parser.add_argument('--planner', default='ilqg', choices=list(PLANNERS))
+    parser.add_argument(
+        '--camera',
+        choices=('auto', 'egl', 'osmesa', 'raycast'),
+        help='poses from the simulated camera (default: true poses with 1 mm of noise)',
+    )
+    parser.add_argument('--tolerance', type=float, default=10.0, help='of the predicate [mm]')
+    parser.add_argument('--json', type=Path, help='write every number to this file')
+    parser.add_argument('--html', type=Path, help='write a page with tables and pictures')
+
+
+def main(args: argparse.Namespace) -> int:
+    """Run the chosen sections; 0 if 95 of 100 commands held, or none was asked for."""
+    print(sentence())
+    report: dict[str, Any] = {'provenance': provenance(), 'arm': args.arm}
+    sections = args.section or list(SECTIONS)
+    share = 1.0
+    if 'toys' in sections:
+        report['toys'] = toy_section(args.seeds)
+    if 'tool' in sections:
+        report['tool'] = tool_section(args.arm, args.seeds)
+    if 'judo' in sections:
+        report['judo'] = judo_section(args.arm, args.planner, args.seeds)
+    if {'commands', 'disturbance', 'pushing'} & set(sections):
+        runner = Runner()
+        base = EpisodeConfig(
+            expression='',
+            seed=0,
+            arm=args.arm,
+            planner=args.planner,
+            camera=args.camera,
+            tolerance=args.tolerance / 1000,
+        )
+        if 'commands' in sections:
+            report['commands'] = command_section(runner, base, args.episodes)
+            share = report['commands']['success']
+        if 'disturbance' in sections:
+            report['disturbance'] = disturbance_section(runner, base, args.seeds)
+        if 'pushing' in sections:
+            report['pushing'] = pushing_section(runner, base, args.seeds)
+    if args.json:
+        write_json(args.json, without_nan(report))
+    if args.html:
+        write_control_page(args.html, report, sentence())
+        print(f'page: {args.html}')
+    return 0 if share >= 0.95 else 1
+
+
+def toy_section(seeds: int) -> list[dict[str, Any]]:
+    """Run every planner on every toy problem."""
+    print(f'\nplanners on toy problems, {seeds} starts each')
+    print(f'{"problem":22}{"planner":22}{"success":>9}{"error":>12}{"cost":>11}{"plan ms":>9}')
+    rows = []
+    for index in range(len(toys('ilqg'))):
+        for planner in PLANNERS:
+            runs = [play_toy(toys(planner, seed)[index], planner) for seed in range(seeds)]
+            toy = toys(planner)[index]
+            row = {
+                'problem': toy.name,
+                'planner': planner,
+                'success': float(np.mean([run['error'] <= toy.tolerance for run in runs])),
+                'error_median': float(np.median([run['error'] for run in runs])),
+                'unit': toy.unit,
+                'cost_median': float(np.median([run['cost'] for run in runs])),
+                'plan_ms': 1e3 * float(np.median([run['plan_time'] for run in runs])),
+            }
+            rows.append(row)
+            print(
+                f'{toy.name:22}{planner:22}{row["success"]:>8.0%} {row["error_median"]:>8.4f} '
+                f'{toy.unit:3}{row["cost_median"]:>10.3g}{row["plan_ms"]:>9.2f}'
+            )
+    return rows
+
+
+def play_toy(toy: Toy, planner: str) -> dict[str, float]:
+    """Run one episode; the plant follows each plan for one step, then plans again."""
+    mover = make_planner(planner, toy.dynamics, **toy.settings)
+    q, qd = toy.start, np.zeros(len(toy.start))
+    states, controls, times = [np.concatenate([q, qd])], [], []
+    for step in range(round(toy.duration / toy.dynamics.timestep)):
+        plan = mover.plan(step * toy.dynamics.timestep, q, qd, toy.cost)
+        q, qd = plan.positions[1], plan.velocities[1]
+        states.append(np.concatenate([q, qd]))
+        controls.append(plan.efforts[0])
+        times.append(plan.solve_time)
+    cost = float(toy.cost.value(np.array(states), np.array(controls))) / len(states)
+    return {'error': toy.error(states[-1]), 'cost': cost, 'plan_time': float(np.median(times))}
+
+
+def tool_section(arm_name: str, seeds: int) -> list[dict[str, Any]]:
+    """Bring the tool between two points with an exact energy, with every planner."""
+    print(f'\nthe tool between two points, exact energy, {seeds} pairs, {DURATION:.0f} s')
+    print(f'{"planner":22}{"within 1 mm":>12}{"final mm":>10}{"to 5 mm s":>11}{"plan ms":>9}')
+    arm = ArmDescription.load(arm_name)
+    cases = [ToolCase.draw(arm, seed) for seed in range(seeds)]
+    rows = []
+    for planner in PLANNERS:
+        runs = [judge_tool(play_tool(arm_name, planner, case), case, arm) for case in cases]
+        row: dict[str, Any] = {'planner': planner, **summarise_tool(runs)}
+        rows.append(row)
+        print(
+            f'{planner:22}{row["within_1_mm"]:>11.0%} {row["final_mm"]:>9.2f}'
+            f'{row["time_to_5_mm"]:>11.2f}{row["plan_ms"]:>9.2f}'
+        )
+    return rows
+
+
+def command_section(runner: Runner, base: EpisodeConfig, episodes: int) -> dict[str, Any]:
+    """Run seeded commands over all concepts the model knows."""
+    known = [text for text in COMMANDS if _is_known(text, runner)]
+    left_out = [text for text in COMMANDS if text not in known]
+    seen = f'camera ({base.camera})' if base.camera else 'true poses with 1 mm of noise'
+    print(f'\n{episodes} commands, {base.arm}, {base.planner}, {seen}')
+    if left_out:
+        print(f'left out, for the shipped model lacks a word: {"; ".join(left_out)}')
+    configs = [
+        replace(base, expression=known[i % len(known)], seed=i) for i in range(max(episodes, 0))
+    ]
+    runs = list(_run_all(runner, configs))
+    rows = _print_by_command(known, runs)
+    total = rows[-1]
+    times = 1e3 * np.concatenate([run.plan_times for run in runs])
+    p50, p95, p99 = np.percentile(times, [50, 95, 99])
+    print(
+        f'plan time p50 {p50:.1f}, p95 {p95:.1f}, p99 {p99:.1f} ms; '
+        f'{np.mean(times > 20):.1%} later than 20 ms; '
+        f'{sum(run.violations for run in runs)} limit violations in '
+        f'{sum(run.time for run in runs) / 60:.1f} simulated minutes'
+    )
+    return {
+        'success': total['success'],
+        'summary': rows,
+        'plan_ms': {'p50': p50, 'p95': p95, 'p99': p99},
+        'violations': sum(run.violations for run in runs),
+        'left_out': left_out,
+        'runs': [run.numbers() for run in runs],
+    }
+
+
+def disturbance_section(runner: Runner, base: EpisodeConfig, seeds: int) -> dict[str, Any]:
+    """Move a reference block during the carry: follow the energy, or track the old target."""
+    print(f'\n{MOVED_REFERENCE}, a reference moved during the carry, {seeds} seeds')
+    print(f'{"what is minimised":52}{"success":>9}{"error mm":>10}')
+    rows = {}
+    for name, follows in (('the energy', True), ('distance to the generated target', False)):
+        configs = [
+            replace(base, expression=MOVED_REFERENCE, seed=seed, disturb=True)
+            for seed in range(seeds)
+        ]
+        runs = list(_run_all(runner, [replace(c, follows_energy=follows) for c in configs]))
+        rows[name] = _summary(name, runs)
+        rows[name]['runs'] = [run.numbers() for run in runs]
+        print(f'{name:52}{rows[name]["success"]:>8.0%} {rows[name]["error_mm"]:>9.1f}')
+    return rows
+
+
+def pushing_section(runner: Runner, base: EpisodeConfig, seeds: int) -> dict[str, Any]:
+    """Push one block to where a concept wants it."""
+    print(f'\npushing (experimental), {len(PUSHED)} commands, {seeds} seeds each')
+    configs = [
+        replace(base, expression=text, seed=seed, pushes=True, duration=120.0)
+        for text in PUSHED
+        for seed in range(seeds)
+    ]
+    runs = list(_run_all(runner, configs))
+    return {
+        'summary': _print_by_command(PUSHED, runs),
+        'runs': [run.numbers() for run in runs],
+    }
+
+
+def _print_by_command(commands: Sequence[str], runs: list[Episode]) -> list[dict[str, Any]]:
+    """Print and return a summary of each command, and last of all."""
+    print(f'{"command":52}{"success":>9}{"error mm":>10}{"goal mm":>9}{"time s":>8}{"moves":>7}')
+    of = {text: [run for run in runs if run.config.expression == text] for text in commands}
+    rows = [_summary(text, mine) for text, mine in of.items() if mine]
+    rows.append(_summary('all', runs))
+    for row in rows:
+        _print(row)
+    return rows
+
+
+def _run_all(runner: Runner, configs: list[EpisodeConfig]) -> Iterable[Episode]:
+    for config in tqdm(configs, unit='episode', file=sys.stderr, leave=False):
+        yield runner.run(config)
+
+
+def _is_known(text: str, runner: Runner) -> bool:
+    names = {concept.name for concept in runner.library}
+    return words(parse(text)) <= names
+
+
+def words(node: Expression | Selector) -> set[str]:
+    """Return every concept name in an expression."""
+    match node:
+        case Term(name, subjects, arguments):
+            return {name}.union(*(words(part) for part in (*subjects, *arguments)))
+        case And(parts) | Or(parts):
+            return set().union(*(words(part) for part in parts))
+        case Not(part):
+            return words(part)
+        case Named(name):
+            return {name}
+    return set()
+
+
+def _summary(name: str, runs: list[Episode]) -> dict[str, Any]:
+    errors = np.array([run.error for run in runs])
+    solutions = np.array([run.solution_error for run in runs])
+    return {
+        'command': name,
+        'runs_count': len(runs),
+        'success': float(np.mean([run.holds for run in runs])),
+        'error_mm': 1e3 * _median(errors),
+        'solution_error_mm': 1e3 * _median(solutions),
+        'time': _median(np.array([run.time for run in runs])),
+        'moves': float(np.mean([run.moves for run in runs])),
+        'integral': _median(np.array([run.integral for run in runs])),
+        'failed': [f'{r.config.expression} seed {r.config.seed}: {r.status}, {r.text}'
+                   for r in runs if not r.holds],
+    }  # fmt: skip
+
+
+def _median(values: np.ndarray) -> float:
+    finite = values[np.isfinite(values)]
+    return float(np.median(finite)) if len(finite) else float('nan')
+
+
+def _print(row: dict[str, Any]) -> None:
+    print(
+        f'{row["command"]:52}{row["success"]:>8.0%} {row["error_mm"]:>9.1f}'
+        f'{row["solution_error_mm"]:>9.1f}{row["time"]:>8.1f}{row["moves"]:>7.1f}'
+    )

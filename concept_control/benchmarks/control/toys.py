@@ -1,0 +1,156 @@
+"""Toy problems on which every planner must show what it can."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+import mujoco
+import numpy as np
+
+from concept_control.control.arm.description import ArmDescription
+from concept_control.control.arm.dynamics import ArmDynamics, MujocoDynamics, ServoDynamics
+from concept_control.control.arm.kinematics import ArmKinematics
+from concept_control.control.costs.arm_cost import ArmCost
+from concept_control.control.costs.entity_energy import PointEnergy
+from concept_control.control.costs.residual_cost import ResidualCost
+from concept_control.control.planners.interface import Cost
+
+DOUBLE_INTEGRATOR = """
+<mujoco><option timestep="0.05" gravity="0 0 0"/>
+<worldbody><body><joint name="x" type="slide" axis="1 0 0"/><geom size="0.1" mass="1"/></body>
+</worldbody>
+<actuator><motor joint="x" ctrllimited="true" ctrlrange="-2 2"/></actuator></mujoco>"""
+
+CART_POLE = """
+<mujoco><option timestep="0.04"><flag contact="disable"/></option>
+<worldbody><body><joint name="x" type="slide" axis="1 0 0" damping="0.1"/>
+<geom type="box" size="0.1 0.05 0.05" mass="1"/>
+<body><joint name="angle" axis="0 1 0" damping="0.005"/>
+<geom type="capsule" fromto="0 0 0 0 0 0.6" size="0.02" mass="0.1"/></body></body></worldbody>
+<actuator><motor joint="x" ctrllimited="true" ctrlrange="-15 15"/></actuator></mujoco>"""
+
+TWO_LINK = """
+<mujoco><option timestep="0.02" gravity="0 0 0"><flag contact="disable"/></option>
+<worldbody><body><joint name="shoulder" axis="0 0 1" damping="0.05" armature="0.01"/>
+<geom type="capsule" fromto="0 0 0 0.3 0 0" size="0.02" mass="1"/>
+<body pos="0.3 0 0"><joint name="elbow" axis="0 0 1" damping="0.05" armature="0.01"/>
+<geom type="capsule" fromto="0 0 0 0.3 0 0" size="0.02" mass="0.7"/></body></body></worldbody>
+<actuator><motor joint="shoulder" ctrllimited="true" ctrlrange="-4 4"/>
+<motor joint="elbow" ctrllimited="true" ctrlrange="-4 4"/></actuator></mujoco>"""
+
+
+@dataclass(frozen=True)
+class Toy:
+    """A start, a cost and a test for success.
+
+    Attributes:
+        name: of the problem.
+        dynamics: what planners plan through; also the plant.
+        cost: what they minimise.
+        start: (n,) positions, at rest.
+        duration: of an episode [s].
+        error: from a state (2n,) to the distance that counts, in the problem's unit.
+        tolerance: largest error that is a success.
+        unit: of the error, for people.
+        settings: of planners, other than their defaults.
+    """
+
+    name: str
+    dynamics: MujocoDynamics
+    cost: Cost
+    start: np.ndarray
+    duration: float
+    error: Callable[[np.ndarray], float]
+    tolerance: float
+    unit: str
+    settings: dict[str, object] = field(default_factory=dict)
+
+
+def toys(planner: str, seed: int = 0) -> list[Toy]:
+    """Build the problems for a planner; arms are planned for as suits it."""
+    rng = np.random.default_rng(seed)
+    return [
+        _double_integrator(rng),
+        _cart_pole(rng),
+        _two_link(rng),
+        _arm_reach(rng, servo=planner != 'ilqg'),
+    ]
+
+
+def _double_integrator(rng: np.random.Generator) -> Toy:
+    return Toy(
+        name='double integrator',
+        dynamics=MujocoDynamics(mujoco.MjModel.from_xml_string(DOUBLE_INTEGRATOR)),
+        cost=ResidualCost(lambda x: x * [2.0, 0.7], np.array([0.02]), terminal=10.0),
+        start=rng.uniform(0.5, 1.5, 1),
+        duration=4.0,
+        error=lambda x: float(np.abs(x[0])),
+        tolerance=0.01,
+        unit='m',
+        settings={'horizon': 40, 'noise': 0.2, 'num_knots': 4, 'max_noise': 0.5},
+    )
+
+
+def _cart_pole(rng: np.random.Generator) -> Toy:
+    def residual(state: np.ndarray) -> np.ndarray:
+        x, angle = state[..., 0], state[..., 1]
+        upright = 2 * np.stack([np.sin(angle), 1 - np.cos(angle)], axis=-1)
+        rest = state[..., 2:] * [0.15, 0.1]
+        return np.concatenate([0.7 * x[..., None], upright, rest], axis=-1)
+
+    return Toy(
+        name='cart-pole swing-up',
+        dynamics=MujocoDynamics(mujoco.MjModel.from_xml_string(CART_POLE)),
+        cost=ResidualCost(residual, np.array([0.002]), terminal=10.0),
+        start=np.array([0.0, np.pi - rng.uniform(0.1, 0.3)]),
+        duration=6.0,
+        error=lambda x: float(np.abs(np.arctan2(np.sin(x[1]), np.cos(x[1])))),
+        tolerance=0.1,
+        unit='rad',
+        settings={'horizon': 40, 'noise': 0.3, 'num_knots': 8, 'max_noise': 0.6},
+    )
+
+
+def _two_link(rng: np.random.Generator) -> Toy:
+    reach, angle = rng.uniform(0.25, 0.5), rng.uniform(1.0, 2.5)
+    target = reach * np.array([np.cos(angle), np.sin(angle)])
+
+    def offset(state: np.ndarray) -> np.ndarray:
+        first, second = state[..., 0], state[..., 0] + state[..., 1]
+        tip = 0.3 * np.stack([np.cos(first) + np.cos(second), np.sin(first) + np.sin(second)], -1)
+        return tip - target
+
+    return Toy(
+        name='two-link reach',
+        dynamics=MujocoDynamics(mujoco.MjModel.from_xml_string(TWO_LINK)),
+        cost=ResidualCost(
+            lambda x: np.concatenate([10 * offset(x), 0.15 * x[..., 2:]], axis=-1),
+            np.full(2, 0.01),
+            terminal=10.0,
+        ),
+        start=np.array([0.0, 0.5]),
+        duration=3.0,
+        error=lambda x: float(np.linalg.norm(offset(x))),
+        tolerance=0.005,
+        unit='m',
+        settings={'horizon': 25, 'noise': 0.15, 'num_knots': 3, 'max_noise': 0.4},
+    )
+
+
+def _arm_reach(rng: np.random.Generator, servo: bool) -> Toy:
+    arm = ArmDescription.load('franka')
+    kinematics = ArmKinematics(arm)
+    target = arm.workspace.to_world(rng.uniform(-0.9, 0.9, 2))
+    goal = np.array([*target, 0.1])
+    n = arm.num_joints
+    return Toy(
+        name='seven-joint reach',
+        dynamics=ServoDynamics(arm) if servo else ArmDynamics(arm),
+        cost=ArmCost(arm, kinematics, PointEnergy(target), height=0.1),
+        start=arm.home.copy(),
+        duration=3.0,
+        error=lambda x: float(np.linalg.norm(kinematics.tool(x[:n]).position - goal)),
+        tolerance=0.005,
+        unit='m',
+    )

@@ -1,0 +1,1 @@
+"""The whole node graph as processes: runs, soaking, restarts, damaged messages, images."""

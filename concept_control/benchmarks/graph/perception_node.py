@@ -1,0 +1,209 @@
+"""`concept_control benchmark perception-node`: random tables and carries through the running node.
+
+The images travel as messages to an `entity_extractor` process, joint states and the suction's
+state beside them, and what comes back is compared with the truth: the whole way from pixels to
+`entities`, with nothing taken out.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import rclpy
+from scipy.optimize import linear_sum_assignment
+from tqdm import tqdm
+
+from concept_control.benchmarks.graph.image_player import ImagePlayer, tracked
+from concept_control.benchmarks.perception.frames import (
+    MATCH_DISTANCE,
+    truths,
+    visible_fraction,
+)
+from concept_control.benchmarks.perception.report import CAMERAS, print_sequences
+from concept_control.benchmarks.perception.sequences import Score, SequenceResult
+from concept_control.benchmarks.perception.tally import HALF_VISIBLE, summarise_sequences
+from concept_control.perception.tracking.tracker import TrackedEntity
+from concept_control.reports.json_file import without_nan, write_json
+from concept_control.reports.provenance import provenance, sentence
+from concept_control.ros.runtime.process_graph import (
+    Graph,
+    NodeProcess,
+    graph_environment,
+    share_folder,
+)
+from concept_control.simulation.camera import BACKENDS, SimulatedCamera
+from concept_control.simulation.camera_noise import StructuredLightNoise
+from concept_control.simulation.carry_sequence import CarrySequence
+from concept_control.simulation.clutter import random_clutter
+
+FRAMES = 3
+"""Of each table: a block must be seen twice before it gets an id."""
+
+SPACING = 60.0
+"""Seconds between the stamps of one table or carry and the next, which has the earlier ones: time
+that runs back makes the node start afresh."""
+
+DESCRIPTION = """\
+The tables and carries of `benchmark perception`, shown to a running entity_extractor: images as
+messages from one camera or two, joint states and the suction's state, and the entities that come
+back compared with the truth. The node is not told what colour the table has.
+"""
+
+EPILOG = """\
+how to read it:
+  missed, false   blocks at least half visible without an entity within 15 mm; entities of no block
+  colour          largest error of a channel [0 .. 1], median
+  answer          from sending the images to hearing the entities, transport included [ms]
+
+examples:
+  concept_control benchmark perception-node --scenes 10 --sequences 1
+  concept_control benchmark perception-node --cameras 2 --noise --json numbers.json
+
+Exit code 0: no block missed and no identity switched; 1: else.
+"""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the options."""
+    parser.description, parser.epilog = DESCRIPTION, EPILOG
+    parser.formatter_class = argparse.RawDescriptionHelpFormatter
+    parser.add_argument('--scenes', type=int, default=50, help='tables (default: %(default)s)')
+    parser.add_argument(
+        '--sequences', type=int, default=5, help='carries followed (default: %(default)s)'
+    )
+    parser.add_argument(
+        '--cameras', type=int, choices=(1, 2), default=1, help='2: the oblique one too'
+    )
+    parser.add_argument('--noise', action='store_true', help='of a structured-light camera')
+    parser.add_argument(
+        '--backend', choices=BACKENDS, default='auto', help='what renders (default: %(default)s)'
+    )
+    parser.add_argument('--json', type=Path, metavar='FILE', help='write every number there')
+
+
+def main(args: argparse.Namespace) -> int:
+    """Play tables and carries; 0 if nothing was missed and no identity switched."""
+    os.environ.update(graph_environment())
+    rclpy.init()
+    names = CAMERAS[: args.cameras]
+    noise = StructuredLightNoise() if args.noise else None
+    player = ImagePlayer(names, args.backend, noise)
+    # Each table and carry has earlier stamps than the last one.
+    start = SPACING * (args.scenes + args.sequences)
+    tables: list[dict[str, Any]] = []
+    carries: list[SequenceResult] = []
+    node = NodeProcess('entity_extractor', player.node_parameters())
+    try:
+        with (
+            tempfile.TemporaryDirectory() as logs,
+            Graph([node], share_folder() / 'config/demo.yaml', Path(logs)) as graph,
+        ):
+            for index in tqdm(range(args.scenes), desc='tables through the node'):
+                tables.append(play_table(player, graph, index, start))
+                start -= SPACING
+            for index in tqdm(range(args.sequences), desc='carries through the node'):
+                carries.append(play_carry(player, graph, index, start))
+                start -= SPACING
+    finally:
+        player.node.destroy_node()
+        rclpy.try_shutdown()
+    kind = ' + '.join(names) + (', noise' if noise else '')
+    summary = summarise_tables(tables)
+    followed = summarise_sequences(carries)
+    print(
+        f'{sentence()}\n{args.scenes} tables, {kind}, through the running node: '
+        + '  '.join(f'{name} {value:.4g}' for name, value in summary.items())
+    )
+    print_sequences({' + '.join(names): followed}, is_noisy=args.noise, timed='to the answer')
+    if args.json:
+        report = {'provenance': provenance(), 'kind': kind, **summary, 'sequences': followed}
+        write_json(args.json, without_nan(report))
+    return 0 if summary['missed'] == followed['switches'] == 0 else 1
+
+
+def play_table(player: ImagePlayer, graph: Graph, index: int, start: float) -> dict[str, Any]:
+    """Show one random table; return its blocks' errors, what was missed and what was false."""
+    rng = np.random.default_rng(index)
+    clutter = random_clutter(rng)
+    blocks = truths(clutter)
+    with player.cameras(clutter.model) as cameras:
+        visible = np.max(
+            [[_visible(camera, clutter.data, block) for block in blocks] for camera in cameras],
+            axis=0,
+        )
+        for frame in range(FRAMES):
+            stamp = round(start + 0.1 * frame, 3)
+            answer, delay = player.show(cameras, clutter.data, stamp, graph, rng)
+    entities = tracked(answer)
+    pairs = match(entities, np.array([block.position for block in blocks]))
+    judged = [i for i, share in enumerate(visible) if share >= HALF_VISIBLE]
+    found = [i for i in judged if i in pairs]
+    return {
+        'blocks': len(judged),
+        'missed': len(judged) - len(found),
+        'false': len(entities) - len(pairs),
+        'errors': [
+            1e3 * float(np.linalg.norm(pairs[i].position - blocks[i].position)) for i in found
+        ],
+        'tints': [float(np.abs(pairs[i].color - blocks[i].color).max()) for i in found],
+        'delay': 1e3 * delay,
+    }
+
+
+def play_carry(player: ImagePlayer, graph: Graph, index: int, start: float) -> SequenceResult:
+    """Show one carry; return how its blocks were followed."""
+    rng = np.random.default_rng(index)
+    sequence = CarrySequence(index)
+    score = Score(len(sequence.scene.block_names))
+    with player.cameras(sequence.scene.model) as cameras:
+        for truth in sequence:
+            stamp = round(start + truth.stamp, 6)
+            player.tell_arm(
+                sequence.scene.arm.joints, sequence.joint_positions, truth.held >= 0, stamp
+            )
+            answer, delay = player.show(cameras, sequence.data, stamp, graph, rng)
+            score.result.seconds.append(delay)
+            score.add(truth, tracked(answer))
+    return score.result
+
+
+def _visible(camera: SimulatedCamera, data: Any, block: Any) -> float:
+    _, depth = camera.render(data)
+    return visible_fraction(block, depth, camera.intrinsics, camera.T_world_camera(data))
+
+
+def summarise_tables(tables: list[dict[str, Any]]) -> dict[str, float]:
+    """Add up what `play_table` returned."""
+
+    def percentile(name: str, share: float) -> float:
+        values = np.concatenate([np.ravel(table[name]) for table in tables] or [np.zeros(0)])
+        return float(np.percentile(values, share)) if len(values) else float('nan')
+
+    return {
+        **{name: sum(table[name] for table in tables) for name in ('blocks', 'missed', 'false')},
+        'median_mm': percentile('errors', 50),
+        'p95_mm': percentile('errors', 95),
+        'p99_mm': percentile('errors', 99),
+        'max_mm': percentile('errors', 100),
+        'color_median': percentile('tints', 50),
+        'answer_ms_median': percentile('delay', 50),
+    }
+
+
+def match(entities: list[TrackedEntity], true: np.ndarray) -> dict[int, TrackedEntity]:
+    """Assign entities to blocks at (N, 3) positions [m]; return each found block's."""
+    if not entities:
+        return {}
+    found = np.array([entity.position for entity in entities])
+    distance = np.linalg.norm(true[:, None] - found[None], axis=-1)
+    rows, columns = linear_sum_assignment(np.minimum(distance, 10 * MATCH_DISTANCE))
+    return {
+        int(row): entities[column]
+        for row, column in zip(rows, columns)
+        if distance[row, column] <= MATCH_DISTANCE
+    }

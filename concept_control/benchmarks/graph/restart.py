@@ -1,0 +1,173 @@
+"""`concept_control benchmark restart`: each node killed and started again during a carry.
+
+A task survives if it ends satisfied, or is ended with a reason while the arm holds still.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+import tempfile
+import time
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import numpy as np
+from tqdm import tqdm
+
+from concept_control.errors import ConceptControlError
+from concept_control.msg import ConceptStatus
+from concept_control.reports.json_file import write_json
+from concept_control.reports.provenance import provenance, sentence
+from concept_control.ros.client.commander import CommandResult, ConceptCommander, Outcome
+from concept_control.ros.client.monitor import Heard, Watch
+from concept_control.ros.runtime.process_graph import (
+    EXECUTABLES,
+    Graph,
+    NodeProcess,
+    graph_environment,
+    share_folder,
+)
+
+EXPRESSION = 'between(red; blue, green)'
+
+STILL = 0.002
+"""The tool may creep so far [m] in the second after a task was ended."""
+
+PATIENCE = 240.0
+"""Seconds of this machine for anything to happen."""
+
+
+@dataclass(frozen=True)
+class Survival:
+    """What became of a task in which a node was killed.
+
+    Attributes:
+        killed: the node.
+        outcome: how the task ended, a name among `Outcome`, or "nothing heard".
+        text: the reason given.
+        crept: how far the tool went in a second afterwards [m].
+        answers: whether the next command was answered.
+        wall_s: from the kill to the end [s of this machine].
+    """
+
+    killed: str
+    outcome: str
+    text: str
+    crept: float
+    answers: bool
+    wall_s: float
+
+    @property
+    def is_survived(self) -> bool:
+        """Whether nothing was left hanging or moving."""
+        ended = self.outcome == Outcome.SATISFIED.name or (
+            self.outcome in Outcome.__members__ and bool(self.text)
+        )
+        return ended and self.crept < STILL and self.answers
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the options."""
+    parser.add_argument(
+        '--kill',
+        action='append',
+        choices=EXECUTABLES,
+        help='may be given several times (default: each node in turn)',
+    )
+    parser.add_argument('--seed', type=int, default=1, help='of the layout')
+    parser.add_argument('--speed', type=float, default=1.0, help='simulated seconds per second')
+    parser.add_argument('--camera', default='auto', help='as in `concept_control demo`')
+    parser.add_argument('--json', type=Path, help='write every number to this file')
+
+
+def main(args: argparse.Namespace) -> int:
+    """Kill and restart; 0 if every task survived."""
+    os.environ.update(graph_environment())
+    found = []
+    for victim in tqdm(args.kill or EXECUTABLES, unit='node', file=sys.stderr):
+        found.append(survive(victim, args.seed, args.speed, args.camera))
+    print(sentence())
+    for one in found:
+        print(
+            f'{one.killed:18}{"survived" if one.is_survived else "NOT SURVIVED":14}'
+            f'{one.outcome.lower():12}{one.wall_s:6.1f} s  crept {1000 * one.crept:.1f} mm  '
+            f'{"answers" if one.answers else "DOES NOT ANSWER"}  {one.text}'
+        )
+    if args.json:
+        report = {'provenance': provenance(), 'runs': [asdict(one) for one in found]}
+        write_json(args.json, report)
+    return 0 if all(one.is_survived for one in found) else 1
+
+
+def survive(victim: str, seed: int, speed: float, camera: str) -> Survival:
+    """Start the graph, command, kill a node in the carry, start it again, see what comes."""
+    simulator = {'seed': seed, 'real_time_factor': speed, 'backend': camera}
+    nodes = [
+        NodeProcess(name, simulator if name == 'arm_simulator' else {}) for name in EXECUTABLES
+    ]
+    logs = Path(tempfile.mkdtemp(prefix='concept_control_restart_'))
+    heard = Heard()
+    with (
+        Watch(heard),
+        Graph(nodes, share_folder() / 'config' / 'demo.yaml', logs) as graph,
+        ConceptCommander() as robot,
+    ):
+        graph.wait_for(lambda: heard.library is not None, PATIENCE, 'the concepts')
+        graph.wait_for(lambda: _num_blocks(heard) == 4, PATIENCE, 'four blocks')
+        robot.go(EXPRESSION, wait_for_server=PATIENCE)
+        graph.wait_for(lambda: _phase(heard) == 'carry' or robot.is_done, PATIENCE, 'the carry')
+        if robot.is_done:
+            raise ConceptControlError(f'no carry was seen: {robot.result().text}')
+        killed_at = time.monotonic()
+        graph.restart(victim)
+        result = _result(robot, graph)
+        wall = time.monotonic() - killed_at
+        # What was heard last may be from a simulator that is no more.
+        heard_last = heard.truth
+        graph.wait_for(lambda: heard.truth is not heard_last, PATIENCE, 'the tool')
+        before = _tool(heard)
+        time.sleep(1.0 / min(speed, 1.0))
+        crept = float(np.linalg.norm(_tool(heard) - before))
+        # Who was restarted may still be learning its words.
+        answer = _answer(robot, graph)
+    return Survival(
+        killed=victim,
+        outcome='nothing heard' if result is None else result.outcome.name,
+        text='' if result is None else result.text,
+        crept=crept,
+        answers=answer,
+        wall_s=wall,
+    )
+
+
+def _result(robot: ConceptCommander, graph: Graph) -> CommandResult | None:
+    end = time.monotonic() + PATIENCE
+    while not robot.is_done and time.monotonic() < end:
+        graph.check()
+        time.sleep(0.1)
+    return robot.result() if robot.is_done else None
+
+
+def _answer(robot: ConceptCommander, graph: Graph) -> bool:
+    """Tell whether a command that makes no sense is refused: everybody is listening again."""
+    robot.go('hovering(red; blue)', wait_for_server=PATIENCE)
+    result = _result(robot, graph)
+    return result is not None and result.outcome is Outcome.REFUSED
+
+
+def _num_blocks(heard: Heard) -> int:
+    return sum(e.id != 0 for e in heard.entities.entities) if heard.entities else 0
+
+
+def _phase(heard: Heard) -> str:
+    active = [s for s in heard.statuses[-3:] if s.status == ConceptStatus.ACTIVE]
+    return str(active[-1].phase) if active else ''
+
+
+def _tool(heard: Heard) -> np.ndarray:
+    """Return (3,) where the simulator's tool truly is [m]."""
+    assert heard.truth is not None
+    (tool,) = [e.position for e in heard.truth.entities if e.id == 0]
+    return np.array([tool.x, tool.y, tool.z])

@@ -1,0 +1,1 @@
+"""Blocks seen in single frames and followed through sequences."""

@@ -1,0 +1,273 @@
+"""How well single frames of random tables are understood, block by block."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import cv2
+import numpy as np
+from scipy.optimize import linear_sum_assignment
+
+from concept_control.perception.camera import Intrinsics
+from concept_control.perception.detection.chromaticity import CLIPPED
+from concept_control.perception.detection.detector import Detection, Detector
+from concept_control.perception.detection.outline import outline_polygon
+from concept_control.perception.tracking.fusion import fuse
+from concept_control.simulation.camera import SimulatedCamera
+from concept_control.simulation.camera_noise import StructuredLightNoise
+from concept_control.simulation.clutter import Clutter
+
+MATCH_DISTANCE = 0.015
+"""A detection farther from every block than this is false [m]."""
+
+TOUCHING, ALIKE = 'touching', 'touching, one colour'
+HIDDEN, OVEREXPOSED, SHADED = 'partly hidden', 'over-exposed', 'in shadow'
+TRAITS = (TOUCHING, ALIKE, HIDDEN, OVEREXPOSED, SHADED)
+"""What makes a block difficult; it may be several of these."""
+
+SAME_COLOR = 0.15
+"""Largest difference of a channel of blocks that count as of one colour."""
+
+
+@dataclass(frozen=True)
+class Truth:
+    """A block as it really is.
+
+    Attributes:
+        position: (3,) centre, world frame [m].
+        yaw: [rad].
+        size: (3,) [m].
+        color: (3,) RGB in [0, 1].
+        shape: box, cylinder or ball.
+    """
+
+    position: np.ndarray
+    yaw: float
+    size: np.ndarray
+    color: np.ndarray
+    shape: str
+
+
+@dataclass(frozen=True)
+class BlockResult:
+    """One block of one frame: what was found of it.
+
+    Attributes:
+        truth: the block.
+        visible: fraction of its silhouette that the frame shows.
+        detection: what was taken for it, or None.
+        traits: which of `TRAITS` it has.
+    """
+
+    truth: Truth
+    visible: float
+    detection: Detection | None
+    traits: frozenset[str] = frozenset()
+
+    @property
+    def error(self) -> np.ndarray:
+        """(3,) detected minus true position [m]; NaN if missed."""
+        if self.detection is None:
+            return np.full(3, np.nan)
+        return self.detection.position - self.truth.position
+
+    @property
+    def color_error(self) -> float:
+        """Largest difference of a channel; NaN if missed."""
+        if self.detection is None:
+            return float('nan')
+        return float(np.abs(self.detection.color - self.truth.color).max())
+
+
+@dataclass(frozen=True)
+class FrameResult:
+    """One frame, of one camera or of several taken together.
+
+    Attributes:
+        blocks: of the table, each with what was found of it.
+        false: detections where nothing is.
+        seconds: the detection took.
+        color: (H, W, 3) image of the first camera.
+        detections: all of them.
+        intrinsics: of the first camera.
+        T_world_camera: (4, 4) pose of its optical frame.
+    """
+
+    blocks: list[BlockResult]
+    false: list[Detection]
+    seconds: float
+    color: np.ndarray
+    detections: list[Detection]
+    intrinsics: Intrinsics
+    T_world_camera: np.ndarray
+
+
+def truths(clutter: Clutter) -> list[Truth]:
+    """Return the blocks of a random table."""
+    return [
+        Truth(*fields)
+        for fields in zip(
+            clutter.positions, clutter.yaws, clutter.sizes, clutter.colors, clutter.shapes
+        )
+    ]
+
+
+def evaluate_frame(
+    clutter: Clutter,
+    cameras: Sequence[SimulatedCamera],
+    noise: StructuredLightNoise | None = None,
+    rng: np.random.Generator | None = None,
+    knows_table: bool = True,
+) -> list[FrameResult]:
+    """Look at a random table once and compare with the truth.
+
+    Args:
+        clutter: the table.
+        cameras: of its model.
+        noise: of the cameras; None for perfect ones.
+        rng: of the noise.
+        knows_table: whether the detector is told the table's mean colour.
+
+    Returns:
+        A result for each camera, and if there are several one more, of all fused.
+    """
+    rng = rng or np.random.default_rng(0)
+    blocks = truths(clutter)
+    results: list[FrameResult] = []
+    for camera in cameras:
+        color, depth = camera.render(clutter.data)
+        pose = camera.T_world_camera(clutter.data)
+        shares = [visible_fraction(block, depth, camera.intrinsics, pose) for block in blocks]
+        traits = [
+            find_traits(clutter, index, share, color, camera.intrinsics, pose)
+            for index, share in enumerate(shares)
+        ]
+        if noise is not None:
+            color, depth = noise.apply(rng, color, depth, camera.intrinsics.fx)
+        detector = Detector(
+            camera.intrinsics, table_color=clutter.table_color if knows_table else None
+        )
+        # What depends on the pose alone is computed once for a camera that stands still.
+        detector.detect(color, depth, pose)
+        start = time.thread_time()
+        found = detector.detect(color, depth, pose)
+        seconds = time.thread_time() - start
+        judged, false = judge(blocks, shares, traits, found)
+        results.append(FrameResult(judged, false, seconds, color, found, camera.intrinsics, pose))
+    if len(results) > 1:
+        results.append(_fuse(blocks, results))
+    return results
+
+
+def _fuse(blocks: Sequence[Truth], results: Sequence[FrameResult]) -> FrameResult:
+    """Judge what several cameras see together; a block is as visible as to the best of them."""
+    start = time.thread_time()
+    found = fuse([result.detections for result in results])
+    seconds = sum(result.seconds for result in results) + time.thread_time() - start
+    views = list(zip(*(result.blocks for result in results)))
+    shares = [max(block.visible for block in view) for view in views]
+    traits = [frozenset.intersection(*(block.traits for block in view)) for view in views]
+    judged, false = judge(blocks, shares, traits, found)
+    return replace(results[0], blocks=judged, false=false, seconds=seconds, detections=found)
+
+
+def find_traits(
+    clutter: Clutter,
+    index: int,
+    visible: float,
+    color: np.ndarray,
+    intrinsics: Intrinsics,
+    T_world_camera: np.ndarray,
+) -> frozenset[str]:
+    """Return which of `TRAITS` a block has in an image."""
+    traits = set()
+    touching = np.flatnonzero(clutter.neighbours == index).tolist()
+    if clutter.neighbours[index] >= 0:
+        touching.append(int(clutter.neighbours[index]))
+    if touching:
+        traits.add(TOUCHING)
+        contrast = np.abs(clutter.colors[touching] - clutter.colors[index]).max(axis=1)
+        if (contrast < SAME_COLOR).any():
+            traits.add(ALIKE)
+    if visible < 0.9:
+        traits.add(HIDDEN)
+    if clutter.is_shaded[index]:
+        traits.add(SHADED)
+    block = truths(clutter)[index]
+    polygon = outline_polygon(
+        block.shape, block.position, block.size, block.yaw, intrinsics, T_world_camera
+    )
+    mask = np.zeros(color.shape[:2], np.uint8)
+    cv2.fillConvexPoly(mask, np.rint(polygon).astype(np.int32), 1)
+    pixels = color[mask > 0]
+    if len(pixels) and (pixels.max(axis=1) >= CLIPPED).mean() > 0.5:
+        traits.add(OVEREXPOSED)
+    return frozenset(traits)
+
+
+def judge(
+    blocks: Sequence[Truth],
+    visible: Sequence[float],
+    traits: Sequence[frozenset[str]],
+    detections: list[Detection],
+) -> tuple[list[BlockResult], list[Detection]]:
+    """Compare detections with the truth; return each block's result and what is of no block."""
+    matched, false = match(blocks, detections)
+    return [BlockResult(*fields) for fields in zip(blocks, visible, matched, traits)], false
+
+
+def match(
+    blocks: Sequence[Truth], detections: Sequence[Detection]
+) -> tuple[list[Detection | None], list[Detection]]:
+    """Return each block's detection, and the detections that are of no block."""
+    if not blocks or not detections:
+        return [None] * len(blocks), list(detections)
+    distances = np.array(
+        [[np.linalg.norm(d.position - b.position) for d in detections] for b in blocks]
+    )
+    rows, columns = linear_sum_assignment(np.where(distances < MATCH_DISTANCE, distances, 1e3))
+    matched: list[Detection | None] = [None] * len(blocks)
+    used = set()
+    for row, column in zip(rows, columns):
+        if distances[row, column] < MATCH_DISTANCE:
+            matched[row] = detections[column]
+            used.add(column)
+    return matched, [d for i, d in enumerate(detections) if i not in used]
+
+
+def visible_fraction(
+    block: Truth, depth: np.ndarray, intrinsics: Intrinsics, T_world_camera: np.ndarray
+) -> float:
+    """Return how much of a block's silhouette a perfect depth map shows, in [0, 1]."""
+    polygon = outline_polygon(
+        block.shape, block.position, block.size, block.yaw, intrinsics, T_world_camera
+    )
+    low = np.maximum(np.floor(polygon.min(axis=0)).astype(int), 0)
+    high = np.minimum(
+        np.ceil(polygon.max(axis=0)).astype(int) + 1, (intrinsics.width, intrinsics.height)
+    )
+    if (low >= high).any():
+        return 0.0
+    window = slice(low[1], high[1]), slice(low[0], high[0])
+    points = intrinsics.rays()[window] * depth[window][..., None]
+    offset = points @ T_world_camera[:3, :3].T + T_world_camera[:3, 3] - block.position
+    cos, sin = np.cos(block.yaw), np.sin(block.yaw)
+    local = np.stack(
+        [
+            cos * offset[..., 0] + sin * offset[..., 1],
+            cos * offset[..., 1] - sin * offset[..., 0],
+            offset[..., 2],
+        ],
+        axis=-1,
+    )
+    slack = 0.0004
+    if block.shape == 'ball':
+        inside = np.linalg.norm(local, axis=-1) < 0.5 * block.size[0] + slack
+    else:
+        inside = (np.abs(local) < 0.5 * block.size + slack).all(axis=-1)
+        if block.shape == 'cylinder':
+            inside &= np.hypot(local[..., 0], local[..., 1]) < 0.5 * block.size[0] + slack
+    area = abs(cv2.contourArea(polygon.astype(np.float32)))
+    return float(min(inside.sum() / max(area, 1.0), 1.0))

@@ -1,0 +1,220 @@
+"""Pictures of a perception benchmark: annotated tables, the worst of them, errors, a carry."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import cv2
+import matplotlib
+import numpy as np
+
+from concept_control.benchmarks.perception.frames import BlockResult, FrameResult
+from concept_control.benchmarks.perception.sequences import Still
+from concept_control.perception.annotate import (
+    ELLIPSE_COLOR,
+    annotate,
+    covariance_ellipse,
+    write,
+)
+from concept_control.perception.camera import Intrinsics
+from concept_control.perception.detection.detector import Detection
+from concept_control.perception.detection.outline import outline_polygon
+
+matplotlib.use('Agg')
+from matplotlib import pyplot as plt
+
+NUM_PICTURES = 12
+MARGIN, MAX_ZOOM = 24, 4.0
+"""Pixels around the blocks of a close-up, and how much it enlarges at most."""
+
+FILM_MARGIN = 48
+"""The same around a film's, for their labels and the arm."""
+
+FOUND, MISSED, FALSE = (255, 255, 255), (255, 60, 60), (255, 60, 255)
+"""RGB of outlines."""
+
+
+class PictureFolder:
+    """Collects pictures of a benchmark and writes them to a folder.
+
+    Attributes:
+        film: moments of a carry, all that may be shown.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        """Make the folder."""
+        self._folder = folder
+        folder.mkdir(parents=True, exist_ok=True)
+        self._first: list[np.ndarray] = []
+        self._worst: list[tuple[float, np.ndarray]] = []
+        self.film: list[Still] = []
+
+    def add_frame(self, seed: int, kind: str, frame: FrameResult) -> None:
+        """Take in one judged frame; the first and the worst are kept."""
+        score = max((1e3 * float(np.linalg.norm(b.error)) for b in _judged(frame)), default=0.0)
+        score = 1e3 if np.isnan(score) else score + 100.0 * len(frame.false)
+        is_worst = len(self._worst) < NUM_PICTURES or score > self._worst[-1][0]
+        if len(self._first) >= NUM_PICTURES and not is_worst:
+            return
+        picture = draw_frame(frame, f'{kind}, seed {seed}')
+        if len(self._first) < NUM_PICTURES:
+            self._first.append(picture)
+        if is_worst:
+            self._worst = sorted([*self._worst, (score, picture)], key=lambda pair: -pair[0])
+            self._worst = self._worst[:NUM_PICTURES]
+
+    def add_errors(self, blocks: Mapping[str, Sequence[BlockResult]]) -> None:
+        """Draw the distribution of position errors, one curve a kind of frame."""
+        figure, axes = plt.subplots(figsize=(7, 4.5))
+        colors: dict[str, str] = {}
+        for kind in sorted(blocks):
+            errors = [np.linalg.norm(b.error) for b in blocks[kind] if b.visible >= 0.5]
+            found = np.sort(1e3 * np.array([error for error in errors if not np.isnan(error)]))
+            if len(found):
+                share = np.arange(1, len(found) + 1) / len(errors)
+                style = '--' if 'noise' in kind else '-'
+                color = colors.setdefault(kind.split(',')[0], f'C{len(colors)}')
+                axes.semilogx(found, share, style, color=color, label=kind)
+        axes.set(
+            xlabel='position error [mm]',
+            ylabel='share of blocks at least half visible',
+            xlim=(0.01, 20.0),
+            ylim=(0.0, 1.01),
+        )
+        axes.grid(alpha=0.3, which='both')
+        axes.legend()
+        figure.tight_layout()
+        figure.savefig(self._folder / 'errors.png', dpi=120)
+        plt.close(figure)
+
+    def finish(self) -> None:
+        """Write the collected pictures."""
+        for name, pictures in (
+            ('first', self._first),
+            ('worst', [picture for _, picture in self._worst]),
+            ('carry', draw_film(self.film)),
+        ):
+            if pictures:
+                cv2.imwrite(str(self._folder / f'{name}.png'), _grid(pictures)[..., ::-1])
+
+
+def draw_frame(frame: FrameResult, caption: str) -> np.ndarray:
+    """Return an enlarged part of a frame's image with what was found, missed and imagined.
+
+    Each block has the outline of the body fitted to it, the ellipse of its covariance (three
+    standard deviations), a swatch of the measured colour, and its error in millimetres.
+
+    Args:
+        frame: to draw.
+        caption: of the picture.
+
+    Returns:
+        (H, W, 3) uint8 RGB of the size of the frame's image.
+    """
+    outlines = np.concatenate([_silhouette(block, frame) for block in frame.blocks])
+    left, top, scale = _close_up(outlines, frame.intrinsics, MARGIN)
+    picture = _enlarged(frame.color, left, top, scale)
+
+    def draw(polygon: np.ndarray, color: tuple[int, int, int]) -> np.ndarray:
+        pixels = np.rint(scale * (polygon - (left, top))).astype(np.int32)
+        cv2.polylines(picture, [pixels], isClosed=True, color=color, lineType=cv2.LINE_AA)
+        return pixels
+
+    for block in _judged(frame):
+        if block.detection is None:
+            draw(_silhouette(block, frame), MISSED)
+    for false in frame.false:
+        draw(false.outline, FALSE)
+    for block in frame.blocks:
+        detection = block.detection
+        if detection is None:
+            continue
+        polygon = draw(_silhouette(block, frame, detection), FOUND)
+        ellipse = covariance_ellipse(
+            detection.position, detection.covariance, frame.intrinsics, frame.T_world_camera
+        )
+        if ellipse is not None:
+            draw(ellipse, ELLIPSE_COLOR)
+        x, y = int(polygon[:, 0].max()) + 4, int(polygon[:, 1].min()) + 10
+        swatch = tuple(round(255 * float(value)) for value in detection.color)
+        cv2.rectangle(picture, (x, y - 9), (x + 10, y + 1), swatch, -1)
+        cv2.rectangle(picture, (x, y - 9), (x + 10, y + 1), (0, 0, 0), 1)
+        write(picture, f'{1e3 * np.linalg.norm(block.error):.2f}', (x + 14, y), FOUND, 0.38)
+    missed = sum(block.detection is None for block in _judged(frame))
+    errors = [1e3 * float(np.linalg.norm(b.error)) for b in _judged(frame) if b.detection]
+    text = f'{caption}: {len(errors)} found, worst {max(errors, default=0.0):.2f} mm'
+    if missed or frame.false:
+        text += f', {missed} missed, {len(frame.false)} false'
+    write(picture, text, (6, 18), MISSED if missed or frame.false else FOUND, 0.5)
+    return picture
+
+
+def _silhouette(
+    block: BlockResult, frame: FrameResult, detection: Detection | None = None
+) -> np.ndarray:
+    """Return the (C, 2) outline of a block as it is, or as it was detected."""
+    body = detection or block.truth
+    return outline_polygon(
+        body.shape, body.position, body.size, body.yaw, frame.intrinsics, frame.T_world_camera
+    )
+
+
+def draw_film(stills: Sequence[Still]) -> list[np.ndarray]:
+    """Return annotated close-ups of `NUM_PICTURES` moments, evenly spaced; all of one place."""
+    if not stills:
+        return []
+    camera, pose = stills[0].intrinsics, stills[0].T_world_camera
+    places = np.concatenate([still.truth.positions for still in stills])
+    pixels = camera.project((places - pose[:3, 3]) @ pose[:3, :3])
+    left, top, scale = _close_up(pixels, camera, FILM_MARGIN)
+    close = replace(
+        camera,
+        fx=scale * camera.fx,
+        fy=scale * camera.fy,
+        cx=scale * (camera.cx - left),
+        cy=scale * (camera.cy - top),
+    )
+    chosen = np.linspace(0, len(stills) - 1, min(NUM_PICTURES, len(stills))).round().astype(int)
+    return [
+        annotate(
+            _enlarged(stills[i].color, left, top, scale),
+            close,
+            pose,
+            stills[i].entities,
+            caption=f'{stills[i].truth.stamp:.2f} s',
+        )
+        for i in chosen
+    ]
+
+
+def _enlarged(image: np.ndarray, left: float, top: float, scale: float) -> np.ndarray:
+    """Return the part of an image from a corner on, enlarged to the size of the image."""
+    height, width = image.shape[:2]
+    matrix = scale * np.array([[1.0, 0.0, -left], [0.0, 1.0, -top]])
+    return cv2.warpAffine(image, matrix, (width, height), flags=cv2.INTER_CUBIC)
+
+
+def _close_up(
+    pixels: np.ndarray, intrinsics: Intrinsics, margin: float
+) -> tuple[float, float, float]:
+    """Return left, top and magnification of the part of an image that holds (N, 2) pixels."""
+    width, height = intrinsics.width, intrinsics.height
+    low, high = pixels.min(axis=0) - margin, pixels.max(axis=0) + margin
+    scale = float(min(width / (high[0] - low[0]), height / (high[1] - low[1]), MAX_ZOOM))
+    middle = 0.5 * (low + high)
+    left, top = middle - 0.5 * np.array([width, height]) / scale
+    return float(left), float(top), scale
+
+
+def _judged(frame: FrameResult) -> list[BlockResult]:
+    return [block for block in frame.blocks if block.visible >= 0.5]
+
+
+def _grid(pictures: Sequence[np.ndarray], columns: int = 3) -> np.ndarray:
+    """Return pictures of one size side by side."""
+    blank = np.full_like(pictures[0], 255)
+    padded = [*pictures, *[blank] * (-len(pictures) % columns)]
+    rows = [np.hstack(padded[i : i + columns]) for i in range(0, len(padded), columns)]
+    return np.vstack(rows)

@@ -1,0 +1,199 @@
+"""How well blocks are followed while the arm hides, holds and releases them."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+import numpy as np
+
+from concept_control.perception.camera import Intrinsics
+from concept_control.perception.detection.detector import Detection, Detector
+from concept_control.perception.tracking.fusion import fuse
+from concept_control.perception.tracking.tracker import HELD, EntityTracker, TrackedEntity
+from concept_control.simulation.camera import SimulatedCamera
+from concept_control.simulation.camera_noise import StructuredLightNoise
+from concept_control.simulation.carry_sequence import CarryConfig, CarryFrame, CarrySequence
+from concept_control.simulation.scene import TABLE_COLOR
+
+SETTLING_FRAMES = 3
+"""Frames until every block is expected to be known."""
+
+LOST_DISTANCE = 0.04
+"""An entity farther from its block than this has lost it [m]."""
+
+
+class Still(NamedTuple):
+    """One moment of a carry.
+
+    Attributes:
+        truth: of it.
+        entities: known then.
+        color: (H, W, 3) image.
+        intrinsics: of its camera.
+        T_world_camera: (4, 4) pose of its optical frame.
+    """
+
+    truth: CarryFrame
+    entities: list[TrackedEntity]
+    color: np.ndarray
+    intrinsics: Intrinsics
+    T_world_camera: np.ndarray
+
+
+@dataclass
+class SequenceResult:
+    """One carry sequence.
+
+    Attributes:
+        num_frames: of the sequence.
+        switches: times an id went from one block to another or a block changed its id.
+        lost: block-frames in which no entity stood for a block, after the first frames.
+        extra: entity-frames in which an entity stood for no block.
+        errors: by status, distances of entities to their blocks [m].
+        doubts: by status, squared errors in units of the claimed covariance, 3 on average if that
+            is right.
+        wrong_holds: frames in which the wrong block, or none, was taken for the held one.
+        seconds: CPU time of each frame: detection in all cameras, fusion and tracking.
+    """
+
+    num_frames: int = 0
+    switches: int = 0
+    lost: int = 0
+    extra: int = 0
+    wrong_holds: int = 0
+    errors: dict[str, list[float]] = field(default_factory=dict)
+    doubts: dict[str, list[float]] = field(default_factory=dict)
+    seconds: list[float] = field(default_factory=list)
+
+
+def evaluate_sequence(
+    seed: int,
+    rigs: Sequence[Sequence[str]] = (('top',),),
+    noise: StructuredLightNoise | None = None,
+    config: CarryConfig | None = None,
+    backend: str = 'auto',
+    watch: Callable[[Still], None] | None = None,
+) -> list[SequenceResult]:
+    """Follow one scripted sequence and compare with the truth.
+
+    Args:
+        seed: of the sequence and the noise.
+        rigs: sets of cameras; each follows the sequence on its own, what its cameras see fused.
+        noise: of the cameras; None for perfect ones.
+        config: of the sequence.
+        backend: of the simulated cameras.
+        watch: called with each moment as the first camera of the first rig shows it.
+
+    Returns:
+        A result for each rig.
+    """
+    sequence = CarrySequence(seed, config)
+    rng = np.random.default_rng(seed)
+    names = list(dict.fromkeys(name for rig in rigs for name in rig))
+    eyes = {name: _Eye(sequence, name, backend) for name in names}
+    followers = [_Follower([eyes[name] for name in rig], sequence) for rig in rigs]
+    for truth in sequence:
+        for eye in eyes.values():
+            eye.look(sequence, noise, rng)
+        known = [follower.follow(truth) for follower in followers]
+        if watch is not None:
+            first = eyes[rigs[0][0]]
+            watch(Still(truth, known[0], first.color, first.view.intrinsics, first.pose))
+    for eye in eyes.values():
+        eye.view.close()
+    return [follower.score.result for follower in followers]
+
+
+class _Eye:
+    """One camera and what it makes of the present frame."""
+
+    def __init__(self, sequence: CarrySequence, name: str, backend: str) -> None:
+        self.view = SimulatedCamera(sequence.scene.model, name, 640, 480, backend)
+        self.detector = Detector(self.view.intrinsics, table_color=np.array(TABLE_COLOR))
+        self.found: list[Detection] = []
+        self.seconds = 0.0
+
+    def look(
+        self,
+        sequence: CarrySequence,
+        noise: StructuredLightNoise | None,
+        rng: np.random.Generator,
+    ) -> None:
+        self.color, depth = self.view.render(sequence.data)
+        if noise is not None:
+            self.color, depth = noise.apply(rng, self.color, depth, self.view.intrinsics.fx)
+        self.pose = self.view.T_world_camera(sequence.data)
+        start = time.thread_time()
+        self.found = self.detector.detect(self.color, depth, self.pose)
+        self.seconds = time.thread_time() - start
+
+
+class _Follower:
+    """A tracker on some cameras, and how it does."""
+
+    def __init__(self, eyes: Sequence[_Eye], sequence: CarrySequence) -> None:
+        self._eyes = eyes
+        self._tracker = EntityTracker()
+        self.score = Score(len(sequence.scene.block_names))
+
+    def follow(self, truth: CarryFrame) -> list[TrackedEntity]:
+        start = time.thread_time()
+        entities = self._tracker.update(
+            fuse([eye.found for eye in self._eyes]),
+            truth.stamp,
+            truth.tool_position,
+            truth.held >= 0,
+            truth.tool_yaw,
+            hidden=lambda position, size: all(
+                eye.detector.could_hide(position, size) for eye in self._eyes
+            ),
+        )
+        elapsed = time.thread_time() - start
+        self.score.result.seconds.append(elapsed + sum(eye.seconds for eye in self._eyes))
+        self.score.add(truth, entities)
+        return entities
+
+
+class Score:
+    """Adds up what is known of a sequence, frame by frame."""
+
+    def __init__(self, num_blocks: int) -> None:
+        """Start with nothing seen of so many blocks."""
+        self.result = SequenceResult()
+        self._owner: dict[int, int] = {}
+        self._id_of: dict[int, int] = {}
+        self._num_blocks = num_blocks
+
+    def add(self, truth: CarryFrame, entities: Sequence[TrackedEntity]) -> None:
+        """Compare what is known at one moment with the truth."""
+        result = self.result
+        result.num_frames += 1
+        taken: dict[int, TrackedEntity] = {}
+        for entity in entities:
+            distances = np.linalg.norm(truth.positions - entity.position, axis=1)
+            block = int(np.argmin(distances))
+            if distances[block] > LOST_DISTANCE or block in taken:
+                result.extra += 1
+                continue
+            taken[block] = entity
+            if self._owner.setdefault(entity.id, block) != block:
+                result.switches += 1
+                self._owner[entity.id] = block
+            if self._id_of.setdefault(block, entity.id) != entity.id:
+                result.switches += 1
+                self._id_of[block] = entity.id
+            error = entity.position - truth.positions[block]
+            normalised = float(error @ np.linalg.solve(entity.covariance, error))
+            result.errors.setdefault(entity.status, []).append(float(distances[block]))
+            result.doubts.setdefault(entity.status, []).append(normalised)
+        if result.num_frames > SETTLING_FRAMES:
+            result.lost += self._num_blocks - len(taken)
+        if truth.held >= 0:
+            held = taken.get(truth.held)
+            result.wrong_holds += held is None or held.status != HELD
+        result.wrong_holds += sum(
+            entity.status == HELD and block != truth.held for block, entity in taken.items()
+        )

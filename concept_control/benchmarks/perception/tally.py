@@ -1,0 +1,121 @@
+"""Numbers of perception benchmarks: frames and sequences added up."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from concept_control.benchmarks.perception.frames import TRAITS, BlockResult, FrameResult
+from concept_control.benchmarks.perception.sequences import SequenceResult
+from concept_control.perception.tracking.tracker import HELD, OCCLUDED, SEEN
+
+HALF_VISIBLE = 0.5
+"""Share of a block's silhouette from which it counts."""
+
+WITHIN_95 = 7.815
+"""95th percentile of chi-squared with three degrees of freedom: of a right normalised error."""
+
+
+@dataclass
+class Tally:
+    """Frames of one kind, added up.
+
+    Attributes:
+        blocks: every block of every frame.
+        num_false: detections where nothing is.
+        seconds: time of each detection.
+    """
+
+    blocks: list[BlockResult] = field(default_factory=list)
+    num_false: int = 0
+    seconds: list[float] = field(default_factory=list)
+
+    def add(self, frame: FrameResult) -> None:
+        """Add one frame."""
+        self.blocks += frame.blocks
+        self.num_false += len(frame.false)
+        self.seconds.append(frame.seconds)
+
+    def summary(self) -> dict[str, Any]:
+        """Return the numbers, lengths in millimetres, of blocks at least half visible."""
+        judged = [block for block in self.blocks if block.visible >= HALF_VISIBLE]
+        times = 1e3 * np.array(self.seconds)
+        return {
+            **_summary(judged),
+            'false': self.num_false,
+            'ms_median': _percentile(times, 50),
+            'ms_p95': _percentile(times, 95),
+            'traits': {
+                trait: _summary([block for block in judged if trait in block.traits])
+                for trait in TRAITS
+            },
+        }
+
+
+def _summary(judged: Sequence[BlockResult]) -> dict[str, Any]:
+    """Return the numbers of some blocks."""
+    found = [(b.truth, b.detection, b) for b in judged if b.detection is not None]
+    errors = 1e3 * np.array([np.linalg.norm(b.error) for _, _, b in found])
+    sizes = 1e3 * np.array([np.abs(d.size - t.size).max() for t, d, _ in found])
+    tints = np.array([b.color_error for _, _, b in found])
+    normalised = np.array([b.error @ np.linalg.solve(d.covariance, b.error) for _, d, b in found])
+    right = np.array([float(d.shape == t.shape) for t, d, _ in found])
+    return {
+        'blocks': len(judged),
+        'missed': len(judged) - len(found),
+        'median_mm': _percentile(errors, 50),
+        'p95_mm': _percentile(errors, 95),
+        'p99_mm': _percentile(errors, 99),
+        'max_mm': _percentile(errors, 100),
+        'size_median_mm': _percentile(sizes, 50),
+        'size_p95_mm': _percentile(sizes, 95),
+        'color_median': _percentile(tints, 50),
+        'color_p95': _percentile(tints, 95),
+        'shape_right': float(right.mean()) if found else float('nan'),
+        'nees_mean': float(normalised.mean()) if found else float('nan'),
+        'nees_median': _percentile(normalised, 50),
+        'nees_within_95': float((normalised < WITHIN_95).mean()) if found else float('nan'),
+    }
+
+
+def summarise_sequences(results: Sequence[SequenceResult]) -> dict[str, Any]:
+    """Add up sequences, lengths in millimetres."""
+    totals: Counter[str] = Counter()
+    errors: dict[str, list[float]] = {SEEN: [], OCCLUDED: [], HELD: []}
+    doubts: dict[str, list[float]] = {SEEN: [], OCCLUDED: [], HELD: []}
+    seconds: list[float] = []
+    for result in results:
+        seconds += result.seconds
+        totals.update(
+            frames=result.num_frames,
+            switches=result.switches,
+            lost=result.lost,
+            extra=result.extra,
+            wrong_holds=result.wrong_holds,
+        )
+        for status, values in result.errors.items():
+            errors[status] += values
+            doubts[status] += result.doubts[status]
+    summary: dict[str, Any] = {
+        name: totals[name] for name in ('frames', 'switches', 'lost', 'extra', 'wrong_holds')
+    }
+    for status, values in errors.items():
+        millimetres = 1e3 * np.array(values)
+        summary[f'{status}_median_mm'] = _percentile(millimetres, 50)
+        summary[f'{status}_p95_mm'] = _percentile(millimetres, 95)
+        normalised = np.array(doubts[status])
+        summary[f'{status}_nees_mean'] = float(normalised.mean()) if values else float('nan')
+        summary[f'{status}_nees_median'] = _percentile(normalised, 50)
+        within = (normalised < WITHIN_95).mean() if values else float('nan')
+        summary[f'{status}_nees_within_95'] = float(within)
+    summary['ms_median'] = _percentile(1e3 * np.array(seconds), 50)
+    summary['ms_p95'] = _percentile(1e3 * np.array(seconds), 95)
+    return {'sequences': len(results), **summary}
+
+
+def _percentile(values: np.ndarray, share: float) -> float:
+    return float(np.percentile(values, share)) if len(values) else float('nan')

@@ -1,0 +1,1 @@
+"""The trajectory skill against its baselines."""

@@ -1,0 +1,137 @@
+"""What strokes are compared with: regression, a mixture density, and the nearest neighbour."""
+
+from __future__ import annotations
+
+import time
+from typing import Protocol
+
+import numpy as np
+import torch
+from torch import nn
+
+from concept_control.policy.state_correction import CorrectedSteps
+from concept_control.policy.strokes import Strokes
+
+WIDTH, BATCH, RATE = 128, 256, 3e-3
+COMPONENTS = 5
+MIN_LOG_DEVIATION, MAX_LOG_DEVIATION = -4.0, 1.0
+
+
+class Drawer(Protocol):
+    """Anything that draws strokes."""
+
+    seconds: float
+
+    def draw(self, starts: np.ndarray, num_steps: int, seed: int) -> np.ndarray:
+        """Return (B, T + 1, 2) positions from starts (B, 2), in sizes of the figure."""
+
+
+class _Stepping:
+    """Draws by taking one step after the other."""
+
+    seconds = 0.0
+    step_length = 1.0
+
+    def step(self, states: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+        """Return (B, 2) steps in step lengths."""
+        raise NotImplementedError
+
+    def draw(self, starts: np.ndarray, num_steps: int, seed: int) -> np.ndarray:
+        """Return (B, T + 1, 2) positions."""
+        rng, positions = np.random.default_rng(seed), [np.asarray(starts, dtype=float)]
+        for _ in range(num_steps):
+            positions.append(positions[-1] + self.step_length * self.step(positions[-1], rng))
+        return np.stack(positions, axis=1)
+
+
+class NearestNeighbour(_Stepping):
+    """The step that was demonstrated in the nearest state."""
+
+    def __init__(self, strokes: Strokes) -> None:
+        self.step_length = strokes.step_length
+        self._states = strokes.positions[:, :-1].reshape(-1, 2)
+        self._actions = strokes.actions.reshape(-1, 2)
+
+    def step(self, states: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+        """Return (B, 2) steps."""
+        gaps = np.linalg.norm(states[:, None] - self._states, axis=-1)
+        return self._actions[gaps.argmin(axis=1)]
+
+
+class Regression(_Stepping):
+    """The mean step, by least squares, on the same corrected states as the energy's."""
+
+    def __init__(self, strokes: Strokes, steps: int, seed: int = 0) -> None:
+        self.step_length = strokes.step_length
+        self._network = _perceptron(2, seed)
+        start = time.monotonic()
+        _fit(
+            self._network,
+            strokes,
+            steps,
+            seed,
+            lambda outputs, actions: (outputs - actions).square().sum(dim=-1).mean(),
+        )
+        self.seconds = time.monotonic() - start
+
+    def step(self, states: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+        """Return (B, 2) steps."""
+        with torch.no_grad():
+            return self._network(torch.as_tensor(states, dtype=torch.float32)).numpy()
+
+
+class MixtureDensity(_Stepping):
+    """A mixture of Gaussians (Bishop 1994); a component is drawn, its mean is the step."""
+
+    def __init__(self, strokes: Strokes, steps: int, seed: int = 0) -> None:
+        self.step_length = strokes.step_length
+        self._network = _perceptron(COMPONENTS * 4, seed)
+        start = time.monotonic()
+        _fit(self._network, strokes, steps, seed, self._loss)
+        self.seconds = time.monotonic() - start
+
+    def step(self, states: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+        """Return (B, 2) steps."""
+        with torch.no_grad():
+            logits, means, _ = self._parts(
+                self._network(torch.as_tensor(states, dtype=torch.float32))
+            )
+        luck = torch.as_tensor(rng.gumbel(size=logits.shape), dtype=torch.float32)
+        chosen = (logits + luck).argmax(dim=1)
+        return means[torch.arange(len(means)), chosen].numpy()
+
+    def _loss(self, outputs: torch.Tensor, actions: torch.Tensor) -> torch.Tensor:
+        logits, means, log_deviation = self._parts(outputs)
+        distance = (actions.unsqueeze(1) - means).square().sum(dim=-1)
+        density = -0.5 * distance / log_deviation.exp() ** 2 - 2 * log_deviation
+        return -torch.logsumexp(torch.log_softmax(logits, dim=1) + density, dim=1).mean()
+
+    def _parts(self, outputs: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+        parts = outputs.view(-1, COMPONENTS, 4)
+        deviation = parts[..., 1].clamp(MIN_LOG_DEVIATION, MAX_LOG_DEVIATION)
+        return parts[..., 0], parts[..., 2:], deviation
+
+
+def _perceptron(outputs: int, seed: int) -> nn.Module:
+    torch.manual_seed(seed)
+    return nn.Sequential(
+        nn.Linear(2, WIDTH),
+        nn.SiLU(),
+        nn.Linear(WIDTH, WIDTH),
+        nn.SiLU(),
+        nn.Linear(WIDTH, outputs),
+    )
+
+
+def _fit(network: nn.Module, strokes: Strokes, steps: int, seed: int, loss_of) -> None:
+    source, rng = CorrectedSteps(strokes), np.random.default_rng(seed)
+    optimizer = torch.optim.Adam(network.parameters(), RATE)
+    schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, RATE, total_steps=steps)
+    for _ in range(steps):
+        states, actions = source.draw(rng, BATCH)
+        outputs = network(torch.as_tensor(states, dtype=torch.float32))
+        loss = loss_of(outputs, torch.as_tensor(actions, dtype=torch.float32))
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+        schedule.step()

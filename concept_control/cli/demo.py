@@ -1,0 +1,162 @@
+"""Run the whole graph on the simulated arm until a concept holds."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import signal
+import tempfile
+import threading
+from pathlib import Path
+
+from concept_control.control.arm.description import INTERFACES
+from concept_control.demos.demo_run import Interrupted, Run, say
+from concept_control.demos.graph_demo import (
+    PARTICLE_EXECUTABLES,
+    imitated,
+    node_parameters,
+    recording,
+)
+from concept_control.language.expression import parse
+from concept_control.reports.run_film import Film
+from concept_control.ros.client.monitor import Heard, Watch
+from concept_control.ros.runtime.process_graph import (
+    EXECUTABLES,
+    Graph,
+    NodeProcess,
+    ProcessDiedError,
+    graph_environment,
+    share_folder,
+)
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the options of `concept_control demo`."""
+    parser.add_argument(
+        '--concept',
+        default='between(red; blue, green)',
+        metavar='EXPRESSION',
+        help='what to make true, subjects before the semicolon, arguments after it '
+        '(default: "%(default)s")',
+    )
+    parser.add_argument(
+        '--imitate',
+        type=Path,
+        metavar='BAG',
+        help='do what happened in this recorded bag, instead of --concept: recognise it, then '
+        'make it happen on this table',
+    )
+    parser.add_argument(
+        '--judge',
+        metavar='EXPRESSION',
+        help='what must hold in the end, where the command has a taught word in it, for which '
+        'there is no predicate (default: the command itself)',
+    )
+    parser.add_argument(
+        '--world',
+        default='arm',
+        choices=('arm', 'particles'),
+        help='particles: no arm and no camera, points that descend the energy',
+    )
+    parser.add_argument(
+        '--arm',
+        default='franka',
+        help='franka, ur5e or a YAML file; the model is the same (default: %(default)s)',
+    )
+    parser.add_argument(
+        '--control',
+        default='joint_trajectory',
+        choices=INTERFACES,
+        help='what the arm is sent: trajectories, or a position or torque for each joint state '
+        '(default: %(default)s)',
+    )
+    parser.add_argument(
+        '--push',
+        action='store_true',
+        help='push blocks over the table instead of carrying them (experimental; slower, so '
+        'give it time with --duration)',
+    )
+    parser.add_argument('--seed', type=int, default=0, help='of the layout and every choice')
+    parser.add_argument(
+        '--blocks',
+        default='red,blue,green,yellow',
+        metavar='COLOURS',
+        help='colours of the blocks on the table (default: %(default)s)',
+    )
+    parser.add_argument(
+        '--duration', type=float, default=60.0, help='give up after so many simulated seconds'
+    )
+    parser.add_argument(
+        '--tolerance',
+        type=float,
+        default=15.0,
+        help='of the predicate [mm] (default: %(default)s)',
+    )
+    parser.add_argument(
+        '--output',
+        type=Path,
+        default=Path('runs/demo'),
+        help='folder for the picture and the logs',
+    )
+    parser.add_argument('--video', type=Path, help='also write the camera film to this .mp4 file')
+    parser.add_argument(
+        '--record', type=Path, metavar='BAG', help='record the messages into this new bag (mcap)'
+    )
+    parser.add_argument(
+        '--record-images', action='store_true', help='with --record: the images too, 20 MB/s'
+    )
+    parser.add_argument('--json', type=Path, help='write every number to this file')
+    parser.add_argument(
+        '--model', type=Path, help='folder of a trained model (default: the one shipped)'
+    )
+    parser.add_argument(
+        '--cameras', type=int, default=1, choices=(1, 2), help='2: an oblique one as well, fused'
+    )
+    parser.add_argument(
+        '--camera',
+        default='auto',
+        choices=('auto', 'egl', 'osmesa', 'raycast'),
+        help='how the simulated camera makes its images (default: the first that works)',
+    )
+    parser.add_argument(
+        '--speed', type=float, default=1.0, help='simulated seconds per second, at most'
+    )
+
+
+def main(args: argparse.Namespace) -> int:
+    """Run the demonstration; 0 if the predicate holds at the end, 1 otherwise."""
+    expression = parse(imitated(args.imitate, args.model) if args.imitate else args.concept)
+    environment = graph_environment()
+    os.environ.update(environment)
+    logs = Path(tempfile.mkdtemp(prefix='concept_control_'))
+    args.output.mkdir(parents=True, exist_ok=True)
+    interrupted = threading.Event()
+    previous = {
+        number: signal.signal(number, lambda *_: interrupted.set())
+        for number in (signal.SIGINT, signal.SIGTERM)
+    }
+    executables = PARTICLE_EXECUTABLES if args.world == 'particles' else EXECUTABLES
+    configuration = 'particles.yaml' if args.world == 'particles' else 'demo.yaml'
+    parameters = node_parameters(args)
+    nodes = [NodeProcess(name, parameters.get(name, {})) for name in executables]
+    heard = Heard()
+    film = Film(args.video) if args.video else None
+    say(f'concept_control demo: {expression}, seed {args.seed}')
+    say(f'starting {", ".join(executables)} (logs in {logs})')
+    try:
+        with (
+            Watch(heard, film, recording(args)) as monitor,
+            Graph(nodes, share_folder() / 'config' / configuration, logs) as graph,
+        ):
+            return Run(args, expression, heard, monitor, graph, interrupted).conduct()
+    except ProcessDiedError as error:
+        say(f'RESULT: FAILURE: {error}')
+        return 1
+    except Interrupted:
+        say('RESULT: interrupted; all nodes were stopped')
+        return 1
+    finally:
+        if film is not None:
+            film.close()
+        for number, handler in previous.items():
+            signal.signal(number, handler)

@@ -1,0 +1,128 @@
+"""`concept_control evaluate`: recorded bags, looked at again without ROS."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+import torch
+from tqdm import tqdm
+
+from concept_control.bags.reader import Bag
+from concept_control.bags.setup import read_setup
+from concept_control.energy.model import ConceptModel
+from concept_control.errors import BagError
+from concept_control.replay.page import table, write_page
+from concept_control.replay.replay import Replay, Replayed
+from concept_control.replay.text import print_report
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the options of `concept_control evaluate`."""
+    parser.description = (
+        'Look at recorded bags again: recompute entities (from images where they were recorded), '
+        'attention, energies and predicates along the way, compare with what was recorded, and '
+        'say how well every command was carried out. Needs no ROS.'
+    )
+    parser.epilog = (
+        'Exit code: 0 if every bag was evaluated (and, with --fail-under, enough commands '
+        'succeeded), 1 if not. The JSON of the same bag and model is the same, byte for byte.'
+    )
+    parser.add_argument(
+        'bags',
+        nargs='+',
+        type=Path,
+        metavar='BAG',
+        help='folder that `ros2 bag record` or `demo --record` wrote, or an .mcap or .db3 file',
+    )
+    parser.add_argument('--json', type=Path, metavar='FILE', help='write every number there')
+    parser.add_argument('--html', type=Path, metavar='FILE', help='write a page with plots there')
+    parser.add_argument(
+        '--fail-under',
+        type=_share,
+        metavar='X',
+        help='exit with 1 if a smaller share (0 to 1) of all commands succeeded',
+    )
+    parser.add_argument(
+        '--model', type=Path, help='evaluate with this model instead (default: the one shipped)'
+    )
+    parser.add_argument(
+        '--params',
+        type=Path,
+        metavar='YAML',
+        help="the recorded nodes' parameter file: arm, camera pose (default: config/demo.yaml)",
+    )
+    parser.add_argument(
+        '--tolerance',
+        type=float,
+        default=15.0,
+        help='of the predicate [mm] (default: %(default)s)',
+    )
+    parser.add_argument(
+        '--namespace', help="the robot's, where a bag holds several (default: the only one)"
+    )
+
+
+def main(args: argparse.Namespace) -> int:
+    """Evaluate the bags; 0 if all could be, and enough commands succeeded."""
+    # More threads would be no faster here, and sum in another order.
+    torch.set_num_threads(1)
+    model = ConceptModel.load(args.model)
+    setup = read_setup(args.params)
+    replayed: list[Replayed] = []
+    broken: dict[str, str] = {}
+    for path in args.bags:
+        try:
+            with Bag(path) as bag:
+                replay = Replay(bag, setup, model, args.tolerance / 1000, namespace=args.namespace)
+                with tqdm(
+                    total=bag.num_messages,
+                    desc=path.name,
+                    unit='msg',
+                    leave=False,
+                    file=sys.stderr,
+                    disable=not sys.stderr.isatty(),
+                ) as bar:
+                    replayed.append(replay.run(bar.update))
+        except BagError as error:
+            broken[str(path)] = str(error)
+            print(f'concept_control: {error}', file=sys.stderr)
+    reports = [one.report for one in replayed]
+    for report in reports:
+        print_report(report)
+    if len(reports) > 1:
+        print('\n' + table(reports))
+    commands = sum(report['num_commands'] for report in reports)
+    succeeded = sum(report['num_succeeded'] for report in reports)
+    share = succeeded / commands if commands else 0.0
+    print(f'\n{succeeded} of {commands} commands succeeded by the predicate')
+    if args.json:
+        whole: dict[str, Any] = {
+            'format': 1,
+            'model': model.fingerprint,
+            'num_commands': commands,
+            'num_succeeded': succeeded,
+            'bags': reports,
+            'unreadable': {Path(bag).name: why for bag, why in broken.items()},
+        }
+        args.json.parent.mkdir(parents=True, exist_ok=True)
+        args.json.write_text(json.dumps(whole, indent=1, allow_nan=False) + '\n')
+    if args.html:
+        write_page(args.html, replayed, broken)
+        print(f'page: {args.html}')
+    if broken:
+        return 1
+    if args.fail_under is not None and share < args.fail_under:
+        print(f'concept_control: {share:.2f} is under {args.fail_under:g}', file=sys.stderr)
+        return 1
+    return 0
+
+
+def _share(text: str) -> float:
+    value = float(text)
+    if not 0.0 <= value <= 1.0:
+        raise argparse.ArgumentTypeError(f'{text} is no share; expected 0 to 1')
+    return value

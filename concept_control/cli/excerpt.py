@@ -1,0 +1,41 @@
+"""Cut a small bag out of a big one."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from concept_control.bags.excerpt import STORAGES, ExcerptConfig, excerpt
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the options of `concept_control excerpt`."""
+    default = ExcerptConfig()
+    parser.add_argument('bag', type=Path, metavar='BAG', help='to take from')
+    parser.add_argument('new', type=Path, metavar='NEW', help='bag to write')
+    parser.add_argument(
+        '--image-rate',
+        type=float,
+        default=default.rates['images'],
+        help='images per second (default: %(default)s)',
+    )
+    parser.add_argument(
+        '--shrink',
+        type=int,
+        default=default.shrink,
+        choices=range(1, 9),
+        help='keep every so many pixels (default: %(default)s)',
+    )
+    parser.add_argument(
+        '--storage', default='mcap', choices=tuple(STORAGES), help='(default: %(default)s)'
+    )
+
+
+def main(args: argparse.Namespace) -> int:
+    """Write the excerpt."""
+    rates = {**ExcerptConfig().rates, 'images': args.image_rate}
+    config = ExcerptConfig(rates=rates, shrink=args.shrink, storage=args.storage)
+    count = excerpt(args.bag, args.new, config)
+    size = sum(path.stat().st_size for path in args.new.iterdir())
+    print(f'{args.new}: {count} messages, {size / 1e6:.2f} MB')
+    return 0

@@ -1,0 +1,125 @@
+"""`concept_control policy …`: train a policy of strokes, or record strokes to train it on."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from concept_control.policy.coding import CodingConfig, train_coded
+from concept_control.policy.datasets import FIGURES, load_figure
+from concept_control.policy.diagnostics import Watcher, diagnose, draw_history
+from concept_control.policy.langevin import ChainConfig
+from concept_control.policy.state_correction import CorrectionConfig
+from concept_control.policy.storage import save_policy
+from concept_control.policy.stroke_files import SUFFIXES, read_examples
+from concept_control.policy.strokes import Strokes, strokes_of
+from concept_control.policy.training import (
+    RankingConfig,
+    ThesisConfig,
+    train_ranking,
+    train_thesis,
+)
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the subcommands."""
+    which = parser.add_subparsers(title='what to do', dest='action', required=True)
+    train = which.add_parser('train', help='train a policy on demonstrations of one figure')
+    train.add_argument(
+        'data',
+        help=f'{", ".join(FIGURES)}, a file ({", ".join(SUFFIXES)}), a bag with poses; or any: '
+        'the network of all figures, for codes from a few examples',
+    )
+    train.add_argument('--topic', help='of the poses in a bag (default: the only one)')
+    train.add_argument(
+        '--recipe',
+        default='ranking',
+        choices=('ranking', 'thesis'),
+        help='ranking: noise-contrastive, on corrected states; thesis: contrastive loss with '
+        'Langevin negatives (default: %(default)s)',
+    )
+    train.add_argument('--steps', type=int, help='of training')
+    train.add_argument('--chain', type=int, help='K, Langevin steps (thesis)')
+    train.add_argument(
+        '--persistent', type=float, default=0.0, help='share of persistent chains (thesis)'
+    )
+    train.add_argument('--seed', type=int, default=0)
+    train.add_argument('--live', type=Path, help='keep this PNG of the training up to date')
+    train.add_argument('--output', type=Path, default=Path('runs/policy'), help='folder')
+    record = which.add_parser('record', help='record strokes from a geometry_msgs/PoseStamped')
+    record.add_argument('topic')
+    record.add_argument('--strokes', type=int, default=5, help='how many (default: %(default)s)')
+    record.add_argument('--timeout', type=float, default=120.0, help='[s]')
+    record.add_argument('--pause', type=float, default=0.5, help='that ends a stroke [s]')
+    record.add_argument('--max-height', type=float, help='above this the pen is lifted [m]')
+    record.add_argument('--output', type=Path, default=Path('runs/strokes.npz'))
+
+
+def main(args: argparse.Namespace) -> int:
+    """Train or record; training that has not converged says so and returns 1."""
+    if args.action == 'record':
+        from concept_control.policy.stroke_splitter import StrokeSplitter  # noqa: PLC0415
+        from concept_control.ros.client.stroke_recorder import record  # noqa: PLC0415
+
+        splitter = StrokeSplitter(args.pause, max_height=args.max_height)
+        number = record(args.topic, args.strokes, args.output, args.timeout, splitter)
+        print(f'{number} stroke(s) in {args.output}')
+        return 0 if number >= args.strokes else 1
+    return _train(args)
+
+
+def _train(args: argparse.Namespace) -> int:
+    torch.set_num_threads(1)
+    if args.data == 'any':
+        return _train_any(args)
+    strokes = _data(args)
+    chain = ChainConfig(FIGURES[args.data].chain_length if args.data in FIGURES else 100)
+    if args.chain:
+        chain = replace(chain, steps=args.chain)
+    watcher = Watcher(strokes, chain, args.live)
+    if args.recipe == 'thesis':
+        thesis = ThesisConfig(chain=chain, persistent=args.persistent, seed=args.seed)
+        thesis = replace(thesis, steps=args.steps or thesis.steps)
+        policy = train_thesis(strokes, thesis, watcher)
+    else:
+        ranking = RankingConfig(seed=args.seed)
+        ranking = replace(ranking, steps=args.steps or ranking.steps)
+        policy = train_ranking(strokes, ranking, CorrectionConfig(), watcher)
+    card = save_policy(policy, args.output / strokes.name)
+    # Of a short training the watcher has seen nothing yet, and never its very end.
+    diagnosis = diagnose(policy.network, strokes, chain)
+    watcher.history[int(policy.card['training']['steps'])] = diagnosis
+    if args.live:
+        draw_history(args.live, watcher.history)
+    print(f'{card}: {strokes.num_strokes} strokes, {policy.card["seconds"]:.0f} s; {diagnosis}')
+    print(f'try: concept_control draw {card} --no-ros')
+    if diagnosis.problems:
+        print('NOT CONVERGED: ' + '; '.join(diagnosis.problems), file=sys.stderr)
+        return 1
+    return 0
+
+
+def _train_any(args: argparse.Namespace) -> int:
+    config = CodingConfig(seed=args.seed)
+    coded = train_coded(replace(config, steps=args.steps or config.steps))
+    card = coded.save(args.output / 'any')
+    print(f'{card}: {coded.card["seconds"]:.0f} s, loss {coded.card["loss"]:.3f}')
+    return 0
+
+
+def _data(args: argparse.Namespace) -> Strokes:
+    path = Path(args.data)
+    if args.data in FIGURES:
+        return load_figure(args.data, args.seed)[0]
+    if path.suffix.lower() in SUFFIXES:
+        return read_examples(path)
+    # Imported here: rosbags is an optional dependency.
+    from concept_control.bags.strokes import strokes_of_bag  # noqa: PLC0415
+
+    curves: list[np.ndarray] = strokes_of_bag(path, args.topic)
+    return strokes_of(curves, name=path.stem)

@@ -1,0 +1,106 @@
+"""`concept_control recognise`: name what happened in recorded bags."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from concept_control.bags.demonstrated_events import bag_events
+from concept_control.bags.reader import Bag
+from concept_control.bags.setup import read_setup
+from concept_control.energy.model import ConceptModel
+from concept_control.errors import BagError
+from concept_control.language.library_store import default_folder, whole_library
+from concept_control.recognition.recogniser import Recogniser, names_of
+from concept_control.reports.json_file import write_json
+
+SHOWN = 4
+"""Statements printed of each event."""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the options of `concept_control recognise`."""
+    parser.description = (
+        'Name what happened in recorded bags with the words that are known, shipped and taught. '
+        'An event is what a command did, what markers cut out, or the whole bag.'
+    )
+    parser.epilog = (
+        'A score is the probability that the concept holds now and did not before. It comes from '
+        'the energy by a logistic curve for each word, fitted in the particle world to what the '
+        'geometric predicate says. Likely statements come first, the rarest of them leading: '
+        '"between" says more than "left of".'
+    )
+    parser.add_argument('bags', nargs='+', type=Path, metavar='BAG', help='as for `evaluate`')
+    parser.add_argument('--json', type=Path, metavar='FILE', help='write every number there')
+    parser.add_argument(
+        '--any-arguments',
+        action='store_true',
+        help='do not believe the recording about what an event is about: try everything',
+    )
+    parser.add_argument('--model', type=Path, help='folder of a model (default: the one shipped)')
+    parser.add_argument(
+        '--library', type=Path, help=f'folder of taught concepts (default: {default_folder()})'
+    )
+    parser.add_argument(
+        '--params',
+        type=Path,
+        metavar='YAML',
+        help="the recorded nodes' parameter file (default: config/demo.yaml)",
+    )
+    parser.add_argument('--namespace', help="the robot's, where a bag holds several")
+
+
+def main(args: argparse.Namespace) -> int:
+    """Recognise; 0 if every bag could be read."""
+    torch.set_num_threads(1)
+    model = ConceptModel.load(args.model)
+    library = whole_library(model, args.library or default_folder())
+    recogniser = Recogniser(model, library)
+    setup = read_setup(args.params)
+    report: list[dict[str, Any]] = []
+    is_good = True
+    for path in args.bags:
+        try:
+            with Bag(path) as bag:
+                events = bag_events(bag, setup, args.namespace)
+        except BagError as error:
+            print(f'concept_control: {error}', file=sys.stderr)
+            is_good = False
+            continue
+        for event in events:
+            known = () if args.any_arguments else event.arguments
+            if not event.subjects:
+                print(f'{path.name}: nothing moved')
+                continue
+            statements = recogniser.recognise(event.before, event.after, event.subjects, known)
+            names = names_of(event.before, model, library)
+            told = '; '.join(f'{s.text(names)} {s.score:.2f}' for s in statements[:SHOWN])
+            print(f'{path.name}, {event.start:.1f} to {event.end:.1f} s: {told}')
+            report.append(
+                {
+                    'bag': path.name,
+                    'start_s': event.start,
+                    'end_s': event.end,
+                    'recorded_as': event.label,
+                    'statements': [
+                        {
+                            'expression': s.text(names),
+                            'concept': s.name,
+                            'subjects': s.subjects,
+                            'arguments': s.arguments,
+                            'score': s.score,
+                            'after': s.after,
+                            'before': s.before,
+                            'rarity': s.rarity,
+                        }
+                        for s in statements
+                    ],
+                }
+            )
+    if args.json:
+        write_json(args.json, {'events': report})
+    return 0 if is_good else 1

@@ -1,0 +1,214 @@
+"""`concept_control teach`: a concept out of recordings, into the library on disk."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+from typing import Any
+
+import torch
+from tqdm import tqdm
+
+from concept_control.bags.demonstrated_events import BagEvent, bag_events
+from concept_control.bags.reader import Bag
+from concept_control.bags.setup import RecordedSetup, read_setup
+from concept_control.energy.model import ConceptModel
+from concept_control.errors import LibraryError
+from concept_control.language.expression import Term, concept_names, parse
+from concept_control.language.library import ConceptLibrary, LibraryConcept, check_name
+from concept_control.language.library_store import default_folder, load_all, save
+from concept_control.replay.concepts import ReplayLibrary
+from concept_control.reports.json_file import write_json
+from concept_control.teaching.segmenter import Segmenter
+from concept_control.teaching.teach import USES, teach
+from concept_control.world.demonstrations import demonstration, join, read_npz
+from concept_control.world.events import Events
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the options of `concept_control teach`."""
+    parser.description = (
+        'Learn a new word from demonstrations: infer its code, test the demonstrations against '
+        'one another, and keep it for expressions. Five demonstrations are typical, one works.'
+    )
+    parser.epilog = (
+        'A bag gives one demonstration for each pair of markers ("begin NAME", "end" on '
+        'demonstration_marker), each `demonstrations` message or each command in it; without any '
+        'of them it is one demonstration as a whole. An NPZ file holds the arrays positions '
+        '(B, T, N, 2) in workspace units, colors (B, N, 3), subjects and attention (B, N). Exit '
+        'code 1 if the demonstrations do not agree; they are then not kept.'
+    )
+    parser.add_argument('name', type=_name, metavar='NAME', help='of the concept, e.g. bridge')
+    parser.add_argument(
+        '--from',
+        dest='sources',
+        nargs='+',
+        type=Path,
+        required=True,
+        metavar='BAG_OR_NPZ',
+        help='one or several recordings or .npz files',
+    )
+    parser.add_argument(
+        '--roles',
+        type=_roles,
+        metavar='"(SUBJECTS; ARGUMENTS)"',
+        help='who is meant in the bags, e.g. "(red; blue, green)" (default: what the recording '
+        'says; else what moved, and all the rest)',
+    )
+    parser.add_argument('--use', default='', choices=USES, help='(default: as demonstrated)')
+    parser.add_argument('--description', default='', help='one sentence')
+    parser.add_argument(
+        '--replace', action='store_true', help='a shipped or taught concept of that name'
+    )
+    parser.add_argument(
+        '--force', action='store_true', help='keep it although the demonstrations do not agree'
+    )
+    parser.add_argument('--seed', type=int, default=0, help='of the inference')
+    parser.add_argument(
+        '--library', type=Path, help=f'folder of taught concepts (default: {default_folder()})'
+    )
+    parser.add_argument('--model', type=Path, help='folder of a model (default: the one shipped)')
+    parser.add_argument(
+        '--params',
+        type=Path,
+        metavar='YAML',
+        help="the recorded nodes' parameter file (default: config/demo.yaml)",
+    )
+    parser.add_argument('--namespace', help="the robot's, where a bag holds several")
+    parser.add_argument('--json', type=Path, metavar='FILE', help='write every number there')
+
+
+def main(args: argparse.Namespace) -> int:
+    """Teach; 0 if the concept was kept."""
+    torch.set_num_threads(1)
+    folder = args.library or default_folder()
+    check_name(args.name, (), args.replace)
+    if (folder / f'{args.name}.npz').exists() and not args.replace:
+        check_name(args.name, (args.name,))
+    model = ConceptModel.load(args.model)
+    taught = ConceptLibrary(c for c in load_all(folder, model) if isinstance(c, LibraryConcept))
+    demonstrations = join(gather(args, model, ReplayLibrary(model, taught)))
+    print(f'{len(demonstrations)} demonstrations of {args.name}')
+    with tqdm(
+        total=len(demonstrations) + 1,
+        desc='learning',
+        leave=False,
+        file=sys.stderr,
+        disable=not sys.stderr.isatty(),
+    ) as bar:
+        concept, test = teach(
+            model, args.name, demonstrations, args.description, args.use, args.seed, bar.update
+        )
+    print(test.text)
+    is_kept = test.agrees is not False or args.force
+    if args.json:
+        write_json(args.json, _numbers(concept, test, is_kept))
+    if not is_kept:
+        print(f'concept_control: {args.name} was not kept (--force keeps it)', file=sys.stderr)
+        return 1
+    path = save(folder, concept)
+    ways = []
+    if concept.acts:
+        ways.append(f'command it as {concept.signature}')
+    if concept.selects:
+        ways.append(f'select with it, e.g. near({concept.name}; #1)')
+    print(
+        f'kept in {path}; energy of the demonstrations {concept.energy:.2g}; {", or ".join(ways)}'
+    )
+    return 0
+
+
+def gather(args: argparse.Namespace, model: ConceptModel, words: ReplayLibrary) -> list[Events]:
+    """Read all demonstrations from the sources.
+
+    Raises:
+        ConceptControlError: for a source that gives none, or who is meant cannot be found.
+    """
+    found: list[Events] = []
+    setup: RecordedSetup | None = None
+    for path in args.sources:
+        if path.suffix == '.npz':
+            found.append(read_npz(path))
+            continue
+        setup = setup or read_setup(args.params)
+        with Bag(path) as bag:
+            with tqdm(
+                total=bag.num_messages,
+                desc=path.name,
+                unit='msg',
+                leave=False,
+                file=sys.stderr,
+                disable=not sys.stderr.isatty(),
+            ) as bar:
+                events = bag_events(bag, setup, args.namespace, bar.update)
+            for note in bag.notes:
+                print(f'{path.name}: {note}', file=sys.stderr)
+        named = [event for event in events if _word(event.label) == args.name]
+        for event in named or events:
+            found += _events_of(event, args.name, args.roles, model, words)
+        print(f'{path.name}: {len(named or events)} demonstrations from {events[0].source}')
+    return found
+
+
+def _events_of(
+    event: BagEvent, name: str, roles: str | None, model: ConceptModel, words: ReplayLibrary
+) -> list[Events]:
+    if roles is None and event.source != 'markers':
+        still = tuple(i for i in event.before.ids if i not in event.subjects)
+        said = event.source != 'whole bag'
+        arguments = event.arguments or (event.subjects if said else still)
+        return [demonstration(event.before, event.after, event.subjects, arguments)]
+    label = f'{name}{roles}' if roles else event.label or name
+    names = concept_names(parse(label))[1:] if '(' in label else ()
+    segmenter = Segmenter(model, words.having(names))
+    segmenter.mark(f'begin {label}', event.before)
+    segmenter.mark('end', event.after)
+    finished = segmenter.mark('learn', event.after)
+    assert finished is not None
+    return list(finished.demonstrations)
+
+
+def _word(label: str) -> str:
+    return label.partition('(')[0].strip().lower()
+
+
+def _numbers(concept: LibraryConcept, test: Any, is_kept: bool) -> dict[str, Any]:
+    return {
+        'name': concept.name,
+        'kept': is_kept,
+        'acts': concept.acts,
+        'selects': concept.selects,
+        'subjects': concept.subjects,
+        'arguments': concept.arguments,
+        'num_demonstrations': concept.num_demonstrations,
+        'energy': concept.energy,
+        'model': concept.model,
+        'demonstrations_hash': concept.demonstrations_hash,
+        'self_test': {
+            'agrees': test.agrees,
+            'outlier': None if test.outlier is None else test.outlier + 1,
+            'held_out': test.held_out,
+            'generated': test.generated,
+            'identified': test.identified,
+            'text': test.text,
+        },
+    }
+
+
+def _name(text: str) -> str:
+    try:
+        check_name(text, replace=True)
+    except LibraryError as error:
+        raise argparse.ArgumentTypeError(str(error)) from error
+    return text
+
+
+def _roles(text: str) -> str:
+    try:
+        parsed = parse(f'it{text}')
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from error
+    if not isinstance(parsed, Term):
+        raise argparse.ArgumentTypeError(f'{text!r}: expected one pair of parentheses')
+    return text

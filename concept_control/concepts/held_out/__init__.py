@@ -1,0 +1,1 @@
+"""Families that training never shows: `validation` was looked at, `blind` only once."""

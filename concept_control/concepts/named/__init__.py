@@ -1,0 +1,1 @@
+"""Families of concepts that have a name, each with sampler and predicate."""

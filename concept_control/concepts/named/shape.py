@@ -1,0 +1,169 @@
+"""Concepts of how several things lie together: in a line, a triangle, a square, a circle."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from concept_control.concepts.family import Draft, Family, draft, last_positions, masks
+from concept_control.world.events import Events
+
+SMALLEST_RADIUS = 0.26
+"""Circumradius of the smallest shape: corners of blocks must not touch."""
+
+LARGEST_RADIUS = 0.7
+SMALLEST_GAP = 0.22
+"""Smallest distance of neighbours in a line."""
+
+STATIC_SHARE = 0.3
+"""Share of demonstrations in which the shape is there already and nobody is named as subject."""
+
+
+class Shape(Family):
+    """Every member is both subject and attended; where it lies, turned how and how large is free.
+
+    Attributes:
+        fewest: members at least.
+        most: members at most.
+    """
+
+    tolerance = 0.1
+    fewest = 3
+    most = 6
+
+    def sample(
+        self,
+        rng: np.random.Generator,
+        params: np.ndarray,
+        num_events: int,
+        num_entities: int | None = None,
+    ) -> Events:
+        scene = draft(rng, len(params) * num_events, 2, self.fewest, num_entities)
+        most = np.minimum(scene.count, self.most)
+        count = self.fewest + rng.integers(most - self.fewest + 1)
+        for k in np.unique(count):
+            rows = np.flatnonzero(count == k)
+            scene.positions[rows, 1, :k] = self._draw(rng, len(rows), int(k))
+        self.set_members(rng, scene, count)
+        return scene.finish(rng)
+
+    def set_members(self, rng: np.random.Generator, scene: Draft, count: np.ndarray) -> None:
+        """Attend the first `count` (B,) entities of each event; in most they are subjects too."""
+        members = np.arange(scene.sizes.shape[1]) < count[:, None]
+        static = rng.random(len(count)) < STATIC_SHARE
+        scene.positions[static, 0] = scene.positions[static, 1]
+        scene.attention = members
+        scene.subjects = members & ~static[:, None]
+
+    def error(self, events: Events, params: np.ndarray) -> np.ndarray:
+        present, _, attended = masks(events)
+        attended = attended & present
+        positions = last_positions(events)
+        count = attended.sum(axis=1)
+        error = np.full(len(count), np.inf)
+        for k in range(self.fewest, self.most + 1):
+            rows = np.flatnonzero(count == k)
+            if len(rows):
+                members = positions[rows][attended[rows]].reshape(len(rows), k, 2)
+                error[rows] = self.deviation(members)
+        return error
+
+    def _draw(self, rng: np.random.Generator, count: int, k: int) -> np.ndarray:
+        """Return (count, k, 2) shapes inside the workspace."""
+        shapes = np.zeros((count, k, 2))
+        pending = np.arange(count)
+        while len(pending):
+            drawn = self.perfect(rng, len(pending), k)
+            good = (np.abs(drawn) <= 0.97).all(axis=(1, 2))
+            shapes[pending[good]] = drawn[good]
+            pending = pending[~good]
+        return shapes
+
+    def perfect(self, rng: np.random.Generator, count: int, k: int) -> np.ndarray:
+        """Draw (count, k, 2) shapes anywhere."""
+        raise NotImplementedError
+
+    def deviation(self, points: np.ndarray) -> np.ndarray:
+        """Return (B,) how far the worst of (B, k, 2) points is from the nearest perfect shape."""
+        raise NotImplementedError
+
+
+class RegularPolygon(Shape):
+    """The corners of a regular polygon, evenly spaced on a circle.
+
+    SREM accepts a circle whose radii are within 5 % of their mean; ours is evenly spaced too.
+    """
+
+    def perfect(self, rng: np.random.Generator, count: int, k: int) -> np.ndarray:
+        radius = rng.uniform(SMALLEST_RADIUS, LARGEST_RADIUS, (count, 1))
+        angle = rng.uniform(-np.pi, np.pi, (count, 1)) + 2 * np.pi * np.arange(k) / k
+        center = rng.uniform(-0.6, 0.6, (count, 1, 2))
+        return center + radius[..., None] * np.stack([np.cos(angle), np.sin(angle)], axis=-1)
+
+    def deviation(self, points: np.ndarray) -> np.ndarray:
+        """Fit the polygon by least squares over similarities, corners matched by their angle.
+
+        With corners z_j about their centroid in angular order and roots of unity w_j the best
+        corner is s = mean(z_j conj(w_j)) (a complex linear regression).
+        """
+        k = points.shape[1]
+        z = points[..., 0] + 1j * points[..., 1]
+        z = z - z.mean(axis=1, keepdims=True)
+        z = np.take_along_axis(z, np.argsort(np.angle(z), axis=1), axis=1)
+        roots = np.exp(2j * np.pi * np.arange(k) / k)
+        corner = (z * roots.conj()).mean(axis=1, keepdims=True)
+        size = np.abs(corner)
+        corner = corner * np.maximum(size, SMALLEST_RADIUS) / np.maximum(size, 1e-9)
+        return np.abs(z - corner * roots).max(axis=1)
+
+
+class Circle(RegularPolygon):
+    """Four to six things evenly on a circle."""
+
+    name = 'circle'
+    description = 'stand evenly on a circle, four to six of them'
+    token_types = (15,)
+    fewest = 4
+
+
+class Square(RegularPolygon):
+    """Four things at the corners of a square."""
+
+    name = 'square'
+    description = 'stand at the corners of a square'
+    token_types = (16,)
+    fewest = most = 4
+
+
+class Triangle(RegularPolygon):
+    """Three things at the corners of an equilateral triangle."""
+
+    name = 'triangle'
+    description = 'stand at the corners of an equilateral triangle'
+    token_types = (17,)
+    fewest = most = 3
+
+
+class Line(Shape):
+    """Three to six things in a straight line, with gaps between them (SREM: deviation)."""
+
+    name = 'line'
+    description = 'stand in a straight line'
+    token_types = (18,)
+
+    def perfect(self, rng: np.random.Generator, count: int, k: int) -> np.ndarray:
+        gaps = SMALLEST_GAP + rng.exponential(0.08, (count, k))
+        gaps[rng.random(count) < 0.5] = rng.uniform(SMALLEST_GAP, 0.5)
+        along = np.cumsum(gaps, axis=1)
+        along -= along.mean(axis=1, keepdims=True)
+        angle = rng.uniform(-np.pi, np.pi, (count, 1))
+        center = rng.uniform(-0.7, 0.7, (count, 1, 2))
+        return center + along[..., None] * np.stack([np.cos(angle), np.sin(angle)], axis=-1)
+
+    def deviation(self, points: np.ndarray) -> np.ndarray:
+        centered = points - points.mean(axis=1, keepdims=True)
+        covariance = np.einsum('bki,bkj->bij', centered, centered)
+        _, vectors = np.linalg.eigh(covariance)
+        across = np.abs(np.einsum('bki,bi->bk', centered, vectors[:, :, 0])).max(axis=1)
+        along = np.sort(np.einsum('bki,bi->bk', centered, vectors[:, :, 1]), axis=1)
+        short = SMALLEST_GAP - np.diff(along, axis=1).min(axis=1)
+        return np.maximum(across, np.maximum(short, 0.0))

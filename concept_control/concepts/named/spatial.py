@@ -1,0 +1,148 @@
+"""Concepts of where things are in the workspace: a place, a side, a quadrant, a disc, the edge."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from concept_control.concepts.family import Family, draft, last_positions, masks, per_event
+from concept_control.world.events import Events
+
+EDGE = 0.75
+"""Beyond this share of the workspace it is the edge."""
+
+
+class Region(Family):
+    """One subject inside a region; subclasses say how far a point is from it."""
+
+    identifies = False
+    tolerance = 0.04
+
+    def sample(
+        self,
+        rng: np.random.Generator,
+        params: np.ndarray,
+        num_events: int,
+        num_entities: int | None = None,
+    ) -> Events:
+        rows = np.repeat(params, num_events, axis=0)
+        scene = draft(rng, len(rows), 2, 1, num_entities)
+        scene.subjects[:, 0] = True
+        pending = np.arange(len(rows))
+        while len(pending):
+            place = rng.uniform(-0.95, 0.95, (len(pending), 1, 2))
+            good = self.distance(place, rows[pending])[:, 0] <= 0.0
+            scene.positions[pending[good], 1, 0] = place[good, 0]
+            pending = pending[~good]
+        return scene.finish(rng)
+
+    def distance(self, points: np.ndarray, rows: np.ndarray) -> np.ndarray:
+        """Return (B, N) distances of points (B, N, 2) to the regions of (B, P)."""
+        raise NotImplementedError
+
+    def error(self, events: Events, params: np.ndarray) -> np.ndarray:
+        distance = self.distance(last_positions(events), per_event(params, events))
+        _, subjects, _ = masks(events)
+        return np.where(subjects, distance, 0.0).max(axis=1)
+
+
+class Place(Region):
+    """Be at one place of the workspace; parameters (x, y)."""
+
+    name = 'place'
+    description = 'be at one place of the workspace'
+    token_types = (1,)
+    tolerance = 0.1
+
+    def sample_concepts(self, rng: np.random.Generator, num_concepts: int) -> np.ndarray:
+        return rng.uniform(-0.9, 0.9, (num_concepts, 2))
+
+    def sample(
+        self,
+        rng: np.random.Generator,
+        params: np.ndarray,
+        num_events: int,
+        num_entities: int | None = None,
+    ) -> Events:
+        scene = draft(rng, len(params) * num_events, 2, 1, num_entities)
+        scene.subjects[:, 0] = True
+        scene.positions[:, 1, 0] = np.repeat(params, num_events, axis=0)
+        return scene.finish(rng)
+
+    def distance(self, points: np.ndarray, rows: np.ndarray) -> np.ndarray:
+        return np.linalg.norm(points - rows[:, None], axis=-1)
+
+
+class HalfPlane(Region):
+    """Be on one side of a line; parameters (cos, sin, offset) with n · p >= offset."""
+
+    name = 'half_plane'
+    description = 'be on one side of a line through the workspace'
+    token_types = (12,)
+
+    def sample_concepts(self, rng: np.random.Generator, num_concepts: int) -> np.ndarray:
+        angle = rng.uniform(-np.pi, np.pi, num_concepts)
+        offset = rng.uniform(-0.2, 0.6, num_concepts)
+        return np.stack([np.cos(angle), np.sin(angle), offset], axis=1)
+
+    def distance(self, points: np.ndarray, rows: np.ndarray) -> np.ndarray:
+        along = (points * rows[:, None, :2]).sum(axis=-1)
+        return np.maximum(rows[:, None, 2] - along, 0.0)
+
+
+class Disc(Region):
+    """Be inside a disc; parameters (x, y, radius)."""
+
+    name = 'disc'
+    description = 'be inside a disc of the workspace'
+    token_types = (13,)
+
+    def sample_concepts(self, rng: np.random.Generator, num_concepts: int) -> np.ndarray:
+        center = rng.uniform(-0.6, 0.6, (num_concepts, 2))
+        return np.concatenate([center, rng.uniform(0.2, 0.5, (num_concepts, 1))], axis=1)
+
+    def distance(self, points: np.ndarray, rows: np.ndarray) -> np.ndarray:
+        radius = np.linalg.norm(points - rows[:, None, :2], axis=-1)
+        return np.maximum(radius - rows[:, None, 2], 0.0)
+
+
+class Quadrant(Region):
+    """Be in one quarter of the workspace; parameters (sign of x, sign of y)."""
+
+    name = 'quadrant'
+    description = 'be in one quarter of the workspace'
+    token_types = (29,)
+
+    def sample_concepts(self, rng: np.random.Generator, num_concepts: int) -> np.ndarray:
+        return rng.choice([-1.0, 1.0], (num_concepts, 2))
+
+    def distance(self, points: np.ndarray, rows: np.ndarray) -> np.ndarray:
+        return np.linalg.norm(np.maximum(-points * rows[:, None], 0.0), axis=-1)
+
+
+class Annulus(Region):
+    """Be in a ring; parameters (x, y, inner radius, outer radius)."""
+
+    name = 'annulus'
+    description = 'be in a ring around a place of the workspace'
+    token_types = (31,)
+
+    def sample_concepts(self, rng: np.random.Generator, num_concepts: int) -> np.ndarray:
+        center = rng.uniform(-0.4, 0.4, (num_concepts, 2))
+        inner = rng.uniform(0.25, 0.6, (num_concepts, 1))
+        return np.concatenate([center, inner, inner + 0.25], axis=1)
+
+    def distance(self, points: np.ndarray, rows: np.ndarray) -> np.ndarray:
+        radius = np.linalg.norm(points - rows[:, None, :2], axis=-1)
+        inner, outer = rows[:, None, 2], rows[:, None, 3]
+        return np.maximum(np.maximum(inner - radius, radius - outer), 0.0)
+
+
+class NearEdge(Region):
+    """Be near the edge of the workspace."""
+
+    name = 'near_edge'
+    description = 'be near the edge of the workspace'
+    token_types = (14,)
+
+    def distance(self, points: np.ndarray, rows: np.ndarray) -> np.ndarray:
+        return np.maximum(EDGE - np.abs(points).max(axis=-1), 0.0)

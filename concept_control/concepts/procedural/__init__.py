@@ -1,0 +1,1 @@
+"""Families whose concepts are drawn at random from rules."""

@@ -1,0 +1,116 @@
+"""Concepts without names: be at a random combination of where others are and where one was.
+
+Together with `PlaceTests`, `Arrangement` and `AttributeTests` these span what demonstrations can
+show, so that a concept nobody trained lies among those that were.
+"""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+
+import numpy as np
+
+from concept_control.concepts.family import (
+    Family,
+    draft,
+    last_positions,
+    masks,
+    mean_of,
+    per_event,
+)
+from concept_control.errors import EventError
+from concept_control.world.events import Events
+
+_TRIES = 400
+
+
+class Combination(Family):
+    """Be somewhere relative to a * (mean of k others) + b * (where it was).
+
+    Parameters (k, a, b, ...). With a + b = 1 it does not matter where in the workspace it happens.
+    """
+
+    @abstractmethod
+    def draw_offsets(self, rng: np.random.Generator, rows: np.ndarray) -> np.ndarray:
+        """Draw (B, 2) where the subject is from that combination, for parameters (B, P)."""
+
+    @abstractmethod
+    def distance(self, rows: np.ndarray, offsets: np.ndarray) -> np.ndarray:
+        """Return (B,) how far such offsets (B, 2) are from where the concept holds."""
+
+    def sample(
+        self,
+        rng: np.random.Generator,
+        params: np.ndarray,
+        num_events: int,
+        num_entities: int | None = None,
+    ) -> Events:
+        rows = np.repeat(params, num_events, axis=0)
+        fewest = 1 + int(rows[:, 0].max())
+        scene = draft(rng, len(rows), 2, fewest, num_entities)
+        columns = np.arange(scene.sizes.shape[1])
+        scene.subjects[:, 0] = True
+        scene.attention = (columns > 0) & (columns <= rows[:, :1])
+        pending = np.arange(len(rows))
+        for _ in range(_TRIES):
+            places = scene.positions[pending, 0]
+            origin = _combined(
+                rows[pending], mean_of(places, scene.attention[pending]), places[:, 0]
+            )
+            target = origin + self.draw_offsets(rng, rows[pending])
+            good = (np.abs(target) <= 0.98).all(axis=1)
+            scene.positions[pending[good], 1, 0] = target[good]
+            pending = pending[~good]
+            if len(pending) == 0:
+                return scene.finish(rng)
+            shape = (len(pending), 1, len(columns), 2)
+            scene.positions[pending] = rng.uniform(-0.95, 0.95, shape)
+        raise EventError(f'{self.name}: no place inside the workspace; expected smaller offsets')
+
+    def error(self, events: Events, params: np.ndarray) -> np.ndarray:
+        rows = per_event(params, events)
+        _, subjects, attended = masks(events)
+        before = events.positions[:, 0].cpu().numpy().astype(float)
+        after = last_positions(events)
+        origin = _combined(rows, mean_of(after, attended), mean_of(before, subjects))
+        valid = (subjects.sum(axis=1) == 1) & (attended.sum(axis=1) == rows[:, 0])
+        return np.where(valid, self.distance(rows, mean_of(after, subjects) - origin), np.inf)
+
+
+class Affine(Combination):
+    """Be at the combination plus (dx, dy); parameters (k, a, b, dx, dy)."""
+
+    name = 'affine'
+    description = 'be at a combination of where others are and where one was'
+    token_types = (34,)
+    tolerance = 0.1
+
+    def sample_concepts(self, rng: np.random.Generator, num_concepts: int) -> np.ndarray:
+        # Beside others; on the way to them or past them; by a vector; towards a place.
+        kind = rng.choice(4, num_concepts, p=[0.28, 0.34, 0.18, 0.2])
+        number = np.select([kind == 0, kind == 1], [rng.integers(1, 4, num_concepts), 1], 0)
+        share = rng.uniform(0.15, 0.8, num_concepts) * rng.choice([-1, 1], num_concepts)
+        # Through the other and out on its far side, at most as far as a mirror puts it.
+        share = np.where((kind == 1) & (share < 0), 1.25 * share, share)
+        before = np.select([kind == 0, kind == 2], [0.0, 1.0], share)
+        others = np.select([kind == 0, kind == 1], [1.0, 1.0 - before], 0.0)
+        angle = rng.uniform(-np.pi, np.pi, num_concepts)
+        length = rng.uniform(0.1, 0.7, num_concepts)
+        length = np.where((kind == 0) & (number > 1) & (rng.random(num_concepts) < 0.3), 0, length)
+        length = np.where(kind == 1, 0.0, length)
+        offset = length[:, None] * np.stack([np.cos(angle), np.sin(angle)], axis=1)
+        return np.column_stack([number, others, before, offset])
+
+    def draw_offsets(self, rng: np.random.Generator, rows: np.ndarray) -> np.ndarray:
+        return rows[:, 3:]
+
+    def describe(self, params: np.ndarray) -> np.ndarray:
+        return np.column_stack([params[:, :1] == np.arange(4), params[:, 1:]])
+
+    def distance(self, rows: np.ndarray, offsets: np.ndarray) -> np.ndarray:
+        return np.linalg.norm(offsets - rows[:, 3:], axis=1)
+
+
+def _combined(rows: np.ndarray, others: np.ndarray, before: np.ndarray) -> np.ndarray:
+    others = np.where(rows[:, :1] > 0, others, 0.0)
+    return rows[:, 1:2] * others + rows[:, 2:3] * before

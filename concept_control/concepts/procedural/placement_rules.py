@@ -1,0 +1,178 @@
+"""What concepts without names share whose meaning is that one or two tests of a place hold."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Callable
+from typing import NamedTuple
+
+import numpy as np
+
+from concept_control.concepts.family import (
+    Family,
+    blank_tokens,
+    draft,
+    last_positions,
+    masks,
+    mean_of,
+    per_event,
+)
+from concept_control.concepts.procedural.rule_parameters import NUM_TESTS, TEST_VALUES, one_test
+from concept_control.errors import EventError
+from concept_control.world.events import Events
+
+_TRIES = 2000
+_LEAST_SHARE = 0.04
+
+
+class Situation(NamedTuple):
+    """Where a subject is put, among others.
+
+    Attributes:
+        place: (B, 2) of the subject [workspace units].
+        start: (B, 2) where it was.
+        center: (B, 2) mean of the attended; zero where there are none.
+        along: (B, 2) unit vector from the first of the attended to the last; zero below two.
+        apart: (B, 2) distances to the nearest and the furthest of the attended; zero without.
+    """
+
+    place: np.ndarray
+    start: np.ndarray
+    center: np.ndarray
+    along: np.ndarray
+    apart: np.ndarray
+
+    def where(self, chosen: np.ndarray) -> Situation:
+        """Return the chosen rows."""
+        return Situation(*(value[chosen] for value in self))
+
+
+Test = Callable[[np.ndarray, Situation], np.ndarray]
+"""From values (B, 4) and B situations to the distances (B,) to where a test holds."""
+
+
+class RandomTests(Family):
+    """Be where one or two tests hold; parameters (k, test, 4 values, test, 4 values).
+
+    k is the number of attended others; a test of -1 is none.
+
+    Attributes:
+        tests: what a test's number means.
+    """
+
+    tolerance = 0.04
+    tests: tuple[Test, ...]
+
+    @abstractmethod
+    def draw(self, rng: np.random.Generator, count: int) -> np.ndarray:
+        """Draw parameters (count, P), satisfiable or not."""
+
+    def sample_concepts(self, rng: np.random.Generator, num_concepts: int) -> np.ndarray:
+        params = np.zeros((num_concepts, 1 + NUM_TESTS * (1 + TEST_VALUES)))
+        pending = np.arange(num_concepts)
+        while len(pending):
+            fresh = self.draw(rng, len(pending))
+            params[pending] = fresh
+            # What hardly any place satisfies cannot be demonstrated.
+            pending = pending[self._satisfied_share(rng, fresh) < _LEAST_SHARE]
+        return params
+
+    def sample(
+        self,
+        rng: np.random.Generator,
+        params: np.ndarray,
+        num_events: int,
+        num_entities: int | None = None,
+    ) -> Events:
+        rows = np.repeat(params, num_events, axis=0)
+        scene = draft(rng, len(rows), 2, 1 + int(rows[:, 0].max()), num_entities)
+        columns = np.arange(scene.sizes.shape[1])
+        scene.subjects[:, 0] = True
+        scene.attention = (columns > 0) & (columns <= rows[:, :1])
+        pending = np.arange(len(rows))
+        for attempt in range(_TRIES):
+            place = rng.uniform(-0.95, 0.95, (len(pending), 2))
+            others, attended = scene.positions[pending, 0], scene.attention[pending]
+            seen = _situation(place, others[:, 0], others, attended)
+            good = self._distance(rows[pending], seen) <= 0.0
+            scene.positions[pending[good], 1, 0] = place[good]
+            pending = pending[~good]
+            if len(pending) == 0:
+                return scene.finish(rng)
+            if attempt % 20 == 19:
+                shape = (len(pending), 1, len(columns), 2)
+                scene.positions[pending] = rng.uniform(-0.95, 0.95, shape)
+        raise EventError(f'{self.name}: no place passes the tests; expected wider ones')
+
+    def tokens(self, params: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        types, values = blank_tokens(len(params))
+        for slot in range(NUM_TESTS):
+            kind, given = one_test(params, slot, before=1)
+            types[:, slot] = np.where(kind >= 0, np.array(self.token_types)[kind], -1)
+            described = np.column_stack([self.describe_test(kind, given), params[:, :1] == 2])
+            values[:, slot, : described.shape[1]] = described
+        return types, values
+
+    def describe_test(self, kind: np.ndarray, values: np.ndarray) -> np.ndarray:
+        """Return (C, < V) numbers about unit scale that describe tests (C,) of values (C, 4)."""
+        return values
+
+    def error(self, events: Events, params: np.ndarray) -> np.ndarray:
+        rows = per_event(params, events)
+        _, subjects, attended = masks(events)
+        positions = last_positions(events)
+        before = events.positions[:, 0].cpu().numpy().astype(float)
+        place, start = mean_of(positions, subjects), mean_of(before, subjects)
+        distance = self._distance(rows, _situation(place, start, positions, attended))
+        valid = (subjects.sum(axis=1) == 1) & (attended.sum(axis=1) == rows[:, 0])
+        return np.where(valid, distance, np.inf)
+
+    def _distance(self, rows: np.ndarray, situation: Situation) -> np.ndarray:
+        """Return (B,) the largest of the distances to where each test of rows (B, P) holds."""
+        total = np.zeros(len(rows))
+        for slot in range(NUM_TESTS):
+            kind, values = one_test(rows, slot, before=1)
+            for each, distance in enumerate(self.tests):
+                chosen = kind == each
+                if chosen.any():
+                    found = distance(values[chosen], situation.where(chosen))
+                    total[chosen] = np.maximum(total[chosen], found)
+        return total
+
+    def _satisfied_share(
+        self, rng: np.random.Generator, rows: np.ndarray, count: int = 200
+    ) -> np.ndarray:
+        """Return (C,) the share of random places, among random others, that pass all tests."""
+        many = np.repeat(rows, count, axis=0)
+        most = 1 + int(rows[:, 0].max())
+        positions = rng.uniform(-0.95, 0.95, (len(many), most, 2))
+        columns = np.arange(most)
+        attended = (columns > 0) & (columns <= many[:, :1])
+        place = rng.uniform(-0.95, 0.95, (len(many), 2))
+        situation = _situation(place, positions[:, 0], positions, attended)
+        return (self._distance(many, situation) <= 0).reshape(-1, count).mean(axis=1)
+
+
+def outside_of(value: np.ndarray, least: np.ndarray, most: np.ndarray) -> np.ndarray:
+    """Return how far values are outside their intervals."""
+    return np.maximum(np.maximum(least - value, value - most), 0.0)
+
+
+def _situation(
+    place: np.ndarray, start: np.ndarray, positions: np.ndarray, attended: np.ndarray
+) -> Situation:
+    """Describe places (B, 2), reached from (B, 2), among positions and attended (B, N, ...)."""
+    rows = np.arange(len(attended))
+    first, last = attended.argmax(axis=1), attended.shape[1] - 1 - attended[:, ::-1].argmax(axis=1)
+    along = positions[rows, last] - positions[rows, first]
+    length = np.linalg.norm(along, axis=1, keepdims=True)
+    distance = np.linalg.norm(positions - place[:, None], axis=-1)
+    nearest = np.where(attended, distance, np.inf).min(axis=1)
+    furthest = np.where(attended, distance, 0.0).max(axis=1)
+    return Situation(
+        place,
+        start,
+        np.nan_to_num(mean_of(positions, attended)),
+        along / np.maximum(length, 1e-9),
+        np.stack([np.where(np.isfinite(nearest), nearest, 0.0), furthest], axis=1),
+    )

@@ -1,0 +1,157 @@
+"""What concepts without names share that attend to whatever passes random tests."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from typing import NamedTuple
+
+import numpy as np
+
+from concept_control.concepts.family import (
+    MAX_ENTITIES,
+    SIZE_RANGE,
+    Draft,
+    draft,
+    last_positions,
+    masks,
+    per_event,
+)
+from concept_control.concepts.named.selection import Selection
+from concept_control.errors import EventError
+from concept_control.world.events import Events
+
+CERTAIN = 9.0
+_TRIES = 3000
+_EASY = 60
+
+
+class Looks(NamedTuple):
+    """What tests of single entities look at.
+
+    Attributes:
+        positions: (B, N, 2) workspace units.
+        colors: (B, N, 3).
+        sizes: (B, N).
+        present: (B, N) bool.
+        subjects: (B, N) bool, the marker.
+    """
+
+    positions: np.ndarray
+    colors: np.ndarray
+    sizes: np.ndarray
+    present: np.ndarray
+    subjects: np.ndarray
+
+    @property
+    def candidates(self) -> np.ndarray:
+        """Who may be attended to (B, N)."""
+        return self.present & ~self.subjects
+
+
+class EntityTests(Selection):
+    """Attend to what passes tests of looks and place."""
+
+    reads_colors = reads_sizes = True
+
+    @abstractmethod
+    def draw(self, rng: np.random.Generator, count: int) -> np.ndarray:
+        """Draw parameters (count, P), demonstrable or not."""
+
+    @abstractmethod
+    def has_marker(self, rows: np.ndarray) -> np.ndarray:
+        """Tell for which of parameters (B, P) a marker is looked at."""
+
+    @abstractmethod
+    def scores(self, rows: np.ndarray, looks: Looks) -> np.ndarray:
+        """Return (B, N) how clearly each passes: >= 1 clearly, <= -1 clearly not."""
+
+    @abstractmethod
+    def draw_colors(
+        self, rng: np.random.Generator, rows: np.ndarray, shape: tuple[int, int]
+    ) -> np.ndarray:
+        """Draw colours (B, N, 3) among which some are likely to pass."""
+
+    def sample_concepts(self, rng: np.random.Generator, num_concepts: int) -> np.ndarray:
+        params = self.draw(rng, num_concepts)
+        pending = np.arange(num_concepts)
+        while len(pending):
+            # What is hard to find in full, or in small scenes cannot be demonstrated; once may
+            # be luck.
+            hard = np.zeros(len(pending), dtype=bool)
+            for count in (MAX_ENTITIES, MAX_ENTITIES, 3):
+                scene = draft(rng, len(pending), 1, count, count)
+                hard[self._fill(rng, params[pending], scene, _EASY)] = True
+            pending = pending[hard]
+            params[pending] = self.draw(rng, len(pending))
+        return params
+
+    def sample(
+        self,
+        rng: np.random.Generator,
+        params: np.ndarray,
+        num_events: int,
+        num_entities: int | None = None,
+    ) -> Events:
+        rows = np.repeat(params, num_events, axis=0)
+        scene = draft(rng, len(rows), 1, 3, num_entities)
+        if len(self._fill(rng, rows, scene, _TRIES)):
+            raise EventError(f'{self.name}: no scene passes the tests; expected wider ones')
+        return scene.finish(rng)
+
+    def _fill(
+        self, rng: np.random.Generator, rows: np.ndarray, scene: Draft, tries: int
+    ) -> np.ndarray:
+        """Draw scenes until some clearly pass, the others clearly not; return who failed."""
+        scene.subjects[:, 0] = self.has_marker(rows)
+        pending = np.arange(len(rows))
+        for _ in range(tries):
+            shape = (len(pending), scene.sizes.shape[1])
+            scene.positions[pending, 0] = rng.uniform(-0.95, 0.95, (*shape, 2))
+            scene.colors[pending] = self.draw_colors(rng, rows[pending], shape)
+            scene.sizes[pending] = rng.uniform(*SIZE_RANGE, shape)
+            looks = Looks(
+                scene.positions[pending, 0],
+                scene.colors[pending],
+                scene.sizes[pending],
+                scene.present[pending],
+                scene.subjects[pending],
+            )
+            score = self.scores(rows[pending], looks)
+            passes = (score > 0) & looks.candidates
+            clear = ((np.abs(score) >= 1) | ~looks.candidates).all(axis=1)
+            # Where everything passes a demonstration says little; it is allowed, but rare.
+            telling = (passes != looks.candidates).any(axis=1) | (rng.random(len(pending)) < 0.05)
+            good = clear & telling & passes.any(axis=1)
+            scene.attention[pending[good]] = passes[good]
+            pending = pending[~good]
+            if len(pending) == 0:
+                break
+        return pending
+
+    def true_attention(self, events: Events, params: np.ndarray) -> np.ndarray:
+        present, subjects, _ = masks(events)
+        looks = Looks(
+            last_positions(events),
+            events.colors.cpu().numpy().astype(float),
+            events.sizes.cpu().numpy().astype(float),
+            present,
+            subjects,
+        )
+        return (self.scores(per_event(params, events), looks) > 0) & looks.candidates
+
+
+def of_marker(values: np.ndarray, looks: Looks) -> np.ndarray:
+    """Return the marker's (B, 1, ...) of values (B, N, ...); zero where there is none."""
+    gate = looks.subjects.reshape(*looks.subjects.shape, *[1] * (values.ndim - 2))
+    total = (values * gate).sum(axis=1, keepdims=True)
+    return total / np.maximum(gate.sum(axis=1, keepdims=True), 1)
+
+
+def lead(values: np.ndarray, candidates: np.ndarray) -> np.ndarray:
+    """Return (B, N) by how much each value is ahead of the largest other candidate's."""
+    values = np.where(candidates, values, -np.inf)
+    ordered = np.sort(values, axis=1)
+    first, second = ordered[:, -1:], ordered[:, -2:-1]
+    with np.errstate(invalid='ignore'):
+        ahead = np.where(values == first, first - second, values - first)
+    return np.where(np.isfinite(ahead), ahead, np.sign(ahead) * CERTAIN)

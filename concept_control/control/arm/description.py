@@ -1,0 +1,205 @@
+"""What a controller must know of an arm: an MJCF for its dynamics and a YAML for the rest."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import mujoco
+import numpy as np
+import yaml
+
+from concept_control.errors import ArmError
+from concept_control.world.workspace import Workspace
+
+ARMS_FOLDER = Path(__file__).resolve().parent.parent / 'arms'
+"""Where the arms shipped with the package live, one folder each."""
+
+_LISTS = ('velocity_limits', 'acceleration_limits', 'effort_limits', 'stiffness', 'damping')
+
+
+def arm_names() -> list[str]:
+    """List the names of the arms shipped with the package."""
+    return sorted(p.parent.name for p in ARMS_FOLDER.glob('*/*.yaml'))
+
+
+INTERFACES = ('joint_trajectory', 'position', 'effort')
+"""What an arm may be commanded by: plans, or a position or a torque of each joint at a time."""
+
+
+@dataclass(frozen=True)
+class ArmDescription:
+    """An arm as the controller sees it; n is its number of joints.
+
+    Attributes:
+        name: for people.
+        model_path: MJCF of the arm alone, its base at the origin.
+        joints: names of the n hinge joints, in the order of every array below.
+        tool_site: name of the site at the tool's tip, its +z axis pointing out of the tool.
+        suction: whether the tool can hold a block.
+        home: (n,) joint positions to rest at [rad].
+        position_limits: (n, 2) [rad].
+        velocity_limits: (n,) [rad/s].
+        acceleration_limits: (n,) [rad/s²].
+        effort_limits: (n,) [N m].
+        stiffness: (n,) proportional gains of the tracker [N m/rad].
+        damping: (n,) derivative gains of the tracker [N m s/rad].
+        workspace: the square of the table in front of the arm.
+    """
+
+    name: str
+    model_path: Path
+    joints: tuple[str, ...]
+    tool_site: str
+    suction: bool
+    home: np.ndarray
+    position_limits: np.ndarray
+    velocity_limits: np.ndarray
+    acceleration_limits: np.ndarray
+    effort_limits: np.ndarray
+    stiffness: np.ndarray
+    damping: np.ndarray
+    workspace: Workspace
+
+    @property
+    def num_joints(self) -> int:
+        """Number of controlled joints n."""
+        return len(self.joints)
+
+    def with_workspace(self, workspace: Workspace) -> ArmDescription:
+        """Return the same arm in front of another square of the table."""
+        return replace(self, workspace=workspace)
+
+    @classmethod
+    def load(cls, source: str | Path = 'franka') -> ArmDescription:
+        """Read an arm from its YAML file, or by the name of a shipped one.
+
+        Args:
+            source: a name among `arm_names()`, or the path of a YAML file.
+
+        Raises:
+            ArmError: if the file or its MJCF is missing, incomplete or contradictory; the text
+                names the file and what is wrong.
+        """
+        path = Path(source)
+        if path.suffix not in ('.yaml', '.yml'):
+            path = ARMS_FOLDER / str(source) / f'{source}.yaml'
+            if not path.is_file():
+                raise ArmError(
+                    f'no arm named {str(source)!r}; shipped arms: {", ".join(arm_names())}; or '
+                    'give the path of a .yaml file'
+                )
+        try:
+            text = path.read_text()
+        except OSError as error:
+            raise ArmError(f'{path}: cannot be read: {error.strerror}') from error
+        try:
+            fields = yaml.safe_load(text)
+        except yaml.YAMLError as error:
+            raise ArmError(f'{path}: not valid YAML: {error}') from error
+        if not isinstance(fields, dict):
+            raise ArmError(f'{path}: expected a mapping of fields, found {type(fields).__name__}')
+        return cls._from_fields(path, fields)
+
+    @classmethod
+    def _from_fields(cls, path: Path, fields: dict) -> ArmDescription:
+        required = ('model', 'joints', 'tool_site', 'home', 'workspace', *_LISTS)
+        known = {*required, 'name', 'suction'}
+        missing = [key for key in required if fields.get(key) is None]
+        if missing:
+            raise ArmError(f'{path}: missing {", ".join(missing)}')
+        unknown = sorted(set(fields) - known)
+        if unknown:
+            raise ArmError(f'{path}: unknown {", ".join(unknown)}; allowed: {sorted(known)}')
+        joints = tuple(str(name) for name in fields['joints'])
+        model_path = path.parent / str(fields['model'])
+        lists = {key: _vector(path, key, fields[key], len(joints)) for key in ('home', *_LISTS)}
+        for key in _LISTS:
+            if (lists[key] <= 0).any():
+                raise ArmError(f'{path}: {key} must be positive, got {lists[key].tolist()}')
+        limits = _position_limits(model_path, joints, str(fields['tool_site']))
+        home = lists['home']
+        outside = [j for j, q, lim in zip(joints, home, limits) if not lim[0] <= q <= lim[1]]
+        if outside:
+            raise ArmError(f'{path}: home is outside the position limits of {", ".join(outside)}')
+        return cls(
+            name=str(fields.get('name', path.stem)),
+            model_path=model_path,
+            joints=joints,
+            tool_site=str(fields['tool_site']),
+            suction=bool(fields.get('suction', False)),
+            position_limits=limits,
+            workspace=_workspace(path, fields['workspace']),
+            **lists,
+        )
+
+    def spec(self) -> mujoco.MjSpec:
+        """Read the MJCF and give every joint one torque motor that carries its name.
+
+        Whatever actuators the file has are replaced, so that an arm modelled with position servos
+        can be planned for and simulated at torque level.
+        """
+        spec = mujoco.MjSpec.from_file(str(self.model_path))
+        for actuator in list(spec.actuators):
+            spec.delete(actuator)
+        for joint, limit in zip(self.joints, self.effort_limits):
+            spec.joint(joint).actfrcrange = [-limit, limit]
+            actuator = spec.add_actuator(name=joint, target=joint)
+            actuator.trntype = mujoco.mjtTrn.mjTRN_JOINT
+            actuator.set_to_motor()
+            actuator.ctrllimited = mujoco.mjtLimited.mjLIMITED_TRUE
+            actuator.ctrlrange = [-limit, limit]
+        for key in list(spec.keys):
+            spec.delete(key)
+        return spec
+
+
+def _vector(path: Path, key: str, value: object, length: int) -> np.ndarray:
+    try:
+        vector = np.array(value, dtype=float)
+    except (TypeError, ValueError) as error:
+        raise ArmError(f'{path}: {key} must be {length} numbers, got {value!r}') from error
+    if vector.shape != (length,) or not np.isfinite(vector).all():
+        raise ArmError(f'{path}: {key} must be {length} finite numbers (one a joint), got {value}')
+    return vector
+
+
+def _workspace(path: Path, fields: object) -> Workspace:
+    keys = {'center', 'half_extent', 'yaw_degrees'}
+    if not isinstance(fields, dict) or set(fields) != keys:
+        raise ArmError(f'{path}: workspace must have exactly {sorted(keys)}, got {fields!r}')
+    center = _vector(path, 'workspace.center', fields['center'], 2)
+    return Workspace(
+        center=(float(center[0]), float(center[1])),
+        half_extent=float(fields['half_extent']),
+        yaw=math.radians(float(fields['yaw_degrees'])),
+    )
+
+
+def _position_limits(model_path: Path, joints: tuple[str, ...], site: str) -> np.ndarray:
+    """Read (n, 2) joint ranges and check that joints and the tool's site are as described."""
+    if not model_path.is_file():
+        raise ArmError(f'{model_path}: no such MJCF file')
+    try:
+        model = mujoco.MjModel.from_xml_path(str(model_path))
+    except ValueError as error:
+        raise ArmError(f'{model_path}: MuJoCo refuses it: {error}') from error
+    names = [model.joint(i).name for i in range(model.njnt)]
+    if sorted(names) != sorted(joints):
+        raise ArmError(
+            f'{model_path}: has the joints {names}; the YAML names {list(joints)}; every joint '
+            'of the MJCF must be controlled'
+        )
+    sites = [model.site(i).name for i in range(model.nsite)]
+    if site not in sites:
+        raise ArmError(f'{model_path}: has no site {site!r}; its sites: {sites}')
+    limits = []
+    for name in joints:
+        joint = model.joint(name)
+        if joint.type[0] != mujoco.mjtJoint.mjJNT_HINGE:
+            raise ArmError(f'{model_path}: joint {name!r} is not a hinge')
+        if not model.jnt_limited[joint.id]:
+            raise ArmError(f'{model_path}: joint {name!r} has no range')
+        limits.append(joint.range)
+    return np.array(limits, dtype=float)

@@ -1,0 +1,370 @@
+"""The controller: goals in, plans out, one call per control period."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Generator
+from dataclasses import dataclass
+from enum import StrEnum
+
+import numpy as np
+
+from concept_control.control.arm.description import ArmDescription
+from concept_control.control.arm.kinematics import ArmKinematics
+from concept_control.control.costs.arm_cost import CostWeights
+from concept_control.control.goal import GroundedGoal
+from concept_control.control.guard import Guard, GuardConfig
+from concept_control.control.plan import Plan
+from concept_control.control.planners.registry import arm_planner
+from concept_control.control.skills.drawing import Drawing, DrawingGoal
+from concept_control.control.skills.pick_and_place import Behaviors, Setpoint
+from concept_control.control.skills.rearrangement import Pursuit
+from concept_control.control.skills.task_view import Placed, TaskConfig, TaskView
+from concept_control.errors import CommandError
+from concept_control.world.entity import TOOL_ID, EntityState, EntityStatus
+
+MAX_POSITION_DEVIATION = 0.03
+MAX_VELOCITY_DEVIATION = 0.4
+"""Up to these deviations [rad, rad/s] the arm is on a plan. Planning goes on from the last plan
+rather than from the measurement: references stay smooth and the tracker's stiffness counters
+friction."""
+
+MAX_PLAN_DELAY = 0.5
+"""How long a plan may take to reach the arm [s], as on a busy machine. An arm that is on none of
+the plans of that time is braked once and left to follow: to answer each late measurement with
+another plan makes it swing, ever wider."""
+
+OFF_TRACK = 'the arm does not follow its plan: braking'
+
+REST_TICKS = 5
+MAX_TICK = 0.5
+"""At most so much [s] of a tick counts towards the deadlines of scripts: joint states that stopped
+for a while, or a clock that jumped ahead, are no reason to give up."""
+
+BRAKE_STEP, BRAKE_STEPS = 0.02, 50
+ENTITY_MEMORY = 2.0
+"""How long an entity that perception no longer reports is believed to be where it was [s]."""
+
+
+class Status(StrEnum):
+    """What the controller is doing; names as in `msg/ConceptStatus`."""
+
+    IDLE = 'idle'
+    ACTIVE = 'active'
+    PAUSED = 'paused'
+    SATISFIED = 'satisfied'
+    FAILED = 'failed'
+    CANCELLED = 'cancelled'
+
+
+@dataclass(frozen=True)
+class ControlOutput:
+    """What one control period brought.
+
+    Attributes:
+        plan: to be followed from now on; None: go on along the last one and rest at its end.
+        suction: whether the vacuum shall be on.
+        phase: a word for what the arm is doing.
+        status: of the goal.
+        text: one sentence for a person.
+        energy: of the scene as perceived now, NaN without a goal.
+        active_entity: id of the entity being moved, -1 for none.
+        solve_time: of the planner [s], NaN where it was not asked.
+        guard: what the guard changed, empty for nothing.
+    """
+
+    plan: Plan | None
+    suction: bool
+    phase: str
+    status: Status
+    text: str
+    energy: float
+    active_entity: int
+    solve_time: float
+    guard: str = ''
+
+
+class ConceptController:
+    """Pursues grounded goals with an arm; pure and deterministic, one caller, one thread.
+
+    `update` is called once per control period with what is measured; time may be simulated or
+    real, as long as it does not run backwards while a goal is pursued.
+    """
+
+    def __init__(
+        self,
+        arm: ArmDescription,
+        config: TaskConfig | None = None,
+        weights: CostWeights | None = None,
+        planner: str = 'ilqg',
+        guard: GuardConfig | None = None,
+    ) -> None:
+        """Build the controller of an arm.
+
+        Args:
+            arm: what is controlled; its workspace maps goals to the table.
+            config: how blocks are handled.
+            weights: of the planner's cost.
+            planner: name among `planners.PLANNERS`.
+            guard: limits beyond the arm's own.
+        """
+        self.arm = arm
+        self.config = config or TaskConfig()
+        self._planner, self._dynamics = arm_planner(planner, arm)
+        self._guard = Guard(arm, guard)
+        self._view = TaskView(arm, ArmKinematics(arm), self.config)
+        self._behaviors = Behaviors(self._view, weights)
+        self._status, self._text, self._phase = Status.IDLE, 'no goal', 'hold'
+        self._pursuit: Pursuit | Drawing | None = None
+        self._script: Generator[Setpoint, None, tuple[bool, str]] | None = None
+        self._hold: Generator[Setpoint, None, object] | None = None
+        self._goal: GroundedGoal | DrawingGoal | None = None
+        self._seen: dict[int, float] = {}
+        self._plans: deque[Plan] = deque()
+        self._braked_at = -np.inf
+        self._last_time: float | None = None
+        self._suction = False
+        self._payload: int | None = None
+        self._rest_ticks = 0
+
+    @property
+    def status(self) -> Status:
+        """Status of the present goal."""
+        return self._status
+
+    @property
+    def goal(self) -> GroundedGoal | DrawingGoal | None:
+        """The present goal, None where there is none."""
+        return self._goal
+
+    @property
+    def held(self) -> int | None:
+        """Id of what the tool holds, None for nothing."""
+        return self._view.held
+
+    def set_goal(self, goal: GroundedGoal | DrawingGoal) -> None:
+        """Pursue a new goal from the next update on; the old one is forgotten."""
+        self._goal, self._pursuit, self._script, self._hold = goal, None, None, None
+        self._status, self._text, self._phase = Status.ACTIVE, 'goal accepted', 'start'
+
+    def cancel(self, reason: str = 'cancelled') -> None:
+        """Give the goal up and hold; what is held stays held."""
+        self._goal, self._pursuit, self._script = None, None, None
+        self._stop(Status.CANCELLED, reason)
+
+    def pause(self) -> None:
+        """Hold, but keep the goal."""
+        if self._status is Status.ACTIVE:
+            self._stop(Status.PAUSED, 'paused')
+
+    def resume(self) -> None:
+        """Go on after a pause."""
+        if self._status is Status.PAUSED:
+            self._status, self._text, self._hold = Status.ACTIVE, 'resumed', None
+
+    def brake(self, time: float, q: np.ndarray, qd: np.ndarray) -> Plan:
+        """Return a plan that stops the arm from where it is: a controller's last word."""
+        return self._guard.brake(time, BRAKE_STEP, BRAKE_STEPS, q, qd)
+
+    def update(
+        self,
+        time: float,
+        q: np.ndarray,
+        qd: np.ndarray,
+        entities: dict[int, EntityState],
+        attached: bool | None = None,
+        entities_time: float | None = None,
+    ) -> ControlOutput:
+        """Advance by one control period.
+
+        Args:
+            time: of the joint state [s].
+            q: (n,) measured joint positions [rad].
+            qd: (n,) measured joint velocities [rad/s].
+            entities: perceived blocks by id, world frame.
+            attached: whether the tool holds something; None where it cannot tell.
+            entities_time: stamp of `entities` in the same clock [s]; None: they are current.
+        """
+        q, qd = np.asarray(q, dtype=float), np.asarray(qd, dtype=float)
+        if q.shape != (self.arm.num_joints,) or qd.shape != q.shape:
+            raise CommandError(
+                f'joint state of shapes {q.shape}, {qd.shape} for {self.arm.num_joints} joints'
+            )
+        if not (np.isfinite([time]).all() and np.isfinite(q).all() and np.isfinite(qd).all()):
+            return self._output(None, float('nan'), -1, 'joint state is not finite: holding')
+        self._observe(time, q, qd, entities, attached)
+        stale = ''
+        if self._status is Status.ACTIVE:
+            stale = self._guard.check_inputs(time, time, entities_time)
+        setpoint = self._next_setpoint(bool(stale))
+        plan, guard = self._plan(time, q, qd, setpoint)
+        if stale:
+            guard = f'{stale}: holding'
+        active = setpoint.active if setpoint is not None else -1
+        return self._output(plan, plan.solve_time if plan else float('nan'), active, guard)
+
+    def _observe(
+        self,
+        time: float,
+        q: np.ndarray,
+        qd: np.ndarray,
+        entities: dict[int, EntityState],
+        attached: bool | None,
+    ) -> None:
+        view = self._view
+        if self._last_time is None or time < self._last_time:
+            # The clock started again: neither plans nor memories have a meaning in it.
+            self._planner.reset()
+            self._plans.clear()
+            self._braked_at = -np.inf
+            self._seen = {}
+            elapsed = 0.0
+        else:
+            elapsed = time - self._last_time
+        self._last_time = time
+        if self._status is Status.ACTIVE:
+            view.time += min(elapsed, MAX_TICK)  # scripts' deadlines stand still in a pause
+        view.q, view.qd, view.attached = q, qd, attached
+        view.tool = view.kinematics.tool(q, jacobians=True)
+        assert view.tool.position_jacobian is not None
+        view.speed = float(np.linalg.norm(view.tool.position_jacobian @ qd))
+        self._seen.update(dict.fromkeys(entities, time))
+        remembered = {
+            i: e
+            for i, e in view.entities.items()
+            if i not in entities
+            and (i == view.held or time - self._seen.get(i, -np.inf) < ENTITY_MEMORY)
+        }
+        view.entities = {**remembered, **{i: e for i, e in entities.items() if i != TOOL_ID}}
+        view.placed = {i: p for i, p in view.placed.items() if not self._has_caught_up(i, p)}
+        if attached is False and self._status is not Status.ACTIVE:
+            view.held = None
+
+    def _has_caught_up(self, entity_id: int, placed: Placed) -> bool:
+        """Tell whether perception knows by now where a block was put."""
+        view, config = self._view, self.config
+        entity = view.entities.get(entity_id)
+        if entity is None or view.time - placed.time > config.placed_timeout:
+            return True
+        gap = float(np.linalg.norm(entity.xy - placed.position[:2]))
+        return entity.status is EntityStatus.SEEN and gap < config.placed_radius
+
+    def _next_setpoint(self, must_hold: bool) -> Setpoint | None:
+        """Ask the goal's script, or the one that holds, what to do; None: stay at rest."""
+        if self._status is Status.ACTIVE and not must_hold:
+            self._hold, self._rest_ticks = None, 0
+            setpoint = self._pursue()
+            if setpoint is not None:
+                self._phase = setpoint.phase
+                self._suction = setpoint.suction
+                return setpoint
+        if self._hold is None:
+            self._hold, self._rest_ticks = self._behaviors.hold(), 0
+        self._rest_ticks = self._rest_ticks + 1 if self._view.is_at_rest else 0
+        self._phase = 'hold'
+        setpoint = next(self._hold)
+        return None if self._rest_ticks > REST_TICKS else setpoint
+
+    def _pursue(self) -> Setpoint | None:
+        """Advance the goal's script by a tick; None when it has ended."""
+        assert self._goal is not None
+        if self._pursuit is None or self._script is None:
+            if self._view.attached is False:
+                self._view.held = None
+            parts = self._behaviors, self.arm.workspace
+            self._pursuit = (
+                Drawing(self._goal, *parts)
+                if isinstance(self._goal, DrawingGoal)
+                else Pursuit(self._goal, *parts)
+            )
+            self._script = self._pursuit.run()
+        try:
+            setpoint = next(self._script)
+        except StopIteration as end:
+            is_satisfied, text = end.value
+            self._stop(Status.SATISFIED if is_satisfied else Status.FAILED, text)
+            return None
+        self._text = setpoint.phase + (f' #{setpoint.active}' if setpoint.active > 0 else '')
+        return setpoint
+
+    def _stop(self, status: Status, text: str) -> None:
+        self._status, self._text, self._hold = status, text, None
+
+    def _plan(
+        self, time: float, q: np.ndarray, qd: np.ndarray, setpoint: Setpoint | None
+    ) -> tuple[Plan | None, str]:
+        if setpoint is None:
+            # At rest: the tracker rests at the end of the last plan by itself.
+            return None, ''
+        self._update_payload()
+        if not self._is_on_track(time, q, qd):
+            is_at_rest = self._view.is_at_rest
+            if not is_at_rest and time < self._braked_at + MAX_PLAN_DELAY:
+                return None, OFF_TRACK
+            self._braked_at = time
+            self._plans.clear()
+            self._plans.append(self.brake(time, q, qd))
+            if not is_at_rest:
+                return self._plans[-1], OFF_TRACK
+        plan = self._planner.plan(time, *self._plans[-1].at(time)[:2], setpoint.cost)
+        guarded = self._guard.check_plan(plan, q, qd)
+        if guarded.reason and not plan.is_finite():
+            self._planner.reset()
+        self._plans.append(guarded.plan)
+        return guarded.plan, guarded.reason
+
+    def _is_on_track(self, time: float, q: np.ndarray, qd: np.ndarray) -> bool:
+        """Tell whether the arm follows one of the plans of late, and can go on with the last one.
+
+        Plans take their time to reach the arm: a measurement that agrees with an earlier one
+        means that the later ones are on their way.
+        """
+        while self._plans and time - self._plans[0].stamp > MAX_PLAN_DELAY:
+            self._plans.popleft()
+        if not self._plans or time >= self._plans[-1].end:
+            return False
+        if np.abs(self._plans[-1].at(time)[0] - q).max() > self._guard.config.max_deviation:
+            return False
+        for plan in reversed(self._plans):
+            planned_q, planned_qd, _ = plan.at(time)
+            if (
+                np.abs(planned_q - q).max() < MAX_POSITION_DEVIATION
+                and np.abs(planned_qd - qd).max() < MAX_VELOCITY_DEVIATION
+            ):
+                return True
+        return False
+
+    def _update_payload(self) -> None:
+        view = self._view
+        if view.held == self._payload:
+            return
+        self._payload = view.held
+        if view.held is None or view.held not in view.entities:
+            self._dynamics.set_payload(0.0, np.zeros(3))
+        else:
+            volume = float(np.prod(view.entities[view.held].size))
+            self._dynamics.set_payload(self.config.payload_density * volume, view.offset)
+
+    def _output(
+        self, plan: Plan | None, solve_time: float, active: int, guard: str
+    ) -> ControlOutput:
+        status, text = self._status, self._text
+        energy = float('nan')
+        if self._pursuit is not None and self._last_time is not None:
+            energy = self._pursuit.recent_energy(self._last_time)
+        if status is Status.ACTIVE and self._phase == 'hold' and self._follows_tool():
+            status, text = Status.SATISFIED, 'energy at its goal level; following'
+        return ControlOutput(
+            plan=plan,
+            suction=self._suction,
+            phase=self._phase,
+            status=status,
+            text=f'{text} ({guard})' if guard else text,
+            energy=energy,
+            active_entity=active,
+            solve_time=solve_time,
+            guard=guard,
+        )
+
+    def _follows_tool(self) -> bool:
+        return isinstance(self._goal, GroundedGoal) and self._goal.follows_tool

@@ -1,0 +1,87 @@
+"""Energies known in closed form, with the learned one's interface: yardsticks for controllers.
+
+With them a benchmark or a test tells errors of control from errors of learning.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from concept_control.control.goal import GroundedGoal, ResidualEvaluator
+from concept_control.world.workspace import Workspace
+
+
+@dataclass(frozen=True)
+class MidpointEnergy:
+    """Squared distance of one entity to the middle of two others, rows of the goal's arrays."""
+
+    subject: int
+    first: int
+    second: int
+
+    def residual(
+        self, before: np.ndarray, positions: np.ndarray, colors: np.ndarray, sizes: np.ndarray
+    ) -> np.ndarray:
+        """Return (B, 2) offsets from the middle, workspace units."""
+        middle = (positions[:, self.first] + positions[:, self.second]) / 2
+        return positions[:, self.subject] - middle
+
+
+@dataclass(frozen=True)
+class PlacesEnergy:
+    """Squared distances of some rows to a place of each, workspace units."""
+
+    places: Mapping[int, Sequence[float]]
+
+    def residual(
+        self, before: np.ndarray, positions: np.ndarray, colors: np.ndarray, sizes: np.ndarray
+    ) -> np.ndarray:
+        """Return (B, 2 P) offsets from the P places, workspace units."""
+        offsets = [positions[:, row] - np.asarray(xy) for row, xy in self.places.items()]
+        return np.concatenate(offsets, axis=-1)
+
+
+def exact_goal(
+    evaluator: ResidualEvaluator,
+    positions: np.ndarray,
+    sizes: np.ndarray,
+    targets: Mapping[int, Sequence[float]],
+    workspace: Workspace,
+    entity_ids: Sequence[int] | None = None,
+) -> GroundedGoal:
+    """Ground an exact energy whose solution is known.
+
+    Args:
+        evaluator: the energy.
+        positions: (N, 2) where the entities are, world frame [m].
+        sizes: (N,) their sides [m].
+        targets: solution by row, workspace units; these rows move.
+        workspace: of the arm.
+        entity_ids: ids of the rows; None: 1 … N.
+    """
+    n = len(positions)
+    ids = tuple(range(1, n + 1)) if entity_ids is None else tuple(entity_ids)
+    before = workspace.to_workspace(positions)
+    after = before.copy()
+    for row, place in targets.items():
+        after[row] = place
+    colors = np.full((n, 3), 0.5)
+    widths = np.asarray(workspace.length_to_workspace(np.asarray(sizes, dtype=float)))
+    residual = evaluator.residual(before, np.stack([before, after]), colors, widths)
+    energies = (residual**2).sum(axis=-1)
+    moved = tuple(ids[row] for row in targets)
+    return GroundedGoal(
+        evaluator=evaluator,
+        entity_ids=ids,
+        before=before,
+        colors=colors,
+        sizes=widths,
+        movable=moved,
+        moved=moved,
+        targets=after,
+        initial_energy=float(energies[0]),
+        target_energy=float(energies[1]),
+    )

@@ -1,0 +1,110 @@
+"""Energies of one moving entity's position on the table, as residuals a planner can square."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+
+from concept_control.control.goal import ResidualEvaluator
+from concept_control.world.workspace import Workspace
+
+FD_STEP = 1e-3
+"""Step of the finite differences of a concept's residual [m]: large against the network's single
+precision, small against the millimetres that matter."""
+
+
+class EntityEnergy(Protocol):
+    """An energy of one entity's position on the table."""
+
+    def residual(self, xy: np.ndarray) -> np.ndarray:
+        """Return (B, K) residuals at world positions (B, 2) [m]."""
+
+    def linearize(self, xy: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Return (B, K) residuals and their (B, K, 2) Jacobians [1/m]."""
+
+
+@dataclass(frozen=True)
+class PointEnergy:
+    """Squared distance to a point of the table [m²]; its goal is `target`, (2,) world [m]."""
+
+    target: np.ndarray
+
+    def residual(self, xy: np.ndarray) -> np.ndarray:
+        """Return (B, 2) offsets from the target [m]."""
+        return xy - self.target
+
+    def linearize(self, xy: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Return (B, 2) offsets and their (B, 2, 2) Jacobians."""
+        return xy - self.target, np.broadcast_to(np.eye(2), (len(xy), 2, 2))
+
+
+@dataclass(frozen=True)
+class AnchoredEnergy:
+    """An energy with a weak spring to a point, for the directions it does not care about.
+
+    Attributes:
+        energy: what counts.
+        anchor: (2,) world position [m].
+        weight: of the squared distance to the anchor beside the energy.
+    """
+
+    energy: EntityEnergy
+    anchor: np.ndarray
+    weight: float
+
+    def residual(self, xy: np.ndarray) -> np.ndarray:
+        """Return the energy's residuals and two more for the spring."""
+        spring = np.sqrt(self.weight) * (xy - self.anchor)
+        return np.concatenate([self.energy.residual(xy), spring], axis=-1)
+
+    def linearize(self, xy: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Return residuals and Jacobians with the spring's below."""
+        residual, jacobian = self.energy.linearize(xy)
+        root = np.sqrt(self.weight)
+        spring = np.broadcast_to(root * np.eye(2), (len(xy), 2, 2))
+        return (
+            np.concatenate([residual, root * (xy - self.anchor)], axis=-1),
+            np.concatenate([jacobian, spring], axis=1),
+        )
+
+
+@dataclass(frozen=True)
+class ConceptEnergy:
+    """The goal's energy as a function of where one entity is, all others being where they are.
+
+    Attributes:
+        evaluator: the composed energy of the goal.
+        workspace: maps the table to the particle world.
+        before: (N, 2) positions when the goal was given, workspace units.
+        positions: (N, 2) positions of all entities now, workspace units.
+        colors: (N, 3) RGB in [0, 1].
+        sizes: (N,) workspace units.
+        index: which entity moves.
+        scale: factor on the energy; `control.stiffness` makes its unit m².
+    """
+
+    evaluator: ResidualEvaluator
+    workspace: Workspace
+    before: np.ndarray
+    positions: np.ndarray
+    colors: np.ndarray
+    sizes: np.ndarray
+    index: int
+    scale: float = 1.0
+
+    def residual(self, xy: np.ndarray) -> np.ndarray:
+        """Return (B, K) residuals with the entity at world positions (B, 2) [m]."""
+        positions = np.repeat(self.positions[None], len(xy), axis=0)
+        positions[:, self.index] = self.workspace.to_workspace(xy)
+        residual = self.evaluator.residual(self.before, positions, self.colors, self.sizes)
+        return np.sqrt(self.scale) * np.asarray(residual, dtype=float)
+
+    def linearize(self, xy: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Differentiate by forward differences, all of them in one call of the evaluator."""
+        steps = FD_STEP * np.array([[0.0, 0.0], [1.0, 0.0], [0.0, 1.0]])
+        stacked = (xy[None] + steps[:, None]).reshape(-1, 2)
+        residual = self.residual(stacked).reshape(3, len(xy), -1)
+        jacobian = np.stack([residual[1] - residual[0], residual[2] - residual[0]], axis=-1)
+        return residual[0], jacobian / FD_STEP

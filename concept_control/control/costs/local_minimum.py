@@ -1,0 +1,93 @@
+"""Local geometry of a concept's energy on the table: its scale, and its nearest minimum."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+
+from concept_control.control.costs.entity_energy import ConceptEnergy
+
+RING_RADII = (0.02, 0.04)
+"""Where around a target the energy's stiffness is measured [m]."""
+
+RING_POINTS = 8
+MIN_STIFFNESS = 1e-6
+REFINE_ITERATIONS = 6
+REFINE_STEP = 0.03
+"""Longest step of a refinement [m]."""
+
+
+def stiffness(energy: ConceptEnergy, target: np.ndarray) -> float:
+    """Measure how fast an energy grows around a target in its steepest direction [1/m²].
+
+    Near a minimum E ≈ E* + |J d|² for a displacement d; the largest eigenvalue of JᵀJ turns
+    energies, whose unit each network chooses for itself, into squared metres.
+
+    Args:
+        energy: of the entity, with `scale` 1.
+        target: (2,) world position [m].
+
+    Returns:
+        the median over two rings of points around the target; at least a tiny positive number.
+    """
+    angles = np.linspace(0.0, 2 * np.pi, RING_POINTS, endpoint=False)
+    ring = np.stack([np.cos(angles), np.sin(angles)], axis=-1)
+    points = target + np.concatenate([radius * ring for radius in RING_RADII])
+    _, jacobian = energy.linearize(points)
+    squared = jacobian.transpose(0, 2, 1) @ jacobian
+    return max(float(np.median(np.linalg.eigvalsh(squared)[:, -1])), MIN_STIFFNESS)
+
+
+def refine_target(
+    energy: ConceptEnergy,
+    start: np.ndarray,
+    obstacles: np.ndarray,
+    clearances: np.ndarray,
+) -> np.ndarray:
+    """Descend the energy from a start by damped Gauss-Newton, keeping clear of obstacles.
+
+    Args:
+        energy: of the entity.
+        start: (2,) world position [m].
+        obstacles: (M, 2) centres of other entities [m].
+        clearances: (M,) smallest distances to them [m].
+
+    Returns:
+        (2,) a position of no higher energy than the start, outside the clearances where the start
+        was.
+    """
+    energy = replace(energy, scale=1.0)
+    xy = np.asarray(start, dtype=float)
+    damping = 1e-3
+    residual, jacobian = energy.linearize(xy[None])
+    value = float((residual[0] ** 2).sum())
+    for _ in range(REFINE_ITERATIONS):
+        squared = jacobian[0].T @ jacobian[0]
+        scale = max(float(np.trace(squared)), 1e-12)
+        step = -np.linalg.solve(squared + damping * scale * np.eye(2), jacobian[0].T @ residual[0])
+        length = float(np.linalg.norm(step))
+        if length < 1e-4:
+            break
+        step *= min(1.0, REFINE_STEP / length)
+        candidates = xy + np.array([[1.0], [0.5], [0.2]]) * step
+        values = (energy.residual(candidates) ** 2).sum(axis=-1)
+        values[_is_blocked(candidates, xy, obstacles, clearances)] = np.inf
+        best = int(np.argmin(values))
+        if not values[best] < value:
+            break
+        xy = candidates[best]
+        residual, jacobian = energy.linearize(xy[None])
+        value = float((residual[0] ** 2).sum())
+    return xy
+
+
+def _is_blocked(
+    candidates: np.ndarray, present: np.ndarray, obstacles: np.ndarray, clearances: np.ndarray
+) -> np.ndarray:
+    """Tell which (B, 2) candidates lead deeper into an obstacle's clearance than the present."""
+    if not len(obstacles):
+        return np.zeros(len(candidates), dtype=bool)
+    distance = np.linalg.norm(candidates[:, None] - obstacles, axis=-1)
+    now = np.linalg.norm(present - obstacles, axis=-1)
+    return ((distance < clearances) & (distance < now)).any(axis=-1)

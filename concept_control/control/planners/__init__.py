@@ -1,0 +1,1 @@
+"""Planners behind one interface: iLQG, CEM, MPPI, predictive sampling."""

@@ -1,0 +1,216 @@
+"""iLQG: model-predictive control by iterated linear-quadratic approximation."""
+
+from __future__ import annotations
+
+import time as clock
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.linalg import lapack
+
+from concept_control.control.plan import Plan
+from concept_control.control.planners.box_qp import box_qp
+from concept_control.control.planners.interface import Cost, Dynamics, Quadratic
+
+
+@dataclass(frozen=True)
+class IlqgConfig:
+    """How iLQG iterates.
+
+    Attributes:
+        horizon: number of steps H.
+        step_scales: line search, tried in this order.
+        min_ratio: smallest accepted ratio of actual to expected decrease of the cost.
+        initial_regularization: added to the diagonal of the control Hessian.
+        min_regularization, max_regularization: below the first it is zero, above the second the
+            iteration gives up.
+        regularization_factor: base of its quadratic schedule.
+    """
+
+    horizon: int = 20
+    step_scales: tuple[float, ...] = (1.0, 0.5, 0.25, 0.1, 0.03)
+    min_ratio: float = 1e-4
+    initial_regularization: float = 1e-6
+    min_regularization: float = 1e-8
+    max_regularization: float = 1e3
+    regularization_factor: float = 2.0
+
+
+class Ilqg:
+    """Iterative linear-quadratic control with a shifted warm start.
+
+    After Tassa, Erez, Todorov, "Synthesis and stabilization of complex behaviors through online
+    trajectory optimization", IROS 2012: regularisation on a quadratic schedule, backtracking line
+    search on the true cost; control limits by a box-constrained program per step (Tassa, Mansard,
+    Todorov, ICRA 2014).
+
+    Deterministic, single-threaded; one instance per control loop.
+    """
+
+    def __init__(self, dynamics: Dynamics, config: IlqgConfig | None = None) -> None:
+        self.dynamics = dynamics
+        self.config = config or IlqgConfig()
+        self.reset()
+
+    def reset(self) -> None:
+        """Forget the warm start."""
+        self._stamp: float | None = None
+        self._states = np.zeros((0, 0))
+        self._controls = np.zeros((0, 0))
+        self._gains = np.zeros((0, 0, 0))
+        self._regularization = self.config.initial_regularization
+        self._schedule = 1.0
+
+    def plan(
+        self, time: float, q: np.ndarray, qd: np.ndarray, cost: Cost, iterations: int = 1
+    ) -> Plan:
+        """Improve the shifted last plan by at most `iterations` steps from the given state.
+
+        Args:
+            time: of the state [s].
+            q: (n,) joint positions [rad].
+            qd: (n,) joint velocities [rad/s].
+            cost: what to minimise; may change from call to call.
+            iterations: upper bound; it stops earlier at a local minimum.
+        """
+        start = clock.perf_counter()
+        states, controls = self._warm_start(time, np.concatenate([q, qd]))
+        value, is_improved = float('nan'), False
+        for _ in range(iterations):
+            new_states, new_controls, value = self._iterate(states, controls, cost)
+            if new_states is states:
+                break
+            states, controls, is_improved = new_states, new_controls, True
+        self._stamp, self._states, self._controls = time, states, controls
+        n = len(q)
+        return Plan(
+            stamp=time,
+            dt=self.dynamics.timestep,
+            positions=states[:, :n],
+            velocities=states[:, n:],
+            efforts=controls,
+            gains=self._gains,
+            cost=value,
+            solve_time=clock.perf_counter() - start,
+            is_improved=is_improved,
+        )
+
+    def _warm_start(self, time: float, state: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Shift the last plan to the present and follow it from the present state."""
+        horizon, dynamics = self.config.horizon, self.dynamics
+        if self._stamp is not None:
+            shift = (time - self._stamp) / dynamics.timestep
+            if 0.0 <= shift < horizon:
+                states = _shifted(self._states, shift)
+                controls = _shifted(self._controls, shift)
+                self._gains = _shifted(self._gains, shift)
+                states, controls = dynamics.rollout_feedback(state, states, controls, self._gains)
+                if np.isfinite(states).all():
+                    return states, controls
+        self.reset()
+        hold = dynamics.holding_control(state[: dynamics.num_states // 2])
+        controls = np.tile(np.clip(hold, dynamics.lower, dynamics.upper), (horizon, 1))
+        self._gains = np.zeros((horizon, dynamics.num_controls, dynamics.num_states))
+        return dynamics.rollout(state, controls), controls
+
+    def _iterate(
+        self, states: np.ndarray, controls: np.ndarray, cost: Cost
+    ) -> tuple[np.ndarray, np.ndarray, float]:
+        """Return a better trajectory and its cost, or the same one where none was found."""
+        by_state, by_control = self.dynamics.linearize(states, controls)
+        quadratic = cost.quadratize(states, controls, by_state, by_control)
+        value = quadratic.value
+        while True:
+            policy = self._backward(controls, quadratic, by_state, by_control)
+            if policy is not None:
+                break
+            if self._regularization >= self.config.max_regularization:
+                return states, controls, value
+            self._raise_regularization()
+        feedforward, gains, linear, square = policy
+        self._gains = gains
+        for scale in self.config.step_scales:
+            expected = -scale * linear - 0.5 * scale**2 * square
+            new_states, new_controls = self.dynamics.rollout_feedback(
+                states[0], states, controls + scale * feedforward, gains
+            )
+            new_value = float(cost.value(new_states, new_controls))
+            if expected > 0 and value - new_value > self.config.min_ratio * expected:
+                self._lower_regularization()
+                return new_states, new_controls, new_value
+        self._raise_regularization()
+        return states, controls, value
+
+    def _backward(
+        self,
+        controls: np.ndarray,
+        quadratic: Quadratic,
+        by_state: np.ndarray,
+        by_control: np.ndarray,
+    ) -> tuple[np.ndarray, np.ndarray, float, float] | None:
+        """Solve the linear-quadratic problem; None if it is not convex enough.
+
+        Returns:
+            (H, m) feed-forward steps, (H, m, nx) gains, and the linear and quadratic coefficients
+            of the expected change of the cost in the step's scale.
+        """
+        horizon, m = controls.shape
+        nx = by_state.shape[-1]
+        feedforward, gains = np.zeros((horizon, m)), np.zeros((horizon, m, nx))
+        lower, upper = self.dynamics.lower, self.dynamics.upper
+        damping = self._regularization * np.eye(m)
+        v_x, v_xx = quadratic.state_gradient[-1], quadratic.state_hessian[-1]
+        linear = square = 0.0
+        rhs = np.empty((m, nx + 1))
+        for t in range(horizon - 1, -1, -1):
+            a, b = by_state[t], by_control[t]
+            bv = b.T @ v_xx
+            q_x = quadratic.state_gradient[t] + a.T @ v_x
+            q_u = quadratic.control_gradient[t] + b.T @ v_x
+            q_xx = quadratic.state_hessian[t] + a.T @ v_xx @ a
+            q_ux = quadratic.mixed_hessian[t] + bv @ a
+            q_uu = quadratic.control_hessian[t] + bv @ b
+            rhs[:, 0], rhs[:, 1:] = q_u, q_ux
+            _, solution, info = lapack.dposv(q_uu + damping, rhs)
+            if info:
+                return None
+            k, gain = -solution[:, 0], -solution[:, 1:]
+            low, high = lower - controls[t], upper - controls[t]
+            if (k < low).any() or (k > high).any():
+                limited = box_qp(q_uu + damping, q_u, low, high, k)
+                if limited is None:
+                    return None
+                k, free = limited
+                gain = np.zeros((m, nx))
+                if free.any():
+                    _, solution, _ = lapack.dposv((q_uu + damping)[np.ix_(free, free)], q_ux[free])
+                    gain[free] = -solution
+            q_uu_k = q_uu @ k
+            linear += k @ q_u
+            square += k @ q_uu_k
+            v_x = q_x + gain.T @ (q_uu_k + q_u) + q_ux.T @ k
+            cross = gain.T @ q_ux
+            v_xx = q_xx + gain.T @ q_uu @ gain + cross + cross.T
+            v_xx = 0.5 * (v_xx + v_xx.T)
+            feedforward[t], gains[t] = k, gain
+        return feedforward, gains, linear, square
+
+    def _raise_regularization(self) -> None:
+        self._schedule = max(self.config.regularization_factor, self._schedule * 2.0)
+        raised = max(self._regularization, self.config.min_regularization) * self._schedule
+        self._regularization = min(raised, self.config.max_regularization)
+
+    def _lower_regularization(self) -> None:
+        self._schedule = min(1.0 / self.config.regularization_factor, self._schedule / 2.0)
+        lowered = self._regularization * self._schedule
+        self._regularization = lowered if lowered >= self.config.min_regularization else 0.0
+
+
+def _shifted(trajectory: np.ndarray, steps: float) -> np.ndarray:
+    """Read a trajectory `steps` later, repeating its end; fractional steps interpolate."""
+    last = len(trajectory) - 1
+    index = np.minimum(np.arange(len(trajectory)) + steps, last)
+    low = index.astype(int)
+    high = np.minimum(low + 1, last)
+    fraction = (index - low).reshape(-1, *[1] * (trajectory.ndim - 1))
+    return (1.0 - fraction) * trajectory[low] + fraction * trajectory[high]

@@ -1,0 +1,129 @@
+"""What planners by sampling have in common: spline knots, batched rollouts, a warm start."""
+
+from __future__ import annotations
+
+import time as clock
+from dataclasses import dataclass
+
+import numpy as np
+
+from concept_control.control.plan import Plan
+from concept_control.control.planners.interface import Cost, Dynamics
+
+
+@dataclass(frozen=True)
+class SamplingConfig:
+    """How controls are sampled.
+
+    Attributes:
+        horizon: number of steps H.
+        num_knots: control points of the linear spline over the horizon.
+        num_samples: rollouts a planning step.
+        noise: standard deviation of the knots, as a share of half the controls' range.
+        seed: of the noise.
+    """
+
+    horizon: int = 20
+    num_knots: int = 2
+    num_samples: int = 64
+    noise: float = 0.025
+    seed: int = 0
+
+
+class SamplingPlanner:
+    """Searches controls as the knots of a spline; a subclass says how samples change them.
+
+    Deterministic for a seed; one instance per control loop.
+    """
+
+    def __init__(self, dynamics: Dynamics, config: SamplingConfig | None = None) -> None:
+        self.dynamics = dynamics
+        self.config = config or SamplingConfig()
+        span = (dynamics.upper - dynamics.lower) / 2
+        self.scale = np.where(np.isfinite(span), span, 1.0)
+        # Linear interpolation from knots to steps, as one matrix.
+        steps = np.linspace(0.0, self.config.num_knots - 1.0, self.config.horizon)
+        distance = np.abs(steps[:, None] - np.arange(self.config.num_knots))
+        self._spline = np.maximum(1.0 - distance, 0.0)
+        self.reset()
+
+    def reset(self) -> None:
+        """Forget the warm start and begin the noise afresh."""
+        self._rng = np.random.default_rng(self.config.seed)
+        self._stamp: float | None = None
+        self._knots = np.zeros((0, 0))
+
+    def plan(
+        self, time: float, q: np.ndarray, qd: np.ndarray, cost: Cost, iterations: int = 1
+    ) -> Plan:
+        """Improve the shifted last knots by `iterations` rounds of sampling.
+
+        Args:
+            time: of the state [s].
+            q: (n,) joint positions [rad].
+            qd: (n,) joint velocities [rad/s].
+            cost: what to minimise; may change from call to call.
+            iterations: rounds of sampling.
+        """
+        start = clock.perf_counter()
+        state = np.concatenate([q, qd])
+        self._shift(time, q)
+        for _ in range(iterations):
+            knots = self._samples()
+            costs = self._costs(state, knots, cost)
+            self._knots = np.clip(
+                self._update(knots, costs), self.dynamics.lower, self.dynamics.upper
+            )
+        controls = self._spline @ self._knots
+        states = self.dynamics.rollout(state, controls)
+        efforts = self.dynamics.efforts(states, controls)
+        n = len(q)
+        return Plan(
+            stamp=time,
+            dt=self.dynamics.timestep,
+            positions=states[:, :n],
+            velocities=states[:, n:],
+            efforts=efforts,
+            cost=float(cost.value(states, efforts)),
+            solve_time=clock.perf_counter() - start,
+        )
+
+    def _update(self, knots: np.ndarray, costs: np.ndarray) -> np.ndarray:
+        """Return new knots (K, m) from samples (B, K, m), the first being the old ones."""
+        raise NotImplementedError
+
+    def _deviation(self) -> np.ndarray:
+        """Return the standard deviation of the noise, broadcastable to (K, m)."""
+        return self.config.noise * self.scale
+
+    def _samples(self) -> np.ndarray:
+        """Return (B, K, m) knots: the present ones and noisy copies of them."""
+        shape = (self.config.num_samples, *self._knots.shape)
+        noise = self._rng.standard_normal(shape) * self._deviation()
+        noise[0] = 0.0
+        return np.clip(self._knots + noise, self.dynamics.lower, self.dynamics.upper)
+
+    def _costs(self, state: np.ndarray, knots: np.ndarray, cost: Cost) -> np.ndarray:
+        """Return (B,) costs; rollouts that diverged count as infinitely bad."""
+        controls = self._spline @ knots
+        states = self.dynamics.rollout_batch(state, controls)
+        costs = cost.value(states, self.dynamics.efforts(states, controls))
+        return np.where(np.isfinite(costs), costs, np.inf)
+
+    def _shift(self, time: float, q: np.ndarray) -> None:
+        """Move the knots to the present; they start at rest where the arm is."""
+        num_knots, horizon = self.config.num_knots, self.config.horizon
+        span = (horizon - 1) * self.dynamics.timestep
+        elapsed = None if self._stamp is None else time - self._stamp
+        self._stamp = time
+        if elapsed is None or not 0.0 <= elapsed < span:
+            hold = np.clip(
+                self.dynamics.holding_control(q), self.dynamics.lower, self.dynamics.upper
+            )
+            self._knots = np.tile(hold, (num_knots, 1))
+            return
+        at = np.minimum(np.arange(num_knots) + elapsed / span * (num_knots - 1), num_knots - 1)
+        low = at.astype(int)
+        high = np.minimum(low + 1, num_knots - 1)
+        part = (at - low)[:, None]
+        self._knots = (1 - part) * self._knots[low] + part * self._knots[high]

@@ -1,0 +1,1 @@
+"""What the arm can do with a goal: rearrange, push, draw."""

@@ -1,0 +1,325 @@
+"""The pursuit of one goal: sequence the moves, act them out, verify the energy, go again."""
+
+from __future__ import annotations
+
+from collections.abc import Generator
+from dataclasses import replace
+
+import numpy as np
+
+from concept_control.control.arm.inverse_kinematics import solve_reach
+from concept_control.control.costs.entity_energy import ConceptEnergy, EntityEnergy, PointEnergy
+from concept_control.control.costs.local_minimum import refine_target, stiffness
+from concept_control.control.goal import GroundedGoal
+from concept_control.control.skills.pick_and_place import Behaviors, Outcome, Script, Setpoint
+from concept_control.control.skills.pushing import push
+from concept_control.control.skills.sequencing import Move, next_move
+from concept_control.world.entity import TOOL_ID
+from concept_control.world.workspace import Workspace
+
+SCENE_TOLERANCE = 0.008
+"""Others must have moved this far [m] before a target is refined: less is noise."""
+
+RELEASE_GAP = 0.004
+"""Free space between a block that is put down and its neighbour [m]."""
+
+FENCE_TOLERANCE = 0.02
+"""Targets this far outside the workspace [m] are still accepted."""
+
+
+class Pursuit:
+    """Brings the scene to where a goal's energy is least; one instance per goal.
+
+    Positions are (N, 2) in the world frame [m], rows in the order of the goal's entities.
+    """
+
+    def __init__(self, goal: GroundedGoal, behaviors: Behaviors, workspace: Workspace) -> None:
+        self.goal = goal
+        self.behaviors = behaviors
+        self.view = behaviors.view
+        self.workspace = workspace
+        self.targets = workspace.to_world(goal.targets)
+        self.moved = [goal.index(i) for i in goal.moved]
+        self._widths = goal.sizes * workspace.half_extent
+        self._last_known = workspace.to_world(goal.before)
+        self._recent_energy = (-np.inf, float('nan'))
+        self._remaining: list[int] = []
+        self._measure()
+        self._guide_time = -np.inf
+        self._guide_scene: np.ndarray | None = None
+
+    def positions(self) -> np.ndarray:
+        """Return (N, 2) where the goal's entities are, or were when they were last seen.
+
+        The tool and what it holds are located by the arm's own joints.
+        """
+        known = {*self.view.entities, TOOL_ID, self.view.held}
+        for row, entity_id in enumerate(self.goal.entity_ids):
+            if entity_id in known:
+                self._last_known[row] = self.view.position(entity_id)[:2]
+        return self._last_known.copy()
+
+    def energy(self) -> float:
+        """Return the goal's energy of the scene as it is now."""
+        positions = self.workspace.to_workspace(self.positions())
+        return float(self.goal.energy(positions[None])[0])
+
+    def recent_energy(self, now: float, max_age: float = 0.1) -> float:
+        """Return the energy as of at most `max_age` [s] ago.
+
+        Watching the energy must not cost the planner its time.
+        """
+        stamp, energy = self._recent_energy
+        if not 0.0 <= now - stamp < max_age:
+            energy = self.energy()
+            self._recent_energy = (now, energy)
+        return energy
+
+    def is_satisfied(self, distance: float) -> bool:
+        """Tell whether the energy is as low as with the worst entity off by a distance [m]."""
+        tolerance = max(self._stiffness.values(), default=0.0) * distance**2
+        return self.energy() <= self.goal.target_energy + tolerance
+
+    def run(self) -> Generator[Setpoint, None, tuple[bool, str]]:
+        """Pursue the goal; the script ends with whether it is satisfied, and why or why not."""
+        goal, config = self.goal, self.view.config
+        lost = self._lost()
+        if lost:
+            return False, lost
+        unreachable = self._unreachable()
+        if unreachable:
+            return False, unreachable
+        if self.view.attached:
+            yield from self.behaviors.put_down()
+        if goal.follows_tool:
+            yield from self._follow()
+        for attempt in range(config.max_rounds):
+            failure = yield from self._act()
+            outcome = yield from self.behaviors.look()
+            if failure:
+                return False, failure
+            if outcome is not Outcome.DONE:
+                return False, f'cannot draw back: {outcome.value}'
+            if self._is_done():
+                return True, f'energy {self.energy():.4g} after {attempt + 1} round(s)'
+            self._renew()
+        return False, (
+            f'energy {self.energy():.4g} after {config.max_rounds} rounds; the generated '
+            f'solution has {goal.target_energy:.4g}'
+        )
+
+    def _act(self) -> Generator[Setpoint, None, str]:
+        """Move every block that is not at its target; return what made that impossible, if so."""
+        config = self.view.config
+        self._remaining = self._displaced(self.positions())
+        attempts = dict.fromkeys(range(len(self.targets)), 0)
+        while self._remaining:
+            lost = self._lost()
+            if lost:
+                return lost
+            move = next_move(
+                self.positions(), self.targets, self._remaining, self._widths, self.workspace
+            )
+            if move is None:
+                return f'no free place for {self._ids(self._remaining)}'
+            attempts[move.index] += 1
+            outcome = yield from self._transfer(move)
+            if outcome is Outcome.DONE:
+                if not move.is_buffer:
+                    self._remaining.remove(move.index)
+                continue
+            if attempts[move.index] >= config.max_attempts:
+                return f'cannot move {self._ids([move.index])}: {outcome.value}'
+            if self.view.attached:
+                yield from self.behaviors.put_down()
+            yield from self.behaviors.look()
+        return ''
+
+    def _transfer(self, move: Move) -> Script:
+        """Bring one entity where the move says, carried or pushed."""
+        index, behaviors = move.index, self.behaviors
+        entity_id, must_push = self.goal.entity_ids[index], self._must_push
+        if not must_push:
+            outcome = yield from behaviors.pick(entity_id)
+            if outcome is not Outcome.DONE:
+                return outcome
+        self._guide_scene = None
+
+        is_fixed = move.is_buffer or not self.view.config.follows_energy
+
+        def energy() -> EntityEnergy:
+            return PointEnergy(move.target) if is_fixed else self._energy_of(index)
+
+        def guide() -> np.ndarray:
+            return move.target if is_fixed else self._guide(index)
+
+        def obstacles() -> tuple[np.ndarray, np.ndarray]:
+            return self._obstacles(index, self.positions())
+
+        if must_push:
+            return (yield from push(behaviors, entity_id, energy, obstacles, self.workspace))
+        outcome = yield from behaviors.carry(energy, guide, obstacles)
+        if outcome is Outcome.DROPPED:
+            return outcome
+        # A carry that never settles is put down all the same; verification decides.
+        return (yield from behaviors.place(energy, obstacles))
+
+    @property
+    def _must_push(self) -> bool:
+        return self.view.config.pushes or not self.view.arm.suction
+
+    def _follow(self) -> Generator[Setpoint, None, None]:
+        index, config = self.goal.index(TOOL_ID), self.view.config
+        yield from self.behaviors.follow(
+            lambda: self._energy_of(index),
+            lambda: self._guide(index),
+            lambda: self.is_satisfied(config.tool_distance),
+        )
+
+    def _energy_of(self, index: int) -> ConceptEnergy:
+        """Return the energy as a function of one entity's place, scaled to square metres.
+
+        The others are where they are now, except those still to be moved: they are where they
+        will be.
+        """
+        return replace(self._raw_energy(index), scale=1.0 / self._stiffness[index])
+
+    def _raw_energy(self, index: int) -> ConceptEnergy:
+        positions = self.positions()
+        for i in self._remaining:
+            if i != index:
+                positions[i] = self.targets[i]
+        return ConceptEnergy(
+            evaluator=self.goal.evaluator,
+            workspace=self.workspace,
+            before=self.goal.before,
+            positions=self.workspace.to_workspace(positions),
+            colors=self.goal.colors,
+            sizes=self.goal.sizes,
+            index=index,
+        )
+
+    def _guide(self, index: int) -> np.ndarray:
+        """Return (2,) the entity's target, refined when the others have moved since."""
+        view = self.view
+        others = np.delete(self.positions(), index, axis=0)
+        if self._guide_scene is None:
+            self._guide_scene, self._guide_time = others, view.time
+        shift = np.linalg.norm(others - self._guide_scene, axis=1).max(initial=0.0)
+        is_due = view.time - self._guide_time >= view.config.retarget_period
+        if shift > SCENE_TOLERANCE and is_due:
+            self.targets[index] = self._refined(index)
+            self._guide_scene, self._guide_time = others, view.time
+        return self.targets[index]
+
+    def _refined(self, index: int) -> np.ndarray:
+        """Return (2,) the nearest minimum to an entity's target in the scene as it is."""
+        energy = self._raw_energy(index)
+        scene = self.workspace.to_world(energy.positions)
+        refined = refine_target(energy, self.targets[index], *self._obstacles(index, scene))
+        return self.workspace.to_world(np.clip(self.workspace.to_workspace(refined), -1.0, 1.0))
+
+    def _obstacles(self, index: int, positions: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Return (M, 2) other bodies and (M,) the distances to keep from them."""
+        others = [i for i, e in enumerate(self.goal.entity_ids) if i != index and e != TOOL_ID]
+        if self.goal.entity_ids[index] == TOOL_ID:
+            others = []
+        # The carried block turns a face to its neighbour; the neighbour may show a corner.
+        away = positions[others] - positions[index]
+        bearing = np.arctan2(away[:, 1], away[:, 0])
+        turned = bearing - np.array([self._yaw(row) for row in others])
+        reach = self._widths[others] / 2 * (np.abs(np.cos(turned)) + np.abs(np.sin(turned)))
+        return positions[others], self._widths[index] / 2 + reach + RELEASE_GAP
+
+    def _yaw(self, row: int) -> float:
+        entity = self.view.entities.get(self.goal.entity_ids[row])
+        return 0.0 if entity is None else entity.yaw
+
+    def _is_done(self) -> bool:
+        """Tell whether the goal is reached: by its energy, or because nothing can lower it.
+
+        What a generated solution promised may be out of reach once others have moved; a minimum
+        in which most of the energy is gone counts then.
+        """
+        config, goal = self.view.config, self.goal
+        if self.is_satisfied(config.satisfied_distance):
+            return True
+        if not self.moved and self.energy() <= 2.0 * max(goal.initial_energy, goal.target_energy):
+            return True  # it held from the start, but for the noise of perception
+        share = config.max_residual_share * (goal.initial_energy - goal.target_energy)
+        if self.energy() > goal.target_energy + share:
+            return False
+        positions = self.positions()
+        self._remaining = []
+        for index in self.moved:
+            old, self.targets[index] = self.targets[index], positions[index]
+            gain = np.linalg.norm(self._refined(index) - positions[index])
+            self.targets[index] = old
+            if gain > config.satisfied_distance:
+                return False
+        return True
+
+    def _renew(self) -> None:
+        """Find new targets for the scene as it is: generate, or refine the old ones."""
+        positions = self.positions()
+        if self.goal.solver is not None:
+            solution = self.goal.solver(self.workspace.to_workspace(positions))
+            if solution is not None:
+                self.targets = self.workspace.to_world(np.asarray(solution, dtype=float))
+                movable = [self.goal.index(i) for i in self.goal.movable if i != TOOL_ID]
+                gap = np.linalg.norm(self.targets - positions, axis=1)
+                moving = [i for i in movable if gap[i] > self.view.config.move_tolerance]
+                self.moved = sorted({*self.moved, *moving})
+                self._measure()
+                return
+        self._remaining = []
+        for index in self.moved:
+            self.targets[index] = self._refined(index)
+
+    def _displaced(self, positions: np.ndarray) -> list[int]:
+        gap = np.linalg.norm(self.targets - positions, axis=1)
+        return [i for i in self.moved if gap[i] > self.view.config.move_tolerance]
+
+    def _measure(self) -> None:
+        """Measure the energy's stiffness at the target of everything that may be moved."""
+        self._stiffness = {}
+        for index in map(self.goal.index, self.goal.movable):
+            energy = ConceptEnergy(
+                evaluator=self.goal.evaluator,
+                workspace=self.workspace,
+                before=self.goal.before,
+                positions=self.workspace.to_workspace(self.targets),
+                colors=self.goal.colors,
+                sizes=self.goal.sizes,
+                index=index,
+            )
+            self._stiffness[index] = stiffness(energy, self.targets[index])
+
+    def _lost(self) -> str:
+        """Name the goal's entities that are not perceived; empty if all are."""
+        known = {*self.view.entities, TOOL_ID, self.view.held}
+        missing = [i for i in self.goal.entity_ids if i not in known]
+        return f'not seen: {self._ids([self.goal.index(i) for i in missing])}' if missing else ''
+
+    def _unreachable(self) -> str:
+        """Name a place the arm cannot reach and why; empty if it reaches all."""
+        positions = self.positions()
+        for index in self.moved:
+            entity_id = self.goal.entity_ids[index]
+            is_tool = entity_id == TOOL_ID
+            top = self.view.config.tool_height if is_tool else self.view.entities[entity_id].top
+            places = [('target', self.targets[index])]
+            if not is_tool:
+                places.append(('present place', positions[index]))
+            for name, xy in places:
+                where = f'the {name} of {self._ids([index])} at ({xy[0]:.3f}, {xy[1]:.3f}) m'
+                if not self.workspace.contains(xy, margin=-FENCE_TOLERANCE):
+                    return f'{where} is outside the workspace'
+                tip = np.array([*xy, top])
+                if solve_reach(self.view.arm, self.view.kinematics, tip) is None:
+                    return f'{where} is out of reach of the arm'
+        return ''
+
+    def _ids(self, indices: list[int]) -> str:
+        names = [f'#{self.goal.entity_ids[i]}' for i in indices]
+        return ', '.join('the tool' if name == f'#{TOOL_ID}' else name for name in names)

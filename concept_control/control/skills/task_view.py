@@ -1,0 +1,167 @@
+"""What the scripts of a task see at each tick, and how they handle blocks."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from concept_control.control.arm.description import ArmDescription
+from concept_control.control.arm.kinematics import ArmKinematics, ToolMotion
+from concept_control.world.entity import EntityState
+
+
+@dataclass(frozen=True)
+class TaskConfig:
+    """How blocks are handled. Lengths in metres, times in seconds.
+
+    Attributes:
+        travel_clearance: of the tool's tip, or of what it carries, above the highest block.
+        contact_gap: of the tip above a block's face when the suction is switched on.
+        reach_tolerance: horizontal error at which the tool starts to descend.
+        grasp_tolerance: horizontal error at which it may grasp.
+        grasp_timeout: how long to wait for the vacuum.
+        max_attempts: at moving one block before giving up.
+        move_tolerance: blocks nearer than this to their targets are left alone.
+        phase_timeout: of any single phase.
+        basin_radius: distance to the generated target within which only the energy counts.
+        place_gap: height of a block's lower face at which it is let go.
+        descent_speed: of the height asked for when the tool goes down to a block or with one
+            [m/s]; faster descents leave the vertical.
+        vertical_stiffness: factor on the weights of energy, heading and clearance while a block
+            goes up or down: without it blocks swayed by 10 mm, and touched their neighbours.
+        alignment_gap: a block put down with less free space than this turns a face to its
+            neighbour.
+        heading_tolerance: sine of the angle to that face at which it is turned enough.
+        settle_radius, settle_time: a carry is over when the block has stayed within the one for
+            the other.
+        anchor_weight: of staying where the carry ended, beside the energy, while putting down.
+        guide_weight: of the generated target, beside the energy, where that leads.
+        max_intrusion: into a neighbour's free space with which a block still goes down.
+        clear_timeout: how long to wait above for less.
+        touch_speed: of the tool below which it may seize or let go of a block [m/s].
+        release_time: that a block needs to come off the cup.
+        look_time: at rest at home before what is seen is believed.
+        look_timeout: after which what is still hidden is believed to be where it was.
+        placed_timeout: how long perception may take to see where a block was put.
+        placed_radius: a block seen this near to where it was put has been seen there.
+        max_rounds: of sequence, act and verify.
+        satisfied_distance: displacement of one entity whose energy still counts as satisfied.
+        tool_height: of the tip when the tool itself is the entity.
+        tool_distance: like `satisfied_distance`, for the tool.
+        max_residual_share: share of the initial energy that may remain at a local minimum that
+            counts as satisfied.
+        payload_density: to guess a block's mass from its size [kg/m³].
+        retarget_period: between refinements of the target while the scene moves.
+        follows_energy: whether a carry minimises the goal's energy; False tracks the generated
+            target instead, for comparison only.
+        pushes: whether blocks are pushed over the table instead of carried (experimental); an arm
+            without suction pushes anyway.
+        posture_weight: of the joints when only the posture counts.
+        rest_speed: joint speed below which the arm is at rest [rad/s].
+    """
+
+    travel_clearance: float = 0.045
+    contact_gap: float = 0.001
+    reach_tolerance: float = 0.010
+    grasp_tolerance: float = 0.006
+    grasp_timeout: float = 0.6
+    max_attempts: int = 3
+    move_tolerance: float = 0.006
+    phase_timeout: float = 5.0
+    basin_radius: float = 0.06
+    place_gap: float = 0.0012
+    descent_speed: float = 0.25
+    vertical_stiffness: float = 25.0
+    alignment_gap: float = 0.04
+    heading_tolerance: float = 0.08
+    settle_radius: float = 0.003
+    settle_time: float = 0.2
+    anchor_weight: float = 0.2
+    guide_weight: float = 0.05
+    max_intrusion: float = 0.003
+    clear_timeout: float = 1.5
+    touch_speed: float = 0.015
+    release_time: float = 0.12
+    look_time: float = 0.4
+    look_timeout: float = 2.0
+    placed_timeout: float = 1.0
+    placed_radius: float = 0.03
+    max_rounds: int = 3
+    satisfied_distance: float = 0.008
+    tool_height: float = 0.12
+    tool_distance: float = 0.003
+    max_residual_share: float = 0.05
+    payload_density: float = 1250.0
+    retarget_period: float = 0.1
+    follows_energy: bool = True
+    pushes: bool = False
+    posture_weight: float = 2.0
+    rest_speed: float = 0.03
+
+
+@dataclass(frozen=True)
+class Placed:
+    """Where (3,) [m] and when [s] a block was let go of."""
+
+    position: np.ndarray
+    time: float
+
+
+@dataclass
+class TaskView:
+    """The world as the controller knows it at this tick.
+
+    Attributes:
+        time: [s].
+        q, qd: (n,) measured joint state.
+        tool: the tip's measured motion.
+        speed: of the tip [m/s].
+        entities: what is perceived, by id.
+        attached: whether the tool reports to hold something; None where it cannot tell.
+        held: id of the block that is believed to be held.
+        offset: (3,) its centre in the frame of the tool's tip [m].
+        twist: its yaw minus the tool's heading [rad].
+        placed: where blocks were let go of, until perception has caught up.
+    """
+
+    arm: ArmDescription
+    kinematics: ArmKinematics
+    config: TaskConfig
+    time: float = 0.0
+    q: np.ndarray = field(default_factory=lambda: np.zeros(0))
+    qd: np.ndarray = field(default_factory=lambda: np.zeros(0))
+    tool: ToolMotion = field(default_factory=lambda: ToolMotion(np.zeros(3), np.eye(3)))
+    speed: float = 0.0
+    entities: dict[int, EntityState] = field(default_factory=dict)
+    attached: bool | None = None
+    held: int | None = None
+    offset: np.ndarray = field(default_factory=lambda: np.zeros(3))
+    twist: float = 0.0
+    placed: dict[int, Placed] = field(default_factory=dict)
+
+    @property
+    def held_position(self) -> np.ndarray:
+        """(3,) where the held block's centre is, by the arm's own joints [m]."""
+        return self.tool.position + self.tool.rotation @ self.offset
+
+    def position(self, entity_id: int) -> np.ndarray:
+        """Return (3,) where an entity is now; the tool and what it holds by the arm's joints."""
+        if entity_id == 0:
+            return self.tool.position
+        if entity_id == self.held:
+            return self.held_position
+        if entity_id in self.placed:
+            return self.placed[entity_id].position
+        return np.asarray(self.entities[entity_id].position, dtype=float)
+
+    @property
+    def highest_top(self) -> float:
+        """Height of the highest block that is not held [m]."""
+        tops = [e.top for i, e in self.entities.items() if i not in (0, self.held)]
+        return max(tops, default=0.0)
+
+    @property
+    def is_at_rest(self) -> bool:
+        """Whether all joints are nearly still."""
+        return bool(np.abs(self.qd).max(initial=0.0) < self.config.rest_speed)

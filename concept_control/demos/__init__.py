@@ -1,0 +1,1 @@
+"""Whole runs for people to watch: the node graph, and drawing."""

@@ -1,0 +1,1 @@
+"""Goals: programs of grounded concepts as one energy, and how it is solved."""

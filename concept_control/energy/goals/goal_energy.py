@@ -1,0 +1,178 @@
+"""Composition: several grounded concepts as one energy, and as one residual for control.
+
+A program is a postfix sequence of terms and operators. Every node of it is an energy >= 0 that
+is also the squared norm of a residual, so that control keeps a positive semi-definite
+Gauss-Newton Hessian whatever is composed:
+
+* and: the weighted energies add up; the weighted residuals are stacked.
+* or: minus logsumexp of the negative *logarithms* of the energies,
+  E = (sum_i E_i^-q)^(-1/q). Working on logarithms makes it free of a temperature, and a zero of
+  one branch stays an exact zero of the whole.
+* not: the bounded hinge (margin - sqrt(E))² of what lies below the margin, zero beyond.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+import torch
+
+from concept_control.energy.goals.fast_evaluator import TermEvaluator, to_tensor
+from concept_control.energy.goals.program import (
+    GroundedTerm,
+    Operator,
+    check_program,
+    run_program,
+)
+from concept_control.energy.networks.energy_network import ACTION
+from concept_control.energy.scene_batch import Scene, scene_of
+from concept_control.energy.search.generation import STATES_AT_ONCE
+from concept_control.errors import CodeError, CommandError, EventError
+from concept_control.world.events import Events
+
+if TYPE_CHECKING:
+    from concept_control.energy.model import ConceptModel
+
+
+class GoalEnergy:
+    """The energy of a program of grounded terms over one scene's entities.
+
+    Args:
+        model: whose codes the terms have.
+        program: postfix sequence of terms and operators.
+
+    Raises:
+        CommandError: if the program does not leave exactly one energy, or masks differ in length.
+        CodeError: if a code is of another size.
+    """
+
+    def __init__(self, model: ConceptModel, program: Sequence[GroundedTerm | Operator]) -> None:
+        self.model = model
+        self.program = tuple(program)
+        self.terms = tuple(part for part in self.program if isinstance(part, GroundedTerm))
+        check_program(self.program)
+        for term in self.terms:
+            if term.code.size != model.code_size:
+                raise CodeError(
+                    f'the code of {term.name} has {term.code.size} numbers, the model expects '
+                    f'{model.code_size}'
+                )
+            if len(term.subjects) != self.num_entities:
+                raise CommandError(
+                    f'{term.name} is bound to {len(term.subjects)} entities, '
+                    f'{self.terms[0].name} to {self.num_entities}'
+                )
+        self.subjects = torch.stack([term.subjects for term in self.terms]).any(dim=0)
+        network = model.network
+        codes = torch.stack([term.code.action for term in self.terms])
+        with torch.no_grad():
+            self._conditioning = network.condition(codes.to(next(network.parameters())), ACTION)
+
+    @property
+    def num_entities(self) -> int:
+        """N, the entities the terms' masks are over."""
+        return len(self.terms[0].subjects)
+
+    def value(self, events: Events) -> torch.Tensor:
+        """Return the composed energies (B,) of the events' last states.
+
+        Raises:
+            EventError: if the events have another number of entities than the terms.
+        """
+        self.check_entities(events.num_entities)
+        return self.scene_value(scene_of(events).to(self.model.device))
+
+    def scene_value(self, scene: Scene) -> torch.Tensor:
+        """Return the composed energies (B,) of scenes, differentiable in the positions."""
+        return self.scene_residual(scene).square().sum(dim=-1)
+
+    def scene_residual(self, scene: Scene) -> torch.Tensor:
+        """Return the composed residuals (B, K) of scenes, differentiable in the positions."""
+        parts = []
+        scenes_at_once = max(1, STATES_AT_ONCE // len(self.terms))
+        for first in range(0, scene.num_events, scenes_at_once):
+            part = scene.select(slice(first, first + scenes_at_once))
+            parts.append(run_program(self.program, self._residuals(part)))
+        return torch.cat(parts)
+
+    def residual_evaluator(self) -> ResidualEvaluator:
+        """Return the composed residual as control needs it: numpy in, numpy out, fast."""
+        return ResidualEvaluator(self)
+
+    def _residuals(self, scene: Scene) -> Sequence[torch.Tensor]:
+        """Return each term's residuals (B, K), all from one pass of the network."""
+        number, batch = len(self.terms), scene.num_events
+        subjects, attention = (
+            torch.stack([getattr(term, mask) for term in self.terms])
+            .to(scene.after)
+            .repeat_interleave(batch, dim=0)
+            for mask in ('subjects', 'attention')
+        )
+        each = Scene(*(torch.cat([value] * number) for value in scene))
+        # To a term, whatever is not its subject simply stands where it is, though somebody or
+        # another term has moved it.
+        gate = subjects.unsqueeze(-1)
+        grounded = each._replace(
+            before=each.before * gate + each.after * (1 - gate),
+            subjects=subjects,
+            attention=attention,
+        )
+        conditioning = self._conditioning.repeat(batch)
+        residuals = self.model.network(grounded, attention.unsqueeze(1), conditioning)[:, 0]
+        return residuals.unflatten(0, (number, batch)).unbind(0)
+
+    def check_entities(self, number: int) -> None:
+        """Raise an EventError unless a scene has as many entities as the goal is bound to."""
+        if number != self.num_entities:
+            raise EventError(
+                f'the scene has {number} entities, the goal is bound to {self.num_entities}'
+            )
+
+
+class ResidualEvaluator:
+    """The composed residual of one goal, numpy in and numpy out, on one thread.
+
+    Args:
+        goal: whose energy it is; ||residual||² is `goal.value`.
+    """
+
+    def __init__(self, goal: GoalEnergy) -> None:
+        self._goal = goal
+        network = goal.model.network
+        self._reference = next(network.parameters())
+        self._terms = [
+            TermEvaluator(network, term.code.action, term.subjects, term.attention)
+            for term in goal.terms
+        ]
+
+    def residual(
+        self, before: np.ndarray, positions: np.ndarray, colors: np.ndarray, sizes: np.ndarray
+    ) -> np.ndarray:
+        """Return (B, K) residuals whose squared norms are the composed energies.
+
+        Args:
+            before: (N, 2) positions before the action, workspace units.
+            positions: (B, N, 2) positions after it, workspace units.
+            colors: (N, 3) RGB in [0, 1].
+            sizes: (N,) side lengths, workspace units.
+
+        Raises:
+            EventError: if N is not that of the goal.
+        """
+        self._goal.check_entities(np.shape(positions)[1])
+        positions = np.asarray(positions)
+        first = positions[0]
+        moving = (positions != first).any(axis=(0, 2))
+        key = tuple(
+            np.asarray(part).tobytes() for part in (moving, first[~moving], before, colors, sizes)
+        )
+        place, start, looks, lengths = (
+            to_tensor(value, self._reference) for value in (positions, before, colors, sizes)
+        )
+        residuals = [
+            term.residual(start, place, looks, lengths, moving, key) for term in self._terms
+        ]
+        with torch.inference_mode():
+            return run_program(self._goal.program, residuals).cpu().numpy()

@@ -1,0 +1,136 @@
+"""A goal as a program: grounded terms and the operators that compose their residuals."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+
+from concept_control.energy.code import ConceptCode
+from concept_control.errors import CommandError, EventError
+
+OPERATORS = ('and', 'or', 'not')
+
+OR_SHARPNESS = 2.0
+"""q of the soft minimum: two branches of equal energy count 0.7 of one."""
+
+NOT_MARGIN = 0.3
+"""sqrt(E), in workspace units, from which on a concept counts as not holding at all."""
+
+_FLOOR = 1e-10
+
+
+@dataclass(frozen=True)
+class Operator:
+    """An operator of a program.
+
+    Attributes:
+        name: 'and', 'or' or 'not'.
+        arity: how many of the preceding energies it joins; 1 for 'not'.
+
+    Raises:
+        CommandError: for an unknown name or an arity that does not fit.
+    """
+
+    name: str
+    arity: int
+
+    def __post_init__(self) -> None:
+        if self.name not in OPERATORS:
+            raise CommandError(f'unknown operator {self.name!r}; there are {", ".join(OPERATORS)}')
+        if self.arity < 1 or (self.name == 'not' and self.arity != 1):
+            raise CommandError(
+                f'operator {self.name!r} with arity {self.arity}; expected '
+                f'{"1" if self.name == "not" else "at least 1"}'
+            )
+
+
+@dataclass(frozen=True)
+class GroundedTerm:
+    """A concept bound to entities.
+
+    Attributes:
+        name: for people.
+        code: the concept.
+        subjects: (N,) bool, the entities it acts on.
+        attention: (N,) bool, the entities it is about.
+        weight: factor on its energy, > 0.
+    """
+
+    name: str
+    code: ConceptCode
+    subjects: torch.Tensor
+    attention: torch.Tensor
+    weight: float = 1.0
+
+    def __post_init__(self) -> None:
+        for mask in ('subjects', 'attention'):
+            value = torch.as_tensor(getattr(self, mask)) > 0.5
+            object.__setattr__(self, mask, value)
+        if self.subjects.ndim != 1 or self.subjects.shape != self.attention.shape:
+            raise EventError(
+                f'{self.name} has masks of shape {tuple(self.subjects.shape)} and '
+                f'{tuple(self.attention.shape)}; expected two masks (N,)'
+            )
+        if not 0 < self.weight < float('inf'):
+            raise CommandError(
+                f'{self.name} has weight {self.weight}; expected a finite number > 0'
+            )
+
+
+def run_program(
+    program: Sequence[GroundedTerm | Operator], residuals: Sequence[torch.Tensor]
+) -> torch.Tensor:
+    """Compose the terms' residuals (B, K) to the residual (B, K') of the whole."""
+    stack: list[torch.Tensor] = []
+    following = iter(residuals)
+    for part in program:
+        if isinstance(part, GroundedTerm):
+            stack.append(part.weight**0.5 * next(following))
+            continue
+        joined = stack[-part.arity :]
+        del stack[-part.arity :]
+        if part.name == 'and':
+            stack.append(torch.cat(joined, dim=-1))
+        elif part.name == 'or':
+            stack.append(either(joined))
+        else:
+            stack.append(negation(joined[0]))
+    return stack[0]
+
+
+def either(residuals: Sequence[torch.Tensor]) -> torch.Tensor:
+    """Join residuals (B, K_i) to one whose square is the soft minimum of their squares."""
+    energies = torch.stack([r.square().sum(dim=-1) for r in residuals], dim=-1) + _FLOOR
+    logits = -OR_SHARPNESS * energies.log()
+    whole = torch.exp(-torch.logsumexp(logits, dim=-1, keepdim=True) / OR_SHARPNESS)
+    share = (torch.softmax(logits, dim=-1) * whole / energies).sqrt()
+    return torch.cat(
+        [share[..., i : i + 1] * residual for i, residual in enumerate(residuals)], dim=-1
+    )
+
+
+def negation(residual: torch.Tensor) -> torch.Tensor:
+    """Return the residual (B, 1) of "not": how much sqrt(E) lacks to the margin."""
+    norm = (residual.square().sum(dim=-1, keepdim=True) + _FLOOR).sqrt()
+    return torch.relu(NOT_MARGIN - norm)
+
+
+def check_program(program: Sequence[GroundedTerm | Operator]) -> None:
+    """Raise a CommandError unless the program leaves exactly one energy."""
+    depth = 0
+    for number, part in enumerate(program):
+        if isinstance(part, GroundedTerm):
+            depth += 1
+            continue
+        if part.arity > depth:
+            raise CommandError(
+                f'{part.name} at {number} joins {part.arity} energies, but {depth} stand before '
+                'it; a program is in postfix order'
+            )
+        depth += 1 - part.arity
+    if depth != 1:
+        raise CommandError(
+            f'the program leaves {depth} energies instead of one; join them by an operator'
+        )

@@ -1,0 +1,98 @@
+"""Attributes of single entities that a code reads out, and how they compare among entities.
+
+"Left of here", "larger than the marker", "the brightest" are all about one number of each entity,
+linear in what is plain about it, compared with a threshold, with the marker's, with the others'.
+The code says which number; comparing needs no learning.
+"""
+
+from __future__ import annotations
+
+import torch
+
+from concept_control.energy.networks.pooling import (
+    color_features,
+    distances,
+    size_feature,
+    soft_length,
+)
+from concept_control.energy.scene_batch import Scene
+
+NUM_PLAIN = 22
+NUM_COMPARISONS = 4
+_ALONE = 1.0
+"""Lead of an entity that there is no other to compare with."""
+
+
+def plain_features(scene: Scene) -> torch.Tensor:
+    """Return (B, N, NUM_PLAIN) what is plain about each entity.
+
+    Place after and before, place relative to the marker and distance to it, distance to the
+    nearest other, size, colour, hue, brightness, distance moved; distance to the middle of the
+    workspace, mean distance to the others, how different the colour is from the marker's and from
+    the others', how different the size is from the others'.
+    """
+    after, before, colors = scene.after, scene.before, scene.colors
+    gate = (scene.subjects * scene.present).unsqueeze(-1)
+    has_marker = gate.sum(dim=1, keepdim=True) > 0.5
+    marker = mean_under(after, gate)
+    relative = (after - marker) * has_marker
+    brightness = 2 * colors.amax(dim=-1, keepdim=True) - 1
+    apart = distances(after)
+    apart_from_self = 1 - torch.eye(apart.shape[1]).to(apart)
+    absent = 1 - scene.present.unsqueeze(1) * apart_from_self
+    nearest = (apart + 3.0 * absent).amin(dim=-1, keepdim=True).clamp(max=3.0)
+    peers = (scene.present * (1 - scene.subjects)).unsqueeze(1) * apart_from_self
+    share = peers / (peers.sum(dim=-1, keepdim=True) + 1e-3)
+    looks, sizes = color_features(colors), size_feature(scene.sizes)
+    # Light changes colours at full brightness least.
+    tones = torch.cat([looks[..., 3:], brightness], dim=-1)
+    off = soft_length(tones.unsqueeze(2) - tones.unsqueeze(1)).squeeze(-1)
+    return torch.cat(
+        [
+            after,
+            before,
+            relative,
+            soft_length(relative),
+            nearest,
+            sizes,
+            looks,
+            brightness,
+            soft_length(after - before),
+            soft_length(after),
+            (share * apart).sum(dim=-1, keepdim=True),
+            soft_length(tones - mean_under(tones, gate)) * has_marker,
+            (share * off).sum(dim=-1, keepdim=True),
+            soft_length(sizes - torch.matmul(share, sizes)),
+        ],
+        dim=-1,
+    )
+
+
+def mean_under(values: torch.Tensor, gate: torch.Tensor) -> torch.Tensor:
+    """Return (B, 1, D) means of values (B, N, D) under gates (B, N, 1); zero where all are 0."""
+    return (values * gate).sum(dim=1, keepdim=True) / (gate.sum(dim=1, keepdim=True) + 1e-3)
+
+
+def compare(values: torch.Tensor, scene: Scene) -> torch.Tensor:
+    """Compare a number of each entity with a threshold, the marker's and the others'.
+
+    Args:
+        values: (B, N, C) numbers whose zero is the threshold.
+        scene: B events.
+
+    Returns:
+        (B, N, NUM_COMPARISONS C): itself, beyond the marker's, beyond the largest and beyond the
+        smallest of the other entities that are no subjects.
+    """
+    gate = (scene.subjects * scene.present).unsqueeze(-1)
+    beyond_marker = (values - mean_under(values, gate)) * (gate.sum(dim=1, keepdim=True) > 0.5)
+    count = values.shape[1]
+    others = scene.present * (1 - scene.subjects)
+    others = (others.unsqueeze(1) * (1 - torch.eye(count).to(values)) > 0.5).unsqueeze(-1)
+    each = values.unsqueeze(1).expand(-1, count, -1, -1)
+    largest = each.masked_fill(~others, -torch.inf).amax(dim=2)
+    smallest = each.masked_fill(~others, torch.inf).amin(dim=2)
+    is_alone = ~others.any(dim=2)
+    lead = torch.where(is_alone, _ALONE, values - largest)
+    trail = torch.where(is_alone, -_ALONE, values - smallest)
+    return torch.cat([values, beyond_marker, lead, trail], dim=-1)

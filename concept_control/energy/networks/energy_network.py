@@ -1,0 +1,268 @@
+"""The energy networks: E(x, a, w) = ||f(statistics(x, a, w), w)||² >= 0."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import Any, NamedTuple
+
+import torch
+from torch import nn
+from torch.nn import functional
+
+from concept_control.energy.networks.measurement import NUM_MEASURES, measure
+from concept_control.energy.networks.membership import Membership, membership_residual
+from concept_control.energy.networks.pooling import NUM_RAW, Conditioning, ScenePooling
+from concept_control.energy.networks.readouts import NUM_FEATURES, IntervalReadout, PlaceReadout
+from concept_control.energy.scene_batch import Scene
+
+ACTION = 1.0
+"""Operation flag of the half that says where things are (x is optimised)."""
+
+ARGUMENT = -1.0
+"""Operation flag of the half that says which things are meant (a is optimised)."""
+
+
+@dataclass(frozen=True)
+class NetworkConfig:
+    """Sizes of the networks.
+
+    Attributes:
+        kind: 'pairwise' (arXiv 1811.02486) or 'unary' (the workshop paper).
+        code_width: W, length of each half of a code.
+        hidden: width of the pair and single layers.
+        attribute_width: width of the layer that reads colour, size and motion.
+        channels: smooth-max channels.
+        head_width: width of f's two hidden layers.
+        num_outputs: K, length of the residual.
+        place_points: P, number of points that a code reads out to compare places with.
+        intervals: whether a code sets bounds to measurements of the outcome; needs such points.
+        member_width: width of the layer that scores single entities for the attention; 0 leaves
+            that part of the energy out.
+        member_attributes: numbers of each entity that a code may read out and compare for it.
+        member_decides: whether what is read out of an entity also decides by itself.
+        encoder_hidden: width of the encoder's pair and single layers.
+        encoder_width: width of the encoder's other layers.
+        encoder_rounds: rounds in which each demonstration looks at all of them.
+        encoder_direct: width of the encoder's path that is linear in the averages over the
+            demonstrations; 0 leaves it out.
+        encoder_fits: whether the encoder is told what plain regression says.
+    """
+
+    kind: str = 'pairwise'
+    code_width: int = 32
+    hidden: int = 64
+    attribute_width: int = 32
+    channels: int = 8
+    head_width: int = 128
+    num_outputs: int = 12
+    place_points: int = 0
+    intervals: bool = False
+    member_width: int = 0
+    member_attributes: int = 0
+    member_decides: bool = False
+    encoder_hidden: int = 64
+    encoder_width: int = 256
+    encoder_rounds: int = 0
+    encoder_direct: int = 0
+    encoder_fits: bool = False
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the fields as plain JSON values."""
+        return asdict(self)
+
+
+class EnergyConditioning(NamedTuple):
+    """All that a code turns into: one row per event, or one row for all.
+
+    Attributes:
+        pooling: scales and shifts inside the statistics.
+        head: (B, 4 head_width) scales and shifts of f's hidden layers.
+        direct: (B, K, NUM_RAW + 1) the linear part of f on the raw geometry, bias last.
+        places: (B, ...) what `PlaceReadout` makes of the code; (B, 0) where the energy has no such
+            part.
+        intervals: (B, ...) what `IntervalReadout` makes of the code; (B, 0) where the energy has
+            no such part.
+        members: (B, ...) what `Membership` makes of the code; (B, 0) where the energy has no such
+            part.
+    """
+
+    pooling: Conditioning
+    head: torch.Tensor
+    direct: torch.Tensor
+    places: torch.Tensor
+    intervals: torch.Tensor
+    members: torch.Tensor
+
+    def repeat(self, count: int) -> EnergyConditioning:
+        """Return each row `count` times in a row."""
+        return EnergyConditioning(
+            Conditioning(*(v.repeat_interleave(count, dim=0) for v in self.pooling)),
+            *(value.repeat_interleave(count, dim=0) for value in self[1:]),
+        )
+
+
+class EnergyNetwork(nn.Module):
+    """Residual network r(x, a, w) with E = ||r||², unary or pairwise.
+
+    f has a part linear in the raw geometry with coefficients from the code (so that "here" or
+    "that far to the left" are exact and convex) and a non-linear part for the rest.
+    """
+
+    def __init__(self, config: NetworkConfig) -> None:
+        super().__init__()
+        self.config = config
+        width = config.code_width + 1
+        self.num_outputs = config.num_outputs
+        self.pooling = ScenePooling(
+            width,
+            config.hidden,
+            config.attribute_width,
+            config.channels,
+            pairwise=config.kind == 'pairwise',
+        )
+        head = config.head_width
+        self.places: PlaceReadout | None = None
+        plain = self.pooling.num_learned + NUM_RAW
+        if config.place_points:
+            self.places = PlaceReadout(width, config.place_points)
+        seen = plain + config.place_points * NUM_FEATURES
+        self.intervals: IntervalReadout | None = None
+        if config.intervals:
+            self.intervals = IntervalReadout(width, config.place_points)
+            seen += NUM_MEASURES
+        self.first = nn.Linear(seen, head)
+        self.second = nn.Linear(head, head)
+        self.last = nn.Linear(head, config.num_outputs)
+        self.head_film = nn.Linear(width, 4 * head)
+        self.direct_layer = nn.Linear(width, config.num_outputs * (NUM_RAW + 1))
+        self.membership: Membership | None = None
+        if config.member_width:
+            self.membership = Membership(
+                width,
+                config.hidden,
+                config.channels,
+                config.member_width,
+                config.kind == 'pairwise',
+                config.member_attributes,
+                config.member_decides,
+            )
+        with torch.no_grad():
+            self.last.weight.mul_(0.1)
+            self.direct_layer.weight.mul_(0.05)
+            self.direct_layer.bias.mul_(0.3)
+            self.first.weight[:, plain:] = 0.0
+
+    def condition(self, code: torch.Tensor, operation: float) -> EnergyConditioning:
+        """Return what half a code turns into.
+
+        Args:
+            code: (B, W) action halves or argument halves.
+            operation: `ACTION` or `ARGUMENT`, whichever half it is.
+        """
+        flag = torch.full_like(code[:, :1], operation)
+        code = torch.cat([code, flag], dim=-1)
+        places = code[:, :0] if self.places is None else self.places.condition(code)
+        intervals = members = code[:, :0]
+        if self.intervals is not None and operation == ACTION:
+            intervals = self.intervals.condition(code)
+        if self.membership is not None and operation == ARGUMENT:
+            members = self.membership.condition(code)
+        return EnergyConditioning(
+            self.pooling.condition(code),
+            self.head_film(code),
+            self.direct_layer(code).reshape(-1, self.num_outputs, NUM_RAW + 1),
+            places,
+            intervals,
+            members,
+        )
+
+    def forward(
+        self, scene: Scene, attention: torch.Tensor, conditioning: EnergyConditioning
+    ) -> torch.Tensor:
+        """Return the residual.
+
+        Args:
+            scene: B events; its own attention is not looked at.
+            attention: (B, G, N) in [0, 1], G masks per event.
+            conditioning: from `condition`, B rows or one.
+
+        Returns:
+            (B, G, K'), where K' is K, and more where points are read out, measurements have bounds
+            or single entities are scored; its sum of squares is the energy.
+        """
+        statistics = self.pooling(scene, attention, conditioning.pooling)
+        measures = self.measure(scene, attention, conditioning)
+        residual = self.head(statistics.learned, statistics.raw, measures, conditioning)
+        if self.membership is None or conditioning.members.shape[-1] == 0:
+            return residual
+        scores = self.membership(
+            scene,
+            statistics.single,
+            statistics.pairs,
+            self.pooling.pair_channels,
+            conditioning.members,
+        )
+        members = membership_residual(scores, attention, scene.present)
+        return torch.cat([residual, members], dim=-1)
+
+    def measure(
+        self,
+        scene: Scene,
+        attention: torch.Tensor,
+        conditioning: EnergyConditioning,
+        shape: torch.Tensor | None = None,
+    ) -> torch.Tensor:
+        """Return measurements (B, G, NUM_MEASURES) that may have bounds; (B, G, 0) if none.
+
+        Args:
+            scene: B events.
+            attention: (B, G, N) in [0, 1].
+            conditioning: from `condition`.
+            shape: what `measure_shape` says, where it is known already.
+        """
+        if self.intervals is None:
+            return attention[..., :0]
+        if conditioning.intervals.shape[-1] == 0:
+            return attention.new_zeros(*attention.shape[:2], NUM_MEASURES)
+        return measure(scene, attention, shape)
+
+    def head(
+        self,
+        learned: torch.Tensor,
+        raw: torch.Tensor,
+        measures: torch.Tensor,
+        conditioning: EnergyConditioning,
+    ) -> torch.Tensor:
+        """Return f (B, G, K') of pooled statistics, see `Statistics`, and measurements."""
+        seen, reading, bounded = [learned, raw], None, []
+        if self.places is not None:
+            reading = self.places(raw, conditioning.places)
+            seen.append(reading.features)
+            if self.intervals is not None and conditioning.intervals.shape[-1] > 0:
+                film = conditioning.intervals
+                bounded.append(self.intervals(measures, reading.features, film))
+        seen.append(measures)
+        scale_1, shift_1, scale_2, shift_2 = conditioning.head.unsqueeze(1).chunk(4, dim=-1)
+        value = self.first(torch.cat(seen, dim=-1))
+        value = functional.silu(value * (1 + scale_1) + shift_1)
+        value = functional.silu(self.second(value) * (1 + scale_2) + shift_2)
+        direct = conditioning.direct
+        linear = torch.matmul(raw, direct[:, :, :-1].transpose(1, 2))
+        value = self.last(value) + linear + direct[:, :, -1].unsqueeze(1)
+        if reading is None:
+            return value
+        return torch.cat([reading.kept * value, reading.residuals, *bounded], dim=-1)
+
+    def residual(self, scene: Scene, code: torch.Tensor, operation: float) -> torch.Tensor:
+        """Return the residual (B, K) of the scenes under their own attention.
+
+        Args:
+            scene: B events.
+            code: (B, W) or (1, W), one half.
+            operation: `ACTION` or `ARGUMENT`.
+        """
+        return self(scene, scene.attention.unsqueeze(1), self.condition(code, operation))[:, 0]
+
+    def energy(self, scene: Scene, code: torch.Tensor, operation: float) -> torch.Tensor:
+        """Return the energy (B,) of the scenes under their own attention, see `residual`."""
+        return self.residual(scene, code, operation).square().sum(dim=-1)

@@ -1,0 +1,93 @@
+"""Scenes: the plain tensors the networks read, drawn from events."""
+
+from __future__ import annotations
+
+from typing import NamedTuple, cast
+
+import torch
+
+from concept_control.world.events import Events
+
+NUM_MOTION_FEATURES = 2
+"""Excess path and time of motion; both zero where there are fewer than three steps."""
+
+
+class Scene(NamedTuple):
+    """Tensors of a batch of events, all of one floating dtype.
+
+    Attributes:
+        before: (B, N, 2) first positions, workspace units.
+        after: (B, N, 2) last positions, workspace units.
+        colors: (B, N, 3) RGB in [0, 1].
+        sizes: (B, N) side lengths, workspace units.
+        present: (B, N) 1 for an entity, 0 for padding.
+        subjects: (B, N) in [0, 1].
+        attention: (B, N) in [0, 1].
+        motion: (B, N, 2) what the steps in between add, see `motion_features`.
+    """
+
+    before: torch.Tensor
+    after: torch.Tensor
+    colors: torch.Tensor
+    sizes: torch.Tensor
+    present: torch.Tensor
+    subjects: torch.Tensor
+    attention: torch.Tensor
+    motion: torch.Tensor
+
+    @property
+    def num_events(self) -> int:
+        """B, the number of events."""
+        return self.after.shape[0]
+
+    def select(self, index: torch.Tensor | slice) -> Scene:
+        """Return the events that `index` picks along the batch."""
+        return Scene(*(value[index] for value in self))
+
+    def repeat(self, count: int) -> Scene:
+        """Return each event `count` times in a row."""
+        return Scene(*(value.repeat_interleave(count, dim=0) for value in self))
+
+    def to(self, target: torch.device | torch.dtype | str) -> Scene:
+        """Return the scene on another device or in another dtype."""
+        return Scene(*(value.to(target) for value in self))
+
+
+def scene_of(events: Events, dtype: torch.dtype = torch.float32) -> Scene:
+    """Return the tensors of `events` that the networks read."""
+    # `Events` fills in what was not given.
+    sizes, present = cast(torch.Tensor, events.sizes), cast(torch.Tensor, events.present)
+    subjects = cast(torch.Tensor, events.subjects)
+    attention = cast(torch.Tensor, events.attention)
+    return Scene(
+        before=events.positions[:, 0].to(dtype),
+        after=events.positions[:, -1].to(dtype),
+        colors=events.colors.to(dtype),
+        sizes=sizes.to(dtype),
+        present=present.to(dtype),
+        subjects=subjects.to(dtype),
+        attention=attention.to(dtype),
+        motion=motion_features(events.positions).to(dtype),
+    )
+
+
+def motion_features(positions: torch.Tensor) -> torch.Tensor:
+    """Summarise what each entity did between its first and its last state.
+
+    Args:
+        positions: (B, T, N, 2) workspace units.
+
+    Returns:
+        (B, N, 2): the path walked beyond the straight displacement, and when on average the
+        motion took place (-1 in the first step, 1 in the last), fading to 0 for an entity that
+        stayed. Zeros for T < 3, where the two end states already say everything.
+    """
+    steps = positions.shape[1]
+    if steps < 3:
+        return positions.new_zeros(*positions.shape[:1], positions.shape[2], NUM_MOTION_FEATURES)
+    lengths = (positions[:, 1:] - positions[:, :-1]).norm(dim=-1)
+    path = lengths.sum(dim=1)
+    straight = (positions[:, -1] - positions[:, 0]).norm(dim=-1)
+    times = torch.linspace(-1.0, 1.0, steps - 1, device=positions.device, dtype=positions.dtype)
+    mean_time = (lengths * times[None, :, None]).sum(dim=1) / (path + 0.02)
+    return torch.stack([path - straight, mean_time], dim=-1)

@@ -1,0 +1,1 @@
+"""Search over states and attention: Langevin, least squares, generation, identification."""

@@ -1,0 +1,179 @@
+"""Generation and identification by a network, for many scenes with a code each."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from functools import cache
+
+import torch
+
+from concept_control.energy.networks.energy_network import (
+    ACTION,
+    ARGUMENT,
+    EnergyNetwork,
+)
+from concept_control.energy.scene_batch import Scene
+from concept_control.energy.search.identification import lowest_masks
+from concept_control.energy.search.langevin import (
+    SamplerConfig,
+    descend,
+    keep_lowest,
+    scatter_starts,
+    surroundings,
+)
+from concept_control.energy.search.levenberg_marquardt import (
+    FINISH,
+    LeastSquaresConfig,
+    energies,
+    settle,
+)
+
+STATES_AT_ONCE = 128
+"""States evaluated together: a chunk that fits the processor's cache is several times faster."""
+
+_SCENES_AT_ONCE = 4
+
+
+def lowest_outcomes(
+    network: EnergyNetwork,
+    scene: Scene,
+    codes: torch.Tensor,
+    config: SamplerConfig,
+    generator: torch.Generator,
+    start: torch.Tensor | None = None,
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """Generate: descend the energy in the subjects' last positions.
+
+    Args:
+        network: the energy.
+        scene: B scenes.
+        codes: (B, 2W), or (1, 2W) for all.
+        config: the sampler's schedule.
+        generator: of starts and noise.
+        start: (B, N, 2) where the first chain of each scene starts, `before` if None; the others
+            start anywhere.
+
+    Returns:
+        Last positions (B, N, 2) and energies (B,).
+    """
+    codes = codes.expand(scene.num_events, -1)[:, : network.config.code_width]
+    scenes_at_once = max(1, STATES_AT_ONCE // config.chains)
+    begin = scene.before if start is None else start
+    positions, lowest = begin.clone(), torch.zeros_like(begin[:, 0, 0])
+    alone = ((scene.subjects * scene.present) > 0).sum(dim=-1) == 1
+    if config.langevin:
+        alone = torch.zeros_like(alone)
+    for is_alone in (True, False):
+        chosen = (alone == is_alone).nonzero()[:, 0]
+        for rows in chosen.split(scenes_at_once) if len(chosen) else ():
+            part = scene.select(rows)
+            starts = scatter_starts(
+                begin[rows], part.subjects, config.chains, generator, config.limit
+            ).flatten(0, 1)
+            energy = _ActionEnergy(network, part, codes[rows], config.chains)
+            movable = energy.scene.subjects
+            if is_alone:
+                found, values = settle(
+                    energy.residual, starts, movable, LeastSquaresConfig(limit=config.limit)
+                )
+            else:
+                found, values = descend(energy, starts, movable, config, generator)
+            scores = values
+            if config.breadth > 0 and config.chains > 1:
+                scores = values + surroundings(energy.residual, found, movable, config.breadth)
+            found, values, scores = (
+                each.unflatten(0, (-1, config.chains)) for each in (found, values, scores)
+            )
+            if not is_alone and config.finished and not config.langevin:
+                found, values = _finish(network, part, codes[rows], found, scores, config)
+                scores = values
+            positions[rows], lowest[rows] = keep_lowest(found, values, scores)
+    return positions, lowest
+
+
+def _finish(
+    network: EnergyNetwork,
+    scene: Scene,
+    codes: torch.Tensor,
+    found: torch.Tensor,
+    scores: torch.Tensor,
+    config: SamplerConfig,
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """Lead the best of the chains (B, chains, N, 2) to the end by least squares.
+
+    Returns:
+        Positions (B, F, N, 2) and energies (B, F).
+    """
+    number = min(config.finished, config.chains)
+    best = scores.topk(number, dim=1, largest=False).indices
+    starts = found[torch.arange(len(best), device=best.device)[:, None], best].flatten(0, 1)
+    energy = _ActionEnergy(network, scene, codes, number)
+    movable = energy.scene.subjects
+    ends, values = settle(energy.residual, starts, movable, replace(FINISH, limit=config.limit))
+    return ends.unflatten(0, (-1, number)), values.unflatten(0, (-1, number))
+
+
+class _ActionEnergy:
+    """Of chains' positions: the energies (S,), and the residuals of copies as `settle` asks.
+
+    Args:
+        network: the energy.
+        scene: B scenes.
+        codes: (B, W) of theirs.
+        chains: S / B of each scene.
+    """
+
+    def __init__(
+        self, network: EnergyNetwork, scene: Scene, codes: torch.Tensor, chains: int
+    ) -> None:
+        self.scene = many = scene.repeat(chains)
+        self._network = network
+        with torch.no_grad():
+            conditioning = network.condition(codes, ACTION).repeat(chains)
+        self._copies = cache(lambda number: (many.repeat(number), conditioning.repeat(number)))
+
+    def __call__(self, place: torch.Tensor) -> torch.Tensor:
+        return energies(self.residual, place)
+
+    def residual(self, places: torch.Tensor) -> torch.Tensor:
+        scene, conditioning = self._copies(places.shape[1])
+        moved = scene._replace(after=places.flatten(0, 1))
+        found = self._network(moved, moved.attention.unsqueeze(1), conditioning)[:, 0]
+        return found.unflatten(0, places.shape[:2])
+
+
+def lowest_attention(
+    network: EnergyNetwork,
+    scene: Scene,
+    codes: torch.Tensor,
+    generator: torch.Generator,
+    keep: int = 1,
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """Identify: find the attention masks of least energy.
+
+    Args:
+        network: the energy.
+        scene: B scenes.
+        codes: (B, 2W), or (1, 2W) for all.
+        generator: of the search in large scenes.
+        keep: how many masks to return.
+
+    Returns:
+        Masks (B, keep, N), best first, and their energies (B, keep).
+    """
+    width = network.config.code_width
+    codes = codes.expand(scene.num_events, -1)[:, width:]
+    masks, lowest = [], []
+    for first in range(0, scene.num_events, _SCENES_AT_ONCE):
+        rows = slice(first, first + _SCENES_AT_ONCE)
+        part = scene.select(rows)
+        with torch.no_grad():
+            conditioning = network.condition(codes[rows], ARGUMENT)
+
+        def energy(candidates: torch.Tensor, part=part, conditioning=conditioning) -> torch.Tensor:
+            return network(part, candidates, conditioning).square().sum(dim=-1)
+
+        found, values = lowest_masks(energy, part.present, generator, keep)
+        masks.append(found)
+        lowest.append(values)
+    return torch.cat(masks), torch.cat(lowest)

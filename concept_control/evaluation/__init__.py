@@ -1,1 +1,0 @@
-"""Benchmarks, the judge and pictures of runs."""

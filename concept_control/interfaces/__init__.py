@@ -1,0 +1,1 @@
+"""Messages as plain fields: constants, decoding, terms of goals. No ROS needed."""

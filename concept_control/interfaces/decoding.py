@@ -1,0 +1,137 @@
+"""What messages say, checked: stamps, entities, joint states.
+
+The same for messages that rclpy delivers and for those read from a bag without any ROS: only
+their fields are looked at, as `msg/` and the standard packages define them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from concept_control.errors import CommandError, ConceptControlError, PerceptionError
+from concept_control.world.entity import TOOL_ID, EntityState, EntityStatus
+from concept_control.world.tabletop import Tabletop
+from concept_control.world.workspace import Workspace
+
+
+def seconds(stamp: Any) -> float:
+    """Return a stamp in seconds."""
+    return stamp.sec + 1e-9 * stamp.nanosec
+
+
+def entity_states(message: Any, frame: str) -> dict[int, EntityState]:
+    """Read entities for control, by id.
+
+    Raises:
+        PerceptionError: for a foreign frame, an id twice, or a value that is not finite.
+    """
+    if message.header.frame_id != frame:
+        raise PerceptionError(
+            f'entities are in frame {message.header.frame_id!r}; expected {frame!r}'
+        )
+    states: dict[int, EntityState] = {}
+    for entity in message.entities:
+        if entity.id in states:
+            raise PerceptionError(f'entity #{entity.id} comes twice in one message')
+        position = np.array([entity.position.x, entity.position.y, entity.position.z])
+        color = np.array([entity.color.r, entity.color.g, entity.color.b])
+        size = np.array([entity.size.x, entity.size.y, entity.size.z])
+        covariance = np.asarray(entity.covariance, dtype=float)
+        values = np.concatenate([position, color, size, covariance, [entity.yaw]])
+        if not np.isfinite(values).all():
+            raise PerceptionError(f'entity #{entity.id} holds NaN or infinity')
+        if (size <= 0).any():
+            raise PerceptionError(f'entity #{entity.id} has size {size.tolist()}; expected > 0 m')
+        if entity.status not in list(EntityStatus):
+            allowed = {int(status): status.name.lower() for status in EntityStatus}
+            raise PerceptionError(
+                f'entity #{entity.id} has status {entity.status}; allowed: {allowed}'
+            )
+        states[entity.id] = EntityState(
+            position=position,
+            size=size,
+            color=np.clip(color, 0.0, 1.0),
+            covariance_trace=float(covariance.reshape(3, 3).trace()),
+            status=EntityStatus(entity.status),
+            yaw=entity.yaw,
+        )
+    return states
+
+
+def workspace_scene(states: dict[int, EntityState], workspace: Workspace) -> Tabletop:
+    """Return the entities as the particle world sees them, the tool first, then by id."""
+    ids = tuple(sorted(states))
+    if not ids:
+        return Tabletop((), np.zeros((0, 2)), np.zeros((0, 3)), np.zeros(0))
+    positions = np.array([states[i].position[:2] for i in ids])
+    return Tabletop(
+        ids=ids,
+        positions=workspace.to_workspace(positions),
+        colors=np.array([states[i].color for i in ids]),
+        sizes=np.array(
+            [workspace.length_to_workspace(float(states[i].size[:2].mean())) for i in ids]
+        ),
+    )
+
+
+def joint_positions(message: Any, joints: Sequence[str]) -> np.ndarray:
+    """Return positions [rad] in the order of `joints`, matched by name.
+
+    Raises:
+        CommandError: if a joint is missing or comes twice, or a value is not finite.
+    """
+    return _joint_values(message, 'position', joints)
+
+
+def joint_state_arrays(message: Any, joints: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:
+    """Return positions [rad] and velocities [rad/s] in the order of `joints`, matched by name.
+
+    Raises:
+        CommandError: if a joint is missing or comes twice, or a value is not finite.
+    """
+    return joint_positions(message, joints), _joint_values(message, 'velocity', joints)
+
+
+def _joint_values(message: Any, field: str, joints: Sequence[str]) -> np.ndarray:
+    names, values = list(message.name), getattr(message, field)
+    missing = [name for name in joints if name not in names]
+    if missing:
+        raise CommandError(
+            f'joint_states lacks {", ".join(missing)}; it has {", ".join(names) or "none"}'
+        )
+    twice = [name for name in joints if names.count(name) > 1]
+    if twice:
+        raise CommandError(f'joint_states names {", ".join(twice)} more than once')
+    if len(values) != len(names):
+        raise CommandError(
+            f'joint_states must give a {field} for every joint: {len(values)} for {len(names)}'
+        )
+    chosen = np.asarray(values, dtype=float)[[names.index(name) for name in joints]]
+    if not np.isfinite(chosen).all():
+        raise CommandError(f'joint_states hold NaN or infinity as {field}')
+    return chosen
+
+
+def match_ids(entities: Any, truth: Any) -> dict[int, int]:
+    """Map true ids to perceived ids: each thing's nearest measured position.
+
+    Raises:
+        ConceptControlError: if two true things were taken for one.
+    """
+    perceived = {e.id: np.array([e.position.x, e.position.y]) for e in entities.entities}
+    renamed = {}
+    for thing in truth.entities:
+        if thing.id == TOOL_ID:
+            renamed[TOOL_ID] = TOOL_ID
+            continue
+        at = np.array([thing.position.x, thing.position.y])
+        blocks = {i: p for i, p in perceived.items() if i != TOOL_ID}
+        renamed[thing.id] = min(blocks, key=lambda i: float(np.linalg.norm(blocks[i] - at)))
+    if len(set(renamed.values())) != len(renamed):
+        raise ConceptControlError(
+            f'perception and simulation do not agree on what is on the table: {renamed}'
+        )
+    return renamed

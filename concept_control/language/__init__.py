@@ -1,0 +1,1 @@
+"""Words: expressions, the library, grounding in a scene, goals, and the judge."""

@@ -1,0 +1,294 @@
+"""From an expression and a scene to one energy: which codes, which entities.
+
+Selectors are resolved by identification with the learned energy; ids, `tool` and `all` are taken
+as they are. The result is a postfix program that `energy/composition.py` turns into an energy.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+import torch
+
+from concept_control.energy.goals.program import GroundedTerm, Operator
+from concept_control.energy.model import ConceptModel
+from concept_control.errors import GroundingError
+from concept_control.language.appearance import looks_like
+from concept_control.language.expression import (
+    All,
+    And,
+    ById,
+    Expression,
+    Named,
+    Not,
+    Or,
+    Selector,
+    Term,
+    Tool,
+    mentions,
+    readings,
+)
+from concept_control.language.library import ConceptLibrary, LibraryConcept
+from concept_control.world.entity import TOOL_ID
+from concept_control.world.tabletop import Tabletop
+
+SELECTION_THRESHOLD = 0.5
+"""Attention above this selects an entity."""
+
+
+@dataclass(frozen=True)
+class Grounded:
+    """A grounded expression.
+
+    Attributes:
+        expression: what was grounded.
+        program: postfix sequence for `GoalEnergy`.
+        scene: what it was grounded in.
+        movable: ids of the subjects of all terms.
+        attention: ids of the arguments of all terms.
+        roles: per term its subjects' and its arguments' ids, for the predicate and for people.
+    """
+
+    expression: Expression
+    program: tuple[GroundedTerm | Operator, ...]
+    scene: Tabletop
+    movable: tuple[int, ...]
+    attention: tuple[int, ...]
+    roles: tuple[tuple[Term, tuple[int, ...], tuple[int, ...]], ...] = field(default=())
+
+
+def ground(
+    expression: Expression,
+    scene: Tabletop,
+    model: ConceptModel,
+    library: ConceptLibrary,
+    seed: int = 0,
+) -> Grounded:
+    """Find the entities an expression speaks of and bind its concepts' codes to them.
+
+    Raises:
+        UnknownConceptError: a name that is not in the library.
+        GroundingError: a selector that finds nothing or too many, an id that does not exist, a
+            concept with the wrong number of things, a name that cannot act.
+    """
+    if len(set(scene.ids)) != len(scene.ids):
+        raise GroundingError(f'entity ids are not distinct: {list(scene.ids)}')
+    return _Grounding(scene, model, library, seed).run(expression)
+
+
+def roles_of(
+    term: Term,
+    scene: Tabletop,
+    model: ConceptModel,
+    library: ConceptLibrary,
+    seed: int = 0,
+) -> tuple[tuple[int, ...], tuple[int, ...]]:
+    """Find the ids that a term's selectors name, before and after the semicolon.
+
+    The term's own name need not be known: it may be about to be taught.
+
+    Raises:
+        UnknownConceptError: a selector that is not in the library.
+        GroundingError: a selector that finds nothing, or a thing on both sides.
+    """
+    return _Grounding(scene, model, library, seed).roles_of(term)
+
+
+class _Grounding:
+    def __init__(
+        self, scene: Tabletop, model: ConceptModel, library: ConceptLibrary, seed: int
+    ) -> None:
+        self.scene, self.model, self.library, self.seed = scene, model, library, seed
+        self.program: list[GroundedTerm | Operator] = []
+        self.roles: list[tuple[Term, tuple[int, ...], tuple[int, ...]]] = []
+
+    def run(self, expression: Expression) -> Grounded:
+        self._emit(expression)
+        movable = {i for _, subjects, _ in self.roles for i in subjects}
+        attention = {i for _, _, arguments in self.roles for i in arguments}
+        return Grounded(
+            expression=expression,
+            program=tuple(self.program),
+            scene=self.scene,
+            movable=tuple(i for i in self.scene.ids if i in movable),
+            attention=tuple(i for i in self.scene.ids if i in attention),
+            roles=tuple(self.roles),
+        )
+
+    def _emit(self, expression: Expression) -> None:
+        match expression:
+            case Term():
+                self._emit_term(expression)
+            case Not(part):
+                self._emit(part)
+                self.program.append(Operator('not', 1))
+            case And(parts) | Or(parts):
+                for part in parts:
+                    self._emit(part)
+                word = 'and' if isinstance(expression, And) else 'or'
+                self.program.append(Operator(word, len(parts)))
+
+    def _emit_term(self, term: Term) -> None:
+        concept = self.library.get(term.name)
+        if not concept.acts:
+            acting = ', '.join(c.name for c in self.library if c.acts)
+            raise GroundingError(
+                f'{term.name} identifies things but cannot be made to hold; use it inside a '
+                f'concept that acts ({acting}), e.g. near({term.name}; #1)'
+            )
+        subjects, arguments = self.roles_of(term)
+        self._check_count(term, concept, 'subject', subjects, term.subjects, concept.subjects)
+        alternatives = readings(term, arguments, concept.arguments[1])
+        for chosen in alternatives:
+            self._check_count(term, concept, 'argument', chosen, term.arguments, concept.arguments)
+            # In shapes, where nothing stands after the semicolon, every member is what it is
+            # about.
+            attended = chosen if chosen else subjects if _is_shape(concept) else ()
+            self.program.append(
+                GroundedTerm(
+                    name=term.name,
+                    code=concept.code,
+                    subjects=torch.as_tensor(self.scene.mask(subjects)),
+                    attention=torch.as_tensor(self.scene.mask(attended)),
+                    weight=term.weight,
+                )
+            )
+            self.roles.append((term, tuple(subjects), tuple(chosen)))
+        if len(alternatives) > 1:
+            self.program.append(Operator('or', len(alternatives)))
+
+    def roles_of(self, term: Term) -> tuple[tuple[int, ...], tuple[int, ...]]:
+        named_elsewhere: set[int] = set()
+        for selector in (*term.subjects, *term.arguments):
+            if not mentions(selector, All):
+                named_elsewhere |= set(self._select(selector))
+        subjects = self._select_group(term.subjects, named_elsewhere)
+        arguments = self._select_group(term.arguments, named_elsewhere)
+        both = sorted(set(subjects) & set(arguments))
+        if both:
+            raise GroundingError(
+                f'{term}: {_ids(both)} is both subject and argument; name different things'
+            )
+        return subjects, arguments
+
+    def _check_count(
+        self,
+        term: Term,
+        concept: LibraryConcept,
+        word: str,
+        ids: tuple[int, ...],
+        selectors: tuple[Selector, ...],
+        allowed: tuple[int, int | None],
+    ) -> None:
+        low, high = allowed
+        if low <= len(ids) and (high is None or len(ids) <= high):
+            return
+        wanted = str(low) if high == low else f'{low} or more' if high is None else f'{low}-{high}'
+        found = f'{", ".join(map(str, selectors)) or "nothing"} is {len(ids)}'
+        if ids:
+            found += f' ({_ids(ids)})'
+        raise GroundingError(
+            f'{concept.name} takes {wanted} {word}{"" if wanted == "1" else "s"}, but {found}; '
+            f'write {concept.signature} and use ids such as #1 to choose'
+        )
+
+    def _select_group(
+        self, selectors: Sequence[Selector], named_elsewhere: Collection[int]
+    ) -> tuple[int, ...]:
+        chosen: list[int] = []
+        for selector in selectors:
+            chosen += [i for i in self._select(selector, named_elsewhere) if i not in chosen]
+        return tuple(chosen)
+
+    def _blocks(self) -> list[int]:
+        return [i for i in self.scene.ids if i != TOOL_ID]
+
+    def _select(
+        self, selector: Selector, named_elsewhere: Collection[int] = ()
+    ) -> tuple[int, ...]:
+        match selector:
+            case Tool():
+                if TOOL_ID not in self.scene.ids:
+                    raise GroundingError('the tool is not known yet: no joint states were heard')
+                return (TOOL_ID,)
+            case ById(number):
+                if number not in self.scene.ids:
+                    raise GroundingError(
+                        f'there is no entity #{number}; there are: {self.scene.describe()}'
+                    )
+                return (number,)
+            case All():
+                return tuple(i for i in self._blocks() if i not in named_elsewhere)
+            case Named(name):
+                return self._identify(self._selecting(name), marker=())
+            case Term(name, subjects, arguments):
+                if arguments:
+                    raise GroundingError(
+                        f'{selector} as a selector must not have arguments: what it is about is '
+                        'what it selects'
+                    )
+                concept = self.library.get(name)
+                named = self._select_group(subjects, named_elsewhere)
+                # "near(red; square(all))": the things that form the shape are meant.
+                return self._identify(concept, marker=named) if concept.selects else named
+
+    def _selecting(self, name: str) -> LibraryConcept:
+        concept = self.library.get(name)
+        if not concept.selects:
+            selecting = ', '.join(c.name for c in self.library if c.selects)
+            raise GroundingError(
+                f'{name} does not identify things, so it cannot select; these do: {selecting}, '
+                'and ids such as #1, tool, all'
+            )
+        return concept
+
+    def _identify(self, concept: LibraryConcept, marker: tuple[int, ...]) -> tuple[int, ...]:
+        """Identify among the blocks (and the marker), with the learned energy."""
+        ids = [i for i in self.scene.ids if i != TOOL_ID or i in marker]
+        if not [i for i in ids if i not in marker]:
+            raise GroundingError(f'nothing is on the table for {concept.name} to choose from')
+        among = self.scene.mask(ids)
+        part = Tabletop(
+            tuple(i for i in self.scene.ids if i in ids),
+            self.scene.positions[among],
+            self.scene.colors[among],
+            self.scene.sizes[among],
+        )
+        events = part.events(subjects=part.mask(marker)).without_attention()
+        attention = self.model.identify(events, concept.code, seed=self.seed)[0].cpu().numpy()
+        chosen = tuple(
+            i for i, a in zip(part.ids, attention) if a > SELECTION_THRESHOLD and i not in marker
+        )
+        if concept.by_looks:
+            chosen = self._that_look_like(concept, chosen)
+        if not chosen:
+            raise GroundingError(
+                f'nothing here is {concept.name}; there are: {self.scene.describe()}'
+            )
+        return chosen
+
+    def _that_look_like(self, concept: LibraryConcept, ids: tuple[int, ...]) -> tuple[int, ...]:
+        """Drop those that are only more similar than the rest, see `looks.py`."""
+        if not ids or concept.demonstrations is None:
+            return ids
+        among = self.scene.mask(ids)
+        share = looks_like(
+            self.model,
+            concept.code,
+            concept.demonstrations,
+            self.scene.colors[among],
+            self.scene.sizes[among],
+            self.seed,
+        )
+        kept = np.array(self.scene.ids)[among][share > SELECTION_THRESHOLD]
+        return tuple(int(i) for i in kept)
+
+
+def _is_shape(concept: LibraryConcept) -> bool:
+    return concept.arguments[1] == 0 and concept.subjects[1] != 1
+
+
+def _ids(ids: Sequence[int]) -> str:
+    return ', '.join(f'#{i}' for i in ids)

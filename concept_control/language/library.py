@@ -1,0 +1,210 @@
+"""Named concepts: what a name in an expression stands for, and where its code came from."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Callable, Collection, Iterable, Iterator
+from dataclasses import dataclass
+
+from concept_control.concepts.vocabulary import NamedConcept, vocabulary
+from concept_control.energy.code import ConceptCode
+from concept_control.energy.inference.code_inference import InferenceConfig
+from concept_control.energy.model import ConceptModel
+from concept_control.errors import LibraryError, UnknownConceptError
+from concept_control.language.appearance import identifies_by_looks
+from concept_control.language.expression import RESERVED
+from concept_control.world.events import Events
+
+
+@dataclass(frozen=True)
+class LibraryConcept:
+    """A concept that expressions may use.
+
+    Attributes:
+        name: as used in expressions.
+        description: one sentence.
+        code: its concept code, inferred from demonstrations.
+        selects: whether it identifies entities (usable as a selector).
+        acts: whether it moves subjects (usable as a goal).
+        subjects: fewest and most subjects; None for any number.
+        arguments: fewest and most arguments; None for any number.
+        num_demonstrations: how many demonstrations the code was inferred from.
+        energy: mean energy of those demonstrations under the code.
+        source: "shipped", "taught" or a file.
+        model: fingerprint of the model the code belongs to.
+        demonstrations_hash: SHA-256 of the demonstrations, hex.
+        demonstrations: what it was inferred from; None where only the code is known.
+        by_looks: whether it identifies things by their looks, wherever they are.
+        self_test: what holding out each demonstration showed; '' for shipped words.
+    """
+
+    name: str
+    description: str
+    code: ConceptCode
+    selects: bool
+    acts: bool
+    subjects: tuple[int, int | None]
+    arguments: tuple[int, int | None]
+    num_demonstrations: int
+    energy: float
+    source: str
+    model: str
+    demonstrations_hash: str
+    demonstrations: Events | None
+    by_looks: bool
+    self_test: str = ''
+
+    @property
+    def signature(self) -> str:
+        """How the concept is written, e.g. `between(subject; argument, argument)`."""
+        return f'{self.name}({signature(self.subjects, "subject")}' + (
+            f'; {signature(self.arguments, "argument")})' if self.arguments[1] != 0 else ')'
+        )
+
+
+class ConceptLibrary:
+    """Concepts by name, in the order they were added."""
+
+    def __init__(self, concepts: Iterable[LibraryConcept] = ()) -> None:
+        self._concepts = {concept.name: concept for concept in concepts}
+
+    def __iter__(self) -> Iterator[LibraryConcept]:
+        return iter(self._concepts.values())
+
+    def __len__(self) -> int:
+        return len(self._concepts)
+
+    def __contains__(self, name: str) -> bool:
+        return name in self._concepts
+
+    def add(self, concept: LibraryConcept) -> None:
+        """Add a concept, replacing one of the same name.
+
+        Others may be reading: they see the library as it was, or as it is then.
+        """
+        self._concepts = {**self._concepts, concept.name: concept}
+
+    def get(self, name: str) -> LibraryConcept:
+        """Return the concept called `name`.
+
+        Raises:
+            UnknownConceptError: naming all that exist.
+        """
+        try:
+            return self._concepts[name]
+        except KeyError:
+            raise UnknownConceptError(
+                f'unknown concept {name!r}; known: {", ".join(self._concepts)}'
+            ) from None
+
+    @classmethod
+    def learn(
+        cls,
+        model: ConceptModel,
+        names: Iterable[str] | None = None,
+        num_demonstrations: int = 5,
+        seed: int = 0,
+        progress: Callable[[LibraryConcept], None] | None = None,
+    ) -> ConceptLibrary:
+        """Learn the shipped vocabulary: infer each code from particle demonstrations, now.
+
+        Args:
+            model: infers the codes.
+            names: which of the vocabulary; None for all that the model was trained for.
+            num_demonstrations: per concept.
+            seed: of the demonstrations and of the inference.
+            progress: called with each concept as it is learned.
+        """
+        words = vocabulary()
+        library = cls()
+        if names is None:
+            trained = model.card.get('families', [])
+            names = [name for name, word in words.items() if word.family.name in trained]
+        for name in names:
+            if name not in words:
+                raise UnknownConceptError(
+                    f'unknown concept {name!r}; the vocabulary has: {", ".join(words)}'
+                )
+            concept = learn_concept(model, words[name], num_demonstrations, seed)
+            library.add(concept)
+            if progress is not None:
+                progress(concept)
+        return library
+
+
+def learn_concept(
+    model: ConceptModel, word: NamedConcept, num_demonstrations: int, seed: int
+) -> LibraryConcept:
+    """Infer the code of one word of the vocabulary from demonstrations in the particle world."""
+    demonstrations = word.demonstrations(seed, num_demonstrations)
+    # Of families that the model was trained for: the long descent adds nothing there, and over
+    # all words it would take ten seconds of every start.
+    code = model.infer(demonstrations, seed, InferenceConfig(learned=True))
+    return LibraryConcept(
+        name=word.name,
+        description=word.description,
+        code=code,
+        selects=word.selects,
+        acts=word.acts,
+        subjects=(word.min_subjects, word.max_subjects),
+        arguments=(word.min_arguments, word.max_arguments),
+        num_demonstrations=num_demonstrations,
+        energy=float(model.energy(demonstrations, code).mean()),
+        source='shipped',
+        model=model.fingerprint,
+        demonstrations_hash=hash_events(demonstrations),
+        demonstrations=demonstrations,
+        by_looks=word.selects and identifies_by_looks(model, code, demonstrations, seed),
+    )
+
+
+def hash_events(events: Events) -> str:
+    """Return the SHA-256 of everything in `events`, hex."""
+    digest = hashlib.sha256()
+    for name in ('positions', 'colors', 'sizes', 'present', 'subjects', 'attention'):
+        value = getattr(events, name).cpu().contiguous().numpy()
+        digest.update(f'{name}{value.shape}'.encode())
+        digest.update(value.tobytes())
+    return digest.hexdigest()
+
+
+def signature(count: tuple[int, int | None], word: str) -> str:
+    """Describe a number of things: `argument, argument` or `subject, ...`."""
+    low, high = count
+    text = ', '.join([word] * max(low, 1))
+    return text if high == max(low, 1) else f'{text}, ...'
+
+
+MAX_NAME = 40
+
+
+def check_name(name: str, taken: Collection[str] = (), replace: bool = False) -> None:
+    """Refuse a name that expressions could not use, or that is taken.
+
+    Args:
+        name: wanted.
+        taken: names that were taught before.
+        replace: whether a shipped or taught concept of that name may be replaced.
+
+    Raises:
+        LibraryError: saying what a name may be.
+    """
+    if not re.fullmatch(r'[a-z_][a-z0-9_]*', name, re.ASCII) or len(name) > MAX_NAME:
+        raise LibraryError(
+            f'{name!r} cannot be a name; expected a lower-case word of letters, digits and _ that '
+            f'starts with no digit and has at most {MAX_NAME} characters, e.g. tower_of_two'
+        )
+    if name in RESERVED:
+        raise LibraryError(
+            f'{name!r} is a word of the command language ({", ".join(RESERVED)}); choose another'
+        )
+    if replace:
+        return
+    if name in vocabulary():
+        raise LibraryError(
+            f'{name!r} is a concept shipped with the package; choose another name, or replace it '
+            'on purpose (--replace)'
+        )
+    if name in taken:
+        raise LibraryError(f'{name!r} was taught before; replace it on purpose (--replace)')

@@ -1,0 +1,167 @@
+"""Taught concepts on disk: one NPZ file each, with its demonstrations and where it came from.
+
+A code belongs to the model it was inferred with. A file keeps the demonstrations, so that another
+model infers its own code from them: what was taught outlives the weights.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import tempfile
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from tqdm import tqdm
+
+from concept_control.energy.code import ConceptCode
+from concept_control.energy.model import ConceptModel
+from concept_control.errors import ConceptControlError, LibraryError
+from concept_control.language.appearance import identifies_by_looks
+from concept_control.language.library import (
+    ConceptLibrary,
+    LibraryConcept,
+    check_name,
+    hash_events,
+)
+from concept_control.world.demonstrations import FIELDS, events_of, join, read_arrays
+
+FORMAT = 1
+
+ENVIRONMENT = 'CONCEPT_CONTROL_LIBRARY'
+"""Environment variable with the folder of taught concepts."""
+
+_PROVENANCE = ('description', 'source', 'model', 'demonstrations_hash', 'self_test')
+_FLAGS = ('selects', 'acts', 'by_looks')
+
+
+def default_folder() -> Path:
+    """Return where taught concepts are kept if nobody says otherwise."""
+    if os.environ.get(ENVIRONMENT):
+        return Path(os.environ[ENVIRONMENT])
+    data = os.environ.get('XDG_DATA_HOME') or os.path.expanduser('~/.local/share')
+    return Path(data) / 'concept_control' / 'concepts'
+
+
+def save(folder: Path, concept: LibraryConcept) -> Path:
+    """Write a concept; a file that is being read never changes under the reader.
+
+    Raises:
+        LibraryError: if it cannot be written, or has no demonstrations.
+    """
+    if concept.demonstrations is None:
+        raise LibraryError(f'{concept.name} has no demonstrations to keep')
+    header: dict[str, Any] = {'format': FORMAT, 'name': concept.name, 'energy': concept.energy}
+    header |= {name: getattr(concept, name) for name in (*_PROVENANCE, *_FLAGS)}
+    header |= {'subjects': concept.subjects, 'arguments': concept.arguments}
+    arrays = {name: getattr(concept.demonstrations, name).cpu().numpy() for name in FIELDS}
+    path = folder / f'{concept.name}.npz'
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        handle, new = tempfile.mkstemp(dir=folder, prefix=f'.{concept.name}.', suffix='.new')
+        with os.fdopen(handle, 'wb') as file:
+            np.savez_compressed(
+                file, header=np.array(json.dumps(header)), code=concept.code.to_array(), **arrays
+            )
+        os.chmod(new, 0o644)
+        os.replace(new, path)
+    except OSError as error:
+        raise LibraryError(f'{path} cannot be written: {error.strerror or error}') from error
+    return path
+
+
+def load(path: Path, model: ConceptModel) -> LibraryConcept:
+    """Read a concept; for another model than it was taught to, its code is inferred again.
+
+    Raises:
+        LibraryError: if the file is none of ours, was changed, or has a name it must not have.
+    """
+    arrays = read_arrays(path)
+    try:
+        header = json.loads(str(arrays['header']))
+        if header['format'] != FORMAT:
+            raise LibraryError(
+                f'{path} has format {header["format"]!r}; this version reads {FORMAT}'
+            )
+        # As it was written, to the bit: `join` would only repeat a state that is there twice.
+        demonstrations = events_of(arrays)
+        concept = LibraryConcept(
+            name=str(header['name']),
+            code=ConceptCode.from_array(arrays['code']),
+            subjects=_range(header['subjects']),
+            arguments=_range(header['arguments']),
+            num_demonstrations=len(demonstrations),
+            energy=float(header['energy']),
+            demonstrations=demonstrations,
+            selects=bool(header['selects']),
+            acts=bool(header['acts']),
+            by_looks=bool(header['by_looks']),
+            **{name: str(header[name]) for name in _PROVENANCE},
+        )
+    except LibraryError:
+        raise
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        raise LibraryError(f'{path} is no taught concept: {error!r}') from error
+    check_name(concept.name, replace=True)
+    if concept.name != path.stem:
+        raise LibraryError(f'{path} holds the concept {concept.name!r}; a file is named after it')
+    if hash_events(demonstrations) != concept.demonstrations_hash:
+        raise LibraryError(f'{path} was changed since it was written: teach {concept.name} again')
+    if concept.model == model.fingerprint and concept.code.size == model.code_size:
+        return concept
+    return inferred_again(concept, model)
+
+
+def inferred_again(concept: LibraryConcept, model: ConceptModel) -> LibraryConcept:
+    """Return a concept for another model, its code inferred from its demonstrations.
+
+    Raises:
+        LibraryError: if it has none.
+    """
+    if concept.demonstrations is None:
+        raise LibraryError(f'{concept.name} belongs to the model {concept.model}')
+    demonstrations = join([concept.demonstrations])
+    code = model.infer(demonstrations)
+    return replace(
+        concept,
+        code=code,
+        energy=float(model.energy(demonstrations, code).mean()),
+        model=model.fingerprint,
+        by_looks=concept.selects and identifies_by_looks(model, code, demonstrations),
+        self_test=f'{concept.self_test} [with the model {concept.model}]',
+    )
+
+
+def load_all(folder: Path, model: ConceptModel) -> Iterator[LibraryConcept | str]:
+    """Yield every concept in a folder, by name; a sentence for each file that is none."""
+    for path in sorted(folder.glob('*.npz')) if folder.is_dir() else ():
+        try:
+            yield load(path, model)
+        except ConceptControlError as error:
+            yield str(error)
+
+
+def _range(value: Any) -> tuple[int, int | None]:
+    low, high = value
+    return int(low), None if high is None else int(high)
+
+
+def whole_library(model: ConceptModel, folder: Path) -> ConceptLibrary:
+    """Return the shipped words and what was taught, learned with a progress bar."""
+    with tqdm(
+        desc='learning the words',
+        leave=False,
+        file=sys.stderr,
+        disable=not sys.stderr.isatty(),
+    ) as bar:
+        library = ConceptLibrary.learn(model, progress=lambda _: bar.update())
+    for found in load_all(folder, model):
+        if isinstance(found, LibraryConcept):
+            library.add(found)
+        else:
+            print(f'concept_control: {found}', file=sys.stderr)
+    return library

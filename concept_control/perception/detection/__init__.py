@@ -1,0 +1,1 @@
+"""One frame of colour and depth to detected blocks."""

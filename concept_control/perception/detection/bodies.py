@@ -1,0 +1,252 @@
+"""Which bodies explain the regions of a frame: boxes, cylinders or balls, and how many."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+
+import cv2
+import numpy as np
+
+from concept_control.perception.detection.borders import FACE_DEPTH, collect_outlines
+from concept_control.perception.detection.depth_view import View
+from concept_control.perception.detection.limits import BlockLimits
+from concept_control.perception.detection.segmentation import Region, Segmentation
+from concept_control.perception.detection.silhouette import Fit, fit, surface_distance
+
+CUBE_SIGMA = 0.006
+"""How far side lengths are expected from the height [m]; weak beside a visible outline."""
+
+SURFACE_SIGMA = 0.0005
+"""Misfit of a surface below which shapes are not told apart [m]."""
+
+SURFACE_POINTS = 60.0
+"""How many independent outline points all surface points together weigh as."""
+
+MAX_SURFACE_POINTS = 500
+"""Points of a surface looked at to tell shapes apart."""
+
+MIXED = 0.1
+"""Share of a region's pixels that may lie between it and what is behind: mixed at its border."""
+
+TRIAL_POINTS, TRIAL_ITERATIONS = 3, 4
+"""Of each outline one in so many points, and iterations, for trying a box's first yaw."""
+
+MAX_PIECES = 6
+"""Touching blocks of one colour that are told apart."""
+
+
+@dataclass(frozen=True)
+class Body:
+    """A body fitted to a region.
+
+    Attributes:
+        region: its pixels.
+        shape: box, cylinder or ball.
+        parameters: (D,) as in `silhouette`: x, y and yaw, sides or radius.
+        covariance: (D, D) of the parameters.
+        rms: root mean square distance of its outline points [m].
+    """
+
+    region: Region
+    shape: str
+    parameters: np.ndarray
+    covariance: np.ndarray
+    rms: float
+
+
+def fit_bodies(view: View, segmentation: Segmentation, limits: BlockLimits) -> list[Body]:
+    """Fit a body to each region, cutting and joining regions where that explains them better.
+
+    Args:
+        view: the depth of the frame.
+        segmentation: of the frame; its labels follow the cuts and joins.
+        limits: what may be on the table.
+    """
+    if not segmentation.regions:
+        return []
+    return list(_Fitting(view, segmentation, limits).bodies())
+
+
+class _Fitting:
+    """The regions of one frame while bodies are being fitted to them."""
+
+    def __init__(self, view: View, segmentation: Segmentation, limits: BlockLimits) -> None:
+        self.view = view
+        self.limits = limits
+        self.labels = segmentation.labels
+        self.regions = segmentation.regions
+
+    def bodies(self) -> Iterator[Body]:
+        self._split_oversized()
+        shapes, fits = self._fit()
+        if self._join_overlapping(shapes, fits):
+            shapes, fits = self._fit()
+        for index, (region, shape) in enumerate(zip(self.regions, shapes)):
+            found = fits[shape]
+            yield Body(
+                region,
+                shape,
+                found.parameters[index],
+                found.covariance[index],
+                float(found.rms[index]),
+            )
+
+    def _join_overlapping(self, shapes: list[str], fits: dict[str, Fit]) -> bool:
+        """Join regions whose bodies would stand in each other, such as a block and its wall."""
+        bodies = [fits[shape].parameters[index] for index, shape in enumerate(shapes)]
+        order = sorted(range(len(bodies)), key=lambda index: -len(self.regions[index].rows))
+        kept: list[int] = []
+        for index in order:
+            region = self.regions[index]
+            for other in kept:
+                gap = np.linalg.norm(bodies[index][:2] - bodies[other][:2])
+                if gap < 0.4 * min(region.height, self.regions[other].height):
+                    self.regions[other] = self._joined(self.regions[other], region)
+                    break
+            else:
+                kept.append(index)
+        if len(kept) == len(bodies):
+            return False
+        self.regions = [self.regions[index] for index in sorted(kept)]
+        return True
+
+    def _joined(self, region: Region, part: Region) -> Region:
+        """Return a region with another's pixels added."""
+        self.labels[part.rows, part.columns] = region.label
+        return replace(
+            region,
+            rows=np.concatenate([region.rows, part.rows]),
+            columns=np.concatenate([region.columns, part.columns]),
+            is_top=np.concatenate([region.is_top, np.zeros(len(part.rows), dtype=bool)]),
+        )
+
+    def _fit(self) -> tuple[list[str], dict[str, Fit]]:
+        """Fit every shape to every region; return each region's best shape and all fits."""
+        outlines = collect_outlines(self.view, self.labels, self.regions, self.limits)
+        boxes = np.array([self._start(region) for region in self.regions])
+        tops = np.array([region.height for region in self.regions])
+        num = len(boxes)
+        prior = np.column_stack([np.zeros((num, 3)), tops, tops])
+        tight = np.array([bool(region.siblings) for region in self.regions])
+        sigma = np.full((num, 5), np.inf)
+        sigma[:, 3:] = np.where(tight, 0.001, CUBE_SIGMA)[:, None]
+        # The first guess of the yaw may be caught by an occluder's edge: try three roughly.
+        turned = np.repeat(boxes, 3, axis=0)
+        turned[:, 2] += np.tile(np.deg2rad([0.0, 30.0, 60.0]), num)
+        thrice = np.repeat(np.arange(num), 3)
+        tried = fit(
+            'box',
+            outlines.thinned(TRIAL_POINTS).select(thrice),
+            turned,
+            prior[thrice],
+            sigma[thrice],
+            TRIAL_ITERATIONS,
+        )
+        best = tried.cost.reshape(num, 3).argmin(axis=1) + 3 * np.arange(num)
+        box = fit('box', outlines, tried.parameters[best], prior, sigma)
+        round_sigma = np.tile([np.inf, np.inf, CUBE_SIGMA], (num, 1))
+        round_start = np.column_stack([boxes[:, :2], 0.5 * tops])
+        cylinder = fit('cylinder', outlines, round_start, round_start, round_sigma)
+        ball_start = np.array([self._sphere(region) for region in self.regions])
+        ball = fit('ball', outlines, ball_start, ball_start, round_sigma)
+        fits = {'box': box, 'cylinder': cylinder, 'ball': ball}
+        shapes = [
+            self._best_shape(region, fits, index) for index, region in enumerate(self.regions)
+        ]
+        return shapes, fits
+
+    def _best_shape(self, region: Region, fits: dict[str, Fit], index: int) -> str:
+        """Return the shape whose outline and surface explain a region best."""
+        points = self._sample(region)
+        points[:, 2] -= self.limits.table_height
+        scores = {}
+        for shape, found in fits.items():
+            square = surface_distance(shape, found.parameters[index], region.height, points) ** 2
+            num = int(np.ceil((1.0 - MIXED) * len(square)))
+            misfit = np.partition(square, num - 1)[:num].mean()
+            # Depth errors of neighbouring pixels are alike: count them as a few.
+            spread = np.log(misfit + SURFACE_SIGMA**2)
+            scores[shape] = found.cost[index] + SURFACE_POINTS * spread
+        # A box has more parameters to fit chance with, but is commoner.
+        scores['box'] -= 4.0
+        return min(scores, key=lambda shape: scores[shape])
+
+    def _sample(self, region: Region) -> np.ndarray:
+        """Return (N, 3) some of the points of a region, enough to tell its surface from others."""
+        every = 1 + len(region.rows) // MAX_SURFACE_POINTS
+        return self.view.points(region.rows[::every], region.columns[::every])
+
+    def _start(self, region: Region) -> np.ndarray:
+        """Return (5,) a box as a first guess: the rectangle around the upper face."""
+        rows, columns = region.rows, region.columns
+        if region.is_top.any():
+            rows, columns = rows[region.is_top], columns[region.is_top]
+        top = self.limits.table_height + region.height
+        xy = self.view.on_plane(self.view.directions[rows, columns], top)
+        center, _, angle = cv2.minAreaRect(xy.astype(np.float32))
+        return np.array([*center, np.deg2rad(angle), region.height, region.height])
+
+    def _sphere(self, region: Region) -> np.ndarray:
+        """Return (3,) x, y, radius of the ball through a region's points, as a first guess."""
+        points = self._sample(region)
+        mean = points.mean(axis=0)
+        # A sphere of centre c: |p|² = 2 c·p + k, with k = r² - |c|².
+        local = points - mean
+        basis = np.column_stack([2.0 * local, np.ones(len(local))])
+        solution = np.linalg.lstsq(basis, (local**2).sum(axis=1), rcond=None)[0]
+        center = solution[:3]
+        radius = float(np.sqrt(max(solution[3] + center @ center, 0.0)))
+        is_ball = 0.4 * self.limits.min_side < radius < 0.6 * self.limits.max_side
+        if not is_ball or np.hypot(center[0], center[1]) > radius:
+            return np.array([mean[0], mean[1], 0.5 * region.height])
+        return np.array([center[0] + mean[0], center[1] + mean[1], radius])
+
+    def _split_oversized(self) -> None:
+        """Cut regions larger than any block into touching blocks of one colour, by shape."""
+        regions: list[Region] = []
+        next_label = max(region.label for region in self.regions) + 1
+        for region in self.regions:
+            pieces = self._pieces(region)
+            if len(pieces) == 1:
+                regions.append(region)
+                continue
+            labels = [region.label, *range(next_label, next_label + len(pieces) - 1)]
+            next_label += len(pieces) - 1
+            for label, members in zip(labels, pieces):
+                rows, columns = region.rows[members], region.columns[members]
+                self.labels[rows, columns] = label
+                siblings = tuple(other for other in labels if other != label)
+                regions.append(
+                    Region(label, rows, columns, region.is_top[members], region.height, siblings)
+                )
+        self.regions = regions
+
+    def _pieces(self, region: Region) -> list[np.ndarray]:
+        whole = [np.arange(len(region.rows))]
+        top = region.is_top
+        if top.sum() < 2 * 25:
+            return whole
+        xy = self.view.points(region.rows, region.columns)[:, :2].astype(np.float32)
+        longest = max(cv2.minAreaRect(xy)[1])
+        # Blocks are about as wide as they are high; twice as long is two of them.
+        if longest <= 1.2 * self.limits.max_side and longest <= 1.7 * region.height:
+            return whole
+        # How many squares as wide as the block is high the upper face would make.
+        heights = self.view.height[region.rows, region.columns]
+        spread = float(np.clip(2.0 * heights[top].std(), 0.001, FACE_DEPTH))
+        upper = np.flatnonzero(np.abs(heights - region.height) < spread)
+        depth = self.view.depth[region.rows[upper], region.columns[upper]]
+        slant = np.abs(self.view.directions[region.rows[upper], region.columns[upper], 2])
+        area = float(((depth / self.view.focal) ** 2 / slant).sum())
+        num = min(round(area / region.height**2), MAX_PIECES)
+        if num < 2:
+            return whole
+        criteria = (cv2.TERM_CRITERIA_EPS | cv2.TERM_CRITERIA_MAX_ITER, 30, 1e-5)
+        cv2.setRNGSeed(0)
+        start = np.zeros((len(upper), 1), dtype=np.int32)
+        _, _, centers = cv2.kmeans(xy[upper], num, start, criteria, 5, cv2.KMEANS_PP_CENTERS)
+        distances = np.linalg.norm(xy[:, None] - np.asarray(centers)[None], axis=2)
+        member = distances.argmin(axis=1)
+        pieces = [np.flatnonzero(member == k) for k in range(num)]
+        return [piece for piece in pieces if len(piece) >= 25]

@@ -1,0 +1,161 @@
+"""Where bodies end in an image, and what each piece of their borders tells about them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from concept_control.perception.detection.depth_view import View
+from concept_control.perception.detection.limits import BlockLimits
+from concept_control.perception.detection.segmentation import HOLE, OTHER, Region
+from concept_control.perception.detection.silhouette import FACE, LIMIT, OUTLINE, Outlines
+
+MAX_POINTS = 160
+"""Outline points a body; more are thinned out."""
+
+PIXEL_SIGMA = 0.35
+"""Standard deviation of an outline point in pixels: uniform over one, and a little for noise."""
+
+OCCLUDER_STEP = 0.008
+"""A neighbour pixel nearer by this much is an occluder's [m]."""
+
+OWN_DEPTH = 0.04
+"""Pixels farther than this behind a block's border pixel are none of its own [m]."""
+
+FACE_DEPTH = 0.004
+"""Pixels this little below an upper face count as on it [m]."""
+
+SAME_HEIGHT = 0.0015
+"""Upper faces that differ by less are level [m]."""
+
+
+def collect_outlines(
+    view: View, labels: np.ndarray, regions: Sequence[Region], limits: BlockLimits
+) -> Outlines:
+    """Collect the outline points of all regions.
+
+    Args:
+        view: the depth of the frame.
+        labels: (H, W) of its segmentation.
+        regions: of the K bodies, at least one.
+        limits: what may be on the table.
+
+    Returns:
+        Outlines of K bodies, in the order of the regions.
+    """
+    owners, directions, point_kinds = _boundary(view, labels, regions)
+    num = len(regions)
+    tops = np.array([region.height for region in regions]) + limits.table_height
+    index_of = np.full(labels.max() + 1, -1)
+    index_of[[region.label for region in regions]] = np.arange(num)
+    index = index_of[owners]
+    order = np.argsort(index, kind='stable')
+    order = order[index[order] >= 0]
+    index, directions, point_kinds = index[order], directions[order], point_kinds[order]
+    counts = np.bincount(index, minlength=num)
+    size = int(min(max(counts.max(initial=1), 1), MAX_POINTS))
+    points = np.zeros((num, size, 2))
+    rays = np.zeros((num, size, 3))
+    rays[..., 2] = -1.0
+    weights = np.zeros((num, size))
+    kinds = np.full((num, size), OUTLINE)
+    sigma = np.ones(num)
+    ends = np.cumsum(counts)
+    for k, region in enumerate(regions):
+        chosen = np.arange(ends[k] - counts[k], ends[k])
+        weight = 1.0
+        if counts[k] > size:
+            weight = counts[k] / size
+            chosen = chosen[np.linspace(0, counts[k] - 1, size).astype(int)]
+        count = len(chosen)
+        points[k, :count] = view.on_plane(directions[chosen], tops[k])
+        lengths = np.linalg.norm(directions[chosen], axis=1, keepdims=True)
+        rays[k, :count] = directions[chosen] / lengths
+        weights[k, :count] = weight
+        kinds[k, :count] = point_kinds[chosen]
+        middle = np.median(view.depth[region.rows, region.columns])
+        sigma[k] = PIXEL_SIGMA * float(middle) / view.focal
+    bottom = np.full(num, limits.table_height + limits.min_height)
+    return Outlines(
+        points,
+        rays,
+        weights,
+        kinds,
+        tops,
+        np.minimum(bottom, tops - 1e-3),
+        sigma,
+        view.origin,
+        limits.table_height,
+    )
+
+
+def _boundary(
+    view: View, labels: np.ndarray, regions: Sequence[Region]
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return the outline between unlike neighbour pixels.
+
+    Returns:
+        owners: (Q,) label of the block.
+        directions: (Q, 3) world-frame directions halfway between the two pixels.
+        kinds: (Q,) as in `Outlines.kinds`.
+    """
+    rows = np.concatenate([region.rows for region in regions])
+    columns = np.concatenate([region.columns for region in regions])
+    guessed = {(r.label, other) for r in regions for other in r.siblings}
+    tops = np.zeros(labels.max() + 1)
+    tops[[region.label for region in regions]] = [region.height for region in regions]
+    owners, directions, kinds = [], [], []
+    height, width = labels.shape
+    for down, right in ((0, 1), (0, -1), (1, 0), (-1, 0)):
+        r, c = rows + down, columns + right
+        inside = (r >= 0) & (r < height) & (c >= 0) & (c < width)
+        r0, c0, r, c = rows[inside], columns[inside], r[inside], c[inside]
+        own, other = labels[r0, c0], labels[r, c]
+        edge = (own != other) & (own > 0) & (other != HOLE)
+        if guessed:
+            edge &= np.array([(a, b) not in guessed for a, b in zip(own, other)], dtype=bool)
+        r0, c0, r, c, own, other = (array[edge] for array in (r0, c0, r, c, own, other))
+        middle = 0.5 * (view.directions[r0, c0] + view.directions[r, c])
+        owners.append(own)
+        directions.append(middle)
+        kinds.append(_kinds(view, tops, (r0, c0, own), (r, c, other)))
+    return (
+        np.concatenate(owners),
+        np.concatenate(directions).astype(np.float64),
+        np.concatenate(kinds),
+    )
+
+
+def _kinds(
+    view: View,
+    tops: np.ndarray,
+    here: tuple[np.ndarray, np.ndarray, np.ndarray],
+    there: tuple[np.ndarray, np.ndarray, np.ndarray],
+) -> np.ndarray:
+    """Return what the border between a block's pixel and its unlike neighbour tells of the block.
+
+    Args:
+        view: the depth.
+        tops: by label, height of the upper face.
+        here: rows, columns and labels of the block's pixels.
+        there: of their neighbours.
+    """
+    own, other = here[2], there[2]
+    step = view.depth[there[0], there[1]] - view.depth[here[0], here[1]]
+    kinds = np.where(step < -OCCLUDER_STEP, LIMIT, OUTLINE)
+    # A pixel near by that is nobody's is likely mixed, or the body's own: it may reach there.
+    kinds[(other == OTHER) & (step < OWN_DEPTH)] = LIMIT
+    is_block = other > 0
+    if not is_block.any():
+        return kinds
+    top, next_top = tops[own], tops[np.maximum(other, 0)]
+    on_top = view.height[here[0], here[1]] > top - FACE_DEPTH
+    next_on_top = view.height[there[0], there[1]] > next_top - FACE_DEPTH
+    # Another block's foot or face hides the lower part of this one's wall.
+    kinds[is_block & ~on_top & (step < OCCLUDER_STEP)] = LIMIT
+    # Beside the upper face nothing of the wall is seen: the border is the face's own edge, unless
+    # the neighbour stands higher and before it.
+    kinds[is_block & on_top & (step >= -OCCLUDER_STEP)] = FACE
+    kinds[is_block & on_top & next_on_top & (next_top > top + SAME_HEIGHT)] = LIMIT
+    return kinds

@@ -1,0 +1,283 @@
+"""Blocks on a table from one RGB-D frame: where, how large, how turned, of what colour and shape.
+
+The centre comes from a body fitted to the whole visible outline (upper face and walls together)
+and the height of the upper face; what hides a part of the outline is known from depth and limits
+the fit instead of bending it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import cv2
+import numpy as np
+
+from concept_control.errors import PerceptionError
+from concept_control.perception.camera import Intrinsics, check_frame
+from concept_control.perception.detection.albedo import measure_color, scene_light
+from concept_control.perception.detection.bodies import Body, fit_bodies
+from concept_control.perception.detection.depth_view import View, check_pose, table_correction
+from concept_control.perception.detection.limits import BlockLimits
+from concept_control.perception.detection.outline import outline_polygon
+from concept_control.perception.detection.segmentation import Segmentation, segment
+
+MIN_VISIBLE = 0.12
+"""A body that shows less of its silhouette is not reported."""
+
+MAX_MISFIT = 3.0
+"""Root mean square distance of the outline, in pixels, from which a body explains nothing."""
+
+MIN_TABLE = 0.005
+"""Share of the depth map that must show the table; less, and the camera is not where it should."""
+
+HIDDEN_SIGMA = 0.004
+"""Standard deviation of a position measured on a block that is all but hidden [m]."""
+
+FIT_SIGMA = 0.02
+"""Standard deviation beyond which the outline tells nothing: a block covers what is seen of it
+[m]."""
+
+FLOOR_SIGMA = 0.00025
+"""Standard deviation that no position is claimed to beat [m]."""
+
+
+@dataclass(frozen=True)
+class Detection:
+    """One block as one frame shows it.
+
+    Attributes:
+        position: (3,) centre of the body, world frame [m].
+        covariance: (3, 3) of the position [m²].
+        color: (3,) albedo, RGB in [0, 1].
+        size: (3,) side lengths along its own axes [m]; a cylinder's and ball's are diameters.
+        yaw: rotation about the vertical axis [rad], in (-pi/4, pi/4] for a square footprint and
+            (-pi/2, pi/2] otherwise; 0 for round bodies.
+        shape: box, cylinder or ball.
+        num_pixels: pixels that show it.
+        visible_fraction: of its silhouette, in [0, 1].
+        pixels: (2,) image position (u, v) of its pixels' centroid.
+        outline: (C, 2) image polygon (u, v) of the fitted body.
+    """
+
+    position: np.ndarray
+    covariance: np.ndarray
+    color: np.ndarray
+    size: np.ndarray
+    yaw: float
+    shape: str
+    num_pixels: int
+    visible_fraction: float
+    pixels: np.ndarray = field(default_factory=lambda: np.zeros(2))
+    outline: np.ndarray = field(default_factory=lambda: np.zeros((0, 2)))
+
+
+class Detector:
+    """Finds blocks in the frames of one camera; keeps what depends on the calibration alone."""
+
+    def __init__(
+        self,
+        intrinsics: Intrinsics,
+        limits: BlockLimits | None = None,
+        table_color: np.ndarray | None = None,
+        refine_table: bool = True,
+    ) -> None:
+        """Prepare a detector.
+
+        Args:
+            intrinsics: of the camera, colour and depth registered to it.
+            limits: what may be on the table.
+            table_color: (3,) albedo of the table, RGB in [0, 1], from which the light is
+                measured; None takes the light for white and right.
+            refine_table: whether to correct the table's plane by what the depth map shows of it
+                (a few millimetres and tenths of a degree).
+        """
+        self.intrinsics = intrinsics
+        self.limits = limits or BlockLimits()
+        self.table_color = None if table_color is None else np.asarray(table_color, dtype=float)
+        if self.table_color is not None and (
+            self.table_color.shape != (3,)
+            or not ((self.table_color > 0) & (self.table_color <= 1)).all()
+        ):
+            raise PerceptionError(f'table colour {table_color} is not RGB in (0, 1]')
+        self.refine_table = refine_table
+        self.segmentation: Segmentation | None = None
+        self._rays = intrinsics.rays()
+        self._pose: np.ndarray | None = None
+        self._view_last: View | None = None
+        self._directions = np.zeros(0, dtype=np.float32)
+
+    def detect(
+        self, color: np.ndarray, depth: np.ndarray, T_world_camera: np.ndarray
+    ) -> list[Detection]:
+        """Find the blocks in a frame.
+
+        Args:
+            color: (H, W, 3) uint8 RGB.
+            depth: (H, W) metres along the optical axis, NaN in holes.
+            T_world_camera: (4, 4) pose of the optical frame.
+
+        Returns:
+            The blocks, in no particular order.
+
+        Raises:
+            PerceptionError: for images that do not fit the calibration or a pose that is none.
+        """
+        check_frame(color, depth, self.intrinsics)
+        view = self._view(np.asarray(depth, dtype=np.float32), check_pose(T_world_camera))
+        self.segmentation = segment(color, view, self.limits)
+        labels = self.segmentation.labels
+        light = scene_light(color, labels, self.table_color)
+        found = [
+            self._describe(color, light, view, labels, body)
+            for body in fit_bodies(view, self.segmentation, self.limits)
+        ]
+        return [detection for detection in found if detection is not None]
+
+    def could_hide(self, position: np.ndarray, size: np.ndarray) -> bool:
+        """Tell whether a block could be there although the last frame does not show it.
+
+        Args:
+            position: (3,) centre, world frame [m].
+            size: (3,) side lengths [m].
+
+        Returns:
+            False if most of its upper face would lie before what the camera saw there; True if
+            something nearer, a hole or the image's border is in the way, or no frame came yet.
+        """
+        view = self._view_last
+        if view is None:
+            return True
+        grid = np.linspace(-0.4, 0.4, 5)
+        offsets = np.stack(np.meshgrid(grid, grid, [0.4]), axis=-1).reshape(-1, 3) * size
+        points = (position + offsets - view.origin) @ view.pose[:3, :3]
+        if (points[:, 2] <= 0).any():
+            return True
+        columns, rows = np.rint(self.intrinsics.project(points)).astype(int).T
+        inside = (rows >= 0) & (rows < self.intrinsics.height)
+        inside &= (columns >= 0) & (columns < self.intrinsics.width)
+        seen = view.depth[rows[inside], columns[inside]]
+        behind = seen > points[inside, 2] + 0.25 * size[2]
+        return bool(behind.sum() < 0.5 * len(points))
+
+    def _view(self, depth: np.ndarray, pose: np.ndarray) -> View:
+        if self._pose is None or not np.array_equal(self._pose, pose):
+            self._directions = (self._rays @ pose[:3, :3].T).astype(np.float32)
+            self._pose = pose.copy()
+        origin = pose[:3, 3]
+        limits = self.limits
+        slope = self._directions[..., 2]
+        offset = origin[2] - limits.table_height
+        if origin[2] <= limits.table_height + limits.max_height:
+            raise PerceptionError(
+                f'the camera is {offset:.3f} m above the table; it must look from above the '
+                f'blocks ({limits.max_height} m): are the extrinsics right?'
+            )
+        height = depth * slope + np.float32(offset)
+        self._check_table(height)
+        focal = 0.5 * (self.intrinsics.fx + self.intrinsics.fy)
+        view = View(self._directions, pose.copy(), depth, height, focal)
+        if self.refine_table:
+            height += table_correction(view, limits)
+        self._view_last = view
+        return view
+
+    def _check_table(self, height: np.ndarray) -> None:
+        """Refuse a depth map in which no table is where it should be; one of holes is none."""
+        sparse = height[2::5, 2::5]
+        heights = sparse[~np.isnan(sparse)]
+        near = np.abs(heights) < 2.0 * self.limits.min_height
+        if len(heights) > 100 and near.mean() < MIN_TABLE:
+            raise PerceptionError(
+                f'{near.mean():.1%} of the depth map is within '
+                f'{2e3 * self.limits.min_height:.0f} mm of the table at '
+                f'{self.limits.table_height} m (the median is {np.median(heights):.2f} m above '
+                'it): are extrinsics, table height and the unit of the depth right?'
+            )
+
+    def _describe(
+        self,
+        color: np.ndarray,
+        light: np.ndarray | None,
+        view: View,
+        labels: np.ndarray,
+        body: Body,
+    ) -> Detection | None:
+        """Return the detection of a fitted body, or None if it can be no block."""
+        parameters, region, limits = body.parameters, body.region, self.limits
+        if body.shape == 'box':
+            yaw, sides = _canonical(parameters[2], parameters[3:5])
+            size = np.array([*sides, region.height])
+        elif body.shape == 'cylinder':
+            yaw, size = 0.0, np.array([2 * parameters[2], 2 * parameters[2], region.height])
+        else:
+            yaw, size = 0.0, np.full(3, 2 * parameters[2])
+        footprint = size[:2]
+        if footprint.min() < limits.min_side or footprint.max() > 1.2 * limits.max_side:
+            return None
+        pixel = np.median(view.depth[region.rows, region.columns]) / view.focal
+        if body.rms > MAX_MISFIT * pixel:
+            return None
+        center = np.array([*parameters[:2], limits.table_height + 0.5 * size[2]])
+        outline = outline_polygon(body.shape, center, size, yaw, self.intrinsics, view.pose)
+        area = abs(cv2.contourArea(outline.astype(np.float32)))
+        visible = float(np.clip(len(region.rows) / max(area, 1.0), 0.0, 1.0))
+        if visible < MIN_VISIBLE:
+            return None
+        return Detection(
+            position=center,
+            covariance=_covariance(body.covariance[:2, :2], center, view.origin, visible),
+            color=measure_color(color, view, labels, region, self.table_color, light),
+            size=size,
+            yaw=yaw,
+            shape=body.shape,
+            num_pixels=len(region.rows),
+            visible_fraction=visible,
+            pixels=np.array([region.columns.mean(), region.rows.mean()]),
+            outline=outline,
+        )
+
+
+def detect(
+    color: np.ndarray,
+    depth: np.ndarray,
+    intrinsics: Intrinsics,
+    T_world_camera: np.ndarray,
+    table_height: float = 0.0,
+) -> list[Detection]:
+    """Find the blocks in one frame; for a stream keep a `Detector`, which is faster.
+
+    Args:
+        color: (H, W, 3) uint8 RGB.
+        depth: (H, W) metres along the optical axis, NaN in holes.
+        intrinsics: of the camera.
+        T_world_camera: (4, 4) pose of the optical frame.
+        table_height: of the table's top, world frame [m].
+
+    Raises:
+        PerceptionError: for images that do not fit the calibration or a pose that is none.
+    """
+    limits = BlockLimits(table_height=table_height)
+    return Detector(intrinsics, limits).detect(color, depth, T_world_camera)
+
+
+def _covariance(
+    planar: np.ndarray, center: np.ndarray, origin: np.ndarray, visible: float
+) -> np.ndarray:
+    """Return (3, 3): the fit's, the height's share along the line of sight, and a floor."""
+    depth = float(np.linalg.norm(center - origin))
+    # Systematic depth error of structured light, shared by all pixels of a face.
+    height_sigma = 0.0001 + 0.0003 * depth**2
+    sight = (center - origin) / (center[2] - origin[2])
+    sight[2] = 0.5
+    covariance = height_sigma**2 * np.outer(sight, sight)
+    covariance[:2, :2] += np.linalg.inv(np.linalg.inv(planar) + np.eye(2) / FIT_SIGMA**2)
+    # What is hidden of a block is hidden from the fit's own covariance too.
+    doubt = FLOOR_SIGMA**2 + (HIDDEN_SIGMA * (1.0 - visible)) ** 2
+    return covariance + doubt * np.eye(3)
+
+
+def _canonical(yaw: float, sides: np.ndarray) -> tuple[float, np.ndarray]:
+    """Return the same box with the smallest equivalent yaw."""
+    turns = round(yaw / (np.pi / 2))
+    yaw = yaw - turns * np.pi / 2
+    return float(yaw), np.abs(sides[::-1] if turns % 2 else sides)

@@ -1,0 +1,1 @@
+"""Detections over time to entities that keep their ids."""

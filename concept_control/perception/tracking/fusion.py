@@ -1,0 +1,78 @@
+"""One list of blocks from several cameras' lists, weighted by how sure each camera is."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+from scipy.optimize import linear_sum_assignment
+
+from concept_control.perception.detection.detector import Detection
+
+SAME_BLOCK = 0.6
+"""Detections nearer than this share of the smaller side are of one block: two would overlap."""
+
+
+def fuse(views: Sequence[Sequence[Detection]]) -> list[Detection]:
+    """Join what several cameras saw at the same time.
+
+    Positions are averaged with the inverse of their covariances; colour, size, yaw and shape come
+    from the views that show more of the block.
+
+    Args:
+        views: detections of each camera, all in the same world frame.
+
+    Returns:
+        One detection for each block that any camera saw; its pixels and outline are those of the
+        camera that shows most of it.
+    """
+    groups: list[list[Detection]] = []
+    for view in views:
+        groups = _join(groups, list(view))
+    return [_average(group) for group in groups]
+
+
+def _join(groups: list[list[Detection]], view: list[Detection]) -> list[list[Detection]]:
+    """Add one camera's detections to the groups they belong to, or as new ones."""
+    joined = [list(group) for group in groups]
+    free = set(range(len(view)))
+    if groups and view:
+        costs = np.array([[_distance(group, detection) for detection in view] for group in groups])
+        rows, columns = linear_sum_assignment(np.minimum(costs, 1e3))
+        for row, column in zip(rows, columns):
+            if costs[row, column] < 1.0:
+                joined[row].append(view[column])
+                free.discard(int(column))
+    return joined + [[view[index]] for index in sorted(free)]
+
+
+def _distance(group: Sequence[Detection], detection: Detection) -> float:
+    """Return the distance in the unit below which bodies would overlap."""
+    nearest = min(group, key=lambda d: float(np.linalg.norm(d.position - detection.position)))
+    gap = float(np.linalg.norm((nearest.position - detection.position)[:2]))
+    side = min(nearest.size[:2].min(), detection.size[:2].min())
+    doubt = float(np.sqrt(np.trace(nearest.covariance[:2, :2] + detection.covariance[:2, :2])))
+    return gap / (SAME_BLOCK * float(side) + doubt)
+
+
+def _average(group: Sequence[Detection]) -> Detection:
+    if len(group) == 1:
+        return group[0]
+    information = [np.linalg.inv(detection.covariance) for detection in group]
+    covariance = np.linalg.inv(np.sum(information, axis=0))
+    pulls = [precision @ d.position for precision, d in zip(information, group)]
+    position = covariance @ np.sum(pulls, axis=0)
+    # What is hidden of a block spoils more than the noise of what is seen.
+    weights = np.array([d.visible_fraction**2 * np.sqrt(d.num_pixels) for d in group])
+    weights /= weights.sum()
+    best = group[int(np.argmax(weights))]
+    return replace(
+        best,
+        position=position,
+        covariance=0.5 * (covariance + covariance.T),
+        color=weights @ np.array([detection.color for detection in group]),
+        size=weights @ np.array([detection.size for detection in group]),
+        num_pixels=sum(detection.num_pixels for detection in group),
+        visible_fraction=max(detection.visible_fraction for detection in group),
+    )

@@ -1,0 +1,52 @@
+"""When and where the tool took hold and let go, for frames that are looked at later."""
+
+from __future__ import annotations
+
+from collections import deque
+from dataclasses import dataclass
+
+from concept_control.perception.tracking.tool_path import ToolPose
+
+
+@dataclass(frozen=True)
+class GripEvent:
+    """The tool took hold of something, or let go.
+
+    Attributes:
+        stamp: when [s].
+        attached: True where it took hold.
+        tool: where the tool was then; None if unknown.
+    """
+
+    stamp: float
+    attached: bool
+    tool: ToolPose | None
+
+
+class GripHistory:
+    """Grip events until a frame has been taken that is younger.
+
+    Threading: `add` and `forget_time` from one thread, `until` from another.
+    """
+
+    def __init__(self) -> None:
+        self._pending: deque[GripEvent] = deque()
+        self.attached = False
+        """Whether something was held at the stamp of the last `until`."""
+
+    def add(self, event: GripEvent) -> None:
+        """Remember what happened."""
+        self._pending.append(event)
+
+    def forget_time(self) -> None:
+        """Take what has happened for long past: the clock was set back."""
+        while self._pending:
+            self.attached = self._pending.popleft().attached
+
+    def until(self, stamp: float) -> list[GripEvent]:
+        """Return what has happened up to a stamp [s] since the last call, the oldest first."""
+        events = []
+        while self._pending and self._pending[0].stamp <= stamp:
+            events.append(self._pending.popleft())
+            self.attached = events[-1].attached
+        return events

@@ -1,0 +1,345 @@
+"""Identity over time: which block is which, where the hidden ones are, what the tool holds."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.optimize import linear_sum_assignment
+
+from concept_control.errors import PerceptionError
+from concept_control.perception.detection.detector import Detection
+from concept_control.perception.tracking.grip_history import GripEvent
+from concept_control.perception.tracking.track import HELD, OCCLUDED, SEEN, Track
+
+__all__ = [
+    'HELD',
+    'OCCLUDED',
+    'SEEN',
+    'EntityTracker',
+    'TrackedEntity',
+    'TrackerConfig',
+]
+
+Hidden = Callable[[np.ndarray, np.ndarray], bool]
+"""Whether a body at a (3,) position with a (3,) size could be there without being seen."""
+
+
+@dataclass(frozen=True)
+class TrackerConfig:
+    """How entities are followed.
+
+    Attributes:
+        birth_hits: frames a new block must be seen in before it gets an id.
+        death_misses: frames a block must be visibly absent from before it is given up.
+        gate: farthest a block may be found from where it was expected [m].
+        color_gate: largest difference of colour of the same block, RGB distance.
+        reach: farthest a block may reappear from where it vanished, if its colour fits [m].
+        acceleration: standard deviation of a visible block's acceleration while its motion goes on
+            as it was [m/s²].
+        start_speed: standard deviation of its change of velocity when it begins to move, or
+            stops [m/s].
+        hidden_drift: growth of a hidden block's standard deviation [m/sqrt(s)].
+        grasp_radius: farthest a block's centre may be from the tool's tip to be the one
+            attached [m].
+        hold_clearance: whatever is seen this near to a held block, and is of no other, is it [m].
+        birth_clearance: new blocks are not believed within this distance of the tool's axis [m].
+        tool_shade: how far around the tool blocks may be hidden, if nothing else is known [m].
+        tool_speed: how fast the doubt about a held block grows while the tool's pose is
+            unknown [m/s].
+    """
+
+    birth_hits: int = 2
+    death_misses: int = 10
+    gate: float = 0.06
+    color_gate: float = 0.45
+    reach: float = 0.8
+    acceleration: float = 0.005
+    start_speed: float = 0.2
+    hidden_drift: float = 0.0002
+    grasp_radius: float = 0.05
+    hold_clearance: float = 0.08
+    birth_clearance: float = 0.035
+    tool_shade: float = 0.2
+    tool_speed: float = 0.3
+
+
+@dataclass(frozen=True)
+class TrackedEntity:
+    """A block as it is known now; the fields of `Entity`.
+
+    Attributes:
+        id: from 1 upwards, stays while the block is tracked.
+        position: (3,) centre, world frame [m].
+        covariance: (3, 3) [m²].
+        velocity: (3,) [m/s].
+        yaw: [rad].
+        color: (3,) RGB in [0, 1].
+        size: (3,) [m].
+        shape: box, cylinder or ball.
+        status: one of `SEEN`, `OCCLUDED`, `HELD`.
+        last_seen: stamp of the last frame that showed it [s].
+    """
+
+    id: int
+    position: np.ndarray
+    covariance: np.ndarray
+    velocity: np.ndarray
+    yaw: float
+    color: np.ndarray
+    size: np.ndarray
+    shape: str
+    status: str
+    last_seen: float
+
+
+class EntityTracker:
+    """Follows blocks from frame to frame.
+
+    A block that is not seen keeps its id and its place, with growing covariance, for as long as
+    something could hide it; it dies only where the camera sees that it is gone. A block attached
+    to the tool follows the tool. If time runs backwards everything is forgotten.
+    """
+
+    def __init__(self, config: TrackerConfig | None = None) -> None:
+        """Start with nothing known."""
+        self.config = config or TrackerConfig()
+        self.reset_reason = ''
+        self.num_resets = 0
+        self._tracks: list[Track] = []
+        self._stamp: float | None = None
+        self._next_id = 1
+        self._last_tool: np.ndarray | None = None
+
+    def reset(self, reason: str = 'asked to') -> None:
+        """Forget every block; ids start from 1 again."""
+        self._tracks, self._stamp, self._next_id, self._last_tool = [], None, 1, None
+        self.reset_reason = reason
+        self.num_resets += 1
+
+    def update(
+        self,
+        detections: Sequence[Detection],
+        stamp: float,
+        tool_position: np.ndarray | None = None,
+        attached: bool = False,
+        tool_yaw: float = 0.0,
+        hidden: Hidden | None = None,
+        grips: Sequence[GripEvent] = (),
+    ) -> list[TrackedEntity]:
+        """Take in one frame (of one camera, or fused).
+
+        Args:
+            detections: what the frame shows.
+            stamp: when it was taken [s]. An older stamp than the last resets the tracker, see
+                `reset_reason` and `num_resets`; the same stamp again changes nothing.
+            tool_position: (3,) tool tip at that time, world frame [m]; None if unknown. What is
+                held stays held, ever less surely, until `attached` says otherwise.
+            attached: whether the tool holds something.
+            tool_yaw: heading of the tool about the vertical axis [rad].
+            hidden: tells whether a block could be somewhere unseen (`Detector.could_hide`); None
+                takes only blocks near the tool for possibly hidden.
+            grips: what the tool took and let go of since the last frame, with its place then;
+                without them that is guessed from where the tool was in the frames.
+
+        Returns:
+            All blocks known, by id.
+
+        Raises:
+            PerceptionError: for a stamp or tool position that is not finite.
+        """
+        tool = self._check(stamp, tool_position)
+        if self._stamp is not None and stamp < self._stamp:
+            self.reset(f'time went back by {self._stamp - stamp:.3f} s')
+        elapsed = 0.0 if self._stamp is None else stamp - self._stamp
+        if self._stamp is not None and elapsed == 0.0:
+            return self.entities()
+        self._stamp = stamp
+        for event in grips:
+            self._replay(event)
+        self._grip(tool, attached, tool_yaw)
+        for track in self._tracks:
+            if track.status == HELD and tool is not None:
+                track.follow(tool, tool_yaw, elapsed)
+            elif track.status == HELD:
+                track.wait(elapsed, self.config.tool_speed)
+            else:
+                track.predict(elapsed, self.config.acceleration, self.config.start_speed)
+        remaining = self._associate(detections, stamp)
+        for track in self._tracks:
+            if track.last_seen != stamp and track.status != HELD:
+                is_hidden = self._is_hidden(track, tool, hidden)
+                track.miss(elapsed, self.config.hidden_drift, is_hidden)
+        for index in remaining:
+            self._begin(detections[index], stamp, tool)
+        self._tracks = [track for track in self._tracks if not self._is_dead(track)]
+        self._drop_doubles()
+        return self.entities()
+
+    def entities(self) -> list[TrackedEntity]:
+        """Return all blocks known, by id."""
+        return [
+            TrackedEntity(
+                id=track.id,
+                position=track.position.copy(),
+                covariance=track.position_covariance,
+                velocity=track.state[3:].copy(),
+                yaw=track.yaw,
+                color=track.color.copy(),
+                size=track.size.copy(),
+                shape=track.shape,
+                status=track.status,
+                last_seen=track.last_seen,
+            )
+            for track in sorted(self._tracks, key=lambda track: track.id)
+            if track.id
+        ]
+
+    def _check(self, stamp: float, tool_position: np.ndarray | None) -> np.ndarray | None:
+        if not np.isfinite(stamp):
+            raise PerceptionError(f'the stamp of a frame must be finite seconds, got {stamp}')
+        if tool_position is None:
+            return None
+        tool = np.asarray(tool_position, dtype=float)
+        if tool.shape != (3,) or not np.isfinite(tool).all():
+            raise PerceptionError(f'the tool position must be finite (3,) metres, got {tool}')
+        return tool
+
+    def _replay(self, event: GripEvent) -> None:
+        """Take hold or let go where the tool was when it did, in between two frames."""
+        held = [track for track in self._tracks if track.status == HELD]
+        if event.tool is None:
+            return  # the frame itself will have to tell
+        if not event.attached:
+            for track in held:
+                track.follow(event.tool.position, event.tool.yaw, 0.0)
+                track.release()
+        elif not held:
+            self._take_hold(
+                {track.id: event.tool.position for track in self._tracks}, event.tool.yaw
+            )
+
+    def _grip(self, tool: np.ndarray | None, attached: bool, yaw: float) -> None:
+        """Decide what the tool holds when it attaches, and let go when it releases."""
+        held = [track for track in self._tracks if track.status == HELD]
+        if not attached:
+            for track in held:
+                track.release()
+        elif not held and tool is not None:
+            self._take_hold({t.id: self._touching(t, tool) for t in self._tracks}, yaw)
+        self._last_tool = tool
+
+    def _take_hold(self, tips: Mapping[int, np.ndarray], yaw: float) -> None:
+        """Attach the block that is nearest to the tool, if one is near.
+
+        Args:
+            tips: (3,) where the tool's tip was, for each track by id [m].
+            yaw: its heading [rad].
+        """
+        known = [track for track in self._tracks if track.id]
+        distances = [np.linalg.norm(track.position - tips[track.id]) for track in known]
+        if distances and min(distances) < self.config.grasp_radius:
+            track = known[int(np.argmin(distances))]
+            track.hold(tips[track.id], yaw)
+
+    def _touching(self, track: Track, tool: np.ndarray) -> np.ndarray:
+        """Return where the tool was when it attached: it may have moved on by this frame."""
+        if self._last_tool is None:
+            return tool
+        return min((tool, self._last_tool), key=lambda tip: float(np.linalg.norm(tip - track.top)))
+
+    def _associate(self, detections: Sequence[Detection], stamp: float) -> list[int]:
+        """Match detections with tracks and take them in; return the indices that are left."""
+        free = list(range(len(detections)))
+        resting = [track for track in self._tracks if track.status != HELD]
+        for index, track in self._match(resting, detections, free, self.config.gate):
+            self._correct(track, detections[index], stamp)
+            free.remove(index)
+        # What is seen of a held block hangs in the air, where the detector, which expects blocks
+        # on the table, misplaces it: the tool's pose is better.
+        for track in self._tracks:
+            if track.status == HELD:
+                for index in list(free):
+                    aside = detections[index].position[:2] - track.position[:2]
+                    if np.linalg.norm(aside) < self.config.hold_clearance:
+                        track.last_seen = stamp
+                        free.remove(index)
+        vanished = [track for track in resting if track.id and track.last_seen != stamp]
+        for index, track in self._match(vanished, detections, free, self.config.reach):
+            self._correct(track, detections[index], stamp, jumped=True)
+            free.remove(index)
+        return free
+
+    def _match(
+        self,
+        tracks: list[Track],
+        detections: Sequence[Detection],
+        free: list[int],
+        gate: float,
+    ) -> list[tuple[int, Track]]:
+        if not tracks or not free:
+            return []
+        far = gate > self.config.gate
+        color_gate = 0.5 * self.config.color_gate if far else self.config.color_gate
+        costs = np.full((len(tracks), len(free)), 1e6)
+        for row, track in enumerate(tracks):
+            for column, index in enumerate(free):
+                detection = detections[index]
+                distance = float(np.linalg.norm(detection.position - track.position))
+                tint = float(np.linalg.norm(detection.color - track.color))
+                spread = float(np.sqrt(np.trace(track.covariance[:3, :3])))
+                # Of a block that is nearly hidden the colour is uncertain; its place is not.
+                is_same_place = distance < 0.3 * track.size.mean()
+                is_same_color = tint < color_gate or (is_same_place and not far)
+                if distance < gate + 2.0 * min(spread, 0.05) and is_same_color:
+                    growth = float(np.abs(detection.size - track.size).max())
+                    costs[row, column] = distance / 0.02 + tint / 0.1 + growth / 0.02
+        rows, columns = linear_sum_assignment(costs)
+        return [(free[c], tracks[r]) for r, c in zip(rows, columns) if costs[r, c] < 1e6]
+
+    def _correct(
+        self, track: Track, detection: Detection, stamp: float, jumped: bool = False
+    ) -> None:
+        track.correct(detection, stamp, jumped)
+        if not track.id and track.hits >= self.config.birth_hits:
+            self._name(track)
+
+    def _name(self, track: Track) -> None:
+        track.id = self._next_id
+        self._next_id += 1
+
+    def _is_hidden(self, track: Track, tool: np.ndarray | None, hidden: Hidden | None) -> bool:
+        if hidden is not None:
+            return hidden(track.position, track.size)
+        if tool is None:
+            return False
+        return bool(np.linalg.norm(track.position[:2] - tool[:2]) < self.config.tool_shade)
+
+    def _is_dead(self, track: Track) -> bool:
+        return track.misses >= (self.config.death_misses if track.id else 1)
+
+    def _drop_doubles(self) -> None:
+        """Forget the less trusted one of two blocks that would stand in each other."""
+        # The oldest block seen last is the one to believe.
+        order = sorted(self._tracks, key=lambda t: (t.status != HELD, -t.last_seen, t.id or 1e9))
+        kept: list[Track] = []
+        for track in order:
+            clash = any(
+                np.linalg.norm(track.position - other.position)
+                < 0.4 * min(track.size[:2].min(), other.size[:2].min())
+                for other in kept
+            )
+            if not clash:
+                kept.append(track)
+        self._tracks = kept
+
+    def _begin(self, detection: Detection, stamp: float, tool: np.ndarray | None) -> None:
+        if tool is not None:
+            aside = np.linalg.norm(detection.position[:2] - tool[:2])
+            if aside < self.config.birth_clearance and tool[2] < 0.2:
+                return
+        track = Track.begin(detection, stamp)
+        if self.config.birth_hits <= 1:
+            self._name(track)
+        self._tracks.append(track)

@@ -1,0 +1,1 @@
+"""Which concept explains what was seen, with calibrated confidence."""

@@ -1,0 +1,60 @@
+"""Imitate: from something that happened to a command that makes it happen elsewhere."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from concept_control.energy.model import ConceptModel
+from concept_control.errors import GroundingError
+from concept_control.language.library import ConceptLibrary
+from concept_control.recognition.recogniser import LIKELY, Recogniser, Statement, names_of
+from concept_control.world.tabletop import Tabletop
+
+
+def imitation(
+    before: Tabletop,
+    after: Tabletop,
+    subjects: Sequence[int],
+    arguments: Sequence[int],
+    model: ConceptModel,
+    library: ConceptLibrary,
+) -> tuple[str, list[Statement]]:
+    """Return the command that says what happened, for any scene with such things in it.
+
+    Things are called by what they look like, so that the command finds them among others and in
+    other places; a shape that all blocks were part of is made of all there are.
+
+    Args:
+        before: scene at the start.
+        after: scene at the end, same ids.
+        subjects: what moved.
+        arguments: what it is about, where that is known.
+        model: recognises.
+        library: the names.
+
+    Returns:
+        The expression, and every statement that was considered.
+
+    Raises:
+        GroundingError: if nothing moved, nothing known happened, or a thing has no name.
+    """
+    if not subjects:
+        raise GroundingError('nothing moved in the recording: there is nothing to imitate')
+    statements = Recogniser(model, library).recognise(before, after, subjects, arguments)
+    if not statements or statements[0].score < LIKELY:
+        nearest = ', '.join(f'{s.text()} {s.score:.2f}' for s in statements[:3]) or 'none'
+        raise GroundingError(
+            f'what happened has no name in the library (nearest: {nearest}); teach it first: '
+            '`concept_control teach NAME --from BAG`'
+        )
+    happened = statements[0]
+    if set(happened.subjects) == set(before.ids):
+        return f'{happened.name}(all)', statements
+    names = names_of(before, model, library)
+    nameless = [i for i in (*happened.subjects, *happened.arguments) if i not in names]
+    if nameless:
+        raise GroundingError(
+            f'{happened.text(names)} happened, but no word picks {nameless} and nothing else, so '
+            f'it cannot be found in another scene; there were: {before.describe()}'
+        )
+    return happened.text(names), statements

@@ -1,0 +1,1 @@
+"""A recorded bag to what happened in it, judged again. No ROS needed."""

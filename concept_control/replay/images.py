@@ -1,0 +1,191 @@
+"""Perception once more: the recorded images to entities, compared with what was recorded."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable
+from typing import Any
+
+import cv2
+import numpy as np
+
+from concept_control.bags.setup import RecordedSetup
+from concept_control.control.arm.kinematics import ArmKinematics
+from concept_control.errors import PerceptionError
+from concept_control.interfaces.decoding import seconds
+from concept_control.perception.camera import Intrinsics, check_stamps, decode_color, decode_depth
+from concept_control.perception.detection.detector import Detector
+from concept_control.perception.detection.segmentation import BlockLimits
+from concept_control.perception.tracking.tracker import EntityTracker
+from concept_control.replay.series import Series
+from concept_control.world.entity import TOOL_ID, EntityState
+
+MAX_STAMP_GAP = 0.005
+"""Between colour and depth of one frame [s]."""
+
+REMEMBERED = 32
+"""Frames whose entities wait for the recorded ones with the same stamp."""
+
+TOOL_HISTORY = 200
+"""Joint states remembered, to know where the tool was when an image was taken."""
+
+THUMBNAIL_WIDTH = 320
+
+
+class ImageReplay:
+    """Sees recorded frames again, as `entity_extractor` does.
+
+    Attributes:
+        thumbnails: stamp and small image (H, W, 3) uint8 RGB, a few over the whole recording.
+        reason: why images cannot be used, '' if they can.
+    """
+
+    def __init__(
+        self, setup: RecordedSetup, on_seen: Callable[[float, dict[int, EntityState]], None]
+    ) -> None:
+        """Start with nothing seen.
+
+        Args:
+            setup: where the camera stood.
+            on_seen: called with each frame's stamp and the entities seen in it.
+        """
+        self.thumbnails: Series[tuple[float, np.ndarray]] = Series(32)
+        self.reason = '' if setup.T_world_camera is not None else 'the camera pose came from TF'
+        self.num_frames, self.num_refused = 0, 0
+        self._setup, self._on_seen = setup, on_seen
+        self._kinematics = ArmKinematics(setup.arm)
+        self._tracker = EntityTracker()
+        self._detector: Detector | None = None
+        self._info: Any = None
+        self._color: Any = None
+        self._depth: Any = None
+        self._joints: deque[tuple[float, np.ndarray]] = deque(maxlen=TOOL_HISTORY)
+        self._attached = False
+        self._seen: dict[float, list[np.ndarray]] = {}
+        self._offsets: Series[float] = Series(4096)
+        self._missing, self._extra, self._compared = 0, 0, 0
+
+    def add_info(self, message: Any) -> None:
+        """Take in the calibration."""
+        self._info = message
+
+    def add_joints(self, stamp: float, positions: np.ndarray) -> None:
+        """Take in joint positions (n,) [rad] at a stamp [s]: where the tool is."""
+        self._joints.append((stamp, positions))
+
+    def add_suction(self, message: Any) -> None:
+        """Take in whether something is held."""
+        self._attached = bool(message.data)
+
+    def add_color(self, message: Any) -> None:
+        """Take in a colour image."""
+        self._color = message
+        self._pair()
+
+    def add_depth(self, message: Any) -> None:
+        """Take in a depth image."""
+        self._depth = message
+        self._pair()
+
+    def add_recorded(self, stamp: float, states: dict[int, EntityState]) -> None:
+        """Compare with the entities that were recorded for the frame of the same stamp."""
+        seen = self._seen.pop(stamp, None)
+        if seen is None:
+            return
+        left = list(seen)
+        for i, state in states.items():
+            if i == TOOL_ID:
+                continue
+            self._compared += 1
+            if not left:
+                self._missing += 1
+                continue
+            gaps = [float(np.linalg.norm(p[:2] - state.xy)) for p in left]
+            nearest = int(np.argmin(gaps))
+            if gaps[nearest] > state.width:
+                self._missing += 1
+                continue
+            self._offsets.add(gaps[nearest])
+            left.pop(nearest)
+        self._extra += len(left)
+
+    def report(self) -> dict[str, Any]:
+        """Return what came of it."""
+        offsets = np.array(self._offsets.items or [np.nan])
+        return {
+            'frames': self.num_frames,
+            'frames_refused': self.num_refused,
+            'entities_compared': self._compared,
+            'missing': self._missing,
+            'extra': self._extra,
+            'offset_mm_median': 1000 * float(np.median(offsets)),
+            'offset_mm_max': 1000 * float(np.max(offsets)),
+        }
+
+    def _pair(self) -> None:
+        if self._color is None or self._depth is None or self._info is None:
+            return
+        stamp = seconds(self._color.header.stamp)
+        if abs(stamp - seconds(self._depth.header.stamp)) > MAX_STAMP_GAP:
+            return
+        color, depth = self._color, self._depth
+        self._color = self._depth = None
+        try:
+            self._process(stamp, color, depth)
+        except PerceptionError:
+            self.num_refused += 1
+
+    def _process(self, stamp: float, color: Any, depth: Any) -> None:
+        check_stamps(stamp, seconds(depth.header.stamp), MAX_STAMP_GAP)
+        rgb = decode_color(*_raw(color))
+        self._keep_thumbnail(stamp, rgb)
+        if self.reason:
+            return
+        assert self._setup.T_world_camera is not None
+        info = self._info
+        intrinsics = Intrinsics.from_calibration(
+            info.width, info.height, list(info.k), list(info.d), info.distortion_model
+        )
+        if self._detector is None or self._detector.intrinsics != intrinsics:
+            limits = BlockLimits(table_height=self._setup.table_height)
+            self._detector = Detector(intrinsics, limits)
+        found = self._detector.detect(rgb, decode_depth(*_raw(depth)), self._setup.T_world_camera)
+        tool, yaw = self._tool_at(stamp)
+        entities = self._tracker.update(
+            found, stamp, tool, self._attached, yaw, self._detector.could_hide
+        )
+        self.num_frames += 1
+        self._seen[stamp] = [entity.position for entity in entities]
+        while len(self._seen) > REMEMBERED:
+            self._seen.pop(next(iter(self._seen)))
+        self._on_seen(
+            stamp,
+            {
+                entity.id: EntityState(
+                    position=entity.position,
+                    size=entity.size,
+                    color=np.clip(entity.color, 0.0, 1.0),
+                    yaw=float(entity.yaw),
+                )
+                for entity in entities
+            },
+        )
+
+    def _tool_at(self, stamp: float) -> tuple[np.ndarray | None, float]:
+        if not self._joints:
+            return None, 0.0
+        _, positions = min(self._joints, key=lambda sample: abs(sample[0] - stamp))
+        tool = self._kinematics.tool(positions)
+        return tool.position, float(tool.heading)
+
+    def _keep_thumbnail(self, stamp: float, rgb: np.ndarray) -> None:
+        height = max(1, round(rgb.shape[0] * THUMBNAIL_WIDTH / rgb.shape[1]))
+        small = cv2.resize(rgb, (THUMBNAIL_WIDTH, height), interpolation=cv2.INTER_AREA)
+        self.thumbnails.add((stamp, small))
+
+
+def _raw(image: Any) -> tuple:
+    return (
+        *(image.encoding, image.height, image.width, image.step),
+        *(bool(image.is_bigendian), image.data),
+    )

@@ -1,0 +1,251 @@
+"""Replay evaluation: one pass over a bag, everything recomputed and compared.
+
+No ROS, no clock of this machine and no randomness beyond recorded seeds: the same bag and the
+same model give the same numbers, digit for digit. Memory does not grow with the bag.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from concept_control.bags import topics as topic
+from concept_control.bags.reader import Bag
+from concept_control.bags.setup import RecordedSetup
+from concept_control.energy.model import ConceptModel
+from concept_control.errors import CommandError, ConceptControlError
+from concept_control.interfaces.constants import ACHIEVE, REFUSED
+from concept_control.interfaces.decoding import entity_states, joint_state_arrays, seconds
+from concept_control.language.library import ConceptLibrary
+from concept_control.replay.command import GoalReplay
+from concept_control.replay.concepts import ReplayLibrary
+from concept_control.replay.images import ImageReplay
+from concept_control.replay.series import Gaps, Jerk
+from concept_control.reports.json_file import rounded
+from concept_control.world.entity import TOOL_ID, EntityState
+from concept_control.world.tabletop import Tabletop
+
+MAX_COMMANDS = 1000
+"""Commands of one bag that are reported; later ones are counted only."""
+
+
+@dataclass
+class Replayed:
+    """What came of a bag.
+
+    Attributes:
+        report: plain numbers and texts, ready for JSON.
+        films: per command some scenes with their times since the command.
+        thumbnails: stamps and small camera images, (H, W, 3) uint8 RGB.
+    """
+
+    report: dict[str, Any]
+    films: list[list[tuple[float, Tabletop]]]
+    thumbnails: list[tuple[float, np.ndarray]]
+
+
+class Replay:
+    """One pass over a bag."""
+
+    def __init__(
+        self,
+        bag: Bag,
+        setup: RecordedSetup,
+        model: ConceptModel,
+        tolerance: float,
+        taught: ConceptLibrary | None = None,
+        namespace: str | None = None,
+    ) -> None:
+        """Prepare.
+
+        Args:
+            bag: to evaluate.
+            setup: of the recording.
+            model: recomputes energies and attention.
+            tolerance: of the predicate [m].
+            taught: concepts beside the shipped ones.
+            namespace: of the robot, where the bag holds several.
+
+        Raises:
+            BagError: if the bag has none of the topics needed.
+        """
+        self._bag, self._setup, self._model = bag, setup, model
+        self._tolerance = float(setup.arm.workspace.length_to_workspace(tolerance))
+        self._library = ReplayLibrary(model, taught)
+        color, depth = topic.color(setup.camera), topic.depth(setup.camera)
+        info = topic.camera_info(setup.camera)
+        self._images = ImageReplay(setup, self._on_seen)
+        self._handlers: dict[topic.Role, Callable[[Any], None]] = {
+            topic.ENTITIES: self._on_entities,
+            topic.GOAL: self._on_goal,
+            topic.STATUS: self._on_status,
+            topic.TRUTH: self._on_truth,
+            topic.LIBRARY: self._library.add,
+            topic.JOINTS: self._on_joints,
+            topic.SUCTION: self._images.add_suction,
+            color: self._on_color,
+            depth: self._images.add_depth,
+            info: self._images.add_info,
+        }
+        self._topics = topic.find_topics(bag, tuple(self._handlers), namespace)
+        self._has_images = all(map(self._topics.has, (color, depth, info)))
+        self._gaps = {role.name: Gaps() for role in (topic.ENTITIES, topic.JOINTS, color)}
+        self._color = color.name
+        self._jerk = Jerk()
+        self._goal: GoalReplay | None = None
+        self._states: dict[int, EntityState] = {}
+        self._entities: Any = None
+        self._truth: Any = None
+        self._commands: list[dict[str, Any]] = []
+        self._films: list[list[tuple[float, Tabletop]]] = []
+        self._refused: list[dict[str, str]] = []
+        self._num_commands, self._num_unusable = 0, 0
+        self._notes: list[str] = []
+
+    def run(self, progress: Callable[[], object] = lambda: None) -> Replayed:
+        """Read the bag to its end.
+
+        Args:
+            progress: called after every message.
+        """
+        roles = self._topics.roles
+        for name, _, message in self._bag.messages(set(roles)):
+            try:
+                self._handlers[roles[name]](message)
+            except ConceptControlError as error:
+                self._num_unusable += 1
+                if self._num_unusable <= 3:
+                    self._notes.append(f'a message of {name} cannot be used: {error}')
+            progress()
+        self._finish_goal()
+        return Replayed(rounded(self._report()), self._films, self._images.thumbnails.items)
+
+    def _on_entities(self, message: Any) -> None:
+        states = entity_states(message, self._setup.frame)
+        stamp = seconds(message.header.stamp)
+        self._gaps[topic.ENTITIES.name].add(stamp)
+        self._states, self._entities = states, message
+        self._images.add_recorded(stamp, states)
+        if self._goal is not None and stamp >= self._goal.start:
+            self._goal.add_entities(stamp, states, 'recorded')
+
+    def _on_seen(self, stamp: float, seen: dict[int, EntityState]) -> None:
+        """Give entities seen again the ids of the recorded ones next to them."""
+        if self._goal is None or stamp < self._goal.start:
+            return
+        renamed = {}
+        for i, state in self._states.items():
+            if i == TOOL_ID or not seen:
+                continue
+            nearest = min(seen.values(), key=lambda s: float(np.linalg.norm(s.xy - state.xy)))
+            if np.linalg.norm(nearest.xy - state.xy) < state.width:
+                renamed[i] = nearest
+        self._goal.add_entities(stamp, renamed, 'images')
+
+    def _on_truth(self, message: Any) -> None:
+        states = entity_states(message, message.header.frame_id)
+        self._truth = message
+        stamp = seconds(message.header.stamp)
+        if self._goal is not None and stamp >= self._goal.start:
+            self._goal.add_truth(stamp, states)
+
+    def _on_goal(self, message: Any) -> None:
+        if int(message.command) != ACHIEVE or not message.terms:
+            return
+        if self._goal is not None and int(message.goal_id) == self._goal.goal_id:
+            return  # latched: the same once more
+        self._finish_goal()
+        self._num_commands += 1
+        self._goal = GoalReplay(
+            message,
+            self._states,
+            self._truth,
+            self._entities,
+            self._setup.arm.workspace,
+            self._model,
+            self._library,
+            self._tolerance,
+        )
+
+    def _on_status(self, message: Any) -> None:
+        if int(message.status) == REFUSED:
+            if message.phase == 'teach':
+                return  # demonstrations were refused, no command
+            if len(self._refused) < MAX_COMMANDS:
+                self._refused.append(
+                    {'expression': str(message.expression), 'text': str(message.text)}
+                )
+            return
+        goal = self._goal
+        if goal is not None and int(message.goal_id) == goal.goal_id:
+            goal.add_status(seconds(message.header.stamp), message)
+
+    def _on_joints(self, message: Any) -> None:
+        stamp = seconds(message.header.stamp)
+        self._gaps[topic.JOINTS.name].add(stamp)
+        try:
+            positions, velocities = joint_state_arrays(message, self._setup.arm.joints)
+        except CommandError as error:
+            note = f'joint states are of another arm: {error}'
+            if note not in self._notes:
+                self._notes.append(note)
+            return
+        self._images.add_joints(stamp, positions)
+        self._jerk.add(stamp, velocities)
+
+    def _on_color(self, message: Any) -> None:
+        self._gaps[self._color].add(seconds(message.header.stamp))
+        self._images.add_color(message)
+
+    def _finish_goal(self) -> None:
+        goal, self._goal = self._goal, None
+        if goal is not None and len(self._commands) < MAX_COMMANDS:
+            self._commands.append(goal.finish())
+            self._films.append(goal.film(8))
+
+    def _report(self) -> dict[str, Any]:
+        bag, images = self._bag, self._images
+        notes = [*bag.notes, *self._topics.notes, *self._notes, *self._library.notes]
+        if self._num_unusable > 3:
+            notes.append(f'{self._num_unusable} messages could not be used in all')
+        for role, without in (
+            (topic.GOAL, 'no command was recorded: nothing to judge'),
+            (topic.TRUTH, 'no ground_truth was recorded: judged on the perceived entities'),
+        ):
+            if not self._topics.has(role):
+                notes.append(without)
+        if self._has_images and images.reason:
+            notes.append(f'entities were not seen again: {images.reason}')
+        achieved = [bool(command['holds']) for command in self._commands]
+        return {
+            'bag': Path(bag.path).name,
+            'storage': bag.storage,
+            'namespace': self._topics.namespace,
+            'success': all(achieved) and not self._refused if achieved or self._refused else None,
+            'num_commands': self._num_commands + len(self._refused),
+            'num_succeeded': sum(achieved),
+            'model': self._model.fingerprint,
+            'notes': notes,
+            'commands': self._commands,
+            'refused': self._refused,
+            'perception': images.report() if self._has_images and not images.reason else None,
+            'inputs': {
+                name: {
+                    'messages': gaps.num,
+                    'rate_hz': gaps.rate,
+                    'longest_gap_s': gaps.longest,
+                    'longest_gap_at_s': gaps.longest_at,
+                    'stamps_that_went_back': gaps.num_back,
+                }
+                for name, gaps in self._gaps.items()
+                if gaps.num
+            },
+            'jerk': {'rms': self._jerk.rms, 'peak': self._jerk.peak, 'samples': self._jerk.num}
+            if self._jerk.num
+            else None,
+            'messages': {t.name: t.num_messages for t in bag.topics.values()},
+        }

@@ -1,0 +1,1 @@
+"""Pages, tables, JSON files and provenance of what was measured."""

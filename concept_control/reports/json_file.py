@@ -1,0 +1,38 @@
+"""What `--json FILE` writes."""
+
+from __future__ import annotations
+
+import json
+import math
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+
+def write_json(path: Path, document: Any) -> None:
+    """Write plain values to a file, whose folder is made where it is missing."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps(document, indent=2) + '\n')
+
+
+def without_nan(document: Any) -> Any:
+    """Return plain values with None for every number that is not finite, as JSON knows none."""
+    return json.loads(json.dumps(document), parse_constant=lambda _: None)
+
+
+DIGITS = 6
+"""Significant digits in the report."""
+
+
+def rounded(value: Any) -> Any:
+    """Return plain data with floats of `DIGITS` significant digits; None for what is no number."""
+    if isinstance(value, dict):
+        return {key: rounded(inner) for key, inner in value.items()}
+    if isinstance(value, list | tuple):
+        return [rounded(inner) for inner in value]
+    if isinstance(value, bool | np.bool_):
+        return bool(value)
+    if isinstance(value, float | np.floating):
+        return float(f'{float(value):.{DIGITS}g}') if math.isfinite(value) else None
+    return value

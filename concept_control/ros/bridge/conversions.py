@@ -1,0 +1,247 @@
+"""Messages to the core's types and back. Everything that comes in is checked here.
+
+What needs no rclpy, because bags are read by it too, stands in `readings.py`.
+"""
+
+from __future__ import annotations
+
+import math
+from array import array
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from builtin_interfaces.msg import Time
+from geometry_msgs.msg import Point, Vector3
+from sensor_msgs.msg import CameraInfo, Image
+from std_msgs.msg import ColorRGBA, Header
+from trajectory_msgs.msg import JointTrajectory, JointTrajectoryPoint
+
+from concept_control.control.plan import Plan
+from concept_control.errors import CommandError, PerceptionError
+from concept_control.interfaces.decoding import (
+    entity_states,
+    joint_positions,
+    joint_state_arrays,
+    seconds,
+    workspace_scene,
+)
+from concept_control.msg import Entity
+from concept_control.perception.camera import Intrinsics
+from concept_control.perception.tracking.tracker import HELD, OCCLUDED, SEEN, TrackedEntity
+from concept_control.world.entity import TOOL_ID
+
+__all__ = [
+    'camera_info_message',
+    'color_message',
+    'entity_message',
+    'entity_states',
+    'header',
+    'ids_array',
+    'image_message',
+    'intrinsics_of',
+    'joint_positions',
+    'joint_state_arrays',
+    'plan_of',
+    'point',
+    'seconds',
+    'stamp',
+    'tool_message',
+    'trajectory_message',
+    'workspace_scene',
+]
+
+STATUSES = (SEEN, OCCLUDED, HELD)
+"""The tracker's statuses in the order of the message's constants."""
+
+TOOL_COLOR = (0.2, 0.2, 0.2)
+TOOL_SIZE = 0.03
+"""Diameter of the suction cup [m]."""
+
+
+def stamp(seconds_: float) -> Time:
+    """Return seconds as a stamp, rounded to the nanosecond.
+
+    Raises:
+        CommandError: if the time is negative or not finite.
+    """
+    if not math.isfinite(seconds_) or seconds_ < 0:
+        raise CommandError(
+            f'a time of {seconds_} s cannot be a stamp; expected a finite time >= 0'
+        )
+    nanoseconds = round(seconds_ * 1e9)
+    return Time(sec=nanoseconds // 1_000_000_000, nanosec=nanoseconds % 1_000_000_000)
+
+
+def image_message(pixels: np.ndarray, encoding: str, header: Header) -> Image:
+    """Wrap (H, W, ...) pixels whose dtype fits the encoding."""
+    pixels = np.ascontiguousarray(pixels)
+    # The message's setter takes an array.array as it is, but looks at every byte of anything else.
+    data = array('B', pixels.tobytes())
+    return Image(
+        header=header,
+        height=pixels.shape[0],
+        width=pixels.shape[1],
+        encoding=encoding,
+        is_bigendian=0,
+        step=pixels.strides[0],
+        data=data,
+    )
+
+
+def camera_info_message(intrinsics: Intrinsics, header: Header) -> CameraInfo:
+    """Describe a calibrated pinhole camera."""
+    i = intrinsics
+    return CameraInfo(
+        header=header,
+        height=i.height,
+        width=i.width,
+        distortion_model='plumb_bob',
+        d=list(i.distortion) or [0.0] * 5,
+        k=[i.fx, 0.0, i.cx, 0.0, i.fy, i.cy, 0.0, 0.0, 1.0],
+        r=[1.0, 0.0, 0.0, 0.0, 1.0, 0.0, 0.0, 0.0, 1.0],
+        p=[i.fx, 0.0, i.cx, 0.0, 0.0, i.fy, i.cy, 0.0, 0.0, 0.0, 1.0, 0.0],
+    )
+
+
+def intrinsics_of(message: CameraInfo) -> Intrinsics:
+    """Read the calibration of a camera.
+
+    Raises:
+        PerceptionError: if it is missing, of an unknown distortion model, or for a part of the
+            camera's image only.
+    """
+    roi = message.roi
+    is_whole = (roi.width, roi.height) in ((0, 0), (message.width, message.height))
+    if roi.x_offset or roi.y_offset or not is_whole:
+        raise PerceptionError(
+            f'camera_info has a region of interest of {roi.width} x {roi.height} pixels at '
+            f'({roi.x_offset}, {roi.y_offset}): only whole images are understood'
+        )
+    if message.binning_x > 1 or message.binning_y > 1:
+        raise PerceptionError(
+            f'camera_info has binning {message.binning_x} x {message.binning_y}: publish the '
+            "calibration of the images' own size, with binning 0 or 1"
+        )
+    return Intrinsics.from_calibration(
+        message.width, message.height, list(message.k), list(message.d), message.distortion_model
+    )
+
+
+def entity_message(entity: TrackedEntity) -> Entity:
+    """Convert a tracked entity."""
+    return Entity(
+        id=entity.id,
+        position=point(entity.position),
+        covariance=np.asarray(entity.covariance, dtype=float).reshape(9),
+        yaw=float(entity.yaw),
+        color=color_message(entity.color),
+        size=Vector3(x=float(entity.size[0]), y=float(entity.size[1]), z=float(entity.size[2])),
+        shape=entity.shape,
+        status=STATUSES.index(entity.status),
+        last_seen=stamp(max(entity.last_seen, 0.0)),
+    )
+
+
+def tool_message(position: np.ndarray, time: float) -> Entity:
+    """Describe the tool at its tip (3,) [m] as an entity."""
+    entity = Entity(
+        id=TOOL_ID,
+        position=point(position),
+        color=color_message(np.array(TOOL_COLOR)),
+        shape='tool',
+        status=Entity.STATUS_SEEN,
+        last_seen=stamp(max(time, 0.0)),
+    )
+    entity.size.x = entity.size.y = entity.size.z = TOOL_SIZE
+    return entity
+
+
+def trajectory_message(
+    plan: Plan, joints: Sequence[str], with_efforts: bool = True
+) -> JointTrajectory:
+    """Convert a plan: one point a control period, the last one at rest.
+
+    joint_trajectory_controller refuses a trajectory whose last point still moves, and one with
+    efforts unless it commands efforts.
+    """
+    message = JointTrajectory(joint_names=list(joints))
+    message.header.stamp = stamp(plan.stamp)
+    last = len(plan.positions) - 1
+    for i, position in enumerate(plan.positions):
+        point_ = JointTrajectoryPoint(
+            positions=position.tolist(),
+            velocities=(plan.velocities[i] if i < last else np.zeros_like(position)).tolist(),
+            effort=plan.efforts[min(i, last - 1)].tolist() if with_efforts else [],
+        )
+        nanoseconds = round(i * plan.dt * 1e9)
+        point_.time_from_start.sec = nanoseconds // 1_000_000_000
+        point_.time_from_start.nanosec = nanoseconds % 1_000_000_000
+        message.points.append(point_)
+    return message
+
+
+def plan_of(message: JointTrajectory, joints: Sequence[str], now: float) -> Plan:
+    """Read a trajectory of evenly spaced points as a plan, joints matched by name.
+
+    Args:
+        message: header stamp 0 means "from now on".
+        joints: the arm's joints.
+        now: present time [s], same clock as the stamps.
+
+    Raises:
+        CommandError: for other joints, missing efforts, uneven times or values not finite.
+    """
+    if sorted(message.joint_names) != sorted(joints):
+        raise CommandError(
+            f'the trajectory names {message.joint_names}; expected exactly {list(joints)}'
+        )
+    if len(message.points) < 2:
+        raise CommandError(f'the trajectory has {len(message.points)} points; expected 2 or more')
+    order = [message.joint_names.index(name) for name in joints]
+    times = np.array(
+        [p.time_from_start.sec + 1e-9 * p.time_from_start.nanosec for p in message.points]
+    )
+    dt = float(times[1] - times[0])
+    if dt <= 0 or not np.allclose(np.diff(times), dt, atol=1e-6):
+        raise CommandError(
+            f'the trajectory must have evenly spaced, increasing times, got {times}'
+        )
+
+    def column(name: str) -> np.ndarray:
+        rows = [getattr(p, name) for p in message.points]
+        if any(len(row) != len(order) for row in rows):
+            raise CommandError(f'every point must have {len(order)} {name}')
+        values = np.array(rows, dtype=float)[:, order]
+        if not np.isfinite(values).all():
+            raise CommandError(f'the trajectory holds NaN or infinity in {name}')
+        return values
+
+    start = seconds(message.header.stamp) or now
+    return Plan(
+        stamp=start + float(times[0]),
+        dt=dt,
+        positions=column('positions'),
+        velocities=column('velocities'),
+        efforts=column('effort')[:-1],
+    )
+
+
+def point(position: np.ndarray) -> Point:
+    """Convert (3,) [m]."""
+    return Point(x=float(position[0]), y=float(position[1]), z=float(position[2]))
+
+
+def color_message(rgb: np.ndarray, alpha: float = 1.0) -> ColorRGBA:
+    """Convert (3,) RGB in [0, 1]."""
+    return ColorRGBA(r=float(rgb[0]), g=float(rgb[1]), b=float(rgb[2]), a=alpha)
+
+
+def header(time: float, frame: str) -> Header:
+    """Return a header at `time` [s]."""
+    return Header(stamp=stamp(time), frame_id=frame)
+
+
+def ids_array(ids: Sequence[int]) -> Any:
+    """Return ids as a message field takes them."""
+    return np.array(list(ids), dtype=np.int32)

@@ -1,0 +1,54 @@
+"""Strokes recorded from a topic of poses: what somebody draws, until the pen rests."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import rclpy
+from geometry_msgs.msg import PoseStamped
+from rclpy.node import Node
+
+from concept_control.errors import StrokeError
+from concept_control.policy.stroke_splitter import StrokeSplitter
+from concept_control.ros.bridge import conversions as convert
+from concept_control.ros.bridge import qos
+
+
+class StrokeRecorder(Node):
+    """Listens to `geometry_msgs/PoseStamped` and splits what it hears into strokes."""
+
+    def __init__(self, topic: str, splitter: StrokeSplitter) -> None:
+        super().__init__('stroke_recorder')
+        self.splitter = splitter
+        self.create_subscription(PoseStamped, topic, self._on_pose, qos.SENSOR)
+
+    def _on_pose(self, message: PoseStamped) -> None:
+        p = message.pose.position
+        self.splitter.add(convert.seconds(message.header.stamp), np.array([p.x, p.y, p.z]))
+
+
+def record(topic: str, number: int, path: Path, timeout: float, splitter: StrokeSplitter) -> int:
+    """Record so many strokes into an NPZ; return how many there are.
+
+    Raises:
+        StrokeError: if none came within `timeout` seconds.
+    """
+    rclpy.init(args=[])
+    node = StrokeRecorder(topic, splitter)
+    deadline = time.monotonic() + timeout
+    try:
+        while len(splitter.strokes) < number and time.monotonic() < deadline:
+            rclpy.spin_once(node, timeout_sec=0.1)
+    finally:
+        node.destroy_node()
+        rclpy.try_shutdown()
+    strokes = splitter.finish()
+    if not strokes:
+        raise StrokeError(f'no stroke was heard on {topic} within {timeout:g} s')
+    path.parent.mkdir(parents=True, exist_ok=True)
+    arrays: dict[str, Any] = {f'stroke_{i + 1}': stroke for i, stroke in enumerate(strokes)}
+    np.savez(path, **arrays)
+    return len(strokes)

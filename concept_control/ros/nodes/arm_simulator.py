@@ -1,0 +1,353 @@
+"""`arm_simulator`: the arm, the table, the blocks and the camera, in MuJoCo.
+
+Threads: the physics thread owns the world and publishes joint states and the clock; the camera
+thread owns the renderer and a copy of the state; the executor only stores what comes in.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from typing import Any, NoReturn
+
+import numpy as np
+from rclpy.node import Node
+from rosgraph_msgs.msg import Clock
+from sensor_msgs.msg import CameraInfo, Image, JointState
+from std_msgs.msg import Bool, Float64MultiArray
+from trajectory_msgs.msg import JointTrajectory
+
+from concept_control.control.arm.description import INTERFACES
+from concept_control.control.tracker import PlanTracker
+from concept_control.errors import CommandError, ConceptControlError
+from concept_control.msg import Entity, EntityArray
+from concept_control.ros.bridge import conversions as convert
+from concept_control.ros.bridge import qos
+from concept_control.ros.runtime.diagnostics import Diagnostics, Report
+from concept_control.ros.runtime.node_process import run
+from concept_control.ros.runtime.parameters import Parameter, declare
+from concept_control.ros.runtime.slot import Slot
+from concept_control.simulation.camera import SimulatedCamera
+from concept_control.simulation.drives import EffortDrive, PositionDrive
+from concept_control.simulation.scene import SceneConfig, build_scene
+from concept_control.simulation.world import Replica, SimulatedWorld
+
+MAX_AHEAD = 1.0
+"""A trajectory that begins later than this [s] is none for now."""
+
+FRAMES_BEHIND = 3
+"""Images that the simulated time may run ahead of the camera that draws them."""
+
+LAGGING_PAUSE = 0.05
+"""Seconds of the machine that each joint state then waits for the camera."""
+
+SPEED_PERIOD = 1.0
+"""Seconds over which the speed of the simulation is measured."""
+
+PARAMETERS = (
+    Parameter('arm', 'franka', 'name of a shipped arm or path of an arm YAML'),
+    Parameter('frame', 'world', 'fixed frame of everything published'),
+    Parameter('seed', 0, 'seed of the random layout', 0, 2**31 - 1),
+    Parameter(
+        'colors', ['red', 'blue', 'green', 'yellow'], 'colours of the blocks, one each, by name'
+    ),
+    Parameter('block_size', 0.04, 'side of the blocks [m]', 0.02, 0.08),
+    Parameter('min_gap', 0.08, 'smallest gap between blocks of the layout [m]', 0.0, 0.3),
+    Parameter('timestep', 0.002, 'of the physics [s]', 0.0005, 0.005),
+    Parameter(
+        'real_time_factor', 1.0, 'simulated seconds per second, at most', 0.05, 20.0, is_live=True
+    ),
+    Parameter(
+        'joint_state_rate', 100.0, 'joint states and clock per simulated second', 10.0, 500.0
+    ),
+    Parameter(
+        'interface',
+        'joint_trajectory',
+        "how the arm is commanded; see the controller's `output`",
+        choices=INTERFACES,
+    ),
+    Parameter('truth_rate', 20.0, 'true poses per simulated second', 1.0, 100.0),
+    Parameter('publish_clock', False, 'publish /clock; nodes then need use_sim_time'),
+    Parameter('cameras', ['camera'], 'topic prefixes of the cameras that perception uses'),
+    Parameter('image_rate', 10.0, 'images of each camera per simulated second', 0.5, 60.0),
+    Parameter('view.name', 'oblique', "camera of onlookers' pictures", choices=('top', 'oblique')),
+    Parameter(
+        'view.every', 2, 'camera images per onlooker picture; 0: none', 0, 1000, is_live=True
+    ),
+    Parameter(
+        'backend',
+        'auto',
+        'how images are made; auto takes the first that works',
+        choices=('auto', 'egl', 'osmesa', 'raycast'),
+    ),
+)
+
+
+def camera_parameters(prefix: str) -> tuple[Parameter, ...]:
+    """Return the parameters of one simulated camera; `prefix` is also that of its topics."""
+    return (
+        Parameter(f'{prefix}.name', 'top', 'camera of the scene', choices=('top', 'oblique')),
+        Parameter(f'{prefix}.width', 640, 'image width [pixels]', 80, 1280),
+        Parameter(f'{prefix}.height', 480, 'image height [pixels]', 60, 960),
+    )
+
+
+class CameraOutput:
+    """One simulated camera and its topics; made and used by the camera thread."""
+
+    def __init__(self, node: Node, prefix: str, model: Any, backend: str) -> None:
+        p = vars(declare(node, camera_parameters(prefix)))
+        self.camera = SimulatedCamera(
+            model, p[f'{prefix}_name'], p[f'{prefix}_width'], p[f'{prefix}_height'], backend
+        )
+        self._frame = f'{prefix}_optical_frame'
+        self._color = node.create_publisher(Image, f'{prefix}/color/image_raw', qos.RELIABLE)
+        self._depth = node.create_publisher(Image, f'{prefix}/depth/image_raw', qos.RELIABLE)
+        self._info = node.create_publisher(CameraInfo, f'{prefix}/color/camera_info', qos.RELIABLE)
+
+    def publish(self, now: float, data: Any) -> None:
+        """Render a state and publish colour, depth and calibration."""
+        color, depth = self.camera.render(data)
+        header = convert.header(now, self._frame)
+        self._info.publish(convert.camera_info_message(self.camera.intrinsics, header))
+        self._color.publish(convert.image_message(color, 'rgb8', header))
+        self._depth.publish(convert.image_message(depth.astype(np.float32), '32FC1', header))
+
+
+class ArmSimulator(Node):
+    """Simulates and publishes what real hardware would."""
+
+    def __init__(self) -> None:
+        super().__init__('arm_simulator')
+        self.parameters = p = declare(self, PARAMETERS)
+        scene = build_scene(
+            SceneConfig(
+                num_blocks=len(p.colors),
+                colors=list(p.colors),
+                seed=p.seed,
+                sizes=p.block_size,
+                min_gap=p.min_gap,
+                arm=p.arm,
+                timestep=p.timestep,
+            )
+        )
+        self.world = SimulatedWorld(scene)
+        self.failure: Exception | None = None
+        self._lock = threading.Lock()
+        self._suction_wanted = False
+        self._now = 0.0
+        self._num_followed, self._num_refused, self._last_refusal = 0, 0, ''
+        self._speed = float('nan')
+        self._stop = threading.Event()
+        self._snapshot: Slot[tuple[float, np.ndarray]] = Slot()
+
+        self._joint_states = self.create_publisher(JointState, 'joint_states', qos.RELIABLE)
+        self._suction_state = self.create_publisher(Bool, 'suction_state', qos.LATCHED)
+        self._truth = self.create_publisher(EntityArray, 'ground_truth', qos.RELIABLE)
+        self._view = self.create_publisher(Image, 'view/image_raw', qos.RELIABLE)
+        self._clock_publisher = (
+            self.create_publisher(Clock, '/clock', qos.SENSOR) if p.publish_clock else None
+        )
+        self._listen(p.interface)
+        self.create_subscription(Bool, 'suction_command', self._on_suction, qos.RELIABLE)
+
+        self._diagnostics = Diagnostics(self, self._report)
+
+        self._filmed = 0.0
+        # Without /clock, stamps are wall time that began with the simulation.
+        self._offset = 0.0 if p.publish_clock else time.time()
+        self._threads = [
+            threading.Thread(target=self._simulate, name='physics', daemon=True),
+            threading.Thread(target=self._film, name='camera', daemon=True),
+        ]
+        for thread in self._threads:
+            thread.start()
+
+    def close(self) -> None:
+        """Stop both threads."""
+        self._stop.set()
+        self._snapshot.close()
+        for thread in self._threads:
+            thread.join(timeout=5.0)
+
+    def _listen(self, interface: str) -> None:
+        """Take commands of one kind, as an arm does whose interface one controller has claimed."""
+        subscribe, arm = self.create_subscription, self.world.scene.arm
+        self.drive: PlanTracker | PositionDrive | EffortDrive = PlanTracker(arm)
+        if interface == 'position':
+            self.drive = PositionDrive(arm)
+            subscribe(Float64MultiArray, 'position_commands', self._on_command, qos.RELIABLE)
+        elif interface == 'effort':
+            self.drive = EffortDrive(arm)
+            subscribe(Float64MultiArray, 'effort_commands', self._on_command, qos.RELIABLE)
+        else:
+            subscribe(JointTrajectory, 'joint_trajectory', self._on_trajectory, qos.RELIABLE)
+
+    def _on_command(self, message: Float64MultiArray) -> None:
+        assert not isinstance(self.drive, PlanTracker)
+        try:
+            with self._lock:
+                self.drive.command(self._now, np.array(message.data))
+            self._num_followed += 1
+        except CommandError as error:
+            self._refuse(error)
+
+    def _refuse(self, error: CommandError) -> None:
+        self._num_refused, self._last_refusal = self._num_refused + 1, str(error)
+        self.get_logger().error(f'command refused: {error}', throttle_duration_sec=1.0)
+
+    def _on_trajectory(self, message: JointTrajectory) -> None:
+        assert isinstance(self.drive, PlanTracker)
+        try:
+            with self._lock:
+                plan = convert.plan_of(message, self.world.scene.arm.joints, self._now)
+                ahead = plan.stamp - self._now
+                if ahead > MAX_AHEAD:
+                    raise CommandError(
+                        f'it begins {ahead:.1f} s from now (limit {MAX_AHEAD:g} s); is it from '
+                        'before the clock was set back?'
+                    )
+                self.drive.follow(plan)
+            self._num_followed += 1
+        except CommandError as error:
+            self._refuse(error)
+
+    def _report(self) -> Report:
+        held = self.world.held
+        return Report(
+            {
+                'simulated time [s]': f'{self.world.time:.2f}',
+                'simulated seconds per second': f'{self._speed:.2f}',
+                'commands followed': self._num_followed,
+                'commands refused': self._num_refused,
+                'last refusal': self._last_refusal or 'none',
+                'held': 'nothing' if held is None else f'#{held}',
+            }
+        )
+
+    def _on_suction(self, message: Bool) -> None:
+        with self._lock:
+            self._suction_wanted = message.data
+
+    def _simulate(self) -> None:
+        """Step the physics in chunks of one joint-state period, no faster than real time."""
+        world, p = self.world, self.parameters
+        steps = max(1, round(1.0 / p.joint_state_rate / p.timestep))
+        period = steps * p.timestep
+        truth_every = max(1, round(p.joint_state_rate / p.truth_rate))
+        image_every = max(1, round(p.joint_state_rate / p.image_rate))
+        suction_published: bool | None = None
+        chunk = 0
+        due = time.monotonic()
+        measured_at, measured_time = due, world.time
+        try:
+            while not self._stop.is_set():
+                with self._lock:
+                    if world.suction != self._suction_wanted:
+                        world.set_suction(self._suction_wanted)
+                    for _ in range(steps):
+                        now = self._offset + world.time
+                        world.step(self.drive.effort(now, *world.joint_state()))
+                    self._now = now = self._offset + world.time
+                self._publish_state(now)
+                if (world.held is not None) != suction_published:
+                    suction_published = world.held is not None
+                    self._suction_state.publish(Bool(data=suction_published))
+                if chunk % truth_every == 0:
+                    self._truth.publish(self._true_entities(now))
+                if chunk % image_every == 0:
+                    self._snapshot.put((now, world.data.qpos.copy()))
+                chunk += 1
+                if (elapsed := time.monotonic() - measured_at) > SPEED_PERIOD:
+                    self._speed = (world.time - measured_time) / elapsed
+                    measured_at, measured_time = time.monotonic(), world.time
+                due += period / p.real_time_factor
+                late = time.monotonic() - due
+                if world.time - self._filmed > FRAMES_BEHIND * image_every * period:
+                    # A machine without time to draw shows no other world than a slower one;
+                    # joint states go on, for their silence would be an alarm.
+                    self._stop.wait(LAGGING_PAUSE)
+                    late = max(late, 0.0)
+                if late < 0:
+                    self._stop.wait(-late)
+                elif late > 0.1:
+                    # Falling behind: simulated time runs slower rather than jumping ahead.
+                    self.get_logger().warning(
+                        'the machine is too slow for this real_time_factor: simulating slower',
+                        throttle_duration_sec=10.0,
+                    )
+                    due = time.monotonic()
+        except Exception as error:
+            self._fail('physics', error)
+
+    def _publish_state(self, now: float) -> None:
+        positions, velocities = self.world.joint_state()
+        if self._clock_publisher is not None:
+            self._clock_publisher.publish(Clock(clock=convert.stamp(now)))
+        self._joint_states.publish(
+            JointState(
+                header=convert.header(now, self.parameters.frame),
+                name=list(self.world.scene.arm.joints),
+                position=positions.tolist(),
+                velocity=velocities.tolist(),
+                effort=self.world.applied_effort().tolist(),
+            )
+        )
+
+    def _true_entities(self, now: float) -> EntityArray:
+        world = self.world
+        message = EntityArray(header=convert.header(now, self.parameters.frame))
+        yaws = world.block_yaws()
+        for index, position in enumerate(world.block_positions()):
+            size = float(world.scene.sizes[index])
+            entity = Entity(
+                id=index + 1,
+                position=convert.point(position),
+                yaw=float(yaws[index]),
+                color=convert.color_message(world.scene.colors[index]),
+                shape='box',
+                status=Entity.STATUS_HELD if world.held == index + 1 else Entity.STATUS_SEEN,
+                last_seen=message.header.stamp,
+            )
+            entity.size.x = entity.size.y = entity.size.z = size
+            message.entities.append(entity)
+        message.entities.append(convert.tool_message(world.tool_pose()[0], now))
+        return message
+
+    def _film(self) -> None:
+        """Render snapshots; the renderer's context belongs to this thread."""
+        p, model = self.parameters, self.world.model
+        try:
+            # The first camera comes last: perception fuses what the others have sent by then.
+            cameras = [CameraOutput(self, prefix, model, p.backend) for prefix in p.cameras][::-1]
+            first = cameras[-1].camera
+            self.get_logger().info(f'camera: {first.backend} ({first.backend_reason})')
+            onlooker = SimulatedCamera(model, p.view_name, 640, 480, first.backend)
+            replica = Replica(model)
+            count = 0
+            while (snapshot := self._snapshot.take()) is not None:
+                now, positions = snapshot
+                data = replica.at(positions)
+                for camera in cameras:
+                    camera.publish(now, data)
+                if p.view_every and count % p.view_every == 0:
+                    picture, _ = onlooker.render(data)
+                    header = convert.header(now, p.frame)
+                    self._view.publish(convert.image_message(picture, 'rgb8', header))
+                self._filmed = now - self._offset
+                count += 1
+        except Exception as error:
+            self._fail('camera', error)
+
+    def _fail(self, thread: str, error: Exception) -> None:
+        """End the process when one of its threads cannot go on: half a simulator is none."""
+        if self._stop.is_set():
+            return
+        reason = str(error) if isinstance(error, ConceptControlError) else repr(error)
+        self.get_logger().fatal(f'the {thread} thread failed: {reason}')
+        self.failure = error
+
+
+def main() -> NoReturn:
+    """Run the node until a signal."""
+    run(ArmSimulator)

@@ -1,0 +1,1 @@
+"""Node `concept_model`: demonstrations to codes, commands to goals."""

@@ -1,0 +1,1 @@
+"""Node `entity_extractor`: camera images to entities."""

@@ -1,0 +1,239 @@
+"""One RGB-D camera's topics: pairs colour and depth, knows its calibration, pose and health.
+
+Threading: callbacks store and pair; `take`, `refuse` and a `Frame` belong to the perception
+thread; `complaint` and the counters may be read from anywhere.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+from builtin_interfaces.msg import Time
+from rclpy.node import Node
+from sensor_msgs.msg import CameraInfo, Image
+
+from concept_control.errors import PerceptionError
+from concept_control.perception.camera import (
+    Intrinsics,
+    check_frame,
+    check_stamps,
+    decode_color,
+    decode_depth,
+)
+from concept_control.perception.detection.detector import Detection, Detector
+from concept_control.perception.detection.limits import BlockLimits
+from concept_control.perception.image_synchronizer import COLOR, DEPTH, Pairing
+from concept_control.ros.bridge import conversions as convert
+from concept_control.ros.bridge import qos
+from concept_control.ros.nodes.entity_extractor.extrinsics import FixedExtrinsics, TfExtrinsics
+from concept_control.ros.runtime.parameters import Parameter, declare
+
+
+def camera_parameters(prefix: str) -> tuple[Parameter, ...]:
+    """Return the parameters of one camera; `prefix` is also that of its topics."""
+    return (
+        Parameter(f'{prefix}.from_tf', False, 'take the pose from TF instead of the parameters'),
+        Parameter(f'{prefix}.position', [0.48, 0.0, 1.2], 'of the optical frame [m]'),
+        Parameter(
+            f'{prefix}.rotation',
+            [0.70710678, -0.70710678, 0.0, 0.0],
+            'of the optical frame in the fixed frame, quaternion x y z w',
+        ),
+    )
+
+
+class Frame:
+    """Colour, depth and calibration of one moment; decoded when it is worked on."""
+
+    def __init__(self, camera: CameraInput, color: Image, depth: Image, info: CameraInfo) -> None:
+        self.camera = camera
+        self.header = color.header
+        self.stamp = convert.seconds(color.header.stamp)
+        self.rgb = np.zeros((0, 0, 3), dtype=np.uint8)
+        self.pose = np.eye(4)
+        self.intrinsics: Intrinsics
+        self._color, self._depth, self._info = color, depth, info
+
+    def detect(self) -> list[Detection]:
+        """Decode the images and find the blocks.
+
+        Raises:
+            PerceptionError: for images, stamps, frames or a calibration that cannot be used.
+        """
+        camera = self.camera
+        check_headers(self._color, self._depth, self._info, camera.max_stamp_gap)
+        self.rgb = decode_color(*_raw(self._color))
+        metres = decode_depth(*_raw(self._depth))
+        self.intrinsics = convert.intrinsics_of(self._info)
+        # Before a detector is made for an image of the size that the calibration claims.
+        check_frame(self.rgb, metres, self.intrinsics)
+        self.pose = camera.extrinsics.at(self.header.frame_id, self.header.stamp)
+        return camera.detector(self.intrinsics).detect(self.rgb, metres, self.pose)
+
+    def could_hide(self, position: np.ndarray, size: np.ndarray) -> bool:
+        """Tell whether a block could be there without this camera seeing it."""
+        return self.camera.detector(self.intrinsics).could_hide(position, size)
+
+
+class CameraInput:
+    """Subscribes to one camera.
+
+    Attributes:
+        prefix: of its topics.
+        extrinsics: where it is.
+        max_stamp_gap: between colour and depth of one moment [s].
+        arrived: when its last complete frame arrived, node clock [s]; None before the first.
+        num_refused: images and frames that could not be used.
+        refusal: why, the last time.
+    """
+
+    def __init__(
+        self,
+        node: Node,
+        prefix: str,
+        limits: BlockLimits,
+        table_color: np.ndarray | None,
+        on_frame: Callable[[], None],
+    ) -> None:
+        """Declare the camera's parameters and subscribe.
+
+        Args:
+            node: with parameters `frame` and `max_stamp_gap`.
+            prefix: of the camera's parameters and topics.
+            limits: what may be on the table.
+            table_color: (3,) albedo of the table; None if unknown.
+            on_frame: called when a frame is complete.
+        """
+        p = vars(declare(node, camera_parameters(prefix)))
+        fixed_frame = node.get_parameter('frame').value
+        self.prefix = prefix
+        self.extrinsics: FixedExtrinsics | TfExtrinsics
+        if p[f'{prefix}_from_tf']:
+            self.extrinsics = TfExtrinsics(node, fixed_frame)
+        else:
+            self.extrinsics = FixedExtrinsics(p[f'{prefix}_position'], p[f'{prefix}_rotation'])
+        self.max_stamp_gap = float(node.get_parameter('max_stamp_gap').value)
+        self.arrived: float | None = None
+        self.num_refused, self.refusal = 0, ''
+        self._is_refused = False
+        self._node, self._on_frame = node, on_frame
+        self._limits, self._table_color = limits, table_color
+        self._pairing: Pairing[Image] = Pairing(self.max_stamp_gap, self.refuse)
+        self._info: CameraInfo | None = None
+        self._latest: Frame | None = None
+        self._taken: Frame | None = None
+        self._detector: Detector | None = None
+        subscribe = node.create_subscription
+        subscribe(Image, f'{prefix}/color/image_raw', self._on_color, qos.SENSOR)
+        subscribe(Image, f'{prefix}/depth/image_raw', self._on_depth, qos.SENSOR)
+        subscribe(CameraInfo, f'{prefix}/color/camera_info', self._on_info, qos.SENSOR)
+
+    @property
+    def fresh(self) -> Frame | None:
+        """The newest frame, if it was not taken yet."""
+        latest = self._latest
+        return None if latest is self._taken else latest
+
+    def take(self, frame: Frame) -> None:
+        """Remember that a frame has been worked on: it counts once."""
+        self._taken = frame
+
+    def accept(self) -> None:
+        """Note that the newest frame could be used."""
+        self._is_refused = False
+
+    def refuse(self, reason: str) -> None:
+        """Count an image or frame that cannot be used, and say why."""
+        self.num_refused += 1
+        self.refusal, self._is_refused = reason, True
+        self._node.get_logger().error(
+            f'{self.prefix}: frame refused: {reason}', throttle_duration_sec=2.0
+        )
+
+    def complaint(self, now: float, stale_after: float) -> str:
+        """Return what is wrong with this camera, for people; empty if nothing is.
+
+        Args:
+            now: node clock [s].
+            stale_after: age of the last frame from which it is too old [s].
+        """
+        refusal = self.refusal if self._is_refused else ''
+        # A clock that was set back makes the last frame one of the future.
+        if self.arrived is not None and not 0.0 <= now - self.arrived <= stale_after:
+            silence = f'no frame for {abs(now - self.arrived):.1f} s'
+            return f'{self.prefix}: {silence}' + (
+                f'; the last one refused: {refusal}' if refusal else ''
+            )
+        if refusal:
+            return f'{self.prefix}: {refusal}'
+        return '' if self.arrived is not None else f'{self.prefix}: no frame yet'
+
+    def detector(self, intrinsics: Intrinsics) -> Detector:
+        """Return the detector for a calibration, made anew when that changes."""
+        if self._detector is None or self._detector.intrinsics != intrinsics:
+            self._detector = Detector(intrinsics, self._limits, self._table_color)
+        return self._detector
+
+    def _on_color(self, message: Image) -> None:
+        self._pair(COLOR, message)
+
+    def _on_depth(self, message: Image) -> None:
+        self._pair(DEPTH, message)
+
+    def _on_info(self, message: CameraInfo) -> None:
+        self._info = message
+
+    def _pair(self, stream: str, message: Image) -> None:
+        pair = self._pairing.add(stream, convert.seconds(message.header.stamp), message)
+        if pair is None:
+            return
+        if self._info is None:
+            self.refuse('images come, but no camera_info yet')
+            return
+        self._latest = Frame(self, *pair, self._info)
+        self.arrived = self._node.get_clock().now().nanoseconds * 1e-9
+        self._on_frame()
+
+
+def check_headers(color: Image, depth: Image, info: CameraInfo, max_gap: float) -> None:
+    """Refuse images and a calibration that are not of one camera at one moment.
+
+    Args:
+        color: image.
+        depth: image, registered to it.
+        info: its calibration.
+        max_gap: between the images' stamps [s].
+
+    Raises:
+        PerceptionError: naming what came and what was expected.
+    """
+    for what, stamp in (('colour', color.header.stamp), ('depth', depth.header.stamp)):
+        _check_time(what, stamp)
+    check_stamps(convert.seconds(color.header.stamp), convert.seconds(depth.header.stamp), max_gap)
+    frames = (color.header.frame_id, depth.header.frame_id, info.header.frame_id)
+    if len(set(frames)) > 1:
+        raise PerceptionError(
+            f'the colour image is in frame {frames[0]!r}, the depth image in {frames[1]!r} and '
+            f'camera_info in {frames[2]!r}: use the depth that is registered to the colour '
+            "camera, and the colour camera's camera_info"
+        )
+
+
+def _check_time(what: str, stamp: Time) -> None:
+    if stamp.sec < 0 or stamp.nanosec >= 1_000_000_000:
+        raise PerceptionError(
+            f'the {what} stamp of {stamp.sec} s and {stamp.nanosec} ns is no time: expected '
+            'seconds >= 0 and less than 1e9 nanoseconds'
+        )
+
+
+def _raw(image: Image) -> tuple:
+    return (
+        image.encoding,
+        image.height,
+        image.width,
+        image.step,
+        bool(image.is_bigendian),
+        image.data,
+    )

@@ -1,0 +1,280 @@
+"""`entity_extractor`: RGB-D images to entities with identity.
+
+Threads: callbacks store the newest of everything; one worker segments, locates and tracks.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections import deque
+from typing import NoReturn
+
+import numpy as np
+from rclpy.node import Node
+from sensor_msgs.msg import Image, JointState
+from std_msgs.msg import Bool, Header
+from visualization_msgs.msg import MarkerArray
+
+from concept_control.control.arm.description import ArmDescription
+from concept_control.control.arm.kinematics import ArmKinematics
+from concept_control.errors import CommandError, PerceptionError
+from concept_control.msg import ConceptStatus, EntityArray
+from concept_control.perception.annotate import annotate
+from concept_control.perception.detection.detector import Detection
+from concept_control.perception.detection.limits import BlockLimits
+from concept_control.perception.tracking.fusion import fuse
+from concept_control.perception.tracking.grip_history import GripEvent, GripHistory
+from concept_control.perception.tracking.tool_path import ToolPath, ToolPose
+from concept_control.perception.tracking.tracker import EntityTracker, TrackedEntity
+from concept_control.ros.bridge import conversions as convert
+from concept_control.ros.bridge import qos
+from concept_control.ros.nodes.entity_extractor.camera_input import Frame
+from concept_control.ros.nodes.entity_extractor.camera_rig import CameraRig
+from concept_control.ros.runtime.diagnostics import Diagnostics, Report
+from concept_control.ros.runtime.node_process import give_way, run
+from concept_control.ros.runtime.parameters import Parameter, declare
+from concept_control.ros.runtime.slot import Slot
+from concept_control.ros.visualization.entity_markers import entity_markers
+
+PARAMETERS = (
+    Parameter('arm', 'franka', 'name of a shipped arm or path of an arm YAML'),
+    Parameter('frame', 'world', 'fixed frame entities are published in'),
+    Parameter('table_height', 0.0, 'height of the table top in that frame [m]', -2.0, 3.0),
+    Parameter(
+        'table_color',
+        [0.0, 0.0, 0.0],
+        'mean albedo of the table, RGB in (0, 1], from which the light is measured; all zero: '
+        'unknown, colours are then as bright as the camera shows them',
+    ),
+    Parameter('min_side', 0.022, 'of a block seen from above [m]', 0.005, 0.5),
+    Parameter('max_side', 0.06, 'of a block seen from above [m]', 0.005, 0.5),
+    Parameter('max_height', 0.065, 'of a block; what is higher is arm or clutter [m]', 0.01, 0.5),
+    Parameter(
+        'bounds',
+        [0.0, 0.0, 0.0, 0.0],
+        'x_min, x_max, y_min, y_max where blocks may be [m]; all zero: everywhere',
+    ),
+    Parameter('cameras', ['camera'], 'topic prefixes; the first that is well sets the pace'),
+    Parameter('max_stamp_gap', 0.005, 'between colour and depth of one frame [s]', 0.0, 0.1),
+    Parameter('max_camera_gap', 0.05, 'between frames that are fused [s]', 0.0, 0.5, is_live=True),
+    Parameter(
+        'stale_after',
+        1.0,
+        'silence from which a camera counts as failed [s]',
+        0.1,
+        60.0,
+        is_live=True,
+    ),
+)
+
+
+SESSIONS = 2**31
+"""Numbers of sessions, well within the message's 32 bits."""
+
+RECENT = 100
+"""Frames that diagnostics look back at."""
+
+
+class EntityExtractor(Node):
+    """Publishes what stands on the table."""
+
+    def __init__(self) -> None:
+        super().__init__('entity_extractor')
+        self.parameters = p = declare(self, PARAMETERS)
+        self.failure: Exception | None = None
+        self.arm = ArmDescription.load(p.arm)
+        self._kinematics = ArmKinematics(self.arm)
+        self._tracker = EntityTracker()
+        # Ids count from 1 again after every start and every reset: others must notice.
+        self._session = int(time.time()) % SESSIONS
+        self._wake: Slot[bool] = Slot()
+        limits = BlockLimits(
+            table_height=p.table_height,
+            max_height=p.max_height,
+            min_side=p.min_side,
+            max_side=p.max_side,
+            bounds=tuple(p.bounds) if any(p.bounds) else None,
+        )
+        table_color = np.array(p.table_color) if any(p.table_color) else None
+        self._rig = CameraRig(self, p, limits, table_color, lambda: self._wake.put(True))
+        self._tool_path = ToolPath()
+        self._tool_trouble = ''
+        self._grips = GripHistory()
+        self._joints_stamp = -np.inf
+        self._attention: dict[int, float] = {}
+        self._latencies: deque[float] = deque(maxlen=RECENT)
+        self._durations: deque[float] = deque(maxlen=RECENT)
+        self._last_stamp = -np.inf
+        self._num_entities = self._num_late = self._num_resets = self._num_joints_refused = 0
+
+        self._entities = self.create_publisher(EntityArray, 'entities', qos.RELIABLE)
+        self._picture = self.create_publisher(Image, 'entities/image', qos.RELIABLE)
+        self._markers = self.create_publisher(MarkerArray, 'concept_markers', qos.RELIABLE)
+        subscribe = self.create_subscription
+        subscribe(JointState, 'joint_states', self._on_joints, qos.SENSOR)
+        subscribe(Bool, 'suction_state', self._on_suction, qos.LATCHED)
+        subscribe(ConceptStatus, 'concept_status', self._on_status, qos.RELIABLE)
+        self._diagnostics = Diagnostics(self, self._report)
+        self._worker = threading.Thread(target=self._work, name='perception', daemon=True)
+        self._worker.start()
+
+    def close(self) -> None:
+        """Stop the worker."""
+        self._wake.close()
+        self._worker.join(timeout=5.0)
+
+    def _on_joints(self, message: JointState) -> None:
+        try:
+            positions = convert.joint_positions(message, self.arm.joints)
+        except CommandError as error:
+            self._num_joints_refused += 1
+            self._tool_trouble = str(error)
+            self.get_logger().error(str(error), throttle_duration_sec=2.0)
+            return
+        self._tool_trouble = ''
+        tool = self._kinematics.tool(positions)
+        yaw = float(np.arctan2(tool.rotation[1, 0], tool.rotation[0, 0]))
+        stamp = convert.seconds(message.header.stamp)
+        if stamp < self._joints_stamp:
+            self._grips.forget_time()
+        self._joints_stamp = stamp
+        self._tool_path.add(stamp, ToolPose(tool.position, yaw))
+
+    def _on_suction(self, message: Bool) -> None:
+        # It has no stamp: it happened at the last joint state that came before it. Frames are
+        # looked at later, on a busy machine much later.
+        stamp = self._joints_stamp
+        self._grips.add(GripEvent(stamp, message.data, self._tool_path.at(stamp)))
+
+    def _on_status(self, message: ConceptStatus) -> None:
+        if message.status in (ConceptStatus.ACTIVE, ConceptStatus.PAUSED):
+            self._attention = {
+                int(i): float(a) for i, a in zip(message.entities, message.attention)
+            }
+            if message.active_entity > 0:
+                self._attention[int(message.active_entity)] = 1.0
+        else:
+            self._attention = {}
+
+    def _work(self) -> None:
+        try:
+            while self._wake.take():
+                self.work_once()
+        except Exception as error:
+            self.get_logger().fatal(f'perception failed: {error!r}')
+            self.failure = error
+
+    def work_once(self) -> None:
+        """Turn the new frames of one moment, if any, into entities; leave out what is useless."""
+        started = time.perf_counter()
+        used: list[Frame] = []
+        views: list[list[Detection]] = []
+        for frame in self._rig.gather():
+            try:
+                views.append(frame.detect())
+            except PerceptionError as error:
+                frame.camera.refuse(str(error))
+            else:
+                frame.camera.accept()
+                used.append(frame)
+        if not used:
+            return
+        stamp = used[0].stamp
+        # A frame of another camera, or one that was overtaken: time itself was not set back.
+        if 0.0 <= self._last_stamp - stamp <= self.parameters.max_camera_gap:
+            self._num_late += 1
+            return
+        self._last_stamp = stamp
+        tool = self._tool_path.at(stamp)
+        grips = self._grips.until(stamp)
+        entities = self._tracker.update(
+            fuse(views) if len(views) > 1 else views[0],
+            stamp,
+            tool_position=None if tool is None else tool.position,
+            attached=self._grips.attached,
+            tool_yaw=0.0 if tool is None else tool.yaw,
+            hidden=lambda position, size: all(f.could_hide(position, size) for f in used),
+            grips=grips,
+        )
+        if self._tracker.num_resets != self._num_resets:
+            self._num_resets = self._tracker.num_resets
+            self.get_logger().warning(f'all entities forgotten: {self._tracker.reset_reason}')
+        header = Header(stamp=used[0].header.stamp, frame_id=self.parameters.frame)
+        message = entity_array(header, entities, tool)
+        message.session = self._session + self._num_resets
+        self._entities.publish(message)
+        self._num_entities = len(entities)
+        self._durations.append(time.perf_counter() - started)
+        self._latencies.append(self._now() - stamp)
+        self._show(header, used[0], entities)
+
+    def _show(self, header: Header, frame: Frame, entities: list[TrackedEntity]) -> None:
+        """Draw, where somebody looks."""
+        if self._markers.get_subscription_count():
+            self._markers.publish(entity_markers(header, entities, self._attention))
+        if self._picture.get_subscription_count():
+            picture = annotate(
+                frame.rgb, frame.intrinsics, frame.pose, entities, self._attention or None
+            )
+            self._picture.publish(convert.image_message(picture, 'rgb8', frame.header))
+
+    def _now(self) -> float:
+        return self.get_clock().now().nanoseconds * 1e-9
+
+    def _report(self) -> Report:
+        values: dict[str, object] = {
+            'entities': self._num_entities,
+            'frames refused': self._rig.num_refused,
+            'frames late': self._num_late,
+            'tracker resets': self._num_resets,
+            'joint states refused': self._num_joints_refused,
+        }
+        if self._num_resets:
+            values['last reset'] = self._tracker.reset_reason
+        for camera in self._rig.cameras:
+            values[f'{camera.prefix}: refused'] = camera.num_refused
+            if camera.refusal:
+                values[f'{camera.prefix}: last refusal'] = camera.refusal
+        if self._durations:
+            for name, samples in (
+                ('processing time', self._durations),
+                ('latency', self._latencies),
+            ):
+                low, high, worst = 1e3 * np.percentile(list(samples), [50, 95, 100])
+                values[f'{name} median [ms]'] = f'{low:.1f}'
+                values[f'{name} p95 [ms]'] = f'{high:.1f}'
+                values[f'{name} worst [ms]'] = f'{worst:.1f}'
+        trouble = '; '.join(filter(None, (self._rig.complaint, self._tool_trouble)))
+        if self._rig.is_blind:
+            return Report(values, error=trouble)
+        return Report(values, warning=trouble)
+
+
+def entity_array(
+    header: Header, entities: list[TrackedEntity], tool: ToolPose | None
+) -> EntityArray:
+    """Return what is published.
+
+    Args:
+        header: fixed frame, and the stamp of the image the entities were measured in.
+        entities: known now.
+        tool: at that time; None if unknown, then the message has no tool.
+    """
+    stamp = convert.seconds(header.stamp)
+    message = EntityArray(header=header)
+    for entity in entities:
+        message.entities.append(convert.entity_message(entity))
+        if entity.last_seen == stamp:
+            # To the nanosecond, which a float of seconds since 1970 does not hold.
+            message.entities[-1].last_seen = header.stamp
+    if tool is not None:
+        message.entities.append(convert.tool_message(tool.position, stamp))
+        message.entities[-1].last_seen = header.stamp
+    return message
+
+
+def main() -> NoReturn:
+    """Run the node until a signal."""
+    give_way()
+    run(EntityExtractor)

@@ -1,0 +1,1 @@
+"""Node `mpc_controller`: goals to joint commands."""

@@ -1,0 +1,183 @@
+"""What the controller's plans become on their way to the arm: trajectories, positions or torques.
+
+`joint_trajectory` sends each plan to a joint_trajectory_controller, which follows it. `position`
+and `effort` are for ros2_control's forward_command_controller, which hands each number straight on
+to the hardware: the plan is followed here, at the rate of the joint states, one command for each.
+What the arm was told last it goes on doing, so the last command is always one that holds it.
+"""
+
+from __future__ import annotations
+
+import threading
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+
+import numpy as np
+from rclpy.node import Node
+from std_msgs.msg import Float64MultiArray
+from trajectory_msgs.msg import JointTrajectory
+
+from concept_control.control.arm.description import ArmDescription
+from concept_control.control.arm.dynamics import ArmDynamics
+from concept_control.control.guard import Guard
+from concept_control.control.plan import Plan
+from concept_control.control.tracker import PlanTracker
+from concept_control.ros.bridge import conversions as convert
+from concept_control.ros.bridge import qos
+
+SOFTNESS = 2.5
+"""Torques come a few milliseconds after the joint state that they answer, see `PlanTracker`."""
+
+AT_REST = 0.002
+"""Speed [rad/s] of joints that need no more feedback to stay where they are."""
+
+
+class CommandOutput(ABC):
+    """Sends plans to the arm; nothing before the first.
+
+    The planning thread calls `send`, the executor's thread everything else.
+    """
+
+    @abstractmethod
+    def send(self, plan: Plan, is_last: bool = False) -> None:
+        """Follow a plan from now on.
+
+        Args:
+            plan: passed by the guard.
+            is_last: whether it brings the arm to rest for good; commands end when it has.
+        """
+
+    @abstractmethod
+    def close(self) -> None:
+        """Give the topic up."""
+
+    def joints(self, time: float, q: np.ndarray, qd: np.ndarray) -> str:
+        """Send the command that belongs to a joint state, where there is one for each.
+
+        Args:
+            time: its stamp [s], the clock of the plans.
+            q: (n,) positions [rad], finite.
+            qd: (n,) velocities [rad/s], finite.
+
+        Returns:
+            What the guard did to the command; empty for nothing.
+        """
+        return ''
+
+    def restart(self) -> None:  # noqa: B027  (a trajectory has a stamp of its own)
+        """Forget the plan, as when the clock jumped; what is measured next is held."""
+
+    def hold(self) -> None:  # noqa: B027  (a trajectory ends at rest)
+        """Say once more, without a joint state to go by, what keeps the arm where it was last."""
+
+
+class TrajectoryOutput(CommandOutput):
+    """For a joint_trajectory_controller, which follows each plan by itself."""
+
+    def __init__(self, node: Node, arm: ArmDescription, sends_efforts: Callable[[], bool]) -> None:
+        """Make the publisher.
+
+        Args:
+            node: whose topics are used.
+            arm: whose plans they are.
+            sends_efforts: whether trajectories carry feed-forward torques, asked for each.
+        """
+        self._node, self._arm, self._sends_efforts = node, arm, sends_efforts
+        self._publisher = node.create_publisher(JointTrajectory, 'joint_trajectory', qos.RELIABLE)
+
+    def send(self, plan: Plan, is_last: bool = False) -> None:
+        """See `CommandOutput.send`."""
+        self._publisher.publish(
+            convert.trajectory_message(plan, self._arm.joints, self._sends_efforts())
+        )
+
+    def close(self) -> None:
+        """See `CommandOutput.close`."""
+        self._node.destroy_publisher(self._publisher)
+
+
+class StreamedOutput(CommandOutput):
+    """For a forward_command_controller: positions or torques, in the order of the arm's joints."""
+
+    def __init__(self, node: Node, arm: ArmDescription, is_effort: bool) -> None:
+        """Make the publisher.
+
+        Args:
+            node: whose topics are used.
+            arm: whose plans they are.
+            is_effort: whether torques are sent; else positions.
+        """
+        self._node, self._is_effort = node, is_effort
+        if is_effort:
+            self._publisher = node.create_publisher(
+                Float64MultiArray, 'effort_commands', qos.RELIABLE
+            )
+        else:
+            self._publisher = node.create_publisher(
+                Float64MultiArray, 'position_commands', qos.RELIABLE
+            )
+        self._tracker = PlanTracker(arm, SOFTNESS)
+        self._guard = Guard(arm)
+        self._dynamics = ArmDynamics(arm)
+        self._lock = threading.Lock()
+        self._last: np.ndarray | None = None
+        self._ends: float | None = None
+        self._is_on = False
+
+    def send(self, plan: Plan, is_last: bool = False) -> None:
+        """See `CommandOutput.send`."""
+        with self._lock:
+            self._tracker.follow(plan)
+            self._is_on = True
+            self._ends = plan.end if is_last else None
+
+    def close(self) -> None:
+        """See `CommandOutput.close`."""
+        self._node.destroy_publisher(self._publisher)
+
+    def joints(self, time: float, q: np.ndarray, qd: np.ndarray) -> str:
+        """See `CommandOutput.joints`."""
+        with self._lock:
+            if not self._is_on:
+                return ''
+            self._last, reason = q, ''
+            if self._is_effort:
+                wanted = self._tracker.effort(time, q, qd)
+                effort, reason = self._guard.check_effort(wanted, q, qd)
+                self._command(effort)
+            else:
+                self._command(self._tracker.reference(time, q)[0])
+            is_at_rest = np.abs(qd).max() < AT_REST
+            if self._ends is not None and time >= self._ends and is_at_rest:
+                self._is_on = False
+                self._hold()
+            return reason
+
+    def restart(self) -> None:
+        """See `CommandOutput.restart`."""
+        with self._lock:
+            self._tracker.hold()
+
+    def hold(self) -> None:
+        """See `CommandOutput.hold`."""
+        with self._lock:
+            if self._is_on:
+                self._hold()
+
+    def _hold(self) -> None:
+        if self._last is not None:
+            self._command(
+                self._dynamics.holding_effort(self._last) if self._is_effort else self._last
+            )
+
+    def _command(self, values: np.ndarray) -> None:
+        self._publisher.publish(Float64MultiArray(data=values.tolist()))
+
+
+def make_output(
+    node: Node, arm: ArmDescription, kind: str, sends_efforts: Callable[[], bool]
+) -> CommandOutput:
+    """Return the output of a kind, one of `INTERFACES`; for the rest see the classes."""
+    if kind == 'joint_trajectory':
+        return TrajectoryOutput(node, arm, sends_efforts)
+    return StreamedOutput(node, arm, kind == 'effort')

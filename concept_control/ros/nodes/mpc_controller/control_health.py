@@ -1,0 +1,124 @@
+"""How the controller is doing: planning times, ages of its inputs, every fallback by name.
+
+Threading: the planning thread notes, the executor's thread reports; counters and deques are only
+appended to, so no lock is needed.
+"""
+
+from __future__ import annotations
+
+import time
+from collections import Counter, deque
+
+import numpy as np
+
+from concept_control.control.controller import ControlOutput
+from concept_control.msg import ConceptStatus
+from concept_control.ros.runtime.diagnostics import Report
+
+NUM_PLANS_KEPT = 60_000
+"""Twenty minutes at 50 Hz."""
+
+RECENT = 50
+"""Plans that a complaint about missed deadlines looks back at."""
+
+MISSED_SHARE = 0.1
+"""Share of late plans among the recent ones that is worth a complaint."""
+
+
+class ControlHealth:
+    """Collects what diagnostics and status messages tell."""
+
+    def __init__(self) -> None:
+        self._of_goal: list[float] = []
+        self._missed_of_goal = 0
+        self._all: deque[float] = deque(maxlen=NUM_PLANS_KEPT)
+        self._missed = 0
+        self._were_late: deque[bool] = deque(maxlen=RECENT)
+        self._fallbacks: Counter[str] = Counter()
+        self._last_fallback = ''
+        self._joints_heard: float | None = None
+        self._output: ControlOutput | None = None
+
+    def begin_goal(self) -> None:
+        """Start counting a goal's plans."""
+        self._of_goal, self._missed_of_goal = [], 0
+
+    def joints_heard(self) -> None:
+        """Note that a joint state has come, by the machine's own clock."""
+        self._joints_heard = time.monotonic()
+
+    def fallback(self, name: str) -> None:
+        """Note that something else than planned was done."""
+        # Numbers in a reason would make every one of them another kind.
+        self._fallbacks[''.join('#' if c.isdigit() else c for c in name)] += 1
+        self._last_fallback = name
+
+    def note(self, output: ControlOutput, period: float) -> None:
+        """Note what one control period brought; `period` [s] is its deadline."""
+        self._output = output
+        if output.guard:
+            self.fallback(output.guard)
+        if not np.isfinite(output.solve_time):
+            return
+        is_late = output.solve_time > period
+        self._of_goal.append(output.solve_time)
+        self._all.append(output.solve_time)
+        self._were_late.append(is_late)
+        self._missed_of_goal += is_late
+        self._missed += is_late
+
+    @property
+    def silence(self) -> float:
+        """Seconds since the last joint state, infinite before the first."""
+        if self._joints_heard is None:
+            return float('inf')
+        return time.monotonic() - self._joints_heard
+
+    def fill(self, message: ConceptStatus) -> None:
+        """Write the present goal's planning times into a status."""
+        if self._of_goal:
+            p50, p95, p99 = np.percentile(self._of_goal, [50, 95, 99])
+            message.plan_time_p50, message.plan_time_p95 = float(p50), float(p95)
+            message.plan_time_p99 = float(p99)
+        message.num_plans = len(self._of_goal)
+        message.missed_deadlines = int(self._missed_of_goal)
+
+    def report(self, state: str, entities_age: float, joints_timeout: float) -> Report:
+        """Sum up for `/diagnostics`.
+
+        Args:
+            state: of the node's life cycle.
+            entities_age: by the stamps [s]; NaN before the first.
+            joints_timeout: silence of the joint states that is an error [s].
+        """
+        output, silence = self._output, self.silence
+        values: dict[str, object] = {
+            'state': state,
+            'joint states age [s]': f'{silence:.3f}',
+            'entities age [s]': f'{entities_age:.3f}',
+            'plans': len(self._all),
+            'missed deadlines': self._missed,
+        }
+        if self._all:
+            times = 1e3 * np.percentile(list(self._all), [50, 95, 99, 100])
+            for name, value in zip(('p50', 'p95', 'p99', 'worst'), times):
+                values[f'plan time {name} [ms]'] = f'{value:.2f}'
+        if output is not None:
+            values |= {
+                'status': str(output.status),
+                'phase': output.phase,
+                'energy': f'{output.energy:.6g}',
+                'text': output.text,
+            }
+        for name, count in self._fallbacks.most_common():
+            values[f'fallback: {name}'] = count
+        error = warning = ''
+        if silence == float('inf'):
+            error = 'no joint states yet'
+        elif silence > joints_timeout:
+            error = f'joint states stopped {silence:.1f} s ago: no plans are sent'
+        if output is not None and output.guard:
+            warning = output.guard
+        elif sum(self._were_late) > MISSED_SHARE * RECENT:
+            warning = f'{sum(self._were_late)} of the last {len(self._were_late)} plans came late'
+        return Report(values, warning, error)

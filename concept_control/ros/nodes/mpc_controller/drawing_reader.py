@@ -1,0 +1,98 @@
+"""Reads drawings for the controller: files, policies and codes take seconds, plans milliseconds.
+
+Threads: `ask`, `forget` and `answer` are the planning thread's; a thread of its own reads what was
+asked for last. What is no longer wanted is given up before its next stroke.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from concept_control.control.arm.description import ArmDescription
+from concept_control.control.skills.drawing import DrawingGoal
+from concept_control.energy.model import ConceptModel
+from concept_control.errors import CommandError
+from concept_control.msg import ConceptGoal, DrawCommand
+from concept_control.ros.bridge.drawings import drawing_goal
+from concept_control.ros.runtime.slot import Slot
+from concept_control.world.entity import EntityState
+
+
+@dataclass(frozen=True)
+class Request:
+    """A drawing that is wanted.
+
+    Attributes:
+        goal: what statuses speak of.
+        command: what to draw.
+        entities: what was perceived when it was asked for, by id.
+    """
+
+    goal: ConceptGoal
+    command: DrawCommand
+    entities: Mapping[int, EntityState]
+
+
+class DrawingReader:
+    """Turns one command after the other into a goal the controller can pursue."""
+
+    def __init__(self, arm: ArmDescription, model: ConceptModel) -> None:
+        self._arm, self._model = arm, model
+        self._requests: Slot[Request] = Slot()
+        self._wanted: Request | None = None
+        self._answer: tuple[Request, DrawingGoal | Exception] | None = None
+        self._thread = threading.Thread(target=self._work, name='drawings', daemon=True)
+        self._thread.start()
+
+    @property
+    def wanted(self) -> Request | None:
+        """What is being read for somebody who still wants it."""
+        return self._wanted
+
+    def ask(self, request: Request) -> None:
+        """Read this from now on, and nothing that was asked for before."""
+        self._wanted = request
+        self._requests.put(request)
+
+    def forget(self) -> None:
+        """Give up what is being read."""
+        self._wanted = None
+
+    def answer(self) -> DrawingGoal | None:
+        """Take what is wanted, once; None while it is being read, or nothing is wanted.
+
+        Raises:
+            ConceptControlError: if it cannot be drawn.
+        """
+        answer = self._answer
+        if answer is None or answer[0] is not self._wanted:
+            return None
+        self._wanted = None
+        _, result = answer
+        if isinstance(result, Exception):
+            raise result
+        return result
+
+    def close(self) -> None:
+        """Stop reading."""
+        self.forget()
+        self._requests.close()
+        self._thread.join(timeout=5.0)
+
+    def _work(self) -> None:
+        while (request := self._requests.take()) is not None:
+
+            def check(request: Request = request) -> None:
+                if request is not self._wanted:
+                    raise CommandError('the drawing is no longer wanted')
+
+            result: DrawingGoal | Exception
+            try:
+                result = drawing_goal(
+                    request.command, self._arm, request.entities, self._model, check
+                )
+            except Exception as error:  # whoever asked must hear of it: this thread tells nobody
+                result = error
+            self._answer = request, result

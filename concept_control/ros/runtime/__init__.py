@@ -1,0 +1,1 @@
+"""How node processes start, are configured, watched and ended."""

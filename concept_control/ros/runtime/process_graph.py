@@ -1,0 +1,207 @@
+"""Start the graph's nodes as processes, watch them, and leave none behind."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+import yaml
+
+from concept_control.errors import ConceptControlError
+from concept_control.paths import share_folder
+from concept_control.ros.runtime.node_process import EXIT_WITH_PARENT
+
+__all__ = ['Graph', 'NodeProcess', 'ProcessDiedError', 'describe_exit', 'share_folder']
+
+GRACE = 5.0
+"""Seconds a node gets to end by itself after SIGINT, and again after SIGTERM."""
+
+
+class ProcessDiedError(ConceptControlError):
+    """A node ended although nobody asked it to."""
+
+
+@dataclass
+class NodeProcess:
+    """One executable of this package.
+
+    Attributes:
+        executable: its name, as in `ros2 run`.
+        parameters: set over those of the parameter file.
+        remappings: topic name to topic name.
+    """
+
+    executable: str
+    parameters: Mapping[str, Any] = field(default_factory=dict)
+    remappings: Mapping[str, str] = field(default_factory=dict)
+
+
+class Graph:
+    """Runs nodes as processes for as long as a `with` block lasts."""
+
+    def __init__(
+        self,
+        nodes: Sequence[NodeProcess],
+        parameter_file: Path,
+        log_folder: Path,
+        environment: Mapping[str, str] | None = None,
+        log_level: str = 'info',
+    ) -> None:
+        self._nodes = nodes
+        self._parameter_file = parameter_file
+        self._log_folder = log_folder
+        self._log_level = log_level
+        self._environment = {
+            **os.environ,
+            # Two threads of BLAS a process would fight over the cores.
+            'OMP_NUM_THREADS': '1',
+            'RCUTILS_COLORIZED_OUTPUT': '0',
+            'PYTHONUNBUFFERED': '1',
+            EXIT_WITH_PARENT: str(os.getpid()),
+            **(environment or {}),
+        }
+        self.processes: dict[str, subprocess.Popen] = {}
+
+    def __enter__(self) -> Graph:
+        self._log_folder.mkdir(parents=True, exist_ok=True)
+        try:
+            for node in self._nodes:
+                self.processes[node.executable] = self._start(node)
+        except BaseException:
+            self.stop()
+            raise
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.stop()
+
+    def log_path(self, executable: str) -> Path:
+        """Where a node's output goes."""
+        return self._log_folder / f'{executable}.log'
+
+    def check(self) -> None:
+        """Raise if a node is gone.
+
+        Raises:
+            ProcessDiedError: with the node's exit code and the end of its log.
+        """
+        for name, process in self.processes.items():
+            code = process.poll()
+            if code is not None:
+                lines = self.log_path(name).read_text(errors='replace').splitlines()
+                tail = '\n'.join(f'  {line}' for line in lines[-15:]) or '  (it printed nothing)'
+                raise ProcessDiedError(
+                    f'{name} ended with {describe_exit(code)}; the end of '
+                    f'{self.log_path(name)}:\n{tail}'
+                )
+
+    def wait_for(self, condition: Callable[[], bool], timeout: float, what: str) -> None:
+        """Wait until a condition holds.
+
+        Args:
+            condition: asked again and again.
+            timeout: how long [s of the machine].
+            what: is waited for, in words.
+
+        Raises:
+            ProcessDiedError: if a node is gone.
+            ConceptControlError: if the time is over, with where the logs are.
+        """
+        end = time.monotonic() + timeout
+        while not condition():
+            self.check()
+            if time.monotonic() > end:
+                raise ConceptControlError(
+                    f'waited {timeout:g} s for {what}; see the logs in {self._log_folder}'
+                )
+            time.sleep(0.02)
+
+    def restart(self, executable: str, number: int = signal.SIGKILL) -> None:
+        """End one node with a signal, at once, and start it anew; its log begins again."""
+        process = self.processes[executable]
+        os.killpg(process.pid, number)
+        process.wait()
+        (node,) = [node for node in self._nodes if node.executable == executable]
+        self.processes[executable] = self._start(node)
+
+    def stop(self) -> dict[str, int]:
+        """End all nodes, gently first; return their exit codes."""
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGKILL):
+            for process in self.processes.values():
+                if process.poll() is None:
+                    # The whole session: a node may have children of its own.
+                    os.killpg(process.pid, number)
+            deadline = time.monotonic() + GRACE
+            for process in self.processes.values():
+                try:
+                    process.wait(timeout=max(0.0, deadline - time.monotonic()))
+                except subprocess.TimeoutExpired:
+                    continue
+        return {name: process.returncode for name, process in self.processes.items()}
+
+    def _start(self, node: NodeProcess) -> subprocess.Popen:
+        command = [
+            sys.executable,
+            '-m',
+            'concept_control.ros.runtime.entry_points',
+            node.executable,
+        ]
+        command += ['--ros-args', '--params-file', str(self._parameter_file)]
+        if node.parameters:
+            overrides = Path(tempfile.mkdtemp(dir=self._log_folder)) / f'{node.executable}.yaml'
+            overrides.write_text(
+                yaml.safe_dump(
+                    {f'/**/{node.executable}': {'ros__parameters': dict(node.parameters)}}
+                )
+            )
+            command += ['--params-file', str(overrides)]
+        command += ['--log-level', f'{node.executable}:={self._log_level}']
+        for old, new in node.remappings.items():
+            command += ['-r', f'{old}:={new}']
+        with self.log_path(node.executable).open('wb') as log:
+            # A session of its own: Ctrl-C reaches only us, and we pass it on in order.
+            return subprocess.Popen(
+                command,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                env=self._environment,
+                start_new_session=True,
+            )
+
+
+def describe_exit(code: int) -> str:
+    """Say an exit code in words: negative ones are signals."""
+    if code >= 0:
+        return f'exit code {code}'
+    try:
+        return f'signal {signal.Signals(-code).name}'
+    except ValueError:
+        return f'signal {-code}'
+
+
+EXECUTABLES = ('arm_simulator', 'entity_extractor', 'concept_model', 'mpc_controller')
+
+
+def graph_environment() -> dict[str, str]:
+    """Return what the graph's processes need: discovery on this machine only, large segments."""
+    environment = {'ROS_AUTOMATIC_DISCOVERY_RANGE': 'LOCALHOST'}
+    if 'FASTDDS_DEFAULT_PROFILES_FILE' not in os.environ:
+        environment['FASTDDS_DEFAULT_PROFILES_FILE'] = str(share_folder() / 'config/fastdds.xml')
+    if 'ROS_LOG_DIR' not in os.environ and not os.access(os.path.expanduser('~'), os.W_OK):
+        environment['ROS_LOG_DIR'] = tempfile.mkdtemp(prefix='concept_control_ros_')
+    return environment

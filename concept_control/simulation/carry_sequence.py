@@ -1,0 +1,220 @@
+"""Scripted pick-and-place sequences to try tracking on: the arm hides, holds and releases blocks.
+
+Nothing is planned and nothing moves by physics: the arm follows the tool's path by inverse
+kinematics, a held block moves with the tool, and the truth is known at every frame.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import mujoco
+import numpy as np
+
+from concept_control.simulation.scene import Scene, SceneConfig, SceneError, build_scene
+from concept_control.world.colors import NAMED_COLORS
+
+TRAVEL_HEIGHT = 0.20
+"""Height of the tool's tip above the table between grasps [m]."""
+
+REST = np.array([0.32, 0.0, 0.35])
+"""Where the tool starts and ends, world frame [m]."""
+
+
+@dataclass(frozen=True)
+class CarryConfig:
+    """What a sequence shows.
+
+    Attributes:
+        num_blocks: smallest and largest number of blocks.
+        num_carries: blocks picked up and put elsewhere, one after the other.
+        same_color: probability that a block has an earlier one's colour.
+        speed: of the tool [m/s].
+        frame_rate: of the camera [Hz].
+    """
+
+    num_blocks: tuple[int, int] = (3, 6)
+    num_carries: int = 2
+    same_color: float = 0.3
+    speed: float = 0.4
+    frame_rate: float = 15.0
+
+
+@dataclass(frozen=True)
+class CarryFrame:
+    """The truth at one moment; N blocks.
+
+    Attributes:
+        stamp: [s].
+        positions: (N, 3) centres of the blocks, world frame [m].
+        tool_position: (3,) tip of the tool, world frame [m].
+        tool_yaw: heading of the tool about the vertical axis [rad].
+        held: index of the block at the tool, -1 for none.
+    """
+
+    stamp: float
+    positions: np.ndarray
+    tool_position: np.ndarray
+    tool_yaw: float
+    held: int
+
+
+class CarrySequence:
+    """One sequence: iterate over it and render `data` after each step.
+
+    Attributes:
+        scene: the table, with cameras `top` and `oblique`.
+        data: its state, positions computed, as of the last frame.
+    """
+
+    def __init__(self, seed: int, config: CarryConfig | None = None) -> None:
+        """Draw a table and what will be carried.
+
+        Args:
+            seed: of everything random.
+            config: what the sequence shows.
+
+        Raises:
+            SceneError: if the blocks do not fit.
+        """
+        self.config = config or CarryConfig()
+        self._rng = np.random.default_rng(seed)
+        num = int(self._rng.integers(self.config.num_blocks[0], self.config.num_blocks[1] + 1))
+        names = list(NAMED_COLORS)
+        colors: list[str] = []
+        for _ in range(num):
+            repeat = colors and self._rng.random() < self.config.same_color
+            colors.append(str(self._rng.choice(colors if repeat else names)))
+        self.scene: Scene = build_scene(SceneConfig(num_blocks=num, colors=colors, seed=seed))
+        self.data = self.scene.new_data()
+        model = self.scene.model
+        self._site = model.site(self.scene.arm.tool_site).id
+        joints = [model.joint(name) for name in self.scene.arm.joints]
+        self._qpos = np.array([joint.qposadr[0] for joint in joints])
+        self._dof = np.array([joint.dofadr[0] for joint in joints])
+        self._blocks = [model.joint(name).qposadr[0] for name in self.scene.block_names]
+        self._bodies = [model.body(name).id for name in self.scene.block_names]
+
+    def __iter__(self) -> Iterator[CarryFrame]:
+        """Move through the sequence; the yielded truth belongs to `data` as it is then."""
+        step = self.config.speed / self.config.frame_rate
+        stamp, held, grip, turn = 0.0, -1, np.zeros(3), 0.0
+        last = REST
+        for target, action in self._script():
+            num = max(int(np.ceil(np.linalg.norm(target - last) / step)), 1)
+            for share in np.arange(1, num + 1) / num:
+                tip = self._reach(last + share * (target - last))
+                heading = self._heading()
+                if held >= 0:
+                    self._put(held, tip + _turned(grip, heading), turn + heading)
+                yield self._frame(stamp, tip, held)
+                stamp += 1.0 / self.config.frame_rate
+            last = target
+            if action >= 0:
+                held = action
+                grip = _turned(self.data.xpos[self._bodies[held]] - tip, -heading)
+                turn = self._yaw(held) - heading
+            elif action == _RELEASE and held >= 0:
+                side = self.scene.sizes[held]
+                place = np.array([*self.data.xpos[self._bodies[held]][:2], 0.5 * side])
+                self._put(held, place, turn + heading)
+                held = -1
+
+    @property
+    def joint_positions(self) -> np.ndarray:
+        """(J,) of the arm now, in the order of its description [rad]."""
+        return self.data.qpos[self._qpos].copy()
+
+    def _script(self) -> list[tuple[np.ndarray, int]]:
+        """Return way points of the tool's tip, each with what happens there."""
+        places = self.scene.initial_positions.copy()
+        sides = self.scene.sizes
+        script: list[tuple[np.ndarray, int]] = [(REST, _NOTHING), (REST + 1e-3, _NOTHING)]
+        for block in self._rng.permutation(len(places))[: self.config.num_carries]:
+            source, goal = places[block], self._free_place(places, int(block))
+            top = np.array([0.0, 0.0, 0.5 * sides[block] + 0.001])
+            up = np.array([0.0, 0.0, TRAVEL_HEIGHT])
+            script += [
+                (source * (1, 1, 0) + up, _NOTHING),
+                (source + top, int(block)),
+                (source * (1, 1, 0) + up, _NOTHING),
+                (goal * (1, 1, 0) + up, _NOTHING),
+                (goal + top + (0.0, 0.0, 0.002), _RELEASE),
+                (goal * (1, 1, 0) + up, _NOTHING),
+            ]
+            places[block] = goal
+        return [*script, (REST, _NOTHING), (REST + 1e-3, _NOTHING)]
+
+    def _free_place(self, places: np.ndarray, block: int) -> np.ndarray:
+        """Draw a place for a block, free of all others."""
+        workspace = self.scene.arm.workspace
+        others = np.delete(places, block, axis=0)
+        for _ in range(1000):
+            xy = workspace.to_world(self._rng.uniform(-0.85, 0.85, 2))
+            gaps = np.linalg.norm(others[:, :2] - xy, axis=1)
+            if (gaps > 0.07).all() and np.linalg.norm(places[block, :2] - xy) > 0.08:
+                return np.array([*xy, places[block, 2]])
+        raise SceneError('no free place for the carried block')
+
+    def _reach(self, target: np.ndarray) -> np.ndarray:
+        """Bend the arm until the tool's tip is at a place, pointing down; return where it is."""
+        model, data = self.scene.model, self.data
+        jac_position, jac_rotation = np.zeros((2, 3, model.nv))
+        for _ in range(30):
+            mujoco.mj_kinematics(model, data)
+            mujoco.mj_comPos(model, data)
+            axis = data.site_xmat[self._site].reshape(3, 3)[:, 2]
+            error = np.concatenate(
+                [target - data.site_xpos[self._site], np.cross(axis, [0.0, 0.0, -1.0])]
+            )
+            if np.abs(error).max() < 1e-4:
+                break
+            mujoco.mj_jacSite(model, data, jac_position, jac_rotation, self._site)
+            jacobian = np.vstack([jac_position, jac_rotation])[:, self._dof]
+            # Damped least squares, drawn towards home in what the tool leaves free.
+            damped = jacobian @ jacobian.T + 1e-4 * np.eye(6)
+            home = 0.05 * (self.scene.arm.home - data.qpos[self._qpos])
+            step = jacobian.T @ np.linalg.solve(damped, error - jacobian @ home) + home
+            limits = self.scene.arm.position_limits
+            data.qpos[self._qpos] = np.clip(
+                data.qpos[self._qpos] + step, limits[:, 0], limits[:, 1]
+            )
+        mujoco.mj_forward(model, data)
+        return data.site_xpos[self._site].copy()
+
+    def _heading(self) -> float:
+        """Return the tool's angle about the vertical axis [rad]."""
+        rotation = self.data.site_xmat[self._site].reshape(3, 3)
+        return float(np.arctan2(rotation[1, 0], rotation[0, 0]))
+
+    def _yaw(self, block: int) -> float:
+        rotation = self.data.xmat[self._bodies[block]].reshape(3, 3)
+        return float(np.arctan2(rotation[1, 0], rotation[0, 0]))
+
+    def _put(self, block: int, position: np.ndarray, yaw: float) -> None:
+        start = self._blocks[block]
+        self.data.qpos[start : start + 3] = position
+        self.data.qpos[start + 3 : start + 7] = [np.cos(yaw / 2), 0.0, 0.0, np.sin(yaw / 2)]
+        mujoco.mj_forward(self.scene.model, self.data)
+
+    def _frame(self, stamp: float, tip: np.ndarray, held: int) -> CarryFrame:
+        return CarryFrame(
+            stamp=stamp,
+            positions=self.data.xpos[self._bodies].copy(),
+            tool_position=tip,
+            tool_yaw=self._heading(),
+            held=held,
+        )
+
+
+def _turned(vector: np.ndarray, yaw: float) -> np.ndarray:
+    """Return a (3,) vector turned about the vertical axis."""
+    cos, sin = np.cos(yaw), np.sin(yaw)
+    return np.array(
+        [cos * vector[0] - sin * vector[1], sin * vector[0] + cos * vector[1], vector[2]]
+    )
+
+
+_NOTHING, _RELEASE = -1, -2
+"""What happens at a way point; a block's index means it is grasped there."""

@@ -1,0 +1,1 @@
+"""From demonstrations to a word of the library, with its cross-validation."""

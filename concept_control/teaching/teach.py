@@ -1,0 +1,129 @@
+"""Teach a concept: from demonstrations to an entry of the library."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+
+from concept_control.energy.model import ConceptModel
+from concept_control.errors import LibraryError
+from concept_control.language.appearance import identifies_by_looks
+from concept_control.language.library import LibraryConcept, hash_events
+from concept_control.teaching.cross_validation import SelfTest, self_test
+from concept_control.world.events import Events
+
+STILL = 0.02
+"""Subjects that move less than this have not moved [workspace units]; 5 mm on the table."""
+
+USES = ('acts', 'selects', 'both')
+
+
+@dataclass(frozen=True)
+class Usage:
+    """How a concept may be used, read off its demonstrations.
+
+    Attributes:
+        acts: whether it moves subjects.
+        selects: whether it identifies.
+        subjects: fewest and most.
+        arguments: fewest and most.
+    """
+
+    acts: bool
+    selects: bool
+    subjects: tuple[int, int | None]
+    arguments: tuple[int, int | None]
+
+
+def usage_of(demonstrations: Events, use: str = '') -> Usage:
+    """Tell how a concept may be used.
+
+    With subjects that move it acts; with things that are pointed at and nothing that moves it
+    selects, and a subject that stays is a marker. What `use` says goes first.
+
+    Args:
+        demonstrations: M events.
+        use: one of `USES`; '' to read it off the demonstrations.
+
+    Raises:
+        LibraryError: for another word, or demonstrations that do not allow that use.
+    """
+    if use and use not in USES:
+        raise LibraryError(f'a concept is used in one of the ways {", ".join(USES)}, not {use!r}')
+    subjects = demonstrations.subjects.cpu().numpy()
+    attention = demonstrations.attention.cpu().numpy() > 0.5
+    shift = (demonstrations.positions[:, -1] - demonstrations.positions[:, 0]).norm(dim=-1)
+    has_moved = bool(((shift.cpu().numpy() > STILL) & subjects).any())
+    acts = use in ('acts', 'both') or (not use and has_moved)
+    selects = use in ('selects', 'both') or (not use and not has_moved)
+    if acts and not subjects.any():
+        raise LibraryError('nothing moves in these demonstrations: the concept cannot act')
+    if selects and not attention.any():
+        raise LibraryError(
+            'nothing is pointed at in these demonstrations: the concept cannot select'
+        )
+    with_subjects = subjects.any(axis=1)
+    counts = subjects.sum(axis=1)
+    members_only = attention & ~subjects
+    if acts and not members_only.any():
+        # A shape: its members are what moves and what it is about.
+        few, many = int(counts[with_subjects].min()), int(counts[with_subjects].max())
+        return Usage(acts, selects, (few, None if many > 1 else 1), (0, 0))
+    pointed = members_only.sum(axis=1)[with_subjects] if acts else attention.sum(axis=1)
+    return Usage(
+        acts,
+        selects,
+        (int(counts.min()), int(counts.max())),
+        (int(pointed.min()), int(pointed.max())) if acts else (0, None),
+    )
+
+
+def teach(
+    model: ConceptModel,
+    name: str,
+    demonstrations: Events,
+    description: str = '',
+    use: str = '',
+    seed: int = 0,
+    progress: Callable[[], object] = lambda: None,
+) -> tuple[LibraryConcept, SelfTest]:
+    """Infer a concept from demonstrations and test them against one another.
+
+    Args:
+        model: infers.
+        name: of the concept; `check_name` first.
+        demonstrations: M events, T = 2.
+        description: one sentence, for people.
+        use: how it may be used, see `usage_of`.
+        seed: of the inference.
+        progress: called M + 1 times.
+
+    Raises:
+        LibraryError: if the demonstrations do not allow the use.
+        EventError: if they show nothing.
+    """
+    usage = usage_of(demonstrations, use)
+    code = model.infer(demonstrations, seed)
+    progress()
+    test = self_test(model, demonstrations, usage.acts, usage.selects, seed, progress)
+    energy = float(np.mean(model.energy(demonstrations, code).cpu().numpy()))
+    concept = LibraryConcept(
+        name=name,
+        description=description or f'taught by {len(demonstrations)} demonstrations',
+        code=code,
+        selects=usage.selects,
+        acts=usage.acts,
+        subjects=usage.subjects,
+        arguments=usage.arguments,
+        num_demonstrations=len(demonstrations),
+        energy=energy,
+        source='taught',
+        model=model.fingerprint,
+        demonstrations_hash=hash_events(demonstrations),
+        demonstrations=demonstrations,
+        by_looks=usage.selects and identifies_by_looks(model, code, demonstrations, seed),
+        self_test=test.text,
+    )
+    return concept, test

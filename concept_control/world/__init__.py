@@ -1,0 +1,1 @@
+"""The world that everything is about: entities, events, the workspace, the table."""

@@ -1,0 +1,55 @@
+"""The entities of a scene: what is known of each thing on the table, and the tool's id."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import IntEnum
+
+import numpy as np
+
+TOOL_ID = 0
+"""Entity id of the robot's tool."""
+
+
+class EntityStatus(IntEnum):
+    """How an entity's position is known; values of `msg/Entity`."""
+
+    SEEN = 0
+    OCCLUDED = 1
+    HELD = 2
+
+
+@dataclass(frozen=True)
+class EntityState:
+    """One entity as perceived now, world frame.
+
+    Attributes:
+        position: (3,) centre [m].
+        size: (3,) sides of its box [m].
+        color: (3,) RGB in [0, 1].
+        covariance_trace: of the position [m²].
+        status: how the position is known.
+        yaw: about the vertical axis [rad].
+    """
+
+    position: np.ndarray
+    size: np.ndarray
+    color: np.ndarray = field(default_factory=lambda: np.full(3, 0.5))
+    covariance_trace: float = 0.0
+    status: EntityStatus = EntityStatus.SEEN
+    yaw: float = 0.0
+
+    @property
+    def xy(self) -> np.ndarray:
+        """(2,) position on the table [m]."""
+        return np.asarray(self.position, dtype=float)[:2]
+
+    @property
+    def width(self) -> float:
+        """Side of the smallest square seen from above [m]."""
+        return float(max(self.size[0], self.size[1]))
+
+    @property
+    def top(self) -> float:
+        """Height of its upper face [m]."""
+        return float(self.position[2] + self.size[2] / 2)

@@ -1,0 +1,86 @@
+"""What is there to act on: the perceived entities as the particle world sees them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from concept_control.world.entity import TOOL_ID
+
+if TYPE_CHECKING:
+    from concept_control.world.events import Events
+
+
+@dataclass(frozen=True)
+class Tabletop:
+    """N entities in workspace units.
+
+    Attributes:
+        ids: N distinct ids; `TOOL_ID` is the tool.
+        positions: (N, 2) workspace units.
+        colors: (N, 3) RGB in [0, 1].
+        sizes: (N,) side lengths, workspace units.
+    """
+
+    ids: tuple[int, ...]
+    positions: np.ndarray
+    colors: np.ndarray
+    sizes: np.ndarray
+
+    def events(
+        self, subjects: np.ndarray | None = None, attention: np.ndarray | None = None
+    ) -> Events:
+        """Return the scene as one static event with the given (N,) masks."""
+        # Imported here: nodes that only convert messages need not load torch.
+        from concept_control.world.events import Events  # noqa: PLC0415
+
+        return Events(
+            positions=np.asarray(self.positions, dtype=np.float32)[None, None],
+            colors=np.asarray(self.colors, dtype=np.float32)[None],
+            sizes=np.asarray(self.sizes, dtype=np.float32)[None],
+            subjects=None if subjects is None else subjects[None],
+            attention=None if attention is None else attention[None].astype(np.float32),
+        )
+
+    def mask(self, ids: Sequence[int]) -> np.ndarray:
+        """Return the (N,) bool mask of some ids."""
+        return np.isin(np.array(self.ids), np.array(list(ids), dtype=int))
+
+    def without_tool(self) -> Tabletop:
+        """Return the scene without the tool: it is not on the table."""
+        keep = ~self.mask([TOOL_ID])
+        return Tabletop(
+            tuple(i for i in self.ids if i != TOOL_ID),
+            self.positions[keep],
+            self.colors[keep],
+            self.sizes[keep],
+        )
+
+    def describe(self) -> str:
+        """List ids and colours for an error message."""
+        if not self.ids:
+            return 'none'
+        return ', '.join(
+            f'#{i}' + ('' if i == TOOL_ID else f' (rgb {r:.1f} {g:.1f} {b:.1f})')
+            for i, (r, g, b) in zip(self.ids, self.colors)
+        )
+
+
+MOVED = 0.04
+"""What moves at least this far has moved [workspace units]; 1 cm on the table."""
+
+
+def moved_ids(before: Tabletop, after: Tabletop) -> tuple[int, ...]:
+    """Return the ids of what is elsewhere afterwards."""
+    return tuple(
+        i
+        for i in before.ids
+        if i in after.ids
+        and np.linalg.norm(
+            after.positions[after.ids.index(i)] - before.positions[before.ids.index(i)]
+        )
+        > MOVED
+    )

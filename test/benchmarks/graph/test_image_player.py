@@ -1,0 +1,56 @@
+"""What a benchmark hears of the node is what the node said."""
+
+import numpy as np
+import pytest
+
+pytest.importorskip('rclpy', reason='rclpy is not installed')
+
+from concept_control.msg import Entity, EntityArray
+
+from concept_control.benchmarks.graph.image_player import tracked
+from concept_control.benchmarks.graph.perception_node import match, summarise_tables
+from concept_control.perception.tracking.tracker import HELD, OCCLUDED, SEEN, TrackedEntity
+from concept_control.ros.bridge import conversions as convert
+
+
+def entity(number, x, status=SEEN):
+    return TrackedEntity(
+        id=number,
+        position=np.array([x, 0.1, 0.02]),
+        covariance=np.diag([1e-6, 2e-6, 3e-6]),
+        velocity=np.zeros(3),
+        yaw=0.3,
+        color=np.array([0.25, 0.5, 0.75]),
+        size=np.array([0.04, 0.05, 0.06]),
+        shape='box',
+        status=status,
+        last_seen=12.5,
+    )
+
+
+def test_entities_come_back_as_they_were_sent():
+    sent = [entity(1, 0.4), entity(2, 0.5, OCCLUDED), entity(3, 0.6, HELD)]
+    message = EntityArray(entities=[convert.entity_message(e) for e in sent])
+    message.entities.append(convert.tool_message(np.zeros(3), 12.5))
+    for before, after in zip(sent, tracked(message), strict=True):
+        assert (after.id, after.status, after.shape) == (before.id, before.status, before.shape)
+        assert (after.yaw, after.last_seen) == (before.yaw, before.last_seen)
+        for name in ('position', 'covariance', 'color', 'size'):
+            np.testing.assert_allclose(getattr(after, name), getattr(before, name), atol=1e-6)
+    assert message.entities[-1].id == 0
+    assert Entity.STATUS_SEEN == 0
+
+
+def test_what_is_far_from_every_block_is_false_and_what_nobody_found_is_missed():
+    blocks = np.array([[0.4, 0.1, 0.02], [0.6, 0.1, 0.02]])
+    pairs = match([entity(1, 0.402), entity(2, 0.5)], blocks)
+    assert {block: found.id for block, found in pairs.items()} == {0: 1}
+    assert match([], blocks) == {}
+
+
+def test_tables_add_up_and_none_is_not_a_number():
+    table = {'blocks': 2, 'missed': 1, 'false': 0, 'errors': [1.0], 'tints': [0.1], 'delay': 30.0}
+    summary = summarise_tables([table, {**table, 'errors': [3.0]}])
+    assert (summary['blocks'], summary['missed'], summary['median_mm']) == (4, 2, 2.0)
+    assert summarise_tables([])['blocks'] == 0
+    assert np.isnan(summarise_tables([])['median_mm'])

@@ -1,0 +1,74 @@
+"""An energy read from its last linearisation, and where it is asked itself."""
+
+import numpy as np
+import pytest
+
+from concept_control.control.costs.interpolated_energy import ExpandedEnergy
+
+RADIUS = 0.003
+
+
+class Bowl:
+    """The squared distances from two points, as residuals that bend."""
+
+    def __init__(self):
+        self.calls = 0
+        self.asked = 0
+
+    def residual(self, xy):
+        self.calls += 1
+        return self._squares(xy)
+
+    def linearize(self, xy):
+        self.asked += len(xy)
+        return self._squares(xy), np.stack([2 * (xy - p) for p in (0.1, -0.2)], axis=-2)
+
+    def _squares(self, xy):
+        return np.stack([((xy - p) ** 2).sum(axis=-1) for p in (0.1, -0.2)], axis=-1)
+
+
+@pytest.fixture
+def places():
+    return np.random.default_rng(0).uniform(-0.3, 0.3, (26, 2))
+
+
+def test_near_its_linearisation_the_energy_is_not_asked_again(places):
+    bowl = Bowl()
+    energy = ExpandedEnergy(bowl, RADIUS)
+    energy.linearize(places)
+    near = places + RADIUS / 2 * np.array([0.6, -0.8])
+    error = np.abs(energy.residual(near) - bowl.residual(near)).max()
+    assert bowl.calls == 1
+    assert 0 < error <= RADIUS**2
+
+
+def test_anywhere_else_it_is(places):
+    bowl = Bowl()
+    energy = ExpandedEnergy(bowl, RADIUS)
+    one_further = places.copy()
+    one_further[7] += 1.01 * RADIUS * np.array([0.6, -0.8])
+    for asked in (places, one_further, places[:5], np.tile(places, (3, 1))):
+        np.testing.assert_array_equal(energy.residual(asked), Bowl().residual(asked))
+        energy.linearize(places)
+    assert bowl.calls == 4
+
+
+def test_what_was_linearised_is_kept_though_the_caller_goes_on(places):
+    energy = ExpandedEnergy(Bowl(), RADIUS)
+    energy.linearize(places)
+    expected = Bowl().residual(places + 1.0)
+    places += 1.0
+    np.testing.assert_array_equal(energy.residual(places), expected)
+
+
+@pytest.mark.parametrize(('length', 'asked'), [(0.0, 6), (0.05, 6), (0.2, 14), (0.6, 26)])
+def test_along_a_smooth_way_few_points_are_asked_and_all_are_known(length, asked):
+    # A quarter of a circle: the residuals along it are no polynomials.
+    angle = np.linspace(0.0, np.pi / 2, 26)
+    way = 0.05 + 2 * length / np.pi * np.stack([np.cos(angle), np.sin(angle)], axis=1)
+    bowl = Bowl()
+    residual, jacobian = ExpandedEnergy(bowl).linearize(way)
+    exact, slope = Bowl().linearize(way)
+    assert bowl.asked == asked
+    np.testing.assert_allclose(residual, exact, atol=1e-6)
+    np.testing.assert_allclose(jacobian, slope, atol=2e-3)

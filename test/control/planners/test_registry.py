@@ -1,0 +1,50 @@
+"""Every planner on toy problems: iLQG must solve them, sampling must come near."""
+
+import numpy as np
+import pytest
+
+from concept_control.benchmarks.control.report import play_toy
+from concept_control.benchmarks.control.toys import toys
+from concept_control.control.arm.description import ArmDescription
+from concept_control.control.planners.registry import PLANNERS, arm_planner, make_planner
+from concept_control.errors import CommandError
+
+TOLERANCE = {
+    'double integrator': {'ilqg': 0.001, 'cem': 0.01, 'mppi': 0.03, 'predictive_sampling': 0.06},
+    'cart-pole swing-up': {'ilqg': 0.02},
+    'two-link reach': {'ilqg': 0.001, 'cem': 0.03, 'mppi': 0.03, 'predictive_sampling': 0.06},
+    'seven-joint reach': {'ilqg': 0.001, 'cem': 0.02, 'mppi': 0.02, 'predictive_sampling': 0.03},
+}
+"""Largest error at the end, in the problem's unit; sampling is not asked to swing up."""
+
+CASES = [(problem, planner) for problem, limits in TOLERANCE.items() for planner in limits]
+
+
+@pytest.mark.parametrize(('problem', 'planner'), CASES)
+def test_planners_solve_toy_problems(problem, planner):
+    toy = next(toy for toy in toys(planner) if toy.name == problem)
+    assert play_toy(toy, planner)['error'] < TOLERANCE[problem][planner]
+
+
+@pytest.mark.parametrize('planner', PLANNERS)
+def test_planners_replay_and_keep_control_limits(planner):
+    toy = toys(planner)[0]
+
+    def plans():
+        mover = make_planner(planner, toy.dynamics, **toy.settings)
+        q, qd, efforts = toy.start, np.zeros(1), []
+        for step in range(10):
+            plan = mover.plan(0.05 * step, q, qd, toy.cost)
+            q, qd = plan.positions[1], plan.velocities[1]
+            efforts.append(plan.efforts)
+        return np.array(efforts)
+
+    first = plans()
+    np.testing.assert_array_equal(first, plans())
+    assert (first <= toy.dynamics.upper + 1e-12).all()
+    assert (first >= toy.dynamics.lower - 1e-12).all()
+
+
+def test_an_unknown_planner_is_refused():
+    with pytest.raises(CommandError, match='ilqg'):
+        arm_planner('dijkstra', ArmDescription.load('franka'))

@@ -1,0 +1,303 @@
+"""Every field of the messages that `entity_extractor` hears and publishes, with anything in it."""
+
+import math
+import os
+from array import array
+
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+pytest.importorskip('rclpy', reason='rclpy is not installed')
+
+import rclpy
+from builtin_interfaces.msg import Time
+from concept_control.msg import Entity, EntityArray
+from sensor_msgs.msg import JointState
+from std_msgs.msg import Header
+
+from concept_control.perception.tracking.tool_path import ToolPose
+from concept_control.perception.tracking.tracker import HELD, OCCLUDED, SEEN, TrackedEntity
+from concept_control.ros.bridge import conversions as convert
+from concept_control.ros.nodes.entity_extractor.node import EntityExtractor, entity_array
+from concept_control.ros.runtime.process_graph import graph_environment
+from concept_control.simulation.camera import SimulatedCamera
+from concept_control.simulation.scene import SceneConfig, build_scene
+
+WIDTH, HEIGHT = 320, 240
+SHAPES = {'box', 'cylinder', 'ball', 'tool'}
+
+
+def check(message, stamp, frame='world'):
+    """Hold a published message against msg/Entity.msg and msg/EntityArray.msg, field by field."""
+    assert isinstance(message, EntityArray)
+    assert message.header.stamp == stamp
+    assert message.header.frame_id == frame
+    ids = [entity.id for entity in message.entities]
+    assert len(set(ids)) == len(ids)
+    for entity in message.entities:
+        assert (entity.id == 0) == (entity.shape == 'tool')
+        assert entity.id >= 0
+        position = [entity.position.x, entity.position.y, entity.position.z]
+        assert np.isfinite(position).all()
+        covariance = np.array(entity.covariance).reshape(3, 3)
+        assert np.isfinite(covariance).all()
+        np.testing.assert_allclose(covariance, covariance.T, rtol=1e-9, atol=1e-15)
+        eigenvalues = np.linalg.eigvalsh(covariance)
+        assert eigenvalues[0] >= -1e-12 * max(eigenvalues[-1], 1e-9)
+        assert math.isfinite(entity.yaw)
+        color = [entity.color.r, entity.color.g, entity.color.b, entity.color.a]
+        assert all(0.0 <= value <= 1.0 for value in color)
+        size = [entity.size.x, entity.size.y, entity.size.z]
+        assert np.isfinite(size).all() and min(size) > 0
+        assert entity.shape in SHAPES
+        assert entity.status in (
+            Entity.STATUS_SEEN,
+            Entity.STATUS_OCCLUDED,
+            Entity.STATUS_HELD,
+        )
+        last_seen, now = convert.seconds(entity.last_seen), convert.seconds(stamp)
+        assert last_seen <= now + 1e-6
+        if entity.status == Entity.STATUS_SEEN:
+            assert entity.last_seen == stamp
+
+
+class Recorder:
+    """Takes the place of a publisher."""
+
+    def __init__(self):
+        self.messages = []
+
+    def publish(self, message):
+        self.messages.append(message)
+
+
+class Playground:
+    """An extractor in this process whose worker is the test itself."""
+
+    def __init__(self):
+        self.node = EntityExtractor()
+        self.node.close()
+        self.node._entities = self.recorder = Recorder()
+        self.camera = self.node._rig.cameras[0]
+        self.scene = build_scene(SceneConfig(num_blocks=3, seed=3, min_gap=0.06))
+        with SimulatedCamera(self.scene.model, 'top', WIDTH, HEIGHT, 'raycast') as view:
+            self.color, self.depth = view.render(self.scene.new_data())
+            self.intrinsics = view.intrinsics
+        self.stamp = Time(sec=1_700_000_000, nanosec=5)
+
+    def messages(self):
+        """Return good messages of the next moment."""
+        self.stamp = Time(sec=self.stamp.sec + 1, nanosec=123_456_789)
+        headers = [Header(stamp=self.stamp, frame_id='optical') for _ in range(3)]
+        return {
+            'color': convert.image_message(self.color, 'rgb8', headers[0]),
+            'depth': convert.image_message(self.depth, '32FC1', headers[1]),
+            'info': convert.camera_info_message(self.intrinsics, headers[2]),
+        }
+
+    def show(self, messages):
+        """Hand over messages; return what was published and why what was refused."""
+        self.recorder.messages.clear()
+        refused = self.camera.num_refused
+        self.camera._on_info(messages['info'])
+        self.camera._on_color(messages['color'])
+        self.camera._on_depth(messages['depth'])
+        self.node.work_once()
+        reason = self.camera.refusal if self.camera.num_refused > refused else ''
+        return self.recorder.messages[:], reason
+
+    def is_right(self, message):
+        found = np.array([[e.position.x, e.position.y] for e in message.entities if e.id])
+        if not len(found):
+            return True
+        gap = np.linalg.norm(found[:, None] - self.scene.initial_positions[None, :, :2], axis=-1)
+        return gap.min(axis=1).max() < 0.01
+
+
+@pytest.fixture(scope='module')
+def playground():
+    os.environ.update(graph_environment())
+    rclpy.init()
+    playground = Playground()
+    yield playground
+    playground.node.destroy_node()
+    rclpy.shutdown()
+
+
+def good_again(playground):
+    """After whatever came: the next good frames are understood, and the last one is returned."""
+    for _ in range(3):
+        messages = playground.messages()
+        published, reason = playground.show(messages)
+    assert reason == ''
+    (message,) = published
+    check(message, messages['color'].header.stamp)
+    assert [e.id for e in message.entities if e.id] and playground.is_right(message)
+    return message
+
+
+uint8s = st.integers(0, 2**8 - 1)
+uint32s = st.one_of(st.integers(0, 1000), st.integers(0, 2**32 - 1))
+floats = st.floats(allow_nan=True, allow_infinity=True)
+images = st.one_of(
+    st.tuples(st.just('height'), uint32s),
+    st.tuples(st.just('width'), uint32s),
+    st.tuples(st.just('step'), uint32s),
+    st.tuples(st.just('is_bigendian'), uint8s),
+    st.tuples(
+        st.just('encoding'),
+        st.one_of(
+            st.sampled_from(['rgb8', 'bgr8', 'rgba8', '16UC1', '32FC1', 'mono16', 'yuv422', '']),
+            st.text(max_size=8),
+        ),
+    ),
+    st.tuples(st.just('data'), st.binary(max_size=64)),
+    st.tuples(st.just('noise'), st.integers(0, 999)),
+    st.tuples(st.just('frame_id'), st.text(max_size=8)),
+    st.tuples(
+        st.just('stamp'), st.tuples(st.integers(-(2**31), 2**31 - 1), st.integers(0, 2**32 - 1))
+    ),
+)
+SETTINGS = settings(
+    max_examples=50, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+
+
+@SETTINGS
+@given(st.sampled_from(['color', 'depth']), images)
+def test_no_field_of_an_image_makes_a_wrong_entity(playground, which, change):
+    name, value = change
+    messages = playground.messages()
+    image = messages[which]
+    if name == 'noise':
+        noise = np.random.default_rng(value).integers(0, 256, len(image.data), dtype=np.uint8)
+        image.data = array('B', noise.tobytes())
+    elif name == 'data':
+        image.data = array('B', value)
+    elif name == 'frame_id':
+        image.header.frame_id = value
+    elif name == 'stamp':
+        image.header.stamp = Time(sec=value[0], nanosec=value[1])
+    else:
+        setattr(image, name, value)
+    before = playground.node._tracker.num_resets
+    published, reason = playground.show(messages)
+    # An image of a colour camera that shows noise, or whose byte order means nothing, is one.
+    for message in published:
+        check(message, messages['color'].header.stamp)
+        assert playground.is_right(message)
+    if not published:
+        waits = name == 'stamp'  # its other half may still come
+        assert reason or waits
+    assert playground.node.failure is None
+    assert playground.node._tracker.num_resets == before
+    good_again(playground)
+
+
+matrices = st.lists(floats, min_size=9, max_size=9)
+calibrations = st.one_of(
+    st.tuples(st.just('height'), uint32s),
+    st.tuples(st.just('width'), uint32s),
+    st.tuples(st.just('distortion_model'), st.text(max_size=12)),
+    st.tuples(st.just('d'), st.lists(floats, max_size=14)),
+    st.tuples(st.just('k'), matrices),
+    st.tuples(st.just('r'), matrices),
+    st.tuples(st.just('p'), st.lists(floats, min_size=12, max_size=12)),
+    st.tuples(st.just('binning_x'), uint32s),
+    st.tuples(st.just('binning_y'), uint32s),
+    st.tuples(st.just('roi'), st.tuples(uint32s, uint32s, uint32s, uint32s, st.booleans())),
+    st.tuples(st.just('frame_id'), st.text(max_size=8)),
+)
+
+
+@SETTINGS
+@given(calibrations)
+def test_no_field_of_a_calibration_breaks_anything(playground, change):
+    name, value = change
+    messages = playground.messages()
+    info = messages['info']
+    if name == 'frame_id':
+        info.header.frame_id = value
+    elif name == 'roi':
+        roi = info.roi
+        roi.x_offset, roi.y_offset, roi.height, roi.width, roi.do_rectify = value
+    else:
+        setattr(info, name, value)
+    published, reason = playground.show(messages)
+    assert published or reason
+    for message in published:
+        check(message, messages['color'].header.stamp)
+        # A lens or focal length that some camera has cannot be told from the right one.
+        assert name in ('k', 'd') or playground.is_right(message)
+    assert playground.node.failure is None
+    good_again(playground)
+
+
+@SETTINGS
+@given(
+    st.lists(st.sampled_from(['joint', 'other', '']), max_size=9),
+    st.lists(floats, max_size=9),
+    st.lists(floats, max_size=9),
+    st.booleans(),
+    st.tuples(st.integers(-(2**31), 2**31 - 1), st.integers(0, 2**32 - 1)),
+)
+def test_no_joint_state_makes_a_wrong_tool(playground, names, positions, rates, is_named, stamp):
+    node = playground.node
+    joints = list(node.arm.joints)
+    message = JointState(name=joints if is_named else names)
+    message.position, message.velocity, message.effort = positions, rates, rates
+    message.header.stamp = Time(sec=stamp[0], nanosec=stamp[1])
+    refused = node._num_joints_refused
+    node._on_joints(message)
+    is_good = is_named and len(positions) == len(joints) and np.isfinite(positions).all()
+    assert (node._num_joints_refused == refused) == is_good
+    if not is_good:
+        assert 'joint' in node._tool_trouble
+    # Of another time it says nothing about now.
+    assert not [e for e in good_again(playground).entities if e.id == 0]
+
+
+numbers = st.floats(-10.0, 10.0)
+vectors = st.tuples(numbers, numbers, numbers).map(np.array)
+
+
+@st.composite
+def tracked(draw):
+    root = np.array([draw(vectors) for _ in range(3)])
+    return TrackedEntity(
+        id=draw(st.integers(1, 2**31 - 1)),
+        position=draw(vectors),
+        covariance=root @ root.T,
+        velocity=draw(vectors),
+        yaw=draw(numbers),
+        color=np.abs(draw(vectors)) / 10.0,
+        size=np.abs(draw(vectors)) + 1e-3,
+        shape=draw(st.sampled_from(['box', 'cylinder', 'ball'])),
+        status=draw(st.sampled_from([OCCLUDED, HELD])),
+        last_seen=draw(st.floats(-5.0, 1.6e9)),
+    )
+
+
+@settings(max_examples=50, deadline=None)
+@given(
+    st.lists(tracked(), max_size=5, unique_by=lambda entity: entity.id),
+    st.one_of(st.none(), st.builds(ToolPose, vectors, numbers)),
+    st.integers(1_650_000_000, 2**31 - 1),
+    st.integers(0, 999_999_999),
+)
+def test_every_field_that_is_published_is_what_the_message_says(entities, tool, sec, nanosec):
+    stamp = Time(sec=sec, nanosec=nanosec)
+    if entities:
+        seen = {**vars(entities[0]), 'status': SEEN, 'last_seen': convert.seconds(stamp)}
+        entities[0] = TrackedEntity(**seen)
+    message = entity_array(Header(stamp=stamp, frame_id='world'), entities, tool)
+    check(message, stamp)
+    assert len(message.entities) == len(entities) + (tool is not None)
+    for entity, sent in zip(entities, message.entities):
+        np.testing.assert_allclose(
+            [sent.position.x, sent.position.y, sent.position.z], entity.position
+        )
+        np.testing.assert_allclose(sent.covariance, entity.covariance.ravel())
+        assert convert.STATUSES[sent.status] == entity.status

@@ -1,0 +1,325 @@
+"""`mpc_controller` in this process: its life cycle, and what it does when its inputs go wrong."""
+
+import threading
+from copy import deepcopy
+
+import numpy as np
+import pytest
+
+pytest.importorskip('rclpy', reason='rclpy is not installed')
+
+import rclpy
+from concept_control.msg import (
+    ConceptCommand,
+    ConceptGoal,
+    ConceptStatus,
+    DrawCommand,
+    EntityArray,
+)
+from sensor_msgs.msg import JointState
+from waiting import wait
+
+from concept_control.benchmarks.graph.sane_messages import sane_messages
+from concept_control.control.controller import Status
+from concept_control.policy.figures import read_parts
+from concept_control.ros.bridge import conversions as convert
+from concept_control.ros.bridge import drawings
+from concept_control.ros.nodes.mpc_controller.node import MpcController
+
+
+class Controller(MpcController):
+    """Works when told to, and remembers what it said."""
+
+    def _work(self):
+        pass
+
+    def on_configure(self, state):
+        result = super().on_configure(state)
+        self.sent, self.said = [], []
+        self._status.publish = self.said.append
+        return result
+
+    def _send(self, plan, is_last=False):
+        self.sent.append(plan)
+
+
+@pytest.fixture
+def make():
+    nodes = []
+
+    def started(autostart=True):
+        rclpy.init(args=['--ros-args', '-p', f'autostart:={str(autostart).lower()}'])
+        nodes.append(Controller())
+        return nodes[-1]
+
+    yield started
+    for node in nodes:
+        node.close()
+        node.destroy_node()
+    rclpy.try_shutdown()
+
+
+class Peer:
+    """Says what an arm, perception and a concept model would."""
+
+    def __init__(self, node):
+        self.node = node
+        self.examples = {type(m): m for m in sane_messages(node.arm.joints).values()}
+
+    def joints(self, time, **changes):
+        message = deepcopy(self.examples[JointState])
+        message.header.stamp = convert.stamp(time)
+        message.position = self.node.arm.home.tolist()
+        for name, value in changes.items():
+            setattr(message, name, value)
+        self.node._on_joints(message)
+        self.node.work_once()
+
+    def entities(self, time, session=0):
+        message = deepcopy(self.examples[EntityArray])
+        message.header.stamp, message.session = convert.stamp(time), session
+        self.node._on_entities(message)
+
+    def goal(self, number=1, **changes):
+        message = deepcopy(self.examples[ConceptGoal])
+        message.model, message.goal_id = self.node.model.fingerprint, number
+        size = self.node.model.code_size
+        message.terms[0].code = np.zeros(size, dtype=np.float32)
+        for name, value in changes.items():
+            setattr(message, name, value)
+        self.node._on_goal(message)
+
+    def last(self):
+        return self.node.said[-1]
+
+
+def busy(make):
+    node = make()
+    peer = Peer(node)
+    peer.entities(1.0)
+    peer.goal()
+    for step in range(5):
+        peer.joints(1.0 + 0.02 * step)
+    assert node.controller.status is Status.ACTIVE and node.sent
+    return node, peer
+
+
+def test_inactive_means_no_commands(make):
+    node = make(autostart=False)
+    node.trigger_configure()
+    peer = Peer(node)
+    peer.entities(1.0)
+    peer.goal()
+    peer.joints(1.0, velocity=[0.1] * node.arm.num_joints)
+    assert node.sent == []
+    assert node.said[0].status == ConceptStatus.REFUSED and 'not active' in node.said[0].text
+    assert peer.last().phase == 'inactive'
+    node.trigger_activate()
+    peer.goal(2)
+    peer.joints(1.1)
+    assert node.sent and peer.last().status == ConceptStatus.ACTIVE
+    node.sent.clear()
+    node.health.joints_heard()  # just now, however slow this machine is
+    node.trigger_deactivate()
+    (brake,) = node.sent
+    assert not brake.velocities[-1].any()
+    peer.joints(1.5)
+    assert len(node.sent) == 1 and peer.last().phase == 'inactive'
+    node.trigger_cleanup()
+    node.trigger_configure()
+    node.trigger_activate()
+    Peer(node).joints(5.0)
+    assert node.controller.status is Status.IDLE
+
+
+def test_a_clock_that_jumps_back_ends_the_task_with_the_reason(make):
+    _, peer = busy(make)
+    peer.joints(0.2)
+    assert peer.last().status == ConceptStatus.CANCELLED and 'jumped back' in peer.last().text
+    peer.entities(0.3)
+    peer.goal(2)
+    peer.joints(0.4)
+    assert peer.last().status == ConceptStatus.ACTIVE
+
+
+def test_a_clock_that_jumps_ahead_holds_until_entities_are_of_now(make):
+    _, peer = busy(make)
+    peer.joints(500.0)
+    peer.joints(500.02)
+    assert peer.last().phase == 'hold' and 'entities are' in peer.last().text
+    peer.entities(500.03)
+    peer.joints(500.04)
+    assert peer.last().status == ConceptStatus.ACTIVE and peer.last().phase != 'hold'
+
+
+def test_joint_states_that_stop_are_told(make):
+    node, peer = busy(make)
+    node.said.clear()
+    node.health._joints_heard -= 10.0
+    node._on_watch()
+    assert 'joint states stopped 10' in peer.last().text
+    report = node._report()
+    assert 'joint states stopped' in report.error
+    assert report.values['fallback: joint states stopped'] == 1
+    peer.joints(11.0)
+    assert not node._report().error
+
+
+def test_joint_states_that_are_none_are_named_in_diagnostics(make):
+    node, peer = busy(make)
+    peer.joints(2.0, velocity=[float('nan')] * node.arm.num_joints)
+    assert node._report().values['fallback: joint states refused'] == 1
+
+
+def test_of_two_commands_the_newer_is_pursued(make):
+    _, peer = busy(make)
+    peer.goal(2, command_id='b')
+    peer.goal(3, command_id='c')
+    peer.joints(1.2)
+    assert (peer.last().goal_id, peer.last().command_id) == (3, 'c')
+    peer.goal(4, command=ConceptCommand.CANCEL)
+    peer.joints(1.3)
+    assert peer.last().status == ConceptStatus.CANCELLED and peer.last().command_id == 'c'
+
+
+def test_a_goal_that_ended_is_not_begun_again(make):
+    node = make()
+    peer = Peer(node)
+    peer.entities(1.0)
+    peer.goal(5, command=ConceptGoal.ENDED)
+    peer.joints(1.0)
+    assert node.controller.status is Status.IDLE and peer.last().status == ConceptStatus.IDLE
+
+
+def test_a_goal_that_was_paused_before_the_start_waits_to_be_resumed(make):
+    node = make()
+    peer = Peer(node)
+    peer.entities(1.0)
+    peer.goal(5, command=ConceptCommand.PAUSE)
+    peer.joints(1.0)
+    assert (peer.last().status, peer.last().goal_id) == (ConceptStatus.PAUSED, 5)
+    peer.goal(5, command=ConceptCommand.RESUME)
+    peer.joints(1.1)
+    assert (peer.last().status, peer.last().goal_id) == (ConceptStatus.ACTIVE, 5)
+    peer.goal(5, command=ConceptCommand.PAUSE, terms=[])
+    peer.joints(1.2)
+    assert peer.last().status == ConceptStatus.PAUSED
+
+
+def test_who_stops_the_controller_ends_its_goal_and_those_that_wait(make):
+    node, peer = busy(make)
+    peer.goal(2)
+    node.said.clear()
+    node.trigger_deactivate()
+    told = [(s.status, s.goal_id) for s in node.said]
+    assert told == [(ConceptStatus.CANCELLED, 1), (ConceptStatus.REFUSED, 2)]
+    assert all('deactivated' in s.text for s in node.said)
+
+
+def test_a_goal_of_another_session_is_refused_and_one_on_its_way_goes_on(make):
+    node, peer = busy(make)
+    peer.entities(1.2, session=7)
+    peer.joints(1.2)
+    assert node.controller.status is Status.ACTIVE and set(node._entities) == {1, 2, 3}
+    peer.goal(2)
+    peer.joints(1.3)
+    refusal = [s for s in node.said if s.status == ConceptStatus.REFUSED][-1]
+    assert 'ids anew' in refusal.text and refusal.goal_id == 2
+    peer.goal(3, session=7)
+    peer.joints(1.4)
+    assert peer.last().status == ConceptStatus.ACTIVE and peer.last().goal_id == 3
+
+
+@pytest.fixture
+def gate(monkeypatch):
+    """Let drawings be read once the gate is open, as if reading took until then."""
+    gate = threading.Event()
+
+    def gated(*arguments, **options):
+        assert gate.wait(60.0)
+        yield from read_parts(*arguments, **options)
+
+    monkeypatch.setattr(drawings, 'read_parts', gated)
+    yield gate
+    gate.set()
+
+
+def draw(peer, name, **changes):
+    peer.node._on_draw(DrawCommand(figure='circle', command_id=name, size=0.1, **changes))
+
+
+def test_plans_go_on_while_a_drawing_is_read(make, gate):
+    node, peer = busy(make)
+    draw(peer, 'drawing')
+    sent = len(node.sent)
+    for step in range(5):
+        peer.joints(1.2 + 0.02 * step)
+    assert node.controller.status is Status.ACTIVE and node._goal.goal_id == 1
+    assert len(node.sent) > sent
+    (told,) = [s for s in node.said if s.command_id == 'drawing']
+    assert (told.status, told.phase) == (ConceptStatus.ACTIVE, 'read')
+    gate.set()
+    wait(lambda: peer.joints(node._last_tick + 0.02) or node._goal.command_id == 'drawing')
+    assert node.controller.status is Status.ACTIVE
+
+
+@pytest.mark.parametrize('way', ['cancelled', 'replaced', 'deactivated', 'clock'])
+def test_a_drawing_that_is_no_longer_wanted_is_not_begun_later(make, gate, way):
+    node = make()
+    peer = Peer(node)
+    peer.entities(1.0)
+    draw(peer, 'a')
+    peer.joints(1.0)
+    match way:
+        case 'cancelled':
+            peer.goal(4, command=ConceptCommand.CANCEL)
+        case 'replaced':
+            peer.goal(5, command_id='goal')
+        case 'deactivated':
+            node.trigger_deactivate()
+            node.trigger_activate()
+        case 'clock':
+            peer.joints(0.5)
+            peer.entities(0.5)
+    now = 0.6 if way == 'clock' else 1.1
+    peer.joints(now)
+    assert [s.status for s in node.said if s.command_id == 'a'][-1] == ConceptStatus.CANCELLED
+    assert (node.controller.status is Status.ACTIVE) == (way == 'replaced')
+    gate.set()
+    # Drawings are read in turn: once this one is begun, the first has long been read.
+    draw(peer, 'b')
+    wait(lambda: peer.joints(node._last_tick + 0.02) or node._goal.command_id == 'b')
+    told = [s.status for s in node.said if s.command_id == 'a']
+    assert told[-1] == ConceptStatus.CANCELLED and told.count(ConceptStatus.ACTIVE) == 1
+
+
+def test_a_drawing_read_while_paused_waits_and_a_bad_one_is_refused(make, gate):
+    node = make()
+    peer = Peer(node)
+    peer.entities(1.0)
+    draw(peer, 'a')
+    peer.goal(4, command=ConceptCommand.PAUSE)
+    peer.joints(1.0)
+    gate.set()
+    wait(lambda: peer.joints(node._last_tick + 0.02) or node._goal.command_id == 'a')
+    assert node.controller.status is Status.PAUSED
+    peer.goal(5, command=ConceptCommand.RESUME)
+    peer.joints(node._last_tick + 0.02)
+    assert node.controller.status is Status.ACTIVE
+    node._on_draw(DrawCommand(figure='no such figure', command_id='b'))
+    wait(lambda: peer.joints(node._last_tick + 0.02) or peer.last().status > ConceptStatus.ACTIVE)
+    (refusal,) = [s for s in node.said if s.status == ConceptStatus.REFUSED]
+    assert refusal.command_id == 'b' and 'no such figure' in refusal.text
+
+
+def test_a_drawing_around_an_entity_is_refused_when_perception_has_begun_anew(make, gate):
+    node = make()
+    peer = Peer(node)
+    peer.entities(1.0)
+    draw(peer, 'a', around=1)
+    peer.joints(1.0)
+    peer.entities(1.1, session=7)
+    gate.set()
+    wait(lambda: peer.joints(node._last_tick + 0.02) or node._reader.wanted is None)
+    (refusal,) = [s for s in node.said if s.status == ConceptStatus.REFUSED]
+    assert 'ids anew' in refusal.text and node.controller.status is Status.IDLE

@@ -1,0 +1,69 @@
+"""Events: what is allowed in, and what can never be seen."""
+
+import numpy as np
+import pytest
+import torch
+
+from concept_control.errors import EventError
+from concept_control.world.events import DEFAULT_SIZE, Events
+
+
+def make(**changes):
+    fields = {
+        'positions': np.zeros((2, 1, 3, 2)),
+        'colors': np.full((2, 3, 3), 0.5),
+        **changes,
+    }
+    return Events(**fields)
+
+
+def test_defaults_are_as_documented():
+    events = make()
+    assert events.present.all() and not events.subjects.any() and not events.has_attention
+    assert (events.sizes == DEFAULT_SIZE).all()
+    assert (events.num_events, events.num_steps, events.num_entities) == (2, 1, 3)
+    assert make(attention=np.ones((2, 3))).has_attention
+
+
+@pytest.mark.parametrize(
+    ('changes', 'complaint'),
+    [
+        ({'positions': np.zeros((1, 3, 2))}, 'positions have shape'),
+        ({'positions': np.full((2, 1, 3, 2), np.nan)}, 'NaN'),
+        ({'positions': np.full((2, 1, 3, 2), 50.0)}, 'workspace units'),
+        ({'positions': 'here'}, 'cannot be read'),
+        ({'colors': np.full((2, 3, 3), 255)}, 'RGB in'),
+        ({'colors': np.zeros((2, 4, 3))}, 'colors have shape'),
+        ({'sizes': np.zeros((2, 3))}, 'sizes contain'),
+        ({'subjects': np.full((2, 3), 0.5)}, 'mask of 0 and 1'),
+        ({'attention': np.full((2, 3), 1.5)}, 'attention contain'),
+        ({'present': np.zeros((2, 3))}, 'no entity present'),
+    ],
+)
+def test_what_is_wrong_is_named(changes, complaint):
+    with pytest.raises(EventError) as caught:
+        make(**changes)
+    assert complaint in str(caught.value)
+
+
+def test_padding_is_invisible_even_as_nan():
+    positions = np.zeros((2, 1, 3, 2))
+    positions[:, :, 2] = np.nan
+    present = np.array([[1, 1, 0], [1, 1, 0]])
+    events = make(positions=positions, present=present, subjects=np.ones((2, 3)))
+    assert torch.isfinite(events.positions).all()
+    assert not events.subjects[:, 2].any()
+    same = Events.concatenate([make()[0], make(positions=np.zeros((2, 1, 3, 2)))]).pad(5)
+    assert same.num_events == 3 and same.present.sum() == 9
+
+
+def test_before_outcome_and_repeat():
+    events = make(positions=np.random.default_rng(0).uniform(-1, 1, (2, 3, 3, 2)))
+    before = events.before()
+    assert before.num_steps == 1
+    after = before.with_outcome(events.positions[:, -1])
+    assert torch.equal(after.positions[:, 0], events.positions[:, 0])
+    assert torch.equal(after.positions[:, 1], events.positions[:, 2])
+    assert torch.equal(events.repeat(2).positions[1], events.positions[0])
+    with pytest.raises(EventError, match='different T'):
+        Events.concatenate([before, events])
