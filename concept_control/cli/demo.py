@@ -10,7 +10,7 @@ import threading
 from pathlib import Path
 
 from concept_control.control.arm.description import INTERFACES
-from concept_control.demos.demo_run import Interrupted, Run, say
+from concept_control.demos.demo_run import DemoRun, Interrupted, say
 from concept_control.demos.graph_demo import (
     PARTICLE_EXECUTABLES,
     imitated,
@@ -19,7 +19,7 @@ from concept_control.demos.graph_demo import (
 )
 from concept_control.language.expression import parse
 from concept_control.reports.run_film import Film
-from concept_control.ros.client.monitor import Heard, Watch
+from concept_control.ros.client.monitor import GraphState, MonitorThread
 from concept_control.ros.runtime.process_graph import (
     EXECUTABLES,
     Graph,
@@ -139,16 +139,16 @@ def main(args: argparse.Namespace) -> int:
     configuration = 'particles.yaml' if args.world == 'particles' else 'demo.yaml'
     parameters = node_parameters(args)
     nodes = [NodeProcess(name, parameters.get(name, {})) for name in executables]
-    heard = Heard()
+    heard = GraphState()
     film = Film(args.video) if args.video else None
     say(f'concept_control demo: {expression}, seed {args.seed}')
     say(f'starting {", ".join(executables)} (logs in {logs})')
     try:
         with (
-            Watch(heard, film, recording(args)) as monitor,
+            MonitorThread(heard, film, recording(args)) as monitor,
             Graph(nodes, share_folder() / 'config' / configuration, logs) as graph,
         ):
-            return Run(args, expression, heard, monitor, graph, interrupted).conduct()
+            return DemoRun(args, expression, heard, monitor, graph, interrupted).conduct()
     except ProcessDiedError as error:
         say(f'RESULT: FAILURE: {error}')
         return 1

@@ -17,8 +17,8 @@ from concept_control.control.guard import Guard, GuardConfig
 from concept_control.control.plan import Plan
 from concept_control.control.planners.registry import arm_planner
 from concept_control.control.skills.drawing import Drawing, DrawingGoal
-from concept_control.control.skills.pick_and_place import Behaviors, Setpoint
-from concept_control.control.skills.rearrangement import Pursuit
+from concept_control.control.skills.pick_and_place import PickAndPlace, Setpoint
+from concept_control.control.skills.rearrangement import RearrangementTask
 from concept_control.control.skills.task_view import Placed, TaskConfig, TaskView
 from concept_control.errors import CommandError
 from concept_control.world.entity import TOOL_ID, EntityState, EntityStatus
@@ -113,9 +113,9 @@ class ConceptController:
         self._planner, self._dynamics = arm_planner(planner, arm)
         self._guard = Guard(arm, guard)
         self._view = TaskView(arm, ArmKinematics(arm), self.config)
-        self._behaviors = Behaviors(self._view, weights)
+        self._behaviors = PickAndPlace(self._view, weights)
         self._status, self._text, self._phase = Status.IDLE, 'no goal', 'hold'
-        self._pursuit: Pursuit | Drawing | None = None
+        self._pursuit: RearrangementTask | Drawing | None = None
         self._script: Generator[Setpoint, None, tuple[bool, str]] | None = None
         self._hold: Generator[Setpoint, None, object] | None = None
         self._goal: GroundedGoal | DrawingGoal | None = None
@@ -275,7 +275,7 @@ class ConceptController:
             self._pursuit = (
                 Drawing(self._goal, *parts)
                 if isinstance(self._goal, DrawingGoal)
-                else Pursuit(self._goal, *parts)
+                else RearrangementTask(self._goal, *parts)
             )
             self._script = self._pursuit.run()
         try:

@@ -23,7 +23,7 @@ from concept_control.reports.json_file import write_json
 from concept_control.reports.run_film import draw_run
 from concept_control.ros.bridge import conversions as convert
 from concept_control.ros.bridge.outcomes import ENDINGS
-from concept_control.ros.client.monitor import Heard, Monitor, pixels
+from concept_control.ros.client.monitor import GraphState, Monitor, pixels
 from concept_control.ros.runtime.process_graph import Graph
 from concept_control.world.entity import TOOL_ID
 from concept_control.world.tabletop import Tabletop
@@ -36,14 +36,14 @@ class Interrupted(Exception):  # noqa: N818  (not an error: somebody pressed Ctr
     """Somebody asked the demonstration to end."""
 
 
-class Run:
+class DemoRun:
     """One demonstration, from the first message to the verdict."""
 
     def __init__(
         self,
         args: argparse.Namespace,
         expression: Expression,
-        heard: Heard,
+        heard: GraphState,
         monitor: Monitor,
         graph: Graph,
         interrupted: threading.Event,

@@ -27,13 +27,13 @@ from concept_control.errors import CommandError
 from concept_control.language.goals import tool_program
 from concept_control.language.library import ConceptLibrary
 from concept_control.msg import ConceptStatus, ConceptTerm, DrawCommand, Entity, EntityArray
-from concept_control.policy.figures import Part, parts_of
+from concept_control.policy.figures import Part, load_strokes
 from concept_control.ros.bridge import conversions as convert
 from concept_control.ros.bridge import qos
 from concept_control.ros.bridge.goals import TOOL_STATE
 from concept_control.ros.bridge.outcomes import ENDINGS
 from concept_control.ros.bridge.programs import term_messages
-from concept_control.ros.client.monitor import Heard, Watch, pixels
+from concept_control.ros.client.monitor import GraphState, MonitorThread, pixels
 from concept_control.ros.runtime.process_graph import (
     Graph,
     NodeProcess,
@@ -56,7 +56,7 @@ SETTLE_STATUSES = 3
 """Statuses after the last phase that are waited for, so that the track is complete."""
 
 
-class Pen:
+class DrawClient:
     """Gives the command and listens to where the tool truly is."""
 
     def __init__(self, node: Node) -> None:
@@ -83,8 +83,8 @@ def run(args: argparse.Namespace) -> int:
         raise CommandError('the graph of the demonstration has a franka: add --no-ros')
     torch.set_num_threads(1)
     figure = str(Path(args.figure).resolve()) if Path(args.figure).suffix else args.figure
-    parts = parts_of(figure, seed=args.seed)
-    qualities = tell(parts)
+    parts = load_strokes(figure, seed=args.seed)
+    qualities = report_code_quality(parts)
     os.environ.update(graph_environment())
     logs = Path(tempfile.mkdtemp(prefix='concept_control_'))
     # Blocks lie in the way of most drawings: there is one out of the way, or those spoken of.
@@ -98,16 +98,16 @@ def run(args: argparse.Namespace) -> int:
         'min_gap': 0.1 if args.beside else 0.08,
     }
     nodes = [NodeProcess(EXECUTABLES[0], simulator), *map(NodeProcess, EXECUTABLES[1:])]
-    heard = Heard()
-    pens: list[Pen] = []
+    heard = GraphState()
+    pens: list[DrawClient] = []
 
-    def attach(node: Node) -> Pen:
-        pens.append(Pen(node))
+    def attach(node: Node) -> DrawClient:
+        pens.append(DrawClient(node))
         return pens[0]
 
     print(f'starting {", ".join(EXECUTABLES)} (logs in {logs})', flush=True)
     with (
-        Watch(heard, attach=attach),
+        MonitorThread(heard, attach=attach),
         Graph(nodes, share_folder() / 'config' / 'demo.yaml', logs) as graph,
     ):
         pen = pens[0]
@@ -206,7 +206,7 @@ def _is_refused(statuses: list[ConceptStatus]) -> bool:
     return any(s.status == ConceptStatus.REFUSED for s in statuses)
 
 
-def _lines(pen: Pen, heard: Heard, height: float) -> list[np.ndarray]:
+def _lines(pen: DrawClient, heard: GraphState, height: float) -> list[np.ndarray]:
     """Return the parts of the track (L, 3) during which the tip was down and drew."""
     mine = [s for s in heard.statuses if s.command_id == 'draw']
     stamps = [convert.seconds(s.header.stamp) for s in mine]

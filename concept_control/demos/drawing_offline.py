@@ -19,7 +19,7 @@ from concept_control.energy.model import ConceptModel
 from concept_control.errors import StrokeError
 from concept_control.language.goals import tool_goal, tool_program
 from concept_control.language.library import ConceptLibrary
-from concept_control.policy.figures import Part, parts_of, placed
+from concept_control.policy.figures import Part, load_strokes, place_strokes
 from concept_control.policy.metrics import nearest
 from concept_control.policy.step_energy import PolicyStroke
 from concept_control.reports.json_file import write_json
@@ -43,8 +43,8 @@ TOOL_SIZE = 0.03
 def run(args: argparse.Namespace) -> int:
     """Draw, report, and return the exit code."""
     torch.set_num_threads(1)
-    parts = parts_of(args.figure, args.train, args.seed)
-    qualities = tell(parts)
+    parts = load_strokes(args.figure, args.train, args.seed)
+    qualities = report_code_quality(parts)
     is_alone = not (args.around or args.beside)
     config = SceneConfig(num_blocks=0, arm=args.arm, seed=args.seed)
     if not is_alone:
@@ -92,10 +92,10 @@ def strokes_of(
     center = np.array(workspace.center) if args.at is None else np.array(args.at) / 1000
     if block is not None:
         center = block
-    return placed(parts, center, args.size / 1000, workspace.rotation, args.seed)
+    return place_strokes(parts, center, args.size / 1000, workspace.rotation, args.seed)
 
 
-def tell(parts: Sequence[Part]) -> list[float]:
+def report_code_quality(parts: Sequence[Part]) -> list[float]:
     """Say how well policies from a file draw their examples; return the Fréchet distances."""
     qualities = []
     for part in parts:

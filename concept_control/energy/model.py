@@ -16,8 +16,8 @@ from concept_control.energy.inference.code_inference import InferenceConfig, inf
 from concept_control.energy.inference.learned_steps import InferenceSteps
 from concept_control.energy.networks.encoder import DemonstrationEncoder
 from concept_control.energy.networks.energy_network import ACTION, ARGUMENT, EnergyNetwork
-from concept_control.energy.scene_batch import Scene, scene_of
-from concept_control.energy.search.generation import lowest_attention, lowest_outcomes
+from concept_control.energy.scene_batch import SceneBatch, scene_batch_from_events
+from concept_control.energy.search.generation import generate_outcomes, lowest_attention
 from concept_control.energy.search.langevin import SamplerConfig
 from concept_control.energy.storage import load_model, save_model
 from concept_control.errors import CodeError, EventError, ModelError
@@ -118,7 +118,7 @@ class ConceptModel:
         Raises:
             EventError: if neither subjects nor attention are given in any demonstration.
         """
-        scene = scene_of(demonstrations).to(self.device)
+        scene = scene_batch_from_events(demonstrations).to(self.device)
         if not ((scene.subjects > 0).any() or (scene.attention > 0).any()):
             raise EventError(
                 'the demonstrations have neither subjects nor attention; expected at least one '
@@ -162,14 +162,14 @@ class ConceptModel:
             EventError: if a scene has no subject.
             CodeError: if the code is of another size.
         """
-        scene = scene_of(scenes.before()).to(self.device)
+        scene = scene_batch_from_events(scenes.before()).to(self.device)
         acts = (scene.subjects > 0).any(dim=-1)
         if not acts.all():
             row = int((~acts).nonzero()[0])
             raise EventError(f'scene {row} has no subject; expected at least one that may move')
         config = config or SamplerConfig()
         generator = torch.Generator().manual_seed(seed)
-        positions, _ = lowest_outcomes(
+        positions, _ = generate_outcomes(
             self.network, scene, self.check_code(code), config, generator
         )
         return scenes.before().with_outcome(positions.to(scenes.device))
@@ -188,7 +188,7 @@ class ConceptModel:
         Raises:
             CodeError: if the code is of another size.
         """
-        scene = scene_of(scenes).to(self.device)
+        scene = scene_batch_from_events(scenes).to(self.device)
         generator = torch.Generator().manual_seed(seed)
         masks, _ = lowest_attention(self.network, scene, self.check_code(code), generator)
         return masks[:, 0].to(scenes.device)
@@ -201,13 +201,13 @@ class ConceptModel:
         Raises:
             CodeError: if the code is of another size.
         """
-        scene = scene_of(events).to(self.device)
+        scene = scene_batch_from_events(events).to(self.device)
         with torch.no_grad():
             value = self.scene_energy(scene, self.check_code(code), events.has_attention is True)
         return value.to(events.device)
 
     def scene_energy(
-        self, scene: Scene, codes: torch.Tensor, has_attention: bool = True
+        self, scene: SceneBatch, codes: torch.Tensor, has_attention: bool = True
     ) -> torch.Tensor:
         """Return the energies (B,) of scenes under codes (B, 2W) or (1, 2W), differentiable."""
         width = self.network.config.code_width

@@ -12,7 +12,7 @@ NUM_MOTION_FEATURES = 2
 """Excess path and time of motion; both zero where there are fewer than three steps."""
 
 
-class Scene(NamedTuple):
+class SceneBatch(NamedTuple):
     """Tensors of a batch of events, all of one floating dtype.
 
     Attributes:
@@ -40,26 +40,26 @@ class Scene(NamedTuple):
         """B, the number of events."""
         return self.after.shape[0]
 
-    def select(self, index: torch.Tensor | slice) -> Scene:
+    def select(self, index: torch.Tensor | slice) -> SceneBatch:
         """Return the events that `index` picks along the batch."""
-        return Scene(*(value[index] for value in self))
+        return SceneBatch(*(value[index] for value in self))
 
-    def repeat(self, count: int) -> Scene:
+    def repeat(self, count: int) -> SceneBatch:
         """Return each event `count` times in a row."""
-        return Scene(*(value.repeat_interleave(count, dim=0) for value in self))
+        return SceneBatch(*(value.repeat_interleave(count, dim=0) for value in self))
 
-    def to(self, target: torch.device | torch.dtype | str) -> Scene:
+    def to(self, target: torch.device | torch.dtype | str) -> SceneBatch:
         """Return the scene on another device or in another dtype."""
-        return Scene(*(value.to(target) for value in self))
+        return SceneBatch(*(value.to(target) for value in self))
 
 
-def scene_of(events: Events, dtype: torch.dtype = torch.float32) -> Scene:
+def scene_batch_from_events(events: Events, dtype: torch.dtype = torch.float32) -> SceneBatch:
     """Return the tensors of `events` that the networks read."""
     # `Events` fills in what was not given.
     sizes, present = cast(torch.Tensor, events.sizes), cast(torch.Tensor, events.present)
     subjects = cast(torch.Tensor, events.subjects)
     attention = cast(torch.Tensor, events.attention)
-    return Scene(
+    return SceneBatch(
         before=events.positions[:, 0].to(dtype),
         after=events.positions[:, -1].to(dtype),
         colors=events.colors.to(dtype),

@@ -16,7 +16,7 @@ import torch
 from torch import nn
 
 from concept_control.energy.networks.energy_network import ACTION, ARGUMENT, EnergyNetwork
-from concept_control.energy.scene_batch import NUM_MOTION_FEATURES, Scene
+from concept_control.energy.scene_batch import NUM_MOTION_FEATURES, SceneBatch
 from concept_control.errors import ModelError
 
 if TYPE_CHECKING:
@@ -44,7 +44,7 @@ class _EnergyModule(nn.Module):
         code: torch.Tensor,
     ) -> tuple[torch.Tensor, torch.Tensor]:
         """Return the residuals (B, K) of action and argument; codes (B, 2W) or (1, 2W)."""
-        scene = Scene(before, after, colors, sizes, present, subjects, attention, motion)
+        scene = SceneBatch(before, after, colors, sizes, present, subjects, attention, motion)
         mask = attention.unsqueeze(1)
         action = self.network.condition(code[:, : self.code_width], self.action)
         argument = self.network.condition(code[:, self.code_width :], self.argument)

@@ -34,7 +34,7 @@ def identifies_by_looks(
     return bool(same.all(dim=-1).float().mean() >= SAME_WHEREVER)
 
 
-def looks_like(
+def appearance_match(
     model: ConceptModel,
     code: ConceptCode,
     demonstrations: Events,

@@ -180,7 +180,7 @@ def mentions(selector: Selector, kind: type[Tool] | type[All]) -> bool:
     return isinstance(selector, kind)
 
 
-def readings(
+def argument_alternatives(
     term: Term, arguments: tuple[int, ...], most: int | None
 ) -> tuple[tuple[int, ...], ...]:
     """Return the alternative arguments of a term; it holds if it holds for one of them.

@@ -15,7 +15,7 @@ import torch
 from concept_control.energy.goals.program import GroundedTerm, Operator
 from concept_control.energy.model import ConceptModel
 from concept_control.errors import GroundingError
-from concept_control.language.appearance import looks_like
+from concept_control.language.appearance import appearance_match
 from concept_control.language.expression import (
     All,
     And,
@@ -27,8 +27,8 @@ from concept_control.language.expression import (
     Selector,
     Term,
     Tool,
+    argument_alternatives,
     mentions,
-    readings,
 )
 from concept_control.language.library import ConceptLibrary, LibraryConcept
 from concept_control.world.entity import TOOL_ID
@@ -140,7 +140,7 @@ class _Grounding:
             )
         subjects, arguments = self.roles_of(term)
         self._check_count(term, concept, 'subject', subjects, term.subjects, concept.subjects)
-        alternatives = readings(term, arguments, concept.arguments[1])
+        alternatives = argument_alternatives(term, arguments, concept.arguments[1])
         for chosen in alternatives:
             self._check_count(term, concept, 'argument', chosen, term.arguments, concept.arguments)
             # In shapes, where nothing stands after the semicolon, every member is what it is
@@ -274,7 +274,7 @@ class _Grounding:
         if not ids or concept.demonstrations is None:
             return ids
         among = self.scene.mask(ids)
-        share = looks_like(
+        share = appearance_match(
             self.model,
             concept.code,
             concept.demonstrations,

@@ -24,8 +24,8 @@ from concept_control.language.expression import (
     Selector,
     Term,
     Tool,
+    argument_alternatives,
     mentions,
-    readings,
 )
 from concept_control.world.entity import TOOL_ID
 from concept_control.world.events import Events
@@ -150,7 +150,7 @@ class Judge:
                 arguments = self._group(expression.arguments, elsewhere)
                 self._roles[id(expression)] = (
                     self._group(expression.subjects, elsewhere),
-                    readings(expression, arguments, word.max_arguments),
+                    argument_alternatives(expression, arguments, word.max_arguments),
                 )
             case Not(part):
                 self._bind(part)

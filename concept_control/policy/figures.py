@@ -41,7 +41,7 @@ class Part:
     examples: Strokes | None = None
 
 
-def parts_of(what: str, is_trained: bool = False, seed: int = 0) -> list[Part]:
+def load_strokes(what: str, is_trained: bool = False, seed: int = 0) -> list[Part]:
     """Return the strokes of a drawing, see `read_parts`."""
     return list(read_parts(what, is_trained, seed))
 
@@ -100,7 +100,7 @@ def _num_steps(curve: np.ndarray) -> int:
     return int(min(STEPS_A_SIZE * length / size, NUM_STEPS)) if size > 0 else NUM_STEPS
 
 
-def placed(
+def place_strokes(
     parts: Sequence[Part], center: np.ndarray, size: float, rotation: np.ndarray, seed: int = 0
 ) -> tuple[PolicyStroke, ...]:
     """Put a drawing on the table.

@@ -20,7 +20,7 @@ ARRIVED = 1e-5
 """Moves shorter than this, in step lengths, change nothing."""
 
 
-def descend(energy: EnergyOfActions, actions: torch.Tensor, steps: int) -> torch.Tensor:
+def newton_descent(energy: EnergyOfActions, actions: torch.Tensor, steps: int) -> torch.Tensor:
     """Move actions (B, M, n) downhill into the minima of their energies.
 
     Args:

@@ -14,7 +14,7 @@ import torch
 
 from concept_control.policy.langevin import ChainConfig, EnergyOfActions, run_chains
 from concept_control.policy.network import PolicyEnergy
-from concept_control.policy.newton import descend
+from concept_control.policy.newton import newton_descent
 from concept_control.policy.proposals import BoxProposal, Proposal, RingProposal
 
 
@@ -164,5 +164,5 @@ class ModeKeeping:
             # The largest of logits with Gumbel noise is a draw from their softmax.
             drawn = (logits - (-luck.clamp_min(1e-9).log()).log()).argmax(dim=1)
         start = candidates[torch.arange(len(states)), drawn].unsqueeze(1)
-        self._last = descend(energy, start, self.steps).squeeze(1)
+        self._last = newton_descent(energy, start, self.steps).squeeze(1)
         return self._last

@@ -20,7 +20,7 @@ from concept_control.concepts.vocabulary import NamedConcept, vocabulary
 from concept_control.energy.code import ConceptCode
 from concept_control.energy.model import ConceptModel
 from concept_control.energy.networks.energy_network import ACTION
-from concept_control.energy.scene_batch import scene_of
+from concept_control.energy.scene_batch import scene_batch_from_events
 from concept_control.language.library import LibraryConcept
 from concept_control.world.events import Events
 
@@ -58,7 +58,7 @@ def action_energy(model: ConceptModel, events: Events, code: ConceptCode) -> np.
     """Return the energies (B,) of what happened, whoever it is about."""
     half = model.check_code(code)[:, : model.network.config.code_width]
     with torch.no_grad():
-        scene = scene_of(events).to(model.device)
+        scene = scene_batch_from_events(events).to(model.device)
         return model.network.energy(scene, half.expand(len(events), -1), ACTION).cpu().numpy()
 
 

@@ -15,7 +15,7 @@ import torch
 from concept_control.energy.code import ConceptCode
 from concept_control.energy.model import ConceptModel
 from concept_control.energy.networks.energy_network import ACTION, ARGUMENT
-from concept_control.energy.scene_batch import scene_of
+from concept_control.energy.scene_batch import scene_batch_from_events
 from concept_control.world.events import Events
 
 MAX_DISTANCE = 0.1
@@ -35,7 +35,7 @@ FITS_WELL = 0.05
 
 
 @dataclass(frozen=True)
-class SelfTest:
+class LeaveOneOutResult:
     """What holding out each of M demonstrations showed.
 
     Attributes:
@@ -83,7 +83,7 @@ def self_test(
     selects: bool,
     seed: int = 0,
     progress: Callable[[], object] = lambda: None,
-) -> SelfTest:
+) -> LeaveOneOutResult:
     """Hold out each demonstration once.
 
     Args:
@@ -96,7 +96,7 @@ def self_test(
     """
     count = len(demonstrations)
     if count == 1:
-        return SelfTest((), (0, 0), (0, 0), None, None)
+        return LeaveOneOutResult((), (0, 0), (0, 0), None, None)
     held_out, rest_fits = [], []
     generated, identified = [], []
     for i in range(count):
@@ -121,7 +121,7 @@ def self_test(
     # Without the one that does not fit, the rest fit each other, and do not speak for it.
     odds = np.array(held_out) / (np.array(rest_fits) + FITS_WELL)
     outlier = None if agrees or count == 2 else int(np.argmax(odds))
-    return SelfTest(
+    return LeaveOneOutResult(
         held_out=tuple(held_out),
         generated=(sum(generated), len(generated)),
         identified=(sum(identified), len(identified)),
@@ -134,7 +134,7 @@ def _misfit(
     model: ConceptModel, events: Events, code: ConceptCode, acts: bool, selects: bool
 ) -> torch.Tensor:
     """Return (B,) distances relative to those allowed, of the halves that are used."""
-    scene = scene_of(events).to(model.device)
+    scene = scene_batch_from_events(events).to(model.device)
     width = model.network.config.code_width
     whole = model.check_code(code).expand(len(events), -1)
     worst = torch.zeros(len(events))

@@ -11,7 +11,7 @@ from concept_control.energy.model import ConceptModel
 from concept_control.errors import LibraryError
 from concept_control.language.appearance import identifies_by_looks
 from concept_control.language.library import LibraryConcept, hash_events
-from concept_control.teaching.cross_validation import SelfTest, self_test
+from concept_control.teaching.cross_validation import LeaveOneOutResult, self_test
 from concept_control.world.events import Events
 
 STILL = 0.02
@@ -88,7 +88,7 @@ def teach(
     use: str = '',
     seed: int = 0,
     progress: Callable[[], object] = lambda: None,
-) -> tuple[LibraryConcept, SelfTest]:
+) -> tuple[LibraryConcept, LeaveOneOutResult]:
     """Infer a concept from demonstrations and test them against one another.
 
     Args:

@@ -16,7 +16,7 @@ import torch
 from tqdm import tqdm
 
 from concept_control.concepts.family import MAX_ENTITIES, Family
-from concept_control.energy.scene_batch import Scene, scene_of
+from concept_control.energy.scene_batch import SceneBatch, scene_batch_from_events
 from concept_control.training.config import TrainingConfig
 from concept_control.training.losses import STATIC_SHARE, Learner, as_static, code_loss
 from concept_control.training.optimisers import average_weights
@@ -61,7 +61,7 @@ def train_encoder(
             number = new_concepts if is_new else concepts
             params = family.sample_concepts(rng, number)
             events = family.sample(rng, params, shown)
-            scene = scene_of(events.pad(MAX_ENTITIES))
+            scene = scene_batch_from_events(events.pad(MAX_ENTITIES))
             if is_new:
                 types, values = (torch.from_numpy(v) for v in family.tokens(params))
                 target = learner.embedding(types, values)
@@ -72,7 +72,7 @@ def train_encoder(
             static.append(is_static(family, events, params))
             share = _NEW_SHARE / num_new if is_new else 1 / (len(families) - num_new)
             weights.append(np.full(number, share / number))
-    scene = Scene(*(torch.cat(parts) for parts in zip(*scenes, strict=True)))
+    scene = SceneBatch(*(torch.cat(parts) for parts in zip(*scenes, strict=True)))
     target, may_hide = torch.cat(targets), torch.cat(static) > 0
     chance = np.concatenate(weights) / np.concatenate(weights).sum()
     encoder, average = copy.deepcopy(learner.encoder).requires_grad_(True), learner.encoder

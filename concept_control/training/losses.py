@@ -18,7 +18,7 @@ from concept_control.energy.inference.objectives import (
 )
 from concept_control.energy.networks.encoder import DemonstrationEncoder, normalise_code
 from concept_control.energy.networks.energy_network import ACTION, ARGUMENT, EnergyNetwork
-from concept_control.energy.scene_batch import Scene
+from concept_control.energy.scene_batch import SceneBatch
 from concept_control.training.config import TrainingConfig
 from concept_control.training.pool import NUM_TESTS, ConceptBatch
 from concept_control.training.privileged import TokenEmbedding
@@ -295,7 +295,7 @@ class Phase:
     floor: float = 0.1
 
 
-def forget_members(tests: Scene, generator: torch.Generator) -> Scene:
+def forget_members(tests: SceneBatch, generator: torch.Generator) -> SceneBatch:
     """Forget the subjects in half of the events whose subjects are the attended ones.
 
     In a shape every member is subject and attended; with the subjects given there would be
@@ -312,6 +312,6 @@ def code_loss(error: torch.Tensor) -> torch.Tensor:
     return error.mean() + _CODE_PRECISION * (error / _CODE_SCALE).log1p().mean()
 
 
-def as_static(scene: Scene, hide: torch.Tensor) -> Scene:
+def as_static(scene: SceneBatch, hide: torch.Tensor) -> SceneBatch:
     """Return the scene with the start of events hidden (B,) bool: as if nothing had moved."""
     return scene._replace(before=torch.where(hide[:, None, None], scene.after, scene.before))

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import torch
 
-from concept_control.energy.search.generation import lowest_attention, lowest_outcomes
+from concept_control.energy.search.generation import generate_outcomes, lowest_attention
 from concept_control.energy.search.langevin import SamplerConfig
 from concept_control.training.losses import Learner, forget_members
 from concept_control.training.pool import NUM_TESTS, ConceptPool
@@ -49,7 +49,7 @@ def mine(
                 anywhere = 2 * torch.rand(batch.tests.after.shape, generator=generator) - 1
                 start = batch.tests.after * (1 - gate) + anywhere * gate
                 found.append(
-                    lowest_outcomes(
+                    generate_outcomes(
                         learner.network, batch.tests, each, _SAMPLER, generator, start
                     )[0]
                 )

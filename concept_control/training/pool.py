@@ -15,7 +15,7 @@ import torch
 
 from concept_control.concepts.family import random_colors
 from concept_control.energy.inference.candidates import candidate_masks, candidate_outcomes
-from concept_control.energy.scene_batch import Scene, scene_of
+from concept_control.energy.scene_batch import SceneBatch, scene_batch_from_events
 from concept_control.errors import EventError
 from concept_control.training.config import TrainingConfig
 from concept_control.world.events import DEFAULT_SIZE, Events
@@ -58,8 +58,8 @@ class ConceptBatch:
     """
 
     family: torch.Tensor
-    demonstrations: Scene
-    tests: Scene
+    demonstrations: SceneBatch
+    tests: SceneBatch
     outcomes: torch.Tensor
     distances: torch.Tensor
     masks: torch.Tensor
@@ -96,7 +96,9 @@ class ConceptBatch:
         for name in vars(batches[0]):
             values = [getattr(batch, name) for batch in batches]
             if name in ('demonstrations', 'tests'):
-                joined[name] = Scene(*(torch.cat(parts) for parts in zip(*values, strict=True)))
+                joined[name] = SceneBatch(
+                    *(torch.cat(parts) for parts in zip(*values, strict=True))
+                )
             else:
                 joined[name] = torch.cat(values)
         return ConceptBatch(**joined)
@@ -295,8 +297,8 @@ class ConceptPool:
 
         batch = ConceptBatch(
             family=torch.full((number,), index),
-            demonstrations=scene_of(demonstrations),
-            tests=scene_of(tests),
+            demonstrations=scene_batch_from_events(demonstrations),
+            tests=scene_batch_from_events(tests),
             outcomes=grouped(torch.from_numpy(outcomes)),
             distances=grouped(distances),
             masks=grouped(masks_),

@@ -13,8 +13,8 @@ from concept_control.energy.inference.code_inference import InferenceConfig, inf
 from concept_control.energy.inference.learned_steps import InferenceSteps
 from concept_control.energy.networks.encoder import DemonstrationEncoder
 from concept_control.energy.networks.energy_network import ACTION, EnergyNetwork
-from concept_control.energy.scene_batch import scene_of
-from concept_control.energy.search.generation import lowest_attention, lowest_outcomes
+from concept_control.energy.scene_batch import scene_batch_from_events
+from concept_control.energy.search.generation import generate_outcomes, lowest_attention
 from concept_control.energy.search.langevin import SamplerConfig
 from concept_control.world.events import Events
 
@@ -127,7 +127,7 @@ def judge_family(
     codes, _ = infer_codes(
         network,
         encoder,
-        scene_of(demonstrations),
+        scene_batch_from_events(demonstrations),
         shots,
         inference or InferenceConfig(method='encoder'),
         rng,
@@ -135,13 +135,13 @@ def judge_family(
     )
     each = codes.repeat_interleave(num_scenes, dim=0)
     repeated = np.repeat(params, num_scenes, axis=0)
-    scene = scene_of(tests)
+    scene = scene_batch_from_events(tests)
     shape = (num_concepts, num_scenes)
     generated = errors = identified = exact = None
     data = sample = random = None
     if family.generates:
         before = scene._replace(after=scene.before)
-        positions, energies = lowest_outcomes(
+        positions, energies = generate_outcomes(
             network, before, each, sampler or SamplerConfig(chains=8), generator
         )
         outcome = _with_outcome(tests, positions)

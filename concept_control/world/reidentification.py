@@ -26,7 +26,7 @@ STRANGER = 1_000_000
 """Ids from here on are for things that were not known before."""
 
 
-class Identity:
+class EntityReidentifier:
     """Keeps the ids of before a restart valid; not thread-safe.
 
     A block is recognised by its colour and its place. Meanwhile the arm may have carried it on or

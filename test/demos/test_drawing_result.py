@@ -9,7 +9,7 @@ from concept_control.control.costs.arm_cost import ArmCost
 from concept_control.control.costs.motion_energy import NoEnergy
 from concept_control.control.skills.drawing import DrawingGoal
 from concept_control.demos.drawing_result import draw, separation
-from concept_control.policy.figures import parts_of_examples, placed
+from concept_control.policy.figures import parts_of_examples, place_strokes
 from concept_control.policy.smooth_pieces import pieces_of
 from concept_control.policy.step_energy import FiguredPath, PolicyStroke, StepEnergy
 from concept_control.policy.storage import load_policy
@@ -129,7 +129,7 @@ def test_joined_strokes_are_drawn_one_by_one_with_a_hop_between():
     center, rotation = np.array(scene.arm.workspace.center), scene.arm.workspace.rotation
     corner = np.array([[0.0, 0.0], [1.0, 0.0], [1.0, 1.0]])
     parts = list(parts_of_examples([[piece] for piece in pieces_of(corner)], 'corner'))
-    strokes = placed(parts, center, 0.08, rotation)
+    strokes = place_strokes(parts, center, 0.08, rotation)
     drawn = draw(scene, DrawingGoal(strokes, height=0.005, speed=0.1))
     assert drawn.status == 'satisfied', drawn.text
     assert len(drawn.lines) == 2 and drawn.deviation() < 0.002

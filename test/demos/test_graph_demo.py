@@ -22,7 +22,7 @@ from concept_control.concepts.vocabulary import vocabulary
 from concept_control.ros.bridge import conversions as convert
 from concept_control.ros.bridge import qos
 from concept_control.ros.client.commander import CommanderError, ConceptCommander, Outcome
-from concept_control.ros.client.monitor import Heard, Watch
+from concept_control.ros.client.monitor import GraphState, MonitorThread
 from concept_control.ros.runtime.process_graph import (
     EXECUTABLES,
     Graph,
@@ -163,11 +163,11 @@ def running(tmp_path_factory):
     them at once starve each other on a small machine.
     """
     os.environ.update(graph_environment())
-    heard = Heard()
+    heard = GraphState()
     nodes = [NodeProcess(name) for name in EXECUTABLES]
     folder = tmp_path_factory.mktemp('log')
     with (
-        Watch(heard) as monitor,
+        MonitorThread(heard) as monitor,
         Graph(nodes, share_folder() / 'config/demo.yaml', folder) as graph,
     ):
         wait(lambda: heard.library is not None and monitor.is_connected, graph)

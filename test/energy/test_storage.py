@@ -124,10 +124,10 @@ def test_export_has_the_same_values_and_gradients(saved, tmp_path, device):
     model, _ = saved
     export(model, tmp_path / 'energy.pt')
     exported = load(tmp_path / 'energy.pt', device)
-    from concept_control.energy.scene_batch import scene_of
+    from concept_control.energy.scene_batch import scene_batch_from_events
 
     for batch, count in ((1, 1), (3, 4), (5, 9)):
-        scene = scene_of(events(batch, count)).to(device)
+        scene = scene_batch_from_events(events(batch, count)).to(device)
         code = torch.randn(1, 16).to(device)
         here = scene.after.clone().requires_grad_(True)
         there = scene.after.clone().requires_grad_(True)
@@ -149,12 +149,12 @@ def test_what_is_no_export_is_refused(tmp_path):
 
 
 def test_the_shipped_export_is_the_shipped_model():
-    from concept_control.energy.scene_batch import scene_of
+    from concept_control.energy.scene_batch import scene_batch_from_events
     from concept_control.energy.storage import SHIPPED_MODEL
 
     model = ConceptModel.load()
     exported = load(SHIPPED_MODEL / 'concept_energy.pt')
-    scene = scene_of(events(4, 5))
+    scene = scene_batch_from_events(events(4, 5))
     code = torch.randn(1, model.code_size)
     action, argument = exported(*scene, code)
     torch.testing.assert_close(

@@ -16,7 +16,7 @@ from lifecycle_msgs.msg import Transition
 from lifecycle_msgs.srv import ChangeState
 
 from concept_control.ros.client.commander import ConceptCommander, Outcome
-from concept_control.ros.client.monitor import Heard, Watch
+from concept_control.ros.client.monitor import GraphState, MonitorThread
 
 EXECUTABLES = {'arm_simulator', 'entity_extractor', 'concept_model', 'mpc_controller'}
 PROCESSES = Processes()
@@ -36,8 +36,8 @@ def bringup_launch():
 
 @pytest.mark.launch(fixture=bringup_launch)
 def test_the_controller_commands_the_arm_when_it_was_made_active_and_not_before():
-    heard = Heard()
-    with Watch(heard) as monitor, ConceptCommander() as robot:
+    heard = GraphState()
+    with MonitorThread(heard) as monitor, ConceptCommander() as robot:
         change = monitor.create_client(ChangeState, 'mpc_controller/change_state')
 
         def transition(number):

@@ -97,7 +97,7 @@ def demonstration(monkeypatch):
         raise StopHereError
 
     monkeypatch.setattr(graph_demo, 'Graph', graph)
-    monkeypatch.setattr(graph_demo, 'Watch', lambda *_: pytest.MonkeyPatch.context())
+    monkeypatch.setattr(graph_demo, 'MonitorThread', lambda *_: pytest.MonkeyPatch.context())
     arguments = build_parser('demo').parse_args(['demo'])
     with pytest.raises(StopHereError):
         arguments.run(arguments)

@@ -17,7 +17,7 @@ import launch_pytest
 from concept_control.msg import ConceptCommand
 from launched import Processes
 
-from concept_control.ros.client.monitor import Heard, Watch
+from concept_control.ros.client.monitor import GraphState, MonitorThread
 
 SAMPLE = Path(__file__).resolve().parent.parent / 'data' / 'between'
 EXECUTABLES = {'concept_model', 'mpc_controller', 'wait_until_ready', 'player'}
@@ -32,8 +32,8 @@ def replay_launch():
 
 @pytest.mark.launch(fixture=replay_launch)
 def test_the_recorded_command_leads_to_a_goal_again():
-    heard, ended = Heard(), PROCESSES.exit_codes
-    with Watch(heard):
+    heard, ended = GraphState(), PROCESSES.exit_codes
+    with MonitorThread(heard):
         PROCESSES.wait(lambda: 'player' in ended or heard.goal is not None, deadline=300)
     assert heard.goal is not None, ended
     assert heard.goal.command == ConceptCommand.ACHIEVE

@@ -18,7 +18,7 @@ from launched import SHARE, Processes, simulator
 from std_msgs.msg import String
 
 from concept_control.ros.bridge import qos
-from concept_control.ros.client.monitor import Heard, Watch
+from concept_control.ros.client.monitor import GraphState, MonitorThread
 
 EXECUTABLES = {'arm_simulator', 'entity_extractor', 'concept_model'}
 PROCESSES = Processes()
@@ -36,8 +36,8 @@ def teach_launch():
 
 @pytest.mark.launch(fixture=teach_launch)
 def test_what_is_pointed_at_becomes_a_word():
-    heard = Heard()
-    with Watch(heard) as monitor:
+    heard = GraphState()
+    with MonitorThread(heard) as monitor:
         markers = monitor.create_publisher(String, 'demonstration_marker', qos.RELIABLE)
         PROCESSES.wait(lambda: heard.library is not None and markers.get_subscription_count())
         PROCESSES.wait(lambda: heard.entities is not None and len(heard.entities.entities) == 5)

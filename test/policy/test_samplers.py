@@ -8,7 +8,7 @@ import torch
 
 from concept_control.policy.langevin import ChainConfig, run_chains
 from concept_control.policy.network import PolicyConfig, PolicyEnergy
-from concept_control.policy.newton import derivatives, descend
+from concept_control.policy.newton import derivatives, newton_descent
 from concept_control.policy.proposals import RingProposal
 from concept_control.policy.samplers import Expectation, ModeKeeping, MostLikely
 
@@ -49,10 +49,10 @@ def test_newton_steps_reach_stiff_and_flat_directions_alike_and_never_climb():
     def energy(a):
         return 200 * a[..., 0].square() + 2 * (a[..., 1] - 0.5).square()
 
-    ends = descend(energy, torch.tensor([[[0.3, -0.3], [-0.8, 1.0]]]), 15)
+    ends = newton_descent(energy, torch.tensor([[[0.3, -0.3], [-0.8, 1.0]]]), 15)
     np.testing.assert_allclose(ends, [[[0.0, 0.5]] * 2], atol=1e-5)
     # On a maximum's shoulder the curvature is negative; the way still goes down.
-    moved = descend(lambda a: a.square().sum(-1).neg(), torch.tensor([[[0.1, 0.0]]]), 3)
+    moved = newton_descent(lambda a: a.square().sum(-1).neg(), torch.tensor([[[0.1, 0.0]]]), 3)
     assert moved[0, 0, 0] > 0.1
 
 

@@ -7,7 +7,11 @@ import pytest
 
 from concept_control.control.arm.description import ArmDescription, arm_names
 from concept_control.control.controller import ConceptController, Status
-from concept_control.control.costs.closed_form import MidpointEnergy, PlacesEnergy, exact_goal
+from concept_control.control.costs.closed_form import (
+    MidpointEnergy,
+    PlacesEnergy,
+    closed_form_goal,
+)
 from concept_control.errors import CommandError
 from concept_control.simulation.closed_loop import ClosedLoop, LoopConfig
 from concept_control.simulation.scene import SceneConfig, build_scene
@@ -24,7 +28,7 @@ def loop_with(positions, arm='franka', **config):
 
 def goal_on(loop, evaluator, targets):
     xy = loop.world.block_positions()[:, :2]
-    return exact_goal(evaluator, xy, loop.world.scene.sizes, targets, ARM.workspace)
+    return closed_form_goal(evaluator, xy, loop.world.scene.sizes, targets, ARM.workspace)
 
 
 def between_goal(loop):
@@ -143,7 +147,7 @@ def test_the_tool_itself_stays_between_two_moving_blocks():
     loop = loop_with(LAYOUT[1:3])
     xy = np.vstack([ARM.workspace.center, LAYOUT[1:3]])
     middle = ARM.workspace.to_workspace(LAYOUT[1:3].mean(axis=0))
-    goal = exact_goal(
+    goal = closed_form_goal(
         MidpointEnergy(0, 1, 2), xy, np.full(3, 0.04), {0: middle}, ARM.workspace, (0, 1, 2)
     )
     loop.controller.set_goal(goal)
@@ -165,7 +169,7 @@ def test_a_tool_that_is_in_place_from_the_start_stays_there():
     """It was drawn home, and then picked up like a block."""
     loop = loop_with(LAYOUT[:2])
     xy = np.vstack([ARM.workspace.center, LAYOUT[:2]])
-    goal = exact_goal(
+    goal = closed_form_goal(
         PlacesEnergy({0: (0, 0)}), xy, np.full(3, 0.04), {0: (0, 0)}, ARM.workspace, (0, 1, 2)
     )
     for moved in ((0,), ()):
@@ -181,7 +185,7 @@ def test_what_is_held_is_put_down_before_the_tool_itself_goes_anywhere():
     loop.controller.set_goal(between_goal(loop))
     loop.run(10.0, lambda o: o.phase == 'carry')
     xy = np.vstack([ARM.workspace.center, LAYOUT[:3]])
-    goal = exact_goal(
+    goal = closed_form_goal(
         PlacesEnergy({0: (0, 0)}), xy, np.full(4, 0.04), {0: (0, 0)}, ARM.workspace, (0, 1, 2, 3)
     )
     loop.controller.set_goal(goal)

@@ -24,7 +24,7 @@ from concept_control.energy.inference.objectives import (
 )
 from concept_control.energy.model import ConceptModel
 from concept_control.energy.networks.energy_network import NetworkConfig
-from concept_control.energy.scene_batch import scene_of
+from concept_control.energy.scene_batch import scene_batch_from_events
 from concept_control.errors import EventError, ModelError
 from concept_control.training.config import TrainingConfig
 from concept_control.training.encoder_phase import train_encoder
@@ -227,7 +227,7 @@ def test_the_encoder_alone_learns_the_codes_of_new_families_and_keeps_the_others
         rng = np.random.default_rng(5)
         params = trainer.families[name].sample_concepts(rng, 40)
         types, values = (torch.from_numpy(v) for v in trainer.families[name].tokens(params))
-        shown = scene_of(trainer.families[name].sample(rng, params, 5).pad(8))
+        shown = scene_batch_from_events(trainer.families[name].sample(rng, params, 5).pad(8))
         with torch.no_grad():
             return learner.encoder(shown, torch.ones(40, 5)), learner.embedding(types, values)
 

@@ -19,11 +19,11 @@ from concept_control.concepts import families
 from concept_control.concepts.family import Family
 from concept_control.energy.inference.code_inference import InferenceConfig, infer_codes
 from concept_control.energy.networks.energy_network import ARGUMENT, EnergyNetwork
-from concept_control.energy.scene_batch import scene_of
+from concept_control.energy.scene_batch import scene_batch_from_events
 from concept_control.energy.search.langevin import (
     SamplerConfig,
-    descend,
     keep_lowest,
+    langevin_descent,
     scatter_starts,
 )
 from concept_control.reports.intervals import mean
@@ -124,9 +124,9 @@ def _by_attention(
     params = family.sample_concepts(rng, concepts)
     shown = family.sample(rng, params, 5)
     guess = InferenceConfig(method='encoder')
-    codes, _ = infer_codes(network, encoder, scene_of(shown), 5, guess, rng)
+    codes, _ = infer_codes(network, encoder, scene_batch_from_events(shown), 5, guess, rng)
     tests = family.sample(rng, params, 1)
-    scene = scene_of(tests)
+    scene = scene_batch_from_events(tests)
     config = SamplerConfig(chains=8, steps=30, smallest=0.004)
     generator = torch.Generator().manual_seed(0)
     many = scene.repeat(config.chains)
@@ -140,7 +140,7 @@ def _by_attention(
         return residual[:, 0].square().sum(dim=-1)
 
     starts = scatter_starts(scene.before, scene.subjects, config.chains, generator).flatten(0, 1)
-    ends = descend(energy, starts, many.subjects, config, generator)
+    ends = langevin_descent(energy, starts, many.subjects, config, generator)
     places, _ = keep_lowest(*(end.unflatten(0, (-1, config.chains)) for end in ends))
     acts = (scene.subjects.sum(dim=-1) > 0).numpy()
     return float(np.mean(family.holds(tests.with_outcome(places), params)[acts]))

@@ -15,7 +15,7 @@ from concept_control.concepts.pictures import draw_event
 from concept_control.energy.inference.code_inference import InferenceConfig, infer_codes
 from concept_control.energy.model import ConceptModel
 from concept_control.energy.networks.energy_network import ACTION
-from concept_control.energy.scene_batch import scene_of
+from concept_control.energy.scene_batch import scene_batch_from_events
 from concept_control.world.events import Events
 
 GRID = 49
@@ -53,7 +53,13 @@ def _draw(axis: Axes, model: ConceptModel, family: Family, seed: int, grid: int)
     params = family.sample_concepts(rng, 1)
     shown = family.sample(rng, params, 5)
     codes, _ = infer_codes(
-        model.network, model.encoder, scene_of(shown), 5, InferenceConfig(), rng, model.steps
+        model.network,
+        model.encoder,
+        scene_batch_from_events(shown),
+        5,
+        InferenceConfig(),
+        rng,
+        model.steps,
     )
     event = _acting_event(family, params, rng)
     mover = int(np.flatnonzero(event.subjects[0].numpy())[-1])
@@ -66,7 +72,7 @@ def _draw(axis: Axes, model: ConceptModel, family: Family, seed: int, grid: int)
     with torch.no_grad():
         width = model.network.config.code_width
         parts = [
-            model.network.energy(scene_of(moved[rows]), codes[:, :width], ACTION)
+            model.network.energy(scene_batch_from_events(moved[rows]), codes[:, :width], ACTION)
             for rows in torch.arange(len(moved)).split(128)
         ]
     norm = torch.cat(parts).sqrt().reshape(grid, grid).numpy()

@@ -27,7 +27,7 @@ from concept_control.benchmarks.concepts.recognition_pool import SHOTS, Pool, dr
 from concept_control.concepts import held_out_families, training_families
 from concept_control.energy.inference.code_inference import InferenceConfig, infer_codes
 from concept_control.energy.model import ConceptModel
-from concept_control.energy.scene_batch import Scene
+from concept_control.energy.scene_batch import SceneBatch
 from concept_control.reports import intervals
 
 EPISODES = 600
@@ -145,7 +145,7 @@ def draw_test_pool(seed: int, concepts: int) -> Pool:
     return draw_pool({**fresh, **held_out_families()}, rng, concepts, 1, 'test concepts')
 
 
-def _by(pool: Pool, method: Callable[[Scene, Scene, int], torch.Tensor]) -> Score:
+def _by(pool: Pool, method: Callable[[SceneBatch, SceneBatch, int], torch.Tensor]) -> Score:
     def score(rows: np.ndarray, shots: int) -> torch.Tensor:
         with torch.no_grad():
             return method(pool.events(rows, 0, shots), pool.events(rows, SHOTS, 1), len(rows))

@@ -24,7 +24,7 @@ from tqdm import tqdm
 
 from concept_control.benchmarks.concepts.recognition_pool import SHOTS, Pool
 from concept_control.energy.networks.pooling import NUM_RAW, ScenePooling
-from concept_control.energy.scene_batch import Scene
+from concept_control.energy.scene_batch import SceneBatch
 
 WIDTH = 192
 EMBEDDING = 64
@@ -51,7 +51,7 @@ class EventEmbedding(nn.Module):
         self.second = nn.Linear(WIDTH, WIDTH)
         self.last = nn.Linear(WIDTH, EMBEDDING)
 
-    def forward(self, scene: Scene) -> torch.Tensor:
+    def forward(self, scene: SceneBatch) -> torch.Tensor:
         """Embed a scene of B events."""
         nothing = self.pooling.condition(scene.after.new_zeros(1, 1))
         pooled = self.pooling(scene, scene.attention.unsqueeze(1), nothing)
@@ -69,14 +69,16 @@ class MatchingNetwork(nn.Module):
         self.embedding = EventEmbedding()
         self.log_scale = nn.Parameter(torch.tensor(2.3))
 
-    def forward(self, support: Scene, queries: Scene, ways: int) -> torch.Tensor:
+    def forward(self, support: SceneBatch, queries: SceneBatch, ways: int) -> torch.Tensor:
         """Return log-probabilities (Q, ways); support: ways * K events, those of one in a row."""
         shown = functional.normalize(self.embedding(support), dim=-1)
         asked = functional.normalize(self.embedding(queries), dim=-1)
         attention = functional.log_softmax(self.log_scale.exp() * asked @ shown.T, dim=-1)
         return attention.unflatten(-1, (ways, -1)).logsumexp(dim=-1)
 
-    def nearest_centroid(self, support: Scene, queries: Scene, ways: int) -> torch.Tensor:
+    def nearest_centroid(
+        self, support: SceneBatch, queries: SceneBatch, ways: int
+    ) -> torch.Tensor:
         """Return minus the squared distances (Q, ways) to the mean embeddings of each concept."""
         centroids = self.embedding(support).unflatten(0, (ways, -1)).mean(dim=1)
         return -torch.cdist(self.embedding(queries), centroids).square()
@@ -96,7 +98,7 @@ class Maml(nn.Module):
         self.head = nn.Parameter(torch.zeros(EMBEDDING))
         self.log_rates = nn.Parameter(torch.tensor(INNER_RATES).log())
 
-    def forward(self, support: Scene, queries: Scene, ways: int) -> torch.Tensor:
+    def forward(self, support: SceneBatch, queries: SceneBatch, ways: int) -> torch.Tensor:
         """Adapt on the support and return logits (Q, ways) of the queries."""
         truth = torch.arange(ways).repeat_interleave(support.num_events // ways)
         weights: dict[str, torch.Tensor] = dict(self.embedding.named_parameters())
@@ -114,7 +116,7 @@ class Maml(nn.Module):
             }
         return self._logits(weights, queries)
 
-    def _logits(self, weights: dict[str, torch.Tensor], scene: Scene) -> torch.Tensor:
+    def _logits(self, weights: dict[str, torch.Tensor], scene: SceneBatch) -> torch.Tensor:
         body = {name: value for name, value in weights.items() if name != 'head'}
         return functional_call(self.embedding, body, (scene,)) @ weights['head'].T
 

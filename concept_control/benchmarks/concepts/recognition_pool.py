@@ -12,7 +12,7 @@ from tqdm import tqdm
 
 from concept_control.concepts import Family
 from concept_control.concepts.family import MAX_ENTITIES
-from concept_control.energy.scene_batch import Scene, scene_of
+from concept_control.energy.scene_batch import SceneBatch, scene_batch_from_events
 
 SHOTS = 5
 """Demonstrations of a concept in a pool; further events are queries."""
@@ -30,7 +30,7 @@ class Pool:
             events.
     """
 
-    scene: Scene
+    scene: SceneBatch
     families: np.ndarray
     names: tuple[str, ...]
     concepts: np.ndarray
@@ -38,7 +38,7 @@ class Pool:
     def __len__(self) -> int:
         return len(self.families)
 
-    def events(self, rows: np.ndarray, first: int, number: int) -> Scene:
+    def events(self, rows: np.ndarray, first: int, number: int) -> SceneBatch:
         """Return events `first` to `first + number` of each of the rows, concept-major."""
         each = self.scene.num_events // len(self)
         index = np.asarray(rows)[:, None] * each + np.arange(first, first + number)
@@ -96,14 +96,14 @@ def draw_pool(
     for family in tqdm(families.values(), desc=description, unit='family', file=sys.stderr):
         params = family.sample_concepts(rng, concepts)
         events = family.sample(rng, params, SHOTS + queries)
-        scenes.append(scene_of(events.pad(MAX_ENTITIES)))
+        scenes.append(scene_batch_from_events(events.pad(MAX_ENTITIES)))
         _, same = np.unique(params.round(6), axis=0, return_inverse=True)
         if params.shape[1] == 0:
             same = np.zeros(concepts, dtype=int)
         numbers.append(known + same.ravel())
         known += int(same.max()) + 1
     return Pool(
-        scene=Scene(*(torch.cat(parts) for parts in zip(*scenes, strict=True))),
+        scene=SceneBatch(*(torch.cat(parts) for parts in zip(*scenes, strict=True))),
         families=np.repeat(np.arange(len(families)), concepts),
         names=tuple(families),
         concepts=np.concatenate(numbers),

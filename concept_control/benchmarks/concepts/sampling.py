@@ -18,8 +18,8 @@ from tqdm import tqdm
 from concept_control.concepts.family import Family
 from concept_control.energy.inference.code_inference import InferenceConfig, infer_codes
 from concept_control.energy.model import ConceptModel
-from concept_control.energy.scene_batch import Scene, scene_of
-from concept_control.energy.search.generation import lowest_outcomes
+from concept_control.energy.scene_batch import SceneBatch, scene_batch_from_events
+from concept_control.energy.search.generation import generate_outcomes
 from concept_control.energy.search.langevin import SamplerConfig
 from concept_control.world.events import Events
 
@@ -42,21 +42,23 @@ def drift(
         rng = np.random.default_rng([seed, *name.encode()])
         generator = torch.Generator().manual_seed(seed)
         params = family.sample_concepts(rng, concepts)
-        shown = scene_of(family.sample(rng, params, 5))
+        shown = scene_batch_from_events(family.sample(rng, params, 5))
         codes, _ = infer_codes(
             model.network, model.encoder, shown, 5, InferenceConfig(), rng, model.steps
         )
         tests = family.sample(rng, params, 1)
-        scene = scene_of(tests)
+        scene = scene_batch_from_events(tests)
         before = scene._replace(after=scene.before)
-        ends, _ = lowest_outcomes(model.network, before, codes, CHAIN, generator)
+        ends, _ = generate_outcomes(model.network, before, codes, CHAIN, generator)
         gate = scene.subjects.unsqueeze(-1)
         acts = (scene.subjects.sum(dim=-1) > 0).numpy()
         held[0] += list(_judge(family, params, tests, ends)[acts])
         for more in MORE_STEPS:
             # On with the last step's size: nothing is annealed away.
             config = replace(CHAIN, steps=more, largest=CHAIN.smallest, noise=0.0)
-            later, _ = lowest_outcomes(model.network, before, codes, config, generator, start=ends)
+            later, _ = generate_outcomes(
+                model.network, before, codes, config, generator, start=ends
+            )
             shift = ((later - ends) * gate).norm(dim=-1).amax(dim=-1).numpy()
             moved[more] += list(shift[acts])
             held[more] += list(_judge(family, params, tests, later)[acts])
@@ -98,14 +100,14 @@ def chains_per_second(model: ConceptModel, seed: int, entities: int = 6) -> dict
     return found
 
 
-def _run_chains(model: ConceptModel, scene: Scene, codes: torch.Tensor, seed: int) -> None:
+def _run_chains(model: ConceptModel, scene: SceneBatch, codes: torch.Tensor, seed: int) -> None:
     generator = torch.Generator().manual_seed(seed)
-    lowest_outcomes(model.network, scene, codes, CHAIN, generator)
+    generate_outcomes(model.network, scene, codes, CHAIN, generator)
     if scene.after.is_cuda:
         torch.cuda.synchronize()
 
 
-def random_scene(batch: int, entities: int, seed: int) -> Scene:
+def random_scene(batch: int, entities: int, seed: int) -> SceneBatch:
     """Draw scenes with one subject and two attended others."""
     generator = torch.Generator().manual_seed(seed)
 
@@ -114,7 +116,7 @@ def random_scene(batch: int, entities: int, seed: int) -> Scene:
 
     roles = torch.zeros(batch, entities, 2)
     roles[:, 0, 0] = roles[:, 1:3, 1] = 1.0
-    return Scene(
+    return SceneBatch(
         before=2 * draw(2) - 1,
         after=2 * draw(2) - 1,
         colors=draw(3),

@@ -22,7 +22,7 @@ from concept_control.energy.networks.pooling import (
     NUM_PAIR_ROLES,
     pair_features,
 )
-from concept_control.energy.scene_batch import Scene
+from concept_control.energy.scene_batch import SceneBatch
 
 NUM_ENTITIES = 6
 SCENES = 128
@@ -88,7 +88,7 @@ class NaivePairwise(nn.Module):
         self.middle = nn.Linear(config.head_width, config.head_width)
         self.last = nn.Linear(config.head_width, config.num_outputs)
 
-    def forward(self, scene: Scene, code: torch.Tensor) -> torch.Tensor:
+    def forward(self, scene: SceneBatch, code: torch.Tensor) -> torch.Tensor:
         """Return energies (B,)."""
         batch, count = scene.sizes.shape
         points = [scene.after, scene.before, scene.colors, scene.sizes.unsqueeze(-1)]

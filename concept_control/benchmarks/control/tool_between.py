@@ -11,10 +11,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from concept_control.control.arm.description import ArmDescription
-from concept_control.control.arm.inverse_kinematics import solve_reach
+from concept_control.control.arm.inverse_kinematics import solve_ik
 from concept_control.control.arm.kinematics import ArmKinematics
 from concept_control.control.controller import ConceptController
-from concept_control.control.costs.closed_form import MidpointEnergy, exact_goal
+from concept_control.control.costs.closed_form import MidpointEnergy, closed_form_goal
 from concept_control.control.skills.task_view import TaskConfig
 from concept_control.errors import ArmError
 from concept_control.simulation.closed_loop import ClosedLoop
@@ -93,7 +93,7 @@ def play_tool(arm_name: str, planner: str, case: ToolCase) -> ToolPath:
     }
     loop = ClosedLoop(scene, ConceptController(arm, planner=planner), perception=lambda _: marks)
     world = loop.world
-    goal = exact_goal(
+    goal = closed_form_goal(
         MidpointEnergy(0, 1, 2),
         np.vstack([world.tool_pose()[0][:2], case.points]),
         np.full(3, 0.04),
@@ -122,7 +122,7 @@ def straight_path(arm: ArmDescription, case: ToolCase, period: float) -> ToolPat
         ArmError: if the arm cannot reach the middle.
     """
     kinematics = ArmKinematics(arm)
-    end = solve_reach(arm, kinematics, np.array([*case.middle, TaskConfig().tool_height]))
+    end = solve_ik(arm, kinematics, np.array([*case.middle, TaskConfig().tool_height]))
     if end is None:
         raise ArmError(f'{arm.name} cannot reach {case.middle.round(3).tolist()}')
     way = end - arm.home

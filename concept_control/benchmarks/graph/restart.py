@@ -21,7 +21,7 @@ from concept_control.msg import ConceptStatus
 from concept_control.reports.json_file import write_json
 from concept_control.reports.provenance import provenance, sentence
 from concept_control.ros.client.commander import CommandResult, ConceptCommander, Outcome
-from concept_control.ros.client.monitor import Heard, Watch
+from concept_control.ros.client.monitor import GraphState, MonitorThread
 from concept_control.ros.runtime.process_graph import (
     EXECUTABLES,
     Graph,
@@ -108,9 +108,9 @@ def survive(victim: str, seed: int, speed: float, camera: str) -> Survival:
         NodeProcess(name, simulator if name == 'arm_simulator' else {}) for name in EXECUTABLES
     ]
     logs = Path(tempfile.mkdtemp(prefix='concept_control_restart_'))
-    heard = Heard()
+    heard = GraphState()
     with (
-        Watch(heard),
+        MonitorThread(heard),
         Graph(nodes, share_folder() / 'config' / 'demo.yaml', logs) as graph,
         ConceptCommander() as robot,
     ):
@@ -157,16 +157,16 @@ def _answer(robot: ConceptCommander, graph: Graph) -> bool:
     return result is not None and result.outcome is Outcome.REFUSED
 
 
-def _num_blocks(heard: Heard) -> int:
+def _num_blocks(heard: GraphState) -> int:
     return sum(e.id != 0 for e in heard.entities.entities) if heard.entities else 0
 
 
-def _phase(heard: Heard) -> str:
+def _phase(heard: GraphState) -> str:
     active = [s for s in heard.statuses[-3:] if s.status == ConceptStatus.ACTIVE]
     return str(active[-1].phase) if active else ''
 
 
-def _tool(heard: Heard) -> np.ndarray:
+def _tool(heard: GraphState) -> np.ndarray:
     """Return (3,) where the simulator's tool truly is [m]."""
     assert heard.truth is not None
     (tool,) = [e.position for e in heard.truth.entities if e.id == 0]

@@ -27,7 +27,7 @@ from concept_control.reports.json_file import write_json
 from concept_control.reports.provenance import provenance, sentence
 from concept_control.ros.bridge import qos
 from concept_control.ros.client.commander import ConceptCommander
-from concept_control.ros.client.monitor import Heard, Watch
+from concept_control.ros.client.monitor import GraphState, MonitorThread
 from concept_control.ros.runtime.node_process import is_running
 from concept_control.ros.runtime.process_graph import (
     EXECUTABLES,
@@ -150,9 +150,9 @@ def _run(args: argparse.Namespace, soak: Soak) -> tuple[dict[str, int], dict[str
         NodeProcess(name, simulator if name == 'arm_simulator' else {}) for name in EXECUTABLES
     ]
     logs = Path(tempfile.mkdtemp(prefix='concept_control_soak_'))
-    heard = Heard()
+    heard = GraphState()
     with (
-        Watch(heard) as monitor,
+        MonitorThread(heard) as monitor,
         Graph(nodes, share_folder() / 'config' / 'demo.yaml', logs) as graph,
         ConceptCommander() as robot,
         tqdm(total=round(60 * args.minutes), unit='s', file=sys.stderr) as bar,

@@ -10,7 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from concept_control.policy.model import StrokePolicy
-from concept_control.policy.newton import descend
+from concept_control.policy.newton import newton_descent
 from concept_control.policy.proposals import RingProposal
 from concept_control.policy.samplers import energy_at
 from concept_control.policy.strokes import Strokes
@@ -31,7 +31,7 @@ def field_of(policy: StrokePolicy, x: np.ndarray, y: np.ndarray) -> tuple[np.nda
         best = energy(candidates).argmin(dim=1)
     start = candidates[torch.arange(len(states)), best].unsqueeze(1)
     if not policy.network.config.is_thesis:  # whose energy has no curvature: it is piecewise flat
-        start = descend(energy, start, 10)
+        start = newton_descent(energy, start, 10)
     steps = start.squeeze(1).numpy().reshape(len(y), len(x), 2)
     return steps[..., 0], steps[..., 1]
 

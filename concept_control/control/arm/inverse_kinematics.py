@@ -15,7 +15,7 @@ MAX_ITERATIONS = 150
 MAX_STEP = 0.2
 
 
-def solve_reach(
+def solve_ik(
     arm: ArmDescription,
     kinematics: ArmKinematics,
     position: np.ndarray,

@@ -44,7 +44,7 @@ class PlacesEnergy:
         return np.concatenate(offsets, axis=-1)
 
 
-def exact_goal(
+def closed_form_goal(
     evaluator: ResidualEvaluator,
     positions: np.ndarray,
     sizes: np.ndarray,

@@ -27,7 +27,7 @@ MOST_SKIPPED = 4
 """How many points between two asked ones there are at most, however slow the motion."""
 
 
-class ExpandedEnergy:
+class InterpolatedEnergy:
     """An energy of one entity's place, read from a few points and their linearisations.
 
     Args:

@@ -8,11 +8,11 @@ from typing import Protocol
 
 import numpy as np
 
-from concept_control.control.arm.inverse_kinematics import solve_reach
+from concept_control.control.arm.inverse_kinematics import solve_ik
 from concept_control.control.costs.entity_energy import ConceptEnergy, EntityEnergy, PointEnergy
 from concept_control.control.costs.motion_energy import MotionEnergy, NoEnergy
 from concept_control.control.goal import GroundedGoal
-from concept_control.control.skills.pick_and_place import Behaviors, Outcome, Setpoint
+from concept_control.control.skills.pick_and_place import Outcome, PickAndPlace, Setpoint
 from concept_control.world.entity import TOOL_ID
 from concept_control.world.workspace import Workspace
 
@@ -94,9 +94,9 @@ class DrawingGoal:
 
 
 class Drawing:
-    """Draws a goal's strokes; one instance per goal, in the place of a `Pursuit`."""
+    """Draws a goal's strokes; one instance per goal, in the place of a `RearrangementTask`."""
 
-    def __init__(self, goal: DrawingGoal, behaviors: Behaviors, workspace: Workspace) -> None:
+    def __init__(self, goal: DrawingGoal, behaviors: PickAndPlace, workspace: Workspace) -> None:
         self.goal, self.behaviors, self.workspace = goal, behaviors, workspace
         self.view = behaviors.view
         self._remaining = float('nan')
@@ -225,6 +225,6 @@ class Drawing:
             return f'({x:.3f}, {y:.3f}) m is outside the workspace: draw smaller or elsewhere'
         for x, y in path[:: max(len(path) // REACH_CHECKS, 1)]:
             tip = np.array([x, y, self.goal.height])
-            if solve_reach(self.view.arm, self.view.kinematics, tip) is None:
+            if solve_ik(self.view.arm, self.view.kinematics, tip) is None:
                 return f'({x:.3f}, {y:.3f}) m is out of reach of the arm'
         return ''

@@ -16,7 +16,7 @@ import numpy as np
 from concept_control.control.arm.clearance import LinkClearance
 from concept_control.control.costs.arm_cost import ArmCost, CostWeights
 from concept_control.control.costs.entity_energy import AnchoredEnergy, EntityEnergy, PointEnergy
-from concept_control.control.costs.interpolated_energy import ExpandedEnergy
+from concept_control.control.costs.interpolated_energy import InterpolatedEnergy
 from concept_control.control.skills.task_view import Placed, TaskView
 from concept_control.world.entity import TOOL_ID, EntityStatus
 
@@ -63,7 +63,7 @@ _MOST_TURN = np.pi / 3
 """Further than this [rad] a held block is not turned where another face is nearer."""
 
 
-class Behaviors:
+class PickAndPlace:
     """The scripts of one arm; all share one `TaskView`."""
 
     def __init__(self, view: TaskView, weights: CostWeights | None = None) -> None:
@@ -236,7 +236,7 @@ class Behaviors:
         return ArmCost(
             self.view.arm,
             self.view.kinematics,
-            ExpandedEnergy(energy),
+            InterpolatedEnergy(energy),
             height,
             np.zeros(3) if offset is None else offset,
             np.zeros((0, 2)) if obstacles is None else obstacles,

@@ -16,10 +16,10 @@ import numpy as np
 from concept_control.control.costs.arm_cost import ArmCost
 from concept_control.control.costs.entity_energy import EntityEnergy, PointEnergy
 from concept_control.control.skills.pick_and_place import (
-    Behaviors,
     EnergySource,
     Obstacles,
     Outcome,
+    PickAndPlace,
     Script,
     Setpoint,
 )
@@ -116,7 +116,7 @@ def choose_push(
 
 
 def push(
-    behaviors: Behaviors,
+    behaviors: PickAndPlace,
     entity_id: int,
     energy: EnergySource,
     obstacles: Obstacles,
@@ -146,7 +146,7 @@ def push(
     return Outcome.DONE
 
 
-def _stroke(behaviors: Behaviors, entity_id: int, chosen: Push) -> Script:
+def _stroke(behaviors: PickAndPlace, entity_id: int, chosen: Push) -> Script:
     """Go behind the block, down beside it, and push."""
     view = behaviors.view
     entity, start = view.entities[entity_id], chosen.tip
@@ -182,7 +182,7 @@ def _stroke(behaviors: Behaviors, entity_id: int, chosen: Push) -> Script:
 
 
 def _go(
-    behaviors: Behaviors,
+    behaviors: PickAndPlace,
     entity_id: int,
     place: Callable[[], np.ndarray],
     height: Callable[[], float],
@@ -207,7 +207,7 @@ def _go(
     return Outcome.TIMEOUT
 
 
-def _cost(behaviors: Behaviors, place: np.ndarray, height: float) -> ArmCost:
+def _cost(behaviors: PickAndPlace, place: np.ndarray, height: float) -> ArmCost:
     """Return the cost of the tip's place, which may be a little outside the workspace."""
     cost = behaviors.tool_cost(PointEnergy(place), height)
     workspace = behaviors.view.arm.workspace
@@ -215,7 +215,7 @@ def _cost(behaviors: Behaviors, place: np.ndarray, height: float) -> ArmCost:
     return cost
 
 
-def _see(behaviors: Behaviors, entity_id: int) -> Script:
+def _see(behaviors: PickAndPlace, entity_id: int) -> Script:
     """Rest until perception has seen where the block is now."""
     view = behaviors.view
     start, here = view.time, view.tool.position[:2].copy()

@@ -7,11 +7,11 @@ from dataclasses import replace
 
 import numpy as np
 
-from concept_control.control.arm.inverse_kinematics import solve_reach
+from concept_control.control.arm.inverse_kinematics import solve_ik
 from concept_control.control.costs.entity_energy import ConceptEnergy, EntityEnergy, PointEnergy
 from concept_control.control.costs.local_minimum import refine_target, stiffness
 from concept_control.control.goal import GroundedGoal
-from concept_control.control.skills.pick_and_place import Behaviors, Outcome, Script, Setpoint
+from concept_control.control.skills.pick_and_place import Outcome, PickAndPlace, Script, Setpoint
 from concept_control.control.skills.pushing import push
 from concept_control.control.skills.sequencing import Move, next_move
 from concept_control.world.entity import TOOL_ID
@@ -27,13 +27,13 @@ FENCE_TOLERANCE = 0.02
 """Targets this far outside the workspace [m] are still accepted."""
 
 
-class Pursuit:
+class RearrangementTask:
     """Brings the scene to where a goal's energy is least; one instance per goal.
 
     Positions are (N, 2) in the world frame [m], rows in the order of the goal's entities.
     """
 
-    def __init__(self, goal: GroundedGoal, behaviors: Behaviors, workspace: Workspace) -> None:
+    def __init__(self, goal: GroundedGoal, behaviors: PickAndPlace, workspace: Workspace) -> None:
         self.goal = goal
         self.behaviors = behaviors
         self.view = behaviors.view
@@ -316,7 +316,7 @@ class Pursuit:
                 if not self.workspace.contains(xy, margin=-FENCE_TOLERANCE):
                     return f'{where} is outside the workspace'
                 tip = np.array([*xy, top])
-                if solve_reach(self.view.arm, self.view.kinematics, tip) is None:
+                if solve_ik(self.view.arm, self.view.kinematics, tip) is None:
                     return f'{where} is out of reach of the arm'
         return ''
 

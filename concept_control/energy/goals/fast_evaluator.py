@@ -30,7 +30,7 @@ from concept_control.energy.networks.pooling import (
     pair_features_between,
     pool_sums,
 )
-from concept_control.energy.scene_batch import NUM_MOTION_FEATURES, Scene
+from concept_control.energy.scene_batch import NUM_MOTION_FEATURES, SceneBatch
 from concept_control.energy.torchscript import filled, leaves, shapes
 
 
@@ -246,7 +246,7 @@ def _prepare(
 
 
 def _pairs(
-    scene: Scene,
+    scene: SceneBatch,
     goal: _Goal,
     which: torch.Tensor,
     source: torch.Tensor,
@@ -274,7 +274,7 @@ def _residual(
     pooling, film = network.pooling, goal.conditioning.pooling
     batch = positions.shape[0]
     scene = _scene(before, positions, colors, sizes, goal)
-    movers = Scene(*(value.index_select(1, split.moving) for value in scene))
+    movers = SceneBatch(*(value.index_select(1, split.moving) for value in scene))
     looks, places, single = pooling.encode_entities(movers, film)
     gate = goal.roles.index_select(1, split.moving)
     parts = [(gate, single, pooling.single_channels)]
@@ -309,11 +309,11 @@ def _scene(
     colors: torch.Tensor,
     sizes: torch.Tensor,
     goal: _Goal,
-) -> Scene:
+) -> SceneBatch:
     batch, count, _ = positions.shape
     # As in `GoalEnergy`: what is no subject stands where it is, whoever moved it.
     gate = goal.subjects[:, None]
-    return Scene(
+    return SceneBatch(
         before=before * gate + positions * (1 - gate),
         after=positions,
         colors=colors.expand(batch, count, 3),

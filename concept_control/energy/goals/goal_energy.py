@@ -27,7 +27,7 @@ from concept_control.energy.goals.program import (
     run_program,
 )
 from concept_control.energy.networks.energy_network import ACTION
-from concept_control.energy.scene_batch import Scene, scene_of
+from concept_control.energy.scene_batch import SceneBatch, scene_batch_from_events
 from concept_control.energy.search.generation import STATES_AT_ONCE
 from concept_control.errors import CodeError, CommandError, EventError
 from concept_control.world.events import Events
@@ -82,13 +82,13 @@ class GoalEnergy:
             EventError: if the events have another number of entities than the terms.
         """
         self.check_entities(events.num_entities)
-        return self.scene_value(scene_of(events).to(self.model.device))
+        return self.scene_value(scene_batch_from_events(events).to(self.model.device))
 
-    def scene_value(self, scene: Scene) -> torch.Tensor:
+    def scene_value(self, scene: SceneBatch) -> torch.Tensor:
         """Return the composed energies (B,) of scenes, differentiable in the positions."""
         return self.scene_residual(scene).square().sum(dim=-1)
 
-    def scene_residual(self, scene: Scene) -> torch.Tensor:
+    def scene_residual(self, scene: SceneBatch) -> torch.Tensor:
         """Return the composed residuals (B, K) of scenes, differentiable in the positions."""
         parts = []
         scenes_at_once = max(1, STATES_AT_ONCE // len(self.terms))
@@ -101,7 +101,7 @@ class GoalEnergy:
         """Return the composed residual as control needs it: numpy in, numpy out, fast."""
         return ResidualEvaluator(self)
 
-    def _residuals(self, scene: Scene) -> Sequence[torch.Tensor]:
+    def _residuals(self, scene: SceneBatch) -> Sequence[torch.Tensor]:
         """Return each term's residuals (B, K), all from one pass of the network."""
         number, batch = len(self.terms), scene.num_events
         subjects, attention = (
@@ -110,7 +110,7 @@ class GoalEnergy:
             .repeat_interleave(batch, dim=0)
             for mask in ('subjects', 'attention')
         )
-        each = Scene(*(torch.cat([value] * number) for value in scene))
+        each = SceneBatch(*(torch.cat([value] * number) for value in scene))
         # To a term, whatever is not its subject simply stands where it is, though somebody or
         # another term has moved it.
         gate = subjects.unsqueeze(-1)

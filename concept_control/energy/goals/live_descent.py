@@ -6,7 +6,7 @@ import numpy as np
 import torch
 
 from concept_control.energy.goals.goal_energy import GoalEnergy
-from concept_control.energy.scene_batch import scene_of
+from concept_control.energy.scene_batch import scene_batch_from_events
 from concept_control.world.events import Events
 
 SMALLEST_GRADIENT = 1e-9
@@ -39,7 +39,7 @@ class LiveDescent:
             noise: standard deviation of the noise as a share of `longest`, far from the goal.
         """
         self._goal = goal
-        self._scene = scene_of(events).to(goal.model.device)
+        self._scene = scene_batch_from_events(events).to(goal.model.device)
         self._gate = torch.as_tensor(movable).to(self._scene.after)[None, :, None]
         self._generator = torch.Generator().manual_seed(seed)
         self._longest, self._noise = longest, noise

@@ -94,13 +94,13 @@ def run_program(
         if part.name == 'and':
             stack.append(torch.cat(joined, dim=-1))
         elif part.name == 'or':
-            stack.append(either(joined))
+            stack.append(soft_or(joined))
         else:
-            stack.append(negation(joined[0]))
+            stack.append(soft_not(joined[0]))
     return stack[0]
 
 
-def either(residuals: Sequence[torch.Tensor]) -> torch.Tensor:
+def soft_or(residuals: Sequence[torch.Tensor]) -> torch.Tensor:
     """Join residuals (B, K_i) to one whose square is the soft minimum of their squares."""
     energies = torch.stack([r.square().sum(dim=-1) for r in residuals], dim=-1) + _FLOOR
     logits = -OR_SHARPNESS * energies.log()
@@ -111,7 +111,7 @@ def either(residuals: Sequence[torch.Tensor]) -> torch.Tensor:
     )
 
 
-def negation(residual: torch.Tensor) -> torch.Tensor:
+def soft_not(residual: torch.Tensor) -> torch.Tensor:
     """Return the residual (B, 1) of "not": how much sqrt(E) lacks to the margin."""
     norm = (residual.square().sum(dim=-1, keepdim=True) + _FLOOR).sqrt()
     return torch.relu(NOT_MARGIN - norm)

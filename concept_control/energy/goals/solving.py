@@ -10,11 +10,11 @@ import numpy as np
 import torch
 
 from concept_control.energy.goals.goal_energy import GoalEnergy
-from concept_control.energy.scene_batch import Scene, scene_of
+from concept_control.energy.scene_batch import SceneBatch, scene_batch_from_events
 from concept_control.energy.search.langevin import (
     SamplerConfig,
-    descend,
     keep_lowest,
+    langevin_descent,
     scatter_starts,
 )
 from concept_control.energy.search.levenberg_marquardt import (
@@ -22,7 +22,7 @@ from concept_control.energy.search.levenberg_marquardt import (
     LeastSquaresConfig,
     ResidualFunction,
     energies,
-    settle,
+    levenberg_marquardt,
 )
 from concept_control.errors import EventError
 from concept_control.world.events import Events
@@ -158,12 +158,12 @@ def sample(
 
 def _what_may_move(
     goal: GoalEnergy, events: Events, movable: torch.Tensor | np.ndarray
-) -> tuple[Scene, torch.Tensor]:
+) -> tuple[SceneBatch, torch.Tensor]:
     """Return the one scene and which of its entities (N,) may move."""
     goal.check_entities(events.num_entities)
     if len(events) != 1:
         raise EventError(f'{len(events)} scenes; expected one')
-    scene = scene_of(events).to(goal.model.device)
+    scene = scene_batch_from_events(events).to(goal.model.device)
     may_move = torch.as_tensor(np.asarray(movable)).bool().to(scene.after.device)
     if may_move.shape != (scene.after.shape[1],):
         raise EventError(
@@ -174,7 +174,7 @@ def _what_may_move(
 
 def _search(
     goal: GoalEnergy,
-    scene: Scene,
+    scene: SceneBatch,
     may_move: torch.Tensor,
     chains: int,
     steps: int,
@@ -189,7 +189,7 @@ def _search(
 
 def _descend(
     goal: GoalEnergy,
-    scene: Scene,
+    scene: SceneBatch,
     may_move: torch.Tensor,
     chains: int,
     steps: int,
@@ -209,12 +209,12 @@ def _descend(
         return found.unflatten(0, places.shape[:2])
 
     if int(may_move.sum()) == 1:
-        found, values = settle(residual, starts, gate, LeastSquaresConfig())
+        found, values = levenberg_marquardt(residual, starts, gate, LeastSquaresConfig())
         return _draw_inside(residual, found, values, gate)
 
     config = SamplerConfig(chains=chains, steps=steps, limit=1.0)
-    found, _ = descend(partial(energies, residual), starts, gate, config, generator)
-    return settle(residual, found, gate, FINISH)
+    found, _ = langevin_descent(partial(energies, residual), starts, gate, config, generator)
+    return levenberg_marquardt(residual, found, gate, FINISH)
 
 
 def _draw_inside(
@@ -233,19 +233,19 @@ def _draw_inside(
         return found.unflatten(1, (-1, len(around))).flatten(2) / 2
 
     config = LeastSquaresConfig(iterations=_INWARD_STEPS)
-    inner, _ = settle(around_residual, place, gate, config)
+    inner, _ = levenberg_marquardt(around_residual, place, gate, config)
     with torch.no_grad():
         there = energies(residual, inner)
     better = there <= value + _SAME_ENERGY / 2
     return torch.where(better[:, None, None], inner, place), torch.where(better, there, value)
 
 
-def _walls(place: torch.Tensor, scene: Scene, movable: torch.Tensor) -> torch.Tensor:
+def _walls(place: torch.Tensor, scene: SceneBatch, movable: torch.Tensor) -> torch.Tensor:
     """Energies (B,) of overlap and of leaving the workspace; entities that stay do not count."""
     return _wall_residuals(place, scene, movable).square().sum(dim=-1)
 
 
-def _wall_residuals(place: torch.Tensor, scene: Scene, movable: torch.Tensor) -> torch.Tensor:
+def _wall_residuals(place: torch.Tensor, scene: SceneBatch, movable: torch.Tensor) -> torch.Tensor:
     """Return (B, N * N + 2 N) residuals whose squares are these energies."""
     room = SEPARATION * (scene.sizes.unsqueeze(-1) + scene.sizes.unsqueeze(-2)) / 2
     gap = (place.unsqueeze(-2) - place.unsqueeze(-3)).square().sum(dim=-1)
@@ -261,7 +261,7 @@ def _wall_residuals(place: torch.Tensor, scene: Scene, movable: torch.Tensor) ->
 
 def _solution(
     goal: GoalEnergy,
-    scene: Scene,
+    scene: SceneBatch,
     place: torch.Tensor,
     total: float,
     initial: float,

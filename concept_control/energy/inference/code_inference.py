@@ -22,7 +22,7 @@ from concept_control.energy.inference.learned_steps import Draw, InferenceSteps,
 from concept_control.energy.inference.objectives import info_nce, norm_of
 from concept_control.energy.networks.encoder import DemonstrationEncoder, normalise_code
 from concept_control.energy.networks.energy_network import ACTION, ARGUMENT, EnergyNetwork
-from concept_control.energy.scene_batch import Scene
+from concept_control.energy.scene_batch import SceneBatch
 from concept_control.errors import CodeError
 
 METHODS = ('both', 'encoder', 'gradient')
@@ -101,7 +101,7 @@ class DemonstrationLoss:
     def __init__(
         self,
         network: EnergyNetwork,
-        scene: Scene,
+        scene: SceneBatch,
         shots: int,
         config: InferenceConfig,
         rng: np.random.Generator,
@@ -177,7 +177,7 @@ class DemonstrationLoss:
 def infer_codes(
     network: EnergyNetwork,
     encoder: DemonstrationEncoder,
-    scene: Scene,
+    scene: SceneBatch,
     shots: int,
     config: InferenceConfig,
     rng: np.random.Generator,
@@ -272,7 +272,7 @@ def _descend(
 
 def _from_nothing(
     network: EnergyNetwork,
-    scene: Scene,
+    scene: SceneBatch,
     shots: int,
     config: InferenceConfig,
     rng: np.random.Generator,

@@ -15,7 +15,7 @@ from concept_control.energy.networks.pooling import (
     size_feature,
     soft_length,
 )
-from concept_control.energy.scene_batch import Scene
+from concept_control.energy.scene_batch import SceneBatch
 
 NUM_PLAIN = 22
 NUM_COMPARISONS = 4
@@ -23,7 +23,7 @@ _ALONE = 1.0
 """Lead of an entity that there is no other to compare with."""
 
 
-def plain_features(scene: Scene) -> torch.Tensor:
+def plain_features(scene: SceneBatch) -> torch.Tensor:
     """Return (B, N, NUM_PLAIN) what is plain about each entity.
 
     Place after and before, place relative to the marker and distance to it, distance to the
@@ -73,7 +73,7 @@ def mean_under(values: torch.Tensor, gate: torch.Tensor) -> torch.Tensor:
     return (values * gate).sum(dim=1, keepdim=True) / (gate.sum(dim=1, keepdim=True) + 1e-3)
 
 
-def compare(values: torch.Tensor, scene: Scene) -> torch.Tensor:
+def compare(values: torch.Tensor, scene: SceneBatch) -> torch.Tensor:
     """Compare a number of each entity with a threshold, the marker's and the others'.
 
     Args:

@@ -14,7 +14,7 @@ import torch
 from concept_control.energy.networks.attributes import mean_under, plain_features
 from concept_control.energy.networks.measurement import NUM_MEASURES, measure
 from concept_control.energy.networks.pooling import RAW_PLACES, size_feature, soft_length
-from concept_control.energy.scene_batch import Scene
+from concept_control.energy.scene_batch import SceneBatch
 
 _HYPOTHESES = ((0.0, 0.0), (1.0, 0.0), (0.0, 1.0), (1.0, 1.0))
 """Whether the place depends on that of the attended, and on where the subject was."""
@@ -30,7 +30,9 @@ _RIDGE = 0.002
 _LIMIT = 3.0
 
 
-def fit_demonstrations(scene: Scene, raw: torch.Tensor, weights: torch.Tensor) -> torch.Tensor:
+def fit_demonstrations(
+    scene: SceneBatch, raw: torch.Tensor, weights: torch.Tensor
+) -> torch.Tensor:
     """Return (C, NUM_FITS) what fits each set of demonstrations; the order does not matter.
 
     Args:
@@ -42,7 +44,7 @@ def fit_demonstrations(scene: Scene, raw: torch.Tensor, weights: torch.Tensor) -
     return torch.cat([places, _fit_choices(scene, weights)], dim=-1).clamp(-_LIMIT, _LIMIT)
 
 
-def fit_agreement(scene: Scene, raw: torch.Tensor, weights: torch.Tensor) -> torch.Tensor:
+def fit_agreement(scene: SceneBatch, raw: torch.Tensor, weights: torch.Tensor) -> torch.Tensor:
     """Return (C, NUM_AGREEMENTS) what each set of demonstrations agrees on.
 
     Args:
@@ -133,7 +135,7 @@ def _fit_places(places: torch.Tensor, weights: torch.Tensor) -> torch.Tensor:
     return torch.cat(found, dim=-1)
 
 
-def _fit_choices(scene: Scene, weights: torch.Tensor) -> torch.Tensor:
+def _fit_choices(scene: SceneBatch, weights: torch.Tensor) -> torch.Tensor:
     """Say in which directions, and beyond which numbers, the attended differ from the others.
 
     Returns:

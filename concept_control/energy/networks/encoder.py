@@ -14,7 +14,7 @@ from concept_control.energy.networks.demonstration_fit import (
 )
 from concept_control.energy.networks.energy_network import NetworkConfig
 from concept_control.energy.networks.pooling import NUM_RAW, ScenePooling
-from concept_control.energy.scene_batch import Scene
+from concept_control.energy.scene_batch import SceneBatch
 
 
 class DemonstrationEncoder(nn.Module):
@@ -59,7 +59,7 @@ class DemonstrationEncoder(nn.Module):
             if self.has_direct:
                 self.direct_values.weight[:, 2 * NUM_RAW :] = 0.0
 
-    def forward(self, scene: Scene, weights: torch.Tensor) -> torch.Tensor:
+    def forward(self, scene: SceneBatch, weights: torch.Tensor) -> torch.Tensor:
         """Encode.
 
         Args:

@@ -13,7 +13,7 @@ from concept_control.energy.networks.measurement import NUM_MEASURES, measure
 from concept_control.energy.networks.membership import Membership, membership_residual
 from concept_control.energy.networks.pooling import NUM_RAW, Conditioning, ScenePooling
 from concept_control.energy.networks.readouts import NUM_FEATURES, IntervalReadout, PlaceReadout
-from concept_control.energy.scene_batch import Scene
+from concept_control.energy.scene_batch import SceneBatch
 
 ACTION = 1.0
 """Operation flag of the half that says where things are (x is optimised)."""
@@ -177,7 +177,7 @@ class EnergyNetwork(nn.Module):
         )
 
     def forward(
-        self, scene: Scene, attention: torch.Tensor, conditioning: EnergyConditioning
+        self, scene: SceneBatch, attention: torch.Tensor, conditioning: EnergyConditioning
     ) -> torch.Tensor:
         """Return the residual.
 
@@ -207,7 +207,7 @@ class EnergyNetwork(nn.Module):
 
     def measure(
         self,
-        scene: Scene,
+        scene: SceneBatch,
         attention: torch.Tensor,
         conditioning: EnergyConditioning,
         shape: torch.Tensor | None = None,
@@ -253,7 +253,7 @@ class EnergyNetwork(nn.Module):
             return value
         return torch.cat([reading.kept * value, reading.residuals, *bounded], dim=-1)
 
-    def residual(self, scene: Scene, code: torch.Tensor, operation: float) -> torch.Tensor:
+    def residual(self, scene: SceneBatch, code: torch.Tensor, operation: float) -> torch.Tensor:
         """Return the residual (B, K) of the scenes under their own attention.
 
         Args:
@@ -263,6 +263,6 @@ class EnergyNetwork(nn.Module):
         """
         return self(scene, scene.attention.unsqueeze(1), self.condition(code, operation))[:, 0]
 
-    def energy(self, scene: Scene, code: torch.Tensor, operation: float) -> torch.Tensor:
+    def energy(self, scene: SceneBatch, code: torch.Tensor, operation: float) -> torch.Tensor:
         """Return the energy (B,) of the scenes under their own attention, see `residual`."""
         return self.residual(scene, code, operation).square().sum(dim=-1)

@@ -13,7 +13,7 @@ import torch
 
 from concept_control.energy.networks.attributes import mean_under
 from concept_control.energy.networks.pooling import soft_length
-from concept_control.energy.scene_batch import Scene
+from concept_control.energy.scene_batch import SceneBatch
 
 _PAIR_LEVELS = 10
 """As many as the pairs of five things."""
@@ -27,7 +27,7 @@ NUM_MEASURES = NUM_SHAPE_MEASURES + _SUBJECT_LEVELS + 14
 
 
 def measure(
-    scene: Scene, attention: torch.Tensor, shape: torch.Tensor | None = None
+    scene: SceneBatch, attention: torch.Tensor, shape: torch.Tensor | None = None
 ) -> torch.Tensor:
     """Return (B, G, NUM_MEASURES) measurements of the last state, workspace units.
 
@@ -49,11 +49,11 @@ def measure(
     return torch.cat([shape, _subject_places(scene, attended)], dim=-1)
 
 
-def _attended(scene: Scene, attention: torch.Tensor) -> torch.Tensor:
+def _attended(scene: SceneBatch, attention: torch.Tensor) -> torch.Tensor:
     return (attention * scene.present.unsqueeze(1) > 0.5).to(scene.after)
 
 
-def measure_shape(scene: Scene, attention: torch.Tensor) -> torch.Tensor:
+def measure_shape(scene: SceneBatch, attention: torch.Tensor) -> torch.Tensor:
     """Return (B, G, NUM_SHAPE_MEASURES), the measurements that the attended set alone decides."""
     return _shape(scene.after, _attended(scene, attention))
 
@@ -82,7 +82,7 @@ def _shape(places: torch.Tensor, attended: torch.Tensor) -> torch.Tensor:
     )
 
 
-def _subject_places(scene: Scene, attended: torch.Tensor) -> torch.Tensor:
+def _subject_places(scene: SceneBatch, attended: torch.Tensor) -> torch.Tensor:
     gate = (scene.subjects * scene.present).unsqueeze(-1)
     after, before = mean_under(scene.after, gate), mean_under(scene.before, gate)
     away = soft_length(scene.after - after).squeeze(-1).unsqueeze(1).expand_as(attended)

@@ -24,7 +24,7 @@ from concept_control.energy.networks.attributes import (
 )
 from concept_control.energy.networks.pooling import smooth_max_terms
 from concept_control.energy.networks.readouts import Decision
-from concept_control.energy.scene_batch import Scene
+from concept_control.energy.scene_batch import SceneBatch
 
 _ROOT_FLOOR = 1e-8
 
@@ -75,7 +75,7 @@ class Membership(nn.Module):
 
     def forward(
         self,
-        scene: Scene,
+        scene: SceneBatch,
         single: torch.Tensor,
         pairs: torch.Tensor | None,
         channels: nn.Module,

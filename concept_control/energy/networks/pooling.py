@@ -21,7 +21,7 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-from concept_control.energy.scene_batch import NUM_MOTION_FEATURES, Scene
+from concept_control.energy.scene_batch import NUM_MOTION_FEATURES, SceneBatch
 from concept_control.world.events import DEFAULT_SIZE
 
 NUM_PAIR_ROLES = 5
@@ -123,7 +123,7 @@ class ScenePooling(nn.Module):
         )
 
     def forward(
-        self, scene: Scene, attention: torch.Tensor, conditioning: Conditioning
+        self, scene: SceneBatch, attention: torch.Tensor, conditioning: Conditioning
     ) -> Statistics:
         """Pool.
 
@@ -146,7 +146,7 @@ class ScenePooling(nn.Module):
         return Statistics(learned, self.raw(scene, roles, None), single, pairs)
 
     def encode_entities(
-        self, scene: Scene, conditioning: Conditioning
+        self, scene: SceneBatch, conditioning: Conditioning
     ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
         """Return what is known of each entity (B, N, A), its places (B, N, 4), its layer."""
         moved = soft_length(scene.after - scene.before)
@@ -171,7 +171,7 @@ class ScenePooling(nn.Module):
 
     def _encode_pairs(
         self,
-        scene: Scene,
+        scene: SceneBatch,
         known: torch.Tensor,
         places: torch.Tensor,
         conditioning: Conditioning,
@@ -212,11 +212,13 @@ class ScenePooling(nn.Module):
         largest = (terms + _SMOOTH_MAX_FLOOR).log() / 4
         return torch.cat([mean, largest], dim=-1).reshape(batch, masks, -1)
 
-    def shape_of(self, scene: Scene, roles: torch.Tensor) -> torch.Tensor:
+    def shape_of(self, scene: SceneBatch, roles: torch.Tensor) -> torch.Tensor:
         """Return the shape of the attended set, see `attended_shape`."""
         return attended_shape(scene.after, roles[:, :, 1])
 
-    def raw(self, scene: Scene, roles: torch.Tensor, shape: torch.Tensor | None) -> torch.Tensor:
+    def raw(
+        self, scene: SceneBatch, roles: torch.Tensor, shape: torch.Tensor | None
+    ) -> torch.Tensor:
         """Return the plain geometry (B, G, NUM_RAW) under roles (B, G, 3, N).
 
         Args:
@@ -273,7 +275,7 @@ def size_feature(sizes: torch.Tensor) -> torch.Tensor:
     return 2 * (sizes / DEFAULT_SIZE).log().unsqueeze(-1)
 
 
-def pair_features(scene: Scene) -> torch.Tensor:
+def pair_features(scene: SceneBatch) -> torch.Tensor:
     """Return the non-linear relative features of all ordered pairs.
 
     Returns:
@@ -289,7 +291,7 @@ def pair_features(scene: Scene) -> torch.Tensor:
     )
 
 
-def pair_features_between(scene: Scene, i: torch.Tensor, j: torch.Tensor) -> torch.Tensor:
+def pair_features_between(scene: SceneBatch, i: torch.Tensor, j: torch.Tensor) -> torch.Tensor:
     """Return `pair_features` of the listed pairs only: (B, M, NUM_PAIR_FEATURES)."""
     # `index_select` takes a fifth of the time of indexing with tensors.
     size_from, size_to = scene.sizes.index_select(1, i), scene.sizes.index_select(1, j)

@@ -12,12 +12,12 @@ from concept_control.energy.networks.energy_network import (
     ARGUMENT,
     EnergyNetwork,
 )
-from concept_control.energy.scene_batch import Scene
+from concept_control.energy.scene_batch import SceneBatch
 from concept_control.energy.search.identification import lowest_masks
 from concept_control.energy.search.langevin import (
     SamplerConfig,
-    descend,
     keep_lowest,
+    langevin_descent,
     scatter_starts,
     surroundings,
 )
@@ -25,7 +25,7 @@ from concept_control.energy.search.levenberg_marquardt import (
     FINISH,
     LeastSquaresConfig,
     energies,
-    settle,
+    levenberg_marquardt,
 )
 
 STATES_AT_ONCE = 128
@@ -34,9 +34,9 @@ STATES_AT_ONCE = 128
 _SCENES_AT_ONCE = 4
 
 
-def lowest_outcomes(
+def generate_outcomes(
     network: EnergyNetwork,
-    scene: Scene,
+    scene: SceneBatch,
     codes: torch.Tensor,
     config: SamplerConfig,
     generator: torch.Generator,
@@ -73,11 +73,11 @@ def lowest_outcomes(
             energy = _ActionEnergy(network, part, codes[rows], config.chains)
             movable = energy.scene.subjects
             if is_alone:
-                found, values = settle(
+                found, values = levenberg_marquardt(
                     energy.residual, starts, movable, LeastSquaresConfig(limit=config.limit)
                 )
             else:
-                found, values = descend(energy, starts, movable, config, generator)
+                found, values = langevin_descent(energy, starts, movable, config, generator)
             scores = values
             if config.breadth > 0 and config.chains > 1:
                 scores = values + surroundings(energy.residual, found, movable, config.breadth)
@@ -93,7 +93,7 @@ def lowest_outcomes(
 
 def _finish(
     network: EnergyNetwork,
-    scene: Scene,
+    scene: SceneBatch,
     codes: torch.Tensor,
     found: torch.Tensor,
     scores: torch.Tensor,
@@ -109,12 +109,14 @@ def _finish(
     starts = found[torch.arange(len(best), device=best.device)[:, None], best].flatten(0, 1)
     energy = _ActionEnergy(network, scene, codes, number)
     movable = energy.scene.subjects
-    ends, values = settle(energy.residual, starts, movable, replace(FINISH, limit=config.limit))
+    ends, values = levenberg_marquardt(
+        energy.residual, starts, movable, replace(FINISH, limit=config.limit)
+    )
     return ends.unflatten(0, (-1, number)), values.unflatten(0, (-1, number))
 
 
 class _ActionEnergy:
-    """Of chains' positions: the energies (S,), and the residuals of copies as `settle` asks.
+    """Of chains' positions: the energies (S,), and the residuals of copies as `levenberg_marquardt` asks.
 
     Args:
         network: the energy.
@@ -124,7 +126,7 @@ class _ActionEnergy:
     """
 
     def __init__(
-        self, network: EnergyNetwork, scene: Scene, codes: torch.Tensor, chains: int
+        self, network: EnergyNetwork, scene: SceneBatch, codes: torch.Tensor, chains: int
     ) -> None:
         self.scene = many = scene.repeat(chains)
         self._network = network
@@ -144,7 +146,7 @@ class _ActionEnergy:
 
 def lowest_attention(
     network: EnergyNetwork,
-    scene: Scene,
+    scene: SceneBatch,
     codes: torch.Tensor,
     generator: torch.Generator,
     keep: int = 1,

@@ -96,7 +96,7 @@ def scatter_starts(
     return positions.unsqueeze(1) * (1 - gate) + anywhere * gate
 
 
-def descend(
+def langevin_descent(
     energy: EnergyFunction,
     starts: torch.Tensor,
     movable: torch.Tensor,

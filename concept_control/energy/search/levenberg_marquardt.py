@@ -54,7 +54,7 @@ def energies(residual: ResidualFunction, places: torch.Tensor) -> torch.Tensor:
     return residual(places.unsqueeze(1))[:, 0].square().sum(dim=-1)
 
 
-def settle(
+def levenberg_marquardt(
     residual: ResidualFunction,
     starts: torch.Tensor,
     movable: torch.Tensor,

@@ -13,7 +13,7 @@ from concept_control.energy.model import ConceptModel
 from concept_control.errors import CommandError
 from concept_control.language.goals import tool_goal
 from concept_control.msg import ConceptCommand, ConceptGoal, ConceptStatus, DrawCommand
-from concept_control.policy.figures import placed, read_parts
+from concept_control.policy.figures import place_strokes, read_parts
 from concept_control.ros.bridge import conversions as convert
 from concept_control.ros.bridge.goals import TOOL_STATE
 from concept_control.ros.bridge.programs import program_of
@@ -88,7 +88,7 @@ def drawing_goal(
     for part in read_parts(message.figure, seed=int(message.seed)):
         check()
         parts.append(part)
-    strokes = placed(parts, center, size, arm.workspace.rotation, int(message.seed))
+    strokes = place_strokes(parts, center, size, arm.workspace.rotation, int(message.seed))
     return DrawingGoal(
         strokes=strokes,
         height=height,

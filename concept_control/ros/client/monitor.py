@@ -1,6 +1,6 @@
 """What an onlooker of the graph hears, and how it gives a command.
 
-Threads: an executor spins in a thread of its own and only stores; others read `Heard`.
+Threads: an executor spins in a thread of its own and only stores; others read `GraphState`.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from concept_control.ros.bridge import qos
 
 
 @dataclass
-class Heard:
+class GraphState:
     """What the monitor has heard, newest first to be read by the main thread.
 
     Appending to a list and replacing an attribute are atomic, so no lock is needed.
@@ -46,7 +46,7 @@ class Heard:
 class Monitor(Node):
     """Listens to everything and gives the command."""
 
-    def __init__(self, heard: Heard, film: Film | None) -> None:
+    def __init__(self, heard: GraphState, film: Film | None) -> None:
         super().__init__('demo_monitor')
         self._heard = heard
         self._film = film
@@ -93,7 +93,7 @@ class Closable(Protocol):
         """Finish."""
 
 
-class Watch:
+class MonitorThread:
     """Spins a monitor in a thread of its own for as long as a `with` block lasts.
 
     `attach` may add a listener to the node; it is closed when the executor has ended.
@@ -101,7 +101,7 @@ class Watch:
 
     def __init__(
         self,
-        heard: Heard,
+        heard: GraphState,
         film: Film | None = None,
         attach: Callable[[Node], Closable | None] = lambda _: None,
     ) -> None:

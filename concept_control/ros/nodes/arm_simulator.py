@@ -24,9 +24,9 @@ from concept_control.msg import Entity, EntityArray
 from concept_control.ros.bridge import conversions as convert
 from concept_control.ros.bridge import qos
 from concept_control.ros.runtime.diagnostics import Diagnostics, Report
-from concept_control.ros.runtime.node_process import run
+from concept_control.ros.runtime.latest_value import LatestValue
+from concept_control.ros.runtime.node_process import run_node
 from concept_control.ros.runtime.parameters import Parameter, declare
-from concept_control.ros.runtime.slot import Slot
 from concept_control.simulation.camera import SimulatedCamera
 from concept_control.simulation.drives import EffortDrive, PositionDrive
 from concept_control.simulation.scene import SceneConfig, build_scene
@@ -139,7 +139,7 @@ class ArmSimulator(Node):
         self._num_followed, self._num_refused, self._last_refusal = 0, 0, ''
         self._speed = float('nan')
         self._stop = threading.Event()
-        self._snapshot: Slot[tuple[float, np.ndarray]] = Slot()
+        self._snapshot: LatestValue[tuple[float, np.ndarray]] = LatestValue()
 
         self._joint_states = self.create_publisher(JointState, 'joint_states', qos.RELIABLE)
         self._suction_state = self.create_publisher(Bool, 'suction_state', qos.LATCHED)
@@ -350,4 +350,4 @@ class ArmSimulator(Node):
 
 def main() -> NoReturn:
     """Run the node until a signal."""
-    run(ArmSimulator)
+    run_node(ArmSimulator)

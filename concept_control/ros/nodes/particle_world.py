@@ -26,7 +26,7 @@ from concept_control.msg import ConceptCommand, ConceptGoal, ConceptStatus, Enti
 from concept_control.ros.bridge import conversions as convert
 from concept_control.ros.bridge import qos
 from concept_control.ros.bridge.programs import program_of
-from concept_control.ros.runtime.node_process import run
+from concept_control.ros.runtime.node_process import run_node
 from concept_control.ros.runtime.parameters import Parameter, declare
 from concept_control.simulation.scene import SceneConfig, build_scene
 from concept_control.world.tabletop import Tabletop
@@ -215,4 +215,4 @@ class ParticleWorld(Node):
 
 def main() -> NoReturn:
     """Run the node until a signal."""
-    run(ParticleWorld)
+    run_node(ParticleWorld)

@@ -17,7 +17,7 @@ from rclpy.node import Node
 from concept_control.errors import ConceptControlError
 from concept_control.msg import ConceptLibrary
 from concept_control.ros.bridge import qos
-from concept_control.ros.runtime.node_process import run
+from concept_control.ros.runtime.node_process import run_node
 from concept_control.ros.runtime.parameters import Parameter, declare
 
 PARAMETERS = (
@@ -114,4 +114,4 @@ class WaitUntilReady(Node):
 
 def main() -> NoReturn:
     """Wait; exit code 0 when everything is there."""
-    run(WaitUntilReady)
+    run_node(WaitUntilReady)

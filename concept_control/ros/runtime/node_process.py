@@ -45,7 +45,7 @@ def is_running(pid: int) -> bool:
     return True
 
 
-def give_way(niceness: int = 4) -> None:
+def lower_priority(niceness: int = 4) -> None:
     """Let others on this machine go first: plans have deadlines, images have not.
 
     To be called before threads are started, which inherit it.
@@ -58,7 +58,7 @@ def give_way(niceness: int = 4) -> None:
             Path('/proc/self/autogroup').write_text(str(niceness))
 
 
-def run(make_node: Callable[[], Node], args: Sequence[str] | None = None) -> NoReturn:
+def run_node(make_node: Callable[[], Node], args: Sequence[str] | None = None) -> NoReturn:
     """Run a node as this process and end it: 0 where `spin` returns 0, else 1.
 
     The process ends without Python's own tidying up. Taking torch apart takes seconds on a busy

@@ -51,7 +51,7 @@ class Parameter:
         """Its name in the namespace that `declare` returns."""
         return self.name.replace('.', '_')
 
-    def complaint(self, value: Any) -> str:
+    def validation_error(self, value: Any) -> str:
         """Say why a value is none for this parameter; empty if it is one.
 
         Types and ranges are checked by rclpy.
@@ -106,7 +106,7 @@ def declare(
     def check(changes: Iterable[RosParameter]) -> SetParametersResult:
         ours = [change for change in changes if change.name in known]
         for change in ours:
-            complaint = known[change.name].complaint(change.value)
+            complaint = known[change.name].validation_error(change.value)
             if complaint:
                 return SetParametersResult(successful=False, reason=complaint)
         proposed = {known[change.name].attribute: change.value for change in ours}

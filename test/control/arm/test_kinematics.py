@@ -7,7 +7,7 @@ import yaml
 
 from concept_control.control.arm.description import ARMS_FOLDER, ArmDescription, arm_names
 from concept_control.control.arm.dynamics import ArmDynamics
-from concept_control.control.arm.inverse_kinematics import solve_reach
+from concept_control.control.arm.inverse_kinematics import solve_ik
 from concept_control.control.arm.kinematics import ArmKinematics
 from concept_control.errors import ArmError
 from concept_control.world.workspace import Workspace
@@ -131,12 +131,12 @@ def test_reach_covers_the_workspace_and_not_the_horizon(arm):
     steps = np.linspace(-edge, edge, 5)
     for xy in arm.workspace.to_world([[x, y] for x in steps for y in steps]):
         for z in (0.04, 0.12):
-            q = solve_reach(arm, kinematics, np.array([*xy, z]))
+            q = solve_ik(arm, kinematics, np.array([*xy, z]))
             assert q is not None, (xy, z)
             assert (q >= arm.position_limits[:, 0]).all()
             assert (q <= arm.position_limits[:, 1]).all()
             assert np.linalg.norm(kinematics.tool(q).position - [*xy, z]) < 0.003
-    assert solve_reach(arm, kinematics, np.array([1.5, 0.0, 0.1])) is None
+    assert solve_ik(arm, kinematics, np.array([1.5, 0.0, 0.1])) is None
 
 
 def test_an_incomplete_description_is_named(tmp_path):

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from concept_control.control.costs.interpolated_energy import ExpandedEnergy
+from concept_control.control.costs.interpolated_energy import InterpolatedEnergy
 
 RADIUS = 0.003
 
@@ -34,7 +34,7 @@ def places():
 
 def test_near_its_linearisation_the_energy_is_not_asked_again(places):
     bowl = Bowl()
-    energy = ExpandedEnergy(bowl, RADIUS)
+    energy = InterpolatedEnergy(bowl, RADIUS)
     energy.linearize(places)
     near = places + RADIUS / 2 * np.array([0.6, -0.8])
     error = np.abs(energy.residual(near) - bowl.residual(near)).max()
@@ -44,7 +44,7 @@ def test_near_its_linearisation_the_energy_is_not_asked_again(places):
 
 def test_anywhere_else_it_is(places):
     bowl = Bowl()
-    energy = ExpandedEnergy(bowl, RADIUS)
+    energy = InterpolatedEnergy(bowl, RADIUS)
     one_further = places.copy()
     one_further[7] += 1.01 * RADIUS * np.array([0.6, -0.8])
     for asked in (places, one_further, places[:5], np.tile(places, (3, 1))):
@@ -54,7 +54,7 @@ def test_anywhere_else_it_is(places):
 
 
 def test_what_was_linearised_is_kept_though_the_caller_goes_on(places):
-    energy = ExpandedEnergy(Bowl(), RADIUS)
+    energy = InterpolatedEnergy(Bowl(), RADIUS)
     energy.linearize(places)
     expected = Bowl().residual(places + 1.0)
     places += 1.0
@@ -67,7 +67,7 @@ def test_along_a_smooth_way_few_points_are_asked_and_all_are_known(length, asked
     angle = np.linspace(0.0, np.pi / 2, 26)
     way = 0.05 + 2 * length / np.pi * np.stack([np.cos(angle), np.sin(angle)], axis=1)
     bowl = Bowl()
-    residual, jacobian = ExpandedEnergy(bowl).linearize(way)
+    residual, jacobian = InterpolatedEnergy(bowl).linearize(way)
     exact, slope = Bowl().linearize(way)
     assert bowl.asked == asked
     np.testing.assert_allclose(residual, exact, atol=1e-6)

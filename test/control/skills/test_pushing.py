@@ -8,10 +8,10 @@ import pytest
 from concept_control.control.arm.description import ArmDescription
 from concept_control.control.arm.kinematics import ArmKinematics
 from concept_control.control.controller import ConceptController, Status
-from concept_control.control.costs.closed_form import MidpointEnergy, exact_goal
+from concept_control.control.costs.closed_form import MidpointEnergy, closed_form_goal
 from concept_control.control.costs.entity_energy import PointEnergy
 from concept_control.control.skills import pushing
-from concept_control.control.skills.pick_and_place import Behaviors, Outcome
+from concept_control.control.skills.pick_and_place import Outcome, PickAndPlace
 from concept_control.control.skills.pushing import choose_push
 from concept_control.control.skills.task_view import TaskConfig, TaskView
 from concept_control.simulation.closed_loop import ClosedLoop, LoopConfig
@@ -56,7 +56,7 @@ def test_a_block_that_vanishes_on_the_way_to_it_is_lost(monkeypatch):
 
     monkeypatch.setattr(pushing, '_go', arrive)
     energy = PointEnergy(CENTER + np.array([0.1, 0.0]))
-    script = pushing.push(Behaviors(view), 1, lambda: energy, lambda: NOTHING, ARM.workspace)
+    script = pushing.push(PickAndPlace(view), 1, lambda: energy, lambda: NOTHING, ARM.workspace)
     with pytest.raises(StopIteration) as end:
         next(script)
     assert end.value.value is Outcome.LOST
@@ -73,7 +73,7 @@ def test_an_arm_without_suction_pushes_a_block_between_two_others():
     middle = {0: places[1:].mean(axis=0)}
     sizes = loop.world.scene.sizes
     energy = MidpointEnergy(0, 1, 2)
-    controller.set_goal(exact_goal(energy, before[:, :2], sizes, middle, ARM.workspace))
+    controller.set_goal(closed_form_goal(energy, before[:, :2], sizes, middle, ARM.workspace))
     outputs = loop.run(60.0, lambda output: output.status is not Status.ACTIVE)
     after = loop.world.block_positions()
     assert outputs[-1].status is Status.SATISFIED, outputs[-1].text

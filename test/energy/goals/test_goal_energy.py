@@ -11,8 +11,8 @@ from concept_control.energy.goals.program import (
     NOT_MARGIN,
     GroundedTerm,
     Operator,
-    either,
-    negation,
+    soft_not,
+    soft_or,
 )
 from concept_control.energy.goals.solving import sample
 from concept_control.energy.model import ConceptModel
@@ -127,7 +127,7 @@ def test_and_adds_weighted_energies(model):
 def test_or_is_a_soft_minimum_with_exact_zeros():
     a = torch.tensor([[0.0, 0.0], [0.3, 0.4], [0.01, 0.0], [1.0, 0.0]])
     b = torch.tensor([[2.0], [0.5], [1.0], [0.0]])
-    whole = either([a, b]).square().sum(dim=-1)
+    whole = soft_or([a, b]).square().sum(dim=-1)
     smallest = torch.minimum(a.square().sum(dim=-1), b.square().sum(dim=-1))
     assert (whole[[0, 3]] < 1e-9).all()
     assert (whole <= smallest + 1e-9).all()
@@ -136,25 +136,27 @@ def test_or_is_a_soft_minimum_with_exact_zeros():
 
 def test_not_is_bounded_and_zero_where_the_concept_does_not_hold():
     residual = torch.tensor([[0.0], [0.1], [NOT_MARGIN], [5.0]])
-    whole = negation(residual).square().sum(dim=-1)
+    whole = soft_not(residual).square().sum(dim=-1)
     assert whole[0] <= NOT_MARGIN**2
     assert whole[0] > whole[1] > whole[2]
     assert whole[2] < 1e-9 and whole[3] == 0
     # Twice negated, a zero is a zero again.
-    assert negation(negation(residual[:1]))[0, 0] < 1e-4
+    assert soft_not(soft_not(residual[:1]))[0, 0] < 1e-4
 
 
 def test_gradient_of_a_composed_goal_matches_finite_differences(model):
     import copy
 
-    from concept_control.energy.scene_batch import scene_of
+    from concept_control.energy.scene_batch import scene_batch_from_events
 
     precise = ConceptModel(
         copy.deepcopy(model.network).double(), copy.deepcopy(model.encoder).double()
     )
     goal = GoalEnergy(precise, PROGRAMS['nested'])
     torch.manual_seed(1)
-    scene = scene_of(Events(torch.rand(2, 2, N, 2), torch.rand(2, N, 3)), torch.float64)
+    scene = scene_batch_from_events(
+        Events(torch.rand(2, 2, N, 2), torch.rand(2, N, 3)), torch.float64
+    )
     place = scene.after.clone().requires_grad_(True)
     assert torch.autograd.gradcheck(
         lambda p: goal.scene_value(scene._replace(after=p)), (place,), eps=1e-6, atol=1e-6

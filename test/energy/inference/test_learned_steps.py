@@ -15,7 +15,7 @@ from concept_control.energy.networks.energy_network import (
     EnergyNetwork,
     NetworkConfig,
 )
-from concept_control.energy.scene_batch import scene_of
+from concept_control.energy.scene_batch import scene_batch_from_events
 from concept_control.energy.storage import CARD_FILE
 from concept_control.errors import ModelError
 
@@ -47,7 +47,8 @@ class Descent(torch.nn.Module):
         rng = np.random.default_rng(seed)
         params = family.sample_concepts(rng, 2)
         self.shown, self.unseen = (
-            scene_of(family.sample(rng, params, 2, 4), torch.float64) for _ in range(2)
+            scene_batch_from_events(family.sample(rng, params, 2, 4), torch.float64)
+            for _ in range(2)
         )
         loss = DemonstrationLoss(self.network, self.shown, 2, InferenceConfig(), rng)
         self.evaluate, draw = loss.parts(half)

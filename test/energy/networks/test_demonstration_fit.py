@@ -5,12 +5,12 @@ import torch
 
 from concept_control.energy.networks.demonstration_fit import fit_agreement, fit_demonstrations
 from concept_control.energy.networks.pooling import ScenePooling
-from concept_control.energy.scene_batch import scene_of
+from concept_control.energy.scene_batch import scene_batch_from_events
 from concept_control.world.events import Events
 
 
 def fits(events, shots, fit=fit_demonstrations):
-    scene = scene_of(events, torch.float64)
+    scene = scene_batch_from_events(events, torch.float64)
     roles = torch.stack([scene.subjects, scene.attention, 0 * scene.subjects], dim=1)
     raw = ScenePooling(1).double().raw(scene, roles.unsqueeze(1), None)[:, 0]
     weights = torch.ones(1, shots, dtype=torch.float64)

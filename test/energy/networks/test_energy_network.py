@@ -13,7 +13,7 @@ from concept_control.energy.networks.energy_network import (
 )
 from concept_control.energy.networks.pooling import ScenePooling, color_features
 from concept_control.energy.networks.readouts import Decision, PlaceReadout
-from concept_control.energy.scene_batch import Scene, scene_of
+from concept_control.energy.scene_batch import SceneBatch, scene_batch_from_events
 from concept_control.world.events import Events
 
 SMALL = {
@@ -42,7 +42,7 @@ def make_scene(batch=3, count=5, seed=0, dtype=torch.float64):
 
     roles = torch.randint(0, 3, (batch, count), generator=generator)
     roles[:, 0], roles[:, 1] = 0, 1
-    return Scene(
+    return SceneBatch(
         before=2 * draw(batch, count, 2) - 1,
         after=2 * draw(batch, count, 2) - 1,
         colors=draw(batch, count, 3),
@@ -87,7 +87,7 @@ def test_gradients_match_finite_differences(kind, operation):
 def test_energy_ignores_the_order_of_entities(kind, operation):
     network, scene = make_network(kind), make_scene(count=6)
     order = torch.tensor([3, 0, 5, 1, 4, 2])
-    shuffled = Scene(*(value[:, order] for value in scene))
+    shuffled = SceneBatch(*(value[:, order] for value in scene))
     torch.testing.assert_close(
         network.energy(shuffled, code(), operation),
         network.energy(scene, code(), operation),
@@ -102,8 +102,8 @@ def test_energy_ignores_padding(operation):
     torch.manual_seed(3)
     events = Events(torch.rand(2, 2, 4, 2), torch.rand(2, 4, 3), subjects=torch.eye(4)[[0, 1]] > 0)
     w = code().float()
-    plain = network.energy(scene_of(events), w, operation)
-    padded = network.energy(scene_of(events.pad(7)), w, operation)
+    plain = network.energy(scene_batch_from_events(events), w, operation)
+    padded = network.energy(scene_batch_from_events(events.pad(7)), w, operation)
     torch.testing.assert_close(padded, plain, rtol=1e-5, atol=1e-6)
 
 

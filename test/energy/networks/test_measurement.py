@@ -8,7 +8,7 @@ from concept_control.energy.networks.demonstration_fit import fit_agreement
 from concept_control.energy.networks.measurement import NUM_MEASURES, measure, sorted_levels
 from concept_control.energy.networks.pooling import NUM_RAW
 from concept_control.energy.networks.readouts import NUM_FEATURES, IntervalReadout
-from concept_control.energy.scene_batch import scene_of
+from concept_control.energy.scene_batch import scene_batch_from_events
 from concept_control.world.events import Events
 
 SHAPE = slice(0, 15)
@@ -24,7 +24,9 @@ def scene(positions, subjects, attention):
         name: np.tile(mask, (batch, 1))
         for name, mask in (('subjects', subjects), ('attention', attention))
     }
-    return scene_of(Events(positions, np.full((batch, count, 3), 0.5), **masks), torch.float64)
+    return scene_batch_from_events(
+        Events(positions, np.full((batch, count, 3), 0.5), **masks), torch.float64
+    )
 
 
 def measured(*args):

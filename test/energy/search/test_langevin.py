@@ -6,8 +6,8 @@ from concept_control.energy.inference.candidates import candidate_masks, candida
 from concept_control.energy.search.identification import lowest_masks
 from concept_control.energy.search.langevin import (
     SamplerConfig,
-    descend,
     keep_lowest,
+    langevin_descent,
     scatter_starts,
 )
 
@@ -26,7 +26,7 @@ def test_descent_reaches_the_lower_of_two_minima_and_moves_nothing_else():
     movable = torch.tensor([[1.0, 0, 0]] * 2)
     config = SamplerConfig(chains=8, steps=30)
     starts = scatter_starts(start, movable, 8, generator)
-    places, values = descend(
+    places, values = langevin_descent(
         energy, starts.flatten(0, 1), movable.repeat_interleave(8, 0), config, generator
     )
     best, lowest = keep_lowest(places.unflatten(0, (2, 8)), values.unflatten(0, (2, 8)))
@@ -42,7 +42,9 @@ def test_descent_stays_inside_and_repeats_with_its_seed():
     def run():
         generator = torch.Generator().manual_seed(3)
         starts = torch.zeros(4, 2, 2)
-        return descend(energy, starts, torch.ones(4, 2), SamplerConfig(steps=10), generator)[0]
+        return langevin_descent(
+            energy, starts, torch.ones(4, 2), SamplerConfig(steps=10), generator
+        )[0]
 
     assert (run().abs() <= 1.0).all()
     assert torch.equal(run(), run())

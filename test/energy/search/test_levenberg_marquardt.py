@@ -3,7 +3,10 @@
 import pytest
 import torch
 
-from concept_control.energy.search.levenberg_marquardt import LeastSquaresConfig, settle
+from concept_control.energy.search.levenberg_marquardt import (
+    LeastSquaresConfig,
+    levenberg_marquardt,
+)
 
 
 def draw(*shape, seed=0):
@@ -24,7 +27,7 @@ def starts():
 
 def test_chains_find_the_end_of_a_bent_valley(starts):
     movable = torch.tensor([1.0, 0.0, 1.0]).expand(20, 3)
-    place, energy = settle(bent, starts, movable, LeastSquaresConfig(iterations=40))
+    place, energy = levenberg_marquardt(bent, starts, movable, LeastSquaresConfig(iterations=40))
     assert energy.max() < 1e-6
     torch.testing.assert_close(
         place[:, 0], torch.tensor([[0.5, 0.25]]).expand(20, 2), atol=1e-3, rtol=0
@@ -37,7 +40,7 @@ def test_what_may_not_move_stays_and_no_chain_ever_rises(starts):
     movable = (draw(20, 3, seed=1) > 0).float()
     movable[0] = 0.0
     before = bent(starts).square().sum(dim=-1)
-    place, energy = settle(bent, starts, movable, LeastSquaresConfig(iterations=3))
+    place, energy = levenberg_marquardt(bent, starts, movable, LeastSquaresConfig(iterations=3))
     assert (energy <= before).all()
     torch.testing.assert_close(energy, bent(place).square().sum(dim=-1))
     assert torch.equal(place[movable < 0.5], starts[movable < 0.5])
@@ -49,15 +52,15 @@ def test_chains_do_not_meet_each_other_nor_leave_the_workspace(starts):
         return (3.0 - places[..., :1, 0]).float()
 
     movable = torch.tensor([1.0, 0.0, 0.0]).expand(20, 3)
-    place, _ = settle(outward, starts, movable, LeastSquaresConfig(limit=0.9))
+    place, _ = levenberg_marquardt(outward, starts, movable, LeastSquaresConfig(limit=0.9))
     assert (place[:, 0, 0] == 0.9).all()
-    one, energy = settle(bent, starts[3:4], movable[3:4], LeastSquaresConfig())
-    every, energies = settle(bent, starts, movable, LeastSquaresConfig())
+    one, energy = levenberg_marquardt(bent, starts[3:4], movable[3:4], LeastSquaresConfig())
+    every, energies = levenberg_marquardt(bent, starts, movable, LeastSquaresConfig())
     torch.testing.assert_close(one[0], every[3])
     torch.testing.assert_close(energy[0], energies[3])
 
 
 def test_where_nothing_may_move_nothing_does(starts):
-    place, energy = settle(bent, starts, torch.zeros(20, 3), LeastSquaresConfig())
+    place, energy = levenberg_marquardt(bent, starts, torch.zeros(20, 3), LeastSquaresConfig())
     assert torch.equal(place, starts)
     torch.testing.assert_close(energy, bent(starts).square().sum(dim=-1))

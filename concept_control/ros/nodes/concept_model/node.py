@@ -42,7 +42,7 @@ from concept_control.ros.nodes.concept_model.goal_topic import GoalTopic
 from concept_control.ros.nodes.concept_model.goal_view import GoalView
 from concept_control.ros.nodes.concept_model.teacher import Teacher
 from concept_control.ros.runtime.diagnostics import Diagnostics, Report
-from concept_control.ros.runtime.node_process import run
+from concept_control.ros.runtime.node_process import run_node
 from concept_control.ros.runtime.parameters import Parameter, declare
 from concept_control.world.entity import TOOL_ID, EntityState
 from concept_control.world.tabletop import Tabletop
@@ -361,4 +361,4 @@ class ConceptModelNode(Node):
 
 def main() -> NoReturn:
     """Run the node until a signal."""
-    run(ConceptModelNode)
+    run_node(ConceptModelNode)

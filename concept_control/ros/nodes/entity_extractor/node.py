@@ -32,9 +32,9 @@ from concept_control.ros.bridge import qos
 from concept_control.ros.nodes.entity_extractor.camera_input import Frame
 from concept_control.ros.nodes.entity_extractor.camera_rig import CameraRig
 from concept_control.ros.runtime.diagnostics import Diagnostics, Report
-from concept_control.ros.runtime.node_process import give_way, run
+from concept_control.ros.runtime.latest_value import LatestValue
+from concept_control.ros.runtime.node_process import lower_priority, run_node
 from concept_control.ros.runtime.parameters import Parameter, declare
-from concept_control.ros.runtime.slot import Slot
 from concept_control.ros.visualization.entity_markers import entity_markers
 
 PARAMETERS = (
@@ -88,7 +88,7 @@ class EntityExtractor(Node):
         self._tracker = EntityTracker()
         # Ids count from 1 again after every start and every reset: others must notice.
         self._session = int(time.time()) % SESSIONS
-        self._wake: Slot[bool] = Slot()
+        self._wake: LatestValue[bool] = LatestValue()
         limits = BlockLimits(
             table_height=p.table_height,
             max_height=p.max_height,
@@ -276,5 +276,5 @@ def entity_array(
 
 def main() -> NoReturn:
     """Run the node until a signal."""
-    give_way()
-    run(EntityExtractor)
+    lower_priority()
+    run_node(EntityExtractor)

@@ -16,7 +16,7 @@ from concept_control.energy.model import ConceptModel
 from concept_control.errors import CommandError
 from concept_control.msg import ConceptGoal, DrawCommand
 from concept_control.ros.bridge.drawings import drawing_goal
-from concept_control.ros.runtime.slot import Slot
+from concept_control.ros.runtime.latest_value import LatestValue
 from concept_control.world.entity import EntityState
 
 
@@ -40,7 +40,7 @@ class DrawingReader:
 
     def __init__(self, arm: ArmDescription, model: ConceptModel) -> None:
         self._arm, self._model = arm, model
-        self._requests: Slot[Request] = Slot()
+        self._requests: LatestValue[Request] = LatestValue()
         self._wanted: Request | None = None
         self._answer: tuple[Request, DrawingGoal | Exception] | None = None
         self._thread = threading.Thread(target=self._work, name='drawings', daemon=True)

@@ -46,11 +46,11 @@ from concept_control.ros.nodes.mpc_controller.command_output import make_output
 from concept_control.ros.nodes.mpc_controller.control_health import ControlHealth
 from concept_control.ros.nodes.mpc_controller.drawing_reader import DrawingReader, Request
 from concept_control.ros.runtime.diagnostics import Diagnostics, Report
-from concept_control.ros.runtime.node_process import run
+from concept_control.ros.runtime.latest_value import LatestValue
+from concept_control.ros.runtime.node_process import run_node
 from concept_control.ros.runtime.parameters import Parameter, declare
-from concept_control.ros.runtime.slot import Slot
 from concept_control.world.entity import TOOL_ID, EntityState
-from concept_control.world.reidentification import Identity
+from concept_control.world.reidentification import EntityReidentifier
 
 PARAMETERS = (
     Parameter('autostart', True, 'configure and activate at the start; else wait for transitions'),
@@ -135,7 +135,7 @@ JointSample = tuple[float, np.ndarray, np.ndarray]
 """Stamp [s], positions [rad], velocities [rad/s]."""
 
 
-def contradiction(p: SimpleNamespace) -> str:
+def cross_check(p: SimpleNamespace) -> str:
     """Say what is wrong with the parameters together."""
     if p.status_rate > p.control_rate:
         return (
@@ -150,7 +150,7 @@ class MpcController(LifecycleNode):
 
     def __init__(self) -> None:
         super().__init__('mpc_controller')
-        self.parameters = p = declare(self, PARAMETERS, contradiction)
+        self.parameters = p = declare(self, PARAMETERS, cross_check)
         self.failure: Exception | None = None
         # Two threads on a busy two-core machine turned 0.6 ms into 69 ms.
         torch.set_num_threads(1)
@@ -168,14 +168,14 @@ class MpcController(LifecycleNode):
 
     def _reset(self) -> None:
         """Forget everything heard."""
-        self._joints: Slot[JointSample] = Slot()
+        self._joints: LatestValue[JointSample] = LatestValue()
         self._last_joints: JointSample | None = None
         self._seen: dict[int, EntityState] = {}
         # The same by the ids that the goal in progress knows them by.
         self._entities: dict[int, EntityState] = {}
         self._entities_time: float | None = None
         self._session = 0
-        self._identity: Identity | None = None
+        self._identity: EntityReidentifier | None = None
         self._attached: bool | None = None
         self._goals: list[ConceptGoal] = []
         # What to draw for goals that are drawings, by goal id.
@@ -323,7 +323,9 @@ class MpcController(LifecycleNode):
     def _begin_session(self, session: int) -> None:
         """Perception has given all ids anew: recognise those that a goal in progress speaks of."""
         is_busy = self.controller.status in (Status.ACTIVE, Status.PAUSED)
-        self._identity = Identity(self._entities, self.controller.held) if is_busy else None
+        self._identity = (
+            EntityReidentifier(self._entities, self.controller.held) if is_busy else None
+        )
         if is_busy:
             self.health.fallback('perception restarted: entities recognised by look and place')
             self.get_logger().warning(
@@ -589,4 +591,4 @@ class MpcController(LifecycleNode):
 
 def main() -> NoReturn:
     """Run the node until a signal."""
-    run(MpcController)
+    run_node(MpcController)

@@ -25,7 +25,7 @@ from concept_control.control.plan import Plan
 from concept_control.errors import CommandError
 from concept_control.ros.bridge import conversions as convert
 from concept_control.ros.bridge import qos
-from concept_control.ros.client.monitor import Heard, Watch
+from concept_control.ros.client.monitor import GraphState, MonitorThread
 from concept_control.ros.nodes.mpc_controller.command_output import make_output
 from concept_control.ros.runtime.process_graph import (
     EXECUTABLES,
@@ -147,7 +147,7 @@ def test_the_stand_in_refuses_what_the_real_controller_does():
 def test_a_carry_through_a_joint_trajectory_controller(tmp_path):
     """Trajectories go to another process, which enforces the controller's rules."""
     os.environ.update(graph_environment())
-    heard, refusals = Heard(), []
+    heard, refusals = GraphState(), []
     topic = 'joint_trajectory_controller/joint_trajectory'
     nodes = [
         NodeProcess(
@@ -168,7 +168,7 @@ def test_a_carry_through_a_joint_trajectory_controller(tmp_path):
         )
 
     with (
-        Watch(heard, attach=listen) as monitor,
+        MonitorThread(heard, attach=listen) as monitor,
         Graph(nodes, share_folder() / 'config/demo.yaml', tmp_path) as graph,
     ):
         controller = subprocess.Popen([sys.executable, stand_in, 'franka'])

@@ -12,7 +12,7 @@ from typing import Generic, TypeVar
 T = TypeVar('T')
 
 
-class Slot(Generic[T]):
+class LatestValue(Generic[T]):
     """Holds at most one value."""
 
     def __init__(self) -> None:
