@@ -1,80 +1,144 @@
-"""What may import what: the layers of the package, held by walking its imports."""
+"""The architecture, held by walking the source: import order, homes of libraries, sizes, tests."""
 
 import ast
+from collections import defaultdict
+from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 from xml.etree import ElementTree
 
 import pytest
 
-PACKAGE = Path(__file__).resolve().parent.parent / 'concept_control'
-ROOT = PACKAGE.parent
+ROOT = Path(__file__).resolve().parent.parent
+PACKAGE = ROOT / 'concept_control'
 
-LAYERS = (
-    {'errors', 'events', 'colors', 'share'},
-    {'concepts', 'energy', 'expression'},
-    {'training', 'perception', 'control', 'simulation'},
-    {'policy'},
-    {
-        *('tabletop', 'looks', 'library', 'grounding', 'readings', 'goal_program'),
-        *('demonstrations', 'self_test', 'teaching', 'library_folder', 'markers'),
-        *('calibration', 'recognition', 'imitation', 'tool_goal'),
-    },
-    {'evaluation'},
-    {'ros', 'cli', 'benchmarks', 'draw', 'policy_command'},
+IMPORT_ORDER = (
+    {'errors', 'paths'},
+    {'world', 'reports'},
+    {'concepts', 'perception', 'policy', 'energy', 'control'},
+    {'simulation', 'training', 'interfaces', 'language'},
+    {'teaching'},
+    {'bags'},
+    {'recognition', 'replay'},
+    {'ros'},
+    {'benchmarks'},
+    {'demos'},
+    {'cli'},
 )
-"""A module may import from its own layer and from those before it."""
+"""A file imports from its own room and from rooms on earlier lines; see docs/architecture.md."""
 
-ONLY_IN = {
-    'rclpy': {'ros'},
-    'concept_control.msg': {'ros'},
-    'concept_control.action': {'ros'},
-    'mujoco': {'control', 'simulation'},
-    'rosbags': {'evaluation', 'ros'},
-    'mcap': {'evaluation'},
+WITHIN_A_LINE = {('paths', 'errors')}
+"""Imports between two rooms of one line, which the order alone would not allow."""
+
+HOMES = {
+    'rclpy': ('ros', 'benchmarks/graph', 'demos'),
+    'concept_control.msg': ('ros', 'benchmarks/graph', 'demos'),
+    'concept_control.action': ('ros', 'benchmarks/graph', 'demos'),
+    'mujoco': ('control/arm', 'simulation', 'benchmarks/control'),
+    'rosbags': ('bags', 'ros/client'),
+    'mcap': ('bags', 'ros/client'),
+    'argparse': ('cli',),
 }
+"""Libraries and generated modules that only some folders may import."""
+
+MAX_FILE_LINES = 450
+MAX_FUNCTION_LINES = 60
+
+WHOLE_PRODUCT = {'test_architecture', 'test_docs', 'test_readme'}
+"""Tests that are about no single module."""
 
 
 def modules():
-    return sorted(p for p in PACKAGE.rglob('*.py') if p != PACKAGE / '__init__.py')
+    """Entry points (`__main__`) stand outside the order, as those of pyproject.toml do."""
+    return sorted(p for p in PACKAGE.rglob('*.py') if p.name != '__main__.py')
 
 
-def interfaces():
-    return [*(ROOT / 'msg').glob('*.msg'), *(ROOT / 'action').glob('*.action')]
+def module_name(path):
+    return '.'.join(path.relative_to(ROOT).with_suffix('').parts).removesuffix('.__init__')
 
 
-def part_of(path):
-    relative = path.relative_to(PACKAGE)
-    return relative.parts[0].removesuffix('.py')
+FILES = {module_name(path): path for path in modules()}
 
 
 def imports(path):
+    """Yield every module that a file imports, wherever and however it does."""
     for node in ast.walk(ast.parse(path.read_text())):
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom):
             assert node.level == 0, f'{path}: relative import'
-            yield node.module
-            if node.module == 'concept_control':
-                yield from (f'concept_control.{alias.name}' for alias in node.names)
+            for alias in node.names:
+                name = f'{node.module}.{alias.name}'
+                yield name if name in FILES or node.module == 'concept_control' else node.module
 
 
-@pytest.mark.parametrize('path', modules(), ids=lambda p: str(p.relative_to(PACKAGE)))
-def test_a_module_imports_only_from_its_layer_and_those_below(path):
-    layer = next(i for i, parts in enumerate(LAYERS) if part_of(path) in parts)
-    allowed = set().union(*LAYERS[: layer + 1])
-    for name in imports(path):
-        if name.startswith('concept_control.'):
-            part = name.split('.')[1]
-            generated = ('action', 'msg', '__version__')
-            assert part in allowed or part in generated, f'{path.name}: {name}'
-        for guarded, homes in ONLY_IN.items():
-            if name == guarded or name.startswith(guarded + '.'):
-                assert part_of(path) in homes, f'{path.name} imports {name}'
+def room(name):
+    return name.split('.')[1]
+
+
+def test_a_module_imports_only_from_its_room_and_those_before_it():
+    wrong = []
+    for name, path in FILES.items():
+        if '.' not in name:
+            continue
+        line = next(i for i, rooms in enumerate(IMPORT_ORDER) if room(name) in rooms)
+        earlier = set().union(*IMPORT_ORDER[:line])
+        relative = str(path.relative_to(PACKAGE))
+        for other in set(imports(path)):
+            if other in FILES and '.' in other and room(other) != room(name):
+                if room(other) not in earlier and (room(name), room(other)) not in WITHIN_A_LINE:
+                    wrong.append(f'{name} imports {other}')
+            for library, homes in HOMES.items():
+                is_it = other == library or other.startswith(library + '.')
+                if is_it and not relative.startswith(homes):
+                    wrong.append(f'{name} imports {other}')
+    assert wrong == []
 
 
 def test_only_one_file_says_torch_jit():
-    saying = [p.name for p in modules() if 'torch.jit' in p.read_text()]
-    assert saying in ([], ['torchscript.py'])
+    assert [p.name for p in modules() if 'torch.jit' in p.read_text()] == ['torchscript.py']
+
+
+def test_no_imports_go_in_a_circle():
+    graph = defaultdict(set)
+    for name, path in FILES.items():
+        graph[name] = {other for other in imports(path) if other in FILES and other != name}
+    try:
+        TopologicalSorter(graph).prepare()
+    except CycleError as error:
+        pytest.fail(f'a circle of imports: {" -> ".join(error.args[1])}')
+
+
+def test_files_and_functions_stay_short():
+    long = []
+    for path in modules():
+        text = path.read_text()
+        lines = text.count('\n')
+        long += [f'{path.name}: {lines} lines'] if lines > MAX_FILE_LINES else []
+        for node in ast.walk(ast.parse(text)):
+            if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+                lines = node.end_lineno - node.lineno + 1
+                if lines > MAX_FUNCTION_LINES:
+                    long.append(f'{path.name}: {node.name} has {lines} lines')
+    assert long == []
+
+
+def test_the_tests_mirror_the_package():
+    """`test/a/test_b_more.py` tests `concept_control/a/b.py`, or the folder `a/b`."""
+    homeless = []
+    for path in (ROOT / 'test').rglob('test_*.py'):
+        folder = path.relative_to(ROOT / 'test').parent
+        if path.stem in WHOLE_PRODUCT or folder.parts[:1] == ('launch',):
+            continue
+        words = path.stem.removeprefix('test_').split('_')
+        stems = ['_'.join(words[:end]) for end in range(1, len(words) + 1)]
+        here = PACKAGE / folder
+        if not any((here / f'{s}.py').is_file() or (here / s).is_dir() for s in stems):
+            homeless.append(str(path.relative_to(ROOT)))
+    assert homeless == []
+
+
+def interfaces():
+    return [*(ROOT / 'msg').glob('*.msg'), *(ROOT / 'action').glob('*.action')]
 
 
 def test_every_dependency_of_the_messages_is_declared():

@@ -19,7 +19,13 @@ from rclpy.node import Node
 
 from concept_control.control.arm.description import ArmDescription
 from concept_control.control.skills.drawing import TOUCH
-from concept_control.demos.drawing_offline import BLOCKS, block_of, report, strokes_of, tell
+from concept_control.demos.drawing_offline import (
+    BLOCKS,
+    block_of,
+    report,
+    report_code_quality,
+    strokes_of,
+)
 from concept_control.demos.drawing_pictures import inked
 from concept_control.demos.drawing_result import Drawn, touching
 from concept_control.energy.model import ConceptModel

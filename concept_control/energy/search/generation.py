@@ -116,7 +116,7 @@ def _finish(
 
 
 class _ActionEnergy:
-    """Of chains' positions: the energies (S,), and the residuals of copies as `levenberg_marquardt` asks.
+    """Of chains' positions: the energies (S,), and the residuals that least squares need.
 
     Args:
         network: the energy.

@@ -123,7 +123,8 @@ def test_a_bad_value_at_the_start_is_refused_by_name(override):
 
 def test_a_process_that_gives_way_stays_behind_others_of_any_session():
     program = (
-        'import os; from concept_control.ros.runtime.node_process import lower_priority; lower_priority(8); '
+        'import os; from concept_control.ros.runtime.node_process import lower_priority; '
+        'lower_priority(8); '
         "print(os.nice(0)); print(open('/proc/self/autogroup').read())"
     )
     alone = subprocess.run(
