@@ -19,7 +19,8 @@ from rclpy.node import Node
 from rclpy.signals import SignalHandlerOptions
 from sensor_msgs.msg import Image
 
-from concept_control.msg import ConceptCommand, ConceptGoal, ConceptStatus, EntityArray
+from concept_control.errors import ConceptControlError
+from concept_control.msg import Concept, ConceptCommand, ConceptGoal, ConceptStatus, EntityArray
 from concept_control.msg import ConceptLibrary as ConceptLibraryMessage
 from concept_control.perception.camera import decode_color
 from concept_control.reports.run_film import Film
@@ -27,9 +28,30 @@ from concept_control.ros.bridge import conversions as convert
 from concept_control.ros.bridge import qos
 
 
+@dataclass(frozen=True)
+class GraphSnapshot:
+    """The latest messages of a graph that is up.
+
+    Attributes:
+        entities: What perception sees.
+        truth: What is really there, by the simulator.
+        images: View of an onlooker and image of the camera, as far as the graph has them.
+        concepts: Concepts in the library; none where no concept model runs.
+    """
+
+    entities: EntityArray
+    truth: EntityArray
+    images: tuple[Image, ...]
+    concepts: tuple[Concept, ...]
+
+    def frames(self) -> list[np.ndarray]:
+        """Return the images as (H, W, 3) uint8 RGB."""
+        return [pixels(message) for message in self.images]
+
+
 @dataclass
 class GraphState:
-    """What the monitor has heard, newest first to be read by the main thread.
+    """The latest message of each kind that the monitor has heard, None before the first.
 
     Appending to a list and replacing an attribute are atomic, so no lock is needed.
     """
@@ -41,6 +63,22 @@ class GraphState:
     image: Image | None = None
     view: Image | None = None
     statuses: list[ConceptStatus] = field(default_factory=list)
+
+    def snapshot(self) -> GraphSnapshot:
+        """Return what is known of the scene now.
+
+        Raises:
+            ConceptControlError: Before entities and their true places have been heard.
+        """
+        entities, truth = self.entities, self.truth
+        if entities is None or truth is None:
+            raise ConceptControlError('no entities, or not their true places, were heard yet')
+        return GraphSnapshot(
+            entities=entities,
+            truth=truth,
+            images=tuple(image for image in (self.view, self.image) if image is not None),
+            concepts=tuple(self.library.concepts) if self.library is not None else (),
+        )
 
 
 class Monitor(Node):
