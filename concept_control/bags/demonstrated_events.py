@@ -15,7 +15,7 @@ from concept_control.bags.reader import Bag
 from concept_control.bags.setup import RecordedSetup
 from concept_control.errors import BagError, ConceptControlError
 from concept_control.interfaces.constants import ACHIEVE, ENDINGS
-from concept_control.interfaces.decoding import entity_states, seconds, workspace_scene
+from concept_control.interfaces.decoding import entity_states, seconds
 from concept_control.interfaces.goal_terms import recorded_roles
 from concept_control.world.entity import TOOL_ID
 from concept_control.world.tabletop import Tabletop, moved_ids
@@ -70,7 +70,7 @@ class _Watcher:
         if not blocks:
             return
         self.time = seconds(message.header.stamp)
-        self.scene = workspace_scene(blocks, self.setup.arm.workspace)
+        self.scene = Tabletop.from_entities(blocks, self.setup.arm.workspace)
         if self.first is None or len(self.scene.ids) > len(self.first[1].ids):
             # Perception finds one thing after another: it began when most were known.
             self.first = (self.time, self.scene)
@@ -100,7 +100,7 @@ class _Watcher:
 
     def on_demonstration(self, message: Any) -> None:
         before, after = (
-            workspace_scene(entity_states(s, self.setup.frame), self.setup.arm.workspace)
+            Tabletop.from_entities(entity_states(s, self.setup.frame), self.setup.arm.workspace)
             for s in (message.states[0], message.states[-1])
         )
         if len(self.events['demonstrations']) < MAX_EVENTS:

@@ -11,6 +11,9 @@ import numpy as np
 from concept_control.errors import CommandError
 from concept_control.world.entity import TOOL_ID
 
+MOVE_TOLERANCE = 0.006
+"""What stands nearer than this to its target is left there [m]: in goals and in the controller."""
+
 Solver = Callable[[np.ndarray], np.ndarray | None]
 """From (N, 2) positions now to (N, 2) targets, workspace units; None where it finds none."""
 

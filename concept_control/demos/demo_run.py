@@ -232,7 +232,7 @@ class DemoRun:
 
     def _true_scene(self, truth: EntityArray, renamed: dict[int, int]) -> Tabletop:
         states = convert.entity_states(truth, truth.header.frame_id)
-        scene = convert.workspace_scene(
+        scene = Tabletop.from_entities(
             {renamed[i]: state for i, state in states.items()}, self.workspace
         )
         return scene if uses_tool(self.judged) else scene.without_tool()

@@ -30,13 +30,12 @@ from concept_control.demos.drawing_pictures import inked
 from concept_control.demos.drawing_result import Drawn, touching
 from concept_control.energy.model import ConceptModel
 from concept_control.errors import CommandError
-from concept_control.language.goals import tool_program
+from concept_control.language.goals import request_tool_goal
 from concept_control.language.library import ConceptLibrary
 from concept_control.msg import ConceptStatus, ConceptTerm, DrawCommand, Entity, EntityArray
 from concept_control.policy.figures import Part, load_strokes
 from concept_control.ros.bridge import conversions as convert
 from concept_control.ros.bridge import qos
-from concept_control.ros.bridge.goals import TOOL_STATE
 from concept_control.ros.bridge.outcomes import ENDINGS
 from concept_control.ros.bridge.programs import term_messages
 from concept_control.ros.client.monitor import GraphState, MonitorThread, pixels
@@ -49,7 +48,8 @@ from concept_control.ros.runtime.process_graph import (
 from concept_control.simulation.camera import SimulatedCamera
 from concept_control.simulation.scene import SceneConfig, build_scene
 from concept_control.world.colors import NAMED_COLORS
-from concept_control.world.entity import TOOL_ID
+from concept_control.world.entity import TOOL_ID, tool_state
+from concept_control.world.tabletop import Tabletop
 
 EXECUTABLES = ('arm_simulator', 'entity_extractor', 'mpc_controller')
 START_TIMEOUT, DRAW_TIMEOUT = 180.0, 600.0
@@ -193,8 +193,9 @@ def _terms_beside(args: argparse.Namespace, entities: EntityArray) -> list[Conce
     library = ConceptLibrary.learn(model)
     states = convert.entity_states(entities, entities.header.frame_id)
     workspace = ArmDescription.load('franka').workspace
-    scene = convert.workspace_scene({TOOL_ID: TOOL_STATE, **states}, workspace)
-    return term_messages(tool_program(args.beside, scene, model, library, args.seed), scene.ids)
+    scene = Tabletop.from_entities({TOOL_ID: tool_state(), **states}, workspace)
+    request = request_tool_goal(args.beside, scene, model, library, args.seed)
+    return term_messages(request.program, scene.ids)
 
 
 def _clear_seed(args: argparse.Namespace, parts: Sequence[Part]) -> int:

@@ -17,7 +17,7 @@ from concept_control.demos.drawing_pictures import draw_report, inked
 from concept_control.demos.drawing_result import Drawn, draw, separation
 from concept_control.energy.model import ConceptModel
 from concept_control.errors import StrokeError
-from concept_control.language.goals import tool_goal, tool_program
+from concept_control.language.goals import request_tool_goal, tool_goal
 from concept_control.language.library import ConceptLibrary
 from concept_control.policy.figures import Part, load_strokes, place_strokes
 from concept_control.policy.metrics import nearest
@@ -28,8 +28,6 @@ from concept_control.simulation.camera import SimulatedCamera
 from concept_control.simulation.closed_loop import ClosedLoop
 from concept_control.simulation.scene import SceneConfig, build_scene
 from concept_control.simulation.world import SimulatedWorld
-from concept_control.world.colors import NAMED_COLORS
-from concept_control.world.tabletop import Tabletop
 from concept_control.world.workspace import Workspace
 
 VIEWS = ('oblique', 'top')
@@ -37,7 +35,6 @@ GOOD_CODE = 0.05
 """Fréchet distance of a drawn figure to its examples, in sizes, above which people are told."""
 
 BLOCKS = ('red', 'blue', 'green', 'yellow')
-TOOL_SIZE = 0.03
 
 
 def run(args: argparse.Namespace) -> int:
@@ -135,19 +132,8 @@ def beside_goal(loop: ClosedLoop, expression: str, seed: int) -> GroundedGoal:
     """
     model = ConceptModel.load()
     library = ConceptLibrary.learn(model)
-    workspace = loop.world.scene.arm.workspace
-    positions = np.vstack([loop.world.tool_pose()[0][:2], loop.world.block_positions()[:, :2]])
-    ids = tuple(range(len(positions)))
-    scene = Tabletop(
-        ids=ids,
-        positions=workspace.to_workspace(positions),
-        colors=np.vstack([[0.2, 0.2, 0.2], [NAMED_COLORS[name] for name in BLOCKS]]),
-        sizes=np.asarray(
-            workspace.length_to_workspace(np.array([TOOL_SIZE, *loop.world.scene.sizes]))
-        ),
-    )
-    program = tool_program(expression, scene, model, library, seed)
-    return tool_goal(program, scene, model, expression)
+    scene = loop.world.tabletop(with_tool=True)
+    return tool_goal(request_tool_goal(expression, scene, model, library, seed), model)
 
 
 def pictures(world: SimulatedWorld, lines: Sequence[np.ndarray]) -> list[np.ndarray]:

@@ -13,8 +13,6 @@ import numpy as np
 
 from concept_control.errors import CommandError, ConceptControlError, PerceptionError
 from concept_control.world.entity import TOOL_ID, EntityState, EntityStatus
-from concept_control.world.tabletop import Tabletop
-from concept_control.world.workspace import Workspace
 
 
 def seconds(stamp: Any) -> float:
@@ -59,22 +57,6 @@ def entity_states(message: Any, frame: str) -> dict[int, EntityState]:
             yaw=entity.yaw,
         )
     return states
-
-
-def workspace_scene(states: dict[int, EntityState], workspace: Workspace) -> Tabletop:
-    """Return the entities as the particle world sees them, the tool first, then by id."""
-    ids = tuple(sorted(states))
-    if not ids:
-        return Tabletop((), np.zeros((0, 2)), np.zeros((0, 3)), np.zeros(0))
-    positions = np.array([states[i].position[:2] for i in ids])
-    return Tabletop(
-        ids=ids,
-        positions=workspace.to_workspace(positions),
-        colors=np.array([states[i].color for i in ids]),
-        sizes=np.array(
-            [workspace.length_to_workspace(float(states[i].size[:2].mean())) for i in ids]
-        ),
-    )
 
 
 def joint_positions(message: Any, joints: Sequence[str]) -> np.ndarray:

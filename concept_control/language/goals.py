@@ -1,55 +1,207 @@
-"""A concept of the tool alone, beside something else that moves it: its energy joins the cost."""
+"""The one maker of goals: what was asked, in a scene, to a `GroundedGoal` for the controller.
+
+A `GoalRequest` binds concepts to entities, from words (`request_goal`) or from the terms of a
+message. `plan_goal` finds where things should stand and refuses what cannot be reached;
+`bind_goal` takes a solution that somebody else has found, such as the one in a message.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
-from concept_control.control.goal import GroundedGoal
+import numpy as np
+
+from concept_control.control.goal import MOVE_TOLERANCE, GroundedGoal
 from concept_control.energy.goals.goal_energy import GoalEnergy
 from concept_control.energy.goals.program import GroundedTerm, Operator
+from concept_control.energy.goals.solving import Solution, solve
 from concept_control.energy.model import ConceptModel
 from concept_control.errors import GroundingError
-from concept_control.language.expression import parse
+from concept_control.language.expression import Expression, parse, uses_tool
 from concept_control.language.grounding import ground
 from concept_control.language.library import ConceptLibrary
 from concept_control.world.entity import TOOL_ID
 from concept_control.world.tabletop import Tabletop
+from concept_control.world.workspace import Workspace
 
 
-def tool_program(
-    expression: str, scene: Tabletop, model: ConceptModel, library: ConceptLibrary, seed: int = 0
-) -> tuple[GroundedTerm | Operator, ...]:
-    """Ground an expression that is about the tool and nothing else that moves.
+@dataclass(frozen=True)
+class GoalConfig:
+    """When a solution counts.
 
-    Raises:
-        GroundingError: if it is not, and as `ground`.
+    Attributes:
+        max_energy: Composed energy above which an arrangement does not count as reached: about
+            the square of the error in workspace units.
+        move_tolerance: Distance below which an entity is left where it is [m].
     """
-    grounded = ground(parse(expression), scene, model, library, seed)
-    if set(grounded.movable) != {TOOL_ID}:
-        raise GroundingError(f'{expression!r} is not about the tool alone; try "far(tool; blue)"')
-    return grounded.program
+
+    max_energy: float = 0.01
+    move_tolerance: float = MOVE_TOLERANCE
 
 
-def tool_goal(
-    program: Sequence[GroundedTerm | Operator],
+@dataclass(frozen=True)
+class GoalRequest:
+    """Concepts bound to the entities of a scene; nothing is solved yet.
+
+    Attributes:
+        expression: The command as people wrote it.
+        program: Postfix sequence of terms and operators for `GoalEnergy`.
+        scene: The N entities that the terms' masks are over, as they are now.
+        movable: Ids of the subjects of all terms.
+        attention: Ids of the arguments of all terms.
+        seed: Seed of the solver.
+    """
+
+    expression: str
+    program: tuple[GroundedTerm | Operator, ...]
+    scene: Tabletop
+    movable: tuple[int, ...]
+    attention: tuple[int, ...]
+    seed: int = 0
+
+
+def request_goal(
+    expression: str | Expression,
     scene: Tabletop,
     model: ConceptModel,
-    expression: str = '',
+    library: ConceptLibrary,
+    seed: int = 0,
+) -> GoalRequest:
+    """Bind the words of an expression to a scene; the tool counts only where it is named.
+
+    Raises:
+        ExpressionError: if the expression cannot be parsed.
+        GroundingError: as `ground`.
+    """
+    parsed = parse(expression) if isinstance(expression, str) else expression
+    if not uses_tool(parsed):
+        scene = scene.without_tool()
+    grounded = ground(parsed, scene, model, library, seed)
+    return GoalRequest(
+        str(parsed), grounded.program, scene, grounded.movable, grounded.attention, seed
+    )
+
+
+def request_tool_goal(
+    expression: str, scene: Tabletop, model: ConceptModel, library: ConceptLibrary, seed: int = 0
+) -> GoalRequest:
+    """Bind an expression that is about the tool and nothing else that moves.
+
+    Raises:
+        GroundingError: if it is not, and as `request_goal`.
+    """
+    request = request_goal(expression, scene, model, library, seed)
+    if set(request.movable) != {TOOL_ID}:
+        raise GroundingError(f'{expression!r} is not about the tool alone; try "far(tool; blue)"')
+    return request
+
+
+def plan_goal(
+    request: GoalRequest,
+    model: ConceptModel,
+    workspace: Workspace,
+    config: GoalConfig | None = None,
 ) -> GroundedGoal:
-    """Return the goal of a program over a scene with the tool in it."""
-    energy = GoalEnergy(model, program)
-    events = scene.events(scene.mask((TOOL_ID,)), scene.mask(()))
-    value = float(energy.value(events.with_outcome(events.positions[:, -1]))[0])
+    """Find where the movable entities should stand, and make the controller's goal of it.
+
+    Args:
+        request: Concepts bound to entities.
+        model: Model whose codes the terms have.
+        workspace: Workspace of the arm, in which the move tolerance is measured.
+        config: When a solution counts.
+
+    Raises:
+        GroundingError: if no arrangement was found in which the concepts hold.
+    """
+    config = config or GoalConfig()
+    energy = GoalEnergy(model, request.program)
+    solution = _solve(energy, request, config.max_energy)
+    if not solution.converged:
+        raise GroundingError(
+            f'{request.expression} cannot be reached here: the best arrangement found has energy '
+            f'{solution.energy:.3g}, or overlaps others (at most {config.max_energy:g} counts as '
+            'reached); is there room for it on the table, and does it contradict itself?'
+        )
+    targets = np.asarray(solution.positions, dtype=float)
+    shift = np.linalg.norm(targets - request.scene.positions, axis=-1)
+    far = shift > float(workspace.length_to_workspace(config.move_tolerance))
+    moved = tuple(i for i, is_far in zip(request.scene.ids, far) if is_far)
+    return _goal(
+        energy,
+        request,
+        targets=targets,
+        moved=tuple(i for i in moved if i in request.movable),
+        initial_energy=_energy_now(energy, request),
+        target_energy=float(solution.energy),
+    )
+
+
+def bind_goal(
+    request: GoalRequest,
+    model: ConceptModel,
+    targets: np.ndarray,
+    moved: Sequence[int],
+    energies: tuple[float, float],
+    goal_id: int = 0,
+) -> GroundedGoal:
+    """Make the controller's goal of a solution that is known already.
+
+    Args:
+        request: Concepts bound to entities; its scene is as it was when the goal was made.
+        model: Model whose codes the terms have.
+        targets: (N, 2) positions of the solution, workspace units.
+        moved: Ids that the solution moves.
+        energies: Composed energy before, and at the solution.
+        goal_id: Number of the goal.
+    """
+    energy = GoalEnergy(model, request.program)
+    return _goal(energy, request, targets, tuple(moved), *energies, goal_id=goal_id)
+
+
+def tool_goal(request: GoalRequest, model: ConceptModel) -> GroundedGoal:
+    """Make a goal of the tool alone that is added to something else that moves the tool."""
+    energy = GoalEnergy(model, request.program)
+    here = request.scene.positions
+    return _goal(energy, request, here, (), _energy_now(energy, request), 0.0)
+
+
+def _goal(
+    energy: GoalEnergy,
+    request: GoalRequest,
+    targets: np.ndarray,
+    moved: tuple[int, ...],
+    initial_energy: float,
+    target_energy: float,
+    goal_id: int = 0,
+) -> GroundedGoal:
+    def solve_again(positions: np.ndarray) -> np.ndarray | None:
+        now = replace(request, scene=replace(request.scene, positions=positions))
+        solution = _solve(energy, now, GoalConfig.max_energy)
+        return np.asarray(solution.positions, dtype=float) if solution.converged else None
+
     return GroundedGoal(
         evaluator=energy.residual_evaluator(),
-        entity_ids=tuple(scene.ids),
-        before=scene.positions,
-        colors=scene.colors,
-        sizes=scene.sizes,
-        movable=(TOOL_ID,),
-        moved=(),
-        targets=scene.positions,
-        target_energy=0.0,
-        initial_energy=value,
-        expression=expression,
+        entity_ids=tuple(request.scene.ids),
+        before=request.scene.positions,
+        colors=request.scene.colors,
+        sizes=request.scene.sizes,
+        movable=request.movable,
+        moved=moved,
+        targets=targets,
+        initial_energy=initial_energy,
+        target_energy=target_energy,
+        goal_id=goal_id,
+        expression=request.expression,
+        solver=solve_again,
     )
+
+
+def _solve(energy: GoalEnergy, request: GoalRequest, max_energy: float) -> Solution:
+    subjects, attention = (request.scene.mask(i) for i in (request.movable, request.attention))
+    events = request.scene.events(subjects, attention)
+    return solve(energy, events, subjects, seed=request.seed, tolerance=max_energy)
+
+
+def _energy_now(energy: GoalEnergy, request: GoalRequest) -> float:
+    return float(energy.value(request.scene.events(request.scene.mask(request.movable)))[0])

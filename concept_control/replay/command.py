@@ -13,7 +13,7 @@ from concept_control.energy.goals.program import GroundedTerm, Operator
 from concept_control.energy.model import ConceptModel
 from concept_control.errors import BagError, ConceptControlError
 from concept_control.interfaces.constants import CONCEPT, ENDINGS
-from concept_control.interfaces.decoding import seconds, workspace_scene
+from concept_control.interfaces.decoding import seconds
 from concept_control.interfaces.goal_terms import program_of
 from concept_control.language.expression import parse
 from concept_control.replay.attention import compare_attention
@@ -72,7 +72,7 @@ class GoalReplay:
                 f'goal {self.goal_id} is about the entities {list(self.ids)}; recorded were '
                 f'{sorted(states)}'
             )
-        self.scene = workspace_scene({i: states[i] for i in self.ids}, workspace)
+        self.scene = Tabletop.from_entities({i: states[i] for i in self.ids}, workspace)
         self._model, self._library, self._workspace = model, library, workspace
         self._predicate = PredicateReplay(
             self.expression, self.ids, states, truth, entities, workspace, tolerance
@@ -103,7 +103,7 @@ class GoalReplay:
     def add_entities(self, stamp: float, states: dict[int, EntityState], source: str) -> None:
         """Take in perceived entities: 'recorded', or from 'images' seen again."""
         if set(self.ids) <= set(states):
-            scene = workspace_scene({i: states[i] for i in self.ids}, self._workspace)
+            scene = Tabletop.from_entities({i: states[i] for i in self.ids}, self._workspace)
             self._scenes[source].add((stamp - self.start, scene.positions))
             if source == 'recorded':
                 self._predicate.add_perceived(stamp - self.start, states)

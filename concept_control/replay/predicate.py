@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from concept_control.errors import ConceptControlError
-from concept_control.interfaces.decoding import entity_states, match_ids, workspace_scene
+from concept_control.interfaces.decoding import entity_states, match_ids
 from concept_control.language.expression import Expression
 from concept_control.language.judge import Judge, Verdict
 from concept_control.replay.series import Series
@@ -110,7 +110,7 @@ class PredicateReplay:
         return renamed if set(self._ids) <= set(renamed.values()) else {}
 
     def _scene(self, states: dict[int, EntityState]) -> Tabletop:
-        return workspace_scene({i: states[i] for i in self._ids}, self._workspace)
+        return Tabletop.from_entities({i: states[i] for i in self._ids}, self._workspace)
 
     def _judge_at(self, time: float, scene: Tabletop, is_held: bool) -> None:
         if self._judge is None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -12,7 +12,7 @@ from concept_control.control.plan import Plan
 from concept_control.control.tracker import PlanTracker
 from concept_control.simulation.scene import Scene
 from concept_control.simulation.world import SimulatedWorld
-from concept_control.world.entity import EntityState, EntityStatus
+from concept_control.world.entity import EntityState
 
 Perception = Callable[[SimulatedWorld], dict[int, EntityState]]
 """From the world to the entities seen in it, by id."""
@@ -74,20 +74,15 @@ class ClosedLoop:
         """Return the blocks by id as perception reports them now."""
         if self._perception is not None:
             return self._perception(self.world)
-        world, scene = self.world, self.world.scene
-        positions = world.block_positions()
-        positions[:, :2] += self._rng.normal(0.0, self.config.position_noise, (len(positions), 2))
-        yaws = world.block_yaws()
+        noise, entities = self.config.position_noise, self.world.entities()
+        offsets = self._rng.normal(0.0, noise, (len(entities), 2))
         return {
-            i + 1: EntityState(
-                position=positions[i],
-                size=np.full(3, scene.sizes[i]),
-                color=scene.colors[i],
-                covariance_trace=2 * self.config.position_noise**2,
-                status=EntityStatus.HELD if world.held == i + 1 else EntityStatus.SEEN,
-                yaw=float(yaws[i]),
+            i: replace(
+                state,
+                position=state.position + np.array([*offset, 0.0]),
+                covariance_trace=2 * noise**2,
             )
-            for i in range(world.num_blocks)
+            for (i, state), offset in zip(entities.items(), offsets)
         }
 
     def step(self) -> ControlOutput:

@@ -6,6 +6,8 @@ import mujoco
 import numpy as np
 
 from concept_control.simulation.scene import Scene, SceneError
+from concept_control.world.entity import TOOL_ID, EntityState, EntityStatus, tool_state
+from concept_control.world.tabletop import Tabletop
 
 SUCTION_REACH = 0.006
 """How far below the cup a face may be and still be sucked on [m]."""
@@ -83,6 +85,25 @@ class SimulatedWorld:
         """Return (N,) true angles of the blocks about the vertical [rad]."""
         matrices = self.data.xmat[self._blocks].reshape(-1, 3, 3)
         return np.arctan2(matrices[:, 1, 0], matrices[:, 0, 0])
+
+    def entities(self) -> dict[int, EntityState]:
+        """Return the true state of every block by id."""
+        positions, yaws, scene = self.block_positions(), self.block_yaws(), self.scene
+        return {
+            i + 1: EntityState(
+                position=positions[i],
+                size=np.full(3, scene.sizes[i]),
+                color=scene.colors[i],
+                status=EntityStatus.HELD if self.held == i + 1 else EntityStatus.SEEN,
+                yaw=float(yaws[i]),
+            )
+            for i in range(self.num_blocks)
+        }
+
+    def tabletop(self, with_tool: bool = False) -> Tabletop:
+        """Return the true scene in workspace units, the tool in it where asked for."""
+        tool = {TOOL_ID: tool_state(self.tool_pose()[0])} if with_tool else {}
+        return Tabletop.from_entities({**tool, **self.entities()}, self.scene.arm.workspace)
 
     def step(self, effort: np.ndarray) -> None:
         """Advance by one timestep under joint torques (n,) [N m]; motors clamp to their limits.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from enum import IntEnum
 
@@ -9,6 +10,12 @@ import numpy as np
 
 TOOL_ID = 0
 """Entity id of the robot's tool."""
+
+TOOL_SIZE = 0.03
+"""Side of the cube that stands for the tool [m]: the diameter of the suction cup."""
+
+TOOL_COLOR = (0.2, 0.2, 0.2)
+"""RGB of the tool in [0, 1]."""
 
 
 class EntityStatus(IntEnum):
@@ -53,3 +60,12 @@ class EntityState:
     def top(self) -> float:
         """Height of its upper face [m]."""
         return float(self.position[2] + self.size[2] / 2)
+
+
+def tool_state(position: Sequence[float] | np.ndarray = (0.0, 0.0, 0.0)) -> EntityState:
+    """Return the tool as an entity, its tip at (3,) [m] in the world frame."""
+    return EntityState(
+        position=np.asarray(position, dtype=float),
+        size=np.full(3, TOOL_SIZE),
+        color=np.array(TOOL_COLOR),
+    )

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from concept_control.world.entity import TOOL_ID
+from concept_control.world.entity import TOOL_ID, EntityState
+from concept_control.world.workspace import Workspace
 
 if TYPE_CHECKING:
     from concept_control.world.events import Events
@@ -29,6 +30,20 @@ class Tabletop:
     positions: np.ndarray
     colors: np.ndarray
     sizes: np.ndarray
+
+    @classmethod
+    def from_entities(cls, states: Mapping[int, EntityState], workspace: Workspace) -> Tabletop:
+        """Return entities by id as the particle world sees them, the tool first, then by id."""
+        ids = tuple(sorted(states))
+        if not ids:
+            return cls((), np.zeros((0, 2)), np.zeros((0, 3)), np.zeros(0))
+        sides = np.array([float(states[i].size[:2].mean()) for i in ids])
+        return cls(
+            ids=ids,
+            positions=workspace.to_workspace(np.array([states[i].position[:2] for i in ids])),
+            colors=np.array([states[i].color for i in ids]),
+            sizes=np.asarray(workspace.length_to_workspace(sides)),
+        )
 
     def events(
         self, subjects: np.ndarray | None = None, attention: np.ndarray | None = None

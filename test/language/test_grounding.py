@@ -3,26 +3,12 @@
 import numpy as np
 import pytest
 
-import concept_control as cc
 from concept_control.energy.goals.program import Operator
 from concept_control.errors import GroundingError, UnknownConceptError
 from concept_control.language.expression import parse
 from concept_control.language.grounding import ground
-from concept_control.language.library import ConceptLibrary
 from concept_control.world.colors import NAMED_COLORS
 from concept_control.world.tabletop import Tabletop
-
-WORDS = (*NAMED_COLORS, 'between', 'near', 'square', 'closest')
-
-
-@pytest.fixture(scope='module')
-def model():
-    return cc.ConceptModel.load()
-
-
-@pytest.fixture(scope='module')
-def library(model):
-    return ConceptLibrary.learn(model, WORDS)
 
 
 def table(*names, light=1.0):

@@ -10,12 +10,10 @@ import torch
 from concept_control.control.controller import ConceptController, ControlOutput, Status
 from concept_control.control.goal import GroundedGoal
 from concept_control.control.skills.task_view import TaskConfig
-from concept_control.energy.goals.goal_energy import GoalEnergy
-from concept_control.energy.goals.solving import solve
 from concept_control.energy.model import ConceptModel
 from concept_control.errors import ConceptControlError
 from concept_control.language.expression import parse, uses_tool
-from concept_control.language.grounding import ground
+from concept_control.language.goals import plan_goal, request_goal
 from concept_control.language.judge import Judge
 from concept_control.language.library import ConceptLibrary
 from concept_control.perception.detection.detector import Detector
@@ -24,11 +22,9 @@ from concept_control.simulation.camera import SimulatedCamera
 from concept_control.simulation.closed_loop import ClosedLoop, LoopConfig
 from concept_control.simulation.scene import Scene, SceneConfig, build_scene
 from concept_control.simulation.world import SimulatedWorld
-from concept_control.world.entity import TOOL_ID, EntityState, EntityStatus
+from concept_control.world.entity import TOOL_ID, EntityState, EntityStatus, tool_state
 from concept_control.world.tabletop import Tabletop
 
-TOOL_SIZE = 0.03
-TOOL_COLOR = (0.2, 0.2, 0.2)
 SETTLE_TIME = 0.4
 """After the controller is done, so that what was let go of has come to rest [s]."""
 
@@ -187,7 +183,7 @@ class Runner:
         )
         episode = Episode(config)
         expression = parse(config.expression)
-        truth = self._truth(loop, uses_tool(expression))
+        truth = loop.world.tabletop(uses_tool(expression))
         judge = Judge(expression, truth, config.tolerance / scene.arm.workspace.half_extent)
         half = scene.arm.workspace.half_extent
         try:
@@ -203,10 +199,10 @@ class Runner:
             # What a hand has moved stands where it was put; the controller must leave it there.
             moved = truth.positions.copy()
             row = truth.ids.index(DISTURBED)
-            moved[row] = self._truth(loop, uses_tool(expression)).positions[row]
+            moved[row] = loop.world.tabletop(uses_tool(expression)).positions[row]
             truth = replace(truth, positions=moved)
             judge = Judge(expression, truth, config.tolerance / half)
-        verdict = judge(self._truth(loop, uses_tool(expression)))
+        verdict = judge(loop.world.tabletop(uses_tool(expression)))
         episode.holds, episode.error = verdict.holds, half * verdict.error
         return episode
 
@@ -257,75 +253,15 @@ class Runner:
                 world.disturb(DISTURBED, place)
                 return
 
-    def _truth(self, loop: ClosedLoop, with_tool: bool) -> Tabletop:
-        """Return the true scene in workspace units; blocks have the world's ids."""
-        world = loop.world
-        workspace = world.scene.arm.workspace
-        ids = tuple(range(1, world.num_blocks + 1))
-        positions, colors = world.block_positions()[:, :2], world.scene.colors
-        sizes = world.scene.sizes
-        if with_tool:
-            ids = (TOOL_ID, *ids)
-            positions = np.vstack([world.tool_pose()[0][:2], positions])
-            colors = np.vstack([TOOL_COLOR, colors])
-            sizes = np.concatenate([[TOOL_SIZE], sizes])
-        return Tabletop(
-            ids, workspace.to_workspace(positions), colors, sizes / workspace.half_extent
-        )
-
-    def _perceived(self, loop: ClosedLoop, with_tool: bool) -> Tabletop:
-        """Return the scene as perception reports it, ids and colours included."""
+    def _goal(self, loop: ClosedLoop, config: EpisodeConfig) -> GroundedGoal:
+        """Make the goal of the command in the perceived scene, as the nodes do."""
         for _ in range(15):  # a tracker wants to see a block more than once
             loop.step()
-        entities = loop.perceive()
+        entities = {TOOL_ID: tool_state(loop.world.tool_pose()[0]), **loop.perceive()}
         workspace = loop.world.scene.arm.workspace
-        ids = tuple(sorted(entities))
-        positions = np.array([entities[i].xy for i in ids]).reshape(-1, 2)
-        colors = np.array([entities[i].color for i in ids]).reshape(-1, 3)
-        sizes = np.array([entities[i].size[:2].mean() for i in ids])
-        if with_tool:
-            ids = (TOOL_ID, *ids)
-            positions = np.vstack([loop.world.tool_pose()[0][:2], positions])
-            colors = np.vstack([TOOL_COLOR, colors])
-            sizes = np.concatenate([[TOOL_SIZE], sizes])
-        return Tabletop(
-            ids, workspace.to_workspace(positions), colors, sizes / workspace.half_extent
-        )
-
-    def _goal(self, loop: ClosedLoop, config: EpisodeConfig) -> GroundedGoal:
-        """Ground the command in the perceived scene, as the nodes do."""
-        expression = parse(config.expression)
-        scene = self._perceived(loop, uses_tool(expression))
-        grounded = ground(expression, scene, self.model, self.library, config.seed)
-        energy = GoalEnergy(self.model, grounded.program)
-        movable = torch.as_tensor(scene.mask(grounded.movable))
-        subjects, attention = scene.mask(grounded.movable), scene.mask(grounded.attention)
-
-        def solve_again(positions: np.ndarray) -> np.ndarray | None:
-            events = replace(scene, positions=positions).events(subjects, attention)
-            solution = solve(energy, events, movable, seed=config.seed)
-            return np.asarray(solution.positions, float) if solution.converged else None
-
-        events = scene.events(subjects, attention)
-        solution = solve(energy, events, movable, seed=config.seed)
-        shift = np.linalg.norm(solution.positions - scene.positions, axis=-1)
-        half = loop.world.scene.arm.workspace.half_extent
-        moved = [i for i, s in zip(scene.ids, shift) if s * half > TaskConfig.move_tolerance]
-        outcome = events.with_outcome(events.positions[:, -1])
-        return GroundedGoal(
-            evaluator=energy.residual_evaluator(),
-            entity_ids=scene.ids,
-            before=scene.positions,
-            colors=scene.colors,
-            sizes=scene.sizes,
-            movable=tuple(grounded.movable),
-            moved=tuple(i for i in moved if i in grounded.movable),
-            targets=np.asarray(solution.positions, dtype=float),
-            target_energy=float(solution.energy),
-            initial_energy=float(energy.value(outcome)[0]),
-            expression=config.expression,
-            solver=solve_again,
-        )
+        scene = Tabletop.from_entities(entities, workspace)
+        request = request_goal(config.expression, scene, self.model, self.library, config.seed)
+        return plan_goal(request, self.model, workspace)
 
     def _in_truths_order(self, truth: Tabletop, goal: GroundedGoal) -> np.ndarray:
         """Match the goal's entities to the true ones by where they were; return targets (N, 2)."""

@@ -8,6 +8,7 @@ import numpy as np
 
 from concept_control.control.arm.description import ArmDescription
 from concept_control.control.arm.kinematics import ArmKinematics, ToolMotion
+from concept_control.control.goal import MOVE_TOLERANCE
 from concept_control.world.entity import EntityState
 
 
@@ -67,7 +68,7 @@ class TaskConfig:
     grasp_tolerance: float = 0.006
     grasp_timeout: float = 0.6
     max_attempts: int = 3
-    move_tolerance: float = 0.006
+    move_tolerance: float = MOVE_TOLERANCE
     phase_timeout: float = 5.0
     basin_radius: float = 0.06
     place_gap: float = 0.0012

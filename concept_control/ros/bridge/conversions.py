@@ -24,12 +24,11 @@ from concept_control.interfaces.decoding import (
     joint_positions,
     joint_state_arrays,
     seconds,
-    workspace_scene,
 )
 from concept_control.msg import Entity
 from concept_control.perception.camera import Intrinsics
 from concept_control.perception.tracking.tracker import HELD, OCCLUDED, SEEN, TrackedEntity
-from concept_control.world.entity import TOOL_ID
+from concept_control.world.entity import TOOL_COLOR, TOOL_ID, TOOL_SIZE
 
 __all__ = [
     'camera_info_message',
@@ -48,15 +47,10 @@ __all__ = [
     'stamp',
     'tool_message',
     'trajectory_message',
-    'workspace_scene',
 ]
 
 STATUSES = (SEEN, OCCLUDED, HELD)
 """The tracker's statuses in the order of the message's constants."""
-
-TOOL_COLOR = (0.2, 0.2, 0.2)
-TOOL_SIZE = 0.03
-"""Diameter of the suction cup [m]."""
 
 
 def stamp(seconds_: float) -> Time:

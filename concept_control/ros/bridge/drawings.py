@@ -11,13 +11,12 @@ from concept_control.control.goal import GroundedGoal
 from concept_control.control.skills.drawing import DrawingGoal
 from concept_control.energy.model import ConceptModel
 from concept_control.errors import CommandError
-from concept_control.language.goals import tool_goal
+from concept_control.language.goals import GoalRequest, tool_goal
 from concept_control.msg import ConceptCommand, ConceptGoal, ConceptStatus, DrawCommand
 from concept_control.policy.figures import place_strokes, read_parts
-from concept_control.ros.bridge import conversions as convert
-from concept_control.ros.bridge.goals import TOOL_STATE
 from concept_control.ros.bridge.programs import program_of
-from concept_control.world.entity import TOOL_ID, EntityState
+from concept_control.world.entity import TOOL_ID, EntityState, tool_state
+from concept_control.world.tabletop import Tabletop
 
 SIZE, HEIGHT, SPEED = 0.2, 0.005, 0.08
 """What zeros in the message stand for [m, m, m/s]."""
@@ -110,9 +109,16 @@ def _beside(
         raise CommandError(
             f'the terms beside a drawing move {sorted(movable)}, not the tool (#{TOOL_ID}) alone'
         )
-    scene = convert.workspace_scene({TOOL_ID: TOOL_STATE, **entities}, arm.workspace)
-    program = program_of(message.beside, scene.ids)
-    return tool_goal(program, scene, model, f'draw {message.figure}')
+    scene = Tabletop.from_entities({TOOL_ID: tool_state(), **entities}, arm.workspace)
+    attention = {int(i) for term in message.beside for i in term.arguments}
+    request = GoalRequest(
+        expression=f'draw {message.figure}',
+        program=tuple(program_of(message.beside, scene.ids)),
+        scene=scene,
+        movable=(TOOL_ID,),
+        attention=tuple(attention),
+    )
+    return tool_goal(request, model)
 
 
 def _number(name: str, value: float, default: float, largest: float) -> float:

@@ -1,4 +1,4 @@
-"""`ConceptGoal` messages to goals the controller can pursue. Everything is checked here."""
+"""`ConceptGoal` messages to goals the controller can pursue, and back. Everything is checked."""
 
 from __future__ import annotations
 
@@ -6,25 +6,84 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 import numpy as np
-import torch
+from std_msgs.msg import Header
 
 from concept_control.control.goal import GroundedGoal
-from concept_control.energy.goals.goal_energy import GoalEnergy
-from concept_control.energy.goals.solving import solve
+from concept_control.energy.code import ConceptCode
 from concept_control.energy.model import ConceptModel
 from concept_control.errors import CommandError
-from concept_control.msg import ConceptGoal
+from concept_control.language.goals import GoalRequest, bind_goal
+from concept_control.msg import ConceptCommand, ConceptGoal
 from concept_control.ros.bridge import conversions as convert
-from concept_control.ros.bridge.programs import program_of
-from concept_control.world.entity import TOOL_ID, EntityState
+from concept_control.ros.bridge.programs import program_of, term_messages
+from concept_control.world.entity import TOOL_ID, EntityState, tool_state
+from concept_control.world.tabletop import Tabletop
 from concept_control.world.workspace import Workspace
 
-TOOL_STATE = EntityState(
-    position=np.zeros(3),
-    size=np.full(3, convert.TOOL_SIZE),
-    color=np.array(convert.TOOL_COLOR),
-)
-"""The tool as an entity of a goal; where it is comes from the joints."""
+
+def request_of_command(
+    command: ConceptCommand, scene: Tabletop, codes: Mapping[str, ConceptCode]
+) -> GoalRequest:
+    """Read the terms of a command that a program has written.
+
+    Raises:
+        CommandError: for terms that are no program of one energy over the scene's entities.
+    """
+    movable = {int(i) for term in command.terms for i in term.subjects}
+    attention = {int(i) for term in command.terms for i in term.arguments}
+    return GoalRequest(
+        expression=command.expression or 'terms',
+        program=tuple(program_of(command.terms, scene.ids, dict(codes))),
+        scene=scene,
+        movable=tuple(sorted(movable)),
+        attention=tuple(sorted(attention)),
+        seed=int(command.seed),
+    )
+
+
+def goal_message(
+    goal: GroundedGoal,
+    request: GoalRequest,
+    header: Header,
+    session: int,
+    model: str,
+    heights: Mapping[int, float],
+    workspace: Workspace,
+) -> ConceptGoal:
+    """Write a planned goal.
+
+    Args:
+        goal: The goal.
+        request: What it was planned for.
+        header: Stamp and fixed frame.
+        session: Session of the entities' ids.
+        model: Fingerprint of the model whose codes the terms have.
+        heights: Height of each entity's centre [m], by id; the tool's is 0.
+        workspace: Workspace of the arm.
+    """
+
+    def points(positions: np.ndarray) -> list:
+        return [
+            convert.point(np.array([*xy, heights.get(i, 0.0)]))
+            for i, xy in zip(goal.entity_ids, workspace.to_world(positions))
+        ]
+
+    return ConceptGoal(
+        header=header,
+        command=ConceptCommand.ACHIEVE,
+        session=session,
+        expression=goal.expression,
+        model=model,
+        terms=term_messages(request.program, goal.entity_ids),
+        entities=convert.ids_array(goal.entity_ids),
+        movable=convert.ids_array(goal.movable),
+        moved=convert.ids_array(goal.moved),
+        before=points(goal.before),
+        targets=points(goal.targets),
+        initial_energy=goal.initial_energy,
+        target_energy=goal.target_energy,
+        seed=request.seed,
+    )
 
 
 def grounded_goal(
@@ -34,19 +93,46 @@ def grounded_goal(
     model: ConceptModel,
     workspace: Workspace,
 ) -> GroundedGoal:
-    """Check a goal and turn it into an energy.
+    """Check a goal's message and turn it into an energy.
 
     Args:
-        message: the goal.
-        entities: what is perceived now, by id.
-        session: of those ids.
-        model: whose codes the goal must hold.
-        workspace: of the arm.
+        message: The goal.
+        entities: What is perceived now, by id.
+        session: Session of those ids.
+        model: Model whose codes the goal must hold.
+        workspace: Workspace of the arm.
 
     Raises:
         CommandError: for another model's codes, unknown entities, lengths that disagree or
             values that are not finite.
     """
+    _check_origin(message, session, model)
+    ids = _checked_ids(message, entities)
+    before = np.array([[p.x, p.y] for p in message.before]).reshape(-1, 2)
+    targets = np.array([[p.x, p.y] for p in message.targets]).reshape(-1, 2)
+    if not (np.isfinite(before).all() and np.isfinite(targets).all()):
+        raise CommandError('the goal holds NaN or infinity')
+    states = {TOOL_ID: tool_state(), **entities}
+    scene = Tabletop.from_entities({i: states[i] for i in ids}, workspace)
+    request = GoalRequest(
+        expression=message.expression,
+        program=tuple(program_of(message.terms, ids)),
+        scene=replace(scene, positions=workspace.to_workspace(before)),
+        movable=tuple(int(i) for i in message.movable),
+        attention=tuple({int(i) for term in message.terms for i in term.arguments}),
+        seed=int(message.seed),
+    )
+    return bind_goal(
+        request,
+        model,
+        targets=workspace.to_workspace(targets),
+        moved=[int(i) for i in message.moved],
+        energies=(message.initial_energy, message.target_energy),
+        goal_id=message.goal_id,
+    )
+
+
+def _check_origin(message: ConceptGoal, session: int, model: ConceptModel) -> None:
     if message.model != model.fingerprint:
         raise CommandError(
             f'the goal was made with the model {message.model!r}, but this controller has '
@@ -57,6 +143,9 @@ def grounded_goal(
             'perception has given all ids anew since the goal was made (it was restarted, or the '
             'clock jumped); give the command again'
         )
+
+
+def _checked_ids(message: ConceptGoal, entities: Mapping[int, EntityState]) -> list[int]:
     ids = [int(i) for i in message.entities]
     if ids != sorted(set(ids)):
         raise CommandError(f'the goal must list its entities by increasing id, got {ids}')
@@ -71,36 +160,4 @@ def grounded_goal(
             f'the goal names the entities {unknown}, which are not seen; there are '
             f'{sorted(entities)}'
         )
-    before = np.array([[p.x, p.y] for p in message.before]).reshape(-1, 2)
-    targets = np.array([[p.x, p.y] for p in message.targets]).reshape(-1, 2)
-    if not (np.isfinite(before).all() and np.isfinite(targets).all()):
-        raise CommandError('the goal holds NaN or infinity')
-    energy = GoalEnergy(model, program_of(message.terms, ids))
-    states = {TOOL_ID: TOOL_STATE, **entities}
-    scene = convert.workspace_scene({i: states[i] for i in ids}, workspace)
-    scene = replace(scene, positions=workspace.to_workspace(before))
-    movable = scene.mask([int(i) for i in message.movable])
-
-    def solve_again(positions: np.ndarray) -> np.ndarray | None:
-        now = replace(scene, positions=positions)
-        attended = scene.mask([int(i) for term in message.terms for i in term.arguments])
-        solution = solve(
-            energy, now.events(movable, attended), torch.as_tensor(movable), seed=int(message.seed)
-        )
-        return np.asarray(solution.positions, float) if solution.converged else None
-
-    return GroundedGoal(
-        evaluator=energy.residual_evaluator(),
-        entity_ids=tuple(ids),
-        before=scene.positions,
-        colors=scene.colors,
-        sizes=scene.sizes,
-        targets=workspace.to_workspace(targets),
-        movable=tuple(int(i) for i in message.movable),
-        moved=tuple(int(i) for i in message.moved),
-        initial_energy=message.initial_energy,
-        target_energy=message.target_energy,
-        goal_id=message.goal_id,
-        expression=message.expression,
-        solver=solve_again,
-    )
+    return ids

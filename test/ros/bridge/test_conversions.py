@@ -18,6 +18,7 @@ from concept_control.control.plan import Plan
 from concept_control.errors import CommandError, PerceptionError
 from concept_control.perception.camera import decode_color, decode_depth
 from concept_control.ros.bridge import conversions as convert
+from concept_control.world.tabletop import Tabletop
 from concept_control.world.workspace import Workspace
 
 JOINTS = ('a', 'b', 'c')
@@ -138,7 +139,7 @@ def array(*entities, frame='world'):
 def test_entities_arrive_in_workspace_units():
     block = entity(3)
     block.position.x, block.position.y = 0.72, 0.0
-    scene = convert.workspace_scene(
+    scene = Tabletop.from_entities(
         convert.entity_states(array(block), 'world'), Workspace((0.48, 0.0), 0.24, -np.pi / 2)
     )
     assert scene.ids == (3,)

@@ -14,17 +14,13 @@ from collections import Counter
 from pathlib import Path
 from typing import NoReturn
 
-import numpy as np
 import torch
 from rclpy.node import Node
 
 from concept_control.control.arm.description import ArmDescription
-from concept_control.energy.goals.goal_energy import GoalEnergy
-from concept_control.energy.goals.solving import solve
 from concept_control.energy.model import ConceptModel
 from concept_control.errors import ConceptControlError, GroundingError, PerceptionError
-from concept_control.language.expression import parse, uses_tool
-from concept_control.language.grounding import ground
+from concept_control.language.goals import GoalConfig, plan_goal, request_goal
 from concept_control.language.library import ConceptLibrary, LibraryConcept
 from concept_control.language.library_store import default_folder
 from concept_control.msg import (
@@ -36,7 +32,8 @@ from concept_control.msg import (
 from concept_control.msg import ConceptLibrary as ConceptLibraryMessage
 from concept_control.ros.bridge import conversions as convert
 from concept_control.ros.bridge import qos
-from concept_control.ros.bridge.programs import concept_message, program_of, term_messages
+from concept_control.ros.bridge.goals import goal_message, request_of_command
+from concept_control.ros.bridge.programs import concept_message
 from concept_control.ros.nodes.concept_model.achieve_server import AchieveServer
 from concept_control.ros.nodes.concept_model.goal_topic import GoalTopic
 from concept_control.ros.nodes.concept_model.goal_view import GoalView
@@ -76,14 +73,19 @@ PARAMETERS = (
     ),
     Parameter(
         'goal_energy',
-        0.01,
+        GoalConfig.max_energy,
         'a solution above this energy is none: about the square of the error in workspace units',
         1e-6,
         1.0,
         is_live=True,
     ),
     Parameter(
-        'move_tolerance', 0.003, 'entities that would move less stay [m]', 0.0, 0.05, is_live=True
+        'move_tolerance',
+        GoalConfig.move_tolerance,
+        'entities that would move less stay [m]',
+        0.0,
+        0.05,
+        is_live=True,
     ),
 )
 
@@ -237,8 +239,8 @@ class ConceptModelNode(Node):
         else:
             self._goals.tell(command)
 
-    def _scene(self) -> tuple[Tabletop, int]:
-        """Return what is seen now and the session of its ids."""
+    def _snapshot(self) -> tuple[dict[int, EntityState], int]:
+        """Return what is seen now, by id, and the session of its ids."""
         if not self._entities_heard.wait(self.parameters.entities_timeout):
             raise GroundingError(
                 "nothing was seen on the table: topic 'entities' brought no block within "
@@ -247,72 +249,33 @@ class ConceptModelNode(Node):
             )
         assert self._entities is not None
         _, states, session = self._entities
-        return convert.workspace_scene(states, self.workspace), session
+        return states, session
 
     def _ground(self, command: ConceptCommand) -> ConceptGoal:
-        scene, session = self._scene()
+        states, session = self._snapshot()
+        scene = Tabletop.from_entities(states, self.workspace)
         if command.terms:
             codes = {concept.name: concept.code for concept in self.library}
-            program = program_of(command.terms, scene.ids, codes)
-            expression = command.expression or 'terms'
-            movable = {int(i) for term in command.terms for i in term.subjects}
-            attention = {int(i) for term in command.terms for i in term.arguments}
+            request = request_of_command(command, scene, codes)
         else:
-            parsed = parse(command.expression)
-            if not uses_tool(parsed):
-                scene = scene.without_tool()
-            grounded = ground(parsed, scene, self.model, self.library, command.seed)
-            program, expression = list(grounded.program), str(parsed)
-            movable, attention = set(grounded.movable), set(grounded.attention)
-        energy = GoalEnergy(self.model, program)
-        events = scene.events(scene.mask(sorted(movable)), scene.mask(sorted(attention)))
-        outcome = events.with_outcome(events.positions[:, -1])
-        initial = float(energy.value(outcome)[0])
-        mask = scene.mask(sorted(movable))
-        solution = solve(
-            energy,
-            events,
-            torch.as_tensor(mask),
-            seed=int(command.seed),
-            tolerance=self.parameters.goal_energy,
-        )
-        targets = np.asarray(solution.positions, dtype=float)
-        if not solution.converged:
-            raise GroundingError(
-                f'{expression} cannot be reached here: the best arrangement found has energy '
-                f'{solution.energy:.3g}, or overlaps others (at most '
-                f'{self.parameters.goal_energy:g} counts as reached); is there room for it on the '
-                'table, and does it contradict itself?'
+            request = request_goal(
+                command.expression, scene, self.model, self.library, int(command.seed)
             )
-        shift = self.workspace.length_to_world(np.linalg.norm(targets - scene.positions, axis=-1))
-        moved = mask & (shift > self.parameters.move_tolerance)
-        z = {i: state.position[2] for i, state in self._entities[1].items()}  # type: ignore[index]
-
-        def points(positions: np.ndarray) -> list:
-            world = self.workspace.to_world(positions)
-            return [
-                convert.point(np.array([*xy, z.get(i, 0.0)])) for i, xy in zip(scene.ids, world)
-            ]
-
+        p = self.parameters
+        config = GoalConfig(max_energy=p.goal_energy, move_tolerance=p.move_tolerance)
+        goal = plan_goal(request, self.model, self.workspace, config)
         self.get_logger().info(
-            f'{expression}: energy {initial:.3g} -> {solution.energy:.3g} by moving '
-            + (', '.join(f'#{i}' for i, m in zip(scene.ids, moved) if m) or 'nothing')
+            f'{goal.expression}: energy {goal.initial_energy:.3g} -> {goal.target_energy:.3g} by '
+            f'moving {", ".join(f"#{i}" for i in goal.moved) or "nothing"}'
         )
-        return ConceptGoal(
-            header=convert.header(self.now, self.parameters.frame),
-            command=ConceptCommand.ACHIEVE,
-            session=session,
-            expression=expression,
-            model=self.model.fingerprint,
-            terms=term_messages(program, scene.ids),
-            entities=convert.ids_array(scene.ids),
-            movable=convert.ids_array([i for i, m in zip(scene.ids, mask) if m]),
-            moved=convert.ids_array([i for i, m in zip(scene.ids, moved) if m]),
-            before=points(scene.positions),
-            targets=points(targets),
-            initial_energy=initial,
-            target_energy=float(solution.energy),
-            seed=command.seed,
+        return goal_message(
+            goal,
+            request,
+            convert.header(self.now, p.frame),
+            session,
+            self.model.fingerprint,
+            heights={i: float(state.position[2]) for i, state in states.items()},
+            workspace=self.workspace,
         )
 
     def _report(self) -> Report:

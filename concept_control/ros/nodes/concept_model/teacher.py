@@ -172,7 +172,7 @@ class Teacher:
         self._segmenter.library = self._library()
         blocks = {i: state for i, state in states.items() if i != TOOL_ID}
         before = self._segmenter.num
-        finished = self._segmenter.mark(text, convert.workspace_scene(blocks, self._workspace))
+        finished = self._segmenter.mark(text, Tabletop.from_entities(blocks, self._workspace))
         if finished is not None:
             self._learn(finished.name, list(finished.demonstrations))
         elif self._segmenter.num > before:
@@ -214,7 +214,7 @@ class Teacher:
         states = convert.entity_states(message, self._frame)
         if not has_tool:
             states.pop(TOOL_ID, None)
-        return convert.workspace_scene(states, self._workspace)
+        return Tabletop.from_entities(states, self._workspace)
 
     def _check_name(self, name: str) -> None:
         """Refuse names no expression can use, and shipped words; taught ones are taught anew."""

@@ -1,0 +1,78 @@
+"""The one maker of goals: what is planned, what is refused, what a message carries back."""
+
+import numpy as np
+import pytest
+
+from concept_control.errors import GroundingError
+from concept_control.language.goals import (
+    GoalConfig,
+    bind_goal,
+    plan_goal,
+    request_goal,
+    request_tool_goal,
+    tool_goal,
+)
+from concept_control.world.colors import NAMED_COLORS
+from concept_control.world.entity import TOOL_COLOR, TOOL_ID
+from concept_control.world.tabletop import Tabletop
+from concept_control.world.workspace import Workspace
+
+WORKSPACE = Workspace()
+PLACES = np.array([[0.0, 0.9], [-0.6, -0.5], [0.1, -0.4], [0.6, 0.3]])
+SCENE = Tabletop(
+    (TOOL_ID, 1, 2, 3),
+    PLACES,
+    np.array([TOOL_COLOR, *(NAMED_COLORS[name] for name in ('red', 'blue', 'green'))]),
+    np.full(4, 0.167),
+)
+
+
+def test_a_goal_moves_the_subject_to_where_the_predicate_holds(model, library):
+    request = request_goal('between(red; blue, green)', SCENE, model, library)
+    assert request.scene.ids == (1, 2, 3)  # the tool is not on the table
+    goal = plan_goal(request, model, WORKSPACE)
+    assert goal.movable == goal.moved == (1,)
+    np.testing.assert_allclose(goal.targets[0], PLACES[2:].mean(axis=0), atol=0.06)
+    np.testing.assert_allclose(goal.targets[1:], PLACES[2:], atol=1e-6)
+    assert goal.target_energy <= GoalConfig.max_energy < goal.initial_energy
+    assert goal.energy(goal.targets[None])[0] == pytest.approx(goal.target_energy, abs=1e-5)
+
+
+def test_the_solver_of_a_goal_follows_what_a_hand_has_moved(model, library):
+    goal = plan_goal(
+        request_goal('between(red; blue, green)', SCENE, model, library), model, WORKSPACE
+    )
+    now = goal.before.copy()
+    now[2] = [0.1, 0.7]
+    np.testing.assert_allclose(goal.solver(now)[0], (now[1] + now[2]) / 2, atol=0.06)
+
+
+def test_what_cannot_hold_is_refused(model, library):
+    request = request_goal('near(red; blue) and far(red; blue)', SCENE, model, library)
+    with pytest.raises(GroundingError, match='cannot be reached here'):
+        plan_goal(request, model, WORKSPACE)
+
+
+def test_what_would_hardly_move_stays(model, library):
+    request = request_goal('between(red; blue, green)', SCENE, model, library)
+    far = GoalConfig(move_tolerance=1.0)
+    assert plan_goal(request, model, WORKSPACE, far).moved == ()
+
+
+def test_a_solution_that_is_known_makes_the_same_goal(model, library):
+    request = request_goal('near(red; blue)', SCENE, model, library)
+    planned = plan_goal(request, model, WORKSPACE)
+    energies = (planned.initial_energy, planned.target_energy)
+    bound = bind_goal(request, model, planned.targets, planned.moved, energies, goal_id=7)
+    assert bound.goal_id == 7
+    for name in ('entity_ids', 'movable', 'moved', 'initial_energy', 'expression'):
+        assert getattr(bound, name) == getattr(planned, name)
+    places = np.stack([planned.before, planned.targets])
+    np.testing.assert_array_equal(bound.energy(places), planned.energy(places))
+
+
+def test_a_concept_of_the_tool_joins_what_moves_the_tool(model, library):
+    goal = tool_goal(request_tool_goal('far(tool; blue)', SCENE, model, library), model)
+    assert goal.movable == (TOOL_ID,) and goal.moved == () and goal.entity_ids == SCENE.ids
+    with pytest.raises(GroundingError, match='not about the tool alone'):
+        request_tool_goal('far(red; blue)', SCENE, model, library)
