@@ -37,6 +37,8 @@ HOMES = {
     'rosbags': ('bags', 'ros/client'),
     'mcap': ('bags', 'ros/client'),
     'argparse': ('cli',),
+    'jinja2': ('reports',),
+    'tabulate': ('reports',),
 }
 """Libraries and generated modules that only some folders may import."""
 

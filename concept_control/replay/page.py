@@ -12,6 +12,7 @@ from typing import Any
 import cv2
 import matplotlib
 import numpy as np
+from markupsafe import Markup
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
@@ -43,7 +44,7 @@ def write_page(path: Path, replayed: Sequence[Replayed], broken: dict[str, str])
     ]
     for one in replayed:
         parts += _bag(one)
-    page.write_page(path, 'Replay evaluation', parts)
+    page.write_page(path, 'Replay evaluation', [Markup(part) for part in parts])
 
 
 def _bag(one: Replayed) -> list[str]:

@@ -1,66 +1,104 @@
-"""Reports as one HTML page: tables and pictures inside it, nothing to fetch."""
+"""Reports as one HTML page: tables and pictures inside it, nothing to fetch.
+
+All HTML stands in `page.html.j2`; a report gives data to the building blocks below and joins them
+with `write_page`. Texts are escaped.
+"""
 
 from __future__ import annotations
 
 import base64
-from collections.abc import Sequence
-from html import escape
-from io import BytesIO
+from collections.abc import Iterable, Sequence
+from io import BytesIO, StringIO
 from pathlib import Path
+from typing import Literal
 
+import cv2
+import jinja2
+import matplotlib
+import numpy as np
+from markupsafe import Markup
 from matplotlib.figure import Figure
 
-STYLE = """
-body { font: 15px/1.45 system-ui, sans-serif; max-width: 1080px; margin: 2em auto; padding: 0 1em;
-       color: #222 }
-h1 { font-size: 1.5em } h2 { font-size: 1.2em; margin-top: 2.2em }
-h3 { font-size: 1em; margin: 1.4em 0 .4em }
-table { border-collapse: collapse; margin: .6em 0 }
-th, td { padding: .25em .8em; text-align: right; border-bottom: 1px solid #ddd }
-th:first-child, td:first-child { text-align: left }
-th { font-weight: 600; border-bottom: 2px solid #888 }
-.yes { color: #1a7f37; font-weight: 600 } .no { color: #c0392b; font-weight: 600 }
-.note { color: #8a5a00 } svg, img { max-width: 100%; height: auto }
-.strip { display: flex; gap: 4px; flex-wrap: wrap } .strip figure { margin: 0; width: 12% }
-.strip figcaption { font-size: .75em; color: #666; text-align: center }
-"""
+_TEMPLATE = jinja2.Environment(
+    loader=jinja2.FileSystemLoader(Path(__file__).parent), autoescape=True, trim_blocks=True
+).get_template('page.html.j2')
+_BLOCKS = _TEMPLATE.make_module()
 
 
-def write_page(path: Path, title: str, parts: Sequence[str]) -> None:
-    """Write a page of HTML parts under a title."""
+def write_page(path: Path, title: str, blocks: Sequence[Markup], provenance: str = '') -> None:
+    """Write a page.
+
+    Args:
+        path: HTML file, whose folder is made where it is missing.
+        title: Heading of the page.
+        blocks: Building blocks, from the functions below.
+        provenance: Line under the title: date, commit, machine.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(
-        f'<!doctype html><html lang="en"><meta charset="utf-8"><title>{escape(title)}</title>'
-        f'<style>{STYLE}</style><h1>{escape(title)}</h1>' + '\n'.join(parts) + '</html>\n'
-    )
+    path.write_text(_TEMPLATE.render(title=title, blocks=blocks, provenance=provenance))
 
 
-def heading(text: str) -> str:
-    """Return a heading."""
-    return f'<h2>{escape(text)}</h2>'
+def heading(text: str, level: Literal[2, 3] = 2, is_code: bool = False) -> Markup:
+    """Return a heading; code is set in a fixed width."""
+    return _block('heading', text, level, is_code)
 
 
-def paragraph(text: str, note: bool = False) -> str:
-    """Return a paragraph; a note is set off by its colour."""
-    return f'<p{" class=note" if note else ""}>{escape(text)}</p>'
+def paragraph(
+    text: str,
+    style: Literal['', 'note', 'no'] = '',
+    verdict: str = '',
+    is_good: bool | None = None,
+) -> Markup:
+    """Return a paragraph.
+
+    Args:
+        text: What it says.
+        style: Colour of the whole paragraph: plain, a note or a failure.
+        verdict: Words that lead the text.
+        is_good: Colour of the verdict: green, red, or plain for None.
+    """
+    return _block('paragraph', text, style, verdict, is_good)
 
 
-def table(header: Sequence[str], rows: Sequence[Sequence[object]]) -> str:
-    """Return a table of texts."""
-    head = ''.join(f'<th>{escape(name)}</th>' for name in header)
-    body = ''.join(
-        '<tr>' + ''.join(f'<td>{escape(str(cell))}</td>' for cell in row) + '</tr>' for row in rows
-    )
-    return f'<table><tr>{head}</tr>{body}</table>'
+def table(header: Iterable[object], rows: Iterable[Iterable[object]]) -> Markup:
+    """Return a table; the first column is aligned left, all others right."""
+    return _block('table', header, rows)
 
 
-def picture(figure: Figure, dpi: int = 110) -> str:
-    """Return a figure as an image inside the page."""
+def picture(figure: Figure, dpi: int = 110) -> Markup:
+    """Return a figure as a PNG inside the page."""
     buffer = BytesIO()
     figure.savefig(buffer, format='png', dpi=dpi)
     return image(buffer.getvalue())
 
 
-def image(png: bytes) -> str:
-    """Return a PNG as an image inside the page."""
-    return f'<img src="data:image/png;base64,{base64.b64encode(png).decode()}">'
+def plot(figure: Figure) -> Markup:
+    """Return a figure as SVG that is the same each time it is drawn."""
+    text = StringIO()
+    with matplotlib.rc_context({'svg.hashsalt': 'concept_control', 'svg.fonttype': 'none'}):
+        figure.savefig(text, format='svg', metadata={'Date': None, 'Creator': None})
+    # Without the XML declaration and the document type, which stand before the root.
+    return Markup('<svg' + text.getvalue().split('<svg', 1)[1])
+
+
+def image(png: bytes) -> Markup:
+    """Return an encoded PNG as an image inside the page."""
+    return _block('image', _data_url('png', png))
+
+
+def filmstrip(frames: Iterable[tuple[str, np.ndarray]]) -> Markup:
+    """Return images (H, W, 3) uint8 RGB side by side, each with its caption below."""
+    return _block('filmstrip', [(caption, _jpeg(rgb)) for caption, rgb in frames])
+
+
+def _block(name: str, *values: object) -> Markup:
+    return Markup(getattr(_BLOCKS, name)(*values))
+
+
+def _jpeg(rgb: np.ndarray) -> str:
+    _, data = cv2.imencode('.jpg', cv2.cvtColor(rgb, cv2.COLOR_RGB2BGR))
+    return _data_url('jpeg', data.tobytes())
+
+
+def _data_url(kind: str, data: bytes) -> str:
+    return f'data:image/{kind};base64,{base64.b64encode(data).decode()}'

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from markupsafe import Markup
 
 from concept_control.benchmarks.concepts import (
     ccsp,
@@ -27,6 +28,7 @@ from concept_control.reports import intervals
 from concept_control.reports.json_file import write_json
 from concept_control.reports.page import heading, paragraph, picture, table, write_page
 from concept_control.reports.provenance import provenance, sentence
+from concept_control.reports.tables import text_table
 
 Rows = Sequence[tuple[object, ...]]
 
@@ -84,14 +86,14 @@ def main(args: argparse.Namespace) -> int:
     model = ConceptModel.load(args.model)
     print(f'{sentence()}; model {model.fingerprint}')
     report: dict[str, Any] = {'provenance': provenance(), 'model': model.fingerprint}
-    page = [paragraph(f'{sentence()}; model {model.fingerprint}; one thread.')]
+    page: list[Markup] = []
     for section in SECTIONS:
         chosen = section.name in args.section if args.section else not _skipped(section, args)
         if not chosen:
             continue
         found = report[section.name] = section.measure(model, args)
         rows = section.rows(found)
-        print(f'\n{section.title}\n{section.note}\n{_text(section.header, rows)}', flush=True)
+        print(f'\n{section.title}\n{section.note}\n{text_table(section.header, rows)}', flush=True)
         page += [heading(section.title), paragraph(section.note), table(section.header, rows)]
         if args.json:
             write_json(args.json, report)
@@ -105,7 +107,12 @@ def main(args: argparse.Namespace) -> int:
             ),
             picture(draw_landscapes(model, families(), args.seed, grid)),
         ]
-        write_page(args.html, 'Concepts from a few demonstrations', page)
+        write_page(
+            args.html,
+            'Concepts from a few demonstrations',
+            page,
+            f'{sentence()}; model {model.fingerprint}; one thread.',
+        )
         print(f'\npage: {args.html}')
     return _verdict(report)
 
@@ -120,19 +127,6 @@ def _verdict(report: dict[str, Any]) -> int:
     means = by_family.summary(report['families'], 5)
     reached = all(means[f'trained {what}']['mean'] >= 0.97 for what in ('generated', 'identified'))
     return 0 if reached else 1
-
-
-def _text(header: tuple[str, ...], rows: Rows) -> str:
-    """Return a table for the terminal."""
-    cells = [header, *[tuple(str(cell) for cell in row) for row in rows]]
-    widths = [max(len(row[i]) for row in cells) for i in range(len(header))]
-    return '\n'.join(
-        '  '.join(
-            cell.ljust(width) if i == 0 else cell.rjust(width)
-            for i, (cell, width) in enumerate(zip(row, widths))
-        ).rstrip()
-        for row in cells
-    )
 
 
 def percent(found: dict[str, float] | None) -> str:

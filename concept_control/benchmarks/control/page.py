@@ -6,28 +6,36 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from markupsafe import Markup
 from matplotlib.figure import Figure
 
+from concept_control.benchmarks.control.columns import (
+    COMMAND_COLUMNS,
+    JUDO_COLUMNS,
+    TOOL_COLUMNS,
+    TOY_COLUMNS,
+)
 from concept_control.reports import page
+from concept_control.reports.tables import fill_rows
 
 DEADLINE_MS = 20.0
 
 
-def write_control_page(path: Path, report: dict[str, Any], sentence: str) -> None:
+def write_control_page(path: Path, report: dict[str, Any], provenance: str) -> None:
     """Write what `benchmark control` found.
 
     Args:
-        path: of the page.
-        report: what the benchmark writes as JSON.
-        sentence: date, commit and machine.
+        path: HTML file.
+        report: Results, as the benchmark writes them as JSON.
+        provenance: Date, commit and machine.
     """
-    parts = [page.paragraph(sentence)]
+    parts: list[Markup] = []
     if 'toys' in report:
-        parts += [page.heading('Planners on toy problems'), _table(_TOYS, report['toys'])]
+        parts += [page.heading('Planners on toy problems'), _table(TOY_COLUMNS, report['toys'])]
     if 'tool' in report:
         parts += [
             page.heading('The tool between two points, exact energy'),
-            _table(_TOOL, report['tool']),
+            _table(TOOL_COLUMNS, report['tool']),
         ]
     if 'judo' in report:
         parts += _judo(report['judo'])
@@ -38,61 +46,20 @@ def write_control_page(path: Path, report: dict[str, Any], sentence: str) -> Non
     if 'pushing' in report:
         parts += [
             page.heading('Pushing (experimental), judged by the predicate on true poses'),
-            _table(_SUMMARY, report['pushing']['summary']),
+            _table(COMMAND_COLUMNS, report['pushing']['summary']),
             page.picture(_errors(report['pushing']['runs'])),
         ]
-    page.write_page(path, f'Control benchmark, {report["arm"]}', parts)
+    page.write_page(path, f'Control benchmark, {report["arm"]}', parts, provenance)
 
 
-_TOYS = {
-    'problem': '{problem}',
-    'planner': '{planner}',
-    'success': '{success:.0%}',
-    'median error': '{error_median:.4f} {unit}',
-    'cost': '{cost_median:.3g}',
-    'plan [ms]': '{plan_ms:.2f}',
-}
-_TOOL = {
-    'planner': '{planner}',
-    'within 1 mm': '{within_1_mm:.0%}',
-    'final [mm]': '{final_mm:.2f}',
-    'to 5 mm [s]': '{time_to_5_mm:.2f}',
-    'plan [ms]': '{plan_ms:.2f}',
-}
-_JUDO = {
-    'method': '{method}',
-    'within 1 mm': '{within_1_mm:.0%}',
-    'final [mm]': '{final_mm:.3f}',
-    'rest [mm]': '{rest_mm:.3f}',
-    'worst [mm]': '{worst_mm:.2f}',
-    '∫E dt [m² s]': '{integral:.4f}',
-    'to 5 mm [s]': '{time_to_5_mm:.2f}',
-    'plan [ms]': '{plan_ms:.2f}',
-    'speed / limit': '{speed:.2f}',
-    'acceleration / limit': '{acceleration:.2f}',
-}
-_SUMMARY = {
-    'command': '{command}',
-    'runs': '{runs_count}',
-    'success': '{success:.0%}',
-    'error [mm]': '{error_mm:.1f}',
-    'solution [mm]': '{solution_error_mm:.1f}',
-    'time [s]': '{time:.1f}',
-    'moves': '{moves:.1f}',
-    '∫E dt': '{integral:.3f}',
-}
+def _table(columns: dict[str, str], rows: list[dict[str, Any]]) -> Markup:
+    return page.table(columns, fill_rows(columns, rows))
 
 
-def _table(columns: dict[str, str], rows: list[dict[str, Any]]) -> str:
-    """Return a table; columns are titles and what stands under them of each row."""
-    cells = [tuple(text.format_map(row) for text in columns.values()) for row in rows]
-    return page.table(tuple(columns), cells)
-
-
-def _judo(section: dict[str, Any]) -> list[str]:
+def _judo(section: dict[str, Any]) -> list[Markup]:
     title = page.heading('The tool between two points, beside judo')
     if 'skipped' in section:
-        return [title, page.paragraph(f'Skipped: {section["skipped"]}', note=True)]
+        return [title, page.paragraph(f'Skipped: {section["skipped"]}', 'note')]
     figure = Figure(figsize=(9, 3.6), layout='constrained')
     axis = figure.add_subplot()
     for name, errors in section['curves'].items():
@@ -107,7 +74,7 @@ def _judo(section: dict[str, Any]) -> list[str]:
     axis.legend(fontsize=8)
     return [
         title,
-        _table(_JUDO, section['rows']),
+        _table(JUDO_COLUMNS, section['rows']),
         page.paragraph(f'Over all pairs: {section["sentence"]}.'),
         page.picture(figure),
         page.paragraph(section['conditions']),
@@ -115,17 +82,17 @@ def _judo(section: dict[str, Any]) -> list[str]:
     ]
 
 
-def _commands(section: dict[str, Any]) -> list[str]:
+def _commands(section: dict[str, Any]) -> list[Markup]:
     plan = section['plan_ms']
     failed = section['summary'][-1]['failed']
     return [
         page.heading('Commands, judged by the predicate on true poses'),
-        _table(_SUMMARY, section['summary']),
+        _table(COMMAND_COLUMNS, section['summary']),
         page.paragraph(
             f'Plans take {plan["p50"]:.1f} ms at the median, {plan["p95"]:.1f} at p95 and '
             f'{plan["p99"]:.1f} at p99; {section["violations"]} limit violations.'
         ),
-        *(page.paragraph(text, note=True) for text in failed),
+        *(page.paragraph(text, 'note') for text in failed),
         page.picture(_errors(section['runs'])),
         page.picture(_curves(section['runs'])),
     ]
@@ -167,7 +134,7 @@ def _curves(runs: list[dict[str, Any]]) -> Figure:
     return figure
 
 
-def _disturbance(section: dict[str, Any]) -> list[str]:
+def _disturbance(section: dict[str, Any]) -> list[Markup]:
     rows = [{**row, 'command': name} for name, row in section.items()]
     figure = Figure(figsize=(9, 2.0), layout='constrained')
     axis = figure.add_subplot()
@@ -179,6 +146,6 @@ def _disturbance(section: dict[str, Any]) -> list[str]:
     axis.grid(axis='x', alpha=0.3)
     return [
         page.heading('A reference is moved during the carry'),
-        _table(_SUMMARY, rows),
+        _table(COMMAND_COLUMNS, rows),
         page.picture(figure),
     ]

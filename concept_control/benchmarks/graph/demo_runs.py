@@ -96,7 +96,6 @@ def _write_page(
 ) -> None:
     columns = list(next(iter(summary.values())))
     parts = [
-        page.paragraph(sentence()),
         page.table(
             ('concept', *columns),
             [(name, *(f'{row[c]:.4g}' for c in columns)) for name, row in summary.items()],
@@ -106,10 +105,10 @@ def _write_page(
         parts.append(page.heading(f'{run["expression"]}, seed {run["seed"]}'))
         error, ending = run.get('error_mm'), run.get('ending', '')
         off = '' if error is None else f', {error:.1f} mm off'
-        parts.append(page.paragraph(f'{ending}{off}', note=not run['holds']))
+        parts.append(page.paragraph(f'{ending}{off}', '' if run['holds'] else 'note'))
         if run.get('strip'):
             parts.append(page.image(run['strip']))
-    page.write_page(path, 'The whole graph, run after run', parts)
+    page.write_page(path, 'The whole graph, run after run', parts, sentence())
 
 
 def summarise(runs: list[dict[str, Any]]) -> dict[str, float]:

@@ -27,11 +27,9 @@ def write_policy_page(
         document: of the benchmark, as its JSON.
         pictures: streamlines and rollouts by data set.
     """
-    parts = [paragraph(sentence())]
     missed = document['missed']
-    parts.append(
-        paragraph('missed: ' + '; '.join(missed) if missed else 'all goals reached', bool(missed))
-    )
+    said = 'missed: ' + '; '.join(missed) if missed else 'all goals reached'
+    parts = [paragraph(said, 'note' if missed else '')]
     if 'figures' in document:
         parts.append(
             paragraph(
@@ -94,7 +92,7 @@ def write_policy_page(
                 ],
             ),
         ]
-    write_page(path, 'Strokes and particles by imitation', parts)
+    write_page(path, 'Strokes and particles by imitation', parts, sentence())
 
 
 def percent(share: float, digits: int = 1) -> str:

@@ -1,0 +1,35 @@
+"""Tables for the terminal."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from tabulate import tabulate
+
+
+def text_table(header: Iterable[str], rows: Iterable[Sequence[object]]) -> str:
+    """Return aligned text: the first column is aligned left, all others right.
+
+    Args:
+        header: Titles of the columns.
+        rows: Cells, already formatted for people.
+    """
+    titles = list(header)
+    return tabulate(
+        [[str(cell) for cell in row] for row in rows],
+        titles,
+        tablefmt='plain',
+        colalign=('left', *('right' for _ in titles[1:])),
+        disable_numparse=True,
+    )
+
+
+def fill_rows(columns: Mapping[str, str], rows: Iterable[Mapping[str, Any]]) -> list[list[str]]:
+    """Return the cells of a table.
+
+    Args:
+        columns: Titles of the columns and the format of a cell below, such as "{error:.2f}".
+        rows: Values by name, from which the formats are filled.
+    """
+    return [[text.format_map(row) for text in columns.values()] for row in rows]
