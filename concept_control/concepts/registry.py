@@ -51,11 +51,11 @@ from concept_control.concepts.named.temporal import CameCloser, Moved, MovedAfte
 from concept_control.concepts.named.visual import Color, SameColor, Size
 from concept_control.concepts.procedural.affine import Affine
 from concept_control.concepts.procedural.arrangement import Arrangement
-from concept_control.concepts.procedural.attribute_rules import AttributeTests
+from concept_control.concepts.procedural.attribute_rules import AttributeRules
 from concept_control.concepts.procedural.comparison_rules import Comparisons
 from concept_control.concepts.procedural.lines import Lines
-from concept_control.concepts.procedural.measure_rules import MeasureTests
-from concept_control.concepts.procedural.place_rules import PlaceTests
+from concept_control.concepts.procedural.measure_rules import MeasureRules
+from concept_control.concepts.procedural.place_rules import PlaceRules
 
 _FAMILIES: tuple[type[Family], ...] = (
     Color,
@@ -92,12 +92,12 @@ _FAMILIES: tuple[type[Family], ...] = (
     MovedBefore,
     MovedAfter,
     Affine,
-    PlaceTests,
-    MeasureTests,
+    PlaceRules,
+    MeasureRules,
     Lines,
     Comparisons,
     Arrangement,
-    AttributeTests,
+    AttributeRules,
     Pentagon,
     Rectangle,
     Ell,

@@ -18,7 +18,7 @@ from concept_control.energy.networks.encoder import DemonstrationEncoder
 from concept_control.energy.networks.energy_network import ACTION, ARGUMENT, EnergyNetwork
 from concept_control.energy.scene_batch import SceneBatch, scene_batch_from_events
 from concept_control.energy.search.generation import generate_outcomes, lowest_attention
-from concept_control.energy.search.langevin import SamplerConfig
+from concept_control.energy.search.langevin import LangevinConfig
 from concept_control.energy.storage import load_model, save_model
 from concept_control.errors import CodeError, EventError, ModelError
 from concept_control.world.events import Events
@@ -144,7 +144,7 @@ class ConceptModel:
         scenes: Events,
         code: ConceptCode,
         seed: int = 0,
-        config: SamplerConfig | None = None,
+        config: LangevinConfig | None = None,
     ) -> Events:
         """Move the subjects to where the concept holds.
 
@@ -167,7 +167,7 @@ class ConceptModel:
         if not acts.all():
             row = int((~acts).nonzero()[0])
             raise EventError(f'scene {row} has no subject; expected at least one that may move')
-        config = config or SamplerConfig()
+        config = config or LangevinConfig()
         generator = torch.Generator().manual_seed(seed)
         positions, _ = generate_outcomes(
             self.network, scene, self.check_code(code), config, generator

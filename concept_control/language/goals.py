@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from concept_control.control.goal import MOVE_TOLERANCE, GroundedGoal
+from concept_control.energy.goals.fast_evaluator import FastGoalEvaluator
 from concept_control.energy.goals.goal_energy import GoalEnergy
 from concept_control.energy.goals.program import GroundedTerm, Operator
 from concept_control.energy.goals.solving import Solution, solve
@@ -181,7 +182,7 @@ def _goal(
         return np.asarray(solution.positions, dtype=float) if solution.converged else None
 
     return GroundedGoal(
-        evaluator=energy.residual_evaluator(),
+        evaluator=FastGoalEvaluator(energy),
         entity_ids=tuple(request.scene.ids),
         before=request.scene.positions,
         colors=request.scene.colors,

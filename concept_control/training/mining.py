@@ -10,14 +10,14 @@ from __future__ import annotations
 import torch
 
 from concept_control.energy.search.generation import generate_outcomes, lowest_attention
-from concept_control.energy.search.langevin import SamplerConfig
+from concept_control.energy.search.langevin import LangevinConfig
 from concept_control.training.losses import Learner, forget_members
 from concept_control.training.pool import NUM_TESTS, ConceptPool
 
 _CONCEPTS = 96
 _CHAINS = 2
 _MASKS = 4
-_SAMPLER = SamplerConfig(
+_SAMPLER = LangevinConfig(
     chains=1, steps=16, largest=0.35, smallest=0.02, noise=0.2, limit=1.05, langevin=True
 )
 

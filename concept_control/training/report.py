@@ -15,7 +15,7 @@ from concept_control.energy.networks.encoder import DemonstrationEncoder
 from concept_control.energy.networks.energy_network import ACTION, EnergyNetwork
 from concept_control.energy.scene_batch import scene_batch_from_events
 from concept_control.energy.search.generation import generate_outcomes, lowest_attention
-from concept_control.energy.search.langevin import SamplerConfig
+from concept_control.energy.search.langevin import LangevinConfig
 from concept_control.world.events import Events
 
 
@@ -103,7 +103,7 @@ def judge_family(
     num_entities: int | None = None,
     inference: InferenceConfig | None = None,
     steps: InferenceSteps | None = None,
-    sampler: SamplerConfig | None = None,
+    sampler: LangevinConfig | None = None,
 ) -> FamilyScores:
     """Infer codes of fresh concepts and judge what is done with them by the predicate.
 
@@ -142,7 +142,7 @@ def judge_family(
     if family.generates:
         before = scene._replace(after=scene.before)
         positions, energies = generate_outcomes(
-            network, before, each, sampler or SamplerConfig(chains=8), generator
+            network, before, each, sampler or LangevinConfig(chains=8), generator
         )
         outcome = _with_outcome(tests, positions)
         # Demonstrations in which nobody is named as subject leave nothing to generate.

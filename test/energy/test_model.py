@@ -6,6 +6,7 @@ import torch
 
 import concept_control as cc
 from concept_control.concepts import families, vocabulary
+from concept_control.energy.goals.fast_evaluator import FastGoalEvaluator
 from concept_control.energy.goals.goal_energy import GoalEnergy
 from concept_control.energy.goals.program import GroundedTerm, Operator
 from concept_control.energy.goals.solving import solve
@@ -44,7 +45,7 @@ def test_between_pulls_from_anywhere(codes, model):
     term = GroundedTerm(
         'between', codes['between'], torch.eye(5)[0], torch.tensor([0.0, 1, 1, 0, 0])
     )
-    evaluator = GoalEnergy(model, [term]).residual_evaluator()
+    evaluator = FastGoalEvaluator(GoalEnergy(model, [term]))
     start = np.linspace(-0.9, 0.9, 6)
     xy = np.stack(np.meshgrid(start, start), axis=-1).reshape(-1, 2)
 

@@ -21,7 +21,7 @@ from concept_control.energy.inference.code_inference import InferenceConfig, inf
 from concept_control.energy.networks.energy_network import ARGUMENT, EnergyNetwork
 from concept_control.energy.scene_batch import scene_batch_from_events
 from concept_control.energy.search.langevin import (
-    SamplerConfig,
+    LangevinConfig,
     keep_lowest,
     langevin_descent,
     scatter_starts,
@@ -127,7 +127,7 @@ def _by_attention(
     codes, _ = infer_codes(network, encoder, scene_batch_from_events(shown), 5, guess, rng)
     tests = family.sample(rng, params, 1)
     scene = scene_batch_from_events(tests)
-    config = SamplerConfig(chains=8, steps=30, smallest=0.004)
+    config = LangevinConfig(chains=8, steps=30, smallest=0.004)
     generator = torch.Generator().manual_seed(0)
     many = scene.repeat(config.chains)
     width = network.config.code_width

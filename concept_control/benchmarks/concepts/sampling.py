@@ -20,10 +20,10 @@ from concept_control.energy.inference.code_inference import InferenceConfig, inf
 from concept_control.energy.model import ConceptModel
 from concept_control.energy.scene_batch import SceneBatch, scene_batch_from_events
 from concept_control.energy.search.generation import generate_outcomes
-from concept_control.energy.search.langevin import SamplerConfig
+from concept_control.energy.search.langevin import LangevinConfig
 from concept_control.world.events import Events
 
-CHAIN = SamplerConfig(chains=1, steps=40, smallest=0.004, langevin=True)
+CHAIN = LangevinConfig(chains=1, steps=40, smallest=0.004, langevin=True)
 """One chain, on until its noise and its steps have become small."""
 
 MORE_STEPS = (50, 200)

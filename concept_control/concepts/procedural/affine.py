@@ -1,6 +1,6 @@
 """Concepts without names: be at a random combination of where others are and where one was.
 
-Together with `PlaceTests`, `Arrangement` and `AttributeTests` these span what demonstrations can
+Together with `PlaceRules`, `Arrangement` and `AttributeRules` these span what demonstrations can
 show, so that a concept nobody trained lies among those that were.
 """
 

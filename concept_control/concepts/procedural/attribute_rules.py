@@ -12,15 +12,15 @@ from concept_control.concepts.named.visual import (
     color_features,
 )
 from concept_control.concepts.procedural.rule_parameters import (
-    NUM_TESTS,
-    TEST_VALUES,
-    one_test,
-    pick_test,
+    NUM_RULES,
+    RULE_VALUES,
+    choose_rule,
+    read_rule,
 )
 from concept_control.concepts.procedural.selection_rules import (
     CERTAIN,
-    EntityTests,
     Looks,
+    SelectionRules,
     lead,
     of_marker,
 )
@@ -36,7 +36,7 @@ RANK_MARGIN = 0.02
 BRIGHTNESS_MARGIN = 0.06
 
 
-class AttributeTests(EntityTests):
+class AttributeRules(SelectionRules):
     """Attend to what passes one or two tests; parameters (test, 4 values) twice, -1 for none.
 
     Tests and values: colour (r, g, b, sign), size and brightness (threshold, sign), on one side of
@@ -73,11 +73,11 @@ class AttributeTests(EntityTests):
                 [cos, sin, nothing, nothing],
                 [sign, nothing, nothing, nothing],
             ]
-            parts += pick_test(kind, choices)
+            parts += choose_rule(kind, choices)
         return np.column_stack(parts)
 
     def has_marker(self, rows: np.ndarray) -> np.ndarray:
-        kinds = np.stack([one_test(rows, slot)[0] for slot in range(NUM_TESTS)])
+        kinds = np.stack([read_rule(rows, slot)[0] for slot in range(NUM_RULES)])
         return np.any((kinds >= WITHIN) & (kinds <= SIZE_OF_MARKER), axis=0)
 
     def scores(self, rows: np.ndarray, looks: Looks) -> np.ndarray:
@@ -90,8 +90,8 @@ class AttributeTests(EntityTests):
         relative = positions - of_marker(positions, looks)
         marker_size = of_marker(sizes, looks)
         total = np.full(sizes.shape, CERTAIN)
-        for slot in range(NUM_TESTS):
-            kind, values = one_test(rows, slot)
+        for slot in range(NUM_RULES):
+            kind, values = read_rule(rows, slot)
             v = values[:, :, None]  # (B, 4, 1)
             features = color_features(values[:, :3].clip(0, 1))[:, None]
             off = np.linalg.norm(color_features(colors) - features, axis=-1)
@@ -122,8 +122,8 @@ class AttributeTests(EntityTests):
     ) -> np.ndarray:
         colors = random_colors(rng, shape)
         chosen = rng.random(shape) < rng.uniform(0.2, 0.8, (len(rows), 1))
-        for slot in range(NUM_TESTS):
-            kind, values = one_test(rows, slot)
+        for slot in range(NUM_RULES):
+            kind, values = read_rule(rows, slot)
             seen = seen_color(rng, np.repeat(values[:, None, :3], shape[1], axis=1).clip(0, 1))
             takes = chosen & (kind == COLOR)[:, None]
             colors = np.where(takes[..., None], seen, colors)
@@ -131,16 +131,16 @@ class AttributeTests(EntityTests):
 
     def tokens(self, params: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         types, values = blank_tokens(len(params))
-        for slot in range(NUM_TESTS):
-            kind, given = one_test(params, slot)
+        for slot in range(NUM_RULES):
+            kind, given = read_rule(params, slot)
             types[:, slot] = np.where(kind >= 0, self.token_types[0] + kind, -1)
             plain = given.copy()
             plain[:, 0] = np.where(kind == SIZE, 10 * (given[:, 0] - 0.17), plain[:, 0])
-            values[:, slot, :TEST_VALUES] = plain
+            values[:, slot, :RULE_VALUES] = plain
             rgb = given[:, :3].clip(0, 1)
             looks = np.concatenate([2 * rgb - 1, 2 * color_features(rgb)[:, :3] - 1], axis=1)
             # Another colour and not this one mean different things: signs have their own columns.
-            values[:, slot, TEST_VALUES : TEST_VALUES + 6] = np.where(
+            values[:, slot, RULE_VALUES : RULE_VALUES + 6] = np.where(
                 (kind == COLOR)[:, None], looks * given[:, 3:], 0.0
             )
         return types, values

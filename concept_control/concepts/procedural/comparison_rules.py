@@ -6,7 +6,12 @@ import numpy as np
 
 from concept_control.concepts.family import blank_tokens, random_colors, seen_color
 from concept_control.concepts.named.visual import color_features
-from concept_control.concepts.procedural.selection_rules import EntityTests, Looks, lead, of_marker
+from concept_control.concepts.procedural.selection_rules import (
+    Looks,
+    SelectionRules,
+    lead,
+    of_marker,
+)
 
 BRIGHTNESS, MIX, NEAREST, CROWD, MIDDLE, TONE, TYPICAL, ODD_SIZE = range(8)
 """Numbers of an entity: brightness; a mix of red, green and blue; distance to the nearest other,
@@ -53,7 +58,7 @@ _FEATURE, _RULE, _SIGN = np.array(CELLS).T
 _PALETTE = 3
 
 
-class Comparisons(EntityTests):
+class Comparisons(SelectionRules):
     """Attend to what compares so; parameters (cell of `CELLS`, threshold, r, g, b of a mix)."""
 
     name = 'comparisons'

@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import numpy as np
 
-from concept_control.concepts.procedural.placement_rules import RandomTests, Situation, outside_of
-from concept_control.concepts.procedural.rule_parameters import NUM_TESTS, pick_test
+from concept_control.concepts.procedural.placement_rules import (
+    PlacementRules,
+    Situation,
+    outside_of,
+)
+from concept_control.concepts.procedural.rule_parameters import NUM_RULES, choose_rule
 
 STRIP, MIRRORED, SQUARE_RING, SHIFTED, MOVED, BESIDE, APPROACHED, NEAREST, FURTHEST, SPREAD = (
     range(10)
@@ -69,7 +73,7 @@ def _spread(values: np.ndarray, seen: Situation) -> np.ndarray:
     return outside_of(seen.apart[:, 1] - seen.apart[:, 0], values[:, 0], values[:, 1])
 
 
-class MeasureTests(RandomTests):
+class MeasureRules(PlacementRules):
     """Keep one or two measures within bounds, among 0 to 3 attended others.
 
     Tests and values: a strip across the workspace (cos, sin, offset, half width), discs mirrored
@@ -86,7 +90,7 @@ class MeasureTests(RandomTests):
     name = 'measure_tests'
     description = 'keep one or two random measures of a place within bounds'
     token_types = tuple(range(63, 73))
-    tests = (
+    rules = (
         _strip,
         _mirrored,
         _square_ring,
@@ -103,14 +107,14 @@ class MeasureTests(RandomTests):
         number = rng.choice(4, count, p=[0.4, 0.25, 0.25, 0.1])
         both = rng.random(count) < 0.3
         parts = []
-        for slot in range(NUM_TESTS):
+        for slot in range(NUM_RULES):
             alone = rng.integers(STRIP, MOVED + 1, count)
             relative = rng.integers(BESIDE, np.where(number > 1, SPREAD, APPROACHED) + 1)
             # The first test of a concept with arguments is about them.
             kind = np.where((number > 0) & (slot == 0), relative, alone)
             if slot:
                 kind = np.where(both, kind, -1)
-            parts += pick_test(kind, _draw_values(rng, count))
+            parts += choose_rule(kind, _draw_values(rng, count))
         return np.column_stack([number, *parts])
 
 

@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import numpy as np
 
-from concept_control.concepts.procedural.placement_rules import RandomTests, Situation, outside_of
-from concept_control.concepts.procedural.rule_parameters import NUM_TESTS, pick_test
+from concept_control.concepts.procedural.placement_rules import (
+    PlacementRules,
+    Situation,
+    outside_of,
+)
+from concept_control.concepts.procedural.rule_parameters import NUM_RULES, choose_rule
 
 HALF_PLANE, DISC, OUTSIDE, BOX, SECTOR, RING, CLOSER, ALONG, ACROSS = range(9)
 """Tests of a place: four of the workspace, three relative to the attended ones, and two in the
@@ -62,7 +66,7 @@ def _from_center(seen: Situation) -> np.ndarray:
     return np.linalg.norm(seen.place - seen.center, axis=1)
 
 
-class PlaceTests(RandomTests):
+class PlaceRules(PlacementRules):
     """Be where one or two tests hold, among 0 to 2 attended others.
 
     Tests and values: half-plane (cos, sin, offset), disc and outside (x, y, radius), box (x, y,
@@ -75,13 +79,13 @@ class PlaceTests(RandomTests):
     name = 'place_tests'
     description = 'be where one or two random tests hold'
     token_types = (*range(35, 42), 61, 62)
-    tests = (_half_plane, _disc, _outside, _box, _sector, _ring, _closer, _along, _across)
+    rules = (_half_plane, _disc, _outside, _box, _sector, _ring, _closer, _along, _across)
 
     def draw(self, rng: np.random.Generator, count: int) -> np.ndarray:
         number = rng.choice(3, count, p=[0.35, 0.35, 0.3])
         both = rng.random(count) < 0.4
         parts = []
-        for slot in range(NUM_TESTS):
+        for slot in range(NUM_RULES):
             here = rng.integers(HALF_PLANE, BOX + 1, count)
             relative = rng.integers(SECTOR, CLOSER + 1, count)
             # The first test of a concept with arguments is about them; the second is of any kind.
@@ -107,10 +111,10 @@ class PlaceTests(RandomTests):
                 [rng.uniform(0.2, 0.7, count), nothing, nothing, nothing],
                 *[[0.6 * inner, 0.6 * inner + width, nothing, nothing] for width in widths],
             ]
-            parts += pick_test(kind, choices)
+            parts += choose_rule(kind, choices)
         return np.column_stack([number, *parts])
 
-    def describe_test(self, kind: np.ndarray, values: np.ndarray) -> np.ndarray:
+    def describe_rule(self, kind: np.ndarray, values: np.ndarray) -> np.ndarray:
         angle = np.where((kind == SECTOR)[:, None], values[:, :1], 0.0)
         described = np.column_stack([values, np.cos(angle), np.sin(angle)])
         described[:, 0] = np.where(kind == SECTOR, 0.0, described[:, 0])

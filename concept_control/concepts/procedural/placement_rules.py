@@ -17,7 +17,7 @@ from concept_control.concepts.family import (
     mean_of,
     per_event,
 )
-from concept_control.concepts.procedural.rule_parameters import NUM_TESTS, TEST_VALUES, one_test
+from concept_control.concepts.procedural.rule_parameters import NUM_RULES, RULE_VALUES, read_rule
 from concept_control.errors import EventError
 from concept_control.world.events import Events
 
@@ -47,11 +47,11 @@ class Situation(NamedTuple):
         return Situation(*(value[chosen] for value in self))
 
 
-Test = Callable[[np.ndarray, Situation], np.ndarray]
+Rule = Callable[[np.ndarray, Situation], np.ndarray]
 """From values (B, 4) and B situations to the distances (B,) to where a test holds."""
 
 
-class RandomTests(Family):
+class PlacementRules(Family):
     """Be where one or two tests hold; parameters (k, test, 4 values, test, 4 values).
 
     k is the number of attended others; a test of -1 is none.
@@ -61,14 +61,14 @@ class RandomTests(Family):
     """
 
     tolerance = 0.04
-    tests: tuple[Test, ...]
+    rules: tuple[Rule, ...]
 
     @abstractmethod
     def draw(self, rng: np.random.Generator, count: int) -> np.ndarray:
         """Draw parameters (count, P), satisfiable or not."""
 
     def sample_concepts(self, rng: np.random.Generator, num_concepts: int) -> np.ndarray:
-        params = np.zeros((num_concepts, 1 + NUM_TESTS * (1 + TEST_VALUES)))
+        params = np.zeros((num_concepts, 1 + NUM_RULES * (1 + RULE_VALUES)))
         pending = np.arange(num_concepts)
         while len(pending):
             fresh = self.draw(rng, len(pending))
@@ -106,14 +106,14 @@ class RandomTests(Family):
 
     def tokens(self, params: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         types, values = blank_tokens(len(params))
-        for slot in range(NUM_TESTS):
-            kind, given = one_test(params, slot, before=1)
+        for slot in range(NUM_RULES):
+            kind, given = read_rule(params, slot, before=1)
             types[:, slot] = np.where(kind >= 0, np.array(self.token_types)[kind], -1)
-            described = np.column_stack([self.describe_test(kind, given), params[:, :1] == 2])
+            described = np.column_stack([self.describe_rule(kind, given), params[:, :1] == 2])
             values[:, slot, : described.shape[1]] = described
         return types, values
 
-    def describe_test(self, kind: np.ndarray, values: np.ndarray) -> np.ndarray:
+    def describe_rule(self, kind: np.ndarray, values: np.ndarray) -> np.ndarray:
         """Return (C, < V) numbers about unit scale that describe tests (C,) of values (C, 4)."""
         return values
 
@@ -130,9 +130,9 @@ class RandomTests(Family):
     def _distance(self, rows: np.ndarray, situation: Situation) -> np.ndarray:
         """Return (B,) the largest of the distances to where each test of rows (B, P) holds."""
         total = np.zeros(len(rows))
-        for slot in range(NUM_TESTS):
-            kind, values = one_test(rows, slot, before=1)
-            for each, distance in enumerate(self.tests):
+        for slot in range(NUM_RULES):
+            kind, values = read_rule(rows, slot, before=1)
+            for each, distance in enumerate(self.rules):
                 chosen = kind == each
                 if chosen.any():
                     found = distance(values[chosen], situation.where(chosen))

@@ -6,11 +6,11 @@ from collections.abc import Sequence
 
 import numpy as np
 
-NUM_TESTS = 2
-TEST_VALUES = 4
+NUM_RULES = 2
+RULE_VALUES = 4
 
 
-def pick_test(kind: np.ndarray, choices: Sequence[Sequence[np.ndarray]]) -> list[np.ndarray]:
+def choose_rule(kind: np.ndarray, choices: Sequence[Sequence[np.ndarray]]) -> list[np.ndarray]:
     """Return the columns of a test: kind (C, 1) and values (C, 4), zero where there is none.
 
     Args:
@@ -22,7 +22,7 @@ def pick_test(kind: np.ndarray, choices: Sequence[Sequence[np.ndarray]]) -> list
     return [kind[:, None], values * (kind >= 0)[:, None]]
 
 
-def one_test(rows: np.ndarray, slot: int, before: int = 0) -> tuple[np.ndarray, np.ndarray]:
+def read_rule(rows: np.ndarray, slot: int, before: int = 0) -> tuple[np.ndarray, np.ndarray]:
     """Return the kind (B,) and the values (B, 4) of a test of parameters (B, P).
 
     Args:
@@ -30,5 +30,5 @@ def one_test(rows: np.ndarray, slot: int, before: int = 0) -> tuple[np.ndarray, 
         slot: which of the tests.
         before: number of parameters that come before the tests.
     """
-    first = before + slot * (1 + TEST_VALUES)
-    return rows[:, first].astype(int), rows[:, first + 1 : first + 1 + TEST_VALUES]
+    first = before + slot * (1 + RULE_VALUES)
+    return rows[:, first].astype(int), rows[:, first + 1 : first + 1 + RULE_VALUES]

@@ -48,7 +48,7 @@ class Looks(NamedTuple):
         return self.present & ~self.subjects
 
 
-class EntityTests(Selection):
+class SelectionRules(Selection):
     """Attend to what passes tests of looks and place."""
 
     reads_colors = reads_sizes = True

@@ -16,10 +16,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-import numpy as np
 import torch
 
-from concept_control.energy.goals.fast_evaluator import TermEvaluator, to_tensor
 from concept_control.energy.goals.program import (
     GroundedTerm,
     Operator,
@@ -97,10 +95,6 @@ class GoalEnergy:
             parts.append(run_program(self.program, self._residuals(part)))
         return torch.cat(parts)
 
-    def residual_evaluator(self) -> ResidualEvaluator:
-        """Return the composed residual as control needs it: numpy in, numpy out, fast."""
-        return ResidualEvaluator(self)
-
     def _residuals(self, scene: SceneBatch) -> Sequence[torch.Tensor]:
         """Return each term's residuals (B, K), all from one pass of the network."""
         number, batch = len(self.terms), scene.num_events
@@ -129,50 +123,3 @@ class GoalEnergy:
             raise EventError(
                 f'the scene has {number} entities, the goal is bound to {self.num_entities}'
             )
-
-
-class ResidualEvaluator:
-    """The composed residual of one goal, numpy in and numpy out, on one thread.
-
-    Args:
-        goal: whose energy it is; ||residual||² is `goal.value`.
-    """
-
-    def __init__(self, goal: GoalEnergy) -> None:
-        self._goal = goal
-        network = goal.model.network
-        self._reference = next(network.parameters())
-        self._terms = [
-            TermEvaluator(network, term.code.action, term.subjects, term.attention)
-            for term in goal.terms
-        ]
-
-    def residual(
-        self, before: np.ndarray, positions: np.ndarray, colors: np.ndarray, sizes: np.ndarray
-    ) -> np.ndarray:
-        """Return (B, K) residuals whose squared norms are the composed energies.
-
-        Args:
-            before: (N, 2) positions before the action, workspace units.
-            positions: (B, N, 2) positions after it, workspace units.
-            colors: (N, 3) RGB in [0, 1].
-            sizes: (N,) side lengths, workspace units.
-
-        Raises:
-            EventError: if N is not that of the goal.
-        """
-        self._goal.check_entities(np.shape(positions)[1])
-        positions = np.asarray(positions)
-        first = positions[0]
-        moving = (positions != first).any(axis=(0, 2))
-        key = tuple(
-            np.asarray(part).tobytes() for part in (moving, first[~moving], before, colors, sizes)
-        )
-        place, start, looks, lengths = (
-            to_tensor(value, self._reference) for value in (positions, before, colors, sizes)
-        )
-        residuals = [
-            term.residual(start, place, looks, lengths, moving, key) for term in self._terms
-        ]
-        with torch.inference_mode():
-            return run_program(self._goal.program, residuals).cpu().numpy()

@@ -12,7 +12,7 @@ import torch
 from concept_control.energy.goals.goal_energy import GoalEnergy
 from concept_control.energy.scene_batch import SceneBatch, scene_batch_from_events
 from concept_control.energy.search.langevin import (
-    SamplerConfig,
+    LangevinConfig,
     keep_lowest,
     langevin_descent,
     scatter_starts,
@@ -212,7 +212,7 @@ def _descend(
         found, values = levenberg_marquardt(residual, starts, gate, LeastSquaresConfig())
         return _draw_inside(residual, found, values, gate)
 
-    config = SamplerConfig(chains=chains, steps=steps, limit=1.0)
+    config = LangevinConfig(chains=chains, steps=steps, limit=1.0)
     found, _ = langevin_descent(partial(energies, residual), starts, gate, config, generator)
     return levenberg_marquardt(residual, found, gate, FINISH)
 

@@ -1,11 +1,11 @@
 """Code inference: from a few demonstrations to the code that explains them.
 
-The encoder's guess is fast; a gradient descent on the demonstration loss (equation 7 of arXiv
-1811.02486) goes beyond it, most of all for concepts unlike those of the training. The loss says
-how well the demonstrations fit and how little else would: among codes that explain the
-demonstrations, the one whose concept holds in the fewest other outcomes is the likeliest. Each
-step draws other candidates, for a descent against the same few fits those. The result is judged
-on candidates that it has not seen, and dropped where it does not help.
+The encoder's guess is fast; gradient descent on the demonstration loss (equation 7 of Mordatch,
+arXiv 1811.02486) improves it, most of all for concepts unlike those of the training. The loss
+measures how well the demonstrations fit and how little else would: among codes that explain the
+demonstrations, the one whose concept holds in the fewest other outcomes is the likeliest. Every
+step draws new candidates, because a descent against fixed ones overfits to them. The result is
+validated on candidates that it has not seen, and dropped where it is no improvement.
 """
 
 from __future__ import annotations
@@ -18,7 +18,11 @@ import numpy as np
 import torch
 
 from concept_control.energy.inference.candidates import candidate_masks, candidate_outcomes
-from concept_control.energy.inference.learned_steps import Draw, InferenceSteps, Loss
+from concept_control.energy.inference.learned_steps import (
+    CandidateSampler,
+    InferenceSteps,
+    LossFunction,
+)
 from concept_control.energy.inference.objectives import info_nce, norm_of
 from concept_control.energy.networks.encoder import DemonstrationEncoder, normalise_code
 from concept_control.energy.networks.energy_network import ACTION, ARGUMENT, EnergyNetwork
@@ -26,38 +30,45 @@ from concept_control.energy.scene_batch import SceneBatch
 from concept_control.errors import CodeError
 
 METHODS = ('both', 'encoder', 'gradient')
+HALVES = ('action', 'argument')
+
+_VALIDATION_SETS = 2
+"""Sets of candidates that judge a code before and after the descent."""
 
 
 @dataclass(frozen=True)
 class InferenceConfig:
-    """How codes are inferred.
+    """Settings of the code inference.
 
     Attributes:
         method: 'encoder' (the guess alone), 'gradient' (descent from random codes) or 'both'.
-        learned: whether 'both' takes the model's learned steps, where it has any, instead of
-            Adam's with the numbers below.
-        steps: gradient steps of 'both' on the action half.
-        argument_steps: the same on the argument half.
-        good_argument: loss of the argument half below which the encoder's guess stays as it is.
-        learning_rate: of Adam on the action half, a code of unit scale; annealed to zero.
-        argument_rate: the same on the argument half.
-        gain: by how much the loss must fall for the guess to be given up: where it falls by less,
-            "between" had become less precise and nothing had become more often right.
-        proximity: weight of the squared distance to the encoder's guess, per component, against
-            the loss of one demonstration.
-        gradient_steps: steps of 'gradient', which starts from nothing.
-        gradient_rate: learning rate of 'gradient'.
-        restarts: random codes that 'gradient' starts from.
-        outcomes: candidate outcomes per demonstration and step.
-        masks: candidate masks per demonstration and step.
-        temperature: energy of an outcome that counts as one nat of the contrast. The energy is
+        learned: Whether 'both' takes the model's learned steps, where it has any, instead of Adam
+            with the numbers below.
+        steps: Gradient steps of 'both' on the action half.
+        argument_steps: Gradient steps of 'both' on the argument half.
+        good_argument: Loss of the argument half up to which the encoder's guess is kept.
+        learning_rate: Adam's rate on the action half, a code of unit scale; annealed to zero.
+        argument_rate: Adam's rate on the argument half.
+        gain: Decrease of the loss from which on the refined code replaces the guess. For smaller
+            decreases "between" became less precise and nothing more often right.
+        proximity: Weight of the mean squared distance to the encoder's guess, against the loss of
+            one demonstration.
+        gradient_steps: Gradient steps of 'gradient'.
+        gradient_rate: Adam's rate of 'gradient'.
+        restarts: Random codes that 'gradient' starts from.
+        outcomes: Candidate outcomes per demonstration and step.
+        masks: Candidate masks per demonstration and step.
+        temperature: Energy of an outcome that counts as one nat of the contrast. The energy is
             trained to be the squared distance to where the concept holds, so this is an outcome
-            0.07 away; with ten times as much, what is well out still has to be pushed further
-            out, and five demonstrations of a shape made its code worse.
-        contrast: weight of the contrast in the loss of the action half.
-        data_scale: norm of a demonstrated outcome that counts as one unit of loss.
-        mask_temperature: energy of a mask that counts as one nat of the contrast.
-        mask_scale: norm of a demonstrated mask that counts as one unit of loss.
+            0.07 away. With ten times as much, candidates that are well out are still pushed
+            further, and five demonstrations of a shape made its code worse.
+        contrast: Weight of the contrast in the loss of the action half.
+        data_scale: sqrt(E) of a demonstrated outcome that counts as one unit of loss.
+        mask_temperature: Energy of a mask that counts as one nat of the contrast.
+        mask_scale: sqrt(E) of a demonstrated mask that counts as one unit of loss.
+
+    Raises:
+        CodeError: for an unknown method.
     """
 
     method: str = 'both'
@@ -88,14 +99,14 @@ class InferenceConfig:
 
 
 class DemonstrationLoss:
-    """The demonstration loss of codes: low on what was shown, contrasted with candidates.
+    """Demonstration loss of codes: energy of what was shown, contrasted with candidates.
 
     Args:
-        network: the energy.
-        scene: C * M demonstrations.
-        shots: M.
-        config: numbers of candidates and scales.
-        rng: of the candidates.
+        network: Energy network.
+        scene: C * M demonstrations, those of one concept in a row.
+        shots: M, number of demonstrations of each concept.
+        config: Numbers of candidates and scales of the loss.
+        rng: Random generator of the candidates.
     """
 
     def __init__(
@@ -167,8 +178,8 @@ class DemonstrationLoss:
         value = self._attends * (contrast + (norms[:, 0] / config.mask_scale).square())
         return value.unflatten(0, (-1, self.shots)).mean(dim=1)
 
-    def parts(self, half: str) -> tuple[Loss, Draw]:
-        """Return the loss of one half, 'action' or 'argument', and what draws its candidates."""
+    def parts(self, half: str) -> tuple[LossFunction, CandidateSampler]:
+        """Return the loss of one half, 'action' or 'argument', and the sampler of candidates."""
         if half == 'action':
             return self.action, self.outcomes
         return self.argument, self.masks
@@ -186,124 +197,119 @@ def infer_codes(
     """Infer the codes of C concepts from M demonstrations each.
 
     Args:
-        network: the energy.
-        encoder: the first guess.
+        network: Energy network.
+        encoder: Encoder that makes the first guess.
         scene: C * M demonstrations, those of one concept in a row.
-        shots: M.
-        config: the method and its numbers.
-        rng: of candidates and restarts.
-        learned: step sizes of 'both', where there are learned ones.
+        shots: M, number of demonstrations of each concept.
+        config: Settings.
+        rng: Random generator of candidates and restarts.
+        learned: Learned steps of 'both', if there are any.
 
     Returns:
         Codes (C, 2W), action half first, and one report per concept.
     """
     concepts = scene.num_events // shots
+    loss = DemonstrationLoss(network, scene, shots, config, rng)
     if config.method == 'gradient':
-        return _from_nothing(network, scene, shots, config, rng)
+        reports: list[dict[str, Any]] = [{'method': 'gradient'} for _ in range(concepts)]
+        width = network.config.code_width
+        halves = [_infer_from_random(loss, name, width, reports) for name in HALVES]
+        return torch.cat(halves, dim=-1), reports
     with torch.no_grad():
         guess = encoder(scene, scene.after.new_ones(concepts, shots))
+    reports = [{'method': 'encoder'} for _ in range(concepts)]
     if config.method == 'encoder':
-        return guess, [{'method': 'encoder'} for _ in range(concepts)]
-    width = network.config.code_width
-    loss = DemonstrationLoss(network, scene, shots, config, rng)
-    reports: list[dict[str, Any]] = [{'method': 'encoder'} for _ in range(concepts)]
-    halves = []
-    # Each half stands or falls by itself: they are used for different operations.
-    for name, half, steps, rate, good in (
-        ('action', guess[:, :width], config.steps, config.learning_rate, 0.0),
-        (
-            'argument',
-            guess[:, width:],
-            config.argument_steps,
-            config.argument_rate,
-            config.good_argument,
-        ),
-    ):
-        evaluate, draw = loss.parts(name)
-        judges = [draw() for _ in range(2)]
-        before = _mean_loss(evaluate, half, judges)
-        for row, report in enumerate(reports):
-            report[f'{name}_loss_of_guess'] = before[row].item()
-        if (before <= good).all():
-            halves.append(half)
-            continue
-        if learned is not None and config.learned:
-            refined = learned.descend(name, evaluate, draw, half)
-        else:
-            refined = _descend(evaluate, draw, half, half, steps, rate, config.proximity / shots)
-        after = _mean_loss(evaluate, refined, judges)
-        better = (after < before - config.gain) & (before > good)
-        halves.append(torch.where(better[:, None], refined, half))
-        for row, report in enumerate(reports):
-            report[f'{name}_loss_of_refined'] = after[row].item()
-            if better[row]:
-                report['method'] = 'both'
+        return guess, reports
+    # The halves are refined one by one, because they serve different operations.
+    halves = [
+        _refine(loss, name, half, reports, learned if config.learned else None)
+        for name, half in zip(HALVES, guess.chunk(2, dim=-1))
+    ]
     return torch.cat(halves, dim=-1), reports
 
 
+def _refine(
+    loss: DemonstrationLoss,
+    name: str,
+    guess: torch.Tensor,
+    reports: list[dict[str, Any]],
+    learned: InferenceSteps | None,
+) -> torch.Tensor:
+    """Return the halves (C, W) that descent from a guess (C, W) leads to, where it is better."""
+    config = loss.config
+    steps, rate, good = config.steps, config.learning_rate, 0.0
+    if name == 'argument':
+        steps, rate, good = config.argument_steps, config.argument_rate, config.good_argument
+    loss_fn, sample_candidates = loss.parts(name)
+    validation_candidates = [sample_candidates() for _ in range(_VALIDATION_SETS)]
+    before = _mean_loss(loss_fn, guess, validation_candidates)
+    for row, report in enumerate(reports):
+        report[f'{name}_loss_of_guess'] = before[row].item()
+    if (before <= good).all():
+        return guess
+    if learned is not None:
+        refined = learned.descend(name, loss_fn, sample_candidates, guess)
+    else:
+        proximity = config.proximity / loss.shots
+        refined = _descend(loss_fn, sample_candidates, guess, steps, rate, proximity)
+    after = _mean_loss(loss_fn, refined, validation_candidates)
+    better = (after < before - config.gain) & (before > good)
+    for row, report in enumerate(reports):
+        report[f'{name}_loss_of_refined'] = after[row].item()
+        if better[row]:
+            report['method'] = 'both'
+    return torch.where(better[:, None], refined, guess)
+
+
+def _infer_from_random(
+    loss: DemonstrationLoss, name: str, width: int, reports: list[dict[str, Any]]
+) -> torch.Tensor:
+    """Return the best halves (C, W) that descent from random codes leads to."""
+    config = loss.config
+    loss_fn, sample_candidates = loss.parts(name)
+    validation_candidates = [sample_candidates() for _ in range(_VALIDATION_SETS)]
+    after = loss.scene.after
+    best = after.new_zeros(len(reports), width)
+    lowest = after.new_full((len(reports),), torch.inf)
+    for _ in range(config.restarts):
+        random = torch.from_numpy(loss.rng.standard_normal((len(reports), width))).to(after)
+        start = normalise_code(random, width)
+        codes = _descend(
+            loss_fn, sample_candidates, start, config.gradient_steps, config.gradient_rate, 0.0
+        )
+        value = _mean_loss(loss_fn, codes, validation_candidates)
+        better = value < lowest
+        lowest = torch.where(better, value, lowest)
+        best = torch.where(better[:, None], codes, best)
+    for row, report in enumerate(reports):
+        report[f'{name}_loss'] = lowest[row].item()
+    return best
+
+
 def _mean_loss(
-    evaluate: Loss, codes: torch.Tensor, judges: Sequence[torch.Tensor]
+    loss_fn: LossFunction, codes: torch.Tensor, candidates: Sequence[torch.Tensor]
 ) -> torch.Tensor:
     """Return the losses (C,) of halves of codes, averaged over sets of candidates."""
     with torch.no_grad():
-        return torch.stack([evaluate(codes, drawn) for drawn in judges]).mean(dim=0)
+        return torch.stack([loss_fn(codes, drawn) for drawn in candidates]).mean(dim=0)
 
 
 def _descend(
-    evaluate: Loss,
-    draw: Draw,
+    loss_fn: LossFunction,
+    sample_candidates: CandidateSampler,
     start: torch.Tensor,
-    anchor: torch.Tensor,
     steps: int,
     rate: float,
     proximity: float,
 ) -> torch.Tensor:
+    """Descend with Adam from halves (C, W), held near them with weight `proximity`."""
     codes = start.detach().clone().requires_grad_(True)
     optimiser = torch.optim.Adam([codes], lr=rate, betas=(0.8, 0.98))
     for step in range(steps):
         optimiser.param_groups[0]['lr'] = rate * (1 - step / steps)
         with torch.enable_grad():
-            value = evaluate(codes, draw())
-            value = value + proximity * (codes - anchor).square().mean(dim=1)
+            value = loss_fn(codes, sample_candidates())
+            value = value + proximity * (codes - start).square().mean(dim=1)
             (codes.grad,) = torch.autograd.grad(value.sum(), codes)
         optimiser.step()
     return normalise_code(codes.detach(), codes.shape[1])
-
-
-def _from_nothing(
-    network: EnergyNetwork,
-    scene: SceneBatch,
-    shots: int,
-    config: InferenceConfig,
-    rng: np.random.Generator,
-) -> tuple[torch.Tensor, list[dict[str, Any]]]:
-    concepts = scene.num_events // shots
-    width = network.config.code_width
-    loss = DemonstrationLoss(network, scene, shots, config, rng)
-    final = []
-    losses = []
-    for name in ('action', 'argument'):
-        evaluate, draw = loss.parts(name)
-        judges = [draw() for _ in range(2)]
-        best = scene.after.new_zeros(concepts, width)
-        lowest = scene.after.new_full((concepts,), torch.inf)
-        for _ in range(config.restarts):
-            random = torch.from_numpy(rng.standard_normal((concepts, width))).to(scene.after)
-            start = normalise_code(random, width)
-            codes = _descend(
-                evaluate, draw, start, start, config.gradient_steps, config.gradient_rate, 0.0
-            )
-            value = _mean_loss(evaluate, codes, judges)
-            better = value < lowest
-            lowest = torch.where(better, value, lowest)
-            best = torch.where(better[:, None], codes, best)
-        final.append(best)
-        losses.append(lowest)
-    return torch.cat(final, dim=-1), [
-        {
-            'method': 'gradient',
-            'action_loss': losses[0][row].item(),
-            'argument_loss': losses[1][row].item(),
-        }
-        for row in range(concepts)
-    ]

@@ -18,10 +18,10 @@ from concept_control.energy.networks.encoder import normalise_code
 _FIRST_RATE = -4.0
 _FIRST_SOFTNESS = -1.0
 
-Loss = Callable[[torch.Tensor, torch.Tensor], torch.Tensor]
+LossFunction = Callable[[torch.Tensor, torch.Tensor], torch.Tensor]
 """Halves of codes (C, W) and candidates to losses (C,)."""
 
-Draw = Callable[[], torch.Tensor]
+CandidateSampler = Callable[[], torch.Tensor]
 """Draws the candidates of one step."""
 
 
@@ -30,7 +30,7 @@ class InferenceSteps(nn.Module):
 
     Args:
         code_width: W.
-        count: number of steps.
+        count: Number of steps.
     """
 
     HALVES = ('action', 'argument')
@@ -47,17 +47,22 @@ class InferenceSteps(nn.Module):
         return self.log_rates.shape[1]
 
     def descend(
-        self, half: str, evaluate: Loss, draw: Draw, start: torch.Tensor, unrolled: bool = False
+        self,
+        half: str,
+        loss_fn: LossFunction,
+        sample_candidates: CandidateSampler,
+        start: torch.Tensor,
+        unrolled: bool = False,
     ) -> torch.Tensor:
         """Return the halves (C, W) that a few steps lead to.
 
         Args:
             half: 'action' or 'argument'.
-            evaluate: the demonstration loss.
-            draw: candidates of a step.
-            start: (C, W) where to start.
-            unrolled: whether the result is to be differentiable, through the gradients of the
-                steps too, in the step sizes and in `start`.
+            loss_fn: Demonstration loss.
+            sample_candidates: Sampler of the candidates of a step.
+            start: (C, W) halves to start from.
+            unrolled: Whether the result is differentiable in the step sizes and in `start`,
+                through the gradients of the steps too.
         """
         index = self.HALVES.index(half)
         rates, softness = self.log_rates[index].exp(), self.log_softness[index].exp()
@@ -69,7 +74,7 @@ class InferenceSteps(nn.Module):
             if not codes.requires_grad:
                 codes = codes.clone().requires_grad_(True)
             with torch.enable_grad():
-                value = evaluate(codes, draw()).sum()
+                value = loss_fn(codes, sample_candidates()).sum()
                 (slope,) = torch.autograd.grad(value, codes, create_graph=unrolled)
             size = (slope.square().mean(dim=-1, keepdim=True) + 1e-12).sqrt()
             codes = normalise_code(codes - rate * slope / (size + soft), codes.shape[1])

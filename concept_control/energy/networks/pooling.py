@@ -1,14 +1,14 @@
 """Permutation-invariant statistics of a scene under attention, factored to be fast.
 
-The pairwise energy of arXiv 1811.02486 sums g(x_i, x_j, w) over all pairs under one gate. Here
-the sum is kept apart by role (subject to attended, attended to attended, ...), because one gate
-for all pairs confuses who does what to whom, and g's first layer is factored per entity:
+The pairwise energy of Mordatch (arXiv 1811.02486) sums g(x_i, x_j, w) over all pairs under one
+gate. Here each role (subject to attended, attended to attended, ...) has a sum of its own, because
+one gate for all pairs confuses who does what to whom, and g's first layer is factored per entity:
 
     g(x_i, x_j) = W2 silu(U x_i + V x_j + R n_ij + c(w)),
 
 so that the O(N²) part is only an addition, a few relative features n_ij and the non-linearity;
-W2 is linear and acts after the gated sum. Pairs see positions relative to each other only;
-absolute positions enter the sums over single entities.
+W2 is linear and acts after the gated sum. Pairs see relative positions only; absolute positions
+enter the sums over single entities.
 """
 
 from __future__ import annotations
@@ -24,12 +24,11 @@ from torch.nn import functional
 from concept_control.energy.scene_batch import NUM_MOTION_FEATURES, SceneBatch
 from concept_control.world.events import DEFAULT_SIZE
 
-NUM_PAIR_ROLES = 5
-"""Subject to attended, attended to attended, subject to subject, subject to others, attended to
-others; "others" are present and neither."""
-
 NUM_ROLES = 3
-"""Subjects, attended, others."""
+"""Subjects, attended, others; "others" are present and neither."""
+
+NUM_PAIR_ROLES = 5
+"""Pairs of roles, see `pair_gates`."""
 
 NUM_PAIR_FEATURES = 7
 NUM_ATTRIBUTES = 3 + 3 + 1 + NUM_MOTION_FEATURES + 1
@@ -37,18 +36,23 @@ SHAPE_ORDERS = (2, 3, 4, 5, 6)
 DISTANCE_CENTERS = (0.4, 0.8, 1.15, 1.4, 1.6, 1.8, 2.0, 2.4)
 NUM_RAW = 12 + 3 + 4 + 3 * 4 + len(SHAPE_ORDERS) * 2 + 1 + len(DISTANCE_CENTERS)
 RAW_PLACES = 8
-"""The raw geometry begins with the means of subjects and attended after, then before."""
+"""Numbers at the start of the raw geometry: means of subjects and attended, after then before."""
 
 RAW_SECOND_MOMENT = 12 + 3 + 1 + 3 * 4 + 1
-"""Where the second moment of the attended, two numbers, lies in the raw geometry."""
+"""Index in the raw geometry of the second moment of the attended (two numbers)."""
 
 _SOFT = 1e-4
+"""Added under square roots, whose gradient is infinite at zero."""
+
+_COUNT_FLOOR = 0.05
+"""Added to the gates' sum in means, so that the mean of nothing is zero."""
+
 _SMOOTH_MAX_RANGE = 12.0
 _SMOOTH_MAX_FLOOR = math.exp(-8.0)
 
 
 class Conditioning(NamedTuple):
-    """What a code turns into for the pooling: one row per event.
+    """Feature-wise scales and shifts of the pooling by a code (FiLM, Perez et al. 2018).
 
     Attributes:
         attributes: (B, 2 A) scale and shift of the attribute layer.
@@ -65,11 +69,11 @@ class Statistics(NamedTuple):
     """Pooled statistics of B events under G attention masks each.
 
     Attributes:
-        learned: (B, G, num_learned) learned sums and smooth maxima.
+        learned: (B, G, num_learned) learned means and smooth maxima.
         raw: (B, G, NUM_RAW) plain geometry: centroids, counts, spreads, similarity-invariant
             moments of the attended set.
-        single: (B, N, H) the layer of single entities, whatever is attended.
-        pairs: (B, N, N, H) the layer of ordered pairs; None where pairs are not looked at.
+        single: (B, N, H) layer of single entities, the same for all masks.
+        pairs: (B, N, N, H) layer of ordered pairs; None for the unary network.
     """
 
     learned: torch.Tensor
@@ -82,11 +86,11 @@ class ScenePooling(nn.Module):
     """Pool pairs and single entities by role, conditioned on a code.
 
     Args:
-        code_width: length of the conditioning vector.
+        code_width: Length of the conditioning vector.
         hidden: H, width of the pair and single layers.
         attribute_width: A, width of the layer that reads colour, size and motion.
-        channels: number of smooth-max channels.
-        pairwise: whether pairs are looked at; False leaves the unary statistics of the workshop
+        channels: C, number of smooth-max channels.
+        pairwise: Whether pairs are pooled too; False leaves the unary statistics of the workshop
             paper.
     """
 
@@ -117,7 +121,7 @@ class ScenePooling(nn.Module):
         self.num_learned = roles * (hidden + channels)
 
     def condition(self, code: torch.Tensor) -> Conditioning:
-        """Return what `code` (B, code_width) turns into; compute it once per concept."""
+        """Return the conditioning by codes (B, code_width); compute it once per concept."""
         return Conditioning(
             self.attribute_film(code), self.pair_film(code), self.single_film(code)
         )
@@ -125,12 +129,12 @@ class ScenePooling(nn.Module):
     def forward(
         self, scene: SceneBatch, attention: torch.Tensor, conditioning: Conditioning
     ) -> Statistics:
-        """Pool.
+        """Return the statistics of events under masks.
 
         Args:
-            scene: B events; its own attention is not looked at.
+            scene: B events; their own attention is ignored.
             attention: (B, G, N) in [0, 1], G masks per event.
-            conditioning: rows for the B events, or one row for all.
+            conditioning: Conditioning, B rows or one for all.
         """
         subjects = (scene.subjects * scene.present).unsqueeze(1).expand_as(attention)
         attended = attention * scene.present.unsqueeze(1)
@@ -148,7 +152,12 @@ class ScenePooling(nn.Module):
     def encode_entities(
         self, scene: SceneBatch, conditioning: Conditioning
     ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
-        """Return what is known of each entity (B, N, A), its places (B, N, 4), its layer."""
+        """Encode single entities.
+
+        Returns:
+            Encoded attributes (B, N, A), positions after and before (B, N, 4), and the layer of
+            single entities (B, N, H).
+        """
         moved = soft_length(scene.after - scene.before)
         looks = [color_features(scene.colors), size_feature(scene.sizes)]
         attributes = torch.cat([*looks, scene.motion, moved - _SOFT**0.5], dim=-1)
@@ -162,7 +171,12 @@ class ScenePooling(nn.Module):
     def encode_pair_ends(
         self, known: torch.Tensor, places: torch.Tensor, conditioning: Conditioning
     ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
-        """Return the factored first layer of pairs: from (B, N, H), to (B, N, H), R (B, F, H)."""
+        """Return the factored first layer of pairs.
+
+        Returns:
+            The parts U x_i (B, N, H) and V x_j (B, N, H), and the weights R (B, F, H) of the
+            relative features.
+        """
         scale, shift = conditioning.pairs.unsqueeze(-2).chunk(2, dim=-1)
         relative = self.relative_layer(places)
         source = (self.from_layer(known) + relative) * (1 + scale) + shift
@@ -176,7 +190,7 @@ class ScenePooling(nn.Module):
         places: torch.Tensor,
         conditioning: Conditioning,
     ) -> torch.Tensor:
-        """Return the layer of all ordered pairs (B, N, N, H)."""
+        """Return the pair layer (B, N, N, H) of all ordered pairs."""
         source, target, weights = self.encode_pair_ends(known, places, conditioning)
         pairs = (source.unsqueeze(2) + target.unsqueeze(1)).flatten(1, 2)
         pairs = pairs + torch.matmul(pair_features(scene).flatten(1, 2), weights)
@@ -184,20 +198,7 @@ class ScenePooling(nn.Module):
         return functional.silu(pairs).unflatten(1, (count, count))
 
     def _pool_pairs(self, roles: torch.Tensor, pairs: torch.Tensor) -> torch.Tensor:
-        batch, num_entities = pairs.shape[:2]
-        subjects, attended, others = roles.unbind(dim=2)
-        apart = 1 - torch.eye(num_entities, dtype=attended.dtype, device=attended.device)
-        gates = torch.stack(
-            [
-                subjects.unsqueeze(-1) * attended.unsqueeze(-2),
-                attended.unsqueeze(-1) * attended.unsqueeze(-2),
-                subjects.unsqueeze(-1) * subjects.unsqueeze(-2),
-                subjects.unsqueeze(-1) * others.unsqueeze(-2),
-                attended.unsqueeze(-1) * others.unsqueeze(-2),
-            ],
-            dim=2,
-        )
-        gates = (gates * apart).reshape(batch, attended.shape[1], NUM_PAIR_ROLES, -1)
+        gates = pair_gates(roles).flatten(-2)
         flat = pairs.flatten(1, 2)
         return self._pool(gates, flat, self.pair_channels(flat))
 
@@ -207,36 +208,30 @@ class ScenePooling(nn.Module):
         """Pool values (B, M, H) and channels (B, M, C) under gates (B, G, R, M)."""
         batch, masks = gates.shape[:2]
         flat = gates.flatten(1, 2)
-        mean = torch.matmul(flat, values) / (flat.sum(dim=-1, keepdim=True) + 0.05)
-        terms = torch.matmul(flat, smooth_max_terms(channels))
-        largest = (terms + _SMOOTH_MAX_FLOOR).log() / 4
-        return torch.cat([mean, largest], dim=-1).reshape(batch, masks, -1)
-
-    def shape_of(self, scene: SceneBatch, roles: torch.Tensor) -> torch.Tensor:
-        """Return the shape of the attended set, see `attended_shape`."""
-        return attended_shape(scene.after, roles[:, :, 1])
+        sums = torch.matmul(flat, values), torch.matmul(flat, smooth_max_terms(channels))
+        return _mean_and_maximum(flat, *sums).reshape(batch, masks, -1)
 
     def raw(
         self, scene: SceneBatch, roles: torch.Tensor, shape: torch.Tensor | None
     ) -> torch.Tensor:
-        """Return the plain geometry (B, G, NUM_RAW) under roles (B, G, 3, N).
+        """Return the plain geometry (B, G, NUM_RAW).
 
         Args:
             scene: B events.
-            roles: gates of subjects, attended and others.
-            shape: the attended set's shape, where it is known already.
+            roles: (B, G, 3, N) gates of subjects, attended and others.
+            shape: Result of `attended_shape`, where it is known already.
         """
         counts = roles.sum(dim=-1)
         share = roles / (counts + 1e-3).unsqueeze(-1)
         looks = torch.cat([scene.colors, size_feature(scene.sizes)], dim=-1)
-        looks_mean = torch.matmul(share.flatten(1, 2), looks).reshape(
-            roles.shape[0], roles.shape[1], -1
-        )
-        after = torch.matmul(share.flatten(1, 2), scene.after).reshape(
-            roles.shape[0], roles.shape[1], NUM_ROLES, 2
-        )
-        before = torch.matmul(share.flatten(1, 2), scene.before).reshape(
-            roles.shape[0], roles.shape[1], NUM_ROLES, 2
+        flat = share.flatten(1, 2)
+        looks_mean, after, before = (
+            torch.matmul(flat, values).reshape(*roles.shape[:2], *shape_)
+            for values, shape_ in (
+                (looks, (-1,)),
+                (scene.after, (NUM_ROLES, 2)),
+                (scene.before, (NUM_ROLES, 2)),
+            )
         )
         from_attended = after[:, :, 0] - after[:, :, 1]
         from_start = after[:, :, 0] - before[:, :, 0]
@@ -245,12 +240,33 @@ class ScenePooling(nn.Module):
             dim=-1,
         )
         if shape is None:
-            shape = self.shape_of(scene, roles)
+            shape = attended_shape(scene.after, roles[:, :, 1])
         spread = (
             share[:, :, 0]
             * (scene.after.unsqueeze(1) - after[:, :, 0].unsqueeze(2)).square().sum(dim=-1)
         ).sum(dim=-1, keepdim=True)
         return torch.cat([plain, counts / 4, (spread + _SOFT).sqrt(), looks_mean, shape], dim=-1)
+
+
+def pair_gates(roles: torch.Tensor) -> torch.Tensor:
+    """Return gates (..., NUM_PAIR_ROLES, N, N) of ordered pairs by their roles.
+
+    Subject to attended, attended to attended, subject to subject, subject to others, attended to
+    others; zero from an entity to itself.
+
+    Args:
+        roles: (..., NUM_ROLES, N) gates of subjects, attended and others.
+    """
+    subjects, attended, others = roles.unbind(dim=-2)
+    apart = 1 - torch.eye(roles.shape[-1], dtype=roles.dtype, device=roles.device)
+    gates = [
+        subjects.unsqueeze(-1) * attended.unsqueeze(-2),
+        attended.unsqueeze(-1) * attended.unsqueeze(-2),
+        subjects.unsqueeze(-1) * subjects.unsqueeze(-2),
+        subjects.unsqueeze(-1) * others.unsqueeze(-2),
+        attended.unsqueeze(-1) * others.unsqueeze(-2),
+    ]
+    return torch.stack(gates, dim=-3) * apart
 
 
 def soft_length(vector: torch.Tensor) -> torch.Tensor:
@@ -264,14 +280,14 @@ def distances(positions: torch.Tensor) -> torch.Tensor:
 
 
 def color_features(colors: torch.Tensor) -> torch.Tensor:
-    """Return (..., 6) colours (..., 3) as they are and at full brightness, in [-1, 1]."""
+    """Return colours (..., 3) as given and at full brightness, (..., 6) in [-1, 1]."""
     return torch.cat(
         [2 * colors - 1, 2 * colors / (colors.amax(dim=-1, keepdim=True) + 0.05) - 1], dim=-1
     )
 
 
 def size_feature(sizes: torch.Tensor) -> torch.Tensor:
-    """Return (..., 1) how much larger than usual sizes (...) are, zero for usual."""
+    """Return (..., 1) twice the log ratio of sizes (...) to the default size."""
     return 2 * (sizes / DEFAULT_SIZE).log().unsqueeze(-1)
 
 
@@ -279,8 +295,8 @@ def pair_features(scene: SceneBatch) -> torch.Tensor:
     """Return the non-linear relative features of all ordered pairs.
 
     Returns:
-        (B, N, N, NUM_PAIR_FEATURES): distance after and before, closeness after, colour
-        distance and sameness, gap between the bodies, squared log ratio of sizes.
+        (B, N, N, NUM_PAIR_FEATURES): distances after and before, closeness after, squared colour
+        distance and similarity, gap between the bodies, squared log ratio of sizes.
     """
     return _pair_features(
         distances(scene.after),
@@ -334,8 +350,22 @@ def smooth_max_terms(channels: torch.Tensor) -> torch.Tensor:
     return (_SMOOTH_MAX_RANGE * torch.tanh(channels / _SMOOTH_MAX_RANGE)).exp()
 
 
+def _mean_and_maximum(
+    gates: torch.Tensor, total: torch.Tensor, terms: torch.Tensor
+) -> torch.Tensor:
+    """Return gated means and smooth maxima (..., R, H + C) from sums over the members.
+
+    Args:
+        gates: (..., R, M).
+        total: (..., R, H) gated sums of the values.
+        terms: (..., R, C) gated sums of `smooth_max_terms`.
+    """
+    mean = total / (gates.sum(dim=-1, keepdim=True) + _COUNT_FLOOR)
+    return torch.cat([mean, (terms + _SMOOTH_MAX_FLOOR).log() / 4], dim=-1)
+
+
 Part = tuple[torch.Tensor, torch.Tensor, nn.Module]
-"""Members pooled together: gates (R, M'), values (B or 1, M', H), the channels' layer."""
+"""Some of the pooled members: gates (R, M'), values (B or 1, M', H), layer of the channels."""
 
 
 def pool_sums(parts: Sequence[Part]) -> tuple[torch.Tensor, torch.Tensor]:
@@ -352,36 +382,35 @@ def pool_sums(parts: Sequence[Part]) -> tuple[torch.Tensor, torch.Tensor]:
 def finish_pool(
     gates: torch.Tensor, parts: Sequence[Part], sums: tuple[torch.Tensor, torch.Tensor]
 ) -> torch.Tensor:
-    """Pool parts of the members under fixed gates, as `ScenePooling` does all at once.
+    """Pool members given in parts, as `ScenePooling` pools all at once.
 
     Args:
-        gates: (R, M) of all members.
-        parts: the members that are not in `sums` yet; at least one part, which may be empty.
-        sums: from `pool_sums`, the members that are.
+        gates: (R, M) gates of all members.
+        parts: Members that are not in `sums`; at least one part, which may be empty.
+        sums: Result of `pool_sums` for the other members.
 
     Returns:
         (B, R * (H + C)).
     """
     total, terms = pool_sums(parts)
-    mean = (total + sums[0]) / (gates.sum(dim=-1)[:, None] + 0.05)
-    largest = (terms + sums[1] + _SMOOTH_MAX_FLOOR).log() / 4
-    return torch.cat([mean, largest], dim=-1).flatten(1)
+    return _mean_and_maximum(gates, total + sums[0], terms + sums[1]).flatten(1)
 
 
 def attended_shape(positions: torch.Tensor, attention: torch.Tensor) -> torch.Tensor:
     """Describe the attended set's spread and its shape up to similarity.
 
-    With z = (p - centroid) / rms radius as complex numbers, the moments mean(z^n) have moduli
-    that no translation, rotation or scaling changes: n = 2 is 1 only on a line, n = 2, 3 vanish
-    for a square, and so on. Beside them stands a smooth histogram of the pair distances over
-    the rms radius.
+    With z = (p - centroid) / rms radius as complex numbers, the moduli of the moments mean(z^n)
+    are invariant under translation, rotation and scaling: for n = 2 it is 1 only on a line, for
+    n = 2 and 3 it vanishes for a square. A smooth histogram of the pair distances over the rms
+    radius is added.
 
     Args:
         positions: (B, N, 2) workspace units.
         attention: (B, G, N) in [0, 1], zero for padding.
 
     Returns:
-        (B, G, 3 + 2 * len(SHAPE_ORDERS) + 1 + len(DISTANCE_CENTERS)).
+        (B, G, 3 + 2 * len(SHAPE_ORDERS) + 1 + len(DISTANCE_CENTERS)): radius, second moment with
+        direction and size, moduli, squared moduli, excess fourth moment, histogram.
     """
     share = attention / (attention.sum(dim=-1, keepdim=True) + 1e-3)
     center = torch.matmul(share, positions).unsqueeze(2)

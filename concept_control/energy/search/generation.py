@@ -15,7 +15,7 @@ from concept_control.energy.networks.energy_network import (
 from concept_control.energy.scene_batch import SceneBatch
 from concept_control.energy.search.identification import lowest_masks
 from concept_control.energy.search.langevin import (
-    SamplerConfig,
+    LangevinConfig,
     keep_lowest,
     langevin_descent,
     scatter_starts,
@@ -38,7 +38,7 @@ def generate_outcomes(
     network: EnergyNetwork,
     scene: SceneBatch,
     codes: torch.Tensor,
-    config: SamplerConfig,
+    config: LangevinConfig,
     generator: torch.Generator,
     start: torch.Tensor | None = None,
 ) -> tuple[torch.Tensor, torch.Tensor]:
@@ -97,7 +97,7 @@ def _finish(
     codes: torch.Tensor,
     found: torch.Tensor,
     scores: torch.Tensor,
-    config: SamplerConfig,
+    config: LangevinConfig,
 ) -> tuple[torch.Tensor, torch.Tensor]:
     """Lead the best of the chains (B, chains, N, 2) to the end by least squares.
 

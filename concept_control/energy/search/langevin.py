@@ -20,7 +20,7 @@ EnergyFunction = Callable[[torch.Tensor], torch.Tensor]
 
 
 @dataclass(frozen=True)
-class SamplerConfig:
+class LangevinConfig:
     """How chains move.
 
     Attributes:
@@ -100,7 +100,7 @@ def langevin_descent(
     energy: EnergyFunction,
     starts: torch.Tensor,
     movable: torch.Tensor,
-    config: SamplerConfig,
+    config: LangevinConfig,
     generator: torch.Generator,
 ) -> tuple[torch.Tensor, torch.Tensor]:
     """Run every chain and return the lowest point each has seen.

@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from concept_control.energy.code import ConceptCode
-from concept_control.energy.goals.fast_evaluator import _RECORDINGS
+from concept_control.energy.goals.fast_evaluator import FastGoalEvaluator
 from concept_control.energy.goals.goal_energy import GoalEnergy
 from concept_control.energy.goals.program import (
     NOT_MARGIN,
@@ -14,6 +14,7 @@ from concept_control.energy.goals.program import (
     soft_not,
     soft_or,
 )
+from concept_control.energy.goals.recordings import RECORDINGS
 from concept_control.energy.goals.solving import sample
 from concept_control.energy.model import ConceptModel
 from concept_control.energy.networks.encoder import DemonstrationEncoder
@@ -63,7 +64,7 @@ def test_evaluator_equals_the_composed_energy(model, name, moving):
     """Again and again: what was recorded first serves other scenes and other numbers of rows."""
     rng = np.random.default_rng(0)
     goal = GoalEnergy(model, PROGRAMS[name])
-    evaluator = goal.residual_evaluator()
+    evaluator = FastGoalEvaluator(goal)
     for rows in (7, 3, 1):
         before = rng.uniform(-1, 1, (N, 2))
         positions = np.repeat(rng.uniform(-1, 1, (1, N, 2)), rows, axis=0)
@@ -93,7 +94,7 @@ def test_goals_of_one_form_share_one_recording(model):
             with torch.no_grad():
                 model.network.head_film.weight.mul_(1.1)
         goal = GoalEnergy(model, [term(seed, *roles)])
-        residual = goal.residual_evaluator().residual(before, positions, colors, sizes)
+        residual = FastGoalEvaluator(goal).residual(before, positions, colors, sizes)
         events = Events(
             np.stack([np.repeat(before[None], 3, axis=0), positions], axis=1),
             np.repeat(colors[None], 3, axis=0),
@@ -101,7 +102,7 @@ def test_goals_of_one_form_share_one_recording(model):
         )
         energy = goal.value(events).numpy()
         np.testing.assert_allclose((residual**2).sum(axis=-1), energy, rtol=2e-4, atol=1e-5)
-        recorded.append(len(_RECORDINGS[model.network]))
+        recorded.append(len(RECORDINGS[model.network]))
     assert recorded[2] == recorded[1] < recorded[3]
 
 

@@ -5,7 +5,7 @@ import torch
 from concept_control.energy.inference.candidates import candidate_masks, candidate_outcomes
 from concept_control.energy.search.identification import lowest_masks
 from concept_control.energy.search.langevin import (
-    SamplerConfig,
+    LangevinConfig,
     keep_lowest,
     langevin_descent,
     scatter_starts,
@@ -24,7 +24,7 @@ def test_descent_reaches_the_lower_of_two_minima_and_moves_nothing_else():
     start = torch.zeros(2, 3, 2)
     start[:, 0] = high
     movable = torch.tensor([[1.0, 0, 0]] * 2)
-    config = SamplerConfig(chains=8, steps=30)
+    config = LangevinConfig(chains=8, steps=30)
     starts = scatter_starts(start, movable, 8, generator)
     places, values = langevin_descent(
         energy, starts.flatten(0, 1), movable.repeat_interleave(8, 0), config, generator
@@ -43,7 +43,7 @@ def test_descent_stays_inside_and_repeats_with_its_seed():
         generator = torch.Generator().manual_seed(3)
         starts = torch.zeros(4, 2, 2)
         return langevin_descent(
-            energy, starts, torch.ones(4, 2), SamplerConfig(steps=10), generator
+            energy, starts, torch.ones(4, 2), LangevinConfig(steps=10), generator
         )[0]
 
     assert (run().abs() <= 1.0).all()
