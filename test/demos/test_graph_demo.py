@@ -17,7 +17,7 @@ from concept_control.msg import ConceptCommand, ConceptStatus, EntityArray
 from waiting import wait
 
 from concept_control.benchmarks.graph.shared_memory import left_behind, segments_of
-from concept_control.cli import main
+from concept_control.cli.main import main
 from concept_control.concepts.vocabulary import vocabulary
 from concept_control.ros.bridge import conversions as convert
 from concept_control.ros.bridge import qos
