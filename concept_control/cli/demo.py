@@ -5,33 +5,28 @@ from __future__ import annotations
 import argparse
 import os
 import signal
-import tempfile
 import threading
+from dataclasses import asdict
 from pathlib import Path
 
 from concept_control.control.arm.description import INTERFACES
-from concept_control.demos.demo_run import DemoRun, Interrupted, say
-from concept_control.demos.graph_demo import (
-    PARTICLE_EXECUTABLES,
-    imitated,
-    node_parameters,
-    recording,
-)
+from concept_control.demos.demo_run import DemoConfig, Interrupted, say
+from concept_control.demos.graph_demo import recognised_command, run_demo
 from concept_control.language.expression import parse
-from concept_control.reports.run_film import Film
-from concept_control.ros.client.monitor import GraphState, MonitorThread
-from concept_control.ros.runtime.process_graph import (
-    EXECUTABLES,
-    Graph,
-    NodeProcess,
-    ProcessDiedError,
-    graph_environment,
-    share_folder,
-)
+from concept_control.reports.json_file import write_json
+from concept_control.ros.runtime.process_graph import ProcessDiedError, graph_environment
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options of `concept_control demo`."""
+    _add_task(parser)
+    _add_robot(parser)
+    _add_output(parser)
+    _add_simulator(parser)
+
+
+def _add_task(parser: argparse.ArgumentParser) -> None:
+    """Declare what is to be made true, and who judges it."""
     parser.add_argument(
         '--concept',
         default='between(red; blue, green)',
@@ -52,6 +47,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help='what must hold in the end, where the command has a taught word in it, for which '
         'there is no predicate (default: the command itself)',
     )
+
+
+def _add_robot(parser: argparse.ArgumentParser) -> None:
+    """Declare who acts, on what, and how well."""
     parser.add_argument(
         '--world',
         default='arm',
@@ -92,6 +91,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         default=15.0,
         help='of the predicate [mm] (default: %(default)s)',
     )
+
+
+def _add_output(parser: argparse.ArgumentParser) -> None:
+    """Declare the files that are written, and the model that is read."""
     parser.add_argument(
         '--output',
         type=Path,
@@ -109,6 +112,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         '--model', type=Path, help='folder of a trained model (default: the one shipped)'
     )
+
+
+def _add_simulator(parser: argparse.ArgumentParser) -> None:
+    """Declare cameras and pace of the simulation."""
     parser.add_argument(
         '--cameras', type=int, default=1, choices=(1, 2), help='2: an oblique one as well, fused'
     )
@@ -123,32 +130,47 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def demo_config(args: argparse.Namespace) -> DemoConfig:
+    """Return what the command line asks for.
+
+    Raises:
+        ConceptControlError: If an expression cannot be parsed, or a bag not be imitated.
+    """
+    imitated = recognised_command(args.imitate, args.model) if args.imitate else None
+    expression = parse(imitated or args.concept)
+    return DemoConfig(
+        expression=expression,
+        judged=parse(args.judge) if args.judge else expression,
+        seed=args.seed,
+        blocks=tuple(c.strip() for c in args.blocks.split(',') if c.strip()),
+        duration=args.duration,
+        tolerance=args.tolerance / 1000,
+        output=args.output,
+        world=args.world,
+        arm=args.arm,
+        interface=args.control,
+        pushes=args.push,
+        model=args.model,
+        cameras=('camera', 'oblique')[: args.cameras],
+        backend=args.camera,
+        speed=args.speed,
+        video=args.video,
+        record=args.record,
+        record_images=args.record_images,
+    )
+
+
 def main(args: argparse.Namespace) -> int:
     """Run the demonstration; 0 if the predicate holds at the end, 1 otherwise."""
-    expression = parse(imitated(args.imitate, args.model) if args.imitate else args.concept)
-    environment = graph_environment()
-    os.environ.update(environment)
-    logs = Path(tempfile.mkdtemp(prefix='concept_control_'))
-    args.output.mkdir(parents=True, exist_ok=True)
+    config = demo_config(args)
+    os.environ.update(graph_environment())
     interrupted = threading.Event()
     previous = {
         number: signal.signal(number, lambda *_: interrupted.set())
         for number in (signal.SIGINT, signal.SIGTERM)
     }
-    executables = PARTICLE_EXECUTABLES if args.world == 'particles' else EXECUTABLES
-    configuration = 'particles.yaml' if args.world == 'particles' else 'demo.yaml'
-    parameters = node_parameters(args)
-    nodes = [NodeProcess(name, parameters.get(name, {})) for name in executables]
-    heard = GraphState()
-    film = Film(args.video) if args.video else None
-    say(f'concept_control demo: {expression}, seed {args.seed}')
-    say(f'starting {", ".join(executables)} (logs in {logs})')
     try:
-        with (
-            MonitorThread(heard, film, recording(args)) as monitor,
-            Graph(nodes, share_folder() / 'config' / configuration, logs) as graph,
-        ):
-            return DemoRun(args, expression, heard, monitor, graph, interrupted).conduct()
+        result = run_demo(config, interrupted)
     except ProcessDiedError as error:
         say(f'RESULT: FAILURE: {error}')
         return 1
@@ -156,7 +178,8 @@ def main(args: argparse.Namespace) -> int:
         say('RESULT: interrupted; all nodes were stopped')
         return 1
     finally:
-        if film is not None:
-            film.close()
         for number, handler in previous.items():
             signal.signal(number, handler)
+    if args.json:
+        write_json(args.json, asdict(result))
+    return 0 if result.holds else 1

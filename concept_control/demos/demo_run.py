@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import argparse
 import sys
 import threading
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from tqdm import tqdm
@@ -16,14 +15,13 @@ from tqdm import tqdm
 from concept_control.control.arm.description import ArmDescription
 from concept_control.errors import ConceptControlError, UnknownConceptError
 from concept_control.interfaces.decoding import match_ids
-from concept_control.language.expression import Expression, parse, uses_tool
+from concept_control.language.expression import Expression, uses_tool
 from concept_control.language.judge import Judge, Verdict
-from concept_control.msg import ConceptStatus, EntityArray
-from concept_control.reports.json_file import write_json
+from concept_control.msg import ConceptGoal, ConceptStatus, Entity, EntityArray
 from concept_control.reports.run_film import draw_run
 from concept_control.ros.bridge import conversions as convert
 from concept_control.ros.bridge.outcomes import ENDINGS
-from concept_control.ros.client.monitor import GraphState, Monitor, pixels
+from concept_control.ros.client.monitor import GraphSnapshot, GraphState, Monitor
 from concept_control.ros.runtime.process_graph import Graph
 from concept_control.world.entity import TOOL_ID
 from concept_control.world.tabletop import Tabletop
@@ -31,9 +29,113 @@ from concept_control.world.tabletop import Tabletop
 START_TIMEOUT = 90.0
 """Seconds the nodes get to come up: importing torch alone takes several on a small machine."""
 
+SETTLING = 0.5
+"""Seconds for which perception must see the right number of blocks before the command."""
+
 
 class Interrupted(Exception):  # noqa: N818  (not an error: somebody pressed Ctrl-C)
     """Somebody asked the demonstration to end."""
+
+
+@dataclass(frozen=True)
+class DemoConfig:
+    """What is demonstrated, and with what.
+
+    Attributes:
+        expression: Command that is given.
+        judged: Expression whose predicate must hold in the end.
+        seed: Seed of the layout and of every choice.
+        blocks: Colours of the blocks on the table.
+        duration: Simulated time after which the run is given up [s].
+        tolerance: Tolerance of the predicate [m].
+        output: Folder that the picture is written to.
+        world: 'arm', or 'particles' for points that descend the energy.
+        arm: Name of an arm, or path of its description.
+        interface: Command interface of the arm, one of `INTERFACES`.
+        pushes: Whether blocks are pushed instead of carried.
+        model: Folder of a trained model; None for the shipped one.
+        cameras: Names of the simulated cameras.
+        backend: Way in which the simulated cameras make their images.
+        speed: Largest number of simulated seconds per second.
+        video: Film of the onlooker's view to write; None for none.
+        record: New bag to record the messages into; None for none.
+        record_images: Whether the bag gets the images too.
+    """
+
+    expression: Expression
+    judged: Expression
+    seed: int
+    blocks: tuple[str, ...]
+    duration: float
+    tolerance: float
+    output: Path
+    world: str
+    arm: str
+    interface: str
+    pushes: bool
+    model: Path | None
+    cameras: tuple[str, ...]
+    backend: str
+    speed: float
+    video: Path | None
+    record: Path | None
+    record_images: bool
+
+
+@dataclass(frozen=True)
+class DemoResult:
+    """How a demonstration ended; the fields of `--json`.
+
+    Attributes:
+        expression: Command that was given.
+        judged: Expression that was judged.
+        seed: Seed of the layout and of every choice.
+        holds: Whether the predicate holds at the end.
+        error_mm: Distance to satisfaction at the end; NaN where none is defined.
+        tolerance_mm: Tolerance of the predicate.
+        ending: What ended the run, such as 'satisfied' or 'time is up'.
+        simulated_s: Simulated time from the command to the end.
+        wall_s: Time from the start of the processes' watch to the end.
+        plan_time_p50_ms: Median planning time; None where nothing was planned.
+        plan_time_p99_ms: 99th percentile of the planning time; None where nothing was planned.
+        num_plans: Number of plans.
+        missed_deadlines: Number of plans that came late.
+        final_energy: Energy of the scene as perceived at the end; None where unknown.
+        world: World of the run, 'arm' or 'particles'.
+        camera: Backend that made the images; None without an arm.
+    """
+
+    expression: str
+    judged: str
+    seed: int
+    holds: bool
+    error_mm: float
+    tolerance_mm: float
+    ending: str
+    simulated_s: float
+    wall_s: float
+    plan_time_p50_ms: float | None
+    plan_time_p99_ms: float | None
+    num_plans: int
+    missed_deadlines: int
+    final_energy: float | None
+    world: str
+    camera: str | None
+
+
+class SettlingMonitor:
+    """Detects that a condition has held for `SETTLING` seconds without a break."""
+
+    def __init__(self) -> None:
+        self._since: float | None = None
+
+    def update(self, now: float, holds: bool) -> bool:
+        """Tell whether the condition has held long enough at time `now` [s]."""
+        if not holds:
+            self._since = None
+        elif self._since is None:
+            self._since = now
+        return self._since is not None and now - self._since > SETTLING
 
 
 class DemoRun:
@@ -41,133 +143,131 @@ class DemoRun:
 
     def __init__(
         self,
-        args: argparse.Namespace,
-        expression: Expression,
-        heard: GraphState,
+        config: DemoConfig,
+        state: GraphState,
         monitor: Monitor,
         graph: Graph,
         interrupted: threading.Event,
     ) -> None:
-        self.args, self.expression, self.heard = args, expression, heard
-        self.judged = parse(args.judge) if args.judge else expression
+        """Remember what to do.
+
+        Args:
+            config: What to demonstrate.
+            state: What the monitor hears.
+            monitor: Node that gives the command.
+            graph: Processes that run.
+            interrupted: Set by whoever wants the run to end.
+        """
+        self.config, self.state = config, state
         self.monitor, self.graph, self.interrupted = monitor, graph, interrupted
-        self.workspace = ArmDescription.load(args.arm).workspace
+        self.workspace = ArmDescription.load(config.arm).workspace
         self.started = time.monotonic()
 
-    def conduct(self) -> int:
-        """Wait for the graph, give the command, follow it, judge, draw."""
-        self._wait_for_graph()
-        truth = self.heard.truth
-        assert truth is not None and self.heard.entities is not None
-        renamed = match_ids(self.heard.entities, truth)
-        judge = self._judge(self._true_scene(truth, renamed))
-        before = self._pictures()
-        verdict = judge(self._true_scene(truth, renamed))
-        say(f'before: the predicate {words(verdict, self.workspace.half_extent)}')
-        command_time = convert.seconds(truth.header.stamp)
-        self.heard.statuses.clear()
-        self.monitor.command(str(self.expression), self.args.seed)
-        say(f'command: {self.expression}')
+    def conduct(self) -> DemoResult:
+        """Wait for the graph, give the command, follow it, judge, draw.
+
+        Raises:
+            Interrupted: If somebody asked for the end.
+            ConceptControlError: If the graph does not come up, a node dies, or there is no
+                predicate for the expression.
+        """
+        config = self.config
+        start = self.wait_for_graph(START_TIMEOUT)
+        self._describe(start)
+        perceived_ids = match_ids(start.entities, start.truth)
+        judge = self._judge(self._true_scene(start.truth, perceived_ids))
+        before = start.frames()
+        verdict = judge(self._true_scene(start.truth, perceived_ids))
+        say(f'before: the predicate {self._verdict_text(verdict)}')
+        command_time = convert.seconds(start.truth.header.stamp)
+        self.state.statuses.clear()
+        self.monitor.command(str(config.expression), config.seed)
+        say(f'command: {config.expression}')
         ending = self._follow(command_time)
 
-        truth = self.heard.truth
-        assert truth is not None
-        elapsed = convert.seconds(truth.header.stamp) - command_time
-        verdict = judge(self._true_scene(truth, renamed))
-        picture = self.args.output / 'demo.png'
-        after = self._pictures()
-        series = [s for s in self.heard.statuses if s.goal_id]
+        end = self.state.snapshot()
+        elapsed = convert.seconds(end.truth.header.stamp) - command_time
+        verdict = judge(self._true_scene(end.truth, perceived_ids))
+        picture = config.output / 'demo.png'
+        series = [s for s in self.state.statuses if s.goal_id]
         draw_run(
             picture,
-            title=f'{self.expression}, seed {self.args.seed}',
+            title=f'{config.expression}, seed {config.seed}',
             before=before,
-            after=after,
+            after=end.frames(),
             times=[convert.seconds(s.header.stamp) - command_time for s in series],
             energies=[s.energy for s in series],
             phases=[s.phase for s in series],
         )
-        numbers = self._numbers(verdict, ending, elapsed)
-        if self.args.json:
-            write_json(self.args.json, numbers)
-        self._report(verdict, ending, elapsed, numbers, picture)
-        return 0 if verdict.holds else 1
+        result = self._result(verdict, ending, elapsed)
+        self._report(result, verdict, picture)
+        return result
 
-    def _judge(self, scene: Tabletop) -> Judge:
-        tolerance = float(self.workspace.length_to_workspace(self.args.tolerance / 1000.0))
-        try:
-            return Judge(self.judged, scene, tolerance)
-        except UnknownConceptError as error:
-            raise UnknownConceptError(
-                f'{error}. Where the word was taught, say with --judge what shall hold in the end'
-            ) from error
+    def wait_for_graph(self, timeout: float) -> GraphSnapshot:
+        """Wait until every part of the graph speaks; show which one is still missing.
 
-    def _wait_for_graph(self) -> None:
-        """Wait until every part speaks; show which one is still missing."""
-        wanted = len([c for c in self.args.blocks.split(',') if c.strip()])
-        stable_since: float | None = None
+        Args:
+            timeout: Time the graph gets [s of the machine].
 
-        def entities_stand_still() -> bool:
-            nonlocal stable_since
-            blocks = [
-                e
-                for e in (self.heard.entities.entities if self.heard.entities else ())
-                if e.id != TOOL_ID
-            ]
-            if len(blocks) != wanted:
-                stable_since = None
-                return False
-            stable_since = stable_since or time.monotonic()
-            return time.monotonic() - stable_since > 0.5
-
-        is_arm = self.args.world == 'arm'
-        cameras = [('camera', lambda: self.heard.image is not None)] if is_arm else []
-        parts: list[tuple[str, Callable[[], bool]]] = [
-            ('simulation', lambda: self.heard.truth is not None),
-            *cameras,
-            ('view', lambda: self.heard.view is not None),
-            (f'{wanted} entities', entities_stand_still),
-            ('concepts', lambda: self.heard.library is not None),
-            ('concept model', lambda: self.monitor.is_connected),
-            ('controller', lambda: any(s.source != 'concept_model' for s in self.heard.statuses)),
-        ]
-        deadline = time.monotonic() + START_TIMEOUT
-        with tqdm(
-            total=len(parts),
-            desc='waiting for',
-            leave=False,
-            file=sys.stderr,
-            disable=not sys.stderr.isatty(),
-        ) as bar:
-            for name, is_there in parts:
-                bar.set_postfix_str(name)
-                while not is_there():
-                    self._watch()
-                    if time.monotonic() > deadline:
-                        seen = self.heard.entities.entities if self.heard.entities else []
-                        raise ConceptControlError(
-                            f'the graph did not come up within {START_TIMEOUT:g} s: still waiting '
-                            f'for {name} ({len(seen)} entities seen); see the logs in '
-                            f'{self.graph.log_path("arm_simulator").parent}'
-                        )
-                    time.sleep(0.05)
-                bar.update()
+        Raises:
+            Interrupted: If somebody asked for the end.
+            ConceptControlError: If a part is still silent then, a node has died, or another
+                demonstration runs in the same ROS domain.
+        """
+        deadline = time.monotonic() + timeout
+        parts = tqdm(
+            self._parts().items(), desc='waiting for', leave=False, file=sys.stderr, disable=None
+        )
+        for name, is_there in parts:
+            parts.set_postfix_str(name)
+            while not is_there():
+                self._check()
+                if time.monotonic() > deadline:
+                    num_seen = len(self.state.entities.entities) if self.state.entities else 0
+                    raise ConceptControlError(
+                        f'the graph did not come up within {timeout:g} s: still waiting for '
+                        f'{name} ({num_seen} entities seen); see the logs in '
+                        f'{self.graph.log_path("arm_simulator").parent}'
+                    )
+                time.sleep(0.05)
         if self.monitor.count_publishers('ground_truth') > 1:
             raise ConceptControlError(
                 'another demonstration runs in the same ROS domain; end it, or give this one '
                 'another ROS_DOMAIN_ID'
             )
-        library = self.heard.library
-        assert library is not None
-        codes = {c.name: c for c in library.concepts}
+        return self.state.snapshot()
+
+    def _parts(self) -> dict[str, Callable[[], bool]]:
+        """Return what the graph consists of, and how to see that it is there."""
+        state, wanted, settling = self.state, len(self.config.blocks), SettlingMonitor()
+
+        def has_settled() -> bool:
+            entities = state.entities
+            is_complete = entities is not None and len(blocks_of(entities)) == wanted
+            return settling.update(time.monotonic(), is_complete)
+
+        parts: dict[str, Callable[[], bool]] = {'simulation': lambda: state.truth is not None}
+        if self.config.world == 'arm':
+            parts['camera'] = lambda: state.image is not None
+        return {
+            **parts,
+            'view': lambda: state.view is not None,
+            f'{wanted} entities': has_settled,
+            'concepts': lambda: state.library is not None,
+            'concept model': lambda: self.monitor.is_connected,
+            'controller': lambda: any(s.source != 'concept_model' for s in state.statuses),
+        }
+
+    def _describe(self, snapshot: GraphSnapshot) -> None:
+        """Print what was learned and what is seen."""
+        concepts = snapshot.concepts
         say(
-            f'learned {len(codes)} concepts from {library.concepts[0].num_demonstrations} '
-            f'particle demonstrations each: {", ".join(codes)}'
+            f'learned {len(concepts)} concepts from {concepts[0].num_demonstrations} '
+            f'particle demonstrations each: {", ".join(c.name for c in concepts)}'
         )
-        if is_arm:
-            say('camera: ' + self._log_line('arm_simulator', 'camera: '))
-        for entity in self.heard.entities.entities if self.heard.entities else ():
-            if entity.id == TOOL_ID:
-                continue
+        if self.config.world == 'arm':
+            say(f'camera: {self._camera_backend()}')
+        for entity in blocks_of(snapshot.entities):
             c, p = entity.color, entity.position
             deviation = 1000 * float(np.sqrt(np.asarray(entity.covariance).reshape(3, 3)[0, 0]))
             say(
@@ -176,28 +276,28 @@ class DemoRun:
                 f'(± {deviation:.1f} mm)'
             )
 
+    def _judge(self, scene: Tabletop) -> Judge:
+        tolerance = float(self.workspace.length_to_workspace(self.config.tolerance))
+        try:
+            return Judge(self.config.judged, scene, tolerance)
+        except UnknownConceptError as error:
+            raise UnknownConceptError(
+                f'{error}. Where the word was taught, say with --judge what shall hold in the end'
+            ) from error
+
     def _follow(self, command_time: float) -> str:
         """Print what happens until it ends; return how it ended."""
         printed = 0
         phase, last_line = '', -1.0
-        goal_shown = False
+        is_goal_shown = False
         while True:
-            self._watch()
-            goal = self.heard.goal
-            if goal is not None and not goal_shown and goal.terms:
-                goal_shown = True
-                moved = ', '.join(
-                    f'#{i} to x {1000 * t.x:.0f} y {1000 * t.y:+.0f} mm'
-                    for i, t in zip(goal.entities, goal.targets)
-                    if i in goal.moved
-                )
-                say(
-                    f'goal: energy {goal.initial_energy:.4f} -> {goal.target_energy:.4f} '
-                    f'by moving {moved or "nothing"}'
-                )
-            statuses = self.heard.statuses
-            while printed < len(statuses):
-                status = statuses[printed]
+            self._check()
+            goal = self.state.goal
+            if goal is not None and goal.terms and not is_goal_shown:
+                is_goal_shown = True
+                say(goal_text(goal))
+            while printed < len(self.state.statuses):
+                status = self.state.statuses[printed]
                 printed += 1
                 now = convert.seconds(status.header.stamp) - command_time
                 if status.status == ConceptStatus.REFUSED and status.phase != 'teach':
@@ -207,86 +307,83 @@ class DemoRun:
                     continue
                 if status.phase != phase or now - last_line >= 1.0:
                     phase, last_line = status.phase, now
-                    say(
-                        f'{now:6.2f} s  {status.phase:10} energy {status.energy:8.4f}  '
-                        + ('' if np.isnan(status.plan_time) else plan_words(status.plan_time))
-                        + status.text
-                    )
+                    say(f'{now:6.2f} s  {status_text(status)}')
                 if status.status in ENDINGS:
                     return ENDINGS[status.status]
-            truth = self.heard.truth
-            assert truth is not None
-            if convert.seconds(truth.header.stamp) - command_time > self.args.duration:
+            stamp = self.state.snapshot().truth.header.stamp
+            if convert.seconds(stamp) - command_time > self.config.duration:
                 return 'time is up'
             time.sleep(0.02)
 
-    def _pictures(self) -> list[np.ndarray]:
-        """Return what the onlooker and the camera see now."""
-        views = (self.heard.view, self.heard.image)
-        return [pixels(message) for message in views if message is not None]
-
-    def _watch(self) -> None:
+    def _check(self) -> None:
+        """Raise if the run shall end or a node has died."""
         if self.interrupted.is_set():
             raise Interrupted
         self.graph.check()
 
-    def _true_scene(self, truth: EntityArray, renamed: dict[int, int]) -> Tabletop:
+    def _true_scene(self, truth: EntityArray, perceived_ids: dict[int, int]) -> Tabletop:
         states = convert.entity_states(truth, truth.header.frame_id)
         scene = Tabletop.from_entities(
-            {renamed[i]: state for i, state in states.items()}, self.workspace
+            {perceived_ids[i]: state for i, state in states.items()}, self.workspace
         )
-        return scene if uses_tool(self.judged) else scene.without_tool()
+        return scene if uses_tool(self.config.judged) else scene.without_tool()
 
-    def _log_line(self, executable: str, mark: str) -> str:
-        for line in self.graph.log_path(executable).read_text(errors='replace').splitlines():
+    def _camera_backend(self) -> str:
+        """Return what the simulator's log says of how it makes its images."""
+        log, mark = self.graph.log_path('arm_simulator'), 'camera: '
+        for line in log.read_text(errors='replace').splitlines():
             if mark in line:
                 return line.split(mark, 1)[1]
         return 'unknown'
 
-    def _numbers(self, verdict: Verdict, ending: str, elapsed: float) -> dict[str, Any]:
+    def _result(self, verdict: Verdict, ending: str, elapsed: float) -> DemoResult:
+        config = self.config
         last = next(
-            (s for s in reversed(self.heard.statuses) if s.source == 'mpc_controller'), None
+            (s for s in reversed(self.state.statuses) if s.source == 'mpc_controller'), None
         )
-        return {
-            'expression': str(self.expression),
-            'judged': str(self.judged),
-            'seed': self.args.seed,
-            'holds': verdict.holds,
-            'error_mm': 1000 * float(self.workspace.length_to_world(verdict.error)),
-            'tolerance_mm': self.args.tolerance,
-            'ending': ending,
-            'simulated_s': elapsed,
-            'wall_s': time.monotonic() - self.started,
-            'plan_time_p50_ms': 1000 * last.plan_time_p50 if last else None,
-            'plan_time_p99_ms': 1000 * last.plan_time_p99 if last else None,
-            'num_plans': int(last.num_plans) if last else 0,
-            'missed_deadlines': int(last.missed_deadlines) if last else 0,
-            'final_energy': last.energy if last else None,
-            'world': self.args.world,
-            'camera': self._log_line('arm_simulator', 'camera: ')
-            if self.args.world == 'arm'
-            else None,
-        }
+        return DemoResult(
+            expression=str(config.expression),
+            judged=str(config.judged),
+            seed=config.seed,
+            holds=verdict.holds,
+            error_mm=1000 * float(self.workspace.length_to_world(verdict.error)),
+            tolerance_mm=1000 * config.tolerance,
+            ending=ending,
+            simulated_s=elapsed,
+            wall_s=time.monotonic() - self.started,
+            plan_time_p50_ms=1000 * last.plan_time_p50 if last else None,
+            plan_time_p99_ms=1000 * last.plan_time_p99 if last else None,
+            num_plans=int(last.num_plans) if last else 0,
+            missed_deadlines=int(last.missed_deadlines) if last else 0,
+            final_energy=last.energy if last else None,
+            world=config.world,
+            camera=self._camera_backend() if config.world == 'arm' else None,
+        )
 
-    def _report(
-        self,
-        verdict: Verdict,
-        ending: str,
-        elapsed: float,
-        numbers: dict[str, Any],
-        picture: Path,
-    ) -> None:
-        if numbers['num_plans']:
+    def _report(self, result: DemoResult, verdict: Verdict, picture: Path) -> None:
+        if result.num_plans:
             say(
-                f'{numbers["num_plans"]} plans: {numbers["plan_time_p50_ms"]:.1f} ms median, '
-                f'{numbers["plan_time_p99_ms"]:.1f} ms p99, '
-                f'{numbers["missed_deadlines"]} missed deadlines'
+                f'{result.num_plans} plans: {result.plan_time_p50_ms:.1f} ms median, '
+                f'{result.plan_time_p99_ms:.1f} ms p99, {result.missed_deadlines} missed deadlines'
             )
-        say(f'picture: {picture}' + (f', film: {self.args.video}' if self.args.video else ''))
+        video = self.config.video
+        say(f'picture: {picture}' + (f', film: {video}' if video else ''))
         say(
-            f'RESULT: {"SUCCESS" if verdict.holds else "FAILURE"}: {self.judged} '
-            f'{words(verdict, self.workspace.half_extent)} '
-            f'after {elapsed:.1f} simulated seconds ({ending})'
+            f'RESULT: {"SUCCESS" if verdict.holds else "FAILURE"}: {result.judged} '
+            f'{self._verdict_text(verdict)} after {result.simulated_s:.1f} simulated seconds '
+            f'({result.ending})'
+        )
+
+    def _verdict_text(self, verdict: Verdict) -> str:
+        """Describe a verdict: "holds, 3.1 mm off (tolerance 15 mm)"."""
+        error, tolerance = (
+            1000 * float(self.workspace.length_to_world(length))
+            for length in (verdict.error, verdict.tolerance)
+        )
+        return (
+            f'{"holds" if verdict.holds else "does not hold"}'
+            f'{"" if np.isnan(error) else f", {error:.1f} mm off"} '
+            f'(tolerance {tolerance:.0f} mm)'
         )
 
 
@@ -295,16 +392,26 @@ def say(text: str) -> None:
     print(text, flush=True)
 
 
-def plan_words(seconds: float) -> str:
-    """Describe a planning time."""
-    return f'plan {1000 * seconds:5.1f} ms  '
+def blocks_of(entities: EntityArray) -> list[Entity]:
+    """Return the entities that are not the tool."""
+    return [e for e in entities.entities if e.id != TOOL_ID]
 
 
-def words(verdict: Verdict, half_extent: float) -> str:
-    """Describe a verdict: "holds, 3.1 mm off (tolerance 15 mm)"."""
-    millimetres = 1000 * half_extent
-    error = '' if np.isnan(verdict.error) else f', {millimetres * verdict.error:.1f} mm off'
-    return (
-        f'{"holds" if verdict.holds else "does not hold"}{error} '
-        f'(tolerance {millimetres * verdict.tolerance:.0f} mm)'
+def goal_text(goal: ConceptGoal) -> str:
+    """Describe a goal: its energies, and what is moved where."""
+    moved = ', '.join(
+        f'#{i} to x {1000 * t.x:.0f} y {1000 * t.y:+.0f} mm'
+        for i, t in zip(goal.entities, goal.targets)
+        if i in goal.moved
     )
+    return (
+        f'goal: energy {goal.initial_energy:.4f} -> {goal.target_energy:.4f} '
+        f'by moving {moved or "nothing"}'
+    )
+
+
+def status_text(status: ConceptStatus) -> str:
+    """Describe a status: phase, energy, planning time, and what it says itself."""
+    is_planned = not np.isnan(status.plan_time)
+    plan = f'plan {1000 * status.plan_time:5.1f} ms  ' if is_planned else ''
+    return f'{status.phase:10} energy {status.energy:8.4f}  {plan}{status.text}'
