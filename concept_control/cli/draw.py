@@ -3,7 +3,15 @@
 from __future__ import annotations
 
 import argparse
+import os
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+from concept_control.errors import CommandError
+from concept_control.reports.json_file import write_json
+
+if TYPE_CHECKING:
+    from concept_control.demos.drawing_config import DrawConfig
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -65,11 +73,45 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def draw_config(args: argparse.Namespace) -> DrawConfig:
+    """Return what the command line asks for."""
+    # Imported here: policies need torch, which --help does not.
+    from concept_control.demos.drawing_config import DrawConfig  # noqa: PLC0415
+
+    return DrawConfig(
+        figure=args.figure,
+        size=args.size / 1000,
+        height=args.height / 1000,
+        speed=args.speed / 1000,
+        center=(args.at[0] / 1000, args.at[1] / 1000) if args.at else None,
+        around=args.around,
+        extra_energy=args.beside,
+        arm=args.arm,
+        seed=args.seed,
+        is_trained=args.train,
+        tolerance=args.tolerance / 1000,
+        output=args.save,
+    )
+
+
 def main(args: argparse.Namespace) -> int:
     """Draw; 0 if the line is as near to the policy's path as asked for, 1 otherwise."""
-    # Imported here: one of them needs ROS, both need MuJoCo, and --help needs neither.
+    # Imported here: --help needs none of it, and only the graph needs ROS.
+    import torch  # noqa: PLC0415
+
+    torch.set_num_threads(1)
     if args.no_ros:
-        from concept_control.demos.drawing_offline import run  # noqa: PLC0415
+        from concept_control.demos.drawing_offline import run_offline as run  # noqa: PLC0415
     else:
-        from concept_control.demos.drawing_graph import run  # noqa: PLC0415
-    return run(args)
+        from concept_control.demos.drawing_graph import run_graph as run  # noqa: PLC0415
+        from concept_control.ros.runtime.process_graph import graph_environment  # noqa: PLC0415
+
+        if args.train:
+            raise CommandError('--train works without the graph only: add --no-ros')
+        if args.arm != 'franka':
+            raise CommandError('the graph of the demonstration has a franka: add --no-ros')
+        os.environ.update(graph_environment())
+    report = run(draw_config(args))
+    if args.json:
+        write_json(args.json, report.numbers)
+    return 0 if report.is_good else 1

@@ -1,33 +1,26 @@
-"""`concept_control draw`: simulator, perception and controller as processes, and one command.
+"""One drawing through the graph: simulator, perception and controller as processes.
 
 Threads: the monitor's executor spins in a thread of its own and only stores what it hears; the
-main thread starts, asks, waits and draws.
+calling thread starts, asks, waits and draws.
 """
 
 from __future__ import annotations
 
-import argparse
 import bisect
-import os
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
-import torch
 from rclpy.node import Node
 
 from concept_control.control.arm.description import ArmDescription
 from concept_control.control.skills.drawing import TOUCH
-from concept_control.demos.drawing_offline import (
-    BLOCKS,
-    block_of,
-    report,
-    report_code_quality,
-    strokes_of,
-)
-from concept_control.demos.drawing_pictures import inked
-from concept_control.demos.drawing_result import Drawn, touching
+from concept_control.demos.demo_run import blocks_of, say
+from concept_control.demos.drawing_config import BLOCKS, DrawConfig
+from concept_control.demos.drawing_pictures import overlay_lines
+from concept_control.demos.drawing_report import DrawReport, report, report_code_quality
+from concept_control.demos.drawing_result import DrawingResult, drawn_lines
 from concept_control.energy.model import ConceptModel
 from concept_control.errors import CommandError
 from concept_control.language.goals import request_tool_goal
@@ -38,40 +31,42 @@ from concept_control.ros.bridge import conversions as convert
 from concept_control.ros.bridge import qos
 from concept_control.ros.bridge.outcomes import ENDINGS
 from concept_control.ros.bridge.programs import term_messages
-from concept_control.ros.client.monitor import GraphState, MonitorThread, pixels
-from concept_control.ros.runtime.process_graph import (
-    Graph,
-    NodeProcess,
-    graph_environment,
-    share_folder,
-)
+from concept_control.ros.client.monitor import GraphSnapshot, GraphState, MonitorThread
+from concept_control.ros.runtime.process_graph import Graph, NodeProcess, share_folder
 from concept_control.simulation.camera import SimulatedCamera
 from concept_control.simulation.scene import SceneConfig, build_scene
 from concept_control.world.colors import NAMED_COLORS
 from concept_control.world.entity import TOOL_ID, tool_state
 from concept_control.world.tabletop import Tabletop
 
+ARM = 'franka'
+"""Arm of the graph's parameter file."""
+
 EXECUTABLES = ('arm_simulator', 'entity_extractor', 'mpc_controller')
 START_TIMEOUT, DRAW_TIMEOUT = 180.0, 600.0
 """Wall-clock seconds for the nodes to come up, and for the drawing."""
 
-CLEAR = 0.07
-"""From the block to the line [m]."""
+CLEARANCE = 0.07
+"""Distance from the block to the line [m]."""
+
+COMMAND_ID = 'draw'
 
 SETTLE_STATUSES = 3
 """Statuses after the last phase that are waited for, so that the track is complete."""
 
 
 class DrawClient:
-    """Gives the command and listens to where the tool truly is."""
+    """Gives the command and listens to where the tool truly is.
+
+    Attributes:
+        commands: Publisher of the command.
+        track: Times [s] and true places (3,) of the tool's tip [m].
+    """
 
     def __init__(self, node: Node) -> None:
         self.commands = node.create_publisher(DrawCommand, 'draw_command', qos.RELIABLE)
         self.track: list[tuple[float, np.ndarray]] = []
         node.create_subscription(EntityArray, 'ground_truth', self._on_truth, qos.RELIABLE)
-
-    def close(self) -> None:
-        """Nothing is to be finished."""
 
     def _on_truth(self, message: EntityArray) -> None:
         for entity in message.entities:
@@ -81,158 +76,203 @@ class DrawClient:
                 self.track.append((stamp, np.array([p.x, p.y, p.z])))
 
 
-def run(args: argparse.Namespace) -> int:
-    """Draw through the graph; return the exit code."""
-    if args.train:
-        raise CommandError('--train works without the graph only: add --no-ros')
-    if args.arm != 'franka':
-        raise CommandError('the graph of the demonstration has a franka: add --no-ros')
-    torch.set_num_threads(1)
-    figure = str(Path(args.figure).resolve()) if Path(args.figure).suffix else args.figure
-    parts = load_strokes(figure, seed=args.seed)
-    qualities = report_code_quality(parts)
-    os.environ.update(graph_environment())
-    logs = Path(tempfile.mkdtemp(prefix='concept_control_'))
-    # Blocks lie in the way of most drawings: there is one out of the way, or those spoken of.
-    colors = [BLOCKS[block_of(args.around) - 1]] if args.around else []
-    if args.beside:
-        colors = list(BLOCKS)
-    simulator = {
-        'seed': args.seed if colors else _clear_seed(args, parts),
-        'truth_rate': 100.0,
-        'colors': colors or ['white'],
-        'min_gap': 0.1 if args.beside else 0.08,
-    }
-    nodes = [NodeProcess(EXECUTABLES[0], simulator), *map(NodeProcess, EXECUTABLES[1:])]
-    heard = GraphState()
-    pens: list[DrawClient] = []
+class GraphDrawing:
+    """One drawing by a graph that runs."""
 
-    def attach(node: Node) -> DrawClient:
-        pens.append(DrawClient(node))
-        return pens[0]
+    def __init__(
+        self,
+        config: DrawConfig,
+        parts: Sequence[Part],
+        state: GraphState,
+        client: DrawClient,
+        graph: Graph,
+    ) -> None:
+        """Remember what to draw.
 
-    print(f'starting {", ".join(EXECUTABLES)} (logs in {logs})', flush=True)
-    with (
-        MonitorThread(heard, attach=attach),
-        Graph(nodes, share_folder() / 'config' / 'demo.yaml', logs) as graph,
-    ):
-        pen = pens[0]
+        Args:
+            config: What to draw.
+            parts: Strokes of the figure.
+            state: What the monitor hears.
+            client: Who gives the command.
+            graph: Processes that run.
+        """
+        self.config, self.parts = config, parts
+        self.state, self.client, self.graph = state, client, graph
+        self.workspace = ArmDescription.load(ARM).workspace
+
+    def wait_for_graph(self, num_blocks: int, timeout: float) -> GraphSnapshot:
+        """Wait until every part of the graph speaks and so many blocks are seen.
+
+        Args:
+            num_blocks: Number of blocks on the table.
+            timeout: Time the graph gets [s of the machine].
+        """
+        state = self.state
 
         def is_up() -> bool:
-            blocks = heard.entities.entities if heard.entities else ()
             return (
-                heard.view is not None
-                and heard.image is not None
-                and len([e for e in blocks if e.id != TOOL_ID]) >= max(len(colors), 1)
-                and any(s.source == 'mpc_controller' for s in heard.statuses)
-                and pen.commands.get_subscription_count() > 0
+                state.view is not None
+                and state.image is not None
+                and state.truth is not None
+                and state.entities is not None
+                and len(blocks_of(state.entities)) >= num_blocks
+                and any(s.source == 'mpc_controller' for s in state.statuses)
+                and self.client.commands.get_subscription_count() > 0
+                and bool(self.client.track)
             )
 
-        graph.wait_for(is_up, START_TIMEOUT, 'the graph to come up')
-        assert heard.entities is not None
-        blocks = [e for e in heard.entities.entities if e.id != TOOL_ID]
-        command = DrawCommand(
-            command_id='draw',
-            figure=figure,
-            size=args.size / 1000,
-            height=args.height / 1000,
-            speed=args.speed / 1000,
-            seed=args.seed,
-        )
-        if args.at:
-            command.center.x, command.center.y = (value / 1000 for value in args.at)
-        if args.around:
-            block = _of_color(blocks, args.around)
-            command.around = block.id
-        if args.beside:
-            command.beside = _terms_beside(args, heard.entities)
-        views = [m for m in (heard.view, heard.image) if m is not None]
-        before = [pixels(message) for message in views]
-        heard.statuses.clear()
-        start = pen.track[-1][0]
-        pen.commands.publish(command)
-        print(f'command: draw {args.figure}', flush=True)
+        self.graph.wait_for(is_up, timeout, 'the graph to come up')
+        return state.snapshot()
 
-        def ended() -> ConceptStatus | None:
-            mine = [s for s in list(heard.statuses) if s.command_id == 'draw']
-            done = [s for s in mine if s.status in ENDINGS]
-            return done[-1] if len(done) >= SETTLE_STATUSES or _is_refused(done) else None
+    def draw(self, start: GraphSnapshot) -> DrawingResult:
+        """Give the command and wait for its end.
 
-        graph.wait_for(lambda: ended() is not None, DRAW_TIMEOUT, 'the drawing to end')
-        last = ended()
-        assert last is not None
-        at = np.array([block.position.x, block.position.y]) if args.around else None
-        strokes = strokes_of(args, parts, ArmDescription.load('franka').workspace, at)
-        lines = _lines(pen, heard, args.height / 1000)
-        drawn = Drawn(
+        Args:
+            start: Scene as it is now.
+        """
+        command = self._command(start)
+        self.state.statuses.clear()
+        started = self.client.track[-1][0]
+        self.client.commands.publish(command)
+        say(f'command: draw {self.config.figure}')
+        self.graph.wait_for(self._has_ended, DRAW_TIMEOUT, 'the drawing to end')
+        last = self._endings()[-1]
+        block = None
+        if self.config.around:
+            around = _of_color(start, self.config.around).position
+            block = np.array([around.x, around.y])
+        return DrawingResult(
             status=ENDINGS[last.status],
             text=last.text,
-            lines=lines,
-            paths=[stroke.path for stroke in strokes],
-            duration=pen.track[-1][0] - start,
-            plan_times=np.array([s.plan_time for s in heard.statuses if s.plan_time > 0]),
+            lines=self._lines(),
+            paths=[s.path for s in self.config.strokes(self.parts, self.workspace, block)],
+            duration=self.client.track[-1][0] - started,
+            plan_times=np.array([s.plan_time for s in self.state.statuses if s.plan_time > 0]),
         )
-        views = [m for m in (heard.view, heard.image) if m is not None]
-        after = [
-            _with_lines(pixels(message), name, lines)
-            for message, name in zip(views, ('oblique', 'top'))
-        ]
-    return report(args, drawn, before, after, qualities)
+
+    def _command(self, start: GraphSnapshot) -> DrawCommand:
+        config = self.config
+        command = DrawCommand(
+            command_id=COMMAND_ID,
+            figure=_absolute(config.figure),
+            size=config.size,
+            height=config.height,
+            speed=config.speed,
+            seed=config.seed,
+        )
+        if config.center:
+            command.center.x, command.center.y = config.center
+        if config.around:
+            command.around = _of_color(start, config.around).id
+        if config.extra_energy:
+            command.beside = self._extra_terms(config.extra_energy, start.entities)
+        return command
+
+    def _extra_terms(self, expression: str, entities: EntityArray) -> list[ConceptTerm]:
+        """Ground what is added to the drawing's energy, in what the graph sees."""
+        model = ConceptModel.load()
+        library = ConceptLibrary.learn(model)
+        states = convert.entity_states(entities, entities.header.frame_id)
+        scene = Tabletop.from_entities({TOOL_ID: tool_state(), **states}, self.workspace)
+        request = request_tool_goal(expression, scene, model, library, self.config.seed)
+        return term_messages(request.program, scene.ids)
+
+    def _statuses(self) -> list[ConceptStatus]:
+        """Return what was said about our command."""
+        return [s for s in list(self.state.statuses) if s.command_id == COMMAND_ID]
+
+    def _endings(self) -> list[ConceptStatus]:
+        return [s for s in self._statuses() if s.status in ENDINGS]
+
+    def _has_ended(self) -> bool:
+        endings = self._endings()
+        is_refused = any(s.status == ConceptStatus.REFUSED for s in endings)
+        return is_refused or len(endings) >= SETTLE_STATUSES
+
+    def _lines(self) -> list[np.ndarray]:
+        """Return the parts of the track (L, 3) during which the tip was down and drew."""
+        statuses, height = self._statuses(), self.config.height
+        stamps = [convert.seconds(s.header.stamp) for s in statuses]
+
+        def phase_at(stamp: float) -> str:
+            index = bisect.bisect_right(stamps, stamp) - 1
+            return statuses[index].phase if index >= 0 else ''
+
+        track = [(phase_at(stamp), tip) for stamp, tip in list(self.client.track)]
+        lines = drawn_lines(track, height)
+        return [line for line in lines if np.abs(line[:, 2] - height).max() <= TOUCH]
 
 
-def _of_color(blocks: Sequence[Entity], name: str) -> Entity:
+def run_graph(config: DrawConfig) -> DrawReport:
+    """Start the nodes, let them draw, and report.
+
+    Raises:
+        ConceptControlError: If a node dies, or the figure, a colour or the extra energy is not
+            known.
+    """
+    parts = load_strokes(_absolute(config.figure), seed=config.seed)
+    qualities = report_code_quality(parts)
+    logs = Path(tempfile.mkdtemp(prefix='concept_control_'))
+    # Blocks lie in the way of most drawings: there is one out of the way, or those spoken of.
+    around = config.around_id()
+    colors = ['white'] if around is None else [BLOCKS[around - 1]]
+    if config.extra_energy:
+        colors = list(BLOCKS)
+    is_alone = around is None and not config.extra_energy
+    simulator = {
+        'seed': _clear_seed(config, parts) if is_alone else config.seed,
+        'truth_rate': 100.0,
+        'colors': colors,
+        'min_gap': 0.1 if config.extra_energy else 0.08,
+    }
+    nodes = [NodeProcess(EXECUTABLES[0], simulator), *map(NodeProcess, EXECUTABLES[1:])]
+    state = GraphState()
+    say(f'starting {", ".join(EXECUTABLES)} (logs in {logs})')
+    with (
+        MonitorThread(state) as monitor,
+        Graph(nodes, share_folder() / 'config' / 'demo.yaml', logs) as graph,
+    ):
+        drawing = GraphDrawing(config, parts, state, DrawClient(monitor), graph)
+        start = drawing.wait_for_graph(len(colors), START_TIMEOUT)
+        result = drawing.draw(start)
+        images = state.snapshot().frames()
+    after = [_with_lines(i, name, result.lines) for i, name in zip(images, ('oblique', 'top'))]
+    return report(config, result, start.frames(), after, qualities)
+
+
+def _absolute(figure: str) -> str:
+    """Return a file's path as the nodes can find it; the name of a policy stays."""
+    return str(Path(figure).resolve()) if Path(figure).suffix else figure
+
+
+def _of_color(snapshot: GraphSnapshot, name: str) -> Entity:
     """Return the block that looks most like a colour."""
     wanted = np.array(NAMED_COLORS[name])
-    gaps = [np.linalg.norm(wanted - [e.color.r, e.color.g, e.color.b]) for e in blocks]
-    return blocks[int(np.argmin(gaps))]
+    return min(
+        blocks_of(snapshot.entities),
+        key=lambda e: float(np.linalg.norm(wanted - [e.color.r, e.color.g, e.color.b])),
+    )
 
 
-def _terms_beside(args: argparse.Namespace, entities: EntityArray) -> list[ConceptTerm]:
-    """Ground what is added to the drawing's energy, in what the graph sees."""
-    model = ConceptModel.load()
-    library = ConceptLibrary.learn(model)
-    states = convert.entity_states(entities, entities.header.frame_id)
-    workspace = ArmDescription.load('franka').workspace
-    scene = Tabletop.from_entities({TOOL_ID: tool_state(), **states}, workspace)
-    request = request_tool_goal(args.beside, scene, model, library, args.seed)
-    return term_messages(request.program, scene.ids)
-
-
-def _clear_seed(args: argparse.Namespace, parts: Sequence[Part]) -> int:
+def _clear_seed(config: DrawConfig, parts: Sequence[Part]) -> int:
     """Return the seed of a layout whose block does not lie in the drawing's way."""
-    strokes = strokes_of(args, parts, ArmDescription.load('franka').workspace)
+    strokes = config.strokes(parts, ArmDescription.load(ARM).workspace)
     points = np.concatenate([stroke.path for stroke in strokes])
-    for seed in range(args.seed, args.seed + 200):
+    for seed in range(config.seed, config.seed + 200):
         block = build_scene(SceneConfig(num_blocks=1, seed=seed, min_gap=0.08))
-        if np.linalg.norm(points - block.initial_positions[0, :2], axis=1).min() > CLEAR:
+        if np.linalg.norm(points - block.initial_positions[0, :2], axis=1).min() > CLEARANCE:
             return seed
-    raise CommandError(f'a drawing of {args.size:g} mm leaves no room for the block: draw smaller')
+    raise CommandError(
+        f'a drawing of {1000 * config.size:g} mm leaves no room for the block: draw smaller'
+    )
 
 
-def _is_refused(statuses: list[ConceptStatus]) -> bool:
-    return any(s.status == ConceptStatus.REFUSED for s in statuses)
-
-
-def _lines(pen: DrawClient, heard: GraphState, height: float) -> list[np.ndarray]:
-    """Return the parts of the track (L, 3) during which the tip was down and drew."""
-    mine = [s for s in heard.statuses if s.command_id == 'draw']
-    stamps = [convert.seconds(s.header.stamp) for s in mine]
-
-    def phase_at(stamp: float) -> str:
-        index = bisect.bisect_right(stamps, stamp) - 1
-        return mine[index].phase if index >= 0 else ''
-
-    track = [(phase_at(stamp), tip) for stamp, tip in list(pen.track)]
-    lines = touching(track, height)
-    return [line for line in lines if np.abs(line[:, 2] - height).max() <= TOUCH]
-
-
-def _with_lines(image: np.ndarray, name: str, lines: list[np.ndarray]) -> np.ndarray:
-    """Return what a camera of the simulated scene sees with lines drawn in."""
-    model = build_scene(SceneConfig(num_blocks=0))
-    data = model.new_data()
+def _with_lines(image: np.ndarray, name: str, lines: Sequence[np.ndarray]) -> np.ndarray:
+    """Return what a camera of the simulated scene sees with lines (L, 3) drawn in [m]."""
+    scene = build_scene(SceneConfig(num_blocks=0))
+    data = scene.new_data()
     height, width = image.shape[:2]
-    with SimulatedCamera(model.model, name, width, height) as camera:
+    with SimulatedCamera(scene.model, name, width, height) as camera:
         _, depth = camera.render(data)
         pose = camera.T_world_camera(data)
-        return inked(image, depth, pose, camera.intrinsics.matrix, lines, width=2)
+        return overlay_lines(image, depth, pose, camera.intrinsics.matrix, lines, width=2)

@@ -12,11 +12,11 @@ from matplotlib.figure import Figure
 INK = (20, 90, 220)
 """Colour of the line, RGB."""
 
-COVER = 0.012
-"""A point this much behind what the camera sees is hidden [m]."""
+HIDDEN_DEPTH = 0.012
+"""Depth behind what the camera sees from which a point is hidden [m]."""
 
 
-def inked(
+def overlay_lines(
     image: np.ndarray,
     depth: np.ndarray,
     T_world_camera: np.ndarray,
@@ -27,26 +27,26 @@ def inked(
     """Return an image (H, W, 3) with lines on the table drawn into it where nothing hides them.
 
     Args:
-        image: RGB.
-        depth: (H, W) along the optical axis [m].
+        image: RGB image.
+        depth: (H, W) depth along the optical axis [m].
         T_world_camera: (4, 4) pose of the optical frame.
-        matrix: (3, 3) of the camera.
-        lines: (L, 3) each, world frame [m].
-        width: of the line [pixels].
+        matrix: (3, 3) matrix of the camera.
+        lines: Lines (L, 3), world frame [m].
+        width: Width of a line [pixels].
     """
     picture = np.ascontiguousarray(image)
     rotation, origin = T_world_camera[:3, :3], T_world_camera[:3, 3]
-    height, wide = depth.shape
+    height, columns = depth.shape
     for line in lines:
         on_table = line * [1.0, 1.0, 0.0]
         seen = (on_table - origin) @ rotation
         at = seen @ matrix.T
         pixels = at[:, :2] / at[:, 2:]
         rounded = np.round(pixels).astype(int)
-        inside = ((rounded >= 0) & (rounded < [wide, height])).all(axis=1)
-        clipped = np.clip(rounded, 0, [wide - 1, height - 1])
+        inside = ((rounded >= 0) & (rounded < [columns, height])).all(axis=1)
+        clipped = np.clip(rounded, 0, [columns - 1, height - 1])
         surface = depth[clipped[:, 1], clipped[:, 0]]
-        visible = inside & (seen[:, 2] <= surface + COVER)
+        visible = inside & (seen[:, 2] <= surface + HIDDEN_DEPTH)
         # Sub-pixel coordinates: OpenCV takes them as fixed-point numbers.
         fixed = np.round(pixels * 16).astype(np.int32)
         for k in np.flatnonzero(visible[:-1] & visible[1:]):
@@ -66,13 +66,13 @@ def draw_report(
     """Write a PNG.
 
     Args:
-        path: where to.
-        title: above everything.
-        before: images (H, W, 3) at the start, one a point of view.
-        after: images at the end, the line in them.
-        lines: (L, 3) track of the tip for each stroke [m].
-        paths: (T + 1, 2) the policy's for each [m].
-        deviations: largest distance of each line to its path [m].
+        path: File to write.
+        title: Title of the whole picture.
+        before: Images (H, W, 3) at the start, one a point of view.
+        after: Images (H, W, 3) at the end, the line in them.
+        lines: (L, 3) track of the tip, one a stroke [m].
+        paths: (T + 1, 2) path of the policy, one a stroke [m].
+        deviations: Largest distance of each line to its path [m].
     """
     rows = max(len(before), 1)
     figure = Figure(figsize=(15.5, 4.3 * rows), layout='constrained')

@@ -1,55 +1,56 @@
-"""Drawing with the simulated arm, without ROS; and how far the line is from the policy's path."""
+"""What the arm drew, without ROS, and how far the line is from the policy's path."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import numpy as np
 
-from concept_control.control.controller import ConceptController, Status
+from concept_control.control.controller import Status
 from concept_control.control.skills.drawing import TOUCH, DrawingGoal
 from concept_control.policy.strokes import resample
 from concept_control.simulation.closed_loop import ClosedLoop
-from concept_control.simulation.scene import Scene
 
 TIME_LIMIT = 180.0
 """Simulated seconds after which a drawing is given up."""
 
 LINE_POINTS = 2000
-"""Points a line is divided into to be compared."""
+"""Number of points a line is divided into to be compared."""
 
 
 @dataclass
-class Drawn:
+class DrawingResult:
     """What the arm drew; world frame [m].
 
     Attributes:
-        status: how it ended.
-        text: why.
-        lines: (L, 3) track of the tip, one a stroke, where it touched.
-        paths: (T + 1, 2) of the policy, one a stroke.
-        duration: simulated [s].
-        plan_times: of the planner [s].
-        guarded: control periods in which the guard changed something.
+        status: How it ended, the name of a controller's status.
+        text: Reason of that, one sentence for a person.
+        lines: (L, 3) track of the tip where it touched, one a stroke.
+        paths: (T + 1, 2) path of the policy, one a stroke.
+        duration: Simulated time [s].
+        plan_times: Planning times [s].
+        guarded: Number of control periods in which the guard changed something.
     """
 
     status: str
     text: str
     lines: list[np.ndarray]
     paths: list[np.ndarray]
-    duration: float = 0.0
-    plan_times: np.ndarray = field(default_factory=lambda: np.zeros(0))
+    duration: float
+    plan_times: np.ndarray
     guarded: int = 0
 
     def deviation(self) -> float:
         """Return the largest distance between line and path, either way [m]; inf if none."""
         if not self.lines or len(self.lines) != len(self.paths):
             return float('inf')
-        return max(separation(line[:, :2], path) for line, path in zip(self.lines, self.paths))
+        return max(
+            hausdorff_distance(line[:, :2], path) for line, path in zip(self.lines, self.paths)
+        )
 
 
-def separation(line: np.ndarray, path: np.ndarray) -> float:
+def hausdorff_distance(line: np.ndarray, path: np.ndarray) -> float:
     """Return the Hausdorff distance of two curves (L, 2) and (M, 2)."""
     first, second = resample(line, LINE_POINTS), resample(path, LINE_POINTS)
     gaps = [
@@ -59,8 +60,13 @@ def separation(line: np.ndarray, path: np.ndarray) -> float:
     return float(max(distance.min(axis=1).max(), distance.min(axis=0).max()))
 
 
-def touching(track: Sequence[tuple[str, np.ndarray]], height: float) -> list[np.ndarray]:
-    """Split a track of (phase, tip (3,)) into lines: where the tip was down and drew."""
+def drawn_lines(track: Sequence[tuple[str, np.ndarray]], height: float) -> list[np.ndarray]:
+    """Cut a track into the lines (L, 3) that the tip drew while it was down.
+
+    Args:
+        track: Phase of the controller and place (3,) of the tip [m], in the order of time.
+        height: Height of the tip above the table while it draws [m].
+    """
     lines: list[np.ndarray] = []
     current: list[np.ndarray] = []
     for phase, tip in track:
@@ -74,9 +80,8 @@ def touching(track: Sequence[tuple[str, np.ndarray]], height: float) -> list[np.
     return lines
 
 
-def draw(scene: Scene, goal: DrawingGoal, loop: ClosedLoop | None = None) -> Drawn:
-    """Let the simulated arm draw a goal."""
-    loop = loop or ClosedLoop(scene, ConceptController(scene.arm))
+def draw(loop: ClosedLoop, goal: DrawingGoal) -> DrawingResult:
+    """Let the simulated arm draw a goal, in `TIME_LIMIT` simulated seconds at most."""
     loop.controller.set_goal(goal)
     track: list[tuple[str, np.ndarray]] = []
     plans, guarded = [], 0
@@ -88,10 +93,10 @@ def draw(scene: Scene, goal: DrawingGoal, loop: ClosedLoop | None = None) -> Dra
         if output.status in (Status.SATISFIED, Status.FAILED):
             break
     times = np.array(plans)
-    return Drawn(
+    return DrawingResult(
         status=str(output.status),
         text=output.text,
-        lines=touching(track, goal.height),
+        lines=drawn_lines(track, goal.height),
         paths=[stroke.path for stroke in goal.strokes],
         duration=loop.world.time,
         plan_times=times[np.isfinite(times)],

@@ -5,15 +5,21 @@ import pytest
 
 from concept_control.control.arm.description import ArmDescription
 from concept_control.control.arm.kinematics import ArmKinematics
+from concept_control.control.controller import ConceptController
 from concept_control.control.costs.arm_cost import ArmCost
 from concept_control.control.costs.motion_energy import NoEnergy
 from concept_control.control.skills.drawing import DrawingGoal
-from concept_control.demos.drawing_result import draw, separation
+from concept_control.demos.drawing_result import draw, hausdorff_distance
 from concept_control.policy.figures import parts_of_examples, place_strokes
 from concept_control.policy.smooth_pieces import pieces_of
 from concept_control.policy.step_energy import FiguredPath, PolicyStroke, StepEnergy
 from concept_control.policy.storage import load_policy
+from concept_control.simulation.closed_loop import ClosedLoop
 from concept_control.simulation.scene import SceneConfig, build_scene
+
+
+def loop_of(scene):
+    return ClosedLoop(scene, ConceptController(scene.arm))
 
 
 class Flow:
@@ -93,7 +99,7 @@ def test_the_arm_draws_the_policys_path_within_two_millimetres(circle):
     scene = build_scene(SceneConfig(num_blocks=0))
     workspace = scene.arm.workspace
     stroke = PolicyStroke(circle, np.array(workspace.center), 0.15, workspace.rotation)
-    drawn = draw(scene, DrawingGoal((stroke,), height=0.005, speed=0.1))
+    drawn = draw(loop_of(scene), DrawingGoal((stroke,), height=0.005, speed=0.1))
     assert drawn.status == 'satisfied', drawn.text
     assert drawn.deviation() < 0.002
     # It is a circle, whatever the policy says.
@@ -130,7 +136,7 @@ def test_joined_strokes_are_drawn_one_by_one_with_a_hop_between():
     corner = np.array([[0.0, 0.0], [1.0, 0.0], [1.0, 1.0]])
     parts = list(parts_of_examples([[piece] for piece in pieces_of(corner)], 'corner'))
     strokes = place_strokes(parts, center, 0.08, rotation)
-    drawn = draw(scene, DrawingGoal(strokes, height=0.005, speed=0.1))
+    drawn = draw(loop_of(scene), DrawingGoal(strokes, height=0.005, speed=0.1))
     assert drawn.status == 'satisfied', drawn.text
     assert len(drawn.lines) == 2 and drawn.deviation() < 0.002
 
@@ -138,12 +144,13 @@ def test_joined_strokes_are_drawn_one_by_one_with_a_hop_between():
 def test_a_place_that_cannot_be_reached_is_refused_with_the_reason(circle):
     scene = build_scene(SceneConfig(num_blocks=0))
     stroke = PolicyStroke(circle, np.array([0.9, 0.0]), 0.15, scene.arm.workspace.rotation)
-    drawn = draw(scene, DrawingGoal((stroke,)))
+    drawn = draw(loop_of(scene), DrawingGoal((stroke,)))
     assert drawn.status == 'failed' and 'outside the workspace' in drawn.text
     assert drawn.deviation() == float('inf')
 
 
-def test_separation_counts_what_is_missing_and_what_is_too_much():
+def test_the_distance_counts_what_is_missing_and_what_is_too_much():
     whole = np.array([[0.0, 0.0], [1.0, 0.0]])
     half = np.array([[0.0, 0.0], [0.5, 0.0]])
-    assert separation(half, whole) == separation(whole, half) == pytest.approx(0.5, abs=1e-3)
+    assert hausdorff_distance(whole, half) == pytest.approx(0.5, abs=1e-3)
+    assert hausdorff_distance(half, whole) == pytest.approx(0.5, abs=1e-3)

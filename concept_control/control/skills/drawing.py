@@ -1,4 +1,4 @@
-"""Drawing: the tool follows strokes at a height, each a motion energy, other energies beside."""
+"""Drawing: the tool follows strokes at a height, each a motion energy, with an extra one."""
 
 from __future__ import annotations
 
@@ -73,7 +73,7 @@ class DrawingGoal:
         speed: of the tip [m/s].
         lift: further height between strokes [m].
         around: id of the entity that the figure's middle stays on; None: it stays where it is.
-        beside: a grounded goal about the tool whose energy is added to that of the strokes.
+        extra_energy: Goal about the tool whose energy is added to that of the strokes.
         goal_id: counts up with every goal.
         expression: for people.
     """
@@ -83,7 +83,7 @@ class DrawingGoal:
     speed: float = 0.08
     lift: float = 0.05
     around: int | None = None
-    beside: GroundedGoal | None = None
+    extra_energy: GroundedGoal | None = None
     goal_id: int = 0
     expression: str = 'drawing'
 
@@ -151,7 +151,7 @@ class Drawing:
         while stroke.remaining > 0 and view.time < deadline:
             self._place(stroke)
             slow = np.sqrt(2 * DECELERATION * stroke.remaining + SLOWEST**2)
-            cost = self.behaviors.tool_cost(self._beside(), goal.height)
+            cost = self.behaviors.tool_cost(self._extra_energy(), goal.height)
             cost.motion = stroke.advance(view.tool.position[:2], min(goal.speed, float(slow)))
             self._remaining = stroke.remaining
             yield Setpoint('draw', cost, active=TOOL_ID)
@@ -176,9 +176,9 @@ class Drawing:
                 'lift', self.behaviors.tool_cost(PointEnergy(here), top), active=TOOL_ID
             )
 
-    def _beside(self) -> EntityEnergy:
-        """Return the energy beside that of the strokes, as a function of the tool's place."""
-        goal = self.goal.beside
+    def _extra_energy(self) -> EntityEnergy:
+        """Return the energy added to that of the strokes, as a function of the tool's place."""
+        goal = self.goal.extra_energy
         if goal is None:
             return NoEnergy()
         row = goal.index(TOOL_ID)

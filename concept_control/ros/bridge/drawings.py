@@ -93,12 +93,12 @@ def drawing_goal(
         height=height,
         speed=speed,
         around=around,
-        beside=_beside(message, arm, entities, model) if message.beside else None,
+        extra_energy=_extra_goal(message, arm, entities, model) if message.beside else None,
         expression=f'draw {message.figure}',
     )
 
 
-def _beside(
+def _extra_goal(
     message: DrawCommand,
     arm: ArmDescription,
     entities: Mapping[int, EntityState],
