@@ -14,7 +14,7 @@ from concept_control.bags import topics as topic
 from concept_control.bags.reader import Bag
 from concept_control.bags.setup import RecordedSetup
 from concept_control.errors import BagError, ConceptControlError
-from concept_control.interfaces.constants import ACHIEVE, ENDINGS
+from concept_control.interfaces.constants import ENDED, GoalKind
 from concept_control.interfaces.decoding import entity_states, seconds
 from concept_control.interfaces.goal_terms import recorded_roles
 from concept_control.world.entity import TOOL_ID
@@ -87,14 +87,14 @@ class _Watcher:
             self._keep('markers', label, start, before, moved_ids(before, self.scene), ())
 
     def on_goal(self, message: Any) -> None:
-        if message.command != ACHIEVE or not message.terms or self.scene is None:
+        if message.command != GoalKind.ACHIEVE or not message.terms or self.scene is None:
             return
         if self._goal is None or self._goal[0].goal_id != message.goal_id:
             self.close()
             self._goal = (message, self.time, self.scene)
 
     def on_status(self, message: Any) -> None:
-        is_end = int(message.status) in ENDINGS
+        is_end = message.status in ENDED
         if self._goal is not None and message.goal_id == self._goal[0].goal_id and is_end:
             self.close()
 

@@ -18,6 +18,7 @@ from rosbags.rosbag2 import CompressionFormat, CompressionMode, StoragePlugin, W
 from concept_control.bags import topics as topic
 from concept_control.bags.reader import Bag
 from concept_control.errors import BagError
+from concept_control.interfaces.constants import REPLAYABLE
 from concept_control.interfaces.decoding import seconds
 
 STORAGES = {'mcap': StoragePlugin.MCAP, 'sqlite3': StoragePlugin.SQLITE3}
@@ -120,7 +121,7 @@ def _span(bag: Bag, topics: Mapping[str, topic.Role], margin: float) -> tuple[fl
     starts, ends = [], []
     for name, _, message in bag.messages({*goals, *statuses}):
         if name in statuses:
-            if message.goal_id and message.status in (1, 2, 3, 4, 6):
+            if message.goal_id and message.status in REPLAYABLE:
                 ends.append(seconds(message.header.stamp))
         else:
             starts.append(seconds(message.header.stamp))

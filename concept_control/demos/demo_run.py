@@ -14,13 +14,13 @@ from tqdm import tqdm
 
 from concept_control.control.arm.description import ArmDescription
 from concept_control.errors import ConceptControlError, UnknownConceptError
+from concept_control.interfaces.constants import OUTCOMES
 from concept_control.interfaces.decoding import match_ids
 from concept_control.language.expression import Expression, uses_tool
 from concept_control.language.judge import Judge, Verdict
 from concept_control.msg import ConceptGoal, ConceptStatus, Entity, EntityArray
 from concept_control.reports.run_film import draw_run
 from concept_control.ros.bridge import conversions as convert
-from concept_control.ros.bridge.outcomes import ENDINGS
 from concept_control.ros.client.monitor import GraphSnapshot, GraphState, Monitor
 from concept_control.ros.runtime.process_graph import Graph
 from concept_control.world.entity import TOOL_ID
@@ -308,8 +308,8 @@ class DemoRun:
                 if status.phase != phase or now - last_line >= 1.0:
                     phase, last_line = status.phase, now
                     say(f'{now:6.2f} s  {status_text(status)}')
-                if status.status in ENDINGS:
-                    return ENDINGS[status.status]
+                if status.status in OUTCOMES:
+                    return OUTCOMES[status.status].name.lower()
             stamp = self.state.snapshot().truth.header.stamp
             if convert.seconds(stamp) - command_time > self.config.duration:
                 return 'time is up'

@@ -23,13 +23,13 @@ from concept_control.demos.drawing_report import DrawReport, report, report_code
 from concept_control.demos.drawing_result import DrawingResult, drawn_lines
 from concept_control.energy.model import ConceptModel
 from concept_control.errors import CommandError
+from concept_control.interfaces.constants import OUTCOMES
 from concept_control.language.goals import request_tool_goal
 from concept_control.language.library import ConceptLibrary
 from concept_control.msg import ConceptStatus, ConceptTerm, DrawCommand, Entity, EntityArray
 from concept_control.policy.figures import Part, load_strokes
 from concept_control.ros.bridge import conversions as convert
 from concept_control.ros.bridge import qos
-from concept_control.ros.bridge.outcomes import ENDINGS
 from concept_control.ros.bridge.programs import term_messages
 from concept_control.ros.client.monitor import GraphSnapshot, GraphState, MonitorThread
 from concept_control.ros.runtime.process_graph import Graph, NodeProcess, share_folder
@@ -142,7 +142,7 @@ class GraphDrawing:
             around = _of_color(start, self.config.around).position
             block = np.array([around.x, around.y])
         return DrawingResult(
-            status=ENDINGS[last.status],
+            status=OUTCOMES[last.status].name.lower(),
             text=last.text,
             lines=self._lines(),
             paths=[s.path for s in self.config.strokes(self.parts, self.workspace, block)],
@@ -182,7 +182,7 @@ class GraphDrawing:
         return [s for s in list(self.state.statuses) if s.command_id == COMMAND_ID]
 
     def _endings(self) -> list[ConceptStatus]:
-        return [s for s in self._statuses() if s.status in ENDINGS]
+        return [s for s in self._statuses() if s.status in OUTCOMES]
 
     def _has_ended(self) -> bool:
         endings = self._endings()

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from concept_control.errors import CommandError, ConceptControlError, PerceptionError
+from concept_control.interfaces.constants import allowed
 from concept_control.world.entity import TOOL_ID, EntityState, EntityStatus
 
 
@@ -44,9 +45,8 @@ def entity_states(message: Any, frame: str) -> dict[int, EntityState]:
         if (size <= 0).any():
             raise PerceptionError(f'entity #{entity.id} has size {size.tolist()}; expected > 0 m')
         if entity.status not in list(EntityStatus):
-            allowed = {int(status): status.name.lower() for status in EntityStatus}
             raise PerceptionError(
-                f'entity #{entity.id} has status {entity.status}; allowed: {allowed}'
+                f'entity #{entity.id} has status {entity.status}; allowed: {allowed(EntityStatus)}'
             )
         states[entity.id] = EntityState(
             position=position,

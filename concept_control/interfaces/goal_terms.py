@@ -11,7 +11,7 @@ import torch
 from concept_control.energy.code import ConceptCode
 from concept_control.energy.goals.program import GroundedTerm, Operator
 from concept_control.errors import CommandError
-from concept_control.interfaces.constants import CONCEPT, OPERATIONS, WORDS
+from concept_control.interfaces.constants import TermOperation, allowed
 
 
 def program_of(
@@ -28,22 +28,24 @@ def program_of(
     program: list[GroundedTerm | Operator] = []
     depth = 0
     for number, message in enumerate(messages):
-        if message.operation == CONCEPT:
+        if message.operation == TermOperation.CONCEPT:
             program.append(_grounded_term(message, ids, codes or {}))
             depth += 1
             continue
-        if message.operation not in WORDS:
+        if message.operation not in list(TermOperation):
             raise CommandError(
-                f'term {number} has operation {message.operation}; allowed: {CONCEPT} '
-                f'(concept) and {WORDS}'
+                f'term {number} has operation {message.operation}; allowed: '
+                f'{allowed(TermOperation)}'
             )
-        arity = 1 if message.operation == OPERATIONS['not'] else message.arity
+        operation = TermOperation(message.operation)
+        name = operation.name.lower()
+        arity = 1 if operation is TermOperation.NOT else message.arity
         if not 1 <= arity <= depth:
             raise CommandError(
-                f'term {number} ({WORDS[message.operation]}) takes {arity} energies, but '
+                f'term {number} ({name}) takes {arity} energies, but '
                 f'{depth} stand before it; terms must be in postfix order'
             )
-        program.append(Operator(WORDS[message.operation], arity))
+        program.append(Operator(name, arity))
         depth += 1 - arity
     if depth != 1:
         raise CommandError(
@@ -91,7 +93,7 @@ def recorded_roles(goal: Any) -> Roles:
     """Return the roles that a goal's message carries."""
     roles = []
     for term in goal.terms:
-        if term.operation == 0:
+        if term.operation == TermOperation.CONCEPT:
             subjects = tuple(sorted(map(int, term.subjects)))
             arguments = tuple(sorted(map(int, term.arguments)))
             roles.append((subjects, () if arguments == subjects else arguments))

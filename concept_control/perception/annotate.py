@@ -10,9 +10,14 @@ import numpy as np
 from concept_control.errors import PerceptionError
 from concept_control.perception.camera import Intrinsics
 from concept_control.perception.detection.outline import outline_polygon
-from concept_control.perception.tracking.tracker import HELD, OCCLUDED, SEEN, TrackedEntity
+from concept_control.perception.tracking.tracker import TrackedEntity
+from concept_control.world.entity import EntityStatus
 
-LINE_COLORS = {SEEN: (255, 255, 255), OCCLUDED: (255, 190, 60), HELD: (255, 90, 255)}
+LINE_COLORS = {
+    EntityStatus.SEEN: (255, 255, 255),
+    EntityStatus.OCCLUDED: (255, 190, 60),
+    EntityStatus.HELD: (255, 90, 255),
+}
 """RGB of outlines and labels by status."""
 
 ELLIPSE_SIGMAS = 3.0
@@ -142,8 +147,8 @@ def _label(
     cv2.rectangle(picture, (right, top - 7), (right + 7, top), (0, 0, 0), thickness=1)
     write(picture, f'#{entity.id}', (right + 11, top), line, 0.4)
     detail = f'{entity.shape} {1e3 * float(entity.size.max()):.0f}'
-    if entity.status != SEEN:
-        detail = entity.status
+    if entity.status != EntityStatus.SEEN:
+        detail = entity.status.name.lower()
     write(picture, detail, (right, top + 11), line, 0.32)
 
 

@@ -9,6 +9,7 @@ import numpy as np
 
 from concept_control.energy.model import ConceptModel
 from concept_control.errors import ConceptControlError, GroundingError
+from concept_control.interfaces.constants import TermOperation
 from concept_control.interfaces.goal_terms import Roles, recorded_roles
 from concept_control.language.expression import Expression, concept_names
 from concept_control.language.grounding import ground
@@ -40,7 +41,9 @@ def compare_attention(
     recorded = recorded_roles(goal)
     tries = [_identify(goal, expression, scene, model, library) for scene in scenes]
     true = None if verdict is None else [_sorted(s, a) for _, s, a in verdict.roles]
-    meant = {int(i) for t in goal.terms if t.operation == 0 for i in t.arguments}
+    meant = {
+        int(i) for t in goal.terms if t.operation == TermOperation.CONCEPT for i in t.arguments
+    }
     told = {i for i, a in reported.items() if a > 0.5}
     return {
         'recorded': _plain(recorded),

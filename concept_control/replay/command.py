@@ -12,7 +12,7 @@ from concept_control.energy.goals.goal_energy import GoalEnergy
 from concept_control.energy.goals.program import GroundedTerm, Operator
 from concept_control.energy.model import ConceptModel
 from concept_control.errors import BagError, ConceptControlError
-from concept_control.interfaces.constants import CONCEPT, ENDINGS
+from concept_control.interfaces.constants import ENDED, GoalStatus, TermOperation
 from concept_control.interfaces.decoding import seconds
 from concept_control.interfaces.goal_terms import program_of
 from concept_control.language.expression import parse
@@ -96,8 +96,9 @@ class GoalReplay:
         is_new = not self._phases or self._phases[-1]['phase'] != status.phase
         if is_new and len(self._phases) < MAX_PHASES:
             self._phases.append({'time_s': time, 'phase': str(status.phase)})
-        if int(status.status) in ENDINGS and self._ending == 'not ended':
-            self._ending, self._text = ENDINGS[int(status.status)], str(status.text)
+        if status.status in ENDED and self._ending == 'not ended':
+            self._ending = GoalStatus(status.status).name.lower()
+            self._text = str(status.text)
             self._ended_at = time
 
     def add_entities(self, stamp: float, states: dict[int, EntityState], source: str) -> None:
@@ -174,7 +175,9 @@ class GoalReplay:
         """
         if self.goal.model == self._model.fingerprint:
             return program_of(self.goal.terms, self.ids)
-        names = {str(term.name) for term in self.goal.terms if term.operation == CONCEPT}
+        names = {
+            str(term.name) for term in self.goal.terms if term.operation == TermOperation.CONCEPT
+        }
         library = self._library.having(tuple(sorted(names)))
         codes = {name: library.get(name).code for name in names}
         fields = ('operation', 'arity', 'name', 'weight', 'subjects', 'arguments')

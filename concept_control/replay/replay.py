@@ -18,7 +18,7 @@ from concept_control.bags.reader import Bag
 from concept_control.bags.setup import RecordedSetup
 from concept_control.energy.model import ConceptModel
 from concept_control.errors import CommandError, ConceptControlError
-from concept_control.interfaces.constants import ACHIEVE, REFUSED
+from concept_control.interfaces.constants import GoalKind, GoalStatus
 from concept_control.interfaces.decoding import entity_states, joint_state_arrays, seconds
 from concept_control.language.library import ConceptLibrary
 from concept_control.replay.command import GoalReplay
@@ -154,7 +154,7 @@ class Replay:
             self._goal.add_truth(stamp, states)
 
     def _on_goal(self, message: Any) -> None:
-        if int(message.command) != ACHIEVE or not message.terms:
+        if message.command != GoalKind.ACHIEVE or not message.terms:
             return
         if self._goal is not None and int(message.goal_id) == self._goal.goal_id:
             return  # latched: the same once more
@@ -172,7 +172,7 @@ class Replay:
         )
 
     def _on_status(self, message: Any) -> None:
-        if int(message.status) == REFUSED:
+        if message.status == GoalStatus.REFUSED:
             if message.phase == 'teach':
                 return  # demonstrations were refused, no command
             if len(self._refused) < MAX_COMMANDS:

@@ -9,7 +9,7 @@ from enum import IntEnum
 import numpy as np
 
 TOOL_ID = 0
-"""Entity id of the robot's tool."""
+"""Entity id of the robot's tool; blocks count from 1."""
 
 TOOL_SIZE = 0.03
 """Side of the cube that stands for the tool [m]: the diameter of the suction cup."""

@@ -4,13 +4,14 @@ import pytest
 from concept_control.errors import PerceptionError
 from concept_control.perception.annotate import annotate
 from concept_control.perception.camera import Intrinsics
-from concept_control.perception.tracking.tracker import HELD, OCCLUDED, SEEN, TrackedEntity
+from concept_control.perception.tracking.tracker import TrackedEntity
+from concept_control.world.entity import EntityStatus
 
 CAMERA = Intrinsics(320, 240, 300.0, 300.0, 159.5, 119.5)
 ABOVE = np.array([[1.0, 0, 0, 0], [0, -1, 0, 0], [0, 0, -1, 1.0], [0, 0, 0, 1]])
 
 
-def entity(number, x, status=SEEN, shape='box'):
+def entity(number, x, status=EntityStatus.SEEN, shape='box'):
     return TrackedEntity(
         id=number,
         position=np.array([x, 0.0, 0.02]),
@@ -27,7 +28,11 @@ def entity(number, x, status=SEEN, shape='box'):
 
 def test_entities_are_drawn_where_they_are_and_the_image_is_kept():
     image = np.full((240, 320, 3), 100, np.uint8)
-    blocks = [entity(1, -0.2), entity(2, 0.0, OCCLUDED, 'cylinder'), entity(3, 0.2, HELD, 'ball')]
+    blocks = [
+        entity(1, -0.2),
+        entity(2, 0.0, EntityStatus.OCCLUDED, 'cylinder'),
+        entity(3, 0.2, EntityStatus.HELD, 'ball'),
+    ]
     picture = annotate(image, CAMERA, ABOVE, blocks, caption='now')
     assert (image == 100).all()
     changed = (picture != image).any(axis=2)

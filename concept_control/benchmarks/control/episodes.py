@@ -17,12 +17,12 @@ from concept_control.language.goals import plan_goal, request_goal
 from concept_control.language.judge import Judge
 from concept_control.language.library import ConceptLibrary
 from concept_control.perception.detection.detector import Detector
-from concept_control.perception.tracking.tracker import OCCLUDED, SEEN, EntityTracker
+from concept_control.perception.tracking.tracker import EntityTracker
 from concept_control.simulation.camera import SimulatedCamera
 from concept_control.simulation.closed_loop import ClosedLoop, LoopConfig
 from concept_control.simulation.scene import Scene, SceneConfig, build_scene
 from concept_control.simulation.world import SimulatedWorld
-from concept_control.world.entity import TOOL_ID, EntityState, EntityStatus, tool_state
+from concept_control.world.entity import TOOL_ID, EntityState, tool_state
 from concept_control.world.tabletop import Tabletop
 
 SETTLE_TIME = 0.4
@@ -33,8 +33,6 @@ CURVE_PERIOD = 0.2
 
 DISTURBED = 2
 """Id of the block that a hand moves; the commands are about it."""
-
-STATUS = {SEEN: EntityStatus.SEEN, OCCLUDED: EntityStatus.OCCLUDED}
 
 
 @dataclass(frozen=True)
@@ -139,7 +137,7 @@ class CameraPerception:
                 size=entity.size,
                 color=entity.color,
                 covariance_trace=float(np.trace(entity.covariance)),
-                status=STATUS.get(entity.status, EntityStatus.HELD),
+                status=entity.status,
                 yaw=entity.yaw,
             )
             for entity in tracked

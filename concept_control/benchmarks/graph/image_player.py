@@ -15,14 +15,15 @@ from sensor_msgs.msg import CameraInfo, Image, JointState
 from std_msgs.msg import Bool
 
 from concept_control.errors import ConceptControlError
-from concept_control.msg import Entity, EntityArray
-from concept_control.perception.tracking.tracker import HELD, OCCLUDED, SEEN, TrackedEntity
+from concept_control.msg import EntityArray
+from concept_control.perception.tracking.tracker import TrackedEntity
 from concept_control.ros.bridge import conversions as convert
 from concept_control.ros.bridge import qos
 from concept_control.ros.runtime.process_graph import Graph
 from concept_control.simulation.camera import SimulatedCamera
 from concept_control.simulation.camera_noise import StructuredLightNoise
 from concept_control.simulation.scene import SceneConfig, build_scene
+from concept_control.world.entity import EntityStatus
 
 PREFIXES = {'top': 'camera', 'oblique': 'oblique'}
 """Topic prefix of each simulated camera."""
@@ -32,12 +33,6 @@ DEADLINE = 20.0
 
 RETRY = 2.0
 """Seconds after which images are sent again: sensor topics are best effort."""
-
-STATUSES = {
-    Entity.STATUS_SEEN: SEEN,
-    Entity.STATUS_OCCLUDED: OCCLUDED,
-    Entity.STATUS_HELD: HELD,
-}
 
 
 class ImagePlayer:
@@ -172,7 +167,7 @@ def tracked(message: EntityArray) -> list[TrackedEntity]:
             color=np.array([e.color.r, e.color.g, e.color.b]),
             size=np.array([e.size.x, e.size.y, e.size.z]),
             shape=e.shape,
-            status=STATUSES[e.status],
+            status=EntityStatus(e.status),
             last_seen=convert.seconds(e.last_seen),
         )
         for e in message.entities

@@ -29,6 +29,7 @@ from concept_control.ros.runtime.process_graph import (
     graph_environment,
     share_folder,
 )
+from concept_control.world.entity import TOOL_ID
 
 EXPRESSION = 'between(red; blue, green)'
 
@@ -158,7 +159,7 @@ def _answer(robot: ConceptCommander, graph: Graph) -> bool:
 
 
 def _num_blocks(heard: GraphState) -> int:
-    return sum(e.id != 0 for e in heard.entities.entities) if heard.entities else 0
+    return sum(e.id != TOOL_ID for e in heard.entities.entities) if heard.entities else 0
 
 
 def _phase(heard: GraphState) -> str:
@@ -169,5 +170,5 @@ def _phase(heard: GraphState) -> str:
 def _tool(heard: GraphState) -> np.ndarray:
     """Return (3,) where the simulator's tool truly is [m]."""
     assert heard.truth is not None
-    (tool,) = [e.position for e in heard.truth.entities if e.id == 0]
+    (tool,) = [e.position for e in heard.truth.entities if e.id == TOOL_ID]
     return np.array([tool.x, tool.y, tool.z])

@@ -12,11 +12,12 @@ import numpy as np
 from concept_control.perception.camera import Intrinsics
 from concept_control.perception.detection.detector import Detection, Detector
 from concept_control.perception.tracking.fusion import fuse
-from concept_control.perception.tracking.tracker import HELD, EntityTracker, TrackedEntity
+from concept_control.perception.tracking.tracker import EntityTracker, TrackedEntity
 from concept_control.simulation.camera import SimulatedCamera
 from concept_control.simulation.camera_noise import StructuredLightNoise
 from concept_control.simulation.carry_sequence import CarryConfig, CarryFrame, CarrySequence
 from concept_control.simulation.scene import TABLE_COLOR
+from concept_control.world.entity import EntityStatus
 
 SETTLING_FRAMES = 3
 """Frames until every block is expected to be known."""
@@ -64,8 +65,8 @@ class SequenceResult:
     lost: int = 0
     extra: int = 0
     wrong_holds: int = 0
-    errors: dict[str, list[float]] = field(default_factory=dict)
-    doubts: dict[str, list[float]] = field(default_factory=dict)
+    errors: dict[EntityStatus, list[float]] = field(default_factory=dict)
+    doubts: dict[EntityStatus, list[float]] = field(default_factory=dict)
     seconds: list[float] = field(default_factory=list)
 
 
@@ -193,7 +194,8 @@ class Score:
             result.lost += self._num_blocks - len(taken)
         if truth.held >= 0:
             held = taken.get(truth.held)
-            result.wrong_holds += held is None or held.status != HELD
+            result.wrong_holds += held is None or held.status != EntityStatus.HELD
         result.wrong_holds += sum(
-            entity.status == HELD and block != truth.held for block, entity in taken.items()
+            entity.status == EntityStatus.HELD and block != truth.held
+            for block, entity in taken.items()
         )

@@ -11,7 +11,7 @@ import numpy as np
 
 from concept_control.benchmarks.perception.frames import TRAITS, BlockResult, FrameResult
 from concept_control.benchmarks.perception.sequences import SequenceResult
-from concept_control.perception.tracking.tracker import HELD, OCCLUDED, SEEN
+from concept_control.world.entity import EntityStatus
 
 HALF_VISIBLE = 0.5
 """Share of a block's silhouette from which it counts."""
@@ -85,8 +85,8 @@ def _summary(judged: Sequence[BlockResult]) -> dict[str, Any]:
 def summarise_sequences(results: Sequence[SequenceResult]) -> dict[str, Any]:
     """Add up sequences, lengths in millimetres."""
     totals: Counter[str] = Counter()
-    errors: dict[str, list[float]] = {SEEN: [], OCCLUDED: [], HELD: []}
-    doubts: dict[str, list[float]] = {SEEN: [], OCCLUDED: [], HELD: []}
+    errors: dict[EntityStatus, list[float]] = {status: [] for status in EntityStatus}
+    doubts: dict[EntityStatus, list[float]] = {status: [] for status in EntityStatus}
     seconds: list[float] = []
     for result in results:
         seconds += result.seconds
@@ -104,14 +104,15 @@ def summarise_sequences(results: Sequence[SequenceResult]) -> dict[str, Any]:
         name: totals[name] for name in ('frames', 'switches', 'lost', 'extra', 'wrong_holds')
     }
     for status, values in errors.items():
+        word = status.name.lower()
         millimetres = 1e3 * np.array(values)
-        summary[f'{status}_median_mm'] = _percentile(millimetres, 50)
-        summary[f'{status}_p95_mm'] = _percentile(millimetres, 95)
+        summary[f'{word}_median_mm'] = _percentile(millimetres, 50)
+        summary[f'{word}_p95_mm'] = _percentile(millimetres, 95)
         normalised = np.array(doubts[status])
-        summary[f'{status}_nees_mean'] = float(normalised.mean()) if values else float('nan')
-        summary[f'{status}_nees_median'] = _percentile(normalised, 50)
+        summary[f'{word}_nees_mean'] = float(normalised.mean()) if values else float('nan')
+        summary[f'{word}_nees_median'] = _percentile(normalised, 50)
         within = (normalised < WITHIN_95).mean() if values else float('nan')
-        summary[f'{status}_nees_within_95'] = float(within)
+        summary[f'{word}_nees_within_95'] = float(within)
     summary['ms_median'] = _percentile(1e3 * np.array(seconds), 50)
     summary['ms_p95'] = _percentile(1e3 * np.array(seconds), 95)
     return {'sequences': len(results), **summary}

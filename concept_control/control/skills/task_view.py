@@ -9,7 +9,7 @@ import numpy as np
 from concept_control.control.arm.description import ArmDescription
 from concept_control.control.arm.kinematics import ArmKinematics, ToolMotion
 from concept_control.control.goal import MOVE_TOLERANCE
-from concept_control.world.entity import EntityState
+from concept_control.world.entity import TOOL_ID, EntityState
 
 
 @dataclass(frozen=True)
@@ -148,7 +148,7 @@ class TaskView:
 
     def position(self, entity_id: int) -> np.ndarray:
         """Return (3,) where an entity is now; the tool and what it holds by the arm's joints."""
-        if entity_id == 0:
+        if entity_id == TOOL_ID:
             return self.tool.position
         if entity_id == self.held:
             return self.held_position
@@ -159,7 +159,7 @@ class TaskView:
     @property
     def highest_top(self) -> float:
         """Height of the highest block that is not held [m]."""
-        tops = [e.top for i, e in self.entities.items() if i not in (0, self.held)]
+        tops = [e.top for i, e in self.entities.items() if i not in (TOOL_ID, self.held)]
         return max(tops, default=0.0)
 
     @property

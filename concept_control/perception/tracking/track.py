@@ -7,9 +7,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from concept_control.perception.detection.detector import Detection
-
-SEEN, OCCLUDED, HELD = 'seen', 'occluded', 'held'
-"""Statuses of an entity, in the order of `Entity.STATUS_*`."""
+from concept_control.world.entity import EntityStatus
 
 SIZE_NOISE = 0.003
 """Change of a side length that noise explains [m]."""
@@ -51,7 +49,7 @@ class Track:
         hits: frames that showed it.
         misses: frames in a row in which it was visibly absent.
         id: 0 until it is believed.
-        status: one of `SEEN`, `OCCLUDED`, `HELD`.
+        status: How the position is known.
         grip: (3,) position relative to the tool while held, in the tool's heading [m].
         grip_yaw: yaw relative to the tool's heading while held [rad].
         grip_covariance: (3, 3) of `grip` [m²].
@@ -71,7 +69,7 @@ class Track:
     hits: int = 1
     misses: int = 0
     id: int = 0
-    status: str = SEEN
+    status: EntityStatus = EntityStatus.SEEN
     grip: np.ndarray | None = None
     grip_yaw: float = 0.0
     grip_covariance: np.ndarray = field(default_factory=lambda: np.eye(3))
@@ -115,14 +113,14 @@ class Track:
 
     def hold(self, tool: np.ndarray, yaw: float) -> None:
         """Attach to the tool, whose tip is at (3,) with a heading."""
-        self.status, self.misses = HELD, 0
+        self.status, self.misses = EntityStatus.HELD, 0
         self.grip, self.grip_yaw = _turn(self.position - tool, -yaw), self.yaw - yaw
         self.grip_covariance = self.covariance[:3, :3] + GRIP_SIGMA**2 * np.eye(3)
         self.covariance = _at_rest(self.grip_covariance)
 
     def release(self) -> None:
         """Let go; it rests where it is until it is seen."""
-        self.status, self.grip = OCCLUDED, None
+        self.status, self.grip = EntityStatus.OCCLUDED, None
         self.state[3:] = 0.0
         self.covariance = _at_rest(self.covariance[:3, :3] + RELEASE_SIGMA**2 * np.eye(3))
 
@@ -165,7 +163,7 @@ class Track:
 
     def correct(self, detection: Detection, stamp: float, jumped: bool = False) -> None:
         """Take in a measurement; after a jump nothing of the old motion holds."""
-        self.last_seen, self.misses, self.status = stamp, 0, SEEN
+        self.last_seen, self.misses, self.status = stamp, 0, EntityStatus.SEEN
         self.hits += 1
         # Blocks keep their size: what looks larger or smaller was cut out wrongly, and its centre
         # is off by about half as much.
@@ -209,7 +207,7 @@ class Track:
             drift: growth of the standard deviation [m/sqrt(s)].
             is_hidden: whether it could be there unseen; else it counts as absent.
         """
-        self.status = OCCLUDED
+        self.status = EntityStatus.OCCLUDED
         # Blocks rest unless something moves them.
         self.state = np.concatenate([self.before, np.zeros(3)])
         self.covariance = _at_rest(self.before_covariance + drift**2 * elapsed * np.eye(3))

@@ -11,16 +11,8 @@ from scipy.optimize import linear_sum_assignment
 from concept_control.errors import PerceptionError
 from concept_control.perception.detection.detector import Detection
 from concept_control.perception.tracking.grip_history import GripEvent
-from concept_control.perception.tracking.track import HELD, OCCLUDED, SEEN, Track
-
-__all__ = [
-    'HELD',
-    'OCCLUDED',
-    'SEEN',
-    'EntityTracker',
-    'TrackedEntity',
-    'TrackerConfig',
-]
+from concept_control.perception.tracking.track import Track
+from concept_control.world.entity import EntityStatus
 
 Hidden = Callable[[np.ndarray, np.ndarray], bool]
 """Whether a body at a (3,) position with a (3,) size could be there without being seen."""
@@ -78,7 +70,7 @@ class TrackedEntity:
         color: (3,) RGB in [0, 1].
         size: (3,) [m].
         shape: box, cylinder or ball.
-        status: one of `SEEN`, `OCCLUDED`, `HELD`.
+        status: How the position is known.
         last_seen: stamp of the last frame that showed it [s].
     """
 
@@ -90,7 +82,7 @@ class TrackedEntity:
     color: np.ndarray
     size: np.ndarray
     shape: str
-    status: str
+    status: EntityStatus
     last_seen: float
 
 
@@ -160,15 +152,15 @@ class EntityTracker:
             self._replay(event)
         self._grip(tool, attached, tool_yaw)
         for track in self._tracks:
-            if track.status == HELD and tool is not None:
+            if track.status == EntityStatus.HELD and tool is not None:
                 track.follow(tool, tool_yaw, elapsed)
-            elif track.status == HELD:
+            elif track.status == EntityStatus.HELD:
                 track.wait(elapsed, self.config.tool_speed)
             else:
                 track.predict(elapsed, self.config.acceleration, self.config.start_speed)
         remaining = self._associate(detections, stamp)
         for track in self._tracks:
-            if track.last_seen != stamp and track.status != HELD:
+            if track.last_seen != stamp and track.status != EntityStatus.HELD:
                 is_hidden = self._is_hidden(track, tool, hidden)
                 track.miss(elapsed, self.config.hidden_drift, is_hidden)
         for index in remaining:
@@ -208,7 +200,7 @@ class EntityTracker:
 
     def _replay(self, event: GripEvent) -> None:
         """Take hold or let go where the tool was when it did, in between two frames."""
-        held = [track for track in self._tracks if track.status == HELD]
+        held = [track for track in self._tracks if track.status == EntityStatus.HELD]
         if event.tool is None:
             return  # the frame itself will have to tell
         if not event.attached:
@@ -222,7 +214,7 @@ class EntityTracker:
 
     def _grip(self, tool: np.ndarray | None, attached: bool, yaw: float) -> None:
         """Decide what the tool holds when it attaches, and let go when it releases."""
-        held = [track for track in self._tracks if track.status == HELD]
+        held = [track for track in self._tracks if track.status == EntityStatus.HELD]
         if not attached:
             for track in held:
                 track.release()
@@ -252,14 +244,14 @@ class EntityTracker:
     def _associate(self, detections: Sequence[Detection], stamp: float) -> list[int]:
         """Match detections with tracks and take them in; return the indices that are left."""
         free = list(range(len(detections)))
-        resting = [track for track in self._tracks if track.status != HELD]
+        resting = [track for track in self._tracks if track.status != EntityStatus.HELD]
         for index, track in self._match(resting, detections, free, self.config.gate):
             self._correct(track, detections[index], stamp)
             free.remove(index)
         # What is seen of a held block hangs in the air, where the detector, which expects blocks
         # on the table, misplaces it: the tool's pose is better.
         for track in self._tracks:
-            if track.status == HELD:
+            if track.status == EntityStatus.HELD:
                 for index in list(free):
                     aside = detections[index].position[:2] - track.position[:2]
                     if np.linalg.norm(aside) < self.config.hold_clearance:
@@ -322,7 +314,9 @@ class EntityTracker:
     def _drop_doubles(self) -> None:
         """Forget the less trusted one of two blocks that would stand in each other."""
         # The oldest block seen last is the one to believe.
-        order = sorted(self._tracks, key=lambda t: (t.status != HELD, -t.last_seen, t.id or 1e9))
+        order = sorted(
+            self._tracks, key=lambda t: (t.status != EntityStatus.HELD, -t.last_seen, t.id or 1e9)
+        )
         kept: list[Track] = []
         for track in order:
             clash = any(

@@ -27,8 +27,8 @@ from concept_control.interfaces.decoding import (
 )
 from concept_control.msg import Entity
 from concept_control.perception.camera import Intrinsics
-from concept_control.perception.tracking.tracker import HELD, OCCLUDED, SEEN, TrackedEntity
-from concept_control.world.entity import TOOL_COLOR, TOOL_ID, TOOL_SIZE
+from concept_control.perception.tracking.tracker import TrackedEntity
+from concept_control.world.entity import TOOL_COLOR, TOOL_ID, TOOL_SIZE, EntityStatus
 
 __all__ = [
     'camera_info_message',
@@ -48,9 +48,6 @@ __all__ = [
     'tool_message',
     'trajectory_message',
 ]
-
-STATUSES = (SEEN, OCCLUDED, HELD)
-"""The tracker's statuses in the order of the message's constants."""
 
 
 def stamp(seconds_: float) -> Time:
@@ -132,7 +129,7 @@ def entity_message(entity: TrackedEntity) -> Entity:
         color=color_message(entity.color),
         size=Vector3(x=float(entity.size[0]), y=float(entity.size[1]), z=float(entity.size[2])),
         shape=entity.shape,
-        status=STATUSES.index(entity.status),
+        status=entity.status,
         last_seen=stamp(max(entity.last_seen, 0.0)),
     )
 
@@ -144,7 +141,7 @@ def tool_message(position: np.ndarray, time: float) -> Entity:
         position=point(position),
         color=color_message(np.array(TOOL_COLOR)),
         shape='tool',
-        status=Entity.STATUS_SEEN,
+        status=EntityStatus.SEEN,
         last_seen=stamp(max(time, 0.0)),
     )
     entity.size.x = entity.size.y = entity.size.z = TOOL_SIZE

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from concept_control.energy.goals.program import GroundedTerm, Operator
-from concept_control.interfaces.constants import OPERATIONS
+from concept_control.interfaces.constants import TermOperation
 from concept_control.interfaces.goal_terms import program_of
 from concept_control.language.library import LibraryConcept
 from concept_control.msg import Concept, ConceptTerm
@@ -26,11 +26,13 @@ def term_messages(
     order = np.array(list(ids), dtype=np.int32)
     for element in program:
         if isinstance(element, Operator):
-            messages.append(ConceptTerm(operation=OPERATIONS[element.name], arity=element.arity))
+            messages.append(
+                ConceptTerm(operation=TermOperation[element.name.upper()], arity=element.arity)
+            )
             continue
         messages.append(
             ConceptTerm(
-                operation=ConceptTerm.CONCEPT,
+                operation=TermOperation.CONCEPT,
                 name=element.name,
                 weight=float(element.weight),
                 subjects=order[np.asarray(element.subjects, dtype=bool)],

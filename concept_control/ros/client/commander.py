@@ -16,7 +16,6 @@ import threading
 import time
 import uuid
 from dataclasses import dataclass
-from enum import IntEnum
 from types import TracebackType
 from typing import Any
 
@@ -30,9 +29,9 @@ from unique_identifier_msgs.msg import UUID
 
 from concept_control.action import AchieveConcept
 from concept_control.errors import ConceptControlError
+from concept_control.interfaces.constants import ACTION, OUTCOMES, Outcome
 from concept_control.msg import ConceptCommand, ConceptStatus
 from concept_control.ros.bridge import qos
-from concept_control.ros.bridge.outcomes import ACTION, ERRORS
 
 SERVER_LOST_AFTER = 5.0
 """Seconds without the action's server after which a goal on its way is given up."""
@@ -45,18 +44,6 @@ server was restarted in between; the controller went on and its status is the re
 
 class CommanderError(ConceptControlError):
     """A command that nobody took, or a result that did not come."""
-
-
-class Outcome(IntEnum):
-    """How a command ended; values of `action/AchieveConcept`, and one more."""
-
-    SATISFIED = AchieveConcept.Result.SATISFIED
-    REFUSED = AchieveConcept.Result.REFUSED
-    FAILED = AchieveConcept.Result.FAILED
-    CANCELLED = AchieveConcept.Result.CANCELLED
-    TIMED_OUT = AchieveConcept.Result.TIMED_OUT
-    REPLACED = AchieveConcept.Result.REPLACED
-    SHUT_DOWN = AchieveConcept.Result.SHUT_DOWN
 
 
 @dataclass(frozen=True)
@@ -283,9 +270,9 @@ class ConceptCommander:
         attempt = self._attempt
         if attempt is None or status.command_id != str(attempt.id) or attempt.ending:
             return
-        if status.status in ERRORS:
+        if status.status in OUTCOMES:
             result = CommandResult(
-                Outcome(ERRORS[status.status]), status.text, status.energy, status.initial_energy
+                OUTCOMES[status.status], status.text, status.energy, status.initial_energy
             )
             attempt.ending = (time.monotonic(), result)
 

@@ -31,6 +31,7 @@ from concept_control.simulation.camera import SimulatedCamera
 from concept_control.simulation.drives import EffortDrive, PositionDrive
 from concept_control.simulation.scene import SceneConfig, build_scene
 from concept_control.simulation.world import Replica, SimulatedWorld
+from concept_control.world.entity import EntityStatus
 
 MAX_AHEAD = 1.0
 """A trajectory that begins later than this [s] is none for now."""
@@ -306,7 +307,7 @@ class ArmSimulator(Node):
                 yaw=float(yaws[index]),
                 color=convert.color_message(world.scene.colors[index]),
                 shape='box',
-                status=Entity.STATUS_HELD if world.held == index + 1 else Entity.STATUS_SEEN,
+                status=EntityStatus.HELD if world.held == index + 1 else EntityStatus.SEEN,
                 last_seen=message.header.stamp,
             )
             entity.size.x = entity.size.y = entity.size.z = size

@@ -12,6 +12,7 @@ from visualization_msgs.msg import Marker, MarkerArray
 
 from concept_control.perception.tracking.tracker import TrackedEntity
 from concept_control.ros.bridge import conversions as convert
+from concept_control.world.entity import EntityStatus
 
 ELLIPSE_SIGMAS = 3.0
 DIM = 0.25
@@ -82,7 +83,8 @@ def _name(header: Header, entity: TrackedEntity) -> Marker:
         pose=pose(above, 0.0),
         scale=Vector3(x=0.0, y=0.0, z=0.02),
         color=convert.color_message(np.ones(3)),
-        text=f'#{entity.id}' + ('' if entity.status == 'seen' else f' {entity.status}'),
+        text=f'#{entity.id}'
+        + ('' if entity.status is EntityStatus.SEEN else f' {entity.status.name.lower()}'),
     )
 
 

@@ -9,11 +9,12 @@ from concept_control.msg import Entity, EntityArray
 
 from concept_control.benchmarks.graph.image_player import tracked
 from concept_control.benchmarks.graph.perception_node import match, summarise_tables
-from concept_control.perception.tracking.tracker import HELD, OCCLUDED, SEEN, TrackedEntity
+from concept_control.perception.tracking.tracker import TrackedEntity
 from concept_control.ros.bridge import conversions as convert
+from concept_control.world.entity import EntityStatus
 
 
-def entity(number, x, status=SEEN):
+def entity(number, x, status=EntityStatus.SEEN):
     return TrackedEntity(
         id=number,
         position=np.array([x, 0.1, 0.02]),
@@ -29,7 +30,11 @@ def entity(number, x, status=SEEN):
 
 
 def test_entities_come_back_as_they_were_sent():
-    sent = [entity(1, 0.4), entity(2, 0.5, OCCLUDED), entity(3, 0.6, HELD)]
+    sent = [
+        entity(1, 0.4),
+        entity(2, 0.5, EntityStatus.OCCLUDED),
+        entity(3, 0.6, EntityStatus.HELD),
+    ]
     message = EntityArray(entities=[convert.entity_message(e) for e in sent])
     message.entities.append(convert.tool_message(np.zeros(3), 12.5))
     for before, after in zip(sent, tracked(message), strict=True):

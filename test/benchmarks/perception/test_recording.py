@@ -7,7 +7,8 @@ from concept_control.benchmarks.perception.recording import read_recording, writ
 from concept_control.errors import PerceptionError
 from concept_control.perception.camera import decode_color, decode_depth
 from concept_control.perception.detection.detector import Detector
-from concept_control.perception.tracking.tracker import HELD, SEEN, EntityTracker
+from concept_control.perception.tracking.tracker import EntityTracker
+from concept_control.world.entity import EntityStatus
 
 CARRY = Path(__file__).parent / 'data' / 'carry.npz'
 """Four blocks, one carried; `record_carry(…, seed=7)` with the structured-light noise model."""
@@ -17,7 +18,7 @@ def test_the_recorded_carry_is_followed():
     assert CARRY.stat().st_size < 1_000_000
     intrinsics, frames = read_recording(CARRY)
     detector, tracker = Detector(intrinsics), EntityTracker()
-    owner, errors, statuses = {}, {SEEN: [], HELD: []}, []
+    owner, errors, statuses = {}, {EntityStatus.SEEN: [], EntityStatus.HELD: []}, []
     for index, frame in enumerate(frames):
         # As they would come over a topic.
         height, width = frame.depth.shape
@@ -41,11 +42,11 @@ def test_the_recorded_carry_is_followed():
             statuses.append(entity.status)
             if entity.status in errors:
                 errors[entity.status].append(distances[block])
-        assert any(entity.status == HELD for entity in entities) == frame.attached
+        assert any(entity.status == EntityStatus.HELD for entity in entities) == frame.attached
     assert sorted(owner.values()) == list(range(len(owner)))
-    assert statuses.count(HELD) >= 5
-    assert np.median(errors[SEEN]) < 2e-3
-    assert np.median(errors[HELD]) < 8e-3
+    assert statuses.count(EntityStatus.HELD) >= 5
+    assert np.median(errors[EntityStatus.SEEN]) < 2e-3
+    assert np.median(errors[EntityStatus.HELD]) < 8e-3
 
 
 def test_recordings_come_back_as_written(tmp_path):

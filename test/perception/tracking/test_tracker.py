@@ -9,14 +9,9 @@ from concept_control.perception.detection.detector import Detection
 from concept_control.perception.tracking.grip_history import GripEvent, GripHistory
 from concept_control.perception.tracking.tool_path import ToolPose
 from concept_control.perception.tracking.track import GRIP_SIGMA, SHARED
-from concept_control.perception.tracking.tracker import (
-    HELD,
-    OCCLUDED,
-    SEEN,
-    EntityTracker,
-    TrackerConfig,
-)
+from concept_control.perception.tracking.tracker import EntityTracker, TrackerConfig
 from concept_control.simulation.opengl import find_backend
+from concept_control.world.entity import EntityStatus
 
 RED, GREEN, BLUE = np.eye(3) * 0.8 + 0.1
 SIGMA = 5e-4
@@ -76,10 +71,10 @@ def test_birth_needs_hits_and_death_needs_absence():
     tracker = EntityTracker(TrackerConfig(birth_hits=3, death_misses=4))
     for frame in range(3):
         assert len(tracker.update([seen([0, 0, 0.02])], float(frame))) == (frame == 2)
-    assert tracker.entities()[0].status == SEEN
+    assert tracker.entities()[0].status == EntityStatus.SEEN
     for frame in range(3, 6):
         entity = tracker.update([], float(frame), hidden=never)[0]
-        assert entity.status == OCCLUDED
+        assert entity.status == EntityStatus.OCCLUDED
     assert tracker.update([], 6.0, hidden=never) == []
     # A flicker never gets an id, and ids are not used twice.
     tracker.update([seen([0.2, 0, 0.02])], 7.0)
@@ -97,13 +92,13 @@ def test_a_hidden_block_keeps_its_place_and_doubt_grows():
     for frame in range(5, 200):
         entity = tracker.update([], frame / 30, hidden=always)[0]
         spread.append(np.sqrt(entity.covariance[0, 0]))
-        assert entity.status == OCCLUDED
+        assert entity.status == EntityStatus.OCCLUDED
         assert entity.last_seen == pytest.approx(4 / 30)
         np.testing.assert_allclose(entity.position, [0.4, 0.1, 0.02], atol=1e-3)
     assert (np.diff(spread) > 0).all()
     assert 1.3 * spread[0] < spread[-1] < 2e-3
     entity = tracker.update([seen([0.401, 0.1, 0.02])], 10.0)[0]
-    assert (entity.id, entity.status) == (1, SEEN)
+    assert (entity.id, entity.status) == (1, EntityStatus.SEEN)
     np.testing.assert_allclose(entity.position, [0.401, 0.1, 0.02], atol=5e-4)
 
 
@@ -146,17 +141,17 @@ def test_a_held_block_follows_the_tool_and_is_found_where_it_is_released():
         )
         assert len(found) == 2
         entity = by_color(found, RED)
-        assert (entity.id, entity.status) == (red, HELD)
+        assert (entity.id, entity.status) == (red, EntityStatus.HELD)
         np.testing.assert_allclose(entity.position, tool - [0, 0, 0.021], atol=1.5e-3)
         assert entity.velocity[1] == pytest.approx(0.12, abs=0.02)
-        assert by_color(found, BLUE).status == SEEN
+        assert by_color(found, BLUE).status == EntityStatus.SEEN
     place = np.array([tool[0], tool[1], 0.02])
     for frame in range(30, 33):
         found = tracker.update(
             [*others, seen(place, RED)], frame / 30, tool + np.array([0, 0, 0.1])
         )
     entity = by_color(found, RED)
-    assert (entity.id, entity.status, len(found)) == (red, SEEN, 2)
+    assert (entity.id, entity.status, len(found)) == (red, EntityStatus.SEEN, 2)
     np.testing.assert_allclose(entity.position, place, atol=2e-3)
 
 
@@ -177,14 +172,14 @@ def test_what_was_gripped_between_two_frames_is_known_by_where_the_tool_was_then
     blue = seen(aside, BLUE)
     # The first frame after the grip: the tool has carried the block half a metre away.
     red = frame(1.7, [blue], end + up + top)[0]
-    assert red.status == HELD
+    assert red.status == EntityStatus.HELD
     np.testing.assert_allclose(red.position, end + up, atol=1e-3)
     # The first frame after the release: the tool is gone, the block is where it was let go of.
     red = frame(3.7, [blue], start + up)[0]
-    assert red.status != HELD
+    assert red.status != EntityStatus.HELD
     np.testing.assert_allclose(red.position, end, atol=1e-3)
     red = frame(4.0, [seen(end), blue], start + up)[0]
-    assert (red.id, red.status) == (1, SEEN)
+    assert (red.id, red.status) == (1, EntityStatus.SEEN)
 
 
 def test_what_is_held_stays_held_while_the_tool_s_pose_is_unknown():
@@ -196,21 +191,21 @@ def test_what_is_held_stays_held_while_the_tool_s_pose_is_unknown():
     spread = []
     for frame in range(4, 30):
         (entity,) = tracker.update([], frame / 30, None, True, hidden=never)
-        assert (entity.id, entity.status) == (1, HELD)
+        assert (entity.id, entity.status) == (1, EntityStatus.HELD)
         spread.append(entity.covariance[0, 0])
     assert (np.diff(spread) > 0).all()
     (entity,) = tracker.update([], 1.0, tool + np.array([0.1, 0.0, 0.2]), True, hidden=never)
     np.testing.assert_allclose(entity.position, [0.6, 0.1, 0.22], atol=1.5e-3)
     assert entity.covariance[0, 0] < spread[0]
     (entity,) = tracker.update([], 1.1, None, False, hidden=never)
-    assert entity.status == OCCLUDED
+    assert entity.status == EntityStatus.OCCLUDED
 
 
 @pytest.mark.parametrize('camera_sigma', [2e-4, 2e-3])
 def test_claimed_covariances_are_those_of_the_errors(camera_sigma):
     """Normalised squared errors of a (3,) position: 3 on average if the covariance is right."""
     rng = np.random.default_rng(0)
-    normalised = {SEEN: [], OCCLUDED: [], HELD: []}
+    normalised = {EntityStatus.SEEN: [], EntityStatus.OCCLUDED: [], EntityStatus.HELD: []}
     for trial in range(120):
         place = np.array([*rng.uniform(-0.2, 0.2, 2), 0.02])
         # Half of the blocks rest.
@@ -272,7 +267,7 @@ def test_time_running_back_forgets_everything_and_says_so():
         tracker.update([seen([0, 0, 0.02])], 100.0 + frame)
     assert tracker.num_resets == 0
     same = tracker.update([], 102.0, hidden=never)
-    assert same[0].status == SEEN
+    assert same[0].status == EntityStatus.SEEN
     assert tracker.update([seen([0.1, 0, 0.02])], 5.0) == []
     assert tracker.num_resets == 1
     assert 'back by 97' in tracker.reset_reason
@@ -294,5 +289,5 @@ def test_carries_are_followed_without_a_switch(camera):
     (result,) = evaluate_sequence(3, [(camera,)])
     assert result.num_frames > 50
     assert (result.switches, result.lost, result.extra, result.wrong_holds) == (0, 0, 0, 0)
-    assert np.median(result.errors[SEEN]) < 5e-4
-    assert max(result.errors[HELD]) < 0.01
+    assert np.median(result.errors[EntityStatus.SEEN]) < 5e-4
+    assert max(result.errors[EntityStatus.HELD]) < 0.01

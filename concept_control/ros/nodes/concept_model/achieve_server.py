@@ -21,10 +21,10 @@ from rclpy.clock import Clock, ClockType
 from rclpy.node import Node
 
 from concept_control.action import AchieveConcept
+from concept_control.interfaces.constants import ACTION, OUTCOMES, Outcome
 from concept_control.msg import ConceptCommand, ConceptGoal, ConceptStatus
 from concept_control.ros.bridge import qos
 from concept_control.ros.bridge.drawings import is_drawn
-from concept_control.ros.bridge.outcomes import ACTION, ERRORS
 
 TIMER_PERIOD = 0.1
 """Seconds between looks at the timeouts."""
@@ -131,7 +131,7 @@ class AchieveServer:
             elif pending.is_grounded:
                 self._end(
                     pending,
-                    AchieveConcept.Result.REPLACED,
+                    Outcome.REPLACED,
                     f'replaced by another command: {goal.expression}',
                 )
 
@@ -140,14 +140,14 @@ class AchieveServer:
             # A drawing, which comes to the controller by a topic of its own.
             text = f'replaced by another command: {status.expression}'
             for replaced in [p for p in self._pending.values() if p.is_grounded]:
-                self._end(replaced, AchieveConcept.Result.REPLACED, text)
+                self._end(replaced, Outcome.REPLACED, text)
         pending = self._pending.get(status.command_id)
         if pending is None:
             return
-        if status.status in ERRORS:
-            error, text = ERRORS[status.status], status.text
-            if pending.timed_out and error == AchieveConcept.Result.CANCELLED:
-                error = AchieveConcept.Result.TIMED_OUT
+        if status.status in OUTCOMES:
+            error, text = OUTCOMES[status.status], status.text
+            if pending.timed_out and error == Outcome.CANCELLED:
+                error = Outcome.TIMED_OUT
                 text = f'not reached within {pending.handle.request.timeout:g} s'
             self._end(pending, error, text, status)
             return
@@ -171,11 +171,7 @@ class AchieveServer:
                 self._cancel(pending)
             cancelled_at = pending.cancelled_at
             if cancelled_at is not None and time.monotonic() - cancelled_at > CANCEL_PATIENCE:
-                error = (
-                    AchieveConcept.Result.TIMED_OUT
-                    if pending.timed_out
-                    else AchieveConcept.Result.CANCELLED
-                )
+                error = Outcome.TIMED_OUT if pending.timed_out else Outcome.CANCELLED
                 self._end(pending, error, 'cancelled, but no controller has confirmed it')
 
     def _end(
@@ -184,7 +180,7 @@ class AchieveServer:
         del self._pending[pending.command_id]
         nan = float('nan')
         result = AchieveConcept.Result(
-            success=error == AchieveConcept.Result.SATISFIED,
+            success=error == Outcome.SATISFIED,
             error=error,
             text=text,
             energy=nan if status is None else status.energy,

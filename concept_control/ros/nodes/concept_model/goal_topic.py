@@ -15,11 +15,11 @@ from copy import copy
 
 from rclpy.node import Node
 
+from concept_control.interfaces.constants import OUTCOMES
 from concept_control.msg import ConceptCommand, ConceptGoal, ConceptStatus
 from concept_control.ros.bridge import conversions as convert
 from concept_control.ros.bridge import qos
 from concept_control.ros.bridge.drawings import FIRST_ID, is_drawn
-from concept_control.ros.bridge.outcomes import ERRORS
 
 
 class GoalTopic:
@@ -73,7 +73,7 @@ class GoalTopic:
                 # Of a concept_model before this one: count on from there.
                 self._number, self._command_id = status.goal_id, status.command_id
                 self._goal, self._has_ended = None, True
-            is_over = status.goal_id == self._number and status.status in ERRORS
+            is_over = status.goal_id == self._number and status.status in OUTCOMES
             if (is_over or is_drawn(status)) and not self._has_ended:
                 self._goal, self._has_ended = None, True
                 self._publish(ConceptGoal.ENDED, status.command_id, status.expression)

@@ -19,6 +19,7 @@ from concept_control.control.arm.kinematics import ArmKinematics
 from concept_control.control.goal import GroundedGoal
 from concept_control.energy.model import ConceptModel
 from concept_control.errors import ConceptControlError
+from concept_control.interfaces.constants import PURSUED
 from concept_control.msg import ConceptCommand, ConceptGoal, ConceptStatus, EntityArray
 from concept_control.ros.bridge import conversions as convert
 from concept_control.ros.bridge import qos
@@ -28,8 +29,6 @@ from concept_control.world.entity import EntityState
 
 PERIOD = 0.5
 """Seconds between drawings."""
-
-BUSY = (ConceptStatus.ACTIVE, ConceptStatus.PAUSED)
 
 
 class GoalView:
@@ -122,7 +121,7 @@ class GoalView:
         if status is not None and status.goal_id == message.goal_id:
             text = f'{message.expression}\nenergy {status.energy:.4f}\n{status.text}'
             active = int(status.active_entity)
-            path = self._path() if status.status in BUSY else None
+            path = self._path() if status.status in PURSUED else None
         self._is_clear = False
         return goal_markers(
             header,

@@ -20,6 +20,7 @@ from rclpy.node import Node
 from concept_control.control.arm.description import ArmDescription
 from concept_control.energy.model import ConceptModel
 from concept_control.errors import ConceptControlError, GroundingError, PerceptionError
+from concept_control.interfaces.constants import CommandKind, allowed
 from concept_control.language.goals import GoalConfig, plan_goal, request_goal
 from concept_control.language.library import ConceptLibrary, LibraryConcept
 from concept_control.language.library_store import default_folder
@@ -88,13 +89,6 @@ PARAMETERS = (
         is_live=True,
     ),
 )
-
-COMMANDS = {
-    ConceptCommand.ACHIEVE: 'achieve',
-    ConceptCommand.CANCEL: 'cancel',
-    ConceptCommand.PAUSE: 'pause',
-    ConceptCommand.RESUME: 'resume',
-}
 
 
 class ConceptModelNode(Node):
@@ -232,8 +226,8 @@ class ConceptModelNode(Node):
         self.failure = error
 
     def _answer(self, command: ConceptCommand) -> None:
-        if command.command not in COMMANDS:
-            raise GroundingError(f'command {command.command} is none of {COMMANDS}')
+        if command.command not in list(CommandKind):
+            raise GroundingError(f'command {command.command} is none of {allowed(CommandKind)}')
         if command.command == ConceptCommand.ACHIEVE:
             self._goals.achieve(self._ground(command), command.command_id)
         else:

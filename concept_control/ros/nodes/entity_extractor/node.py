@@ -19,6 +19,7 @@ from visualization_msgs.msg import MarkerArray
 from concept_control.control.arm.description import ArmDescription
 from concept_control.control.arm.kinematics import ArmKinematics
 from concept_control.errors import CommandError, PerceptionError
+from concept_control.interfaces.constants import PURSUED
 from concept_control.msg import ConceptStatus, EntityArray
 from concept_control.perception.annotate import annotate
 from concept_control.perception.detection.detector import Detection
@@ -148,7 +149,7 @@ class EntityExtractor(Node):
         self._grips.add(GripEvent(stamp, message.data, self._tool_path.at(stamp)))
 
     def _on_status(self, message: ConceptStatus) -> None:
-        if message.status in (ConceptStatus.ACTIVE, ConceptStatus.PAUSED):
+        if message.status in PURSUED:
             self._attention = {
                 int(i): float(a) for i, a in zip(message.entities, message.attention)
             }

@@ -31,6 +31,7 @@ from concept_control.control.skills.drawing import DrawingGoal
 from concept_control.control.skills.task_view import TaskConfig
 from concept_control.energy.model import ConceptModel
 from concept_control.errors import CommandError, ConceptControlError, PerceptionError
+from concept_control.interfaces.constants import GoalStatus
 from concept_control.msg import (
     ConceptCommand,
     ConceptGoal,
@@ -115,15 +116,6 @@ PARAMETERS = (
         is_live=True,
     ),
 )
-
-STATUS = {
-    Status.IDLE: ConceptStatus.IDLE,
-    Status.ACTIVE: ConceptStatus.ACTIVE,
-    Status.PAUSED: ConceptStatus.PAUSED,
-    Status.SATISFIED: ConceptStatus.SATISFIED,
-    Status.FAILED: ConceptStatus.FAILED,
-    Status.CANCELLED: ConceptStatus.CANCELLED,
-}
 
 FRESH = 0.1
 """A joint state this young [s of the machine] is one to brake from."""
@@ -360,7 +352,7 @@ class MpcController(LifecycleNode):
         if is_silent and self._last_report is not None:
             message = self._blank_status()
             status, phase, _ = self._last_report
-            message.status, message.phase = STATUS[Status(status)], phase
+            message.status, message.phase = GoalStatus[Status(status).name], phase
             message.text = f'joint states stopped {silence:.1f} s ago: no plans are sent'
             self._status.publish(message)
         self._was_silent = is_silent
@@ -567,7 +559,7 @@ class MpcController(LifecycleNode):
     def _status_message(self, now: float, output: ControlOutput) -> ConceptStatus:
         message = self._blank_status()
         message.header = convert.header(now, self.parameters.frame)
-        message.status = STATUS[output.status]
+        message.status = GoalStatus[output.status.name]
         message.phase = output.phase
         message.text = output.text
         message.energy = output.energy

@@ -18,12 +18,13 @@ from sensor_msgs.msg import JointState
 from std_msgs.msg import Header
 
 from concept_control.perception.tracking.tool_path import ToolPose
-from concept_control.perception.tracking.tracker import HELD, OCCLUDED, SEEN, TrackedEntity
+from concept_control.perception.tracking.tracker import TrackedEntity
 from concept_control.ros.bridge import conversions as convert
 from concept_control.ros.nodes.entity_extractor.node import EntityExtractor, entity_array
 from concept_control.ros.runtime.process_graph import graph_environment
 from concept_control.simulation.camera import SimulatedCamera
 from concept_control.simulation.scene import SceneConfig, build_scene
+from concept_control.world.entity import EntityStatus
 
 WIDTH, HEIGHT = 320, 240
 SHAPES = {'box', 'cylinder', 'ball', 'tool'}
@@ -275,7 +276,7 @@ def tracked(draw):
         color=np.abs(draw(vectors)) / 10.0,
         size=np.abs(draw(vectors)) + 1e-3,
         shape=draw(st.sampled_from(['box', 'cylinder', 'ball'])),
-        status=draw(st.sampled_from([OCCLUDED, HELD])),
+        status=draw(st.sampled_from([EntityStatus.OCCLUDED, EntityStatus.HELD])),
         last_seen=draw(st.floats(-5.0, 1.6e9)),
     )
 
@@ -290,7 +291,11 @@ def tracked(draw):
 def test_every_field_that_is_published_is_what_the_message_says(entities, tool, sec, nanosec):
     stamp = Time(sec=sec, nanosec=nanosec)
     if entities:
-        seen = {**vars(entities[0]), 'status': SEEN, 'last_seen': convert.seconds(stamp)}
+        seen = {
+            **vars(entities[0]),
+            'status': EntityStatus.SEEN,
+            'last_seen': convert.seconds(stamp),
+        }
         entities[0] = TrackedEntity(**seen)
     message = entity_array(Header(stamp=stamp, frame_id='world'), entities, tool)
     check(message, stamp)
