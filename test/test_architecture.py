@@ -12,7 +12,7 @@ ROOT = Path(__file__).resolve().parent.parent
 PACKAGE = ROOT / 'concept_control'
 
 IMPORT_ORDER = (
-    {'errors', 'paths'},
+    {'errors', 'paths', 'seeding'},
     {'world', 'reports'},
     {'concepts', 'perception', 'policy', 'energy', 'control'},
     {'simulation', 'training', 'interfaces', 'language'},

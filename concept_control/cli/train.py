@@ -8,6 +8,8 @@ import sys
 from dataclasses import replace
 from pathlib import Path
 
+import torch
+
 from concept_control.concepts import families
 from concept_control.errors import ConceptControlError
 from concept_control.training.config import TrainingConfig
@@ -44,6 +46,7 @@ def main(args: argparse.Namespace) -> int:
     try:
         processes = Processes.from_environment()
         trainer = _make_trainer(args, processes)
+        torch.set_num_threads(trainer.config.threads)
         reports = trainer.run(on_report=lambda text: print(text, flush=True))
         if processes.is_first:
             trainer.save_model(reports, args.output)

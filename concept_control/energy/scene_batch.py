@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import NamedTuple, cast
 
 import torch
@@ -47,6 +48,11 @@ class SceneBatch(NamedTuple):
     def repeat(self, count: int) -> SceneBatch:
         """Return each event `count` times in a row."""
         return SceneBatch(*(value.repeat_interleave(count, dim=0) for value in self))
+
+    @staticmethod
+    def concatenate(batches: Sequence[SceneBatch]) -> SceneBatch:
+        """Join batches of equal N."""
+        return SceneBatch(*(torch.cat(values) for values in zip(*batches, strict=True)))
 
     def to(self, target: torch.device | torch.dtype | str) -> SceneBatch:
         """Return the scene on another device or in another dtype."""

@@ -26,6 +26,7 @@ from concept_control.policy.storage import (
 )
 from concept_control.policy.stroke_features import CODE_POINTS, CODE_STROKES
 from concept_control.policy.strokes import Strokes, resample
+from concept_control.seeding import seeded_weights
 
 RATE = 0.002
 """Of refinement: a code is made of points, in sizes of the figure."""
@@ -155,10 +156,11 @@ def coded_loss(
 def train_coded(config: CodingConfig | None = None) -> CodedPolicy:
     """Train the energy; every step sees figures that were never seen before."""
     config = config or CodingConfig()
-    torch.manual_seed(config.seed)
     rng = np.random.default_rng(config.seed)
     generator = torch.Generator().manual_seed(config.seed)
-    network, proposal = PolicyEnergy(CODED), RingProposal()
+    proposal = RingProposal()
+    with seeded_weights(config.seed):
+        network = PolicyEnergy(CODED)
     optimizer = torch.optim.Adam(network.parameters(), config.learning_rate)
     schedule = torch.optim.lr_scheduler.OneCycleLR(
         optimizer, config.learning_rate, total_steps=config.steps

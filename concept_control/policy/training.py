@@ -19,6 +19,7 @@ from concept_control.policy.proposals import BoxProposal, RingProposal
 from concept_control.policy.samplers import energy_at
 from concept_control.policy.state_correction import CorrectedSteps, CorrectionConfig
 from concept_control.policy.strokes import Strokes
+from concept_control.seeding import seeded_weights
 
 Watch = Callable[[int, PolicyEnergy], None]
 """Called after each step with its number and the network."""
@@ -90,10 +91,11 @@ def train_ranking(
 ) -> StrokePolicy:
     """Train a policy by ranking on corrected states."""
     config = config or RankingConfig()
-    torch.manual_seed(config.seed)
     rng = np.random.default_rng(config.seed)
     generator = torch.Generator().manual_seed(config.seed)
-    network, proposal = PolicyEnergy(config.network), RingProposal()
+    with seeded_weights(config.seed):
+        network = PolicyEnergy(config.network)
+    proposal = RingProposal()
     source = CorrectedSteps(strokes, correction)
     optimizer = torch.optim.Adam(network.parameters(), config.learning_rate)
     schedule = torch.optim.lr_scheduler.OneCycleLR(
@@ -119,10 +121,10 @@ def train_thesis(
 ) -> StrokePolicy:
     """Train a policy by the contrastive loss with Langevin negatives."""
     config = config or ThesisConfig()
-    torch.manual_seed(config.seed)
     rng = np.random.default_rng(config.seed)
     generator = torch.Generator().manual_seed(config.seed)
-    network = PolicyEnergy(config.network)
+    with seeded_weights(config.seed):
+        network = PolicyEnergy(config.network)
     box = BoxProposal(config.network.action_size, config.noise)
     replay = box.sample((config.buffer, 1), generator)
     optimizer = torch.optim.Adam(network.parameters(), config.learning_rate)

@@ -10,6 +10,7 @@ from __future__ import annotations
 import copy
 import math
 from collections.abc import Mapping
+from dataclasses import dataclass
 
 import numpy as np
 import torch
@@ -18,9 +19,9 @@ from tqdm import tqdm
 from concept_control.concepts.family import MAX_ENTITIES, Family
 from concept_control.energy.scene_batch import SceneBatch, scene_batch_from_events
 from concept_control.training.config import TrainingConfig
+from concept_control.training.labels import holds_in_last_state
 from concept_control.training.losses import STATIC_SHARE, Learner, as_static, code_loss
 from concept_control.training.optimisers import average_weights
-from concept_control.training.pool import is_static
 
 _LEARNING_RATE = 5e-4
 _BATCH = 48
@@ -30,6 +31,23 @@ _CONCEPTS = 1500
 _NEW_CONCEPTS = 8000
 _LARGEST_GRADIENT = 1.0
 _AVERAGE_DECAY = 0.998
+
+
+@dataclass(frozen=True)
+class _Lessons:
+    """C concepts with D demonstrations each and the codes that are to be said of them.
+
+    Attributes:
+        scene: C * D demonstrations.
+        target: (C, 2W) codes.
+        may_hide: (C,) bool, whether the last states alone are demonstrations.
+        chance: (C,) probabilities to be drawn.
+    """
+
+    scene: SceneBatch
+    target: torch.Tensor
+    may_hide: torch.Tensor
+    chance: np.ndarray
 
 
 def train_encoder(
@@ -45,49 +63,29 @@ def train_encoder(
     A pool of few concepts is soon known by heart, which costs concepts unlike those in it most.
 
     Args:
-        learner: energy, encoder and embedding.
-        families: what the run was trained on.
-        config: number of steps, and which families are new.
-        generator: of everything random.
-        concepts: held ready of each family.
-        new_concepts: held ready of each new family.
+        learner: Energy, encoder and embedding.
+        families: Families that the run was trained on.
+        config: Number of steps, and which families are new.
+        generator: Source of randomness.
+        concepts: Number of concepts held ready of each family.
+        new_concepts: The same of each new family.
     """
     rng = np.random.default_rng(int(torch.randint(2**31, (), generator=generator)))
-    shown, num_new = config.num_demonstrations, len(config.encoder_learns)
-    scenes, targets, static, weights = [], [], [], []
-    with torch.no_grad():
-        for name, family in families.items():
-            is_new = name in config.encoder_learns
-            number = new_concepts if is_new else concepts
-            params = family.sample_concepts(rng, number)
-            events = family.sample(rng, params, shown)
-            scene = scene_batch_from_events(events.pad(MAX_ENTITIES))
-            if is_new:
-                types, values = (torch.from_numpy(v) for v in family.tokens(params))
-                target = learner.embedding(types, values)
-            else:
-                target = learner.encoder(scene, torch.ones(number, shown))
-            scenes.append(scene)
-            targets.append(target)
-            static.append(is_static(family, events, params))
-            share = _NEW_SHARE / num_new if is_new else 1 / (len(families) - num_new)
-            weights.append(np.full(number, share / number))
-    scene = SceneBatch(*(torch.cat(parts) for parts in zip(*scenes, strict=True)))
-    target, may_hide = torch.cat(targets), torch.cat(static) > 0
-    chance = np.concatenate(weights) / np.concatenate(weights).sum()
+    shown = config.num_demonstrations
+    lessons = _prepare(learner, families, config, rng, concepts, new_concepts)
     encoder, average = copy.deepcopy(learner.encoder).requires_grad_(True), learner.encoder
     optimiser = torch.optim.AdamW(encoder.parameters(), betas=(0.9, 0.98), weight_decay=1e-4)
     bar = tqdm(range(config.encoder_steps), desc='encoder alone', mininterval=1.0)
     for step in bar:
         annealed = 0.5 * (1 + math.cos(math.pi * step / config.encoder_steps))
         optimiser.param_groups[0]['lr'] = _LEARNING_RATE * min(1, (step + 1) / 100) * annealed
-        chosen = torch.from_numpy(rng.choice(len(chance), _BATCH, p=chance))
+        chosen = torch.from_numpy(rng.choice(len(lessons.chance), _BATCH, p=lessons.chance))
         shots = min(int(rng.choice(_SHOTS)), shown)
         rows = chosen[:, None] * shown + torch.from_numpy(rng.permutation(shown)[:shots])
-        hide = may_hide[chosen] & (torch.rand(_BATCH, generator=generator) < STATIC_SHARE)
-        seen = as_static(scene.select(rows.flatten()), hide.repeat_interleave(shots))
+        hide = lessons.may_hide[chosen] & (torch.rand(_BATCH, generator=generator) < STATIC_SHARE)
+        seen = as_static(lessons.scene.select(rows.flatten()), hide.repeat_interleave(shots))
         guess = encoder(seen, torch.ones(_BATCH, shots))
-        loss = code_loss((guess - target[chosen]).square().mean(dim=-1))
+        loss = code_loss((guess - lessons.target[chosen]).square().mean(dim=-1))
         optimiser.zero_grad(set_to_none=True)
         loss.backward()
         torch.nn.utils.clip_grad_norm_(encoder.parameters(), _LARGEST_GRADIENT)
@@ -95,3 +93,40 @@ def train_encoder(
         average_weights(average, encoder, step, _AVERAGE_DECAY)
         if step % 50 == 0:
             bar.set_postfix_str(f'loss {loss.item():.3f}', refresh=False)
+
+
+@torch.no_grad()
+def _prepare(
+    learner: Learner,
+    families: Mapping[str, Family],
+    config: TrainingConfig,
+    rng: np.random.Generator,
+    concepts: int,
+    new_concepts: int,
+) -> _Lessons:
+    """Draw concepts of every family with the codes to learn of them."""
+    shown, num_new = config.num_demonstrations, len(config.encoder_learns)
+    scenes, targets, static, weights = [], [], [], []
+    for name, family in families.items():
+        is_new = name in config.encoder_learns
+        number = new_concepts if is_new else concepts
+        params = family.sample_concepts(rng, number)
+        events = family.sample(rng, params, shown)
+        scene = scene_batch_from_events(events.pad(MAX_ENTITIES))
+        if is_new:
+            types, values = (torch.from_numpy(v) for v in family.tokens(params))
+            target = learner.embedding(types, values)
+        else:
+            target = learner.encoder(scene, torch.ones(number, shown))
+        scenes.append(scene)
+        targets.append(target)
+        static.append(holds_in_last_state(family, events, params))
+        share = _NEW_SHARE / num_new if is_new else 1 / (len(families) - num_new)
+        weights.append(np.full(number, share / number))
+    chance = np.concatenate(weights)
+    return _Lessons(
+        SceneBatch.concatenate(scenes),
+        torch.cat(targets),
+        torch.cat(static) > 0,
+        chance / chance.sum(),
+    )

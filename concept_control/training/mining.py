@@ -11,8 +11,9 @@ import torch
 
 from concept_control.energy.search.generation import generate_outcomes, lowest_attention
 from concept_control.energy.search.langevin import LangevinConfig
+from concept_control.training.concept_batch import NUM_TESTS
 from concept_control.training.losses import Learner, forget_members
-from concept_control.training.pool import NUM_TESTS, ConceptPool
+from concept_control.training.pool import ConceptPool
 
 _CONCEPTS = 96
 _CHAINS = 2

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
-from typing import Any
+from dataclasses import asdict, dataclass, replace
 
 import numpy as np
 import torch
 
+from concept_control.concepts.family import Family
 from concept_control.energy.inference.code_inference import InferenceConfig, infer_codes
 from concept_control.energy.inference.learned_steps import InferenceSteps
 from concept_control.energy.networks.encoder import DemonstrationEncoder
@@ -16,7 +16,10 @@ from concept_control.energy.networks.energy_network import ACTION, EnergyNetwork
 from concept_control.energy.scene_batch import scene_batch_from_events
 from concept_control.energy.search.generation import generate_outcomes, lowest_attention
 from concept_control.energy.search.langevin import LangevinConfig
+from concept_control.training.labels import with_last_state
 from concept_control.world.events import Events
+
+_SAMPLER = LangevinConfig(chains=8)
 
 
 @dataclass(frozen=True)
@@ -24,23 +27,23 @@ class FamilyScores:
     """What was judged of one family, scene by scene; None where it has no such operation.
 
     Attributes:
-        generated: (C, S) whether the predicate holds in the generated scene; NaN where nobody is
-            named as subject and there is nothing to generate.
+        generated: (C, S) 1 where the predicate holds in the generated scene, else 0; NaN where
+            nobody is named as subject and there is nothing to generate.
         errors: (C, S) distances to satisfaction [workspace units]; NaN likewise.
-        identified: (C, S) whether the predicate holds under the mask found.
-        exact: (C, S) whether the mask found is the demonstrated one.
-        data: mean energy of demonstrated outcomes.
-        sample: mean energy of generated outcomes.
-        random: mean energy of random outcomes.
+        identified: (C, S) 1 where the predicate holds under the mask found, else 0.
+        exact: (C, S) 1 where the mask found is the demonstrated one, else 0.
+        data: Mean energy of demonstrated outcomes.
+        sample: Mean energy of generated outcomes.
+        random: Mean energy of random outcomes.
     """
 
-    generated: np.ndarray | None
-    errors: np.ndarray | None
-    identified: np.ndarray | None
-    exact: np.ndarray | None
-    data: float | None
-    sample: float | None
-    random: float | None
+    generated: np.ndarray | None = None
+    errors: np.ndarray | None = None
+    identified: np.ndarray | None = None
+    exact: np.ndarray | None = None
+    data: float | None = None
+    sample: float | None = None
+    random: float | None = None
 
 
 @dataclass(frozen=True)
@@ -48,14 +51,14 @@ class FamilyReport:
     """Results of one family; None where the family has no such operation.
 
     Attributes:
-        generated: share of generated scenes in which the predicate holds.
-        median_error: median distance to satisfaction, workspace units.
+        generated: Share of generated scenes in which the predicate holds.
+        median_error: Median distance to satisfaction [workspace units].
         worst_error: 95th percentile of the same.
-        identified: share of scenes in which the predicate holds under the mask found.
-        exact: share of scenes in which the mask found is the demonstrated one.
-        data: mean energy of demonstrated outcomes.
-        sample: mean energy of generated outcomes.
-        random: mean energy of random outcomes.
+        identified: Share of scenes in which the predicate holds under the mask found.
+        exact: Share of scenes in which the mask found is the demonstrated one.
+        data: Mean energy of demonstrated outcomes.
+        sample: Mean energy of generated outcomes.
+        random: Mean energy of random outcomes.
     """
 
     generated: float | None
@@ -68,7 +71,7 @@ class FamilyReport:
     random: float | None
 
     @classmethod
-    def of(cls, scores: FamilyScores) -> FamilyReport:
+    def from_scores(cls, scores: FamilyScores) -> FamilyReport:
         """Summarise what was judged."""
         return cls(
             generated=_mean(scores.generated),
@@ -95,7 +98,7 @@ class FamilyReport:
 def judge_family(
     network: EnergyNetwork,
     encoder: DemonstrationEncoder,
-    family: Any,
+    family: Family,
     rng: np.random.Generator,
     num_concepts: int = 20,
     shots: int = 5,
@@ -103,22 +106,20 @@ def judge_family(
     num_entities: int | None = None,
     inference: InferenceConfig | None = None,
     steps: InferenceSteps | None = None,
-    sampler: LangevinConfig | None = None,
 ) -> FamilyScores:
     """Infer codes of fresh concepts and judge what is done with them by the predicate.
 
     Args:
-        network: the energy.
-        encoder: the demonstrations' encoder.
-        family: the family, see `concept_control.concepts`.
-        rng: of concepts, scenes and searches.
-        num_concepts: C, number of concepts.
-        shots: demonstrations per concept.
-        num_scenes: S, scenes per concept.
-        num_entities: N; None lets the family vary it.
-        inference: how codes are inferred; by the encoder alone if None.
-        steps: learned steps of the inference, if any.
-        sampler: how outcomes are generated.
+        network: Energy network.
+        encoder: Encoder of demonstrations.
+        family: Family whose concepts are judged.
+        rng: Source of randomness of concepts, scenes and searches.
+        num_concepts: Number C of concepts.
+        shots: Demonstrations per concept.
+        num_scenes: Number S of scenes per concept.
+        num_entities: Number N of entities in each scene; None lets the family vary it.
+        inference: Way to infer codes; by the encoder alone if None.
+        steps: Learned step sizes of the inference, if any.
     """
     params = family.sample_concepts(rng, num_concepts)
     generator = torch.Generator().manual_seed(int(rng.integers(2**31)))
@@ -134,42 +135,67 @@ def judge_family(
         steps,
     )
     each = codes.repeat_interleave(num_scenes, dim=0)
-    repeated = np.repeat(params, num_scenes, axis=0)
-    scene = scene_batch_from_events(tests)
-    shape = (num_concepts, num_scenes)
-    generated = errors = identified = exact = None
-    data = sample = random = None
+    scores = FamilyScores()
     if family.generates:
-        before = scene._replace(after=scene.before)
-        positions, energies = generate_outcomes(
-            network, before, each, sampler or LangevinConfig(chains=8), generator
-        )
-        outcome = _with_outcome(tests, positions)
-        # Demonstrations in which nobody is named as subject leave nothing to generate.
-        acts = (scene.subjects.sum(dim=-1) > 0).numpy()
-        errors = np.where(acts, family.error(outcome, repeated), np.nan).reshape(shape)
-        generated = np.where(acts, family.holds(outcome, repeated), np.nan).reshape(shape)
-        width = network.config.code_width
-        gate = scene.subjects.unsqueeze(-1)
-        anywhere = 2 * torch.rand(scene.after.shape, generator=generator) - 1
-        with torch.no_grad():
-            data = network.energy(scene, each[:, :width], ACTION).mean().item()
-            elsewhere = scene._replace(after=scene.after * (1 - gate) + anywhere * gate)
-            random = network.energy(elsewhere, each[:, :width], ACTION).mean().item()
-        sample = energies.mean().item()
+        scores = _judge_generation(network, family, params, tests, each, generator)
     if family.identifies:
-        members = (scene.subjects * scene.attention).sum(dim=-1, keepdim=True) > 0
-        hidden = scene._replace(subjects=scene.subjects * (~members).float())
-        masks = lowest_attention(network, hidden, each, generator)[0][:, 0]
-        found = _with_attention(tests, masks)
-        identified = np.asarray(family.holds(found, repeated), dtype=float).reshape(shape)
-        exact = (masks == scene.attention).all(dim=-1).double().numpy().reshape(shape)
-    return FamilyScores(generated, errors, identified, exact, data, sample, random)
+        identified, exact = _judge_identification(network, family, params, tests, each, generator)
+        scores = replace(scores, identified=identified, exact=exact)
+    return scores
 
 
-def report_family(*args: Any, **options: Any) -> FamilyReport:
-    """Judge one family, see `judge_family`, and summarise it."""
-    return FamilyReport.of(judge_family(*args, **options))
+def _judge_generation(
+    network: EnergyNetwork,
+    family: Family,
+    params: np.ndarray,
+    tests: Events,
+    codes: torch.Tensor,
+    generator: torch.Generator,
+) -> FamilyScores:
+    """Judge generated scenes of concepts (C, P) with codes (C * S, 2W); masks are left out."""
+    scene = scene_batch_from_events(tests)
+    before = scene._replace(after=scene.before)
+    positions, energies = generate_outcomes(network, before, codes, _SAMPLER, generator)
+    outcome = with_last_state(tests, positions)
+    # Demonstrations in which nobody is named as subject leave nothing to generate.
+    acts = (scene.subjects.sum(dim=-1) > 0).numpy()
+    shape = (len(params), -1)
+    width = network.config.code_width
+    gate = scene.subjects.unsqueeze(-1)
+    anywhere = 2 * torch.rand(scene.after.shape, generator=generator) - 1
+    elsewhere = scene._replace(after=scene.after * (1 - gate) + anywhere * gate)
+    with torch.no_grad():
+        data = network.energy(scene, codes[:, :width], ACTION).mean().item()
+        random = network.energy(elsewhere, codes[:, :width], ACTION).mean().item()
+    return FamilyScores(
+        generated=np.where(acts, family.holds(outcome, params), np.nan).reshape(shape),
+        errors=np.where(acts, family.error(outcome, params), np.nan).reshape(shape),
+        data=data,
+        sample=energies.mean().item(),
+        random=random,
+    )
+
+
+def _judge_identification(
+    network: EnergyNetwork,
+    family: Family,
+    params: np.ndarray,
+    tests: Events,
+    codes: torch.Tensor,
+    generator: torch.Generator,
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return (C, S) whether the predicate holds under the masks found and whether they are exact.
+
+    Subjects are hidden where they are the attended: they would give the answer away.
+    """
+    scene = scene_batch_from_events(tests)
+    members = (scene.subjects * scene.attention).sum(dim=-1, keepdim=True) > 0
+    hidden = scene._replace(subjects=scene.subjects * (~members).float())
+    masks = lowest_attention(network, hidden, codes, generator)[0][:, 0]
+    found = family.holds(replace(tests, attention=masks), params)
+    exact = (masks == scene.attention).all(dim=-1).double().numpy()
+    shape = (len(params), -1)
+    return np.asarray(found, dtype=float).reshape(shape), exact.reshape(shape)
 
 
 def _mean(values: np.ndarray | None) -> float | None:
@@ -183,14 +209,24 @@ def _quantile(values: np.ndarray | None, share: float) -> float | None:
 def report_families(
     network: EnergyNetwork,
     encoder: DemonstrationEncoder,
-    families: Mapping[str, Any],
+    families: Mapping[str, Family],
     seed: int,
-    **options: Any,
+    num_concepts: int,
+    inference: InferenceConfig | None = None,
+    steps: InferenceSteps | None = None,
 ) -> dict[str, FamilyReport]:
-    """Report every family, see `report_family`; the concepts depend on the seed alone."""
+    """Report every family, see `judge_family`; the concepts depend on the seed alone."""
     return {
-        name: report_family(
-            network, encoder, family, np.random.default_rng([seed, index]), **options
+        name: FamilyReport.from_scores(
+            judge_family(
+                network,
+                encoder,
+                family,
+                np.random.default_rng([seed, index]),
+                num_concepts=num_concepts,
+                inference=inference,
+                steps=steps,
+            )
         )
         for index, (name, family) in enumerate(sorted(families.items()))
     }
@@ -219,24 +255,3 @@ def format_table(reports: Mapping[str, FamilyReport]) -> str:
 
 def _cell(value: float | None, width: int, digits: int) -> str:
     return ' ' * (width - 1) + '-' if value is None else f'{value:{width}.{digits}f}'
-
-
-def _with_outcome(events: Events, positions: torch.Tensor) -> Events:
-    before = events.positions[:, :-1] if events.num_steps > 1 else events.positions
-    moved = torch.cat([before, positions[:, None]], dim=1)
-    if events.num_steps == 1:
-        moved = positions[:, None]
-    return Events(
-        moved,
-        events.colors,
-        events.sizes,
-        events.present,
-        events.subjects,
-        events.attention,
-    )
-
-
-def _with_attention(events: Events, masks: torch.Tensor) -> Events:
-    return Events(
-        events.positions, events.colors, events.sizes, events.present, events.subjects, masks
-    )

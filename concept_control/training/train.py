@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import copy
 import math
-import subprocess
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import replace
@@ -15,13 +14,16 @@ import numpy as np
 import torch
 from tqdm import tqdm
 
+from concept_control.concepts.family import Family
 from concept_control.energy.inference.code_inference import InferenceConfig
 from concept_control.energy.inference.learned_steps import InferenceSteps
 from concept_control.energy.storage import load_model, save_model
 from concept_control.errors import ModelError
+from concept_control.reports.provenance import commit
+from concept_control.seeding import seeded_weights
 from concept_control.training.config import TrainingConfig
 from concept_control.training.encoder_phase import train_encoder
-from concept_control.training.inference_steps import train_inference_steps
+from concept_control.training.learned_steps_phase import train_learned_steps
 from concept_control.training.losses import Learner, Phase
 from concept_control.training.mining import mine
 from concept_control.training.model_card import write_model_card
@@ -50,7 +52,7 @@ class Trainer:
     def __init__(
         self,
         config: TrainingConfig,
-        families: Mapping[str, Any],
+        families: Mapping[str, Family],
         folder: str | Path,
         processes: Processes | None = None,
     ) -> None:
@@ -64,13 +66,12 @@ class Trainer:
         self.held_out = {name: families[name] for name in away}
         self.config = config
         self.folder = Path(folder)
-        torch.set_num_threads(config.threads)
-        torch.manual_seed(config.seed)
         self.generator = torch.Generator().manual_seed(config.seed + 7919 * self.processes.rank)
         self.step = 0
         self.elapsed = 0.0
         self.pool = self._make_pool()
-        self.learner = Learner(config, self.pool.num_types, self.pool.num_values)
+        with seeded_weights(config.seed):
+            self.learner = Learner(config, self.pool.num_types, self.pool.num_values)
         self.optimisers = make_optimisers(self.learner, config)
         # A running average of the weights does at any time what annealing does at the end.
         self.average = copy.deepcopy(self.learner).requires_grad_(False)
@@ -126,9 +127,7 @@ class Trainer:
         if self.config.encoder_steps:
             train_encoder(self.average, self.families, self.config, self.generator)
         if self.config.inference_training_steps:
-            self.steps = train_inference_steps(
-                self.average, self.pool, self.config, self.generator
-            )
+            self.steps = train_learned_steps(self.average, self.pool, self.config, self.generator)
         return self.final_report(on_report)
 
     def advance(self) -> None:
@@ -242,7 +241,7 @@ class Trainer:
             'steps': self.step,
             'minutes': round(self.elapsed / 60, 1),
             'device': f'cpu, {self.config.threads} thread(s)',
-            'commit': _commit(),
+            'commit': commit(),
             'start': self.start,
             'training': self.config.to_dict(),
             'metrics': {
@@ -277,7 +276,7 @@ class Trainer:
     @classmethod
     def resume(
         cls,
-        families: Mapping[str, Any],
+        families: Mapping[str, Family],
         folder: str | Path,
         processes: Processes | None = None,
         **changes: Any,
@@ -379,7 +378,7 @@ class Trainer:
         return self.step if self.config.steps is not None else round(self.elapsed)
 
 
-def _refuse_unknown(names: set[str], families: Mapping[str, Any]) -> None:
+def _refuse_unknown(names: set[str], families: Mapping[str, Family]) -> None:
     unknown = sorted(names - set(families))
     if unknown:
         raise ModelError(
@@ -411,17 +410,3 @@ def _read_checkpoint(path: Path) -> dict[str, Any]:
         raise ModelError(f'there is no checkpoint {path} to start from') from error
     except Exception as error:
         raise ModelError(f'the checkpoint {path} cannot be read: {error}') from error
-
-
-def _commit() -> str:
-    try:
-        done = subprocess.run(
-            ['git', 'rev-parse', '--short', 'HEAD'],
-            cwd=Path(__file__).parent,
-            capture_output=True,
-            text=True,
-            check=True,
-        )
-    except (OSError, subprocess.CalledProcessError):
-        return 'unknown'
-    return done.stdout.strip()

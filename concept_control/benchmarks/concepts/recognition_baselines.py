@@ -25,6 +25,7 @@ from tqdm import tqdm
 from concept_control.benchmarks.concepts.recognition_pool import SHOTS, Pool
 from concept_control.energy.networks.pooling import NUM_RAW, ScenePooling
 from concept_control.energy.scene_batch import SceneBatch
+from concept_control.seeding import seeded_weights
 
 WIDTH = 192
 EMBEDDING = 64
@@ -136,8 +137,8 @@ def trained_maml(pool: Pool, seed: int, folder: Path, steps: int = MAML_STEPS) -
 def _trained(
     make: Callable[[], Method], name: str, pool: Pool, seed: int, folder: Path, steps: int
 ) -> Method:
-    torch.manual_seed(seed)
-    method = make()
+    with seeded_weights(seed):
+        method = make()
     path = (
         folder / f'{name.replace(" ", "_")}_{_fingerprint(method, pool, seed, steps)}.safetensors'
     )

@@ -103,7 +103,7 @@ def draw_pool(
         numbers.append(known + same.ravel())
         known += int(same.max()) + 1
     return Pool(
-        scene=SceneBatch(*(torch.cat(parts) for parts in zip(*scenes, strict=True))),
+        scene=SceneBatch.concatenate(scenes),
         families=np.repeat(np.arange(len(families)), concepts),
         names=tuple(families),
         concepts=np.concatenate(numbers),

@@ -23,6 +23,7 @@ from concept_control.energy.networks.pooling import (
     pair_features,
 )
 from concept_control.energy.scene_batch import SceneBatch
+from concept_control.seeding import seeded_weights
 
 NUM_ENTITIES = 6
 SCENES = 128
@@ -33,33 +34,28 @@ _POINT = 2 + 2 + 3 + 1
 
 def operations(model: ConceptModel, seed: int, repeats: int = 30) -> dict[str, Any]:
     """Time every operation at N = 6, one scene, one thread, five demonstrations [ms]."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        rng = np.random.default_rng(seed)
-        found = {}
-        for name in ('between', 'square', 'color'):
-            family = families()[name]
-            params = family.sample_concepts(rng, 1)
-            shown = family.sample(rng, params, 5, NUM_ENTITIES)
-            tests = family.sample(rng, params, 1, NUM_ENTITIES)
-            code = model.infer(shown)
-            guess = InferenceConfig(method='encoder')
-            calls: dict[str, Callable[[], object]] = {
-                'infer': partial(model.infer, shown),
-                'infer, encoder alone': partial(model.infer, shown, config=guess),
-                'identify': partial(model.identify, tests, code),
-                'energy': partial(model.energy, tests, code),
-            }
-            if model.steps is not None:
-                quick = InferenceConfig(learned=True)
-                calls['infer, learned steps'] = partial(model.infer, shown, config=quick)
-            if family.generates and bool(tests.subjects.any()):
-                calls['generate'] = partial(model.generate, tests, code)
-            found[name] = {what: _times(call, repeats) for what, call in calls.items()}
-        return found
-    finally:
-        torch.set_num_threads(threads)
+    rng = np.random.default_rng(seed)
+    found = {}
+    for name in ('between', 'square', 'color'):
+        family = families()[name]
+        params = family.sample_concepts(rng, 1)
+        shown = family.sample(rng, params, 5, NUM_ENTITIES)
+        tests = family.sample(rng, params, 1, NUM_ENTITIES)
+        code = model.infer(shown)
+        guess = InferenceConfig(method='encoder')
+        calls: dict[str, Callable[[], object]] = {
+            'infer': partial(model.infer, shown),
+            'infer, encoder alone': partial(model.infer, shown, config=guess),
+            'identify': partial(model.identify, tests, code),
+            'energy': partial(model.energy, tests, code),
+        }
+        if model.steps is not None:
+            quick = InferenceConfig(learned=True)
+            calls['infer, learned steps'] = partial(model.infer, shown, config=quick)
+        if family.generates and bool(tests.subjects.any()):
+            calls['generate'] = partial(model.generate, tests, code)
+        found[name] = {what: _times(call, repeats) for what, call in calls.items()}
+    return found
 
 
 def _times(call: Callable[[], object], repeats: int) -> dict[str, float]:
@@ -110,25 +106,21 @@ class NaivePairwise(nn.Module):
 
 def throughput(model: ConceptModel, seed: int) -> dict[str, Any]:
     """Measure energies a second of the shipped and of the naive network, one after the other."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    torch.manual_seed(seed)
-    naive = NaivePairwise(model.network.config)
-    width = model.network.config.code_width
-    code = torch.randn((1, width), generator=torch.Generator().manual_seed(seed))
+    with seeded_weights(seed):
+        naive = NaivePairwise(model.network.config)
+    code = torch.randn(
+        (1, model.network.config.code_width), generator=torch.Generator().manual_seed(seed)
+    )
     found = {}
-    try:
-        with torch.no_grad():
-            for number in (3, 6, 12, 24):
-                scene = random_scene(SCENES, number, seed)
-                energy = partial(model.network.energy, scene, code, ACTION)
-                ours = _times(energy, 15)['median']
-                theirs = _times(partial(naive, scene, code), 15)['median']
-                found[str(number)] = {
-                    'energies_per_second': 1e3 * SCENES / ours,
-                    'naive_per_second': 1e3 * SCENES / theirs,
-                    'ratio': theirs / ours,
-                }
-    finally:
-        torch.set_num_threads(threads)
+    with torch.no_grad():
+        for number in (3, 6, 12, 24):
+            scene = random_scene(SCENES, number, seed)
+            energy = partial(model.network.energy, scene, code, ACTION)
+            ours = _times(energy, 15)['median']
+            theirs = _times(partial(naive, scene, code), 15)['median']
+            found[str(number)] = {
+                'energies_per_second': 1e3 * SCENES / ours,
+                'naive_per_second': 1e3 * SCENES / theirs,
+                'ratio': theirs / ours,
+            }
     return found

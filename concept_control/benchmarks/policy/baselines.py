@@ -11,6 +11,7 @@ from torch import nn
 
 from concept_control.policy.state_correction import CorrectedSteps
 from concept_control.policy.strokes import Strokes
+from concept_control.seeding import seeded_weights
 
 WIDTH, BATCH, RATE = 128, 256, 3e-3
 COMPONENTS = 5
@@ -113,14 +114,14 @@ class MixtureDensity(_Stepping):
 
 
 def _perceptron(outputs: int, seed: int) -> nn.Module:
-    torch.manual_seed(seed)
-    return nn.Sequential(
-        nn.Linear(2, WIDTH),
-        nn.SiLU(),
-        nn.Linear(WIDTH, WIDTH),
-        nn.SiLU(),
-        nn.Linear(WIDTH, outputs),
-    )
+    with seeded_weights(seed):
+        return nn.Sequential(
+            nn.Linear(2, WIDTH),
+            nn.SiLU(),
+            nn.Linear(WIDTH, WIDTH),
+            nn.SiLU(),
+            nn.Linear(WIDTH, outputs),
+        )
 
 
 def _fit(network: nn.Module, strokes: Strokes, steps: int, seed: int, loss_of) -> None:

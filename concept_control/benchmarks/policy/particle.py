@@ -23,6 +23,7 @@ from torch import nn
 from tqdm import tqdm
 
 from concept_control.policy.langevin import gradient
+from concept_control.seeding import seeded_weights
 
 Network = TypeVar('Network', bound=nn.Module)
 
@@ -237,12 +238,13 @@ def train_energy(
     Wells trained narrow from the start get stuck: one takes all, and the others never learn
     (deterministic annealing: Rose, Proc. IEEE 86(11), 1998).
     """
-    torch.manual_seed(config.seed)
-    network = ParticleEnergy()
+    with seeded_weights(config.seed):
+        network = ParticleEnergy()
+        generator = torch.default_generator.clone_state()
     annealing = iter(widths(actions.shape[-1], int(ANNEALED * config.steps)))
 
     def loss_of(states: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
-        noisy = (targets + FINEST * torch.randn(targets.shape)).unsqueeze(1)
+        noisy = (targets + FINEST * torch.randn(targets.shape, generator=generator)).unsqueeze(1)
         width = next(annealing, None)
         if width is None:
             return network(states, noisy).mean() / targets.shape[1]
@@ -328,8 +330,8 @@ def particle_row(dimensions: int, config: ParticleConfig) -> dict[str, Any]:
     energy = train_energy(observations, actions, config)
     row['energy_training_s'] = time.monotonic() - start
     row['energy'] = judge(Descent(energy, config), dimensions, config)
-    torch.manual_seed(config.seed)
-    networks = {'mse_shared': SharedRegression(), 'mse_plain': PlainRegression(dimensions)}
+    with seeded_weights(config.seed):
+        networks = {'mse_shared': SharedRegression(), 'mse_plain': PlainRegression(dimensions)}
     for name, network in networks.items():
         row[name] = judge(
             train_regression(network, observations, actions, config), dimensions, config

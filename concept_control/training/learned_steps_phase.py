@@ -14,16 +14,17 @@ from tqdm import tqdm
 
 from concept_control.energy.inference.code_inference import DemonstrationLoss, InferenceConfig
 from concept_control.energy.inference.learned_steps import InferenceSteps
+from concept_control.training.concept_batch import ConceptBatch
 from concept_control.training.config import TrainingConfig
 from concept_control.training.losses import Learner, Phase
-from concept_control.training.pool import ConceptBatch, ConceptPool
+from concept_control.training.pool import ConceptPool
 
 _LEARNING_RATE = 0.05
 _CONCEPTS = 12
 _SHOTS = (1, 3, 5, 5, 10)
 
 
-def train_inference_steps(
+def train_learned_steps(
     learner: Learner,
     pool: ConceptPool,
     config: TrainingConfig,
@@ -32,10 +33,10 @@ def train_inference_steps(
     """Return step sizes learned on concepts of the pool.
 
     Args:
-        learner: energy and encoder; not changed.
-        pool: where concepts come from.
-        config: number of steps and weights of the losses.
-        generator: of everything random.
+        learner: Energy and encoder; not changed.
+        pool: Concepts to learn on.
+        config: Number of steps and weights of the losses.
+        generator: Source of randomness.
     """
     width = config.network.code_width
     steps = InferenceSteps(width)

@@ -1,0 +1,50 @@
+"""A training run of eight steps, small enough for a test."""
+
+import pytest
+
+from concept_control.concepts import families
+from concept_control.energy.networks.energy_network import NetworkConfig
+from concept_control.training.config import TrainingConfig
+from concept_control.training.train import Trainer
+
+
+@pytest.fixture(scope='session')
+def tiny():
+    return TrainingConfig(
+        families=('place', 'between', 'color'),
+        network=NetworkConfig(
+            code_width=8,
+            hidden=16,
+            attribute_width=8,
+            channels=4,
+            head_width=24,
+            num_outputs=4,
+            member_width=8,
+            member_attributes=2,
+            member_decides=True,
+            place_points=2,
+            intervals=True,
+            encoder_hidden=16,
+            encoder_width=32,
+            encoder_direct=16,
+            encoder_fits=True,
+        ),
+        steps=8,
+        epoch_steps=4,
+        concepts_per_step=6,
+        concepts_per_chunk=3,
+        pool_size=8,
+        num_demonstrations=5,
+        mining_interval=3,
+        warmup_steps=2,
+        oracle_share=0.3,
+        inference_training_steps=2,
+        evaluation_concepts=2,
+    )
+
+
+@pytest.fixture(scope='session')
+def trained(tiny, tmp_path_factory):
+    """A trainer at the end of its run and the reports it made; not to be changed."""
+    trainer = Trainer(tiny, families(), tmp_path_factory.mktemp('trained'))
+    return trainer, trainer.run(on_report=lambda text: None)
