@@ -15,7 +15,7 @@ import yaml
 from concept_control.control.arm.description import ArmDescription
 from concept_control.errors import BagError
 from concept_control.paths import share_folder
-from concept_control.perception.camera import pose_matrix
+from concept_control.perception.camera_model import pose_matrix
 
 
 @dataclass(frozen=True)

@@ -33,8 +33,8 @@ from concept_control.ros.bridge import qos
 from concept_control.ros.bridge.programs import term_messages
 from concept_control.ros.client.monitor import GraphSnapshot, GraphState, MonitorThread
 from concept_control.ros.runtime.process_graph import Graph, NodeProcess, share_folder
-from concept_control.simulation.camera import SimulatedCamera
 from concept_control.simulation.scene import SceneConfig, build_scene
+from concept_control.simulation.simulated_camera import SimulatedCamera
 from concept_control.world.colors import NAMED_COLORS
 from concept_control.world.entity import TOOL_ID, tool_state
 from concept_control.world.tabletop import Tabletop

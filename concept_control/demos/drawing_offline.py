@@ -17,9 +17,9 @@ from concept_control.energy.model import ConceptModel
 from concept_control.language.goals import request_tool_goal, tool_goal
 from concept_control.language.library import ConceptLibrary
 from concept_control.policy.figures import load_strokes
-from concept_control.simulation.camera import SimulatedCamera
 from concept_control.simulation.closed_loop import ClosedLoop
 from concept_control.simulation.scene import SceneConfig, build_scene
+from concept_control.simulation.simulated_camera import SimulatedCamera
 from concept_control.simulation.world import SimulatedWorld
 
 VIEWS = ('oblique', 'top')

@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 
 from concept_control.errors import PerceptionError
-from concept_control.perception.camera import Intrinsics
+from concept_control.perception.camera_model import Intrinsics
 from concept_control.perception.detection.outline import outline_polygon
 from concept_control.perception.tracking.tracker import TrackedEntity
 from concept_control.world.entity import EntityStatus

@@ -9,13 +9,15 @@ from collections import deque
 from collections.abc import Callable
 from typing import Generic, TypeVar
 
+from concept_control.errors import PerceptionError
+
 T = TypeVar('T')
 
 COLOR, DEPTH = 'colour', 'depth'
 """The two streams."""
 
 
-class Pairing(Generic[T]):
+class ImageSynchronizer(Generic[T]):
     """Waits for both halves of a moment, in whatever order and however late they come."""
 
     def __init__(self, tolerance: float, refuse: Callable[[str], None], keep: int = 5) -> None:
@@ -64,4 +66,23 @@ class Pairing(Generic[T]):
         self._refuse(
             f'the {stream} image of stamp {lonely[0]:.4f} s has no {other_stream} image within '
             f'{1e3 * self._tolerance:.1f} ms ({nearest}): are both streams on and synchronised?'
+        )
+
+
+def check_stamps(color_stamp: float, depth_stamp: float, tolerance: float = 0.02) -> None:
+    """Refuse a colour image and a depth map that were not taken together.
+
+    Args:
+        color_stamp: seconds.
+        depth_stamp: seconds, same clock.
+        tolerance: the largest difference allowed, in seconds.
+
+    Raises:
+        PerceptionError: if the stamps differ by more.
+    """
+    difference = abs(color_stamp - depth_stamp)
+    if not difference <= tolerance:
+        raise PerceptionError(
+            f'colour (stamp {color_stamp:.4f} s) and depth (stamp {depth_stamp:.4f} s) are '
+            f'{difference * 1e3:.1f} ms apart; {tolerance * 1e3:.1f} ms are allowed'
         )

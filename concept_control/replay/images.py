@@ -13,9 +13,11 @@ from concept_control.bags.setup import RecordedSetup
 from concept_control.control.arm.kinematics import ArmKinematics
 from concept_control.errors import PerceptionError
 from concept_control.interfaces.decoding import seconds
-from concept_control.perception.camera import Intrinsics, check_stamps, decode_color, decode_depth
+from concept_control.perception.camera_model import Intrinsics
 from concept_control.perception.detection.detector import Detector
 from concept_control.perception.detection.segmentation import BlockLimits
+from concept_control.perception.image_decoding import decode_color, decode_depth
+from concept_control.perception.image_synchronizer import check_stamps
 from concept_control.perception.tracking.tracker import EntityTracker
 from concept_control.replay.series import Series
 from concept_control.world.entity import TOOL_ID, EntityState

@@ -5,7 +5,7 @@ from __future__ import annotations
 import mujoco
 import numpy as np
 
-from concept_control.perception.camera import Intrinsics
+from concept_control.perception.camera_model import Intrinsics
 
 VISIBLE_GROUPS = np.array([1, 1, 1, 0, 0, 0], dtype=np.uint8)
 """Geom groups that MuJoCo's renderer shows by default."""

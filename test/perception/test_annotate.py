@@ -3,7 +3,7 @@ import pytest
 
 from concept_control.errors import PerceptionError
 from concept_control.perception.annotate import annotate
-from concept_control.perception.camera import Intrinsics
+from concept_control.perception.camera_model import Intrinsics
 from concept_control.perception.tracking.tracker import TrackedEntity
 from concept_control.world.entity import EntityStatus
 

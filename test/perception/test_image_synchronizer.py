@@ -1,8 +1,15 @@
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from concept_control.perception.image_synchronizer import COLOR, DEPTH, Pairing
+from concept_control.errors import PerceptionError
+from concept_control.perception.image_synchronizer import (
+    COLOR,
+    DEPTH,
+    ImageSynchronizer,
+    check_stamps,
+)
 
 
 @settings(max_examples=100, deadline=None)
@@ -17,7 +24,7 @@ def test_every_moment_is_paired_once_however_late_its_halves_come(delays, offset
         events.append((k + color_delay, COLOR, k))
         events.append((k + depth_delay, DEPTH, k))
     refused, pairs = [], []
-    pairing = Pairing(0.005, refused.append)
+    pairing = ImageSynchronizer(0.005, refused.append)
     sent = {COLOR: -1, DEPTH: -1}
     for _, stream, k in sorted(events, key=lambda event: (event[0], event[2])):
         if k < sent[stream]:
@@ -35,7 +42,7 @@ def test_every_moment_is_paired_once_however_late_its_halves_come(delays, offset
 
 def test_halves_that_never_fit_are_refused_with_the_reason():
     refused = []
-    pairing = Pairing(0.005, refused.append, keep=3)
+    pairing = ImageSynchronizer(0.005, refused.append, keep=3)
     for k in range(6):
         assert pairing.add(COLOR, k / 30, k) is None
         assert pairing.add(DEPTH, k / 30 + 0.0151, k) is None
@@ -43,7 +50,7 @@ def test_halves_that_never_fit_are_refused_with_the_reason():
     assert 'within 5.0 ms' in refused[0] and 'synchronised' in refused[0]
     assert '15.1 ms off' in refused[0]
     alone = []
-    pairing = Pairing(0.005, alone.append, keep=3)
+    pairing = ImageSynchronizer(0.005, alone.append, keep=3)
     for k in range(5):
         pairing.add(DEPTH, k / 30, k)
     assert len(alone) == 2 and 'none waits' in alone[0]
@@ -51,7 +58,7 @@ def test_halves_that_never_fit_are_refused_with_the_reason():
 
 def test_a_lost_half_costs_one_moment_and_a_clock_set_back_none():
     refused = []
-    pairing = Pairing(0.005, refused.append)
+    pairing = ImageSynchronizer(0.005, refused.append)
     pairing.add(COLOR, 1.0, 'lost')
     pairing.add(COLOR, 1.1, 'b')
     assert pairing.add(DEPTH, 1.1, 'B') == ('b', 'B')
@@ -65,7 +72,15 @@ def test_a_lost_half_costs_one_moment_and_a_clock_set_back_none():
 @pytest.mark.parametrize('stream', [COLOR, DEPTH])
 def test_the_nearest_half_is_taken(stream):
     other = DEPTH if stream == COLOR else COLOR
-    pairing = Pairing(0.02, lambda reason: None)
+    pairing = ImageSynchronizer(0.02, lambda reason: None)
     pairing.add(stream, 1.000, 'far')
     pairing.add(stream, 1.010, 'near')
     assert 'near' in pairing.add(other, 1.012, 'x')
+
+
+def test_stamps_that_lie_too_far_apart_are_refused():
+    check_stamps(10.0, 10.01)
+    with pytest.raises(PerceptionError, match=r'100\.0 ms apart'):
+        check_stamps(10.0, 10.1)
+    with pytest.raises(PerceptionError):
+        check_stamps(10.0, np.nan)

@@ -18,9 +18,9 @@ from concept_control.language.judge import Judge
 from concept_control.language.library import ConceptLibrary
 from concept_control.perception.detection.detector import Detector
 from concept_control.perception.tracking.tracker import EntityTracker
-from concept_control.simulation.camera import SimulatedCamera
 from concept_control.simulation.closed_loop import ClosedLoop, LoopConfig
 from concept_control.simulation.scene import Scene, SceneConfig, build_scene
+from concept_control.simulation.simulated_camera import SimulatedCamera
 from concept_control.simulation.world import SimulatedWorld
 from concept_control.world.entity import TOOL_ID, EntityState, tool_state
 from concept_control.world.tabletop import Tabletop

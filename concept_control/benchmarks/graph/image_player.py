@@ -20,9 +20,9 @@ from concept_control.perception.tracking.tracker import TrackedEntity
 from concept_control.ros.bridge import conversions as convert
 from concept_control.ros.bridge import qos
 from concept_control.ros.runtime.process_graph import Graph
-from concept_control.simulation.camera import SimulatedCamera
 from concept_control.simulation.camera_noise import StructuredLightNoise
 from concept_control.simulation.scene import SceneConfig, build_scene
+from concept_control.simulation.simulated_camera import SimulatedCamera
 from concept_control.world.entity import EntityStatus
 
 PREFIXES = {'top': 'camera', 'oblique': 'oblique'}

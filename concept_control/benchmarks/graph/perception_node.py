@@ -36,10 +36,10 @@ from concept_control.ros.runtime.process_graph import (
     graph_environment,
     share_folder,
 )
-from concept_control.simulation.camera import BACKENDS, SimulatedCamera
 from concept_control.simulation.camera_noise import StructuredLightNoise
 from concept_control.simulation.carry_sequence import CarrySequence
 from concept_control.simulation.clutter import random_clutter
+from concept_control.simulation.simulated_camera import BACKENDS, SimulatedCamera
 
 FRAMES = 3
 """Of each table: a block must be seen twice before it gets an id."""

@@ -20,7 +20,7 @@ from concept_control.msg import (
     Entity,
     EntityArray,
 )
-from concept_control.perception.camera import Intrinsics
+from concept_control.perception.camera_model import Intrinsics
 from concept_control.ros.bridge import conversions as convert
 
 NOW = Time(sec=1)

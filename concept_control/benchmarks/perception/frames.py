@@ -10,14 +10,14 @@ import cv2
 import numpy as np
 from scipy.optimize import linear_sum_assignment
 
-from concept_control.perception.camera import Intrinsics
+from concept_control.perception.camera_model import Intrinsics
 from concept_control.perception.detection.chromaticity import CLIPPED
 from concept_control.perception.detection.detector import Detection, Detector
 from concept_control.perception.detection.outline import outline_polygon
 from concept_control.perception.tracking.fusion import fuse
-from concept_control.simulation.camera import SimulatedCamera
 from concept_control.simulation.camera_noise import StructuredLightNoise
 from concept_control.simulation.clutter import Clutter
+from concept_control.simulation.simulated_camera import SimulatedCamera
 
 MATCH_DISTANCE = 0.015
 """A detection farther from every block than this is false [m]."""

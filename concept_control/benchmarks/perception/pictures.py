@@ -18,7 +18,7 @@ from concept_control.perception.annotate import (
     covariance_ellipse,
     write,
 )
-from concept_control.perception.camera import Intrinsics
+from concept_control.perception.camera_model import Intrinsics
 from concept_control.perception.detection.detector import Detection
 from concept_control.perception.detection.outline import outline_polygon
 

@@ -11,10 +11,10 @@ import cv2
 import numpy as np
 
 from concept_control.errors import PerceptionError
-from concept_control.perception.camera import Intrinsics
-from concept_control.simulation.camera import SimulatedCamera
+from concept_control.perception.camera_model import Intrinsics
 from concept_control.simulation.camera_noise import StructuredLightNoise
 from concept_control.simulation.carry_sequence import CarryConfig, CarrySequence
+from concept_control.simulation.simulated_camera import SimulatedCamera
 
 FORMAT = 1
 JPEG_QUALITY = 90

@@ -17,9 +17,9 @@ from concept_control.benchmarks.perception.sequences import SequenceResult, eval
 from concept_control.benchmarks.perception.tally import Tally, summarise_sequences
 from concept_control.reports.json_file import without_nan, write_json
 from concept_control.reports.provenance import provenance, sentence
-from concept_control.simulation.camera import BACKENDS, SimulatedCamera
 from concept_control.simulation.camera_noise import StructuredLightNoise
 from concept_control.simulation.clutter import random_clutter
+from concept_control.simulation.simulated_camera import BACKENDS, SimulatedCamera
 
 CAMERAS = ('top', 'oblique')
 RIGS = (('top',), CAMERAS)

@@ -9,14 +9,14 @@ from typing import NamedTuple
 
 import numpy as np
 
-from concept_control.perception.camera import Intrinsics
+from concept_control.perception.camera_model import Intrinsics
 from concept_control.perception.detection.detector import Detection, Detector
 from concept_control.perception.tracking.fusion import fuse
 from concept_control.perception.tracking.tracker import EntityTracker, TrackedEntity
-from concept_control.simulation.camera import SimulatedCamera
 from concept_control.simulation.camera_noise import StructuredLightNoise
 from concept_control.simulation.carry_sequence import CarryConfig, CarryFrame, CarrySequence
 from concept_control.simulation.scene import TABLE_COLOR
+from concept_control.simulation.simulated_camera import SimulatedCamera
 from concept_control.world.entity import EntityStatus
 
 SETTLING_FRAMES = 3

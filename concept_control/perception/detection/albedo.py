@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 
 from concept_control.perception.detection.chromaticity import CLIPPED
-from concept_control.perception.detection.depth_view import View
+from concept_control.perception.detection.depth_view import DepthView
 from concept_control.perception.detection.segmentation import TABLE, Region
 
 SHADOW = 0.7
@@ -42,7 +42,7 @@ def scene_light(
 
 def measure_color(
     color: np.ndarray,
-    view: View,
+    view: DepthView,
     labels: np.ndarray,
     region: Region,
     table_color: np.ndarray | None,

@@ -9,10 +9,14 @@ import cv2
 import numpy as np
 
 from concept_control.perception.detection.borders import FACE_DEPTH, collect_outlines
-from concept_control.perception.detection.depth_view import View
+from concept_control.perception.detection.depth_view import DepthView
 from concept_control.perception.detection.limits import BlockLimits
 from concept_control.perception.detection.segmentation import Region, Segmentation
-from concept_control.perception.detection.silhouette import Fit, fit, surface_distance
+from concept_control.perception.detection.silhouette import (
+    SilhouetteFit,
+    fit_silhouettes,
+    surface_distance,
+)
 
 CUBE_SIGMA = 0.006
 """How far side lengths are expected from the height [m]; weak beside a visible outline."""
@@ -55,7 +59,7 @@ class Body:
     rms: float
 
 
-def fit_bodies(view: View, segmentation: Segmentation, limits: BlockLimits) -> list[Body]:
+def fit_bodies(view: DepthView, segmentation: Segmentation, limits: BlockLimits) -> list[Body]:
     """Fit a body to each region, cutting and joining regions where that explains them better.
 
     Args:
@@ -71,7 +75,7 @@ def fit_bodies(view: View, segmentation: Segmentation, limits: BlockLimits) -> l
 class _Fitting:
     """The regions of one frame while bodies are being fitted to them."""
 
-    def __init__(self, view: View, segmentation: Segmentation, limits: BlockLimits) -> None:
+    def __init__(self, view: DepthView, segmentation: Segmentation, limits: BlockLimits) -> None:
         self.view = view
         self.limits = limits
         self.labels = segmentation.labels
@@ -92,7 +96,7 @@ class _Fitting:
                 float(found.rms[index]),
             )
 
-    def _join_overlapping(self, shapes: list[str], fits: dict[str, Fit]) -> bool:
+    def _join_overlapping(self, shapes: list[str], fits: dict[str, SilhouetteFit]) -> bool:
         """Join regions whose bodies would stand in each other, such as a block and its wall."""
         bodies = [fits[shape].parameters[index] for index, shape in enumerate(shapes)]
         order = sorted(range(len(bodies)), key=lambda index: -len(self.regions[index].rows))
@@ -121,7 +125,7 @@ class _Fitting:
             is_top=np.concatenate([region.is_top, np.zeros(len(part.rows), dtype=bool)]),
         )
 
-    def _fit(self) -> tuple[list[str], dict[str, Fit]]:
+    def _fit(self) -> tuple[list[str], dict[str, SilhouetteFit]]:
         """Fit every shape to every region; return each region's best shape and all fits."""
         outlines = collect_outlines(self.view, self.labels, self.regions, self.limits)
         boxes = np.array([self._start(region) for region in self.regions])
@@ -135,7 +139,7 @@ class _Fitting:
         turned = np.repeat(boxes, 3, axis=0)
         turned[:, 2] += np.tile(np.deg2rad([0.0, 30.0, 60.0]), num)
         thrice = np.repeat(np.arange(num), 3)
-        tried = fit(
+        tried = fit_silhouettes(
             'box',
             outlines.thinned(TRIAL_POINTS).select(thrice),
             turned,
@@ -144,19 +148,19 @@ class _Fitting:
             TRIAL_ITERATIONS,
         )
         best = tried.cost.reshape(num, 3).argmin(axis=1) + 3 * np.arange(num)
-        box = fit('box', outlines, tried.parameters[best], prior, sigma)
+        box = fit_silhouettes('box', outlines, tried.parameters[best], prior, sigma)
         round_sigma = np.tile([np.inf, np.inf, CUBE_SIGMA], (num, 1))
         round_start = np.column_stack([boxes[:, :2], 0.5 * tops])
-        cylinder = fit('cylinder', outlines, round_start, round_start, round_sigma)
+        cylinder = fit_silhouettes('cylinder', outlines, round_start, round_start, round_sigma)
         ball_start = np.array([self._sphere(region) for region in self.regions])
-        ball = fit('ball', outlines, ball_start, ball_start, round_sigma)
+        ball = fit_silhouettes('ball', outlines, ball_start, ball_start, round_sigma)
         fits = {'box': box, 'cylinder': cylinder, 'ball': ball}
         shapes = [
             self._best_shape(region, fits, index) for index, region in enumerate(self.regions)
         ]
         return shapes, fits
 
-    def _best_shape(self, region: Region, fits: dict[str, Fit], index: int) -> str:
+    def _best_shape(self, region: Region, fits: dict[str, SilhouetteFit], index: int) -> str:
         """Return the shape whose outline and surface explain a region best."""
         points = self._sample(region)
         points[:, 2] -= self.limits.table_height

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from concept_control.perception.detection.depth_view import View
+from concept_control.perception.detection.depth_view import DepthView
 from concept_control.perception.detection.limits import BlockLimits
 from concept_control.perception.detection.segmentation import HOLE, OTHER, Region
 from concept_control.perception.detection.silhouette import FACE, LIMIT, OUTLINE, Outlines
@@ -31,7 +31,7 @@ SAME_HEIGHT = 0.0015
 
 
 def collect_outlines(
-    view: View, labels: np.ndarray, regions: Sequence[Region], limits: BlockLimits
+    view: DepthView, labels: np.ndarray, regions: Sequence[Region], limits: BlockLimits
 ) -> Outlines:
     """Collect the outline points of all regions.
 
@@ -91,7 +91,7 @@ def collect_outlines(
 
 
 def _boundary(
-    view: View, labels: np.ndarray, regions: Sequence[Region]
+    view: DepthView, labels: np.ndarray, regions: Sequence[Region]
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Return the outline between unlike neighbour pixels.
 
@@ -128,7 +128,7 @@ def _boundary(
 
 
 def _kinds(
-    view: View,
+    view: DepthView,
     tops: np.ndarray,
     here: tuple[np.ndarray, np.ndarray, np.ndarray],
     there: tuple[np.ndarray, np.ndarray, np.ndarray],

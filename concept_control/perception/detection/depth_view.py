@@ -11,7 +11,7 @@ from concept_control.perception.detection.limits import BlockLimits
 
 
 @dataclass(frozen=True)
-class View:
+class DepthView:
     """A depth map seen from a known place.
 
     Attributes:
@@ -63,7 +63,7 @@ def check_pose(pose: np.ndarray) -> np.ndarray:
     return pose
 
 
-def table_correction(view: View, limits: BlockLimits) -> np.ndarray:
+def table_correction(view: DepthView, limits: BlockLimits) -> np.ndarray:
     """Return (H, W) metres to add to heights so that the table seen is flat and at zero."""
     rows = np.arange(4, view.height.shape[0], 9)
     columns = np.arange(4, view.height.shape[1], 9)

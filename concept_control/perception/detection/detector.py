@@ -13,10 +13,10 @@ import cv2
 import numpy as np
 
 from concept_control.errors import PerceptionError
-from concept_control.perception.camera import Intrinsics, check_frame
+from concept_control.perception.camera_model import Intrinsics, check_frame
 from concept_control.perception.detection.albedo import measure_color, scene_light
 from concept_control.perception.detection.bodies import Body, fit_bodies
-from concept_control.perception.detection.depth_view import View, check_pose, table_correction
+from concept_control.perception.detection.depth_view import DepthView, check_pose, table_correction
 from concept_control.perception.detection.limits import BlockLimits
 from concept_control.perception.detection.outline import outline_polygon
 from concept_control.perception.detection.segmentation import Segmentation, segment
@@ -103,7 +103,7 @@ class Detector:
         self.segmentation: Segmentation | None = None
         self._rays = intrinsics.rays()
         self._pose: np.ndarray | None = None
-        self._view_last: View | None = None
+        self._view_last: DepthView | None = None
         self._directions = np.zeros(0, dtype=np.float32)
 
     def detect(
@@ -159,7 +159,7 @@ class Detector:
         behind = seen > points[inside, 2] + 0.25 * size[2]
         return bool(behind.sum() < 0.5 * len(points))
 
-    def _view(self, depth: np.ndarray, pose: np.ndarray) -> View:
+    def _view(self, depth: np.ndarray, pose: np.ndarray) -> DepthView:
         if self._pose is None or not np.array_equal(self._pose, pose):
             self._directions = (self._rays @ pose[:3, :3].T).astype(np.float32)
             self._pose = pose.copy()
@@ -175,7 +175,7 @@ class Detector:
         height = depth * slope + np.float32(offset)
         self._check_table(height)
         focal = 0.5 * (self.intrinsics.fx + self.intrinsics.fy)
-        view = View(self._directions, pose.copy(), depth, height, focal)
+        view = DepthView(self._directions, pose.copy(), depth, height, focal)
         if self.refine_table:
             height += table_correction(view, limits)
         self._view_last = view
@@ -198,7 +198,7 @@ class Detector:
         self,
         color: np.ndarray,
         light: np.ndarray | None,
-        view: View,
+        view: DepthView,
         labels: np.ndarray,
         body: Body,
     ) -> Detection | None:

@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 
 from concept_control.perception.detection.chromaticity import CLIPPED
-from concept_control.perception.detection.depth_view import View
+from concept_control.perception.detection.depth_view import DepthView
 from concept_control.perception.detection.limits import BlockLimits
 
 TOP_SLOPE = 0.45
@@ -38,7 +38,7 @@ class Grain:
     min_region: int
 
     @classmethod
-    def of(cls, view: View, limits: BlockLimits) -> Grain:
+    def of(cls, view: DepthView, limits: BlockLimits) -> Grain:
         """Return how coarsely a frame shows the smallest block."""
         footprint = float(np.nanmedian(view.depth)) / view.focal
         if limits.min_side / footprint > FINE_PIXELS:
@@ -76,7 +76,7 @@ class Face:
     @classmethod
     def measure(
         cls,
-        view: View,
+        view: DepthView,
         color: np.ndarray,
         chroma: np.ndarray,
         rows: np.ndarray,
@@ -120,7 +120,7 @@ class Face:
         return max(cv2.minAreaRect(np.concatenate([self.xy, xy]))[1])
 
 
-def slope(view: View, radius: int) -> np.ndarray:
+def slope(view: DepthView, radius: int) -> np.ndarray:
     """Return (H, W) height gained per metre of image footprint, of planes fitted around pixels."""
     size = 2 * radius + 1
     height, valid = view.height, ~np.isnan(view.height)

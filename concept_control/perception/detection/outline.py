@@ -5,7 +5,7 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
-from concept_control.perception.camera import Intrinsics
+from concept_control.perception.camera_model import Intrinsics
 
 NUM_RING = 24
 

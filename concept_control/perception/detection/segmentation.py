@@ -13,7 +13,7 @@ import cv2
 import numpy as np
 
 from concept_control.perception.detection.chromaticity import chromaticity, color_edges, compare
-from concept_control.perception.detection.depth_view import View
+from concept_control.perception.detection.depth_view import DepthView
 from concept_control.perception.detection.faces import TOP_SLOPE, Face, Grain, merge_faces, slope
 from concept_control.perception.detection.limits import BlockLimits
 
@@ -56,7 +56,7 @@ class Segmentation:
     regions: list[Region]
 
 
-def segment(color: np.ndarray, view: View, limits: BlockLimits) -> Segmentation:
+def segment(color: np.ndarray, view: DepthView, limits: BlockLimits) -> Segmentation:
     """Find the pixels of each block.
 
     Args:
@@ -78,7 +78,7 @@ def segment(color: np.ndarray, view: View, limits: BlockLimits) -> Segmentation:
     window = _bounding_window(candidates, margin=4)
     if window is None:
         return Segmentation(labels, [])
-    inner = View(
+    inner = DepthView(
         view.directions[window],
         view.pose,
         view.depth[window],
@@ -94,7 +94,7 @@ def segment(color: np.ndarray, view: View, limits: BlockLimits) -> Segmentation:
     return Segmentation(labels, regions)
 
 
-def _within(view: View, bounds: tuple[float, float, float, float]) -> np.ndarray:
+def _within(view: DepthView, bounds: tuple[float, float, float, float]) -> np.ndarray:
     x = view.directions[..., 0] * view.depth + np.float32(view.origin[0])
     y = view.directions[..., 1] * view.depth + np.float32(view.origin[1])
     return (x > bounds[0]) & (x < bounds[1]) & (y > bounds[2]) & (y < bounds[3])
@@ -111,7 +111,7 @@ def _bounding_window(mask: np.ndarray, margin: int) -> tuple[slice, slice] | Non
 
 
 def _regions(
-    view: View, color: np.ndarray, candidates: np.ndarray, limits: BlockLimits
+    view: DepthView, color: np.ndarray, candidates: np.ndarray, limits: BlockLimits
 ) -> list[Region]:
     chroma = chromaticity(color)
     grain = Grain.of(view, limits)
@@ -156,7 +156,7 @@ def _pixels_by_label(labels: np.ndarray) -> list[tuple[np.ndarray, np.ndarray]]:
 
 
 def _assign(
-    view: View,
+    view: DepthView,
     chroma: np.ndarray,
     candidates: np.ndarray,
     labels: np.ndarray,
@@ -191,7 +191,7 @@ def _assign(
 
 
 def _place_pieces(
-    view: View,
+    view: DepthView,
     chroma: np.ndarray,
     full: np.ndarray,
     candidates: np.ndarray,

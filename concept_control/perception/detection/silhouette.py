@@ -204,7 +204,7 @@ def surface_distance(
 
 
 @dataclass(frozen=True)
-class Fit:
+class SilhouetteFit:
     """K fitted bodies.
 
     Attributes:
@@ -220,14 +220,14 @@ class Fit:
     rms: np.ndarray
 
 
-def fit(
+def fit_silhouettes(
     shape: str,
     outlines: Outlines,
     start: np.ndarray,
     prior: np.ndarray,
     prior_sigma: np.ndarray,
     num_iterations: int = NUM_ITERATIONS,
-) -> Fit:
+) -> SilhouetteFit:
     """Fit K bodies of one shape to their outlines by robust Gauss-Newton.
 
     Args:
@@ -288,4 +288,4 @@ def fit(
     spread = (active * capped).sum(axis=1) / np.maximum(active.sum(axis=1), 1.0)
     covariance = np.linalg.inv(hessian + 1e-6 * np.eye(size))
     covariance *= np.maximum(spread, 1.0)[:, None, None]
-    return Fit(parameters, covariance, cost, np.sqrt(spread) * outlines.sigma)
+    return SilhouetteFit(parameters, covariance, cost, np.sqrt(spread) * outlines.sigma)

@@ -26,7 +26,7 @@ from concept_control.interfaces.decoding import (
     seconds,
 )
 from concept_control.msg import Entity
-from concept_control.perception.camera import Intrinsics
+from concept_control.perception.camera_model import Intrinsics
 from concept_control.perception.tracking.tracker import TrackedEntity
 from concept_control.world.entity import TOOL_COLOR, TOOL_ID, TOOL_SIZE, EntityStatus
 

@@ -22,7 +22,7 @@ from sensor_msgs.msg import Image
 from concept_control.errors import ConceptControlError
 from concept_control.msg import Concept, ConceptCommand, ConceptGoal, ConceptStatus, EntityArray
 from concept_control.msg import ConceptLibrary as ConceptLibraryMessage
-from concept_control.perception.camera import decode_color
+from concept_control.perception.image_decoding import decode_color
 from concept_control.reports.run_film import Film
 from concept_control.ros.bridge import conversions as convert
 from concept_control.ros.bridge import qos

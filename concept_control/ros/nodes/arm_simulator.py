@@ -27,9 +27,9 @@ from concept_control.ros.runtime.diagnostics import Diagnostics, Report
 from concept_control.ros.runtime.latest_value import LatestValue
 from concept_control.ros.runtime.node_process import run_node
 from concept_control.ros.runtime.parameters import Parameter, declare
-from concept_control.simulation.camera import SimulatedCamera
 from concept_control.simulation.drives import EffortDrive, PositionDrive
 from concept_control.simulation.scene import SceneConfig, build_scene
+from concept_control.simulation.simulated_camera import SimulatedCamera
 from concept_control.simulation.world import Replica, SimulatedWorld
 from concept_control.world.entity import EntityStatus
 

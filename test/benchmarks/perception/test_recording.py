@@ -5,8 +5,8 @@ import pytest
 
 from concept_control.benchmarks.perception.recording import read_recording, write_recording
 from concept_control.errors import PerceptionError
-from concept_control.perception.camera import decode_color, decode_depth
 from concept_control.perception.detection.detector import Detector
+from concept_control.perception.image_decoding import decode_color, decode_depth
 from concept_control.perception.tracking.tracker import EntityTracker
 from concept_control.world.entity import EntityStatus
 

@@ -4,15 +4,15 @@ import pytest
 
 from concept_control.benchmarks.perception.frames import evaluate_frame
 from concept_control.errors import PerceptionError
-from concept_control.perception.camera import Intrinsics
+from concept_control.perception.camera_model import Intrinsics
 from concept_control.perception.detection.detector import Detector, detect
 from concept_control.perception.detection.limits import BlockLimits
-from concept_control.simulation.camera import SimulatedCamera
 from concept_control.simulation.camera_noise import StructuredLightNoise
 from concept_control.simulation.clutter import ClutterConfig, random_clutter
 from concept_control.simulation.opengl import find_backend
 from concept_control.simulation.raycast import RaycastBackend
 from concept_control.simulation.scene import TABLE_COLOR, SceneConfig, build_scene
+from concept_control.simulation.simulated_camera import SimulatedCamera
 
 cv2.setNumThreads(1)
 GL = find_backend()[0]

@@ -3,14 +3,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from concept_control.perception.camera import Intrinsics
+from concept_control.perception.camera_model import Intrinsics
 from concept_control.perception.detection.outline import outline_polygon
 from concept_control.perception.detection.silhouette import (
     DISTANCES,
     LIMIT,
     OUTLINE,
     Outlines,
-    fit,
+    fit_silhouettes,
     surface_distance,
 )
 
@@ -95,7 +95,7 @@ def test_a_fit_finds_the_body_from_a_wrong_start(body, camera, shape, seed):
     if shape == 'box':
         start[2] = yaw + rng.uniform(-0.4, 0.4)
     free = np.full((1, len(truth)), np.inf)
-    found = fit(shape, outlines, start[None], start[None], free)
+    found = fit_silhouettes(shape, outlines, start[None], start[None], free)
     np.testing.assert_allclose(found.parameters[0, :2], truth[:2], atol=4e-4)
     assert found.rms[0] < 4e-4
     assert (np.linalg.eigvalsh(found.covariance[0]) > 0).all()
@@ -114,7 +114,7 @@ def test_what_an_occluder_hides_does_not_bend_the_fit():
     prior = np.array([[0.0, 0.0, 0.0, 0.04, 0.04]])
     sigma = np.array([[np.inf, np.inf, np.inf, 0.006, 0.006]])
     start = truth[None] + np.array([[-0.006, 0.004, 0.2, 0.0, 0.0]])
-    found = fit('box', outlines, start, prior, sigma)
+    found = fit_silhouettes('box', outlines, start, prior, sigma)
     np.testing.assert_allclose(found.parameters[0, :2], truth[:2], atol=1e-3)
     # It knows what it does not see: along x it is less sure than along y.
     assert found.covariance[0, 0, 0] > 3 * found.covariance[0, 1, 1]

@@ -16,7 +16,7 @@ from std_msgs.msg import Header
 
 from concept_control.control.plan import Plan
 from concept_control.errors import CommandError, PerceptionError
-from concept_control.perception.camera import decode_color, decode_depth
+from concept_control.perception.image_decoding import decode_color, decode_depth
 from concept_control.ros.bridge import conversions as convert
 from concept_control.world.tabletop import Tabletop
 from concept_control.world.workspace import Workspace

@@ -15,15 +15,15 @@ import rclpy
 from rclpy.parameter import Parameter as RosParameter
 
 from concept_control.errors import CommandError
-from concept_control.perception.camera import pose_matrix
+from concept_control.perception.camera_model import pose_matrix
 from concept_control.ros.nodes import arm_simulator
 from concept_control.ros.nodes.concept_model import node as concept_model
 from concept_control.ros.nodes.entity_extractor import node as entity_extractor
 from concept_control.ros.nodes.entity_extractor.camera_input import camera_parameters
 from concept_control.ros.nodes.mpc_controller import node as mpc_controller
 from concept_control.ros.runtime.parameters import declare
-from concept_control.simulation.camera import SimulatedCamera
 from concept_control.simulation.scene import build_scene
+from concept_control.simulation.simulated_camera import SimulatedCamera
 
 CONFIG = Path(__file__).resolve().parents[3] / 'config'
 NODES = {

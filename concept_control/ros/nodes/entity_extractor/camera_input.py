@@ -14,16 +14,16 @@ from rclpy.node import Node
 from sensor_msgs.msg import CameraInfo, Image
 
 from concept_control.errors import PerceptionError
-from concept_control.perception.camera import (
-    Intrinsics,
-    check_frame,
-    check_stamps,
-    decode_color,
-    decode_depth,
-)
+from concept_control.perception.camera_model import Intrinsics, check_frame
 from concept_control.perception.detection.detector import Detection, Detector
 from concept_control.perception.detection.limits import BlockLimits
-from concept_control.perception.image_synchronizer import COLOR, DEPTH, Pairing
+from concept_control.perception.image_decoding import decode_color, decode_depth
+from concept_control.perception.image_synchronizer import (
+    COLOR,
+    DEPTH,
+    ImageSynchronizer,
+    check_stamps,
+)
 from concept_control.ros.bridge import conversions as convert
 from concept_control.ros.bridge import qos
 from concept_control.ros.nodes.entity_extractor.extrinsics import FixedExtrinsics, TfExtrinsics
@@ -119,7 +119,7 @@ class CameraInput:
         self._is_refused = False
         self._node, self._on_frame = node, on_frame
         self._limits, self._table_color = limits, table_color
-        self._pairing: Pairing[Image] = Pairing(self.max_stamp_gap, self.refuse)
+        self._synchronizer = ImageSynchronizer[Image](self.max_stamp_gap, self.refuse)
         self._info: CameraInfo | None = None
         self._latest: Frame | None = None
         self._taken: Frame | None = None
@@ -185,7 +185,7 @@ class CameraInput:
         self._info = message
 
     def _pair(self, stream: str, message: Image) -> None:
-        pair = self._pairing.add(stream, convert.seconds(message.header.stamp), message)
+        pair = self._synchronizer.add(stream, convert.seconds(message.header.stamp), message)
         if pair is None:
             return
         if self._info is None:

@@ -11,7 +11,7 @@ from rclpy.node import Node
 from rclpy.time import Time as RclpyTime
 
 from concept_control.errors import MissingDependencyError, PerceptionError
-from concept_control.perception.camera import pose_matrix
+from concept_control.perception.camera_model import pose_matrix
 
 TF_PATIENCE = 0.1
 """Seconds that TF, which often comes later than the image, is waited for."""

@@ -20,7 +20,7 @@ from visualization_msgs.msg import MarkerArray
 
 from concept_control.control.arm.description import ArmDescription
 from concept_control.control.arm.kinematics import ArmKinematics
-from concept_control.perception.camera import decode_color
+from concept_control.perception.image_decoding import decode_color
 from concept_control.ros.bridge import conversions as convert
 from concept_control.ros.bridge import qos
 from concept_control.ros.runtime.process_graph import (
@@ -29,8 +29,8 @@ from concept_control.ros.runtime.process_graph import (
     graph_environment,
     share_folder,
 )
-from concept_control.simulation.camera import SimulatedCamera
 from concept_control.simulation.scene import SceneConfig, build_scene
+from concept_control.simulation.simulated_camera import SimulatedCamera
 
 PREFIXES = ('camera', 'oblique', 'side')
 TARGET = np.array([0.48, 0.0, 0.0])

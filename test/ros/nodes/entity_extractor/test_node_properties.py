@@ -22,8 +22,8 @@ from concept_control.perception.tracking.tracker import TrackedEntity
 from concept_control.ros.bridge import conversions as convert
 from concept_control.ros.nodes.entity_extractor.node import EntityExtractor, entity_array
 from concept_control.ros.runtime.process_graph import graph_environment
-from concept_control.simulation.camera import SimulatedCamera
 from concept_control.simulation.scene import SceneConfig, build_scene
+from concept_control.simulation.simulated_camera import SimulatedCamera
 from concept_control.world.entity import EntityStatus
 
 WIDTH, HEIGHT = 320, 240

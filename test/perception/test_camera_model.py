@@ -1,97 +1,14 @@
 import numpy as np
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 from concept_control.errors import PerceptionError
-from concept_control.perception.camera import (
-    COLOR_CHANNELS,
-    Intrinsics,
-    check_frame,
-    check_stamps,
-    decode_color,
-    decode_depth,
-)
+from concept_control.perception.camera_model import Intrinsics, check_frame
 
-sizes = st.integers(1, 7)
 CAMERA = Intrinsics(640, 480, 570.0, 572.0, 321.0, 238.5)
 LENS = Intrinsics(640, 480, 570.0, 572.0, 321.0, 238.5, (-0.12, 0.05, 0.001, -0.0008, 0.01))
 WIDE = Intrinsics(
     640, 480, 500.0, 501.0, 318.0, 242.0, (0.7, -0.4, 4e-4, 2e-4, 0.02, 1.0, -0.3, 0.0)
 )
-
-
-def padded(rows: np.ndarray, padding: int) -> tuple[bytes, int]:
-    rows = rows.reshape(len(rows), -1).view(np.uint8)
-    wide = np.concatenate([rows, np.full((len(rows), padding), 0xAB, np.uint8)], axis=1)
-    return wide.tobytes(), wide.shape[1]
-
-
-@settings(max_examples=60, deadline=None)
-@given(
-    sizes, sizes, st.integers(0, 9), st.sampled_from(sorted(COLOR_CHANNELS)), st.integers(0, 99)
-)
-def test_color_comes_back_whatever_the_encoding_and_padding(
-    height, width, padding, encoding, seed
-):
-    rgb = np.random.default_rng(seed).integers(0, 256, (height, width, 3), dtype=np.uint8)
-    num_channels, order = COLOR_CHANNELS[encoding]
-    image = np.full((height, width, num_channels), 7, dtype=np.uint8)
-    image[..., list(order)] = rgb
-    data, step = padded(image, padding)
-    for buffer in (data, bytearray(data), np.frombuffer(data, np.uint8), list(data)):
-        decoded = decode_color(encoding, height, width, step, False, buffer)
-        assert decoded.dtype == np.uint8
-        np.testing.assert_array_equal(decoded, rgb)
-
-
-@settings(max_examples=60, deadline=None)
-@given(sizes, sizes, st.integers(0, 5), st.booleans(), st.integers(0, 99))
-def test_depth_comes_back_in_metres_with_holes(height, width, padding, is_bigendian, seed):
-    rng = np.random.default_rng(seed)
-    order = '>' if is_bigendian else '<'
-    millimetres = rng.integers(0, 4000, (height, width)) * rng.integers(0, 2, (height, width))
-    data, step = padded(millimetres.astype(order + 'u2'), 2 * padding)
-    depth = decode_depth('16UC1', height, width, step, is_bigendian, data)
-    expected = np.where(millimetres > 0, millimetres * 1e-3, np.nan)
-    np.testing.assert_allclose(depth, expected, rtol=1e-6)
-
-    metres = rng.uniform(0.1, 5.0, (height, width)).astype(np.float32)
-    holes = rng.choice([np.nan, np.inf, -np.inf, 0.0, -1.0], (height, width))
-    is_hole = rng.random((height, width)) < 0.3
-    values = np.where(is_hole, holes, metres).astype(order + 'f4')
-    data, step = padded(values, padding)
-    depth = decode_depth('32FC1', height, width, step, is_bigendian, data)
-    assert depth.dtype == np.float32
-    np.testing.assert_array_equal(np.isnan(depth), is_hole)
-    np.testing.assert_array_equal(depth[~is_hole], metres[~is_hole])
-
-
-@pytest.mark.parametrize(
-    ('arguments', 'text'),
-    [
-        (('mono8', 2, 2, 2, False, b'1234'), 'rgb8'),
-        (('rgb8', 2, 2, 5, False, bytes(10)), 'at least 6'),
-        (('rgb8', 2, 2, 6, False, bytes(11)), '12 are expected'),
-        (('bgra8', 0, 2, 8, False, b''), 'empty'),
-    ],
-)
-def test_wrong_color_is_refused_by_name(arguments, text):
-    with pytest.raises(PerceptionError, match=text):
-        decode_color(*arguments)
-
-
-@pytest.mark.parametrize(
-    ('arguments', 'text'),
-    [
-        (('8UC1', 1, 1, 1, False, b'1'), '16UC1'),
-        (('16UC1', 1, 4, 4, False, bytes(4)), 'at least 8'),
-        (('32FC1', 2, 1, 4, False, bytes(4)), '8 are expected'),
-    ],
-)
-def test_wrong_depth_is_refused_by_name(arguments, text):
-    with pytest.raises(PerceptionError, match=text):
-        decode_depth(*arguments)
 
 
 def test_frames_that_do_not_belong_together_are_refused():
@@ -104,11 +21,6 @@ def test_frames_that_do_not_belong_together_are_refused():
         check_frame(color[:, :320], depth, CAMERA)
     with pytest.raises(PerceptionError, match='float'):
         check_frame(color, depth.astype(np.uint16), CAMERA)
-    check_stamps(10.0, 10.01)
-    with pytest.raises(PerceptionError, match=r'100\.0 ms apart'):
-        check_stamps(10.0, 10.1)
-    with pytest.raises(PerceptionError):
-        check_stamps(10.0, np.nan)
 
 
 @pytest.mark.parametrize('camera', [CAMERA, LENS, WIDE], ids=['pinhole', 'plumb_bob', 'rational'])

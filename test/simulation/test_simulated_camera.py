@@ -4,7 +4,7 @@ import pytest
 
 from concept_control.errors import PerceptionError
 from concept_control.simulation import opengl
-from concept_control.simulation.camera import SimulatedCamera
+from concept_control.simulation.simulated_camera import SimulatedCamera
 
 WORLD = """
 <mujoco>

@@ -12,7 +12,7 @@ import mujoco
 import numpy as np
 
 from concept_control.errors import PerceptionError
-from concept_control.perception.camera import Intrinsics
+from concept_control.perception.camera_model import Intrinsics
 from concept_control.simulation.opengl import OpenGLBackend, find_backend
 from concept_control.simulation.raycast import RaycastBackend
 
