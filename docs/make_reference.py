@@ -17,12 +17,10 @@ from pathlib import Path
 from typing import Any
 
 import concept_control
-from concept_control.ros.nodes.arm_simulator import (
-    camera_parameters as simulated_camera_parameters,
-)
-from concept_control.ros.nodes.entity_extractor.camera_input import camera_parameters
+from concept_control.ros.nodes import arm_simulator
+from concept_control.ros.nodes.entity_extractor.parameters import CameraParameters
 from concept_control.ros.runtime.entry_points import NODE_MODULES
-from concept_control.ros.runtime.parameters import Parameter
+from concept_control.ros.runtime.parameters import Parameter, parameters_of
 from concept_control.ros.runtime.process_graph import share_folder
 
 NODES = ('entity_extractor', 'concept_model', 'mpc_controller', 'arm_simulator', 'particle_world')
@@ -40,8 +38,8 @@ QOS = {
 }
 
 CAMERA_PARAMETERS = {
-    'entity_extractor': camera_parameters(CAMERA),
-    'arm_simulator': simulated_camera_parameters(CAMERA),
+    'entity_extractor': parameters_of(CameraParameters, CAMERA),
+    'arm_simulator': parameters_of(arm_simulator.CameraParameters, CAMERA),
 }
 
 
@@ -74,10 +72,10 @@ def graph_topics() -> list[Topic]:
     return [topics[name] for name in sorted(topics, key=lambda name: name.lstrip('/'))]
 
 
-def parameters_of(node: str) -> list[Parameter]:
+def node_parameters(node: str) -> list[Parameter]:
     """Return a node's parameters in the order of their declaration."""
-    declared = import_module(NODE_MODULES[node]).PARAMETERS
-    return [*declared, *CAMERA_PARAMETERS.get(node, ())]
+    declared = import_module(NODE_MODULES[node]).Parameters
+    return [*parameters_of(declared), *CAMERA_PARAMETERS.get(node, ())]
 
 
 def reference() -> str:
@@ -116,7 +114,7 @@ def reference() -> str:
     for node in NODES:
         lines += ['', f'### {node}', '', '| parameter | default | allowed | live | meaning |']
         lines += ['|---|---|---|---|---|']
-        lines += [_parameter_row(parameter) for parameter in parameters_of(node)]
+        lines += [_parameter_row(parameter) for parameter in node_parameters(node)]
     lines += ['', '## Messages']
     for path in _interfaces():
         lines += ['', f'### {path.stem}', '', *_interface(path)]

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import threading
 import time
+from dataclasses import dataclass
 from typing import Any, NoReturn
 
 import numpy as np
@@ -26,7 +27,7 @@ from concept_control.ros.bridge import qos
 from concept_control.ros.runtime.diagnostics import Diagnostics, Report
 from concept_control.ros.runtime.latest_value import LatestValue
 from concept_control.ros.runtime.node_process import run_node
-from concept_control.ros.runtime.parameters import Parameter, declare
+from concept_control.ros.runtime.parameters import declare, parameter
 from concept_control.simulation.drives import EffortDrive, PositionDrive
 from concept_control.simulation.scene import SceneConfig, build_scene
 from concept_control.simulation.simulated_camera import SimulatedCamera
@@ -45,62 +46,65 @@ LAGGING_PAUSE = 0.05
 SPEED_PERIOD = 1.0
 """Seconds over which the speed of the simulation is measured."""
 
-PARAMETERS = (
-    Parameter('arm', 'franka', 'name of a shipped arm or path of an arm YAML'),
-    Parameter('frame', 'world', 'fixed frame of everything published'),
-    Parameter('seed', 0, 'seed of the random layout', 0, 2**31 - 1),
-    Parameter(
-        'colors', ['red', 'blue', 'green', 'yellow'], 'colours of the blocks, one each, by name'
-    ),
-    Parameter('block_size', 0.04, 'side of the blocks [m]', 0.02, 0.08),
-    Parameter('min_gap', 0.08, 'smallest gap between blocks of the layout [m]', 0.0, 0.3),
-    Parameter('timestep', 0.002, 'of the physics [s]', 0.0005, 0.005),
-    Parameter(
-        'real_time_factor', 1.0, 'simulated seconds per second, at most', 0.05, 20.0, is_live=True
-    ),
-    Parameter(
-        'joint_state_rate', 100.0, 'joint states and clock per simulated second', 10.0, 500.0
-    ),
-    Parameter(
-        'interface',
+
+@dataclass
+class Parameters:
+    """Parameters of the node."""
+
+    arm: str = parameter('franka', 'name of a shipped arm or path of an arm YAML')
+    frame: str = parameter('world', 'fixed frame of everything published')
+    seed: int = parameter(0, 'seed of the random layout', 0, 2**31 - 1)
+    colors: list[str] = parameter(
+        ['red', 'blue', 'green', 'yellow'], 'colours of the blocks, one each, by name'
+    )
+    block_size: float = parameter(0.04, 'side of the blocks [m]', 0.02, 0.08)
+    min_gap: float = parameter(0.08, 'smallest gap between blocks of the layout [m]', 0.0, 0.3)
+    timestep: float = parameter(0.002, 'of the physics [s]', 0.0005, 0.005)
+    real_time_factor: float = parameter(
+        1.0, 'simulated seconds per second, at most', 0.05, 20.0, is_live=True
+    )
+    joint_state_rate: float = parameter(
+        100.0, 'joint states and clock per simulated second', 10.0, 500.0
+    )
+    interface: str = parameter(
         'joint_trajectory',
         "how the arm is commanded; see the controller's `output`",
         choices=INTERFACES,
-    ),
-    Parameter('truth_rate', 20.0, 'true poses per simulated second', 1.0, 100.0),
-    Parameter('publish_clock', False, 'publish /clock; nodes then need use_sim_time'),
-    Parameter('cameras', ['camera'], 'topic prefixes of the cameras that perception uses'),
-    Parameter('image_rate', 10.0, 'images of each camera per simulated second', 0.5, 60.0),
-    Parameter('view.name', 'oblique', "camera of onlookers' pictures", choices=('top', 'oblique')),
-    Parameter(
-        'view.every', 2, 'camera images per onlooker picture; 0: none', 0, 1000, is_live=True
-    ),
-    Parameter(
-        'backend',
+    )
+    truth_rate: float = parameter(20.0, 'true poses per simulated second', 1.0, 100.0)
+    publish_clock: bool = parameter(False, 'publish /clock; nodes then need use_sim_time')
+    cameras: list[str] = parameter(
+        ['camera'], 'topic prefixes of the cameras that perception uses'
+    )
+    image_rate: float = parameter(10.0, 'images of each camera per simulated second', 0.5, 60.0)
+    view_name: str = parameter(
+        'oblique', "camera of onlookers' pictures", choices=('top', 'oblique'), name='view.name'
+    )
+    view_every: int = parameter(
+        2, 'camera images per onlooker picture; 0: none', 0, 1000, is_live=True, name='view.every'
+    )
+    backend: str = parameter(
         'auto',
         'how images are made; auto takes the first that works',
         choices=('auto', 'egl', 'osmesa', 'raycast'),
-    ),
-)
-
-
-def camera_parameters(prefix: str) -> tuple[Parameter, ...]:
-    """Return the parameters of one simulated camera; `prefix` is also that of its topics."""
-    return (
-        Parameter(f'{prefix}.name', 'top', 'camera of the scene', choices=('top', 'oblique')),
-        Parameter(f'{prefix}.width', 640, 'image width [pixels]', 80, 1280),
-        Parameter(f'{prefix}.height', 480, 'image height [pixels]', 60, 960),
     )
+
+
+@dataclass
+class CameraParameters:
+    """Parameters of one simulated camera; their prefix is also that of its topics."""
+
+    name: str = parameter('top', 'camera of the scene', choices=('top', 'oblique'))
+    width: int = parameter(640, 'image width [pixels]', 80, 1280)
+    height: int = parameter(480, 'image height [pixels]', 60, 960)
 
 
 class CameraOutput:
     """One simulated camera and its topics; made and used by the camera thread."""
 
     def __init__(self, node: Node, prefix: str, model: Any, backend: str) -> None:
-        p = vars(declare(node, camera_parameters(prefix)))
-        self.camera = SimulatedCamera(
-            model, p[f'{prefix}_name'], p[f'{prefix}_width'], p[f'{prefix}_height'], backend
-        )
+        p = declare(node, CameraParameters, prefix=prefix)
+        self.camera = SimulatedCamera(model, p.name, p.width, p.height, backend)
         self._frame = f'{prefix}_optical_frame'
         self._color = node.create_publisher(Image, f'{prefix}/color/image_raw', qos.RELIABLE)
         self._depth = node.create_publisher(Image, f'{prefix}/depth/image_raw', qos.RELIABLE)
@@ -120,7 +124,7 @@ class ArmSimulator(Node):
 
     def __init__(self) -> None:
         super().__init__('arm_simulator')
-        self.parameters = p = declare(self, PARAMETERS)
+        self.parameters = p = declare(self, Parameters)
         scene = build_scene(
             SceneConfig(
                 num_blocks=len(p.colors),

@@ -9,6 +9,7 @@ Threads: callbacks store; one worker moves, publishes and draws.
 from __future__ import annotations
 
 import threading
+from dataclasses import dataclass
 from typing import NoReturn
 
 import cv2
@@ -27,24 +28,34 @@ from concept_control.ros.bridge import conversions as convert
 from concept_control.ros.bridge import qos
 from concept_control.ros.bridge.programs import program_of
 from concept_control.ros.runtime.node_process import run_node
-from concept_control.ros.runtime.parameters import Parameter, declare
+from concept_control.ros.runtime.parameters import declare, parameter
 from concept_control.simulation.scene import SceneConfig, build_scene
 from concept_control.world.tabletop import Tabletop
 
-PARAMETERS = (
-    Parameter('arm', 'franka', 'name of a shipped arm or path of an arm YAML (for its workspace)'),
-    Parameter('frame', 'world', 'fixed frame of the entities'),
-    Parameter('model', '', 'folder of the trained model; empty: the one shipped'),
-    Parameter('seed', 0, 'of the random layout', 0, 2**31 - 1),
-    Parameter('colors', ['red', 'blue', 'green', 'yellow'], 'of the entities, one each, by name'),
-    Parameter('size', 0.04, 'side of the entities [m]', 0.02, 0.08),
-    Parameter('min_gap', 0.08, 'smallest gap of the layout [m]', 0.0, 0.3),
-    Parameter('rate', 20.0, 'steps per second', 1.0, 100.0),
-    Parameter(
-        'satisfied_energy', 5e-4, 'below this energy the goal is reached', 1e-7, 1.0, is_live=True
-    ),
-    Parameter('max_steps', 600, 'steps after which a goal is given up', 10, 100000, is_live=True),
-)
+
+@dataclass
+class Parameters:
+    """Parameters of the node."""
+
+    arm: str = parameter(
+        'franka', 'name of a shipped arm or path of an arm YAML (for its workspace)'
+    )
+    frame: str = parameter('world', 'fixed frame of the entities')
+    model: str = parameter('', 'folder of the trained model; empty: the one shipped')
+    seed: int = parameter(0, 'of the random layout', 0, 2**31 - 1)
+    colors: list[str] = parameter(
+        ['red', 'blue', 'green', 'yellow'], 'of the entities, one each, by name'
+    )
+    size: float = parameter(0.04, 'side of the entities [m]', 0.02, 0.08)
+    min_gap: float = parameter(0.08, 'smallest gap of the layout [m]', 0.0, 0.3)
+    rate: float = parameter(20.0, 'steps per second', 1.0, 100.0)
+    satisfied_energy: float = parameter(
+        5e-4, 'below this energy the goal is reached', 1e-7, 1.0, is_live=True
+    )
+    max_steps: int = parameter(
+        600, 'steps after which a goal is given up', 10, 100000, is_live=True
+    )
+
 
 PICTURE_SIZE = 480
 
@@ -54,7 +65,7 @@ class ParticleWorld(Node):
 
     def __init__(self) -> None:
         super().__init__('particle_world')
-        self.parameters = p = declare(self, PARAMETERS)
+        self.parameters = p = declare(self, Parameters)
         self.failure: Exception | None = None
         torch.set_num_threads(1)
         self.workspace = ArmDescription.load(p.arm).workspace

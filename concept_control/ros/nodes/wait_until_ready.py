@@ -8,6 +8,7 @@ after it. Time is the machine's here, there is no other yet.
 from __future__ import annotations
 
 import time
+from dataclasses import dataclass
 from typing import Any, NoReturn
 
 from lifecycle_msgs.srv import GetState
@@ -18,13 +19,17 @@ from concept_control.errors import ConceptControlError
 from concept_control.msg import ConceptLibrary
 from concept_control.ros.bridge import qos
 from concept_control.ros.runtime.node_process import run_node
-from concept_control.ros.runtime.parameters import Parameter, declare
+from concept_control.ros.runtime.parameters import declare, parameter
 
-PARAMETERS = (
-    Parameter('timeout', 180.0, 'give up after so long [s of the machine]', 1.0, 3600.0),
-    Parameter('perception', True, 'wait for entity_extractor too'),
-    Parameter('controller', True, 'wait until mpc_controller is active too'),
-)
+
+@dataclass
+class Parameters:
+    """Parameters of the node."""
+
+    timeout: float = parameter(180.0, 'give up after so long [s of the machine]', 1.0, 3600.0)
+    perception: bool = parameter(True, 'wait for entity_extractor too')
+    controller: bool = parameter(True, 'wait until mpc_controller is active too')
+
 
 PERIOD = 0.1
 """Seconds between looks."""
@@ -50,7 +55,7 @@ class WaitUntilReady(Node):
 
     def __init__(self) -> None:
         super().__init__('wait_until_ready')
-        self.parameters = declare(self, PARAMETERS)
+        self.parameters = declare(self, Parameters)
         self.is_done = False
         self.failure: NotReadyError | None = None
         self._has_concepts = False

@@ -1,15 +1,22 @@
-"""Node parameters as data: name, default, meaning and range in one row.
+"""Node parameters as fields of a dataclass: name, default, meaning and range in one row.
 
-Threading: `declare` returns a namespace that the executor's thread updates attribute by attribute
-when a live parameter is set; other threads only read it.
+    @dataclass
+    class Parameters:
+        arm: str = parameter('franka', 'name of a shipped arm or path of an arm YAML')
+        status_rate: float = parameter(10.0, 'messages per second', 1.0, 50.0, is_live=True)
+
+    p = declare(node, Parameters)
+
+Threading: `declare` returns an instance whose fields the executor's thread sets one by one when a
+live parameter is set; other threads only read it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+import dataclasses
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from types import SimpleNamespace
-from typing import Any
+from typing import Any, TypeVar, cast
 
 from rcl_interfaces.msg import (
     FloatingPointRange,
@@ -23,21 +30,26 @@ from rclpy.parameter import Parameter as RosParameter
 
 from concept_control.errors import CommandError
 
+T = TypeVar('T')
+P = TypeVar('P')
+
 
 @dataclass(frozen=True)
 class Parameter:
     """One parameter of a node.
 
     Attributes:
-        name: dots make groups, as in YAML.
-        default: fixes the type too.
-        description: one line with the unit, shown by `ros2 param describe`.
-        low: smallest allowed number.
-        high: largest allowed number.
-        choices: the allowed texts.
-        is_live: may be set while the node runs; the others are read once, at the start.
+        field: Name of the field that holds its value.
+        name: Name in ROS; dots make groups, as in YAML.
+        default: Value that also fixes the type.
+        description: One line with the unit, shown by `ros2 param describe`.
+        low: Smallest allowed number.
+        high: Largest allowed number.
+        choices: Allowed texts.
+        is_live: Whether it may be set while the node runs; the others are read once, at the start.
     """
 
+    field: str
     name: str
     default: Any
     description: str
@@ -45,11 +57,6 @@ class Parameter:
     high: float | None = None
     choices: tuple[str, ...] = ()
     is_live: bool = False
-
-    @property
-    def attribute(self) -> str:
-        """Its name in the namespace that `declare` returns."""
-        return self.name.replace('.', '_')
 
     def validation_error(self, value: Any) -> str:
         """Say why a value is none for this parameter; empty if it is one.
@@ -80,59 +87,100 @@ class Parameter:
         return descriptor
 
 
-def declare(
-    node: Node,
-    parameters: Sequence[Parameter],
-    contradiction: Callable[[SimpleNamespace], str] = lambda _: '',
-) -> SimpleNamespace:
-    """Declare `parameters` and return their values, dots turned into underscores.
+def parameter(
+    default: T,
+    description: str,
+    low: float | None = None,
+    high: float | None = None,
+    *,
+    choices: tuple[str, ...] = (),
+    is_live: bool = False,
+    name: str = '',
+) -> T:
+    """Return a dataclass field that is a parameter; for the arguments see `Parameter`.
 
-    Live ones may be set later: a bad value is refused with the reason, a good one appears in the
-    namespace at once.
+    The name in ROS is that of the field where none is given.
+    """
+    row = {
+        'default': default,
+        'description': description,
+        'low': low,
+        'high': high,
+        'choices': choices,
+        'is_live': is_live,
+    }
+    field = dataclasses.field(default_factory=lambda: default, metadata={'row': row, 'name': name})
+    return cast(T, field)
+
+
+def parameters_of(kind: type, prefix: str = '') -> list[Parameter]:
+    """Return the parameters that a dataclass declares, in its order.
 
     Args:
-        node: that has them.
-        parameters: to declare.
-        contradiction: says what is wrong with the values together; empty for nothing.
+        kind: Dataclass whose fields are made by `parameter`.
+        prefix: Group that all of them belong to; empty for none.
+    """
+    group = f'{prefix}.' if prefix else ''
+    return [
+        Parameter(f.name, group + (f.metadata['name'] or f.name), **f.metadata['row'])
+        for f in dataclasses.fields(kind)
+    ]
+
+
+def declare(
+    node: Node,
+    kind: type[P],
+    cross_check: Callable[[P], str] = lambda _: '',
+    prefix: str = '',
+) -> P:
+    """Declare the parameters of a dataclass and return an instance with their values.
+
+    Live ones may be set later: a bad value is refused with the reason, a good one appears in the
+    instance at once.
+
+    Args:
+        node: Node that has them.
+        kind: Dataclass whose fields are made by `parameter`.
+        cross_check: Function that says what is wrong with the values together; empty for nothing.
+        prefix: Group that all of them belong to; empty for none.
 
     Raises:
         CommandError: if a value is of another type, out of range, not among its choices, or
             contradicts another.
     """
-    known = {parameter.name: parameter for parameter in parameters}
-    values = SimpleNamespace()
-    is_complete = False
+    known = {parameter.name: parameter for parameter in parameters_of(kind, prefix)}
+    values: P | None = None
 
     def check(changes: Iterable[RosParameter]) -> SetParametersResult:
-        ours = [change for change in changes if change.name in known]
-        for change in ours:
-            complaint = known[change.name].validation_error(change.value)
-            if complaint:
-                return SetParametersResult(successful=False, reason=complaint)
-        proposed = {known[change.name].attribute: change.value for change in ours}
-        reason = (
-            contradiction(SimpleNamespace(**{**vars(values), **proposed}))
-            if (is_complete and ours)
-            else ''
-        )
+        proposed = {}
+        for change in changes:
+            if change.name not in known:
+                continue
+            reason = known[change.name].validation_error(change.value)
+            if reason:
+                return SetParametersResult(successful=False, reason=reason)
+            proposed[known[change.name].field] = change.value
+        reason = ''
+        if values is not None and proposed:
+            reason = cross_check(dataclasses.replace(cast(Any, values), **proposed))
         return SetParametersResult(successful=not reason, reason=reason)
 
     def accept(changes: Iterable[RosParameter]) -> None:
         for change in changes:
             if change.name in known:
-                setattr(values, known[change.name].attribute, change.value)
+                setattr(values, known[change.name].field, change.value)
 
     node.add_on_set_parameters_callback(check)
-    for parameter in parameters:
+    declared = {}
+    for name, parameter in known.items():
         try:
-            declared = node.declare_parameter(
-                parameter.name, parameter.default, parameter.descriptor()
-            )
+            declared[parameter.field] = node.declare_parameter(
+                name, parameter.default, parameter.descriptor()
+            ).value
         except (InvalidParameterTypeException, InvalidParameterValueException) as error:
-            raise CommandError(f'parameter {parameter.name}: {error}') from error
-        setattr(values, parameter.attribute, declared.value)
-    is_complete = True
-    reason = contradiction(values)
+            raise CommandError(f'parameter {name}: {error}') from error
+    values = kind(**declared)
+    reason = cross_check(values)
     if reason:
         raise CommandError(reason)
     node.add_post_set_parameters_callback(accept)

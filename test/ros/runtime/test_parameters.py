@@ -19,9 +19,9 @@ from concept_control.perception.camera_model import pose_matrix
 from concept_control.ros.nodes import arm_simulator
 from concept_control.ros.nodes.concept_model import node as concept_model
 from concept_control.ros.nodes.entity_extractor import node as entity_extractor
-from concept_control.ros.nodes.entity_extractor.camera_input import camera_parameters
+from concept_control.ros.nodes.entity_extractor.parameters import CameraParameters
 from concept_control.ros.nodes.mpc_controller import node as mpc_controller
-from concept_control.ros.runtime.parameters import declare
+from concept_control.ros.runtime.parameters import declare, parameters_of
 from concept_control.simulation.scene import build_scene
 from concept_control.simulation.simulated_camera import SimulatedCamera
 
@@ -50,12 +50,12 @@ def parameters(node, file='demo.yaml'):
 @pytest.mark.parametrize('file', ['demo.yaml', 'robot.yaml'])
 @pytest.mark.parametrize('node', NODES)
 def test_every_parameter_in_the_file_exists_and_is_described(node, file):
-    known = {p.name: p for p in NODES[node].PARAMETERS}
+    known = {p.name: p for p in parameters_of(NODES[node].Parameters)}
     for prefix in ('camera', 'oblique'):
         if node == 'arm_simulator':
-            known |= {p.name: p for p in arm_simulator.camera_parameters(prefix)}
+            known |= {p.name: p for p in parameters_of(arm_simulator.CameraParameters, prefix)}
         if node == 'entity_extractor':
-            known |= {p.name: p for p in camera_parameters(prefix)}
+            known |= {p.name: p for p in parameters_of(CameraParameters, prefix)}
     for name, value in parameters(node, file).items():
         if name != 'use_sim_time':
             assert name in known
@@ -92,7 +92,7 @@ def set_(node, **values):
 
 
 def test_a_live_parameter_takes_effect_and_a_bad_value_is_refused_with_the_reason(node):
-    p = declare(node, node.PARAMETERS, node.contradiction)
+    p = declare(node, mpc_controller.Parameters, mpc_controller.cross_check)
     assert set_(node, control_rate=80.0).successful and p.control_rate == 80.0
     for name, value, reason in (
         ('control_rate', math.nan, 'range'),
@@ -116,7 +116,7 @@ def test_a_bad_value_at_the_start_is_refused_by_name(override):
     bad = RosParameter(override[0], value=override[1])
     made = rclpy.create_node('tested', context=context, parameter_overrides=[bad])
     with pytest.raises(CommandError, match=override[0]):
-        declare(made, arm_simulator.PARAMETERS)
+        declare(made, arm_simulator.Parameters)
     made.destroy_node()
     context.try_shutdown()
 

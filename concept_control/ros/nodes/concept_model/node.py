@@ -11,6 +11,7 @@ import queue
 import threading
 import time
 from collections import Counter
+from dataclasses import dataclass
 from pathlib import Path
 from typing import NoReturn
 
@@ -41,54 +42,48 @@ from concept_control.ros.nodes.concept_model.goal_view import GoalView
 from concept_control.ros.nodes.concept_model.teacher import Teacher
 from concept_control.ros.runtime.diagnostics import Diagnostics, Report
 from concept_control.ros.runtime.node_process import run_node
-from concept_control.ros.runtime.parameters import Parameter, declare
+from concept_control.ros.runtime.parameters import declare, parameter
 from concept_control.world.entity import TOOL_ID, EntityState
 from concept_control.world.tabletop import Tabletop
 
-PARAMETERS = (
-    Parameter('arm', 'franka', 'name of a shipped arm or path of an arm YAML (for its workspace)'),
-    Parameter('frame', 'world', 'fixed frame of the entities'),
-    Parameter('model', '', 'folder or file of the trained model; empty: the one shipped'),
-    Parameter('device', 'auto', 'where to compute', choices=('auto', 'cpu', 'cuda')),
-    Parameter('num_demonstrations', 5, 'per concept learned at the start', 1, 50),
-    Parameter('seed', 0, 'of the demonstrations and inferences at the start', 0, 2**31 - 1),
-    Parameter(
-        'library',
+
+@dataclass
+class Parameters:
+    """Parameters of the node."""
+
+    arm: str = parameter(
+        'franka', 'name of a shipped arm or path of an arm YAML (for its workspace)'
+    )
+    frame: str = parameter('world', 'fixed frame of the entities')
+    model: str = parameter('', 'folder or file of the trained model; empty: the one shipped')
+    device: str = parameter('auto', 'where to compute', choices=('auto', 'cpu', 'cuda'))
+    num_demonstrations: int = parameter(5, 'per concept learned at the start', 1, 50)
+    seed: int = parameter(0, 'of the demonstrations and inferences at the start', 0, 2**31 - 1)
+    library: str = parameter(
         '',
         'folder of taught concepts; empty: $CONCEPT_CONTROL_LIBRARY, or '
         '~/.local/share/concept_control/concepts',
-    ),
-    Parameter(
-        'keep_disagreeing',
-        False,
-        'learn from demonstrations too that do not agree with one another',
-        is_live=True,
-    ),
-    Parameter(
-        'entities_timeout',
-        10.0,
-        'wait for entities before refusing a command [s]',
-        0.0,
-        120.0,
-        is_live=True,
-    ),
-    Parameter(
-        'goal_energy',
+    )
+    keep_disagreeing: bool = parameter(
+        False, 'learn from demonstrations too that do not agree with one another', is_live=True
+    )
+    entities_timeout: float = parameter(
+        10.0, 'wait for entities before refusing a command [s]', 0.0, 120.0, is_live=True
+    )
+    goal_energy: float = parameter(
         GoalConfig.max_energy,
         'a solution above this energy is none: about the square of the error in workspace units',
         1e-6,
         1.0,
         is_live=True,
-    ),
-    Parameter(
-        'move_tolerance',
+    )
+    move_tolerance: float = parameter(
         GoalConfig.move_tolerance,
         'entities that would move less stay [m]',
         0.0,
         0.05,
         is_live=True,
-    ),
-)
+    )
 
 
 class ConceptModelNode(Node):
@@ -96,7 +91,7 @@ class ConceptModelNode(Node):
 
     def __init__(self) -> None:
         super().__init__('concept_model')
-        self.parameters = p = declare(self, PARAMETERS)
+        self.parameters = p = declare(self, Parameters)
         self.failure: Exception | None = None
         # One thread: a second one on a busy machine costs a hundred times what it brings.
         torch.set_num_threads(1)

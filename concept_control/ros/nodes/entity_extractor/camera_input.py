@@ -27,20 +27,8 @@ from concept_control.perception.image_synchronizer import (
 from concept_control.ros.bridge import conversions as convert
 from concept_control.ros.bridge import qos
 from concept_control.ros.nodes.entity_extractor.extrinsics import FixedExtrinsics, TfExtrinsics
-from concept_control.ros.runtime.parameters import Parameter, declare
-
-
-def camera_parameters(prefix: str) -> tuple[Parameter, ...]:
-    """Return the parameters of one camera; `prefix` is also that of its topics."""
-    return (
-        Parameter(f'{prefix}.from_tf', False, 'take the pose from TF instead of the parameters'),
-        Parameter(f'{prefix}.position', [0.48, 0.0, 1.2], 'of the optical frame [m]'),
-        Parameter(
-            f'{prefix}.rotation',
-            [0.70710678, -0.70710678, 0.0, 0.0],
-            'of the optical frame in the fixed frame, quaternion x y z w',
-        ),
-    )
+from concept_control.ros.nodes.entity_extractor.parameters import CameraParameters, Parameters
+from concept_control.ros.runtime.parameters import declare
 
 
 class Frame:
@@ -92,6 +80,7 @@ class CameraInput:
         self,
         node: Node,
         prefix: str,
+        settings: Parameters,
         limits: BlockLimits,
         table_color: np.ndarray | None,
         on_frame: Callable[[], None],
@@ -99,21 +88,21 @@ class CameraInput:
         """Declare the camera's parameters and subscribe.
 
         Args:
-            node: with parameters `frame` and `max_stamp_gap`.
-            prefix: of the camera's parameters and topics.
+            node: Node whose topics and clock are used.
+            prefix: Prefix of the camera's parameters and topics.
+            settings: Parameters of the node.
             limits: what may be on the table.
             table_color: (3,) albedo of the table; None if unknown.
             on_frame: called when a frame is complete.
         """
-        p = vars(declare(node, camera_parameters(prefix)))
-        fixed_frame = node.get_parameter('frame').value
+        p = declare(node, CameraParameters, prefix=prefix)
         self.prefix = prefix
         self.extrinsics: FixedExtrinsics | TfExtrinsics
-        if p[f'{prefix}_from_tf']:
-            self.extrinsics = TfExtrinsics(node, fixed_frame)
+        if p.from_tf:
+            self.extrinsics = TfExtrinsics(node, settings.frame)
         else:
-            self.extrinsics = FixedExtrinsics(p[f'{prefix}_position'], p[f'{prefix}_rotation'])
-        self.max_stamp_gap = float(node.get_parameter('max_stamp_gap').value)
+            self.extrinsics = FixedExtrinsics(p.position, p.rotation)
+        self.max_stamp_gap = settings.max_stamp_gap
         self.arrived: float | None = None
         self.num_refused, self.refusal = 0, ''
         self._is_refused = False

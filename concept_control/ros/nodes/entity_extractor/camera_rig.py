@@ -6,7 +6,6 @@ Threading: `gather` belongs to the perception thread; the rest may be used from 
 from __future__ import annotations
 
 from collections.abc import Callable
-from types import SimpleNamespace
 
 import numpy as np
 from rclpy.node import Node
@@ -14,6 +13,7 @@ from rclpy.node import Node
 from concept_control.errors import PerceptionError
 from concept_control.perception.detection.limits import BlockLimits
 from concept_control.ros.nodes.entity_extractor.camera_input import CameraInput, Frame
+from concept_control.ros.nodes.entity_extractor.parameters import Parameters
 
 
 class CameraRig:
@@ -26,7 +26,7 @@ class CameraRig:
     def __init__(
         self,
         node: Node,
-        settings: SimpleNamespace,
+        settings: Parameters,
         limits: BlockLimits,
         table_color: np.ndarray | None,
         on_frame: Callable[[], None],
@@ -34,9 +34,8 @@ class CameraRig:
         """Subscribe to the cameras.
 
         Args:
-            node: with the parameters that `CameraInput` needs.
-            settings: the node's parameters `cameras` (prefixes of the topics, the most important
-                first), `max_camera_gap` and `stale_after`; the last two may change.
+            node: Node whose topics and clock are used.
+            settings: Parameters of the node; `cameras` names the most important one first.
             limits: what may be on the table.
             table_color: (3,) albedo of the table; None if unknown.
             on_frame: called when a camera has a new frame.
@@ -52,7 +51,8 @@ class CameraRig:
         self._node = node
         self._settings = settings
         self.cameras = [
-            CameraInput(node, prefix, limits, table_color, on_frame) for prefix in prefixes
+            CameraInput(node, prefix, settings, limits, table_color, on_frame)
+            for prefix in prefixes
         ]
 
     @property

@@ -32,43 +32,12 @@ from concept_control.ros.bridge import conversions as convert
 from concept_control.ros.bridge import qos
 from concept_control.ros.nodes.entity_extractor.camera_input import Frame
 from concept_control.ros.nodes.entity_extractor.camera_rig import CameraRig
+from concept_control.ros.nodes.entity_extractor.parameters import Parameters
 from concept_control.ros.runtime.diagnostics import Diagnostics, Report
 from concept_control.ros.runtime.latest_value import LatestValue
 from concept_control.ros.runtime.node_process import lower_priority, run_node
-from concept_control.ros.runtime.parameters import Parameter, declare
+from concept_control.ros.runtime.parameters import declare
 from concept_control.ros.visualization.entity_markers import entity_markers
-
-PARAMETERS = (
-    Parameter('arm', 'franka', 'name of a shipped arm or path of an arm YAML'),
-    Parameter('frame', 'world', 'fixed frame entities are published in'),
-    Parameter('table_height', 0.0, 'height of the table top in that frame [m]', -2.0, 3.0),
-    Parameter(
-        'table_color',
-        [0.0, 0.0, 0.0],
-        'mean albedo of the table, RGB in (0, 1], from which the light is measured; all zero: '
-        'unknown, colours are then as bright as the camera shows them',
-    ),
-    Parameter('min_side', 0.022, 'of a block seen from above [m]', 0.005, 0.5),
-    Parameter('max_side', 0.06, 'of a block seen from above [m]', 0.005, 0.5),
-    Parameter('max_height', 0.065, 'of a block; what is higher is arm or clutter [m]', 0.01, 0.5),
-    Parameter(
-        'bounds',
-        [0.0, 0.0, 0.0, 0.0],
-        'x_min, x_max, y_min, y_max where blocks may be [m]; all zero: everywhere',
-    ),
-    Parameter('cameras', ['camera'], 'topic prefixes; the first that is well sets the pace'),
-    Parameter('max_stamp_gap', 0.005, 'between colour and depth of one frame [s]', 0.0, 0.1),
-    Parameter('max_camera_gap', 0.05, 'between frames that are fused [s]', 0.0, 0.5, is_live=True),
-    Parameter(
-        'stale_after',
-        1.0,
-        'silence from which a camera counts as failed [s]',
-        0.1,
-        60.0,
-        is_live=True,
-    ),
-)
-
 
 SESSIONS = 2**31
 """Numbers of sessions, well within the message's 32 bits."""
@@ -82,7 +51,7 @@ class EntityExtractor(Node):
 
     def __init__(self) -> None:
         super().__init__('entity_extractor')
-        self.parameters = p = declare(self, PARAMETERS)
+        self.parameters = p = declare(self, Parameters)
         self.failure: Exception | None = None
         self.arm = ArmDescription.load(p.arm)
         self._kinematics = ArmKinematics(self.arm)
@@ -90,12 +59,13 @@ class EntityExtractor(Node):
         # Ids count from 1 again after every start and every reset: others must notice.
         self._session = int(time.time()) % SESSIONS
         self._wake: LatestValue[bool] = LatestValue()
+        x_min, x_max, y_min, y_max = p.bounds
         limits = BlockLimits(
             table_height=p.table_height,
             max_height=p.max_height,
             min_side=p.min_side,
             max_side=p.max_side,
-            bounds=tuple(p.bounds) if any(p.bounds) else None,
+            bounds=(x_min, x_max, y_min, y_max) if any(p.bounds) else None,
         )
         table_color = np.array(p.table_color) if any(p.table_color) else None
         self._rig = CameraRig(self, p, limits, table_color, lambda: self._wake.put(True))

@@ -12,7 +12,7 @@ that comes late is harmless: plans are time-stamped, and the tracker goes on alo
 from __future__ import annotations
 
 import threading
-from types import SimpleNamespace
+from dataclasses import dataclass
 from typing import NoReturn
 
 import numpy as np
@@ -49,73 +49,71 @@ from concept_control.ros.nodes.mpc_controller.drawing_reader import DrawingReade
 from concept_control.ros.runtime.diagnostics import Diagnostics, Report
 from concept_control.ros.runtime.latest_value import LatestValue
 from concept_control.ros.runtime.node_process import run_node
-from concept_control.ros.runtime.parameters import Parameter, declare
+from concept_control.ros.runtime.parameters import declare, parameter
 from concept_control.world.entity import TOOL_ID, EntityState
 from concept_control.world.reidentification import EntityReidentifier
 
-PARAMETERS = (
-    Parameter('autostart', True, 'configure and activate at the start; else wait for transitions'),
-    Parameter('arm', 'franka', 'name of a shipped arm or path of an arm YAML'),
-    Parameter('frame', 'world', 'fixed frame of the entities'),
-    Parameter('model', '', 'folder or file of the trained model; empty: the one shipped'),
-    Parameter(
-        'planner',
+
+@dataclass
+class Parameters:
+    """Parameters of the node."""
+
+    autostart: bool = parameter(
+        True, 'configure and activate at the start; else wait for transitions'
+    )
+    arm: str = parameter('franka', 'name of a shipped arm or path of an arm YAML')
+    frame: str = parameter('world', 'fixed frame of the entities')
+    model: str = parameter('', 'folder or file of the trained model; empty: the one shipped')
+    planner: str = parameter(
         'ilqg',
         'what finds plans; the sampling ones (mppi, cem, predictive_sampling) are for comparison',
         choices=tuple(PLANNERS),
-    ),
-    Parameter(
-        'pushes',
+    )
+    pushes: bool = parameter(
         False,
         'push blocks over the table instead of carrying them (experimental); an arm without '
         'suction pushes anyway',
-    ),
-    Parameter(
-        'output',
+    )
+    output: str = parameter(
         'joint_trajectory',
         'what the arm is sent: plans for a joint_trajectory_controller, or positions or torques '
         'for a forward_command_controller, one for each joint state',
         choices=INTERFACES,
-    ),
-    Parameter(
-        'send_efforts',
+    )
+    send_efforts: bool = parameter(
         True,
         'send feed-forward torques with trajectories; some controllers of arms refuse them',
         is_live=True,
-    ),
-    Parameter(
-        'control_rate',
+    )
+    control_rate: float = parameter(
         50.0,
         'plans per second of the joint states clock; not below status_rate',
         5.0,
         200.0,
         is_live=True,
-    ),
-    Parameter(
-        'status_rate',
+    )
+    status_rate: float = parameter(
         10.0,
         'status messages per second of that clock; not above control_rate',
         1.0,
         50.0,
         is_live=True,
-    ),
-    Parameter(
-        'joints_timeout',
+    )
+    joints_timeout: float = parameter(
         0.5,
         'silence of the joint states that is reported as an error [s of the machine]',
         0.05,
         10.0,
         is_live=True,
-    ),
-    Parameter(
-        'goal_timeout',
+    )
+    goal_timeout: float = parameter(
         5.0,
         'a goal waits so long for the first entities before it is refused [s]',
         0.0,
         60.0,
         is_live=True,
-    ),
-)
+    )
+
 
 FRESH = 0.1
 """A joint state this young [s of the machine] is one to brake from."""
@@ -127,7 +125,7 @@ JointSample = tuple[float, np.ndarray, np.ndarray]
 """Stamp [s], positions [rad], velocities [rad/s]."""
 
 
-def cross_check(p: SimpleNamespace) -> str:
+def cross_check(p: Parameters) -> str:
     """Say what is wrong with the parameters together."""
     if p.status_rate > p.control_rate:
         return (
@@ -142,7 +140,7 @@ class MpcController(LifecycleNode):
 
     def __init__(self) -> None:
         super().__init__('mpc_controller')
-        self.parameters = p = declare(self, PARAMETERS, cross_check)
+        self.parameters = p = declare(self, Parameters, cross_check)
         self.failure: Exception | None = None
         # Two threads on a busy two-core machine turned 0.6 ms into 69 ms.
         torch.set_num_threads(1)
