@@ -246,11 +246,29 @@ class _Fitting:
         num = min(round(area / region.height**2), MAX_PIECES)
         if num < 2:
             return whole
-        criteria = (cv2.TERM_CRITERIA_EPS | cv2.TERM_CRITERIA_MAX_ITER, 30, 1e-5)
-        cv2.setRNGSeed(0)
-        start = np.zeros((len(upper), 1), dtype=np.int32)
-        _, _, centers = cv2.kmeans(xy[upper], num, start, criteria, 5, cv2.KMEANS_PP_CENTERS)
-        distances = np.linalg.norm(xy[:, None] - np.asarray(centers)[None], axis=2)
-        member = distances.argmin(axis=1)
+        member = _distances(xy, cluster_centers(xy[upper], num)).argmin(axis=1)
         pieces = [np.flatnonzero(member == k) for k in range(num)]
         return [piece for piece in pieces if len(piece) >= 25]
+
+
+def cluster_centers(xy: np.ndarray, num: int) -> np.ndarray:
+    """Return (num, 2) centres of clusters of (N, 2) float32 points, by k-means.
+
+    The best of four runs, from farthest-point traversals (Gonzalez 1985, "Clustering to minimize
+    the maximum intercluster distance") that begin at the points farthest out along each axis:
+    blocks that touch lie apart, and nothing is left to chance.
+    """
+    criteria = (cv2.TERM_CRITERIA_EPS | cv2.TERM_CRITERIA_MAX_ITER, 30, 1e-5)
+    runs = []
+    for first in (*xy.argmin(axis=0), *xy.argmax(axis=0)):
+        start = xy[[first]]
+        while len(start) < num:
+            start = np.vstack([start, xy[_distances(xy, start).min(axis=1).argmax()]])
+        labels = _distances(xy, start).argmin(axis=1).astype(np.int32)[:, None]
+        runs.append(cv2.kmeans(xy, num, labels, criteria, 1, cv2.KMEANS_USE_INITIAL_LABELS))
+    return np.asarray(min(runs, key=lambda run: run[0])[2])
+
+
+def _distances(xy: np.ndarray, others: np.ndarray) -> np.ndarray:
+    """Return (N, M) distances of (N, 2) to (M, 2) points."""
+    return np.linalg.norm(xy[:, None] - others, axis=2)

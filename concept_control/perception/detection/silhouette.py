@@ -220,6 +220,51 @@ class SilhouetteFit:
     rms: np.ndarray
 
 
+class _LeastSquares:
+    """Robust residuals of K silhouettes of one shape, and what is expected of their parameters."""
+
+    def __init__(
+        self, shape: str, outlines: Outlines, prior: np.ndarray, prior_sigma: np.ndarray
+    ) -> None:
+        self._distance, self._weights = DISTANCES[shape], outlines.weights
+        self._scale = 1.0 / outlines.sigma[:, None]
+        self._prior, self._precision = prior, 1.0 / prior_sigma**2
+        # A ball has no upper face that could end at a neighbour's.
+        self._is_limit = outlines.kinds == LIMIT
+        if shape == 'ball':
+            self._is_limit = outlines.kinds != OUTLINE
+        num, size = prior.shape
+        self._copies = outlines.select(np.tile(np.arange(num), size + 1))
+
+    def active(self, residual: np.ndarray) -> np.ndarray:
+        """Return (K, P) weights: where something hides a body, its outline is a lower bound."""
+        return np.where(self._is_limit & (residual < 0.0), 0.0, self._weights)
+
+    def linearize(
+        self, parameters: np.ndarray
+    ) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+        """Return residuals (K, P) and cost (K,), Gauss-Newton Hessian (K, D, D) and gradient."""
+        num, size = parameters.shape
+        shifted = np.tile(parameters, (size + 1, 1, 1))
+        for i in range(size):
+            shifted[i + 1, :, i] += STEP
+        values = self._distance(self._copies, shifted.reshape(-1, size))
+        values = values.reshape(size + 1, num, -1)
+        residual = values[0] * self._scale
+        jacobian = (values[1:] - values[0]) * (self._scale / STEP)
+        active, magnitude = self.active(residual), np.abs(residual)
+        is_far = magnitude > HUBER
+        weights = active * np.where(is_far, HUBER / np.maximum(magnitude, HUBER), 1.0)
+        penalty = np.where(is_far, HUBER * (2.0 * magnitude - HUBER), residual**2)
+        offset = parameters - self._prior
+        cost = (active * penalty).sum(axis=1) + (self._precision * offset**2).sum(axis=1)
+        weighted = jacobian * weights
+        hessian = np.einsum('akp,bkp->kab', weighted, jacobian)
+        hessian[:, np.arange(size), np.arange(size)] += self._precision
+        gradient = np.einsum('akp,kp->ka', weighted, residual) + self._precision * offset
+        return residual, cost, hessian, gradient
+
+
 def fit_silhouettes(
     shape: str,
     outlines: Outlines,
@@ -231,59 +276,33 @@ def fit_silhouettes(
     """Fit K bodies of one shape to their outlines by robust Gauss-Newton.
 
     Args:
-        shape: a key of `DISTANCES`.
-        outlines: of K bodies.
+        shape: Shape of the bodies, a key of `DISTANCES`.
+        outlines: Outlines of the K bodies.
         start: (K, D) first guesses.
         prior: (K, D) expected parameters.
         prior_sigma: (K, D) standard deviation of the expectation; infinite for none.
-        num_iterations: of Gauss-Newton.
+        num_iterations: Number of Gauss-Newton iterations.
     """
-    distance = DISTANCES[shape]
+    problem = _LeastSquares(shape, outlines, prior, prior_sigma)
     num, size = start.shape
-    candidate = start.copy()
-    precision = 1.0 / prior_sigma**2
-    scale = 1.0 / outlines.sigma[:, None]
-    # A ball has no upper face that could end at a neighbour's.
-    is_limit = outlines.kinds == LIMIT
-    if shape == 'ball':
-        is_limit = outlines.kinds != OUTLINE
-    damping = np.full(num, 1e-3)
-    cost = np.full(num, np.inf)
-    parameters = candidate.copy()
+    diagonal = np.arange(size)
+    candidate, parameters = start.copy(), start.copy()
+    damping, cost = np.full(num, 1e-3), np.full(num, np.inf)
     hessian, gradient = np.zeros((num, size, size)), np.zeros((num, size))
     residual = np.zeros_like(outlines.weights)
-    wide = outlines.select(np.tile(np.arange(num), size + 1))
     for _ in range(num_iterations):
-        shifted = np.tile(candidate, (size + 1, 1, 1))
-        for i in range(size):
-            shifted[i + 1, :, i] += STEP
-        values = distance(wide, shifted.reshape(-1, size)).reshape(size + 1, num, -1)
-        new = values[0] * scale
-        jacobian = (values[1:] - values[0]) * (scale / STEP)
-        # Where something hides the body, the outline is only a lower bound of it.
-        active = np.where(is_limit & (new < 0.0), 0.0, outlines.weights)
-        magnitude = np.abs(new)
-        is_far = magnitude > HUBER
-        weights = active * np.where(is_far, HUBER / np.maximum(magnitude, HUBER), 1.0)
-        penalty = np.where(is_far, HUBER * (2.0 * magnitude - HUBER), new**2)
-        offset = candidate - prior
-        new_cost = (active * penalty).sum(axis=1) + (precision * offset**2).sum(axis=1)
+        new_residual, new_cost, new_hessian, new_gradient = problem.linearize(candidate)
         better = new_cost < cost
-        weighted = jacobian * weights
-        new_hessian = np.einsum('akp,bkp->kab', weighted, jacobian)
-        new_hessian[:, np.arange(size), np.arange(size)] += precision
-        new_gradient = np.einsum('akp,kp->ka', weighted, new) + precision * offset
         cost = np.where(better, new_cost, cost)
-        parameters[better], residual[better] = candidate[better], new[better]
+        parameters[better], residual[better] = candidate[better], new_residual[better]
         hessian[better], gradient[better] = new_hessian[better], new_gradient[better]
         damping = np.where(better, damping * 0.2, damping * 30.0)
         damped = hessian.copy()
-        diagonal = np.einsum('kaa->ka', hessian)
-        damped[:, np.arange(size), np.arange(size)] += damping[:, None] * diagonal + 1e-6
+        damped[:, diagonal, diagonal] += damping[:, None] * hessian[:, diagonal, diagonal] + 1e-6
         step = np.linalg.solve(damped, gradient[..., None])[..., 0]
         longest = np.abs(step[:, :2]).max(axis=1, keepdims=True)
         candidate = parameters - step * np.minimum(1.0, MAX_STEP / np.maximum(longest, 1e-12))
-    active = np.where(is_limit & (residual < 0.0), 0.0, outlines.weights)
+    active = problem.active(residual)
     capped = np.minimum(residual**2, OUTLIER**2)
     spread = (active * capped).sum(axis=1) / np.maximum(active.sum(axis=1), 1.0)
     covariance = np.linalg.inv(hessian + 1e-6 * np.eye(size))
