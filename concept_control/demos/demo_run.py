@@ -49,7 +49,7 @@ class DemoConfig:
         duration: Simulated time after which the run is given up [s].
         tolerance: Tolerance of the predicate [m].
         output: Folder that the picture is written to.
-        world: 'arm', or 'particles' for points that descend the energy.
+        world: World of the run: 'arm', or 'particles' for points that descend the energy.
         arm: Name of an arm, or path of its description.
         interface: Command interface of the arm, one of `INTERFACES`.
         pushes: Whether blocks are pushed instead of carried.
@@ -93,7 +93,7 @@ class DemoResult:
         holds: Whether the predicate holds at the end.
         error_mm: Distance to satisfaction at the end; NaN where none is defined.
         tolerance_mm: Tolerance of the predicate.
-        ending: What ended the run, such as 'satisfied' or 'time is up'.
+        ending: Cause of the end, such as 'satisfied' or 'time is up'.
         simulated_s: Simulated time from the command to the end.
         wall_s: Time from the start of the processes' watch to the end.
         plan_time_p50_ms: Median planning time; None where nothing was planned.
@@ -152,8 +152,8 @@ class DemoRun:
         """Remember what to do.
 
         Args:
-            config: What to demonstrate.
-            state: What the monitor hears.
+            config: Configuration of the demonstration.
+            state: Latest messages that the monitor has heard.
             monitor: Node that gives the command.
             graph: Processes that run.
             interrupted: Set by whoever wants the run to end.

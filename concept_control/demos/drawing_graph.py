@@ -43,6 +43,8 @@ ARM = 'franka'
 """Arm of the graph's parameter file."""
 
 EXECUTABLES = ('arm_simulator', 'entity_extractor', 'mpc_controller')
+"""Nodes that a drawing needs."""
+
 START_TIMEOUT, DRAW_TIMEOUT = 180.0, 600.0
 """Wall-clock seconds for the nodes to come up, and for the drawing."""
 
@@ -50,6 +52,7 @@ CLEARANCE = 0.07
 """Distance from the block to the line [m]."""
 
 COMMAND_ID = 'draw'
+"""Id by which statuses speak of our command."""
 
 SETTLE_STATUSES = 3
 """Statuses after the last phase that are waited for, so that the track is complete."""
@@ -90,10 +93,10 @@ class GraphDrawing:
         """Remember what to draw.
 
         Args:
-            config: What to draw.
+            config: Configuration of the drawing.
             parts: Strokes of the figure.
-            state: What the monitor hears.
-            client: Who gives the command.
+            state: Latest messages that the monitor has heard.
+            client: Client that gives the command.
             graph: Processes that run.
         """
         self.config, self.parts = config, parts

@@ -23,6 +23,7 @@ from concept_control.simulation.simulated_camera import SimulatedCamera
 from concept_control.simulation.world import SimulatedWorld
 
 VIEWS = ('oblique', 'top')
+"""Cameras of the pictures."""
 
 
 def run_offline(config: DrawConfig) -> DrawReport:

@@ -64,8 +64,8 @@ def report(
     """Write picture and line, and print how it went.
 
     Args:
-        config: What was to be drawn.
-        result: What was drawn.
+        config: Configuration of the drawing.
+        result: Lines that were drawn.
         before: Images (H, W, 3) at the start, one a point of view.
         after: Images at the end, the line in them.
         qualities: Fréchet distances of the policies to their examples.

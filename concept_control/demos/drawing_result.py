@@ -24,7 +24,7 @@ class DrawingResult:
     """What the arm drew; world frame [m].
 
     Attributes:
-        status: How it ended, the name of a controller's status.
+        status: Name of the controller's last status.
         text: Reason of that, one sentence for a person.
         lines: (L, 3) track of the tip where it touched, one a stroke.
         paths: (T + 1, 2) path of the policy, one a stroke.

@@ -28,16 +28,18 @@ if TYPE_CHECKING:
     from concept_control.ros.client.recorder import Recorder
 
 JOINT_STATE_RATES = {'joint_trajectory': 100.0, 'position': 250.0, 'effort': 500.0}
-"""Per second: commands go out at this rate, and torques must be quick to be stable."""
+"""Joint states a second by interface: commands go out at this rate, and torques must be quick to
+be stable."""
 
 PARTICLE_EXECUTABLES = ('particle_world', 'concept_model')
+"""Nodes of the demonstration without an arm."""
 
 
 def run_demo(config: DemoConfig, interrupted: threading.Event) -> DemoResult:
     """Start the nodes, let them make the concept hold, and stop them.
 
     Args:
-        config: What to demonstrate.
+        config: Configuration of the demonstration.
         interrupted: Set by whoever wants the run to end.
 
     Raises:

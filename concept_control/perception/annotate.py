@@ -23,8 +23,9 @@ LINE_COLORS = {
 ELLIPSE_SIGMAS = 3.0
 """Standard deviations a covariance ellipse encloses."""
 
-ELLIPSE_COLOR = (255, 60, 60)
-NUM_ELLIPSE = 32
+ELLIPSE_COLOR, NUM_ELLIPSE = (255, 60, 60), 32
+"""RGB and number of points of a covariance ellipse."""
+
 FONT = cv2.FONT_HERSHEY_SIMPLEX
 
 
@@ -44,17 +45,17 @@ def annotate(
 
     Args:
         color: (H, W, 3) uint8 RGB; not changed.
-        intrinsics: of the camera.
+        intrinsics: Calibration of the camera.
         T_world_camera: (4, 4) pose of the optical frame.
-        entities: to draw.
-        attention: by id, in [0, 1]; if given, what is not attended is darkened.
-        caption: a line at the top.
+        entities: Entities to draw.
+        attention: Attention in [0, 1] by id; if given, what is not attended is darkened.
+        caption: Line of text at the top.
 
     Returns:
         (H, W, 3) uint8 RGB.
 
     Raises:
-        PerceptionError: if the image does not fit the calibration.
+        PerceptionError: If the image does not fit the calibration.
     """
     if color.shape != (intrinsics.height, intrinsics.width, 3):
         raise PerceptionError(
@@ -104,8 +105,8 @@ def covariance_ellipse(
 
     Args:
         position: (3,) world frame [m].
-        covariance: (3, 3) [m²].
-        intrinsics: of the camera.
+        covariance: (3, 3) covariance of the position [m²].
+        intrinsics: Calibration of the camera.
         T_world_camera: (4, 4) pose of the optical frame.
 
     Returns:

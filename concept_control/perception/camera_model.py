@@ -31,16 +31,16 @@ class Intrinsics:
     """A pinhole camera, with lens distortion where there is some.
 
     Attributes:
-        width: image width in pixels.
-        height: image height in pixels.
-        fx: focal length in pixels, horizontally.
-        fy: focal length in pixels, vertically.
-        cx: column of the optical axis, 0 being the centre of the first pixel.
-        cy: row of the optical axis.
+        width: Image width [pixels].
+        height: Image height [pixels].
+        fx: Horizontal focal length [pixels].
+        fy: Vertical focal length [pixels].
+        cx: Column of the optical axis, 0 being the centre of the first pixel.
+        cy: Row of the optical axis.
         distortion: OpenCV coefficients (k1, k2, p1, p2[, k3[, k4, k5, k6]]); empty for none.
 
     Raises:
-        PerceptionError: for sizes, focal lengths or coefficients no camera can have.
+        PerceptionError: For sizes, focal lengths or coefficients no camera can have.
     """
 
     width: int
@@ -97,14 +97,14 @@ class Intrinsics:
         """Return the intrinsics that a `sensor_msgs/CameraInfo` describes.
 
         Args:
-            width: image width in pixels.
-            height: image height in pixels.
+            width: Image width [pixels].
+            height: Image height [pixels].
             k: (9,) row-major camera matrix of the raw image.
-            distortion: the coefficients `d`; all zero counts as none.
-            model: the message's `distortion_model`.
+            distortion: Coefficients `d`; all zero counts as none.
+            model: Distortion model of the message.
 
         Raises:
-            PerceptionError: for an unknown model or a wrong number of values.
+            PerceptionError: For an unknown model or a wrong number of values.
         """
         if model not in DISTORTION_MODELS:
             raise PerceptionError(
@@ -143,7 +143,7 @@ class Intrinsics:
         they were made from.
 
         Raises:
-            PerceptionError: if that is most of the image.
+            PerceptionError: If that is most of the image.
         """
         return _pixel_rays(self)
 
@@ -170,7 +170,7 @@ class Intrinsics:
         """Return (N, 2) pixels (u, v) of (N, 3) camera-frame points with z > 0.
 
         Raises:
-            PerceptionError: if a point lies behind the camera.
+            PerceptionError: If a point lies behind the camera.
         """
         points = np.asarray(points, dtype=np.float64).reshape(-1, 3)
         if len(points) == 0:
@@ -210,7 +210,7 @@ def check_frame(color: np.ndarray, depth: np.ndarray, intrinsics: Intrinsics) ->
     """Refuse a colour image, depth map and calibration that do not belong together.
 
     Raises:
-        PerceptionError: naming what came and what was expected.
+        PerceptionError: Naming what came and what was expected.
     """
     expected = (intrinsics.height, intrinsics.width)
     if color.dtype != np.uint8 or color.shape != (*expected, 3):
@@ -229,7 +229,7 @@ def pose_matrix(position: Sequence[float], rotation: Sequence[float]) -> np.ndar
     """Return the (4, 4) transform of a position [m] and a quaternion (x, y, z, w).
 
     Raises:
-        PerceptionError: if the numbers are no pose.
+        PerceptionError: If the numbers are no pose.
     """
     values = np.array([*position, *rotation], dtype=float)
     is_pose = len(position) == 3 and len(rotation) == 4 and np.isfinite(values).all()

@@ -20,7 +20,7 @@ DEPTH_TYPES = {'16UC1': ('u2', 1e-3), 'mono16': ('u2', 1e-3), '32FC1': ('f4', 1.
 """Depth encodings that are understood: numpy type, and metres per unit (REP 118)."""
 
 MAX_DEPTH = 100.0
-"""Beyond this no RGB-D camera measures: it means "nothing there", or a wrong format [m]."""
+"""Depth that no RGB-D camera measures: it means "nothing there", or a wrong format [m]."""
 
 Buffer = bytes | bytearray | memoryview | np.ndarray | Sequence
 
@@ -31,15 +31,15 @@ def decode_color(
     """Return the (H, W, 3) uint8 RGB image of a `sensor_msgs/Image`'s fields.
 
     Args:
-        encoding: rgb8, bgr8, rgba8 or bgra8.
-        height: rows.
-        width: columns.
-        step: bytes a row, padding included.
-        is_bigendian: irrelevant for bytes; taken so that both decoders are called alike.
-        data: the rows' bytes.
+        encoding: Encoding: rgb8, bgr8, rgba8 or bgra8.
+        height: Number of rows.
+        width: Number of columns.
+        step: Number of bytes a row, padding included.
+        is_bigendian: Byte order; irrelevant here, taken so that both decoders are called alike.
+        data: Bytes of the rows.
 
     Raises:
-        PerceptionError: for another encoding, or sizes that do not fit together.
+        PerceptionError: For another encoding, or sizes that do not fit together.
     """
     if encoding not in COLOR_CHANNELS:
         raise PerceptionError(
@@ -61,14 +61,14 @@ def decode_depth(
     Args:
         encoding: 16UC1 or mono16 (millimetres, 0 is a hole) or 32FC1 (metres; NaN, infinite,
             zero, negative and beyond `MAX_DEPTH` are holes).
-        height: rows.
-        width: columns.
-        step: bytes a row, padding included.
-        is_bigendian: byte order of a value.
-        data: the rows' bytes.
+        height: Number of rows.
+        width: Number of columns.
+        step: Number of bytes a row, padding included.
+        is_bigendian: Byte order of a value.
+        data: Bytes of the rows.
 
     Raises:
-        PerceptionError: for another encoding, or sizes that do not fit together.
+        PerceptionError: For another encoding, or sizes that do not fit together.
     """
     if encoding not in DEPTH_TYPES:
         raise PerceptionError(

@@ -24,9 +24,9 @@ class ImageSynchronizer(Generic[T]):
         """Start with nothing waiting.
 
         Args:
-            tolerance: largest difference of the stamps of one moment [s].
-            refuse: told why, for each image that will never be paired.
-            keep: images of a stream that wait for their other halves.
+            tolerance: Largest difference of the stamps of one moment [s].
+            refuse: Callback that is told why an image will never be paired.
+            keep: Number of images of a stream that may wait for their other halves.
         """
         self._tolerance, self._refuse, self._keep = tolerance, refuse, keep
         self._waiting: dict[str, deque[tuple[float, T]]] = {COLOR: deque(), DEPTH: deque()}
@@ -36,8 +36,8 @@ class ImageSynchronizer(Generic[T]):
 
         Args:
             stream: `COLOR` or `DEPTH`.
-            stamp: of the image [s].
-            image: whatever is to be paired.
+            stamp: Stamp of the image [s].
+            image: Image to be paired.
         """
         other_stream = DEPTH if stream == COLOR else COLOR
         own, others = self._waiting[stream], self._waiting[other_stream]
@@ -73,12 +73,12 @@ def check_stamps(color_stamp: float, depth_stamp: float, tolerance: float = 0.02
     """Refuse a colour image and a depth map that were not taken together.
 
     Args:
-        color_stamp: seconds.
-        depth_stamp: seconds, same clock.
-        tolerance: the largest difference allowed, in seconds.
+        color_stamp: Stamp of the colour image [s].
+        depth_stamp: Stamp of the depth map, same clock [s].
+        tolerance: Largest difference allowed [s].
 
     Raises:
-        PerceptionError: if the stamps differ by more.
+        PerceptionError: If the stamps differ by more.
     """
     difference = abs(color_stamp - depth_stamp)
     if not difference <= tolerance:

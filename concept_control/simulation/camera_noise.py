@@ -19,14 +19,14 @@ class StructuredLightNoise:
     "Modeling Kinect sensor noise", 3DIMPVT 2012).
 
     Attributes:
-        lateral_sigma: sideways displacement of a lookup [pixels of a 640 pixel wide image].
-        disparity_sigma: noise of the disparity [steps].
-        disparity_constant: depth times disparity steps [m]; 351.3 m is the Kinect's, whose
+        lateral_sigma: Sideways displacement of a lookup [pixels of a 640 pixel wide image].
+        disparity_sigma: Noise of the disparity [steps].
+        disparity_constant: Depth times disparity steps [m]; 351.3 m is the Kinect's, whose
             depth step is 2.8 mm at 1 m.
-        baseline: distance from projector to camera, along the image's x axis [m].
-        dropout: probability that a pixel has no depth at all.
-        color_sigma: noise of a channel at mid grey, 8-bit units.
-        blur: standard deviation of the colour camera's blur [pixels].
+        baseline: Distance from projector to camera, along the image's x axis [m].
+        dropout: Probability that a pixel has no depth at all.
+        color_sigma: Noise of a channel at mid grey, 8-bit units.
+        blur: Standard deviation of the colour camera's blur [pixels].
     """
 
     lateral_sigma: float = 0.5
@@ -43,10 +43,10 @@ class StructuredLightNoise:
         """Return a noisy copy of a frame.
 
         Args:
-            rng: source of randomness.
+            rng: Random generator.
             color: (H, W, 3) uint8 RGB.
-            depth: (H, W) metres, NaN where nothing is.
-            focal: of the camera in pixels.
+            depth: (H, W) depth [m], NaN where nothing is.
+            focal: Focal length of the camera [pixels].
 
         Returns:
             (H, W, 3) uint8 and (H, W) float32 with NaN holes.

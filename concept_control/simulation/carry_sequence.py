@@ -19,7 +19,7 @@ TRAVEL_HEIGHT = 0.20
 """Height of the tool's tip above the table between grasps [m]."""
 
 REST = np.array([0.32, 0.0, 0.35])
-"""Where the tool starts and ends, world frame [m]."""
+"""Place where the tool starts and ends, world frame [m]."""
 
 
 @dataclass(frozen=True)
@@ -27,11 +27,11 @@ class CarryConfig:
     """What a sequence shows.
 
     Attributes:
-        num_blocks: smallest and largest number of blocks.
-        num_carries: blocks picked up and put elsewhere, one after the other.
-        same_color: probability that a block has an earlier one's colour.
-        speed: of the tool [m/s].
-        frame_rate: of the camera [Hz].
+        num_blocks: Smallest and largest number of blocks.
+        num_carries: Number of blocks picked up and put elsewhere, one after the other.
+        same_color: Probability that a block has an earlier one's colour.
+        speed: Speed of the tool [m/s].
+        frame_rate: Frame rate of the camera [Hz].
     """
 
     num_blocks: tuple[int, int] = (3, 6)
@@ -46,11 +46,11 @@ class CarryFrame:
     """The truth at one moment; N blocks.
 
     Attributes:
-        stamp: [s].
+        stamp: Time of the frame [s].
         positions: (N, 3) centres of the blocks, world frame [m].
         tool_position: (3,) tip of the tool, world frame [m].
-        tool_yaw: heading of the tool about the vertical axis [rad].
-        held: index of the block at the tool, -1 for none.
+        tool_yaw: Heading of the tool about the vertical axis [rad].
+        held: Index of the block at the tool, -1 for none.
     """
 
     stamp: float
@@ -64,19 +64,19 @@ class CarrySequence:
     """One sequence: iterate over it and render `data` after each step.
 
     Attributes:
-        scene: the table, with cameras `top` and `oblique`.
-        data: its state, positions computed, as of the last frame.
+        scene: Scene with the table and the cameras `top` and `oblique`.
+        data: State of the scene at the last frame, positions computed.
     """
 
     def __init__(self, seed: int, config: CarryConfig | None = None) -> None:
         """Draw a table and what will be carried.
 
         Args:
-            seed: of everything random.
-            config: what the sequence shows.
+            seed: Seed of everything random.
+            config: Configuration; None for the defaults.
 
         Raises:
-            SceneError: if the blocks do not fit.
+            SceneError: If the blocks do not fit.
         """
         self.config = config or CarryConfig()
         self._rng = np.random.default_rng(seed)
@@ -217,4 +217,4 @@ def _turned(vector: np.ndarray, yaw: float) -> np.ndarray:
 
 
 _NOTHING, _RELEASE = -1, -2
-"""What happens at a way point; a block's index means it is grasped there."""
+"""Actions at a way point; a block's index means that it is grasped there."""

@@ -23,14 +23,14 @@ class LoopConfig:
     """How the loop is closed.
 
     Attributes:
-        control_period: between plans [s].
-        plan_delay: from a joint state to the moment its plan is followed [s]; may be longer than
+        control_period: Time between plans [s].
+        plan_delay: Time from a joint state until its plan is followed [s]; may be longer than
             the control period, as on a busy machine.
-        position_noise: standard deviation of perceived block positions, each axis [m]; only
+        position_noise: Standard deviation of perceived block positions, each axis [m]; only
             without a perception of its own.
-        entity_period: between perceived entities [s].
-        entity_delay: from the moment they are perceived to that they are known [s].
-        seed: of the noise.
+        entity_period: Time between perceived entities [s].
+        entity_delay: Time until perceived entities are known [s].
+        seed: Seed of the noise.
     """
 
     control_period: float = 0.02
@@ -54,10 +54,10 @@ class ClosedLoop:
         """Close the loop.
 
         Args:
-            scene: to simulate.
-            controller: of the scene's arm.
-            config: how the loop is closed.
-            perception: sees the blocks; None: true poses with the config's noise.
+            scene: Scene to simulate.
+            controller: Controller of the scene's arm.
+            config: Timing and noise; None for the defaults.
+            perception: Function that sees the blocks; None for true poses with the config's noise.
         """
         self.world = SimulatedWorld(scene)
         self.controller = controller

@@ -24,7 +24,10 @@ _GEOMS = {
     'ball': mujoco.mjtGeom.mjGEOM_SPHERE,
 }
 MAX_ATTEMPTS = 3000
+"""Number of places that are tried for a block."""
+
 TEXTURE_PIXELS = 256
+"""Width and height of the table's pattern [pixels]."""
 
 
 @dataclass(frozen=True)
@@ -32,16 +35,16 @@ class ClutterConfig:
     """What a random table may show.
 
     Attributes:
-        num_blocks: smallest and largest number of blocks.
-        sides: smallest and largest side of a block [m].
-        shape_weights: how often boxes, cylinders and balls come.
-        touching: probability that a block is put against an earlier one.
-        same_color: probability that a block has an earlier one's colour.
-        light: smallest and largest brightness of a white surface facing up; above 1 it is
+        num_blocks: Smallest and largest number of blocks.
+        sides: Smallest and largest side of a block [m].
+        shape_weights: Probabilities of boxes, cylinders and balls.
+        touching: Probability that a block is put against an earlier one.
+        same_color: Probability that a block has an earlier one's colour.
+        light: Smallest and largest brightness of a white surface facing up; above 1 it is
             over-exposed.
-        has_shadows: whether lights cast shadows.
-        has_texture: whether the table has a pattern.
-        has_arm: whether the arm hangs over the table at random; else it stands aside.
+        has_shadows: Whether lights cast shadows.
+        has_texture: Whether the table has a pattern.
+        has_arm: Whether the arm hangs over the table at random; else it stands aside.
     """
 
     num_blocks: tuple[int, int] = (2, 8)
@@ -60,13 +63,13 @@ class Clutter:
     """A random table and the truth about it; N blocks.
 
     Attributes:
-        model: the MuJoCo model, with cameras `top` and `oblique` and geoms `block_1` ….
-        data: its state, positions computed.
+        model: MuJoCo model, with cameras `top` and `oblique` and geoms `block_1` ….
+        data: State of the model, positions computed.
         positions: (N, 3) centres of the blocks, world frame [m].
-        yaws: (N,) [rad]; 0 for round ones.
+        yaws: (N,) angles about the vertical [rad]; 0 for round ones.
         sizes: (N, 3) side lengths [m].
         colors: (N, 3) albedo, RGB in [0, 1].
-        shapes: names among `SHAPES`.
+        shapes: Shape classes, among `SHAPES`.
         table_color: (3,) mean albedo of the table.
         neighbours: (N,) index of the earlier block that a block was put against, -1 for none.
         is_shaded: (N,) whether something keeps a lamp's light from the middle of the upper face.
@@ -88,11 +91,11 @@ def random_clutter(rng: np.random.Generator, config: ClutterConfig | None = None
     """Draw a table.
 
     Args:
-        rng: source of randomness.
-        config: what it may show.
+        rng: Random generator.
+        config: Configuration; None for the defaults.
 
     Raises:
-        SceneError: if the blocks do not fit on the table.
+        SceneError: If the blocks do not fit on the table.
     """
     config = config or ClutterConfig()
     num = int(rng.integers(config.num_blocks[0], config.num_blocks[1] + 1))

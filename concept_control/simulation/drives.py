@@ -27,7 +27,7 @@ class PositionDrive:
         """Go to joint positions (n,) [rad] from a time [s] on.
 
         Raises:
-            CommandError: for another number of joints, or values not finite or out of range.
+            CommandError: For another number of joints, or values not finite or out of range.
         """
         _check(self._arm, values)
         lower, upper = self._arm.position_limits.T
@@ -63,7 +63,7 @@ class EffortDrive:
         """Make joint torques (n,) [N m].
 
         Raises:
-            CommandError: for another number of joints, or values not finite or beyond the limits.
+            CommandError: For another number of joints, or values not finite or beyond the limits.
         """
         _check(self._arm, values)
         if (np.abs(values) > self._arm.effort_limits * (1 + 1e-9)).any():

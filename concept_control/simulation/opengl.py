@@ -82,7 +82,7 @@ def probe(library: str) -> str:
     """Draw one picture with an OpenGL platform in a process of its own.
 
     Args:
-        library: one of `LIBRARIES`.
+        library: OpenGL platform, one of `LIBRARIES`.
 
     Returns:
         An empty string if it worked, else what went wrong. Tried once per process.
@@ -125,15 +125,15 @@ class OpenGLBackend:
         """Create the graphics context.
 
         Args:
-            library: egl or osmesa.
-            model: the scene.
-            camera_id: index of the camera.
-            width: image width in pixels.
-            height: image height in pixels.
-            antialiasing: samples a pixel; 0 for none.
+            library: OpenGL platform, one of `LIBRARIES`.
+            model: MuJoCo model of the scene.
+            camera_id: Index of the camera.
+            width: Image width [pixels].
+            height: Image height [pixels].
+            antialiasing: Number of samples a pixel; 0 for none.
 
         Raises:
-            PerceptionError: if the library does not work in this process or the image is larger
+            PerceptionError: If the library does not work in this process or the image is larger
                 than the model's off-screen buffer.
         """
         self._drawing: mujoco.MjrContext | None = None

@@ -28,9 +28,9 @@ class RaycastBackend:
         """Prepare the rays.
 
         Args:
-            model: the scene.
-            camera_id: index of the camera.
-            intrinsics: its calibration.
+            model: MuJoCo model of the scene.
+            camera_id: Index of the camera.
+            intrinsics: Calibration of the camera.
         """
         self._model = model
         self._camera_id = camera_id

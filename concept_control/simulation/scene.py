@@ -14,13 +14,17 @@ from concept_control.errors import ConceptControlError
 from concept_control.world.colors import NAMED_COLORS
 from concept_control.world.workspace import Workspace
 
-TABLE_COLOR = (0.32, 0.32, 0.33)
-FLOOR_COLOR = (0.62, 0.66, 0.7)
+TABLE_COLOR, FLOOR_COLOR = (0.32, 0.32, 0.33), (0.62, 0.66, 0.7)
+"""RGB in [0, 1]."""
+
 FLOOR_HEIGHT = -0.75
+"""Height of the floor, world z [m]."""
+
 TOP_CAMERA_POSITION = (0.48, 0.0, 1.2)
-"""Of the camera that looks straight down [m]; it sees the workspace and some table around it."""
+"""Place of the camera that looks straight down on the workspace and some table around it [m]."""
 
 MAX_ATTEMPTS = 2000
+"""Number of random layouts that are tried."""
 
 
 class SceneError(ConceptControlError, ValueError):
@@ -32,19 +36,19 @@ class SceneConfig:
     """What to put on the table. World frame: the arm's base, x forward, z up, table top at z = 0.
 
     Attributes:
-        num_blocks: number of blocks.
-        colors: per block a name among `NAMED_COLORS` or an RGB triple; None: those in order.
+        num_blocks: Number of blocks.
+        colors: Name among `NAMED_COLORS` or RGB triple, one a block; None for those in order.
         positions: (num_blocks, 2) world positions [m]; None: drawn with `seed`.
-        seed: of the random layout, positions and yaws.
-        sizes: side of the cubes [m], one for all or one each.
-        masses: of the blocks [kg], one for all or one each.
-        random_yaw: whether blocks are turned at random or aligned with the world's axes.
-        min_gap: smallest free space between the circles around two blocks of a random layout [m].
-        margin: distance of random block centres to the workspace's border [m].
-        arm: name of a shipped arm or path of an arm's YAML file.
-        timestep: of the physics [s].
-        shadows: whether lights cast shadows (an order of magnitude slower without a GPU).
-        workspace: where random layouts are drawn; None: the arm's own.
+        seed: Seed of the random layout, positions and yaws.
+        sizes: Side of the cubes [m], one for all or one each.
+        masses: Mass of the blocks [kg], one for all or one each.
+        random_yaw: Whether blocks are turned at random or aligned with the world's axes.
+        min_gap: Smallest free space between the circles around two blocks of a random layout [m].
+        margin: Distance of random block centres to the workspace's border [m].
+        arm: Name of a shipped arm or path of an arm's YAML file.
+        timestep: Time step of the physics [s].
+        shadows: Whether lights cast shadows (an order of magnitude slower without a GPU).
+        workspace: Square in which random layouts are drawn; None for the arm's own.
     """
 
     num_blocks: int = 3
@@ -65,7 +69,7 @@ class SceneConfig:
         """Return (num_blocks, 3) RGB in [0, 1].
 
         Raises:
-            SceneError: for an unknown name or too few colours.
+            SceneError: For an unknown name or too few colours.
         """
         colors = (
             list(NAMED_COLORS)[: self.num_blocks] if self.colors is None else list(self.colors)
@@ -100,16 +104,16 @@ class Scene:
     """A compiled scene and the names in it.
 
     Attributes:
-        model: the MuJoCo model; blocks are bodies `block_1` … with free joints of that name,
+        model: MuJoCo model; blocks are bodies `block_1` … with free joints of that name,
             suction is the weld equality `suction_block_1` … (inactive), cameras are `top` and
             `oblique`, each joint of the arm has a torque motor of its name.
-        arm: the arm that was attached.
-        config: what was asked for.
+        arm: Description of the arm in it.
+        config: Configuration that it was built from.
         colors: (N, 3) RGB of the blocks.
         sizes: (N,) sides of the blocks [m].
         initial_positions: (N, 3) block centres [m], world frame.
-        initial_yaws: (N,) [rad].
-        spec: what the model was compiled from.
+        initial_yaws: (N,) angles of the blocks about the vertical [rad].
+        spec: Specification that the model was compiled from.
     """
 
     model: mujoco.MjModel
@@ -139,8 +143,8 @@ def build_scene(config: SceneConfig | None = None) -> Scene:
     """Compile the scene a config describes.
 
     Raises:
-        SceneError: if the config contradicts itself or no layout with its gaps was found.
-        ArmError: if the arm cannot be loaded.
+        SceneError: If the config contradicts itself or no layout with its gaps was found.
+        ArmError: If the arm cannot be loaded.
     """
     config = config or SceneConfig()
     arm = ArmDescription.load(config.arm)
@@ -185,17 +189,17 @@ def random_layout(
     """Draw block centres uniformly in the workspace, with free space around each.
 
     Args:
-        rng: source of randomness.
-        workspace: the square to draw in.
+        rng: Random generator.
+        workspace: Square to draw in.
         sizes: (N,) sides of the blocks [m].
-        min_gap: smallest distance between the circles around two blocks [m].
-        margin: distance of centres to the border [m].
+        min_gap: Smallest distance between the circles around two blocks [m].
+        margin: Distance of centres to the border [m].
 
     Returns:
         (N, 2) world positions [m].
 
     Raises:
-        SceneError: if the blocks do not fit.
+        SceneError: If the blocks do not fit.
     """
     span = 1.0 - margin / workspace.half_extent
     radii = np.asarray(sizes) / np.sqrt(2)

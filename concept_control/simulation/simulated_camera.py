@@ -34,10 +34,10 @@ class SimulatedCamera:
     """The colour and depth images that a camera of a MuJoCo model sees.
 
     Attributes:
-        name: of the camera in the model.
-        intrinsics: its calibration; square pixels, no distortion.
-        backend: what makes the images: egl, osmesa or raycast.
-        backend_reason: why it is that one, for people.
+        name: Name of the camera in the model.
+        intrinsics: Calibration of the camera; square pixels, no distortion.
+        backend: Way in which the images are made: egl, osmesa or raycast.
+        backend_reason: Reason for that choice, for people.
     """
 
     def __init__(
@@ -52,16 +52,16 @@ class SimulatedCamera:
         """Prepare a camera.
 
         Args:
-            model: the scene.
-            name: a camera in it.
-            width: image width in pixels.
-            height: image height in pixels.
-            backend: one of `BACKENDS`. The environment variable MUJOCO_GL (egl, osmesa or
-                disable), where set, restricts what `auto` tries.
-            antialiasing: samples a pixel of the colour image with OpenGL; 0 for none.
+            model: MuJoCo model of the scene.
+            name: Name of a camera in it.
+            width: Image width [pixels].
+            height: Image height [pixels].
+            backend: Way to make images, one of `BACKENDS`. The variable MUJOCO_GL (egl, osmesa or
+                disable), where set in the environment, restricts what `auto` tries.
+            antialiasing: Number of samples a pixel of the colour image, with OpenGL; 0 for none.
 
         Raises:
-            PerceptionError: for an unknown camera or backend, a size the model's off-screen
+            PerceptionError: For an unknown camera or backend, a size the model's off-screen
                 buffer cannot hold, or an explicitly asked backend that does not work here.
         """
         self.name = name
@@ -92,7 +92,7 @@ class SimulatedCamera:
         """Return what the camera sees in a state.
 
         Args:
-            data: of the model given at construction, with positions computed (`mj_forward`,
+            data: State of the model given at construction, positions computed (`mj_forward`,
                 `mj_step` or `mj_kinematics` + `mj_camlight`).
 
         Returns:
@@ -128,7 +128,7 @@ def camera_id(model: mujoco.MjModel, name: str) -> int:
     """Return the index of a camera.
 
     Raises:
-        PerceptionError: if the model has none of that name; the text lists those it has.
+        PerceptionError: If the model has none of that name; the text lists those it has.
     """
     index = mujoco.mj_name2id(model, mujoco.mjtObj.mjOBJ_CAMERA, name)
     if index < 0:
@@ -141,7 +141,7 @@ def camera_intrinsics(model: mujoco.MjModel, name: str, width: int, height: int)
     """Return the calibration of a model's camera for an image size.
 
     Raises:
-        PerceptionError: for an unknown camera.
+        PerceptionError: For an unknown camera.
     """
     fovy = np.deg2rad(model.cam_fovy[camera_id(model, name)])
     focal = 0.5 * height / np.tan(0.5 * fovy)

@@ -10,13 +10,13 @@ from concept_control.world.entity import TOOL_ID, EntityState, EntityStatus, too
 from concept_control.world.tabletop import Tabletop
 
 SUCTION_REACH = 0.006
-"""How far below the cup a face may be and still be sucked on [m]."""
+"""Largest distance below the cup of a face that is sucked on [m]."""
 
 SUCTION_TILT = np.radians(15.0)
 """Largest angle between the cup's axis and the face's normal [rad]."""
 
 SUCTION_EDGE = 0.006
-"""The cup's centre must be this far inside the face's border to seal [m]."""
+"""Least distance of the cup's centre from the face's border to seal [m]."""
 
 
 class SimulatedWorld:
@@ -109,7 +109,7 @@ class SimulatedWorld:
         """Advance by one timestep under joint torques (n,) [N m]; motors clamp to their limits.
 
         Raises:
-            SceneError: for efforts of a wrong shape or that are not finite.
+            SceneError: For efforts of a wrong shape or that are not finite.
         """
         effort = np.asarray(effort, dtype=float)
         if effort.shape != self._ctrl.shape or not np.isfinite(effort).all():
@@ -153,12 +153,12 @@ class SimulatedWorld:
         """Put a block at rest on the table elsewhere, as a person's hand would.
 
         Args:
-            block: id of the block, 1 … N.
+            block: Id of the block, 1 … N.
             xy: (2,) new world position [m].
-            yaw: new angle about the vertical [rad]; None keeps it.
+            yaw: New angle about the vertical [rad]; None keeps it.
 
         Raises:
-            SceneError: for an id that does not exist.
+            SceneError: For an id that does not exist.
         """
         if not 1 <= block <= self.num_blocks:
             raise SceneError(f'no block {block}; blocks are 1 … {self.num_blocks}')

@@ -23,7 +23,7 @@ def scene_light(
 
     Args:
         color: (H, W, 3) uint8 RGB.
-        labels: (H, W) of the segmentation.
+        labels: (H, W) labels of the segmentation.
         table_color: (3,) mean albedo of the table; None if unknown.
     """
     if table_color is None:
@@ -56,11 +56,11 @@ def measure_color(
 
     Args:
         color: (H, W, 3) uint8 RGB.
-        view: the depth of the same frame.
-        labels: (H, W) of the segmentation.
-        region: the block.
+        view: Depth of the same frame.
+        labels: (H, W) labels of the segmentation.
+        region: Pixels of the block.
         table_color: (3,) mean albedo of the table; None takes the light for white and right.
-        light: as from `scene_light`.
+        light: (3,) light from `scene_light`; None if unknown.
     """
     pixels = color[region.rows, region.columns]
     upper = view.height[region.rows, region.columns] > region.height - 0.004

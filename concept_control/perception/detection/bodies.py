@@ -19,25 +19,25 @@ from concept_control.perception.detection.silhouette import (
 )
 
 CUBE_SIGMA = 0.006
-"""How far side lengths are expected from the height [m]; weak beside a visible outline."""
+"""Standard deviation of side lengths from the height [m]; weak beside a visible outline."""
 
 SURFACE_SIGMA = 0.0005
 """Misfit of a surface below which shapes are not told apart [m]."""
 
 SURFACE_POINTS = 60.0
-"""How many independent outline points all surface points together weigh as."""
+"""Weight of all surface points together, in independent outline points."""
 
 MAX_SURFACE_POINTS = 500
-"""Points of a surface looked at to tell shapes apart."""
+"""Number of points of a surface looked at to tell shapes apart."""
 
 MIXED = 0.1
 """Share of a region's pixels that may lie between it and what is behind: mixed at its border."""
 
 TRIAL_POINTS, TRIAL_ITERATIONS = 3, 4
-"""Of each outline one in so many points, and iterations, for trying a box's first yaw."""
+"""Thinning of the outlines, and iterations, for trying a box's first yaw."""
 
 MAX_PIECES = 6
-"""Touching blocks of one colour that are told apart."""
+"""Largest number of touching blocks of one colour that are told apart."""
 
 
 @dataclass(frozen=True)
@@ -45,11 +45,11 @@ class Body:
     """A body fitted to a region.
 
     Attributes:
-        region: its pixels.
-        shape: box, cylinder or ball.
-        parameters: (D,) as in `silhouette`: x, y and yaw, sides or radius.
-        covariance: (D, D) of the parameters.
-        rms: root mean square distance of its outline points [m].
+        region: Pixels that show it.
+        shape: Shape class: box, cylinder or ball.
+        parameters: (D,) parameters as in `silhouette`: x, y and yaw, sides or radius.
+        covariance: (D, D) covariance of the parameters.
+        rms: Root mean square distance of its outline points [m].
     """
 
     region: Region
@@ -63,9 +63,9 @@ def fit_bodies(view: DepthView, segmentation: Segmentation, limits: BlockLimits)
     """Fit a body to each region, cutting and joining regions where that explains them better.
 
     Args:
-        view: the depth of the frame.
-        segmentation: of the frame; its labels follow the cuts and joins.
-        limits: what may be on the table.
+        view: Depth of the frame.
+        segmentation: Segmentation of the frame; its labels follow the cuts and joins.
+        limits: Limits of what may be on the table.
     """
     if not segmentation.regions:
         return []

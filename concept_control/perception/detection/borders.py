@@ -12,22 +12,22 @@ from concept_control.perception.detection.segmentation import HOLE, OTHER, Regio
 from concept_control.perception.detection.silhouette import FACE, LIMIT, OUTLINE, Outlines
 
 MAX_POINTS = 160
-"""Outline points a body; more are thinned out."""
+"""Largest number of outline points a body; more are thinned out."""
 
 PIXEL_SIGMA = 0.35
 """Standard deviation of an outline point in pixels: uniform over one, and a little for noise."""
 
 OCCLUDER_STEP = 0.008
-"""A neighbour pixel nearer by this much is an occluder's [m]."""
+"""Depth by which a neighbour pixel of an occluder is nearer [m]."""
 
 OWN_DEPTH = 0.04
-"""Pixels farther than this behind a block's border pixel are none of its own [m]."""
+"""Largest depth of a block's own pixels behind one at its border [m]."""
 
 FACE_DEPTH = 0.004
-"""Pixels this little below an upper face count as on it [m]."""
+"""Depth below an upper face up to which pixels count as on it [m]."""
 
 SAME_HEIGHT = 0.0015
-"""Upper faces that differ by less are level [m]."""
+"""Difference of height below which upper faces are level [m]."""
 
 
 def collect_outlines(
@@ -36,10 +36,10 @@ def collect_outlines(
     """Collect the outline points of all regions.
 
     Args:
-        view: the depth of the frame.
-        labels: (H, W) of its segmentation.
-        regions: of the K bodies, at least one.
-        limits: what may be on the table.
+        view: Depth of the frame.
+        labels: (H, W) labels of its segmentation.
+        regions: Regions of the K bodies, at least one.
+        limits: Limits of what may be on the table.
 
     Returns:
         Outlines of K bodies, in the order of the regions.
@@ -136,10 +136,10 @@ def _kinds(
     """Return what the border between a block's pixel and its unlike neighbour tells of the block.
 
     Args:
-        view: the depth.
-        tops: by label, height of the upper face.
-        here: rows, columns and labels of the block's pixels.
-        there: of their neighbours.
+        view: Depth of the frame.
+        tops: Height of the upper face by label [m].
+        here: Rows, columns and labels of the block's pixels.
+        there: Rows, columns and labels of their neighbours.
     """
     own, other = here[2], there[2]
     step = view.depth[there[0], there[1]] - view.depth[here[0], here[1]]

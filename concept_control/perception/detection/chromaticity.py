@@ -5,22 +5,21 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
-EDGE_CHROMA = 0.10
-
-EDGE_LIGHTNESS = 0.22
+EDGE_CHROMA, EDGE_LIGHTNESS = 0.10, 0.22
+"""Changes of chroma, and of the logarithm of the light, over two pixels that make an edge."""
 
 OTHER_CHROMA = 0.2
 """Difference of chroma from which a pixel is not taken for a body's without looking at all of its
 neighbours."""
 
 DARK_CHROMA = 0.15
-"""The same for pixels that are nearly black, where chroma is noise."""
+"""Difference of chroma for the same, of pixels that are nearly black: there it is noise."""
 
 CLIPPED = 250
-"""A colour channel from here on says only 'at least so much'."""
+"""Value from which a colour channel says only 'at least so much'."""
 
 DARK = 0.12
-"""Added to R + G + B (0 .. 3) so that the chroma of black, which is noise, tends to neutral."""
+"""Offset of R + G + B (0 .. 3), so that the chroma of black, which is noise, tends to neutral."""
 
 
 def chromaticity(color: np.ndarray) -> np.ndarray:
@@ -42,8 +41,8 @@ def compare(colors: np.ndarray, reference: np.ndarray) -> tuple[np.ndarray, np.n
     """Compare pixels with a surface that may be lit more or less.
 
     Args:
-        colors: (N, 3) as from `chromaticity`.
-        reference: (3,) of the surface.
+        colors: (N, 3) chromaticity of the pixels, as from `chromaticity`.
+        reference: (3,) chromaticity of the surface.
 
     Returns:
         (N,) difference of chroma, and (N,) bool whether it may be the same surface.

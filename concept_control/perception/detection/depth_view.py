@@ -16,10 +16,10 @@ class DepthView:
 
     Attributes:
         directions: (H, W, 3) float32 world-frame direction of each pixel per metre of depth.
-        pose: (4, 4) of the optical frame in the world's.
-        depth: (H, W) float32 [m], NaN in holes.
-        height: (H, W) float32 above the table [m], NaN in holes.
-        focal: pixels per radian, about.
+        pose: (4, 4) pose of the optical frame in the world's.
+        depth: (H, W) float32 depth [m], NaN in holes.
+        height: (H, W) float32 height above the table [m], NaN in holes.
+        focal: Focal length [pixels].
     """
 
     directions: np.ndarray
@@ -41,8 +41,8 @@ class DepthView:
         """Return (N, 2) world x, y [m] where (N, 3) directions meet a horizontal plane.
 
         Args:
-            directions: from the camera, world frame.
-            height: of the plane, world z [m].
+            directions: Directions from the camera, world frame.
+            height: Height of the plane, world z [m].
         """
         steps = (height - self.origin[2]) / directions[:, 2:3]
         return self.origin[:2] + directions[:, :2] * steps
@@ -52,7 +52,7 @@ def check_pose(pose: np.ndarray) -> np.ndarray:
     """Return a camera pose as (4, 4) float64.
 
     Raises:
-        PerceptionError: if it is none.
+        PerceptionError: If it is none.
     """
     pose = np.asarray(pose, dtype=np.float64)
     if pose.shape != (4, 4) or not np.isfinite(pose).all():

@@ -22,7 +22,7 @@ from concept_control.perception.detection.outline import outline_polygon
 from concept_control.perception.detection.segmentation import Segmentation, segment
 
 MIN_VISIBLE = 0.12
-"""A body that shows less of its silhouette is not reported."""
+"""Share of its silhouette that a body must show to be reported."""
 
 MAX_MISFIT = 3.0
 """Root mean square distance of the outline, in pixels, from which a body explains nothing."""
@@ -47,14 +47,14 @@ class Detection:
 
     Attributes:
         position: (3,) centre of the body, world frame [m].
-        covariance: (3, 3) of the position [m²].
+        covariance: (3, 3) covariance of the position [m²].
         color: (3,) albedo, RGB in [0, 1].
         size: (3,) side lengths along its own axes [m]; a cylinder's and ball's are diameters.
-        yaw: rotation about the vertical axis [rad], in (-pi/4, pi/4] for a square footprint and
+        yaw: Rotation about the vertical axis [rad], in (-pi/4, pi/4] for a square footprint and
             (-pi/2, pi/2] otherwise; 0 for round bodies.
-        shape: box, cylinder or ball.
-        num_pixels: pixels that show it.
-        visible_fraction: of its silhouette, in [0, 1].
+        shape: Shape class: box, cylinder or ball.
+        num_pixels: Number of pixels that show it.
+        visible_fraction: Visible share of its silhouette, in [0, 1].
         pixels: (2,) image position (u, v) of its pixels' centroid.
         outline: (C, 2) image polygon (u, v) of the fitted body.
     """
@@ -84,11 +84,11 @@ class Detector:
         """Prepare a detector.
 
         Args:
-            intrinsics: of the camera, colour and depth registered to it.
-            limits: what may be on the table.
+            intrinsics: Calibration of the camera, colour and depth registered to it.
+            limits: Limits of what may be on the table.
             table_color: (3,) albedo of the table, RGB in [0, 1], from which the light is
                 measured; None takes the light for white and right.
-            refine_table: whether to correct the table's plane by what the depth map shows of it
+            refine_table: Whether to correct the table's plane by what the depth map shows of it
                 (a few millimetres and tenths of a degree).
         """
         self.intrinsics = intrinsics
@@ -113,14 +113,14 @@ class Detector:
 
         Args:
             color: (H, W, 3) uint8 RGB.
-            depth: (H, W) metres along the optical axis, NaN in holes.
+            depth: (H, W) depth along the optical axis [m], NaN in holes.
             T_world_camera: (4, 4) pose of the optical frame.
 
         Returns:
             The blocks, in no particular order.
 
         Raises:
-            PerceptionError: for images that do not fit the calibration or a pose that is none.
+            PerceptionError: For images that do not fit the calibration or a pose that is none.
         """
         check_frame(color, depth, self.intrinsics)
         view = self._view(np.asarray(depth, dtype=np.float32), check_pose(T_world_camera))
@@ -248,13 +248,13 @@ def detect(
 
     Args:
         color: (H, W, 3) uint8 RGB.
-        depth: (H, W) metres along the optical axis, NaN in holes.
-        intrinsics: of the camera.
+        depth: (H, W) depth along the optical axis [m], NaN in holes.
+        intrinsics: Calibration of the camera.
         T_world_camera: (4, 4) pose of the optical frame.
-        table_height: of the table's top, world frame [m].
+        table_height: Height of the table's top, world frame [m].
 
     Raises:
-        PerceptionError: for images that do not fit the calibration or a pose that is none.
+        PerceptionError: For images that do not fit the calibration or a pose that is none.
     """
     limits = BlockLimits(table_height=table_height)
     return Detector(intrinsics, limits).detect(color, depth, T_world_camera)

@@ -16,6 +16,7 @@ TOP_SLOPE = 0.45
 """Height gained per metre of image footprint below which a surface faces up; walls have >= 1."""
 
 SAME_CHROMA = 0.07
+"""Difference of chroma below which two pieces have one colour."""
 
 FINE_PIXELS = 7.5
 """Pixels across the smallest block from which there is room for smoothing."""
@@ -26,10 +27,10 @@ class Grain:
     """How coarsely an image shows blocks, and the sizes in pixels that follow from it.
 
     Attributes:
-        footprint: of a pixel at the table [m].
-        radius: of the filters [pixels]; an upper face loses a rim this wide to them.
-        min_seed: pixels of a piece of an upper face.
-        min_region: pixels of a block.
+        footprint: Width of a pixel at the table [m].
+        radius: Radius of the filters [pixels]; an upper face loses a rim this wide to them.
+        min_seed: Least number of pixels of a piece of an upper face.
+        min_region: Least number of pixels of a block.
     """
 
     footprint: float
@@ -56,13 +57,13 @@ class Face:
     """A connected piece of an upper face: where it is and what colour.
 
     Attributes:
-        xy: (N, 2) float32 its points, world frame [m].
-        height: above the table [m].
-        chroma: (3,) its median, as from `chromaticity`.
-        center: (2,) of the smallest rectangle around it [m].
+        xy: (N, 2) float32 points on it, world frame [m].
+        height: Height above the table [m].
+        chroma: (3,) median chromaticity, as from `chromaticity`.
+        center: (2,) centre of the smallest rectangle around it [m].
         axes: (2, 2) unit vectors along that rectangle's sides.
         half: (2,) half the rectangle's sides [m].
-        is_clipped: whether most of it is over-exposed.
+        is_clipped: Whether most of it is over-exposed.
     """
 
     xy: np.ndarray

@@ -12,11 +12,11 @@ class BlockLimits:
     """What may be on the table.
 
     Attributes:
-        table_height: of the table's top, world frame [m].
-        min_height: above the table, below which everything is table [m].
-        max_height: above the table, above which nothing is a block [m].
-        min_side: of a block seen from above [m].
-        max_side: of a block seen from above [m].
+        table_height: Height of the table's top, world frame [m].
+        min_height: Height above the table below which everything is table [m].
+        max_height: Height above the table above which nothing is a block [m].
+        min_side: Smallest side of a block seen from above [m].
+        max_side: Largest side of a block seen from above [m].
         bounds: (x_min, x_max, y_min, y_max) where blocks may be, world frame [m]; None for
             everywhere.
     """

@@ -8,6 +8,7 @@ import numpy as np
 from concept_control.perception.camera_model import Intrinsics
 
 NUM_RING = 24
+"""Number of points on a round body's rim."""
 
 
 def outline_polygon(
@@ -21,15 +22,15 @@ def outline_polygon(
     """Return the (C, 2) convex image polygon (u, v) of a body in front of the camera.
 
     Args:
-        shape: box, cylinder or ball; anything else counts as a box.
+        shape: Shape class: cylinder, ball, or box for anything else.
         position: (3,) centre, world frame [m].
         size: (3,) side lengths or diameters [m].
-        yaw: rotation about the vertical axis [rad].
-        intrinsics: of the camera.
+        yaw: Rotation about the vertical axis [rad].
+        intrinsics: Calibration of the camera.
         T_world_camera: (4, 4) pose of the optical frame.
 
     Raises:
-        PerceptionError: if a part of the body lies behind the camera.
+        PerceptionError: If a part of the body lies behind the camera.
     """
     half = 0.5 * np.asarray(size, dtype=float)
     if shape == 'ball':

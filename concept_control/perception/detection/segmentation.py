@@ -26,12 +26,12 @@ class Region:
     """The pixels of one block.
 
     Attributes:
-        label: its value in the label map.
-        rows: (P,) rows of all its pixels.
-        columns: (P,) columns.
+        label: Value of its pixels in the label map.
+        rows: (P,) rows of its pixels.
+        columns: (P,) columns of its pixels.
         is_top: (P,) bool, pixels surely on the upper face.
-        height: of the upper face above the table [m].
-        siblings: labels of blocks it was cut from by shape alone, their common border being
+        height: Height of the upper face above the table [m].
+        siblings: Labels of blocks it was cut from by shape alone, their common border being
             a guess.
     """
 
@@ -49,7 +49,7 @@ class Segmentation:
 
     Attributes:
         labels: (H, W) int32: `TABLE`, `OTHER` (arm, clutter), `HOLE` or a block's label >= 1.
-        regions: the blocks' pixels.
+        regions: Pixels of each block.
     """
 
     labels: np.ndarray
@@ -61,8 +61,8 @@ def segment(color: np.ndarray, view: DepthView, limits: BlockLimits) -> Segmenta
 
     Args:
         color: (H, W, 3) uint8 RGB.
-        view: the depth of the same frame.
-        limits: what may be on the table.
+        view: Depth of the same frame.
+        limits: Limits of what may be on the table.
 
     Returns:
         Label map and regions; a region is a candidate, its fit decides.

@@ -14,18 +14,20 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 OUTLINE, LIMIT, FACE = 0, 1, 2
-"""What an outline point is: the silhouette's edge; an occluder's edge, behind which the body may
-go on; or the edge of the upper face where an equally high neighbour hides the wall below it."""
+"""Kinds of outline points: the silhouette's edge; an occluder's edge, behind which the body may go
+on; and the edge of the upper face where an equally high neighbour hides the wall below it."""
 
 NUM_ITERATIONS = 8
+"""Number of Gauss-Newton iterations."""
+
 STEP = 1e-5
 """Finite difference of the parameters [m, rad]."""
 
 HUBER = 1.5
-"""Residuals beyond this many standard deviations count linearly."""
+"""Standard deviations beyond which residuals count linearly (Huber's loss)."""
 
 OUTLIER = 8.0
-"""Residuals beyond this many standard deviations say no more about the fit."""
+"""Standard deviations beyond which residuals say no more about the fit."""
 
 MAX_STEP = 0.01
 """Longest move of a centre in one iteration [m]."""
@@ -36,15 +38,15 @@ class Outlines:
     """Outline points of K bodies, padded to P points.
 
     Attributes:
-        points: (K, P, 2) where the rays meet the plane of the upper face, world x, y [m].
+        points: (K, P, 2) places where the rays meet the plane of the upper face, world x, y [m].
         rays: (K, P, 3) unit directions, world frame.
-        weights: (K, P) 0 for padding.
-        kinds: (K, P) `OUTLINE`, `LIMIT` or `FACE`.
+        weights: (K, P) weights of the points, 0 for padding.
+        kinds: (K, P) kinds of the points: `OUTLINE`, `LIMIT` or `FACE`.
         top: (K,) height of the upper face, world z [m].
         bottom: (K,) height where the visible wall ends, world z [m].
         sigma: (K,) standard deviation of an outline point [m].
         origin: (3,) camera centre, world frame [m].
-        floor: height of the table, world z [m].
+        floor: Height of the table, world z [m].
     """
 
     points: np.ndarray
@@ -91,7 +93,7 @@ def box_distance(outlines: Outlines, parameters: np.ndarray) -> np.ndarray:
     """Return (K, P) signed distances to boxes' silhouettes, positive outside.
 
     Args:
-        outlines: of K bodies.
+        outlines: Outlines of K bodies.
         parameters: (K, 5) centre x, y [m], yaw [rad], side lengths along and across it [m].
     """
     x, y, yaw, side_a, side_b = (parameters[:, i, None] for i in range(5))
@@ -137,7 +139,7 @@ def cylinder_distance(outlines: Outlines, parameters: np.ndarray) -> np.ndarray:
     """Return (K, P) signed distances to upright cylinders' silhouettes, positive outside.
 
     Args:
-        outlines: of K bodies.
+        outlines: Outlines of K bodies.
         parameters: (K, 3) centre x, y and radius [m].
     """
     x, y, radius = (parameters[:, i, None] for i in range(3))
@@ -163,7 +165,7 @@ def ball_distance(outlines: Outlines, parameters: np.ndarray) -> np.ndarray:
     """Return (K, P) signed distances of rays to balls that lie on the table.
 
     Args:
-        outlines: of K bodies.
+        outlines: Outlines of K bodies.
         parameters: (K, 3) centre x, y and radius [m].
     """
     center = parameters + np.array([0.0, 0.0, outlines.floor])
@@ -183,10 +185,10 @@ def surface_distance(
     """Return (N,) signed distances of points to one body's surface, positive outside [m].
 
     Args:
-        shape: a key of `DISTANCES`.
-        parameters: (D,) as the shape's distance takes them.
-        height: of a box's or cylinder's upper face above the table [m].
-        points: (N, 3), world x, y and height above the table [m].
+        shape: Shape class, a key of `DISTANCES`.
+        parameters: (D,) parameters as the shape's distance takes them.
+        height: Height of a box's or cylinder's upper face above the table [m].
+        points: (N, 3) points, world x, y and height above the table [m].
     """
     dx, dy = points[:, 0] - parameters[0], points[:, 1] - parameters[1]
     if shape == 'ball':
@@ -208,8 +210,8 @@ class SilhouetteFit:
     """K fitted bodies.
 
     Attributes:
-        parameters: (K, D) as the shape's distance takes them.
-        covariance: (K, D, D) of the parameters.
+        parameters: (K, D) parameters as the shape's distance takes them.
+        covariance: (K, D, D) covariance of the parameters.
         cost: (K,) robust squared residuals, outline and prior, in units of variance.
         rms: (K,) weighted root mean square distance of the outline points [m].
     """

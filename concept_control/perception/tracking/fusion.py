@@ -21,7 +21,7 @@ def fuse(views: Sequence[Sequence[Detection]]) -> list[Detection]:
     from the views that show more of the block.
 
     Args:
-        views: detections of each camera, all in the same world frame.
+        views: Detections of each camera, all in the same world frame.
 
     Returns:
         One detection for each block that any camera saw; its pixels and outline are those of the

@@ -13,9 +13,9 @@ class GripEvent:
     """The tool took hold of something, or let go.
 
     Attributes:
-        stamp: when [s].
-        attached: True where it took hold.
-        tool: where the tool was then; None if unknown.
+        stamp: Time of the event [s].
+        attached: Whether it took hold.
+        tool: Pose of the tool then; None if unknown.
     """
 
     stamp: float

@@ -15,8 +15,8 @@ class ToolPose(NamedTuple):
     """The tool at one moment.
 
     Attributes:
-        position: (3,) of its tip, world frame [m].
-        yaw: heading about the vertical axis [rad].
+        position: (3,) place of its tip, world frame [m].
+        yaw: Heading about the vertical axis [rad].
     """
 
     position: np.ndarray
@@ -33,7 +33,7 @@ class ToolPath:
         """Start with nothing known.
 
         Args:
-            max_gap: how far from the nearest pose the tool counts as known [s].
+            max_gap: Time from the nearest pose up to which the tool counts as known [s].
         """
         self._max_gap = max_gap
         self._samples: deque[tuple[float, ToolPose]] = deque(maxlen=HISTORY)

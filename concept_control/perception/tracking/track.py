@@ -39,22 +39,22 @@ class Track:
 
     Attributes:
         state: (6,) position [m] and velocity [m/s], world frame.
-        covariance: (6, 6) of the state, apart from what all measurements share.
+        covariance: (6, 6) covariance of the state, apart from what all measurements share.
         shared: (3, 3) covariance of the error that they share [m²].
-        yaw: [rad].
-        color: (3,) RGB in [0, 1].
-        size: (3,) [m].
-        shapes: how often each shape was seen, weighted.
-        last_seen: stamp of the last frame that showed it [s].
-        hits: frames that showed it.
-        misses: frames in a row in which it was visibly absent.
+        yaw: Rotation about the vertical axis [rad].
+        color: (3,) albedo, RGB in [0, 1].
+        size: (3,) side lengths or diameters [m].
+        shapes: Weighted number of times each shape was seen.
+        last_seen: Stamp of the last frame that showed it [s].
+        hits: Number of frames that showed it.
+        misses: Number of frames in a row in which it was visibly absent.
         id: 0 until it is believed.
-        status: How the position is known.
+        status: Status: seen, occluded or held.
         grip: (3,) position relative to the tool while held, in the tool's heading [m].
-        grip_yaw: yaw relative to the tool's heading while held [rad].
-        grip_covariance: (3, 3) of `grip` [m²].
+        grip_yaw: Yaw relative to the tool's heading while held [rad].
+        grip_covariance: (3, 3) covariance of `grip` [m²].
         before: (3,) position before the prediction for the current frame [m].
-        before_covariance: (3, 3) of it [m²].
+        before_covariance: (3, 3) covariance of `before` [m²].
         manoeuvre: (6, 6) what a change of motion since the last frame adds to the covariance.
     """
 
@@ -143,10 +143,10 @@ class Track:
         """Move on by constant velocity.
 
         Args:
-            elapsed: since the last frame [s].
-            acceleration: standard deviation of a block's whose motion goes on as it was, most
-                often at rest [m/s²].
-            start_speed: standard deviation of the change of velocity of one that begins to move,
+            elapsed: Time since the last frame [s].
+            acceleration: Standard deviation of the acceleration of a block whose motion goes on
+                as it was, most often at rest [m/s²].
+            start_speed: Standard deviation of the change of velocity of one that begins to move,
                 or stops; `correct` decides whether it does [m/s].
         """
         self.before = self.position.copy()
@@ -203,9 +203,9 @@ class Track:
         """Stay where it was, ever less surely.
 
         Args:
-            elapsed: since the last frame [s].
-            drift: growth of the standard deviation [m/sqrt(s)].
-            is_hidden: whether it could be there unseen; else it counts as absent.
+            elapsed: Time since the last frame [s].
+            drift: Growth of the standard deviation [m/sqrt(s)].
+            is_hidden: Whether it could be there unseen; else it counts as absent.
         """
         self.status = EntityStatus.OCCLUDED
         # Blocks rest unless something moves them.

@@ -23,22 +23,22 @@ class TrackerConfig:
     """How entities are followed.
 
     Attributes:
-        birth_hits: frames a new block must be seen in before it gets an id.
-        death_misses: frames a block must be visibly absent from before it is given up.
-        gate: farthest a block may be found from where it was expected [m].
-        color_gate: largest difference of colour of the same block, RGB distance.
-        reach: farthest a block may reappear from where it vanished, if its colour fits [m].
-        acceleration: standard deviation of a visible block's acceleration while its motion goes on
+        birth_hits: Number of frames a new block must be seen in before it gets an id.
+        death_misses: Number of frames a block must be visibly absent from to be given up.
+        gate: Largest distance of a block from where it was expected [m].
+        color_gate: Largest difference of colour of the same block, RGB distance.
+        reach: Largest distance at which a vanished block reappears, if its colour fits [m].
+        acceleration: Standard deviation of a visible block's acceleration while its motion goes on
             as it was [m/s²].
-        start_speed: standard deviation of its change of velocity when it begins to move, or
+        start_speed: Standard deviation of its change of velocity when it begins to move, or
             stops [m/s].
-        hidden_drift: growth of a hidden block's standard deviation [m/sqrt(s)].
-        grasp_radius: farthest a block's centre may be from the tool's tip to be the one
-            attached [m].
-        hold_clearance: whatever is seen this near to a held block, and is of no other, is it [m].
-        birth_clearance: new blocks are not believed within this distance of the tool's axis [m].
-        tool_shade: how far around the tool blocks may be hidden, if nothing else is known [m].
-        tool_speed: how fast the doubt about a held block grows while the tool's pose is
+        hidden_drift: Growth of a hidden block's standard deviation [m/sqrt(s)].
+        grasp_radius: Largest distance of the attached block's centre from the tool's tip [m].
+        hold_clearance: Distance to a held block within which what is seen, and is of no other,
+            is taken for it [m].
+        birth_clearance: Distance to the tool's axis within which new blocks are not believed [m].
+        tool_shade: Distance around the tool within which blocks may be hidden [m].
+        tool_speed: Growth of a held block's standard deviation while the tool's pose is
             unknown [m/s].
     """
 
@@ -62,16 +62,16 @@ class TrackedEntity:
     """A block as it is known now; the fields of `Entity`.
 
     Attributes:
-        id: from 1 upwards, stays while the block is tracked.
+        id: Number from 1 upwards, which stays while the block is tracked.
         position: (3,) centre, world frame [m].
-        covariance: (3, 3) [m²].
-        velocity: (3,) [m/s].
-        yaw: [rad].
-        color: (3,) RGB in [0, 1].
-        size: (3,) [m].
-        shape: box, cylinder or ball.
-        status: How the position is known.
-        last_seen: stamp of the last frame that showed it [s].
+        covariance: (3, 3) covariance of the position [m²].
+        velocity: (3,) velocity [m/s].
+        yaw: Rotation about the vertical axis [rad].
+        color: (3,) albedo, RGB in [0, 1].
+        size: (3,) side lengths or diameters [m].
+        shape: Shape class: box, cylinder or ball.
+        status: Status: seen, occluded or held.
+        last_seen: Stamp of the last frame that showed it [s].
     """
 
     id: int
@@ -123,23 +123,23 @@ class EntityTracker:
         """Take in one frame (of one camera, or fused).
 
         Args:
-            detections: what the frame shows.
-            stamp: when it was taken [s]. An older stamp than the last resets the tracker, see
+            detections: Blocks that the frame shows.
+            stamp: Time of the frame [s]. An older stamp than the last resets the tracker, see
                 `reset_reason` and `num_resets`; the same stamp again changes nothing.
             tool_position: (3,) tool tip at that time, world frame [m]; None if unknown. What is
                 held stays held, ever less surely, until `attached` says otherwise.
-            attached: whether the tool holds something.
-            tool_yaw: heading of the tool about the vertical axis [rad].
-            hidden: tells whether a block could be somewhere unseen (`Detector.could_hide`); None
+            attached: Whether the tool holds something.
+            tool_yaw: Heading of the tool about the vertical axis [rad].
+            hidden: Test whether a block could be somewhere unseen (`Detector.could_hide`); None
                 takes only blocks near the tool for possibly hidden.
-            grips: what the tool took and let go of since the last frame, with its place then;
-                without them that is guessed from where the tool was in the frames.
+            grips: Events of taking hold and letting go since the last frame, with the place then;
+                without them the place is guessed from where the tool was in the frames.
 
         Returns:
             All blocks known, by id.
 
         Raises:
-            PerceptionError: for a stamp or tool position that is not finite.
+            PerceptionError: For a stamp or tool position that is not finite.
         """
         tool = self._check(stamp, tool_position)
         if self._stamp is not None and stamp < self._stamp:
@@ -226,8 +226,8 @@ class EntityTracker:
         """Attach the block that is nearest to the tool, if one is near.
 
         Args:
-            tips: (3,) where the tool's tip was, for each track by id [m].
-            yaw: its heading [rad].
+            tips: (3,) places of the tool's tip, for each track by id [m].
+            yaw: Heading of the tool [rad].
         """
         known = [track for track in self._tracks if track.id]
         distances = [np.linalg.norm(track.position - tips[track.id]) for track in known]
