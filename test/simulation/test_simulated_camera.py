@@ -124,12 +124,3 @@ def test_the_choice_says_why(world, monkeypatch):
         SimulatedCamera(model, 'nowhere')
     with pytest.raises(PerceptionError, match='raycast'):
         SimulatedCamera(model, 'top', backend='vulkan')
-
-
-def test_a_broken_library_is_found_out_in_a_process_of_its_own(monkeypatch):
-    opengl.probe.cache_clear()
-    assert 'No module' in opengl.probe('no_such_platform')
-    monkeypatch.setattr(opengl, '_PROBE', 'import os; os.abort()')
-    opengl.probe.cache_clear()
-    assert 'code' in opengl.probe('egl')
-    opengl.probe.cache_clear()
