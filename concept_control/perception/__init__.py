@@ -2,7 +2,7 @@
 
 from concept_control.perception.annotate import annotate
 from concept_control.perception.camera_model import Intrinsics
-from concept_control.perception.detection.detector import Detection, Detector, detect
+from concept_control.perception.detection.detector import Detection, Detector
 from concept_control.perception.detection.limits import BlockLimits
 from concept_control.perception.image_decoding import decode_color, decode_depth
 from concept_control.perception.tracking.fusion import fuse
@@ -19,6 +19,5 @@ __all__ = [
     'annotate',
     'decode_color',
     'decode_depth',
-    'detect',
     'fuse',
 ]

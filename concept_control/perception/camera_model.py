@@ -160,12 +160,6 @@ class Intrinsics:
         )
         return undistorted[:, 0]
 
-    def deproject(self, pixels: np.ndarray, depth: np.ndarray) -> np.ndarray:
-        """Return (N, 3) camera-frame points [m] of (N, 2) pixels at (N,) depths along z [m]."""
-        normalised = self.undistort(pixels)
-        depth = np.asarray(depth, dtype=np.float64)
-        return np.column_stack([normalised * depth[:, None], depth])
-
     def project(self, points: np.ndarray) -> np.ndarray:
         """Return (N, 2) pixels (u, v) of (N, 3) camera-frame points with z > 0.
 

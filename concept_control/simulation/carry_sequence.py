@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import mujoco
 import numpy as np
 
+from concept_control.perception.tracking.track import rotate_about_vertical
 from concept_control.simulation.scene import Scene, SceneConfig, SceneError, build_scene
 from concept_control.world.colors import NAMED_COLORS
 
@@ -107,13 +108,13 @@ class CarrySequence:
                 tip = self._reach(last + share * (target - last))
                 heading = self._heading()
                 if held >= 0:
-                    self._put(held, tip + _turned(grip, heading), turn + heading)
+                    self._put(held, tip + rotate_about_vertical(grip, heading), turn + heading)
                 yield self._frame(stamp, tip, held)
                 stamp += 1.0 / self.config.frame_rate
             last = target
             if action >= 0:
                 held = action
-                grip = _turned(self.data.xpos[self._bodies[held]] - tip, -heading)
+                grip = rotate_about_vertical(self.data.xpos[self._bodies[held]] - tip, -heading)
                 turn = self._yaw(held) - heading
             elif action == _RELEASE and held >= 0:
                 side = self.scene.sizes[held]
@@ -206,14 +207,6 @@ class CarrySequence:
             tool_yaw=self._heading(),
             held=held,
         )
-
-
-def _turned(vector: np.ndarray, yaw: float) -> np.ndarray:
-    """Return a (3,) vector turned about the vertical axis."""
-    cos, sin = np.cos(yaw), np.sin(yaw)
-    return np.array(
-        [cos * vector[0] - sin * vector[1], sin * vector[0] + cos * vector[1], vector[2]]
-    )
 
 
 _NOTHING, _RELEASE = -1, -2

@@ -237,29 +237,6 @@ class Detector:
         )
 
 
-def detect(
-    color: np.ndarray,
-    depth: np.ndarray,
-    intrinsics: Intrinsics,
-    T_world_camera: np.ndarray,
-    table_height: float = 0.0,
-) -> list[Detection]:
-    """Find the blocks in one frame; for a stream keep a `Detector`, which is faster.
-
-    Args:
-        color: (H, W, 3) uint8 RGB.
-        depth: (H, W) depth along the optical axis [m], NaN in holes.
-        intrinsics: Calibration of the camera.
-        T_world_camera: (4, 4) pose of the optical frame.
-        table_height: Height of the table's top, world frame [m].
-
-    Raises:
-        PerceptionError: For images that do not fit the calibration or a pose that is none.
-    """
-    limits = BlockLimits(table_height=table_height)
-    return Detector(intrinsics, limits).detect(color, depth, T_world_camera)
-
-
 def _covariance(
     planar: np.ndarray, center: np.ndarray, origin: np.ndarray, visible: float
 ) -> np.ndarray:

@@ -114,7 +114,10 @@ class Track:
     def hold(self, tool: np.ndarray, yaw: float) -> None:
         """Attach to the tool, whose tip is at (3,) with a heading."""
         self.status, self.misses = EntityStatus.HELD, 0
-        self.grip, self.grip_yaw = _turn(self.position - tool, -yaw), self.yaw - yaw
+        self.grip, self.grip_yaw = (
+            rotate_about_vertical(self.position - tool, -yaw),
+            self.yaw - yaw,
+        )
         self.grip_covariance = self.covariance[:3, :3] + GRIP_SIGMA**2 * np.eye(3)
         self.covariance = _at_rest(self.grip_covariance)
 
@@ -128,7 +131,7 @@ class Track:
         """Move with the tool."""
         if self.grip is None:
             return
-        position = tool + _turn(self.grip, yaw)
+        position = tool + rotate_about_vertical(self.grip, yaw)
         velocity = (position - self.position) / elapsed if elapsed else np.zeros(3)
         self.state = np.concatenate([position, velocity])
         self.yaw = self.grip_yaw + yaw
@@ -247,8 +250,8 @@ def _at_rest(position_covariance: np.ndarray) -> np.ndarray:
     return covariance
 
 
-def _turn(vector: np.ndarray, yaw: float) -> np.ndarray:
-    """Return a (3,) vector turned about the vertical axis."""
+def rotate_about_vertical(vector: np.ndarray, yaw: float) -> np.ndarray:
+    """Return a (3,) vector rotated about the vertical axis by an angle [rad]."""
     cos, sin = np.cos(yaw), np.sin(yaw)
     x, y, z = vector
     return np.array([cos * x - sin * y, sin * x + cos * y, z])

@@ -15,7 +15,7 @@ from concept_control.perception.tracking.track import Track
 from concept_control.world.entity import EntityStatus
 
 Hidden = Callable[[np.ndarray, np.ndarray], bool]
-"""Whether a body at a (3,) position with a (3,) size could be there without being seen."""
+"""Test whether a body at a (3,) position with a (3,) size could be there without being seen."""
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,7 @@ import pytest
 from concept_control.benchmarks.perception.frames import evaluate_frame
 from concept_control.errors import PerceptionError
 from concept_control.perception.camera_model import Intrinsics
-from concept_control.perception.detection.detector import Detector, detect
+from concept_control.perception.detection.detector import Detector
 from concept_control.perception.detection.limits import BlockLimits
 from concept_control.simulation.camera_noise import StructuredLightNoise
 from concept_control.simulation.clutter import ClutterConfig, random_clutter
@@ -95,7 +95,7 @@ def test_touching_blocks_are_two(colors, camera):
     data = scene.new_data()
     with SimulatedCamera(scene.model, camera, 640, 480, 'raycast') as view:
         color, depth = view.render(data)
-        found = detect(color, depth, view.intrinsics, view.T_world_camera(data))
+        found = Detector(view.intrinsics).detect(color, depth, view.T_world_camera(data))
     assert len(found) == 2
     found.sort(key=lambda detection: detection.position[0])
     for detection, position in zip(found, scene.initial_positions):
@@ -176,15 +176,15 @@ def test_impossible_inputs_are_refused():
     camera = Intrinsics(64, 48, 60.0, 60.0, 31.5, 23.5)
     color, depth = np.zeros((48, 64, 3), np.uint8), np.ones((48, 64), np.float32)
     with pytest.raises(PerceptionError, match='extrinsics'):
-        detect(color, depth, camera, np.eye(4))
+        Detector(camera).detect(color, depth, np.eye(4))
     high = np.diag([1.0, -1.0, -1.0, 1.0])
     high[2, 3] = 2.0
     with pytest.raises(PerceptionError, match=r'table.*extrinsics'):
-        detect(color, depth, camera, high)
+        Detector(camera).detect(color, depth, high)
     with pytest.raises(PerceptionError, match='rotation'):
-        detect(color, depth, camera, np.ones((4, 4)))
+        Detector(camera).detect(color, depth, np.ones((4, 4)))
     with pytest.raises(PerceptionError, match='finite'):
-        detect(color, depth, camera, np.full((4, 4), np.nan))
+        Detector(camera).detect(color, depth, np.full((4, 4), np.nan))
     with pytest.raises(PerceptionError, match='min_height'):
         BlockLimits(min_height=0.1)
     with pytest.raises(PerceptionError, match='table colour'):

@@ -40,7 +40,7 @@ def outline_of(shape, xy, size, yaw, pose, num=60):
     ends = np.roll(polygon, -1, axis=0)
     share = np.linspace(0, 1, num // len(polygon) + 2)[:-1]
     pixels = (polygon[:, None] + share[:, None] * (ends - polygon)[:, None]).reshape(-1, 2)
-    rays = CAMERA.deproject(pixels, np.ones(len(pixels))) @ pose[:3, :3].T
+    rays = np.column_stack([CAMERA.undistort(pixels), np.ones(len(pixels))]) @ pose[:3, :3].T
     rays /= np.linalg.norm(rays, axis=1, keepdims=True)
     drop = (size[2] - pose[2, 3]) / rays[:, 2]
     points = pose[:2, 3] + rays[:, :2] * drop[:, None]
