@@ -84,25 +84,9 @@ class DemoConfig:
 
 @dataclass(frozen=True)
 class DemoResult:
-    """How a demonstration ended; the fields of `--json`.
+    """How a demonstration ended: what `--json` writes, units in the names.
 
-    Attributes:
-        expression: Command that was given.
-        judged: Expression that was judged.
-        seed: Seed of the layout and of every choice.
-        holds: Whether the predicate holds at the end.
-        error_mm: Distance to satisfaction at the end; NaN where none is defined.
-        tolerance_mm: Tolerance of the predicate.
-        ending: Cause of the end, such as 'satisfied' or 'time is up'.
-        simulated_s: Simulated time from the command to the end.
-        wall_s: Time from the start of the processes' watch to the end.
-        plan_time_p50_ms: Median planning time; None where nothing was planned.
-        plan_time_p99_ms: 99th percentile of the planning time; None where nothing was planned.
-        num_plans: Number of plans.
-        missed_deadlines: Number of plans that came late.
-        final_energy: Energy of the scene as perceived at the end; None where unknown.
-        world: World of the run, 'arm' or 'particles'.
-        camera: Backend that made the images; None without an arm.
+    None stands for what a run without plans, or a world without a camera, does not have.
     """
 
     expression: str
