@@ -15,9 +15,9 @@ from concept_control.bags.reader import Bag
 from concept_control.bags.setup import read_setup
 from concept_control.energy.model import ConceptModel
 from concept_control.errors import BagError
-from concept_control.replay.page import table, write_page
+from concept_control.replay.page import write_page
 from concept_control.replay.replay import Replay, Replayed
-from concept_control.replay.text import print_report
+from concept_control.replay.text import print_report, table
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

@@ -70,6 +70,9 @@ class Outcome(IntEnum):
 OUTCOMES = {status: Outcome[status.name] for status in (*sorted(ENDED), GoalStatus.REFUSED)}
 """Outcome of a command by the status that ends it; the other outcomes are known elsewhere."""
 
+ANY_NUMBER = 255
+"""Value of `max_subjects` and `max_arguments` in `msg/Concept` where there is no limit."""
+
 ACTION = 'achieve_concept'
 """Name of the action."""
 

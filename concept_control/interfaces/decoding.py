@@ -1,4 +1,4 @@
-"""What messages say, checked: stamps, entities, joint states.
+"""Messages to plain, checked values: stamps, entities, joint states.
 
 The same for messages that rclpy delivers and for those read from a bag without any ROS: only
 their fields are looked at, as `msg/` and the standard packages define them.

@@ -86,11 +86,11 @@ def _grounded_term(
 
 
 Roles = list[tuple[tuple[int, ...], tuple[int, ...]]]
-"""Sorted subjects and arguments of each term; in shapes no arguments."""
+"""Ids of the subjects and arguments of each term, sorted; in shapes no arguments."""
 
 
 def recorded_roles(goal: Any) -> Roles:
-    """Return the roles that a goal's message carries."""
+    """Return the roles of the terms of a goal's message."""
     roles = []
     for term in goal.terms:
         if term.operation == TermOperation.CONCEPT:

@@ -1,4 +1,4 @@
-"""Who was meant by a command: as recorded, as identified again, and as the predicate says."""
+"""The grounded arguments of a command: as recorded, as identified again, and by the predicate."""
 
 from __future__ import annotations
 
@@ -30,21 +30,21 @@ def compare_attention(
     """Identify again in some scenes and compare.
 
     Args:
-        goal: the message.
-        expression: what was asked for.
-        scenes: the first one as it was when the command was given, others along the way.
-        reported: attention by entity as the controller reported it.
-        verdict: of the predicate, which knows who is truly meant.
-        model: identifies.
-        library: names to codes.
+        goal: Message of the goal.
+        expression: Expression that was asked for.
+        scenes: Scenes; the first one as it was when the command was given, others along the way.
+        reported: Attention by entity as the controller reported it.
+        verdict: Verdict of the predicate, which knows the true arguments.
+        model: Model that identifies.
+        library: Library that finds codes for names.
     """
     recorded = recorded_roles(goal)
     tries = [_identify(goal, expression, scene, model, library) for scene in scenes]
     true = None if verdict is None else [_sorted(s, a) for _, s, a in verdict.roles]
-    meant = {
+    grounded = {
         int(i) for t in goal.terms if t.operation == TermOperation.CONCEPT for i in t.arguments
     }
-    told = {i for i, a in reported.items() if a > 0.5}
+    attended = {i for i, a in reported.items() if a > 0.5}
     return {
         'recorded': _plain(recorded),
         'recomputed': _plain(tries[0]),
@@ -52,7 +52,7 @@ def compare_attention(
         'recorded_is_true': None if true is None else recorded == true,
         'recomputed_is_recorded': tries[0] == recorded,
         'agreement_along': float(np.mean([found == recorded for found in tries])),
-        'reported_attention_agrees': told == meant if reported else None,
+        'reported_attention_agrees': attended == grounded if reported else None,
     }
 
 
@@ -63,7 +63,7 @@ def _identify(
     model: ConceptModel,
     library: ReplayLibrary,
 ) -> Roles | None:
-    """Return the roles found in a scene; None where nobody, or too many, were found."""
+    """Return the roles found in a scene; None where none, or too many, were found."""
     try:
         concepts = library.having(concept_names(expression))
         grounded = ground(expression, scene, model, concepts, seed=int(goal.seed))

@@ -32,20 +32,21 @@ NUM_IDENTIFICATIONS = 4
 """Scenes along a command in which identification is tried again; each costs about 0.2 s."""
 
 MAX_PHASES = 200
+"""Phases of one command that are reported."""
 
 
 class GoalReplay:
     """Follows one goal through a bag; `finish` says what came of it.
 
     Args:
-        goal: the message.
-        states: the entities when it was given, by id.
-        truth: message of the true entities then, if any.
-        entities: message of the perceived entities then.
-        workspace: of the arm.
-        model: recomputes.
-        library: names to codes.
-        tolerance: of the predicate [workspace units].
+        goal: Message of the goal.
+        states: Entities when it was given, by id.
+        truth: Message of the true entities then, if any.
+        entities: Message of the perceived entities then.
+        workspace: Workspace of the arm.
+        model: Model that recomputes energies.
+        library: Library that finds codes for names.
+        tolerance: Tolerance of the predicate [workspace units].
 
     Raises:
         BagError: if the entities of the goal were not known when it was given.
@@ -157,8 +158,8 @@ class GoalReplay:
             'notes': self._notes + predicate.notes,
         }
 
-    def film(self, num: int) -> list[tuple[float, Tabletop]]:
-        """Return some scenes with their times, evenly spaced until shortly after the end."""
+    def frames(self, num: int) -> list[tuple[float, Tabletop]]:
+        """Return `num` scenes with their times [s], evenly spaced until shortly after the end."""
         end = self._ended_at + 0.5 if np.isfinite(self._ended_at) else np.inf
         items = [item for item in self._scenes['recorded'].items if item[0] <= end]
         chosen = np.unique(np.linspace(0, len(items) - 1, num).round().astype(int))
@@ -171,7 +172,7 @@ class GoalReplay:
         """Return the goal's program for our model: its own codes, or new ones for its roles.
 
         Raises:
-            ConceptControlError: if a concept cannot be had for this model.
+            ConceptControlError: if a concept is unavailable for this model.
         """
         if self.goal.model == self._model.fingerprint:
             return program_of(self.goal.terms, self.ids)
@@ -223,7 +224,7 @@ class GoalReplay:
             reported = {
                 int(i): float(a) for i, a in zip(self._status.entities, self._status.attention)
             }
-        along = [scene for _, scene in self.film(NUM_IDENTIFICATIONS)]
+        along = [scene for _, scene in self.frames(NUM_IDENTIFICATIONS)]
         return compare_attention(
             self.goal,
             self.expression,

@@ -11,6 +11,7 @@ from concept_control.concepts.vocabulary import vocabulary
 from concept_control.energy.code import ConceptCode
 from concept_control.energy.model import ConceptModel
 from concept_control.errors import ConceptControlError
+from concept_control.interfaces.constants import ANY_NUMBER
 from concept_control.language.library import ConceptLibrary, LibraryConcept, learn_concept
 
 
@@ -18,17 +19,18 @@ class ReplayLibrary:
     """Finds codes for names: the recorded ones where the model is the same, inferred ones else.
 
     Shipped words are learned again from the same demonstrations, which are drawn from a seed. A
-    taught concept comes from `taught` (the libraries on disk), or from the recording alone, which
-    has its code but not its demonstrations.
+    taught concept comes from the recording, which has its code but not its demonstrations.
+
+    Args:
+        model: Model that the recording is replayed with.
 
     Attributes:
-        notes: what could not be had as it was.
+        notes: Sentences on unavailable concepts.
     """
 
-    def __init__(self, model: ConceptModel, taught: ConceptLibrary | None = None) -> None:
+    def __init__(self, model: ConceptModel) -> None:
         self.notes: list[str] = []
         self._model = model
-        self._taught = taught or ConceptLibrary()
         self._recorded: dict[str, Any] = {}
         self._known: dict[str, LibraryConcept] = {}
 
@@ -40,13 +42,8 @@ class ReplayLibrary:
                 self._known.pop(concept.name, None)
             self._recorded[concept.name] = concept
 
-    @property
-    def names(self) -> tuple[str, ...]:
-        """Every name the recording knew."""
-        return tuple(self._recorded)
-
     def having(self, names: tuple[str, ...]) -> ConceptLibrary:
-        """Return a library with (at least) the names that can be had."""
+        """Return a library with (at least) the names that are available."""
         for name in names:
             if name not in self._known:
                 found = self._find(name)
@@ -66,15 +63,11 @@ class ReplayLibrary:
             self.notes.append(f'{name} was learned from other demonstrations than seed 0 gives')
             return replace(concept, code=_code(recorded)) if is_same_model else concept
         if recorded is None:
-            return self._taught.get(name) if name in self._taught else None
-        if name in self._taught:
-            concept = self._taught.get(name)
-            if concept.demonstrations_hash == recorded.demonstrations_hash:
-                return concept
+            return None
         if not is_same_model:
             self.notes.append(
                 f'{name} was taught to the model {recorded.model}, and its demonstrations are not '
-                'in this library: it cannot be evaluated with another model'
+                'in the recording: it cannot be evaluated with another model'
             )
             return None
         try:
@@ -92,7 +85,7 @@ def _from_message(message: Any) -> LibraryConcept:
     """Return a recorded concept; its demonstrations are not in the message."""
 
     def limit(number: int) -> int | None:
-        return None if number == 255 else int(number)
+        return None if number == ANY_NUMBER else int(number)
 
     return LibraryConcept(
         name=message.name,

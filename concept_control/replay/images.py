@@ -23,23 +23,24 @@ from concept_control.replay.series import Series
 from concept_control.world.entity import TOOL_ID, EntityState
 
 MAX_STAMP_GAP = 0.005
-"""Between colour and depth of one frame [s]."""
+"""Longest time between colour and depth of one frame [s]."""
 
 REMEMBERED = 32
 """Frames whose entities wait for the recorded ones with the same stamp."""
 
 TOOL_HISTORY = 200
-"""Joint states remembered, to know where the tool was when an image was taken."""
+"""Joint states kept to find where the tool was when an image was taken."""
 
-THUMBNAIL_WIDTH = 320
+FRAME_WIDTH = 320
+"""Width of the camera frames that are kept [pixels]."""
 
 
 class ImageReplay:
     """Sees recorded frames again, as `entity_extractor` does.
 
     Attributes:
-        thumbnails: stamp and small image (H, W, 3) uint8 RGB, a few over the whole recording.
-        reason: why images cannot be used, '' if they can.
+        camera_frames: Stamps [s] and small images (H, W, 3) uint8 RGB, a few over the recording.
+        reason: Reason why images cannot be used, '' if they can.
     """
 
     def __init__(
@@ -48,10 +49,10 @@ class ImageReplay:
         """Start with nothing seen.
 
         Args:
-            setup: where the camera stood.
-            on_seen: called with each frame's stamp and the entities seen in it.
+            setup: Set-up of the recording, with the pose of the camera.
+            on_seen: Callback for each frame's stamp [s] and the entities seen in it.
         """
-        self.thumbnails: Series[tuple[float, np.ndarray]] = Series(32)
+        self.camera_frames: Series[tuple[float, np.ndarray]] = Series(32)
         self.reason = '' if setup.T_world_camera is not None else 'the camera pose came from TF'
         self.num_frames, self.num_refused = 0, 0
         self._setup, self._on_seen = setup, on_seen
@@ -112,7 +113,7 @@ class ImageReplay:
         self._extra += len(left)
 
     def report(self) -> dict[str, Any]:
-        """Return what came of it."""
+        """Return counts, and distances to the recorded entities, as plain numbers."""
         offsets = np.array(self._offsets.items or [np.nan])
         return {
             'frames': self.num_frames,
@@ -140,7 +141,7 @@ class ImageReplay:
     def _process(self, stamp: float, color: Any, depth: Any) -> None:
         check_stamps(stamp, seconds(depth.header.stamp), MAX_STAMP_GAP)
         rgb = decode_color(*_raw(color))
-        self._keep_thumbnail(stamp, rgb)
+        self._keep_frame(stamp, rgb)
         if self.reason:
             return
         assert self._setup.T_world_camera is not None
@@ -180,10 +181,10 @@ class ImageReplay:
         tool = self._kinematics.tool(positions)
         return tool.position, float(tool.heading)
 
-    def _keep_thumbnail(self, stamp: float, rgb: np.ndarray) -> None:
-        height = max(1, round(rgb.shape[0] * THUMBNAIL_WIDTH / rgb.shape[1]))
-        small = cv2.resize(rgb, (THUMBNAIL_WIDTH, height), interpolation=cv2.INTER_AREA)
-        self.thumbnails.add((stamp, small))
+    def _keep_frame(self, stamp: float, rgb: np.ndarray) -> None:
+        height = max(1, round(rgb.shape[0] * FRAME_WIDTH / rgb.shape[1]))
+        small = cv2.resize(rgb, (FRAME_WIDTH, height), interpolation=cv2.INTER_AREA)
+        self.camera_frames.add((stamp, small))
 
 
 def _raw(image: Any) -> tuple:

@@ -17,7 +17,7 @@ from concept_control.world.tabletop import Tabletop
 from concept_control.world.workspace import Workspace
 
 NOISE = 0.005
-"""Perceived things that are this near to where they were have not moved [m]."""
+"""Distance below which a perceived entity has not moved [m]."""
 
 
 class PredicateReplay:
@@ -28,19 +28,19 @@ class PredicateReplay:
     tool still holds a thing, nothing counts as done.
 
     Attributes:
-        notes: why something was not judged.
-        on_truth: whether the true entities are judged.
-        verdict: the last one.
-        holds_since: time from which on it has held without a break [s], None if it does not.
+        notes: Sentences on what was not judged.
+        on_truth: Whether the true entities are judged.
+        verdict: Last verdict; None before the first.
+        holds_since: Time from which on it has held without a break [s], None if it does not.
 
     Args:
-        expression: what was asked for.
-        ids: of the entities it was grounded on.
-        states: the perceived entities then.
-        truth: message of the true entities then, if any.
-        entities: message of the perceived entities then.
-        workspace: of the arm.
-        tolerance: of the predicate [workspace units].
+        expression: Expression that was asked for.
+        ids: Ids of the entities it was grounded on.
+        states: Perceived entities when it was given, by id.
+        truth: Message of the true entities then, if any.
+        entities: Message of the perceived entities then.
+        workspace: Workspace of the arm.
+        tolerance: Tolerance of the predicate [workspace units].
     """
 
     def __init__(

@@ -20,7 +20,6 @@ from concept_control.energy.model import ConceptModel
 from concept_control.errors import CommandError, ConceptControlError
 from concept_control.interfaces.constants import GoalKind, GoalStatus
 from concept_control.interfaces.decoding import entity_states, joint_state_arrays, seconds
-from concept_control.language.library import ConceptLibrary
 from concept_control.replay.command import GoalReplay
 from concept_control.replay.concepts import ReplayLibrary
 from concept_control.replay.images import ImageReplay
@@ -32,20 +31,23 @@ from concept_control.world.tabletop import Tabletop
 MAX_COMMANDS = 1000
 """Commands of one bag that are reported; later ones are counted only."""
 
+NUM_FRAMES = 8
+"""Scenes kept of each command, and camera frames shown of it."""
+
 
 @dataclass
 class Replayed:
-    """What came of a bag.
+    """The result of one bag.
 
     Attributes:
-        report: plain numbers and texts, ready for JSON.
-        films: per command some scenes with their times since the command.
-        thumbnails: stamps and small camera images, (H, W, 3) uint8 RGB.
+        report: Plain numbers and texts, ready for JSON.
+        frames: Some scenes of each command with their times since it was given [s].
+        camera_frames: Stamps [s] and small camera images, (H, W, 3) uint8 RGB.
     """
 
     report: dict[str, Any]
-    films: list[list[tuple[float, Tabletop]]]
-    thumbnails: list[tuple[float, np.ndarray]]
+    frames: list[list[tuple[float, Tabletop]]]
+    camera_frames: list[tuple[float, np.ndarray]]
 
 
 class Replay:
@@ -57,25 +59,23 @@ class Replay:
         setup: RecordedSetup,
         model: ConceptModel,
         tolerance: float,
-        taught: ConceptLibrary | None = None,
         namespace: str | None = None,
     ) -> None:
-        """Prepare.
+        """Find the topics of the bag.
 
         Args:
-            bag: to evaluate.
-            setup: of the recording.
-            model: recomputes energies and attention.
-            tolerance: of the predicate [m].
-            taught: concepts beside the shipped ones.
-            namespace: of the robot, where the bag holds several.
+            bag: Bag to evaluate.
+            setup: Set-up of the recording.
+            model: Model that recomputes energies and attention.
+            tolerance: Tolerance of the predicate [m].
+            namespace: Namespace of the robot; None for the only one.
 
         Raises:
             BagError: if the bag has none of the topics needed.
         """
         self._bag, self._setup, self._model = bag, setup, model
         self._tolerance = float(setup.arm.workspace.length_to_workspace(tolerance))
-        self._library = ReplayLibrary(model, taught)
+        self._library = ReplayLibrary(model)
         color, depth = topic.color(setup.camera), topic.depth(setup.camera)
         info = topic.camera_info(setup.camera)
         self._images = ImageReplay(setup, self._on_seen)
@@ -101,7 +101,7 @@ class Replay:
         self._entities: Any = None
         self._truth: Any = None
         self._commands: list[dict[str, Any]] = []
-        self._films: list[list[tuple[float, Tabletop]]] = []
+        self._frames: list[list[tuple[float, Tabletop]]] = []
         self._refused: list[dict[str, str]] = []
         self._num_commands, self._num_unusable = 0, 0
         self._notes: list[str] = []
@@ -110,7 +110,7 @@ class Replay:
         """Read the bag to its end.
 
         Args:
-            progress: called after every message.
+            progress: Callback after every message.
         """
         roles = self._topics.roles
         for name, _, message in self._bag.messages(set(roles)):
@@ -122,7 +122,7 @@ class Replay:
                     self._notes.append(f'a message of {name} cannot be used: {error}')
             progress()
         self._finish_goal()
-        return Replayed(rounded(self._report()), self._films, self._images.thumbnails.items)
+        return Replayed(rounded(self._report()), self._frames, self._images.camera_frames.items)
 
     def _on_entities(self, message: Any) -> None:
         states = entity_states(message, self._setup.frame)
@@ -205,7 +205,7 @@ class Replay:
         goal, self._goal = self._goal, None
         if goal is not None and len(self._commands) < MAX_COMMANDS:
             self._commands.append(goal.finish())
-            self._films.append(goal.film(8))
+            self._frames.append(goal.frames(NUM_FRAMES))
 
     def _report(self) -> dict[str, Any]:
         bag, images = self._bag, self._images

@@ -2,13 +2,33 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
-from concept_control.replay.page import number
+import numpy as np
+
+from concept_control.reports.tables import text_table
+
+COLUMNS = (
+    *('bag', 'commands', 'succeeded', 'error mm', 'satisfied s', 'energy', 'identified'),
+    *('plan p50 ms', 'p99 ms', 'missed', 'jerk', 'gap s'),
+)
+
+
+def number(value: Any) -> str:
+    """Return a number for people: three significant digits, "–" for none."""
+    if value is None:
+        return '–'
+    return str(value) if isinstance(value, int) else f'{value:.3g}'
+
+
+def verdict_words(holds: bool | None) -> str:
+    """Return the verdict of the predicate in words."""
+    return 'not judged' if holds is None else 'holds' if holds else 'does not hold'
 
 
 def energy_again(energy: dict[str, Any]) -> str:
-    """Say what the energies were when they were recomputed."""
+    """Return a sentence on the recomputed energies."""
     if 'recomputed' not in energy:
         return 'not recomputed'
     if 'difference' in energy:
@@ -22,17 +42,16 @@ def energy_again(energy: dict[str, Any]) -> str:
 
 
 def print_report(report: dict[str, Any]) -> None:
-    """Print what came of one bag."""
+    """Print the report of one bag."""
     print(f'\n{report["bag"]} ({report["storage"]}, {sum(report["messages"].values())} messages)')
     for note in report['notes']:
         print(f'  note: {note}')
     for command in report['commands']:
-        holds = command['holds']
-        verdict = 'not judged' if holds is None else 'holds' if holds else 'does not hold'
         print(
-            f'  {command["expression"]}: {verdict}, {number(command["error_mm"])} mm off '
-            f'({command["judged_on"]}), satisfied after {number(command["time_to_satisfy_s"])} s, '
-            f'recorded as {command["ending"]} after {number(command["reported_after_s"])} s'
+            f'  {command["expression"]}: {verdict_words(command["holds"])}, '
+            f'{number(command["error_mm"])} mm off ({command["judged_on"]}), satisfied after '
+            f'{number(command["time_to_satisfy_s"])} s, recorded as {command["ending"]} '
+            f'after {number(command["reported_after_s"])} s'
         )
         energy, who = command['energy'], command['identification']
         print(
@@ -71,3 +90,36 @@ def print_report(report: dict[str, Any]) -> None:
             f'  jerk: {number(report["jerk"]["rms"])} rad/s³ rms, '
             f'{number(report["jerk"]["peak"])} peak'
         )
+
+
+def row_of(report: dict[str, Any]) -> tuple[str, ...]:
+    """Return a bag's row: medians over its commands, the worst of the rest."""
+    commands = report['commands']
+
+    def middle(values: Sequence[float | None], digits: int) -> str:
+        known = [value for value in values if value is not None]
+        return f'{np.median(known):.{digits}f}' if known else '–'
+
+    plans = [c['plans'] for c in commands if c['plans']]
+    final = [c['energy']['final'] for c in commands if c['energy']['final'] is not None]
+    agree = [c['identification']['agreement_along'] for c in commands]
+    gaps = [gap['longest_gap_s'] for gap in report['inputs'].values()]
+    return (
+        report['bag'],
+        str(report['num_commands']),
+        str(report['num_succeeded']),
+        middle([c['error_mm'] for c in commands], 1),
+        middle([c['time_to_satisfy_s'] for c in commands], 1),
+        f'{np.median(final):.1e}' if final else '–',
+        f'{100 * np.mean(agree):.0f} %' if agree else '–',
+        middle([p['time_p50_ms'] for p in plans], 1),
+        middle([p['time_p99_ms'] for p in plans], 1),
+        str(sum(p['missed_deadlines'] for p in plans)) if plans else '–',
+        middle([report['jerk']['rms']], 1) if report['jerk'] else '–',
+        f'{max(gaps):.2f}' if gaps else '–',
+    )
+
+
+def table(reports: Sequence[dict[str, Any]]) -> str:
+    """Return one row of aligned text for each bag."""
+    return text_table(COLUMNS, map(row_of, reports))

@@ -10,4 +10,4 @@ NAMED_COLORS: dict[str, tuple[float, float, float]] = {
     'orange': (1.0, 0.5, 0.0),
     'white': (0.95, 0.95, 0.95),
 }
-"""RGB in [0, 1]."""
+"""RGB in [0, 1] by name."""

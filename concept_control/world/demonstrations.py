@@ -13,12 +13,13 @@ from concept_control.world.events import Events
 from concept_control.world.tabletop import Tabletop
 
 FIELDS = ('positions', 'colors', 'sizes', 'present', 'subjects', 'attention')
-"""Arrays of an NPZ file, as `Events` takes them; the first two must be there."""
+"""Names of the arrays in an NPZ file, as `Events` takes them; the first two must be there."""
 
 MAX_BYTES = 64 * 2**20
-"""Of a file's arrays, unpacked: a few bytes of a zip file can ask for any amount of memory."""
+"""Largest size of a file's arrays, unpacked: a small zip file can ask for any memory."""
 
 MAX_DEMONSTRATIONS = 200
+"""Most demonstrations that one concept is inferred from."""
 
 
 def demonstration(
@@ -32,10 +33,10 @@ def demonstration(
     Things that only one of the scenes shows are left out.
 
     Args:
-        before: scene at the start.
-        after: scene at the end.
-        subjects: ids of what the concept acts on, or of the marker.
-        arguments: ids of what it is about.
+        before: Scene at the start.
+        after: Scene at the end.
+        subjects: Ids of what the concept acts on, or of the marker.
+        arguments: Ids of what it is about.
 
     Raises:
         EventError: if a subject or argument is missing in a scene, or nothing is marked.

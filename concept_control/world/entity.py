@@ -31,12 +31,12 @@ class EntityState:
     """One entity as perceived now, world frame.
 
     Attributes:
-        position: (3,) centre [m].
+        position: (3,) centre of the body [m].
         size: (3,) sides of its box [m].
         color: (3,) RGB in [0, 1].
-        covariance_trace: of the position [m²].
-        status: how the position is known.
-        yaw: about the vertical axis [rad].
+        covariance_trace: Trace of the covariance of the position [m²].
+        status: How the position is known.
+        yaw: Angle about the vertical axis [rad].
     """
 
     position: np.ndarray

@@ -31,7 +31,7 @@ class Events:
         present: (B, N) bool, False for padding.
         subjects: (B, N) bool, the entities the concept acts on (they may move), or the marker.
         attention: (B, N) float in [0, 1], the entities the concept is about.
-        has_attention: whether `attention` was given; an identification scene has none.
+        has_attention: Whether `attention` was given; an identification scene has none.
 
     Raises:
         EventError: if a shape, a dtype or a value is not as above; the text says which.

@@ -1,4 +1,4 @@
-"""Who is who after perception was restarted: new ids matched to those a goal speaks of."""
+"""Reidentification: new ids after a restart of perception matched to those a goal speaks of."""
 
 from __future__ import annotations
 
@@ -11,19 +11,19 @@ from scipy.optimize import linear_sum_assignment
 from concept_control.world.entity import TOOL_ID, EntityState, EntityStatus
 
 COLOR_GATE = 0.25
-"""Largest difference of colour of the same block, RGB distance."""
+"""Largest RGB distance between two views of the same block."""
 
 DISTANCE_GATE = 0.06
 """Farthest a block that nobody moves may be from where it was known last [m]."""
 
 FAR = 10.0
-"""Cost of any place that is not where it was."""
+"""Largest share of the distance in the cost, in units of `DISTANCE_GATE`."""
 
 PATIENCE = 15.0
-"""How long what was not seen again is believed to be where it was [s]."""
+"""Time for which a block that was not seen again is believed to be where it was [s]."""
 
 STRANGER = 1_000_000
-"""Ids from here on are for things that were not known before."""
+"""First id of the things that were not known before."""
 
 
 class EntityReidentifier:
@@ -35,11 +35,11 @@ class EntityReidentifier:
     """
 
     def __init__(self, known: Mapping[int, EntityState], held: int | None = None) -> None:
-        """Start from what was known last.
+        """Start from the entities that were known last.
 
         Args:
-            known: entities by their old id, world frame.
-            held: old id of what the tool holds.
+            known: Entities by their old id, world frame.
+            held: Old id of what the tool holds; None where it holds nothing.
         """
         self._known = {i: state for i, state in known.items() if i != TOOL_ID}
         self._held = held
@@ -58,8 +58,8 @@ class EntityReidentifier:
         was.
 
         Args:
-            seen: entities by their new ids.
-            time: of `seen` [s].
+            seen: Entities by their new ids.
+            time: Stamp of `seen` [s].
         """
         if self._began is None:
             self._began = time
@@ -80,7 +80,7 @@ class EntityReidentifier:
         }
 
     def _cost(self, old: int, state: EntityState) -> float:
-        """Return how ill a new entity fits an old one, infinite where it cannot be it."""
+        """Return the cost of taking a new entity for an old one, infinite if it is another."""
         known = self._known[old]
         color = float(np.linalg.norm(known.color - state.color)) / COLOR_GATE
         if color > 1.0:

@@ -1,4 +1,4 @@
-"""What is there to act on: the perceived entities as the particle world sees them."""
+"""The perceived entities as the particle world sees them: places, colours and sizes."""
 
 from __future__ import annotations
 
@@ -85,11 +85,11 @@ class Tabletop:
 
 
 MOVED = 0.04
-"""What moves at least this far has moved [workspace units]; 1 cm on the table."""
+"""Distance from which an entity counts as moved [workspace units]; 1 cm on the table."""
 
 
 def moved_ids(before: Tabletop, after: Tabletop) -> tuple[int, ...]:
-    """Return the ids of what is elsewhere afterwards."""
+    """Return the ids of the entities that moved farther than `MOVED`."""
     return tuple(
         i
         for i in before.ids

@@ -18,9 +18,9 @@ class Workspace:
     person behind the robot sees, and a camera above the table whose image is turned that way.
 
     Attributes:
-        center: (2,) middle of the square [m], world frame (the robot's base).
-        half_extent: half the side of the square [m].
-        yaw: angle of the workspace's x axis about the world's z axis [rad].
+        center: (2,) middle of the square [m] in the world frame (the robot's base).
+        half_extent: Half the side of the square [m].
+        yaw: Angle of the workspace's x axis about the world's z axis [rad].
 
     Raises:
         ArmError: if a value is not finite or the square has no area.

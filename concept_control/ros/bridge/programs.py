@@ -7,15 +7,12 @@ from collections.abc import Sequence
 import numpy as np
 
 from concept_control.energy.goals.program import GroundedTerm, Operator
-from concept_control.interfaces.constants import TermOperation
+from concept_control.interfaces.constants import ANY_NUMBER, TermOperation
 from concept_control.interfaces.goal_terms import program_of
 from concept_control.language.library import LibraryConcept
 from concept_control.msg import Concept, ConceptTerm
 
 __all__ = ['concept_message', 'program_of', 'term_messages']
-
-ANY_NUMBER = 255
-"""What `Concept.max_subjects` says where there is no limit."""
 
 
 def term_messages(
