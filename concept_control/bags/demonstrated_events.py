@@ -1,4 +1,4 @@
-"""What happened in a bag, as events with a before and an after: to learn from, or to name.
+"""The events of a bag, each with a scene before and after: to learn from, or to name.
 
 Found in this order: `demonstrations` messages; what markers cut out; what commands did; else the
 whole bag as one event.
@@ -21,21 +21,22 @@ from concept_control.world.entity import TOOL_ID
 from concept_control.world.tabletop import Tabletop, moved_ids
 
 MAX_EVENTS = 200
+"""Events that are kept of each source."""
 
 
 @dataclass(frozen=True)
 class BagEvent:
-    """Something that happened.
+    """An event found in a bag.
 
     Attributes:
-        before: scene at the start.
-        after: scene at the end, with the same ids.
-        subjects: ids of what moved or is marked.
-        arguments: ids of what it is about; empty where nobody said.
-        start: when it began [s].
-        end: when it was over [s].
-        label: what the recording calls it.
-        source: 'demonstrations', 'markers', 'commands' or 'whole bag'.
+        before: Scene at the start.
+        after: Scene at the end, with the same ids.
+        subjects: Ids of what moved or is marked.
+        arguments: Ids of what it is about; empty where the recording does not say.
+        start: Time when it began [s].
+        end: Time when it was over [s].
+        label: Name that the recording gives it.
+        source: Where it was found: 'demonstrations', 'markers', 'commands' or 'whole bag'.
     """
 
     before: Tabletop
@@ -49,7 +50,7 @@ class BagEvent:
 
 
 class _Watcher:
-    """Keeps the newest scene of a bag, and what marks events in it."""
+    """Keeps the newest scene of a bag, and the events found so far by source."""
 
     def __init__(self, setup: RecordedSetup) -> None:
         self.setup = setup
@@ -150,13 +151,13 @@ def bag_events(
     namespace: str | None = None,
     progress: Callable[[], object] = lambda: None,
 ) -> list[BagEvent]:
-    """Find what happened in a bag.
+    """Find the events of a bag.
 
     Args:
-        bag: to read.
-        setup: of the recording.
-        namespace: of the robot, where the bag holds several.
-        progress: called after every message.
+        bag: Bag to read.
+        setup: Set-up of the recording.
+        namespace: Namespace of the robot; None for the only one.
+        progress: Callback after every message.
 
     Raises:
         BagError: if the bag shows no entities and no demonstrations.
@@ -169,11 +170,11 @@ def bag_events(
         topic.GOAL: watcher.on_goal,
         topic.STATUS: watcher.on_status,
     }
-    roles = topic.find_topics(bag, tuple(handlers), namespace).roles
+    specs = topic.find_topics(bag, tuple(handlers), namespace).specs
     problems: list[str] = []
-    for name, _, message in bag.messages(set(roles)):
+    for name, _, message in bag.messages(set(specs)):
         try:
-            handlers[roles[name]](message)
+            handlers[specs[name]](message)
         except (ConceptControlError, IndexError) as error:
             problems.append(f'{name}: {error}')
         progress()

@@ -7,7 +7,7 @@ stamped with.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -21,20 +21,21 @@ from concept_control.errors import BagError
 from concept_control.interfaces.constants import REPLAYABLE
 from concept_control.interfaces.decoding import seconds
 
-STORAGES = {'mcap': StoragePlugin.MCAP, 'sqlite3': StoragePlugin.SQLITE3}
+PLUGINS = {'mcap': StoragePlugin.MCAP, 'sqlite3': StoragePlugin.SQLITE3}
+"""rosbags' writers by storage."""
 
 
 @dataclass(frozen=True)
 class ExcerptConfig:
-    """What is kept.
+    """What an excerpt keeps.
 
     Attributes:
-        camera: topic prefix whose images are kept.
-        rates: most messages per second by topic (without namespace); the others keep all.
-        shrink: every so many pixels of the images are kept, in both directions.
-        margin: seconds kept before the first command and after its end.
-        leave_out: topics (without namespace) that are not kept.
-        storage: 'mcap' or 'sqlite3'.
+        camera: Topic prefix of the camera whose images are kept.
+        rates: Most messages per second by topic (without namespace); the others keep all.
+        shrink: Step in pixels between those kept of the images, in both directions.
+        margin: Time kept before the first command and after the last one ended [s].
+        leave_out: Topics (without namespace) that are not kept.
+        storage: Storage of the new bag, 'mcap' or 'sqlite3'.
     """
 
     camera: str = 'camera'
@@ -60,64 +61,73 @@ def excerpt(source: Path, target: Path, config: ExcerptConfig | None = None) -> 
     config = config or ExcerptConfig()
     if target.exists():
         raise BagError(f'{target} exists; bags are not overwritten')
-    images = (topic.color(config.camera), topic.depth(config.camera))
-    info = topic.camera_info(config.camera)
-    roles = tuple(
-        role
-        for role in (
-            *(topic.ENTITIES, topic.GOAL, topic.STATUS, topic.TRUTH, topic.LIBRARY),
-            *(topic.JOINTS, topic.SUCTION, topic.MARKER, topic.COMMAND, *images, info),
-        )
-        if role.name not in config.leave_out
-    )
     with Bag(source) as bag:
-        topics = topic.find_topics(bag, roles).roles
-        span = _span(bag, topics, config.margin)
-        writer = Writer(target, version=9, storage_plugin=STORAGES[config.storage])
+        topics = topic.find_topics(bag, _wanted(config)).specs
+        writer = Writer(target, version=9, storage_plugin=PLUGINS[config.storage])
         if config.storage == 'mcap':
             writer.set_compression(CompressionMode.STORAGE, CompressionFormat.ZSTD)
         target.parent.mkdir(parents=True, exist_ok=True)
+        count = 0
         with writer:
             connections = {
                 name: writer.add_connection(
                     name,
-                    role.type,
+                    spec.type,
                     typestore=bag.typestore,
                     offered_qos_profiles=bag.qos(name),
                 )
-                for name, role in topics.items()
+                for name, spec in topics.items()
             }
-            last: dict[str, float] = {}
-            now, count = span[0], 0
-            for name, _, message in bag.messages(set(topics)):
-                role = topics[name]
-                stamp = _stamp(message)
-                if stamp is None or role is topic.COMMAND:
-                    stamp = now  # unstamped, as commands may be: when the last stamped one was
-                elif role in (topic.LIBRARY, topic.GOAL):
-                    stamp = max(stamp, span[0])
-                elif not span[0] <= stamp <= span[1]:
-                    continue
-                kind = 'images' if role in (*images, info) else role.name
-                rate = config.rates.get(kind, 0.0)
-                if rate and stamp < last.get(name, -np.inf) + 1.0 / rate - 1e-6:
-                    continue
-                last[name] = stamp
-                now = max(now, stamp)
-                if role in images:
-                    _shrink_image(message, config.shrink)
-                elif role == info:
-                    _shrink_camera(message, config.shrink)
-                data = bag.typestore.serialize_cdr(message, role.type)
-                writer.write(connections[name], round(1e9 * now), data)
+            for name, stamp, message in _kept_messages(bag, topics, config):
+                data = bag.typestore.serialize_cdr(message, topics[name].type)
+                writer.write(connections[name], round(1e9 * stamp), data)
                 count += 1
     return count
 
 
-def _span(bag: Bag, topics: Mapping[str, topic.Role], margin: float) -> tuple[float, float]:
-    """Return from when to when messages are kept: around all goals, or everything."""
-    goals = [name for name, role in topics.items() if role is topic.GOAL]
-    statuses = {name for name, role in topics.items() if role is topic.STATUS}
+def _wanted(config: ExcerptConfig) -> tuple[topic.TopicSpec, ...]:
+    specs = (
+        *(topic.ENTITIES, topic.GOAL, topic.STATUS, topic.TRUTH, topic.LIBRARY),
+        *(topic.JOINTS, topic.SUCTION, topic.MARKER, topic.COMMAND),
+        *topic.camera(config.camera),
+    )
+    return tuple(spec for spec in specs if spec.name not in config.leave_out)
+
+
+def _kept_messages(
+    bag: Bag, topics: Mapping[str, topic.TopicSpec], config: ExcerptConfig
+) -> Iterator[tuple[str, float, Any]]:
+    """Yield topic, time [s] and message of everything that is kept, images made smaller."""
+    start, end = _span(bag, topics, config.margin)
+    *images, info = topic.camera(config.camera)
+    last: dict[str, float] = {}
+    now = start
+    for name, _, message in bag.messages(set(topics)):
+        spec = topics[name]
+        stamp = _stamp(message)
+        if stamp is None or spec is topic.COMMAND:
+            stamp = now  # unstamped, as commands may be: when the last stamped one was
+        elif spec in (topic.LIBRARY, topic.GOAL):
+            stamp = max(stamp, start)
+        elif not start <= stamp <= end:
+            continue
+        kind = 'images' if spec in (*images, info) else spec.name
+        rate = config.rates.get(kind, 0.0)
+        if rate and stamp < last.get(name, -np.inf) + 1.0 / rate - 1e-6:
+            continue
+        last[name] = stamp
+        now = max(now, stamp)
+        if spec in images:
+            _shrink_image(message, config.shrink)
+        elif spec == info:
+            _shrink_camera(message, config.shrink)
+        yield name, now, message
+
+
+def _span(bag: Bag, topics: Mapping[str, topic.TopicSpec], margin: float) -> tuple[float, float]:
+    """Return the first and last time [s] that is kept: around all goals, or everything."""
+    goals = [name for name, spec in topics.items() if spec is topic.GOAL]
+    statuses = {name for name, spec in topics.items() if spec is topic.STATUS}
     starts, ends = [], []
     for name, _, message in bag.messages({*goals, *statuses}):
         if name in statuses:
@@ -147,7 +157,7 @@ def _shrink_image(message: Any, shrink: int) -> None:
 
 
 def _shrink_camera(message: Any, shrink: int) -> None:
-    """Fit the calibration to such images; the centre of pixel 0 stays where it is."""
+    """Fit the calibration to images so shrunk; the centre of pixel 0 stays where it is."""
     message.width = -(-message.width // shrink)
     message.height = -(-message.height // shrink)
     message.k = np.array([*np.asarray(message.k)[:6] / shrink, *np.asarray(message.k)[6:]])

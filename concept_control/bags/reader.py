@@ -36,7 +36,7 @@ from concept_control.errors import BagError
 from concept_control.paths import share_folder
 
 RECORD_LIMIT = 256 * 2**20
-"""Bytes of the largest record believed; a damaged length must not ask for all the memory."""
+"""Size of the largest record that is read [bytes]: a damaged length must not ask for more."""
 
 
 @dataclass(frozen=True)
@@ -44,9 +44,9 @@ class Topic:
     """A topic of a bag.
 
     Attributes:
-        name: resolved, with its namespace.
-        type: of its messages, e.g. `concept_control/msg/EntityArray`.
-        num_messages: in the bag, as far as known.
+        name: Full name, with its namespace.
+        type: Type of its messages, e.g. `concept_control/msg/EntityArray`.
+        num_messages: Number of messages in the bag, as far as known.
     """
 
     name: str
@@ -63,10 +63,10 @@ class _Source:
     """One way to read one storage.
 
     Attributes:
-        topics: number of messages by topic and type.
-        definitions: text of each message type that the storage carries itself.
-        qos: profiles offered by topic, where the storage says.
-        read: yields all messages; may raise anything where the storage is damaged.
+        topics: Number of messages by topic and type.
+        definitions: Text of each message type that the storage carries itself.
+        qos: Profiles offered by topic, where the storage says.
+        read: Iterator over all messages; may raise anything where the storage is damaged.
     """
 
     topics: Counter[tuple[str, str]]
@@ -79,11 +79,11 @@ class Bag:
     """A bag opened for reading; use it in a `with` block.
 
     Attributes:
-        path: as given.
-        storage: 'mcap' or 'sqlite3'.
-        topics: what was recorded, by name.
-        notes: sentences on what is missing or damaged; more may come while messages are read.
-        typestore: knows all message types of the bag.
+        path: Folder or file, as given.
+        storage: Storage of its first file, 'mcap' or 'sqlite3'.
+        topics: Recorded topics by name.
+        notes: Sentences on what is missing or damaged; more may come while messages are read.
+        typestore: Message types of the bag.
     """
 
     def __init__(self, path: str | Path) -> None:
@@ -149,9 +149,7 @@ class Bag:
                     try:
                         cdr = unpacked_message(data, RECORD_LIMIT)
                         message = self.typestore.deserialize_cdr(cdr, type_)
-                    except (
-                        Exception
-                    ):  # whatever a decoder does to bytes that are not what it hopes
+                    except Exception:  # decoders raise anything on damaged bytes
                         damaged[topic] += 1
                         continue
                     yield topic, 1e-9 * stamp, message

@@ -1,4 +1,4 @@
-"""What a bag does not say: which arm, where the camera stood, how high the table is.
+"""The set-up of a recording, which no bag holds: the arm, the pose of the camera, the table.
 
 Read from the parameter file that the recorded nodes were started with.
 """
@@ -23,11 +23,11 @@ class RecordedSetup:
     """The set-up of a recording.
 
     Attributes:
-        arm: its description, with the workspace.
-        frame: fixed frame of the entities.
-        camera: topic prefix of the camera that sets the pace.
+        arm: Description of the arm, with the workspace.
+        frame: Fixed frame of the entities.
+        camera: Topic prefix of the camera that sets the pace.
         T_world_camera: (4, 4) pose of its optical frame; None where it came from TF.
-        table_height: [m].
+        table_height: Height of the table in the fixed frame [m].
     """
 
     arm: ArmDescription

@@ -18,13 +18,13 @@ import zstandard
 from concept_control.errors import BagError
 
 STORAGES = {'.mcap': 'mcap', '.db3': 'sqlite3'}
-"""Files that hold messages, by suffix."""
+"""Storage of a file by its suffix."""
 
 COMPRESSED = '.zstd'
 """Suffix that rosbag2 adds to a file it has compressed."""
 
 ZSTD_MAGIC = b'\x28\xb5\x2f\xfd'
-"""How zstd data begin (RFC 8878); CDR never does."""
+"""First bytes of zstd data (RFC 8878); CDR never begins so."""
 
 
 def storage_of(path: Path) -> str | None:
@@ -84,11 +84,11 @@ def unpacked_message(data: bytes, limit: int) -> bytes:
     """Return a message's CDR bytes, whether it was compressed by itself or not.
 
     Args:
-        data: as stored.
-        limit: bytes that a message may need at most.
+        data: Bytes as stored.
+        limit: Most bytes that a message may unpack to.
 
     Raises:
-        BagError: if it claims to need more.
+        BagError: if it would unpack to more.
         zstandard.ZstdError: if it is damaged.
     """
     if bytes(data[:4]) != ZSTD_MAGIC:
@@ -100,8 +100,8 @@ def unpacked_message(data: bytes, limit: int) -> bytes:
 
 def _by_number(path: Path) -> list[tuple[int, str]]:
     """Sort bag_2 before bag_10."""
-    return [(int(part or -1), '') if part.isdigit() else (-1, part)
-            for part in re.split(r'(\d+)', path.name)]  # fmt: skip
+    parts = re.split(r'(\d+)', path.name)
+    return [(int(part), '') if part.isdecimal() else (-1, part) for part in parts]
 
 
 def _unpacked(path: Path, scratch: Path, notes: list[str]) -> Path:

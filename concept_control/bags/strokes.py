@@ -15,20 +15,17 @@ from concept_control.policy.stroke_splitter import StrokeSplitter
 POSE = 'geometry_msgs/msg/PoseStamped'
 
 
-def strokes_of_bag(
-    path: str | Path, topic: str | None = None, splitter: StrokeSplitter | None = None
-) -> list[np.ndarray]:
+def strokes_of_bag(path: str | Path, topic: str | None = None) -> list[np.ndarray]:
     """Read (L, 2) strokes [m] from a bag.
 
     Args:
-        path: of the bag's folder or file.
-        topic: of the poses; None: the only one there is.
-        splitter: how strokes are told apart.
+        path: Folder or file of the bag.
+        topic: Topic of the poses; None for the only one there is.
 
     Raises:
         StrokeError: if the bag cannot be read, has no or several such topics, or no stroke.
     """
-    splitter = splitter or StrokeSplitter()
+    splitter = StrokeSplitter()
     try:
         with AnyReader([Path(path)], default_typestore=get_typestore(Stores.LATEST)) as reader:
             topics = sorted({c.topic for c in reader.connections if c.msgtype == POSE})

@@ -1,7 +1,8 @@
-"""Which topics of a bag mean what, whatever their namespace."""
+"""The topics that are read from bags, whatever their namespace."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from concept_control.bags.reader import Bag
@@ -9,13 +10,13 @@ from concept_control.errors import BagError
 
 
 @dataclass(frozen=True)
-class Role:
-    """What a topic is for.
+class TopicSpec:
+    """A topic that this package knows how to read.
 
     Attributes:
-        name: of the topic, relative to the namespace.
-        type: of its messages.
-        fields: that are read of a message; a bag of another version may lack some.
+        name: Name relative to the namespace.
+        type: Type of its messages.
+        fields: Fields that are read of a message; a bag of another version may lack some.
     """
 
     name: str
@@ -33,35 +34,29 @@ _GOAL_FIELDS = (
     *('moved', 'before', 'targets', 'initial_energy', 'target_energy'),
 )
 
-ENTITIES = Role('entities', 'concept_control/msg/EntityArray', ('header', 'entities'))
-TRUTH = Role('ground_truth', 'concept_control/msg/EntityArray', ('header', 'entities'))
-STATUS = Role('concept_status', 'concept_control/msg/ConceptStatus', _STATUS_FIELDS)
-GOAL = Role('concept_goal', 'concept_control/msg/ConceptGoal', _GOAL_FIELDS)
-COMMAND = Role('concept_command', 'concept_control/msg/ConceptCommand')
-LIBRARY = Role('concepts', 'concept_control/msg/ConceptLibrary', ('concepts',))
-JOINTS = Role('joint_states', 'sensor_msgs/msg/JointState')
-SUCTION = Role('suction_state', 'std_msgs/msg/Bool')
-MARKER = Role('demonstration_marker', 'std_msgs/msg/String')
-DEMONSTRATIONS = Role(
+ENTITIES = TopicSpec('entities', 'concept_control/msg/EntityArray', ('header', 'entities'))
+TRUTH = TopicSpec('ground_truth', 'concept_control/msg/EntityArray', ('header', 'entities'))
+STATUS = TopicSpec('concept_status', 'concept_control/msg/ConceptStatus', _STATUS_FIELDS)
+GOAL = TopicSpec('concept_goal', 'concept_control/msg/ConceptGoal', _GOAL_FIELDS)
+COMMAND = TopicSpec('concept_command', 'concept_control/msg/ConceptCommand')
+LIBRARY = TopicSpec('concepts', 'concept_control/msg/ConceptLibrary', ('concepts',))
+JOINTS = TopicSpec('joint_states', 'sensor_msgs/msg/JointState')
+SUCTION = TopicSpec('suction_state', 'std_msgs/msg/Bool')
+MARKER = TopicSpec('demonstration_marker', 'std_msgs/msg/String')
+DEMONSTRATIONS = TopicSpec(
     'demonstrations',
     'concept_control/msg/Demonstration',
     ('name', 'states', 'subjects', 'arguments'),
 )
 
 
-def color(camera: str) -> Role:
-    """Return the role of a camera's colour images."""
-    return Role(f'{camera}/color/image_raw', 'sensor_msgs/msg/Image')
-
-
-def depth(camera: str) -> Role:
-    """Return the role of a camera's depth images."""
-    return Role(f'{camera}/depth/image_raw', 'sensor_msgs/msg/Image')
-
-
-def camera_info(camera: str) -> Role:
-    """Return the role of a camera's calibration."""
-    return Role(f'{camera}/color/camera_info', 'sensor_msgs/msg/CameraInfo')
+def camera(prefix: str) -> tuple[TopicSpec, TopicSpec, TopicSpec]:
+    """Return the colour images, depth images and calibration of a camera by its topic prefix."""
+    return (
+        TopicSpec(f'{prefix}/color/image_raw', 'sensor_msgs/msg/Image'),
+        TopicSpec(f'{prefix}/depth/image_raw', 'sensor_msgs/msg/Image'),
+        TopicSpec(f'{prefix}/color/camera_info', 'sensor_msgs/msg/CameraInfo'),
+    )
 
 
 @dataclass(frozen=True)
@@ -69,49 +64,49 @@ class Topics:
     """The topics of one robot in a bag.
 
     Attributes:
-        namespace: '' or '/robot1', for example.
-        roles: topic name to what it is for.
-        notes: on topics that have the right name but cannot be used.
+        namespace: Namespace of the robot, '' or for example '/robot1'.
+        specs: Specification of each topic by its full name.
+        notes: Sentences on topics that have the right name but cannot be used.
     """
 
     namespace: str
-    roles: dict[str, Role]
+    specs: dict[str, TopicSpec]
     notes: list[str] = field(default_factory=list)
 
-    def has(self, role: Role) -> bool:
-        """Tell whether a role was recorded, with at least one message."""
-        return role in self.roles.values()
+    def has(self, spec: TopicSpec) -> bool:
+        """Tell whether a topic was recorded, with at least one message."""
+        return spec in self.specs.values()
 
 
-def find_topics(bag: Bag, roles: tuple[Role, ...], namespace: str | None = None) -> Topics:
-    """Find the topics with these roles.
+def find_topics(bag: Bag, wanted: Sequence[TopicSpec], namespace: str | None = None) -> Topics:
+    """Find the topics of one robot.
 
     Args:
-        bag: to look in.
-        roles: wanted; the first ones decide which namespaces there are.
-        namespace: of the robot; None: the only one there is.
+        bag: Bag to look in.
+        wanted: Topics looked for; the first ones decide which namespaces there are.
+        namespace: Namespace of the robot; None for the only one there is.
 
     Raises:
         BagError: if there is no such topic, or several namespaces to choose from.
     """
     spaces = sorted(
         {
-            name.removesuffix(f'/{role.name}')
+            name.removesuffix(f'/{spec.name}')
             for name, topic in bag.topics.items()
-            for role in roles
-            if topic.type == role.type and name.endswith(f'/{role.name}')
+            for spec in wanted
+            if topic.type == spec.type and name.endswith(f'/{spec.name}')
         }
     )
     recorded = ', '.join(f'{t.name} ({t.type})' for t in list(bag.topics.values())[:12]) or 'none'
     if not spaces:
-        wanted = ', '.join(role.name for role in roles[:4])
+        names = ', '.join(spec.name for spec in wanted[:4])
         raise BagError(
-            f'{bag.path} has nothing to work on: none of the topics {wanted}, …; it holds '
+            f'{bag.path} has nothing to work on: none of the topics {names}, …; it holds '
             f'{recorded}'
         )
     if namespace is None and len(spaces) > 1:
         # A camera or joints outside the namespace are no second robot.
-        mains = [s for s in spaces if any(f'{s}/{r.name}' in bag.topics for r in roles[:2])]
+        mains = [s for s in spaces if any(f'{s}/{w.name}' in bag.topics for w in wanted[:2])]
         if len(mains) != 1:
             raise BagError(
                 f'{bag.path} holds several robots, in the namespaces '
@@ -120,18 +115,18 @@ def find_topics(bag: Bag, roles: tuple[Role, ...], namespace: str | None = None)
         spaces = mains
     chosen = spaces[0] if namespace is None else '/' * bool(namespace) + namespace.strip('/')
     chosen = chosen.rstrip('/')
-    found: dict[str, Role] = {}
+    found: dict[str, TopicSpec] = {}
     notes = []
-    for role in roles:
-        topic = bag.topics.get(f'{chosen}/{role.name}')
+    for spec in wanted:
+        topic = bag.topics.get(f'{chosen}/{spec.name}')
         if topic is None or topic.num_messages == 0:
             continue
-        if topic.type != role.type:
-            notes.append(f'{topic.name} is of type {topic.type}, not {role.type}: left out')
-        elif not bag.has_fields(topic.type, role.fields):
+        if topic.type != spec.type:
+            notes.append(f'{topic.name} is of type {topic.type}, not {spec.type}: left out')
+        elif not bag.has_fields(topic.type, spec.fields):
             notes.append(f'{topic.type} of this bag is another version: {topic.name} left out')
         else:
-            found[topic.name] = role
+            found[topic.name] = spec
     if not found:
         raise BagError(
             f'{bag.path} has nothing to work on in the namespace {chosen or "/"}; it holds '

@@ -9,6 +9,8 @@ import threading
 from dataclasses import asdict
 from pathlib import Path
 
+import torch
+
 from concept_control.control.arm.description import INTERFACES
 from concept_control.demos.demo_run import DemoConfig, Interrupted, say
 from concept_control.demos.graph_demo import recognised_command, run_demo
@@ -136,6 +138,9 @@ def demo_config(args: argparse.Namespace) -> DemoConfig:
     Raises:
         ConceptControlError: If an expression cannot be parsed, or a bag not be imitated.
     """
+    if args.imitate:
+        # A second thread on a busy machine costs a hundred times what it brings.
+        torch.set_num_threads(1)
     imitated = recognised_command(args.imitate, args.model) if args.imitate else None
     expression = parse(imitated or args.concept)
     return DemoConfig(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from concept_control.bags.excerpt import STORAGES, ExcerptConfig, excerpt
+from concept_control.bags.excerpt import PLUGINS, ExcerptConfig, excerpt
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -27,7 +27,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help='keep every so many pixels (default: %(default)s)',
     )
     parser.add_argument(
-        '--storage', default='mcap', choices=tuple(STORAGES), help='(default: %(default)s)'
+        '--storage', default='mcap', choices=tuple(PLUGINS), help='(default: %(default)s)'
     )
 
 

@@ -1,9 +1,9 @@
-"""Does a thing look like what was demonstrated? Identification among the demonstrated things.
+"""Appearance check: reject identified entities that do not match the demonstrated appearance.
 
-Identification finds the *best* attention in a scene. Where nothing has the colour asked for, the
-best is still something: the most similar. So a thing that was identified by its looks is put among
-the demonstrations, beside things that truly are what is meant and things that are not; if the
-same energy does not pick it there, it is not meant.
+Identification finds the attention of lowest energy in a scene. Where nothing has the colour asked
+for, that is still some entity: the most similar one. So an entity that was identified by its
+appearance is put into the demonstrations, beside positive and negative examples; if the same
+energy does not pick it there, it is rejected.
 """
 
 from __future__ import annotations
@@ -15,23 +15,23 @@ from concept_control.energy.code import ConceptCode
 from concept_control.energy.model import ConceptModel
 from concept_control.world.events import Events
 
-SAME_WHEREVER = 0.8
-"""Share of demonstrations in which scattering the entities must not change what is identified."""
+MIN_AGREEMENT = 0.8
+"""Smallest share of demonstrations in which moving the entities changes nothing identified."""
 
 
-def identifies_by_looks(
+def identifies_by_appearance(
     model: ConceptModel, code: ConceptCode, demonstrations: Events, seed: int = 0
 ) -> bool:
-    """Tell whether a concept picks things by their looks alone, wherever things are.
+    """Tell whether a concept identifies entities by their appearance alone, wherever they are.
 
-    The entities of the demonstrations are scattered anew, at rest; a concept of looks still picks
-    the same ones. One with a marker does not count.
+    The entities of the demonstrations are scattered anew, at rest; such a concept still picks the
+    same ones. One with a marker does not count.
     """
     if demonstrations.subjects.any():
         return False
     scattered = _scattered(demonstrations, seed)
     same = (model.identify(scattered, code, seed) > 0.5) == (demonstrations.attention > 0.5)
-    return bool(same.all(dim=-1).float().mean() >= SAME_WHEREVER)
+    return bool(same.all(dim=-1).float().mean() >= MIN_AGREEMENT)
 
 
 def appearance_match(
@@ -42,15 +42,15 @@ def appearance_match(
     sizes: np.ndarray,
     seed: int = 0,
 ) -> np.ndarray:
-    """Return for K things the share of demonstrations among which they are picked (K,).
+    """Return for K entities the share of demonstrations in which they are picked (K,).
 
     Args:
-        model: identifies.
-        code: of a concept that identifies by looks.
-        demonstrations: B events of it.
+        model: Model that identifies.
+        code: Code of a concept that identifies by appearance.
+        demonstrations: B events of that concept.
         colors: (K, 3) RGB in [0, 1].
-        sizes: (K,) workspace units.
-        seed: of the places where the things are put.
+        sizes: (K,) side lengths in workspace units.
+        seed: Seed of the places where the entities are put.
     """
     count, slot = len(colors), demonstrations.num_entities
     joined = Events.concatenate([_scattered(demonstrations, seed).pad(slot + 1)] * count)
@@ -69,7 +69,7 @@ def appearance_match(
 
 
 def _scattered(events: Events, seed: int) -> Events:
-    """Return static scenes of the same things in other places."""
+    """Return static scenes of the same entities in other places."""
     shape = (len(events), 1, events.num_entities, 2)
     places = np.random.default_rng(seed).uniform(-0.9, 0.9, shape)
     return Events(places, events.colors, events.sizes, events.present)

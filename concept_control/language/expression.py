@@ -9,8 +9,8 @@ Grammar (EBNF); names and words are case-insensitive:
     selectors  = selector { "," selector }
     selector   = name | "#" id | "tool" | "all" | term
 
-Before the semicolon stand the subjects, the things that move; after it the arguments, the things
-the concept is about. This file knows only the text; `grounding.py` knows the scene.
+Before the semicolon stand the subjects, the entities that move; after it the arguments, the
+entities the concept is about. This file knows only the text; `grounding.py` knows the scene.
 """
 
 from __future__ import annotations
@@ -23,9 +23,13 @@ from typing import NoReturn
 from concept_control.errors import ExpressionError
 
 MAX_LENGTH = 2000
+"""Most characters of an expression."""
+
 MAX_DEPTH = 20
+"""Deepest nesting of an expression."""
 
 RESERVED = ('and', 'or', 'not', 'tool', 'all')
+"""Words of the language that cannot name a concept."""
 
 _TOKEN = re.compile(
     r'\s*(?:(?P<number>\d+\.?\d*(?:[eE][+-]?\d+)?|\.\d+)|(?P<id>#\d+)|'
@@ -75,7 +79,7 @@ class All:
 
 @dataclass(frozen=True)
 class Term:
-    """A concept applied to selectors; as a selector it is what the concept identifies."""
+    """A concept applied to selectors; as a selector it names what the concept identifies."""
 
     name: str
     subjects: tuple[Selector, ...]
@@ -91,6 +95,9 @@ class Term:
 
 
 Selector = Named | ById | Tool | All | Term
+
+TermRoles = tuple[Term, tuple[int, ...], tuple[int, ...]]
+"""A term, the ids of its subjects and the ids of its arguments."""
 
 
 @dataclass(frozen=True)
@@ -186,12 +193,12 @@ def argument_alternatives(
     """Return the alternative arguments of a term; it holds if it holds for one of them.
 
     Near a square is near any one of its members: a nested expression may name several things
-    where the concept is about one. Everything else has one reading.
+    where the concept is about one. Every other term has one alternative.
 
     Args:
-        term: whose arguments they are.
-        arguments: ids that its selectors name.
-        most: arguments its concept takes; None for any number.
+        term: Term whose arguments they are.
+        arguments: Ids that its selectors name.
+        most: Most arguments that its concept takes; None for any number.
     """
     is_nested = len(term.arguments) == 1 and isinstance(term.arguments[0], Term)
     if is_nested and most == 1 and arguments:

@@ -1,13 +1,13 @@
-"""From an expression and a scene to one energy: which codes, which entities.
+"""Grounding: the codes and entities that an expression stands for in a scene.
 
 Selectors are resolved by identification with the learned energy; ids, `tool` and `all` are taken
-as they are. The result is a postfix program that `energy/composition.py` turns into an energy.
+as they are. The result is a postfix program that `GoalEnergy` turns into one energy.
 """
 
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import numpy as np
 import torch
@@ -26,6 +26,7 @@ from concept_control.language.expression import (
     Or,
     Selector,
     Term,
+    TermRoles,
     Tool,
     argument_alternatives,
     mentions,
@@ -35,7 +36,7 @@ from concept_control.world.entity import TOOL_ID
 from concept_control.world.tabletop import Tabletop
 
 SELECTION_THRESHOLD = 0.5
-"""Attention above this selects an entity."""
+"""Attention above which an entity is selected."""
 
 
 @dataclass(frozen=True)
@@ -43,12 +44,12 @@ class Grounded:
     """A grounded expression.
 
     Attributes:
-        expression: what was grounded.
-        program: postfix sequence for `GoalEnergy`.
-        scene: what it was grounded in.
-        movable: ids of the subjects of all terms.
-        attention: ids of the arguments of all terms.
-        roles: per term its subjects' and its arguments' ids, for the predicate and for people.
+        expression: Expression that was grounded.
+        program: Postfix sequence for `GoalEnergy`.
+        scene: Scene that it was grounded in.
+        movable: Ids of the subjects of all terms.
+        attention: Ids of the arguments of all terms.
+        roles: Subjects and arguments of each term, for the predicate and for people.
     """
 
     expression: Expression
@@ -56,7 +57,7 @@ class Grounded:
     scene: Tabletop
     movable: tuple[int, ...]
     attention: tuple[int, ...]
-    roles: tuple[tuple[Term, tuple[int, ...], tuple[int, ...]], ...] = field(default=())
+    roles: tuple[TermRoles, ...]
 
 
 def ground(
@@ -66,7 +67,7 @@ def ground(
     library: ConceptLibrary,
     seed: int = 0,
 ) -> Grounded:
-    """Find the entities an expression speaks of and bind its concepts' codes to them.
+    """Find the entities that an expression names and bind its concepts' codes to them.
 
     Raises:
         UnknownConceptError: a name that is not in the library.
@@ -102,7 +103,7 @@ class _Grounding:
     ) -> None:
         self.scene, self.model, self.library, self.seed = scene, model, library, seed
         self.program: list[GroundedTerm | Operator] = []
-        self.roles: list[tuple[Term, tuple[int, ...], tuple[int, ...]]] = []
+        self.roles: list[TermRoles] = []
 
     def run(self, expression: Expression) -> Grounded:
         self._emit(expression)
@@ -231,7 +232,7 @@ class _Grounding:
                     )
                 concept = self.library.get(name)
                 named = self._select_group(subjects, named_elsewhere)
-                # "near(red; square(all))": the things that form the shape are meant.
+                # "near(red; square(all))" stands for the entities that form the shape.
                 return self._identify(concept, marker=named) if concept.selects else named
 
     def _selecting(self, name: str) -> LibraryConcept:
@@ -261,16 +262,16 @@ class _Grounding:
         chosen = tuple(
             i for i, a in zip(part.ids, attention) if a > SELECTION_THRESHOLD and i not in marker
         )
-        if concept.by_looks:
-            chosen = self._that_look_like(concept, chosen)
+        if concept.by_appearance:
+            chosen = self._check_appearance(concept, chosen)
         if not chosen:
             raise GroundingError(
                 f'nothing here is {concept.name}; there are: {self.scene.describe()}'
             )
         return chosen
 
-    def _that_look_like(self, concept: LibraryConcept, ids: tuple[int, ...]) -> tuple[int, ...]:
-        """Drop those that are only more similar than the rest, see `looks.py`."""
+    def _check_appearance(self, concept: LibraryConcept, ids: tuple[int, ...]) -> tuple[int, ...]:
+        """Drop entities that are only more similar than the rest, see `appearance`."""
         if not ids or concept.demonstrations is None:
             return ids
         among = self.scene.mask(ids)

@@ -6,7 +6,7 @@ Nothing here looks at the network. Selectors are resolved with the predicates of
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -23,6 +23,7 @@ from concept_control.language.expression import (
     Or,
     Selector,
     Term,
+    TermRoles,
     Tool,
     argument_alternatives,
     mentions,
@@ -31,43 +32,46 @@ from concept_control.world.entity import TOOL_ID
 from concept_control.world.events import Events
 from concept_control.world.tabletop import Tabletop
 
-Roles = tuple[tuple[int, ...], tuple[tuple[int, ...], ...]]
-"""Of a term: its subjects' ids, and the readings of its arguments', see `readings`."""
+_Bound = tuple[tuple[int, ...], tuple[tuple[int, ...], ...]]
+"""Ids of a term's subjects, and the alternatives of its arguments."""
 
 
 @dataclass(frozen=True)
 class Verdict:
-    """What the judge says of one expression.
+    """The verdict on one expression.
 
     Attributes:
-        holds: whether the predicate holds.
-        error: distance to satisfaction in workspace units of the worst term that counts; NaN where
+        holds: Whether the predicate holds.
+        error: Distance to satisfaction in workspace units of the worst term that counts; NaN where
             no distance is defined.
-        tolerance: used, workspace units.
-        roles: per term of the expression, and reading of it, its subjects' and arguments' ids.
+        tolerance: Tolerance of the predicates, workspace units.
+        roles: Subjects and arguments of each term, and of each of its alternatives.
     """
 
     holds: bool
     error: float
     tolerance: float
-    roles: tuple[tuple[Term, tuple[int, ...], tuple[int, ...]], ...]
+    roles: tuple[TermRoles, ...]
 
 
 class Judge:
-    """Judges one expression; the roles are fixed by the scene as it was before."""
+    """Judges one expression; the roles are fixed by the scene as it was before.
 
-    def __init__(
-        self,
-        expression: Expression,
-        before: Tabletop,
-        tolerance: float,
-        words: Mapping[str, NamedConcept] | None = None,
-    ) -> None:
-        self._words = vocabulary() if words is None else words
+    Args:
+        expression: Expression to judge.
+        before: Scene as it was before.
+        tolerance: Tolerance of the predicates, workspace units.
+
+    Raises:
+        UnknownConceptError: if a name has no predicate.
+    """
+
+    def __init__(self, expression: Expression, before: Tabletop, tolerance: float) -> None:
+        self._words = vocabulary()
         self._before = before
         self._tolerance = tolerance
         self._expression = expression
-        self._roles: dict[int, Roles] = {}
+        self._roles: dict[int, _Bound] = {}
         self._bind(expression)
 
     def __call__(self, after: Tabletop) -> Verdict:
@@ -83,9 +87,7 @@ class Judge:
         holds, error = self._judge(self._expression, after)
         return Verdict(holds, error, self._tolerance, tuple(self._listed(self._expression)))
 
-    def _listed(
-        self, expression: Expression
-    ) -> list[tuple[Term, tuple[int, ...], tuple[int, ...]]]:
+    def _listed(self, expression: Expression) -> list[TermRoles]:
         match expression:
             case Term():
                 subjects, alternatives = self._roles[id(expression)]

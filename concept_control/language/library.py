@@ -1,4 +1,4 @@
-"""Named concepts: what a name in an expression stands for, and where its code came from."""
+"""Named concepts: the code behind a name in expressions, and where it came from."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from concept_control.energy.code import ConceptCode
 from concept_control.energy.inference.code_inference import InferenceConfig
 from concept_control.energy.model import ConceptModel
 from concept_control.errors import LibraryError, UnknownConceptError
-from concept_control.language.appearance import identifies_by_looks
+from concept_control.language.appearance import identifies_by_appearance
 from concept_control.language.expression import RESERVED
 from concept_control.world.events import Events
 
@@ -22,21 +22,21 @@ class LibraryConcept:
     """A concept that expressions may use.
 
     Attributes:
-        name: as used in expressions.
-        description: one sentence.
-        code: its concept code, inferred from demonstrations.
-        selects: whether it identifies entities (usable as a selector).
-        acts: whether it moves subjects (usable as a goal).
-        subjects: fewest and most subjects; None for any number.
-        arguments: fewest and most arguments; None for any number.
-        num_demonstrations: how many demonstrations the code was inferred from.
-        energy: mean energy of those demonstrations under the code.
-        source: "shipped", "taught" or a file.
-        model: fingerprint of the model the code belongs to.
+        name: Name in expressions.
+        description: One sentence for people.
+        code: Concept code, inferred from demonstrations.
+        selects: Whether it identifies entities (usable as a selector).
+        acts: Whether it moves subjects (usable as a goal).
+        subjects: Fewest and most subjects; None for any number.
+        arguments: Fewest and most arguments; None for any number.
+        num_demonstrations: Number of demonstrations that the code was inferred from.
+        energy: Mean energy of those demonstrations under the code.
+        source: Origin: "shipped", "taught" or a file.
+        model: Fingerprint of the model the code belongs to.
         demonstrations_hash: SHA-256 of the demonstrations, hex.
-        demonstrations: what it was inferred from; None where only the code is known.
-        by_looks: whether it identifies things by their looks, wherever they are.
-        self_test: what holding out each demonstration showed; '' for shipped words.
+        demonstrations: Demonstrations it was inferred from; None where only the code is known.
+        by_appearance: Whether it identifies entities by their appearance, wherever they are.
+        self_test: Verdict of the leave-one-out cross-validation; '' for shipped words.
     """
 
     name: str
@@ -52,7 +52,7 @@ class LibraryConcept:
     model: str
     demonstrations_hash: str
     demonstrations: Events | None
-    by_looks: bool
+    by_appearance: bool
     self_test: str = ''
 
     @property
@@ -110,11 +110,11 @@ class ConceptLibrary:
         """Learn the shipped vocabulary: infer each code from particle demonstrations, now.
 
         Args:
-            model: infers the codes.
-            names: which of the vocabulary; None for all that the model was trained for.
-            num_demonstrations: per concept.
-            seed: of the demonstrations and of the inference.
-            progress: called with each concept as it is learned.
+            model: Model that infers the codes.
+            names: Names of the vocabulary; None for all that the model was trained for.
+            num_demonstrations: Number of demonstrations of each concept.
+            seed: Seed of the demonstrations and of the inference.
+            progress: Callback for each concept as it is learned.
         """
         words = vocabulary()
         library = cls()
@@ -155,7 +155,7 @@ def learn_concept(
         model=model.fingerprint,
         demonstrations_hash=hash_events(demonstrations),
         demonstrations=demonstrations,
-        by_looks=word.selects and identifies_by_looks(model, code, demonstrations, seed),
+        by_appearance=word.selects and identifies_by_appearance(model, code, demonstrations, seed),
     )
 
 
@@ -170,22 +170,23 @@ def hash_events(events: Events) -> str:
 
 
 def signature(count: tuple[int, int | None], word: str) -> str:
-    """Describe a number of things: `argument, argument` or `subject, ...`."""
+    """Describe a fewest and most number of entities: `argument, argument` or `subject, ...`."""
     low, high = count
     text = ', '.join([word] * max(low, 1))
     return text if high == max(low, 1) else f'{text}, ...'
 
 
 MAX_NAME = 40
+"""Most characters of a name."""
 
 
 def check_name(name: str, taken: Collection[str] = (), replace: bool = False) -> None:
     """Refuse a name that expressions could not use, or that is taken.
 
     Args:
-        name: wanted.
-        taken: names that were taught before.
-        replace: whether a shipped or taught concept of that name may be replaced.
+        name: Name that is wanted.
+        taken: Names that were taught before.
+        replace: Whether a shipped or taught concept of that name may be replaced.
 
     Raises:
         LibraryError: saying what a name may be.

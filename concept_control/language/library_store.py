@@ -21,7 +21,7 @@ from tqdm import tqdm
 from concept_control.energy.code import ConceptCode
 from concept_control.energy.model import ConceptModel
 from concept_control.errors import ConceptControlError, LibraryError
-from concept_control.language.appearance import identifies_by_looks
+from concept_control.language.appearance import identifies_by_appearance
 from concept_control.language.library import (
     ConceptLibrary,
     LibraryConcept,
@@ -31,16 +31,17 @@ from concept_control.language.library import (
 from concept_control.world.demonstrations import FIELDS, events_of, join, read_arrays
 
 FORMAT = 1
+"""Version of the files."""
 
 ENVIRONMENT = 'CONCEPT_CONTROL_LIBRARY'
 """Environment variable with the folder of taught concepts."""
 
 _PROVENANCE = ('description', 'source', 'model', 'demonstrations_hash', 'self_test')
-_FLAGS = ('selects', 'acts', 'by_looks')
+_FLAGS = ('selects', 'acts')
 
 
 def default_folder() -> Path:
-    """Return where taught concepts are kept if nobody says otherwise."""
+    """Return the folder of taught concepts that is used where no other is given."""
     if os.environ.get(ENVIRONMENT):
         return Path(os.environ[ENVIRONMENT])
     data = os.environ.get('XDG_DATA_HOME') or os.path.expanduser('~/.local/share')
@@ -58,6 +59,7 @@ def save(folder: Path, concept: LibraryConcept) -> Path:
     header: dict[str, Any] = {'format': FORMAT, 'name': concept.name, 'energy': concept.energy}
     header |= {name: getattr(concept, name) for name in (*_PROVENANCE, *_FLAGS)}
     header |= {'subjects': concept.subjects, 'arguments': concept.arguments}
+    header['by_looks'] = concept.by_appearance
     arrays = {name: getattr(concept.demonstrations, name).cpu().numpy() for name in FIELDS}
     path = folder / f'{concept.name}.npz'
     try:
@@ -99,7 +101,7 @@ def load(path: Path, model: ConceptModel) -> LibraryConcept:
             demonstrations=demonstrations,
             selects=bool(header['selects']),
             acts=bool(header['acts']),
-            by_looks=bool(header['by_looks']),
+            by_appearance=bool(header['by_looks']),
             **{name: str(header[name]) for name in _PROVENANCE},
         )
     except LibraryError:
@@ -117,7 +119,7 @@ def load(path: Path, model: ConceptModel) -> LibraryConcept:
 
 
 def inferred_again(concept: LibraryConcept, model: ConceptModel) -> LibraryConcept:
-    """Return a concept for another model, its code inferred from its demonstrations.
+    """Return a concept for another model, with its code inferred from its demonstrations.
 
     Raises:
         LibraryError: if it has none.
@@ -131,7 +133,7 @@ def inferred_again(concept: LibraryConcept, model: ConceptModel) -> LibraryConce
         code=code,
         energy=float(model.energy(demonstrations, code).mean()),
         model=model.fingerprint,
-        by_looks=concept.selects and identifies_by_looks(model, code, demonstrations),
+        by_appearance=concept.selects and identifies_by_appearance(model, code, demonstrations),
         self_test=f'{concept.self_test} [with the model {concept.model}]',
     )
 

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import torch
-
 from concept_control.bags.demonstrated_events import bag_events
 from concept_control.bags.reader import Bag
 from concept_control.bags.setup import read_setup
@@ -24,8 +22,6 @@ def imitate_bag(path: Path, model_folder: Path | None = None) -> tuple[str, list
     Raises:
         ConceptControlError: if the bag cannot be read, or what happened cannot be said.
     """
-    # A second thread on a busy machine costs a hundred times what it brings.
-    torch.set_num_threads(1)
     model = ConceptModel.load(model_folder)
     with Bag(path) as bag:
         events = [e for e in bag_events(bag, read_setup()) if e.subjects]

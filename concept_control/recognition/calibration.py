@@ -25,13 +25,13 @@ from concept_control.language.library import LibraryConcept
 from concept_control.world.events import Events
 
 FLOOR = 1e-6
-"""Added to energies before their logarithm is taken."""
+"""Energy that is added before the logarithm is taken."""
 
-RIDGE = 0.01
-"""Of the fit, so that labels that can be told apart without a mistake leave it finite."""
+SLOPE_RIDGE = 0.01
+"""Ridge penalty on log(slope); keeps the fit finite for separable labels."""
 
 NUM_EVENTS = 200
-"""Events of each word."""
+"""Number of labelled events of each word."""
 
 
 @dataclass(frozen=True)
@@ -39,9 +39,9 @@ class Calibration:
     """P(holds | E) = 1 / (1 + exp(slope * (log(E + FLOOR) - middle))).
 
     Attributes:
-        middle: logarithm of the energy at which it is as likely as not.
-        slope: > 0.
-        word: it was fitted to; '' for all words together.
+        middle: Logarithm of the energy at which it is as likely as not.
+        slope: Steepness of the curve, > 0.
+        word: Name it was fitted to; '' for all words together.
     """
 
     middle: float
@@ -55,7 +55,7 @@ class Calibration:
 
 
 def action_energy(model: ConceptModel, events: Events, code: ConceptCode) -> np.ndarray:
-    """Return the energies (B,) of what happened, whoever it is about."""
+    """Return the energies (B,) of events under the action half of a code."""
     half = model.check_code(code)[:, : model.network.config.code_width]
     with torch.no_grad():
         scene = scene_batch_from_events(events).to(model.device)
@@ -63,7 +63,7 @@ def action_energy(model: ConceptModel, events: Events, code: ConceptCode) -> np.
 
 
 def labelled(word: NamedConcept, seed: int, count: int = NUM_EVENTS) -> tuple[Events, np.ndarray]:
-    """Draw events of a word, some spoilt, and say by its predicate in which it holds.
+    """Draw events of a word, some perturbed, and label them by its predicate.
 
     Returns:
         About `count` events, and their labels (B,) bool.
@@ -77,8 +77,8 @@ def labelled(word: NamedConcept, seed: int, count: int = NUM_EVENTS) -> tuple[Ev
     scale = np.exp(rng.uniform(np.log(0.01), np.log(0.6), (len(events), 1, 1)))
     displaced = np.clip(after + scale * rng.standard_normal(after.shape), -1.0, 1.0)
     anywhere = rng.uniform(-0.95, 0.95, after.shape)
-    spoilt = np.where(kind < 0.7, displaced, anywhere)
-    after = np.where(subjects[..., None] & (kind > 0.3), spoilt, after)
+    perturbed = np.where(kind < 0.7, displaced, anywhere)
+    after = np.where(subjects[..., None] & (kind > 0.3), perturbed, after)
     events = events.with_outcome(torch.as_tensor(after, dtype=torch.float32))
     return events, np.asarray(word.holds(events), dtype=bool)
 
@@ -92,7 +92,7 @@ def fit(energies: np.ndarray, holds: np.ndarray, word: str = '') -> Calibration:
     def loss(parameters: np.ndarray) -> float:
         middle, log_slope = parameters
         margin = sign * np.exp(log_slope) * (middle - x)
-        return float(weight @ np.logaddexp(0.0, -margin) + RIDGE * log_slope**2)
+        return float(weight @ np.logaddexp(0.0, -margin) + SLOPE_RIDGE * log_slope**2)
 
     start = np.array([np.median(x), 0.0])
     middle, log_slope = minimize(loss, start, method='Nelder-Mead').x

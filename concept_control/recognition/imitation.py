@@ -1,4 +1,4 @@
-"""Imitate: from something that happened to a command that makes it happen elsewhere."""
+"""Imitation: from an event to a command that makes the same happen elsewhere."""
 
 from __future__ import annotations
 
@@ -25,12 +25,12 @@ def imitation(
     other places; a shape that all blocks were part of is made of all there are.
 
     Args:
-        before: scene at the start.
-        after: scene at the end, same ids.
-        subjects: what moved.
-        arguments: what it is about, where that is known.
-        model: recognises.
-        library: the names.
+        before: Scene at the start.
+        after: Scene at the end, with the same ids.
+        subjects: Ids of what moved.
+        arguments: Ids of what it is about, where that is known.
+        model: Model whose energies are compared.
+        library: Concepts that may name the event.
 
     Returns:
         The expression, and every statement that was considered.

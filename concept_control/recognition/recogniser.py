@@ -1,4 +1,4 @@
-"""Name what happened: which concepts hold now, did not before, and of whom."""
+"""Recognition of events: which concepts hold now and did not before, and of which entities."""
 
 from __future__ import annotations
 
@@ -19,26 +19,26 @@ from concept_control.world.events import Events
 from concept_control.world.tabletop import Tabletop
 
 LIKELY = 0.5
-"""A statement with at least this score is taken for what happened."""
+"""Score from which a statement is taken for what happened."""
 
 NUM_CHANCES = 128
-"""Random outcomes that tell how rare it is that a statement holds."""
+"""Random outcomes from which the rarity of a statement is estimated."""
 
 MAX_ROLES = 256
-"""Ways to give out the roles of a concept that are looked at."""
+"""Assignments of entities to the roles of a concept that are tried."""
 
 
 @dataclass(frozen=True)
 class Statement:
-    """That a concept came to hold.
+    """The statement that a concept came to hold.
 
     Attributes:
-        name: of the concept.
-        subjects: ids.
-        arguments: ids; empty for shapes.
-        after: probability that it holds now.
-        before: probability that it held before.
-        rarity: share of random places of what moved in which it would be likely: the smaller,
+        name: Name of the concept.
+        subjects: Ids of its subjects.
+        arguments: Ids of its arguments; empty for shapes.
+        after: Probability that it holds now.
+        before: Probability that it held before.
+        rarity: Share of random places of what moved in which it would be likely: the smaller,
             the more the statement says.
     """
 
@@ -71,9 +71,9 @@ class Recogniser:
     """Names events with the concepts of a library that act.
 
     Args:
-        model: whose energies are compared.
-        library: the names.
-        seed: of the calibration and of the chances.
+        model: Model whose energies are compared.
+        library: Concepts that may name events.
+        seed: Seed of the calibration and of the random outcomes.
     """
 
     def __init__(self, model: ConceptModel, library: ConceptLibrary, seed: int = 0) -> None:
@@ -94,10 +94,10 @@ class Recogniser:
         holds of half of all places. The unlikely ones follow by their score.
 
         Args:
-            before: scene at the start.
-            after: scene at the end, same ids.
-            subjects: what moved.
-            arguments: what it is about, where that is known; else every choice is looked at.
+            before: Scene at the start.
+            after: Scene at the end, with the same ids.
+            subjects: Ids of what moved.
+            arguments: Ids of what it is about; empty to try every choice.
         """
         found = []
         for concept in self._concepts:
@@ -150,7 +150,7 @@ def _roles(
     moved: tuple[int, ...],
     arguments: tuple[int, ...],
 ) -> Iterator[tuple[tuple[int, ...], tuple[int, ...]]]:
-    """Yield who may have been what, given what moved."""
+    """Yield the possible subjects and arguments, given what moved."""
     fewest, most = concept.subjects
     others = tuple(i for i in ids if i not in moved)
     if concept.arguments[1] == 0:
@@ -194,7 +194,7 @@ def names_of(scene: Tabletop, model: ConceptModel, library: ConceptLibrary) -> d
     names: dict[int, str] = {}
     with torch.no_grad():
         for concept in library:
-            if not concept.by_looks:
+            if not concept.by_appearance:
                 continue
             try:
                 picked, _ = roles_of(Term('it', (Named(concept.name),)), scene, model, library)

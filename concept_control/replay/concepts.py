@@ -19,18 +19,21 @@ class ReplayLibrary:
     """Finds codes for names: the recorded ones where the model is the same, inferred ones else.
 
     Shipped words are learned again from the same demonstrations, which are drawn from a seed. A
-    taught concept comes from the recording, which has its code but not its demonstrations.
+    taught concept comes from `taught`, or from the recording alone, which has its code but not
+    its demonstrations.
 
     Args:
-        model: Model that the recording is replayed with.
+        model: Model that codes are wanted for.
+        taught: Taught concepts with their demonstrations.
 
     Attributes:
         notes: Sentences on unavailable concepts.
     """
 
-    def __init__(self, model: ConceptModel) -> None:
+    def __init__(self, model: ConceptModel, taught: ConceptLibrary | None = None) -> None:
         self.notes: list[str] = []
         self._model = model
+        self._taught = taught or ConceptLibrary()
         self._recorded: dict[str, Any] = {}
         self._known: dict[str, LibraryConcept] = {}
 
@@ -63,11 +66,15 @@ class ReplayLibrary:
             self.notes.append(f'{name} was learned from other demonstrations than seed 0 gives')
             return replace(concept, code=_code(recorded)) if is_same_model else concept
         if recorded is None:
-            return None
+            return self._taught.get(name) if name in self._taught else None
+        if name in self._taught:
+            concept = self._taught.get(name)
+            if concept.demonstrations_hash == recorded.demonstrations_hash:
+                return concept
         if not is_same_model:
             self.notes.append(
                 f'{name} was taught to the model {recorded.model}, and its demonstrations are not '
-                'in the recording: it cannot be evaluated with another model'
+                'in this library: it cannot be evaluated with another model'
             )
             return None
         try:
@@ -101,5 +108,5 @@ def _from_message(message: Any) -> LibraryConcept:
         model=message.model,
         demonstrations_hash=message.demonstrations_hash,
         demonstrations=None,
-        by_looks=False,
+        by_appearance=False,
     )

@@ -76,10 +76,9 @@ class Replay:
         self._bag, self._setup, self._model = bag, setup, model
         self._tolerance = float(setup.arm.workspace.length_to_workspace(tolerance))
         self._library = ReplayLibrary(model)
-        color, depth = topic.color(setup.camera), topic.depth(setup.camera)
-        info = topic.camera_info(setup.camera)
+        color, depth, info = topic.camera(setup.camera)
         self._images = ImageReplay(setup, self._on_seen)
-        self._handlers: dict[topic.Role, Callable[[Any], None]] = {
+        self._handlers: dict[topic.TopicSpec, Callable[[Any], None]] = {
             topic.ENTITIES: self._on_entities,
             topic.GOAL: self._on_goal,
             topic.STATUS: self._on_status,
@@ -93,7 +92,7 @@ class Replay:
         }
         self._topics = topic.find_topics(bag, tuple(self._handlers), namespace)
         self._has_images = all(map(self._topics.has, (color, depth, info)))
-        self._gaps = {role.name: Gaps() for role in (topic.ENTITIES, topic.JOINTS, color)}
+        self._gaps = {spec.name: Gaps() for spec in (topic.ENTITIES, topic.JOINTS, color)}
         self._color = color.name
         self._jerk = Jerk()
         self._goal: GoalReplay | None = None
@@ -112,10 +111,10 @@ class Replay:
         Args:
             progress: Callback after every message.
         """
-        roles = self._topics.roles
-        for name, _, message in self._bag.messages(set(roles)):
+        specs = self._topics.specs
+        for name, _, message in self._bag.messages(set(specs)):
             try:
-                self._handlers[roles[name]](message)
+                self._handlers[specs[name]](message)
             except ConceptControlError as error:
                 self._num_unusable += 1
                 if self._num_unusable <= 3:
@@ -212,11 +211,11 @@ class Replay:
         notes = [*bag.notes, *self._topics.notes, *self._notes, *self._library.notes]
         if self._num_unusable > 3:
             notes.append(f'{self._num_unusable} messages could not be used in all')
-        for role, without in (
+        for spec, without in (
             (topic.GOAL, 'no command was recorded: nothing to judge'),
             (topic.TRUTH, 'no ground_truth was recorded: judged on the perceived entities'),
         ):
-            if not self._topics.has(role):
+            if not self._topics.has(spec):
                 notes.append(without)
         if self._has_images and images.reason:
             notes.append(f'entities were not seen again: {images.reason}')

@@ -1,4 +1,4 @@
-"""Do demonstrations agree with one another? Each is held out once and judged by the others.
+"""Leave-one-out cross-validation: each demonstration is held out once and judged by the others.
 
 The square root of the energy is used: the energy is trained to be about the square of the
 distance to satisfaction, so its root is one, in workspace units.
@@ -19,35 +19,35 @@ from concept_control.energy.scene_batch import scene_batch_from_events
 from concept_control.world.events import Events
 
 MAX_DISTANCE = 0.1
-"""Of a held-out demonstration that fits: the tolerance of the families' predicates."""
+"""Root energy up to which a held-out demonstration fits: the tolerance of the predicates."""
 
 MAX_ATTENTION_DISTANCE = 0.25
-"""The same for whom a concept is about, where the energy is no distance in space."""
+"""The same for identification, where the energy is no distance in space."""
 
 MAX_SURPRISE = 4.0
-"""Times what is allowed that a demonstration may be off by the others' code if explained."""
+"""Largest misfit of a held-out demonstration that codes inferred with it explain."""
 
 EXPLAINED = 0.5
-"""Times what is allowed that demonstrations may be off by codes of them, to count as explained."""
+"""Largest misfit of demonstrations to codes inferred with them that counts as explained."""
 
 FITS_WELL = 0.05
-"""Misfits below this are as good as none when they are compared."""
+"""Misfit that is added when misfits are compared: smaller ones are as good as none."""
 
 
 @dataclass(frozen=True)
 class LeaveOneOutResult:
-    """What holding out each of M demonstrations showed.
+    """The result of holding out each of M demonstrations once.
 
     Attributes:
-        held_out: (M,) root of the energy of each under the code inferred from the others,
-            relative to what is allowed: up to 1 is good, up to `MAX_SURPRISE` where codes inferred
+        held_out: (M,) misfit of each: root of its energy under the code inferred from the others,
+            relative to what is allowed. Up to 1 is good, up to `MAX_SURPRISE` where codes inferred
             with it explain it.
-        generated: how many of the moved ones the others' code brings to where it holds, by its
-            own energy, and out of how many.
-        identified: in how many the others' code picks the same things, and out of how many.
-        outlier: index of the demonstration that does not fit, None where all do or none stands
+        generated: Number of the moved ones that the others' code brings to where it holds, by
+            its own energy, and out of how many.
+        identified: Number in which the others' code picks the same entities, and out of how many.
+        outlier: Index of the demonstration that does not fit, None where all do or none stands
             out.
-        agrees: whether the demonstrations agree; None where there are too few to tell.
+        agrees: Whether the demonstrations agree; None where there are too few to tell.
     """
 
     held_out: tuple[float, ...]
@@ -76,7 +76,7 @@ class LeaveOneOutResult:
         )
 
 
-def self_test(
+def leave_one_out(
     model: ConceptModel,
     demonstrations: Events,
     acts: bool,
@@ -87,12 +87,12 @@ def self_test(
     """Hold out each demonstration once.
 
     Args:
-        model: infers and judges.
+        model: Model that infers and judges.
         demonstrations: M events, T = 2.
-        acts: whether the concept is used to move subjects.
-        selects: whether it is used to identify.
-        seed: of the inferences.
-        progress: called after each.
+        acts: Whether the concept is used to move subjects.
+        selects: Whether it is used to identify.
+        seed: Seed of the inferences.
+        progress: Callback after each.
     """
     count = len(demonstrations)
     if count == 1:
@@ -114,7 +114,7 @@ def self_test(
         progress()
     worst = int(np.argmax(held_out))
     with_it = float(np.median([fit for i, fit in enumerate(rest_fits) if i != worst]))
-    # Few demonstrations may suggest something narrower than is meant: what the others did not
+    # A code of few demonstrations may be narrower than the concept: what the others did not
     # suggest agrees all the same where codes that have seen it explain it and the rest.
     limit = MAX_SURPRISE if with_it <= EXPLAINED else 1.0
     agrees = held_out[worst] <= limit

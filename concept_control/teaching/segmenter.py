@@ -1,15 +1,15 @@
-"""Cut what is watched into demonstrations, by words that a person says meanwhile.
+"""Segmentation of a watched scene into demonstrations, by marker words that a person gives.
 
 The words, one message each on the topic `demonstration_marker`:
 
     begin NAME                          the scene now is how it was before
-    begin NAME(subjects; arguments)     the same, and who is meant, as in a command
+    begin NAME(subjects; arguments)     the same, with its roles, as in a command
     end                                 the scene now is how it is after: one demonstration
     learn                               infer the concept from its demonstrations
     discard                             forget the demonstrations that were not learned from
 
-Where nobody says who is meant, what moved are the subjects and everything else are the arguments.
-Where nothing moves, the things in parentheses are what is pointed at.
+Without roles, what moved are the subjects and everything else are the arguments. Where nothing
+moves, the entities in parentheses are what is pointed at.
 """
 
 from __future__ import annotations
@@ -25,16 +25,14 @@ from concept_control.world.demonstrations import MAX_DEMONSTRATIONS, demonstrati
 from concept_control.world.events import Events
 from concept_control.world.tabletop import Tabletop, moved_ids
 
-WORDS = ('begin', 'end', 'learn', 'discard')
-
 
 @dataclass(frozen=True)
 class Finished:
     """A set of demonstrations to learn from.
 
     Attributes:
-        name: of the concept.
-        demonstrations: one event each.
+        name: Name of the concept.
+        demonstrations: One event each.
     """
 
     name: str
@@ -45,16 +43,16 @@ class Segmenter:
     """Takes marker words with the scene at that moment; gives sets of demonstrations.
 
     Attributes:
-        name: of the concept being shown, '' for none.
-        num: demonstrations of it so far.
+        name: Name of the concept being shown, '' for none.
+        num: Number of its demonstrations so far.
     """
 
     def __init__(self, model: ConceptModel, library: ConceptLibrary) -> None:
         """Start with nothing shown.
 
         Args:
-            model: finds who is meant.
-            library: names that may say who is meant.
+            model: Model that grounds the roles.
+            library: Concepts that the roles may name.
         """
         self._model, self.library = model, library
         self.name = ''
@@ -64,22 +62,22 @@ class Segmenter:
 
     @property
     def num(self) -> int:
-        """Demonstrations of the present concept so far."""
+        """Number of demonstrations of the present concept so far."""
         return len(self._shown)
 
     def mark(self, text: str, scene: Tabletop) -> Finished | None:
         """Take in a marker.
 
         Args:
-            text: one of the words above.
-            scene: what is on the table now.
+            text: Marker, one of the words above.
+            scene: Scene as it is now.
 
         Returns:
             The demonstrations to learn from, at "learn".
 
         Raises:
-            LibraryError: for a word that is none, or out of order; nothing has changed then.
-            ConceptControlError: if who is meant cannot be found.
+            LibraryError: for an unknown word, or one out of order; nothing has changed then.
+            ConceptControlError: if the roles cannot be grounded.
         """
         word, _, rest = text.strip().partition(' ')
         match word.lower():

@@ -1,4 +1,4 @@
-"""Teach a concept: from demonstrations to an entry of the library."""
+"""Teaching: from demonstrations to an entry of the library."""
 
 from __future__ import annotations
 
@@ -9,26 +9,27 @@ import numpy as np
 
 from concept_control.energy.model import ConceptModel
 from concept_control.errors import LibraryError
-from concept_control.language.appearance import identifies_by_looks
+from concept_control.language.appearance import identifies_by_appearance
 from concept_control.language.library import LibraryConcept, hash_events
-from concept_control.teaching.cross_validation import LeaveOneOutResult, self_test
+from concept_control.teaching.cross_validation import LeaveOneOutResult, leave_one_out
 from concept_control.world.events import Events
 
 STILL = 0.02
-"""Subjects that move less than this have not moved [workspace units]; 5 mm on the table."""
+"""Distance below which a subject has not moved [workspace units]; 5 mm on the table."""
 
 USES = ('acts', 'selects', 'both')
+"""Ways to use a concept."""
 
 
 @dataclass(frozen=True)
 class Usage:
-    """How a concept may be used, read off its demonstrations.
+    """The use of a concept, read off its demonstrations.
 
     Attributes:
-        acts: whether it moves subjects.
-        selects: whether it identifies.
-        subjects: fewest and most.
-        arguments: fewest and most.
+        acts: Whether it moves subjects.
+        selects: Whether it identifies.
+        subjects: Fewest and most subjects; None for any number.
+        arguments: Fewest and most arguments; None for any number.
     """
 
     acts: bool
@@ -45,7 +46,7 @@ def usage_of(demonstrations: Events, use: str = '') -> Usage:
 
     Args:
         demonstrations: M events.
-        use: one of `USES`; '' to read it off the demonstrations.
+        use: One of `USES`; '' to read it off the demonstrations.
 
     Raises:
         LibraryError: for another word, or demonstrations that do not allow that use.
@@ -92,13 +93,13 @@ def teach(
     """Infer a concept from demonstrations and test them against one another.
 
     Args:
-        model: infers.
-        name: of the concept; `check_name` first.
+        model: Model that infers.
+        name: Name of the concept, which has passed `check_name`.
         demonstrations: M events, T = 2.
-        description: one sentence, for people.
-        use: how it may be used, see `usage_of`.
-        seed: of the inference.
-        progress: called M + 1 times.
+        description: One sentence for people.
+        use: Way to use it, see `usage_of`.
+        seed: Seed of the inference.
+        progress: Callback after each of M + 1 inferences.
 
     Raises:
         LibraryError: if the demonstrations do not allow the use.
@@ -107,7 +108,7 @@ def teach(
     usage = usage_of(demonstrations, use)
     code = model.infer(demonstrations, seed)
     progress()
-    test = self_test(model, demonstrations, usage.acts, usage.selects, seed, progress)
+    test = leave_one_out(model, demonstrations, usage.acts, usage.selects, seed, progress)
     energy = float(np.mean(model.energy(demonstrations, code).cpu().numpy()))
     concept = LibraryConcept(
         name=name,
@@ -123,7 +124,8 @@ def teach(
         model=model.fingerprint,
         demonstrations_hash=hash_events(demonstrations),
         demonstrations=demonstrations,
-        by_looks=usage.selects and identifies_by_looks(model, code, demonstrations, seed),
+        by_appearance=usage.selects
+        and identifies_by_appearance(model, code, demonstrations, seed),
         self_test=test.text,
     )
     return concept, test

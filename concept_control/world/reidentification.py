@@ -14,7 +14,7 @@ COLOR_GATE = 0.25
 """Largest RGB distance between two views of the same block."""
 
 DISTANCE_GATE = 0.06
-"""Farthest a block that nobody moves may be from where it was known last [m]."""
+"""Farthest that a block which was not moved may be from its last known place [m]."""
 
 FAR = 10.0
 """Largest share of the distance in the cost, in units of `DISTANCE_GATE`."""

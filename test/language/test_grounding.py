@@ -21,8 +21,8 @@ def table(*names, light=1.0):
 
 
 def test_colours_are_recognised_as_concepts_of_looks_and_closest_is_not(library):
-    assert all(library.get(name).by_looks for name in NAMED_COLORS)
-    assert not library.get('closest').by_looks
+    assert all(library.get(name).by_appearance for name in NAMED_COLORS)
+    assert not library.get('closest').by_appearance
 
 
 @pytest.mark.parametrize('light', [0.9, 1.2])

@@ -1,6 +1,6 @@
 """Messages to the core's types and back. Everything that comes in is checked here.
 
-What needs no rclpy, because bags are read by it too, stands in `readings.py`.
+What needs no rclpy, because bags are read by it too, stands in `interfaces/decoding.py`.
 """
 
 from __future__ import annotations
