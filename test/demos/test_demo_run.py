@@ -1,0 +1,73 @@
+"""What a demonstration waits for, asks of the nodes and says, without a graph."""
+
+from pathlib import Path
+
+import pytest
+
+pytest.importorskip('rclpy', reason='rclpy is not installed')
+
+from concept_control.msg import ConceptGoal, ConceptStatus, Entity, EntityArray
+from geometry_msgs.msg import Point
+
+from concept_control.cli.demo import demo_config
+from concept_control.cli.main import build_parser
+from concept_control.demos.demo_run import (
+    SETTLING,
+    SettlingMonitor,
+    blocks_of,
+    goal_text,
+    status_text,
+)
+from concept_control.demos.graph_demo import node_parameters
+from concept_control.language.expression import parse
+from concept_control.world.entity import TOOL_ID
+
+
+def configured(*arguments):
+    return demo_config(build_parser('demo').parse_args(['demo', *arguments]))
+
+
+def test_a_condition_has_settled_when_it_held_without_a_break():
+    monitor = SettlingMonitor()
+    assert not monitor.update(10.0, True)
+    assert not monitor.update(10.0 + 0.9 * SETTLING, True)
+    assert not monitor.update(10.0 + SETTLING, False)
+    assert not monitor.update(10.0 + 1.1 * SETTLING, True)
+    assert monitor.update(10.0 + 2.2 * SETTLING, True)
+
+
+def test_the_command_line_becomes_a_configuration_in_metres():
+    config = configured('--concept', 'near(red; blue)', '--tolerance', '12', '--cameras', '2')
+    assert config.expression == config.judged == parse('near(red; blue)')
+    assert config.tolerance == 0.012 and config.cameras == ('camera', 'oblique')
+    taught = configured('--concept', 'beside(red; blue)', '--judge', 'near(red; blue)')
+    assert str(taught.judged) == 'near(red; blue)' != str(taught.expression)
+
+
+def test_the_nodes_get_what_was_asked_for(tmp_path):
+    config = configured('--control', 'effort', '--push', '--blocks', 'red, blue', '--seed', '3',
+                        '--model', str(tmp_path), '--camera', 'raycast')  # fmt: skip
+    parameters = node_parameters(config)
+    assert parameters['arm_simulator'] == {
+        'seed': 3, 'colors': ['red', 'blue'], 'arm': 'franka', 'cameras': ['camera'],
+        'interface': 'effort', 'joint_state_rate': 500.0, 'backend': 'raycast',
+        'real_time_factor': 1.0,
+    }  # fmt: skip
+    assert parameters['mpc_controller']['output'] == 'effort'
+    assert parameters['mpc_controller']['pushes'] is True
+    assert Path(parameters['concept_model']['model']) == tmp_path.resolve()
+
+
+def test_people_read_goals_and_statuses_in_one_line():
+    goal = ConceptGoal(entities=[2, 3], moved=[3], initial_energy=0.5, target_energy=0.01)
+    goal.targets = [Point(), Point(x=0.4, y=-0.1)]
+    assert goal_text(goal) == 'goal: energy 0.5000 -> 0.0100 by moving #3 to x 400 y -100 mm'
+    status = ConceptStatus(phase='lift', energy=0.25, plan_time=float('nan'), text='up')
+    assert status_text(status) == 'lift       energy   0.2500  up'
+    status.plan_time = 0.004
+    assert status_text(status) == 'lift       energy   0.2500  plan   4.0 ms  up'
+
+
+def test_the_tool_is_no_block():
+    entities = EntityArray(entities=[Entity(id=TOOL_ID), Entity(id=4)])
+    assert [entity.id for entity in blocks_of(entities)] == [4]
