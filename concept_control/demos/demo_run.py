@@ -39,7 +39,7 @@ class Interrupted(Exception):  # noqa: N818  (not an error: somebody pressed Ctr
 
 @dataclass(frozen=True)
 class DemoConfig:
-    """What is demonstrated, and with what.
+    """Configuration of a demonstration.
 
     Attributes:
         expression: Command that is given.

@@ -1,4 +1,4 @@
-"""What is to be drawn on the table, and the strokes it consists of."""
+"""Configuration of a drawing, with and without ROS."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ BLOCKS = ('red', 'blue', 'green', 'yellow')
 
 @dataclass(frozen=True)
 class DrawConfig:
-    """A drawing, and how it is made.
+    """Configuration of a drawing.
 
     Attributes:
         figure: Name of a shipped policy, or path of a policy's card or of a file of strokes.

@@ -1,4 +1,4 @@
-"""What is said, written and drawn of a drawing once it is made."""
+"""Report of a drawing: what is printed, the picture, the line and the numbers."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ GOOD_CODE = 0.05
 
 @dataclass(frozen=True)
 class DrawReport:
-    """How a drawing came out.
+    """Outcome of a drawing.
 
     Attributes:
         is_good: Whether the arm drew it within the tolerance.

@@ -1,4 +1,4 @@
-"""What the arm drew, without ROS, and how far the line is from the policy's path."""
+"""Drawing by the simulated arm without ROS, and the distance between line and path."""
 
 from __future__ import annotations
 

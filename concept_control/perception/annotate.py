@@ -1,4 +1,4 @@
-"""A debug picture people can look at: what is known, drawn over what the camera saw."""
+"""Debug picture: entities drawn over the image of a camera."""
 
 from __future__ import annotations
 

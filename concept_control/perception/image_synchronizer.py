@@ -1,4 +1,4 @@
-"""Two streams of images as pairs of one moment: colour and depth of an RGB-D camera.
+"""Pairs of a colour and a depth image that were taken at the same time.
 
 Threading: used by one thread.
 """
@@ -18,7 +18,7 @@ COLOR, DEPTH = 'colour', 'depth'
 
 
 class ImageSynchronizer(Generic[T]):
-    """Waits for both halves of a moment, in whatever order and however late they come."""
+    """Pairs two streams of images by their stamps, in whatever order and however late."""
 
     def __init__(self, tolerance: float, refuse: Callable[[str], None], keep: int = 5) -> None:
         """Start with nothing waiting.

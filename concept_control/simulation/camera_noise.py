@@ -1,4 +1,4 @@
-"""What a common structured-light camera adds to a perfect image and depth map."""
+"""Noise that a structured-light camera adds to a perfect image and depth map."""
 
 from __future__ import annotations
 

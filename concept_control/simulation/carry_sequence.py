@@ -25,7 +25,7 @@ REST = np.array([0.32, 0.0, 0.35])
 
 @dataclass(frozen=True)
 class CarryConfig:
-    """What a sequence shows.
+    """Parameters of a sequence.
 
     Attributes:
         num_blocks: Smallest and largest number of blocks.

@@ -20,7 +20,7 @@ Perception = Callable[[SimulatedWorld], dict[int, EntityState]]
 
 @dataclass(frozen=True)
 class LoopConfig:
-    """How the loop is closed.
+    """Timing and noise of the closed loop.
 
     Attributes:
         control_period: Time between plans [s].

@@ -32,7 +32,7 @@ TEXTURE_PIXELS = 256
 
 @dataclass(frozen=True)
 class ClutterConfig:
-    """What a random table may show.
+    """Range of what a random table shows.
 
     Attributes:
         num_blocks: Smallest and largest number of blocks.

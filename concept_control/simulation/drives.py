@@ -1,4 +1,4 @@
-"""What a robot's own electronics do with plain numbers: positions or torques, one at a time.
+"""Drives of a robot that is sent plain numbers: positions or torques, one at a time.
 
 These stand for hardware behind ros2_control's forward_command_controller. Each keeps doing what it
 was told last; before the first command it holds the arm where it stands.

@@ -33,7 +33,7 @@ class SceneError(ConceptControlError, ValueError):
 
 @dataclass(frozen=True)
 class SceneConfig:
-    """What to put on the table. World frame: the arm's base, x forward, z up, table top at z = 0.
+    """Configuration of a scene. World frame: the arm's base, x forward, z up, table top at z = 0.
 
     Attributes:
         num_blocks: Number of blocks.

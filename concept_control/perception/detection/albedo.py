@@ -1,4 +1,4 @@
-"""The colour of a block apart from the light that falls on it."""
+"""Albedo of a block: its colour apart from the light that falls on it."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ RING = 14
 def scene_light(
     color: np.ndarray, labels: np.ndarray, table_color: np.ndarray | None
 ) -> np.ndarray | None:
-    """Return (3,) what a white table would show on the whole, in 8-bit units; None if unknown.
+    """Return the (3,) light: RGB of a white table, in 8-bit units; None if unknown.
 
     Args:
         color: (H, W, 3) uint8 RGB.
@@ -83,7 +83,7 @@ def measure_color(
 def _light_beside(
     color: np.ndarray, labels: np.ndarray, region: Region, table_color: np.ndarray
 ) -> np.ndarray | None:
-    """Return (3,) what a white table would show next to a block, in 8-bit units."""
+    """Return the (3,) light next to a block, as `scene_light`."""
     top, left = max(region.rows.min() - RING, 0), max(region.columns.min() - RING, 0)
     window = slice(top, region.rows.max() + RING + 1), slice(left, region.columns.max() + RING + 1)
     # Pixels at a block's foot mix both colours.

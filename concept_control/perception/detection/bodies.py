@@ -1,4 +1,4 @@
-"""Which bodies explain the regions of a frame: boxes, cylinders or balls, and how many."""
+"""Fit of boxes, cylinders and balls to the regions of a frame."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Where bodies end in an image, and what each piece of their borders tells about them."""
+"""Outline points of the bodies in an image, and what each tells about its body."""
 
 from __future__ import annotations
 
@@ -133,7 +133,7 @@ def _kinds(
     here: tuple[np.ndarray, np.ndarray, np.ndarray],
     there: tuple[np.ndarray, np.ndarray, np.ndarray],
 ) -> np.ndarray:
-    """Return what the border between a block's pixel and its unlike neighbour tells of the block.
+    """Return the kinds of the outline points between pixels of blocks and unlike neighbours.
 
     Args:
         view: Depth of the frame.

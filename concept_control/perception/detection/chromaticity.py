@@ -1,4 +1,4 @@
-"""A colour space that shading hardly moves, and comparisons in it."""
+"""Chromaticity: a colour space that shading hardly moves, and comparisons in it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A depth map seen from a known place: points and heights of its pixels."""
+"""Depth map with the pose of its camera: points and heights of its pixels."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from concept_control.perception.detection.limits import BlockLimits
 
 @dataclass(frozen=True)
 class DepthView:
-    """A depth map seen from a known place.
+    """A depth map with the pose of its camera.
 
     Attributes:
         directions: (H, W, 3) float32 world-frame direction of each pixel per metre of depth.

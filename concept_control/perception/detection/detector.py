@@ -1,4 +1,4 @@
-"""Blocks on a table from one RGB-D frame: where, how large, how turned, of what colour and shape.
+"""Detector of blocks on a table in one RGB-D frame: position, size, yaw, colour and shape.
 
 The centre comes from a body fitted to the whole visible outline (upper face and walls together)
 and the height of the upper face; what hides a part of the outline is known from depth and limits

@@ -1,4 +1,4 @@
-"""Upper faces: where surfaces surely face up, and which pieces of them are of one block."""
+"""Upper faces: surfaces that surely face up, and which pieces of them are of one block."""
 
 from __future__ import annotations
 
@@ -23,8 +23,8 @@ FINE_PIXELS = 7.5
 
 
 @dataclass(frozen=True)
-class Grain:
-    """How coarsely an image shows blocks, and the sizes in pixels that follow from it.
+class Resolution:
+    """Resolution at which an image shows blocks, and sizes in pixels that follow from it.
 
     Attributes:
         footprint: Width of a pixel at the table [m].
@@ -39,8 +39,8 @@ class Grain:
     min_region: int
 
     @classmethod
-    def of(cls, view: DepthView, limits: BlockLimits) -> Grain:
-        """Return how coarsely a frame shows the smallest block."""
+    def of(cls, view: DepthView, limits: BlockLimits) -> Resolution:
+        """Return the resolution at which a frame shows the smallest block."""
         footprint = float(np.nanmedian(view.depth)) / view.focal
         if limits.min_side / footprint > FINE_PIXELS:
             return cls(footprint, radius=2, min_seed=12, min_region=30)
@@ -48,7 +48,7 @@ class Grain:
 
     @property
     def rim(self) -> float:
-        """How far walls are from what surely faces up, seen somewhat aslant [m]."""
+        """Distance of walls from what surely faces up, seen somewhat aslant [m]."""
         return 0.002 + 1.6 * self.radius * self.footprint
 
 
@@ -116,7 +116,7 @@ class Face:
         outside = np.abs((xy - self.center) @ self.axes.T) - self.half
         return np.linalg.norm(np.maximum(outside, 0.0), axis=1)
 
-    def would_reach(self, xy: np.ndarray) -> float:
+    def extent_with(self, xy: np.ndarray) -> float:
         """Return the longer side [m] of the rectangle around it and (N, 2) points."""
         return max(cv2.minAreaRect(np.concatenate([self.xy, xy]))[1])
 

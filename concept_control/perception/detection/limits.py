@@ -1,4 +1,4 @@
-"""What may stand on the table."""
+"""Limits of the blocks that may stand on the table."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from concept_control.errors import PerceptionError
 
 @dataclass(frozen=True)
 class BlockLimits:
-    """What may be on the table.
+    """Limits of the blocks that may stand on the table.
 
     Attributes:
         table_height: Height of the table's top, world frame [m].

@@ -1,4 +1,4 @@
-"""What part of an image a body on the table covers."""
+"""Image polygon of a body on the table."""
 
 from __future__ import annotations
 

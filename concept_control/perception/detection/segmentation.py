@@ -1,4 +1,4 @@
-"""Which pixels of an RGB-D frame belong to which block on the table.
+"""Segmentation of an RGB-D frame: the table, the blocks on it, and what is neither.
 
 Depth says what stands above the table and which surfaces face up; colour, in a space that shading
 hardly moves, says where one block's top ends and a touching one's begins. Colours are compared
@@ -14,7 +14,13 @@ import numpy as np
 
 from concept_control.perception.detection.chromaticity import chromaticity, color_edges, compare
 from concept_control.perception.detection.depth_view import DepthView
-from concept_control.perception.detection.faces import TOP_SLOPE, Face, Grain, merge_faces, slope
+from concept_control.perception.detection.faces import (
+    TOP_SLOPE,
+    Face,
+    Resolution,
+    merge_faces,
+    slope,
+)
 from concept_control.perception.detection.limits import BlockLimits
 
 TABLE, OTHER, HOLE = 0, -1, -2
@@ -114,13 +120,13 @@ def _regions(
     view: DepthView, color: np.ndarray, candidates: np.ndarray, limits: BlockLimits
 ) -> list[Region]:
     chroma = chromaticity(color)
-    grain = Grain.of(view, limits)
-    faces_up = slope(view, grain.radius) < TOP_SLOPE
-    seeds = candidates & faces_up & ~color_edges(chroma, grain.radius)
+    resolution = Resolution.of(view, limits)
+    faces_up = slope(view, resolution.radius) < TOP_SLOPE
+    seeds = candidates & faces_up & ~color_edges(chroma, resolution.radius)
     num, labels, stats, _ = cv2.connectedComponentsWithStats(
         seeds.astype(np.uint8), connectivity=4
     )
-    keep = np.flatnonzero(stats[1:, cv2.CC_STAT_AREA] >= grain.min_seed) + 1
+    keep = np.flatnonzero(stats[1:, cv2.CC_STAT_AREA] >= resolution.min_seed) + 1
     renumber = np.zeros(num, dtype=np.int32)
     renumber[keep] = np.arange(1, len(keep) + 1)
     labels = renumber[labels]
@@ -129,10 +135,10 @@ def _regions(
         for rows, columns in _pixels_by_label(labels)
     ]
     labels, facts = merge_faces(labels, facts, limits)
-    full = _assign(view, chroma, candidates, labels, facts, grain)
+    full = _assign(view, chroma, candidates, labels, facts, resolution)
     regions = []
     for label, (rows, columns) in enumerate(_pixels_by_label(full), start=1):
-        if len(rows) < grain.min_region:
+        if len(rows) < resolution.min_region:
             continue
         is_top = labels[rows, columns] == label
         heights = view.height[rows, columns]
@@ -161,7 +167,7 @@ def _assign(
     candidates: np.ndarray,
     labels: np.ndarray,
     seeds: list[Face],
-    grain: Grain,
+    resolution: Resolution,
 ) -> np.ndarray:
     """Give the walls, edges and mixed pixels to the upper face they lie under or beside.
 
@@ -186,7 +192,7 @@ def _assign(
         better = is_near & is_alike & (cost < best)
         best[better], owner[better] = cost[better], k
     full[rows, columns] = owner
-    _place_pieces(view, chroma, full, candidates, seeds, grain)
+    _place_pieces(view, chroma, full, candidates, seeds, resolution)
     return full
 
 
@@ -196,7 +202,7 @@ def _place_pieces(
     full: np.ndarray,
     candidates: np.ndarray,
     seeds: list[Face],
-    grain: Grain,
+    resolution: Resolution,
 ) -> None:
     """Label what is left: discoloured walls, far corners, and bodies without a sure upper face.
 
@@ -218,18 +224,18 @@ def _place_pieces(
         xy = view.points(rows, columns)[:, :2].astype(np.float32)
         colors = chroma[rows, columns]
         around = full[window][cv2.dilate(mask, np.ones((3, 3), np.uint8)) > 0]
-        best, owner = grain.rim, 0
+        best, owner = resolution.rim, 0
         for k in np.unique(around[(around > 0) & (around <= len(seeds))]):
             seed = seeds[k - 1]
             distance = float(np.median(seed.distance(xy)))
             share = float(compare(colors, seed.chroma)[1].mean())
-            if share > 0.6 and seed.would_reach(xy) < 1.5 * seed.height:
-                distance = min(distance, 0.9 * grain.rim)
+            if share > 0.6 and seed.extent_with(xy) < 1.5 * seed.height:
+                distance = min(distance, 0.9 * resolution.rim)
             # Light discolours a wall's face only where it is too much for the camera.
             if distance < best and (share > 0.4 or seed.is_clipped):
                 best, owner = distance, int(k)
         if owner:
             full[rows, columns] = owner
-        elif area >= 2 * grain.min_region:
+        elif area >= 2 * resolution.min_region:
             label += 1
             full[rows, columns] = label

@@ -1,4 +1,4 @@
-"""One list of blocks from several cameras' lists, weighted by how sure each camera is."""
+"""Fusion of the detections of several cameras, weighted by their covariances."""
 
 from __future__ import annotations
 

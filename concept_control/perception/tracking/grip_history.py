@@ -1,4 +1,4 @@
-"""When and where the tool took hold and let go, for frames that are looked at later."""
+"""History of when and where the tool took hold and let go: frames are processed later."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from concept_control.perception.tracking.tool_path import ToolPose
 
 @dataclass(frozen=True)
 class GripEvent:
-    """The tool took hold of something, or let go.
+    """Event in which the tool took hold of something or let go.
 
     Attributes:
         stamp: Time of the event [s].
@@ -24,7 +24,7 @@ class GripEvent:
 
 
 class GripHistory:
-    """Grip events until a frame has been taken that is younger.
+    """Queue of grip events, which are due with the first frame after them.
 
     Threading: `add` and `forget_time` from one thread, `until` from another.
     """
@@ -39,7 +39,7 @@ class GripHistory:
         self._pending.append(event)
 
     def forget_time(self) -> None:
-        """Take what has happened for long past: the clock was set back."""
+        """Take all pending events as past: the clock was set back."""
         while self._pending:
             self.attached = self._pending.popleft().attached
 

@@ -1,4 +1,4 @@
-"""Where the robot's tool was a moment ago: images are older than the newest joint states."""
+"""Recent path of the robot's tool: images are older than the newest joint states."""
 
 from __future__ import annotations
 

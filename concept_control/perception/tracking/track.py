@@ -1,4 +1,4 @@
-"""One block over time: a constant-velocity filter, and what is known of its looks."""
+"""Track of one block: a constant-velocity filter, and its smoothed colour, size and shape."""
 
 from __future__ import annotations
 
@@ -180,7 +180,7 @@ class Track:
             self.shared = SHARED * noise
         else:
             self._filter(detection.position - self.position, noise)
-        self._learn_looks(detection, growth)
+        self._learn_appearance(detection, growth)
 
     def _filter(self, innovation: np.ndarray, noise: np.ndarray) -> None:
         """Take in a (3,) difference to the prediction, with the (3, 3) noise of its measurement.
@@ -216,7 +216,7 @@ class Track:
         self.covariance = _at_rest(self.before_covariance + drift**2 * elapsed * np.eye(3))
         self.misses = 0 if is_hidden else self.misses + 1
 
-    def _learn_looks(self, detection: Detection, growth: float) -> None:
+    def _learn_appearance(self, detection: Detection, growth: float) -> None:
         # A half hidden block shows less of its colour and size.
         share = max(1.0 / self.hits, 0.1) * detection.visible_fraction
         if growth > SIZE_NOISE:

@@ -1,4 +1,4 @@
-"""Identity over time: which block is which, where the hidden ones are, what the tool holds."""
+"""Tracker of blocks over time: their ids, where hidden ones are, and what the tool holds."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ Hidden = Callable[[np.ndarray, np.ndarray], bool]
 
 @dataclass(frozen=True)
 class TrackerConfig:
-    """How entities are followed.
+    """Thresholds and noise of the tracker.
 
     Attributes:
         birth_hits: Number of frames a new block must be seen in before it gets an id.
