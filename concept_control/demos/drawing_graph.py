@@ -59,49 +59,30 @@ SETTLE_STATUSES = 3
 
 
 class DrawClient:
-    """Gives the command and listens to where the tool truly is.
-
-    Attributes:
-        commands: Publisher of the command.
-        track: Times [s] and true places (3,) of the tool's tip [m].
-    """
-
-    def __init__(self, node: Node) -> None:
-        self.commands = node.create_publisher(DrawCommand, 'draw_command', qos.RELIABLE)
-        self.track: list[tuple[float, np.ndarray]] = []
-        node.create_subscription(EntityArray, 'ground_truth', self._on_truth, qos.RELIABLE)
-
-    def _on_truth(self, message: EntityArray) -> None:
-        for entity in message.entities:
-            if entity.id == TOOL_ID:
-                p = entity.position
-                stamp = convert.seconds(message.header.stamp)
-                self.track.append((stamp, np.array([p.x, p.y, p.z])))
-
-
-class GraphDrawing:
-    """One drawing by a graph that runs."""
+    """Lets a graph that runs draw: gives the command and follows the tool."""
 
     def __init__(
         self,
+        node: Node,
+        graph: Graph,
+        state: GraphState,
         config: DrawConfig,
         parts: Sequence[Part],
-        state: GraphState,
-        client: DrawClient,
-        graph: Graph,
     ) -> None:
-        """Remember what to draw.
+        """Listen to where the tool truly is.
 
         Args:
+            node: Node that gives the command and listens.
+            graph: Processes that run.
+            state: Latest messages that the monitor has heard.
             config: Configuration of the drawing.
             parts: Strokes of the figure.
-            state: Latest messages that the monitor has heard.
-            client: Client that gives the command.
-            graph: Processes that run.
         """
-        self.config, self.parts = config, parts
-        self.state, self.client, self.graph = state, client, graph
-        self.workspace = ArmDescription.load(ARM).workspace
+        self._graph, self._state, self._config, self._parts = graph, state, config, parts
+        self._workspace = ArmDescription.load(ARM).workspace
+        self._commands = node.create_publisher(DrawCommand, 'draw_command', qos.RELIABLE)
+        self._track: list[tuple[float, np.ndarray]] = []
+        node.create_subscription(EntityArray, 'ground_truth', self._on_truth, qos.RELIABLE)
 
     def wait_for_graph(self, num_blocks: int, timeout: float) -> GraphSnapshot:
         """Wait until every part of the graph speaks and so many blocks are seen.
@@ -110,7 +91,7 @@ class GraphDrawing:
             num_blocks: Number of blocks on the table.
             timeout: Time the graph gets [s of the machine].
         """
-        state = self.state
+        state = self._state
 
         def is_up() -> bool:
             return (
@@ -120,11 +101,11 @@ class GraphDrawing:
                 and state.entities is not None
                 and len(blocks_of(state.entities)) >= num_blocks
                 and any(s.source == 'mpc_controller' for s in state.statuses)
-                and self.client.commands.get_subscription_count() > 0
-                and bool(self.client.track)
+                and self._commands.get_subscription_count() > 0
+                and bool(self._track)
             )
 
-        self.graph.wait_for(is_up, timeout, 'the graph to come up')
+        self._graph.wait_for(is_up, timeout, 'the graph to come up')
         return state.snapshot()
 
     def draw(self, start: GraphSnapshot) -> DrawingResult:
@@ -134,27 +115,27 @@ class GraphDrawing:
             start: Scene as it is now.
         """
         command = self._command(start)
-        self.state.statuses.clear()
-        started = self.client.track[-1][0]
-        self.client.commands.publish(command)
-        say(f'command: draw {self.config.figure}')
-        self.graph.wait_for(self._has_ended, DRAW_TIMEOUT, 'the drawing to end')
+        self._state.statuses.clear()
+        started = self._track[-1][0]
+        self._commands.publish(command)
+        say(f'command: draw {self._config.figure}')
+        self._graph.wait_for(self._has_ended, DRAW_TIMEOUT, 'the drawing to end')
         last = self._endings()[-1]
         block = None
-        if self.config.around:
-            around = _of_color(start, self.config.around).position
+        if self._config.around:
+            around = _of_color(start, self._config.around).position
             block = np.array([around.x, around.y])
         return DrawingResult(
             status=OUTCOMES[last.status].name.lower(),
             text=last.text,
             lines=self._lines(),
-            paths=[s.path for s in self.config.strokes(self.parts, self.workspace, block)],
-            duration=self.client.track[-1][0] - started,
-            plan_times=np.array([s.plan_time for s in self.state.statuses if s.plan_time > 0]),
+            paths=[s.path for s in self._config.strokes(self._parts, self._workspace, block)],
+            duration=self._track[-1][0] - started,
+            plan_times=np.array([s.plan_time for s in self._state.statuses if s.plan_time > 0]),
         )
 
     def _command(self, start: GraphSnapshot) -> DrawCommand:
-        config = self.config
+        config = self._config
         command = DrawCommand(
             command_id=COMMAND_ID,
             figure=_absolute(config.figure),
@@ -176,13 +157,13 @@ class GraphDrawing:
         model = ConceptModel.load()
         library = ConceptLibrary.learn(model)
         states = convert.entity_states(entities, entities.header.frame_id)
-        scene = Tabletop.from_entities({TOOL_ID: tool_state(), **states}, self.workspace)
-        request = request_tool_goal(expression, scene, model, library, self.config.seed)
+        scene = Tabletop.from_entities({TOOL_ID: tool_state(), **states}, self._workspace)
+        request = request_tool_goal(expression, scene, model, library, self._config.seed)
         return term_messages(request.program, scene.ids)
 
     def _statuses(self) -> list[ConceptStatus]:
         """Return what was said about our command."""
-        return [s for s in list(self.state.statuses) if s.command_id == COMMAND_ID]
+        return [s for s in list(self._state.statuses) if s.command_id == COMMAND_ID]
 
     def _endings(self) -> list[ConceptStatus]:
         return [s for s in self._statuses() if s.status in OUTCOMES]
@@ -194,16 +175,23 @@ class GraphDrawing:
 
     def _lines(self) -> list[np.ndarray]:
         """Return the parts of the track (L, 3) during which the tip was down and drew."""
-        statuses, height = self._statuses(), self.config.height
+        statuses, height = self._statuses(), self._config.height
         stamps = [convert.seconds(s.header.stamp) for s in statuses]
 
         def phase_at(stamp: float) -> str:
             index = bisect.bisect_right(stamps, stamp) - 1
             return statuses[index].phase if index >= 0 else ''
 
-        track = [(phase_at(stamp), tip) for stamp, tip in list(self.client.track)]
+        track = [(phase_at(stamp), tip) for stamp, tip in list(self._track)]
         lines = drawn_lines(track, height)
         return [line for line in lines if np.abs(line[:, 2] - height).max() <= TOUCH]
+
+    def _on_truth(self, message: EntityArray) -> None:
+        for entity in message.entities:
+            if entity.id == TOOL_ID:
+                p = entity.position
+                stamp = convert.seconds(message.header.stamp)
+                self._track.append((stamp, np.array([p.x, p.y, p.z])))
 
 
 def run_graph(config: DrawConfig) -> DrawReport:
@@ -235,9 +223,9 @@ def run_graph(config: DrawConfig) -> DrawReport:
         MonitorThread(state) as monitor,
         Graph(nodes, share_folder() / 'config' / 'demo.yaml', logs) as graph,
     ):
-        drawing = GraphDrawing(config, parts, state, DrawClient(monitor), graph)
-        start = drawing.wait_for_graph(len(colors), START_TIMEOUT)
-        result = drawing.draw(start)
+        client = DrawClient(monitor, graph, state, config, parts)
+        start = client.wait_for_graph(len(colors), START_TIMEOUT)
+        result = client.draw(start)
         images = state.snapshot().frames()
     after = [_with_lines(i, name, result.lines) for i, name in zip(images, ('oblique', 'top'))]
     return report(config, result, start.frames(), after, qualities)
