@@ -197,8 +197,9 @@ def test_ctrl_c_while_a_node_is_imported_is_no_error(tmp_path):
         'import os, signal\nos.kill(os.getpid(), signal.SIGINT)\nprint("went on")\n'
     )
     code = (
-        'import sys, concept_control.ros as ros; ros.__path__.append(sys.argv[1]); '
-        'from concept_control.ros.runtime.entry_points import start; start("slow")'
+        'import sys; sys.path.append(sys.argv[1]); '
+        'from concept_control.ros.runtime.entry_points import NODE_MODULES, start; '
+        'NODE_MODULES["slow"] = "slow"; start("slow")'
     )
     done = subprocess.run(
         [sys.executable, '-c', code, str(tmp_path)], capture_output=True, text=True, check=False
