@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Generator
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -11,39 +10,43 @@ import numpy as np
 
 from concept_control.control.arm.description import ArmDescription
 from concept_control.control.arm.kinematics import ArmKinematics
-from concept_control.control.costs.arm_cost import CostWeights
 from concept_control.control.goal import GroundedGoal
 from concept_control.control.guard import Guard, GuardConfig
 from concept_control.control.plan import Plan
 from concept_control.control.planners.registry import arm_planner
-from concept_control.control.skills.drawing import Drawing, DrawingGoal
-from concept_control.control.skills.pick_and_place import PickAndPlace, Setpoint
+from concept_control.control.skills.drawing import DrawingGoal, DrawingTask
+from concept_control.control.skills.pick_and_place import PickAndPlace
 from concept_control.control.skills.rearrangement import RearrangementTask
+from concept_control.control.skills.script import Script, Setpoint, TaskScript
 from concept_control.control.skills.task_view import Placed, TaskConfig, TaskView
 from concept_control.errors import CommandError
 from concept_control.world.entity import TOOL_ID, EntityState, EntityStatus
 
 MAX_POSITION_DEVIATION = 0.03
 MAX_VELOCITY_DEVIATION = 0.4
-"""Up to these deviations [rad, rad/s] the arm is on a plan. Planning goes on from the last plan
+"""Largest deviations [rad, rad/s] of an arm that is on a plan. Planning goes on from the last plan
 rather than from the measurement: references stay smooth and the tracker's stiffness counters
 friction."""
 
 MAX_PLAN_DELAY = 0.5
-"""How long a plan may take to reach the arm [s], as on a busy machine. An arm that is on none of
+"""Longest time a plan may take to reach the arm [s], as on a busy machine. An arm on none of
 the plans of that time is braked once and left to follow: to answer each late measurement with
 another plan makes it swing, ever wider."""
 
 OFF_TRACK = 'the arm does not follow its plan: braking'
 
 REST_TICKS = 5
+"""Number of ticks that the arm must have been at rest before nothing is planned any more."""
+
 MAX_TICK = 0.5
-"""At most so much [s] of a tick counts towards the deadlines of scripts: joint states that stopped
-for a while, or a clock that jumped ahead, are no reason to give up."""
+"""Longest part of a tick [s] that counts towards the deadlines of scripts: joint states that
+stopped for a while, or a clock that jumped ahead, are no reason to give up."""
 
 BRAKE_STEP, BRAKE_STEPS = 0.02, 50
+"""Time step [s] and number of steps of a plan that brakes."""
+
 ENTITY_MEMORY = 2.0
-"""How long an entity that perception no longer reports is believed to be where it was [s]."""
+"""Time for which an entity that is no longer perceived is believed to be where it was [s]."""
 
 
 class Status(StrEnum):
@@ -62,15 +65,15 @@ class ControlOutput:
     """What one control period brought.
 
     Attributes:
-        plan: to be followed from now on; None: go on along the last one and rest at its end.
-        suction: whether the vacuum shall be on.
-        phase: a word for what the arm is doing.
-        status: of the goal.
-        text: one sentence for a person.
-        energy: of the scene as perceived now, NaN without a goal.
-        active_entity: id of the entity being moved, -1 for none.
-        solve_time: of the planner [s], NaN where it was not asked.
-        guard: what the guard changed, empty for nothing.
+        plan: Plan to follow from now on; None: go on along the last one and rest at its end.
+        suction: Whether the vacuum shall be on.
+        phase: Word for what the arm is doing.
+        status: Status of the goal.
+        text: One sentence for a person.
+        energy: Energy of the scene as perceived now; NaN without a goal.
+        active_entity: Id of the entity being moved, -1 for none.
+        solve_time: Wall-clock time of the planner [s]; NaN where it was not asked.
+        guard: Clause on what the guard changed; empty for nothing.
     """
 
     plan: Plan | None
@@ -95,33 +98,32 @@ class ConceptController:
         self,
         arm: ArmDescription,
         config: TaskConfig | None = None,
-        weights: CostWeights | None = None,
         planner: str = 'ilqg',
         guard: GuardConfig | None = None,
     ) -> None:
         """Build the controller of an arm.
 
         Args:
-            arm: what is controlled; its workspace maps goals to the table.
-            config: how blocks are handled.
-            weights: of the planner's cost.
-            planner: name among `planners.PLANNERS`.
-            guard: limits beyond the arm's own.
+            arm: Arm that is controlled; its workspace maps goals to the table.
+            config: Settings of how blocks are handled.
+            planner: Planner, a name among `planners.registry.PLANNERS`.
+            guard: Limits beyond the arm's own.
         """
         self.arm = arm
         self.config = config or TaskConfig()
         self._planner, self._dynamics = arm_planner(planner, arm)
         self._guard = Guard(arm, guard)
         self._view = TaskView(arm, ArmKinematics(arm), self.config)
-        self._behaviors = PickAndPlace(self._view, weights)
+        self._skills = PickAndPlace(self._view)
         self._status, self._text, self._phase = Status.IDLE, 'no goal', 'hold'
-        self._pursuit: RearrangementTask | Drawing | None = None
-        self._script: Generator[Setpoint, None, tuple[bool, str]] | None = None
-        self._hold: Generator[Setpoint, None, object] | None = None
+        self._task: RearrangementTask | DrawingTask | None = None
+        self._script: TaskScript | None = None
+        self._hold: Script | None = None
         self._goal: GroundedGoal | DrawingGoal | None = None
         self._seen: dict[int, float] = {}
         self._plans: deque[Plan] = deque()
         self._braked_at = -np.inf
+        self._is_blind = False
         self._last_time: float | None = None
         self._suction = False
         self._payload: int | None = None
@@ -138,18 +140,23 @@ class ConceptController:
         return self._goal
 
     @property
+    def joint_state_timeout(self) -> float:
+        """Age of a joint state beyond which nothing is planned from it [s]."""
+        return self._guard.config.joint_state_timeout
+
+    @property
     def held(self) -> int | None:
         """Id of what the tool holds, None for nothing."""
         return self._view.held
 
     def set_goal(self, goal: GroundedGoal | DrawingGoal) -> None:
         """Pursue a new goal from the next update on; the old one is forgotten."""
-        self._goal, self._pursuit, self._script, self._hold = goal, None, None, None
+        self._goal, self._task, self._script, self._hold = goal, None, None, None
         self._status, self._text, self._phase = Status.ACTIVE, 'goal accepted', 'start'
 
     def cancel(self, reason: str = 'cancelled') -> None:
         """Give the goal up and hold; what is held stays held."""
-        self._goal, self._pursuit, self._script = None, None, None
+        self._goal, self._task, self._script = None, None, None
         self._stop(Status.CANCELLED, reason)
 
     def pause(self) -> None:
@@ -174,16 +181,21 @@ class ConceptController:
         entities: dict[int, EntityState],
         attached: bool | None = None,
         entities_time: float | None = None,
+        joints_time: float | None = None,
     ) -> ControlOutput:
         """Advance by one control period.
 
+        Where the joint state is stale, the arm is braked along its last plan and the task stands
+        still until the next fresh one.
+
         Args:
-            time: of the joint state [s].
+            time: Present time [s].
             q: (n,) measured joint positions [rad].
             qd: (n,) measured joint velocities [rad/s].
-            entities: perceived blocks by id, world frame.
-            attached: whether the tool holds something; None where it cannot tell.
-            entities_time: stamp of `entities` in the same clock [s]; None: they are current.
+            entities: Perceived blocks by id, world frame.
+            attached: Whether the tool holds something; None where it cannot tell.
+            entities_time: Stamp of `entities` in the same clock [s]; None: they are current.
+            joints_time: Stamp of `q` and `qd` in the same clock [s]; None: they are current.
         """
         q, qd = np.asarray(q, dtype=float), np.asarray(qd, dtype=float)
         if q.shape != (self.arm.num_joints,) or qd.shape != q.shape:
@@ -192,16 +204,32 @@ class ConceptController:
             )
         if not (np.isfinite([time]).all() and np.isfinite(q).all() and np.isfinite(qd).all()):
             return self._output(None, float('nan'), -1, 'joint state is not finite: holding')
+        stale = self._guard.check_joint_state(time, time if joints_time is None else joints_time)
+        if stale:
+            self._phase = 'hold'
+            plan = self._brake_along_plan(time)
+            return self._output(plan, float('nan'), -1, f'{stale}: holding')
+        self._is_blind = False
         self._observe(time, q, qd, entities, attached)
-        stale = ''
-        if self._status is Status.ACTIVE:
-            stale = self._guard.check_inputs(time, time, entities_time)
+        if self._status is Status.ACTIVE and entities_time is not None:
+            stale = self._guard.check_entities(time, entities_time)
         setpoint = self._next_setpoint(bool(stale))
         plan, guard = self._plan(time, q, qd, setpoint)
         if stale:
             guard = f'{stale}: holding'
         active = setpoint.active if setpoint is not None else -1
         return self._output(plan, plan.solve_time if plan else float('nan'), active, guard)
+
+    def _brake_along_plan(self, time: float) -> Plan | None:
+        """Stop the arm from where the last plan has it; None where it is at rest or braked.
+
+        The last measurement is old: to brake from there would turn the arm back.
+        """
+        if self._is_blind or not self._plans or time >= self._plans[-1].end:
+            return None
+        self._is_blind = True
+        self._plans.append(self.brake(time, *self._plans[-1].at(time)[:2]))
+        return self._plans[-1]
 
     def _observe(
         self,
@@ -259,7 +287,7 @@ class ConceptController:
                 self._suction = setpoint.suction
                 return setpoint
         if self._hold is None:
-            self._hold, self._rest_ticks = self._behaviors.hold(), 0
+            self._hold, self._rest_ticks = self._skills.hold(), 0
         self._rest_ticks = self._rest_ticks + 1 if self._view.is_at_rest else 0
         self._phase = 'hold'
         setpoint = next(self._hold)
@@ -268,21 +296,21 @@ class ConceptController:
     def _pursue(self) -> Setpoint | None:
         """Advance the goal's script by a tick; None when it has ended."""
         assert self._goal is not None
-        if self._pursuit is None or self._script is None:
+        if self._task is None or self._script is None:
             if self._view.attached is False:
                 self._view.held = None
-            parts = self._behaviors, self.arm.workspace
-            self._pursuit = (
-                Drawing(self._goal, *parts)
+            parts = self._skills, self.arm.workspace
+            self._task = (
+                DrawingTask(self._goal, *parts)
                 if isinstance(self._goal, DrawingGoal)
                 else RearrangementTask(self._goal, *parts)
             )
-            self._script = self._pursuit.run()
+            self._script = self._task.run()
         try:
             setpoint = next(self._script)
         except StopIteration as end:
-            is_satisfied, text = end.value
-            self._stop(Status.SATISFIED if is_satisfied else Status.FAILED, text)
+            result = end.value
+            self._stop(Status.SATISFIED if result.is_satisfied else Status.FAILED, result.text)
             return None
         self._text = setpoint.phase + (f' #{setpoint.active}' if setpoint.active > 0 else '')
         return setpoint
@@ -350,9 +378,14 @@ class ConceptController:
     ) -> ControlOutput:
         status, text = self._status, self._text
         energy = float('nan')
-        if self._pursuit is not None and self._last_time is not None:
-            energy = self._pursuit.recent_energy(self._last_time)
-        if status is Status.ACTIVE and self._phase == 'hold' and self._follows_tool():
+        if self._task is not None and self._last_time is not None:
+            energy = self._task.recent_energy(self._last_time)
+        if (
+            status is Status.ACTIVE
+            and self._phase == 'hold'
+            and not guard
+            and self._follows_tool()
+        ):
             status, text = Status.SATISFIED, 'energy at its goal level; following'
         return ControlOutput(
             plan=plan,

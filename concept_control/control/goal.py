@@ -12,7 +12,7 @@ from concept_control.errors import CommandError
 from concept_control.world.entity import TOOL_ID
 
 MOVE_TOLERANCE = 0.006
-"""What stands nearer than this to its target is left there [m]: in goals and in the controller."""
+"""Distance to its target within which an entity is left alone [m], in goals and in control."""
 
 Solver = Callable[[np.ndarray], np.ndarray | None]
 """From (N, 2) positions now to (N, 2) targets, workspace units; None where it finds none."""
@@ -23,20 +23,20 @@ class GroundedGoal:
     """One energy to minimise over N entities; lengths in workspace units.
 
     Attributes:
-        evaluator: the composed energy, as a residual.
+        evaluator: Composed energy, as a residual.
         entity_ids: (N,) ids in the order of all arrays below.
         before: (N, 2) positions when grounded.
         colors: (N, 3) RGB in [0, 1].
         sizes: (N,) side lengths.
-        movable: ids that may be moved.
-        moved: ids that the generated solution moves.
+        movable: Ids of the entities that may be moved.
+        moved: Ids of the entities that the generated solution moves.
         targets: (N, 2) positions of the generated solution.
-        target_energy: energy of the generated solution.
-        initial_energy: energy when grounded.
-        goal_id: counts up with every goal.
-        expression: as given, for people.
-        solver: generates a new solution when the scene has changed; None: targets are refined
-            locally instead.
+        target_energy: Energy of the generated solution.
+        initial_energy: Energy of the scene when grounded.
+        goal_id: Number of the goal; counts up.
+        expression: Expression as given, for people.
+        solver: Callable that generates a new solution when the scene has changed; None: targets
+            are refined locally instead.
 
     Raises:
         CommandError: if arrays contradict each other, an id is unknown or a number not finite.
@@ -95,12 +95,16 @@ class GroundedGoal:
 
     def energy(self, positions: np.ndarray) -> np.ndarray:
         """Return (B,) energies of positions (B, N, 2) in workspace units."""
+        return (self.residual(positions) ** 2).sum(axis=-1)
+
+    def residual(self, positions: np.ndarray) -> np.ndarray:
+        """Return (B, K) residuals at positions (B, N, 2) in workspace units."""
         residual = self.evaluator.residual(self.before, positions, self.colors, self.sizes)
-        return (np.asarray(residual, dtype=float) ** 2).sum(axis=-1)
+        return np.asarray(residual, dtype=float)
 
 
 class ResidualEvaluator(Protocol):
-    """A concept's energy as a squared residual; see `energy.composition`."""
+    """Energy of a goal as a squared residual; the one of networks is a `FastGoalEvaluator`."""
 
     def residual(
         self, before: np.ndarray, positions: np.ndarray, colors: np.ndarray, sizes: np.ndarray

@@ -12,7 +12,8 @@ from concept_control.control.arm.kinematics import ArmKinematics
 from concept_control.control.plan import Plan
 
 TOLERANCE = 1e-6
-"""Excess over a limit that is rounding, relative for rates, absolute [rad, m] for positions."""
+"""Excess over a limit that counts as rounding: relative for rates, absolute [rad, m] for
+positions."""
 
 
 @dataclass(frozen=True)
@@ -20,14 +21,14 @@ class GuardConfig:
     """What is let through.
 
     Attributes:
-        fence_margin: how far beyond the workspace's square the tool may go [m].
-        floor: lowest height of the tool's tip [m]; the table's top is at 0.
-        ceiling: highest height of the tip [m].
-        max_deviation: largest distance of a plan's start to the measured joints [rad].
-        joint_state_timeout: age of the joint state beyond which it is stale [s].
-        entities_timeout: age of the entities beyond which they are stale [s].
-        min_prefix: a plan that is in order for this long [s] is followed that far and then braked:
-            a successor will have replaced it by then.
+        fence_margin: Largest distance of the tool beyond the workspace's square [m].
+        floor: Lowest height of the tool's tip [m]; the table's top is at 0.
+        ceiling: Highest height of the tip [m].
+        max_deviation: Largest distance of a plan's start to the measured joints [rad].
+        joint_state_timeout: Age of the joint state beyond which it is stale [s].
+        entities_timeout: Age of the entities beyond which they are stale [s].
+        min_prefix: Length of a plan [s] that must be in order: it is followed that far and then
+            braked; a successor will have replaced it by then.
     """
 
     fence_margin: float = 0.14
@@ -62,30 +63,31 @@ class Guard:
         self._kinematics = ArmKinematics(arm)
         self._dynamics = ArmDynamics(arm)
 
-    def check_inputs(
-        self, now: float, joint_stamp: float, entities_stamp: float | None = None
-    ) -> str:
-        """Return why the arm must hold because of stale inputs; empty if it need not.
+    def check_joint_state(self, now: float, stamp: float) -> str:
+        """Return why the arm must hold because its joint state is stale; empty if it need not.
 
         Args:
-            now: [s].
-            joint_stamp: of the latest joint state [s].
-            entities_stamp: of the latest entities [s]; None where none are needed.
+            now: Present time [s].
+            stamp: Time of the latest joint state in the same clock [s].
         """
-        age = now - joint_stamp
-        if not age <= self.config.joint_state_timeout:
-            return f'joint state is {age:.2f} s old (limit {self.config.joint_state_timeout} s)'
-        if entities_stamp is not None:
-            age = now - entities_stamp
-            if not age <= self.config.entities_timeout:
-                return f'entities are {age:.1f} s old (limit {self.config.entities_timeout} s)'
-        return ''
+        age, limit = now - stamp, self.config.joint_state_timeout
+        return '' if age <= limit else f'joint states stopped {age:.1f} s ago (limit {limit} s)'
+
+    def check_entities(self, now: float, stamp: float) -> str:
+        """Return why the arm must hold because the entities are stale; empty if it need not.
+
+        Args:
+            now: Present time [s].
+            stamp: Time of the latest entities in the same clock [s].
+        """
+        age, limit = now - stamp, self.config.entities_timeout
+        return '' if age <= limit else f'entities are {age:.1f} s old (limit {limit} s)'
 
     def check_plan(self, plan: Plan, q: np.ndarray, qd: np.ndarray) -> GuardedPlan:
         """Let a plan pass, limit its rates, or replace it by braking.
 
         Args:
-            plan: from any source.
+            plan: Plan from any source.
             q: (n,) measured positions [rad], finite.
             qd: (n,) measured velocities [rad/s], finite.
         """
@@ -146,9 +148,9 @@ class Guard:
         """Plan to stop every joint at its acceleration limit, then to hold.
 
         Args:
-            stamp: of the plan [s]; not finite: 0, which only ever ages.
-            dt: between points [s]; not finite or not positive: 0.02.
-            steps: number of steps, at least 1.
+            stamp: Time of the plan's first point [s]; not finite: 0, which only ever ages.
+            dt: Time between points [s]; not finite or not positive: 0.02.
+            steps: Number of steps, at least 1.
             q: (n,) measured positions [rad].
             qd: (n,) measured velocities [rad/s].
         """
@@ -167,7 +169,7 @@ class Guard:
         positions = np.clip(positions, np.minimum(lower, q), np.maximum(upper, q))
         efforts = self._efforts(positions, velocities, dt)
         stamp = stamp if np.isfinite(stamp) else 0.0
-        return Plan(stamp, dt, positions, velocities, efforts, is_improved=False)
+        return Plan(stamp, dt, positions, velocities, efforts)
 
     def _malformed(self, plan: Plan, q: np.ndarray) -> str:
         """Return why a plan is none for this arm here and now; empty if it is."""
@@ -233,7 +235,6 @@ class Guard:
             positions=np.vstack([plan.positions[:last], stop.positions]),
             velocities=np.vstack([plan.velocities[:last], stop.velocities]),
             efforts=np.vstack([plan.efforts[:last], stop.efforts]),
-            gains=None,
         )
 
     def _trespass(self, q: np.ndarray) -> np.ndarray:
@@ -265,9 +266,7 @@ class Guard:
             velocities[t + 1] = velocities[t] + np.clip(wanted - velocities[t], -change, change)
             positions[t + 1] = positions[t] + plan.dt * velocities[t + 1]
         efforts = self._efforts(positions, velocities, plan.dt)
-        return replace(
-            plan, positions=positions, velocities=velocities, efforts=efforts, gains=None
-        )
+        return replace(plan, positions=positions, velocities=velocities, efforts=efforts)
 
     def _efforts(self, positions: np.ndarray, velocities: np.ndarray, dt: float) -> np.ndarray:
         """Return (H, n) torques, within their limits, that follow a trajectory without payload."""

@@ -12,16 +12,13 @@ class Plan:
     """A trajectory of H steps for n joints, and how it came about.
 
     Attributes:
-        stamp: time of the first point [s], the clock of the joint state it was planned from.
-        dt: time between points [s].
-        positions: (H + 1, n) [rad].
-        velocities: (H + 1, n) [rad/s].
+        stamp: Time of the first point [s], the clock of the joint state it was planned from.
+        dt: Time between points [s].
+        positions: (H + 1, n) joint positions [rad].
+        velocities: (H + 1, n) joint velocities [rad/s].
         efforts: (H, n) feed-forward torques, each held for `dt` [N m].
-        gains: (H, n, 2n) feedback on [position, velocity] deviations; None where the planner has
-            none.
-        cost: value of the planner's objective, NaN where it has none.
-        solve_time: wall-clock time the planner took [s], NaN where not measured.
-        is_improved: whether this planning step found a better trajectory than the warm start.
+        cost: Value of the planner's objective; NaN where it has none.
+        solve_time: Wall-clock time the planner took [s], NaN where not measured.
     """
 
     stamp: float
@@ -29,10 +26,8 @@ class Plan:
     positions: np.ndarray
     velocities: np.ndarray
     efforts: np.ndarray
-    gains: np.ndarray | None = None
     cost: float = float('nan')
     solve_time: float = float('nan')
-    is_improved: bool = True
 
     @property
     def num_steps(self) -> int:

@@ -21,9 +21,10 @@ class PlanTracker:
         """Start by holding what is measured first.
 
         Args:
-            arm: whose gains are used.
-            softness: 1 for a loop without delay; one that torques reach late is stable only with
-                gains that are smaller, stiffness by its square, damping by itself.
+            arm: Arm whose gains are used.
+            softness: Factor on the delay: 1 for a loop without delay; one that torques reach late
+                is stable only with gains that are smaller, stiffness by its square, damping by
+                itself.
         """
         self._arm = arm
         self._stiffness, self._damping = arm.stiffness / softness**2, arm.damping / softness
@@ -52,7 +53,7 @@ class PlanTracker:
         """Return position, velocity and effort (n,) to follow at a time [s].
 
         Args:
-            time: now, in the clock of the plans.
+            time: Present time in the clock of the plans [s].
             q: (n,) measured positions [rad]; latched as what to hold when there is no plan.
         """
         plan = self._plan
@@ -66,7 +67,7 @@ class PlanTracker:
         """Return joint torques (n,) [N m], clamped to the arm's limits.
 
         Args:
-            time: now, in the clock of the plans [s].
+            time: Present time in the clock of the plans [s].
             q: (n,) measured positions [rad].
             qd: (n,) measured velocities [rad/s].
         """

@@ -85,6 +85,10 @@ class ClosedLoop:
             for (i, state), offset in zip(entities.items(), offsets)
         }
 
+    def measure_joints(self) -> tuple[float, np.ndarray, np.ndarray]:
+        """Return stamp [s], positions and velocities (n,) of the newest joint state."""
+        return self.world.time, *self.world.joint_state()
+
     def step(self) -> ControlOutput:
         """Advance by one control period and return what the controller said."""
         world, config = self.world, self.config
@@ -94,8 +98,10 @@ class ClosedLoop:
         while self._on_the_way and world.time >= self._on_the_way[0][0] - 1e-9:
             self._entities = self._on_the_way.pop(0)[1]
         start = world.time
-        q, qd = world.joint_state()
-        output = self.controller.update(start, q, qd, self._entities, world.held is not None)
+        stamp, q, qd = self.measure_joints()
+        output = self.controller.update(
+            start, q, qd, self._entities, world.held is not None, joints_time=stamp
+        )
         if world.suction != output.suction:
             world.set_suction(output.suction)
         if output.plan is not None:

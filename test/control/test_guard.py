@@ -129,6 +129,6 @@ def test_braking_stops_within_the_acceleration_limits():
 
 @pytest.mark.parametrize('age', [0.5, np.nan])
 def test_stale_inputs_are_named(age):
-    assert 'joint state' in GUARD.check_inputs(10.0, 10.0 - age)
-    assert 'entities' in GUARD.check_inputs(10.0, 10.0, 10.0 - 10 * age)
-    assert GUARD.check_inputs(10.0, 9.99, 9.5) == ''
+    assert 'joint states stopped' in GUARD.check_joint_state(10.0, 10.0 - age)
+    assert 'entities' in GUARD.check_entities(10.0, 10.0 - 10 * age)
+    assert GUARD.check_joint_state(10.0, 9.99) == GUARD.check_entities(10.0, 9.5) == ''

@@ -5,13 +5,13 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from concept_control.control.arm.description import ArmDescription, arm_names
-from concept_control.control.controller import ConceptController, Status
-from concept_control.control.costs.closed_form import (
+from concept_control.benchmarks.control.closed_form import (
     MidpointEnergy,
     PlacesEnergy,
     closed_form_goal,
 )
+from concept_control.control.arm.description import ArmDescription, arm_names
+from concept_control.control.controller import ConceptController, Status
 from concept_control.errors import CommandError
 from concept_control.simulation.closed_loop import ClosedLoop, LoopConfig
 from concept_control.simulation.scene import SceneConfig, build_scene
@@ -232,6 +232,51 @@ def test_pause_holds_resume_goes_on_and_cancel_stops():
     assert between_error(loop.world) < 0.004
     loop.controller.cancel()
     assert loop.run(0.1)[-1].status is Status.CANCELLED
+
+
+@pytest.mark.parametrize('phase', ['reach', 'carry'])
+def test_an_arm_whose_joint_states_stop_brakes_and_goes_on_when_they_are_back(phase):
+    loop = loop_with(LAYOUT)
+    loop.controller.set_goal(between_goal(loop))
+    loop.run(10.0, lambda o: o.phase == phase)
+    loop.run(0.15)
+    last = loop.measure_joints()
+    assert np.abs(last[2]).max() > 0.1, 'the arm is to be stopped while it moves'
+    measure, loop.measure_joints = loop.measure_joints, lambda: last
+    during = loop.run(8.0)
+    stale = [output for output in during if 'joint states stopped' in output.text]
+    # Fresh enough for 0.1 s, then one plan that brakes, and nothing after it.
+    assert len(during) - len(stale) <= 6
+    assert [output.plan is not None for output in stale] == [True] + [False] * (len(stale) - 1)
+    brake = stale[0].plan
+    steepest = np.abs(np.diff(brake.velocities, axis=0)).max(axis=0) / brake.dt
+    assert (steepest <= ARM.acceleration_limits * 1.001).all()
+    assert not brake.velocities[-1].any()
+    assert all(o.phase == 'hold' and o.status is Status.ACTIVE for o in stale)
+    assert 'holding' in stale[-1].text and 'stopped 8.0 s ago' in stale[-1].text
+    q, qd = loop.world.joint_state()
+    assert np.abs(qd).max() < 0.01
+    np.testing.assert_allclose(q, brake.positions[-1], atol=5e-3)
+    loop.measure_joints = measure
+    outputs = run_until_ended(loop)
+    assert_limits_kept(during + outputs)
+    assert outputs[-1].status is Status.SATISFIED, outputs[-1].text
+    assert between_error(loop.world) < 0.004
+
+
+def test_a_tool_that_is_held_up_is_not_called_satisfied():
+    loop = loop_with(LAYOUT[:2])
+    xy = np.vstack([ARM.workspace.center, LAYOUT[:2]])
+    goal = closed_form_goal(
+        PlacesEnergy({0: (0, 0)}), xy, np.full(3, 0.04), {0: (0, 0)}, ARM.workspace, (0, 1, 2)
+    )
+    loop.controller.set_goal(goal)
+    loop.run(3.0, has_ended)
+    state = np.asarray(loop.world.joint_state())
+    now = loop.world.time
+    for stamps in ({'joints_time': now - 1.0}, {'entities_time': now - 9.0}):
+        output = loop.controller.update(now, *state, loop.perceive(), False, **stamps)
+        assert output.status is Status.ACTIVE and 'holding' in output.text
 
 
 def test_bad_input_holds_and_bad_goals_are_refused():

@@ -10,11 +10,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from concept_control.benchmarks.control.closed_form import MidpointEnergy, closed_form_goal
 from concept_control.control.arm.description import ArmDescription
 from concept_control.control.arm.inverse_kinematics import solve_ik
 from concept_control.control.arm.kinematics import ArmKinematics
 from concept_control.control.controller import ConceptController
-from concept_control.control.costs.closed_form import MidpointEnergy, closed_form_goal
 from concept_control.control.skills.task_view import TaskConfig
 from concept_control.errors import ArmError
 from concept_control.simulation.closed_loop import ClosedLoop

@@ -8,12 +8,12 @@ from dataclasses import dataclass, field
 import mujoco
 import numpy as np
 
+from concept_control.benchmarks.control.residual_cost import ResidualCost
 from concept_control.control.arm.description import ArmDescription
 from concept_control.control.arm.dynamics import ArmDynamics, MujocoDynamics, ServoDynamics
 from concept_control.control.arm.kinematics import ArmKinematics
 from concept_control.control.costs.arm_cost import ArmCost
 from concept_control.control.costs.entity_energy import PointEnergy
-from concept_control.control.costs.residual_cost import ResidualCost
 from concept_control.control.planners.interface import Cost
 
 DOUBLE_INTEGRATOR = """

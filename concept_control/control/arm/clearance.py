@@ -22,8 +22,8 @@ class LinkClearance:
     The links are covered by spheres, blocks are upright capsules; the table is at zero.
 
     Attributes:
-        kinematics: of the arm.
-        blocks: (M, 4) centre x, y, height of the top, radius [m].
+        kinematics: Kinematics of the arm.
+        blocks: (M, 4) capsules: centre x, y, height of the top, radius [m].
     """
 
     kinematics: ArmKinematics
@@ -73,8 +73,8 @@ class LinkClearance:
         """Return depths (..., L, 1 + M) [m], the table's first, and the ways out (..., 3).
 
         Args:
-            centres: (..., L, 3) of L spheres [m].
-            low: (L,) their indices.
+            centres: (..., L, 3) centres of L spheres [m].
+            low: (L,) indices of these spheres.
         """
         radii = self.kinematics.spheres[low, 3]
         table = radii + TABLE_MARGIN - centres[..., 2]

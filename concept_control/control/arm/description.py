@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 import mujoco
@@ -14,7 +14,7 @@ from concept_control.errors import ArmError
 from concept_control.world.workspace import Workspace
 
 ARMS_FOLDER = Path(__file__).resolve().parent.parent / 'arms'
-"""Where the arms shipped with the package live, one folder each."""
+"""Folder of the arms shipped with the package, one folder each."""
 
 _LISTS = ('velocity_limits', 'acceleration_limits', 'effort_limits', 'stiffness', 'damping')
 
@@ -25,7 +25,7 @@ def arm_names() -> list[str]:
 
 
 INTERFACES = ('joint_trajectory', 'position', 'effort')
-"""What an arm may be commanded by: plans, or a position or a torque of each joint at a time."""
+"""Kinds of commands to an arm: plans, or a position or a torque of each joint at a time."""
 
 
 @dataclass(frozen=True)
@@ -33,19 +33,19 @@ class ArmDescription:
     """An arm as the controller sees it; n is its number of joints.
 
     Attributes:
-        name: for people.
+        name: Name for people.
         model_path: MJCF of the arm alone, its base at the origin.
-        joints: names of the n hinge joints, in the order of every array below.
-        tool_site: name of the site at the tool's tip, its +z axis pointing out of the tool.
-        suction: whether the tool can hold a block.
+        joints: Names of the n hinge joints, in the order of every array below.
+        tool_site: Name of the site at the tool's tip, its +z axis pointing out of the tool.
+        suction: Whether the tool can hold a block.
         home: (n,) joint positions to rest at [rad].
-        position_limits: (n, 2) [rad].
-        velocity_limits: (n,) [rad/s].
-        acceleration_limits: (n,) [rad/s²].
-        effort_limits: (n,) [N m].
+        position_limits: (n, 2) smallest and largest joint positions [rad].
+        velocity_limits: (n,) largest joint speeds [rad/s].
+        acceleration_limits: (n,) largest joint accelerations [rad/s²].
+        effort_limits: (n,) largest joint torques [N m].
         stiffness: (n,) proportional gains of the tracker [N m/rad].
         damping: (n,) derivative gains of the tracker [N m s/rad].
-        workspace: the square of the table in front of the arm.
+        workspace: Square of the table in front of the arm.
     """
 
     name: str
@@ -67,16 +67,12 @@ class ArmDescription:
         """Number of controlled joints n."""
         return len(self.joints)
 
-    def with_workspace(self, workspace: Workspace) -> ArmDescription:
-        """Return the same arm in front of another square of the table."""
-        return replace(self, workspace=workspace)
-
     @classmethod
     def load(cls, source: str | Path = 'franka') -> ArmDescription:
         """Read an arm from its YAML file, or by the name of a shipped one.
 
         Args:
-            source: a name among `arm_names()`, or the path of a YAML file.
+            source: Name among `arm_names()`, or the path of a YAML file.
 
         Raises:
             ArmError: if the file or its MJCF is missing, incomplete or contradictory; the text

@@ -16,18 +16,19 @@ PLAN_STEP = 0.025
 """Step of an arm's plans [s]. The controller reads them at any time between."""
 
 SERVO_BANDWIDTH = 6.0
-"""Of the soft servos that sampling planners search through [rad/s]."""
+"""Bandwidth of the soft servos that sampling planners search through [rad/s]."""
 
 
 class MujocoDynamics:
     """x' = f(x, u) of a MuJoCo model with x = [qpos, qvel] and one control per actuator.
 
     Attributes:
-        model: the model, whose timestep is the step of f [s].
-        num_states: 2 n.
-        num_controls: m.
+        model: MuJoCo model; its timestep is the step of f [s].
+        num_states: Number of states, 2 n.
+        num_controls: Number of controls m.
         lower, upper: (m,) limits of the controls.
-        linearized_every: derivatives are taken at every so many steps of a trajectory.
+        linearized_every: Number of steps of a trajectory between two at which derivatives are
+            taken.
 
     Raises:
         ArmError: if positions and velocities differ in number or actuators have states.
@@ -98,10 +99,10 @@ class MujocoDynamics:
         """Follow a nominal trajectory under feedback, clamping controls to their limits.
 
         Args:
-            state: (2n,) where to start.
+            state: (2n,) state to start from.
             states: (H + 1, 2n) nominal states.
             controls: (H, m) nominal controls.
-            gains: (H, m, 2n): u = controls + gains @ (x - states).
+            gains: (H, m, 2n) feedback gains: u = controls + gains @ (x - states).
 
         Returns:
             (H + 1, 2n) states and (H, m) controls that were applied.
@@ -182,8 +183,8 @@ class ArmDynamics(MujocoDynamics):
     # An arm's derivatives change little in a twentieth of a second.
     linearized_every = 2
 
-    def __init__(self, arm: ArmDescription, timestep: float = PLAN_STEP) -> None:
-        super().__init__(self._compile(arm, timestep))
+    def __init__(self, arm: ArmDescription) -> None:
+        super().__init__(self._compile(arm))
         names = [self.model.joint(i).name for i in range(self.model.njnt)]
         if names != list(arm.joints):
             raise ArmError(
@@ -194,14 +195,14 @@ class ArmDynamics(MujocoDynamics):
         self._payload = self.model.body('payload').id
         self._site = self.model.site(arm.tool_site).id
 
-    def _compile(self, arm: ArmDescription, timestep: float) -> mujoco.MjModel:
+    def _compile(self, arm: ArmDescription) -> mujoco.MjModel:
         spec = arm.spec()
         site = spec.site(arm.tool_site)
         payload = site.parent.add_body(name='payload', pos=site.pos, quat=site.quat)
         payload.explicitinertial = True
         payload.ipos = [0.0, 0.0, 0.0]
         payload.mass, payload.inertia = 1e-6, [1e-9] * 3
-        spec.option.timestep = timestep
+        spec.option.timestep = PLAN_STEP
         spec.option.integrator = mujoco.mjtIntegrator.mjINT_IMPLICITFAST
         spec.option.disableflags |= mujoco.mjtDisableBit.mjDSBL_CONSTRAINT
         return spec.compile()
@@ -225,8 +226,8 @@ class ServoDynamics(ArmDynamics):
     taken as compensated; efforts include what compensates it.
     """
 
-    def _compile(self, arm: ArmDescription, timestep: float) -> mujoco.MjModel:
-        model = super()._compile(arm, timestep)
+    def _compile(self, arm: ArmDescription) -> mujoco.MjModel:
+        model = super()._compile(arm)
         data = mujoco.MjData(model)
         data.qpos[:] = arm.home
         mujoco.mj_forward(model, data)

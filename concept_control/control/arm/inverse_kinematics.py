@@ -1,4 +1,4 @@
-"""Can the arm bring its tool there? Inverse kinematics by damped least squares."""
+"""Inverse kinematics by damped least squares: joint positions that bring the tool to a point."""
 
 from __future__ import annotations
 
@@ -10,26 +10,26 @@ from concept_control.control.arm.kinematics import DOWN, ArmKinematics
 TILT_WEIGHT = 0.1
 """Lever [m] that turns a tilt of the tool into a length beside the position's error."""
 
+TOLERANCE, MAX_TILT = 0.003, 0.1
+"""Largest error of the position [m] and largest angle to straight down [rad]."""
+
 DAMPING = 1e-4
 MAX_ITERATIONS = 150
 MAX_STEP = 0.2
+"""Largest change of a joint in an iteration [rad]."""
 
 
 def solve_ik(
     arm: ArmDescription,
     kinematics: ArmKinematics,
     position: np.ndarray,
-    tolerance: float = 0.003,
-    max_tilt: float = 0.1,
 ) -> np.ndarray | None:
     """Find joint positions that put the tool's tip at a point, pointing down.
 
     Args:
-        arm: its limits and home, where the search starts.
-        kinematics: of the same arm.
-        position: (3,) world point [m].
-        tolerance: largest error of the position [m].
-        max_tilt: largest angle to straight down [rad].
+        arm: Arm with its limits and home, where the search starts.
+        kinematics: Kinematics of the same arm.
+        position: (3,) world position for the tip [m].
 
     Returns:
         (n,) joint positions within their limits, None where none was found.
@@ -44,7 +44,7 @@ def solve_ik(
             error = np.concatenate(
                 [motion.position - position, TILT_WEIGHT * (motion.axis - DOWN)]
             )
-            if np.linalg.norm(error[:3]) < tolerance and motion.axis[2] < -np.cos(max_tilt):
+            if np.linalg.norm(error[:3]) < TOLERANCE and motion.axis[2] < -np.cos(MAX_TILT):
                 return q
             assert motion.position_jacobian is not None
             tilting = TILT_WEIGHT * motion.direction_jacobian(2)

@@ -16,7 +16,7 @@ class Frames:
 
     Attributes:
         anchors: (..., J, 3) points on the joints' axes [m].
-        rotations: (..., J, 3, 3) behind the joints.
+        rotations: (..., J, 3, 3) rotations of the frames behind the joints.
     """
 
     anchors: np.ndarray
@@ -146,9 +146,9 @@ class ArmKinematics:
 
         Args:
             q: (..., n) joint positions [rad].
-            offset: (3,) the point in the frame of the tool's tip [m]; None: the tip itself.
-            jacobians: whether to compute derivatives as well.
-            frames: of these joint positions, where they are known already.
+            offset: (3,) point in the frame of the tool's tip [m]; None: the tip itself.
+            jacobians: Whether to compute derivatives as well.
+            frames: Frames of these joint positions, where they are known already.
         """
         frames = self.frames(q) if frames is None else frames
         rotation = frames.rotations[..., -1, :, :]
@@ -172,10 +172,10 @@ def _spheres(
     """Return spheres (4,), centre and radius [m], that cover a body's geoms lengthwise.
 
     Args:
-        model: of the arm.
-        body: whose geoms.
-        position: (3,) of the body in the frame wanted.
-        rotation: (3, 3) of the body in it.
+        model: MuJoCo model of the arm.
+        body: Index of the body whose geoms are covered.
+        position: (3,) position of the body in the frame wanted [m].
+        rotation: (3, 3) rotation of the body in it.
     """
     spheres = []
     first = int(model.body_geomadr[body])

@@ -21,27 +21,28 @@ class CostWeights:
     """Weights of the terms; every term is squared and summed over the horizon.
 
     Attributes:
-        energy: of the entity's energy, whose unit is m².
-        energy_knee: distance [m] beyond which the energy counts linearly, not quadratically, with
+        energy: Weight of the entity's energy, whose unit is m².
+        energy_knee: Distance [m] beyond which the energy counts linearly, not quadratically, with
             distance: far goals must not ask for more acceleration than the arm has.
-        motion: of the energy of how the point moves.
-        height: of the height error [1/m²].
-        tilt: of the tool axis' deviation from straight down.
-        heading: of the sine of the heading's error.
-        posture: of the joints' distance to the posture [1/rad²]; only settles what the task
+        motion: Weight of the energy of how the point moves.
+        height: Weight of the height error [1/m²].
+        tilt: Weight of the tool axis' deviation from straight down.
+        heading: Weight of the sine of the heading's error.
+        posture: Weight of the joints' distance to the posture [1/rad²]; only settles what the task
             leaves open.
-        velocity: of joint velocities [s²/rad²].
-        acceleration: of joint accelerations relative to their limits.
-        effort: of joint efforts relative to their limits; small, for gravity must be held.
-        position_limit: of the intrusion into the margin before a position limit [1/rad²].
-        velocity_limit: of the excess over the soft velocity limit, relative to the limit.
-        acceleration_limit: of the excess over the soft acceleration limit, relative to the limit.
-        clearance: of the intrusion into the free space around other entities, and of the links
-            into that around the table and blocks [1/m²].
-        terminal: factor on the state terms at the horizon's end.
-        terminal_velocity: of joint velocities at the horizon's end [s²/rad²].
-        position_margin: width of the margin before position limits [rad].
-        soft_limit: share of velocity and acceleration limits that is free of cost.
+        velocity: Weight of joint velocities [s²/rad²].
+        acceleration: Weight of joint accelerations relative to their limits.
+        effort: Weight of joint efforts relative to their limits; small, for gravity must be held.
+        position_limit: Weight of the intrusion into the margin before a position limit [1/rad²].
+        velocity_limit: Weight of the excess over the soft velocity limit, relative to the limit.
+        acceleration_limit: Weight of the excess over the soft acceleration limit, relative to the
+            limit.
+        clearance: Weight of the intrusion into the free space around other entities, and of the
+            links into that around the table and blocks [1/m²].
+        terminal: Factor on the state terms at the horizon's end.
+        terminal_velocity: Weight of joint velocities at the horizon's end [s²/rad²].
+        position_margin: Width of the margin before position limits [rad].
+        soft_limit: Share of velocity and acceleration limits that is free of cost.
     """
 
     energy: float = 50.0
@@ -71,23 +72,22 @@ class ArmCost:
     The world frame is the arm's base; H is the horizon, n the number of joints.
 
     Attributes:
-        arm: its limits and home.
-        kinematics: of the same arm.
-        energy: of the xy position of the moving point; None where only the posture counts: then
-            height and tilt are free too.
-        height: where the point shall be above the table [m].
-        offset: (3,) the point in the frame of the tool's tip [m]: zero for the tool itself, the
+        arm: Arm with its limits and home.
+        kinematics: Kinematics of the same arm.
+        energy: Energy of the xy position of the moving point; None where only the posture counts:
+            then height and tilt are free too.
+        height: Height of the moving point above the table that is wanted [m].
+        offset: (3,) moving point in the frame of the tool's tip [m]: zero for the tool itself, the
             centre of the block for a carried one.
         obstacles: (M, 2) centres of entities to keep away from [m].
         clearances: (M,) smallest distances to them [m].
-        links: what the arm's links are to keep away from; None for nothing.
-        heading: where the tool's x axis shall point about the vertical [rad]; None: anywhere.
-        fence: the moving point is kept inside this square; None for no fence.
-        motion: an energy of the point's xy position and velocity beside that of its position;
-            None where only places count.
+        links: Clearance of the arm's links; None where they need none.
+        heading: Direction of the tool's x axis about the vertical [rad]; None: any.
+        fence: Square inside which the moving point is kept; None for no fence.
+        motion: Energy of the point's xy position and velocity beside that of its position; None
+            where only places count.
         posture: (n,) joint positions to stay near [rad]; None: the arm's home.
-        weights: of the terms.
-        timestep: of the trajectory [s].
+        weights: Weights of the terms.
     """
 
     arm: ArmDescription
@@ -103,7 +103,6 @@ class ArmCost:
     motion: MotionEnergy | None = None
     posture: np.ndarray | None = None
     weights: CostWeights = field(default_factory=CostWeights)
-    timestep: float = PLAN_STEP
 
     def value(self, states: np.ndarray, controls: np.ndarray) -> np.ndarray:
         """Return (...,) costs of trajectories (..., H + 1, 2n) under efforts (..., H, n)."""
@@ -139,7 +138,7 @@ class ArmCost:
         total += w.velocity * speed[..., :-1].sum(axis=-1) + w.terminal_velocity * speed[..., -1]
         excess = _excess(qd / arm.velocity_limits, w.soft_limit)
         total += w.velocity_limit * _square(excess).sum(axis=-1)
-        acceleration = np.diff(qd, axis=-2) / (self.timestep * arm.acceleration_limits)
+        acceleration = np.diff(qd, axis=-2) / (PLAN_STEP * arm.acceleration_limits)
         total += w.acceleration * _square(acceleration).sum(axis=-1)
         excess = _excess(acceleration, w.soft_limit)
         total += w.acceleration_limit * _square(excess).sum(axis=-1)
@@ -156,13 +155,13 @@ class ArmCost:
         """Expand the cost around one trajectory (H + 1, 2n); Hessians are positive semi-definite.
 
         Args:
-            states: (H + 1, 2n).
-            controls: (H, n).
-            by_state: (H, 2n, 2n) derivatives of the dynamics, for accelerations.
-            by_control: (H, 2n, n).
+            states: (H + 1, 2n) states of the trajectory.
+            controls: (H, n) controls along it.
+            by_state: (H, 2n, 2n) derivatives of the dynamics by the state, for accelerations.
+            by_control: (H, 2n, n) derivatives of the dynamics by the control.
         """
         w, n = self.weights, self.arm.num_joints
-        points, horizon = len(states), len(controls)
+        points = len(states)
         q, qd = states[:, :n], states[:, n:]
         gradient, hessian = np.zeros((points, 2 * n)), np.zeros((points, 2 * n, 2 * n))
         diagonal, tool = np.arange(2 * n), np.zeros(points)
@@ -195,28 +194,55 @@ class ArmCost:
             2 * weight + 2 * w.velocity_limit * (excess != 0) / limits**2
         )
 
-        # Accelerations relative to their limits are residuals of state and control together.
-        scale = self.timestep * self.arm.acceleration_limits
+        value = float(self._value(states, controls, tool))
+        quadratic = self._add_acceleration_terms(
+            value, gradient, hessian, qd, by_state[:, n:], by_control[:, n:]
+        )
+        limits = self.arm.effort_limits
+        quadratic.control_gradient[:] += 2 * w.effort * controls / limits**2
+        quadratic.control_hessian[:] += 2 * w.effort * np.diag(limits**-2.0)
+        return quadratic
+
+    def _add_acceleration_terms(
+        self,
+        value: float,
+        gradient: np.ndarray,
+        hessian: np.ndarray,
+        qd: np.ndarray,
+        by_state: np.ndarray,
+        by_control: np.ndarray,
+    ) -> Quadratic:
+        """Add accelerations relative to their limits: residuals of state and control together.
+
+        Args:
+            value: Cost of the trajectory.
+            gradient: (H + 1, 2n) gradient by the states; changed in place.
+            hessian: (H + 1, 2n, 2n) Hessian by the states; changed in place.
+            qd: (H + 1, n) joint velocities [rad/s].
+            by_state: (H, n, 2n) derivatives of the next velocities.
+            by_control: (H, n, n) derivatives of the next velocities.
+        """
+        w, n = self.weights, self.arm.num_joints
+        scale = PLAN_STEP * self.arm.acceleration_limits
         acceleration = np.diff(qd, axis=0) / scale
         excess = _excess(acceleration, w.soft_limit)
-        slope = w.acceleration * acceleration + w.acceleration_limit * excess
-        curvature = w.acceleration + w.acceleration_limit * (excess != 0)
-        of_state = by_state[:, n:].copy()
+        slope = (w.acceleration * acceleration + w.acceleration_limit * excess)[..., None]
+        curvature = (w.acceleration + w.acceleration_limit * (excess != 0))[..., None]
+        of_state = by_state.copy()
         of_state[:, np.arange(n), np.arange(n, 2 * n)] -= 1.0
         of_state /= scale[:, None]
-        of_control = by_control[:, n:] / scale[:, None]
+        of_control = by_control / scale[:, None]
         state_t, control_t = of_state.transpose(0, 2, 1), of_control.transpose(0, 2, 1)
-        gradient[:-1] += 2 * (state_t @ slope[..., None])[..., 0]
-        hessian[:-1] += 2 * state_t @ (curvature[..., None] * of_state)
-        control_gradient = 2 * (control_t @ slope[..., None])[..., 0]
-        control_hessian = 2 * control_t @ (curvature[..., None] * of_control)
-        mixed = 2 * control_t @ (curvature[..., None] * of_state)
-
-        limits = self.arm.effort_limits
-        control_gradient += 2 * w.effort * controls / limits**2
-        control_hessian += 2 * w.effort * np.broadcast_to(np.diag(limits**-2.0), (horizon, n, n))
-        value = float(self._value(states, controls, tool))
-        return Quadratic(value, gradient, hessian, control_gradient, control_hessian, mixed)
+        gradient[:-1] += 2 * (state_t @ slope)[..., 0]
+        hessian[:-1] += 2 * state_t @ (curvature * of_state)
+        return Quadratic(
+            value,
+            gradient,
+            hessian,
+            control_gradient=2 * (control_t @ slope)[..., 0],
+            control_hessian=2 * control_t @ (curvature * of_control),
+            mixed_hessian=2 * control_t @ (curvature * of_state),
+        )
 
     @property
     def _posture(self) -> np.ndarray:

@@ -7,7 +7,7 @@ from typing import Protocol
 
 import numpy as np
 
-from concept_control.control.goal import ResidualEvaluator
+from concept_control.control.goal import GroundedGoal
 from concept_control.world.workspace import Workspace
 
 FD_STEP = 1e-3
@@ -45,9 +45,9 @@ class AnchoredEnergy:
     """An energy with a weak spring to a point, for the directions it does not care about.
 
     Attributes:
-        energy: what counts.
-        anchor: (2,) world position [m].
-        weight: of the squared distance to the anchor beside the energy.
+        energy: Energy that counts.
+        anchor: (2,) world position of the spring's end [m].
+        weight: Weight of the squared distance to the anchor beside the energy.
     """
 
     energy: EntityEnergy
@@ -75,22 +75,16 @@ class ConceptEnergy:
     """The goal's energy as a function of where one entity is, all others being where they are.
 
     Attributes:
-        evaluator: the composed energy of the goal.
-        workspace: maps the table to the particle world.
-        before: (N, 2) positions when the goal was given, workspace units.
+        goal: Goal with the composed energy.
+        workspace: Similarity from the table to the particle world.
         positions: (N, 2) positions of all entities now, workspace units.
-        colors: (N, 3) RGB in [0, 1].
-        sizes: (N,) workspace units.
-        index: which entity moves.
-        scale: factor on the energy; `control.stiffness` makes its unit m².
+        index: Row of the entity that moves.
+        scale: Factor on the energy; `local_minimum.stiffness` makes its unit m².
     """
 
-    evaluator: ResidualEvaluator
+    goal: GroundedGoal
     workspace: Workspace
-    before: np.ndarray
     positions: np.ndarray
-    colors: np.ndarray
-    sizes: np.ndarray
     index: int
     scale: float = 1.0
 
@@ -98,8 +92,7 @@ class ConceptEnergy:
         """Return (B, K) residuals with the entity at world positions (B, 2) [m]."""
         positions = np.repeat(self.positions[None], len(xy), axis=0)
         positions[:, self.index] = self.workspace.to_workspace(xy)
-        residual = self.evaluator.residual(self.before, positions, self.colors, self.sizes)
-        return np.sqrt(self.scale) * np.asarray(residual, dtype=float)
+        return np.sqrt(self.scale) * self.goal.residual(positions)
 
     def linearize(self, xy: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Differentiate by forward differences, all of them in one call of the evaluator."""

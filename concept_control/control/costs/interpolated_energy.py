@@ -18,22 +18,22 @@ import numpy as np
 from concept_control.control.costs.entity_energy import EntityEnergy
 
 RADIUS = 3e-3
-"""How far from where it was linearised [m] a residual counts as linear."""
+"""Distance from where it was linearised within which a residual counts as linear [m]."""
 
 SPACING = 0.02
-"""How far apart [m] the asked points of a trajectory may be."""
+"""Largest distance of two points of a trajectory at which the energy is evaluated [m]."""
 
 MOST_SKIPPED = 4
-"""How many points between two asked ones there are at most, however slow the motion."""
+"""Largest number of points between two evaluated ones, however slow the motion."""
 
 
 class InterpolatedEnergy:
     """An energy of one entity's place, read from a few points and their linearisations.
 
     Args:
-        energy: the energy itself.
-        radius: largest distance of a point from its own in the last linearisation [m].
-        spacing: largest distance between two asked points [m].
+        energy: Energy that is interpolated.
+        radius: Largest distance of a point from its own in the last linearisation [m].
+        spacing: Largest distance between two asked points [m].
     """
 
     def __init__(
@@ -86,11 +86,11 @@ def _between(
     """Return residuals (B, K) and Jacobians (B, K, 2) at (B, 2) of which some are known.
 
     Args:
-        xy: (B, 2) [m].
-        knots: (P,) which of them are known.
-        places: (P, 2) where they are.
-        residual: (P, K) there.
-        jacobian: (P, K, 2) there.
+        xy: (B, 2) points along a trajectory [m].
+        knots: (P,) indices of the known points.
+        places: (P, 2) positions of these [m].
+        residual: (P, K) residuals there.
+        jacobian: (P, K, 2) Jacobians there [1/m].
     """
     before = np.clip(np.searchsorted(knots, np.arange(len(xy)), 'right') - 1, 0, len(knots) - 2)
     start, chord = places[before], np.diff(places, axis=0)[before]

@@ -9,10 +9,12 @@ import numpy as np
 from concept_control.control.costs.entity_energy import ConceptEnergy
 
 RING_RADII = (0.02, 0.04)
-"""Where around a target the energy's stiffness is measured [m]."""
+"""Radii of the rings around a target on which the energy's stiffness is measured [m]."""
 
 RING_POINTS = 8
 MIN_STIFFNESS = 1e-6
+"""Smallest stiffness [1/m²], of an energy that is flat."""
+
 REFINE_ITERATIONS = 6
 REFINE_STEP = 0.03
 """Longest step of a refinement [m]."""
@@ -25,11 +27,11 @@ def stiffness(energy: ConceptEnergy, target: np.ndarray) -> float:
     energies, whose unit each network chooses for itself, into squared metres.
 
     Args:
-        energy: of the entity, with `scale` 1.
-        target: (2,) world position [m].
+        energy: Energy of the entity, with `scale` 1.
+        target: (2,) world position of the minimum [m].
 
     Returns:
-        the median over two rings of points around the target; at least a tiny positive number.
+        Median over two rings of points around the target; at least a tiny positive number.
     """
     angles = np.linspace(0.0, 2 * np.pi, RING_POINTS, endpoint=False)
     ring = np.stack([np.cos(angles), np.sin(angles)], axis=-1)
@@ -48,8 +50,8 @@ def refine_target(
     """Descend the energy from a start by damped Gauss-Newton, keeping clear of obstacles.
 
     Args:
-        energy: of the entity.
-        start: (2,) world position [m].
+        energy: Energy of the entity.
+        start: (2,) world position to start from [m].
         obstacles: (M, 2) centres of other entities [m].
         clearances: (M,) smallest distances to them [m].
 

@@ -23,10 +23,10 @@ def box_qp(
     programming", ICRA 2014.
 
     Args:
-        hessian: (m, m) positive definite.
-        gradient: (m,).
-        lower: (m,).
-        upper: (m,).
+        hessian: (m, m) positive definite matrix H.
+        gradient: (m,) linear term g.
+        lower: (m,) lower bounds.
+        upper: (m,) upper bounds.
         start: (m,) first guess, clamped to the box.
 
     Returns:

@@ -15,9 +15,9 @@ class CemConfig(SamplingConfig):
     """How the Gaussian follows the elites.
 
     Attributes:
-        num_elites: best samples it is fitted to.
-        min_noise, max_noise: bounds of its standard deviation, as shares of half the range.
-        smoothing: share of the old standard deviation that is kept.
+        num_elites: Number of best samples that it is fitted to.
+        min_noise, max_noise: Bounds of its standard deviation, as shares of half the range.
+        smoothing: Share of the old standard deviation that is kept.
     """
 
     noise: float = 0.06

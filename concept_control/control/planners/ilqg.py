@@ -18,13 +18,13 @@ class IlqgConfig:
     """How iLQG iterates.
 
     Attributes:
-        horizon: number of steps H.
-        step_scales: line search, tried in this order.
-        min_ratio: smallest accepted ratio of actual to expected decrease of the cost.
-        initial_regularization: added to the diagonal of the control Hessian.
-        min_regularization, max_regularization: below the first it is zero, above the second the
-            iteration gives up.
-        regularization_factor: base of its quadratic schedule.
+        horizon: Number of steps H.
+        step_scales: Scales of the step in the line search, tried in this order.
+        min_ratio: Smallest accepted ratio of actual to expected decrease of the cost.
+        initial_regularization: Number added to the diagonal of the control Hessian at first.
+        min_regularization, max_regularization: Bounds of that number: below the first it is zero,
+            above the second the iteration gives up.
+        regularization_factor: Base of its quadratic schedule.
     """
 
     horizon: int = 20
@@ -67,20 +67,20 @@ class Ilqg:
         """Improve the shifted last plan by at most `iterations` steps from the given state.
 
         Args:
-            time: of the state [s].
+            time: Time of the state [s].
             q: (n,) joint positions [rad].
             qd: (n,) joint velocities [rad/s].
-            cost: what to minimise; may change from call to call.
-            iterations: upper bound; it stops earlier at a local minimum.
+            cost: Cost to minimise; may change from call to call.
+            iterations: Upper bound on the iterations; it stops earlier at a local minimum.
         """
         start = clock.perf_counter()
         states, controls = self._warm_start(time, np.concatenate([q, qd]))
-        value, is_improved = float('nan'), False
+        value = float('nan')
         for _ in range(iterations):
             new_states, new_controls, value = self._iterate(states, controls, cost)
             if new_states is states:
                 break
-            states, controls, is_improved = new_states, new_controls, True
+            states, controls = new_states, new_controls
         self._stamp, self._states, self._controls = time, states, controls
         n = len(q)
         return Plan(
@@ -89,10 +89,8 @@ class Ilqg:
             positions=states[:, :n],
             velocities=states[:, n:],
             efforts=controls,
-            gains=self._gains,
             cost=value,
             solve_time=clock.perf_counter() - start,
-            is_improved=is_improved,
         )
 
     def _warm_start(self, time: float, state: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -15,12 +15,13 @@ class Quadratic:
     """Second-order model of a cost along a trajectory of H steps.
 
     Attributes:
-        value: the cost itself.
-        state_gradient: (H + 1, nx).
-        state_hessian: (H + 1, nx, nx) positive semi-definite (Gauss-Newton).
-        control_gradient: (H, nu).
-        control_hessian: (H, nu, nu).
-        mixed_hessian: (H, nu, nx).
+        value: Value of the cost.
+        state_gradient: (H + 1, nx) gradient by the states.
+        state_hessian: (H + 1, nx, nx) Hessian by the states, positive semi-definite
+            (Gauss-Newton).
+        control_gradient: (H, nu) gradient by the controls.
+        control_hessian: (H, nu, nu) Hessian by the controls.
+        mixed_hessian: (H, nu, nx) mixed second derivatives.
     """
 
     value: float

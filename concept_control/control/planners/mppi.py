@@ -15,8 +15,8 @@ class MppiConfig(SamplingConfig):
     """How the average is weighted.
 
     Attributes:
-        temperature: of the weights, as a share of the spread between the best and the median
-            cost: costs have no unit of their own here.
+        temperature: Temperature of the weights, as a share of the spread between the best and the
+            median cost: costs have no unit of their own here.
     """
 
     noise: float = 0.03

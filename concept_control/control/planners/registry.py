@@ -27,10 +27,10 @@ def make_planner(name: str, dynamics: Dynamics, **settings: object) -> Planner:
     """Build a planner for any dynamics.
 
     Args:
-        name: among `PLANNERS`.
-        dynamics: to plan through.
-        settings: other than the defaults; those the planner does not have are left out, so that
-            one set can serve all planners.
+        name: Planner, a name among `PLANNERS`.
+        dynamics: Dynamics to plan through.
+        settings: Settings other than the defaults; those the planner does not have are left out,
+            so that one set can serve all planners.
 
     Raises:
         CommandError: for an unknown name.

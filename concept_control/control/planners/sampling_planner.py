@@ -16,11 +16,11 @@ class SamplingConfig:
     """How controls are sampled.
 
     Attributes:
-        horizon: number of steps H.
-        num_knots: control points of the linear spline over the horizon.
-        num_samples: rollouts a planning step.
-        noise: standard deviation of the knots, as a share of half the controls' range.
-        seed: of the noise.
+        horizon: Number of steps H.
+        num_knots: Number of control points of the linear spline over the horizon.
+        num_samples: Number of rollouts in a planning step.
+        noise: Standard deviation of the knots, as a share of half the controls' range.
+        seed: Seed of the noise.
     """
 
     horizon: int = 20
@@ -59,11 +59,11 @@ class SamplingPlanner:
         """Improve the shifted last knots by `iterations` rounds of sampling.
 
         Args:
-            time: of the state [s].
+            time: Time of the state [s].
             q: (n,) joint positions [rad].
             qd: (n,) joint velocities [rad/s].
-            cost: what to minimise; may change from call to call.
-            iterations: rounds of sampling.
+            cost: Cost to minimise; may change from call to call.
+            iterations: Number of rounds of sampling.
         """
         start = clock.perf_counter()
         state = np.concatenate([q, qd])

@@ -12,12 +12,19 @@ from concept_control.control.arm.inverse_kinematics import solve_ik
 from concept_control.control.costs.entity_energy import ConceptEnergy, EntityEnergy, PointEnergy
 from concept_control.control.costs.motion_energy import MotionEnergy, NoEnergy
 from concept_control.control.goal import GroundedGoal
-from concept_control.control.skills.pick_and_place import Outcome, PickAndPlace, Setpoint
+from concept_control.control.skills.pick_and_place import PickAndPlace
+from concept_control.control.skills.script import (
+    Script,
+    Setpoint,
+    SkillOutcome,
+    TaskResult,
+    TaskScript,
+)
 from concept_control.world.entity import TOOL_ID
 from concept_control.world.workspace import Workspace
 
 DECELERATION = 0.15
-"""With which the tool comes to the end of a stroke [m/s²]."""
+"""Deceleration with which the tool comes to the end of a stroke [m/s²]."""
 
 SLOWEST = 0.01
 """Speed that a stroke ends with [m/s]."""
@@ -26,19 +33,19 @@ ARRIVAL = 0.0008
 """Distance at which the tool has come to where a stroke starts or ends [m]."""
 
 TOOL_RADIUS = 0.012
-"""Of the tool near its tip [m]."""
+"""Radius of the tool near its tip [m]."""
 
 REACH_CHECKS = 8
-"""Points of a line that are asked about before it is begun."""
+"""Number of points of a line whose reach is checked before it is begun."""
 
 HOP = 0.015
 """Further height between strokes of which one goes on where the other ends [m]."""
 
 NEAR = 0.01
-"""Distance from a stroke's end to the next one's start that is hopped [m]."""
+"""Distance from a stroke's end to the next one's start within which the tip hops [m]."""
 
 TOUCH = 0.002
-"""A tool within this distance of the drawing height leaves a line [m]."""
+"""Distance to the drawing height within which the tool leaves a line [m]."""
 
 
 class Stroke(Protocol):
@@ -68,14 +75,14 @@ class DrawingGoal:
     """Strokes to draw, one after the other.
 
     Attributes:
-        strokes: what to draw.
-        height: of the tip above the table while it draws [m].
-        speed: of the tip [m/s].
-        lift: further height between strokes [m].
-        around: id of the entity that the figure's middle stays on; None: it stays where it is.
+        strokes: Strokes to draw.
+        height: Height of the tip above the table while it draws [m].
+        speed: Speed of the tip [m/s].
+        lift: Further height between strokes [m].
+        around: Id of the entity that the figure's middle stays on; None: it stays where it is.
         extra_energy: Goal about the tool whose energy is added to that of the strokes.
-        goal_id: counts up with every goal.
-        expression: for people.
+        goal_id: Number of the goal; counts up.
+        expression: Expression for people.
     """
 
     strokes: tuple[Stroke, ...]
@@ -93,42 +100,41 @@ class DrawingGoal:
         return ()
 
 
-class Drawing:
+class DrawingTask:
     """Draws a goal's strokes; one instance per goal, in the place of a `RearrangementTask`."""
 
-    def __init__(self, goal: DrawingGoal, behaviors: PickAndPlace, workspace: Workspace) -> None:
-        self.goal, self.behaviors, self.workspace = goal, behaviors, workspace
-        self.view = behaviors.view
+    def __init__(self, goal: DrawingGoal, skills: PickAndPlace, workspace: Workspace) -> None:
+        self.goal, self.skills, self.workspace = goal, skills, workspace
+        self.view = skills.view
         self._remaining = float('nan')
 
     def recent_energy(self, now: float) -> float:
         """Return the length of the present stroke that is still to be drawn [m]."""
         return self._remaining
 
-    def run(self) -> Generator[Setpoint, None, tuple[bool, str]]:
-        """Draw; the script ends with whether all was drawn, and why not."""
-        goal, behaviors = self.goal, self.behaviors
+    def run(self) -> TaskScript:
+        """Draw all strokes, one after the other."""
+        goal, skills = self.goal, self.skills
         for number, stroke in enumerate(goal.strokes):
             if not self._place(stroke):
-                return False, f'entity #{goal.around} is not seen'
+                return TaskResult(False, f'entity #{goal.around} is not seen')
             problem = self._unreachable(stroke.path) or self._in_the_way(stroke)
             if problem:
-                return False, problem
+                return TaskResult(False, problem)
             top = goal.height + self._lift_between(number - 1)
             outcome = yield from self._go(stroke, top, 'reach', 0.004)
-            if outcome is Outcome.DONE:
+            if outcome is SkillOutcome.DONE:
                 outcome = yield from self._go(stroke, goal.height, 'lower', ARRIVAL)
-            if outcome is Outcome.DONE:
+            if outcome is SkillOutcome.DONE:
                 outcome = yield from self._draw(stroke)
-            if outcome is not Outcome.DONE:
-                return False, f'stroke {number + 1} of {len(goal.strokes)}: {outcome.value}'
+            if outcome is not SkillOutcome.DONE:
+                text = f'stroke {number + 1} of {len(goal.strokes)}: {outcome.value}'
+                return TaskResult(False, text)
             yield from self._lift(goal.height + self._lift_between(number))
-        outcome = yield from behaviors.go_home()
-        return outcome is Outcome.DONE, f'{len(goal.strokes)} stroke(s) drawn'
+        outcome = yield from skills.go_home()
+        return TaskResult(outcome is SkillOutcome.DONE, f'{len(goal.strokes)} stroke(s) drawn')
 
-    def _go(
-        self, stroke: Stroke, height: float, phase: str, tolerance: float
-    ) -> Generator[Setpoint, None, Outcome]:
+    def _go(self, stroke: Stroke, height: float, phase: str, tolerance: float) -> Script:
         """Bring the tip to a stroke's start at a height."""
         view, deadline = self.view, self.view.time + self.view.config.phase_timeout
         lowest = max(view.tool.position[2], height)
@@ -136,14 +142,14 @@ class Drawing:
             self._place(stroke)
             gap = np.linalg.norm(view.tool.position - [*stroke.start, height])
             if gap < tolerance and view.speed < 0.01:
-                return Outcome.DONE
+                return SkillOutcome.DONE
             # The height asked for comes down slowly, for the tool to stay upright.
             lowest = max(height, lowest - 0.003)
-            cost = self.behaviors.tool_cost(PointEnergy(stroke.start), lowest)
+            cost = self.skills.tool_cost(PointEnergy(stroke.start), lowest)
             yield Setpoint(phase, cost, active=TOOL_ID)
-        return Outcome.TIMEOUT
+        return SkillOutcome.TIMEOUT
 
-    def _draw(self, stroke: Stroke) -> Generator[Setpoint, None, Outcome]:
+    def _draw(self, stroke: Stroke) -> Script:
         """Follow the stroke's motion energy to its end."""
         view, goal = self.view, self.goal
         self._remaining = stroke.remaining
@@ -151,11 +157,11 @@ class Drawing:
         while stroke.remaining > 0 and view.time < deadline:
             self._place(stroke)
             slow = np.sqrt(2 * DECELERATION * stroke.remaining + SLOWEST**2)
-            cost = self.behaviors.tool_cost(self._extra_energy(), goal.height)
+            cost = self.skills.tool_cost(self._extra_energy(), goal.height)
             cost.motion = stroke.advance(view.tool.position[:2], min(goal.speed, float(slow)))
             self._remaining = stroke.remaining
             yield Setpoint('draw', cost, active=TOOL_ID)
-        return Outcome.DONE if stroke.remaining <= 0 else Outcome.TIMEOUT
+        return SkillOutcome.DONE if stroke.remaining <= 0 else SkillOutcome.TIMEOUT
 
     def _lift_between(self, number: int) -> float:
         """Return how high the tip is lifted after a stroke and before the next one [m]."""
@@ -172,32 +178,21 @@ class Drawing:
         deadline = view.time + view.config.phase_timeout
         nearly = self.goal.height + 0.7 * (top - self.goal.height)
         while view.tool.position[2] < nearly and view.time < deadline:
-            yield Setpoint(
-                'lift', self.behaviors.tool_cost(PointEnergy(here), top), active=TOOL_ID
-            )
+            yield Setpoint('lift', self.skills.tool_cost(PointEnergy(here), top), active=TOOL_ID)
 
     def _extra_energy(self) -> EntityEnergy:
         """Return the energy added to that of the strokes, as a function of the tool's place."""
         goal = self.goal.extra_energy
         if goal is None:
             return NoEnergy()
-        row = goal.index(TOOL_ID)
         known = {TOOL_ID: self.view.tool.position[:2]}
         known |= {i: entity.xy for i, entity in self.view.entities.items()}
         places = [
             self.workspace.to_workspace(known[i]) if i in known else goal.before[goal.index(i)]
             for i in goal.entity_ids
         ]
-        return ConceptEnergy(
-            evaluator=goal.evaluator,
-            workspace=self.workspace,
-            before=goal.before,
-            positions=np.array(places),
-            colors=goal.colors,
-            sizes=goal.sizes,
-            index=row,
-            scale=self.workspace.half_extent**2,
-        )
+        scale = self.workspace.half_extent**2
+        return ConceptEnergy(goal, self.workspace, np.array(places), goal.index(TOOL_ID), scale)
 
     def _place(self, stroke: Stroke) -> bool:
         """Put the figure's middle on its entity; False if that is not seen."""

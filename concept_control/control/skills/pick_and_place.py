@@ -1,15 +1,9 @@
-"""What the arm does, as scripts: each yields a setpoint a tick until its purpose is reached.
-
-A script is a generator. It reads the world through `TaskView`, which the controller refreshes
-before every tick, and answers with a `Setpoint`; `yield from` strings scripts together. That way
-the whole of pick and place, with its retries, reads from top to bottom.
-"""
+"""Picking a block up and placing it, as scripts; and the moves of the tool without a block."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator
-from dataclasses import dataclass, replace
-from enum import Enum
+from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 
@@ -17,59 +11,25 @@ from concept_control.control.arm.clearance import LinkClearance
 from concept_control.control.costs.arm_cost import ArmCost, CostWeights
 from concept_control.control.costs.entity_energy import AnchoredEnergy, EntityEnergy, PointEnergy
 from concept_control.control.costs.interpolated_energy import InterpolatedEnergy
+from concept_control.control.skills.monitors import BasinMonitor, FaceAlignment, SettlingMonitor
+from concept_control.control.skills.script import Script, Setpoint, SkillOutcome
 from concept_control.control.skills.task_view import Placed, TaskView
 from concept_control.world.entity import TOOL_ID, EntityStatus
 
-
-@dataclass(frozen=True)
-class Setpoint:
-    """What one tick of a script asks for.
-
-    Attributes:
-        phase: a word for people and logs.
-        cost: what to plan for.
-        suction: whether the vacuum shall be on.
-        active: id of the entity being moved, -1 for none.
-    """
-
-    phase: str
-    cost: ArmCost
-    suction: bool = False
-    active: int = -1
-
-
-class Outcome(Enum):
-    """How a script ended; the value is a clause for people."""
-
-    DONE = 'done'
-    TIMEOUT = 'took too long'
-    MOVED = 'the block was moved away'
-    MISSED = 'the suction did not seize the block'
-    DROPPED = 'the block was dropped'
-    LOST = 'the block is no longer seen'
-
-
-Script = Generator[Setpoint, None, Outcome]
 EnergySource = Callable[[], EntityEnergy]
 """Builds the energy of the carried entity from what is perceived at this tick."""
 
-Heading = Callable[[np.ndarray, np.ndarray, np.ndarray], float]
-"""From a place (2,), obstacles (M, 2) and clearances (M,) to the tool's heading [rad]."""
-
 Obstacles = Callable[[], tuple[np.ndarray, np.ndarray]]
 """(M, 2) centres and (M,) clearances of what the carried block must not be put on."""
-
-_MOST_TURN = np.pi / 3
-"""Further than this [rad] a held block is not turned where another face is nearer."""
 
 
 class PickAndPlace:
     """The scripts of one arm; all share one `TaskView`."""
 
-    def __init__(self, view: TaskView, weights: CostWeights | None = None) -> None:
+    def __init__(self, view: TaskView) -> None:
         self.view = view
-        self.weights = weights or CostWeights()
-        self._heading = self._alignment()
+        self.weights = CostWeights()
+        self._faces = FaceAlignment(view)
         factor = view.config.vertical_stiffness
         # What keeps off neighbours must stay as strong as the energy.
         self._stiff = replace(
@@ -85,9 +45,9 @@ class PickAndPlace:
         deadline = self._deadline()
         while np.abs(self.view.q - home).max() > 0.05 or not self.view.is_at_rest:
             if self.view.time > deadline:
-                return Outcome.TIMEOUT
+                return SkillOutcome.TIMEOUT
             yield Setpoint(phase, self.posture_cost(home))
-        return Outcome.DONE
+        return SkillOutcome.DONE
 
     def look(self) -> Script:
         """Rest at home long enough for everything to be seen afresh."""
@@ -104,11 +64,11 @@ class PickAndPlace:
     def pick(self, entity_id: int) -> Script:
         """Reach, descend, grasp and lift a block; follows it if it is moved meanwhile."""
         outcome = yield from self._reach(entity_id)
-        if outcome is Outcome.DONE:
+        if outcome is SkillOutcome.DONE:
             outcome = yield from self._descend(entity_id)
-        if outcome is Outcome.DONE:
+        if outcome is SkillOutcome.DONE:
             outcome = yield from self._grasp(entity_id)
-        if outcome is Outcome.DONE:
+        if outcome is SkillOutcome.DONE:
             return (yield from self._lift(entity_id))
         yield from self._retreat(entity_id)
         return outcome
@@ -119,23 +79,23 @@ class PickAndPlace:
         """Carry the held block to where its energy is least, others being where they are now.
 
         Args:
-            energy: of the carried block, asked anew every tick.
-            guide: (2,) the generated target [m]; it leads into its basin from afar, and within
-                where the energy is flat.
-            obstacles: what to keep clear of.
+            energy: Source of the energy of the carried block, asked anew every tick.
+            guide: Source of the (2,) generated target [m]; it leads into its basin from afar, and
+                within where the energy is flat.
+            obstacles: Source of what to keep clear of.
         """
         view, config = self.view, self.view.config
         assert view.held is not None
         deadline = self._deadline()
-        has_settled, settled_since = self._settling(), np.inf
-        in_basin = self._basin()
+        settling, settled_since = SettlingMonitor(config.settle_radius, config.settle_time), np.inf
+        basin = BasinMonitor(config.basin_radius)
         while view.time < deadline:
             if view.attached is False:
                 view.held = None
-                return Outcome.DROPPED
+                return SkillOutcome.DROPPED
             size = view.entities[view.held].size[2]
             height = view.highest_top + config.travel_clearance + size / 2
-            is_near = in_basin(guide(), view.held_position[:2])
+            is_near = basin.update(guide(), view.held_position[:2])
             # Where the energy is flat, the generated target lies well inside.
             pull = (
                 AnchoredEnergy(energy(), guide(), config.guide_weight)
@@ -144,9 +104,9 @@ class PickAndPlace:
             )
             centres, clearances = obstacles() if is_near else (None, None)
             cost = self.tool_cost(pull, height, view.offset, centres, clearances)
-            heading = self._heading(view.held_position[:2] if is_near else guide(), *obstacles())
-            cost.heading = heading
-            if has_settled(view.held_position[:2]) and is_near:
+            place = view.held_position[:2] if is_near else guide()
+            cost.heading = heading = self._faces.heading(place, *obstacles())
+            if settling.update(view.time, view.held_position[:2]) and is_near:
                 settled_since = min(settled_since, view.time)
                 off = abs(np.sin(view.tool.heading - heading))
                 # A turn that the joints do not allow is not waited for.
@@ -154,9 +114,9 @@ class PickAndPlace:
                     off < config.heading_tolerance
                     or view.time > settled_since + config.clear_timeout
                 ):
-                    return Outcome.DONE
+                    return SkillOutcome.DONE
             yield Setpoint('carry', cost, suction=True, active=view.held)
-        return Outcome.TIMEOUT
+        return SkillOutcome.TIMEOUT
 
     def place(self, energy: EnergySource, obstacles: Obstacles) -> Script:
         """Lower the held block, still minimising its energy, let go and draw back."""
@@ -171,7 +131,7 @@ class PickAndPlace:
         ):
             if view.attached is False:
                 view.held = None
-                return Outcome.DROPPED
+                return SkillOutcome.DROPPED
             height = view.held_position[2]
             stalled = stalled + 1 if height > lowest - 2e-4 else 0
             lowest = min(lowest, height)
@@ -187,11 +147,11 @@ class PickAndPlace:
             pull = AnchoredEnergy(energy(), anchor, config.anchor_weight)
             cost = self.tool_cost(pull, height_at(), view.offset, centres, clearances)
             cost.weights = self._stiff
-            cost.heading = self._heading(here, centres, clearances)
+            cost.heading = self._faces.heading(here, centres, clearances)
             yield Setpoint('place', cost, suction=True, active=entity_id)
         yield from self._release(entity_id)
         yield from self._retreat(entity_id)
-        return Outcome.DONE
+        return SkillOutcome.DONE
 
     def put_down(self) -> Script:
         """Lower whatever is held where it is, let go and draw back."""
@@ -204,16 +164,16 @@ class PickAndPlace:
             yield Setpoint('put down', self.tool_cost(PointEnergy(xy), 0.03), suction=True)
         yield from self._release(-1)
         yield from self._retreat(-1)
-        return Outcome.DONE
+        return SkillOutcome.DONE
 
     def follow(
         self, energy: EnergySource, guide: Callable[[], np.ndarray], is_satisfied: Callable
     ) -> Script:
         """Move the tool itself to where its energy is least, and keep it there for ever."""
         view, config = self.view, self.view.config
-        in_basin = self._basin()
+        basin = BasinMonitor(config.basin_radius)
         while True:
-            is_near = in_basin(guide(), view.tool.position[:2])
+            is_near = basin.update(guide(), view.tool.position[:2])
             pull = energy() if is_near else PointEnergy(guide())
             phase = 'hold' if is_satisfied() else 'track'
             yield Setpoint(phase, self.tool_cost(pull, config.tool_height), active=0)
@@ -280,18 +240,18 @@ class PickAndPlace:
         deadline = self._deadline()
         while view.time < deadline:
             if entity_id not in view.entities:
-                return Outcome.LOST
+                return SkillOutcome.LOST
             xy = view.entities[entity_id].xy
             height = view.highest_top + config.travel_clearance
             gap = float(np.linalg.norm(view.tool.position[:2] - xy))
             if gap < config.reach_tolerance and abs(view.tool.position[2] - height) < 0.03:
-                return Outcome.DONE
+                return SkillOutcome.DONE
             # Deep among the blocks: up first, across later.
             is_low = view.tool.position[2] < view.highest_top + 0.01 and gap > 0.02
             goal = view.tool.position[:2] if is_low else xy
             cost = self.tool_cost(PointEnergy(goal), height)
             yield Setpoint('reach', cost, active=entity_id)
-        return Outcome.TIMEOUT
+        return SkillOutcome.TIMEOUT
 
     def _descend(self, entity_id: int) -> Script:
         """Lower the tip to just above the block's face."""
@@ -301,21 +261,21 @@ class PickAndPlace:
         while view.time < deadline:
             entity = view.entities.get(entity_id)
             if entity is None:
-                return Outcome.LOST
+                return SkillOutcome.LOST
             gap = float(np.linalg.norm(view.tool.position[:2] - entity.xy))
             if gap > entity.width / 2:
-                return Outcome.MOVED
+                return SkillOutcome.MOVED
             above = view.tool.position[2] - entity.top
             if (
                 above < config.contact_gap + 0.002
                 and gap < config.grasp_tolerance
                 and view.speed < config.touch_speed
             ):
-                return Outcome.DONE
+                return SkillOutcome.DONE
             height = max(height_at(), entity.top + config.contact_gap)
             cost = self.tool_cost(PointEnergy(entity.xy), height)
             yield Setpoint('descend', cost, active=entity_id)
-        return Outcome.TIMEOUT
+        return SkillOutcome.TIMEOUT
 
     def _grasp(self, entity_id: int) -> Script:
         """Switch the vacuum on and wait for the block, pressing a little more with time."""
@@ -328,12 +288,12 @@ class PickAndPlace:
                 relative = np.asarray(entity.position) - view.tool.position
                 view.held, view.offset = entity_id, view.tool.rotation.T @ relative
                 view.twist = entity.yaw - float(view.tool.heading)
-                self._heading = self._alignment()
-                return Outcome.DONE
+                self._faces = FaceAlignment(view)
+                return SkillOutcome.DONE
             pressed = entity.top + config.contact_gap - 0.006 * waited
             cost = self.tool_cost(PointEnergy(entity.xy), pressed)
             yield Setpoint('grasp', cost, suction=True, active=entity_id)
-        return Outcome.MISSED
+        return SkillOutcome.MISSED
 
     def _lift(self, entity_id: int) -> Script:
         """Raise the held block above all others."""
@@ -344,14 +304,14 @@ class PickAndPlace:
         while view.time < deadline:
             if view.attached is False:
                 view.held = None
-                return Outcome.DROPPED
+                return SkillOutcome.DROPPED
             height = view.highest_top + config.travel_clearance + size / 2
             if view.held_position[2] - size / 2 > view.highest_top + 0.01:
-                return Outcome.DONE
+                return SkillOutcome.DONE
             cost = self.tool_cost(PointEnergy(start), height, view.offset)
             cost.weights = self._stiff
             yield Setpoint('lift', cost, suction=True, active=entity_id)
-        return Outcome.TIMEOUT
+        return SkillOutcome.TIMEOUT
 
     def _release(self, entity_id: int) -> Script:
         view, config = self.view, self.view.config
@@ -363,7 +323,7 @@ class PickAndPlace:
         while view.time < until or (view.attached and view.time < until + 1.0):
             cost = self.tool_cost(PointEnergy(here), height)
             yield Setpoint('release', cost, active=entity_id)
-        return Outcome.DONE
+        return SkillOutcome.DONE
 
     def _retreat(self, entity_id: int) -> Script:
         """Rise from the block without touching its neighbours."""
@@ -373,70 +333,7 @@ class PickAndPlace:
         while view.tool.position[2] < view.highest_top + 0.02 and view.time < deadline:
             height = view.highest_top + view.config.travel_clearance
             yield Setpoint('retreat', self.tool_cost(PointEnergy(here), height), active=entity_id)
-        return Outcome.DONE
-
-    def _alignment(self) -> Heading:
-        """Return what turns the held block's face towards its nearest neighbour.
-
-        Corner to corner two cubes need 41 % more room than face to face. Of the four faces the one
-        that needs the least turning is chosen, and kept until another needs far less.
-        """
-        view = self.view
-        last = float(view.tool.heading)
-
-        def heading(place: np.ndarray, centres: np.ndarray, clearances: np.ndarray) -> float:
-            nonlocal last
-            away = centres - place
-            gaps = np.linalg.norm(away, axis=1) - clearances
-            if len(gaps) and gaps.min() < view.config.alignment_gap:
-                x, y = away[np.argmin(gaps)]
-                face = np.arctan2(y, x) - view.twist
-                last = _nearest_face(face, last)
-                now = float(view.tool.heading)
-                if abs(np.remainder(last - now + np.pi, 2 * np.pi) - np.pi) > _MOST_TURN:
-                    last = _nearest_face(face, now)
-            return last
-
-        return heading
-
-    def _basin(self) -> Callable[[np.ndarray, np.ndarray], bool]:
-        """Return what tells whether the energy alone shall lead from now on.
-
-        Once a point has come near the guide it is left to the energy for good, wherever that leads
-        it, until the guide itself jumps away: going back and forth between two goals would never
-        end.
-        """
-        radius = self.view.config.basin_radius
-        entered: np.ndarray | None = None
-
-        def in_basin(guide: np.ndarray, xy: np.ndarray) -> bool:
-            nonlocal entered
-            is_near = bool(np.linalg.norm(guide - xy) < radius)
-            if is_near and entered is None:
-                entered = guide.copy()
-            elif entered is not None and np.linalg.norm(guide - entered) > radius:
-                entered = guide.copy() if is_near else None
-            return entered is not None
-
-        return in_basin
-
-    def _settling(self) -> Callable[[np.ndarray], bool]:
-        """Return what tells whether a point has stayed in one place for a while."""
-        view, config = self.view, self.view.config
-        since, where = view.time, np.full(2, np.inf)
-
-        def has_settled(xy: np.ndarray) -> bool:
-            nonlocal since, where
-            if np.linalg.norm(xy - where) > config.settle_radius:
-                since, where = view.time, xy
-            return view.time - since >= config.settle_time
-
-        return has_settled
+        return SkillOutcome.DONE
 
     def _deadline(self) -> float:
         return self.view.time + self.view.config.phase_timeout
-
-
-def _nearest_face(angle: float, reference: float) -> float:
-    """Return the angle, or one of a quarter turn more or less, that is nearest to another."""
-    return float(angle - np.pi / 2 * np.round((angle - reference) / (np.pi / 2)))

@@ -15,19 +15,13 @@ import numpy as np
 
 from concept_control.control.costs.arm_cost import ArmCost
 from concept_control.control.costs.entity_energy import EntityEnergy, PointEnergy
-from concept_control.control.skills.pick_and_place import (
-    EnergySource,
-    Obstacles,
-    Outcome,
-    PickAndPlace,
-    Script,
-    Setpoint,
-)
+from concept_control.control.skills.pick_and_place import EnergySource, Obstacles, PickAndPlace
+from concept_control.control.skills.script import Script, Setpoint, SkillOutcome
 from concept_control.world.entity import EntityStatus
 from concept_control.world.workspace import Workspace
 
 TIP_RADIUS = 0.014
-"""Of the tool's tip [m]."""
+"""Radius of the tool's tip [m]."""
 
 APPROACHES = (0.015, 0.005)
 """Free space between the tip and the face it comes down beside [m]; less where there is less."""
@@ -36,23 +30,25 @@ CONTACT_SHARE = 0.35
 """Height of the contact as a share of the block's: higher up, the block would tip."""
 
 SPEED = 0.06
-"""Of a push [m/s]."""
+"""Speed of a push [m/s]."""
 
 STEP = 0.002
-"""Between the places a push may end at [m]."""
+"""Distance between the places at which a push may end [m]."""
 
 LONGEST = 0.3
-"""Push [m]."""
+"""Length of the longest push [m]."""
 
 MAX_PUSHES = 15
+"""Number of pushes after which a block is left where it is."""
+
 SETTLED = 0.003
-"""Pushes shorter than this [m] are not worth making."""
+"""Length of the shortest push that is worth making [m]."""
 
 OUTSIDE = 0.07
-"""How far beyond the workspace the tip may go to come behind a block [m]."""
+"""Distance beyond the workspace that the tip may go to come behind a block [m]."""
 
 PATIENCE = 1.0
-"""How long to wait for perception to see where a block was pushed [s]."""
+"""Longest wait for perception to see where a block was pushed [s]."""
 
 
 @dataclass(frozen=True)
@@ -60,10 +56,10 @@ class Push:
     """One straight push.
 
     Attributes:
-        direction: (2,) unit vector.
-        length: of the block's way [m].
-        place: (2,) of the block before [m].
-        tip: (2,) where the tip comes down [m].
+        direction: (2,) unit vector of the push.
+        length: Length of the block's way [m].
+        place: (2,) position of the block before [m].
+        tip: (2,) position where the tip comes down [m].
     """
 
     direction: np.ndarray
@@ -83,12 +79,12 @@ def choose_push(
     """Return the push that leads to the least energy, None if none leads lower.
 
     Args:
-        energy: of the block's place, in square metres.
-        place: (2,) of the block [m].
-        yaw: of the block [rad].
-        width: of the block [m].
-        obstacles: (M, 2) centres [m] and (M,) distances that the block's must keep from them [m].
-        workspace: that the block may not leave.
+        energy: Energy of the block's place, in square metres.
+        place: (2,) position of the block [m].
+        yaw: Yaw of the block [rad].
+        width: Width of the block [m].
+        obstacles: (M, 2) centres [m] and (M,) distances that the block must keep from them [m].
+        workspace: Workspace that the block may not leave.
     """
     lengths = np.arange(0.0, LONGEST, STEP)
     angles = yaw + np.arange(4) * np.pi / 2
@@ -116,7 +112,7 @@ def choose_push(
 
 
 def push(
-    behaviors: PickAndPlace,
+    skills: PickAndPlace,
     entity_id: int,
     energy: EnergySource,
     obstacles: Obstacles,
@@ -125,30 +121,31 @@ def push(
     """Push a block until its energy gets no lower.
 
     Args:
-        behaviors: of the arm.
-        entity_id: of the block.
-        energy: of the block's place, in square metres, asked anew before every push.
-        obstacles: what the block must keep clear of.
-        workspace: that the block may not leave.
+        skills: Skills of the arm.
+        entity_id: Id of the block.
+        energy: Source of the energy of the block's place, in square metres, asked anew before
+            every push.
+        obstacles: Source of what the block must keep clear of.
+        workspace: Workspace that the block may not leave.
     """
-    view = behaviors.view
+    view = skills.view
     for _ in range(MAX_PUSHES):
         if entity_id not in view.entities:
-            return Outcome.LOST
+            return SkillOutcome.LOST
         entity = view.entities[entity_id]
         chosen = choose_push(energy(), entity.xy, entity.yaw, entity.width, obstacles(), workspace)
         if chosen is None:
-            return Outcome.DONE
-        outcome = yield from _stroke(behaviors, entity_id, chosen)
-        if outcome is not Outcome.DONE:
+            return SkillOutcome.DONE
+        outcome = yield from _stroke(skills, entity_id, chosen)
+        if outcome is not SkillOutcome.DONE:
             return outcome
-        yield from _see(behaviors, entity_id)
-    return Outcome.DONE
+        yield from _see(skills, entity_id)
+    return SkillOutcome.DONE
 
 
-def _stroke(behaviors: PickAndPlace, entity_id: int, chosen: Push) -> Script:
+def _stroke(skills: PickAndPlace, entity_id: int, chosen: Push) -> Script:
     """Go behind the block, down beside it, and push."""
-    view = behaviors.view
+    view = skills.view
     entity, start = view.entities[entity_id], chosen.tip
     low = CONTACT_SHARE * entity.size[2]
     high = view.highest_top + view.config.travel_clearance
@@ -156,16 +153,16 @@ def _stroke(behaviors: PickAndPlace, entity_id: int, chosen: Push) -> Script:
     def ahead(distance: float) -> np.ndarray:
         return start + chosen.direction * distance
 
-    outcome = yield from _go(behaviors, entity_id, lambda: start, lambda: high, 'reach')
-    if outcome is not Outcome.DONE:
+    outcome = yield from _go(skills, entity_id, lambda: start, lambda: high, 'reach')
+    if outcome is not SkillOutcome.DONE:
         return outcome
     if entity_id not in view.entities:
-        return Outcome.LOST
+        return SkillOutcome.LOST
     if np.linalg.norm(view.entities[entity_id].xy - chosen.place) > view.config.placed_radius:
-        return Outcome.DONE  # moved meanwhile: chosen anew
-    falls = behaviors.descent(view.tool.position[2], low)
-    outcome = yield from _go(behaviors, entity_id, lambda: start, falls, 'lower', low)
-    if outcome is Outcome.DONE:
+        return SkillOutcome.DONE  # moved meanwhile: chosen anew
+    falls = skills.descent(view.tool.position[2], low)
+    outcome = yield from _go(skills, entity_id, lambda: start, falls, 'lower', low)
+    if outcome is SkillOutcome.DONE:
         begin = view.time
         free = float(np.linalg.norm(chosen.place - start)) - entity.width / 2 - TIP_RADIUS
         whole = free + chosen.length
@@ -174,15 +171,15 @@ def _stroke(behaviors: PickAndPlace, entity_id: int, chosen: Push) -> Script:
             return ahead(min(SPEED * (view.time - begin), whole))
 
         end = ahead(whole)
-        outcome = yield from _go(behaviors, entity_id, advancing, lambda: low, 'push', low, end)
+        outcome = yield from _go(skills, entity_id, advancing, lambda: low, 'push', low, end)
     back = view.tool.position[:2] - chosen.direction * APPROACHES[0]
-    yield from _go(behaviors, entity_id, lambda: back, lambda: low, 'retreat', low)
-    yield from _go(behaviors, entity_id, lambda: back, lambda: high, 'retreat')
+    yield from _go(skills, entity_id, lambda: back, lambda: low, 'retreat', low)
+    yield from _go(skills, entity_id, lambda: back, lambda: high, 'retreat')
     return outcome
 
 
 def _go(
-    behaviors: PickAndPlace,
+    skills: PickAndPlace,
     entity_id: int,
     place: Callable[[], np.ndarray],
     height: Callable[[], float],
@@ -191,7 +188,7 @@ def _go(
     final_place: np.ndarray | None = None,
 ) -> Script:
     """Bring the tip to a place that may move, until it rests at the final one."""
-    view = behaviors.view
+    view = skills.view
     deadline = view.time + view.config.phase_timeout + LONGEST / SPEED
     tolerance = view.config.reach_tolerance if final_place is None else SETTLED
     while view.time < deadline:
@@ -202,22 +199,22 @@ def _go(
         gap = view.tool.position - goal
         is_near = np.linalg.norm(gap[:2]) < tolerance and abs(gap[2]) < view.config.reach_tolerance
         if is_near and view.speed < view.config.touch_speed:
-            return Outcome.DONE
-        yield Setpoint(phase, _cost(behaviors, place(), height()), active=entity_id)
-    return Outcome.TIMEOUT
+            return SkillOutcome.DONE
+        yield Setpoint(phase, _cost(skills, place(), height()), active=entity_id)
+    return SkillOutcome.TIMEOUT
 
 
-def _cost(behaviors: PickAndPlace, place: np.ndarray, height: float) -> ArmCost:
+def _cost(skills: PickAndPlace, place: np.ndarray, height: float) -> ArmCost:
     """Return the cost of the tip's place, which may be a little outside the workspace."""
-    cost = behaviors.tool_cost(PointEnergy(place), height)
-    workspace = behaviors.view.arm.workspace
+    cost = skills.tool_cost(PointEnergy(place), height)
+    workspace = skills.view.arm.workspace
     cost.fence = replace(workspace, half_extent=workspace.half_extent + OUTSIDE)
     return cost
 
 
-def _see(behaviors: PickAndPlace, entity_id: int) -> Script:
+def _see(skills: PickAndPlace, entity_id: int) -> Script:
     """Rest until perception has seen where the block is now."""
-    view = behaviors.view
+    view = skills.view
     start, here = view.time, view.tool.position[:2].copy()
     height = view.tool.position[2]
     while view.time < start + PATIENCE:
@@ -225,5 +222,5 @@ def _see(behaviors: PickAndPlace, entity_id: int) -> Script:
         is_seen = entity is not None and entity.status is EntityStatus.SEEN
         if is_seen and view.time > start + view.config.look_time:
             break
-        yield Setpoint('look', _cost(behaviors, here, height), active=entity_id)
-    return Outcome.DONE
+        yield Setpoint('look', _cost(skills, here, height), active=entity_id)
+    return SkillOutcome.DONE

@@ -1,4 +1,4 @@
-"""The pursuit of one goal: sequence the moves, act them out, verify the energy, go again."""
+"""Rearranging blocks for a goal: sequence the moves, act them out, verify the energy, go again."""
 
 from __future__ import annotations
 
@@ -11,20 +11,30 @@ from concept_control.control.arm.inverse_kinematics import solve_ik
 from concept_control.control.costs.entity_energy import ConceptEnergy, EntityEnergy, PointEnergy
 from concept_control.control.costs.local_minimum import refine_target, stiffness
 from concept_control.control.goal import GroundedGoal
-from concept_control.control.skills.pick_and_place import Outcome, PickAndPlace, Script, Setpoint
+from concept_control.control.skills.pick_and_place import PickAndPlace
 from concept_control.control.skills.pushing import push
+from concept_control.control.skills.script import (
+    Script,
+    Setpoint,
+    SkillOutcome,
+    TaskResult,
+    TaskScript,
+)
 from concept_control.control.skills.sequencing import Move, next_move
 from concept_control.world.entity import TOOL_ID
 from concept_control.world.workspace import Workspace
 
 SCENE_TOLERANCE = 0.008
-"""Others must have moved this far [m] before a target is refined: less is noise."""
+"""Distance that others must have moved before a target is refined [m]: less is noise."""
 
 RELEASE_GAP = 0.004
 """Free space between a block that is put down and its neighbour [m]."""
 
+ENERGY_MAX_AGE = 0.1
+"""Largest age of the energy that is reported [s]."""
+
 FENCE_TOLERANCE = 0.02
-"""Targets this far outside the workspace [m] are still accepted."""
+"""Largest distance outside the workspace at which a target is accepted [m]."""
 
 
 class RearrangementTask:
@@ -33,10 +43,10 @@ class RearrangementTask:
     Positions are (N, 2) in the world frame [m], rows in the order of the goal's entities.
     """
 
-    def __init__(self, goal: GroundedGoal, behaviors: PickAndPlace, workspace: Workspace) -> None:
+    def __init__(self, goal: GroundedGoal, skills: PickAndPlace, workspace: Workspace) -> None:
         self.goal = goal
-        self.behaviors = behaviors
-        self.view = behaviors.view
+        self.skills = skills
+        self.view = skills.view
         self.workspace = workspace
         self.targets = workspace.to_world(goal.targets)
         self.moved = [goal.index(i) for i in goal.moved]
@@ -64,13 +74,13 @@ class RearrangementTask:
         positions = self.workspace.to_workspace(self.positions())
         return float(self.goal.energy(positions[None])[0])
 
-    def recent_energy(self, now: float, max_age: float = 0.1) -> float:
-        """Return the energy as of at most `max_age` [s] ago.
+    def recent_energy(self, now: float) -> float:
+        """Return the energy as of at most `ENERGY_MAX_AGE` ago.
 
         Watching the energy must not cost the planner its time.
         """
         stamp, energy = self._recent_energy
-        if not 0.0 <= now - stamp < max_age:
+        if not 0.0 <= now - stamp < ENERGY_MAX_AGE:
             energy = self.energy()
             self._recent_energy = (now, energy)
         return energy
@@ -80,32 +90,30 @@ class RearrangementTask:
         tolerance = max(self._stiffness.values(), default=0.0) * distance**2
         return self.energy() <= self.goal.target_energy + tolerance
 
-    def run(self) -> Generator[Setpoint, None, tuple[bool, str]]:
-        """Pursue the goal; the script ends with whether it is satisfied, and why or why not."""
+    def run(self) -> TaskScript:
+        """Pursue the goal until it is satisfied or cannot be."""
         goal, config = self.goal, self.view.config
-        lost = self._lost()
-        if lost:
-            return False, lost
-        unreachable = self._unreachable()
-        if unreachable:
-            return False, unreachable
+        problem = self._lost() or self._unreachable()
+        if problem:
+            return TaskResult(False, problem)
         if self.view.attached:
-            yield from self.behaviors.put_down()
+            yield from self.skills.put_down()
         if goal.follows_tool:
             yield from self._follow()
         for attempt in range(config.max_rounds):
             failure = yield from self._act()
-            outcome = yield from self.behaviors.look()
+            outcome = yield from self.skills.look()
             if failure:
-                return False, failure
-            if outcome is not Outcome.DONE:
-                return False, f'cannot draw back: {outcome.value}'
+                return TaskResult(False, failure)
+            if outcome is not SkillOutcome.DONE:
+                return TaskResult(False, f'cannot draw back: {outcome.value}')
             if self._is_done():
-                return True, f'energy {self.energy():.4g} after {attempt + 1} round(s)'
+                return TaskResult(True, f'energy {self.energy():.4g} after {attempt + 1} round(s)')
             self._renew()
-        return False, (
+        return TaskResult(
+            False,
             f'energy {self.energy():.4g} after {config.max_rounds} rounds; the generated '
-            f'solution has {goal.target_energy:.4g}'
+            f'solution has {goal.target_energy:.4g}',
         )
 
     def _act(self) -> Generator[Setpoint, None, str]:
@@ -124,24 +132,24 @@ class RearrangementTask:
                 return f'no free place for {self._ids(self._remaining)}'
             attempts[move.index] += 1
             outcome = yield from self._transfer(move)
-            if outcome is Outcome.DONE:
+            if outcome is SkillOutcome.DONE:
                 if not move.is_buffer:
                     self._remaining.remove(move.index)
                 continue
             if attempts[move.index] >= config.max_attempts:
                 return f'cannot move {self._ids([move.index])}: {outcome.value}'
             if self.view.attached:
-                yield from self.behaviors.put_down()
-            yield from self.behaviors.look()
+                yield from self.skills.put_down()
+            yield from self.skills.look()
         return ''
 
     def _transfer(self, move: Move) -> Script:
         """Bring one entity where the move says, carried or pushed."""
-        index, behaviors = move.index, self.behaviors
+        index, skills = move.index, self.skills
         entity_id, must_push = self.goal.entity_ids[index], self._must_push
         if not must_push:
-            outcome = yield from behaviors.pick(entity_id)
-            if outcome is not Outcome.DONE:
+            outcome = yield from skills.pick(entity_id)
+            if outcome is not SkillOutcome.DONE:
                 return outcome
         self._guide_scene = None
 
@@ -157,12 +165,12 @@ class RearrangementTask:
             return self._obstacles(index, self.positions())
 
         if must_push:
-            return (yield from push(behaviors, entity_id, energy, obstacles, self.workspace))
-        outcome = yield from behaviors.carry(energy, guide, obstacles)
-        if outcome is Outcome.DROPPED:
+            return (yield from push(skills, entity_id, energy, obstacles, self.workspace))
+        outcome = yield from skills.carry(energy, guide, obstacles)
+        if outcome is SkillOutcome.DROPPED:
             return outcome
         # A carry that never settles is put down all the same; verification decides.
-        return (yield from behaviors.place(energy, obstacles))
+        return (yield from skills.place(energy, obstacles))
 
     @property
     def _must_push(self) -> bool:
@@ -170,7 +178,7 @@ class RearrangementTask:
 
     def _follow(self) -> Generator[Setpoint, None, None]:
         index, config = self.goal.index(TOOL_ID), self.view.config
-        yield from self.behaviors.follow(
+        yield from self.skills.follow(
             lambda: self._energy_of(index),
             lambda: self._guide(index),
             lambda: self.is_satisfied(config.tool_distance),
@@ -189,15 +197,8 @@ class RearrangementTask:
         for i in self._remaining:
             if i != index:
                 positions[i] = self.targets[i]
-        return ConceptEnergy(
-            evaluator=self.goal.evaluator,
-            workspace=self.workspace,
-            before=self.goal.before,
-            positions=self.workspace.to_workspace(positions),
-            colors=self.goal.colors,
-            sizes=self.goal.sizes,
-            index=index,
-        )
+        places = self.workspace.to_workspace(positions)
+        return ConceptEnergy(self.goal, self.workspace, places, index)
 
     def _guide(self, index: int) -> np.ndarray:
         """Return (2,) the entity's target, refined when the others have moved since."""
@@ -283,16 +284,9 @@ class RearrangementTask:
     def _measure(self) -> None:
         """Measure the energy's stiffness at the target of everything that may be moved."""
         self._stiffness = {}
+        places = self.workspace.to_workspace(self.targets)
         for index in map(self.goal.index, self.goal.movable):
-            energy = ConceptEnergy(
-                evaluator=self.goal.evaluator,
-                workspace=self.workspace,
-                before=self.goal.before,
-                positions=self.workspace.to_workspace(self.targets),
-                colors=self.goal.colors,
-                sizes=self.goal.sizes,
-                index=index,
-            )
+            energy = ConceptEnergy(self.goal, self.workspace, places, index)
             self._stiffness[index] = stiffness(energy, self.targets[index])
 
     def _lost(self) -> str:

@@ -9,9 +9,11 @@ import numpy as np
 from concept_control.world.workspace import Workspace
 
 FREE_SPACE = 1.2
-"""Bodies whose centres are nearer than this times the mean of their sides are in conflict."""
+"""Smallest distance of two bodies' centres, relative to the mean of their sides."""
 
 BUFFER_GRID = 17
+"""Number of grid points along each axis on which a buffer place is looked for."""
+
 BUFFER_SPACE = 0.02
 """Extra free space around a buffer place [m]: fingers, noise and the next block need it."""
 
@@ -21,9 +23,9 @@ class Move:
     """Bring one entity somewhere.
 
     Attributes:
-        index: row of the entity.
-        target: (2,) where to [m].
-        is_buffer: whether the place is only a parking place.
+        index: Row of the entity.
+        target: (2,) place to bring it to [m].
+        is_buffer: Whether the place is only a parking place.
     """
 
     index: int
@@ -44,15 +46,15 @@ def next_move(
     parked on a free spot near its own target.
 
     Args:
-        positions: (N, 2) where all entities are [m].
-        targets: (N, 2) where those in `remaining` shall be [m].
-        remaining: rows still to be moved.
-        widths: (N,) sides [m].
-        workspace: where buffer places may be.
+        positions: (N, 2) places of all entities now [m].
+        targets: (N, 2) places wanted for those in `remaining` [m].
+        remaining: Rows still to be moved.
+        widths: (N,) side lengths [m].
+        workspace: Square in which buffer places may be.
 
     Returns:
-        the move, None if nothing remains, if no buffer place is free, or if what stands in the
-        way must not be moved.
+        Move; None if nothing remains, if no buffer place is free, or if what stands in the way
+        must not be moved.
     """
     if not remaining:
         return None

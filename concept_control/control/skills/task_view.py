@@ -17,49 +17,51 @@ class TaskConfig:
     """How blocks are handled. Lengths in metres, times in seconds.
 
     Attributes:
-        travel_clearance: of the tool's tip, or of what it carries, above the highest block.
-        contact_gap: of the tip above a block's face when the suction is switched on.
-        reach_tolerance: horizontal error at which the tool starts to descend.
-        grasp_tolerance: horizontal error at which it may grasp.
-        grasp_timeout: how long to wait for the vacuum.
-        max_attempts: at moving one block before giving up.
-        move_tolerance: blocks nearer than this to their targets are left alone.
-        phase_timeout: of any single phase.
-        basin_radius: distance to the generated target within which only the energy counts.
-        place_gap: height of a block's lower face at which it is let go.
-        descent_speed: of the height asked for when the tool goes down to a block or with one
-            [m/s]; faster descents leave the vertical.
-        vertical_stiffness: factor on the weights of energy, heading and clearance while a block
+        travel_clearance: Clearance of the tool's tip, or of what it carries, above the highest
+            block.
+        contact_gap: Distance of the tip above a block's face when the suction is switched on.
+        reach_tolerance: Horizontal error at which the tool starts to descend.
+        grasp_tolerance: Horizontal error at which it may grasp.
+        grasp_timeout: Longest wait for the vacuum.
+        max_attempts: Number of attempts at moving one block before giving up.
+        move_tolerance: Distance to its target within which a block is left alone.
+        phase_timeout: Longest duration of any single phase.
+        basin_radius: Distance to the generated target within which only the energy counts.
+        place_gap: Height of a block's lower face at which it is let go.
+        descent_speed: Speed at which the height asked for falls when the tool goes down to a block
+            or with one [m/s]; faster descents leave the vertical.
+        vertical_stiffness: Factor on the weights of energy, heading and clearance while a block
             goes up or down: without it blocks swayed by 10 mm, and touched their neighbours.
-        alignment_gap: a block put down with less free space than this turns a face to its
+        alignment_gap: Free space below which a block that is put down turns a face to its
             neighbour.
-        heading_tolerance: sine of the angle to that face at which it is turned enough.
-        settle_radius, settle_time: a carry is over when the block has stayed within the one for
-            the other.
-        anchor_weight: of staying where the carry ended, beside the energy, while putting down.
-        guide_weight: of the generated target, beside the energy, where that leads.
-        max_intrusion: into a neighbour's free space with which a block still goes down.
-        clear_timeout: how long to wait above for less.
-        touch_speed: of the tool below which it may seize or let go of a block [m/s].
-        release_time: that a block needs to come off the cup.
-        look_time: at rest at home before what is seen is believed.
-        look_timeout: after which what is still hidden is believed to be where it was.
-        placed_timeout: how long perception may take to see where a block was put.
-        placed_radius: a block seen this near to where it was put has been seen there.
-        max_rounds: of sequence, act and verify.
-        satisfied_distance: displacement of one entity whose energy still counts as satisfied.
-        tool_height: of the tip when the tool itself is the entity.
-        tool_distance: like `satisfied_distance`, for the tool.
-        max_residual_share: share of the initial energy that may remain at a local minimum that
+        heading_tolerance: Sine of the angle to that face at which it is turned enough.
+        settle_radius, settle_time: Distance and duration: a carry is over when the block has
+            stayed within the one for the other.
+        anchor_weight: Weight of staying where the carry ended, beside the energy, while putting
+            down.
+        guide_weight: Weight of the generated target, beside the energy, where that leads.
+        max_intrusion: Depth in a neighbour's free space with which a block still goes down.
+        clear_timeout: Longest wait above for less.
+        touch_speed: Speed of the tool below which it may seize or let go of a block [m/s].
+        release_time: Time that a block needs to come off the cup.
+        look_time: Time at rest at home before what is seen is believed.
+        look_timeout: Time after which what is still hidden is believed to be where it was.
+        placed_timeout: Longest time that perception may take to see where a block was put.
+        placed_radius: Distance to where a block was put within which it has been seen there.
+        max_rounds: Number of rounds of sequence, act and verify.
+        satisfied_distance: Displacement of one entity whose energy still counts as satisfied.
+        tool_height: Height of the tip when the tool itself is the entity.
+        tool_distance: Displacement that counts as satisfied, for the tool.
+        max_residual_share: Share of the initial energy that may remain at a local minimum that
             counts as satisfied.
-        payload_density: to guess a block's mass from its size [kg/m³].
-        retarget_period: between refinements of the target while the scene moves.
-        follows_energy: whether a carry minimises the goal's energy; False tracks the generated
+        payload_density: Density to guess a block's mass from its size [kg/m³].
+        retarget_period: Time between refinements of the target while the scene moves.
+        follows_energy: Whether a carry minimises the goal's energy; False tracks the generated
             target instead, for comparison only.
-        pushes: whether blocks are pushed over the table instead of carried (experimental); an arm
+        pushes: Whether blocks are pushed over the table instead of carried (experimental); an arm
             without suction pushes anyway.
-        posture_weight: of the joints when only the posture counts.
-        rest_speed: joint speed below which the arm is at rest [rad/s].
+        posture_weight: Weight of the joints when only the posture counts.
+        rest_speed: Joint speed below which the arm is at rest [rad/s].
     """
 
     travel_clearance: float = 0.045
@@ -114,16 +116,16 @@ class TaskView:
     """The world as the controller knows it at this tick.
 
     Attributes:
-        time: [s].
-        q, qd: (n,) measured joint state.
-        tool: the tip's measured motion.
-        speed: of the tip [m/s].
-        entities: what is perceived, by id.
-        attached: whether the tool reports to hold something; None where it cannot tell.
-        held: id of the block that is believed to be held.
-        offset: (3,) its centre in the frame of the tool's tip [m].
-        twist: its yaw minus the tool's heading [rad].
-        placed: where blocks were let go of, until perception has caught up.
+        time: Time of the scripts, which stands still in a pause [s].
+        q, qd: (n,) measured joint positions and velocities [rad, rad/s].
+        tool: Measured motion of the tool's tip.
+        speed: Speed of the tip [m/s].
+        entities: Perceived entities by id.
+        attached: Whether the tool reports to hold something; None where it cannot tell.
+        held: Id of the block that is believed to be held.
+        offset: (3,) centre of the held block in the frame of the tool's tip [m].
+        twist: Yaw of the held block minus the tool's heading [rad].
+        placed: Places where blocks were let go of, until perception has caught up.
     """
 
     arm: ArmDescription

@@ -19,13 +19,13 @@ from concept_control.world.entity import TOOL_ID, EntityState, tool_state
 from concept_control.world.tabletop import Tabletop
 
 SIZE, HEIGHT, SPEED = 0.2, 0.005, 0.08
-"""What zeros in the message stand for [m, m, m/s]."""
+"""Defaults that zeros in the message stand for [m, m, m/s]."""
 
 MAX_SIZE, MAX_HEIGHT, MAX_SPEED = 0.5, 0.3, 0.25
-"""Largest values that are taken [m, m, m/s]."""
+"""Largest values that are accepted [m, m, m/s]."""
 
 FIRST_ID = 1 << 32
-"""Ids of drawings begin beyond those of goals."""
+"""First id of a drawing, beyond those of goals."""
 
 READING = 'read'
 """Phase of a drawing that is not begun yet."""
@@ -58,11 +58,12 @@ def drawing_goal(
     """Turn a command into strokes on the table; a code takes a second, a file has many.
 
     Args:
-        message: the command.
-        arm: that draws.
-        entities: what is perceived now, by id.
-        model: whose codes the terms beside hold.
-        check: called after each stroke; raises where the drawing is no longer wanted.
+        message: Command to read.
+        arm: Arm that draws.
+        entities: Entities that are perceived now, by id.
+        model: Model whose codes the terms beside hold.
+        check: Callable that is called after each stroke; raises where the drawing is no longer
+            wanted.
 
     Raises:
         CommandError: for values that are not finite or out of range, an unknown entity, or terms

@@ -9,12 +9,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.optimize import minimize
 
+from concept_control.benchmarks.control.closed_form import MidpointEnergy, closed_form_goal
 from concept_control.control.arm.clearance import LinkClearance
 from concept_control.control.arm.description import ArmDescription, arm_names
 from concept_control.control.arm.dynamics import ArmDynamics, MujocoDynamics
 from concept_control.control.arm.kinematics import ArmKinematics
 from concept_control.control.costs.arm_cost import ArmCost
-from concept_control.control.costs.closed_form import MidpointEnergy
 from concept_control.control.costs.entity_energy import ConceptEnergy, PointEnergy
 from concept_control.control.costs.local_minimum import refine_target, stiffness
 from concept_control.control.planners.box_qp import box_qp
@@ -29,16 +29,14 @@ def arm(request):
 
 def concept_energy(arm, **changes):
     positions = np.array([[0.5, 0.5], [-0.6, 0.1], [0.4, -0.3]])
-    fields = {
-        'evaluator': MidpointEnergy(0, 1, 2),
-        'workspace': arm.workspace,
-        'before': positions,
-        'positions': positions,
-        'colors': np.zeros((3, 3)),
-        'sizes': np.full(3, 0.16),
-        'index': 0,
-    }
-    return ConceptEnergy(**{**fields, **changes})
+    goal = closed_form_goal(
+        MidpointEnergy(0, 1, 2),
+        arm.workspace.to_world(positions),
+        np.full(3, 0.04),
+        {0: positions[1:].mean(axis=0)},
+        arm.workspace,
+    )
+    return ConceptEnergy(goal, arm.workspace, positions, 0, **changes)
 
 
 def test_cost_gradient_through_the_dynamics_agrees_with_differences(arm):

@@ -5,14 +5,15 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from concept_control.benchmarks.control.closed_form import MidpointEnergy, closed_form_goal
 from concept_control.control.arm.description import ArmDescription
 from concept_control.control.arm.kinematics import ArmKinematics
 from concept_control.control.controller import ConceptController, Status
-from concept_control.control.costs.closed_form import MidpointEnergy, closed_form_goal
 from concept_control.control.costs.entity_energy import PointEnergy
 from concept_control.control.skills import pushing
-from concept_control.control.skills.pick_and_place import Outcome, PickAndPlace
+from concept_control.control.skills.pick_and_place import PickAndPlace
 from concept_control.control.skills.pushing import choose_push
+from concept_control.control.skills.script import SkillOutcome
 from concept_control.control.skills.task_view import TaskConfig, TaskView
 from concept_control.simulation.closed_loop import ClosedLoop, LoopConfig
 from concept_control.simulation.scene import SceneConfig, build_scene
@@ -51,7 +52,7 @@ def test_a_block_that_vanishes_on_the_way_to_it_is_lost(monkeypatch):
 
     def arrive(*_):
         view.entities.clear()
-        return Outcome.DONE
+        return SkillOutcome.DONE
         yield
 
     monkeypatch.setattr(pushing, '_go', arrive)
@@ -59,7 +60,7 @@ def test_a_block_that_vanishes_on_the_way_to_it_is_lost(monkeypatch):
     script = pushing.push(PickAndPlace(view), 1, lambda: energy, lambda: NOTHING, ARM.workspace)
     with pytest.raises(StopIteration) as end:
         next(script)
-    assert end.value.value is Outcome.LOST
+    assert end.value.value is SkillOutcome.LOST
 
 
 def test_an_arm_without_suction_pushes_a_block_between_two_others():
