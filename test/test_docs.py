@@ -63,7 +63,7 @@ def test_lines_that_are_not_run_here_are_well_formed(line):
     if Path(words[0]).name == 'concept_control':
         from concept_control.cli.main import build_parser
 
-        build_parser(words[1]).parse_args(words[1:])
+        build_parser().parse_args(words[1:])
     elif words[:2] == ['ros2', 'launch']:
         text = (ROOT / 'launch' / words[3]).read_text()
         for argument in words[4:]:

@@ -6,58 +6,41 @@ import argparse
 import os
 import sys
 from collections.abc import Sequence
-from dataclasses import dataclass
-from importlib import import_module
 
 from concept_control import __version__
-from concept_control.errors import ConceptControlError, ExpressionError, MissingDependencyError
+from concept_control.cli.command_parser import add_commands
+from concept_control.errors import ConceptControlError, ExpressionError
 
 EXIT_FAILED = 1
 EXIT_USAGE = 2
 
 
-@dataclass(frozen=True)
-class Command:
-    """One subcommand: `module` has `add_arguments(parser)` and `main(args) -> int`."""
+COMMANDS = {
+    'demo': 'run the whole graph on the simulated arm until a concept holds',
+    'draw': 'let the arm draw a figure, by a policy of its strokes',
+    'policy': 'train a policy of strokes, or record strokes',
+    'concepts': 'list the concepts, with pictures',
+    'train': 'train the energy in the particle world',
+    'benchmark': 'measure every number of the README',
+    'teach': 'learn a new word from demonstrations',
+    'evaluate': 'look at recorded bags again, without ROS',
+    'recognise': 'name what happened in recorded bags',
+    'excerpt': 'cut a small bag out of a big one',
+    'export': 'write a trained model as TorchScript',
+}
+"""Names, and what each command does."""
 
-    name: str
-    module: str
-    help: str
-
-
-COMMANDS = (
-    Command(
-        'demo',
-        'concept_control.cli.demo',
-        'run the whole graph on the simulated arm until a concept holds',
-    ),
-    Command(
-        'draw', 'concept_control.cli.draw', 'let the arm draw a figure, by a policy of its strokes'
-    ),
-    Command(
-        'policy', 'concept_control.cli.policy', 'train a policy of strokes, or record strokes'
-    ),
-    Command('concepts', 'concept_control.cli.concepts', 'list the concepts, with pictures'),
-    Command('train', 'concept_control.cli.train', 'train the energy in the particle world'),
-    Command('benchmark', 'concept_control.cli.benchmark', 'measure every number of the README'),
-    Command('teach', 'concept_control.cli.teach', 'learn a new word from demonstrations'),
-    Command(
-        'evaluate',
-        'concept_control.cli.evaluate',
-        'look at recorded bags again, without ROS',
-    ),
-    Command(
-        'recognise',
-        'concept_control.cli.recognise',
-        'name what happened in recorded bags',
-    ),
-    Command('excerpt', 'concept_control.cli.excerpt', 'cut a small bag out of a big one'),
-    Command('export', 'concept_control.cli.export', 'write a trained model as TorchScript'),
-)
+OPTIONAL = {
+    'hypothesis': '`pip install hypothesis`',
+    'rclpy': 'source a ROS 2 installation, or `pip install "concept_control[ros]"`',
+    'mcap': '`pip install "concept_control[bags]"`',
+    'rosbags': '`pip install "concept_control[bags]"`',
+}
+"""Modules that only some commands need, and where they come from."""
 
 
-def build_parser(name: str | None) -> argparse.ArgumentParser:
-    """Build the parser; only the named command's module is imported, so `--help` is quick."""
+def build_parser() -> argparse.ArgumentParser:
+    """Build the parser of all commands."""
     parser = argparse.ArgumentParser(
         prog='concept_control',
         description='Teach a robot concepts from a few demonstrations, and make it act on them.',
@@ -65,26 +48,22 @@ def build_parser(name: str | None) -> argparse.ArgumentParser:
         'Start with `concept_control demo`.',
     )
     parser.add_argument('--version', action='version', version=f'%(prog)s {__version__}')
-    commands = parser.add_subparsers(title='commands', dest='command', metavar='COMMAND')
-    for command in COMMANDS:
-        sub = commands.add_parser(
-            command.name,
-            help=command.help,
-            description=command.help[0].upper() + command.help[1:] + '.',
-        )
-        if command.name == name:
-            module = import_module(command.module)
-            module.add_arguments(sub)
-            sub.set_defaults(run=module.main)
+    add_commands(
+        parser,
+        'concept_control.cli',
+        COMMANDS,
+        title='commands',
+        dest='command',
+        metavar='COMMAND',
+    )
     return parser
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command line and return its exit code."""
     arguments = list(sys.argv[1:] if argv is None else argv)
-    name = next((a for a in arguments if not a.startswith('-')), None)
     try:
-        parser = build_parser(name)
+        parser = build_parser()
         args = parser.parse_args(arguments)
         if args.command is None:
             parser.print_help()
@@ -93,14 +72,12 @@ def main(argv: Sequence[str] | None = None) -> int:
     except ExpressionError as error:
         print(f'concept_control: {error}', file=sys.stderr)
         return EXIT_USAGE
-    except MissingDependencyError as error:
-        print(f'concept_control: {error}', file=sys.stderr)
-        return EXIT_FAILED
     except ModuleNotFoundError as error:
         missing = (error.name or '').split('.')[0]
         if missing not in OPTIONAL:
             raise
-        print(f'concept_control: {name} needs {missing}: {OPTIONAL[missing]}', file=sys.stderr)
+        command = next(a for a in arguments if not a.startswith('-'))
+        print(f'concept_control: {command} needs {missing}: {OPTIONAL[missing]}', file=sys.stderr)
         return EXIT_FAILED
     except ConceptControlError as error:
         print(f'concept_control: {error}', file=sys.stderr)
@@ -112,15 +89,6 @@ def main(argv: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         print('concept_control: interrupted', file=sys.stderr)
         return EXIT_FAILED
-
-
-OPTIONAL = {
-    'hypothesis': '`pip install hypothesis`',
-    'rclpy': 'source a ROS 2 installation, or `pip install "concept_control[ros]"`',
-    'mcap': '`pip install "concept_control[bags]"`',
-    'rosbags': '`pip install "concept_control[bags]"`',
-}
-"""Modules that only some commands need, and where they come from."""
 
 
 if __name__ == '__main__':

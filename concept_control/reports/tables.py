@@ -33,3 +33,8 @@ def fill_rows(columns: Mapping[str, str], rows: Iterable[Mapping[str, Any]]) -> 
         rows: Values by name, from which the formats are filled.
     """
     return [[text.format_map(row) for text in columns.values()] for row in rows]
+
+
+def filled_table(columns: Mapping[str, str], rows: Iterable[Mapping[str, Any]]) -> str:
+    """Return the aligned text of a table; arguments as for `fill_rows`."""
+    return text_table(columns, fill_rows(columns, rows))

@@ -98,7 +98,7 @@ def demonstration(monkeypatch):
 
     monkeypatch.setattr(graph_demo, 'Graph', graph)
     monkeypatch.setattr(graph_demo, 'MonitorThread', lambda *_: pytest.MonkeyPatch.context())
-    arguments = build_parser('demo').parse_args(['demo'])
+    arguments = build_parser().parse_args(['demo'])
     with pytest.raises(StopHereError):
         arguments.run(arguments)
     return started

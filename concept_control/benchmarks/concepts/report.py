@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import argparse
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-import torch
 from markupsafe import Markup
 
 from concept_control.benchmarks.concepts import (
@@ -34,91 +32,94 @@ Rows = Sequence[tuple[object, ...]]
 
 
 @dataclass(frozen=True)
+class ConceptsConfig:
+    """What to measure, and where to write it.
+
+    Attributes:
+        sections: Names of the sections; empty measures all, without the ablations in a quick run.
+        model: Folder of the model; None is the shipped one.
+        quick: Whether to take a quarter of the concepts, and to train nothing.
+        seed: Seed of concepts and scenes.
+        concepts: Unseen concepts per family.
+        ablation_seeds: Models trained per ablation.
+        ablation_minutes: Training time of each of them [min].
+        json: File for every number; None writes none.
+        html: File for a page with tables and pictures; None writes none.
+    """
+
+    sections: tuple[str, ...] = ()
+    model: Path | None = None
+    quick: bool = False
+    seed: int = 0
+    concepts: int = 40
+    ablation_seeds: int = 3
+    ablation_minutes: float = 1.5
+    json: Path | None = None
+    html: Path | None = None
+
+    def measures(self, section: str) -> bool:
+        """Return whether a section is asked for."""
+        if self.sections:
+            return section in self.sections
+        return not (self.quick and section == 'ablations')
+
+
+@dataclass(frozen=True)
 class Section:
     """One part of the benchmark.
 
     Attributes:
-        name: on the command line.
-        title: of its table.
-        note: what one must know to read it.
-        measure: model and arguments to plain JSON values.
-        header: of the table.
-        rows: the table of what was measured.
+        name: Name in `ConceptsConfig.sections`.
+        title: Title of the table.
+        note: What one must know to read the table.
+        measure: Function from model and configuration to plain JSON values.
+        header: Titles of the table's columns.
+        rows: Function from what was measured to the table's rows.
     """
 
     name: str
     title: str
     note: str
-    measure: Callable[[ConceptModel, argparse.Namespace], Any]
+    measure: Callable[[ConceptModel, ConceptsConfig], Any]
     header: tuple[str, ...]
     rows: Callable[[Any], Rows]
 
 
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Declare the options."""
-    names = [section.name for section in SECTIONS]
-    parser.add_argument(
-        '--section', action='append', choices=names, help='may be repeated (default: all)'
-    )
-    parser.add_argument('--model', type=Path, help='folder of a model (default: the shipped one)')
-    parser.add_argument(
-        '--quick', action='store_true', help='a quarter of the concepts, no training'
-    )
-    parser.add_argument('--seed', type=int, default=0, help='of concepts and scenes')
-    parser.add_argument('--concepts', type=int, default=40, help='unseen concepts per family')
-    parser.add_argument(
-        '--ablation-seeds', type=int, default=3, help='models per ablation (default: 3)'
-    )
-    parser.add_argument(
-        '--ablation-minutes', type=float, default=1.5, help='training of each (default: 1.5)'
-    )
-    parser.add_argument('--json', type=Path, help='write every number to this file')
-    parser.add_argument(
-        '--html', type=Path, help='write a page with tables and pictures of the energies'
-    )
-
-
-def main(args: argparse.Namespace) -> int:
+def run(config: ConceptsConfig) -> int:
     """Run the chosen sections; 0 if trained families generate and identify at 97 % at 5 shots."""
-    torch.set_num_threads(1)
-    if args.quick:
-        args.concepts = max(args.concepts // 4, 4)
-    model = ConceptModel.load(args.model)
+    if config.quick:
+        config = replace(config, concepts=max(config.concepts // 4, 4))
+    model = ConceptModel.load(config.model)
     print(f'{sentence()}; model {model.fingerprint}')
     report: dict[str, Any] = {'provenance': provenance(), 'model': model.fingerprint}
     page: list[Markup] = []
     for section in SECTIONS:
-        chosen = section.name in args.section if args.section else not _skipped(section, args)
-        if not chosen:
+        if not config.measures(section.name):
             continue
-        found = report[section.name] = section.measure(model, args)
+        found = report[section.name] = section.measure(model, config)
         rows = section.rows(found)
         print(f'\n{section.title}\n{section.note}\n{text_table(section.header, rows)}', flush=True)
         page += [heading(section.title), paragraph(section.note), table(section.header, rows)]
-        if args.json:
-            write_json(args.json, report)
-    if args.html:
-        grid = QUICK_GRID if args.quick else GRID
+        if config.json:
+            write_json(config.json, report)
+    if config.html:
+        grid = QUICK_GRID if config.quick else GRID
         page += [
             heading('Energies over the workspace'),
             paragraph(
                 'sqrt(E) over the place of one subject after five demonstrations, dark is low; '
                 'inside the white line the predicate holds.'
             ),
-            picture(draw_landscapes(model, families(), args.seed, grid)),
+            picture(draw_landscapes(model, families(), config.seed, grid)),
         ]
         write_page(
-            args.html,
+            config.html,
             'Concepts from a few demonstrations',
             page,
             f'{sentence()}; model {model.fingerprint}; one thread.',
         )
-        print(f'\npage: {args.html}')
+        print(f'\npage: {config.html}')
     return _verdict(report)
-
-
-def _skipped(section: Section, args: argparse.Namespace) -> bool:
-    return bool(args.quick) and section.name == 'ablations'
 
 
 def _verdict(report: dict[str, Any]) -> int:
@@ -134,8 +135,8 @@ def percent(found: dict[str, float] | None) -> str:
     return intervals.percent(found) if found else ''
 
 
-def _measure_families(model: ConceptModel, args: argparse.Namespace) -> Any:
-    return by_family.by_shots(model, families(), args.seed, args.concepts)
+def _measure_families(model: ConceptModel, config: ConceptsConfig) -> Any:
+    return by_family.by_shots(model, families(), config.seed, config.concepts)
 
 
 def _family_rows(found: dict[str, Any]) -> Rows:
@@ -222,10 +223,10 @@ def _chain_rows(found: dict[str, Any]) -> Rows:
     return [(k, v if isinstance(v, str) else f'{v:,.0f}') for k, v in found.items()]
 
 
-def _measure_ablations(model: ConceptModel, args: argparse.Namespace) -> Any:
+def _measure_ablations(model: ConceptModel, config: ConceptsConfig) -> Any:
     folder = Path('runs/ablations')
     return ablations(
-        args.ablation_seeds, args.ablation_minutes, max(args.concepts // 2, 4), folder
+        config.ablation_seeds, config.ablation_minutes, max(config.concepts // 2, 4), folder
     )
 
 
@@ -256,8 +257,8 @@ SECTIONS = (
         'number',
         'Families, by number of entities in the scene',
         'Five demonstrations with the same number; training saw 2 to 8.',
-        lambda model, args: by_family.by_number(
-            model, families(), args.seed, max(args.concepts // 2, 4)
+        lambda model, config: by_family.by_number(
+            model, families(), config.seed, max(config.concepts // 2, 4)
         ),
         ('family', *(f'N = {number}' for number in by_family.NUMBERS)),
         _number_rows,
@@ -266,8 +267,8 @@ SECTIONS = (
         'inference',
         'Ways to infer a code from five demonstrations',
         'gradient: descent from random codes without the encoder.',
-        lambda model, args: by_family.by_method(
-            model, families(), args.seed, max(args.concepts // 2, 4)
+        lambda model, config: by_family.by_method(
+            model, families(), config.seed, max(config.concepts // 2, 4)
         ),
         ('family', *_METHODS),
         _method_rows,
@@ -276,7 +277,7 @@ SECTIONS = (
         'composition',
         'Composition: so many concepts at once for one subject',
         f'All predicates hold at {composition.TOLERANCE}; six entities, a witness exists.',
-        lambda model, args: composition.by_depth(model, args.seed, 2 * args.concepts),
+        lambda model, config: composition.by_depth(model, config.seed, 2 * config.concepts),
         ('concepts', *composition.WAYS),
         _depth_rows,
     ),
@@ -284,7 +285,7 @@ SECTIONS = (
         'srem',
         'SREM: relations on boxes, composed (RSS 2023)',
         'Theirs from images and one network a word; ours from states and one network for all.',
-        lambda model, args: srem.run(model, args.seed, quick=args.quick),
+        lambda model, config: srem.run(model, config.seed, quick=config.quick),
         ('what', 'ours', 'published'),
         srem.rows,
     ),
@@ -292,7 +293,7 @@ SECTIONS = (
         'ccsp',
         'Diffusion-CCSP: all constraints at once (CoRL 2023)',
         'Theirs trained on the constraints; ours learned each from five demonstrations.',
-        lambda model, args: ccsp.run(model, args.seed, quick=args.quick),
+        lambda model, config: ccsp.run(model, config.seed, quick=config.quick),
         ('what', 'ours', 'published'),
         ccsp.rows,
     ),
@@ -300,7 +301,7 @@ SECTIONS = (
         'recognition',
         'Recognition of concepts that were not used in training',
         'Baselines are trained on the same families, and kept for the next run.',
-        lambda model, args: recognition.run(model, args.seed, quick=args.quick),
+        lambda model, config: recognition.run(model, config.seed, quick=config.quick),
         ('what', 'ours', 'baselines in the same run'),
         recognition.rows,
     ),
@@ -308,8 +309,8 @@ SECTIONS = (
         'drift',
         'Single chains that run on',
         'Share of scenes in which the concept holds; how far the result moves, workspace units.',
-        lambda model, args: sampling.drift(
-            model, families(), args.seed, max(args.concepts // 4, 4)
+        lambda model, config: sampling.drift(
+            model, families(), config.seed, max(config.concepts // 4, 4)
         ),
         ('chain', 'holds', 'median shift', '95 % shift'),
         _drift_rows,
@@ -318,7 +319,7 @@ SECTIONS = (
         'latency',
         'Latency of each operation, N = 6, one core [ms]',
         'One scene, code from five demonstrations.',
-        lambda model, args: speed.operations(model, args.seed),
+        lambda model, config: speed.operations(model, config.seed),
         ('operation', 'median', 'p95'),
         _latency_rows,
     ),
@@ -326,7 +327,7 @@ SECTIONS = (
         'throughput',
         'Energies a second, one core, against the naive pairwise network of the same widths',
         f'{speed.SCENES} scenes at once.',
-        lambda model, args: speed.throughput(model, args.seed),
+        lambda model, config: speed.throughput(model, config.seed),
         ('N', 'factored', 'naive', 'ratio'),
         _throughput_rows,
     ),
@@ -334,7 +335,7 @@ SECTIONS = (
         'chains',
         'Langevin chains finished a second',
         f'{sampling.CHAIN.steps} steps, N = 6.',
-        lambda model, args: sampling.chains_per_second(model, args.seed),
+        lambda model, config: sampling.chains_per_second(model, config.seed),
         ('device', 'chains a second'),
         _chain_rows,
     ),

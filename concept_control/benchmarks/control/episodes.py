@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass, field, replace
 
 import numpy as np
-import torch
 
 from concept_control.control.controller import ConceptController, ControlOutput, Status
 from concept_control.control.goal import GroundedGoal
@@ -148,7 +147,6 @@ class Runner:
     """Runs episodes with one model and its library."""
 
     def __init__(self, model: ConceptModel | None = None) -> None:
-        torch.set_num_threads(1)  # a second thread makes a control loop slower, not faster
         self.model = model or ConceptModel.load(None)
         self.library = ConceptLibrary.learn(self.model)
 

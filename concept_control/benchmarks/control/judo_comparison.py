@@ -18,6 +18,7 @@ from typing import Any
 import numpy as np
 from tqdm import tqdm
 
+from concept_control.benchmarks.control.columns import JUDO_COLUMNS
 from concept_control.benchmarks.control.judo_environment import (
     REQUIREMENTS,
     judo_interpreter,
@@ -38,6 +39,7 @@ from concept_control.control.arm.dynamics import ServoDynamics
 from concept_control.control.costs.arm_cost import CostWeights
 from concept_control.control.skills.task_view import TaskConfig
 from concept_control.errors import ConceptControlError, MissingDependencyError
+from concept_control.reports.tables import filled_table
 from concept_control.simulation.closed_loop import LoopConfig
 from concept_control.simulation.scene import Scene
 
@@ -129,7 +131,8 @@ def judo_section(arm_name: str, planner: str, seeds: int) -> dict[str, Any]:
     for name, path in tqdm(peer, desc='judo', total=total, unit='episode', leave=False):
         paths[name].append(path)
     section = compare(paths, cases, scene.arm)
-    _print(section)
+    print(filled_table(JUDO_COLUMNS, section['rows']))
+    print(section['sentence'])
     return section
 
 
@@ -245,20 +248,6 @@ def compare(
 def _settings_text(method: dict[str, Any]) -> str:
     settings = {**method['controller'], **method['settings']}
     return ', '.join(f'{name} {value}' for name, value in settings.items())
-
-
-def _print(section: dict[str, Any]) -> None:
-    print(
-        f'{"method":28}{"within 1 mm":>12}{"final mm":>10}{"rest mm":>9}{"worst mm":>10}'
-        f'{"∫E dt m²s":>11}{"to 5 mm s":>11}{"plan ms":>9}{"speed":>8}{"accel.":>8}'
-    )
-    for row in section['rows']:
-        print(
-            f'{row["method"]:28}{row["within_1_mm"]:>11.0%} {row["final_mm"]:>10.3f}'
-            f'{row["rest_mm"]:>9.3f}{row["worst_mm"]:>10.2f}{row["integral"]:>11.4f}{row["time_to_5_mm"]:>11.2f}'
-            f'{row["plan_ms"]:>9.2f}{row["speed"]:>8.2f}{row["acceleration"]:>8.2f}'
-        )
-    print(section['sentence'])
 
 
 def sentence_of(ratios: dict[str, float], gain: float) -> str:

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
-import argparse
 import sys
 from collections.abc import Iterable, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from itertools import product
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from tqdm import tqdm
 
+from concept_control.benchmarks.control.columns import (
+    COMMAND_COLUMNS,
+    TOOL_COLUMNS,
+    TOY_COLUMNS,
+)
 from concept_control.benchmarks.control.episodes import Episode, EpisodeConfig, Runner
 from concept_control.benchmarks.control.judo_comparison import judo_section
 from concept_control.benchmarks.control.page import write_control_page
@@ -23,20 +28,12 @@ from concept_control.benchmarks.control.tool_between import (
     summarise_tool,
 )
 from concept_control.benchmarks.control.toys import Toy, toys
-from concept_control.control.arm.description import ArmDescription, arm_names
+from concept_control.control.arm.description import ArmDescription
 from concept_control.control.planners.registry import PLANNERS, make_planner
-from concept_control.language.expression import (
-    And,
-    Expression,
-    Named,
-    Not,
-    Or,
-    Selector,
-    Term,
-    parse,
-)
+from concept_control.language.expression import concept_names, parse
 from concept_control.reports.json_file import without_nan, write_json
 from concept_control.reports.provenance import provenance, sentence
+from concept_control.reports.tables import filled_table
 
 SECTIONS = ('toys', 'tool', 'judo', 'commands', 'disturbance', 'pushing')
 
@@ -67,78 +64,80 @@ PUSHED = (
 MOVED_REFERENCE = 'between(red; blue, green)'
 
 
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Declare the options."""
-    parser.add_argument(
-        '--section',
-        action='append',
-        choices=SECTIONS,
-        help='may be repeated (default: all); judo is installed into ~/.cache the first time '
-        '(some 300 MB), and left out with the reason where that fails',
-    )
-    parser.add_argument(
-        '--episodes', type=int, default=100, help='commands (default: %(default)s)'
-    )
-    parser.add_argument('--seeds', type=int, default=20, help='of other sections')
-    parser.add_argument('--arm', default='franka', help=f'{", ".join(arm_names())} or a YAML file')
-    parser.add_argument('--planner', default='ilqg', choices=list(PLANNERS))
-    parser.add_argument(
-        '--camera',
-        choices=('auto', 'egl', 'osmesa', 'raycast'),
-        help='poses from the simulated camera (default: true poses with 1 mm of noise)',
-    )
-    parser.add_argument('--tolerance', type=float, default=10.0, help='of the predicate [mm]')
-    parser.add_argument('--json', type=Path, help='write every number to this file')
-    parser.add_argument('--html', type=Path, help='write a page with tables and pictures')
+@dataclass(frozen=True)
+class ControlConfig:
+    """What to measure, and where to write it.
+
+    Attributes:
+        sections: Names among `SECTIONS`.
+        episodes: Commands of the section `commands`.
+        seeds: Starts, pairs of points or layouts of each of the other sections.
+        arm: Name of an arm, or path of its YAML file.
+        planner: Name of the planner, where not all are compared.
+        camera: Backend of the simulated camera; None for true poses with noise.
+        tolerance: Tolerance of the predicate [m].
+        json: File for every number; None writes none.
+        html: File for a page with tables and pictures; None writes none.
+    """
+
+    sections: tuple[str, ...] = SECTIONS
+    episodes: int = 100
+    seeds: int = 20
+    arm: str = 'franka'
+    planner: str = 'ilqg'
+    camera: str | None = None
+    tolerance: float = 0.010
+    json: Path | None = None
+    html: Path | None = None
 
 
-def main(args: argparse.Namespace) -> int:
+def run(config: ControlConfig) -> int:
     """Run the chosen sections; 0 if 95 of 100 commands held, or none was asked for."""
     print(sentence())
-    report: dict[str, Any] = {'provenance': provenance(), 'arm': args.arm}
-    sections = args.section or list(SECTIONS)
+    report: dict[str, Any] = {'provenance': provenance(), 'arm': config.arm}
+    sections = config.sections
     share = 1.0
     if 'toys' in sections:
-        report['toys'] = toy_section(args.seeds)
+        report['toys'] = toy_section(config.seeds)
     if 'tool' in sections:
-        report['tool'] = tool_section(args.arm, args.seeds)
+        report['tool'] = tool_section(config.arm, config.seeds)
     if 'judo' in sections:
-        report['judo'] = judo_section(args.arm, args.planner, args.seeds)
+        report['judo'] = judo_section(config.arm, config.planner, config.seeds)
     if {'commands', 'disturbance', 'pushing'} & set(sections):
         runner = Runner()
         base = EpisodeConfig(
             expression='',
             seed=0,
-            arm=args.arm,
-            planner=args.planner,
-            camera=args.camera,
-            tolerance=args.tolerance / 1000,
+            arm=config.arm,
+            planner=config.planner,
+            camera=config.camera,
+            tolerance=config.tolerance,
         )
         if 'commands' in sections:
-            report['commands'] = command_section(runner, base, args.episodes)
+            report['commands'] = command_section(runner, base, config.episodes)
             share = report['commands']['success']
         if 'disturbance' in sections:
-            report['disturbance'] = disturbance_section(runner, base, args.seeds)
+            report['disturbance'] = disturbance_section(runner, base, config.seeds)
         if 'pushing' in sections:
-            report['pushing'] = pushing_section(runner, base, args.seeds)
-    if args.json:
-        write_json(args.json, without_nan(report))
-    if args.html:
-        write_control_page(args.html, report, sentence())
-        print(f'page: {args.html}')
+            report['pushing'] = pushing_section(runner, base, config.seeds)
+    if config.json:
+        write_json(config.json, without_nan(report))
+    if config.html:
+        write_control_page(config.html, report, sentence())
+        print(f'page: {config.html}')
     return 0 if share >= 0.95 else 1
 
 
 def toy_section(seeds: int) -> list[dict[str, Any]]:
     """Run every planner on every toy problem."""
     print(f'\nplanners on toy problems, {seeds} starts each')
-    print(f'{"problem":22}{"planner":22}{"success":>9}{"error":>12}{"cost":>11}{"plan ms":>9}')
     rows = []
-    for index in range(len(toys('ilqg'))):
-        for planner in PLANNERS:
-            runs = [play_toy(toys(planner, seed)[index], planner) for seed in range(seeds)]
-            toy = toys(planner)[index]
-            row = {
+    problems = list(product(range(len(toys('ilqg'))), PLANNERS))
+    for index, planner in tqdm(problems, unit='row', file=sys.stderr, leave=False):
+        runs = [play_toy(toys(planner, seed)[index], planner) for seed in range(seeds)]
+        toy = toys(planner)[index]
+        rows.append(
+            {
                 'problem': toy.name,
                 'planner': planner,
                 'success': float(np.mean([run['error'] <= toy.tolerance for run in runs])),
@@ -147,11 +146,8 @@ def toy_section(seeds: int) -> list[dict[str, Any]]:
                 'cost_median': float(np.median([run['cost'] for run in runs])),
                 'plan_ms': 1e3 * float(np.median([run['plan_time'] for run in runs])),
             }
-            rows.append(row)
-            print(
-                f'{toy.name:22}{planner:22}{row["success"]:>8.0%} {row["error_median"]:>8.4f} '
-                f'{toy.unit:3}{row["cost_median"]:>10.3g}{row["plan_ms"]:>9.2f}'
-            )
+        )
+    print(filled_table(TOY_COLUMNS, rows))
     return rows
 
 
@@ -173,18 +169,13 @@ def play_toy(toy: Toy, planner: str) -> dict[str, float]:
 def tool_section(arm_name: str, seeds: int) -> list[dict[str, Any]]:
     """Bring the tool between two points with an exact energy, with every planner."""
     print(f'\nthe tool between two points, exact energy, {seeds} pairs, {DURATION:.0f} s')
-    print(f'{"planner":22}{"within 1 mm":>12}{"final mm":>10}{"to 5 mm s":>11}{"plan ms":>9}')
     arm = ArmDescription.load(arm_name)
     cases = [ToolCase.draw(arm, seed) for seed in range(seeds)]
-    rows = []
-    for planner in PLANNERS:
+    rows: list[dict[str, Any]] = []
+    for planner in tqdm(PLANNERS, unit='planner', file=sys.stderr, leave=False):
         runs = [judge_tool(play_tool(arm_name, planner, case), case, arm) for case in cases]
-        row: dict[str, Any] = {'planner': planner, **summarise_tool(runs)}
-        rows.append(row)
-        print(
-            f'{planner:22}{row["within_1_mm"]:>11.0%} {row["final_mm"]:>9.2f}'
-            f'{row["time_to_5_mm"]:>11.2f}{row["plan_ms"]:>9.2f}'
-        )
+        rows.append({'planner': planner, **summarise_tool(runs)})
+    print(filled_table(TOOL_COLUMNS, rows))
     return rows
 
 
@@ -200,7 +191,8 @@ def command_section(runner: Runner, base: EpisodeConfig, episodes: int) -> dict[
         replace(base, expression=known[i % len(known)], seed=i) for i in range(max(episodes, 0))
     ]
     runs = list(_run_all(runner, configs))
-    rows = _print_by_command(known, runs)
+    rows = _by_command(known, runs)
+    print(filled_table(COMMAND_COLUMNS, rows))
     total = rows[-1]
     times = 1e3 * np.concatenate([run.plan_times for run in runs])
     p50, p95, p99 = np.percentile(times, [50, 95, 99])
@@ -223,7 +215,6 @@ def command_section(runner: Runner, base: EpisodeConfig, episodes: int) -> dict[
 def disturbance_section(runner: Runner, base: EpisodeConfig, seeds: int) -> dict[str, Any]:
     """Move a reference block during the carry: follow the energy, or track the old target."""
     print(f'\n{MOVED_REFERENCE}, a reference moved during the carry, {seeds} seeds')
-    print(f'{"what is minimised":52}{"success":>9}{"error mm":>10}')
     rows = {}
     for name, follows in (('the energy', True), ('distance to the generated target', False)):
         configs = [
@@ -233,7 +224,7 @@ def disturbance_section(runner: Runner, base: EpisodeConfig, seeds: int) -> dict
         runs = list(_run_all(runner, [replace(c, follows_energy=follows) for c in configs]))
         rows[name] = _summary(name, runs)
         rows[name]['runs'] = [run.numbers() for run in runs]
-        print(f'{name:52}{rows[name]["success"]:>8.0%} {rows[name]["error_mm"]:>9.1f}')
+    print(filled_table(COMMAND_COLUMNS, rows.values()))
     return rows
 
 
@@ -246,21 +237,18 @@ def pushing_section(runner: Runner, base: EpisodeConfig, seeds: int) -> dict[str
         for seed in range(seeds)
     ]
     runs = list(_run_all(runner, configs))
-    return {
-        'summary': _print_by_command(PUSHED, runs),
-        'runs': [run.numbers() for run in runs],
+    rows = _by_command(PUSHED, runs)
+    print(filled_table(COMMAND_COLUMNS, rows))
+    return {'summary': rows, 'runs': [run.numbers() for run in runs]}
+
+
+def _by_command(commands: Sequence[str], runs: list[Episode]) -> list[dict[str, Any]]:
+    """Return a summary of each command, and last of all."""
+    by_command = {
+        text: [run for run in runs if run.config.expression == text] for text in commands
     }
-
-
-def _print_by_command(commands: Sequence[str], runs: list[Episode]) -> list[dict[str, Any]]:
-    """Print and return a summary of each command, and last of all."""
-    print(f'{"command":52}{"success":>9}{"error mm":>10}{"goal mm":>9}{"time s":>8}{"moves":>7}')
-    of = {text: [run for run in runs if run.config.expression == text] for text in commands}
-    rows = [_summary(text, mine) for text, mine in of.items() if mine]
-    rows.append(_summary('all', runs))
-    for row in rows:
-        _print(row)
-    return rows
+    rows = [_summary(text, its_runs) for text, its_runs in by_command.items() if its_runs]
+    return [*rows, _summary('all', runs)]
 
 
 def _run_all(runner: Runner, configs: list[EpisodeConfig]) -> Iterable[Episode]:
@@ -270,21 +258,7 @@ def _run_all(runner: Runner, configs: list[EpisodeConfig]) -> Iterable[Episode]:
 
 def _is_known(text: str, runner: Runner) -> bool:
     names = {concept.name for concept in runner.library}
-    return words(parse(text)) <= names
-
-
-def words(node: Expression | Selector) -> set[str]:
-    """Return every concept name in an expression."""
-    match node:
-        case Term(name, subjects, arguments):
-            return {name}.union(*(words(part) for part in (*subjects, *arguments)))
-        case And(parts) | Or(parts):
-            return set().union(*(words(part) for part in parts))
-        case Not(part):
-            return words(part)
-        case Named(name):
-            return {name}
-    return set()
+    return names.issuperset(concept_names(parse(text)))
 
 
 def _summary(name: str, runs: list[Episode]) -> dict[str, Any]:
@@ -307,10 +281,3 @@ def _summary(name: str, runs: list[Episode]) -> dict[str, Any]:
 def _median(values: np.ndarray) -> float:
     finite = values[np.isfinite(values)]
     return float(np.median(finite)) if len(finite) else float('nan')
-
-
-def _print(row: dict[str, Any]) -> None:
-    print(
-        f'{row["command"]:52}{row["success"]:>8.0%} {row["error_mm"]:>9.1f}'
-        f'{row["solution_error_mm"]:>9.1f}{row["time"]:>8.1f}{row["moves"]:>7.1f}'
-    )

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import argparse
+import itertools
 import json
 import statistics
 import subprocess
 import sys
 import tempfile
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -16,68 +17,81 @@ from tqdm import tqdm
 from concept_control.reports import page
 from concept_control.reports.json_file import write_json
 from concept_control.reports.provenance import provenance, sentence
+from concept_control.reports.tables import filled_table
 
 RUN_TIMEOUT = 300.0
 """Seconds a single demonstration may take before it counts as failed."""
 
 
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Declare the options."""
-    parser.add_argument('--seeds', type=int, default=10, help='how many (default: %(default)s)')
-    parser.add_argument(
-        '--concept',
-        action='append',
-        metavar='EXPRESSION',
-        help='may be given several times (default: "between(red; blue, green)")',
-    )
-    parser.add_argument('--tolerance', type=float, default=15.0, help='of the predicate [mm]')
-    parser.add_argument('--camera', default='auto', help='as in `concept_control demo`')
-    parser.add_argument('--arm', default='franka', help='as in `concept_control demo`')
-    parser.add_argument('--control', default='joint_trajectory', help='likewise')
-    parser.add_argument('--json', type=Path, help='write every number to this file')
-    parser.add_argument('--html', type=Path, help='write a page with a film strip of every run')
+COLUMNS = {
+    'concept': '{concept}',
+    'success': '{successes}/{runs}',
+    'error mm': '{error_mm_median:.1f}',
+    'worst': '{error_mm_max:.1f}',
+    'sim s': '{simulated_s_median:.1f}',
+    'wall s': '{wall_s_median:.1f}',
+    'plan p50': '{plan_time_p50_ms:.1f}',
+    'p99 ms': '{plan_time_p99_ms:.1f}',
+}
+"""Titles of the table, and the format of the values below."""
 
 
-def main(args: argparse.Namespace) -> int:
+@dataclass(frozen=True)
+class DemoRunsConfig:
+    """What to run, and where to write what came of it.
+
+    Attributes:
+        concepts: Expressions, each commanded with every seed.
+        seeds: Number of seeds.
+        tolerance: Tolerance of the predicate [mm].
+        camera: Backend of the simulated camera.
+        arm: Name of an arm, or path of its YAML file.
+        control: Interface to the arm, as in `concept_control demo`.
+        json: File for every number; None writes none.
+        html: File for a page with pictures of every run; None writes none.
+    """
+
+    concepts: tuple[str, ...] = ('between(red; blue, green)',)
+    seeds: int = 10
+    tolerance: float = 15.0
+    camera: str = 'auto'
+    arm: str = 'franka'
+    control: str = 'joint_trajectory'
+    json: Path | None = None
+    html: Path | None = None
+
+
+def run(config: DemoRunsConfig) -> int:
     """Run, print a table; 0 if every run succeeded."""
-    concepts = args.concept or ['between(red; blue, green)']
-    runs = []
-    with tqdm(total=len(concepts) * args.seeds, unit='run', file=sys.stderr) as bar:
-        for concept in concepts:
-            for seed in range(args.seeds):
-                runs.append(run_once(concept, seed, args))
-                bar.set_postfix_str(f'{sum(r["holds"] for r in runs)} succeeded')
-                bar.update()
+    runs: list[dict[str, Any]] = []
+    asked = list(itertools.product(config.concepts, range(config.seeds)))
+    with tqdm(asked, unit='run', file=sys.stderr) as bar:
+        for concept, seed in bar:
+            runs.append(run_once(concept, seed, config))
+            bar.set_postfix_str(f'{sum(r["holds"] for r in runs)} succeeded')
     summary = {concept: summarise([r for r in runs if r['expression'] == concept])
                for concept in dict.fromkeys(r['expression'] for r in runs)}  # fmt: skip
     print(sentence())
-    header = ('concept', 'success', 'error mm', 'worst', 'sim s', 'wall s', 'plan p50', 'p99 ms')
-    print(f'{header[0]:44}' + ''.join(f'{name:>10}' for name in header[1:]))
-    for concept, row in summary.items():
-        print(
-            f'{concept:44}{row["successes"]:>7}/{row["runs"]:<2}{row["error_mm_median"]:>10.1f}'
-            f'{row["error_mm_max"]:>10.1f}{row["simulated_s_median"]:>10.1f}'
-            f'{row["wall_s_median"]:>10.1f}{row["plan_time_p50_ms"]:>10.1f}'
-            f'{row["plan_time_p99_ms"]:>10.1f}'
-        )
-    if args.json:
+    rows = [{'concept': concept, **row} for concept, row in summary.items()]
+    print(filled_table(COLUMNS, rows))
+    if config.json:
         numbers = [{k: v for k, v in run.items() if k != 'strip'} for run in runs]
         report = {'provenance': provenance(), 'summary': summary, 'runs': numbers}
-        write_json(args.json, report)
-    if args.html:
-        _write_page(args.html, summary, runs)
-        print(f'page: {args.html}')
+        write_json(config.json, report)
+    if config.html:
+        _write_page(config.html, summary, runs)
+        print(f'page: {config.html}')
     return 0 if all(run['holds'] for run in runs) else 1
 
 
-def run_once(concept: str, seed: int, args: argparse.Namespace) -> dict[str, Any]:
+def run_once(concept: str, seed: int, config: DemoRunsConfig) -> dict[str, Any]:
     """Run one demonstration as a newcomer would; return its numbers and its film strip."""
     with tempfile.TemporaryDirectory() as folder:
         numbers, strip = Path(folder) / 'numbers.json', Path(folder) / 'demo.png'
         command = [sys.executable, '-m', 'concept_control.cli', 'demo', '--concept', concept]
         command += ['--seed', str(seed), '--json', str(numbers), '--output', folder]
         for name in ('tolerance', 'camera', 'arm', 'control'):
-            command += [f'--{name}', str(getattr(args, name))]
+            command += [f'--{name}', str(getattr(config, name))]
         try:
             done = subprocess.run(
                 command, capture_output=True, text=True, timeout=RUN_TIMEOUT, check=False

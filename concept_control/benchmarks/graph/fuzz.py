@@ -7,7 +7,6 @@ node does not handle, and no command to the arm may hold NaN or leave the arm's 
 
 from __future__ import annotations
 
-import argparse
 import sys
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -132,28 +131,34 @@ class Target:
         assert failure is None, f'the node failed: {failure!r}'
 
 
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Declare the options."""
-    parser.add_argument(
-        '--cases', type=int, default=100_000, help='messages in all (default: %(default)s)'
-    )
-    parser.add_argument('--seed', type=int, default=0, help='of the messages')
-    parser.add_argument('--json', type=Path, help='write every number to this file')
+@dataclass(frozen=True)
+class FuzzConfig:
+    """What to send, and where to write what came of it.
+
+    Attributes:
+        cases: Messages in all.
+        seed: Seed of the messages.
+        json: File for every number; None writes none.
+    """
+
+    cases: int = 100_000
+    seed: int = 0
+    json: Path | None = None
 
 
-def main(args: argparse.Namespace) -> int:
+def run(config: FuzzConfig) -> int:
     """Fuzz; 0 if every message was handled."""
-    with targets() as found, tqdm(total=args.cases, unit='message', file=sys.stderr) as bar:
-        counts, failures = fuzz(found, args.cases, args.seed, bar.update)
+    with targets() as found, tqdm(total=config.cases, unit='message', file=sys.stderr) as bar:
+        counts, failures = fuzz(found, config.cases, config.seed, bar.update)
     print(sentence())
     for name, count in counts.items():
         print(f'{name:48}{count:>8} messages  {"FAILED" if name in failures else "handled"}')
     for name, failure in failures.items():
         print(f'\n{name}: {failure}')
     print(f'{sum(counts.values())} messages, {len(failures)} of {len(counts)} topics failed')
-    if args.json:
+    if config.json:
         report = {'provenance': provenance(), 'messages': counts, 'failures': failures}
-        write_json(args.json, report)
+        write_json(config.json, report)
     return 1 if failures else 0
 
 

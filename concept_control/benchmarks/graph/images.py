@@ -7,11 +7,11 @@ machine's monotonic clock, which both processes share.
 
 from __future__ import annotations
 
-import argparse
 import json
 import os
 import subprocess
 import sys
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -25,56 +25,41 @@ from concept_control.ros.runtime.process_graph import graph_environment, share_f
 
 PROFILE = 'FASTDDS_DEFAULT_PROFILES_FILE'
 
-DESCRIPTION = """\
-Sends colour and depth images from one process to another, as a camera does and entity_extractor
-hears them: once as the middleware comes, once with the shared-memory profile that ships with the
-package (config/fastdds.xml). The delay is from just before sending to just after receiving.
-"""
 
-EPILOG = """\
-how to read it:
-  median, p95     delay of an image in milliseconds
-  lost            images that never came: sensor topics are best effort
-  The demonstration uses the profile by itself; for your own processes set
-  FASTDDS_DEFAULT_PROFILES_FILE to it, for the sender as for the receiver.
+@dataclass(frozen=True)
+class ImagesConfig:
+    """What to send, and where to write what was measured.
 
-examples:
-  concept_control benchmark images
-  concept_control benchmark images --width 1280 --height 720 --rate 15 --json numbers.json
+    Attributes:
+        frames: Pairs of colour and depth images.
+        rate: Frames per second.
+        width: Width of an image [pixels].
+        height: Height of an image [pixels].
+        json: File for every number; None writes none.
+    """
 
-Exit code 0: images arrived both ways; 1: one way none did.
-"""
-
-
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Declare the options."""
-    parser.description, parser.epilog = DESCRIPTION, EPILOG
-    parser.formatter_class = argparse.RawDescriptionHelpFormatter
-    parser.add_argument('--frames', type=int, default=150, help='sent (default: %(default)s)')
-    parser.add_argument(
-        '--rate', type=float, default=30.0, help='frames a second (default: %(default)s)'
-    )
-    parser.add_argument('--width', type=int, default=640, help='pixels (default: %(default)s)')
-    parser.add_argument('--height', type=int, default=480, help='pixels (default: %(default)s)')
-    parser.add_argument('--json', type=Path, metavar='FILE', help='write every number there')
+    frames: int = 150
+    rate: float = 30.0
+    width: int = 640
+    height: int = 480
+    json: Path | None = None
 
 
-def main(args: argparse.Namespace) -> int:
+def run(config: ImagesConfig) -> int:
     """Measure both ways; 0 if images arrived both times."""
     environment = graph_environment()
     print(sentence())
     results = {}
     shipped = str(share_folder() / 'config/fastdds.xml')
     for name, profile in (('default', None), ('shared memory', shipped)):
-        results[name] = measure(args, environment, profile)
+        results[name] = measure(config, environment, profile)
         print(
-            f'{name:14} {args.width} x {args.height} colour and depth at {args.rate:.0f} Hz: '
-            f'{describe(results[name])}'
+            f'{name:14} {config.width} x {config.height} colour and depth at '
+            f'{config.rate:.0f} Hz: {describe(results[name])}'
         )
-    if args.json:
-        report = {'provenance': provenance(), **vars(args), 'json': None, 'ways': results}
-        report.pop('run', None)
-        write_json(args.json, report)
+    if config.json:
+        sent = {k: v for k, v in asdict(config).items() if k != 'json'}
+        write_json(config.json, {'provenance': provenance(), **sent, 'ways': results})
     return 0 if all(result['lost'] < result['sent'] for result in results.values()) else 1
 
 
@@ -89,14 +74,14 @@ def describe(way: dict[str, Any]) -> str:
 
 
 def measure(
-    args: argparse.Namespace, environment: dict[str, str], profile: str | None
+    config: ImagesConfig, environment: dict[str, str], profile: str | None
 ) -> dict[str, Any]:
     """Return delays [ms] and losses of one way to send.
 
     Args:
-        args: of the command.
-        environment: of both processes, but for the profile.
-        profile: file with the middleware's profile; None for its defaults.
+        config: Images to send.
+        environment: Environment variables of both processes, but for the profile.
+        profile: File with the middleware's profile; None for its defaults.
 
     Raises:
         ConceptControlError: if a process fails.
@@ -106,13 +91,13 @@ def measure(
     if profile is not None:
         variables[PROFILE] = profile
     command = [sys.executable, '-m', 'concept_control.benchmarks.graph.image_traffic']
-    numbers = [str(v) for v in (args.frames, args.rate, args.width, args.height)]
+    numbers = [str(v) for v in (config.frames, config.rate, config.width, config.height)]
     hearing = subprocess.Popen(
         [*command, 'hear', *numbers], env=variables, stdout=subprocess.PIPE, text=True
     )
     sending = subprocess.Popen([*command, 'send', *numbers], env=variables)
     try:
-        limit = args.frames / args.rate * 5.0 + 3.0 * PATIENCE
+        limit = config.frames / config.rate * 5.0 + 3.0 * PATIENCE
         output, _ = hearing.communicate(timeout=limit)
         if sending.wait(timeout=PATIENCE) or hearing.returncode:
             raise ConceptControlError('a process of the image benchmark failed, see above')
@@ -123,7 +108,7 @@ def measure(
             process.kill()
             process.wait()
     delays = np.array(json.loads(output.strip().splitlines()[-1]))
-    sent = 2 * args.frames
+    sent = 2 * config.frames
     if not len(delays):
         return {'sent': sent, 'lost': sent, 'median_ms': None, 'p95_ms': None}
     return {

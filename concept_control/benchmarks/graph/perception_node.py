@@ -7,9 +7,8 @@ state beside them, and what comes back is compared with the truth: the whole way
 
 from __future__ import annotations
 
-import argparse
-import os
 import tempfile
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -33,13 +32,12 @@ from concept_control.reports.provenance import provenance, sentence
 from concept_control.ros.runtime.process_graph import (
     Graph,
     NodeProcess,
-    graph_environment,
     share_folder,
 )
 from concept_control.simulation.camera_noise import StructuredLightNoise
 from concept_control.simulation.carry_sequence import CarrySequence
 from concept_control.simulation.clutter import random_clutter
-from concept_control.simulation.simulated_camera import BACKENDS, SimulatedCamera
+from concept_control.simulation.simulated_camera import SimulatedCamera
 
 FRAMES = 3
 """Of each table: a block must be seen twice before it gets an id."""
@@ -48,53 +46,36 @@ SPACING = 60.0
 """Seconds between the stamps of one table or carry and the next, which has the earlier ones: time
 that runs back makes the node start afresh."""
 
-DESCRIPTION = """\
-The tables and carries of `benchmark perception`, shown to a running entity_extractor: images as
-messages from one camera or two, joint states and the suction's state, and the entities that come
-back compared with the truth. The node is not told what colour the table has.
-"""
 
-EPILOG = """\
-how to read it:
-  missed, false   blocks at least half visible without an entity within 15 mm; entities of no block
-  colour          largest error of a channel [0 .. 1], median
-  answer          from sending the images to hearing the entities, transport included [ms]
+@dataclass(frozen=True)
+class PerceptionNodeConfig:
+    """What to measure, and where to write it.
 
-examples:
-  concept_control benchmark perception-node --scenes 10 --sequences 1
-  concept_control benchmark perception-node --cameras 2 --noise --json numbers.json
+    Attributes:
+        scenes: Random tables.
+        sequences: Carries that are followed.
+        cameras: Number of cameras, 1 or 2.
+        noise: Whether the cameras have the noise of structured light.
+        backend: Renderer of the images, a name among `BACKENDS`.
+        json: File for every number; None writes none.
+    """
 
-Exit code 0: no block missed and no identity switched; 1: else.
-"""
-
-
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Declare the options."""
-    parser.description, parser.epilog = DESCRIPTION, EPILOG
-    parser.formatter_class = argparse.RawDescriptionHelpFormatter
-    parser.add_argument('--scenes', type=int, default=50, help='tables (default: %(default)s)')
-    parser.add_argument(
-        '--sequences', type=int, default=5, help='carries followed (default: %(default)s)'
-    )
-    parser.add_argument(
-        '--cameras', type=int, choices=(1, 2), default=1, help='2: the oblique one too'
-    )
-    parser.add_argument('--noise', action='store_true', help='of a structured-light camera')
-    parser.add_argument(
-        '--backend', choices=BACKENDS, default='auto', help='what renders (default: %(default)s)'
-    )
-    parser.add_argument('--json', type=Path, metavar='FILE', help='write every number there')
+    scenes: int = 50
+    sequences: int = 5
+    cameras: int = 1
+    noise: bool = False
+    backend: str = 'auto'
+    json: Path | None = None
 
 
-def main(args: argparse.Namespace) -> int:
+def run(config: PerceptionNodeConfig) -> int:
     """Play tables and carries; 0 if nothing was missed and no identity switched."""
-    os.environ.update(graph_environment())
     rclpy.init()
-    names = CAMERAS[: args.cameras]
-    noise = StructuredLightNoise() if args.noise else None
-    player = ImagePlayer(names, args.backend, noise)
+    names = CAMERAS[: config.cameras]
+    noise = StructuredLightNoise() if config.noise else None
+    player = ImagePlayer(names, config.backend, noise)
     # Each table and carry has earlier stamps than the last one.
-    start = SPACING * (args.scenes + args.sequences)
+    start = SPACING * (config.scenes + config.sequences)
     tables: list[dict[str, Any]] = []
     carries: list[SequenceResult] = []
     node = NodeProcess('entity_extractor', player.node_parameters())
@@ -103,10 +84,10 @@ def main(args: argparse.Namespace) -> int:
             tempfile.TemporaryDirectory() as logs,
             Graph([node], share_folder() / 'config/demo.yaml', Path(logs)) as graph,
         ):
-            for index in tqdm(range(args.scenes), desc='tables through the node'):
+            for index in tqdm(range(config.scenes), desc='tables through the node'):
                 tables.append(play_table(player, graph, index, start))
                 start -= SPACING
-            for index in tqdm(range(args.sequences), desc='carries through the node'):
+            for index in tqdm(range(config.sequences), desc='carries through the node'):
                 carries.append(play_carry(player, graph, index, start))
                 start -= SPACING
     finally:
@@ -116,13 +97,13 @@ def main(args: argparse.Namespace) -> int:
     summary = summarise_tables(tables)
     followed = summarise_sequences(carries)
     print(
-        f'{sentence()}\n{args.scenes} tables, {kind}, through the running node: '
+        f'{sentence()}\n{config.scenes} tables, {kind}, through the running node: '
         + '  '.join(f'{name} {value:.4g}' for name, value in summary.items())
     )
-    print_sequences({' + '.join(names): followed}, is_noisy=args.noise, timed='to the answer')
-    if args.json:
+    print_sequences({' + '.join(names): followed}, is_noisy=config.noise, timed='to the answer')
+    if config.json:
         report = {'provenance': provenance(), 'kind': kind, **summary, 'sequences': followed}
-        write_json(args.json, without_nan(report))
+        write_json(config.json, without_nan(report))
     return 0 if summary['missed'] == followed['switches'] == 0 else 1
 
 

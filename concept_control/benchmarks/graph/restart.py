@@ -5,8 +5,6 @@ A task survives if it ends satisfied, or is ended with a reason while the arm ho
 
 from __future__ import annotations
 
-import argparse
-import os
 import sys
 import tempfile
 import time
@@ -26,7 +24,6 @@ from concept_control.ros.runtime.process_graph import (
     EXECUTABLES,
     Graph,
     NodeProcess,
-    graph_environment,
     share_folder,
 )
 from concept_control.world.entity import TOOL_ID
@@ -69,26 +66,28 @@ class Survival:
         return ended and self.crept < STILL and self.answers
 
 
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Declare the options."""
-    parser.add_argument(
-        '--kill',
-        action='append',
-        choices=EXECUTABLES,
-        help='may be given several times (default: each node in turn)',
-    )
-    parser.add_argument('--seed', type=int, default=1, help='of the layout')
-    parser.add_argument('--speed', type=float, default=1.0, help='simulated seconds per second')
-    parser.add_argument('--camera', default='auto', help='as in `concept_control demo`')
-    parser.add_argument('--json', type=Path, help='write every number to this file')
+@dataclass(frozen=True)
+class RestartConfig:
+    """What to kill, in which graph, and where to write what came of it.
+
+    Attributes:
+        kill: Executables of the nodes that are killed, one after the other.
+        seed: Seed of the layout.
+        speed: Simulated seconds per second.
+        camera: Backend of the simulated camera.
+        json: File for every number; None writes none.
+    """
+
+    kill: tuple[str, ...] = EXECUTABLES
+    seed: int = 1
+    speed: float = 1.0
+    camera: str = 'auto'
+    json: Path | None = None
 
 
-def main(args: argparse.Namespace) -> int:
+def run(config: RestartConfig) -> int:
     """Kill and restart; 0 if every task survived."""
-    os.environ.update(graph_environment())
-    found = []
-    for victim in tqdm(args.kill or EXECUTABLES, unit='node', file=sys.stderr):
-        found.append(survive(victim, args.seed, args.speed, args.camera))
+    found = [survive(victim, config) for victim in tqdm(config.kill, unit='node', file=sys.stderr)]
     print(sentence())
     for one in found:
         print(
@@ -96,15 +95,19 @@ def main(args: argparse.Namespace) -> int:
             f'{one.outcome.lower():12}{one.wall_s:6.1f} s  crept {1000 * one.crept:.1f} mm  '
             f'{"answers" if one.answers else "DOES NOT ANSWER"}  {one.text}'
         )
-    if args.json:
+    if config.json:
         report = {'provenance': provenance(), 'runs': [asdict(one) for one in found]}
-        write_json(args.json, report)
+        write_json(config.json, report)
     return 0 if all(one.is_survived for one in found) else 1
 
 
-def survive(victim: str, seed: int, speed: float, camera: str) -> Survival:
+def survive(victim: str, config: RestartConfig) -> Survival:
     """Start the graph, command, kill a node in the carry, start it again, see what comes."""
-    simulator = {'seed': seed, 'real_time_factor': speed, 'backend': camera}
+    simulator = {
+        'seed': config.seed,
+        'real_time_factor': config.speed,
+        'backend': config.camera,
+    }
     nodes = [
         NodeProcess(name, simulator if name == 'arm_simulator' else {}) for name in EXECUTABLES
     ]
@@ -129,7 +132,7 @@ def survive(victim: str, seed: int, speed: float, camera: str) -> Survival:
         heard_last = heard.truth
         graph.wait_for(lambda: heard.truth is not heard_last, PATIENCE, 'the tool')
         before = _tool(heard)
-        time.sleep(1.0 / min(speed, 1.0))
+        time.sleep(1.0 / min(config.speed, 1.0))
         crept = float(np.linalg.norm(_tool(heard) - before))
         # Who was restarted may still be learning its words.
         answer = _answer(robot, graph)

@@ -6,9 +6,7 @@ and whether anything is left behind: a process, or a file in shared memory.
 
 from __future__ import annotations
 
-import argparse
 import itertools
-import os
 import sys
 import tempfile
 import time
@@ -34,7 +32,6 @@ from concept_control.ros.runtime.process_graph import (
     Graph,
     NodeProcess,
     describe_exit,
-    graph_environment,
     share_folder,
 )
 
@@ -85,26 +82,31 @@ class Soak:
         return 60.0 * float(np.polyfit(settled[:, 0], settled[:, 1], 1)[0])
 
 
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Declare the options."""
-    parser.add_argument('--minutes', type=float, default=10.0, help='how long (default: 10)')
-    parser.add_argument('--seed', type=int, default=0, help='of the layout')
-    parser.add_argument('--speed', type=float, default=1.0, help='simulated seconds per second')
-    parser.add_argument('--camera', default='auto', help='as in `concept_control demo`')
-    parser.add_argument(
-        '--growth',
-        type=float,
-        default=2.0,
-        help='memory growth that fails [MiB/min] (default: %(default)s)',
-    )
-    parser.add_argument('--json', type=Path, help='write every number to this file')
+@dataclass(frozen=True)
+class SoakConfig:
+    """How long to run which graph, and where to write what was measured.
+
+    Attributes:
+        minutes: Duration [min].
+        seed: Seed of the layout.
+        speed: Simulated seconds per second.
+        camera: Backend of the simulated camera.
+        growth: Growth of a process's memory that fails [MiB/min].
+        json: File for every number; None writes none.
+    """
+
+    minutes: float = 10.0
+    seed: int = 0
+    speed: float = 1.0
+    camera: str = 'auto'
+    growth: float = 2.0
+    json: Path | None = None
 
 
-def main(args: argparse.Namespace) -> int:
+def run(config: SoakConfig) -> int:
     """Run; 0 if nothing grew, nothing died and nothing was left behind."""
-    os.environ.update(graph_environment())
     soak = Soak()
-    pids, codes = _run(args, soak)
+    pids, codes = _run(config, soak)
     alive = [name for name, pid in pids.items() if is_running(pid)]
     left = left_behind(soak.files)
     growth = {name: soak.growth(name) for name in soak.memory}
@@ -122,13 +124,13 @@ def main(args: argparse.Namespace) -> int:
     for key, value in fallbacks.items():
         print(f'{key}: {value}')
     print(f'left behind: {len(alive)} processes, {len(left)} shared-memory files')
-    is_flat = all(not rate > args.growth for rate in growth.values())
+    is_flat = all(not rate > config.growth for rate in growth.values())
     is_clean = not alive and not left and not any(codes.values())
-    if args.json:
+    if config.json:
         report: dict[str, Any] = {
             'provenance': provenance(),
-            'minutes': args.minutes,
-            'speed': args.speed,
+            'minutes': config.minutes,
+            'speed': config.speed,
             'outcomes': soak.outcomes,
             'growth_mib_per_minute': growth,
             'memory_mib': soak.memory,
@@ -136,16 +138,16 @@ def main(args: argparse.Namespace) -> int:
             'left_behind': {'processes': alive, 'files': sorted(map(str, left))},
             'diagnostics': soak.diagnostics,
         }
-        write_json(args.json, report)
+        write_json(config.json, report)
     return 0 if is_flat and is_clean and soak.outcomes['satisfied'] else 1
 
 
 PERCENTILES = ('p50', 'p95', 'p99', 'worst')
 
 
-def _run(args: argparse.Namespace, soak: Soak) -> tuple[dict[str, int], dict[str, int]]:
+def _run(config: SoakConfig, soak: Soak) -> tuple[dict[str, int], dict[str, int]]:
     """Command until time is up; return process ids and exit codes."""
-    simulator = {'seed': args.seed, 'real_time_factor': args.speed, 'backend': args.camera}
+    simulator = {'seed': config.seed, 'real_time_factor': config.speed, 'backend': config.camera}
     nodes = [
         NodeProcess(name, simulator if name == 'arm_simulator' else {}) for name in EXECUTABLES
     ]
@@ -155,7 +157,7 @@ def _run(args: argparse.Namespace, soak: Soak) -> tuple[dict[str, int], dict[str
         MonitorThread(heard) as monitor,
         Graph(nodes, share_folder() / 'config' / 'demo.yaml', logs) as graph,
         ConceptCommander() as robot,
-        tqdm(total=round(60 * args.minutes), unit='s', file=sys.stderr) as bar,
+        tqdm(total=round(60 * config.minutes), unit='s', file=sys.stderr) as bar,
     ):
         monitor.create_subscription(
             DiagnosticArray, '/diagnostics', lambda m: _note(soak, m), qos.RELIABLE
@@ -169,7 +171,7 @@ def _run(args: argparse.Namespace, soak: Soak) -> tuple[dict[str, int], dict[str
         pids = {name: process.pid for name, process in graph.processes.items()}
         started = sampled = time.monotonic()
         commands = itertools.cycle(EXPRESSIONS)
-        while (elapsed := time.monotonic() - started) < 60 * args.minutes:
+        while (elapsed := time.monotonic() - started) < 60 * config.minutes:
             graph.check()
             if robot.is_done:
                 expression = next(commands)

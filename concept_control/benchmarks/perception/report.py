@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import argparse
 import time
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import cv2
 import numpy as np
 from tqdm import tqdm
 
@@ -19,7 +18,7 @@ from concept_control.reports.json_file import without_nan, write_json
 from concept_control.reports.provenance import provenance, sentence
 from concept_control.simulation.camera_noise import StructuredLightNoise
 from concept_control.simulation.clutter import random_clutter
-from concept_control.simulation.simulated_camera import BACKENDS, SimulatedCamera
+from concept_control.simulation.simulated_camera import SimulatedCamera
 
 CAMERAS = ('top', 'oblique')
 RIGS = (('top',), CAMERAS)
@@ -40,64 +39,40 @@ GOALS = {
 }
 """What the camera above the table must reach; blocks at least half visible, 640 x 480."""
 
-DESCRIPTION = """\
-Looks at random tables: 2 to 8 boxes, cylinders and balls of any colour, some touching, under
-random light from dim to over-exposed, with shadows, a patterned table and the arm in view; seen by
-the camera above, the oblique one and both fused, without and with the noise of a common
-structured-light camera. Then follows blocks while the arm hides, carries and releases them.
-Only blocks at least half visible are judged; errors are of the centre, in three dimensions.
-"""
 
-EPILOG = """\
-how to read it:
-  missed, false   blocks without a detection within 15 mm, and detections that are of no block
-  size, colour    largest error of a side [mm] and of a channel [0 .. 1], medians
-  shape           share of boxes, cylinders and balls told apart
-  NEES            mean squared error in units of the claimed covariance: 3 if that is right,
-                  less if it is cautious
-  95%             share of errors within the 95 % ellipsoid of the claimed covariance
-  ms              CPU time of one frame on one core: median and 95th percentile
+@dataclass(frozen=True)
+class PerceptionConfig:
+    """What to measure, and where to write it.
 
-examples:
-  concept_control benchmark perception --quick
-  concept_control benchmark perception --scenes 5 --sequences 1 --save runs/perception
-  concept_control benchmark perception --json numbers.json      (20 minutes of two free cores)
+    Attributes:
+        scenes: Random tables.
+        sequences: Carries that are followed.
+        seed: Seed of the first table and carry.
+        backend: Renderer of the images, a name among `BACKENDS`.
+        save: Folder for pictures; None draws none.
+        json: File for every number; None writes none.
+    """
 
-Exit code 0: every goal is reached; 1: one is not.
-"""
+    scenes: int = 200
+    sequences: int = 100
+    seed: int = 0
+    backend: str = 'auto'
+    save: Path | None = None
+    json: Path | None = None
 
 
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Declare the options."""
-    parser.description, parser.epilog = DESCRIPTION, EPILOG
-    parser.formatter_class = argparse.RawDescriptionHelpFormatter
-    parser.add_argument(
-        '--quick', action='store_true', help=f'{QUICK[0]} tables and {QUICK[1]} carries'
-    )
-    parser.add_argument('--scenes', type=int, default=200, help='tables (default: %(default)s)')
-    parser.add_argument(
-        '--sequences', type=int, default=100, help='carries followed (default: %(default)s)'
-    )
-    parser.add_argument('--seed', type=int, default=0, help='of the first table and carry')
-    parser.add_argument(
-        '--backend', choices=BACKENDS, default='auto', help='what renders (default: %(default)s)'
-    )
-    parser.add_argument('--save', type=Path, metavar='DIR', help='draw pictures there')
-    parser.add_argument('--json', type=Path, metavar='FILE', help='write every number there')
-
-
-def main(args: argparse.Namespace) -> int:
+def run(config: PerceptionConfig) -> int:
     """Run the benchmark; 0 if the goals are reached, 1 if one is not."""
-    # The numbers are for one core; a controller needs the others.
-    cv2.setNumThreads(1)
     started = time.perf_counter()
-    num_scenes, num_sequences = QUICK if args.quick else (args.scenes, args.sequences)
-    pictures = PictureFolder(args.save) if args.save else None
-    scenes, backend = scene_section(num_scenes, args.seed, args.backend, pictures)
-    sequences = sequence_section(num_sequences, args.seed, args.backend, pictures)
+    pictures = PictureFolder(config.save) if config.save else None
+    scenes, backend = scene_section(config.scenes, config.seed, config.backend, pictures)
+    sequences = sequence_section(config.sequences, config.seed, config.backend, pictures)
     goals = judge_goals(scenes, sequences)
     print(sentence())
-    print(f'{num_scenes} random tables, {num_sequences} carries, images by {backend}, one core\n')
+    print(
+        f'{config.scenes} random tables, {config.sequences} carries, images by {backend}, '
+        'one core\n'
+    )
     print_scenes(scenes)
     print_traits(scenes)
     print_sequences(sequences)
@@ -105,8 +80,8 @@ def main(args: argparse.Namespace) -> int:
     print(f'\n{time.perf_counter() - started:.0f} s')
     if pictures is not None:
         pictures.finish()
-        print(f'pictures in {args.save}')
-    if args.json:
+        print(f'pictures in {config.save}')
+    if config.json:
         report = {
             'provenance': provenance(),
             'backend': backend,
@@ -115,7 +90,7 @@ def main(args: argparse.Namespace) -> int:
             'goals': goals,
         }
         # JSON knows no NaN: what nothing was measured of is null.
-        write_json(args.json, without_nan(report))
+        write_json(config.json, without_nan(report))
     return 0 if all(goal['reached'] for goal in goals.values()) else 1
 
 

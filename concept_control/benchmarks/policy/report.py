@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import argparse
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -10,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
 from matplotlib.figure import Figure
 from tqdm import tqdm
 
@@ -60,100 +58,73 @@ Draw = Callable[[np.ndarray, int, int], np.ndarray]
 """From starts (B, 2), a number of steps and further steps of the chains to (B, T + 1, 2)."""
 
 
-DESCRIPTION = """Strokes drawn by imitation, and particles.
+@dataclass(frozen=True)
+class PolicyConfig:
+    """What to measure, and where to write it.
 
-figures   four data sets (path1, circle, mouse1 with two modes, mouse2), each drawn by our policy,
-          by the thesis' recipe with its samplers ML and EXP, by regression, a mixture density and
-          the nearest neighbour. All distances in % of the figure's size: discrete Fréchet and DTW
-          to the nearest demonstration, the end; the modes kept; K+50, the change by 50 further
-          steps of the sampler; the share of starts beside the figure that come back to it.
-codes     one network for all figures: a code from 1 and from 5 examples, of the four sets and of
-          figures drawn at random.
-particle  the N-dimensional particle of Implicit Behavioral Cloning: success, against regression.
-"""
-EXAMPLES = """examples:
-  concept_control benchmark policy --quick                        # everything, a fifth of it
-  concept_control benchmark policy --html runs/policy.html        # everything, as a page
-  concept_control benchmark policy --section figures --figure circle --ours --pictures runs
-  concept_control benchmark policy --section figures --compare regression --compare mixture
-  concept_control benchmark policy --section particle --dimensions 16
-"""
+    Attributes:
+        sections: Names among `SECTIONS`.
+        figures: Names of the data sets that are drawn.
+        rollouts: Rollouts from the demonstrated start, of each method.
+        train: Whether our policies are trained anew instead of taking the shipped ones.
+        dimensions: Numbers of dimensions of the particle.
+        compared: Names among `COMPARED` of what our policies are compared with.
+        quick: Whether to take a fifth of everything.
+        pictures: Folder for the streamlines; None writes none.
+        html: File for a page with tables and streamlines; None writes none.
+        json: File for every number; None writes none.
+    """
 
-
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Declare the options."""
-    parser.formatter_class = argparse.RawDescriptionHelpFormatter
-    parser.description, parser.epilog = DESCRIPTION, EXAMPLES
-    parser.add_argument(
-        '--section', action='append', choices=SECTIONS, help='may be repeated (default: all)'
-    )
-    parser.add_argument(
-        '--figure', action='append', choices=list(FIGURES), help='may be repeated (default: all)'
-    )
-    parser.add_argument('--rollouts', type=int, default=20, help='from the demonstrated start')
-    parser.add_argument(
-        '--train', action='store_true', help='train our policies anew, not the shipped ones'
-    )
-    parser.add_argument(
-        '--dimensions', type=int, nargs='+', default=[1, 2, 4, 8, 16], help='of the particle'
-    )
-    parser.add_argument(
-        '--compare',
-        action='append',
-        choices=COMPARED,
-        help='what our policies are compared with; may be repeated (default: all). The thesis '
-        'takes the longest by far',
-    )
-    parser.add_argument(
-        '--ours', action='store_true', help='leave out what our policies are compared with'
-    )
-    parser.add_argument('--quick', action='store_true', help='a fifth of everything')
-    parser.add_argument('--pictures', type=Path, help='folder for the streamlines (PNG)')
-    parser.add_argument(
-        '--html', type=Path, help='write a page with the tables and the streamlines'
-    )
-    parser.add_argument('--json', type=Path, help='write every number to this file')
+    sections: tuple[str, ...] = SECTIONS
+    figures: tuple[str, ...] = tuple(FIGURES)
+    rollouts: int = 20
+    train: bool = False
+    dimensions: tuple[int, ...] = (1, 2, 4, 8, 16)
+    compared: tuple[str, ...] = COMPARED
+    quick: bool = False
+    pictures: Path | None = None
+    html: Path | None = None
+    json: Path | None = None
 
 
-def main(args: argparse.Namespace) -> int:
+def run(config: PolicyConfig) -> int:
     """Measure; 0 if every goal that was measured is reached."""
-    torch.set_num_threads(1)
     print(sentence())
-    sections = args.section or list(SECTIONS)
-    document: dict[str, Any] = {'provenance': provenance(), 'quick': args.quick}
+    sections = config.sections
+    document: dict[str, Any] = {'provenance': provenance(), 'quick': config.quick}
     missed: list[str] = []
     pictures: dict[str, Figure] = {}
     if 'figures' in sections:
-        document['figures'], pictures = figure_section(args, missed)
+        document['figures'], pictures = figure_section(config, missed)
     if 'codes' in sections:
-        document['codes'] = code_section(args)
+        document['codes'] = code_section(config)
     if 'particle' in sections:
-        document['particle'] = particle_section(args, missed)
+        document['particle'] = particle_section(config, missed)
     document['missed'] = missed
-    if args.json:
-        write_json(args.json, document)
-    if args.html:
-        write_policy_page(args.html, document, pictures)
-        print(f'page: {args.html}')
+    if config.json:
+        write_json(config.json, document)
+    if config.html:
+        write_policy_page(config.html, document, pictures)
+        print(f'page: {config.html}')
     print('all goals reached' if not missed else 'missed: ' + '; '.join(missed))
     return 1 if missed else 0
 
 
 def figure_section(
-    args: argparse.Namespace, missed: list[str]
+    config: PolicyConfig, missed: list[str]
 ) -> tuple[list[dict[str, Any]], dict[str, Figure]]:
     """Judge every method on every data set; return rows, and pictures where they are wanted."""
-    rollouts = max(args.rollouts // (5 if args.quick else 1), 4)
+    rollouts = max(config.rollouts // (5 if config.quick else 1), 4)
     print(f'\n{rollouts} rollouts from the demonstrated start; distances in % of the size')
     print(
         f'{"figure":8}{"method":22}{"Fréchet":>8}{"95 %":>7}{"DTW":>7}{"end":>7}{"modes":>7}'
         f'{"K+50":>7}{"back from (radii)":>30}{"train s":>9}'
     )
     rows, pictures = [], {}
-    for name in args.figure or FIGURES:
+    for name in config.figures:
         strokes, modes = load_figure(name)
         drawn: dict[str, np.ndarray] = {}
-        methods = methods_for(name, strokes, args)
+        methods = methods_for(name, strokes, config)
         for method, entry in methods.items():
             row, lines = judge(strokes, modes, entry, rollouts)
             row |= {'figure': name, 'method': method, 'training_s': entry.seconds}
@@ -167,12 +138,12 @@ def figure_section(
                 print(f'{"":8}its chains: {entry.diagnosis}', flush=True)
             if method == OURS:
                 missed += shortfalls(row, len(set(modes)))
-        if args.pictures or args.html:
+        if config.pictures or config.html:
             policies = {method: entry.policy for method, entry in methods.items() if entry.policy}
             pictures[name] = draw_figures(strokes, drawn, policies)
-        if args.pictures:
-            args.pictures.mkdir(parents=True, exist_ok=True)
-            pictures[name].savefig(args.pictures / f'{name}.png', dpi=90)
+        if config.pictures:
+            config.pictures.mkdir(parents=True, exist_ok=True)
+            pictures[name].savefig(config.pictures / f'{name}.png', dpi=90)
     return rows, pictures
 
 
@@ -196,10 +167,10 @@ class Method:
     diagnosis: Diagnosis | None = None
 
 
-def methods_for(name: str, strokes: Strokes, args: argparse.Namespace) -> dict[str, Method]:
+def methods_for(name: str, strokes: Strokes, config: PolicyConfig) -> dict[str, Method]:
     """Return what draws, by name."""
-    scale = 5 if args.quick else 1
-    if args.train:
+    scale = 5 if config.quick else 1
+    if config.train:
         ours = train_ranking(strokes, RankingConfig(steps=3000 // scale))
     else:
         ours = load_policy(name)
@@ -216,10 +187,9 @@ def methods_for(name: str, strokes: Strokes, args: argparse.Namespace) -> dict[s
         return replace(chain, steps=steps)
 
     methods = {OURS: of(ours, lambda extra: ModeKeeping(steps=15 + extra))}
-    compared = () if args.ours else args.compare or COMPARED
-    if 'ml' in compared:
+    if 'ml' in config.compared:
         methods['ranking, ML'] = of(ours, lambda extra: MostLikely(CHAINS, chains(100 + extra)))
-    if 'thesis' in compared:
+    if 'thesis' in config.compared:
         thesis = train_thesis(strokes, ThesisConfig(steps=600 // scale, chain=chain))
         k = chain.steps
         methods['thesis, ML'] = replace(
@@ -233,7 +203,7 @@ def methods_for(name: str, strokes: Strokes, args: argparse.Namespace) -> dict[s
         'neighbour': ('nearest neighbour', lambda: NearestNeighbour(strokes)),
     }
     for key, (title, make) in drawers.items():
-        if key in compared:
+        if key in config.compared:
             methods[title] = drawn_by(make())
     return methods
 
@@ -315,7 +285,7 @@ def shortfalls(row: dict[str, Any], num_modes: int) -> list[str]:
     return missed
 
 
-def code_section(args: argparse.Namespace) -> list[dict[str, Any]]:
+def code_section(config: PolicyConfig) -> list[dict[str, Any]]:
     """Judge codes from a few examples."""
     print(
         '\ncodes from a few examples, one network for all figures; Fréchet distance in % of the '
@@ -323,7 +293,7 @@ def code_section(args: argparse.Namespace) -> list[dict[str, Any]]:
         f'{"within 5 %":>12}'
         f'{"inference s":>13}'
     )
-    rows = code_rows(*((6, 4) if args.quick else (30, 10)))
+    rows = code_rows(*((6, 4) if config.quick else (30, 10)))
     for row in rows:
         median, p95, worst = (100 * row[f'frechet_{key}'] for key in ('median', 'p95', 'worst'))
         print(
@@ -334,19 +304,19 @@ def code_section(args: argparse.Namespace) -> list[dict[str, Any]]:
     return rows
 
 
-def particle_section(args: argparse.Namespace, missed: list[str]) -> list[dict[str, Any]]:
+def particle_section(config: PolicyConfig, missed: list[str]) -> list[dict[str, Any]]:
     """Judge the energy and the regressions on the particle."""
-    config = ParticleConfig()
-    if args.quick:
-        config = replace(config, steps=config.steps // 5, episodes=20)
+    particle = ParticleConfig()
+    if config.quick:
+        particle = replace(particle, steps=particle.steps // 5, episodes=20)
     print(
-        f'\nparticle, {config.demonstrations} demonstrations, {config.episodes} episodes of 50 '
-        'steps, radius 0.05; success in %'
+        f'\nparticle, {particle.demonstrations} demonstrations, {particle.episodes} episodes of '
+        '50 steps, radius 0.05; success in %'
     )
     print(f'{"N":>4}{"oracle":>8}{"energy":>8}{"MSE shared":>12}{"MSE plain":>11}{"train s":>9}')
     rows = []
-    for n in tqdm(args.dimensions, unit='N', file=sys.stderr, leave=False, disable=None):
-        row = particle_row(n, config)
+    for n in tqdm(config.dimensions, unit='N', file=sys.stderr, leave=False, disable=None):
+        row = particle_row(n, particle)
         rows.append(row)
         print(
             f'{n:>4}{100 * row["oracle"]:>8.0f}{100 * row["energy"]:>8.0f}'

@@ -1,16 +1,16 @@
 """The benchmark of concepts: problems that can be solved, numbers that repeat, a page to read."""
 
-import argparse
 import json
 
 import numpy as np
 import pytest
 import torch
 
-from concept_control.benchmarks.concepts import composition, report
+from concept_control.benchmarks.concepts import composition
 from concept_control.benchmarks.concepts.families import by_shots, summary
 from concept_control.benchmarks.concepts.sampling import random_scene
 from concept_control.benchmarks.concepts.speed import NaivePairwise
+from concept_control.cli.main import main
 from concept_control.concepts import families
 from concept_control.energy.model import ConceptModel
 
@@ -61,10 +61,8 @@ def test_the_naive_network_is_an_energy_of_a_set(model):
 
 def test_the_command_writes_numbers_and_a_page(tmp_path, capsys):
     numbers, page = tmp_path / 'numbers.json', tmp_path / 'page.html'
-    parser = argparse.ArgumentParser()
-    report.add_arguments(parser)
-    arguments = ['--quick', '--section', 'throughput', '--json', str(numbers)]
-    assert report.main(parser.parse_args([*arguments, '--html', str(page)])) == 0
+    options = ['--quick', '--section', 'throughput', '--json', str(numbers), '--html', str(page)]
+    assert main(['benchmark', 'concepts', *options]) == 0
     found = json.loads(numbers.read_text())
     assert found['throughput']['6']['energies_per_second'] > 0
     assert set(found) == {'provenance', 'model', 'throughput'}

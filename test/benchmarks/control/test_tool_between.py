@@ -101,7 +101,6 @@ def test_the_section_is_skipped_with_the_reason(tmp_path, monkeypatch, capsys):
     monkeypatch.setenv('XDG_CACHE_HOME', str(tmp_path))
     report, html = tmp_path / 'report.json', tmp_path / 'report.html'
     command = ['benchmark', 'control', '--section', 'judo', '--seeds', '1']
-    monkeypatch.setattr(sys, 'argv', ['concept_control', *command])
     assert main([*command, '--json', str(report), '--html', str(html)]) == 0
     reason = json.loads(report.read_text())['judo']['skipped']
     assert 'virtual environment' in reason

@@ -1,4 +1,3 @@
-import argparse
 import json
 
 import pytest
@@ -6,14 +5,13 @@ import pytest
 pytest.importorskip('rclpy', reason='rclpy is not installed')
 
 from concept_control.benchmarks.graph import images
+from concept_control.cli.main import main
 
 
 def test_images_travel_both_ways_and_every_number_is_written(tmp_path, capsys):
-    parser = argparse.ArgumentParser()
-    images.add_arguments(parser)
     report = tmp_path / 'numbers.json'
     options = ['--frames', '5', '--width', '64', '--height', '48', '--json', str(report)]
-    code = images.main(parser.parse_args(options))
+    code = main(['benchmark', 'images', *options])
     ways = json.loads(report.read_text())['ways']
     assert set(ways) == {'default', 'shared memory'}
     for way in ways.values():

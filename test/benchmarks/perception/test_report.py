@@ -1,17 +1,14 @@
-import argparse
 import json
 
 import cv2
 import pytest
 
-from concept_control.benchmarks.perception import report
+from concept_control.cli.main import main
 from concept_control.simulation.opengl import find_backend
 
 
 def run(*arguments):
-    parser = argparse.ArgumentParser()
-    report.add_arguments(parser)
-    return report.main(parser.parse_args([str(a) for a in arguments]))
+    return main(['benchmark', 'perception', *map(str, arguments)])
 
 
 def test_a_small_benchmark_reaches_the_goals_and_writes_everything(tmp_path, capsys):

@@ -1,0 +1,26 @@
+"""`concept_control benchmark …`: one file a benchmark."""
+
+from __future__ import annotations
+
+import argparse
+
+from concept_control.cli.command_parser import add_commands
+
+BENCHMARKS = {
+    'concepts': 'what is learned from a few demonstrations',
+    'control': 'planners and commands without ROS',
+    'images': 'images between processes, two ways',
+    'perception': 'blocks seen, and followed',
+    'perception-node': 'the same through the node',
+    'fuzz': 'every message of every node, spoiled',
+    'restart': 'each node killed during a carry',
+    'policy': 'strokes drawn by imitation, and particles',
+    'robot': 'the whole graph, seed after seed',
+    'soak': 'the whole graph for minutes: times, leaks',
+}
+"""Names, and what each benchmark measures."""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare one subcommand a benchmark."""
+    add_commands(parser, __name__, BENCHMARKS, title='benchmarks', dest='benchmark', required=True)

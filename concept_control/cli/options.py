@@ -1,0 +1,51 @@
+"""Options that several commands share, and the way from arguments to a config."""
+
+from __future__ import annotations
+
+import argparse
+from dataclasses import fields
+from pathlib import Path
+from typing import Any, TypeVar
+
+Config = TypeVar('Config')
+
+
+def add_json(
+    parser: argparse.ArgumentParser,
+    text: str = 'write every number to this file',
+    metavar: str | None = None,
+) -> None:
+    """Declare `--json`."""
+    parser.add_argument('--json', type=Path, metavar=metavar, help=text)
+
+
+def add_html(parser: argparse.ArgumentParser, text: str, metavar: str | None = None) -> None:
+    """Declare `--html`."""
+    parser.add_argument('--html', type=Path, metavar=metavar, help=text)
+
+
+def add_model(
+    parser: argparse.ArgumentParser, text: str = 'folder of a model (default: the one shipped)'
+) -> None:
+    """Declare `--model`; None stands for the shipped one."""
+    parser.add_argument('--model', type=Path, help=text)
+
+
+def add_seed(parser: argparse.ArgumentParser, text: str | None, default: int = 0) -> None:
+    """Declare `--seed`; the text says what it is the seed of."""
+    parser.add_argument('--seed', type=int, default=default, help=text)
+
+
+def config_from(config_type: type[Config], args: argparse.Namespace, **values: Any) -> Config:
+    """Build a config from the arguments of the same names.
+
+    Args:
+        config_type: Frozen dataclass. What is None in the arguments keeps its default.
+        args: Arguments; lists become tuples.
+        values: Fields that are not taken from the arguments as they are.
+    """
+    for field in fields(config_type):  # type: ignore[arg-type]
+        value = getattr(args, field.name, None)
+        if value is not None and field.name not in values:
+            values[field.name] = tuple(value) if isinstance(value, list) else value
+    return config_type(**values)
