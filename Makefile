@@ -16,7 +16,7 @@ LIST_REQUIREMENTS := import tomllib; project = tomllib.load(open("pyproject.toml
 	extras = project["optional-dependencies"]; \
 	print(*project["dependencies"], *extras["ros"], *extras["build"], *extras["dev"], sep="\n")
 
-.PHONY: help setup demo test lint clean
+.PHONY: help setup demo test lint lint-format lint-style lint-types clean
 help: ## this list
 	@sed -n 's/^\([a-z]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST)
 
@@ -43,8 +43,17 @@ demo: setup ## the arm learns "between" from five examples and does it (DEMO_ARG
 test: setup ## run the tests (TEST_ARGS="-k expression")
 	$(RUN) $(BIN)/python -m pytest $(TEST_ARGS)
 
-lint: setup ## format check, lint and types
-	$(BIN)/ruff format --check . && $(BIN)/ruff check . && $(BIN)/mypy
+lint: lint-format lint-style lint-types ## format check, lint and types
+
+# One by one for .pre-commit-config.yaml.
+lint-format: $(VENV)/.dependencies
+	$(BIN)/ruff format --check .
+
+lint-style: $(VENV)/.dependencies
+	$(BIN)/ruff check .
+
+lint-types: $(VENV)/.dependencies
+	$(BIN)/mypy
 
 clean: ## remove everything that was built, and the virtual environment
 	rm -rf $(VENV) build install log dist *.egg-info

@@ -1,5 +1,6 @@
 """What docs/ says is what runs: shell and launch lines, links, and the page made from the code."""
 
+import ast
 import importlib
 import os
 import re
@@ -9,9 +10,11 @@ import sys
 from pathlib import Path
 
 import pytest
+import yaml
 
 ROOT = Path(__file__).resolve().parent.parent
 PAGES = sorted((ROOT / 'docs').glob('*.md'))
+ABOUT_THE_CODE = (ROOT / 'docs' / 'architecture.md', ROOT / 'CONTRIBUTING.md')
 KINDS = ('sh', 'sh robot', 'sh slow', 'python', '')
 """Fences: run here; need a robot or a ROS 2; take minutes and are run by other tests."""
 
@@ -57,7 +60,13 @@ def test_shell_lines_run(script, tmp_path):
     assert done.returncode == 0, done.stdout + done.stderr
 
 
-@pytest.mark.parametrize('line', lines('sh slow', 'sh robot'))
+def measured():
+    """Return the commands in the tables of the results."""
+    text = (ROOT / 'docs' / 'results.md').read_text()
+    return sorted(set(re.findall(r'\| `(concept_control benchmark [^`]*)` \|', text)))
+
+
+@pytest.mark.parametrize('line', [*lines('sh slow', 'sh robot'), *measured()])
 def test_lines_that_are_not_run_here_are_well_formed(line):
     words = shlex.split(line)
     if Path(words[0]).name == 'concept_control':
@@ -78,19 +87,68 @@ def test_lines_that_are_not_run_here_are_well_formed(line):
 
 def check_message(kind, text):
     pytest.importorskip('rclpy', reason='rclpy is not installed')
-    import yaml
-
     package, folder, name = kind.split('/')
     message = getattr(importlib.import_module(f'{package}.{folder}'), name)
     (message.Goal if folder == 'action' else message)(**yaml.safe_load(text))
 
 
-@pytest.mark.parametrize('page', PAGES, ids=lambda page: page.stem)
+@pytest.mark.parametrize(
+    'page',
+    [*PAGES, ROOT / 'CONTRIBUTING.md', ROOT / 'CHANGELOG.md'],
+    ids=lambda page: page.stem,
+)
 def test_pages_are_whole(page):
     assert {info for info, _ in blocks(page)} <= set(KINDS)
     for target in re.findall(r'\]\(([^)#]+)\)', page.read_text()):
         if not target.startswith('http'):
             assert (page.parent / target).exists(), target
+
+
+def test_files_that_pages_about_the_code_name_are_there():
+    examples = {'test/a/test_b.py', 'concept_control/a/b.py'}
+    for page in ABOUT_THE_CODE:
+        for name in set(re.findall(r'[\w./]*\w+\.py\b', page.read_text())) - examples:
+            assert (ROOT / name).exists() or any((ROOT / 'concept_control').rglob(name)), name
+
+
+def test_the_architecture_page_has_the_import_order_of_the_test():
+    tree = ast.parse((ROOT / 'test' / 'test_architecture.py').read_text())
+    (order,) = (
+        ast.literal_eval(node.value)
+        for node in tree.body
+        if isinstance(node, ast.Assign) and node.targets[0].id == 'IMPORT_ORDER'
+    )
+    written = [
+        [set(line.split(', ')) for line in text.splitlines()]
+        for _, text in blocks(ROOT / 'docs' / 'architecture.md')
+    ]
+    assert list(order) in written
+
+
+def test_every_figure_has_its_command_date_commit_and_machine():
+    command = ''
+    for line in (ROOT / 'docs' / 'results.md').read_text().splitlines():
+        if not line.startswith('| ') or line.startswith('| what |'):
+            continue
+        what, figure, said, measured_at = (cell.strip() for cell in line.strip('|').split('|'))
+        command = command if said == 'the same' else said
+        assert what and figure and command.startswith('`concept_control benchmark '), line
+        assert re.fullmatch(r'\d{4}-\d{2}-\d{2}, [0-9a-f]{7}, [\w ]+', measured_at), line
+
+
+def test_hooks_before_a_commit_are_the_checks_of_make_lint():
+    (repository,) = yaml.safe_load((ROOT / '.pre-commit-config.yaml').read_text())['repos']
+    targets = [hook['entry'].split()[-1] for hook in repository['hooks']]
+    assert f'\nlint: {" ".join(targets)} ##' in (ROOT / 'Makefile').read_text()
+
+
+def test_the_citation_has_the_version_of_the_package():
+    citation = yaml.safe_load((ROOT / 'CITATION.cff').read_text())
+    assert citation['version'] == importlib.import_module('concept_control').__version__
+    assert (
+        f'## [{citation["version"]}] - {citation["date-released"]}'
+        in (ROOT / 'CHANGELOG.md').read_text()
+    )
 
 
 def test_every_page_is_linked_from_the_readme():

@@ -9,7 +9,7 @@ README = (ROOT / 'README.md').read_text()
 
 def test_the_python_example_runs(capsys):
     (example,) = re.findall(r'```python\n(.*?)```', README, re.DOTALL)
-    assert len([line for line in example.splitlines() if line.strip()]) <= 12
+    assert len([line for line in example.splitlines() if line.strip()]) <= 10
     exec(compile(example, 'README.md', 'exec'), {})
     share = float(capsys.readouterr().out.split()[0])
     assert share >= 0.9
