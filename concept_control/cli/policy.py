@@ -12,12 +12,11 @@ import torch
 
 from concept_control.policy.coding import CodingConfig, train_coded
 from concept_control.policy.datasets import FIGURES, load_figure
-from concept_control.policy.diagnostics import Watcher, diagnose, draw_history
+from concept_control.policy.diagnostics import TrainingMonitor, diagnose, draw_history
 from concept_control.policy.langevin import ChainConfig
-from concept_control.policy.state_correction import CorrectionConfig
 from concept_control.policy.storage import save_policy
 from concept_control.policy.stroke_files import SUFFIXES, read_examples
-from concept_control.policy.strokes import Strokes, strokes_of
+from concept_control.policy.strokes import Strokes, strokes_from_curves
 from concept_control.policy.training import (
     RankingConfig,
     ThesisConfig,
@@ -81,21 +80,21 @@ def _train(args: argparse.Namespace) -> int:
     chain = ChainConfig(FIGURES[args.data].chain_length if args.data in FIGURES else 100)
     if args.chain:
         chain = replace(chain, steps=args.chain)
-    watcher = Watcher(strokes, chain, args.live)
+    monitor = TrainingMonitor(strokes, chain, args.live)
     if args.recipe == 'thesis':
         thesis = ThesisConfig(chain=chain, persistent=args.persistent, seed=args.seed)
         thesis = replace(thesis, steps=args.steps or thesis.steps)
-        policy = train_thesis(strokes, thesis, watcher)
+        policy = train_thesis(strokes, thesis, monitor)
     else:
         ranking = RankingConfig(seed=args.seed)
         ranking = replace(ranking, steps=args.steps or ranking.steps)
-        policy = train_ranking(strokes, ranking, CorrectionConfig(), watcher)
+        policy = train_ranking(strokes, ranking, monitor)
     card = save_policy(policy, args.output / strokes.name)
-    # Of a short training the watcher has seen nothing yet, and never its very end.
+    # Of a short training the monitor has seen nothing yet, and never its very end.
     diagnosis = diagnose(policy.network, strokes, chain)
-    watcher.history[int(policy.card['training']['steps'])] = diagnosis
+    monitor.history[int(policy.card['training']['steps'])] = diagnosis
     if args.live:
-        draw_history(args.live, watcher.history)
+        draw_history(args.live, monitor.history)
     print(f'{card}: {strokes.num_strokes} strokes, {policy.card["seconds"]:.0f} s; {diagnosis}')
     print(f'try: concept_control draw {card} --no-ros')
     if diagnosis.problems:
@@ -122,4 +121,4 @@ def _data(args: argparse.Namespace) -> Strokes:
     from concept_control.bags.strokes import strokes_of_bag  # noqa: PLC0415
 
     curves: list[np.ndarray] = strokes_of_bag(path, args.topic)
-    return strokes_of(curves, name=path.stem)
+    return strokes_from_curves(curves, name=path.stem)

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from concept_control.errors import StrokeError
-from concept_control.policy.figures import Part, place_strokes
+from concept_control.policy.drawing import DrawingStroke, place_strokes
 from concept_control.policy.step_energy import PolicyStroke
 from concept_control.world.workspace import Workspace
 
@@ -50,7 +50,7 @@ class DrawConfig:
     output: Path
 
     def strokes(
-        self, parts: Sequence[Part], workspace: Workspace, block: np.ndarray | None = None
+        self, parts: Sequence[DrawingStroke], workspace: Workspace, block: np.ndarray | None = None
     ) -> tuple[PolicyStroke, ...]:
         """Return the strokes where they are wanted.
 

@@ -27,7 +27,7 @@ from concept_control.interfaces.constants import OUTCOMES
 from concept_control.language.goals import request_tool_goal
 from concept_control.language.library import ConceptLibrary
 from concept_control.msg import ConceptStatus, ConceptTerm, DrawCommand, Entity, EntityArray
-from concept_control.policy.figures import Part, load_strokes
+from concept_control.policy.drawing import DrawingStroke, load_strokes
 from concept_control.ros.bridge import conversions as convert
 from concept_control.ros.bridge import qos
 from concept_control.ros.bridge.programs import term_messages
@@ -67,7 +67,7 @@ class DrawClient:
         graph: Graph,
         state: GraphState,
         config: DrawConfig,
-        parts: Sequence[Part],
+        parts: Sequence[DrawingStroke],
     ) -> None:
         """Listen to where the tool truly is.
 
@@ -201,7 +201,7 @@ def run_graph(config: DrawConfig) -> DrawReport:
         ConceptControlError: If a node dies, or the figure, a colour or the extra energy is not
             known.
     """
-    parts = load_strokes(_absolute(config.figure), seed=config.seed)
+    parts = list(load_strokes(_absolute(config.figure), seed=config.seed))
     qualities = report_code_quality(parts)
     logs = Path(tempfile.mkdtemp(prefix='concept_control_'))
     # Blocks lie in the way of most drawings: there is one out of the way, or those spoken of.
@@ -245,7 +245,7 @@ def _of_color(snapshot: GraphSnapshot, name: str) -> Entity:
     )
 
 
-def _clear_seed(config: DrawConfig, parts: Sequence[Part]) -> int:
+def _clear_seed(config: DrawConfig, parts: Sequence[DrawingStroke]) -> int:
     """Return the seed of a layout whose block does not lie in the drawing's way."""
     strokes = config.strokes(parts, ArmDescription.load(ARM).workspace)
     points = np.concatenate([stroke.path for stroke in strokes])

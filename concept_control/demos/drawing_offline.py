@@ -16,7 +16,7 @@ from concept_control.demos.drawing_result import draw
 from concept_control.energy.model import ConceptModel
 from concept_control.language.goals import request_tool_goal, tool_goal
 from concept_control.language.library import ConceptLibrary
-from concept_control.policy.figures import load_strokes
+from concept_control.policy.drawing import load_strokes
 from concept_control.simulation.closed_loop import ClosedLoop
 from concept_control.simulation.scene import SceneConfig, build_scene
 from concept_control.simulation.simulated_camera import SimulatedCamera
@@ -32,7 +32,7 @@ def run_offline(config: DrawConfig) -> DrawReport:
     Raises:
         ConceptControlError: If the figure, a colour or the extra energy is not known.
     """
-    parts = load_strokes(config.figure, config.is_trained, config.seed)
+    parts = list(load_strokes(config.figure, config.is_trained, config.seed))
     qualities = report_code_quality(parts)
     extra = config.extra_energy
     colors = BLOCKS if config.around or extra else ()

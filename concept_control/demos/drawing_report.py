@@ -12,7 +12,7 @@ import numpy as np
 from concept_control.demos.drawing_config import DrawConfig
 from concept_control.demos.drawing_pictures import draw_report
 from concept_control.demos.drawing_result import DrawingResult, hausdorff_distance
-from concept_control.policy.figures import Part
+from concept_control.policy.drawing import DrawingStroke
 from concept_control.policy.metrics import nearest
 from concept_control.reports.provenance import provenance
 
@@ -33,7 +33,7 @@ class DrawReport:
     numbers: dict[str, Any]
 
 
-def report_code_quality(parts: Sequence[Part]) -> list[float]:
+def report_code_quality(parts: Sequence[DrawingStroke]) -> list[float]:
     """Print how well policies from a file draw their examples; return the Fréchet distances."""
     qualities = []
     for part in parts:

@@ -17,29 +17,24 @@ from concept_control.policy.objectives import ranking
 from concept_control.policy.proposals import RingProposal
 from concept_control.policy.random_strokes import random_figure
 from concept_control.policy.state_correction import CorrectedSteps, CorrectionConfig
-from concept_control.policy.storage import (
-    SHIPPED,
-    config_of,
-    filled,
-    read_tensors,
-    write_network,
-)
+from concept_control.policy.storage import SHIPPED_POLICIES, load_network, save_network
 from concept_control.policy.stroke_features import CODE_POINTS, CODE_STROKES
 from concept_control.policy.strokes import Strokes, resample
 from concept_control.seeding import seeded_weights
 
-RATE = 0.002
-"""Of refinement: a code is made of points, in sizes of the figure."""
+REFINEMENT_RATE = 0.002
+"""Learning rate of the refinement of a code, whose numbers are points in sizes of the figure."""
 
 CODED = PolicyConfig(z_dim=96, hidden=64, state_width=128, state_depth=2, is_coded=True)
 """Sizes of the energy of all figures: more state than action to understand."""
 
 
-def code_of(examples: np.ndarray) -> torch.Tensor:
+def code_from_examples(examples: np.ndarray) -> torch.Tensor:
     """Return the (CODE_SIZE,) first guess of a figure's code: points of its examples.
 
     Args:
-        examples: (B, T + 1, 2); of more than five some are taken, fewer are taken again.
+        examples: (B, T + 1, 2) positions; of more than five some are taken, fewer are taken
+            again.
     """
     number = max(len(examples), CODE_STROKES)
     which = np.linspace(0, number - 1, CODE_STROKES).round().astype(int) % len(examples)
@@ -52,13 +47,13 @@ class CodingConfig:
     """Training on random figures.
 
     Attributes:
-        steps: of Adam, with one cycle of the learning rate.
-        figures: drawn afresh for each step.
-        states: of each figure in each step.
-        negatives: for each state.
-        learning_rate: its highest.
-        correction: how states are displaced.
-        seed: of everything.
+        steps: Number of steps of Adam, with one cycle of the learning rate.
+        figures: Number of figures drawn afresh for each step.
+        states: Number of states of each figure in each step.
+        negatives: Number of actions from the proposal for each state.
+        learning_rate: Highest learning rate.
+        correction: Displacement of states.
+        seed: Seed of everything random.
     """
 
     steps: int = 4000
@@ -72,37 +67,38 @@ class CodingConfig:
 
 @dataclass
 class CodedPolicy:
-    """The energy of all figures."""
+    """The energy of all figures.
+
+    Attributes:
+        network: Energy, conditioned by a figure's code.
+        card: Facts about the training.
+    """
 
     network: PolicyEnergy
     card: dict
 
     @classmethod
     def load(cls, path: str | Path | None = None) -> CodedPolicy:
-        """Read the shipped one, or that of a card.
+        """Read the shipped policy, or that of a card.
 
         Raises:
-            ModelError: as `storage.read_tensors`.
+            ModelError: as `storage.load_network`.
         """
-        path = SHIPPED / 'any.json' if path is None else Path(path)
-        card, tensors = read_tensors(path)
-        network = filled(PolicyEnergy(config_of(path, card)), 'network.', tensors, path)
-        return cls(network, card)
+        return cls(*load_network(SHIPPED_POLICIES / 'any.json' if path is None else Path(path)))
 
     def save(self, path: str | Path) -> Path:
         """Write weights and card; return the card's path."""
-        stem = Path(path).with_suffix('')
-        return write_network(stem, {'network': self.network}, self.network.config, self.card)
+        return save_network(self.network, self.card, path)
 
     def infer(self, examples: Strokes, refinement: int = 60, seed: int = 0) -> StrokePolicy:
         """Return the policy of a figure from one to five examples.
 
         Args:
-            examples: of the figure; of more than five some are taken.
-            refinement: gradient steps on the code, by the loss of the training.
-            seed: of these steps' samples.
+            examples: Strokes of the figure; of more than five some are taken.
+            refinement: Number of gradient steps on the code, by the loss of the training.
+            seed: Seed of these steps' samples.
         """
-        code = code_of(examples.positions).unsqueeze(0)
+        code = code_from_examples(examples.positions).unsqueeze(0)
         if refinement:
             code = self._refined(code, examples, refinement, seed)
         return StrokePolicy(
@@ -123,7 +119,7 @@ class CodedPolicy:
         rng, generator = np.random.default_rng(seed), torch.Generator().manual_seed(seed)
         source, proposal = CorrectedSteps(examples), RingProposal()
         code = code.clone().requires_grad_(True)
-        optimizer = torch.optim.Adam([code], RATE)
+        optimizer = torch.optim.Adam([code], REFINEMENT_RATE)
         schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, steps)
         for _ in range(steps):
             states, actions = source.draw(rng, 128)
@@ -170,7 +166,7 @@ def train_coded(config: CodingConfig | None = None) -> CodedPolicy:
     for _ in bar:
         shots = int(rng.integers(1, CODE_STROKES + 1))
         figures = [random_figure(rng, shots + 1) for _ in range(config.figures)]
-        codes = torch.stack([code_of(figure.positions[:shots]) for figure in figures])
+        codes = torch.stack([code_from_examples(figure.positions[:shots]) for figure in figures])
         # The last stroke is not among the examples: a code must not be of one hand's slips.
         pairs = [
             CorrectedSteps(figure[shots:], config.correction).draw(rng, config.states)

@@ -1,4 +1,4 @@
-"""The four data sets of the thesis, rebuilt: a reference curve each, and a hand that is not exact.
+"""The four data sets of the thesis, rebuilt: reference curves, drawn by an inexact hand.
 
 J. He, "Imitation learning with energy based model" (TU Darmstadt 2021) drew them by mouse and did
 not publish them. Here `path1` and `circle` vary little; `mouse1` forks into two modes and
@@ -14,27 +14,28 @@ import numpy as np
 from scipy.interpolate import CubicSpline
 
 from concept_control.errors import StrokeError
-from concept_control.policy.strokes import NUM_STEPS, Strokes, strokes_of
+from concept_control.policy.strokes import NUM_STEPS, Strokes, strokes_from_curves
 
 NUM_DEMONSTRATIONS = 60
+"""Demonstrations in each of the thesis' data sets."""
 
 CURVE_POINTS = 400
-"""Points a curve is drawn with before it is divided into steps."""
+"""Number of points of a curve before it is divided into steps."""
 
 DISTORTIONS = 3
-"""Smooth waves along the stroke that a drawing hand adds."""
+"""Number of smooth waves along the stroke that a drawing hand adds."""
 
 
 @dataclass(frozen=True)
 class Figure:
-    """How one data set is drawn.
+    """Reference curves of one data set and the scatter of its demonstrations.
 
     Attributes:
-        modes: reference curves; each maps (L,) progress in [0, 1] to (L, 2) points.
-        spread: standard deviation of a demonstration's distortion along the whole stroke, in
+        modes: Reference curves; each maps (L,) progress in [0, 1] to (L, 2) points.
+        spread: Standard deviation of a demonstration's distortion along the whole stroke, in
             sizes of the figure.
-        tail: further standard deviation at the end; it grows with the progress squared.
-        chain_length: K, Langevin steps in the thesis' training.
+        tail: Further standard deviation at the end; it grows with the progress squared.
+        chain_length: Number K of Langevin steps in the thesis' training.
     """
 
     modes: tuple[Callable[[np.ndarray], np.ndarray], ...]
@@ -52,12 +53,12 @@ class Figure:
         """Draw demonstrations, modes in turn.
 
         Returns:
-            the strokes, and (B,) which mode each follows.
+            the strokes, and the (B,) indices of the modes they follow.
         """
         progress = np.linspace(0.0, 1.0, CURVE_POINTS)
         modes = np.arange(num_strokes) % len(self.modes)
         curves = [self.modes[mode](progress) + self._distortion(rng, progress) for mode in modes]
-        return strokes_of(curves, num_steps, name), modes
+        return strokes_from_curves(curves, num_steps, name), modes
 
     def _distortion(self, rng: np.random.Generator, progress: np.ndarray) -> np.ndarray:
         """Return (L, 2) smooth deviations of one demonstration, zero where it starts."""
@@ -114,7 +115,7 @@ def load_figure(
     """Draw a data set.
 
     Returns:
-        the demonstrations, and (B,) the mode that each follows.
+        the demonstrations, and the (B,) indices of the modes they follow.
 
     Raises:
         StrokeError: for an unknown name.

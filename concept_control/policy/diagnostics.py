@@ -1,4 +1,4 @@
-"""Have a policy's training and its chains converged? Asked as in the thesis, told in words."""
+"""Convergence of a policy's training and of its chains, by the criteria of the thesis."""
 
 from __future__ import annotations
 
@@ -18,15 +18,20 @@ from concept_control.policy.samplers import energy_at
 from concept_control.policy.strokes import Strokes
 
 FURTHER = 50
-"""S: steps beyond K after which chains are looked at again."""
+"""Number S of steps beyond K after which chains are looked at again."""
+
+HALF_EXTENT = 1.5
+"""Half side of the box where chains start, in step lengths."""
 
 STATES = 256
+"""Number of states of the data in which chains are run."""
+
 SETTLED = 0.1
 """Largest relative change of the chain length between K and K + S of chains that have settled."""
 
-OFF = 5.0
-"""Typical distance of samples from demonstrated steps, in step sizes of the chains, from which
-on more than the chains' noise is in it."""
+MAX_DISTANCE = 5.0
+"""Largest typical distance of samples from demonstrated steps, in step sizes of the chains, that
+the chains' noise explains."""
 
 SAME_ENERGY = 0.25
 """Largest difference of the energies of data and samples, relative to that of random steps."""
@@ -34,19 +39,19 @@ SAME_ENERGY = 0.25
 
 @dataclass(frozen=True)
 class Diagnosis:
-    """What a policy's chains do; energies are means over states of the data.
+    """Energies and lengths of a policy's chains; energies are means over states of the data.
 
     Attributes:
-        lengths: (K + S + 1,) average chain length R: how far chains are from where they began
+        lengths: (K + S + 1,) average chain length R: distance of chains from where they began
             after k steps, in step lengths. It levels off where chains have converged.
-        steps: K.
-        data: energy of demonstrated steps.
-        sample: energy of the chains' ends after K steps.
-        further: the same after K + S.
-        random: energy of noise.
-        distance: median distance of the ends after K steps from demonstrated steps, in step
+        steps: Number K of steps.
+        data: Energy of demonstrated steps.
+        sample: Energy of the chains' ends after K steps.
+        further: The same after K + S.
+        random: Energy of noise.
+        distance: Median distance of the ends after K steps from demonstrated steps, in step
             lengths. Energies can agree where little is learned; this is what they are about.
-        step_size: α of the chains.
+        step_size: Step size α of the chains.
     """
 
     lengths: np.ndarray
@@ -84,7 +89,7 @@ class Diagnosis:
                 f'the energy of samples goes from {self.sample:.2f} to {self.further:.2f} with '
                 f'{FURTHER} more steps: a sampler of another length draws something else'
             )
-        if self.distance > OFF * self.step_size:
+        if self.distance > MAX_DISTANCE * self.step_size:
             found.append(
                 f'samples are {self.distance:.2f} step lengths from demonstrated steps, more than '
                 f'the noise of chains with α = {self.step_size:g} explains: train longer'
@@ -100,27 +105,23 @@ class Diagnosis:
         return f'{triple}; {verdict}'
 
 
-def diagnose(
-    network: PolicyEnergy, strokes: Strokes, chain: ChainConfig, noise: float = 1.5, seed: int = 0
-) -> Diagnosis:
+def diagnose(network: PolicyEnergy, strokes: Strokes, chain: ChainConfig) -> Diagnosis:
     """Run chains from noise in states of the data, for K and further S steps.
 
     Args:
-        network: the energy.
-        strokes: the data.
-        chain: K and α.
-        noise: half extent of the box where chains start.
-        seed: of states and noise.
+        network: Energy of the policy.
+        strokes: Demonstrations.
+        chain: Number K and size α of the steps.
     """
-    rng, generator = np.random.default_rng(seed), torch.Generator().manual_seed(seed)
+    rng, generator = np.random.default_rng(0), torch.Generator().manual_seed(0)
     rows = rng.integers(strokes.num_strokes * strokes.num_steps, size=STATES)
     states = torch.as_tensor(strokes.positions[:, :-1].reshape(-1, 2)[rows], dtype=torch.float32)
     actions = torch.as_tensor(strokes.actions.reshape(-1, 2)[rows], dtype=torch.float32)
-    start = BoxProposal(network.config.action_size, noise).sample((STATES, 1), generator)
+    start = BoxProposal(network.config.action_size, HALF_EXTENT).sample((STATES, 1), generator)
     energy = energy_at(network, states)
     lengths, energies, ends = [], {}, start
 
-    def watch(k: int, at: torch.Tensor) -> None:
+    def record(k: int, at: torch.Tensor) -> None:
         nonlocal ends
         if k == chain.steps:
             ends = at
@@ -130,7 +131,7 @@ def diagnose(
                 energies[k] = float(energy(at).mean())
 
     longer = ChainConfig(chain.steps + FURTHER, chain.step_size)
-    run_chains(energy, start, longer, generator, watch)
+    run_chains(energy, start, longer, generator, record)
     with torch.no_grad():
         data = float(energy(actions.unsqueeze(1)).mean())
     return Diagnosis(
@@ -146,16 +147,16 @@ def diagnose(
 
 
 @dataclass
-class Watcher:
+class TrainingMonitor:
     """Diagnoses a training as it goes, and keeps a picture of it up to date.
 
     Attributes:
-        strokes: the data.
-        chain: K and α.
-        path: of the PNG, rewritten as the training goes; None: none.
-        every: training steps between looks.
-        pause: least wall-clock time between pictures [s].
-        history: what was found, by training step.
+        strokes: Demonstrations.
+        chain: Number K and size α of the chains' steps.
+        path: File of the PNG, rewritten as the training goes; None for none.
+        every: Number of training steps between diagnoses.
+        pause: Least wall-clock time between pictures [s].
+        history: Diagnoses by training step.
     """
 
     strokes: Strokes

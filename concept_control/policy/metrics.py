@@ -1,4 +1,4 @@
-"""How well strokes match demonstrations: Fréchet, dynamic time warping, modes, the way back."""
+"""Measures of strokes against demonstrations: Fréchet distance, time warping, way back."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from concept_control.policy.strokes import Strokes, resample
 
 Measure = Callable[[np.ndarray, np.ndarray], float]
 
-CURVE_POINTS = 200
-"""Points both curves are divided into, so that the steps' own length does not count."""
+COMPARED_POINTS = 200
+"""Number of points both curves are divided into, so that the steps' own length does not count."""
 
 
 def frechet(first: np.ndarray, second: np.ndarray) -> float:
@@ -50,8 +50,8 @@ def nearest(
     stroke: np.ndarray, demonstrations: np.ndarray, measure: Measure = frechet
 ) -> tuple[float, int]:
     """Return the distance of a stroke (L, 2) to the nearest of (B, M, 2), and which it is."""
-    curve = resample(stroke, CURVE_POINTS)
-    values = [measure(curve, resample(other, CURVE_POINTS)) for other in demonstrations]
+    curve = resample(stroke, COMPARED_POINTS)
+    values = [measure(curve, resample(other, COMPARED_POINTS)) for other in demonstrations]
     return float(np.min(values)), int(np.argmin(values))
 
 

@@ -17,16 +17,16 @@ class StrokePolicy:
     """The policy of one figure, π(a | x) ∝ exp(−E(x, a)); lengths in sizes of the figure.
 
     Attributes:
-        network: the energy, of states in sizes of the figure and steps in step lengths.
-        step_length: length of a step.
-        num_steps: steps of a whole stroke T.
-        is_closed: whether a stroke ends where it starts.
+        network: Energy of states in sizes of the figure and steps in step lengths.
+        step_length: Length of a step.
+        num_steps: Number T of steps of a whole stroke.
+        is_closed: Whether a stroke ends where it starts.
         center: (2,) middle of the figure; strokes start at the origin.
-        name: of the figure.
-        code: (c,) of the figure, where one network draws many.
-        first_steps: (F, 2) that demonstrations began with, in step lengths; None: unknown. At a
-            corner, or where a stroke ends as it starts, the place alone does not tell them.
-        card: what is known of the training.
+        name: Name of the figure.
+        code: (1, c) code of the figure, where one network draws many.
+        first_steps: (F, 2) first steps of the demonstrations, in step lengths; None if unknown.
+            At a corner, or where a stroke ends as it starts, the place alone does not tell them.
+        card: Facts about the training.
     """
 
     network: PolicyEnergy
@@ -44,7 +44,7 @@ class StrokePolicy:
         return None if self.code is None else self.code.expand(batch, -1)
 
     def sampler(self, seed: int = 0) -> ModeKeeping:
-        """Return what keeps modes from the demonstrated start on."""
+        """Return a sampler that keeps modes from the demonstrated start on."""
         return ModeKeeping(seed=seed, first_steps=self.first_steps)
 
     def rollout(
@@ -56,9 +56,9 @@ class StrokePolicy:
         """Draw strokes by taking step after step.
 
         Args:
-            starts: (B, 2) where they start; None: one, at the origin.
-            sampler: chooses the steps; None: that of `sampler`.
-            num_steps: T; None: as many as were demonstrated.
+            starts: (B, 2) starts of the strokes; None for one at the origin.
+            sampler: Sampler that chooses the steps; None for that of `sampler`.
+            num_steps: Number T of steps; None for as many as were demonstrated.
 
         Returns:
             (B, T + 1, 2) positions.

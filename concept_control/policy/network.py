@@ -15,19 +15,19 @@ from concept_control.policy.stroke_features import StrokeFeatures
 
 @dataclass(frozen=True)
 class PolicyConfig:
-    """Sizes and kinds.
+    """Sizes and kinds of a network.
 
     Attributes:
-        state_size: numbers of a state x.
-        action_size: numbers of an action a.
-        z_dim: features of a state, and of an action.
-        hidden: width of the fully connected network.
-        state_width: of the layers between a state and its features; 0: z_dim.
-        state_depth: how many there are.
-        is_coded: whether a code conditions the energy, which then sees the state by its place
+        state_size: Length of a state x.
+        action_size: Length of an action a.
+        z_dim: Number of features of a state, and of an action.
+        hidden: Width of the fully connected network.
+        state_width: Width of the layers between a state and its features; 0 means `z_dim`.
+        state_depth: Number of these layers.
+        is_coded: Whether a code conditions the energy, which then sees the state by its place
             among the code's strokes only.
-        is_thesis: the activations and the spectral norm of the thesis; otherwise everything is
-            smooth, so that the energy has curvatures that control can use.
+        is_thesis: Whether activations and spectral norm are those of the thesis; otherwise
+            everything is smooth, so that the energy has curvatures that control can use.
     """
 
     state_size: int = 2
@@ -55,14 +55,14 @@ class PolicyEnergy(nn.Module):
     def __init__(self, config: PolicyConfig | None = None) -> None:
         super().__init__()
         self.config = c = config or PolicyConfig()
-        of_state: type[nn.Module] = nn.LeakyReLU if c.is_thesis else nn.SiLU
-        of_action: type[nn.Module] = nn.ELU if c.is_thesis else nn.SiLU
+        state_activation: type[nn.Module] = nn.LeakyReLU if c.is_thesis else nn.SiLU
+        action_activation: type[nn.Module] = nn.ELU if c.is_thesis else nn.SiLU
         self.activation: nn.Module = nn.ReLU() if c.is_thesis else nn.SiLU()
         widths = [c.state_width or c.z_dim] * c.state_depth
         self.strokes = StrokeFeatures() if c.is_coded else None
         seen = c.state_size if self.strokes is None else self.strokes.size
-        self.state_features = _features([seen, *widths, c.z_dim], of_state)
-        self.action_features = _features([c.action_size, c.z_dim, c.z_dim], of_action)
+        self.state_features = _features([seen, *widths, c.z_dim], state_activation)
+        self.action_features = _features([c.action_size, c.z_dim, c.z_dim], action_activation)
         self.layer0 = nn.Linear(2 * c.z_dim, c.hidden)
         self.layer1 = nn.Linear(c.hidden, c.hidden)
         self.layer2 = nn.Linear(c.hidden, c.hidden)
@@ -77,13 +77,15 @@ class PolicyEnergy(nn.Module):
         """Return (B, M) energies.
 
         Args:
-            states: (B, state_size).
-            actions: (B, M, action_size), M of them in each state.
-            codes: (B, CODE_SIZE), if and only if the network is coded.
+            states: (B, state_size) states.
+            actions: (B, M, action_size) actions, M in each state.
+            codes: (B, CODE_SIZE) codes, if and only if the network is coded.
         """
-        return self.of_actions(self.of_states(states, codes), actions)
+        return self.action_energies(self.encode_states(states, codes), actions)
 
-    def of_states(self, states: torch.Tensor, codes: torch.Tensor | None = None) -> torch.Tensor:
+    def encode_states(
+        self, states: torch.Tensor, codes: torch.Tensor | None = None
+    ) -> torch.Tensor:
         """Return (B, hidden), what states add to the first layer: the same for all actions."""
         if self.strokes is None:
             given = states
@@ -93,10 +95,10 @@ class PolicyEnergy(nn.Module):
         weight = self.layer0.weight[:, : self.config.z_dim]
         return self.state_features(given) @ weight.T + self.layer0.bias
 
-    def of_actions(self, of_states: torch.Tensor, actions: torch.Tensor) -> torch.Tensor:
-        """Return (B, M) energies of actions (B, M, action_size), given what `of_states` did."""
+    def action_energies(self, encoded: torch.Tensor, actions: torch.Tensor) -> torch.Tensor:
+        """Return (B, M) energies of actions (B, M, action_size) in encoded states (B, hidden)."""
         weight = self.layer0.weight[:, self.config.z_dim :]
-        first = of_states.unsqueeze(1) + self.action_features(actions) @ weight.T
+        first = encoded.unsqueeze(1) + self.action_features(actions) @ weight.T
         hidden = self.activation(first)
         inner = self.layer2(self.activation(self.layer1(hidden)))
         return self.layer3(self.activation(hidden + inner)).squeeze(-1)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import torch
 
-from concept_control.policy.langevin import EnergyOfActions, clipped
+from concept_control.policy.langevin import EnergyOfActions
 
 MIN_CURVATURE = 2.0
 """Curvatures below this, or negative, count as this: steps there go downhill and stay short."""
@@ -24,20 +24,27 @@ def newton_descent(energy: EnergyOfActions, actions: torch.Tensor, steps: int) -
     """Move actions (B, M, n) downhill into the minima of their energies.
 
     Args:
-        energy: of the actions, smooth.
-        actions: where to start.
-        steps: K, at most; a dozen is enough, and none are taken once all have arrived.
+        energy: Energy of the actions, smooth.
+        actions: (B, M, n) starts.
+        steps: Largest number of steps; a dozen is enough, and none are taken once all have
+            arrived.
     """
     for _ in range(steps):
         slope, curvature = derivatives(energy, actions)
         values, axes = torch.linalg.eigh(curvature)
         along = (axes.transpose(-1, -2) @ slope.unsqueeze(-1)).squeeze(-1)
         along = along / values.abs().clamp_min(MIN_CURVATURE)
-        move = clipped((axes @ along.unsqueeze(-1)).squeeze(-1), MAX_MOVE)
+        move = _clipped((axes @ along.unsqueeze(-1)).squeeze(-1))
         actions = actions - move
         if move.abs().max() < ARRIVED:
             break
     return actions
+
+
+def _clipped(move: torch.Tensor) -> torch.Tensor:
+    """Shorten moves (..., n) that are longer than `MAX_MOVE`."""
+    length = move.norm(dim=-1, keepdim=True).clamp_min(1e-12)
+    return move * (MAX_MOVE / length).clamp(max=1.0)
 
 
 def derivatives(

@@ -1,4 +1,4 @@
-"""What makes the energy low at demonstrated steps and high elsewhere."""
+"""Losses that make the energy low at demonstrated steps and high elsewhere."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ def contrastive(
     Args:
         positive: (B, 1) energies of demonstrated steps.
         negative: (B, M) energies of the chains' ends.
-        l1: weight of the energies' absolute level.
-        l2: weight of its square.
+        l1: Weight of the energies' absolute level.
+        l2: Weight of its square.
     """
     level = torch.cat([positive, negative], dim=1)
     return positive.mean() - negative.mean() + l1 * level.abs().mean() + l2 * level.square().mean()
@@ -38,8 +38,8 @@ def ranking(
         positive: (B, 1) energies of demonstrated steps.
         negative: (B, M) energies of steps from the proposal.
         actions: (B, 1, n) demonstrated steps.
-        negatives: (B, M, n) the proposal's.
-        proposal: where these come from.
+        negatives: (B, M, n) steps from the proposal.
+        proposal: Distribution of the negatives.
     """
     energies = torch.cat([positive, negative], dim=1)
     density = proposal.log_density(torch.cat([actions, negatives], dim=1))

@@ -1,4 +1,4 @@
-"""Where negatives and first guesses of actions come from: distributions with known densities."""
+"""Distributions with known densities, from which negatives and first guesses are drawn."""
 
 from __future__ import annotations
 
@@ -6,6 +6,12 @@ import math
 from typing import Protocol
 
 import torch
+
+RING_WIDTH = 0.12
+"""Standard deviation of the ring's radius about 1, in step lengths."""
+
+BOX_HALF_EXTENT = 1.6
+"""Half side of the box of steps of any length, in step lengths."""
 
 
 class Proposal(Protocol):
@@ -21,7 +27,12 @@ class Proposal(Protocol):
 
 
 class BoxProposal:
-    """Uniform over a box around the origin."""
+    """Uniform distribution over a box around the origin.
+
+    Args:
+        size: Number n of dimensions.
+        half_extent: Half side of the box.
+    """
 
     def __init__(self, size: int, half_extent: float) -> None:
         self.size, self.half_extent = size, half_extent
@@ -45,16 +56,14 @@ class RingProposal:
     All steps of a stroke are equally long, so nearly all that has to be told apart is direction.
     """
 
-    def __init__(self, width: float = 0.12, share: float = 0.85, half_extent: float = 1.6) -> None:
+    def __init__(self, share: float = 0.85) -> None:
         """Mix a ring and a box.
 
         Args:
-            width: standard deviation of the ring's radius about 1.
-            share: of the ring.
-            half_extent: of the box.
+            share: Probability of the ring.
         """
-        self._width, self._share = width, share
-        self._box = BoxProposal(2, half_extent)
+        self._share = share
+        self._box = BoxProposal(2, BOX_HALF_EXTENT)
 
     def sample(
         self, shape: tuple[int, ...], generator: torch.Generator | None = None
@@ -63,7 +72,7 @@ class RingProposal:
         number = shape[-1]
         slots = torch.arange(number) + torch.rand(shape, generator=generator)
         angle = 2 * math.pi * slots / number
-        radius = 1.0 + self._width * torch.randn(shape, generator=generator)
+        radius = 1.0 + RING_WIDTH * torch.randn(shape, generator=generator)
         ring = torch.stack([radius * angle.cos(), radius * angle.sin()], dim=-1)
         is_ring = torch.rand(shape, generator=generator) < self._share
         return torch.where(is_ring.unsqueeze(-1), ring, self._box.sample(shape, generator))
@@ -71,8 +80,8 @@ class RingProposal:
     def log_density(self, actions: torch.Tensor) -> torch.Tensor:
         """Return (...,) log densities."""
         radius = actions.norm(dim=-1).clamp_min(1e-6)
-        normal = -0.5 * ((radius - 1) / self._width) ** 2
-        normal = normal - math.log(self._width * math.sqrt(2 * math.pi))
+        normal = -0.5 * ((radius - 1) / RING_WIDTH) ** 2
+        normal = normal - math.log(RING_WIDTH * math.sqrt(2 * math.pi))
         ring = math.log(self._share) + normal - (2 * math.pi * radius).log()
         box = math.log(1 - self._share) + self._box.log_density(actions)
         return torch.logaddexp(ring, box)

@@ -1,4 +1,4 @@
-"""Figures without end to learn from: what a network must see to draw one that it never saw."""
+"""Random figures to learn from, so that a network can draw one that it never saw."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from concept_control.policy.datasets import CURVE_POINTS, Figure
 from concept_control.policy.strokes import NUM_STEPS, Strokes
 
 SPREADS = (0.002, 0.012)
-"""Of the demonstrations of a figure, log-uniform between these, in sizes of the figure."""
+"""Bounds of the log-uniform spread of a figure's demonstrations, in sizes of the figure."""
 
-FORKS = 0.2
+FORK_SHARE = 0.2
 """Share of figures with two branches, where there are examples of both."""
 
 KINDS = ('spline', 'loop', 'polygon', 'arc')
@@ -26,7 +26,7 @@ def random_figure(
     """Draw demonstrations of a figure of a random kind, size and attitude."""
     kind = KINDS[rng.integers(len(KINDS))]
     curves = [{'spline': _spline, 'loop': _loop, 'polygon': _polygon, 'arc': _arc}[kind](rng)]
-    if num_strokes > 2 and rng.uniform() < FORKS:
+    if num_strokes > 2 and rng.uniform() < FORK_SHARE:
         kind, curves = 'fork', _fork(rng)
     turn, size = _turn(rng), np.ptp(curves[0], axis=0).max()
     spread = float(np.exp(rng.uniform(*np.log(SPREADS))))

@@ -15,7 +15,14 @@ import torch
 from concept_control.policy.langevin import ChainConfig, EnergyOfActions, run_chains
 from concept_control.policy.network import PolicyEnergy
 from concept_control.policy.newton import newton_descent
-from concept_control.policy.proposals import BoxProposal, Proposal, RingProposal
+from concept_control.policy.proposals import BoxProposal, RingProposal
+
+CANDIDATES = 64
+"""Actions drawn from the proposal for each step of mode keeping."""
+
+INERTIA = 0.3
+"""Standard deviation of what a step may differ from the last one [step lengths], beyond what the
+energy demands."""
 
 
 class Sampler(Protocol):
@@ -27,26 +34,26 @@ class Sampler(Protocol):
     def __call__(
         self, network: PolicyEnergy, states: torch.Tensor, codes: torch.Tensor | None = None
     ) -> torch.Tensor:
-        """Return (B, n) actions for states (B, x), one a rollout."""
+        """Return (B, n) actions for states (B, x), one for each rollout."""
 
 
 def energy_at(
     network: PolicyEnergy, states: torch.Tensor, codes: torch.Tensor | None = None
 ) -> EnergyOfActions:
     """Return the energy of actions in states (B, x), with their codes (B, c) where there are."""
-    of_states = network.of_states(states, codes)
-    return lambda actions: network.of_actions(of_states, actions)
+    encoded = network.encode_states(states, codes)
+    return lambda actions: network.action_energies(encoded, actions)
 
 
 @dataclass
 class Chains:
-    """What both samplers of the thesis do: p Langevin chains from noise.
+    """The common part of both samplers of the thesis: p Langevin chains from noise.
 
     Attributes:
-        chains: p.
-        config: K and α.
-        half_extent: of the box the chains start in.
-        seed: of everything random.
+        chains: Number p of chains.
+        config: Number K of steps and step size α.
+        half_extent: Half side of the box the chains start in, in step lengths.
+        seed: Seed of everything random.
     """
 
     chains: int = 16
@@ -88,7 +95,7 @@ class Expectation(Chains):
     """EXP of the thesis, algorithm 2: the mean of p chains, each at a jittered state.
 
     Attributes:
-        jitter: standard deviation of the states' displacement, in sizes of the figure.
+        jitter: Standard deviation of the states' displacement, in sizes of the figure.
     """
 
     jitter: float = 0.01
@@ -115,27 +122,17 @@ class ModeKeeping:
     """
 
     def __init__(
-        self,
-        steps: int = 15,
-        candidates: int = 64,
-        inertia: float = 0.3,
-        seed: int = 0,
-        proposal: Proposal | None = None,
-        first_steps: np.ndarray | None = None,
+        self, steps: int = 15, seed: int = 0, first_steps: np.ndarray | None = None
     ) -> None:
         """Prepare a sampler.
 
         Args:
-            steps: K, of the descent.
-            candidates: drawn for each step.
-            inertia: standard deviation of what a step may differ from the last one, in step
-                lengths, beyond what the energy demands.
-            seed: of everything random.
-            proposal: where candidates come from.
-            first_steps: (F, 2) one of which each rollout shall begin like; None: any.
+            steps: Number K of steps of the descent.
+            seed: Seed of everything random.
+            first_steps: (F, 2) steps, one of which each rollout begins like; None for any.
         """
-        self.steps, self.candidates, self.inertia = steps, candidates, inertia
-        self.proposal = proposal or RingProposal()
+        self.steps = steps
+        self._proposal = RingProposal()
         self._first = None if first_steps is None else torch.as_tensor(first_steps).float()
         self._seed = seed
         self.restart()
@@ -150,17 +147,17 @@ class ModeKeeping:
     ) -> torch.Tensor:
         """Return (B, n) actions."""
         energy = energy_at(network, states, codes)
-        shape = (len(states), self.candidates)
+        shape = (len(states), CANDIDATES)
         if self._last is None and self._first is not None:
             chosen = torch.randint(len(self._first), shape[:1], generator=self._generator)
             self._last = self._first[chosen]
-        candidates = self.proposal.sample(shape, self._generator)
+        candidates = self._proposal.sample(shape, self._generator)
         luck = torch.rand(shape, generator=self._generator)
         with torch.no_grad():
-            logits = -energy(candidates) - self.proposal.log_density(candidates)
+            logits = -energy(candidates) - self._proposal.log_density(candidates)
             if self._last is not None:
                 turn = (candidates - self._last.unsqueeze(1)).square().sum(dim=-1)
-                logits = logits - turn / (2 * self.inertia**2)
+                logits = logits - turn / (2 * INERTIA**2)
             # The largest of logits with Gumbel noise is a draw from their softmax.
             drawn = (logits - (-luck.clamp_min(1e-9).log()).log()).argmax(dim=1)
         start = candidates[torch.arange(len(states)), drawn].unsqueeze(1)

@@ -13,8 +13,8 @@ import numpy as np
 
 from concept_control.policy.strokes import CLOSED_GAP, resample
 
-POINTS = 600
-"""Points that a line is looked at."""
+NUM_POINTS = 600
+"""Number of points along a line at which it is examined."""
 
 CORNER = np.radians(40.0)
 """A turn by more than this within `WITHIN` is a corner."""
@@ -26,12 +26,12 @@ TOUCH = 0.06
 """Parts nearer than this to each other, in sizes of the line, look the same to a policy."""
 
 APART = 5.0 * TOUCH
-"""Length of line between two places, in sizes, from which on they are different parts."""
+"""Least length of line between two places, in sizes, that are different parts of it."""
 
 
-def pieces_of(curve: np.ndarray) -> list[np.ndarray]:
+def smooth_pieces(curve: np.ndarray) -> list[np.ndarray]:
     """Divide a line (L, 2) into pieces (M, 2), in order; a smooth one is returned whole."""
-    points = resample(curve, POINTS)
+    points = resample(curve, NUM_POINTS)
     size = float(np.ptp(points, axis=0).max())
     is_closed = bool(np.linalg.norm(points[-1] - points[0]) < CLOSED_GAP * size)
     corners = _corners(points, is_closed)

@@ -11,15 +11,16 @@ from concept_control.policy.strokes import Strokes
 
 @dataclass(frozen=True)
 class CorrectionConfig:
-    """How states are displaced. Lengths in sizes of the figure.
+    """Displacement of states. Lengths are in sizes of the figure.
 
     Attributes:
-        share_on: of the samples that stay on the demonstration.
-        share_far: of the samples that are drawn from everywhere around the figure.
-        min_offset, max_offset: the others are displaced at scales log-uniform between these.
-        reach: far samples come from the figure's box grown by this.
-        patience: length of stroke within which a displacement is worked off.
-        action_noise: standard deviation on steps, in step lengths.
+        share_on: Share of the samples that stay on the demonstration.
+        share_far: Share of the samples that are drawn from everywhere around the figure.
+        min_offset: Least scale of the others' displacement, which is log-uniform.
+        max_offset: Largest scale of the others' displacement.
+        reach: Margin around the figure's box from which far samples come.
+        patience: Length of stroke within which a displacement is worked off.
+        action_noise: Standard deviation on steps, in step lengths.
     """
 
     share_on: float = 0.25
@@ -37,6 +38,10 @@ class CorrectedSteps:
     The step from a displaced state joins the demonstration's own step there with what leads back
     to it, at the length of a step: after Laskey et al., "DART", CoRL 2017, which injects noise
     and records corrections; here they follow from the demonstration itself.
+
+    Args:
+        strokes: Demonstrations.
+        config: Displacement of states.
     """
 
     def __init__(self, strokes: Strokes, config: CorrectionConfig | None = None) -> None:
@@ -69,9 +74,9 @@ class CorrectedSteps:
         """Return the (B, 2) steps that states (B, 2) call for.
 
         Args:
-            states: displaced states.
-            which: (B,) the demonstrations they belong to.
-            when: (B,) the steps they were displaced from.
+            states: (B, 2) displaced states.
+            which: (B,) indices of the demonstrations they belong to.
+            when: (B,) indices of the steps they were displaced from.
             is_far: (B,) whether any part of the demonstration may be the nearest; otherwise only
                 what is near in time, so that a stroke may cross itself.
         """

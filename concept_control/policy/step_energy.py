@@ -22,6 +22,9 @@ BLEND = 0.5
 MAX_SLOPE = 40.0
 """Largest change of a step's direction with position that control is shown [1/size]."""
 
+HORIZON = 0.5
+"""Time that the controller looks ahead [s]."""
+
 RETURN = 5.0
 """Least slope with which steps beside the path lead back to it [1/size].
 
@@ -36,9 +39,9 @@ class Expansion:
 
     Attributes:
         place: (2,) middle of the step, where its direction is the path's tangent.
-        step: (2,) the minimum a*, in step lengths.
-        slope: (2, 2) its derivative by the place.
-        root: (2, 2) Lᵀ with L Lᵀ half the energy's curvature in the step.
+        step: (2,) minimum a* of the energy, in step lengths.
+        slope: (2, 2) derivative of the minimum by the place.
+        root: (2, 2) factor Lᵀ with L Lᵀ half the energy's curvature in the step.
     """
 
     place: np.ndarray
@@ -47,11 +50,16 @@ class Expansion:
     root: np.ndarray
 
 
-class FiguredPath:
+class PolicyPath:
     """The path of a policy from where it is asked to start, extended as far as needed.
 
     Beyond its end, where control only looks ahead, a closed stroke goes round again and an open
     one straight on: nobody showed more, and asking the network would hold up control.
+
+    Args:
+        policy: Policy of the figure.
+        start: (2,) start of the path, in sizes of the figure.
+        seed: Seed of the choice of modes.
     """
 
     def __init__(self, policy: StrokePolicy, start: np.ndarray, seed: int = 0) -> None:
@@ -116,12 +124,12 @@ class StepEnergy:
         """Take the expansions near the tool.
 
         Args:
-            expansions: at least one.
-            step_length: in sizes of the figure.
-            origin: (2,) of the figure in the world [m].
-            scale: size of the figure [m].
-            rotation: (2, 2) from the figure's axes to the world's.
-            speed: of a step of length 1 [m/s].
+            expansions: Expansions around steps of the path, at least one.
+            step_length: Length of a step in sizes of the figure.
+            origin: (2,) origin of the figure in the world [m].
+            scale: Size of the figure [m].
+            rotation: (2, 2) rotation from the figure's axes to the world's.
+            speed: Speed of a step of length 1 [m/s].
         """
         self._places = np.stack([e.place for e in expansions])
         self._steps = np.stack([e.step for e in expansions])
@@ -155,7 +163,7 @@ class StepEnergy:
 
 
 class PolicyStroke:
-    """A policy's stroke on the table: a `control.drawing.Stroke`."""
+    """A policy's stroke on the table: a `control.skills.drawing.Stroke`."""
 
     def __init__(
         self,
@@ -165,24 +173,22 @@ class PolicyStroke:
         rotation: np.ndarray,
         seed: int = 0,
         offset: np.ndarray | None = None,
-        horizon: float = 0.5,
     ) -> None:
         """Place a figure.
 
         Args:
-            policy: what to draw.
-            center: (2,) where the drawing's middle shall be in the world [m].
-            size: the longer side of its box [m].
-            rotation: (2, 2) from the figure's axes to the world's.
-            seed: of the choice of modes.
-            offset: (2,) from the drawing's middle to this figure's, in the world [m]; None: zero.
-            horizon: of the controller [s].
+            policy: Policy of the figure.
+            center: (2,) middle of the drawing in the world [m].
+            size: Longer side of the figure's box [m].
+            rotation: (2, 2) rotation from the figure's axes to the world's.
+            seed: Seed of the choice of modes.
+            offset: (2,) vector from the drawing's middle to this figure's, in the world [m]; None
+                for zero.
         """
         self.policy, self.size, self._rotation = policy, size, rotation
-        self._horizon = horizon
         self._offset = np.zeros(2) if offset is None else offset
         self._index = 0
-        self._path = FiguredPath(policy, np.zeros(2), seed)
+        self._path = PolicyPath(policy, np.zeros(2), seed)
         self._path.extend(policy.num_steps)
         self.place(center)
 
@@ -217,7 +223,7 @@ class PolicyStroke:
         policy = self.policy
         stride = policy.step_length * self.size
         place = (xy - self._origin) @ self._rotation / self.size
-        ahead = int(np.ceil(speed * self._horizon / stride)) + 3
+        ahead = int(np.ceil(speed * HORIZON / stride)) + 3
         self._path.extend(self._index + ahead)
         # The tool may have come a few steps further, never back: strokes may cross themselves.
         window = self._path.expansions[self._index : self._index + 4]

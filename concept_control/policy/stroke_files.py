@@ -7,12 +7,12 @@ from pathlib import Path
 import numpy as np
 
 from concept_control.errors import MissingDependencyError, StrokeError
-from concept_control.policy.strokes import NUM_STEPS, Strokes, strokes_of
+from concept_control.policy.strokes import NUM_STEPS, Strokes, strokes_from_curves
 
 SUFFIXES = ('.svg', '.csv', '.npz')
 
-CURVE_POINTS = 400
-"""Points a path of an SVG is read with."""
+SVG_POINTS = 400
+"""Number of points along a path of an SVG."""
 
 
 def read_curves(path: str | Path) -> list[np.ndarray]:
@@ -40,7 +40,7 @@ def read_curves(path: str | Path) -> list[np.ndarray]:
 
 def read_examples(path: str | Path, num_steps: int = NUM_STEPS) -> Strokes:
     """Read a file whose curves are examples of one figure."""
-    return strokes_of(read_curves(path), num_steps, Path(path).stem)
+    return strokes_from_curves(read_curves(path), num_steps, Path(path).stem)
 
 
 def _read_svg(path: Path) -> list[np.ndarray]:
@@ -62,7 +62,7 @@ def _read_svg(path: Path) -> list[np.ndarray]:
             sub = svgelements.Path(part)
             if not sub.length():
                 continue
-            at = np.linspace(0.0, 1.0, CURVE_POINTS)
+            at = np.linspace(0.0, 1.0, SVG_POINTS)
             points = np.array([[point.x, point.y] for point in map(sub.point, at)])
             curves.append(points * [1.0, -1.0])  # the y of an SVG points down
     return curves

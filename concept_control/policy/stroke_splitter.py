@@ -15,10 +15,10 @@ class StrokeSplitter:
     """Collects positions with their times; a stroke ends where the pen pauses or is lifted.
 
     Attributes:
-        pause: a gap in time [s], or a rest this long, ends a stroke.
-        rest: the pen rests while it stays within this distance [m].
-        max_height: above this the pen is lifted [m]; None: it never is.
-        strokes: (L, 2) each, finished.
+        pause: Shortest gap in time, or rest, that ends a stroke [s].
+        rest: Largest distance within which the pen rests [m].
+        max_height: Height above which the pen is lifted [m]; None if it never is.
+        strokes: Finished strokes, (L, 2) each.
     """
 
     pause: float = 0.5

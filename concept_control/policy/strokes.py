@@ -10,7 +10,7 @@ import numpy as np
 from concept_control.errors import StrokeError
 
 NUM_STEPS = 64
-"""Steps T a stroke is divided into where nothing else is asked for."""
+"""Number T of steps a stroke is divided into where nothing else is asked for."""
 
 CLOSED_GAP = 0.05
 """A stroke whose end is this near to its start, in sizes of the figure, is closed."""
@@ -21,10 +21,11 @@ class Strokes:
     """Demonstrations of one figure; the unit is the figure's size, the longer side of its box.
 
     Attributes:
-        positions: (B, T + 1, 2), each starting at the origin, its T steps equally long.
-        scale: length of the unit in the source's own unit.
-        is_closed: whether the figure's end is its start, to be drawn over and over.
-        name: of the figure, for people.
+        positions: (B, T + 1, 2) positions; each stroke starts at the origin and its T steps are
+            equally long.
+        scale: Length of the unit in the source's own unit.
+        is_closed: Whether the figure's end is its start, to be drawn over and over.
+        name: Name of the figure, for people.
     """
 
     positions: np.ndarray
@@ -63,15 +64,15 @@ class Strokes:
         return Strokes(self.positions[index], self.scale, self.is_closed, self.name)
 
 
-def strokes_of(
+def strokes_from_curves(
     curves: Sequence[np.ndarray], num_steps: int = NUM_STEPS, name: str = 'stroke'
 ) -> Strokes:
     """Turn drawn curves into demonstrations of one figure.
 
     Args:
-        curves: each (L, 2), L >= 2 points in order, any unit, any spacing.
-        num_steps: T.
-        name: of the figure.
+        curves: Curves of (L, 2), L >= 2 points in order, in any unit and of any spacing.
+        num_steps: Number T of steps.
+        name: Name of the figure.
 
     Raises:
         StrokeError: if there is no curve, or one is no line of finite points.

@@ -17,12 +17,12 @@ from concept_control.policy.network import PolicyConfig, PolicyEnergy
 from concept_control.policy.objectives import contrastive, ranking
 from concept_control.policy.proposals import BoxProposal, RingProposal
 from concept_control.policy.samplers import energy_at
-from concept_control.policy.state_correction import CorrectedSteps, CorrectionConfig
+from concept_control.policy.state_correction import CorrectedSteps
 from concept_control.policy.strokes import Strokes
 from concept_control.seeding import seeded_weights
 
-Watch = Callable[[int, PolicyEnergy], None]
-"""Called after each step with its number and the network."""
+StepCallback = Callable[[int, PolicyEnergy], None]
+"""Function of a training step's number and the network, called after the step."""
 
 
 @dataclass(frozen=True)
@@ -30,12 +30,12 @@ class RankingConfig:
     """Training by ranking noise-contrastive estimation.
 
     Attributes:
-        steps: of Adam, with one cycle of the learning rate.
-        batch: pairs of state and step.
-        negatives: from the proposal, for each.
-        learning_rate: its highest.
-        network: sizes.
-        seed: of weights and samples.
+        steps: Number of steps of Adam, with one cycle of the learning rate.
+        batch: Number of pairs of state and step in each.
+        negatives: Number of actions from the proposal for each pair.
+        learning_rate: Highest learning rate.
+        network: Sizes of the network.
+        seed: Seed of weights and samples.
     """
 
     steps: int = 3000
@@ -51,22 +51,22 @@ class ThesisConfig:
     """Training as in the thesis; where it gives no number, ours stands.
 
     Attributes:
-        steps: of Adam.
-        batch: pairs of state and step.
-        learning_rate: constant.
-        chain: K and α of the negatives' Langevin chains.
-        noise: half extent of the box their noise starts in, in step lengths.
-        action_noise: standard deviation on demonstrated steps, in step lengths. A chain moves by
+        steps: Number of steps of Adam.
+        batch: Number of pairs of state and step in each.
+        learning_rate: Constant learning rate.
+        chain: Number K and size α of the steps of the negatives' Langevin chains.
+        noise: Half side of the box the chains start in, in step lengths.
+        action_noise: Standard deviation on demonstrated steps, in step lengths. A chain moves by
             noise of α each time, so its ends are never closer together than that; where
             demonstrations are, chains cannot look like them: the energy is sharpened until the
             chains bounce off it, and nothing is drawn. Not below α, therefore.
-        l1: weight of the energies' absolute level.
-        l2: weight of its square.
-        persistent: share of the chains that go on from a replay buffer of earlier ends instead of
-            noise; 0: none.
-        buffer: size of that buffer.
-        network: sizes and kinds.
-        seed: of weights and samples.
+        l1: Weight of the energies' absolute level.
+        l2: Weight of its square.
+        persistent: Share of the chains that go on from a replay buffer of earlier ends instead of
+            noise; 0 for none.
+        buffer: Size of that buffer.
+        network: Sizes and kinds of the network.
+        seed: Seed of weights and samples.
     """
 
     steps: int = 1500
@@ -84,10 +84,7 @@ class ThesisConfig:
 
 
 def train_ranking(
-    strokes: Strokes,
-    config: RankingConfig | None = None,
-    correction: CorrectionConfig | None = None,
-    watch: Watch | None = None,
+    strokes: Strokes, config: RankingConfig | None = None, on_step: StepCallback | None = None
 ) -> StrokePolicy:
     """Train a policy by ranking on corrected states."""
     config = config or RankingConfig()
@@ -96,7 +93,7 @@ def train_ranking(
     with seeded_weights(config.seed):
         network = PolicyEnergy(config.network)
     proposal = RingProposal()
-    source = CorrectedSteps(strokes, correction)
+    source = CorrectedSteps(strokes)
     optimizer = torch.optim.Adam(network.parameters(), config.learning_rate)
     schedule = torch.optim.lr_scheduler.OneCycleLR(
         optimizer, config.learning_rate, total_steps=config.steps
@@ -111,13 +108,13 @@ def train_ranking(
         loss.backward()
         optimizer.step()
         schedule.step()
-        if watch is not None:
-            watch(step + 1, network)
+        if on_step is not None:
+            on_step(step + 1, network)
     return _finished(strokes, network, 'ranking', asdict(config), time.monotonic() - start)
 
 
 def train_thesis(
-    strokes: Strokes, config: ThesisConfig | None = None, watch: Watch | None = None
+    strokes: Strokes, config: ThesisConfig | None = None, on_step: StepCallback | None = None
 ) -> StrokePolicy:
     """Train a policy by the contrastive loss with Langevin negatives."""
     config = config or ThesisConfig()
@@ -150,8 +147,8 @@ def train_thesis(
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()
-        if watch is not None:
-            watch(step + 1, network)
+        if on_step is not None:
+            on_step(step + 1, network)
     return _finished(strokes, network, 'thesis', asdict(config), time.monotonic() - start)
 
 

@@ -1,4 +1,4 @@
-"""Everything that can be chosen about a training run."""
+"""Options of a training run."""
 
 from __future__ import annotations
 
@@ -16,53 +16,58 @@ class TrainingConfig:
     """One training run; the defaults are those of the shipped model.
 
     Attributes:
-        families: names of the families to train on; empty means all that are not held out.
-        held_out: names of families kept away from training beside those that say so themselves.
-        shares: relative share of a family among the concepts drawn, where it is not 1.
-        network: sizes of the networks.
-        minutes: wall-clock budget; the learning rate is annealed along it. Ignored when `steps`
-            is given.
-        steps: number of steps, for runs that must be reproducible; None to go by `minutes`.
-        concepts_per_step: concepts in one optimisation step.
-        concepts_per_chunk: concepts whose states are evaluated together; small enough for the
-            processor's cache, which is worth more than large matrices.
-        optimiser: 'muon' for matrices, AdamW for the rest; or 'adamw' for all.
-        learning_rate: annealed to 2 % of it by a cosine.
-        warmup_steps: steps of linear learning-rate warm-up.
-        average_decay: of the running average of the weights, which is what is judged and saved.
-        weight_decay: decoupled, on matrices.
-        oracle_share: how much of the run uses privileged codes only.
-        encoder_share: share of concepts that then use the encoder's code.
-        objective: 'distance' (regression to the nearest satisfying configuration, InfoNCE
-            beside it), 'nce' (InfoNCE and denoising) or 'softplus' (the papers').
-        operations: 'both', 'generate' or 'identify', for the joint-training ablation.
-        kl_weight: weight of the papers' KL term through the sampler; 0 leaves it out.
-        nce_weight: weight of InfoNCE.
-        denoising_weight: weight of the denoising term where the objective has one.
-        code_weight: weight of the encoder's regression to the privileged code.
-        first_floor: error of the distance loss that counts as one unit where the target is zero,
+        families: Names of the families to train on; empty means all that are not held out.
+        held_out: Names of families kept away from training beside those that say so themselves.
+        shares: Relative share of a family among the concepts drawn, where it is not 1.
+        network: Sizes of the networks.
+        minutes: Wall-clock budget [min]; the learning rate is annealed along it. Ignored when
+            `steps` is given.
+        steps: Number of steps, for runs that must be reproducible; None to go by `minutes`.
+        concepts_per_step: Number of concepts in one optimisation step.
+        concepts_per_chunk: Number of concepts whose states are evaluated together; small enough
+            for the processor's cache, which is worth more than large matrices.
+        optimiser: Optimiser of the weights: 'muon' for matrices, AdamW for the rest; or 'adamw'
+            for all.
+        learning_rate: Highest learning rate, annealed to 2 % of it by a cosine.
+        warmup_steps: Number of steps of linear learning-rate warm-up.
+        average_decay: Decay per step of the running average of the weights, which is what is
+            judged and saved.
+        weight_decay: Decoupled weight decay of matrices.
+        oracle_share: Share of the run that uses privileged codes only.
+        encoder_share: Share of concepts that then use the encoder's code.
+        objective: Loss of the energies: 'distance' (regression to the nearest satisfying
+            configuration, InfoNCE beside it), 'nce' (InfoNCE and denoising) or 'softplus' (the
+            papers').
+        operations: Operations trained: 'both', 'generate' or 'identify', for the joint-training
+            ablation.
+        kl_weight: Weight of the papers' KL term through the sampler; 0 leaves it out.
+        nce_weight: Weight of InfoNCE.
+        denoising_weight: Weight of the denoising term where the objective has one.
+        code_weight: Weight of the encoder's regression to the privileged code.
+        first_floor: Error of the distance loss that counts as one unit where the target is zero,
             at the start of the run. A loss that is sharp from the start drives the energy to zero
             everywhere.
-        last_floor: the same at the end.
-        recognition_weight: weight of telling a concept's events from other concepts'.
-        temperature: energy that counts as one nat in InfoNCE.
-        code_noise: standard deviation of noise on codes after the privileged phase.
-        pool_size: concepts held ready per number of entities.
-        epoch_steps: steps between two rebuilds of the pool.
-        num_demonstrations: demonstrations held per concept; shots are drawn from 1 to this.
-        num_outcomes: candidate outcomes per event, the demonstrated one apart.
-        num_masks: candidate masks per event, the demonstrated one apart.
-        mining_interval: steps between two searches for false minima; 0 turns it off.
-        encoder_steps: steps, after the run, that train the encoder alone; 0 leaves it out.
-        encoder_learns: families in which those teach it the privileged codes; in the others it
-            learns to say from fewer demonstrations what it says from many.
-        inference_training_steps: steps, at the end, that learn the step sizes of the code
-            inference through the unrolled descent; 0 leaves it out.
-        report_interval: seconds between two reports and checkpoints, which come at the end of
+        last_floor: The same at the end.
+        recognition_weight: Weight of telling a concept's events from other concepts'.
+        temperature: Energy that counts as one nat in InfoNCE.
+        code_noise: Standard deviation of noise on codes after the privileged phase.
+        pool_size: Number of concepts held ready per number of entities.
+        epoch_steps: Number of steps between two rebuilds of the pool.
+        num_demonstrations: Number of demonstrations held per concept; shots are drawn from 1 to
+            this.
+        num_outcomes: Number of candidate outcomes per event, the demonstrated one apart.
+        num_masks: Number of candidate masks per event, the demonstrated one apart.
+        mining_interval: Number of steps between two searches for false minima; 0 for none.
+        encoder_steps: Number of steps, after the run, that train the encoder alone.
+        encoder_learns: Names of the families in which those teach it the privileged codes; in the
+            others it learns to say from fewer demonstrations what it says from many.
+        inference_training_steps: Number of steps, at the end, that learn the step sizes of the
+            code inference through the unrolled descent.
+        report_interval: Time between two reports and checkpoints [s], which come at the end of
             an epoch; with `steps` given, every epoch ends with both.
-        evaluation_concepts: unseen concepts per family in a report.
-        seed: of everything random.
-        threads: torch threads.
+        evaluation_concepts: Number of unseen concepts per family in a report.
+        seed: Seed of everything random.
+        threads: Number of torch threads, set by whoever starts the run.
     """
 
     families: tuple[str, ...] = ()

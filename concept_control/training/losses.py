@@ -1,4 +1,4 @@
-"""The loss of one chunk of concepts: energies of outcomes and masks, and the encoder's codes."""
+"""Loss of one chunk of concepts: energies of outcomes and masks, and the encoder's codes."""
 
 from __future__ import annotations
 
@@ -28,17 +28,19 @@ _UNUSED_WEIGHT = 0.1
 _RECOGNITION_CHOICES = 3
 _MASK_TEMPERATURE = 0.1
 STATIC_SHARE = 0.15
+"""Share of concepts, of those that hold without motion, shown to the encoder as static scenes."""
+
 _CODE_SCALE = 2e-3
 _CODE_PRECISION = 0.03
 
 
 class Learner(nn.Module):
-    """Everything that is trained together: energy, encoder and privileged embedding.
+    """Networks that are trained together: energy, encoder and privileged embedding.
 
     Args:
-        config: sizes and weights.
-        num_types: number of token types.
-        num_values: length of a token's values.
+        config: Sizes of the networks and weights of the losses.
+        num_types: Number of token types.
+        num_values: Length of a token's values.
     """
 
     def __init__(self, config: TrainingConfig, num_types: int, num_values: int) -> None:
@@ -55,8 +57,8 @@ class Learner(nn.Module):
 
         Args:
             batch: C concepts.
-            phase: how codes are made at this point of the run.
-            generator: of shots, code choice and noise.
+            phase: Origin of the codes at this point of the run.
+            generator: Random generator of shots, code choice and noise.
         """
         config = self.config
         privileged = self.embedding(batch.types, batch.values)
@@ -88,9 +90,9 @@ class Learner(nn.Module):
 
         Args:
             batch: C concepts.
-            generator: of everything random.
-            shots: number of demonstrations looked at; None draws it for each concept.
-            hide_start: share of concepts, among those that do not depend on it, whose
+            generator: Source of randomness.
+            shots: Number of demonstrations looked at; None draws it for each concept.
+            hide_start: Share of concepts, among those that do not depend on it, whose
                 demonstrations are shown as static scenes.
         """
         concepts = len(batch)
@@ -282,12 +284,12 @@ class Learner(nn.Module):
 
 @dataclass(frozen=True)
 class Phase:
-    """How codes are made at a point of the run.
+    """Origin of the codes at a point of the run.
 
     Attributes:
-        encoder_share: share of concepts that take the encoder's code, the rest privileged.
-        noise: standard deviation of noise on all codes.
-        floor: error of the distance loss that counts as one unit at zero distance.
+        encoder_share: Share of concepts that take the encoder's code, the rest privileged.
+        noise: Standard deviation of noise on all codes.
+        floor: Error of the distance loss that counts as one unit at zero distance.
     """
 
     encoder_share: float

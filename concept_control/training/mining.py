@@ -1,4 +1,4 @@
-"""Search for false minima: where the energy is low and the concept does not hold.
+"""Search for false minima: places where the energy is low and the concept does not hold.
 
 Random candidates never hit the thin curves of zero energy that descent always finds. So descent
 itself looks for them with the energy as it stands; what it finds is labelled by the particle
@@ -29,10 +29,10 @@ def mine(
     """Descend the energy for some concepts of the pool and add what is found to it.
 
     Args:
-        learner: the networks as they stand; not changed.
-        pool: gets the found candidates.
-        generator: of starts and noise.
-        encoder_share: share of concepts searched with the encoder's code.
+        learner: Networks as they stand; not changed.
+        pool: Pool of concepts, to which the found candidates are added.
+        generator: Random generator of starts and noise.
+        encoder_share: Share of concepts searched with the encoder's code.
     """
     group, rows, batch = pool.draw_indexed(_CONCEPTS)
     with torch.no_grad():

@@ -1,4 +1,4 @@
-"""The card of a trained model, for people: what it is, how it was made, how well it does."""
+"""Card of a trained model, for people: contents, training and success rates."""
 
 from __future__ import annotations
 
@@ -71,9 +71,9 @@ def write_model_card(folder: str | Path, card: dict[str, Any], parameters: dict[
     """Write the card as a page beside the weights.
 
     Args:
-        folder: where weights and `card.json` are.
-        card: as `save_model` returned it.
-        parameters: numbers of parameters of 'network' and 'encoder'.
+        folder: Folder of the weights and `card.json`.
+        card: Card as `save_model` returned it.
+        parameters: Numbers of parameters of 'network' and 'encoder'.
     """
     metrics = card['metrics']
     families = metrics['families']

@@ -1,4 +1,4 @@
-"""Which optimiser updates what, and the running average of the weights.
+"""Optimisers of the parameters, and the running average of the weights.
 
 Muon orthogonalises the momentum of a matrix (Keller Jordan 2024), which in trials learned more
 from the same minutes than AdamW; everything that is no matrix of some size stays with AdamW.
@@ -12,8 +12,8 @@ from concept_control.training.config import TrainingConfig
 from concept_control.training.losses import Learner
 
 EMBEDDING_FACTOR = 0.1
-"""Of the learning rate, where codes begin without meaning: a fast embedding follows the energy's
-first, common gradient until all codes are the same."""
+"""Factor of the embedding's learning rate where codes begin without meaning: a fast embedding
+follows the energy's first, common gradient until all codes are the same."""
 
 _SMALLEST_MATRIX = 16
 _MUON_DECAY = 1e-3
@@ -25,9 +25,9 @@ def make_optimisers(
     """Return the optimisers of a run; each group's 'factor' scales the learning rate.
 
     Args:
-        learner: what is trained.
-        config: of the run.
-        embedding_factor: of the privileged embedding.
+        learner: Networks that are trained.
+        config: Options of the run.
+        embedding_factor: Factor of the privileged embedding's learning rate.
     """
     trained = [*learner.network.parameters(), *learner.encoder.parameters()]
     matrices = [p for p in trained if config.optimiser == 'muon' and _is_matrix(p)]

@@ -19,10 +19,10 @@ class TokenEmbedding(nn.Module):
     """Embed a set of typed tokens with values into a code.
 
     Args:
-        num_types: number of token types over all families.
-        num_values: length of a token's value vector.
-        code_width: W, length of each half of a code.
-        width: hidden width.
+        num_types: Number of token types over all families.
+        num_values: Length of a token's value vector.
+        code_width: Length W of each half of a code.
+        width: Hidden width.
     """
 
     def __init__(self, num_types: int, num_values: int, code_width: int, width: int = 96) -> None:

@@ -22,8 +22,8 @@ class Processes:
     """This process among those that train together; alone unless started by torchrun.
 
     Attributes:
-        rank: number of this process.
-        count: how many there are.
+        rank: Number of this process, from 0.
+        count: Number of processes.
     """
 
     def __init__(self, rank: int = 0, count: int = 1) -> None:

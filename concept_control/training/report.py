@@ -1,4 +1,4 @@
-"""How well a model does, judged by the particle world's predicates on concepts it has not seen."""
+"""Success rates of a model on unseen concepts, judged by the particle world's predicates."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ from concept_control.energy.networks.energy_network import ACTION, EnergyNetwork
 from concept_control.energy.scene_batch import scene_batch_from_events
 from concept_control.energy.search.generation import generate_outcomes, lowest_attention
 from concept_control.energy.search.langevin import LangevinConfig
+from concept_control.reports.tables import text_table
 from concept_control.training.labels import with_last_state
 from concept_control.world.events import Events
 
@@ -24,7 +25,7 @@ _SAMPLER = LangevinConfig(chains=8)
 
 @dataclass(frozen=True)
 class FamilyScores:
-    """What was judged of one family, scene by scene; None where it has no such operation.
+    """Judgements of one family, scene by scene; None where it has no such operation.
 
     Attributes:
         generated: (C, S) 1 where the predicate holds in the generated scene, else 0; NaN where
@@ -234,24 +235,22 @@ def report_families(
 
 def format_table(reports: Mapping[str, FamilyReport]) -> str:
     """Return the reports as a table of text."""
-    lines = [
-        f'{"family":24s} {"generate":>8s} {"median":>7s} {"p95":>7s} {"identify":>8s} '
-        f'{"exact":>7s} {"E data":>8s} {"sample":>8s} {"random":>8s}'
+    columns = {
+        'generate': ('generated', 2),
+        'median': ('median_error', 3),
+        'p95': ('worst_error', 3),
+        'identify': ('identified', 2),
+        'exact': ('exact', 2),
+        'E data': ('data', 4),
+        'sample': ('sample', 4),
+        'random': ('random', 3),
+    }
+    rows = [
+        [name, *(_cell(getattr(report, key), digits) for key, digits in columns.values())]
+        for name, report in reports.items()
     ]
-    for name, report in reports.items():
-        cells = [
-            _cell(report.generated, 8, 2),
-            _cell(report.median_error, 7, 3),
-            _cell(report.worst_error, 7, 3),
-            _cell(report.identified, 8, 2),
-            _cell(report.exact, 7, 2),
-            _cell(report.data, 8, 4),
-            _cell(report.sample, 8, 4),
-            _cell(report.random, 8, 3),
-        ]
-        lines.append(f'{name:24s} ' + ' '.join(cells))
-    return '\n'.join(lines)
+    return text_table(['family', *columns], rows)
 
 
-def _cell(value: float | None, width: int, digits: int) -> str:
-    return ' ' * (width - 1) + '-' if value is None else f'{value:{width}.{digits}f}'
+def _cell(value: float | None, digits: int) -> str:
+    return '-' if value is None else f'{value:.{digits}f}'

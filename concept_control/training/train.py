@@ -40,10 +40,10 @@ class Trainer:
     """One training run, from the first step or from a checkpoint.
 
     Args:
-        config: the run.
-        families: name -> family object.
-        folder: where checkpoints and the model go.
-        processes: those that train together; each draws concepts of its own.
+        config: Options of the run.
+        families: Families by name.
+        folder: Folder of checkpoints and the model.
+        processes: Processes that train together; each draws concepts of its own.
 
     Raises:
         ModelError: if the configuration names a family that does not exist.
@@ -91,7 +91,7 @@ class Trainer:
         """Train to the end of the budget and return the final report.
 
         Args:
-            on_report: gets every report and warning as text.
+            on_report: Function that gets every report and warning as text.
         """
         last_report = self.elapsed
         total = self.config.steps or round(60 * self.config.minutes)
@@ -149,7 +149,7 @@ class Trainer:
             for group in optimiser.param_groups:
                 group['lr'] = group['factor'] * self.learning_rate()
             optimiser.step()
-        self._average_weights()
+        average_weights(self.average, self.learner, self.step, config.average_decay)
         for name, value in sums.items():
             self.averages[name] = 0.98 * self.averages.get(name, value) + 0.02 * value
 
@@ -166,9 +166,6 @@ class Trainer:
                 sums[name] = sums.get(name, 0.0) + share * float(value.detach())
         return sums
 
-    def _average_weights(self) -> None:
-        average_weights(self.average, self.learner, self.step, self.config.average_decay)
-
     def learning_rate(self) -> float:
         """Return the learning rate of this step: warm-up, then a cosine down to 2 %."""
         warm = min(1.0, (self.step + 1) / max(self.config.warmup_steps, 1))
@@ -176,7 +173,7 @@ class Trainer:
         return self.config.learning_rate * warm * (0.02 + 0.98 * wave)
 
     def phase(self) -> Phase:
-        """Return how codes are made at this step."""
+        """Return the origin of codes at this step."""
         config = self.config
         floor = config.first_floor * (config.last_floor / config.first_floor) ** self.progress
         if self.progress < config.oracle_share:
@@ -231,8 +228,8 @@ class Trainer:
         """Write weights, card and its page, to be loaded by `ConceptModel.load`.
 
         Args:
-            reports: from `final_report`.
-            folder: where to.
+            reports: Reports from `final_report`.
+            folder: Folder of the model.
         """
         card = {
             'families': sorted(self.families),
@@ -284,10 +281,10 @@ class Trainer:
         """Continue from the checkpoint in `folder`, exactly where it stopped.
 
         Args:
-            families: as in the constructor.
-            folder: the run's folder.
-            processes: as many as made the checkpoint.
-            changes: configuration fields to change, such as a longer budget.
+            families: Families by name.
+            folder: Folder of the run.
+            processes: Processes that train together, as many as made the checkpoint.
+            changes: Options to change, such as a longer budget.
 
         Raises:
             ModelError: if there is no checkpoint, it cannot be read, or another number of

@@ -6,8 +6,8 @@ import pytest
 from concept_control.control.controller import ConceptController
 from concept_control.control.skills.drawing import DrawingGoal
 from concept_control.demos.drawing_result import draw, hausdorff_distance
-from concept_control.policy.figures import parts_of_examples, place_strokes
-from concept_control.policy.smooth_pieces import pieces_of
+from concept_control.policy.drawing import place_strokes, strokes_from_examples
+from concept_control.policy.smooth_pieces import smooth_pieces
 from concept_control.policy.step_energy import PolicyStroke
 from concept_control.policy.storage import load_policy
 from concept_control.simulation.closed_loop import ClosedLoop
@@ -41,7 +41,7 @@ def test_joined_strokes_are_drawn_one_by_one_with_a_hop_between():
     scene = build_scene(SceneConfig(num_blocks=0))
     center, rotation = np.array(scene.arm.workspace.center), scene.arm.workspace.rotation
     corner = np.array([[0.0, 0.0], [1.0, 0.0], [1.0, 1.0]])
-    parts = list(parts_of_examples([[piece] for piece in pieces_of(corner)], 'corner'))
+    parts = list(strokes_from_examples([[piece] for piece in smooth_pieces(corner)], 'corner'))
     strokes = place_strokes(parts, center, 0.08, rotation)
     drawn = draw(loop_of(scene), DrawingGoal(strokes, height=0.005, speed=0.1))
     assert drawn.status == 'satisfied', drawn.text

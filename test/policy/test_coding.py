@@ -5,11 +5,11 @@ import pytest
 import torch
 
 from concept_control.benchmarks.policy.codes import is_touching
-from concept_control.policy.coding import CodedPolicy, code_of
+from concept_control.policy.coding import CodedPolicy, code_from_examples
 from concept_control.policy.datasets import load_figure
 from concept_control.policy.metrics import nearest
 from concept_control.policy.stroke_features import CODE_SIZE, StrokeFeatures
-from concept_control.policy.strokes import strokes_of
+from concept_control.policy.strokes import strokes_from_curves
 
 
 @pytest.fixture(scope='module')
@@ -33,8 +33,8 @@ def test_examples_of_two_branches_are_not_averaged(coded):
 def test_a_code_has_the_points_of_every_example_and_features_move_with_them():
     strokes, _ = load_figure('path1')
     for number in (1, 3, 5, 9):
-        assert code_of(strokes.positions[:number]).shape == (CODE_SIZE,)
-    code = code_of(strokes.positions[:2]).unsqueeze(0)
+        assert code_from_examples(strokes.positions[:number]).shape == (CODE_SIZE,)
+    code = code_from_examples(strokes.positions[:2]).unsqueeze(0)
     features, state = StrokeFeatures(), torch.tensor([[0.3, 0.2]])
     shift = torch.tensor([[0.7, -0.4]])
     moved = (code.view(1, -1, 2) + shift).view(1, -1)
@@ -46,6 +46,6 @@ def test_a_code_has_the_points_of_every_example_and_features_move_with_them():
 def test_a_figure_that_crosses_itself_is_known():
     angle = np.linspace(0.0, 2 * np.pi, 200)
     eight = np.column_stack([np.sin(angle), np.sin(2 * angle)])
-    assert is_touching(strokes_of([eight]))
+    assert is_touching(strokes_from_curves([eight]))
     assert not is_touching(load_figure('circle')[0])
     assert not is_touching(load_figure('path1')[0])

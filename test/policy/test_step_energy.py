@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from concept_control.policy.step_energy import FiguredPath, StepEnergy
+from concept_control.policy.step_energy import PolicyPath, StepEnergy
 from concept_control.policy.storage import load_policy
 
 
@@ -13,7 +13,7 @@ def circle():
 
 
 def test_the_step_energy_is_zero_on_the_policys_path_and_its_slopes_are_right(circle):
-    path = FiguredPath(circle, np.zeros(2))
+    path = PolicyPath(circle, np.zeros(2))
     path.extend(12)
     c, s = np.cos(0.4), np.sin(0.4)
     rotation, origin = np.array([[c, -s], [s, c]]), np.array([0.4, 0.1])
@@ -37,7 +37,7 @@ def test_the_step_energy_is_zero_on_the_policys_path_and_its_slopes_are_right(ci
 
 
 def test_beside_a_path_whose_demonstrations_part_the_step_leads_back():
-    path = FiguredPath(load_policy('mouse2'), np.zeros(2))
+    path = PolicyPath(load_policy('mouse2'), np.zeros(2))
     path.extend(60)
     for e in path.expansions:
         across = np.array([-e.step[1], e.step[0]]) / np.linalg.norm(e.step)
@@ -47,7 +47,7 @@ def test_beside_a_path_whose_demonstrations_part_the_step_leads_back():
 @pytest.mark.parametrize('name', ['circle', 'path1'])
 def test_beyond_its_end_a_closed_path_goes_round_again_and_an_open_one_straight_on(name):
     policy = load_policy(name)
-    path = FiguredPath(policy, np.zeros(2))
+    path = PolicyPath(policy, np.zeros(2))
     path.extend(policy.num_steps + 10)
     points = np.array(path.points)
     steps = np.diff(points, axis=0)[policy.num_steps :]

@@ -10,7 +10,7 @@ from concept_control.policy.datasets import FIGURES, load_figure
 from concept_control.policy.metrics import frechet, is_reentered, nearest, warping
 from concept_control.policy.random_strokes import random_figure
 from concept_control.policy.state_correction import CorrectedSteps, CorrectionConfig
-from concept_control.policy.strokes import strokes_of
+from concept_control.policy.strokes import strokes_from_curves
 
 
 @pytest.mark.parametrize('name', FIGURES)
@@ -50,7 +50,7 @@ def test_mouse1_has_two_modes_and_the_mouse_ones_spread_towards_their_ends():
 )
 def test_what_is_no_curve_is_refused(curves, complaint):
     with pytest.raises(StrokeError, match=complaint):
-        strokes_of(curves)
+        strokes_from_curves(curves)
 
 
 def test_an_unknown_figure_is_refused_with_those_that_exist():

@@ -9,7 +9,7 @@ import torch
 from concept_control.cli.main import main
 from concept_control.errors import ModelError
 from concept_control.policy.datasets import FIGURES, load_figure
-from concept_control.policy.diagnostics import Diagnosis, Watcher, diagnose
+from concept_control.policy.diagnostics import Diagnosis, TrainingMonitor, diagnose
 from concept_control.policy.langevin import ChainConfig
 from concept_control.policy.metrics import nearest
 from concept_control.policy.network import PolicyConfig, PolicyEnergy
@@ -40,14 +40,14 @@ def test_the_thesis_network_is_as_the_thesis_says():
         assert norm == pytest.approx(1.0, abs=0.02)
 
 
-def test_a_contrastive_step_lowers_data_against_noise_and_chains_are_watched(tmp_path):
+def test_a_contrastive_step_lowers_data_against_noise_and_chains_are_monitored(tmp_path):
     strokes, _ = load_figure('circle', num_strokes=8)
     chain = ChainConfig(20)
-    watcher = Watcher(strokes, chain, tmp_path / 'live.png', every=30, pause=0.0)
+    monitor = TrainingMonitor(strokes, chain, tmp_path / 'live.png', every=30, pause=0.0)
     config = ThesisConfig(steps=60, batch=32, chain=chain, persistent=0.5, buffer=100)
-    policy = train_thesis(strokes, config, watcher)
-    assert set(watcher.history) == {30, 60}
-    assert watcher.history[60].data < watcher.history[60].random
+    policy = train_thesis(strokes, config, monitor)
+    assert set(monitor.history) == {30, 60}
+    assert monitor.history[60].data < monitor.history[60].random
     assert (tmp_path / 'live.png').stat().st_size > 5000
     assert policy.card['recipe'] == 'thesis'
 

@@ -1,4 +1,4 @@
-"""Ablations of the paper: what each part of the training is worth, on small models.
+"""Ablations of the paper: the worth of each part of the training, on small models.
 
 Every variant is trained from nothing on the same few families for the same time, with several
 seeds, and judged by the predicates on concepts with fresh parameters.
@@ -36,13 +36,12 @@ FAMILIES = ('place', 'offset', 'between', 'near', 'square', 'line', 'color', 'cl
 BASE = TrainingConfig(
     families=FAMILIES, minutes=2.0, pool_size=200, report_interval=1e9, inference_training_steps=0
 )
-_KIND = replace(BASE.network, kind='unary')
 
 VARIANTS: dict[str, TrainingConfig] = {
     'joint (distance, pairwise)': BASE,
     'generation only': replace(BASE, operations='generate'),
     'identification only': replace(BASE, operations='identify'),
-    'unary energy': replace(BASE, network=_KIND),
+    'unary energy': replace(BASE, network=replace(BASE.network, kind='unary')),
     'denoising and InfoNCE': replace(BASE, objective='nce'),
     'softplus (the papers)': replace(BASE, objective='softplus'),
     'softplus with KL': replace(BASE, objective='softplus', kl_weight=0.1),
@@ -53,10 +52,10 @@ def ablations(seeds: int, minutes: float, concepts: int, folder: Path) -> dict[s
     """Train and judge every variant.
 
     Args:
-        seeds: models per variant.
-        minutes: training time of each.
-        concepts: unseen concepts per family and model.
-        folder: for checkpoints.
+        seeds: Number of models per variant.
+        minutes: Training time of each [min].
+        concepts: Number of unseen concepts per family and model.
+        folder: Folder for checkpoints.
 
     Returns:
         For each variant the mean over families of `generated` and `identified` with intervals

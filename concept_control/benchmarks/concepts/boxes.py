@@ -9,7 +9,7 @@ Boxes = np.ndarray
 """(..., 4): left, bottom, right, top."""
 
 
-def boxes_of(centers: np.ndarray, sizes: np.ndarray) -> Boxes:
+def boxes_from_centers(centers: np.ndarray, sizes: np.ndarray) -> Boxes:
     """Return the boxes (..., 4) of squares with centres (..., 2) and side lengths (...)."""
     half = np.asarray(sizes, dtype=float)[..., None] / 2
     centers = np.asarray(centers, dtype=float)

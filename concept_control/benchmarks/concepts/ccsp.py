@@ -53,18 +53,18 @@ DIFFERENCES = (
     '"collision-free" are the workspace and separation terms of our solver, which knows them. One '
     'sample is the best by energy of 4 chains of 60 steps.'
 )
-PROBLEMS_A_LEARNING = 10
-"""Constraints are learned afresh, from new demonstrations, for so many problems."""
+PROBLEMS_PER_LEARNING = 10
+"""Number of problems after which constraints are learned afresh, from new demonstrations."""
 
 
 @dataclass(frozen=True)
 class Problem:
-    """What is asked of N things.
+    """Constraints on the places of N things.
 
     Attributes:
         sizes: (N,) side lengths, workspace units.
         constraints: (name, i, j) with j = i for constraints on a single thing.
-        frame: how the unit square lies in the workspace.
+        frame: Position of the unit square in the workspace.
     """
 
     sizes: np.ndarray
@@ -87,16 +87,14 @@ def run(
     seed: int = 0,
     problems: int = 100,
     quick: bool = False,
-    sizes: tuple[float, float] = SIZES,
 ) -> dict[str, Any]:
     """Run all problems.
 
     Args:
-        model: whose energy is used.
-        seed: of demonstrations, problems and samples.
-        problems: of each number of things.
-        quick: a twelfth of them, to see that it works.
-        sizes: smallest and largest side length, workspace units.
+        model: Concept model whose energy is used.
+        seed: Seed of demonstrations, problems and samples.
+        problems: Number of problems of each number of things.
+        quick: Whether only a twelfth of them is run, to see that it works.
 
     Returns:
         Per number of things the rates solved at 1 and at 10 samples, how often what was missing
@@ -107,13 +105,13 @@ def run(
         'seed': seed,
         'shots': SHOTS,
         'samples': SAMPLES,
-        'sizes': list(sizes),
+        'sizes': list(SIZES),
         'differs': DIFFERENCES,
     }
     with tqdm(total=problems * len(COUNTS), desc='CCSP', unit='problem', file=sys.stderr) as bar:
         for count in COUNTS:
             rng = np.random.default_rng([seed, count])
-            result[str(count)] = _run_count(model, rng, count, problems, sizes, bar)
+            result[str(count)] = _run_count(model, rng, count, problems, bar)
     return result
 
 
@@ -165,13 +163,13 @@ def sample_places(
     """Return samples (S, N, 2), workspace units, of low summed energy.
 
     Args:
-        model: whose energy is used.
-        codes: of the constraints.
-        problem: what is asked.
-        colors: (N, 3).
-        start: (N, 2) where things stand before, which should not matter.
-        seed: of starts and noise.
-        samples: S.
+        model: Concept model whose energy is used.
+        codes: Codes of the constraints by name.
+        problem: Problem to be solved.
+        colors: (N, 3) RGB in [0, 1].
+        start: (N, 2) positions before, which should not matter.
+        seed: Seed of starts and noise.
+        samples: Number S of samples.
     """
     count = len(problem.sizes)
     entity = torch.arange(count)
@@ -190,7 +188,6 @@ def _run_count(
     rng: np.random.Generator,
     count: int,
     problems: int,
-    sizes: tuple[float, float],
     bar: tqdm,
 ) -> dict[str, Any]:
     first, ever, asked = 0, 0, 0
@@ -198,9 +195,9 @@ def _run_count(
     given: dict[str, int] = {'collision-free': problems, 'in': problems}
     codes: dict[str, ConceptCode] = {}
     for number in range(problems):
-        if number % PROBLEMS_A_LEARNING == 0:
-            codes = {n: model.infer(demonstrate(rng, n, SHOTS, sizes)) for n in CONSTRAINTS}
-        problem = draw_problem(rng, count, sizes)
+        if number % PROBLEMS_PER_LEARNING == 0:
+            codes = {n: model.infer(demonstrate(rng, n, SHOTS, SIZES)) for n in CONSTRAINTS}
+        problem = draw_problem(rng, count, SIZES)
         for name, _, _ in problem.constraints:
             given[name] = given.get(name, 0) + 1
         asked += len(problem.constraints)

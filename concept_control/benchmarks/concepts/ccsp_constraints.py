@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from concept_control.benchmarks.concepts.boxes import any_collision, boxes_of, shared
+from concept_control.benchmarks.concepts.boxes import any_collision, boxes_from_centers, shared
 from concept_control.benchmarks.concepts.srem_relations import random_looks
 from concept_control.world.events import Events
 
@@ -42,7 +42,7 @@ class Things:
     @property
     def boxes(self) -> np.ndarray:
         """(..., N, 4)."""
-        return boxes_of(self.centers, self.sizes)
+        return boxes_from_centers(self.centers, self.sizes)
 
 
 Test = Callable[[Things, int, int], np.ndarray]
@@ -117,10 +117,13 @@ CONSTRAINTS = {**UNARY, **BINARY}
 
 @dataclass(frozen=True)
 class Frame:
-    """How the unit square lies in the workspace: middle on middle.
+    """Position of the unit square in the workspace: middle on middle.
 
     It is as much larger than the reach of centres, [-1, 1]², as the largest thing sticks out, so
     that the workspace's limit keeps every thing inside the square: the constraint "in".
+
+    Attributes:
+        largest: Side length of the largest thing [workspace units].
     """
 
     largest: float
@@ -143,7 +146,7 @@ def arrangements(
     while len(places) < number:
         drawn = rng.uniform(-1.0, 1.0, (number, count, 2))
         side = rng.uniform(*sizes, (number, count))
-        free = ~any_collision(boxes_of(drawn, side))
+        free = ~any_collision(boxes_from_centers(drawn, side))
         places, sides = np.concatenate([places, drawn[free]]), np.concatenate([sides, side[free]])
     return places[:number], sides[:number]
 
@@ -154,10 +157,10 @@ def demonstrate(
     """Draw demonstrations: thing 0 has been moved to where the constraint holds, of 2 to 5.
 
     Args:
-        rng: source of randomness.
-        name: of `CONSTRAINTS`.
-        number: how many.
-        sizes: smallest and largest side length, workspace units.
+        rng: Source of randomness.
+        name: Name in `CONSTRAINTS`.
+        number: Number of demonstrations.
+        sizes: Smallest and largest side length [workspace units].
     """
     test, frame = CONSTRAINTS[name], Frame(sizes[1])
     second = 0 if name in UNARY else 1

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import torch
 from tqdm import tqdm
 
-from concept_control.benchmarks.concepts.families import methods_of
+from concept_control.benchmarks.concepts.families import available_methods
 from concept_control.concepts import families
 from concept_control.concepts.family import Family
 from concept_control.energy.code import ConceptCode
@@ -24,7 +25,7 @@ DEPTHS = (1, 2, 3, 4)
 WAYS = ('both, fixed steps', 'both, learned steps')
 """Ways to infer the terms' codes: as a user's concepts are, and as the shipped words are."""
 
-PARTS = (
+TERM_FAMILIES = (
     'near',
     'far',
     'left_of',
@@ -43,7 +44,7 @@ PARTS = (
 
 NUM_ENTITIES = 6
 TOLERANCE = 0.1
-"""Of every predicate in a composition [workspace units]."""
+"""Tolerance of every predicate in a composition [workspace units]."""
 
 Bound = tuple[Family, np.ndarray, np.ndarray]
 """A concept in a scene: family, parameters (1, P), attention (N,) bool."""
@@ -61,7 +62,7 @@ def by_depth(model: ConceptModel, seed: int, problems: int) -> dict[str, Any]:
     """
     known = families()
     found: dict[str, Any] = {}
-    ways = {way: config for way, config in methods_of(model).items() if way in WAYS}
+    ways = {way: config for way, config in available_methods(model).items() if way in WAYS}
     bar = tqdm(total=len(DEPTHS) * len(ways) * problems, desc='composition')
     for depth in DEPTHS:
         found[str(depth)] = {}
@@ -103,14 +104,8 @@ def all_hold(terms: list[Bound], events: Events, tolerance: float) -> np.ndarray
     """Tell for which of B events all concepts hold (B,)."""
     good = np.ones(len(events), dtype=bool)
     for family, params, attention in terms:
-        meant = Events(
-            events.positions,
-            events.colors,
-            events.sizes,
-            events.present,
-            events.subjects,
-            np.tile(attention, (len(events), 1)).astype(np.float32),
-        )
+        attended = torch.from_numpy(attention).float().expand(len(events), -1)
+        meant = replace(events, attention=attended, has_attention=True)
         good &= family.holds(meant, params, tolerance)
     return good
 
@@ -125,7 +120,7 @@ def _draw(
         colors = rng.uniform(0, 1, (1, NUM_ENTITIES, 3))
         sizes = np.full((1, NUM_ENTITIES), 0.16)
         terms: list[Bound] = []
-        for name in rng.choice(PARTS, depth, replace=False):
+        for name in rng.choice(TERM_FAMILIES, depth, replace=False):
             family = known[str(name)]
             number = getattr(family, 'num_arguments', 0)
             attention = np.zeros(NUM_ENTITIES, dtype=bool)

@@ -1,4 +1,4 @@
-"""How well concepts are learned from demonstrations: by family, shots, number of entities.
+"""Success of concepts learned from demonstrations: by family, shots, number of entities.
 
 Codes come from demonstrations of concepts with fresh parameters, scenes are fresh too, and the
 predicate judges. Intervals are bootstrapped over concepts: the scenes of one concept share a code
@@ -32,7 +32,7 @@ METHODS = {
 """Ways to infer a code, to be compared."""
 
 
-def methods_of(model: ConceptModel) -> dict[str, InferenceConfig]:
+def available_methods(model: ConceptModel) -> dict[str, InferenceConfig]:
     """Return those of `METHODS` that a model has; without learned steps it would take others."""
     return {k: v for k, v in METHODS.items() if model.steps is not None or not v.learned}
 
@@ -53,7 +53,7 @@ SOME_FAMILIES = (
     'opposite',
     'rectangle',
 )
-"""What the slower comparisons are made on."""
+"""Families on which the slower comparisons are made."""
 
 
 def judge(
@@ -133,7 +133,7 @@ def by_method(
     model: ConceptModel, families: Mapping[str, Family], seed: int, concepts: int
 ) -> dict[str, dict[str, Any]]:
     """Compare encoder, gradient and both, with fixed and with learned steps, at 5 shots."""
-    methods = methods_of(model)
+    methods = available_methods(model)
     bar = tqdm(total=len(methods) * len(SOME_FAMILIES), desc='inference')
     found: dict[str, dict[str, Any]] = {}
     for method, config in methods.items():

@@ -1,4 +1,4 @@
-"""Pictures of the energy over the workspace, family by family: where are its minima?"""
+"""Pictures of the energy over the workspace and of its minima, family by family."""
 
 from __future__ import annotations
 

@@ -36,7 +36,7 @@ SHOTS_ASKED = (1, 5)
 TEST_CONCEPTS = 40
 TRAINING_CONCEPTS = 400
 CACHE = Path('runs') / 'recognition'
-"""Where trained baselines are kept."""
+"""Folder in which trained baselines are kept."""
 
 VARIANTS = {'any family': False, 'one family': True}
 """Whether the N concepts of an episode are all of one family; the harder case, as then they do
@@ -64,11 +64,12 @@ def run(
     """Train or read the baselines, then run all episodes with every method.
 
     Args:
-        model: whose energy is used.
-        seed: of concepts, training and episodes.
-        episodes: of each setting.
-        quick: few of everything, to see that it works; the baselines are then hardly trained.
-        folder: where trained baselines are kept.
+        model: Concept model whose energy is used.
+        seed: Seed of concepts, training and episodes.
+        episodes: Number of episodes of each setting.
+        quick: Whether there is little of everything, to see that it works; the baselines are then
+            hardly trained.
+        folder: Folder in which trained baselines are kept.
 
     Returns:
         `accuracy[variant]['5-way 1-shot'][method]` with intervals, and what differs from the

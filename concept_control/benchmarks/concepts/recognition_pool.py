@@ -1,4 +1,4 @@
-"""Concepts with demonstrations and queries to make recognition episodes of."""
+"""Concepts with demonstrations and queries, of which recognition episodes are made."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class Pool:
     Attributes:
         scene: C * E events of `MAX_ENTITIES` slots, concept-major.
         families: (C,) index of each concept's family.
-        names: of the families.
+        names: Names of the families.
         concepts: (C,) number of each concept; rows of one number are the same concept with other
             events.
     """
@@ -48,9 +48,9 @@ class Pool:
         """Draw rows (ways,) of distinct concepts.
 
         Args:
-            rng: source of randomness.
-            ways: how many.
-            same_family: whether they are all of one family, or of families drawn one by one.
+            rng: Source of randomness.
+            ways: Number of concepts.
+            same_family: Whether they are all of one family, or of families drawn one by one.
         """
         if same_family:
             rows = self._rows_of(int(rng.choice(self.families_with(ways))))
@@ -86,11 +86,12 @@ def draw_pool(
     """Draw fresh concepts of each family, with `SHOTS` demonstrations and some queries each.
 
     Args:
-        families: by name.
-        rng: source of randomness.
-        concepts: of each family; a family without parameters has one, shown as often.
-        queries: events beyond the demonstrations.
-        description: of the progress bar.
+        families: Families by name.
+        rng: Source of randomness.
+        concepts: Number of concepts of each family; a family without parameters has one, shown as
+            often.
+        queries: Number of events of each concept beyond the demonstrations.
+        description: Text of the progress bar.
     """
     scenes, numbers, known = [], [], 0
     for family in tqdm(families.values(), desc=description, unit='family', file=sys.stderr):

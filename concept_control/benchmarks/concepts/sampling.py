@@ -1,4 +1,4 @@
-"""What the sampler does to the result: longer chains, and chains a second.
+"""Effect of longer chains on the result, and the number of chains a second.
 
 A model that only looks good at the number of steps it was tuned for drifts when the sampler runs
 on (J. He 2021 saw it at K + 50). Here the chain goes on from where it stopped, for S more steps.

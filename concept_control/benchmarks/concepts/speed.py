@@ -1,4 +1,4 @@
-"""How long each operation takes on one core, and what the factored energy is worth."""
+"""Latency of each operation on one core, and the gain of the factored energy."""
 
 from __future__ import annotations
 

@@ -15,7 +15,7 @@ import numpy as np
 import torch
 from tqdm import tqdm
 
-from concept_control.benchmarks.concepts.boxes import any_collision, boxes_of
+from concept_control.benchmarks.concepts.boxes import any_collision, boxes_from_centers
 from concept_control.benchmarks.concepts.srem_relations import (
     DIRECTIONS,
     REACH,
@@ -47,12 +47,12 @@ DIFFERENCES = (
     'Ours starts from true positions, colours and sizes and from grounded commands; SREM from '
     'images and sentences. Ours is one network that learns a word from 5 demonstrations at run '
     'time; SREM trains one energy a word from 10 to 40. Things are squares on the [-1, 1]² '
-    'workspace. Each episode has an arrangement in which all its relations hold. Unless '
-    '`beside` is off, demonstrations are drawn as SREM draws its training scenes: things left and '
-    'right of each other share rows, things in front and behind share columns.'
+    'workspace. Each episode has an arrangement in which all its relations hold. '
+    'Demonstrations are drawn as SREM draws its training scenes: things left and right of each '
+    'other share rows, things in front and behind share columns.'
 )
-EPISODES_A_LEARNING = 10
-"""Words are learned afresh, from new demonstrations, for so many episodes."""
+EPISODES_PER_LEARNING = 10
+"""Number of episodes after which words are learned afresh, from new demonstrations."""
 
 
 @dataclass(frozen=True)
@@ -69,11 +69,11 @@ class Episode:
     """One composed command in one scene.
 
     Attributes:
-        positions: (N, 2) before, workspace units.
+        positions: (N, 2) first positions [workspace units].
         sizes: (N,) side lengths.
-        colors: (N, 3).
-        movable: (N,) bool.
-        instructions: what is asked for.
+        colors: (N, 3) RGB in [0, 1].
+        movable: (N,) bool, whether an entity may move.
+        instructions: Relations that are asked for.
     """
 
     positions: np.ndarray
@@ -84,7 +84,7 @@ class Episode:
 
     def progress(self, positions: np.ndarray) -> float:
         """Return the share of instructed relations that hold at positions (N, 2)."""
-        boxes = boxes_of(positions, self.sizes)
+        boxes = boxes_from_centers(positions, self.sizes)
         return float(
             np.mean(
                 [
@@ -100,16 +100,14 @@ def run(
     seed: int = 0,
     episodes: int = 100,
     quick: bool = False,
-    beside: bool = True,
 ) -> dict[str, Any]:
     """Run all tasks.
 
     Args:
-        model: whose energy is used.
-        seed: of demonstrations, scenes and searches.
-        episodes: of each task.
-        quick: a twelfth of them, to see that it works.
-        beside: how directions are demonstrated, see `srem_relations.demonstrate`.
+        model: Concept model whose energy is used.
+        seed: Seed of demonstrations, scenes and searches.
+        episodes: Number of episodes of each task.
+        quick: Whether only a twelfth of them is run, to see that it works.
 
     Returns:
         Per task the progress and its interval, the share of episodes in which all relations hold,
@@ -120,16 +118,15 @@ def run(
     result: dict[str, Any] = {
         'seed': seed,
         'shots': SHOTS,
-        'beside': beside,
         'differs': DIFFERENCES,
     }
     with tqdm(total=total, desc='SREM', unit='episode', file=sys.stderr) as bar:
         for index, task in enumerate((one_step_episode, group_episode)):
             rng = np.random.default_rng([seed, index])
             result[task.__name__.removesuffix('_episode')] = _composed(
-                model, rng, task, episodes, beside, bar
+                model, rng, task, episodes, bar
             )
-        result['single'] = _singles(model, np.random.default_rng([seed, 2]), episodes, beside, bar)
+        result['single'] = _singles(model, np.random.default_rng([seed, 2]), episodes, bar)
     return result
 
 
@@ -162,7 +159,7 @@ def one_step_episode(rng: np.random.Generator) -> Episode:
         start[0] = rng.uniform(-REACH, REACH, 2)
         movable = np.arange(count) == 0
         episode = Episode(start, sizes, random_looks(rng, (count,)), movable, instructions)
-        if episode.progress(start) < 1 and not any_collision(boxes_of(start, sizes)):
+        if episode.progress(start) < 1 and not any_collision(boxes_from_centers(start, sizes)):
             return episode
 
 
@@ -210,20 +207,19 @@ def _composed(
     rng: np.random.Generator,
     draw: Any,
     episodes: int,
-    beside: bool,
     bar: tqdm,
 ) -> dict[str, Any]:
     progress = []
     told = {name: [0, 0] for name in DIRECTIONS}
     codes: dict[str, ConceptCode] = {}
     for number in range(episodes):
-        if number % EPISODES_A_LEARNING == 0:
-            shown = {name: demonstrate(rng, name, SHOTS, beside) for name in DIRECTIONS}
+        if number % EPISODES_PER_LEARNING == 0:
+            shown = {name: demonstrate(rng, name, SHOTS) for name in DIRECTIONS}
             codes = {name: model.infer(events) for name, events in shown.items()}
         episode = draw(rng)
         places = solve_episode(model, codes, episode, int(rng.integers(2**31)))
         progress.append(episode.progress(places))
-        boxes = boxes_of(places, episode.sizes)
+        boxes = boxes_from_centers(places, episode.sizes)
         for i in episode.instructions:
             told[i.relation][0] += RELATIONS[i.relation](boxes[i.subject], boxes[i.object][None])
             told[i.relation][1] += 1
@@ -239,15 +235,15 @@ def _composed(
 
 
 def _singles(
-    model: ConceptModel, rng: np.random.Generator, scenes: int, beside: bool, bar: tqdm
+    model: ConceptModel, rng: np.random.Generator, scenes: int, bar: tqdm
 ) -> dict[str, dict[str, float]]:
     """Generate each relation and each shape by itself, from one learning each ten scenes."""
     found: dict[str, list[float]] = {name: [] for name in (*RELATIONS, *SHAPE_MEMBERS)}
     for name, scores in found.items():
         while len(scores) < scenes:
-            number = min(EPISODES_A_LEARNING, scenes - len(scores))
-            code = model.infer(_demonstrations(rng, name, SHOTS, beside))
-            tests = _demonstrations(rng, name, number, beside)
+            number = min(EPISODES_PER_LEARNING, scenes - len(scores))
+            code = model.infer(_demonstrations(rng, name, SHOTS))
+            tests = _demonstrations(rng, name, number)
             moved = model.generate(tests.before(), code, seed=int(rng.integers(2**31)))
             scores += [_score(name, moved, row) for row in range(number)]
         bar.update()
@@ -259,17 +255,17 @@ def _singles(
     }
 
 
-def _demonstrations(rng: np.random.Generator, name: str, number: int, beside: bool) -> Events:
+def _demonstrations(rng: np.random.Generator, name: str, number: int) -> Events:
     if name in SHAPE_MEMBERS:
         return demonstrate_shape(rng, name, number)
-    return demonstrate(rng, name, number, beside)
+    return demonstrate(rng, name, number)
 
 
 def _score(name: str, events: Events, row: int) -> float:
     positions = events.positions[row, -1].numpy().astype(float)
     if name in SHAPE_MEMBERS:
         return shape_score(name, positions[events.present[row].numpy()])
-    boxes = boxes_of(positions, events.sizes[row].numpy())
+    boxes = boxes_from_centers(positions, events.sizes[row].numpy())
     return float(RELATIONS[name](boxes[0], boxes[1 : 1 + num_objects(name)]))
 
 
@@ -280,7 +276,7 @@ def _witness(
     while True:
         drawn = rng.uniform(*SIZES, count) if sizes is None else sizes
         positions = rng.uniform(-REACH, REACH, (count, 2))
-        if not any_collision(boxes_of(positions, drawn)):
+        if not any_collision(boxes_from_centers(positions, drawn)):
             return positions, drawn
 
 
@@ -288,6 +284,6 @@ def _some_relation(
     rng: np.random.Generator, positions: np.ndarray, sizes: np.ndarray, subject: int, other: int
 ) -> Instruction | None:
     """Return one of the directions that hold between two things, if any does."""
-    boxes = boxes_of(positions, sizes)
+    boxes = boxes_from_centers(positions, sizes)
     true = [name for name in DIRECTIONS if RELATIONS[name](boxes[subject], boxes[other][None])]
     return Instruction(str(rng.choice(true)), subject, other) if true else None

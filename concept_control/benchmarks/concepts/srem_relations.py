@@ -14,7 +14,7 @@ import numpy as np
 from concept_control.benchmarks.concepts.boxes import (
     any_collision,
     area,
-    boxes_of,
+    boxes_from_centers,
     overlap_area,
     share_in_hull,
     shared,
@@ -108,21 +108,18 @@ def random_looks(rng: np.random.Generator, shape: tuple[int, ...]) -> np.ndarray
     return table[rng.integers(len(table), size=shape)]
 
 
-def demonstrate(
-    rng: np.random.Generator, relation: str, number: int, beside: bool = True
-) -> Events:
+def demonstrate(rng: np.random.Generator, relation: str, number: int) -> Events:
     """Draw demonstrations of a relation: entity 0 has been moved to where it holds.
 
     Boxes are drawn anywhere, apart from each other unless one is to be inside the other, and kept
-    if the relation holds and did not hold before.
+    if the relation holds and did not hold before. As in the scenes that SREM trains on, things
+    left and right of each other share rows and things in front and behind share columns; the
+    relation itself, by which it is judged, does not ask for that.
 
     Args:
-        rng: source of randomness.
-        relation: of `RELATIONS`.
-        number: of demonstrations.
-        beside: whether, as in the scenes that SREM trains on, things left and right of each other
-            share rows and things in front and behind share columns. The relation itself, by which
-            it is judged, does not ask for that.
+        rng: Source of randomness.
+        relation: Name in `RELATIONS`.
+        number: Number of demonstrations.
     """
     holds, objects = RELATIONS[relation], num_objects(relation)
     count = 1 + objects + 2
@@ -133,11 +130,11 @@ def demonstrate(
         sizes = rng.uniform(*SIZES, (_CANDIDATES, count))
         if relation == 'inside':
             sizes[:, 1] = rng.uniform(*CONTAINER_SIZES, _CANDIDATES)
-        boxes, before = boxes_of(after, sizes), boxes_of(start, sizes[:, 0])
+        boxes, before = boxes_from_centers(after, sizes), boxes_from_centers(start, sizes[:, 0])
         apart = boxes[:, 1:] if relation == 'inside' else boxes
         for row in np.flatnonzero(~any_collision(apart)):
             others = boxes[row, 1 : 1 + objects]
-            if beside and relation in DIRECTIONS:
+            if relation in DIRECTIONS:
                 axis = 1 if relation in ('left', 'right') else 0
                 if shared(boxes[row, 0], others[0])[axis] <= 0:
                     continue
@@ -153,9 +150,7 @@ def demonstrate(
     )
 
 
-def demonstrate_shape(
-    rng: np.random.Generator, shape: str, number: int, members: int | None = None
-) -> Events:
+def demonstrate_shape(rng: np.random.Generator, shape: str, number: int) -> Events:
     """Draw demonstrations of a shape, all members moved there from anywhere.
 
     A circle is evenly spaced, as SREM draws it; a line has members at equal distances.
@@ -164,7 +159,7 @@ def demonstrate_shape(
     positions = rng.uniform(-REACH, REACH, (number, 2, most, 2))
     here = np.zeros((number, most), dtype=bool)
     for event in range(number):
-        k = members or int(rng.integers(SHAPE_MEMBERS[shape][0], most + 1))
+        k = int(rng.integers(SHAPE_MEMBERS[shape][0], most + 1))
         here[event, :k] = True
         positions[event, 1, :k] = _draw_shape(rng, shape, k)
     return Events(

@@ -1,4 +1,4 @@
-"""What strokes are compared with: regression, a mixture density, and the nearest neighbour."""
+"""Baselines of the strokes: regression, a mixture density, and the nearest neighbour."""
 
 from __future__ import annotations
 

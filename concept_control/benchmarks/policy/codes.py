@@ -1,4 +1,4 @@
-"""Stroke codes inferred from a few examples: how near the one network of all figures draws."""
+"""Accuracy of strokes whose codes are inferred from a few examples, for one network."""
 
 from __future__ import annotations
 
@@ -15,16 +15,16 @@ from concept_control.policy.strokes import Strokes
 
 SHOTS = (1, 5)
 FRESH_SEED = 2021
-"""Of figures that no training saw; its own stream starts at 0."""
+"""Seed of figures that no training saw; that of the training starts at 0."""
 
 HAND_SEED = 7
-"""Of the data sets' demonstrations: others than the shipped policies were trained on."""
+"""Seed of the data sets' demonstrations: others than the shipped policies were trained on."""
 
 HELD_OUT = 3
-"""Strokes of a fresh figure that are not shown, to compare with."""
+"""Number of strokes of a fresh figure that are not shown, to compare with."""
 
 APART = 8
-"""Steps between two places of a stroke that are not the same turn of it."""
+"""Least number of steps between two places of a stroke that are not the same turn of it."""
 
 TOUCHES = 0.06
 """Places nearer than this [sizes] look the same to a policy that only knows where it is."""
@@ -34,11 +34,11 @@ def code_rows(num_random: int, num_rollouts: int) -> list[dict[str, Any]]:
     """Infer codes from 1 and from 5 examples, draw, and compare with strokes of the same hand.
 
     Args:
-        num_random: figures drawn at random, beside the four data sets.
-        num_rollouts: for each of the data sets; 1 for a random figure.
+        num_random: Number of figures drawn at random, beside the four data sets.
+        num_rollouts: Number of rollouts for each of the data sets; 1 for a random figure.
 
     Returns:
-        a row for each data set, one for random figures that keep off themselves, and one for those
+        A row for each data set, one for random figures that keep off themselves, and one for those
         that cross or touch themselves, by number of examples.
     """
     coded, rows = CodedPolicy.load(), []

@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from markupsafe import Markup
 from matplotlib.figure import Figure
 
+from concept_control.benchmarks.policy.columns import (
+    CODE_COLUMNS,
+    FIGURE_COLUMNS,
+    PARTICLE_COLUMNS,
+    with_texts,
+)
 from concept_control.reports.page import heading, paragraph, picture, table, write_page
 from concept_control.reports.provenance import sentence
-
-FIGURE_HEADER = (
-    'method', 'Fréchet', '95 %', 'DTW', 'end', 'follow', 'modes', 'K + 50', 'back from (radii)',
-    'training s',
-)  # fmt: skip
+from concept_control.reports.tables import fill_rows
 
 
 def write_policy_page(
@@ -23,92 +26,46 @@ def write_policy_page(
     """Write the page.
 
     Args:
-        path: of the HTML.
-        document: of the benchmark, as its JSON.
-        pictures: streamlines and rollouts by data set.
+        path: HTML file.
+        document: Numbers of the benchmark, as its JSON.
+        pictures: Streamlines and rollouts by data set.
     """
     missed = document['missed']
-    said = 'missed: ' + '; '.join(missed) if missed else 'all goals reached'
-    parts = [paragraph(said, 'note' if missed else '')]
+    blocks = [
+        paragraph('missed: ' + '; '.join(missed), 'note')
+        if missed
+        else paragraph('all goals reached')
+    ]
     if 'figures' in document:
-        parts.append(
-            paragraph(
-                'Distances to the nearest demonstration, in % of the size of the figure. Follow: '
-                'rollouts within 6 % of a demonstration; modes: of each mode. K + 50: largest '
-                'change of a rollout by 50 further steps of the sampler. Back: share of starts, '
-                'in 8 directions, from which the figure is entered again and kept.'
-            )
-        )
-        for name in dict.fromkeys(row['figure'] for row in document['figures']):
-            rows = [row for row in document['figures'] if row['figure'] == name]
-            parts += [heading(name), table(FIGURE_HEADER, [_figure_cells(row) for row in rows])]
-            parts += [
-                paragraph(f'{row["method"]}, its chains: {row["diagnosis"]}')
-                for row in rows
-                if 'diagnosis' in row
-            ]
-            if name in pictures:
-                parts.append(picture(pictures[name], dpi=80))
+        blocks += _figures(document['figures'], pictures)
     if 'codes' in document:
-        parts += [
+        blocks += [
             heading('Codes from a few examples, one network for all figures'),
-            table(
-                (
-                    'figure',
-                    'drawings',
-                    'examples',
-                    'Fréchet',
-                    '95 %',
-                    'worst',
-                    'within 5 %',
-                    'inference s',
-                ),
-                [
-                    (
-                        row['figure'],
-                        row['drawings'],
-                        row['examples'],
-                        *(percent(row[f'frechet_{k}']) for k in ('median', 'p95', 'worst')),
-                        percent(row['within_5_percent'], 0),
-                        f'{row["inference_s"]:.1f}',
-                    )
-                    for row in document['codes']
-                ],
-            ),
+            table(CODE_COLUMNS, fill_rows(CODE_COLUMNS, document['codes'])),
         ]
     if 'particle' in document:
-        parts += [
-            heading('N-dimensional particle, success in %'),
-            table(
-                ('N', 'demonstrator', 'energy', 'MSE shared', 'MSE plain', 'training s'),
-                [
-                    (
-                        row['dimensions'],
-                        *(percent(row[k], 0) for k in ('oracle', 'energy')),
-                        *(percent(row[k], 0) for k in ('mse_shared', 'mse_plain')),
-                        f'{row["energy_training_s"]:.0f}',
-                    )
-                    for row in document['particle']
-                ],
-            ),
+        blocks += [
+            heading('N-dimensional particle, share of episodes that succeed'),
+            table(PARTICLE_COLUMNS, fill_rows(PARTICLE_COLUMNS, document['particle'])),
         ]
-    write_page(path, 'Strokes and particles by imitation', parts, sentence())
+    write_page(path, 'Strokes and particles by imitation', blocks, sentence())
 
 
-def percent(share: float, digits: int = 1) -> str:
-    """Return a share as percent, without the sign."""
-    return f'{100 * share:.{digits}f}'
-
-
-def _figure_cells(row: Mapping[str, Any]) -> tuple[str, ...]:
-    drift = row['drift_worst']
-    return (
-        row['method'],
-        *(percent(row[key]) for key in ('frechet_median', 'frechet_p95')),
-        *(percent(row[key]) for key in ('warping_median', 'end_median')),
-        percent(row['follows'], 0),
-        ' / '.join(percent(mode, 0) for mode in row['modes']),
-        '' if drift is None else percent(drift, 2),
-        ', '.join(f'{radius}: {percent(share, 0)}' for radius, share in row['back'].items()),
-        f'{row["training_s"]:.0f}',
+def _figures(
+    rows: Sequence[Mapping[str, Any]], pictures: Mapping[str, Figure]
+) -> Iterator[Markup]:
+    yield paragraph(
+        'Distances to the nearest demonstration, in % of the size of the figure. Follow: rollouts '
+        'within 6 % of a demonstration; modes: of each mode. K + 50: largest change of a rollout '
+        'by 50 further steps of the sampler. Back: share of starts, in 8 directions, from which '
+        'the figure is entered again and kept.'
     )
+    for name in dict.fromkeys(row['figure'] for row in rows):
+        here = [row for row in rows if row['figure'] == name]
+        yield heading(name)
+        yield table(FIGURE_COLUMNS, fill_rows(FIGURE_COLUMNS, map(with_texts, here)))
+        for row in here:
+            if 'diagnosis' in row:
+                yield paragraph(f'{row["method"]}, its chains: {row["diagnosis"]}')
+        if name in pictures:
+            yield picture(pictures[name], dpi=80)

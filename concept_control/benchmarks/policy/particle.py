@@ -147,10 +147,10 @@ class ParticleEnergy(nn.Module):
         """Return (B, M) energies −log p + constant of actions (B, M, N) in states (B, N, 4).
 
         Args:
-            states: of the particles.
-            actions: where they are told to go.
-            width: of the wells.
-            has_depths: otherwise all wells count the same.
+            states: (B, N, 4) observations of the particles.
+            actions: (B, M, N) places they are told to go to.
+            width: Width of the wells.
+            has_depths: Whether wells have their depths; otherwise all count the same.
         """
         places = self.places(states).transpose(-1, -2)
         square = (actions.unsqueeze(2) - places.unsqueeze(1)).square().sum(dim=-1)
@@ -209,16 +209,16 @@ class PlainRegression(nn.Module):
 
 @dataclass(frozen=True)
 class ParticleConfig:
-    """How much is done.
+    """Size of the comparison.
 
     Attributes:
-        demonstrations: episodes to learn from.
-        steps: of training, of each network.
-        batch: states in a step.
-        episodes: to judge with.
-        chains: of the sampler.
-        chain_steps: K.
-        seed: of everything.
+        demonstrations: Number of episodes to learn from.
+        steps: Number of training steps of each network.
+        batch: Number of states in a step.
+        episodes: Number of episodes to judge with.
+        chains: Number of chains of the sampler.
+        chain_steps: Number K of steps of a chain.
+        seed: Seed of everything random.
     """
 
     demonstrations: int = 2000

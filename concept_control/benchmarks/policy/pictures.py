@@ -1,4 +1,4 @@
-"""Pictures of policies: the field of their steps as streamlines, and what they drew."""
+"""Pictures of policies: the field of their steps as streamlines, and their rollouts."""
 
 from __future__ import annotations
 
@@ -16,10 +16,12 @@ from concept_control.policy.samplers import energy_at
 from concept_control.policy.strokes import Strokes
 
 GRID = 34
-"""Points a side at which the field is looked at."""
+"""Number of points a side at which the field is drawn."""
 
 
-def field_of(policy: StrokePolicy, x: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def step_field(
+    policy: StrokePolicy, x: np.ndarray, y: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
     """Return (len(y), len(x)) components of the step of least energy at each place."""
     places = np.stack(np.meshgrid(x, y), axis=-1).reshape(-1, 2)
     states = torch.as_tensor(places, dtype=torch.float32)
@@ -44,9 +46,9 @@ def draw_figures(
     """Return a panel for each method, with streamlines where it has a policy.
 
     Args:
-        strokes: the demonstrations, in grey.
-        drawn: (B, T + 1, 2) by method, in red.
-        policies: whose fields are drawn, by method.
+        strokes: Demonstrations, in grey.
+        drawn: (B, T + 1, 2) rollouts by method, in red.
+        policies: Policies by method, whose fields are drawn.
     """
     columns = min(4, len(drawn))
     rows = -(-len(drawn) // columns)
@@ -73,5 +75,5 @@ def draw_figures(
 
 def _stream(axis: Axes, policy: StrokePolicy, low: np.ndarray, high: np.ndarray) -> None:
     x, y = np.linspace(low[0], high[0], GRID), np.linspace(low[1], high[1], GRID)
-    u, v = field_of(policy, x, y)
+    u, v = step_field(policy, x, y)
     axis.streamplot(x, y, u, v, density=1.3, color='#8fb3d9', linewidth=0.6, arrowsize=0.7)

@@ -13,7 +13,7 @@ from concept_control.energy.model import ConceptModel
 from concept_control.errors import CommandError
 from concept_control.language.goals import GoalRequest, tool_goal
 from concept_control.msg import ConceptCommand, ConceptGoal, ConceptStatus, DrawCommand
-from concept_control.policy.figures import place_strokes, read_parts
+from concept_control.policy.drawing import load_strokes, place_strokes
 from concept_control.ros.bridge.programs import program_of
 from concept_control.world.entity import TOOL_ID, EntityState, tool_state
 from concept_control.world.tabletop import Tabletop
@@ -85,7 +85,7 @@ def drawing_goal(
             raise CommandError(f'no entity #{around} is seen; there are {sorted(entities)}')
         center = entities[around].xy
     parts = []
-    for part in read_parts(message.figure, seed=int(message.seed)):
+    for part in load_strokes(message.figure, seed=int(message.seed)):
         check()
         parts.append(part)
     strokes = place_strokes(parts, center, size, arm.workspace.rotation, int(message.seed))

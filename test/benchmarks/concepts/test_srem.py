@@ -4,7 +4,11 @@ import numpy as np
 import pytest
 
 from concept_control.benchmarks.concepts import srem
-from concept_control.benchmarks.concepts.boxes import any_collision, boxes_of, share_in_hull
+from concept_control.benchmarks.concepts.boxes import (
+    any_collision,
+    boxes_from_centers,
+    share_in_hull,
+)
 from concept_control.benchmarks.concepts.srem_relations import (
     DIRECTIONS,
     RELATIONS,
@@ -17,8 +21,10 @@ from concept_control.energy.model import ConceptModel
 
 
 def holds(relation, subject, *objects, size=0.2, object_size=0.2):
-    anchors = boxes_of(np.array(objects, dtype=float), np.full(len(objects), object_size))
-    return RELATIONS[relation](boxes_of(np.array(subject), size), anchors)
+    anchors = boxes_from_centers(
+        np.array(objects, dtype=float), np.full(len(objects), object_size)
+    )
+    return RELATIONS[relation](boxes_from_centers(np.array(subject), size), anchors)
 
 
 def test_a_direction_holds_once_the_whole_subject_is_beyond_the_near_edge():
@@ -50,11 +56,21 @@ def test_between_asks_for_51_percent_of_the_subject_in_the_hull():
     assert holds('between', (0, 0.097), *anchors)
     assert not holds('between', (0, 0.099), *anchors)
     assert not holds('between', (0.7, 0), *anchors)
+
+    def square(x, y):
+        return boxes_from_centers(np.array([x, y]), 0.2)
+
     # A slanted hull: half of a box whose middle is on its edge is in it.
-    slanted = boxes_of(np.array([[-0.5, -0.5], [0.5, 0.5]]), np.array([0.2, 0.2]))
-    assert share_in_hull(boxes_of(np.array([-0.1, 0.1]), 0.2), slanted) == pytest.approx(0.5)
-    assert share_in_hull(boxes_of(np.array([0.0, 0.0]), 0.2), slanted) == pytest.approx(1.0)
-    assert share_in_hull(boxes_of(np.array([-0.2, 0.2]), 0.2), slanted) == pytest.approx(0.0)
+    slanted = boxes_from_centers(np.array([[-0.5, -0.5], [0.5, 0.5]]), np.array([0.2, 0.2]))
+    assert share_in_hull(boxes_from_centers(np.array([-0.1, 0.1]), 0.2), slanted) == pytest.approx(
+        0.5
+    )
+    assert share_in_hull(boxes_from_centers(np.array([0.0, 0.0]), 0.2), slanted) == pytest.approx(
+        1.0
+    )
+    assert share_in_hull(boxes_from_centers(np.array([-0.2, 0.2]), 0.2), slanted) == pytest.approx(
+        0.0
+    )
 
 
 def test_shape_scores_fall_from_one_to_nothing():
@@ -79,7 +95,9 @@ def test_demonstrations_show_the_relation_and_move_only_the_subject(relation):
     assert (events.subjects.sum(dim=1) == 1).all()
     np.testing.assert_array_equal(places[:, 0, 1:], places[:, 1, 1:])
     for row in range(12):
-        before, after = (boxes_of(places[row, t], events.sizes[row].numpy()) for t in (0, 1))
+        before, after = (
+            boxes_from_centers(places[row, t], events.sizes[row].numpy()) for t in (0, 1)
+        )
         assert RELATIONS[relation](after[0], after[1 : 1 + objects])
         assert not RELATIONS[relation](before[0], before[1 : 1 + objects])
 
@@ -102,7 +120,7 @@ def test_episodes_ask_for_something_that_does_not_hold_yet():
         assert {i.subject for i in group.instructions} == set(range(len(group.sizes)))
         for episode in (one, group):
             assert episode.progress(episode.positions) < 1
-            assert not any_collision(boxes_of(episode.positions, episode.sizes))
+            assert not any_collision(boxes_from_centers(episode.positions, episode.sizes))
             assert {i.relation for i in episode.instructions} <= set(DIRECTIONS)
 
 

@@ -21,7 +21,7 @@ from waiting import wait
 
 from concept_control.benchmarks.graph.sane_messages import sane_messages
 from concept_control.control.controller import Status
-from concept_control.policy.figures import read_parts
+from concept_control.policy.drawing import load_strokes
 from concept_control.ros.bridge import conversions as convert
 from concept_control.ros.bridge import drawings
 from concept_control.ros.nodes.mpc_controller.node import MpcController
@@ -237,9 +237,9 @@ def gate(monkeypatch):
 
     def gated(*arguments, **options):
         assert gate.wait(60.0)
-        yield from read_parts(*arguments, **options)
+        yield from load_strokes(*arguments, **options)
 
-    monkeypatch.setattr(drawings, 'read_parts', gated)
+    monkeypatch.setattr(drawings, 'load_strokes', gated)
     yield gate
     gate.set()
 

@@ -10,29 +10,29 @@ import numpy as np
 
 from concept_control.policy.coding import CodedPolicy
 from concept_control.policy.model import StrokePolicy
-from concept_control.policy.smooth_pieces import pieces_of
+from concept_control.policy.smooth_pieces import smooth_pieces
 from concept_control.policy.step_energy import PolicyStroke
 from concept_control.policy.storage import load_policy
 from concept_control.policy.stroke_files import SUFFIXES, read_curves
-from concept_control.policy.strokes import NUM_STEPS, Strokes, strokes_of
+from concept_control.policy.strokes import NUM_STEPS, Strokes, strokes_from_curves
 from concept_control.policy.training import RankingConfig, train_ranking
 
 OWN_TRAINING = RankingConfig(steps=1500)
-"""Of a policy for one stroke of a file, where that is asked for."""
+"""Training of a policy for one stroke of a file, where that is asked for."""
 
-STEPS_A_SIZE = 20
-"""Steps for each size of a figure that its line is long, up to `NUM_STEPS`: a circle has these."""
+STEPS_PER_SIZE = 20
+"""Steps per length of a line in sizes of its figure, up to `NUM_STEPS`: a circle has these."""
 
 
 @dataclass(frozen=True)
-class Part:
-    """One stroke of a drawing, whose box's longer side is 1.
+class DrawingStroke:
+    """One stroke of a drawing, the longer side of whose box is 1.
 
     Attributes:
-        policy: that draws it.
-        middle: (2,) of its figure, from the drawing's.
-        size: of its figure.
-        examples: what it was learned or inferred from; None for a shipped policy.
+        policy: Policy that draws the stroke.
+        middle: (2,) middle of the stroke's figure, from that of the drawing.
+        size: Size of the stroke's figure.
+        examples: Examples that the policy was learned or inferred from; None for a shipped one.
     """
 
     policy: StrokePolicy
@@ -41,21 +41,16 @@ class Part:
     examples: Strokes | None = None
 
 
-def load_strokes(what: str, is_trained: bool = False, seed: int = 0) -> list[Part]:
-    """Return the strokes of a drawing, see `read_parts`."""
-    return list(read_parts(what, is_trained, seed))
-
-
-def read_parts(what: str, is_trained: bool = False, seed: int = 0) -> Iterator[Part]:
+def load_strokes(what: str, is_trained: bool = False, seed: int = 0) -> Iterator[DrawingStroke]:
     """Read the strokes of a drawing, one after the other: each can take seconds.
 
     Args:
-        what: the name of a shipped policy, the path of a policy's card, or that of a drawing. The
+        what: Name of a shipped policy, path of a policy's card, or path of a drawing. The
             curves of an SVG are strokes beside each other, in pieces where they turn sharply or
             touch themselves; those of CSV and NPZ are examples of one stroke.
-        is_trained: whether each stroke of a file gets a network of its own, in minutes, instead
+        is_trained: Whether each stroke of a file gets a network of its own, in minutes, instead
             of a code for the shipped one, in seconds.
-        seed: of training or inference.
+        seed: Seed of the inference.
 
     Raises:
         ModelError: for a policy that is not there.
@@ -63,25 +58,25 @@ def read_parts(what: str, is_trained: bool = False, seed: int = 0) -> Iterator[P
     """
     path = Path(what)
     if path.suffix.lower() not in SUFFIXES:
-        yield Part(load_policy(what), np.zeros(2), 1.0)
+        yield DrawingStroke(load_policy(what), np.zeros(2), 1.0)
         return
     curves = read_curves(path)
     is_drawing = path.suffix.lower() == '.svg'
-    groups = [[p] for curve in curves for p in pieces_of(curve)] if is_drawing else [curves]
-    yield from parts_of_examples(groups, path.stem, is_trained, seed)
+    groups = [[p] for curve in curves for p in smooth_pieces(curve)] if is_drawing else [curves]
+    yield from strokes_from_examples(groups, path.stem, is_trained, seed)
 
 
-def parts_of_examples(
+def strokes_from_examples(
     groups: Sequence[Sequence[np.ndarray]], name: str, is_trained: bool = False, seed: int = 0
-) -> Iterator[Part]:
-    """Read the strokes of a drawing, each given by examples (L, 2) of it, see `read_parts`."""
+) -> Iterator[DrawingStroke]:
+    """Read the strokes of a drawing, each given by examples (L, 2) of it, see `load_strokes`."""
     first = np.concatenate([np.asarray(group[0], dtype=float) for group in groups])
     low, high = first.min(axis=0), first.max(axis=0)
     middle, extent = (low + high) / 2, float((high - low).max())
     coded = None if is_trained else CodedPolicy.load()
     for number, group in enumerate(groups):
         title = f'{name} {number + 1}' if len(groups) > 1 else name
-        examples = strokes_of(group, _num_steps(group[0]), title)
+        examples = strokes_from_curves(group, _num_steps(group[0]), title)
         policy = (
             train_ranking(examples, OWN_TRAINING)
             if coded is None
@@ -89,7 +84,7 @@ def parts_of_examples(
         )
         start = np.mean([np.asarray(curve, dtype=float)[0] for curve in group], axis=0)
         at = start + examples.scale * policy.center
-        yield Part(policy, (at - middle) / extent, examples.scale / extent, examples)
+        yield DrawingStroke(policy, (at - middle) / extent, examples.scale / extent, examples)
 
 
 def _num_steps(curve: np.ndarray) -> int:
@@ -97,29 +92,33 @@ def _num_steps(curve: np.ndarray) -> int:
     curve = np.asarray(curve, dtype=float)
     length = np.linalg.norm(np.diff(curve, axis=0), axis=1).sum()
     size = np.ptp(curve, axis=0).max()
-    return int(min(STEPS_A_SIZE * length / size, NUM_STEPS)) if size > 0 else NUM_STEPS
+    return int(min(STEPS_PER_SIZE * length / size, NUM_STEPS)) if size > 0 else NUM_STEPS
 
 
 def place_strokes(
-    parts: Sequence[Part], center: np.ndarray, size: float, rotation: np.ndarray, seed: int = 0
+    strokes: Sequence[DrawingStroke],
+    center: np.ndarray,
+    size: float,
+    rotation: np.ndarray,
+    seed: int = 0,
 ) -> tuple[PolicyStroke, ...]:
     """Put a drawing on the table.
 
     Args:
-        parts: its strokes.
-        center: (2,) where its middle shall be in the world [m].
-        size: the longer side of its box [m].
-        rotation: (2, 2) from the drawing's axes to the world's.
-        seed: of the choice of modes.
+        strokes: Strokes of the drawing.
+        center: (2,) middle of the drawing in the world [m].
+        size: Longer side of its box [m].
+        rotation: (2, 2) rotation from the drawing's axes to the world's.
+        seed: Seed of the choice of modes.
     """
     return tuple(
         PolicyStroke(
-            part.policy,
+            stroke.policy,
             center,
-            size * part.size,
+            size * stroke.size,
             rotation,
             seed,
-            offset=size * (rotation @ part.middle),
+            offset=size * (rotation @ stroke.middle),
         )
-        for part in parts
+        for stroke in strokes
     )
