@@ -4,12 +4,10 @@ import numpy as np
 import pytest
 import torch
 
-from concept_control.benchmarks.policy.codes import is_touching
 from concept_control.policy.coding import CodedPolicy, code_from_examples
 from concept_control.policy.datasets import load_figure
 from concept_control.policy.metrics import nearest
 from concept_control.policy.stroke_features import CODE_SIZE, StrokeFeatures
-from concept_control.policy.strokes import strokes_from_curves
 
 
 @pytest.fixture(scope='module')
@@ -41,11 +39,3 @@ def test_a_code_has_the_points_of_every_example_and_features_move_with_them():
     torch.testing.assert_close(
         features(state, code), features(state + shift, moved), rtol=0, atol=1e-4
     )
-
-
-def test_a_figure_that_crosses_itself_is_known():
-    angle = np.linspace(0.0, 2 * np.pi, 200)
-    eight = np.column_stack([np.sin(angle), np.sin(2 * angle)])
-    assert is_touching(strokes_from_curves([eight]))
-    assert not is_touching(load_figure('circle')[0])
-    assert not is_touching(load_figure('path1')[0])
