@@ -123,30 +123,19 @@ class CodedPolicy:
         schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, steps)
         for _ in range(steps):
             states, actions = source.draw(rng, 128)
-            loss = coded_loss(
+            loss = ranking(
                 self.network,
                 torch.as_tensor(states, dtype=torch.float32),
                 torch.as_tensor(actions, dtype=torch.float32).unsqueeze(1),
-                code.expand(len(states), -1),
                 proposal.sample((len(states), 24), generator),
+                proposal,
+                code.expand(len(states), -1),
             )
             optimizer.zero_grad()
             loss.backward()
             optimizer.step()
             schedule.step()
         return code.detach()
-
-
-def coded_loss(
-    network: PolicyEnergy,
-    states: torch.Tensor,
-    actions: torch.Tensor,
-    codes: torch.Tensor,
-    negatives: torch.Tensor,
-) -> torch.Tensor:
-    """Return the ranking loss of (B, 1, 2) steps in (B, 2) states under (B, c) codes."""
-    energies = network(states, torch.cat([actions, negatives], dim=1), codes)
-    return ranking(energies[:, :1], energies[:, 1:], actions, negatives, RingProposal())
 
 
 def train_coded(config: CodingConfig | None = None) -> CodedPolicy:
@@ -175,13 +164,8 @@ def train_coded(config: CodingConfig | None = None) -> CodedPolicy:
         states = torch.as_tensor(np.concatenate([p[0] for p in pairs]), dtype=torch.float32)
         actions = torch.as_tensor(np.concatenate([p[1] for p in pairs]), dtype=torch.float32)
         negatives = proposal.sample((len(states), config.negatives), generator)
-        loss = coded_loss(
-            network,
-            states,
-            actions.unsqueeze(1),
-            codes.repeat_interleave(config.states, dim=0),
-            negatives,
-        )
+        codes = codes.repeat_interleave(config.states, dim=0)
+        loss = ranking(network, states, actions.unsqueeze(1), negatives, proposal, codes)
         optimizer.zero_grad()
         loss.backward()
         nn.utils.clip_grad_norm_(network.parameters(), 5.0)

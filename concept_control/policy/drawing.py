@@ -1,4 +1,4 @@
-"""What can be drawn: policies by name, and drawings from files with a policy for each stroke."""
+"""Drawings as strokes with a policy each: shipped policies by name, and drawings from files."""
 
 from __future__ import annotations
 

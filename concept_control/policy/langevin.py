@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import torch
 
 EnergyOfActions = Callable[[torch.Tensor], torch.Tensor]
-"""From (B, M, n) actions to their (B, M) energies, states and codes being given."""
+"""Function of (B, M, n) actions that returns their (B, M) energies in given states."""
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import torch
 
-from concept_control.policy.proposals import Proposal
+from concept_control.policy.network import PolicyEnergy
+from concept_control.policy.proposals import RingProposal
 
 
 def contrastive(
@@ -23,11 +24,12 @@ def contrastive(
 
 
 def ranking(
-    positive: torch.Tensor,
-    negative: torch.Tensor,
+    network: PolicyEnergy,
+    states: torch.Tensor,
     actions: torch.Tensor,
     negatives: torch.Tensor,
-    proposal: Proposal,
+    proposal: RingProposal,
+    codes: torch.Tensor | None = None,
 ) -> torch.Tensor:
     """Return the ranking noise-contrastive loss with proposal-corrected logits −E − log q.
 
@@ -35,13 +37,13 @@ def ranking(
     the correction, what is learned is the density relative to the proposal.
 
     Args:
-        positive: (B, 1) energies of demonstrated steps.
-        negative: (B, M) energies of steps from the proposal.
+        network: Energy that is trained.
+        states: (B, 2) states.
         actions: (B, 1, n) demonstrated steps.
         negatives: (B, M, n) steps from the proposal.
         proposal: Distribution of the negatives.
+        codes: (B, c) codes of the figures, if the network is coded.
     """
-    energies = torch.cat([positive, negative], dim=1)
-    density = proposal.log_density(torch.cat([actions, negatives], dim=1))
-    logits = -energies - density
+    candidates = torch.cat([actions, negatives], dim=1)
+    logits = -network(states, candidates, codes) - proposal.log_density(candidates)
     return torch.logsumexp(logits, dim=1).sub(logits[:, 0]).mean()

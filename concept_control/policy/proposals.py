@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from typing import Protocol
 
 import torch
 
@@ -12,18 +11,6 @@ RING_WIDTH = 0.12
 
 BOX_HALF_EXTENT = 1.6
 """Half side of the box of steps of any length, in step lengths."""
-
-
-class Proposal(Protocol):
-    """A distribution of actions that does not depend on the state."""
-
-    def sample(
-        self, shape: tuple[int, ...], generator: torch.Generator | None = None
-    ) -> torch.Tensor:
-        """Return (*shape, n) actions."""
-
-    def log_density(self, actions: torch.Tensor) -> torch.Tensor:
-        """Return (...,) log densities of actions (..., n)."""
 
 
 class BoxProposal:

@@ -1,4 +1,4 @@
-"""From the energy of steps to one step: the two samplers of the thesis, and one that keeps modes.
+"""Samplers of one step from the energy of steps: the two of the thesis, and one that keeps modes.
 
 A sampler serves a batch of rollouts at once, one row each, from their first step to their last:
 what it draws, and what it remembers of earlier steps, is its own. `restart` makes it forget.

@@ -1,4 +1,4 @@
-"""A code of points, and what a state sees of it: how far the strokes are and where they lead.
+"""Features of a state by a code of points: how far the strokes are and where they lead.
 
 A code that squeezes a figure into a few numbers underfits: places between what it keeps are lost
 (Kim et al., "Attentive Neural Processes", ICLR 2019). So a code is the points of up to five
@@ -15,16 +15,16 @@ from torch import nn
 CODE_STROKES = 5
 CODE_POINTS = 32
 CODE_SIZE = CODE_STROKES * CODE_POINTS * 2
-"""Strokes in a code, points of each, and numbers of the whole."""
+"""Number of strokes in a code, of points in each stroke, and of values in the code."""
 
 FINEST_HEAD, WIDEST_HEAD = 0.02, 0.6
-"""Widths with which heads look at first, in sizes of the figure."""
+"""Initial widths of the heads of attention, in sizes of the figure."""
 
 NEAR = 0.05
-"""Offsets beyond this count less and less, in sizes."""
+"""Distance beyond which offsets count less and less, in sizes of the figure."""
 
 FEATURES = 12
-"""Of each head."""
+"""Number of features of each head."""
 
 
 class StrokeFeatures(nn.Module):

@@ -102,8 +102,7 @@ def train_ranking(
     for step in _progress(config.steps, strokes.name):
         states, actions = _tensors(*source.draw(rng, config.batch))
         negatives = proposal.sample((config.batch, config.negatives), generator)
-        energies = network(states, torch.cat([actions, negatives], dim=1))
-        loss = ranking(energies[:, :1], energies[:, 1:], actions, negatives, proposal)
+        loss = ranking(network, states, actions, negatives, proposal)
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from typing import Protocol
 
 import numpy as np
 import torch
@@ -18,17 +17,13 @@ COMPONENTS = 5
 MIN_LOG_DEVIATION, MAX_LOG_DEVIATION = -4.0, 1.0
 
 
-class Drawer(Protocol):
-    """Anything that draws strokes."""
+class Drawer:
+    """Draws strokes by taking one step after the other.
 
-    seconds: float
-
-    def draw(self, starts: np.ndarray, num_steps: int, seed: int) -> np.ndarray:
-        """Return (B, T + 1, 2) positions from starts (B, 2), in sizes of the figure."""
-
-
-class _Stepping:
-    """Draws by taking one step after the other."""
+    Attributes:
+        seconds: Time of the training [s].
+        step_length: Length of a step in sizes of the figure.
+    """
 
     seconds = 0.0
     step_length = 1.0
@@ -38,14 +33,14 @@ class _Stepping:
         raise NotImplementedError
 
     def draw(self, starts: np.ndarray, num_steps: int, seed: int) -> np.ndarray:
-        """Return (B, T + 1, 2) positions."""
+        """Return (B, T + 1, 2) positions from starts (B, 2), in sizes of the figure."""
         rng, positions = np.random.default_rng(seed), [np.asarray(starts, dtype=float)]
         for _ in range(num_steps):
             positions.append(positions[-1] + self.step_length * self.step(positions[-1], rng))
         return np.stack(positions, axis=1)
 
 
-class NearestNeighbour(_Stepping):
+class NearestNeighbour(Drawer):
     """The step that was demonstrated in the nearest state."""
 
     def __init__(self, strokes: Strokes) -> None:
@@ -59,7 +54,7 @@ class NearestNeighbour(_Stepping):
         return self._actions[gaps.argmin(axis=1)]
 
 
-class Regression(_Stepping):
+class Regression(Drawer):
     """The mean step, by least squares, on the same corrected states as the energy's."""
 
     def __init__(self, strokes: Strokes, steps: int, seed: int = 0) -> None:
@@ -81,7 +76,7 @@ class Regression(_Stepping):
             return self._network(torch.as_tensor(states, dtype=torch.float32)).numpy()
 
 
-class MixtureDensity(_Stepping):
+class MixtureDensity(Drawer):
     """A mixture of Gaussians (Bishop 1994); a component is drawn, its mean is the step."""
 
     def __init__(self, strokes: Strokes, steps: int, seed: int = 0) -> None:
