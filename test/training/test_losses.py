@@ -19,7 +19,7 @@ from concept_control.training.train import Trainer
     ],
 )
 def test_every_objective_takes_steps(tiny, tmp_path, changes):
-    trainer = Trainer(replace(tiny, **changes), families(), tmp_path)
+    trainer = Trainer(replace(tiny, epoch_steps=5, **changes), families(), tmp_path)
     before = {k: v.clone() for k, v in trainer.learner.network.state_dict().items()}
     for _ in range(4):
         trainer.advance()

@@ -49,7 +49,7 @@ def test_learning_place_takes_seconds(tmp_path):
         families=('place',),
         network=NetworkConfig(hidden=24, head_width=48, encoder_width=64, encoder_direct=32),
         steps=120,
-        epoch_steps=120,
+        epoch_steps=121,  # no new pool after the last step
         concepts_per_step=24,
         pool_size=60,
         mining_interval=0,
