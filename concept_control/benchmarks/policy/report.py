@@ -19,6 +19,12 @@ from concept_control.benchmarks.policy.baselines import (
     Regression,
 )
 from concept_control.benchmarks.policy.codes import code_rows
+from concept_control.benchmarks.policy.columns import (
+    CODE_COLUMNS,
+    FIGURE_COLUMNS,
+    PARTICLE_COLUMNS,
+    with_texts,
+)
 from concept_control.benchmarks.policy.page import write_policy_page
 from concept_control.benchmarks.policy.particle import ParticleConfig, particle_row
 from concept_control.benchmarks.policy.pictures import draw_figures
@@ -38,6 +44,7 @@ from concept_control.policy.training import (
 )
 from concept_control.reports.json_file import write_json
 from concept_control.reports.provenance import provenance, sentence
+from concept_control.reports.tables import filled_table
 
 SECTIONS = ('figures', 'codes', 'particle')
 COMPARED = ('ml', 'thesis', 'regression', 'mixture', 'neighbour')
@@ -46,20 +53,21 @@ RADII = (1.5, 2.0, 3.0, 4.0)
 
 DIRECTIONS = 8
 CHAINS = 4
-"""p, of the thesis' samplers."""
+"""Number p of chains of the thesis' samplers."""
 
 FOLLOWS = 0.06
-"""A rollout nearer than this to a demonstration, in sizes, follows its mode."""
+"""Largest distance of a rollout from a demonstration whose mode it follows, in sizes."""
 
 EXTRA_CHAIN = 50
 GOAL_FRECHET, GOAL_MODES, GOAL_DRIFT, GOAL_RADII, GOAL_PARTICLE = 0.03, 0.95, 0.01, 3.0, 0.95
 
 Draw = Callable[[np.ndarray, int, int], np.ndarray]
-"""From starts (B, 2), a number of steps and further steps of the chains to (B, T + 1, 2)."""
+"""Function of starts (B, 2), a number of steps and of further steps of the chains that returns
+positions (B, T + 1, 2)."""
 
 
 @dataclass(frozen=True)
-class PolicyConfig:
+class PolicyBenchmarkConfig:
     """What to measure, and where to write it.
 
     Attributes:
@@ -87,7 +95,7 @@ class PolicyConfig:
     json: Path | None = None
 
 
-def run(config: PolicyConfig) -> int:
+def run(config: PolicyBenchmarkConfig) -> int:
     """Measure; 0 if every goal that was measured is reached."""
     print(sentence())
     sections = config.sections
@@ -97,7 +105,7 @@ def run(config: PolicyConfig) -> int:
     if 'figures' in sections:
         document['figures'], pictures = figure_section(config, missed)
     if 'codes' in sections:
-        document['codes'] = code_section(config)
+        document['codes'] = code_section(config.quick)
     if 'particle' in sections:
         document['particle'] = particle_section(config, missed)
     document['missed'] = missed
@@ -111,33 +119,31 @@ def run(config: PolicyConfig) -> int:
 
 
 def figure_section(
-    config: PolicyConfig, missed: list[str]
+    config: PolicyBenchmarkConfig, missed: list[str]
 ) -> tuple[list[dict[str, Any]], dict[str, Figure]]:
     """Judge every method on every data set; return rows, and pictures where they are wanted."""
     rollouts = max(config.rollouts // (5 if config.quick else 1), 4)
     print(f'\n{rollouts} rollouts from the demonstrated start; distances in % of the size')
-    print(
-        f'{"figure":8}{"method":22}{"Fréchet":>8}{"95 %":>7}{"DTW":>7}{"end":>7}{"modes":>7}'
-        f'{"K+50":>7}{"back from (radii)":>30}{"train s":>9}'
-    )
     rows, pictures = [], {}
     for name in config.figures:
         strokes, modes = load_figure(name)
         drawn: dict[str, np.ndarray] = {}
+        here: list[dict[str, Any]] = []
         methods = methods_for(name, strokes, config)
         for method, entry in methods.items():
-            row, lines = judge(strokes, modes, entry, rollouts)
+            row, drawn[method] = judge(strokes, modes, entry, rollouts)
             row |= {'figure': name, 'method': method, 'training_s': entry.seconds}
             if entry.diagnosis is not None:
                 row['diagnosis'] = str(entry.diagnosis)
                 row['chain_lengths'] = entry.diagnosis.lengths.tolist()
-            drawn[method] = lines
-            rows.append(row)
-            print(line_of(row), flush=True)
-            if entry.diagnosis is not None:
-                print(f'{"":8}its chains: {entry.diagnosis}', flush=True)
+            here.append(row)
             if method == OURS:
                 missed += shortfalls(row, len(set(modes)))
+        print(f'\n{name}\n{filled_table(FIGURE_COLUMNS, map(with_texts, here))}', flush=True)
+        for row in here:
+            if 'diagnosis' in row:
+                print(f'{row["method"]}, its chains: {row["diagnosis"]}', flush=True)
+        rows += here
         if config.pictures or config.html:
             policies = {method: entry.policy for method, entry in methods.items() if entry.policy}
             pictures[name] = draw_figures(strokes, drawn, policies)
@@ -155,10 +161,10 @@ class Method:
     """One way to draw.
 
     Attributes:
-        draw: how.
-        seconds: of training.
-        policy: behind it, where there is one.
-        diagnosis: of the chains it was trained with, where it was.
+        draw: Function that draws strokes.
+        seconds: Time of the training [s].
+        policy: Policy behind the strokes, where there is one.
+        diagnosis: Diagnosis of the chains it was trained with, where there are any.
     """
 
     draw: Draw
@@ -167,7 +173,7 @@ class Method:
     diagnosis: Diagnosis | None = None
 
 
-def methods_for(name: str, strokes: Strokes, config: PolicyConfig) -> dict[str, Method]:
+def methods_for(name: str, strokes: Strokes, config: PolicyBenchmarkConfig) -> dict[str, Method]:
     """Return what draws, by name."""
     scale = 5 if config.quick else 1
     if config.train:
@@ -259,18 +265,6 @@ def basin(strokes: Strokes, draw: Draw) -> dict[str, float]:
     return {f'{radius:g}': float(share) for radius, share in zip(RADII, shares)}
 
 
-def line_of(row: dict[str, Any]) -> str:
-    """Return a row as text."""
-    drift = '' if row['drift_median'] is None else f'{100 * row["drift_worst"]:.1f}'
-    back = ' '.join(f'{radius}:{100 * share:.0f}' for radius, share in row['back'].items())
-    return (
-        f'{row["figure"]:8}{row["method"]:22}{100 * row["frechet_median"]:>8.1f}'
-        f'{100 * row["frechet_p95"]:>7.1f}{100 * row["warping_median"]:>7.1f}'
-        f'{100 * row["end_median"]:>7.1f}{"/".join(f"{100 * m:.0f}" for m in row["modes"]):>7}'
-        f'{drift:>7}{back:>30}{row["training_s"]:>9.0f}'
-    )
-
-
 def shortfalls(row: dict[str, Any], num_modes: int) -> list[str]:
     """Say which goals one row misses."""
     missed, name = [], row['figure']
@@ -285,26 +279,18 @@ def shortfalls(row: dict[str, Any], num_modes: int) -> list[str]:
     return missed
 
 
-def code_section(config: PolicyConfig) -> list[dict[str, Any]]:
+def code_section(is_quick: bool) -> list[dict[str, Any]]:
     """Judge codes from a few examples."""
+    rows = code_rows(*((6, 4) if is_quick else (30, 10)))
     print(
         '\ncodes from a few examples, one network for all figures; Fréchet distance in % of the '
-        f'size\n{"figure":9}{"drawings":>9}{"examples":>9}{"median":>8}{"95 %":>7}{"worst":>7}'
-        f'{"within 5 %":>12}'
-        f'{"inference s":>13}'
+        f'size\n{filled_table(CODE_COLUMNS, rows)}',
+        flush=True,
     )
-    rows = code_rows(*((6, 4) if config.quick else (30, 10)))
-    for row in rows:
-        median, p95, worst = (100 * row[f'frechet_{key}'] for key in ('median', 'p95', 'worst'))
-        print(
-            f'{row["figure"]:9}{row["drawings"]:>9}{row["examples"]:>9}{median:>8.1f}{p95:>7.1f}{worst:>7.1f}'
-            f'{100 * row["within_5_percent"]:>12.0f}{row["inference_s"]:>13.1f}',
-            flush=True,
-        )
     return rows
 
 
-def particle_section(config: PolicyConfig, missed: list[str]) -> list[dict[str, Any]]:
+def particle_section(config: PolicyBenchmarkConfig, missed: list[str]) -> list[dict[str, Any]]:
     """Judge the energy and the regressions on the particle."""
     particle = ParticleConfig()
     if config.quick:
@@ -313,17 +299,11 @@ def particle_section(config: PolicyConfig, missed: list[str]) -> list[dict[str, 
         f'\nparticle, {particle.demonstrations} demonstrations, {particle.episodes} episodes of '
         '50 steps, radius 0.05; success in %'
     )
-    print(f'{"N":>4}{"oracle":>8}{"energy":>8}{"MSE shared":>12}{"MSE plain":>11}{"train s":>9}')
     rows = []
     for n in tqdm(config.dimensions, unit='N', file=sys.stderr, leave=False, disable=None):
         row = particle_row(n, particle)
         rows.append(row)
-        print(
-            f'{n:>4}{100 * row["oracle"]:>8.0f}{100 * row["energy"]:>8.0f}'
-            f'{100 * row["mse_shared"]:>12.0f}{100 * row["mse_plain"]:>11.0f}'
-            f'{row["energy_training_s"]:>9.0f}',
-            flush=True,
-        )
         if row['energy'] < GOAL_PARTICLE:
             missed.append(f'particle N = {n}: {100 * row["energy"]:.0f} %')
+    print(filled_table(PARTICLE_COLUMNS, rows), flush=True)
     return rows

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from concept_control.benchmarks.policy.report import COMPARED, SECTIONS, PolicyConfig, run
+from concept_control.benchmarks.policy.report import COMPARED, SECTIONS, PolicyBenchmarkConfig, run
 from concept_control.cli.options import add_html, add_json, config_from
 from concept_control.cli.process import use_one_thread
 from concept_control.policy.datasets import FIGURES
@@ -32,7 +32,7 @@ EXAMPLES = """examples:
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""
-    default = PolicyConfig()
+    default = PolicyBenchmarkConfig()
     parser.formatter_class = argparse.RawDescriptionHelpFormatter
     parser.description, parser.epilog = DESCRIPTION, EXAMPLES
     parser.add_argument(
@@ -84,4 +84,4 @@ def main(args: argparse.Namespace) -> int:
     use_one_thread()
     if args.ours:
         args.compared = []
-    return run(config_from(PolicyConfig, args))
+    return run(config_from(PolicyBenchmarkConfig, args))
