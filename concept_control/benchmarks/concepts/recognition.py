@@ -67,8 +67,7 @@ def run(
         model: Concept model whose energy is used.
         seed: Seed of concepts, training and episodes.
         episodes: Number of episodes of each setting.
-        quick: Whether there is little of everything, to see that it works; the baselines are then
-            hardly trained.
+        quick: Whether there is little of everything; the baselines are then hardly trained.
         folder: Folder in which trained baselines are kept.
 
     Returns:
