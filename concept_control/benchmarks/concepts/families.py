@@ -20,7 +20,7 @@ from concept_control.errors import EventError
 from concept_control.reports.intervals import mean
 from concept_control.training.report import FamilyScores, judge_family
 
-SHOTS = (1, 3, 5, 10)
+SHOT_COUNTS = (1, 3, 5, 10)
 NUMBERS = (3, 4, 6, 8, 10, 12)
 
 METHODS = {
@@ -94,7 +94,7 @@ def by_shots(
     families: Mapping[str, Family],
     seed: int,
     concepts: int,
-    shots: Sequence[int] = SHOTS,
+    shots: Sequence[int] = SHOT_COUNTS,
 ) -> dict[str, dict[str, Any]]:
     """Judge every family from 1, 3, 5 and 10 demonstrations."""
     bar = tqdm(total=len(families) * len(shots), desc='families')

@@ -130,7 +130,7 @@ def _verdict(report: dict[str, Any]) -> int:
     return 0 if reached else 1
 
 
-def percent(found: dict[str, float] | None) -> str:
+def rate_text(found: dict[str, float] | None) -> str:
     """Return a rate with its interval for people; nothing where there is none."""
     return intervals.percent(found) if found else ''
 
@@ -145,12 +145,12 @@ def _family_rows(found: dict[str, Any]) -> Rows:
         for name, shots in found.items():
             if shots['5'][measure]:
                 label = f'{name}{" (held out)" if shots["5"]["held_out"] else ""}: {measure}'
-                rows.append((label, *(percent(shots[s][measure]) for s in shots)))
+                rows.append((label, *(rate_text(shots[s][measure]) for s in shots)))
     for shots in (1, 5):
         for label, value in by_family.summary(found, shots).items():
             worst = f'worst {value["worst_family"]} {value["worst"]:.0%}'
             cells = ['', '', '', '']
-            cells[by_family.SHOTS.index(shots)] = f'{value["mean"]:.1%}, {worst}'
+            cells[by_family.SHOT_COUNTS.index(shots)] = f'{value["mean"]:.1%}, {worst}'
             rows.append((f'mean of {value["families"]} families, {label}', *cells))
     return rows
 
@@ -160,7 +160,7 @@ def _number_rows(found: dict[str, Any]) -> Rows:
     for measure in ('generated', 'identified'):
         for name, numbers in found.items():
             if any(value and value[measure] for value in numbers.values()):
-                cells = (percent(v[measure]) if v else 'needs more' for v in numbers.values())
+                cells = (rate_text(v[measure]) if v else 'needs more' for v in numbers.values())
                 rows.append((f'{name}: {measure}', *cells))
     return rows
 
@@ -171,7 +171,9 @@ def _method_rows(found: dict[str, Any]) -> Rows:
     for name in names:
         for measure in ('generated', 'identified'):
             if names[name][measure]:
-                cells = [percent(found[m][name][measure]) if m in found else '' for m in _METHODS]
+                cells = [
+                    rate_text(found[m][name][measure]) if m in found else '' for m in _METHODS
+                ]
                 rows.append((f'{name}: {measure}', *cells))
     return rows
 
@@ -181,7 +183,7 @@ _METHODS = tuple(by_family.METHODS)
 
 def _depth_rows(found: dict[str, Any]) -> Rows:
     return [
-        (depth, *(percent(ways.get(way)) for way in composition.WAYS))
+        (depth, *(rate_text(ways.get(way)) for way in composition.WAYS))
         for depth, ways in found.items()
     ]
 
@@ -236,7 +238,7 @@ def _ablation_rows(found: dict[str, Any]) -> Rows:
     return [
         (
             name,
-            *(percent(row.get(column)) for column in columns),
+            *(rate_text(row.get(column)) for column in columns),
             ' / '.join(f'{row[e]["value"]:.3f}' for e in energies if e in row),
             f'{row["steps"]:.0f}',
         )
@@ -250,7 +252,10 @@ SECTIONS = (
         'Families, by number of demonstrations',
         'Predicates at their own tolerance; intervals of 95 % over concepts.',
         _measure_families,
-        ('family', *(f'{shots} shot{"s" if shots > 1 else ""}' for shots in by_family.SHOTS)),
+        (
+            'family',
+            *(f'{shots} shot{"s" if shots > 1 else ""}' for shots in by_family.SHOT_COUNTS),
+        ),
         _family_rows,
     ),
     Section(

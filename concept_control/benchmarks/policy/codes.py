@@ -13,7 +13,7 @@ from concept_control.policy.metrics import nearest
 from concept_control.policy.random_strokes import random_figure
 from concept_control.policy.strokes import Strokes
 
-SHOTS = (1, 5)
+SHOT_COUNTS = (1, 5)
 FRESH_SEED = 2021
 """Seed of figures that no training saw; that of the training starts at 0."""
 
@@ -42,13 +42,13 @@ def code_rows(num_random: int, num_rollouts: int) -> list[dict[str, Any]]:
         that cross or touch themselves, by number of examples.
     """
     coded, rows = CodedPolicy.load(), []
-    for shots in SHOTS:
+    for shots in SHOT_COUNTS:
         for name in FIGURES:
             strokes, _ = load_figure(name, HAND_SEED)
             distances, seconds = _drawn(coded, strokes, shots, num_rollouts)
             rows.append(_row(name, shots, distances, [seconds]))
         rng = np.random.default_rng(FRESH_SEED)
-        figures = [random_figure(rng, max(SHOTS) + HELD_OUT) for _ in range(num_random)]
+        figures = [random_figure(rng, max(SHOT_COUNTS) + HELD_OUT) for _ in range(num_random)]
         for name, touches in (('random', False), ('crossing', True)):
             found = [_drawn(coded, f, shots, 1) for f in figures if is_touching(f) == touches]
             if found:
