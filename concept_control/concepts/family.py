@@ -1,4 +1,4 @@
-"""What a family of concepts is: a sampler of demonstrations and an independent predicate."""
+"""Families of concepts: a sampler of demonstrations and an independent predicate each."""
 
 from __future__ import annotations
 
@@ -12,19 +12,19 @@ from concept_control.world.colors import NAMED_COLORS
 from concept_control.world.events import Events
 
 MAX_ENTITIES = 8
-"""Most entities a sampled event has."""
+"""Largest number of entities in a sampled event."""
 
 NUM_TOKENS = 4
-"""K, tokens in the privileged description of a concept."""
+"""K, number of tokens in the privileged description of a concept."""
 
 TOKEN_VALUES = 12
-"""V, numbers a token carries."""
+"""V, number of values of a token."""
 
 STILL_TOLERANCE = 1e-3
-"""Entities that are no subjects may move at most this far [workspace units]."""
+"""Largest distance that an entity that is no subject may move [workspace units]."""
 
 SIZE_RANGE = (0.1, 0.26)
-"""Side lengths of sampled entities [workspace units]; a 4 cm block on the table has 0.167."""
+"""Range of the side lengths of sampled entities [workspace units]; a 4 cm block has 0.167."""
 
 
 @dataclass
@@ -33,11 +33,12 @@ class Draft:
 
     Attributes:
         positions: (B, T, N, 2) workspace units.
-        colors: (B, N, 3).
-        sizes: (B, N).
-        count: (B,) entities present; they are the first ones until `finish` shuffles them.
+        colors: (B, N, 3) RGB in [0, 1].
+        sizes: (B, N) side lengths, workspace units.
+        count: (B,) number of entities present, the first ones until `finish` shuffles them.
         subjects: (B, N) bool.
         attention: (B, N) bool.
+        shot: (B,) number of each event among the demonstrations of its concept, from 0.
     """
 
     positions: np.ndarray
@@ -46,14 +47,15 @@ class Draft:
     count: np.ndarray
     subjects: np.ndarray
     attention: np.ndarray
+    shot: np.ndarray
 
     @property
     def present(self) -> np.ndarray:
-        """(B, N) bool."""
+        """Mask (B, N) of the entities that are no padding."""
         return np.arange(self.sizes.shape[1]) < self.count[:, None]
 
     def finish(self, rng: np.random.Generator) -> Events:
-        """Shuffle the entities, so that no index means anything, and make events of them."""
+        """Return events with the entities shuffled, so that an index tells nothing."""
         order = np.argsort(rng.random(self.sizes.shape), axis=1)
         rows = np.arange(len(order))[:, None]
         return Events(
@@ -76,11 +78,14 @@ def draft(
     """Draw B random scenes in which nothing moves and nothing is attended.
 
     Args:
-        rng: source of randomness.
-        num_events: B.
-        num_steps: T.
-        fewest: entities every event needs.
-        num_entities: exactly so many; None draws `fewest` to `MAX_ENTITIES` for each event.
+        rng: Random generator.
+        num_events: B, number of scenes.
+        num_steps: T, number of states.
+        fewest: Smallest number of entities.
+        num_entities: Number of entities in every scene; None draws `fewest` to `MAX_ENTITIES`.
+
+    Raises:
+        EventError: if `num_entities` is less than `fewest`.
     """
     if num_entities is not None and num_entities < fewest:
         raise EventError(f'{num_entities} entities; this family needs at least {fewest}')
@@ -96,11 +101,12 @@ def draft(
         count=count,
         subjects=np.zeros((num_events, width), dtype=bool),
         attention=np.zeros((num_events, width), dtype=bool),
+        shot=np.arange(num_events),
     )
 
 
 def random_colors(rng: np.random.Generator, shape: tuple[int, ...]) -> np.ndarray:
-    """Draw (*shape, 3) colours: half near a named one as a camera sees it, half anything."""
+    """Draw (*shape, 3) colours: three quarters near a named one, a quarter anything."""
     index = rng.integers(len(NAMED_COLORS), size=shape)
     named = seen_color(rng, np.array(list(NAMED_COLORS.values()))[index])
     anything = rng.random((*shape, 3))
@@ -108,24 +114,26 @@ def random_colors(rng: np.random.Generator, shape: tuple[int, ...]) -> np.ndarra
 
 
 def seen_color(rng: np.random.Generator, rgb: np.ndarray) -> np.ndarray:
-    """Return colours (..., 3) as they look under some light: scaled, tinted and noisy."""
+    """Return colours (..., 3) under random light: scaled and with noise."""
     light = rng.uniform(0.7, 1.25, (*rgb.shape[:-1], 1))
     return np.clip(rgb * light + rng.normal(0.0, 0.03, rgb.shape), 0.0, 1.0)
 
 
 class Family(ABC):
-    """A family of concepts with parameters; a concept is one row of parameters.
+    """A family of concepts; a concept is one row of parameters.
 
     Attributes:
-        name: of the family.
-        description: one sentence.
-        generates: whether a concept of it can be made to hold by moving subjects.
-        identifies: whether a concept of it tells which entities are attended.
-        held_out: whether it is kept from training, to judge what nobody trained.
-        reads_colors: whether colours decide whether a concept holds.
-        reads_sizes: the same of sizes.
-        tolerance: of the predicate where none is given [workspace units].
-        token_types: the globally unique token types of its privileged description.
+        name: Name of the family.
+        description: One sentence.
+        generates: Whether its concepts can be made to hold by moving subjects.
+        identifies: Whether its concepts tell which entities are attended.
+        held_out: Whether it is kept from training, to judge how new concepts are learned.
+        reads_colors: Whether it depends on colours if a concept holds.
+        reads_sizes: Whether it depends on sizes if a concept holds.
+        tolerance: Default tolerance of the predicate [workspace units].
+        token_types: Token types of its privileged description, unique over all families.
+        num_steps: T, number of states of its demonstrations; None draws one or two.
+        min_entities: Smallest number of entities in its demonstrations.
     """
 
     name: str
@@ -137,12 +145,13 @@ class Family(ABC):
     reads_sizes: bool = False
     tolerance: float = 0.1
     token_types: tuple[int, ...]
+    num_steps: int | None = 2
+    min_entities: int = 1
 
     def sample_concepts(self, rng: np.random.Generator, num_concepts: int) -> np.ndarray:
-        """Draw parameters (C, P) of concepts; a family of one concept has none, P = 0."""
+        """Draw parameters (C, P) of concepts; P = 0 for a family of one concept."""
         return np.zeros((num_concepts, 0))
 
-    @abstractmethod
     def sample(
         self,
         rng: np.random.Generator,
@@ -150,18 +159,41 @@ class Family(ABC):
         num_events: int,
         num_entities: int | None = None,
     ) -> Events:
-        """Draw demonstrations: C * num_events events, concept-major, in which the concept holds.
+        """Draw C * E demonstrations, concept-major: events in which the concept holds.
 
         Args:
-            rng: source of randomness.
-            params: (C, P) concepts.
-            num_events: E, demonstrations of each.
-            num_entities: exactly so many in every event; None: a random number.
+            rng: Random generator.
+            params: (C, P) parameters of the concepts.
+            num_events: E, number of demonstrations of each concept.
+            num_entities: Number of entities in every event; None draws one for each.
+
+        Raises:
+            EventError: if the concept needs more entities, or no demonstration is found.
+        """
+        rows = np.repeat(params, num_events, axis=0)
+        num_steps = int(rng.integers(1, 3)) if self.num_steps is None else self.num_steps
+        scene = draft(rng, len(rows), num_steps, self.entities_needed(rows), num_entities)
+        scene.shot = np.tile(np.arange(num_events), len(params))
+        self.arrange(rng, rows, scene)
+        return scene.finish(rng)
+
+    def entities_needed(self, rows: np.ndarray) -> int:
+        """Return how many entities every event needs to demonstrate concepts (B, P)."""
+        return self.min_entities
+
+    @abstractmethod
+    def arrange(self, rng: np.random.Generator, rows: np.ndarray, scene: Draft) -> None:
+        """Change random scenes in place so that the concepts hold in them.
+
+        Args:
+            rng: Random generator.
+            rows: (B, P) parameters of each event's concept.
+            scene: B random scenes, see `draft`.
         """
 
     @abstractmethod
     def error(self, events: Events, params: np.ndarray) -> np.ndarray:
-        """Return (B,) distances to satisfaction [workspace units]; infinite where hopeless.
+        """Return (B,) distances to satisfaction [workspace units]; infinite where roles are wrong.
 
         Args:
             events: B events; their last state is judged.
@@ -169,7 +201,7 @@ class Family(ABC):
         """
 
     def tokens(self, params: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Return types (C, K) and values (C, K, V): the privileged description for training.
+        """Return the privileged description for training: types (C, K) and values (C, K, V).
 
         Unused tokens have type -1 and zero values.
         """
@@ -180,17 +212,17 @@ class Family(ABC):
         return types, values
 
     def describe(self, params: np.ndarray) -> np.ndarray:
-        """Return (C, <= V) numbers of about unit scale that tell concepts apart."""
+        """Return (C, <= V) values of about unit scale that tell concepts apart."""
         return params
 
     def true_attention(self, events: Events, params: np.ndarray) -> np.ndarray | None:
-        """Return the (B, N) attention that geometry and colours demand; None: the one given."""
+        """Return the attention (B, N) that geometry and looks demand; None if any may be right."""
         return None
 
     def holds(
         self, events: Events, params: np.ndarray, tolerance: float | None = None
     ) -> np.ndarray:
-        """Tell for which of B events the concept holds, and nothing else was moved."""
+        """Return (B,) whether the concept holds and nothing but subjects was moved."""
         limit = self.tolerance if tolerance is None else tolerance
         with np.errstate(invalid='ignore'):
             good = self.error(events, params) <= limit
@@ -200,13 +232,13 @@ class Family(ABC):
 
 
 def blank_tokens(count: int) -> tuple[np.ndarray, np.ndarray]:
-    """Return types (C, K) and values (C, K, V) of descriptions without any token yet."""
+    """Return types (C, K) and values (C, K, V) of descriptions without tokens."""
     types = np.full((count, NUM_TOKENS), -1, dtype=np.int64)
     return types, np.zeros((count, NUM_TOKENS, TOKEN_VALUES), dtype=np.float32)
 
 
 def per_event(params: np.ndarray, events: Events) -> np.ndarray:
-    """Repeat concepts (C, P) to one row an event (B, P), concept-major.
+    """Return parameters (C, P) repeated to one row per event (B, P), concept-major.
 
     Raises:
         EventError: if B is no multiple of C.
@@ -233,7 +265,7 @@ def masks(events: Events) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
 
 
 def path_lengths(events: Events) -> np.ndarray:
-    """Return (B, N) how far things are from where they were first [workspace units]."""
+    """Return (B, N) distances from the first to the last positions [workspace units]."""
     return (events.positions[:, -1] - events.positions[:, 0]).norm(dim=-1).cpu().numpy()
 
 
@@ -243,8 +275,20 @@ def mean_of(values: np.ndarray, mask: np.ndarray) -> np.ndarray:
         return (values * mask[..., None]).sum(axis=1) / mask.sum(axis=1)[:, None]
 
 
+def marker_mean(values: np.ndarray, subjects: np.ndarray) -> np.ndarray:
+    """Return means (B, 1, ...) of values (B, N, ...) over the subjects (B, N), zero for none."""
+    gate = subjects.reshape(*subjects.shape, *[1] * (values.ndim - 2))
+    total = (values * gate).sum(axis=1, keepdims=True)
+    return total / np.maximum(gate.sum(axis=1, keepdims=True), 1)
+
+
+def marker_distances(positions: np.ndarray, subjects: np.ndarray) -> np.ndarray:
+    """Return (B, N) distances of positions (B, N, 2) from the mean of the subjects (B, N)."""
+    return np.linalg.norm(positions - marker_mean(positions, subjects), axis=-1)
+
+
 def others_stood_still(events: Events) -> np.ndarray:
-    """Tell for which of B events nothing but subjects moved."""
+    """Return (B,) whether nothing but subjects moved."""
     moved = path_lengths(events)
     present, subjects, _ = masks(events)
     return ~((moved > STILL_TOLERANCE) & present & ~subjects).any(axis=1)

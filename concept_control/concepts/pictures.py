@@ -1,4 +1,4 @@
-"""Pictures of concepts: one demonstration each, as particles."""
+"""Pictures of demonstrations as particles."""
 
 from __future__ import annotations
 
@@ -17,9 +17,14 @@ COLUMNS = 6
 
 
 def draw_event(axis: Axes, events: Events, index: int = 0) -> None:
-    """Draw one event: squares of the entities' size and colour as they are in the end.
+    """Draw the last state of one event: squares of the entities' sizes and colours.
 
-    Attended ones are ringed, subjects have a dark border, an arrow leads from where they were.
+    Attended entities are ringed, subjects have a dark border, arrows show motions.
+
+    Args:
+        axis: Axis to draw on.
+        events: B events.
+        index: Number of the event.
     """
     event = events[index]
     first, last = event.positions[0, 0].numpy(), event.positions[0, -1].numpy()
@@ -42,7 +47,13 @@ def draw_event(axis: Axes, events: Events, index: int = 0) -> None:
 
 
 def draw_families(families: dict[str, Family], path: Path, seed: int = 0) -> None:
-    """Draw a contact sheet with one demonstration of every family."""
+    """Draw one demonstration of every family on one sheet.
+
+    Args:
+        families: Families by name.
+        path: PNG file to write; its folder is created.
+        seed: Seed of the demonstrations.
+    """
     rows = math.ceil(len(families) / COLUMNS)
     figure = Figure(figsize=(2.2 * COLUMNS, 2.45 * rows), layout='constrained')
     axes = np.atleast_1d(figure.subplots(rows, COLUMNS)).ravel()

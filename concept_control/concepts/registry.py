@@ -123,10 +123,10 @@ def families() -> dict[str, Family]:
 
 
 def training_families() -> dict[str, Family]:
-    """Return the families that the shipped model is trained on."""
+    """Return the families that models are trained on, by name."""
     return {name: family for name, family in families().items() if not family.held_out}
 
 
 def held_out_families() -> dict[str, Family]:
-    """Return the families that are kept from training, to judge what nobody trained."""
+    """Return the families that are kept from training, by name."""
     return {name: family for name, family in families().items() if family.held_out}

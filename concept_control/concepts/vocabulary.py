@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -15,19 +15,19 @@ from concept_control.world.events import Events
 
 @dataclass(frozen=True)
 class NamedConcept:
-    """A word: one concept of a family and how it is used in expressions.
+    """A word: one concept of a family, and how expressions use it.
 
     Attributes:
-        name: the word.
-        family: whose concept it is.
+        name: The word.
+        family: Family of the concept.
         params: (1, P) parameters of the concept.
-        min_subjects: fewest subjects.
-        max_subjects: most subjects; None for any number.
-        min_arguments: fewest arguments.
-        max_arguments: most arguments; None for any number.
-        selects: whether it tells things apart, and may be used as a selector.
-        acts: whether it can be made to hold.
-        description: one sentence.
+        min_subjects: Smallest number of subjects.
+        max_subjects: Largest number of subjects; None for any number.
+        min_arguments: Smallest number of arguments.
+        max_arguments: Largest number of arguments; None for any number.
+        selects: Whether it identifies entities, and may be used as a selector.
+        acts: Whether it can be made to hold.
+        description: One sentence.
     """
 
     name: str
@@ -39,15 +39,15 @@ class NamedConcept:
     max_arguments: int | None
     selects: bool
     acts: bool
-    description: str = field(default='')
+    description: str = ''
 
     def demonstrations(self, seed: int, count: int = 5) -> Events:
-        """Draw `count` demonstrations in the particle world."""
+        """Draw `count` demonstrations in the particle world; each word has seeds of its own."""
         rng = np.random.default_rng([seed, *self.name.encode()])
         return self.family.sample(rng, self.params, count)
 
     def holds(self, events: Events, tolerance: float | None = None) -> np.ndarray:
-        """Tell for which of B events the concept holds, by geometry (workspace units)."""
+        """Return (B,) whether the concept holds by geometry; tolerance in workspace units."""
         return self.family.holds(events, self.params, tolerance)
 
     def error(self, events: Events) -> np.ndarray:
@@ -55,7 +55,7 @@ class NamedConcept:
         return self.family.error(events, self.params)
 
     def true_attention(self, events: Events) -> np.ndarray:
-        """Return the (B, N) things the word tells apart, by geometry and true colours."""
+        """Return the mask (B, N) of what the word identifies, by geometry and true looks."""
         attention = self.family.true_attention(events, self.params)
         return events.attention.cpu().numpy() > 0.5 if attention is None else attention
 
@@ -95,14 +95,13 @@ _SIZES = {'big': (0.185, 1.0), 'small': (0.148, -1.0)}
 
 _QUANTITIES = {'one': 1.0, 'two': 2.0, 'three': 3.0, 'many': 4.0}
 
-
 _SHAPES = (Line(), Triangle(), Square(), Circle())
 
 
 def _selector(
     name: str, family: Family, params: tuple[float, ...], description: str = ''
 ) -> NamedConcept:
-    """Return a word that tells things apart without a marker."""
+    """Return a word that identifies without a marker."""
     word = _word(family, arguments=(0, None), selects=True)
     return replace(
         word,

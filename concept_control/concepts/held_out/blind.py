@@ -1,14 +1,13 @@
-"""More families that nobody trains, made when the model and its inference were fixed.
+"""Held-out families made after the model and its inference were fixed.
 
-The inference's numbers were chosen with an eye on the families of `held_out`; on these they were
-not, so the first figures of them say what to expect of a concept of one's own.
+Nothing was chosen with an eye on them, so their first figures say what to expect of a new concept.
 """
 
 from __future__ import annotations
 
 import numpy as np
 
-from concept_control.concepts.family import draft, last_positions, masks, path_lengths
+from concept_control.concepts.family import Draft, last_positions, masks, path_lengths
 from concept_control.concepts.held_out.validation import Template
 from concept_control.concepts.named.proximity import Proximity
 from concept_control.concepts.named.relational import Relation
@@ -18,10 +17,10 @@ from concept_control.concepts.procedural.arrangement import centred_template
 from concept_control.world.events import Events
 
 SIDE = 0.65
-"""Beyond this |x| it is one of the two sides."""
+"""Smallest |x| that counts as one of the two sides."""
 
 MOVE_MARGIN = 0.12
-"""By so much the furthest move is longer than the next."""
+"""Smallest lead of the longest motion over the next in demonstrations [workspace units]."""
 
 
 class Cross(Template):
@@ -45,14 +44,14 @@ class Diagonal(Relation):
     tolerance = 0.05
     held_out = True
 
-    def _targets(
+    def targets(
         self, rng: np.random.Generator, rows: np.ndarray, arguments: np.ndarray
     ) -> np.ndarray:
         along = rng.uniform(0.15, 0.9, (len(rows), 1)) * rng.choice([-1, 1], (len(rows), 1))
         return arguments[:, 0] + along
 
     def error(self, events: Events, params: np.ndarray) -> np.ndarray:
-        relative, valid = self._relative(events)
+        relative, valid = self.relative_position(events)
         return np.where(valid, np.abs(relative @ [1, -1]) / np.sqrt(2), np.inf)
 
 
@@ -66,18 +65,18 @@ class Beyond(Relation):
     num_arguments = 2
     held_out = True
 
-    def _targets(
+    def targets(
         self, rng: np.random.Generator, rows: np.ndarray, arguments: np.ndarray
     ) -> np.ndarray:
         along = arguments[:, 1] - arguments[:, 0]
         length = np.linalg.norm(along, axis=1, keepdims=True)
         further = 1 + rng.uniform(0.2, 0.8, (len(rows), 1)) / np.maximum(length, 1e-9)
         target = arguments[:, 0] + further * along
-        # Two that nearly touch have no line to speak of; off the table they are drawn again.
+        # Two that nearly touch define no line: an infinite target makes them be drawn anew.
         return np.where(length > 0.25, target, np.inf)
 
     def error(self, events: Events, params: np.ndarray) -> np.ndarray:
-        _, valid = self._relative(events)
+        _, valid = self.relative_position(events)
         positions = last_positions(events)
         _, subjects, attended = masks(events)
         error = np.full(len(events), np.inf)
@@ -122,16 +121,11 @@ class MovedMost(Selection):
     name = 'moved_most'
     description = 'the thing that moved the furthest, among others that moved'
     token_types = (100,)
+    num_steps = 2
+    min_entities = 2
     held_out = True
 
-    def sample(
-        self,
-        rng: np.random.Generator,
-        params: np.ndarray,
-        num_events: int,
-        num_entities: int | None = None,
-    ) -> Events:
-        scene = draft(rng, len(params) * num_events, 2, 2, num_entities)
+    def arrange(self, rng: np.random.Generator, rows: np.ndarray, scene: Draft) -> None:
         moving = np.arange(scene.sizes.shape[1]) < rng.integers(2, scene.count + 1)[:, None]
         pending = np.arange(len(scene.count))
         while len(pending):
@@ -143,7 +137,6 @@ class MovedMost(Selection):
             two = np.sort(length, axis=1)[:, -2:]
             scene.attention[pending] = length == two[:, 1:]
             pending = pending[two[:, 1] - two[:, 0] < MOVE_MARGIN]
-        return scene.finish(rng)
 
     def true_attention(self, events: Events, params: np.ndarray) -> np.ndarray:
         present = masks(events)[0]

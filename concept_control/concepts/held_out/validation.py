@@ -1,6 +1,6 @@
-"""Families that nobody trains: they judge what is learned from five demonstrations alone.
+"""Held-out families for validation: the inference's settings were chosen with an eye on them.
 
-Some lie close to what the procedural families draw (a rectangle among random patterns), some are
+Some are close to what the procedural families draw (a rectangle among random patterns), some are
 of another kind (equally far from two others, any corner, the odd one out).
 """
 
@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from concept_control.concepts.family import draft, masks, mean_of, seen_color
+from concept_control.concepts.family import Draft, marker_mean, masks, mean_of, seen_color
 from concept_control.concepts.named.relational import Relation
 from concept_control.concepts.named.selection import Selection
 from concept_control.concepts.named.shape import (
@@ -23,13 +23,13 @@ from concept_control.concepts.procedural.arrangement import centred_template, te
 from concept_control.world.events import Events
 
 CORNER = 0.3
-"""Distance from a corner of the workspace that is still the corner."""
+"""Largest distance from a corner of the workspace [workspace units]."""
 
 BAND = 0.15
-"""Half the width of a band."""
+"""Half the width of a band [workspace units]."""
 
 ODD = 0.4
-"""Distance of colour features from which on two things are of different colours."""
+"""Smallest distance of colour features between things of different colours."""
 
 ODD_MARGIN = 0.07
 LONE_MARGIN = 0.1
@@ -65,7 +65,7 @@ class Template(Shape):
 
 
 class Rectangle(Template):
-    """Twice as long as wide."""
+    """Four things at the corners of a rectangle, twice as long as wide."""
 
     name = 'rectangle'
     description = 'stand at the corners of a rectangle, twice as long as wide'
@@ -83,21 +83,14 @@ class Ell(Template):
 
 
 class Opposite(Relation):
-    """Be mirrored through another thing: as far beyond it as one was before it."""
+    """Be at the mirror image of the own start through another thing."""
 
     name = 'opposite'
     description = 'be as far beyond another thing as one was before it'
     token_types = (54,)
     held_out = True
 
-    def sample(
-        self,
-        rng: np.random.Generator,
-        params: np.ndarray,
-        num_events: int,
-        num_entities: int | None = None,
-    ) -> Events:
-        scene = draft(rng, len(params) * num_events, 2, 2, num_entities)
+    def arrange(self, rng: np.random.Generator, rows: np.ndarray, scene: Draft) -> None:
         scene.subjects[:, 0] = scene.attention[:, 1] = True
         pending = np.arange(len(scene.count))
         while len(pending):
@@ -107,10 +100,9 @@ class Opposite(Relation):
             pending = pending[~good]
             shape = (len(pending), 1, *scene.positions.shape[2:])
             scene.positions[pending] = rng.uniform(-0.95, 0.95, shape)
-        return scene.finish(rng)
 
     def error(self, events: Events, params: np.ndarray) -> np.ndarray:
-        relative, valid = self._relative(events)
+        relative, valid = self.relative_position(events)
         _, subjects, attended = masks(events)
         before, after = (events.positions[:, i].cpu().numpy().astype(float) for i in (0, -1))
         start = mean_of(before, subjects) - mean_of(after, attended)
@@ -118,7 +110,7 @@ class Opposite(Relation):
 
 
 class Equidistant(Relation):
-    """Be equally far from two others, wherever on the line between their sides."""
+    """Be equally far from two others, anywhere on their perpendicular bisector."""
 
     name = 'equidistant'
     description = 'be equally far from two others'
@@ -127,7 +119,7 @@ class Equidistant(Relation):
     num_arguments = 2
     held_out = True
 
-    def _targets(
+    def targets(
         self, rng: np.random.Generator, rows: np.ndarray, arguments: np.ndarray
     ) -> np.ndarray:
         along = arguments[:, 1] - arguments[:, 0]
@@ -136,10 +128,10 @@ class Equidistant(Relation):
         return arguments.mean(axis=1) + rng.uniform(-0.8, 0.8, (len(rows), 1)) * across
 
     def error(self, events: Events, params: np.ndarray) -> np.ndarray:
-        relative, valid = self._relative(events)
+        relative, valid = self.relative_position(events)
         attended = masks(events)[2]
         positions = events.positions[:, -1].cpu().numpy().astype(float)
-        # The direction from one to the other: the largest spread of the attended.
+        # The direction from one to the other is that of the largest spread of the attended.
         offset = (positions - mean_of(positions, attended)[:, None]) * attended[..., None]
         covariance = np.einsum('bki,bkj->bij', np.nan_to_num(offset), np.nan_to_num(offset))
         along = np.linalg.eigh(covariance)[1][:, :, 1]
@@ -160,7 +152,7 @@ class Corner(Region):
 
 
 class Band(Region):
-    """Be in an upright band; parameter x of its middle."""
+    """Be in an upright band; parameter (x of its middle)."""
 
     name = 'band'
     description = 'be in an upright band of the workspace'
@@ -181,16 +173,10 @@ class OddColor(Selection):
     reads_colors = True
     description = 'the one thing whose colour differs from that of all others'
     token_types = (58,)
+    min_entities = 4
     held_out = True
 
-    def sample(
-        self,
-        rng: np.random.Generator,
-        params: np.ndarray,
-        num_events: int,
-        num_entities: int | None = None,
-    ) -> Events:
-        scene = draft(rng, len(params) * num_events, 1, 4, num_entities)
+    def arrange(self, rng: np.random.Generator, rows: np.ndarray, scene: Draft) -> None:
         pending = np.arange(len(scene.count))
         while len(pending):
             rgb = Color().sample_concepts(rng, len(pending))
@@ -203,7 +189,6 @@ class OddColor(Selection):
             scene.colors[pending] = colors
             pending = pending[~good]
         scene.attention[:, 0] = True
-        return scene.finish(rng)
 
     def true_attention(self, events: Events, params: np.ndarray) -> np.ndarray:
         present = masks(events)[0]
@@ -218,16 +203,10 @@ class Lone(Selection):
     name = 'lone'
     description = 'the one thing that is furthest from its nearest neighbour'
     token_types = (59,)
+    min_entities = 4
     held_out = True
 
-    def sample(
-        self,
-        rng: np.random.Generator,
-        params: np.ndarray,
-        num_events: int,
-        num_entities: int | None = None,
-    ) -> Events:
-        scene = draft(rng, len(params) * num_events, 1, 4, num_entities)
+    def arrange(self, rng: np.random.Generator, rows: np.ndarray, scene: Draft) -> None:
         pending = np.arange(len(scene.count))
         while len(pending):
             shape = (len(pending), *scene.positions.shape[2:])
@@ -236,7 +215,6 @@ class Lone(Selection):
             ordered = np.sort(nearest, axis=1)
             scene.attention[pending] = nearest == ordered[:, -1:]
             pending = pending[ordered[:, -1] - ordered[:, -2] < LONE_MARGIN]
-        return scene.finish(rng)
 
     def true_attention(self, events: Events, params: np.ndarray) -> np.ndarray:
         present = masks(events)[0]
@@ -252,16 +230,10 @@ class BrighterThanMarker(Selection):
     reads_colors = True
     description = 'the things that are brighter than the marker'
     token_types = (60,)
+    min_entities = 3
     held_out = True
 
-    def sample(
-        self,
-        rng: np.random.Generator,
-        params: np.ndarray,
-        num_events: int,
-        num_entities: int | None = None,
-    ) -> Events:
-        scene = draft(rng, len(params) * num_events, 1, 3, num_entities)
+    def arrange(self, rng: np.random.Generator, rows: np.ndarray, scene: Draft) -> None:
         scene.subjects[:, 0] = True
         hue = scene.colors / np.maximum(scene.colors.max(axis=-1, keepdims=True), 0.05)
         marker = rng.uniform(0.4, 0.75, (len(scene.count), 1))
@@ -278,18 +250,15 @@ class BrighterThanMarker(Selection):
         scene.colors = hue * value[..., None]
         scene.attention = brighter & scene.present
         scene.attention[:, 0] = False
-        return scene.finish(rng)
 
     def true_attention(self, events: Events, params: np.ndarray) -> np.ndarray:
         present, subjects, _ = masks(events)
         value = events.colors.cpu().numpy().astype(float).max(axis=-1)
-        number = np.maximum(subjects.sum(axis=1, keepdims=True), 1)
-        marker = (value * subjects).sum(axis=1, keepdims=True) / number
-        return (value > marker) & present & ~subjects
+        return (value > marker_mean(value, subjects)) & present & ~subjects
 
 
 def _color_distances(colors: np.ndarray) -> np.ndarray:
-    """Return (B, N, N) distances of colour features."""
+    """Return (B, N, N) distances of the features of colours (B, N, 3)."""
     features = color_features(colors)
     return np.linalg.norm(features[:, :, None] - features[:, None], axis=-1)
 

@@ -1,4 +1,4 @@
-"""Concepts of how one thing lies to others: offset, between, near, beside, inside, aligned."""
+"""Relations of one subject to others: offset, between, near, far, beside, inside, aligned."""
 
 from __future__ import annotations
 
@@ -7,58 +7,58 @@ import numpy as np
 from concept_control.concepts.family import (
     Draft,
     Family,
-    draft,
     last_positions,
     masks,
     mean_of,
     per_event,
 )
+from concept_control.errors import EventError
 from concept_control.world.events import Events
 
 NEAR = (0.21, 0.36)
-"""Distance of centres that is near: two blocks side by side, up to a block's width between."""
+"""Distances of centres that count as near: blocks side by side to a block's width between."""
 
 FAR = 1.0
-"""Distance of centres from which on it is far: half the workspace (Diffusion-CCSP: > .5 of 1)."""
+"""Least distance of centres that counts as far: half the workspace, as in Diffusion-CCSP."""
 
 CONTAINER = (0.4, 0.7)
-"""Side lengths of things to be inside of."""
+"""Range of the side lengths of containers."""
 
 INSIDE_SHARE = 0.8
-"""Share of the area that has to be inside (SREM: intersection / subject area > 0.8)."""
+"""Least share of the subject's area inside the container, as in SREM."""
 
 CONE = np.deg2rad(30.0)
-"""Half the opening of the cone that is "left of": wider than that it is neither nor."""
+"""Half the opening angle of the cone that is "left of" [rad]."""
+
+_TRIES = 40
 
 CONE_RANGE = (0.25, 0.8)
-"""Distances along the cone's axis in demonstrations."""
+"""Range of the distance from the argument in demonstrations."""
 
 
 class Relation(Family):
-    """One subject, `num_arguments` attended others; subclasses say where the subject belongs."""
+    """A relation of one subject to attended others.
+
+    Attributes:
+        num_arguments: A, number of attended others.
+    """
 
     num_arguments = 1
 
-    def sample(
-        self,
-        rng: np.random.Generator,
-        params: np.ndarray,
-        num_events: int,
-        num_entities: int | None = None,
-    ) -> Events:
-        rows = np.repeat(params, num_events, axis=0)
-        scene = draft(rng, len(rows), 2, 1 + self.num_arguments, num_entities)
+    def entities_needed(self, rows: np.ndarray) -> int:
+        return 1 + self.num_arguments
+
+    def arrange(self, rng: np.random.Generator, rows: np.ndarray, scene: Draft) -> None:
         scene.subjects[:, 0] = True
         scene.attention[:, 1 : 1 + self.num_arguments] = True
-        self._place(rng, rows, scene)
-        return scene.finish(rng)
+        self.place_subject(rng, rows, scene)
 
-    def _place(self, rng: np.random.Generator, rows: np.ndarray, scene: Draft) -> None:
-        """Put subject 0 where the concept holds; draw again what leaves the workspace."""
+    def place_subject(self, rng: np.random.Generator, rows: np.ndarray, scene: Draft) -> None:
+        """Put subject 0 where the concept holds, the arguments anew where that is outside."""
         pending = np.arange(len(rows))
-        for _ in range(40):
+        for _ in range(_TRIES):
             arguments = scene.positions[pending, 0, 1 : 1 + self.num_arguments]
-            target = self._targets(rng, rows[pending], arguments)
+            target = self.targets(rng, rows[pending], arguments)
             good = (np.abs(target) <= 0.98).all(axis=-1)
             scene.positions[pending[good], 1, 0] = target[good]
             pending = pending[~good]
@@ -66,17 +66,16 @@ class Relation(Family):
                 return
             fresh = rng.uniform(-0.95, 0.95, (len(pending), self.num_arguments, 2))
             scene.positions[pending, :, 1 : 1 + self.num_arguments] = fresh[:, None]
-        # What cannot be drawn: shrink towards the arguments' mean is no demonstration either.
-        raise RuntimeError(f'{self.name}: no place inside the workspace after 40 draws')
+        raise EventError(f'{self.name}: no place inside the workspace after {_TRIES} draws')
 
-    def _targets(
+    def targets(
         self, rng: np.random.Generator, rows: np.ndarray, arguments: np.ndarray
     ) -> np.ndarray:
-        """Return (B, 2) places of the subject for arguments (B, A, 2)."""
+        """Draw positions (B, 2) of the subject for arguments (B, A, 2) and parameters (B, P)."""
         raise NotImplementedError
 
-    def _relative(self, events: Events) -> tuple[np.ndarray, np.ndarray]:
-        """Return subject minus argument (B, 2), and whether there is one of each (B,)."""
+    def relative_position(self, events: Events) -> tuple[np.ndarray, np.ndarray]:
+        """Return the subject relative to the arguments' mean (B, 2), and if the roles fit (B,)."""
         positions = last_positions(events)
         _, subjects, attended = masks(events)
         valid = (subjects.sum(axis=1) == 1) & (attended.sum(axis=1) == self.num_arguments)
@@ -95,32 +94,32 @@ class Offset(Relation):
         length = rng.uniform(0.2, 0.8, num_concepts)
         return np.stack([length * np.cos(angle), length * np.sin(angle)], axis=1)
 
-    def _targets(
+    def targets(
         self, rng: np.random.Generator, rows: np.ndarray, arguments: np.ndarray
     ) -> np.ndarray:
         return arguments[:, 0] + rows
 
     def error(self, events: Events, params: np.ndarray) -> np.ndarray:
-        relative, valid = self._relative(events)
+        relative, valid = self.relative_position(events)
         distance = np.linalg.norm(relative - per_event(params, events), axis=1)
         return np.where(valid, distance, np.inf)
 
 
 class Between(Relation):
-    """Be in the middle between two others (SREM accepts more than 51 % inside their hull)."""
+    """Be in the middle between two others (SREM accepts 51 % inside their hull)."""
 
     name = 'between'
     description = 'be in the middle between two others'
     token_types = (3,)
     num_arguments = 2
 
-    def _targets(
+    def targets(
         self, rng: np.random.Generator, rows: np.ndarray, arguments: np.ndarray
     ) -> np.ndarray:
         return arguments.mean(axis=1)
 
     def error(self, events: Events, params: np.ndarray) -> np.ndarray:
-        relative, valid = self._relative(events)
+        relative, valid = self.relative_position(events)
         return np.where(valid, np.linalg.norm(relative, axis=1), np.inf)
 
 
@@ -132,13 +131,13 @@ class Near(Relation):
     token_types = (4,)
     tolerance = 0.04
 
-    def _targets(
+    def targets(
         self, rng: np.random.Generator, rows: np.ndarray, arguments: np.ndarray
     ) -> np.ndarray:
         return arguments[:, 0] + _polar(rng, len(rows), NEAR, (-np.pi, np.pi))
 
     def error(self, events: Events, params: np.ndarray) -> np.ndarray:
-        relative, valid = self._relative(events)
+        relative, valid = self.relative_position(events)
         distance = np.linalg.norm(relative, axis=1)
         outside = np.maximum(np.maximum(NEAR[0] - distance, distance - NEAR[1]), 0.0)
         return np.where(valid, outside, np.inf)
@@ -152,13 +151,13 @@ class Far(Relation):
     token_types = (5,)
     tolerance = 0.04
 
-    def _targets(
+    def targets(
         self, rng: np.random.Generator, rows: np.ndarray, arguments: np.ndarray
     ) -> np.ndarray:
         return arguments[:, 0] + _polar(rng, len(rows), (FAR, 1.6), (-np.pi, np.pi))
 
     def error(self, events: Events, params: np.ndarray) -> np.ndarray:
-        relative, valid = self._relative(events)
+        relative, valid = self.relative_position(events)
         short = np.maximum(FAR - np.linalg.norm(relative, axis=1), 0.0)
         return np.where(valid, short, np.inf)
 
@@ -169,17 +168,17 @@ class Beside(Relation):
     tolerance = 0.04
     direction: float
 
-    def _targets(
+    def targets(
         self, rng: np.random.Generator, rows: np.ndarray, arguments: np.ndarray
     ) -> np.ndarray:
         angles = (self.direction - 0.9 * CONE, self.direction + 0.9 * CONE)
         return arguments[:, 0] + _polar(rng, len(rows), CONE_RANGE, angles)
 
     def error(self, events: Events, params: np.ndarray) -> np.ndarray:
-        relative, valid = self._relative(events)
+        relative, valid = self.relative_position(events)
         along = relative @ [np.cos(self.direction), np.sin(self.direction)]
         across = np.abs(relative @ [-np.sin(self.direction), np.cos(self.direction)])
-        # Distance to the cone, and at least a block's width along its axis.
+        # Distance to the cone; the least distance along its axis is a block's width.
         outside = np.maximum(across * np.cos(CONE) - along * np.sin(CONE), 0.0)
         short = np.maximum(0.2 - along, 0.0)
         return np.where(valid, np.maximum(outside, short), np.inf)
@@ -212,7 +211,7 @@ class Below(Beside):
 
 
 class Inside(Relation):
-    """Have at least 80 % of one's area inside the other's (SREM), both being squares."""
+    """Have at least 80 % of the area inside the other's (SREM), both being squares."""
 
     name = 'inside'
     reads_sizes = True
@@ -220,18 +219,18 @@ class Inside(Relation):
     token_types = (32,)
     tolerance = 0.04
 
-    def _place(self, rng: np.random.Generator, rows: np.ndarray, scene: Draft) -> None:
+    def place_subject(self, rng: np.random.Generator, rows: np.ndarray, scene: Draft) -> None:
         scene.sizes[:, 1] = rng.uniform(*CONTAINER, len(rows))
-        super()._place(rng, scene.sizes[:, :2], scene)
+        super().place_subject(rng, scene.sizes[:, :2], scene)
 
-    def _targets(
+    def targets(
         self, rng: np.random.Generator, rows: np.ndarray, arguments: np.ndarray
     ) -> np.ndarray:
         room = (rows[:, 1:] - rows[:, :1]) / 2
         return arguments[:, 0] + rng.uniform(-1.0, 1.0, (len(rows), 2)) * room
 
     def error(self, events: Events, params: np.ndarray) -> np.ndarray:
-        relative, valid = self._relative(events)
+        relative, valid = self.relative_position(events)
         sizes = events.sizes.cpu().numpy().astype(float)
         _, subjects, attended = masks(events)
         inner, outer = ((sizes * mask).sum(axis=1) for mask in (subjects, attended))
@@ -247,7 +246,7 @@ class Aligned(Relation):
     axis: int
     tolerance = 0.05
 
-    def _targets(
+    def targets(
         self, rng: np.random.Generator, rows: np.ndarray, arguments: np.ndarray
     ) -> np.ndarray:
         along = rng.choice([-1.0, 1.0], len(rows)) * rng.uniform(0.22, 1.2, len(rows))
@@ -256,7 +255,7 @@ class Aligned(Relation):
         return target
 
     def error(self, events: Events, params: np.ndarray) -> np.ndarray:
-        relative, valid = self._relative(events)
+        relative, valid = self.relative_position(events)
         return np.where(valid, np.abs(relative[:, 1 - self.axis]), np.inf)
 
 

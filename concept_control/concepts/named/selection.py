@@ -1,20 +1,21 @@
-"""Concepts that only tell things apart, and how many of them: one, two, three, many."""
+"""Concepts that only identify entities, among them quantities: one, two, three, many."""
 
 from __future__ import annotations
 
 import numpy as np
 
-from concept_control.concepts.family import Family, draft, masks, per_event
+from concept_control.concepts.family import Draft, Family, masks, per_event
 from concept_control.world.events import Events
 
 MANY = 4
-"""From so many on it is "many"."""
+"""Smallest number of entities that counts as "many"."""
 
 
 class Selection(Family):
-    """Identification alone: the attention has to be the right one."""
+    """A family that only identifies: its concepts hold where the attention is the true one."""
 
     generates = False
+    num_steps: int | None = 1
 
     def error(self, events: Events, params: np.ndarray) -> np.ndarray:
         present, _, attended = masks(events)
@@ -25,7 +26,7 @@ class Selection(Family):
 
 
 class Quantity(Selection):
-    """So many things, whichever; parameter n, `MANY` meaning more than three."""
+    """Any n entities; parameter n, where `MANY` means n or more."""
 
     name = 'quantity'
     description = 'one, two, three or more than three things'
@@ -34,20 +35,14 @@ class Quantity(Selection):
     def sample_concepts(self, rng: np.random.Generator, num_concepts: int) -> np.ndarray:
         return rng.integers(1, MANY + 1, (num_concepts, 1)).astype(float)
 
-    def sample(
-        self,
-        rng: np.random.Generator,
-        params: np.ndarray,
-        num_events: int,
-        num_entities: int | None = None,
-    ) -> Events:
-        wanted = np.repeat(params[:, 0], num_events).astype(int)
-        fewest = MANY if (wanted == MANY).any() else int(wanted.max())
-        scene = draft(rng, len(wanted), 1, fewest, num_entities)
+    def entities_needed(self, rows: np.ndarray) -> int:
+        return int(rows[:, 0].max())
+
+    def arrange(self, rng: np.random.Generator, rows: np.ndarray, scene: Draft) -> None:
+        wanted = rows[:, 0].astype(int)
         extra = rng.integers(np.maximum(scene.count - MANY, 0) + 1)
         wanted = wanted + np.where(wanted == MANY, extra, 0)
         scene.attention = np.arange(scene.sizes.shape[1]) < wanted[:, None]
-        return scene.finish(rng)
 
     def describe(self, params: np.ndarray) -> np.ndarray:
         return (params == np.arange(1, MANY + 1)).astype(float)

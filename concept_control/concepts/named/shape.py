@@ -1,53 +1,50 @@
-"""Concepts of how several things lie together: in a line, a triangle, a square, a circle."""
+"""Shapes that several entities form together: line, triangle, square, circle."""
 
 from __future__ import annotations
 
 import numpy as np
 
-from concept_control.concepts.family import Draft, Family, draft, last_positions, masks
+from concept_control.concepts.family import Draft, Family, last_positions, masks
 from concept_control.world.events import Events
 
 SMALLEST_RADIUS = 0.26
-"""Circumradius of the smallest shape: corners of blocks must not touch."""
+"""Circumradius of the smallest shape [workspace units]: corners of blocks must not touch."""
 
 LARGEST_RADIUS = 0.7
+"""Circumradius of the largest shape [workspace units]."""
+
 SMALLEST_GAP = 0.22
-"""Smallest distance of neighbours in a line."""
+"""Smallest distance of neighbours in a line [workspace units]."""
 
 STATIC_SHARE = 0.3
-"""Share of demonstrations in which the shape is there already and nobody is named as subject."""
+"""Share of demonstrations that show the shape without a motion and without subjects."""
 
 
 class Shape(Family):
-    """Every member is both subject and attended; where it lies, turned how and how large is free.
+    """A shape up to similarity; every member is both subject and attended.
 
     Attributes:
-        fewest: members at least.
-        most: members at most.
+        fewest: Smallest number of members.
+        most: Largest number of members.
     """
 
     tolerance = 0.1
     fewest = 3
     most = 6
 
-    def sample(
-        self,
-        rng: np.random.Generator,
-        params: np.ndarray,
-        num_events: int,
-        num_entities: int | None = None,
-    ) -> Events:
-        scene = draft(rng, len(params) * num_events, 2, self.fewest, num_entities)
+    def entities_needed(self, rows: np.ndarray) -> int:
+        return self.fewest
+
+    def arrange(self, rng: np.random.Generator, rows: np.ndarray, scene: Draft) -> None:
         most = np.minimum(scene.count, self.most)
         count = self.fewest + rng.integers(most - self.fewest + 1)
         for k in np.unique(count):
-            rows = np.flatnonzero(count == k)
-            scene.positions[rows, 1, :k] = self._draw(rng, len(rows), int(k))
+            chosen = np.flatnonzero(count == k)
+            scene.positions[chosen, 1, :k] = self._draw(rng, len(chosen), int(k))
         self.set_members(rng, scene, count)
-        return scene.finish(rng)
 
     def set_members(self, rng: np.random.Generator, scene: Draft, count: np.ndarray) -> None:
-        """Attend the first `count` (B,) entities of each event; in most they are subjects too."""
+        """Make the first `count` (B,) entities members: attended, and in most events subjects."""
         members = np.arange(scene.sizes.shape[1]) < count[:, None]
         static = rng.random(len(count)) < STATIC_SHARE
         scene.positions[static, 0] = scene.positions[static, 1]
@@ -79,18 +76,18 @@ class Shape(Family):
         return shapes
 
     def perfect(self, rng: np.random.Generator, count: int, k: int) -> np.ndarray:
-        """Draw (count, k, 2) shapes anywhere."""
+        """Draw (count, k, 2) perfect shapes, in or outside the workspace."""
         raise NotImplementedError
 
     def deviation(self, points: np.ndarray) -> np.ndarray:
-        """Return (B,) how far the worst of (B, k, 2) points is from the nearest perfect shape."""
+        """Return (B,) largest distances of points (B, k, 2) to the nearest perfect shape."""
         raise NotImplementedError
 
 
 class RegularPolygon(Shape):
     """The corners of a regular polygon, evenly spaced on a circle.
 
-    SREM accepts a circle whose radii are within 5 % of their mean; ours is evenly spaced too.
+    SREM accepts a circle whose radii are within 5 % of their mean, however it is spaced.
     """
 
     def perfect(self, rng: np.random.Generator, count: int, k: int) -> np.ndarray:
@@ -102,8 +99,8 @@ class RegularPolygon(Shape):
     def deviation(self, points: np.ndarray) -> np.ndarray:
         """Fit the polygon by least squares over similarities, corners matched by their angle.
 
-        With corners z_j about their centroid in angular order and roots of unity w_j the best
-        corner is s = mean(z_j conj(w_j)) (a complex linear regression).
+        With corners z_j about their centroid in angular order and roots of unity w_j, the first
+        corner of the best fit is mean(z_j conj(w_j)), a complex linear regression.
         """
         k = points.shape[1]
         z = points[..., 0] + 1j * points[..., 1]
@@ -144,7 +141,7 @@ class Triangle(RegularPolygon):
 
 
 class Line(Shape):
-    """Three to six things in a straight line, with gaps between them (SREM: deviation)."""
+    """Three to six things in a straight line, with gaps between them."""
 
     name = 'line'
     description = 'stand in a straight line'

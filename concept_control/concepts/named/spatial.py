@@ -1,31 +1,23 @@
-"""Concepts of where things are in the workspace: a place, a side, a quadrant, a disc, the edge."""
+"""Regions of the workspace: a place, a half-plane, a quadrant, a disc, a ring, the edge."""
 
 from __future__ import annotations
 
 import numpy as np
 
-from concept_control.concepts.family import Family, draft, last_positions, masks, per_event
+from concept_control.concepts.family import Draft, Family, last_positions, masks, per_event
 from concept_control.world.events import Events
 
 EDGE = 0.75
-"""Beyond this share of the workspace it is the edge."""
+"""Smallest |x| or |y| that counts as the edge of the workspace."""
 
 
 class Region(Family):
-    """One subject inside a region; subclasses say how far a point is from it."""
+    """A region that the one subject has to be in."""
 
     identifies = False
     tolerance = 0.04
 
-    def sample(
-        self,
-        rng: np.random.Generator,
-        params: np.ndarray,
-        num_events: int,
-        num_entities: int | None = None,
-    ) -> Events:
-        rows = np.repeat(params, num_events, axis=0)
-        scene = draft(rng, len(rows), 2, 1, num_entities)
+    def arrange(self, rng: np.random.Generator, rows: np.ndarray, scene: Draft) -> None:
         scene.subjects[:, 0] = True
         pending = np.arange(len(rows))
         while len(pending):
@@ -33,10 +25,9 @@ class Region(Family):
             good = self.distance(place, rows[pending])[:, 0] <= 0.0
             scene.positions[pending[good], 1, 0] = place[good, 0]
             pending = pending[~good]
-        return scene.finish(rng)
 
     def distance(self, points: np.ndarray, rows: np.ndarray) -> np.ndarray:
-        """Return (B, N) distances of points (B, N, 2) to the regions of (B, P)."""
+        """Return (B, N) distances of points (B, N, 2) to the regions of parameters (B, P)."""
         raise NotImplementedError
 
     def error(self, events: Events, params: np.ndarray) -> np.ndarray:
@@ -56,17 +47,9 @@ class Place(Region):
     def sample_concepts(self, rng: np.random.Generator, num_concepts: int) -> np.ndarray:
         return rng.uniform(-0.9, 0.9, (num_concepts, 2))
 
-    def sample(
-        self,
-        rng: np.random.Generator,
-        params: np.ndarray,
-        num_events: int,
-        num_entities: int | None = None,
-    ) -> Events:
-        scene = draft(rng, len(params) * num_events, 2, 1, num_entities)
+    def arrange(self, rng: np.random.Generator, rows: np.ndarray, scene: Draft) -> None:
         scene.subjects[:, 0] = True
-        scene.positions[:, 1, 0] = np.repeat(params, num_events, axis=0)
-        return scene.finish(rng)
+        scene.positions[:, 1, 0] = rows
 
     def distance(self, points: np.ndarray, rows: np.ndarray) -> np.ndarray:
         return np.linalg.norm(points - rows[:, None], axis=-1)

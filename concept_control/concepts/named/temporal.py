@@ -1,19 +1,21 @@
-"""Concepts of what happened: what moved, what came closer, what moved before and after."""
+"""Concepts of motion: what moved, what came closer, what moved before or after the marker."""
 
 from __future__ import annotations
 
 import numpy as np
 
-from concept_control.concepts.family import draft, masks, path_lengths
+from concept_control.concepts.family import Draft, marker_distances, masks, path_lengths
 from concept_control.concepts.named.selection import Selection
 from concept_control.world.events import Events
 
 SHORTEST_MOVE = 0.15
+"""Shortest motion in demonstrations [workspace units]; half of it counts as motion."""
+
 NUM_STEPS = 6
 """T of the events in which the order of motions counts."""
 
 CLOSER_MARGIN = 0.15
-"""What came closer did so by at least this; what did not, came closer by no more than a third."""
+"""Smallest approach in demonstrations [workspace units]; half of it counts as an approach."""
 
 
 class Moved(Selection):
@@ -22,15 +24,10 @@ class Moved(Selection):
     name = 'moved'
     description = 'the things that moved'
     token_types = (22,)
+    num_steps = 2
+    min_entities = 2
 
-    def sample(
-        self,
-        rng: np.random.Generator,
-        params: np.ndarray,
-        num_events: int,
-        num_entities: int | None = None,
-    ) -> Events:
-        scene = draft(rng, len(params) * num_events, 2, 2, num_entities)
+    def arrange(self, rng: np.random.Generator, rows: np.ndarray, scene: Draft) -> None:
         wanted = 1 + rng.integers(np.maximum(np.minimum(scene.count - 1, 3), 1))
         scene.attention = np.arange(scene.sizes.shape[1]) < wanted[:, None]
         length = rng.uniform(SHORTEST_MOVE, 0.7, scene.sizes.shape)
@@ -40,7 +37,6 @@ class Moved(Selection):
         # A step that would leave the workspace goes the other way.
         step = np.where(np.abs(before + step) > 0.98, -step, step)
         scene.positions[:, 1] = before + np.where(scene.attention[..., None], step, 0.0)
-        return scene.finish(rng)
 
     def true_attention(self, events: Events, params: np.ndarray) -> np.ndarray:
         return (path_lengths(events) > SHORTEST_MOVE / 2) & masks(events)[0]
@@ -52,15 +48,10 @@ class CameCloser(Selection):
     name = 'came_closer'
     description = 'the things that came closer to the marker'
     token_types = (26,)
+    num_steps = 2
+    min_entities = 3
 
-    def sample(
-        self,
-        rng: np.random.Generator,
-        params: np.ndarray,
-        num_events: int,
-        num_entities: int | None = None,
-    ) -> Events:
-        scene = draft(rng, len(params) * num_events, 2, 3, num_entities)
+    def arrange(self, rng: np.random.Generator, rows: np.ndarray, scene: Draft) -> None:
         scene.subjects[:, 0] = True
         # The last is always one that came closer, so that there is something to see.
         kind = rng.choice(3, scene.sizes.shape, p=[0.35, 0.3, 0.35])
@@ -68,65 +59,55 @@ class CameCloser(Selection):
         kind[:, 0] = 0
         todo = np.ones(scene.sizes.shape, dtype=bool)
         while todo.any():
-            rows, columns = np.nonzero(todo)
-            before = scene.positions[rows, 0, columns]
+            event, entity = np.nonzero(todo)
+            before = scene.positions[event, 0, entity]
             after = np.where(
                 kind[todo][:, None] == 0, before, rng.uniform(-0.95, 0.95, before.shape)
             )
-            marker = scene.positions[rows, 0, 0]
+            marker = scene.positions[event, 0, 0]
             gain = np.linalg.norm(before - marker, axis=1) - np.linalg.norm(after - marker, axis=1)
             wanted = kind[todo]
             good = np.where(
                 wanted == 1, gain >= CLOSER_MARGIN, (wanted == 0) | (gain <= -CLOSER_MARGIN)
             )
-            scene.positions[rows[good], 1, columns[good]] = after[good]
-            # What is too close to come closer, or too far to leave, starts elsewhere.
+            scene.positions[event[good], 1, entity[good]] = after[good]
+            # What is too close to come closer, or too far to move away, starts elsewhere.
             fresh = rng.uniform(-0.95, 0.95, before.shape)
-            scene.positions[rows[~good], 0, columns[~good]] = fresh[~good]
-            todo[rows[good], columns[good]] = False
+            scene.positions[event[~good], 0, entity[~good]] = fresh[~good]
+            todo[event[good], entity[good]] = False
         scene.attention = (kind == 1) & scene.present
-        return scene.finish(rng)
 
     def true_attention(self, events: Events, params: np.ndarray) -> np.ndarray:
         present, subjects, _ = masks(events)
         positions = events.positions.cpu().numpy().astype(float)
-        number = np.maximum(subjects.sum(axis=1), 1)[:, None, None]
-        first, last = (
-            np.linalg.norm(
-                positions[:, step]
-                - (positions[:, step] * subjects[..., None]).sum(axis=1, keepdims=True) / number,
-                axis=-1,
-            )
-            for step in (0, -1)
-        )
+        first, last = (marker_distances(positions[:, step], subjects) for step in (0, -1))
         return (first - last > CLOSER_MARGIN / 2) & present & ~subjects
 
 
 class Order(Selection):
-    """The things that moved before (after) the marker did, each in a short stretch of time."""
+    """The things that moved before (after) the marker did, each within one step.
+
+    Attributes:
+        sign: -1 for before, 1 for after.
+    """
 
     sign: float
+    num_steps = NUM_STEPS
+    min_entities = 3
 
-    def sample(
-        self,
-        rng: np.random.Generator,
-        params: np.ndarray,
-        num_events: int,
-        num_entities: int | None = None,
-    ) -> Events:
-        scene = draft(rng, len(params) * num_events, NUM_STEPS, 3, num_entities)
+    def arrange(self, rng: np.random.Generator, rows: np.ndarray, scene: Draft) -> None:
         scene.subjects[:, 0] = True
         shape = scene.sizes.shape
-        rows = np.arange(len(scene.count))
+        events = np.arange(len(scene.count))
         # The interval between states in which each one moves; the marker's is in the middle.
-        marker = rng.integers(1, NUM_STEPS - 2, len(rows))
+        marker = rng.integers(1, NUM_STEPS - 2, len(events))
         moment = rng.integers(0, NUM_STEPS - 1, shape)
         moment = np.where(moment == marker[:, None], NUM_STEPS, moment)
         stays = rng.random(shape) < 0.2
         moment = np.where(stays, NUM_STEPS, moment)
         first = rng.integers(0, marker)
         late = rng.integers(marker + 1, NUM_STEPS - 1)
-        moment[rows, scene.count - 1] = np.where(self.sign < 0, first, late)
+        moment[events, scene.count - 1] = np.where(self.sign < 0, first, late)
         moment[:, 0] = marker
         length = rng.uniform(SHORTEST_MOVE, 0.7, shape)
         angle = rng.uniform(-np.pi, np.pi, shape)
@@ -140,7 +121,6 @@ class Order(Selection):
         earlier = self.sign * (moment - marker[:, None]) > 0
         scene.attention = moves & earlier & scene.present
         scene.attention[:, 0] = False
-        return scene.finish(rng)
 
     def true_attention(self, events: Events, params: np.ndarray) -> np.ndarray:
         present, subjects, _ = masks(events)

@@ -1,52 +1,56 @@
-"""Concepts of how things look: which are red, which look like the marker, which are large."""
+"""Concepts of looks: things of a colour, of the marker's colour, above or below a size."""
 
 from __future__ import annotations
 
 import numpy as np
 
 from concept_control.concepts.family import (
-    Family,
-    draft,
+    Draft,
+    marker_mean,
     masks,
     per_event,
     random_colors,
     seen_color,
 )
+from concept_control.concepts.named.selection import Selection
 from concept_control.world.colors import NAMED_COLORS
 from concept_control.world.events import Events
 
 COLOR_RADIUS = 0.22
-"""Largest distance of chromaticity-and-brightness features between things of one colour."""
+"""Largest distance of `color_features` between things of one colour."""
 
 COLOR_CLEARANCE = 0.34
-"""Distractors are at least so far from the colour asked for: what lies between is nobody's."""
+"""Smallest distance of distractors from the colour in demonstrations."""
 
 SAME_AS_MARKER = 0.3
-"""Largest distance of features to the marker's, which is itself seen under some light."""
+"""Largest distance of features to the marker's, which is itself under random light."""
 
 SIZE_MARGIN = 0.015
-"""Nothing is closer to a size threshold than this [workspace units]."""
+"""Smallest distance of sizes from the threshold in demonstrations [workspace units]."""
 
 FIRST_EMPTY = 5
+"""First of a concept's demonstrations in which nothing may have the colour."""
+
 EMPTY_SHARE = 0.15
-"""Share of the events from the sixth of a concept on in which nothing has the colour."""
+"""Share of demonstrations from there on in which nothing has the colour."""
 
 
 def color_features(rgb: np.ndarray) -> np.ndarray:
-    """Return (..., 4) features that change little with the amount of light: RGB/max and max/2."""
+    """Return (..., 4) features that vary little with the amount of light: RGB/max and max/2."""
     rgb = np.asarray(rgb, dtype=float)
     brightest = rgb.max(axis=-1, keepdims=True)
     return np.concatenate([rgb / np.maximum(brightest, 0.05), brightest / 2], axis=-1)
 
 
-class Color(Family):
+class Color(Selection):
     """The things of one colour; parameters (r, g, b)."""
 
     name = 'color'
     reads_colors = True
     description = 'attend all things of one colour'
-    generates = False
     token_types = (0,)
+    num_steps: int | None = None
+    min_entities = 2
 
     def sample_concepts(self, rng: np.random.Generator, num_concepts: int) -> np.ndarray:
         named = np.array(list(NAMED_COLORS.values()))
@@ -55,25 +59,16 @@ class Color(Family):
             rng.random((num_concepts, 1)) < 0.8, chosen, random_colors(rng, (num_concepts,))
         )
 
-    def sample(
-        self,
-        rng: np.random.Generator,
-        params: np.ndarray,
-        num_events: int,
-        num_entities: int | None = None,
-    ) -> Events:
-        rgb = np.repeat(params, num_events, axis=0)
-        scene = draft(rng, len(rgb), int(rng.integers(1, 3)), 2, num_entities)
+    def arrange(self, rng: np.random.Generator, rows: np.ndarray, scene: Draft) -> None:
         wanted = 1 + rng.integers(np.maximum(scene.count - 1, 1))
         # "None of them" is an answer too; the first demonstrations always show the colour.
-        later = np.tile(np.arange(num_events) >= FIRST_EMPTY, len(params))
-        wanted = np.where(later & (rng.random(len(wanted)) < EMPTY_SHARE), 0, wanted)
+        is_late = scene.shot >= FIRST_EMPTY
+        wanted = np.where(is_late & (rng.random(len(wanted)) < EMPTY_SHARE), 0, wanted)
         members = np.arange(scene.sizes.shape[1]) < wanted[:, None]
-        scene.colors = self._distractors(rng, rgb, scene.colors)
-        seen = seen_color(rng, np.repeat(rgb[:, None], members.shape[1], axis=1))
+        scene.colors = self._distractors(rng, rows, scene.colors)
+        seen = seen_color(rng, np.repeat(rows[:, None], members.shape[1], axis=1))
         scene.colors = np.where(members[..., None], seen, scene.colors)
         scene.attention = members
-        return scene.finish(rng)
 
     def describe(self, params: np.ndarray) -> np.ndarray:
         return np.concatenate([2 * params - 1, 2 * color_features(params)[:, :3] - 1], axis=1)
@@ -83,19 +78,14 @@ class Color(Family):
         distance = self.distance(events.colors.cpu().numpy(), rgb)
         return (distance <= (COLOR_RADIUS + COLOR_CLEARANCE) / 2) & masks(events)[0]
 
-    def error(self, events: Events, params: np.ndarray) -> np.ndarray:
-        present, _, attended = masks(events)
-        wrong = (self.true_attention(events, params) != attended) & present
-        return np.where(wrong.any(axis=1), np.inf, 0.0)
-
     def distance(self, colors: np.ndarray, rgb: np.ndarray) -> np.ndarray:
-        """Return (B, N) distances of features between colours (B, N, 3) and (B, 3)."""
+        """Return (B, N) distances of features of colours (B, N, 3) to those of (B, 3)."""
         return np.linalg.norm(color_features(colors) - color_features(rgb)[:, None], axis=-1)
 
     def _distractors(
         self, rng: np.random.Generator, rgb: np.ndarray, colors: np.ndarray
     ) -> np.ndarray:
-        """Draw again whatever could be taken for the colour asked for."""
+        """Return colours (B, N, 3), drawn anew where too close to the concept's (B, 3)."""
         for _ in range(20):
             close = self.distance(colors, rgb) < COLOR_CLEARANCE
             if not close.any():
@@ -110,15 +100,10 @@ class SameColor(Color):
     name = 'same_color'
     description = 'attend the things of the same colour as the marker'
     token_types = (33,)
+    num_steps = 1
+    min_entities = 3
 
-    def sample(
-        self,
-        rng: np.random.Generator,
-        params: np.ndarray,
-        num_events: int,
-        num_entities: int | None = None,
-    ) -> Events:
-        scene = draft(rng, len(params) * num_events, 1, 3, num_entities)
+    def arrange(self, rng: np.random.Generator, rows: np.ndarray, scene: Draft) -> None:
         scene.subjects[:, 0] = True
         wanted = 1 + rng.integers(np.maximum(scene.count - 2, 1))
         members = np.arange(scene.sizes.shape[1]) < 1 + wanted[:, None]
@@ -129,12 +114,11 @@ class SameColor(Color):
             colors = self._distractors(rng, seen[:, 0], scene.colors[pending])
             colors = np.where(members[pending][..., None], seen, colors)
             distance = self.distance(colors, seen[:, 0])
-            # Dark colours change most with the light, some beyond recognition.
+            # Light changes dark colours most, some beyond recognition.
             good = ((distance < SAME_AS_MARKER) == members[pending]).all(axis=1)
             scene.colors[pending] = colors
             pending = pending[~good]
         scene.attention = members & ~scene.subjects
-        return scene.finish(rng)
 
     def describe(self, params: np.ndarray) -> np.ndarray:
         return params
@@ -142,41 +126,31 @@ class SameColor(Color):
     def true_attention(self, events: Events, params: np.ndarray) -> np.ndarray:
         present, subjects, _ = masks(events)
         colors = events.colors.cpu().numpy()
-        number = np.maximum(subjects.sum(axis=1), 1)[:, None]
-        marker = (colors * subjects[..., None]).sum(axis=1) / number
-        distance = self.distance(colors, marker)
+        distance = self.distance(colors, marker_mean(colors, subjects)[:, 0])
         return (distance <= SAME_AS_MARKER) & present & ~subjects
 
 
-class Size(Family):
+class Size(Selection):
     """The things above (or below) a size; parameters (threshold, +1 or -1)."""
 
     name = 'size'
     reads_sizes = True
     description = 'attend all things larger, or all smaller, than a threshold'
-    generates = False
     token_types = (23,)
+    num_steps: int | None = None
+    min_entities = 2
 
     def sample_concepts(self, rng: np.random.Generator, num_concepts: int) -> np.ndarray:
         threshold = rng.uniform(0.13, 0.22, num_concepts)
         return np.stack([threshold, rng.choice([-1.0, 1.0], num_concepts)], axis=1)
 
-    def sample(
-        self,
-        rng: np.random.Generator,
-        params: np.ndarray,
-        num_events: int,
-        num_entities: int | None = None,
-    ) -> Events:
-        rows = np.repeat(params, num_events, axis=0)
-        scene = draft(rng, len(rows), int(rng.integers(1, 3)), 2, num_entities)
+    def arrange(self, rng: np.random.Generator, rows: np.ndarray, scene: Draft) -> None:
         wanted = 1 + rng.integers(np.maximum(scene.count - 1, 1))
         scene.attention = np.arange(scene.sizes.shape[1]) < wanted[:, None]
         threshold, sign = rows[:, :1], rows[:, 1:]
         above = threshold + SIZE_MARGIN + rng.uniform(0, 1, scene.sizes.shape) * 0.08
         below = threshold - SIZE_MARGIN - rng.uniform(0, 1, scene.sizes.shape) * 0.05
         scene.sizes = np.where(scene.attention == (sign > 0), above, below)
-        return scene.finish(rng)
 
     def describe(self, params: np.ndarray) -> np.ndarray:
         return np.stack([10 * (params[:, 0] - 0.17), params[:, 1]], axis=1)
@@ -185,8 +159,3 @@ class Size(Family):
         rows = per_event(params, events)
         larger = events.sizes.cpu().numpy() > rows[:, :1]
         return (larger == (rows[:, 1:] > 0)) & masks(events)[0]
-
-    def error(self, events: Events, params: np.ndarray) -> np.ndarray:
-        present, _, attended = masks(events)
-        wrong = (self.true_attention(events, params) != attended) & present
-        return np.where(wrong.any(axis=1), np.inf, 0.0)

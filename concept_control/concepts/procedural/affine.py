@@ -1,7 +1,7 @@
-"""Concepts without names: be at a random combination of where others are and where one was.
+"""Procedural family: be at a random combination of the others' positions and the own start.
 
-Together with `PlaceRules`, `Arrangement` and `AttributeRules` these span what demonstrations can
-show, so that a concept nobody trained lies among those that were.
+Together with `PlaceRules`, `Arrangement` and `AttributeRules` it spans what demonstrations can
+show, so that new concepts lie among the trained ones.
 """
 
 from __future__ import annotations
@@ -11,8 +11,8 @@ from abc import abstractmethod
 import numpy as np
 
 from concept_control.concepts.family import (
+    Draft,
     Family,
-    draft,
     last_positions,
     masks,
     mean_of,
@@ -25,29 +25,23 @@ _TRIES = 400
 
 
 class Combination(Family):
-    """Be somewhere relative to a * (mean of k others) + b * (where it was).
+    """Be somewhere relative to a * (mean of k others) + b * (own start).
 
-    Parameters (k, a, b, ...). With a + b = 1 it does not matter where in the workspace it happens.
+    Parameters (k, a, b, ...). With a + b = 1 the concept is invariant under translation.
     """
 
     @abstractmethod
     def draw_offsets(self, rng: np.random.Generator, rows: np.ndarray) -> np.ndarray:
-        """Draw (B, 2) where the subject is from that combination, for parameters (B, P)."""
+        """Draw offsets (B, 2) of the subject from the combination, for parameters (B, P)."""
 
     @abstractmethod
     def distance(self, rows: np.ndarray, offsets: np.ndarray) -> np.ndarray:
-        """Return (B,) how far such offsets (B, 2) are from where the concept holds."""
+        """Return distances (B,) of offsets (B, 2) to where the concept holds."""
 
-    def sample(
-        self,
-        rng: np.random.Generator,
-        params: np.ndarray,
-        num_events: int,
-        num_entities: int | None = None,
-    ) -> Events:
-        rows = np.repeat(params, num_events, axis=0)
-        fewest = 1 + int(rows[:, 0].max())
-        scene = draft(rng, len(rows), 2, fewest, num_entities)
+    def entities_needed(self, rows: np.ndarray) -> int:
+        return 1 + int(rows[:, 0].max())
+
+    def arrange(self, rng: np.random.Generator, rows: np.ndarray, scene: Draft) -> None:
         columns = np.arange(scene.sizes.shape[1])
         scene.subjects[:, 0] = True
         scene.attention = (columns > 0) & (columns <= rows[:, :1])
@@ -62,7 +56,7 @@ class Combination(Family):
             scene.positions[pending[good], 1, 0] = target[good]
             pending = pending[~good]
             if len(pending) == 0:
-                return scene.finish(rng)
+                return
             shape = (len(pending), 1, len(columns), 2)
             scene.positions[pending] = rng.uniform(-0.95, 0.95, shape)
         raise EventError(f'{self.name}: no place inside the workspace; expected smaller offsets')
@@ -86,11 +80,11 @@ class Affine(Combination):
     tolerance = 0.1
 
     def sample_concepts(self, rng: np.random.Generator, num_concepts: int) -> np.ndarray:
-        # Beside others; on the way to them or past them; by a vector; towards a place.
+        # Beside others; on the line through one of them; by a vector; towards a place.
         kind = rng.choice(4, num_concepts, p=[0.28, 0.34, 0.18, 0.2])
         number = np.select([kind == 0, kind == 1], [rng.integers(1, 4, num_concepts), 1], 0)
         share = rng.uniform(0.15, 0.8, num_concepts) * rng.choice([-1, 1], num_concepts)
-        # Through the other and out on its far side, at most as far as a mirror puts it.
+        # Past the other on its far side, at most as far as the mirror image.
         share = np.where((kind == 1) & (share < 0), 1.25 * share, share)
         before = np.select([kind == 0, kind == 2], [0.0, 1.0], share)
         others = np.select([kind == 0, kind == 1], [1.0, 1.0 - before], 0.0)

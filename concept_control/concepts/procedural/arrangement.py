@@ -1,4 +1,4 @@
-"""Concepts without names: stand as in a random pattern, up to similarity."""
+"""Procedural family: stand as in a random pattern, up to similarity."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import itertools
 
 import numpy as np
 
-from concept_control.concepts.family import draft, last_positions, masks, per_event
+from concept_control.concepts.family import Draft, last_positions, masks, per_event
 from concept_control.concepts.named.shape import LARGEST_RADIUS, SMALLEST_RADIUS, Shape
 from concept_control.world.events import Events
 
@@ -14,8 +14,8 @@ from concept_control.world.events import Events
 class Arrangement(Shape):
     """Three to five things in the arrangement of a random template, up to similarity.
 
-    Parameters: (k, five points x, y) with the points about their centroid at unit root mean square
-    radius; mirrored is the same.
+    Parameters (k, five points x, y): the points are centred and of unit root mean square radius;
+    a mirrored pattern is the same.
     """
 
     name = 'arrangement'
@@ -31,15 +31,10 @@ class Arrangement(Shape):
             row[1 : 1 + 2 * int(row[0])] = _draw_template(rng, int(row[0])).ravel()
         return params
 
-    def sample(
-        self,
-        rng: np.random.Generator,
-        params: np.ndarray,
-        num_events: int,
-        num_entities: int | None = None,
-    ) -> Events:
-        rows = np.repeat(params, num_events, axis=0)
-        scene = draft(rng, len(rows), 2, int(rows[:, 0].max()), num_entities)
+    def entities_needed(self, rows: np.ndarray) -> int:
+        return int(rows[:, 0].max())
+
+    def arrange(self, rng: np.random.Generator, rows: np.ndarray, scene: Draft) -> None:
         pending = np.arange(len(rows))
         while len(pending):
             size = rng.uniform(SMALLEST_RADIUS, LARGEST_RADIUS, (len(pending), 1))
@@ -55,10 +50,9 @@ class Arrangement(Shape):
                 scene.positions[row, 1, : int(k)] = place[: int(k)]
             pending = pending[~good]
         self.set_members(rng, scene, rows[:, 0])
-        return scene.finish(rng)
 
     def describe(self, params: np.ndarray) -> np.ndarray:
-        # What tells patterns apart whatever their pose: the moduli of their moments.
+        # Invariants under similarity: moduli of moments, spread, smallest gap.
         z = _templates(params)
         member = np.arange(self.most) < params[:, :1]
         share = member / params[:, :1]
@@ -86,14 +80,14 @@ class Arrangement(Shape):
 
 
 def template_deviation(points: np.ndarray, templates: np.ndarray) -> np.ndarray:
-    """Return (B,) how far the worst of points (B, k, 2) is from the best fit of its template.
+    """Return (B,) largest distances of points (B, k, 2) to the best fit of their template.
 
     Least squares over similarities (a complex linear regression), all k! matchings, mirrored or
-    not, none smaller than the smallest shape.
+    not; the fit is at least as large as the smallest shape.
 
     Args:
         points: (B, k, 2) workspace units.
-        templates: (B, k) complex, centred, of unit root mean square radius.
+        templates: (B, k) complex points, centred, of unit root mean square radius.
     """
     k = points.shape[1]
     z = points[..., 0] + 1j * points[..., 1]
@@ -113,7 +107,7 @@ def template_deviation(points: np.ndarray, templates: np.ndarray) -> np.ndarray:
 
 
 def centred_template(points: np.ndarray) -> np.ndarray:
-    """Return (k, 2) points about their centroid at unit root mean square radius."""
+    """Return points (k, 2) centred and scaled to unit root mean square radius."""
     points = points - points.mean(axis=0)
     return points / np.sqrt((points**2).sum(axis=1).mean())
 
@@ -124,7 +118,7 @@ def _templates(rows: np.ndarray) -> np.ndarray:
 
 
 def _draw_template(rng: np.random.Generator, k: int) -> np.ndarray:
-    """Draw (k, 2) points: anywhere, or mirrored about a line, and none on top of another."""
+    """Draw points (k, 2), some symmetric about a line, none too close to another."""
     while True:
         points = rng.uniform(-1, 1, (k, 2))
         if rng.random() < 0.4:
@@ -133,6 +127,6 @@ def _draw_template(rng: np.random.Generator, k: int) -> np.ndarray:
             points[2 * half :, 0] = 0.0
         points = centred_template(points)
         gaps = np.linalg.norm(points[:, None] - points[None], axis=-1) + 9 * np.eye(k)
-        # Scaled to the smallest shape, blocks must not touch.
+        # Blocks must not touch at the size of the smallest shape.
         if gaps.min() > 0.7:
             return points

@@ -1,10 +1,10 @@
-"""Concepts without names: attend to what passes one or two random tests of looks and place."""
+"""Procedural family: attend to what satisfies one or two random rules of looks and place."""
 
 from __future__ import annotations
 
 import numpy as np
 
-from concept_control.concepts.family import blank_tokens, random_colors, seen_color
+from concept_control.concepts.family import blank_tokens, marker_mean, random_colors, seen_color
 from concept_control.concepts.named.visual import (
     COLOR_CLEARANCE,
     COLOR_RADIUS,
@@ -22,14 +22,13 @@ from concept_control.concepts.procedural.selection_rules import (
     Looks,
     SelectionRules,
     lead,
-    of_marker,
 )
 
 COLOR, SIZE, BRIGHTNESS, SIDE, WITHIN, SIDE_OF_MARKER, SIZE_OF_MARKER, EXTREME, RANK = range(9)
-"""Tests of one entity: of itself; relative to the marker, the one subject; among all."""
+"""Kinds of rules: about the entity itself, relative to the marker (the one subject), among all."""
 
 PLACE_MARGIN = 0.06
-"""Nothing lies closer to the border of a test than this [workspace units]."""
+"""Smallest distance of entities from the border of a rule in demonstrations [workspace units]."""
 
 EXTREME_MARGIN = 0.1
 RANK_MARGIN = 0.02
@@ -37,9 +36,9 @@ BRIGHTNESS_MARGIN = 0.06
 
 
 class AttributeRules(SelectionRules):
-    """Attend to what passes one or two tests; parameters (test, 4 values) twice, -1 for none.
+    """Attend to what satisfies one or two rules; parameters (kind, 4 values) twice, -1 for none.
 
-    Tests and values: colour (r, g, b, sign), size and brightness (threshold, sign), on one side of
+    Rules and values: colour (r, g, b, sign), size and brightness (threshold, sign), on one side of
     a line (cos, sin, offset), within or beyond a distance of the marker (radius, sign), on one
     side of it (cos, sin), larger or smaller than it (sign), outermost in a direction (cos, sin),
     largest or smallest of all (sign).
@@ -52,7 +51,7 @@ class AttributeRules(SelectionRules):
     def draw(self, rng: np.random.Generator, count: int) -> np.ndarray:
         first = rng.integers(COLOR, RANK + 1, count)
         second = rng.integers(COLOR, SIZE_OF_MARKER + 1, count)
-        # What singles one out is not joined with another test, nor a test with its like.
+        # A rule that singles one out stands alone; two rules of one kind are not joined.
         alone = (first >= EXTREME) | (first == second) | (rng.random(count) < 0.5)
         second = np.where(alone, -1, second)
         parts = []
@@ -87,8 +86,8 @@ class AttributeRules(SelectionRules):
             looks.sizes,
             looks.candidates,
         )
-        relative = positions - of_marker(positions, looks)
-        marker_size = of_marker(sizes, looks)
+        relative = positions - marker_mean(positions, looks.subjects)
+        marker_size = marker_mean(sizes, looks.subjects)
         total = np.full(sizes.shape, CERTAIN)
         for slot in range(NUM_RULES):
             kind, values = read_rule(rows, slot)
@@ -139,7 +138,7 @@ class AttributeRules(SelectionRules):
             values[:, slot, :RULE_VALUES] = plain
             rgb = given[:, :3].clip(0, 1)
             looks = np.concatenate([2 * rgb - 1, 2 * color_features(rgb)[:, :3] - 1], axis=1)
-            # Another colour and not this one mean different things: signs have their own columns.
+            # "This colour" and "any other colour" differ, so the sign multiplies the features.
             values[:, slot, RULE_VALUES : RULE_VALUES + 6] = np.where(
                 (kind == COLOR)[:, None], looks * given[:, 3:], 0.0
             )

@@ -1,25 +1,24 @@
-"""Concepts without names: attend to what compares so with a number, the marker or all others."""
+"""Procedural family: attend by comparison with a threshold, the marker or all others."""
 
 from __future__ import annotations
 
 import numpy as np
 
-from concept_control.concepts.family import blank_tokens, random_colors, seen_color
+from concept_control.concepts.family import blank_tokens, marker_mean, random_colors, seen_color
 from concept_control.concepts.named.visual import color_features
 from concept_control.concepts.procedural.selection_rules import (
     Looks,
     SelectionRules,
     lead,
-    of_marker,
 )
 
 BRIGHTNESS, MIX, NEAREST, CROWD, MIDDLE, TONE, TYPICAL, ODD_SIZE = range(8)
 """Numbers of an entity: brightness; a mix of red, green and blue; distance to the nearest other,
-mean distance to all others, distance to the middle of the workspace; how different its colour is
-from the marker's, from all others' on average; how different its size is from all others'."""
+mean distance to all others, distance to the middle of the workspace; difference of its colour to
+the marker's, mean difference to all others'; difference of its size to the others' mean."""
 
 BEYOND, OF_MARKER, EXTREME = range(3)
-"""Rules: beyond a threshold, beyond the marker's, beyond all others'."""
+"""Rules: beyond a threshold, beyond the marker's number, beyond all others'."""
 
 CELLS = (
     (BRIGHTNESS, OF_MARKER, -1),
@@ -45,10 +44,10 @@ CELLS = (
     (TYPICAL, EXTREME, -1),
     (ODD_SIZE, EXTREME, 1),
 )
-"""Which number, which rule, and whether more or less of it is meant.
+"""Concepts as number, rule, and 1 for more or -1 for less.
 
-Left out on purpose are brighter than the marker, the largest distance to the nearest, and the
-colour least like the others': families kept from training judge whether these are learned too.
+Three are left out because held-out families judge whether they are learned without training:
+brighter than the marker, the largest distance to the nearest, the colour least like the others'.
 """
 
 _MARGINS = np.array([0.06, 0.07, 0.05, 0.05, 0.06, 0.06, 0.05, 0.02])
@@ -59,7 +58,7 @@ _PALETTE = 3
 
 
 class Comparisons(SelectionRules):
-    """Attend to what compares so; parameters (cell of `CELLS`, threshold, r, g, b of a mix)."""
+    """Attend by comparison; parameters (index in `CELLS`, threshold, r, g, b of a mix)."""
 
     name = 'comparisons'
     description = 'attend to what compares so with a number, the marker or all others'
@@ -84,7 +83,7 @@ class Comparisons(SelectionRules):
         rule, sign = _RULE[cell][:, None], _SIGN[cell][:, None]
         beyond = np.select(
             [rule == BEYOND, rule == OF_MARKER],
-            [sign * (value - rows[:, 1:2]), sign * (value - of_marker(value, looks))],
+            [sign * (value - rows[:, 1:2]), sign * (value - marker_mean(value, looks.subjects))],
             lead(sign * value, looks.candidates),
         )
         return beyond / _MARGINS[feature][:, None]
@@ -92,7 +91,7 @@ class Comparisons(SelectionRules):
     def draw_colors(
         self, rng: np.random.Generator, rows: np.ndarray, shape: tuple[int, int]
     ) -> np.ndarray:
-        # Half of the scenes are of few colours, so that some are alike.
+        # Half of the scenes have few colours, so that some entities are alike.
         palette = random_colors(rng, (len(rows), _PALETTE))
         index = rng.integers(_PALETTE, size=shape)
         few = seen_color(rng, palette[np.arange(len(rows))[:, None], index])
@@ -106,10 +105,10 @@ class Comparisons(SelectionRules):
 
 
 def _numbers(rows: np.ndarray, looks: Looks) -> np.ndarray:
-    """Return (F, B, N) the numbers of all entities."""
+    """Return the numbers (F, B, N) of all entities."""
     positions, colors, sizes = looks.positions, looks.colors, looks.sizes
     others = looks.present[:, None] & ~np.eye(sizes.shape[1], dtype=bool)
-    # A marker is looked at, but it is none of those who are compared with one another.
+    # The marker counts as a neighbour, but not among those compared with one another.
     peers = others & ~looks.subjects[:, None]
     apart = np.linalg.norm(positions[:, :, None] - positions[:, None], axis=-1)
     tones = color_features(colors)
@@ -123,7 +122,7 @@ def _numbers(rows: np.ndarray, looks: Looks) -> np.ndarray:
             np.where(others, apart, np.inf).min(axis=2, initial=9.0),
             (apart * peers).sum(axis=2) / number,
             np.linalg.norm(positions, axis=-1),
-            np.linalg.norm(tones - of_marker(tones, looks), axis=-1),
+            np.linalg.norm(tones - marker_mean(tones, looks.subjects), axis=-1),
             (off * peers).sum(axis=2) / number,
             np.abs(sizes - mean_size),
         ]

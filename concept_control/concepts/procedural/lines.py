@@ -1,4 +1,4 @@
-"""Concepts without names: be on a random line, here, through others, or from where one was."""
+"""Procedural family: be on a random line, here, near others, or near the own start."""
 
 from __future__ import annotations
 
@@ -7,16 +7,19 @@ import numpy as np
 from concept_control.concepts.procedural.affine import Combination
 
 _LONGEST = 1.5
+"""Largest distance along the line [workspace units]."""
+
 _AWAY = np.deg2rad(10.0)
+"""Smallest angle to the directions that are left out [rad]."""
 
 
 class Lines(Combination):
     """Be on a line relative to the combination.
 
-    Parameters (k, a, b, cos, sin, c): cos and sin of the normal, c how far off the line lies.
+    Parameters (k, a, b, cos, sin, c): cos and sin of the normal, distance c of the line.
 
-    Left out on purpose are upright lines of the workspace and rising diagonals through others:
-    families kept from training judge whether such things are learned all the same.
+    Upright lines of the workspace and rising diagonals through others are left out, because
+    held-out families judge whether they are learned without training.
     """
 
     name = 'lines'

@@ -1,4 +1,4 @@
-"""Concepts without names: keep one or two random measures of a place within bounds."""
+"""Procedural family: keep one or two random measures of a place within bounds."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from concept_control.concepts.procedural.rule_parameters import NUM_RULES, choos
 STRIP, MIRRORED, SQUARE_RING, SHIFTED, MOVED, BESIDE, APPROACHED, NEAREST, FURTHEST, SPREAD = (
     range(10)
 )
-"""Tests of a place: three of the workspace, two relative to where the subject was, three relative
-to the attended ones, one of two or more of them."""
+"""Kinds of rules: three about the workspace, two relative to where the subject was, five about the
+attended, the last of which needs two of them."""
 
 _UPRIGHT = np.deg2rad(10.0)
 _MOST_CORNER = 0.75
@@ -76,15 +76,15 @@ def _spread(values: np.ndarray, seen: Situation) -> np.ndarray:
 class MeasureRules(PlacementRules):
     """Keep one or two measures within bounds, among 0 to 3 attended others.
 
-    Tests and values: a strip across the workspace (cos, sin, offset, half width), discs mirrored
+    Rules and values: a strip across the workspace (cos, sin, offset, half width), discs mirrored
     about one or both axes (x, y, radius, 1 for x or 2 for y or 3 for both), square ring about the
     middle (inner, outer half width); relative to where the subject was: shifted in a direction
     (cos, sin, least, most), moved (least, most distance); relative to the mean of the attended:
     beside it in a direction (cos, sin, least, most), approached (least, most distance gained); of
     the distances to the attended: the nearest, the furthest, their difference (least, most).
 
-    Left out on purpose are upright strips, discs in all four corners and differences of nearly
-    zero alone: families kept from training judge whether such things are learned all the same.
+    Upright strips, discs in all four corners and differences of nearly zero are left out, because
+    held-out families judge whether they are learned without training.
     """
 
     name = 'measure_tests'
@@ -110,7 +110,7 @@ class MeasureRules(PlacementRules):
         for slot in range(NUM_RULES):
             alone = rng.integers(STRIP, MOVED + 1, count)
             relative = rng.integers(BESIDE, np.where(number > 1, SPREAD, APPROACHED) + 1)
-            # The first test of a concept with arguments is about them.
+            # The first rule of a concept with arguments is about them.
             kind = np.where((number > 0) & (slot == 0), relative, alone)
             if slot:
                 kind = np.where(both, kind, -1)
@@ -119,12 +119,12 @@ class MeasureRules(PlacementRules):
 
 
 def _draw_values(rng: np.random.Generator, count: int) -> list[list[np.ndarray]]:
-    """Draw four values (count,) of each test."""
+    """Draw four values (count,) of each kind of rule."""
     angle = rng.uniform(-np.pi, np.pi, count)
     leaning = rng.uniform(_UPRIGHT, np.pi - _UPRIGHT, count)
     quarter = rng.uniform(0.1, _MOST_CORNER, (2, count))
     folds = rng.integers(1, 4, count)
-    # What is not folded may be on either side.
+    # Coordinates that are not folded may have either sign.
     sides = np.where(
         folds & np.array([[1], [2]]) > 0, quarter, rng.uniform(-0.75, 0.75, (2, count))
     )

@@ -1,4 +1,4 @@
-"""Concepts without names: be where one or two random tests of a place hold."""
+"""Procedural family: be where one or two random rules of a place hold."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from concept_control.concepts.procedural.placement_rules import (
 from concept_control.concepts.procedural.rule_parameters import NUM_RULES, choose_rule
 
 HALF_PLANE, DISC, OUTSIDE, BOX, SECTOR, RING, CLOSER, ALONG, ACROSS = range(9)
-"""Tests of a place: four of the workspace, three relative to the attended ones, and two in the
-frame of a pair."""
+"""Kinds of rules: four about the workspace, three relative to the attended, two in the frame of an
+attended pair."""
 
 
 def _half_plane(values: np.ndarray, seen: Situation) -> np.ndarray:
@@ -67,9 +67,9 @@ def _from_center(seen: Situation) -> np.ndarray:
 
 
 class PlaceRules(PlacementRules):
-    """Be where one or two tests hold, among 0 to 2 attended others.
+    """Be where one or two rules hold, among 0 to 2 attended others.
 
-    Tests and values: half-plane (cos, sin, offset), disc and outside (x, y, radius), box (x, y,
+    Rules and values: half-plane (cos, sin, offset), disc and outside (x, y, radius), box (x, y,
     half width, half height); relative to the mean of the attended: sector (angle, half opening,
     inner and outer radius), ring (inner, outer radius), and closer to them than a distance
     (radius); of two attended: how far along the line through them, and how far beside it, from
@@ -88,7 +88,7 @@ class PlaceRules(PlacementRules):
         for slot in range(NUM_RULES):
             here = rng.integers(HALF_PLANE, BOX + 1, count)
             relative = rng.integers(SECTOR, CLOSER + 1, count)
-            # The first test of a concept with arguments is about them; the second is of any kind.
+            # The first rule of a concept with arguments is about them; the second is of any kind.
             is_relative = (number > 0) & ((slot == 0) | (rng.random(count) < 0.4))
             kind = np.where(is_relative, relative, here)
             of_pair = is_relative & (number == 2) & (rng.random(count) < 0.5)

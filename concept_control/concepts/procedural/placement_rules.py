@@ -1,4 +1,4 @@
-"""What concepts without names share whose meaning is that one or two tests of a place hold."""
+"""Base of the procedural families that place one subject by one or two random rules."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from typing import NamedTuple
 import numpy as np
 
 from concept_control.concepts.family import (
+    Draft,
     Family,
     blank_tokens,
-    draft,
     last_positions,
     masks,
     mean_of,
@@ -22,18 +22,21 @@ from concept_control.errors import EventError
 from concept_control.world.events import Events
 
 _TRIES = 2000
+"""Draws of a place before a demonstration counts as impossible."""
+
 _LEAST_SHARE = 0.04
+"""Smallest share of random places that satisfy a concept which can be demonstrated."""
 
 
 class Situation(NamedTuple):
-    """Where a subject is put, among others.
+    """The place of B subjects among others, in workspace units.
 
     Attributes:
-        place: (B, 2) of the subject [workspace units].
-        start: (B, 2) where it was.
+        place: (B, 2) position of the subject.
+        start: (B, 2) position of the subject before.
         center: (B, 2) mean of the attended; zero where there are none.
         along: (B, 2) unit vector from the first of the attended to the last; zero below two.
-        apart: (B, 2) distances to the nearest and the furthest of the attended; zero without.
+        apart: (B, 2) distances to the nearest and the furthest of the attended; zero for none.
     """
 
     place: np.ndarray
@@ -48,16 +51,16 @@ class Situation(NamedTuple):
 
 
 Rule = Callable[[np.ndarray, Situation], np.ndarray]
-"""From values (B, 4) and B situations to the distances (B,) to where a test holds."""
+"""Values (B, 4) and B situations to the distances (B,) to where a rule holds."""
 
 
 class PlacementRules(Family):
-    """Be where one or two tests hold; parameters (k, test, 4 values, test, 4 values).
+    """Be where one or two rules hold; parameters (k, kind, 4 values, kind, 4 values).
 
-    k is the number of attended others; a test of -1 is none.
+    k is the number of attended others; a kind of -1 is no rule.
 
     Attributes:
-        tests: what a test's number means.
+        rules: Rules by kind.
     """
 
     tolerance = 0.04
@@ -65,7 +68,7 @@ class PlacementRules(Family):
 
     @abstractmethod
     def draw(self, rng: np.random.Generator, count: int) -> np.ndarray:
-        """Draw parameters (count, P), satisfiable or not."""
+        """Draw parameters (count, P), whether they can be satisfied or not."""
 
     def sample_concepts(self, rng: np.random.Generator, num_concepts: int) -> np.ndarray:
         params = np.zeros((num_concepts, 1 + NUM_RULES * (1 + RULE_VALUES)))
@@ -73,19 +76,14 @@ class PlacementRules(Family):
         while len(pending):
             fresh = self.draw(rng, len(pending))
             params[pending] = fresh
-            # What hardly any place satisfies cannot be demonstrated.
+            # Concepts that hardly any place satisfies cannot be demonstrated.
             pending = pending[self._satisfied_share(rng, fresh) < _LEAST_SHARE]
         return params
 
-    def sample(
-        self,
-        rng: np.random.Generator,
-        params: np.ndarray,
-        num_events: int,
-        num_entities: int | None = None,
-    ) -> Events:
-        rows = np.repeat(params, num_events, axis=0)
-        scene = draft(rng, len(rows), 2, 1 + int(rows[:, 0].max()), num_entities)
+    def entities_needed(self, rows: np.ndarray) -> int:
+        return 1 + int(rows[:, 0].max())
+
+    def arrange(self, rng: np.random.Generator, rows: np.ndarray, scene: Draft) -> None:
         columns = np.arange(scene.sizes.shape[1])
         scene.subjects[:, 0] = True
         scene.attention = (columns > 0) & (columns <= rows[:, :1])
@@ -98,11 +96,11 @@ class PlacementRules(Family):
             scene.positions[pending[good], 1, 0] = place[good]
             pending = pending[~good]
             if len(pending) == 0:
-                return scene.finish(rng)
+                return
             if attempt % 20 == 19:
                 shape = (len(pending), 1, len(columns), 2)
                 scene.positions[pending] = rng.uniform(-0.95, 0.95, shape)
-        raise EventError(f'{self.name}: no place passes the tests; expected wider ones')
+        raise EventError(f'{self.name}: no place satisfies the rules; expected wider ones')
 
     def tokens(self, params: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         types, values = blank_tokens(len(params))
@@ -114,7 +112,7 @@ class PlacementRules(Family):
         return types, values
 
     def describe_rule(self, kind: np.ndarray, values: np.ndarray) -> np.ndarray:
-        """Return (C, < V) numbers about unit scale that describe tests (C,) of values (C, 4)."""
+        """Return (C, < V) values of about unit scale for rules of kinds (C,) and values (C, 4)."""
         return values
 
     def error(self, events: Events, params: np.ndarray) -> np.ndarray:
@@ -128,7 +126,7 @@ class PlacementRules(Family):
         return np.where(valid, distance, np.inf)
 
     def _distance(self, rows: np.ndarray, situation: Situation) -> np.ndarray:
-        """Return (B,) the largest of the distances to where each test of rows (B, P) holds."""
+        """Return (B,) the largest of the distances to where the rules of rows (B, P) hold."""
         total = np.zeros(len(rows))
         for slot in range(NUM_RULES):
             kind, values = read_rule(rows, slot, before=1)
@@ -142,7 +140,7 @@ class PlacementRules(Family):
     def _satisfied_share(
         self, rng: np.random.Generator, rows: np.ndarray, count: int = 200
     ) -> np.ndarray:
-        """Return (C,) the share of random places, among random others, that pass all tests."""
+        """Return (C,) the share of random places, among random others, that satisfy all rules."""
         many = np.repeat(rows, count, axis=0)
         most = 1 + int(rows[:, 0].max())
         positions = rng.uniform(-0.95, 0.95, (len(many), most, 2))
@@ -154,14 +152,14 @@ class PlacementRules(Family):
 
 
 def outside_of(value: np.ndarray, least: np.ndarray, most: np.ndarray) -> np.ndarray:
-    """Return how far values are outside their intervals."""
+    """Return how far values (B,) are outside the intervals from `least` (B,) to `most` (B,)."""
     return np.maximum(np.maximum(least - value, value - most), 0.0)
 
 
 def _situation(
     place: np.ndarray, start: np.ndarray, positions: np.ndarray, attended: np.ndarray
 ) -> Situation:
-    """Describe places (B, 2), reached from (B, 2), among positions and attended (B, N, ...)."""
+    """Describe places (B, 2), starts (B, 2), positions (B, N, 2) and attended (B, N) bool."""
     rows = np.arange(len(attended))
     first, last = attended.argmax(axis=1), attended.shape[1] - 1 - attended[:, ::-1].argmax(axis=1)
     along = positions[rows, last] - positions[rows, first]

@@ -1,4 +1,4 @@
-"""What concepts without names share that attend to whatever passes random tests."""
+"""Base of the procedural families that attend to whatever satisfies random rules."""
 
 from __future__ import annotations
 
@@ -21,17 +21,22 @@ from concept_control.errors import EventError
 from concept_control.world.events import Events
 
 CERTAIN = 9.0
+"""Largest score of a rule."""
+
 _TRIES = 3000
+"""Draws of a scene before a demonstration counts as impossible."""
+
 _EASY = 60
+"""Draws within which a concept that is easy to demonstrate is demonstrated."""
 
 
 class Looks(NamedTuple):
-    """What tests of single entities look at.
+    """What rules about single entities see.
 
     Attributes:
         positions: (B, N, 2) workspace units.
-        colors: (B, N, 3).
-        sizes: (B, N).
+        colors: (B, N, 3) RGB in [0, 1].
+        sizes: (B, N) side lengths, workspace units.
         present: (B, N) bool.
         subjects: (B, N) bool, the marker.
     """
@@ -44,39 +49,40 @@ class Looks(NamedTuple):
 
     @property
     def candidates(self) -> np.ndarray:
-        """Who may be attended to (B, N)."""
+        """Mask (B, N) of the entities that may be attended."""
         return self.present & ~self.subjects
 
 
 class SelectionRules(Selection):
-    """Attend to what passes tests of looks and place."""
+    """Attend to what satisfies rules of looks and place."""
 
     reads_colors = reads_sizes = True
+    min_entities = 3
 
     @abstractmethod
     def draw(self, rng: np.random.Generator, count: int) -> np.ndarray:
-        """Draw parameters (count, P), demonstrable or not."""
+        """Draw parameters (count, P), whether they can be demonstrated or not."""
 
     @abstractmethod
     def has_marker(self, rows: np.ndarray) -> np.ndarray:
-        """Tell for which of parameters (B, P) a marker is looked at."""
+        """Return (B,) whether concepts (B, P) compare with a marker."""
 
     @abstractmethod
     def scores(self, rows: np.ndarray, looks: Looks) -> np.ndarray:
-        """Return (B, N) how clearly each passes: >= 1 clearly, <= -1 clearly not."""
+        """Return scores (B, N): >= 1 where the rules clearly hold, <= -1 where clearly not."""
 
     @abstractmethod
     def draw_colors(
         self, rng: np.random.Generator, rows: np.ndarray, shape: tuple[int, int]
     ) -> np.ndarray:
-        """Draw colours (B, N, 3) among which some are likely to pass."""
+        """Draw colours (B, N, 3) of which some are likely to satisfy the rules."""
 
     def sample_concepts(self, rng: np.random.Generator, num_concepts: int) -> np.ndarray:
         params = self.draw(rng, num_concepts)
         pending = np.arange(num_concepts)
         while len(pending):
-            # What is hard to find in full, or in small scenes cannot be demonstrated; once may
-            # be luck.
+            # Concepts that are hard to find in full or in small scenes cannot be demonstrated;
+            # full scenes are tried twice, because one success may be luck.
             hard = np.zeros(len(pending), dtype=bool)
             for count in (MAX_ENTITIES, MAX_ENTITIES, 3):
                 scene = draft(rng, len(pending), 1, count, count)
@@ -85,23 +91,14 @@ class SelectionRules(Selection):
             params[pending] = self.draw(rng, len(pending))
         return params
 
-    def sample(
-        self,
-        rng: np.random.Generator,
-        params: np.ndarray,
-        num_events: int,
-        num_entities: int | None = None,
-    ) -> Events:
-        rows = np.repeat(params, num_events, axis=0)
-        scene = draft(rng, len(rows), 1, 3, num_entities)
+    def arrange(self, rng: np.random.Generator, rows: np.ndarray, scene: Draft) -> None:
         if len(self._fill(rng, rows, scene, _TRIES)):
-            raise EventError(f'{self.name}: no scene passes the tests; expected wider ones')
-        return scene.finish(rng)
+            raise EventError(f'{self.name}: no scene satisfies the rules; expected wider ones')
 
     def _fill(
         self, rng: np.random.Generator, rows: np.ndarray, scene: Draft, tries: int
     ) -> np.ndarray:
-        """Draw scenes until some clearly pass, the others clearly not; return who failed."""
+        """Draw scenes until the rules hold clearly or clearly not; return indices of failures."""
         scene.subjects[:, 0] = self.has_marker(rows)
         pending = np.arange(len(rows))
         for _ in range(tries):
@@ -119,7 +116,7 @@ class SelectionRules(Selection):
             score = self.scores(rows[pending], looks)
             passes = (score > 0) & looks.candidates
             clear = ((np.abs(score) >= 1) | ~looks.candidates).all(axis=1)
-            # Where everything passes a demonstration says little; it is allowed, but rare.
+            # A scene in which everything passes says little; it is allowed, but rare.
             telling = (passes != looks.candidates).any(axis=1) | (rng.random(len(pending)) < 0.05)
             good = clear & telling & passes.any(axis=1)
             scene.attention[pending[good]] = passes[good]
@@ -140,15 +137,8 @@ class SelectionRules(Selection):
         return (self.scores(per_event(params, events), looks) > 0) & looks.candidates
 
 
-def of_marker(values: np.ndarray, looks: Looks) -> np.ndarray:
-    """Return the marker's (B, 1, ...) of values (B, N, ...); zero where there is none."""
-    gate = looks.subjects.reshape(*looks.subjects.shape, *[1] * (values.ndim - 2))
-    total = (values * gate).sum(axis=1, keepdims=True)
-    return total / np.maximum(gate.sum(axis=1, keepdims=True), 1)
-
-
 def lead(values: np.ndarray, candidates: np.ndarray) -> np.ndarray:
-    """Return (B, N) by how much each value is ahead of the largest other candidate's."""
+    """Return (B, N) how far each value is above the largest of the other candidates."""
     values = np.where(candidates, values, -np.inf)
     ordered = np.sort(values, axis=1)
     first, second = ordered[:, -1:], ordered[:, -2:-1]
