@@ -1,1 +1,1 @@
-"""The learned energy: code, network, inference, operations, composition, storage."""
+"""The learned energy: model, code, networks, search, inference, goals, storage, export."""

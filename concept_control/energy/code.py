@@ -1,4 +1,4 @@
-"""Concept codes: what inference finds and every other operation takes."""
+"""Concept codes: the result of inference and the input of every other operation."""
 
 from __future__ import annotations
 
@@ -16,10 +16,9 @@ class ConceptCode:
     """The code w = [w_action, w_argument] of one concept.
 
     Attributes:
-        action: (W,) float32, what has to hold ("be between"); used to generate.
-        argument: (W,) float32, what it holds of ("the red ones"); used to identify.
-        info: how the code came about (losses, steps, the inference's verdict); never needed to
-            use it.
+        action: (W,) float32, half that says what has to hold ("be between"); used to generate.
+        argument: (W,) float32, half that says of what ("the red ones"); used to identify.
+        info: Report of the inference (method, losses); for people only.
 
     Raises:
         CodeError: if the halves differ in shape or hold a value that is not finite.
@@ -52,7 +51,11 @@ class ConceptCode:
 
     @classmethod
     def from_array(cls, array: np.ndarray, info: dict[str, Any] | None = None) -> ConceptCode:
-        """Read what `to_array` wrote.
+        """Return the code that `to_array` wrote.
+
+        Args:
+            array: (2W,) both halves, action first.
+            info: Report of the inference.
 
         Raises:
             CodeError: if the array is not one vector of even length.
@@ -64,10 +67,6 @@ class ConceptCode:
             )
         half = values.shape[0] // 2
         return cls(values[:half].clone(), values[half:].clone(), info or {})
-
-    def to(self, device: str | torch.device) -> ConceptCode:
-        """Return the code with both halves on `device`."""
-        return ConceptCode(self.action.to(device), self.argument.to(device), dict(self.info))
 
     def stacked(self) -> torch.Tensor:
         """Return the code as one (2W,) tensor, action first."""

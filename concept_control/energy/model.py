@@ -1,10 +1,11 @@
-"""The facade: one trained model, five operations."""
+"""The trained model and its operations: infer, generate, identify, evaluate, recognise."""
 
 from __future__ import annotations
 
 import copy
 import hashlib
 from collections.abc import Sequence
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -17,24 +18,26 @@ from concept_control.energy.inference.learned_steps import InferenceSteps
 from concept_control.energy.networks.encoder import DemonstrationEncoder
 from concept_control.energy.networks.energy_network import ACTION, ARGUMENT, EnergyNetwork
 from concept_control.energy.scene_batch import SceneBatch, scene_batch_from_events
-from concept_control.energy.search.generation import generate_outcomes, lowest_attention
+from concept_control.energy.search.generation import (
+    STATES_AT_ONCE,
+    generate_outcomes,
+    lowest_attention,
+)
 from concept_control.energy.search.langevin import LangevinConfig
 from concept_control.energy.storage import load_model, save_model
 from concept_control.errors import CodeError, EventError, ModelError
 from concept_control.world.events import Events
 
-_STATES_AT_ONCE = 128
-
 
 class ConceptModel:
-    """A trained energy with its encoder: infer, generate, identify, evaluate, recognise.
+    """A trained energy with its encoder.
 
     Args:
-        network: the energy.
-        encoder: the demonstrations' encoder.
-        card: what is known about the model.
-        steps: learned steps of the code inference; None for fixed ones.
-        device: where it computes.
+        network: Energy network.
+        encoder: Encoder of demonstrations.
+        card: Facts about the model: families, seed, commit, metrics.
+        steps: Learned steps of the code inference, if there are any.
+        device: Device of all computations.
     """
 
     def __init__(
@@ -52,7 +55,6 @@ class ConceptModel:
         for module in (network, encoder, *([] if steps is None else [steps])):
             module.requires_grad_(False)
         self.card: dict[str, Any] = dict(card or {})
-        self._fingerprint = ''
 
     @classmethod
     def load(
@@ -61,12 +63,12 @@ class ConceptModel:
         """Load a model from a folder.
 
         Args:
-            path: the folder; None for the model shipped with the package.
-            device: 'cpu', 'cuda' or 'auto' (cuda where there is one).
+            path: Folder of the model; None for the one shipped with the package.
+            device: 'cpu', 'cuda' or 'auto' (cuda if available).
 
         Raises:
             ModelError: if the files are missing, damaged or of another schema, or the device is
-                not there.
+                unavailable.
         """
         if str(device) == 'auto':
             device = 'cuda' if torch.cuda.is_available() else 'cpu'
@@ -79,7 +81,7 @@ class ConceptModel:
         self.card = save_model(folder, self.network, self.encoder, self.card, self.steps)
 
     def to(self, device: str | torch.device) -> ConceptModel:
-        """Return the model with its weights on another device."""
+        """Return a copy of the model on another device."""
         network, encoder = copy.deepcopy(self.network), copy.deepcopy(self.encoder)
         return ConceptModel(network, encoder, self.card, copy.deepcopy(self.steps), device)
 
@@ -88,18 +90,15 @@ class ConceptModel:
         """2W, the length of a code."""
         return 2 * self.network.config.code_width
 
-    @property
+    @cached_property
     def fingerprint(self) -> str:
         """Short hash of the weights; codes are valid for the model they were inferred with."""
-        if self._fingerprint:
-            return self._fingerprint
         digest = hashlib.sha256()
         for module in (self.network, self.encoder):
             for name, value in sorted(module.state_dict().items()):
                 digest.update(name.encode())
                 digest.update(value.detach().cpu().numpy().tobytes())
-        self._fingerprint = digest.hexdigest()[:12]
-        return self._fingerprint
+        return digest.hexdigest()[:12]
 
     def infer(
         self,
@@ -110,10 +109,10 @@ class ConceptModel:
         """Infer the code of the one concept that all demonstrations show.
 
         Args:
-            demonstrations: Events, typically B = 5 (1 works), with `subjects`, `attention` or
-                both given; their order does not matter.
-            seed: of the refinement's candidates.
-            config: method and its numbers; the encoder refined by gradient by default.
+            demonstrations: B events, typically 5 (1 works), with `subjects`, `attention` or both
+                given; their order does not matter.
+            seed: Seed of the refinement's candidates.
+            config: Settings; by default the encoder's guess is refined by gradient descent.
 
         Raises:
             EventError: if neither subjects nor attention are given in any demonstration.
@@ -124,7 +123,7 @@ class ConceptModel:
                 'the demonstrations have neither subjects nor attention; expected at least one '
                 'entity marked as moving or meant'
             )
-        # In an order of their own, so that the refinement draws the same for each of them.
+        # Sorted, so that the result does not depend on their order.
         scene = scene.select(scene.after.sum(dim=(-1, -2)).argsort())
         codes, reports = infer_codes(
             self.network,
@@ -149,11 +148,11 @@ class ConceptModel:
         """Move the subjects to where the concept holds.
 
         Args:
-            scenes: the scenes before (T = 1; of longer events the first state is taken), with
+            scenes: Scenes before (T = 1; of longer events the first state is taken), with
                 `subjects` and, where the concept has arguments, `attention`.
-            code: from `infer`.
-            seed: of starts and noise.
-            config: the sampler's schedule.
+            code: Code of the concept.
+            seed: Seed of starts and noise.
+            config: Settings of the search.
 
         Returns:
             Events of T = 2, before and after; only subjects have moved.
@@ -175,12 +174,13 @@ class ConceptModel:
         return scenes.before().with_outcome(positions.to(scenes.device))
 
     def identify(self, scenes: Events, code: ConceptCode, seed: int = 0) -> torch.Tensor:
-        """Find which entities the concept is about.
+        """Find the entities that the concept is about.
 
         Args:
-            scenes: before or after (T = 1 or more); attention is ignored.
-            code: from `infer`.
-            seed: of the search beyond nine entities; up to there every mask is looked at.
+            scenes: Scenes before or after (T = 1 or more); their attention is ignored.
+            code: Code of the concept.
+            seed: Seed of the search in scenes of more than nine entities; in smaller ones every
+                mask is evaluated.
 
         Returns:
             (B, N) masks of 0 and 1.
@@ -194,9 +194,9 @@ class ConceptModel:
         return masks[:, 0].to(scenes.device)
 
     def energy(self, events: Events, code: ConceptCode) -> torch.Tensor:
-        """Return E(events, code) (B,) >= 0: of the outcome plus of the attention.
+        """Return the energies (B,) >= 0 of events: that of the outcome plus that of the attention.
 
-        Events without attention are judged by their outcome alone.
+        Events without attention have the energy of their outcome alone.
 
         Raises:
             CodeError: if the code is of another size.
@@ -212,8 +212,8 @@ class ConceptModel:
         """Return the energies (B,) of scenes under codes (B, 2W) or (1, 2W), differentiable."""
         width = self.network.config.code_width
         parts = []
-        for first in range(0, scene.num_events, _STATES_AT_ONCE):
-            rows = slice(first, first + _STATES_AT_ONCE)
+        for first in range(0, scene.num_events, STATES_AT_ONCE):
+            rows = slice(first, first + STATES_AT_ONCE)
             part = scene.select(rows)
             code = codes if codes.shape[0] == 1 else codes[rows]
             value = self.network.energy(part, code[:, :width], ACTION)
@@ -223,7 +223,7 @@ class ConceptModel:
         return torch.cat(parts)
 
     def recognise(self, events: Events, codes: Sequence[ConceptCode]) -> torch.Tensor:
-        """Return for each event the index (B,) of the code that explains it best.
+        """Return the index (B,) of the code of least energy for each event.
 
         Raises:
             CodeError: if there is no code, or one is of another size.
@@ -234,7 +234,7 @@ class ConceptModel:
         return energies.argmin(dim=-1)
 
     def check_code(self, code: ConceptCode) -> torch.Tensor:
-        """Return a code as (1, 2W) on the model's device.
+        """Return a code as a tensor (1, 2W) on the model's device.
 
         Raises:
             CodeError: if it is of another size.

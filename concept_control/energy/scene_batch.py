@@ -1,4 +1,4 @@
-"""Scenes: the plain tensors the networks read, drawn from events."""
+"""Batches of events as the plain tensors that the networks read."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import torch
 from concept_control.world.events import Events
 
 NUM_MOTION_FEATURES = 2
-"""Excess path and time of motion; both zero where there are fewer than three steps."""
+"""Number of motion features: excess path and mean time, see `motion_features`."""
 
 
 class SceneBatch(NamedTuple):
@@ -22,9 +22,9 @@ class SceneBatch(NamedTuple):
         colors: (B, N, 3) RGB in [0, 1].
         sizes: (B, N) side lengths, workspace units.
         present: (B, N) 1 for an entity, 0 for padding.
-        subjects: (B, N) in [0, 1].
-        attention: (B, N) in [0, 1].
-        motion: (B, N, 2) what the steps in between add, see `motion_features`.
+        subjects: (B, N) in [0, 1], entities that act.
+        attention: (B, N) in [0, 1], entities that are meant.
+        motion: (B, N, 2) features of the states in between, see `motion_features`.
     """
 
     before: torch.Tensor
@@ -42,11 +42,11 @@ class SceneBatch(NamedTuple):
         return self.after.shape[0]
 
     def select(self, index: torch.Tensor | slice) -> SceneBatch:
-        """Return the events that `index` picks along the batch."""
+        """Return the events that an index (rows or a slice) picks."""
         return SceneBatch(*(value[index] for value in self))
 
     def repeat(self, count: int) -> SceneBatch:
-        """Return each event `count` times in a row."""
+        """Return a batch with each event `count` times in a row."""
         return SceneBatch(*(value.repeat_interleave(count, dim=0) for value in self))
 
     @staticmethod
@@ -55,7 +55,7 @@ class SceneBatch(NamedTuple):
         return SceneBatch(*(torch.cat(values) for values in zip(*batches, strict=True)))
 
     def to(self, target: torch.device | torch.dtype | str) -> SceneBatch:
-        """Return the scene on another device or in another dtype."""
+        """Return the batch on another device or in another dtype."""
         return SceneBatch(*(value.to(target) for value in self))
 
 
@@ -78,15 +78,15 @@ def scene_batch_from_events(events: Events, dtype: torch.dtype = torch.float32) 
 
 
 def motion_features(positions: torch.Tensor) -> torch.Tensor:
-    """Summarise what each entity did between its first and its last state.
+    """Summarise the motion of each entity between its first and its last state.
 
     Args:
         positions: (B, T, N, 2) workspace units.
 
     Returns:
-        (B, N, 2): the path walked beyond the straight displacement, and when on average the
-        motion took place (-1 in the first step, 1 in the last), fading to 0 for an entity that
-        stayed. Zeros for T < 3, where the two end states already say everything.
+        (B, N, 2): length of the path beyond the straight displacement, and mean time of the motion
+        (-1 in the first step, 1 in the last), fading to 0 for an entity that stayed. Zeros for
+        T < 3, where the two end states determine the motion.
     """
     steps = positions.shape[1]
     if steps < 3:

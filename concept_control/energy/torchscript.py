@@ -1,8 +1,7 @@
-"""Export to TorchScript; the only file of the package that says torch.jit.
+"""TorchScript: the exported energy, and recordings of functions; torch.jit is used only here.
 
 The exported file takes plain tensors and returns residuals that are differentiable in them, so
-that a process without this package, in C++ too, can run a concept. A controller records its own
-residual in the same way.
+that a process without this package, in C++ too, can evaluate a concept.
 """
 
 from __future__ import annotations
@@ -23,6 +22,8 @@ if TYPE_CHECKING:
 
 
 class _EnergyModule(nn.Module):
+    """Both residuals of the energy as a function of plain tensors."""
+
     def __init__(self, network: EnergyNetwork) -> None:
         super().__init__()
         self.network = network
@@ -53,30 +54,33 @@ class _EnergyModule(nn.Module):
 
 
 class Recorded:
-    """A recorded computation: what a module did with tensors, without its Python.
+    """A recorded module: its operations on tensors, run without Python.
 
     Args:
-        script: from `record`.
+        script: Traced module.
     """
 
     def __init__(self, script: torch.nn.Module) -> None:
         self._script = script
 
     def __call__(self, *inputs: torch.Tensor) -> Any:
-        """Return what the module would of other values, of which the batch may differ in size.
+        """Return the module's result; the inputs may differ from the example in batch size.
 
         Outside inference mode the result can be read, but not changed in place.
         """
-        # As it was recorded: to optimise it would take the first calls half a second.
+        # Optimising the recording would take half a second of the first calls.
         with torch.jit.optimized_execution(False), torch.inference_mode():
             return self._script(*inputs)
 
 
 def record(module: nn.Module, example: tuple[torch.Tensor, ...]) -> Recorded:
-    """Record what a module does with example inputs; takes a few tenths of a second.
+    """Trace a module; takes a few tenths of a second.
 
-    What does not depend on the inputs is computed now: that a module's parameters change later is
-    not seen.
+    Everything that does not depend on the inputs becomes a constant, the module's parameters too.
+
+    Args:
+        module: Module to trace.
+        example: Inputs to trace it with.
     """
     with warnings.catch_warnings(), torch.no_grad():
         warnings.simplefilter('ignore', torch.jit.TracerWarning)
@@ -86,7 +90,7 @@ def record(module: nn.Module, example: tuple[torch.Tensor, ...]) -> Recorded:
 
 
 def export(model: ConceptModel, path: str | Path) -> None:
-    """Write the energy of a model as one TorchScript file.
+    """Write the energy of a model into one TorchScript file.
 
     The file's `forward` takes before (B, N, 2), after (B, N, 2), colors (B, N, 3), sizes (B, N),
     present (B, N), subjects (B, N), attention (B, N), motion (B, N, 2) and codes (B or 1, 2W), all
@@ -96,7 +100,7 @@ def export(model: ConceptModel, path: str | Path) -> None:
     module = _EnergyModule(model.network).eval()
     example = _example(model.code_size, next(module.parameters()))
     with warnings.catch_warnings():
-        # Sizes are recorded as such; the tests run the file with other numbers of entities.
+        # The warnings are about sizes, which are traced as values; the tests use other sizes.
         warnings.simplefilter('ignore', torch.jit.TracerWarning)
         traced = torch.jit.trace(module, example, check_trace=False)
     Path(path).parent.mkdir(parents=True, exist_ok=True)

@@ -19,7 +19,7 @@ _CONCEPTS = 96
 _CHAINS = 2
 _MASKS = 4
 _SAMPLER = LangevinConfig(
-    chains=1, steps=16, largest=0.35, smallest=0.02, noise=0.2, limit=1.05, langevin=True
+    chains=1, steps=16, largest=0.35, smallest=0.02, noise=0.2, limit=1.05, gradient_only=True
 )
 
 

@@ -23,7 +23,7 @@ from concept_control.energy.search.generation import generate_outcomes
 from concept_control.energy.search.langevin import LangevinConfig
 from concept_control.world.events import Events
 
-CHAIN = LangevinConfig(chains=1, steps=40, smallest=0.004, langevin=True)
+CHAIN = LangevinConfig(chains=1, steps=40, smallest=0.004, gradient_only=True)
 """One chain, on until its noise and its steps have become small."""
 
 MORE_STEPS = (50, 200)

@@ -1,1 +1,1 @@
-"""Goals: programs of grounded concepts as one energy, and how it is solved."""
+"""Goals: programs of grounded concepts as one energy, solved or evaluated fast for control."""

@@ -1,15 +1,4 @@
-"""Composition: several grounded concepts as one energy, and as one residual for control.
-
-A program is a postfix sequence of terms and operators. Every node of it is an energy >= 0 that
-is also the squared norm of a residual, so that control keeps a positive semi-definite
-Gauss-Newton Hessian whatever is composed:
-
-* and: the weighted energies add up; the weighted residuals are stacked.
-* or: minus logsumexp of the negative *logarithms* of the energies,
-  E = (sum_i E_i^-q)^(-1/q). Working on logarithms makes it free of a temperature, and a zero of
-  one branch stays an exact zero of the whole.
-* not: the bounded hinge (margin - sqrt(E))² of what lies below the margin, zero beyond.
-"""
+"""The energy of a goal: a program of grounded concepts, differentiable in the positions."""
 
 from __future__ import annotations
 
@@ -38,8 +27,8 @@ class GoalEnergy:
     """The energy of a program of grounded terms over one scene's entities.
 
     Args:
-        model: whose codes the terms have.
-        program: postfix sequence of terms and operators.
+        model: Model that the codes of the terms belong to.
+        program: Postfix sequence of terms and operators.
 
     Raises:
         CommandError: if the program does not leave exactly one energy, or masks differ in length.
@@ -70,7 +59,7 @@ class GoalEnergy:
 
     @property
     def num_entities(self) -> int:
-        """N, the entities the terms' masks are over."""
+        """N, the number of entities that the masks are over."""
         return len(self.terms[0].subjects)
 
     def value(self, events: Events) -> torch.Tensor:
@@ -105,8 +94,8 @@ class GoalEnergy:
             for mask in ('subjects', 'attention')
         )
         each = SceneBatch(*(torch.cat([value] * number) for value in scene))
-        # To a term, whatever is not its subject simply stands where it is, though somebody or
-        # another term has moved it.
+        # For a term, what is not its subject has always stood where it is, even if another term
+        # or somebody else has moved it.
         gate = subjects.unsqueeze(-1)
         grounded = each._replace(
             before=each.before * gate + each.after * (1 - gate),
@@ -118,7 +107,11 @@ class GoalEnergy:
         return residuals.unflatten(0, (number, batch)).unbind(0)
 
     def check_entities(self, number: int) -> None:
-        """Raise an EventError unless a scene has as many entities as the goal is bound to."""
+        """Check that a scene has as many entities as the goal is bound to.
+
+        Raises:
+            EventError: if it does not.
+        """
         if number != self.num_entities:
             raise EventError(
                 f'the scene has {number} entities, the goal is bound to {self.num_entities}'

@@ -1,4 +1,4 @@
-"""Descend a goal's energy a step at a time, so that people can watch it happen."""
+"""Langevin descent of a goal's energy one step at a time, for display."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ from concept_control.energy.goals.goal_energy import GoalEnergy
 from concept_control.energy.scene_batch import scene_batch_from_events
 from concept_control.world.events import Events
 
-SMALLEST_GRADIENT = 1e-9
+_SMALLEST = 1e-9
 
 
 class LiveDescent:
     """One Langevin chain over the movable entities of one scene.
 
-    Like `sampling.descend` it takes Polyak's step, x <- x - 2 E / |grad E|² grad E, limited in
-    length; the noise dies out with the energy.
+    As in `langevin_descent` the step is Polyak's, x <- x - 2 E / |grad E|² grad E, limited in
+    length; here the noise is proportional to the step, so that it fades with the energy.
     """
 
     def __init__(
@@ -31,12 +31,12 @@ class LiveDescent:
         """Start where the entities are.
 
         Args:
-            goal: whose energy is descended.
-            events: one static scene, B = 1.
-            movable: (N,) bool.
-            seed: of the noise.
-            longest: step of any entity at most, workspace units.
-            noise: standard deviation of the noise as a share of `longest`, far from the goal.
+            goal: Goal to descend to.
+            events: One static scene, B = 1.
+            movable: (N,) bool, entities that may move.
+            seed: Seed of the noise.
+            longest: Limit of an entity's displacement in one step, workspace units.
+            noise: Standard deviation of the noise relative to an entity's displacement.
         """
         self._goal = goal
         self._scene = scene_batch_from_events(events).to(goal.model.device)
@@ -45,15 +45,15 @@ class LiveDescent:
         self._longest, self._noise = longest, noise
 
     def step(self) -> tuple[np.ndarray, float]:
-        """Move once; return positions (N, 2) and the energy (before the move)."""
+        """Take one step; return the new positions (N, 2) and the energy before the step."""
         place = self._scene.after.clone().requires_grad_(True)
         with torch.enable_grad():
             energy = self._goal.scene_value(self._scene._replace(after=place)).sum()
             (gradient,) = torch.autograd.grad(energy, place)
         gradient = gradient * self._gate
-        square = gradient.square().sum() + SMALLEST_GRADIENT
+        square = gradient.square().sum() + _SMALLEST
         move = -2 * energy.detach() / square * gradient
-        length = move.norm(dim=-1, keepdim=True) + SMALLEST_GRADIENT
+        length = move.norm(dim=-1, keepdim=True) + _SMALLEST
         move = move * (self._longest / length).clamp(max=1.0)
         shake = torch.randn(place.shape, generator=self._generator).to(move)
         move = move + self._noise * move.norm(dim=-1, keepdim=True) * shake * self._gate

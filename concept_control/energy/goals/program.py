@@ -1,4 +1,14 @@
-"""A goal as a program: grounded terms and the operators that compose their residuals."""
+"""Programs: grounded terms and operators that compose their residuals.
+
+A program is a postfix sequence of terms and operators. Each part of it is an energy >= 0 that is
+also the squared norm of a residual, so that control has a positive semi-definite Gauss-Newton
+Hessian for every composition:
+
+* and: the weighted energies add up; the weighted residuals are stacked.
+* or: the soft minimum E = (sum_i E_i^-q)^(-1/q) = exp(-logsumexp(-q log E_i) / q). On logarithms
+  no temperature is needed, and a zero of one branch is an exact zero of the whole.
+* not: the squared hinge max(margin - sqrt(E), 0)², zero where the concept clearly does not hold.
+"""
 
 from __future__ import annotations
 
@@ -13,10 +23,10 @@ from concept_control.errors import CommandError, EventError
 OPERATORS = ('and', 'or', 'not')
 
 OR_SHARPNESS = 2.0
-"""q of the soft minimum: two branches of equal energy count 0.7 of one."""
+"""Exponent q of the soft minimum: two branches of equal energy have 0.7 times that energy."""
 
 NOT_MARGIN = 0.3
-"""sqrt(E), in workspace units, from which on a concept counts as not holding at all."""
+"""Value of sqrt(E) from which on "not" is fully satisfied [workspace units]."""
 
 _FLOOR = 1e-10
 
@@ -26,8 +36,8 @@ class Operator:
     """An operator of a program.
 
     Attributes:
-        name: 'and', 'or' or 'not'.
-        arity: how many of the preceding energies it joins; 1 for 'not'.
+        name: Kind, 'and', 'or' or 'not'.
+        arity: Number of preceding energies that it joins; 1 for 'not'.
 
     Raises:
         CommandError: for an unknown name or an arity that does not fit.
@@ -51,11 +61,15 @@ class GroundedTerm:
     """A concept bound to entities.
 
     Attributes:
-        name: for people.
-        code: the concept.
-        subjects: (N,) bool, the entities it acts on.
-        attention: (N,) bool, the entities it is about.
-        weight: factor on its energy, > 0.
+        name: Name for messages.
+        code: Code of the concept.
+        subjects: (N,) bool, entities that it acts on.
+        attention: (N,) bool, entities that it is about.
+        weight: Factor on its energy, > 0.
+
+    Raises:
+        EventError: if the masks differ in shape.
+        CommandError: if the weight is not a finite number > 0.
     """
 
     name: str
@@ -82,7 +96,12 @@ class GroundedTerm:
 def run_program(
     program: Sequence[GroundedTerm | Operator], residuals: Sequence[torch.Tensor]
 ) -> torch.Tensor:
-    """Compose the terms' residuals (B, K) to the residual (B, K') of the whole."""
+    """Return the residual (B, K') of a program.
+
+    Args:
+        program: Program that `check_program` accepts.
+        residuals: (B, K) residual of each term.
+    """
     stack: list[torch.Tensor] = []
     following = iter(residuals)
     for part in program:
@@ -101,7 +120,7 @@ def run_program(
 
 
 def soft_or(residuals: Sequence[torch.Tensor]) -> torch.Tensor:
-    """Join residuals (B, K_i) to one whose square is the soft minimum of their squares."""
+    """Return the residual (B, sum of K_i) of "or" for residuals (B, K_i)."""
     energies = torch.stack([r.square().sum(dim=-1) for r in residuals], dim=-1) + _FLOOR
     logits = -OR_SHARPNESS * energies.log()
     whole = torch.exp(-torch.logsumexp(logits, dim=-1, keepdim=True) / OR_SHARPNESS)
@@ -112,13 +131,17 @@ def soft_or(residuals: Sequence[torch.Tensor]) -> torch.Tensor:
 
 
 def soft_not(residual: torch.Tensor) -> torch.Tensor:
-    """Return the residual (B, 1) of "not": how much sqrt(E) lacks to the margin."""
+    """Return the residual (B, 1) of "not" for a residual (B, K): the hinge below the margin."""
     norm = (residual.square().sum(dim=-1, keepdim=True) + _FLOOR).sqrt()
     return torch.relu(NOT_MARGIN - norm)
 
 
 def check_program(program: Sequence[GroundedTerm | Operator]) -> None:
-    """Raise a CommandError unless the program leaves exactly one energy."""
+    """Check that a program leaves exactly one energy.
+
+    Raises:
+        CommandError: if it does not.
+    """
     depth = 0
     for number, part in enumerate(program):
         if isinstance(part, GroundedTerm):

@@ -1,4 +1,4 @@
-"""Solve a goal: a target arrangement of least energy that moves as little as it can."""
+"""Solving of goals: an arrangement of least energy that moves as little as possible."""
 
 from __future__ import annotations
 
@@ -28,35 +28,43 @@ from concept_control.errors import EventError
 from concept_control.world.events import Events
 
 SEPARATION = 1.3
-"""Centres closer than this many mean side lengths repel: blocks need room for a release."""
+"""Distance in mean side lengths below which centres repel: a release needs room."""
 
 EDGE = 0.97
-"""Coordinates beyond this are pushed back into the workspace."""
+"""Largest |coordinate| without a penalty [workspace units]."""
 
 _OVERLAP_SLACK = 0.02
+"""Overlap up to which a solution counts as free of overlap [workspace units]."""
+
 _WALL_WEIGHT = 4.0
+"""Weight of the squared overlaps and excesses over the edge."""
+
 _MOVE_WEIGHT = 1e-3
+"""Weight of the distance moved in the choice among chains of about the lowest energy."""
+
 _SAME_ENERGY = 2e-5
-"""Energies that differ by less are the same: 0.0045 workspace units, 1 mm on the table. With ten
-times as much, things that should have moved a little stayed where they were, and a quarter of the
-rows of four were 10 mm crooked."""
+"""Difference below which energies count as equal: 0.0045² workspace units, 1 mm on the table. With
+ten times as much, entities that should have moved a little stayed where they were, and a quarter
+of the rows of four were 10 mm crooked."""
 
 _MARGIN = 0.03
-"""How far inside a region things are put where they can [workspace units]: 7 mm on the table."""
+"""Distance inside a region that ends are drawn to [workspace units], 7 mm on the table."""
 
 _INWARD_STEPS = 4
+"""Least-squares steps that draw an end inwards."""
 
 
 @dataclass(frozen=True)
 class Solution:
-    """Where to put things so that the composed concept holds.
+    """An arrangement in which the goal holds.
 
     Attributes:
         positions: (N, 2) workspace units.
-        energy: composed energy there, without separation and workspace terms.
-        converged: whether the energy came down to the tolerance and nothing overlaps.
-        moved: (N,) bool, the entities that are to be moved.
-        info: energies of the start and of all chains, number of solves.
+        energy: Composed energy there, without overlap and edge terms.
+        converged: Whether the energy is within the tolerance and nothing overlaps.
+        moved: (N,) bool, entities that are to be moved.
+        info: `initial` energy of the start, energy `with_walls` (with overlap and edge terms),
+            energy of these `walls` alone, number of `solves`.
     """
 
     positions: np.ndarray
@@ -195,7 +203,10 @@ def _descend(
     steps: int,
     generator: torch.Generator,
 ) -> tuple[torch.Tensor, torch.Tensor]:
-    """Return the ends (chains, N, 2) and energies, walls included; the first starts as is."""
+    """Return the ends (chains, N, 2) and energies (chains,) with overlap and edge terms.
+
+    The first chain starts from the scene as it is.
+    """
     movable = may_move.to(scene.after.dtype).unsqueeze(0)
     starts = scatter_starts(scene.after, movable, chains, generator, EDGE)[0]
     gate = movable.expand(chains, -1)
@@ -220,10 +231,10 @@ def _descend(
 def _draw_inside(
     residual: ResidualFunction, place: torch.Tensor, value: torch.Tensor, gate: torch.Tensor
 ) -> tuple[torch.Tensor, torch.Tensor]:
-    """Draw ends on the border of a region inwards, as far as that costs no energy.
+    """Draw ends on the border of a region inwards where that costs no energy.
 
-    Least squares stop where the energy first is zero; a robot that misses that by a millimetre
-    is outside. So the energy a little way around is made small too.
+    Least squares stop where the energy first becomes zero; a robot that misses that point by a
+    millimetre is outside. So the energy at four points around is reduced too.
     """
     around = _MARGIN * place.new_tensor([[1.0, 0.0], [-1.0, 0.0], [0.0, 1.0], [0.0, -1.0]])
 
@@ -241,12 +252,12 @@ def _draw_inside(
 
 
 def _walls(place: torch.Tensor, scene: SceneBatch, movable: torch.Tensor) -> torch.Tensor:
-    """Energies (B,) of overlap and of leaving the workspace; entities that stay do not count."""
+    """Return the energies (B,) of overlap and of the edge, of entities that may move."""
     return _wall_residuals(place, scene, movable).square().sum(dim=-1)
 
 
 def _wall_residuals(place: torch.Tensor, scene: SceneBatch, movable: torch.Tensor) -> torch.Tensor:
-    """Return (B, N * N + 2 N) residuals whose squares are these energies."""
+    """Return the residuals (B, N * N + 2 N) of overlap and of the edge."""
     room = SEPARATION * (scene.sizes.unsqueeze(-1) + scene.sizes.unsqueeze(-2)) / 2
     gap = (place.unsqueeze(-2) - place.unsqueeze(-3)).square().sum(dim=-1)
     gap = (gap + 1e-6).sqrt()

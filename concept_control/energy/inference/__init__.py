@@ -1,1 +1,1 @@
-"""Inference of codes: the concept w behind a few demonstrations."""
+"""Inference of codes from demonstrations."""

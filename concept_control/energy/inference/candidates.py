@@ -1,11 +1,11 @@
-"""Candidate outcomes and masks around a demonstration, to contrast it with."""
+"""Candidate outcomes and masks that a demonstration is contrasted with."""
 
 from __future__ import annotations
 
 import numpy as np
 
 REACH = 1.1
-"""Candidates are drawn from [-REACH, REACH]², a little beyond the workspace."""
+"""Bound of the candidates, drawn from [-REACH, REACH]², a little beyond the workspace."""
 
 
 def candidate_outcomes(
@@ -18,21 +18,20 @@ def candidate_outcomes(
 ) -> np.ndarray:
     """Draw outcomes in which the subjects stand elsewhere, at all scales.
 
-    A third anywhere, a half near the demonstrated outcome at log-uniform scales 0.01 to 1, the
-    rest at places that tempt: close to, or half-way between, or opposite of other entities, which
-    is where a wrong binding of roles would put its minimum. In half of the events with several
-    subjects only one of them is moved.
+    30 % are uniform, 50 % near the demonstrated outcome at log-uniform scales from 0.01 to 1, 2 %
+    the first state, the rest close to, half-way between or opposite of other entities, where the
+    minimum of a wrong binding of roles would lie. In half of the outcomes only one subject moves.
 
     Args:
-        rng: where the randomness comes from.
+        rng: Random generator.
         positions: (B, N, 2) demonstrated outcomes, workspace units.
         before: (B, N, 2) first states.
         subjects: (B, N) bool.
         present: (B, N) bool.
-        count: k, the number of outcomes per event.
+        count: k, number of outcomes per event.
 
     Returns:
-        (B, k, N, 2) workspace units; entities that are no subjects stay.
+        (B, k, N, 2) float32, workspace units; entities that are no subjects stay.
     """
     batch, num_entities, _ = positions.shape
     shape = (batch, count, num_entities, 2)
@@ -71,15 +70,15 @@ def candidate_masks(
 ) -> np.ndarray:
     """Draw masks that differ from the demonstrated one.
 
-    Half differ in one entity, a quarter are the demonstrated mask permuted over the entities, a
-    quarter are random. Where the demonstrated mask leaves all subjects out, so do most others.
+    Half differ in one entity, a quarter are permutations of the demonstrated mask, a quarter are
+    random. Where the demonstrated mask contains no subject, most candidates do not either.
 
     Args:
-        rng: where the randomness comes from.
-        attention: (B, N) 0 or 1, the demonstrated masks.
+        rng: Random generator.
+        attention: (B, N) 0 or 1, demonstrated masks.
         subjects: (B, N) bool.
         present: (B, N) bool.
-        count: k, the number of masks per event.
+        count: k, number of masks per event.
 
     Returns:
         (B, k, N) float32, 0 or 1; a few may equal the demonstrated mask.

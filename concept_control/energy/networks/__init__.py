@@ -1,1 +1,1 @@
-"""The networks of the energy and the encoder, and what they look at."""
+"""Networks of the energy and of the encoder, and their inputs."""

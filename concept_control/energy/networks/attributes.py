@@ -1,8 +1,8 @@
-"""Attributes of single entities that a code reads out, and how they compare among entities.
+"""Plain features of single entities, and comparisons of numbers among entities.
 
-"Left of here", "larger than the marker", "the brightest" are all about one number of each entity,
-linear in what is plain about it, compared with a threshold, with the marker's, with the others'.
-The code says which number; comparing needs no learning.
+"Left of here", "larger than the marker" and "the brightest" compare one number of each entity,
+linear in its plain features, with a threshold, with the marker's number or with the others'. The
+code determines the number; the comparison needs no learning.
 """
 
 from __future__ import annotations
@@ -18,18 +18,22 @@ from concept_control.energy.networks.pooling import (
 from concept_control.energy.scene_batch import SceneBatch
 
 NUM_PLAIN = 22
+"""Number of plain features of an entity."""
+
 NUM_COMPARISONS = 4
+"""Number of comparisons, see `compare`."""
+
 _ALONE = 1.0
-"""Lead of an entity that there is no other to compare with."""
+"""Lead of an entity without others to compare with."""
 
 
 def plain_features(scene: SceneBatch) -> torch.Tensor:
-    """Return (B, N, NUM_PLAIN) what is plain about each entity.
+    """Return the plain features (B, N, NUM_PLAIN) of each entity.
 
-    Place after and before, place relative to the marker and distance to it, distance to the
-    nearest other, size, colour, hue, brightness, distance moved; distance to the middle of the
-    workspace, mean distance to the others, how different the colour is from the marker's and from
-    the others', how different the size is from the others'.
+    Position after and before, position relative to the marker and distance to it, distance to the
+    nearest other, size, colour, hue, brightness, distance moved, distance to the middle of the
+    workspace, mean distance to the others, difference of the colour to the marker's and to the
+    others', difference of the size to the others'.
     """
     after, before, colors = scene.after, scene.before, scene.colors
     gate = (scene.subjects * scene.present).unsqueeze(-1)
@@ -44,7 +48,7 @@ def plain_features(scene: SceneBatch) -> torch.Tensor:
     peers = (scene.present * (1 - scene.subjects)).unsqueeze(1) * apart_from_self
     share = peers / (peers.sum(dim=-1, keepdim=True) + 1e-3)
     looks, sizes = color_features(colors), size_feature(scene.sizes)
-    # Light changes colours at full brightness least.
+    # Colours at full brightness vary least with the light.
     tones = torch.cat([looks[..., 3:], brightness], dim=-1)
     off = soft_length(tones.unsqueeze(2) - tones.unsqueeze(1)).squeeze(-1)
     return torch.cat(
@@ -69,7 +73,7 @@ def plain_features(scene: SceneBatch) -> torch.Tensor:
 
 
 def mean_under(values: torch.Tensor, gate: torch.Tensor) -> torch.Tensor:
-    """Return (B, 1, D) means of values (B, N, D) under gates (B, N, 1); zero where all are 0."""
+    """Return means (B, 1, D) of values (B, N, D) under gates (B, N, 1), zero for no entity."""
     return (values * gate).sum(dim=1, keepdim=True) / (gate.sum(dim=1, keepdim=True) + 1e-3)
 
 
@@ -77,12 +81,12 @@ def compare(values: torch.Tensor, scene: SceneBatch) -> torch.Tensor:
     """Compare a number of each entity with a threshold, the marker's and the others'.
 
     Args:
-        values: (B, N, C) numbers whose zero is the threshold.
+        values: (B, N, C) numbers, relative to their thresholds.
         scene: B events.
 
     Returns:
-        (B, N, NUM_COMPARISONS C): itself, beyond the marker's, beyond the largest and beyond the
-        smallest of the other entities that are no subjects.
+        (B, N, NUM_COMPARISONS C): the number itself, and its differences to the marker's, to the
+        largest and to the smallest of the other entities that are no subjects.
     """
     gate = (scene.subjects * scene.present).unsqueeze(-1)
     beyond_marker = (values - mean_under(values, gate)) * (gate.sum(dim=1, keepdim=True) > 0.5)

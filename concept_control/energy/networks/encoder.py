@@ -1,4 +1,4 @@
-"""The set encoder: demonstrations to a first guess of the code."""
+"""The set encoder: a first guess of the code from demonstrations."""
 
 from __future__ import annotations
 
@@ -18,12 +18,15 @@ from concept_control.energy.scene_batch import SceneBatch
 
 
 class DemonstrationEncoder(nn.Module):
-    """Read a set of demonstrations of one concept; exactly permutation-invariant in the set.
+    """Encode a set of demonstrations of one concept, invariant under permutations of the set.
 
-    Each demonstration is pooled by the same role-split statistics as in the energy (with own
-    weights and no code) and embedded; in a few rounds each looks at the mean and maximum of all.
-    Their mean, maximum and spread over the set, and what plain regression says of them, are turned
-    into both halves of the code, each at unit scale by a layer norm.
+    Each demonstration is pooled by the statistics of the energy, with weights of its own and
+    without a code, and embedded; in a few rounds each embedding is updated by the mean and maximum
+    of all (as in deep sets, Zaheer et al. 2017). Mean, maximum and spread over the set, with the
+    results of plain regression, determine both halves of the code, scaled by a layer norm.
+
+    Args:
+        config: Sizes.
     """
 
     def __init__(self, config: NetworkConfig) -> None:
@@ -39,7 +42,7 @@ class DemonstrationEncoder(nn.Module):
         self.rounds = nn.ModuleList(
             nn.Linear(3 * width, width) for _ in range(config.encoder_rounds)
         )
-        # Rounds begin as nothing, so that they can be added to a model that was trained without.
+        # Zero at first, so that rounds can be added to a model that was trained without.
         for parameter in self.rounds.parameters():
             nn.init.zeros_(parameter)
         self.has_fits = config.encoder_fits
@@ -54,20 +57,17 @@ class DemonstrationEncoder(nn.Module):
             self.direct_gate = nn.Linear(width, config.encoder_direct)
         self.out = nn.Linear(width + config.encoder_direct, 2 * config.code_width)
         with torch.no_grad():
-            # Fits begin as nothing too.
+            # Zero at first, for the same reason.
             self.join.weight[:, 3 * width + 1 :] = 0.0
             if self.has_direct:
                 self.direct_values.weight[:, 2 * NUM_RAW :] = 0.0
 
     def forward(self, scene: SceneBatch, weights: torch.Tensor) -> torch.Tensor:
-        """Encode.
+        """Return the codes (C, 2W) of C concepts, action half first.
 
         Args:
             scene: C * M events, the M demonstrations of each concept in a row.
-            weights: (C, M) 1 for a demonstration, 0 for one to be ignored.
-
-        Returns:
-            (C, 2W) codes, action half first.
+            weights: (C, M) 1 for a demonstration, 0 for one to ignore.
         """
         concepts, shots = weights.shape
         nothing = scene.after.new_zeros(1, 1)
@@ -101,7 +101,7 @@ class DemonstrationEncoder(nn.Module):
         if not self.has_direct:
             return normalise_code(self.out(joined), self.code_width)
         # A concept's parameters are often plain averages over the demonstrations; this path is
-        # linear in those, with what is read decided by the gate.
+        # linear in them, and the gate selects among them.
         raw = raw.reshape(concepts, shots, -1)
         raw_mean = (raw * gate).sum(dim=1) / number
         raw_spread = ((raw - raw_mean.unsqueeze(1)).square() * gate).sum(dim=1) / number
@@ -119,6 +119,6 @@ def _mean_and_largest(
 
 
 def normalise_code(code: torch.Tensor, code_width: int) -> torch.Tensor:
-    """Bring each half of codes (..., 2W), or halves (..., W), to zero mean and unit variance."""
+    """Return codes (..., 2W), or halves (..., W), each half at zero mean and unit variance."""
     halves = code.unflatten(-1, (-1, code_width))
     return functional.layer_norm(halves, (code_width,)).flatten(-2)

@@ -1,4 +1,8 @@
-"""The energy networks: E(x, a, w) = ||f(statistics(x, a, w), w)||² >= 0."""
+"""The energy networks: E(x, a, w) = ||f(statistics(x, a, w), w)||² >= 0.
+
+Pairwise as in Mordatch (arXiv 1811.02486), or unary as in the workshop paper, with the statistics
+of `pooling` in place of one sum over pairs.
+"""
 
 from __future__ import annotations
 
@@ -16,10 +20,10 @@ from concept_control.energy.networks.readouts import NUM_FEATURES, IntervalReado
 from concept_control.energy.scene_batch import SceneBatch
 
 ACTION = 1.0
-"""Operation flag of the half that says where things are (x is optimised)."""
+"""Flag of the half of a code that is used to generate (x is optimised)."""
 
 ARGUMENT = -1.0
-"""Operation flag of the half that says which things are meant (a is optimised)."""
+"""Flag of the half of a code that is used to identify (a is optimised)."""
 
 
 @dataclass(frozen=True)
@@ -29,23 +33,22 @@ class NetworkConfig:
     Attributes:
         kind: 'pairwise' (arXiv 1811.02486) or 'unary' (the workshop paper).
         code_width: W, length of each half of a code.
-        hidden: width of the pair and single layers.
-        attribute_width: width of the layer that reads colour, size and motion.
-        channels: smooth-max channels.
-        head_width: width of f's two hidden layers.
+        hidden: Width of the pair and single layers.
+        attribute_width: Width of the layer that reads colour, size and motion.
+        channels: Number of smooth-max channels.
+        head_width: Width of f's two hidden layers.
         num_outputs: K, length of the residual.
-        place_points: P, number of points that a code reads out to compare places with.
-        intervals: whether a code sets bounds to measurements of the outcome; needs such points.
-        member_width: width of the layer that scores single entities for the attention; 0 leaves
-            that part of the energy out.
-        member_attributes: numbers of each entity that a code may read out and compare for it.
-        member_decides: whether what is read out of an entity also decides by itself.
-        encoder_hidden: width of the encoder's pair and single layers.
-        encoder_width: width of the encoder's other layers.
-        encoder_rounds: rounds in which each demonstration looks at all of them.
-        encoder_direct: width of the encoder's path that is linear in the averages over the
+        place_points: P, number of points that a code reads out; 0 leaves `PlaceReadout` out.
+        intervals: Whether there is an `IntervalReadout`; needs points.
+        member_width: Width of the `Membership` layer; 0 leaves it out.
+        member_attributes: Number of attributes that a code reads out of each entity for it.
+        member_decides: Whether there is a `Decision` on these attributes.
+        encoder_hidden: Width of the encoder's pair and single layers.
+        encoder_width: Width of the encoder's other layers.
+        encoder_rounds: Number of rounds in which each demonstration sees the pooled others.
+        encoder_direct: Width of the encoder's path that is linear in averages over the
             demonstrations; 0 leaves it out.
-        encoder_fits: whether the encoder is told what plain regression says.
+        encoder_fits: Whether the encoder gets the results of `fit_demonstrations`.
     """
 
     kind: str = 'pairwise'
@@ -72,18 +75,15 @@ class NetworkConfig:
 
 
 class EnergyConditioning(NamedTuple):
-    """All that a code turns into: one row per event, or one row for all.
+    """Everything that a code determines: one row per event, or one row for all.
 
     Attributes:
-        pooling: scales and shifts inside the statistics.
+        pooling: Scales and shifts inside the statistics.
         head: (B, 4 head_width) scales and shifts of f's hidden layers.
-        direct: (B, K, NUM_RAW + 1) the linear part of f on the raw geometry, bias last.
-        places: (B, ...) what `PlaceReadout` makes of the code; (B, 0) where the energy has no such
-            part.
-        intervals: (B, ...) what `IntervalReadout` makes of the code; (B, 0) where the energy has
-            no such part.
-        members: (B, ...) what `Membership` makes of the code; (B, 0) where the energy has no such
-            part.
+        direct: (B, K, NUM_RAW + 1) linear part of f on the raw geometry, bias last.
+        places: (B, ...) parameters of `PlaceReadout`; (B, 0) without it.
+        intervals: (B, ...) parameters of `IntervalReadout`; (B, 0) without it.
+        members: (B, ...) parameters of `Membership`; (B, 0) without it.
     """
 
     pooling: Conditioning
@@ -94,7 +94,7 @@ class EnergyConditioning(NamedTuple):
     members: torch.Tensor
 
     def repeat(self, count: int) -> EnergyConditioning:
-        """Return each row `count` times in a row."""
+        """Return the conditioning with each row `count` times in a row."""
         return EnergyConditioning(
             Conditioning(*(v.repeat_interleave(count, dim=0) for v in self.pooling)),
             *(value.repeat_interleave(count, dim=0) for value in self[1:]),
@@ -104,8 +104,11 @@ class EnergyConditioning(NamedTuple):
 class EnergyNetwork(nn.Module):
     """Residual network r(x, a, w) with E = ||r||², unary or pairwise.
 
-    f has a part linear in the raw geometry with coefficients from the code (so that "here" or
-    "that far to the left" are exact and convex) and a non-linear part for the rest.
+    f is the sum of a part linear in the raw geometry, with coefficients from the code, for which
+    "here" or "that far to the left" are exact and convex, and a non-linear part.
+
+    Args:
+        config: Sizes.
     """
 
     def __init__(self, config: NetworkConfig) -> None:
@@ -153,11 +156,11 @@ class EnergyNetwork(nn.Module):
             self.first.weight[:, plain:] = 0.0
 
     def condition(self, code: torch.Tensor, operation: float) -> EnergyConditioning:
-        """Return what half a code turns into.
+        """Return the conditioning by halves of codes.
 
         Args:
             code: (B, W) action halves or argument halves.
-            operation: `ACTION` or `ARGUMENT`, whichever half it is.
+            operation: `ACTION` or `ARGUMENT`, the half that `code` is.
         """
         flag = torch.full_like(code[:, :1], operation)
         code = torch.cat([code, flag], dim=-1)
@@ -179,16 +182,16 @@ class EnergyNetwork(nn.Module):
     def forward(
         self, scene: SceneBatch, attention: torch.Tensor, conditioning: EnergyConditioning
     ) -> torch.Tensor:
-        """Return the residual.
+        """Return the residual of events under masks.
 
         Args:
-            scene: B events; its own attention is not looked at.
+            scene: B events; their own attention is ignored.
             attention: (B, G, N) in [0, 1], G masks per event.
-            conditioning: from `condition`, B rows or one.
+            conditioning: Conditioning, B rows or one for all.
 
         Returns:
-            (B, G, K'), where K' is K, and more where points are read out, measurements have bounds
-            or single entities are scored; its sum of squares is the energy.
+            (B, G, K') with K' >= K, because readouts and membership add residuals of their own;
+            the sum of squares is the energy.
         """
         statistics = self.pooling(scene, attention, conditioning.pooling)
         measures = self.measure(scene, attention, conditioning)
@@ -212,13 +215,13 @@ class EnergyNetwork(nn.Module):
         conditioning: EnergyConditioning,
         shape: torch.Tensor | None = None,
     ) -> torch.Tensor:
-        """Return measurements (B, G, NUM_MEASURES) that may have bounds; (B, G, 0) if none.
+        """Return the measurements (B, G, NUM_MEASURES) of the outcome; (B, G, 0) without bounds.
 
         Args:
             scene: B events.
             attention: (B, G, N) in [0, 1].
-            conditioning: from `condition`.
-            shape: what `measure_shape` says, where it is known already.
+            conditioning: Conditioning.
+            shape: Result of `measure_shape`, where it is known already.
         """
         if self.intervals is None:
             return attention[..., :0]
@@ -233,7 +236,7 @@ class EnergyNetwork(nn.Module):
         measures: torch.Tensor,
         conditioning: EnergyConditioning,
     ) -> torch.Tensor:
-        """Return f (B, G, K') of pooled statistics, see `Statistics`, and measurements."""
+        """Return f (B, G, K') of the learned and raw `Statistics` and the measurements."""
         seen, reading, bounded = [learned, raw], None, []
         if self.places is not None:
             reading = self.places(raw, conditioning.places)
@@ -259,7 +262,7 @@ class EnergyNetwork(nn.Module):
         Args:
             scene: B events.
             code: (B, W) or (1, W), one half.
-            operation: `ACTION` or `ARGUMENT`.
+            operation: `ACTION` or `ARGUMENT`, the half that `code` is.
         """
         return self(scene, scene.attention.unsqueeze(1), self.condition(code, operation))[:, 0]
 

@@ -1,4 +1,4 @@
-"""Generation and identification by a network, for many scenes with a code each."""
+"""Generation and identification for many scenes, each with a code of its own."""
 
 from __future__ import annotations
 
@@ -29,9 +29,10 @@ from concept_control.energy.search.levenberg_marquardt import (
 )
 
 STATES_AT_ONCE = 128
-"""States evaluated together: a chunk that fits the processor's cache is several times faster."""
+"""Number of states evaluated together: chunks that fit the cache are several times faster."""
 
 _SCENES_AT_ONCE = 4
+"""Number of scenes whose masks are evaluated together."""
 
 
 def generate_outcomes(
@@ -42,16 +43,16 @@ def generate_outcomes(
     generator: torch.Generator,
     start: torch.Tensor | None = None,
 ) -> tuple[torch.Tensor, torch.Tensor]:
-    """Generate: descend the energy in the subjects' last positions.
+    """Generate outcomes: descend the energy in the subjects' last positions.
 
     Args:
-        network: the energy.
+        network: Energy network.
         scene: B scenes.
         codes: (B, 2W), or (1, 2W) for all.
-        config: the sampler's schedule.
-        generator: of starts and noise.
-        start: (B, N, 2) where the first chain of each scene starts, `before` if None; the others
-            start anywhere.
+        config: Settings of the search.
+        generator: Random generator of starts and noise.
+        start: (B, N, 2) start of the first chain of each scene, `before` by default; the others
+            start at random.
 
     Returns:
         Last positions (B, N, 2) and energies (B,).
@@ -61,7 +62,7 @@ def generate_outcomes(
     begin = scene.before if start is None else start
     positions, lowest = begin.clone(), torch.zeros_like(begin[:, 0, 0])
     alone = ((scene.subjects * scene.present) > 0).sum(dim=-1) == 1
-    if config.langevin:
+    if config.gradient_only:
         alone = torch.zeros_like(alone)
     for is_alone in (True, False):
         chosen = (alone == is_alone).nonzero()[:, 0]
@@ -84,7 +85,7 @@ def generate_outcomes(
             found, values, scores = (
                 each.unflatten(0, (-1, config.chains)) for each in (found, values, scores)
             )
-            if not is_alone and config.finished and not config.langevin:
+            if not is_alone and config.finished and not config.gradient_only:
                 found, values = _finish(network, part, codes[rows], found, scores, config)
                 scores = values
             positions[rows], lowest[rows] = keep_lowest(found, values, scores)
@@ -99,7 +100,7 @@ def _finish(
     scores: torch.Tensor,
     config: LangevinConfig,
 ) -> tuple[torch.Tensor, torch.Tensor]:
-    """Lead the best of the chains (B, chains, N, 2) to the end by least squares.
+    """Finish the best of the chains (B, chains, N, 2) by least squares.
 
     Returns:
         Positions (B, F, N, 2) and energies (B, F).
@@ -116,13 +117,13 @@ def _finish(
 
 
 class _ActionEnergy:
-    """Of chains' positions: the energies (S,), and the residuals that least squares need.
+    """The action energy of scenes as a function of the positions of S chains.
 
     Args:
-        network: the energy.
+        network: Energy network.
         scene: B scenes.
-        codes: (B, W) of theirs.
-        chains: S / B of each scene.
+        codes: (B, W) action halves of their codes.
+        chains: S / B, number of chains of each scene.
     """
 
     def __init__(
@@ -154,11 +155,11 @@ def lowest_attention(
     """Identify: find the attention masks of least energy.
 
     Args:
-        network: the energy.
+        network: Energy network.
         scene: B scenes.
         codes: (B, 2W), or (1, 2W) for all.
-        generator: of the search in large scenes.
-        keep: how many masks to return.
+        generator: Random generator of the search in large scenes.
+        keep: Number of masks to return.
 
     Returns:
         Masks (B, keep, N), best first, and their energies (B, keep).

@@ -1,8 +1,8 @@
 """Identification: find the attention mask of least energy.
 
-Up to `ENUMERATION_LIMIT` entities all masks are looked at, which is exact and, as pairs are
-encoded once for all masks, also fastest. Beyond that, a greedy search flips and swaps entities
-from several starts.
+Up to `ENUMERATION_LIMIT` entities all masks are evaluated, which is exact and, because pairs are
+encoded once for all masks, also fastest. In larger scenes, a greedy search flips and swaps
+entities from several starts.
 """
 
 from __future__ import annotations
@@ -16,6 +16,8 @@ MaskEnergy = Callable[[torch.Tensor], torch.Tensor]
 """Masks (B, G, N) of B scenes to energies (B, G)."""
 
 ENUMERATION_LIMIT = 9
+"""Largest number of entities whose masks are all evaluated."""
+
 _MASKS_AT_ONCE = 512
 
 
@@ -25,13 +27,13 @@ def lowest_masks(
     """Return the `keep` masks of least energy of each scene.
 
     Args:
-        energy: energies of masks; called without gradients.
+        energy: Energy of masks; called without gradients.
         present: (B, N) 1 for an entity, 0 for padding.
-        generator: of the greedy search's starts.
-        keep: how many masks to return, best first; 1 beyond `ENUMERATION_LIMIT` entities.
+        generator: Random generator of the greedy search's starts.
+        keep: Number of masks to return; beyond `ENUMERATION_LIMIT` entities it is always 1.
 
     Returns:
-        masks (B, keep, N) of 0 and 1, and their energies (B, keep).
+        Masks (B, keep, N) of 0 and 1, best first, and their energies (B, keep).
     """
     with torch.no_grad():
         if present.shape[1] <= ENUMERATION_LIMIT:
@@ -56,9 +58,9 @@ def _enumerate(
     )
     masks = every.expand(batch, *every.shape)
     values = _evaluate(energy, masks)
-    # A mask that attends to padding is another mask's double.
-    doubled = (masks * (1 - present.unsqueeze(1))).sum(dim=-1) > 0
-    values = values.masked_fill(doubled, torch.inf)
+    # A mask that attends to padding duplicates the one that does not.
+    is_duplicate = (masks * (1 - present.unsqueeze(1))).sum(dim=-1) > 0
+    values = values.masked_fill(is_duplicate, torch.inf)
     energies, index = values.topk(min(keep, values.shape[1]), dim=1, largest=False)
     return every[index], energies
 
@@ -105,7 +107,7 @@ def _search(
 
 
 def _neighbours(mask: torch.Tensor, present: torch.Tensor) -> torch.Tensor:
-    """All masks (B, G, N) one flip or one swap away from mask (B, N), padding left alone."""
+    """Return the masks (B, G, N) one or two flips away from mask (B, N), never of padding."""
     num_entities = mask.shape[1]
     identity = torch.eye(num_entities, dtype=mask.dtype, device=mask.device)
     pairs = torch.triu_indices(num_entities, num_entities, 1)

@@ -1,9 +1,9 @@
-"""Generation: descend the energy in the positions of the subjects.
+"""Langevin dynamics in the positions of the subjects.
 
-Langevin dynamics descends, x <- x - (step/2) grad E + noise (equation 3 of the workshop paper
-prints a plus). The step is Polyak's: the energy of a satisfied concept is known to be zero, so
-2 E / |grad E|² is the step that would reach it on a parabola, whatever its curvature; a shrinking
-limit on the displacement keeps the chains tame where the energy does not come down to zero.
+x <- x - (step/2) grad E + noise descends the energy (equation 3 of the workshop paper prints a
+plus). The step length is Polyak's: the energy of a satisfied concept is known to be zero, so
+2 E / |grad E|² is the step that reaches it on a parabola, whatever its curvature. A shrinking
+limit on the displacement bounds the steps where the energy does not come down to zero.
 """
 
 from __future__ import annotations
@@ -16,27 +16,25 @@ import torch
 from concept_control.energy.search.levenberg_marquardt import ResidualFunction
 
 EnergyFunction = Callable[[torch.Tensor], torch.Tensor]
-"""Positions (S, N, 2) of S chains to energies (S,), differentiable."""
+"""Positions (S, N, 2) of S chains to energies (S,), differentiable in them."""
 
 
 @dataclass(frozen=True)
 class LangevinConfig:
-    """How chains move.
+    """Settings of Langevin chains and of how generation uses them.
 
     Attributes:
-        chains: chains per scene; the lowest energy is kept.
-        steps: gradient steps.
-        largest: limit of an entity's displacement in the first step, workspace units.
-        smallest: the same in the last step.
-        noise: standard deviation of the noise over the limit; it ends half-way.
-        relaxation: share of Polyak's full step on a parabola.
-        limit: positions are clamped to [-limit, limit].
-        tolerance: energy below which a scene counts as converged.
-        breadth: distance at which the surroundings of a chain's end are looked at, so that of
-            ends of equal energy the one in the middle of a region wins over one on its border; 0
-            turns that off.
-        finished: so many of a scene's chains, those of the lowest energy, end with least squares.
-        langevin: whether chains go by gradient and noise alone; otherwise least squares lead them
+        chains: Number of chains of a scene; the end of lowest energy is kept.
+        steps: Number of gradient steps.
+        largest: Limit of an entity's displacement in the first step, workspace units.
+        smallest: Limit of an entity's displacement in the last step, workspace units.
+        noise: Standard deviation of the noise relative to the limit; zero from half-way on.
+        relaxation: Factor on Polyak's step.
+        limit: Bound of the positions, clamped to [-limit, limit].
+        breadth: Distance at which the energy around a chain's end is evaluated, so that among ends
+            of equal energy one inside a region is preferred to one on its border; 0 for never.
+        finished: Number of a scene's chains of lowest energy that least squares finish.
+        gradient_only: Whether least squares are not used at all; otherwise they replace the chains
             where one entity moves alone, and finish them where several do.
     """
 
@@ -47,22 +45,31 @@ class LangevinConfig:
     noise: float = 0.3
     relaxation: float = 0.8
     limit: float = 1.0
-    tolerance: float = 0.01
     breadth: float = 0.15
     finished: int = 3
-    langevin: bool = False
+    gradient_only: bool = False
 
 
 _SURROUNDINGS = 6
+"""Number of points around a chain's end."""
+
 _SURROUNDINGS_WEIGHT = 0.2
+"""Weight of their mean energy beside that of the end."""
 
 
 def surroundings(
     residual: ResidualFunction, places: torch.Tensor, movable: torch.Tensor, breadth: float
 ) -> torch.Tensor:
-    """Return (S,) a small share of the mean energy `breadth` away from places (S, N, 2)."""
+    """Return the weighted mean energies (S,) around the ends of chains.
+
+    Args:
+        residual: Residual of positions.
+        places: (S, N, 2) ends.
+        movable: (S, N) 1 where an entity may move.
+        breadth: Distance of the points around, workspace units.
+    """
     numbers = torch.arange(places.shape[1], device=places.device)
-    # Every entity goes another way, so that a whole set is not merely shifted.
+    # Entities are displaced in different directions, so that a set is not merely shifted.
     turns = torch.arange(_SURROUNDINGS, device=places.device)[:, None] / _SURROUNDINGS
     angle = 2 * torch.pi * (turns + 0.382 * numbers)
     way = torch.stack([angle.cos(), angle.sin()], dim=-1).to(places)
@@ -78,14 +85,14 @@ def scatter_starts(
     generator: torch.Generator,
     limit: float = 1.0,
 ) -> torch.Tensor:
-    """Return starts (B, chains, N, 2): the first as given, the others anywhere.
+    """Return starts (B, chains, N, 2): the first as given, the others uniformly at random.
 
     Args:
         positions: (B, N, 2) workspace units.
         movable: (B, N) 1 where an entity may move.
-        chains: number of starts per scene.
-        generator: where the randomness comes from.
-        limit: starts are drawn from [-limit, limit]².
+        chains: Number of starts of each scene.
+        generator: Random generator of the starts.
+        limit: Bound of the starts, drawn from [-limit, limit]².
     """
     batch, num_entities, _ = positions.shape
     shape = (batch, chains, num_entities, 2)
@@ -103,17 +110,17 @@ def langevin_descent(
     config: LangevinConfig,
     generator: torch.Generator,
 ) -> tuple[torch.Tensor, torch.Tensor]:
-    """Run every chain and return the lowest point each has seen.
+    """Run all chains and return the point of lowest energy that each has visited.
 
     Args:
-        energy: energy of a batch of positions.
+        energy: Energy of positions.
         starts: (S, N, 2) workspace units.
         movable: (S, N) 1 where an entity may move.
-        config: schedule.
-        generator: of the noise.
+        config: Settings.
+        generator: Random generator of the Langevin noise.
 
     Returns:
-        positions (S, N, 2) and energies (S,).
+        Positions (S, N, 2) and energies (S,).
     """
     gate = movable.unsqueeze(-1).to(starts.dtype)
     place = starts.clone()
@@ -147,12 +154,12 @@ def langevin_descent(
 def keep_lowest(
     positions: torch.Tensor, energies: torch.Tensor, scores: torch.Tensor | None = None
 ) -> tuple[torch.Tensor, torch.Tensor]:
-    """Pick the best chain: (B, chains, N, 2) and (B, chains) to (B, N, 2) and (B,).
+    """Return the positions (B, N, 2) and energies (B,) of the best chain of each scene.
 
     Args:
-        positions: ends of the chains.
-        energies: at the ends.
-        scores: (B, chains) what to choose by, if not the energies.
+        positions: (B, chains, N, 2) ends of the chains.
+        energies: (B, chains) energies of the ends.
+        scores: (B, chains) scores of which the least is best; the energies by default.
     """
     index = (energies if scores is None else scores).argmin(dim=1)
     rows = torch.arange(len(index), device=index.device)
