@@ -22,14 +22,9 @@ from concept_control.energy.networks.energy_network import (
     EnergyConditioning,
     EnergyNetwork,
 )
+from concept_control.energy.networks.features import attended_shape, pair_features_between
 from concept_control.energy.networks.measurement import measure_shape
-from concept_control.energy.networks.pooling import (
-    attended_shape,
-    finish_pool,
-    pair_features_between,
-    pair_gates,
-    pool_sums,
-)
+from concept_control.energy.networks.pooling import finish_pool, pair_gates, pool_sums
 from concept_control.energy.scene_batch import NUM_MOTION_FEATURES, SceneBatch
 
 _Scene = tuple[torch.Tensor, torch.Tensor, torch.Tensor, torch.Tensor]

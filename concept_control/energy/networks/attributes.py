@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import torch
 
-from concept_control.energy.networks.pooling import (
+from concept_control.energy.networks.features import (
     color_features,
     distances,
     size_feature,

@@ -12,8 +12,9 @@ from __future__ import annotations
 import torch
 
 from concept_control.energy.networks.attributes import mean_under, plain_features
+from concept_control.energy.networks.features import size_feature, soft_length
 from concept_control.energy.networks.measurement import NUM_MEASURES, measure
-from concept_control.energy.networks.pooling import RAW_PLACES, size_feature, soft_length
+from concept_control.energy.networks.pooling import RAW_PLACES
 from concept_control.energy.scene_batch import SceneBatch
 
 _HYPOTHESES = ((0.0, 0.0), (1.0, 0.0), (0.0, 1.0), (1.0, 1.0))

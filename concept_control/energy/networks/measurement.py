@@ -12,7 +12,7 @@ from __future__ import annotations
 import torch
 
 from concept_control.energy.networks.attributes import mean_under
-from concept_control.energy.networks.pooling import soft_length
+from concept_control.energy.networks.features import soft_length
 from concept_control.energy.scene_batch import SceneBatch
 
 _PAIR_LEVELS = 10

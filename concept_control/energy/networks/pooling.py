@@ -21,8 +21,17 @@ import torch
 from torch import nn
 from torch.nn import functional
 
+from concept_control.energy.networks.features import (
+    NUM_PAIR_FEATURES,
+    NUM_SHAPE,
+    SOFT,
+    attended_shape,
+    color_features,
+    pair_features,
+    size_feature,
+    soft_length,
+)
 from concept_control.energy.scene_batch import NUM_MOTION_FEATURES, SceneBatch
-from concept_control.world.events import DEFAULT_SIZE
 
 NUM_ROLES = 3
 """Subjects, attended, others; "others" are present and neither."""
@@ -30,19 +39,17 @@ NUM_ROLES = 3
 NUM_PAIR_ROLES = 5
 """Pairs of roles, see `pair_gates`."""
 
-NUM_PAIR_FEATURES = 7
 NUM_ATTRIBUTES = 3 + 3 + 1 + NUM_MOTION_FEATURES + 1
-SHAPE_ORDERS = (2, 3, 4, 5, 6)
-DISTANCE_CENTERS = (0.4, 0.8, 1.15, 1.4, 1.6, 1.8, 2.0, 2.4)
-NUM_RAW = 12 + 3 + 4 + 3 * 4 + len(SHAPE_ORDERS) * 2 + 1 + len(DISTANCE_CENTERS)
+"""Number of attributes of an entity: colour, hue, size, motion, distance moved."""
+
+NUM_RAW = 12 + 3 + 1 + 3 * 4 + NUM_SHAPE
+"""Length of the raw geometry: positions, counts, spread, mean looks of each role, shape."""
+
 RAW_PLACES = 8
 """Numbers at the start of the raw geometry: means of subjects and attended, after then before."""
 
 RAW_SECOND_MOMENT = 12 + 3 + 1 + 3 * 4 + 1
 """Index in the raw geometry of the second moment of the attended (two numbers)."""
-
-_SOFT = 1e-4
-"""Added under square roots, whose gradient is infinite at zero."""
 
 _COUNT_FLOOR = 0.05
 """Added to the gates' sum in means, so that the mean of nothing is zero."""
@@ -160,7 +167,7 @@ class ScenePooling(nn.Module):
         """
         moved = soft_length(scene.after - scene.before)
         looks = [color_features(scene.colors), size_feature(scene.sizes)]
-        attributes = torch.cat([*looks, scene.motion, moved - _SOFT**0.5], dim=-1)
+        attributes = torch.cat([*looks, scene.motion, moved - SOFT**0.5], dim=-1)
         scale, shift = conditioning.attributes.unsqueeze(-2).chunk(2, dim=-1)
         known = functional.silu(self.attribute_layer(attributes) * (1 + scale) + shift)
         places = torch.cat([scene.after, scene.before], dim=-1)
@@ -245,7 +252,7 @@ class ScenePooling(nn.Module):
             share[:, :, 0]
             * (scene.after.unsqueeze(1) - after[:, :, 0].unsqueeze(2)).square().sum(dim=-1)
         ).sum(dim=-1, keepdim=True)
-        return torch.cat([plain, counts / 4, (spread + _SOFT).sqrt(), looks_mean, shape], dim=-1)
+        return torch.cat([plain, counts / 4, (spread + SOFT).sqrt(), looks_mean, shape], dim=-1)
 
 
 def pair_gates(roles: torch.Tensor) -> torch.Tensor:
@@ -267,82 +274,6 @@ def pair_gates(roles: torch.Tensor) -> torch.Tensor:
         attended.unsqueeze(-1) * others.unsqueeze(-2),
     ]
     return torch.stack(gates, dim=-3) * apart
-
-
-def soft_length(vector: torch.Tensor) -> torch.Tensor:
-    """Return the length (..., 1) of vectors (..., D), smooth at zero."""
-    return (vector.square().sum(dim=-1, keepdim=True) + _SOFT).sqrt()
-
-
-def distances(positions: torch.Tensor) -> torch.Tensor:
-    """Return (..., N, N) the smooth distances of all pairs of positions (..., N, 2)."""
-    return soft_length(positions.unsqueeze(-2) - positions.unsqueeze(-3)).squeeze(-1)
-
-
-def color_features(colors: torch.Tensor) -> torch.Tensor:
-    """Return colours (..., 3) as given and at full brightness, (..., 6) in [-1, 1]."""
-    return torch.cat(
-        [2 * colors - 1, 2 * colors / (colors.amax(dim=-1, keepdim=True) + 0.05) - 1], dim=-1
-    )
-
-
-def size_feature(sizes: torch.Tensor) -> torch.Tensor:
-    """Return (..., 1) twice the log ratio of sizes (...) to the default size."""
-    return 2 * (sizes / DEFAULT_SIZE).log().unsqueeze(-1)
-
-
-def pair_features(scene: SceneBatch) -> torch.Tensor:
-    """Return the non-linear relative features of all ordered pairs.
-
-    Returns:
-        (B, N, N, NUM_PAIR_FEATURES): distances after and before, closeness after, squared colour
-        distance and similarity, gap between the bodies, squared log ratio of sizes.
-    """
-    return _pair_features(
-        distances(scene.after),
-        distances(scene.before),
-        (scene.colors.unsqueeze(-2) - scene.colors.unsqueeze(-3)).square().sum(dim=-1),
-        scene.sizes.unsqueeze(-1),
-        scene.sizes.unsqueeze(-2),
-    )
-
-
-def pair_features_between(scene: SceneBatch, i: torch.Tensor, j: torch.Tensor) -> torch.Tensor:
-    """Return `pair_features` of the listed pairs only: (B, M, NUM_PAIR_FEATURES)."""
-    # `index_select` takes a fifth of the time of indexing with tensors.
-    size_from, size_to = scene.sizes.index_select(1, i), scene.sizes.index_select(1, j)
-    after, before, color = (
-        values.index_select(1, i) - values.index_select(1, j)
-        for values in (scene.after, scene.before, scene.colors)
-    )
-    return _pair_features(
-        soft_length(after).squeeze(-1),
-        soft_length(before).squeeze(-1),
-        color.square().sum(dim=-1),
-        size_from,
-        size_to,
-    )
-
-
-def _pair_features(
-    after: torch.Tensor,
-    before: torch.Tensor,
-    color: torch.Tensor,
-    size_from: torch.Tensor,
-    size_to: torch.Tensor,
-) -> torch.Tensor:
-    return torch.stack(
-        [
-            after,
-            before,
-            torch.exp(-4 * after.square()),
-            color,
-            torch.exp(-12 * color),
-            torch.tanh(4 * (after - (size_from + size_to) / 2)),
-            (size_from / size_to).log().square(),
-        ],
-        dim=-1,
-    )
 
 
 def smooth_max_terms(channels: torch.Tensor) -> torch.Tensor:
@@ -394,60 +325,3 @@ def finish_pool(
     """
     total, terms = pool_sums(parts)
     return _mean_and_maximum(gates, total + sums[0], terms + sums[1]).flatten(1)
-
-
-def attended_shape(positions: torch.Tensor, attention: torch.Tensor) -> torch.Tensor:
-    """Describe the attended set's spread and its shape up to similarity.
-
-    With z = (p - centroid) / rms radius as complex numbers, the moduli of the moments mean(z^n)
-    are invariant under translation, rotation and scaling: for n = 2 it is 1 only on a line, for
-    n = 2 and 3 it vanishes for a square. A smooth histogram of the pair distances over the rms
-    radius is added.
-
-    Args:
-        positions: (B, N, 2) workspace units.
-        attention: (B, G, N) in [0, 1], zero for padding.
-
-    Returns:
-        (B, G, 3 + 2 * len(SHAPE_ORDERS) + 1 + len(DISTANCE_CENTERS)): radius, second moment with
-        direction and size, moduli, squared moduli, excess fourth moment, histogram.
-    """
-    share = attention / (attention.sum(dim=-1, keepdim=True) + 1e-3)
-    center = torch.matmul(share, positions).unsqueeze(2)
-    offset = positions.unsqueeze(1) - center
-    square = offset.square().sum(dim=-1)
-    radius = ((share * square).sum(dim=-1, keepdim=True) + _SOFT).sqrt()
-    scaled = offset / radius.unsqueeze(-1)
-    x, y = scaled.unbind(dim=-1)
-    real, imaginary = x, y
-    moments = []
-    for _ in SHAPE_ORDERS:
-        real, imaginary = real * x - imaginary * y, real * y + imaginary * x
-        moments.append((share * real).sum(dim=-1))
-        moments.append((share * imaginary).sum(dim=-1))
-    modulus = torch.stack(moments, dim=-1).unflatten(-1, (len(SHAPE_ORDERS), 2))
-    modulus = (modulus.square().sum(dim=-1) + _SOFT).sqrt()
-    fourth = (share * (x.square() + y.square()).square()).sum(dim=-1, keepdim=True)
-    # The second moment with its direction and size serves "aligned in x" and "in y".
-    second = torch.stack(moments[:2], dim=-1) * radius
-
-    num_entities = positions.shape[1]
-    gate = share.unsqueeze(-1) * share.unsqueeze(-2)
-    apart = 1 - torch.eye(num_entities, dtype=gate.dtype, device=gate.device)
-    gate = (gate * apart).flatten(-2)
-    apart_by = distances(positions).flatten(-2).unsqueeze(1) / radius
-    bins = [
-        (gate * torch.exp(-8 * (apart_by - center_).square())).sum(dim=-1)
-        for center_ in DISTANCE_CENTERS
-    ]
-    return torch.cat(
-        [
-            radius,
-            second,
-            modulus,
-            modulus.square(),
-            fourth - 1,
-            torch.stack(bins, dim=-1),
-        ],
-        dim=-1,
-    )

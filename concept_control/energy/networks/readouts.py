@@ -17,13 +17,9 @@ from torch import nn
 from torch.nn import functional
 
 from concept_control.energy.networks.attributes import NUM_COMPARISONS
+from concept_control.energy.networks.features import color_features, soft_length
 from concept_control.energy.networks.measurement import NUM_MEASURES
-from concept_control.energy.networks.pooling import (
-    RAW_PLACES,
-    RAW_SECOND_MOMENT,
-    color_features,
-    soft_length,
-)
+from concept_control.energy.networks.pooling import RAW_PLACES, RAW_SECOND_MOMENT
 
 _HIDDEN = 64
 _INITIAL_SCALE = 0.2

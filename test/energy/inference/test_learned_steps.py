@@ -19,18 +19,18 @@ from concept_control.energy.scene_batch import scene_batch_from_events
 from concept_control.energy.storage import CARD_FILE
 from concept_control.errors import ModelError
 
-WIDTH = 8
+WIDTH = 4
 CONFIG = NetworkConfig(
     code_width=WIDTH,
-    hidden=16,
-    attribute_width=8,
-    channels=4,
-    head_width=24,
-    num_outputs=5,
+    hidden=8,
+    attribute_width=6,
+    channels=2,
+    head_width=12,
+    num_outputs=3,
     member_width=6,
     member_attributes=2,
-    encoder_hidden=16,
-    encoder_width=32,
+    encoder_hidden=8,
+    encoder_width=16,
 )
 
 
@@ -50,13 +50,15 @@ class Descent(torch.nn.Module):
             scene_batch_from_events(family.sample(rng, params, 2, 4), torch.float64)
             for _ in range(2)
         )
-        loss = DemonstrationLoss(self.network, self.shown, 2, InferenceConfig(), rng)
-        self.evaluate, draw = loss.parts(half)
-        self.candidates = [draw() for _ in range(self.steps.count)]
+        loss = DemonstrationLoss(
+            self.network, self.shown, 2, InferenceConfig(outcomes=4, masks=6), rng
+        )
+        self.loss_fn, sample_candidates = loss.parts(half)
+        self.candidates = [sample_candidates() for _ in range(self.steps.count)]
 
     def forward(self, start, unrolled=True):
         left = iter(self.candidates)
-        return self.steps.descend(self.half, self.evaluate, lambda: next(left), start, unrolled)
+        return self.steps.descend(self.half, self.loss_fn, lambda: next(left), start, unrolled)
 
 
 def some_codes():
@@ -104,8 +106,9 @@ def test_learned_steps_stay_with_the_model(tmp_path):
     assert again.card['inference_steps'] == 2
     rng = np.random.default_rng(0)
     shown = families()['between'].sample(rng, np.zeros((1, 0)), 3)
-    assert torch.equal(model.infer(shown).action, again.infer(shown).action)
-    assert 'action_loss_of_refined' in again.infer(shown).info
+    code, other = (m.infer(shown, config=InferenceConfig(learned=True)) for m in (model, again))
+    assert torch.equal(code.action, other.action)
+    assert 'action_loss_of_refined' in other.info
     card = tmp_path / CARD_FILE
     card.write_text(card.read_text().replace('"inference_steps": 2', '"inference_steps": -1'))
     with pytest.raises(ModelError, match='expected 0 to'):

@@ -1,4 +1,4 @@
-"""Plain measurements of an outcome, and bounds on them."""
+"""Plain measurements of an outcome."""
 
 import numpy as np
 import pytest
@@ -7,7 +7,6 @@ import torch
 from concept_control.energy.networks.demonstration_fit import fit_agreement
 from concept_control.energy.networks.measurement import NUM_MEASURES, measure, sorted_levels
 from concept_control.energy.networks.pooling import NUM_RAW
-from concept_control.energy.networks.readouts import NUM_FEATURES, IntervalReadout
 from concept_control.energy.scene_batch import scene_batch_from_events
 from concept_control.world.events import Events
 
@@ -64,19 +63,6 @@ def test_a_subject_as_far_from_one_as_from_the_other_measures_no_difference():
     found = measured([[before, after]], [1, 0, 0], [0, 1, 1])[0]
     assert found[FURTHER] == pytest.approx(0.0, abs=1e-9)
     assert found[MOVED] == pytest.approx(np.hypot(0.9, 0.2), abs=1e-3)
-
-
-def test_what_is_within_its_bounds_costs_nothing_and_what_is_not_its_excess():
-    readout = IntervalReadout(8, 2).double()
-    measures = torch.linspace(-1, 1, NUM_MEASURES, dtype=torch.float64)[None, None]
-    places = torch.zeros(1, 1, 2 * NUM_FEATURES, dtype=torch.float64)
-    wide = torch.zeros(1, readout.film.out_features, dtype=torch.float64)
-    wide[:, : readout.num_values] = 2.0
-    wide[:, 2 * readout.num_values : 3 * readout.num_values] = 3.0
-    half = float(torch.nn.functional.softplus(torch.tensor(0.0)))
-    found = readout(measures, places, wide)[0, 0, :NUM_MEASURES]
-    expected = 2 * torch.sign(measures[0, 0]) * (measures[0, 0].abs() - half).clamp(min=0)
-    torch.testing.assert_close(found, expected)
 
 
 def test_what_demonstrations_agree_on_has_no_spread_and_their_circle_is_found():

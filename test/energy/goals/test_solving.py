@@ -1,0 +1,70 @@
+"""Goals solved and sampled."""
+
+import numpy as np
+import torch
+
+from concept_control.concepts import vocabulary
+from concept_control.energy.goals.goal_energy import GoalEnergy
+from concept_control.energy.goals.program import GroundedTerm, Operator
+from concept_control.energy.goals.solving import sample, solve
+from concept_control.world.events import Events
+
+WORDS = vocabulary()
+N = 6
+FIRST = np.arange(N) == 0
+PAIR = (np.arange(N) == 1) | (np.arange(N) == 2)
+
+
+def test_goals_are_solved_by_moving_little(model, codes):
+    rng = np.random.default_rng(0)
+    places = np.array([[-0.7, -0.7], [-0.5, 0.3], [0.5, 0.4], [0.7, -0.6], [0.0, -0.5]])
+    events = Events(places[None, None], rng.random((1, 5, 3)), np.full((1, 5), 0.167))
+    first, pair = torch.eye(5)[0], torch.tensor([0.0, 1, 1, 0, 0])
+    goal = GoalEnergy(model, [GroundedTerm('between', codes['between'], first, pair)])
+    solution = solve(goal, events, first, seed=1)
+    assert solution.converged
+    assert solution.moved.tolist() == [True, False, False, False, False]
+    assert np.linalg.norm(solution.positions[0] - places[1:3].mean(axis=0)) <= 0.04
+    # "near" needs one of two blocks to move, not both.
+    near = GoalEnergy(model, [GroundedTerm('near', codes['near'], first, torch.eye(5)[3])])
+    solution = solve(near, events, first + torch.eye(5)[3], seed=1)
+    assert solution.converged and solution.moved.sum() == 1
+    # Once it holds, nothing moves.
+    there = Events(
+        solution.positions[None, None].astype('f4'), events.colors, np.full((1, 5), 0.167)
+    )
+    assert not solve(near, there, first, seed=2).moved.any() or near.value(there)[0] > 1e-3
+
+
+def test_composed_goals_hold_in_all_parts(model, codes):
+    places = np.array([[0.7, 0.7], [-0.4, 0.0], [0.4, 0.1], [0.6, -0.6]])
+    events = Events(places[None, None], np.full((1, 4, 3), 0.5), np.full((1, 4), 0.167))
+    subject = torch.eye(4)[0]
+    terms = [
+        GroundedTerm('left_of', codes['left_of'], subject, torch.eye(4)[2]),
+        GroundedTerm('near', codes['near'], subject, torch.eye(4)[1]),
+        Operator('and', 2),
+    ]
+    solution = solve(GoalEnergy(model, terms), events, subject, seed=0)
+    for name, argument in (('left_of', 2), ('near', 1)):
+        mask = np.eye(4)[[argument]]
+        judged = Events(
+            np.stack([places, solution.positions])[None].astype('f4'),
+            np.full((1, 4, 3), 0.5),
+            subjects=np.eye(4)[[0]] > 0,
+            attention=mask,
+        )
+        assert WORDS[name].holds(judged, tolerance=0.0625)[0]
+
+
+def test_samples_are_independent_and_leave_alone_what_may_not_move(random_model, programs):
+    goal = GoalEnergy(random_model, programs['and'])
+    events = Events(torch.rand(1, 1, N, 2), torch.rand(1, N, 3))
+    drawn = [sample(goal, events, FIRST | PAIR, 3, samples=4, chains=2, steps=3) for _ in 'ab']
+    places, energies = drawn[0]
+    np.testing.assert_array_equal(places, drawn[1][0])
+    assert places.shape == (4, N, 2) and energies.shape == (4,)
+    still = ~(FIRST | PAIR)
+    stood = np.broadcast_to(events.positions[0, 0, still].numpy(), (4, 3, 2))
+    np.testing.assert_allclose(places[:, still], stood)
+    assert np.unique(places[:, 0], axis=0).shape == (4, 2)

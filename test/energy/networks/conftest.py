@@ -1,0 +1,79 @@
+"""A small network, and scenes and codes for it."""
+
+from dataclasses import replace
+
+import pytest
+import torch
+
+from concept_control.energy.networks.energy_network import EnergyNetwork, NetworkConfig
+from concept_control.energy.scene_batch import SceneBatch
+
+SMALL = NetworkConfig(
+    code_width=8,
+    hidden=16,
+    attribute_width=8,
+    channels=4,
+    head_width=24,
+    num_outputs=5,
+    member_width=6,
+    member_attributes=2,
+    member_decides=True,
+    place_points=2,
+    intervals=True,
+    encoder_rounds=1,
+    encoder_direct=4,
+    encoder_fits=True,
+    encoder_hidden=16,
+    encoder_width=32,
+)
+
+
+@pytest.fixture
+def small_config():
+    return SMALL
+
+
+@pytest.fixture
+def make_scene():
+    def build(batch=3, count=5, seed=0, dtype=torch.float64):
+        generator = torch.Generator().manual_seed(seed)
+
+        def draw(*shape):
+            return torch.rand(shape, generator=generator, dtype=dtype)
+
+        roles = torch.randint(0, 3, (batch, count), generator=generator)
+        roles[:, 0], roles[:, 1] = 0, 1
+        return SceneBatch(
+            before=2 * draw(batch, count, 2) - 1,
+            after=2 * draw(batch, count, 2) - 1,
+            colors=draw(batch, count, 3),
+            sizes=0.1 + 0.1 * draw(batch, count),
+            present=torch.ones(batch, count, dtype=dtype),
+            subjects=(roles == 0).to(dtype),
+            attention=(roles == 1).to(dtype),
+            motion=draw(batch, count, 2),
+        )
+
+    return build
+
+
+@pytest.fixture
+def make_network():
+    def build(kind='pairwise', seed=0):
+        torch.manual_seed(seed)
+        network = EnergyNetwork(replace(SMALL, kind=kind)).double()
+        # Parts that begin as nothing are to be tested too.
+        torch.nn.init.normal_(network.membership.first.weight, std=0.3)
+        torch.nn.init.normal_(network.first.weight, std=0.3)
+        return network
+
+    return build
+
+
+@pytest.fixture
+def code():
+    def build(batch=1, seed=1):
+        generator = torch.Generator().manual_seed(seed)
+        return torch.randn((batch, 8), generator=generator, dtype=torch.float64)
+
+    return build
