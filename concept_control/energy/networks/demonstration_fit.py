@@ -1,10 +1,9 @@
-"""What plain least squares and thresholds say of a set of demonstrations.
+"""Closed-form fits to a set of demonstrations: regressions, ranges, lines and circles.
 
-Where a subject is put as a weighted sum of other places, the weights are a regression over the
-demonstrations; what is attended to often lies on one side of a line or beyond a threshold that all
-demonstrations agree on. Both are solved here in closed form (as the inner solvers of Bertinetto et
-al., Meta-learning with differentiable closed-form solvers, ICLR 2019), so that the encoder need
-not learn to regress; it learns which of the answers to believe.
+Where a subject's position is a weighted sum of others, the weights are a regression over the
+demonstrations; the attended often lie on one side of a line or beyond a threshold. Both are solved
+in closed form and are inputs of the encoder (compare the inner solvers of Bertinetto et al.,
+Meta-learning with differentiable closed-form solvers, ICLR 2019).
 """
 
 from __future__ import annotations
@@ -18,7 +17,7 @@ from concept_control.energy.networks.pooling import RAW_PLACES
 from concept_control.energy.scene_batch import SceneBatch
 
 _HYPOTHESES = ((0.0, 0.0), (1.0, 0.0), (0.0, 1.0), (1.0, 1.0))
-"""Whether the place depends on that of the attended, and on where the subject was."""
+"""Whether the place depends on the place of the attended, and on the start of the subject."""
 
 _SCALARS = (6, 7, 8, 15, 16, 17, 18, 19, 20, 21)
 """Of `plain_features`: distances to the marker and to the nearest, size, brightness, path,
@@ -34,24 +33,24 @@ _LIMIT = 3.0
 def fit_demonstrations(
     scene: SceneBatch, raw: torch.Tensor, weights: torch.Tensor
 ) -> torch.Tensor:
-    """Return (C, NUM_FITS) what fits each set of demonstrations; the order does not matter.
+    """Return the fits (C, NUM_FITS) to each set of demonstrations, invariant under its order.
 
     Args:
         scene: C * M events, the M demonstrations of each concept in a row.
-        raw: (C * M, NUM_RAW) their plain geometry, see `Statistics`.
-        weights: (C, M) 1 for a demonstration, 0 for one to be ignored.
+        raw: (C * M, NUM_RAW) plain geometry, see `Statistics`.
+        weights: (C, M) 1 for a demonstration, 0 for one to ignore.
     """
     places = _fit_places(raw[:, :RAW_PLACES].reshape(*weights.shape, 4, 2), weights)
     return torch.cat([places, _fit_choices(scene, weights)], dim=-1).clamp(-_LIMIT, _LIMIT)
 
 
 def fit_agreement(scene: SceneBatch, raw: torch.Tensor, weights: torch.Tensor) -> torch.Tensor:
-    """Return (C, NUM_AGREEMENTS) what each set of demonstrations agrees on.
+    """Return ranges, circles and lines (C, NUM_AGREEMENTS) of each set of demonstrations.
 
     Args:
         scene: C * M events, the M demonstrations of each concept in a row.
-        raw: (C * M, NUM_RAW) their plain geometry, see `Statistics`.
-        weights: (C, M) 1 for a demonstration, 0 for one to be ignored.
+        raw: (C * M, NUM_RAW) plain geometry, see `Statistics`.
+        weights: (C, M) 1 for a demonstration, 0 for one to ignore.
     """
     measures = measure(scene, scene.attention.unsqueeze(1))[:, 0].unflatten(0, weights.shape)
     gate = weights.unsqueeze(-1)
@@ -137,7 +136,7 @@ def _fit_places(places: torch.Tensor, weights: torch.Tensor) -> torch.Tensor:
 
 
 def _fit_choices(scene: SceneBatch, weights: torch.Tensor) -> torch.Tensor:
-    """Say in which directions, and beyond which numbers, the attended differ from the others.
+    """Fit directions in which, and thresholds beyond which, the attended differ from the others.
 
     Returns:
         (C, 5 * 3 + 4 * 11): of each direction its unit vector, how much it explains, the least of

@@ -1,10 +1,9 @@
-"""Plain measurements of an outcome, among which a concept may keep some within bounds.
+"""Plain measurements of an outcome that a concept may keep within bounds.
 
-How far the subjects are from the attended, from the middle of the workspace, from where they were;
-and the shape of the attended set as its sorted distances. Sorted distances tell shapes apart up to
-rotation, translation, reflection and the order of the members, and they change as fast as the
-members move (the whole multiset of distances determines nearly every set of points: Boutin and
-Kemper, On reconstructing n-point configurations from the distribution of distances, 2004).
+Distances of the subjects to the attended, to the middle of the workspace and to their start; and
+the shape of the attended set as its sorted distances, which determine nearly every set of points
+up to rotation, translation, reflection and order (Boutin and Kemper, On reconstructing n-point
+configurations from the distribution of distances, 2004).
 """
 
 from __future__ import annotations
@@ -16,7 +15,7 @@ from concept_control.energy.networks.features import soft_length
 from concept_control.energy.scene_batch import SceneBatch
 
 _PAIR_LEVELS = 10
-"""As many as the pairs of five things."""
+"""Number of quantiles of the pair distances, the number of pairs of five things."""
 
 _CENTER_LEVELS = 5
 _SUBJECT_LEVELS = 3
@@ -32,9 +31,9 @@ def measure(
     """Return (B, G, NUM_MEASURES) measurements of the last state, workspace units.
 
     Args:
-        scene: B events; its own attention is not looked at.
-        attention: (B, G, N) in [0, 1]; what is above one half counts.
-        shape: from `measure_shape`, where it is known already.
+        scene: B events; their own attention is ignored.
+        attention: (B, G, N) in [0, 1], rounded.
+        shape: Result of `measure_shape`, where it is known already.
 
     Returns:
         Sorted distances of the attended to one another and to their middle, over their root mean

@@ -1,13 +1,12 @@
-"""How well each entity by itself fits the attention: the part of the energy that is a sum.
+"""Membership: the part of the argument energy that is a sum over entities.
 
 Whether a thing is red, or closer to the marker than half a metre, does not depend on which others
 are attended. For such concepts the least energy over masks is a decision for each entity,
 
     E(a) = sum_i a_i u_i² + (1 - a_i) v_i²,
 
-with u_i and v_i read from the entity, its relation to the subjects and to all others, and from
-attributes that the code chooses (`readout.py`). The pooled statistics, which see the mask as a
-whole, are there beside it for everything else.
+with u_i and v_i functions of the entity, its relations to the subjects and to all others, and
+attributes that the code determines. The pooled statistics see the mask as a whole.
 """
 
 from __future__ import annotations
@@ -33,13 +32,13 @@ class Membership(nn.Module):
     """Scores of single entities under a code.
 
     Args:
-        code_width: length of the conditioning vector.
+        code_width: Length of the conditioning vector.
         hidden: H, width of the pooling's layers.
         channels: C, number of its smooth-max channels.
         width: M, width of the hidden layer.
-        pairwise: whether relations are looked at.
+        pairwise: Whether relations to other entities are inputs.
         attributes: R, number of attributes that the code reads out.
-        decides: whether comparing them also decides by itself, beside the hidden layer.
+        decides: Whether there is a `Decision` on the attributes beside the hidden layer.
     """
 
     def __init__(
@@ -64,11 +63,11 @@ class Membership(nn.Module):
         self.last = nn.Linear(width, 2)
         with torch.no_grad():
             self.last.weight.mul_(0.1)
-            # Comparisons begin as nothing: a model that was trained without can be given them.
+            # Zero at first, so that comparisons can be added to a model trained without.
             self.first.weight[:, inputs:] = 0.0
 
     def condition(self, code: torch.Tensor) -> torch.Tensor:
-        """Return what codes (B, code_width) turn into, one row for each."""
+        """Return the parameters for codes (B, code_width), one row for each."""
         if self.decision is None:
             return self.film(code)
         return torch.cat([self.film(code), self.decision.condition(code)], dim=-1)
@@ -85,10 +84,10 @@ class Membership(nn.Module):
 
         Args:
             scene: B events.
-            single: (B, N, H) the layer of single entities.
-            pairs: (B, N, N, H) the layer of pairs, from the first to the second index.
-            channels: the pooling's layer of smooth-max channels for pairs.
-            film: from `condition`.
+            single: (B, N, H) layer of single entities.
+            pairs: (B, N, N, H) layer of pairs, from the first to the second index.
+            channels: Layer of the pooling's smooth-max channels of pairs.
+            film: Result of `condition`.
         """
         subjects = scene.subjects * scene.present
         parts = [single, subjects.unsqueeze(-1)]
@@ -127,9 +126,9 @@ def membership_residual(
     """Return the root (B, G, 1) of the summed energies of masks.
 
     Args:
-        scores: (B, N, 2 or 4) from `Membership`; squares of further pairs add up.
+        scores: (B, N, 2 or 4) result of `Membership`; the squares of two pairs add up.
         attention: (B, G, N) in [0, 1].
-        present: (B, N).
+        present: (B, N) 1 for an entity, 0 for padding.
     """
     here = present.unsqueeze(-1)
     squares = scores.square().unflatten(-1, (-1, 2)).sum(dim=-2)

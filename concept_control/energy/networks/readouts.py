@@ -1,11 +1,10 @@
 """Plain geometry that a code reads out of a scene: points, decisions and bounds.
 
-"Between the two", "half a metre to its left", "where it was, mirrored" are all about one point: a
-weighted sum of where the attended and the subjects are or were, and of a fixed place. "Left of
-here", "larger than the marker", "nearly that red" are decisions about one entity: the least of a
-few tests with a sign and a threshold. "At most that far", "in that band", "in that shape" keep
-plain numbers of the outcome within bounds. The code says which weights, tests and bounds; the rest
-needs no learning.
+"Between the two", "half a metre to its left" and "mirrored" are about one point: a weighted sum of
+the positions of the attended and the subjects, now or before, and of a fixed place. "Left of here"
+and "larger than the marker" are decisions about one entity: the minimum of a few signed
+comparisons with thresholds. "At most that far" and "in that shape" keep measurements of the
+outcome within bounds. The code determines weights, comparisons and bounds.
 """
 
 from __future__ import annotations
@@ -27,13 +26,13 @@ _FADE = 4.0
 
 
 class CodeReader(nn.Module):
-    """A part of the energy whose numbers a code gives, beside a part that is learned.
+    """A part of the energy whose parameters are a function of the code.
 
-    It begins weak, so that a model that was trained without can be given it.
+    They are small at first, so that it can be added to a model that was trained without.
 
     Args:
-        code_width: length of the conditioning vector.
-        num_numbers: how many numbers a code turns into.
+        code_width: Length of the conditioning vector.
+        num_numbers: Number of parameters.
     """
 
     def __init__(self, code_width: int, num_numbers: int) -> None:
@@ -45,12 +44,12 @@ class CodeReader(nn.Module):
             self.film.bias.zero_()
 
     def condition(self, code: torch.Tensor) -> torch.Tensor:
-        """Return what codes (B, code_width) turn into: (B, num_numbers)."""
+        """Return the parameters (B, num_numbers) for codes (B, code_width)."""
         return self.film(torch.cat([code, functional.silu(self.hidden(code))], dim=-1))
 
 
 def kept_share(number: torch.Tensor) -> torch.Tensor:
-    """Return how much of the learned part still counts, nearly all of it where a code says 0."""
+    """Return the weight of the learned part beside a readout, nearly 1 for a number of 0."""
     return torch.sigmoid(number + _FADE)
 
 
@@ -66,12 +65,12 @@ _SMALL = 1e-3
 
 
 class PlaceReading(NamedTuple):
-    """How far the subjects of B events under G masks are from P points.
+    """Offsets of the subjects of B events under G masks to P points.
 
     Attributes:
-        features: (B, G, P * NUM_FEATURES) for the network to look at.
-        residuals: (B, G, P * NUM_FEATURES) that stand beside those of the network.
-        kept: (B or 1, 1, 1) how much the network's own still count.
+        features: (B, G, P * NUM_FEATURES) offsets and distances, inputs of the network.
+        residuals: (B, G, P * NUM_FEATURES) residuals beside those of the network.
+        kept: (B or 1, 1, 1) weight of the network's own residuals.
     """
 
     features: torch.Tensor
@@ -80,10 +79,10 @@ class PlaceReading(NamedTuple):
 
 
 class PlaceReadout(CodeReader):
-    """Read points out of plain geometry under a code.
+    """Points that a code determines, and the subjects' offsets to them.
 
     Args:
-        code_width: length of the conditioning vector.
+        code_width: Length of the conditioning vector.
         points: P, number of points.
     """
 
@@ -92,11 +91,11 @@ class PlaceReadout(CodeReader):
         self.points = points
 
     def forward(self, raw: torch.Tensor, film: torch.Tensor) -> PlaceReading:
-        """Measure how far the subjects are from the points.
+        """Return the subjects' offsets to the points.
 
         Args:
             raw: (B, G, NUM_RAW) plain geometry, see `Statistics`.
-            film: (B or 1, P * numbers + 1) from `condition`.
+            film: (B or 1, P * numbers + 1) result of `condition`.
         """
         numbers = film[:, :-1].unflatten(-1, (self.points, _NUM_NUMBERS)).unsqueeze(1)
         weights, place, gain, gains, wanted = numbers.split(
@@ -132,10 +131,10 @@ _STRENGTH = -2.0
 
 
 class Decision(CodeReader):
-    """Decide for each entity under a code.
+    """Decisions about single entities by comparisons that a code determines.
 
     Args:
-        code_width: length of the conditioning vector.
+        code_width: Length of the conditioning vector.
         attributes: R, number of attributes that are compared.
     """
 
@@ -147,16 +146,12 @@ class Decision(CodeReader):
     def forward(
         self, compared: torch.Tensor, colors: torch.Tensor, film: torch.Tensor
     ) -> tuple[torch.Tensor, torch.Tensor]:
-        """Decide.
+        """Return scores u and v (B, N, 2), and the weight (B or 1, 1, 1) of the learned ones.
 
         Args:
-            compared: (B, N, NUM_COMPARISONS R) from `compare`.
+            compared: (B, N, NUM_COMPARISONS R) result of `compare`.
             colors: (B, N, 3) RGB in [0, 1].
-            film: (B or 1, num_numbers) from `condition`.
-
-        Returns:
-            u and v (B, N, 2) that stand beside those of the hidden layer, and how much (B or 1, 1,
-            1) of those still counts.
+            film: (B or 1, num_numbers) result of `condition`.
         """
         gains, shifts, center, tint, last = film.unsqueeze(1).split(self.sizes, dim=-1)
         scores = (gains * compared).unflatten(-1, (NUM_COMPARISONS, self.attributes)).sum(dim=-2)
@@ -169,17 +164,18 @@ class Decision(CodeReader):
 
 
 _DIRECTIONS = 2
-"""Directions that a code looks along from each of its points."""
+"""Number of directions from each point along which offsets have bounds."""
+
 _TIGHT = 3.0
-"""Bounds begin nearly closed."""
+"""Shift of the widths, with which bounds are narrow at first."""
 
 
 class IntervalReadout(CodeReader):
-    """Read how far measurements are out of the bounds that a code sets.
+    """Excess of measurements over bounds that a code determines.
 
     Args:
-        code_width: length of the conditioning vector.
-        points: P, number of points that the code reads out, see `PlaceReadout`.
+        code_width: Length of the conditioning vector.
+        points: P, number of points of the `PlaceReadout`.
     """
 
     def __init__(self, code_width: int, points: int) -> None:
@@ -193,9 +189,9 @@ class IntervalReadout(CodeReader):
         """Return residuals (B, G, num_values).
 
         Args:
-            measures: (B, G, NUM_MEASURES) from `measure`.
+            measures: (B, G, NUM_MEASURES) result of `measure`.
             places: (B, G, P * NUM_FEATURES) features of a `PlaceReading`.
-            film: (B or 1, numbers) from `condition`.
+            film: (B or 1, numbers) result of `condition`.
         """
         film = film.unsqueeze(1)
         gains, centers, widths, directions = film.split(
