@@ -30,12 +30,8 @@ class Moved(Selection):
     def arrange(self, rng: np.random.Generator, rows: np.ndarray, scene: Draft) -> None:
         wanted = 1 + rng.integers(np.maximum(np.minimum(scene.count - 1, 3), 1))
         scene.attention = np.arange(scene.sizes.shape[1]) < wanted[:, None]
-        length = rng.uniform(SHORTEST_MOVE, 0.7, scene.sizes.shape)
-        angle = rng.uniform(-np.pi, np.pi, scene.sizes.shape)
-        step = length[..., None] * np.stack([np.cos(angle), np.sin(angle)], axis=-1)
         before = scene.positions[:, 0]
-        # A step that would leave the workspace goes the other way.
-        step = np.where(np.abs(before + step) > 0.98, -step, step)
+        step = _random_steps(rng, before)
         scene.positions[:, 1] = before + np.where(scene.attention[..., None], step, 0.0)
 
     def true_attention(self, events: Events, params: np.ndarray) -> np.ndarray:
@@ -109,11 +105,8 @@ class Order(Selection):
         late = rng.integers(marker + 1, NUM_STEPS - 1)
         moment[events, scene.count - 1] = np.where(self.sign < 0, first, late)
         moment[:, 0] = marker
-        length = rng.uniform(SHORTEST_MOVE, 0.7, shape)
-        angle = rng.uniform(-np.pi, np.pi, shape)
-        step = length[..., None] * np.stack([np.cos(angle), np.sin(angle)], axis=-1)
         before = scene.positions[:, 0]
-        step = np.where(np.abs(before + step) > 0.98, -step, step)
+        step = _random_steps(rng, before)
         for time in range(NUM_STEPS):
             gone = moment < time
             scene.positions[:, time] = before + np.where(gone[..., None], step, 0.0)
@@ -149,3 +142,12 @@ class MovedAfter(Order):
     description = 'the things that moved after the marker did'
     token_types = (28,)
     sign = 1.0
+
+
+def _random_steps(rng: np.random.Generator, before: np.ndarray) -> np.ndarray:
+    """Draw displacements (B, N, 2) of entities at `before` (B, N, 2)."""
+    length = rng.uniform(SHORTEST_MOVE, 0.7, before.shape[:2])
+    angle = rng.uniform(-np.pi, np.pi, before.shape[:2])
+    step = length[..., None] * np.stack([np.cos(angle), np.sin(angle)], axis=-1)
+    # Coordinates that would leave the workspace go the other way.
+    return np.where(np.abs(before + step) > 0.98, -step, step)
