@@ -82,8 +82,10 @@ def refine(
     loss = DemonstrationLoss(learner.network, scene, shots, InferenceConfig(), rng)
     halves = []
     for name, half in zip(InferenceSteps.HALVES, guess.split(width, dim=1)):
-        evaluate, draw = loss.parts(name)
-        halves.append(steps.descend(name, evaluate, draw, half.detach(), unrolled=True))
+        loss_fn, sample_candidates = loss.parts(name)
+        halves.append(
+            steps.descend(name, loss_fn, sample_candidates, half.detach(), unrolled=True)
+        )
     return torch.cat(halves, dim=1)
 
 
