@@ -23,23 +23,20 @@ REST = np.array([0.32, 0.0, 0.35])
 """Place where the tool starts and ends, world frame [m]."""
 
 
-@dataclass(frozen=True)
-class CarryConfig:
-    """Parameters of a sequence.
+NUM_BLOCKS = (3, 6)
+"""Smallest and largest number of blocks."""
 
-    Attributes:
-        num_blocks: Smallest and largest number of blocks.
-        num_carries: Number of blocks picked up and put elsewhere, one after the other.
-        same_color: Probability that a block has an earlier one's colour.
-        speed: Speed of the tool [m/s].
-        frame_rate: Frame rate of the camera [Hz].
-    """
+NUM_CARRIES = 2
+"""Number of blocks picked up and put elsewhere, one after the other."""
 
-    num_blocks: tuple[int, int] = (3, 6)
-    num_carries: int = 2
-    same_color: float = 0.3
-    speed: float = 0.4
-    frame_rate: float = 15.0
+SAME_COLOR = 0.3
+"""Probability that a block has an earlier one's colour."""
+
+SPEED = 0.4
+"""Speed of the tool [m/s]."""
+
+FRAME_RATE = 15.0
+"""Frame rate of the camera [Hz]."""
 
 
 @dataclass(frozen=True)
@@ -69,23 +66,21 @@ class CarrySequence:
         data: State of the scene at the last frame, positions computed.
     """
 
-    def __init__(self, seed: int, config: CarryConfig | None = None) -> None:
+    def __init__(self, seed: int) -> None:
         """Draw a table and what will be carried.
 
         Args:
             seed: Seed of everything random.
-            config: Configuration; None for the defaults.
 
         Raises:
             SceneError: If the blocks do not fit.
         """
-        self.config = config or CarryConfig()
         self._rng = np.random.default_rng(seed)
-        num = int(self._rng.integers(self.config.num_blocks[0], self.config.num_blocks[1] + 1))
+        num = int(self._rng.integers(NUM_BLOCKS[0], NUM_BLOCKS[1] + 1))
         names = list(NAMED_COLORS)
         colors: list[str] = []
         for _ in range(num):
-            repeat = colors and self._rng.random() < self.config.same_color
+            repeat = colors and self._rng.random() < SAME_COLOR
             colors.append(str(self._rng.choice(colors if repeat else names)))
         self.scene: Scene = build_scene(SceneConfig(num_blocks=num, colors=colors, seed=seed))
         self.data = self.scene.new_data()
@@ -99,7 +94,7 @@ class CarrySequence:
 
     def __iter__(self) -> Iterator[CarryFrame]:
         """Move through the sequence; the yielded truth belongs to `data` as it is then."""
-        step = self.config.speed / self.config.frame_rate
+        step = SPEED / FRAME_RATE
         stamp, held, grip, turn = 0.0, -1, np.zeros(3), 0.0
         last = REST
         for target, action in self._script():
@@ -110,7 +105,7 @@ class CarrySequence:
                 if held >= 0:
                     self._put(held, tip + rotate_about_vertical(grip, heading), turn + heading)
                 yield self._frame(stamp, tip, held)
-                stamp += 1.0 / self.config.frame_rate
+                stamp += 1.0 / FRAME_RATE
             last = target
             if action >= 0:
                 held = action
@@ -132,7 +127,7 @@ class CarrySequence:
         places = self.scene.initial_positions.copy()
         sides = self.scene.sizes
         script: list[tuple[np.ndarray, int]] = [(REST, _NOTHING), (REST + 1e-3, _NOTHING)]
-        for block in self._rng.permutation(len(places))[: self.config.num_carries]:
+        for block in self._rng.permutation(len(places))[:NUM_CARRIES]:
             source, goal = places[block], self._free_place(places, int(block))
             top = np.array([0.0, 0.0, 0.5 * sides[block] + 0.001])
             up = np.array([0.0, 0.0, TRAVEL_HEIGHT])

@@ -30,32 +30,20 @@ TEXTURE_PIXELS = 256
 """Width and height of the table's pattern [pixels]."""
 
 
-@dataclass(frozen=True)
-class ClutterConfig:
-    """Range of what a random table shows.
+NUM_BLOCKS = (2, 8)
+"""Smallest and largest number of blocks."""
 
-    Attributes:
-        num_blocks: Smallest and largest number of blocks.
-        sides: Smallest and largest side of a block [m].
-        shape_weights: Probabilities of boxes, cylinders and balls.
-        touching: Probability that a block is put against an earlier one.
-        same_color: Probability that a block has an earlier one's colour.
-        light: Smallest and largest brightness of a white surface facing up; above 1 it is
-            over-exposed.
-        has_shadows: Whether lights cast shadows.
-        has_texture: Whether the table has a pattern.
-        has_arm: Whether the arm hangs over the table at random; else it stands aside.
-    """
+SIDES = (0.03, 0.05)
+"""Smallest and largest side of a block [m]."""
 
-    num_blocks: tuple[int, int] = (2, 8)
-    sides: tuple[float, float] = (0.03, 0.05)
-    shape_weights: tuple[float, float, float] = (0.7, 0.2, 0.1)
-    touching: float = 0.2
-    same_color: float = 0.15
-    light: tuple[float, float] = (0.6, 1.4)
-    has_shadows: bool = True
-    has_texture: bool = True
-    has_arm: bool = True
+SHAPE_WEIGHTS = (0.7, 0.2, 0.1)
+"""Probabilities of the `SHAPES`."""
+
+TOUCHING, SAME_COLOR = 0.2, 0.15
+"""Probabilities that a block is put against an earlier one, and that it has an earlier colour."""
+
+BRIGHTNESS = (0.6, 1.4)
+"""Smallest and largest brightness of a white surface facing up; above 1 it is over-exposed."""
 
 
 @dataclass(frozen=True)
@@ -87,28 +75,27 @@ class Clutter:
     is_shaded: np.ndarray
 
 
-def random_clutter(rng: np.random.Generator, config: ClutterConfig | None = None) -> Clutter:
+def random_clutter(rng: np.random.Generator, has_arm: bool = True) -> Clutter:
     """Draw a table.
 
     Args:
         rng: Random generator.
-        config: Configuration; None for the defaults.
+        has_arm: Whether the arm hangs over the table at random; else it stands aside.
 
     Raises:
         SceneError: If the blocks do not fit on the table.
     """
-    config = config or ClutterConfig()
-    num = int(rng.integers(config.num_blocks[0], config.num_blocks[1] + 1))
-    shapes = [str(name) for name in rng.choice(SHAPES, num, p=config.shape_weights)]
-    sizes = np.repeat(rng.uniform(*config.sides, num)[:, None], 3, axis=1)
+    num = int(rng.integers(NUM_BLOCKS[0], NUM_BLOCKS[1] + 1))
+    shapes = [str(name) for name in rng.choice(SHAPES, num, p=SHAPE_WEIGHTS)]
+    sizes = np.repeat(rng.uniform(*SIDES, num)[:, None], 3, axis=1)
     arm = ArmDescription.load()
-    xy, yaws, neighbours = _layout(rng, arm.workspace, sizes[:, 0], shapes, config.touching)
-    colors = _colors(rng, num, config.same_color)
+    xy, yaws, neighbours = _layout(rng, arm.workspace, sizes[:, 0], shapes)
+    colors = _colors(rng, num)
     positions = np.column_stack([xy, sizes[:, 2] / 2])
 
     spec = arm.spec()
-    table_color = _add_table(spec, rng, config.has_texture)
-    _add_lights(spec, rng, config)
+    table_color = _add_table(spec, rng)
+    _add_lights(spec, rng)
     _add_cameras(spec)
     for i, shape in enumerate(shapes):
         half = 0.5 * sizes[i]
@@ -123,7 +110,7 @@ def random_clutter(rng: np.random.Generator, config: ClutterConfig | None = None
         )
     model = spec.compile()
     data = mujoco.MjData(model)
-    _pose_arm(rng, arm, model, data, config.has_arm)
+    _pose_arm(rng, arm, model, data, has_arm)
     return Clutter(
         model,
         data,
@@ -156,7 +143,6 @@ def _layout(
     workspace: Workspace,
     sides: np.ndarray,
     shapes: list[str],
-    touching: float,
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Draw (N, 2) centres, (N,) yaws and (N,) neighbours; some blocks stand face to face."""
     num = len(sides)
@@ -167,7 +153,7 @@ def _layout(
     )
     span = 1.0 - 0.03 / workspace.half_extent
     for i in range(num):
-        neighbour = int(rng.integers(i)) if i and rng.random() < touching else -1
+        neighbour = int(rng.integers(i)) if i and rng.random() < TOUCHING else -1
         for _ in range(MAX_ATTEMPTS):
             if neighbour >= 0:
                 yaws[i] = yaws[neighbour]
@@ -194,11 +180,11 @@ def _layout(
     return xy, yaws, neighbours
 
 
-def _colors(rng: np.random.Generator, num: int, same: float) -> np.ndarray:
+def _colors(rng: np.random.Generator, num: int) -> np.ndarray:
     """Draw (N, 3) albedos: saturated, pale, white, grey and black ones."""
     colors = np.zeros((num, 3))
     for i in range(num):
-        if i and rng.random() < same:
+        if i and rng.random() < SAME_COLOR:
             colors[i] = colors[rng.integers(i)]
         elif rng.random() < 0.2:
             colors[i] = rng.choice([0.06, 0.5, 0.7, 0.95])
@@ -211,17 +197,16 @@ def _colors(rng: np.random.Generator, num: int, same: float) -> np.ndarray:
     return colors
 
 
-def _add_table(spec: mujoco.MjSpec, rng: np.random.Generator, has_texture: bool) -> np.ndarray:
+def _add_table(spec: mujoco.MjSpec, rng: np.random.Generator) -> np.ndarray:
     base = rng.uniform(0.2, 0.6) * (1.0 + rng.uniform(-0.15, 0.15, 3))
-    table = spec.worldbody.add_geom(
+    spec.worldbody.add_geom(
         name='table',
         type=mujoco.mjtGeom.mjGEOM_BOX,
         size=[0.6, 0.6, 0.02],
         pos=[0.45, 0.0, -0.02],
-        rgba=[*base, 1.0],
+        rgba=[1.0, 1.0, 1.0, 1.0],
+        material='pattern',
     )
-    if not has_texture:
-        return base
     pixels = _pattern(rng) * base
     texture = np.clip(pixels * 255.0, 0, 255).astype(np.uint8)
     asset = spec.add_texture(
@@ -235,8 +220,6 @@ def _add_table(spec: mujoco.MjSpec, rng: np.random.Generator, has_texture: bool)
     roles = [''] * int(mujoco.mjtTextureRole.mjNTEXROLE)
     roles[int(mujoco.mjtTextureRole.mjTEXROLE_RGB)] = 'pattern'
     spec.add_material(name='pattern', textures=roles, texrepeat=[1, 1], texuniform=False)
-    table.material = 'pattern'
-    table.rgba = [1.0, 1.0, 1.0, 1.0]
     return texture.reshape(-1, 3).mean(axis=0) / 255.0
 
 
@@ -262,9 +245,9 @@ def _pattern(rng: np.random.Generator) -> np.ndarray:
     return 1.0 + rng.uniform(0.05, 0.3) * np.clip(pattern, -1, 1)[..., None] * tint
 
 
-def _add_lights(spec: mujoco.MjSpec, rng: np.random.Generator, config: ClutterConfig) -> None:
+def _add_lights(spec: mujoco.MjSpec, rng: np.random.Generator) -> None:
     """Share a random brightness between ambient light, headlight and lamps."""
-    brightness = rng.uniform(*config.light)
+    brightness = rng.uniform(*BRIGHTNESS)
     ambient, headlight, lamps = brightness * rng.dirichlet([3.0, 1.0, 4.0])
     tint = 1.0 + rng.uniform(-0.05, 0.05, 3)
     spec.visual.headlight.ambient = ambient * tint
@@ -283,7 +266,7 @@ def _add_lights(spec: mujoco.MjSpec, rng: np.random.Generator, config: ClutterCo
             dir=-away,
             diffuse=share / np.cos(tilt) * tint,
             specular=np.full(3, rng.uniform(0.0, 0.2)),
-            castshadow=config.has_shadows,
+            castshadow=True,
         )
 
 

@@ -120,7 +120,6 @@ class OpenGLBackend:
         camera_id: int,
         width: int,
         height: int,
-        antialiasing: int = 0,
     ) -> None:
         """Create the graphics context.
 
@@ -130,7 +129,6 @@ class OpenGLBackend:
             camera_id: Index of the camera.
             width: Image width [pixels].
             height: Image height [pixels].
-            antialiasing: Number of samples a pixel; 0 for none.
 
         Raises:
             PerceptionError: If the library does not work in this process or the image is larger
@@ -161,7 +159,7 @@ class OpenGLBackend:
             self._context = importlib.import_module(f'mujoco.{library}').GLContext(width, height)
             with self._current():
                 samples = model.vis.quality.offsamples
-                model.vis.quality.offsamples = antialiasing
+                model.vis.quality.offsamples = 0
                 try:
                     self._drawing = mujoco.MjrContext(
                         model, mujoco.mjtFontScale.mjFONTSCALE_100.value

@@ -23,6 +23,12 @@ FLOOR_HEIGHT = -0.75
 TOP_CAMERA_POSITION = (0.48, 0.0, 1.2)
 """Place of the camera that looks straight down on the workspace and some table around it [m]."""
 
+BLOCK_MASS = 0.08
+"""Mass of a block [kg]."""
+
+MARGIN = 0.03
+"""Distance of the blocks' centres in a random layout to the workspace's border [m]."""
+
 MAX_ATTEMPTS = 2000
 """Number of random layouts that are tried."""
 
@@ -41,14 +47,10 @@ class SceneConfig:
         positions: (num_blocks, 2) world positions [m]; None: drawn with `seed`.
         seed: Seed of the random layout, positions and yaws.
         sizes: Side of the cubes [m], one for all or one each.
-        masses: Mass of the blocks [kg], one for all or one each.
         random_yaw: Whether blocks are turned at random or aligned with the world's axes.
         min_gap: Smallest free space between the circles around two blocks of a random layout [m].
-        margin: Distance of random block centres to the workspace's border [m].
         arm: Name of a shipped arm or path of an arm's YAML file.
         timestep: Time step of the physics [s].
-        shadows: Whether lights cast shadows (an order of magnitude slower without a GPU).
-        workspace: Square in which random layouts are drawn; None for the arm's own.
     """
 
     num_blocks: int = 3
@@ -56,14 +58,10 @@ class SceneConfig:
     positions: np.ndarray | None = None
     seed: int = 0
     sizes: float | Sequence[float] = 0.04
-    masses: float | Sequence[float] = 0.08
     random_yaw: bool = True
     min_gap: float = 0.03
-    margin: float = 0.03
     arm: str | Path = 'franka'
     timestep: float = 0.002
-    shadows: bool = False
-    workspace: Workspace | None = None
 
     def block_colors(self) -> np.ndarray:
         """Return (num_blocks, 3) RGB in [0, 1].
@@ -82,21 +80,17 @@ class SceneConfig:
         return np.array([_rgb(color) for color in colors]).reshape(-1, 3)
 
     def block_sizes(self) -> np.ndarray:
-        """Return (num_blocks,) sides [m]."""
-        return self._per_block('sizes', self.sizes)
+        """Return (num_blocks,) sides [m].
 
-    def block_masses(self) -> np.ndarray:
-        """Return (num_blocks,) masses [kg]."""
-        return self._per_block('masses', self.masses)
-
-    def _per_block(self, name: str, value: float | Sequence[float]) -> np.ndarray:
-        values = np.asarray(value, dtype=float)
-        if values.ndim and values.shape != (self.num_blocks,):
-            raise SceneError(f'{name} has shape {values.shape} for {self.num_blocks} blocks')
-        values = np.broadcast_to(values, (self.num_blocks,)).copy()
-        if not (np.isfinite(values) & (values > 0)).all():
-            raise SceneError(f'{name} must be positive, got {values.tolist()}')
-        return values
+        Raises:
+            SceneError: For sides that are not positive, or neither one nor one a block.
+        """
+        sizes = np.asarray(self.sizes, dtype=float)
+        if sizes.ndim and sizes.shape != (self.num_blocks,):
+            raise SceneError(f'sizes has shape {sizes.shape} for {self.num_blocks} blocks')
+        if not (np.isfinite(sizes) & (sizes > 0)).all():
+            raise SceneError(f'sizes must be positive, got {sizes.tolist()}')
+        return np.broadcast_to(sizes, (self.num_blocks,)).copy()
 
 
 @dataclass(frozen=True)
@@ -148,11 +142,10 @@ def build_scene(config: SceneConfig | None = None) -> Scene:
     """
     config = config or SceneConfig()
     arm = ArmDescription.load(config.arm)
-    workspace = config.workspace or arm.workspace
-    colors, sizes, masses = config.block_colors(), config.block_sizes(), config.block_masses()
+    workspace, colors, sizes = arm.workspace, config.block_colors(), config.block_sizes()
     rng = np.random.default_rng(config.seed)
     if config.positions is None:
-        xy = random_layout(rng, workspace, sizes, config.min_gap, config.margin)
+        xy = random_layout(rng, workspace, sizes, config.min_gap)
     else:
         xy = np.asarray(config.positions, dtype=float)
         if xy.shape != (config.num_blocks, 2) or not np.isfinite(xy).all():
@@ -169,11 +162,11 @@ def build_scene(config: SceneConfig | None = None) -> Scene:
     spec.modelname = f'{arm.name}_table'
     spec.option.timestep = config.timestep
     spec.option.integrator = mujoco.mjtIntegrator.mjINT_IMPLICITFAST
-    _add_surroundings(spec, workspace, config.shadows)
+    _add_surroundings(spec, workspace)
     tool_body = spec.site(arm.tool_site).parent.name
     names = [f'block_{i + 1}' for i in range(config.num_blocks)]
     for i, name in enumerate(names):
-        _add_block(spec, name, positions[i], yaws[i], sizes[i], masses[i], colors[i])
+        _add_block(spec, name, positions[i], yaws[i], sizes[i], colors[i])
         if arm.suction:
             _add_suction(spec, tool_body, name)
     return Scene(spec.compile(), arm, config, colors, sizes, positions, yaws, spec, names)
@@ -183,8 +176,7 @@ def random_layout(
     rng: np.random.Generator,
     workspace: Workspace,
     sizes: np.ndarray,
-    min_gap: float = 0.03,
-    margin: float = 0.03,
+    min_gap: float,
 ) -> np.ndarray:
     """Draw block centres uniformly in the workspace, with free space around each.
 
@@ -193,7 +185,6 @@ def random_layout(
         workspace: Square to draw in.
         sizes: (N,) sides of the blocks [m].
         min_gap: Smallest distance between the circles around two blocks [m].
-        margin: Distance of centres to the border [m].
 
     Returns:
         (N, 2) world positions [m].
@@ -201,7 +192,7 @@ def random_layout(
     Raises:
         SceneError: If the blocks do not fit.
     """
-    span = 1.0 - margin / workspace.half_extent
+    span = 1.0 - MARGIN / workspace.half_extent
     radii = np.asarray(sizes) / np.sqrt(2)
     for _ in range(MAX_ATTEMPTS):
         xy = workspace.to_world(rng.uniform(-span, span, (len(sizes), 2)))
@@ -225,7 +216,7 @@ def _rgb(color: str | Sequence[float]) -> tuple[float, float, float]:
     return (float(rgb[0]), float(rgb[1]), float(rgb[2]))
 
 
-def _add_surroundings(spec: mujoco.MjSpec, workspace: Workspace, shadows: bool) -> None:
+def _add_surroundings(spec: mujoco.MjSpec, workspace: Workspace) -> None:
     # Off-screen buffers are sized for the largest image a simulated camera may ask for.
     spec.visual.global_.offwidth, spec.visual.global_.offheight = 1280, 960
     spec.visual.headlight.ambient = [0.35, 0.35, 0.35]
@@ -260,7 +251,7 @@ def _add_surroundings(spec: mujoco.MjSpec, workspace: Workspace, shadows: bool) 
             dir=[-dx, -dy, -1.8],
             diffuse=[0.35, 0.35, 0.35],
             specular=[0.05, 0.05, 0.05],
-            castshadow=shadows,
+            castshadow=False,  # an order of magnitude slower without a GPU
             type=mujoco.mjtLightType.mjLIGHT_DIRECTIONAL,
         )
     # Image right is the world's -y, image up its +x.
@@ -297,7 +288,6 @@ def _add_block(
     position: np.ndarray,
     yaw: float,
     size: float,
-    mass: float,
     color: np.ndarray,
 ) -> None:
     quat = [np.cos(yaw / 2), 0.0, 0.0, np.sin(yaw / 2)]
@@ -307,7 +297,7 @@ def _add_block(
         name=name,
         type=mujoco.mjtGeom.mjGEOM_BOX,
         size=[size / 2] * 3,
-        mass=mass,
+        mass=BLOCK_MASS,
         rgba=[*color, 1.0],
         contype=1,
         conaffinity=3,

@@ -47,7 +47,6 @@ class SimulatedCamera:
         width: int = 640,
         height: int = 480,
         backend: str = 'auto',
-        antialiasing: int = 0,
     ) -> None:
         """Prepare a camera.
 
@@ -58,7 +57,6 @@ class SimulatedCamera:
             height: Image height [pixels].
             backend: Way to make images, one of `BACKENDS`. The variable MUJOCO_GL (egl, osmesa or
                 disable), where set in the environment, restricts what `auto` tries.
-            antialiasing: Number of samples a pixel of the colour image, with OpenGL; 0 for none.
 
         Raises:
             PerceptionError: For an unknown camera or backend, a size the model's off-screen
@@ -76,9 +74,7 @@ class SimulatedCamera:
         self._backend: CameraBackend | None = None
         if chosen != 'raycast':
             try:
-                self._backend = OpenGLBackend(
-                    chosen, model, self._camera_id, width, height, antialiasing
-                )
+                self._backend = OpenGLBackend(chosen, model, self._camera_id, width, height)
             except PerceptionError as error:
                 if backend != 'auto':
                     raise

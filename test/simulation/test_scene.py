@@ -54,7 +54,7 @@ def test_the_top_camera_sees_the_workspace_upright():
         (SceneConfig(num_blocks=1, colors=['mauve']), 'mauve.*red'),
         (SceneConfig(num_blocks=2, colors=['red']), '1 colours for 2 blocks'),
         (SceneConfig(num_blocks=2, sizes=[0.04]), 'sizes has shape'),
-        (SceneConfig(num_blocks=1, masses=-1.0), 'positive'),
+        (SceneConfig(num_blocks=1, sizes=-1.0), 'positive'),
         (SceneConfig(num_blocks=1, positions=np.zeros((2, 2))), 'positions have shape'),
         (SceneConfig(num_blocks=8, min_gap=0.3), 'no layout'),
     ],

@@ -13,7 +13,7 @@ import numpy as np
 from concept_control.errors import PerceptionError
 from concept_control.perception.camera_model import Intrinsics
 from concept_control.simulation.camera_noise import StructuredLightNoise
-from concept_control.simulation.carry_sequence import CarryConfig, CarrySequence
+from concept_control.simulation.carry_sequence import CarrySequence
 from concept_control.simulation.simulated_camera import SimulatedCamera
 
 FORMAT = 1
@@ -51,7 +51,6 @@ def record_carry(
     camera: str = 'top',
     width: int = 320,
     height: int = 240,
-    config: CarryConfig | None = None,
     noise: StructuredLightNoise | None = None,
     backend: str = 'auto',
 ) -> None:
@@ -63,11 +62,10 @@ def record_carry(
         camera: which camera of the scene.
         width: of the images in pixels.
         height: of the images in pixels.
-        config: of the carry.
         noise: of the camera; None for a perfect one.
         backend: of the simulated camera.
     """
-    sequence = CarrySequence(seed, config)
+    sequence = CarrySequence(seed)
     rng = np.random.default_rng(seed)
     frames = []
     with SimulatedCamera(sequence.scene.model, camera, width, height, backend) as view:

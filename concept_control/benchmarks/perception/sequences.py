@@ -14,7 +14,7 @@ from concept_control.perception.detection.detector import Detection, Detector
 from concept_control.perception.tracking.fusion import fuse
 from concept_control.perception.tracking.tracker import EntityTracker, TrackedEntity
 from concept_control.simulation.camera_noise import StructuredLightNoise
-from concept_control.simulation.carry_sequence import CarryConfig, CarryFrame, CarrySequence
+from concept_control.simulation.carry_sequence import CarryFrame, CarrySequence
 from concept_control.simulation.scene import TABLE_COLOR
 from concept_control.simulation.simulated_camera import SimulatedCamera
 from concept_control.world.entity import EntityStatus
@@ -74,7 +74,6 @@ def evaluate_sequence(
     seed: int,
     rigs: Sequence[Sequence[str]] = (('top',),),
     noise: StructuredLightNoise | None = None,
-    config: CarryConfig | None = None,
     backend: str = 'auto',
     watch: Callable[[Still], None] | None = None,
 ) -> list[SequenceResult]:
@@ -84,14 +83,13 @@ def evaluate_sequence(
         seed: of the sequence and the noise.
         rigs: sets of cameras; each follows the sequence on its own, what its cameras see fused.
         noise: of the cameras; None for perfect ones.
-        config: of the sequence.
         backend: of the simulated cameras.
         watch: called with each moment as the first camera of the first rig shows it.
 
     Returns:
         A result for each rig.
     """
-    sequence = CarrySequence(seed, config)
+    sequence = CarrySequence(seed)
     rng = np.random.default_rng(seed)
     names = list(dict.fromkeys(name for rig in rigs for name in rig))
     eyes = {name: _Eye(sequence, name, backend) for name in names}

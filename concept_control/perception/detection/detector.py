@@ -79,7 +79,6 @@ class Detector:
         intrinsics: Intrinsics,
         limits: BlockLimits | None = None,
         table_color: np.ndarray | None = None,
-        refine_table: bool = True,
     ) -> None:
         """Prepare a detector.
 
@@ -88,8 +87,6 @@ class Detector:
             limits: Limits of what may be on the table.
             table_color: (3,) albedo of the table, RGB in [0, 1], from which the light is
                 measured; None takes the light for white and right.
-            refine_table: Whether to correct the table's plane by what the depth map shows of it
-                (a few millimetres and tenths of a degree).
         """
         self.intrinsics = intrinsics
         self.limits = limits or BlockLimits()
@@ -99,7 +96,6 @@ class Detector:
             or not ((self.table_color > 0) & (self.table_color <= 1)).all()
         ):
             raise PerceptionError(f'table colour {table_color} is not RGB in (0, 1]')
-        self.refine_table = refine_table
         self.segmentation: Segmentation | None = None
         self._rays = intrinsics.rays()
         self._pose: np.ndarray | None = None
@@ -176,8 +172,8 @@ class Detector:
         self._check_table(height)
         focal = 0.5 * (self.intrinsics.fx + self.intrinsics.fy)
         view = DepthView(self._directions, pose.copy(), depth, height, focal)
-        if self.refine_table:
-            height += table_correction(view, limits)
+        # Extrinsics and depth are off by a few millimetres and tenths of a degree.
+        height += table_correction(view, limits)
         self._view_last = view
         return view
 

@@ -8,7 +8,7 @@ from concept_control.perception.camera_model import Intrinsics
 from concept_control.perception.detection.detector import Detector
 from concept_control.perception.detection.limits import BlockLimits
 from concept_control.simulation.camera_noise import StructuredLightNoise
-from concept_control.simulation.clutter import ClutterConfig, random_clutter
+from concept_control.simulation.clutter import random_clutter
 from concept_control.simulation.opengl import find_backend
 from concept_control.simulation.raycast import RaycastBackend
 from concept_control.simulation.scene import TABLE_COLOR, SceneConfig, build_scene
@@ -126,7 +126,7 @@ def test_named_colors_come_out_as_themselves(backend):
     ids=['plumb_bob', 'rational'],
 )
 def test_a_lens_s_distortion_is_undone(distortion):
-    clutter = random_clutter(np.random.default_rng(2), ClutterConfig(has_arm=False))
+    clutter = random_clutter(np.random.default_rng(2), has_arm=False)
     lens = Intrinsics(640, 480, 560.0, 560.0, 322.0, 236.0, distortion)
     camera = clutter.model.camera('top').id
     color, depth = RaycastBackend(clutter.model, camera, lens).render(clutter.data)
@@ -140,7 +140,7 @@ def test_a_lens_s_distortion_is_undone(distortion):
 
 
 def test_a_tilted_table_is_noticed():
-    clutter = random_clutter(np.random.default_rng(4), ClutterConfig(has_arm=False))
+    clutter = random_clutter(np.random.default_rng(4), has_arm=False)
     with SimulatedCamera(clutter.model, 'top', 640, 480, 'raycast') as view:
         color, depth = view.render(clutter.data)
         pose = view.T_world_camera(clutter.data)
