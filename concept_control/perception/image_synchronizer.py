@@ -20,15 +20,17 @@ COLOR, DEPTH = 'colour', 'depth'
 class ImageSynchronizer(Generic[T]):
     """Pairs two streams of images by their stamps, in whatever order and however late."""
 
-    def __init__(self, tolerance: float, refuse: Callable[[str], None], keep: int = 5) -> None:
+    def __init__(
+        self, tolerance: float, on_unpaired: Callable[[str], None], keep: int = 5
+    ) -> None:
         """Start with nothing waiting.
 
         Args:
             tolerance: Largest difference of the stamps of one moment [s].
-            refuse: Callback that is told why an image will never be paired.
+            on_unpaired: Callback that is told why an image will never be paired.
             keep: Number of images of a stream that may wait for their other halves.
         """
-        self._tolerance, self._refuse, self._keep = tolerance, refuse, keep
+        self._tolerance, self._on_unpaired, self._keep = tolerance, on_unpaired, keep
         self._waiting: dict[str, deque[tuple[float, T]]] = {COLOR: deque(), DEPTH: deque()}
 
     def add(self, stream: str, stamp: float, image: T) -> tuple[T, T] | None:
@@ -49,22 +51,22 @@ class ImageSynchronizer(Generic[T]):
         if not fitting:
             own.append((stamp, image))
             if len(own) > self._keep:
-                self._give_up(stream, own.popleft(), other_stream)
+                self._report_unpaired(stream, own.popleft(), other_stream)
             return None
         partner = min(fitting, key=lambda other: abs(other[0] - stamp))
         # Streams come in order: what is older than this pair has lost its other half.
         while own:
-            self._give_up(stream, own.popleft(), other_stream)
+            self._report_unpaired(stream, own.popleft(), other_stream)
         while others[0] is not partner:
-            self._give_up(other_stream, others.popleft(), stream)
+            self._report_unpaired(other_stream, others.popleft(), stream)
         others.popleft()
         return (image, partner[1]) if stream == COLOR else (partner[1], image)
 
-    def _give_up(self, stream: str, lonely: tuple[float, T], other_stream: str) -> None:
-        gaps = [abs(stamp - lonely[0]) for stamp, _ in self._waiting[other_stream]]
+    def _report_unpaired(self, stream: str, unpaired: tuple[float, T], other_stream: str) -> None:
+        gaps = [abs(stamp - unpaired[0]) for stamp, _ in self._waiting[other_stream]]
         nearest = f'the nearest is {1e3 * min(gaps):.1f} ms off' if gaps else 'none waits'
-        self._refuse(
-            f'the {stream} image of stamp {lonely[0]:.4f} s has no {other_stream} image within '
+        self._on_unpaired(
+            f'the {stream} image of stamp {unpaired[0]:.4f} s has no {other_stream} image within '
             f'{1e3 * self._tolerance:.1f} ms ({nearest}): are both streams on and synchronised?'
         )
 

@@ -69,11 +69,11 @@ def fit_bodies(view: DepthView, segmentation: Segmentation, limits: BlockLimits)
     """
     if not segmentation.regions:
         return []
-    return list(_Fitting(view, segmentation, limits).bodies())
+    return list(_BodyFitter(view, segmentation, limits).bodies())
 
 
-class _Fitting:
-    """The regions of one frame while bodies are being fitted to them."""
+class _BodyFitter:
+    """Fits bodies to the regions of one frame, cutting and joining regions."""
 
     def __init__(self, view: DepthView, segmentation: Segmentation, limits: BlockLimits) -> None:
         self.view = view

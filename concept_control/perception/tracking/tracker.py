@@ -219,7 +219,7 @@ class EntityTracker:
             for track in held:
                 track.release()
         elif not held and tool is not None:
-            self._take_hold({t.id: self._touching(t, tool) for t in self._tracks}, yaw)
+            self._take_hold({t.id: self._tip_at_contact(t, tool) for t in self._tracks}, yaw)
         self._last_tool = tool
 
     def _take_hold(self, tips: Mapping[int, np.ndarray], yaw: float) -> None:
@@ -235,7 +235,7 @@ class EntityTracker:
             track = known[int(np.argmin(distances))]
             track.hold(tips[track.id], yaw)
 
-    def _touching(self, track: Track, tool: np.ndarray) -> np.ndarray:
+    def _tip_at_contact(self, track: Track, tool: np.ndarray) -> np.ndarray:
         """Return where the tool was when it attached: it may have moved on by this frame."""
         if self._last_tool is None:
             return tool
