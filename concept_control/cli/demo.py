@@ -3,20 +3,19 @@
 from __future__ import annotations
 
 import argparse
-import os
 import signal
 import threading
 from dataclasses import asdict
 from pathlib import Path
 
-import torch
-
+from concept_control.cli.options import add_json, add_model, add_seed, config_from
+from concept_control.cli.process import enter_graph, use_one_thread
 from concept_control.control.arm.description import INTERFACES
 from concept_control.demos.demo_run import DemoConfig, Interrupted, say
 from concept_control.demos.graph_demo import recognised_command, run_demo
 from concept_control.language.expression import parse
 from concept_control.reports.json_file import write_json
-from concept_control.ros.runtime.process_graph import ProcessDiedError, graph_environment
+from concept_control.ros.runtime.process_graph import ProcessDiedError
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -77,7 +76,7 @@ def _add_robot(parser: argparse.ArgumentParser) -> None:
         help='push blocks over the table instead of carrying them (experimental; slower, so '
         'give it time with --duration)',
     )
-    parser.add_argument('--seed', type=int, default=0, help='of the layout and every choice')
+    add_seed(parser, 'of the layout and every choice')
     parser.add_argument(
         '--blocks',
         default='red,blue,green,yellow',
@@ -110,10 +109,8 @@ def _add_output(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         '--record-images', action='store_true', help='with --record: the images too, 20 MB/s'
     )
-    parser.add_argument('--json', type=Path, help='write every number to this file')
-    parser.add_argument(
-        '--model', type=Path, help='folder of a trained model (default: the one shipped)'
-    )
+    add_json(parser)
+    add_model(parser, 'folder of a trained model (default: the one shipped)')
 
 
 def _add_simulator(parser: argparse.ArgumentParser) -> None:
@@ -139,36 +136,27 @@ def demo_config(args: argparse.Namespace) -> DemoConfig:
         ConceptControlError: If an expression cannot be parsed, or a bag not be imitated.
     """
     if args.imitate:
-        # A second thread on a busy machine costs a hundred times what it brings.
-        torch.set_num_threads(1)
+        use_one_thread()
     imitated = recognised_command(args.imitate, args.model) if args.imitate else None
     expression = parse(imitated or args.concept)
-    return DemoConfig(
+    return config_from(
+        DemoConfig,
+        args,
         expression=expression,
         judged=parse(args.judge) if args.judge else expression,
-        seed=args.seed,
         blocks=tuple(c.strip() for c in args.blocks.split(',') if c.strip()),
-        duration=args.duration,
         tolerance=args.tolerance / 1000,
-        output=args.output,
-        world=args.world,
-        arm=args.arm,
         interface=args.control,
         pushes=args.push,
-        model=args.model,
         cameras=('camera', 'oblique')[: args.cameras],
         backend=args.camera,
-        speed=args.speed,
-        video=args.video,
-        record=args.record,
-        record_images=args.record_images,
     )
 
 
 def main(args: argparse.Namespace) -> int:
     """Run the demonstration; 0 if the predicate holds at the end, 1 otherwise."""
     config = demo_config(args)
-    os.environ.update(graph_environment())
+    enter_graph()
     interrupted = threading.Event()
     previous = {
         number: signal.signal(number, lambda *_: interrupted.set())

@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 import argparse
-import os
 from pathlib import Path
-from typing import TYPE_CHECKING
 
+from concept_control.cli.options import add_json, add_seed, config_from
+from concept_control.cli.process import enter_graph, use_one_thread
 from concept_control.errors import CommandError
 from concept_control.reports.json_file import write_json
-
-if TYPE_CHECKING:
-    from concept_control.demos.drawing_config import DrawConfig
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -51,7 +48,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         'then bends',
     )
     parser.add_argument('--arm', default='franka', help='without ROS: franka, ur5e or a YAML file')
-    parser.add_argument('--seed', type=int, default=0, help='of the blocks and of the modes')
+    add_seed(parser, 'of the blocks and of the modes')
     parser.add_argument(
         '--train',
         action='store_true',
@@ -67,51 +64,41 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         '--save', type=Path, default=Path('runs/draw'), help='folder for pictures and the line'
     )
-    parser.add_argument('--json', type=Path, help='write every number to this file')
+    add_json(parser)
     parser.add_argument(
         '--no-ros', action='store_true', help='in this process, as fast as it goes, without nodes'
     )
 
 
-def draw_config(args: argparse.Namespace) -> DrawConfig:
-    """Return what the command line asks for."""
-    # Imported here: policies need torch, which --help does not.
-    from concept_control.demos.drawing_config import DrawConfig  # noqa: PLC0415
-
-    return DrawConfig(
-        figure=args.figure,
-        size=args.size / 1000,
-        height=args.height / 1000,
-        speed=args.speed / 1000,
-        center=(args.at[0] / 1000, args.at[1] / 1000) if args.at else None,
-        around=args.around,
-        extra_energy=args.beside,
-        arm=args.arm,
-        seed=args.seed,
-        is_trained=args.train,
-        tolerance=args.tolerance / 1000,
-        output=args.save,
-    )
-
-
 def main(args: argparse.Namespace) -> int:
     """Draw; 0 if the line is as near to the policy's path as asked for, 1 otherwise."""
-    # Imported here: --help needs none of it, and only the graph needs ROS.
-    import torch  # noqa: PLC0415
+    if args.train and not args.no_ros:
+        raise CommandError('--train works without the graph only: add --no-ros')
+    if args.arm != 'franka' and not args.no_ros:
+        raise CommandError('the graph of the demonstration has a franka: add --no-ros')
+    # Imported here: --help needs neither torch nor MuJoCo, and only the graph needs ROS.
+    from concept_control.demos.drawing_config import DrawConfig  # noqa: PLC0415
 
-    torch.set_num_threads(1)
+    use_one_thread()
     if args.no_ros:
         from concept_control.demos.drawing_offline import run_offline as run  # noqa: PLC0415
     else:
         from concept_control.demos.drawing_graph import run_graph as run  # noqa: PLC0415
-        from concept_control.ros.runtime.process_graph import graph_environment  # noqa: PLC0415
 
-        if args.train:
-            raise CommandError('--train works without the graph only: add --no-ros')
-        if args.arm != 'franka':
-            raise CommandError('the graph of the demonstration has a franka: add --no-ros')
-        os.environ.update(graph_environment())
-    report = run(draw_config(args))
+        enter_graph()
+    config = config_from(
+        DrawConfig,
+        args,
+        size=args.size / 1000,
+        height=args.height / 1000,
+        speed=args.speed / 1000,
+        center=(args.at[0] / 1000, args.at[1] / 1000) if args.at else None,
+        extra_energy=args.beside,
+        is_trained=args.train,
+        tolerance=args.tolerance / 1000,
+        output=args.save,
+    )
+    report = run(config)
     if args.json:
         write_json(args.json, report.numbers)
     return 0 if report.is_good else 1

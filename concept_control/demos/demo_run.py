@@ -53,13 +53,13 @@ class DemoConfig:
         arm: Name of an arm, or path of its description.
         interface: Command interface of the arm, one of `INTERFACES`.
         pushes: Whether blocks are pushed instead of carried.
-        model: Folder of a trained model; None for the shipped one.
         cameras: Names of the simulated cameras.
         backend: Way in which the simulated cameras make their images.
         speed: Largest number of simulated seconds per second.
+        record_images: Whether the bag gets the images too.
+        model: Folder of a trained model; None for the shipped one.
         video: Film of the onlooker's view to write; None for none.
         record: New bag to record the messages into; None for none.
-        record_images: Whether the bag gets the images too.
     """
 
     expression: Expression
@@ -73,13 +73,13 @@ class DemoConfig:
     arm: str
     interface: str
     pushes: bool
-    model: Path | None
     cameras: tuple[str, ...]
     backend: str
     speed: float
-    video: Path | None
-    record: Path | None
     record_images: bool
+    model: Path | None = None
+    video: Path | None = None
+    record: Path | None = None
 
 
 @dataclass(frozen=True)

@@ -26,28 +26,28 @@ class DrawConfig:
         size: Longer side of the drawing [m].
         height: Height of the tip above the table [m].
         speed: Speed of the tip [m/s].
-        center: Middle of the drawing from the robot's base [m]; None for that of the workspace.
-        around: Colour of the block that the middle stays on; None for none.
-        extra_energy: Expression of a concept of the tool whose energy is added; None for none.
         arm: Name of an arm, or path of its description.
         seed: Seed of the blocks and of the modes.
         is_trained: Whether each stroke of a file gets a network of its own, instead of a code.
         tolerance: Largest distance between the line and the policy's path [m].
         output: Folder for pictures and the line.
+        center: Middle of the drawing from the robot's base [m]; None for that of the workspace.
+        around: Colour of the block that the middle stays on; None for none.
+        extra_energy: Expression of a concept of the tool whose energy is added; None for none.
     """
 
     figure: str
     size: float
     height: float
     speed: float
-    center: tuple[float, float] | None
-    around: str | None
-    extra_energy: str | None
     arm: str
     seed: int
     is_trained: bool
     tolerance: float
     output: Path
+    center: tuple[float, float] | None = None
+    around: str | None = None
+    extra_energy: str | None = None
 
     def strokes(
         self, parts: Sequence[DrawingStroke], workspace: Workspace, block: np.ndarray | None = None

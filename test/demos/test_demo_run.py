@@ -24,7 +24,7 @@ from concept_control.world.entity import TOOL_ID
 
 
 def configured(*arguments):
-    return demo_config(build_parser('demo').parse_args(['demo', *arguments]))
+    return demo_config(build_parser().parse_args(['demo', *arguments]))
 
 
 def test_a_condition_has_settled_when_it_held_without_a_break():
