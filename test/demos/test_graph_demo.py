@@ -32,6 +32,8 @@ from concept_control.ros.runtime.process_graph import (
     share_folder,
 )
 
+pytestmark = pytest.mark.whole_machine
+
 DOMAINS = itertools.count(int(os.environ['ROS_DOMAIN_ID']))
 
 

@@ -32,6 +32,8 @@ from concept_control.ros.runtime.process_graph import (
 from concept_control.simulation.scene import SceneConfig, build_scene
 from concept_control.simulation.simulated_camera import SimulatedCamera
 
+pytestmark = pytest.mark.whole_machine
+
 PREFIXES = ('camera', 'oblique', 'side')
 TARGET = np.array([0.48, 0.0, 0.0])
 ABOVE = np.array([0.0, 0.0, 0.021])

@@ -144,6 +144,7 @@ def test_the_stand_in_refuses_what_the_real_controller_does():
     assert 'effort' in refused(points=with_efforts.points)
 
 
+@pytest.mark.whole_machine
 def test_a_carry_through_a_joint_trajectory_controller(tmp_path):
     """Trajectories go to another process, which enforces the controller's rules."""
     os.environ.update(graph_environment())

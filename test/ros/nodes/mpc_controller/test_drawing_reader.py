@@ -18,6 +18,8 @@ from concept_control.policy.stroke_files import read_curves
 from concept_control.ros.bridge import conversions as convert
 from concept_control.ros.bridge import qos
 
+pytestmark = pytest.mark.whole_machine
+
 
 def start(*arguments):
     """Start the command line in a process of its own."""
