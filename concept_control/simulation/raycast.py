@@ -13,9 +13,6 @@ VISIBLE_GROUPS = np.array([1, 1, 1, 0, 0, 0], dtype=np.uint8)
 BACKGROUND = 20
 """Grey level where nothing is."""
 
-HAS_NORMALS = 'normal' in (mujoco.mj_multiRay.__doc__ or '')
-"""Whether this MuJoCo's rays report surface normals; early versions 3 do not."""
-
 
 class RaycastBackend:
     """Casts one ray a pixel: exact depth, and Lambert shading by the model's lights.
@@ -58,12 +55,10 @@ class RaycastBackend:
             -1,
             self._geom_ids,
             self._distances,
-            *([self._normals] if HAS_NORMALS else []),
+            self._normals,
             len(directions),
             float(self._model.vis.map.zfar * self._model.stat.extent),
         )
-        if not HAS_NORMALS:
-            self._normals = self._estimate_normals(directions)
         hit = self._geom_ids >= 0
         depth = np.where(hit, self._distances, np.nan).astype(np.float32)
         light = self._irradiance(data, origin, -rotation[:, 2], directions, depth)
@@ -74,15 +69,6 @@ class RaycastBackend:
 
     def close(self) -> None:
         """Free nothing; there is nothing to free."""
-
-    def _estimate_normals(self, directions: np.ndarray) -> np.ndarray:
-        """Return (3 P,) unit normals from neighbouring pixels' points, towards the camera."""
-        points = (directions * self._distances[:, None]).reshape(*self._shape, 3)
-        normals = np.cross(np.gradient(points, axis=0), np.gradient(points, axis=1)).reshape(-1, 3)
-        normals *= -np.sign(np.einsum('pi,pi->p', normals, directions))[:, None]
-        return (
-            normals / np.maximum(np.linalg.norm(normals, axis=1, keepdims=True), 1e-12)
-        ).ravel()
 
     def _irradiance(
         self,
