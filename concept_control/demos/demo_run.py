@@ -107,7 +107,7 @@ class DemoResult:
     camera: str | None
 
 
-class SettlingMonitor:
+class HoldTimer:
     """Detects that a condition has held for `SETTLING` seconds without a break."""
 
     def __init__(self) -> None:
@@ -223,12 +223,12 @@ class DemoRun:
 
     def _parts(self) -> dict[str, Callable[[], bool]]:
         """Return what the graph consists of, and how to see that it is there."""
-        state, wanted, settling = self.state, len(self.config.blocks), SettlingMonitor()
+        state, wanted, hold = self.state, len(self.config.blocks), HoldTimer()
 
         def has_settled() -> bool:
             entities = state.entities
             is_complete = entities is not None and len(blocks_of(entities)) == wanted
-            return settling.update(time.monotonic(), is_complete)
+            return hold.update(time.monotonic(), is_complete)
 
         parts: dict[str, Callable[[], bool]] = {'simulation': lambda: state.truth is not None}
         if self.config.world == 'arm':

@@ -13,7 +13,7 @@ from concept_control.cli.demo import demo_config
 from concept_control.cli.main import build_parser
 from concept_control.demos.demo_run import (
     SETTLING,
-    SettlingMonitor,
+    HoldTimer,
     blocks_of,
     goal_text,
     status_text,
@@ -28,12 +28,12 @@ def configured(*arguments):
 
 
 def test_a_condition_has_settled_when_it_held_without_a_break():
-    monitor = SettlingMonitor()
-    assert not monitor.update(10.0, True)
-    assert not monitor.update(10.0 + 0.9 * SETTLING, True)
-    assert not monitor.update(10.0 + SETTLING, False)
-    assert not monitor.update(10.0 + 1.1 * SETTLING, True)
-    assert monitor.update(10.0 + 2.2 * SETTLING, True)
+    timer = HoldTimer()
+    assert not timer.update(10.0, True)
+    assert not timer.update(10.0 + 0.9 * SETTLING, True)
+    assert not timer.update(10.0 + SETTLING, False)
+    assert not timer.update(10.0 + 1.1 * SETTLING, True)
+    assert timer.update(10.0 + 2.2 * SETTLING, True)
 
 
 def test_the_command_line_becomes_a_configuration_in_metres():
