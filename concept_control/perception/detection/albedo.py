@@ -7,7 +7,7 @@ import numpy as np
 
 from concept_control.perception.detection.chromaticity import CLIPPED
 from concept_control.perception.detection.depth_view import DepthView
-from concept_control.perception.detection.segmentation import TABLE, Region
+from concept_control.perception.detection.segmentation import TABLE, BlockRegion
 
 SHADOW = 0.7
 """Share of the usual light below which a place is in shadow; a table's pattern stays above."""
@@ -44,7 +44,7 @@ def measure_color(
     color: np.ndarray,
     view: DepthView,
     labels: np.ndarray,
-    region: Region,
+    region: BlockRegion,
     table_color: np.ndarray | None,
     light: np.ndarray | None,
 ) -> np.ndarray:
@@ -81,7 +81,7 @@ def measure_color(
 
 
 def _light_beside(
-    color: np.ndarray, labels: np.ndarray, region: Region, table_color: np.ndarray
+    color: np.ndarray, labels: np.ndarray, region: BlockRegion, table_color: np.ndarray
 ) -> np.ndarray | None:
     """Return the (3,) light next to a block, as `scene_light`."""
     top, left = max(region.rows.min() - RING, 0), max(region.columns.min() - RING, 0)

@@ -11,7 +11,7 @@ import numpy as np
 from concept_control.perception.detection.borders import FACE_DEPTH, collect_outlines
 from concept_control.perception.detection.depth_view import DepthView
 from concept_control.perception.detection.limits import BlockLimits
-from concept_control.perception.detection.segmentation import Region, Segmentation
+from concept_control.perception.detection.segmentation import BlockRegion, Segmentation
 from concept_control.perception.detection.silhouette import (
     SilhouetteFit,
     fit_silhouettes,
@@ -52,7 +52,7 @@ class Body:
         rms: Root mean square distance of its outline points [m].
     """
 
-    region: Region
+    region: BlockRegion
     shape: str
     parameters: np.ndarray
     covariance: np.ndarray
@@ -115,7 +115,7 @@ class _BodyFitter:
         self.regions = [self.regions[index] for index in sorted(kept)]
         return True
 
-    def _joined(self, region: Region, part: Region) -> Region:
+    def _joined(self, region: BlockRegion, part: BlockRegion) -> BlockRegion:
         """Return a region with another's pixels added."""
         self.labels[part.rows, part.columns] = region.label
         return replace(
@@ -160,7 +160,7 @@ class _BodyFitter:
         ]
         return shapes, fits
 
-    def _best_shape(self, region: Region, fits: dict[str, SilhouetteFit], index: int) -> str:
+    def _best_shape(self, region: BlockRegion, fits: dict[str, SilhouetteFit], index: int) -> str:
         """Return the shape whose outline and surface explain a region best."""
         points = self._sample(region)
         points[:, 2] -= self.limits.table_height
@@ -176,12 +176,12 @@ class _BodyFitter:
         scores['box'] -= 4.0
         return min(scores, key=lambda shape: scores[shape])
 
-    def _sample(self, region: Region) -> np.ndarray:
+    def _sample(self, region: BlockRegion) -> np.ndarray:
         """Return (N, 3) some of the points of a region, enough to tell its surface from others."""
         every = 1 + len(region.rows) // MAX_SURFACE_POINTS
         return self.view.points(region.rows[::every], region.columns[::every])
 
-    def _start(self, region: Region) -> np.ndarray:
+    def _start(self, region: BlockRegion) -> np.ndarray:
         """Return (5,) a box as a first guess: the rectangle around the upper face."""
         rows, columns = region.rows, region.columns
         if region.is_top.any():
@@ -191,7 +191,7 @@ class _BodyFitter:
         center, _, angle = cv2.minAreaRect(xy.astype(np.float32))
         return np.array([*center, np.deg2rad(angle), region.height, region.height])
 
-    def _sphere(self, region: Region) -> np.ndarray:
+    def _sphere(self, region: BlockRegion) -> np.ndarray:
         """Return (3,) x, y, radius of the ball through a region's points, as a first guess."""
         points = self._sample(region)
         mean = points.mean(axis=0)
@@ -208,7 +208,7 @@ class _BodyFitter:
 
     def _split_oversized(self) -> None:
         """Cut regions larger than any block into touching blocks of one colour, by shape."""
-        regions: list[Region] = []
+        regions: list[BlockRegion] = []
         next_label = max(region.label for region in self.regions) + 1
         for region in self.regions:
             pieces = self._pieces(region)
@@ -222,11 +222,13 @@ class _BodyFitter:
                 self.labels[rows, columns] = label
                 siblings = tuple(other for other in labels if other != label)
                 regions.append(
-                    Region(label, rows, columns, region.is_top[members], region.height, siblings)
+                    BlockRegion(
+                        label, rows, columns, region.is_top[members], region.height, siblings
+                    )
                 )
         self.regions = regions
 
-    def _pieces(self, region: Region) -> list[np.ndarray]:
+    def _pieces(self, region: BlockRegion) -> list[np.ndarray]:
         whole = [np.arange(len(region.rows))]
         top = region.is_top
         if top.sum() < 2 * 25:

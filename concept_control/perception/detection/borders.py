@@ -8,7 +8,7 @@ import numpy as np
 
 from concept_control.perception.detection.depth_view import DepthView
 from concept_control.perception.detection.limits import BlockLimits
-from concept_control.perception.detection.segmentation import HOLE, OTHER, Region
+from concept_control.perception.detection.segmentation import HOLE, OTHER, BlockRegion
 from concept_control.perception.detection.silhouette import FACE, LIMIT, OUTLINE, Outlines
 
 MAX_POINTS = 160
@@ -31,7 +31,7 @@ SAME_HEIGHT = 0.0015
 
 
 def collect_outlines(
-    view: DepthView, labels: np.ndarray, regions: Sequence[Region], limits: BlockLimits
+    view: DepthView, labels: np.ndarray, regions: Sequence[BlockRegion], limits: BlockLimits
 ) -> Outlines:
     """Collect the outline points of all regions.
 
@@ -91,7 +91,7 @@ def collect_outlines(
 
 
 def _boundary(
-    view: DepthView, labels: np.ndarray, regions: Sequence[Region]
+    view: DepthView, labels: np.ndarray, regions: Sequence[BlockRegion]
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Return the outline between unlike neighbour pixels.
 

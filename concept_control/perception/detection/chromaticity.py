@@ -37,7 +37,9 @@ def chromaticity(color: np.ndarray) -> np.ndarray:
     return result
 
 
-def compare(colors: np.ndarray, reference: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def compare_chromaticity(
+    colors: np.ndarray, reference: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
     """Compare pixels with a surface that may be lit more or less.
 
     Args:

@@ -12,7 +12,11 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from concept_control.perception.detection.chromaticity import chromaticity, color_edges, compare
+from concept_control.perception.detection.chromaticity import (
+    chromaticity,
+    color_edges,
+    compare_chromaticity,
+)
 from concept_control.perception.detection.depth_view import DepthView
 from concept_control.perception.detection.faces import (
     TOP_SLOPE,
@@ -28,7 +32,7 @@ TABLE, OTHER, HOLE = 0, -1, -2
 
 
 @dataclass
-class Region:
+class BlockRegion:
     """The pixels of one block.
 
     Attributes:
@@ -59,7 +63,7 @@ class Segmentation:
     """
 
     labels: np.ndarray
-    regions: list[Region]
+    regions: list[BlockRegion]
 
 
 def segment(color: np.ndarray, view: DepthView, limits: BlockLimits) -> Segmentation:
@@ -118,7 +122,7 @@ def _bounding_window(mask: np.ndarray, margin: int) -> tuple[slice, slice] | Non
 
 def _regions(
     view: DepthView, color: np.ndarray, candidates: np.ndarray, limits: BlockLimits
-) -> list[Region]:
+) -> list[BlockRegion]:
     chroma = chromaticity(color)
     resolution = Resolution.of(view, limits)
     faces_up = slope(view, resolution.radius) < TOP_SLOPE
@@ -147,7 +151,7 @@ def _regions(
         near = np.abs(upper - height) < 0.005
         if is_top.any() and near.any():
             height = float(upper[near].mean())
-        regions.append(Region(label, rows, columns, is_top, height))
+        regions.append(BlockRegion(label, rows, columns, is_top, height))
     return regions
 
 
@@ -185,7 +189,7 @@ def _assign(
     owner = np.zeros(len(rows), dtype=np.int32)
     for k, seed in enumerate(seeds, start=1):
         distance = seed.distance(xy)
-        tint, is_alike = compare(colors, seed.chroma)
+        tint, is_alike = compare_chromaticity(colors, seed.chroma)
         # The visible part of a ball reaches far beyond the cap that faces up.
         is_near = (distance < max(0.012, 0.45 * seed.height)) & (heights < seed.height + 0.008)
         cost = distance / 0.004 + tint / 0.08
@@ -228,7 +232,7 @@ def _place_pieces(
         for k in np.unique(around[(around > 0) & (around <= len(seeds))]):
             seed = seeds[k - 1]
             distance = float(np.median(seed.distance(xy)))
-            share = float(compare(colors, seed.chroma)[1].mean())
+            share = float(compare_chromaticity(colors, seed.chroma)[1].mean())
             if share > 0.6 and seed.extent_with(xy) < 1.5 * seed.height:
                 distance = min(distance, 0.9 * resolution.rim)
             # Light discolours a wall's face only where it is too much for the camera.

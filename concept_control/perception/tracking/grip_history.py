@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import deque
 from dataclasses import dataclass
 
-from concept_control.perception.tracking.tool_path import ToolPose
+from concept_control.perception.tracking.tool_history import ToolPose
 
 
 @dataclass(frozen=True)

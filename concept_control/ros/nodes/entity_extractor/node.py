@@ -26,7 +26,7 @@ from concept_control.perception.detection.detector import Detection
 from concept_control.perception.detection.limits import BlockLimits
 from concept_control.perception.tracking.fusion import fuse
 from concept_control.perception.tracking.grip_history import GripEvent, GripHistory
-from concept_control.perception.tracking.tool_path import ToolPath, ToolPose
+from concept_control.perception.tracking.tool_history import ToolHistory, ToolPose
 from concept_control.perception.tracking.tracker import EntityTracker, TrackedEntity
 from concept_control.ros.bridge import conversions as convert
 from concept_control.ros.bridge import qos
@@ -69,7 +69,7 @@ class EntityExtractor(Node):
         )
         table_color = np.array(p.table_color) if any(p.table_color) else None
         self._rig = CameraRig(self, p, limits, table_color, lambda: self._wake.put(True))
-        self._tool_path = ToolPath()
+        self._tool_path = ToolHistory()
         self._tool_trouble = ''
         self._grips = GripHistory()
         self._joints_stamp = -np.inf

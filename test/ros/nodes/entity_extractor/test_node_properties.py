@@ -17,7 +17,7 @@ from concept_control.msg import Entity, EntityArray
 from sensor_msgs.msg import JointState
 from std_msgs.msg import Header
 
-from concept_control.perception.tracking.tool_path import ToolPose
+from concept_control.perception.tracking.tool_history import ToolPose
 from concept_control.perception.tracking.tracker import TrackedEntity
 from concept_control.ros.bridge import conversions as convert
 from concept_control.ros.nodes.entity_extractor.node import EntityExtractor, entity_array

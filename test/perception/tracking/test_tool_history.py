@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from concept_control.perception.tracking.tool_path import ToolPath, ToolPose
+from concept_control.perception.tracking.tool_history import ToolHistory, ToolPose
 
 
 def moving(path, start=10.0):
@@ -10,7 +10,7 @@ def moving(path, start=10.0):
 
 
 def test_the_tool_is_where_it_was_when_the_image_was_taken():
-    path = ToolPath(max_gap=0.05)
+    path = ToolHistory(max_gap=0.05)
     assert path.at(10.0) is None
     moving(path)
     pose = path.at(10.025)
@@ -22,7 +22,7 @@ def test_the_tool_is_where_it_was_when_the_image_was_taken():
 
 
 def test_a_heading_turns_the_short_way_and_a_clock_set_back_starts_afresh():
-    path = ToolPath()
+    path = ToolHistory()
     path.add(1.0, ToolPose(np.zeros(3), np.pi - 0.1))
     path.add(1.1, ToolPose(np.zeros(3), -np.pi + 0.1))
     assert np.cos(path.at(1.05).yaw) == pytest.approx(-1.0)

@@ -1,4 +1,4 @@
-"""Recent path of the robot's tool: images are older than the newest joint states."""
+"""Recent poses of the robot's tool: images are older than the newest joint states."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class ToolPose(NamedTuple):
     yaw: float
 
 
-class ToolPath:
+class ToolHistory:
     """The last poses of the tool, by stamp.
 
     Threading: `add` from one thread, `at` from any.
