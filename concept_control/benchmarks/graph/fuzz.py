@@ -24,6 +24,7 @@ from tqdm import tqdm
 
 from concept_control.benchmarks.graph.fuzzing import random_messages, spoiled_messages
 from concept_control.benchmarks.graph.sane_messages import sane_messages
+from concept_control.control.plan import Plan
 from concept_control.language.library import ConceptLibrary
 from concept_control.reports.json_file import write_json
 from concept_control.reports.provenance import provenance, sentence
@@ -31,6 +32,7 @@ from concept_control.ros.bridge import conversions as convert
 from concept_control.ros.nodes.arm_simulator import ArmSimulator
 from concept_control.ros.nodes.concept_model.node import ConceptModelNode
 from concept_control.ros.nodes.entity_extractor.node import EntityExtractor
+from concept_control.ros.nodes.mpc_controller.command_output import TrajectoryOutput
 from concept_control.ros.nodes.mpc_controller.node import MpcController
 from concept_control.ros.nodes.particle_world import ParticleWorld
 
@@ -62,20 +64,29 @@ class IdleConceptModel(ConceptModelNode):
         self._view.draw_once()
 
 
+class CheckedOutput(TrajectoryOutput):
+    """Checks what it sends."""
+
+    def send(self, plan: Plan, is_last: bool = False) -> None:
+        """See `CommandOutput.send`."""
+        arm = self._arm
+        message = convert.trajectory_message(plan, arm.joints)
+        positions = np.array([point.positions for point in message.points])
+        velocities = np.array([point.velocities for point in message.points])
+        assert np.isfinite(positions).all() and np.isfinite(velocities).all(), 'NaN to the arm'
+        assert (np.abs(velocities[1:]) <= arm.velocity_limits * 1.01 + 1e-6).all(), 'too fast'
+        super().send(plan, is_last)
+
+
 class IdleController(MpcController):
     """Works only when told to; checks what it would send."""
 
     def _work(self) -> None:
         pass
 
-    def _send(self, plan: Any, is_last: bool = False) -> None:
-        arm = self.arm
-        message = convert.trajectory_message(plan, arm.joints)
-        positions = np.array([point.positions for point in message.points])
-        velocities = np.array([point.velocities for point in message.points])
-        assert np.isfinite(positions).all() and np.isfinite(velocities).all(), 'NaN to the arm'
-        assert (np.abs(velocities[1:]) <= arm.velocity_limits * 1.01 + 1e-6).all(), 'too fast'
-        super()._send(plan, is_last)
+    def make_output(self) -> CheckedOutput:
+        """Make what sends commands to the arm."""
+        return CheckedOutput(self, self.arm, lambda: True)
 
 
 class IdleSimulator(ArmSimulator):

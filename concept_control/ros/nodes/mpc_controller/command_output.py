@@ -1,4 +1,4 @@
-"""What the controller's plans become on their way to the arm: trajectories, positions or torques.
+"""Plans as commands to the arm: trajectories, positions or torques.
 
 `joint_trajectory` sends each plan to a joint_trajectory_controller, which follows it. `position`
 and `effort` are for ros2_control's forward_command_controller, which hands each number straight on
@@ -14,6 +14,7 @@ from collections.abc import Callable
 
 import numpy as np
 from rclpy.node import Node
+from rclpy.publisher import Publisher
 from std_msgs.msg import Float64MultiArray
 from trajectory_msgs.msg import JointTrajectory
 
@@ -26,41 +27,46 @@ from concept_control.ros.bridge import conversions as convert
 from concept_control.ros.bridge import qos
 
 SOFTNESS = 2.5
-"""Torques come a few milliseconds after the joint state that they answer, see `PlanTracker`."""
+"""Softness of the tracker: torques come a few milliseconds after the joint state that they
+answer."""
 
 AT_REST = 0.002
-"""Speed [rad/s] of joints that need no more feedback to stay where they are."""
+"""Largest speed of joints that stay where they are without feedback [rad/s]."""
 
 
 class CommandOutput(ABC):
     """Sends plans to the arm; nothing before the first.
 
-    The planning thread calls `send`, the executor's thread everything else.
+    Threading: any thread; the executor's thread calls `joints`, the planning thread `send`.
     """
+
+    def __init__(self, node: Node, publisher: Publisher) -> None:
+        """Keep the publisher of a node."""
+        self._node, self._publisher = node, publisher
+
+    def close(self) -> None:
+        """Give the topic up."""
+        self._node.destroy_publisher(self._publisher)
 
     @abstractmethod
     def send(self, plan: Plan, is_last: bool = False) -> None:
         """Follow a plan from now on.
 
         Args:
-            plan: passed by the guard.
-            is_last: whether it brings the arm to rest for good; commands end when it has.
+            plan: Plan that the guard has passed.
+            is_last: Whether it brings the arm to rest for good; commands end when it has.
         """
-
-    @abstractmethod
-    def close(self) -> None:
-        """Give the topic up."""
 
     def joints(self, time: float, q: np.ndarray, qd: np.ndarray) -> str:
         """Send the command that belongs to a joint state, where there is one for each.
 
         Args:
-            time: its stamp [s], the clock of the plans.
+            time: Stamp of the joint state [s], the clock of the plans.
             q: (n,) positions [rad], finite.
             qd: (n,) velocities [rad/s], finite.
 
         Returns:
-            What the guard did to the command; empty for nothing.
+            Clause on what the guard did to the command; empty for nothing.
         """
         return ''
 
@@ -68,7 +74,7 @@ class CommandOutput(ABC):
         """Forget the plan, as when the clock jumped; what is measured next is held."""
 
     def hold(self) -> None:  # noqa: B027  (a trajectory ends at rest)
-        """Say once more, without a joint state to go by, what keeps the arm where it was last."""
+        """Forget the plan and say, without a joint state to go by, what keeps the arm in place."""
 
 
 class TrajectoryOutput(CommandOutput):
@@ -78,22 +84,21 @@ class TrajectoryOutput(CommandOutput):
         """Make the publisher.
 
         Args:
-            node: whose topics are used.
-            arm: whose plans they are.
-            sends_efforts: whether trajectories carry feed-forward torques, asked for each.
+            node: Node whose topics are used.
+            arm: Arm that is commanded.
+            sends_efforts: Callable that tells whether trajectories carry feed-forward torques,
+                asked for each.
         """
-        self._node, self._arm, self._sends_efforts = node, arm, sends_efforts
-        self._publisher = node.create_publisher(JointTrajectory, 'joint_trajectory', qos.RELIABLE)
+        super().__init__(
+            node, node.create_publisher(JointTrajectory, 'joint_trajectory', qos.RELIABLE)
+        )
+        self._arm, self._sends_efforts = arm, sends_efforts
 
     def send(self, plan: Plan, is_last: bool = False) -> None:
         """See `CommandOutput.send`."""
         self._publisher.publish(
             convert.trajectory_message(plan, self._arm.joints, self._sends_efforts())
         )
-
-    def close(self) -> None:
-        """See `CommandOutput.close`."""
-        self._node.destroy_publisher(self._publisher)
 
 
 class StreamedOutput(CommandOutput):
@@ -103,19 +108,17 @@ class StreamedOutput(CommandOutput):
         """Make the publisher.
 
         Args:
-            node: whose topics are used.
-            arm: whose plans they are.
-            is_effort: whether torques are sent; else positions.
+            node: Node whose topics are used.
+            arm: Arm that is commanded.
+            is_effort: Whether torques are sent; else positions.
         """
-        self._node, self._is_effort = node, is_effort
-        if is_effort:
-            self._publisher = node.create_publisher(
-                Float64MultiArray, 'effort_commands', qos.RELIABLE
-            )
-        else:
-            self._publisher = node.create_publisher(
-                Float64MultiArray, 'position_commands', qos.RELIABLE
-            )
+        super().__init__(
+            node,
+            node.create_publisher(Float64MultiArray, 'effort_commands', qos.RELIABLE)
+            if is_effort
+            else node.create_publisher(Float64MultiArray, 'position_commands', qos.RELIABLE),
+        )
+        self._is_effort = is_effort
         self._tracker = PlanTracker(arm, SOFTNESS)
         self._guard = Guard(arm)
         self._dynamics = ArmDynamics(arm)
@@ -130,10 +133,6 @@ class StreamedOutput(CommandOutput):
             self._tracker.follow(plan)
             self._is_on = True
             self._ends = plan.end if is_last else None
-
-    def close(self) -> None:
-        """See `CommandOutput.close`."""
-        self._node.destroy_publisher(self._publisher)
 
     def joints(self, time: float, q: np.ndarray, qd: np.ndarray) -> str:
         """See `CommandOutput.joints`."""
@@ -161,6 +160,7 @@ class StreamedOutput(CommandOutput):
     def hold(self) -> None:
         """See `CommandOutput.hold`."""
         with self._lock:
+            self._tracker.hold()
             if self._is_on:
                 self._hold()
 

@@ -1,11 +1,11 @@
-"""How the controller is doing: planning times, ages of its inputs, every fallback by name.
+"""Health of the controller: planning times, ages of its inputs, every fallback by name.
 
-Threading: the planning thread notes, the executor's thread reports; counters and deques are only
-appended to, so no lock is needed.
+Threading: any thread; one lock guards what is counted.
 """
 
 from __future__ import annotations
 
+import threading
 import time
 from collections import Counter, deque
 
@@ -16,56 +16,64 @@ from concept_control.msg import ConceptStatus
 from concept_control.ros.runtime.diagnostics import Report
 
 NUM_PLANS_KEPT = 60_000
-"""Twenty minutes at 50 Hz."""
+"""Number of planning times that are kept: twenty minutes at 50 Hz."""
 
 RECENT = 50
-"""Plans that a complaint about missed deadlines looks back at."""
+"""Number of recent plans that the warning about missed deadlines looks back at."""
 
 MISSED_SHARE = 0.1
-"""Share of late plans among the recent ones that is worth a complaint."""
+"""Share of late plans among the recent ones above which there is a warning."""
 
 
 class ControlHealth:
-    """Collects what diagnostics and status messages tell."""
+    """Collects what diagnostics and status messages report.
+
+    Attributes:
+        entities_age: Age of the entities by the stamps [s]; NaN before the first.
+    """
 
     def __init__(self) -> None:
+        self.entities_age = float('nan')
+        self._lock = threading.Lock()
         self._of_goal: list[float] = []
         self._missed_of_goal = 0
         self._all: deque[float] = deque(maxlen=NUM_PLANS_KEPT)
         self._missed = 0
         self._were_late: deque[bool] = deque(maxlen=RECENT)
         self._fallbacks: Counter[str] = Counter()
-        self._last_fallback = ''
         self._joints_heard: float | None = None
         self._output: ControlOutput | None = None
 
     def begin_goal(self) -> None:
         """Start counting a goal's plans."""
-        self._of_goal, self._missed_of_goal = [], 0
+        with self._lock:
+            self._of_goal, self._missed_of_goal = [], 0
 
     def joints_heard(self) -> None:
         """Note that a joint state has come, by the machine's own clock."""
         self._joints_heard = time.monotonic()
 
     def fallback(self, name: str) -> None:
-        """Note that something else than planned was done."""
+        """Count a fallback: something else than planned was done."""
         # Numbers in a reason would make every one of them another kind.
-        self._fallbacks[''.join('#' if c.isdigit() else c for c in name)] += 1
-        self._last_fallback = name
+        kind = ''.join('#' if c.isdigit() else c for c in name)
+        with self._lock:
+            self._fallbacks[kind] += 1
 
     def note(self, output: ControlOutput, period: float) -> None:
         """Note what one control period brought; `period` [s] is its deadline."""
-        self._output = output
         if output.guard:
             self.fallback(output.guard)
-        if not np.isfinite(output.solve_time):
-            return
-        is_late = output.solve_time > period
-        self._of_goal.append(output.solve_time)
-        self._all.append(output.solve_time)
-        self._were_late.append(is_late)
-        self._missed_of_goal += is_late
-        self._missed += is_late
+        with self._lock:
+            self._output = output
+            if not np.isfinite(output.solve_time):
+                return
+            is_late = output.solve_time > period
+            self._of_goal.append(output.solve_time)
+            self._all.append(output.solve_time)
+            self._were_late.append(is_late)
+            self._missed_of_goal += is_late
+            self._missed += is_late
 
     @property
     def silence(self) -> float:
@@ -76,26 +84,30 @@ class ControlHealth:
 
     def fill(self, message: ConceptStatus) -> None:
         """Write the present goal's planning times into a status."""
-        if self._of_goal:
-            p50, p95, p99 = np.percentile(self._of_goal, [50, 95, 99])
-            message.plan_time_p50, message.plan_time_p95 = float(p50), float(p95)
-            message.plan_time_p99 = float(p99)
-        message.num_plans = len(self._of_goal)
-        message.missed_deadlines = int(self._missed_of_goal)
+        with self._lock:
+            if self._of_goal:
+                p50, p95, p99 = np.percentile(self._of_goal, [50, 95, 99])
+                message.plan_time_p50, message.plan_time_p95 = float(p50), float(p95)
+                message.plan_time_p99 = float(p99)
+            message.num_plans = len(self._of_goal)
+            message.missed_deadlines = int(self._missed_of_goal)
 
-    def report(self, state: str, entities_age: float, joints_timeout: float) -> Report:
+    def report(self, state: str, joints_timeout: float) -> Report:
         """Sum up for `/diagnostics`.
 
         Args:
-            state: of the node's life cycle.
-            entities_age: by the stamps [s]; NaN before the first.
-            joints_timeout: silence of the joint states that is an error [s].
+            state: State of the node's life cycle.
+            joints_timeout: Silence of the joint states that is an error [s].
         """
+        with self._lock:
+            return self._report(state, joints_timeout)
+
+    def _report(self, state: str, joints_timeout: float) -> Report:
         output, silence = self._output, self.silence
         values: dict[str, object] = {
             'state': state,
             'joint states age [s]': f'{silence:.3f}',
-            'entities age [s]': f'{entities_age:.3f}',
+            'entities age [s]': f'{self.entities_age:.3f}',
             'plans': len(self._all),
             'missed deadlines': self._missed,
         }

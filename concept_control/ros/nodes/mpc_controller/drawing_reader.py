@@ -1,7 +1,8 @@
 """Reads drawings for the controller: files, policies and codes take seconds, plans milliseconds.
 
-Threads: `ask`, `forget` and `answer` are the planning thread's; a thread of its own reads what was
-asked for last. What is no longer wanted is given up before its next stroke.
+Threading: `ask`, `forget` and `answer` have one caller at a time; a thread of its own reads what
+was asked for last. Between the two stand single references, each written by one side only. What is
+no longer wanted is given up before its next stroke.
 """
 
 from __future__ import annotations
@@ -25,9 +26,9 @@ class Request:
     """A drawing that is wanted.
 
     Attributes:
-        goal: what statuses speak of.
-        command: what to draw.
-        entities: what was perceived when it was asked for, by id.
+        goal: Goal message that statuses speak of.
+        command: Command that says what to draw.
+        entities: Entities that were perceived when it was asked for, by id.
     """
 
     goal: ConceptGoal
@@ -48,11 +49,11 @@ class DrawingReader:
 
     @property
     def wanted(self) -> Request | None:
-        """What is being read for somebody who still wants it."""
+        """Request that is being read; None for none."""
         return self._wanted
 
     def ask(self, request: Request) -> None:
-        """Read this from now on, and nothing that was asked for before."""
+        """Read a request from now on, and none that was made before."""
         self._wanted = request
         self._requests.put(request)
 
@@ -93,6 +94,6 @@ class DrawingReader:
                 result = drawing_goal(
                     request.command, self._arm, request.entities, self._model, check
                 )
-            except Exception as error:  # whoever asked must hear of it: this thread tells nobody
+            except Exception as error:  # `answer` raises it: nobody hears of it in this thread
                 result = error
             self._answer = request, result

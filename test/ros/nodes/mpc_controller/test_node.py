@@ -34,13 +34,27 @@ class Controller(MpcController):
         pass
 
     def on_configure(self, state):
-        result = super().on_configure(state)
-        self.sent, self.said = [], []
-        self._status.publish = self.said.append
-        return result
+        self.sent, self.said, self.held, self.now = [], [], 0, 50.0
+        return super().on_configure(state)
 
-    def _send(self, plan, is_last=False):
-        self.sent.append(plan)
+    def make_output(self):
+        output = super().make_output()
+        output.send = lambda plan, is_last=False: self.sent.append(plan)
+        output.hold = self.note_hold
+        return output
+
+    def _now(self):
+        return self.now
+
+    def note_hold(self):
+        self.held += 1
+
+    def publish_status(self, status):
+        self.said.append(status)
+
+    @property
+    def goal(self):
+        return self._loop._status.goal
 
 
 @pytest.fixture
@@ -88,6 +102,11 @@ class Peer:
         for name, value in changes.items():
             setattr(message, name, value)
         self.node._on_goal(message)
+
+    def wait(self, duration):
+        """Let the node's clock go on without a joint state."""
+        self.node.now += duration
+        self.node.work_once()
 
     def last(self):
         return self.node.said[-1]
@@ -156,13 +175,35 @@ def test_joint_states_that_stop_are_told(make):
     node, peer = busy(make)
     node.said.clear()
     node.health._joints_heard -= 10.0
-    node._on_watch()
+    peer.wait(0.0)
     assert 'joint states stopped 10' in peer.last().text
+    assert peer.last().status == ConceptStatus.ACTIVE and node.held == 1
     report = node._report()
     assert 'joint states stopped' in report.error
     assert report.values['fallback: joint states stopped'] == 1
     peer.joints(11.0)
     assert not node._report().error
+
+
+def test_joint_states_that_stop_while_time_goes_on_brake_the_arm(make):
+    node, peer = busy(make)
+    moving = [0.2] + [0.0] * (node.arm.num_joints - 1)
+    peer.joints(1.1, velocity=moving)
+    peer.entities(1.1)
+    sent = len(node.sent)
+    peer.wait(0.05)
+    assert len(node.sent) == sent and not node.held
+    for _ in range(3):
+        peer.wait(0.1)
+    (brake,) = node.sent[sent:]
+    assert brake.stamp == pytest.approx(1.25, abs=1e-6) and not brake.velocities[-1].any()
+    assert node.held == 3
+    assert peer.last().status == ConceptStatus.ACTIVE and peer.last().phase == 'hold'
+    assert 'joint states stopped 0.' in peer.last().text and 'holding' in peer.last().text
+    node.said.clear()
+    peer.joints(1.5)
+    assert peer.last().phase != 'hold' and 'stopped' not in peer.last().text
+    assert len(node.sent) == sent + 2
 
 
 def test_joint_states_that_are_none_are_named_in_diagnostics(make):
@@ -220,7 +261,7 @@ def test_a_goal_of_another_session_is_refused_and_one_on_its_way_goes_on(make):
     node, peer = busy(make)
     peer.entities(1.2, session=7)
     peer.joints(1.2)
-    assert node.controller.status is Status.ACTIVE and set(node._entities) == {1, 2, 3}
+    assert node.controller.status is Status.ACTIVE and set(node._loop._entities) == {1, 2, 3}
     peer.goal(2)
     peer.joints(1.3)
     refusal = [s for s in node.said if s.status == ConceptStatus.REFUSED][-1]
@@ -254,12 +295,12 @@ def test_plans_go_on_while_a_drawing_is_read(make, gate):
     sent = len(node.sent)
     for step in range(5):
         peer.joints(1.2 + 0.02 * step)
-    assert node.controller.status is Status.ACTIVE and node._goal.goal_id == 1
+    assert node.controller.status is Status.ACTIVE and node.goal.goal_id == 1
     assert len(node.sent) > sent
     (told,) = [s for s in node.said if s.command_id == 'drawing']
     assert (told.status, told.phase) == (ConceptStatus.ACTIVE, 'read')
     gate.set()
-    wait(lambda: peer.joints(node._last_tick + 0.02) or node._goal.command_id == 'drawing')
+    wait(lambda: peer.joints(node._loop._last_tick + 0.02) or node.goal.command_id == 'drawing')
     assert node.controller.status is Status.ACTIVE
 
 
@@ -288,7 +329,7 @@ def test_a_drawing_that_is_no_longer_wanted_is_not_begun_later(make, gate, way):
     gate.set()
     # Drawings are read in turn: once this one is begun, the first has long been read.
     draw(peer, 'b')
-    wait(lambda: peer.joints(node._last_tick + 0.02) or node._goal.command_id == 'b')
+    wait(lambda: peer.joints(node._loop._last_tick + 0.02) or node.goal.command_id == 'b')
     told = [s.status for s in node.said if s.command_id == 'a']
     assert told[-1] == ConceptStatus.CANCELLED and told.count(ConceptStatus.ACTIVE) == 1
 
@@ -301,13 +342,17 @@ def test_a_drawing_read_while_paused_waits_and_a_bad_one_is_refused(make, gate):
     peer.goal(4, command=ConceptCommand.PAUSE)
     peer.joints(1.0)
     gate.set()
-    wait(lambda: peer.joints(node._last_tick + 0.02) or node._goal.command_id == 'a')
+    wait(lambda: peer.joints(node._loop._last_tick + 0.02) or node.goal.command_id == 'a')
     assert node.controller.status is Status.PAUSED
     peer.goal(5, command=ConceptCommand.RESUME)
-    peer.joints(node._last_tick + 0.02)
+    peer.joints(node._loop._last_tick + 0.02)
     assert node.controller.status is Status.ACTIVE
     node._on_draw(DrawCommand(figure='no such figure', command_id='b'))
-    wait(lambda: peer.joints(node._last_tick + 0.02) or peer.last().status > ConceptStatus.ACTIVE)
+    wait(
+        lambda: (
+            peer.joints(node._loop._last_tick + 0.02) or peer.last().status > ConceptStatus.ACTIVE
+        )
+    )
     (refusal,) = [s for s in node.said if s.status == ConceptStatus.REFUSED]
     assert refusal.command_id == 'b' and 'no such figure' in refusal.text
 
@@ -320,6 +365,6 @@ def test_a_drawing_around_an_entity_is_refused_when_perception_has_begun_anew(ma
     peer.joints(1.0)
     peer.entities(1.1, session=7)
     gate.set()
-    wait(lambda: peer.joints(node._last_tick + 0.02) or node._reader.wanted is None)
+    wait(lambda: peer.joints(node._loop._last_tick + 0.02) or node._loop._reader.wanted is None)
     (refusal,) = [s for s in node.said if s.status == ConceptStatus.REFUSED]
     assert 'ids anew' in refusal.text and node.controller.status is Status.IDLE

@@ -1,0 +1,132 @@
+"""Inputs of the controller from the callbacks to the planning thread.
+
+Threading: any thread, one lock. What is handed over is frozen and never changed afterwards.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from concept_control.msg import ConceptGoal, DrawCommand
+from concept_control.world.entity import EntityState
+
+
+@dataclass(frozen=True)
+class JointSample:
+    """One joint state.
+
+    Attributes:
+        stamp: Time of the measurement [s].
+        positions: (n,) joint positions [rad].
+        velocities: (n,) joint velocities [rad/s].
+        received: Time of arrival, node's clock [s].
+    """
+
+    stamp: float
+    positions: np.ndarray
+    velocities: np.ndarray
+    received: float
+
+
+@dataclass(frozen=True)
+class Perception:
+    """The entities of one message.
+
+    Attributes:
+        entities: Entities by perception's own ids, world frame, without the tool.
+        session: Number of the session in which these ids are valid.
+        stamp: Time at which they were seen [s].
+    """
+
+    entities: Mapping[int, EntityState]
+    session: int
+    stamp: float
+
+
+@dataclass(frozen=True)
+class Command:
+    """A request to the controller.
+
+    Attributes:
+        goal: Goal message, which statuses speak of.
+        drawing: Figure to draw; None where the goal itself says what to do.
+    """
+
+    goal: ConceptGoal
+    drawing: DrawCommand | None = None
+
+
+@dataclass(frozen=True)
+class Inputs:
+    """Snapshot of the inbox.
+
+    Attributes:
+        joints: Joint state that came since the last snapshot, the newest; None for none.
+        perception: Newest entities; None before the first.
+        attached: Whether the tool holds something; None where it has not said so.
+    """
+
+    joints: JointSample | None
+    perception: Perception | None
+    attached: bool | None
+
+
+class Inbox:
+    """Keeps the newest inputs, and all commands in their order."""
+
+    def __init__(self) -> None:
+        self._condition = threading.Condition()
+        self._joints: JointSample | None = None
+        self._perception: Perception | None = None
+        self._attached: bool | None = None
+        self._commands: list[Command] = []
+        self._is_closed = False
+
+    def put_joints(self, joints: JointSample) -> None:
+        """Replace the joint state and wake the thread that waits for it."""
+        with self._condition:
+            self._joints = joints
+            self._condition.notify()
+
+    def put_perception(self, perception: Perception) -> None:
+        """Replace the entities."""
+        with self._condition:
+            self._perception = perception
+
+    def put_attached(self, attached: bool) -> None:
+        """Note whether the tool holds something."""
+        with self._condition:
+            self._attached = attached
+
+    def put_command(self, command: Command) -> None:
+        """Add a command to those not yet taken."""
+        with self._condition:
+            self._commands.append(command)
+
+    def take(self, timeout: float) -> Inputs | None:
+        """Wait for a joint state, at most for `timeout` [s]; return a snapshot, None once closed.
+
+        The joint state is taken, everything else stays for the next snapshot.
+        """
+        with self._condition:
+            self._condition.wait_for(lambda: self._joints is not None or self._is_closed, timeout)
+            if self._is_closed:
+                return None
+            joints, self._joints = self._joints, None
+            return Inputs(joints, self._perception, self._attached)
+
+    def take_commands(self) -> list[Command]:
+        """Take all commands, the oldest first."""
+        with self._condition:
+            commands, self._commands = self._commands, []
+            return commands
+
+    def close(self) -> None:
+        """End every wait, now and later."""
+        with self._condition:
+            self._is_closed = True
+            self._condition.notify_all()

@@ -1,0 +1,80 @@
+"""Parameters of the controller's node."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from concept_control.control.arm.description import INTERFACES
+from concept_control.control.planners.registry import PLANNERS
+from concept_control.ros.runtime.parameters import parameter
+
+
+@dataclass
+class Parameters:
+    """Parameters of the node."""
+
+    autostart: bool = parameter(
+        True, 'configure and activate at the start; else wait for transitions'
+    )
+    arm: str = parameter('franka', 'name of a shipped arm or path of an arm YAML')
+    frame: str = parameter('world', 'fixed frame of the entities')
+    model: str = parameter('', 'folder or file of the trained model; empty: the one shipped')
+    planner: str = parameter(
+        'ilqg',
+        'what finds plans; the sampling ones (mppi, cem, predictive_sampling) are for comparison',
+        choices=tuple(PLANNERS),
+    )
+    pushes: bool = parameter(
+        False,
+        'push blocks over the table instead of carrying them (experimental); an arm without '
+        'suction pushes anyway',
+    )
+    output: str = parameter(
+        'joint_trajectory',
+        'what the arm is sent: plans for a joint_trajectory_controller, or positions or torques '
+        'for a forward_command_controller, one for each joint state',
+        choices=INTERFACES,
+    )
+    send_efforts: bool = parameter(
+        True,
+        'send feed-forward torques with trajectories; some controllers of arms refuse them',
+        is_live=True,
+    )
+    control_rate: float = parameter(
+        50.0,
+        'plans per second of the joint states clock; not below status_rate',
+        5.0,
+        200.0,
+        is_live=True,
+    )
+    status_rate: float = parameter(
+        10.0,
+        'status messages per second of that clock; not above control_rate',
+        1.0,
+        50.0,
+        is_live=True,
+    )
+    joints_timeout: float = parameter(
+        0.5,
+        'silence of the joint states that is reported as an error [s of the machine]',
+        0.05,
+        10.0,
+        is_live=True,
+    )
+    goal_timeout: float = parameter(
+        5.0,
+        'a goal waits so long for the first entities before it is refused [s]',
+        0.0,
+        60.0,
+        is_live=True,
+    )
+
+
+def cross_check(p: Parameters) -> str:
+    """Say what is wrong with the parameters together."""
+    if p.status_rate > p.control_rate:
+        return (
+            f'status_rate ({p.status_rate:g}) must not be above control_rate '
+            f'({p.control_rate:g}): a status tells of a plan'
+        )
+    return ''

@@ -1,0 +1,338 @@
+"""What the planning thread does: pursues goals, plans at the control rate, commands the arm.
+
+Threading: one lock, held for a whole control period and for every transition, guards all of this
+state. The planning thread calls `work`, the executor's thread `activate`, `deactivate` and
+`close`. What the callbacks hear meanwhile waits in the `Inbox`.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+
+import numpy as np
+from rclpy.impl.rcutils_logger import RcutilsLogger
+
+from concept_control.control.controller import ConceptController, Status
+from concept_control.control.goal import GroundedGoal
+from concept_control.control.skills.drawing import DrawingGoal
+from concept_control.energy.model import ConceptModel
+from concept_control.errors import CommandError, ConceptControlError
+from concept_control.msg import ConceptCommand, ConceptGoal, ConceptStatus
+from concept_control.ros.bridge.drawings import READING
+from concept_control.ros.bridge.goals import grounded_goal
+from concept_control.ros.nodes.mpc_controller.command_output import CommandOutput
+from concept_control.ros.nodes.mpc_controller.control_health import ControlHealth
+from concept_control.ros.nodes.mpc_controller.drawing_reader import DrawingReader, Request
+from concept_control.ros.nodes.mpc_controller.inbox import (
+    Command,
+    Inbox,
+    Inputs,
+    JointSample,
+    Perception,
+)
+from concept_control.ros.nodes.mpc_controller.parameters import Parameters
+from concept_control.ros.nodes.mpc_controller.status import StatusReporter
+from concept_control.world.entity import EntityState
+from concept_control.world.reidentification import EntityReidentifier
+
+JOINTS_PATIENCE = 0.1
+"""Longest wait for a joint state before it is asked whether they have stopped [s]."""
+
+
+class PlanningLoop:
+    """Everything between what was heard and what is sent."""
+
+    def __init__(
+        self,
+        controller: ConceptController,
+        model: ConceptModel,
+        inbox: Inbox,
+        output: CommandOutput,
+        set_suction: Callable[[bool], None],
+        status: StatusReporter,
+        health: ControlHealth,
+        parameters: Parameters,
+        clock: Callable[[], float],
+        logger: RcutilsLogger,
+    ) -> None:
+        """Begin inactive.
+
+        Args:
+            controller: Controller of the arm.
+            model: Concept model whose codes goals hold.
+            inbox: Inbox of what the callbacks hear.
+            output: Commands to the arm's joints.
+            set_suction: Callable that switches the vacuum.
+            status: Reporter of the statuses of goals.
+            health: Collector of what diagnostics tell.
+            parameters: Parameters of the node; live ones may change.
+            clock: Callable that returns the node's time [s].
+            logger: Logger of the node.
+        """
+        self.controller, self._model = controller, model
+        self._inbox, self._output, self._set_suction = inbox, output, set_suction
+        self._status, self._health = status, health
+        self._parameters, self._clock, self._logger = parameters, clock, logger
+        self._reader = DrawingReader(controller.arm, model)
+        self._lock = threading.Lock()
+        self._is_active = False
+        self._waiting: list[Command] = []
+        self._waits_since: float | None = None
+        # Whether to pause was asked for while a drawing was being read.
+        self._is_paused_meanwhile = False
+        self._joints: JointSample | None = None
+        self._are_joints_silent = False
+        self._attached: bool | None = None
+        self._perception = Perception({}, 0, -np.inf)
+        # The same entities by the ids that the goal in progress knows them by.
+        self._entities: dict[int, EntityState] = {}
+        self._entities_time: float | None = None
+        self._reidentifier: EntityReidentifier | None = None
+        self._last_tick = -np.inf
+
+    @property
+    def is_active(self) -> bool:
+        """Whether commands are sent."""
+        return self._is_active
+
+    def activate(self) -> None:
+        """Pursue goals from now on."""
+        with self._lock:
+            self._is_active = True
+
+    def deactivate(self, why: str) -> None:
+        """Send a last plan that comes to rest, as far as the arm moves, and no more after it."""
+        with self._lock:
+            self._is_active = False
+            was_pursued = self._is_busy
+            self._give_up(why)
+            if was_pursued:
+                # No tick will report it any more.
+                self._status.report_other(self._status.goal, ConceptStatus.CANCELLED, why, 'hold')
+            joints = self._joints
+            if joints and self._health.silence < self.controller.joint_state_timeout:
+                brake = self.controller.brake(joints.stamp, joints.positions, joints.velocities)
+                self._output.send(brake, is_last=True)
+            self._refuse_all(why)
+
+    def close(self) -> None:
+        """Stop reading drawings."""
+        self._reader.close()
+
+    def work(self, inputs: Inputs) -> None:
+        """Do what a snapshot of the inbox asks for; it has a joint state or they are late."""
+        with self._lock:
+            self._perceive(inputs)
+            if inputs.joints is None:
+                self._miss_joints()
+            else:
+                self._tick(inputs.joints)
+
+    def _perceive(self, inputs: Inputs) -> None:
+        """Take over what is new, by the ids that the goal in progress speaks of."""
+        self._attached = inputs.attached
+        perception = inputs.perception
+        if perception is None or perception is self._perception:
+            return
+        if perception.session != self._perception.session:
+            self._begin_session()
+        self._perception, self._entities_time = perception, perception.stamp
+        self._entities = dict(perception.entities)
+        if self._reidentifier is not None:
+            self._entities = self._reidentifier.rename(self._entities, perception.stamp)
+
+    def _begin_session(self) -> None:
+        """Perception has given all ids anew: recognise those that a goal in progress speaks of."""
+        if not self._is_busy:
+            self._reidentifier = None
+            return
+        self._reidentifier = EntityReidentifier(self._entities, self.controller.held)
+        self._health.fallback('perception restarted: entities recognised by look and place')
+        self._logger.warning(
+            'perception has given all ids anew: going on with those of the goal, recognised by '
+            'their colours and places'
+        )
+
+    def _tick(self, joints: JointSample) -> None:
+        now, self._joints, self._are_joints_silent = joints.stamp, joints, False
+        # Half a joint-state period of slack, so that jitter does not skip a tick.
+        if 0 <= now - self._last_tick < 0.9 / self._parameters.control_rate:
+            return
+        if now < self._last_tick:
+            self._on_clock_jump()
+        self._last_tick = now
+        if self._is_active:
+            self._take_commands(now)
+            self._control(joints, now)
+        else:
+            self._refuse_all('the controller is not active: no commands are sent')
+            self._status.report_inactive(now, self._parameters.status_rate)
+        if self._entities_time is not None:
+            self._health.entities_age = now - self._entities_time
+
+    def _miss_joints(self) -> None:
+        """Brake where joint states are stale by the node's clock, and say that they stopped.
+
+        Where that clock stands still too, as with a simulator that is gone, there is nothing to
+        brake.
+        """
+        joints, silence = self._joints, self._health.silence
+        if joints is None:
+            return
+        age = self._clock() - joints.received
+        is_stale = age > self.controller.joint_state_timeout
+        if not is_stale and silence <= self._parameters.joints_timeout:
+            return
+        if not self._are_joints_silent:
+            self._health.fallback('joint states stopped')
+            self._logger.error(f'joint states stopped {silence:.1f} s ago: the arm is to hold')
+        if self._is_active and is_stale:
+            self._control(joints, joints.stamp + age)
+        else:
+            self._status.repeat(f'joint states stopped {silence:.1f} s ago: no plans are sent')
+        self._output.hold()
+        self._are_joints_silent = True
+
+    def _on_clock_jump(self) -> None:
+        self._health.fallback('the clock jumped back')
+        self._output.restart()
+        self._logger.warning('the clock jumped back: starting afresh')
+        self._give_up('the clock jumped back')
+        self._status.restart_clock()
+        self._entities_time, self._health.entities_age = None, float('nan')
+
+    def _control(self, joints: JointSample, now: float) -> None:
+        output = self.controller.update(
+            now,
+            joints.positions,
+            joints.velocities,
+            self._entities,
+            self._attached,
+            self._entities_time,
+            joints.stamp,
+        )
+        if output.plan is not None:
+            self._output.send(output.plan)
+        self._set_suction(output.suction)
+        self._health.note(output, 1.0 / self._parameters.control_rate)
+        if output.guard:
+            self._logger.warning(f'guard: {output.guard}', throttle_duration_sec=5.0)
+        self._status.report(now, output, self._parameters.status_rate)
+
+    def _take_commands(self, now: float) -> None:
+        self._waiting += self._inbox.take_commands()
+        if self._waiting and self._entities_time is None:
+            # A goal may overtake the first entities, as long as these come soon.
+            if self._waits_since is None or now < self._waits_since:
+                self._waits_since = now
+            if now - self._waits_since < self._parameters.goal_timeout:
+                return
+        self._waits_since = None
+        while self._waiting:
+            command = self._waiting.pop(0)
+            try:
+                self._take(command)
+            except ConceptControlError as error:
+                self._refuse(command.goal, str(error))
+        if self._reader.wanted is not None:
+            self._take_drawing(self._reader.wanted)
+
+    def _take(self, command: Command) -> None:
+        goal = command.goal
+        match goal.command:
+            case ConceptCommand.CANCEL:
+                self._give_up_drawing('cancelled as asked')
+                self._cancel('cancelled as asked')
+            case ConceptCommand.PAUSE:
+                self._catch_up(goal)
+                self._is_paused_meanwhile = True
+                self.controller.pause()
+            case ConceptCommand.RESUME:
+                self._catch_up(goal)
+                self._is_paused_meanwhile = False
+                self.controller.resume()
+            case ConceptCommand.ACHIEVE if command.drawing is not None:
+                self._give_up_drawing('another drawing was asked for')
+                goal.session, self._is_paused_meanwhile = self._perception.session, False
+                self._reader.ask(Request(goal, command.drawing, self._perception.entities))
+                self._status.report_other(
+                    goal, ConceptStatus.ACTIVE, 'reading the drawing', READING
+                )
+            case ConceptCommand.ACHIEVE:
+                self._begin_grounded(goal)
+            case ConceptGoal.ENDED:
+                pass  # for controllers that start later; here it was the controller that said so
+            case other:
+                raise CommandError(f'a goal with command {other} is none that is known')
+
+    def _take_drawing(self, wanted: Request) -> None:
+        """Begin the drawing that is being read, if it has been."""
+        try:
+            drawing = self._reader.answer()
+            if drawing is None:
+                return
+            speaks_of_ids = bool(wanted.command.around or wanted.command.beside)
+            if speaks_of_ids and wanted.goal.session != self._perception.session:
+                raise CommandError(
+                    'perception has given all ids anew while the drawing was being read; give '
+                    'the command again'
+                )
+        except ConceptControlError as error:
+            self._refuse(wanted.goal, str(error))
+            return
+        self._adopt_ids()
+        self._begin(wanted.goal, drawing)
+        if self._is_paused_meanwhile:
+            self.controller.pause()
+
+    def _begin_grounded(self, message: ConceptGoal) -> None:
+        self._give_up_drawing('another goal was given')
+        self._adopt_ids()
+        seen, workspace = self._perception, self.controller.arm.workspace
+        goal = grounded_goal(message, seen.entities, seen.session, self._model, workspace)
+        self._begin(message, goal)
+
+    def _adopt_ids(self) -> None:
+        """Go by perception's present ids again, which a new goal speaks of."""
+        self._reidentifier, self._entities = None, dict(self._perception.entities)
+
+    def _catch_up(self, message: ConceptGoal) -> None:
+        """Begin what shall be paused or resumed, if it was given before this node was started."""
+        if message.terms and message.goal_id != self._status.goal.goal_id:
+            self._begin_grounded(message)
+
+    def _begin(self, message: ConceptGoal, goal: GroundedGoal | DrawingGoal) -> None:
+        self._status.begin(message)
+        self.controller.set_goal(goal)
+
+    @property
+    def _is_busy(self) -> bool:
+        return self.controller.status in (Status.ACTIVE, Status.PAUSED)
+
+    def _refuse_all(self, why: str) -> None:
+        """Refuse every goal that waits, and forget all other commands."""
+        commands, self._waiting = self._waiting + self._inbox.take_commands(), []
+        for command in commands:
+            if command.goal.command == ConceptCommand.ACHIEVE:
+                self._refuse(command.goal, why)
+
+    def _refuse(self, goal: ConceptGoal, why: str) -> None:
+        self._logger.error(f'goal refused: {why}')
+        self._give_up('its successor was refused')
+        self._status.report_other(goal, ConceptStatus.REFUSED, why)
+
+    def _give_up(self, why: str) -> None:
+        """Give up what is pursued, and the drawing that is being read."""
+        self._give_up_drawing(why)
+        if self._is_busy:
+            self._cancel(why)
+
+    def _give_up_drawing(self, why: str) -> None:
+        if self._reader.wanted is not None:
+            self._status.report_other(self._reader.wanted.goal, ConceptStatus.CANCELLED, why)
+            self._reader.forget()
+
+    def _cancel(self, why: str) -> None:
+        self._logger.info(f'goal cancelled: {why}')
+        self.controller.cancel(why)

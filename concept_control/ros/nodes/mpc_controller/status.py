@@ -1,0 +1,134 @@
+"""The controller's `concept_status` messages: of the goal that is pursued, and of others.
+
+Threading: one caller at a time; the planning loop calls it under its lock.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+from rclpy.impl.rcutils_logger import RcutilsLogger
+
+from concept_control.control.controller import ControlOutput, Status
+from concept_control.interfaces.constants import GoalStatus
+from concept_control.msg import ConceptGoal, ConceptStatus
+from concept_control.ros.bridge import conversions as convert
+from concept_control.ros.nodes.mpc_controller.control_health import ControlHealth
+
+
+class StatusReporter:
+    """Publishes statuses at a rate, and at once where something has changed."""
+
+    def __init__(
+        self,
+        publish: Callable[[ConceptStatus], None],
+        frame: str,
+        health: ControlHealth,
+        logger: RcutilsLogger,
+    ) -> None:
+        """Begin without a goal.
+
+        Args:
+            publish: Callable that sends a status.
+            frame: Fixed frame of the entities.
+            health: Source of the planning times.
+            logger: Logger of the node.
+        """
+        self._publish, self._frame = publish, frame
+        self._health, self._logger = health, logger
+        self._goal = ConceptGoal()
+        self._last_time = -np.inf
+        self._last: tuple[Status, str, int] | None = None
+
+    @property
+    def goal(self) -> ConceptGoal:
+        """Goal that is pursued, or was last."""
+        return self._goal
+
+    def begin(self, goal: ConceptGoal) -> None:
+        """Speak of a new goal from now on."""
+        self._goal = goal
+        self._health.begin_goal()
+
+    def restart_clock(self) -> None:
+        """Forget when the last status was sent, as when the clock jumped back."""
+        self._last_time = -np.inf
+
+    def report(self, now: float, output: ControlOutput, rate: float) -> None:
+        """Publish what a control period brought, where it is new or a status is due.
+
+        Args:
+            now: Present time [s].
+            output: Answer of the controller.
+            rate: Statuses per second that are due in any case [1/s].
+        """
+        told = output.status, output.phase, output.active_entity
+        is_new = told != self._last
+        if not (is_new or self._is_due(now, rate)):
+            return
+        if is_new:
+            self._logger.info(f'{output.status}, {output.phase}: {output.text}')
+        self._last_time, self._last = now, told
+        self._publish(self._message(now, output))
+
+    def report_inactive(self, now: float, rate: float) -> None:
+        """Say, when a status is due, that no commands are sent."""
+        if self._is_due(now, rate):
+            self._last_time = now
+            message = self._blank()
+            message.phase, message.text = 'inactive', 'not active: no commands are sent'
+            self._publish(message)
+
+    def repeat(self, text: str) -> None:
+        """Say again what was reported last, with another text; nothing before the first report."""
+        if self._last is not None:
+            status, phase, _ = self._last
+            message = self._blank()
+            message.status, message.phase, message.text = GoalStatus[status.name], phase, text
+            self._publish(message)
+
+    def report_other(self, goal: ConceptGoal, status: int, text: str, phase: str = '') -> None:
+        """Publish the status of a goal that is not the one being pursued."""
+        message = self._blank()
+        message.status, message.text, message.phase = status, text, phase
+        message.expression, message.goal_id = goal.expression, goal.goal_id
+        message.command_id = goal.command_id
+        self._publish(message)
+
+    def _is_due(self, now: float, rate: float) -> bool:
+        return now - self._last_time >= 1.0 / rate
+
+    def _blank(self) -> ConceptStatus:
+        nan = float('nan')
+        return ConceptStatus(
+            header=convert.header(max(self._last_time, 0.0), self._frame),
+            goal_id=self._goal.goal_id,
+            command_id=self._goal.command_id,
+            expression=self._goal.expression,
+            source='mpc_controller',
+            energy=nan,
+            initial_energy=nan,
+            active_entity=-1,
+            plan_time=nan,
+            plan_time_p50=nan,
+            plan_time_p95=nan,
+            plan_time_p99=nan,
+        )
+
+    def _message(self, now: float, output: ControlOutput) -> ConceptStatus:
+        message = self._blank()
+        message.header = convert.header(now, self._frame)
+        message.status = GoalStatus[output.status.name]
+        message.phase = output.phase
+        message.text = output.text
+        message.energy = output.energy
+        message.plan_time = output.solve_time
+        if self._goal.goal_id:
+            message.initial_energy = self._goal.initial_energy
+            message.entities = self._goal.entities
+            attended = {int(i) for term in self._goal.terms for i in term.arguments}
+            message.attention = [float(int(i) in attended) for i in self._goal.entities]
+        message.active_entity = output.active_entity
+        self._health.fill(message)
+        return message
