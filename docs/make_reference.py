@@ -17,11 +17,11 @@ from pathlib import Path
 from typing import Any
 
 import concept_control
+from concept_control.paths import share_folder
 from concept_control.ros.nodes import arm_simulator
 from concept_control.ros.nodes.entity_extractor.parameters import CameraParameters
 from concept_control.ros.runtime.entry_points import NODE_MODULES
 from concept_control.ros.runtime.parameters import Parameter, parameters_of
-from concept_control.ros.runtime.process_graph import share_folder
 
 NODES = ('entity_extractor', 'concept_model', 'mpc_controller', 'arm_simulator', 'particle_world')
 CAMERA = 'camera'

@@ -59,8 +59,10 @@ class IdleConceptModel(ConceptModelNode):
         pass
 
     def work_once(self) -> None:
-        """Answer, and draw as if somebody looked."""
-        super().work_once()
+        """Answer the commands that have come, and draw as if somebody looked."""
+        while not self._commands.empty():
+            if (command := self._commands.get()) is not None:
+                self._respond(command)
         self._view.draw_once()
 
 

@@ -7,12 +7,14 @@ from __future__ import annotations
 
 import math
 from array import array
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from builtin_interfaces.msg import Time
 from geometry_msgs.msg import Point, Vector3
+from rclpy.node import Node
 from sensor_msgs.msg import CameraInfo, Image
 from std_msgs.msg import ColorRGBA, Header
 from trajectory_msgs.msg import JointTrajectory, JointTrajectoryPoint
@@ -25,22 +27,26 @@ from concept_control.interfaces.decoding import (
     joint_state_arrays,
     seconds,
 )
-from concept_control.msg import Entity
+from concept_control.msg import Entity, EntityArray
 from concept_control.perception.camera_model import Intrinsics
 from concept_control.perception.tracking.tracker import TrackedEntity
-from concept_control.world.entity import TOOL_COLOR, TOOL_ID, TOOL_SIZE, EntityStatus
+from concept_control.world.entity import TOOL_COLOR, TOOL_ID, TOOL_SIZE, EntityState, EntityStatus
 
 __all__ = [
+    'EntitySnapshot',
     'camera_info_message',
     'color_message',
     'entity_message',
     'entity_states',
     'header',
     'ids_array',
+    'image_fields',
     'image_message',
     'intrinsics_of',
     'joint_positions',
     'joint_state_arrays',
+    'known_entity_message',
+    'node_time',
     'plan_of',
     'point',
     'seconds',
@@ -48,6 +54,40 @@ __all__ = [
     'tool_message',
     'trajectory_message',
 ]
+
+
+@dataclass(frozen=True)
+class EntitySnapshot:
+    """What perception said at one moment.
+
+    Attributes:
+        stamp: Time of the message [s].
+        states: Entities by id, fixed frame.
+        session: Session of the ids.
+    """
+
+    stamp: float
+    states: Mapping[int, EntityState]
+    session: int
+
+    @classmethod
+    def from_message(cls, message: EntityArray, frame: str) -> EntitySnapshot:
+        """Read a message.
+
+        Args:
+            message: Message of the topic `entities`.
+            frame: Fixed frame that it must be in.
+
+        Raises:
+            PerceptionError: for a foreign frame, an id twice, or a value that is not finite.
+        """
+        states = entity_states(message, frame)
+        return cls(seconds(message.header.stamp), states, int(message.session))
+
+
+def node_time(node: Node) -> float:
+    """Return a node's time [s]."""
+    return node.get_clock().now().nanoseconds * 1e-9
 
 
 def stamp(seconds_: float) -> Time:
@@ -78,6 +118,12 @@ def image_message(pixels: np.ndarray, encoding: str, header: Header) -> Image:
         step=pixels.strides[0],
         data=data,
     )
+
+
+def image_fields(image: Image) -> tuple[str, int, int, int, bool, Any]:
+    """Return (encoding, height, width, step, is_bigendian, data), as images are decoded from."""
+    big_endian = bool(image.is_bigendian)
+    return image.encoding, image.height, image.width, image.step, big_endian, image.data
 
 
 def camera_info_message(intrinsics: Intrinsics, header: Header) -> CameraInfo:
@@ -134,18 +180,44 @@ def entity_message(entity: TrackedEntity) -> Entity:
     )
 
 
+def known_entity_message(
+    entity_id: int,
+    position: np.ndarray,
+    color: np.ndarray,
+    side: float,
+    shape: str,
+    last_seen: Time,
+    yaw: float = 0.0,
+    status: EntityStatus = EntityStatus.SEEN,
+) -> Entity:
+    """Describe an entity whose place is known exactly, as wide as deep and high.
+
+    Args:
+        entity_id: Id.
+        position: (3,) centre, or tip of the tool, fixed frame [m].
+        color: (3,) RGB in [0, 1].
+        side: Width, depth and height [m].
+        shape: Name of the shape.
+        last_seen: Time at which it is there.
+        yaw: Angle about the vertical axis [rad].
+        status: Whether it is seen or held.
+    """
+    return Entity(
+        id=entity_id,
+        position=point(position),
+        yaw=yaw,
+        color=color_message(color),
+        size=Vector3(x=side, y=side, z=side),
+        shape=shape,
+        status=status,
+        last_seen=last_seen,
+    )
+
+
 def tool_message(position: np.ndarray, time: float) -> Entity:
     """Describe the tool at its tip (3,) [m] as an entity."""
-    entity = Entity(
-        id=TOOL_ID,
-        position=point(position),
-        color=color_message(np.array(TOOL_COLOR)),
-        shape='tool',
-        status=EntityStatus.SEEN,
-        last_seen=stamp(max(time, 0.0)),
-    )
-    entity.size.x = entity.size.y = entity.size.z = TOOL_SIZE
-    return entity
+    color, last_seen = np.array(TOOL_COLOR), stamp(max(time, 0.0))
+    return known_entity_message(TOOL_ID, position, color, TOOL_SIZE, 'tool', last_seen)
 
 
 def trajectory_message(
@@ -176,9 +248,9 @@ def plan_of(message: JointTrajectory, joints: Sequence[str], now: float) -> Plan
     """Read a trajectory of evenly spaced points as a plan, joints matched by name.
 
     Args:
-        message: header stamp 0 means "from now on".
-        joints: the arm's joints.
-        now: present time [s], same clock as the stamps.
+        message: Trajectory; its header's stamp 0 means "from now on".
+        joints: Names of the arm's joints, in the plan's order.
+        now: Present time [s], same clock as the stamps.
 
     Raises:
         CommandError: for other joints, missing efforts, uneven times or values not finite.

@@ -11,10 +11,10 @@ from concept_control.control.goal import GroundedGoal
 from concept_control.control.skills.drawing import DrawingGoal
 from concept_control.energy.model import ConceptModel
 from concept_control.errors import CommandError
+from concept_control.interfaces.goal_terms import program_of
 from concept_control.language.goals import GoalRequest, tool_goal
 from concept_control.msg import ConceptCommand, ConceptGoal, ConceptStatus, DrawCommand
 from concept_control.policy.drawing import load_strokes, place_strokes
-from concept_control.ros.bridge.programs import program_of
 from concept_control.world.entity import TOOL_ID, EntityState, tool_state
 from concept_control.world.tabletop import Tabletop
 

@@ -12,10 +12,11 @@ from concept_control.control.goal import GroundedGoal
 from concept_control.energy.code import ConceptCode
 from concept_control.energy.model import ConceptModel
 from concept_control.errors import CommandError
+from concept_control.interfaces.goal_terms import program_of
 from concept_control.language.goals import GoalRequest, bind_goal
 from concept_control.msg import ConceptCommand, ConceptGoal
 from concept_control.ros.bridge import conversions as convert
-from concept_control.ros.bridge.programs import program_of, term_messages
+from concept_control.ros.bridge.programs import term_messages
 from concept_control.world.entity import TOOL_ID, EntityState, tool_state
 from concept_control.world.tabletop import Tabletop
 from concept_control.world.workspace import Workspace

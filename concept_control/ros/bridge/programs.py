@@ -8,11 +8,8 @@ import numpy as np
 
 from concept_control.energy.goals.program import GroundedTerm, Operator
 from concept_control.interfaces.constants import ANY_NUMBER, TermOperation
-from concept_control.interfaces.goal_terms import program_of
 from concept_control.language.library import LibraryConcept
 from concept_control.msg import Concept, ConceptTerm
-
-__all__ = ['concept_message', 'program_of', 'term_messages']
 
 
 def term_messages(

@@ -20,14 +20,15 @@ from trajectory_msgs.msg import JointTrajectory
 
 from concept_control.control.arm.description import INTERFACES
 from concept_control.control.tracker import PlanTracker
-from concept_control.errors import CommandError, ConceptControlError
-from concept_control.msg import Entity, EntityArray
+from concept_control.errors import CommandError
+from concept_control.msg import EntityArray
 from concept_control.ros.bridge import conversions as convert
 from concept_control.ros.bridge import qos
 from concept_control.ros.runtime.diagnostics import Diagnostics, Report
 from concept_control.ros.runtime.latest_value import LatestValue
 from concept_control.ros.runtime.node_process import run_node
 from concept_control.ros.runtime.parameters import declare, parameter
+from concept_control.ros.runtime.worker import Worker
 from concept_control.simulation.drives import EffortDrive, PositionDrive
 from concept_control.simulation.scene import SceneConfig, build_scene
 from concept_control.simulation.simulated_camera import SimulatedCamera
@@ -35,13 +36,16 @@ from concept_control.simulation.world import Replica, SimulatedWorld
 from concept_control.world.entity import EntityStatus
 
 MAX_AHEAD = 1.0
-"""A trajectory that begins later than this [s] is none for now."""
+"""Largest time from now to the start of a trajectory that is followed [s]."""
 
 FRAMES_BEHIND = 3
-"""Images that the simulated time may run ahead of the camera that draws them."""
+"""Images by which simulated time may run ahead of the camera that draws them."""
 
 LAGGING_PAUSE = 0.05
-"""Seconds of the machine that each joint state then waits for the camera."""
+"""Seconds of the machine that each joint state waits where simulated time is ahead."""
+
+MAX_LATE = 0.1
+"""Seconds of the machine behind real time from which simulated time runs slower."""
 
 SPEED_PERIOD = 1.0
 """Seconds over which the speed of the simulation is measured."""
@@ -59,7 +63,7 @@ class Parameters:
     )
     block_size: float = parameter(0.04, 'side of the blocks [m]', 0.02, 0.08)
     min_gap: float = parameter(0.08, 'smallest gap between blocks of the layout [m]', 0.0, 0.3)
-    timestep: float = parameter(0.002, 'of the physics [s]', 0.0005, 0.005)
+    timestep: float = parameter(0.002, 'time step of the physics [s]', 0.0005, 0.005)
     real_time_factor: float = parameter(
         1.0, 'simulated seconds per second, at most', 0.05, 20.0, is_live=True
     )
@@ -119,6 +123,49 @@ class CameraOutput:
         self._depth.publish(convert.image_message(depth.astype(np.float32), '32FC1', header))
 
 
+class Pacer:
+    """Lets simulated time run no faster than a machine's, and slower where it must.
+
+    Attributes:
+        speed: Simulated seconds per second, measured; NaN before the first measurement.
+    """
+
+    def __init__(self, stop: threading.Event, now: float) -> None:
+        """Begin at a simulated time [s]; `stop` ends every wait."""
+        self.speed = float('nan')
+        self._stop = stop
+        self._due = self._measured_at = time.monotonic()
+        self._measured_time = now
+
+    def wait(self, now: float, duration: float, is_ahead: bool) -> bool:
+        """Wait until the next piece of simulated time may begin.
+
+        Args:
+            now: Simulated time [s].
+            duration: Time that the last piece shall take [s of the machine].
+            is_ahead: Whether the simulation shall wait for the camera that draws it.
+
+        Returns:
+            Whether the machine keeps up.
+        """
+        if (elapsed := time.monotonic() - self._measured_at) > SPEED_PERIOD:
+            self.speed = (now - self._measured_time) / elapsed
+            self._measured_at, self._measured_time = time.monotonic(), now
+        self._due += duration
+        late = time.monotonic() - self._due
+        if is_ahead:
+            # Joint states go on, for their silence would be an alarm.
+            self._stop.wait(LAGGING_PAUSE)
+            late = max(late, 0.0)
+        if late < 0:
+            self._stop.wait(-late)
+        if late <= MAX_LATE:
+            return True
+        # Simulated time runs slower rather than jumping ahead.
+        self._due = time.monotonic()
+        return False
+
+
 class ArmSimulator(Node):
     """Simulates and publishes what real hardware would."""
 
@@ -142,7 +189,6 @@ class ArmSimulator(Node):
         self._suction_wanted = False
         self._now = 0.0
         self._num_followed, self._num_refused, self._last_refusal = 0, 0, ''
-        self._speed = float('nan')
         self._stop = threading.Event()
         self._snapshot: LatestValue[tuple[float, np.ndarray]] = LatestValue()
 
@@ -161,19 +207,20 @@ class ArmSimulator(Node):
         self._filmed = 0.0
         # Without /clock, stamps are wall time that began with the simulation.
         self._offset = 0.0 if p.publish_clock else time.time()
-        self._threads = [
-            threading.Thread(target=self._simulate, name='physics', daemon=True),
-            threading.Thread(target=self._film, name='camera', daemon=True),
+        self._pacer = Pacer(self._stop, self.world.time)
+        self._workers = [
+            Worker(self, 'physics', self._simulate),
+            Worker(self, 'camera', self._film),
         ]
-        for thread in self._threads:
-            thread.start()
+        for worker in self._workers:
+            worker.start()
 
     def close(self) -> None:
         """Stop both threads."""
         self._stop.set()
         self._snapshot.close()
-        for thread in self._threads:
-            thread.join(timeout=5.0)
+        for worker in self._workers:
+            worker.finish()
 
     def _listen(self, interface: str) -> None:
         """Take commands of one kind, as an arm does whose interface one controller has claimed."""
@@ -222,7 +269,7 @@ class ArmSimulator(Node):
         return Report(
             {
                 'simulated time [s]': f'{self.world.time:.2f}',
-                'simulated seconds per second': f'{self._speed:.2f}',
+                'simulated seconds per second': f'{self._pacer.speed:.2f}',
                 'commands followed': self._num_followed,
                 'commands refused': self._num_refused,
                 'last refusal': self._last_refusal or 'none',
@@ -243,47 +290,36 @@ class ArmSimulator(Node):
         image_every = max(1, round(p.joint_state_rate / p.image_rate))
         suction_published: bool | None = None
         chunk = 0
-        due = time.monotonic()
-        measured_at, measured_time = due, world.time
-        try:
-            while not self._stop.is_set():
-                with self._lock:
-                    if world.suction != self._suction_wanted:
-                        world.set_suction(self._suction_wanted)
-                    for _ in range(steps):
-                        now = self._offset + world.time
-                        world.step(self.drive.effort(now, *world.joint_state()))
-                    self._now = now = self._offset + world.time
-                self._publish_state(now)
-                if (world.held is not None) != suction_published:
-                    suction_published = world.held is not None
-                    self._suction_state.publish(Bool(data=suction_published))
-                if chunk % truth_every == 0:
-                    self._truth.publish(self._true_entities(now))
-                if chunk % image_every == 0:
-                    self._snapshot.put((now, world.data.qpos.copy()))
-                chunk += 1
-                if (elapsed := time.monotonic() - measured_at) > SPEED_PERIOD:
-                    self._speed = (world.time - measured_time) / elapsed
-                    measured_at, measured_time = time.monotonic(), world.time
-                due += period / p.real_time_factor
-                late = time.monotonic() - due
-                if world.time - self._filmed > FRAMES_BEHIND * image_every * period:
-                    # A machine without time to draw shows no other world than a slower one;
-                    # joint states go on, for their silence would be an alarm.
-                    self._stop.wait(LAGGING_PAUSE)
-                    late = max(late, 0.0)
-                if late < 0:
-                    self._stop.wait(-late)
-                elif late > 0.1:
-                    # Falling behind: simulated time runs slower rather than jumping ahead.
-                    self.get_logger().warning(
-                        'the machine is too slow for this real_time_factor: simulating slower',
-                        throttle_duration_sec=10.0,
-                    )
-                    due = time.monotonic()
-        except Exception as error:
-            self._fail('physics', error)
+        while not self._stop.is_set():
+            now = self._step(steps)
+            self._publish_state(now)
+            if (world.held is not None) != suction_published:
+                suction_published = world.held is not None
+                self._suction_state.publish(Bool(data=suction_published))
+            if chunk % truth_every == 0:
+                self._truth.publish(self._true_entities(now))
+            if chunk % image_every == 0:
+                self._snapshot.put((now, world.data.qpos.copy()))
+            chunk += 1
+            # A machine without time to draw shows no other world than a slower one.
+            is_ahead = world.time - self._filmed > FRAMES_BEHIND * image_every * period
+            if not self._pacer.wait(world.time, period / p.real_time_factor, is_ahead):
+                self.get_logger().warning(
+                    'the machine is too slow for this real_time_factor: simulating slower',
+                    throttle_duration_sec=10.0,
+                )
+
+    def _step(self, steps: int) -> float:
+        """Step the physics; return the time after it, which stamps are made of [s]."""
+        world = self.world
+        with self._lock:
+            if world.suction != self._suction_wanted:
+                world.set_suction(self._suction_wanted)
+            for _ in range(steps):
+                now = self._offset + world.time
+                world.step(self.drive.effort(now, *world.joint_state()))
+            self._now = self._offset + world.time
+            return self._now
 
     def _publish_state(self, now: float) -> None:
         positions, velocities = self.world.joint_state()
@@ -304,53 +340,43 @@ class ArmSimulator(Node):
         message = EntityArray(header=convert.header(now, self.parameters.frame))
         yaws = world.block_yaws()
         for index, position in enumerate(world.block_positions()):
-            size = float(world.scene.sizes[index])
-            entity = Entity(
-                id=index + 1,
-                position=convert.point(position),
-                yaw=float(yaws[index]),
-                color=convert.color_message(world.scene.colors[index]),
-                shape='box',
-                status=EntityStatus.HELD if world.held == index + 1 else EntityStatus.SEEN,
-                last_seen=message.header.stamp,
+            is_held = world.held == index + 1
+            message.entities.append(
+                convert.known_entity_message(
+                    index + 1,
+                    position,
+                    world.scene.colors[index],
+                    float(world.scene.sizes[index]),
+                    'box',
+                    message.header.stamp,
+                    yaw=float(yaws[index]),
+                    status=EntityStatus.HELD if is_held else EntityStatus.SEEN,
+                )
             )
-            entity.size.x = entity.size.y = entity.size.z = size
-            message.entities.append(entity)
         message.entities.append(convert.tool_message(world.tool_pose()[0], now))
         return message
 
     def _film(self) -> None:
         """Render snapshots; the renderer's context belongs to this thread."""
         p, model = self.parameters, self.world.model
-        try:
-            # The first camera comes last: perception fuses what the others have sent by then.
-            cameras = [CameraOutput(self, prefix, model, p.backend) for prefix in p.cameras][::-1]
-            first = cameras[-1].camera
-            self.get_logger().info(f'camera: {first.backend} ({first.backend_reason})')
-            onlooker = SimulatedCamera(model, p.view_name, 640, 480, first.backend)
-            replica = Replica(model)
-            count = 0
-            while (snapshot := self._snapshot.take()) is not None:
-                now, positions = snapshot
-                data = replica.at(positions)
-                for camera in cameras:
-                    camera.publish(now, data)
-                if p.view_every and count % p.view_every == 0:
-                    picture, _ = onlooker.render(data)
-                    header = convert.header(now, p.frame)
-                    self._view.publish(convert.image_message(picture, 'rgb8', header))
-                self._filmed = now - self._offset
-                count += 1
-        except Exception as error:
-            self._fail('camera', error)
-
-    def _fail(self, thread: str, error: Exception) -> None:
-        """End the process when one of its threads cannot go on: half a simulator is none."""
-        if self._stop.is_set():
-            return
-        reason = str(error) if isinstance(error, ConceptControlError) else repr(error)
-        self.get_logger().fatal(f'the {thread} thread failed: {reason}')
-        self.failure = error
+        # The first camera comes last: perception fuses what the others have sent by then.
+        cameras = [CameraOutput(self, prefix, model, p.backend) for prefix in p.cameras][::-1]
+        first = cameras[-1].camera
+        self.get_logger().info(f'camera: {first.backend} ({first.backend_reason})')
+        onlooker = SimulatedCamera(model, p.view_name, 640, 480, first.backend)
+        replica = Replica(model)
+        count = 0
+        while (snapshot := self._snapshot.take()) is not None:
+            now, positions = snapshot
+            data = replica.at(positions)
+            for camera in cameras:
+                camera.publish(now, data)
+            if p.view_every and count % p.view_every == 0:
+                picture, _ = onlooker.render(data)
+                header = convert.header(now, p.frame)
+                self._view.publish(convert.image_message(picture, 'rgb8', header))
+            self._filmed = now - self._offset
+            count += 1
 
 
 def main() -> NoReturn:

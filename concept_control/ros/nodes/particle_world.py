@@ -14,7 +14,6 @@ from typing import NoReturn
 
 import cv2
 import numpy as np
-import torch
 from rclpy.node import Node
 from sensor_msgs.msg import Image
 
@@ -23,14 +22,19 @@ from concept_control.energy.goals.goal_energy import GoalEnergy
 from concept_control.energy.goals.live_descent import LiveDescent
 from concept_control.energy.model import ConceptModel
 from concept_control.errors import ConceptControlError
-from concept_control.msg import ConceptCommand, ConceptGoal, ConceptStatus, Entity, EntityArray
+from concept_control.interfaces.goal_terms import program_of
+from concept_control.msg import ConceptCommand, ConceptGoal, ConceptStatus, EntityArray
 from concept_control.ros.bridge import conversions as convert
 from concept_control.ros.bridge import qos
-from concept_control.ros.bridge.programs import program_of
+from concept_control.ros.bridge.statuses import status_message
 from concept_control.ros.runtime.node_process import run_node
 from concept_control.ros.runtime.parameters import declare, parameter
+from concept_control.ros.runtime.worker import Worker
 from concept_control.simulation.scene import SceneConfig, build_scene
 from concept_control.world.tabletop import Tabletop
+
+PICTURE_SIZE = 480
+"""Side of the picture [pixels]."""
 
 
 @dataclass
@@ -42,22 +46,19 @@ class Parameters:
     )
     frame: str = parameter('world', 'fixed frame of the entities')
     model: str = parameter('', 'folder of the trained model; empty: the one shipped')
-    seed: int = parameter(0, 'of the random layout', 0, 2**31 - 1)
+    seed: int = parameter(0, 'seed of the random layout', 0, 2**31 - 1)
     colors: list[str] = parameter(
-        ['red', 'blue', 'green', 'yellow'], 'of the entities, one each, by name'
+        ['red', 'blue', 'green', 'yellow'], 'colours of the entities, one each, by name'
     )
     size: float = parameter(0.04, 'side of the entities [m]', 0.02, 0.08)
-    min_gap: float = parameter(0.08, 'smallest gap of the layout [m]', 0.0, 0.3)
+    min_gap: float = parameter(0.08, 'smallest gap between entities of the layout [m]', 0.0, 0.3)
     rate: float = parameter(20.0, 'steps per second', 1.0, 100.0)
     satisfied_energy: float = parameter(
-        5e-4, 'below this energy the goal is reached', 1e-7, 1.0, is_live=True
+        5e-4, 'energy below which the goal is reached', 1e-7, 1.0, is_live=True
     )
     max_steps: int = parameter(
         600, 'steps after which a goal is given up', 10, 100000, is_live=True
     )
-
-
-PICTURE_SIZE = 480
 
 
 class ParticleWorld(Node):
@@ -67,7 +68,6 @@ class ParticleWorld(Node):
         super().__init__('particle_world')
         self.parameters = p = declare(self, Parameters)
         self.failure: Exception | None = None
-        torch.set_num_threads(1)
         self.workspace = ArmDescription.load(p.arm).workspace
         self.model = ConceptModel.load(p.model or None)
         scene = build_scene(
@@ -98,24 +98,20 @@ class ParticleWorld(Node):
         self._view = self.create_publisher(Image, 'view/image_raw', qos.RELIABLE)
         self._statuses = self.create_publisher(ConceptStatus, 'concept_status', qos.RELIABLE)
         self.create_subscription(ConceptGoal, 'concept_goal', self._on_goal, qos.LATCHED_INPUT)
-        self._worker = threading.Thread(target=self._work, name='particles', daemon=True)
+        self._worker = Worker(self, 'particles', self._work)
         self._worker.start()
 
     def close(self) -> None:
         """Stop the worker."""
         self._stop.set()
-        self._worker.join(timeout=5.0)
+        self._worker.finish()
 
     def _on_goal(self, goal: ConceptGoal) -> None:
         self._goals.append(goal)
 
     def _work(self) -> None:
-        try:
-            while not self._stop.wait(1.0 / self.parameters.rate):
-                self.work_once()
-        except Exception as error:
-            self.get_logger().fatal(f'the particle world failed: {error!r}')
-            self.failure = error
+        while not self._stop.wait(1.0 / self.parameters.rate):
+            self.work_once()
 
     def work_once(self) -> None:
         """Take new goals, descend by a step, publish; what the worker does at its rate."""
@@ -166,42 +162,30 @@ class ParticleWorld(Node):
             )
 
     def _publish(self) -> None:
-        now = self.get_clock().now().nanoseconds * 1e-9
-        header = convert.header(now, self.parameters.frame)
+        header = convert.header(convert.node_time(self), self.parameters.frame)
         message = EntityArray(header=header)
         side = self.parameters.size
         for i, xy, color in zip(
             self._world.ids, self.workspace.to_world(self._world.positions), self._world.colors
         ):
-            entity = Entity(
-                id=i,
-                position=convert.point(np.array([*xy, side / 2])),
-                color=convert.color_message(color),
-                shape='ball',
-                last_seen=header.stamp,
+            position = np.array([*xy, side / 2])
+            message.entities.append(
+                convert.known_entity_message(i, position, color, side, 'ball', header.stamp)
             )
-            entity.size.x = entity.size.y = entity.size.z = side
-            message.entities.append(entity)
         self._entities.publish(message)
         self._truth.publish(message)
-        nan = float('nan')
         self._statuses.publish(
-            ConceptStatus(
-                header=header,
+            status_message(
+                header,
+                'particle_world',
                 goal_id=self._goal.goal_id,
                 command_id=self._goal.command_id,
                 status=self._status,
-                source='particle_world',
                 phase='descend' if self._descent is not None else 'rest',
                 expression=self._goal.expression,
                 text=self._text,
                 energy=self._energy,
-                initial_energy=self._goal.initial_energy if self._goal.goal_id else nan,
-                active_entity=-1,
-                plan_time=nan,
-                plan_time_p50=nan,
-                plan_time_p95=nan,
-                plan_time_p99=nan,
+                initial_energy=self._goal.initial_energy if self._goal.goal_id else float('nan'),
             )
         )
         if self._view.get_subscription_count():

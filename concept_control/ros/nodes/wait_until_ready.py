@@ -26,7 +26,9 @@ from concept_control.ros.runtime.parameters import declare, parameter
 class Parameters:
     """Parameters of the node."""
 
-    timeout: float = parameter(180.0, 'give up after so long [s of the machine]', 1.0, 3600.0)
+    timeout: float = parameter(
+        180.0, 'time after which to give up [s of the machine]', 1.0, 3600.0
+    )
     perception: bool = parameter(True, 'wait for entity_extractor too')
     controller: bool = parameter(True, 'wait until mpc_controller is active too')
 
@@ -49,8 +51,8 @@ class WaitUntilReady(Node):
     """Looks until everything is there.
 
     Attributes:
-        is_done: whether it is.
-        failure: why it will not be.
+        is_done: Whether it is.
+        failure: Reason why it will not be; None while it may.
     """
 
     def __init__(self) -> None:

@@ -11,15 +11,18 @@ from rclpy.node import Node
 
 from concept_control.ros.bridge import qos
 
+PERIOD = 1.0
+"""Seconds between reports."""
+
 
 @dataclass(frozen=True)
 class Report:
     """How a node is doing.
 
     Attributes:
-        values: numbers and words by name.
-        warning: what is not as it should be; empty for nothing.
-        error: why the node cannot do its work now; empty if it can.
+        values: Numbers and words by name.
+        warning: Sentence on what is not as it should be; empty if all is.
+        error: Reason why the node cannot do its work now; empty if it can.
     """
 
     values: Mapping[str, object]
@@ -37,13 +40,13 @@ class Report:
 class Diagnostics:
     """Publishes what `report` says."""
 
-    def __init__(self, node: Node, report: Callable[[], Report], period: float = 1.0) -> None:
+    def __init__(self, node: Node, report: Callable[[], Report]) -> None:
         self._node = node
         self._report = report
         self._publisher = node.create_publisher(DiagnosticArray, '/diagnostics', qos.RELIABLE)
         # A clock that was lost must not silence the one who says so.
         self._timer = node.create_timer(
-            period, self._publish, clock=Clock(clock_type=ClockType.STEADY_TIME)
+            PERIOD, self._publish, clock=Clock(clock_type=ClockType.STEADY_TIME)
         )
 
     def _publish(self) -> None:

@@ -11,7 +11,6 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from types import TracebackType
 from typing import Any
 
 import yaml
@@ -20,7 +19,8 @@ from concept_control.errors import ConceptControlError
 from concept_control.paths import share_folder
 from concept_control.ros.runtime.node_process import EXIT_WITH_PARENT
 
-__all__ = ['Graph', 'NodeProcess', 'ProcessDiedError', 'describe_exit', 'share_folder']
+EXECUTABLES = ('arm_simulator', 'entity_extractor', 'concept_model', 'mpc_controller')
+"""Nodes of the graph with the simulated arm."""
 
 GRACE = 5.0
 """Seconds a node gets to end by itself after SIGINT, and again after SIGTERM."""
@@ -35,9 +35,9 @@ class NodeProcess:
     """One executable of this package.
 
     Attributes:
-        executable: its name, as in `ros2 run`.
-        parameters: set over those of the parameter file.
-        remappings: topic name to topic name.
+        executable: Name as in `ros2 run`.
+        parameters: Values that replace those of the parameter file.
+        remappings: Topic names by the topic names that they replace.
     """
 
     executable: str
@@ -53,13 +53,17 @@ class Graph:
         nodes: Sequence[NodeProcess],
         parameter_file: Path,
         log_folder: Path,
-        environment: Mapping[str, str] | None = None,
-        log_level: str = 'info',
     ) -> None:
+        """Prepare; nothing is started.
+
+        Args:
+            nodes: Nodes to start, in this order.
+            parameter_file: File with the parameters of all nodes.
+            log_folder: Folder of their output, made where it is missing.
+        """
         self._nodes = nodes
         self._parameter_file = parameter_file
         self._log_folder = log_folder
-        self._log_level = log_level
         self._environment = {
             **os.environ,
             # Two threads of BLAS a process would fight over the cores.
@@ -67,7 +71,6 @@ class Graph:
             'RCUTILS_COLORIZED_OUTPUT': '0',
             'PYTHONUNBUFFERED': '1',
             EXIT_WITH_PARENT: str(os.getpid()),
-            **(environment or {}),
         }
         self.processes: dict[str, subprocess.Popen] = {}
 
@@ -81,12 +84,7 @@ class Graph:
             raise
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.stop()
 
     def log_path(self, executable: str) -> Path:
@@ -113,9 +111,9 @@ class Graph:
         """Wait until a condition holds.
 
         Args:
-            condition: asked again and again.
-            timeout: how long [s of the machine].
-            what: is waited for, in words.
+            condition: Function asked again and again.
+            timeout: Longest wait [s of the machine].
+            what: Words for what is waited for.
 
         Raises:
             ProcessDiedError: if a node is gone.
@@ -169,7 +167,6 @@ class Graph:
                 )
             )
             command += ['--params-file', str(overrides)]
-        command += ['--log-level', f'{node.executable}:={self._log_level}']
         for old, new in node.remappings.items():
             command += ['-r', f'{old}:={new}']
         with self.log_path(node.executable).open('wb') as log:
@@ -192,9 +189,6 @@ def describe_exit(code: int) -> str:
         return f'signal {signal.Signals(-code).name}'
     except ValueError:
         return f'signal {-code}'
-
-
-EXECUTABLES = ('arm_simulator', 'entity_extractor', 'concept_model', 'mpc_controller')
 
 
 def graph_environment() -> dict[str, str]:

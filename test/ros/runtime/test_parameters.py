@@ -1,8 +1,6 @@
 """The shipped parameter files fit the nodes and the simulated scene; parameters are checked."""
 
 import math
-import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -119,22 +117,3 @@ def test_a_bad_value_at_the_start_is_refused_by_name(override):
         declare(made, arm_simulator.Parameters)
     made.destroy_node()
     context.try_shutdown()
-
-
-def test_a_process_that_gives_way_stays_behind_others_of_any_session():
-    program = (
-        'import os; from concept_control.ros.runtime.node_process import lower_priority; '
-        'lower_priority(8); '
-        "print(os.nice(0)); print(open('/proc/self/autogroup').read())"
-    )
-    alone = subprocess.run(
-        [sys.executable, '-c', program],
-        check=True,
-        capture_output=True,
-        text=True,
-        start_new_session=True,
-    )
-    lines = alone.stdout.split('\n', 1)
-    assert int(lines[0]) >= 8
-    if 'nice' in lines[1]:
-        assert lines[1].split()[-1] == '8'

@@ -23,6 +23,7 @@ from rclpy.node import Node
 from concept_control.action import AchieveConcept
 from concept_control.interfaces.constants import ACTION, OUTCOMES, Outcome
 from concept_control.msg import ConceptCommand, ConceptGoal, ConceptStatus
+from concept_control.ros.bridge import conversions as convert
 from concept_control.ros.bridge import qos
 from concept_control.ros.bridge.drawings import is_drawn
 
@@ -38,12 +39,12 @@ class Pending:
     """A goal on its way.
 
     Attributes:
-        handle: of the action.
-        command_id: of the command that it became.
-        started: when, by the node's clock [s]; the timeout counts from there.
-        is_grounded: whether the command has become a goal of the controller.
-        timed_out: whether it is cancelled for its timeout.
-        cancelled_at: when it was, by the machine's clock [s], which does not stop.
+        handle: Handle of the action's goal.
+        command_id: Id of the command that it became.
+        started: Time at which it began, node's clock [s]; the timeout counts from there.
+        is_grounded: Whether the command has become a goal of the controller.
+        timed_out: Whether it is cancelled for its timeout.
+        cancelled_at: Time at which it was cancelled, machine's clock [s], which does not stop.
     """
 
     handle: ServerGoalHandle
@@ -61,8 +62,8 @@ class AchieveServer:
         """Start to serve.
 
         Args:
-            node: whose executor, clock and names are used.
-            give: takes a command; must not block.
+            node: Node whose executor, clock and names are used.
+            give: Function that takes a command and does not block.
         """
         self._node = node
         self._give = give
@@ -93,7 +94,7 @@ class AchieveServer:
 
     @property
     def _now(self) -> float:
-        return self._node.get_clock().now().nanoseconds * 1e-9
+        return convert.node_time(self._node)
 
     def _on_accepted(self, handle: ServerGoalHandle) -> None:
         request = handle.request

@@ -29,8 +29,8 @@ class GoalTopic:
         """Make publisher and subscription.
 
         Args:
-            node: whose topics are used.
-            frame: of the messages.
+            node: Node whose topics are used.
+            frame: Fixed frame of the messages.
         """
         self._node, self._frame = node, frame
         self._lock = threading.Lock()
@@ -79,10 +79,9 @@ class GoalTopic:
                 self._publish(ConceptGoal.ENDED, status.command_id, status.expression)
 
     def _publish(self, command: int, command_id: str, expression: str) -> None:
-        now = self._node.get_clock().now().nanoseconds * 1e-9
         self._publisher.publish(
             ConceptGoal(
-                header=convert.header(now, self._frame),
+                header=convert.header(convert.node_time(self._node), self._frame),
                 goal_id=self._number,
                 command_id=command_id,
                 command=command,

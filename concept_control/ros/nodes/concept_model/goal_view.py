@@ -25,29 +25,28 @@ from concept_control.ros.bridge import conversions as convert
 from concept_control.ros.bridge import qos
 from concept_control.ros.bridge.goals import grounded_goal
 from concept_control.ros.visualization.goal_markers import clear_markers, goal_markers
-from concept_control.world.entity import EntityState
 
 PERIOD = 0.5
 """Seconds between drawings."""
 
 
 class GoalView:
-    """Draws on a node's behalf."""
+    """Draws the present goal on the topics of a node."""
 
     def __init__(self, node: Node, arm: ArmDescription, model: ConceptModel, frame: str) -> None:
         """Listen and start the worker.
 
         Args:
-            node: whose names, clock and executor are used.
-            arm: for its workspace and where its tool is along a plan.
-            model: whose energy is drawn.
-            frame: fixed frame of the entities.
+            node: Node whose topics, clock and executor are used.
+            arm: Arm, for its workspace and where its tool is along a plan.
+            model: Model whose energy is drawn.
+            frame: Fixed frame of the entities.
         """
         self._node, self._arm, self._model, self._frame = node, arm, model, frame
         self._kinematics = ArmKinematics(arm)
-        self._entities: tuple[dict[int, EntityState], int] = ({}, 0)
+        self._entities = convert.EntitySnapshot(0.0, {}, 0)
         self._message: ConceptGoal | None = None
-        self._goal: GroundedGoal | None = None
+        self._bound: tuple[ConceptGoal, GroundedGoal] | None = None
         self._status: ConceptStatus | None = None
         self._trajectory: bytes | None = None
         self._is_clear = True
@@ -69,16 +68,15 @@ class GoalView:
 
     def _on_entities(self, message: EntityArray) -> None:
         try:
-            states = convert.entity_states(message, self._frame)
+            self._entities = convert.EntitySnapshot.from_message(message, self._frame)
         except ConceptControlError:
             return  # the node itself has complained
-        self._entities = (states, int(message.session))
 
     def _on_goal(self, message: ConceptGoal) -> None:
         if message.command == ConceptCommand.ACHIEVE:
-            self._message, self._goal = message, None
+            self._message = message
         elif message.command == ConceptCommand.CANCEL:
-            self._message, self._goal = None, None
+            self._message = None
 
     def _on_status(self, message: ConceptStatus) -> None:
         if message.source != 'concept_model':
@@ -107,16 +105,16 @@ class GoalView:
     def _draw(self) -> MarkerArray | None:
         """Return what to publish, None for nothing."""
         message, status = self._message, self._status
-        now = self._node.get_clock().now().nanoseconds * 1e-9
-        header = convert.header(now, self._frame)
+        header = convert.header(convert.node_time(self._node), self._frame)
         if message is None:
             was_clear, self._is_clear = self._is_clear, True
             return None if was_clear else clear_markers(header)
-        entities, session = self._entities
-        if self._goal is None:
-            self._goal = grounded_goal(
-                message, entities, session, self._model, self._arm.workspace
+        seen = self._entities
+        if self._bound is None or self._bound[0] is not message:
+            goal = grounded_goal(
+                message, seen.states, seen.session, self._model, self._arm.workspace
             )
+            self._bound = message, goal
         text, active, path = str(message.expression), -1, None
         if status is not None and status.goal_id == message.goal_id:
             text = f'{message.expression}\nenergy {status.energy:.4f}\n{status.text}'
@@ -125,8 +123,8 @@ class GoalView:
         self._is_clear = False
         return goal_markers(
             header,
-            self._goal,
-            entities,
+            self._bound[1],
+            seen.states,
             self._arm.workspace,
             attended={int(i) for term in message.terms for i in term.arguments},
             text=text,

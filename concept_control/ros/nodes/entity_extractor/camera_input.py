@@ -1,7 +1,7 @@
 """One RGB-D camera's topics: pairs colour and depth, knows its calibration, pose and health.
 
 Threading: callbacks store and pair; `take`, `refuse` and a `Frame` belong to the perception
-thread; `complaint` and the counters may be read from anywhere.
+thread; `fault` and the counters may be read from anywhere.
 """
 
 from __future__ import annotations
@@ -51,8 +51,8 @@ class Frame:
         """
         camera = self.camera
         check_headers(self._color, self._depth, self._info, camera.max_stamp_gap)
-        self.rgb = decode_color(*_raw(self._color))
-        metres = decode_depth(*_raw(self._depth))
+        self.rgb = decode_color(*convert.image_fields(self._color))
+        metres = decode_depth(*convert.image_fields(self._depth))
         self.intrinsics = convert.intrinsics_of(self._info)
         # Before a detector is made for an image of the size that the calibration claims.
         check_frame(self.rgb, metres, self.intrinsics)
@@ -68,12 +68,13 @@ class CameraInput:
     """Subscribes to one camera.
 
     Attributes:
-        prefix: of its topics.
-        extrinsics: where it is.
-        max_stamp_gap: between colour and depth of one moment [s].
-        arrived: when its last complete frame arrived, node clock [s]; None before the first.
-        num_refused: images and frames that could not be used.
-        refusal: why, the last time.
+        prefix: Prefix of its topics.
+        extrinsics: Pose of the camera.
+        max_stamp_gap: Largest time between colour and depth of one moment [s].
+        arrived: Time at which its last complete frame arrived, node's clock [s]; None before the
+            first.
+        num_refused: Number of images and frames that could not be used.
+        refusal: Reason why the last of them could not.
     """
 
     def __init__(
@@ -91,9 +92,9 @@ class CameraInput:
             node: Node whose topics and clock are used.
             prefix: Prefix of the camera's parameters and topics.
             settings: Parameters of the node.
-            limits: what may be on the table.
-            table_color: (3,) albedo of the table; None if unknown.
-            on_frame: called when a frame is complete.
+            limits: Limits of what may be on the table.
+            table_color: Albedo of the table, (3,) RGB; None if unknown.
+            on_frame: Function called when a frame is complete.
         """
         p = declare(node, CameraParameters, prefix=prefix)
         self.prefix = prefix
@@ -140,12 +141,12 @@ class CameraInput:
             f'{self.prefix}: frame refused: {reason}', throttle_duration_sec=2.0
         )
 
-    def complaint(self, now: float, stale_after: float) -> str:
+    def fault(self, now: float, stale_after: float) -> str:
         """Return what is wrong with this camera, for people; empty if nothing is.
 
         Args:
-            now: node clock [s].
-            stale_after: age of the last frame from which it is too old [s].
+            now: Node's time [s].
+            stale_after: Age of the last frame from which it is too old [s].
         """
         refusal = self.refusal if self._is_refused else ''
         # A clock that was set back makes the last frame one of the future.
@@ -181,7 +182,7 @@ class CameraInput:
             self.refuse('images come, but no camera_info yet')
             return
         self._latest = Frame(self, *pair, self._info)
-        self.arrived = self._node.get_clock().now().nanoseconds * 1e-9
+        self.arrived = convert.node_time(self._node)
         self._on_frame()
 
 
@@ -189,10 +190,10 @@ def check_headers(color: Image, depth: Image, info: CameraInfo, max_gap: float) 
     """Refuse images and a calibration that are not of one camera at one moment.
 
     Args:
-        color: image.
-        depth: image, registered to it.
-        info: its calibration.
-        max_gap: between the images' stamps [s].
+        color: Colour image.
+        depth: Depth image, registered to it.
+        info: Calibration of the camera.
+        max_gap: Largest time between the images' stamps [s].
 
     Raises:
         PerceptionError: naming what came and what was expected.
@@ -215,14 +216,3 @@ def _check_time(what: str, stamp: Time) -> None:
             f'the {what} stamp of {stamp.sec} s and {stamp.nanosec} ns is no time: expected '
             'seconds >= 0 and less than 1e9 nanoseconds'
         )
-
-
-def _raw(image: Image) -> tuple:
-    return (
-        image.encoding,
-        image.height,
-        image.width,
-        image.step,
-        bool(image.is_bigendian),
-        image.data,
-    )

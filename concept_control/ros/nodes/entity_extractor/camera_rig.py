@@ -1,4 +1,4 @@
-"""All cameras of a node as one: who sets the pace, what is fused, who is in trouble.
+"""All cameras of a node as one: which sets the pace, what is fused, which has failed.
 
 Threading: `gather` belongs to the perception thread; the rest may be used from anywhere.
 """
@@ -12,6 +12,7 @@ from rclpy.node import Node
 
 from concept_control.errors import PerceptionError
 from concept_control.perception.detection.limits import BlockLimits
+from concept_control.ros.bridge import conversions as convert
 from concept_control.ros.nodes.entity_extractor.camera_input import CameraInput, Frame
 from concept_control.ros.nodes.entity_extractor.parameters import Parameters
 
@@ -19,8 +20,8 @@ from concept_control.ros.nodes.entity_extractor.parameters import Parameters
 class CameraRig:
     """Any number of cameras, in the order of their importance.
 
-    The first one that is well sets the pace; the others add what they saw at nearly the same
-    time. A camera that fails or falls silent is named in `complaint` and stops nobody.
+    The first one without a fault sets the pace; the others add what they saw at nearly the same
+    time. A camera that fails or falls silent is named in `faults` and stops no other.
     """
 
     def __init__(
@@ -36,9 +37,9 @@ class CameraRig:
         Args:
             node: Node whose topics and clock are used.
             settings: Parameters of the node; `cameras` names the most important one first.
-            limits: what may be on the table.
-            table_color: (3,) albedo of the table; None if unknown.
-            on_frame: called when a camera has a new frame.
+            limits: Limits of what may be on the table.
+            table_color: Albedo of the table, (3,) RGB; None if unknown.
+            on_frame: Function called when a camera has a new frame.
 
         Raises:
             PerceptionError: without any camera, or with one named twice.
@@ -61,21 +62,21 @@ class CameraRig:
         return sum(camera.num_refused for camera in self.cameras)
 
     @property
-    def complaint(self) -> str:
-        """What is wrong with which camera; empty if nothing is."""
-        return '; '.join(filter(None, (self._complaint(camera) for camera in self.cameras)))
+    def faults(self) -> str:
+        """What is wrong with which camera, for people; empty if nothing is."""
+        return '; '.join(filter(None, map(self._fault, self.cameras)))
 
     @property
     def is_blind(self) -> bool:
-        """Whether no camera is well."""
-        return all(self._complaint(camera) for camera in self.cameras)
+        """Whether every camera has a fault."""
+        return all(map(self._fault, self.cameras))
 
     def gather(self) -> list[Frame]:
-        """Return the new frames of one moment, the pace maker's first; none if it has none."""
+        """Return the new frames of one moment, the pace maker's first; none if it has none new."""
         max_gap = self._settings.max_camera_gap
-        well = [camera for camera in self.cameras if not self._complaint(camera)]
-        # If all are in trouble, whatever comes is tried: that is how trouble ends.
-        makers = well[:1] or self.cameras
+        healthy = [camera for camera in self.cameras if not self._fault(camera)]
+        # If all have failed, whatever comes is tried: that is how a fault ends.
+        makers = healthy[:1] or self.cameras
         pace = next((camera.fresh for camera in makers if camera.fresh is not None), None)
         if pace is None:
             return []
@@ -97,6 +98,5 @@ class CameraRig:
             frame.camera.take(frame)
         return frames
 
-    def _complaint(self, camera: CameraInput) -> str:
-        now = self._node.get_clock().now().nanoseconds * 1e-9
-        return camera.complaint(now, self._settings.stale_after)
+    def _fault(self, camera: CameraInput) -> str:
+        return camera.fault(convert.node_time(self._node), self._settings.stale_after)

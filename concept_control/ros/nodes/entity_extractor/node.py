@@ -5,7 +5,6 @@ Threads: callbacks store the newest of everything; one worker segments, locates 
 
 from __future__ import annotations
 
-import threading
 import time
 from collections import deque
 from typing import NoReturn
@@ -37,13 +36,14 @@ from concept_control.ros.runtime.diagnostics import Diagnostics, Report
 from concept_control.ros.runtime.latest_value import LatestValue
 from concept_control.ros.runtime.node_process import lower_priority, run_node
 from concept_control.ros.runtime.parameters import declare
+from concept_control.ros.runtime.worker import Worker
 from concept_control.ros.visualization.entity_markers import entity_markers
 
 SESSIONS = 2**31
-"""Numbers of sessions, well within the message's 32 bits."""
+"""Number of sessions after which they are counted from 0 again; the message has 32 bits."""
 
 RECENT = 100
-"""Frames that diagnostics look back at."""
+"""Number of frames that diagnostics look back at."""
 
 
 class EntityExtractor(Node):
@@ -69,8 +69,8 @@ class EntityExtractor(Node):
         )
         table_color = np.array(p.table_color) if any(p.table_color) else None
         self._rig = CameraRig(self, p, limits, table_color, lambda: self._wake.put(True))
-        self._tool_path = ToolHistory()
-        self._tool_trouble = ''
+        self._tool_history = ToolHistory()
+        self._tool_error = ''
         self._grips = GripHistory()
         self._joints_stamp = -np.inf
         self._attention: dict[int, float] = {}
@@ -87,36 +87,36 @@ class EntityExtractor(Node):
         subscribe(Bool, 'suction_state', self._on_suction, qos.LATCHED)
         subscribe(ConceptStatus, 'concept_status', self._on_status, qos.RELIABLE)
         self._diagnostics = Diagnostics(self, self._report)
-        self._worker = threading.Thread(target=self._work, name='perception', daemon=True)
+        self._worker = Worker(self, 'perception', self._work)
         self._worker.start()
 
     def close(self) -> None:
         """Stop the worker."""
         self._wake.close()
-        self._worker.join(timeout=5.0)
+        self._worker.finish()
 
     def _on_joints(self, message: JointState) -> None:
         try:
             positions = convert.joint_positions(message, self.arm.joints)
         except CommandError as error:
             self._num_joints_refused += 1
-            self._tool_trouble = str(error)
+            self._tool_error = str(error)
             self.get_logger().error(str(error), throttle_duration_sec=2.0)
             return
-        self._tool_trouble = ''
+        self._tool_error = ''
         tool = self._kinematics.tool(positions)
         yaw = float(np.arctan2(tool.rotation[1, 0], tool.rotation[0, 0]))
         stamp = convert.seconds(message.header.stamp)
         if stamp < self._joints_stamp:
             self._grips.forget_time()
         self._joints_stamp = stamp
-        self._tool_path.add(stamp, ToolPose(tool.position, yaw))
+        self._tool_history.add(stamp, ToolPose(tool.position, yaw))
 
     def _on_suction(self, message: Bool) -> None:
         # It has no stamp: it happened at the last joint state that came before it. Frames are
         # looked at later, on a busy machine much later.
         stamp = self._joints_stamp
-        self._grips.add(GripEvent(stamp, message.data, self._tool_path.at(stamp)))
+        self._grips.add(GripEvent(stamp, message.data, self._tool_history.at(stamp)))
 
     def _on_status(self, message: ConceptStatus) -> None:
         if message.status in PURSUED:
@@ -129,12 +129,8 @@ class EntityExtractor(Node):
             self._attention = {}
 
     def _work(self) -> None:
-        try:
-            while self._wake.take():
-                self.work_once()
-        except Exception as error:
-            self.get_logger().fatal(f'perception failed: {error!r}')
-            self.failure = error
+        while self._wake.take():
+            self.work_once()
 
     def work_once(self) -> None:
         """Turn the new frames of one moment, if any, into entities; leave out what is useless."""
@@ -157,7 +153,7 @@ class EntityExtractor(Node):
             self._num_late += 1
             return
         self._last_stamp = stamp
-        tool = self._tool_path.at(stamp)
+        tool = self._tool_history.at(stamp)
         grips = self._grips.until(stamp)
         entities = self._tracker.update(
             fuse(views) if len(views) > 1 else views[0],
@@ -177,7 +173,7 @@ class EntityExtractor(Node):
         self._entities.publish(message)
         self._num_entities = len(entities)
         self._durations.append(time.perf_counter() - started)
-        self._latencies.append(self._now() - stamp)
+        self._latencies.append(convert.node_time(self) - stamp)
         self._show(header, used[0], entities)
 
     def _show(self, header: Header, frame: Frame, entities: list[TrackedEntity]) -> None:
@@ -189,9 +185,6 @@ class EntityExtractor(Node):
                 frame.rgb, frame.intrinsics, frame.pose, entities, self._attention or None
             )
             self._picture.publish(convert.image_message(picture, 'rgb8', frame.header))
-
-    def _now(self) -> float:
-        return self.get_clock().now().nanoseconds * 1e-9
 
     def _report(self) -> Report:
         values: dict[str, object] = {
@@ -216,21 +209,21 @@ class EntityExtractor(Node):
                 values[f'{name} median [ms]'] = f'{low:.1f}'
                 values[f'{name} p95 [ms]'] = f'{high:.1f}'
                 values[f'{name} worst [ms]'] = f'{worst:.1f}'
-        trouble = '; '.join(filter(None, (self._rig.complaint, self._tool_trouble)))
+        faults = '; '.join(filter(None, (self._rig.faults, self._tool_error)))
         if self._rig.is_blind:
-            return Report(values, error=trouble)
-        return Report(values, warning=trouble)
+            return Report(values, error=faults)
+        return Report(values, warning=faults)
 
 
 def entity_array(
     header: Header, entities: list[TrackedEntity], tool: ToolPose | None
 ) -> EntityArray:
-    """Return what is published.
+    """Return the message of what stands on the table.
 
     Args:
-        header: fixed frame, and the stamp of the image the entities were measured in.
-        entities: known now.
-        tool: at that time; None if unknown, then the message has no tool.
+        header: Fixed frame, and the stamp of the image the entities were measured in.
+        entities: Entities known now.
+        tool: Pose of the tool at that time; None if unknown, then the message has no tool.
     """
     stamp = convert.seconds(header.stamp)
     message = EntityArray(header=header)

@@ -12,17 +12,17 @@ class Parameters:
     """Parameters of the node."""
 
     arm: str = parameter('franka', 'name of a shipped arm or path of an arm YAML')
-    frame: str = parameter('world', 'fixed frame entities are published in')
+    frame: str = parameter('world', 'fixed frame that entities are published in')
     table_height: float = parameter(0.0, 'height of the table top in that frame [m]', -2.0, 3.0)
     table_color: list[float] = parameter(
         [0.0, 0.0, 0.0],
         'mean albedo of the table, RGB in (0, 1], from which the light is measured; all zero: '
         'unknown, colours are then as bright as the camera shows them',
     )
-    min_side: float = parameter(0.022, 'of a block seen from above [m]', 0.005, 0.5)
-    max_side: float = parameter(0.06, 'of a block seen from above [m]', 0.005, 0.5)
+    min_side: float = parameter(0.022, 'smallest side of a block seen from above [m]', 0.005, 0.5)
+    max_side: float = parameter(0.06, 'largest side of a block seen from above [m]', 0.005, 0.5)
     max_height: float = parameter(
-        0.065, 'of a block; what is higher is arm or clutter [m]', 0.01, 0.5
+        0.065, 'largest height of a block; what is higher is arm or clutter [m]', 0.01, 0.5
     )
     bounds: list[float] = parameter(
         [0.0, 0.0, 0.0, 0.0],
@@ -31,9 +31,11 @@ class Parameters:
     cameras: list[str] = parameter(
         ['camera'], 'topic prefixes; the first that is well sets the pace'
     )
-    max_stamp_gap: float = parameter(0.005, 'between colour and depth of one frame [s]', 0.0, 0.1)
+    max_stamp_gap: float = parameter(
+        0.005, 'largest time between colour and depth of one frame [s]', 0.0, 0.1
+    )
     max_camera_gap: float = parameter(
-        0.05, 'between frames that are fused [s]', 0.0, 0.5, is_live=True
+        0.05, 'largest time between frames that are fused [s]', 0.0, 0.5, is_live=True
     )
     stale_after: float = parameter(
         1.0, 'silence from which a camera counts as failed [s]', 0.1, 60.0, is_live=True
@@ -45,8 +47,8 @@ class CameraParameters:
     """Parameters of one camera; their prefix is also that of its topics."""
 
     from_tf: bool = parameter(False, 'take the pose from TF instead of the parameters')
-    position: list[float] = parameter([0.48, 0.0, 1.2], 'of the optical frame [m]')
+    position: list[float] = parameter([0.48, 0.0, 1.2], 'position of the optical frame [m]')
     rotation: list[float] = parameter(
         [0.70710678, -0.70710678, 0.0, 0.0],
-        'of the optical frame in the fixed frame, quaternion x y z w',
+        'rotation of the optical frame in the fixed frame, quaternion x y z w',
     )

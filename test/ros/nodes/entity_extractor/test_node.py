@@ -20,15 +20,11 @@ from visualization_msgs.msg import MarkerArray
 
 from concept_control.control.arm.description import ArmDescription
 from concept_control.control.arm.kinematics import ArmKinematics
+from concept_control.paths import share_folder
 from concept_control.perception.image_decoding import decode_color
 from concept_control.ros.bridge import conversions as convert
 from concept_control.ros.bridge import qos
-from concept_control.ros.runtime.process_graph import (
-    Graph,
-    NodeProcess,
-    graph_environment,
-    share_folder,
-)
+from concept_control.ros.runtime.process_graph import Graph, NodeProcess, graph_environment
 from concept_control.simulation.scene import SceneConfig, build_scene
 from concept_control.simulation.simulated_camera import SimulatedCamera
 

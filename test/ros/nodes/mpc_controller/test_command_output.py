@@ -23,6 +23,7 @@ from concept_control.control.arm.dynamics import ArmDynamics
 from concept_control.control.guard import Guard
 from concept_control.control.plan import Plan
 from concept_control.errors import CommandError
+from concept_control.paths import share_folder
 from concept_control.ros.bridge import conversions as convert
 from concept_control.ros.bridge import qos
 from concept_control.ros.client.monitor import GraphState, MonitorThread
@@ -32,7 +33,6 @@ from concept_control.ros.runtime.process_graph import (
     Graph,
     NodeProcess,
     graph_environment,
-    share_folder,
 )
 from concept_control.simulation.drives import EffortDrive, PositionDrive
 from concept_control.simulation.scene import SceneConfig, build_scene
