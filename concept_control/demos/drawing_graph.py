@@ -27,12 +27,13 @@ from concept_control.interfaces.constants import OUTCOMES
 from concept_control.language.goals import request_tool_goal
 from concept_control.language.library import ConceptLibrary
 from concept_control.msg import ConceptStatus, ConceptTerm, DrawCommand, Entity, EntityArray
+from concept_control.paths import share_folder
 from concept_control.policy.drawing import DrawingStroke, load_strokes
 from concept_control.ros.bridge import conversions as convert
 from concept_control.ros.bridge import qos
 from concept_control.ros.bridge.programs import term_messages
 from concept_control.ros.client.monitor import GraphSnapshot, GraphState, MonitorThread
-from concept_control.ros.runtime.process_graph import Graph, NodeProcess, share_folder
+from concept_control.ros.runtime.process_graph import Graph, NodeProcess
 from concept_control.simulation.scene import SceneConfig, build_scene
 from concept_control.simulation.simulated_camera import SimulatedCamera
 from concept_control.world.colors import NAMED_COLORS

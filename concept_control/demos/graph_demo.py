@@ -15,14 +15,10 @@ from typing import TYPE_CHECKING, Any
 from rclpy.node import Node
 
 from concept_control.demos.demo_run import DemoConfig, DemoResult, DemoRun, say
+from concept_control.paths import share_folder
 from concept_control.reports.run_film import Film
 from concept_control.ros.client.monitor import GraphState, MonitorThread
-from concept_control.ros.runtime.process_graph import (
-    EXECUTABLES,
-    Graph,
-    NodeProcess,
-    share_folder,
-)
+from concept_control.ros.runtime.process_graph import EXECUTABLES, Graph, NodeProcess
 
 if TYPE_CHECKING:
     from concept_control.ros.client.recorder import Recorder

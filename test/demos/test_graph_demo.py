@@ -19,6 +19,7 @@ from waiting import wait
 from concept_control.benchmarks.graph.shared_memory import left_behind, segments_of
 from concept_control.cli.main import main
 from concept_control.concepts.vocabulary import vocabulary
+from concept_control.paths import share_folder
 from concept_control.ros.bridge import conversions as convert
 from concept_control.ros.bridge import qos
 from concept_control.ros.client.commander import CommanderError, ConceptCommander, Outcome
@@ -29,7 +30,6 @@ from concept_control.ros.runtime.process_graph import (
     NodeProcess,
     ProcessDiedError,
     graph_environment,
-    share_folder,
 )
 
 pytestmark = pytest.mark.whole_machine

@@ -19,9 +19,10 @@ import numpy as np
 
 from concept_control.benchmarks.graph.image_traffic import PATIENCE
 from concept_control.errors import ConceptControlError
+from concept_control.paths import share_folder
 from concept_control.reports.json_file import write_json
 from concept_control.reports.provenance import provenance, sentence
-from concept_control.ros.runtime.process_graph import graph_environment, share_folder
+from concept_control.ros.runtime.process_graph import graph_environment
 
 PROFILE = 'FASTDDS_DEFAULT_PROFILES_FILE'
 

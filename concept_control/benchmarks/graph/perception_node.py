@@ -26,14 +26,11 @@ from concept_control.benchmarks.perception.frames import (
 from concept_control.benchmarks.perception.report import CAMERAS, print_sequences
 from concept_control.benchmarks.perception.sequences import Score, SequenceResult
 from concept_control.benchmarks.perception.tally import HALF_VISIBLE, summarise_sequences
+from concept_control.paths import share_folder
 from concept_control.perception.tracking.tracker import TrackedEntity
 from concept_control.reports.json_file import without_nan, write_json
 from concept_control.reports.provenance import provenance, sentence
-from concept_control.ros.runtime.process_graph import (
-    Graph,
-    NodeProcess,
-    share_folder,
-)
+from concept_control.ros.runtime.process_graph import Graph, NodeProcess
 from concept_control.simulation.camera_noise import StructuredLightNoise
 from concept_control.simulation.carry_sequence import CarrySequence
 from concept_control.simulation.clutter import random_clutter

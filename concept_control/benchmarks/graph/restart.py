@@ -16,6 +16,7 @@ from tqdm import tqdm
 
 from concept_control.errors import ConceptControlError
 from concept_control.msg import ConceptStatus
+from concept_control.paths import share_folder
 from concept_control.reports.json_file import write_json
 from concept_control.reports.provenance import provenance, sentence
 from concept_control.ros.client.commander import CommandResult, ConceptCommander, Outcome
@@ -24,7 +25,6 @@ from concept_control.ros.runtime.process_graph import (
     EXECUTABLES,
     Graph,
     NodeProcess,
-    share_folder,
 )
 from concept_control.world.entity import TOOL_ID
 

@@ -21,6 +21,7 @@ from tqdm import tqdm
 
 from concept_control.benchmarks.graph.shared_memory import left_behind, segments_of
 from concept_control.errors import ConceptControlError
+from concept_control.paths import share_folder
 from concept_control.reports.json_file import write_json
 from concept_control.reports.provenance import provenance, sentence
 from concept_control.ros.bridge import qos
@@ -32,7 +33,6 @@ from concept_control.ros.runtime.process_graph import (
     Graph,
     NodeProcess,
     describe_exit,
-    share_folder,
 )
 
 EXPRESSIONS = (

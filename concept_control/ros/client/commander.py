@@ -16,7 +16,6 @@ import threading
 import time
 import uuid
 from dataclasses import dataclass
-from types import TracebackType
 from typing import Any
 
 import numpy as np
@@ -38,8 +37,11 @@ SERVER_LOST_AFTER = 5.0
 
 
 RESULT_PATIENCE = 3.0
-"""Seconds a result may lag behind the status that ended the goal. It never comes when the action's
-server was restarted in between; the controller went on and its status is the result then."""
+"""Seconds by which a result may lag behind the status that ended the goal.
+
+It never comes when the action's server was restarted in between: the controller went on, and its
+status is the result then.
+"""
 
 
 class CommanderError(ConceptControlError):
@@ -51,11 +53,11 @@ class Progress:
     """The latest feedback.
 
     Attributes:
-        phase: what the arm is doing.
-        text: one sentence for a person.
-        energy: of the scene as perceived, NaN where unknown.
-        elapsed: since the command was accepted [s].
-        active_entity: id of the entity being moved, -1 for none.
+        phase: Word for what the arm is doing.
+        text: One sentence for a person.
+        energy: Energy of the scene as perceived, NaN where unknown.
+        elapsed: Time since the command was accepted [s].
+        active_entity: Id of the entity being moved, -1 for none.
     """
 
     phase: str
@@ -70,10 +72,10 @@ class CommandResult:
     """How a command ended.
 
     Attributes:
-        outcome: one of `Outcome`.
-        text: one sentence for a person.
-        energy: of the scene at the end, NaN where unknown.
-        initial_energy: when the goal was grounded, NaN where unknown.
+        outcome: Way in which it ended.
+        text: One sentence for a person.
+        energy: Energy of the scene at the end, NaN where unknown.
+        initial_energy: Energy when the goal was grounded, NaN where unknown.
     """
 
     outcome: Outcome
@@ -88,7 +90,7 @@ class CommandResult:
 
 
 class _Attempt:
-    """One command on its way; the executor's thread writes, others wait for `done`."""
+    """One command on its way; the executor's thread writes, other threads wait for `done`."""
 
     def __init__(self) -> None:
         self.id = uuid.uuid4()
@@ -112,8 +114,8 @@ class ConceptCommander:
         """Prepare; nothing is sent.
 
         Args:
-            namespace: of the robot's nodes.
-            name: of the client's node.
+            namespace: Namespace of the robot's nodes.
+            name: Name of the client's node.
         """
         # A context of its own: it neither needs nor disturbs the caller's rclpy.
         self._context = Context()
@@ -138,12 +140,7 @@ class ConceptCommander:
     def __enter__(self) -> ConceptCommander:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.close()
 
     def close(self) -> None:
@@ -161,10 +158,10 @@ class ConceptCommander:
         """Ask for an expression; a command on its way is replaced.
 
         Args:
-            expression: such as `between(red; blue, green)`.
-            timeout: given up after so long, in the robot's time [s]; 0: never.
-            seed: of every random choice.
-            wait_for_server: how long somebody may take to answer [s].
+            expression: Expression such as `between(red; blue, green)`.
+            timeout: Time after which it is given up, by the robot's clock [s]; 0: never.
+            seed: Seed of every random choice.
+            wait_for_server: Time that the action's server may take to appear [s].
 
         Raises:
             CommanderError: if nobody answers, or the timeout is negative or no number.
@@ -205,7 +202,7 @@ class ConceptCommander:
         """Return how the last command ended.
 
         Args:
-            wait: for it to end [s].
+            wait: Time to wait for its end [s].
 
         Raises:
             CommanderError: if no command was given, or it has not ended by then.

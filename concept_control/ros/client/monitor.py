@@ -1,6 +1,6 @@
 """What an onlooker of the graph hears, and how it gives a command.
 
-Threads: an executor spins in a thread of its own and only stores; others read `GraphState`.
+Threads: an executor spins in a thread of its own and only stores; other threads read `GraphState`.
 """
 
 from __future__ import annotations
@@ -9,7 +9,6 @@ import contextlib
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from types import TracebackType
 from typing import Any, Protocol
 
 import numpy as np
@@ -132,10 +131,7 @@ class Closable(Protocol):
 
 
 class MonitorThread:
-    """Spins a monitor in a thread of its own for as long as a `with` block lasts.
-
-    `attach` may add a listener to the node; it is closed when the executor has ended.
-    """
+    """Spins a monitor in a thread of its own for as long as a `with` block lasts."""
 
     def __init__(
         self,
@@ -143,6 +139,13 @@ class MonitorThread:
         film: Film | None = None,
         attach: Callable[[Node], Closable | None] = lambda _: None,
     ) -> None:
+        """Prepare; nothing is heard yet.
+
+        Args:
+            heard: State that the monitor keeps up to date.
+            film: Film of the onlooker's view; None for none.
+            attach: Function that may add a listener to the node, which is closed at the end.
+        """
         self._heard, self._film, self._attach = heard, film, attach
 
     def __enter__(self) -> Monitor:
@@ -159,12 +162,7 @@ class MonitorThread:
         self._thread.start()
         return self._monitor
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self._executor.shutdown()
         self._thread.join(timeout=2.0)
         if self._attached is not None:
@@ -179,11 +177,4 @@ class MonitorThread:
 
 def pixels(message: Image) -> np.ndarray:
     """Return (H, W, 3) uint8 RGB."""
-    return decode_color(
-        message.encoding,
-        message.height,
-        message.width,
-        message.step,
-        bool(message.is_bigendian),
-        message.data,
-    )
+    return decode_color(*convert.image_fields(message))

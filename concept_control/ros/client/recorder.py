@@ -35,8 +35,8 @@ from concept_control.msg import (
     Demonstration,
     EntityArray,
 )
+from concept_control.paths import share_folder
 from concept_control.ros.bridge import qos
-from concept_control.ros.runtime.process_graph import share_folder
 
 TOPICS: tuple[tuple[str, Any, QoSProfile], ...] = (
     ('/clock', Clock, qos.SENSOR),
@@ -76,10 +76,10 @@ class Recorder:
         """Open the bag and subscribe.
 
         Args:
-            node: that listens.
-            path: of the new bag.
-            with_images: whether the camera is recorded too.
-            use_sim_time: log messages at the time of `/clock`, as `ros2 bag record
+            node: Node that listens.
+            path: Folder of the new bag.
+            with_images: Whether the camera is recorded too.
+            use_sim_time: Whether messages are logged at the time of `/clock`, as `ros2 bag record
                 --use-sim-time` does, so that a player's clock is the one they are stamped with.
 
         Raises:

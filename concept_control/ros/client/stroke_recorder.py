@@ -31,7 +31,17 @@ class StrokeRecorder(Node):
 
 
 def record(topic: str, number: int, path: Path, timeout: float, splitter: StrokeSplitter) -> int:
-    """Record so many strokes into an NPZ; return how many there are.
+    """Record strokes into an NPZ file.
+
+    Args:
+        topic: Topic of the poses.
+        number: Number of strokes after which recording ends.
+        path: File to write.
+        timeout: Time after which it ends without them [s of the machine].
+        splitter: Splitter of the poses into strokes.
+
+    Returns:
+        Number of strokes written.
 
     Raises:
         StrokeError: if none came within `timeout` seconds.

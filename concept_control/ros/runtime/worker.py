@@ -4,32 +4,19 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
-from typing import Any, Protocol
+from typing import Any
 
 from concept_control.errors import ConceptControlError
-
-
-class FallibleNode(Protocol):
-    """A node that `spin` ends when it has failed.
-
-    Attributes:
-        failure: Error that a thread of it died from; None while all is well.
-    """
-
-    failure: Exception | None
-
-    def get_logger(self) -> Any:
-        """Return the node's logger."""
 
 
 class Worker(threading.Thread):
     """Runs a node's work; an error that nobody foresaw is logged and becomes its `failure`."""
 
-    def __init__(self, node: FallibleNode, name: str, work: Callable[[], None]) -> None:
+    def __init__(self, node: Any, name: str, work: Callable[[], None]) -> None:
         """Prepare; `start` begins.
 
         Args:
-            node: Node whose work it is.
+            node: Node whose work it is, with an attribute `failure` that `spin` looks at.
             name: Name of the thread, which the log says.
             work: Function that returns when the node is closed.
         """

@@ -15,6 +15,8 @@ from concept_control.ros.bridge import conversions as convert
 from concept_control.world.entity import EntityStatus
 
 ELLIPSE_SIGMAS = 3.0
+"""Half axes of the covariance ellipse, in standard deviations."""
+
 DIM = 0.25
 """Brightness of what is not attended while something is."""
 
@@ -27,9 +29,9 @@ def entity_markers(
     """Draw entities; where some are attended, the others are darker.
 
     Args:
-        header: stamp and fixed frame.
-        entities: to draw.
-        attention: by id, in [0, 1]; empty while nothing is attended.
+        header: Stamp and fixed frame.
+        entities: Entities to draw.
+        attention: Attention in [0, 1] by id; empty while nothing is attended.
     """
     markers = [Marker(header=header, ns='entities', action=Marker.DELETEALL)]
     for entity in entities:

@@ -25,13 +25,16 @@ ATTENTION_COLOR = np.array([1.0, 0.55, 0.05])
 PLAN_COLOR = np.array([0.2, 0.8, 1.0])
 
 FIELD_POINTS = 25
-"""Points along each side of the slice."""
+"""Number of points along each side of the slice."""
 
 FIELD_HEIGHT = 0.12
 """Height of the highest point of the slice above the table [m]; heights go with sqrt(E)."""
 
 FIELD_ALPHA = 0.55
+"""Opacity of the slice."""
+
 TABLE_GAP = 0.002
+"""Height above the table at which flat markers are drawn [m]."""
 
 
 def goal_markers(
@@ -47,14 +50,14 @@ def goal_markers(
     """Draw a goal.
 
     Args:
-        header: stamp and fixed frame.
-        goal: what is pursued.
-        entities: what is perceived, by id, world frame.
-        workspace: of the arm.
-        attended: ids of what the concepts are about.
-        text: shown beside the workspace.
-        path: (T, 3) of the tool's tip along the present plan [m].
-        active: id of the entity being moved; its place is what the slice varies.
+        header: Stamp and fixed frame.
+        goal: Goal that is pursued.
+        entities: Entities perceived now, by id, fixed frame.
+        workspace: Workspace of the arm.
+        attended: Ids of what the concepts are about.
+        text: Text shown beside the workspace.
+        path: Positions (T, 3) of the tool's tip along the present plan [m].
+        active: Id of the entity being moved; its place is what the slice varies.
     """
     markers = clear_markers(header).markers
     markers += _ghosts(header, goal, entities, workspace, attended)
@@ -83,10 +86,11 @@ def energy_field(
     """Return (num_points, num_points) energies with one entity at every point of the workspace.
 
     Args:
-        goal: whose energy.
-        positions: (N, 2) of all entities, workspace units.
-        index: row of the entity that is moved about.
-        num_points: along each side; element [i, j] is at x_j, y_i of linspace(-1, 1).
+        goal: Goal whose energy it is.
+        positions: Positions (N, 2) of all entities, workspace units.
+        index: Row of the entity that is moved about.
+        num_points: Number of points along each side; element [i, j] is at x_j, y_i of
+            linspace(-1, 1).
     """
     axis = np.linspace(-1.0, 1.0, num_points)
     x, y = np.meshgrid(axis, axis)
@@ -110,8 +114,8 @@ def _ghosts(
             side = float(goal.sizes[row] * workspace.half_extent)
             size = np.full(3, side) if state is None else state.size
             height = side / 2 if state is None else state.position[2]
-            marker = _marker(header, 'goal', 2 * entity_id, Marker.CUBE, goal.colors[row], 0.35)
-            marker.type = Marker.SPHERE if entity_id == TOOL_ID else Marker.CUBE
+            kind = Marker.SPHERE if entity_id == TOOL_ID else Marker.CUBE
+            marker = _marker(header, 'goal', 2 * entity_id, kind, goal.colors[row], 0.35)
             marker.pose = pose(np.array([*workspace.to_world(goal.targets[row]), height]), 0.0)
             marker.scale = Vector3(x=float(size[0]), y=float(size[1]), z=float(size[2]))
             markers.append(marker)
