@@ -8,11 +8,17 @@ import sys
 from pathlib import Path
 from typing import Any
 
-import torch
-from tqdm import tqdm
-
 from concept_control.bags.reader import Bag
 from concept_control.bags.setup import read_setup
+from concept_control.cli.options import (
+    add_html,
+    add_json,
+    add_model,
+    add_namespace,
+    add_parameters,
+)
+from concept_control.cli.process import use_one_thread
+from concept_control.cli.progress import progress_bar
 from concept_control.energy.model import ConceptModel
 from concept_control.errors import BagError
 from concept_control.replay.page import write_page
@@ -38,22 +44,17 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar='BAG',
         help='folder that `ros2 bag record` or `demo --record` wrote, or an .mcap or .db3 file',
     )
-    parser.add_argument('--json', type=Path, metavar='FILE', help='write every number there')
-    parser.add_argument('--html', type=Path, metavar='FILE', help='write a page with plots there')
+    add_json(parser, 'write every number there', 'FILE')
+    add_html(parser, 'write a page with plots there', 'FILE')
     parser.add_argument(
         '--fail-under',
         type=_share,
         metavar='X',
         help='exit with 1 if a smaller share (0 to 1) of all commands succeeded',
     )
-    parser.add_argument(
-        '--model', type=Path, help='evaluate with this model instead (default: the one shipped)'
-    )
-    parser.add_argument(
-        '--params',
-        type=Path,
-        metavar='YAML',
-        help="the recorded nodes' parameter file: arm, camera pose (default: config/demo.yaml)",
+    add_model(parser, 'evaluate with this model instead (default: the one shipped)')
+    add_parameters(
+        parser, "the recorded nodes' parameter file: arm, camera pose (default: config/demo.yaml)"
     )
     parser.add_argument(
         '--tolerance',
@@ -61,15 +62,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         default=15.0,
         help='of the predicate [mm] (default: %(default)s)',
     )
-    parser.add_argument(
-        '--namespace', help="the robot's, where a bag holds several (default: the only one)"
-    )
+    add_namespace(parser, "the robot's, where a bag holds several (default: the only one)")
 
 
 def main(args: argparse.Namespace) -> int:
     """Evaluate the bags; 0 if all could be, and enough commands succeeded."""
-    # More threads would be no faster here, and sum in another order.
-    torch.set_num_threads(1)
+    use_one_thread()
     model = ConceptModel.load(args.model)
     setup = read_setup(args.params)
     replayed: list[Replayed] = []
@@ -78,14 +76,7 @@ def main(args: argparse.Namespace) -> int:
         try:
             with Bag(path) as bag:
                 replay = Replay(bag, setup, model, args.tolerance / 1000, namespace=args.namespace)
-                with tqdm(
-                    total=bag.num_messages,
-                    desc=path.name,
-                    unit='msg',
-                    leave=False,
-                    file=sys.stderr,
-                    disable=not sys.stderr.isatty(),
-                ) as bar:
+                with progress_bar(bag.num_messages, path.name, 'msg') as bar:
                     replayed.append(replay.run(bar.update))
         except BagError as error:
             broken[str(path)] = str(error)

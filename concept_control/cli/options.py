@@ -7,6 +7,8 @@ from dataclasses import fields
 from pathlib import Path
 from typing import Any, TypeVar
 
+from concept_control.language.library_store import default_folder
+
 Config = TypeVar('Config')
 
 
@@ -31,9 +33,31 @@ def add_model(
     parser.add_argument('--model', type=Path, help=text)
 
 
-def add_seed(parser: argparse.ArgumentParser, text: str | None, default: int = 0) -> None:
+def add_seed(parser: argparse.ArgumentParser, text: str | None = None, default: int = 0) -> None:
     """Declare `--seed`; the text says what it is the seed of."""
     parser.add_argument('--seed', type=int, default=default, help=text)
+
+
+def add_library(parser: argparse.ArgumentParser) -> None:
+    """Declare `--library`; None stands for the default folder."""
+    parser.add_argument(
+        '--library', type=Path, help=f'folder of taught concepts (default: {default_folder()})'
+    )
+
+
+def add_parameters(
+    parser: argparse.ArgumentParser,
+    text: str = "the recorded nodes' parameter file (default: config/demo.yaml)",
+) -> None:
+    """Declare `--params`: how the nodes were set up that recorded a bag."""
+    parser.add_argument('--params', type=Path, metavar='YAML', help=text)
+
+
+def add_namespace(
+    parser: argparse.ArgumentParser, text: str = "the robot's, where a bag holds several"
+) -> None:
+    """Declare `--namespace`."""
+    parser.add_argument('--namespace', help=text)
 
 
 def config_from(config_type: type[Config], args: argparse.Namespace, **values: Any) -> Config:

@@ -8,8 +8,9 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
-import torch
 
+from concept_control.cli.options import add_seed
+from concept_control.cli.process import use_one_thread
 from concept_control.policy.coding import CodingConfig, train_coded
 from concept_control.policy.datasets import FIGURES, load_figure
 from concept_control.policy.diagnostics import TrainingMonitor, diagnose, draw_history
@@ -47,7 +48,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     train.add_argument(
         '--persistent', type=float, default=0.0, help='share of persistent chains (thesis)'
     )
-    train.add_argument('--seed', type=int, default=0)
+    add_seed(train)
     train.add_argument('--live', type=Path, help='keep this PNG of the training up to date')
     train.add_argument('--output', type=Path, default=Path('runs/policy'), help='folder')
     record = which.add_parser('record', help='record strokes from a geometry_msgs/PoseStamped')
@@ -73,7 +74,7 @@ def main(args: argparse.Namespace) -> int:
 
 
 def _train(args: argparse.Namespace) -> int:
-    torch.set_num_threads(1)
+    use_one_thread()
     if args.data == 'any':
         return _train_any(args)
     strokes = _data(args)

@@ -5,11 +5,16 @@ from __future__ import annotations
 import os
 
 
-def use_one_thread() -> None:
-    """Let torch compute on one thread: small networks gain nothing from more, and sum alike."""
+def use_threads(number: int) -> None:
+    """Let torch compute on so many threads."""
     import torch  # noqa: PLC0415 - not all commands need it
 
-    torch.set_num_threads(1)
+    torch.set_num_threads(number)
+
+
+def use_one_thread() -> None:
+    """Let torch compute on one thread: small networks gain nothing from more, and sum alike."""
+    use_threads(1)
 
 
 def use_one_opencv_thread() -> None:

@@ -7,11 +7,17 @@ import sys
 from pathlib import Path
 from typing import Any
 
-import torch
-
 from concept_control.bags.demonstrated_events import bag_events
 from concept_control.bags.reader import Bag
 from concept_control.bags.setup import read_setup
+from concept_control.cli.options import (
+    add_json,
+    add_library,
+    add_model,
+    add_namespace,
+    add_parameters,
+)
+from concept_control.cli.process import use_one_thread
 from concept_control.energy.model import ConceptModel
 from concept_control.errors import BagError
 from concept_control.language.library_store import default_folder, whole_library
@@ -35,28 +41,21 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         '"between" says more than "left of".'
     )
     parser.add_argument('bags', nargs='+', type=Path, metavar='BAG', help='as for `evaluate`')
-    parser.add_argument('--json', type=Path, metavar='FILE', help='write every number there')
+    add_json(parser, 'write every number there', 'FILE')
     parser.add_argument(
         '--any-arguments',
         action='store_true',
         help='do not believe the recording about what an event is about: try everything',
     )
-    parser.add_argument('--model', type=Path, help='folder of a model (default: the one shipped)')
-    parser.add_argument(
-        '--library', type=Path, help=f'folder of taught concepts (default: {default_folder()})'
-    )
-    parser.add_argument(
-        '--params',
-        type=Path,
-        metavar='YAML',
-        help="the recorded nodes' parameter file (default: config/demo.yaml)",
-    )
-    parser.add_argument('--namespace', help="the robot's, where a bag holds several")
+    add_model(parser)
+    add_library(parser)
+    add_parameters(parser)
+    add_namespace(parser)
 
 
 def main(args: argparse.Namespace) -> int:
     """Recognise; 0 if every bag could be read."""
-    torch.set_num_threads(1)
+    use_one_thread()
     model = ConceptModel.load(args.model)
     library = whole_library(model, args.library or default_folder())
     recogniser = Recogniser(model, library)

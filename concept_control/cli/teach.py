@@ -4,25 +4,32 @@ from __future__ import annotations
 
 import argparse
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import torch
-from tqdm import tqdm
-
-from concept_control.bags.demonstrated_events import BagEvent, bag_events
 from concept_control.bags.reader import Bag
 from concept_control.bags.setup import RecordedSetup, read_setup
+from concept_control.cli.options import (
+    add_json,
+    add_library,
+    add_model,
+    add_namespace,
+    add_parameters,
+    add_seed,
+)
+from concept_control.cli.process import use_one_thread
+from concept_control.cli.progress import progress_bar
 from concept_control.energy.model import ConceptModel
 from concept_control.errors import LibraryError
-from concept_control.language.expression import Term, concept_names, parse
+from concept_control.language.expression import Term, parse
 from concept_control.language.library import ConceptLibrary, LibraryConcept, check_name
 from concept_control.language.library_store import default_folder, load_all, save
 from concept_control.replay.concepts import ReplayLibrary
+from concept_control.replay.recorded_demonstrations import RecordedDemonstrations
 from concept_control.reports.json_file import write_json
-from concept_control.teaching.segmenter import Segmenter
 from concept_control.teaching.teach import USES, teach
-from concept_control.world.demonstrations import demonstration, join, read_npz
+from concept_control.world.demonstrations import join, read_npz
 from concept_control.world.events import Events
 
 
@@ -64,39 +71,29 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         '--force', action='store_true', help='keep it although the demonstrations do not agree'
     )
-    parser.add_argument('--seed', type=int, default=0, help='of the inference')
-    parser.add_argument(
-        '--library', type=Path, help=f'folder of taught concepts (default: {default_folder()})'
-    )
-    parser.add_argument('--model', type=Path, help='folder of a model (default: the one shipped)')
-    parser.add_argument(
-        '--params',
-        type=Path,
-        metavar='YAML',
-        help="the recorded nodes' parameter file (default: config/demo.yaml)",
-    )
-    parser.add_argument('--namespace', help="the robot's, where a bag holds several")
-    parser.add_argument('--json', type=Path, metavar='FILE', help='write every number there')
+    add_seed(parser, 'of the inference')
+    add_library(parser)
+    add_model(parser)
+    add_parameters(parser)
+    add_namespace(parser)
+    add_json(parser, 'write every number there', 'FILE')
 
 
 def main(args: argparse.Namespace) -> int:
     """Teach; 0 if the concept was kept."""
-    torch.set_num_threads(1)
+    use_one_thread()
     folder = args.library or default_folder()
     check_name(args.name, (), args.replace)
     if (folder / f'{args.name}.npz').exists() and not args.replace:
         check_name(args.name, (args.name,))
     model = ConceptModel.load(args.model)
     taught = ConceptLibrary(c for c in load_all(folder, model) if isinstance(c, LibraryConcept))
-    demonstrations = join(gather(args, model, ReplayLibrary(model, taught)))
+    recorded = RecordedDemonstrations(
+        args.name, args.roles, model, ReplayLibrary(model, taught), args.namespace
+    )
+    demonstrations = join(_gather(args.sources, recorded, args.params))
     print(f'{len(demonstrations)} demonstrations of {args.name}')
-    with tqdm(
-        total=len(demonstrations) + 1,
-        desc='learning',
-        leave=False,
-        file=sys.stderr,
-        disable=not sys.stderr.isatty(),
-    ) as bar:
+    with progress_bar(len(demonstrations) + 1, 'learning') as bar:
         concept, test = teach(
             model, args.name, demonstrations, args.description, args.use, args.seed, bar.update
         )
@@ -119,58 +116,25 @@ def main(args: argparse.Namespace) -> int:
     return 0
 
 
-def gather(args: argparse.Namespace, model: ConceptModel, words: ReplayLibrary) -> list[Events]:
-    """Read all demonstrations from the sources.
-
-    Raises:
-        ConceptControlError: for a source that gives none, or who is meant cannot be found.
-    """
+def _gather(
+    sources: Sequence[Path], recorded: RecordedDemonstrations, parameters: Path | None
+) -> list[Events]:
     found: list[Events] = []
     setup: RecordedSetup | None = None
-    for path in args.sources:
+    for path in sources:
         if path.suffix == '.npz':
             found.append(read_npz(path))
             continue
-        setup = setup or read_setup(args.params)
+        setup = setup or read_setup(parameters)
         with Bag(path) as bag:
-            with tqdm(
-                total=bag.num_messages,
-                desc=path.name,
-                unit='msg',
-                leave=False,
-                file=sys.stderr,
-                disable=not sys.stderr.isatty(),
-            ) as bar:
-                events = bag_events(bag, setup, args.namespace, bar.update)
+            with progress_bar(bag.num_messages, path.name, 'msg') as bar:
+                events = recorded.events(bag, setup, bar.update)
             for note in bag.notes:
                 print(f'{path.name}: {note}', file=sys.stderr)
-        named = [event for event in events if _word(event.label) == args.name]
-        for event in named or events:
-            found += _events_of(event, args.name, args.roles, model, words)
-        print(f'{path.name}: {len(named or events)} demonstrations from {events[0].source}')
+        for event in events:
+            found += recorded.demonstrations(event)
+        print(f'{path.name}: {len(events)} demonstrations from {events[0].source}')
     return found
-
-
-def _events_of(
-    event: BagEvent, name: str, roles: str | None, model: ConceptModel, words: ReplayLibrary
-) -> list[Events]:
-    if roles is None and event.source != 'markers':
-        still = tuple(i for i in event.before.ids if i not in event.subjects)
-        said = event.source != 'whole bag'
-        arguments = event.arguments or (event.subjects if said else still)
-        return [demonstration(event.before, event.after, event.subjects, arguments)]
-    label = f'{name}{roles}' if roles else event.label or name
-    names = concept_names(parse(label))[1:] if '(' in label else ()
-    segmenter = Segmenter(model, words.having(names))
-    segmenter.mark(f'begin {label}', event.before)
-    segmenter.mark('end', event.after)
-    finished = segmenter.mark('learn', event.after)
-    assert finished is not None
-    return list(finished.demonstrations)
-
-
-def _word(label: str) -> str:
-    return label.partition('(')[0].strip().lower()
 
 
 def _numbers(concept: LibraryConcept, test: Any, is_kept: bool) -> dict[str, Any]:

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import argparse
-import json
 import sys
 from dataclasses import replace
-from pathlib import Path
 
-import torch
-
+from concept_control.cli.options import add_json
+from concept_control.cli.process import use_threads
 from concept_control.concepts import families
 from concept_control.errors import ConceptControlError
+from concept_control.reports.json_file import write_json
 from concept_control.training.config import TrainingConfig
 from concept_control.training.processes import Processes
 from concept_control.training.train import Trainer
@@ -38,7 +37,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help='folder of another run or of a model, such as concept_control/models, to start from',
     )
     parser.add_argument('--resume', action='store_true', help='continue the run in --output')
-    parser.add_argument('--json', help='file to write every number to')
+    add_json(parser, 'file to write every number to')
 
 
 def main(args: argparse.Namespace) -> int:
@@ -46,7 +45,7 @@ def main(args: argparse.Namespace) -> int:
     try:
         processes = Processes.from_environment()
         trainer = _make_trainer(args, processes)
-        torch.set_num_threads(trainer.config.threads)
+        use_threads(trainer.config.threads)
         reports = trainer.run(on_report=lambda text: print(text, flush=True))
         if processes.is_first:
             trainer.save_model(reports, args.output)
@@ -57,9 +56,7 @@ def main(args: argparse.Namespace) -> int:
     if not processes.is_first:
         return 0
     if args.json:
-        Path(args.json).write_text(
-            json.dumps({name: report.to_dict() for name, report in reports.items()}, indent=2)
-        )
+        write_json(args.json, {name: report.to_dict() for name, report in reports.items()})
     print(f'model and card are in {args.output}')
     return 0
 

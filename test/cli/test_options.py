@@ -1,0 +1,30 @@
+from argparse import Namespace
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from concept_control.cli.options import config_from
+
+
+@dataclass(frozen=True)
+class Config:
+    names: tuple[str, ...] = ('a', 'b')
+    tolerance: float = 0.01
+    json: Path | None = None
+
+
+def test_what_is_not_given_keeps_its_default():
+    assert config_from(Config, Namespace(names=None, tolerance=0.02, other=1)) == Config(
+        tolerance=0.02
+    )
+
+
+def test_lists_become_tuples_also_empty_ones():
+    assert config_from(Config, Namespace(names=['c'])).names == ('c',)
+    assert config_from(Config, Namespace(names=[])).names == ()
+
+
+def test_values_go_before_arguments():
+    config = config_from(Config, Namespace(tolerance=15.0), tolerance=15.0 / 1000)
+    assert config.tolerance == pytest.approx(0.015)
