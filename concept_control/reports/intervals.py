@@ -18,7 +18,7 @@ def rate(successes: int, total: int) -> dict[str, float]:
         `value`, `low`, `high` in [0, 1] and `number`, how many were counted.
 
     Raises:
-        ValueError: if nothing was counted.
+        ValueError: If nothing was counted.
     """
     if total < 1:
         raise ValueError('a rate of nothing; expected at least one trial')
@@ -36,7 +36,7 @@ def mean(values: Sequence[float] | np.ndarray, seed: int = 0) -> dict[str, float
     """Return a mean with its percentile-bootstrap interval; keys as in `rate`.
 
     Raises:
-        ValueError: if there are no values.
+        ValueError: If there are no values.
     """
     values = np.asarray(values, dtype=float)
     if values.size < 1:

@@ -63,13 +63,13 @@ def draw_run(
     """Draw one run to a PNG.
 
     Args:
-        path: where to write.
-        title: above everything.
-        before: images (H, W, 3) at the start, one a point of view.
-        after: images (H, W, 3) at the end, from the same points of view.
-        times: since the command [s].
-        energies: perceived energy at those times; NaN where unknown.
-        phases: of the controller at those times.
+        path: PNG file.
+        title: Title above everything.
+        before: Images (H, W, 3) at the start, one a point of view.
+        after: Images (H, W, 3) at the end, from the same points of view.
+        times: Times since the command [s].
+        energies: Perceived energy at those times; NaN where unknown.
+        phases: Phases of the controller at those times.
     """
     rows = max(len(before), len(after), 1)
     figure = Figure(figsize=(11, 3.6 * rows + 2.6), layout='constrained')

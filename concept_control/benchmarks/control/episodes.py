@@ -39,18 +39,18 @@ class EpisodeConfig:
     """What to run.
 
     Attributes:
-        expression: the command.
-        seed: of the layout, the noise and the solver.
-        colors: of the blocks.
-        arm: name of an arm or path of its YAML.
-        planner: name of the planner.
-        camera: backend of the simulated camera; None: true poses with noise.
-        noise: standard deviation of true poses [m].
-        duration: longest episode, simulated [s].
-        tolerance: of the predicate [m].
-        disturb: whether an attended block is moved during the first carry.
-        follows_energy: whether carries minimise the energy or track the generated target.
-        pushes: whether blocks are pushed instead of carried.
+        expression: Command.
+        seed: Seed of the layout, the noise and the solver.
+        colors: Colours of the blocks.
+        arm: Name of an arm, or path of its YAML file.
+        planner: Name of the planner.
+        backend: Renderer of the simulated camera; None for true poses with noise.
+        noise: Standard deviation of the noise on true poses [m].
+        duration: Longest episode, simulated [s].
+        tolerance: Tolerance of the predicate [m].
+        disturb: Whether an attended block is moved during the first carry.
+        follows_energy: Whether carries minimise the energy or track the generated target.
+        pushes: Whether blocks are pushed instead of carried.
     """
 
     expression: str
@@ -58,7 +58,7 @@ class EpisodeConfig:
     colors: tuple[str, ...] = ('red', 'blue', 'green', 'yellow')
     arm: str = 'franka'
     planner: str = 'ilqg'
-    camera: str | None = None
+    backend: str | None = None
     noise: float = 0.001
     duration: float = 60.0
     tolerance: float = 0.010
@@ -72,18 +72,18 @@ class Episode:
     """What came of it; times simulated unless they are the planner's.
 
     Attributes:
-        config: what was run.
-        holds: the predicate on true poses at the end.
-        error: distance to satisfaction at the end [m], NaN where the concept defines none.
-        solution_error: the same for the generated solution.
-        status: the controller's last word.
-        text: its sentence.
-        time: until the controller was done [s].
-        integral: of the energy over time [energy s].
-        curve: (time [s], energy) along it, a few a second.
-        plan_times: wall-clock, one a plan [s].
-        violations: control periods in which a joint left its limits of position or velocity.
-        moves: blocks let go of.
+        config: Episode that was run.
+        holds: Whether the predicate holds on true poses at the end.
+        error: Distance to satisfaction at the end [m], NaN where the concept defines none.
+        solution_error: The same for the generated solution.
+        status: Last status of the controller.
+        text: Its reason, for people.
+        time: Time until the controller was done [s].
+        integral: Integral of the energy over time [energy s].
+        curve: Pairs of time [s] and energy, a few per second.
+        plan_times: Wall-clock time of each plan [s].
+        violations: Control periods in which a joint left its limits of position or velocity.
+        moves: Blocks that were let go of.
     """
 
     config: EpisodeConfig
@@ -169,8 +169,8 @@ class Runner:
         )
         controller = ConceptController(scene.arm, task, planner=config.planner)
         perception = None
-        if config.camera is not None:
-            perception = CameraPerception(scene, config.camera)
+        if config.backend is not None:
+            perception = CameraPerception(scene, config.backend)
         loop = ClosedLoop(
             scene,
             controller,

@@ -171,12 +171,12 @@ def peer_paths(
     """Run a problem in the other interpreter; yield methods and paths, cases in their order.
 
     Args:
-        python: the interpreter, which can import judo.
-        problem: as `peer_problem` has it.
+        python: Interpreter that can import judo.
+        problem: Problem from `peer_problem`.
         model: MJCF of the scene.
 
     Raises:
-        PeerError: if it fails or returns too little.
+        PeerError: If it fails or returns too little.
     """
     remaining = len(problem['cases']) * len(problem['methods'])
     with tempfile.TemporaryDirectory() as folder:

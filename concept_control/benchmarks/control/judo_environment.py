@@ -35,12 +35,12 @@ def judo_interpreter(
     """Return a Python that can import judo; the first time it is installed.
 
     Args:
-        folder: of the virtual environment; None: `default_folder()`. What is there and was made
+        folder: Folder of the virtual environment; None for `default_folder()`. One that was made
             for other requirements is replaced.
-        requirements: what to install, as pip reads it.
+        requirements: Packages to install, as pip reads them.
 
     Raises:
-        MissingDependencyError: if it could not be made; the text says why.
+        MissingDependencyError: If it could not be made; the text says why.
     """
     folder = default_folder() if folder is None else folder
     python = folder / ('Scripts' if os.name == 'nt' else 'bin') / 'python'

@@ -4,7 +4,7 @@
 
 judo (https://github.com/bdaiinstitute/judo) wants a MuJoCo that this package does not work with,
 so this file imports nothing of the package: what it must know of arm, task and settings stands in
-the problem, whose fields `evaluation.judo_comparison` writes. judo's own task, controller and
+the problem, whose fields `judo_comparison.peer_problem` writes. judo's own task, controller and
 optimizer classes plan; its rollouts are its own, too. Every finished episode is one line of JSON
 on the standard output. The clock of the simulation stands still while a plan is made.
 """
@@ -83,7 +83,7 @@ class ToolBetween(Task[ReachConfig]):
         controls: np.ndarray,
         system_metadata: dict[str, Any] | None = None,
     ) -> np.ndarray:
-        """Return (B,) the negated cost of rollouts (B, T, 2n): the terms of `control.cost`.
+        """Return (B,) the negated cost of rollouts (B, T, 2n): the terms of `ArmCost`.
 
         Efforts are left out, whose weight is negligible there, and the links' distances to the
         table, which they keep by far.

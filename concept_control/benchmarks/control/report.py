@@ -74,7 +74,7 @@ class ControlConfig:
         seeds: Starts, pairs of points or layouts of each of the other sections.
         arm: Name of an arm, or path of its YAML file.
         planner: Name of the planner, where not all are compared.
-        camera: Backend of the simulated camera; None for true poses with noise.
+        backend: Renderer of the simulated camera; None for true poses with noise.
         tolerance: Tolerance of the predicate [m].
         json: File for every number; None writes none.
         html: File for a page with tables and pictures; None writes none.
@@ -85,7 +85,7 @@ class ControlConfig:
     seeds: int = 20
     arm: str = 'franka'
     planner: str = 'ilqg'
-    camera: str | None = None
+    backend: str | None = None
     tolerance: float = 0.010
     json: Path | None = None
     html: Path | None = None
@@ -110,7 +110,7 @@ def run(config: ControlConfig) -> int:
             seed=0,
             arm=config.arm,
             planner=config.planner,
-            camera=config.camera,
+            backend=config.backend,
             tolerance=config.tolerance,
         )
         if 'commands' in sections:
@@ -183,7 +183,7 @@ def command_section(runner: Runner, base: EpisodeConfig, episodes: int) -> dict[
     """Run seeded commands over all concepts the model knows."""
     known = [text for text in COMMANDS if _is_known(text, runner)]
     left_out = [text for text in COMMANDS if text not in known]
-    seen = f'camera ({base.camera})' if base.camera else 'true poses with 1 mm of noise'
+    seen = f'camera ({base.backend})' if base.backend else 'true poses with 1 mm of noise'
     print(f'\n{episodes} commands, {base.arm}, {base.planner}, {seen}')
     if left_out:
         print(f'left out, for the shipped model lacks a word: {"; ".join(left_out)}')

@@ -33,8 +33,8 @@ class ToolCase:
     """Two points on the table; the arm starts at home, at rest.
 
     Attributes:
-        seed: they were drawn with.
-        points: (2, 2) where they are [m], world frame.
+        seed: Seed of the points.
+        points: (2, 2) positions [m], world frame.
     """
 
     seed: int
@@ -57,10 +57,11 @@ class ToolPath:
     """What a controller did in K control periods.
 
     Attributes:
-        period: of control [s].
-        tool: (K + 1, 3) the tip before and after every period [m].
-        velocities: (K + 1, n) of the joints, likewise [rad/s].
-        plan_times: (K,) how long planning took [s]; the simulated clock stands still meanwhile.
+        period: Control period [s].
+        tool: (K + 1, 3) position of the tip before and after every period [m].
+        velocities: (K + 1, n) joint velocities, likewise [rad/s].
+        plan_times: (K,) wall-clock times of planning [s]; the simulated clock stands still
+            meanwhile.
     """
 
     period: float
@@ -119,7 +120,7 @@ def straight_path(arm: ArmDescription, case: ToolCase, period: float) -> ToolPat
     above this one says how much of it was left to gain.
 
     Raises:
-        ArmError: if the arm cannot reach the middle.
+        ArmError: If the arm cannot reach the middle.
     """
     kinematics = ArmKinematics(arm)
     end = solve_ik(arm, kinematics, np.array([*case.middle, TaskConfig().tool_height]))

@@ -45,15 +45,15 @@ class Toy:
     """A start, a cost and a test for success.
 
     Attributes:
-        name: of the problem.
-        dynamics: what planners plan through; also the plant.
-        cost: what they minimise.
+        name: Name of the problem.
+        dynamics: Dynamics that planners plan through; also the plant.
+        cost: Cost that they minimise.
         start: (n,) positions, at rest.
-        duration: of an episode [s].
-        error: from a state (2n,) to the distance that counts, in the problem's unit.
-        tolerance: largest error that is a success.
-        unit: of the error, for people.
-        settings: of planners, other than their defaults.
+        duration: Duration of an episode [s].
+        error: Function from a state (2n,) to the distance that counts, in the problem's unit.
+        tolerance: Largest error that is a success.
+        unit: Unit of the error, for people.
+        settings: Settings of planners that differ from their defaults.
     """
 
     name: str

@@ -44,7 +44,7 @@ class DemoRunsConfig:
         concepts: Expressions, each commanded with every seed.
         seeds: Number of seeds.
         tolerance: Tolerance of the predicate [mm].
-        camera: Backend of the simulated camera.
+        camera: Renderer of the simulated camera, as in `concept_control demo`.
         arm: Name of an arm, or path of its YAML file.
         control: Interface to the arm, as in `concept_control demo`.
         json: File for every number; None writes none.

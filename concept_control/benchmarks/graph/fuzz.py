@@ -209,7 +209,7 @@ def fuzz(
     """Feed all targets in turn.
 
     Returns:
-        How many messages each got, and for those that failed what happened.
+        Number of messages by target, and errors by the name of each target that failed.
     """
     counts: Counter[str] = Counter({target.name: 0 for target in found})
     failures: dict[str, str] = {}

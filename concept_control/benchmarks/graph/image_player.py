@@ -39,7 +39,7 @@ class ImagePlayer:
     """Publishes images and waits for the entities made of them.
 
     Attributes:
-        node: that publishes.
+        node: Node that publishes.
     """
 
     def __init__(
@@ -48,9 +48,9 @@ class ImagePlayer:
         """Advertise the cameras.
 
         Args:
-            names: of the simulated cameras, the most important first.
-            backend: what renders.
-            noise: of the cameras; None for perfect ones.
+            names: Names of the simulated cameras, the most important first.
+            backend: Renderer of the images.
+            noise: Noise of the cameras; None for perfect ones.
         """
         self.node: Node = rclpy.create_node('image_player')
         self._names, self._backend, self._noise = tuple(names), backend, noise
@@ -115,17 +115,17 @@ class ImagePlayer:
         """Show what the cameras see of a state.
 
         Args:
-            cameras: as from `cameras`.
-            data: the state of their model.
-            stamp: of the images [s].
-            graph: watched while waiting.
-            rng: of the noise.
+            cameras: Cameras from `cameras`.
+            data: State of their model.
+            stamp: Stamp of the images [s].
+            graph: Graph whose processes are checked while waiting.
+            rng: Random generator of the noise.
 
         Returns:
-            The entities, and the time from the last image to the answer [s].
+            Entities, and the time from the last image to the answer [s].
 
         Raises:
-            ConceptControlError: if the node does not answer.
+            ConceptControlError: If the node does not answer.
         """
         images = []
         for camera in cameras:

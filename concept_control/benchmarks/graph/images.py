@@ -85,7 +85,7 @@ def measure(
         profile: File with the middleware's profile; None for its defaults.
 
     Raises:
-        ConceptControlError: if a process fails.
+        ConceptControlError: If a process fails.
     """
     variables = {**os.environ, **environment}
     variables.pop(PROFILE, None)

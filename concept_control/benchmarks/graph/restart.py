@@ -31,10 +31,10 @@ from concept_control.world.entity import TOOL_ID
 EXPRESSION = 'between(red; blue, green)'
 
 STILL = 0.002
-"""The tool may creep so far [m] in the second after a task was ended."""
+"""Largest motion of a tool that holds still, in the second after a task was ended [m]."""
 
 PATIENCE = 240.0
-"""Seconds of this machine for anything to happen."""
+"""Longest wait for anything to happen, wall-clock [s]."""
 
 
 @dataclass(frozen=True)
@@ -42,12 +42,12 @@ class Survival:
     """What became of a task in which a node was killed.
 
     Attributes:
-        killed: the node.
-        outcome: how the task ended, a name among `Outcome`, or "nothing heard".
-        text: the reason given.
-        crept: how far the tool went in a second afterwards [m].
-        answers: whether the next command was answered.
-        wall_s: from the kill to the end [s of this machine].
+        killed: Name of the node.
+        outcome: Name among `Outcome` of how the task ended, or "nothing heard".
+        text: Reason given.
+        crept: Distance that the tool went in the second afterwards [m].
+        answers: Whether the next command was answered.
+        wall_s: Wall-clock time from the kill to the end [s].
     """
 
     killed: str
@@ -74,14 +74,14 @@ class RestartConfig:
         kill: Executables of the nodes that are killed, one after the other.
         seed: Seed of the layout.
         speed: Simulated seconds per second.
-        camera: Backend of the simulated camera.
+        backend: Renderer of the simulated camera.
         json: File for every number; None writes none.
     """
 
     kill: tuple[str, ...] = EXECUTABLES
     seed: int = 1
     speed: float = 1.0
-    camera: str = 'auto'
+    backend: str = 'auto'
     json: Path | None = None
 
 
@@ -106,7 +106,7 @@ def survive(victim: str, config: RestartConfig) -> Survival:
     simulator = {
         'seed': config.seed,
         'real_time_factor': config.speed,
-        'backend': config.camera,
+        'backend': config.backend,
     }
     nodes = [
         NodeProcess(name, simulator if name == 'arm_simulator' else {}) for name in EXECUTABLES

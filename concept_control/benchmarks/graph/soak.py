@@ -51,7 +51,7 @@ GOAL_TIMEOUT = 60.0
 
 START_TIMEOUT = 240.0
 SAMPLE_PERIOD = 5.0
-"""Seconds between looks at the memory."""
+"""Time between two samples of the memory [s]."""
 
 WARM_UP = 0.25
 """Share of the run whose memory does not count: caches fill."""
@@ -62,10 +62,10 @@ class Soak:
     """What was seen.
 
     Attributes:
-        memory: [MiB] over time [s], by process.
-        outcomes: how often commands ended in which way.
-        diagnostics: of each node, at the end.
-        files: in shared memory that the processes had open.
+        memory: Pairs of time [s] and resident memory [MiB], by process.
+        outcomes: Numbers of commands by how they ended.
+        diagnostics: Last diagnostics of each node.
+        files: Files in shared memory that the processes had open.
     """
 
     memory: dict[str, list[tuple[float, float]]] = field(default_factory=dict)
@@ -90,7 +90,7 @@ class SoakConfig:
         minutes: Duration [min].
         seed: Seed of the layout.
         speed: Simulated seconds per second.
-        camera: Backend of the simulated camera.
+        backend: Renderer of the simulated camera.
         growth: Growth of a process's memory that fails [MiB/min].
         json: File for every number; None writes none.
     """
@@ -98,7 +98,7 @@ class SoakConfig:
     minutes: float = 10.0
     seed: int = 0
     speed: float = 1.0
-    camera: str = 'auto'
+    backend: str = 'auto'
     growth: float = 2.0
     json: Path | None = None
 
@@ -147,7 +147,7 @@ PERCENTILES = ('p50', 'p95', 'p99', 'worst')
 
 def _run(config: SoakConfig, soak: Soak) -> tuple[dict[str, int], dict[str, int]]:
     """Command until time is up; return process ids and exit codes."""
-    simulator = {'seed': config.seed, 'real_time_factor': config.speed, 'backend': config.camera}
+    simulator = {'seed': config.seed, 'real_time_factor': config.speed, 'backend': config.backend}
     nodes = [
         NodeProcess(name, simulator if name == 'arm_simulator' else {}) for name in EXECUTABLES
     ]

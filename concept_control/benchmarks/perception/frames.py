@@ -37,10 +37,10 @@ class Truth:
 
     Attributes:
         position: (3,) centre, world frame [m].
-        yaw: [rad].
-        size: (3,) [m].
+        yaw: Heading [rad].
+        size: (3,) sides [m].
         color: (3,) RGB in [0, 1].
-        shape: box, cylinder or ball.
+        shape: One of "box", "cylinder" and "ball".
     """
 
     position: np.ndarray
@@ -55,10 +55,10 @@ class BlockResult:
     """One block of one frame: what was found of it.
 
     Attributes:
-        truth: the block.
-        visible: fraction of its silhouette that the frame shows.
-        detection: what was taken for it, or None.
-        traits: which of `TRAITS` it has.
+        truth: Block as it really is.
+        visible: Fraction of its silhouette that the frame shows.
+        detection: Detection that was matched to it; None if it was missed.
+        traits: Names among `TRAITS` that apply to it.
     """
 
     truth: Truth
@@ -86,12 +86,12 @@ class FrameResult:
     """One frame, of one camera or of several taken together.
 
     Attributes:
-        blocks: of the table, each with what was found of it.
-        false: detections where nothing is.
-        seconds: the detection took.
+        blocks: Blocks of the table, each with what was found of it.
+        false: Detections where no block is.
+        seconds: CPU time of the detection [s].
         color: (H, W, 3) image of the first camera.
-        detections: all of them.
-        intrinsics: of the first camera.
+        detections: All detections, false ones included.
+        intrinsics: Intrinsics of the first camera.
         T_world_camera: (4, 4) pose of its optical frame.
     """
 
@@ -124,14 +124,14 @@ def evaluate_frame(
     """Look at a random table once and compare with the truth.
 
     Args:
-        clutter: the table.
-        cameras: of its model.
-        noise: of the cameras; None for perfect ones.
-        rng: of the noise.
-        knows_table: whether the detector is told the table's mean colour.
+        clutter: Random table.
+        cameras: Cameras in its model.
+        noise: Noise of the cameras; None for perfect ones.
+        rng: Random generator of the noise.
+        knows_table: Whether the detector is told the table's mean colour.
 
     Returns:
-        A result for each camera, and if there are several one more, of all fused.
+        One result per camera; if there are several, one more of all fused.
     """
     rng = rng or np.random.default_rng(0)
     blocks = truths(clutter)

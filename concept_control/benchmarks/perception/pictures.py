@@ -7,8 +7,8 @@ from dataclasses import replace
 from pathlib import Path
 
 import cv2
-import matplotlib
 import numpy as np
+from matplotlib.figure import Figure
 
 from concept_control.benchmarks.perception.frames import BlockResult, FrameResult
 from concept_control.benchmarks.perception.sequences import Still
@@ -22,25 +22,22 @@ from concept_control.perception.camera_model import Intrinsics
 from concept_control.perception.detection.detector import Detection
 from concept_control.perception.detection.outline import outline_polygon
 
-matplotlib.use('Agg')
-from matplotlib import pyplot as plt
-
 NUM_PICTURES = 12
 MARGIN, MAX_ZOOM = 24, 4.0
-"""Pixels around the blocks of a close-up, and how much it enlarges at most."""
+"""Margin around the blocks of a close-up [pixels], and its largest magnification."""
 
 FILM_MARGIN = 48
-"""The same around a film's, for their labels and the arm."""
+"""Margin around the blocks of a carry [pixels], wide enough for labels and the arm."""
 
 FOUND, MISSED, FALSE = (255, 255, 255), (255, 60, 60), (255, 60, 255)
-"""RGB of outlines."""
+"""Colours of outlines, RGB."""
 
 
 class PictureFolder:
     """Collects pictures of a benchmark and writes them to a folder.
 
     Attributes:
-        film: moments of a carry, all that may be shown.
+        film: Moments of a carry, of which some are drawn.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -67,7 +64,8 @@ class PictureFolder:
 
     def add_errors(self, blocks: Mapping[str, Sequence[BlockResult]]) -> None:
         """Draw the distribution of position errors, one curve a kind of frame."""
-        figure, axes = plt.subplots(figsize=(7, 4.5))
+        figure = Figure(figsize=(7, 4.5))
+        axes = figure.subplots()
         colors: dict[str, str] = {}
         for kind in sorted(blocks):
             errors = [np.linalg.norm(b.error) for b in blocks[kind] if b.visible >= 0.5]
@@ -87,7 +85,6 @@ class PictureFolder:
         axes.legend()
         figure.tight_layout()
         figure.savefig(self._folder / 'errors.png', dpi=120)
-        plt.close(figure)
 
     def finish(self) -> None:
         """Write the collected pictures."""
@@ -107,8 +104,8 @@ def draw_frame(frame: FrameResult, caption: str) -> np.ndarray:
     standard deviations), a swatch of the measured colour, and its error in millimetres.
 
     Args:
-        frame: to draw.
-        caption: of the picture.
+        frame: Judged frame.
+        caption: Text above it.
 
     Returns:
         (H, W, 3) uint8 RGB of the size of the frame's image.

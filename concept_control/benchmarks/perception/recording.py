@@ -25,13 +25,13 @@ class RecordedFrame:
     """One moment of a recording; N blocks.
 
     Attributes:
-        stamp: [s].
+        stamp: Time of the image [s].
         color: (H, W, 3) uint8 RGB.
         depth: (H, W) uint16 [mm], 0 where nothing was measured.
         T_world_camera: (4, 4) pose of the optical frame.
         tool_position: (3,) tip of the tool, world frame [m].
-        tool_yaw: heading of the tool [rad].
-        attached: whether the tool holds something.
+        tool_yaw: Heading of the tool [rad].
+        attached: Whether the tool holds something.
         positions: (N, 3) true centres of the blocks, world frame [m].
     """
 
@@ -57,13 +57,13 @@ def record_carry(
     """Record a scripted carry to a file.
 
     Args:
-        path: of the .npz file to write.
-        seed: of the carry and the noise.
-        camera: which camera of the scene.
-        width: of the images in pixels.
-        height: of the images in pixels.
-        noise: of the camera; None for a perfect one.
-        backend: of the simulated camera.
+        path: NPZ file to write.
+        seed: Seed of the carry and the noise.
+        camera: Name of the camera in the scene.
+        width: Width of the images [pixels].
+        height: Height of the images [pixels].
+        noise: Noise of the camera; None for a perfect one.
+        backend: Renderer of the images.
     """
     sequence = CarrySequence(seed)
     rng = np.random.default_rng(seed)
@@ -123,7 +123,7 @@ def read_recording(path: Path) -> tuple[Intrinsics, Iterator[RecordedFrame]]:
     """Read a recording.
 
     Raises:
-        PerceptionError: if the file is missing or no recording of this format.
+        PerceptionError: If the file is missing or no recording of this format.
     """
     try:
         arrays = np.load(path, allow_pickle=False)

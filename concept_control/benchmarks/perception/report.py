@@ -16,6 +16,7 @@ from concept_control.benchmarks.perception.sequences import SequenceResult, eval
 from concept_control.benchmarks.perception.tally import Tally, summarise_sequences
 from concept_control.reports.json_file import without_nan, write_json
 from concept_control.reports.provenance import provenance, sentence
+from concept_control.reports.tables import filled_table
 from concept_control.simulation.camera_noise import StructuredLightNoise
 from concept_control.simulation.clutter import random_clutter
 from concept_control.simulation.simulated_camera import SimulatedCamera
@@ -162,39 +163,53 @@ def judge_goals(
     return goals
 
 
+_POSITION_COLUMNS = {
+    'median mm': '{median_mm:.2f}',
+    'p95': '{p95_mm:.2f}',
+    'p99': '{p99_mm:.2f}',
+    'max': '{max_mm:.2f}',
+}
+_SCENE_COLUMNS = {
+    'camera': '{kind}',
+    'blocks': '{blocks}',
+    'missed': '{missed}',
+    'false': '{false}',
+    **_POSITION_COLUMNS,
+    'size mm': '{size_median_mm:.2f}',
+    'colour': '{color_median:.3f}',
+    'shape': '{shape_right:.1%}',
+    'NEES': '{nees_mean:.2f}',
+    '95%': '{nees_within_95:.0%}',
+    'ms': '{ms_median:.1f}',
+    'ms p95': '{ms_p95:.1f}',
+}
+_TRAIT_COLUMNS = {
+    'difficult blocks': '{trait}',
+    'camera': '{kind}',
+    'blocks': '{blocks}',
+    'missed': '{missed}',
+    **_POSITION_COLUMNS,
+    'colour': '{color_median:.3f}',
+    'shape': '{shape_right:.1%}',
+}
+
+
 def print_scenes(scenes: dict[str, dict[str, Any]]) -> None:
     """Print one line a kind of frame."""
-    print(
-        f'{"camera":19}{"blocks":>7}{"missed":>7}{"false":>6} | position {"median":>6}{"p95":>6}'
-        f'{"p99":>6}{"max":>6} mm | {"size":>5} mm {"colour":>7}{"shape":>7}{"NEES":>6}{"95%":>6}'
-        f' |{"ms":>6}{"p95":>6}'
-    )
-    for kind, s in scenes.items():
-        print(
-            f'{kind:19}{s["blocks"]:7}{s["missed"]:7}{s["false"]:6} | {s["median_mm"]:15.2f}'
-            f'{s["p95_mm"]:6.2f}{s["p99_mm"]:6.2f}{s["max_mm"]:6.2f}    | '
-            f'{s["size_median_mm"]:5.2f}    {s["color_median"]:7.3f}{s["shape_right"]:7.1%}'
-            f'{s["nees_mean"]:6.2f}{s["nees_within_95"]:6.0%} |'
-            f'{s["ms_median"]:6.1f}{s["ms_p95"]:6.1f}'
-        )
+    rows = [{'kind': kind, **summary} for kind, summary in scenes.items()]
+    print(filled_table(_SCENE_COLUMNS, rows))
 
 
 def print_traits(scenes: dict[str, dict[str, Any]]) -> None:
     """Print how the difficult blocks do, a line a trait and kind of frame."""
-    if scenes:
-        print(
-            f'\n{"difficult blocks":22}{"camera":16}{"blocks":>7}{"missed":>7} | position '
-            f'{"median":>6}{"p95":>6}{"p99":>6}{"max":>6} mm | {"colour":>6}{"shape":>7}'
-        )
-    for trait in TRAITS:
-        for kind in ('top', 'top, noise', 'both, noise'):
-            s = scenes[kind]['traits'][trait] if scenes else {'blocks': 0}
-            if s['blocks']:
-                print(
-                    f'{trait:22}{kind:16}{s["blocks"]:7}{s["missed"]:7} | {s["median_mm"]:15.2f}'
-                    f'{s["p95_mm"]:6.2f}{s["p99_mm"]:6.2f}{s["max_mm"]:6.2f}    | '
-                    f'{s["color_median"]:6.3f}{s["shape_right"]:7.1%}'
-                )
+    if not scenes:
+        return
+    rows = [
+        {'trait': trait, 'kind': kind, **scenes[kind]['traits'][trait]}
+        for trait in TRAITS
+        for kind in ('top', 'top, noise', 'both, noise')
+    ]
+    print('\n' + filled_table(_TRAIT_COLUMNS, [row for row in rows if row['blocks']]))
 
 
 def print_sequences(
@@ -202,7 +217,13 @@ def print_sequences(
     is_noisy: bool = True,
     timed: str = 'a frame with fusion and tracking',
 ) -> None:
-    """Print a block of lines a set of cameras; `timed` says what took the time."""
+    """Print a block of lines a set of cameras.
+
+    Args:
+        sequences: Summaries by names of cameras.
+        is_noisy: Whether the cameras had noise.
+        timed: What the measured time was spent on.
+    """
     for name, s in sequences.items():
         if not s['sequences']:
             continue

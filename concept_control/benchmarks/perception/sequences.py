@@ -23,17 +23,17 @@ SETTLING_FRAMES = 3
 """Frames until every block is expected to be known."""
 
 LOST_DISTANCE = 0.04
-"""An entity farther from its block than this has lost it [m]."""
+"""Distance of an entity from its block [m] beyond which the block is lost."""
 
 
 class Still(NamedTuple):
     """One moment of a carry.
 
     Attributes:
-        truth: of it.
-        entities: known then.
+        truth: True state of the scene.
+        entities: Entities that the tracker knows.
         color: (H, W, 3) image.
-        intrinsics: of its camera.
+        intrinsics: Intrinsics of its camera.
         T_world_camera: (4, 4) pose of its optical frame.
     """
 
@@ -49,14 +49,15 @@ class SequenceResult:
     """One carry sequence.
 
     Attributes:
-        num_frames: of the sequence.
-        switches: times an id went from one block to another or a block changed its id.
-        lost: block-frames in which no entity stood for a block, after the first frames.
-        extra: entity-frames in which an entity stood for no block.
-        errors: by status, distances of entities to their blocks [m].
-        doubts: by status, squared errors in units of the claimed covariance, 3 on average if that
-            is right.
-        wrong_holds: frames in which the wrong block, or none, was taken for the held one.
+        num_frames: Frames of the sequence.
+        switches: Times an id went from one block to another or a block changed its id.
+        lost: Pairs of block and frame in which no entity stood for a block, after the first
+            frames.
+        extra: Pairs of entity and frame in which an entity stood for no block.
+        errors: Distances of entities to their blocks [m], by status.
+        normalised_errors: Squared errors in units of the claimed covariance, by status; 3 on
+            average if that is right.
+        wrong_holds: Frames in which the wrong block, or none, was taken for the held one.
         seconds: CPU time of each frame: detection in all cameras, fusion and tracking.
     """
 
@@ -66,7 +67,7 @@ class SequenceResult:
     extra: int = 0
     wrong_holds: int = 0
     errors: dict[EntityStatus, list[float]] = field(default_factory=dict)
-    doubts: dict[EntityStatus, list[float]] = field(default_factory=dict)
+    normalised_errors: dict[EntityStatus, list[float]] = field(default_factory=dict)
     seconds: list[float] = field(default_factory=list)
 
 
@@ -80,34 +81,34 @@ def evaluate_sequence(
     """Follow one scripted sequence and compare with the truth.
 
     Args:
-        seed: of the sequence and the noise.
-        rigs: sets of cameras; each follows the sequence on its own, what its cameras see fused.
-        noise: of the cameras; None for perfect ones.
-        backend: of the simulated cameras.
-        watch: called with each moment as the first camera of the first rig shows it.
+        seed: Seed of the sequence and the noise.
+        rigs: Sets of cameras; each follows the sequence on its own, what its cameras see fused.
+        noise: Noise of the cameras; None for perfect ones.
+        backend: Renderer of the simulated cameras.
+        watch: Function that gets each moment as the first camera of the first rig shows it.
 
     Returns:
-        A result for each rig.
+        One result per rig.
     """
     sequence = CarrySequence(seed)
     rng = np.random.default_rng(seed)
     names = list(dict.fromkeys(name for rig in rigs for name in rig))
-    eyes = {name: _Eye(sequence, name, backend) for name in names}
-    followers = [_Follower([eyes[name] for name in rig], sequence) for rig in rigs]
+    detectors = {name: _CameraDetector(sequence, name, backend) for name in names}
+    trackers = [_RigTracker([detectors[name] for name in rig], sequence) for rig in rigs]
     for truth in sequence:
-        for eye in eyes.values():
-            eye.look(sequence, noise, rng)
-        known = [follower.follow(truth) for follower in followers]
+        for camera in detectors.values():
+            camera.look(sequence, noise, rng)
+        known = [tracker.follow(truth) for tracker in trackers]
         if watch is not None:
-            first = eyes[rigs[0][0]]
+            first = detectors[rigs[0][0]]
             watch(Still(truth, known[0], first.color, first.view.intrinsics, first.pose))
-    for eye in eyes.values():
-        eye.view.close()
-    return [follower.score.result for follower in followers]
+    for camera in detectors.values():
+        camera.view.close()
+    return [tracker.score.result for tracker in trackers]
 
 
-class _Eye:
-    """One camera and what it makes of the present frame."""
+class _CameraDetector:
+    """One camera and its detections in the present frame."""
 
     def __init__(self, sequence: CarrySequence, name: str, backend: str) -> None:
         self.view = SimulatedCamera(sequence.scene.model, name, 640, 480, backend)
@@ -130,28 +131,28 @@ class _Eye:
         self.seconds = time.thread_time() - start
 
 
-class _Follower:
-    """A tracker on some cameras, and how it does."""
+class _RigTracker:
+    """A tracker on the detections of some cameras, and its score."""
 
-    def __init__(self, eyes: Sequence[_Eye], sequence: CarrySequence) -> None:
-        self._eyes = eyes
+    def __init__(self, detectors: Sequence[_CameraDetector], sequence: CarrySequence) -> None:
+        self._cameras = detectors
         self._tracker = EntityTracker()
         self.score = Score(len(sequence.scene.block_names))
 
     def follow(self, truth: CarryFrame) -> list[TrackedEntity]:
         start = time.thread_time()
         entities = self._tracker.update(
-            fuse([eye.found for eye in self._eyes]),
+            fuse([camera.found for camera in self._cameras]),
             truth.stamp,
             truth.tool_position,
             truth.held >= 0,
             truth.tool_yaw,
             hidden=lambda position, size: all(
-                eye.detector.could_hide(position, size) for eye in self._eyes
+                camera.detector.could_hide(position, size) for camera in self._cameras
             ),
         )
         elapsed = time.thread_time() - start
-        self.score.result.seconds.append(elapsed + sum(eye.seconds for eye in self._eyes))
+        self.score.result.seconds.append(elapsed + sum(camera.seconds for camera in self._cameras))
         self.score.add(truth, entities)
         return entities
 
@@ -187,7 +188,7 @@ class Score:
             error = entity.position - truth.positions[block]
             normalised = float(error @ np.linalg.solve(entity.covariance, error))
             result.errors.setdefault(entity.status, []).append(float(distances[block]))
-            result.doubts.setdefault(entity.status, []).append(normalised)
+            result.normalised_errors.setdefault(entity.status, []).append(normalised)
         if result.num_frames > SETTLING_FRAMES:
             result.lost += self._num_blocks - len(taken)
         if truth.held >= 0:

@@ -17,7 +17,8 @@ HALF_VISIBLE = 0.5
 """Share of a block's silhouette from which it counts."""
 
 WITHIN_95 = 7.815
-"""95th percentile of chi-squared with three degrees of freedom: of a right normalised error."""
+"""95th percentile of chi-squared with three degrees of freedom, which a normalised error follows
+if the claimed covariance is right."""
 
 
 @dataclass
@@ -25,9 +26,9 @@ class Tally:
     """Frames of one kind, added up.
 
     Attributes:
-        blocks: every block of every frame.
-        num_false: detections where nothing is.
-        seconds: time of each detection.
+        blocks: Results of every block of every frame.
+        num_false: Detections where no block is.
+        seconds: CPU time of each detection [s].
     """
 
     blocks: list[BlockResult] = field(default_factory=list)
@@ -86,7 +87,7 @@ def summarise_sequences(results: Sequence[SequenceResult]) -> dict[str, Any]:
     """Add up sequences, lengths in millimetres."""
     totals: Counter[str] = Counter()
     errors: dict[EntityStatus, list[float]] = {status: [] for status in EntityStatus}
-    doubts: dict[EntityStatus, list[float]] = {status: [] for status in EntityStatus}
+    normalised_errors: dict[EntityStatus, list[float]] = {status: [] for status in EntityStatus}
     seconds: list[float] = []
     for result in results:
         seconds += result.seconds
@@ -99,7 +100,7 @@ def summarise_sequences(results: Sequence[SequenceResult]) -> dict[str, Any]:
         )
         for status, values in result.errors.items():
             errors[status] += values
-            doubts[status] += result.doubts[status]
+            normalised_errors[status] += result.normalised_errors[status]
     summary: dict[str, Any] = {
         name: totals[name] for name in ('frames', 'switches', 'lost', 'extra', 'wrong_holds')
     }
@@ -108,7 +109,7 @@ def summarise_sequences(results: Sequence[SequenceResult]) -> dict[str, Any]:
         millimetres = 1e3 * np.array(values)
         summary[f'{word}_median_mm'] = _percentile(millimetres, 50)
         summary[f'{word}_p95_mm'] = _percentile(millimetres, 95)
-        normalised = np.array(doubts[status])
+        normalised = np.array(normalised_errors[status])
         summary[f'{word}_nees_mean'] = float(normalised.mean()) if values else float('nan')
         summary[f'{word}_nees_median'] = _percentile(normalised, 50)
         within = (normalised < WITHIN_95).mean() if values else float('nan')

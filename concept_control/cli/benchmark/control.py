@@ -32,6 +32,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument('--planner', default=default.planner, choices=list(PLANNERS))
     parser.add_argument(
         '--camera',
+        dest='backend',
         choices=('auto', 'egl', 'osmesa', 'raycast'),
         help='poses from the simulated camera (default: true poses with 1 mm of noise)',
     )

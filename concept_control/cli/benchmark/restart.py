@@ -22,7 +22,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         '--speed', type=float, default=default.speed, help='simulated seconds per second'
     )
-    parser.add_argument('--camera', default=default.camera, help='as in `concept_control demo`')
+    parser.add_argument(
+        '--camera',
+        dest='backend',
+        metavar='CAMERA',
+        default=default.backend,
+        help='as in `concept_control demo`',
+    )
     add_json(parser)
 
 
