@@ -2,8 +2,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from recorded_carry import read_recording, write_recording
 
-from concept_control.benchmarks.perception.recording import read_recording, write_recording
 from concept_control.errors import PerceptionError
 from concept_control.perception.detection.detector import Detector
 from concept_control.perception.image_decoding import decode_color, decode_depth
