@@ -21,7 +21,7 @@ COMMANDS = {
     'policy': 'train a policy of strokes, or record strokes',
     'concepts': 'list the concepts, with pictures',
     'train': 'train the energy in the particle world',
-    'benchmark': 'measure every number of the README',
+    'benchmark': 'measure every figure of docs/results.md',
     'teach': 'learn a new word from demonstrations',
     'evaluate': 'look at recorded bags again, without ROS',
     'recognise': 'name what happened in recorded bags',
