@@ -12,10 +12,8 @@ it wait while a transition is made. Drawings are read by the thread of the `Draw
 
 from __future__ import annotations
 
-import threading
 from typing import NoReturn
 
-import torch
 from rclpy.lifecycle import LifecycleNode, LifecycleState, TransitionCallbackReturn
 from sensor_msgs.msg import JointState
 from std_msgs.msg import Bool
@@ -43,6 +41,7 @@ from concept_control.ros.nodes.mpc_controller.status import StatusReporter
 from concept_control.ros.runtime.diagnostics import Diagnostics, Report
 from concept_control.ros.runtime.node_process import run_node
 from concept_control.ros.runtime.parameters import declare
+from concept_control.ros.runtime.worker import Worker
 from concept_control.world.entity import TOOL_ID
 
 
@@ -100,7 +99,7 @@ class MpcController(LifecycleNode):
             subscribe(ConceptGoal, 'concept_goal', self._on_goal, qos.LATCHED_INPUT),
             subscribe(DrawCommand, 'draw_command', self._on_draw, qos.RELIABLE),
         ]
-        self._worker = threading.Thread(target=self._work, name='planning', daemon=True)
+        self._worker = Worker(self, 'planning', self._work)
         self._worker.start()
         return TransitionCallbackReturn.SUCCESS
 
@@ -152,7 +151,7 @@ class MpcController(LifecycleNode):
 
     def _stop_threads(self) -> None:
         self._inbox.close()
-        self._worker.join(timeout=5.0)
+        self._worker.finish()
         self._loop.close()
 
     def destroy_node(self) -> None:
@@ -205,12 +204,8 @@ class MpcController(LifecycleNode):
         self._inbox.put_command(Command(announced(message, self._num_drawings), message))
 
     def _work(self) -> None:
-        try:
-            while (inputs := self._inbox.take(JOINTS_PATIENCE)) is not None:
-                self._loop.work(inputs)
-        except Exception as error:
-            self.get_logger().fatal(f'planning failed: {error!r}')
-            self.failure = error
+        while (inputs := self._inbox.take(JOINTS_PATIENCE)) is not None:
+            self._loop.work(inputs)
 
     def work_once(self) -> None:
         """Do at once what the planning thread would do with what has come."""
@@ -226,6 +221,4 @@ class MpcController(LifecycleNode):
 
 def main() -> NoReturn:
     """Run the node until a signal."""
-    # Two threads on a busy two-core machine turned 0.6 ms into 69 ms.
-    torch.set_num_threads(1)
     run_node(MpcController)

@@ -14,6 +14,7 @@ from concept_control.control.controller import ControlOutput, Status
 from concept_control.interfaces.constants import GoalStatus
 from concept_control.msg import ConceptGoal, ConceptStatus
 from concept_control.ros.bridge import conversions as convert
+from concept_control.ros.bridge.statuses import status_message
 from concept_control.ros.nodes.mpc_controller.control_health import ControlHealth
 
 
@@ -100,20 +101,12 @@ class StatusReporter:
         return now - self._last_time >= 1.0 / rate
 
     def _blank(self) -> ConceptStatus:
-        nan = float('nan')
-        return ConceptStatus(
-            header=convert.header(max(self._last_time, 0.0), self._frame),
+        return status_message(
+            convert.header(max(self._last_time, 0.0), self._frame),
+            'mpc_controller',
             goal_id=self._goal.goal_id,
             command_id=self._goal.command_id,
             expression=self._goal.expression,
-            source='mpc_controller',
-            energy=nan,
-            initial_energy=nan,
-            active_entity=-1,
-            plan_time=nan,
-            plan_time_p50=nan,
-            plan_time_p95=nan,
-            plan_time_p99=nan,
         )
 
     def _message(self, now: float, output: ControlOutput) -> ConceptStatus:
