@@ -8,6 +8,7 @@ first of ten independent samples and at any of them.
 from __future__ import annotations
 
 import sys
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -87,6 +88,8 @@ def run(
     seed: int = 0,
     problems: int = 100,
     quick: bool = False,
+    counts: Sequence[int] = COUNTS,
+    samples: int = SAMPLES,
 ) -> dict[str, Any]:
     """Run all problems.
 
@@ -95,32 +98,35 @@ def run(
         seed: Seed of demonstrations, problems and samples.
         problems: Number of problems of each number of things.
         quick: Whether only a twelfth of them is run, to see that it works.
+        counts: Numbers of things, each of `COUNTS`.
+        samples: Number of samples of which one must solve a problem.
 
     Returns:
-        Per number of things the rates solved at 1 and at 10 samples, how often what was missing
+        Per number of things the rates solved at 1 and at all samples, how often what was missing
         at the first sample, and what differs from the published setting.
     """
     problems = max(2, problems // 12) if quick else problems
     result: dict[str, Any] = {
         'seed': seed,
         'shots': SHOTS,
-        'samples': SAMPLES,
+        'samples': samples,
         'sizes': list(SIZES),
         'differs': DIFFERENCES,
     }
-    with tqdm(total=problems * len(COUNTS), desc='CCSP', unit='problem', file=sys.stderr) as bar:
-        for count in COUNTS:
+    with tqdm(total=problems * len(counts), desc='CCSP', unit='problem', file=sys.stderr) as bar:
+        for count in counts:
             rng = np.random.default_rng([seed, count])
-            result[str(count)] = _run_count(model, rng, count, problems, bar)
+            result[str(count)] = _run_count(model, rng, count, problems, samples, bar)
     return result
 
 
 def rows(result: dict[str, Any]) -> list[tuple[str, str, str]]:
     """Return (what, result, published) for a table."""
     table = []
-    for count in COUNTS:
+    more = f'{result["samples"]} samples'
+    for count in (count for count in COUNTS if str(count) in result):
         found = result[str(count)]
-        for key, words, number in (('first', '1 sample', 0), ('any', f'{SAMPLES} samples', 1)):
+        for key, words, number in (('first', '1 sample', 0), ('any', more, 1)):
             table.append(
                 (
                     f'CCSP {count} objects, {words}',
@@ -188,6 +194,7 @@ def _run_count(
     rng: np.random.Generator,
     count: int,
     problems: int,
+    samples: int,
     bar: tqdm,
 ) -> dict[str, Any]:
     first, ever, asked = 0, 0, 0
@@ -211,7 +218,7 @@ def _run_count(
         first += not lacks
         if lacks:
             # More samples can only help where the first did not do.
-            more = sample_places(model, codes, problem, colors, start, int(seeds[1]), SAMPLES - 1)
+            more = sample_places(model, codes, problem, colors, start, int(seeds[1]), samples - 1)
             lacks = lacks if all(problem.missing(place) for place in more) else []
         ever += not lacks
         bar.update()

@@ -8,7 +8,7 @@ the event has the least energy.
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -60,6 +60,8 @@ def run(
     episodes: int = EPISODES,
     quick: bool = False,
     folder: Path = CACHE,
+    num_ways: Sequence[int] = WAYS,
+    num_shots: Sequence[int] = SHOTS_ASKED,
 ) -> dict[str, Any]:
     """Train or read the baselines, then run all episodes with every method.
 
@@ -69,6 +71,8 @@ def run(
         episodes: Number of episodes of each setting.
         quick: Whether there is little of everything; the baselines are then hardly trained.
         folder: Folder in which trained baselines are kept.
+        num_ways: Numbers of concepts among which an event is recognised.
+        num_shots: Numbers of demonstrations of each concept.
 
     Returns:
         `accuracy[variant]['5-way 1-shot'][method]` with intervals, and what differs from the
@@ -82,24 +86,26 @@ def run(
         1,
         'training concepts',
     )
-    pool = draw_test_pool(seed, max(*WAYS, TEST_CONCEPTS // share**2))
+    pool = draw_test_pool(seed, max(*num_ways, TEST_CONCEPTS // share**2))
     matching = trained_matching_network(training, seed, folder, MATCHING_STEPS // share**2)
     maml = trained_maml(training, seed, folder, MAML_STEPS // share**2)
     methods: dict[str, Score] = {
-        'energy': _by_energy(model, pool, InferenceConfig(), seed),
-        'energy, encoder alone': _by_energy(model, pool, InferenceConfig(method='encoder'), seed),
+        'energy': _by_energy(model, pool, InferenceConfig(), seed, num_shots),
+        'energy, encoder alone': _by_energy(
+            model, pool, InferenceConfig(method='encoder'), seed, num_shots
+        ),
         'matching network': _by(pool, matching),
         'nearest centroid': _by(pool, matching.nearest_centroid),
         'MAML': _by(pool, maml),
     }
     episodes = max(2, episodes // share**2)
     accuracy: dict[str, Any] = {}
-    total = len(VARIANTS) * len(WAYS) * len(SHOTS_ASKED) * episodes
+    total = len(VARIANTS) * len(num_ways) * len(num_shots) * episodes
     with tqdm(total=total, desc='recognition', unit='episode', file=sys.stderr) as bar:
         for variant, same_family in VARIANTS.items():
             accuracy[variant] = {}
-            for ways in WAYS:
-                for shots in SHOTS_ASKED:
+            for ways in num_ways:
+                for shots in num_shots:
                     rng = np.random.default_rng([seed, 2, ways, shots, same_family])
                     accuracy[variant][f'{ways}-way {shots}-shot'] = _accuracies(
                         pool, methods, rng, ways, shots, same_family, episodes, bar
@@ -110,7 +116,7 @@ def run(
         'differs': DIFFERENCES,
         'families': list(pool.names),
         'families_alone': {
-            str(ways): [pool.names[i] for i in pool.families_with(ways)] for ways in WAYS
+            str(ways): [pool.names[i] for i in pool.families_with(ways)] for ways in num_ways
         },
         'accuracy': accuracy,
     }
@@ -153,8 +159,14 @@ def _by(pool: Pool, method: Callable[[SceneBatch, SceneBatch, int], torch.Tensor
     return score
 
 
-def _by_energy(model: ConceptModel, pool: Pool, config: InferenceConfig, seed: int) -> Score:
-    codes = {shots: _codes(model, pool, shots, config, seed) for shots in SHOTS_ASKED}
+def _by_energy(
+    model: ConceptModel,
+    pool: Pool,
+    config: InferenceConfig,
+    seed: int,
+    num_shots: Sequence[int],
+) -> Score:
+    codes = {shots: _codes(model, pool, shots, config, seed) for shots in num_shots}
 
     def score(rows: np.ndarray, shots: int) -> torch.Tensor:
         ways = len(rows)

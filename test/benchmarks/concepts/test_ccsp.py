@@ -105,11 +105,9 @@ def test_demonstrations_show_the_constraint(name):
     assert (events.attention.sum(dim=1) == (0 if name in UNARY else 1)).all()
 
 
-def test_a_tiny_run_gives_the_same_numbers_twice(monkeypatch):
-    monkeypatch.setattr(ccsp, 'COUNTS', (2, 5))
-    monkeypatch.setattr(ccsp, 'SAMPLES', 3)
+def test_a_tiny_run_gives_the_same_numbers_twice():
     model = ConceptModel.load()
-    first, second = (ccsp.run(model, seed=1, problems=1) for _ in 'ab')
+    first, second = (ccsp.run(model, 1, problems=1, counts=(2, 5), samples=3) for _ in 'ab')
     assert first == second
     for count in ('2', '5'):
         assert first[count]['first']['value'] <= first[count]['any']['value']

@@ -90,10 +90,10 @@ def test_a_trained_baseline_is_kept_and_seeded(pool, tmp_path):
         torch.testing.assert_close(anew.state_dict()[name], value, rtol=0, atol=0)
 
 
-def test_a_tiny_run_reports_every_method(monkeypatch, tmp_path):
-    monkeypatch.setattr(protocol, 'WAYS', (3, 5))
-    monkeypatch.setattr(protocol, 'SHOTS_ASKED', (1,))
-    result = protocol.run(ConceptModel.load(), quick=True, folder=tmp_path)
+def test_a_tiny_run_reports_every_method(tmp_path):
+    result = protocol.run(
+        ConceptModel.load(), quick=True, folder=tmp_path, num_ways=(3, 5), num_shots=(1,)
+    )
     for settings in result['accuracy'].values():
         found = settings['5-way 1-shot']
         assert set(found) == {
