@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Sequence
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -79,45 +80,37 @@ def run(
         usual setting.
     """
     share = 12 if quick else 1
-    training = draw_pool(
-        training_families(),
-        np.random.default_rng([seed, 0]),
-        max(*TRAINING_WAYS, TRAINING_CONCEPTS // share),
-        1,
-        'training concepts',
-    )
+    concepts = max(*TRAINING_WAYS, TRAINING_CONCEPTS // share)
+    rng = np.random.default_rng([seed, 0])
+    training = draw_pool(training_families(), rng, concepts, 1, 'training concepts')
     pool = draw_test_pool(seed, max(*num_ways, TEST_CONCEPTS // share**2))
     matching = trained_matching_network(training, seed, folder, MATCHING_STEPS // share**2)
     maml = trained_maml(training, seed, folder, MAML_STEPS // share**2)
+    full, encoder = InferenceConfig(), InferenceConfig(method='encoder')
     methods: dict[str, Score] = {
-        'energy': _by_energy(model, pool, InferenceConfig(), seed, num_shots),
-        'energy, encoder alone': _by_energy(
-            model, pool, InferenceConfig(method='encoder'), seed, num_shots
-        ),
+        'energy': _by_energy(model, pool, full, seed, num_shots),
+        'energy, encoder alone': _by_energy(model, pool, encoder, seed, num_shots),
         'matching network': _by(pool, matching),
         'nearest centroid': _by(pool, matching.nearest_centroid),
         'MAML': _by(pool, maml),
     }
     episodes = max(2, episodes // share**2)
-    accuracy: dict[str, Any] = {}
+    accuracy: dict[str, Any] = {variant: {} for variant in VARIANTS}
     total = len(VARIANTS) * len(num_ways) * len(num_shots) * episodes
     with tqdm(total=total, desc='recognition', unit='episode', file=sys.stderr) as bar:
         for variant, same_family in VARIANTS.items():
-            accuracy[variant] = {}
-            for ways in num_ways:
-                for shots in num_shots:
-                    rng = np.random.default_rng([seed, 2, ways, shots, same_family])
-                    accuracy[variant][f'{ways}-way {shots}-shot'] = _accuracies(
-                        pool, methods, rng, ways, shots, same_family, episodes, bar
-                    )
+            for ways, shots in product(num_ways, num_shots):
+                rng = np.random.default_rng([seed, 2, ways, shots, same_family])
+                accuracy[variant][f'{ways}-way {shots}-shot'] = _accuracies(
+                    pool, methods, rng, ways, shots, same_family, episodes, bar
+                )
+    alone = {str(ways): [pool.names[i] for i in pool.families_with(ways)] for ways in num_ways}
     return {
         'seed': seed,
         'episodes': episodes,
         'differs': DIFFERENCES,
         'families': list(pool.names),
-        'families_alone': {
-            str(ways): [pool.names[i] for i in pool.families_with(ways)] for ways in num_ways
-        },
+        'families_alone': alone,
         'accuracy': accuracy,
     }
 
