@@ -1,1 +1,10 @@
-"""Recorded bags: read them, find what was demonstrated in them, cut excerpts. No ROS needed."""
+"""Recorded bags; no ROS needed.
+
+reader                 messages of a bag, as far as it can be read
+storage_files          the files of a bag: split, packed, cut off
+topics                 the topics that are read
+setup                  what no bag holds: arm, camera pose, table
+demonstrated_events    the events of a bag, to learn from or to name
+strokes                drawn lines from a topic of poses
+excerpt                a small bag out of a big one
+"""

@@ -1,1 +1,6 @@
-"""Messages as plain fields: constants, decoding, terms of goals. No ROS needed."""
+"""Messages as plain fields; no ROS needed.
+
+constants     enums of the constants, held against `msg/` and `action/`
+decoding      stamps, entities and joint states, checked
+goal_terms    terms of goals to programs of an energy
+"""

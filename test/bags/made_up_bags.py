@@ -1,12 +1,10 @@
 """Bags made up by tests, written without ROS."""
 
+from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
-import pytest
-
-pytest.importorskip('rosbags', reason='rosbags is not installed')
 from rosbags.rosbag2 import CompressionFormat, CompressionMode, StoragePlugin, Writer
 from rosbags.typesys import Stores, get_types_from_msg, get_typestore
 
@@ -74,6 +72,9 @@ class MadeUp:
     def add(self, topic, time, made):
         self.messages.append((topic, made.__msgtype__, time, made))
 
+    def counts(self):
+        return Counter(topic for topic, *_ in self.messages)
+
     def write(self, path: Path, storage='mcap', compress=''):
         plugin = {'mcap': StoragePlugin.MCAP, 'sqlite3': StoragePlugin.SQLITE3}[storage]
         writer = Writer(path, version=9, storage_plugin=plugin)
@@ -87,17 +88,3 @@ class MadeUp:
                 data = TYPES.serialize_cdr(made, type_)
                 writer.write(connections[topic], round(1e9 * time), data)
         return path
-
-
-@pytest.fixture(scope='session')
-def made_up():
-    """The tools above, for tests that make their own bags."""
-
-    class Tools:
-        MadeUp = MadeUp
-        message = staticmethod(message)
-        blank = staticmethod(blank)
-        entity_array = staticmethod(entity_array)
-        workspace = WORKSPACE
-
-    return Tools

@@ -1,0 +1,78 @@
+"""What happened is done again on another table, with other blocks around."""
+
+import numpy as np
+import pytest
+import torch
+
+from concept_control.benchmarks.control.episodes import EpisodeConfig, Runner
+from concept_control.energy.model import ConceptModel
+from concept_control.errors import GroundingError
+from concept_control.recognition.imitation import imitation
+from concept_control.teaching.teach import teach
+from concept_control.world.demonstrations import demonstration, join
+from concept_control.world.tabletop import Tabletop
+
+TOLERANCE = 0.015
+"""Of the predicate [m], as in the demonstration."""
+
+COLORS = np.array([[0.9, 0.1, 0.1], [0.1, 0.2, 0.9], [0.1, 0.7, 0.1], [0.9, 0.8, 0.1]])
+
+
+def table(places):
+    return Tabletop((1, 2, 3, 4), np.array(places, dtype=float), COLORS, np.full(4, 0.167))
+
+
+def test_the_sample_is_imitated_from_another_start_among_more_blocks(runner, event):
+    """Recognised as a word, then done by the arm on another table, judged by the predicate."""
+    expression, _ = imitation(
+        event.before, event.after, event.subjects, (), runner.model, runner.library
+    )
+    assert expression in ('between(red; blue, green)', 'between(red; green, blue)')
+    for seed, colors in (
+        (1, ('red', 'blue', 'green')),
+        (4, ('yellow', 'blue', 'white', 'red', 'green')),
+    ):
+        episode = runner.run(
+            EpisodeConfig(expression=expression, seed=seed, colors=colors, tolerance=TOLERANCE)
+        )
+        assert episode.holds, episode.text
+
+
+def test_a_nameless_event_is_imitated_by_a_code_from_that_event_alone(event):
+    """One demonstration, no word for it: its code moves the arm, and the predicate agrees."""
+    runner = Runner(ConceptModel.load())
+    shown = demonstration(event.before, event.after, event.subjects, list(event.arguments))
+    concept, _ = teach(runner.model, 'between', join([shown]))  # judged as the word it is
+    assert (
+        not torch.equal(concept.code.action, runner.library.get('between').code.action)
+        and concept.num_demonstrations == 1
+    )
+    runner.library.add(concept)
+    colors = ('yellow', 'green', 'white', 'blue', 'red')
+    config = EpisodeConfig(
+        expression='between(red; blue, green)', seed=3, colors=colors, tolerance=TOLERANCE
+    )
+    episode = runner.run(config)
+    assert episode.holds, episode.text
+
+
+def test_shapes_of_all_blocks_are_imitated_with_all_blocks_there_are(runner):
+    corners = np.array([[0.4, 0.4], [-0.4, 0.4], [-0.4, -0.4], [0.4, -0.4]])
+    shift = np.array([[0.35, 0.3], [-0.3, 0.2], [0.2, -0.45], [0.4, 0.1]])
+    before = table(corners + shift)
+    expression, _ = imitation(
+        before, table(corners), (1, 2, 3, 4), (), runner.model, runner.library
+    )
+    assert expression in ('square(all)', 'circle(all)')  # corners of a square lie on a circle
+
+
+def test_what_cannot_be_said_is_not_imitated(runner):
+    places = [[-0.8, 0.0], [0.5, 0.0], [0.0, 0.8], [0.0, -0.8]]
+    with pytest.raises(GroundingError, match='nothing moved'):
+        imitation(table(places), table(places), (), (), runner.model, runner.library)
+    twins = Tabletop((1, 2, 3), np.array([[-0.7, 0.1], [0.5, 0.2], [-0.3, -0.6]]),
+                     COLORS[[0, 1, 1]], np.full(3, 0.167))  # fmt: skip
+    moved = Tabletop(twins.ids, np.array([[0.1, -0.2], [0.5, 0.2], [-0.3, -0.6]]),
+                     twins.colors, twins.sizes)  # fmt: skip
+    with pytest.raises(GroundingError, match='cannot be found in another scene'):
+        imitation(twins, moved, (1,), (), runner.model, runner.library)

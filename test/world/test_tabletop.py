@@ -1,0 +1,49 @@
+"""Entities as the particle world sees them."""
+
+import numpy as np
+
+from concept_control.world.entity import TOOL_ID, EntityState, tool_state
+from concept_control.world.tabletop import MOVED, Tabletop, moved_ids
+from concept_control.world.workspace import Workspace
+
+WORKSPACE = Workspace((0.5, 0.0), 0.2)
+
+
+def scene(**places):
+    states = {
+        int(name[1:]): EntityState(np.array([*xy, 0.02]), np.array([0.04, 0.06, 0.04]))
+        for name, xy in places.items()
+    }
+    return Tabletop.from_entities({**states, TOOL_ID: tool_state((0.5, 0.0, 0.3))}, WORKSPACE)
+
+
+def test_entities_come_by_id_in_workspace_units_and_the_tool_leads():
+    found = scene(_7=(0.7, 0.0), _2=(0.5, -0.2))
+    assert found.ids == (TOOL_ID, 2, 7)
+    np.testing.assert_allclose(found.positions, [[0, 0], [1, 0], [0, 1]], atol=1e-12)
+    np.testing.assert_allclose(found.sizes, [0.15, 0.25, 0.25])
+    assert found.mask([7, 9]).tolist() == [False, False, True]
+    blocks = found.without_tool()
+    assert blocks.ids == (2, 7) and len(blocks.positions) == len(blocks.colors) == 2
+
+
+def test_an_empty_table_is_a_scene_too():
+    nothing = Tabletop.from_entities({}, WORKSPACE)
+    assert nothing.ids == () and nothing.positions.shape == (0, 2)
+    assert nothing.describe() == 'none'
+
+
+def test_the_scene_is_one_static_event_with_its_masks():
+    found = scene(_1=(0.6, 0.0), _2=(0.5, -0.1))
+    events = found.events(found.mask([1]), found.mask([2]))
+    assert (events.num_events, events.num_steps, events.num_entities) == (1, 1, 3)
+    assert events.subjects.tolist() == [[False, True, False]]
+    assert events.attention.tolist() == [[0.0, 0.0, 1.0]]
+    assert not found.events().has_attention
+
+
+def test_what_trembles_has_not_moved_and_what_is_gone_is_not_named():
+    far = 1.1 * MOVED * WORKSPACE.half_extent
+    before = scene(_1=(0.5, 0.0), _2=(0.6, 0.0), _3=(0.4, 0.0))
+    after = scene(_1=(0.5, far), _2=(0.6, 0.3 * far))
+    assert moved_ids(before, after) == (1,)
