@@ -1,4 +1,4 @@
-"""Strokes from files, topics and bags, and what is no stroke."""
+"""Strokes from files and topics, and what is no stroke."""
 
 import numpy as np
 import pytest
@@ -80,37 +80,6 @@ def test_strokes_end_with_a_gap_a_rest_or_a_lift():
     assert len(strokes) == 4
     for stroke in strokes:
         assert np.ptp(stroke[:, 0]) == pytest.approx(0.156, abs=0.006)
-
-
-def test_a_bag_of_poses_gives_its_strokes(tmp_path):
-    pytest.importorskip('rosbags')
-    from rosbags.rosbag2 import StoragePlugin, Writer
-    from rosbags.typesys import Stores, get_typestore
-
-    from concept_control.bags.strokes import POSE, strokes_of_bag
-
-    store = get_typestore(Stores.LATEST)
-    types = store.types
-    header, stamp_type = types['std_msgs/msg/Header'], types['builtin_interfaces/msg/Time']
-    pose, point = types['geometry_msgs/msg/Pose'], types['geometry_msgs/msg/Point']
-    turn = types['geometry_msgs/msg/Quaternion'](0.0, 0.0, 0.0, 1.0)
-    bag = tmp_path / 'bag'
-    with Writer(bag, version=9, storage_plugin=StoragePlugin.MCAP) as writer:
-        connection = writer.add_connection('/pen', POSE, typestore=store)
-        for start, begin in (((0.0, 0.0), 0.0), ((0.0, 0.1), 5.0)):
-            for stamp, place in drawn(start, begin):
-                sec = int(stamp)
-                message = types[POSE](
-                    header(stamp_type(sec, int(1e9 * (stamp - sec))), 'world'),
-                    pose(point(*map(float, place)), turn),
-                )
-                raw = store.serialize_cdr(message, POSE)
-                writer.write(connection, int(1e9 * stamp), raw)
-    strokes = strokes_of_bag(bag)
-    assert len(strokes) == 2
-    np.testing.assert_allclose(strokes[1][0], [0.0, 0.1], atol=1e-9)
-    with pytest.raises(StrokeError, match=r"it has \['/pen'\]"):
-        strokes_of_bag(bag, '/mouse')
 
 
 def test_a_csv_that_is_no_text_is_refused(tmp_path):
