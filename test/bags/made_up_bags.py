@@ -10,6 +10,7 @@ from rosbags.typesys import Stores, get_types_from_msg, get_typestore
 
 from concept_control.control.arm.description import ArmDescription
 from concept_control.paths import share_folder
+from concept_control.world.entity import EntityStatus
 
 WORKSPACE = ArmDescription.load('franka').workspace
 TYPES = get_typestore(Stores.ROS2_KILTED)
@@ -55,7 +56,8 @@ def entity_array(stamp, positions, colors, size=0.04, held=()):
     entities = []
     for i, (xy, rgb) in enumerate(zip(WORKSPACE.to_world(positions), colors), 1):
         made = blank('concept_control/msg/Entity')
-        made.id, made.shape, made.status = i, 'box', 2 if i in held else 0
+        made.id, made.shape = i, 'box'
+        made.status = EntityStatus.HELD if i in held else EntityStatus.SEEN
         made.position.x, made.position.y, made.position.z = float(xy[0]), float(xy[1]), size / 2
         made.color.r, made.color.g, made.color.b, made.color.a = *map(float, rgb), 1.0
         made.size.x = made.size.y = made.size.z = size

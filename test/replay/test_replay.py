@@ -18,6 +18,7 @@ from concept_control.cli.main import main
 from concept_control.control.arm.description import ArmDescription
 from concept_control.energy.goals.goal_energy import GoalEnergy
 from concept_control.energy.model import ConceptModel
+from concept_control.interfaces.constants import GoalStatus
 from concept_control.language.expression import parse
 from concept_control.language.grounding import ground
 from concept_control.language.library import ConceptLibrary
@@ -99,7 +100,7 @@ def carried(model):
                 'concept_control/msg/ConceptStatus',
                 stamp=time,
                 goal_id=1,
-                status=3 if step == STEPS else 1,
+                status=GoalStatus.SATISFIED if step == STEPS else GoalStatus.ACTIVE,
                 source='mpc_controller',
                 phase='carry' if held else 'hold',
                 energy=float(energy.value(events)[0]),
