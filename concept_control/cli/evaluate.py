@@ -23,7 +23,7 @@ from concept_control.energy.model import ConceptModel
 from concept_control.errors import BagError
 from concept_control.replay.page import write_page
 from concept_control.replay.replay import Replay, Replayed
-from concept_control.replay.text import print_report, table
+from concept_control.replay.text import print_report, summary_table
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -85,7 +85,7 @@ def main(args: argparse.Namespace) -> int:
     for report in reports:
         print_report(report)
     if len(reports) > 1:
-        print('\n' + table(reports))
+        print('\n' + summary_table(reports))
     commands = sum(report['num_commands'] for report in reports)
     succeeded = sum(report['num_succeeded'] for report in reports)
     share = succeeded / commands if commands else 0.0

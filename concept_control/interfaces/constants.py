@@ -73,7 +73,7 @@ OUTCOMES = {status: Outcome[status.name] for status in (*sorted(ENDED), GoalStat
 ANY_NUMBER = 255
 """Value of `max_subjects` and `max_arguments` in `msg/Concept` where there is no limit."""
 
-ACTION = 'achieve_concept'
+ACHIEVE_ACTION = 'achieve_concept'
 """Name of the action."""
 
 

@@ -17,7 +17,7 @@ from concept_control.perception.camera_model import Intrinsics
 from concept_control.perception.detection.detector import Detector
 from concept_control.perception.detection.segmentation import BlockLimits
 from concept_control.perception.image_decoding import decode_color, decode_depth
-from concept_control.perception.image_synchronizer import check_stamps
+from concept_control.perception.image_synchronizer import COLOR, DEPTH, ImageSynchronizer
 from concept_control.perception.tracking.tracker import EntityTracker
 from concept_control.replay.series import Series
 from concept_control.world.entity import TOOL_ID, EntityState
@@ -60,8 +60,7 @@ class ImageReplay:
         self._tracker = EntityTracker()
         self._detector: Detector | None = None
         self._info: Any = None
-        self._color: Any = None
-        self._depth: Any = None
+        self._pairs = ImageSynchronizer[Any](MAX_STAMP_GAP, refuse=lambda _: None)
         self._joints: deque[tuple[float, np.ndarray]] = deque(maxlen=TOOL_HISTORY)
         self._attached = False
         self._seen: dict[float, list[np.ndarray]] = {}
@@ -82,13 +81,11 @@ class ImageReplay:
 
     def add_color(self, message: Any) -> None:
         """Take in a colour image."""
-        self._color = message
-        self._pair()
+        self._pair(COLOR, message)
 
     def add_depth(self, message: Any) -> None:
         """Take in a depth image."""
-        self._depth = message
-        self._pair()
+        self._pair(DEPTH, message)
 
     def add_recorded(self, stamp: float, states: dict[int, EntityState]) -> None:
         """Compare with the entities that were recorded for the frame of the same stamp."""
@@ -125,21 +122,17 @@ class ImageReplay:
             'offset_mm_max': 1000 * float(np.max(offsets)),
         }
 
-    def _pair(self) -> None:
-        if self._color is None or self._depth is None or self._info is None:
+    def _pair(self, stream: str, image: Any) -> None:
+        pair = self._pairs.add(stream, seconds(image.header.stamp), image)
+        if pair is None or self._info is None:
             return
-        stamp = seconds(self._color.header.stamp)
-        if abs(stamp - seconds(self._depth.header.stamp)) > MAX_STAMP_GAP:
-            return
-        color, depth = self._color, self._depth
-        self._color = self._depth = None
+        color, depth = pair
         try:
-            self._process(stamp, color, depth)
+            self._process(seconds(color.header.stamp), color, depth)
         except PerceptionError:
             self.num_refused += 1
 
     def _process(self, stamp: float, color: Any, depth: Any) -> None:
-        check_stamps(stamp, seconds(depth.header.stamp), MAX_STAMP_GAP)
         rgb = decode_color(*_raw(color))
         self._keep_frame(stamp, rgb)
         if self.reason:
@@ -161,18 +154,7 @@ class ImageReplay:
         self._seen[stamp] = [entity.position for entity in entities]
         while len(self._seen) > REMEMBERED:
             self._seen.pop(next(iter(self._seen)))
-        self._on_seen(
-            stamp,
-            {
-                entity.id: EntityState(
-                    position=entity.position,
-                    size=entity.size,
-                    color=np.clip(entity.color, 0.0, 1.0),
-                    yaw=float(entity.yaw),
-                )
-                for entity in entities
-            },
-        )
+        self._on_seen(stamp, {entity.id: entity.state for entity in entities})
 
     def _tool_at(self, stamp: float) -> tuple[np.ndarray | None, float]:
         if not self._joints:

@@ -120,6 +120,6 @@ def row_of(report: dict[str, Any]) -> tuple[str, ...]:
     )
 
 
-def table(reports: Sequence[dict[str, Any]]) -> str:
+def summary_table(reports: Sequence[dict[str, Any]]) -> str:
     """Return one row of aligned text for each bag."""
     return text_table(COLUMNS, map(row_of, reports))

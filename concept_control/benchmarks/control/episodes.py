@@ -130,17 +130,7 @@ class CameraPerception:
             tool_yaw=float(np.arctan2(rotation[1, 0], rotation[0, 0])),
             hidden=self._detector.could_hide,
         )
-        return {
-            entity.id: EntityState(
-                position=entity.position,
-                size=entity.size,
-                color=entity.color,
-                covariance_trace=float(np.trace(entity.covariance)),
-                status=entity.status,
-                yaw=entity.yaw,
-            )
-            for entity in tracked
-        }
+        return {entity.id: entity.state for entity in tracked}
 
 
 class Runner:

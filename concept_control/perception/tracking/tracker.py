@@ -12,7 +12,7 @@ from concept_control.errors import PerceptionError
 from concept_control.perception.detection.detector import Detection
 from concept_control.perception.tracking.grip_history import GripEvent
 from concept_control.perception.tracking.track import Track
-from concept_control.world.entity import EntityStatus
+from concept_control.world.entity import EntityState, EntityStatus
 
 Hidden = Callable[[np.ndarray, np.ndarray], bool]
 """Test whether a body at a (3,) position with a (3,) size could be there without being seen."""
@@ -84,6 +84,18 @@ class TrackedEntity:
     shape: str
     status: EntityStatus
     last_seen: float
+
+    @property
+    def state(self) -> EntityState:
+        """The block as control knows it."""
+        return EntityState(
+            position=self.position,
+            size=self.size,
+            color=self.color,
+            covariance_trace=float(np.trace(self.covariance)),
+            status=self.status,
+            yaw=float(self.yaw),
+        )
 
 
 class EntityTracker:

@@ -28,7 +28,7 @@ from unique_identifier_msgs.msg import UUID
 
 from concept_control.action import AchieveConcept
 from concept_control.errors import ConceptControlError
-from concept_control.interfaces.constants import ACTION, OUTCOMES, Outcome
+from concept_control.interfaces.constants import ACHIEVE_ACTION, OUTCOMES, Outcome
 from concept_control.msg import ConceptCommand, ConceptStatus
 from concept_control.ros.bridge import qos
 
@@ -121,7 +121,7 @@ class ConceptCommander:
         self._context = Context()
         rclpy.init(args=[], context=self._context)
         self._node = Node(name, namespace=namespace, context=self._context)
-        self._client: Any = ActionClient(self._node, AchieveConcept, ACTION)
+        self._client: Any = ActionClient(self._node, AchieveConcept, ACHIEVE_ACTION)
         self._commands = self._node.create_publisher(
             ConceptCommand, 'concept_command', qos.RELIABLE
         )
@@ -285,7 +285,7 @@ class ConceptCommander:
             attempt.end(CommandResult(Outcome.SHUT_DOWN, self._nobody(SERVER_LOST_AFTER)))
 
     def _nobody(self, seconds: float) -> str:
-        action = self._node.resolve_service_name(ACTION)
+        action = self._node.resolve_service_name(ACHIEVE_ACTION)
         return (
             f'nobody serves the action {action} since {seconds:g} s; is concept_model running, in '
             'this namespace, in this ROS_DOMAIN_ID?'

@@ -21,7 +21,7 @@ from rclpy.clock import Clock, ClockType
 from rclpy.node import Node
 
 from concept_control.action import AchieveConcept
-from concept_control.interfaces.constants import ACTION, OUTCOMES, Outcome
+from concept_control.interfaces.constants import ACHIEVE_ACTION, OUTCOMES, Outcome
 from concept_control.msg import ConceptCommand, ConceptGoal, ConceptStatus
 from concept_control.ros.bridge import conversions as convert
 from concept_control.ros.bridge import qos
@@ -71,7 +71,7 @@ class AchieveServer:
         self._server = ActionServer(
             node,
             AchieveConcept,
-            ACTION,
+            ACHIEVE_ACTION,
             execute_callback=lambda _: AchieveConcept.Result(),  # never used: see _end
             handle_accepted_callback=self._on_accepted,
             goal_callback=lambda _: GoalResponse.ACCEPT,
