@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
-import numpy as np
 import torch
 
 from concept_control.energy.goals.program import GroundedTerm, Operator
@@ -250,13 +249,7 @@ class _Grounding:
         ids = [i for i in self.scene.ids if i != TOOL_ID or i in marker]
         if not [i for i in ids if i not in marker]:
             raise GroundingError(f'nothing is on the table for {concept.name} to choose from')
-        among = self.scene.mask(ids)
-        part = Tabletop(
-            tuple(i for i in self.scene.ids if i in ids),
-            self.scene.positions[among],
-            self.scene.colors[among],
-            self.scene.sizes[among],
-        )
+        part = self.scene.only(ids)
         events = part.events(subjects=part.mask(marker)).without_attention()
         attention = self.model.identify(events, concept.code, seed=self.seed)[0].cpu().numpy()
         chosen = tuple(
@@ -274,17 +267,11 @@ class _Grounding:
         """Drop entities that are only more similar than the rest, see `appearance`."""
         if not ids or concept.demonstrations is None:
             return ids
-        among = self.scene.mask(ids)
+        part = self.scene.only(ids)
         share = appearance_match(
-            self.model,
-            concept.code,
-            concept.demonstrations,
-            self.scene.colors[among],
-            self.scene.sizes[among],
-            self.seed,
+            self.model, concept.code, concept.demonstrations, part.colors, part.sizes, self.seed
         )
-        kept = np.array(self.scene.ids)[among][share > SELECTION_THRESHOLD]
-        return tuple(int(i) for i in kept)
+        return tuple(i for i, s in zip(part.ids, share) if s > SELECTION_THRESHOLD)
 
 
 def _is_shape(concept: LibraryConcept) -> bool:

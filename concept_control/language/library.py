@@ -58,8 +58,8 @@ class LibraryConcept:
     @property
     def signature(self) -> str:
         """How the concept is written, e.g. `between(subject; argument, argument)`."""
-        return f'{self.name}({signature(self.subjects, "subject")}' + (
-            f'; {signature(self.arguments, "argument")})' if self.arguments[1] != 0 else ')'
+        return f'{self.name}({_placeholders(self.subjects, "subject")}' + (
+            f'; {_placeholders(self.arguments, "argument")})' if self.arguments[1] != 0 else ')'
         )
 
 
@@ -169,7 +169,7 @@ def hash_events(events: Events) -> str:
     return digest.hexdigest()
 
 
-def signature(count: tuple[int, int | None], word: str) -> str:
+def _placeholders(count: tuple[int, int | None], word: str) -> str:
     """Describe a fewest and most number of entities: `argument, argument` or `subject, ...`."""
     low, high = count
     text = ', '.join([word] * max(low, 1))

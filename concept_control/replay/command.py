@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from types import SimpleNamespace
 from typing import Any
 
@@ -163,10 +164,9 @@ class GoalReplay:
         end = self._ended_at + 0.5 if np.isfinite(self._ended_at) else np.inf
         items = [item for item in self._scenes['recorded'].items if item[0] <= end]
         chosen = np.unique(np.linspace(0, len(items) - 1, num).round().astype(int))
-        return [(items[i][0], self._with(items[i][1])) for i in chosen] if items else []
-
-    def _with(self, positions: np.ndarray) -> Tabletop:
-        return Tabletop(self.scene.ids, positions, self.scene.colors, self.scene.sizes)
+        if not items:
+            return []
+        return [(items[i][0], replace(self.scene, positions=items[i][1])) for i in chosen]
 
     def _program(self) -> list[GroundedTerm | Operator]:
         """Return the goal's program for our model: its own codes, or new ones for its roles.

@@ -85,8 +85,7 @@ class PredicateReplay:
             positions = np.where(
                 np.asarray(stays)[:, None], self._before.positions, scene.positions
             )
-            now = Tabletop(scene.ids, positions, scene.colors, scene.sizes)
-            self._judge_at(time, now, _is_held(states))
+            self._judge_at(time, replace(scene, positions=positions), _is_held(states))
 
     def report(self) -> dict[str, Any]:
         """Return the predicate over time."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -64,15 +64,19 @@ class Tabletop:
         """Return the (N,) bool mask of some ids."""
         return np.isin(np.array(self.ids), np.array(list(ids), dtype=int))
 
+    def only(self, ids: Collection[int]) -> Tabletop:
+        """Return the scene with these ids only."""
+        kept = [row for row, i in enumerate(self.ids) if i in ids]
+        return Tabletop(
+            tuple(self.ids[row] for row in kept),
+            self.positions[kept],
+            self.colors[kept],
+            self.sizes[kept],
+        )
+
     def without_tool(self) -> Tabletop:
         """Return the scene without the tool: it is not on the table."""
-        keep = ~self.mask([TOOL_ID])
-        return Tabletop(
-            tuple(i for i in self.ids if i != TOOL_ID),
-            self.positions[keep],
-            self.colors[keep],
-            self.sizes[keep],
-        )
+        return self.only({*self.ids} - {TOOL_ID})
 
     def describe(self) -> str:
         """List ids and colours for an error message."""
