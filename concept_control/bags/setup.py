@@ -70,7 +70,7 @@ def read_setup(path: Path | None = None) -> RecordedSetup:
 
 
 def _parameters(tree: Any, node: str) -> dict[str, Any]:
-    """Return what a parameter file sets for a node, wildcards first."""
+    """Return what a parameter file sets for a node, by name or by wildcards."""
     found: dict[str, Any] = {}
     if isinstance(tree, dict):
         for key, value in tree.items():
