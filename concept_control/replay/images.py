@@ -60,7 +60,7 @@ class ImageReplay:
         self._tracker = EntityTracker()
         self._detector: Detector | None = None
         self._info: Any = None
-        self._pairs = ImageSynchronizer[Any](MAX_STAMP_GAP, refuse=lambda _: None)
+        self._pairs = ImageSynchronizer[Any](MAX_STAMP_GAP, on_unpaired=lambda _: None)
         self._joints: deque[tuple[float, np.ndarray]] = deque(maxlen=TOOL_HISTORY)
         self._attached = False
         self._seen: dict[float, list[np.ndarray]] = {}
