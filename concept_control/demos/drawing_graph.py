@@ -18,8 +18,12 @@ from concept_control.control.arm.description import ArmDescription
 from concept_control.control.skills.drawing import TOUCH
 from concept_control.demos.demo_run import blocks_of, say
 from concept_control.demos.drawing_config import BLOCKS, DrawConfig
-from concept_control.demos.drawing_pictures import overlay_lines
-from concept_control.demos.drawing_report import DrawReport, report, report_code_quality
+from concept_control.demos.drawing_report import (
+    DrawReport,
+    overlay_lines,
+    report,
+    report_code_quality,
+)
 from concept_control.demos.drawing_result import DrawingResult, drawn_lines
 from concept_control.energy.model import ConceptModel
 from concept_control.errors import CommandError
@@ -262,9 +266,6 @@ def _clear_seed(config: DrawConfig, parts: Sequence[DrawingStroke]) -> int:
 def _with_lines(image: np.ndarray, name: str, lines: Sequence[np.ndarray]) -> np.ndarray:
     """Return what a camera of the simulated scene sees with lines (L, 3) drawn in [m]."""
     scene = build_scene(SceneConfig(num_blocks=0))
-    data = scene.new_data()
     height, width = image.shape[:2]
     with SimulatedCamera(scene.model, name, width, height) as camera:
-        _, depth = camera.render(data)
-        pose = camera.T_world_camera(data)
-        return overlay_lines(image, depth, pose, camera.intrinsics.matrix, lines, width=2)
+        return overlay_lines(camera, scene.new_data(), lines, image, width=2)

@@ -10,8 +10,12 @@ from concept_control.control.controller import ConceptController
 from concept_control.control.goal import GroundedGoal
 from concept_control.control.skills.drawing import DrawingGoal
 from concept_control.demos.drawing_config import BLOCKS, DrawConfig
-from concept_control.demos.drawing_pictures import overlay_lines
-from concept_control.demos.drawing_report import DrawReport, report, report_code_quality
+from concept_control.demos.drawing_report import (
+    DrawReport,
+    overlay_lines,
+    report,
+    report_code_quality,
+)
 from concept_control.demos.drawing_result import draw
 from concept_control.energy.model import ConceptModel
 from concept_control.language.goals import request_tool_goal, tool_goal
@@ -77,7 +81,5 @@ def frames(world: SimulatedWorld, lines: Sequence[np.ndarray]) -> list[np.ndarra
     images = []
     for name in VIEWS:
         with SimulatedCamera(world.model, name, 960, 720) as camera:
-            color, depth = camera.render(world.data)
-            pose = camera.T_world_camera(world.data)
-            images.append(overlay_lines(color, depth, pose, camera.intrinsics.matrix, lines))
+            images.append(overlay_lines(camera, world.data, lines))
     return images

@@ -7,14 +7,22 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import cv2
 import numpy as np
+from matplotlib.figure import Figure
 
 from concept_control.demos.drawing_config import DrawConfig
-from concept_control.demos.drawing_pictures import draw_report
-from concept_control.demos.drawing_result import DrawingResult, hausdorff_distance
+from concept_control.demos.drawing_result import DrawingResult
 from concept_control.policy.drawing import DrawingStroke
 from concept_control.policy.metrics import nearest
 from concept_control.reports.provenance import provenance
+from concept_control.simulation.simulated_camera import SimulatedCamera
+
+INK = (20, 90, 220)
+"""Colour of the line, RGB."""
+
+HIDDEN_DEPTH = 0.012
+"""Depth behind what the camera sees from which a point is hidden [m]."""
 
 GOOD_CODE = 0.05
 """Fréchet distance of a drawn figure to its examples, in sizes, above which people are told."""
@@ -71,12 +79,9 @@ def report(
         qualities: Fréchet distances of the policies to their examples.
     """
     config.output.mkdir(parents=True, exist_ok=True)
-    each = [
-        hausdorff_distance(line[:, :2], path) for line, path in zip(result.lines, result.paths)
-    ]
     name = Path(config.figure).stem
     picture = config.output / f'{name}.png'
-    draw_report(picture, f'draw {name}', before, after, result.lines, result.paths, each)
+    _draw_picture(picture, f'draw {name}', before, after, result)
     arrays: dict[str, Any] = {f'line_{i + 1}': line for i, line in enumerate(result.lines)}
     np.savez(config.output / f'{name}.npz', **arrays)
     deviation = result.deviation()
@@ -87,7 +92,7 @@ def report(
         'status': result.status,
         'text': result.text,
         'deviation_mm': 1000 * deviation if np.isfinite(deviation) else None,
-        'each_mm': [1000 * value for value in each],
+        'each_mm': [1000 * value for value in result.deviations],
         'tolerance_mm': 1000 * config.tolerance,
         'frechet_to_examples': list(qualities),
         'duration_s': result.duration,
@@ -105,3 +110,86 @@ def report(
         f'{result.duration:.1f} s simulated'
     )
     return DrawReport(is_good, numbers)
+
+
+def overlay_lines(
+    camera: SimulatedCamera,
+    data: Any,
+    lines: Sequence[np.ndarray],
+    image: np.ndarray | None = None,
+    width: int = 3,
+) -> np.ndarray:
+    """Return (H, W, 3) RGB of a camera with lines drawn on the table where nothing hides them.
+
+    Args:
+        camera: Camera that sees the table.
+        data: State of its scene (`mujoco.MjData`).
+        lines: Lines (L, 3), world frame [m].
+        image: RGB image that the camera has taken; None renders one.
+        width: Width of a line [pixels].
+    """
+    color, depth = camera.render(data)
+    picture = np.ascontiguousarray(color if image is None else image)
+    pose = camera.T_world_camera(data)
+    rotation, origin = pose[:3, :3], pose[:3, 3]
+    height, columns = depth.shape
+    for line in lines:
+        on_table = line * [1.0, 1.0, 0.0]
+        seen = (on_table - origin) @ rotation
+        at = seen @ camera.intrinsics.matrix.T
+        pixels = at[:, :2] / at[:, 2:]
+        rounded = np.round(pixels).astype(int)
+        inside = ((rounded >= 0) & (rounded < [columns, height])).all(axis=1)
+        clipped = np.clip(rounded, 0, [columns - 1, height - 1])
+        surface = depth[clipped[:, 1], clipped[:, 0]]
+        visible = inside & (seen[:, 2] <= surface + HIDDEN_DEPTH)
+        # Sub-pixel coordinates: OpenCV takes them as fixed-point numbers.
+        fixed = np.round(pixels * 16).astype(np.int32)
+        for k in np.flatnonzero(visible[:-1] & visible[1:]):
+            cv2.line(picture, fixed[k], fixed[k + 1], INK, width, cv2.LINE_AA, 4)
+    return picture
+
+
+def _draw_picture(
+    path: Path,
+    title: str,
+    before: Sequence[np.ndarray],
+    after: Sequence[np.ndarray],
+    result: DrawingResult,
+) -> None:
+    """Write a PNG: the table before and after, and the lines beside the policy's paths."""
+    rows = max(len(before), 1)
+    figure = Figure(figsize=(15.5, 4.3 * rows), layout='constrained')
+    grid = figure.add_gridspec(rows, 3, width_ratios=[1.33, 1.33, 1.0])
+    for column, (name, images) in enumerate((('before', before), ('after', after))):
+        for row, image in enumerate(images):
+            axis = figure.add_subplot(grid[row, column])
+            axis.imshow(image)
+            axis.axis('off')
+            if row == 0:
+                axis.set_title(name)
+    axis = figure.add_subplot(grid[:, 2])
+    for number, (line, wanted) in enumerate(zip(result.lines, result.paths)):
+        # Seen from above with the robot below: its -y is to the right, its x up.
+        axis.plot(
+            *(-1000 * wanted[:, 1], 1000 * wanted[:, 0]),
+            color='0.75',
+            linewidth=6,
+            solid_capstyle='round',
+            label="the policy's path" if number == 0 else None,
+        )
+        axis.plot(
+            *(-1000 * line[:, 1], 1000 * line[:, 0]),
+            color=np.array(INK) / 255,
+            linewidth=1.4,
+            label='the line the tool drew' if number == 0 else None,
+        )
+    worst = max(result.deviations, default=float('nan'))
+    axis.set_title(f'largest distance between them {1000 * worst:.2f} mm')
+    axis.set(xlabel='right of the robot [mm]', ylabel='in front of the robot [mm]')
+    axis.set_aspect('equal')
+    axis.margins(0.1)
+    axis.legend(loc='upper center', bbox_to_anchor=(0.5, -0.12), frameon=False, fontsize=9)
+    figure.suptitle(title)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    figure.savefig(path, dpi=90)

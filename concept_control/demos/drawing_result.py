@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
+from scipy.spatial.distance import directed_hausdorff
 
 from concept_control.control.controller import Status
 from concept_control.control.skills.drawing import TOUCH, DrawingGoal
@@ -41,23 +43,23 @@ class DrawingResult:
     plan_times: np.ndarray
     guarded: int = 0
 
+    @cached_property
+    def deviations(self) -> list[float]:
+        """The largest distance of each line to its path, either way [m]."""
+        return [
+            hausdorff_distance(line[:, :2], path) for line, path in zip(self.lines, self.paths)
+        ]
+
     def deviation(self) -> float:
         """Return the largest distance between line and path, either way [m]; inf if none."""
-        if not self.lines or len(self.lines) != len(self.paths):
-            return float('inf')
-        return max(
-            hausdorff_distance(line[:, :2], path) for line, path in zip(self.lines, self.paths)
-        )
+        is_complete = len(self.lines) == len(self.paths)
+        return max(self.deviations, default=np.inf) if is_complete else np.inf
 
 
 def hausdorff_distance(line: np.ndarray, path: np.ndarray) -> float:
     """Return the Hausdorff distance of two curves (L, 2) and (M, 2)."""
     first, second = resample(line, LINE_POINTS), resample(path, LINE_POINTS)
-    gaps = [
-        np.linalg.norm(part[:, None] - second[None], axis=-1) for part in np.array_split(first, 20)
-    ]
-    distance = np.concatenate(gaps)
-    return float(max(distance.min(axis=1).max(), distance.min(axis=0).max()))
+    return max(directed_hausdorff(first, second)[0], directed_hausdorff(second, first)[0])
 
 
 def drawn_lines(track: Sequence[tuple[str, np.ndarray]], height: float) -> list[np.ndarray]:

@@ -103,7 +103,7 @@ def recognised_command(bag: Path, model: Path | None) -> str:
         ConceptControlError: If the bag cannot be read, or what happened cannot be said.
     """
     # Imported here: rosbags is an optional dependency, and torch takes its time.
-    from concept_control.recognition.bag_imitation import imitate_bag  # noqa: PLC0415
+    from concept_control.recognition.imitation import imitate_bag  # noqa: PLC0415
 
     expression, statements = imitate_bag(bag, model)
     recognised = '; '.join(f'{s.text()} {s.score:.2f}' for s in statements[:3])

@@ -2,6 +2,5 @@
 
 calibration      energies to probabilities
 recogniser       the statements that came to hold
-imitation        the command that makes the same happen elsewhere
-bag_imitation    the same from a bag
+imitation        the command that makes the same happen elsewhere, from an event or from a bag
 """

@@ -104,13 +104,14 @@ class CarrySequence:
                 heading = self._heading()
                 if held >= 0:
                     self._put(held, tip + rotate_about_vertical(grip, heading), turn + heading)
-                yield self._frame(stamp, tip, held)
+                places = self.data.xpos[self._bodies].copy()
+                yield CarryFrame(stamp, places, tip, self._heading(), held)
                 stamp += 1.0 / FRAME_RATE
             last = target
             if action >= 0:
                 held = action
                 grip = rotate_about_vertical(self.data.xpos[self._bodies[held]] - tip, -heading)
-                turn = self._yaw(held) - heading
+                turn = _yaw(self.data.xmat[self._bodies[held]]) - heading
             elif action == _RELEASE and held >= 0:
                 side = self.scene.sizes[held]
                 place = np.array([*self.data.xpos[self._bodies[held]][:2], 0.5 * side])
@@ -181,12 +182,7 @@ class CarrySequence:
 
     def _heading(self) -> float:
         """Return the tool's angle about the vertical axis [rad]."""
-        rotation = self.data.site_xmat[self._site].reshape(3, 3)
-        return float(np.arctan2(rotation[1, 0], rotation[0, 0]))
-
-    def _yaw(self, block: int) -> float:
-        rotation = self.data.xmat[self._bodies[block]].reshape(3, 3)
-        return float(np.arctan2(rotation[1, 0], rotation[0, 0]))
+        return _yaw(self.data.site_xmat[self._site])
 
     def _put(self, block: int, position: np.ndarray, yaw: float) -> None:
         start = self._blocks[block]
@@ -194,14 +190,10 @@ class CarrySequence:
         self.data.qpos[start + 3 : start + 7] = [np.cos(yaw / 2), 0.0, 0.0, np.sin(yaw / 2)]
         mujoco.mj_forward(self.scene.model, self.data)
 
-    def _frame(self, stamp: float, tip: np.ndarray, held: int) -> CarryFrame:
-        return CarryFrame(
-            stamp=stamp,
-            positions=self.data.xpos[self._bodies].copy(),
-            tool_position=tip,
-            tool_yaw=self._heading(),
-            held=held,
-        )
+
+def _yaw(matrix: np.ndarray) -> float:
+    """Return the angle about the vertical [rad] of a rotation matrix (9,)."""
+    return float(np.arctan2(matrix[3], matrix[0]))
 
 
 _NOTHING, _RELEASE = -1, -2

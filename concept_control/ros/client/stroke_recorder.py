@@ -17,19 +17,6 @@ from concept_control.ros.bridge import conversions as convert
 from concept_control.ros.bridge import qos
 
 
-class StrokeRecorder(Node):
-    """Listens to `geometry_msgs/PoseStamped` and splits what it hears into strokes."""
-
-    def __init__(self, topic: str, splitter: StrokeSplitter) -> None:
-        super().__init__('stroke_recorder')
-        self.splitter = splitter
-        self.create_subscription(PoseStamped, topic, self._on_pose, qos.SENSOR)
-
-    def _on_pose(self, message: PoseStamped) -> None:
-        p = message.pose.position
-        self.splitter.add(convert.seconds(message.header.stamp), np.array([p.x, p.y, p.z]))
-
-
 def record(topic: str, number: int, path: Path, timeout: float, splitter: StrokeSplitter) -> int:
     """Record strokes into an NPZ file.
 
@@ -46,8 +33,14 @@ def record(topic: str, number: int, path: Path, timeout: float, splitter: Stroke
     Raises:
         StrokeError: if none came within `timeout` seconds.
     """
+
+    def on_pose(message: PoseStamped) -> None:
+        p = message.pose.position
+        splitter.add(convert.seconds(message.header.stamp), np.array([p.x, p.y, p.z]))
+
     rclpy.init(args=[])
-    node = StrokeRecorder(topic, splitter)
+    node = Node('stroke_recorder')
+    node.create_subscription(PoseStamped, topic, on_pose, qos.SENSOR)
     deadline = time.monotonic() + timeout
     try:
         while len(splitter.strokes) < number and time.monotonic() < deadline:

@@ -33,7 +33,6 @@ from concept_control.simulation.drives import EffortDrive, PositionDrive
 from concept_control.simulation.scene import SceneConfig, build_scene
 from concept_control.simulation.simulated_camera import SimulatedCamera
 from concept_control.simulation.world import Replica, SimulatedWorld
-from concept_control.world.entity import EntityStatus
 
 MAX_AHEAD = 1.0
 """Largest time from now to the start of a trajectory that is followed [s]."""
@@ -336,25 +335,15 @@ class ArmSimulator(Node):
         )
 
     def _true_entities(self, now: float) -> EntityArray:
-        world = self.world
-        message = EntityArray(header=convert.header(now, self.parameters.frame))
-        yaws = world.block_yaws()
-        for index, position in enumerate(world.block_positions()):
-            is_held = world.held == index + 1
-            message.entities.append(
-                convert.known_entity_message(
-                    index + 1,
-                    position,
-                    world.scene.colors[index],
-                    float(world.scene.sizes[index]),
-                    'box',
-                    message.header.stamp,
-                    yaw=float(yaws[index]),
-                    status=EntityStatus.HELD if is_held else EntityStatus.SEEN,
-                )
+        header = convert.header(now, self.parameters.frame)
+        blocks = [
+            convert.known_entity_message(
+                i, e.position, e.color, float(e.size[0]), 'box', header.stamp, e.yaw, e.status
             )
-        message.entities.append(convert.tool_message(world.tool_pose()[0], now))
-        return message
+            for i, e in self.world.entities().items()
+        ]
+        tool = convert.tool_message(self.world.tool_pose()[0], now)
+        return EntityArray(header=header, entities=[*blocks, tool])
 
     def _film(self) -> None:
         """Render snapshots; the renderer's context belongs to this thread."""

@@ -9,7 +9,7 @@ Threads: callbacks store; one worker moves, publishes and draws.
 from __future__ import annotations
 
 import threading
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import NoReturn
 
 import cv2
@@ -157,21 +157,17 @@ class ParticleWorld(Node):
             self._status = ConceptStatus.FAILED
             self._text = f'energy still {self._energy:.3g} after {self._num_steps} steps'
         else:
-            self._world = Tabletop(
-                self._world.ids, positions, self._world.colors, self._world.sizes
-            )
+            self._world = replace(self._world, positions=positions)
 
     def _publish(self) -> None:
         header = convert.header(convert.node_time(self), self.parameters.frame)
-        message = EntityArray(header=header)
-        side = self.parameters.size
-        for i, xy, color in zip(
-            self._world.ids, self.workspace.to_world(self._world.positions), self._world.colors
-        ):
-            position = np.array([*xy, side / 2])
-            message.entities.append(
-                convert.known_entity_message(i, position, color, side, 'ball', header.stamp)
-            )
+        world, side = self._world, self.parameters.size
+        places = np.insert(self.workspace.to_world(world.positions), 2, side / 2, axis=1)
+        entities = [
+            convert.known_entity_message(i, place, color, side, 'ball', header.stamp)
+            for i, place, color in zip(world.ids, places, world.colors)
+        ]
+        message = EntityArray(header=header, entities=entities)
         self._entities.publish(message)
         self._truth.publish(message)
         self._statuses.publish(

@@ -101,15 +101,8 @@ def parameter(
 
     The name in ROS is that of the field where none is given.
     """
-    row = {
-        'default': default,
-        'description': description,
-        'low': low,
-        'high': high,
-        'choices': choices,
-        'is_live': is_live,
-    }
-    field = dataclasses.field(default_factory=lambda: default, metadata={'row': row, 'name': name})
+    row = Parameter('', name, default, description, low, high, choices, is_live)
+    field = dataclasses.field(default_factory=lambda: default, metadata={'parameter': row})
     return cast(T, field)
 
 
@@ -121,10 +114,8 @@ def parameters_of(kind: type, prefix: str = '') -> list[Parameter]:
         prefix: Group that all of them belong to; empty for none.
     """
     group = f'{prefix}.' if prefix else ''
-    return [
-        Parameter(f.name, group + (f.metadata['name'] or f.name), **f.metadata['row'])
-        for f in dataclasses.fields(kind)
-    ]
+    rows = [(field.name, field.metadata['parameter']) for field in dataclasses.fields(kind)]
+    return [dataclasses.replace(r, field=f, name=group + (r.name or f)) for f, r in rows]
 
 
 def declare(

@@ -36,20 +36,16 @@ def entity_markers(
     markers = [Marker(header=header, ns='entities', action=Marker.DELETEALL)]
     for entity in entities:
         brightness = 1.0 if not attention else max(attention.get(entity.id, 0.0), DIM)
-        markers += [
-            _body(header, entity, brightness),
-            _ellipse(header, entity),
-            _name(header, entity),
-        ]
+        parts = (_body(entity, brightness), _ellipse(entity), _name(entity))
+        for number, part in enumerate(parts, start=3 * entity.id):
+            part.header, part.ns, part.id = header, 'entities', number
+            markers.append(part)
     return MarkerArray(markers=markers)
 
 
-def _body(header: Header, entity: TrackedEntity, brightness: float) -> Marker:
+def _body(entity: TrackedEntity, brightness: float) -> Marker:
     size = np.asarray(entity.size, dtype=float)
     return Marker(
-        header=header,
-        ns='entities',
-        id=3 * entity.id,
         type=SHAPES.get(entity.shape, Marker.CUBE),
         pose=pose(entity.position, entity.yaw),
         scale=Vector3(x=float(size[0]), y=float(size[1]), z=float(size[2])),
@@ -57,16 +53,13 @@ def _body(header: Header, entity: TrackedEntity, brightness: float) -> Marker:
     )
 
 
-def _ellipse(header: Header, entity: TrackedEntity) -> Marker:
+def _ellipse(entity: TrackedEntity) -> Marker:
     """Return the horizontal covariance as a flat cylinder on the body."""
     values, vectors = np.linalg.eigh(np.asarray(entity.covariance, dtype=float)[:2, :2])
     axes = 2 * ELLIPSE_SIGMAS * np.sqrt(np.maximum(values, 1e-10))
     top = np.array(entity.position, dtype=float)
     top[2] += entity.size[2] / 2 + 0.001
     return Marker(
-        header=header,
-        ns='entities',
-        id=3 * entity.id + 1,
         type=Marker.CYLINDER,
         pose=pose(top, float(np.arctan2(vectors[1, 0], vectors[0, 0]))),
         scale=Vector3(x=float(axes[0]), y=float(axes[1]), z=0.001),
@@ -74,13 +67,10 @@ def _ellipse(header: Header, entity: TrackedEntity) -> Marker:
     )
 
 
-def _name(header: Header, entity: TrackedEntity) -> Marker:
+def _name(entity: TrackedEntity) -> Marker:
     above = np.array(entity.position, dtype=float)
     above[2] += entity.size[2] / 2 + 0.02
     return Marker(
-        header=header,
-        ns='entities',
-        id=3 * entity.id + 2,
         type=Marker.TEXT_VIEW_FACING,
         pose=pose(above, 0.0),
         scale=Vector3(x=0.0, y=0.0, z=0.02),
