@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import ClassVar
 
 import numpy as np
 
@@ -119,34 +120,35 @@ def seen_color(rng: np.random.Generator, rgb: np.ndarray) -> np.ndarray:
     return np.clip(rgb * light + rng.normal(0.0, 0.03, rgb.shape), 0.0, 1.0)
 
 
+@dataclass(frozen=True, eq=False)
 class Family(ABC):
     """A family of concepts; a concept is one row of parameters.
 
     Attributes:
         name: Name of the family.
         description: One sentence.
+        token_types: Token types of its privileged description, unique over all families.
+        held_out: Whether it is kept from training, to judge how new concepts are learned.
         generates: Whether its concepts can be made to hold by moving subjects.
         identifies: Whether its concepts tell which entities are attended.
-        held_out: Whether it is kept from training, to judge how new concepts are learned.
         reads_colors: Whether it depends on colours if a concept holds.
         reads_sizes: Whether it depends on sizes if a concept holds.
         tolerance: Default tolerance of the predicate [workspace units].
-        token_types: Token types of its privileged description, unique over all families.
         num_steps: T, number of states of its demonstrations; None draws one or two.
         min_entities: Smallest number of entities in its demonstrations.
     """
 
     name: str
     description: str
-    generates: bool = True
-    identifies: bool = True
-    held_out: bool = False
-    reads_colors: bool = False
-    reads_sizes: bool = False
-    tolerance: float = 0.1
     token_types: tuple[int, ...]
-    num_steps: int | None = 2
-    min_entities: int = 1
+    held_out: bool = field(default=False, kw_only=True)
+    generates: ClassVar[bool] = True
+    identifies: ClassVar[bool] = True
+    reads_colors: ClassVar[bool] = False
+    reads_sizes: ClassVar[bool] = False
+    tolerance: ClassVar[float] = 0.1
+    num_steps: ClassVar[int | None] = 2
+    min_entities: ClassVar[int] = 1
 
     def sample_concepts(self, rng: np.random.Generator, num_concepts: int) -> np.ndarray:
         """Draw parameters (C, P) of concepts; P = 0 for a family of one concept."""
@@ -292,3 +294,10 @@ def others_stood_still(events: Events) -> np.ndarray:
     moved = path_lengths(events)
     present, subjects, _ = masks(events)
     return ~((moved > STILL_TOLERANCE) & present & ~subjects).any(axis=1)
+
+
+def outside_of(
+    value: np.ndarray, least: np.ndarray | float, most: np.ndarray | float
+) -> np.ndarray:
+    """Return how far values are outside the intervals from `least` to `most`."""
+    return np.maximum(np.maximum(least - value, value - most), 0.0)

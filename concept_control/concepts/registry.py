@@ -2,131 +2,185 @@
 
 from __future__ import annotations
 
-from concept_control.concepts.family import Family
-from concept_control.concepts.held_out.blind import (
-    Beyond,
-    Cross,
-    Diagonal,
-    MovedMost,
-    SecondClosest,
-    Sides,
-)
-from concept_control.concepts.held_out.validation import (
-    Band,
-    BrighterThanMarker,
-    Corner,
-    Ell,
-    Equidistant,
-    Lone,
-    OddColor,
-    Opposite,
-    Pentagon,
-    Rectangle,
-)
-from concept_control.concepts.named.proximity import Closest, Furthest, ToClosest, ToFurthest
-from concept_control.concepts.named.relational import (
-    Above,
-    AlignedX,
-    AlignedY,
-    Below,
-    Between,
-    Far,
-    Inside,
-    LeftOf,
-    Near,
-    Offset,
-    RightOf,
-)
-from concept_control.concepts.named.selection import Quantity
-from concept_control.concepts.named.shape import Circle, Line, Square, Triangle
-from concept_control.concepts.named.spatial import (
-    Annulus,
-    Disc,
-    HalfPlane,
-    NearEdge,
-    Place,
-    Quadrant,
-)
-from concept_control.concepts.named.temporal import CameCloser, Moved, MovedAfter, MovedBefore
-from concept_control.concepts.named.visual import Color, SameColor, Size
-from concept_control.concepts.procedural.affine import Affine
-from concept_control.concepts.procedural.arrangement import Arrangement
-from concept_control.concepts.procedural.attribute_rules import AttributeRules
-from concept_control.concepts.procedural.comparison_rules import Comparisons
-from concept_control.concepts.procedural.lines import Lines
-from concept_control.concepts.procedural.measure_rules import MeasureRules
-from concept_control.concepts.procedural.place_rules import PlaceRules
+from dataclasses import replace
 
-_FAMILIES: tuple[type[Family], ...] = (
-    Color,
-    Place,
-    Offset,
-    Between,
-    Near,
-    Far,
-    RightOf,
-    Above,
-    LeftOf,
-    Below,
-    AlignedX,
-    AlignedY,
-    HalfPlane,
-    Disc,
-    NearEdge,
-    Circle,
-    Square,
-    Triangle,
-    Line,
-    Closest,
-    Furthest,
-    Quantity,
-    Moved,
-    Size,
-    SameColor,
-    Quadrant,
-    Annulus,
-    Inside,
-    ToClosest,
-    ToFurthest,
-    CameCloser,
-    MovedBefore,
-    MovedAfter,
-    Affine,
-    PlaceRules,
-    MeasureRules,
-    Lines,
-    Comparisons,
-    Arrangement,
-    AttributeRules,
-    Pentagon,
-    Rectangle,
-    Ell,
-    Opposite,
-    Equidistant,
-    Corner,
-    Band,
-    OddColor,
-    Lone,
-    BrighterThanMarker,
-    Cross,
-    Diagonal,
-    Beyond,
-    Sides,
-    SecondClosest,
-    MovedMost,
+import numpy as np
+
+from concept_control.concepts.family import Family
+from concept_control.concepts.held_out import blind, validation
+from concept_control.concepts.named import (
+    proximity,
+    relational,
+    selection,
+    shape,
+    spatial,
+    temporal,
+    visual,
+)
+from concept_control.concepts.procedural import (
+    affine,
+    arrangement,
+    attribute_rules,
+    comparison_rules,
+    lines,
+    measure_rules,
+    place_rules,
+)
+
+_TRAINED: tuple[Family, ...] = (
+    visual.Color('color', 'attend all things of one colour', (0,)),
+    spatial.Place('place', 'be at one place of the workspace', (1,)),
+    relational.Offset('offset', 'be at a given vector from another thing', (2,)),
+    relational.Between('between', 'be in the middle between two others', (3,)),
+    relational.Apart(
+        'near',
+        'be close to another thing, on any side',
+        (4,),
+        bounds=relational.NEAR,
+        drawn=relational.NEAR,
+    ),
+    relational.Apart(
+        'far',
+        'be at least half the workspace away from another thing',
+        (5,),
+        bounds=(relational.FAR, np.inf),
+        drawn=(relational.FAR, 1.6),
+    ),
+    relational.Beside('right_of', 'be right of another thing', (6,), direction=0.0),
+    relational.Beside(
+        'above', 'be above another thing, seen from above', (7,), direction=np.pi / 2
+    ),
+    relational.Beside('left_of', 'be left of another thing', (8,), direction=np.pi),
+    relational.Beside(
+        'below', 'be below another thing, seen from above', (9,), direction=-np.pi / 2
+    ),
+    relational.Aligned('aligned_x', 'lie in one row along x', (10,), axis=0),
+    relational.Aligned('aligned_y', 'lie in one column along y', (11,), axis=1),
+    spatial.HalfPlane('half_plane', 'be on one side of a line through the workspace', (12,)),
+    spatial.Disc('disc', 'be inside a disc of the workspace', (13,)),
+    spatial.NearEdge('near_edge', 'be near the edge of the workspace', (14,)),
+    shape.RegularPolygon(
+        'circle', 'stand evenly on a circle, four to six of them', (15,), fewest=4
+    ),
+    shape.RegularPolygon('square', 'stand at the corners of a square', (16,), fewest=4, most=4),
+    shape.RegularPolygon(
+        'triangle', 'stand at the corners of an equilateral triangle', (17,), fewest=3, most=3
+    ),
+    shape.Line('line', 'stand in a straight line', (18,)),
+    proximity.Proximity('closest', 'the thing closest to the marker', (19,), sign=1.0),
+    proximity.Proximity('furthest', 'the thing furthest from the marker', (20,), sign=-1.0),
+    selection.Quantity('quantity', 'one, two, three or more than three things', (21,)),
+    temporal.Moved('moved', 'the things that moved', (22,)),
+    visual.Size('size', 'attend all things larger, or all smaller, than a threshold', (23,)),
+    visual.SameColor('same_color', 'attend the things of the same colour as the marker', (33,)),
+    spatial.Quadrant('quadrant', 'be in one quarter of the workspace', (29,)),
+    spatial.Annulus('annulus', 'be in a ring around a place of the workspace', (31,)),
+    relational.Inside('inside', 'lie inside another, larger thing', (32,)),
+    proximity.MarkerMove(
+        'to_closest', 'put the marker where the one meant is the closest to it', (24,), sign=1.0
+    ),
+    proximity.MarkerMove(
+        'to_furthest',
+        'put the marker where the one meant is the furthest from it',
+        (25,),
+        sign=-1.0,
+    ),
+    temporal.CameCloser('came_closer', 'the things that came closer to the marker', (26,)),
+    temporal.Order(
+        'moved_before', 'the things that moved before the marker did', (27,), sign=-1.0
+    ),
+    temporal.Order('moved_after', 'the things that moved after the marker did', (28,), sign=1.0),
+    affine.Affine('affine', 'be at a combination of where others are and where one was', (34,)),
+    place_rules.PlaceRules(
+        'place_tests', 'be where one or two random tests hold', (*range(35, 42), 61, 62)
+    ),
+    measure_rules.MeasureRules(
+        'measure_tests',
+        'keep one or two random measures of a place within bounds',
+        tuple(range(63, 73)),
+    ),
+    lines.Lines(
+        'lines', 'be on a random line, here, through others, or from where one was', (52,)
+    ),
+    comparison_rules.Comparisons(
+        'comparisons',
+        'attend to what compares so with a number, the marker or all others',
+        tuple(range(73, 73 + len(comparison_rules.CELLS))),
+    ),
+    arrangement.Arrangement(
+        'arrangement',
+        'stand as in a random pattern, wherever, turned and as large as may be',
+        (42,),
+        most=5,
+    ),
+    attribute_rules.AttributeRules(
+        'attribute_tests',
+        'attend to what passes one or two random tests of looks and place',
+        tuple(range(43, 52)),
+    ),
+)
+
+_HELD_OUT: tuple[Family, ...] = (
+    shape.RegularPolygon(
+        'pentagon', 'stand at the corners of a regular pentagon', (30,), fewest=5, most=5
+    ),
+    validation.Template(
+        'rectangle',
+        'stand at the corners of a rectangle, twice as long as wide',
+        (101,),
+        fewest=4,
+        most=4,
+        template=validation.RECTANGLE,
+    ),
+    validation.Template(
+        'ell',
+        'stand like the letter L: three in a row and one beside the end',
+        (53,),
+        fewest=4,
+        most=4,
+        template=validation.ELL,
+    ),
+    validation.Opposite('opposite', 'be as far beyond another thing as one was before it', (54,)),
+    validation.Equidistant('equidistant', 'be equally far from two others', (55,)),
+    validation.Corner('corner', 'be in a corner of the workspace, whichever', (56,)),
+    validation.Band('band', 'be in an upright band of the workspace', (57,)),
+    validation.OddColor(
+        'odd_color', 'the one thing whose colour differs from that of all others', (58,)
+    ),
+    validation.Lone('lone', 'the one thing that is furthest from its nearest neighbour', (59,)),
+    validation.BrighterThanMarker(
+        'brighter_than_marker', 'the things that are brighter than the marker', (60,)
+    ),
+    validation.Template(
+        'cross',
+        'stand like the five of a die: four corners of a square and its middle',
+        (95,),
+        fewest=5,
+        most=5,
+        template=blind.CROSS,
+    ),
+    blind.Diagonal('diagonal', 'be on the rising diagonal through another thing', (96,)),
+    blind.Beyond('beyond', 'be in one line with two others, beyond either of them', (97,)),
+    blind.Sides('sides', 'be at the left or at the right side of the workspace', (98,)),
+    proximity.Proximity(
+        'second_closest', 'the thing second closest to the marker', (99,), sign=1.0, order=1
+    ),
+    blind.MovedMost(
+        'moved_most', 'the thing that moved the furthest, among others that moved', (100,)
+    ),
 )
 
 
 def families() -> dict[str, Family]:
     """Return every family by name."""
-    return {family.name: family() for family in _FAMILIES}
+    return {**training_families(), **held_out_families()}
 
 
 def training_families() -> dict[str, Family]:
     """Return the families that models are trained on, by name."""
-    return {name: family for name, family in families().items() if not family.held_out}
+    return {family.name: family for family in _TRAINED}
 
 
 def held_out_families() -> dict[str, Family]:
     """Return the families that are kept from training, by name."""
-    return {name: family for name, family in families().items() if family.held_out}
+    return {family.name: replace(family, held_out=True) for family in _HELD_OUT}

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from concept_control.concepts.family import Family
-from concept_control.concepts.named.shape import Circle, Line, Square, Triangle
+from concept_control.concepts.named.shape import Shape
 from concept_control.concepts.registry import families
 from concept_control.world.colors import NAMED_COLORS
 from concept_control.world.events import Events
@@ -68,7 +68,11 @@ def vocabulary() -> dict[str, NamedConcept]:
         *(_selector(name, known['size'], params) for name, params in _SIZES.items()),
         *(_word(known[name], subjects=(1, 1), arguments=(1, 1)) for name in _UNARY_RELATIONS),
         _word(known['between'], subjects=(1, 1), arguments=(2, 2)),
-        *(_word(shape, subjects=(shape.fewest, shape.most)) for shape in _SHAPES),
+        *(
+            _word(shape, subjects=(shape.fewest, shape.most))
+            for shape in map(known.get, _SHAPES)
+            if isinstance(shape, Shape)
+        ),
         *(_word(known[name], subjects=(1, 1), selects=True) for name in ('closest', 'furthest')),
         *(
             _selector(name, known['quantity'], (n,), f'{name} of the things, whichever')
@@ -95,7 +99,7 @@ _SIZES = {'big': (0.185, 1.0), 'small': (0.148, -1.0)}
 
 _QUANTITIES = {'one': 1.0, 'two': 2.0, 'three': 3.0, 'many': 4.0}
 
-_SHAPES = (Line(), Triangle(), Square(), Circle())
+_SHAPES = ('line', 'triangle', 'square', 'circle')
 
 
 def _selector(

@@ -8,8 +8,6 @@ from __future__ import annotations
 import numpy as np
 
 from concept_control.concepts.family import Draft, last_positions, masks, path_lengths
-from concept_control.concepts.held_out.validation import Template
-from concept_control.concepts.named.proximity import Proximity
 from concept_control.concepts.named.relational import Relation
 from concept_control.concepts.named.selection import Selection
 from concept_control.concepts.named.spatial import Region
@@ -23,26 +21,16 @@ MOVE_MARGIN = 0.12
 """Smallest lead of the longest motion over the next in demonstrations [workspace units]."""
 
 
-class Cross(Template):
-    """Five things like the five of a die."""
-
-    name = 'cross'
-    description = 'stand like the five of a die: four corners of a square and its middle'
-    token_types = (95,)
-    fewest = most = 5
-    template = centred_template(
-        np.array([[1.0, 1.0], [-1.0, 1.0], [-1.0, -1.0], [1.0, -1.0], [0.0, 0.0]])
-    )
+CROSS = centred_template(
+    np.array([[1.0, 1.0], [-1.0, 1.0], [-1.0, -1.0], [1.0, -1.0], [0.0, 0.0]])
+)
+"""Points like the five of a die."""
 
 
 class Diagonal(Relation):
     """Be as far right of another thing as above it, or as far left as below."""
 
-    name = 'diagonal'
-    description = 'be on the rising diagonal through another thing'
-    token_types = (96,)
     tolerance = 0.05
-    held_out = True
 
     def targets(
         self, rng: np.random.Generator, rows: np.ndarray, arguments: np.ndarray
@@ -50,20 +38,15 @@ class Diagonal(Relation):
         along = rng.uniform(0.15, 0.9, (len(rows), 1)) * rng.choice([-1, 1], (len(rows), 1))
         return arguments[:, 0] + along
 
-    def error(self, events: Events, params: np.ndarray) -> np.ndarray:
-        relative, valid = self.relative_position(events)
-        return np.where(valid, np.abs(relative @ [1, -1]) / np.sqrt(2), np.inf)
+    def deviation(self, relative: np.ndarray, rows: np.ndarray) -> np.ndarray:
+        return np.abs(relative @ [1, -1]) / np.sqrt(2)
 
 
 class Beyond(Relation):
     """Be in one line with two others, but not between them."""
 
-    name = 'beyond'
-    description = 'be in one line with two others, beyond either of them'
-    token_types = (97,)
     tolerance = 0.05
     num_arguments = 2
-    held_out = True
 
     def targets(
         self, rng: np.random.Generator, rows: np.ndarray, arguments: np.ndarray
@@ -95,35 +78,15 @@ class Beyond(Relation):
 class Sides(Region):
     """Be at the left or at the right side of the workspace, whichever."""
 
-    name = 'sides'
-    description = 'be at the left or at the right side of the workspace'
-    token_types = (98,)
-    held_out = True
-
     def distance(self, points: np.ndarray, rows: np.ndarray) -> np.ndarray:
         return np.maximum(SIDE - np.abs(points[..., 0]), 0.0)
-
-
-class SecondClosest(Proximity):
-    """The second closest to the marker."""
-
-    name = 'second_closest'
-    description = 'the thing second closest to the marker'
-    token_types = (99,)
-    held_out = True
-    sign = 1.0
-    order = 1
 
 
 class MovedMost(Selection):
     """The one thing that moved the furthest of all that moved."""
 
-    name = 'moved_most'
-    description = 'the thing that moved the furthest, among others that moved'
-    token_types = (100,)
     num_steps = 2
     min_entities = 2
-    held_out = True
 
     def arrange(self, rng: np.random.Generator, rows: np.ndarray, scene: Draft) -> None:
         moving = np.arange(scene.sizes.shape[1]) < rng.integers(2, scene.count + 1)[:, None]

@@ -6,6 +6,8 @@ of another kind (equally far from two others, any corner, the odd one out).
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 
 from concept_control.concepts.family import Draft, marker_mean, masks, mean_of, seen_color
@@ -14,11 +16,10 @@ from concept_control.concepts.named.selection import Selection
 from concept_control.concepts.named.shape import (
     LARGEST_RADIUS,
     SMALLEST_RADIUS,
-    RegularPolygon,
     Shape,
 )
 from concept_control.concepts.named.spatial import Region
-from concept_control.concepts.named.visual import Color, color_features
+from concept_control.concepts.named.visual import color_features, draw_meant_colors
 from concept_control.concepts.procedural.arrangement import centred_template, template_deviation
 from concept_control.world.events import Events
 
@@ -31,26 +32,25 @@ BAND = 0.15
 ODD = 0.4
 """Smallest distance of colour features between things of different colours."""
 
+RECTANGLE = centred_template(np.array([[0.0, 0.0], [2.0, 0.0], [2.0, 1.0], [0.0, 1.0]]))
+"""Corners of a rectangle, twice as long as wide."""
+
+ELL = centred_template(np.array([[0.0, 0.0], [1.0, 0.0], [2.0, 0.0], [0.0, 1.0]]))
+"""Three in a row and one beside the end."""
+
 ODD_MARGIN = 0.07
 LONE_MARGIN = 0.1
 BRIGHTER_MARGIN = 0.12
 
 
-class Pentagon(RegularPolygon):
-    """Five things at the corners of a regular pentagon."""
-
-    name = 'pentagon'
-    description = 'stand at the corners of a regular pentagon'
-    token_types = (30,)
-    fewest = most = 5
-    held_out = True
-
-
+@dataclass(frozen=True, eq=False, kw_only=True)
 class Template(Shape):
-    """Four things in one pattern, up to similarity."""
+    """Things in one pattern, up to similarity.
 
-    held_out = True
-    fewest = most = 4
+    Attributes:
+        template: (k, 2) points, centred, of unit root mean square radius.
+    """
+
     template: np.ndarray
 
     def perfect(self, rng: np.random.Generator, count: int, k: int) -> np.ndarray:
@@ -64,31 +64,8 @@ class Template(Shape):
         return template_deviation(points, np.tile(self.template @ [1, 1j], (len(points), 1)))
 
 
-class Rectangle(Template):
-    """Four things at the corners of a rectangle, twice as long as wide."""
-
-    name = 'rectangle'
-    description = 'stand at the corners of a rectangle, twice as long as wide'
-    token_types = (101,)
-    template = centred_template(np.array([[0.0, 0.0], [2.0, 0.0], [2.0, 1.0], [0.0, 1.0]]))
-
-
-class Ell(Template):
-    """Three in a row and one beside the end."""
-
-    name = 'ell'
-    description = 'stand like the letter L: three in a row and one beside the end'
-    token_types = (53,)
-    template = centred_template(np.array([[0.0, 0.0], [1.0, 0.0], [2.0, 0.0], [0.0, 1.0]]))
-
-
 class Opposite(Relation):
     """Be at the mirror image of the own start through another thing."""
-
-    name = 'opposite'
-    description = 'be as far beyond another thing as one was before it'
-    token_types = (54,)
-    held_out = True
 
     def arrange(self, rng: np.random.Generator, rows: np.ndarray, scene: Draft) -> None:
         scene.subjects[:, 0] = scene.attention[:, 1] = True
@@ -112,12 +89,8 @@ class Opposite(Relation):
 class Equidistant(Relation):
     """Be equally far from two others, anywhere on their perpendicular bisector."""
 
-    name = 'equidistant'
-    description = 'be equally far from two others'
-    token_types = (55,)
     tolerance = 0.05
     num_arguments = 2
-    held_out = True
 
     def targets(
         self, rng: np.random.Generator, rows: np.ndarray, arguments: np.ndarray
@@ -141,11 +114,6 @@ class Equidistant(Relation):
 class Corner(Region):
     """Be in a corner of the workspace, whichever."""
 
-    name = 'corner'
-    description = 'be in a corner of the workspace, whichever'
-    token_types = (56,)
-    held_out = True
-
     def distance(self, points: np.ndarray, rows: np.ndarray) -> np.ndarray:
         beyond = np.linalg.norm(np.abs(points) - 1.0, axis=-1) - CORNER
         return np.maximum(beyond, 0.0)
@@ -153,11 +121,6 @@ class Corner(Region):
 
 class Band(Region):
     """Be in an upright band; parameter (x of its middle)."""
-
-    name = 'band'
-    description = 'be in an upright band of the workspace'
-    token_types = (57,)
-    held_out = True
 
     def sample_concepts(self, rng: np.random.Generator, num_concepts: int) -> np.ndarray:
         return rng.uniform(-0.7, 0.7, (num_concepts, 1))
@@ -169,20 +132,16 @@ class Band(Region):
 class OddColor(Selection):
     """The one thing of another colour than all others, which share one."""
 
-    name = 'odd_color'
     reads_colors = True
-    description = 'the one thing whose colour differs from that of all others'
-    token_types = (58,)
     min_entities = 4
-    held_out = True
 
     def arrange(self, rng: np.random.Generator, rows: np.ndarray, scene: Draft) -> None:
         pending = np.arange(len(scene.count))
         while len(pending):
-            rgb = Color().sample_concepts(rng, len(pending))
+            rgb = draw_meant_colors(rng, len(pending))
             shape = scene.sizes[pending].shape
             colors = seen_color(rng, np.repeat(rgb[:, None], shape[1], axis=1))
-            colors[:, 0] = seen_color(rng, Color().sample_concepts(rng, len(pending)))
+            colors[:, 0] = seen_color(rng, draw_meant_colors(rng, len(pending)))
             apart = _color_distances(colors)
             good = (apart[:, 0, 1:] > ODD + ODD_MARGIN).all(axis=1)
             good &= (apart[:, 1:, 1:] < ODD - ODD_MARGIN).all(axis=(1, 2))
@@ -200,11 +159,7 @@ class OddColor(Selection):
 class Lone(Selection):
     """The one thing whose nearest neighbour is the furthest away."""
 
-    name = 'lone'
-    description = 'the one thing that is furthest from its nearest neighbour'
-    token_types = (59,)
     min_entities = 4
-    held_out = True
 
     def arrange(self, rng: np.random.Generator, rows: np.ndarray, scene: Draft) -> None:
         pending = np.arange(len(scene.count))
@@ -226,12 +181,8 @@ class Lone(Selection):
 class BrighterThanMarker(Selection):
     """The things brighter than the marker, the one subject."""
 
-    name = 'brighter_than_marker'
     reads_colors = True
-    description = 'the things that are brighter than the marker'
-    token_types = (60,)
     min_entities = 3
-    held_out = True
 
     def arrange(self, rng: np.random.Generator, rows: np.ndarray, scene: Draft) -> None:
         scene.subjects[:, 0] = True

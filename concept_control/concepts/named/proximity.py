@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 
 from concept_control.concepts.family import (
@@ -21,6 +23,7 @@ MOVE_MARGIN = 0.06
 """Lead that the moved marker has to have [workspace units]; twice that in demonstrations."""
 
 
+@dataclass(frozen=True, eq=False, kw_only=True)
 class Proximity(Selection):
     """The one thing of a rank by its distance to the marker, the one subject.
 
@@ -62,20 +65,7 @@ class Proximity(Selection):
         return (distance == meant) & np.isfinite(distance)
 
 
-class Closest(Proximity):
-    """The closest to the marker."""
-
-    name, description, token_types = 'closest', 'the thing closest to the marker', (19,)
-    sign = 1.0
-
-
-class Furthest(Proximity):
-    """The furthest from the marker."""
-
-    name, description, token_types = 'furthest', 'the thing furthest from the marker', (20,)
-    sign = -1.0
-
-
+@dataclass(frozen=True, eq=False, kw_only=True)
 class MarkerMove(Family):
     """Put the marker, the one subject, where the attended thing is its closest (furthest).
 
@@ -118,21 +108,3 @@ class MarkerMove(Family):
         with np.errstate(invalid='ignore'):
             short = np.maximum(meant - next_best + MOVE_MARGIN, 0.0) / 2
         return np.where(valid, short, np.inf)
-
-
-class ToClosest(MarkerMove):
-    """Closest to the attended one."""
-
-    name = 'to_closest'
-    description = 'put the marker where the one meant is the closest to it'
-    token_types = (24,)
-    sign = 1.0
-
-
-class ToFurthest(MarkerMove):
-    """Furthest from the attended one."""
-
-    name = 'to_furthest'
-    description = 'put the marker where the one meant is the furthest from it'
-    token_types = (25,)
-    sign = -1.0

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 
 from concept_control.concepts.family import (
@@ -10,6 +12,7 @@ from concept_control.concepts.family import (
     last_positions,
     masks,
     mean_of,
+    outside_of,
     per_event,
 )
 from concept_control.errors import EventError
@@ -74,6 +77,14 @@ class Relation(Family):
         """Draw positions (B, 2) of the subject for arguments (B, A, 2) and parameters (B, P)."""
         raise NotImplementedError
 
+    def error(self, events: Events, params: np.ndarray) -> np.ndarray:
+        relative, valid = self.relative_position(events)
+        return np.where(valid, self.deviation(relative, per_event(params, events)), np.inf)
+
+    def deviation(self, relative: np.ndarray, rows: np.ndarray) -> np.ndarray:
+        """Return (B,) distances to satisfaction, see `relative_position` and `sample_concepts`."""
+        raise NotImplementedError
+
     def relative_position(self, events: Events) -> tuple[np.ndarray, np.ndarray]:
         """Return the subject relative to the arguments' mean (B, 2), and if the roles fit (B,)."""
         positions = last_positions(events)
@@ -85,10 +96,6 @@ class Relation(Family):
 class Offset(Relation):
     """Be at one vector from another thing; parameters (dx, dy)."""
 
-    name = 'offset'
-    description = 'be at a given vector from another thing'
-    token_types = (2,)
-
     def sample_concepts(self, rng: np.random.Generator, num_concepts: int) -> np.ndarray:
         angle = rng.uniform(-np.pi, np.pi, num_concepts)
         length = rng.uniform(0.2, 0.8, num_concepts)
@@ -99,18 +106,13 @@ class Offset(Relation):
     ) -> np.ndarray:
         return arguments[:, 0] + rows
 
-    def error(self, events: Events, params: np.ndarray) -> np.ndarray:
-        relative, valid = self.relative_position(events)
-        distance = np.linalg.norm(relative - per_event(params, events), axis=1)
-        return np.where(valid, distance, np.inf)
+    def deviation(self, relative: np.ndarray, rows: np.ndarray) -> np.ndarray:
+        return np.linalg.norm(relative - rows, axis=1)
 
 
 class Between(Relation):
     """Be in the middle between two others (SREM accepts 51 % inside their hull)."""
 
-    name = 'between'
-    description = 'be in the middle between two others'
-    token_types = (3,)
     num_arguments = 2
 
     def targets(
@@ -118,50 +120,33 @@ class Between(Relation):
     ) -> np.ndarray:
         return arguments.mean(axis=1)
 
-    def error(self, events: Events, params: np.ndarray) -> np.ndarray:
-        relative, valid = self.relative_position(events)
-        return np.where(valid, np.linalg.norm(relative, axis=1), np.inf)
+    def deviation(self, relative: np.ndarray, rows: np.ndarray) -> np.ndarray:
+        return np.linalg.norm(relative, axis=1)
 
 
-class Near(Relation):
-    """Be close to another thing without touching it."""
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Apart(Relation):
+    """Be at a distance of another thing that lies within bounds, on any side.
 
-    name = 'near'
-    description = 'be close to another thing, on any side'
-    token_types = (4,)
+    Attributes:
+        bounds: Least and largest distance that satisfies the concept.
+        drawn: Bounds of the distances in demonstrations.
+    """
+
     tolerance = 0.04
+    bounds: tuple[float, float]
+    drawn: tuple[float, float]
 
     def targets(
         self, rng: np.random.Generator, rows: np.ndarray, arguments: np.ndarray
     ) -> np.ndarray:
-        return arguments[:, 0] + _polar(rng, len(rows), NEAR, (-np.pi, np.pi))
+        return arguments[:, 0] + _polar(rng, len(rows), self.drawn, (-np.pi, np.pi))
 
-    def error(self, events: Events, params: np.ndarray) -> np.ndarray:
-        relative, valid = self.relative_position(events)
-        distance = np.linalg.norm(relative, axis=1)
-        outside = np.maximum(np.maximum(NEAR[0] - distance, distance - NEAR[1]), 0.0)
-        return np.where(valid, outside, np.inf)
+    def deviation(self, relative: np.ndarray, rows: np.ndarray) -> np.ndarray:
+        return outside_of(np.linalg.norm(relative, axis=1), *self.bounds)
 
 
-class Far(Relation):
-    """Be at least half the workspace away from another thing."""
-
-    name = 'far'
-    description = 'be at least half the workspace away from another thing'
-    token_types = (5,)
-    tolerance = 0.04
-
-    def targets(
-        self, rng: np.random.Generator, rows: np.ndarray, arguments: np.ndarray
-    ) -> np.ndarray:
-        return arguments[:, 0] + _polar(rng, len(rows), (FAR, 1.6), (-np.pi, np.pi))
-
-    def error(self, events: Events, params: np.ndarray) -> np.ndarray:
-        relative, valid = self.relative_position(events)
-        short = np.maximum(FAR - np.linalg.norm(relative, axis=1), 0.0)
-        return np.where(valid, short, np.inf)
-
-
+@dataclass(frozen=True, eq=False, kw_only=True)
 class Beside(Relation):
     """Be inside the cone that opens from another thing to one side."""
 
@@ -174,49 +159,19 @@ class Beside(Relation):
         angles = (self.direction - 0.9 * CONE, self.direction + 0.9 * CONE)
         return arguments[:, 0] + _polar(rng, len(rows), CONE_RANGE, angles)
 
-    def error(self, events: Events, params: np.ndarray) -> np.ndarray:
-        relative, valid = self.relative_position(events)
+    def deviation(self, relative: np.ndarray, rows: np.ndarray) -> np.ndarray:
         along = relative @ [np.cos(self.direction), np.sin(self.direction)]
         across = np.abs(relative @ [-np.sin(self.direction), np.cos(self.direction)])
         # Distance to the cone; the least distance along its axis is a block's width.
         outside = np.maximum(across * np.cos(CONE) - along * np.sin(CONE), 0.0)
         short = np.maximum(0.2 - along, 0.0)
-        return np.where(valid, np.maximum(outside, short), np.inf)
-
-
-class RightOf(Beside):
-    """To the right, +x."""
-
-    name, description, token_types, direction = 'right_of', 'be right of another thing', (6,), 0.0
-
-
-class Above(Beside):
-    """Above, +y."""
-
-    name, description, token_types = 'above', 'be above another thing, seen from above', (7,)
-    direction = np.pi / 2
-
-
-class LeftOf(Beside):
-    """To the left, -x."""
-
-    name, description, token_types, direction = 'left_of', 'be left of another thing', (8,), np.pi
-
-
-class Below(Beside):
-    """Below, -y."""
-
-    name, description, token_types = 'below', 'be below another thing, seen from above', (9,)
-    direction = -np.pi / 2
+        return np.maximum(outside, short)
 
 
 class Inside(Relation):
     """Have at least 80 % of the area inside the other's (SREM), both being squares."""
 
-    name = 'inside'
     reads_sizes = True
-    description = 'lie inside another, larger thing'
-    token_types = (32,)
     tolerance = 0.04
 
     def place_subject(self, rng: np.random.Generator, rows: np.ndarray, scene: Draft) -> None:
@@ -240,6 +195,7 @@ class Inside(Relation):
         return np.where(valid & (outer > inner), np.linalg.norm(beyond, axis=1), np.inf)
 
 
+@dataclass(frozen=True, eq=False, kw_only=True)
 class Aligned(Relation):
     """Share one coordinate with another thing (Diffusion-CCSP: within .05 of a unit square)."""
 
@@ -254,21 +210,8 @@ class Aligned(Relation):
         target[:, self.axis] += along
         return target
 
-    def error(self, events: Events, params: np.ndarray) -> np.ndarray:
-        relative, valid = self.relative_position(events)
-        return np.where(valid, np.abs(relative[:, 1 - self.axis]), np.inf)
-
-
-class AlignedX(Aligned):
-    """In one row along x: equal y."""
-
-    name, description, token_types, axis = 'aligned_x', 'lie in one row along x', (10,), 0
-
-
-class AlignedY(Aligned):
-    """In one column along y: equal x."""
-
-    name, description, token_types, axis = 'aligned_y', 'lie in one column along y', (11,), 1
+    def deviation(self, relative: np.ndarray, rows: np.ndarray) -> np.ndarray:
+        return np.abs(relative[:, 1 - self.axis])
 
 
 def _polar(

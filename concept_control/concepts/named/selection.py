@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 import numpy as np
 
 from concept_control.concepts.family import Draft, Family, masks, per_event
@@ -15,7 +17,7 @@ class Selection(Family):
     """A family that only identifies: its concepts hold where the attention is the true one."""
 
     generates = False
-    num_steps: int | None = 1
+    num_steps: ClassVar[int | None] = 1
 
     def error(self, events: Events, params: np.ndarray) -> np.ndarray:
         present, _, attended = masks(events)
@@ -27,10 +29,6 @@ class Selection(Family):
 
 class Quantity(Selection):
     """Any n entities; parameter n, where `MANY` means n or more."""
-
-    name = 'quantity'
-    description = 'one, two, three or more than three things'
-    token_types = (21,)
 
     def sample_concepts(self, rng: np.random.Generator, num_concepts: int) -> np.ndarray:
         return rng.integers(1, MANY + 1, (num_concepts, 1)).astype(float)

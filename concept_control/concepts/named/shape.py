@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 
 from concept_control.concepts.family import Draft, Family, last_positions, masks
@@ -20,6 +22,7 @@ STATIC_SHARE = 0.3
 """Share of demonstrations that show the shape without a motion and without subjects."""
 
 
+@dataclass(frozen=True, eq=False, kw_only=True)
 class Shape(Family):
     """A shape up to similarity; every member is both subject and attended.
 
@@ -29,8 +32,8 @@ class Shape(Family):
     """
 
     tolerance = 0.1
-    fewest = 3
-    most = 6
+    fewest: int = 3
+    most: int = 6
 
     def entities_needed(self, rows: np.ndarray) -> int:
         return self.fewest
@@ -113,39 +116,8 @@ class RegularPolygon(Shape):
         return np.abs(z - corner * roots).max(axis=1)
 
 
-class Circle(RegularPolygon):
-    """Four to six things evenly on a circle."""
-
-    name = 'circle'
-    description = 'stand evenly on a circle, four to six of them'
-    token_types = (15,)
-    fewest = 4
-
-
-class Square(RegularPolygon):
-    """Four things at the corners of a square."""
-
-    name = 'square'
-    description = 'stand at the corners of a square'
-    token_types = (16,)
-    fewest = most = 4
-
-
-class Triangle(RegularPolygon):
-    """Three things at the corners of an equilateral triangle."""
-
-    name = 'triangle'
-    description = 'stand at the corners of an equilateral triangle'
-    token_types = (17,)
-    fewest = most = 3
-
-
 class Line(Shape):
     """Three to six things in a straight line, with gaps between them."""
-
-    name = 'line'
-    description = 'stand in a straight line'
-    token_types = (18,)
 
     def perfect(self, rng: np.random.Generator, count: int, k: int) -> np.ndarray:
         gaps = SMALLEST_GAP + rng.exponential(0.08, (count, k))

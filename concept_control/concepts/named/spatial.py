@@ -4,7 +4,14 @@ from __future__ import annotations
 
 import numpy as np
 
-from concept_control.concepts.family import Draft, Family, last_positions, masks, per_event
+from concept_control.concepts.family import (
+    Draft,
+    Family,
+    last_positions,
+    masks,
+    outside_of,
+    per_event,
+)
 from concept_control.world.events import Events
 
 EDGE = 0.75
@@ -39,9 +46,6 @@ class Region(Family):
 class Place(Region):
     """Be at one place of the workspace; parameters (x, y)."""
 
-    name = 'place'
-    description = 'be at one place of the workspace'
-    token_types = (1,)
     tolerance = 0.1
 
     def sample_concepts(self, rng: np.random.Generator, num_concepts: int) -> np.ndarray:
@@ -58,10 +62,6 @@ class Place(Region):
 class HalfPlane(Region):
     """Be on one side of a line; parameters (cos, sin, offset) with n · p >= offset."""
 
-    name = 'half_plane'
-    description = 'be on one side of a line through the workspace'
-    token_types = (12,)
-
     def sample_concepts(self, rng: np.random.Generator, num_concepts: int) -> np.ndarray:
         angle = rng.uniform(-np.pi, np.pi, num_concepts)
         offset = rng.uniform(-0.2, 0.6, num_concepts)
@@ -75,10 +75,6 @@ class HalfPlane(Region):
 class Disc(Region):
     """Be inside a disc; parameters (x, y, radius)."""
 
-    name = 'disc'
-    description = 'be inside a disc of the workspace'
-    token_types = (13,)
-
     def sample_concepts(self, rng: np.random.Generator, num_concepts: int) -> np.ndarray:
         center = rng.uniform(-0.6, 0.6, (num_concepts, 2))
         return np.concatenate([center, rng.uniform(0.2, 0.5, (num_concepts, 1))], axis=1)
@@ -91,10 +87,6 @@ class Disc(Region):
 class Quadrant(Region):
     """Be in one quarter of the workspace; parameters (sign of x, sign of y)."""
 
-    name = 'quadrant'
-    description = 'be in one quarter of the workspace'
-    token_types = (29,)
-
     def sample_concepts(self, rng: np.random.Generator, num_concepts: int) -> np.ndarray:
         return rng.choice([-1.0, 1.0], (num_concepts, 2))
 
@@ -105,10 +97,6 @@ class Quadrant(Region):
 class Annulus(Region):
     """Be in a ring; parameters (x, y, inner radius, outer radius)."""
 
-    name = 'annulus'
-    description = 'be in a ring around a place of the workspace'
-    token_types = (31,)
-
     def sample_concepts(self, rng: np.random.Generator, num_concepts: int) -> np.ndarray:
         center = rng.uniform(-0.4, 0.4, (num_concepts, 2))
         inner = rng.uniform(0.25, 0.6, (num_concepts, 1))
@@ -116,16 +104,11 @@ class Annulus(Region):
 
     def distance(self, points: np.ndarray, rows: np.ndarray) -> np.ndarray:
         radius = np.linalg.norm(points - rows[:, None, :2], axis=-1)
-        inner, outer = rows[:, None, 2], rows[:, None, 3]
-        return np.maximum(np.maximum(inner - radius, radius - outer), 0.0)
+        return outside_of(radius, rows[:, 2:3], rows[:, 3:])
 
 
 class NearEdge(Region):
     """Be near the edge of the workspace."""
-
-    name = 'near_edge'
-    description = 'be near the edge of the workspace'
-    token_types = (14,)
 
     def distance(self, points: np.ndarray, rows: np.ndarray) -> np.ndarray:
         return np.maximum(EDGE - np.abs(points).max(axis=-1), 0.0)

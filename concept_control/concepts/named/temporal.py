@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 
 from concept_control.concepts.family import Draft, marker_distances, masks, path_lengths
@@ -21,9 +23,6 @@ CLOSER_MARGIN = 0.15
 class Moved(Selection):
     """The things that moved between the first and the last state."""
 
-    name = 'moved'
-    description = 'the things that moved'
-    token_types = (22,)
     num_steps = 2
     min_entities = 2
 
@@ -41,9 +40,6 @@ class Moved(Selection):
 class CameCloser(Selection):
     """The things that came closer to the marker, the one subject, which stays where it is."""
 
-    name = 'came_closer'
-    description = 'the things that came closer to the marker'
-    token_types = (26,)
     num_steps = 2
     min_entities = 3
 
@@ -80,6 +76,7 @@ class CameCloser(Selection):
         return (first - last > CLOSER_MARGIN / 2) & present & ~subjects
 
 
+@dataclass(frozen=True, eq=False, kw_only=True)
 class Order(Selection):
     """The things that moved before (after) the marker did, each within one step.
 
@@ -124,24 +121,6 @@ class Order(Selection):
         marker = (when * subjects).sum(axis=1) / np.maximum(subjects.sum(axis=1), 1)
         earlier = self.sign * (when - marker[:, None]) > 0.25
         return (path > SHORTEST_MOVE / 2) & earlier & present & ~subjects
-
-
-class MovedBefore(Order):
-    """Earlier than the marker."""
-
-    name = 'moved_before'
-    description = 'the things that moved before the marker did'
-    token_types = (27,)
-    sign = -1.0
-
-
-class MovedAfter(Order):
-    """Later than the marker."""
-
-    name = 'moved_after'
-    description = 'the things that moved after the marker did'
-    token_types = (28,)
-    sign = 1.0
 
 
 def _random_steps(rng: np.random.Generator, before: np.ndarray) -> np.ndarray:

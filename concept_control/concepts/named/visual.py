@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 import numpy as np
 
 from concept_control.concepts.family import (
@@ -42,22 +44,22 @@ def color_features(rgb: np.ndarray) -> np.ndarray:
     return np.concatenate([rgb / np.maximum(brightest, 0.05), brightest / 2], axis=-1)
 
 
+def draw_meant_colors(rng: np.random.Generator, count: int) -> np.ndarray:
+    """Draw colours (count, 3) that a concept is about, most of them named ones."""
+    named = np.array(list(NAMED_COLORS.values()))
+    chosen = named[rng.integers(len(named), size=count)]
+    return np.where(rng.random((count, 1)) < 0.8, chosen, random_colors(rng, (count,)))
+
+
 class Color(Selection):
     """The things of one colour; parameters (r, g, b)."""
 
-    name = 'color'
     reads_colors = True
-    description = 'attend all things of one colour'
-    token_types = (0,)
-    num_steps: int | None = None
+    num_steps: ClassVar[int | None] = None
     min_entities = 2
 
     def sample_concepts(self, rng: np.random.Generator, num_concepts: int) -> np.ndarray:
-        named = np.array(list(NAMED_COLORS.values()))
-        chosen = named[rng.integers(len(named), size=num_concepts)]
-        return np.where(
-            rng.random((num_concepts, 1)) < 0.8, chosen, random_colors(rng, (num_concepts,))
-        )
+        return draw_meant_colors(rng, num_concepts)
 
     def arrange(self, rng: np.random.Generator, rows: np.ndarray, scene: Draft) -> None:
         wanted = 1 + rng.integers(np.maximum(scene.count - 1, 1))
@@ -97,9 +99,6 @@ class Color(Selection):
 class SameColor(Color):
     """The things of the marker's colour, the marker being the one subject."""
 
-    name = 'same_color'
-    description = 'attend the things of the same colour as the marker'
-    token_types = (33,)
     num_steps = 1
     min_entities = 3
 
@@ -109,7 +108,7 @@ class SameColor(Color):
         members = np.arange(scene.sizes.shape[1]) < 1 + wanted[:, None]
         pending = np.arange(len(scene.count))
         while len(pending):
-            rgb = Color.sample_concepts(self, rng, len(pending))
+            rgb = draw_meant_colors(rng, len(pending))
             seen = seen_color(rng, np.repeat(rgb[:, None], members.shape[1], axis=1))
             colors = self._distractors(rng, seen[:, 0], scene.colors[pending])
             colors = np.where(members[pending][..., None], seen, colors)
@@ -133,11 +132,8 @@ class SameColor(Color):
 class Size(Selection):
     """The things above (or below) a size; parameters (threshold, +1 or -1)."""
 
-    name = 'size'
     reads_sizes = True
-    description = 'attend all things larger, or all smaller, than a threshold'
-    token_types = (23,)
-    num_steps: int | None = None
+    num_steps: ClassVar[int | None] = None
     min_entities = 2
 
     def sample_concepts(self, rng: np.random.Generator, num_concepts: int) -> np.ndarray:

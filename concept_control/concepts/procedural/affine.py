@@ -74,9 +74,6 @@ class Combination(Family):
 class Affine(Combination):
     """Be at the combination plus (dx, dy); parameters (k, a, b, dx, dy)."""
 
-    name = 'affine'
-    description = 'be at a combination of where others are and where one was'
-    token_types = (34,)
     tolerance = 0.1
 
     def sample_concepts(self, rng: np.random.Generator, num_concepts: int) -> np.ndarray:

@@ -18,12 +18,6 @@ class Arrangement(Shape):
     a mirrored pattern is the same.
     """
 
-    name = 'arrangement'
-    description = 'stand as in a random pattern, wherever, turned and as large as may be'
-    token_types = (42,)
-    fewest = 3
-    most = 5
-
     def sample_concepts(self, rng: np.random.Generator, num_concepts: int) -> np.ndarray:
         params = np.zeros((num_concepts, 1 + 2 * self.most))
         params[:, 0] = rng.choice(np.arange(self.fewest, self.most + 1), num_concepts)

@@ -44,10 +44,6 @@ class AttributeRules(SelectionRules):
     largest or smallest of all (sign).
     """
 
-    name = 'attribute_tests'
-    description = 'attend to what passes one or two random tests of looks and place'
-    token_types = tuple(range(43, 52))
-
     def draw(self, rng: np.random.Generator, count: int) -> np.ndarray:
         first = rng.integers(COLOR, RANK + 1, count)
         second = rng.integers(COLOR, SIZE_OF_MARKER + 1, count)

@@ -60,10 +60,6 @@ _PALETTE = 3
 class Comparisons(SelectionRules):
     """Attend by comparison; parameters (index in `CELLS`, threshold, r, g, b of a mix)."""
 
-    name = 'comparisons'
-    description = 'attend to what compares so with a number, the marker or all others'
-    token_types = tuple(range(73, 73 + len(CELLS)))
-
     def draw(self, rng: np.random.Generator, count: int) -> np.ndarray:
         cell = rng.integers(len(CELLS), size=count)
         feature = _FEATURE[cell]

@@ -22,9 +22,6 @@ class Lines(Combination):
     held-out families judge whether they are learned without training.
     """
 
-    name = 'lines'
-    description = 'be on a random line, here, through others, or from where one was'
-    token_types = (52,)
     tolerance = 0.05
 
     def sample_concepts(self, rng: np.random.Generator, num_concepts: int) -> np.ndarray:

@@ -4,11 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from concept_control.concepts.procedural.placement_rules import (
-    PlacementRules,
-    Situation,
-    outside_of,
-)
+from concept_control.concepts.family import outside_of
+from concept_control.concepts.procedural.placement_rules import PlacementRules, Situation
 from concept_control.concepts.procedural.rule_parameters import NUM_RULES, choose_rule
 
 STRIP, MIRRORED, SQUARE_RING, SHIFTED, MOVED, BESIDE, APPROACHED, NEAREST, FURTHEST, SPREAD = (
@@ -87,9 +84,6 @@ class MeasureRules(PlacementRules):
     held-out families judge whether they are learned without training.
     """
 
-    name = 'measure_tests'
-    description = 'keep one or two random measures of a place within bounds'
-    token_types = tuple(range(63, 73))
     rules = (
         _strip,
         _mirrored,

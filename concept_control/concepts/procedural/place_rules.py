@@ -4,11 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from concept_control.concepts.procedural.placement_rules import (
-    PlacementRules,
-    Situation,
-    outside_of,
-)
+from concept_control.concepts.family import outside_of
+from concept_control.concepts.procedural.placement_rules import PlacementRules, Situation
 from concept_control.concepts.procedural.rule_parameters import NUM_RULES, choose_rule
 
 HALF_PLANE, DISC, OUTSIDE, BOX, SECTOR, RING, CLOSER, ALONG, ACROSS = range(9)
@@ -76,9 +73,6 @@ class PlaceRules(PlacementRules):
     their middle (inner, outer).
     """
 
-    name = 'place_tests'
-    description = 'be where one or two random tests hold'
-    token_types = (*range(35, 42), 61, 62)
     rules = (_half_plane, _disc, _outside, _box, _sector, _ring, _closer, _along, _across)
 
     def draw(self, rng: np.random.Generator, count: int) -> np.ndarray:

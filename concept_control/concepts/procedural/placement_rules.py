@@ -151,11 +151,6 @@ class PlacementRules(Family):
         return (self._distance(many, situation) <= 0).reshape(-1, count).mean(axis=1)
 
 
-def outside_of(value: np.ndarray, least: np.ndarray, most: np.ndarray) -> np.ndarray:
-    """Return how far values (B,) are outside the intervals from `least` (B,) to `most` (B,)."""
-    return np.maximum(np.maximum(least - value, value - most), 0.0)
-
-
 def _situation(
     place: np.ndarray, start: np.ndarray, positions: np.ndarray, attended: np.ndarray
 ) -> Situation:
