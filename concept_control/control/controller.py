@@ -182,6 +182,7 @@ class ConceptController:
         attached: bool | None = None,
         entities_time: float | None = None,
         joints_time: float | None = None,
+        fault: str = '',
     ) -> ControlOutput:
         """Advance by one control period.
 
@@ -196,6 +197,7 @@ class ConceptController:
             attached: Whether the tool holds something; None where it cannot tell.
             entities_time: Stamp of `entities` in the same clock [s]; None: they are current.
             joints_time: Stamp of `q` and `qd` in the same clock [s]; None: they are current.
+            fault: Reason why the inputs cannot be trusted, so that the arm must hold.
         """
         q, qd = np.asarray(q, dtype=float), np.asarray(qd, dtype=float)
         if q.shape != (self.arm.num_joints,) or qd.shape != q.shape:
@@ -204,7 +206,8 @@ class ConceptController:
             )
         if not (np.isfinite([time]).all() and np.isfinite(q).all() and np.isfinite(qd).all()):
             return self._output(None, float('nan'), -1, 'joint state is not finite: holding')
-        stale = self._guard.check_joint_state(time, time if joints_time is None else joints_time)
+        joints_time = time if joints_time is None else joints_time
+        stale = fault or self._guard.check_joint_state(time, joints_time)
         if stale:
             self._phase = 'hold'
             plan = self._brake_along_plan(time)

@@ -11,6 +11,12 @@ from concept_control.control.arm.dynamics import ArmDynamics
 from concept_control.control.arm.kinematics import ArmKinematics
 from concept_control.control.plan import Plan
 
+CUT_STRIDE = 3
+"""Number of points between the places at which a stop is tried."""
+
+MAX_BRAKE_STEPS = 500
+"""Largest number of steps of a brake, whatever velocity was measured."""
+
 TOLERANCE = 1e-6
 """Excess over a limit that counts as rounding: relative for rates, absolute [rad, m] for
 positions."""
@@ -96,18 +102,22 @@ class Guard:
             return GuardedPlan(
                 self.brake(plan.stamp, plan.dt, plan.num_steps, q, qd), f'{refusal}: braking'
             )
-        places = self._breaks_of_place(plan, q)
-        rates = self._rates(plan)
-        broken = places | (rates.max(axis=(1, 2)) > 1.0 + TOLERANCE)
+        full = self._cut(plan, plan.num_steps) if plan.velocities[-1].any() else plan
+        places = self._breaks_of_place(full, q)
+        broken = places | (self._rates(full).max(axis=(1, 2)) > 1.0 + TOLERANCE)
         if not broken.any():
-            return GuardedPlan(plan, '')
+            return GuardedPlan(full, '')
         first = int(np.argmax(broken))
-        cause = self._cause(plan, q, first)
-        # Point `first` breaks a rule, so does the step that leads to it.
-        if (first - 1) * plan.dt >= self.config.min_prefix:
-            return GuardedPlan(self._cut(plan, first - 1), '')
+        cause = self._cause(full, q, first)
+        # Point `first` breaks a rule, so does the step that leads to it; and the stop needs room.
+        shortest = max(int(np.ceil(self.config.min_prefix / plan.dt)), 1)
+        for last in range(min(first - 1, plan.num_steps - 1), shortest - 1, -CUT_STRIDE):
+            cut = self._cut(plan, last)
+            if not self._breaks_of_place(cut, q).any():
+                return GuardedPlan(cut, '')
         if not places.any():
             limited = self._limited(plan)
+            limited = self._cut(limited, limited.num_steps)
             if not self._breaks_of_place(limited, q).any():
                 return GuardedPlan(limited, f'{cause}: limited')
         return GuardedPlan(
@@ -150,12 +160,13 @@ class Guard:
         Args:
             stamp: Time of the plan's first point [s]; not finite: 0, which only ever ages.
             dt: Time between points [s]; not finite or not positive: 0.02.
-            steps: Number of steps, at least 1.
+            steps: Number of steps, at least; more where the arm needs them to come to rest.
             q: (n,) measured positions [rad].
             qd: (n,) measured velocities [rad/s].
         """
         dt = dt if np.isfinite(dt) and dt > 0 else 0.02
-        steps = max(steps, 1)
+        to_rest = np.ceil(np.max(np.abs(qd) / self.arm.acceleration_limits) / dt)
+        steps = max(steps, int(min(to_rest, MAX_BRAKE_STEPS)), 1)
         velocities = np.empty((steps + 1, len(q)))
         velocities[0] = qd
         change = self.arm.acceleration_limits * dt
@@ -222,7 +233,7 @@ class Guard:
         return f'acceleration limit of {self._names(rate > 1.0)}'
 
     def _cut(self, plan: Plan, last: int) -> Plan:
-        """Follow a plan up to a point, then brake."""
+        """Follow a plan up to a point, then come to rest."""
         stop = self.brake(
             plan.stamp + last * plan.dt,
             plan.dt,

@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 
 from concept_control.control.arm.description import ArmDescription
 from concept_control.control.arm.kinematics import ArmKinematics
+from concept_control.control.command_check import CommandCheck
 from concept_control.control.guard import Guard
 from concept_control.control.plan import Plan
 
@@ -47,6 +48,9 @@ def test_plans_come_out_within_all_limits(seed, steps, wildness):
     q, qd = plan.positions[0], start
     guarded = GUARD.check_plan(plan, q, qd)
     assert_within_limits(guarded.plan, q)
+    check = CommandCheck(ARM)
+    check.measure(q)
+    assert check.plan(guarded.plan) == ''
     tips = KINEMATICS.tool(guarded.plan.positions).position
     # Braking may need some room beyond the fence; a quarter of a second at full speed.
     if 'braking' not in guarded.reason and guarded.plan is plan:
@@ -92,10 +96,15 @@ def test_torques_are_clamped_and_never_push_beyond_limits(seed):
     assert ((command - hold)[under & (qd < 0)] >= -1e-9).all()
 
 
-def test_a_plan_in_order_passes_unchanged():
+def test_a_plan_in_order_passes_unchanged_and_then_comes_to_rest():
     plan = smooth_plan(np.random.default_rng(1), 20, 0.05)
     guarded = GUARD.check_plan(plan, ARM.home, np.zeros(N))
-    assert guarded.plan is plan and guarded.reason == ''
+    assert guarded.reason == ''
+    np.testing.assert_array_equal(guarded.plan.positions[:21], plan.positions)
+    np.testing.assert_array_equal(guarded.plan.velocities[:21], plan.velocities)
+    assert_within_limits(guarded.plan, ARM.home)
+    assert not guarded.plan.velocities[-1].any()
+    assert GUARD.check_plan(guarded.plan, ARM.home, np.zeros(N)).plan is guarded.plan
 
 
 def test_a_late_break_is_cut_off_and_braked():

@@ -69,7 +69,7 @@ class IdleConceptModel(ConceptModelNode):
 class CheckedOutput(TrajectoryOutput):
     """Checks what it sends."""
 
-    def send(self, plan: Plan, is_last: bool = False) -> None:
+    def send(self, plan: Plan, is_last: bool = False) -> str:
         """See `CommandOutput.send`."""
         arm = self._arm
         message = convert.trajectory_message(plan, arm.joints)
@@ -77,7 +77,7 @@ class CheckedOutput(TrajectoryOutput):
         velocities = np.array([point.velocities for point in message.points])
         assert np.isfinite(positions).all() and np.isfinite(velocities).all(), 'NaN to the arm'
         assert (np.abs(velocities[1:]) <= arm.velocity_limits * 1.01 + 1e-6).all(), 'too fast'
-        super().send(plan, is_last)
+        return super().send(plan, is_last)
 
 
 class IdleController(MpcController):

@@ -223,18 +223,23 @@ def tool_message(position: np.ndarray, time: float) -> Entity:
 def trajectory_message(
     plan: Plan, joints: Sequence[str], with_efforts: bool = True
 ) -> JointTrajectory:
-    """Convert a plan: one point a control period, the last one at rest.
+    """Convert a plan: one point a control period.
 
     joint_trajectory_controller refuses a trajectory whose last point still moves, and one with
     efforts unless it commands efforts.
+
+    Raises:
+        CommandError: if the plan does not end at rest.
     """
+    if plan.velocities[-1].any():
+        raise CommandError('a trajectory must end at rest; the guard plans the stop')
     message = JointTrajectory(joint_names=list(joints))
     message.header.stamp = stamp(plan.stamp)
     last = len(plan.positions) - 1
     for i, position in enumerate(plan.positions):
         point_ = JointTrajectoryPoint(
             positions=position.tolist(),
-            velocities=(plan.velocities[i] if i < last else np.zeros_like(position)).tolist(),
+            velocities=plan.velocities[i].tolist(),
             effort=plan.efforts[min(i, last - 1)].tolist() if with_efforts else [],
         )
         nanoseconds = round(i * plan.dt * 1e9)

@@ -1,6 +1,7 @@
 """Messages to core types and back: nothing is lost, nothing wrong gets in."""
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -60,7 +61,7 @@ def plan(num_steps=5):
         stamp=12.34,
         dt=0.02,
         positions=rng.normal(size=(num_steps + 1, 3)),
-        velocities=rng.normal(size=(num_steps + 1, 3)),
+        velocities=np.vstack([rng.normal(size=(num_steps, 3)), np.zeros(3)]),
         efforts=rng.normal(size=(num_steps, 3)),
     )
 
@@ -68,7 +69,9 @@ def plan(num_steps=5):
 def test_a_plan_travels_as_a_trajectory_that_controllers_accept():
     sent = plan()
     message = convert.trajectory_message(sent, JOINTS)
-    assert not any(message.points[-1].velocities)  # joint_trajectory_controller demands it
+    moving = replace(sent, velocities=sent.velocities + 0.1)
+    with pytest.raises(CommandError, match='must end at rest'):
+        convert.trajectory_message(moving, JOINTS)
     shuffled = convert.trajectory_message(sent, JOINTS)
     order = [2, 0, 1]
     shuffled.joint_names = [JOINTS[i] for i in order]

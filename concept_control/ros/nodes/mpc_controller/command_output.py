@@ -20,6 +20,7 @@ from trajectory_msgs.msg import JointTrajectory
 
 from concept_control.control.arm.description import ArmDescription
 from concept_control.control.arm.dynamics import ArmDynamics
+from concept_control.control.command_check import CommandCheck
 from concept_control.control.guard import Guard
 from concept_control.control.plan import Plan
 from concept_control.control.tracker import PlanTracker
@@ -40,21 +41,25 @@ class CommandOutput(ABC):
     Threading: any thread; the executor's thread calls `joints`, the planning thread `send`.
     """
 
-    def __init__(self, node: Node, publisher: Publisher) -> None:
-        """Keep the publisher of a node."""
+    def __init__(self, node: Node, publisher: Publisher, arm: ArmDescription) -> None:
+        """Keep the publisher of a node, and check what an arm is sent."""
         self._node, self._publisher = node, publisher
+        self._check, self._lock = CommandCheck(arm), threading.Lock()
 
     def close(self) -> None:
         """Give the topic up."""
         self._node.destroy_publisher(self._publisher)
 
     @abstractmethod
-    def send(self, plan: Plan, is_last: bool = False) -> None:
+    def send(self, plan: Plan, is_last: bool = False) -> str:
         """Follow a plan from now on.
 
         Args:
             plan: Plan that the guard has passed.
             is_last: Whether it brings the arm to rest for good; commands end when it has.
+
+        Returns:
+            Reason why it is not followed after all; empty if it is.
         """
 
     def joints(self, time: float, q: np.ndarray, qd: np.ndarray) -> str:
@@ -62,16 +67,20 @@ class CommandOutput(ABC):
 
         Args:
             time: Stamp of the joint state [s], the clock of the plans.
-            q: (n,) positions [rad], finite.
-            qd: (n,) velocities [rad/s], finite.
+            q: (n,) positions [rad], credible.
+            qd: (n,) velocities [rad/s], credible.
 
         Returns:
-            Clause on what the guard did to the command; empty for nothing.
+            Clause on what was done to the command; empty for nothing.
         """
+        with self._lock:
+            self._check.measure(q)
         return ''
 
-    def restart(self) -> None:  # noqa: B027  (a trajectory has a stamp of its own)
+    def restart(self) -> None:
         """Forget the plan, as when the clock jumped; what is measured next is held."""
+        with self._lock:
+            self._check.restart()
 
     def hold(self) -> None:  # noqa: B027  (a trajectory ends at rest)
         """Forget the plan and say, without a joint state to go by, what keeps the arm in place."""
@@ -90,15 +99,19 @@ class TrajectoryOutput(CommandOutput):
                 asked for each.
         """
         super().__init__(
-            node, node.create_publisher(JointTrajectory, 'joint_trajectory', qos.RELIABLE)
+            node, node.create_publisher(JointTrajectory, 'joint_trajectory', qos.RELIABLE), arm
         )
         self._arm, self._sends_efforts = arm, sends_efforts
 
-    def send(self, plan: Plan, is_last: bool = False) -> None:
+    def send(self, plan: Plan, is_last: bool = False) -> str:
         """See `CommandOutput.send`."""
-        self._publisher.publish(
-            convert.trajectory_message(plan, self._arm.joints, self._sends_efforts())
-        )
+        with self._lock:
+            refusal = self._check.plan(plan)
+        if not refusal:
+            self._publisher.publish(
+                convert.trajectory_message(plan, self._arm.joints, self._sends_efforts())
+            )
+        return refusal
 
 
 class StreamedOutput(CommandOutput):
@@ -117,35 +130,44 @@ class StreamedOutput(CommandOutput):
             node.create_publisher(Float64MultiArray, 'effort_commands', qos.RELIABLE)
             if is_effort
             else node.create_publisher(Float64MultiArray, 'position_commands', qos.RELIABLE),
+            arm,
         )
         self._is_effort = is_effort
         self._tracker = PlanTracker(arm, SOFTNESS)
         self._guard = Guard(arm)
         self._dynamics = ArmDynamics(arm)
-        self._lock = threading.Lock()
         self._last: np.ndarray | None = None
         self._ends: float | None = None
         self._is_on = False
 
-    def send(self, plan: Plan, is_last: bool = False) -> None:
+    def send(self, plan: Plan, is_last: bool = False) -> str:
         """See `CommandOutput.send`."""
         with self._lock:
-            self._tracker.follow(plan)
-            self._is_on = True
-            self._ends = plan.end if is_last else None
+            refusal = self._check.plan(plan)
+            if not refusal:
+                self._tracker.follow(plan)
+                self._is_on = True
+                self._ends = plan.end if is_last else None
+            return refusal
 
     def joints(self, time: float, q: np.ndarray, qd: np.ndarray) -> str:
         """See `CommandOutput.joints`."""
         with self._lock:
+            self._check.measure(q)
             if not self._is_on:
                 return ''
             self._last, reason = q, ''
             if self._is_effort:
                 wanted = self._tracker.effort(time, q, qd)
                 effort, reason = self._guard.check_effort(wanted, q, qd)
-                self._command(effort)
+                refusal = self._check.effort(effort)
+                self._command(self._dynamics.holding_effort(q) if refusal else effort)
             else:
-                self._command(self._tracker.reference(time, q)[0])
+                position = self._tracker.reference(time, q)[0]
+                refusal = self._check.position(time, position)
+                if not refusal:
+                    self._command(position)
+            reason = f'command refused: {refusal}' if refusal else reason
             is_at_rest = np.abs(qd).max() < AT_REST
             if self._ends is not None and time >= self._ends and is_at_rest:
                 self._is_on = False
@@ -154,6 +176,7 @@ class StreamedOutput(CommandOutput):
 
     def restart(self) -> None:
         """See `CommandOutput.restart`."""
+        super().restart()
         with self._lock:
             self._tracker.hold()
 

@@ -21,6 +21,9 @@ NUM_PLANS_KEPT = 60_000
 RECENT = 50
 """Number of recent plans that the warning about missed deadlines looks back at."""
 
+REFUSAL_MEMORY = 2.0
+"""Time for which diagnostics speak of a refused joint state [s]."""
+
 MISSED_SHARE = 0.1
 """Share of late plans among the recent ones above which there is a warning."""
 
@@ -42,6 +45,7 @@ class ControlHealth:
         self._were_late: deque[bool] = deque(maxlen=RECENT)
         self._fallbacks: Counter[str] = Counter()
         self._joints_heard: float | None = None
+        self._refusal = -np.inf, ''
         self._output: ControlOutput | None = None
 
     def begin_goal(self) -> None:
@@ -52,6 +56,12 @@ class ControlHealth:
     def joints_heard(self) -> None:
         """Note that a joint state has come, by the machine's own clock."""
         self._joints_heard = time.monotonic()
+
+    def joints_refused(self, reason: str) -> None:
+        """Note that a joint state was not believed."""
+        self.fallback('joint states refused')
+        with self._lock:
+            self._refusal = time.monotonic(), reason
 
     def fallback(self, name: str) -> None:
         """Count a fallback: something else than planned was done."""
@@ -125,7 +135,10 @@ class ControlHealth:
         for name, count in self._fallbacks.most_common():
             values[f'fallback: {name}'] = count
         error = warning = ''
-        if silence == float('inf'):
+        refused_at, refusal = self._refusal
+        if time.monotonic() - refused_at < REFUSAL_MEMORY:
+            error = f'joint states refused, the arm holds: {refusal}'
+        elif silence == float('inf'):
             error = 'no joint states yet'
         elif silence > joints_timeout:
             error = f'joint states stopped {silence:.1f} s ago: no plans are sent'

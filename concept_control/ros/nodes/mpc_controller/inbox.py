@@ -24,12 +24,16 @@ class JointSample:
         positions: (n,) joint positions [rad].
         velocities: (n,) joint velocities [rad/s].
         received: Time of arrival, node's clock [s].
+        fault: Reason why the arm must hold although this state is credible; empty for none.
+        num_restarts: Number of times that other states than those before were believed.
     """
 
     stamp: float
     positions: np.ndarray
     velocities: np.ndarray
     received: float
+    fault: str = ''
+    num_restarts: int = 0
 
 
 @dataclass(frozen=True)

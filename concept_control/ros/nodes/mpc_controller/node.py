@@ -12,6 +12,7 @@ it wait while a transition is made. Drawings are read by the thread of the `Draw
 
 from __future__ import annotations
 
+import time
 from typing import NoReturn
 
 from rclpy.lifecycle import LifecycleNode, LifecycleState, TransitionCallbackReturn
@@ -20,6 +21,7 @@ from std_msgs.msg import Bool
 
 from concept_control.control.arm.description import ArmDescription
 from concept_control.control.controller import ConceptController
+from concept_control.control.joint_state_check import WAITING, JointStateCheck
 from concept_control.control.skills.task_view import TaskConfig
 from concept_control.energy.model import ConceptModel
 from concept_control.errors import CommandError, ConceptControlError, PerceptionError
@@ -75,6 +77,7 @@ class MpcController(LifecycleNode):
             if p.autostart:
                 self.failure = error
             return TransitionCallbackReturn.FAILURE
+        self._joint_check = JointStateCheck(self.arm)
         self._output = self.make_output()
         self._suction = self.create_lifecycle_publisher(Bool, 'suction_command', qos.RELIABLE)
         self._status = self.create_publisher(ConceptStatus, 'concept_status', qos.RELIABLE)
@@ -163,24 +166,42 @@ class MpcController(LifecycleNode):
         super().destroy_node()
         self._state_machine.destroy_when_not_in_use()
 
+    def uptime(self) -> float:
+        """Return the time by the machine's own clock, which never jumps [s]."""
+        return time.monotonic()
+
     def _now(self) -> float:
         return self.get_clock().now().nanoseconds * 1e-9
 
     def _on_joints(self, message: JointState) -> None:
+        if not {*message.name} & {*self.arm.joints}:
+            return  # of another device, such as a gripper
+        now = self.uptime()
         try:
             positions, velocities = convert.joint_state_arrays(message, self.arm.joints)
             stamp = convert.seconds(message.header.stamp)
             if stamp < 0:
                 raise CommandError(f'joint_states are stamped {stamp:.3f} s; expected >= 0')
+            reason = self._joint_check.refusal(now, stamp, positions, velocities)
+            if reason == WAITING:
+                return
+            if reason:
+                raise CommandError(reason)
         except CommandError as error:
-            self.health.fallback('joint states refused')
+            self.health.joints_refused(str(error))
             self.get_logger().error(f'joint states refused: {error}', throttle_duration_sec=2.0)
             return
         self.health.joints_heard()
         guarded = self._output.joints(stamp, positions, velocities)
         if guarded:
             self.health.fallback(guarded)
-        self._inbox.put_joints(JointSample(stamp, positions, velocities, self._now()))
+        fault = self._joint_check.fault(now)
+        if fault:
+            fault = f'joint states contradict one another: {fault}'
+        restarts = self._joint_check.num_restarts
+        self._inbox.put_joints(
+            JointSample(stamp, positions, velocities, self._now(), fault, restarts)
+        )
 
     def _on_entities(self, message: EntityArray) -> None:
         try:

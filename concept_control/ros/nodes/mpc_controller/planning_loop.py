@@ -15,6 +15,7 @@ from rclpy.impl.rcutils_logger import RcutilsLogger
 
 from concept_control.control.controller import ConceptController, Status
 from concept_control.control.goal import GroundedGoal
+from concept_control.control.plan import Plan
 from concept_control.control.skills.drawing import DrawingGoal
 from concept_control.energy.model import ConceptModel
 from concept_control.errors import CommandError, ConceptControlError
@@ -90,6 +91,7 @@ class PlanningLoop:
         self._entities_time: float | None = None
         self._reidentifier: EntityReidentifier | None = None
         self._last_tick = -np.inf
+        self._num_restarts = 0
 
     @property
     def is_active(self) -> bool:
@@ -113,7 +115,7 @@ class PlanningLoop:
             joints = self._joints
             if joints and self._health.silence < self.controller.joint_state_timeout:
                 brake = self.controller.brake(joints.stamp, joints.positions, joints.velocities)
-                self._output.send(brake, is_last=True)
+                self._send(brake, is_last=True)
             self._refuse_all(why)
 
     def close(self) -> None:
@@ -160,7 +162,10 @@ class PlanningLoop:
         if 0 <= now - self._last_tick < 0.9 / self._parameters.control_rate:
             return
         if now < self._last_tick:
-            self._on_clock_jump()
+            self._start_afresh('the clock jumped back')
+        elif joints.num_restarts != self._num_restarts:
+            self._start_afresh('joint states began anew elsewhere')
+        self._num_restarts = joints.num_restarts
         self._last_tick = now
         if self._is_active:
             self._take_commands(now)
@@ -194,11 +199,17 @@ class PlanningLoop:
         self._output.hold()
         self._are_joints_silent = True
 
-    def _on_clock_jump(self) -> None:
-        self._health.fallback('the clock jumped back')
+    def _send(self, plan: Plan, is_last: bool = False) -> None:
+        refusal = self._output.send(plan, is_last)
+        if refusal:
+            self._health.fallback(f'command refused: {refusal}')
+            self._logger.error(f'a plan was not sent: {refusal}', throttle_duration_sec=2.0)
+
+    def _start_afresh(self, why: str) -> None:
+        self._health.fallback(why)
         self._output.restart()
-        self._logger.warning('the clock jumped back: starting afresh')
-        self._give_up('the clock jumped back')
+        self._logger.warning(f'{why}: starting afresh')
+        self._give_up(why)
         self._status.restart_clock()
         self._entities_time, self._health.entities_age = None, float('nan')
 
@@ -211,9 +222,10 @@ class PlanningLoop:
             self._attached,
             self._entities_time,
             joints.stamp,
+            joints.fault,
         )
         if output.plan is not None:
-            self._output.send(output.plan)
+            self._send(output.plan)
         self._set_suction(output.suction)
         self._health.note(output, 1.0 / self._parameters.control_rate)
         if output.guard:

@@ -49,7 +49,8 @@ def swing(stamp=0.0, steps=50, size=0.2, arm=ARM):
     phase = np.linspace(0.0, np.pi, steps + 1)[:, None]
     rate = np.pi / (steps * DT)
     positions = arm.home + size * (1 - np.cos(phase)) / 2
-    velocities = np.broadcast_to(size * rate * np.sin(phase) / 2, positions.shape)
+    velocities = np.repeat(size * rate * np.sin(phase) / 2, arm.num_joints, axis=1)
+    velocities[-1] = 0.0
     dynamics = ArmDynamics(arm)
     efforts = [
         dynamics.inverse(q, qd, a)

@@ -34,17 +34,24 @@ class Controller(MpcController):
         pass
 
     def on_configure(self, state):
-        self.sent, self.said, self.held, self.now = [], [], 0, 50.0
+        self.sent, self.said, self.held, self.now, self.up = [], [], 0, 50.0, 0.0
         return super().on_configure(state)
 
     def make_output(self):
         output = super().make_output()
-        output.send = lambda plan, is_last=False: self.sent.append(plan)
+        output.send = self.note_sent
         output.hold = self.note_hold
         return output
 
     def _now(self):
         return self.now
+
+    def note_sent(self, plan, is_last=False):
+        self.sent.append(plan)
+        return ''
+
+    def uptime(self):
+        return self.up
 
     def note_hold(self):
         self.held += 1
@@ -81,13 +88,23 @@ class Peer:
         self.examples = {type(m): m for m in sane_messages(node.arm.joints).values()}
 
     def joints(self, time, **changes):
+        """Say where the arm is; a new beginning is said until it is believed."""
+        last = self.node._joint_check._last
+        if last is None or time < last.stamp:
+            self.node.up += 2.0
+            for early in (0.002, 0.001):
+                self.node._on_joints(self.joint_state(time - early, **changes))
+        self.node.up += 0.02
+        self.node._on_joints(self.joint_state(time, **changes))
+        self.node.work_once()
+
+    def joint_state(self, time, **changes):
         message = deepcopy(self.examples[JointState])
         message.header.stamp = convert.stamp(time)
         message.position = self.node.arm.home.tolist()
         for name, value in changes.items():
             setattr(message, name, value)
-        self.node._on_joints(message)
-        self.node.work_once()
+        return message
 
     def entities(self, time, session=0):
         message = deepcopy(self.examples[EntityArray])
@@ -210,6 +227,39 @@ def test_joint_states_that_are_none_are_named_in_diagnostics(make):
     node, peer = busy(make)
     peer.joints(2.0, velocity=[float('nan')] * node.arm.num_joints)
     assert node._report().values['fallback: joint states refused'] == 1
+
+
+def test_a_second_publisher_of_joint_states_makes_the_arm_hold(make):
+    """The other one says that the arm is far away, and moves fast."""
+    node, peer = busy(make)
+    home, stamp = node.arm.home, 1.1
+    node.sent.clear()
+    for _ in range(30):
+        stamp += 0.01
+        wrong = peer.joint_state(
+            stamp, position=(home + 0.6).tolist(), velocity=[1.0] * node.arm.num_joints
+        )
+        node._on_joints(wrong)
+        peer.joints(stamp)
+    # One brake along the plan in progress, and nothing that begins where the arm is not.
+    assert len(node.sent) == 1 and np.abs(node.sent[0].positions - home).max() < 0.2
+    assert 'contradict one another' in peer.last().text and peer.last().phase == 'hold'
+    report = node._report()
+    assert 'does somebody else publish' in report.error
+    assert report.values['fallback: joint states refused'] == 30
+    node.up += 2.0
+    node.sent.clear()
+    for _ in range(30):
+        stamp += 0.01
+        peer.joints(stamp)
+    assert node.sent and peer.last().status == ConceptStatus.ACTIVE
+    assert 'contradict' not in peer.last().text
+
+
+def test_joint_states_of_another_device_are_none_of_the_arms(make):
+    node, _ = busy(make)
+    node._on_joints(JointState(name=['finger'], position=[0.02]))
+    assert 'fallback: joint states refused' not in node._report().values
 
 
 def test_of_two_commands_the_newer_is_pursued(make):

@@ -1,0 +1,119 @@
+"""The last check of everything that leaves for the arm, brakes and holds included.
+
+It shares no code with the guard and the planners that make commands: a fault of theirs ends here.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from concept_control.control.arm.description import ArmDescription
+from concept_control.control.plan import Plan
+
+EXCESS = 1e-3
+"""Excess over a limit of velocity or acceleration that is rounding, relative."""
+
+MAX_START = 0.15
+"""Largest distance of a command to where the arm is, or was told to be by now [rad, m]."""
+
+MAX_BEYOND = 0.1
+"""Largest distance beyond a position limit at which an arm is led back [rad, m]."""
+
+
+class CommandCheck:
+    """Knows what the arm was told last and where it was measured; refuses what cannot follow.
+
+    Not thread-safe: whoever publishes the commands owns it.
+    """
+
+    def __init__(self, arm: ArmDescription) -> None:
+        self._arm = arm
+        self._measured: np.ndarray | None = None
+        self._plan: Plan | None = None
+        self._position: tuple[float, np.ndarray] | None = None
+
+    def measure(self, q: np.ndarray) -> None:
+        """Take over credible joint positions (n,) [rad]."""
+        self._measured = q
+
+    def restart(self) -> None:
+        """Forget what was told, as when the clock jumped."""
+        self._plan = self._position = None
+
+    def plan(self, plan: Plan) -> str:
+        """Return why a plan must not be sent; empty if it may, and counts as told."""
+        reason = self._plan_fault(plan)
+        if not reason:
+            self._plan = plan
+        return reason
+
+    def position(self, time: float, q: np.ndarray) -> str:
+        """Return why positions (n,) must not be sent at a time [s]; empty if they count as told.
+
+        A step may lead to where the arm is, however far that is from what it was told before.
+        """
+        reason = self._place_fault(q[None])
+        if not reason and self._position is not None:
+            then, last = self._position
+            reach = self._arm.velocity_limits * max(time - then, 0.0) * (1 + EXCESS) + 0.02
+            if (np.abs(q - last) > reach).any() and not self._is_near_measured(q):
+                reason = f'positions jump by {np.abs(q - last).max():.3g} in {time - then:.3g} s'
+        elif not reason and self._measured is not None and not self._is_near_measured(q):
+            reason = f'positions begin {self._gap(q):.3g} from where the arm is'
+        if not reason:
+            self._position = (time, q)
+        return reason
+
+    def effort(self, effort: np.ndarray) -> str:
+        """Return why torques (n,) must not be sent; empty if they may."""
+        limits = self._arm.effort_limits
+        if effort.shape != limits.shape or not np.isfinite(effort).all():
+            return 'torques are not finite numbers, one a joint'
+        if (np.abs(effort) > limits * (1 + EXCESS)).any():
+            return 'torques exceed the limits'
+        return ''
+
+    def _plan_fault(self, plan: Plan) -> str:
+        arm, n = self._arm, self._arm.num_joints
+        if plan.positions.shape != plan.velocities.shape or plan.positions.shape[1:] != (n,):
+            return f'plan of shapes {plan.positions.shape}, {plan.velocities.shape}'
+        if not plan.is_finite() or not plan.dt > 0:
+            return 'plan is not finite'
+        reason = self._place_fault(plan.positions)
+        if reason:
+            return reason
+        speed = np.abs(plan.velocities) / arm.velocity_limits
+        if speed.max() > 1 + EXCESS:
+            return f'plan has {speed.max():.3g} times a velocity limit'
+        rate = np.abs(np.diff(plan.velocities, axis=0)) / plan.dt / arm.acceleration_limits
+        if rate.max() > 1 + EXCESS:
+            return f'plan has {rate.max():.3g} times an acceleration limit'
+        if plan.velocities[-1].any():
+            return 'plan does not end at rest'
+        told = None if self._plan is None else self._plan.at(plan.stamp)[0]
+        start = plan.positions[0]
+        gaps = [self._gap(start)] if self._measured is not None else []
+        gaps += [] if told is None else [float(np.abs(start - told).max())]
+        if gaps and min(gaps) > MAX_START:
+            return f'plan starts {min(gaps):.3g} from where the arm is and was told to be'
+        return ''
+
+    def _place_fault(self, positions: np.ndarray) -> str:
+        """Check (T, n) positions; an arm that is beyond a limit may be led back from there."""
+        if positions.shape[1:] != (self._arm.num_joints,) or not np.isfinite(positions).all():
+            return 'positions are not finite numbers, one a joint'
+        lower, upper = self._arm.position_limits.T
+        beyond = np.maximum(positions - upper, lower - positions).max(axis=0)
+        here = positions[0] if self._measured is None else self._measured
+        allowed = np.clip(np.maximum(here - upper, lower - here), 0.0, MAX_BEYOND) + 1e-4
+        if (beyond > allowed).any():
+            joint = int(np.argmax(beyond - allowed))
+            return f'{self._arm.joints[joint]} would go {beyond[joint]:.3g} beyond its limit'
+        return ''
+
+    def _gap(self, q: np.ndarray) -> float:
+        assert self._measured is not None
+        return float(np.abs(q - self._measured).max())
+
+    def _is_near_measured(self, q: np.ndarray) -> bool:
+        return self._measured is not None and self._gap(q) <= MAX_START

@@ -1,0 +1,147 @@
+"""Credible joint states: between two of them no joint moves further than it can."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from concept_control.control.arm.description import ArmDescription
+
+WAITING = 'waiting for joint states that agree with one another'
+"""What is said of the first states, before any has been believed."""
+
+
+@dataclass(frozen=True)
+class JointStateConfig:
+    """Bounds of what is believed.
+
+    Attributes:
+        rate_factor: Factor on the velocity limits, since an arm that is pushed or falls may
+            exceed them a little.
+        margin: Movement that is measuring noise or a late stamp [rad, m].
+        excess: Distance beyond a position limit that may still be measured [rad, m].
+        agreement: Number of states in a row that must agree before the first is believed.
+        patience: Time without a credible state after which others, which agree among themselves,
+            are believed instead [s].
+        memory: Time for which a refused state keeps the arm in place [s].
+    """
+
+    rate_factor: float = 1.5
+    margin: float = 0.02
+    excess: float = 0.1
+    agreement: int = 3
+    patience: float = 1.0
+    memory: float = 1.0
+
+
+@dataclass(frozen=True)
+class _State:
+    stamp: float
+    positions: np.ndarray
+
+
+class JointStateCheck:
+    """Refuses joint states that the arm cannot have come to from the last credible one.
+
+    Not thread-safe: the thread that hears the joint states owns it.
+
+    Attributes:
+        num_restarts: Number of times that states elsewhere, or of another time, were believed
+            after `patience`: whatever was planned before has lost its meaning.
+    """
+
+    def __init__(self, arm: ArmDescription, config: JointStateConfig | None = None) -> None:
+        self._arm = arm
+        self.config = config or JointStateConfig()
+        self.num_restarts = 0
+        self._last: _State | None = None
+        self._last_heard = -np.inf
+        self._run: list[_State] = []
+        self._refused: tuple[float, str] | None = None
+
+    def refusal(self, now: float, stamp: float, q: np.ndarray, qd: np.ndarray) -> str:
+        """Return why a joint state is not believed; empty if it is the last credible one now.
+
+        Args:
+            now: Time of arrival by a clock that never jumps [s].
+            stamp: Time of the measurement [s].
+            q: (n,) positions [rad], finite.
+            qd: (n,) velocities [rad/s], finite.
+        """
+        state = _State(stamp, q)
+        reason = self._impossible(q, qd)
+        if reason:
+            self._run = []
+        elif self._last is None:
+            if self._agrees(state) >= self.config.agreement:
+                self._believe(now, state)
+                return ''
+            return WAITING
+        else:
+            reason = self._departure(self._last, state)
+            if not reason:
+                self._believe(now, state)
+                return ''
+            agreeing = self._agrees(state)
+            is_abandoned = now - self._last_heard > self.config.patience
+            if is_abandoned and agreeing >= self.config.agreement:
+                self.num_restarts += 1
+                self._refused = None
+                self._believe(now, state)
+                return ''
+        self._refused = (now, reason)
+        return reason
+
+    def fault(self, now: float) -> str:
+        """Return why the arm must stay in place: the reason of a refusal not long ago."""
+        if self._refused is None or now - self._refused[0] > self.config.memory:
+            return ''
+        return self._refused[1]
+
+    def _believe(self, now: float, state: _State) -> None:
+        self._last, self._last_heard, self._run = state, now, []
+
+    def _agrees(self, state: _State) -> int:
+        """Add a state to the run of those that follow from one another; return its length."""
+        if self._run and self._departure(self._run[-1], state):
+            self._run = []
+        self._run.append(state)
+        return len(self._run)
+
+    def _impossible(self, q: np.ndarray, qd: np.ndarray) -> str:
+        """Return what no state of this arm can be; empty if it can."""
+        arm, config = self._arm, self.config
+        lower, upper = arm.position_limits.T
+        beyond = np.maximum(q - upper, lower - q)
+        if beyond.max() > config.excess:
+            joint = int(np.argmax(beyond))
+            return (
+                f'{arm.joints[joint]} is said to be at {q[joint]:.3g}, {beyond[joint]:.3g} beyond '
+                f'its limit (at most {config.excess:g} is believed)'
+            )
+        speed = np.abs(qd) / arm.velocity_limits
+        if speed.max() > 2 * config.rate_factor:
+            joint = int(np.argmax(speed))
+            return (
+                f'{arm.joints[joint]} is said to move at {qd[joint]:.3g}/s, '
+                f'{speed[joint]:.1f} times its velocity limit'
+            )
+        return ''
+
+    def _departure(self, last: _State, state: _State) -> str:
+        """Return how a state cannot follow from an earlier one; empty if it can."""
+        elapsed = state.stamp - last.stamp
+        if elapsed < 0:
+            return f'stamped {-elapsed:.3f} s before the last credible one'
+        config = self.config
+        reach = config.rate_factor * self._arm.velocity_limits * elapsed + config.margin
+        moved = np.abs(state.positions - last.positions)
+        if (moved > reach).any():
+            joint = int(np.argmax(moved - reach))
+            return (
+                f'{self._arm.joints[joint]} cannot have moved {moved[joint]:.3g} in '
+                f'{elapsed:.3g} s (at most {reach[joint]:.3g}); does somebody else publish joint '
+                'states?'
+            )
+        return ''
