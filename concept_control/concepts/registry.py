@@ -33,18 +33,13 @@ _TRAINED: tuple[Family, ...] = (
     relational.Offset('offset', 'be at a given vector from another thing', (2,)),
     relational.Between('between', 'be in the middle between two others', (3,)),
     relational.Apart(
-        'near',
-        'be close to another thing, on any side',
-        (4,),
-        bounds=relational.NEAR,
-        drawn=relational.NEAR,
+        'near', 'be close to another thing, on any side', (4,), bounds=relational.NEAR
     ),
     relational.Apart(
         'far',
         'be at least half the workspace away from another thing',
         (5,),
-        bounds=(relational.FAR, np.inf),
-        drawn=(relational.FAR, 1.6),
+        bounds=relational.FAR,
     ),
     relational.Beside('right_of', 'be right of another thing', (6,), direction=0.0),
     relational.Beside(

@@ -16,16 +16,14 @@ SPREADS = (0.002, 0.012)
 FORK_SHARE = 0.2
 """Share of figures with two branches, where there are examples of both."""
 
-KINDS = ('spline', 'loop', 'polygon', 'arc')
-"""Open and closed smooth curves, corners, and parts of ellipses."""
-
 
 def random_figure(
     rng: np.random.Generator, num_strokes: int, num_steps: int = NUM_STEPS
 ) -> Strokes:
     """Draw demonstrations of a figure of a random kind, size and attitude."""
-    kind = KINDS[rng.integers(len(KINDS))]
-    curves = [{'spline': _spline, 'loop': _loop, 'polygon': _polygon, 'arc': _arc}[kind](rng)]
+    kinds = {'spline': _spline, 'loop': _loop, 'polygon': _polygon, 'arc': _arc}
+    kind = list(kinds)[rng.integers(len(kinds))]
+    curves = [kinds[kind](rng)]
     if num_strokes > 2 and rng.uniform() < FORK_SHARE:
         kind, curves = 'fork', _fork(rng)
     turn, size = _turn(rng), np.ptp(curves[0], axis=0).max()

@@ -68,10 +68,9 @@ class Chains:
         """Draw the same random numbers again."""
         self._generator = torch.Generator().manual_seed(self.seed)
 
-    def run(self, energy: EnergyOfActions, batch: int, size: int) -> torch.Tensor:
-        """Return the ends (batch, p, size) of chains from noise."""
-        box = BoxProposal(size, self.half_extent)
-        start = box.sample((batch, self.chains), self._generator)
+    def run(self, energy: EnergyOfActions, shape: tuple[int, int], size: int) -> torch.Tensor:
+        """Return the ends (*shape, size) of chains from noise."""
+        start = BoxProposal(size, self.half_extent).sample(shape, self._generator)
         return run_chains(energy, start, self.config, self._generator)
 
 
@@ -84,7 +83,7 @@ class MostLikely(Chains):
     ) -> torch.Tensor:
         """Return (B, n) actions."""
         energy = energy_at(network, states, codes)
-        ends = self.run(energy, len(states), network.config.action_size)
+        ends = self.run(energy, (len(states), self.chains), network.config.action_size)
         with torch.no_grad():
             best = energy(ends).argmin(dim=1)
         return ends[torch.arange(len(ends)), best]
@@ -107,9 +106,8 @@ class Expectation(Chains):
         many = states.repeat_interleave(self.chains, dim=0)
         many = many + self.jitter * torch.randn(many.shape, generator=self._generator)
         given = None if codes is None else codes.repeat_interleave(self.chains, dim=0)
-        box = BoxProposal(network.config.action_size, self.half_extent)
-        start = box.sample((len(many), 1), self._generator)
-        ends = run_chains(energy_at(network, many, given), start, self.config, self._generator)
+        energy = energy_at(network, many, given)
+        ends = self.run(energy, (len(many), 1), network.config.action_size)
         return ends.view(len(states), self.chains, -1).mean(dim=1)
 
 

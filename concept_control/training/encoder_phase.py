@@ -10,7 +10,6 @@ from __future__ import annotations
 import copy
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
 
 import numpy as np
 import torch
@@ -31,23 +30,6 @@ _CONCEPTS = 1500
 _NEW_CONCEPTS = 8000
 _LARGEST_GRADIENT = 1.0
 _AVERAGE_DECAY = 0.998
-
-
-@dataclass(frozen=True)
-class _Lessons:
-    """C concepts with D demonstrations each and the codes that are to be said of them.
-
-    Attributes:
-        scene: C * D demonstrations.
-        target: (C, 2W) codes.
-        may_hide: (C,) bool, whether the last states alone are demonstrations.
-        chance: (C,) probabilities to be drawn.
-    """
-
-    scene: SceneBatch
-    target: torch.Tensor
-    may_hide: torch.Tensor
-    chance: np.ndarray
 
 
 def train_encoder(
@@ -72,20 +54,22 @@ def train_encoder(
     """
     rng = np.random.default_rng(int(torch.randint(2**31, (), generator=generator)))
     shown = config.num_demonstrations
-    lessons = _prepare(learner, families, config, rng, concepts, new_concepts)
+    scene, target, may_hide, chance = _prepare(
+        learner, families, config, rng, concepts, new_concepts
+    )
     encoder, average = copy.deepcopy(learner.encoder).requires_grad_(True), learner.encoder
     optimiser = torch.optim.AdamW(encoder.parameters(), betas=(0.9, 0.98), weight_decay=1e-4)
     bar = tqdm(range(config.encoder_steps), desc='encoder alone', mininterval=1.0)
     for step in bar:
         annealed = 0.5 * (1 + math.cos(math.pi * step / config.encoder_steps))
         optimiser.param_groups[0]['lr'] = _LEARNING_RATE * min(1, (step + 1) / 100) * annealed
-        chosen = torch.from_numpy(rng.choice(len(lessons.chance), _BATCH, p=lessons.chance))
+        chosen = torch.from_numpy(rng.choice(len(chance), _BATCH, p=chance))
         shots = min(int(rng.choice(_SHOTS)), shown)
         rows = chosen[:, None] * shown + torch.from_numpy(rng.permutation(shown)[:shots])
-        hide = lessons.may_hide[chosen] & (torch.rand(_BATCH, generator=generator) < STATIC_SHARE)
-        seen = as_static(lessons.scene.select(rows.flatten()), hide.repeat_interleave(shots))
+        hide = may_hide[chosen] & (torch.rand(_BATCH, generator=generator) < STATIC_SHARE)
+        seen = as_static(scene.select(rows.flatten()), hide.repeat_interleave(shots))
         guess = encoder(seen, torch.ones(_BATCH, shots))
-        loss = code_loss((guess - lessons.target[chosen]).square().mean(dim=-1))
+        loss = code_loss((guess - target[chosen]).square().mean(dim=-1))
         optimiser.zero_grad(set_to_none=True)
         loss.backward()
         torch.nn.utils.clip_grad_norm_(encoder.parameters(), _LARGEST_GRADIENT)
@@ -103,8 +87,13 @@ def _prepare(
     rng: np.random.Generator,
     concepts: int,
     new_concepts: int,
-) -> _Lessons:
-    """Draw concepts of every family with the codes to learn of them."""
+) -> tuple[SceneBatch, torch.Tensor, torch.Tensor, np.ndarray]:
+    """Draw C concepts of all families and what the encoder is to say of them.
+
+    Returns:
+        C * D demonstrations, codes (C, 2W), (C,) bool whether the last states alone are
+        demonstrations, and the probabilities (C,) with which concepts are drawn.
+    """
     shown, num_new = config.num_demonstrations, len(config.encoder_learns)
     scenes, targets, static, weights = [], [], [], []
     for name, family in families.items():
@@ -124,9 +113,5 @@ def _prepare(
         share = _NEW_SHARE / num_new if is_new else 1 / (len(families) - num_new)
         weights.append(np.full(number, share / number))
     chance = np.concatenate(weights)
-    return _Lessons(
-        SceneBatch.concatenate(scenes),
-        torch.cat(targets),
-        torch.cat(static) > 0,
-        chance / chance.sum(),
-    )
+    may_hide = torch.cat(static) > 0
+    return SceneBatch.concatenate(scenes), torch.cat(targets), may_hide, chance / chance.sum()

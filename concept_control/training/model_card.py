@@ -75,34 +75,24 @@ def write_model_card(folder: str | Path, card: dict[str, Any], parameters: dict[
         card: Card as `save_model` returned it.
         parameters: Numbers of parameters of 'network' and 'encoder'.
     """
-    metrics = card['metrics']
-    families = metrics['families']
-    held_out = set(card['held_out'])
+    results = card['metrics']['families']
     origin = card.get('start')
-    text = _TEXT.format(
-        code_width=card['network']['code_width'],
-        kind=card['network']['kind'],
-        parameters=f'{parameters["network"]:,}',
-        encoder_parameters=f'{parameters["encoder"]:,}',
-        weights=card['weights'],
-        sha256=card['sha256'],
-        schema=card['schema'],
-        steps=card['steps'],
-        minutes=card['minutes'],
-        device=card['device'],
-        seed=card['seed'],
-        commit=card['commit'],
-        origin=f' It started from the weights of an earlier run ({origin}).' if origin else '',
-        families=', '.join(card['families']),
-        held_out=', '.join(card['held_out']) or 'none',
-        shots=card['training']['num_demonstrations'],
-        inference=_inference(card['inference_steps']),
-        method=metrics['method'],
-        concepts=metrics['concepts_per_family'],
-        table=_table(families, held_out),
-        weak=_weak(families),
-    )
-    (Path(folder) / MODEL_CARD_FILE).write_text(text)
+    filled = {
+        **card['network'],
+        **card['metrics'],
+        **card,
+        'shots': card['training']['num_demonstrations'],
+        'concepts': card['metrics']['concepts_per_family'],
+        'parameters': f'{parameters["network"]:,}',
+        'encoder_parameters': f'{parameters["encoder"]:,}',
+        'origin': f' It started from the weights of an earlier run ({origin}).' if origin else '',
+        'families': ', '.join(card['families']),
+        'held_out': ', '.join(card['held_out']) or 'none',
+        'inference': _inference(card['inference_steps']),
+        'table': _table(results, set(card['held_out'])),
+        'weak': _weak(results),
+    }
+    (Path(folder) / MODEL_CARD_FILE).write_text(_TEXT.format_map(filled))
 
 
 def _inference(steps: int) -> str:

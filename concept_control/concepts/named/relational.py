@@ -21,8 +21,11 @@ from concept_control.world.events import Events
 NEAR = (0.21, 0.36)
 """Distances of centres that count as near: blocks side by side to a block's width between."""
 
-FAR = 1.0
-"""Least distance of centres that counts as far: half the workspace, as in Diffusion-CCSP."""
+FAR = (1.0, np.inf)
+"""Distances of centres that count as far: half the workspace and more, as in Diffusion-CCSP."""
+
+FARTHEST = 1.6
+"""Largest distance in demonstrations [workspace units]."""
 
 CONTAINER = (0.4, 0.7)
 """Range of the side lengths of containers."""
@@ -129,18 +132,17 @@ class Apart(Relation):
     """Be at a distance of another thing that lies within bounds, on any side.
 
     Attributes:
-        bounds: Least and largest distance that satisfies the concept.
-        drawn: Bounds of the distances in demonstrations.
+        bounds: Least and largest distance that satisfies the concept [workspace units].
     """
 
     tolerance = 0.04
     bounds: tuple[float, float]
-    drawn: tuple[float, float]
 
     def targets(
         self, rng: np.random.Generator, rows: np.ndarray, arguments: np.ndarray
     ) -> np.ndarray:
-        return arguments[:, 0] + _polar(rng, len(rows), self.drawn, (-np.pi, np.pi))
+        lengths = self.bounds[0], min(self.bounds[1], FARTHEST)
+        return arguments[:, 0] + _polar(rng, len(rows), lengths, (-np.pi, np.pi))
 
     def deviation(self, relative: np.ndarray, rows: np.ndarray) -> np.ndarray:
         return outside_of(np.linalg.norm(relative, axis=1), *self.bounds)
@@ -148,7 +150,11 @@ class Apart(Relation):
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class Beside(Relation):
-    """Be inside the cone that opens from another thing to one side."""
+    """Be inside the cone that opens from another thing to one side.
+
+    Attributes:
+        direction: Angle of the cone's axis [rad], 0 for +x.
+    """
 
     tolerance = 0.04
     direction: float
@@ -197,7 +203,11 @@ class Inside(Relation):
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class Aligned(Relation):
-    """Share one coordinate with another thing (Diffusion-CCSP: within .05 of a unit square)."""
+    """Share one coordinate with another thing (Diffusion-CCSP: within .05 of a unit square).
+
+    Attributes:
+        axis: Coordinate that may differ, 0 for x: in one row; 1 for y: in one column.
+    """
 
     axis: int
     tolerance = 0.05

@@ -76,24 +76,17 @@ class AttributeRules(SelectionRules):
         return np.any((kinds >= WITHIN) & (kinds <= SIZE_OF_MARKER), axis=0)
 
     def scores(self, rows: np.ndarray, looks: Looks) -> np.ndarray:
-        positions, colors, sizes, candidates = (
-            looks.positions,
-            looks.colors,
-            looks.sizes,
-            looks.candidates,
-        )
-        relative = positions - marker_mean(positions, looks.subjects)
-        marker_size = marker_mean(sizes, looks.subjects)
+        positions, colors, sizes, _, subjects = looks
+        relative = positions - marker_mean(positions, subjects)
+        marker_size = marker_mean(sizes, subjects)
         total = np.full(sizes.shape, CERTAIN)
+        middle = (COLOR_CLEARANCE + COLOR_RADIUS) / 2
+        half = (COLOR_CLEARANCE - COLOR_RADIUS) / 2
         for slot in range(NUM_RULES):
             kind, values = read_rule(rows, slot)
             v = values[:, :, None]  # (B, 4, 1)
             features = color_features(values[:, :3].clip(0, 1))[:, None]
             off = np.linalg.norm(color_features(colors) - features, axis=-1)
-            middle, half = (
-                (COLOR_CLEARANCE + COLOR_RADIUS) / 2,
-                (COLOR_CLEARANCE - COLOR_RADIUS) / 2,
-            )
             along = positions[..., 0] * v[:, 0] + positions[..., 1] * v[:, 1]
             across = relative[..., 0] * v[:, 0] + relative[..., 1] * v[:, 1]
             table = [
@@ -104,8 +97,8 @@ class AttributeRules(SelectionRules):
                 v[:, 1] * (v[:, 0] - np.linalg.norm(relative, axis=-1)) / PLACE_MARGIN,
                 across / PLACE_MARGIN,
                 v[:, 0] * (sizes - marker_size) / RANK_MARGIN,
-                lead(along, candidates) / EXTREME_MARGIN,
-                lead(v[:, 0] * sizes, candidates) / RANK_MARGIN,
+                lead(along, looks.candidates) / EXTREME_MARGIN,
+                lead(v[:, 0] * sizes, looks.candidates) / RANK_MARGIN,
             ]
             for each, score in enumerate(table):
                 chosen = kind == each

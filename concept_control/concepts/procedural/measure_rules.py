@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from concept_control.concepts.family import outside_of
-from concept_control.concepts.procedural.placement_rules import PlacementRules, Situation
+from concept_control.concepts.procedural.placement_rules import PlacementRules, Rule, Situation
 from concept_control.concepts.procedural.rule_parameters import NUM_RULES, choose_rule
 
 STRIP, MIRRORED, SQUARE_RING, SHIFTED, MOVED, BESIDE, APPROACHED, NEAREST, FURTHEST, SPREAD = (
@@ -22,8 +22,7 @@ _UNBOUNDED = 3.0
 
 
 def _strip(values: np.ndarray, seen: Situation) -> np.ndarray:
-    along = (seen.place * values[:, :2]).sum(axis=1)
-    return np.maximum(np.abs(along - values[:, 2]) - values[:, 3], 0.0)
+    return np.maximum(np.abs(_along(seen.place, values) - values[:, 2]) - values[:, 3], 0.0)
 
 
 def _mirrored(values: np.ndarray, seen: Situation) -> np.ndarray:
@@ -33,41 +32,21 @@ def _mirrored(values: np.ndarray, seen: Situation) -> np.ndarray:
     return np.maximum(np.linalg.norm(folded - values[:, :2], axis=1) - values[:, 2], 0.0)
 
 
-def _square_ring(values: np.ndarray, seen: Situation) -> np.ndarray:
-    return outside_of(np.abs(seen.place).max(axis=1), values[:, 0], values[:, 1])
+def _distance(first: np.ndarray, second: np.ndarray) -> np.ndarray:
+    """Return the distances (B,) of points (B, 2)."""
+    return np.linalg.norm(first - second, axis=1)
 
 
-def _shifted(values: np.ndarray, seen: Situation) -> np.ndarray:
-    along = ((seen.place - seen.start) * values[:, :2]).sum(axis=1)
-    return outside_of(along, values[:, 2], values[:, 3])
+def _along(vectors: np.ndarray, values: np.ndarray) -> np.ndarray:
+    """Return the components (B,) of vectors (B, 2) in the direction of a rule (cos, sin)."""
+    return (vectors * values[:, :2]).sum(axis=1)
 
 
-def _moved(values: np.ndarray, seen: Situation) -> np.ndarray:
-    distance = np.linalg.norm(seen.place - seen.start, axis=1)
-    return outside_of(distance, values[:, 0], values[:, 1])
-
-
-def _beside(values: np.ndarray, seen: Situation) -> np.ndarray:
-    along = ((seen.place - seen.center) * values[:, :2]).sum(axis=1)
-    return outside_of(along, values[:, 2], values[:, 3])
-
-
-def _approached(values: np.ndarray, seen: Situation) -> np.ndarray:
-    before = np.linalg.norm(seen.start - seen.center, axis=1)
-    gained = before - np.linalg.norm(seen.place - seen.center, axis=1)
-    return outside_of(gained, values[:, 0], values[:, 1])
-
-
-def _nearest(values: np.ndarray, seen: Situation) -> np.ndarray:
-    return outside_of(seen.apart[:, 0], values[:, 0], values[:, 1])
-
-
-def _furthest(values: np.ndarray, seen: Situation) -> np.ndarray:
-    return outside_of(seen.apart[:, 1], values[:, 0], values[:, 1])
-
-
-def _spread(values: np.ndarray, seen: Situation) -> np.ndarray:
-    return outside_of(seen.apart[:, 1] - seen.apart[:, 0], values[:, 0], values[:, 1])
+def _bounded(measure: Rule, least: int = 0) -> Rule:
+    """Return the rule that keeps a measure between the values at `least` and after it."""
+    return lambda values, seen: outside_of(
+        measure(values, seen), values[:, least], values[:, least + 1]
+    )
 
 
 class MeasureRules(PlacementRules):
@@ -87,14 +66,18 @@ class MeasureRules(PlacementRules):
     rules = (
         _strip,
         _mirrored,
-        _square_ring,
-        _shifted,
-        _moved,
-        _beside,
-        _approached,
-        _nearest,
-        _furthest,
-        _spread,
+        _bounded(lambda values, seen: np.abs(seen.place).max(axis=1)),
+        _bounded(lambda values, seen: _along(seen.place - seen.start, values), 2),
+        _bounded(lambda values, seen: _distance(seen.place, seen.start)),
+        _bounded(lambda values, seen: _along(seen.place - seen.center, values), 2),
+        _bounded(
+            lambda values, seen: (
+                _distance(seen.start, seen.center) - _distance(seen.place, seen.center)
+            )
+        ),
+        _bounded(lambda values, seen: seen.apart[:, 0]),
+        _bounded(lambda values, seen: seen.apart[:, 1]),
+        _bounded(lambda values, seen: seen.apart[:, 1] - seen.apart[:, 0]),
     )
 
     def draw(self, rng: np.random.Generator, count: int) -> np.ndarray:

@@ -30,7 +30,6 @@ from concept_control.energy.scene_batch import SceneBatch
 from concept_control.errors import CodeError
 
 METHODS = ('both', 'encoder', 'gradient')
-HALVES = ('action', 'argument')
 
 _VALIDATION_SETS = 2
 """Sets of candidates that judge a code before and after the descent."""
@@ -213,7 +212,7 @@ def infer_codes(
     if config.method == 'gradient':
         reports: list[dict[str, Any]] = [{'method': 'gradient'} for _ in range(concepts)]
         width = network.config.code_width
-        halves = [_infer_from_random(loss, name, width, reports) for name in HALVES]
+        halves = [_infer_from_random(loss, name, width, reports) for name in InferenceSteps.HALVES]
         return torch.cat(halves, dim=-1), reports
     with torch.no_grad():
         guess = encoder(scene, scene.after.new_ones(concepts, shots))
@@ -223,7 +222,7 @@ def infer_codes(
     # The halves are refined one by one, because they serve different operations.
     halves = [
         _refine(loss, name, half, reports, learned if config.learned else None)
-        for name, half in zip(HALVES, guess.chunk(2, dim=-1))
+        for name, half in zip(InferenceSteps.HALVES, guess.chunk(2, dim=-1))
     ]
     return torch.cat(halves, dim=-1), reports
 

@@ -117,14 +117,7 @@ def _finish(
 
 
 class _ActionEnergy:
-    """The action energy of scenes as a function of the positions of S chains.
-
-    Args:
-        network: Energy network.
-        scene: B scenes.
-        codes: (B, W) action halves of their codes.
-        chains: S / B, number of chains of each scene.
-    """
+    """Energy of positions of S chains in B scenes under the action halves (B, W) of codes."""
 
     def __init__(
         self, network: EnergyNetwork, scene: SceneBatch, codes: torch.Tensor, chains: int
