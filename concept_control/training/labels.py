@@ -51,12 +51,7 @@ def labelled_masks(
 ) -> tuple[torch.Tensor, torch.Tensor]:
     """Draw masks beside the demonstrated ones and judge under which the concepts hold.
 
-    Args:
-        rng: Source of randomness.
-        family: Family of the concepts.
-        events: B events in which the concepts hold.
-        params: (C, P) concepts, B a multiple of C.
-        count: Number k of candidates per event.
+    Arguments as for `labelled_outcomes`.
 
     Returns:
         masks (B, 1 + k, N), the demonstrated one first, and (B, 1 + k) whether the concept holds

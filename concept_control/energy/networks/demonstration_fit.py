@@ -47,10 +47,7 @@ def fit_demonstrations(
 def fit_agreement(scene: SceneBatch, raw: torch.Tensor, weights: torch.Tensor) -> torch.Tensor:
     """Return ranges, circles and lines (C, NUM_AGREEMENTS) of each set of demonstrations.
 
-    Args:
-        scene: C * M events, the M demonstrations of each concept in a row.
-        raw: (C * M, NUM_RAW) plain geometry, see `Statistics`.
-        weights: (C, M) 1 for a demonstration, 0 for one to ignore.
+    Arguments as for `fit_demonstrations`.
     """
     measures = measure(scene, scene.attention.unsqueeze(1))[:, 0].unflatten(0, weights.shape)
     gate = weights.unsqueeze(-1)
