@@ -32,11 +32,9 @@ class Diagonal(Relation):
 
     tolerance = 0.05
 
-    def targets(
-        self, rng: np.random.Generator, rows: np.ndarray, arguments: np.ndarray
-    ) -> np.ndarray:
+    def offsets(self, rng: np.random.Generator, rows: np.ndarray) -> np.ndarray:
         along = rng.uniform(0.15, 0.9, (len(rows), 1)) * rng.choice([-1, 1], (len(rows), 1))
-        return arguments[:, 0] + along
+        return along * np.ones(2)
 
     def deviation(self, relative: np.ndarray, rows: np.ndarray) -> np.ndarray:
         return np.abs(relative @ [1, -1]) / np.sqrt(2)

@@ -78,7 +78,11 @@ class Relation(Family):
         self, rng: np.random.Generator, rows: np.ndarray, arguments: np.ndarray
     ) -> np.ndarray:
         """Draw positions (B, 2) of the subject for arguments (B, A, 2) and parameters (B, P)."""
-        raise NotImplementedError
+        return arguments.mean(axis=1) + self.offsets(rng, rows)
+
+    def offsets(self, rng: np.random.Generator, rows: np.ndarray) -> np.ndarray:
+        """Draw positions (B, 2) of the subject relative to the arguments' mean."""
+        return np.zeros((len(rows), 2))
 
     def error(self, events: Events, params: np.ndarray) -> np.ndarray:
         relative, valid = self.relative_position(events)
@@ -104,10 +108,8 @@ class Offset(Relation):
         length = rng.uniform(0.2, 0.8, num_concepts)
         return np.stack([length * np.cos(angle), length * np.sin(angle)], axis=1)
 
-    def targets(
-        self, rng: np.random.Generator, rows: np.ndarray, arguments: np.ndarray
-    ) -> np.ndarray:
-        return arguments[:, 0] + rows
+    def offsets(self, rng: np.random.Generator, rows: np.ndarray) -> np.ndarray:
+        return rows
 
     def deviation(self, relative: np.ndarray, rows: np.ndarray) -> np.ndarray:
         return np.linalg.norm(relative - rows, axis=1)
@@ -117,11 +119,6 @@ class Between(Relation):
     """Be in the middle between two others (SREM accepts 51 % inside their hull)."""
 
     num_arguments = 2
-
-    def targets(
-        self, rng: np.random.Generator, rows: np.ndarray, arguments: np.ndarray
-    ) -> np.ndarray:
-        return arguments.mean(axis=1)
 
     def deviation(self, relative: np.ndarray, rows: np.ndarray) -> np.ndarray:
         return np.linalg.norm(relative, axis=1)
@@ -138,11 +135,9 @@ class Apart(Relation):
     tolerance = 0.04
     bounds: tuple[float, float]
 
-    def targets(
-        self, rng: np.random.Generator, rows: np.ndarray, arguments: np.ndarray
-    ) -> np.ndarray:
+    def offsets(self, rng: np.random.Generator, rows: np.ndarray) -> np.ndarray:
         lengths = self.bounds[0], min(self.bounds[1], FARTHEST)
-        return arguments[:, 0] + _polar(rng, len(rows), lengths, (-np.pi, np.pi))
+        return _polar(rng, len(rows), lengths, (-np.pi, np.pi))
 
     def deviation(self, relative: np.ndarray, rows: np.ndarray) -> np.ndarray:
         return outside_of(np.linalg.norm(relative, axis=1), *self.bounds)
@@ -159,11 +154,9 @@ class Beside(Relation):
     tolerance = 0.04
     direction: float
 
-    def targets(
-        self, rng: np.random.Generator, rows: np.ndarray, arguments: np.ndarray
-    ) -> np.ndarray:
+    def offsets(self, rng: np.random.Generator, rows: np.ndarray) -> np.ndarray:
         angles = (self.direction - 0.9 * CONE, self.direction + 0.9 * CONE)
-        return arguments[:, 0] + _polar(rng, len(rows), CONE_RANGE, angles)
+        return _polar(rng, len(rows), CONE_RANGE, angles)
 
     def deviation(self, relative: np.ndarray, rows: np.ndarray) -> np.ndarray:
         along = relative @ [np.cos(self.direction), np.sin(self.direction)]
@@ -184,11 +177,9 @@ class Inside(Relation):
         scene.sizes[:, 1] = rng.uniform(*CONTAINER, len(rows))
         super().place_subject(rng, scene.sizes[:, :2], scene)
 
-    def targets(
-        self, rng: np.random.Generator, rows: np.ndarray, arguments: np.ndarray
-    ) -> np.ndarray:
+    def offsets(self, rng: np.random.Generator, rows: np.ndarray) -> np.ndarray:
         room = (rows[:, 1:] - rows[:, :1]) / 2
-        return arguments[:, 0] + rng.uniform(-1.0, 1.0, (len(rows), 2)) * room
+        return rng.uniform(-1.0, 1.0, (len(rows), 2)) * room
 
     def error(self, events: Events, params: np.ndarray) -> np.ndarray:
         relative, valid = self.relative_position(events)
@@ -212,13 +203,9 @@ class Aligned(Relation):
     axis: int
     tolerance = 0.05
 
-    def targets(
-        self, rng: np.random.Generator, rows: np.ndarray, arguments: np.ndarray
-    ) -> np.ndarray:
+    def offsets(self, rng: np.random.Generator, rows: np.ndarray) -> np.ndarray:
         along = rng.choice([-1.0, 1.0], len(rows)) * rng.uniform(0.22, 1.2, len(rows))
-        target = arguments[:, 0].copy()
-        target[:, self.axis] += along
-        return target
+        return along[:, None] * np.eye(2)[self.axis]
 
     def deviation(self, relative: np.ndarray, rows: np.ndarray) -> np.ndarray:
         return np.abs(relative[:, 1 - self.axis])
