@@ -60,6 +60,35 @@ def add_namespace(
     parser.add_argument('--namespace', help=text)
 
 
+def add_field(
+    parser: argparse.ArgumentParser,
+    config_type: type,
+    name: str,
+    text: str | None = None,
+    flag: str | None = None,
+    **options: Any,
+) -> None:
+    """Declare the option of a config's field, with the field's type and default.
+
+    Args:
+        parser: Parser of the command.
+        config_type: Dataclass of the command's settings.
+        name: Name of the field. One that is a bool becomes a switch, a tuple may be repeated.
+        text: Help; `%(default)s` stands for the default.
+        flag: Name of the option, if it is not the field's.
+        options: Arguments of `ArgumentParser.add_argument` that differ.
+    """
+    default = getattr(config_type, name)
+    if isinstance(default, bool):
+        options['action'] = 'store_true'
+    elif isinstance(default, tuple):
+        options.setdefault('action', 'append')
+    elif default is not None:
+        options = {'type': type(default), 'default': default, **options}
+    flag = flag or f'--{name.replace("_", "-")}'
+    parser.add_argument(flag, dest=name, help=text, **options)
+
+
 def config_from(config_type: type[Config], args: argparse.Namespace, **values: Any) -> Config:
     """Build a config from the arguments of the same names.
 

@@ -24,12 +24,7 @@ def rate(successes: int, total: int) -> dict[str, float]:
         raise ValueError('a rate of nothing; expected at least one trial')
     found = stats.binomtest(successes, total)
     interval = found.proportion_ci(CONFIDENCE, method='wilson')
-    return {
-        'value': successes / total,
-        'low': float(interval.low),
-        'high': float(interval.high),
-        'number': total,
-    }
+    return _measured(successes / total, interval.low, interval.high, total)
 
 
 def mean(values: Sequence[float] | np.ndarray, seed: int = 0) -> dict[str, float]:
@@ -43,7 +38,7 @@ def mean(values: Sequence[float] | np.ndarray, seed: int = 0) -> dict[str, float
         raise ValueError('a mean of nothing; expected at least one value')
     average = float(values.mean())
     if np.ptp(values) == 0:
-        return {'value': average, 'low': average, 'high': average, 'number': values.size}
+        return _measured(average, average, average, values.size)
     found = stats.bootstrap(
         (values,),
         np.mean,
@@ -53,12 +48,11 @@ def mean(values: Sequence[float] | np.ndarray, seed: int = 0) -> dict[str, float
         rng=np.random.default_rng(seed),
     )
     interval = found.confidence_interval
-    return {
-        'value': average,
-        'low': float(interval.low),
-        'high': float(interval.high),
-        'number': values.size,
-    }
+    return _measured(average, interval.low, interval.high, values.size)
+
+
+def _measured(value: float, low: float, high: float, number: int) -> dict[str, float]:
+    return {'value': value, 'low': float(low), 'high': float(high), 'number': number}
 
 
 def percent(measured: dict[str, float]) -> str:

@@ -9,6 +9,8 @@ from typing import Any
 
 import numpy as np
 
+from concept_control.reports.provenance import provenance
+
 
 def write_json(path: Path, document: Any) -> None:
     """Write plain values to a file, whose folder is made where it is missing."""
@@ -16,9 +18,14 @@ def write_json(path: Path, document: Any) -> None:
     path.write_text(json.dumps(document, indent=2) + '\n')
 
 
-def without_nan(document: Any) -> Any:
-    """Return plain values with None for every number that is not finite, as JSON knows none."""
-    return json.loads(json.dumps(document), parse_constant=lambda _: None)
+def write_report(path: Path | None, **found: Any) -> None:
+    """Write what was measured behind its provenance, if a file is asked for.
+
+    Numbers that are not finite, of which JSON knows none, become null.
+    """
+    if path is not None:
+        report = json.dumps({'provenance': provenance(), **found})
+        write_json(path, json.loads(report, parse_constant=lambda _: None))
 
 
 DIGITS = 6

@@ -7,7 +7,8 @@ and are no independent trials.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from itertools import product
 from typing import Any
 
 import numpy as np
@@ -97,36 +98,27 @@ def by_shots(
     shots: Sequence[int] = SHOT_COUNTS,
 ) -> dict[str, dict[str, Any]]:
     """Judge every family from 1, 3, 5 and 10 demonstrations."""
-    bar = tqdm(total=len(families) * len(shots), desc='families')
-    found: dict[str, dict[str, Any]] = {}
-    for name, family in families.items():
-        found[name] = {}
-        for number in shots:
-            found[name][str(number)] = judge(model, family, seed, concepts, number)
-            bar.update()
-    bar.close()
-    return found
+    return _judge_pairs(
+        'families',
+        families,
+        shots,
+        lambda name, number: judge(model, families[name], seed, concepts, number),
+    )
 
 
 def by_number(
     model: ConceptModel, families: Mapping[str, Family], seed: int, concepts: int
 ) -> dict[str, dict[str, Any]]:
     """Judge some families in scenes of 3 to 12 entities; training saw 2 to 8."""
-    bar = tqdm(total=len(SOME_FAMILIES) * len(NUMBERS), desc='number of entities')
-    found: dict[str, dict[str, Any]] = {}
-    for name in SOME_FAMILIES:
-        found[name] = {}
-        for number in NUMBERS:
-            try:
-                found[name][str(number)] = judge(
-                    model, families[name], seed, concepts, 5, number, scenes=2
-                )
-            except EventError:
-                # Some concepts need more entities than that.
-                found[name][str(number)] = None
-            bar.update()
-    bar.close()
-    return found
+
+    def judge_number(name: str, number: int) -> dict[str, Any] | None:
+        try:
+            return judge(model, families[name], seed, concepts, 5, number, scenes=2)
+        except EventError:
+            # Some concepts need more entities than that.
+            return None
+
+    return _judge_pairs('number of entities', SOME_FAMILIES, NUMBERS, judge_number)
 
 
 def by_method(
@@ -134,14 +126,22 @@ def by_method(
 ) -> dict[str, dict[str, Any]]:
     """Compare encoder, gradient and both, with fixed and with learned steps, at 5 shots."""
     methods = available_methods(model)
-    bar = tqdm(total=len(methods) * len(SOME_FAMILIES), desc='inference')
+    return _judge_pairs(
+        'inference',
+        methods,
+        SOME_FAMILIES,
+        lambda method, name: judge(
+            model, families[name], seed, concepts, 5, None, methods[method]
+        ),
+    )
+
+
+def _judge_pairs(
+    description: str, rows: Iterable[Any], columns: Iterable[Any], judge_pair: Callable[..., Any]
+) -> dict[str, dict[str, Any]]:
     found: dict[str, dict[str, Any]] = {}
-    for method, config in methods.items():
-        found[method] = {}
-        for name in SOME_FAMILIES:
-            found[method][name] = judge(model, families[name], seed, concepts, 5, None, config)
-            bar.update()
-    bar.close()
+    for row, column in tqdm(list(product(rows, columns)), desc=description):
+        found.setdefault(str(row), {})[str(column)] = judge_pair(row, column)
     return found
 
 

@@ -23,9 +23,9 @@ from concept_control.benchmarks.concepts.landscapes import GRID, QUICK_GRID, dra
 from concept_control.concepts import families
 from concept_control.energy.model import ConceptModel
 from concept_control.reports import intervals
-from concept_control.reports.json_file import write_json
+from concept_control.reports.json_file import write_report
 from concept_control.reports.page import heading, paragraph, picture, table, write_page
-from concept_control.reports.provenance import provenance, sentence
+from concept_control.reports.provenance import sentence
 from concept_control.reports.tables import text_table
 
 Rows = Sequence[tuple[object, ...]]
@@ -91,7 +91,7 @@ def run(config: ConceptsConfig) -> int:
         config = replace(config, concepts=max(config.concepts // 4, 4))
     model = ConceptModel.load(config.model)
     print(f'{sentence()}; model {model.fingerprint}')
-    report: dict[str, Any] = {'provenance': provenance(), 'model': model.fingerprint}
+    report: dict[str, Any] = {'model': model.fingerprint}
     page: list[Markup] = []
     for section in SECTIONS:
         if not config.measures(section.name):
@@ -100,8 +100,7 @@ def run(config: ConceptsConfig) -> int:
         rows = section.rows(found)
         print(f'\n{section.title}\n{section.note}\n{text_table(section.header, rows)}', flush=True)
         page += [heading(section.title), paragraph(section.note), table(section.header, rows)]
-        if config.json:
-            write_json(config.json, report)
+        write_report(config.json, **report)
     if config.html:
         grid = QUICK_GRID if config.quick else GRID
         page += [

@@ -43,37 +43,15 @@ _WORKSPACE_SIDE = 2.0
 _CANDIDATES = 256
 
 
-def _left(subject: np.ndarray, objects: np.ndarray) -> bool:
-    return bool(subject[2] < objects[0, 0])
-
-
-def _right(subject: np.ndarray, objects: np.ndarray) -> bool:
-    return bool(subject[0] > objects[0, 2])
-
-
-def _front(subject: np.ndarray, objects: np.ndarray) -> bool:
-    return bool(subject[3] < objects[0, 1])
-
-
-def _behind(subject: np.ndarray, objects: np.ndarray) -> bool:
-    return bool(subject[1] > objects[0, 3])
-
-
-def _inside(subject: np.ndarray, objects: np.ndarray) -> bool:
-    return bool(overlap_area(subject, objects[0]) / area(subject) > INSIDE_SHARE)
-
-
-def _between(subject: np.ndarray, objects: np.ndarray) -> bool:
-    return share_in_hull(subject, objects) > BETWEEN_SHARE
-
-
 RELATIONS: dict[str, Callable[[np.ndarray, np.ndarray], bool]] = {
-    'left': _left,
-    'right': _right,
-    'front': _front,
-    'behind': _behind,
-    'inside': _inside,
-    'between': _between,
+    'left': lambda subject, objects: bool(subject[2] < objects[0, 0]),
+    'right': lambda subject, objects: bool(subject[0] > objects[0, 2]),
+    'front': lambda subject, objects: bool(subject[3] < objects[0, 1]),
+    'behind': lambda subject, objects: bool(subject[1] > objects[0, 3]),
+    'inside': lambda subject, objects: bool(
+        overlap_area(subject, objects[0]) / area(subject) > INSIDE_SHARE
+    ),
+    'between': lambda subject, objects: share_in_hull(subject, objects) > BETWEEN_SHARE,
 }
 """Whether a subject's box (4,) stands in the relation to the objects' boxes (A, 4); x to the
 right, y to the back."""

@@ -18,12 +18,12 @@ from typing import Any
 import numpy as np
 from tqdm import tqdm
 
-from concept_control.benchmarks.control.columns import JUDO_COLUMNS
 from concept_control.benchmarks.control.judo_environment import (
     REQUIREMENTS,
     judo_interpreter,
     other_environment,
 )
+from concept_control.benchmarks.control.page import JUDO_COLUMNS
 from concept_control.benchmarks.control.tool_between import (
     DURATION,
     ToolCase,

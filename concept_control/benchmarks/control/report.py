@@ -12,14 +12,14 @@ from typing import Any
 import numpy as np
 from tqdm import tqdm
 
-from concept_control.benchmarks.control.columns import (
+from concept_control.benchmarks.control.episodes import Episode, EpisodeConfig, Runner
+from concept_control.benchmarks.control.judo_comparison import judo_section
+from concept_control.benchmarks.control.page import (
     COMMAND_COLUMNS,
     TOOL_COLUMNS,
     TOY_COLUMNS,
+    write_control_page,
 )
-from concept_control.benchmarks.control.episodes import Episode, EpisodeConfig, Runner
-from concept_control.benchmarks.control.judo_comparison import judo_section
-from concept_control.benchmarks.control.page import write_control_page
 from concept_control.benchmarks.control.tool_between import (
     DURATION,
     ToolCase,
@@ -31,8 +31,8 @@ from concept_control.benchmarks.control.toys import Toy, toys
 from concept_control.control.arm.description import ArmDescription
 from concept_control.control.planners.registry import PLANNERS, make_planner
 from concept_control.language.expression import concept_names, parse
-from concept_control.reports.json_file import without_nan, write_json
-from concept_control.reports.provenance import provenance, sentence
+from concept_control.reports.json_file import write_report
+from concept_control.reports.provenance import sentence
 from concept_control.reports.tables import filled_table
 
 SECTIONS = ('toys', 'tool', 'judo', 'commands', 'disturbance', 'pushing')
@@ -94,7 +94,7 @@ class ControlConfig:
 def run(config: ControlConfig) -> int:
     """Run the chosen sections; 0 if 95 of 100 commands held, or none was asked for."""
     print(sentence())
-    report: dict[str, Any] = {'provenance': provenance(), 'arm': config.arm}
+    report: dict[str, Any] = {'arm': config.arm}
     sections = config.sections
     share = 1.0
     if 'toys' in sections:
@@ -120,8 +120,7 @@ def run(config: ControlConfig) -> int:
             report['disturbance'] = disturbance_section(runner, base, config.seeds)
         if 'pushing' in sections:
             report['pushing'] = pushing_section(runner, base, config.seeds)
-    if config.json:
-        write_json(config.json, without_nan(report))
+    write_report(config.json, **report)
     if config.html:
         write_control_page(config.html, report, sentence())
         print(f'page: {config.html}')

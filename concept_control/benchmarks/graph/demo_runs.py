@@ -15,8 +15,8 @@ from typing import Any
 from tqdm import tqdm
 
 from concept_control.reports import page
-from concept_control.reports.json_file import write_json
-from concept_control.reports.provenance import provenance, sentence
+from concept_control.reports.json_file import write_report
+from concept_control.reports.provenance import sentence
 from concept_control.reports.tables import filled_table
 
 RUN_TIMEOUT = 300.0
@@ -74,10 +74,8 @@ def run(config: DemoRunsConfig) -> int:
     print(sentence())
     rows = [{'concept': concept, **row} for concept, row in summary.items()]
     print(filled_table(COLUMNS, rows))
-    if config.json:
-        numbers = [{k: v for k, v in run.items() if k != 'strip'} for run in runs]
-        report = {'provenance': provenance(), 'summary': summary, 'runs': numbers}
-        write_json(config.json, report)
+    numbers = [{k: v for k, v in run.items() if k != 'strip'} for run in runs]
+    write_report(config.json, summary=summary, runs=numbers)
     if config.html:
         _write_page(config.html, summary, runs)
         print(f'page: {config.html}')

@@ -26,8 +26,8 @@ from concept_control.benchmarks.graph.fuzzing import random_messages, spoiled_me
 from concept_control.benchmarks.graph.sane_messages import sane_messages
 from concept_control.control.plan import Plan
 from concept_control.language.library import ConceptLibrary
-from concept_control.reports.json_file import write_json
-from concept_control.reports.provenance import provenance, sentence
+from concept_control.reports.json_file import write_report
+from concept_control.reports.provenance import sentence
 from concept_control.ros.bridge import conversions as convert
 from concept_control.ros.nodes.arm_simulator import ArmSimulator
 from concept_control.ros.nodes.concept_model.node import ConceptModelNode
@@ -169,9 +169,7 @@ def run(config: FuzzConfig) -> int:
     for name, failure in failures.items():
         print(f'\n{name}: {failure}')
     print(f'{sum(counts.values())} messages, {len(failures)} of {len(counts)} topics failed')
-    if config.json:
-        report = {'provenance': provenance(), 'messages': counts, 'failures': failures}
-        write_json(config.json, report)
+    write_report(config.json, messages=counts, failures=failures)
     return 1 if failures else 0
 
 

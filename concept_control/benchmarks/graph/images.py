@@ -20,8 +20,8 @@ import numpy as np
 from concept_control.benchmarks.graph.image_traffic import PATIENCE
 from concept_control.errors import ConceptControlError
 from concept_control.paths import share_folder
-from concept_control.reports.json_file import write_json
-from concept_control.reports.provenance import provenance, sentence
+from concept_control.reports.json_file import write_report
+from concept_control.reports.provenance import sentence
 from concept_control.ros.runtime.process_graph import graph_environment
 
 PROFILE = 'FASTDDS_DEFAULT_PROFILES_FILE'
@@ -58,9 +58,8 @@ def run(config: ImagesConfig) -> int:
             f'{name:14} {config.width} x {config.height} colour and depth at '
             f'{config.rate:.0f} Hz: {describe(results[name])}'
         )
-    if config.json:
-        sent = {k: v for k, v in asdict(config).items() if k != 'json'}
-        write_json(config.json, {'provenance': provenance(), **sent, 'ways': results})
+    sent = {k: v for k, v in asdict(config).items() if k != 'json'}
+    write_report(config.json, **sent, ways=results)
     return 0 if all(result['lost'] < result['sent'] for result in results.values()) else 1
 
 

@@ -14,22 +14,16 @@ from typing import Any
 
 import numpy as np
 import rclpy
-from scipy.optimize import linear_sum_assignment
 from tqdm import tqdm
 
 from concept_control.benchmarks.graph.image_player import ImagePlayer, tracked
-from concept_control.benchmarks.perception.frames import (
-    MATCH_DISTANCE,
-    truths,
-    visible_fraction,
-)
+from concept_control.benchmarks.perception.frames import match, truths, visible_fraction
 from concept_control.benchmarks.perception.report import CAMERAS, print_sequences
 from concept_control.benchmarks.perception.sequences import Score, SequenceResult
 from concept_control.benchmarks.perception.tally import HALF_VISIBLE, summarise_sequences
 from concept_control.paths import share_folder
-from concept_control.perception.tracking.tracker import TrackedEntity
-from concept_control.reports.json_file import without_nan, write_json
-from concept_control.reports.provenance import provenance, sentence
+from concept_control.reports.json_file import write_report
+from concept_control.reports.provenance import sentence
 from concept_control.ros.runtime.process_graph import Graph, NodeProcess
 from concept_control.simulation.camera_noise import StructuredLightNoise
 from concept_control.simulation.carry_sequence import CarrySequence
@@ -98,9 +92,7 @@ def run(config: PerceptionNodeConfig) -> int:
         + '  '.join(f'{name} {value:.4g}' for name, value in summary.items())
     )
     print_sequences({' + '.join(names): followed}, is_noisy=config.noise, timed='to the answer')
-    if config.json:
-        report = {'provenance': provenance(), 'kind': kind, **summary, 'sequences': followed}
-        write_json(config.json, without_nan(report))
+    write_report(config.json, kind=kind, **summary, sequences=followed)
     return 0 if summary['missed'] == followed['switches'] == 0 else 1
 
 
@@ -117,18 +109,19 @@ def play_table(player: ImagePlayer, graph: Graph, index: int, start: float) -> d
         for frame in range(FRAMES):
             stamp = round(start + 0.1 * frame, 3)
             answer, delay = player.show(cameras, clutter.data, stamp, graph, rng)
-    entities = tracked(answer)
-    pairs = match(entities, np.array([block.position for block in blocks]))
-    judged = [i for i, share in enumerate(visible) if share >= HALF_VISIBLE]
-    found = [i for i in judged if i in pairs]
+    matched, false = match(blocks, tracked(answer))
+    judged = [
+        (block, entity)
+        for block, entity, share in zip(blocks, matched, visible)
+        if share >= HALF_VISIBLE
+    ]
+    found = [(block, entity) for block, entity in judged if entity is not None]
     return {
         'blocks': len(judged),
         'missed': len(judged) - len(found),
-        'false': len(entities) - len(pairs),
-        'errors': [
-            1e3 * float(np.linalg.norm(pairs[i].position - blocks[i].position)) for i in found
-        ],
-        'tints': [float(np.abs(pairs[i].color - blocks[i].color).max()) for i in found],
+        'false': len(false),
+        'errors': [1e3 * float(np.linalg.norm(e.position - b.position)) for b, e in found],
+        'tints': [float(np.abs(e.color - b.color).max()) for b, e in found],
         'delay': 1e3 * delay,
     }
 
@@ -170,18 +163,4 @@ def summarise_tables(tables: list[dict[str, Any]]) -> dict[str, float]:
         'max_mm': percentile('errors', 100),
         'color_median': percentile('tints', 50),
         'answer_ms_median': percentile('delay', 50),
-    }
-
-
-def match(entities: list[TrackedEntity], true: np.ndarray) -> dict[int, TrackedEntity]:
-    """Assign entities to blocks at (N, 3) positions [m]; return each found block's."""
-    if not entities:
-        return {}
-    found = np.array([entity.position for entity in entities])
-    distance = np.linalg.norm(true[:, None] - found[None], axis=-1)
-    rows, columns = linear_sum_assignment(np.minimum(distance, 10 * MATCH_DISTANCE))
-    return {
-        int(row): entities[column]
-        for row, column in zip(rows, columns)
-        if distance[row, column] <= MATCH_DISTANCE
     }

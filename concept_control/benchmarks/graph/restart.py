@@ -6,7 +6,6 @@ A task survives if it ends satisfied, or is ended with a reason while the arm ho
 from __future__ import annotations
 
 import sys
-import tempfile
 import time
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -14,18 +13,14 @@ from pathlib import Path
 import numpy as np
 from tqdm import tqdm
 
+from concept_control.benchmarks.graph.soak import demo_graph
 from concept_control.errors import ConceptControlError
 from concept_control.msg import ConceptStatus
-from concept_control.paths import share_folder
-from concept_control.reports.json_file import write_json
-from concept_control.reports.provenance import provenance, sentence
+from concept_control.reports.json_file import write_report
+from concept_control.reports.provenance import sentence
 from concept_control.ros.client.commander import CommandResult, ConceptCommander, Outcome
 from concept_control.ros.client.monitor import GraphState, MonitorThread
-from concept_control.ros.runtime.process_graph import (
-    EXECUTABLES,
-    Graph,
-    NodeProcess,
-)
+from concept_control.ros.runtime.process_graph import EXECUTABLES, Graph
 from concept_control.world.entity import TOOL_ID
 
 EXPRESSION = 'between(red; blue, green)'
@@ -95,27 +90,16 @@ def run(config: RestartConfig) -> int:
             f'{one.outcome.lower():12}{one.wall_s:6.1f} s  crept {1000 * one.crept:.1f} mm  '
             f'{"answers" if one.answers else "DOES NOT ANSWER"}  {one.text}'
         )
-    if config.json:
-        report = {'provenance': provenance(), 'runs': [asdict(one) for one in found]}
-        write_json(config.json, report)
+    write_report(config.json, runs=[asdict(one) for one in found])
     return 0 if all(one.is_survived for one in found) else 1
 
 
 def survive(victim: str, config: RestartConfig) -> Survival:
     """Start the graph, command, kill a node in the carry, start it again, see what comes."""
-    simulator = {
-        'seed': config.seed,
-        'real_time_factor': config.speed,
-        'backend': config.backend,
-    }
-    nodes = [
-        NodeProcess(name, simulator if name == 'arm_simulator' else {}) for name in EXECUTABLES
-    ]
-    logs = Path(tempfile.mkdtemp(prefix='concept_control_restart_'))
     heard = GraphState()
     with (
         MonitorThread(heard),
-        Graph(nodes, share_folder() / 'config' / 'demo.yaml', logs) as graph,
+        demo_graph(config.seed, config.speed, config.backend) as graph,
         ConceptCommander() as robot,
     ):
         graph.wait_for(lambda: heard.library is not None, PATIENCE, 'the concepts')

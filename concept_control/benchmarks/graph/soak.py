@@ -13,17 +13,15 @@ import time
 from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from diagnostic_msgs.msg import DiagnosticArray
 from tqdm import tqdm
 
 from concept_control.benchmarks.graph.shared_memory import left_behind, segments_of
-from concept_control.errors import ConceptControlError
 from concept_control.paths import share_folder
-from concept_control.reports.json_file import write_json
-from concept_control.reports.provenance import provenance, sentence
+from concept_control.reports.json_file import write_report
+from concept_control.reports.provenance import sentence
 from concept_control.ros.bridge import qos
 from concept_control.ros.client.commander import ConceptCommander
 from concept_control.ros.client.monitor import GraphState, MonitorThread
@@ -126,19 +124,17 @@ def run(config: SoakConfig) -> int:
     print(f'left behind: {len(alive)} processes, {len(left)} shared-memory files')
     is_flat = all(not rate > config.growth for rate in growth.values())
     is_clean = not alive and not left and not any(codes.values())
-    if config.json:
-        report: dict[str, Any] = {
-            'provenance': provenance(),
-            'minutes': config.minutes,
-            'speed': config.speed,
-            'outcomes': soak.outcomes,
-            'growth_mib_per_minute': growth,
-            'memory_mib': soak.memory,
-            'exit_codes': codes,
-            'left_behind': {'processes': alive, 'files': sorted(map(str, left))},
-            'diagnostics': soak.diagnostics,
-        }
-        write_json(config.json, report)
+    write_report(
+        config.json,
+        minutes=config.minutes,
+        speed=config.speed,
+        outcomes=soak.outcomes,
+        growth_mib_per_minute=growth,
+        memory_mib=soak.memory,
+        exit_codes=codes,
+        left_behind={'processes': alive, 'files': sorted(map(str, left))},
+        diagnostics=soak.diagnostics,
+    )
     return 0 if is_flat and is_clean and soak.outcomes['satisfied'] else 1
 
 
@@ -147,27 +143,21 @@ PERCENTILES = ('p50', 'p95', 'p99', 'worst')
 
 def _run(config: SoakConfig, soak: Soak) -> tuple[dict[str, int], dict[str, int]]:
     """Command until time is up; return process ids and exit codes."""
-    simulator = {'seed': config.seed, 'real_time_factor': config.speed, 'backend': config.backend}
-    nodes = [
-        NodeProcess(name, simulator if name == 'arm_simulator' else {}) for name in EXECUTABLES
-    ]
-    logs = Path(tempfile.mkdtemp(prefix='concept_control_soak_'))
     heard = GraphState()
     with (
         MonitorThread(heard) as monitor,
-        Graph(nodes, share_folder() / 'config' / 'demo.yaml', logs) as graph,
+        demo_graph(config.seed, config.speed, config.backend) as graph,
         ConceptCommander() as robot,
         tqdm(total=round(60 * config.minutes), unit='s', file=sys.stderr) as bar,
     ):
         monitor.create_subscription(
             DiagnosticArray, '/diagnostics', lambda m: _note(soak, m), qos.RELIABLE
         )
-        end = time.monotonic() + START_TIMEOUT
-        while heard.library is None or heard.entities is None:
-            graph.check()
-            if time.monotonic() > end:
-                raise ConceptControlError(f'the graph did not come up; see the logs in {logs}')
-            time.sleep(0.1)
+        graph.wait_for(
+            lambda: heard.library is not None and heard.entities is not None,
+            START_TIMEOUT,
+            'concepts and blocks',
+        )
         pids = {name: process.pid for name, process in graph.processes.items()}
         started = sampled = time.monotonic()
         commands = itertools.cycle(EXPRESSIONS)
@@ -188,6 +178,22 @@ def _run(config: SoakConfig, soak: Soak) -> tuple[dict[str, int], dict[str, int]
             bar.refresh()
         codes = graph.stop()
     return pids, codes
+
+
+def demo_graph(seed: int, speed: float, backend: str) -> Graph:
+    """Return the demonstration's graph, whose nodes log to a new folder.
+
+    Args:
+        seed: Seed of the layout.
+        speed: Simulated seconds per second.
+        backend: Renderer of the simulated camera.
+    """
+    simulator = {'seed': seed, 'real_time_factor': speed, 'backend': backend}
+    nodes = [
+        NodeProcess(name, simulator if name == 'arm_simulator' else {}) for name in EXECUTABLES
+    ]
+    logs = Path(tempfile.mkdtemp(prefix='concept_control_benchmark_'))
+    return Graph(nodes, share_folder() / 'config' / 'demo.yaml', logs)
 
 
 def _note(soak: Soak, message: DiagnosticArray) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import TypeVar
 
 import cv2
 import numpy as np
@@ -15,6 +16,7 @@ from concept_control.perception.detection.chromaticity import CLIPPED
 from concept_control.perception.detection.detector import Detection, Detector
 from concept_control.perception.detection.outline import outline_polygon
 from concept_control.perception.tracking.fusion import fuse
+from concept_control.perception.tracking.tracker import TrackedEntity
 from concept_control.simulation.camera_noise import StructuredLightNoise
 from concept_control.simulation.clutter import Clutter
 from concept_control.simulation.simulated_camera import SimulatedCamera
@@ -218,17 +220,20 @@ def judge(
     return [BlockResult(*fields) for fields in zip(blocks, visible, matched, traits)], false
 
 
+Found = TypeVar('Found', Detection, TrackedEntity)
+
+
 def match(
-    blocks: Sequence[Truth], detections: Sequence[Detection]
-) -> tuple[list[Detection | None], list[Detection]]:
-    """Return each block's detection, and the detections that are of no block."""
+    blocks: Sequence[Truth], detections: Sequence[Found]
+) -> tuple[list[Found | None], list[Found]]:
+    """Return each block's detection or entity, and those that are of no block."""
     if not blocks or not detections:
         return [None] * len(blocks), list(detections)
     distances = np.array(
         [[np.linalg.norm(d.position - b.position) for d in detections] for b in blocks]
     )
     rows, columns = linear_sum_assignment(np.where(distances < MATCH_DISTANCE, distances, 1e3))
-    matched: list[Detection | None] = [None] * len(blocks)
+    matched: list[Found | None] = [None] * len(blocks)
     used = set()
     for row, column in zip(rows, columns):
         if distances[row, column] < MATCH_DISTANCE:

@@ -14,8 +14,8 @@ from concept_control.benchmarks.perception.frames import TRAITS, evaluate_frame
 from concept_control.benchmarks.perception.pictures import PictureFolder
 from concept_control.benchmarks.perception.sequences import SequenceResult, evaluate_sequence
 from concept_control.benchmarks.perception.tally import Tally, summarise_sequences
-from concept_control.reports.json_file import without_nan, write_json
-from concept_control.reports.provenance import provenance, sentence
+from concept_control.reports.json_file import write_report
+from concept_control.reports.provenance import sentence
 from concept_control.reports.tables import filled_table
 from concept_control.simulation.camera_noise import StructuredLightNoise
 from concept_control.simulation.clutter import random_clutter
@@ -82,16 +82,7 @@ def run(config: PerceptionConfig) -> int:
     if pictures is not None:
         pictures.finish()
         print(f'pictures in {config.save}')
-    if config.json:
-        report = {
-            'provenance': provenance(),
-            'backend': backend,
-            'scenes': scenes,
-            'sequences': sequences,
-            'goals': goals,
-        }
-        # JSON knows no NaN: what nothing was measured of is null.
-        write_json(config.json, without_nan(report))
+    write_report(config.json, backend=backend, scenes=scenes, sequences=sequences, goals=goals)
     return 0 if all(goal['reached'] for goal in goals.values()) else 1
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -77,47 +76,38 @@ def _summary(judged: Sequence[BlockResult]) -> dict[str, Any]:
         'color_median': _percentile(tints, 50),
         'color_p95': _percentile(tints, 95),
         'shape_right': float(right.mean()) if found else float('nan'),
-        'nees_mean': float(normalised.mean()) if found else float('nan'),
-        'nees_median': _percentile(normalised, 50),
-        'nees_within_95': float((normalised < WITHIN_95).mean()) if found else float('nan'),
+        **_nees(normalised),
     }
 
 
 def summarise_sequences(results: Sequence[SequenceResult]) -> dict[str, Any]:
     """Add up sequences, lengths in millimetres."""
-    totals: Counter[str] = Counter()
-    errors: dict[EntityStatus, list[float]] = {status: [] for status in EntityStatus}
-    normalised_errors: dict[EntityStatus, list[float]] = {status: [] for status in EntityStatus}
-    seconds: list[float] = []
-    for result in results:
-        seconds += result.seconds
-        totals.update(
-            frames=result.num_frames,
-            switches=result.switches,
-            lost=result.lost,
-            extra=result.extra,
-            wrong_holds=result.wrong_holds,
-        )
-        for status, values in result.errors.items():
-            errors[status] += values
-            normalised_errors[status] += result.normalised_errors[status]
     summary: dict[str, Any] = {
-        name: totals[name] for name in ('frames', 'switches', 'lost', 'extra', 'wrong_holds')
+        'sequences': len(results),
+        'frames': sum(result.num_frames for result in results),
     }
-    for status, values in errors.items():
+    for name in ('switches', 'lost', 'extra', 'wrong_holds'):
+        summary[name] = sum(getattr(result, name) for result in results)
+    for status in EntityStatus:
         word = status.name.lower()
-        millimetres = 1e3 * np.array(values)
-        summary[f'{word}_median_mm'] = _percentile(millimetres, 50)
-        summary[f'{word}_p95_mm'] = _percentile(millimetres, 95)
-        normalised = np.array(normalised_errors[status])
-        summary[f'{word}_nees_mean'] = float(normalised.mean()) if values else float('nan')
-        summary[f'{word}_nees_median'] = _percentile(normalised, 50)
-        within = (normalised < WITHIN_95).mean() if values else float('nan')
-        summary[f'{word}_nees_within_95'] = float(within)
-    summary['ms_median'] = _percentile(1e3 * np.array(seconds), 50)
-    summary['ms_p95'] = _percentile(1e3 * np.array(seconds), 95)
-    return {'sequences': len(results), **summary}
+        errors = [1e3 * e for result in results for e in result.errors.get(status, ())]
+        normalised = [e for result in results for e in result.normalised_errors.get(status, ())]
+        summary[f'{word}_median_mm'] = _percentile(errors, 50)
+        summary[f'{word}_p95_mm'] = _percentile(errors, 95)
+        summary |= {f'{word}_{key}': value for key, value in _nees(normalised).items()}
+    times = [1e3 * seconds for result in results for seconds in result.seconds]
+    return {**summary, 'ms_median': _percentile(times, 50), 'ms_p95': _percentile(times, 95)}
 
 
-def _percentile(values: np.ndarray, share: float) -> float:
+def _nees(normalised: Sequence[float] | np.ndarray) -> dict[str, float]:
+    """Summarise squared errors in units of the claimed covariance."""
+    within = np.asarray(normalised) < WITHIN_95
+    return {
+        'nees_mean': float(np.mean(normalised)) if len(normalised) else float('nan'),
+        'nees_median': _percentile(normalised, 50),
+        'nees_within_95': float(within.mean()) if len(normalised) else float('nan'),
+    }
+
+
+def _percentile(values: Sequence[float] | np.ndarray, share: float) -> float:
     return float(np.percentile(values, share)) if len(values) else float('nan')

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
+from itertools import pairwise
 
 import numpy as np
 import torch
 from torch import nn
+from tqdm import tqdm
 
 from concept_control.policy.state_correction import CorrectedSteps
 from concept_control.policy.strokes import Strokes
@@ -54,45 +57,53 @@ class NearestNeighbour(Drawer):
         return self._actions[gaps.argmin(axis=1)]
 
 
-class Regression(Drawer):
-    """The mean step, by least squares, on the same corrected states as the energy's."""
+class PerceptronDrawer(Drawer):
+    """Draws by a perceptron of the state, trained on the same corrected states as the energy."""
+
+    num_outputs: int
 
     def __init__(self, strokes: Strokes, steps: int, seed: int = 0) -> None:
         self.step_length = strokes.step_length
-        self._network = _perceptron(2, seed)
+        with seeded_weights(seed):
+            self._network = perceptron(2, WIDTH, WIDTH, self.num_outputs)
         start = time.monotonic()
-        _fit(
-            self._network,
-            strokes,
-            steps,
-            seed,
-            lambda outputs, actions: (outputs - actions).square().sum(dim=-1).mean(),
-        )
+        source, rng = CorrectedSteps(strokes), np.random.default_rng(seed)
+
+        def loss() -> torch.Tensor:
+            states, actions = source.draw(rng, BATCH)
+            return self._loss(self._network(tensor(states)), tensor(actions))
+
+        fit(self._network, loss, steps)
         self.seconds = time.monotonic() - start
+
+    def _loss(self, outputs: torch.Tensor, actions: torch.Tensor) -> torch.Tensor:
+        raise NotImplementedError
+
+
+class Regression(PerceptronDrawer):
+    """The mean step, by least squares."""
+
+    num_outputs = 2
 
     def step(self, states: np.ndarray, rng: np.random.Generator) -> np.ndarray:
         """Return (B, 2) steps."""
         with torch.no_grad():
-            return self._network(torch.as_tensor(states, dtype=torch.float32)).numpy()
+            return self._network(tensor(states)).numpy()
+
+    def _loss(self, outputs: torch.Tensor, actions: torch.Tensor) -> torch.Tensor:
+        return (outputs - actions).square().sum(dim=-1).mean()
 
 
-class MixtureDensity(Drawer):
+class MixtureDensity(PerceptronDrawer):
     """A mixture of Gaussians (Bishop 1994); a component is drawn, its mean is the step."""
 
-    def __init__(self, strokes: Strokes, steps: int, seed: int = 0) -> None:
-        self.step_length = strokes.step_length
-        self._network = _perceptron(COMPONENTS * 4, seed)
-        start = time.monotonic()
-        _fit(self._network, strokes, steps, seed, self._loss)
-        self.seconds = time.monotonic() - start
+    num_outputs = COMPONENTS * 4
 
     def step(self, states: np.ndarray, rng: np.random.Generator) -> np.ndarray:
         """Return (B, 2) steps."""
         with torch.no_grad():
-            logits, means, _ = self._parts(
-                self._network(torch.as_tensor(states, dtype=torch.float32))
-            )
-        luck = torch.as_tensor(rng.gumbel(size=logits.shape), dtype=torch.float32)
+            logits, means, _ = self._parts(self._network(tensor(states)))
+        luck = tensor(rng.gumbel(size=logits.shape))
         chosen = (logits + luck).argmax(dim=1)
         return means[torch.arange(len(means)), chosen].numpy()
 
@@ -108,26 +119,23 @@ class MixtureDensity(Drawer):
         return parts[..., 0], parts[..., 2:], deviation
 
 
-def _perceptron(outputs: int, seed: int) -> nn.Module:
-    with seeded_weights(seed):
-        return nn.Sequential(
-            nn.Linear(2, WIDTH),
-            nn.SiLU(),
-            nn.Linear(WIDTH, WIDTH),
-            nn.SiLU(),
-            nn.Linear(WIDTH, outputs),
-        )
+def perceptron(*sizes: int) -> nn.Sequential:
+    """Return linear layers between layers of these sizes, with SiLU after all but the last."""
+    layers = [layer for size in pairwise(sizes) for layer in (nn.Linear(*size), nn.SiLU())]
+    return nn.Sequential(*layers[:-1])
 
 
-def _fit(network: nn.Module, strokes: Strokes, steps: int, seed: int, loss_of) -> None:
-    source, rng = CorrectedSteps(strokes), np.random.default_rng(seed)
+def fit(network: nn.Module, loss: Callable[[], torch.Tensor], steps: int) -> None:
+    """Minimise a loss, drawn anew at each step, with one cycle of Adam's rate."""
     optimizer = torch.optim.Adam(network.parameters(), RATE)
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, RATE, total_steps=steps)
-    for _ in range(steps):
-        states, actions = source.draw(rng, BATCH)
-        outputs = network(torch.as_tensor(states, dtype=torch.float32))
-        loss = loss_of(outputs, torch.as_tensor(actions, dtype=torch.float32))
+    for _ in tqdm(range(steps), leave=False, disable=None):
         optimizer.zero_grad()
-        loss.backward()
+        loss().backward()
         optimizer.step()
         schedule.step()
+
+
+def tensor(values: np.ndarray) -> torch.Tensor:
+    """Return values in single precision."""
+    return torch.as_tensor(values, dtype=torch.float32)

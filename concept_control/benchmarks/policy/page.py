@@ -9,15 +9,41 @@ from typing import Any
 from markupsafe import Markup
 from matplotlib.figure import Figure
 
-from concept_control.benchmarks.policy.columns import (
-    CODE_COLUMNS,
-    FIGURE_COLUMNS,
-    PARTICLE_COLUMNS,
-    with_texts,
-)
 from concept_control.reports.page import heading, paragraph, picture, table, write_page
 from concept_control.reports.provenance import sentence
 from concept_control.reports.tables import fill_rows
+
+FIGURE_COLUMNS = {
+    'method': '{method}',
+    'Fréchet': '{frechet_median:.1%}',
+    '95 %': '{frechet_p95:.1%}',
+    'DTW': '{warping_median:.1%}',
+    'end': '{end_median:.1%}',
+    'follow': '{follows:.0%}',
+    'modes': '{modes_text}',
+    'K + 50': '{drift_text}',
+    'back from (radii)': '{back_text}',
+    'training s': '{training_s:.0f}',
+}
+CODE_COLUMNS = {
+    'figure': '{figure}',
+    'drawings': '{drawings}',
+    'examples': '{examples}',
+    'Fréchet': '{frechet_median:.1%}',
+    '95 %': '{frechet_p95:.1%}',
+    'worst': '{frechet_worst:.1%}',
+    'within 5 %': '{within_5_percent:.0%}',
+    'inference s': '{inference_s:.1f}',
+}
+PARTICLE_COLUMNS = {
+    'N': '{dimensions}',
+    'demonstrator': '{oracle:.0%}',
+    'energy': '{energy:.0%}',
+    'MSE shared': '{mse_shared:.0%}',
+    'MSE plain': '{mse_plain:.0%}',
+    'training s': '{energy_training_s:.0f}',
+}
+"""Columns of the tables: titles, and the format of the values below."""
 
 
 def write_policy_page(
@@ -69,3 +95,14 @@ def _figures(
                 yield paragraph(f'{row["method"]}, its chains: {row["diagnosis"]}')
         if name in pictures:
             yield picture(pictures[name], dpi=80)
+
+
+def with_texts(row: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a row of the figures with the texts of the values that are no single number."""
+    drift = row['drift_worst']
+    return {
+        **row,
+        'modes_text': ' / '.join(f'{share:.0%}' for share in row['modes']),
+        'drift_text': '' if drift is None else f'{drift:.2%}',
+        'back_text': ', '.join(f'{radius}: {share:.0%}' for radius, share in row['back'].items()),
+    }

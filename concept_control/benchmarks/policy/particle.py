@@ -20,8 +20,8 @@ from typing import Any, TypeVar
 import numpy as np
 import torch
 from torch import nn
-from tqdm import tqdm
 
+from concept_control.benchmarks.policy.baselines import fit, perceptron, tensor
 from concept_control.policy.langevin import gradient
 from concept_control.seeding import seeded_weights
 
@@ -49,8 +49,6 @@ WIDEST = 0.5
 
 ANNEALED = 0.4
 """Share of the training in which the wells grow narrow; only then do their depths count."""
-
-RATE = 3e-3
 
 
 class Particles:
@@ -122,16 +120,8 @@ class ParticleEnergy(nn.Module):
         # All begin in the middle: a well far away would never win a state, and never move.
         nn.init.normal_(self.places.weight, std=0.02)
         nn.init.constant_(self.places.bias, 0.5)
-        self.each = nn.Sequential(
-            nn.Linear(INPUTS, WIDTH), nn.SiLU(), nn.Linear(WIDTH, WIDTH), nn.SiLU()
-        )
-        self.depths = nn.Sequential(
-            nn.Linear(WIDTH, WIDTH),
-            nn.SiLU(),
-            nn.Linear(WIDTH, WIDTH),
-            nn.SiLU(),
-            nn.Linear(WIDTH, WELLS),
-        )
+        self.each = nn.Sequential(*perceptron(INPUTS, WIDTH, WIDTH), nn.SiLU())
+        self.depths = perceptron(WIDTH, WIDTH, WIDTH, WELLS)
 
     def log_weights(self, states: torch.Tensor) -> torch.Tensor:
         """Return (B, W) log shares of the wells in states (B, N, 4)."""
@@ -170,14 +160,10 @@ class SharedRegression(nn.Module):
 
     def __init__(self) -> None:
         super().__init__()
-        self.each = nn.Sequential(
-            nn.Linear(INPUTS, WIDTH), nn.SiLU(), nn.Linear(WIDTH, WIDTH), nn.SiLU()
-        )
-        self.context = nn.Sequential(nn.Linear(WIDTH, WIDTH), nn.SiLU(), nn.Linear(WIDTH, WIDTH))
+        self.each = nn.Sequential(*perceptron(INPUTS, WIDTH, WIDTH), nn.SiLU())
+        self.context = perceptron(WIDTH, WIDTH, WIDTH)
         self.own = nn.Linear(INPUTS, WIDTH)
-        self.value = nn.Sequential(
-            nn.SiLU(), nn.Linear(WIDTH, WIDTH), nn.SiLU(), nn.Linear(WIDTH, 1)
-        )
+        self.value = nn.Sequential(nn.SiLU(), *perceptron(WIDTH, WIDTH, 1))
         self.straight = nn.Linear(INPUTS, 1)
 
     def forward(self, states: torch.Tensor) -> torch.Tensor:
@@ -189,22 +175,9 @@ class SharedRegression(nn.Module):
         return (self.straight(inputs) + values).squeeze(-1)
 
 
-class PlainRegression(nn.Module):
-    """A plain perceptron from the whole observation to the target, as a yardstick."""
-
-    def __init__(self, dimensions: int, width: int = 256) -> None:
-        super().__init__()
-        self.layers = nn.Sequential(
-            nn.Linear(4 * dimensions, width),
-            nn.SiLU(),
-            nn.Linear(width, width),
-            nn.SiLU(),
-            nn.Linear(width, dimensions),
-        )
-
-    def forward(self, states: torch.Tensor) -> torch.Tensor:
-        """Return (B, N) targets."""
-        return self.layers(states.flatten(start_dim=1))
+def plain_regression(dimensions: int, width: int = 256) -> nn.Sequential:
+    """Return a perceptron from the whole observation to the target, as a yardstick."""
+    return nn.Sequential(nn.Flatten(), *perceptron(4 * dimensions, width, width, dimensions))
 
 
 @dataclass(frozen=True)
@@ -274,18 +247,15 @@ def _fitted(
     """Minimise a loss of states (B, N, 4) and targets (B, N) with one cycle of Adam's rate."""
     rng = np.random.default_rng(config.seed)
     turns = (np.diff(actions, axis=1) != 0).any(axis=-1).argmax(axis=1) + 1
-    optimizer = torch.optim.Adam(network.parameters(), RATE)
-    schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, RATE, total_steps=config.steps)
-    for _ in tqdm(range(config.steps), leave=False, disable=None):
+
+    def loss() -> torch.Tensor:
         rows = rng.integers(len(observations), size=config.batch)
         when = rng.integers(NUM_STEPS, size=config.batch)
         near = np.clip(turns[rows] + rng.integers(-2, 4, size=config.batch), 0, NUM_STEPS - 1)
         when = np.where(rng.uniform(size=config.batch) < TURNS, near, when)
-        loss = loss_of(_tensor(observations[rows, when]), _tensor(actions[rows, when]))
-        optimizer.zero_grad()
-        loss.backward()
-        optimizer.step()
-        schedule.step()
+        return loss_of(tensor(observations[rows, when]), tensor(actions[rows, when]))
+
+    fit(network, loss, config.steps)
     return network.eval().requires_grad_(False)
 
 
@@ -294,7 +264,7 @@ def judge(choose: Any, dimensions: int, config: ParticleConfig) -> float:
     rng = np.random.default_rng(config.seed + 1)
     world = Particles(rng, config.episodes, dimensions)
     for _ in range(NUM_STEPS):
-        world.step(np.asarray(choose(_tensor(world.observation())), dtype=float))
+        world.step(np.asarray(choose(tensor(world.observation())), dtype=float))
     return float(world.succeeded().mean())
 
 
@@ -331,13 +301,9 @@ def particle_row(dimensions: int, config: ParticleConfig) -> dict[str, Any]:
     row['energy_training_s'] = time.monotonic() - start
     row['energy'] = judge(Descent(energy, config), dimensions, config)
     with seeded_weights(config.seed):
-        networks = {'mse_shared': SharedRegression(), 'mse_plain': PlainRegression(dimensions)}
+        networks = {'mse_shared': SharedRegression(), 'mse_plain': plain_regression(dimensions)}
     for name, network in networks.items():
         row[name] = judge(
             train_regression(network, observations, actions, config), dimensions, config
         )
     return row
-
-
-def _tensor(values: np.ndarray) -> torch.Tensor:
-    return torch.as_tensor(values, dtype=torch.float32)

@@ -19,13 +19,13 @@ from concept_control.benchmarks.policy.baselines import (
     Regression,
 )
 from concept_control.benchmarks.policy.codes import code_rows
-from concept_control.benchmarks.policy.columns import (
+from concept_control.benchmarks.policy.page import (
     CODE_COLUMNS,
     FIGURE_COLUMNS,
     PARTICLE_COLUMNS,
     with_texts,
+    write_policy_page,
 )
-from concept_control.benchmarks.policy.page import write_policy_page
 from concept_control.benchmarks.policy.particle import ParticleConfig, particle_row
 from concept_control.benchmarks.policy.pictures import draw_figures
 from concept_control.policy.datasets import FIGURES, load_figure
@@ -42,8 +42,8 @@ from concept_control.policy.training import (
     train_ranking,
     train_thesis,
 )
-from concept_control.reports.json_file import write_json
-from concept_control.reports.provenance import provenance, sentence
+from concept_control.reports.json_file import write_report
+from concept_control.reports.provenance import sentence
 from concept_control.reports.tables import filled_table
 
 SECTIONS = ('figures', 'codes', 'particle')
@@ -99,7 +99,7 @@ def run(config: PolicyBenchmarkConfig) -> int:
     """Measure; 0 if every goal that was measured is reached."""
     print(sentence())
     sections = config.sections
-    document: dict[str, Any] = {'provenance': provenance(), 'quick': config.quick}
+    document: dict[str, Any] = {'quick': config.quick}
     missed: list[str] = []
     pictures: dict[str, Figure] = {}
     if 'figures' in sections:
@@ -109,8 +109,7 @@ def run(config: PolicyBenchmarkConfig) -> int:
     if 'particle' in sections:
         document['particle'] = particle_section(config, missed)
     document['missed'] = missed
-    if config.json:
-        write_json(config.json, document)
+    write_report(config.json, **document)
     if config.html:
         write_policy_page(config.html, document, pictures)
         print(f'page: {config.html}')

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import argparse
+from functools import partial
 from pathlib import Path
 
 from concept_control.benchmarks.perception.report import QUICK, PerceptionConfig, run
-from concept_control.cli.options import add_json, add_seed, config_from
+from concept_control.cli.options import add_field, add_json, add_seed, config_from
 from concept_control.cli.process import use_one_opencv_thread
 from concept_control.simulation.simulated_camera import BACKENDS
 
@@ -39,29 +40,17 @@ Exit code 0: every goal is reached; 1: one is not.
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""
-    default = PerceptionConfig()
     parser.description, parser.epilog = DESCRIPTION, EPILOG
     parser.formatter_class = argparse.RawDescriptionHelpFormatter
+    option = partial(add_field, parser, PerceptionConfig)
     parser.add_argument(
         '--quick', action='store_true', help=f'{QUICK[0]} tables and {QUICK[1]} carries'
     )
-    parser.add_argument(
-        '--scenes', type=int, default=default.scenes, help='tables (default: %(default)s)'
-    )
-    parser.add_argument(
-        '--sequences',
-        type=int,
-        default=default.sequences,
-        help='carries followed (default: %(default)s)',
-    )
+    option('scenes', 'tables (default: %(default)s)')
+    option('sequences', 'carries followed (default: %(default)s)')
     add_seed(parser, 'of the first table and carry')
-    parser.add_argument(
-        '--backend',
-        choices=BACKENDS,
-        default=default.backend,
-        help='what renders (default: %(default)s)',
-    )
-    parser.add_argument('--save', type=Path, metavar='DIR', help='draw pictures there')
+    option('backend', 'what renders (default: %(default)s)', choices=BACKENDS)
+    option('save', 'draw pictures there', type=Path, metavar='DIR')
     add_json(parser, 'write every number there', 'FILE')
 
 

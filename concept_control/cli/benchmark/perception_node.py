@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import argparse
+from functools import partial
 
 from concept_control.benchmarks.graph.perception_node import PerceptionNodeConfig, run
-from concept_control.cli.options import add_json, config_from
+from concept_control.cli.options import add_field, add_json, config_from
 from concept_control.cli.process import enter_graph
 from concept_control.simulation.simulated_camera import BACKENDS
 
@@ -31,32 +32,14 @@ Exit code 0: no block missed and no identity switched; 1: else.
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""
-    default = PerceptionNodeConfig()
     parser.description, parser.epilog = DESCRIPTION, EPILOG
     parser.formatter_class = argparse.RawDescriptionHelpFormatter
-    parser.add_argument(
-        '--scenes', type=int, default=default.scenes, help='tables (default: %(default)s)'
-    )
-    parser.add_argument(
-        '--sequences',
-        type=int,
-        default=default.sequences,
-        help='carries followed (default: %(default)s)',
-    )
-    parser.add_argument(
-        '--cameras',
-        type=int,
-        choices=(1, 2),
-        default=default.cameras,
-        help='2: the oblique one too',
-    )
-    parser.add_argument('--noise', action='store_true', help='of a structured-light camera')
-    parser.add_argument(
-        '--backend',
-        choices=BACKENDS,
-        default=default.backend,
-        help='what renders (default: %(default)s)',
-    )
+    option = partial(add_field, parser, PerceptionNodeConfig)
+    option('scenes', 'tables (default: %(default)s)')
+    option('sequences', 'carries followed (default: %(default)s)')
+    option('cameras', '2: the oblique one too', choices=(1, 2))
+    option('noise', 'of a structured-light camera')
+    option('backend', 'what renders (default: %(default)s)', choices=BACKENDS)
     add_json(parser, 'write every number there', 'FILE')
 
 

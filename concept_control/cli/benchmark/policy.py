@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import argparse
+from functools import partial
 from pathlib import Path
 
 from concept_control.benchmarks.policy.report import COMPARED, SECTIONS, PolicyBenchmarkConfig, run
-from concept_control.cli.options import add_html, add_json, config_from
+from concept_control.cli.options import add_field, add_html, add_json, config_from
 from concept_control.cli.process import use_one_thread
 from concept_control.policy.datasets import FIGURES
 
@@ -32,49 +33,26 @@ EXAMPLES = """examples:
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""
-    default = PolicyBenchmarkConfig()
     parser.formatter_class = argparse.RawDescriptionHelpFormatter
     parser.description, parser.epilog = DESCRIPTION, EXAMPLES
-    parser.add_argument(
-        '--section',
-        action='append',
-        dest='sections',
-        choices=SECTIONS,
-        help='may be repeated (default: all)',
-    )
-    parser.add_argument(
-        '--figure',
-        action='append',
-        dest='figures',
-        choices=list(FIGURES),
-        help='may be repeated (default: all)',
-    )
-    parser.add_argument(
-        '--rollouts', type=int, default=default.rollouts, help='from the demonstrated start'
-    )
-    parser.add_argument(
-        '--train', action='store_true', help='train our policies anew, not the shipped ones'
-    )
-    parser.add_argument(
-        '--dimensions',
-        type=int,
-        nargs='+',
-        default=list(default.dimensions),
-        help='of the particle',
-    )
-    parser.add_argument(
+    option = partial(add_field, parser, PolicyBenchmarkConfig)
+    repeated = 'may be repeated (default: all)'
+    option('sections', repeated, '--section', choices=SECTIONS)
+    option('figures', repeated, '--figure', choices=list(FIGURES))
+    option('rollouts', 'from the demonstrated start')
+    option('train', 'train our policies anew, not the shipped ones')
+    option('dimensions', 'of the particle', action='store', type=int, nargs='+')
+    option(
+        'compared',
+        f'what our policies are compared with; {repeated}. The thesis takes the longest by far',
         '--compare',
-        action='append',
-        dest='compared',
         choices=COMPARED,
-        help='what our policies are compared with; may be repeated (default: all). The thesis '
-        'takes the longest by far',
     )
     parser.add_argument(
         '--ours', action='store_true', help='leave out what our policies are compared with'
     )
-    parser.add_argument('--quick', action='store_true', help='a fifth of everything')
-    parser.add_argument('--pictures', type=Path, help='folder for the streamlines (PNG)')
+    option('quick', 'a fifth of everything')
+    option('pictures', 'folder for the streamlines (PNG)', type=Path)
     add_html(parser, 'write a page with the tables and the streamlines')
     add_json(parser)
 

@@ -3,32 +3,21 @@
 from __future__ import annotations
 
 import argparse
+from functools import partial
 
 from concept_control.benchmarks.graph.restart import RestartConfig, run
-from concept_control.cli.options import add_json, add_seed, config_from
+from concept_control.cli.options import add_field, add_json, add_seed, config_from
 from concept_control.cli.process import enter_graph
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""
-    default = RestartConfig()
-    parser.add_argument(
-        '--kill',
-        action='append',
-        choices=default.kill,
-        help='may be given several times (default: each node in turn)',
-    )
-    add_seed(parser, 'of the layout', default.seed)
-    parser.add_argument(
-        '--speed', type=float, default=default.speed, help='simulated seconds per second'
-    )
-    parser.add_argument(
-        '--camera',
-        dest='backend',
-        metavar='CAMERA',
-        default=default.backend,
-        help='as in `concept_control demo`',
-    )
+    option = partial(add_field, parser, RestartConfig)
+    again = 'may be given several times (default: each node in turn)'
+    option('kill', again, choices=RestartConfig.kill)
+    add_seed(parser, 'of the layout', RestartConfig.seed)
+    option('speed', 'simulated seconds per second')
+    option('backend', 'as in `concept_control demo`', '--camera', metavar='CAMERA')
     add_json(parser)
 
 

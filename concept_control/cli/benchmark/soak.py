@@ -3,35 +3,21 @@
 from __future__ import annotations
 
 import argparse
+from functools import partial
 
 from concept_control.benchmarks.graph.soak import SoakConfig, run
-from concept_control.cli.options import add_json, add_seed, config_from
+from concept_control.cli.options import add_field, add_json, add_seed, config_from
 from concept_control.cli.process import enter_graph
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""
-    default = SoakConfig()
-    parser.add_argument(
-        '--minutes', type=float, default=default.minutes, help='how long (default: 10)'
-    )
+    option = partial(add_field, parser, SoakConfig)
+    option('minutes', 'how long (default: 10)')
     add_seed(parser, 'of the layout')
-    parser.add_argument(
-        '--speed', type=float, default=default.speed, help='simulated seconds per second'
-    )
-    parser.add_argument(
-        '--camera',
-        dest='backend',
-        metavar='CAMERA',
-        default=default.backend,
-        help='as in `concept_control demo`',
-    )
-    parser.add_argument(
-        '--growth',
-        type=float,
-        default=default.growth,
-        help='memory growth that fails [MiB/min] (default: %(default)s)',
-    )
+    option('speed', 'simulated seconds per second')
+    option('backend', 'as in `concept_control demo`', '--camera', metavar='CAMERA')
+    option('growth', 'memory growth that fails [MiB/min] (default: %(default)s)')
     add_json(parser)
 
 

@@ -8,7 +8,8 @@ pytest.importorskip('rclpy', reason='rclpy is not installed')
 from concept_control.msg import Entity, EntityArray
 
 from concept_control.benchmarks.graph.image_player import tracked
-from concept_control.benchmarks.graph.perception_node import match, summarise_tables
+from concept_control.benchmarks.graph.perception_node import summarise_tables
+from concept_control.benchmarks.perception.frames import Truth, match
 from concept_control.perception.tracking.tracker import TrackedEntity
 from concept_control.ros.bridge import conversions as convert
 from concept_control.world.entity import EntityStatus
@@ -47,10 +48,14 @@ def test_entities_come_back_as_they_were_sent():
 
 
 def test_what_is_far_from_every_block_is_false_and_what_nobody_found_is_missed():
-    blocks = np.array([[0.4, 0.1, 0.02], [0.6, 0.1, 0.02]])
-    pairs = match([entity(1, 0.402), entity(2, 0.5)], blocks)
-    assert {block: found.id for block, found in pairs.items()} == {0: 1}
-    assert match([], blocks) == {}
+    blocks = [
+        Truth(np.array([x, 0.1, 0.02]), 0.0, np.full(3, 0.04), np.zeros(3), 'box')
+        for x in (0.4, 0.6)
+    ]
+    matched, false = match(blocks, [entity(1, 0.402), entity(2, 0.5)])
+    assert [found and found.id for found in matched] == [1, None]
+    assert [found.id for found in false] == [2]
+    assert match(blocks, []) == ([None, None], [])
 
 
 def test_tables_add_up_and_none_is_not_a_number():
