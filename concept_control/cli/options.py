@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 from dataclasses import fields
+from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -12,25 +13,29 @@ from concept_control.language.library_store import default_folder
 Config = TypeVar('Config')
 
 
-def add_json(
+def add_path(
+    flag: str,
+    default_text: str,
     parser: argparse.ArgumentParser,
-    text: str = 'write every number to this file',
+    text: str | None = None,
     metavar: str | None = None,
 ) -> None:
-    """Declare `--json`."""
-    parser.add_argument('--json', type=Path, metavar=metavar, help=text)
+    """Declare an option that is a path; the text says what of, where it is not as usual."""
+    parser.add_argument(flag, type=Path, metavar=metavar, help=text or default_text)
 
 
-def add_html(parser: argparse.ArgumentParser, text: str, metavar: str | None = None) -> None:
-    """Declare `--html`."""
-    parser.add_argument('--html', type=Path, metavar=metavar, help=text)
+add_json = partial(add_path, '--json', 'write every number to this file')
+add_html = partial(add_path, '--html', 'write a page')
+add_model = partial(add_path, '--model', 'folder of a model (default: the one shipped)')
+"""None stands for the shipped model."""
 
-
-def add_model(
-    parser: argparse.ArgumentParser, text: str = 'folder of a model (default: the one shipped)'
-) -> None:
-    """Declare `--model`; None stands for the shipped one."""
-    parser.add_argument('--model', type=Path, help=text)
+add_parameters = partial(
+    add_path,
+    '--params',
+    "the recorded nodes' parameter file (default: config/demo.yaml)",
+    metavar='YAML',
+)
+"""How the nodes were set up that recorded a bag."""
 
 
 def add_seed(parser: argparse.ArgumentParser, text: str | None = None, default: int = 0) -> None:
@@ -43,14 +48,6 @@ def add_library(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         '--library', type=Path, help=f'folder of taught concepts (default: {default_folder()})'
     )
-
-
-def add_parameters(
-    parser: argparse.ArgumentParser,
-    text: str = "the recorded nodes' parameter file (default: config/demo.yaml)",
-) -> None:
-    """Declare `--params`: how the nodes were set up that recorded a bag."""
-    parser.add_argument('--params', type=Path, metavar='YAML', help=text)
 
 
 def add_namespace(

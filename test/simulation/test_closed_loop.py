@@ -1,15 +1,12 @@
 """The whole loop without ROS, judged by geometry on the simulator's true poses."""
 
-from dataclasses import replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pytest
 
-from concept_control.benchmarks.control.closed_form import (
-    MidpointEnergy,
-    PlacesEnergy,
-    closed_form_goal,
-)
+from concept_control.benchmarks.control.closed_form import MidpointEnergy, closed_form_goal
 from concept_control.control.arm.description import ArmDescription, arm_names
 from concept_control.control.controller import ConceptController, Status
 from concept_control.errors import CommandError
@@ -19,6 +16,20 @@ from concept_control.simulation.scene import SceneConfig, build_scene
 ARM = ArmDescription.load('franka')
 TO_WORLD = ARM.workspace.to_world
 LAYOUT = TO_WORLD(np.array([[0.6, 0.6], [-0.6, 0.2], [0.3, -0.6], [0.7, -0.2]]))
+
+
+@dataclass(frozen=True)
+class PlacesEnergy:
+    """Squared distances of some rows to a place of each, workspace units."""
+
+    places: Mapping[int, Sequence[float]]
+
+    def residual(
+        self, before: np.ndarray, positions: np.ndarray, colors: np.ndarray, sizes: np.ndarray
+    ) -> np.ndarray:
+        """Return (B, 2 P) offsets from the P places, workspace units."""
+        offsets = [positions[:, row] - np.asarray(xy) for row, xy in self.places.items()]
+        return np.concatenate(offsets, axis=-1)
 
 
 def loop_with(positions, arm='franka', **config):

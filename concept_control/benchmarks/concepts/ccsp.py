@@ -8,12 +8,12 @@ first of ten independent samples and at any of them.
 from __future__ import annotations
 
 import sys
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import torch
 from tqdm import tqdm
 
 from concept_control.benchmarks.concepts.boxes import any_collision
@@ -26,10 +26,9 @@ from concept_control.benchmarks.concepts.ccsp_constraints import (
     arrangements,
     demonstrate,
 )
+from concept_control.benchmarks.concepts.composition import conjunction
 from concept_control.benchmarks.concepts.srem_relations import random_looks
 from concept_control.energy.code import ConceptCode
-from concept_control.energy.goals.goal_energy import GoalEnergy
-from concept_control.energy.goals.program import GroundedTerm, Operator
 from concept_control.energy.goals.solving import sample
 from concept_control.energy.model import ConceptModel
 from concept_control.reports import intervals
@@ -87,7 +86,6 @@ def run(
     model: ConceptModel,
     seed: int = 0,
     problems: int = 100,
-    quick: bool = False,
     counts: Sequence[int] = COUNTS,
     samples: int = SAMPLES,
 ) -> dict[str, Any]:
@@ -97,7 +95,6 @@ def run(
         model: Concept model whose energy is used.
         seed: Seed of demonstrations, problems and samples.
         problems: Number of problems of each number of things.
-        quick: Whether only a twelfth of them is run, to see that it works.
         counts: Numbers of things, each of `COUNTS`.
         samples: Number of samples of which one must solve a problem.
 
@@ -105,7 +102,6 @@ def run(
         Per number of things the rates solved at 1 and at all samples, how often what was missing
         at the first sample, and what differs from the published setting.
     """
-    problems = max(2, problems // 12) if quick else problems
     result: dict[str, Any] = {
         'seed': seed,
         'shots': SHOTS,
@@ -178,12 +174,7 @@ def sample_places(
         samples: Number S of samples.
     """
     count = len(problem.sizes)
-    entity = torch.arange(count)
-    terms = [
-        GroundedTerm(name, codes[name], entity == i, (entity == j) & (i != j))
-        for name, i, j in problem.constraints
-    ]
-    goal = GoalEnergy(model, [*terms, Operator('and', len(terms))])
+    goal = conjunction(model, codes, problem.constraints, count)
     events = Events(start[None, None], colors[None], sizes=problem.sizes[None])
     movable = np.ones(count, dtype=bool)
     return sample(goal, events, movable, seed=seed, samples=samples, chains=CHAINS)[0]
@@ -198,23 +189,21 @@ def _run_count(
     bar: tqdm,
 ) -> dict[str, Any]:
     first, ever, asked = 0, 0, 0
-    missing: dict[str, int] = {}
-    given: dict[str, int] = {'collision-free': problems, 'in': problems}
+    missing: Counter[str] = Counter()
+    given = Counter({'collision-free': problems, 'in': problems})
     codes: dict[str, ConceptCode] = {}
     for number in range(problems):
         if number % PROBLEMS_PER_LEARNING == 0:
             codes = {n: model.infer(demonstrate(rng, n, SHOTS, SIZES)) for n in CONSTRAINTS}
         problem = draw_problem(rng, count, SIZES)
-        for name, _, _ in problem.constraints:
-            given[name] = given.get(name, 0) + 1
+        given.update(name for name, _, _ in problem.constraints)
         asked += len(problem.constraints)
         colors = random_looks(rng, (count,))
         start = rng.uniform(-1.0, 1.0, (count, 2))
         seeds = rng.integers(2**31, size=2)
         (place,) = sample_places(model, codes, problem, colors, start, int(seeds[0]), 1)
         lacks = problem.missing(place)
-        for name in lacks:
-            missing[name] = missing.get(name, 0) + 1
+        missing.update(lacks)
         first += not lacks
         if lacks:
             # More samples can only help where the first did not do.
@@ -228,7 +217,7 @@ def _run_count(
         'any': intervals.rate(ever, problems),
         'constraints_a_problem': asked / problems,
         'missing_at_first': {
-            name: {'missing': missing.get(name, 0), 'given': number}
+            name: {'missing': missing[name], 'given': number}
             for name, number in sorted(given.items())
         },
     }

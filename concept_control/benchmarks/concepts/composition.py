@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -98,6 +99,29 @@ def _solve(
     solution = solve(GoalEnergy(model, program), scene, scene.subjects[0].numpy(), seed=seed)
     outcome = scene.with_outcome(torch.from_numpy(solution.positions[None]).float())
     return bool(all_hold(terms, outcome, TOLERANCE)[0])
+
+
+def conjunction(
+    model: ConceptModel,
+    codes: Mapping[str, ConceptCode],
+    relations: Iterable[tuple[str, int, int]],
+    num_entities: int,
+) -> GoalEnergy:
+    """Return the energy of several relations at once.
+
+    Args:
+        model: Concept model whose energy is used.
+        codes: Codes of the relations by name.
+        relations: Triples of name, subject and other entity; the subject twice where there is no
+            other.
+        num_entities: Number of entities of the scene.
+    """
+    entity = torch.arange(num_entities)
+    terms = [
+        GroundedTerm(name, codes[name], entity == i, (entity == j) & (i != j))
+        for name, i, j in relations
+    ]
+    return GoalEnergy(model, [*terms, Operator('and', len(terms))])
 
 
 def all_hold(terms: list[Bound], events: Events, tolerance: float) -> np.ndarray:

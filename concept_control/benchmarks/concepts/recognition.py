@@ -21,8 +21,9 @@ from concept_control.benchmarks.concepts.recognition_baselines import (
     MAML_STEPS,
     MATCHING_STEPS,
     TRAINING_WAYS,
-    trained_maml,
-    trained_matching_network,
+    Maml,
+    MatchingNetwork,
+    trained,
 )
 from concept_control.benchmarks.concepts.recognition_pool import SHOTS, Pool, draw_pool
 from concept_control.concepts import held_out_families, training_families
@@ -84,8 +85,9 @@ def run(
     rng = np.random.default_rng([seed, 0])
     training = draw_pool(training_families(), rng, concepts, 1, 'training concepts')
     pool = draw_test_pool(seed, max(*num_ways, TEST_CONCEPTS // share**2))
-    matching = trained_matching_network(training, seed, folder, MATCHING_STEPS // share**2)
-    maml = trained_maml(training, seed, folder, MAML_STEPS // share**2)
+    source = (training, seed, folder)
+    matching = trained(MatchingNetwork, 'matching network', *source, MATCHING_STEPS // share**2)
+    maml = trained(Maml, 'maml', *source, MAML_STEPS // share**2)
     full, encoder = InferenceConfig(), InferenceConfig(method='encoder')
     methods: dict[str, Score] = {
         'energy': _by_energy(model, pool, full, seed, num_shots),

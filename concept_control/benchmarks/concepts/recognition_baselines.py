@@ -122,21 +122,10 @@ class Maml(nn.Module):
         return functional_call(self.embedding, body, (scene,)) @ weights['head'].T
 
 
-def trained_matching_network(
-    pool: Pool, seed: int, folder: Path, steps: int = MATCHING_STEPS
-) -> MatchingNetwork:
-    """Return a matching network trained on a pool, read from `folder` if it is there."""
-    return _trained(MatchingNetwork, 'matching network', pool, seed, folder, steps)
-
-
-def trained_maml(pool: Pool, seed: int, folder: Path, steps: int = MAML_STEPS) -> Maml:
-    """Return MAML trained on a pool, read from `folder` if it is there."""
-    return _trained(Maml, 'maml', pool, seed, folder, steps)
-
-
-def _trained(
+def trained(
     make: Callable[[], Method], name: str, pool: Pool, seed: int, folder: Path, steps: int
 ) -> Method:
+    """Return a method trained on a pool, read from `folder` if it is there."""
     with seeded_weights(seed):
         method = make()
     path = (

@@ -134,10 +134,6 @@ def rate_text(found: dict[str, float] | None) -> str:
     return intervals.percent(found) if found else ''
 
 
-def _measure_families(model: ConceptModel, config: ConceptsConfig) -> Any:
-    return by_family.by_shots(model, families(), config.seed, config.concepts)
-
-
 def _family_rows(found: dict[str, Any]) -> Rows:
     rows: list[tuple[object, ...]] = []
     for measure in ('generated', 'identified'):
@@ -250,7 +246,7 @@ SECTIONS = (
         'families',
         'Families, by number of demonstrations',
         'Predicates at their own tolerance; intervals of 95 % over concepts.',
-        _measure_families,
+        lambda model, config: by_family.by_shots(model, families(), config.seed, config.concepts),
         (
             'family',
             *(f'{shots} shot{"s" if shots > 1 else ""}' for shots in by_family.SHOT_COUNTS),
@@ -289,7 +285,7 @@ SECTIONS = (
         'srem',
         'SREM: relations on boxes, composed (RSS 2023)',
         'Theirs from images and one network a word; ours from states and one network for all.',
-        lambda model, config: srem.run(model, config.seed, quick=config.quick),
+        lambda model, config: srem.run(model, config.seed, 8 if config.quick else 100),
         ('what', 'ours', 'published'),
         srem.rows,
     ),
@@ -297,7 +293,7 @@ SECTIONS = (
         'ccsp',
         'Diffusion-CCSP: all constraints at once (CoRL 2023)',
         'Theirs trained on the constraints; ours learned each from five demonstrations.',
-        lambda model, config: ccsp.run(model, config.seed, quick=config.quick),
+        lambda model, config: ccsp.run(model, config.seed, 8 if config.quick else 100),
         ('what', 'ours', 'published'),
         ccsp.rows,
     ),

@@ -6,9 +6,10 @@ on (J. He 2021 saw it at K + 50). Here the chain goes on from where it stopped, 
 
 from __future__ import annotations
 
-import time
+import timeit
 from collections.abc import Mapping
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -91,11 +92,8 @@ def chains_per_second(model: ConceptModel, seed: int, entities: int = 6) -> dict
         for size in sizes:
             scene = random_scene(size, entities, seed).to(device)
             codes = torch.randn(1, model.code_size, generator=torch.Generator().manual_seed(seed))
-            times = []
-            for _ in range(3 if size < 1000 else 1):
-                began = time.perf_counter()
-                _run_chains(there, scene, codes.to(device), seed)
-                times.append(time.perf_counter() - began)
+            call = partial(_run_chains, there, scene, codes.to(device), seed)
+            times = timeit.repeat(call, number=1, repeat=3 if size < 1000 else 1)
             found[f'{device}, {size} at once'] = size / float(np.median(times))
     return found
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import time
+import timeit
 from collections.abc import Callable
 from functools import partial
 from typing import Any
@@ -57,11 +57,7 @@ def operations(model: ConceptModel, seed: int, repeats: int = 30) -> dict[str, A
 
 def _times(call: Callable[[], object], repeats: int) -> dict[str, float]:
     call()
-    times = []
-    for _ in range(repeats):
-        began = time.perf_counter()
-        call()
-        times.append(1e3 * (time.perf_counter() - began))
+    times = 1e3 * np.array(timeit.repeat(call, number=1, repeat=repeats))
     return {'median': float(np.median(times)), 'p95': float(np.quantile(times, 0.95))}
 
 

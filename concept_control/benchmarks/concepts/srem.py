@@ -9,13 +9,13 @@ from __future__ import annotations
 
 import sys
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
-import torch
 from tqdm import tqdm
 
 from concept_control.benchmarks.concepts.boxes import any_collision, boxes_from_centers
+from concept_control.benchmarks.concepts.composition import conjunction
 from concept_control.benchmarks.concepts.srem_relations import (
     DIRECTIONS,
     REACH,
@@ -29,8 +29,6 @@ from concept_control.benchmarks.concepts.srem_relations import (
     shape_score,
 )
 from concept_control.energy.code import ConceptCode
-from concept_control.energy.goals.goal_energy import GoalEnergy
-from concept_control.energy.goals.program import GroundedTerm, Operator
 from concept_control.energy.goals.solving import solve
 from concept_control.energy.model import ConceptModel
 from concept_control.reports import intervals
@@ -55,8 +53,7 @@ EPISODES_PER_LEARNING = 10
 """Number of episodes after which words are learned afresh, from new demonstrations."""
 
 
-@dataclass(frozen=True)
-class Instruction:
+class Instruction(NamedTuple):
     """A relation asked for: entity `subject` to entity `object`."""
 
     relation: str
@@ -82,24 +79,23 @@ class Episode:
     movable: np.ndarray
     instructions: tuple[Instruction, ...]
 
+    def held(self, positions: np.ndarray) -> list[bool]:
+        """Return which of the instructed relations hold at positions (N, 2)."""
+        boxes = boxes_from_centers(positions, self.sizes)
+        return [
+            RELATIONS[i.relation](boxes[i.subject], boxes[i.object][None])
+            for i in self.instructions
+        ]
+
     def progress(self, positions: np.ndarray) -> float:
         """Return the share of instructed relations that hold at positions (N, 2)."""
-        boxes = boxes_from_centers(positions, self.sizes)
-        return float(
-            np.mean(
-                [
-                    RELATIONS[i.relation](boxes[i.subject], boxes[i.object][None])
-                    for i in self.instructions
-                ]
-            )
-        )
+        return float(np.mean(self.held(positions)))
 
 
 def run(
     model: ConceptModel,
     seed: int = 0,
     episodes: int = 100,
-    quick: bool = False,
 ) -> dict[str, Any]:
     """Run all tasks.
 
@@ -107,13 +103,11 @@ def run(
         model: Concept model whose energy is used.
         seed: Seed of demonstrations, scenes and searches.
         episodes: Number of episodes of each task.
-        quick: Whether only a twelfth of them is run, to see that it works.
 
     Returns:
         Per task the progress and its interval, the share of episodes in which all relations hold,
         what came of each relation, and what differs from the published setting.
     """
-    episodes = max(2, episodes // 12) if quick else episodes
     total = 2 * episodes + len(RELATIONS) + len(SHAPE_MEMBERS)
     result: dict[str, Any] = {
         'seed': seed,
@@ -187,17 +181,7 @@ def solve_episode(
     model: ConceptModel, codes: dict[str, ConceptCode], episode: Episode, seed: int
 ) -> np.ndarray:
     """Return the positions (N, 2) of least summed energy."""
-    count = len(episode.sizes)
-    terms = [
-        GroundedTerm(
-            i.relation,
-            codes[i.relation],
-            torch.arange(count) == i.subject,
-            torch.arange(count) == i.object,
-        )
-        for i in episode.instructions
-    ]
-    goal = GoalEnergy(model, [*terms, Operator('and', len(terms))])
+    goal = conjunction(model, codes, episode.instructions, len(episode.sizes))
     events = Events(episode.positions[None, None], episode.colors[None], sizes=episode.sizes[None])
     return solve(goal, events, episode.movable, seed=seed).positions
 
@@ -219,10 +203,9 @@ def _composed(
         episode = draw(rng)
         places = solve_episode(model, codes, episode, int(rng.integers(2**31)))
         progress.append(episode.progress(places))
-        boxes = boxes_from_centers(places, episode.sizes)
-        for i in episode.instructions:
-            told[i.relation][0] += RELATIONS[i.relation](boxes[i.subject], boxes[i.object][None])
-            told[i.relation][1] += 1
+        for instruction, holds in zip(episode.instructions, episode.held(places)):
+            told[instruction.relation][0] += holds
+            told[instruction.relation][1] += 1
         bar.update()
         bar.set_postfix_str(f'progress {np.mean(progress):.2f}')
     return {

@@ -1,6 +1,6 @@
-"""Energies known in closed form, with the learned one's interface: yardsticks for controllers.
+"""An energy known in closed form, with the learned one's interface: a yardstick for controllers.
 
-With them a benchmark or a test tells errors of control from errors of learning.
+With it a benchmark or a test tells errors of control from errors of learning.
 """
 
 from __future__ import annotations
@@ -30,20 +30,6 @@ class MidpointEnergy:
         return positions[:, self.subject] - middle
 
 
-@dataclass(frozen=True)
-class PlacesEnergy:
-    """Squared distances of some rows to a place of each, workspace units."""
-
-    places: Mapping[int, Sequence[float]]
-
-    def residual(
-        self, before: np.ndarray, positions: np.ndarray, colors: np.ndarray, sizes: np.ndarray
-    ) -> np.ndarray:
-        """Return (B, 2 P) offsets from the P places, workspace units."""
-        offsets = [positions[:, row] - np.asarray(xy) for row, xy in self.places.items()]
-        return np.concatenate(offsets, axis=-1)
-
-
 def closed_form_goal(
     evaluator: ResidualEvaluator,
     positions: np.ndarray,
@@ -55,12 +41,12 @@ def closed_form_goal(
     """Ground an exact energy whose solution is known.
 
     Args:
-        evaluator: the energy.
-        positions: (N, 2) where the entities are, world frame [m].
-        sizes: (N,) their sides [m].
-        targets: solution by row, workspace units; these rows move.
-        workspace: of the arm.
-        entity_ids: ids of the rows; None: 1 … N.
+        evaluator: Energy in closed form.
+        positions: (N, 2) positions of the entities, world frame [m].
+        sizes: (N,) side lengths of the entities [m].
+        targets: Solution by row, workspace units; these rows move.
+        workspace: Workspace of the arm.
+        entity_ids: Ids of the rows; None for 1 to N.
     """
     n = len(positions)
     ids = tuple(range(1, n + 1)) if entity_ids is None else tuple(entity_ids)

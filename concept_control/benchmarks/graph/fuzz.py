@@ -45,18 +45,19 @@ HEAVY = {'concept_command': 0.1, 'demonstrations': 0.1, 'concept_goal': 0.3}
 """Share of a round for messages that may ask for seconds of thinking, by the topic's last word."""
 
 
-class IdleExtractor(EntityExtractor):
-    """Works only when told to."""
+class Idle:
+    """A node without its worker thread: works only when told to."""
 
     def _work(self) -> None:
         pass
 
 
-class IdleConceptModel(ConceptModelNode):
-    """Works only when told to, with a few words learned."""
+class IdleExtractor(Idle, EntityExtractor):
+    """See `Idle`."""
 
-    def _work(self) -> None:
-        pass
+
+class IdleConceptModel(Idle, ConceptModelNode):
+    """See `Idle`; with a few words learned."""
 
     def work_once(self) -> None:
         """Answer the commands that have come, and draw as if somebody looked."""
@@ -80,11 +81,8 @@ class CheckedOutput(TrajectoryOutput):
         return super().send(plan, is_last)
 
 
-class IdleController(MpcController):
-    """Works only when told to; checks what it would send."""
-
-    def _work(self) -> None:
-        pass
+class IdleController(Idle, MpcController):
+    """See `Idle`; checks what it would send."""
 
     def make_output(self) -> CheckedOutput:
         """Make what sends commands to the arm."""
@@ -106,11 +104,8 @@ class IdleSimulator(ArmSimulator):
         assert np.isfinite(self.world.data.qpos).all(), 'the simulated world holds NaN'
 
 
-class IdleParticles(ParticleWorld):
-    """Works only when told to."""
-
-    def _work(self) -> None:
-        pass
+class IdleParticles(Idle, ParticleWorld):
+    """See `Idle`."""
 
 
 NODES: dict[str, Callable[[], Any]] = {

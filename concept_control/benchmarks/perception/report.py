@@ -74,7 +74,8 @@ def run(config: PerceptionConfig) -> int:
         f'{config.scenes} random tables, {config.sequences} carries, images by {backend}, '
         'one core\n'
     )
-    print_scenes(scenes)
+    rows = [{'kind': kind, **summary} for kind, summary in scenes.items()]
+    print(filled_table(_SCENE_COLUMNS, rows))
     print_traits(scenes)
     print_sequences(sequences)
     print_goals(goals)
@@ -183,12 +184,6 @@ _TRAIT_COLUMNS = {
     'colour': '{color_median:.3f}',
     'shape': '{shape_right:.1%}',
 }
-
-
-def print_scenes(scenes: dict[str, dict[str, Any]]) -> None:
-    """Print one line a kind of frame."""
-    rows = [{'kind': kind, **summary} for kind, summary in scenes.items()]
-    print(filled_table(_SCENE_COLUMNS, rows))
 
 
 def print_traits(scenes: dict[str, dict[str, Any]]) -> None:

@@ -8,7 +8,7 @@ from concept_control.benchmarks.concepts import recognition as protocol
 from concept_control.benchmarks.concepts.recognition_baselines import (
     Maml,
     MatchingNetwork,
-    trained_matching_network,
+    trained,
 )
 from concept_control.benchmarks.concepts.recognition_pool import SHOTS, draw_pool
 from concept_control.concepts import families, held_out_families
@@ -78,13 +78,13 @@ def test_maml_learns_from_the_demonstrations_and_passes_gradients_on(pool):
 
 
 def test_a_trained_baseline_is_kept_and_seeded(pool, tmp_path):
-    first = trained_matching_network(pool, 0, tmp_path, steps=3)
+    first = trained(MatchingNetwork, 'matching network', pool, 0, tmp_path, steps=3)
     (path,) = tmp_path.iterdir()
     written = path.stat().st_mtime_ns
-    again = trained_matching_network(pool, 0, tmp_path, steps=3)
+    again = trained(MatchingNetwork, 'matching network', pool, 0, tmp_path, steps=3)
     assert path.stat().st_mtime_ns == written
     path.unlink()
-    anew = trained_matching_network(pool, 0, tmp_path, steps=3)
+    anew = trained(MatchingNetwork, 'matching network', pool, 0, tmp_path, steps=3)
     for name, value in first.state_dict().items():
         torch.testing.assert_close(again.state_dict()[name], value, rtol=0, atol=0)
         torch.testing.assert_close(anew.state_dict()[name], value, rtol=0, atol=0)
