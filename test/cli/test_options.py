@@ -1,16 +1,17 @@
-from argparse import Namespace
+from argparse import ArgumentParser, Namespace
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
-from concept_control.cli.options import config_from
+from concept_control.cli.options import add_field, config_from
 
 
 @dataclass(frozen=True)
 class Config:
     names: tuple[str, ...] = ('a', 'b')
     tolerance: float = 0.01
+    quick: bool = False
     json: Path | None = None
 
 
@@ -28,3 +29,16 @@ def test_lists_become_tuples_also_empty_ones():
 def test_values_go_before_arguments():
     config = config_from(Config, Namespace(tolerance=15.0), tolerance=15.0 / 1000)
     assert config.tolerance == pytest.approx(0.015)
+
+
+def test_a_field_is_declared_with_its_type_and_default():
+    parser = ArgumentParser()
+    add_field(parser, Config, 'names', 'what to call', '--name', choices=['a', 'b', 'c'])
+    for name in ('tolerance', 'quick'):
+        add_field(parser, Config, name)
+    add_field(parser, Config, 'json', type=Path)
+    assert config_from(Config, parser.parse_args([])) == Config()
+    given = ['--name', 'c', '--name', 'a', '--tolerance', '2', '--quick', '--json', 'x.json']
+    assert config_from(Config, parser.parse_args(given)) == Config(
+        ('c', 'a'), 2.0, True, Path('x.json')
+    )

@@ -25,10 +25,10 @@ from concept_control.world.entity import TOOL_ID, EntityState, tool_state
 from concept_control.world.tabletop import Tabletop
 
 SETTLE_TIME = 0.4
-"""After the controller is done, so that what was let go of has come to rest [s]."""
+"""Wait after the controller is done, so that released blocks have come to rest [s]."""
 
 CURVE_PERIOD = 0.2
-"""Between two points of an episode's energy curve [s]."""
+"""Time between two points of an episode's energy curve [s]."""
 
 DISTURBED = 2
 """Id of the block that a hand moves; the commands are about it."""

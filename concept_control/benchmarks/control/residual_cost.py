@@ -17,9 +17,9 @@ class ResidualCost:
     """Sum of squared residuals of the states and of scaled controls.
 
     Attributes:
-        residual: from (..., nx) states to (..., K) residuals, weights included.
+        residual: Function from (..., nx) states to (..., K) residuals, weights included.
         control_weights: (nu,) factors on the squared controls.
-        terminal: factor on the residual's square at the horizon's end.
+        terminal: Factor on the residual's square at the horizon's end.
     """
 
     residual: Callable[[np.ndarray], np.ndarray]

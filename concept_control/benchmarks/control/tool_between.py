@@ -22,7 +22,7 @@ from concept_control.simulation.scene import Scene, SceneConfig, build_scene
 from concept_control.world.entity import EntityState
 
 DURATION = 3.0
-"""Of an episode [s]."""
+"""Duration of an episode [s]."""
 
 ARRIVED, REACHED = 0.005, 0.001
 """Distances to the middle that count as arrived, and as reached at the end [m]."""

@@ -21,7 +21,7 @@ from rosidl_parser.definition import (
 )
 
 MAX_LENGTH = 5
-"""Of sequences without a bound of their own."""
+"""Length of sequences without a bound of their own."""
 
 WORDS = (
     '', 'world', 'camera_optical_frame', 'red', 'between(red; blue, green)', 'near(#1; tool)',

@@ -31,7 +31,7 @@ from concept_control.simulation.clutter import random_clutter
 from concept_control.simulation.simulated_camera import SimulatedCamera
 
 FRAMES = 3
-"""Of each table: a block must be seen twice before it gets an id."""
+"""Frames of each table: a block must be seen twice before it gets an id."""
 
 SPACING = 60.0
 """Seconds between the stamps of one table or carry and the next, which has the earlier ones: time

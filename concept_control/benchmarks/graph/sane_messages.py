@@ -38,7 +38,7 @@ def sane_messages(joints: Sequence[str]) -> dict[Any, Any]:
     """Return examples by type, images by (type, "color" or "depth").
 
     Args:
-        joints: names of the arm's joints.
+        joints: Names of the arm's joints.
     """
     entities = _entities()
     color, depth, info = _camera()
