@@ -37,12 +37,11 @@ def draw_event(axis: Axes, events: Events, index: int = 0) -> None:
             axis.annotate(
                 '', (x, y), (x0, y0), arrowprops={'arrowstyle': '->', 'color': '0.6', 'lw': 1}
             )
-        is_subject = bool(event.subjects[0, entity])
-        axis.add_patch(
-            _square(x, y, size, event.colors[0, entity].tolist(), 'k' if is_subject else '0.7')
-        )
+        color, edge = event.colors[0, entity].tolist(), 'k' if event.subjects[0, entity] else '0.7'
+        corner = (x - size / 2, y - size / 2)
+        axis.add_patch(Rectangle(corner, size, size, fc=color, ec=edge, lw=1.2))
         if event.attention[0, entity] > 0.5:
-            axis.add_patch(_ring(x, y, size))
+            axis.add_patch(Circle((x, y), 0.85 * size, fill=False, ec='tab:orange', lw=1.5))
     axis.set(xlim=(-1.05, 1.05), ylim=(-1.05, 1.05), xticks=[], yticks=[], aspect='equal')
 
 
@@ -66,11 +65,3 @@ def draw_families(families: dict[str, Family], path: Path, seed: int = 0) -> Non
         axis.set_title(name + (' (held out)' if family.held_out else ''), fontsize=9)
     path.parent.mkdir(parents=True, exist_ok=True)
     figure.savefig(path, dpi=110)
-
-
-def _square(x: float, y: float, size: float, color: list[float], edge: str) -> Rectangle:
-    return Rectangle((x - size / 2, y - size / 2), size, size, fc=color, ec=edge, lw=1.2)
-
-
-def _ring(x: float, y: float, size: float) -> Circle:
-    return Circle((x, y), 0.85 * size, fill=False, ec='tab:orange', lw=1.5)

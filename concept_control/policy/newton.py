@@ -34,17 +34,13 @@ def newton_descent(energy: EnergyOfActions, actions: torch.Tensor, steps: int) -
         values, axes = torch.linalg.eigh(curvature)
         along = (axes.transpose(-1, -2) @ slope.unsqueeze(-1)).squeeze(-1)
         along = along / values.abs().clamp_min(MIN_CURVATURE)
-        move = _clipped((axes @ along.unsqueeze(-1)).squeeze(-1))
+        move = (axes @ along.unsqueeze(-1)).squeeze(-1)
+        length = move.norm(dim=-1, keepdim=True).clamp_min(1e-12)
+        move = move * (MAX_MOVE / length).clamp(max=1.0)
         actions = actions - move
         if move.abs().max() < ARRIVED:
             break
     return actions
-
-
-def _clipped(move: torch.Tensor) -> torch.Tensor:
-    """Shorten moves (..., n) that are longer than `MAX_MOVE`."""
-    length = move.norm(dim=-1, keepdim=True).clamp_min(1e-12)
-    return move * (MAX_MOVE / length).clamp(max=1.0)
 
 
 def derivatives(

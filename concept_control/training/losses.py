@@ -161,9 +161,8 @@ class Learner(nn.Module):
             value = value + config.kl_weight * judged * self._kl_loss(batch, codes, generator)
         return {
             'outcome': (weight * value).mean(),
-            'data': (judged * energies[..., 0]).sum() / (judged.sum() * NUM_TESTS + 1e-6),
-            'random': (judged * energies[..., 1:].mean(dim=-1)).sum()
-            / (judged.sum() * NUM_TESTS + 1e-6),
+            'data': _judged_mean(energies[..., 0], judged),
+            'random': _judged_mean(energies[..., 1:].mean(dim=-1), judged),
         }
 
     def _denoising_loss(
@@ -220,22 +219,11 @@ class Learner(nn.Module):
             (slope,) = torch.autograd.grad(energy(place).sum(), place, create_graph=True)
             noise = 0.02 * torch.randn(place.shape, generator=generator)
             place = place - (0.3 * slope).clamp(-0.2, 0.2) * gate + noise * gate
-        for parameter in self.network.parameters():
-            parameter.requires_grad_(False)
-        frozen = (
-            self.network(
-                many._replace(after=place),
-                attention,
-                type(conditioning)(
-                    type(conditioning.pooling)(*(v.detach() for v in conditioning.pooling)),
-                    *(value.detach() for value in conditioning[1:]),
-                ),
-            )[:, 0]
-            .square()
-            .sum(dim=-1)
-        )
-        for parameter in self.network.parameters():
-            parameter.requires_grad_(True)
+        self.network.requires_grad_(False)
+        # From here on the energy is a judge of the samples and is not trained itself.
+        conditioning = conditioning.detach()
+        frozen = energy(place)
+        self.network.requires_grad_(True)
         samples = (place * gate).flatten(1).unflatten(0, (-1, chains))
         value = kl_sampler(frozen.unflatten(0, (-1, chains)), samples, self.config.temperature)
         return value.unflatten(0, (len(batch), NUM_TESTS))
@@ -261,7 +249,7 @@ class Learner(nn.Module):
         weight = judged + _UNUSED_WEIGHT * (1 - judged)
         return {
             'mask': (weight * value).mean(),
-            'mask_contrast': (judged * contrast).sum() / (judged.sum() * NUM_TESTS + 1e-6),
+            'mask_contrast': _judged_mean(contrast, judged),
         }
 
     def _recognition_loss(
@@ -295,6 +283,11 @@ class Phase:
     encoder_share: float
     noise: float
     floor: float = 0.1
+
+
+def _judged_mean(values: torch.Tensor, judged: torch.Tensor) -> torch.Tensor:
+    """Return the mean of values (C, M) over the concepts that are judged, (C, 1) 0 or 1."""
+    return (judged * values).sum() / (judged.sum() * NUM_TESTS + 1e-6)
 
 
 def forget_members(tests: SceneBatch, generator: torch.Generator) -> SceneBatch:

@@ -30,7 +30,8 @@ def make_optimisers(
         embedding_factor: Factor of the privileged embedding's learning rate.
     """
     trained = [*learner.network.parameters(), *learner.encoder.parameters()]
-    matrices = [p for p in trained if config.optimiser == 'muon' and _is_matrix(p)]
+    large = [p for p in trained if p.ndim == 2 and min(p.shape) >= _SMALLEST_MATRIX]
+    matrices = large if config.optimiser == 'muon' else []
     theirs = {id(p) for p in matrices}
     rest = [p for p in trained if id(p) not in theirs]
     groups = [
@@ -65,7 +66,3 @@ def average_weights(slow: torch.nn.Module, fast: torch.nn.Module, step: int, dec
     with torch.no_grad():
         for mean, value in zip(slow.parameters(), fast.parameters(), strict=True):
             mean.lerp_(value, 1 - min(decay, (1 + step) / (10 + step)))
-
-
-def _is_matrix(parameter: torch.Tensor) -> bool:
-    return parameter.ndim == 2 and min(parameter.shape) >= _SMALLEST_MATRIX

@@ -6,11 +6,7 @@ import numpy as np
 
 from concept_control.concepts.family import blank_tokens, marker_mean, random_colors, seen_color
 from concept_control.concepts.named.visual import color_features
-from concept_control.concepts.procedural.selection_rules import (
-    Looks,
-    SelectionRules,
-    lead,
-)
+from concept_control.concepts.procedural.selection_rules import Looks, SelectionRules, lead
 
 BRIGHTNESS, MIX, NEAREST, CROWD, MIDDLE, TONE, TYPICAL, ODD_SIZE = range(8)
 """Numbers of an entity: brightness; a mix of red, green and blue; distance to the nearest other,

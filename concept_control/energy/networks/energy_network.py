@@ -6,6 +6,7 @@ of `pooling` in place of one sum over pairs.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from typing import Any, NamedTuple
 
@@ -95,10 +96,14 @@ class EnergyConditioning(NamedTuple):
 
     def repeat(self, count: int) -> EnergyConditioning:
         """Return the conditioning with each row `count` times in a row."""
-        return EnergyConditioning(
-            Conditioning(*(v.repeat_interleave(count, dim=0) for v in self.pooling)),
-            *(value.repeat_interleave(count, dim=0) for value in self[1:]),
-        )
+        return self._map(lambda value: value.repeat_interleave(count, dim=0))
+
+    def detach(self) -> EnergyConditioning:
+        """Return the conditioning without its graph."""
+        return self._map(torch.Tensor.detach)
+
+    def _map(self, change: Callable[[torch.Tensor], torch.Tensor]) -> EnergyConditioning:
+        return EnergyConditioning(Conditioning(*map(change, self.pooling)), *map(change, self[1:]))
 
 
 class EnergyNetwork(nn.Module):

@@ -7,11 +7,7 @@ from functools import cache
 
 import torch
 
-from concept_control.energy.networks.energy_network import (
-    ACTION,
-    ARGUMENT,
-    EnergyNetwork,
-)
+from concept_control.energy.networks.energy_network import ACTION, ARGUMENT, EnergyNetwork
 from concept_control.energy.scene_batch import SceneBatch
 from concept_control.energy.search.identification import lowest_masks
 from concept_control.energy.search.langevin import (
