@@ -14,7 +14,6 @@ from concept_control.benchmarks.concepts.ccsp_constraints import (
     arrangements,
     demonstrate,
 )
-from concept_control.energy.model import ConceptModel
 
 
 def holds(name, first, second=(0.4, 0.4), sizes=(0.1, 0.1)):
@@ -105,9 +104,8 @@ def test_demonstrations_show_the_constraint(name):
     assert (events.attention.sum(dim=1) == (0 if name in UNARY else 1)).all()
 
 
-def test_a_tiny_run_gives_the_same_numbers_twice():
-    model = ConceptModel.load()
-    first, second = (ccsp.run(model, 1, problems=1, counts=(2, 5), samples=3) for _ in 'ab')
+def test_a_tiny_run_gives_the_same_numbers_twice(hasty_model):
+    first, second = (ccsp.run(hasty_model, 1, problems=1, counts=(2, 5), samples=3) for _ in 'ab')
     assert first == second
     for count in ('2', '5'):
         assert first[count]['first']['value'] <= first[count]['any']['value']

@@ -17,7 +17,6 @@ from concept_control.benchmarks.concepts.srem_relations import (
     num_objects,
     shape_score,
 )
-from concept_control.energy.model import ConceptModel
 
 
 def holds(relation, subject, *objects, size=0.2, object_size=0.2):
@@ -124,9 +123,8 @@ def test_episodes_ask_for_something_that_does_not_hold_yet():
             assert {i.relation for i in episode.instructions} <= set(DIRECTIONS)
 
 
-def test_a_tiny_run_gives_the_same_numbers_twice():
-    model = ConceptModel.load()
-    first, second = (srem.run(model, seed=1, episodes=1) for _ in 'ab')
+def test_a_tiny_run_gives_the_same_numbers_twice(hasty_model):
+    first, second = (srem.run(hasty_model, seed=1, episodes=1) for _ in 'ab')
     assert first == second
     assert first['one_step']['progress']['number'] == 1
     table = srem.rows(first)
