@@ -1,4 +1,4 @@
-"""The last check of everything that leaves for the arm, brakes and holds included.
+"""The last check of plans, brakes, positions and torques before they leave for the arm.
 
 It shares no code with the guard and the planners that make commands: a fault of theirs ends here.
 """
