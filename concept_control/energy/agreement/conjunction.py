@@ -1,0 +1,317 @@
+"""What demonstrations agree on: a conjunction of bounds, inferred one after the other.
+
+Each step takes the measurement whose bounds the demonstrations speak for most, then draws the
+background anew among outcomes that are within the bounds chosen so far: what follows from them
+is no news any more. What remains is kept as doubt: one more bound, unknown which, and weak ones
+that break ties.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+import torch
+
+from concept_control.energy.agreement.evidence import (
+    AROUND_ZERO,
+    ONE_SIDED,
+    ONE_SIGN,
+    SortedBackground,
+    log_evidence,
+)
+
+KEPT, NEXT, TIE = range(3)
+"""Kinds of clauses: bounds that hold, one more of unknown measurement, weak ones for ties."""
+
+CONTINUE = 3.0
+"""Posterior log odds from which on a bound is kept."""
+
+_MOST_KEPT = 5
+_NEXT_BONUS = 1.0
+_NEXT_POWER = 1.5
+_TIE_POWER = 0.5
+_LEAST_NEXT = 0.002
+_LEAST_TIE = 0.02
+_ENOUGH = 400.0
+"""Effective number of background samples from which on none are drawn anew."""
+
+
+@dataclass(frozen=True)
+class Bounds:
+    """Bounds on B measurements and how they are combined into clauses.
+
+    Attributes:
+        index: (B,) measurement of each.
+        lower: (B,) least demonstrated value; minus the largest where bounds are symmetric.
+        upper: (B,) largest demonstrated value.
+        scale: (B,) excess beyond a bound at which plausibility has dropped to 2^-(M-1).
+        slack: (B,) excess that counts as none of the sign's.
+        open_lower: (B,) probability that there is no lower bound.
+        open_upper: (B,) probability that there is no upper bound.
+        sign: (B,) probability that only the sign matters; negative where values are.
+        clause: (B,) number of the clause that each belongs to.
+        weight: (B,) weight within the clause; the rest up to one says nothing.
+        relevance: (C,) probability that a clause matters.
+        power: (C,) weight of a clause's logarithm.
+        kind: (C,) `KEPT`, `NEXT` or `TIE`.
+        shots: M, number of demonstrations.
+    """
+
+    index: torch.Tensor
+    lower: torch.Tensor
+    upper: torch.Tensor
+    scale: torch.Tensor
+    slack: torch.Tensor
+    open_lower: torch.Tensor
+    open_upper: torch.Tensor
+    sign: torch.Tensor
+    clause: torch.Tensor
+    weight: torch.Tensor
+    relevance: torch.Tensor
+    power: torch.Tensor
+    kind: torch.Tensor
+    shots: int
+
+    def select(self, kinds: tuple[int, ...]) -> Bounds:
+        """Return the clauses of some kinds alone."""
+        chosen = torch.isin(self.kind, torch.tensor(kinds))
+        rows = chosen[self.clause]
+        number = chosen.long().cumsum(0) - 1
+        per_bound = {
+            name: getattr(self, name)[rows]
+            for name in ('index', 'lower', 'upper', 'scale', 'slack', 'open_lower', 'open_upper',
+                         'sign', 'weight')
+        }  # fmt: skip
+        per_clause = {name: getattr(self, name)[chosen] for name in ('relevance', 'power', 'kind')}
+        return replace(self, **per_bound, **per_clause, clause=number[self.clause][rows])
+
+    def excess(self, values: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        """Return by how much values (R, B) are below and above the bounds."""
+        return (self.lower - values).clamp(min=0.0), (values - self.upper).clamp(min=0.0)
+
+    def plausibility(self, values: torch.Tensor) -> torch.Tensor:
+        """Return (R, B) in (0, 1]: the posterior predictive of the bounds at values (R, B).
+
+        Of M values from within unknown bounds of width s, the next is a distance d beyond them
+        with probability (1 + d/s)^-(M-1) (Tenenbaum 1999); here its corner at zero is rounded, so
+        that its logarithm is quadratic near the bounds, as control wants it.
+        """
+        power = max(self.shots - 1, 1)
+        below, above = self.excess(values)
+        low = self.open_lower + (1 - self.open_lower) * _falling(below / self.scale, power)
+        high = self.open_upper + (1 - self.open_upper) * _falling(above / self.scale, power)
+        share = self.sign.abs()
+        wrong = (values * self.sign.sign() * -1).clamp(min=0.0)
+        signed = _falling(wrong / self.slack, power + 1)
+        return (1 - share) * low * high + share * signed
+
+    def clause_terms(self, values: torch.Tensor) -> torch.Tensor:
+        """Return (R, C) terms >= 0 whose sum is the energy, in nats, of values (R, B)."""
+        found = self.plausibility(values)
+        members = torch.zeros(len(self.index), len(self.relevance)).to(found)
+        members[torch.arange(len(self.index)), self.clause] = self.weight.to(found)
+        agreed = found @ members + (1 - members.sum(dim=0)).clamp(min=0.0)
+        relevance = self.relevance.to(found)
+        total = ((1 - relevance) + relevance * agreed).clamp(min=1e-12)
+        return -self.power.to(found) * total.log().clamp(max=0.0)
+
+    def energy(self, values: torch.Tensor) -> torch.Tensor:
+        """Return the energies (R,) in nats of values (R, B): minus the log plausibility."""
+        return self.clause_terms(values).sum(dim=-1)
+
+
+def _falling(excess: torch.Tensor, power: int) -> torch.Tensor:
+    rounded = excess.square() / (excess + 0.25)
+    return (1 + rounded) ** -power
+
+
+Resample = Callable[[torch.Tensor, float], tuple[torch.Tensor, torch.Tensor]]
+"""Weights (n,) of background rows and a spread to values (n', K) of rows drawn anew."""
+
+
+class _Search:
+    """The greedy search for bounds; values are (M, K), the background (n, K)."""
+
+    def __init__(
+        self,
+        values: torch.Tensor,
+        background: torch.Tensor,
+        weights: torch.Tensor,
+        prior: torch.Tensor,
+        is_signed: torch.Tensor,
+        is_valid: torch.Tensor,
+        is_continuous: bool,
+    ) -> None:
+        self.shots = len(values)
+        self.lower, self.upper = values.amin(dim=0), values.amax(dim=0)
+        self.background, self.gate = background, weights * len(weights)
+        self.prior, self.is_signed = prior, is_signed
+        self.is_continuous = is_continuous
+        self.deviation = SortedBackground(background, weights).deviation
+        self.is_valid = is_valid & (self.deviation > 1e-4)
+        self.kept: list[int] = []
+        self.kept_odds: list[float] = []
+        self.kept_shares: list[tuple[torch.Tensor, bool]] = []
+        self._widths: list[float] = []
+        self.score()
+
+    def score(self) -> None:
+        """Compute the posterior odds of all measurements against the current background."""
+        total = float(self.gate.sum())
+        weights = (
+            self.gate / total
+            if total > 1e-6
+            else torch.full_like(self.gate, 1.0 / len(self.gate))
+        )
+        self.effective = total
+        masses = SortedBackground(self.background, weights).masses(
+            self.lower, self.upper, self.is_continuous
+        )
+        self.log_evidence, self.shares = log_evidence(masses, self.is_signed, self.shots)
+        self.is_upper = masses.is_upper
+        odds = torch.where(self.is_valid, self.log_evidence + self.prior, -torch.inf)
+        odds[self.kept] = -torch.inf
+        self.odds = odds
+
+    def keep(self, index: int) -> None:
+        """Keep the bounds of a measurement and weigh the background by them."""
+        self.kept.append(index)
+        self.kept_odds.append(float(self.odds[index]))
+        self.kept_shares.append((self.shares[:, index], bool(self.is_upper[index])))
+        width = float(self.upper[index] - self.lower[index])
+        self._widths.append(max(0.15 * width, 0.04 * float(self.deviation[index])))
+        self.gate = self.gate * self._within(self.background, len(self.kept) - 1)
+
+    def _within(self, background: torch.Tensor, number: int) -> torch.Tensor:
+        index = self.kept[number]
+        values = background[:, index]
+        lower, upper = self._ends(index, self.kept_shares[number][0])
+        excess = (lower - values).clamp(min=0.0) + (values - upper).clamp(min=0.0)
+        return torch.exp(-0.5 * (excess / self._widths[number]).square())
+
+    def _ends(self, index: int, shares: torch.Tensor) -> tuple[float, float]:
+        lower, upper = float(self.lower[index]), float(self.upper[index])
+        if float(shares[AROUND_ZERO]) > 0.5:
+            upper = max(abs(lower), abs(upper))
+            lower = -upper
+        return lower, upper
+
+    def draw_again(self, resample: Resample) -> None:
+        """Draw the background anew among outcomes within the bounds kept so far."""
+        for spread in (0.03, 0.01):
+            if not 1e-3 <= float(self.gate.sum()) <= _ENOUGH:
+                return
+            self.background, _ = resample(self.gate, spread)
+            self.gate = torch.ones(len(self.background))
+            for number in range(len(self.kept)):
+                self.gate = self.gate * self._within(self.background, number)
+
+
+def infer_bounds(
+    values: torch.Tensor,
+    background: torch.Tensor,
+    prior: torch.Tensor,
+    is_signed: torch.Tensor,
+    is_valid: torch.Tensor,
+    weights: torch.Tensor | None = None,
+    is_continuous: bool = True,
+    fewest: float = 25.0,
+    most_kept: int = _MOST_KEPT,
+    resample: Resample | None = None,
+) -> tuple[Bounds, float]:
+    """Infer what M demonstrations agree on.
+
+    Args:
+        values: (M, K) measurements of the demonstrations.
+        background: (n, K) measurements of the same scenes with subject or mask drawn anew.
+        prior: (K,) log odds that a measurement matters.
+        is_signed: (K,) bool, measurements whose zero is special.
+        is_valid: (K,) bool, measurements that are defined.
+        weights: (n,) weights of the background, of sum one; uniform by default.
+        is_continuous: Whether masses of few samples are smoothed.
+        fewest: Effective number of background rows below which nothing more is kept.
+        most_kept: Most bounds that are kept.
+        resample: Function that draws background rows anew.
+
+    Returns:
+        Bounds, and the log evidence of those that are kept.
+    """
+    if weights is None:
+        weights = torch.full((len(background),), 1.0 / len(background))
+    search = _Search(values, background, weights, prior, is_signed, is_valid, is_continuous)
+    for _ in range(most_kept):
+        index = int(search.odds.argmax())
+        if search.effective < fewest or search.odds[index] < CONTINUE:
+            break
+        search.keep(index)
+        if resample is not None:
+            search.draw_again(resample)
+        search.score()
+    return _collect(search, search.effective >= fewest), sum(search.kept_odds)
+
+
+def _collect(search: _Search, is_supported: bool) -> Bounds:
+    """Return kept bounds, doubts and ties as clauses."""
+    rows: list[tuple[int, torch.Tensor, bool, int, float]] = []
+    clauses: list[tuple[float, float, int]] = []
+    for index, odds, (shares, is_upper) in zip(search.kept, search.kept_odds, search.kept_shares):
+        rows.append((index, shares, is_upper, len(clauses), 1.0))
+        clauses.append((min(1 - 1e-6, 1 / (1 + math.exp(-odds))), 1.0, KEPT))
+    valid = torch.isfinite(search.odds)
+    total = torch.logsumexp(torch.where(search.is_valid, search.prior, -torch.inf), dim=0)
+    doubt = torch.where(valid, search.odds - total + _NEXT_BONUS, -torch.inf)
+    if not is_supported:
+        doubt = doubt - 3.0
+    # Something is meant: without any bound, "nothing more" is unlikely.
+    nothing = doubt.new_tensor([0.0 if search.kept else -5.0])
+    share = torch.softmax(torch.cat([doubt, nothing]), dim=0)
+    ties = torch.sigmoid(search.odds if is_supported else search.odds - 3.0)
+    ties = ties.clamp(max=0.9 if is_supported else 0.3)
+    number = len(clauses)
+    clauses.append((1.0, _NEXT_POWER, NEXT))
+    chosen = torch.nonzero(share[:-1] > _LEAST_NEXT)[:, 0].tolist()
+    rows += [
+        (i, search.shares[:, i], bool(search.is_upper[i]), number, float(share[i])) for i in chosen
+    ]
+    for i in torch.nonzero(valid & (ties > _LEAST_TIE))[:, 0].tolist():
+        rows.append((i, search.shares[:, i], bool(search.is_upper[i]), len(clauses), 1.0))
+        clauses.append((float(ties[i]), _TIE_POWER, TIE))
+    return _bounds(search, rows, clauses)
+
+
+def _bounds(
+    search: _Search,
+    rows: list[tuple[int, torch.Tensor, bool, int, float]],
+    clauses: list[tuple[float, float, int]],
+) -> Bounds:
+    index = torch.tensor([row[0] for row in rows], dtype=torch.long)
+    deviation = search.deviation[index]
+    shares = torch.stack([row[1] for row in rows]) if rows else torch.zeros(0, 4)
+    is_upper = torch.tensor([row[2] for row in rows], dtype=torch.bool)
+    lower, upper = search.lower[index], search.upper[index]
+    # The side of zero that the values are on, before bounds are made symmetric.
+    side = torch.where(upper <= 0.01 * deviation, -1.0, 1.0)
+    largest = torch.maximum(lower.abs(), upper.abs())
+    symmetric = shares[:, AROUND_ZERO] > 0.5
+    lower = torch.where(symmetric, -largest, lower)
+    upper = torch.where(symmetric, largest, upper)
+    missing = shares[:, ONE_SIDED]
+    relevance, power, kind = (torch.tensor(list(part)) for part in zip(*clauses))
+    return Bounds(
+        index=index,
+        lower=lower,
+        upper=upper,
+        scale=(upper - lower) + 0.02 * deviation,
+        slack=0.03 * deviation,
+        open_lower=torch.where(is_upper, missing, 0.0),
+        open_upper=torch.where(is_upper, 0.0, missing),
+        sign=side * shares[:, ONE_SIGN],
+        clause=torch.tensor([row[3] for row in rows], dtype=torch.long),
+        weight=torch.tensor([row[4] for row in rows]),
+        relevance=relevance,
+        power=power,
+        kind=kind,
+        shots=search.shots,
+    )

@@ -1,0 +1,130 @@
+"""The size principle: how much demonstrated values speak for bounds on a measurement.
+
+M demonstrations drawn from within bounds are each 1 / (mass of the bounds) likelier than under the
+background, so narrow bounds that hold all of them are likely and become likelier with M.
+Integrated over bounds that contain the values, with a prior uniform in the logarithm of their
+mass: Tenenbaum, "A Bayesian framework for concept learning", 1999; Tenenbaum and Griffiths,
+"Generalization, similarity, and Bayesian inference", BBS 2001.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import NamedTuple
+
+import torch
+
+INTERVAL, ONE_SIDED, AROUND_ZERO, ONE_SIGN = range(4)
+"""Kinds of bounds: both open to doubt, one missing, symmetric about zero, zero itself."""
+
+_PRIORS = (0.4, 0.2, 0.4, 0.1)
+_LOG_RANGE = math.log(1000.0)
+_LEAST = 1e-5
+_BLUR = 0.01
+"""Width by which values are blurred, in standard deviations of the background."""
+
+_WINDOW = 0.06
+_FEW = 10.0
+
+
+class Masses(NamedTuple):
+    """Shares (K,) of the background within bounds of demonstrated values.
+
+    Attributes:
+        hull: Between the least and the largest value.
+        one_sided: On the rarer side: below the largest, or above the least.
+        around_zero: Between minus and plus the largest absolute value.
+        sign: On the values' side of zero; 0 where they are on both.
+        is_upper: Whether the rarer side is below the largest value.
+    """
+
+    hull: torch.Tensor
+    one_sided: torch.Tensor
+    around_zero: torch.Tensor
+    sign: torch.Tensor
+    is_upper: torch.Tensor
+
+
+class SortedBackground:
+    """Values (n, K) of the background, sorted, with weights (n,) that sum to one."""
+
+    def __init__(self, values: torch.Tensor, weights: torch.Tensor) -> None:
+        self.size = len(values)
+        mean = weights @ values
+        self.deviation = (weights @ (values - mean).square()).sqrt()
+        ordered, order = values.t().contiguous().sort(dim=1)
+        self._values = ordered
+        total = weights[order].cumsum(dim=1)
+        self._total = torch.cat([total.new_zeros(len(total), 1), total], dim=1)
+
+    def _below(self, edges: torch.Tensor, inclusive: bool) -> torch.Tensor:
+        index = torch.searchsorted(self._values, edges.unsqueeze(1).contiguous(), right=inclusive)
+        return self._total.gather(1, index)[:, 0]
+
+    def mass(self, lower: torch.Tensor, upper: torch.Tensor) -> torch.Tensor:
+        """Return the weights (K,) within bounds (K,)."""
+        return (self._below(upper, True) - self._below(lower, False)).clamp(min=0.0)
+
+    def masses(self, lower: torch.Tensor, upper: torch.Tensor, is_continuous: bool) -> Masses:
+        """Return the masses of the bounds of demonstrated values (K,).
+
+        Args:
+            lower: Least values.
+            upper: Largest values.
+            is_continuous: Whether a mass of few samples is taken from the density around.
+        """
+        blur, window = _BLUR * self.deviation, _WINDOW * self.deviation
+        largest = torch.maximum(lower.abs(), upper.abs())
+
+        def smooth(low: torch.Tensor, high: torch.Tensor) -> torch.Tensor:
+            found = self.mass(low - blur, high + blur)
+            if not is_continuous:
+                return found
+            around = self.mass(low - window, high + window)
+            share = (high - low + 2 * blur) / (high - low + 2 * window).clamp(min=1e-12)
+            return torch.where(found < _FEW / self.size, around * share, found)
+
+        everything = torch.full_like(lower, torch.inf)
+        below = self.mass(-everything, upper + blur)
+        above = self.mass(lower - blur, everything)
+        zero = torch.zeros_like(lower)
+        is_negative = upper <= 0.5 * blur
+        is_positive = lower >= -0.5 * blur
+        sign = torch.where(is_positive, self.mass(zero, everything), zero)
+        sign = torch.where(is_negative, self.mass(-everything, zero), sign)
+        return Masses(
+            hull=smooth(lower, upper),
+            one_sided=torch.minimum(below, above),
+            around_zero=smooth(-largest, largest),
+            sign=sign,
+            is_upper=below < above,
+        )
+
+
+def log_evidence(
+    masses: Masses, is_signed: torch.Tensor, shots: int
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """Return the logarithm (K,) of the evidence, and the shares (4, K) of the kinds in it.
+
+    Args:
+        masses: Shares of the background.
+        is_signed: (K,) bool, measurements whose zero is special.
+        shots: M, number of demonstrations.
+    """
+    hull, one_sided, around_zero = (
+        each.clamp(_LEAST, 1.0) for each in (masses.hull, masses.one_sided, masses.around_zero)
+    )
+    if shots > 1:
+        inner = (hull ** (1 - shots) - 1) / (shots - 1)
+        interval = (inner - hull * (hull**-shots - 1) / shots) / _LOG_RANGE
+        side = (one_sided ** (1 - shots) - 1) / (shots - 1)
+    else:
+        interval = torch.full_like(hull, 0.25)
+        side = -one_sided.log()
+    nothing = torch.zeros_like(hull)
+    zero = torch.where(is_signed, (around_zero**-shots - 1) / (shots * _LOG_RANGE), nothing)
+    has_sign = is_signed & (masses.sign > 0)
+    sign = torch.where(has_sign, masses.sign.clamp(1e-3, 1.0) ** -shots - 1, nothing)
+    parts = torch.stack([prior * each for prior, each in zip(_PRIORS, (interval, side, zero, sign))])
+    parts = parts.clamp(min=1e-12)
+    return parts.sum(dim=0).log(), parts / parts.sum(dim=0)

@@ -1,0 +1,299 @@
+"""Agreement about where one subject goes: inference from demonstrations."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+
+import torch
+
+from concept_control.energy.agreement.conjunction import NEXT, Bounds, infer_bounds
+from concept_control.energy.agreement.evidence import INTERVAL, SortedBackground, log_evidence
+from concept_control.energy.agreement.points import PointHypothesis, point_hypotheses
+from concept_control.energy.measurements.fitted import DIRECTION, DISC, Fitted
+from concept_control.energy.measurements.measurement import (
+    WORKSPACE_LENGTH,
+    Measurement,
+    evaluate,
+)
+from concept_control.energy.measurements.scene_view import SceneView
+from concept_control.energy.measurements.vocabulary import measurement_named
+from concept_control.energy.scene_batch import SceneBatch
+
+PRIOR = -3.0
+"""Log odds that a measurement matters, before its topic and its cost."""
+
+TOPICS = {'table': -2.5, 'motion': -1.5, 'relation': 0.0, 'end': -0.5, 'pair': 0.0, 'way': -0.5,
+          'rank': -0.5, 'others': -2.5}  # fmt: skip
+"""Log odds of topics where something is attended."""
+
+_TOPICS_ALONE = {**dict.fromkeys(TOPICS, -2.0), 'table': 0.0, 'motion': -1.0}
+_COST = 0.7
+_BACKGROUND = 3600
+_REDRAWN = 1200
+_FEWEST_FOR_DIRECTIONS = 3
+
+
+@dataclass(frozen=True)
+class Agreement:
+    """What one half of a code says: bounds on measurements.
+
+    Attributes:
+        specs: Measurement of each bound: its name in the vocabulary, or a fitted one.
+        bounds: Bounds, in the same order.
+        count: Fewest and most attended in the demonstrations.
+        score: Log evidence that anything is agreed on.
+    """
+
+    specs: tuple[str | Fitted, ...]
+    bounds: Bounds
+    count: tuple[int, int]
+    score: float
+
+    @cached_property
+    def measurements(self) -> tuple[Measurement, ...]:
+        """The measurement of each bound."""
+        return tuple(
+            spec.measurement() if isinstance(spec, Fitted) else measurement_named(spec)
+            for spec in self.specs
+        )
+
+    @cached_property
+    def units(self) -> torch.Tensor:
+        """(B,) workspace length that each measurement's unit stands for."""
+        return torch.tensor([WORKSPACE_LENGTH[each.unit] for each in self.measurements])
+
+    def values(self, view: SceneView) -> torch.Tensor:
+        """Return the measurements (R, B) of the bounds; far out where there are too few things."""
+        if not self.measurements:
+            return view.place[:, :0]
+        found = evaluate(self.measurements, view)
+        needs = torch.tensor([each.needs for each in self.measurements]).to(found)
+        enough = needs <= view.count.unsqueeze(-1) + 1e-3
+        far = self.bounds.upper + 5 * (self.bounds.upper - self.bounds.lower + 0.5)
+        return torch.where(enough, found, far.to(found))
+
+    def select(self, kinds: tuple[int, ...]) -> Agreement:
+        """Return some kinds of clauses alone."""
+        kept = torch.isin(self.bounds.kind, torch.tensor(kinds))[self.bounds.clause].tolist()
+        specs = tuple(spec for spec, keep in zip(self.specs, kept) if keep)
+        return replace(self, specs=specs, bounds=self.bounds.select(kinds))
+
+    def energy(self, view: SceneView) -> torch.Tensor:
+        """Return the energies (R,) in nats."""
+        return self.bounds.energy(self.values(view))
+
+
+def with_places(scene: SceneBatch, places: torch.Tensor) -> SceneBatch:
+    """Return B * G rows of B scenes with the one subject at places (B, G, 2)."""
+    many = scene.repeat(places.shape[1])
+    gate = many.subjects.unsqueeze(-1)
+    return many._replace(after=many.after * (1 - gate) + places.reshape(-1, 1, 2) * gate)
+
+
+def scattered_grid(batch: int, side: int, generator: torch.Generator) -> torch.Tensor:
+    """Return places (batch, side², 2) all over the table: a grid, each point shaken in its cell."""
+    ticks = (torch.arange(side) + 0.5) / side * 2 - 1
+    grid = torch.cartesian_prod(ticks, ticks)
+    shake = torch.rand(batch, side * side, 2, generator=generator) - 0.5
+    return grid + 2 / side * shake
+
+
+class PlacingInference:
+    """Inference of a placing from subsets of the same demonstrations.
+
+    Args:
+        scene: M demonstrations of one subject each.
+        generator: Random generator of the background.
+        background: Number of background rows.
+    """
+
+    def __init__(
+        self, scene: SceneBatch, generator: torch.Generator, background: int = _BACKGROUND
+    ) -> None:
+        self.scene = scene
+        self._generator = generator
+        self.count = SceneView(scene).count
+        fewest = int(self.count.min())
+        from concept_control.energy.measurements.placement import placement_measurements
+
+        self.measurements = tuple(m for m in placement_measurements() if m.needs <= fewest)
+        topics = TOPICS if fewest else _TOPICS_ALONE
+        self._topics = topics
+        self.prior = torch.tensor(
+            [PRIOR + topics[m.topic] - _COST * m.cost for m in self.measurements]
+        )
+        shots = scene.num_events
+        side = max(14, round((background / shots) ** 0.5))
+        self._places = scattered_grid(shots, side, generator)
+        self._rows = with_places(scene, self._places)
+        self._background = evaluate(self.measurements, SceneView(self._rows))
+        self._values = evaluate(self.measurements, SceneView(scene))
+
+    def infer(self, chosen: Sequence[int] | None = None) -> Agreement:
+        """Return what the demonstrations agree on, all or some of them (by number)."""
+        rows = torch.arange(self.scene.num_events) if chosen is None else torch.tensor(chosen)
+        per = self._places.shape[1]
+        index = (rows[:, None] * per + torch.arange(per)).reshape(-1)
+        view = SceneView(self.scene.select(rows))
+        background_view = SceneView(self._rows.select(index))
+        fewest = int(view.count.min())
+        point = point_hypotheses(view, fewest)[0]
+        directions = self._directions(view, fewest)
+        measured = [fitted.measurement() for fitted, _ in directions]
+        specs: list[str | Fitted] = [m.name for m in self.measurements]
+        specs += [fitted for fitted, _ in directions]
+        values, background, prior = self._values[rows], self._background[index], self.prior
+        if measured:
+            values = torch.cat([values, evaluate(measured, view)], dim=-1)
+            background = torch.cat([background, evaluate(measured, background_view)], dim=-1)
+            prior = torch.cat([prior, torch.tensor([each for _, each in directions])])
+        everything = (*self.measurements, *measured)
+        drawn = _Redrawing(background_view.scene, everything, self._generator)
+        bounds, score = infer_bounds(
+            values,
+            background,
+            prior,
+            torch.tensor([m.is_signed for m in everything]),
+            torch.ones(len(everything), dtype=torch.bool),
+            resample=drawn,
+        )
+        counts = int(view.count.min()), int(view.count.max())
+        found = Agreement(tuple(specs[i] for i in bounds.index.tolist()), bounds, counts, score)
+        if point.log_odds > 0 and point.log_odds > score:
+            return _with_point(found, point)
+        if len(rows) > 1:
+            return self._with_places_of_the_table(found, view, background_view)
+        return found
+
+    def _directions(self, view: SceneView, fewest: int) -> list[tuple[Fitted, float]]:
+        """Return the directions in which the demonstrated places vary least, with log odds."""
+        if len(view.place) < _FEWEST_FOR_DIRECTIONS:
+            return []
+        found = []
+        anchors = {'table': 'table', 'start': 'motion'} | ({'attended': 'relation'} if fewest else {})
+        for anchor, topic in anchors.items():
+            offset = view.offset(anchor)
+            centred = offset - offset.mean(dim=0)
+            normal = torch.linalg.eigh(centred.T @ centred)[1][:, 0]
+            along = offset @ normal
+            width = max(float(along.amax() - along.amin()), 0.01)
+            odds = PRIOR + self._topics[topic] - math.log(math.pi / width) - 0.5
+            angle = math.atan2(float(normal[1]), float(normal[0]))
+            found.append((Fitted(DIRECTION, (anchor,), (angle,)), odds))
+        return found
+
+    def _with_places_of_the_table(
+        self, found: Agreement, view: SceneView, background: SceneView
+    ) -> Agreement:
+        """Add a disc or a ring about an unknown place, and a half-plane of unknown direction."""
+        weights = torch.softmax(-found.select((0,)).energy(background), dim=0)
+        if 1 / float(weights.square().sum()) < 25:
+            return found
+        ticks = torch.linspace(-0.6, 0.6, 13)
+        discs = [Fitted(DISC, (), tuple(p)) for p in torch.cartesian_prod(ticks, ticks).tolist()]
+        turns = [Fitted(DIRECTION, ('table',), (i * math.pi / 24,)) for i in range(24)]
+        base = PRIOR + self._topics['table']
+        for candidates, odds in ((discs, base - 1.0), (turns, base - 0.5)):
+            found = _with_unknown(found, candidates, odds, view, background, weights)
+        return found
+
+
+class _Redrawing:
+    """Draws background rows anew: those within the bounds so far, shaken."""
+
+    def __init__(
+        self,
+        rows: SceneBatch,
+        measurements: Sequence[Measurement],
+        generator: torch.Generator,
+    ) -> None:
+        self._rows, self._measurements, self._generator = rows, measurements, generator
+
+    def __call__(self, gate: torch.Tensor, spread: float) -> tuple[torch.Tensor, torch.Tensor]:
+        index = torch.multinomial(
+            gate + 1e-12, _REDRAWN, replacement=True, generator=self._generator
+        )
+        rows = self._rows.select(index)
+        mask = rows.subjects.unsqueeze(-1)
+        place = (rows.after * mask).sum(dim=1)
+        place = place + spread * torch.randn(place.shape, generator=self._generator)
+        place = place.clamp(-1.0, 1.0)
+        self._rows = rows._replace(after=rows.after * (1 - mask) + place.unsqueeze(1) * mask)
+        return evaluate(self._measurements, SceneView(self._rows)), index
+
+
+def _with_point(found: Agreement, point: PointHypothesis) -> Agreement:
+    """Put an exact place first; what else was agreed on becomes a doubt."""
+    bounds = found.bounds
+    width = point.noise + 0.01
+    one = torch.ones(1)
+    with_point = replace(
+        bounds,
+        index=torch.cat([bounds.index, torch.zeros(1, dtype=torch.long)]),
+        lower=torch.cat([bounds.lower, torch.zeros(1)]),
+        upper=torch.cat([bounds.upper, torch.zeros(1)]),
+        scale=torch.cat([bounds.scale, width * one]),
+        slack=torch.cat([bounds.slack, one]),
+        open_lower=torch.cat([bounds.open_lower, one]),
+        open_upper=torch.cat([bounds.open_upper, 0 * one]),
+        sign=torch.cat([bounds.sign, 0 * one]),
+        clause=torch.cat([bounds.clause, torch.tensor([len(bounds.relevance)])]),
+        weight=torch.cat([bounds.weight, one]),
+        relevance=torch.cat([bounds.relevance * torch.where(bounds.kind == 0, 0.3, 1.0), 0.999 * one]),
+        power=torch.cat([bounds.power, one]),
+        kind=torch.cat([torch.where(bounds.kind == 0, 2, bounds.kind), torch.zeros(1, dtype=torch.long)]),
+        shots=max(bounds.shots, 3),
+    )
+    return replace(
+        found, specs=(*found.specs, point.fitted), bounds=with_point, score=point.log_odds
+    )
+
+
+def _with_unknown(
+    found: Agreement,
+    candidates: list[Fitted],
+    odds: float,
+    view: SceneView,
+    background: SceneView,
+    weights: torch.Tensor,
+) -> Agreement:
+    """Add a clause: one of the candidates, unknown which, if any at all."""
+    measured = [each.measurement() for each in candidates]
+    values, around = evaluate(measured, view), evaluate(measured, background)
+    lower, upper = values.amin(dim=0), values.amax(dim=0)
+    ordered = SortedBackground(around, weights)
+    masses = ordered.masses(lower, upper, True)
+    shots = len(values)
+    evidence, shares = log_evidence(masses, torch.zeros(len(measured), dtype=torch.bool), shots)
+    total = float(torch.logsumexp(evidence, dim=0) - math.log(len(measured))) + odds
+    relevance = min(0.95, 1 / (1 + math.exp(-total)))
+    if relevance < 0.02:
+        return found
+    share = torch.softmax(evidence, dim=0)
+    best = torch.nonzero(share > 0.02 * share.max())[:, 0]
+    share = share[best] / share[best].sum()
+    missing = shares[1, best] / (shares[INTERVAL, best] + shares[1, best])
+    bounds = found.bounds
+    zero = torch.zeros(len(best))
+    is_upper = masses.is_upper[best]
+    added = replace(
+        bounds,
+        index=torch.cat([bounds.index, best]),
+        lower=torch.cat([bounds.lower, lower[best]]),
+        upper=torch.cat([bounds.upper, upper[best]]),
+        scale=torch.cat([bounds.scale, (upper - lower)[best] + 0.02 * ordered.deviation[best]]),
+        slack=torch.cat([bounds.slack, zero + 1]),
+        open_lower=torch.cat([bounds.open_lower, torch.where(is_upper, missing, zero)]),
+        open_upper=torch.cat([bounds.open_upper, torch.where(is_upper, zero, missing)]),
+        sign=torch.cat([bounds.sign, zero]),
+        clause=torch.cat([bounds.clause, torch.full_like(best, len(bounds.relevance))]),
+        weight=torch.cat([bounds.weight, share]),
+        relevance=torch.cat([bounds.relevance, torch.tensor([relevance])]),
+        power=torch.cat([bounds.power, torch.ones(1)]),
+        kind=torch.cat([bounds.kind, torch.tensor([NEXT])]),
+    )
+    specs = (*found.specs, *(candidates[i] for i in best.tolist()))
+    return replace(found, specs=specs, bounds=added)

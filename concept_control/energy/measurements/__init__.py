@@ -1,0 +1,1 @@
+"""Plain measurements of a scene: the vocabulary that concepts are made of."""

@@ -1,0 +1,365 @@
+"""Measurements of where the subject is: anchors x frames x scalars, made mechanically."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator
+from functools import cache, partial
+
+import torch
+
+from concept_control.energy.measurements.measurement import (
+    ANGLE,
+    COUNT,
+    LENGTH,
+    MIRROR,
+    RATIO,
+    SHIFT,
+    TURN,
+    Measurement,
+)
+from concept_control.energy.measurements.scene_view import PairFrame, SceneView, anchor_names
+
+Scalar = Callable[[SceneView], torch.Tensor]
+
+EVERYTHING = frozenset({SHIFT, TURN, MIRROR})
+
+_EIGHTH = math.pi / 8
+_DIAGONALS = (_EIGHTH, 2 * _EIGHTH, 3 * _EIGHTH, 5 * _EIGHTH, 6 * _EIGHTH, 7 * _EIGHTH)
+_ORDER_COST = {'x': 0.0, 'y': 0.0, 'start': 1.0, 'size': 2.0, 'brightness': 2.0, 'subject': 0.0}
+
+
+@cache
+def placement_measurements() -> tuple[Measurement, ...]:
+    """Return every measurement of the subject's place, outcome and mask given."""
+    return (
+        *_from_anchor('table', 'table', 0, 0.0),
+        *_from_anchor('start', 'motion', 0, 1.0),
+        *_from_anchor('attended', 'relation', 1, 0.0),
+        *_gaps_to('attended', 'relation', 1, 1.0),
+        *_from_anchor('others', 'others', 0, 0.0, short=True),
+        *(each for order in _ORDER_COST for each in _from_order(order)),
+        *_in_frame('way', 'way', 1, 1.0),
+        *_approach(),
+        *_among_others(),
+    )
+
+
+def _from_anchor(
+    anchor: str, topic: str, needs: int, cost: float, short: bool = False
+) -> Iterator[Measurement]:
+    """Yield plain measurements of the vector from an anchor to the subject."""
+    words = anchor_names()[anchor]
+    keeps = frozenset() if anchor == 'table' else frozenset({SHIFT})
+    make = partial(_measurement, anchor, topic, needs)
+
+    def component(angle: float) -> Scalar:
+        cosine, sine = math.cos(angle), math.sin(angle)
+        return lambda view: view.offset(anchor) @ view.place.new_tensor([cosine, sine])
+
+    yield make('x', f'{{}} right of {words}', component(0.0), cost, keeps, True, LENGTH,
+               f'{{}} left of {words}')  # fmt: skip
+    yield make('y', f'{{}} above {words}', component(math.pi / 2), cost, keeps, True, LENGTH,
+               f'{{}} below {words}')  # fmt: skip
+    round_about = keeps | {TURN, MIRROR}
+    yield make(
+        'distance', f'{{}} from {words}', lambda v: v.distance(anchor), cost, round_about, False
+    )
+    if short:
+        return
+    for angle in _DIAGONALS:
+        degrees = f'{math.degrees(angle):.0f}'
+        is_diagonal = abs(angle % (math.pi / 4)) < 1e-6
+        yield make(f'along {degrees}', f'{{}} in direction {degrees}° of {words}',
+                   component(angle), cost + 1.0, keeps, is_diagonal)  # fmt: skip
+    for name, phrase, extra, scalar in (
+        ('|x|', '{} beside', 0.5, lambda o: o[:, 0].abs()),
+        ('|y|', '{} above or below', 0.5, lambda o: o[:, 1].abs()),
+        ('larger', '{} by the larger coordinate from', 1.0, lambda o: o.abs().amax(dim=-1)),
+        ('smaller', '{} by the smaller coordinate from', 1.0, lambda o: o.abs().amin(dim=-1)),
+        ('|x+y|', '{} off the falling diagonal of', 2.0, lambda o: o.sum(dim=-1).abs() / 2**0.5),
+        ('|x-y|', '{} off the rising diagonal of', 2.0,
+         lambda o: (o[:, 0] - o[:, 1]).abs() / 2**0.5),
+    ):  # fmt: skip
+        value = partial(_of_offset, anchor, scalar)
+        mirrors = keeps | {MIRROR} if 'x+' not in name and 'x-' not in name else keeps
+        yield make(name, f'{phrase} {words}', value, cost + extra, mirrors, False)
+    for eighth in range(8):
+        angle = eighth * math.pi / 4
+        yield make(
+            f'angle {45 * eighth}',
+            f'{{}} from direction {45 * eighth}° seen from {words}',
+            partial(_turned, anchor, angle), cost + 1.0, keeps, True, ANGLE,
+        )  # fmt: skip
+    if anchor in ('table', 'start'):
+        for name, axis, side in (('left edge', 0, -1), ('right edge', 0, 1),
+                                 ('lower edge', 1, -1), ('upper edge', 1, 1)):  # fmt: skip
+            value = partial(_edge_coordinate, anchor, axis, side)
+            phrase = f'its {name} at {{}} {"xy"[axis]} of {words}'
+            yield make(name, phrase, value, cost + 1.0, keeps, True)
+
+
+def _of_offset(
+    anchor: str, scalar: Callable[[torch.Tensor], torch.Tensor], view: SceneView
+) -> torch.Tensor:
+    return scalar(view.offset(anchor))
+
+
+def _turned(anchor: str, angle: float, view: SceneView) -> torch.Tensor:
+    return torch.remainder(view.angle(anchor) - angle + math.pi, 2 * math.pi) - math.pi
+
+
+def _edge_coordinate(anchor: str, axis: int, side: int, view: SceneView) -> torch.Tensor:
+    return view.offset(anchor)[:, axis] + side * view.size / 2
+
+
+def _measurement(
+    anchor: str,
+    topic: str,
+    needs: int,
+    scalar: str,
+    phrase: str,
+    value: Scalar,
+    cost: float,
+    keeps: frozenset[str],
+    is_signed: bool,
+    unit: str = LENGTH,
+    opposite: str = '',
+) -> Measurement:
+    return Measurement(
+        name=f'{anchor}: {scalar}',
+        phrase=phrase,
+        unit=unit,
+        topic=topic,
+        value=value,
+        is_signed=is_signed,
+        needs=needs,
+        keeps=keeps,
+        cost=cost,
+        opposite=opposite,
+    )
+
+
+def _gaps_to(anchor: str, topic: str, needs: int, cost: float) -> Iterator[Measurement]:
+    """Yield measurements between the faces of the subject and of what stands at an anchor."""
+    words = anchor_names()[anchor]
+    make = partial(_measurement, anchor, topic, needs)
+
+    def of(scalar: Callable[[torch.Tensor, torch.Tensor, SceneView], torch.Tensor]) -> Scalar:
+        return lambda view: scalar(view.offset(anchor), view.reach(anchor), view)
+
+    def share(axis: int) -> Scalar:
+        def value(offset: torch.Tensor, reach: torch.Tensor, view: SceneView) -> torch.Tensor:
+            smaller = torch.minimum(view.size, view.anchor_size(anchor)) + 1e-6
+            return (reach - offset[:, axis].abs()) / smaller
+
+        return of(value)
+
+    shift = frozenset({SHIFT})
+    for scalar, phrase, value in (
+        ('gap right', 'its left face {} right of the right face of',
+         of(lambda o, reach, view: o[:, 0] - reach)),
+        ('gap left', 'its right face {} right of the left face of',
+         of(lambda o, reach, view: o[:, 0] + reach)),
+        ('gap above', 'its lower face {} above the upper face of',
+         of(lambda o, reach, view: o[:, 1] - reach)),
+        ('gap below', 'its upper face {} above the lower face of',
+         of(lambda o, reach, view: o[:, 1] + reach)),
+        ('gap beside', 'a gap of {} beside', of(lambda o, reach, view: o[:, 0].abs() - reach)),
+        ('gap in y', 'a gap of {} above or below',
+         of(lambda o, reach, view: o[:, 1].abs() - reach)),
+        ('gap', 'a gap of {} to', of(lambda o, reach, view: o.abs().amax(dim=-1) - reach)),
+        ('smaller gap', 'a gap of {} by the smaller coordinate to',
+         of(lambda o, reach, view: o.abs().amin(dim=-1) - reach)),
+        ('sticking out', 'sticking out by {} of', of(_sticking_out(anchor))),
+        ('round gap', '{} beyond touching, as discs,',
+         of(lambda o, reach, view: view.distance(anchor) - reach)),
+    ):  # fmt: skip
+        mirrors = shift | {MIRROR} if scalar not in ('gap right', 'gap left') else shift
+        extra = {TURN} if scalar == 'round gap' else set()
+        yield make(scalar, f'{phrase} {words}', value, cost, mirrors | extra, True)
+    for axis in (0, 1):
+        phrase = f'a share of {{}} of its side over that of {words} in {"xy"[axis]}'
+        yield make(f'shared {"xy"[axis]}', phrase, share(axis), cost + 1.0, shift | {MIRROR},
+                   True, RATIO)  # fmt: skip
+
+
+def _sticking_out(
+    anchor: str,
+) -> Callable[[torch.Tensor, torch.Tensor, SceneView], torch.Tensor]:
+    def value(offset: torch.Tensor, reach: torch.Tensor, view: SceneView) -> torch.Tensor:
+        inner = (view.size - view.anchor_size(anchor)) / 2
+        return offset.abs().amax(dim=-1) + inner
+
+    return value
+
+
+def _from_order(order: str) -> Iterator[Measurement]:
+    """Yield measurements relative to the first and the last of the attended in an order."""
+    cost = _ORDER_COST[order]
+    yield from _in_frame(order, 'pair', 2, cost)
+    if order == 'subject':
+        make = partial(_measurement, 'subject', 'pair', 2)
+        for name, phrase, value, signed in (
+            ('nearest', '{} from the closest of what is meant',
+             lambda v: v.frame('subject').first_distance, False),
+            ('furthest', '{} from the furthest of what is meant',
+             lambda v: v.frame('subject').second_distance, False),
+            ('spread', '{} more from the furthest than from the closest of what is meant',
+             lambda v: v.frame('subject').second_distance - v.frame('subject').first_distance,
+             True),
+        ):  # fmt: skip
+            yield make(name, phrase, value, 0.0, EVERYTHING, signed)
+        return
+    for end in ('first', 'last'):
+        yield from _from_anchor(f'{end} {order}', 'end', 2, 2.0 + cost, short=True)
+    if order in ('x', 'start'):
+        keeps = frozenset({SHIFT, TURN}) if order == 'start' else frozenset({SHIFT})
+        make = partial(_measurement, order, 'pair', 2)
+        yield make('moved along', 'moved by {} along the line through them',
+                   partial(_moved, order, False), 1.0, keeps, True)  # fmt: skip
+        yield make('moved across', 'moved by {} across the line through them',
+                   partial(_moved, order, True), 1.0, keeps, True)  # fmt: skip
+
+
+def _moved(order: str, across: bool, view: SceneView) -> torch.Tensor:
+    axis, moved = view.frame(order).axis, view.place - view.start
+    if across:
+        return moved[:, 1] * axis[:, 0] - moved[:, 0] * axis[:, 1]
+    return (moved * axis).sum(dim=-1)
+
+
+def _relative(scalar: str, frame: PairFrame) -> torch.Tensor:
+    """Return a scalar (R,) of the subject's place in the frame of a pair."""
+    long = frame.length.clamp(min=0.03)
+    upward = torch.where(frame.axis[:, 0] >= 0, frame.across, -frame.across)
+    p, q = frame.first_distance, frame.second_distance
+    angle = (frame.to_first * frame.to_second).sum(dim=-1) / (p * q + 0.01)
+    found: dict[str, Callable[[], torch.Tensor]] = {
+        'along': lambda: frame.along,
+        'across': lambda: frame.across,
+        '|along|': lambda: frame.along.abs(),
+        '|across|': lambda: frame.across.abs(),
+        'upward': lambda: upward,
+        'along/span': lambda: frame.along / long,
+        'across/span': lambda: frame.across / long,
+        '|along|/span': lambda: frame.along.abs() / long,
+        '|across|/span': lambda: frame.across.abs() / long,
+        'upward/span': lambda: upward / long,
+        'past first': lambda: frame.along + frame.length / 2,
+        'past last': lambda: frame.along - frame.length / 2,
+        'beyond either': lambda: frame.along.abs() - frame.length / 2,
+        'first distance': lambda: p,
+        'last distance': lambda: q,
+        'difference': lambda: p - q,
+        '|difference|': lambda: (p - q).abs(),
+        'sum': lambda: p + q,
+        'detour': lambda: p + q - frame.length,
+        'first - span': lambda: p - frame.length,
+        'last - span': lambda: q - frame.length,
+        'cosine': lambda: angle,
+        'log ratio': lambda: torch.log((p + 0.03) / (q + 0.03)),
+    }
+    return found[scalar]()
+
+
+_PAIR_SCALARS: tuple[tuple[str, str, float, bool, str], ...] = (
+    ('along', '{} along the line of {}, from its middle', 0.0, True, LENGTH),
+    ('across', '{} beside the line of {}', 0.0, True, LENGTH),
+    ('|along|', '{} along the line of {}, either way from its middle', 0.5, False, LENGTH),
+    ('|across|', '{} from the line of {}', 0.5, False, LENGTH),
+    ('upward', '{} above the line of {}', 1.0, True, LENGTH),
+    ('along/span', '{} spans along the line of {}', 1.0, True, RATIO),
+    ('across/span', '{} spans beside the line of {}', 1.0, True, RATIO),
+    ('|along|/span', '{} spans along the line of {}, either way', 1.0, False, RATIO),
+    ('|across|/span', '{} spans from the line of {}', 1.0, False, RATIO),
+    ('upward/span', '{} spans above the line of {}', 1.5, True, RATIO),
+    ('past first', '{} past the first of {}', 1.0, True, LENGTH),
+    ('past last', '{} past the last of {}', 1.0, True, LENGTH),
+    ('beyond either', '{} beyond either end of {}', 0.5, True, LENGTH),
+    ('first distance', '{} from the first of {}', 0.5, False, LENGTH),
+    ('last distance', '{} from the last of {}', 0.5, False, LENGTH),
+    ('difference', '{} further from the first than from the last of {}', 0.5, True, LENGTH),
+    ('|difference|', 'distances to the two of {1} that differ by {0}', 1.0, False, LENGTH),
+    ('sum', '{} from the two of {} together', 1.0, False, LENGTH),
+    ('detour', 'a detour of {} on the way between {}', 0.5, False, LENGTH),
+    ('first - span', '{} further from the first than the two of {} are apart', 1.0, True, LENGTH),
+    ('last - span', '{} further from the last than the two of {} are apart', 1.0, True, LENGTH),
+    ('cosine', 'seeing {1} under an angle of cosine {0}', 0.5, True, RATIO),
+    ('log ratio', '{} times (log) as far from the first as from the last of {}', 1.0, True, RATIO),
+)
+
+_PAIR_WORDS = {
+    'x': 'the leftmost and the rightmost of what is meant',
+    'y': 'the lowest and the highest of what is meant',
+    'start': 'the one meant closest to and the one furthest from where it was',
+    'size': 'the smallest and the largest of what is meant',
+    'brightness': 'the darkest and the brightest of what is meant',
+    'subject': 'the closest and the furthest of what is meant',
+    'way': 'where it was and what is meant',
+}
+
+
+def _in_frame(frame: str, topic: str, needs: int, cost: float) -> Iterator[Measurement]:
+    """Yield measurements of the subject's place in the frame of a pair of points."""
+    turns = frame not in ('x', 'y')
+    for scalar, phrase, extra, is_signed, unit in _PAIR_SCALARS:
+        keeps = {SHIFT}
+        if turns and 'upward' not in scalar:
+            keeps |= {TURN}
+            if scalar not in ('across', 'across/span'):
+                keeps |= {MIRROR}
+        yield Measurement(
+            name=f'pair {frame}: {scalar}',
+            phrase=phrase.format('{}', _PAIR_WORDS[frame]),
+            unit=unit,
+            topic=topic,
+            value=lambda view, scalar=scalar: _relative(scalar, view.frame(frame)),
+            is_signed=is_signed,
+            needs=needs,
+            keeps=frozenset(keeps),
+            cost=cost + extra,
+        )
+
+
+def _approach() -> Iterator[Measurement]:
+    """Yield measurements of how much closer the subject came to the attended."""
+    make = partial(_measurement, 'attended', 'way', 1)
+
+    def before(view: SceneView) -> torch.Tensor:
+        return view.once(
+            'distance before', lambda: (view.start - view.anchor('attended')).norm(dim=-1)
+        )
+
+    yield make('approach', '{} closer to what is meant than before',
+               lambda v: before(v) - v.distance('attended'), 1.0, EVERYTHING, True, LENGTH,
+               '{} further from what is meant than before')  # fmt: skip
+    yield make('share of distance', '{} times as far from what is meant as before',
+               lambda v: v.distance('attended') / (before(v) + 0.05), 2.0, EVERYTHING,
+               False, RATIO)  # fmt: skip
+
+
+def _among_others() -> Iterator[Measurement]:
+    """Yield comparisons of the attended with all others, and counts of others."""
+    make = partial(_measurement, 'attended', 'rank', 1)
+    yield make('against nearest', '{} further from what is meant than from anything else',
+               lambda v: v.distance('attended') - v.other_distance(True), 1.0, EVERYTHING, True,
+               LENGTH, '{} closer to what is meant than to anything else')  # fmt: skip
+    yield make('against furthest', '{} further from what is meant than from anything else',
+               lambda v: v.distance('attended') - v.other_distance(False), 1.0, EVERYTHING,
+               True, LENGTH, '{} closer to what is meant than to the furthest other')  # fmt: skip
+    other = partial(_measurement, 'others', 'others', 0)
+    yield other('nearest', '{} from the closest other', lambda v: v.other_distance(True), 2.0,
+                EVERYTHING, False)  # fmt: skip
+    yield other('furthest', '{} from the furthest other', lambda v: v.other_distance(False), 2.0,
+                EVERYTHING, False)  # fmt: skip
+    for axis, words in enumerate(('left of', 'below')):
+        yield other(f'number {words}', f'{{}} others {words} it',
+                    partial(_number_before, axis), 2.0, frozenset({SHIFT}), False,
+                    COUNT)  # fmt: skip
+
+
+def _number_before(axis: int, view: SceneView) -> torch.Tensor:
+    rest = view.others + view.attended
+    before = view.scene.after[..., axis] < view.place[:, axis : axis + 1]
+    return (before * rest).sum(dim=-1)

@@ -1,0 +1,26 @@
+"""All measurements by name."""
+
+from __future__ import annotations
+
+from functools import cache
+
+from concept_control.energy.measurements.measurement import Measurement
+from concept_control.energy.measurements.placement import placement_measurements
+from concept_control.errors import CodeError
+
+
+@cache
+def _by_name() -> dict[str, Measurement]:
+    return {each.name: each for each in placement_measurements()}
+
+
+def measurement_named(name: str) -> Measurement:
+    """Return a measurement of the vocabulary.
+
+    Raises:
+        CodeError: if there is none of that name.
+    """
+    found = _by_name().get(name)
+    if found is None:
+        raise CodeError(f'there is no measurement {name!r} in this version of the vocabulary')
+    return found
