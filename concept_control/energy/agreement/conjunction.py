@@ -29,6 +29,9 @@ CONTINUE = 3.0
 """Posterior log odds from which on a bound is kept."""
 
 _MOST_KEPT = 5
+_TIGHT = 0.1
+"""Width below which bounds fix a measurement, in standard deviations of the background."""
+
 _NEXT_BONUS = 1.0
 _NEXT_POWER = 1.5
 _TIE_POWER = 0.5
@@ -155,6 +158,7 @@ class _Search:
         self.kept_odds: list[float] = []
         self.kept_shares: list[tuple[torch.Tensor, bool]] = []
         self._widths: list[float] = []
+        self.num_tight = 0
         self.score()
 
     def score(self) -> None:
@@ -181,6 +185,7 @@ class _Search:
         self.kept_odds.append(float(self.odds[index]))
         self.kept_shares.append((self.shares[:, index], bool(self.is_upper[index])))
         width = float(self.upper[index] - self.lower[index])
+        self.num_tight += width < _TIGHT * float(self.deviation[index])
         self._widths.append(max(0.15 * width, 0.04 * float(self.deviation[index])))
         self.gate = self.gate * self._within(self.background, len(self.kept) - 1)
 
@@ -219,6 +224,7 @@ def infer_bounds(
     is_continuous: bool = True,
     fewest: float = 25.0,
     most_kept: int = _MOST_KEPT,
+    most_tight: int = _MOST_KEPT,
     resample: Resample | None = None,
 ) -> tuple[Bounds, float]:
     """Infer what M demonstrations agree on.
@@ -233,6 +239,8 @@ def infer_bounds(
         is_continuous: Whether masses of few samples are smoothed.
         fewest: Effective number of background rows below which nothing more is kept.
         most_kept: Most bounds that are kept.
+        most_tight: Most bounds that fix a measurement: as many as there are degrees of freedom, as
+            all others follow from them.
         resample: Function that draws background rows anew.
 
     Returns:
@@ -243,7 +251,8 @@ def infer_bounds(
     search = _Search(values, background, weights, prior, is_signed, is_valid, is_continuous)
     for _ in range(most_kept):
         index = int(search.odds.argmax())
-        if search.effective < fewest or search.odds[index] < CONTINUE:
+        is_fixed = search.num_tight >= most_tight
+        if is_fixed or search.effective < fewest or search.odds[index] < CONTINUE:
             break
         search.keep(index)
         if resample is not None:

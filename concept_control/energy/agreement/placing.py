@@ -30,7 +30,8 @@ TOPICS = {'table': -2.5, 'motion': -1.5, 'relation': 0.0, 'end': -0.5, 'pair': 0
 """Log odds of topics where something is attended."""
 
 _TOPICS_ALONE = {**dict.fromkeys(TOPICS, -2.0), 'table': 0.0, 'motion': -1.0}
-_COST = 0.7
+COST = 0.7
+"""Factor of a measurement's cost in its log odds."""
 _BACKGROUND = 3600
 _REDRAWN = 1200
 _FEWEST_FOR_DIRECTIONS = 3
@@ -123,7 +124,7 @@ class PlacingInference:
         topics = TOPICS if fewest else _TOPICS_ALONE
         self._topics = topics
         self.prior = torch.tensor(
-            [PRIOR + topics[m.topic] - _COST * m.cost for m in self.measurements]
+            [PRIOR + topics[m.topic] - COST * m.cost for m in self.measurements]
         )
         shots = scene.num_events
         side = max(14, round((background / shots) ** 0.5))
@@ -158,6 +159,7 @@ class PlacingInference:
             prior,
             torch.tensor([m.is_signed for m in everything]),
             torch.ones(len(everything), dtype=torch.bool),
+            most_tight=2,
             resample=drawn,
         )
         counts = int(view.count.min()), int(view.count.max())

@@ -1,7 +1,7 @@
 """Points and lengths of scenes that measurements are made of, each computed when first asked for.
 
-The subject is the mean of the entities that act; the attended are the entities that are meant and
-do not act themselves.
+The subject is the mean of the entities that act; the attended are those of the meant that do not
+act themselves.
 """
 
 from __future__ import annotations
@@ -65,8 +65,8 @@ class SceneView:
     def __init__(self, scene: SceneBatch, attention: torch.Tensor | None = None) -> None:
         self.scene = scene
         self.subjects = scene.subjects * scene.present
-        attention = scene.attention if attention is None else attention
-        self.attended = attention * (1 - self.subjects) * scene.present
+        self.meant = (scene.attention if attention is None else attention) * scene.present
+        self.attended = self.meant * (1 - self.subjects)
         self.others = scene.present * (1 - self.subjects) * (1 - self.attended)
         self._known: dict[str, torch.Tensor] = {}
         self._frames: dict[str, PairFrame] = {}

@@ -6,12 +6,14 @@ from functools import cache
 
 from concept_control.energy.measurements.measurement import Measurement
 from concept_control.energy.measurements.placement import placement_measurements
+from concept_control.energy.measurements.sets import set_measurements
 from concept_control.errors import CodeError
 
 
 @cache
-def _by_name() -> dict[str, Measurement]:
-    return {each.name: each for each in placement_measurements()}
+def measurements_by_name() -> dict[str, Measurement]:
+    """Return every measurement of a place and of a set, by name."""
+    return {each.name: each for each in (*placement_measurements(), *set_measurements())}
 
 
 def measurement_named(name: str) -> Measurement:
@@ -20,7 +22,7 @@ def measurement_named(name: str) -> Measurement:
     Raises:
         CodeError: if there is none of that name.
     """
-    found = _by_name().get(name)
+    found = measurements_by_name().get(name)
     if found is None:
         raise CodeError(f'there is no measurement {name!r} in this version of the vocabulary')
     return found

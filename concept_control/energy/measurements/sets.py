@@ -1,0 +1,204 @@
+"""Measurements of the set of things that are meant: how many, in what shape, where.
+
+The shape is measured by its sorted distances, which determine nearly every set of points up to
+rotation, translation, reflection and order (Boutin and Kemper, "On reconstructing n-point
+configurations from the distribution of distances", 2004).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from functools import cache, partial
+
+import torch
+
+from concept_control.energy.measurements.measurement import (
+    COUNT,
+    LENGTH,
+    MIRROR,
+    RATIO,
+    SHIFT,
+    TURN,
+    Measurement,
+)
+from concept_control.energy.measurements.scene_view import SMALL, SceneView, length_of, mean_under
+
+_PAIR_LEVELS = 10
+"""Number of quantiles of the pair distances, the number of pairs of five things."""
+
+_CENTER_LEVELS = 5
+_EVERYTHING = frozenset({SHIFT, TURN, MIRROR})
+
+
+@cache
+def set_measurements() -> tuple[Measurement, ...]:
+    """Return every measurement of the meant set alone."""
+    return (*_counts(), *_shapes(), *_places())
+
+
+def _make(
+    topic: str,
+    name: str,
+    phrase: str,
+    value: Callable[[SceneView], torch.Tensor],
+    needs: int,
+    is_signed: bool,
+    unit: str = LENGTH,
+    keeps: frozenset[str] = _EVERYTHING,
+    cost: float = 0.0,
+) -> Measurement:
+    name = f'set: {name}'
+    return Measurement(name, phrase, unit, topic, value, is_signed, needs, keeps, cost)
+
+
+def _counts() -> Iterator[Measurement]:
+    yield _make('count', 'count', '{} things', lambda v: v.meant.sum(dim=-1), 0, False, COUNT)
+    yield _make(
+        'count',
+        'others less meant',
+        '{} more others than are meant',
+        lambda v: v.others.sum(dim=-1) - v.meant.sum(dim=-1),
+        0,
+        True,
+        COUNT,
+        cost=1.0,
+    )
+
+
+def _shapes() -> Iterator[Measurement]:
+    make = partial(_make, 'shape')
+    for level in range(_PAIR_LEVELS):
+        share = f'{100 * level / (_PAIR_LEVELS - 1):.0f} % quantile'
+        yield make(f'pair distance {level}', f'{{}} radii as the {share} of their distances',
+                   partial(_pair_level, level), 3, False, RATIO, cost=1.0)  # fmt: skip
+    for level in range(_CENTER_LEVELS):
+        share = f'{100 * level / (_CENTER_LEVELS - 1):.0f} % quantile'
+        yield make(f'center distance {level}', f'{{}} radii as the {share} of their distances '
+                   'to their middle', partial(_center_level, level), 3, False, RATIO,
+                   cost=1.0)  # fmt: skip
+    yield make('radius', 'a mean radius of {}', _radius, 2, False, cost=1.0)
+    yield make('width', 'a width of {} across their line', lambda v: _axes(v)[:, 1], 2, True)
+    yield make('width/length', '{} times as wide as long',
+               lambda v: _axes(v)[:, 1] / (_axes(v)[:, 0] + 1e-3), 3, True, RATIO)  # fmt: skip
+    yield make('ring', 'distances to their middle that differ by {}', _ring, 3, True)
+    yield make('ring/radius', 'distances to their middle that differ by {} of it',
+               lambda v: _ring(v) / (_radius(v) + 1e-3), 3, True, RATIO)  # fmt: skip
+    for axis, words in enumerate(('x', 'y')):
+        yield make(f'spread {words}', f'a spread of {{}} in {words}', partial(_spread, axis), 2,
+                   True, keeps=frozenset({SHIFT, MIRROR}), cost=1.0)  # fmt: skip
+
+
+def _places() -> Iterator[Measurement]:
+    make = partial(_make, 'set place', cost=2.0)
+    for axis, (word, words) in enumerate((('x', 'right of'), ('y', 'above'))):
+        yield make(f'middle {word}', f'their middle {{}} {words} the middle of the table',
+                   partial(_middle, axis), 1, False, keeps=frozenset())  # fmt: skip
+    yield make('middle distance', 'their middle {} from the middle of the table',
+               lambda v: length_of(_center(v)), 1, False,
+               keeps=frozenset({TURN, MIRROR}))  # fmt: skip
+
+
+def _center(view: SceneView) -> torch.Tensor:
+    return view.once('set center', lambda: mean_under(view.scene.after, view.meant))
+
+
+def _middle(axis: int, view: SceneView) -> torch.Tensor:
+    return _center(view)[:, axis]
+
+
+def _offsets(view: SceneView) -> torch.Tensor:
+    def compute() -> torch.Tensor:
+        return (view.scene.after - _center(view).unsqueeze(1)) * view.meant.unsqueeze(-1)
+
+    return view.once('set offsets', compute)
+
+
+def _number(view: SceneView) -> torch.Tensor:
+    return view.once('set number', lambda: view.meant.sum(dim=-1).clamp(min=1e-3))
+
+
+def _radius(view: SceneView) -> torch.Tensor:
+    """Return the root mean square distances (R,) to the middle."""
+
+    def compute() -> torch.Tensor:
+        square = _offsets(view).square().sum(dim=(1, 2)) / _number(view)
+        return (square + 1e-4).sqrt()
+
+    return view.once('set radius', compute)
+
+
+def _covariance(view: SceneView) -> torch.Tensor:
+    def compute() -> torch.Tensor:
+        offsets = _offsets(view)
+        return offsets.transpose(1, 2) @ offsets / _number(view)[:, None, None]
+
+    return view.once('set covariance', compute)
+
+
+def _spread(axis: int, view: SceneView) -> torch.Tensor:
+    return (_covariance(view)[:, axis, axis] + SMALL).sqrt()
+
+
+def _axes(view: SceneView) -> torch.Tensor:
+    """Return the standard deviations (R, 2) along and across the main axis of the set."""
+
+    def compute() -> torch.Tensor:
+        covariance = _covariance(view)
+        xx, yy, xy = covariance[:, 0, 0], covariance[:, 1, 1], covariance[:, 0, 1]
+        middle = (xx + yy) / 2
+        apart = (((xx - yy) / 2).square() + xy.square() + SMALL**2).sqrt()
+        both = torch.stack([middle + apart, middle - apart], dim=-1)
+        return (both.clamp(min=0.0) + SMALL).sqrt()
+
+    return view.once('set axes', compute)
+
+
+def _ring(view: SceneView) -> torch.Tensor:
+    """Return the standard deviations (R,) of the distances to the middle."""
+
+    def compute() -> torch.Tensor:
+        away = length_of(_offsets(view))
+        mean = (away * view.meant).sum(dim=-1) / _number(view)
+        square = (away - mean.unsqueeze(-1)).square() * view.meant
+        return (square.sum(dim=-1) / _number(view) + SMALL).sqrt()
+
+    return view.once('set ring', compute)
+
+
+def _pair_level(level: int, view: SceneView) -> torch.Tensor:
+    def compute() -> torch.Tensor:
+        places, number = view.scene.after, view.scene.after.shape[1]
+        # `triu_indices` would be a constant of a recording.
+        pairs = torch.ones(number, number, device=places.device).triu(1).nonzero()
+        i, j = pairs.unbind(dim=1)
+        apart = length_of(places[:, i] - places[:, j])
+        gate = view.meant[:, i] * view.meant[:, j]
+        return quantiles(apart, gate, _PAIR_LEVELS) / _radius(view).unsqueeze(-1)
+
+    return view.once('set pairs', compute)[:, level]
+
+
+def _center_level(level: int, view: SceneView) -> torch.Tensor:
+    def compute() -> torch.Tensor:
+        away = quantiles(length_of(_offsets(view)), view.meant, _CENTER_LEVELS)
+        return away / _radius(view).unsqueeze(-1)
+
+    return view.once('set centers', compute)[:, level]
+
+
+def quantiles(values: torch.Tensor, gate: torch.Tensor, levels: int) -> torch.Tensor:
+    """Return (R, levels) evenly spaced quantiles of the values (R, M) whose gate (R, M) is 1.
+
+    The first is the smallest, the last the largest, those between are interpolated; all are zero
+    where there is no value.
+    """
+    ordered = torch.where(gate > 0.5, values, torch.inf).sort(dim=-1).values
+    # Nothing may stay infinite: a place to look at, even one of weight zero, has a gradient.
+    ordered = torch.where(ordered.isinf(), 0.0, ordered)
+    ordered = torch.cat([ordered, ordered.new_zeros(len(ordered), 1)], dim=-1)
+    last = (gate.sum(dim=-1, keepdim=True) - 1).clamp(min=0.0)
+    place = last * torch.linspace(0.0, 1.0, levels, dtype=gate.dtype, device=gate.device)
+    lower = place.floor()
+    upper = torch.minimum(lower + 1, last)
+    below, above = ordered.gather(-1, lower.long()), ordered.gather(-1, upper.long())
+    return below + (place - lower) * (above - below)
