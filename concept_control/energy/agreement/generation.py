@@ -1,18 +1,28 @@
-"""Generation of an outcome under an agreement: where the one subject should go."""
+"""Generation of an outcome under an agreement: where the subjects should go."""
 
 from __future__ import annotations
+
+from collections.abc import Sequence
 
 import torch
 from torch.nn import functional
 
+from concept_control.energy.agreement.arranging import pattern_starts
+from concept_control.energy.agreement.conjunction import KEPT
 from concept_control.energy.agreement.placing import Agreement, scattered_grid, with_places
 from concept_control.energy.measurements.scene_view import SceneView
 from concept_control.energy.scene_batch import SceneBatch
+from concept_control.energy.search.levenberg_marquardt import (
+    LeastSquaresConfig,
+    levenberg_marquardt,
+)
 
 _SIDE = 48
 _EDGE = 0.99
 _SURROUNDINGS = 0.3
 _ABOVE_LOWEST = 8.0
+_WALL = 0.97
+_ARRANGE = LeastSquaresConfig(iterations=30)
 _SPREADS = (0.04, 0.02, 0.01, 0.005, 0.0025, 0.0012)
 
 
@@ -78,3 +88,36 @@ def _exact_points(agreement: Agreement, scene: SceneBatch) -> torch.Tensor:
         if not isinstance(spec, str) and spec.kind == 'point'
     ]
     return torch.cat(points) if points else scene.after.new_zeros(0, 2)
+
+
+def arrange_subjects(
+    agreement: Agreement,
+    patterns: Sequence[torch.Tensor],
+    scene: SceneBatch,
+    generator: torch.Generator,
+    chains: int = 10,
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """Return the last positions (B, N, 2) of B scenes of several subjects, and energies (B,).
+
+    Least squares from demonstrated patterns and from anywhere.
+    """
+    positions, energies = [], []
+    kept = agreement.select((KEPT,))
+    for row in range(scene.num_events):
+        one = scene.select(slice(row, row + 1))
+        starts = pattern_starts(one, patterns, chains, generator)
+
+        def residual(places: torch.Tensor, one: SceneBatch = one) -> torch.Tensor:
+            rows = one.repeat(places.shape[0] * places.shape[1])
+            rows = rows._replace(after=places.flatten(0, 1))
+            edge = 0.3 * (rows.after.abs() - _WALL).clamp(min=0.0).flatten(1)
+            found = torch.cat([kept.residual(SceneView(rows)), edge], dim=-1)
+            return found.unflatten(0, places.shape[:2])
+
+        movable = one.subjects.repeat(chains, 1)
+        places, _ = levenberg_marquardt(residual, starts, movable, _ARRANGE)
+        values = agreement.energy(SceneView(one.repeat(chains)._replace(after=places)))
+        best = values.argmin()
+        positions.append(places[best])
+        energies.append(values[best])
+    return torch.stack(positions), torch.stack(energies)

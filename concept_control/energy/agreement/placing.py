@@ -86,6 +86,15 @@ class Agreement:
         """Return the energies (R,) in nats."""
         return self.bounds.energy(self.values(view))
 
+    def residual(self, view: SceneView) -> torch.Tensor:
+        """Return the residuals (R, B) of the bounds, workspace units: zero within all of them.
+
+        Those of clauses with several readings are weighted by the root of their weights.
+        """
+        below, above = self.bounds.excess(self.values(view))
+        weight = self.units * self.bounds.weight.sqrt()
+        return (below + above) * weight.to(below)
+
 
 def with_places(scene: SceneBatch, places: torch.Tensor) -> SceneBatch:
     """Return B * G rows of B scenes with the one subject at places (B, G, 2)."""

@@ -83,6 +83,10 @@ def _shapes() -> Iterator[Measurement]:
     yield make('ring', 'distances to their middle that differ by {}', _ring, 3, True)
     yield make('ring/radius', 'distances to their middle that differ by {} of it',
                lambda v: _ring(v) / (_radius(v) + 1e-3), 3, True, RATIO)  # fmt: skip
+    for name, words in (('largest', 'most'), ('smallest', 'least')):
+        yield make(f'{name} turn', f'{{}} of an even turn from one to the next at {words}, seen '
+                   'from their middle', partial(_turn, name == 'largest'), 3, False,
+                   RATIO)  # fmt: skip
     for axis, words in enumerate(('x', 'y')):
         yield make(f'spread {words}', f'a spread of {{}} in {words}', partial(_spread, axis), 2,
                    True, keeps=frozenset({SHIFT, MIRROR}), cost=1.0)  # fmt: skip
@@ -163,6 +167,25 @@ def _ring(view: SceneView) -> torch.Tensor:
         return (square.sum(dim=-1) / _number(view) + SMALL).sqrt()
 
     return view.once('set ring', compute)
+
+
+def _turn(is_largest: bool, view: SceneView) -> torch.Tensor:
+    """Return the largest or smallest turns (R,) between neighbours, 1 where all are even."""
+
+    def compute() -> torch.Tensor:
+        offsets = _offsets(view) + 1e-7
+        angle = torch.atan2(offsets[..., 1], offsets[..., 0])
+        angle = torch.where(view.meant > 0.5, angle, torch.inf).sort(dim=-1).values
+        first = angle[:, :1]
+        # What is not meant stands at the end, where it closes the circle.
+        closed = torch.where(angle.isinf(), first + 2 * torch.pi, angle)
+        turns = torch.cat([closed, first + 2 * torch.pi], dim=-1).diff(dim=-1)
+        number = _number(view)
+        smallest = torch.where(angle.isinf(), torch.inf, turns).amin(dim=-1)
+        both = torch.stack([turns.amax(dim=-1), smallest.clamp(max=2 * torch.pi)], dim=-1)
+        return both * number.unsqueeze(-1) / (2 * torch.pi)
+
+    return view.once('set turns', compute)[:, 0 if is_largest else 1]
 
 
 def _pair_level(level: int, view: SceneView) -> torch.Tensor:
