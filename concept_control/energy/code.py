@@ -8,24 +8,40 @@ from typing import Any
 import numpy as np
 import torch
 
+from concept_control.energy.agreement.agreement_code import AgreementCode
 from concept_control.errors import CodeError
+
+_MARK = -1e30
+"""First number of an array that holds an agreement; no code of a network has such a number."""
+
+
+def _nothing() -> torch.Tensor:
+    return torch.zeros(0)
 
 
 @dataclass(frozen=True)
 class ConceptCode:
     """The code w = [w_action, w_argument] of one concept.
 
+    A code of the agreement energy says so in bounds on measurements, where the network's has
+    numbers that only the network can read. Either may be missing.
+
     Attributes:
-        action: (W,) float32, half that says what has to hold ("be between"); used to generate.
-        argument: (W,) float32, half that says of what ("the red ones"); used to identify.
+        action: (W,) float32, half for the network that says what has to hold ("be between"); used
+            to generate.
+        argument: (W,) float32, half for the network that says of what ("the red ones"); used to
+            identify.
+        agreement: What the demonstrations agree on, both halves; None for the network alone.
         info: Report of the inference (method, losses); for people only.
 
     Raises:
-        CodeError: if the halves differ in shape or hold a value that is not finite.
+        CodeError: if the halves differ in shape or hold a value that is not finite, or the code
+            says nothing.
     """
 
-    action: torch.Tensor
-    argument: torch.Tensor
+    action: torch.Tensor = field(default_factory=_nothing)
+    argument: torch.Tensor = field(default_factory=_nothing)
+    agreement: AgreementCode | None = None
     info: dict[str, Any] = field(default_factory=dict, compare=False)
 
     def __post_init__(self) -> None:
@@ -39,35 +55,56 @@ class ConceptCode:
             )
         if not (torch.isfinite(self.action).all() and torch.isfinite(self.argument).all()):
             raise CodeError('a code holds NaN or infinity; expected finite numbers')
+        if self.agreement is None and self.action.numel() == 0:
+            raise CodeError('a code says nothing; expected halves for the network or an agreement')
 
     @property
     def size(self) -> int:
-        """2W, the length of both halves together."""
+        """2W, the length of both halves for the network together; 0 without them."""
         return 2 * self.action.shape[0]
 
     def to_array(self) -> np.ndarray:
-        """Return both halves as one (2W,) float32 array, action first."""
-        return torch.cat([self.action, self.argument]).cpu().numpy()
+        """Return the code as float32 numbers that `from_array` reads.
+
+        Both halves for the network, action first; where there is an agreement, they follow a mark
+        and 2W, and the agreement follows them.
+        """
+        halves = self.stacked().cpu().numpy()
+        if self.agreement is None:
+            return halves
+        start = np.array([_MARK, self.size], dtype=np.float32)
+        return np.concatenate([start, halves, self.agreement.to_numbers()])
 
     @classmethod
     def from_array(cls, array: np.ndarray, info: dict[str, Any] | None = None) -> ConceptCode:
         """Return the code that `to_array` wrote.
 
         Args:
-            array: (2W,) both halves, action first.
+            array: Numbers of the code.
             info: Report of the inference.
 
         Raises:
-            CodeError: if the array is not one vector of even length.
+            CodeError: if the array is none.
         """
         values = torch.as_tensor(np.asarray(array, dtype=np.float32))
-        if values.ndim != 1 or values.shape[0] == 0 or values.shape[0] % 2:
+        if values.ndim != 1 or values.shape[0] == 0:
+            raise CodeError(
+                f'a code array has shape {tuple(values.shape)}; expected a vector of numbers'
+            )
+        agreement = None
+        if values[0] == np.float32(_MARK):
+            size = float(values[1]) if len(values) > 1 else -1.0
+            if not 0 <= size <= len(values) - 2 or size % 2:
+                raise CodeError(f'a code array gives its network part {size} numbers')
+            agreement = AgreementCode.from_numbers(values[2 + int(size) :].numpy())
+            values = values[2 : 2 + int(size)]
+        elif values.shape[0] % 2:
             raise CodeError(
                 f'a code array has shape {tuple(values.shape)}; expected (2W,) with both halves'
             )
         half = values.shape[0] // 2
-        return cls(values[:half].clone(), values[half:].clone(), info or {})
+        return cls(values[:half].clone(), values[half:].clone(), agreement, info or {})
 
     def stacked(self) -> torch.Tensor:
-        """Return the code as one (2W,) tensor, action first."""
+        """Return both halves for the network as one (2W,) tensor, action first."""
         return torch.cat([self.action, self.argument])

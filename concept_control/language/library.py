@@ -9,7 +9,6 @@ from dataclasses import dataclass
 
 from concept_control.concepts.vocabulary import NamedConcept, vocabulary
 from concept_control.energy.code import ConceptCode
-from concept_control.energy.inference.code_inference import InferenceConfig
 from concept_control.energy.model import ConceptModel
 from concept_control.errors import LibraryError, UnknownConceptError
 from concept_control.language.appearance import identifies_by_appearance
@@ -111,7 +110,7 @@ class ConceptLibrary:
 
         Args:
             model: Model that infers the codes.
-            names: Names of the vocabulary; None for all that the model was trained for.
+            names: Names of the vocabulary; None for all.
             num_demonstrations: Number of demonstrations of each concept.
             seed: Seed of the demonstrations and of the inference.
             progress: Callback for each concept as it is learned.
@@ -119,8 +118,7 @@ class ConceptLibrary:
         words = vocabulary()
         library = cls()
         if names is None:
-            trained = model.card.get('families', [])
-            names = [name for name, word in words.items() if word.family.name in trained]
+            names = list(words)
         for name in names:
             if name not in words:
                 raise UnknownConceptError(
@@ -138,9 +136,7 @@ def learn_concept(
 ) -> LibraryConcept:
     """Infer the code of one word of the vocabulary from demonstrations in the particle world."""
     demonstrations = word.demonstrations(seed, num_demonstrations)
-    # Of families that the model was trained for: the descent adds nothing there, and over all
-    # words it would take ten seconds of every start.
-    code = model.infer(demonstrations, seed, InferenceConfig(method='encoder'))
+    code = model.infer(demonstrations, seed)
     return LibraryConcept(
         name=word.name,
         description=word.description,

@@ -113,7 +113,7 @@ def load(path: Path, model: ConceptModel) -> LibraryConcept:
         raise LibraryError(f'{path} holds the concept {concept.name!r}; a file is named after it')
     if hash_events(demonstrations) != concept.demonstrations_hash:
         raise LibraryError(f'{path} was changed since it was written: teach {concept.name} again')
-    if concept.model == model.fingerprint and concept.code.size == model.code_size:
+    if concept.model == model.fingerprint:
         return concept
     return inferred_again(concept, model)
 

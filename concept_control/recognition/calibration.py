@@ -17,10 +17,7 @@ import torch
 from scipy.optimize import minimize
 
 from concept_control.concepts.vocabulary import NamedConcept, vocabulary
-from concept_control.energy.code import ConceptCode
 from concept_control.energy.model import ConceptModel
-from concept_control.energy.networks.energy_network import ACTION
-from concept_control.energy.scene_batch import scene_batch_from_events
 from concept_control.language.library import LibraryConcept
 from concept_control.world.events import Events
 
@@ -52,14 +49,6 @@ class Calibration:
         """Return the probabilities (...,) that go with energies (...,)."""
         logit = self.slope * (self.middle - np.log(np.asarray(energies) + FLOOR))
         return 1.0 / (1.0 + np.exp(-np.clip(logit, -50.0, 50.0)))
-
-
-def action_energy(model: ConceptModel, events: Events, code: ConceptCode) -> np.ndarray:
-    """Return the energies (B,) of events under the action half of a code."""
-    half = model.check_code(code)[:, : model.network.config.code_width]
-    with torch.no_grad():
-        scene = scene_batch_from_events(events).to(model.device)
-        return model.network.energy(scene, half.expand(len(events), -1), ACTION).cpu().numpy()
 
 
 def labelled(word: NamedConcept, seed: int, count: int = NUM_EVENTS) -> tuple[Events, np.ndarray]:
@@ -113,7 +102,7 @@ def calibrate(
     shipped = [c for c in concepts if c.acts and c.source == 'shipped' and c.name in words]
     for concept in shipped:
         events, holds = labelled(words[concept.name], seed)
-        energies = action_energy(model, events, concept.code)
+        energies = model.action_energy(events, concept.code).cpu().numpy()
         found[concept.name] = fit(energies, holds, concept.name)
         pooled.append((energies, holds))
     if not pooled:

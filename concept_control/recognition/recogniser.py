@@ -14,7 +14,7 @@ from concept_control.errors import GroundingError
 from concept_control.language.expression import Named, Term
 from concept_control.language.grounding import roles_of
 from concept_control.language.library import ConceptLibrary, LibraryConcept
-from concept_control.recognition.calibration import action_energy, calibrate
+from concept_control.recognition.calibration import calibrate
 from concept_control.world.events import Events
 from concept_control.world.tabletop import Tabletop
 
@@ -122,7 +122,8 @@ class Recogniser:
 
         def probabilities(outcomes: np.ndarray, which: Sequence[int]) -> np.ndarray:
             events = _events(before, outcomes, [roles[i] for i in which])
-            return curve.probability(action_energy(self._model, events, concept.code))
+            energies = self._model.action_energy(events, concept.code)
+            return curve.probability(energies.cpu().numpy())
 
         every = range(len(roles))
         now = probabilities(np.repeat(after.positions[None], len(roles), 0), every)

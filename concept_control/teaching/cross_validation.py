@@ -14,8 +14,6 @@ import torch
 
 from concept_control.energy.code import ConceptCode
 from concept_control.energy.model import ConceptModel
-from concept_control.energy.networks.energy_network import ACTION, ARGUMENT
-from concept_control.energy.scene_batch import scene_batch_from_events
 from concept_control.world.events import Events
 
 MAX_DISTANCE = 0.1
@@ -134,17 +132,13 @@ def _misfit(
     model: ConceptModel, events: Events, code: ConceptCode, acts: bool, selects: bool
 ) -> torch.Tensor:
     """Return (B,) distances relative to those allowed, of the halves that are used."""
-    scene = scene_batch_from_events(events).to(model.device)
-    width = model.network.config.code_width
-    whole = model.check_code(code).expand(len(events), -1)
     worst = torch.zeros(len(events))
-    with torch.no_grad():
-        if acts:
-            energy = model.network.energy(scene, whole[:, :width], ACTION)
-            # Where nothing moves there is nothing to act on.
-            there = events.subjects.any(dim=-1)
-            worst = torch.where(there, energy.sqrt().cpu() / MAX_DISTANCE, worst)
-        if selects:
-            energy = model.network.energy(scene, whole[:, width:], ARGUMENT)
-            worst = torch.maximum(worst, energy.sqrt().cpu() / MAX_ATTENTION_DISTANCE)
+    if acts:
+        # Where nothing moves there is nothing to act on.
+        there = events.subjects.any(dim=-1)
+        distance = model.action_energy(events, code).sqrt().cpu()
+        worst = torch.where(there, distance / MAX_DISTANCE, worst)
+    if selects:
+        distance = model.argument_energy(events, code).sqrt().cpu()
+        worst = torch.maximum(worst, distance / MAX_ATTENTION_DISTANCE)
     return worst

@@ -10,7 +10,7 @@ import torch
 from concept_control.energy.agreement.conjunction import KEPT, Bounds
 from concept_control.energy.agreement.evidence import (
     AROUND_ZERO,
-    SortedBackground,
+    Background,
     log_evidence,
 )
 from concept_control.energy.agreement.placing import COST, PRIOR, Agreement
@@ -50,7 +50,7 @@ def infer_arrangement(
     elsewhere = many._replace(after=many.after * (1 - gate) + anywhere * gate)
     values = evaluate(measurements, view)
     background = evaluate(measurements, SceneView(elsewhere))
-    ordered = SortedBackground(background, torch.full((len(background),), 1 / len(background)))
+    ordered = Background(background, torch.full((len(background),), 1 / len(background)))
     lower, upper = values.amin(dim=0), values.amax(dim=0)
     is_signed = torch.tensor([m.is_signed for m in measurements])
     evidence, shares = log_evidence(ordered.masses(lower, upper, True), is_signed, shots)

@@ -18,7 +18,7 @@ from concept_control.energy.agreement.evidence import (
     AROUND_ZERO,
     ONE_SIDED,
     ONE_SIGN,
-    SortedBackground,
+    Background,
     log_evidence,
 )
 
@@ -39,6 +39,11 @@ _LEAST_NEXT = 0.002
 _LEAST_TIE = 0.02
 _ENOUGH = 400.0
 """Effective number of background samples from which on none are drawn anew."""
+
+
+PER_BOUND = ('index', 'lower', 'upper', 'scale', 'slack', 'open_lower', 'open_upper', 'sign',
+             'clause', 'weight')  # fmt: skip
+"""Attributes of `Bounds` with one number for each bound."""
 
 
 @dataclass(frozen=True)
@@ -80,15 +85,14 @@ class Bounds:
     def select(self, kinds: tuple[int, ...]) -> Bounds:
         """Return the clauses of some kinds alone."""
         chosen = torch.isin(self.kind, torch.tensor(kinds))
-        rows = chosen[self.clause]
         number = chosen.long().cumsum(0) - 1
-        per_bound = {
-            name: getattr(self, name)[rows]
-            for name in ('index', 'lower', 'upper', 'scale', 'slack', 'open_lower', 'open_upper',
-                         'sign', 'weight')
-        }  # fmt: skip
         per_clause = {name: getattr(self, name)[chosen] for name in ('relevance', 'power', 'kind')}
-        return replace(self, **per_bound, **per_clause, clause=number[self.clause][rows])
+        kept = self.pick(torch.nonzero(chosen[self.clause])[:, 0])
+        return replace(kept, **per_clause, clause=number[kept.clause])
+
+    def pick(self, rows: torch.Tensor) -> Bounds:
+        """Return some of the bounds, by number, with all clauses."""
+        return replace(self, **{name: getattr(self, name)[rows] for name in PER_BOUND})
 
     def excess(self, values: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         """Return by how much values (R, B) are below and above the bounds."""
@@ -152,7 +156,7 @@ class _Search:
         self.background, self.gate = background, weights * len(weights)
         self.prior, self.is_signed = prior, is_signed
         self.is_continuous = is_continuous
-        self.deviation = SortedBackground(background, weights).deviation
+        self.deviation = Background(background, weights).deviation
         self.is_valid = is_valid & (self.deviation > 1e-4)
         self.kept: list[int] = []
         self.kept_odds: list[float] = []
@@ -165,12 +169,10 @@ class _Search:
         """Compute the posterior odds of all measurements against the current background."""
         total = float(self.gate.sum())
         weights = (
-            self.gate / total
-            if total > 1e-6
-            else torch.full_like(self.gate, 1.0 / len(self.gate))
+            self.gate / total if total > 1e-6 else torch.full_like(self.gate, 1.0 / len(self.gate))
         )
         self.effective = total
-        masses = SortedBackground(self.background, weights).masses(
+        masses = Background(self.background, weights).masses(
             self.lower, self.upper, self.is_continuous
         )
         self.log_evidence, self.shares = log_evidence(masses, self.is_signed, self.shots)

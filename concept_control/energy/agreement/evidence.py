@@ -45,25 +45,21 @@ class Masses(NamedTuple):
     is_upper: torch.Tensor
 
 
-class SortedBackground:
-    """Values (n, K) of the background, sorted, with weights (n,) that sum to one."""
+class Background:
+    """Values (n, K) of the background with weights (n,) that sum to one."""
 
     def __init__(self, values: torch.Tensor, weights: torch.Tensor) -> None:
         self.size = len(values)
+        self._values, self._weights = values, weights
         mean = weights @ values
-        self.deviation = (weights @ (values - mean).square()).sqrt()
-        ordered, order = values.t().contiguous().sort(dim=1)
-        self._values = ordered
-        total = weights[order].cumsum(dim=1)
-        self._total = torch.cat([total.new_zeros(len(total), 1), total], dim=1)
+        self.deviation = (weights @ values.square() - mean.square()).clamp(min=0.0).sqrt()
 
-    def _below(self, edges: torch.Tensor, inclusive: bool) -> torch.Tensor:
-        index = torch.searchsorted(self._values, edges.unsqueeze(1).contiguous(), right=inclusive)
-        return self._total.gather(1, index)[:, 0]
-
-    def mass(self, lower: torch.Tensor, upper: torch.Tensor) -> torch.Tensor:
-        """Return the weights (K,) within bounds (K,)."""
-        return (self._below(upper, True) - self._below(lower, False)).clamp(min=0.0)
+    def mass(self, lower: torch.Tensor, upper: torch.Tensor | None) -> torch.Tensor:
+        """Return the weights (K,) within bounds (K,); None for no upper bound."""
+        inside = self._values >= lower
+        if upper is not None:
+            inside &= self._values <= upper
+        return self._weights @ inside.to(self._weights.dtype)
 
     def masses(self, lower: torch.Tensor, upper: torch.Tensor, is_continuous: bool) -> Masses:
         """Return the masses of the bounds of demonstrated values (K,).
@@ -84,14 +80,15 @@ class SortedBackground:
             share = (high - low + 2 * blur) / (high - low + 2 * window).clamp(min=1e-12)
             return torch.where(found < _FEW / self.size, around * share, found)
 
-        everything = torch.full_like(lower, torch.inf)
-        below = self.mass(-everything, upper + blur)
-        above = self.mass(lower - blur, everything)
+        total = self._weights.sum()
+        below = total - self.mass(upper + blur, None)
+        above = self.mass(lower - blur, None)
         zero = torch.zeros_like(lower)
         is_negative = upper <= 0.5 * blur
         is_positive = lower >= -0.5 * blur
-        sign = torch.where(is_positive, self.mass(zero, everything), zero)
-        sign = torch.where(is_negative, self.mass(-everything, zero), sign)
+        positive = self.mass(zero, None)
+        sign = torch.where(is_positive, positive, zero)
+        sign = torch.where(is_negative, total - positive, sign)
         return Masses(
             hull=smooth(lower, upper),
             one_sided=torch.minimum(below, above),
@@ -125,6 +122,8 @@ def log_evidence(
     zero = torch.where(is_signed, (around_zero**-shots - 1) / (shots * _LOG_RANGE), nothing)
     has_sign = is_signed & (masses.sign > 0)
     sign = torch.where(has_sign, masses.sign.clamp(1e-3, 1.0) ** -shots - 1, nothing)
-    parts = torch.stack([prior * each for prior, each in zip(_PRIORS, (interval, side, zero, sign))])
+    parts = torch.stack(
+        [prior * each for prior, each in zip(_PRIORS, (interval, side, zero, sign))]
+    )
     parts = parts.clamp(min=1e-12)
     return parts.sum(dim=0).log(), parts / parts.sum(dim=0)

@@ -10,7 +10,7 @@ from functools import cached_property
 import torch
 
 from concept_control.energy.agreement.conjunction import NEXT, Bounds, infer_bounds
-from concept_control.energy.agreement.evidence import INTERVAL, SortedBackground, log_evidence
+from concept_control.energy.agreement.evidence import INTERVAL, Background, log_evidence
 from concept_control.energy.agreement.points import PointHypothesis, point_hypotheses
 from concept_control.energy.measurements.fitted import DIRECTION, DISC, Fitted
 from concept_control.energy.measurements.measurement import (
@@ -19,6 +19,7 @@ from concept_control.energy.measurements.measurement import (
     evaluate,
 )
 from concept_control.energy.measurements.scene_view import SceneView
+from concept_control.energy.measurements.sets import SET_TOPICS
 from concept_control.energy.measurements.vocabulary import measurement_named
 from concept_control.energy.scene_batch import SceneBatch
 
@@ -32,7 +33,7 @@ TOPICS = {'table': -2.5, 'motion': -1.5, 'relation': 0.0, 'end': -0.5, 'pair': 0
 _TOPICS_ALONE = {**dict.fromkeys(TOPICS, -2.0), 'table': 0.0, 'motion': -1.0}
 COST = 0.7
 """Factor of a measurement's cost in its log odds."""
-_BACKGROUND = 3600
+_BACKGROUND = 2000
 _REDRAWN = 1200
 _FEWEST_FOR_DIRECTIONS = 3
 
@@ -72,15 +73,22 @@ class Agreement:
             return view.place[:, :0]
         found = evaluate(self.measurements, view)
         needs = torch.tensor([each.needs for each in self.measurements]).to(found)
-        enough = needs <= view.count.unsqueeze(-1) + 1e-3
+        of_set = torch.tensor([each.topic in SET_TOPICS for each in self.measurements])
+        count = torch.where(of_set, view.meant.sum(dim=-1, keepdim=True), view.count.unsqueeze(-1))
+        enough = needs <= count + 1e-3
         far = self.bounds.upper + 5 * (self.bounds.upper - self.bounds.lower + 0.5)
         return torch.where(enough, found, far.to(found))
 
     def select(self, kinds: tuple[int, ...]) -> Agreement:
         """Return some kinds of clauses alone."""
-        kept = torch.isin(self.bounds.kind, torch.tensor(kinds))[self.bounds.clause].tolist()
-        specs = tuple(spec for spec, keep in zip(self.specs, kept) if keep)
+        rows = torch.nonzero(torch.isin(self.bounds.kind, torch.tensor(kinds))[self.bounds.clause])
+        specs = tuple(self.specs[i] for i in rows[:, 0].tolist())
         return replace(self, specs=specs, bounds=self.bounds.select(kinds))
+
+    def pick(self, rows: torch.Tensor) -> Agreement:
+        """Return some of the bounds, by number."""
+        specs = tuple(self.specs[i] for i in rows.tolist())
+        return replace(self, specs=specs, bounds=self.bounds.pick(rows))
 
     def energy(self, view: SceneView) -> torch.Tensor:
         """Return the energies (R,) in nats."""
@@ -184,7 +192,9 @@ class PlacingInference:
         if len(view.place) < _FEWEST_FOR_DIRECTIONS:
             return []
         found = []
-        anchors = {'table': 'table', 'start': 'motion'} | ({'attended': 'relation'} if fewest else {})
+        anchors = {'table': 'table', 'start': 'motion'} | (
+            {'attended': 'relation'} if fewest else {}
+        )
         for anchor, topic in anchors.items():
             offset = view.offset(anchor)
             centred = offset - offset.mean(dim=0)
@@ -253,9 +263,13 @@ def _with_point(found: Agreement, point: PointHypothesis) -> Agreement:
         sign=torch.cat([bounds.sign, 0 * one]),
         clause=torch.cat([bounds.clause, torch.tensor([len(bounds.relevance)])]),
         weight=torch.cat([bounds.weight, one]),
-        relevance=torch.cat([bounds.relevance * torch.where(bounds.kind == 0, 0.3, 1.0), 0.999 * one]),
+        relevance=torch.cat(
+            [bounds.relevance * torch.where(bounds.kind == 0, 0.3, 1.0), 0.999 * one]
+        ),
         power=torch.cat([bounds.power, one]),
-        kind=torch.cat([torch.where(bounds.kind == 0, 2, bounds.kind), torch.zeros(1, dtype=torch.long)]),
+        kind=torch.cat(
+            [torch.where(bounds.kind == 0, 2, bounds.kind), torch.zeros(1, dtype=torch.long)]
+        ),
         shots=max(bounds.shots, 3),
     )
     return replace(
@@ -275,7 +289,7 @@ def _with_unknown(
     measured = [each.measurement() for each in candidates]
     values, around = evaluate(measured, view), evaluate(measured, background)
     lower, upper = values.amin(dim=0), values.amax(dim=0)
-    ordered = SortedBackground(around, weights)
+    ordered = Background(around, weights)
     masses = ordered.masses(lower, upper, True)
     shots = len(values)
     evidence, shares = log_evidence(masses, torch.zeros(len(measured), dtype=torch.bool), shots)

@@ -69,7 +69,7 @@ def _anchor_sets(count: int) -> list[tuple[str, ...]]:
 def _regressions(view: SceneView, anchors: tuple[str, ...], count: int) -> list[PointHypothesis]:
     found = []
     for has_offset, is_split in itertools.product((True, False), (False, True)):
-        if (not anchors and (is_split or not has_offset)):
+        if not anchors and (is_split or not has_offset):
             continue
         cost = _COST + len(anchors) + 1.5 * is_split
         if count >= 1 and 'attended' not in anchors and len(anchors) < 2:
@@ -135,10 +135,14 @@ def _plain_combinations(view: SceneView, count: int) -> list[PointHypothesis]:
         for of_start in _FACTORS:
             point = attended * torch.tensor(of_attended) + view.start * torch.tensor(of_start)
             square = (view.place - point).square().sum(dim=-1)
-            cost = _COST + 1.0 + sum(
-                2.0 if factors != (1.0, 1.0) else 1.0
-                for factors in (of_attended, of_start)
-                if factors != nowhere
+            cost = (
+                _COST
+                + 1.0
+                + sum(
+                    2.0 if factors != (1.0, 1.0) else 1.0
+                    for factors in (of_attended, of_start)
+                    if factors != nowhere
+                )
             )
             anchors = ('attended', 'start') if count >= 1 else ('start',)
             factors = (*of_attended, *of_start) if count >= 1 else of_start

@@ -6,7 +6,6 @@ import numpy as np
 import torch
 
 from concept_control.energy.goals.goal_energy import GoalEnergy
-from concept_control.energy.goals.recordings import recorded_residuals
 from concept_control.energy.scene_batch import NUM_MOTION_FEATURES, SceneBatch
 
 
@@ -49,7 +48,7 @@ class FastGoalEvaluator:
         )
         with torch.inference_mode():
             scene = scene.to(torch.float32).to(self._goal.model.device)
-            return self._goal.scene_residual(scene, recorded_residuals).cpu().numpy()
+            return self._goal.scene_residual(scene, is_recorded=True).cpu().numpy()
 
 
 def _rows(values: np.ndarray, batch: int) -> torch.Tensor:

@@ -229,64 +229,137 @@ def _moved(order: str, across: bool, view: SceneView) -> torch.Tensor:
     return (moved * axis).sum(dim=-1)
 
 
-def _relative(scalar: str, frame: PairFrame) -> torch.Tensor:
-    """Return a scalar (R,) of the subject's place in the frame of a pair."""
-    long = frame.length.clamp(min=0.03)
-    upward = torch.where(frame.axis[:, 0] >= 0, frame.across, -frame.across)
-    p, q = frame.first_distance, frame.second_distance
-    angle = (frame.to_first * frame.to_second).sum(dim=-1) / (p * q + 0.01)
-    found: dict[str, Callable[[], torch.Tensor]] = {
-        'along': lambda: frame.along,
-        'across': lambda: frame.across,
-        '|along|': lambda: frame.along.abs(),
-        '|across|': lambda: frame.across.abs(),
-        'upward': lambda: upward,
-        'along/span': lambda: frame.along / long,
-        'across/span': lambda: frame.across / long,
-        '|along|/span': lambda: frame.along.abs() / long,
-        '|across|/span': lambda: frame.across.abs() / long,
-        'upward/span': lambda: upward / long,
-        'past first': lambda: frame.along + frame.length / 2,
-        'past last': lambda: frame.along - frame.length / 2,
-        'beyond either': lambda: frame.along.abs() - frame.length / 2,
-        'first distance': lambda: p,
-        'last distance': lambda: q,
-        'difference': lambda: p - q,
-        '|difference|': lambda: (p - q).abs(),
-        'sum': lambda: p + q,
-        'detour': lambda: p + q - frame.length,
-        'first - span': lambda: p - frame.length,
-        'last - span': lambda: q - frame.length,
-        'cosine': lambda: angle,
-        'log ratio': lambda: torch.log((p + 0.03) / (q + 0.03)),
-    }
-    return found[scalar]()
+def _upward(frame: PairFrame) -> torch.Tensor:
+    return torch.where(frame.axis[:, 0] >= 0, frame.across, -frame.across)
 
 
-_PAIR_SCALARS: tuple[tuple[str, str, float, bool, str], ...] = (
-    ('along', '{} along the line of {}, from its middle', 0.0, True, LENGTH),
-    ('across', '{} beside the line of {}', 0.0, True, LENGTH),
-    ('|along|', '{} along the line of {}, either way from its middle', 0.5, False, LENGTH),
-    ('|across|', '{} from the line of {}', 0.5, False, LENGTH),
-    ('upward', '{} above the line of {}', 1.0, True, LENGTH),
-    ('along/span', '{} spans along the line of {}', 1.0, True, RATIO),
-    ('across/span', '{} spans beside the line of {}', 1.0, True, RATIO),
-    ('|along|/span', '{} spans along the line of {}, either way', 1.0, False, RATIO),
-    ('|across|/span', '{} spans from the line of {}', 1.0, False, RATIO),
-    ('upward/span', '{} spans above the line of {}', 1.5, True, RATIO),
-    ('past first', '{} past the first of {}', 1.0, True, LENGTH),
-    ('past last', '{} past the last of {}', 1.0, True, LENGTH),
-    ('beyond either', '{} beyond either end of {}', 0.5, True, LENGTH),
-    ('first distance', '{} from the first of {}', 0.5, False, LENGTH),
-    ('last distance', '{} from the last of {}', 0.5, False, LENGTH),
-    ('difference', '{} further from the first than from the last of {}', 0.5, True, LENGTH),
-    ('|difference|', 'distances to the two of {1} that differ by {0}', 1.0, False, LENGTH),
-    ('sum', '{} from the two of {} together', 1.0, False, LENGTH),
-    ('detour', 'a detour of {} on the way between {}', 0.5, False, LENGTH),
-    ('first - span', '{} further from the first than the two of {} are apart', 1.0, True, LENGTH),
-    ('last - span', '{} further from the last than the two of {} are apart', 1.0, True, LENGTH),
-    ('cosine', 'seeing {1} under an angle of cosine {0}', 0.5, True, RATIO),
-    ('log ratio', '{} times (log) as far from the first as from the last of {}', 1.0, True, RATIO),
+def _cosine(frame: PairFrame) -> torch.Tensor:
+    """Return the cosines (R,) of the angle under which the two are seen."""
+    product = (frame.to_first * frame.to_second).sum(dim=-1)
+    return product / (frame.first_distance * frame.second_distance + 0.01)
+
+
+def _log_ratio(frame: PairFrame) -> torch.Tensor:
+    return torch.log((frame.first_distance + 0.03) / (frame.second_distance + 0.03))
+
+
+_PAIR_SCALARS: tuple[
+    tuple[str, Callable[[PairFrame], torch.Tensor], str, float, bool, str], ...
+] = (
+    ('along', lambda f: f.along, '{} along the line of {}, from its middle', 0.0, True, LENGTH),
+    ('across', lambda f: f.across, '{} beside the line of {}', 0.0, True, LENGTH),
+    (
+        '|along|',
+        lambda f: f.along.abs(),
+        '{} along the line of {}, either way from its middle',
+        0.5,
+        False,
+        LENGTH,
+    ),
+    ('|across|', lambda f: f.across.abs(), '{} from the line of {}', 0.5, False, LENGTH),
+    ('upward', _upward, '{} above the line of {}', 1.0, True, LENGTH),
+    ('along/span', lambda f: f.along / f.span, '{} spans along the line of {}', 1.0, True, RATIO),
+    (
+        'across/span',
+        lambda f: f.across / f.span,
+        '{} spans beside the line of {}',
+        1.0,
+        True,
+        RATIO,
+    ),
+    (
+        '|along|/span',
+        lambda f: f.along.abs() / f.span,
+        '{} spans along the line of {}, either way',
+        1.0,
+        False,
+        RATIO,
+    ),
+    (
+        '|across|/span',
+        lambda f: f.across.abs() / f.span,
+        '{} spans from the line of {}',
+        1.0,
+        False,
+        RATIO,
+    ),
+    (
+        'upward/span',
+        lambda f: _upward(f) / f.span,
+        '{} spans above the line of {}',
+        1.5,
+        True,
+        RATIO,
+    ),
+    ('past first', lambda f: f.along + f.length / 2, '{} past the first of {}', 1.0, True, LENGTH),
+    ('past last', lambda f: f.along - f.length / 2, '{} past the last of {}', 1.0, True, LENGTH),
+    (
+        'beyond either',
+        lambda f: f.along.abs() - f.length / 2,
+        '{} beyond either end of {}',
+        0.5,
+        True,
+        LENGTH,
+    ),
+    ('first distance', lambda f: f.first_distance, '{} from the first of {}', 0.5, False, LENGTH),
+    ('last distance', lambda f: f.second_distance, '{} from the last of {}', 0.5, False, LENGTH),
+    (
+        'difference',
+        lambda f: f.first_distance - f.second_distance,
+        '{} further from the first than from the last of {}',
+        0.5,
+        True,
+        LENGTH,
+    ),
+    (
+        '|difference|',
+        lambda f: (f.first_distance - f.second_distance).abs(),
+        'distances to the two of {1} that differ by {0}',
+        1.0,
+        False,
+        LENGTH,
+    ),
+    (
+        'sum',
+        lambda f: f.first_distance + f.second_distance,
+        '{} from the two of {} together',
+        1.0,
+        False,
+        LENGTH,
+    ),
+    (
+        'detour',
+        lambda f: f.first_distance + f.second_distance - f.length,
+        'a detour of {} on the way between {}',
+        0.5,
+        False,
+        LENGTH,
+    ),
+    (
+        'first - span',
+        lambda f: f.first_distance - f.length,
+        '{} further from the first than the two of {} are apart',
+        1.0,
+        True,
+        LENGTH,
+    ),
+    (
+        'last - span',
+        lambda f: f.second_distance - f.length,
+        '{} further from the last than the two of {} are apart',
+        1.0,
+        True,
+        LENGTH,
+    ),
+    ('cosine', _cosine, 'seeing {1} under an angle of cosine {0}', 0.5, True, RATIO),
+    (
+        'log ratio',
+        _log_ratio,
+        '{} times (log) as far from the first as from the last of {}',
+        1.0,
+        True,
+        RATIO,
+    ),
 )
 
 _PAIR_WORDS = {
@@ -303,7 +376,7 @@ _PAIR_WORDS = {
 def _in_frame(frame: str, topic: str, needs: int, cost: float) -> Iterator[Measurement]:
     """Yield measurements of the subject's place in the frame of a pair of points."""
     turns = frame not in ('x', 'y')
-    for scalar, phrase, extra, is_signed, unit in _PAIR_SCALARS:
+    for scalar, compute, phrase, extra, is_signed, unit in _PAIR_SCALARS:
         keeps = {SHIFT}
         if turns and 'upward' not in scalar:
             keeps |= {TURN}
@@ -314,7 +387,7 @@ def _in_frame(frame: str, topic: str, needs: int, cost: float) -> Iterator[Measu
             phrase=phrase.format('{}', _PAIR_WORDS[frame]),
             unit=unit,
             topic=topic,
-            value=lambda view, scalar=scalar: _relative(scalar, view.frame(frame)),
+            value=lambda view, compute=compute: compute(view.frame(frame)),
             is_signed=is_signed,
             needs=needs,
             keeps=frozenset(keeps),

@@ -16,6 +16,8 @@ SMALL = 1e-8
 """Floor of a squared length, so that its root has a gradient [workspace units²]."""
 
 _FAR = 1e3
+_SHORTEST = 0.03
+"""Span of a pair from which on ratios to it are limited [workspace units]."""
 
 ORDERS = ('x', 'y', 'start', 'size', 'brightness', 'subject')
 """What the attended are ordered by: coordinates, distance to where the subject was, size,
@@ -46,6 +48,7 @@ class PairFrame:
         span = second - first
         self.length = length_of(span)
         self.axis = span / self.length.unsqueeze(-1)
+        self.span = self.length.clamp(min=_SHORTEST)
         offset = place - (first + second) / 2
         self.along = (offset * self.axis).sum(dim=-1)
         self.across = offset[:, 1] * self.axis[:, 0] - offset[:, 0] * self.axis[:, 1]

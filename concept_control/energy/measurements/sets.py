@@ -23,6 +23,9 @@ from concept_control.energy.measurements.measurement import (
 )
 from concept_control.energy.measurements.scene_view import SMALL, SceneView, length_of, mean_under
 
+SET_TOPICS = ('count', 'shape', 'set place')
+"""Topics of these measurements, which need a number of meant things, not of attended ones."""
+
 _PAIR_LEVELS = 10
 """Number of quantiles of the pair distances, the number of pairs of five things."""
 
@@ -77,6 +80,10 @@ def _shapes() -> Iterator[Measurement]:
                    'to their middle', partial(_center_level, level), 3, False, RATIO,
                    cost=1.0)  # fmt: skip
     yield make('radius', 'a mean radius of {}', _radius, 2, False, cost=1.0)
+    yield make('closest two', 'at least two of them {} apart, the others further',
+               lambda v: _ends(v)[:, 0], 2, False)  # fmt: skip
+    yield make('furthest two', 'a length of {} over all', lambda v: _ends(v)[:, 1], 2, False,
+               cost=1.0)  # fmt: skip
     yield make('width', 'a width of {} across their line', lambda v: _axes(v)[:, 1], 2, True)
     yield make('width/length', '{} times as wide as long',
                lambda v: _axes(v)[:, 1] / (_axes(v)[:, 0] + 1e-3), 3, True, RATIO)  # fmt: skip
@@ -188,17 +195,30 @@ def _turn(is_largest: bool, view: SceneView) -> torch.Tensor:
     return view.once('set turns', compute)[:, 0 if is_largest else 1]
 
 
+def _pairs(view: SceneView) -> tuple[torch.Tensor, torch.Tensor]:
+    """Return the distances (R, P) of all pairs and whether both are meant (R, P)."""
+    places, number = view.scene.after, view.scene.after.shape[1]
+    # `triu_indices` would be a constant of a recording.
+    i, j = torch.ones(number, number, device=places.device).triu(1).nonzero().unbind(dim=1)
+    return length_of(places[:, i] - places[:, j]), view.meant[:, i] * view.meant[:, j]
+
+
 def _pair_level(level: int, view: SceneView) -> torch.Tensor:
     def compute() -> torch.Tensor:
-        places, number = view.scene.after, view.scene.after.shape[1]
-        # `triu_indices` would be a constant of a recording.
-        pairs = torch.ones(number, number, device=places.device).triu(1).nonzero()
-        i, j = pairs.unbind(dim=1)
-        apart = length_of(places[:, i] - places[:, j])
-        gate = view.meant[:, i] * view.meant[:, j]
-        return quantiles(apart, gate, _PAIR_LEVELS) / _radius(view).unsqueeze(-1)
+        return quantiles(*_pairs(view), _PAIR_LEVELS) / _radius(view).unsqueeze(-1)
 
     return view.once('set pairs', compute)[:, level]
+
+
+def _ends(view: SceneView) -> torch.Tensor:
+    """Return the distances (R, 2) of the closest and of the furthest two."""
+
+    def compute() -> torch.Tensor:
+        apart, gate = _pairs(view)
+        closest = torch.where(gate > 0.5, apart, 3.0).amin(dim=-1)
+        return torch.stack([closest, (apart * gate).amax(dim=-1)], dim=-1)
+
+    return view.once('set ends', compute)
 
 
 def _center_level(level: int, view: SceneView) -> torch.Tensor:

@@ -12,10 +12,42 @@ import torch
 from torch import nn
 
 from concept_control.energy import torchscript
-from concept_control.energy.goals.goal_energy import network_residuals
 from concept_control.energy.networks.energy_network import EnergyConditioning, EnergyNetwork
 from concept_control.energy.networks.pooling import Conditioning
 from concept_control.energy.scene_batch import SceneBatch
+
+
+def network_residuals(
+    network: EnergyNetwork,
+    scene: SceneBatch,
+    subjects: torch.Tensor,
+    attention: torch.Tensor,
+    conditioning: EnergyConditioning,
+) -> torch.Tensor:
+    """Return the residuals (M, B, K) of M terms in B scenes, all from one pass of the network.
+
+    Args:
+        network: Energy network.
+        scene: B scenes; their own masks are ignored.
+        subjects: (M, N) 0 or 1, entities that each term acts on.
+        attention: (M, N) 0 or 1, entities that each term is about.
+        conditioning: Conditioning by the terms' codes, M rows.
+    """
+    terms, batch = subjects.shape[0], scene.after.shape[0]
+    each = SceneBatch(*(value.expand(terms, *value.shape).flatten(0, 1) for value in scene))
+    subjects = subjects.repeat_interleave(batch, dim=0)
+    attention = attention.repeat_interleave(batch, dim=0)
+    # For a term, what is not its subject has always stood where it is, even if another term
+    # or somebody else has moved it.
+    gate = subjects.unsqueeze(-1)
+    grounded = each._replace(
+        before=each.before * gate + each.after * (1 - gate),
+        subjects=subjects,
+        attention=attention,
+    )
+    residuals = network(grounded, attention.unsqueeze(1), conditioning.repeat(batch))
+    return residuals.reshape(terms, batch, -1)
+
 
 RECORDINGS: WeakKeyDictionary[EnergyNetwork, dict[tuple[int, ...], torchscript.Recorded]] = (
     WeakKeyDictionary()

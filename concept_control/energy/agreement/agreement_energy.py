@@ -1,0 +1,176 @@
+"""The agreement energy and its operations on batches of scenes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import torch
+
+from concept_control.energy.agreement.agreement_code import SCHEMA, AgreementCode
+from concept_control.energy.agreement.conjunction import KEPT, NEXT
+from concept_control.energy.agreement.explanation import explain, propose, readings
+from concept_control.energy.agreement.generation import arrange_subjects, place_subject
+from concept_control.energy.agreement.identification import (
+    identify,
+    may_be_meant,
+    mask_log_probabilities,
+)
+from concept_control.energy.agreement.inference import infer_agreement
+from concept_control.energy.agreement.masks import candidate_masks
+from concept_control.energy.agreement.placing import Agreement
+from concept_control.energy.agreement.recordings import bound_residual, recorded_residual
+from concept_control.energy.code import ConceptCode
+from concept_control.energy.measurements.scene_view import SceneView
+from concept_control.energy.scene_batch import SceneBatch
+from concept_control.errors import CodeError
+
+NAT = 0.01
+"""Energy of one nat of implausibility of a mask: as much as a place 0.1 away."""
+
+BoundResiduals = Callable[[SceneBatch], list[torch.Tensor]]
+"""B scenes, their own masks ignored, to the residuals (B, K) of each of M terms."""
+
+_UNLISTED = 20.0
+"""Implausibility of a mask that is not among the candidates [nats]."""
+
+
+class AgreementEnergy:
+    """E(x, a, w) from bounds on measurements; w says which, so nothing is trained.
+
+    The energy of an outcome is the squared norm of the residual: by how much measurements are
+    beyond their bounds, in workspace units. That of a mask is how much less plausible it is than
+    the likeliest.
+    """
+
+    name = 'agreement'
+    fingerprint = f'agreement-{SCHEMA}'
+
+    def to(self, device: torch.device) -> AgreementEnergy:
+        """Return the energy: it computes wherever the scenes are."""
+        return self
+
+    def infer(self, scene: SceneBatch, seed: int) -> ConceptCode:
+        """Infer the code of the one concept that all events show."""
+        generator = torch.Generator().manual_seed(seed)
+        return ConceptCode(agreement=infer_agreement(scene, generator))
+
+    def generate(
+        self, scene: SceneBatch, code: ConceptCode, generator: torch.Generator
+    ) -> torch.Tensor:
+        """Return last positions (B, N, 2) of scenes that start at `before`.
+
+        Raises:
+            CodeError: if the demonstrations showed nothing that moves.
+        """
+        agreed = self.check(code)
+        scene = scene._replace(after=scene.before)
+        if agreed.arrangement is not None:
+            return arrange_subjects(agreed.arrangement, agreed.patterns, scene, generator)[0]
+        if agreed.placing is None:
+            raise CodeError(
+                'the code says only what is meant, not where anything goes: nothing moved in its '
+                'demonstrations'
+            )
+        places, _ = place_subject(agreed.placing, scene, generator)
+        gate = scene.subjects.unsqueeze(-1)
+        return scene.before * (1 - gate) + places.unsqueeze(1) * gate
+
+    def identify(
+        self, scene: SceneBatch, code: ConceptCode, generator: torch.Generator
+    ) -> torch.Tensor:
+        """Return the likeliest masks (B, N)."""
+        return identify(self.check(code), scene)[0]
+
+    def residual(self, scene: SceneBatch, code: ConceptCode) -> torch.Tensor:
+        """Return the residuals (B, K) of outcomes, differentiable in the positions."""
+        agreement = acting_part(self.check(code))
+        if agreement is None:
+            return scene.after.new_zeros(scene.num_events, 1)
+        return agreement.residual(SceneView(scene))
+
+    def argument_energy(self, scene: SceneBatch, code: ConceptCode) -> torch.Tensor:
+        """Return the energies (B,) of the masks of scenes."""
+        agreed = self.check(code)
+        found = []
+        for row in range(scene.num_events):
+            one = scene.select(slice(row, row + 1))
+            masks = candidate_masks(may_be_meant(agreed, one))
+            logs = mask_log_probabilities(agreed, one, masks)
+            same = (masks == one.attention).all(dim=-1)
+            shown = logs[same].max() if bool(same.any()) else logs.max() - _UNLISTED
+            found.append(NAT * (logs.max() - shown).clamp(max=_UNLISTED))
+        return torch.stack(found)
+
+    def explain(self, code: ConceptCode) -> list[str]:
+        """Return what a code says in sentences, the most certain first."""
+        return explain(self.check(code))
+
+    def propose(
+        self, scene: SceneBatch, code: ConceptCode, generator: torch.Generator
+    ) -> torch.Tensor:
+        """Return the positions (B, N, 2) that would decide between the readings of a code.
+
+        Raises:
+            CodeError: if the code is not about one subject's place, or leaves no doubt.
+        """
+        placing = self.check(code).placing
+        if placing is None or len(readings(placing)) < 2:
+            raise CodeError('the code leaves no two readings that another place would tell apart')
+        places, _ = propose(placing, scene, generator)
+        gate = scene.subjects.unsqueeze(-1)
+        return scene.before * (1 - gate) + places.unsqueeze(1) * gate
+
+    def bind(
+        self,
+        codes: Sequence[ConceptCode],
+        subjects: torch.Tensor,
+        attention: torch.Tensor,
+        is_recorded: bool = False,
+    ) -> BoundResiduals:
+        """Return the residuals of M terms as a function of scenes.
+
+        Args:
+            codes: Code of each term.
+            subjects: (M, N) bool, entities that each term acts on.
+            attention: (M, N) bool, entities that each term is about.
+            is_recorded: Whether each runs as a recording: quicker, without gradients.
+        """
+        parts = [acting_part(self.check(code)) for code in codes]
+        run = recorded_residual if is_recorded else bound_residual
+
+        def residuals(scene: SceneBatch) -> list[torch.Tensor]:
+            return [
+                run(part, scene, acts, meant)
+                if part is not None
+                else scene.after.new_zeros(scene.num_events, 1)
+                for part, acts, meant in zip(parts, subjects.float(), attention.float())
+            ]
+
+        return residuals
+
+    def check(self, code: ConceptCode) -> AgreementCode:
+        """Return the agreement of a code.
+
+        Raises:
+            CodeError: if it has none.
+        """
+        if code.agreement is None:
+            raise CodeError(
+                'the code is for the network alone; infer it again from its demonstrations, or '
+                'load the model with energy="network"'
+            )
+        return code.agreement
+
+
+_LEAST_WEIGHT = 0.02
+"""Weight of a reading among others from which on it is kept in mind when acting."""
+
+
+def acting_part(agreed: AgreementCode) -> Agreement | None:
+    """Return the bounds that an outcome has to keep: the certain ones and likely readings."""
+    found = agreed.placing or agreed.arrangement
+    if found is None:
+        return None
+    acting = found.select((KEPT, NEXT))
+    likely = torch.nonzero(acting.bounds.weight >= _LEAST_WEIGHT)[:, 0]
+    return acting.pick(likely)

@@ -1,0 +1,106 @@
+"""What a code says, in sentences, and which demonstration would decide between its readings."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import torch
+
+from concept_control.energy.agreement.agreement_code import AgreementCode
+from concept_control.energy.agreement.conjunction import KEPT, NEXT
+from concept_control.energy.agreement.placing import Agreement, scattered_grid, with_places
+from concept_control.energy.measurements.scene_view import SceneView
+from concept_control.energy.scene_batch import SceneBatch
+
+_LIKELY = 0.05
+"""Probability from which on a reading is told."""
+
+_MOST_READINGS = 4
+_SIDE = 40
+
+
+def explain(code: AgreementCode) -> list[str]:
+    """Return what a code says in sentences, the most certain first."""
+    sentences: list[str] = []
+    if code.placing is not None:
+        sentences += _of_agreement(code.placing, 'it stands ')
+    if code.arrangement is not None:
+        sentences += _of_agreement(code.arrangement, 'they stand with ')
+    if code.counting is not None and code.rule_share < 0.5:
+        sentences += _of_agreement(code.counting, 'what is meant: ')
+    if code.rules is not None and code.rule_share >= 0.5:
+        told = [(w, text) for w, text in code.rules.sentences() if w >= _LIKELY]
+        sentences += [f'what is meant: {text}{_doubt(w)}' for w, text in told[:_MOST_READINGS]]
+    return sentences or ['the demonstrations agree on nothing that can be said']
+
+
+def _of_agreement(agreement: Agreement, start: str) -> Iterator[str]:
+    bounds = agreement.bounds
+    relevance, kind = bounds.relevance[bounds.clause], bounds.kind[bounds.clause]
+    kept = torch.nonzero((kind == KEPT) & (bounds.weight > 0.5))[:, 0]
+    for row in kept[relevance[kept].argsort(descending=True, stable=True)].tolist():
+        yield start + _bound(agreement, row)
+    doubts = torch.nonzero((kind == NEXT) & (bounds.weight >= _LIKELY))[:, 0]
+    order = bounds.weight[doubts].argsort(descending=True, stable=True)
+    for row in doubts[order][:_MOST_READINGS].tolist():
+        yield f'perhaps {start}{_bound(agreement, row)}{_doubt(float(bounds.weight[row]))}'
+
+
+def _bound(agreement: Agreement, row: int) -> str:
+    bounds = agreement.bounds
+    lower, upper = float(bounds.lower[row]), float(bounds.upper[row])
+    if float(bounds.open_lower[row]) > 0.5:
+        lower = -torch.inf
+    if float(bounds.open_upper[row]) > 0.5:
+        upper = torch.inf
+    return agreement.measurements[row].sentence(lower, upper)
+
+
+def _doubt(weight: float) -> str:
+    return '' if weight > 0.95 else f' ({100 * weight:.0f} %)'
+
+
+def readings(agreement: Agreement) -> list[tuple[float, Agreement]]:
+    """Return the likeliest readings and their weights: what is certain, and one doubt each."""
+    bounds = agreement.bounds
+    kind = bounds.kind[bounds.clause]
+    kept = torch.nonzero(kind == KEPT)[:, 0]
+    doubts = torch.nonzero((kind == NEXT) & (bounds.weight >= _LIKELY))[:, 0]
+    found = [
+        (float(bounds.weight[row]), agreement.pick(torch.cat([kept, row[None]]))) for row in doubts
+    ]
+    nothing = 1 - sum(weight for weight, _ in found)
+    if len(kept):
+        found.append((nothing, agreement.pick(kept)))
+    return sorted(found, key=lambda reading: -reading[0])
+
+
+def propose(
+    agreement: Agreement, scene: SceneBatch, generator: torch.Generator
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """Return the places (B, 2) of the subject where the readings differ most.
+
+    Shown one of them as an example, or refused, half of the readings fall away.
+
+    Args:
+        agreement: Agreement about one subject.
+        scene: B scenes.
+        generator: Random generator of the places that are compared.
+
+    Returns:
+        Places and the probability-weighted variance (B,) of the readings there, in [0, 1/4].
+    """
+    every = readings(agreement)
+    places, doubts = [], []
+    for row in range(scene.num_events):
+        grid = 0.95 * scattered_grid(1, _SIDE, generator)
+        view = SceneView(with_places(scene.select(slice(row, row + 1)), grid))
+        weights = torch.tensor([weight for weight, _ in every])
+        weights = weights / weights.sum()
+        says = torch.stack([(-reading.energy(view)).exp() for _, reading in every])
+        mean = weights @ says
+        variance = weights @ (says - mean).square()
+        best = variance.argmax()
+        places.append(grid[0, best])
+        doubts.append(variance[best])
+    return torch.stack(places), torch.stack(doubts)

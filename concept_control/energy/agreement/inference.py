@@ -1,0 +1,72 @@
+"""Inference by agreement: from demonstrations to a code."""
+
+from __future__ import annotations
+
+import math
+
+import torch
+
+from concept_control.energy.agreement.agreement_code import AgreementCode
+from concept_control.energy.agreement.arranging import demonstrated_patterns, infer_arrangement
+from concept_control.energy.agreement.identification import counting_log_probabilities
+from concept_control.energy.agreement.placing import Agreement, PlacingInference
+from concept_control.energy.agreement.relation import RelationInference
+from concept_control.energy.agreement.rules import infer_rules
+from concept_control.energy.scene_batch import SceneBatch
+
+MOVED = 1e-3
+"""Distance from which a subject counts as moved [workspace units]."""
+
+_RULES_BESIDE_PLACING = 0.02
+_RULES_FIRST = 1.5
+_LEAST_LOG_PROBABILITY = -6.0
+_FEWEST_OF_A_SHAPE = 2
+
+
+def infer_agreement(scene: SceneBatch, generator: torch.Generator) -> AgreementCode:
+    """Infer what M demonstrations of one concept agree on.
+
+    Args:
+        scene: M demonstrations; their order does not matter.
+        generator: Random generator of the backgrounds.
+    """
+    subjects = scene.subjects * scene.present > 0.5
+    meant = scene.attention * scene.present > 0.5
+    members = bool((subjects & meant).any())
+    acting = subjects.any(dim=1)
+    shift = ((scene.after - scene.before).norm(dim=-1) * subjects).amax(dim=-1)
+    has_moved = bool((shift > MOVED).any())
+    rules = infer_rules(scene) if bool(meant.any()) and not members else None
+    if has_moved and not members and bool((subjects.sum(dim=1) <= 1).all()):
+        placing = PlacingInference(scene.select(acting), generator).infer()
+        share = _RULES_BESIDE_PLACING if rules is not None else 0.0
+        return AgreementCode(placing=placing, rules=rules, rule_share=share)
+    enough = bool((meant.sum(dim=1) >= _FEWEST_OF_A_SHAPE).all())
+    if enough and (members or has_moved):
+        arrangement = infer_arrangement(scene, generator)
+        patterns = tuple(demonstrated_patterns(scene))
+        return AgreementCode(arrangement=arrangement, patterns=patterns, members=members)
+    counting, share = None, 1.0
+    if rules is not None and not acting.any():
+        counting, share = _counting(scene)
+    return AgreementCode(rules=rules, counting=counting, rule_share=share, members=members)
+
+
+def _counting(scene: SceneBatch) -> tuple[Agreement, float]:
+    """Return what the meant sets agree on as sets, and the probability that rules decide.
+
+    Either is judged by how well it predicts each demonstration from the others.
+    """
+    relation = RelationInference(scene, has_subject=False)
+    shots = scene.num_events
+    log_rules, log_sets = _RULES_FIRST, 0.0
+    for row in range(shots) if shots > 1 else ():
+        rest = [other for other in range(shots) if other != row]
+        one = scene.select(slice(row, row + 1))
+        masks, shown = relation.masks[row], relation.shown[row]
+        by_rules = infer_rules(scene.select(torch.tensor(rest))).log_probabilities(one, masks)
+        by_sets = counting_log_probabilities(relation.infer(rest), one, masks)
+        log_rules += max(float(by_rules[shown]), _LEAST_LOG_PROBABILITY)
+        log_sets += max(float(by_sets[shown]), _LEAST_LOG_PROBABILITY)
+    share = 1 / (1 + math.exp(min(log_sets - log_rules, 50.0)))
+    return relation.infer(), share

@@ -1,0 +1,76 @@
+"""Recorded residuals of agreements: TorchScript that runs without Python, on the scene's device.
+
+TorchScript never frees the memory of a recording, so those of agreements on the same measurements
+share one: the bounds go into it as tensors.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import torch
+from torch import nn
+
+from concept_control.energy import torchscript
+from concept_control.energy.agreement.placing import Agreement
+from concept_control.energy.measurements.fitted import Fitted
+from concept_control.energy.measurements.scene_view import SceneView
+from concept_control.energy.scene_batch import SceneBatch
+
+_Form = tuple[tuple[str | Fitted, ...], int]
+
+RECORDINGS: dict[_Form, torchscript.Recorded] = {}
+"""Recordings by the measurements and the number of entities."""
+
+
+def bound_residual(
+    agreement: Agreement, scene: SceneBatch, subjects: torch.Tensor, attention: torch.Tensor
+) -> torch.Tensor:
+    """Return the residuals (B, K) of an agreement about some entities of B scenes.
+
+    Args:
+        agreement: Bounds to keep.
+        scene: B scenes; their own masks are ignored.
+        subjects: (N,) 0 or 1, entities that act.
+        attention: (N,) 0 or 1, entities that are meant.
+    """
+    batch = scene.after.shape[0]
+    subjects = subjects.to(scene.after).expand(batch, -1)
+    # For a term, what is not its subject has always stood where it is, even if another term or
+    # somebody else has moved it.
+    gate = subjects.unsqueeze(-1)
+    grounded = scene._replace(
+        before=scene.before * gate + scene.after * (1 - gate),
+        subjects=subjects,
+        attention=attention.to(scene.after).expand(batch, -1),
+    )
+    return agreement.residual(SceneView(grounded))
+
+
+def recorded_residual(
+    agreement: Agreement, scene: SceneBatch, subjects: torch.Tensor, attention: torch.Tensor
+) -> torch.Tensor:
+    """Return `bound_residual`, computed without Python and without gradients.
+
+    The first call for other measurements makes the recording, which takes some tenths of a second.
+    """
+    form = agreement.specs, scene.after.shape[1]
+    bounds = agreement.bounds
+    inputs = (*scene, subjects, attention, bounds.lower, bounds.upper, bounds.weight)
+    if form not in RECORDINGS:
+        RECORDINGS[form] = torchscript.record(_Recordable(agreement), inputs)
+    return RECORDINGS[form](*inputs)
+
+
+class _Recordable(nn.Module):
+    """`bound_residual` as a module whose inputs are flat."""
+
+    def __init__(self, agreement: Agreement) -> None:
+        super().__init__()
+        self._agreement = agreement
+
+    def forward(self, *values: torch.Tensor) -> torch.Tensor:
+        lower, upper, weight = values[10:]
+        bounds = replace(self._agreement.bounds, lower=lower, upper=upper, weight=weight)
+        scene = SceneBatch(*values[:8])
+        return bound_residual(replace(self._agreement, bounds=bounds), scene, *values[8:10])
