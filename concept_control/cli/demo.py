@@ -45,8 +45,9 @@ def _add_task(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         '--judge',
         metavar='EXPRESSION',
-        help='what must hold in the end, where the command has a taught word in it, for which '
-        'there is no predicate (default: the command itself)',
+        help='what must hold in the end by geometry, for commands with a taught word, for which '
+        'there is no predicate (default: the command itself; a taught word is then judged by its '
+        'energy alone)',
     )
 
 
@@ -154,7 +155,7 @@ def demo_config(args: argparse.Namespace) -> DemoConfig:
 
 
 def main(args: argparse.Namespace) -> int:
-    """Run the demonstration; 0 if the predicate holds at the end, 1 otherwise."""
+    """Run the demonstration; 0 if what was commanded holds at the end, 1 otherwise."""
     config = demo_config(args)
     enter_graph()
     interrupted = threading.Event()
@@ -175,4 +176,4 @@ def main(args: argparse.Namespace) -> int:
             signal.signal(number, handler)
     if args.json:
         write_json(args.json, asdict(result))
-    return 0 if result.holds else 1
+    return 0 if result.succeeded else 1

@@ -126,7 +126,7 @@ def test_a_missing_model_is_refused_by_name(tmp_path):
         wait(lambda: False, graph)
 
 
-def test_a_taught_word_moves_particles_and_geometry_judges(tmp_path, monkeypatch):
+def test_a_taught_word_moves_particles_and_its_energy_decides(tmp_path, monkeypatch):
     shown, library = tmp_path / 'shown.npz', tmp_path / 'library'
     word = vocabulary()['near'].demonstrations(5)
     np.savez(
@@ -135,11 +135,12 @@ def test_a_taught_word_moves_particles_and_geometry_judges(tmp_path, monkeypatch
     )  # fmt: skip
     assert main(['teach', 'beside', '--from', str(shown), '--library', str(library)]) == 0
     monkeypatch.setenv('CONCEPT_CONTROL_LIBRARY', str(library))
-    process = demo('--world', 'particles', '--concept', 'beside(blue; yellow)',
-                   '--judge', 'near(blue; yellow)', tmp_path=tmp_path)  # fmt: skip
+    process = demo('--world', 'particles', '--concept', 'beside(blue; yellow)', tmp_path=tmp_path)
     output, _ = process.communicate(timeout=240)
     assert process.returncode == 0, output
-    assert 'RESULT: SUCCESS: near(blue; yellow) holds' in output.splitlines()[-1]
+    last = output.splitlines()[-1]
+    assert last.startswith('RESULT: SUCCESS: beside(blue; yellow): satisfied')
+    assert last.endswith('not judged by geometry')
 
 
 def test_a_carry_survives_that_perception_is_killed_and_started_again(tmp_path):
