@@ -8,7 +8,7 @@ import threading
 from dataclasses import asdict
 from pathlib import Path
 
-from concept_control.cli.options import add_json, add_model, add_seed, config_from
+from concept_control.cli.options import add_arm, add_json, add_model, add_seed, config_from
 from concept_control.cli.process import enter_graph, use_one_thread
 from concept_control.control.arm.description import INTERFACES
 from concept_control.demos.demo_run import DemoConfig, Interrupted, say
@@ -59,11 +59,7 @@ def _add_robot(parser: argparse.ArgumentParser) -> None:
         choices=('arm', 'particles'),
         help='particles: no arm and no camera, points that descend the energy',
     )
-    parser.add_argument(
-        '--arm',
-        default='franka',
-        help='franka, ur5e or a YAML file; the model is the same (default: %(default)s)',
-    )
+    add_arm(parser)
     parser.add_argument(
         '--control',
         default='joint_trajectory',

@@ -156,14 +156,14 @@ class ConceptModelNode(Node):
         library = ConceptLibrary.learn(
             self.model, None, p.num_demonstrations, p.seed, progress=report
         )
-        self._store.library = library
+        self._store.begin(library)
         self.get_logger().info(
             f'learned {len(library)} concepts from {p.num_demonstrations} demonstrations '
             f'each in {time.perf_counter() - started:.1f} s: '
             + ', '.join(concept.name for concept in library)
         )
         self._read_folder()
-        taught = [concept.name for concept in library if concept.source != 'shipped']
+        taught = [concept.name for concept in self._store.library if concept.source != 'shipped']
         if taught:
             self.get_logger().info(f'taught before: {", ".join(taught)}')
         self._publish_library()
