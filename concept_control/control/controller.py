@@ -162,7 +162,7 @@ class ConceptController:
     def pause(self) -> None:
         """Hold, but keep the goal."""
         if self._status is Status.ACTIVE:
-            self._stop(Status.PAUSED, 'paused')
+            self._stop(Status.PAUSED, 'paused until told to resume')
 
     def resume(self) -> None:
         """Go on after a pause."""

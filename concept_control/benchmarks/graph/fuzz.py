@@ -60,10 +60,9 @@ class IdleConceptModel(Idle, ConceptModelNode):
     """See `Idle`; with a few words learned."""
 
     def work_once(self) -> None:
-        """Answer the commands that have come, and draw as if somebody looked."""
-        while not self._commands.empty():
-            if (command := self._commands.get()) is not None:
-                self._respond(command)
+        """Answer the command that has come, and draw as if somebody looked."""
+        if not self._waiting.is_empty and (command := self._waiting.take()) is not None:
+            self._answer(command)
         self._view.draw_once()
 
 

@@ -21,6 +21,7 @@ from waiting import wait
 
 from concept_control.benchmarks.graph.sane_messages import sane_messages
 from concept_control.control.controller import Status
+from concept_control.interfaces.constants import GoalStatus
 from concept_control.policy.drawing import load_strokes
 from concept_control.ros.bridge import conversions as convert
 from concept_control.ros.bridge import drawings
@@ -263,14 +264,27 @@ def test_joint_states_of_another_device_are_none_of_the_arms(make):
 
 
 def test_of_two_commands_the_newer_is_pursued(make):
-    _, peer = busy(make)
+    node, peer = busy(make)
+    node.said.clear()
     peer.goal(2, command_id='b')
     peer.goal(3, command_id='c')
     peer.joints(1.2)
+    assert (node.said[0].status, node.said[0].command_id) == (GoalStatus.REPLACED, 'b')
     assert (peer.last().goal_id, peer.last().command_id) == (3, 'c')
     peer.goal(4, command=ConceptCommand.CANCEL)
     peer.joints(1.3)
     assert peer.last().status == ConceptStatus.CANCELLED and peer.last().command_id == 'c'
+
+
+def test_what_comes_during_a_pause_waits_for_the_word_to_resume(make):
+    _, peer = busy(make)
+    peer.goal(1, command=ConceptCommand.PAUSE)
+    peer.goal(2)
+    peer.joints(1.2)
+    assert (peer.last().status, peer.last().goal_id) == (ConceptStatus.PAUSED, 2)
+    peer.goal(2, command=ConceptCommand.RESUME)
+    peer.joints(1.3)
+    assert peer.last().status == ConceptStatus.ACTIVE
 
 
 def test_a_goal_that_ended_is_not_begun_again(make):
