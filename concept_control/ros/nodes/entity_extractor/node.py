@@ -26,7 +26,7 @@ from concept_control.perception.detection.limits import BlockLimits
 from concept_control.perception.tracking.fusion import fuse
 from concept_control.perception.tracking.grip_history import GripEvent, GripHistory
 from concept_control.perception.tracking.tool_history import ToolHistory, ToolPose
-from concept_control.perception.tracking.tracker import EntityTracker, TrackedEntity
+from concept_control.perception.tracking.tracker import EntityTracker, TrackedEntity, TrackerConfig
 from concept_control.ros.bridge import conversions as convert
 from concept_control.ros.bridge import qos
 from concept_control.ros.nodes.entity_extractor.camera_input import Frame
@@ -55,7 +55,7 @@ class EntityExtractor(Node):
         self.failure: Exception | None = None
         self.arm = ArmDescription.load(p.arm)
         self._kinematics = ArmKinematics(self.arm)
-        self._tracker = EntityTracker()
+        self._tracker = EntityTracker(TrackerConfig(table_height=p.table_height))
         # Ids count from 1 again after every start and every reset: others must notice.
         self._session = int(time.time()) % SESSIONS
         self._wake: LatestValue[bool] = LatestValue()
