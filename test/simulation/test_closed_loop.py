@@ -31,6 +31,9 @@ class PlacesEnergy:
         offsets = [positions[:, row] - np.asarray(xy) for row, xy in self.places.items()]
         return np.concatenate(offsets, axis=-1)
 
+    def conjunct_residuals(self, *scene):
+        return [self.residual(*scene)]
+
 
 def loop_with(positions, arm='franka', **config):
     scene = build_scene(SceneConfig(num_blocks=len(positions), positions=positions, arm=arm))

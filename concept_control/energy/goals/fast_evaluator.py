@@ -58,6 +58,22 @@ class FastGoalEvaluator:
         Raises:
             EventError: if N is not that of the goal.
         """
+        residuals = self._residuals(before, positions, colors, sizes)
+        with torch.inference_mode():
+            return run_program(self._goal.program, residuals).cpu().numpy()
+
+    def conjunct_residuals(
+        self, before: np.ndarray, positions: np.ndarray, colors: np.ndarray, sizes: np.ndarray
+    ) -> list[np.ndarray]:
+        """Return the residuals (B, K_c) of each conjunct without weights; arguments as above."""
+        residuals = self._residuals(before, positions, colors, sizes)
+        with torch.inference_mode():
+            return [c.residual(residuals).cpu().numpy() for c in self._goal.conjuncts]
+
+    def _residuals(
+        self, before: np.ndarray, positions: np.ndarray, colors: np.ndarray, sizes: np.ndarray
+    ) -> list[torch.Tensor]:
+        """Return the residual of each term."""
         self._goal.check_entities(np.shape(positions)[1])
         positions = np.asarray(positions)
         first = positions[0]
@@ -71,9 +87,7 @@ class FastGoalEvaluator:
             self._tensor(colors),
             self._tensor(sizes),
         )
-        residuals = [term.residual(scene, moving, key) for term in self._terms]
-        with torch.inference_mode():
-            return run_program(self._goal.program, residuals).cpu().numpy()
+        return [term.residual(scene, moving, key) for term in self._terms]
 
     def _tensor(self, values: np.ndarray) -> torch.Tensor:
         like = self._reference

@@ -12,6 +12,8 @@ from concept_control.energy.goals.program import (
     Operator,
     check_program,
     run_program,
+    split_conjuncts,
+    terms_of,
 )
 from concept_control.energy.networks.energy_network import ACTION
 from concept_control.energy.scene_batch import SceneBatch, scene_batch_from_events
@@ -38,8 +40,9 @@ class GoalEnergy:
     def __init__(self, model: ConceptModel, program: Sequence[GroundedTerm | Operator]) -> None:
         self.model = model
         self.program = tuple(program)
-        self.terms = tuple(part for part in self.program if isinstance(part, GroundedTerm))
+        self.terms = terms_of(self.program)
         check_program(self.program)
+        self.conjuncts = split_conjuncts(self.program)
         for term in self.terms:
             if term.code.size != model.code_size:
                 raise CodeError(
@@ -83,6 +86,12 @@ class GoalEnergy:
             part = scene.select(slice(first, first + scenes_at_once))
             parts.append(run_program(self.program, self._residuals(part)))
         return torch.cat(parts)
+
+    def conjunct_values(self, scene: SceneBatch) -> torch.Tensor:
+        """Return the energies (B, C) of the C conjuncts, without weights, of a few scenes."""
+        residuals = self._residuals(scene)
+        found = [conjunct.residual(residuals) for conjunct in self.conjuncts]
+        return torch.stack([residual.square().sum(dim=-1) for residual in found], dim=-1)
 
     def _residuals(self, scene: SceneBatch) -> Sequence[torch.Tensor]:
         """Return each term's residuals (B, K), all from one pass of the network."""
