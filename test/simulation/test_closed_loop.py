@@ -179,6 +179,29 @@ def test_the_tool_itself_stays_between_two_moving_blocks():
     assert loop.run(1.0)[-1].status is Status.SATISFIED
 
 
+@dataclass(frozen=True)
+class TradedEnergy(PlacesEnergy):
+    """Of two places the second weighs a thousandth; each is a part of its own."""
+
+    def residual(self, before, positions, colors, sizes):
+        return super().residual(before, positions, colors, sizes) * [1, 1, 0.03, 0.03]
+
+    def conjunct_residuals(self, *scene):
+        return np.split(super().residual(*scene), 2, axis=-1)
+
+
+def test_what_was_given_up_for_a_heavier_part_is_not_satisfied():
+    loop = loop_with(LAYOUT)
+    here = ARM.workspace.to_workspace(loop.world.block_positions()[:, :2])
+    places = {0: here[0], 1: here[1] + [0.6, 0.0]}
+    goal = goal_on(loop, TradedEnergy(places), {0: here[0], 1: here[1]})
+    loop.controller.set_goal(replace(goal, moved=(), conjuncts=('near', 'far')))
+    outputs = run_until_ended(loop)
+    assert outputs[-1].status is Status.FAILED
+    assert outputs[-1].text == 'not everything can be had: gave up far'
+    assert loop.world.time < 6.0  # no rounds of a search for what cannot be had
+
+
 def test_a_tool_that_is_in_place_from_the_start_stays_there():
     """It was drawn home, and then picked up like a block."""
     loop = loop_with(LAYOUT[:2])
