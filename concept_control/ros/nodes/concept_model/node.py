@@ -45,7 +45,7 @@ from concept_control.ros.nodes.concept_model.goal_view import GoalView
 from concept_control.ros.nodes.concept_model.parameters import Parameters
 from concept_control.ros.nodes.concept_model.teacher import Marker, Teacher, TeachingResult
 from concept_control.ros.nodes.concept_model.waiting_command import WaitingCommand
-from concept_control.ros.runtime.diagnostics import Diagnostics, Report
+from concept_control.ros.runtime.diagnostics import Diagnostics, Refusals, Report
 from concept_control.ros.runtime.node_process import run_node
 from concept_control.ros.runtime.parameters import declare
 from concept_control.ros.runtime.worker import Worker
@@ -88,7 +88,7 @@ class ConceptModelNode(Node):
         self._view = GoalView(self, arm, self.model, p.frame)
         self._action = AchieveServer(self, self._on_command)
         self._counts: Counter[str] = Counter()
-        self._last_refusal = ''
+        self._last_refusal, self._refusals = '', Refusals()
         self._diagnostics = Diagnostics(self, self._report)
         self._grounding = Worker(self, 'grounding', self._work)
         self._teaching = Worker(self, 'teaching', self._teach)
@@ -111,6 +111,7 @@ class ConceptModelNode(Node):
         try:
             entities = convert.EntitySnapshot.from_message(message, self.parameters.frame)
         except PerceptionError as error:
+            self._refusals.note('entities', str(error))
             self.get_logger().error(f'entities refused: {error}', throttle_duration_sec=2.0)
             return
         self._entities = entities
@@ -207,6 +208,7 @@ class ConceptModelNode(Node):
         """Take in concepts from the folder; tell whether the library has changed."""
         has_changed, errors = self._store.read_folder()
         for error in errors:
+            self._refusals.note('a file of the library', error)
             self.get_logger().error(f'not taken into the library: {error}')
         return has_changed
 
@@ -219,6 +221,7 @@ class ConceptModelNode(Node):
         if result.has_learned:
             self._publish_library()
         if result.is_refused:
+            self._refusals.note('teaching', result.text)
             self.get_logger().error(f'teaching refused: {result.text}')
         else:
             self.get_logger().info(result.text)
@@ -277,10 +280,10 @@ class ConceptModelNode(Node):
             'entities age [s]': f'{age:.3f}',
             **self._counts,
         }
-        warning = '' if len(library) else 'still learning its concepts'
+        warnings = ['' if len(library) else 'still learning its concepts', str(self._refusals)]
         if self._last_refusal:
-            warning = f'the last command was refused: {self._last_refusal}'
-        return Report(values, warning)
+            warnings.append(f'the last command was refused: {self._last_refusal}')
+        return Report(values, '; '.join(filter(None, warnings)))
 
     def _refuse(self, command: ConceptCommand, reason: str) -> None:
         self.get_logger().error(f'refused: {reason}')

@@ -32,7 +32,7 @@ from concept_control.ros.bridge import qos
 from concept_control.ros.nodes.entity_extractor.camera_input import Frame
 from concept_control.ros.nodes.entity_extractor.camera_rig import CameraRig
 from concept_control.ros.nodes.entity_extractor.parameters import Parameters
-from concept_control.ros.runtime.diagnostics import Diagnostics, Report
+from concept_control.ros.runtime.diagnostics import Diagnostics, Refusals, Report
 from concept_control.ros.runtime.latest_value import LatestValue
 from concept_control.ros.runtime.node_process import lower_priority, run_node
 from concept_control.ros.runtime.parameters import declare
@@ -70,7 +70,7 @@ class EntityExtractor(Node):
         table_color = np.array(p.table_color) if any(p.table_color) else None
         self._rig = CameraRig(self, p, limits, table_color, lambda: self._wake.put(True))
         self._tool_history = ToolHistory()
-        self._tool_error = ''
+        self._refusals = Refusals()
         self._grips = GripHistory()
         self._joints_stamp = -np.inf
         self._attention: dict[int, float] = {}
@@ -100,10 +100,9 @@ class EntityExtractor(Node):
             positions = convert.joint_positions(message, self.arm.joints)
         except CommandError as error:
             self._num_joints_refused += 1
-            self._tool_error = str(error)
+            self._refusals.note('joint states', str(error))
             self.get_logger().error(str(error), throttle_duration_sec=2.0)
             return
-        self._tool_error = ''
         tool = self._kinematics.tool(positions)
         yaw = float(np.arctan2(tool.rotation[1, 0], tool.rotation[0, 0]))
         stamp = convert.seconds(message.header.stamp)
@@ -209,7 +208,7 @@ class EntityExtractor(Node):
                 values[f'{name} median [ms]'] = f'{low:.1f}'
                 values[f'{name} p95 [ms]'] = f'{high:.1f}'
                 values[f'{name} worst [ms]'] = f'{worst:.1f}'
-        faults = '; '.join(filter(None, (self._rig.faults, self._tool_error)))
+        faults = '; '.join(filter(None, (self._rig.faults, str(self._refusals))))
         if self._rig.is_blind:
             return Report(values, error=faults)
         return Report(values, warning=faults)

@@ -203,7 +203,7 @@ class PlanningLoop:
     def _send(self, plan: Plan, is_last: bool = False) -> None:
         refusal = self._output.send(plan, is_last)
         if refusal:
-            self._health.fallback(f'command refused: {refusal}')
+            self._health.refused('a plan', refusal)
             self._logger.error(f'a plan was not sent: {refusal}', throttle_duration_sec=2.0)
 
     def _start_afresh(self, why: str) -> None:
@@ -348,6 +348,7 @@ class PlanningLoop:
 
     def _refuse(self, goal: ConceptGoal, why: str) -> None:
         self._logger.error(f'goal refused: {why}')
+        self._health.refused('a goal', why)
         self._give_up('its successor was refused')
         self._status.report_other(goal, ConceptStatus.REFUSED, why)
 
