@@ -143,6 +143,28 @@ def test_a_dropped_block_is_picked_up_again():
     assert between_error(loop.world) < 0.004
 
 
+@pytest.mark.parametrize(
+    ('lie', 'phase', 'reason'),
+    [
+        (True, 'start', 'the suction is off'),
+        (True, 'grasp', 'seen where it was'),
+        (False, 'carry', 'says that nothing is held'),
+    ],
+)
+def test_a_cup_that_lies_ends_the_goal_with_the_reason_in_time(lie, phase, reason):
+    loop = loop_with(LAYOUT)
+    loop.controller.set_goal(between_goal(loop))
+    if phase != 'start':
+        loop.run(10.0, lambda o: o.phase == phase)
+    loop.measure_grip = lambda: lie
+    if phase == 'grasp':
+        loop.world.set_suction(False)
+        loop.world.set_suction = lambda on: None
+    outputs = loop.run(12.0, has_ended)
+    assert outputs[-1].status is Status.FAILED and reason in outputs[-1].text
+    assert len(outputs) * loop.config.control_period < 10.0
+
+
 def test_blocks_that_take_each_others_places_swap():
     loop = loop_with(LAYOUT[:3], entity_delay=0.2)
     here = ARM.workspace.to_workspace(LAYOUT[:3])

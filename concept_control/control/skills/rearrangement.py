@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Generator
 from dataclasses import replace
 
@@ -135,7 +136,7 @@ class RearrangementTask:
         """Move every block that is not at its target; return what made that impossible, if so."""
         config = self.view.config
         self._remaining = self._displaced(self.positions())
-        attempts = dict.fromkeys(range(len(self.targets)), 0)
+        attempts, losses = Counter[int](), Counter[int]()
         while self._remaining:
             lost = self._lost()
             if lost:
@@ -151,7 +152,12 @@ class RearrangementTask:
                 if not move.is_buffer:
                     self._remaining.remove(move.index)
                 continue
-            if attempts[move.index] >= config.max_attempts:
+            losses[move.index] += outcome in (SkillOutcome.MISSED, SkillOutcome.DROPPED)
+            if (
+                outcome is SkillOutcome.LEFT_BEHIND
+                or losses[move.index] >= config.max_losses
+                or attempts[move.index] >= config.max_attempts
+            ):
                 return f'cannot move {self._ids([move.index])}: {outcome.value}'
             if self.view.attached:
                 yield from self.skills.put_down()
@@ -182,7 +188,7 @@ class RearrangementTask:
         if must_push:
             return (yield from push(skills, entity_id, energy, obstacles, self.workspace))
         outcome = yield from skills.carry(energy, guide, obstacles)
-        if outcome is SkillOutcome.DROPPED:
+        if outcome in (SkillOutcome.DROPPED, SkillOutcome.LEFT_BEHIND):
             return outcome
         # A carry that never settles is put down all the same; verification decides.
         return (yield from skills.place(energy, obstacles))
