@@ -1,4 +1,4 @@
-"""`concept_control concepts`: what there is to teach and to command."""
+"""`concept_control concepts`: the families of concepts in the particle world."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ from pathlib import Path
 
 from concept_control.concepts.pictures import draw_families
 from concept_control.concepts.registry import families
-from concept_control.concepts.vocabulary import vocabulary
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -18,7 +17,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def main(args: argparse.Namespace) -> int:
-    """Print families and words."""
+    """Print the families."""
     known = families()
     print(f'{len(known)} families of concepts in the particle world:')
     for name, family in known.items():
@@ -29,11 +28,6 @@ def main(args: argparse.Namespace) -> int:
         )
         held_out = ' (held out of training)' if family.held_out else ''
         print(f'  {name:20} {does:18} {family.description}{held_out}')
-    words = vocabulary()
-    print(f'\n{len(words)} words for expressions:')
-    for name, word in words.items():
-        use = 'selects' if word.selects else 'acts'
-        print(f'  {name:20} {use:18} {word.description}')
     if args.pictures:
         draw_families(known, args.pictures)
         print(f'\npictures: {args.pictures}')

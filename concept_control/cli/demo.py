@@ -8,7 +8,7 @@ import threading
 from dataclasses import asdict
 from pathlib import Path
 
-from concept_control.cli.options import add_json, add_model, add_seed, config_from
+from concept_control.cli.options import add_arm, add_json, add_model, add_seed, config_from
 from concept_control.cli.process import enter_graph, use_one_thread
 from concept_control.control.arm.description import INTERFACES
 from concept_control.demos.demo_run import DemoConfig, Interrupted, say
@@ -45,8 +45,9 @@ def _add_task(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         '--judge',
         metavar='EXPRESSION',
-        help='what must hold in the end, where the command has a taught word in it, for which '
-        'there is no predicate (default: the command itself)',
+        help='what must hold in the end by geometry, for commands with a taught word, for which '
+        'there is no predicate (default: the command itself; a taught word is then judged by its '
+        'energy alone)',
     )
 
 
@@ -58,11 +59,7 @@ def _add_robot(parser: argparse.ArgumentParser) -> None:
         choices=('arm', 'particles'),
         help='particles: no arm and no camera, points that descend the energy',
     )
-    parser.add_argument(
-        '--arm',
-        default='franka',
-        help='franka, ur5e or a YAML file; the model is the same (default: %(default)s)',
-    )
+    add_arm(parser)
     parser.add_argument(
         '--control',
         default='joint_trajectory',
@@ -154,7 +151,7 @@ def demo_config(args: argparse.Namespace) -> DemoConfig:
 
 
 def main(args: argparse.Namespace) -> int:
-    """Run the demonstration; 0 if the predicate holds at the end, 1 otherwise."""
+    """Run the demonstration; 0 if what was commanded holds at the end, 1 otherwise."""
     config = demo_config(args)
     enter_graph()
     interrupted = threading.Event()
@@ -175,4 +172,4 @@ def main(args: argparse.Namespace) -> int:
             signal.signal(number, handler)
     if args.json:
         write_json(args.json, asdict(result))
-    return 0 if result.holds else 1
+    return 0 if result.succeeded else 1

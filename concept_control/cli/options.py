@@ -50,6 +50,14 @@ def add_library(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def add_arm(
+    parser: argparse.ArgumentParser,
+    text: str = 'franka, ur5e or a YAML file; the model is the same (default: %(default)s)',
+) -> None:
+    """Declare `--arm`."""
+    parser.add_argument('--arm', default='franka', help=text)
+
+
 def add_namespace(
     parser: argparse.ArgumentParser, text: str = "the robot's, where a bag holds several"
 ) -> None:

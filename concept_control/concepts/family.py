@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import ClassVar
 
@@ -26,6 +27,10 @@ STILL_TOLERANCE = 1e-3
 
 SIZE_RANGE = (0.1, 0.26)
 """Range of the side lengths of sampled entities [workspace units]; a 4 cm block has 0.167."""
+
+
+Length = Callable[[float], str]
+"""Writes a length in workspace units for people, in the unit that they think in: "48 mm"."""
 
 
 @dataclass
@@ -216,6 +221,15 @@ class Family(ABC):
     def describe(self, params: np.ndarray) -> np.ndarray:
         """Return (C, <= V) values of about unit scale that tell concepts apart."""
         return params
+
+    def meaning(self, params: np.ndarray, length: Length) -> str:
+        """Say what the predicate asks for, with its numbers.
+
+        Args:
+            params: (P,) parameters of one concept.
+            length: Writer of lengths.
+        """
+        return self.description
 
     def true_attention(self, events: Events, params: np.ndarray) -> np.ndarray | None:
         """Return the attention (B, N) that geometry and looks demand; None if any may be right."""

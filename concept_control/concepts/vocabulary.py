@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from concept_control.concepts.family import Family
+from concept_control.concepts.family import Family, Length
 from concept_control.concepts.named.shape import Shape
 from concept_control.concepts.registry import families
 from concept_control.world.colors import NAMED_COLORS
@@ -45,6 +45,11 @@ class NamedConcept:
         """Draw `count` demonstrations in the particle world; each word has seeds of its own."""
         rng = np.random.default_rng([seed, *self.name.encode()])
         return self.family.sample(rng, self.params, count)
+
+    def meaning(self, length: Length) -> str:
+        """Say what the predicate asks for in numbers, and how far off still counts."""
+        text = self.family.meaning(self.params[0], length)
+        return f'{text}; {length(self.family.tolerance)} off still counts' if self.acts else text
 
     def holds(self, events: Events, tolerance: float | None = None) -> np.ndarray:
         """Return (B,) whether the concept holds by geometry; tolerance in workspace units."""

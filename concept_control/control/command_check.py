@@ -102,10 +102,9 @@ class CommandCheck:
         """Check (T, n) positions; an arm that is beyond a limit may be led back from there."""
         if positions.shape[1:] != (self._arm.num_joints,) or not np.isfinite(positions).all():
             return 'positions are not finite numbers, one a joint'
-        lower, upper = self._arm.position_limits.T
-        beyond = np.maximum(positions - upper, lower - positions).max(axis=0)
+        beyond = self._arm.beyond_limits(positions).max(axis=0)
         here = positions[0] if self._measured is None else self._measured
-        allowed = np.clip(np.maximum(here - upper, lower - here), 0.0, MAX_BEYOND) + 1e-4
+        allowed = np.clip(self._arm.beyond_limits(here), 0.0, MAX_BEYOND) + 1e-4
         if (beyond > allowed).any():
             joint = int(np.argmax(beyond - allowed))
             return f'{self._arm.joints[joint]} would go {beyond[joint]:.3g} beyond its limit'

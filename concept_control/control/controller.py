@@ -35,12 +35,19 @@ another plan makes it swing, ever wider."""
 
 OFF_TRACK = 'the arm does not follow its plan: braking'
 
+GRIP_LIE = (
+    'suction_state says that something is held although the suction is off: is its sensor stuck?'
+)
+
 REST_TICKS = 5
 """Number of ticks that the arm must have been at rest before nothing is planned any more."""
 
 MAX_TICK = 0.5
 """Longest part of a tick [s] that counts towards the deadlines of scripts: joint states that
 stopped for a while, or a clock that jumped ahead, are no reason to give up."""
+
+RELEASE_PATIENCE = 2.0
+"""Longest time for which a cup may say that it holds something while its suction is off [s]."""
 
 BRAKE_STEP, BRAKE_STEPS = 0.02, 50
 """Time step [s] and number of steps of a plan that brakes."""
@@ -127,7 +134,7 @@ class ConceptController:
         self._last_time: float | None = None
         self._suction = False
         self._payload: int | None = None
-        self._rest_ticks = 0
+        self._rest_ticks, self._grip_excused = 0, 0.0
 
     @property
     def status(self) -> Status:
@@ -162,7 +169,7 @@ class ConceptController:
     def pause(self) -> None:
         """Hold, but keep the goal."""
         if self._status is Status.ACTIVE:
-            self._stop(Status.PAUSED, 'paused')
+            self._stop(Status.PAUSED, 'paused until told to resume')
 
     def resume(self) -> None:
         """Go on after a pause."""
@@ -270,6 +277,8 @@ class ConceptController:
         view.placed = {i: p for i, p in view.placed.items() if not self._has_caught_up(i, p)}
         if attached is False and self._status is not Status.ACTIVE:
             view.held = None
+        if self._suction or not attached or self._script is None:
+            self._grip_excused = view.time
 
     def _has_caught_up(self, entity_id: int, placed: Placed) -> bool:
         """Tell whether perception knows by now where a block was put."""
@@ -309,6 +318,9 @@ class ConceptController:
                 else RearrangementTask(self._goal, *parts)
             )
             self._script = self._task.run()
+        if self._view.time - self._grip_excused > RELEASE_PATIENCE:
+            self._stop(Status.FAILED, GRIP_LIE)
+            return None
         try:
             setpoint = next(self._script)
         except StopIteration as end:

@@ -14,6 +14,10 @@ from concept_control.world.entity import TOOL_ID
 MOVE_TOLERANCE = 0.006
 """Distance to its target within which an entity is left alone [m], in goals and in control."""
 
+MAX_ENERGY = 0.01
+"""Energy of a part of a goal above which it does not count as reached: about the square of the
+error in workspace units."""
+
 Solver = Callable[[np.ndarray], np.ndarray | None]
 """From (N, 2) positions now to (N, 2) targets, workspace units; None where it finds none."""
 
@@ -35,6 +39,8 @@ class GroundedGoal:
         initial_energy: Energy of the scene when grounded.
         goal_id: Number of the goal; counts up.
         expression: Expression as given, for people.
+        conjuncts: Names of the parts that must all hold.
+        weights: Weights of the terms as they count in the energy.
         solver: Callable that generates a new solution when the scene has changed; None: targets
             are refined locally instead.
 
@@ -54,6 +60,8 @@ class GroundedGoal:
     initial_energy: float
     goal_id: int = 0
     expression: str = ''
+    conjuncts: tuple[str, ...] = ()
+    weights: tuple[float, ...] = ()
     solver: Solver | None = None
 
     def __post_init__(self) -> None:
@@ -102,6 +110,15 @@ class GroundedGoal:
         residual = self.evaluator.residual(self.before, positions, self.colors, self.sizes)
         return np.asarray(residual, dtype=float)
 
+    def conjunct_residuals(self, positions: np.ndarray) -> list[np.ndarray]:
+        """Return the residuals (B, K_c) of each conjunct, without weights, as `residual`."""
+        return self.evaluator.conjunct_residuals(self.before, positions, self.colors, self.sizes)
+
+    def conjunct_energies(self, positions: np.ndarray) -> np.ndarray:
+        """Return the energies (B, C) of the conjuncts, without weights, as `energy`."""
+        found = self.conjunct_residuals(positions)
+        return np.stack([(r.astype(float) ** 2).sum(axis=-1) for r in found], axis=-1)
+
 
 class ResidualEvaluator(Protocol):
     """Energy of a goal as a squared residual; the one of networks is a `FastGoalEvaluator`."""
@@ -117,3 +134,8 @@ class ResidualEvaluator(Protocol):
             colors: (N, 3) RGB in [0, 1].
             sizes: (N,) side lengths, workspace units.
         """
+
+    def conjunct_residuals(
+        self, before: np.ndarray, positions: np.ndarray, colors: np.ndarray, sizes: np.ndarray
+    ) -> list[np.ndarray]:
+        """Return the residuals (B, K_c) of each part that must hold, without its weights."""

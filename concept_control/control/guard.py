@@ -200,15 +200,10 @@ class Guard:
 
         What is found beyond a limit may come back, not go further.
         """
-        allowed = np.maximum(self._beyond(q), 0.0) + TOLERANCE
-        is_broken = (self._beyond(plan.positions) > allowed).any(axis=1)
+        allowed = np.maximum(self.arm.beyond_limits(q), 0.0) + TOLERANCE
+        is_broken = (self.arm.beyond_limits(plan.positions) > allowed).any(axis=1)
         allowed_trespass = max(float(self._trespass(q[None])[0]), 0.0) + TOLERANCE
         return is_broken | (self._trespass(plan.positions) > allowed_trespass)
-
-    def _beyond(self, q: np.ndarray) -> np.ndarray:
-        """Return (..., n) distances beyond the position limits [rad], negative inside."""
-        lower, upper = self.arm.position_limits.T
-        return np.maximum(q - upper, lower - q)
 
     def _rates(self, plan: Plan) -> np.ndarray:
         """Return (H + 1, 2, n) velocities and accelerations relative to their limits.
@@ -221,7 +216,10 @@ class Guard:
 
     def _cause(self, plan: Plan, q: np.ndarray, point: int) -> str:
         """Say which rule a point of a plan breaks."""
-        beyond = self._beyond(plan.positions[point]) > np.maximum(self._beyond(q), 0.0) + TOLERANCE
+        beyond = (
+            self.arm.beyond_limits(plan.positions[point])
+            > np.maximum(self.arm.beyond_limits(q), 0.0) + TOLERANCE
+        )
         if beyond.any():
             return f'position limit of {self._names(beyond)}'
         trespass = float(self._trespass(plan.positions[point : point + 1])[0])

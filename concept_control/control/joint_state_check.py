@@ -39,11 +39,13 @@ class JointStateConfig:
 class _State:
     stamp: float
     positions: np.ndarray
+    source: object
 
 
 class JointStateCheck:
     """Refuses joint states that the arm cannot have come to from the last credible one.
 
+    One source is believed at a time: another one is refused as long as the first still speaks.
     Not thread-safe: the thread that hears the joint states owns it.
 
     Attributes:
@@ -60,7 +62,9 @@ class JointStateCheck:
         self._run: list[_State] = []
         self._refused: tuple[float, str] | None = None
 
-    def refusal(self, now: float, stamp: float, q: np.ndarray, qd: np.ndarray) -> str:
+    def refusal(
+        self, now: float, stamp: float, q: np.ndarray, qd: np.ndarray, source: object = ''
+    ) -> str:
         """Return why a joint state is not believed; empty if it is the last credible one now.
 
         Args:
@@ -68,28 +72,43 @@ class JointStateCheck:
             stamp: Time of the measurement [s].
             q: (n,) positions [rad], finite.
             qd: (n,) velocities [rad/s], finite.
+            source: Whoever says so; its text is a name for people.
         """
-        state = _State(stamp, q)
+        state = _State(stamp, q, source)
         reason = self._impossible(q, qd)
         if reason:
-            self._run = []
-        elif self._last is None:
+            return self.refuse(now, reason, source)
+        if self._last is None:
             if self._agrees(state) >= self.config.agreement:
                 self._believe(now, state)
                 return ''
             return WAITING
-        else:
-            reason = self._departure(self._last, state)
-            if not reason:
-                self._believe(now, state)
-                return ''
-            agreeing = self._agrees(state)
-            is_abandoned = now - self._last_heard > self.config.patience
-            if is_abandoned and agreeing >= self.config.agreement:
-                self.num_restarts += 1
-                self._refused = None
-                self._believe(now, state)
-                return ''
+        moved = self._departure(self._last, state)
+        reason = self._contradiction(self._last.source, source) or moved
+        if not reason:
+            self._believe(now, state)
+            return ''
+        agreeing = self._agrees(state)
+        is_abandoned = now - self._last_heard > self.config.patience
+        if is_abandoned and agreeing >= self.config.agreement:
+            self.num_restarts += bool(moved)
+            self._refused = None
+            self._believe(now, state)
+            return ''
+        self._refused = (now, reason)
+        return reason
+
+    def refuse(self, now: float, reason: str, source: object = '') -> str:
+        """Refuse a joint state that cannot be one; return why, first of all that two speak.
+
+        Args:
+            now: Time of arrival by a clock that never jumps [s].
+            reason: Reason why it cannot be one.
+            source: Whoever says so.
+        """
+        self._run = []
+        if self._last is not None:
+            reason = self._contradiction(self._last.source, source) or reason
         self._refused = (now, reason)
         return reason
 
@@ -104,7 +123,8 @@ class JointStateCheck:
 
     def _agrees(self, state: _State) -> int:
         """Add a state to the run of those that follow from one another; return its length."""
-        if self._run and self._departure(self._run[-1], state):
+        last = self._run[-1] if self._run else state
+        if self._departure(last, state) or self._contradiction(last.source, state.source):
             self._run = []
         self._run.append(state)
         return len(self._run)
@@ -112,8 +132,7 @@ class JointStateCheck:
     def _impossible(self, q: np.ndarray, qd: np.ndarray) -> str:
         """Return what no state of this arm can be; empty if it can."""
         arm, config = self._arm, self.config
-        lower, upper = arm.position_limits.T
-        beyond = np.maximum(q - upper, lower - q)
+        beyond = arm.beyond_limits(q)
         if beyond.max() > config.excess:
             joint = int(np.argmax(beyond))
             return (
@@ -129,6 +148,12 @@ class JointStateCheck:
             )
         return ''
 
+    def _contradiction(self, one: object, other: object) -> str:
+        """Return that two sources speak; empty if they are the same."""
+        if one == other:
+            return ''
+        return f'{one} and {other} both publish joint states of this arm; stop one of them'
+
     def _departure(self, last: _State, state: _State) -> str:
         """Return how a state cannot follow from an earlier one; empty if it can."""
         elapsed = state.stamp - last.stamp
@@ -141,7 +166,6 @@ class JointStateCheck:
             joint = int(np.argmax(moved - reach))
             return (
                 f'{self._arm.joints[joint]} cannot have moved {moved[joint]:.3g} in '
-                f'{elapsed:.3g} s (at most {reach[joint]:.3g}); does somebody else publish joint '
-                'states?'
+                f'{elapsed:.3g} s (at most {reach[joint]:.3g})'
             )
         return ''

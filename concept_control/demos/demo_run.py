@@ -33,6 +33,10 @@ SETTLING = 0.5
 """Seconds for which perception must see the right number of blocks before the command."""
 
 
+NOT_CARRIED_OUT = frozenset({'refused', 'cancelled'})
+"""Endings after which nothing was achieved, whatever holds on the table."""
+
+
 class Interrupted(Exception):  # noqa: N818  (not an error: somebody pressed Ctrl-C)
     """Somebody asked the demonstration to end."""
 
@@ -86,14 +90,16 @@ class DemoConfig:
 class DemoResult:
     """How a demonstration ended: what `--json` writes, units in the names.
 
-    None stands for what a run without plans, or a world without a camera, does not have.
+    None stands for what a run without plans, a world without a camera, or a taught word, for which
+    there is no predicate, does not have.
     """
 
     expression: str
     judged: str
     seed: int
-    holds: bool
-    error_mm: float
+    succeeded: bool
+    holds: bool | None
+    error_mm: float | None
     tolerance_mm: float
     ending: str
     simulated_s: float
@@ -152,8 +158,7 @@ class DemoRun:
 
         Raises:
             Interrupted: If somebody asked for the end.
-            ConceptControlError: If the graph does not come up, a node dies, or there is no
-                predicate for the expression.
+            ConceptControlError: If the graph does not come up or a node dies.
         """
         config = self.config
         start = self.wait_for_graph(START_TIMEOUT)
@@ -161,17 +166,18 @@ class DemoRun:
         perceived_ids = match_ids(start.entities, start.truth)
         judge = self._judge(self._true_scene(start.truth, perceived_ids))
         before = start.frames()
-        verdict = judge(self._true_scene(start.truth, perceived_ids))
-        say(f'before: the predicate {self._verdict_text(verdict)}')
+        if judge is not None:
+            verdict = judge(self._true_scene(start.truth, perceived_ids))
+            say(f'before: the predicate {self._verdict_text(verdict)}')
         command_time = convert.seconds(start.truth.header.stamp)
         self.state.statuses.clear()
         self.monitor.command(str(config.expression), config.seed)
         say(f'command: {config.expression}')
-        ending = self._follow(command_time)
+        ending, reason = self._follow(command_time)
 
         end = self.state.snapshot()
         elapsed = convert.seconds(end.truth.header.stamp) - command_time
-        verdict = judge(self._true_scene(end.truth, perceived_ids))
+        final = judge(self._true_scene(end.truth, perceived_ids)) if judge is not None else None
         picture = config.output / 'demo.png'
         series = [s for s in self.state.statuses if s.goal_id]
         draw_run(
@@ -183,8 +189,8 @@ class DemoRun:
             energies=[s.energy for s in series],
             phases=[s.phase for s in series],
         )
-        result = self._result(verdict, ending, elapsed)
-        self._report(result, verdict, picture)
+        result = self._result(final, ending, elapsed)
+        self._report(result, self._result_text(result, final, reason), picture)
         return result
 
     def wait_for_graph(self, timeout: float) -> GraphSnapshot:
@@ -260,17 +266,17 @@ class DemoRun:
                 f'(± {deviation:.1f} mm)'
             )
 
-    def _judge(self, scene: Tabletop) -> Judge:
+    def _judge(self, scene: Tabletop) -> Judge | None:
+        """Return who judges by geometry; None where a taught word has no predicate."""
         tolerance = float(self.workspace.length_to_workspace(self.config.tolerance))
         try:
             return Judge(self.config.judged, scene, tolerance)
         except UnknownConceptError as error:
-            raise UnknownConceptError(
-                f'{error}. Where the word was taught, say with --judge what shall hold in the end'
-            ) from error
+            say(f'{error}: the energy alone decides (--judge says what geometry shall judge)')
+            return None
 
-    def _follow(self, command_time: float) -> str:
-        """Print what happens until it ends; return how it ended."""
+    def _follow(self, command_time: float) -> tuple[str, str]:
+        """Print what happens until it ends; return how it ended and what was said of it."""
         printed = 0
         phase, last_line = '', -1.0
         is_goal_shown = False
@@ -285,18 +291,17 @@ class DemoRun:
                 printed += 1
                 now = convert.seconds(status.header.stamp) - command_time
                 if status.status == ConceptStatus.REFUSED and status.phase != 'teach':
-                    say(f'refused: {status.text}')
-                    return 'refused'
+                    return 'refused', status.text
                 if status.source == 'concept_model' or not status.goal_id:
                     continue
                 if status.phase != phase or now - last_line >= 1.0:
                     phase, last_line = status.phase, now
                     say(f'{now:6.2f} s  {status_text(status)}')
                 if status.status in OUTCOMES:
-                    return OUTCOMES[status.status].name.lower()
+                    return OUTCOMES[status.status].name.lower(), status.text
             stamp = self.state.snapshot().truth.header.stamp
             if convert.seconds(stamp) - command_time > self.config.duration:
-                return 'time is up'
+                return 'time is up', f'after {self.config.duration:g} simulated seconds'
             time.sleep(0.02)
 
     def _check(self) -> None:
@@ -320,8 +325,9 @@ class DemoRun:
                 return line.split(mark, 1)[1]
         return 'unknown'
 
-    def _result(self, verdict: Verdict, ending: str, elapsed: float) -> DemoResult:
+    def _result(self, verdict: Verdict | None, ending: str, elapsed: float) -> DemoResult:
         config = self.config
+        error = None if verdict is None else self._millimetres(verdict.error)
         last = next(
             (s for s in reversed(self.state.statuses) if s.source == 'mpc_controller'), None
         )
@@ -329,8 +335,9 @@ class DemoRun:
             expression=str(config.expression),
             judged=str(config.judged),
             seed=config.seed,
-            holds=verdict.holds,
-            error_mm=1000 * float(self.workspace.length_to_world(verdict.error)),
+            succeeded=has_succeeded(verdict, ending),
+            holds=None if verdict is None else verdict.holds,
+            error_mm=error if error is not None and np.isfinite(error) else None,
             tolerance_mm=1000 * config.tolerance,
             ending=ending,
             simulated_s=elapsed,
@@ -344,7 +351,7 @@ class DemoRun:
             camera=self._camera_backend() if config.world == 'arm' else None,
         )
 
-    def _report(self, result: DemoResult, verdict: Verdict, picture: Path) -> None:
+    def _report(self, result: DemoResult, text: str, picture: Path) -> None:
         if result.num_plans:
             say(
                 f'{result.num_plans} plans: {result.plan_time_p50_ms:.1f} ms median, '
@@ -352,23 +359,45 @@ class DemoRun:
             )
         video = self.config.video
         say(f'picture: {picture}' + (f', film: {video}' if video else ''))
-        say(
-            f'RESULT: {"SUCCESS" if verdict.holds else "FAILURE"}: {result.judged} '
-            f'{self._verdict_text(verdict)} after {result.simulated_s:.1f} simulated seconds '
-            f'({result.ending})'
+        say(f'RESULT: {"SUCCESS" if result.succeeded else "FAILURE"}: {text}')
+
+    def _result_text(self, result: DemoResult, verdict: Verdict | None, reason: str) -> str:
+        """Describe how the run ended, in one sentence."""
+        if result.ending in NOT_CARRIED_OUT:
+            return f'{result.expression} was {result.ending}: {reason}'
+        if verdict is None:
+            return (
+                f'{result.expression}: {result.ending}, {reason}, after {result.simulated_s:.1f} '
+                'simulated seconds; not judged by geometry'
+            )
+        return (
+            f'{result.judged} {self._verdict_text(verdict)} after {result.simulated_s:.1f} '
+            f'simulated seconds ({result.ending})'
         )
 
     def _verdict_text(self, verdict: Verdict) -> str:
         """Describe a verdict: "holds, 3.1 mm off (tolerance 15 mm)"."""
-        error, tolerance = (
-            1000 * float(self.workspace.length_to_world(length))
-            for length in (verdict.error, verdict.tolerance)
-        )
+        error = self._millimetres(verdict.error)
         return (
             f'{"holds" if verdict.holds else "does not hold"}'
-            f'{"" if np.isnan(error) else f", {error:.1f} mm off"} '
-            f'(tolerance {tolerance:.0f} mm)'
+            f'{f", {error:.1f} mm off" if np.isfinite(error) else ""} '
+            f'(tolerance {self._millimetres(verdict.tolerance):.0f} mm)'
         )
+
+    def _millimetres(self, length: float) -> float:
+        return 1000 * float(self.workspace.length_to_world(length))
+
+
+def has_succeeded(verdict: Verdict | None, ending: str) -> bool:
+    """Tell whether a command was achieved: what was refused never was, even if it holds.
+
+    Args:
+        verdict: Verdict of geometry at the end; None where there is no predicate.
+        ending: How the command ended, as in `DemoResult`.
+    """
+    if ending in NOT_CARRIED_OUT:
+        return False
+    return ending == 'satisfied' if verdict is None else verdict.holds
 
 
 def say(text: str) -> None:

@@ -15,6 +15,7 @@ class GoalStatus(IntEnum):
     FAILED = 4
     REFUSED = 5
     CANCELLED = 6
+    REPLACED = 7
 
 
 PURSUED = frozenset({GoalStatus.ACTIVE, GoalStatus.PAUSED})
@@ -67,7 +68,10 @@ class Outcome(IntEnum):
     SHUT_DOWN = 6
 
 
-OUTCOMES = {status: Outcome[status.name] for status in (*sorted(ENDED), GoalStatus.REFUSED)}
+OUTCOMES = {
+    status: Outcome[status.name]
+    for status in (*sorted(ENDED), GoalStatus.REFUSED, GoalStatus.REPLACED)
+}
 """Outcome of a command by the status that ends it; the other outcomes are known elsewhere."""
 
 ANY_NUMBER = 255

@@ -12,10 +12,15 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from concept_control.control.goal import MOVE_TOLERANCE, GroundedGoal
+from concept_control.control.goal import MAX_ENERGY, MOVE_TOLERANCE, GroundedGoal
 from concept_control.energy.goals.fast_evaluator import FastGoalEvaluator
 from concept_control.energy.goals.goal_energy import GoalEnergy
-from concept_control.energy.goals.program import GroundedTerm, Operator
+from concept_control.energy.goals.program import (
+    GroundedTerm,
+    Operator,
+    reweighted,
+    terms_of,
+)
 from concept_control.energy.goals.solving import Solution, solve
 from concept_control.energy.model import ConceptModel
 from concept_control.errors import GroundingError
@@ -32,12 +37,12 @@ class GoalConfig:
     """When a solution counts.
 
     Attributes:
-        max_energy: Composed energy above which an arrangement does not count as reached: about
-            the square of the error in workspace units.
+        max_energy: Energy of a part above which it does not count as reached, whatever its weight:
+            about the square of the error in workspace units.
         move_tolerance: Distance below which an entity is left where it is [m].
     """
 
-    max_energy: float = 0.01
+    max_energy: float = MAX_ENERGY
     move_tolerance: float = MOVE_TOLERANCE
 
 
@@ -106,6 +111,9 @@ def plan_goal(
 ) -> GroundedGoal:
     """Find where the movable entities should stand, and make the controller's goal of it.
 
+    Weights count only where not everything can be had: then the heaviest parts are reached, and
+    the others as far as these allow. Otherwise the goal's terms have weight 1.
+
     Args:
         request: Concepts bound to entities.
         model: Model whose codes the terms have.
@@ -113,17 +121,17 @@ def plan_goal(
         config: When a solution counts.
 
     Raises:
-        GroundingError: if no arrangement was found in which the concepts hold.
+        GroundingError: if no arrangement was found in which the concepts hold, or the heaviest.
     """
     config = config or GoalConfig()
-    energy = GoalEnergy(model, request.program)
+    weights = np.array([term.weight for term in terms_of(request.program)])
+    energy = GoalEnergy(model, reweighted(request.program, np.ones(len(weights)).tolist()))
     solution = _solve(energy, request, config.max_energy)
-    if not solution.converged:
-        raise GroundingError(
-            f'{request.expression} cannot be reached here: the best arrangement found has energy '
-            f'{solution.energy:.3g}, or overlaps others (at most {config.max_energy:g} counts as '
-            'reached); is there room for it on the table, and does it contradict itself?'
-        )
+    if not solution.converged and len(set(weights)) > 1:
+        relative = (weights / weights.max()).tolist()
+        energy = GoalEnergy(model, reweighted(request.program, relative))
+        solution = _solve(energy, request, config.max_energy)
+    _refuse_unreached(energy, request, solution, config.max_energy)
     targets = np.asarray(solution.positions, dtype=float)
     shift = np.linalg.norm(targets - request.scene.positions, axis=-1)
     far = shift > float(workspace.length_to_workspace(config.move_tolerance))
@@ -136,6 +144,26 @@ def plan_goal(
         initial_energy=_energy_now(energy, request),
         target_energy=float(solution.energy),
     )
+
+
+def _refuse_unreached(
+    energy: GoalEnergy, request: GoalRequest, solution: Solution, max_energy: float
+) -> None:
+    """Refuse a solution in which the heaviest parts of a goal do not hold."""
+    parts = energy.conjuncts
+    heaviest = max(part.weight for part in parts)
+    missed = [
+        f'{part.name} is left with energy {value:.3g}, at most {max_energy:g} counts as reached'
+        for part, value in zip(parts, solution.conjuncts)
+        if part.weight == heaviest and value > max_energy
+    ]
+    if not solution.is_clear:
+        missed.append('blocks would overlap')
+    if missed:
+        raise GroundingError(
+            f'{request.expression} cannot be reached here: {"; ".join(missed)}; is there room for '
+            'it on the table, and does it contradict itself?'
+        )
 
 
 def bind_goal(
@@ -194,6 +222,8 @@ def _goal(
         target_energy=target_energy,
         goal_id=goal_id,
         expression=request.expression,
+        conjuncts=tuple(part.name for part in energy.conjuncts),
+        weights=tuple(term.weight for term in energy.terms),
         solver=solve_again,
     )
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Callable, Collection, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from concept_control.concepts.vocabulary import NamedConcept, vocabulary
 from concept_control.energy.code import ConceptCode
@@ -36,6 +37,7 @@ class LibraryConcept:
         demonstrations: Demonstrations it was inferred from; None where only the code is known.
         by_appearance: Whether it identifies entities by their appearance, wherever they are.
         self_test: Verdict of the leave-one-out cross-validation; '' for shipped words.
+        sentences: What it was understood to mean, most certain first; empty where nothing can say.
     """
 
     name: str
@@ -53,13 +55,12 @@ class LibraryConcept:
     demonstrations: Events | None
     by_appearance: bool
     self_test: str = ''
+    sentences: tuple[str, ...] = ()
 
     @property
     def signature(self) -> str:
         """How the concept is written, e.g. `between(subject; argument, argument)`."""
-        return f'{self.name}({_placeholders(self.subjects, "subject")}' + (
-            f'; {_placeholders(self.arguments, "argument")})' if self.arguments[1] != 0 else ')'
-        )
+        return signature(self.name, self.subjects, self.arguments)
 
 
 class ConceptLibrary:
@@ -83,6 +84,10 @@ class ConceptLibrary:
         Others may be reading: they see the library as it was, or as it is then.
         """
         self._concepts = {**self._concepts, concept.name: concept}
+
+    def remove(self, name: str) -> None:
+        """Remove a concept that is there; who is reading is not disturbed, as in `add`."""
+        self._concepts = {key: c for key, c in self._concepts.items() if key != name}
 
     def get(self, name: str) -> LibraryConcept:
         """Return the concept called `name`.
@@ -117,9 +122,7 @@ class ConceptLibrary:
         """
         words = vocabulary()
         library = cls()
-        if names is None:
-            names = list(words)
-        for name in names:
+        for name in words_of(model.card) if names is None else names:
             if name not in words:
                 raise UnknownConceptError(
                     f'unknown concept {name!r}; the vocabulary has: {", ".join(words)}'
@@ -129,6 +132,12 @@ class ConceptLibrary:
             if progress is not None:
                 progress(concept)
         return library
+
+
+def words_of(card: Mapping[str, Any]) -> dict[str, NamedConcept]:
+    """Return the words of the vocabulary that a model was trained for, by its card."""
+    trained = card.get('families', [])
+    return {name: word for name, word in vocabulary().items() if word.family.name in trained}
 
 
 def learn_concept(
@@ -163,6 +172,15 @@ def hash_events(events: Events) -> str:
         digest.update(f'{name}{value.shape}'.encode())
         digest.update(value.tobytes())
     return digest.hexdigest()
+
+
+def signature(
+    name: str, subjects: tuple[int, int | None], arguments: tuple[int, int | None]
+) -> str:
+    """Return how a concept is written that takes so many subjects and arguments."""
+    return f'{name}({_placeholders(subjects, "subject")}' + (
+        f'; {_placeholders(arguments, "argument")})' if arguments[1] != 0 else ')'
+    )
 
 
 def _placeholders(count: tuple[int, int | None], word: str) -> str:

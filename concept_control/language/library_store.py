@@ -18,6 +18,7 @@ from typing import Any
 import numpy as np
 from tqdm import tqdm
 
+from concept_control.concepts.vocabulary import vocabulary
 from concept_control.energy.code import ConceptCode
 from concept_control.energy.model import ConceptModel
 from concept_control.errors import ConceptControlError, LibraryError
@@ -28,6 +29,7 @@ from concept_control.language.library import (
     check_name,
     hash_events,
 )
+from concept_control.language.library_changes import recorded
 from concept_control.world.demonstrations import FIELDS, events_of, join, read_arrays
 
 FORMAT = 1
@@ -49,35 +51,107 @@ def default_folder() -> Path:
 
 
 def save(folder: Path, concept: LibraryConcept) -> Path:
-    """Write a concept; a file that is being read never changes under the reader.
+    """Write a concept, which `library_changes.undo` takes back.
+
+    A file that is being read never changes under the reader.
 
     Raises:
         LibraryError: if it cannot be written, or has no demonstrations.
     """
+    path = folder / f'{concept.name}.npz'
+    verb = 'teaching anew' if path.exists() else 'teaching'
+    try:
+        with recorded(folder, f'{verb} {concept.name}', [concept.name]):
+            _write(path, concept)
+    except OSError as error:
+        raise LibraryError(f'{path} cannot be written: {error.strerror or error}') from error
+    return path
+
+
+def delete(folder: Path, name: str) -> None:
+    """Delete a taught concept, which `library_changes.undo` takes back.
+
+    Raises:
+        LibraryError: if there is none of that name, or its file cannot be deleted.
+    """
+    path = taught_path(folder, name)
+    try:
+        with recorded(folder, f'deleting {name}', [name]):
+            path.unlink()
+    except OSError as error:
+        raise LibraryError(f'{path} cannot be deleted: {error.strerror or error}') from error
+
+
+def rename(folder: Path, old: str, new: str) -> None:
+    """Rename a taught concept, which `library_changes.undo` takes back.
+
+    Raises:
+        LibraryError: if there is none of that name, it cannot be read or written, or the new name
+            is taken or cannot be a name.
+    """
+    path = taught_path(folder, old)
+    check_name(new, replace=True)
+    if new in taught_names(folder) or new in vocabulary():
+        raise LibraryError(f'{new!r} is a word already; choose another name')
+    concept = replace(read(path), name=new)
+    try:
+        with recorded(folder, f'renaming {old} to {new}', [old, new]):
+            _write(folder / f'{new}.npz', concept)
+            path.unlink()
+    except OSError as error:
+        raise LibraryError(f'{path} cannot be renamed: {error.strerror or error}') from error
+
+
+def taught_names(folder: Path) -> list[str]:
+    """Return the names of the files in a folder of taught concepts."""
+    return sorted(path.stem for path in folder.glob('*.npz')) if folder.is_dir() else []
+
+
+def taught_path(folder: Path, name: str) -> Path:
+    """Return the file of a taught concept.
+
+    Raises:
+        LibraryError: if there is none of that name.
+    """
+    taught = taught_names(folder)
+    if name not in taught:
+        why = 'is shipped with the package' if name in vocabulary() else 'was not taught'
+        raise LibraryError(f'{name!r} {why}; taught in {folder}: {", ".join(taught) or "nothing"}')
+    return folder / f'{name}.npz'
+
+
+def _write(path: Path, concept: LibraryConcept) -> None:
     if concept.demonstrations is None:
         raise LibraryError(f'{concept.name} has no demonstrations to keep')
     header: dict[str, Any] = {'format': FORMAT, 'name': concept.name, 'energy': concept.energy}
     header |= {name: getattr(concept, name) for name in (*_PROVENANCE, *_FLAGS)}
     header |= {'subjects': concept.subjects, 'arguments': concept.arguments}
     header['by_looks'] = concept.by_appearance
+    header['sentences'] = concept.sentences
     arrays = {name: getattr(concept.demonstrations, name).cpu().numpy() for name in FIELDS}
-    path = folder / f'{concept.name}.npz'
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        handle, new = tempfile.mkstemp(dir=folder, prefix=f'.{concept.name}.', suffix='.new')
-        with os.fdopen(handle, 'wb') as file:
-            np.savez_compressed(
-                file, header=np.array(json.dumps(header)), code=concept.code.to_array(), **arrays
-            )
-        os.chmod(new, 0o644)
-        os.replace(new, path)
-    except OSError as error:
-        raise LibraryError(f'{path} cannot be written: {error.strerror or error}') from error
-    return path
+    handle, new = tempfile.mkstemp(dir=path.parent, prefix=f'.{concept.name}.', suffix='.new')
+    with os.fdopen(handle, 'wb') as file:
+        np.savez_compressed(
+            file, header=np.array(json.dumps(header)), code=concept.code.to_array(), **arrays
+        )
+    os.chmod(new, 0o644)
+    os.replace(new, path)
 
 
 def load(path: Path, model: ConceptModel) -> LibraryConcept:
     """Read a concept; for another model than it was taught to, its code is inferred again.
+
+    Raises:
+        LibraryError: as `read`.
+    """
+    concept = read(path)
+    if concept.model == model.fingerprint:
+        return concept
+    return inferred_again(concept, model)
+
+
+def read(path: Path) -> LibraryConcept:
+    """Read a concept as it was written.
 
     Raises:
         LibraryError: if the file is none of ours, was changed, or has a name it must not have.
@@ -102,6 +176,7 @@ def load(path: Path, model: ConceptModel) -> LibraryConcept:
             selects=bool(header['selects']),
             acts=bool(header['acts']),
             by_appearance=bool(header['by_looks']),
+            sentences=tuple(map(str, header.get('sentences', ()))),
             **{name: str(header[name]) for name in _PROVENANCE},
         )
     except LibraryError:
@@ -113,9 +188,7 @@ def load(path: Path, model: ConceptModel) -> LibraryConcept:
         raise LibraryError(f'{path} holds the concept {concept.name!r}; a file is named after it')
     if hash_events(demonstrations) != concept.demonstrations_hash:
         raise LibraryError(f'{path} was changed since it was written: teach {concept.name} again')
-    if concept.model == model.fingerprint:
-        return concept
-    return inferred_again(concept, model)
+    return concept
 
 
 def inferred_again(concept: LibraryConcept, model: ConceptModel) -> LibraryConcept:

@@ -18,7 +18,7 @@ from concept_control.perception.detection.detector import Detector
 from concept_control.perception.detection.segmentation import BlockLimits
 from concept_control.perception.image_decoding import decode_color, decode_depth
 from concept_control.perception.image_synchronizer import COLOR, DEPTH, ImageSynchronizer
-from concept_control.perception.tracking.tracker import EntityTracker
+from concept_control.perception.tracking.tracker import EntityTracker, TrackerConfig
 from concept_control.replay.series import Series
 from concept_control.world.entity import TOOL_ID, EntityState
 
@@ -57,7 +57,7 @@ class ImageReplay:
         self.num_frames, self.num_refused = 0, 0
         self._setup, self._on_seen = setup, on_seen
         self._kinematics = ArmKinematics(setup.arm)
-        self._tracker = EntityTracker()
+        self._tracker = EntityTracker(TrackerConfig(table_height=setup.table_height))
         self._detector: Detector | None = None
         self._info: Any = None
         self._pairs = ImageSynchronizer[Any](MAX_STAMP_GAP, on_unpaired=lambda _: None)

@@ -174,6 +174,10 @@ class Replay:
         if message.status == GoalStatus.REFUSED:
             if message.phase == 'teach':
                 return  # demonstrations were refused, no command
+            if self._goal is not None and int(message.goal_id) == self._goal.goal_id:
+                # The controller refused it: whatever holds, nothing was done for it.
+                self._goal = None
+                self._num_commands -= 1
             if len(self._refused) < MAX_COMMANDS:
                 self._refused.append(
                     {'expression': str(message.expression), 'text': str(message.text)}

@@ -13,19 +13,19 @@ from concept_control.reports.provenance import provenance
 
 
 def write_json(path: Path, document: Any) -> None:
-    """Write plain values to a file, whose folder is made where it is missing."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(json.dumps(document, indent=2) + '\n')
-
-
-def write_report(path: Path | None, **found: Any) -> None:
-    """Write what was measured behind its provenance, if a file is asked for.
+    """Write plain values to a file, whose folder is made where it is missing.
 
     Numbers that are not finite, of which JSON knows none, become null.
     """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    finite = json.loads(json.dumps(document), parse_constant=lambda _: None)
+    path.write_text(json.dumps(finite, indent=2) + '\n')
+
+
+def write_report(path: Path | None, **found: Any) -> None:
+    """Write what was measured behind its provenance, if a file is asked for."""
     if path is not None:
-        report = json.dumps({'provenance': provenance(), **found})
-        write_json(path, json.loads(report, parse_constant=lambda _: None))
+        write_json(path, {'provenance': provenance(), **found})
 
 
 DIGITS = 6

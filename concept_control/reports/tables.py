@@ -8,19 +8,22 @@ from typing import Any
 from tabulate import tabulate
 
 
-def text_table(header: Iterable[str], rows: Iterable[Sequence[object]]) -> str:
-    """Return aligned text: the first column is aligned left, all others right.
+def text_table(
+    header: Iterable[str], rows: Iterable[Sequence[object]], align: str = 'right'
+) -> str:
+    """Return aligned text, the first column aligned left.
 
     Args:
         header: Titles of the columns.
         rows: Cells, already formatted for people.
+        align: Alignment of the other columns, 'left' or 'right'.
     """
     titles = list(header)
     return tabulate(
         [[str(cell) for cell in row] for row in rows],
         titles,
         tablefmt='plain',
-        colalign=('left', *('right' for _ in titles[1:])),
+        colalign=('left', *(align for _ in titles[1:])),
         disable_numparse=True,
     )
 

@@ -89,6 +89,10 @@ class ClosedLoop:
         """Return stamp [s], positions and velocities (n,) of the newest joint state."""
         return self.world.time, *self.world.joint_state()
 
+    def measure_grip(self) -> bool:
+        """Return whether the suction cup says that it holds something."""
+        return self.world.held is not None
+
     def step(self) -> ControlOutput:
         """Advance by one control period and return what the controller said."""
         world, config = self.world, self.config
@@ -100,7 +104,7 @@ class ClosedLoop:
         start = world.time
         stamp, q, qd = self.measure_joints()
         output = self.controller.update(
-            start, q, qd, self._entities, world.held is not None, joints_time=stamp
+            start, q, qd, self._entities, self.measure_grip(), joints_time=stamp
         )
         if world.suction != output.suction:
             world.set_suction(output.suction)

@@ -17,9 +17,10 @@ class Feed:
     def __init__(self):
         self.check, self.time = JointStateCheck(ARM), 0.0
 
-    def __call__(self, q, qd=REST, age=0.0):
+    def __call__(self, q, qd=REST, age=0.0, source='arm'):
         self.time += PERIOD
-        return self.check.refusal(self.time, self.time - age, np.asarray(q, dtype=float), qd)
+        q = np.asarray(q, dtype=float)
+        return self.check.refusal(self.time, self.time - age, q, qd, source)
 
     def settle(self, q=ARM.home, count=5):
         return [self(q) for _ in range(count)]
@@ -48,19 +49,29 @@ def test_a_joint_that_moves_as_fast_as_it_may_is_believed_and_a_jump_is_not(join
     assert feed(elsewhere(joint, -19 * step)) == ''  # the last credible one still counts
 
 
-def test_a_second_publisher_is_refused_and_keeps_the_arm_in_place():
+@pytest.mark.parametrize('there', [elsewhere(), ARM.home])
+def test_a_second_publisher_is_refused_and_keeps_the_arm_in_place(there):
     feed = Feed()
     feed.settle()
     for _ in range(400):
         assert feed(ARM.home) == ''
-        assert 'does somebody else publish' in feed(elsewhere())
-    assert 'does somebody else publish' in feed.check.fault(feed.time)
+        assert 'arm and other both publish' in feed(there, source='other')
+    assert 'arm and other both publish' in feed.check.fault(feed.time)
     assert feed.check.fault(feed.time + 2.0) == '' and feed.check.num_restarts == 0
 
 
 def test_two_publishers_from_the_start_are_never_believed():
     feed = Feed()
     assert all(feed(ARM.home) and feed(elsewhere()) for _ in range(400))
+
+
+def test_a_publisher_that_was_started_again_is_believed_when_the_first_is_silent():
+    feed = Feed()
+    feed.settle()
+    reasons = [feed(ARM.home, source='arm, again') for _ in range(400)]
+    first = next(i for i, reason in enumerate(reasons) if not reason)
+    assert feed.check.config.patience <= (first + 1) * PERIOD < 1.2
+    assert not any(reasons[first:]) and feed.check.num_restarts == 0
 
 
 def test_what_no_arm_can_measure_is_refused():

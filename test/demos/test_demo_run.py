@@ -16,10 +16,12 @@ from concept_control.demos.demo_run import (
     HoldTimer,
     blocks_of,
     goal_text,
+    has_succeeded,
     status_text,
 )
 from concept_control.demos.graph_demo import node_parameters
 from concept_control.language.expression import parse
+from concept_control.language.judge import Verdict
 from concept_control.world.entity import TOOL_ID
 
 
@@ -71,3 +73,21 @@ def test_people_read_goals_and_statuses_in_one_line():
 def test_the_tool_is_no_block():
     entities = EntityArray(entities=[Entity(id=TOOL_ID), Entity(id=4)])
     assert [entity.id for entity in blocks_of(entities)] == [4]
+
+
+@pytest.mark.parametrize(
+    ('holds', 'ending', 'succeeded'),
+    [
+        (True, 'satisfied', True),
+        (True, 'time is up', True),  # geometry judges, not the energy
+        (False, 'satisfied', False),
+        (True, 'refused', False),  # it held before: nothing was done for it
+        (True, 'cancelled', False),
+        (None, 'satisfied', True),
+        (None, 'time is up', False),
+        (None, 'refused', False),
+    ],
+)
+def test_what_was_refused_never_succeeds(holds, ending, succeeded):
+    verdict = None if holds is None else Verdict(holds, 0.0, 0.05, ())
+    assert has_succeeded(verdict, ending) is succeeded

@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -13,12 +14,13 @@ import pytest
 pytest.importorskip('rclpy', reason='rclpy is not installed')
 
 import numpy as np
-from concept_control.msg import ConceptCommand, ConceptStatus, EntityArray
+from concept_control.msg import ConceptCommand, ConceptGoal, ConceptStatus, EntityArray
 from waiting import wait
 
 from concept_control.benchmarks.graph.shared_memory import left_behind, segments_of
 from concept_control.cli.main import main
 from concept_control.concepts.vocabulary import vocabulary
+from concept_control.interfaces.constants import GoalStatus
 from concept_control.paths import share_folder
 from concept_control.ros.bridge import conversions as convert
 from concept_control.ros.bridge import qos
@@ -126,7 +128,7 @@ def test_a_missing_model_is_refused_by_name(tmp_path):
         wait(lambda: False, graph)
 
 
-def test_a_taught_word_moves_particles_and_geometry_judges(tmp_path, monkeypatch):
+def test_a_taught_word_moves_particles_and_its_energy_decides(tmp_path, monkeypatch):
     shown, library = tmp_path / 'shown.npz', tmp_path / 'library'
     word = vocabulary()['near'].demonstrations(5)
     np.savez(
@@ -135,11 +137,12 @@ def test_a_taught_word_moves_particles_and_geometry_judges(tmp_path, monkeypatch
     )  # fmt: skip
     assert main(['teach', 'beside', '--from', str(shown), '--library', str(library)]) == 0
     monkeypatch.setenv('CONCEPT_CONTROL_LIBRARY', str(library))
-    process = demo('--world', 'particles', '--concept', 'beside(blue; yellow)',
-                   '--judge', 'near(blue; yellow)', tmp_path=tmp_path)  # fmt: skip
+    process = demo('--world', 'particles', '--concept', 'beside(blue; yellow)', tmp_path=tmp_path)
     output, _ = process.communicate(timeout=240)
     assert process.returncode == 0, output
-    assert 'RESULT: SUCCESS: near(blue; yellow) holds' in output.splitlines()[-1]
+    last = output.splitlines()[-1]
+    assert last.startswith('RESULT: SUCCESS: beside(blue; yellow): satisfied')
+    assert last.endswith('not judged by geometry')
 
 
 def test_a_carry_survives_that_perception_is_killed_and_started_again(tmp_path):
@@ -289,6 +292,28 @@ def test_of_two_commands_at_once_the_newer_is_done_and_the_older_told(running, r
         result = outcome(other, graph)
         assert result.outcome is Outcome.REPLACED and 'near(tool; red)' in result.text
     assert outcome(robot, graph).outcome is Outcome.SATISFIED
+
+
+def test_cancel_and_pause_are_heard_at_once_in_a_flood_of_commands(running):
+    """The time is that of the controller's topic; who is replaced by another is told so."""
+    graph, monitor, heard = running
+    told = []
+    monitor.create_subscription(
+        ConceptGoal, 'concept_goal', lambda m: told.append((m.command, time.monotonic())), 10
+    )
+    for asked, status in (('PAUSE', ConceptStatus.PAUSED), ('CANCEL', ConceptStatus.CANCELLED)):
+        heard.statuses.clear()
+        end = time.monotonic() + 2.0
+        while time.monotonic() < end:
+            monitor.send(ConceptCommand(expression='near(red; blue)', command_id='flood'))
+            time.sleep(0.001)
+        told.clear()
+        command, began = getattr(ConceptCommand, asked), time.monotonic()
+        monitor.send(ConceptCommand(command=command))
+        wait(lambda c=command: c in [t[0] for t in told], graph)
+        assert dict(told[::-1])[command] - began < 0.2
+        assert sum(s.status == GoalStatus.REPLACED for s in list(heard.statuses)) > 100
+        wait(lambda e=status: heard.statuses[-1].status == e, graph)
 
 
 def test_refusals_and_timeouts_reach_a_program_with_their_reason(running, robot):

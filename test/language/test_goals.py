@@ -53,6 +53,27 @@ def test_what_cannot_hold_is_refused(model, library):
         plan_goal(request, model, WORKSPACE)
 
 
+@pytest.mark.parametrize('weight', [0.001, 1.0, 1000.0])
+@pytest.mark.parametrize(
+    'expression', ['{}*near(red; blue)', 'near(red; blue) and {}*far(green; blue)']
+)
+def test_a_weight_does_not_change_what_can_be_had(model, library, expression, weight):
+    plain, weighted = (
+        plan_goal(request_goal(expression.format(w), SCENE, model, library), model, WORKSPACE)
+        for w in (1.0, weight)
+    )
+    np.testing.assert_array_equal(weighted.targets, plain.targets)
+    assert weighted.moved == plain.moved and 1 in plain.moved
+
+
+def test_where_not_everything_can_be_had_the_heaviest_is(model, library):
+    request = request_goal('near(red; blue) and 0.001*far(red; blue)', SCENE, model, library)
+    goal = plan_goal(request, model, WORKSPACE)
+    near, far = goal.conjunct_energies(goal.targets[None])[0]
+    assert goal.conjuncts == ('near', 'far') and goal.weights == (1.0, 0.001)
+    assert near <= GoalConfig.max_energy < far
+
+
 def test_what_would_hardly_move_stays(model, library):
     request = request_goal('between(red; blue, green)', SCENE, model, library)
     far = GoalConfig(move_tolerance=1.0)

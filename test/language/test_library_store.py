@@ -6,34 +6,8 @@ import numpy as np
 import pytest
 import torch
 
-from concept_control.concepts.vocabulary import vocabulary
-from concept_control.language.library import LibraryConcept, hash_events
 from concept_control.language.library_store import load, load_all, save
-from concept_control.world.demonstrations import join, read_npz
-
-
-@pytest.fixture(scope='module')
-def halfway(model):
-    """The word "between" under a name nobody knows."""
-    shown = join([vocabulary()['between'].demonstrations(3)])
-    code = model.infer(shown)
-    return LibraryConcept(
-        name='halfway',
-        description='taught by 5 demonstrations',
-        code=code,
-        selects=False,
-        acts=True,
-        subjects=(1, 1),
-        arguments=(2, 2),
-        num_demonstrations=5,
-        energy=float(model.energy(shown, code).mean()),
-        source='taught',
-        model=model.fingerprint,
-        demonstrations_hash=hash_events(shown),
-        demonstrations=shown,
-        by_appearance=False,
-        self_test='these 5 demonstrations agree',
-    )
+from concept_control.world.demonstrations import read_npz
 
 
 def test_a_saved_halfway_is_the_same_after_a_restart(model, halfway, tmp_path):

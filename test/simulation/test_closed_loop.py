@@ -31,6 +31,9 @@ class PlacesEnergy:
         offsets = [positions[:, row] - np.asarray(xy) for row, xy in self.places.items()]
         return np.concatenate(offsets, axis=-1)
 
+    def conjunct_residuals(self, *scene):
+        return [self.residual(*scene)]
+
 
 def loop_with(positions, arm='franka', **config):
     scene = build_scene(SceneConfig(num_blocks=len(positions), positions=positions, arm=arm))
@@ -140,6 +143,28 @@ def test_a_dropped_block_is_picked_up_again():
     assert between_error(loop.world) < 0.004
 
 
+@pytest.mark.parametrize(
+    ('lie', 'phase', 'reason'),
+    [
+        (True, 'start', 'the suction is off'),
+        (True, 'grasp', 'seen where it was'),
+        (False, 'carry', 'says that nothing is held'),
+    ],
+)
+def test_a_cup_that_lies_ends_the_goal_with_the_reason_in_time(lie, phase, reason):
+    loop = loop_with(LAYOUT)
+    loop.controller.set_goal(between_goal(loop))
+    if phase != 'start':
+        loop.run(10.0, lambda o: o.phase == phase)
+    loop.measure_grip = lambda: lie
+    if phase == 'grasp':
+        loop.world.set_suction(False)
+        loop.world.set_suction = lambda on: None
+    outputs = loop.run(12.0, has_ended)
+    assert outputs[-1].status is Status.FAILED and reason in outputs[-1].text
+    assert len(outputs) * loop.config.control_period < 10.0
+
+
 def test_blocks_that_take_each_others_places_swap():
     loop = loop_with(LAYOUT[:3], entity_delay=0.2)
     here = ARM.workspace.to_workspace(LAYOUT[:3])
@@ -174,6 +199,29 @@ def test_the_tool_itself_stays_between_two_moving_blocks():
     outputs = loop.run(3.0, has_ended)
     assert outputs[-1].status is Status.SATISFIED and error() < 0.003
     assert loop.run(1.0)[-1].status is Status.SATISFIED
+
+
+@dataclass(frozen=True)
+class TradedEnergy(PlacesEnergy):
+    """Of two places the second weighs a thousandth; each is a part of its own."""
+
+    def residual(self, before, positions, colors, sizes):
+        return super().residual(before, positions, colors, sizes) * [1, 1, 0.03, 0.03]
+
+    def conjunct_residuals(self, *scene):
+        return np.split(super().residual(*scene), 2, axis=-1)
+
+
+def test_what_was_given_up_for_a_heavier_part_is_not_satisfied():
+    loop = loop_with(LAYOUT)
+    here = ARM.workspace.to_workspace(loop.world.block_positions()[:, :2])
+    places = {0: here[0], 1: here[1] + [0.6, 0.0]}
+    goal = goal_on(loop, TradedEnergy(places), {0: here[0], 1: here[1]})
+    loop.controller.set_goal(replace(goal, moved=(), conjuncts=('near', 'far')))
+    outputs = run_until_ended(loop)
+    assert outputs[-1].status is Status.FAILED
+    assert outputs[-1].text == 'not everything can be had: gave up far'
+    assert loop.world.time < 6.0  # no rounds of a search for what cannot be had
 
 
 def test_a_tool_that_is_in_place_from_the_start_stays_there():

@@ -29,6 +29,10 @@ class MidpointEnergy:
         middle = (positions[:, self.first] + positions[:, self.second]) / 2
         return positions[:, self.subject] - middle
 
+    def conjunct_residuals(self, *scene: np.ndarray) -> list[np.ndarray]:
+        """Return the residuals of its only conjunct; arguments as of `residual`."""
+        return [self.residual(*scene)]
+
 
 def closed_form_goal(
     evaluator: ResidualEvaluator,

@@ -68,7 +68,7 @@ def run(config: DemoRunsConfig) -> int:
     with tqdm(asked, unit='run', file=sys.stderr) as bar:
         for concept, seed in bar:
             runs.append(run_once(concept, seed, config))
-            bar.set_postfix_str(f'{sum(r["holds"] for r in runs)} succeeded')
+            bar.set_postfix_str(f'{sum(r["succeeded"] for r in runs)} succeeded')
     summary = {concept: summarise([r for r in runs if r['expression'] == concept])
                for concept in dict.fromkeys(r['expression'] for r in runs)}  # fmt: skip
     print(sentence())
@@ -79,7 +79,7 @@ def run(config: DemoRunsConfig) -> int:
     if config.html:
         _write_page(config.html, summary, runs)
         print(f'page: {config.html}')
-    return 0 if all(run['holds'] for run in runs) else 1
+    return 0 if all(run['succeeded'] for run in runs) else 1
 
 
 def run_once(concept: str, seed: int, config: DemoRunsConfig) -> dict[str, Any]:
@@ -100,7 +100,7 @@ def run_once(concept: str, seed: int, config: DemoRunsConfig) -> dict[str, Any]:
         if numbers.is_file():
             found = json.loads(numbers.read_text())
             return {**found, 'strip': strip.read_bytes() if strip.is_file() else b''}
-    return {'expression': concept, 'seed': seed, 'holds': False, 'ending': output[-2000:]}
+    return {'expression': concept, 'seed': seed, 'succeeded': False, 'ending': output[-2000:]}
 
 
 def _write_page(
@@ -117,7 +117,7 @@ def _write_page(
         parts.append(page.heading(f'{run["expression"]}, seed {run["seed"]}'))
         error, ending = run.get('error_mm'), run.get('ending', '')
         off = '' if error is None else f', {error:.1f} mm off'
-        parts.append(page.paragraph(f'{ending}{off}', '' if run['holds'] else 'note'))
+        parts.append(page.paragraph(f'{ending}{off}', '' if run['succeeded'] else 'note'))
         if run.get('strip'):
             parts.append(page.image(run['strip']))
     page.write_page(path, 'The whole graph, run after run', parts, sentence())
@@ -132,7 +132,7 @@ def summarise(runs: list[dict[str, Any]]) -> dict[str, float]:
 
     return {
         'runs': len(runs),
-        'successes': sum(bool(r['holds']) for r in runs),
+        'successes': sum(bool(r['succeeded']) for r in runs),
         'error_mm_median': statistics.median(values('error_mm')),
         'error_mm_max': max(values('error_mm')),
         'simulated_s_median': statistics.median(values('simulated_s')),

@@ -12,6 +12,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from inspect import signature
 from pathlib import Path
 from typing import Any
 
@@ -60,10 +61,9 @@ class IdleConceptModel(Idle, ConceptModelNode):
     """See `Idle`; with a few words learned."""
 
     def work_once(self) -> None:
-        """Answer the commands that have come, and draw as if somebody looked."""
-        while not self._commands.empty():
-            if (command := self._commands.get()) is not None:
-                self._respond(command)
+        """Answer the command that has come, and draw as if somebody looked."""
+        if not self._waiting.is_empty and (command := self._waiting.take()) is not None:
+            self._answer(command)
         self._view.draw_once()
 
 
@@ -132,8 +132,10 @@ class Target:
 
     def feed(self, message: Any) -> None:
         """Give the node a message and let it work."""
-        raw = self.subscription.raw
-        self.subscription.callback(serialize_message(message) if raw else message)
+        callback = self.subscription.callback
+        message = serialize_message(message) if self.subscription.raw else message
+        wants_information = len(signature(callback).parameters) == 2
+        callback(message, *[{}] * wants_information)
         self.node.work_once()
         failure = getattr(self.node, 'failure', None)
         assert failure is None, f'the node failed: {failure!r}'

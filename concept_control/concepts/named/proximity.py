@@ -9,6 +9,7 @@ import numpy as np
 from concept_control.concepts.family import (
     Draft,
     Family,
+    Length,
     last_positions,
     marker_distances,
     masks,
@@ -49,6 +50,11 @@ class Proximity(Selection):
             first = np.sort(rank, axis=1)[:, : self.order + 2]
             scene.attention[pending] = rank == first[:, -2:-1]
             pending = pending[(np.diff(first[:, -3:], axis=1) < MARGIN).any(axis=1)]
+
+    def meaning(self, params: np.ndarray, length: Length) -> str:
+        most = 'closest to' if self.sign > 0 else 'furthest from'
+        rank = '' if self.order == 0 else f'number {self.order + 1} of those '
+        return f'{rank}whose centre is {most} that of the thing in parentheses, the marker'
 
     def _rank(self, scene: Draft, rows: np.ndarray) -> np.ndarray:
         positions = scene.positions[rows, 0]

@@ -9,6 +9,7 @@ import numpy as np
 from concept_control.concepts.family import (
     Draft,
     Family,
+    Length,
     last_positions,
     masks,
     mean_of,
@@ -35,6 +36,9 @@ INSIDE_SHARE = 0.8
 
 CONE = np.deg2rad(30.0)
 """Half the opening angle of the cone that is "left of" [rad]."""
+
+LEAST_BESIDE = 0.2
+"""Least distance along the cone's axis, a block's width [workspace units]."""
 
 _TRIES = 40
 
@@ -120,6 +124,9 @@ class Between(Relation):
 
     num_arguments = 2
 
+    def meaning(self, params: np.ndarray, length: Length) -> str:
+        return 'its centre in the middle between the two others'
+
     def deviation(self, relative: np.ndarray, rows: np.ndarray) -> np.ndarray:
         return np.linalg.norm(relative, axis=1)
 
@@ -138,6 +145,11 @@ class Apart(Relation):
     def offsets(self, rng: np.random.Generator, rows: np.ndarray) -> np.ndarray:
         lengths = self.bounds[0], min(self.bounds[1], FARTHEST)
         return _polar(rng, len(rows), lengths, (-np.pi, np.pi))
+
+    def meaning(self, params: np.ndarray, length: Length) -> str:
+        least, most = self.bounds
+        distance = f'{length(least)} ' + (f'to {length(most)}' if np.isfinite(most) else 'or more')
+        return f'its centre {distance} from the centre of the other, on any side'
 
     def deviation(self, relative: np.ndarray, rows: np.ndarray) -> np.ndarray:
         return outside_of(np.linalg.norm(relative, axis=1), *self.bounds)
@@ -158,12 +170,17 @@ class Beside(Relation):
         angles = (self.direction - 0.9 * CONE, self.direction + 0.9 * CONE)
         return _polar(rng, len(rows), CONE_RANGE, angles)
 
+    def meaning(self, params: np.ndarray, length: Length) -> str:
+        return (
+            f'its centre straight {self.name.replace("_", " ")} the other to within '
+            f'{np.rad2deg(CONE):.0f}°, and at least {length(LEAST_BESIDE)} that way'
+        )
+
     def deviation(self, relative: np.ndarray, rows: np.ndarray) -> np.ndarray:
         along = relative @ [np.cos(self.direction), np.sin(self.direction)]
         across = np.abs(relative @ [-np.sin(self.direction), np.cos(self.direction)])
-        # Distance to the cone; the least distance along its axis is a block's width.
         outside = np.maximum(across * np.cos(CONE) - along * np.sin(CONE), 0.0)
-        short = np.maximum(0.2 - along, 0.0)
+        short = np.maximum(LEAST_BESIDE - along, 0.0)
         return np.maximum(outside, short)
 
 
@@ -206,6 +223,10 @@ class Aligned(Relation):
     def offsets(self, rng: np.random.Generator, rows: np.ndarray) -> np.ndarray:
         along = rng.choice([-1.0, 1.0], len(rows)) * rng.uniform(0.22, 1.2, len(rows))
         return along[:, None] * np.eye(2)[self.axis]
+
+    def meaning(self, params: np.ndarray, length: Length) -> str:
+        shared, way = ('y', 'row along x') if self.axis == 0 else ('x', 'column along y')
+        return f'its centre at the same {shared} as that of the other: in one {way}'
 
     def deviation(self, relative: np.ndarray, rows: np.ndarray) -> np.ndarray:
         return np.abs(relative[:, 1 - self.axis])

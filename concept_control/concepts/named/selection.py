@@ -6,7 +6,7 @@ from typing import ClassVar
 
 import numpy as np
 
-from concept_control.concepts.family import Draft, Family, masks, per_event
+from concept_control.concepts.family import Draft, Family, Length, masks, per_event
 from concept_control.world.events import Events
 
 MANY = 4
@@ -41,6 +41,10 @@ class Quantity(Selection):
         extra = rng.integers(np.maximum(scene.count - MANY, 0) + 1)
         wanted = wanted + np.where(wanted == MANY, extra, 0)
         scene.attention = np.arange(scene.sizes.shape[1]) < wanted[:, None]
+
+    def meaning(self, params: np.ndarray, length: Length) -> str:
+        count = int(params[0])
+        return f'any {count}{" or more" if count == MANY else ""} of the things'
 
     def describe(self, params: np.ndarray) -> np.ndarray:
         return (params == np.arange(1, MANY + 1)).astype(float)

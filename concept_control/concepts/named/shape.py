@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from concept_control.concepts.family import Draft, Family, last_positions, masks
+from concept_control.concepts.family import Draft, Family, Length, last_positions, masks
 from concept_control.world.events import Events
 
 SMALLEST_RADIUS = 0.26
@@ -82,6 +82,10 @@ class Shape(Family):
         """Draw (count, k, 2) perfect shapes, in or outside the workspace."""
         raise NotImplementedError
 
+    def count_text(self) -> str:
+        """Say how many members it has."""
+        return str(self.fewest) + (f' to {self.most}' if self.most > self.fewest else '')
+
     def deviation(self, points: np.ndarray) -> np.ndarray:
         """Return (B,) largest distances of points (B, k, 2) to the nearest perfect shape."""
         raise NotImplementedError
@@ -98,6 +102,12 @@ class RegularPolygon(Shape):
         angle = rng.uniform(-np.pi, np.pi, (count, 1)) + 2 * np.pi * np.arange(k) / k
         center = rng.uniform(-0.6, 0.6, (count, 1, 2))
         return center + radius[..., None] * np.stack([np.cos(angle), np.sin(angle)], axis=-1)
+
+    def meaning(self, params: np.ndarray, length: Length) -> str:
+        return (
+            f'{self.count_text()} things evenly on a circle in any direction, at least '
+            f'{length(SMALLEST_RADIUS)} from its middle'
+        )
 
     def deviation(self, points: np.ndarray) -> np.ndarray:
         """Fit the polygon by least squares over similarities, corners matched by their angle.
@@ -127,6 +137,12 @@ class Line(Shape):
         angle = rng.uniform(-np.pi, np.pi, (count, 1))
         center = rng.uniform(-0.7, 0.7, (count, 1, 2))
         return center + along[..., None] * np.stack([np.cos(angle), np.sin(angle)], axis=-1)
+
+    def meaning(self, params: np.ndarray, length: Length) -> str:
+        return (
+            f'{self.count_text()} things in a straight line in any direction, neighbours at least '
+            f'{length(SMALLEST_GAP)} apart'
+        )
 
     def deviation(self, points: np.ndarray) -> np.ndarray:
         centered = points - points.mean(axis=1, keepdims=True)

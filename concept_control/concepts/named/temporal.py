@@ -6,12 +6,21 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from concept_control.concepts.family import Draft, marker_distances, masks, path_lengths
+from concept_control.concepts.family import (
+    Draft,
+    Length,
+    marker_distances,
+    masks,
+    path_lengths,
+)
 from concept_control.concepts.named.selection import Selection
 from concept_control.world.events import Events
 
 SHORTEST_MOVE = 0.15
-"""Shortest motion in demonstrations [workspace units]; half of it counts as motion."""
+"""Shortest motion in demonstrations [workspace units]."""
+
+COUNTS_AS_MOVED = SHORTEST_MOVE / 2
+"""Length of a way above which something has moved [workspace units]."""
 
 NUM_STEPS = 6
 """T of the events in which the order of motions counts."""
@@ -33,8 +42,11 @@ class Moved(Selection):
         step = _random_steps(rng, before)
         scene.positions[:, 1] = before + np.where(scene.attention[..., None], step, 0.0)
 
+    def meaning(self, params: np.ndarray, length: Length) -> str:
+        return f'whose way was longer than {length(COUNTS_AS_MOVED)}'
+
     def true_attention(self, events: Events, params: np.ndarray) -> np.ndarray:
-        return (path_lengths(events) > SHORTEST_MOVE / 2) & masks(events)[0]
+        return (path_lengths(events) > COUNTS_AS_MOVED) & masks(events)[0]
 
 
 class CameCloser(Selection):
@@ -120,7 +132,7 @@ class Order(Selection):
         when = (steps * times[None, :, None]).sum(axis=1) / np.maximum(path, 1e-9)
         marker = (when * subjects).sum(axis=1) / np.maximum(subjects.sum(axis=1), 1)
         earlier = self.sign * (when - marker[:, None]) > 0.25
-        return (path > SHORTEST_MOVE / 2) & earlier & present & ~subjects
+        return (path > COUNTS_AS_MOVED) & earlier & present & ~subjects
 
 
 def _random_steps(rng: np.random.Generator, before: np.ndarray) -> np.ndarray:

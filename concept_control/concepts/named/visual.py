@@ -8,6 +8,7 @@ import numpy as np
 
 from concept_control.concepts.family import (
     Draft,
+    Length,
     marker_mean,
     masks,
     per_event,
@@ -23,6 +24,9 @@ COLOR_RADIUS = 0.22
 
 COLOR_CLEARANCE = 0.34
 """Smallest distance of distractors from the colour in demonstrations."""
+
+OF_ONE_COLOR = (COLOR_RADIUS + COLOR_CLEARANCE) / 2
+"""Largest distance of features to those of the colour that is meant."""
 
 SAME_AS_MARKER = 0.3
 """Largest distance of features to the marker's, which is itself under random light."""
@@ -75,10 +79,14 @@ class Color(Selection):
     def describe(self, params: np.ndarray) -> np.ndarray:
         return np.concatenate([2 * params - 1, 2 * color_features(params)[:, :3] - 1], axis=1)
 
+    def meaning(self, params: np.ndarray, length: Length) -> str:
+        rgb = ' '.join(f'{channel:.2f}' for channel in params)
+        return f'of the colour RGB {rgb} in any light (features within {OF_ONE_COLOR:.2f})'
+
     def true_attention(self, events: Events, params: np.ndarray) -> np.ndarray:
         rgb = per_event(params, events)
         distance = self.distance(events.colors.cpu().numpy(), rgb)
-        return (distance <= (COLOR_RADIUS + COLOR_CLEARANCE) / 2) & masks(events)[0]
+        return (distance <= OF_ONE_COLOR) & masks(events)[0]
 
     def distance(self, colors: np.ndarray, rgb: np.ndarray) -> np.ndarray:
         """Return (B, N) distances of features of colours (B, N, 3) to those of (B, 3)."""
@@ -119,6 +127,9 @@ class SameColor(Color):
             pending = pending[~good]
         scene.attention = members & ~scene.subjects
 
+    def meaning(self, params: np.ndarray, length: Length) -> str:
+        return self.description
+
     def describe(self, params: np.ndarray) -> np.ndarray:
         return params
 
@@ -150,6 +161,10 @@ class Size(Selection):
 
     def describe(self, params: np.ndarray) -> np.ndarray:
         return np.stack([10 * (params[:, 0] - 0.17), params[:, 1]], axis=1)
+
+    def meaning(self, params: np.ndarray, length: Length) -> str:
+        threshold, sign = params
+        return f'whose sides are {"longer" if sign > 0 else "shorter"} than {length(threshold)}'
 
     def true_attention(self, events: Events, params: np.ndarray) -> np.ndarray:
         rows = per_event(params, events)

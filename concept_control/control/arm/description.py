@@ -67,6 +67,11 @@ class ArmDescription:
         """Number of controlled joints n."""
         return len(self.joints)
 
+    def beyond_limits(self, q: np.ndarray) -> np.ndarray:
+        """Return (..., n) distances of positions beyond their limits [rad, m], negative inside."""
+        lower, upper = self.position_limits.T
+        return np.maximum(q - upper, lower - q)
+
     @classmethod
     def load(cls, source: str | Path = 'franka') -> ArmDescription:
         """Read an arm from its YAML file, or by the name of a shipped one.

@@ -80,6 +80,7 @@ class ConceptEnergy:
         positions: (N, 2) positions of all entities now, workspace units.
         index: Row of the entity that moves.
         scale: Factor on the energy; `local_minimum.stiffness` makes its unit m².
+        conjunct: Number of the conjunct that alone counts, without its weights; None for the goal.
     """
 
     goal: GroundedGoal
@@ -87,11 +88,14 @@ class ConceptEnergy:
     positions: np.ndarray
     index: int
     scale: float = 1.0
+    conjunct: int | None = None
 
     def residual(self, xy: np.ndarray) -> np.ndarray:
         """Return (B, K) residuals with the entity at world positions (B, 2) [m]."""
         positions = np.repeat(self.positions[None], len(xy), axis=0)
         positions[:, self.index] = self.workspace.to_workspace(xy)
+        if self.conjunct is not None:
+            return self.goal.conjunct_residuals(positions)[self.conjunct]
         return np.sqrt(self.scale) * self.goal.residual(positions)
 
     def linearize(self, xy: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -5,6 +5,14 @@ from __future__ import annotations
 import numpy as np
 
 from concept_control.control.skills.task_view import TaskView
+from concept_control.world.entity import EntityStatus
+
+LEFT_BEHIND_DISTANCE, LEFT_BEHIND_TIME = 0.08, 0.5
+"""Distance from where a block was taken [m], and time for which it must be seen there [s]: what
+hangs in the air near by may be seen a little beside its place."""
+
+SAME_COLOR = 0.25
+"""Largest distance of two colours of one block, RGB."""
 
 MAX_TURN = np.pi / 3
 """Largest turn of a held block [rad] where another of its faces is nearer."""
@@ -48,6 +56,36 @@ class BasinMonitor:
         if self._entered is None or np.linalg.norm(guide - self._entered) > self._radius:
             self._entered = guide.copy() if is_near else None
         return self._entered is not None
+
+
+class LeftBehindMonitor:
+    """Detects that a block which counts as held is seen where it was taken.
+
+    Perception believes the cup, too: what it sees there may have got another id.
+    """
+
+    def __init__(self, view: TaskView) -> None:
+        """Begin where the block is taken, if one is held."""
+        self._view = view
+        self._taken = view.entities.get(-1 if view.held is None else view.held)
+        self._since = np.inf
+
+    def update(self) -> bool:
+        """Tell whether the held block has been seen there for a while."""
+        view, taken = self._view, self._taken
+        is_seen = (
+            view.held is not None
+            and taken is not None
+            and np.linalg.norm(view.held_position[:2] - taken.xy) > LEFT_BEHIND_DISTANCE
+            and any(
+                entity.status is EntityStatus.SEEN
+                and np.linalg.norm(entity.xy - taken.xy) < taken.width / 2
+                and np.linalg.norm(np.subtract(entity.color, taken.color)) < SAME_COLOR
+                for entity in view.entities.values()
+            )
+        )
+        self._since = min(self._since, view.time) if is_seen else np.inf
+        return view.time - self._since >= LEFT_BEHIND_TIME
 
 
 class FaceAlignment:

@@ -11,7 +11,12 @@ from concept_control.control.arm.clearance import LinkClearance
 from concept_control.control.costs.arm_cost import ArmCost, CostWeights
 from concept_control.control.costs.entity_energy import AnchoredEnergy, EntityEnergy, PointEnergy
 from concept_control.control.costs.interpolated_energy import InterpolatedEnergy
-from concept_control.control.skills.monitors import BasinMonitor, FaceAlignment, SettlingMonitor
+from concept_control.control.skills.monitors import (
+    BasinMonitor,
+    FaceAlignment,
+    LeftBehindMonitor,
+    SettlingMonitor,
+)
 from concept_control.control.skills.script import Script, Setpoint, SkillOutcome
 from concept_control.control.skills.task_view import Placed, TaskView
 from concept_control.world.entity import TOOL_ID, EntityStatus
@@ -29,7 +34,7 @@ class PickAndPlace:
     def __init__(self, view: TaskView) -> None:
         self.view = view
         self.weights = CostWeights()
-        self._faces = FaceAlignment(view)
+        self._faces, self._left_behind = FaceAlignment(view), LeftBehindMonitor(view)
         factor = view.config.vertical_stiffness
         # What keeps off neighbours must stay as strong as the energy.
         self._stiff = replace(
@@ -90,9 +95,8 @@ class PickAndPlace:
         settling, settled_since = SettlingMonitor(config.settle_radius, config.settle_time), np.inf
         basin = BasinMonitor(config.basin_radius)
         while view.time < deadline:
-            if view.attached is False:
-                view.held = None
-                return SkillOutcome.DROPPED
+            if (lost := self._lost_hold()) is not None:
+                return lost
             size = view.entities[view.held].size[2]
             height = view.highest_top + config.travel_clearance + size / 2
             is_near = basin.update(guide(), view.held_position[:2])
@@ -129,9 +133,8 @@ class PickAndPlace:
         while (
             view.held_position[2] - size / 2 > config.place_gap or view.speed > config.touch_speed
         ):
-            if view.attached is False:
-                view.held = None
-                return SkillOutcome.DROPPED
+            if (lost := self._lost_hold()) is not None:
+                return lost
             height = view.held_position[2]
             stalled = stalled + 1 if height > lowest - 2e-4 else 0
             lowest = min(lowest, height)
@@ -288,7 +291,7 @@ class PickAndPlace:
                 relative = np.asarray(entity.position) - view.tool.position
                 view.held, view.offset = entity_id, view.tool.rotation.T @ relative
                 view.twist = entity.yaw - float(view.tool.heading)
-                self._faces = FaceAlignment(view)
+                self._faces, self._left_behind = FaceAlignment(view), LeftBehindMonitor(view)
                 return SkillOutcome.DONE
             pressed = entity.top + config.contact_gap - 0.006 * waited
             cost = self.tool_cost(PointEnergy(entity.xy), pressed)
@@ -302,9 +305,8 @@ class PickAndPlace:
         size = view.entities[entity_id].size[2]
         deadline = self._deadline()
         while view.time < deadline:
-            if view.attached is False:
-                view.held = None
-                return SkillOutcome.DROPPED
+            if (lost := self._lost_hold()) is not None:
+                return lost
             height = view.highest_top + config.travel_clearance + size / 2
             if view.held_position[2] - size / 2 > view.highest_top + 0.01:
                 return SkillOutcome.DONE
@@ -312,6 +314,18 @@ class PickAndPlace:
             cost.weights = self._stiff
             yield Setpoint('lift', cost, suction=True, active=entity_id)
         return SkillOutcome.TIMEOUT
+
+    def _lost_hold(self) -> SkillOutcome | None:
+        """Return how the held block was lost, as the cup says or is seen; None if it is held."""
+        view = self.view
+        outcome = None
+        if view.attached is False:
+            outcome = SkillOutcome.DROPPED
+        elif self._left_behind.update():
+            outcome = SkillOutcome.LEFT_BEHIND
+        if outcome is not None:
+            view.held = None
+        return outcome
 
     def _release(self, entity_id: int) -> Script:
         view, config = self.view, self.view.config

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Generator
 from dataclasses import replace
 
@@ -10,7 +11,7 @@ import numpy as np
 from concept_control.control.arm.inverse_kinematics import solve_ik
 from concept_control.control.costs.entity_energy import ConceptEnergy, EntityEnergy, PointEnergy
 from concept_control.control.costs.local_minimum import refine_target, stiffness
-from concept_control.control.goal import GroundedGoal
+from concept_control.control.goal import MAX_ENERGY, GroundedGoal
 from concept_control.control.skills.pick_and_place import PickAndPlace
 from concept_control.control.skills.pushing import push
 from concept_control.control.skills.script import (
@@ -86,9 +87,21 @@ class RearrangementTask:
         return energy
 
     def is_satisfied(self, distance: float) -> bool:
-        """Tell whether the energy is as low as with the worst entity off by a distance [m]."""
-        tolerance = max(self._stiffness.values(), default=0.0) * distance**2
-        return self.energy() <= self.goal.target_energy + tolerance
+        """Tell whether every conjunct holds as well as with one entity off by a distance [m]."""
+        return bool((self._conjuncts() <= self._allowed(distance)).all())
+
+    def _conjuncts(self, positions: np.ndarray | None = None) -> np.ndarray:
+        """Return (C,) energies of the conjuncts, without weights; positions default to now."""
+        if positions is None:
+            positions = self.positions()
+        return self.goal.conjunct_energies(self.workspace.to_workspace(positions)[None])[0]
+
+    def _allowed(self, distance: float) -> np.ndarray:
+        """Return (C,) energies that count as satisfied with one entity off by a distance [m].
+
+        What the target itself gives up, because not everything can be had, is not satisfied.
+        """
+        return np.minimum(self._promised, MAX_ENERGY) + self._tolerances * distance**2
 
     def run(self) -> TaskScript:
         """Pursue the goal until it is satisfied or cannot be."""
@@ -109,6 +122,9 @@ class RearrangementTask:
                 return TaskResult(False, f'cannot draw back: {outcome.value}')
             if self._is_done():
                 return TaskResult(True, f'energy {self.energy():.4g} after {attempt + 1} round(s)')
+            given_up = self._given_up()
+            if given_up:
+                return TaskResult(False, f'not everything can be had: gave up {given_up}')
             self._renew()
         return TaskResult(
             False,
@@ -120,7 +136,7 @@ class RearrangementTask:
         """Move every block that is not at its target; return what made that impossible, if so."""
         config = self.view.config
         self._remaining = self._displaced(self.positions())
-        attempts = dict.fromkeys(range(len(self.targets)), 0)
+        attempts, losses = Counter[int](), Counter[int]()
         while self._remaining:
             lost = self._lost()
             if lost:
@@ -136,7 +152,12 @@ class RearrangementTask:
                 if not move.is_buffer:
                     self._remaining.remove(move.index)
                 continue
-            if attempts[move.index] >= config.max_attempts:
+            losses[move.index] += outcome in (SkillOutcome.MISSED, SkillOutcome.DROPPED)
+            if (
+                outcome is SkillOutcome.LEFT_BEHIND
+                or losses[move.index] >= config.max_losses
+                or attempts[move.index] >= config.max_attempts
+            ):
                 return f'cannot move {self._ids([move.index])}: {outcome.value}'
             if self.view.attached:
                 yield from self.skills.put_down()
@@ -167,7 +188,7 @@ class RearrangementTask:
         if must_push:
             return (yield from push(skills, entity_id, energy, obstacles, self.workspace))
         outcome = yield from skills.carry(energy, guide, obstacles)
-        if outcome is SkillOutcome.DROPPED:
+        if outcome in (SkillOutcome.DROPPED, SkillOutcome.LEFT_BEHIND):
             return outcome
         # A carry that never settles is put down all the same; verification decides.
         return (yield from skills.place(energy, obstacles))
@@ -242,13 +263,17 @@ class RearrangementTask:
         What a generated solution promised may be out of reach once others have moved; a minimum
         in which most of the energy is gone counts then.
         """
-        config, goal = self.view.config, self.goal
-        if self.is_satisfied(config.satisfied_distance):
+        config, energies = self.view.config, self._conjuncts()
+        allowed = self._allowed(config.satisfied_distance)
+        if (energies <= allowed).all():
             return True
-        if not self.moved and self.energy() <= 2.0 * max(goal.initial_energy, goal.target_energy):
-            return True  # it held from the start, but for the noise of perception
-        share = config.max_residual_share * (goal.initial_energy - goal.target_energy)
-        if self.energy() > goal.target_energy + share:
+        highest = np.maximum(self._initial, self._promised)
+        if not self.moved and (energies <= np.maximum(2.0 * highest, allowed)).all():
+            # It held from the start, but for the noise of perception.
+            return bool((self._promised <= MAX_ENERGY).all())
+        drop = config.max_residual_share * (self._initial - self._promised)
+        residual = self._promised + np.clip(drop, 0.0, MAX_ENERGY)
+        if (energies > np.maximum(np.minimum(residual, MAX_ENERGY), allowed)).any():
             return False
         positions = self.positions()
         self._remaining = []
@@ -259,6 +284,14 @@ class RearrangementTask:
             if gain > config.satisfied_distance:
                 return False
         return True
+
+    def _given_up(self) -> str:
+        """Name what the target gives up for the rest; empty while more can be had."""
+        lost = self._promised > MAX_ENERGY
+        reached = self._promised + self._tolerances * self.view.config.satisfied_distance**2
+        if not lost.any() or (self._conjuncts() > reached).any():
+            return ''
+        return ', '.join(np.array(self.goal.conjuncts, dtype=object)[lost])
 
     def _renew(self) -> None:
         """Find new targets for the scene as it is: generate, or refine the old ones."""
@@ -282,12 +315,22 @@ class RearrangementTask:
         return [i for i in self.moved if gap[i] > self.view.config.move_tolerance]
 
     def _measure(self) -> None:
-        """Measure the energy's stiffness at the target of everything that may be moved."""
+        """Measure energies at the targets: those of the conjuncts, and how fast they grow there.
+
+        Sets the stiffness of the goal's energy for everything that may be moved, and of each
+        conjunct the largest.
+        """
+        self._promised = self._conjuncts(self.targets)
+        self._initial = self._conjuncts(self.workspace.to_world(self.goal.before))
         self._stiffness = {}
+        self._tolerances = np.zeros(len(self._promised))
         places = self.workspace.to_workspace(self.targets)
         for index in map(self.goal.index, self.goal.movable):
             energy = ConceptEnergy(self.goal, self.workspace, places, index)
             self._stiffness[index] = stiffness(energy, self.targets[index])
+            for i in range(len(self._tolerances)):
+                each = stiffness(replace(energy, conjunct=i), self.targets[index])
+                self._tolerances[i] = max(self._tolerances[i], each)
 
     def _lost(self) -> str:
         """Name the goal's entities that are not perceived; empty if all are."""

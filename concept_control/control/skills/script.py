@@ -37,8 +37,9 @@ class SkillOutcome(Enum):
     DONE = 'done'
     TIMEOUT = 'took too long'
     MOVED = 'the block was moved away'
-    MISSED = 'the suction did not seize the block'
-    DROPPED = 'the block was dropped'
+    MISSED = 'the suction did not seize the block (suction_state says that nothing is held)'
+    DROPPED = 'the block was dropped (suction_state says that nothing is held)'
+    LEFT_BEHIND = 'suction_state says that the block is held, but it is seen where it was'
     LOST = 'the block is no longer seen'
 
 

@@ -24,6 +24,8 @@ class TaskConfig:
         grasp_tolerance: Horizontal error at which it may grasp.
         grasp_timeout: Longest wait for the vacuum.
         max_attempts: Number of attempts at moving one block before giving up.
+        max_losses: Number of attempts at one block in which the suction may say that it does not
+            hold it.
         move_tolerance: Distance to its target within which a block is left alone.
         phase_timeout: Longest duration of any single phase.
         basin_radius: Distance to the generated target within which only the energy counts.
@@ -70,6 +72,7 @@ class TaskConfig:
     grasp_tolerance: float = 0.006
     grasp_timeout: float = 0.6
     max_attempts: int = 3
+    max_losses: int = 2
     move_tolerance: float = MOVE_TOLERANCE
     phase_timeout: float = 5.0
     basin_radius: float = 0.06

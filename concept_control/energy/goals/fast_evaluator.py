@@ -6,6 +6,7 @@ import numpy as np
 import torch
 
 from concept_control.energy.goals.goal_energy import GoalEnergy
+from concept_control.energy.goals.program import run_program
 from concept_control.energy.scene_batch import NUM_MOTION_FEATURES, SceneBatch
 
 
@@ -33,6 +34,22 @@ class FastGoalEvaluator:
         Raises:
             EventError: if N is not that of the goal.
         """
+        residuals = self._residuals(before, positions, colors, sizes)
+        with torch.inference_mode():
+            return run_program(self._goal.program, residuals).cpu().numpy()
+
+    def conjunct_residuals(
+        self, before: np.ndarray, positions: np.ndarray, colors: np.ndarray, sizes: np.ndarray
+    ) -> list[np.ndarray]:
+        """Return the residuals (B, K_c) of each conjunct without weights; arguments as above."""
+        residuals = self._residuals(before, positions, colors, sizes)
+        with torch.inference_mode():
+            return [c.residual(residuals).cpu().numpy() for c in self._goal.conjuncts]
+
+    def _residuals(
+        self, before: np.ndarray, positions: np.ndarray, colors: np.ndarray, sizes: np.ndarray
+    ) -> list[torch.Tensor]:
+        """Return the residuals of each term."""
         batch, count = np.shape(positions)[:2]
         self._goal.check_entities(count)
         here = torch.ones(batch, count)
@@ -48,7 +65,7 @@ class FastGoalEvaluator:
         )
         with torch.inference_mode():
             scene = scene.to(torch.float32).to(self._goal.model.device)
-            return self._goal.scene_residual(scene, is_recorded=True).cpu().numpy()
+            return self._goal.term_residuals(scene, is_recorded=True)
 
 
 def _rows(values: np.ndarray, batch: int) -> torch.Tensor:

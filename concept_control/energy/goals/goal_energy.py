@@ -12,6 +12,8 @@ from concept_control.energy.goals.program import (
     Operator,
     check_program,
     run_program,
+    split_conjuncts,
+    terms_of,
 )
 from concept_control.energy.scene_batch import SceneBatch, scene_batch_from_events
 from concept_control.errors import CommandError, EventError
@@ -36,8 +38,9 @@ class GoalEnergy:
     def __init__(self, model: ConceptModel, program: Sequence[GroundedTerm | Operator]) -> None:
         self.model = model
         self.program = tuple(program)
-        self.terms = tuple(part for part in self.program if isinstance(part, GroundedTerm))
+        self.terms = terms_of(self.program)
         check_program(self.program)
+        self.conjuncts = split_conjuncts(self.program)
         for term in self.terms:
             if len(term.subjects) != self.num_entities:
                 raise CommandError(
@@ -69,15 +72,24 @@ class GoalEnergy:
         """Return the composed energies (B,) of scenes, differentiable in the positions."""
         return self.scene_residual(scene).square().sum(dim=-1)
 
-    def scene_residual(self, scene: SceneBatch, is_recorded: bool = False) -> torch.Tensor:
-        """Return the composed residuals (B, K) of scenes, differentiable in the positions.
+    def scene_residual(self, scene: SceneBatch) -> torch.Tensor:
+        """Return the composed residuals (B, K) of scenes, differentiable in the positions."""
+        return run_program(self.program, self.term_residuals(scene))
+
+    def conjunct_values(self, scene: SceneBatch) -> torch.Tensor:
+        """Return the energies (B, C) of the C conjuncts, without weights."""
+        residuals = self.term_residuals(scene)
+        found = [conjunct.residual(residuals) for conjunct in self.conjuncts]
+        return torch.stack([residual.square().sum(dim=-1) for residual in found], dim=-1)
+
+    def term_residuals(self, scene: SceneBatch, is_recorded: bool = False) -> list[torch.Tensor]:
+        """Return the residuals (B, K) of each term.
 
         Args:
             scene: B scenes.
-            is_recorded: Whether a recording computes it: quicker, without gradients.
+            is_recorded: Whether a recording computes them: quicker, without gradients.
         """
-        residuals = self._recorded(scene) if is_recorded else self._residuals(scene)
-        return run_program(self.program, residuals)
+        return self._recorded(scene) if is_recorded else self._residuals(scene)
 
     def check_entities(self, number: int) -> None:
         """Check that a scene has as many entities as the goal is bound to.

@@ -44,6 +44,11 @@ class LiveDescent:
         self._generator = torch.Generator().manual_seed(seed)
         self._longest, self._noise = longest, noise
 
+    def worst(self) -> float:
+        """Return the energy of the conjunct that is furthest from holding, without its weight."""
+        with torch.no_grad():
+            return float(self._goal.conjunct_values(self._scene).max())
+
     def step(self) -> tuple[np.ndarray, float]:
         """Take one step; return the new positions (N, 2) and the energy before the step."""
         place = self._scene.after.clone().requires_grad_(True)

@@ -8,12 +8,18 @@ Hessian for every composition:
 * or: the soft minimum E = (sum_i E_i^-q)^(-1/q) = exp(-logsumexp(-q log E_i) / q). On logarithms
   no temperature is needed, and a zero of one branch is an exact zero of the whole.
 * not: the squared hinge max(margin - sqrt(E), 0)², zero where the concept clearly does not hold.
+  A weight stands outside of it: how far off a concept must be does not depend on its weight.
+
+Weights say what to give up where not everything can be had, never what it means that a part holds:
+that is asked of each conjunct by itself, without its weights (`split_conjuncts`).
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+from itertools import repeat
 
 import torch
 
@@ -102,21 +108,94 @@ def run_program(
         program: Program that `check_program` accepts.
         residuals: (B, K) residual of each term.
     """
-    stack: list[torch.Tensor] = []
+    # Of each part the residual, the same without weights, which "not" asks, and its weight.
+    stack: list[tuple[torch.Tensor, torch.Tensor, float]] = []
     following = iter(residuals)
     for part in program:
         if isinstance(part, GroundedTerm):
-            stack.append(part.weight**0.5 * next(following))
+            plain = next(following)
+            weight = part.weight
+            stack.append((plain if weight == 1.0 else weight**0.5 * plain, plain, weight))
+            continue
+        wholes, plains, weights = zip(*stack[-part.arity :])
+        del stack[-part.arity :]
+        weight = max(weights)
+        if part.name == 'not':
+            plain = soft_not(plains[0])
+            stack.append((weight**0.5 * plain, plain, weight))
+            continue
+        join = soft_or if part.name == 'or' else partial(torch.cat, dim=-1)
+        whole = join(wholes)
+        stack.append((whole, whole if set(weights) == {1.0} else join(plains), weight))
+    return stack[0][0]
+
+
+@dataclass(frozen=True)
+class Conjunct:
+    """One of the parts of a program that must all hold.
+
+    Attributes:
+        program: Postfix sequence of the part, with all weights 1.
+        first: Number of terms of the whole program before it.
+        weight: Largest weight of its terms.
+    """
+
+    program: tuple[GroundedTerm | Operator, ...]
+    first: int
+    weight: float
+
+    @property
+    def name(self) -> str:
+        """Names of its concepts, for people."""
+        return ', '.join(dict.fromkeys(t.name for t in terms_of(self.program)))
+
+    def residual(self, residuals: Sequence[torch.Tensor]) -> torch.Tensor:
+        """Return its residual (B, K') for the residual (B, K) of each term of the whole."""
+        last = self.first + len(terms_of(self.program))
+        return run_program(self.program, residuals[self.first : last])
+
+
+def terms_of(program: Sequence[GroundedTerm | Operator]) -> tuple[GroundedTerm, ...]:
+    """Return the terms of a program in their order."""
+    return tuple(part for part in program if isinstance(part, GroundedTerm))
+
+
+def reweighted(
+    program: Sequence[GroundedTerm | Operator], weights: Iterable[float]
+) -> tuple[GroundedTerm | Operator, ...]:
+    """Return a program whose terms have other weights, in their order."""
+    following = iter(weights)
+    return tuple(
+        replace(part, weight=next(following)) if isinstance(part, GroundedTerm) else part
+        for part in program
+    )
+
+
+def split_conjuncts(program: Sequence[GroundedTerm | Operator]) -> tuple[Conjunct, ...]:
+    """Return the parts that must all hold; a program without "and" outside is one.
+
+    Args:
+        program: Program that `check_program` accepts.
+    """
+    # Of each part where it starts in the program, and the spans of its conjuncts.
+    stack: list[tuple[int, list[slice]]] = []
+    for end, part in enumerate(program, start=1):
+        if isinstance(part, GroundedTerm):
+            stack.append((end - 1, [slice(end - 1, end)]))
             continue
         joined = stack[-part.arity :]
         del stack[-part.arity :]
-        if part.name == 'and':
-            stack.append(torch.cat(joined, dim=-1))
-        elif part.name == 'or':
-            stack.append(soft_or(joined))
-        else:
-            stack.append(soft_not(joined[0]))
-    return stack[0]
+        start = joined[0][0]
+        spans = [span for _, inner in joined for span in inner]
+        stack.append((start, spans if part.name == 'and' else [slice(start, end)]))
+    return tuple(
+        Conjunct(
+            program=reweighted(program[span], repeat(1.0)),
+            first=len(terms_of(program[: span.start])),
+            weight=max(term.weight for term in terms_of(program[span])),
+        )
+        for span in stack[0][1]
+    )
 
 
 def soft_or(residuals: Sequence[torch.Tensor]) -> torch.Tensor:

@@ -61,7 +61,9 @@ class Solution:
     Attributes:
         positions: (N, 2) workspace units.
         energy: Composed energy there, without overlap and edge terms.
-        converged: Whether the energy is within the tolerance and nothing overlaps.
+        conjuncts: (C,) energies there of the parts that must all hold, without their weights.
+        is_clear: Whether nothing overlaps.
+        converged: Whether every conjunct is within the tolerance and nothing overlaps.
         moved: (N,) bool, entities that are to be moved.
         info: `initial` energy of the start, energy `with_walls` (with overlap and edge terms),
             energy of these `walls` alone, number of `solves`.
@@ -69,6 +71,8 @@ class Solution:
 
     positions: np.ndarray
     energy: float
+    conjuncts: np.ndarray
+    is_clear: bool
     converged: bool
     moved: np.ndarray
     info: dict[str, Any] = field(default_factory=dict)
@@ -97,7 +101,7 @@ def solve(
         seed: Seed of the starts and the Langevin noise.
         chains: Number of starts.
         steps: Langevin steps of each chain.
-        tolerance: Composed energy at or below which the solution counts as converged.
+        tolerance: Energy at or below which a conjunct counts as holding, whatever its weight.
 
     Raises:
         EventError: if there is not exactly one scene of the goal's entities.
@@ -107,8 +111,9 @@ def solve(
     generator = torch.Generator().manual_seed(seed)
     with torch.no_grad():
         initial = goal.scene_value(scene).item()
+        worst = goal.conjunct_values(scene).max().item()
     walls = _walls(scene.after, scene, may_move.to(start.dtype).unsqueeze(0)).item()
-    if not may_move.any() or initial + walls <= 0.1 * tolerance:
+    if not may_move.any() or worst + walls <= 0.1 * tolerance:
         return _solution(goal, scene, start, initial, initial, tolerance, may_move, 0)
 
     solves = 1
@@ -284,12 +289,15 @@ def _solution(
     with torch.no_grad():
         final = scene._replace(after=place.unsqueeze(0))
         value = goal.scene_value(final).item()
+        conjuncts = goal.conjunct_values(final)[0].cpu().numpy().astype(float)
         walls = _walls(final.after, final, may_move.to(place.dtype).unsqueeze(0)).item()
-    free_of_walls = walls <= _WALL_WEIGHT * _OVERLAP_SLACK**2 or solves == 0
+    is_clear = walls <= _WALL_WEIGHT * _OVERLAP_SLACK**2 or solves == 0
     return Solution(
         positions=place.cpu().numpy().astype(float),
         energy=value,
-        converged=bool(value <= tolerance and free_of_walls),
+        conjuncts=conjuncts,
+        is_clear=is_clear,
+        converged=bool((conjuncts <= tolerance).all() and is_clear),
         moved=moved.cpu().numpy(),
         info={'initial': initial, 'with_walls': total, 'walls': walls, 'solves': solves},
     )

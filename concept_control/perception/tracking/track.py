@@ -18,6 +18,10 @@ GRIP_SIGMA = 0.0002
 RELEASE_SIGMA = 0.001
 """Standard deviation of what falling and settling do to a block that is let go [m]."""
 
+FALL_SPREAD = 0.3
+"""Standard deviation of where a block that was let go of in the air comes to rest, over the height
+it fell: it bounces and rolls."""
+
 REST_SPEED = 0.001
 """Standard deviation of the velocity of a block that is taken to rest [m/s]."""
 
@@ -47,7 +51,8 @@ class Track:
         shapes: Weighted number of times each shape was seen.
         last_seen: Stamp of the last frame that showed it [s].
         hits: Number of frames that showed it.
-        misses: Number of frames in a row in which it was visibly absent.
+        misses: Number of frames since it was seen in which it was visibly absent, less those in
+            which it could be hidden.
         id: 0 until it is believed.
         status: Status: seen, occluded or held.
         grip: (3,) position relative to the tool while held, in the tool's heading [m].
@@ -121,11 +126,18 @@ class Track:
         self.grip_covariance = self.covariance[:3, :3] + GRIP_SIGMA**2 * np.eye(3)
         self.covariance = _at_rest(self.grip_covariance)
 
-    def release(self) -> None:
-        """Let go; it rests where it is until it is seen."""
+    def release(self, support: float) -> None:
+        """Let go; it falls, and rests below where it was until it is seen.
+
+        Args:
+            support: Height of what is under it, world z [m].
+        """
         self.status, self.grip = EntityStatus.OCCLUDED, None
-        self.state[3:] = 0.0
-        self.covariance = _at_rest(self.covariance[:3, :3] + RELEASE_SIGMA**2 * np.eye(3))
+        height = support + 0.5 * self.size[2]
+        sigma = RELEASE_SIGMA + FALL_SPREAD * max(self.position[2] - height, 0.0)
+        self.state[2:] = height, 0.0, 0.0, 0.0
+        spread = np.diag([sigma, sigma, RELEASE_SIGMA]) ** 2
+        self.covariance = _at_rest(self.covariance[:3, :3] + spread)
 
     def follow(self, tool: np.ndarray, yaw: float, elapsed: float) -> None:
         """Move with the tool."""
@@ -214,7 +226,8 @@ class Track:
         # Blocks rest unless something moves them.
         self.state = np.concatenate([self.before, np.zeros(3)])
         self.covariance = _at_rest(self.before_covariance + drift**2 * elapsed * np.eye(3))
-        self.misses = 0 if is_hidden else self.misses + 1
+        # What passes before the place does not undo that it was seen empty.
+        self.misses = max(self.misses - 1, 0) if is_hidden else self.misses + 1
 
     def _learn_appearance(self, detection: Detection, growth: float) -> None:
         # A half hidden block shows less of its colour and size.

@@ -40,6 +40,7 @@ class TrackerConfig:
         tool_shade: Distance around the tool within which blocks may be hidden [m].
         tool_speed: Growth of a held block's standard deviation while the tool's pose is
             unknown [m/s].
+        table_height: Height of the table on which released blocks come to rest, world z [m].
     """
 
     birth_hits: int = 2
@@ -55,6 +56,7 @@ class TrackerConfig:
     birth_clearance: float = 0.035
     tool_shade: float = 0.2
     tool_speed: float = 0.3
+    table_height: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -103,7 +105,9 @@ class EntityTracker:
 
     A block that is not seen keeps its id and its place, with growing covariance, for as long as
     something could hide it; it dies only where the camera sees that it is gone. A block attached
-    to the tool follows the tool. If time runs backwards everything is forgotten.
+    to the tool follows the tool; let go of, it falls on what is under it. What looks like a block
+    that is held or missing is taken for that block before it is taken for a new one. If time runs
+    backwards everything is forgotten.
     """
 
     def __init__(self, config: TrackerConfig | None = None) -> None:
@@ -218,7 +222,7 @@ class EntityTracker:
         if not event.attached:
             for track in held:
                 track.follow(event.tool.position, event.tool.yaw, 0.0)
-                track.release()
+                self._let_go(track)
         elif not held:
             self._take_hold(
                 {track.id: event.tool.position for track in self._tracks}, event.tool.yaw
@@ -229,7 +233,7 @@ class EntityTracker:
         held = [track for track in self._tracks if track.status == EntityStatus.HELD]
         if not attached:
             for track in held:
-                track.release()
+                self._let_go(track)
         elif not held and tool is not None:
             self._take_hold({t.id: self._tip_at_contact(t, tool) for t in self._tracks}, yaw)
         self._last_tool = tool
@@ -247,6 +251,18 @@ class EntityTracker:
             track = known[int(np.argmin(distances))]
             track.hold(tips[track.id], yaw)
 
+    def _let_go(self, track: Track) -> None:
+        """Let a held block fall on the table, or on the block under its centre."""
+        tops = [
+            other.top[2]
+            for other in self._tracks
+            if other.status != EntityStatus.HELD
+            and other.top[2] < track.position[2]
+            and np.linalg.norm(other.position[:2] - track.position[:2])
+            < 0.5 * other.size[:2].min()
+        ]
+        track.release(max([self.config.table_height, *tops]))
+
     def _tip_at_contact(self, track: Track, tool: np.ndarray) -> np.ndarray:
         """Return where the tool was when it attached: it may have moved on by this frame."""
         if self._last_tool is None:
@@ -257,7 +273,8 @@ class EntityTracker:
         """Match detections with tracks and take them in; return the indices that are left."""
         free = list(range(len(detections)))
         resting = [track for track in self._tracks if track.status != EntityStatus.HELD]
-        for index, track in self._match(resting, detections, free, self.config.gate):
+        known = [track for track in resting if track.id]
+        for index, track in self._match(known, detections, free, self.config.gate):
             self._correct(track, detections[index], stamp)
             free.remove(index)
         # What is seen of a held block hangs in the air, where the detector, which expects blocks
@@ -269,9 +286,13 @@ class EntityTracker:
                     if np.linalg.norm(aside) < self.config.hold_clearance:
                         track.last_seen = stamp
                         free.remove(index)
-        vanished = [track for track in resting if track.id and track.last_seen != stamp]
+        vanished = [track for track in known if track.last_seen != stamp]
         for index, track in self._match(vanished, detections, free, self.config.reach):
             self._correct(track, detections[index], stamp, jumped=True)
+            free.remove(index)
+        unknown = [track for track in resting if not track.id]
+        for index, track in self._match(unknown, detections, free, self.config.gate):
+            self._correct(track, detections[index], stamp)
             free.remove(index)
         return free
 
@@ -306,8 +327,16 @@ class EntityTracker:
         self, track: Track, detection: Detection, stamp: float, jumped: bool = False
     ) -> None:
         track.correct(detection, stamp, jumped)
-        if not track.id and track.hits >= self.config.birth_hits:
+        if not track.id and track.hits >= self.config.birth_hits and not self._looks_held(track):
             self._name(track)
+
+    def _looks_held(self, track: Track) -> bool:
+        """Tell whether a block may be the held one: word of its release can come late."""
+        return any(
+            other.status == EntityStatus.HELD
+            and np.linalg.norm(other.color - track.color) < 0.5 * self.config.color_gate
+            for other in self._tracks
+        )
 
     def _name(self, track: Track) -> None:
         track.id = self._next_id

@@ -10,6 +10,7 @@ from std_msgs.msg import Header
 
 from concept_control.control.goal import GroundedGoal
 from concept_control.energy.code import ConceptCode
+from concept_control.energy.goals.program import reweighted
 from concept_control.energy.model import ConceptModel
 from concept_control.errors import CommandError
 from concept_control.interfaces.goal_terms import program_of
@@ -75,7 +76,7 @@ def goal_message(
         session=session,
         expression=goal.expression,
         model=model,
-        terms=term_messages(request.program, goal.entity_ids),
+        terms=term_messages(reweighted(request.program, goal.weights), goal.entity_ids),
         entities=convert.ids_array(goal.entity_ids),
         movable=convert.ids_array(goal.movable),
         moved=convert.ids_array(goal.moved),

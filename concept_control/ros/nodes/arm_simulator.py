@@ -24,7 +24,7 @@ from concept_control.errors import CommandError
 from concept_control.msg import EntityArray
 from concept_control.ros.bridge import conversions as convert
 from concept_control.ros.bridge import qos
-from concept_control.ros.runtime.diagnostics import Diagnostics, Report
+from concept_control.ros.runtime.diagnostics import Diagnostics, Refusals, Report
 from concept_control.ros.runtime.latest_value import LatestValue
 from concept_control.ros.runtime.node_process import run_node
 from concept_control.ros.runtime.parameters import declare, parameter
@@ -187,7 +187,7 @@ class ArmSimulator(Node):
         self._lock = threading.Lock()
         self._suction_wanted = False
         self._now = 0.0
-        self._num_followed, self._num_refused, self._last_refusal = 0, 0, ''
+        self._num_followed, self._num_refused, self._refusals = 0, 0, Refusals()
         self._stop = threading.Event()
         self._snapshot: LatestValue[tuple[float, np.ndarray]] = LatestValue()
 
@@ -244,7 +244,8 @@ class ArmSimulator(Node):
             self._refuse(error)
 
     def _refuse(self, error: CommandError) -> None:
-        self._num_refused, self._last_refusal = self._num_refused + 1, str(error)
+        self._num_refused += 1
+        self._refusals.note('commands', str(error))
         self.get_logger().error(f'command refused: {error}', throttle_duration_sec=1.0)
 
     def _on_trajectory(self, message: JointTrajectory) -> None:
@@ -271,9 +272,9 @@ class ArmSimulator(Node):
                 'simulated seconds per second': f'{self._pacer.speed:.2f}',
                 'commands followed': self._num_followed,
                 'commands refused': self._num_refused,
-                'last refusal': self._last_refusal or 'none',
                 'held': 'nothing' if held is None else f'#{held}',
-            }
+            },
+            warning=str(self._refusals),
         )
 
     def _on_suction(self, message: Bool) -> None:

@@ -54,7 +54,7 @@ class Parameters:
     min_gap: float = parameter(0.08, 'smallest gap between entities of the layout [m]', 0.0, 0.3)
     rate: float = parameter(20.0, 'steps per second', 1.0, 100.0)
     satisfied_energy: float = parameter(
-        5e-4, 'energy below which the goal is reached', 1e-7, 1.0, is_live=True
+        5e-4, 'energy below which each part of the goal holds', 1e-7, 1.0, is_live=True
     )
     max_steps: int = parameter(
         600, 'steps after which a goal is given up', 10, 100000, is_live=True
@@ -146,9 +146,10 @@ class ParticleWorld(Node):
 
     def _move(self) -> None:
         assert self._descent is not None
+        worst = self._descent.worst()
         positions, self._energy = self._descent.step()
         self._num_steps += 1
-        if self._energy <= self.parameters.satisfied_energy:
+        if worst <= self.parameters.satisfied_energy:
             self._descent = None
             self._status = ConceptStatus.SATISFIED
             self._text = f'energy {self._energy:.3g} after {self._num_steps} steps'

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
@@ -13,6 +14,9 @@ from concept_control.ros.bridge import qos
 
 PERIOD = 1.0
 """Seconds between reports."""
+
+REFUSAL_MEMORY = 2.5
+"""Seconds for which reports speak of an input that was refused: two of them at least."""
 
 
 @dataclass(frozen=True)
@@ -35,6 +39,34 @@ class Report:
         if self.error:
             return DiagnosticStatus.ERROR
         return DiagnosticStatus.WARN if self.warning else DiagnosticStatus.OK
+
+
+class Refusals:
+    """Inputs that were refused of late: while there are any, a node is not well.
+
+    Threading: any thread; what is kept of a kind is replaced as a whole.
+    """
+
+    def __init__(self) -> None:
+        self._latest: dict[str, tuple[float, str]] = {}
+
+    def note(self, what: str, reason: str) -> None:
+        """Note that an input was refused.
+
+        Args:
+            what: Kind of the input, one of a few.
+            reason: Reason why it was refused.
+        """
+        self._latest[what] = time.monotonic(), reason
+
+    def of(self, what: str) -> str:
+        """Return why an input of a kind was refused of late; empty if none was."""
+        then, reason = self._latest.get(what, (-REFUSAL_MEMORY, ''))
+        return reason if time.monotonic() - then < REFUSAL_MEMORY else ''
+
+    def __str__(self) -> str:
+        recent = {what: self.of(what) for what in list(self._latest)}
+        return '; '.join(f'{what} refused: {reason}' for what, reason in recent.items() if reason)
 
 
 class Diagnostics:

@@ -182,6 +182,64 @@ def test_what_was_gripped_between_two_frames_is_known_by_where_the_tool_was_then
     assert (red.id, red.status) == (1, EntityStatus.SEEN)
 
 
+def under_the_arm(tool):
+    """Return what a camera straight above cannot see while the arm is over a place."""
+    return lambda position, size: np.linalg.norm(position[:2] - tool[:2]) < 0.15
+
+
+@pytest.mark.parametrize('frames_late', [0, 5])
+def test_a_release_that_is_heard_late_leaves_no_ghost_and_keeps_the_id(frames_late):
+    """A node that froze hears of the release at the newest pose, with the tool back at rest."""
+    tracker = EntityTracker(TrackerConfig(table_height=0.1))
+    start, end, up = np.array([0.5, 0.1, 0.12]), np.array([0.5, -0.2, 0.12]), np.array([0, 0, 0.3])
+    rest, blue = np.array([0.3, 0.0, 0.5]), seen([0.7, 0.2, 0.12], BLUE)
+    for time in (0.0, 0.1, 0.2):
+        tracker.update([seen(start), blue], time, start + up)
+    tracker.update([blue], 0.3, start + 0.07 * up, True, hidden=always)
+    # The freeze: the arm has let go and is at rest. Some frames come before the release does.
+    time = 3.3
+    for _ in range(frames_late):
+        found = tracker.update([seen(end), blue], time, rest, True, hidden=under_the_arm(rest))
+        assert [entity.id for entity in found] == [1, 2]
+        time += 0.1
+    grips = [GripEvent(time, False, ToolPose(rest, 0.0))]
+    for _ in range(3):
+        found = tracker.update(
+            [seen(end), blue], time, rest, hidden=under_the_arm(rest), grips=grips
+        )
+        red, other = found
+        assert (red.id, red.status, other.id) == (1, EntityStatus.SEEN, 2)
+        np.testing.assert_allclose(red.position, end, atol=1e-3)
+        time, grips = time + 0.1, []
+
+
+def test_what_is_let_go_of_in_the_air_falls_on_the_table_or_on_what_is_under_it():
+    up, top = np.array([0.0, 0.0, 0.3]), np.array([0.0, 0.0, 0.02])
+    for aside, height in ((0.3, 0.02), (0.01, 0.06)):
+        tracker = EntityTracker()
+        below, start = seen([0.4, 0.0, 0.02], BLUE), np.array([0.4, 0.3, 0.02])
+        for time in (0.0, 0.1):
+            tracker.update([below, seen(start)], time, start + up)
+        grips = [
+            GripEvent(0.2, True, ToolPose(start + top, 0.0)),
+            GripEvent(0.3, False, ToolPose(np.array([0.4, aside, 0.3]), 0.0)),
+        ]
+        found = tracker.update([below], 0.4, start + up, hidden=always, grips=grips)
+        red = by_color(found, RED)
+        np.testing.assert_allclose(red.position, [0.4, aside, height], atol=1e-3)
+        # How it bounced nobody knows.
+        assert 0.03 < np.sqrt(red.covariance[0, 0]) < 0.3
+
+
+def test_what_is_missing_where_the_camera_sees_dies_though_something_passes_before_it():
+    tracker = EntityTracker()
+    for frame in range(3):
+        tracker.update([seen([0.4, 0.0, 0.02])], frame / 30)
+    for frame in range(3, 60):
+        left = tracker.update([], frame / 30, hidden=always if frame % 4 == 0 else never)
+    assert left == []
+
+
 def test_what_is_held_stays_held_while_the_tool_s_pose_is_unknown():
     tracker = EntityTracker()
     tool = np.array([0.5, 0.1, 0.041])

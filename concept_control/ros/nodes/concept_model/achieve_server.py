@@ -65,8 +65,7 @@ class AchieveServer:
             node: Node whose executor, clock and names are used.
             give: Function that takes a command and does not block.
         """
-        self._node = node
-        self._give = give
+        self._node, self._give = node, give
         self._pending: dict[str, Pending] = {}
         self._server = ActionServer(
             node,
@@ -78,7 +77,7 @@ class AchieveServer:
             cancel_callback=self._on_cancel,
         )
         node.create_subscription(ConceptGoal, 'concept_goal', self._on_goal, qos.LATCHED_INPUT)
-        node.create_subscription(ConceptStatus, 'concept_status', self._on_status, qos.RELIABLE)
+        node.create_subscription(ConceptStatus, 'concept_status', self.hear, qos.RELIABLE)
         node.create_timer(
             TIMER_PERIOD, self._on_timer, clock=Clock(clock_type=ClockType.STEADY_TIME)
         )
@@ -110,7 +109,7 @@ class AchieveServer:
         self._give(command)
 
     def _on_cancel(self, handle: ServerGoalHandle) -> CancelResponse:
-        for pending in self._pending.values():
+        for pending in list(self._pending.values()):
             if pending.handle.goal_id == handle.goal_id:
                 self._cancel(pending)
         return CancelResponse.ACCEPT
@@ -136,7 +135,8 @@ class AchieveServer:
                     f'replaced by another command: {goal.expression}',
                 )
 
-    def _on_status(self, status: ConceptStatus) -> None:
+    def hear(self, status: ConceptStatus) -> None:
+        """Take note of a status; one that comes twice counts once."""
         if is_drawn(status):
             # A drawing, which comes to the controller by a topic of its own.
             text = f'replaced by another command: {status.expression}'

@@ -24,18 +24,21 @@ class ConceptStore:
             folder: Folder of taught concepts; need not exist.
             model: Model whose codes the concepts have.
         """
-        self.library = ConceptLibrary()
+        self._shipped = self.library = ConceptLibrary()
         self._folder, self._model = folder, model
         self._read: dict[Path, int] = {}
 
     def read_folder(self) -> tuple[bool, list[str]]:
-        """Take in concepts that appeared or changed in the folder.
+        """Take in concepts that appeared or changed in the folder, and forget those that went.
 
         Returns:
             Whether the library has changed, and why files were not taken in.
         """
         has_changed, errors = False, []
         paths = sorted(self._folder.glob('*.npz')) if self._folder.is_dir() else []
+        for path in [path for path in self._read if path not in paths]:
+            del self._read[path]
+            has_changed |= self._forget(path.stem)
         for path in paths:
             try:
                 changed = path.stat().st_mtime_ns
@@ -53,6 +56,10 @@ class ConceptStore:
                 self.library.add(concept)
                 has_changed = True
         return has_changed, errors
+
+    def begin(self, shipped: ConceptLibrary) -> None:
+        """Begin with the shipped concepts, which come back where one that replaced them goes."""
+        self._shipped, self.library = shipped, ConceptLibrary(shipped)
 
     def keep(self, concept: LibraryConcept) -> str:
         """Add a taught concept to the library and write it to the folder.
@@ -77,6 +84,16 @@ class ConceptStore:
         """
         is_taught = name in self.library and self.library.get(name).source != 'shipped'
         check_name(name, replace=is_taught)
+
+    def _forget(self, name: str) -> bool:
+        """Give up a taught concept; tell whether the library has changed."""
+        if name not in self.library or self.library.get(name).source == 'shipped':
+            return False
+        if name in self._shipped:
+            self.library.add(self._shipped.get(name))
+        else:
+            self.library.remove(name)
+        return True
 
     def _is_known(self, concept: LibraryConcept) -> bool:
         known = self.library.get(concept.name) if concept.name in self.library else None

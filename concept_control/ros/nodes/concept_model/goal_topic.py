@@ -1,6 +1,7 @@
 """The latched topic `concept_goal`: who starts late gets the goal in progress, and no other.
 
 A controller that died and is started again goes on with the goal, and keeps it paused if it was.
+A pause lasts until the word to resume: goals that come meanwhile are paused, too.
 One that starts after the goal has ended must not move the arm for it: the goal is replaced there
 by the word that it is over.
 
@@ -37,7 +38,7 @@ class GoalTopic:
         self._number, self._command_id = 0, ''
         # Who starts late shall have it, paused or not; None as soon as it is given up.
         self._goal: ConceptGoal | None = None
-        self._has_ended = True
+        self._has_ended, self._is_paused = True, False
         self._publisher = node.create_publisher(ConceptGoal, 'concept_goal', qos.LATCHED)
         node.create_subscription(ConceptStatus, 'concept_status', self._on_status, qos.RELIABLE)
 
@@ -48,6 +49,8 @@ class GoalTopic:
             goal.goal_id, goal.command_id = self._number, command_id
             self._goal, self._command_id, self._has_ended = goal, command_id, False
             self._publisher.publish(goal)
+            if self._is_paused:
+                self._publish_about_goal(ConceptCommand.PAUSE)
 
     def tell(self, command: ConceptCommand) -> None:
         """Pass on that the goal shall be cancelled, paused or resumed."""
@@ -55,15 +58,13 @@ class GoalTopic:
         with self._lock:
             if is_cancel and command.command_id not in ('', self._command_id):
                 return  # what shall be cancelled was replaced or refused before
+            self._is_paused = command.command == ConceptCommand.PAUSE
             if is_cancel:
                 self._goal = None
             if self._goal is None:
                 self._publish(command.command, command.command_id, command.expression)
             else:
-                # With the goal in it: this message takes its place for those who start late.
-                message = copy(self._goal)
-                message.command = command.command
-                self._publisher.publish(message)
+                self._publish_about_goal(command.command)
 
     def _on_status(self, status: ConceptStatus) -> None:
         if status.source == 'concept_model':
@@ -77,6 +78,13 @@ class GoalTopic:
             if (is_over or is_drawn(status)) and not self._has_ended:
                 self._goal, self._has_ended = None, True
                 self._publish(ConceptGoal.ENDED, status.command_id, status.expression)
+
+    def _publish_about_goal(self, command: int) -> None:
+        """Publish with the goal in it: this message takes its place for those who start late."""
+        message = copy(self._goal)
+        assert message is not None
+        message.command = command
+        self._publisher.publish(message)
 
     def _publish(self, command: int, command_id: str, expression: str) -> None:
         self._publisher.publish(

@@ -1,8 +1,9 @@
 """`concept_model`: learns the concepts' codes and grounds commands into goals.
 
-Threads: callbacks store the newest entities and queue commands and what is taught. One worker
-learns the library first and then grounds one command after another. Another one, from then on,
-learns what is taught and looks whether `concept_control teach` has put a concept into the folder.
+Threads: callbacks store the newest entities, the newest command and what is taught; they pass on
+at once that a goal shall be cancelled, paused or resumed. One worker learns the library first and
+then grounds the command that waits. Another one, from then on, learns what is taught and looks
+whether `concept_control teach` has put a concept into the folder.
 """
 
 from __future__ import annotations
@@ -43,7 +44,8 @@ from concept_control.ros.nodes.concept_model.goal_topic import GoalTopic
 from concept_control.ros.nodes.concept_model.goal_view import GoalView
 from concept_control.ros.nodes.concept_model.parameters import Parameters
 from concept_control.ros.nodes.concept_model.teacher import Marker, Teacher, TeachingResult
-from concept_control.ros.runtime.diagnostics import Diagnostics, Report
+from concept_control.ros.nodes.concept_model.waiting_command import WaitingCommand
+from concept_control.ros.runtime.diagnostics import Diagnostics, Refusals, Report
 from concept_control.ros.runtime.node_process import run_node
 from concept_control.ros.runtime.parameters import declare
 from concept_control.ros.runtime.worker import Worker
@@ -72,7 +74,7 @@ class ConceptModelNode(Node):
         self._teacher = Teacher(self.model, self._store, self.workspace, p)
         self._entities: convert.EntitySnapshot | None = None
         self._entities_heard = threading.Event()
-        self._commands: queue.Queue[ConceptCommand | None] = queue.Queue()
+        self._waiting = WaitingCommand()
         self._taught: queue.Queue[Demonstration | Marker | None] = queue.Queue(MAX_WAITING)
 
         self._concepts = self.create_publisher(ConceptLibraryMessage, 'concepts', qos.LATCHED)
@@ -80,13 +82,13 @@ class ConceptModelNode(Node):
         self._status = self.create_publisher(ConceptStatus, 'concept_status', qos.RELIABLE)
         subscribe = self.create_subscription
         subscribe(EntityArray, 'entities', self._on_entities, qos.RELIABLE)
-        subscribe(ConceptCommand, 'concept_command', self._commands.put, qos.RELIABLE)
+        subscribe(ConceptCommand, 'concept_command', self._on_command, qos.RELIABLE)
         subscribe(Demonstration, 'demonstrations', self._on_taught, qos.RELIABLE)
         subscribe(String, 'demonstration_marker', self._on_marker, qos.RELIABLE)
         self._view = GoalView(self, arm, self.model, p.frame)
-        self._action = AchieveServer(self, self._commands.put)
-        self._answered: Counter[str] = Counter()
-        self._last_refusal = ''
+        self._action = AchieveServer(self, self._on_command)
+        self._counts: Counter[str] = Counter()
+        self._last_refusal, self._refusals = '', Refusals()
         self._diagnostics = Diagnostics(self, self._report)
         self._grounding = Worker(self, 'grounding', self._work)
         self._teaching = Worker(self, 'teaching', self._teach)
@@ -99,7 +101,7 @@ class ConceptModelNode(Node):
         if self._teaching.is_alive():
             self._taught.put(None)
         self._teaching.finish(timeout=3.0)
-        self._commands.put(None)
+        self._waiting.close()
         self._grounding.finish(timeout=0.5)
 
     def _header(self) -> Header:
@@ -109,6 +111,7 @@ class ConceptModelNode(Node):
         try:
             entities = convert.EntitySnapshot.from_message(message, self.parameters.frame)
         except PerceptionError as error:
+            self._refusals.note('entities', str(error))
             self.get_logger().error(f'entities refused: {error}', throttle_duration_sec=2.0)
             return
         self._entities = entities
@@ -123,27 +126,46 @@ class ConceptModelNode(Node):
         try:
             self._taught.put_nowait(event)
         except queue.Full:
-            self.get_logger().error(
-                f'{event.name[:60]!r} was dropped: {MAX_WAITING} demonstrations are waiting '
-                'already',
-                throttle_duration_sec=2.0,
-            )
+            self._counts['demonstrations dropped'] += 1
+            text = f'dropped: {MAX_WAITING} demonstrations are waiting already'
+            self._publish_taught(TeachingResult(event.name[:60], text, is_refused=True))
+
+    def _on_command(self, command: ConceptCommand) -> None:
+        match command.command:
+            case CommandKind.ACHIEVE:
+                replaced = self._waiting.put(command)
+                if replaced is not None:
+                    text = f'replaced by another command: {command.expression}'
+                    self._end_unheard(replaced, GoalStatus.REPLACED, text)
+            case CommandKind.CANCEL:
+                for given_up in self._waiting.cancel(command.command_id):
+                    text = 'cancelled before it had become a goal'
+                    self._end_unheard(given_up, GoalStatus.CANCELLED, text)
+                self._goals.tell(command)
+            case CommandKind.PAUSE | CommandKind.RESUME:
+                self._goals.tell(command)
+            case other:
+                self._refuse(command, f'command {other} is none of {allowed(CommandKind)}')
 
     def _work(self) -> None:
         self._learn()
         self._teaching.start()
-        while (command := self._commands.get()) is not None:
-            self._respond(command)
-
-    def _respond(self, command: ConceptCommand) -> None:
-        try:
+        while (command := self._waiting.take()) is not None:
             self._answer(command)
-            self._answered['commands answered'] += 1
-            self._last_refusal = ''
+
+    def _answer(self, command: ConceptCommand) -> None:
+        try:
+            goal = self._ground(command)
         except ConceptControlError as error:
-            self._answered['commands refused'] += 1
-            self._last_refusal = str(error)
-            self._refuse(command, str(error))
+            reason = str(error)
+            self._waiting.finish(lambda: self._refuse(command, reason))
+        else:
+            self._waiting.finish(lambda: self._achieve(goal, command.command_id))
+
+    def _achieve(self, goal: ConceptGoal, command_id: str) -> None:
+        self._goals.achieve(goal, command_id)
+        self._counts['commands answered'] += 1
+        self._last_refusal = ''
 
     def _learn(self) -> None:
         """Infer the code of every word from demonstrations and publish the library."""
@@ -156,14 +178,14 @@ class ConceptModelNode(Node):
         library = ConceptLibrary.learn(
             self.model, None, p.num_demonstrations, p.seed, progress=report
         )
-        self._store.library = library
+        self._store.begin(library)
         self.get_logger().info(
             f'learned {len(library)} concepts from {p.num_demonstrations} demonstrations '
             f'each in {time.perf_counter() - started:.1f} s: '
             + ', '.join(concept.name for concept in library)
         )
         self._read_folder()
-        taught = [concept.name for concept in library if concept.source != 'shipped']
+        taught = [concept.name for concept in self._store.library if concept.source != 'shipped']
         if taught:
             self.get_logger().info(f'taught before: {", ".join(taught)}')
         self._publish_library()
@@ -186,6 +208,7 @@ class ConceptModelNode(Node):
         """Take in concepts from the folder; tell whether the library has changed."""
         has_changed, errors = self._store.read_folder()
         for error in errors:
+            self._refusals.note('a file of the library', error)
             self.get_logger().error(f'not taken into the library: {error}')
         return has_changed
 
@@ -198,6 +221,7 @@ class ConceptModelNode(Node):
         if result.has_learned:
             self._publish_library()
         if result.is_refused:
+            self._refusals.note('teaching', result.text)
             self.get_logger().error(f'teaching refused: {result.text}')
         else:
             self.get_logger().info(result.text)
@@ -207,14 +231,6 @@ class ConceptModelNode(Node):
             text=result.text,
             phase='teach',
         )
-
-    def _answer(self, command: ConceptCommand) -> None:
-        if command.command not in list(CommandKind):
-            raise GroundingError(f'command {command.command} is none of {allowed(CommandKind)}')
-        if command.command == CommandKind.ACHIEVE:
-            self._goals.achieve(self._ground(command), command.command_id)
-        else:
-            self._goals.tell(command)
 
     def _snapshot(self) -> convert.EntitySnapshot:
         """Return what is seen now."""
@@ -260,26 +276,41 @@ class ConceptModelNode(Node):
         age = float('nan') if entities is None else convert.node_time(self) - entities.stamp
         values = {
             'concepts': len(library),
-            'commands waiting': self._commands.qsize(),
+            'commands waiting': int(not self._waiting.is_empty),
             'entities age [s]': f'{age:.3f}',
-            **self._answered,
+            **self._counts,
         }
-        warning = '' if len(library) else 'still learning its concepts'
+        warnings = ['' if len(library) else 'still learning its concepts', str(self._refusals)]
         if self._last_refusal:
-            warning = f'the last command was refused: {self._last_refusal}'
-        return Report(values, warning)
+            warnings.append(f'the last command was refused: {self._last_refusal}')
+        return Report(values, '; '.join(filter(None, warnings)))
 
     def _refuse(self, command: ConceptCommand, reason: str) -> None:
         self.get_logger().error(f'refused: {reason}')
-        self._publish_status(
-            status=GoalStatus.REFUSED,
+        self._counts['commands refused'] += 1
+        self._last_refusal = reason
+        self._publish_end(command, GoalStatus.REFUSED, reason)
+
+    def _end_unheard(self, command: ConceptCommand, status: GoalStatus, text: str) -> None:
+        """End a command that never became a goal; called by the executor's thread."""
+        self._counts[f'commands {status.name.lower()}'] += 1
+        # Straight to the action's server: so many may come that the topic loses some.
+        self._action.hear(self._publish_end(command, status, text))
+
+    def _publish_end(
+        self, command: ConceptCommand, status: GoalStatus, text: str
+    ) -> ConceptStatus:
+        return self._publish_status(
+            status=status,
             expression=command.expression,
-            text=reason,
+            text=text,
             command_id=command.command_id,
         )
 
-    def _publish_status(self, **fields: object) -> None:
-        self._status.publish(status_message(self._header(), 'concept_model', **fields))
+    def _publish_status(self, **fields: object) -> ConceptStatus:
+        status = status_message(self._header(), 'concept_model', **fields)
+        self._status.publish(status)
+        return status
 
 
 def main() -> NoReturn:

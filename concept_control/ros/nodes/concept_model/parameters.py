@@ -37,7 +37,7 @@ class Parameters:
     )
     goal_energy: float = parameter(
         GoalConfig.max_energy,
-        'largest energy of a solution: about the square of the error in workspace units',
+        'largest energy of a part of a solution: about the square of the error in workspace units',
         1e-6,
         1.0,
         is_live=True,

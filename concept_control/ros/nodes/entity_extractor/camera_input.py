@@ -28,6 +28,7 @@ from concept_control.ros.bridge import conversions as convert
 from concept_control.ros.bridge import qos
 from concept_control.ros.nodes.entity_extractor.extrinsics import FixedExtrinsics, TfExtrinsics
 from concept_control.ros.nodes.entity_extractor.parameters import CameraParameters, Parameters
+from concept_control.ros.runtime.diagnostics import Refusals
 from concept_control.ros.runtime.parameters import declare
 
 
@@ -75,6 +76,7 @@ class CameraInput:
             first.
         num_refused: Number of images and frames that could not be used.
         refusal: Reason why the last of them could not.
+        recent_refusals: Frames refused of late, also between good ones.
     """
 
     def __init__(
@@ -106,7 +108,7 @@ class CameraInput:
         self.max_stamp_gap = settings.max_stamp_gap
         self.arrived: float | None = None
         self.num_refused, self.refusal = 0, ''
-        self._is_refused = False
+        self._is_refused, self.recent_refusals = False, Refusals()
         self._node, self._on_frame = node, on_frame
         self._limits, self._table_color = limits, table_color
         self._synchronizer = ImageSynchronizer[Image](self.max_stamp_gap, self.refuse)
@@ -137,6 +139,7 @@ class CameraInput:
         """Count an image or frame that cannot be used, and say why."""
         self.num_refused += 1
         self.refusal, self._is_refused = reason, True
+        self.recent_refusals.note('frame', reason)
         self._node.get_logger().error(
             f'{self.prefix}: frame refused: {reason}', throttle_duration_sec=2.0
         )

@@ -64,7 +64,12 @@ class CameraRig:
     @property
     def faults(self) -> str:
         """What is wrong with which camera, for people; empty if nothing is."""
-        return '; '.join(filter(None, map(self._fault, self.cameras)))
+        refusals = {c.prefix: str(c.recent_refusals) for c in self.cameras}
+        faults = [
+            self._fault(c) or (refusals[c.prefix] and f'{c.prefix}: {refusals[c.prefix]}')
+            for c in self.cameras
+        ]
+        return '; '.join(filter(None, faults))
 
     @property
     def is_blind(self) -> bool:

@@ -26,13 +26,13 @@ from concept_control.perception.detection.limits import BlockLimits
 from concept_control.perception.tracking.fusion import fuse
 from concept_control.perception.tracking.grip_history import GripEvent, GripHistory
 from concept_control.perception.tracking.tool_history import ToolHistory, ToolPose
-from concept_control.perception.tracking.tracker import EntityTracker, TrackedEntity
+from concept_control.perception.tracking.tracker import EntityTracker, TrackedEntity, TrackerConfig
 from concept_control.ros.bridge import conversions as convert
 from concept_control.ros.bridge import qos
 from concept_control.ros.nodes.entity_extractor.camera_input import Frame
 from concept_control.ros.nodes.entity_extractor.camera_rig import CameraRig
 from concept_control.ros.nodes.entity_extractor.parameters import Parameters
-from concept_control.ros.runtime.diagnostics import Diagnostics, Report
+from concept_control.ros.runtime.diagnostics import Diagnostics, Refusals, Report
 from concept_control.ros.runtime.latest_value import LatestValue
 from concept_control.ros.runtime.node_process import lower_priority, run_node
 from concept_control.ros.runtime.parameters import declare
@@ -55,7 +55,7 @@ class EntityExtractor(Node):
         self.failure: Exception | None = None
         self.arm = ArmDescription.load(p.arm)
         self._kinematics = ArmKinematics(self.arm)
-        self._tracker = EntityTracker()
+        self._tracker = EntityTracker(TrackerConfig(table_height=p.table_height))
         # Ids count from 1 again after every start and every reset: others must notice.
         self._session = int(time.time()) % SESSIONS
         self._wake: LatestValue[bool] = LatestValue()
@@ -70,7 +70,7 @@ class EntityExtractor(Node):
         table_color = np.array(p.table_color) if any(p.table_color) else None
         self._rig = CameraRig(self, p, limits, table_color, lambda: self._wake.put(True))
         self._tool_history = ToolHistory()
-        self._tool_error = ''
+        self._refusals = Refusals()
         self._grips = GripHistory()
         self._joints_stamp = -np.inf
         self._attention: dict[int, float] = {}
@@ -100,10 +100,9 @@ class EntityExtractor(Node):
             positions = convert.joint_positions(message, self.arm.joints)
         except CommandError as error:
             self._num_joints_refused += 1
-            self._tool_error = str(error)
+            self._refusals.note('joint states', str(error))
             self.get_logger().error(str(error), throttle_duration_sec=2.0)
             return
-        self._tool_error = ''
         tool = self._kinematics.tool(positions)
         yaw = float(np.arctan2(tool.rotation[1, 0], tool.rotation[0, 0]))
         stamp = convert.seconds(message.header.stamp)
@@ -209,7 +208,7 @@ class EntityExtractor(Node):
                 values[f'{name} median [ms]'] = f'{low:.1f}'
                 values[f'{name} p95 [ms]'] = f'{high:.1f}'
                 values[f'{name} worst [ms]'] = f'{worst:.1f}'
-        faults = '; '.join(filter(None, (self._rig.faults, self._tool_error)))
+        faults = '; '.join(filter(None, (self._rig.faults, str(self._refusals))))
         if self._rig.is_blind:
             return Report(values, error=faults)
         return Report(values, warning=faults)

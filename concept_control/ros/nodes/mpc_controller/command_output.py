@@ -46,6 +46,11 @@ class CommandOutput(ABC):
         self._node, self._publisher = node, publisher
         self._check, self._lock = CommandCheck(arm), threading.Lock()
 
+    @property
+    def topic(self) -> str:
+        """Full name of the topic."""
+        return self._publisher.topic_name
+
     def close(self) -> None:
         """Give the topic up."""
         self._node.destroy_publisher(self._publisher)
@@ -132,11 +137,11 @@ class StreamedOutput(CommandOutput):
             else node.create_publisher(Float64MultiArray, 'position_commands', qos.RELIABLE),
             arm,
         )
-        self._is_effort = is_effort
+        self._arm, self._is_effort = arm, is_effort
         self._tracker = PlanTracker(arm, SOFTNESS)
         self._guard = Guard(arm)
         self._dynamics = ArmDynamics(arm)
-        self._last: np.ndarray | None = None
+        self._last: tuple[float, np.ndarray] | None = None
         self._ends: float | None = None
         self._is_on = False
 
@@ -154,20 +159,18 @@ class StreamedOutput(CommandOutput):
         """See `CommandOutput.joints`."""
         with self._lock:
             self._check.measure(q)
+            self._last = time, q
             if not self._is_on:
                 return ''
-            self._last, reason = q, ''
             if self._is_effort:
                 wanted = self._tracker.effort(time, q, qd)
-                effort, reason = self._guard.check_effort(wanted, q, qd)
-                refusal = self._check.effort(effort)
-                self._command(self._dynamics.holding_effort(q) if refusal else effort)
+                values, reason = self._guard.check_effort(wanted, q, qd)
             else:
-                position = self._tracker.reference(time, q)[0]
-                refusal = self._check.position(time, position)
-                if not refusal:
-                    self._command(position)
-            reason = f'command refused: {refusal}' if refusal else reason
+                values, reason = self._tracker.reference(time, q)[0], ''
+            refusal = self._command(time, values)
+            if refusal:
+                reason = f'command refused: {refusal}'
+                self._hold()
             is_at_rest = np.abs(qd).max() < AT_REST
             if self._ends is not None and time >= self._ends and is_at_rest:
                 self._is_on = False
@@ -188,13 +191,23 @@ class StreamedOutput(CommandOutput):
                 self._hold()
 
     def _hold(self) -> None:
-        if self._last is not None:
-            self._command(
-                self._dynamics.holding_effort(self._last) if self._is_effort else self._last
-            )
+        """Send torques that bear the weight; the last position holds the arm by itself."""
+        if self._is_effort and self._last is not None:
+            time, q = self._last
+            limits = self._arm.effort_limits
+            self._command(time, np.clip(self._dynamics.holding_effort(q), -limits, limits))
 
-    def _command(self, values: np.ndarray) -> None:
-        self._publisher.publish(Float64MultiArray(data=values.tolist()))
+    def _command(self, time: float, values: np.ndarray) -> str:
+        """Send the numbers that belong to a joint state; the only place where numbers leave.
+
+        Returns:
+            Reason why they were not sent; empty if they were.
+        """
+        check = self._check
+        refusal = check.effort(values) if self._is_effort else check.position(time, values)
+        if not refusal:
+            self._publisher.publish(Float64MultiArray(data=values.tolist()))
+        return refusal
 
 
 def make_output(

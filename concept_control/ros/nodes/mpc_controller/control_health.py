@@ -13,16 +13,16 @@ import numpy as np
 
 from concept_control.control.controller import ControlOutput
 from concept_control.msg import ConceptStatus
-from concept_control.ros.runtime.diagnostics import Report
+from concept_control.ros.runtime.diagnostics import Refusals, Report
 
 NUM_PLANS_KEPT = 60_000
 """Number of planning times that are kept: twenty minutes at 50 Hz."""
 
+JOINTS = 'joint states'
+"""Kind of the inputs without which the arm must hold."""
+
 RECENT = 50
 """Number of recent plans that the warning about missed deadlines looks back at."""
-
-REFUSAL_MEMORY = 2.0
-"""Time for which diagnostics speak of a refused joint state [s]."""
 
 MISSED_SHARE = 0.1
 """Share of late plans among the recent ones above which there is a warning."""
@@ -33,10 +33,11 @@ class ControlHealth:
 
     Attributes:
         entities_age: Age of the entities by the stamps [s]; NaN before the first.
+        rivals: Sentence on who else commands the arm; empty for nobody.
     """
 
     def __init__(self) -> None:
-        self.entities_age = float('nan')
+        self.entities_age, self.rivals = float('nan'), ''
         self._lock = threading.Lock()
         self._of_goal: list[float] = []
         self._missed_of_goal = 0
@@ -45,7 +46,7 @@ class ControlHealth:
         self._were_late: deque[bool] = deque(maxlen=RECENT)
         self._fallbacks: Counter[str] = Counter()
         self._joints_heard: float | None = None
-        self._refusal = -np.inf, ''
+        self._refusals = Refusals()
         self._output: ControlOutput | None = None
 
     def begin_goal(self) -> None:
@@ -57,11 +58,10 @@ class ControlHealth:
         """Note that a joint state has come, by the machine's own clock."""
         self._joints_heard = time.monotonic()
 
-    def joints_refused(self, reason: str) -> None:
-        """Note that a joint state was not believed."""
-        self.fallback('joint states refused')
-        with self._lock:
-            self._refusal = time.monotonic(), reason
+    def refused(self, what: str, reason: str) -> None:
+        """Note that an input was refused; `what` is its kind, of which there are few."""
+        self.fallback(f'{what} refused')
+        self._refusals.note(what, reason)
 
     def fallback(self, name: str) -> None:
         """Count a fallback: something else than planned was done."""
@@ -134,16 +134,16 @@ class ControlHealth:
             }
         for name, count in self._fallbacks.most_common():
             values[f'fallback: {name}'] = count
-        error = warning = ''
-        refused_at, refusal = self._refusal
-        if time.monotonic() - refused_at < REFUSAL_MEMORY:
-            error = f'joint states refused, the arm holds: {refusal}'
+        error, warnings = '', [str(self._refusals)]
+        if self.rivals or self._refusals.of(JOINTS):
+            error = f'the arm holds: {self.rivals or f"{JOINTS} refused"}'
         elif silence == float('inf'):
             error = 'no joint states yet'
         elif silence > joints_timeout:
             error = f'joint states stopped {silence:.1f} s ago: no plans are sent'
         if output is not None and output.guard:
-            warning = output.guard
+            warnings.append(output.guard)
         elif sum(self._were_late) > MISSED_SHARE * RECENT:
-            warning = f'{sum(self._were_late)} of the last {len(self._were_late)} plans came late'
-        return Report(values, warning, error)
+            late, recent = sum(self._were_late), len(self._were_late)
+            warnings.append(f'{late} of the last {recent} plans came late')
+        return Report(values, '; '.join(filter(None, warnings)), error)

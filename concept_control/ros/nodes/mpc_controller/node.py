@@ -13,8 +13,10 @@ it wait while a transition is made. Drawings are read by the thread of the `Draw
 from __future__ import annotations
 
 import time
-from typing import NoReturn
+from collections.abc import Mapping
+from typing import Any, NoReturn
 
+from rclpy.clock import Clock, ClockType
 from rclpy.lifecycle import LifecycleNode, LifecycleState, TransitionCallbackReturn
 from sensor_msgs.msg import JointState
 from std_msgs.msg import Bool
@@ -30,7 +32,7 @@ from concept_control.ros.bridge import conversions as convert
 from concept_control.ros.bridge import qos
 from concept_control.ros.bridge.drawings import announced
 from concept_control.ros.nodes.mpc_controller.command_output import CommandOutput, make_output
-from concept_control.ros.nodes.mpc_controller.control_health import ControlHealth
+from concept_control.ros.nodes.mpc_controller.control_health import JOINTS, ControlHealth
 from concept_control.ros.nodes.mpc_controller.inbox import (
     Command,
     Inbox,
@@ -39,12 +41,16 @@ from concept_control.ros.nodes.mpc_controller.inbox import (
 )
 from concept_control.ros.nodes.mpc_controller.parameters import Parameters, cross_check
 from concept_control.ros.nodes.mpc_controller.planning_loop import JOINTS_PATIENCE, PlanningLoop
+from concept_control.ros.nodes.mpc_controller.publishers import Publisher, other_publishers
 from concept_control.ros.nodes.mpc_controller.status import StatusReporter
 from concept_control.ros.runtime.diagnostics import Diagnostics, Report
 from concept_control.ros.runtime.node_process import run_node
 from concept_control.ros.runtime.parameters import declare
 from concept_control.ros.runtime.worker import Worker
 from concept_control.world.entity import TOOL_ID
+
+RIVALS_PERIOD = 0.25
+"""Seconds between looks at who else commands the arm."""
 
 
 class MpcController(LifecycleNode):
@@ -55,7 +61,7 @@ class MpcController(LifecycleNode):
         self.parameters = p = declare(self, Parameters, cross_check)
         self.failure: Exception | None = None
         self.health = ControlHealth()
-        self._num_drawings = 0
+        self._num_drawings, self._rivals = 0, ''
         self._diagnostics = Diagnostics(self, self._report)
         if p.autostart:
             self.trigger_configure()
@@ -102,6 +108,9 @@ class MpcController(LifecycleNode):
             subscribe(ConceptGoal, 'concept_goal', self._on_goal, qos.LATCHED_INPUT),
             subscribe(DrawCommand, 'draw_command', self._on_draw, qos.RELIABLE),
         ]
+        # By a clock that does not stop with the simulator's.
+        steady = Clock(clock_type=ClockType.STEADY_TIME)
+        self._timer = self.create_timer(RIVALS_PERIOD, self.look_for_rivals, clock=steady)
         self._worker = Worker(self, 'planning', self._work)
         self._worker.start()
         return TransitionCallbackReturn.SUCCESS
@@ -130,6 +139,7 @@ class MpcController(LifecycleNode):
     def on_cleanup(self, state: LifecycleState) -> TransitionCallbackReturn:
         """Stop listening and forget everything."""
         self._stop_threads()
+        self.destroy_timer(self._timer)
         for subscription in self._inputs:
             self.destroy_subscription(subscription)
         self.destroy_publisher(self._status)
@@ -173,31 +183,41 @@ class MpcController(LifecycleNode):
     def _now(self) -> float:
         return self.get_clock().now().nanoseconds * 1e-9
 
-    def _on_joints(self, message: JointState) -> None:
+    def look_for_rivals(self) -> None:
+        """Note who else publishes commands for the arm: it holds as long as somebody does."""
+        others = other_publishers(self, self._output.topic)
+        self._rivals = ''
+        if others:
+            self._rivals = (
+                f'{", ".join(others)} also publishes {self._output.topic}; only one controller '
+                'may command the arm: stop the other'
+            )
+        self.health.rivals = self._rivals
+
+    def _on_joints(self, message: JointState, info: Mapping[str, Any]) -> None:
         if not {*message.name} & {*self.arm.joints}:
             return  # of another device, such as a gripper
-        now = self.uptime()
+        now, source = self.uptime(), Publisher.of(info, self, 'joint_states')
         try:
             positions, velocities = convert.joint_state_arrays(message, self.arm.joints)
             stamp = convert.seconds(message.header.stamp)
             if stamp < 0:
                 raise CommandError(f'joint_states are stamped {stamp:.3f} s; expected >= 0')
-            reason = self._joint_check.refusal(now, stamp, positions, velocities)
-            if reason == WAITING:
-                return
-            if reason:
-                raise CommandError(reason)
+            reason = self._joint_check.refusal(now, stamp, positions, velocities, source)
         except CommandError as error:
-            self.health.joints_refused(str(error))
-            self.get_logger().error(f'joint states refused: {error}', throttle_duration_sec=2.0)
+            reason = self._joint_check.refuse(now, str(error), source)
+        if reason == WAITING:
+            return
+        if reason:
+            self.health.refused(JOINTS, reason)
+            self.get_logger().error(f'joint states refused: {reason}', throttle_duration_sec=2.0)
             return
         self.health.joints_heard()
         guarded = self._output.joints(stamp, positions, velocities)
         if guarded:
             self.health.fallback(guarded)
         fault = self._joint_check.fault(now)
-        if fault:
-            fault = f'joint states contradict one another: {fault}'
+        fault = f'{JOINTS} refused: {fault}' if fault else self._rivals
         restarts = self._joint_check.num_restarts
         self._inbox.put_joints(
             JointSample(stamp, positions, velocities, self._now(), fault, restarts)
@@ -207,7 +227,7 @@ class MpcController(LifecycleNode):
         try:
             states = convert.entity_states(message, self.parameters.frame)
         except PerceptionError as error:
-            self.health.fallback('entities refused')
+            self.health.refused('entities', str(error))
             self.get_logger().error(f'entities refused: {error}', throttle_duration_sec=2.0)
             return
         states.pop(TOOL_ID, None)  # known better here, from the joint states

@@ -19,6 +19,7 @@ from concept_control.control.plan import Plan
 from concept_control.control.skills.drawing import DrawingGoal
 from concept_control.energy.model import ConceptModel
 from concept_control.errors import CommandError, ConceptControlError
+from concept_control.interfaces.constants import GoalStatus
 from concept_control.msg import ConceptCommand, ConceptGoal, ConceptStatus
 from concept_control.ros.bridge.drawings import READING
 from concept_control.ros.bridge.goals import grounded_goal
@@ -80,8 +81,8 @@ class PlanningLoop:
         self._is_active = False
         self._waiting: list[Command] = []
         self._waits_since: float | None = None
-        # Whether to pause was asked for while a drawing was being read.
-        self._is_paused_meanwhile = False
+        # A pause lasts until the word to resume: what is begun meanwhile is paused, too.
+        self._is_paused = False
         self._joints: JointSample | None = None
         self._are_joints_silent = False
         self._attached: bool | None = None
@@ -202,7 +203,7 @@ class PlanningLoop:
     def _send(self, plan: Plan, is_last: bool = False) -> None:
         refusal = self._output.send(plan, is_last)
         if refusal:
-            self._health.fallback(f'command refused: {refusal}')
+            self._health.refused('a plan', refusal)
             self._logger.error(f'a plan was not sent: {refusal}', throttle_duration_sec=2.0)
 
     def _start_afresh(self, why: str) -> None:
@@ -234,6 +235,7 @@ class PlanningLoop:
 
     def _take_commands(self, now: float) -> None:
         self._waiting += self._inbox.take_commands()
+        self._drop_replaced()
         if self._waiting and self._entities_time is None:
             # A goal may overtake the first entities, as long as these come soon.
             if self._waits_since is None or now < self._waits_since:
@@ -250,23 +252,38 @@ class PlanningLoop:
         if self._reader.wanted is not None:
             self._take_drawing(self._reader.wanted)
 
+    def _drop_replaced(self) -> None:
+        """Begin nothing that the next command would end: to begin a goal takes its time."""
+        kept, newest = [], None
+        for command in reversed(self._waiting):
+            if command.goal.command != ConceptCommand.ACHIEVE:
+                kept.append(command)
+            elif newest is None:
+                newest = command
+                kept.append(command)
+            else:
+                text = f'replaced by another command: {newest.goal.expression}'
+                self._status.report_other(command.goal, GoalStatus.REPLACED, text)
+        self._waiting = kept[::-1]
+
     def _take(self, command: Command) -> None:
         goal = command.goal
         match goal.command:
             case ConceptCommand.CANCEL:
+                self._is_paused = False
                 self._give_up_drawing('cancelled as asked')
                 self._cancel('cancelled as asked')
             case ConceptCommand.PAUSE:
                 self._catch_up(goal)
-                self._is_paused_meanwhile = True
+                self._is_paused = True
                 self.controller.pause()
             case ConceptCommand.RESUME:
+                self._is_paused = False
                 self._catch_up(goal)
-                self._is_paused_meanwhile = False
                 self.controller.resume()
             case ConceptCommand.ACHIEVE if command.drawing is not None:
                 self._give_up_drawing('another drawing was asked for')
-                goal.session, self._is_paused_meanwhile = self._perception.session, False
+                goal.session = self._perception.session
                 self._reader.ask(Request(goal, command.drawing, self._perception.entities))
                 self._status.report_other(
                     goal, ConceptStatus.ACTIVE, 'reading the drawing', READING
@@ -295,8 +312,6 @@ class PlanningLoop:
             return
         self._adopt_ids()
         self._begin(wanted.goal, drawing)
-        if self._is_paused_meanwhile:
-            self.controller.pause()
 
     def _begin_grounded(self, message: ConceptGoal) -> None:
         self._give_up_drawing('another goal was given')
@@ -317,6 +332,8 @@ class PlanningLoop:
     def _begin(self, message: ConceptGoal, goal: GroundedGoal | DrawingGoal) -> None:
         self._status.begin(message)
         self.controller.set_goal(goal)
+        if self._is_paused:
+            self.controller.pause()
 
     @property
     def _is_busy(self) -> bool:
@@ -331,6 +348,7 @@ class PlanningLoop:
 
     def _refuse(self, goal: ConceptGoal, why: str) -> None:
         self._logger.error(f'goal refused: {why}')
+        self._health.refused('a goal', why)
         self._give_up('its successor was refused')
         self._status.report_other(goal, ConceptStatus.REFUSED, why)
 

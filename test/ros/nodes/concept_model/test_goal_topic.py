@@ -103,6 +103,16 @@ def test_a_pause_carries_the_goal_and_after_a_cancel_nothing_does(peer):
     assert peer.late() == (ConceptGoal.ENDED, number, [])
 
 
+def test_goals_that_come_during_a_pause_are_paused_until_the_word_to_resume(peer):
+    peer.achieve()
+    peer.ask(ConceptCommand.PAUSE)
+    number = peer.achieve('b')
+    assert peer.late() == (ConceptCommand.PAUSE, number, ['near'])
+    peer.ask(ConceptCommand.RESUME)
+    number = peer.achieve('c')
+    assert peer.late() == (ConceptCommand.ACHIEVE, number, ['near'])
+
+
 def test_a_drawing_replaces_the_goal(peer):
     number = peer.achieve()
     peer.tell(ConceptStatus.ACTIVE, FIRST_ID + 1, 'b')

@@ -173,7 +173,7 @@ def test_markers_cut_demonstrations_out_of_what_is_seen(peer, folder):
     assert peer.library['midway'].num_demonstrations == 3 and (folder / 'midway.npz').is_file()
 
 
-def test_a_file_that_appears_in_the_folder_is_taken_in(peer, folder):
+def test_files_that_appear_in_the_folder_or_go_are_followed(peer, folder):
     from concept_control.cli.main import main
 
     word = vocabulary()['near'].demonstrations(5)
@@ -185,6 +185,14 @@ def test_a_file_that_appears_in_the_folder_is_taken_in(peer, folder):
     source = str(folder.parent / 'shown.npz')
     assert main(['teach', 'beside', '--from', source, '--library', str(folder)]) == 0
     wait(lambda: 'beside' in peer.library)
+    changed = [
+        (['--rename', 'beside', 'alongside'], lambda words: 'alongside' in words),
+        (['--delete', 'alongside'], lambda words: 'alongside' not in words),
+        (['--undo'], lambda words: 'alongside' in words and 'beside' not in words),
+    ]
+    for arguments, has_happened in changed:
+        assert main(['words', *arguments, '--library', str(folder)]) == 0
+        wait(lambda there=has_happened: there(peer.library))
 
 
 def test_what_cannot_be_taught_is_refused_with_the_reason_and_the_node_goes_on(peer):

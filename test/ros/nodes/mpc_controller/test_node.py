@@ -17,10 +17,12 @@ from concept_control.msg import (
     EntityArray,
 )
 from sensor_msgs.msg import JointState
+from trajectory_msgs.msg import JointTrajectory
 from waiting import wait
 
 from concept_control.benchmarks.graph.sane_messages import sane_messages
 from concept_control.control.controller import Status
+from concept_control.interfaces.constants import GoalStatus
 from concept_control.policy.drawing import load_strokes
 from concept_control.ros.bridge import conversions as convert
 from concept_control.ros.bridge import drawings
@@ -93,10 +95,13 @@ class Peer:
         if last is None or time < last.stamp:
             self.node.up += 2.0
             for early in (0.002, 0.001):
-                self.node._on_joints(self.joint_state(time - early, **changes))
+                self.say_joints(self.joint_state(time - early, **changes))
         self.node.up += 0.02
-        self.node._on_joints(self.joint_state(time, **changes))
+        self.say_joints(self.joint_state(time, **changes))
         self.node.work_once()
+
+    def say_joints(self, message, gid=b'arm'):
+        self.node._on_joints(message, {'publisher_gid': {'data': gid}})
 
     def joint_state(self, time, **changes):
         message = deepcopy(self.examples[JointState])
@@ -239,13 +244,13 @@ def test_a_second_publisher_of_joint_states_makes_the_arm_hold(make):
         wrong = peer.joint_state(
             stamp, position=(home + 0.6).tolist(), velocity=[1.0] * node.arm.num_joints
         )
-        node._on_joints(wrong)
+        peer.say_joints(wrong, b'other')
         peer.joints(stamp)
     # One brake along the plan in progress, and nothing that begins where the arm is not.
     assert len(node.sent) == 1 and np.abs(node.sent[0].positions - home).max() < 0.2
-    assert 'contradict one another' in peer.last().text and peer.last().phase == 'hold'
+    assert 'both publish' in peer.last().text and peer.last().phase == 'hold'
     report = node._report()
-    assert 'does somebody else publish' in report.error
+    assert 'the arm holds' in report.error and 'both publish' in report.warning
     assert report.values['fallback: joint states refused'] == 30
     node.up += 2.0
     node.sent.clear()
@@ -253,24 +258,52 @@ def test_a_second_publisher_of_joint_states_makes_the_arm_hold(make):
         stamp += 0.01
         peer.joints(stamp)
     assert node.sent and peer.last().status == ConceptStatus.ACTIVE
-    assert 'contradict' not in peer.last().text
+    assert 'refused' not in peer.last().text
+
+
+def test_another_controller_of_the_arm_is_named_and_the_arm_holds(make):
+    node, peer = busy(make)
+    other = rclpy.create_node('teleoperation')
+    publisher = other.create_publisher(JointTrajectory, 'joint_trajectory', 10)
+    wait(lambda: node.look_for_rivals() or node.health.rivals)
+    peer.joints(1.2)
+    assert peer.last().phase == 'hold' and '/teleoperation also publishes' in peer.last().text
+    assert '/teleoperation' in node._report().error
+    other.destroy_publisher(publisher)
+    wait(lambda: node.look_for_rivals() or not node.health.rivals)
+    peer.joints(1.3)
+    assert peer.last().phase != 'hold' and not node._report().error
+    other.destroy_node()
 
 
 def test_joint_states_of_another_device_are_none_of_the_arms(make):
-    node, _ = busy(make)
-    node._on_joints(JointState(name=['finger'], position=[0.02]))
+    node, peer = busy(make)
+    peer.say_joints(JointState(name=['finger'], position=[0.02]))
     assert 'fallback: joint states refused' not in node._report().values
 
 
 def test_of_two_commands_the_newer_is_pursued(make):
-    _, peer = busy(make)
+    node, peer = busy(make)
+    node.said.clear()
     peer.goal(2, command_id='b')
     peer.goal(3, command_id='c')
     peer.joints(1.2)
+    assert (node.said[0].status, node.said[0].command_id) == (GoalStatus.REPLACED, 'b')
     assert (peer.last().goal_id, peer.last().command_id) == (3, 'c')
     peer.goal(4, command=ConceptCommand.CANCEL)
     peer.joints(1.3)
     assert peer.last().status == ConceptStatus.CANCELLED and peer.last().command_id == 'c'
+
+
+def test_what_comes_during_a_pause_waits_for_the_word_to_resume(make):
+    _, peer = busy(make)
+    peer.goal(1, command=ConceptCommand.PAUSE)
+    peer.goal(2)
+    peer.joints(1.2)
+    assert (peer.last().status, peer.last().goal_id) == (ConceptStatus.PAUSED, 2)
+    peer.goal(2, command=ConceptCommand.RESUME)
+    peer.joints(1.3)
+    assert peer.last().status == ConceptStatus.ACTIVE
 
 
 def test_a_goal_that_ended_is_not_begun_again(make):

@@ -1,0 +1,80 @@
+"""What words mean is told with the predicates' own numbers."""
+
+import re
+
+import numpy as np
+import pytest
+
+from concept_control.concepts.named.relational import Apart
+from concept_control.concepts.vocabulary import vocabulary
+from concept_control.errors import UnknownConceptError
+from concept_control.language.expression import parse
+from concept_control.language.words import find_word, shipped_word, word_table
+from concept_control.world.events import Events
+from concept_control.world.workspace import Workspace
+
+WORDS = {name: shipped_word(word, Workspace()) for name, word in vocabulary().items()}
+
+
+def numbers(text):
+    return [float(number) for number in re.findall(r'\d+\.?\d*', text)]
+
+
+def error_at(word, x, y):
+    """Return the predicate's error where the subject is at an offset from its argument."""
+    places = np.array([[[[0.0, 0.0], [0.0, 0.0]], [[x, y], [0.0, 0.0]]]])
+    events = Events(
+        places, np.full((1, 2, 3), 0.5), subjects=[[True, False]], attention=[[0.0, 1.0]]
+    )
+    return float(vocabulary()[word].error(events)[0])
+
+
+def polar(length, degrees):
+    return length * np.cos(np.deg2rad(degrees)), length * np.sin(np.deg2rad(degrees))
+
+
+@pytest.mark.parametrize(
+    ('word', 'number', 'place', 'step'),
+    [
+        ('near', 0, lambda least: (least, 0.0), 0.01),
+        ('near', 1, lambda most: (0.0, most), -0.01),
+        ('far', 0, lambda least: polar(least, 70.0), 0.01),
+        ('left_of', 1, lambda least: (-least, 0.0), 0.01),
+        ('left_of', 0, lambda angle: polar(0.5, 180.0 + angle), -1.0),
+        ('right_of', 0, lambda angle: polar(0.5, angle), -1.0),
+        ('above', 0, lambda angle: polar(0.5, 90.0 + angle), -1.0),
+        ('below', 0, lambda angle: polar(0.5, angle - 90.0), -1.0),
+    ],
+)
+def test_the_predicate_changes_where_the_meaning_says(word, number, place, step):
+    limit = numbers(vocabulary()[word].meaning(lambda length: f'{length}'))[number]
+    assert error_at(word, *place(limit + step)) == 0.0 < error_at(word, *place(limit - step))
+
+
+def test_the_numbers_are_those_of_the_family_and_of_the_table():
+    family = Apart('apart', 'be apart', (0,), bounds=(0.5, 0.75))
+    assert '500 to 750' in family.meaning(np.zeros(0), lambda length: f'{1000 * length:.0f}')
+    assert '30°, and at least 48 mm' in WORDS['left_of'].meaning
+    assert '50 mm to 86 mm' in WORDS['near'].meaning
+    wide = Workspace(half_extent=0.48)
+    assert 'at least 96 mm' in shipped_word(vocabulary()['left_of'], wide).meaning
+    for name, word in vocabulary().items():
+        told = numbers(word.meaning(lambda length: f'{length}'))
+        if word.acts:
+            assert told[-1] == word.family.tolerance, name
+        assert told or name in ('closest', 'furthest'), name
+
+
+def test_every_word_says_how_it_is_used_with_an_example_that_parses():
+    for word in WORDS.values():
+        assert word.name in word.usage and word.name in str(parse(word.example))
+        assert word.meaning in word.describe() and word.usage in word_table([word])
+    assert WORDS['between'].example == 'between(red; blue, green)'
+    assert WORDS['closest'].usage == 'closest(marker)'
+
+
+def test_an_unknown_word_is_refused_with_those_that_are_alike():
+    with pytest.raises(UnknownConceptError, match=r'did you mean between\?'):
+        find_word(WORDS, 'betwen')
+    with pytest.raises(UnknownConceptError, match='known: red, blue'):
+        find_word(WORDS, 'xyzzy')
