@@ -11,10 +11,11 @@ from typing import Any
 import torch
 
 from concept_control.energy.agreement.agreement_energy import AgreementEnergy
+from concept_control.energy.agreement.scorer import load_scorer
 from concept_control.energy.code import ConceptCode
 from concept_control.energy.network_energy import NetworkEnergy
 from concept_control.energy.scene_batch import scene_batch_from_events
-from concept_control.energy.storage import load_card, load_model
+from concept_control.energy.storage import find_model, load_model
 from concept_control.errors import CodeError, EventError, ModelError
 from concept_control.world.events import Events
 
@@ -33,12 +34,12 @@ class ConceptModel:
 
     def __init__(
         self,
-        energy_function: AgreementEnergy | NetworkEnergy | None = None,
+        energy_function: AgreementEnergy | NetworkEnergy,
         card: dict[str, Any] | None = None,
         device: str | torch.device = 'cpu',
     ) -> None:
         self.device = torch.device(device)
-        self.energy_function = (energy_function or AgreementEnergy()).to(self.device)
+        self.energy_function = energy_function.to(self.device)
         self.card: dict[str, Any] = dict(card or {})
 
     @classmethod
@@ -68,7 +69,8 @@ class ConceptModel:
         if energy == 'network':
             network, encoder, card = load_model(path)
             return cls(NetworkEnergy(network, encoder), card, device)
-        return cls(AgreementEnergy(), load_card(path), device)
+        folder, card = find_model(path)
+        return cls(AgreementEnergy(load_scorer(folder)), card, device)
 
     def to(self, device: str | torch.device) -> ConceptModel:
         """Return a copy of the model on another device."""

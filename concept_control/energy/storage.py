@@ -48,24 +48,19 @@ def load_model(
         ModelError: if a file is missing, of another schema, of other shapes than its card says,
             changed since it was written, or no safetensors file.
     """
-    folder, card = _find(path)
+    folder, card = find_model(path)
     network = EnergyNetwork(read_config(NetworkConfig, card, folder / CARD_FILE))
     encoder = DemonstrationEncoder(network.config)
     read_weights(folder / WEIGHTS_FILE, card, {'network': network, 'encoder': encoder})
     return network.eval(), encoder.eval(), card
 
 
-def load_card(path: str | Path | None = None) -> dict[str, Any]:
-    """Read the card of the model in a folder, see `load_model`.
+def find_model(path: str | Path | None = None) -> tuple[Path, dict[str, Any]]:
+    """Return the folder of a model and its card, see `load_model`.
 
     Raises:
-        ModelError: if it is missing or of another schema.
+        ModelError: if the card is missing or of another schema.
     """
-    return _find(path)[1]
-
-
-def _find(path: str | Path | None) -> tuple[Path, dict[str, Any]]:
-    """Return the folder of a model and its card."""
     folder = SHIPPED_MODEL if path is None else Path(path)
     if folder.name in (CARD_FILE, WEIGHTS_FILE) or folder.is_file():
         if folder.is_file() and folder.name not in (CARD_FILE, WEIGHTS_FILE):

@@ -60,7 +60,7 @@ class AgreementCode:
         if self.patterns:
             found['patterns'] = [_rounded(p.flatten().tolist()) for p in self.patterns]
         if self.rules is not None:
-            found |= {'rules': self.rules.to_dict(), 'rule_share': _rounded([self.rule_share])[0]}
+            found |= {'rules': self.rules.to_json(), 'rule_share': _rounded([self.rule_share])[0]}
         return found
 
     @classmethod
@@ -85,7 +85,7 @@ class AgreementCode:
                 torch.tensor(p, dtype=torch.float32).reshape(-1, 2)
                 for p in values.get('patterns', ())[:_MOST_PATTERNS]
             )
-            rules = Rules.from_dict(values['rules']) if 'rules' in values else None
+            rules = Rules.from_json(values['rules']) if 'rules' in values else None
             share = float(values.get('rule_share', 0.0))
             return cls(**parts, patterns=patterns, members=bool(values['members']), rules=rules,
                        rule_share=share)  # fmt: skip

@@ -19,6 +19,7 @@ from concept_control.energy.agreement.inference import infer_agreement
 from concept_control.energy.agreement.masks import candidate_masks
 from concept_control.energy.agreement.placing import Agreement
 from concept_control.energy.agreement.recordings import bound_residual, recorded_residual
+from concept_control.energy.agreement.scorer import RuleScorer
 from concept_control.energy.code import ConceptCode
 from concept_control.energy.measurements.scene_view import SceneView
 from concept_control.energy.scene_batch import SceneBatch
@@ -40,10 +41,16 @@ class AgreementEnergy:
     The energy of an outcome is the squared norm of the residual: by how much measurements are
     beyond their bounds, in workspace units. That of a mask is how much less plausible it is than
     the likeliest.
+
+    Args:
+        scorer: Prior of the relevance of rules.
     """
 
     name = 'agreement'
     fingerprint = f'agreement-{SCHEMA}'
+
+    def __init__(self, scorer: RuleScorer) -> None:
+        self._scorer = scorer
 
     def to(self, device: torch.device) -> AgreementEnergy:
         """Return the energy: it computes wherever the scenes are."""
@@ -52,7 +59,7 @@ class AgreementEnergy:
     def infer(self, scene: SceneBatch, seed: int) -> ConceptCode:
         """Infer the code of the one concept that all events show."""
         generator = torch.Generator().manual_seed(seed)
-        return ConceptCode(agreement=infer_agreement(scene, generator))
+        return ConceptCode(agreement=infer_agreement(scene, self._scorer, generator))
 
     def generate(
         self, scene: SceneBatch, code: ConceptCode, generator: torch.Generator

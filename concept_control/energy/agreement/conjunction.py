@@ -35,8 +35,8 @@ _TIGHT = 0.1
 _NEXT_BONUS = 1.0
 _NEXT_POWER = 1.5
 _TIE_POWER = 0.5
-_LEAST_NEXT = 0.002
-_LEAST_TIE = 0.02
+_LEAST_NEXT = 0.005
+_LEAST_TIE = 0.1
 _ENOUGH = 400.0
 """Effective number of background samples from which on none are drawn anew."""
 

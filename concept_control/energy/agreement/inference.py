@@ -12,6 +12,7 @@ from concept_control.energy.agreement.identification import counting_log_probabi
 from concept_control.energy.agreement.placing import Agreement, PlacingInference
 from concept_control.energy.agreement.relation import RelationInference
 from concept_control.energy.agreement.rules import infer_rules
+from concept_control.energy.agreement.scorer import RuleScorer
 from concept_control.energy.scene_batch import SceneBatch
 
 MOVED = 1e-3
@@ -23,11 +24,14 @@ _LEAST_LOG_PROBABILITY = -6.0
 _FEWEST_OF_A_SHAPE = 2
 
 
-def infer_agreement(scene: SceneBatch, generator: torch.Generator) -> AgreementCode:
+def infer_agreement(
+    scene: SceneBatch, scorer: RuleScorer, generator: torch.Generator
+) -> AgreementCode:
     """Infer what M demonstrations of one concept agree on.
 
     Args:
         scene: M demonstrations; their order does not matter.
+        scorer: Prior of the rules' relevance.
         generator: Random generator of the backgrounds.
     """
     subjects = scene.subjects * scene.present > 0.5
@@ -36,7 +40,7 @@ def infer_agreement(scene: SceneBatch, generator: torch.Generator) -> AgreementC
     acting = subjects.any(dim=1)
     shift = ((scene.after - scene.before).norm(dim=-1) * subjects).amax(dim=-1)
     has_moved = bool((shift > MOVED).any())
-    rules = infer_rules(scene) if bool(meant.any()) and not members else None
+    rules = infer_rules(scene, scorer) if bool(meant.any()) and not members else None
     if has_moved and not members and bool((subjects.sum(dim=1) <= 1).all()):
         placing = PlacingInference(scene.select(acting), generator).infer()
         share = _RULES_BESIDE_PLACING if rules is not None else 0.0
@@ -48,11 +52,11 @@ def infer_agreement(scene: SceneBatch, generator: torch.Generator) -> AgreementC
         return AgreementCode(arrangement=arrangement, patterns=patterns, members=members)
     counting, share = None, 1.0
     if rules is not None and not acting.any():
-        counting, share = _counting(scene)
+        counting, share = _counting(scene, scorer)
     return AgreementCode(rules=rules, counting=counting, rule_share=share, members=members)
 
 
-def _counting(scene: SceneBatch) -> tuple[Agreement, float]:
+def _counting(scene: SceneBatch, scorer: RuleScorer) -> tuple[Agreement, float]:
     """Return what the meant sets agree on as sets, and the probability that rules decide.
 
     Either is judged by how well it predicts each demonstration from the others.
@@ -64,7 +68,7 @@ def _counting(scene: SceneBatch) -> tuple[Agreement, float]:
         rest = [other for other in range(shots) if other != row]
         one = scene.select(slice(row, row + 1))
         masks, shown = relation.masks[row], relation.shown[row]
-        by_rules = infer_rules(scene.select(torch.tensor(rest))).log_probabilities(one, masks)
+        by_rules = infer_rules(scene.select(torch.tensor(rest)), scorer).log_probabilities(one, masks)
         by_sets = counting_log_probabilities(relation.infer(rest), one, masks)
         log_rules += max(float(by_rules[shown]), _LEAST_LOG_PROBABILITY)
         log_sets += max(float(by_sets[shown]), _LEAST_LOG_PROBABILITY)
