@@ -9,17 +9,13 @@ import numpy as np
 import torch
 
 from concept_control.concepts.family import Family
-from concept_control.energy.inference.code_inference import InferenceConfig, infer_codes
-from concept_control.energy.networks.encoder import DemonstrationEncoder
-from concept_control.energy.networks.energy_network import ACTION, EnergyNetwork
-from concept_control.energy.scene_batch import scene_batch_from_events
-from concept_control.energy.search.generation import generate_outcomes, lowest_attention
-from concept_control.energy.search.langevin import LangevinConfig
+from concept_control.energy.agreement.agreement_energy import AgreementEnergy
+from concept_control.energy.code import ConceptCode
+from concept_control.energy.network_energy import NetworkEnergy
+from concept_control.energy.scene_batch import SceneBatch, scene_batch_from_events
 from concept_control.reports.tables import text_table
 from concept_control.training.labels import with_last_state
 from concept_control.world.events import Events
-
-_SAMPLER = LangevinConfig(chains=8)
 
 
 @dataclass(frozen=True)
@@ -96,103 +92,88 @@ class FamilyReport:
 
 
 def judge_family(
-    network: EnergyNetwork,
-    encoder: DemonstrationEncoder,
+    energy: NetworkEnergy | AgreementEnergy,
     family: Family,
     rng: np.random.Generator,
     num_concepts: int = 20,
     shots: int = 5,
     num_scenes: int = 3,
     num_entities: int | None = None,
-    inference: InferenceConfig | None = None,
 ) -> FamilyScores:
     """Infer codes of fresh concepts and judge what is done with them by the predicate.
 
     Args:
-        network: Energy network.
-        encoder: Encoder of demonstrations.
+        energy: Energy whose operations are judged.
         family: Family whose concepts are judged.
         rng: Source of randomness of concepts, scenes and searches.
         num_concepts: Number C of concepts.
         shots: Demonstrations per concept.
         num_scenes: Number S of scenes per concept.
         num_entities: Number N of entities in each scene; None lets the family vary it.
-        inference: Way to infer codes; by the encoder alone if None.
     """
     params = family.sample_concepts(rng, num_concepts)
     generator = torch.Generator().manual_seed(int(rng.integers(2**31)))
     demonstrations = family.sample(rng, params, shots, num_entities=num_entities)
     tests = family.sample(rng, params, num_scenes, num_entities=num_entities)
-    codes, _ = infer_codes(
-        network,
-        encoder,
-        scene_batch_from_events(demonstrations),
-        shots,
-        inference or InferenceConfig(method='encoder'),
-        rng,
-    )
-    each = codes.repeat_interleave(num_scenes, dim=0)
-    scores = FamilyScores()
+    shown, scene = scene_batch_from_events(demonstrations), scene_batch_from_events(tests)
+    # Demonstrations in which nobody is named as subject leave nothing to generate.
+    acts = scene.subjects.sum(dim=-1) > 0
+    positions, masks = scene.before.clone(), torch.zeros_like(scene.attention)
+    energies: dict[str, list[float]] = {'data': [], 'sample': [], 'random': []}
+    for concept in range(num_concepts):
+        rows = slice(concept * shots, (concept + 1) * shots)
+        code = energy.infer(shown.select(rows), int(rng.integers(2**31)))
+        rows = slice(concept * num_scenes, (concept + 1) * num_scenes)
+        part = scene.select(rows)
+        if family.identifies:
+            masks[rows] = energy.identify(_hide_members(part), code, generator)
+        if family.generates and bool(acts[rows].any()):
+            moving = torch.nonzero(acts[rows])[:, 0]
+            index = concept * num_scenes + moving
+            positions[index] = energy.generate(part.select(moving), code, generator)
+            _add_energies(energies, energy, code, part, positions[rows], generator)
+    shape = (num_concepts, -1)
+    scores = FamilyScores(**{k: float(np.mean(v)) for k, v in energies.items() if v})
     if family.generates:
-        scores = _judge_generation(network, family, params, tests, each, generator)
+        outcome, there = with_last_state(tests, positions), acts.numpy()
+        generated = np.where(there, family.holds(outcome, params), np.nan)
+        errors = np.where(there, family.error(outcome, params), np.nan)
+        scores = replace(
+            scores, generated=generated.reshape(shape), errors=errors.reshape(shape)
+        )
     if family.identifies:
-        identified, exact = _judge_identification(network, family, params, tests, each, generator)
-        scores = replace(scores, identified=identified, exact=exact)
+        found = family.holds(replace(tests, attention=masks), params).astype(float)
+        exact = (masks == scene.attention).all(dim=-1).double().numpy()
+        scores = replace(scores, identified=found.reshape(shape), exact=exact.reshape(shape))
     return scores
 
 
-def _judge_generation(
-    network: EnergyNetwork,
-    family: Family,
-    params: np.ndarray,
-    tests: Events,
-    codes: torch.Tensor,
+def _hide_members(scene: SceneBatch) -> SceneBatch:
+    """Hide subjects where they are the attended: they would give the answer away."""
+    members = (scene.subjects * scene.attention).sum(dim=-1, keepdim=True) > 0
+    return scene._replace(subjects=scene.subjects * (~members).float())
+
+
+def _add_energies(
+    energies: dict[str, list[float]],
+    energy: NetworkEnergy | AgreementEnergy,
+    code: ConceptCode,
+    scene: SceneBatch,
+    generated: torch.Tensor,
     generator: torch.Generator,
-) -> FamilyScores:
-    """Judge generated scenes of concepts (C, P) with codes (C * S, 2W); masks are left out."""
-    scene = scene_batch_from_events(tests)
-    before = scene._replace(after=scene.before)
-    positions, energies = generate_outcomes(network, before, codes, _SAMPLER, generator)
-    outcome = with_last_state(tests, positions)
-    # Demonstrations in which nobody is named as subject leave nothing to generate.
-    acts = (scene.subjects.sum(dim=-1) > 0).numpy()
-    shape = (len(params), -1)
-    width = network.config.code_width
+) -> None:
+    """Add the mean energies of demonstrated, generated and random outcomes of one concept."""
     gate = scene.subjects.unsqueeze(-1)
     anywhere = 2 * torch.rand(scene.after.shape, generator=generator) - 1
-    elsewhere = scene._replace(after=scene.after * (1 - gate) + anywhere * gate)
+    outcomes = {
+        'data': scene.after,
+        'sample': generated,
+        'random': scene.after * (1 - gate) + anywhere * gate,
+    }
     with torch.no_grad():
-        data = network.energy(scene, codes[:, :width], ACTION).mean().item()
-        random = network.energy(elsewhere, codes[:, :width], ACTION).mean().item()
-    return FamilyScores(
-        generated=np.where(acts, family.holds(outcome, params), np.nan).reshape(shape),
-        errors=np.where(acts, family.error(outcome, params), np.nan).reshape(shape),
-        data=data,
-        sample=energies.mean().item(),
-        random=random,
-    )
-
-
-def _judge_identification(
-    network: EnergyNetwork,
-    family: Family,
-    params: np.ndarray,
-    tests: Events,
-    codes: torch.Tensor,
-    generator: torch.Generator,
-) -> tuple[np.ndarray, np.ndarray]:
-    """Return (C, S) whether the predicate holds under the masks found and whether they are exact.
-
-    Subjects are hidden where they are the attended: they would give the answer away.
-    """
-    scene = scene_batch_from_events(tests)
-    members = (scene.subjects * scene.attention).sum(dim=-1, keepdim=True) > 0
-    hidden = scene._replace(subjects=scene.subjects * (~members).float())
-    masks = lowest_attention(network, hidden, codes, generator)[0][:, 0]
-    found = family.holds(replace(tests, attention=masks), params)
-    exact = (masks == scene.attention).all(dim=-1).double().numpy()
-    shape = (len(params), -1)
-    return np.asarray(found, dtype=float).reshape(shape), exact.reshape(shape)
+        for name, after in outcomes.items():
+            residual = energy.residual(scene._replace(after=after), code)
+            energies[name].append(float(residual.square().sum(dim=-1).mean()))
 
 
 def _mean(values: np.ndarray | None) -> float | None:
@@ -204,8 +185,7 @@ def _quantile(values: np.ndarray | None, share: float) -> float | None:
 
 
 def report_families(
-    network: EnergyNetwork,
-    encoder: DemonstrationEncoder,
+    energy: NetworkEnergy | AgreementEnergy,
     families: Mapping[str, Family],
     seed: int,
     num_concepts: int,
@@ -213,13 +193,7 @@ def report_families(
     """Report every family, see `judge_family`; the concepts depend on the seed alone."""
     return {
         name: FamilyReport.from_scores(
-            judge_family(
-                network,
-                encoder,
-                family,
-                np.random.default_rng([seed, index]),
-                num_concepts=num_concepts,
-            )
+            judge_family(energy, family, np.random.default_rng([seed, index]), num_concepts)
         )
         for index, (name, family) in enumerate(sorted(families.items()))
     }

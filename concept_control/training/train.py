@@ -14,6 +14,9 @@ import torch
 from tqdm import tqdm
 
 from concept_control.concepts.family import Family
+from concept_control.energy.inference.code_inference import InferenceConfig
+from concept_control.energy.network_energy import NetworkEnergy
+from concept_control.energy.search.langevin import LangevinConfig
 from concept_control.energy.storage import save_model
 from concept_control.errors import ModelError
 from concept_control.reports.provenance import commit
@@ -29,6 +32,8 @@ from concept_control.training.report import FamilyReport, format_table, report_f
 
 _CHECKPOINT_FILE = 'checkpoint.pt'
 _COLLAPSE_RATIO = 1.5
+_JUDGED = InferenceConfig(method='encoder')
+_SEARCH = LangevinConfig(chains=8)
 
 
 class Trainer:
@@ -163,9 +168,9 @@ class Trainer:
         """Judge the model as it stands by the predicates, and warn of a collapse."""
         if not self.processes.is_first:
             return {}
+        energy = NetworkEnergy(self.learner.network, self.learner.encoder, _JUDGED, _SEARCH)
         reports = report_families(
-            self.learner.network,
-            self.learner.encoder,
+            energy,
             {**self.families, **self.held_out},
             seed=self.config.seed + 1_000_003,
             num_concepts=self.config.evaluation_concepts,

@@ -58,20 +58,18 @@ def judge(
     concepts: int,
     shots: int,
     num_entities: int | None = None,
-    inference: InferenceConfig | None = None,
+    energy: AgreementEnergy | NetworkEnergy | None = None,
     scenes: int = 3,
 ) -> dict[str, Any]:
     """Return rates of one family with intervals: `generated`, `identified`, `exact`, errors."""
     scores = judge_family(
-        model.network,
-        model.encoder,
+        energy or model.energy_function,
         family,
         np.random.default_rng([seed, shots, *family.name.encode()]),
         num_concepts=concepts,
         shots=shots,
         num_scenes=scenes,
         num_entities=num_entities,
-        inference=inference or InferenceConfig(),
     )
     return {
         # What this model was not trained on, whatever is kept from training in general.

@@ -38,8 +38,9 @@ def infer_agreement(
     meant = scene.attention * scene.present > 0.5
     members = bool((subjects & meant).any())
     acting = subjects.any(dim=1)
-    shift = ((scene.after - scene.before).norm(dim=-1) * subjects).amax(dim=-1)
-    has_moved = bool((shift > MOVED).any())
+    moved = ((scene.after - scene.before).norm(dim=-1) > MOVED) & (scene.present > 0.5)
+    # Where others move too, the subject is a marker of what happens, not what acts.
+    has_moved = bool((moved & subjects).any()) and not bool((moved & ~subjects).any())
     rules = infer_rules(scene, scorer) if bool(meant.any()) and not members else None
     if has_moved and not members and bool((subjects.sum(dim=1) <= 1).all()):
         placing = PlacingInference(scene.select(acting), generator).infer()
