@@ -3,7 +3,7 @@
 import numpy as np
 
 from concept_control.concepts.vocabulary import vocabulary
-from concept_control.recognition.calibration import action_energy, calibrate, labelled
+from concept_control.recognition.calibration import calibrate, labelled
 
 
 def test_scores_are_probabilities_on_events_they_were_not_fitted_to(runner):
@@ -13,7 +13,7 @@ def test_scores_are_probabilities_on_events_they_were_not_fitted_to(runner):
     for concept in concepts:
         events, holds = labelled(vocabulary()[concept.name], seed=1)
         said.append(
-            curves[concept.name].probability(action_energy(runner.model, events, concept.code))
+            curves[concept.name].probability(runner.model.action_energy(events, concept.code).numpy())
         )
         true.append(holds)
     said, true = np.concatenate(said), np.concatenate(true)

@@ -1,0 +1,322 @@
+"""Selection by rules: the attended are the entities whose features lie within bounds.
+
+Demonstrations leave many rules; the prior of relevance (`scorer.py`) weighs them. A `Rules` is the
+short weighted list that remains. It predicts masks of scenes with any number of entities, turns
+into plain JSON or a vector of floats and back, and says in words what it means.
+"""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import torch
+
+from concept_control.energy.agreement.rule_search import (
+    OPEN,
+    RuleCandidates,
+    RuleTable,
+    find_rules,
+)
+from concept_control.energy.agreement.rule_sentences import clause_words
+from concept_control.energy.agreement.scorer import RuleScorer
+from concept_control.energy.measurements.features import (
+    ALL_INDEX,
+    ALL_MEASUREMENTS,
+    NUM_PARAMETERS,
+    VIEWS,
+    Features,
+)
+from concept_control.energy.scene_batch import SceneBatch
+from concept_control.errors import CodeError
+
+MAX_RULES = 24
+"""Largest number of rules that are kept."""
+
+SHARES = (0.25, 0.5, 0.75)
+"""Positions of a bound between the attended and the nearest others."""
+
+FLOOR = 1e-4
+"""Probability that is left for masks that no rule proposes."""
+
+_CLAUSE_NUMBERS = 8 + NUM_PARAMETERS
+_STABLE_IDS = {zlib.crc32(m.name.encode()) >> 8: i for i, m in enumerate(ALL_MEASUREMENTS)}
+_IDS = {index: stable for stable, index in _STABLE_IDS.items()}
+_VIEW_INDEX = {name: index for index, name in enumerate(VIEWS)}
+
+
+@dataclass(frozen=True)
+class Clause:
+    """Bounds on one feature.
+
+    Attributes:
+        measurement: Name out of `ALL_INDEX`.
+        view: Name out of `VIEWS`: the value or a rank.
+        lower: Lower bound that is certainly met and the one that is certainly missed, or None.
+        upper: Upper bound that is certainly met and the one that is certainly missed, or None.
+        parameters: Four parameters of a fitted measurement or group.
+    """
+
+    measurement: str
+    view: str
+    lower: tuple[float, float] | None
+    upper: tuple[float, float] | None
+    parameters: tuple[float, ...] = (0.0,) * NUM_PARAMETERS
+
+
+@dataclass(frozen=True)
+class Rule:
+    """One or two clauses that all hold for the attended entities and for no others.
+
+    Attributes:
+        weight: Probability of the rule.
+        clauses: One clause, or two.
+    """
+
+    weight: float
+    clauses: tuple[Clause, ...]
+
+
+@dataclass(frozen=True)
+class Rules:
+    """Weighted rules, the likeliest first.
+
+    Attributes:
+        rules: Rules whose weights add up to one; empty where no rule fits the demonstrations.
+
+    Raises:
+        CodeError: if a rule names an unknown measurement or view, or has no or too many clauses.
+    """
+
+    rules: tuple[Rule, ...]
+
+    def __post_init__(self) -> None:
+        for rule in self.rules:
+            if not 1 <= len(rule.clauses) <= 2:
+                raise CodeError(f'a rule has {len(rule.clauses)} clauses; expected one or two')
+            for clause in rule.clauses:
+                if clause.measurement not in ALL_INDEX or clause.view not in _VIEW_INDEX:
+                    raise CodeError(
+                        f'a rule is about {clause.measurement!r} seen as {clause.view!r}, which '
+                        'this version does not measure; infer the concept again'
+                    )
+
+    # -------------------------------------------------------------- predictions
+
+    @cached_property
+    def table(self) -> RuleTable:
+        """The rules as tensors."""
+        flat = [clause for rule in self.rules for clause in rule.clauses]
+        index = torch.full((len(self.rules), 2), -1, dtype=torch.int64)
+        bounds = torch.tensor([-OPEN, -OPEN, OPEN, OPEN]).repeat(len(self.rules), 2, 1)
+        position = 0
+        for row, rule in enumerate(self.rules):
+            for column, clause in enumerate(rule.clauses):
+                index[row, column] = position
+                bounds[row, column] = torch.tensor(_numbers(clause))
+                position += 1
+        features = Features(
+            torch.tensor([ALL_INDEX[c.measurement] for c in flat], dtype=torch.int64),
+            torch.tensor([_VIEW_INDEX[c.view] for c in flat], dtype=torch.int64),
+            torch.tensor([c.parameters for c in flat]).reshape(-1, NUM_PARAMETERS),
+        )
+        return RuleTable(features, index, bounds)
+
+    def predictions(self, scene: SceneBatch) -> tuple[torch.Tensor, torch.Tensor]:
+        """Return the masks (G, N) that the rules propose for a scene, and probabilities (G,).
+
+        Args:
+            scene: One scene of any number of entities, subjects that may be meant hidden.
+
+        The likeliest mask comes first. No mask, and no probability, where there is no rule.
+        """
+        if not self.rules:
+            return scene.present.new_zeros(0, scene.present.shape[1]), scene.present.new_zeros(0)
+        proposed = self.table.masks(scene, SHARES)[0].flatten(0, 1)
+        weight = torch.tensor([rule.weight for rule in self.rules]) / len(SHARES)
+        weight = weight.repeat_interleave(len(SHARES))
+        masks, index = torch.unique(proposed, dim=0, return_inverse=True)
+        share = torch.zeros(len(masks)).index_add(0, index, weight)
+        # Somebody is meant: a rule that nothing satisfies says nothing here.
+        share = share * torch.where(masks.any(dim=-1), 1.0, FLOOR)
+        order = share.argsort(descending=True, stable=True)
+        return masks[order].to(scene.present), share[order] / share.sum()
+
+    def log_probabilities(self, scene: SceneBatch, masks: torch.Tensor) -> torch.Tensor:
+        """Return (G,) log probabilities of masks (G, N) of one scene, normalised over them."""
+        proposed, share = self.predictions(scene)
+        likely = torch.full((len(masks),), FLOOR / max(len(masks), 1))
+        if len(proposed):
+            same = (masks > 0.5).unsqueeze(1) == (proposed > 0.5)
+            likely = likely + (same.all(dim=-1) * share).sum(dim=-1)
+        return (likely / likely.sum()).log()
+
+    def sentences(self) -> list[tuple[float, str]]:
+        """Return every rule's weight and what it says in words."""
+        return [
+            (
+                rule.weight,
+                ', and '.join(
+                    clause_words(c.measurement, c.view, c.lower, c.upper, c.parameters)
+                    for c in rule.clauses
+                ),
+            )
+            for rule in self.rules
+        ]
+
+    # -------------------------------------------------------------- codes
+
+    def to_json(self) -> list[dict[str, Any]]:
+        """Return the rules as plain values for a JSON file."""
+        return [
+            {
+                'weight': rule.weight,
+                'clauses': [
+                    {
+                        'measurement': clause.measurement,
+                        'view': clause.view,
+                        'lower': None if clause.lower is None else list(clause.lower),
+                        'upper': None if clause.upper is None else list(clause.upper),
+                        'parameters': list(clause.parameters),
+                    }
+                    for clause in rule.clauses
+                ],
+            }
+            for rule in self.rules
+        ]
+
+    @classmethod
+    def from_json(cls, values: Sequence[Mapping[str, Any]]) -> Rules:
+        """Return the rules that `to_json` wrote.
+
+        Raises:
+            CodeError: if the values are no such rules.
+        """
+        try:
+            return cls(
+                tuple(
+                    Rule(float(row['weight']), tuple(_clause(**c) for c in row['clauses']))
+                    for row in values
+                )
+            )
+        except (KeyError, TypeError, ValueError, IndexError) as error:
+            if isinstance(error, CodeError):
+                raise
+            raise CodeError(f'{values!r} are no rules: {error}') from error
+
+    def to_floats(self) -> list[float]:
+        """Return the rules as one flat list, `_CLAUSE_NUMBERS` finite floats a clause.
+
+        A clause is the number of its rule, the rule's weight, a number that stands for the
+        measurement's name, the view, the bounds (met and missed, lower then upper) and the
+        parameters.
+        """
+        return [
+            number
+            for position, rule in enumerate(self.rules)
+            for c in rule.clauses
+            for number in (
+                float(position),
+                rule.weight,
+                float(_IDS[ALL_INDEX[c.measurement]]),
+                float(_VIEW_INDEX[c.view]),
+                *_numbers(c),
+                *c.parameters,
+            )
+        ]
+
+    @classmethod
+    def from_floats(cls, values: Sequence[float]) -> Rules:
+        """Return the rules that `to_floats` wrote.
+
+        Raises:
+            CodeError: if the list has another length or names an unknown measurement.
+        """
+        if len(values) % _CLAUSE_NUMBERS:
+            raise CodeError(
+                f'a list of rules has {len(values)} numbers; expected {_CLAUSE_NUMBERS} a clause'
+            )
+        grouped: dict[int, tuple[float, list[Clause]]] = {}
+        for start in range(0, len(values), _CLAUSE_NUMBERS):
+            rule, weight, stable, view, *rest = values[start : start + _CLAUSE_NUMBERS]
+            index = _STABLE_IDS.get(int(stable))
+            if index is None or not 0 <= int(view) < len(VIEWS):
+                raise CodeError(
+                    f'a rule is about measurement {stable:g} seen as {view:g}, which this version '
+                    'does not know; infer the concept again'
+                )
+            clause = _clause(
+                ALL_MEASUREMENTS[index].name, VIEWS[int(view)], rest[:2], rest[2:4], rest[4:]
+            )
+            grouped.setdefault(int(rule), (weight, []))[1].append(clause)
+        return cls(tuple(Rule(w, tuple(clauses)) for w, clauses in grouped.values()))
+
+
+def _clause(
+    measurement: str,
+    view: str,
+    lower: Sequence[float] | None,
+    upper: Sequence[float] | None,
+    parameters: Sequence[float],
+) -> Clause:
+    sides = []
+    for bound in (lower, upper):
+        is_open = bound is None or abs(bound[0]) >= OPEN
+        sides.append(None if is_open or bound is None else (float(bound[0]), float(bound[1])))
+    return Clause(measurement, view, sides[0], sides[1], tuple(float(p) for p in parameters))
+
+
+def _numbers(clause: Clause) -> tuple[float, float, float, float]:
+    """Return the bounds as in `RuleTable.bounds`."""
+    return (*(clause.lower or (-OPEN, -OPEN)), *(clause.upper or (OPEN, OPEN)))
+
+
+# ------------------------------------------------------------------ inference
+
+
+def infer_rules(scene: SceneBatch, scorer: RuleScorer, max_rules: int = MAX_RULES) -> Rules:
+    """Infer the rules behind demonstrations.
+
+    Args:
+        scene: (M,) demonstrations with M >= 1, `hide_members` applied.
+        scorer: Prior of relevance.
+        max_rules: Largest number of rules that are kept.
+    """
+    found = find_rules(scene)
+    if not len(found.table):
+        return Rules(())
+    with torch.no_grad():
+        weight = torch.softmax(scorer(found.tokens), dim=-1)
+    kept = weight.topk(min(max_rules, len(weight)))
+    return _rules(found, kept.indices, kept.values / kept.values.sum())
+
+
+def _rules(found: RuleCandidates, index: torch.Tensor, weight: torch.Tensor) -> Rules:
+    table = found.table.select(index)
+    features = table.features
+    rules = []
+    for row, share in enumerate(weight.tolist()):
+        clauses = []
+        for column, where in enumerate(table.clauses[row].tolist()):
+            if where >= 0:
+                bounds = table.bounds[row, column].tolist()
+                clauses.append(
+                    _clause(
+                        ALL_MEASUREMENTS[int(features.measurements[where])].name,
+                        VIEWS[int(features.views[where])],
+                        bounds[:2],
+                        bounds[2:],
+                        features.parameters[where].tolist(),
+                    )
+                )
+        rules.append(Rule(share, tuple(clauses)))
+    return Rules(tuple(rules))
+
+
+def hide_members(scene: SceneBatch) -> SceneBatch:
+    """Return the scenes without subjects where those are attended: they give the answer away."""
+    member = (scene.subjects * scene.attention).sum(dim=-1, keepdim=True) > 0
+    return scene._replace(subjects=scene.subjects * (~member).to(scene.subjects))

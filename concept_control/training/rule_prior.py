@@ -1,0 +1,232 @@
+"""Learn the prior of relevance of rules: which rule is meant where demonstrations leave many?
+
+Tasks are concepts of the trained families, and concepts drawn from the vocabulary of features
+itself: a random feature with a random bound or rank (`rule_tasks.py`). From 1 to 10 demonstrations
+of each, every rule of the version space becomes a token; the scorer learns to give the masks of
+new scenes a high probability under the weighted rules.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, dataclass, replace
+from typing import Any, NamedTuple
+
+import numpy as np
+import torch
+from tqdm import tqdm
+
+from concept_control.concepts.family import Family
+from concept_control.energy.agreement.rule_search import find_rules
+from concept_control.energy.agreement.rules import SHARES, hide_members, infer_rules
+from concept_control.energy.agreement.scorer import RuleScorer
+from concept_control.energy.scene_batch import SceneBatch, scene_batch_from_events
+from concept_control.seeding import seeded_weights
+from concept_control.training.rule_tasks import draw_rule_task
+
+RULE_FAMILIES = (
+    'color',
+    'size',
+    'same_color',
+    'closest',
+    'furthest',
+    'moved',
+    'came_closer',
+    'moved_before',
+    'moved_after',
+    'comparisons',
+    'attribute_tests',
+)
+"""Trained families whose concepts are rules about single entities."""
+
+SHOTS = (1, 1, 2, 3, 5, 10)
+"""Numbers of demonstrations, each as often as it is listed."""
+
+_SCENES = 3
+_MANIFOLD = ('comparisons', 'attribute_tests')
+"""Families that are many concepts in one; drawn four times as often."""
+
+
+@dataclass(frozen=True)
+class RulePriorConfig:
+    """Options of the training.
+
+    Attributes:
+        num_family_tasks: Number of concepts of families.
+        num_vocabulary_tasks: Number of concepts of the vocabulary.
+        steps: Number of gradient steps.
+        batch: Number of tasks a step.
+        learning_rate: Rate of Adam, annealed to zero.
+        weight_decay: Decoupled weight decay.
+        seed: Seed of tasks, weights and batches.
+    """
+
+    num_family_tasks: int = 3000
+    num_vocabulary_tasks: int = 2000
+    steps: int = 4000
+    batch: int = 32
+    learning_rate: float = 4e-3
+    weight_decay: float = 1e-3
+    seed: int = 0
+
+
+class RuleTask(NamedTuple):
+    """What the scorer sees of one task.
+
+    Attributes:
+        tokens: (H, D) tokens of the rules that fit the demonstrations.
+        hits: (S, H) share of the bounds' positions that give the true mask of each new scene.
+    """
+
+    tokens: torch.Tensor
+    hits: torch.Tensor
+
+
+def make_task(demonstrations: SceneBatch, scenes: SceneBatch) -> RuleTask | None:
+    """Return the task of demonstrations (M,) and new scenes (S,); None where no rule fits."""
+    found = find_rules(hide_members(demonstrations))
+    if not len(found.table):
+        return None
+    scenes = hide_members(scenes)
+    hits = found.table.masks(scenes, SHARES) == (scenes.attention[:, None, None] > 0.5)
+    return RuleTask(found.tokens, hits.all(dim=-1).float().mean(dim=-1))
+
+
+def family_tasks(
+    families: Mapping[str, Family], count: int, rng: np.random.Generator
+) -> Iterator[RuleTask]:
+    """Yield about `count` tasks of families, fewer where no rule fits."""
+    weights = {name: 4 if name in _MANIFOLD else 1 for name in families}
+    unit = count / sum(weights.values())
+    for name, family in families.items():
+        for shots in SHOTS:
+            number = max(1, round(unit * weights[name] / len(SHOTS)))
+            params = family.sample_concepts(rng, number)
+            demos = scene_batch_from_events(family.sample(rng, params, shots))
+            tests = scene_batch_from_events(family.sample(rng, params, _SCENES))
+            for i in range(number):
+                task = make_task(
+                    demos.select(slice(i * shots, (i + 1) * shots)),
+                    tests.select(slice(i * _SCENES, (i + 1) * _SCENES)),
+                )
+                if task is not None:
+                    yield task
+
+
+def vocabulary_tasks(count: int, rng: np.random.Generator) -> Iterator[RuleTask]:
+    """Yield about `count` tasks of random features, fewer where no rule fits."""
+    for _ in range(count):
+        shots = int(rng.choice(SHOTS))
+        scenes = draw_rule_task(rng, shots + _SCENES)
+        task = make_task(scenes.select(slice(0, shots)), scenes.select(slice(shots, None)))
+        if task is not None:
+            yield task
+
+
+def train_rule_prior(
+    config: RulePriorConfig, families: Mapping[str, Family]
+) -> tuple[RuleScorer, dict[str, Any]]:
+    """Train a scorer of rules; return it and the facts of its card.
+
+    Args:
+        config: Options of the training.
+        families: Families by name; those of `RULE_FAMILIES` are trained on.
+    """
+    rng = np.random.default_rng(config.seed)
+    trained = {name: families[name] for name in RULE_FAMILIES}
+    tasks = [
+        *tqdm(
+            family_tasks(trained, config.num_family_tasks, rng),
+            total=config.num_family_tasks,
+            desc='tasks of families',
+        ),
+        *tqdm(
+            vocabulary_tasks(config.num_vocabulary_tasks, rng),
+            total=config.num_vocabulary_tasks,
+            desc='tasks of the vocabulary',
+        ),
+    ]
+    scorer, loss = fit_scorer(tasks, config)
+    reachable = np.mean([float(task.hits.amax(dim=1).gt(0).float().mean()) for task in tasks])
+    facts = {
+        'training': asdict(config),
+        'families': list(trained),
+        'metrics': {
+            'tasks': len(tasks),
+            'mean_rules': round(float(np.mean([len(task.tokens) for task in tasks])), 1),
+            'reachable': round(float(reachable), 3),
+            'final_loss': round(loss, 3),
+        },
+    }
+    return scorer, facts
+
+
+def fit_scorer(tasks: list[RuleTask], config: RulePriorConfig) -> tuple[RuleScorer, float]:
+    """Return a scorer fitted to tasks, and its mean loss over the last tenth of the steps."""
+    with seeded_weights(config.seed):
+        scorer = RuleScorer()
+    generator = torch.Generator().manual_seed(config.seed)
+    optimiser = torch.optim.AdamW(
+        scorer.parameters(), config.learning_rate, weight_decay=config.weight_decay
+    )
+    schedule = torch.optim.lr_scheduler.OneCycleLR(
+        optimiser, config.learning_rate, total_steps=config.steps
+    )
+    recent = 0.0
+    bar = tqdm(range(config.steps), desc='prior of rules', mininterval=1.0)
+    for _ in bar:
+        index = torch.randint(len(tasks), (config.batch,), generator=generator).tolist()
+        loss = prior_loss(scorer, [tasks[i] for i in index])
+        optimiser.zero_grad(set_to_none=True)
+        loss.backward()
+        torch.nn.utils.clip_grad_norm_(scorer.parameters(), 1.0)
+        optimiser.step()
+        schedule.step()
+        recent += 10 / config.steps * (loss.item() - recent)
+        bar.set_postfix_str(f'loss {recent:.3f}', refresh=False)
+    return scorer.requires_grad_(False).eval(), recent
+
+
+def prior_loss(scorer: RuleScorer, tasks: list[RuleTask]) -> torch.Tensor:
+    """Return the mean negative log probability of the new scenes' masks, a scalar."""
+    pad = torch.nn.utils.rnn.pad_sequence
+    tokens = pad([task.tokens for task in tasks], batch_first=True)
+    hits = pad([task.hits.T for task in tasks], batch_first=True)  # (B, H, S)
+    count = torch.tensor([len(task.tokens) for task in tasks])
+    mask = torch.arange(tokens.shape[1]) < count[:, None]
+    weight = torch.softmax(scorer(tokens, mask), dim=-1)
+    likely = (weight.unsqueeze(-1) * hits).sum(dim=1)
+    # What no rule gives cannot be learned from.
+    return -(likely + 1e-3).log().mean()
+
+
+def judge_rules(
+    scorer: RuleScorer,
+    family: Family,
+    rng: np.random.Generator,
+    num_concepts: int = 20,
+    shots: int = 5,
+    num_scenes: int = 3,
+) -> float:
+    """Return the share of new scenes in which the predicate holds under the likeliest mask.
+
+    Args:
+        scorer: Prior of relevance.
+        family: Family whose concepts are judged.
+        rng: Random generator of concepts and scenes.
+        num_concepts: Number of concepts.
+        shots: Demonstrations a concept.
+        num_scenes: Scenes a concept.
+    """
+    params = family.sample_concepts(rng, num_concepts)
+    demos = hide_members(scene_batch_from_events(family.sample(rng, params, shots)))
+    tests = family.sample(rng, params, num_scenes)
+    scenes = hide_members(scene_batch_from_events(tests))
+    found = torch.zeros_like(scenes.attention)
+    for concept in range(num_concepts):
+        rules = infer_rules(demos.select(slice(concept * shots, (concept + 1) * shots)), scorer)
+        for row in range(concept * num_scenes, (concept + 1) * num_scenes):
+            masks, _ = rules.predictions(scenes.select(slice(row, row + 1)))
+            if len(masks):
+                found[row] = masks[0]
+    return float(family.holds(replace(tests, attention=found), params).mean())
