@@ -426,13 +426,62 @@ def _among_others() -> Iterator[Measurement]:
                 EVERYTHING, False)  # fmt: skip
     yield other('furthest', '{} from the furthest other', lambda v: v.other_distance(False), 2.0,
                 EVERYTHING, False)  # fmt: skip
-    for axis, words in enumerate(('left of', 'below')):
-        yield other(f'number {words}', f'{{}} others {words} it',
-                    partial(_number_before, axis), 2.0, frozenset({SHIFT}), False,
-                    COUNT)  # fmt: skip
+    for axis, words in enumerate((('left of', 'right of'), ('below', 'above'))):
+        for side, word in zip((-1, 1), words):
+            yield other(
+                f'number {word}',
+                f'{{}} things {word} it',
+                partial(_number_beyond, axis, side),
+                2.0,
+                frozenset({SHIFT}),
+                False,
+                COUNT,
+            )
+    yield make(
+        'number closer',
+        '{} things closer to it than what is meant',
+        _number_closer,
+        2.0,
+        EVERYTHING,
+        False,
+        COUNT,
+    )
+    yield other(
+        'short of emptiest',
+        '{} closer to the next thing than the emptiest place of the table is',
+        _short_of_emptiest,
+        2.0,
+        frozenset({MIRROR}),
+        True,
+    )
 
 
-def _number_before(axis: int, view: SceneView) -> torch.Tensor:
-    rest = view.others + view.attended
-    before = view.scene.after[..., axis] < view.place[:, axis : axis + 1]
-    return (before * rest).sum(dim=-1)
+def _number_beyond(axis: int, side: int, view: SceneView) -> torch.Tensor:
+    beyond = side * (view.scene.after[..., axis] - view.place[:, axis : axis + 1]) > 0
+    return (beyond * (view.others + view.attended)).sum(dim=-1)
+
+
+def _number_closer(view: SceneView) -> torch.Tensor:
+    return ((view.distances < view.distance('attended').unsqueeze(-1)) * view.others).sum(dim=-1)
+
+
+_CELLS = 12
+"""Cells of a side of the table of which the emptiest is looked for."""
+
+
+def _short_of_emptiest(view: SceneView) -> torch.Tensor:
+    """Return how much closer (R,) the next thing is than at the emptiest place of the table."""
+
+    def compute() -> torch.Tensor:
+        after = view.scene.after
+        ticks = torch.linspace(-0.92, 0.92, _CELLS, device=after.device, dtype=after.dtype)
+        places = torch.cartesian_prod(ticks, ticks)
+        things = (view.others + view.attended).unsqueeze(-1)
+        away = torch.where(
+            things > 0.5, torch.cdist(after, places.expand(len(after), -1, -1)), 3.0
+        )
+        room = away.amin(dim=1).amax(dim=-1)
+        here = torch.where(things[..., 0] > 0.5, view.distances, 3.0).amin(dim=-1)
+        return (room - here).clamp(min=0.0)
+
+    return view.once('short of emptiest', compute)

@@ -94,6 +94,17 @@ def _shapes() -> Iterator[Measurement]:
         yield make(f'{name} turn', f'{{}} of an even turn from one to the next at {words}, seen '
                    'from their middle', partial(_turn, name == 'largest'), 3, False,
                    RATIO)  # fmt: skip
+    for name, degrees in (('rising', 45), ('falling', 135)):
+        yield make(f'spread {name}', f'a spread of {{}} in direction {degrees}°',
+                   partial(_slanted_spread, degrees == 45), 2, True, keeps=frozenset({SHIFT}),
+                   cost=2.0)  # fmt: skip
+    yield make('uneven gaps', 'gaps along their line that differ by {}', _uneven_gaps, 3, True,
+               cost=1.0)  # fmt: skip
+    for look in ('size', 'brightness'):
+        for order, words in (('x', 'to the right'), ('y', 'upward')):
+            yield make(f'unsorted {look} {order}', f'{{}} of all pairs not in order of {look} '
+                       f'{words}', partial(_unsorted, look, order), 3, True, RATIO,
+                       frozenset({SHIFT}), 1.0)  # fmt: skip
     for axis, words in enumerate(('x', 'y')):
         yield make(f'spread {words}', f'a spread of {{}} in {words}', partial(_spread, axis), 2,
                    True, keeps=frozenset({SHIFT, MIRROR}), cost=1.0)  # fmt: skip
@@ -104,6 +115,10 @@ def _places() -> Iterator[Measurement]:
     for axis, (word, words) in enumerate((('x', 'right of'), ('y', 'above'))):
         yield make(f'middle {word}', f'their middle {{}} {words} the middle of the table',
                    partial(_middle, axis), 1, False, keeps=frozenset())  # fmt: skip
+    for axis, names in enumerate((('leftmost', 'rightmost'), ('lowest', 'highest'))):
+        for side, name in zip((-1, 1), names):
+            yield make(name, f'the {name} at {{}} in {"xy"[axis]}', partial(_extreme, axis, side), 1,
+                       True, keeps=frozenset())  # fmt: skip
     yield make('middle distance', 'their middle {} from the middle of the table',
                lambda v: length_of(_center(v)), 1, False,
                keeps=frozenset({TURN, MIRROR}))  # fmt: skip
@@ -148,6 +163,50 @@ def _covariance(view: SceneView) -> torch.Tensor:
 
 def _spread(axis: int, view: SceneView) -> torch.Tensor:
     return (_covariance(view)[:, axis, axis] + SMALL).sqrt()
+
+
+def _slanted_spread(is_rising: bool, view: SceneView) -> torch.Tensor:
+    covariance = _covariance(view)
+    sign = 1.0 if is_rising else -1.0
+    square = (covariance[:, 0, 0] + covariance[:, 1, 1]) / 2 + sign * covariance[:, 0, 1]
+    return (square.clamp(min=0.0) + SMALL).sqrt()
+
+
+def _extreme(axis: int, side: int, view: SceneView) -> torch.Tensor:
+    coordinate = side * view.scene.after[..., axis]
+    return side * torch.where(view.meant > 0.5, coordinate, -3.0).amax(dim=-1)
+
+
+def _uneven_gaps(view: SceneView) -> torch.Tensor:
+    """Return the largest less the smallest gaps (R,) along the main axis of the set."""
+
+    def compute() -> torch.Tensor:
+        covariance = _covariance(view)
+        angle = torch.atan2(
+            2 * covariance[:, 0, 1], covariance[:, 0, 0] - covariance[:, 1, 1] + SMALL
+        )
+        axis = torch.stack([(angle / 2).cos(), (angle / 2).sin()], dim=-1)
+        along = (_offsets(view) * axis.unsqueeze(1)).sum(dim=-1)
+        ordered = torch.where(view.meant > 0.5, along, torch.inf).sort(dim=-1).values
+        is_gap = ~ordered[:, 1:].isinf()
+        gaps = torch.where(is_gap, ordered[:, 1:], 0.0) - torch.where(is_gap, ordered[:, :-1], 0.0)
+        smallest = torch.where(is_gap, gaps, 3.0).amin(dim=-1)
+        return (gaps.amax(dim=-1) - smallest).clamp(min=0.0)
+
+    return view.once('set gaps', compute)
+
+
+def _unsorted(look: str, order: str, view: SceneView) -> torch.Tensor:
+    """Return the shares (R,) of pairs of the set whose order in place is not that of a look."""
+    scene = view.scene
+    looks = scene.sizes if look == 'size' else scene.colors.amax(dim=-1)
+    place = scene.after[..., 0 if order == 'x' else 1]
+    both = view.meant.unsqueeze(-1) * view.meant.unsqueeze(-2)
+    wrong = (looks.unsqueeze(-1) < looks.unsqueeze(-2)) & (
+        place.unsqueeze(-1) > place.unsqueeze(-2)
+    )
+    pairs = (view.meant.sum(dim=-1) * (view.meant.sum(dim=-1) - 1) / 2).clamp(min=1.0)
+    return (wrong * both).sum(dim=(1, 2)) / pairs
 
 
 def _axes(view: SceneView) -> torch.Tensor:
