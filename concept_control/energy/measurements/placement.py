@@ -478,7 +478,7 @@ def _short_of_emptiest(view: SceneView) -> torch.Tensor:
         places = torch.cartesian_prod(ticks, ticks)
         things = (view.others + view.attended).unsqueeze(-1)
         away = torch.where(
-            things > 0.5, torch.cdist(after, places.expand(len(after), -1, -1)), 3.0
+            things > 0.5, torch.cdist(after, places.expand(after.shape[0], -1, -1)), 3.0
         )
         room = away.amin(dim=1).amax(dim=-1)
         here = torch.where(things[..., 0] > 0.5, view.distances, 3.0).amin(dim=-1)

@@ -297,7 +297,7 @@ def quantiles(values: torch.Tensor, gate: torch.Tensor, levels: int) -> torch.Te
     ordered = torch.where(gate > 0.5, values, torch.inf).sort(dim=-1).values
     # Nothing may stay infinite: a place to look at, even one of weight zero, has a gradient.
     ordered = torch.where(ordered.isinf(), 0.0, ordered)
-    ordered = torch.cat([ordered, ordered.new_zeros(len(ordered), 1)], dim=-1)
+    ordered = torch.cat([ordered, ordered.new_zeros(ordered.shape[0], 1)], dim=-1)
     last = (gate.sum(dim=-1, keepdim=True) - 1).clamp(min=0.0)
     place = last * torch.linspace(0.0, 1.0, levels, dtype=gate.dtype, device=gate.device)
     lower = place.floor()
