@@ -8,6 +8,7 @@ as fast again.
 
 from __future__ import annotations
 
+from functools import cached_property
 from typing import NamedTuple
 
 import numpy as np
@@ -40,9 +41,13 @@ class FastGoalEvaluator:
 
     def __init__(self, goal: GoalEnergy) -> None:
         self._goal = goal
-        network = goal.model.network
-        self._reference = next(network.parameters())
-        self._terms = [_TermEvaluator(network, term) for term in goal.terms]
+        self._reference = next(goal.model.network.parameters())
+
+    @cached_property
+    def _terms(self) -> list[_TermEvaluator]:
+        """Evaluators of the terms; who only plans a goal and passes it on never needs them."""
+        network = self._goal.model.network
+        return [_TermEvaluator(network, term) for term in self._goal.terms]
 
     def residual(
         self, before: np.ndarray, positions: np.ndarray, colors: np.ndarray, sizes: np.ndarray
