@@ -13,6 +13,9 @@ from concept_control.control.plan import Plan
 EXCESS = 1e-3
 """Excess over a limit of velocity or acceleration that is rounding, relative."""
 
+ROUNDING = 1e-6
+"""Excess over a step's length that is rounding [rad, m]."""
+
 MAX_START = 0.15
 """Largest distance of a command to where the arm is, or was told to be by now [rad, m]."""
 
@@ -85,6 +88,9 @@ class CommandCheck:
         speed = np.abs(plan.velocities) / arm.velocity_limits
         if speed.max() > 1 + EXCESS:
             return f'plan has {speed.max():.3g} times a velocity limit'
+        steps = np.abs(np.diff(plan.positions, axis=0))
+        if (steps > arm.velocity_limits * plan.dt * (1 + EXCESS) + ROUNDING).any():
+            return f'plan jumps by {steps.max():.3g} in {plan.dt:.3g} s'
         rate = np.abs(np.diff(plan.velocities, axis=0)) / plan.dt / arm.acceleration_limits
         if rate.max() > 1 + EXCESS:
             return f'plan has {rate.max():.3g} times an acceleration limit'
