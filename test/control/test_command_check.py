@@ -67,10 +67,15 @@ def test_positions_follow_one_another_and_never_jump(check):
     for k in range(1, 100):
         step[0] += 0.5 * ARM.velocity_limits[0] * 0.004 * min(k / 50, 1.0)
         assert check.position(0.004 * k, ARM.home + step) == ''
-    check.measure(ARM.home + step)
-    jump = step + np.eye(ARM.num_joints)[0] * 0.3
-    assert 'jump' in check.position(0.4, ARM.home + jump)
-    assert check.position(0.404, ARM.home + step) == ''
+        check.measure(ARM.home + 0.95 * step)
+    jump = ARM.home + step + np.eye(ARM.num_joints)[0] * 0.1
+    assert 'jump' in check.position(0.4, jump)
+    nearer = check.within_reach(0.4, jump)
+    assert 0.0 < nearer[0] - step[0] <= ARM.velocity_limits[0] * 0.004 * 1.001
+    assert check.position(0.4, nearer) == ''
+    # Where somebody else has moved the arm meanwhile, positions begin anew there.
+    check.measure(ARM.home + 0.5)
+    assert check.position(0.5, ARM.home + 0.5) == ''
 
 
 def test_positions_begin_where_the_arm_is(check):
