@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from collections.abc import Mapping
 from importlib import import_module
-from typing import Any
+from typing import Any, NoReturn
 
 
 class CommandParser(argparse.ArgumentParser):
@@ -19,6 +19,11 @@ class CommandParser(argparse.ArgumentParser):
     """
 
     module: str | None = None
+
+    def error(self, message: str) -> NoReturn:
+        """Say what is wrong in one sentence, and end with the exit code of wrong usage."""
+        hint = '' if '\n' in message else f' (see `{self.prog} --help`)'
+        self.exit(2, f'{self.prog}: {message}{hint}\n')
 
     def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:
         """Declare the command's own arguments, then parse."""

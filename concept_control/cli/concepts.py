@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import argparse
-from pathlib import Path
 
+from concept_control.cli.option_types import new_file
 from concept_control.concepts.pictures import draw_families
 from concept_control.concepts.registry import families
 
@@ -12,7 +12,10 @@ from concept_control.concepts.registry import families
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""
     parser.add_argument(
-        '--pictures', type=Path, metavar='FILE', help='draw a demonstration of each family (PNG)'
+        '--pictures',
+        type=new_file('.png'),
+        metavar='FILE',
+        help='draw a demonstration of each family (PNG)',
     )
 
 

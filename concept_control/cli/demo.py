@@ -6,9 +6,25 @@ import argparse
 import signal
 import threading
 from dataclasses import asdict
-from pathlib import Path
 
-from concept_control.cli.options import add_arm, add_json, add_model, add_seed, config_from
+from concept_control.cli.known_words import check_command
+from concept_control.cli.option_types import (
+    colors,
+    existing,
+    expression,
+    folder,
+    new_file,
+    new_folder,
+    positive,
+)
+from concept_control.cli.options import (
+    add_arm,
+    add_camera,
+    add_json,
+    add_model,
+    add_seed,
+    config_from,
+)
 from concept_control.cli.process import enter_graph, use_one_thread
 from concept_control.control.arm.description import INTERFACES
 from concept_control.demos.demo_run import DemoConfig, Interrupted, say
@@ -30,6 +46,7 @@ def _add_task(parser: argparse.ArgumentParser) -> None:
     """Declare what is to be made true, and who judges it."""
     parser.add_argument(
         '--concept',
+        type=expression,
         default='between(red; blue, green)',
         metavar='EXPRESSION',
         help='what to make true, subjects before the semicolon, arguments after it '
@@ -37,13 +54,14 @@ def _add_task(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         '--imitate',
-        type=Path,
+        type=existing,
         metavar='BAG',
         help='do what happened in this recorded bag, instead of --concept: recognise it, then '
         'make it happen on this table',
     )
     parser.add_argument(
         '--judge',
+        type=expression,
         metavar='EXPRESSION',
         help='what must hold in the end by geometry, for commands with a taught word, for which '
         'there is no predicate (default: the command itself; a taught word is then judged by its '
@@ -76,16 +94,17 @@ def _add_robot(parser: argparse.ArgumentParser) -> None:
     add_seed(parser, 'of the layout and every choice')
     parser.add_argument(
         '--blocks',
+        type=colors,
         default='red,blue,green,yellow',
         metavar='COLOURS',
         help='colours of the blocks on the table (default: %(default)s)',
     )
     parser.add_argument(
-        '--duration', type=float, default=60.0, help='give up after so many simulated seconds'
+        '--duration', type=positive, default=60.0, help='give up after so many simulated seconds'
     )
     parser.add_argument(
         '--tolerance',
-        type=float,
+        type=positive,
         default=15.0,
         help='of the predicate [mm] (default: %(default)s)',
     )
@@ -95,13 +114,18 @@ def _add_output(parser: argparse.ArgumentParser) -> None:
     """Declare the files that are written, and the model that is read."""
     parser.add_argument(
         '--output',
-        type=Path,
-        default=Path('runs/demo'),
+        type=folder,
+        default='runs/demo',
         help='folder for the picture and the logs',
     )
-    parser.add_argument('--video', type=Path, help='also write the camera film to this .mp4 file')
     parser.add_argument(
-        '--record', type=Path, metavar='BAG', help='record the messages into this new bag (mcap)'
+        '--video', type=new_file('.mp4'), help='also write the camera film to this .mp4 file'
+    )
+    parser.add_argument(
+        '--record',
+        type=new_folder,
+        metavar='BAG',
+        help='record the messages into this new bag (mcap)',
     )
     parser.add_argument(
         '--record-images', action='store_true', help='with --record: the images too, 20 MB/s'
@@ -115,14 +139,9 @@ def _add_simulator(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         '--cameras', type=int, default=1, choices=(1, 2), help='2: an oblique one as well, fused'
     )
+    add_camera(parser, dest='camera')
     parser.add_argument(
-        '--camera',
-        default='auto',
-        choices=('auto', 'egl', 'osmesa', 'raycast'),
-        help='how the simulated camera makes its images (default: the first that works)',
-    )
-    parser.add_argument(
-        '--speed', type=float, default=1.0, help='simulated seconds per second, at most'
+        '--speed', type=positive, default=1.0, help='simulated seconds per second, at most'
     )
 
 
@@ -130,18 +149,17 @@ def demo_config(args: argparse.Namespace) -> DemoConfig:
     """Return what the command line asks for.
 
     Raises:
-        ConceptControlError: If an expression cannot be parsed, or a bag not be imitated.
+        ConceptControlError: If a bag cannot be imitated.
     """
     if args.imitate:
         use_one_thread()
     imitated = recognised_command(args.imitate, args.model) if args.imitate else None
-    expression = parse(imitated or args.concept)
+    command = parse(imitated) if imitated else args.concept
     return config_from(
         DemoConfig,
         args,
-        expression=expression,
-        judged=parse(args.judge) if args.judge else expression,
-        blocks=tuple(c.strip() for c in args.blocks.split(',') if c.strip()),
+        expression=command,
+        judged=args.judge or command,
         tolerance=args.tolerance / 1000,
         interface=args.control,
         pushes=args.push,
@@ -153,6 +171,7 @@ def demo_config(args: argparse.Namespace) -> DemoConfig:
 def main(args: argparse.Namespace) -> int:
     """Run the demonstration; 0 if what was commanded holds at the end, 1 otherwise."""
     config = demo_config(args)
+    check_command(config.expression, config.model, config.arm, args.judge)
     enter_graph()
     interrupted = threading.Event()
     previous = {

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import argparse
-from pathlib import Path
 
-from concept_control.cli.options import add_json, add_seed, config_from
+from concept_control.cli.option_types import color, expression, folder, number, positive
+from concept_control.cli.options import add_arm, add_json, add_seed, config_from
 from concept_control.cli.process import enter_graph, use_one_thread
 from concept_control.errors import CommandError
 from concept_control.reports.json_file import write_json
@@ -19,18 +19,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         'and crossings); a .csv or .npz (examples of one stroke); or the .json card of a policy '
         'that was trained',
     )
-    parser.add_argument(
-        '--size', type=float, default=200.0, help='longer side of the drawing [mm] (%(default)g)'
-    )
-    parser.add_argument(
-        '--height', type=float, default=5.0, help='of the tip above the table [mm] (%(default)g)'
-    )
-    parser.add_argument(
-        '--speed', type=float, default=80.0, help='of the tip [mm/s] (%(default)g)'
-    )
+    for flag, kind, default, text in (
+        ('--size', positive, 200.0, 'longer side of the drawing [mm]'),
+        ('--height', number(low=0.0), 5.0, 'of the tip above the table [mm]'),
+        ('--speed', positive, 80.0, 'of the tip [mm/s]'),
+        ('--tolerance', positive, 2.0, "between line and policy's path [mm]"),
+    ):
+        parser.add_argument(flag, type=kind, default=default, help=f'{text} (%(default)g)')
     parser.add_argument(
         '--at',
-        type=float,
+        type=number(),
         nargs=2,
         metavar=('X', 'Y'),
         help="where the drawing's middle is [mm], from the robot's base (default: the middle of "
@@ -38,16 +36,18 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         '--around',
+        type=color,
         metavar='COLOUR',
         help='keep the middle on the block of this colour, also when it is moved',
     )
     parser.add_argument(
         '--beside',
+        type=expression,
         metavar='EXPRESSION',
         help='a concept of the tool whose energy is added, such as "far(tool; blue)": the line '
         'then bends',
     )
-    parser.add_argument('--arm', default='franka', help='without ROS: franka, ur5e or a YAML file')
+    add_arm(parser, 'without ROS: franka, ur5e or a YAML file')
     add_seed(parser, 'of the blocks and of the modes')
     parser.add_argument(
         '--train',
@@ -56,13 +56,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         'inferring its code for the shipped one',
     )
     parser.add_argument(
-        '--tolerance',
-        type=float,
-        default=2.0,
-        help="between line and policy's path [mm] (%(default)g)",
-    )
-    parser.add_argument(
-        '--save', type=Path, default=Path('runs/draw'), help='folder for pictures and the line'
+        '--save', type=folder, default='runs/draw', help='folder for pictures and the line'
     )
     add_json(parser)
     parser.add_argument(
@@ -79,6 +73,11 @@ def main(args: argparse.Namespace) -> int:
     # Imported here: --help needs neither torch nor MuJoCo, and only the graph needs ROS.
     from concept_control.demos.drawing_config import DrawConfig  # noqa: PLC0415
 
+    if args.beside:
+        # Imported here: it needs torch.
+        from concept_control.cli.known_words import check_command  # noqa: PLC0415
+
+        check_command(args.beside, None, args.arm)
     use_one_thread()
     if args.no_ros:
         from concept_control.demos.drawing_offline import run_offline as run  # noqa: PLC0415
@@ -93,7 +92,7 @@ def main(args: argparse.Namespace) -> int:
         height=args.height / 1000,
         speed=args.speed / 1000,
         center=(args.at[0] / 1000, args.at[1] / 1000) if args.at else None,
-        extra_energy=args.beside,
+        extra_energy=str(args.beside) if args.beside else None,
         is_trained=args.train,
         tolerance=args.tolerance / 1000,
         output=args.save,

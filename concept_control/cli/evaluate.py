@@ -10,6 +10,7 @@ from typing import Any
 
 from concept_control.bags.reader import Bag
 from concept_control.bags.setup import read_setup
+from concept_control.cli.option_types import positive, share
 from concept_control.cli.options import (
     add_html,
     add_json,
@@ -48,7 +49,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_html(parser, 'write a page with plots there', 'FILE')
     parser.add_argument(
         '--fail-under',
-        type=_share,
+        type=share,
         metavar='X',
         help='exit with 1 if a smaller share (0 to 1) of all commands succeeded',
     )
@@ -58,7 +59,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         '--tolerance',
-        type=float,
+        type=positive,
         default=15.0,
         help='of the predicate [mm] (default: %(default)s)',
     )
@@ -110,10 +111,3 @@ def main(args: argparse.Namespace) -> int:
         print(f'concept_control: {share:.2f} is under {args.fail_under:g}', file=sys.stderr)
         return 1
     return 0
-
-
-def _share(text: str) -> float:
-    value = float(text)
-    if not 0.0 <= value <= 1.0:
-        raise argparse.ArgumentTypeError(f'{text} is no share; expected 0 to 1')
-    return value

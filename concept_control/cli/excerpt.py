@@ -6,16 +6,17 @@ import argparse
 from pathlib import Path
 
 from concept_control.bags.excerpt import PLUGINS, ExcerptConfig, excerpt
+from concept_control.cli.option_types import new_folder, number
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options of `concept_control excerpt`."""
     default = ExcerptConfig()
     parser.add_argument('bag', type=Path, metavar='BAG', help='to take from')
-    parser.add_argument('new', type=Path, metavar='NEW', help='bag to write')
+    parser.add_argument('new', type=new_folder, metavar='NEW', help='bag to write')
     parser.add_argument(
         '--image-rate',
-        type=float,
+        type=number(low=0.0),
         default=default.rates['images'],
         help='images per second (default: %(default)s)',
     )

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import argparse
-from pathlib import Path
 
+from concept_control.cli.option_types import new_file
 from concept_control.cli.options import add_model
 from concept_control.energy.model import ConceptModel
 from concept_control.energy.torchscript import export
@@ -12,7 +12,9 @@ from concept_control.energy.torchscript import export
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""
-    parser.add_argument('output', type=Path, help='the TorchScript file to write, e.g. energy.pt')
+    parser.add_argument(
+        'output', type=new_file(), help='the TorchScript file to write, e.g. energy.pt'
+    )
     add_model(parser, 'folder of a trained model (default: shipped)')
 
 

@@ -6,9 +6,10 @@ import argparse
 import os
 import sys
 from collections.abc import Sequence
+from io import TextIOWrapper
 
 from concept_control import __version__
-from concept_control.cli.command_parser import add_commands
+from concept_control.cli.command_parser import CommandParser, add_commands
 from concept_control.errors import ConceptControlError, ExpressionError
 
 EXIT_FAILED = 1
@@ -42,7 +43,7 @@ OPTIONAL = {
 
 def build_parser() -> argparse.ArgumentParser:
     """Build the parser of all commands."""
-    parser = argparse.ArgumentParser(
+    parser = CommandParser(
         prog='concept_control',
         description='Teach a robot concepts from a few demonstrations, and make it act on them.',
         epilog='`concept_control COMMAND --help` explains a command. '
@@ -63,6 +64,10 @@ def build_parser() -> argparse.ArgumentParser:
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command line and return its exit code."""
     arguments = list(sys.argv[1:] if argv is None else argv)
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, TextIOWrapper):
+            # A terminal without "±" shall not end what it is told of.
+            stream.reconfigure(errors='replace')
     try:
         parser = build_parser()
         args = parser.parse_args(arguments)
@@ -83,9 +88,15 @@ def main(argv: Sequence[str] | None = None) -> int:
     except ConceptControlError as error:
         print(f'concept_control: {error}', file=sys.stderr)
         return EXIT_FAILED
-    except BrokenPipeError:
-        # Whoever read our output has seen enough; nothing is left to flush into the pipe.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    except OSError as error:
+        if isinstance(error, BrokenPipeError):
+            # Whoever read our output has seen enough; nothing is left to flush into the pipe.
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            return EXIT_FAILED
+        if error.strerror is None:
+            raise
+        where = f'{error.filename}: ' if error.filename else ''
+        print(f'concept_control: {where}{error.strerror}', file=sys.stderr)
         return EXIT_FAILED
     except KeyboardInterrupt:
         print('concept_control: interrupted', file=sys.stderr)

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
+from concept_control.cli.option_types import count, folder, new_file, positive, share
 from concept_control.cli.options import add_seed
 from concept_control.cli.process import use_one_thread
 from concept_control.policy.coding import CodingConfig, train_coded
@@ -43,21 +44,23 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help='ranking: noise-contrastive, on corrected states; thesis: contrastive loss with '
         'Langevin negatives (default: %(default)s)',
     )
-    train.add_argument('--steps', type=int, help='of training')
-    train.add_argument('--chain', type=int, help='K, Langevin steps (thesis)')
+    train.add_argument('--steps', type=count, help='of training')
+    train.add_argument('--chain', type=count, help='K, Langevin steps (thesis)')
     train.add_argument(
-        '--persistent', type=float, default=0.0, help='share of persistent chains (thesis)'
+        '--persistent', type=share, default=0.0, help='share of persistent chains (thesis)'
     )
     add_seed(train)
-    train.add_argument('--live', type=Path, help='keep this PNG of the training up to date')
-    train.add_argument('--output', type=Path, default=Path('runs/policy'), help='folder')
+    train.add_argument(
+        '--live', type=new_file('.png'), help='keep this PNG of the training up to date'
+    )
+    train.add_argument('--output', type=folder, default='runs/policy', help='folder')
     record = which.add_parser('record', help='record strokes from a geometry_msgs/PoseStamped')
     record.add_argument('topic')
-    record.add_argument('--strokes', type=int, default=5, help='how many (default: %(default)s)')
-    record.add_argument('--timeout', type=float, default=120.0, help='[s]')
-    record.add_argument('--pause', type=float, default=0.5, help='that ends a stroke [s]')
-    record.add_argument('--max-height', type=float, help='above this the pen is lifted [m]')
-    record.add_argument('--output', type=Path, default=Path('runs/strokes.npz'))
+    record.add_argument('--strokes', type=count, default=5, help='how many (default: %(default)s)')
+    record.add_argument('--timeout', type=positive, default=120.0, help='[s]')
+    record.add_argument('--pause', type=positive, default=0.5, help='that ends a stroke [s]')
+    record.add_argument('--max-height', type=positive, help='above this the pen is lifted [m]')
+    record.add_argument('--output', type=new_file('.npz'), default='runs/strokes.npz')
 
 
 def main(args: argparse.Namespace) -> int:

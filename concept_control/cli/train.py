@@ -3,13 +3,20 @@
 from __future__ import annotations
 
 import argparse
-import sys
 from dataclasses import replace
 
+from concept_control.cli.option_types import (
+    count,
+    existing_file,
+    existing_folder,
+    folder,
+    number,
+    positive,
+    seed,
+)
 from concept_control.cli.options import add_json
 from concept_control.cli.process import use_threads
 from concept_control.concepts import families
-from concept_control.errors import ConceptControlError
 from concept_control.reports.json_file import write_json
 from concept_control.training.config import TrainingConfig
 from concept_control.training.processes import Processes
@@ -19,36 +26,37 @@ from concept_control.training.train import Trainer
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the arguments of training to `parser`."""
     parser.add_argument(
-        '--output', default='runs/model', help='folder of checkpoints and the model [%(default)s]'
+        '--output',
+        type=folder,
+        default='runs/model',
+        help='folder of checkpoints and the model [%(default)s]',
     )
-    parser.add_argument('--config', help='JSON file of training options (TrainingConfig)')
-    parser.add_argument('--minutes', type=float, help='wall-clock budget')
-    parser.add_argument('--steps', type=int, help='budget in steps, for reproducible runs')
-    parser.add_argument('--seed', type=int, help='seed of everything random')
-    parser.add_argument('--threads', type=int, help='torch threads')
+    parser.add_argument(
+        '--config', type=existing_file, help='JSON file of training options (TrainingConfig)'
+    )
+    parser.add_argument('--minutes', type=positive, help='wall-clock budget')
+    parser.add_argument('--steps', type=count, help='budget in steps, for reproducible runs')
+    parser.add_argument('--seed', type=seed, help='seed of everything random')
+    parser.add_argument('--threads', type=count, help='torch threads')
     parser.add_argument('--families', help='comma-separated names; all others stay away')
     parser.add_argument('--hold-out', help='comma-separated names kept away from training')
     parser.add_argument('--kind', choices=('pairwise', 'unary'), help='kind of energy')
     parser.add_argument('--objective', choices=('distance', 'nce', 'softplus'))
     parser.add_argument('--operations', choices=('both', 'generate', 'identify'))
-    parser.add_argument('--kl-weight', type=float, help='weight of the KL term')
+    parser.add_argument('--kl-weight', type=number(low=0.0), help='weight of the KL term')
     parser.add_argument('--resume', action='store_true', help='continue the run in --output')
     add_json(parser, 'file to write every number to')
 
 
 def main(args: argparse.Namespace) -> int:
     """Train, report and save the model; return the exit code."""
-    try:
-        processes = Processes.from_environment()
-        trainer = _make_trainer(args, processes)
-        use_threads(trainer.config.threads)
-        reports = trainer.run(on_report=lambda text: print(text, flush=True))
-        if processes.is_first:
-            trainer.save_model(reports, args.output)
-        processes.leave()
-    except ConceptControlError as error:
-        print(f'train: {error}', file=sys.stderr)
-        return 1
+    processes = Processes.from_environment()
+    trainer = _make_trainer(args, processes)
+    use_threads(trainer.config.threads)
+    reports = trainer.run(on_report=lambda text: print(text, flush=True))
+    if processes.is_first:
+        trainer.save_model(reports, args.output)
+    processes.leave()
     if not processes.is_first:
         return 0
     if args.json:

@@ -3,26 +3,18 @@
 from __future__ import annotations
 
 import argparse
-import sys
 from dataclasses import asdict
-from pathlib import Path
 
+from concept_control.cli.known_words import known_words
 from concept_control.cli.options import add_arm, add_json, add_library, add_model
-from concept_control.control.arm.description import ArmDescription
-from concept_control.energy.model import ConceptModel
-from concept_control.errors import ConceptControlError
-from concept_control.language.library import words_of
 from concept_control.language.library_changes import undo
 from concept_control.language.library_store import (
     default_folder,
     delete,
-    read,
     rename,
-    taught_names,
 )
-from concept_control.language.words import Word, find_word, shipped_word, taught_word, word_table
+from concept_control.language.words import find_word, word_table
 from concept_control.reports.json_file import write_json
-from concept_control.world.workspace import Workspace
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -56,7 +48,7 @@ def main(args: argparse.Namespace) -> int:
     elif args.undo:
         print(f'undid {undo(folder)}')
     else:
-        words = _words(args.model, folder, ArmDescription.load(args.arm).workspace)
+        words = known_words(args.model, folder, args.arm)
         shown = [find_word(words, args.name)] if args.name else list(words.values())
         print(shown[0].describe() if args.name else word_table(shown))
         if args.json:
@@ -65,15 +57,3 @@ def main(args: argparse.Namespace) -> int:
                 [{**asdict(w), 'usage': w.usage, 'example': w.example} for w in shown],
             )
     return 0
-
-
-def _words(model: Path | None, folder: Path, workspace: Workspace) -> dict[str, Word]:
-    """Return what may be said with a model and a folder of taught words, by name."""
-    known = words_of(ConceptModel.load(model).card)
-    words = {name: shipped_word(word, workspace) for name, word in known.items()}
-    for name in taught_names(folder):
-        try:
-            words[name] = taught_word(read(folder / f'{name}.npz'))
-        except ConceptControlError as error:
-            print(f'concept_control: {error}', file=sys.stderr)
-    return words

@@ -13,6 +13,12 @@ from concept_control.control.plan import Plan
 EXCESS = 1e-3
 """Excess over a limit of velocity or acceleration that is rounding, relative."""
 
+MAX_PERIOD = 0.02
+"""Longest time between two positions for which the arm may move from one to the other [s]."""
+
+ROUNDING = 1e-6
+"""Excess over a step's length that is rounding [rad, m]."""
+
 MAX_START = 0.15
 """Largest distance of a command to where the arm is, or was told to be by now [rad, m]."""
 
@@ -48,21 +54,30 @@ class CommandCheck:
         return reason
 
     def position(self, time: float, q: np.ndarray) -> str:
-        """Return why positions (n,) must not be sent at a time [s]; empty if they count as told.
-
-        A step may lead to where the arm is, however far that is from what it was told before.
-        """
+        """Return why positions (n,) must not be sent at a time [s]; empty if they are told."""
         reason = self._place_fault(q[None])
-        if not reason and self._position is not None:
-            then, last = self._position
-            reach = self._arm.velocity_limits * max(time - then, 0.0) * (1 + EXCESS) + 0.02
-            if (np.abs(q - last) > reach).any() and not self._is_near_measured(q):
-                reason = f'positions jump by {np.abs(q - last).max():.3g} in {time - then:.3g} s'
-        elif not reason and self._measured is not None and not self._is_near_measured(q):
-            reason = f'positions begin {self._gap(q):.3g} from where the arm is'
+        jump = np.abs(q - self.within_reach(time, q)).max() if not reason else 0.0
+        if jump > ROUNDING:
+            reason = f'positions jump by {jump:.3g} more than the velocity limits allow'
+        elif not reason and self._last_told() is None and self._measured is not None:
+            gap = self._gap(q)
+            if gap > MAX_START:
+                reason = f'positions begin {gap:.3g} from where the arm is'
         if not reason:
             self._position = (time, q)
         return reason
+
+    def within_reach(self, time: float, q: np.ndarray) -> np.ndarray:
+        """Return the positions nearest to (n,) that may be told at a time [s].
+
+        Where commands were late, the arm catches up no faster than its joints may move.
+        """
+        last = self._last_told()
+        if last is None:
+            return q
+        then, told = last
+        reach = self._arm.velocity_limits * np.clip(time - then, 0.0, MAX_PERIOD)
+        return told + np.clip(q - told, -reach, reach)
 
     def effort(self, effort: np.ndarray) -> str:
         """Return why torques (n,) must not be sent; empty if they may."""
@@ -85,6 +100,9 @@ class CommandCheck:
         speed = np.abs(plan.velocities) / arm.velocity_limits
         if speed.max() > 1 + EXCESS:
             return f'plan has {speed.max():.3g} times a velocity limit'
+        steps = np.abs(np.diff(plan.positions, axis=0))
+        if (steps > arm.velocity_limits * plan.dt * (1 + EXCESS) + ROUNDING).any():
+            return f'plan jumps by {steps.max():.3g} in {plan.dt:.3g} s'
         rate = np.abs(np.diff(plan.velocities, axis=0)) / plan.dt / arm.acceleration_limits
         if rate.max() > 1 + EXCESS:
             return f'plan has {rate.max():.3g} times an acceleration limit'
@@ -114,5 +132,9 @@ class CommandCheck:
         assert self._measured is not None
         return float(np.abs(q - self._measured).max())
 
-    def _is_near_measured(self, q: np.ndarray) -> bool:
-        return self._measured is not None and self._gap(q) <= MAX_START
+    def _last_told(self) -> tuple[float, np.ndarray] | None:
+        """Return time and positions told last; None where the arm has left them since."""
+        last = self._position
+        if last is None or (self._measured is not None and self._gap(last[1]) > MAX_START):
+            return None
+        return last

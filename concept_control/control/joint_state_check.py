@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -23,7 +24,7 @@ class JointStateConfig:
         excess: Distance beyond a position limit that may still be measured [rad, m].
         agreement: Number of states in a row that must agree before the first is believed.
         patience: Time without a credible state after which others, which agree among themselves,
-            are believed instead [s].
+            are believed instead [s]; those of another source only if it may follow the first one.
         memory: Time for which a refused state keeps the arm in place [s].
     """
 
@@ -53,8 +54,21 @@ class JointStateCheck:
             after `patience`: whatever was planned before has lost its meaning.
     """
 
-    def __init__(self, arm: ArmDescription, config: JointStateConfig | None = None) -> None:
-        self._arm = arm
+    def __init__(
+        self,
+        arm: ArmDescription,
+        config: JointStateConfig | None = None,
+        may_follow: Callable[[object, object], bool] = lambda old, new: True,
+    ) -> None:
+        """Begin without a credible state.
+
+        Args:
+            arm: Arm whose limits count.
+            config: Bounds of what is believed.
+            may_follow: Function that tells of a silent source and another one whether the second
+                may be believed instead; asked rarely.
+        """
+        self._arm, self._may_follow = arm, may_follow
         self.config = config or JointStateConfig()
         self.num_restarts = 0
         self._last: _State | None = None
@@ -90,7 +104,11 @@ class JointStateCheck:
             return ''
         agreeing = self._agrees(state)
         is_abandoned = now - self._last_heard > self.config.patience
-        if is_abandoned and agreeing >= self.config.agreement:
+        if (
+            is_abandoned
+            and agreeing >= self.config.agreement
+            and (source == self._last.source or self._may_follow(self._last.source, source))
+        ):
             self.num_restarts += bool(moved)
             self._refused = None
             self._believe(now, state)

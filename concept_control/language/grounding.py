@@ -31,6 +31,7 @@ from concept_control.language.expression import (
     mentions,
 )
 from concept_control.language.library import ConceptLibrary, LibraryConcept
+from concept_control.language.usage import check_selectors, check_usage, wanted
 from concept_control.world.entity import TOOL_ID
 from concept_control.world.tabletop import Tabletop
 
@@ -93,7 +94,9 @@ def roles_of(
         UnknownConceptError: a selector that is not in the library.
         GroundingError: a selector that finds nothing, or a thing on both sides.
     """
-    return _Grounding(scene, model, library, seed).roles_of(term)
+    grounding = _Grounding(scene, model, library, seed)
+    check_selectors(term, grounding.words)
+    return grounding.roles_of(term)
 
 
 class _Grounding:
@@ -101,10 +104,12 @@ class _Grounding:
         self, scene: Tabletop, model: ConceptModel, library: ConceptLibrary, seed: int
     ) -> None:
         self.scene, self.model, self.library, self.seed = scene, model, library, seed
+        self.words = {concept.name: concept for concept in library}
         self.program: list[GroundedTerm | Operator] = []
         self.roles: list[TermRoles] = []
 
     def run(self, expression: Expression) -> Grounded:
+        check_usage(expression, self.words)
         self._emit(expression)
         movable = {i for _, subjects, _ in self.roles for i in subjects}
         attention = {i for _, _, arguments in self.roles for i in arguments}
@@ -132,12 +137,6 @@ class _Grounding:
 
     def _emit_term(self, term: Term) -> None:
         concept = self.library.get(term.name)
-        if not concept.acts:
-            acting = ', '.join(c.name for c in self.library if c.acts)
-            raise GroundingError(
-                f'{term.name} identifies things but cannot be made to hold; use it inside a '
-                f'concept that acts ({acting}), e.g. near({term.name}; #1)'
-            )
         subjects, arguments = self.roles_of(term)
         self._check_count(term, concept, 'subject', subjects, term.subjects, concept.subjects)
         alternatives = argument_alternatives(term, arguments, concept.arguments[1])
@@ -185,13 +184,12 @@ class _Grounding:
         low, high = allowed
         if low <= len(ids) and (high is None or len(ids) <= high):
             return
-        wanted = str(low) if high == low else f'{low} or more' if high is None else f'{low}-{high}'
         found = f'{", ".join(map(str, selectors)) or "nothing"} is {len(ids)}'
         if ids:
             found += f' ({_ids(ids)})'
         raise GroundingError(
-            f'{concept.name} takes {wanted} {word}{"" if wanted == "1" else "s"}, but {found}; '
-            f'write {concept.signature} and use ids such as #1 to choose'
+            f'{wanted(concept.name, word, allowed)}, but {found}; write {concept.signature} and '
+            'use ids such as #1 to choose'
         )
 
     def _select_group(
@@ -222,27 +220,12 @@ class _Grounding:
             case All():
                 return tuple(i for i in self._blocks() if i not in named_elsewhere)
             case Named(name):
-                return self._identify(self._selecting(name), marker=())
-            case Term(name, subjects, arguments):
-                if arguments:
-                    raise GroundingError(
-                        f'{selector} as a selector must not have arguments: what it is about is '
-                        'what it selects'
-                    )
+                return self._identify(self.library.get(name), marker=())
+            case Term(name, subjects, _):
                 concept = self.library.get(name)
                 named = self._select_group(subjects, named_elsewhere)
                 # "near(red; square(all))" stands for the entities that form the shape.
                 return self._identify(concept, marker=named) if concept.selects else named
-
-    def _selecting(self, name: str) -> LibraryConcept:
-        concept = self.library.get(name)
-        if not concept.selects:
-            selecting = ', '.join(c.name for c in self.library if c.selects)
-            raise GroundingError(
-                f'{name} does not identify things, so it cannot select; these do: {selecting}, '
-                'and ids such as #1, tool, all'
-            )
-        return concept
 
     def _identify(self, concept: LibraryConcept, marker: tuple[int, ...]) -> tuple[int, ...]:
         """Identify among the blocks (and the marker), with the learned energy."""

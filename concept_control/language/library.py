@@ -6,6 +6,7 @@ import hashlib
 import re
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from difflib import get_close_matches
 from typing import Any
 
 from concept_control.concepts.vocabulary import NamedConcept, vocabulary
@@ -98,9 +99,7 @@ class ConceptLibrary:
         try:
             return self._concepts[name]
         except KeyError:
-            raise UnknownConceptError(
-                f'unknown concept {name!r}; known: {", ".join(self._concepts)}'
-            ) from None
+            raise unknown_concept(name, self._concepts) from None
 
     @classmethod
     def learn(
@@ -124,14 +123,19 @@ class ConceptLibrary:
         library = cls()
         for name in words_of(model.card) if names is None else names:
             if name not in words:
-                raise UnknownConceptError(
-                    f'unknown concept {name!r}; the vocabulary has: {", ".join(words)}'
-                )
+                raise unknown_concept(name, words)
             concept = learn_concept(model, words[name], num_demonstrations, seed)
             library.add(concept)
             if progress is not None:
                 progress(concept)
         return library
+
+
+def unknown_concept(name: str, known: Collection[str]) -> UnknownConceptError:
+    """Return the error of a name that no concept has, with those that are alike first."""
+    alike = get_close_matches(name, known, n=3)
+    hint = f': did you mean {" or ".join(alike)}? Known' if alike else '; known'
+    return UnknownConceptError(f'unknown concept {name!r}{hint}: {", ".join(known)}')
 
 
 def words_of(card: Mapping[str, Any]) -> dict[str, NamedConcept]:

@@ -4,12 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from difflib import get_close_matches
 
 from concept_control.concepts.family import Length
 from concept_control.concepts.vocabulary import NamedConcept, vocabulary
-from concept_control.errors import UnknownConceptError
-from concept_control.language.library import LibraryConcept, signature
+from concept_control.language.library import LibraryConcept, signature, unknown_concept
 from concept_control.reports.tables import text_table
 from concept_control.world.colors import NAMED_COLORS
 from concept_control.world.workspace import Workspace
@@ -131,13 +129,11 @@ def find_word(words: Mapping[str, Word], name: str) -> Word:
     """Return the word of a name.
 
     Raises:
-        UnknownConceptError: naming those that are alike, or all.
+        UnknownConceptError: naming those that are alike, and all.
     """
     if name in words:
         return words[name]
-    alike = get_close_matches(name, words, n=3)
-    hint = f'did you mean {" or ".join(alike)}?' if alike else f'known: {", ".join(words)}'
-    raise UnknownConceptError(f'unknown word {name!r}; {hint}')
+    raise unknown_concept(name, words)
 
 
 def word_table(words: Iterable[Word]) -> str:

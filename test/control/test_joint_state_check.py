@@ -14,8 +14,9 @@ PERIOD = 0.005
 class Feed:
     """A check, and states that come to it one period after another."""
 
-    def __init__(self):
-        self.check, self.time = JointStateCheck(ARM), 0.0
+    def __init__(self, may_follow=True):
+        self.check = JointStateCheck(ARM, may_follow=lambda old, new: may_follow)
+        self.time = 0.0
 
     def __call__(self, q, qd=REST, age=0.0, source='arm'):
         self.time += PERIOD
@@ -72,6 +73,13 @@ def test_a_publisher_that_was_started_again_is_believed_when_the_first_is_silent
     first = next(i for i, reason in enumerate(reasons) if not reason)
     assert feed.check.config.patience <= (first + 1) * PERIOD < 1.2
     assert not any(reasons[first:]) and feed.check.num_restarts == 0
+
+
+def test_another_publisher_is_never_believed_while_the_first_is_there_though_silent():
+    feed = Feed(may_follow=False)
+    feed.settle()
+    assert all(feed(ARM.home, source='other') for _ in range(400))
+    assert feed(ARM.home) == ''
 
 
 def test_what_no_arm_can_measure_is_refused():

@@ -189,7 +189,7 @@ def running(tmp_path_factory):
         ('between(purple; blue, green)', "unknown concept 'purple'"),
         ('between(cyan; blue, green)', 'nothing here is cyan'),
         ('between(#77; blue, green)', 'no entity #77'),
-        ('between(red; blue)', 'between takes 2 arguments'),
+        ('between(red; blue)', 'between takes 2 arguments, but blue is 1'),
         ('red(blue)', 'cannot be made to hold'),
         ('left_of(red; blue) and right_of(red; blue)', 'cannot be reached here'),
         ('near(red; red)', 'both subject and argument'),

@@ -66,7 +66,7 @@ def test_near_a_shape_is_near_any_one_of_its_members(model, library):
     ('text', 'complaint'),
     [
         ('between(red; square(red, blue))', '#1 is both subject and argument'),
-        ('near(red; blue, green)', 'near takes 1 argument, but blue, green is 2'),
+        ('near(red; all)', 'near takes 1 argument, but all is 2 (#2, #3); write near(subject'),
         ('near(red; #9)', 'no entity #9; there are: #1'),
         ('near(red; tool)', 'tool is not known'),
         ('near(between; blue)', 'does not identify things'),

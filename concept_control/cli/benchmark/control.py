@@ -6,7 +6,14 @@ import argparse
 from functools import partial
 
 from concept_control.benchmarks.control.report import SECTIONS, ControlConfig, run
-from concept_control.cli.options import add_field, add_html, add_json, config_from
+from concept_control.cli.option_types import arm
+from concept_control.cli.options import (
+    add_camera,
+    add_field,
+    add_html,
+    add_json,
+    config_from,
+)
 from concept_control.cli.process import use_one_thread
 from concept_control.control.arm.description import arm_names
 from concept_control.control.planners.registry import PLANNERS
@@ -24,13 +31,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     option('episodes', 'commands (default: %(default)s)')
     option('seeds', 'of other sections')
-    option('arm', f'{", ".join(arm_names())} or a YAML file')
+    option('arm', f'{", ".join(arm_names())} or a YAML file', type=arm)
     option('planner', choices=list(PLANNERS))
-    option(
-        'backend',
+    add_camera(
+        parser,
         'poses from the simulated camera (default: true poses with 1 mm of noise)',
-        '--camera',
-        choices=('auto', 'egl', 'osmesa', 'raycast'),
+        default=ControlConfig.backend,
     )
     option('tolerance', 'of the predicate [mm]', default=1000 * ControlConfig.tolerance)
     add_json(parser)

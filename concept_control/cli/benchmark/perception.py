@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import argparse
 from functools import partial
-from pathlib import Path
 
 from concept_control.benchmarks.perception.report import QUICK, PerceptionConfig, run
+from concept_control.cli.option_types import folder
 from concept_control.cli.options import add_field, add_json, add_seed, config_from
 from concept_control.cli.process import use_one_opencv_thread
 from concept_control.simulation.simulated_camera import BACKENDS
@@ -50,7 +50,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     option('sequences', 'carries followed (default: %(default)s)')
     add_seed(parser, 'of the first table and carry')
     option('backend', 'what renders (default: %(default)s)', choices=BACKENDS)
-    option('save', 'draw pictures there', type=Path, metavar='DIR')
+    option('save', 'draw pictures there', type=folder, metavar='DIR')
     add_json(parser, 'write every number there', 'FILE')
 
 

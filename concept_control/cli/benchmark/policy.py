@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import argparse
 from functools import partial
-from pathlib import Path
 
 from concept_control.benchmarks.policy.report import COMPARED, SECTIONS, PolicyBenchmarkConfig, run
+from concept_control.cli.option_types import count, folder
 from concept_control.cli.options import add_field, add_html, add_json, config_from
 from concept_control.cli.process import use_one_thread
 from concept_control.policy.datasets import FIGURES
@@ -41,7 +41,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     option('figures', repeated, '--figure', choices=list(FIGURES))
     option('rollouts', 'from the demonstrated start')
     option('train', 'train our policies anew, not the shipped ones')
-    option('dimensions', 'of the particle', action='store', type=int, nargs='+')
+    option('dimensions', 'of the particle', action='store', type=count, nargs='+')
     option(
         'compared',
         f'what our policies are compared with; {repeated}. The thesis takes the longest by far',
@@ -52,7 +52,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         '--ours', action='store_true', help='leave out what our policies are compared with'
     )
     option('quick', 'a fifth of everything')
-    option('pictures', 'folder for the streamlines (PNG)', type=Path)
+    option('pictures', 'folder for the streamlines (PNG)', type=folder)
     add_html(parser, 'write a page with the tables and the streamlines')
     add_json(parser)
 

@@ -6,7 +6,7 @@ import argparse
 from functools import partial
 
 from concept_control.benchmarks.graph.restart import RestartConfig, run
-from concept_control.cli.options import add_field, add_json, add_seed, config_from
+from concept_control.cli.options import add_camera, add_field, add_json, add_seed, config_from
 from concept_control.cli.process import enter_graph
 
 
@@ -17,7 +17,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     option('kill', again, choices=RestartConfig.kill)
     add_seed(parser, 'of the layout', RestartConfig.seed)
     option('speed', 'simulated seconds per second')
-    option('backend', 'as in `concept_control demo`', '--camera', metavar='CAMERA')
+    add_camera(parser)
     add_json(parser)
 
 

@@ -6,7 +6,18 @@ import argparse
 from functools import partial
 
 from concept_control.benchmarks.graph.demo_runs import DemoRunsConfig, run
-from concept_control.cli.options import add_field, add_html, add_json, config_from
+from concept_control.cli.known_words import check_command
+from concept_control.cli.option_types import command
+from concept_control.cli.options import (
+    add_arm,
+    add_camera,
+    add_field,
+    add_html,
+    add_json,
+    config_from,
+)
+from concept_control.control.arm.description import INTERFACES
+from concept_control.language.expression import parse
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -14,15 +25,18 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     option = partial(add_field, parser, DemoRunsConfig)
     again = 'may be given several times (default: "between(red; blue, green)")'
     option('seeds', 'how many (default: %(default)s)')
-    option('concepts', again, '--concept', metavar='EXPRESSION')
+    option('concepts', again, '--concept', metavar='EXPRESSION', type=command)
     option('tolerance', 'of the predicate [mm]')
-    option('camera', 'as in `concept_control demo`')
-    option('arm', 'as in `concept_control demo`')
-    option('control', 'likewise')
+    add_camera(parser, dest='camera')
+    add_arm(parser)
+    option('control', 'as in `concept_control demo`', choices=INTERFACES)
     add_json(parser)
     add_html(parser, 'write a page with a film strip of every run')
 
 
 def main(args: argparse.Namespace) -> int:
     """Run, print a table; 0 if every run succeeded."""
-    return run(config_from(DemoRunsConfig, args))
+    config = config_from(DemoRunsConfig, args)
+    for concept in config.concepts:
+        check_command(parse(concept), None, config.arm)
+    return run(config)

@@ -6,7 +6,7 @@ import argparse
 from functools import partial
 
 from concept_control.benchmarks.graph.soak import SoakConfig, run
-from concept_control.cli.options import add_field, add_json, add_seed, config_from
+from concept_control.cli.options import add_camera, add_field, add_json, add_seed, config_from
 from concept_control.cli.process import enter_graph
 
 
@@ -16,7 +16,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     option('minutes', 'how long (default: 10)')
     add_seed(parser, 'of the layout')
     option('speed', 'simulated seconds per second')
-    option('backend', 'as in `concept_control demo`', '--camera', metavar='CAMERA')
+    add_camera(parser)
     option('growth', 'memory growth that fails [MiB/min] (default: %(default)s)')
     add_json(parser)
 

@@ -166,7 +166,8 @@ class StreamedOutput(CommandOutput):
                 wanted = self._tracker.effort(time, q, qd)
                 values, reason = self._guard.check_effort(wanted, q, qd)
             else:
-                values, reason = self._tracker.reference(time, q)[0], ''
+                wanted = self._tracker.reference(time, q)[0]
+                values, reason = self._check.within_reach(time, wanted), ''
             refusal = self._command(time, values)
             if refusal:
                 reason = f'command refused: {refusal}'

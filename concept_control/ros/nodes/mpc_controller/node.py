@@ -83,7 +83,7 @@ class MpcController(LifecycleNode):
             if p.autostart:
                 self.failure = error
             return TransitionCallbackReturn.FAILURE
-        self._joint_check = JointStateCheck(self.arm)
+        self._joint_check = JointStateCheck(self.arm, may_follow=Publisher.may_follow)
         self._output = self.make_output()
         self._suction = self.create_lifecycle_publisher(Bool, 'suction_command', qos.RELIABLE)
         self._status = self.create_publisher(ConceptStatus, 'concept_status', qos.RELIABLE)

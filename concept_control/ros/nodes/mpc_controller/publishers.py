@@ -29,6 +29,18 @@ class Publisher:
         """Return the publisher of a message that came with an information."""
         return cls(bytes(info.get('publisher_gid', {}).get('data', b'')), node, topic)
 
+    @staticmethod
+    def may_follow(old: object, new: object) -> bool:
+        """Tell whether a publisher may take a silent one's place.
+
+        It may if that is gone, or if its node has the same name: who was killed and started again
+        is in the graph twice for a while.
+        """
+        if not isinstance(old, Publisher):
+            return True
+        is_gone = old.gid not in dict(_publishers(old.node, old.topic))
+        return is_gone or str(old) == str(new)
+
     def __str__(self) -> str:
         names = dict(_publishers(self.node, self.topic))
         return names.get(self.gid, f'a node not yet known ({self.gid.hex()})')

@@ -1,0 +1,92 @@
+"""The last check: whatever is sent follows from what was sent before and from where the arm is."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from concept_control.control.arm import ArmDescription
+from concept_control.control.command_check import CommandCheck
+from concept_control.control.plan import Plan
+
+ARM = ArmDescription.load('franka')
+STEPS, DT = 50, 0.02
+
+
+def swing(size=0.1, stamp=0.0):
+    """From home to rest elsewhere, within every limit."""
+    phase = np.linspace(0.0, np.pi, STEPS + 1)[:, None]
+    rate = np.pi / (STEPS * DT)
+    positions = ARM.home + size * (1 - np.cos(phase)) / 2
+    velocities = np.repeat(size * rate * np.sin(phase) / 2, ARM.num_joints, axis=1)
+    velocities[-1] = 0.0
+    return Plan(stamp, DT, positions, velocities, np.zeros((STEPS, ARM.num_joints)))
+
+
+@pytest.fixture
+def check():
+    check = CommandCheck(ARM)
+    check.measure(ARM.home)
+    return check
+
+
+def spoiled(values, row, value):
+    values = values.copy()
+    values[row, 2] = value
+    return values
+
+
+@pytest.mark.parametrize(
+    ('name', 'row', 'value', 'reason'),
+    [
+        ('positions', 7, np.nan, 'not finite'),
+        ('positions', 7, 1e300, 'beyond its limit'),
+        ('positions', 7, 0.5, 'plan jumps by'),
+        ('velocities', 7, 9.0, 'velocity limit'),
+        ('velocities', 1, 1.9, 'acceleration limit'),
+        ('velocities', -1, 1e-3, 'does not end at rest'),
+    ],
+)
+def test_a_plan_that_breaks_a_limit_is_refused(check, name, row, value, reason):
+    plan = swing()
+    assert check.plan(plan) == ''
+    assert reason in check.plan(replace(plan, **{name: spoiled(getattr(plan, name), row, value)}))
+
+
+def test_a_plan_begins_where_the_arm_is_or_was_told_to_be(check):
+    elsewhere = swing()
+    elsewhere = replace(elsewhere, positions=elsewhere.positions + 0.3)
+    assert 'starts 0.3' in check.plan(elsewhere)
+    assert check.plan(swing(size=0.3)) == ''
+    assert check.plan(replace(elsewhere, stamp=1.0)) == ''
+
+
+def test_positions_follow_one_another_and_never_jump(check):
+    assert check.position(0.0, ARM.home) == ''
+    step = np.zeros(ARM.num_joints)
+    for k in range(1, 100):
+        step[0] += 0.5 * ARM.velocity_limits[0] * 0.004 * min(k / 50, 1.0)
+        assert check.position(0.004 * k, ARM.home + step) == ''
+        check.measure(ARM.home + 0.95 * step)
+    jump = ARM.home + step + np.eye(ARM.num_joints)[0] * 0.1
+    assert 'jump' in check.position(0.4, jump)
+    nearer = check.within_reach(0.4, jump)
+    assert 0.0 < nearer[0] - step[0] <= ARM.velocity_limits[0] * 0.004 * 1.001
+    assert check.position(0.4, nearer) == ''
+    # Where somebody else has moved the arm meanwhile, positions begin anew there.
+    check.measure(ARM.home + 0.5)
+    assert check.position(0.5, ARM.home + 0.5) == ''
+
+
+def test_positions_begin_where_the_arm_is(check):
+    assert 'begin' in check.position(0.0, ARM.home + 0.3)
+    assert 'not finite' in check.position(0.0, np.full(ARM.num_joints, np.nan))
+    assert 'beyond its limit' in check.position(0.0, ARM.position_limits[:, 1] + 0.2)
+
+
+@pytest.mark.parametrize('value', [np.nan, np.inf, 1e3])
+def test_torques_beyond_the_limits_are_refused(check, value):
+    torques = np.zeros(ARM.num_joints)
+    assert check.effort(torques) == ''
+    torques[3] = value
+    assert check.effort(torques)
