@@ -8,7 +8,6 @@ from dataclasses import replace
 from concept_control.cli.option_types import (
     count,
     existing_file,
-    existing_folder,
     folder,
     number,
     positive,
@@ -44,11 +43,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument('--objective', choices=('distance', 'nce', 'softplus'))
     parser.add_argument('--operations', choices=('both', 'generate', 'identify'))
     parser.add_argument('--kl-weight', type=number(low=0.0), help='weight of the KL term')
-    parser.add_argument(
-        '--start-from',
-        type=existing_folder,
-        help='folder of another run or of a model, such as concept_control/models, to start from',
-    )
     parser.add_argument('--resume', action='store_true', help='continue the run in --output')
     add_json(parser, 'file to write every number to')
 
@@ -92,7 +86,4 @@ def _make_trainer(args: argparse.Namespace, processes: Processes) -> Trainer:
     config = TrainingConfig.load(args.config) if args.config else TrainingConfig()
     if args.kind:
         changes['network'] = replace(config.network, kind=args.kind)
-    trainer = Trainer(replace(config, **changes), families(), args.output, processes)
-    if args.start_from:
-        trainer.start_from(args.start_from)
-    return trainer
+    return Trainer(replace(config, **changes), families(), args.output, processes)

@@ -14,7 +14,6 @@ import torch
 
 from concept_control.energy.code import ConceptCode
 from concept_control.energy.inference.code_inference import InferenceConfig, infer_codes
-from concept_control.energy.inference.learned_steps import InferenceSteps
 from concept_control.energy.networks.encoder import DemonstrationEncoder
 from concept_control.energy.networks.energy_network import ACTION, ARGUMENT, EnergyNetwork
 from concept_control.energy.scene_batch import SceneBatch, scene_batch_from_events
@@ -36,7 +35,6 @@ class ConceptModel:
         network: Energy network.
         encoder: Encoder of demonstrations.
         card: Facts about the model: families, seed, commit, metrics.
-        steps: Learned steps of the code inference, if there are any.
         device: Device of all computations.
     """
 
@@ -45,14 +43,12 @@ class ConceptModel:
         network: EnergyNetwork,
         encoder: DemonstrationEncoder,
         card: dict[str, Any] | None = None,
-        steps: InferenceSteps | None = None,
         device: str | torch.device = 'cpu',
     ) -> None:
         self.device = torch.device(device)
         self.network = network.to(self.device).eval()
         self.encoder = encoder.to(self.device).eval()
-        self.steps = None if steps is None else steps.to(self.device)
-        for module in (network, encoder, *([] if steps is None else [steps])):
+        for module in (network, encoder):
             module.requires_grad_(False)
         self.card: dict[str, Any] = dict(card or {})
 
@@ -78,12 +74,12 @@ class ConceptModel:
 
     def save(self, folder: str | Path) -> None:
         """Write the model and its card into a folder that `load` reads."""
-        self.card = save_model(folder, self.network, self.encoder, self.card, self.steps)
+        self.card = save_model(folder, self.network, self.encoder, self.card)
 
     def to(self, device: str | torch.device) -> ConceptModel:
         """Return a copy of the model on another device."""
         network, encoder = copy.deepcopy(self.network), copy.deepcopy(self.encoder)
-        return ConceptModel(network, encoder, self.card, copy.deepcopy(self.steps), device)
+        return ConceptModel(network, encoder, self.card, device)
 
     @property
     def code_size(self) -> int:
@@ -132,7 +128,6 @@ class ConceptModel:
             len(demonstrations),
             config or InferenceConfig(),
             np.random.default_rng(seed),
-            self.steps,
         )
         width = self.network.config.code_width
         info = {**reports[0], 'model': self.fingerprint, 'demonstrations': len(demonstrations)}

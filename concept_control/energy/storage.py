@@ -1,13 +1,10 @@
-"""Concept models on disk: energy, encoder and learned steps of inference in one folder."""
+"""Concept models on disk: energy and encoder in one folder."""
 
 from __future__ import annotations
 
 from pathlib import Path
 from typing import Any
 
-from torch import nn
-
-from concept_control.energy.inference.learned_steps import InferenceSteps
 from concept_control.energy.networks.encoder import DemonstrationEncoder
 from concept_control.energy.networks.energy_network import EnergyNetwork, NetworkConfig
 from concept_control.errors import ModelError
@@ -15,7 +12,6 @@ from concept_control.model_files import read_card, read_config, read_weights, wr
 
 WEIGHTS_FILE = 'concept_model.safetensors'
 CARD_FILE = 'card.json'
-_MOST_STEPS = 100
 SHIPPED_MODEL = Path(__file__).resolve().parent.parent / 'models'
 
 
@@ -24,7 +20,6 @@ def save_model(
     network: EnergyNetwork,
     encoder: DemonstrationEncoder,
     card: dict[str, Any],
-    steps: InferenceSteps | None = None,
 ) -> dict[str, Any]:
     """Write weights and card into `folder` and return the card as written.
 
@@ -33,23 +28,17 @@ def save_model(
         network: Energy network.
         encoder: Encoder of demonstrations.
         card: Facts about the model: families, seed, commit, metrics.
-        steps: Learned steps of the code inference, if there are any.
     """
     folder = Path(folder)
-    facts = {
-        **card,
-        'network': network.config.to_dict(),
-        'inference_steps': 0 if steps is None else steps.count,
-        'weights': WEIGHTS_FILE,
-    }
-    modules = _modules(network, encoder, steps)
+    facts = {**card, 'network': network.config.to_dict(), 'weights': WEIGHTS_FILE}
+    modules = {'network': network, 'encoder': encoder}
     return write_model(folder / WEIGHTS_FILE, folder / CARD_FILE, modules, facts)
 
 
 def load_model(
     path: str | Path | None = None,
-) -> tuple[EnergyNetwork, DemonstrationEncoder, dict[str, Any], InferenceSteps | None]:
-    """Read the model in a folder: network, encoder, card and learned steps of inference, if any.
+) -> tuple[EnergyNetwork, DemonstrationEncoder, dict[str, Any]]:
+    """Read the model in a folder: network, encoder and card.
 
     Args:
         path: Folder of the model, or its card or weights; None for the model shipped with the
@@ -75,18 +64,5 @@ def load_model(
     card = read_card(folder / CARD_FILE)
     network = EnergyNetwork(read_config(NetworkConfig, card, folder / CARD_FILE))
     encoder = DemonstrationEncoder(network.config)
-    count = card.get('inference_steps', 0)
-    if not isinstance(count, int) or not 0 <= count <= _MOST_STEPS:
-        raise ModelError(
-            f'the card in {folder} gives inference_steps {count!r}; expected 0 to {_MOST_STEPS}'
-        )
-    steps = InferenceSteps(network.config.code_width, count) if count else None
-    read_weights(folder / WEIGHTS_FILE, card, _modules(network, encoder, steps))
-    return network.eval(), encoder.eval(), card, steps
-
-
-def _modules(
-    network: EnergyNetwork, encoder: DemonstrationEncoder, steps: InferenceSteps | None
-) -> dict[str, nn.Module]:
-    modules: dict[str, nn.Module] = {'network': network, 'encoder': encoder}
-    return modules if steps is None else {**modules, 'steps': steps}
+    read_weights(folder / WEIGHTS_FILE, card, {'network': network, 'encoder': encoder})
+    return network.eval(), encoder.eval(), card

@@ -150,9 +150,9 @@ def learn_concept(
 ) -> LibraryConcept:
     """Infer the code of one word of the vocabulary from demonstrations in the particle world."""
     demonstrations = word.demonstrations(seed, num_demonstrations)
-    # Of families that the model was trained for: the long descent adds nothing there, and over
-    # all words it would take ten seconds of every start.
-    code = model.infer(demonstrations, seed, InferenceConfig(learned=True))
+    # Of families that the model was trained for: the descent adds nothing there, and over all
+    # words it would take ten seconds of every start.
+    code = model.infer(demonstrations, seed, InferenceConfig(method='encoder'))
     return LibraryConcept(
         name=word.name,
         description=word.description,

@@ -18,20 +18,15 @@ class TrainingConfig:
     Attributes:
         families: Names of the families to train on; empty means all that are not held out.
         held_out: Names of families kept away from training beside those that say so themselves.
-        shares: Relative share of a family among the concepts drawn, where it is not 1.
         network: Sizes of the networks.
         minutes: Wall-clock budget [min]; the learning rate is annealed along it. Ignored when
             `steps` is given.
         steps: Number of steps, for runs that must be reproducible; None to go by `minutes`.
         concepts_per_step: Number of concepts in one optimisation step.
-        concepts_per_chunk: Number of concepts whose states are evaluated together; small enough
-            for the processor's cache, which is worth more than large matrices.
         optimiser: Optimiser of the weights: 'muon' for matrices, AdamW for the rest; or 'adamw'
             for all.
         learning_rate: Highest learning rate, annealed to 2 % of it by a cosine.
         warmup_steps: Number of steps of linear learning-rate warm-up.
-        average_decay: Decay per step of the running average of the weights, which is what is
-            judged and saved.
         weight_decay: Decoupled weight decay of matrices.
         oracle_share: Share of the run that uses privileged codes only.
         encoder_share: Share of concepts that then use the encoder's code.
@@ -58,11 +53,6 @@ class TrainingConfig:
         num_outcomes: Number of candidate outcomes per event, the demonstrated one apart.
         num_masks: Number of candidate masks per event, the demonstrated one apart.
         mining_interval: Number of steps between two searches for false minima; 0 for none.
-        encoder_steps: Number of steps, after the run, that train the encoder alone.
-        encoder_learns: Names of the families in which those teach it the privileged codes; in the
-            others it learns to say from fewer demonstrations what it says from many.
-        inference_training_steps: Number of steps, at the end, that learn the step sizes of the
-            code inference through the unrolled descent.
         report_interval: Time between two reports and checkpoints [s], which come at the end of
             an epoch; with `steps` given, every epoch ends with both.
         evaluation_concepts: Number of unseen concepts per family in a report.
@@ -72,41 +62,13 @@ class TrainingConfig:
 
     families: tuple[str, ...] = ()
     held_out: tuple[str, ...] = ()
-    shares: dict[str, float] = field(
-        default_factory=lambda: {
-            'attribute_tests': 8.0,
-            'place_tests': 5.0,
-            'affine': 10.0,
-            'arrangement': 5.0,
-            'color': 2.5,
-            'size': 2.0,
-            'place': 1.5,
-            'offset': 1.5,
-            'between': 1.5,
-            'circle': 1.5,
-            'line': 1.5,
-        }
-    )
-    network: NetworkConfig = field(
-        default_factory=lambda: NetworkConfig(
-            place_points=2,
-            intervals=True,
-            member_width=48,
-            member_attributes=4,
-            member_decides=True,
-            encoder_rounds=2,
-            encoder_direct=128,
-            encoder_fits=True,
-        )
-    )
-    minutes: float = 60.0
+    network: NetworkConfig = field(default_factory=NetworkConfig)
+    minutes: float = 11.0
     steps: int | None = None
     concepts_per_step: int = 36
-    concepts_per_chunk: int = 12
     optimiser: str = 'muon'
     learning_rate: float = 1.2e-3
     warmup_steps: int = 100
-    average_decay: float = 0.998
     weight_decay: float = 1e-4
     oracle_share: float = 0.35
     encoder_share: float = 0.6
@@ -127,9 +89,6 @@ class TrainingConfig:
     num_outcomes: int = 16
     num_masks: int = 20
     mining_interval: int = 40
-    encoder_steps: int = 0
-    encoder_learns: tuple[str, ...] = ()
-    inference_training_steps: int = 400
     report_interval: float = 240.0
     evaluation_concepts: int = 20
     seed: int = 0
@@ -164,7 +123,7 @@ class TrainingConfig:
         values = dict(values)
         if isinstance(values.get('network'), dict):
             values['network'] = NetworkConfig(**values['network'])
-        for name in ('families', 'held_out', 'encoder_learns'):
+        for name in ('families', 'held_out'):
             if name in values:
                 values[name] = tuple(values[name])
         return cls(**values)

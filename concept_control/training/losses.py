@@ -1,4 +1,4 @@
-"""Loss of one chunk of concepts: energies of outcomes and masks, and the encoder's codes."""
+"""Loss of a batch of concepts: energies of outcomes and masks, and the encoder's codes."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ class Learner(nn.Module):
     def forward(
         self, batch: ConceptBatch, phase: Phase, generator: torch.Generator
     ) -> dict[str, torch.Tensor]:
-        """Return the losses of a chunk by name, with 'total' their weighted sum.
+        """Return the losses of a batch by name, with 'total' their weighted sum.
 
         Args:
             batch: C concepts.
@@ -255,7 +255,7 @@ class Learner(nn.Module):
     def _recognition_loss(
         self, batch: ConceptBatch, codes: torch.Tensor, generator: torch.Generator
     ) -> torch.Tensor:
-        """Tell each concept's first event from codes of some others in the chunk."""
+        """Tell each concept's first event from codes of some others in the batch."""
         concepts = len(batch)
         width = self.config.network.code_width
         choices = min(_RECOGNITION_CHOICES, concepts)

@@ -16,7 +16,7 @@ as the distance, in workspace units, to where the concept holds.
 
 * Weights: `{weights}`, SHA-256 `{sha256}`; schema {schema}.
 * Made by `concept_control train`: {steps} steps in {minutes} minutes on {device}, seed {seed},
-  source at commit {commit}.{origin}
+  source at commit {commit}.
 * Trained families: {families}.
 * Kept from training: {held_out}.
 
@@ -32,8 +32,8 @@ Codes are first embeddings of a concept's true parameters, then mostly the encod
 {shots} demonstrations; the encoder also learns to predict the former. Outcomes are labelled with
 the particle world's distance to the nearest satisfying arrangement, masks with its predicate, and
 what descent on the energy itself finds is labelled and trained on as well. This knowledge of the
-true parameters and distances is used in training only. At run time there are demonstrations.
-{inference}
+true parameters and distances is used in training only. At run time there are demonstrations:
+the encoder guesses a code from them, which gradient descent refines.
 
 So the predicates that judge the trained families below have also labelled their training data;
 what they judge are concepts with parameters that were not seen. For the families kept from
@@ -76,7 +76,6 @@ def write_model_card(folder: str | Path, card: dict[str, Any], parameters: dict[
         parameters: Numbers of parameters of 'network' and 'encoder'.
     """
     results = card['metrics']['families']
-    origin = card.get('start')
     filled = {
         **card['network'],
         **card['metrics'],
@@ -85,23 +84,12 @@ def write_model_card(folder: str | Path, card: dict[str, Any], parameters: dict[
         'concepts': card['metrics']['concepts_per_family'],
         'parameters': f'{parameters["network"]:,}',
         'encoder_parameters': f'{parameters["encoder"]:,}',
-        'origin': f' It started from the weights of an earlier run ({origin}).' if origin else '',
         'families': ', '.join(card['families']),
         'held_out': ', '.join(card['held_out']) or 'none',
-        'inference': _inference(card['inference_steps']),
         'table': _table(results, set(card['held_out'])),
         'weak': _weak(results),
     }
     (Path(folder) / MODEL_CARD_FILE).write_text(_TEXT.format_map(filled))
-
-
-def _inference(steps: int) -> str:
-    if not steps:
-        return 'The code inference refines the guess by Adam; no steps were learned for it.'
-    return (
-        'The code inference refines the guess by Adam. For where time is short it may take '
-        f'{steps} steps\ninstead, with step sizes learned through the unrolled descent.'
-    )
 
 
 def _table(families: dict[str, dict[str, float | None]], held_out: set[str]) -> str:

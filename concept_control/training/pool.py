@@ -147,8 +147,7 @@ class ConceptPool:
         able = [i for i, family in enumerate(self.families) if _fits(family, count)]
         if not able:
             return
-        shares = np.array([self.config.shares.get(self.names[i], 1.0) for i in able])
-        numbers = self.rng.multinomial(size, shares / shares.sum())
+        numbers = self.rng.multinomial(size, np.full(len(able), 1 / len(able)))
         batches: list[ConceptBatch] = []
         sources: list[_Source] = []
         for index, number in zip(able, numbers, strict=True):

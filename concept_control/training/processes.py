@@ -1,7 +1,7 @@
 """Several processes that train one model: each on concepts of its own, gradients averaged.
 
 This is what DistributedDataParallel does, written out: a step runs the networks several times
-(chunks, the unrolled sampler, the search for false minima), which its hooks do not allow.
+(the unrolled sampler, the search for false minima), which its hooks do not allow.
 """
 
 from __future__ import annotations
@@ -64,12 +64,6 @@ class Processes:
         flat /= self.count
         for parameter, part in zip(chosen, flat.split([p.numel() for p in chosen])):
             parameter.grad = part.view_as(parameter).clone()
-
-    def share(self, module: nn.Module) -> None:
-        """Give every process the first one's weights."""
-        if self.count > 1:
-            for value in module.state_dict().values():
-                distributed.broadcast(value, src=0)
 
     def agree(self, value: float) -> float:
         """Return the first process's value, so that all take the same decisions."""

@@ -10,7 +10,6 @@ import torch
 
 from concept_control.concepts.family import Family
 from concept_control.energy.inference.code_inference import InferenceConfig, infer_codes
-from concept_control.energy.inference.learned_steps import InferenceSteps
 from concept_control.energy.networks.encoder import DemonstrationEncoder
 from concept_control.energy.networks.energy_network import ACTION, EnergyNetwork
 from concept_control.energy.scene_batch import scene_batch_from_events
@@ -106,7 +105,6 @@ def judge_family(
     num_scenes: int = 3,
     num_entities: int | None = None,
     inference: InferenceConfig | None = None,
-    steps: InferenceSteps | None = None,
 ) -> FamilyScores:
     """Infer codes of fresh concepts and judge what is done with them by the predicate.
 
@@ -120,7 +118,6 @@ def judge_family(
         num_scenes: Number S of scenes per concept.
         num_entities: Number N of entities in each scene; None lets the family vary it.
         inference: Way to infer codes; by the encoder alone if None.
-        steps: Learned step sizes of the inference, if any.
     """
     params = family.sample_concepts(rng, num_concepts)
     generator = torch.Generator().manual_seed(int(rng.integers(2**31)))
@@ -133,7 +130,6 @@ def judge_family(
         shots,
         inference or InferenceConfig(method='encoder'),
         rng,
-        steps,
     )
     each = codes.repeat_interleave(num_scenes, dim=0)
     scores = FamilyScores()
@@ -214,7 +210,6 @@ def report_families(
     seed: int,
     num_concepts: int,
     inference: InferenceConfig | None = None,
-    steps: InferenceSteps | None = None,
 ) -> dict[str, FamilyReport]:
     """Report every family, see `judge_family`; the concepts depend on the seed alone."""
     return {
@@ -226,7 +221,6 @@ def report_families(
                 np.random.default_rng([seed, index]),
                 num_concepts=num_concepts,
                 inference=inference,
-                steps=steps,
             )
         )
         for index, (name, family) in enumerate(sorted(families.items()))

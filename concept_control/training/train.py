@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import math
 import time
 from collections.abc import Callable, Mapping
@@ -16,18 +15,15 @@ from tqdm import tqdm
 
 from concept_control.concepts.family import Family
 from concept_control.energy.inference.code_inference import InferenceConfig
-from concept_control.energy.inference.learned_steps import InferenceSteps
-from concept_control.energy.storage import load_model, save_model
+from concept_control.energy.storage import save_model
 from concept_control.errors import ModelError
 from concept_control.reports.provenance import commit
 from concept_control.seeding import seeded_weights
 from concept_control.training.config import TrainingConfig
-from concept_control.training.encoder_phase import train_encoder
-from concept_control.training.learned_steps_phase import train_learned_steps
 from concept_control.training.losses import Learner, Phase
 from concept_control.training.mining import mine
 from concept_control.training.model_card import write_model_card
-from concept_control.training.optimisers import average_weights, make_optimisers
+from concept_control.training.optimisers import make_optimisers
 from concept_control.training.pool import ConceptPool
 from concept_control.training.processes import Processes
 from concept_control.training.report import FamilyReport, format_table, report_families
@@ -61,7 +57,6 @@ class Trainer:
         kept = {*config.held_out, *(n for n, family in families.items() if family.held_out)}
         names = config.families or tuple(sorted(set(families) - kept))
         self.families = {n: families[n] for n in names if n not in config.held_out}
-        _refuse_unknown(set(config.encoder_learns), self.families)
         away = config.held_out if config.families else sorted(kept)
         self.held_out = {name: families[name] for name in away}
         self.config = config
@@ -73,11 +68,7 @@ class Trainer:
         with seeded_weights(config.seed):
             self.learner = Learner(config, self.pool.num_types, self.pool.num_values)
         self.optimisers = make_optimisers(self.learner, config)
-        # A running average of the weights does at any time what annealing does at the end.
-        self.average = copy.deepcopy(self.learner).requires_grad_(False)
         self.averages: dict[str, float] = {}
-        self.start = ''
-        self.steps: InferenceSteps | None = None
 
     @property
     def progress(self) -> float:
@@ -124,10 +115,6 @@ class Trainer:
         self.save_checkpoint()
         if not self.processes.is_first:
             return {}
-        if self.config.encoder_steps:
-            train_encoder(self.average, self.families, self.config, self.generator)
-        if self.config.inference_training_steps:
-            self.steps = train_learned_steps(self.average, self.pool, self.config, self.generator)
         return self.final_report(on_report)
 
     def advance(self) -> None:
@@ -142,29 +129,23 @@ class Trainer:
         config = self.config
         if config.mining_interval and self.step and self.step % config.mining_interval == 0:
             mine(self.learner, self.pool, self.generator, self.phase().encoder_share)
-        sums = self.accumulate_gradients()
+        losses = self.accumulate_gradients()
         self.processes.average_gradients(self.learner.parameters())
         torch.nn.utils.clip_grad_norm_(self.learner.parameters(), 1.0)
         for optimiser in self.optimisers:
             for group in optimiser.param_groups:
                 group['lr'] = group['factor'] * self.learning_rate()
             optimiser.step()
-        average_weights(self.average, self.learner, self.step, config.average_decay)
-        for name, value in sums.items():
+        for name, value in losses.items():
             self.averages[name] = 0.98 * self.averages.get(name, value) + 0.02 * value
 
     def accumulate_gradients(self) -> dict[str, float]:
         """Put the gradient of one draw of concepts into the parameters; return the losses."""
         batch = self.pool.draw(self.config.concepts_per_step)
         self.learner.zero_grad(set_to_none=True)
-        sums: dict[str, float] = {}
-        for index in torch.arange(len(batch)).split(self.config.concepts_per_chunk):
-            losses = self.learner(batch.select(index), self.phase(), self.generator)
-            share = len(index) / len(batch)
-            (losses['total'] * share).backward()
-            for name, value in losses.items():
-                sums[name] = sums.get(name, 0.0) + share * float(value.detach())
-        return sums
+        losses = self.learner(batch, self.phase(), self.generator)
+        losses['total'].backward()
+        return {name: float(value.detach()) for name, value in losses.items()}
 
     def learning_rate(self) -> float:
         """Return the learning rate of this step: warm-up, then a cosine down to 2 %."""
@@ -187,8 +168,8 @@ class Trainer:
         if not self.processes.is_first:
             return {}
         reports = report_families(
-            self.average.network,
-            self.average.encoder,
+            self.learner.network,
+            self.learner.encoder,
             {**self.families, **self.held_out},
             seed=self.config.seed + 1_000_003,
             num_concepts=self.config.evaluation_concepts,
@@ -214,11 +195,9 @@ class Trainer:
             'step': self.step,
             'elapsed': self.elapsed,
             'learner': self.learner.state_dict(),
-            'average': self.average.state_dict(),
             'optimisers': [optimiser.state_dict() for optimiser in self.optimisers],
             'generators': generators,
             'averages': self.averages,
-            'start': self.start,
         }
         temporary = self.folder / f'{_CHECKPOINT_FILE}.part'
         torch.save(state, temporary)
@@ -239,17 +218,16 @@ class Trainer:
             'minutes': round(self.elapsed / 60, 1),
             'device': f'cpu, {self.config.threads} thread(s)',
             'commit': commit(),
-            'start': self.start,
             'training': self.config.to_dict(),
             'metrics': {
                 'shots': 5,
                 'method': 'encoder, refined by gradient',
-                'concepts_per_family': 2 * self.config.evaluation_concepts,
+                'concepts_per_family': self.config.evaluation_concepts,
                 'families': {name: report.to_dict() for name, report in reports.items()},
             },
         }
-        network, encoder = self.average.network, self.average.encoder
-        card = save_model(folder, network, encoder, card, self.steps)
+        network, encoder = self.learner.network, self.learner.encoder
+        card = save_model(folder, network, encoder, card)
         parameters = {
             name: sum(p.numel() for p in module.parameters())
             for name, module in (('network', network), ('encoder', encoder))
@@ -257,15 +235,14 @@ class Trainer:
         write_model_card(folder, card, parameters)
 
     def final_report(self, on_report: Callable[[str], None]) -> dict[str, FamilyReport]:
-        """Judge the model on other concepts, twice as many, with codes inferred as users do."""
+        """Judge the model on other concepts, with codes inferred as users do."""
         reports = report_families(
-            self.average.network,
-            self.average.encoder,
+            self.learner.network,
+            self.learner.encoder,
             {**self.families, **self.held_out},
             seed=self.config.seed + 2_000_003,
-            num_concepts=2 * self.config.evaluation_concepts,
+            num_concepts=self.config.evaluation_concepts,
             inference=InferenceConfig(),
-            steps=self.steps,
         )
         on_report(f'codes by {InferenceConfig().method}\n{format_table(reports)}')
         return reports
@@ -295,76 +272,19 @@ class Trainer:
         if len(state['generators']) != count:
             raise ModelError(
                 f'the checkpoint in {folder} was made by {len(state["generators"])} processes, '
-                f'this is a run of {count}; to take over its weights only, use --start-from'
+                f'this is a run of {count}'
             )
         config = replace(TrainingConfig.from_dict(state['config']), **changes)
         trainer = cls(config, families, folder, processes)
         trainer.step = state['step']
-        trainer.start = state.get('start', '')
         trainer.elapsed = state['elapsed']
         trainer.averages = dict(state['averages'])
         trainer.learner.load_state_dict(state['learner'])
-        trainer.average.load_state_dict(state['average'])
         for optimiser, its in zip(trainer.optimisers, state['optimisers'], strict=True):
             optimiser.load_state_dict(its)
         trainer.generator.set_state(state['generators'][trainer.processes.rank])
         trainer.pool = trainer._make_pool()
         return trainer
-
-    def start_from(self, folder: str | Path) -> None:
-        """Take over the weights of another run or of a saved model, as far as they fit.
-
-        Families that the other run knew keep their rows of the embedding; what is new starts as
-        it was initialised. A saved model, such as the shipped one, has no privileged embedding
-        any more: it is first fitted to what the encoder says of each concept.
-
-        Raises:
-            ModelError: if there is neither a checkpoint nor a model, or it cannot be read.
-        """
-        folder = Path(folder)
-        if (folder / _CHECKPOINT_FILE).is_file():
-            state = _read_checkpoint(folder / _CHECKPOINT_FILE)
-            theirs = state.get('average', state['learner'])
-            families = ', '.join(state['config']['families'])
-            self.start = f'{state["step"]} steps, {state["elapsed"] / 60:.0f} minutes'
-            self.start += f', families {families}' if families else ''
-        else:
-            network, encoder, card, _ = load_model(folder)
-            modules = (('network', network), ('encoder', encoder))
-            theirs = {f'{k}.{n}': v for k, m in modules for n, v in m.state_dict().items()}
-            self.start = f'{card.get("steps")} steps, {card.get("minutes")} minutes'
-            self.start += f', after {card["start"]}' if card.get('start') else ''
-        with torch.no_grad():
-            for name, mine in self.learner.state_dict().items():
-                other = theirs.get(name)
-                if other is not None and other.ndim == mine.ndim:
-                    common = tuple(
-                        slice(min(a, b)) for a, b in zip(mine.shape, other.shape, strict=True)
-                    )
-                    mine[common] = other[common]
-        if not any(name.startswith('embedding') for name in theirs):
-            self._fit_embedding()
-        self.processes.share(self.learner)
-        self.average.load_state_dict(self.learner.state_dict())
-        # Codes have a meaning by now: the embedding may follow faster.
-        self.optimisers = make_optimisers(self.learner, self.config, embedding_factor=0.3)
-
-    def _fit_embedding(self, steps: int = 600) -> None:
-        """Fit the privileged embedding to the encoder's codes."""
-        embedding = self.learner.embedding
-        optimiser = torch.optim.Adam(embedding.parameters(), lr=3e-3)
-        bar = tqdm(range(steps), desc='fit embedding', mininterval=1.0)
-        for step in bar:
-            batch = self.pool.draw(2 * self.config.concepts_per_step)
-            with torch.no_grad():
-                guess = self.learner.guess(batch, self.generator, self.config.num_demonstrations)
-            loss = (embedding(batch.types, batch.values) - guess).square().mean()
-            optimiser.zero_grad(set_to_none=True)
-            loss.backward()
-            optimiser.param_groups[0]['lr'] = 3e-3 * (1 - step / steps)
-            optimiser.step()
-            if step % 20 == 0:
-                bar.set_postfix_str(f'error {loss.item():.3f}', refresh=False)
 
     def _make_pool(self) -> ConceptPool:
         epoch = self.step // self.config.epoch_steps

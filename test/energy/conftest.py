@@ -19,7 +19,6 @@ SMALL = NetworkConfig(
     num_outputs=5,
     encoder_hidden=16,
     encoder_width=32,
-    encoder_direct=16,
 )
 
 

@@ -2,7 +2,6 @@
 
 import argparse
 import json
-from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -47,7 +46,7 @@ def test_learning_place_takes_seconds(tmp_path):
     """With privileged codes the energy finds "be at (x, y)" in a few dozen steps."""
     config = TrainingConfig(
         families=('place',),
-        network=NetworkConfig(hidden=24, head_width=48, encoder_width=64, encoder_direct=32),
+        network=NetworkConfig(hidden=24, head_width=48, encoder_width=64),
         steps=120,
         epoch_steps=121,  # no new pool after the last step
         concepts_per_step=24,
@@ -79,8 +78,6 @@ def test_a_collapse_is_named():
 def test_families_and_checkpoints_that_are_not_there_are_refused(tiny, tmp_path):
     with pytest.raises(ModelError, match='no families nonsense'):
         Trainer(TrainingConfig(families=('nonsense',)), families(), tmp_path)
-    with pytest.raises(ModelError, match='no families square; there are between, color, place'):
-        Trainer(replace(tiny, encoder_learns=('square',)), families(), tmp_path)
     with pytest.raises(ModelError, match='no checkpoint'):
         Trainer.resume(families(), tmp_path / 'nowhere')
 

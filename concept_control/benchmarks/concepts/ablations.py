@@ -33,9 +33,7 @@ from concept_control.training.train import Trainer
 
 FAMILIES = ('place', 'offset', 'between', 'near', 'square', 'line', 'color', 'closest')
 
-BASE = TrainingConfig(
-    families=FAMILIES, minutes=2.0, pool_size=200, report_interval=1e9, inference_training_steps=0
-)
+BASE = TrainingConfig(families=FAMILIES, minutes=2.0, pool_size=200, report_interval=1e9)
 
 VARIANTS: dict[str, TrainingConfig] = {
     'joint (distance, pairwise)': BASE,
@@ -89,7 +87,7 @@ def ablations(seeds: int, minutes: float, concepts: int, folder: Path) -> dict[s
 
 
 def _judge(trainer: Trainer, known: dict[str, Family], concepts: int) -> dict[str, float]:
-    network, encoder = trainer.average.network, trainer.average.encoder
+    network, encoder = trainer.learner.network, trainer.learner.encoder
     operations = trainer.config.operations
     values: dict[str, list[float]] = {}
     for name in FAMILIES:

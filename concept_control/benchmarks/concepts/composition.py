@@ -10,21 +10,17 @@ import numpy as np
 import torch
 from tqdm import tqdm
 
-from concept_control.benchmarks.concepts.families import available_methods
 from concept_control.concepts import families
 from concept_control.concepts.family import Family
 from concept_control.energy.code import ConceptCode
 from concept_control.energy.goals.goal_energy import GoalEnergy
 from concept_control.energy.goals.program import GroundedTerm, Operator
 from concept_control.energy.goals.solving import solve
-from concept_control.energy.inference.code_inference import InferenceConfig
 from concept_control.energy.model import ConceptModel
 from concept_control.reports.intervals import rate
 from concept_control.world.events import Events
 
 DEPTHS = (1, 2, 3, 4)
-WAYS = ('both, fixed steps', 'both, learned steps')
-"""Ways to infer the terms' codes: as a user's concepts are, and as the shipped words are."""
 
 TERM_FAMILIES = (
     'near',
@@ -58,39 +54,30 @@ def by_depth(model: ConceptModel, seed: int, problems: int) -> dict[str, Any]:
     """Solve random satisfiable conjunctions of one to four concepts for one subject.
 
     Every problem has a witness, a free place where all terms hold. Codes come from five
-    demonstrations each, inferred in each of `WAYS`. The descent knows neither witness nor
-    parameters.
+    demonstrations each. The descent knows neither witness nor parameters.
     """
     known = families()
     found: dict[str, Any] = {}
-    ways = {way: config for way, config in available_methods(model).items() if way in WAYS}
-    bar = tqdm(total=len(DEPTHS) * len(ways) * problems, desc='composition')
+    bar = tqdm(total=len(DEPTHS) * problems, desc='composition')
     for depth in DEPTHS:
-        found[str(depth)] = {}
-        for way, config in ways.items():
-            rng = np.random.default_rng([seed, depth])
-            held = 0
-            for number in range(problems):
-                held += _solve(model, known, rng, depth, number, config)
-                bar.update()
-            found[str(depth)][way] = rate(held, problems)
+        rng = np.random.default_rng([seed, depth])
+        held = 0
+        for number in range(problems):
+            held += _solve(model, known, rng, depth, number)
+            bar.update()
+        found[str(depth)] = rate(held, problems)
     bar.close()
     return found
 
 
 def _solve(
-    model: ConceptModel,
-    known: dict[str, Family],
-    rng: np.random.Generator,
-    depth: int,
-    seed: int,
-    config: InferenceConfig,
+    model: ConceptModel, known: dict[str, Family], rng: np.random.Generator, depth: int, seed: int
 ) -> bool:
     scene, terms = _draw(known, rng, depth)
     program: list[GroundedTerm | Operator] = []
     for family, params, attention in terms:
         demonstrations = family.sample(rng, params, 5)
-        code: ConceptCode = model.infer(demonstrations, seed, config)
+        code: ConceptCode = model.infer(demonstrations, seed)
         program.append(
             GroundedTerm(family.name, code, scene.subjects[0], torch.from_numpy(attention))
         )

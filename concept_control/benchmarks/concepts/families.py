@@ -27,15 +27,9 @@ NUMBERS = (3, 4, 6, 8, 10, 12)
 METHODS = {
     'encoder': InferenceConfig(method='encoder'),
     'gradient': InferenceConfig(method='gradient'),
-    'both, fixed steps': InferenceConfig(method='both', learned=False),
-    'both, learned steps': InferenceConfig(method='both', learned=True),
+    'both': InferenceConfig(method='both'),
 }
 """Ways to infer a code, to be compared."""
-
-
-def available_methods(model: ConceptModel) -> dict[str, InferenceConfig]:
-    """Return those of `METHODS` that a model has; without learned steps it would take others."""
-    return {k: v for k, v in METHODS.items() if model.steps is not None or not v.learned}
 
 
 SOME_FAMILIES = (
@@ -78,7 +72,6 @@ def judge(
         num_scenes=scenes,
         num_entities=num_entities,
         inference=inference or InferenceConfig(),
-        steps=model.steps,
     )
     return {
         # What this model was not trained on, whatever is kept from training in general.
@@ -124,14 +117,13 @@ def by_number(
 def by_method(
     model: ConceptModel, families: Mapping[str, Family], seed: int, concepts: int
 ) -> dict[str, dict[str, Any]]:
-    """Compare encoder, gradient and both, with fixed and with learned steps, at 5 shots."""
-    methods = available_methods(model)
+    """Compare encoder, gradient and both, at 5 shots."""
     return _judge_pairs(
         'inference',
-        methods,
+        METHODS,
         SOME_FAMILIES,
         lambda method, name: judge(
-            model, families[name], seed, concepts, 5, None, methods[method]
+            model, families[name], seed, concepts, 5, None, METHODS[method]
         ),
     )
 

@@ -59,7 +59,6 @@ def _draw(axis: Axes, model: ConceptModel, family: Family, seed: int, grid: int)
         5,
         InferenceConfig(),
         rng,
-        model.steps,
     )
     event = _acting_event(family, params, rng)
     mover = int(np.flatnonzero(event.subjects[0].numpy())[-1])

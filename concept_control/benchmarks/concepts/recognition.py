@@ -185,9 +185,7 @@ def _codes(
         rows = np.arange(first, min(first + _CONCEPTS_AT_ONCE, len(pool)))
         shown = pool.events(rows, 0, shots).to(model.device)
         rng = np.random.default_rng([seed, 3, first, shots])
-        codes, _ = infer_codes(
-            model.network, model.encoder, shown, shots, config, rng, model.steps
-        )
+        codes, _ = infer_codes(model.network, model.encoder, shown, shots, config, rng)
         found.append(codes)
     return torch.cat(found)
 

@@ -44,9 +44,7 @@ def drift(
         generator = torch.Generator().manual_seed(seed)
         params = family.sample_concepts(rng, concepts)
         shown = scene_batch_from_events(family.sample(rng, params, 5))
-        codes, _ = infer_codes(
-            model.network, model.encoder, shown, 5, InferenceConfig(), rng, model.steps
-        )
+        codes, _ = infer_codes(model.network, model.encoder, shown, 5, InferenceConfig(), rng)
         tests = family.sample(rng, params, 1)
         scene = scene_batch_from_events(tests)
         before = scene._replace(after=scene.before)

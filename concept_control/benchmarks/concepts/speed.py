@@ -46,9 +46,6 @@ def operations(model: ConceptModel, seed: int, repeats: int = 30) -> dict[str, A
             'identify': partial(model.identify, tests, code),
             'energy': partial(model.energy, tests, code),
         }
-        if model.steps is not None:
-            quick = InferenceConfig(learned=True)
-            calls['infer, learned steps'] = partial(model.infer, shown, config=quick)
         if family.generates and bool(tests.subjects.any()):
             calls['generate'] = partial(model.generate, tests, code)
         found[name] = {what: _times(call, repeats) for what, call in calls.items()}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 import torch
@@ -15,7 +15,11 @@ from concept_control.energy.goals.program import (
     split_conjuncts,
     terms_of,
 )
-from concept_control.energy.networks.energy_network import ACTION
+from concept_control.energy.networks.energy_network import (
+    ACTION,
+    EnergyConditioning,
+    EnergyNetwork,
+)
 from concept_control.energy.scene_batch import SceneBatch, scene_batch_from_events
 from concept_control.energy.search.generation import STATES_AT_ONCE
 from concept_control.errors import CodeError, CommandError, EventError
@@ -23,6 +27,44 @@ from concept_control.world.events import Events
 
 if TYPE_CHECKING:
     from concept_control.energy.model import ConceptModel
+
+
+def network_residuals(
+    network: EnergyNetwork,
+    scene: SceneBatch,
+    subjects: torch.Tensor,
+    attention: torch.Tensor,
+    conditioning: EnergyConditioning,
+) -> torch.Tensor:
+    """Return the residuals (M, B, K) of M terms in B scenes, all from one pass of the network.
+
+    Args:
+        network: Energy network.
+        scene: B scenes; their own masks are ignored.
+        subjects: (M, N) 0 or 1, entities that each term acts on.
+        attention: (M, N) 0 or 1, entities that each term is about.
+        conditioning: Conditioning by the terms' codes, M rows.
+    """
+    terms, batch = subjects.shape[0], scene.after.shape[0]
+    each = SceneBatch(*(value.expand(terms, *value.shape).flatten(0, 1) for value in scene))
+    subjects = subjects.repeat_interleave(batch, dim=0)
+    attention = attention.repeat_interleave(batch, dim=0)
+    # For a term, what is not its subject has always stood where it is, even if another term
+    # or somebody else has moved it.
+    gate = subjects.unsqueeze(-1)
+    grounded = each._replace(
+        before=each.before * gate + each.after * (1 - gate),
+        subjects=subjects,
+        attention=attention,
+    )
+    residuals = network(grounded, attention.unsqueeze(1), conditioning.repeat(batch))
+    return residuals.reshape(terms, batch, -1)
+
+
+TermResiduals = Callable[
+    [EnergyNetwork, SceneBatch, torch.Tensor, torch.Tensor, EnergyConditioning], torch.Tensor
+]
+"""A function like `network_residuals`."""
 
 
 class GoalEnergy:
@@ -54,11 +96,14 @@ class GoalEnergy:
                     f'{term.name} is bound to {len(term.subjects)} entities, '
                     f'{self.terms[0].name} to {self.num_entities}'
                 )
-        self.subjects = torch.stack([term.subjects for term in self.terms]).any(dim=0)
-        network = model.network
+        subjects = torch.stack([term.subjects for term in self.terms])
+        self.subjects = subjects.any(dim=0)
+        reference = next(model.network.parameters())
         codes = torch.stack([term.code.action for term in self.terms])
         with torch.no_grad():
-            self._conditioning = network.condition(codes.to(next(network.parameters())), ACTION)
+            self._conditioning = model.network.condition(codes.to(reference), ACTION)
+        attention = torch.stack([term.attention for term in self.terms])
+        self._masks = subjects.to(reference), attention.to(reference)
 
     @property
     def num_entities(self) -> int:
@@ -80,40 +125,29 @@ class GoalEnergy:
 
     def scene_residual(self, scene: SceneBatch) -> torch.Tensor:
         """Return the composed residuals (B, K) of scenes, differentiable in the positions."""
+        return run_program(self.program, self.term_residuals(scene))
+
+    def conjunct_values(self, scene: SceneBatch) -> torch.Tensor:
+        """Return the energies (B, C) of the C conjuncts of scenes, without weights."""
+        residuals = self.term_residuals(scene)
+        found = [conjunct.residual(residuals) for conjunct in self.conjuncts]
+        return torch.stack([residual.square().sum(dim=-1) for residual in found], dim=-1)
+
+    def term_residuals(
+        self, scene: SceneBatch, evaluate: TermResiduals = network_residuals
+    ) -> Sequence[torch.Tensor]:
+        """Return the residuals (B, K) of each term.
+
+        Args:
+            scene: B scenes.
+            evaluate: `network_residuals` or an equivalent of it.
+        """
         parts = []
         scenes_at_once = max(1, STATES_AT_ONCE // len(self.terms))
         for first in range(0, scene.num_events, scenes_at_once):
             part = scene.select(slice(first, first + scenes_at_once))
-            parts.append(run_program(self.program, self._residuals(part)))
-        return torch.cat(parts)
-
-    def conjunct_values(self, scene: SceneBatch) -> torch.Tensor:
-        """Return the energies (B, C) of the C conjuncts, without weights, of a few scenes."""
-        residuals = self._residuals(scene)
-        found = [conjunct.residual(residuals) for conjunct in self.conjuncts]
-        return torch.stack([residual.square().sum(dim=-1) for residual in found], dim=-1)
-
-    def _residuals(self, scene: SceneBatch) -> Sequence[torch.Tensor]:
-        """Return each term's residuals (B, K), all from one pass of the network."""
-        number, batch = len(self.terms), scene.num_events
-        subjects, attention = (
-            torch.stack([getattr(term, mask) for term in self.terms])
-            .to(scene.after)
-            .repeat_interleave(batch, dim=0)
-            for mask in ('subjects', 'attention')
-        )
-        each = SceneBatch(*(torch.cat([value] * number) for value in scene))
-        # For a term, what is not its subject has always stood where it is, even if another term
-        # or somebody else has moved it.
-        gate = subjects.unsqueeze(-1)
-        grounded = each._replace(
-            before=each.before * gate + each.after * (1 - gate),
-            subjects=subjects,
-            attention=attention,
-        )
-        conditioning = self._conditioning.repeat(batch)
-        residuals = self.model.network(grounded, attention.unsqueeze(1), conditioning)[:, 0]
-        return residuals.unflatten(0, (number, batch)).unbind(0)
+            parts.append(evaluate(self.model.network, part, *self._masks, self._conditioning))
+        return torch.cat(parts, dim=1).unbind(0)
 
     def check_entities(self, number: int) -> None:
         """Check that a scene has as many entities as the goal is bound to.

@@ -10,7 +10,7 @@ validated on candidates that it has not seen, and dropped where it is no improve
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,11 +18,6 @@ import numpy as np
 import torch
 
 from concept_control.energy.inference.candidates import candidate_masks, candidate_outcomes
-from concept_control.energy.inference.learned_steps import (
-    CandidateSampler,
-    InferenceSteps,
-    LossFunction,
-)
 from concept_control.energy.inference.objectives import info_nce, norm_of
 from concept_control.energy.networks.encoder import DemonstrationEncoder, normalise_code
 from concept_control.energy.networks.energy_network import ACTION, ARGUMENT, EnergyNetwork
@@ -30,6 +25,13 @@ from concept_control.energy.scene_batch import SceneBatch
 from concept_control.errors import CodeError
 
 METHODS = ('both', 'encoder', 'gradient')
+HALVES = ('action', 'argument')
+
+LossFunction = Callable[[torch.Tensor, torch.Tensor], torch.Tensor]
+"""Halves of codes (C, W) and candidates to losses (C,)."""
+
+CandidateSampler = Callable[[], torch.Tensor]
+"""Draws the candidates of one step."""
 
 _VALIDATION_SETS = 2
 """Sets of candidates that judge a code before and after the descent."""
@@ -41,8 +43,6 @@ class InferenceConfig:
 
     Attributes:
         method: 'encoder' (the guess alone), 'gradient' (descent from random codes) or 'both'.
-        learned: Whether 'both' takes the model's learned steps, where it has any, instead of Adam
-            with the numbers below.
         steps: Gradient steps of 'both' on the action half.
         argument_steps: Gradient steps of 'both' on the argument half.
         good_argument: Loss of the argument half up to which the encoder's guess is kept.
@@ -71,7 +71,6 @@ class InferenceConfig:
     """
 
     method: str = 'both'
-    learned: bool = False
     steps: int = 48
     argument_steps: int = 32
     good_argument: float = 0.2
@@ -191,7 +190,6 @@ def infer_codes(
     shots: int,
     config: InferenceConfig,
     rng: np.random.Generator,
-    learned: InferenceSteps | None = None,
 ) -> tuple[torch.Tensor, list[dict[str, Any]]]:
     """Infer the codes of C concepts from M demonstrations each.
 
@@ -202,7 +200,6 @@ def infer_codes(
         shots: M, number of demonstrations of each concept.
         config: Settings.
         rng: Random generator of candidates and restarts.
-        learned: Learned steps of 'both', if there are any.
 
     Returns:
         Codes (C, 2W), action half first, and one report per concept.
@@ -212,7 +209,7 @@ def infer_codes(
     if config.method == 'gradient':
         reports: list[dict[str, Any]] = [{'method': 'gradient'} for _ in range(concepts)]
         width = network.config.code_width
-        halves = [_infer_from_random(loss, name, width, reports) for name in InferenceSteps.HALVES]
+        halves = [_infer_from_random(loss, name, width, reports) for name in HALVES]
         return torch.cat(halves, dim=-1), reports
     with torch.no_grad():
         guess = encoder(scene, scene.after.new_ones(concepts, shots))
@@ -221,8 +218,7 @@ def infer_codes(
         return guess, reports
     # The halves are refined one by one, because they serve different operations.
     halves = [
-        _refine(loss, name, half, reports, learned if config.learned else None)
-        for name, half in zip(InferenceSteps.HALVES, guess.chunk(2, dim=-1))
+        _refine(loss, name, half, reports) for name, half in zip(HALVES, guess.chunk(2, dim=-1))
     ]
     return torch.cat(halves, dim=-1), reports
 
@@ -232,7 +228,6 @@ def _refine(
     name: str,
     guess: torch.Tensor,
     reports: list[dict[str, Any]],
-    learned: InferenceSteps | None,
 ) -> torch.Tensor:
     """Return the halves (C, W) that descent from a guess (C, W) leads to, where it is better."""
     config = loss.config
@@ -246,11 +241,8 @@ def _refine(
         report[f'{name}_loss_of_guess'] = before[row].item()
     if (before <= good).all():
         return guess
-    if learned is not None:
-        refined = learned.descend(name, loss_fn, sample_candidates, guess)
-    else:
-        proximity = config.proximity / loss.shots
-        refined = _descend(loss_fn, sample_candidates, guess, steps, rate, proximity)
+    proximity = config.proximity / loss.shots
+    refined = _descend(loss_fn, sample_candidates, guess, steps, rate, proximity)
     after = _mean_loss(loss_fn, refined, validation_candidates)
     better = (after < before - config.gain) & (before > good)
     for row, report in enumerate(reports):

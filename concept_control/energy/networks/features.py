@@ -52,39 +52,9 @@ def pair_features(scene: SceneBatch) -> torch.Tensor:
         (B, N, N, NUM_PAIR_FEATURES): distances after and before, closeness after, squared colour
         distance and similarity, gap between the bodies, squared log ratio of sizes.
     """
-    return _pair_features(
-        distances(scene.after),
-        distances(scene.before),
-        (scene.colors.unsqueeze(-2) - scene.colors.unsqueeze(-3)).square().sum(dim=-1),
-        scene.sizes.unsqueeze(-1),
-        scene.sizes.unsqueeze(-2),
-    )
-
-
-def pair_features_between(scene: SceneBatch, i: torch.Tensor, j: torch.Tensor) -> torch.Tensor:
-    """Return `pair_features` of the listed pairs only: (B, M, NUM_PAIR_FEATURES)."""
-    # `index_select` takes a fifth of the time of indexing with tensors.
-    size_from, size_to = scene.sizes.index_select(1, i), scene.sizes.index_select(1, j)
-    after, before, color = (
-        values.index_select(1, i) - values.index_select(1, j)
-        for values in (scene.after, scene.before, scene.colors)
-    )
-    return _pair_features(
-        soft_length(after).squeeze(-1),
-        soft_length(before).squeeze(-1),
-        color.square().sum(dim=-1),
-        size_from,
-        size_to,
-    )
-
-
-def _pair_features(
-    after: torch.Tensor,
-    before: torch.Tensor,
-    color: torch.Tensor,
-    size_from: torch.Tensor,
-    size_to: torch.Tensor,
-) -> torch.Tensor:
+    after, before = distances(scene.after), distances(scene.before)
+    color = (scene.colors.unsqueeze(-2) - scene.colors.unsqueeze(-3)).square().sum(dim=-1)
+    size_from, size_to = scene.sizes.unsqueeze(-1), scene.sizes.unsqueeze(-2)
     return torch.stack(
         [
             after,

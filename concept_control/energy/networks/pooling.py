@@ -14,7 +14,6 @@ enter the sums over single entities.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 from typing import NamedTuple
 
 import torch
@@ -45,12 +44,6 @@ NUM_ATTRIBUTES = 3 + 3 + 1 + NUM_MOTION_FEATURES + 1
 NUM_RAW = 12 + 3 + 1 + 3 * 4 + NUM_SHAPE
 """Length of the raw geometry: positions, counts, spread, mean looks of each role, shape."""
 
-RAW_PLACES = 8
-"""Numbers at the start of the raw geometry: means of subjects and attended, after then before."""
-
-RAW_SECOND_MOMENT = 12 + 3 + 1 + 3 * 4 + 1
-"""Index in the raw geometry of the second moment of the attended (two numbers)."""
-
 _COUNT_FLOOR = 0.05
 """Added to the gates' sum in means, so that the mean of nothing is zero."""
 
@@ -79,14 +72,10 @@ class Statistics(NamedTuple):
         learned: (B, G, num_learned) learned means and smooth maxima.
         raw: (B, G, NUM_RAW) plain geometry: centroids, counts, spreads, similarity-invariant
             moments of the attended set.
-        single: (B, N, H) layer of single entities, the same for all masks.
-        pairs: (B, N, N, H) layer of ordered pairs; None for the unary network.
     """
 
     learned: torch.Tensor
     raw: torch.Tensor
-    single: torch.Tensor
-    pairs: torch.Tensor | None
 
 
 class ScenePooling(nn.Module):
@@ -148,15 +137,16 @@ class ScenePooling(nn.Module):
         others = scene.present.unsqueeze(1) * (1 - subjects) * (1 - attended)
         roles = torch.stack([subjects, attended, others], dim=2)
 
-        known, places, single = self.encode_entities(scene, conditioning)
-        learned = self._pool(roles, single, self.single_channels(single))
-        pairs = None
+        known, places, single = self._encode_entities(scene, conditioning)
+        learned = _pool(roles, single, self.single_channels(single))
         if self.pairwise:
             pairs = self._encode_pairs(scene, known, places, conditioning)
-            learned = torch.cat([learned, self._pool_pairs(roles, pairs)], dim=-1)
-        return Statistics(learned, self.raw(scene, roles, None), single, pairs)
+            gates = pair_gates(roles).flatten(-2)
+            pooled = _pool(gates, pairs, self.pair_channels(pairs))
+            learned = torch.cat([learned, pooled], dim=-1)
+        return Statistics(learned, self._raw(scene, roles))
 
-    def encode_entities(
+    def _encode_entities(
         self, scene: SceneBatch, conditioning: Conditioning
     ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
         """Encode single entities.
@@ -175,21 +165,6 @@ class ScenePooling(nn.Module):
         single = self.single_layer(torch.cat([known, places], dim=-1))
         return known, places, functional.silu(single * (1 + scale) + shift)
 
-    def encode_pair_ends(
-        self, known: torch.Tensor, places: torch.Tensor, conditioning: Conditioning
-    ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
-        """Return the factored first layer of pairs.
-
-        Returns:
-            The parts U x_i (B, N, H) and V x_j (B, N, H), and the weights R (B, F, H) of the
-            relative features.
-        """
-        scale, shift = conditioning.pairs.unsqueeze(-2).chunk(2, dim=-1)
-        relative = self.relative_layer(places)
-        source = (self.from_layer(known) + relative) * (1 + scale) + shift
-        target = (self.to_layer(known) - relative) * (1 + scale)
-        return source, target, self.pair_features * (1 + scale)
-
     def _encode_pairs(
         self,
         scene: SceneBatch,
@@ -197,37 +172,18 @@ class ScenePooling(nn.Module):
         places: torch.Tensor,
         conditioning: Conditioning,
     ) -> torch.Tensor:
-        """Return the pair layer (B, N, N, H) of all ordered pairs."""
-        source, target, weights = self.encode_pair_ends(known, places, conditioning)
+        """Return the pair layer (B, N * N, H) of all ordered pairs."""
+        scale, shift = conditioning.pairs.unsqueeze(-2).chunk(2, dim=-1)
+        relative = self.relative_layer(places)
+        source = (self.from_layer(known) + relative) * (1 + scale) + shift
+        target = (self.to_layer(known) - relative) * (1 + scale)
+        weights = self.pair_features * (1 + scale)
         pairs = (source.unsqueeze(2) + target.unsqueeze(1)).flatten(1, 2)
         pairs = pairs + torch.matmul(pair_features(scene).flatten(1, 2), weights)
-        count = known.shape[1]
-        return functional.silu(pairs).unflatten(1, (count, count))
+        return functional.silu(pairs)
 
-    def _pool_pairs(self, roles: torch.Tensor, pairs: torch.Tensor) -> torch.Tensor:
-        gates = pair_gates(roles).flatten(-2)
-        flat = pairs.flatten(1, 2)
-        return self._pool(gates, flat, self.pair_channels(flat))
-
-    def _pool(
-        self, gates: torch.Tensor, values: torch.Tensor, channels: torch.Tensor
-    ) -> torch.Tensor:
-        """Pool values (B, M, H) and channels (B, M, C) under gates (B, G, R, M)."""
-        batch, masks = gates.shape[:2]
-        flat = gates.flatten(1, 2)
-        sums = torch.matmul(flat, values), torch.matmul(flat, smooth_max_terms(channels))
-        return _mean_and_maximum(flat, *sums).reshape(batch, masks, -1)
-
-    def raw(
-        self, scene: SceneBatch, roles: torch.Tensor, shape: torch.Tensor | None
-    ) -> torch.Tensor:
-        """Return the plain geometry (B, G, NUM_RAW).
-
-        Args:
-            scene: B events.
-            roles: (B, G, 3, N) gates of subjects, attended and others.
-            shape: Result of `attended_shape`, where it is known already.
-        """
+    def _raw(self, scene: SceneBatch, roles: torch.Tensor) -> torch.Tensor:
+        """Return the plain geometry (B, G, NUM_RAW) under role gates (B, G, 3, N)."""
         counts = roles.sum(dim=-1)
         share = roles / (counts + 1e-3).unsqueeze(-1)
         looks = torch.cat([scene.colors, size_feature(scene.sizes)], dim=-1)
@@ -246,8 +202,7 @@ class ScenePooling(nn.Module):
             [after[:, :, :2].flatten(2), before[:, :, :2].flatten(2), from_attended, from_start],
             dim=-1,
         )
-        if shape is None:
-            shape = attended_shape(scene.after, roles[:, :, 1])
+        shape = attended_shape(scene.after, roles[:, :, 1])
         spread = (
             share[:, :, 0]
             * (scene.after.unsqueeze(1) - after[:, :, 0].unsqueeze(2)).square().sum(dim=-1)
@@ -276,52 +231,16 @@ def pair_gates(roles: torch.Tensor) -> torch.Tensor:
     return torch.stack(gates, dim=-3) * apart
 
 
-def smooth_max_terms(channels: torch.Tensor) -> torch.Tensor:
-    """Return the bounded exponentials whose gated sum's logarithm is the smooth maximum."""
-    return (_SMOOTH_MAX_RANGE * torch.tanh(channels / _SMOOTH_MAX_RANGE)).exp()
-
-
-def _mean_and_maximum(
-    gates: torch.Tensor, total: torch.Tensor, terms: torch.Tensor
-) -> torch.Tensor:
-    """Return gated means and smooth maxima (..., R, H + C) from sums over the members.
+def _pool(gates: torch.Tensor, values: torch.Tensor, channels: torch.Tensor) -> torch.Tensor:
+    """Return means of values and smooth maxima of channels under gates, (B, G, R * (H + C)).
 
     Args:
-        gates: (..., R, M).
-        total: (..., R, H) gated sums of the values.
-        terms: (..., R, C) gated sums of `smooth_max_terms`.
+        gates: (B, G, R, M).
+        values: (B, M, H).
+        channels: (B, M, C).
     """
-    mean = total / (gates.sum(dim=-1, keepdim=True) + _COUNT_FLOOR)
-    return torch.cat([mean, (terms + _SMOOTH_MAX_FLOOR).log() / 4], dim=-1)
-
-
-Part = tuple[torch.Tensor, torch.Tensor, nn.Module]
-"""Some of the pooled members: gates (R, M'), values (B or 1, M', H), layer of the channels."""
-
-
-def pool_sums(parts: Sequence[Part]) -> tuple[torch.Tensor, torch.Tensor]:
-    """Return the gated sums of the values (B or 1, R, H) and of the smooth-max terms."""
-    gate, values, layer = parts[0]
-    total = torch.matmul(gate, values)
-    terms = torch.matmul(gate, smooth_max_terms(layer(values)))
-    for gate, values, layer in parts[1:]:
-        total = total + torch.matmul(gate, values)
-        terms = terms + torch.matmul(gate, smooth_max_terms(layer(values)))
-    return total, terms
-
-
-def finish_pool(
-    gates: torch.Tensor, parts: Sequence[Part], sums: tuple[torch.Tensor, torch.Tensor]
-) -> torch.Tensor:
-    """Pool members given in parts, as `ScenePooling` pools all at once.
-
-    Args:
-        gates: (R, M) gates of all members.
-        parts: Members that are not in `sums`; at least one part, which may be empty.
-        sums: Result of `pool_sums` for the other members.
-
-    Returns:
-        (B, R * (H + C)).
-    """
-    total, terms = pool_sums(parts)
-    return _mean_and_maximum(gates, total + sums[0], terms + sums[1]).flatten(1)
+    flat = gates.flatten(1, 2)
+    mean = torch.matmul(flat, values) / (flat.sum(dim=-1, keepdim=True) + _COUNT_FLOOR)
+    terms = (_SMOOTH_MAX_RANGE * torch.tanh(channels / _SMOOTH_MAX_RANGE)).exp()
+    largest = (torch.matmul(flat, terms) + _SMOOTH_MAX_FLOOR).log() / 4
+    return torch.cat([mean, largest], dim=-1).reshape(*gates.shape[:2], -1)

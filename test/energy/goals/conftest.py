@@ -42,7 +42,7 @@ PROGRAMS = {
 @pytest.fixture(scope='package')
 def random_model():
     torch.manual_seed(0)
-    config = NetworkConfig(encoder_width=32, place_points=1, intervals=True)
+    config = NetworkConfig(encoder_width=32)
     return ConceptModel(EnergyNetwork(config), DemonstrationEncoder(config))
 
 

@@ -19,16 +19,14 @@ FIFTH = np.arange(N) == 4
 
 
 @pytest.mark.parametrize('name', ['one', 'no argument', 'and', 'or', 'nested'])
-@pytest.mark.parametrize('moving', [[0], [0, 2], list(range(N)), []])
-def test_evaluator_equals_the_composed_energy(random_model, programs, name, moving):
+def test_evaluator_equals_the_composed_energy(random_model, programs, name):
     """Again and again: what was recorded first serves other scenes and other numbers of rows."""
     rng = np.random.default_rng(0)
     goal = GoalEnergy(random_model, programs[name])
     evaluator = FastGoalEvaluator(goal)
-    for rows in (7, 3, 1):
+    for rows in (7, 3, 1, 300):
         before = rng.uniform(-1, 1, (N, 2))
-        positions = np.repeat(rng.uniform(-1, 1, (1, N, 2)), rows, axis=0)
-        positions[:, moving] = rng.uniform(-1, 1, (rows, len(moving), 2))
+        positions = rng.uniform(-1, 1, (rows, N, 2))
         colors, sizes = rng.random((N, 3)), rng.uniform(0.1, 0.2, N)
         residual = evaluator.residual(before, positions, colors, sizes)
         events = Events(
@@ -64,7 +62,7 @@ def test_goals_of_one_form_share_one_recording(random_model, term):
         energy = goal.value(events).numpy()
         np.testing.assert_allclose((residual**2).sum(axis=-1), energy, rtol=2e-4, atol=1e-5)
         recorded.append(len(RECORDINGS[model.network]))
-    assert recorded[2] == recorded[1] < recorded[3]
+    assert recorded == [1, 1, 1, 2]
 
 
 def test_between_pulls_from_anywhere(model, codes):

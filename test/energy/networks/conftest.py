@@ -15,14 +15,6 @@ SMALL = NetworkConfig(
     channels=4,
     head_width=24,
     num_outputs=5,
-    member_width=6,
-    member_attributes=2,
-    member_decides=True,
-    place_points=2,
-    intervals=True,
-    encoder_rounds=1,
-    encoder_direct=4,
-    encoder_fits=True,
     encoder_hidden=16,
     encoder_width=32,
 )
@@ -61,11 +53,7 @@ def make_scene():
 def make_network():
     def build(kind='pairwise', seed=0):
         torch.manual_seed(seed)
-        network = EnergyNetwork(replace(SMALL, kind=kind)).double()
-        # Parts that begin as nothing are to be tested too.
-        torch.nn.init.normal_(network.membership.first.weight, std=0.3)
-        torch.nn.init.normal_(network.first.weight, std=0.3)
-        return network
+        return EnergyNetwork(replace(SMALL, kind=kind)).double()
 
     return build
 

@@ -8,8 +8,6 @@ from concept_control.energy.networks.encoder import DemonstrationEncoder
 def test_encoder_ignores_the_order_and_the_missing(small_config, make_scene):
     torch.manual_seed(0)
     encoder = DemonstrationEncoder(small_config).double()
-    for parameter in encoder.rounds.parameters():
-        torch.nn.init.normal_(parameter, std=0.3)
     scene = make_scene(batch=5)
     codes = encoder(scene, torch.ones(1, 5, dtype=torch.float64))
     shuffled = scene.select(torch.tensor([4, 2, 0, 1, 3]))
