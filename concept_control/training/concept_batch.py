@@ -9,7 +9,7 @@ import torch
 
 from concept_control.energy.scene_batch import SceneBatch
 
-NUM_TESTS = 1
+NUM_TESTS = 2
 """M, events per concept that carry candidates."""
 
 

@@ -67,7 +67,7 @@ class TrainingConfig:
     steps: int | None = None
     concepts_per_step: int = 36
     optimiser: str = 'muon'
-    learning_rate: float = 1.2e-3
+    learning_rate: float = 2e-3
     warmup_steps: int = 100
     weight_decay: float = 1e-4
     oracle_share: float = 0.35
@@ -84,9 +84,9 @@ class TrainingConfig:
     temperature: float = 0.05
     code_noise: float = 0.02
     pool_size: int = 700
-    epoch_steps: int = 500
+    epoch_steps: int = 1000
     num_demonstrations: int = 10
-    num_outcomes: int = 16
+    num_outcomes: int = 8
     num_masks: int = 20
     mining_interval: int = 40
     report_interval: float = 240.0
