@@ -209,7 +209,6 @@ def report_families(
     families: Mapping[str, Family],
     seed: int,
     num_concepts: int,
-    inference: InferenceConfig | None = None,
 ) -> dict[str, FamilyReport]:
     """Report every family, see `judge_family`; the concepts depend on the seed alone."""
     return {
@@ -220,7 +219,6 @@ def report_families(
                 family,
                 np.random.default_rng([seed, index]),
                 num_concepts=num_concepts,
-                inference=inference,
             )
         )
         for index, (name, family) in enumerate(sorted(families.items()))

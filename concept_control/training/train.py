@@ -14,7 +14,6 @@ import torch
 from tqdm import tqdm
 
 from concept_control.concepts.family import Family
-from concept_control.energy.inference.code_inference import InferenceConfig
 from concept_control.energy.storage import save_model
 from concept_control.errors import ModelError
 from concept_control.reports.provenance import commit
@@ -111,11 +110,8 @@ class Trainer:
                 self.report(on_report)
                 self.save_checkpoint()
         bar.close()
-        self.report(on_report)
         self.save_checkpoint()
-        if not self.processes.is_first:
-            return {}
-        return self.final_report(on_report)
+        return self.report(on_report)
 
     def advance(self) -> None:
         """Make one step, and rebuild the pool where an epoch ends."""
@@ -207,7 +203,7 @@ class Trainer:
         """Write weights, card and its page, to be loaded by `ConceptModel.load`.
 
         Args:
-            reports: Reports from `final_report`.
+            reports: Reports from `run`.
             folder: Folder of the model.
         """
         card = {
@@ -221,7 +217,7 @@ class Trainer:
             'training': self.config.to_dict(),
             'metrics': {
                 'shots': 5,
-                'method': 'encoder, refined by gradient',
+                'method': 'encoder',
                 'concepts_per_family': self.config.evaluation_concepts,
                 'families': {name: report.to_dict() for name, report in reports.items()},
             },
@@ -233,19 +229,6 @@ class Trainer:
             for name, module in (('network', network), ('encoder', encoder))
         }
         write_model_card(folder, card, parameters)
-
-    def final_report(self, on_report: Callable[[str], None]) -> dict[str, FamilyReport]:
-        """Judge the model on other concepts, with codes inferred as users do."""
-        reports = report_families(
-            self.learner.network,
-            self.learner.encoder,
-            {**self.families, **self.held_out},
-            seed=self.config.seed + 2_000_003,
-            num_concepts=self.config.evaluation_concepts,
-            inference=InferenceConfig(),
-        )
-        on_report(f'codes by {InferenceConfig().method}\n{format_table(reports)}')
-        return reports
 
     @classmethod
     def resume(
