@@ -19,9 +19,8 @@ class TrainingConfig:
         families: Names of the families to train on; empty means all that are not held out.
         held_out: Names of families kept away from training beside those that say so themselves.
         network: Sizes of the networks.
-        minutes: Wall-clock budget [min]; the learning rate is annealed along it. Ignored when
-            `steps` is given.
-        steps: Number of steps, for runs that must be reproducible; None to go by `minutes`.
+        steps: Number of steps; None to go by `minutes`. The learning rate is annealed along them.
+        minutes: Wall-clock budget [min] where `steps` is None.
         concepts_per_step: Number of concepts in one optimisation step.
         optimiser: Optimiser of the weights: 'muon' for matrices, AdamW for the rest; or 'adamw'
             for all.
@@ -63,8 +62,8 @@ class TrainingConfig:
     families: tuple[str, ...] = ()
     held_out: tuple[str, ...] = ()
     network: NetworkConfig = field(default_factory=NetworkConfig)
-    minutes: float = 11.0
-    steps: int | None = None
+    steps: int | None = 2400
+    minutes: float = 10.0
     concepts_per_step: int = 36
     optimiser: str = 'muon'
     learning_rate: float = 2e-3

@@ -33,7 +33,9 @@ from concept_control.training.train import Trainer
 
 FAMILIES = ('place', 'offset', 'between', 'near', 'square', 'line', 'color', 'closest')
 
-BASE = TrainingConfig(families=FAMILIES, minutes=2.0, pool_size=200, report_interval=1e9)
+BASE = TrainingConfig(
+    families=FAMILIES, steps=None, minutes=2.0, pool_size=200, report_interval=1e9
+)
 
 VARIANTS: dict[str, TrainingConfig] = {
     'joint (distance, pairwise)': BASE,
