@@ -8,7 +8,6 @@ from dataclasses import replace
 from concept_control.cli.option_types import (
     count,
     existing_file,
-    existing_folder,
     folder,
     number,
     positive,
@@ -34,8 +33,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         '--config', type=existing_file, help='JSON file of training options (TrainingConfig)'
     )
-    parser.add_argument('--minutes', type=positive, help='wall-clock budget')
-    parser.add_argument('--steps', type=count, help='budget in steps, for reproducible runs')
+    parser.add_argument('--minutes', type=positive, help='wall-clock budget, instead of steps')
+    parser.add_argument('--steps', type=count, help='number of steps')
     parser.add_argument('--seed', type=seed, help='seed of everything random')
     parser.add_argument('--threads', type=count, help='torch threads')
     parser.add_argument('--families', help='comma-separated names; all others stay away')
@@ -79,6 +78,8 @@ def _make_trainer(args: argparse.Namespace, processes: Processes) -> Trainer:
         )
         if (value := getattr(args, name)) is not None
     }
+    if args.minutes is not None and args.steps is None:
+        changes['steps'] = None
     for name, value in (('families', args.families), ('held_out', args.hold_out)):
         if value:
             changes[name] = tuple(part.strip() for part in value.split(','))

@@ -19,9 +19,8 @@ class TrainingConfig:
         families: Names of the families to train on; empty means all that are not held out.
         held_out: Names of families kept away from training beside those that say so themselves.
         network: Sizes of the networks.
-        minutes: Wall-clock budget [min]; the learning rate is annealed along it. Ignored when
-            `steps` is given.
-        steps: Number of steps, for runs that must be reproducible; None to go by `minutes`.
+        steps: Number of steps; None to go by `minutes`. The learning rate is annealed along them.
+        minutes: Wall-clock budget [min] where `steps` is None.
         concepts_per_step: Number of concepts in one optimisation step.
         optimiser: Optimiser of the weights: 'muon' for matrices, AdamW for the rest; or 'adamw'
             for all.
@@ -63,11 +62,11 @@ class TrainingConfig:
     families: tuple[str, ...] = ()
     held_out: tuple[str, ...] = ()
     network: NetworkConfig = field(default_factory=NetworkConfig)
-    minutes: float = 11.0
-    steps: int | None = None
+    steps: int | None = 2100
+    minutes: float = 10.0
     concepts_per_step: int = 36
     optimiser: str = 'muon'
-    learning_rate: float = 2e-3
+    learning_rate: float = 1.2e-3
     warmup_steps: int = 100
     weight_decay: float = 1e-4
     oracle_share: float = 0.35
@@ -84,9 +83,9 @@ class TrainingConfig:
     temperature: float = 0.05
     code_noise: float = 0.02
     pool_size: int = 700
-    epoch_steps: int = 1000
+    epoch_steps: int = 500
     num_demonstrations: int = 10
-    num_outcomes: int = 8
+    num_outcomes: int = 16
     num_masks: int = 20
     mining_interval: int = 40
     report_interval: float = 240.0

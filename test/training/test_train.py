@@ -13,6 +13,7 @@ from concept_control.energy.model import ConceptModel
 from concept_control.energy.networks.energy_network import NetworkConfig
 from concept_control.errors import ModelError
 from concept_control.training.config import TrainingConfig
+from concept_control.training.processes import Processes
 from concept_control.training.report import FamilyReport
 from concept_control.training.train import Trainer, collapse_warnings
 
@@ -92,5 +93,8 @@ def test_the_command_trains_saves_and_reports(tiny, tmp_path, capsys):
     assert train_command.main(parser.parse_args([*arguments, str(numbers)])) == 0
     assert set(json.loads(numbers.read_text())) == {'place', 'between', 'color'}
     assert ConceptModel.load(tmp_path / 'run').card['steps'] == 2
+    timed = parser.parse_args(['--config', str(config), '--minutes', '3'])
+    config = train_command._make_trainer(timed, Processes()).config
+    assert (config.minutes, config.steps) == (3.0, None), 'minutes instead of steps'
     assert train_command.main(parser.parse_args([*arguments, 'x', '--families', 'nonsense'])) == 1
     assert 'there are no families nonsense' in capsys.readouterr().err

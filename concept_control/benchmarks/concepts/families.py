@@ -15,8 +15,11 @@ import numpy as np
 from tqdm import tqdm
 
 from concept_control.concepts.family import Family
+from concept_control.energy.agreement.agreement_energy import AgreementEnergy
 from concept_control.energy.inference.code_inference import InferenceConfig
 from concept_control.energy.model import ConceptModel
+from concept_control.energy.network_energy import NetworkEnergy
+from concept_control.energy.storage import load_model
 from concept_control.errors import EventError
 from concept_control.reports.intervals import mean
 from concept_control.training.report import FamilyScores, judge_family
@@ -24,12 +27,8 @@ from concept_control.training.report import FamilyScores, judge_family
 SHOT_COUNTS = (1, 3, 5, 10)
 NUMBERS = (3, 4, 6, 8, 10, 12)
 
-METHODS = {
-    'encoder': InferenceConfig(method='encoder'),
-    'gradient': InferenceConfig(method='gradient'),
-    'both': InferenceConfig(method='both'),
-}
-"""Ways to infer a code, to be compared."""
+METHODS = ('agreement', 'network', 'network, gradient', 'network, both')
+"""Energies, and ways of the network to infer a code, to be compared."""
 
 
 SOME_FAMILIES = (
@@ -52,18 +51,17 @@ SOME_FAMILIES = (
 
 
 def judge(
-    model: ConceptModel,
+    energy: AgreementEnergy | NetworkEnergy,
     family: Family,
     seed: int,
     concepts: int,
     shots: int,
     num_entities: int | None = None,
-    energy: AgreementEnergy | NetworkEnergy | None = None,
     scenes: int = 3,
 ) -> dict[str, Any]:
     """Return rates of one family with intervals: `generated`, `identified`, `exact`, errors."""
     scores = judge_family(
-        energy or model.energy_function,
+        energy,
         family,
         np.random.default_rng([seed, shots, *family.name.encode()]),
         num_concepts=concepts,
@@ -72,8 +70,7 @@ def judge(
         num_entities=num_entities,
     )
     return {
-        # What this model was not trained on, whatever is kept from training in general.
-        'held_out': family.name not in model.card.get('families', ()),
+        'held_out': family.held_out,
         'generated': _rate(scores.generated),
         'median_error': _median(scores),
         'identified': _rate(scores.identified),
@@ -93,7 +90,9 @@ def by_shots(
         'families',
         families,
         shots,
-        lambda name, number: judge(model, families[name], seed, concepts, number),
+        lambda name, number: judge(
+            model.energy_function, families[name], seed, concepts, number
+        ),
     )
 
 
@@ -104,7 +103,8 @@ def by_number(
 
     def judge_number(name: str, number: int) -> dict[str, Any] | None:
         try:
-            return judge(model, families[name], seed, concepts, 5, number, scenes=2)
+            energy = model.energy_function
+            return judge(energy, families[name], seed, concepts, 5, number, scenes=2)
         except EventError:
             # Some concepts need more entities than that.
             return None
@@ -115,14 +115,16 @@ def by_number(
 def by_method(
     model: ConceptModel, families: Mapping[str, Family], seed: int, concepts: int
 ) -> dict[str, dict[str, Any]]:
-    """Compare encoder, gradient and both, at 5 shots."""
+    """Compare the energies, and the network's ways of inference, at 5 shots."""
+    network, encoder, _ = load_model()
+    energies = {'agreement': model.energy_function}
+    for name, method in zip(METHODS[1:], ('encoder', 'gradient', 'both')):
+        energies[name] = NetworkEnergy(network, encoder, InferenceConfig(method=method))
     return _judge_pairs(
-        'inference',
+        'energies',
         METHODS,
         SOME_FAMILIES,
-        lambda method, name: judge(
-            model, families[name], seed, concepts, 5, None, METHODS[method]
-        ),
+        lambda method, name: judge(energies[method], families[name], seed, concepts, 5),
     )
 
 
