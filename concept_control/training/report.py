@@ -15,7 +15,6 @@ from concept_control.energy.network_energy import NetworkEnergy
 from concept_control.energy.scene_batch import SceneBatch, scene_batch_from_events
 from concept_control.reports.tables import text_table
 from concept_control.training.labels import with_last_state
-from concept_control.world.events import Events
 
 
 @dataclass(frozen=True)
@@ -138,9 +137,7 @@ def judge_family(
         outcome, there = with_last_state(tests, positions), acts.numpy()
         generated = np.where(there, family.holds(outcome, params), np.nan)
         errors = np.where(there, family.error(outcome, params), np.nan)
-        scores = replace(
-            scores, generated=generated.reshape(shape), errors=errors.reshape(shape)
-        )
+        scores = replace(scores, generated=generated.reshape(shape), errors=errors.reshape(shape))
     if family.identifies:
         found = family.holds(replace(tests, attention=masks), params).astype(float)
         exact = (masks == scene.attention).all(dim=-1).double().numpy()

@@ -90,9 +90,7 @@ def by_shots(
         'families',
         families,
         shots,
-        lambda name, number: judge(
-            model.energy_function, families[name], seed, concepts, number
-        ),
+        lambda name, number: judge(model.energy_function, families[name], seed, concepts, number),
     )
 
 

@@ -144,10 +144,7 @@ def _agreement_from_dict(values: Mapping[str, Any]) -> Agreement:
         if column.shape != (expected,) or not torch.isfinite(column.float()).all():
             raise CodeError(f'{name} of a code are not {expected} finite numbers')
         columns[name] = column.long() if name in _INTEGERS else column.float()
-    if (
-        len(specs)
-        and not 0 <= int(columns['clause'].min()) <= int(columns['clause'].max()) < clauses
-    ):
+    if specs and not 0 <= int(columns['clause'].min()) <= int(columns['clause'].max()) < clauses:
         raise CodeError(f'clause of a code must be below {clauses}')
     fewest, most = (int(each) for each in values['count'])
     bounds = Bounds(index=torch.arange(len(specs)), shots=int(values['shots']), **columns)

@@ -12,8 +12,8 @@ from concept_control.energy.agreement.explanation import explain, propose, readi
 from concept_control.energy.agreement.generation import arrange_subjects, place_subject
 from concept_control.energy.agreement.identification import (
     identify,
-    may_be_meant,
     mask_log_probabilities,
+    may_be_meant,
 )
 from concept_control.energy.agreement.inference import infer_agreement
 from concept_control.energy.agreement.masks import candidate_masks

@@ -69,7 +69,9 @@ def _counting(scene: SceneBatch, scorer: RuleScorer) -> tuple[Agreement, float]:
         rest = [other for other in range(shots) if other != row]
         one = scene.select(slice(row, row + 1))
         masks, shown = relation.masks[row], relation.shown[row]
-        by_rules = infer_rules(scene.select(torch.tensor(rest)), scorer).log_probabilities(one, masks)
+        by_rules = infer_rules(scene.select(torch.tensor(rest)), scorer).log_probabilities(
+            one, masks
+        )
         by_sets = counting_log_probabilities(relation.infer(rest), one, masks)
         log_rules += max(float(by_rules[shown]), _LEAST_LOG_PROBABILITY)
         log_sets += max(float(by_sets[shown]), _LEAST_LOG_PROBABILITY)

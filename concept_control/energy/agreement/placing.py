@@ -18,6 +18,8 @@ from concept_control.energy.measurements.measurement import (
     Measurement,
     evaluate,
 )
+from concept_control.energy.measurements.placement import placement_measurements
+from concept_control.energy.measurements.placement import placement_measurements
 from concept_control.energy.measurements.scene_view import SceneView
 from concept_control.energy.measurements.sets import SET_TOPICS
 from concept_control.energy.measurements.vocabulary import measurement_named
@@ -112,7 +114,7 @@ def with_places(scene: SceneBatch, places: torch.Tensor) -> SceneBatch:
 
 
 def scattered_grid(batch: int, side: int, generator: torch.Generator) -> torch.Tensor:
-    """Return places (batch, side², 2) all over the table: a grid, each point shaken in its cell."""
+    """Return places (batch, side², 2) all over the table: a grid, shaken in its cells."""
     ticks = (torch.arange(side) + 0.5) / side * 2 - 1
     grid = torch.cartesian_prod(ticks, ticks)
     shake = torch.rand(batch, side * side, 2, generator=generator) - 0.5
@@ -135,8 +137,6 @@ class PlacingInference:
         self._generator = generator
         self.count = SceneView(scene).count
         fewest = int(self.count.min())
-        from concept_control.energy.measurements.placement import placement_measurements
-
         self.measurements = tuple(m for m in placement_measurements() if m.needs <= fewest)
         topics = TOPICS if fewest else _TOPICS_ALONE
         self._topics = topics

@@ -117,8 +117,8 @@ def _places() -> Iterator[Measurement]:
                    partial(_middle, axis), 1, False, keeps=frozenset())  # fmt: skip
     for axis, names in enumerate((('leftmost', 'rightmost'), ('lowest', 'highest'))):
         for side, name in zip((-1, 1), names):
-            yield make(name, f'the {name} at {{}} in {"xy"[axis]}', partial(_extreme, axis, side), 1,
-                       True, keeps=frozenset())  # fmt: skip
+            yield make(name, f'the {name} at {{}} in {"xy"[axis]}',
+                       partial(_extreme, axis, side), 1, True, keeps=frozenset())  # fmt: skip
     yield make('middle distance', 'their middle {} from the middle of the table',
                lambda v: length_of(_center(v)), 1, False,
                keeps=frozenset({TURN, MIRROR}))  # fmt: skip
