@@ -16,9 +16,11 @@ from concept_control.cli.option_types import (
 from concept_control.cli.options import add_json
 from concept_control.cli.process import use_threads
 from concept_control.concepts import families
+from concept_control.energy.agreement.scorer import save_scorer
 from concept_control.reports.json_file import write_json
 from concept_control.training.config import TrainingConfig
 from concept_control.training.processes import Processes
+from concept_control.training.rule_prior import RulePriorConfig, train_rule_prior
 from concept_control.training.train import Trainer
 
 
@@ -43,12 +45,23 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument('--objective', choices=('distance', 'nce', 'softplus'))
     parser.add_argument('--operations', choices=('both', 'generate', 'identify'))
     parser.add_argument('--kl-weight', type=number(low=0.0), help='weight of the KL term')
+    parser.add_argument(
+        '--rule-prior',
+        action='store_true',
+        help='train only the prior that weighs rules of selection (minutes, into --output)',
+    )
     parser.add_argument('--resume', action='store_true', help='continue the run in --output')
     add_json(parser, 'file to write every number to')
 
 
 def main(args: argparse.Namespace) -> int:
     """Train, report and save the model; return the exit code."""
+    if args.rule_prior:
+        config = RulePriorConfig() if args.seed is None else RulePriorConfig(seed=args.seed)
+        use_threads(args.threads or 1)
+        save_scorer(*train_rule_prior(config, families()), args.output)
+        print(f'the prior of rules and its card are in {args.output}')
+        return 0
     processes = Processes.from_environment()
     trainer = _make_trainer(args, processes)
     use_threads(trainer.config.threads)

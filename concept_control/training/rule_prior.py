@@ -175,8 +175,11 @@ def fit_scorer(tasks: list[RuleTask], config: RulePriorConfig) -> tuple[RuleScor
     recent = 0.0
     bar = tqdm(range(config.steps), desc='prior of rules', mininterval=1.0)
     for _ in bar:
-        index = torch.randint(len(tasks), (config.batch,), generator=generator).tolist()
-        loss = prior_loss(scorer, [tasks[i] for i in index])
+        # Tasks of about the same number of rules share a batch, so that little is padding.
+        drawn = torch.randint(len(tasks), (4 * config.batch,), generator=generator).tolist()
+        drawn.sort(key=lambda i: len(tasks[i].tokens))
+        first = int(torch.randint(4, (), generator=generator)) * config.batch
+        loss = prior_loss(scorer, [tasks[i] for i in drawn[first : first + config.batch]])
         optimiser.zero_grad(set_to_none=True)
         loss.backward()
         torch.nn.utils.clip_grad_norm_(scorer.parameters(), 1.0)

@@ -63,13 +63,13 @@ class RuleScorer(nn.Module):
         return self.score(torch.cat([each, pooled], dim=-1))[..., 0].masked_fill(~mask, -torch.inf)
 
 
-def save_scorer(scorer: RuleScorer, folder: str | Path, facts: dict[str, Any]) -> dict[str, Any]:
+def save_scorer(scorer: RuleScorer, facts: dict[str, Any], folder: str | Path) -> dict[str, Any]:
     """Write the weights and the card of a scorer; return the card.
 
     Args:
         scorer: Trained scorer.
-        folder: Folder of the model that it belongs to.
         facts: Facts about the training.
+        folder: Folder of the model that it belongs to.
     """
     return write_model(
         Path(folder) / WEIGHTS_FILE,

@@ -18,6 +18,9 @@ from concept_control.energy.scene_batch import SceneBatch
 MOVED = 0.05
 """Shortest displacement that counts as motion [workspace units]."""
 
+TIE = 1e-5
+"""Difference up to which values count as equal."""
+
 ALIKE = 0.4
 """Largest difference of tones between things that count as alike."""
 
@@ -136,9 +139,10 @@ class _Others:
         self.nearest = self._least(self._apart, self._any)
 
     def anchor(self, score: torch.Tensor) -> torch.Tensor:
-        """Return (R, 1, 2) the place of the entity that may be meant with the largest score."""
-        index = score.masked_fill(~self._candidates, -math.inf).argmax(dim=-1)
-        return self._scene.after[torch.arange(len(index), device=index.device), index].unsqueeze(1)
+        """Return (R, 1, 2) the place of the candidate with the largest score, ties averaged."""
+        score = score.masked_fill(~self._candidates, -math.inf)
+        first = (score >= score.amax(dim=-1, keepdim=True) - TIE).to(self._scene.after)
+        return (first / first.sum(dim=-1, keepdim=True)).unsqueeze(1) @ self._scene.after
 
     def _least(self, values: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
         return values.masked_fill(~mask, self.FAR).amin(dim=-1)

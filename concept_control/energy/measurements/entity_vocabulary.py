@@ -134,10 +134,11 @@ def _place_measurements() -> tuple[Measurement, ...]:
             ('y', 'y', _Y_WORDS, ('below', 'above')),
         ):
             own = table.get(anchor, ('', '', '', ''))
+            invariant = shift | {'reflection'} if name == 'y' else shift
             zeros = (f'{zero[0]} {words}', f'{zero[1]} {words}')
             found.append(
                 Measurement(
-                    f'{name}_{anchor}', f'{label}{offset}', 'units', about, shift, *own, *zeros
+                    f'{name}_{anchor}', f'{label}{offset}', 'units', about, invariant, *own, *zeros
                 )
             )
         moved = anchor == 'start'

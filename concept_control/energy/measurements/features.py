@@ -13,6 +13,7 @@ import torch
 
 from concept_control.energy.measurements.entities import (
     MOVED,
+    TIE,
     Marker,
     candidates_of,
     measure_entities,
@@ -23,9 +24,6 @@ from concept_control.energy.scene_batch import SceneBatch
 
 NUM_PARAMETERS = 4
 """Number of parameters of a fitted measurement or group; those not needed are zero."""
-
-TIE = 1e-5
-"""Difference up to which values share a rank."""
 
 LIKE = 0.28
 """Largest difference of tones within a group of one colour."""
