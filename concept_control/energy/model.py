@@ -222,5 +222,7 @@ class ConceptModel:
         """
         if not codes:
             raise CodeError('there is no code to choose from; expected at least one')
-        energies = torch.stack([self.energy(events, code) for code in codes], dim=-1)
-        return energies.argmin(dim=-1)
+        scene = scene_batch_from_events(events).to(self.device)
+        with torch.no_grad():
+            scores = [self.energy_function.score(scene, code) for code in codes]
+        return torch.stack(scores, dim=-1).argmax(dim=-1).to(events.device)

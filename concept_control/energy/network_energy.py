@@ -73,8 +73,8 @@ class NetworkEnergy:
         codes, reports = infer_codes(
             self.network, self.encoder, scene, scene.num_events, self.config, rng
         )
-        halves = codes[0].cpu().split(self._width)
-        return ConceptCode(*halves, info=reports[0])
+        action, argument = codes[0].cpu().split(self._width)
+        return ConceptCode(action, argument, info=reports[0])
 
     def generate(
         self, scene: SceneBatch, code: ConceptCode, generator: torch.Generator
@@ -96,6 +96,11 @@ class NetworkEnergy:
         """Return the energies (B,) of the masks of scenes."""
         halves = self.check(code)[:, self._width :]
         return self._residual(scene, halves, ARGUMENT).square().sum(dim=-1)
+
+    def score(self, scene: SceneBatch, code: ConceptCode) -> torch.Tensor:
+        """Return scores (B,) of how well a code explains events: minus their energies."""
+        energy = self.residual(scene, code).square().sum(dim=-1)
+        return -energy - self.argument_energy(scene, code)
 
     def _residual(self, scene: SceneBatch, halves: torch.Tensor, kind: float) -> torch.Tensor:
         conditioning = self.network.condition(halves, kind)

@@ -132,7 +132,8 @@ def judge_family(
             positions[index] = energy.generate(part.select(moving), code, generator)
             _add_energies(energies, energy, code, part, positions[rows], generator)
     shape = (num_concepts, -1)
-    scores = FamilyScores(**{k: float(np.mean(v)) for k, v in energies.items() if v})
+    means = {name: float(np.mean(values)) if values else None for name, values in energies.items()}
+    scores = FamilyScores(data=means['data'], sample=means['sample'], random=means['random'])
     if family.generates:
         outcome, there = with_last_state(tests, positions), acts.numpy()
         generated = np.where(there, family.holds(outcome, params), np.nan)

@@ -12,10 +12,7 @@ from matplotlib.figure import Figure
 
 from concept_control.concepts.family import Family
 from concept_control.concepts.pictures import draw_event
-from concept_control.energy.inference.code_inference import InferenceConfig, infer_codes
 from concept_control.energy.model import ConceptModel
-from concept_control.energy.networks.energy_network import ACTION
-from concept_control.energy.scene_batch import scene_batch_from_events
 from concept_control.world.events import Events
 
 GRID = 49
@@ -52,14 +49,7 @@ def _draw(axis: Axes, model: ConceptModel, family: Family, seed: int, grid: int)
     rng = np.random.default_rng([seed, *family.name.encode()])
     params = family.sample_concepts(rng, 1)
     shown = family.sample(rng, params, 5)
-    codes, _ = infer_codes(
-        model.network,
-        model.encoder,
-        scene_batch_from_events(shown),
-        5,
-        InferenceConfig(),
-        rng,
-    )
+    code = model.infer(shown, seed)
     event = _acting_event(family, params, rng)
     mover = int(np.flatnonzero(event.subjects[0].numpy())[-1])
     side = np.linspace(-1, 1, grid)
@@ -68,13 +58,7 @@ def _draw(axis: Axes, model: ConceptModel, family: Family, seed: int, grid: int)
     last = many.positions[:, -1].clone()
     last[:, mover] = torch.from_numpy(places).float()
     moved = many.with_outcome(last)
-    with torch.no_grad():
-        width = model.network.config.code_width
-        parts = [
-            model.network.energy(scene_batch_from_events(moved[rows]), codes[:, :width], ACTION)
-            for rows in torch.arange(len(moved)).split(128)
-        ]
-    norm = torch.cat(parts).sqrt().reshape(grid, grid).numpy()
+    norm = model.action_energy(moved, code).sqrt().reshape(grid, grid).numpy()
     holds = np.asarray(family.holds(moved, params), dtype=float).reshape(grid, grid)
     axis.imshow(norm, origin='lower', extent=(-1, 1, -1, 1), cmap='magma', vmin=0.0, vmax=LARGEST)
     if 0 < holds.mean() < 1:

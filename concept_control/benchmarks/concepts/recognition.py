@@ -27,9 +27,12 @@ from concept_control.benchmarks.concepts.recognition_baselines import (
 )
 from concept_control.benchmarks.concepts.recognition_pool import SHOTS, Pool, draw_pool
 from concept_control.concepts import held_out_families, training_families
-from concept_control.energy.inference.code_inference import InferenceConfig, infer_codes
+from concept_control.energy.agreement.agreement_energy import AgreementEnergy
+from concept_control.energy.code import ConceptCode
 from concept_control.energy.model import ConceptModel
+from concept_control.energy.network_energy import NetworkEnergy
 from concept_control.energy.scene_batch import SceneBatch
+from concept_control.energy.storage import load_model
 from concept_control.reports import intervals
 
 EPISODES = 600
@@ -50,8 +53,6 @@ DIFFERENCES = (
     'the same kind; MAML is first order and adapts all weights. The nearest centroid uses the '
     "matching network's embedding. Intervals are over episodes, which share a pool of concepts."
 )
-_CONCEPTS_AT_ONCE = 20
-
 Score = Callable[[np.ndarray, int], torch.Tensor]
 """Rows (N,) of an episode and the number of shots to scores (N queries, N concepts)."""
 
@@ -88,10 +89,10 @@ def run(
     source = (training, seed, folder)
     matching = trained(MatchingNetwork, 'matching network', *source, MATCHING_STEPS // share**2)
     maml = trained(Maml, 'maml', *source, MAML_STEPS // share**2)
-    full, encoder = InferenceConfig(), InferenceConfig(method='encoder')
+    network, encoder, _ = load_model()
     methods: dict[str, Score] = {
-        'energy': _by_energy(model, pool, full, seed, num_shots),
-        'energy, encoder alone': _by_energy(model, pool, encoder, seed, num_shots),
+        'energy': _by_energy(model.energy_function, pool, seed, num_shots),
+        'network': _by_energy(NetworkEnergy(network, encoder), pool, seed, num_shots),
         'matching network': _by(pool, matching),
         'nearest centroid': _by(pool, matching.nearest_centroid),
         'MAML': _by(pool, maml),
@@ -155,39 +156,25 @@ def _by(pool: Pool, method: Callable[[SceneBatch, SceneBatch, int], torch.Tensor
 
 
 def _by_energy(
-    model: ConceptModel,
-    pool: Pool,
-    config: InferenceConfig,
-    seed: int,
-    num_shots: Sequence[int],
+    energy: AgreementEnergy | NetworkEnergy, pool: Pool, seed: int, num_shots: Sequence[int]
 ) -> Score:
-    codes = {shots: _codes(model, pool, shots, config, seed) for shots in num_shots}
+    codes = {shots: _codes(energy, pool, shots, seed) for shots in num_shots}
 
     def score(rows: np.ndarray, shots: int) -> torch.Tensor:
-        ways = len(rows)
-        queries = pool.events(rows, SHOTS, 1).to(model.device).repeat(ways)
+        queries = pool.events(rows, SHOTS, 1)
         with torch.no_grad():
-            energy = model.scene_energy(queries, codes[shots][rows].repeat(ways, 1))
-        return -energy.unflatten(0, (ways, ways)).cpu()
+            scores = [energy.score(queries, codes[shots][row]) for row in rows]
+        return torch.stack(scores, dim=-1)
 
     return score
 
 
 def _codes(
-    model: ConceptModel, pool: Pool, shots: int, config: InferenceConfig, seed: int
-) -> torch.Tensor:
-    """Return the codes (C, 2W) of all concepts of a pool."""
-    found = []
-    description = f'{config.method}, {shots}-shot'
-    for first in tqdm(
-        range(0, len(pool), _CONCEPTS_AT_ONCE), desc=description, unit='codes', file=sys.stderr
-    ):
-        rows = np.arange(first, min(first + _CONCEPTS_AT_ONCE, len(pool)))
-        shown = pool.events(rows, 0, shots).to(model.device)
-        rng = np.random.default_rng([seed, 3, first, shots])
-        codes, _ = infer_codes(model.network, model.encoder, shown, shots, config, rng)
-        found.append(codes)
-    return torch.cat(found)
+    energy: AgreementEnergy | NetworkEnergy, pool: Pool, shots: int, seed: int
+) -> list[ConceptCode]:
+    """Return the codes of all concepts of a pool."""
+    rows = tqdm(range(len(pool)), desc=f'{energy.name}, {shots}-shot', file=sys.stderr)
+    return [energy.infer(pool.events(np.array([row]), 0, shots), seed) for row in rows]
 
 
 def _accuracies(

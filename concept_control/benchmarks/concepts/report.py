@@ -262,8 +262,8 @@ SECTIONS = (
     ),
     Section(
         'inference',
-        'Ways to infer a code from five demonstrations',
-        'gradient: descent from random codes without the encoder.',
+        'Agreement and the network, by its ways to infer a code, from five demonstrations',
+        'network: the encoder alone; gradient: descent from random codes without the encoder.',
         lambda model, config: by_family.by_method(
             model, families(), config.seed, max(config.concepts // 2, 4)
         ),
@@ -304,10 +304,10 @@ SECTIONS = (
     ),
     Section(
         'drift',
-        'Single chains that run on',
+        'Single Langevin chains of the network that run on',
         'Share of scenes in which the concept holds; how far the result moves, workspace units.',
         lambda model, config: sampling.drift(
-            model, families(), config.seed, max(config.concepts // 4, 4)
+            families(), config.seed, max(config.concepts // 4, 4)
         ),
         ('chain', 'holds', 'median shift', '95 % shift'),
         _drift_rows,
@@ -324,15 +324,15 @@ SECTIONS = (
         'throughput',
         'Energies a second, one core, against the naive pairwise network of the same widths',
         f'{speed.SCENES} scenes at once.',
-        lambda model, config: speed.throughput(model, config.seed),
+        lambda model, config: speed.throughput(config.seed),
         ('N', 'factored', 'naive', 'ratio'),
         _throughput_rows,
     ),
     Section(
         'chains',
-        'Langevin chains finished a second',
+        'Langevin chains of the network finished a second',
         f'{sampling.CHAIN.steps} steps, N = 6.',
-        lambda model, config: sampling.chains_per_second(model, config.seed),
+        lambda model, config: sampling.chains_per_second(config.seed),
         ('device', 'chains a second'),
         _chain_rows,
     ),

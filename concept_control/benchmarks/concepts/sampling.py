@@ -1,4 +1,4 @@
-"""Effect of longer chains on the result, and the number of chains a second.
+"""Effect of longer Langevin chains of the network on the result, and chains a second.
 
 A model that only looks good at the number of steps it was tuned for drifts when the sampler runs
 on (J. He 2021 saw it at K + 50). Here the chain goes on from where it stopped, for S more steps.
@@ -18,10 +18,11 @@ from tqdm import tqdm
 
 from concept_control.concepts.family import Family
 from concept_control.energy.inference.code_inference import InferenceConfig, infer_codes
-from concept_control.energy.model import ConceptModel
+from concept_control.energy.networks.energy_network import EnergyNetwork
 from concept_control.energy.scene_batch import SceneBatch, scene_batch_from_events
 from concept_control.energy.search.generation import generate_outcomes
 from concept_control.energy.search.langevin import LangevinConfig
+from concept_control.energy.storage import load_model
 from concept_control.world.events import Events
 
 CHAIN = LangevinConfig(chains=1, steps=40, smallest=0.004, gradient_only=True)
@@ -31,10 +32,9 @@ MORE_STEPS = (50, 200)
 CHAINS = {'cpu': (16, 128, 1024), 'cuda': (1024, 8192, 65536)}
 
 
-def drift(
-    model: ConceptModel, families: Mapping[str, Family], seed: int, concepts: int
-) -> dict[str, Any]:
+def drift(families: Mapping[str, Family], seed: int, concepts: int) -> dict[str, Any]:
     """Run single chains of K steps on for S more; return how far they go and what still holds."""
+    network, encoder, _ = load_model()
     found: dict[str, Any] = {}
     acting = {n: f for n, f in families.items() if f.generates and not f.held_out}
     moved: dict[int, list[float]] = {more: [] for more in MORE_STEPS}
@@ -44,20 +44,18 @@ def drift(
         generator = torch.Generator().manual_seed(seed)
         params = family.sample_concepts(rng, concepts)
         shown = scene_batch_from_events(family.sample(rng, params, 5))
-        codes, _ = infer_codes(model.network, model.encoder, shown, 5, InferenceConfig(), rng)
+        codes, _ = infer_codes(network, encoder, shown, 5, InferenceConfig(), rng)
         tests = family.sample(rng, params, 1)
         scene = scene_batch_from_events(tests)
         before = scene._replace(after=scene.before)
-        ends, _ = generate_outcomes(model.network, before, codes, CHAIN, generator)
+        ends, _ = generate_outcomes(network, before, codes, CHAIN, generator)
         gate = scene.subjects.unsqueeze(-1)
         acts = (scene.subjects.sum(dim=-1) > 0).numpy()
         held[0] += list(_judge(family, params, tests, ends)[acts])
         for more in MORE_STEPS:
             # On with the last step's size: nothing is annealed away.
             config = replace(CHAIN, steps=more, largest=CHAIN.smallest, noise=0.0)
-            later, _ = generate_outcomes(
-                model.network, before, codes, config, generator, start=ends
-            )
+            later, _ = generate_outcomes(network, before, codes, config, generator, start=ends)
             shift = ((later - ends) * gate).norm(dim=-1).amax(dim=-1).numpy()
             moved[more] += list(shift[acts])
             held[more] += list(_judge(family, params, tests, later)[acts])
@@ -76,7 +74,7 @@ def _judge(
     return np.asarray(family.holds(tests.with_outcome(positions), params), dtype=float)
 
 
-def chains_per_second(model: ConceptModel, seed: int, entities: int = 6) -> dict[str, Any]:
+def chains_per_second(seed: int, entities: int = 6) -> dict[str, Any]:
     """Measure Langevin chains of the default length finished a second, on CPU and GPU.
 
     Chains stay on their device from start to end.
@@ -86,19 +84,21 @@ def chains_per_second(model: ConceptModel, seed: int, entities: int = 6) -> dict
         if device == 'cuda' and not torch.cuda.is_available():
             found[device] = 'no CUDA device at hand'
             continue
-        there = model.to(device)
+        there = load_model()[0].to(device)
         for size in sizes:
             scene = random_scene(size, entities, seed).to(device)
-            codes = torch.randn(1, model.code_size, generator=torch.Generator().manual_seed(seed))
+            codes = torch.randn(
+                1, 2 * there.config.code_width, generator=torch.Generator().manual_seed(seed)
+            )
             call = partial(_run_chains, there, scene, codes.to(device), seed)
             times = timeit.repeat(call, number=1, repeat=3 if size < 1000 else 1)
             found[f'{device}, {size} at once'] = size / float(np.median(times))
     return found
 
 
-def _run_chains(model: ConceptModel, scene: SceneBatch, codes: torch.Tensor, seed: int) -> None:
+def _run_chains(network: EnergyNetwork, scene: SceneBatch, codes: torch.Tensor, seed: int) -> None:
     generator = torch.Generator().manual_seed(seed)
-    generate_outcomes(model.network, scene, codes, CHAIN, generator)
+    generate_outcomes(network, scene, codes, CHAIN, generator)
     if scene.after.is_cuda:
         torch.cuda.synchronize()
 

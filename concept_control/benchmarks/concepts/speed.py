@@ -14,12 +14,12 @@ from torch.nn import functional
 
 from concept_control.benchmarks.concepts.sampling import random_scene
 from concept_control.concepts import families
-from concept_control.energy.inference.code_inference import InferenceConfig
 from concept_control.energy.model import ConceptModel
 from concept_control.energy.networks.energy_network import ACTION, NetworkConfig
 from concept_control.energy.networks.features import NUM_PAIR_FEATURES, pair_features
 from concept_control.energy.networks.pooling import NUM_PAIR_ROLES
 from concept_control.energy.scene_batch import SceneBatch
+from concept_control.energy.storage import load_model
 from concept_control.seeding import seeded_weights
 
 NUM_ENTITIES = 6
@@ -39,10 +39,8 @@ def operations(model: ConceptModel, seed: int, repeats: int = 30) -> dict[str, A
         shown = family.sample(rng, params, 5, NUM_ENTITIES)
         tests = family.sample(rng, params, 1, NUM_ENTITIES)
         code = model.infer(shown)
-        guess = InferenceConfig(method='encoder')
         calls: dict[str, Callable[[], object]] = {
             'infer': partial(model.infer, shown),
-            'infer, encoder alone': partial(model.infer, shown, config=guess),
             'identify': partial(model.identify, tests, code),
             'energy': partial(model.energy, tests, code),
         }
@@ -94,18 +92,18 @@ class NaivePairwise(nn.Module):
         return self.last(functional.silu(self.middle(value))).square().sum(dim=-1)
 
 
-def throughput(model: ConceptModel, seed: int) -> dict[str, Any]:
+def throughput(seed: int) -> dict[str, Any]:
     """Measure energies a second of the shipped and of the naive network, one after the other."""
+    network, _, _ = load_model()
     with seeded_weights(seed):
-        naive = NaivePairwise(model.network.config)
-    code = torch.randn(
-        (1, model.network.config.code_width), generator=torch.Generator().manual_seed(seed)
-    )
+        naive = NaivePairwise(network.config)
+    generator = torch.Generator().manual_seed(seed)
+    code = torch.randn((1, network.config.code_width), generator=generator)
     found = {}
     with torch.no_grad():
         for number in (3, 6, 12, 24):
             scene = random_scene(SCENES, number, seed)
-            energy = partial(model.network.energy, scene, code, ACTION)
+            energy = partial(network.energy, scene, code, ACTION)
             ours = _times(energy, 15)['median']
             theirs = _times(partial(naive, scene, code), 15)['median']
             found[str(number)] = {

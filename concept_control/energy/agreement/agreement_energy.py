@@ -18,6 +18,7 @@ from concept_control.energy.agreement.identification import (
 from concept_control.energy.agreement.inference import infer_agreement
 from concept_control.energy.agreement.masks import candidate_masks
 from concept_control.energy.agreement.placing import Agreement
+from concept_control.energy.agreement.recognition import log_likelihoods
 from concept_control.energy.agreement.recordings import bound_residual, recorded_residual
 from concept_control.energy.agreement.scorer import RuleScorer
 from concept_control.energy.code import ConceptCode
@@ -107,6 +108,10 @@ class AgreementEnergy:
             shown = logs[same].max() if bool(same.any()) else logs.max() - _UNLISTED
             found.append(NAT * (logs.max() - shown).clamp(max=_UNLISTED))
         return torch.stack(found)
+
+    def score(self, scene: SceneBatch, code: ConceptCode) -> torch.Tensor:
+        """Return scores (B,) of how well a code explains events: log likelihoods."""
+        return log_likelihoods(self.check(code), scene)
 
     def explain(self, code: ConceptCode) -> list[str]:
         """Return what a code says in sentences, the most certain first."""

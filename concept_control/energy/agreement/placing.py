@@ -19,7 +19,6 @@ from concept_control.energy.measurements.measurement import (
     evaluate,
 )
 from concept_control.energy.measurements.placement import placement_measurements
-from concept_control.energy.measurements.placement import placement_measurements
 from concept_control.energy.measurements.scene_view import SceneView
 from concept_control.energy.measurements.sets import SET_TOPICS
 from concept_control.energy.measurements.vocabulary import measurement_named
