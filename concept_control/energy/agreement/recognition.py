@@ -49,22 +49,21 @@ def _outcome(code: AgreementCode, one: SceneBatch) -> float:
         return _IMPOSSIBLE if acts else 0.0
     if not acts:
         return 0.0 if code.arrangement is not None and not bool(moved.any()) else _IMPOSSIBLE
-    generator = torch.Generator().manual_seed(0)
     if code.placing is not None:
         if int(subjects.sum()) != 1 or bool((subjects & (one.attention[0] > 0.5)).any()):
             return _IMPOSSIBLE
         agreement = code.placing
         ticks = (torch.arange(_SIDE) + 0.5) / _SIDE * 2 - 1
         elsewhere = with_places(one, torch.cartesian_prod(ticks, ticks).unsqueeze(0))
-    else:
+    elif code.arrangement is not None:
         agreement = code.arrangement
         if not bool((subjects & (one.attention[0] > 0.5)).any()):
             return _IMPOSSIBLE
+        generator = torch.Generator().manual_seed(0)
         many = one.repeat(_ANYWHERE)
         gate = many.subjects.unsqueeze(-1)
         anywhere = 2 * torch.rand(many.after.shape, generator=generator) - 1
         elsewhere = many._replace(after=many.after * (1 - gate) + anywhere * gate)
-    assert agreement is not None
     here = -float(agreement.energy(SceneView(one))[0])
     there = torch.cat([-agreement.energy(SceneView(elsewhere)), torch.tensor([here])])
     chance = float(torch.logsumexp(there, dim=0)) - math.log(len(there))

@@ -387,12 +387,18 @@ def _in_frame(frame: str, topic: str, needs: int, cost: float) -> Iterator[Measu
             phrase=phrase.format('{}', _PAIR_WORDS[frame]),
             unit=unit,
             topic=topic,
-            value=lambda view, compute=compute: compute(view.frame(frame)),
+            value=partial(_in_pair, frame, compute),
             is_signed=is_signed,
             needs=needs,
             keeps=frozenset(keeps),
             cost=cost + extra,
         )
+
+
+def _in_pair(
+    frame: str, compute: Callable[[PairFrame], torch.Tensor], view: SceneView
+) -> torch.Tensor:
+    return compute(view.frame(frame))
 
 
 def _approach() -> Iterator[Measurement]:
