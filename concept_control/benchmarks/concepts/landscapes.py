@@ -10,12 +10,12 @@ import torch
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from concept_control.concepts.family import Family
+from concept_control.concepts.family import MAX_ENTITIES, Family
 from concept_control.concepts.pictures import draw_event
 from concept_control.energy.inference.code_inference import InferenceConfig, infer_codes
 from concept_control.energy.model import ConceptModel
 from concept_control.energy.networks.energy_network import ACTION
-from concept_control.energy.scene_batch import scene_batch_from_events
+from concept_control.energy.scene_batch import SceneBatch, scene_batch_from_events
 from concept_control.world.events import Events
 
 GRID = 49
@@ -37,30 +37,42 @@ def draw_landscapes(
     minimum.
     """
     acting = {name: family for name, family in families.items() if family.generates}
+    rngs = [np.random.default_rng([seed, *name.encode()]) for name in acting]
+    params = [family.sample_concepts(rng, 1) for family, rng in zip(acting.values(), rngs)]
+    shown = [
+        scene_batch_from_events(family.sample(rng, param, 5).pad(MAX_ENTITIES))
+        for family, rng, param in zip(acting.values(), rngs, params)
+    ]
+    codes, _ = infer_codes(
+        model.network,
+        model.encoder,
+        SceneBatch.concatenate(shown),
+        5,
+        InferenceConfig(),
+        np.random.default_rng(seed),
+        model.steps,
+    )
+    actions = codes[:, : model.network.config.code_width].split(1)
     rows = math.ceil(len(acting) / COLUMNS)
     figure = Figure(figsize=(2.2 * COLUMNS, 2.45 * rows), layout='constrained')
     axes = np.atleast_1d(figure.subplots(rows, COLUMNS)).ravel()
     for axis in axes[len(acting) :]:
         axis.axis('off')
-    for axis, (name, family) in zip(axes, acting.items()):
-        _draw(axis, model, family, seed, grid)
+    for axis, (name, family), rng, param, code in zip(axes, acting.items(), rngs, params, actions):
+        _draw(axis, model, family, param, code, rng, grid)
         axis.set_title(name + (' (held out)' if family.held_out else ''), fontsize=9)
     return figure
 
 
-def _draw(axis: Axes, model: ConceptModel, family: Family, seed: int, grid: int) -> None:
-    rng = np.random.default_rng([seed, *family.name.encode()])
-    params = family.sample_concepts(rng, 1)
-    shown = family.sample(rng, params, 5)
-    codes, _ = infer_codes(
-        model.network,
-        model.encoder,
-        scene_batch_from_events(shown),
-        5,
-        InferenceConfig(),
-        rng,
-        model.steps,
-    )
+def _draw(
+    axis: Axes,
+    model: ConceptModel,
+    family: Family,
+    params: np.ndarray,
+    code: torch.Tensor,
+    rng: np.random.Generator,
+    grid: int,
+) -> None:
     event = _acting_event(family, params, rng)
     mover = int(np.flatnonzero(event.subjects[0].numpy())[-1])
     side = np.linspace(-1, 1, grid)
@@ -70,9 +82,8 @@ def _draw(axis: Axes, model: ConceptModel, family: Family, seed: int, grid: int)
     last[:, mover] = torch.from_numpy(places).float()
     moved = many.with_outcome(last)
     with torch.no_grad():
-        width = model.network.config.code_width
         parts = [
-            model.network.energy(scene_batch_from_events(moved[rows]), codes[:, :width], ACTION)
+            model.network.energy(scene_batch_from_events(moved[rows]), code, ACTION)
             for rows in torch.arange(len(moved)).split(128)
         ]
     norm = torch.cat(parts).sqrt().reshape(grid, grid).numpy()

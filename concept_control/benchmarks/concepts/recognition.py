@@ -50,6 +50,8 @@ DIFFERENCES = (
     'the same kind; MAML is first order and adapts all weights. The nearest centroid uses the '
     "matching network's embedding. Intervals are over episodes, which share a pool of concepts."
 )
+DEFAULT_INFERENCE = InferenceConfig()
+ENCODER_ALONE = InferenceConfig(method='encoder')
 _CONCEPTS_AT_ONCE = 20
 
 Score = Callable[[np.ndarray, int], torch.Tensor]
@@ -64,6 +66,7 @@ def run(
     folder: Path = CACHE,
     num_ways: Sequence[int] = WAYS,
     num_shots: Sequence[int] = SHOTS_ASKED,
+    inference: InferenceConfig = DEFAULT_INFERENCE,
 ) -> dict[str, Any]:
     """Train or read the baselines, then run all episodes with every method.
 
@@ -75,6 +78,7 @@ def run(
         folder: Folder in which trained baselines are kept.
         num_ways: Numbers of concepts among which an event is recognised.
         num_shots: Numbers of demonstrations of each concept.
+        inference: Settings of the energy's code inference.
 
     Returns:
         `accuracy[variant]['5-way 1-shot'][method]` with intervals, and what differs from the
@@ -88,10 +92,9 @@ def run(
     source = (training, seed, folder)
     matching = trained(MatchingNetwork, 'matching network', *source, MATCHING_STEPS // share**2)
     maml = trained(Maml, 'maml', *source, MAML_STEPS // share**2)
-    full, encoder = InferenceConfig(), InferenceConfig(method='encoder')
     methods: dict[str, Score] = {
-        'energy': _by_energy(model, pool, full, seed, num_shots),
-        'energy, encoder alone': _by_energy(model, pool, encoder, seed, num_shots),
+        'energy': _by_energy(model, pool, inference, seed, num_shots),
+        'energy, encoder alone': _by_energy(model, pool, ENCODER_ALONE, seed, num_shots),
         'matching network': _by(pool, matching),
         'nearest centroid': _by(pool, matching.nearest_centroid),
         'MAML': _by(pool, maml),

@@ -97,7 +97,7 @@ class NaivePairwise(nn.Module):
         return self.last(functional.silu(self.middle(value))).square().sum(dim=-1)
 
 
-def throughput(model: ConceptModel, seed: int) -> dict[str, Any]:
+def throughput(model: ConceptModel, seed: int, repeats: int = 15) -> dict[str, Any]:
     """Measure energies a second of the shipped and of the naive network, one after the other."""
     with seeded_weights(seed):
         naive = NaivePairwise(model.network.config)
@@ -109,8 +109,8 @@ def throughput(model: ConceptModel, seed: int) -> dict[str, Any]:
         for number in (3, 6, 12, 24):
             scene = random_scene(SCENES, number, seed)
             energy = partial(model.network.energy, scene, code, ACTION)
-            ours = _times(energy, 15)['median']
-            theirs = _times(partial(naive, scene, code), 15)['median']
+            ours = _times(energy, repeats)['median']
+            theirs = _times(partial(naive, scene, code), repeats)['median']
             found[str(number)] = {
                 'energies_per_second': 1e3 * SCENES / ours,
                 'naive_per_second': 1e3 * SCENES / theirs,

@@ -5,32 +5,8 @@ from dataclasses import replace
 import pytest
 import torch
 
-from concept_control.energy.networks.energy_network import EnergyNetwork, NetworkConfig
+from concept_control.energy.networks.energy_network import EnergyNetwork
 from concept_control.energy.scene_batch import SceneBatch
-
-SMALL = NetworkConfig(
-    code_width=8,
-    hidden=16,
-    attribute_width=8,
-    channels=4,
-    head_width=24,
-    num_outputs=5,
-    member_width=6,
-    member_attributes=2,
-    member_decides=True,
-    place_points=2,
-    intervals=True,
-    encoder_rounds=1,
-    encoder_direct=4,
-    encoder_fits=True,
-    encoder_hidden=16,
-    encoder_width=32,
-)
-
-
-@pytest.fixture
-def small_config():
-    return SMALL
 
 
 @pytest.fixture
@@ -58,10 +34,10 @@ def make_scene():
 
 
 @pytest.fixture
-def make_network():
+def make_network(small_config):
     def build(kind='pairwise', seed=0):
         torch.manual_seed(seed)
-        network = EnergyNetwork(replace(SMALL, kind=kind)).double()
+        network = EnergyNetwork(replace(small_config, kind=kind)).double()
         # Parts that begin as nothing are to be tested too.
         torch.nn.init.normal_(network.membership.first.weight, std=0.3)
         torch.nn.init.normal_(network.first.weight, std=0.3)
