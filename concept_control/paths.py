@@ -1,4 +1,4 @@
-"""Where the package's configuration and message definitions are installed."""
+"""Where configuration and message definitions are installed, and taught concepts are kept."""
 
 from __future__ import annotations
 
@@ -7,6 +7,17 @@ import sys
 from pathlib import Path
 
 from concept_control.errors import MissingDependencyError
+
+LIBRARY_ENVIRONMENT = 'CONCEPT_CONTROL_LIBRARY'
+"""Environment variable with the folder of taught concepts."""
+
+
+def library_folder() -> Path:
+    """Return the folder of taught concepts that is used where no other is given."""
+    if os.environ.get(LIBRARY_ENVIRONMENT):
+        return Path(os.environ[LIBRARY_ENVIRONMENT])
+    data = os.environ.get('XDG_DATA_HOME') or os.path.expanduser('~/.local/share')
+    return Path(data) / 'concept_control' / 'concepts'
 
 
 def share_folder() -> Path:

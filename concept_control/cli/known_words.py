@@ -11,9 +11,10 @@ from concept_control.energy.model import ConceptModel
 from concept_control.errors import CommandError, ConceptControlError
 from concept_control.language.expression import Expression, concept_names
 from concept_control.language.library import words_of
-from concept_control.language.library_store import default_folder, read, taught_names
+from concept_control.language.library_store import read, taught_names
 from concept_control.language.usage import check_usage
 from concept_control.language.words import Word, shipped_word, taught_word
+from concept_control.paths import library_folder
 
 
 def known_words(model: Path | None, folder: Path, arm: str) -> dict[str, Word]:
@@ -49,7 +50,7 @@ def check_command(
     Raises:
         ConceptControlError: naming the word that is unknown, or used as it cannot be.
     """
-    words = known_words(model, default_folder(), arm)
+    words = known_words(model, library_folder(), arm)
     check_usage(command, words)
     if judged is not None:
         taught = [n for n in concept_names(judged) if n in words and n not in vocabulary()]

@@ -19,7 +19,7 @@ from concept_control.cli.option_types import (
     positive,
     seed,
 )
-from concept_control.language.library_store import default_folder
+from concept_control.paths import library_folder
 
 Config = TypeVar('Config')
 
@@ -64,7 +64,7 @@ def add_seed(parser: argparse.ArgumentParser, text: str | None = None, default: 
 def add_library(parser: argparse.ArgumentParser) -> None:
     """Declare `--library`; None stands for the default folder."""
     parser.add_argument(
-        '--library', type=folder, help=f'folder of taught concepts (default: {default_folder()})'
+        '--library', type=folder, help=f'folder of taught concepts (default: {library_folder()})'
     )
 
 

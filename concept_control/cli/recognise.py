@@ -20,7 +20,8 @@ from concept_control.cli.options import (
 from concept_control.cli.process import use_one_thread
 from concept_control.energy.model import ConceptModel
 from concept_control.errors import BagError
-from concept_control.language.library_store import default_folder, whole_library
+from concept_control.language.library_store import whole_library
+from concept_control.paths import library_folder
 from concept_control.recognition.recogniser import Recogniser, names_of
 from concept_control.reports.json_file import write_json
 
@@ -57,7 +58,7 @@ def main(args: argparse.Namespace) -> int:
     """Recognise; 0 if every bag could be read."""
     use_one_thread()
     model = ConceptModel.load(args.model)
-    library = whole_library(model, args.library or default_folder())
+    library = whole_library(model, args.library or library_folder())
     recogniser = Recogniser(model, library)
     setup = read_setup(args.params)
     report: list[dict[str, Any]] = []

@@ -24,7 +24,8 @@ from concept_control.energy.model import ConceptModel
 from concept_control.errors import LibraryError
 from concept_control.language.expression import Term, parse
 from concept_control.language.library import ConceptLibrary, LibraryConcept, check_name
-from concept_control.language.library_store import default_folder, load_all, save
+from concept_control.language.library_store import load_all, save
+from concept_control.paths import library_folder
 from concept_control.replay.concepts import ReplayLibrary
 from concept_control.replay.recorded_demonstrations import RecordedDemonstrations
 from concept_control.reports.json_file import write_json
@@ -82,7 +83,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def main(args: argparse.Namespace) -> int:
     """Teach; 0 if the concept was kept."""
     use_one_thread()
-    folder = args.library or default_folder()
+    folder = args.library or library_folder()
     check_name(args.name, (), args.replace)
     if (folder / f'{args.name}.npz').exists() and not args.replace:
         check_name(args.name, (args.name,))

@@ -8,12 +8,9 @@ from dataclasses import asdict
 from concept_control.cli.known_words import known_words
 from concept_control.cli.options import add_arm, add_json, add_library, add_model
 from concept_control.language.library_changes import undo
-from concept_control.language.library_store import (
-    default_folder,
-    delete,
-    rename,
-)
+from concept_control.language.library_store import delete, rename
 from concept_control.language.words import find_word, word_table
+from concept_control.paths import library_folder
 from concept_control.reports.json_file import write_json
 
 
@@ -38,7 +35,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def main(args: argparse.Namespace) -> int:
     """Print or change the words."""
-    folder = args.library or default_folder()
+    folder = args.library or library_folder()
     if args.rename:
         rename(folder, *args.rename)
         print(f'{args.rename[0]} is called {args.rename[1]} now (--undo takes it back)')

@@ -107,6 +107,8 @@ class _Grounding:
         self.words = {concept.name: concept for concept in library}
         self.program: list[GroundedTerm | Operator] = []
         self.roles: list[TermRoles] = []
+        # By name and marker: a thing that is named twice is looked for once.
+        self._identified: dict[tuple[str, tuple[int, ...]], tuple[int, ...]] = {}
 
     def run(self, expression: Expression) -> Grounded:
         check_usage(expression, self.words)
@@ -229,6 +231,8 @@ class _Grounding:
 
     def _identify(self, concept: LibraryConcept, marker: tuple[int, ...]) -> tuple[int, ...]:
         """Identify among the blocks (and the marker), with the learned energy."""
+        if (concept.name, marker) in self._identified:
+            return self._identified[concept.name, marker]
         ids = [i for i in self.scene.ids if i != TOOL_ID or i in marker]
         if not [i for i in ids if i not in marker]:
             raise GroundingError(f'nothing is on the table for {concept.name} to choose from')
@@ -244,6 +248,7 @@ class _Grounding:
             raise GroundingError(
                 f'nothing here is {concept.name}; there are: {self.scene.describe()}'
             )
+        self._identified[concept.name, marker] = chosen
         return chosen
 
     def _check_appearance(self, concept: LibraryConcept, ids: tuple[int, ...]) -> tuple[int, ...]:

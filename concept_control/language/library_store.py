@@ -35,19 +35,8 @@ from concept_control.world.demonstrations import FIELDS, events_of, join, read_a
 FORMAT = 1
 """Version of the files."""
 
-ENVIRONMENT = 'CONCEPT_CONTROL_LIBRARY'
-"""Environment variable with the folder of taught concepts."""
-
 _PROVENANCE = ('description', 'source', 'model', 'demonstrations_hash', 'self_test')
 _FLAGS = ('selects', 'acts')
-
-
-def default_folder() -> Path:
-    """Return the folder of taught concepts that is used where no other is given."""
-    if os.environ.get(ENVIRONMENT):
-        return Path(os.environ[ENVIRONMENT])
-    data = os.environ.get('XDG_DATA_HOME') or os.path.expanduser('~/.local/share')
-    return Path(data) / 'concept_control' / 'concepts'
 
 
 def save(folder: Path, concept: LibraryConcept) -> Path:

@@ -8,50 +8,54 @@ import numpy as np
 
 from concept_control.policy.strokes import Strokes, resample
 
-Measure = Callable[[np.ndarray, np.ndarray], float]
+Measure = Callable[[np.ndarray, np.ndarray], np.ndarray]
 
 COMPARED_POINTS = 200
 """Number of points both curves are divided into, so that the steps' own length does not count."""
 
 
-def frechet(first: np.ndarray, second: np.ndarray) -> float:
-    """Return the discrete Fréchet distance of curves (L, 2) and (M, 2).
+def frechet(first: np.ndarray, second: np.ndarray) -> np.ndarray:
+    """Return the discrete Fréchet distances (...) of curves (..., L, 2) and (..., M, 2).
 
     Eiter and Mannila, "Computing discrete Fréchet distance" (TU Wien 1994).
     """
-    distance = np.linalg.norm(first[:, None] - second[None], axis=-1)
-    # Anti-diagonals depend only on the two before them: each is one vector operation.
-    return float(_coupling(distance, np.maximum))
+    return _coupling(_distances(first, second), np.maximum)
 
 
-def warping(first: np.ndarray, second: np.ndarray) -> float:
-    """Return the mean distance of points (L, 2) and (M, 2) matched by dynamic time warping."""
-    distance = np.linalg.norm(first[:, None] - second[None], axis=-1)
-    total = _coupling(distance, np.add)
-    return float(total / max(distance.shape))
+def warping(first: np.ndarray, second: np.ndarray) -> np.ndarray:
+    """Return the mean distances (...) of points matched by dynamic time warping, see `frechet`."""
+    distance = _distances(first, second)
+    return _coupling(distance, np.add) / max(distance.shape[-2:])
 
 
-def _coupling(distance: np.ndarray, join: np.ufunc) -> float:
-    """Return the least joined value over monotone couplings, by anti-diagonals."""
-    rows, columns = distance.shape
-    best = np.full((rows + 1, columns + 1), np.inf)
-    best[0, 0] = 0.0
-    for diagonal in range(rows + columns - 1):
-        i = np.arange(max(0, diagonal - columns + 1), min(rows, diagonal + 1))
-        j = diagonal - i
-        before = np.minimum(np.minimum(best[i, j], best[i, j + 1]), best[i + 1, j])
-        best[i + 1, j + 1] = join(before, distance[i, j])
-        if diagonal == 0:
-            best[0, 0] = np.inf
-    return float(best[rows, columns])
+def _distances(first: np.ndarray, second: np.ndarray) -> np.ndarray:
+    return np.linalg.norm(first[..., :, None, :] - second[..., None, :, :], axis=-1)
+
+
+def _coupling(distance: np.ndarray, join: np.ufunc) -> np.ndarray:
+    """Return the least joined values (...) over monotone couplings of distances (..., L, M)."""
+    *batch, rows, columns = distance.shape
+    i, j = np.indices((rows, columns))
+    diagonals = np.full((rows + columns - 1, *batch, rows), np.inf)
+    diagonals[i + j, ..., i] = np.moveaxis(distance, (-2, -1), (0, 1))
+    # An anti-diagonal depends only on the two before it: each is one vector operation. A column
+    # before the first row stands for the edge.
+    last = np.full((*batch, rows + 1), np.inf)
+    before_last = last.copy()
+    before_last[..., 0] = 0.0
+    for values in diagonals:
+        reached = np.minimum(np.minimum(before_last[..., :-1], last[..., :-1]), last[..., 1:])
+        before_last, last = last, np.full_like(last, np.inf)
+        last[..., 1:] = join(reached, values)
+    return last[..., -1]
 
 
 def nearest(
     stroke: np.ndarray, demonstrations: np.ndarray, measure: Measure = frechet
 ) -> tuple[float, int]:
     """Return the distance of a stroke (L, 2) to the nearest of (B, M, 2), and which it is."""
-    curve = resample(stroke, COMPARED_POINTS)
-    values = [measure(curve, resample(other, COMPARED_POINTS)) for other in demonstrations]
+    others = np.stack([resample(other, COMPARED_POINTS) for other in demonstrations])
+    values = measure(resample(stroke, COMPARED_POINTS), others)
     return float(np.min(values)), int(np.argmin(values))
 
 

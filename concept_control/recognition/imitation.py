@@ -11,7 +11,8 @@ from concept_control.bags.setup import read_setup
 from concept_control.energy.model import ConceptModel
 from concept_control.errors import GroundingError
 from concept_control.language.library import ConceptLibrary
-from concept_control.language.library_store import default_folder, whole_library
+from concept_control.language.library_store import whole_library
+from concept_control.paths import library_folder
 from concept_control.recognition.recogniser import LIKELY, Recogniser, Statement, names_of
 from concept_control.world.tabletop import Tabletop
 
@@ -79,5 +80,5 @@ def imitate_bag(path: Path, model_folder: Path | None = None) -> tuple[str, list
     if not events:
         raise GroundingError(f'nothing moved in {path}: there is nothing to imitate')
     event = events[-1]
-    library = whole_library(model, default_folder())
+    library = whole_library(model, library_folder())
     return imitation(event.before, event.after, event.subjects, (), model, library)

@@ -20,6 +20,7 @@ from waiting import wait
 from concept_control.benchmarks.graph.shared_memory import left_behind, segments_of
 from concept_control.cli.main import main
 from concept_control.concepts.vocabulary import vocabulary
+from concept_control.demos.graph_demo import PARTICLE_EXECUTABLES
 from concept_control.interfaces.constants import GoalStatus
 from concept_control.paths import share_folder
 from concept_control.ros.bridge import conversions as convert
@@ -98,8 +99,8 @@ def test_signals_reach_every_node_and_none_stays(tmp_path):
 
 
 def test_nodes_end_when_the_demonstration_is_killed(tmp_path):
-    process = demo(tmp_path=tmp_path)
-    wait(lambda: len(children(process.pid)) == len(EXECUTABLES))
+    process = demo('--world', 'particles', tmp_path=tmp_path)
+    wait(lambda: len(children(process.pid)) == len(PARTICLE_EXECUTABLES))
     nodes = [pid for pid, _ in children(process.pid)]
     process.kill()
     process.wait()
@@ -107,14 +108,14 @@ def test_nodes_end_when_the_demonstration_is_killed(tmp_path):
 
 
 def test_a_dead_node_is_a_loud_failure(tmp_path):
-    process = demo(tmp_path=tmp_path)
-    wait(lambda: any('entity_extractor' in c for _, c in children(process.pid)))
-    victim = next(pid for pid, c in children(process.pid) if 'entity_extractor' in c)
+    process = demo('--world', 'particles', tmp_path=tmp_path)
+    wait(lambda: any('concept_model' in c for _, c in children(process.pid)))
+    victim = next(pid for pid, c in children(process.pid) if 'concept_model' in c)
     nodes = [pid for pid, _ in children(process.pid)]
     os.kill(victim, signal.SIGKILL)
     output, _ = process.communicate(timeout=60)
     assert process.returncode == 1
-    assert 'entity_extractor ended with signal SIGKILL' in output
+    assert 'concept_model ended with signal SIGKILL' in output
     wait(lambda: not any(map(is_alive, nodes)), deadline=10)
 
 

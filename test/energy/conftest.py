@@ -6,20 +6,9 @@ import torch
 import concept_control as cc
 from concept_control.concepts import vocabulary
 from concept_control.energy.networks.encoder import DemonstrationEncoder
-from concept_control.energy.networks.energy_network import EnergyNetwork, NetworkConfig
+from concept_control.energy.networks.energy_network import EnergyNetwork
 from concept_control.world.colors import NAMED_COLORS
 from concept_control.world.events import Events
-
-SMALL = NetworkConfig(
-    code_width=8,
-    hidden=16,
-    attribute_width=8,
-    channels=4,
-    head_width=24,
-    num_outputs=5,
-    encoder_hidden=16,
-    encoder_width=32,
-)
 
 
 @pytest.fixture(scope='session')
@@ -35,9 +24,10 @@ def codes(model):
 
 
 @pytest.fixture
-def saved(tmp_path):
+def saved(small_config, tmp_path):
     torch.manual_seed(0)
-    model = cc.ConceptModel(EnergyNetwork(SMALL), DemonstrationEncoder(SMALL), {'families': ['x']})
+    network, encoder = EnergyNetwork(small_config), DemonstrationEncoder(small_config)
+    model = cc.ConceptModel(network, encoder, {'families': ['x']})
     model.save(tmp_path)
     return model, tmp_path
 

@@ -13,7 +13,9 @@ def test_scores_are_probabilities_on_events_they_were_not_fitted_to(runner):
     for concept in concepts:
         events, holds = labelled(vocabulary()[concept.name], seed=1)
         said.append(
-            curves[concept.name].probability(runner.model.action_energy(events, concept.code).numpy())
+            curves[concept.name].probability(
+                runner.model.action_energy(events, concept.code).numpy()
+            )
         )
         true.append(holds)
     said, true = np.concatenate(said), np.concatenate(true)

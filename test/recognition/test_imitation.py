@@ -1,12 +1,14 @@
 """What happened is done again on another table, with other blocks around."""
 
+from copy import copy
+
 import numpy as np
 import pytest
 import torch
 
-from concept_control.benchmarks.control.episodes import EpisodeConfig, Runner
-from concept_control.energy.model import ConceptModel
+from concept_control.benchmarks.control.episodes import EpisodeConfig
 from concept_control.errors import GroundingError
+from concept_control.language.library import ConceptLibrary
 from concept_control.recognition.imitation import imitation
 from concept_control.teaching.teach import teach
 from concept_control.world.demonstrations import demonstration, join
@@ -38,16 +40,16 @@ def test_the_sample_is_imitated_from_another_start_among_more_blocks(runner, eve
         assert episode.holds, episode.text
 
 
-def test_a_nameless_event_is_imitated_by_a_code_from_that_event_alone(event):
+def test_a_nameless_event_is_imitated_by_a_code_from_that_event_alone(runner, event):
     """One demonstration, no word for it: its code moves the arm, and the predicate agrees."""
-    runner = Runner(ConceptModel.load())
     shown = demonstration(event.before, event.after, event.subjects, list(event.arguments))
     concept, _ = teach(runner.model, 'between', join([shown]))  # judged as the word it is
     assert (
         not torch.equal(concept.code.action, runner.library.get('between').code.action)
         and concept.num_demonstrations == 1
     )
-    runner.library.add(concept)
+    runner = copy(runner)  # the others go on with the shipped word
+    runner.library = ConceptLibrary([*runner.library, concept])
     colors = ('yellow', 'green', 'white', 'blue', 'red')
     config = EpisodeConfig(
         expression='between(red; blue, green)', seed=3, colors=colors, tolerance=TOLERANCE

@@ -152,11 +152,19 @@ def test_numbers_that_are_known_are_found(carried, tmp_path, storage):
     assert report['inputs']['entities']['longest_gap_s'] == pytest.approx(PERIOD)
 
 
-def test_the_sample_is_small_and_its_command_succeeded(tmp_path):
+@pytest.fixture(scope='module')
+def sample_files(tmp_path_factory):
+    """The numbers and the page of the sample."""
+    folder = tmp_path_factory.mktemp('sample')
+    report, page = folder / 'report.json', folder / 'page.html'
+    evaluate(SAMPLE, '--fail-under', '1', '--json', report, '--html', page)
+    return report, page
+
+
+def test_the_sample_is_small_and_its_command_succeeded(sample_files):
     assert sum(p.stat().st_size for p in SAMPLE.iterdir()) < 1_000_000
-    page = tmp_path / 'page.html'
-    whole = report_of(tmp_path, SAMPLE, '--fail-under', '1', '--html', page)
-    (report,) = whole['bags']
+    numbers, page = sample_files
+    (report,) = json.loads(numbers.read_text())['bags']
     (command,) = report['commands']
     assert command['judged_on'] == 'ground truth' and command['ending'] == 'satisfied'
     assert command['error_mm'] <= command['tolerance_mm'] == 15.0
@@ -171,7 +179,7 @@ def test_the_sample_is_small_and_its_command_succeeded(tmp_path):
     assert text.count('<svg') == 2 and text.count('<img') == 8 and 'between(red; blue' in text
 
 
-def test_the_same_bag_gives_the_same_bytes_without_ros(tmp_path):
+def test_the_same_bag_gives_the_same_bytes_without_ros(sample_files, tmp_path):
     """Here, and in a fresh process with another hash seed that cannot import rclpy."""
     script = (
         'import sys\n'
@@ -183,14 +191,13 @@ def test_the_same_bag_gives_the_same_bytes_without_ros(tmp_path):
         'from concept_control.cli.main import main\n'
         'sys.exit(main(sys.argv[1:]))\n'
     )
-    files = [tmp_path / f'{where}.{kind}' for where in 'ab' for kind in ('json', 'html')]
-    evaluate(SAMPLE, '--json', files[0], '--html', files[1])
+    again = [tmp_path / file.name for file in sample_files]
     subprocess.run(
-        [sys.executable, '-c', script, 'evaluate', SAMPLE, '--json', files[2], '--html', files[3]],
+        [sys.executable, '-c', script, 'evaluate', SAMPLE, '--fail-under', '1',
+         '--json', again[0], '--html', again[1]],
         check=True, cwd=ROOT, env={**os.environ, 'PYTHONHASHSEED': '7'},
     )  # fmt: skip
-    assert files[0].read_bytes() == files[2].read_bytes()
-    assert files[1].read_bytes() == files[3].read_bytes()
+    assert [file.read_bytes() for file in again] == [file.read_bytes() for file in sample_files]
 
 
 def test_another_model_is_asked_without_the_recorded_codes(carried, model, tmp_path):

@@ -3,25 +3,15 @@
 import pytest
 
 from concept_control.concepts import families
-from concept_control.energy.networks.energy_network import NetworkConfig
 from concept_control.training.config import TrainingConfig
 from concept_control.training.train import Trainer
 
 
 @pytest.fixture(scope='session')
-def tiny():
+def tiny(small_config):
     return TrainingConfig(
         families=('place', 'between', 'color'),
-        network=NetworkConfig(
-            code_width=8,
-            hidden=16,
-            attribute_width=8,
-            channels=4,
-            head_width=24,
-            num_outputs=4,
-            encoder_hidden=16,
-            encoder_width=32,
-        ),
+        network=small_config,
         steps=8,
         epoch_steps=4,
         concepts_per_step=6,

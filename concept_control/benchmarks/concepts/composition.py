@@ -150,5 +150,10 @@ def _draw(
         last = np.repeat(positions[None], len(witnesses), axis=0)
         last[:, 0] = witnesses
         tried = scene.repeat(len(witnesses)).with_outcome(torch.from_numpy(last).float())
-        if all_hold(terms, tried, TOLERANCE / 2).any():
+        for term in terms:
+            good = all_hold([term], tried, TOLERANCE / 2)
+            if not good.any():
+                break
+            tried = tried[torch.from_numpy(good)]
+        else:
             return scene, terms

@@ -92,7 +92,7 @@ class NaivePairwise(nn.Module):
         return self.last(functional.silu(self.middle(value))).square().sum(dim=-1)
 
 
-def throughput(seed: int) -> dict[str, Any]:
+def throughput(seed: int, repeats: int = 15) -> dict[str, Any]:
     """Measure energies a second of the shipped and of the naive network, one after the other."""
     network, _, _ = load_model()
     with seeded_weights(seed):
@@ -104,8 +104,8 @@ def throughput(seed: int) -> dict[str, Any]:
         for number in (3, 6, 12, 24):
             scene = random_scene(SCENES, number, seed)
             energy = partial(network.energy, scene, code, ACTION)
-            ours = _times(energy, 15)['median']
-            theirs = _times(partial(naive, scene, code), 15)['median']
+            ours = _times(energy, repeats)['median']
+            theirs = _times(partial(naive, scene, code), repeats)['median']
             found[str(number)] = {
                 'energies_per_second': 1e3 * SCENES / ours,
                 'naive_per_second': 1e3 * SCENES / theirs,

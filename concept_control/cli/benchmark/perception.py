@@ -6,7 +6,7 @@ import argparse
 from functools import partial
 
 from concept_control.benchmarks.perception.report import QUICK, PerceptionConfig, run
-from concept_control.cli.option_types import folder
+from concept_control.cli.option_types import folder, whole_number
 from concept_control.cli.options import add_field, add_json, add_seed, config_from
 from concept_control.cli.process import use_one_opencv_thread
 from concept_control.simulation.simulated_camera import BACKENDS
@@ -46,8 +46,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         '--quick', action='store_true', help=f'{QUICK[0]} tables and {QUICK[1]} carries'
     )
-    option('scenes', 'tables (default: %(default)s)')
-    option('sequences', 'carries followed (default: %(default)s)')
+    option('scenes', 'tables, 0 for none (default: %(default)s)', type=whole_number(0))
+    option('sequences', 'carries, 0 for none (default: %(default)s)', type=whole_number(0))
     add_seed(parser, 'of the first table and carry')
     option('backend', 'what renders (default: %(default)s)', choices=BACKENDS)
     option('save', 'draw pictures there', type=folder, metavar='DIR')

@@ -1,4 +1,4 @@
-"""A model that infers in a few steps: these tests are about the protocols, not about codes."""
+"""A model whose encoder alone infers: these tests are about the protocols, not about codes."""
 
 from functools import partial
 
@@ -11,5 +11,5 @@ from concept_control.energy.inference.code_inference import InferenceConfig
 @pytest.fixture(scope='session')
 def hasty_model():
     model = cc.ConceptModel.load()
-    model.infer = partial(model.infer, config=InferenceConfig(steps=2, argument_steps=2))
+    model.infer = partial(model.infer, config=InferenceConfig(method='encoder'))
     return model

@@ -12,6 +12,7 @@ from concept_control.benchmarks.concepts.recognition_baselines import (
 )
 from concept_control.benchmarks.concepts.recognition_pool import SHOTS, draw_pool
 from concept_control.concepts import families, held_out_families
+from concept_control.energy.inference.code_inference import InferenceConfig
 from concept_control.energy.model import ConceptModel
 
 NAMES = ('place', 'offset', 'corner', 'quadrant')
@@ -92,7 +93,12 @@ def test_a_trained_baseline_is_kept_and_seeded(pool, tmp_path):
 
 def test_a_tiny_run_reports_every_method(tmp_path):
     result = protocol.run(
-        ConceptModel.load(), quick=True, folder=tmp_path, num_ways=(3, 5), num_shots=(1,)
+        ConceptModel.load(),
+        quick=True,
+        folder=tmp_path,
+        num_ways=(3, 5),
+        num_shots=(1,),
+        inference=InferenceConfig(steps=2, argument_steps=2),
     )
     for settings in result['accuracy'].values():
         found = settings['5-way 1-shot']

@@ -39,10 +39,12 @@ def test_compositions_have_a_witness_and_are_not_solved_already(depth):
 
 def test_family_numbers_repeat(model):
     chosen = {name: families()[name] for name in ('between', 'color', 'pentagon')}
-    first, second = (by_shots(model, chosen, seed=3, concepts=3, shots=(1, 5)) for _ in range(2))
-    assert json.dumps(first) == json.dumps(second)
+    first = by_shots(model, chosen, seed=3, concepts=3, shots=(5,))
+    # Nor do they depend on what else is judged.
+    second = by_shots(model, {'between': chosen['between']}, seed=3, concepts=3, shots=(1, 5))
+    assert json.dumps(first['between']['5']) == json.dumps(second['between']['5'])
     assert first['color']['5']['generated'] is None
-    assert 0 <= first['between']['1']['generated']['low'] <= 1
+    assert 0 <= second['between']['1']['generated']['low'] <= 1
     means = summary(first, 5)
     assert means['trained generated']['families'] == 1
     assert means['held_out generated']['worst_family'] == 'pentagon'

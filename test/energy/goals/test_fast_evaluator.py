@@ -5,11 +5,11 @@ import copy
 import numpy as np
 import pytest
 import torch
+from concept_control.energy.goals.recordings import RECORDINGS
 
 from concept_control.energy.goals.fast_evaluator import FastGoalEvaluator
 from concept_control.energy.goals.goal_energy import GoalEnergy
 from concept_control.energy.goals.program import GroundedTerm
-from concept_control.energy.goals.recordings import RECORDINGS
 from concept_control.world.events import Events
 
 N = 6

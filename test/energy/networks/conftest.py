@@ -5,24 +5,8 @@ from dataclasses import replace
 import pytest
 import torch
 
-from concept_control.energy.networks.energy_network import EnergyNetwork, NetworkConfig
+from concept_control.energy.networks.energy_network import EnergyNetwork
 from concept_control.energy.scene_batch import SceneBatch
-
-SMALL = NetworkConfig(
-    code_width=8,
-    hidden=16,
-    attribute_width=8,
-    channels=4,
-    head_width=24,
-    num_outputs=5,
-    encoder_hidden=16,
-    encoder_width=32,
-)
-
-
-@pytest.fixture
-def small_config():
-    return SMALL
 
 
 @pytest.fixture
@@ -50,10 +34,10 @@ def make_scene():
 
 
 @pytest.fixture
-def make_network():
+def make_network(small_config):
     def build(kind='pairwise', seed=0):
         torch.manual_seed(seed)
-        return EnergyNetwork(replace(SMALL, kind=kind)).double()
+        return EnergyNetwork(replace(small_config, kind=kind)).double()
 
     return build
 

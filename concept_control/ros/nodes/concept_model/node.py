@@ -24,7 +24,6 @@ from concept_control.errors import ConceptControlError, GroundingError, Percepti
 from concept_control.interfaces.constants import CommandKind, GoalStatus, allowed
 from concept_control.language.goals import GoalConfig, plan_goal, request_goal
 from concept_control.language.library import ConceptLibrary, LibraryConcept
-from concept_control.language.library_store import default_folder
 from concept_control.msg import (
     ConceptCommand,
     ConceptGoal,
@@ -33,6 +32,7 @@ from concept_control.msg import (
     EntityArray,
 )
 from concept_control.msg import ConceptLibrary as ConceptLibraryMessage
+from concept_control.paths import library_folder
 from concept_control.ros.bridge import conversions as convert
 from concept_control.ros.bridge import qos
 from concept_control.ros.bridge.goals import goal_message, request_of_command
@@ -69,7 +69,7 @@ class ConceptModelNode(Node):
         arm = ArmDescription.load(p.arm)
         self.workspace = arm.workspace
         self.model = ConceptModel.load(p.model or None, device=p.device)
-        folder = Path(p.library).expanduser() if p.library else default_folder()
+        folder = Path(p.library).expanduser() if p.library else library_folder()
         self._store = ConceptStore(folder, self.model)
         self._teacher = Teacher(self.model, self._store, self.workspace, p)
         self._entities: convert.EntitySnapshot | None = None
