@@ -21,6 +21,7 @@ COMMANDS = {
     'draw': 'let the arm draw a figure, by a policy of its strokes',
     'policy': 'train a policy of strokes, or record strokes',
     'words': 'list what may be said and what it means, rename or delete what was taught',
+    'explain': 'tell what a word was understood to mean, in sentences',
     'concepts': 'list the families of concepts, with pictures',
     'train': 'train the energy in the particle world',
     'benchmark': 'measure every figure of docs/results.md',
