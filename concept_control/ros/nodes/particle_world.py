@@ -20,7 +20,7 @@ from sensor_msgs.msg import Image
 from concept_control.control.arm.description import ArmDescription
 from concept_control.energy.goals.goal_energy import GoalEnergy
 from concept_control.energy.goals.live_descent import LiveDescent
-from concept_control.energy.model import ConceptModel
+from concept_control.energy.model import ENERGIES, ConceptModel
 from concept_control.errors import ConceptControlError
 from concept_control.interfaces.goal_terms import program_of
 from concept_control.msg import ConceptCommand, ConceptGoal, ConceptStatus, EntityArray
@@ -46,6 +46,7 @@ class Parameters:
     )
     frame: str = parameter('world', 'fixed frame of the entities')
     model: str = parameter('', 'folder of the trained model; empty: the one shipped')
+    energy: str = parameter('agreement', 'energy of the concepts', choices=ENERGIES)
     seed: int = parameter(0, 'seed of the random layout', 0, 2**31 - 1)
     colors: list[str] = parameter(
         ['red', 'blue', 'green', 'yellow'], 'colours of the entities, one each, by name'
@@ -69,7 +70,7 @@ class ParticleWorld(Node):
         self.parameters = p = declare(self, Parameters)
         self.failure: Exception | None = None
         self.workspace = ArmDescription.load(p.arm).workspace
-        self.model = ConceptModel.load(p.model or None)
+        self.model = ConceptModel.load(p.model or None, energy=p.energy)
         scene = build_scene(
             SceneConfig(
                 num_blocks=len(p.colors),

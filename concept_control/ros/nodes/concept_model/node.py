@@ -68,7 +68,7 @@ class ConceptModelNode(Node):
         self.failure: Exception | None = None
         arm = ArmDescription.load(p.arm)
         self.workspace = arm.workspace
-        self.model = ConceptModel.load(p.model or None, device=p.device)
+        self.model = ConceptModel.load(p.model or None, p.device, p.energy)
         folder = Path(p.library).expanduser() if p.library else library_folder()
         self._store = ConceptStore(folder, self.model)
         self._teacher = Teacher(self.model, self._store, self.workspace, p)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from concept_control.energy.model import ENERGIES
 from concept_control.language.goals import GoalConfig
 from concept_control.ros.runtime.parameters import parameter
 
@@ -17,6 +18,7 @@ class Parameters:
     )
     frame: str = parameter('world', 'fixed frame of the entities')
     model: str = parameter('', 'folder or file of the trained model; empty: the one shipped')
+    energy: str = parameter('agreement', 'energy of the concepts', choices=ENERGIES)
     device: str = parameter('auto', 'device that computes', choices=('auto', 'cpu', 'cuda'))
     num_demonstrations: int = parameter(
         5, 'demonstrations of each concept learned at the start', 1, 50

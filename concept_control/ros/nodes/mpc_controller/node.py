@@ -74,7 +74,7 @@ class MpcController(LifecycleNode):
         p = self.parameters
         try:
             self.arm = ArmDescription.load(p.arm)
-            self.model = ConceptModel.load(p.model or None)
+            self.model = ConceptModel.load(p.model or None, energy=p.energy)
             self.controller = ConceptController(
                 self.arm, TaskConfig(pushes=p.pushes), planner=p.planner
             )

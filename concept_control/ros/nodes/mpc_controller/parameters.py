@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from concept_control.control.arm.description import INTERFACES
 from concept_control.control.planners.registry import PLANNERS
+from concept_control.energy.model import ENERGIES
 from concept_control.ros.runtime.parameters import parameter
 
 
@@ -19,6 +20,7 @@ class Parameters:
     arm: str = parameter('franka', 'name of a shipped arm or path of an arm YAML')
     frame: str = parameter('world', 'fixed frame of the entities')
     model: str = parameter('', 'folder or file of the trained model; empty: the one shipped')
+    energy: str = parameter('agreement', 'energy of the concepts', choices=ENERGIES)
     planner: str = parameter(
         'ilqg',
         'what finds plans; the sampling ones (mppi, cem, predictive_sampling) are for comparison',
