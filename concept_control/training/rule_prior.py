@@ -61,9 +61,9 @@ class RulePriorConfig:
         seed: Seed of tasks, weights and batches.
     """
 
-    num_family_tasks: int = 3000
-    num_vocabulary_tasks: int = 2000
-    steps: int = 4000
+    num_family_tasks: int = 2000
+    num_vocabulary_tasks: int = 1200
+    steps: int = 2500
     batch: int = 32
     learning_rate: float = 4e-3
     weight_decay: float = 1e-3

@@ -8,11 +8,19 @@ scalars for places, looks alone and against the marker's, summaries over the oth
 from __future__ import annotations
 
 import math
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 
 import torch
 
-from concept_control.energy.measurements.entity_vocabulary import NEIGHBOURHOOD, NUM_DIRECTIONS
+from concept_control.energy.measurements.entity_vocabulary import (
+    NEIGHBOURHOOD,
+    NUM_DIRECTIONS,
+    NUM_LOOKS,
+    NUM_MOTIONS,
+    NUM_OTHERS,
+    NUM_PLACES,
+)
 from concept_control.energy.scene_batch import SceneBatch
 
 MOVED = 0.05
@@ -57,15 +65,31 @@ class Marker:
         return self.weight.unsqueeze(1) @ values
 
 
-def measure_entities(scene: SceneBatch) -> torch.Tensor:
+def measure_entities(scene: SceneBatch, needed: Collection[int] | None = None) -> torch.Tensor:
     """Measure every entity: (R, N, K) in the order of `MEASUREMENTS`; NaN where undefined.
 
     What is relative to the marker is NaN in rows without subjects; values of padding mean nothing.
+
+    Args:
+        scene: R scenes.
+        needed: Indices of the measurements that are read; kinds without any are left NaN. None
+            measures all.
     """
     marker = Marker.of(scene)
     others = _Others(scene)
-    parts = (_places(scene, marker, others), _looks(scene, marker), others.measure())
-    return torch.cat([*parts, _motion(scene, marker, others)], dim=-1)
+    kinds: tuple[tuple[int, Callable[[], torch.Tensor]], ...] = (
+        (NUM_PLACES, lambda: _places(scene, marker, others)),
+        (NUM_LOOKS, lambda: _looks(scene, marker)),
+        (NUM_OTHERS, others.measure),
+        (NUM_MOTIONS, lambda: _motion(scene, marker, others)),
+    )
+    parts, first = [], 0
+    for count, measure in kinds:
+        is_needed = needed is None or any(first <= index < first + count for index in needed)
+        blank = (*scene.sizes.shape, count)
+        parts.append(measure() if is_needed else scene.sizes.new_full(blank, torch.nan))
+        first += count
+    return torch.cat(parts, dim=-1)
 
 
 # ------------------------------------------------------------------ places

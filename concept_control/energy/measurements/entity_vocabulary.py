@@ -368,7 +368,14 @@ _MOTION = (
 )
 
 
-MEASUREMENTS = (*_place_measurements(), *_look_measurements(), *_OTHERS, *_MOTION)
+_PLACES, _LOOK_PAIRS = _place_measurements(), _look_measurements()
+
+NUM_PLACES, NUM_LOOKS, NUM_OTHERS, NUM_MOTIONS = (
+    len(kind) for kind in (_PLACES, _LOOK_PAIRS, _OTHERS, _MOTION)
+)
+"""Numbers of measurements of each kind, in their order."""
+
+MEASUREMENTS = (*_PLACES, *_LOOK_PAIRS, *_OTHERS, *_MOTION)
 """All measurements, in the order of `entities.measure_entities`."""
 
 INDEX = {measurement.name: index for index, measurement in enumerate(MEASUREMENTS)}

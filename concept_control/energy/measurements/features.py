@@ -150,7 +150,8 @@ class Features:
 
     def _values(self, scene: SceneBatch) -> torch.Tensor:
         plain = len(MEASUREMENTS)
-        values = measure_entities(scene)[..., self.measurements.clamp(max=plain - 1)]
+        index = self.measurements.clamp(max=plain - 1)
+        values = measure_entities(scene, set(index.tolist()))[..., index]
         fitted = self.measurements >= plain
         if fitted.any():
             kinds = self.measurements[fitted] - plain
