@@ -191,6 +191,8 @@ class ConceptShell(cmd.Cmd):
 
     def default(self, line: str) -> None:
         """Make an expression hold."""
+        if '(' not in line:
+            raise CommanderError(f'{line!r} is no command and no expression; help lists them')
         expression = parse(line)
         check_usage(expression, self._words())
         self._robot.go(str(expression), seed=self._seed)
@@ -216,7 +218,7 @@ class ConceptShell(cmd.Cmd):
     def parseline(self, line: str) -> tuple[str | None, str | None, str]:
         """Split a line into command and rest; a word with parentheses is an expression."""
         name, rest, line = super().parseline(line)
-        return (None, None, line) if rest and rest.startswith('(') else (name, rest, line)
+        return ('', line, line) if rest and rest.startswith('(') else (name, rest, line)
 
     def onecmd(self, line: str) -> bool:
         """Do what one line says; what cannot be done is said in a sentence."""

@@ -103,7 +103,10 @@ def test_things_words_and_markers(robot):
 
 
 def test_a_word_of_the_language_may_be_called_as_a_command_is(robot):
-    robot.concepts['status'] = Concept(name='status', acts=True, code=[0.0] * 4, source='taught')
+    robot.concepts['status'] = Concept(
+        name='status', acts=True, code=[0.0] * 4, source='taught',
+        min_subjects=1, max_subjects=1, min_arguments=1, max_arguments=1,
+    )  # fmt: skip
     text, _ = session(robot, 'status(red; blue)', 'cancel')
     assert robot.asked == [('status(red; blue)', 3)] and 'carry' not in text
 
@@ -111,6 +114,7 @@ def test_a_word_of_the_language_may_be_called_as_a_command_is(robot):
 def test_lines_are_completed(robot):
     shell = ConceptShell(robot, Workspace(), stdin=io.StringIO(), stdout=io.StringIO())
     assert shell.completenames('ne') == ['near('] and shell.completenames('wo') == ['words']
+    assert shell.parseline('near(red; bl')[0] == ''  # which cmd completes by completedefault
     assert shell.completedefault('#') == ['#4'] and shell.completedefault('re') == ['red']
 
 
