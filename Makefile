@@ -17,7 +17,10 @@ LIST_REQUIREMENTS := import tomllib; project = tomllib.load(open("pyproject.toml
 	extras = project["optional-dependencies"]; \
 	print(*project["dependencies"], *extras["ros"], *extras["build"], *extras["dev"], sep="\n")
 
-.PHONY: help setup demo test lint lint-format lint-style lint-types clean
+LIST_DOCS := import tomllib; \
+	print(*tomllib.load(open("pyproject.toml", "rb"))["project"]["optional-dependencies"]["docs"])
+
+.PHONY: help setup demo test api lint lint-format lint-style lint-types clean
 help: ## this list
 	@sed -n 's/^\([a-z]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST)
 
@@ -47,6 +50,11 @@ test: setup ## run the tests (TEST_ARGS="-k expression")
 	@$(PYTEST) -n 2 --dist loadscope -m "not whole_machine" $(TEST_ARGS); apart=$$?; \
 	$(PYTEST) -m whole_machine $(TEST_ARGS); whole=$$?; \
 	case "$$apart $$whole" in "0 0" | "0 5" | "5 0") ;; *) exit 1 ;; esac
+
+api: setup ## the reference of the Python interface, from the docstrings, as build/api/index.html
+	@$(PIP) install --quiet $(PIP_ARGS) -c constraints.txt $$($(BIN)/python -c '$(LIST_DOCS)')
+	@$(RUN) $(BIN)/python -m docs.make_api build/api
+	@echo "build/api/index.html"
 
 lint: lint-format lint-style lint-types ## format check, lint and types
 

@@ -9,7 +9,6 @@ from dataclasses import asdict
 
 from concept_control.cli.known_words import check_command
 from concept_control.cli.option_types import (
-    colors,
     existing,
     expression,
     folder,
@@ -18,15 +17,12 @@ from concept_control.cli.option_types import (
     positive,
 )
 from concept_control.cli.options import (
-    add_arm,
-    add_camera,
     add_json,
     add_model,
-    add_seed,
     config_from,
 )
 from concept_control.cli.process import enter_graph, use_one_thread
-from concept_control.control.arm.description import INTERFACES
+from concept_control.cli.simulated_graph import add_robot, add_simulator, graph_values
 from concept_control.demos.demo_run import DemoConfig, Interrupted, say
 from concept_control.demos.graph_demo import recognised_command, run_demo
 from concept_control.language.expression import parse
@@ -37,13 +33,13 @@ from concept_control.ros.runtime.process_graph import ProcessDiedError
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options of `concept_control demo`."""
     _add_task(parser)
-    _add_robot(parser)
+    add_robot(parser)
     _add_output(parser)
-    _add_simulator(parser)
+    add_simulator(parser)
 
 
 def _add_task(parser: argparse.ArgumentParser) -> None:
-    """Declare what is to be made true, and who judges it."""
+    """Declare what is to be made true, who judges it, how well and how long."""
     parser.add_argument(
         '--concept',
         type=expression,
@@ -66,38 +62,6 @@ def _add_task(parser: argparse.ArgumentParser) -> None:
         help='what must hold in the end by geometry, for commands with a taught word, for which '
         'there is no predicate (default: the command itself; a taught word is then judged by its '
         'energy alone)',
-    )
-
-
-def _add_robot(parser: argparse.ArgumentParser) -> None:
-    """Declare who acts, on what, and how well."""
-    parser.add_argument(
-        '--world',
-        default='arm',
-        choices=('arm', 'particles'),
-        help='particles: no arm and no camera, points that descend the energy',
-    )
-    add_arm(parser)
-    parser.add_argument(
-        '--control',
-        default='joint_trajectory',
-        choices=INTERFACES,
-        help='what the arm is sent: trajectories, or a position or torque for each joint state '
-        '(default: %(default)s)',
-    )
-    parser.add_argument(
-        '--push',
-        action='store_true',
-        help='push blocks over the table instead of carrying them (experimental; slower, so '
-        'give it time with --duration)',
-    )
-    add_seed(parser, 'of the layout and every choice')
-    parser.add_argument(
-        '--blocks',
-        type=colors,
-        default='red,blue,green,yellow',
-        metavar='COLOURS',
-        help='colours of the blocks on the table (default: %(default)s)',
     )
     parser.add_argument(
         '--duration', type=positive, default=60.0, help='give up after so many simulated seconds'
@@ -134,17 +98,6 @@ def _add_output(parser: argparse.ArgumentParser) -> None:
     add_model(parser, 'folder of a trained model (default: the one shipped)')
 
 
-def _add_simulator(parser: argparse.ArgumentParser) -> None:
-    """Declare cameras and pace of the simulation."""
-    parser.add_argument(
-        '--cameras', type=int, default=1, choices=(1, 2), help='2: an oblique one as well, fused'
-    )
-    add_camera(parser, dest='camera')
-    parser.add_argument(
-        '--speed', type=positive, default=1.0, help='simulated seconds per second, at most'
-    )
-
-
 def demo_config(args: argparse.Namespace) -> DemoConfig:
     """Return what the command line asks for.
 
@@ -161,10 +114,7 @@ def demo_config(args: argparse.Namespace) -> DemoConfig:
         expression=command,
         judged=args.judge or command,
         tolerance=args.tolerance / 1000,
-        interface=args.control,
-        pushes=args.push,
-        cameras=('camera', 'oblique')[: args.cameras],
-        backend=args.camera,
+        **graph_values(args),
     )
 
 

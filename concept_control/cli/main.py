@@ -18,6 +18,7 @@ EXIT_USAGE = 2
 
 COMMANDS = {
     'demo': 'run the whole graph on the simulated arm until a concept holds',
+    'shell': 'command one robot, simulated or real, line by line',
     'draw': 'let the arm draw a figure, by a policy of its strokes',
     'policy': 'train a policy of strokes, or record strokes',
     'words': 'list what may be said and what it means, rename or delete what was taught',

@@ -13,8 +13,9 @@ import numpy as np
 from tqdm import tqdm
 
 from concept_control.control.arm.description import ArmDescription
+from concept_control.demos.simulated_graph import START_TIMEOUT, GraphConfig
 from concept_control.errors import ConceptControlError, UnknownConceptError
-from concept_control.interfaces.constants import OUTCOMES
+from concept_control.interfaces.constants import OUTCOMES, TEACH_PHASE
 from concept_control.interfaces.decoding import match_ids
 from concept_control.language.expression import Expression, uses_tool
 from concept_control.language.judge import Judge, Verdict
@@ -25,9 +26,6 @@ from concept_control.ros.client.monitor import GraphSnapshot, GraphState, Monito
 from concept_control.ros.runtime.process_graph import Graph
 from concept_control.world.entity import TOOL_ID
 from concept_control.world.tabletop import Tabletop
-
-START_TIMEOUT = 90.0
-"""Seconds the nodes get to come up: importing torch alone takes several on a small machine."""
 
 SETTLING = 0.5
 """Seconds for which perception must see the right number of blocks before the command."""
@@ -41,47 +39,27 @@ class Interrupted(Exception):  # noqa: N818  (not an error: somebody pressed Ctr
     """Somebody asked the demonstration to end."""
 
 
-@dataclass(frozen=True)
-class DemoConfig:
-    """Configuration of a demonstration.
+@dataclass(frozen=True, kw_only=True)
+class DemoConfig(GraphConfig):
+    """Configuration of a demonstration, beside that of its robot.
 
     Attributes:
         expression: Command that is given.
         judged: Expression whose predicate must hold in the end.
-        seed: Seed of the layout and of every choice.
-        blocks: Colours of the blocks on the table.
         duration: Simulated time after which the run is given up [s].
         tolerance: Tolerance of the predicate [m].
         output: Folder that the picture is written to.
-        world: World of the run: 'arm', or 'particles' for points that descend the energy.
-        arm: Name of an arm, or path of its description.
-        interface: Command interface of the arm, one of `INTERFACES`.
-        pushes: Whether blocks are pushed instead of carried.
-        cameras: Names of the simulated cameras.
-        backend: Way in which the simulated cameras make their images.
-        speed: Largest number of simulated seconds per second.
         record_images: Whether the bag gets the images too.
-        model: Folder of a trained model; None for the shipped one.
         video: Film of the onlooker's view to write; None for none.
         record: New bag to record the messages into; None for none.
     """
 
     expression: Expression
     judged: Expression
-    seed: int
-    blocks: tuple[str, ...]
     duration: float
     tolerance: float
     output: Path
-    world: str
-    arm: str
-    interface: str
-    pushes: bool
-    cameras: tuple[str, ...]
-    backend: str
-    speed: float
     record_images: bool
-    model: Path | None = None
     video: Path | None = None
     record: Path | None = None
 
@@ -258,13 +236,7 @@ class DemoRun:
         if self.config.world == 'arm':
             say(f'camera: {self._camera_backend()}')
         for entity in blocks_of(snapshot.entities):
-            c, p = entity.color, entity.position
-            deviation = 1000 * float(np.sqrt(np.asarray(entity.covariance).reshape(3, 3)[0, 0]))
-            say(
-                f'seen: #{entity.id} {entity.shape:8} rgb ({c.r:.2f} {c.g:.2f} {c.b:.2f})  '
-                f'x {1000 * p.x:4.0f}  y {1000 * p.y:+4.0f}  z {1000 * p.z:3.0f} mm  '
-                f'(± {deviation:.1f} mm)'
-            )
+            say(f'seen: {entity_text(entity)}')
 
     def _judge(self, scene: Tabletop) -> Judge | None:
         """Return who judges by geometry; None where a taught word has no predicate."""
@@ -290,7 +262,7 @@ class DemoRun:
                 status = self.state.statuses[printed]
                 printed += 1
                 now = convert.seconds(status.header.stamp) - command_time
-                if status.status == ConceptStatus.REFUSED and status.phase != 'teach':
+                if status.status == ConceptStatus.REFUSED and status.phase != TEACH_PHASE:
                     return 'refused', status.text
                 if status.source == 'concept_model' or not status.goal_id:
                     continue
@@ -408,6 +380,17 @@ def say(text: str) -> None:
 def blocks_of(entities: EntityArray) -> list[Entity]:
     """Return the entities that are not the tool."""
     return [e for e in entities.entities if e.id != TOOL_ID]
+
+
+def entity_text(entity: Entity) -> str:
+    """Describe an entity: its id, shape and colour, where it is, and how surely."""
+    c, p = entity.color, entity.position
+    deviation = 1000 * float(np.sqrt(np.asarray(entity.covariance).reshape(3, 3)[0, 0]))
+    return (
+        f'#{entity.id} {entity.shape:8} rgb ({c.r:.2f} {c.g:.2f} {c.b:.2f})  '
+        f'x {1000 * p.x:4.0f}  y {1000 * p.y:+4.0f}  z {1000 * p.z:3.0f} mm  '
+        f'(± {deviation:.1f} mm)'
+    )
 
 
 def goal_text(goal: ConceptGoal) -> str:

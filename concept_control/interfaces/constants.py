@@ -77,6 +77,9 @@ OUTCOMES = {
 ANY_NUMBER = 255
 """Value of `max_subjects` and `max_arguments` in `msg/Concept` where there is no limit."""
 
+TEACH_PHASE = 'teach'
+"""Phase of the statuses that answer demonstrations and markers."""
+
 ACHIEVE_ACTION = 'achieve_concept'
 """Name of the action."""
 

@@ -78,7 +78,7 @@ class ReplayLibrary:
             )
             return None
         try:
-            return _from_message(recorded)
+            return concept_of_message(recorded)
         except ConceptControlError as error:
             self.notes.append(f'{name} as recorded cannot be used: {error}')
             return None
@@ -88,8 +88,12 @@ def _code(message: Any) -> ConceptCode:
     return ConceptCode.from_array(np.array(message.code, dtype=np.float32))
 
 
-def _from_message(message: Any) -> LibraryConcept:
-    """Return a recorded concept; its demonstrations are not in the message."""
+def concept_of_message(message: Any) -> LibraryConcept:
+    """Return the concept that a `Concept` message describes, without its demonstrations.
+
+    Raises:
+        CodeError: if it has no code.
+    """
 
     def limit(number: int) -> int | None:
         return None if number == ANY_NUMBER else int(number)
@@ -109,4 +113,5 @@ def _from_message(message: Any) -> LibraryConcept:
         demonstrations_hash=message.demonstrations_hash,
         demonstrations=None,
         by_appearance=False,
+        self_test=message.self_test,
     )

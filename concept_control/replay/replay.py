@@ -18,7 +18,7 @@ from concept_control.bags.reader import Bag
 from concept_control.bags.setup import RecordedSetup
 from concept_control.energy.model import ConceptModel
 from concept_control.errors import CommandError, ConceptControlError
-from concept_control.interfaces.constants import GoalKind, GoalStatus
+from concept_control.interfaces.constants import TEACH_PHASE, GoalKind, GoalStatus
 from concept_control.interfaces.decoding import entity_states, joint_state_arrays, seconds
 from concept_control.replay.command import GoalReplay
 from concept_control.replay.concepts import ReplayLibrary
@@ -172,7 +172,7 @@ class Replay:
 
     def _on_status(self, message: Any) -> None:
         if message.status == GoalStatus.REFUSED:
-            if message.phase == 'teach':
+            if message.phase == TEACH_PHASE:
                 return  # demonstrations were refused, no command
             if self._goal is not None and int(message.goal_id) == self._goal.goal_id:
                 # The controller refused it: whatever holds, nothing was done for it.

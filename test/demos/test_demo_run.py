@@ -19,7 +19,7 @@ from concept_control.demos.demo_run import (
     has_succeeded,
     status_text,
 )
-from concept_control.demos.graph_demo import node_parameters
+from concept_control.demos.simulated_graph import node_parameters
 from concept_control.language.expression import parse
 from concept_control.language.judge import Verdict
 from concept_control.world.entity import TOOL_ID

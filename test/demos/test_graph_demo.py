@@ -40,6 +40,16 @@ pytestmark = pytest.mark.whole_machine
 DOMAINS = itertools.count(int(os.environ['ROS_DOMAIN_ID']))
 
 
+def shell(lines, *arguments, domain=None):
+    """Hold a session, by default in a ROS domain of its own; return its exit code and output."""
+    done = subprocess.run(
+        [sys.executable, '-m', 'concept_control.cli', 'shell', *arguments],
+        input='\n'.join(lines) + '\n', capture_output=True, text=True, timeout=240, check=False,
+        env={**os.environ, 'ROS_DOMAIN_ID': domain or str(1 + next(DOMAINS) % 100)},
+    )  # fmt: skip
+    return done.returncode, done.stdout + done.stderr
+
+
 def demo(*arguments, tmp_path):
     """Start a demonstration in a ROS domain of its own: others of this module are running too."""
     domain = str(1 + next(DOMAINS) % 100)
@@ -146,6 +156,20 @@ def test_a_taught_word_moves_particles_and_its_energy_decides(tmp_path, monkeypa
     assert last.endswith('not judged by geometry')
 
 
+def test_a_session_commands_teaches_and_uses_what_was_taught(tmp_path, monkeypatch):
+    monkeypatch.setenv('CONCEPT_CONTROL_LIBRARY', str(tmp_path))
+    lines = ['teach middle(red; blue, green)', 'between(red; blue, green)', 'wait', 'end', 'learn',
+             'words middle', 'near(red; yellow)', 'wait', 'middle(red; blue, green)', 'wait 60',
+             'status']  # fmt: skip
+    code, output = shell(lines, '--world', 'particles')
+    assert code == 0, output
+    assert 'learned middle(subject; argument, argument)' in output
+    assert 'middle(red; blue, green): satisfied' in output
+    assert (tmp_path / 'middle.npz').is_file()
+    code, output = shell(['betwen(red; blue)', 'quit'], '--world', 'particles')
+    assert code == 1 and 'did you mean between?' in output
+
+
 def test_a_carry_survives_that_perception_is_killed_and_started_again(tmp_path):
     """In a domain of its own; `benchmark restart` does it with every node."""
     numbers = tmp_path / 'numbers.json'
@@ -206,6 +230,15 @@ def test_commands_that_make_no_sense_are_refused_and_the_arm_holds(running, expr
     assert complaint in refusal.text
     after = np.array([[e.position.x, e.position.y] for e in heard.truth.entities])
     np.testing.assert_allclose(after, before, atol=1e-3)
+
+
+def test_a_session_with_a_robot_that_runs_leaves_it_running(running):
+    graph, _, _ = running
+    lines = ['things', 'near(red; blue)', 'cancel', 'wait 20', 'hovering(red; blue)']
+    code, output = shell(lines, '--attach', domain=os.environ['ROS_DOMAIN_ID'])
+    assert code == 1 and 'goal: energy' in output, output
+    assert 'near(red; blue): cancelled' in output and "unknown concept 'hovering'" in output
+    graph.check()
 
 
 def test_nan_in_messages_neither_moves_the_arm_nor_stops_the_graph(running):

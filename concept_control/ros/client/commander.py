@@ -16,7 +16,7 @@ import threading
 import time
 import uuid
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 import rclpy
@@ -137,7 +137,7 @@ class ConceptCommander:
         self._thread = threading.Thread(target=self._spin, name='commander', daemon=True)
         self._thread.start()
 
-    def __enter__(self) -> ConceptCommander:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:

@@ -21,7 +21,7 @@ from std_msgs.msg import Header, String
 from concept_control.control.arm.description import ArmDescription
 from concept_control.energy.model import ConceptModel
 from concept_control.errors import ConceptControlError, GroundingError, PerceptionError
-from concept_control.interfaces.constants import CommandKind, GoalStatus, allowed
+from concept_control.interfaces.constants import TEACH_PHASE, CommandKind, GoalStatus, allowed
 from concept_control.language.goals import GoalConfig, plan_goal, request_goal
 from concept_control.language.library import ConceptLibrary, LibraryConcept
 from concept_control.msg import (
@@ -229,7 +229,7 @@ class ConceptModelNode(Node):
             status=GoalStatus.REFUSED if result.is_refused else GoalStatus.IDLE,
             expression=result.name,
             text=result.text,
-            phase='teach',
+            phase=TEACH_PHASE,
         )
 
     def _snapshot(self) -> convert.EntitySnapshot:

@@ -93,7 +93,7 @@ class Teacher:
         except ConceptControlError as error:
             return TeachingResult(event.name[:60], str(error), is_refused=True)
 
-    def _handle_marker(self, marker: Marker) -> TeachingResult | None:
+    def _handle_marker(self, marker: Marker) -> TeachingResult:
         self._segmenter.library = self._store.library
         blocks = {i: state for i, state in marker.entities.items() if i != TOOL_ID}
         before = self._segmenter.num
@@ -105,7 +105,9 @@ class Teacher:
         if self._segmenter.num > before:
             name, number = self._segmenter.name, self._segmenter.num
             return TeachingResult(name, f'{number} demonstrations of {name} were seen')
-        return None
+        if name := self._segmenter.name:
+            return TeachingResult(name, f'{name}: what is seen now is the state before')
+        return TeachingResult(marker.name, 'the demonstrations were forgotten')
 
     def _handle_demonstration(self, message: Demonstration) -> TeachingResult | None:
         self._store.check_name(message.name)

@@ -1,0 +1,63 @@
+"""Options of the commands that start a simulated robot."""
+
+from __future__ import annotations
+
+import argparse
+from typing import Any
+
+from concept_control.cli.option_types import colors, positive
+from concept_control.cli.options import add_arm, add_camera, add_seed
+from concept_control.control.arm.description import INTERFACES
+
+
+def add_robot(parser: argparse.ArgumentParser) -> None:
+    """Declare who acts, and on what."""
+    parser.add_argument(
+        '--world',
+        default='arm',
+        choices=('arm', 'particles'),
+        help='particles: no arm and no camera, points that descend the energy',
+    )
+    add_arm(parser)
+    parser.add_argument(
+        '--control',
+        default='joint_trajectory',
+        choices=INTERFACES,
+        help='what the arm is sent: trajectories, or a position or torque for each joint state '
+        '(default: %(default)s)',
+    )
+    parser.add_argument(
+        '--push',
+        action='store_true',
+        help='push blocks over the table instead of carrying them (experimental; slower, so '
+        'give it time with --duration)',
+    )
+    add_seed(parser, 'of the layout and every choice')
+    parser.add_argument(
+        '--blocks',
+        type=colors,
+        default='red,blue,green,yellow',
+        metavar='COLOURS',
+        help='colours of the blocks on the table (default: %(default)s)',
+    )
+
+
+def add_simulator(parser: argparse.ArgumentParser) -> None:
+    """Declare cameras and pace of the simulation."""
+    parser.add_argument(
+        '--cameras', type=int, default=1, choices=(1, 2), help='2: an oblique one as well, fused'
+    )
+    add_camera(parser, dest='camera')
+    parser.add_argument(
+        '--speed', type=positive, default=1.0, help='simulated seconds per second, at most'
+    )
+
+
+def graph_values(args: argparse.Namespace) -> dict[str, Any]:
+    """Return the fields of a `GraphConfig` that are not the arguments of the same names."""
+    return {
+        'interface': args.control,
+        'pushes': args.push,
+        'cameras': ('camera', 'oblique')[: args.cameras],
+        'backend': args.camera,
+    }

@@ -1,0 +1,49 @@
+"""From words to places, as a program without ROS does it."""
+
+import numpy as np
+import pytest
+
+import concept_control as cc
+from concept_control.errors import EventError, GroundingError, UnknownConceptError
+from concept_control.language.expression import parse
+from concept_control.language.judge import Judge
+from concept_control.world.colors import NAMED_COLORS
+
+PLACES = np.array([[-0.7, 0.6], [0.5, 0.4], [-0.3, -0.6], [0.8, -0.7]])
+
+
+def scene(*colors):
+    return cc.Tabletop(
+        ids=tuple(range(3, 3 + len(colors))),
+        positions=PLACES[: len(colors)],
+        colors=[NAMED_COLORS[name] for name in colors],
+        sizes=[0.167] * len(colors),
+    )
+
+
+def test_words_become_places_where_the_predicate_holds(model):
+    library = cc.ConceptLibrary()
+    before = scene('red', 'blue', 'green', 'yellow')
+    arrangement = cc.arrange('between(red; blue, green)', before, model, library)
+    assert set(arrangement.places) == {3} == set(arrangement.goal.moved)
+    assert arrangement.scene.ids == before.ids
+    judge = Judge(parse('between(red; blue, green)'), arrangement.scene, 0.04)
+    assert judge(arrangement.scene).holds
+    learned = library.get('red')
+    cc.arrange('near(red; #4)', before, model, library)
+    assert library.get('red') is learned and 'near' in library and len(library) == 5
+
+
+def test_what_cannot_be_arranged_is_refused(model):
+    with pytest.raises(UnknownConceptError, match=r'did you mean between\?'):
+        cc.arrange('betwen(red; blue, green)', scene('red'), model)
+    with pytest.raises(GroundingError, match='nothing here is blue'):
+        cc.arrange('near(red; blue)', scene('red', 'green'), model)
+    broken = scene('red', 'blue')
+    with pytest.raises(EventError, match='the 2 ids'):
+        cc.arrange('near(red; blue)', cc.Tabletop((1, 2), broken.positions[:1], [], []), model)
+
+
+def test_the_package_lists_its_public_names():
+    assert set(cc.__all__) <= set(dir(cc)) and not {'Any', 'extend_path'} & set(dir(cc))
+    assert all(getattr(cc, name).__doc__ for name in cc.__all__)
