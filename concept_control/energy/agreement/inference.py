@@ -8,9 +8,9 @@ import torch
 
 from concept_control.energy.agreement.agreement_code import AgreementCode
 from concept_control.energy.agreement.arranging import demonstrated_patterns, infer_arrangement
+from concept_control.energy.agreement.counting import CountingInference
 from concept_control.energy.agreement.identification import counting_log_probabilities
 from concept_control.energy.agreement.placing import Agreement, PlacingInference
-from concept_control.energy.agreement.relation import RelationInference
 from concept_control.energy.agreement.rules import infer_rules
 from concept_control.energy.agreement.scorer import RuleScorer
 from concept_control.energy.scene_batch import SceneBatch
@@ -62,18 +62,18 @@ def _counting(scene: SceneBatch, scorer: RuleScorer) -> tuple[Agreement, float]:
 
     Either is judged by how well it predicts each demonstration from the others.
     """
-    relation = RelationInference(scene, has_subject=False)
+    counting = CountingInference(scene)
     shots = scene.num_events
     log_rules, log_sets = _RULES_FIRST, 0.0
     for row in range(shots) if shots > 1 else ():
         rest = [other for other in range(shots) if other != row]
         one = scene.select(slice(row, row + 1))
-        masks, shown = relation.masks[row], relation.shown[row]
+        masks, shown = counting.masks[row], counting.shown[row]
         by_rules = infer_rules(scene.select(torch.tensor(rest)), scorer).log_probabilities(
             one, masks
         )
-        by_sets = counting_log_probabilities(relation.infer(rest), one, masks)
+        by_sets = counting_log_probabilities(counting.infer(rest), one, masks)
         log_rules += max(float(by_rules[shown]), _LEAST_LOG_PROBABILITY)
         log_sets += max(float(by_sets[shown]), _LEAST_LOG_PROBABILITY)
     share = 1 / (1 + math.exp(min(log_sets - log_rules, 50.0)))
-    return relation.infer(), share
+    return counting.infer(), share

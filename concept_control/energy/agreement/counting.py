@@ -1,68 +1,66 @@
-"""Agreement between an outcome and what is meant: of all masks, which does it fit?"""
+"""Agreement about which set is meant, of all sets that could be: how many, in what shape."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import cache
 
 import torch
 
 from concept_control.energy.agreement.conjunction import infer_bounds
 from concept_control.energy.agreement.masks import candidate_masks
-from concept_control.energy.agreement.placing import COST, PRIOR, TOPICS, Agreement
-from concept_control.energy.measurements.measurement import Measurement, evaluate
-from concept_control.energy.measurements.placement import placement_measurements
+from concept_control.energy.agreement.placing import COST, PRIOR, Agreement
+from concept_control.energy.measurements.measurement import evaluate
 from concept_control.energy.measurements.scene_view import SceneView
 from concept_control.energy.measurements.sets import set_measurements
 from concept_control.energy.scene_batch import SceneBatch
 
-_TOPICS = {**TOPICS, 'count': 1.0, 'shape': 0.0, 'set place': -2.0}
+_TOPICS = {'count': 1.0, 'shape': 0.0, 'set place': -2.0}
 _MOST_KEPT = 6
 _FEWEST = 1.5
 """Effective number of masks of each demonstration below which nothing more is kept."""
 
 
-@cache
-def _measurements(has_subject: bool) -> tuple[Measurement, ...]:
-    return (*set_measurements(), *(placement_measurements() if has_subject else ()))
-
-
-class RelationInference:
-    """Inference of what holds between outcome and mask, from subsets of the same demonstrations.
+class CountingInference:
+    """Inference of what the meant sets agree on, from subsets of the same demonstrations.
 
     Args:
-        scene: M demonstrations.
-        has_subject: Whether each has one subject that is not meant itself.
+        scene: M demonstrations without subjects.
+
+    Attributes:
+        masks: Masks (G, N) of each demonstration.
+        shown: Number of the demonstrated mask among them.
     """
 
-    def __init__(self, scene: SceneBatch, has_subject: bool) -> None:
-        self.measurements = _measurements(has_subject)
-        self._needs = torch.tensor([each.needs for each in self.measurements])
+    def __init__(self, scene: SceneBatch) -> None:
+        self._measurements = set_measurements()
+        self._needs = torch.tensor([each.needs for each in self._measurements])
         self._prior = torch.tensor(
-            [PRIOR + _TOPICS[each.topic] - COST * each.cost for each in self.measurements]
+            [PRIOR + _TOPICS[each.topic] - COST * each.cost for each in self._measurements]
         )
-        self._is_signed = torch.tensor([each.is_signed for each in self.measurements])
-        self.count = scene.attention.sum(dim=-1)
-        self.masks, self.values, self.shown = [], [], []
+        self._is_signed = torch.tensor([each.is_signed for each in self._measurements])
+        self._count = scene.attention.sum(dim=-1)
+        self._values: list[torch.Tensor] = []
+        self.masks: list[torch.Tensor] = []
+        self.shown: list[int] = []
         for row in range(scene.num_events):
             one = scene.select(slice(row, row + 1))
-            masks = candidate_masks(may_be_meant(one))
+            masks = candidate_masks(one.present[0] > 0.5)
             self.masks.append(masks)
-            self.values.append(self._measure(one, masks))
+            self._values.append(self._measure(one, masks))
             self.shown.append(int((masks == one.attention).all(dim=-1).nonzero()[0, 0]))
 
     def _measure(self, one: SceneBatch, masks: torch.Tensor) -> torch.Tensor:
         """Return the values (G, K) of masks (G, N); NaN where too few are meant."""
         view = SceneView(one.repeat(len(masks)), masks)
-        found = evaluate(self.measurements, view)
+        found = evaluate(self._measurements, view)
         enough = self._needs <= view.meant.sum(dim=-1, keepdim=True)
         return torch.where(enough, found, torch.nan)
 
     def infer(self, chosen: Sequence[int] | None = None) -> Agreement:
-        """Return what outcome and mask agree on in the demonstrations, all or some of them."""
+        """Return what the sets of the demonstrations agree on, all or some of them (by number)."""
         rows = list(range(len(self.masks))) if chosen is None else list(chosen)
-        shown = torch.stack([self.values[row][self.shown[row]] for row in rows])
-        background = torch.cat([self.values[row] for row in rows])
+        shown = torch.stack([self._values[row][self.shown[row]] for row in rows])
+        background = torch.cat([self._values[row] for row in rows])
         weights = torch.cat([self._weights(row) for row in rows]) / len(rows)
         # Where too few are meant for a measurement, it counts as far out.
         mean = background.nanmean(dim=0)
@@ -79,8 +77,8 @@ class RelationInference:
             fewest=_FEWEST * len(rows),
             most_kept=_MOST_KEPT,
         )
-        counts = self.count[rows]
-        specs = tuple(self.measurements[i].name for i in bounds.index.tolist())
+        counts = self._count[rows]
+        specs = tuple(self._measurements[i].name for i in bounds.index.tolist())
         return Agreement(specs, bounds, (int(counts.min()), int(counts.max())), score)
 
     def _weights(self, row: int) -> torch.Tensor:
@@ -88,16 +86,3 @@ class RelationInference:
         number = self.masks[row].sum(dim=-1)
         same = (number == number[self.shown[row]]).float()
         return 0.5 * same / same.sum() + 0.5 / len(number)
-
-
-def may_be_meant(one: SceneBatch) -> torch.Tensor:
-    """Return which things (N,) of one scene may be meant: all but the subjects."""
-    return (one.present[0] > 0.5) & (one.subjects[0] < 0.5)
-
-
-def mask_log_probabilities(
-    agreement: Agreement, one: SceneBatch, masks: torch.Tensor
-) -> torch.Tensor:
-    """Return the log probabilities (G,) of masks (G, N) of one scene."""
-    view = SceneView(one.repeat(len(masks)), masks)
-    return torch.log_softmax(-agreement.energy(view), dim=0)
