@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,7 @@ from concept_control.energy.inference.learned_steps import InferenceSteps
 from concept_control.energy.networks.encoder import DemonstrationEncoder
 from concept_control.energy.networks.energy_network import EnergyNetwork, NetworkConfig
 from concept_control.errors import ModelError
-from concept_control.model_files import read_card, read_config, read_weights, write_model
+from concept_control.model_files import read_card, read_config, read_modules, write_model
 
 WEIGHTS_FILE = 'concept_model.safetensors'
 CARD_FILE = 'card.json'
@@ -73,16 +74,20 @@ def load_model(
             '"concept_control train" or give another folder'
         )
     card = read_card(folder / CARD_FILE)
-    network = EnergyNetwork(read_config(NetworkConfig, card, folder / CARD_FILE))
-    encoder = DemonstrationEncoder(network.config)
+    config = read_config(NetworkConfig, card, folder / CARD_FILE)
     count = card.get('inference_steps', 0)
     if not isinstance(count, int) or not 0 <= count <= _MOST_STEPS:
         raise ModelError(
             f'the card in {folder} gives inference_steps {count!r}; expected 0 to {_MOST_STEPS}'
         )
-    steps = InferenceSteps(network.config.code_width, count) if count else None
-    read_weights(folder / WEIGHTS_FILE, card, _modules(network, encoder, steps))
-    return network.eval(), encoder.eval(), card, steps
+
+    def build() -> dict[str, nn.Module]:
+        steps = InferenceSteps(config.code_width, count) if count else None
+        return _modules(EnergyNetwork(config), DemonstrationEncoder(config), steps)
+
+    modules: Mapping[str, Any] = read_modules(folder / WEIGHTS_FILE, card, build)
+    network, encoder = modules['network'], modules['encoder']
+    return network.eval(), encoder.eval(), card, modules.get('steps')
 
 
 def _modules(
