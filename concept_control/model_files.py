@@ -8,8 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
-from dataclasses import fields
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -19,8 +18,16 @@ from safetensors.torch import load, save
 from torch import nn
 
 from concept_control.errors import ModelError
+from concept_control.input_files import check_fields, one_line, read_bytes, read_json
+from concept_control.output_files import replacing
 
 SCHEMA = 1
+
+MAX_WEIGHTS = 2 * 2**30
+"""Largest file of weights [bytes]."""
+
+MAX_SIZE = 4096
+"""Largest size of a network that a card may give: a width, a number of layers."""
 
 Config = TypeVar('Config')
 
@@ -36,7 +43,6 @@ def write_model(
         modules: Networks by the prefix of their tensors.
         facts: Entries of the card beside schema and checksum.
     """
-    weights.parent.mkdir(parents=True, exist_ok=True)
     data = save(
         {
             f'{prefix}.{name}': value.contiguous().cpu()
@@ -45,8 +51,10 @@ def write_model(
         }
     )
     written = {'schema': SCHEMA, **facts, 'sha256': hashlib.sha256(data).hexdigest()}
-    weights.write_bytes(data)
-    card.write_text(json.dumps(written, indent=2) + '\n')
+    with replacing(weights) as file:
+        file.write(data)
+    with replacing(card) as file:
+        file.write((json.dumps(written, indent=2) + '\n').encode())
     return written
 
 
@@ -56,13 +64,10 @@ def read_card(path: Path) -> dict[str, Any]:
     Raises:
         ModelError: if it is missing, unreadable or of another schema.
     """
-    try:
-        card = json.loads(path.read_text())
-    except (OSError, UnicodeDecodeError, json.JSONDecodeError) as error:
-        raise ModelError(f'the card {path} cannot be read: {error}') from error
+    card = read_json(path, ModelError)
     schema = card.get('schema') if isinstance(card, dict) else None
     if schema != SCHEMA:
-        raise ModelError(f'{path} has schema {schema!r}; this version reads schema {SCHEMA}')
+        raise ModelError(f'{path} has schema {schema!r:.60}; this version reads schema {SCHEMA}')
     return card
 
 
@@ -75,36 +80,54 @@ def read_config(kind: type[Config], card: Mapping[str, Any], path: Path) -> Conf
         path: File of the card, for the error's text.
 
     Raises:
-        ModelError: if it gives none, or others than `kind` has.
+        ModelError: if it gives none, others than `kind` has, or sizes that no network has.
     """
-    values = card.get('network')
-    names = {field.name for field in fields(kind)}  # type: ignore[arg-type]
-    if not isinstance(values, dict) or set(values) - names:
-        raise ModelError(
-            f'{path} describes the network as {values!r}; expected the fields {sorted(names)}'
-        )
-    try:
-        return kind(**values)
-    except TypeError as error:
-        raise ModelError(f'{path} describes no network: {error}') from error
+    config = check_fields(kind, card.get('network'), path, ModelError)
+    for name, value in vars(config).items():
+        if isinstance(value, int) and not 0 <= value <= MAX_SIZE:
+            raise ModelError(f'{path}: network.{name} is {value}; expected 0 to {MAX_SIZE}')
+    return config
 
 
-def read_weights(path: Path, card: Mapping[str, Any], modules: Mapping[str, nn.Module]) -> None:
-    """Fill modules with the weights of a file.
+def read_modules(
+    path: Path, card: Mapping[str, Any], build: Callable[[], Mapping[str, nn.Module]]
+) -> Mapping[str, nn.Module]:
+    """Build the networks of a card and fill them with the weights of a file.
+
+    What the networks need is compared with what the file holds before memory is taken for it.
 
     Args:
         path: Safetensors file.
         card: Card of the model.
-        modules: Networks by the prefix of their tensors; all that the file holds.
+        build: Callable that makes the networks by the prefix of their tensors; all that the file
+            holds.
 
     Raises:
         ModelError: if the file is missing, changed since it was written, no safetensors file, or
-            holds other tensors than the modules have.
+            holds other tensors than the networks have.
     """
     tensors = _read_tensors(path, card)
+    try:
+        with torch.device('meta'):  # shapes alone
+            _check_tensors(path, tensors, build())
+        modules = build()
+    except (ValueError, TypeError, RuntimeError) as error:
+        raise ModelError(f'the card of {path} describes no network: {one_line(error)}') from error
     for prefix, module in modules.items():
         for name, mine in module.state_dict().items():
-            stored = tensors.pop(f'{prefix}.{name}', None)
+            with torch.no_grad():
+                mine.copy_(tensors[f'{prefix}.{name}'])
+    return modules
+
+
+def _check_tensors(
+    path: Path, tensors: Mapping[str, torch.Tensor], modules: Mapping[str, nn.Module]
+) -> None:
+    unused = set(tensors)
+    for prefix, module in modules.items():
+        for name, mine in module.state_dict().items():
+            stored = tensors.get(f'{prefix}.{name}')
+            unused.discard(f'{prefix}.{name}')
             if stored is None:
                 raise ModelError(f'{path} lacks the tensor {prefix}.{name}')
             if stored.shape != mine.shape:
@@ -114,17 +137,12 @@ def read_weights(path: Path, card: Mapping[str, Any], modules: Mapping[str, nn.M
                 )
             if not torch.isfinite(stored).all():
                 raise ModelError(f'{prefix}.{name} in {path} is not finite')
-            with torch.no_grad():
-                mine.copy_(stored)
-    if tensors:
-        raise ModelError(f'{path} holds tensors of no use: {sorted(tensors)[:3]}')
+    if unused:
+        raise ModelError(f'{path} holds tensors of no use: {sorted(unused)[:3]}')
 
 
 def _read_tensors(path: Path, card: Mapping[str, Any]) -> dict[str, torch.Tensor]:
-    try:
-        data = path.read_bytes()
-    except OSError as error:
-        raise ModelError(f'the weights {path} cannot be read: {error}') from error
+    data = read_bytes(path, ModelError, MAX_WEIGHTS)
     digest = hashlib.sha256(data).hexdigest()
     if digest != card.get('sha256'):
         kind = ' and looks pickled' if data[:2] in (b'\x80\x02', b'\x80\x04', b'PK') else ''

@@ -12,7 +12,7 @@ ROOT = Path(__file__).resolve().parent.parent
 PACKAGE = ROOT / 'concept_control'
 
 IMPORT_ORDER = (
-    {'errors', 'model_files', 'paths', 'seeding'},
+    {'errors', 'input_files', 'model_files', 'output_files', 'paths', 'seeding'},
     {'world', 'reports'},
     {'concepts', 'perception', 'policy', 'energy', 'control'},
     {'simulation', 'training', 'interfaces', 'language'},
@@ -26,7 +26,13 @@ IMPORT_ORDER = (
 )
 """A file imports from its own room and from rooms on earlier lines; see docs/architecture.md."""
 
-WITHIN = {('paths', 'errors'), ('model_files', 'errors')}
+WITHIN = {
+    ('input_files', 'errors'),
+    ('model_files', 'errors'),
+    ('model_files', 'input_files'),
+    ('model_files', 'output_files'),
+    ('paths', 'errors'),
+}
 """Imports between two rooms of one line, which the order alone would not allow."""
 
 HOMES = {

@@ -28,6 +28,7 @@ from rosbags.typesys import Stores, get_types_from_msg, get_typestore
 from concept_control.bags.storage_files import (
     STORAGES,
     find_files,
+    is_honest,
     plain_file,
     storage_of,
     unpacked_message,
@@ -163,7 +164,7 @@ class Bag:
     def _open(self) -> list[_Source]:
         if not self.path.exists():
             raise BagError(f'there is no bag {self.path}')
-        if self.path.is_file():
+        if not self.path.is_dir():
             return [self._open_file(self.path)]
         sources, broken = [], []
         for file in find_files(self.path, self.notes):
@@ -246,11 +247,19 @@ class Bag:
 def _has_chunks(path: Path) -> bool:
     """Tell whether an mcap file has an index of chunks, by which its messages can be sorted.
 
-    A recording for speed (`--storage-preset-profile fastwrite`) has none.
+    A recording for speed (`--storage-preset-profile fastwrite`) has none; chunks that unpack to
+    another size than they say are not used.
     """
     with path.open('rb') as file:
         summary = SeekingReader(file, record_size_limit=RECORD_LIMIT).get_summary()
-    return summary is not None and bool(summary.chunk_indexes)
+        if summary is None or not summary.chunk_indexes:
+            return False
+        if all(not index.compression for index in summary.chunk_indexes):
+            return True
+        # Its reader would unpack whatever comes.
+        file.seek(0)
+        records = StreamReader(file, emit_chunks=True, record_size_limit=RECORD_LIMIT).records
+        return all(is_honest(r, RECORD_LIMIT) for r in records if isinstance(r, Chunk))
 
 
 def _streamed(path: Path) -> _Source:
@@ -269,7 +278,7 @@ def _streamed(path: Path) -> _Source:
                 for record in reader.records:
                     if not isinstance(record, Chunk):
                         yield record
-                    elif record.uncompressed_size <= RECORD_LIMIT:
+                    elif is_honest(record, RECORD_LIMIT):
                         yield from breakup_chunk(record, validate_crc=True)
             except Exception:
                 return

@@ -10,10 +10,10 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import yaml
 
 from concept_control.control.arm.description import ArmDescription
 from concept_control.errors import BagError
+from concept_control.input_files import read_yaml
 from concept_control.paths import share_folder
 from concept_control.perception.camera_model import pose_matrix
 
@@ -44,10 +44,7 @@ def read_setup(path: Path | None = None) -> RecordedSetup:
         BagError: if it is no parameter file.
     """
     path = share_folder() / 'config' / 'demo.yaml' if path is None else path
-    try:
-        tree = yaml.safe_load(path.read_text())
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        raise BagError(f'the parameter file {path} cannot be read: {error}') from error
+    tree = read_yaml(path, BagError)
     p = _parameters(tree, 'entity_extractor')
     try:
         camera = str(p.get('cameras', ['camera'])[0])

@@ -10,12 +10,15 @@ import contextlib
 import re
 import shutil
 import sqlite3
+from collections.abc import Iterator
 from pathlib import Path, PurePath
 
-import yaml
 import zstandard
+from lz4.frame import LZ4FrameDecompressor
+from mcap.records import Chunk
 
 from concept_control.errors import BagError
+from concept_control.input_files import one_line, open_regular, read_yaml
 
 STORAGES = {'.mcap': 'mcap', '.db3': 'sqlite3'}
 """Storage of a file by its suffix."""
@@ -25,6 +28,15 @@ COMPRESSED = '.zstd'
 
 ZSTD_MAGIC = b'\x28\xb5\x2f\xfd'
 """First bytes of zstd data (RFC 8878); CDR never begins so."""
+
+MAX_UNPACKED = 64 * 2**30
+"""Largest size that a compressed file unpacks to [bytes]."""
+
+SPARE = 2**30
+"""Room on the disk that unpacking leaves [bytes]."""
+
+BLOCK = 2**20
+"""Size of the pieces that are unpacked at a time [bytes]."""
 
 
 def storage_of(path: Path) -> str | None:
@@ -52,12 +64,13 @@ def find_files(folder: Path, notes: list[str]) -> list[Path]:
         )
         return found
     try:
-        about = yaml.safe_load(path.read_text())['rosbag2_bagfile_information']
+        about = read_yaml(path, BagError)['rosbag2_bagfile_information']
         # Earlier versions wrote the folder in front of the name.
         listed = [folder / PurePath(name).name for name in about['relative_file_paths']]
-    except (OSError, UnicodeError, yaml.YAMLError, KeyError, TypeError) as error:
-        why = ' '.join(f'{type(error).__name__}: {error}'.split())[:200]
-        notes.append(f'metadata.yaml cannot be used ({why}); reading the files themselves')
+    except (BagError, KeyError, TypeError) as error:
+        notes.append(
+            f'metadata.yaml cannot be used ({one_line(error)}); reading the files themselves'
+        )
         return found
     notes += [
         f'{p.name} is missing: part of the recording is lost' for p in listed if p not in found
@@ -70,8 +83,9 @@ def plain_file(path: Path, scratch: Path, notes: list[str]) -> Path:
     """Return a file that can be read as it is: the same one, or one made of it in `scratch`.
 
     Raises:
-        BagError: if a compressed file cannot be unpacked at all.
+        BagError: if it is no regular file, or a compressed one that cannot be unpacked.
     """
+    open_regular(path, BagError).close()
     if path.name.endswith(COMPRESSED):
         return _unpacked(path, scratch, notes)
     journal = Path(f'{path}-wal')
@@ -98,6 +112,36 @@ def unpacked_message(data: bytes, limit: int) -> bytes:
     return zstandard.ZstdDecompressor().decompress(data, max_output_size=limit)
 
 
+def is_honest(chunk: Chunk, limit: int) -> bool:
+    """Tell whether a chunk of an mcap file unpacks to the size it says, and that to no more.
+
+    Args:
+        chunk: Chunk as stored.
+        limit: Most bytes that it may unpack to.
+    """
+    size = chunk.uncompressed_size
+    if size > limit:
+        return False
+    if chunk.compression == 'zstd':
+        source = zstandard.ZstdDecompressor().stream_reader(chunk.data, read_across_frames=True)
+        return _size(iter(lambda: source.read(BLOCK), b''), size) == size
+    if chunk.compression == 'lz4':
+        unpacker = LZ4FrameDecompressor()
+        first = unpacker.decompress(chunk.data, max_length=size + 1)
+        return len(first) == size and not unpacker.unused_data
+    return True
+
+
+def _size(blocks: Iterator[bytes], limit: int) -> int:
+    """Return the size of all blocks together, counted until it is beyond a limit."""
+    size = 0
+    for block in blocks:
+        size += len(block)
+        if size > limit:
+            break
+    return size
+
+
 def _by_number(path: Path) -> list[tuple[int, str]]:
     """Sort bag_2 before bag_10."""
     parts = re.split(r'(\d+)', path.name)
@@ -106,9 +150,17 @@ def _by_number(path: Path) -> list[tuple[int, str]]:
 
 def _unpacked(path: Path, scratch: Path, notes: list[str]) -> Path:
     target = scratch / path.name.removesuffix(COMPRESSED)
+    limit = min(MAX_UNPACKED, shutil.disk_usage(scratch).free - SPARE)
     with path.open('rb') as packed, target.open('wb') as file:
         try:
-            zstandard.ZstdDecompressor().copy_stream(packed, file)
+            reader = zstandard.ZstdDecompressor().stream_reader(packed, read_across_frames=True)
+            while block := reader.read(BLOCK):
+                if file.tell() + len(block) > limit:
+                    raise BagError(
+                        f'{path} unpacks to more than the {limit / 1e9:.1f} GB there is room for '
+                        f'in {scratch.parent}; make room there, or give the unpacked file'
+                    )
+                file.write(block)
         except zstandard.ZstdError as error:
             if not file.tell():
                 raise BagError(f'{path} cannot be unpacked: {error}') from error

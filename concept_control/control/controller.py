@@ -33,7 +33,7 @@ MAX_PLAN_DELAY = 0.5
 the plans of that time is braked once and left to follow: to answer each late measurement with
 another plan makes it swing, ever wider."""
 
-OFF_TRACK = 'the arm does not follow its plan: braking'
+OFF_TRACK = 'the arm is off its plan: it stops and goes on from there'
 
 GRIP_LIE = (
     'suction_state says that something is held although the suction is off: is its sensor stuck?'
@@ -81,6 +81,7 @@ class ControlOutput:
         active_entity: Id of the entity being moved, -1 for none.
         solve_time: Wall-clock time of the planner [s]; NaN where it was not asked.
         guard: Clause on what the guard changed; empty for nothing.
+        slowed: Clause on what the plan was slowed down for, which is ordinary; empty for nothing.
     """
 
     plan: Plan | None
@@ -92,6 +93,7 @@ class ControlOutput:
     active_entity: int
     solve_time: float
     guard: str = ''
+    slowed: str = ''
 
 
 class ConceptController:
@@ -135,6 +137,7 @@ class ConceptController:
         self._suction = False
         self._payload: int | None = None
         self._rest_ticks, self._grip_excused = 0, 0.0
+        self._slowed = ''
 
     @property
     def status(self) -> Status:
@@ -206,6 +209,7 @@ class ConceptController:
             joints_time: Stamp of `q` and `qd` in the same clock [s]; None: they are current.
             fault: Reason why the inputs cannot be trusted, so that the arm must hold.
         """
+        self._slowed = ''
         q, qd = np.asarray(q, dtype=float), np.asarray(qd, dtype=float)
         if q.shape != (self.arm.num_joints,) or qd.shape != q.shape:
             raise CommandError(
@@ -353,6 +357,7 @@ class ConceptController:
         guarded = self._guard.check_plan(plan, q, qd)
         if guarded.reason and not plan.is_finite():
             self._planner.reset()
+        self._slowed = guarded.slowed
         self._plans.append(guarded.plan)
         return guarded.plan, guarded.reason
 
@@ -412,6 +417,7 @@ class ConceptController:
             active_entity=active,
             solve_time=solve_time,
             guard=guard,
+            slowed=self._slowed,
         )
 
     def _follows_tool(self) -> bool:

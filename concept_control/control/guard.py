@@ -48,10 +48,17 @@ class GuardConfig:
 
 @dataclass(frozen=True)
 class GuardedPlan:
-    """A plan that may be sent, and what was done to it; an empty reason means nothing."""
+    """A plan that may be sent, and what was done to it.
+
+    Attributes:
+        plan: Plan that keeps every limit.
+        reason: Reason why it is another one; empty if it is not.
+        slowed: What it was slowed down for, which is ordinary; empty if it was not.
+    """
 
     plan: Plan
     reason: str
+    slowed: str = ''
 
 
 class Guard:
@@ -119,7 +126,7 @@ class Guard:
             limited = self._limited(plan)
             limited = self._cut(limited, limited.num_steps)
             if not self._breaks_of_place(limited, q).any():
-                return GuardedPlan(limited, f'{cause}: limited')
+                return GuardedPlan(limited, '', f'{cause}: slowed down')
         return GuardedPlan(
             self.brake(plan.stamp, plan.dt, plan.num_steps, q, qd), f'{cause}: braking'
         )

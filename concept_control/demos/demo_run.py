@@ -13,6 +13,7 @@ import numpy as np
 from tqdm import tqdm
 
 from concept_control.control.arm.description import ArmDescription
+from concept_control.demos.labelled_views import labelled_views
 from concept_control.demos.simulated_graph import START_TIMEOUT, GraphConfig
 from concept_control.errors import ConceptControlError, UnknownConceptError
 from concept_control.interfaces.constants import OUTCOMES, TEACH_PHASE
@@ -143,7 +144,7 @@ class DemoRun:
         self._describe(start)
         perceived_ids = match_ids(start.entities, start.truth)
         judge = self._judge(self._true_scene(start.truth, perceived_ids))
-        before = start.frames()
+        before = self._views(start)
         if judge is not None:
             verdict = judge(self._true_scene(start.truth, perceived_ids))
             say(f'before: the predicate {self._verdict_text(verdict)}')
@@ -162,7 +163,7 @@ class DemoRun:
             picture,
             title=f'{config.expression}, seed {config.seed}',
             before=before,
-            after=end.frames(),
+            after=self._views(end),
             times=[convert.seconds(s.header.stamp) - command_time for s in series],
             energies=[s.energy for s in series],
             phases=[s.phase for s in series],
@@ -288,6 +289,14 @@ class DemoRun:
             {perceived_ids[i]: state for i, state in states.items()}, self.workspace
         )
         return scene if uses_tool(self.config.judged) else scene.without_tool()
+
+    def _views(self, snapshot: GraphSnapshot) -> list[np.ndarray]:
+        """Return what is seen, with the ids that statuses speak of; particles have theirs."""
+        if self.config.world != 'arm':
+            return snapshot.frames()
+        seen = blocks_of(snapshot.entities)
+        places = {e.id: np.array([e.position.x, e.position.y, e.position.z]) for e in seen}
+        return labelled_views(snapshot.frames(), self.config.arm, places)
 
     def _camera_backend(self) -> str:
         """Return what the simulator's log says of how it makes its images."""

@@ -18,6 +18,7 @@ from concept_control.control.arm.description import ArmDescription
 from concept_control.control.skills.drawing import TOUCH
 from concept_control.demos.demo_run import blocks_of, say
 from concept_control.demos.drawing_config import BLOCKS, DrawConfig
+from concept_control.demos.drawing_layout import clear_layout
 from concept_control.demos.drawing_report import (
     DrawReport,
     overlay_lines,
@@ -26,7 +27,6 @@ from concept_control.demos.drawing_report import (
 )
 from concept_control.demos.drawing_result import DrawingResult, drawn_lines
 from concept_control.energy.model import ConceptModel
-from concept_control.errors import CommandError
 from concept_control.interfaces.constants import OUTCOMES
 from concept_control.language.goals import request_tool_goal
 from concept_control.language.library import ConceptLibrary
@@ -52,9 +52,6 @@ EXECUTABLES = ('arm_simulator', 'entity_extractor', 'mpc_controller')
 
 START_TIMEOUT, DRAW_TIMEOUT = 180.0, 600.0
 """Wall-clock seconds for the nodes to come up, and for the drawing."""
-
-CLEARANCE = 0.07
-"""Distance from the block to the line [m]."""
 
 COMMAND_ID = 'draw'
 """Id by which statuses speak of our command."""
@@ -214,12 +211,12 @@ def run_graph(config: DrawConfig) -> DrawReport:
     colors = ['white'] if around is None else [BLOCKS[around - 1]]
     if config.extra_energy:
         colors = list(BLOCKS)
-    is_alone = around is None and not config.extra_energy
+    min_gap = 0.1 if config.extra_energy else 0.08
     simulator = {
-        'seed': _clear_seed(config, parts) if is_alone else config.seed,
+        'seed': clear_layout(config, parts, colors, min_gap).seed,
         'truth_rate': 100.0,
         'colors': colors,
-        'min_gap': 0.1 if config.extra_energy else 0.08,
+        'min_gap': min_gap,
     }
     nodes = [NodeProcess(EXECUTABLES[0], simulator), *map(NodeProcess, EXECUTABLES[1:])]
     state = GraphState()
@@ -247,19 +244,6 @@ def _of_color(snapshot: GraphSnapshot, name: str) -> Entity:
     return min(
         blocks_of(snapshot.entities),
         key=lambda e: float(np.linalg.norm(wanted - [e.color.r, e.color.g, e.color.b])),
-    )
-
-
-def _clear_seed(config: DrawConfig, parts: Sequence[DrawingStroke]) -> int:
-    """Return the seed of a layout whose block does not lie in the drawing's way."""
-    strokes = config.strokes(parts, ArmDescription.load(ARM).workspace)
-    points = np.concatenate([stroke.path for stroke in strokes])
-    for seed in range(config.seed, config.seed + 200):
-        block = build_scene(SceneConfig(num_blocks=1, seed=seed, min_gap=0.08))
-        if np.linalg.norm(points - block.initial_positions[0, :2], axis=1).min() > CLEARANCE:
-            return seed
-    raise CommandError(
-        f'a drawing of {1000 * config.size:g} mm leaves no room for the block: draw smaller'
     )
 
 

@@ -10,6 +10,7 @@ from concept_control.control.controller import ConceptController
 from concept_control.control.goal import GroundedGoal
 from concept_control.control.skills.drawing import DrawingGoal
 from concept_control.demos.drawing_config import BLOCKS, DrawConfig
+from concept_control.demos.drawing_layout import clear_layout
 from concept_control.demos.drawing_report import (
     DrawReport,
     overlay_lines,
@@ -22,7 +23,7 @@ from concept_control.language.goals import request_tool_goal, tool_goal
 from concept_control.language.library import ConceptLibrary
 from concept_control.policy.drawing import load_strokes
 from concept_control.simulation.closed_loop import ClosedLoop
-from concept_control.simulation.scene import SceneConfig, build_scene
+from concept_control.simulation.scene import build_scene
 from concept_control.simulation.simulated_camera import SimulatedCamera
 from concept_control.simulation.world import SimulatedWorld
 
@@ -40,11 +41,7 @@ def run_offline(config: DrawConfig) -> DrawReport:
     qualities = report_code_quality(parts)
     extra = config.extra_energy
     colors = BLOCKS if config.around or extra else ()
-    scene = build_scene(
-        SceneConfig(
-            num_blocks=len(colors), colors=colors, arm=config.arm, seed=config.seed, min_gap=0.1
-        )
-    )
+    scene = build_scene(clear_layout(config, parts, colors, min_gap=0.1))
     loop = ClosedLoop(scene, ConceptController(scene.arm))
     around = config.around_id()
     block = None if around is None else loop.world.block_positions()[around - 1, :2]

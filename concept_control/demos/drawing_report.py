@@ -104,9 +104,13 @@ def report(
         numbers |= {'plan_p50_ms': p50, 'plan_p99_ms': p99}
     print(f'picture: {picture}')
     limit = 'bent by what was added' if is_bent else f'tolerance {1000 * config.tolerance:g} mm'
+    drawn = (
+        f"the line at most {1000 * deviation:.2f} mm from the policy's path ({limit})"
+        if np.isfinite(deviation)
+        else f'{len(result.lines)} of {len(result.paths)} stroke(s) drawn'
+    )
     print(
-        f'RESULT: {"SUCCESS" if is_good else "FAILURE"}: {result.text}, the line at most '
-        f"{1000 * deviation:.2f} mm from the policy's path ({limit}), "
+        f'RESULT: {"SUCCESS" if is_good else "FAILURE"}: {result.text}, {drawn}, '
         f'{result.duration:.1f} s simulated'
     )
     return DrawReport(is_good, numbers)
@@ -184,12 +188,13 @@ def _draw_picture(
             linewidth=1.4,
             label='the line the tool drew' if number == 0 else None,
         )
-    worst = max(result.deviations, default=float('nan'))
-    axis.set_title(f'largest distance between them {1000 * worst:.2f} mm')
+    worst = f'{1000 * max(result.deviations):.2f} mm' if result.lines else ''
+    axis.set_title(f'largest distance between them {worst}' if worst else 'nothing was drawn')
     axis.set(xlabel='right of the robot [mm]', ylabel='in front of the robot [mm]')
     axis.set_aspect('equal')
     axis.margins(0.1)
-    axis.legend(loc='upper center', bbox_to_anchor=(0.5, -0.12), frameon=False, fontsize=9)
+    if axis.lines:
+        axis.legend(loc='upper center', bbox_to_anchor=(0.5, -0.12), frameon=False, fontsize=9)
     figure.suptitle(title)
     path.parent.mkdir(parents=True, exist_ok=True)
     figure.savefig(path, dpi=90)

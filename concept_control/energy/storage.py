@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from concept_control.energy.networks.encoder import DemonstrationEncoder
 from concept_control.energy.networks.energy_network import EnergyNetwork, NetworkConfig
 from concept_control.errors import ModelError
-from concept_control.model_files import read_card, read_config, read_weights, write_model
+from concept_control.model_files import read_card, read_config, read_modules, write_model
 
 WEIGHTS_FILE = 'concept_model.safetensors'
 CARD_FILE = 'card.json'
@@ -49,10 +50,13 @@ def load_model(
             changed since it was written, or no safetensors file.
     """
     folder, card = find_model(path)
-    network = EnergyNetwork(read_config(NetworkConfig, card, folder / CARD_FILE))
-    encoder = DemonstrationEncoder(network.config)
-    read_weights(folder / WEIGHTS_FILE, card, {'network': network, 'encoder': encoder})
-    return network.eval(), encoder.eval(), card
+    config = read_config(NetworkConfig, card, folder / CARD_FILE)
+    modules: Mapping[str, Any] = read_modules(
+        folder / WEIGHTS_FILE,
+        card,
+        lambda: {'network': EnergyNetwork(config), 'encoder': DemonstrationEncoder(config)},
+    )
+    return modules['network'].eval(), modules['encoder'].eval(), card
 
 
 def find_model(path: str | Path | None = None) -> tuple[Path, dict[str, Any]]:

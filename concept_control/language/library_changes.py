@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from concept_control.errors import LibraryError
+from concept_control.input_files import read_json
 
 HISTORY = '.changes'
 """Folder of the changes, inside that of the concepts: one numbered folder each."""
@@ -58,7 +59,7 @@ def undo(folder: Path) -> str:
         raise LibraryError(f'there is nothing to undo: no change of {folder} was recorded')
     entry = changes[-1]
     try:
-        change = json.loads((entry / _CHANGE).read_text())
+        change = read_json(entry / _CHANGE, LibraryError)
         for name in change['names']:
             kept, path = entry / f'{name}.npz', folder / f'{name}.npz'
             if kept.exists():

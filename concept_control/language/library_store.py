@@ -6,12 +6,11 @@ model infers its own code from them: what was taught outlives the weights.
 
 from __future__ import annotations
 
+import hashlib
 import json
-import os
 import sys
-import tempfile
 from collections.abc import Iterator
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +21,7 @@ from concept_control.concepts.vocabulary import vocabulary
 from concept_control.energy.code import ConceptCode
 from concept_control.energy.model import ConceptModel
 from concept_control.errors import ConceptControlError, LibraryError
+from concept_control.input_files import check_fields, one_line, parse_json, read_npz
 from concept_control.language.appearance import identifies_by_appearance
 from concept_control.language.library import (
     ConceptLibrary,
@@ -30,13 +30,36 @@ from concept_control.language.library import (
     hash_events,
 )
 from concept_control.language.library_changes import recorded
-from concept_control.world.demonstrations import FIELDS, events_of, join, read_arrays
+from concept_control.output_files import replacing
+from concept_control.world.demonstrations import FIELDS, events_of, join
 
 FORMAT = 1
 """Version of the files."""
 
 _PROVENANCE = ('description', 'source', 'model', 'demonstrations_hash', 'self_test')
 _FLAGS = ('selects', 'acts')
+Range = tuple[int, int | None]
+
+
+@dataclass(frozen=True)
+class _Header:
+    """What a file says beside its arrays; the attributes are `LibraryConcept`'s."""
+
+    format: int
+    name: str
+    description: str
+    energy: float
+    source: str
+    model: str
+    demonstrations_hash: str
+    self_test: str
+    selects: bool
+    acts: bool
+    by_looks: bool
+    subjects: Range
+    arguments: Range
+    sentences: tuple[str, ...] = ()
+    code_hash: str = ''
 
 
 def save(folder: Path, concept: LibraryConcept) -> Path:
@@ -117,14 +140,16 @@ def _write(path: Path, concept: LibraryConcept) -> None:
     header |= {'subjects': concept.subjects, 'arguments': concept.arguments}
     header['by_looks'] = concept.by_appearance
     header['sentences'] = concept.sentences
+    header['code_hash'] = _hash_code(concept.code)
     arrays = {name: getattr(concept.demonstrations, name).cpu().numpy() for name in FIELDS}
-    handle, new = tempfile.mkstemp(dir=path.parent, prefix=f'.{concept.name}.', suffix='.new')
-    with os.fdopen(handle, 'wb') as file:
+    with replacing(path) as file:
         np.savez_compressed(
             file, header=np.array(json.dumps(header)), code=concept.code.to_array(), **arrays
         )
-    os.chmod(new, 0o644)
-    os.replace(new, path)
+
+
+def _hash_code(code: ConceptCode) -> str:
+    return hashlib.sha256(code.to_array().tobytes()).hexdigest()
 
 
 def load(path: Path, model: ConceptModel) -> LibraryConcept:
@@ -145,39 +170,39 @@ def read(path: Path) -> LibraryConcept:
     Raises:
         LibraryError: if the file is none of ours, was changed, or has a name it must not have.
     """
-    arrays = read_arrays(path)
+    arrays = read_npz(path, LibraryError)
     try:
-        header = json.loads(str(arrays['header']))
-        if header['format'] != FORMAT:
-            raise LibraryError(
-                f'{path} has format {header["format"]!r}; this version reads {FORMAT}'
-            )
+        header = check_fields(
+            _Header, parse_json(str(arrays['header']), path, LibraryError), path, LibraryError
+        )
+        code = ConceptCode.from_array(arrays['code'])
         # As it was written, to the bit: `join` would only repeat a state that is there twice.
         demonstrations = events_of(arrays)
-        concept = LibraryConcept(
-            name=str(header['name']),
-            code=ConceptCode.from_array(arrays['code']),
-            subjects=_range(header['subjects']),
-            arguments=_range(header['arguments']),
-            num_demonstrations=len(demonstrations),
-            energy=float(header['energy']),
-            demonstrations=demonstrations,
-            selects=bool(header['selects']),
-            acts=bool(header['acts']),
-            by_appearance=bool(header['by_looks']),
-            sentences=tuple(map(str, header.get('sentences', ()))),
-            **{name: str(header[name]) for name in _PROVENANCE},
-        )
     except LibraryError:
         raise
     except (KeyError, TypeError, ValueError, AttributeError) as error:
-        raise LibraryError(f'{path} is no taught concept: {error!r}') from error
+        raise LibraryError(f'{path} is no taught concept: {one_line(error)}') from error
+    if header.format != FORMAT:
+        raise LibraryError(f'{path} has format {header.format}; this version reads {FORMAT}')
+    concept = LibraryConcept(
+        code=code,
+        subjects=header.subjects,
+        arguments=header.arguments,
+        num_demonstrations=len(demonstrations),
+        energy=header.energy,
+        demonstrations=demonstrations,
+        by_appearance=header.by_looks,
+        sentences=header.sentences,
+        **{name: getattr(header, name) for name in ('name', *_PROVENANCE, *_FLAGS)},
+    )
     check_name(concept.name, replace=True)
     if concept.name != path.stem:
         raise LibraryError(f'{path} holds the concept {concept.name!r}; a file is named after it')
-    if hash_events(demonstrations) != concept.demonstrations_hash:
+    is_changed = header.code_hash not in ('', _hash_code(code))
+    if is_changed or hash_events(demonstrations) != concept.demonstrations_hash:
         raise LibraryError(f'{path} was changed since it was written: teach {concept.name} again')
-    return concept
+    # A code without a checksum, as earlier versions wrote it, is inferred again.
+    return concept if header.code_hash else replace(concept, model=f'{concept.model}, unchecked')
 
 
 def inferred_again(concept: LibraryConcept, model: ConceptModel) -> LibraryConcept:
@@ -207,11 +232,6 @@ def load_all(folder: Path, model: ConceptModel) -> Iterator[LibraryConcept | str
             yield load(path, model)
         except ConceptControlError as error:
             yield str(error)
-
-
-def _range(value: Any) -> tuple[int, int | None]:
-    low, high = value
-    return int(low), None if high is None else int(high)
 
 
 def whole_library(model: ConceptModel, folder: Path) -> ConceptLibrary:

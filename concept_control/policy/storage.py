@@ -2,18 +2,36 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
+from pydantic import Field
 
 from concept_control.errors import ModelError
-from concept_control.model_files import read_card, read_config, read_weights, write_model
+from concept_control.input_files import check_fields
+from concept_control.model_files import read_card, read_config, read_modules, write_model
 from concept_control.policy.model import StrokePolicy
 from concept_control.policy.network import PolicyConfig, PolicyEnergy
 
 SHIPPED_POLICIES = Path(__file__).resolve().parent.parent / 'models' / 'policy'
 """Folder of the policies shipped with the package."""
+
+
+Point = tuple[float, float]
+
+
+@dataclass(frozen=True)
+class PolicyFacts:
+    """What a card says of a policy beside its network; the attributes are `StrokePolicy`'s."""
+
+    name: Annotated[str, Field(max_length=200)]
+    step_length: Annotated[float, Field(gt=0, le=10)]
+    num_steps: Annotated[int, Field(ge=1, le=10_000)]
+    is_closed: bool
+    center: Point
+    first_steps: Annotated[list[Point], Field(max_length=10_000)] | None = None
 
 
 def shipped_names() -> list[str]:
@@ -45,26 +63,30 @@ def load_policy(source: str | Path) -> StrokePolicy:
     path = Path(source)
     if path.suffix != '.json':
         path = SHIPPED_POLICIES / f'{source}.json'
-        if not path.is_file():
+        if path not in SHIPPED_POLICIES.glob('*.json'):
             raise ModelError(
-                f'no policy named {str(source)!r}; shipped: {", ".join(shipped_names())}; or give '
-                'the path of a card written by `concept_control policy train`'
+                f'no policy named {str(source)!r:.100}; shipped: {", ".join(shipped_names())}; or '
+                'give the path of a card written by `concept_control policy train`'
             )
     network, card = load_network(path)
-    first_steps = card.get('first_steps')
-    try:
-        return StrokePolicy(
-            network=network,
-            step_length=float(card['step_length']),
-            num_steps=int(card['num_steps']),
-            is_closed=bool(card['is_closed']),
-            center=np.array(card['center'], dtype=float),
-            name=str(card['name']),
-            first_steps=None if first_steps is None else np.reshape(first_steps, (-1, 2)),
-            card=card,
+    known = {name: card[name] for name in PolicyFacts.__dataclass_fields__ if name in card}
+    facts = check_fields(PolicyFacts, known, path, ModelError)
+    config = network.config
+    if config.is_coded or (config.state_size, config.action_size) != (2, 2):
+        raise ModelError(
+            f'{path} is for codes, or states and steps that are no points; expected a policy of '
+            'one figure'
         )
-    except KeyError as error:
-        raise ModelError(f'{path} lacks {error}; it is no card of a stroke policy') from error
+    return StrokePolicy(
+        network=network,
+        step_length=facts.step_length,
+        num_steps=facts.num_steps,
+        is_closed=facts.is_closed,
+        center=np.array(facts.center),
+        name=facts.name,
+        first_steps=np.array(facts.first_steps) if facts.first_steps else None,
+        card=card,
+    )
 
 
 def save_network(network: PolicyEnergy, facts: dict[str, Any], path: str | Path) -> Path:
@@ -82,6 +104,10 @@ def load_network(card_path: Path) -> tuple[PolicyEnergy, dict[str, Any]]:
         ModelError: if one is missing, unreadable, of another schema or does not fit the other.
     """
     card = read_card(card_path)
-    network = PolicyEnergy(read_config(PolicyConfig, card, card_path))
-    read_weights(card_path.with_suffix('.safetensors'), card, {'network': network})
+    config = read_config(PolicyConfig, card, card_path)
+
+    def build() -> dict[str, PolicyEnergy]:
+        return {'network': PolicyEnergy(config)}
+
+    network: Any = read_modules(card_path.with_suffix('.safetensors'), card, build)['network']
     return network.eval().requires_grad_(False), card

@@ -12,6 +12,9 @@ from concept_control.errors import StrokeError
 NUM_STEPS = 64
 """Number T of steps a stroke is divided into where nothing else is asked for."""
 
+LARGEST = 1e9
+"""Largest coordinate of a curve, in any unit: squares of it are finite."""
+
 CLOSED_GAP = 0.05
 """A stroke whose end is this near to its start, in sizes of the figure, is closed."""
 
@@ -79,7 +82,7 @@ def strokes_from_curves(
     """
     if not len(curves):
         raise StrokeError('no curve was given; a figure needs at least one demonstration')
-    checked = [_checked(curve, number) for number, curve in enumerate(curves)]
+    checked = [check_curve(curve, number) for number, curve in enumerate(curves)]
     moved = np.stack([resample(curve, num_steps + 1) for curve in checked])
     moved = moved - moved[:, :1]
     mean = moved.mean(axis=0)
@@ -96,15 +99,26 @@ def resample(curve: np.ndarray, num_points: int) -> np.ndarray:
     return np.column_stack([np.interp(at, length, curve[:, axis]) for axis in range(2)])
 
 
-def _checked(curve: np.ndarray, number: int) -> np.ndarray:
+def check_curve(curve: np.ndarray, number: int) -> np.ndarray:
+    """Return a curve (L, 2) as numbers that can be computed with.
+
+    Args:
+        curve: Curve as given.
+        number: Number of the curve, for the error's text.
+
+    Raises:
+        StrokeError: if it is no line of finite points.
+    """
     try:
         curve = np.asarray(curve, dtype=float)
     except (TypeError, ValueError) as error:
         raise StrokeError(f'curve {number} is not an array of numbers: {error}') from error
     if curve.ndim != 2 or curve.shape[1] != 2 or len(curve) < 2:
         raise StrokeError(f'curve {number} has shape {curve.shape}; expected (L, 2) with L >= 2')
-    if not np.isfinite(curve).all():
-        raise StrokeError(f'curve {number} has points that are not finite')
+    if not (np.abs(curve) <= LARGEST).all():
+        raise StrokeError(
+            f'curve {number} has points that are not finite, or farther away than {LARGEST:g}'
+        )
     if not np.ptp(curve, axis=0).max() > 0:
         raise StrokeError(f'all {len(curve)} points of curve {number} are the same: nothing drawn')
     return curve

@@ -14,13 +14,11 @@ from matplotlib.patches import Rectangle
 from concept_control.replay.replay import NUM_FRAMES, Replayed
 from concept_control.replay.text import COLUMNS, number, row_of, verdict_words
 from concept_control.reports import page
+from concept_control.reports.run_film import draw_phases
 from concept_control.world.tabletop import Tabletop
 
 ENERGY_FLOOR = 1e-6
 """Smallest energy drawn: the axis is logarithmic."""
-
-LABEL_GAP = 0.02
-"""Phases that begin this soon after the last one stay without a label, as a share of the axis."""
 
 
 def write_page(path: Path, replayed: Sequence[Replayed], broken: dict[str, str]) -> None:
@@ -106,8 +104,9 @@ def _command(
 def _curves(command: dict[str, Any]) -> Figure:
     """Draw energies, and the distance to satisfaction below them."""
     energy, predicate = command['energy'], command['predicate']
-    figure = Figure(figsize=(10.5, 5.2), layout='constrained')
-    top, below = figure.subplots(2, 1, sharex=True, height_ratios=[3, 2])
+    strip = 0.3 + 0.16 * len({phase['phase'] for phase in command['phases']})
+    figure = Figure(figsize=(10.5, 5.0 + strip), layout='constrained')
+    top, below, last = figure.subplots(3, 1, sharex=True, height_ratios=[3, 2, strip])
     for name, label, style in (
         ('recorded', 'as the controller reported', {'color': '#1f77b4', 'linewidth': 3.5}),
         ('recomputed', 'recomputed from the entities', {'color': '#ff7f0e', 'linewidth': 1.5}),
@@ -130,21 +129,14 @@ def _curves(command: dict[str, Any]) -> Figure:
             times, 0, 1, where=holds, color='#1a7f37', alpha=0.12, linewidth=0,
             transform=below.get_xaxis_transform(),
         )  # fmt: skip
-    below.set(ylabel='off by [mm]', xlabel='time since the command [s]')
-    labelled = -np.inf
-    for phase in command['phases']:
-        top.axvline(phase['time_s'], color='0.85', linewidth=0.8, zorder=0)
-        below.axvline(phase['time_s'], color='0.85', linewidth=0.8, zorder=0)
-        if phase['time_s'] < labelled + LABEL_GAP * top.get_xlim()[1]:
-            continue
-        labelled = phase['time_s']
-        top.text(
-            *(phase['time_s'], 0.02, f' {phase["phase"]}'),
-            transform=top.get_xaxis_transform(),
-            rotation=90,
-            fontsize=7,
-            color='0.45',
-        )
+    below.set(ylabel='off by [mm]')
+    last.set(xlabel='time since the command [s]', yticks=[])
+    phases = command['phases']
+    if phases:
+        starts = [phase['time_s'] for phase in phases]
+        end = max(starts[-1], *(axis.get_xlim()[1] for axis in (top, below)))
+        names = [phase['phase'] for phase in phases]
+        draw_phases(last, [*starts, end], [*names, names[-1]])
     return figure
 
 

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from concept_control.output_files import replacing
 from concept_control.reports.provenance import provenance
 
 
@@ -17,9 +18,9 @@ def write_json(path: Path, document: Any) -> None:
 
     Numbers that are not finite, of which JSON knows none, become null.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
     finite = json.loads(json.dumps(document), parse_constant=lambda _: None)
-    path.write_text(json.dumps(finite, indent=2) + '\n')
+    with replacing(path) as file:
+        file.write((json.dumps(finite, indent=2) + '\n').encode())
 
 
 def write_report(path: Path | None, **found: Any) -> None:

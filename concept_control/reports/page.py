@@ -19,6 +19,8 @@ import numpy as np
 from markupsafe import Markup
 from matplotlib.figure import Figure
 
+from concept_control.output_files import replacing
+
 _TEMPLATE = jinja2.Environment(
     loader=jinja2.FileSystemLoader(Path(__file__).parent), autoescape=True, trim_blocks=True
 ).get_template('page.html.j2')
@@ -34,8 +36,9 @@ def write_page(path: Path, title: str, blocks: Sequence[Markup], provenance: str
         blocks: Building blocks, from the functions below.
         provenance: Line under the title: date, commit, machine.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(_TEMPLATE.render(title=title, blocks=blocks, provenance=provenance))
+    text = _TEMPLATE.render(title=title, blocks=blocks, provenance=provenance)
+    with replacing(path) as file:
+        file.write(text.encode())
 
 
 def heading(text: str, level: Literal[2, 3] = 2, is_code: bool = False) -> Markup:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import cv2
 import numpy as np
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from concept_control.errors import ConceptControlError
@@ -72,8 +73,9 @@ def draw_run(
         phases: Phases of the controller at those times.
     """
     rows = max(len(before), len(after), 1)
-    figure = Figure(figsize=(11, 3.6 * rows + 2.6), layout='constrained')
-    grid = figure.add_gridspec(rows + 1, 2, height_ratios=[*[3.6] * rows, 2.6])
+    strip = 0.3 + 0.16 * len(set(phases))
+    figure = Figure(figsize=(11, 3.6 * rows + 2.6 + strip), layout='constrained')
+    grid = figure.add_gridspec(rows + 2, 2, height_ratios=[*[3.6] * rows, 2.6, strip])
     for column, (name, images) in enumerate((('before', before), ('after', after))):
         for row, image in enumerate(images):
             axis = figure.add_subplot(grid[row, column])
@@ -82,20 +84,26 @@ def draw_run(
             if row == 0:
                 axis.set_title(name)
     axis = figure.add_subplot(grid[rows, :])
-    axis.set(title='energy of the scene as perceived', xlabel='time since the command [s]')
-    axis.set_yscale('log')
+    axis.set(title='energy of the scene as perceived', yscale='log')
     axis.plot(times, np.maximum(np.asarray(energies, dtype=float), ENERGY_FLOOR))
-    for i, phase in enumerate(phases):
-        if i == 0 or phase != phases[i - 1]:
-            axis.axvline(times[i], color='0.8', linewidth=0.8, zorder=0)
-            axis.text(
-                *(times[i], 0.97, f' {phase}'),
-                rotation=90,
-                va='top',
-                fontsize=7,
-                color='0.35',
-                transform=axis.get_xaxis_transform(),
-            )
+    below = figure.add_subplot(grid[rows + 1, :], sharex=axis)
+    draw_phases(below, times, phases)
+    below.set_xlabel('time since the command [s]')
     figure.suptitle(title)
     path.parent.mkdir(parents=True, exist_ok=True)
     figure.savefig(path, dpi=100)
+
+
+def draw_phases(axis: Axes, times: Sequence[float], phases: Sequence[str]) -> None:
+    """Draw when each phase was, a row for each: labels of short phases never overlap.
+
+    Args:
+        axis: Axis to draw on.
+        times: Times at which the phases were reported [s].
+        phases: Phases at those times; each lasts until the next, the last one until its report.
+    """
+    rows = {phase: row for row, phase in enumerate(dict.fromkeys(phases))}
+    for phase, start, end in zip(phases, times, times[1:]):
+        axis.barh(rows[phase], end - start, left=start, height=0.8, color='0.6')
+    axis.set_yticks(list(rows.values()), list(rows), fontsize=7)
+    axis.set_ylim(len(rows) - 0.5, -0.5)

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
 from concept_control.energy.networks.energy_network import NetworkConfig
 from concept_control.errors import ModelError
+from concept_control.input_files import read_json
 
 
 @dataclass(frozen=True)
@@ -135,6 +135,6 @@ class TrainingConfig:
             ModelError: if the file cannot be read.
         """
         try:
-            return cls.from_dict(json.loads(Path(path).read_text()))
-        except (OSError, json.JSONDecodeError) as error:
+            return cls.from_dict(read_json(Path(path), ModelError))
+        except TypeError as error:
             raise ModelError(f'no training options in {path}: {error}') from error

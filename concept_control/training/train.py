@@ -19,6 +19,7 @@ from concept_control.energy.network_energy import NetworkEnergy
 from concept_control.energy.search.langevin import LangevinConfig
 from concept_control.energy.storage import save_model
 from concept_control.errors import ModelError
+from concept_control.output_files import replacing
 from concept_control.reports.provenance import commit
 from concept_control.seeding import seeded_weights
 from concept_control.training.config import TrainingConfig
@@ -200,9 +201,8 @@ class Trainer:
             'generators': generators,
             'averages': self.averages,
         }
-        temporary = self.folder / f'{_CHECKPOINT_FILE}.part'
-        torch.save(state, temporary)
-        temporary.replace(self.folder / _CHECKPOINT_FILE)
+        with replacing(self.folder / _CHECKPOINT_FILE) as file:
+            torch.save(state, file)
 
     def save_model(self, reports: Mapping[str, FamilyReport], folder: str | Path) -> None:
         """Write weights, card and its page, to be loaded by `ConceptModel.load`.

@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
-import zipfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
 
 from concept_control.errors import EventError, LibraryError
+from concept_control.input_files import read_npz as read_arrays
 from concept_control.world.events import Events
 from concept_control.world.tabletop import Tabletop
 
 FIELDS = ('positions', 'colors', 'sizes', 'present', 'subjects', 'attention')
 """Names of the arrays in an NPZ file, as `Events` takes them; the first two must be there."""
 
-MAX_BYTES = 64 * 2**20
-"""Largest size of a file's arrays, unpacked: a small zip file can ask for any memory."""
+MAX_SHAPE = (1000, 1000, 100)
+"""Most events, time steps and entities of a file: what is made of them takes far more memory."""
 
 MAX_DEMONSTRATIONS = 200
 """Most demonstrations that one concept is inferred from."""
@@ -91,7 +91,7 @@ def read_npz(path: Path) -> Events:
         LibraryError: if it is no such file.
         EventError: if its arrays are no events.
     """
-    arrays = read_arrays(path)
+    arrays = read_arrays(path, LibraryError)
     missing = [name for name in FIELDS[:2] if name not in arrays]
     if missing:
         raise LibraryError(
@@ -110,28 +110,8 @@ def events_of(arrays: Mapping[str, np.ndarray]) -> Events:
     """
     if 'positions' not in arrays or 'colors' not in arrays:
         raise EventError('events need the arrays positions and colors')
+    shape = np.shape(arrays['positions'])
+    if any(size > largest for size, largest in zip(shape, MAX_SHAPE)):
+        raise EventError(f'positions {shape}; at most {MAX_SHAPE} events, steps and entities')
     sizes, present, subjects, attention = (arrays.get(name) for name in FIELDS[2:])
     return Events(arrays['positions'], arrays['colors'], sizes, present, subjects, attention)
-
-
-def read_arrays(path: Path) -> dict[str, np.ndarray]:
-    """Read all arrays of an NPZ file; nothing is ever unpickled.
-
-    Raises:
-        LibraryError: if it cannot be read, or is too big.
-    """
-    try:
-        with zipfile.ZipFile(path) as archive:
-            size = sum(info.file_size for info in archive.infolist())
-        if size > MAX_BYTES:
-            raise LibraryError(
-                f'{path} unpacks to {size / 1e6:.0f} MB; at most {MAX_BYTES / 1e6:.0f} MB are read'
-            )
-        with np.load(path, allow_pickle=False) as file:
-            return {name: file[name] for name in file.files}
-    except LibraryError:
-        raise
-    except FileNotFoundError as error:
-        raise LibraryError(f'there is no file {path}') from error
-    except Exception as error:  # zipfile and numpy raise a dozen kinds on damaged bytes
-        raise LibraryError(f'{path} is no NPZ file of arrays: {error}') from error

@@ -1,5 +1,6 @@
 """Bags of any storage, packed, split, unfinished or damaged, are read as far as they go."""
 
+import os
 import shutil
 import sqlite3
 from collections import Counter
@@ -13,10 +14,14 @@ from hypothesis import strategies as st
 
 pytest.importorskip('rosbags', reason='rosbags is not installed')
 
+import lz4.frame
+import zstandard
 from made_up_bags import MadeUp, entity_array, message
 from mcap.reader import make_reader
+from mcap.records import Chunk
 from mcap.writer import Writer as McapWriter
 
+from concept_control.bags import storage_files
 from concept_control.bags.excerpt import ExcerptConfig, excerpt
 from concept_control.bags.reader import Bag
 from concept_control.errors import BagError, ConceptControlError
@@ -214,3 +219,30 @@ def test_damaged_bags_are_refused_or_read_in_part_and_never_crash(
     except ConceptControlError:
         return
     assert set(counts) <= set(bag.topics)
+
+
+def test_what_unpacks_to_more_than_it_says_or_there_is_room_for_is_not_unpacked(
+    recording, tmp_path, monkeypatch
+):
+    bag = recording.write(tmp_path / 'bag', 'mcap', 'file')
+    monkeypatch.setattr(storage_files, 'MAX_UNPACKED', 1000)
+    with pytest.raises(BagError, match='room for'):
+        read(bag)
+    zeros = bytes(10**7)
+    for compression, pack in (('zstd', zstandard.compress), ('lz4', lz4.frame.compress)):
+        for data, size, is_right in (
+            (pack(zeros), 10**7, True),
+            (pack(zeros), 100, False),
+            (pack(b'a') + pack(zeros), 1, False),
+            (pack(zeros), 10**9, False),
+        ):
+            chunk = Chunk(compression, data, 0, 0, 0, size)
+            assert storage_files.is_honest(chunk, 10**8) == is_right, (compression, size)
+
+
+def test_a_pipe_is_no_bag_and_is_not_waited_for(tmp_path):
+    os.mkfifo(tmp_path / 'pipe.mcap')
+    with pytest.raises(BagError, match='regular file'):
+        read(tmp_path / 'pipe.mcap')
+    with pytest.raises(BagError, match='regular file'):
+        read(tmp_path)

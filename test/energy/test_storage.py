@@ -42,7 +42,7 @@ def test_an_unknown_schema_is_refused(saved):
 
 def test_a_damaged_card_is_refused(saved):
     (saved[1] / CARD_FILE).write_text('{')
-    refuse(saved[1], 'cannot be read')
+    refuse(saved[1], 'as JSON')
 
 
 def test_tampered_weights_are_refused(saved):
@@ -70,7 +70,13 @@ def test_wrong_shapes_are_refused(saved):
     edit_card(saved[1], network={**card['network'], 'hidden': 17})
     refuse(saved[1], 'has shape')
     edit_card(saved[1], network={**card['network'], 'depth': 3})
-    refuse(saved[1], 'describes the network')
+    refuse(saved[1], "unknown \\['depth'\\]; there are kind")
+    # Neither memory nor time is spent on what the file cannot hold.
+    edit_card(saved[1], network={**card['network'], 'hidden': 4096, 'head_width': 4096})
+    refuse(saved[1], 'has shape')
+    for size in (10**9, -1, 'wide', None, 0):
+        edit_card(saved[1], network={**card['network'], 'hidden': size})
+        refuse(saved[1], 'hidden|has shape')
 
 
 def test_a_device_that_is_not_there_is_refused(saved):

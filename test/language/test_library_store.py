@@ -1,12 +1,15 @@
 """Files of taught concepts: kept to the bit, inferred again for another model, never trusted."""
 
+import json
+import os
 from dataclasses import replace
 
 import numpy as np
 import pytest
 import torch
 
-from concept_control.language.library_store import load, load_all, save
+from concept_control.errors import LibraryError
+from concept_control.language.library_store import load, load_all, read, save
 from concept_control.world.demonstrations import read_npz
 
 
@@ -40,3 +43,59 @@ def test_files_that_were_changed_are_left_out_and_the_others_are_not(model, half
     assert [one.name for one in found if not isinstance(one, str)] == ['halfway']
     for complaint in ('no NPZ file', 'named after it'):
         assert complaint in texts
+
+
+def test_a_file_whose_code_was_changed_is_refused_and_one_without_its_checksum_inferred_again(
+    model, halfway, tmp_path
+):
+    path = save(tmp_path, halfway)
+    with np.load(path) as file:
+        arrays = dict(file)
+    np.savez(path, **{**arrays, 'code': arrays['code'] + 1})
+    with pytest.raises(LibraryError, match='changed since'):
+        load(path, model)
+    header = json.loads(str(arrays['header']))
+    del header['code_hash']
+    np.savez(path, **{**arrays, 'header': json.dumps(header), 'code': arrays['code'] + 1})
+    again = load(path, model)
+    assert again.model == model.fingerprint and 'unchecked' in again.self_test
+    assert again.energy == pytest.approx(halfway.energy, rel=1e-3)
+
+
+@pytest.mark.parametrize(
+    ('changes', 'why'),
+    [
+        ({'energy': float('inf')}, 'finite'),
+        ({'energy': 10**400}, '64 bits'),
+        ({'energy': 'low'}, 'energy: .*number'),
+        ({'subjects': [1]}, 'subjects'),
+        ({'sentences': 7}, 'sentences'),
+        ({'name': ['halfway']}, 'name'),
+        ({'format': 99}, 'format 99'),
+        ({'more': 1}, "unknown .'more'"),
+        ('[' * 100_000 + ']' * 100_000, 'as JSON'),
+        ('{}', 'Field required'),
+        ('7', 'expected a mapping'),
+    ],
+)
+def test_a_damaged_file_is_refused_in_one_line(halfway, tmp_path, changes, why):
+    path = save(tmp_path, halfway)
+    with np.load(path) as file:
+        arrays = dict(file)
+    if isinstance(changes, dict):
+        changes = json.dumps(json.loads(str(arrays['header'])) | changes)
+    np.savez(path, **{**arrays, 'header': changes})
+    with pytest.raises(LibraryError, match=why) as caught:
+        read(path)
+    assert '\n' not in str(caught.value) and len(str(caught.value)) < 600
+
+
+def test_what_is_no_file_of_a_word_ends_no_reading_of_the_folder(model, halfway, tmp_path):
+    save(tmp_path, halfway)
+    os.mkfifo(tmp_path / 'pipe.npz')
+    (tmp_path / 'zeros.npz').symlink_to('/dev/zero')
+    (tmp_path / 'folder.npz').mkdir()
+    np.savez(tmp_path / 'crowd.npz', positions=np.zeros((1, 1, 101, 2)), header='{}')
+    found = list(load_all(tmp_path, model))
+    assert len(found) == 5
+    assert [one.name for one in found if not isinstance(one, str)] == ['halfway']

@@ -13,6 +13,11 @@ SQUARE = (
     '<circle cx="50" cy="50" r="20"/></svg>'
 )
 
+DOUBLED = '<g id="g0"><circle r="1"/></g>' + ''.join(
+    f'<g id="g{i}"><use href="#g{i - 1}"/><use href="#g{i - 1}"/></g>' for i in range(1, 40)
+)
+"""Forty groups, each of which shows the one before it twice."""
+
 
 def test_an_svg_has_a_stroke_for_each_move_of_the_pen_and_its_y_points_up(tmp_path):
     pytest.importorskip('svgelements')
@@ -46,6 +51,17 @@ def test_csv_and_npz_hold_examples(tmp_path):
         ('a.npz', 'not a zip', 'no NPZ'),
         ('a.svg', '<svg xmlns="http://www.w3.org/2000/svg"></svg>', 'no curve'),
         ('a.txt', '', 'known: '),
+        ('a.csv', '1,2\n3,inf\n', 'not finite'),
+        ('a.csv', '1,2\n3,1e300\n', 'farther'),
+        ('a.csv', '\n'.join(f'{i},0,0' for i in range(1001)), 'at most 1000'),
+        ('a.svg', '<!DOCTYPE x [<!ENTITY a "b">]><svg/>', 'entities'),
+        ('a.svg', f'<svg>{"<g>" * 6000}{"</g>" * 6000}</svg>', 'more than 5000'),
+        ('a.svg', f'<svg><path d="M 0 0 {"L 1 1 " * 6000}"/></svg>', 'more than 5000'),
+        ('a.svg', f'<svg><path d="M 0 0 {"1 1 " * 6000}"/></svg>', 'more than 5000'),
+        ('a.svg', '<svg><g id="a"/>' + '<use href="#a"/>' * 6000 + '</svg>', 'more than 5000'),
+        ('a.svg', f'<svg>{DOUBLED}</svg>', 'more than 5000'),
+        ('a.svg', '<svg><g id="a"><use href="#a"/></g></svg>', 'shows itself'),
+        ('a.svg', '<svg><path d="M 0 0 L 1e400 1"/></svg>', 'not finite|no SVG'),
     ],
 )
 def test_files_without_strokes_are_refused_by_name(tmp_path, name, text, complaint):

@@ -61,9 +61,9 @@ def test_files_of_the_wrong_kind_are_refused_in_words(tmp_path):
         'bomb': 'unpacks to 100 MB',
         'pickled': 'no NPZ file of arrays',
         'empty': 'lacks positions, colors',
-        'nan': 'NaN or infinity',
+        'nan': 'not finite',
         'shape': 'colors have shape',
-        'nowhere': 'there is no file',
+        'nowhere': 'there is no such file',
     }.items():
         with pytest.raises(ConceptControlError, match=complaint):
             read_npz(tmp_path / f'{name}.npz')

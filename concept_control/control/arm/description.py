@@ -5,12 +5,14 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Annotated
 
 import mujoco
 import numpy as np
-import yaml
+from pydantic import Field
 
 from concept_control.errors import ArmError
+from concept_control.input_files import check_fields, one_line, open_regular, read_yaml
 from concept_control.world.workspace import Workspace
 
 ARMS_FOLDER = Path(__file__).resolve().parent.parent / 'arms'
@@ -26,6 +28,33 @@ def arm_names() -> list[str]:
 
 INTERFACES = ('joint_trajectory', 'position', 'effort')
 """Kinds of commands to an arm: plans, or a position or a torque of each joint at a time."""
+
+Numbers = tuple[float, ...]
+
+
+@dataclass(frozen=True)
+class _WorkspaceFields:
+    center: tuple[float, float]
+    half_extent: float
+    yaw_degrees: float
+
+
+@dataclass(frozen=True)
+class _ArmFields:
+    """Fields of the YAML, of which `ArmDescription` tells more."""
+
+    model: str
+    joints: Annotated[tuple[str, ...], Field(min_length=1, max_length=64)]
+    tool_site: str
+    home: Numbers
+    workspace: _WorkspaceFields
+    velocity_limits: Numbers
+    acceleration_limits: Numbers
+    effort_limits: Numbers
+    stiffness: Numbers
+    damping: Numbers
+    name: str = ''
+    suction: bool = False
 
 
 @dataclass(frozen=True)
@@ -86,52 +115,41 @@ class ArmDescription:
         path = Path(source)
         if path.suffix not in ('.yaml', '.yml'):
             path = ARMS_FOLDER / str(source) / f'{source}.yaml'
-            if not path.is_file():
+            if str(source) not in arm_names():
                 raise ArmError(
-                    f'no arm named {str(source)!r}; shipped arms: {", ".join(arm_names())}; or '
-                    'give the path of a .yaml file'
+                    f'no arm named {str(source)!r:.100}; shipped arms: {", ".join(arm_names())}; '
+                    'or give the path of a .yaml file'
                 )
-        try:
-            text = path.read_text()
-        except OSError as error:
-            raise ArmError(f'{path}: cannot be read: {error.strerror}') from error
-        try:
-            fields = yaml.safe_load(text)
-        except yaml.YAMLError as error:
-            raise ArmError(f'{path}: not valid YAML: {error}') from error
-        if not isinstance(fields, dict):
-            raise ArmError(f'{path}: expected a mapping of fields, found {type(fields).__name__}')
+        fields = check_fields(_ArmFields, read_yaml(path, ArmError), path, ArmError)
         return cls._from_fields(path, fields)
 
     @classmethod
-    def _from_fields(cls, path: Path, fields: dict) -> ArmDescription:
-        required = ('model', 'joints', 'tool_site', 'home', 'workspace', *_LISTS)
-        known = {*required, 'name', 'suction'}
-        missing = [key for key in required if fields.get(key) is None]
-        if missing:
-            raise ArmError(f'{path}: missing {", ".join(missing)}')
-        unknown = sorted(set(fields) - known)
-        if unknown:
-            raise ArmError(f'{path}: unknown {", ".join(unknown)}; allowed: {sorted(known)}')
-        joints = tuple(str(name) for name in fields['joints'])
-        model_path = path.parent / str(fields['model'])
-        lists = {key: _vector(path, key, fields[key], len(joints)) for key in ('home', *_LISTS)}
-        for key in _LISTS:
-            if (lists[key] <= 0).any():
-                raise ArmError(f'{path}: {key} must be positive, got {lists[key].tolist()}')
-        limits = _position_limits(model_path, joints, str(fields['tool_site']))
+    def _from_fields(cls, path: Path, fields: _ArmFields) -> ArmDescription:
+        joints = fields.joints
+        lists = {key: np.array(getattr(fields, key)) for key in ('home', *_LISTS)}
+        for key, values in lists.items():
+            if len(values) != len(joints):
+                raise ArmError(f'{path}: {key} must be {len(joints)} numbers, one a joint')
+            if key in _LISTS and (values <= 0).any():
+                raise ArmError(f'{path}: {key} must be positive, got {values.tolist()}')
+        model_path = path.parent / fields.model
+        limits = _position_limits(model_path, joints, fields.tool_site)
         home = lists['home']
         outside = [j for j, q, lim in zip(joints, home, limits) if not lim[0] <= q <= lim[1]]
         if outside:
             raise ArmError(f'{path}: home is outside the position limits of {", ".join(outside)}')
         return cls(
-            name=str(fields.get('name', path.stem)),
+            name=fields.name or path.stem,
             model_path=model_path,
             joints=joints,
-            tool_site=str(fields['tool_site']),
-            suction=bool(fields.get('suction', False)),
+            tool_site=fields.tool_site,
+            suction=fields.suction,
             position_limits=limits,
-            workspace=_workspace(path, fields['workspace']),
+            workspace=Workspace(
+                fields.workspace.center,
+                fields.workspace.half_extent,
+                math.radians(fields.workspace.yaw_degrees),
+            ),
             **lists,
         )
 
@@ -156,36 +174,13 @@ class ArmDescription:
         return spec
 
 
-def _vector(path: Path, key: str, value: object, length: int) -> np.ndarray:
-    try:
-        vector = np.array(value, dtype=float)
-    except (TypeError, ValueError) as error:
-        raise ArmError(f'{path}: {key} must be {length} numbers, got {value!r}') from error
-    if vector.shape != (length,) or not np.isfinite(vector).all():
-        raise ArmError(f'{path}: {key} must be {length} finite numbers (one a joint), got {value}')
-    return vector
-
-
-def _workspace(path: Path, fields: object) -> Workspace:
-    keys = {'center', 'half_extent', 'yaw_degrees'}
-    if not isinstance(fields, dict) or set(fields) != keys:
-        raise ArmError(f'{path}: workspace must have exactly {sorted(keys)}, got {fields!r}')
-    center = _vector(path, 'workspace.center', fields['center'], 2)
-    return Workspace(
-        center=(float(center[0]), float(center[1])),
-        half_extent=float(fields['half_extent']),
-        yaw=math.radians(float(fields['yaw_degrees'])),
-    )
-
-
 def _position_limits(model_path: Path, joints: tuple[str, ...], site: str) -> np.ndarray:
     """Read (n, 2) joint ranges and check that joints and the tool's site are as described."""
-    if not model_path.is_file():
-        raise ArmError(f'{model_path}: no such MJCF file')
+    open_regular(model_path, ArmError).close()
     try:
         model = mujoco.MjModel.from_xml_path(str(model_path))
     except ValueError as error:
-        raise ArmError(f'{model_path}: MuJoCo refuses it: {error}') from error
+        raise ArmError(f'{model_path}: MuJoCo refuses it: {one_line(error)}') from error
     names = [model.joint(i).name for i in range(model.njnt)]
     if sorted(names) != sorted(joints):
         raise ArmError(

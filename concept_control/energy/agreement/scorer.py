@@ -7,6 +7,7 @@ Its weights are learned (`training/rule_prior.py`).
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -15,7 +16,7 @@ import torch
 from torch import nn
 
 from concept_control.energy.agreement.rule_search import NUM_TOKEN_NUMBERS
-from concept_control.model_files import read_card, read_config, read_weights, write_model
+from concept_control.model_files import read_card, read_config, read_modules, write_model
 
 WEIGHTS_FILE = 'rule_prior.safetensors'
 CARD_FILE = 'rule_prior.json'
@@ -87,6 +88,9 @@ def load_scorer(folder: str | Path) -> RuleScorer:
     """
     path = Path(folder) / CARD_FILE
     card = read_card(path)
-    scorer = RuleScorer(read_config(ScorerConfig, card, path))
-    read_weights(Path(folder) / WEIGHTS_FILE, card, {'scorer': scorer})
-    return scorer.requires_grad_(False).eval()
+    config = read_config(ScorerConfig, card, path)
+    weights = Path(folder) / WEIGHTS_FILE
+    modules: Mapping[str, Any] = read_modules(
+        weights, card, lambda: {'scorer': RuleScorer(config)}
+    )
+    return modules['scorer'].requires_grad_(False).eval()

@@ -12,6 +12,7 @@ from geometry_msgs.msg import PoseStamped
 from rclpy.node import Node
 
 from concept_control.errors import StrokeError
+from concept_control.output_files import replacing
 from concept_control.policy.stroke_splitter import StrokeSplitter
 from concept_control.ros.bridge import conversions as convert
 from concept_control.ros.bridge import qos
@@ -51,7 +52,7 @@ def record(topic: str, number: int, path: Path, timeout: float, splitter: Stroke
     strokes = splitter.finish()
     if not strokes:
         raise StrokeError(f'no stroke was heard on {topic} within {timeout:g} s')
-    path.parent.mkdir(parents=True, exist_ok=True)
     arrays: dict[str, Any] = {f'stroke_{i + 1}': stroke for i, stroke in enumerate(strokes)}
-    np.savez(path, **arrays)
+    with replacing(path) as file:
+        np.savez(file, **arrays)
     return len(strokes)

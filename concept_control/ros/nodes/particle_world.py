@@ -24,6 +24,7 @@ from concept_control.energy.model import ENERGIES, ConceptModel
 from concept_control.errors import ConceptControlError
 from concept_control.interfaces.goal_terms import program_of
 from concept_control.msg import ConceptCommand, ConceptGoal, ConceptStatus, EntityArray
+from concept_control.perception.annotate import write
 from concept_control.ros.bridge import conversions as convert
 from concept_control.ros.bridge import qos
 from concept_control.ros.bridge.statuses import status_message
@@ -203,6 +204,7 @@ class ParticleWorld(Node):
             cv2.circle(picture, center, radius, rgb, -1, cv2.LINE_AA)
             ring = (255, 127, 14) if i in attended else (120, 120, 120)
             cv2.circle(picture, center, radius + 4 * (i in attended), ring, 2, cv2.LINE_AA)
+            write(picture, f'#{i}', (center[0] + radius + 8, center[1]), (255, 255, 255), 0.5)
         return picture
 
 

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from concept_control.energy.model import ConceptModel
 from concept_control.errors import ConceptControlError, LibraryError
+from concept_control.input_files import one_line
 from concept_control.language.library import ConceptLibrary, LibraryConcept, check_name
 from concept_control.language.library_store import load, save
 
@@ -51,6 +52,9 @@ class ConceptStore:
                 concept = load(path, self._model)
             except ConceptControlError as error:
                 errors.append(str(error))
+                continue
+            except Exception as error:  # a file must not end the node, whatever is in it
+                errors.append(f'{path} cannot be taken in: {one_line(error)}')
                 continue
             if not self._is_known(concept):
                 self.library.add(concept)

@@ -208,8 +208,10 @@ class ConceptModelNode(Node):
         """Take in concepts from the folder; tell whether the library has changed."""
         has_changed, errors = self._store.read_folder()
         for error in errors:
+            text = f'not taken into the library: {error}'
             self._refusals.note('a file of the library', error)
-            self.get_logger().error(f'not taken into the library: {error}')
+            self.get_logger().error(text)
+            self._publish_status(status=GoalStatus.REFUSED, text=text, phase='library')
         return has_changed
 
     def _publish_library(self) -> None:

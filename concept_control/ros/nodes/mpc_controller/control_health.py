@@ -72,8 +72,8 @@ class ControlHealth:
 
     def note(self, output: ControlOutput, period: float) -> None:
         """Note what one control period brought; `period` [s] is its deadline."""
-        if output.guard:
-            self.fallback(output.guard)
+        for what in filter(None, (output.guard, output.slowed)):
+            self.fallback(what)
         with self._lock:
             self._output = output
             if not np.isfinite(output.solve_time):

@@ -14,7 +14,8 @@ from dataclasses import dataclass
 from concept_control.control.arm.description import ArmDescription
 from concept_control.control.skills.drawing import DrawingGoal
 from concept_control.energy.model import ConceptModel
-from concept_control.errors import CommandError
+from concept_control.errors import CommandError, ConceptControlError
+from concept_control.input_files import one_line
 from concept_control.msg import ConceptGoal, DrawCommand
 from concept_control.ros.bridge.drawings import drawing_goal
 from concept_control.ros.runtime.latest_value import LatestValue
@@ -43,7 +44,7 @@ class DrawingReader:
         self._arm, self._model = arm, model
         self._requests: LatestValue[Request] = LatestValue()
         self._wanted: Request | None = None
-        self._answer: tuple[Request, DrawingGoal | Exception] | None = None
+        self._answer: tuple[Request, DrawingGoal | ConceptControlError] | None = None
         self._thread = threading.Thread(target=self._work, name='drawings', daemon=True)
         self._thread.start()
 
@@ -89,11 +90,14 @@ class DrawingReader:
                 if request is not self._wanted:
                     raise CommandError('the drawing is no longer wanted')
 
-            result: DrawingGoal | Exception
+            result: DrawingGoal | ConceptControlError
             try:
                 result = drawing_goal(
                     request.command, self._arm, request.entities, self._model, check
                 )
-            except Exception as error:  # `answer` raises it: nobody hears of it in this thread
+            except ConceptControlError as error:  # `answer` raises it
                 result = error
+            except Exception as error:  # a file must not end the node, whatever is in it
+                figure = request.command.figure
+                result = CommandError(f'{figure!r:.100} cannot be drawn: {one_line(error)}')
             self._answer = request, result

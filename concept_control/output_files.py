@@ -1,0 +1,43 @@
+"""Files that are written whole or not at all."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import BinaryIO
+
+
+@contextmanager
+def replacing(path: Path) -> Iterator[BinaryIO]:
+    """Give a file to write to, which takes the place of another one when the block has ended.
+
+    Who reads the other one is not disturbed, and where the block fails, as on a full disk, that
+    one stays as it was and nothing is left beside it. What is no regular file is written to
+    directly.
+
+    Args:
+        path: File to write, whose folder is made where it is missing.
+
+    Raises:
+        OSError: if it cannot be written.
+    """
+    path = path.resolve()
+    path.parent.mkdir(parents=True, exist_ok=True)
+    if path.exists() and not path.is_file():
+        with path.open('wb') as device:
+            yield device
+        return
+    handle, new = tempfile.mkstemp(dir=path.parent, prefix=f'.{path.name}.', suffix='.new')
+    try:
+        with os.fdopen(handle, 'wb') as file:
+            yield file
+            file.flush()
+            os.fsync(handle)
+        os.chmod(new, 0o644)
+        os.replace(new, path)
+    except BaseException:
+        os.unlink(new)
+        raise
