@@ -63,6 +63,17 @@ class ConceptCode:
         """2W, the length of both halves for the network together; 0 without them."""
         return 2 * self.action.shape[0]
 
+    @property
+    def confidence(self) -> float:
+        """Probability that what is done with the code holds in new scenes.
+
+        Raises:
+            CodeError: for a code of the network, which does not know.
+        """
+        if self.agreement is None:
+            raise CodeError('the network does not know how sure its codes are')
+        return self.agreement.confidence
+
     def to_array(self) -> np.ndarray:
         """Return the code as float32 numbers that `from_array` reads.
 

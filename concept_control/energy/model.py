@@ -11,6 +11,7 @@ from typing import Any
 import torch
 
 from concept_control.energy.agreement.agreement_energy import AgreementEnergy
+from concept_control.energy.agreement.confidence import ConfidenceCurve
 from concept_control.energy.agreement.scorer import load_scorer
 from concept_control.energy.code import ConceptCode
 from concept_control.energy.network_energy import NetworkEnergy
@@ -70,7 +71,8 @@ class ConceptModel:
             network, encoder, card = load_model(path)
             return cls(NetworkEnergy(network, encoder), card, device)
         folder, card = find_model(path)
-        return cls(AgreementEnergy(load_scorer(folder)), card, device)
+        curve = ConfidenceCurve.load(folder)
+        return cls(AgreementEnergy(load_scorer(folder), curve), card, device)
 
     def to(self, device: str | torch.device) -> ConceptModel:
         """Return a copy of the model on another device."""

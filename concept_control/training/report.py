@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 
 import numpy as np
@@ -15,6 +15,7 @@ from concept_control.energy.network_energy import NetworkEnergy
 from concept_control.energy.scene_batch import SceneBatch, scene_batch_from_events
 from concept_control.reports.tables import text_table
 from concept_control.training.labels import with_last_state
+from concept_control.world.events import Events
 
 
 @dataclass(frozen=True)
@@ -111,17 +112,42 @@ def judge_family(
         num_entities: Number N of entities in each scene; None lets the family vary it.
     """
     params = family.sample_concepts(rng, num_concepts)
-    generator = torch.Generator().manual_seed(int(rng.integers(2**31)))
     demonstrations = family.sample(rng, params, shots, num_entities=num_entities)
     tests = family.sample(rng, params, num_scenes, num_entities=num_entities)
-    shown, scene = scene_batch_from_events(demonstrations), scene_batch_from_events(tests)
+    shown = scene_batch_from_events(demonstrations)
+    codes = [
+        energy.infer(shown.select(slice(first, first + shots)), int(rng.integers(2**31)))
+        for first in range(0, num_concepts * shots, shots)
+    ]
+    return judge_codes(energy, family, params, codes, tests, rng)
+
+
+def judge_codes(
+    energy: NetworkEnergy | AgreementEnergy,
+    family: Family,
+    params: np.ndarray,
+    codes: Sequence[ConceptCode],
+    tests: Events,
+    rng: np.random.Generator,
+) -> FamilyScores:
+    """Judge what is done with the codes of C concepts in C * S fresh scenes, concept-major.
+
+    Args:
+        energy: Energy whose operations are judged.
+        family: Family of the concepts.
+        params: (C, P) parameters of the concepts.
+        codes: Code of each concept.
+        tests: Scenes in which the concepts hold.
+        rng: Source of randomness of the searches.
+    """
+    num_scenes = len(tests) // len(codes)
+    generator = torch.Generator().manual_seed(int(rng.integers(2**31)))
+    scene = scene_batch_from_events(tests)
     # Demonstrations in which nobody is named as subject leave nothing to generate.
     acts = scene.subjects.sum(dim=-1) > 0
     positions, masks = scene.before.clone(), torch.zeros_like(scene.attention)
     energies: dict[str, list[float]] = {'data': [], 'sample': [], 'random': []}
-    for concept in range(num_concepts):
-        rows = slice(concept * shots, (concept + 1) * shots)
-        code = energy.infer(shown.select(rows), int(rng.integers(2**31)))
+    for concept, code in enumerate(codes):
         rows = slice(concept * num_scenes, (concept + 1) * num_scenes)
         part = scene.select(rows)
         if family.identifies:
@@ -131,7 +157,7 @@ def judge_family(
             index = concept * num_scenes + moving
             positions[index] = energy.generate(part.select(moving), code, generator)
             _add_energies(energies, energy, code, part, positions[rows], generator)
-    shape = (num_concepts, -1)
+    shape = (len(codes), -1)
     means = {name: float(np.mean(values)) if values else None for name, values in energies.items()}
     scores = FamilyScores(data=means['data'], sample=means['sample'], random=means['random'])
     if family.generates:

@@ -40,6 +40,7 @@ class AgreementCode:
         counting: How many are meant, of the sets that could be.
         rules: Which things are meant, by what each of them is.
         rule_share: Probability that the rules decide what is meant.
+        confidence: Probability that what is done with it holds in new scenes.
     """
 
     placing: Agreement | None = None
@@ -49,10 +50,12 @@ class AgreementCode:
     counting: Agreement | None = None
     rules: Rules | None = None
     rule_share: float = 0.0
+    confidence: float = 1.0
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain values that `from_dict` reads."""
         found: dict[str, Any] = {'schema': SCHEMA, 'members': self.members}
+        found['confidence'] = _rounded([self.confidence])[0]
         for name in ('placing', 'arrangement', 'counting'):
             part = getattr(self, name)
             if part is not None:
@@ -87,8 +90,11 @@ class AgreementCode:
             )
             rules = Rules.from_json(values['rules']) if 'rules' in values else None
             share = float(values.get('rule_share', 0.0))
+            confidence = float(values['confidence'])
+            if not 0 <= confidence <= 1:
+                raise CodeError(f'the confidence of a code is {confidence:g}; expected 0 to 1')
             return cls(**parts, patterns=patterns, members=bool(values['members']), rules=rules,
-                       rule_share=share)  # fmt: skip
+                       rule_share=share, confidence=confidence)  # fmt: skip
         except CodeError:
             raise
         except (KeyError, TypeError, ValueError, IndexError, RuntimeError) as error:
@@ -127,6 +133,7 @@ def _agreement_to_dict(agreement: Agreement) -> dict[str, Any]:
     found: dict[str, Any] = {
         'count': list(agreement.count),
         'score': _rounded([agreement.score])[0],
+        'support': _rounded([agreement.support])[0],
         'shots': bounds.shots,
         'measurements': [_spec_to_plain(spec) for spec in agreement.specs],
     }
@@ -148,7 +155,9 @@ def _agreement_from_dict(values: Mapping[str, Any]) -> Agreement:
         raise CodeError(f'clause of a code must be below {clauses}')
     fewest, most = (int(each) for each in values['count'])
     bounds = Bounds(index=torch.arange(len(specs)), shots=int(values['shots']), **columns)
-    found = Agreement(specs, bounds, (fewest, most), float(values['score']))
+    found = Agreement(
+        specs, bounds, (fewest, most), float(values['score']), float(values['support'])
+    )
     _ = found.measurements  # unknown names are refused here
     return found
 

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 import torch
 
 from concept_control.energy.agreement.agreement_code import SCHEMA, AgreementCode
+from concept_control.energy.agreement.confidence import ConfidenceCurve
 from concept_control.energy.agreement.conjunction import KEPT, NEXT
 from concept_control.energy.agreement.explanation import explain, propose, readings
 from concept_control.energy.agreement.generation import arrange_subjects, place_subject
@@ -45,13 +47,14 @@ class AgreementEnergy:
 
     Args:
         scorer: Prior of the relevance of rules.
+        curve: Curve of the confidence in codes; None leaves it at 1.
     """
 
     name = 'agreement'
     fingerprint = f'agreement-{SCHEMA}'
 
-    def __init__(self, scorer: RuleScorer) -> None:
-        self._scorer = scorer
+    def __init__(self, scorer: RuleScorer, curve: ConfidenceCurve | None = None) -> None:
+        self._scorer, self._curve = scorer, curve
 
     def to(self, device: torch.device) -> AgreementEnergy:
         """Return the energy: it computes wherever the scenes are."""
@@ -60,7 +63,10 @@ class AgreementEnergy:
     def infer(self, scene: SceneBatch, seed: int) -> ConceptCode:
         """Infer the code of the one concept that all events show."""
         generator = torch.Generator().manual_seed(seed)
-        return ConceptCode(agreement=infer_agreement(scene, self._scorer, generator))
+        agreed = infer_agreement(scene, self._scorer, generator)
+        if self._curve is not None:
+            agreed = replace(agreed, confidence=self._curve.of(agreed, scene))
+        return ConceptCode(agreement=agreed)
 
     def generate(
         self, scene: SceneBatch, code: ConceptCode, generator: torch.Generator

@@ -80,7 +80,7 @@ def infer_arrangement(
     )
     specs = tuple(measurements[i].name for i in kept.tolist())
     score = float(odds.max()) if len(odds) else -math.inf
-    return Agreement(specs, bounds, (int(number.min()), int(number.max())), score)
+    return Agreement(specs, bounds, (int(number.min()), int(number.max())), score, score)
 
 
 def demonstrated_patterns(scene: SceneBatch) -> list[torch.Tensor]:

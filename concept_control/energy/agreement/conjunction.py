@@ -228,7 +228,7 @@ def infer_bounds(
     most_kept: int = _MOST_KEPT,
     most_tight: int = _MOST_KEPT,
     resample: Resample | None = None,
-) -> tuple[Bounds, float]:
+) -> tuple[Bounds, float, float]:
     """Infer what M demonstrations agree on.
 
     Args:
@@ -246,7 +246,7 @@ def infer_bounds(
         resample: Function that draws background rows anew.
 
     Returns:
-        Bounds, and the log evidence of those that are kept.
+        Bounds, the log evidence of those that are kept, and the log odds of the likeliest of all.
     """
     if weights is None:
         weights = torch.full((len(background),), 1.0 / len(background))
@@ -260,7 +260,8 @@ def infer_bounds(
         if resample is not None:
             search.draw_again(resample)
         search.score()
-    return _collect(search, search.effective >= fewest), sum(search.kept_odds)
+    support = max([*search.kept_odds, float(search.odds.max())])
+    return _collect(search, search.effective >= fewest), sum(search.kept_odds), support
 
 
 def _collect(search: _Search, is_supported: bool) -> Bounds:

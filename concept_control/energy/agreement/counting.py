@@ -66,7 +66,7 @@ class CountingInference:
         mean = background.nanmean(dim=0)
         spread = (background - mean).abs().nanmean(dim=0)
         background = torch.where(background.isnan(), mean + 3 * spread + 1e-3, background)
-        bounds, score = infer_bounds(
+        bounds, score, support = infer_bounds(
             shown.nan_to_num(),
             background.nan_to_num(),
             self._prior,
@@ -79,7 +79,7 @@ class CountingInference:
         )
         counts = self._count[rows]
         specs = tuple(self._measurements[i].name for i in bounds.index.tolist())
-        return Agreement(specs, bounds, (int(counts.min()), int(counts.max())), score)
+        return Agreement(specs, bounds, (int(counts.min()), int(counts.max())), score, support)
 
     def _weights(self, row: int) -> torch.Tensor:
         """Return the weights (G,) of a demonstration's masks: half on those of the same count."""

@@ -9,6 +9,7 @@ import torch
 from concept_control.energy.agreement.agreement_code import AgreementCode
 from concept_control.energy.agreement.conjunction import KEPT, NEXT
 from concept_control.energy.agreement.placing import Agreement, scattered_grid, with_places
+from concept_control.energy.measurements.fitted import POINT, Fitted
 from concept_control.energy.measurements.scene_view import SceneView
 from concept_control.energy.scene_batch import SceneBatch
 
@@ -16,6 +17,7 @@ _LIKELY = 0.05
 """Probability from which on a reading is told."""
 
 _MOST_READINGS = 4
+_MOST_CERTAIN = 5
 _SIDE = 40
 
 
@@ -38,8 +40,15 @@ def _of_agreement(agreement: Agreement, start: str) -> Iterator[str]:
     bounds = agreement.bounds
     relevance, kind = bounds.relevance[bounds.clause], bounds.kind[bounds.clause]
     kept = torch.nonzero((kind == KEPT) & (bounds.weight > 0.5))[:, 0]
-    for row in kept[relevance[kept].argsort(descending=True, stable=True)].tolist():
+    certain = kept[relevance[kept].argsort(descending=True, stable=True)].tolist()
+    # Sorted distances tell least to people: those come last.
+    certain.sort(key=lambda row: 'distance ' in agreement.measurements[row].name)
+    for row in certain[:_MOST_CERTAIN]:
         yield start + _bound(agreement, row)
+    if len(certain) > _MOST_CERTAIN:
+        yield f'and {len(certain) - _MOST_CERTAIN} more measurements as they were shown'
+    if any(isinstance(agreement.specs[row], Fitted) for row in certain):
+        return  # what else holds follows from the place
     doubts = torch.nonzero((kind == NEXT) & (bounds.weight >= _LIKELY))[:, 0]
     order = bounds.weight[doubts].argsort(descending=True, stable=True)
     for row in doubts[order][:_MOST_READINGS].tolist():
@@ -47,7 +56,9 @@ def _of_agreement(agreement: Agreement, start: str) -> Iterator[str]:
 
 
 def _bound(agreement: Agreement, row: int) -> str:
-    bounds = agreement.bounds
+    bounds, spec = agreement.bounds, agreement.specs[row]
+    if isinstance(spec, Fitted) and spec.kind == POINT:
+        return f'at {spec.point_words()}, within {float(bounds.scale[row]):.2f}'
     lower, upper = float(bounds.lower[row]), float(bounds.upper[row])
     if float(bounds.open_lower[row]) > 0.5:
         lower = -torch.inf

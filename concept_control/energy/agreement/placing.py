@@ -48,12 +48,14 @@ class Agreement:
         bounds: Bounds, in the same order.
         count: Fewest and most attended in the demonstrations.
         score: Log evidence that anything is agreed on.
+        support: Log odds of the likeliest of the bounds.
     """
 
     specs: tuple[str | Fitted, ...]
     bounds: Bounds
     count: tuple[int, int]
     score: float
+    support: float = 0.0
 
     @cached_property
     def measurements(self) -> tuple[Measurement, ...]:
@@ -169,7 +171,7 @@ class PlacingInference:
             prior = torch.cat([prior, torch.tensor([each for _, each in directions])])
         everything = (*self.measurements, *measured)
         drawn = _Redrawing(background_view.scene, everything, self._generator)
-        bounds, score = infer_bounds(
+        bounds, score, support = infer_bounds(
             values,
             background,
             prior,
@@ -179,7 +181,8 @@ class PlacingInference:
             resample=drawn,
         )
         counts = int(view.count.min()), int(view.count.max())
-        found = Agreement(tuple(specs[i] for i in bounds.index.tolist()), bounds, counts, score)
+        kept = tuple(specs[i] for i in bounds.index.tolist())
+        found = Agreement(kept, bounds, counts, score, support)
         if point.log_odds > 0 and point.log_odds > score:
             return _with_point(found, point)
         if len(rows) > 1:
@@ -272,7 +275,11 @@ def _with_point(found: Agreement, point: PointHypothesis) -> Agreement:
         shots=max(bounds.shots, 3),
     )
     return replace(
-        found, specs=(*found.specs, point.fitted), bounds=with_point, score=point.log_odds
+        found,
+        specs=(*found.specs, point.fitted),
+        bounds=with_point,
+        score=point.log_odds,
+        support=point.log_odds,
     )
 
 

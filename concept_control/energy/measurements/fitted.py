@@ -12,6 +12,9 @@ from concept_control.energy.measurements.scene_view import SceneView, anchor_nam
 
 DIRECTION, DISC, POINT = 'direction', 'disc', 'point'
 
+_NO_FACTOR = 0.005
+"""Numbers below which nothing is said of a factor, or of a difference."""
+
 
 @dataclass(frozen=True)
 class Fitted:
@@ -53,7 +56,7 @@ class Fitted:
             )
         return Measurement(
             name=f'{self.kind} {self.anchors} {self.parameters}',
-            phrase=f'{{}} from {self._point_words()}',
+            phrase=f'{{}} from {self.point_words()}',
             unit=LENGTH,
             topic='fitted',
             value=lambda view: length_of(view.place - self.point(view)),
@@ -72,18 +75,38 @@ class Fitted:
             total = total + factors * anchor_point(view, name)
         return total
 
-    def _point_words(self) -> str:
+    def point_words(self) -> str:
+        """Return words for the point that a `POINT` measures from."""
         words = anchor_names()
-        parts = []
-        for number, name in enumerate(self.anchors):
-            x, y = self.parameters[2 * number : 2 * number + 2]
-            factor = f'{x:.2f}' if abs(x - y) < 0.005 else f'({x:.2f}, {y:.2f})'
-            swapped = ' with x and y swapped' if name.endswith("'") else ''
-            parts.append(f'{factor} × {words[name.rstrip(chr(39))]}{swapped}')
         x, y = self.parameters[-2:]
-        if abs(x) > 0.005 or abs(y) > 0.005 or not parts:
-            parts.append(f'({x:.2f}, {y:.2f})')
-        return 'the point ' + ' + '.join(parts)
+        terms = []
+        for number, name in enumerate(self.anchors):
+            factors = self.parameters[2 * number : 2 * number + 2]
+            if max(map(abs, factors)) < _NO_FACTOR:
+                continue
+            swapped = ' with x and y swapped' if name.endswith("'") else ''
+            terms.append((factors, words[name.rstrip("'")] + swapped))
+        if not terms:
+            return f'the place ({x:.2f}, {y:.2f})'
+        if len(terms) == 1 and max(abs(factor - 1) for factor in terms[0][0]) < _NO_FACTOR:
+            return _beside(x, y, terms[0][1])
+        parts = [f'{_factor_words(*factors)} × {word}' for factors, word in terms]
+        offset = [f'({x:.2f}, {y:.2f})'] if max(abs(x), abs(y)) > _NO_FACTOR else []
+        return 'the point ' + ' + '.join([*parts, *offset])
+
+
+def _factor_words(x: float, y: float) -> str:
+    return f'{x:.2f}' if abs(x - y) < _NO_FACTOR else f'({x:.2f}, {y:.2f})'
+
+
+def _beside(x: float, y: float, words: str) -> str:
+    """Return words for a place at a vector from something."""
+    parts = [
+        f'{abs(value):.2f} {after if value > 0 else before}'
+        for value, before, after in ((x, 'left of', 'right of'), (y, 'below', 'above'))
+        if abs(value) > _NO_FACTOR
+    ]
+    return f'{" and ".join(parts)} {words}' if parts else words
 
 
 def anchor_point(view: SceneView, name: str) -> torch.Tensor:

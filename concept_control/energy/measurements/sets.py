@@ -84,7 +84,7 @@ def _shapes() -> Iterator[Measurement]:
                lambda v: _ends(v)[:, 0], 2, False)  # fmt: skip
     yield make('furthest two', 'a length of {} over all', lambda v: _ends(v)[:, 1], 2, False,
                cost=1.0)  # fmt: skip
-    yield make('width', 'a width of {} across their line', lambda v: _axes(v)[:, 1], 2, True)
+    yield make('width', 'a width of {} across their line', lambda v: _axes(v)[:, 1], 3, True)
     yield make('width/length', '{} times as wide as long',
                lambda v: _axes(v)[:, 1] / (_axes(v)[:, 0] + 1e-3), 3, True, RATIO)  # fmt: skip
     yield make('ring', 'distances to their middle that differ by {}', _ring, 3, True)
