@@ -15,9 +15,11 @@ from concept_control.cli.option_types import (
 )
 from concept_control.cli.options import add_json
 from concept_control.cli.process import use_threads
-from concept_control.concepts import families
+from concept_control.concepts import families, training_families
+from concept_control.energy.agreement.agreement_energy import AgreementEnergy
 from concept_control.energy.agreement.scorer import save_scorer
 from concept_control.reports.json_file import write_json
+from concept_control.training.confidence import CONCEPTS, confidence_samples, fit_confidence
 from concept_control.training.config import TrainingConfig
 from concept_control.training.processes import Processes
 from concept_control.training.rule_prior import RulePriorConfig, train_rule_prior
@@ -48,7 +50,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         '--rule-prior',
         action='store_true',
-        help='train only the prior that weighs rules of selection (minutes, into --output)',
+        help='train only what the agreement energy needs, the prior of rules and the curve of '
+        'confidence (minutes, into --output)',
     )
     parser.add_argument('--resume', action='store_true', help='continue the run in --output')
     add_json(parser, 'file to write every number to')
@@ -59,8 +62,12 @@ def main(args: argparse.Namespace) -> int:
     if args.rule_prior:
         config = RulePriorConfig() if args.seed is None else RulePriorConfig(seed=args.seed)
         use_threads(args.threads or 1)
-        save_scorer(*train_rule_prior(config, families()), args.output)
-        print(f'the prior of rules and its card are in {args.output}')
+        scorer, facts = train_rule_prior(config, families())
+        save_scorer(scorer, args.output, facts)
+        energy = AgreementEnergy(scorer)
+        samples = confidence_samples(energy, training_families(), CONCEPTS, config.seed)
+        fit_confidence(list(samples)).save(args.output)
+        print(f'the prior of rules, its card and the curve of confidence are in {args.output}')
         return 0
     processes = Processes.from_environment()
     trainer = _make_trainer(args, processes)
