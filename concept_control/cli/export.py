@@ -10,7 +10,8 @@ from concept_control.energy.model import ConceptModel
 from concept_control.energy.network_energy import NetworkEnergy
 from concept_control.energy.torchscript import export_network
 from concept_control.language.library import ConceptLibrary, LibraryConcept
-from concept_control.language.library_store import default_folder, load, taught_names
+from concept_control.language.library_store import load, taught_names
+from concept_control.paths import library_folder
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -51,7 +52,7 @@ def main(args: argparse.Namespace) -> int:
 
 
 def _concept(model: ConceptModel, name: str) -> LibraryConcept:
-    folder = default_folder()
+    folder = library_folder()
     if name in taught_names(folder):
         return load(folder / f'{name}.npz', model)
     return ConceptLibrary.learn(model, [name]).get(name)

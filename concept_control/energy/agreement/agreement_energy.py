@@ -116,6 +116,14 @@ class AgreementEnergy:
             )
         export_residual(lambda scene: self.residual(scene, code), count, path)
 
+    def implausibility(self, scene: SceneBatch, code: ConceptCode) -> torch.Tensor:
+        """Return how implausible (B,) outcomes are, bounds and doubts together [nats]."""
+        agreed = self.check(code)
+        part = agreed.placing or agreed.arrangement
+        if part is None:
+            return scene.after.new_zeros(scene.num_events)
+        return part.energy(SceneView(scene))
+
     def argument_energy(self, scene: SceneBatch, code: ConceptCode) -> torch.Tensor:
         """Return the energies (B,) of the masks of scenes."""
         agreed = self.check(code)
