@@ -24,8 +24,10 @@ MAX_NATS = 3.0
 """Implausibility up to which an outcome or a mask is what the others suggest."""
 
 MIN_GAIN = 0.25
-"""Median log likelihood of held-out outcomes over that of chance from which on demonstrations say
-anything [nats]."""
+"""Median log likelihood over that of chance from which on a code tells outcomes from it [nats]."""
+
+LEAST_GAIN = -1.0
+"""Most that a single surprise speaks against all demonstrations [nats]."""
 
 NAT = 0.01
 """Energy of a mask that is one nat."""
@@ -67,8 +69,8 @@ class LeaveOneOutResult:
             return f'these {len(self.held_out)} demonstrations agree ({facts})'
         if self.outlier is None:
             return (
-                f'these demonstrations do not agree: nothing that holds in all of them tells them '
-                f'from chance ({facts})'
+                'these demonstrations do not agree: what holds in some says no more of the others '
+                f'than chance ({facts})'
             )
         return (
             f'these demonstrations do not agree: number {self.outlier + 1} does not fit the '
@@ -128,7 +130,7 @@ def leave_one_out(
     gains = [each.gain for each in judged]
     with_it = float(np.median([gain for i, gain in enumerate(gains) if i != worst]))
     fits = held_out[worst] <= 1.0
-    says_something = count == 2 or float(np.median(gains)) >= MIN_GAIN
+    says_something = count == 2 or float(np.maximum(gains, LEAST_GAIN).sum()) >= 0.0
     agrees = says_something and (fits or (count > 2 and with_it >= MIN_GAIN))
     generated = [each.is_generated for each in judged if each.is_generated is not None]
     identified = [each.is_identified for each in judged if each.is_identified is not None]

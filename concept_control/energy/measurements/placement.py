@@ -62,7 +62,9 @@ def _from_anchor(
                f'{{}} left of {words}')  # fmt: skip
     yield make('y', f'{{}} above {words}', component(math.pi / 2), cost, keeps, True, LENGTH,
                f'{{}} below {words}')  # fmt: skip
-    round_about = keeps | {TURN, MIRROR}
+    # The leftmost thing is another one when the scene is turned.
+    is_turned_along = not anchor.endswith((' x', ' y'))
+    round_about = keeps | ({TURN, MIRROR} if is_turned_along else set())
     yield make(
         'distance', f'{{}} from {words}', lambda v: v.distance(anchor), cost, round_about, False
     )
