@@ -99,6 +99,8 @@ def main(args: argparse.Namespace) -> int:
             model, args.name, demonstrations, args.description, args.use, args.seed, bar.update
         )
     print(test.text)
+    for sentence in concept.sentences:
+        print(f'understood as: {sentence}')
     is_kept = test.agrees is not False or args.force
     if args.json:
         write_json(args.json, _numbers(concept, test, is_kept))

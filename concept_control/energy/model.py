@@ -174,6 +174,16 @@ class ConceptModel:
             residual = self.energy_function.residual(scene, code)
         return residual.square().sum(dim=-1).to(events.device)
 
+    def implausibility(self, events: Events, code: ConceptCode) -> torch.Tensor:
+        """Return how implausible (B,) the events' outcomes are [nats].
+
+        Raises:
+            CodeError: if the code is none of this model's.
+        """
+        scene = scene_batch_from_events(events).to(self.device)
+        with torch.no_grad():
+            return self.energy_function.implausibility(scene, code).to(events.device)
+
     def argument_energy(self, events: Events, code: ConceptCode) -> torch.Tensor:
         """Return the energies (B,) of the events' attention.
 

@@ -27,6 +27,10 @@ BoundResiduals = Callable[[SceneBatch], list[torch.Tensor]]
 """B scenes, their own masks ignored, to the residuals (B, K) of each of M terms."""
 
 
+_NAT = 0.01
+"""Energy of one nat."""
+
+
 class NetworkEnergy:
     """E(x, a, w) by a trained network, after Mordatch.
 
@@ -91,6 +95,10 @@ class NetworkEnergy:
     def residual(self, scene: SceneBatch, code: ConceptCode) -> torch.Tensor:
         """Return the residuals (B, K) of outcomes, differentiable in the positions."""
         return self._residual(scene, self.check(code)[:, : self._width], ACTION)
+
+    def implausibility(self, scene: SceneBatch, code: ConceptCode) -> torch.Tensor:
+        """Return how implausible (B,) outcomes are [nats]; 0.1 from where it holds is one."""
+        return self.residual(scene, code).square().sum(dim=-1) / _NAT
 
     def argument_energy(self, scene: SceneBatch, code: ConceptCode) -> torch.Tensor:
         """Return the energies (B,) of the masks of scenes."""

@@ -7,8 +7,9 @@ that a process without this package, in C++ too, can evaluate a concept.
 from __future__ import annotations
 
 import warnings
+from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import torch
 from torch import nn
@@ -16,9 +17,6 @@ from torch import nn
 from concept_control.energy.networks.energy_network import ACTION, ARGUMENT, EnergyNetwork
 from concept_control.energy.scene_batch import NUM_MOTION_FEATURES, SceneBatch
 from concept_control.errors import ModelError
-
-if TYPE_CHECKING:
-    from concept_control.energy.model import ConceptModel
 
 
 class _EnergyModule(nn.Module):
@@ -89,16 +87,49 @@ def record(module: nn.Module, example: tuple[torch.Tensor, ...]) -> Recorded:
         return Recorded(torch.jit.freeze(traced))
 
 
-def export(model: ConceptModel, path: str | Path) -> None:
-    """Write the energy of a model into one TorchScript file.
+class _ResidualModule(nn.Module):
+    """A function of scenes as one of plain tensors."""
+
+    def __init__(self, residual: Callable[[SceneBatch], torch.Tensor]) -> None:
+        super().__init__()
+        self._residual = residual
+
+    def forward(self, *values: torch.Tensor) -> torch.Tensor:
+        return self._residual(SceneBatch(*values))
+
+
+def export_network(network: EnergyNetwork, path: str | Path) -> None:
+    """Write the energy of a network into one TorchScript file.
 
     The file's `forward` takes before (B, N, 2), after (B, N, 2), colors (B, N, 3), sizes (B, N),
     present (B, N), subjects (B, N), attention (B, N), motion (B, N, 2) and codes (B or 1, 2W), all
     float32, and returns the residuals (B, K) of action and argument, whose squared norms are the
     energies; it is differentiable.
     """
-    module = _EnergyModule(model.network).eval()
-    example = _example(model.code_size, next(module.parameters()))
+    module = _EnergyModule(network).eval()
+    like = next(module.parameters())
+    generator = torch.Generator().manual_seed(0)
+    code = torch.randn((1, 2 * network.config.code_width), generator=generator)
+    _save(module, (*(value.to(like) for value in _example(4)), code.to(like)), path)
+
+
+def export_residual(
+    residual: Callable[[SceneBatch], torch.Tensor], count: int, path: str | Path
+) -> None:
+    """Write a residual of scenes into one TorchScript file, its bounds inside.
+
+    The file's `forward` takes what that of `export_network` takes, without the codes, and returns
+    the residuals (B, K) of outcomes; it is differentiable in `after`.
+
+    Args:
+        residual: Function of B scenes to their residuals (B, K).
+        count: Number N of entities in a scene; scenes with fewer are padded (present 0).
+        path: File to write.
+    """
+    _save(_ResidualModule(residual).eval(), _example(count), path)
+
+
+def _save(module: nn.Module, example: tuple[torch.Tensor, ...], path: str | Path) -> None:
     with warnings.catch_warnings():
         # The warnings are about sizes, which are traced as values; the tests use other sizes.
         warnings.simplefilter('ignore', torch.jit.TracerWarning)
@@ -107,23 +138,22 @@ def export(model: ConceptModel, path: str | Path) -> None:
     torch.jit.save(traced, str(path))
 
 
-def _example(code_size: int, like: torch.Tensor) -> tuple[torch.Tensor, ...]:
+def _example(count: int) -> tuple[torch.Tensor, ...]:
     generator = torch.Generator().manual_seed(0)
-    batch, count = 3, 4
+    batch = 3
     places = torch.rand((2, batch, count, 2), generator=generator)
     mask = torch.ones(batch, count)
-    values = (
+    is_subject = (torch.arange(count) == 0).float()
+    return (
         places[0],
         places[1],
         torch.rand((batch, count, 3), generator=generator),
         0.16 * mask,
         mask,
-        mask * torch.tensor([1.0, 0.0, 0.0, 0.0]),
-        mask * torch.tensor([0.0, 1.0, 1.0, 0.0]),
+        mask * is_subject,
+        mask * (1 - is_subject),
         torch.zeros(batch, count, NUM_MOTION_FEATURES),
-        torch.randn((batch, code_size), generator=generator),
     )
-    return tuple(value.to(like) for value in values)
 
 
 def load(path: str | Path, device: str | torch.device = 'cpu') -> torch.nn.Module:

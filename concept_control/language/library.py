@@ -10,6 +10,7 @@ from difflib import get_close_matches
 from typing import Any
 
 from concept_control.concepts.vocabulary import NamedConcept, vocabulary
+from concept_control.energy.agreement.agreement_energy import AgreementEnergy
 from concept_control.energy.code import ConceptCode
 from concept_control.energy.model import ConceptModel
 from concept_control.errors import LibraryError, UnknownConceptError
@@ -165,7 +166,15 @@ def learn_concept(
         demonstrations_hash=hash_events(demonstrations),
         demonstrations=demonstrations,
         by_appearance=word.selects and identifies_by_appearance(model, code, demonstrations, seed),
+        sentences=sentences_of(model, code),
     )
+
+
+def sentences_of(model: ConceptModel, code: ConceptCode) -> tuple[str, ...]:
+    """Return what a code says in sentences; none where codes cannot be put in words."""
+    if isinstance(model.energy_function, AgreementEnergy):
+        return tuple(model.explain(code))
+    return ()
 
 
 def hash_events(events: Events) -> str:

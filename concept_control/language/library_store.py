@@ -28,6 +28,7 @@ from concept_control.language.library import (
     LibraryConcept,
     check_name,
     hash_events,
+    sentences_of,
 )
 from concept_control.language.library_changes import recorded
 from concept_control.output_files import replacing
@@ -222,6 +223,7 @@ def inferred_again(concept: LibraryConcept, model: ConceptModel) -> LibraryConce
         model=model.fingerprint,
         by_appearance=concept.selects and identifies_by_appearance(model, code, demonstrations),
         self_test=f'{concept.self_test} [with the model {concept.model}]',
+        sentences=sentences_of(model, code),
     )
 
 

@@ -1,7 +1,7 @@
 """Leave-one-out cross-validation: each demonstration is held out once and judged by the others.
 
-The square root of the energy is used: the energy is trained to be about the square of the
-distance to satisfaction, so its root is one, in workspace units.
+An outcome is judged by whether it is what the code of the others would make: near the place that
+the code generates, or plausible under its bounds. A mask is, if it is the one they identify.
 """
 
 from __future__ import annotations
@@ -16,20 +16,23 @@ from concept_control.energy.code import ConceptCode
 from concept_control.energy.model import ConceptModel
 from concept_control.world.events import Events
 
-MAX_DISTANCE = 0.1
-"""Root energy up to which a held-out demonstration fits: the tolerance of the predicates."""
+TOLERANCE = 0.0625
+"""Distance from a generated place up to which an outcome is that place [workspace units]; that of
+the predicates."""
 
-MAX_ATTENTION_DISTANCE = 0.25
-"""The same for identification, where the energy is no distance in space."""
+MAX_NATS = 3.0
+"""Implausibility up to which an outcome or a mask is what the others suggest."""
 
-MAX_SURPRISE = 4.0
-"""Largest misfit of a held-out demonstration that codes inferred with it explain."""
+MIN_GAIN = 0.25
+"""Median log likelihood over that of chance from which on a code tells outcomes from it [nats]."""
 
-EXPLAINED = 0.5
-"""Largest misfit of demonstrations to codes inferred with them that counts as explained."""
+LEAST_GAIN = -1.0
+"""Most that a single surprise speaks against all demonstrations [nats]."""
 
-FITS_WELL = 0.05
-"""Misfit that is added when misfits are compared: smaller ones are as good as none."""
+NAT = 0.01
+"""Energy of a mask that is one nat."""
+
+_ANYWHERE = 200
 
 
 @dataclass(frozen=True)
@@ -37,11 +40,8 @@ class LeaveOneOutResult:
     """The result of holding out each of M demonstrations once.
 
     Attributes:
-        held_out: (M,) misfit of each: root of its energy under the code inferred from the others,
-            relative to what is allowed. Up to 1 is good, up to `MAX_SURPRISE` where codes inferred
-            with it explain it.
-        generated: Number of the moved ones that the others' code brings to where it holds, by
-            its own energy, and out of how many.
+        held_out: (M,) misfit of each under the code of the others, relative to what is allowed.
+        generated: Number of outcomes that are what the others' code makes, and out of how many.
         identified: Number in which the others' code picks the same entities, and out of how many.
         outlier: Index of the demonstration that does not fit, None where all do or none stands
             out.
@@ -59,19 +59,41 @@ class LeaveOneOutResult:
         """The verdict in a sentence."""
         if self.agrees is None:
             return 'a single demonstration cannot be tested against others'
-        parts = [f'held out, the worst is {max(self.held_out):.2f} of what is allowed']
-        for (good, of), word in ((self.generated, 'generated'), (self.identified, 'identified')):
-            if of:
-                parts.append(f'{good} of {of} {word} by the others')
+        parts = []
+        if self.generated[1]:
+            parts.append('{} of {} outcomes are what the others suggest'.format(*self.generated))
+        if self.identified[1]:
+            parts.append('{} of {} are identified by the others'.format(*self.identified))
         facts = '; '.join(parts)
         if self.agrees:
             return f'these {len(self.held_out)} demonstrations agree ({facts})'
         if self.outlier is None:
-            return f'these demonstrations do not agree ({facts})'
+            return (
+                'these demonstrations do not agree: what holds in some says no more of the others '
+                f'than chance ({facts})'
+            )
         return (
             f'these demonstrations do not agree: number {self.outlier + 1} does not fit the '
             f'others ({facts}); leave it out or show it again'
         )
+
+
+@dataclass(frozen=True)
+class _HeldOut:
+    """What the others' code says of one demonstration.
+
+    Attributes:
+        misfit: Implausibility relative to what is allowed.
+        gain: Log likelihood of the outcome over that of chance, or 1 where the mask is
+            identified and -1 where it is not; the least of both.
+        is_generated: Whether the outcome is what the code makes; None where nothing moves.
+        is_identified: Whether the mask is identified; None where it is not asked.
+    """
+
+    misfit: float
+    gain: float
+    is_generated: bool | None
+    is_identified: bool | None
 
 
 def leave_one_out(
@@ -95,50 +117,61 @@ def leave_one_out(
     count = len(demonstrations)
     if count == 1:
         return LeaveOneOutResult((), (0, 0), (0, 0), None, None)
-    held_out, rest_fits = [], []
-    generated, identified = [], []
+    judged = []
     for i in range(count):
-        one = demonstrations[i]
         others = demonstrations[[j for j in range(count) if j != i]]
         code = model.infer(others, seed)
-        held_out.append(float(_misfit(model, one, code, acts, selects)[0]))
-        rest_fits.append(float(_misfit(model, others, code, acts, selects).max()))
-        if acts and bool(one.subjects.any()):
-            moved = model.generate(one.before(), code, seed)
-            generated.append(float(_misfit(model, moved, code, True, False)[0]) <= 1.0)
-        if selects:
-            same = (model.identify(one, code, seed) > 0.5) == (one.attention > 0.5)
-            identified.append(bool(same[one.present].all()))
+        judged.append(_judge(model, demonstrations[i], code, acts, selects, seed))
         progress()
+    held_out = [each.misfit for each in judged]
     worst = int(np.argmax(held_out))
-    with_it = float(np.median([fit for i, fit in enumerate(rest_fits) if i != worst]))
     # A code of few demonstrations may be narrower than the concept: what the others did not
-    # suggest agrees all the same where codes that have seen it explain it and the rest.
-    limit = MAX_SURPRISE if with_it <= EXPLAINED else 1.0
-    agrees = held_out[worst] <= limit
-    # Without the one that does not fit, the rest fit each other, and do not speak for it.
-    odds = np.array(held_out) / (np.array(rest_fits) + FITS_WELL)
-    outlier = None if agrees or count == 2 else int(np.argmax(odds))
+    # suggest agrees all the same where codes that have seen it still tell the rest from chance.
+    gains = [each.gain for each in judged]
+    with_it = float(np.median([gain for i, gain in enumerate(gains) if i != worst]))
+    fits = held_out[worst] <= 1.0
+    says_something = count == 2 or float(np.maximum(gains, LEAST_GAIN).sum()) >= 0.0
+    agrees = says_something and (fits or (count > 2 and with_it >= MIN_GAIN))
+    generated = [each.is_generated for each in judged if each.is_generated is not None]
+    identified = [each.is_identified for each in judged if each.is_identified is not None]
     return LeaveOneOutResult(
         held_out=tuple(held_out),
         generated=(sum(generated), len(generated)),
         identified=(sum(identified), len(identified)),
-        outlier=outlier,
+        outlier=None if agrees or fits or count == 2 else worst,
         agrees=agrees,
     )
 
 
-def _misfit(
-    model: ConceptModel, events: Events, code: ConceptCode, acts: bool, selects: bool
-) -> torch.Tensor:
-    """Return (B,) distances relative to those allowed, of the halves that are used."""
-    worst = torch.zeros(len(events))
-    if acts:
-        # Where nothing moves there is nothing to act on.
-        there = events.subjects.any(dim=-1)
-        distance = model.action_energy(events, code).sqrt().cpu()
-        worst = torch.where(there, distance / MAX_DISTANCE, worst)
+def _judge(
+    model: ConceptModel, one: Events, code: ConceptCode, acts: bool, selects: bool, seed: int
+) -> _HeldOut:
+    misfits, gains = [0.0], []
+    is_generated = is_identified = None
+    if acts and bool(one.subjects.any()):
+        nats = float(model.implausibility(one, code)[0])
+        moved = model.generate(one.before(), code, seed)
+        away = float((moved.positions[:, -1] - one.positions[:, -1]).norm(dim=-1).max())
+        misfit = 0.0 if away <= TOLERANCE else nats / MAX_NATS
+        misfits.append(misfit)
+        is_generated = misfit <= 1.0
+        chance = _chance(model, one, code, seed)
+        gains.append(-nats - chance)
     if selects:
-        distance = model.argument_energy(events, code).sqrt().cpu()
-        worst = torch.maximum(worst, distance / MAX_ATTENTION_DISTANCE)
-    return worst
+        same = (model.identify(one, code, seed) > 0.5) == (one.attention > 0.5)
+        is_identified = bool(same[one.present].all())
+        nats = float(model.argument_energy(one, code)[0]) / NAT
+        misfits.append(0.0 if is_identified else nats / MAX_NATS)
+        gains.append(1.0 if is_identified else -1.0)
+    return _HeldOut(max(misfits), min(gains, default=1.0), is_generated, is_identified)
+
+
+def _chance(model: ConceptModel, one: Events, code: ConceptCode, seed: int) -> float:
+    """Return the log of the mean plausibility of the subjects anywhere."""
+    generator = torch.Generator().manual_seed(seed)
+    many = one[[0] * _ANYWHERE]
+    shape = many.positions[:, -1].shape
+    anywhere = (2 * torch.rand(shape, generator=generator) - 1).to(many.device)
+    places = torch.where(many.subjects[..., None], anywhere, many.positions[:, -1])
+    nats = model.implausibility(many.with_outcome(places), code)
+    return float(torch.logsumexp(-nats, dim=0)) - float(np.log(_ANYWHERE))

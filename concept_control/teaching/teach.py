@@ -10,7 +10,7 @@ import numpy as np
 from concept_control.energy.model import ConceptModel
 from concept_control.errors import LibraryError
 from concept_control.language.appearance import identifies_by_appearance
-from concept_control.language.library import LibraryConcept, hash_events
+from concept_control.language.library import LibraryConcept, hash_events, sentences_of
 from concept_control.teaching.cross_validation import LeaveOneOutResult, leave_one_out
 from concept_control.world.events import Events
 
@@ -124,5 +124,6 @@ def teach(
         by_appearance=usage.selects
         and identifies_by_appearance(model, code, demonstrations, seed),
         self_test=test.text,
+        sentences=sentences_of(model, code),
     )
     return concept, test

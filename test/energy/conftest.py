@@ -1,12 +1,14 @@
-"""The shipped model and codes of some of its words, inferred once; a small model on disk."""
+"""The shipped model and codes of some of its words, inferred once; a small network on disk."""
 
 import pytest
 import torch
 
 import concept_control as cc
 from concept_control.concepts import vocabulary
+from concept_control.energy.network_energy import NetworkEnergy
 from concept_control.energy.networks.encoder import DemonstrationEncoder
 from concept_control.energy.networks.energy_network import EnergyNetwork
+from concept_control.energy.storage import save_model
 from concept_control.world.colors import NAMED_COLORS
 from concept_control.world.events import Events
 
@@ -17,19 +19,30 @@ def model():
 
 
 @pytest.fixture(scope='session')
+def shipped_network():
+    return cc.ConceptModel.load(energy='network')
+
+
+@pytest.fixture(scope='session')
 def codes(model):
     words = vocabulary()
-    names = ('between', 'left_of', 'near', 'far', *NAMED_COLORS)
+    names = ('between', 'left_of', 'near', 'far', 'circle', *NAMED_COLORS)
     return {name: model.infer(words[name].demonstrations(seed=3)) for name in names}
 
 
-@pytest.fixture
-def saved(small_config, tmp_path):
+@pytest.fixture(scope='session')
+def network_model(small_config):
+    """A network of random weights; its codes have 2 x 8 numbers."""
     torch.manual_seed(0)
-    network, encoder = EnergyNetwork(small_config), DemonstrationEncoder(small_config)
-    model = cc.ConceptModel(network, encoder, {'families': ['x']})
-    model.save(tmp_path)
-    return model, tmp_path
+    energy = NetworkEnergy(EnergyNetwork(small_config), DemonstrationEncoder(small_config))
+    return cc.ConceptModel(energy, {'families': ['x']})
+
+
+@pytest.fixture
+def saved(network_model, tmp_path):
+    energy = network_model.energy_function
+    save_model(tmp_path, energy.network, energy.encoder, network_model.card)
+    return network_model, tmp_path
 
 
 @pytest.fixture

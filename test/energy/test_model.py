@@ -7,7 +7,7 @@ import torch
 import concept_control as cc
 from concept_control.concepts import vocabulary
 from concept_control.energy.inference.code_inference import InferenceConfig
-from concept_control.errors import CodeError, EventError
+from concept_control.errors import CodeError, EventError, ModelError
 
 WORDS = vocabulary()
 COLORS = ('red', 'green', 'blue', 'yellow', 'cyan', 'magenta', 'orange', 'white')
@@ -57,14 +57,13 @@ def test_recognition_tells_concepts_apart(model, codes):
 def test_operations_repeat_with_their_seed(model):
     shown = WORDS['between'].demonstrations(seed=3)
     scenes = WORDS['between'].demonstrations(seed=4, count=2)
-    config = InferenceConfig(method='both', steps=3)
-    first, second = (model.infer(shown, seed=5, config=config) for _ in range(2))
-    assert torch.equal(first.stacked(), second.stacked())
+    first, second = (model.infer(shown, seed=5) for _ in range(2))
+    assert np.array_equal(first.to_array(), second.to_array())
     runs = [model.generate(scenes, first, seed=7).positions for _ in range(2)]
     assert torch.equal(*runs)
 
 
-def test_misuse_is_refused(model, codes):
+def test_misuse_is_refused(model, network_model, codes):
     scenes = WORDS['between'].demonstrations(seed=4, count=2)
     bare = cc.Events(scenes.positions, scenes.colors)
     with pytest.raises(EventError, match='neither subjects nor attention'):
@@ -73,8 +72,14 @@ def test_misuse_is_refused(model, codes):
         model.generate(bare, codes['between'])
     short = cc.ConceptCode(torch.ones(4), torch.ones(4))
     for use in (model.energy, model.identify, model.generate):
-        with pytest.raises(CodeError, match='the model expects'):
+        with pytest.raises(CodeError, match='for the network alone'):
             use(scenes, short)
+    with pytest.raises(CodeError, match='which expects 16'):
+        network_model.energy(scenes, short)
+    with pytest.raises(CodeError, match='cannot say what its codes mean'):
+        network_model.explain(short)
+    with pytest.raises(ModelError, match='expected one of agreement, network'):
+        cc.ConceptModel.load(energy='guess')
     with pytest.raises(CodeError, match='no code to choose from'):
         model.recognise(scenes, [])
     with pytest.raises(CodeError, match='inference method'):

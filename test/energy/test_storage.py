@@ -14,7 +14,7 @@ from concept_control.errors import ModelError
 
 def test_a_saved_model_comes_back(saved, events):
     model, folder = saved
-    again = ConceptModel.load(folder)
+    again = ConceptModel.load(folder, energy='network')
     assert again.fingerprint == model.fingerprint
     assert again.card['families'] == ['x']
     code = model.infer(events(seed=1))
@@ -23,7 +23,7 @@ def test_a_saved_model_comes_back(saved, events):
 
 def refuse(folder, match):
     with pytest.raises(ModelError, match=match):
-        ConceptModel.load(folder)
+        ConceptModel.load(folder, energy='network')
 
 
 def edit_card(folder, **changes):
@@ -83,5 +83,6 @@ def test_a_device_that_is_not_there_is_refused(saved):
     if torch.cuda.is_available():
         pytest.skip('there is a CUDA device here')
     with pytest.raises(ModelError, match='no CUDA'):
-        ConceptModel.load(saved[1], device='cuda')
-    assert ConceptModel.load(saved[1], device='auto').device.type == 'cpu'
+        ConceptModel.load(saved[1], device='cuda', energy='network')
+    auto = ConceptModel.load(saved[1], device='auto', energy='network')
+    assert auto.device.type == 'cpu'

@@ -38,3 +38,23 @@ def test_a_demonstration_that_does_not_fit_is_named(model, name):
     test = leave_one_out(model, mixed, word.acts, word.selects)
     assert test.agrees is False and test.outlier == 2
     assert 'number 3 does not fit' in test.text
+
+
+@pytest.mark.parametrize('name', ['between', 'left_of', 'near', 'red'])
+def test_demonstrations_of_one_word_agree(model, name):
+    word = vocabulary()[name]
+    test = leave_one_out(model, join([word.demonstrations(3)]), word.acts, word.selects)
+    assert test.agrees and test.outlier is None and 'agree (' in test.text
+
+
+def test_outcomes_anywhere_are_said_to_be_no_better_than_chance(model):
+    """With few demonstrations chance may look like a rule, but not often."""
+    refused = 0
+    for seed in range(3):
+        shown = vocabulary()['between'].demonstrations(seed)
+        generator = torch.Generator().manual_seed(seed)
+        anywhere = 1.8 * torch.rand(shown.positions[:, 0].shape, generator=generator) - 0.9
+        after = torch.where(shown.subjects[..., None], anywhere, shown.positions[:, 0])
+        test = leave_one_out(model, join([shown.with_outcome(after)]), True, False)
+        refused += test.agrees is False and 'do not agree' in test.text
+    assert refused == 3

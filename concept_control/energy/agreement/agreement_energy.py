@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from pathlib import Path
 
 import torch
 
@@ -26,6 +27,7 @@ from concept_control.energy.agreement.scorer import RuleScorer
 from concept_control.energy.code import ConceptCode
 from concept_control.energy.measurements.scene_view import SceneView
 from concept_control.energy.scene_batch import SceneBatch
+from concept_control.energy.torchscript import export_residual
 from concept_control.errors import CodeError
 
 NAT = 0.01
@@ -101,6 +103,32 @@ class AgreementEnergy:
         if agreement is None:
             return scene.after.new_zeros(scene.num_events, 1)
         return agreement.residual(SceneView(scene))
+
+    def export(self, code: ConceptCode, count: int, path: str | Path) -> None:
+        """Write the residual of a code into one TorchScript file, see `export_residual`.
+
+        Args:
+            code: Code of a concept that acts.
+            count: Number N of entities in a scene.
+            path: File to write.
+
+        Raises:
+            CodeError: if the code says nothing of where things go.
+        """
+        if acting_part(self.check(code)) is None:
+            raise CodeError(
+                'the code says only what is meant, not where anything goes; export a concept that '
+                'acts'
+            )
+        export_residual(lambda scene: self.residual(scene, code), count, path)
+
+    def implausibility(self, scene: SceneBatch, code: ConceptCode) -> torch.Tensor:
+        """Return how implausible (B,) outcomes are, bounds and doubts together [nats]."""
+        agreed = self.check(code)
+        part = agreed.placing or agreed.arrangement
+        if part is None:
+            return scene.after.new_zeros(scene.num_events)
+        return part.energy(SceneView(scene))
 
     def argument_energy(self, scene: SceneBatch, code: ConceptCode) -> torch.Tensor:
         """Return the energies (B,) of the masks of scenes."""

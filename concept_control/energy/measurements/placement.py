@@ -18,7 +18,8 @@ from concept_control.energy.measurements.measurement import (
     TURN,
     Measurement,
 )
-from concept_control.energy.measurements.scene_view import PairFrame, SceneView, anchor_names
+from concept_control.energy.measurements.pairs import measurements_in_frame
+from concept_control.energy.measurements.scene_view import SceneView, anchor_names
 
 Scalar = Callable[[SceneView], torch.Tensor]
 
@@ -39,7 +40,7 @@ def placement_measurements() -> tuple[Measurement, ...]:
         *_gaps_to('attended', 'relation', 1, 1.0),
         *_from_anchor('others', 'others', 0, 0.0, short=True),
         *(each for order in _ORDER_COST for each in _from_order(order)),
-        *_in_frame('way', 'way', 1, 1.0),
+        *measurements_in_frame('way', 'way', 1, 1.0),
         *_approach(),
         *_among_others(),
     )
@@ -61,7 +62,9 @@ def _from_anchor(
                f'{{}} left of {words}')  # fmt: skip
     yield make('y', f'{{}} above {words}', component(math.pi / 2), cost, keeps, True, LENGTH,
                f'{{}} below {words}')  # fmt: skip
-    round_about = keeps | {TURN, MIRROR}
+    # The leftmost thing is another one when the scene is turned.
+    is_turned_along = not anchor.endswith((' x', ' y'))
+    round_about = keeps | ({TURN, MIRROR} if is_turned_along else set())
     yield make(
         'distance', f'{{}} from {words}', lambda v: v.distance(anchor), cost, round_about, False
     )
@@ -197,7 +200,7 @@ def _sticking_out(
 def _from_order(order: str) -> Iterator[Measurement]:
     """Yield measurements relative to the first and the last of the attended in an order."""
     cost = _ORDER_COST[order]
-    yield from _in_frame(order, 'pair', 2, cost)
+    yield from measurements_in_frame(order, 'pair', 2, cost)
     if order == 'subject':
         make = partial(_measurement, 'subject', 'pair', 2)
         for name, phrase, value, signed in (
@@ -227,178 +230,6 @@ def _moved(order: str, across: bool, view: SceneView) -> torch.Tensor:
     if across:
         return moved[:, 1] * axis[:, 0] - moved[:, 0] * axis[:, 1]
     return (moved * axis).sum(dim=-1)
-
-
-def _upward(frame: PairFrame) -> torch.Tensor:
-    return torch.where(frame.axis[:, 0] >= 0, frame.across, -frame.across)
-
-
-def _cosine(frame: PairFrame) -> torch.Tensor:
-    """Return the cosines (R,) of the angle under which the two are seen."""
-    product = (frame.to_first * frame.to_second).sum(dim=-1)
-    return product / (frame.first_distance * frame.second_distance + 0.01)
-
-
-def _log_ratio(frame: PairFrame) -> torch.Tensor:
-    return torch.log((frame.first_distance + 0.03) / (frame.second_distance + 0.03))
-
-
-_PAIR_SCALARS: tuple[
-    tuple[str, Callable[[PairFrame], torch.Tensor], str, float, bool, str], ...
-] = (
-    ('along', lambda f: f.along, '{} along the line of {}, from its middle', 0.0, True, LENGTH),
-    ('across', lambda f: f.across, '{} beside the line of {}', 0.0, True, LENGTH),
-    (
-        '|along|',
-        lambda f: f.along.abs(),
-        '{} along the line of {}, either way from its middle',
-        0.5,
-        False,
-        LENGTH,
-    ),
-    ('|across|', lambda f: f.across.abs(), '{} from the line of {}', 0.5, False, LENGTH),
-    ('upward', _upward, '{} above the line of {}', 1.0, True, LENGTH),
-    ('along/span', lambda f: f.along / f.span, '{} spans along the line of {}', 1.0, True, RATIO),
-    (
-        'across/span',
-        lambda f: f.across / f.span,
-        '{} spans beside the line of {}',
-        1.0,
-        True,
-        RATIO,
-    ),
-    (
-        '|along|/span',
-        lambda f: f.along.abs() / f.span,
-        '{} spans along the line of {}, either way',
-        1.0,
-        False,
-        RATIO,
-    ),
-    (
-        '|across|/span',
-        lambda f: f.across.abs() / f.span,
-        '{} spans from the line of {}',
-        1.0,
-        False,
-        RATIO,
-    ),
-    (
-        'upward/span',
-        lambda f: _upward(f) / f.span,
-        '{} spans above the line of {}',
-        1.5,
-        True,
-        RATIO,
-    ),
-    ('past first', lambda f: f.along + f.length / 2, '{} past the first of {}', 1.0, True, LENGTH),
-    ('past last', lambda f: f.along - f.length / 2, '{} past the last of {}', 1.0, True, LENGTH),
-    (
-        'beyond either',
-        lambda f: f.along.abs() - f.length / 2,
-        '{} beyond either end of {}',
-        0.5,
-        True,
-        LENGTH,
-    ),
-    ('first distance', lambda f: f.first_distance, '{} from the first of {}', 0.5, False, LENGTH),
-    ('last distance', lambda f: f.second_distance, '{} from the last of {}', 0.5, False, LENGTH),
-    (
-        'difference',
-        lambda f: f.first_distance - f.second_distance,
-        '{} further from the first than from the last of {}',
-        0.5,
-        True,
-        LENGTH,
-    ),
-    (
-        '|difference|',
-        lambda f: (f.first_distance - f.second_distance).abs(),
-        'distances to the two of {1} that differ by {0}',
-        1.0,
-        False,
-        LENGTH,
-    ),
-    (
-        'sum',
-        lambda f: f.first_distance + f.second_distance,
-        '{} from the two of {} together',
-        1.0,
-        False,
-        LENGTH,
-    ),
-    (
-        'detour',
-        lambda f: f.first_distance + f.second_distance - f.length,
-        'a detour of {} on the way between {}',
-        0.5,
-        False,
-        LENGTH,
-    ),
-    (
-        'first - span',
-        lambda f: f.first_distance - f.length,
-        '{} further from the first than the two of {} are apart',
-        1.0,
-        True,
-        LENGTH,
-    ),
-    (
-        'last - span',
-        lambda f: f.second_distance - f.length,
-        '{} further from the last than the two of {} are apart',
-        1.0,
-        True,
-        LENGTH,
-    ),
-    ('cosine', _cosine, 'seeing {1} under an angle of cosine {0}', 0.5, True, RATIO),
-    (
-        'log ratio',
-        _log_ratio,
-        '{} times (log) as far from the first as from the last of {}',
-        1.0,
-        True,
-        RATIO,
-    ),
-)
-
-_PAIR_WORDS = {
-    'x': 'the leftmost and the rightmost of what is meant',
-    'y': 'the lowest and the highest of what is meant',
-    'start': 'the one meant closest to and the one furthest from where it was',
-    'size': 'the smallest and the largest of what is meant',
-    'brightness': 'the darkest and the brightest of what is meant',
-    'subject': 'the closest and the furthest of what is meant',
-    'way': 'where it was and what is meant',
-}
-
-
-def _in_frame(frame: str, topic: str, needs: int, cost: float) -> Iterator[Measurement]:
-    """Yield measurements of the subject's place in the frame of a pair of points."""
-    turns = frame not in ('x', 'y')
-    for scalar, compute, phrase, extra, is_signed, unit in _PAIR_SCALARS:
-        keeps = {SHIFT}
-        if turns and 'upward' not in scalar:
-            keeps |= {TURN}
-            if scalar not in ('across', 'across/span'):
-                keeps |= {MIRROR}
-        yield Measurement(
-            name=f'pair {frame}: {scalar}',
-            phrase=phrase.format('{}', _PAIR_WORDS[frame]),
-            unit=unit,
-            topic=topic,
-            value=partial(_in_pair, frame, compute),
-            is_signed=is_signed,
-            needs=needs,
-            keeps=frozenset(keeps),
-            cost=cost + extra,
-        )
-
-
-def _in_pair(
-    frame: str, compute: Callable[[PairFrame], torch.Tensor], view: SceneView
-) -> torch.Tensor:
-    return compute(view.frame(frame))
 
 
 def _approach() -> Iterator[Measurement]:

@@ -7,6 +7,7 @@ import torch
 from concept_control.energy.code import ConceptCode
 from concept_control.energy.goals.program import GroundedTerm, Operator
 from concept_control.energy.model import ConceptModel
+from concept_control.energy.network_energy import NetworkEnergy
 from concept_control.energy.networks.encoder import DemonstrationEncoder
 from concept_control.energy.networks.energy_network import EnergyNetwork, NetworkConfig
 
@@ -43,7 +44,7 @@ PROGRAMS = {
 def random_model():
     torch.manual_seed(0)
     config = NetworkConfig(encoder_width=32)
-    return ConceptModel(EnergyNetwork(config), DemonstrationEncoder(config))
+    return ConceptModel(NetworkEnergy(EnergyNetwork(config), DemonstrationEncoder(config)))
 
 
 @pytest.fixture

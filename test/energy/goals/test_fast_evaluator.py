@@ -1,15 +1,15 @@
-"""The fast evaluator against the network."""
+"""The fast evaluator against the energy."""
 
 import copy
 
 import numpy as np
 import pytest
 import torch
-from concept_control.energy.goals.recordings import RECORDINGS
 
 from concept_control.energy.goals.fast_evaluator import FastGoalEvaluator
 from concept_control.energy.goals.goal_energy import GoalEnergy
 from concept_control.energy.goals.program import GroundedTerm
+from concept_control.energy.networks.recordings import RECORDINGS
 from concept_control.world.events import Events
 
 N = 6
@@ -51,7 +51,7 @@ def test_goals_of_one_form_share_one_recording(random_model, term):
     for seed, roles in enumerate([(FIRST, PAIR), (FIFTH, PAIR), (FIRST, PAIR), (FIRST, PAIR)]):
         if seed == 3:
             with torch.no_grad():
-                model.network.head_film.weight.mul_(1.1)
+                model.energy_function.network.head_film.weight.mul_(1.1)
         goal = GoalEnergy(model, [term(seed, *roles)])
         residual = FastGoalEvaluator(goal).residual(before, positions, colors, sizes)
         events = Events(
@@ -61,7 +61,7 @@ def test_goals_of_one_form_share_one_recording(random_model, term):
         )
         energy = goal.value(events).numpy()
         np.testing.assert_allclose((residual**2).sum(axis=-1), energy, rtol=2e-4, atol=1e-5)
-        recorded.append(len(RECORDINGS[model.network]))
+        recorded.append(len(RECORDINGS[model.energy_function.network]))
     assert recorded == [1, 1, 1, 2]
 
 

@@ -10,6 +10,7 @@ from concept_control.energy.code import ConceptCode
 from concept_control.energy.goals.goal_energy import GoalEnergy
 from concept_control.energy.goals.program import GroundedTerm, Operator
 from concept_control.energy.model import ConceptModel
+from concept_control.energy.network_energy import NetworkEnergy
 from concept_control.energy.scene_batch import scene_batch_from_events
 from concept_control.errors import CodeError, CommandError, EventError
 from concept_control.world.events import Events
@@ -41,9 +42,8 @@ def test_and_adds_weighted_energies(random_model, programs):
 
 
 def test_gradient_of_a_composed_goal_matches_finite_differences(random_model, programs):
-    precise = ConceptModel(
-        copy.deepcopy(random_model.network).double(), copy.deepcopy(random_model.encoder).double()
-    )
+    energy = random_model.energy_function
+    precise = ConceptModel(NetworkEnergy(copy.deepcopy(energy.network).double(), energy.encoder))
     goal = GoalEnergy(precise, programs['nested'])
     torch.manual_seed(1)
     scene = scene_batch_from_events(

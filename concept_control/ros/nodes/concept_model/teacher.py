@@ -153,5 +153,8 @@ class Teacher:
         forgotten = f'; it will be forgotten when the node ends: {error}' if error else ''
         ways = [concept.signature] if concept.acts else []
         ways += [f'{name} (to select)'] if concept.selects else []
-        text = f'learned {" and ".join(ways)}: {test.text}{forgotten}'
+        understood = (
+            f'; understood as: {"; ".join(concept.sentences)}' if concept.sentences else ''
+        )
+        text = f'learned {" and ".join(ways)}: {test.text}{understood}{forgotten}'
         return TeachingResult(name, text, has_learned=True)

@@ -1,0 +1,192 @@
+"""Measurements of where the subject is in the frame of a pair of points."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from functools import partial
+
+import torch
+
+from concept_control.energy.measurements.measurement import (
+    LENGTH,
+    MIRROR,
+    RATIO,
+    SHIFT,
+    TURN,
+    Measurement,
+)
+from concept_control.energy.measurements.scene_view import PairFrame, SceneView
+
+
+def _upward(frame: PairFrame) -> torch.Tensor:
+    return torch.where(frame.axis[:, 0] >= 0, frame.across, -frame.across)
+
+
+def _cosine(frame: PairFrame) -> torch.Tensor:
+    """Return the cosines (R,) of the angle under which the two are seen."""
+    product = (frame.to_first * frame.to_second).sum(dim=-1)
+    return product / (frame.first_distance * frame.second_distance + 0.01)
+
+
+def _log_ratio(frame: PairFrame) -> torch.Tensor:
+    return torch.log((frame.first_distance + 0.03) / (frame.second_distance + 0.03))
+
+
+_PAIR_SCALARS: tuple[
+    tuple[str, Callable[[PairFrame], torch.Tensor], str, float, bool, str], ...
+] = (
+    ('along', lambda f: f.along, '{} along the line of {}, from its middle', 0.0, True, LENGTH),
+    ('across', lambda f: f.across, '{} beside the line of {}', 0.0, True, LENGTH),
+    (
+        '|along|',
+        lambda f: f.along.abs(),
+        '{} along the line of {}, either way from its middle',
+        0.5,
+        False,
+        LENGTH,
+    ),
+    ('|across|', lambda f: f.across.abs(), '{} from the line of {}', 0.5, False, LENGTH),
+    ('upward', _upward, '{} above the line of {}', 1.0, True, LENGTH),
+    ('along/span', lambda f: f.along / f.span, '{} spans along the line of {}', 1.0, True, RATIO),
+    (
+        'across/span',
+        lambda f: f.across / f.span,
+        '{} spans beside the line of {}',
+        1.0,
+        True,
+        RATIO,
+    ),
+    (
+        '|along|/span',
+        lambda f: f.along.abs() / f.span,
+        '{} spans along the line of {}, either way',
+        1.0,
+        False,
+        RATIO,
+    ),
+    (
+        '|across|/span',
+        lambda f: f.across.abs() / f.span,
+        '{} spans from the line of {}',
+        1.0,
+        False,
+        RATIO,
+    ),
+    (
+        'upward/span',
+        lambda f: _upward(f) / f.span,
+        '{} spans above the line of {}',
+        1.5,
+        True,
+        RATIO,
+    ),
+    ('past first', lambda f: f.along + f.length / 2, '{} past the first of {}', 1.0, True, LENGTH),
+    ('past last', lambda f: f.along - f.length / 2, '{} past the last of {}', 1.0, True, LENGTH),
+    (
+        'beyond either',
+        lambda f: f.along.abs() - f.length / 2,
+        '{} beyond either end of {}',
+        0.5,
+        True,
+        LENGTH,
+    ),
+    ('first distance', lambda f: f.first_distance, '{} from the first of {}', 0.5, False, LENGTH),
+    ('last distance', lambda f: f.second_distance, '{} from the last of {}', 0.5, False, LENGTH),
+    (
+        'difference',
+        lambda f: f.first_distance - f.second_distance,
+        '{} further from the first than from the last of {}',
+        0.5,
+        True,
+        LENGTH,
+    ),
+    (
+        '|difference|',
+        lambda f: (f.first_distance - f.second_distance).abs(),
+        'distances to the two of {1} that differ by {0}',
+        1.0,
+        False,
+        LENGTH,
+    ),
+    (
+        'sum',
+        lambda f: f.first_distance + f.second_distance,
+        '{} from the two of {} together',
+        1.0,
+        False,
+        LENGTH,
+    ),
+    (
+        'detour',
+        lambda f: f.first_distance + f.second_distance - f.length,
+        'a detour of {} on the way between {}',
+        0.5,
+        False,
+        LENGTH,
+    ),
+    (
+        'first - span',
+        lambda f: f.first_distance - f.length,
+        '{} further from the first than the two of {} are apart',
+        1.0,
+        True,
+        LENGTH,
+    ),
+    (
+        'last - span',
+        lambda f: f.second_distance - f.length,
+        '{} further from the last than the two of {} are apart',
+        1.0,
+        True,
+        LENGTH,
+    ),
+    ('cosine', _cosine, 'seeing {1} under an angle of cosine {0}', 0.5, True, RATIO),
+    (
+        'log ratio',
+        _log_ratio,
+        '{} times (log) as far from the first as from the last of {}',
+        1.0,
+        True,
+        RATIO,
+    ),
+)
+
+_PAIR_WORDS = {
+    'x': 'the leftmost and the rightmost of what is meant',
+    'y': 'the lowest and the highest of what is meant',
+    'start': 'the one meant closest to and the one furthest from where it was',
+    'size': 'the smallest and the largest of what is meant',
+    'brightness': 'the darkest and the brightest of what is meant',
+    'subject': 'the closest and the furthest of what is meant',
+    'way': 'where it was and what is meant',
+}
+
+
+def measurements_in_frame(
+    frame: str, topic: str, needs: int, cost: float
+) -> Iterator[Measurement]:
+    """Yield measurements of the subject's place in the frame of a pair of points."""
+    turns = frame not in ('x', 'y')
+    for scalar, compute, phrase, extra, is_signed, unit in _PAIR_SCALARS:
+        keeps = {SHIFT}
+        if turns and 'upward' not in scalar:
+            keeps |= {TURN}
+            if scalar not in ('across', 'across/span'):
+                keeps |= {MIRROR}
+        yield Measurement(
+            name=f'pair {frame}: {scalar}',
+            phrase=phrase.format('{}', _PAIR_WORDS[frame]),
+            unit=unit,
+            topic=topic,
+            value=partial(_in_pair, frame, compute),
+            is_signed=is_signed,
+            needs=needs,
+            keeps=frozenset(keeps),
+            cost=cost + extra,
+        )
+
+
+def _in_pair(
+    frame: str, compute: Callable[[PairFrame], torch.Tensor], view: SceneView
+) -> torch.Tensor:
+    return compute(view.frame(frame))

@@ -1,0 +1,100 @@
+"""Concepts learned from five demonstrations, judged by predicates; codes as plain data."""
+
+import json
+
+import numpy as np
+import pytest
+import torch
+
+from concept_control.concepts.vocabulary import vocabulary
+from concept_control.energy.agreement.agreement_code import AgreementCode
+from concept_control.energy.agreement.recordings import bound_residual, recorded_residual
+from concept_control.energy.code import ConceptCode
+from concept_control.energy.scene_batch import SceneBatch, scene_batch_from_events
+from concept_control.errors import CodeError
+from concept_control.world.events import Events
+
+ACTING = ('between', 'left_of', 'near', 'circle')
+
+
+@pytest.mark.parametrize('name', ['between', 'left_of', 'near', 'far', 'circle'])
+def test_what_is_generated_holds(model, codes, name):
+    word = vocabulary()[name]
+    scenes = word.demonstrations(seed=50, count=12)
+    scenes = scenes[scenes.subjects.any(dim=-1)]
+    assert word.holds(model.generate(scenes, codes[name])).mean() >= 0.9
+
+
+@pytest.mark.parametrize('name', ['between', 'red'])
+def test_neither_the_order_of_demonstrations_nor_of_entities_matters(model, codes, name):
+    shown = vocabulary()[name].demonstrations(seed=3)
+    backwards = model.infer(shown[[4, 3, 2, 1, 0]])
+    assert np.array_equal(backwards.to_array(), codes[name].to_array())
+    order = torch.randperm(shown.num_entities, generator=torch.Generator().manual_seed(0))
+    shuffled = Events(
+        shown.positions[:, :, order], shown.colors[:, order], shown.sizes[:, order],
+        shown.present[:, order], shown.subjects[:, order], shown.attention[:, order],
+    )  # fmt: skip
+    code = model.infer(shuffled)
+    torch.testing.assert_close(
+        model.energy(shown, code), model.energy(shown, codes[name]), rtol=1e-3, atol=1e-4
+    )
+
+
+@pytest.mark.parametrize('name', [*ACTING, 'red'])
+def test_a_code_survives_numbers_and_json(model, codes, name):
+    code = codes[name]
+    again = ConceptCode.from_array(code.to_array())
+    through_json = AgreementCode.from_dict(json.loads(json.dumps(code.agreement.to_dict())))
+    shown = vocabulary()[name].demonstrations(seed=5)
+    for other in (again, ConceptCode(agreement=through_json)):
+        torch.testing.assert_close(
+            model.energy(shown, other), model.energy(shown, code), rtol=1e-3, atol=1e-5
+        )
+
+
+@pytest.mark.parametrize(
+    ('change', 'match'),
+    [
+        ({'schema': 99}, 'schema 99'),
+        ({'members': None, 'placing': {}}, 'damaged'),
+        ({'placing': 3}, 'damaged'),
+    ],
+)
+def test_damaged_codes_are_refused(codes, change, match):
+    with pytest.raises(CodeError, match=match):
+        AgreementCode.from_dict(codes['between'].agreement.to_dict() | change)
+
+
+def test_numbers_that_are_no_code_are_refused(codes):
+    numbers = codes['between'].agreement.to_numbers()
+    for wrong in (numbers[:-3], -numbers, numbers + 0.5, np.zeros(4), numbers * 1e9):
+        with pytest.raises(CodeError):
+            AgreementCode.from_numbers(wrong)
+    values = codes['between'].agreement.to_dict()
+    values['placing']['measurements'][0] = 'height'
+    with pytest.raises(CodeError, match="no measurement 'height'"):
+        AgreementCode.from_dict(values)
+    values = codes['between'].agreement.to_dict()
+    values['placing']['clause'][0] = 999
+    with pytest.raises(CodeError, match='clause'):
+        AgreementCode.from_dict(values)
+
+
+@pytest.mark.parametrize('name', ACTING)
+def test_a_recording_has_the_values_of_the_eager_residual(codes, events, name):
+    part = codes[name].agreement.placing or codes[name].agreement.arrangement
+    for batch in (1, 5, 300):
+        scene = scene_batch_from_events(events(batch, 6, seed=batch))
+        acts, meant = torch.eye(6)[0], torch.tensor([0.0, 1, 1, 0, 0, 0])
+        torch.testing.assert_close(
+            recorded_residual(part, SceneBatch(*scene), acts, meant).clone(),
+            bound_residual(part, scene, acts, meant),
+            rtol=1e-4,
+            atol=1e-5,
+        )
+
+
+def test_a_code_says_what_was_understood(model, codes):
+    for name in (*ACTING, 'red'):
+        assert model.explain(codes[name]) and all('{' not in s for s in model.explain(codes[name]))
