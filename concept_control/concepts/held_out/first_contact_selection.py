@@ -1,0 +1,369 @@
+"""Words as parents or roboticists might teach them first: which things, and how many."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+
+from concept_control.concepts.family import (
+    SIZE_RANGE,
+    Draft,
+    marker_mean,
+    masks,
+    random_colors,
+    seen_color,
+)
+from concept_control.concepts.named.selection import Selection
+from concept_control.concepts.named.visual import color_features
+from concept_control.errors import EventError
+from concept_control.world.events import Events
+
+MOVED = 0.12
+"""Length of a way above which something has moved [workspace units]."""
+
+ALIKE = 0.35
+"""Largest distance of colour features between things of one colour."""
+
+SAME_SIZE = 0.025
+"""Largest difference of sizes that count as the same [workspace units]."""
+
+NUM_STEPS = 6
+"""T of the events in which the course of motions counts."""
+
+_TRIES = 3000
+_JITTERS = 6
+_JITTER = 0.02, 0.004, 0.015
+"""Standard deviations of positions, sizes and colours under which no answer may change."""
+
+
+class Things(NamedTuple):
+    """What B scenes show.
+
+    Attributes:
+        path: (B, T, N, 2) places.
+        colors: (B, N, 3).
+        sizes: (B, N).
+        present: (B, N) bool.
+        subjects: (B, N) bool, the marker if there is one.
+    """
+
+    path: np.ndarray
+    colors: np.ndarray
+    sizes: np.ndarray
+    present: np.ndarray
+    subjects: np.ndarray
+
+    @property
+    def last(self) -> np.ndarray:
+        """Places (B, N, 2) in the last state."""
+        return self.path[:, -1]
+
+    @property
+    def moved(self) -> np.ndarray:
+        """Vectors (B, N, 2) from the first to the last places."""
+        return self.path[:, -1] - self.path[:, 0]
+
+    @property
+    def marker(self) -> np.ndarray:
+        """Place (B, 1, 2) of the marker in the last state."""
+        return marker_mean(self.last, self.subjects)
+
+    @property
+    def alike(self) -> np.ndarray:
+        """Whether two things (B, N, N), both present, have one colour."""
+        features = color_features(self.colors)
+        apart = np.linalg.norm(features[:, :, None] - features[:, None], axis=-1)
+        return (apart < ALIKE) & self.present[:, :, None] & self.present[:, None]
+
+
+Rule = Callable[[Things], np.ndarray]
+"""Returns which things (B, N) are meant; what it says of padding and the marker is ignored."""
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Chosen(Selection):
+    """The things that a rule names, in scenes where small changes leave the answer as it is.
+
+    Attributes:
+        rule: Names the things meant.
+        has_marker: Whether one thing, the one subject, is the marker.
+        fewest: Smallest number of entities.
+    """
+
+    rule: Rule
+    has_marker: bool = False
+    fewest: int = 4
+
+    def entities_needed(self, rows: np.ndarray) -> int:
+        return self.fewest
+
+    def arrange(self, rng: np.random.Generator, rows: np.ndarray, scene: Draft) -> None:
+        scene.subjects[:, 0] = self.has_marker
+        pending = np.arange(len(scene.count))
+        for _ in range(_TRIES):
+            scene.positions[pending] = self.draw_paths(rng, scene.positions[pending])
+            scene.sizes[pending] = rng.uniform(*SIZE_RANGE, scene.sizes[pending].shape)
+            scene.colors[pending] = _few_colors(rng, scene.sizes[pending].shape)
+            things = Things(
+                scene.positions[pending],
+                scene.colors[pending],
+                scene.sizes[pending],
+                scene.present[pending],
+                scene.subjects[pending],
+            )
+            meant = self._meant(things)
+            scene.attention[pending] = meant
+            good = meant.any(axis=1)
+            for _ in range(_JITTERS):
+                good &= (self._meant(_jittered(rng, things)) == meant).all(axis=1)
+            pending = pending[~good]
+            if len(pending) == 0:
+                return
+        raise EventError(f'{self.name}: no clear scene after {_TRIES} draws')
+
+    def draw_paths(self, rng: np.random.Generator, like: np.ndarray) -> np.ndarray:
+        """Draw paths of the shape (B, T, N, 2) of `like`."""
+        return np.repeat(rng.uniform(-0.95, 0.95, like[:, :1].shape), like.shape[1], axis=1)
+
+    def true_attention(self, events: Events, params: np.ndarray) -> np.ndarray:
+        present, subjects, _ = masks(events)
+        return self._meant(
+            Things(
+                events.positions.cpu().numpy().astype(float),
+                events.colors.cpu().numpy().astype(float),
+                events.sizes.cpu().numpy().astype(float),
+                present,
+                subjects,
+            )
+        )
+
+    def _meant(self, things: Things) -> np.ndarray:
+        return self.rule(things) & things.present & ~things.subjects
+
+
+class ChosenBySize(Chosen):
+    """Things named by their sizes, too."""
+
+    reads_sizes = True
+
+
+class ChosenByColor(Chosen):
+    """Things named by their colours."""
+
+    reads_colors = True
+
+
+class ChosenByMotion(Chosen):
+    """Things named by where they moved."""
+
+    num_steps = 2
+
+    def draw_paths(self, rng: np.random.Generator, like: np.ndarray) -> np.ndarray:
+        before, after = rng.uniform(-0.95, 0.95, (2, len(like), *like.shape[2:]))
+        moves = rng.random(before.shape[:2]) < 0.6
+        return np.stack([before, np.where(moves[..., None], after, before)], axis=1)
+
+
+class ChosenBySizeAndMotion(ChosenByMotion):
+    """Things named by their sizes and by where they moved."""
+
+    reads_sizes = True
+
+
+class ChosenByCourse(Chosen):
+    """Things named by when they moved, or by their way."""
+
+    num_steps = NUM_STEPS
+
+    def draw_paths(self, rng: np.random.Generator, like: np.ndarray) -> np.ndarray:
+        """Draw things that stay, or go somewhere at once in one step, half of them and back."""
+        shape = (len(like), *like.shape[2:])
+        before, after = rng.uniform(-0.95, 0.95, (2, *shape))
+        leaves = rng.integers(1, NUM_STEPS, shape[:2])
+        leaves = np.where(rng.random(shape[:2]) < 0.2, NUM_STEPS, leaves)
+        back = np.where(rng.random(shape[:2]) < 0.5, leaves + rng.integers(1, 4, shape[:2]), 99)
+        time = np.arange(NUM_STEPS)[:, None]
+        away = (time >= leaves[:, None]) & (time < back[:, None])
+        return np.where(away[..., None], after[:, None], before[:, None])
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Counted(Selection):
+    """Any things of which there are a number that is allowed.
+
+    Attributes:
+        allowed: Tells from numbers attended and present (B,) which are right.
+    """
+
+    allowed: Callable[[np.ndarray, np.ndarray], np.ndarray]
+    min_entities = 4
+
+    def arrange(self, rng: np.random.Generator, rows: np.ndarray, scene: Draft) -> None:
+        wanted = np.zeros_like(scene.count)
+        pending = np.arange(len(wanted))
+        while len(pending):
+            wanted[pending] = rng.integers(1, scene.count[pending] + 1)
+            pending = pending[~self.allowed(wanted[pending], scene.count[pending])]
+        scene.attention = np.arange(scene.sizes.shape[1]) < wanted[:, None]
+
+    def error(self, events: Events, params: np.ndarray) -> np.ndarray:
+        present, _, attended = masks(events)
+        right = self.allowed(attended.sum(axis=1), present.sum(axis=1))
+        return np.where(right, 0.0, np.inf)
+
+
+def second_largest(things: Things) -> np.ndarray:
+    """Find the second largest thing."""
+    return _rank(-things.sizes, things.present) == 1
+
+
+def all_but_largest(things: Things) -> np.ndarray:
+    """Find everything but the largest thing."""
+    return _rank(-things.sizes, things.present) > 0
+
+
+def as_large_as_marker(things: Things) -> np.ndarray:
+    """Find the things about as large as the marker."""
+    return np.abs(things.sizes - marker_mean(things.sizes, things.subjects)) < SAME_SIZE
+
+
+def largest_on_the_left(things: Things) -> np.ndarray:
+    """Find the largest thing of those on the left half of the table."""
+    left = things.present & (things.last[..., 0] < 0)
+    return left & (_rank(-things.sizes, left) == 0)
+
+
+def smaller_and_left_of_marker(things: Things) -> np.ndarray:
+    """Find the things both smaller than the marker and left of it."""
+    smaller = things.sizes < marker_mean(things.sizes, things.subjects)
+    return smaller & (things.last[..., 0] < things.marker[..., 0])
+
+
+def larger_than_neighbour(things: Things) -> np.ndarray:
+    """Find the things larger than their nearest neighbour."""
+    apart = np.linalg.norm(things.last[:, :, None] - things.last[:, None], axis=-1)
+    allowed = things.present[:, None] & ~np.eye(apart.shape[1], dtype=bool)
+    nearest = np.where(allowed, apart, np.inf).argmin(axis=2)
+    return things.sizes > np.take_along_axis(things.sizes, nearest, axis=1)
+
+
+def second_from_left(things: Things) -> np.ndarray:
+    """Find the second thing from the left."""
+    return _rank(things.last[..., 0], things.present) == 1
+
+
+def in_the_row_of_marker(things: Things) -> np.ndarray:
+    """Find the things in the same row, left to right, as the marker."""
+    return np.abs(things.last - things.marker)[..., 1] < 0.2
+
+
+def on_the_side_of_marker(things: Things) -> np.ndarray:
+    """Find the things on the same half of the table, left or right, as the marker."""
+    return things.last[..., 0] * things.marker[..., 0] > 0
+
+
+def both_ends(things: Things) -> np.ndarray:
+    """Find the leftmost and the rightmost thing."""
+    x = things.last[..., 0]
+    return (_rank(x, things.present) == 0) | (_rank(-x, things.present) == 0)
+
+
+def has_color_twin(things: Things) -> np.ndarray:
+    """Find the things of whose colour there is another one."""
+    return things.alike.sum(axis=2) > 1
+
+
+def of_the_commonest_color(things: Things) -> np.ndarray:
+    """Find the things of the colour that most things have."""
+    fellows = things.alike.sum(axis=2)
+    return (fellows == fellows.max(axis=1, keepdims=True)) & (fellows > 1)
+
+
+def went_left(things: Things) -> np.ndarray:
+    """Find the things that moved to the left."""
+    return things.moved[..., 0] < -MOVED
+
+
+def stood_still(things: Things) -> np.ndarray:
+    """Find the things that stayed where they were."""
+    return np.linalg.norm(things.moved, axis=-1) < MOVED
+
+
+def went_outward(things: Things) -> np.ndarray:
+    """Find the things that moved away from the middle of the table."""
+    radius = np.linalg.norm(things.path, axis=-1)
+    return radius[:, -1] - radius[:, 0] > MOVED
+
+
+def went_like_marker(things: Things) -> np.ndarray:
+    """Find the things that moved in about the direction in which the marker did."""
+    own, meant = things.moved, marker_mean(things.moved, things.subjects)
+    lengths = np.linalg.norm(own, axis=-1), np.linalg.norm(meant, axis=-1)
+    agreement = (own * meant).sum(axis=-1) > np.cos(np.pi / 4) * lengths[0] * lengths[1]
+    return agreement & (lengths[0] > MOVED) & (lengths[1] > MOVED)
+
+
+def smallest_that_moved(things: Things) -> np.ndarray:
+    """Find the smallest thing of those that moved."""
+    moving = things.present & ~stood_still(things)
+    return moving & (_rank(things.sizes, moving) == 0) & (moving.sum(axis=1) > 1)[:, None]
+
+
+def moved_first(things: Things) -> np.ndarray:
+    """Find what moved first of all."""
+    gone = np.linalg.norm(things.path - things.path[:, :1], axis=-1) > MOVED
+    when = np.where(gone.any(axis=1) & things.present, gone.argmax(axis=1), NUM_STEPS)
+    return _rank(when, things.present) == 0
+
+
+def came_back(things: Things) -> np.ndarray:
+    """Find the things that left and came back."""
+    away = np.linalg.norm(things.path - things.path[:, :1], axis=-1).max(axis=1)
+    return (away > MOVED) & stood_still(things)
+
+
+def one_or_two(attended: np.ndarray, present: np.ndarray) -> np.ndarray:
+    """Tell whether these are: one or two things."""
+    return (attended == 1) | (attended == 2)
+
+
+def even_number(attended: np.ndarray, present: np.ndarray) -> np.ndarray:
+    """Tell whether these are: an even number of things."""
+    return (attended > 0) & (attended % 2 == 0)
+
+
+def everything(attended: np.ndarray, present: np.ndarray) -> np.ndarray:
+    """Tell whether these are: all things."""
+    return attended == present
+
+
+def all_but_one(attended: np.ndarray, present: np.ndarray) -> np.ndarray:
+    """Tell whether these are: all things but one, whichever."""
+    return attended == present - 1
+
+
+def _rank(values: np.ndarray, among: np.ndarray) -> np.ndarray:
+    """Return how many of those `among` (B, N) have smaller values (B, N)."""
+    return ((values[:, None] < values[:, :, None]) & among[:, None]).sum(axis=2)
+
+
+def _few_colors(rng: np.random.Generator, shape: tuple[int, ...]) -> np.ndarray:
+    """Draw colours (B, N, 3) of which some are alike."""
+    palette = random_colors(rng, (shape[0], 4))
+    index = rng.integers(4, size=shape)
+    return seen_color(rng, palette[np.arange(shape[0])[:, None], index])
+
+
+def _jittered(rng: np.random.Generator, things: Things) -> Things:
+    """Return the scenes seen a little less well."""
+    place, size, color = (rng.normal(0, s, shape) for s, shape in zip(
+        _JITTER, (things.path.shape, things.sizes.shape, things.colors.shape), strict=True
+    ))  # fmt: skip
+    return things._replace(
+        path=things.path + place,
+        sizes=np.maximum(things.sizes + size, 0.02),
+        colors=np.clip(things.colors + color, 0, 1),
+    )
