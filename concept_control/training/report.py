@@ -13,6 +13,7 @@ from concept_control.energy.agreement.agreement_energy import AgreementEnergy
 from concept_control.energy.code import ConceptCode
 from concept_control.energy.network_energy import NetworkEnergy
 from concept_control.energy.scene_batch import SceneBatch, scene_batch_from_events
+from concept_control.errors import CodeError
 from concept_control.reports.tables import text_table
 from concept_control.training.labels import with_last_state
 from concept_control.world.events import Events
@@ -155,7 +156,11 @@ def judge_codes(
         if family.generates and bool(acts[rows].any()):
             moving = torch.nonzero(acts[rows])[:, 0]
             index = concept * num_scenes + moving
-            positions[index] = energy.generate(part.select(moving), code, generator)
+            try:
+                positions[index] = energy.generate(part.select(moving), code, generator)
+            except CodeError:
+                # Demonstrations in which nothing moved may not tell that anything should.
+                continue
             _add_energies(energies, energy, code, part, positions[rows], generator)
     shape = (len(codes), -1)
     means = {name: float(np.mean(values)) if values else None for name, values in energies.items()}

@@ -84,7 +84,7 @@ def confidence_features(code: AgreementCode, scene: SceneBatch) -> tuple[str, tu
     if code.placing is not None:
         support = _support(code.placing)
         return 'place', (support, _plausibility(code.placing, scene), shots, support * shots)
-    if code.arrangement is not None:
+    if code.arrangement is not None and code.rules is None:
         support = _support(code.arrangement)
         certain = float((code.arrangement.bounds.relevance > 0.9).sum())
         return 'shape', (support, certain, shots, support * shots)

@@ -26,7 +26,7 @@ def explain(code: AgreementCode) -> list[str]:
     sentences: list[str] = []
     if code.placing is not None:
         sentences += _of_agreement(code.placing, 'it stands ')
-    if code.arrangement is not None:
+    if code.arrangement is not None and code.rules is None:
         sentences += _of_agreement(code.arrangement, 'they stand with ')
     if code.counting is not None and code.rule_share < 0.5:
         sentences += _of_agreement(code.counting, 'what is meant: ')

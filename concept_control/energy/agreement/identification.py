@@ -40,7 +40,7 @@ def mask_log_probabilities(
     code: AgreementCode, one: SceneBatch, masks: torch.Tensor
 ) -> torch.Tensor:
     """Return the log probabilities (G,) of masks (G, N) of one scene under a code."""
-    if code.arrangement is not None:
+    if code.arrangement is not None and code.rules is None:
         return counting_log_probabilities(code.arrangement, one, masks, _MISCOUNT_OF_A_SHAPE)
     by_set = None
     if code.placing is not None and bool((one.subjects > 0.5).any()):

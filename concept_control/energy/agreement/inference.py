@@ -22,6 +22,9 @@ _RULES_BESIDE_PLACING = 0.02
 _RULES_FIRST = 1.5
 _LEAST_LOG_PROBABILITY = -6.0
 _FEWEST_OF_A_SHAPE = 2
+_FEWEST_OF_A_STILL_SHAPE = 3
+"""Fewest meant things whose arrangement may be what is shown, where nothing moves."""
+
 
 
 def infer_agreement(
@@ -46,15 +49,23 @@ def infer_agreement(
         placing = PlacingInference(scene.select(acting), generator).infer()
         share = _RULES_BESIDE_PLACING if rules is not None else 0.0
         return AgreementCode(placing=placing, rules=rules, rule_share=share)
-    enough = bool((meant.sum(dim=1) >= _FEWEST_OF_A_SHAPE).all())
-    if enough and (members or has_moved):
+    arrangement, patterns = None, ()
+    fewest = int(meant.sum(dim=1).min())
+    if fewest >= (_FEWEST_OF_A_SHAPE if members or has_moved else _FEWEST_OF_A_STILL_SHAPE):
         arrangement = infer_arrangement(scene, generator)
         patterns = tuple(demonstrated_patterns(scene))
+    if arrangement is not None and (members or has_moved):
         return AgreementCode(arrangement=arrangement, patterns=patterns, members=members)
     counting, share = None, 1.0
     if rules is not None and not acting.any():
         counting, share = _counting(scene, scorer)
-    return AgreementCode(rules=rules, counting=counting, rule_share=share, members=members)
+    return AgreementCode(
+        arrangement=arrangement,
+        patterns=patterns,
+        rules=rules,
+        counting=counting,
+        rule_share=share,
+    )
 
 
 def _counting(scene: SceneBatch, scorer: RuleScorer) -> tuple[Agreement, float]:
