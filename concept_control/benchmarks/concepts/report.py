@@ -21,6 +21,7 @@ from concept_control.benchmarks.concepts import families as by_family
 from concept_control.benchmarks.concepts.ablations import ablations
 from concept_control.benchmarks.concepts.landscapes import GRID, QUICK_GRID, draw_landscapes
 from concept_control.concepts import families
+from concept_control.concepts.registry import first_contact_families
 from concept_control.energy.model import ConceptModel
 from concept_control.reports import intervals
 from concept_control.reports.json_file import write_report
@@ -246,6 +247,19 @@ SECTIONS = (
         'Families, by number of demonstrations',
         'Predicates at their own tolerance; intervals of 95 % over concepts.',
         lambda model, config: by_family.by_shots(model, families(), config.seed, config.concepts),
+        (
+            'family',
+            *(f'{shots} shot{"s" if shots > 1 else ""}' for shots in by_family.SHOT_COUNTS),
+        ),
+        _family_rows,
+    ),
+    Section(
+        'first_contact',
+        'Families of first contact, by number of demonstrations',
+        'Written blind, looked at once after a freeze; a half of them on purpose hard.',
+        lambda model, config: by_family.by_shots(
+            model, first_contact_families(), config.seed, max(config.concepts // 4, 2)
+        ),
         (
             'family',
             *(f'{shots} shot{"s" if shots > 1 else ""}' for shots in by_family.SHOT_COUNTS),
