@@ -23,6 +23,9 @@ the predicates."""
 MAX_NATS = 3.0
 """Implausibility up to which an outcome or a mask is what the others suggest."""
 
+MAX_SURPRISE = 4.0
+"""Largest misfit of an outcome less likely than chance that codes inferred with it explain."""
+
 MIN_GAIN = 0.25
 """Median log likelihood over that of chance from which on a code tells outcomes from it [nats]."""
 
@@ -131,7 +134,9 @@ def leave_one_out(
     with_it = float(np.median([gain for i, gain in enumerate(gains) if i != worst]))
     fits = held_out[worst] <= 1.0
     says_something = count == 2 or float(np.maximum(gains, LEAST_GAIN).sum()) >= 0.0
-    agrees = says_something and (fits or (count > 2 and with_it >= MIN_GAIN))
+    is_bearable = held_out[worst] <= MAX_SURPRISE or gains[worst] >= 0.0
+    is_explained = count > 2 and is_bearable and with_it >= MIN_GAIN
+    agrees = says_something and (fits or is_explained)
     generated = [each.is_generated for each in judged if each.is_generated is not None]
     identified = [each.is_identified for each in judged if each.is_identified is not None]
     return LeaveOneOutResult(
