@@ -63,7 +63,7 @@ def main(args: argparse.Namespace) -> int:
         config = RulePriorConfig() if args.seed is None else RulePriorConfig(seed=args.seed)
         use_threads(args.threads or 1)
         scorer, facts = train_rule_prior(config, families())
-        save_scorer(scorer, args.output, facts)
+        save_scorer(scorer, facts, args.output)
         energy = AgreementEnergy(scorer)
         samples = confidence_samples(energy, training_families(), CONCEPTS, config.seed)
         fit_confidence(list(samples)).save(args.output)

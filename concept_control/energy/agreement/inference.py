@@ -49,7 +49,8 @@ def infer_agreement(
         placing = PlacingInference(scene.select(acting), generator).infer()
         share = _RULES_BESIDE_PLACING if rules is not None else 0.0
         return AgreementCode(placing=placing, rules=rules, rule_share=share)
-    arrangement, patterns = None, ()
+    arrangement: Agreement | None = None
+    patterns: tuple[torch.Tensor, ...] = ()
     fewest = int(meant.sum(dim=1).min())
     if fewest >= (_FEWEST_OF_A_SHAPE if members or has_moved else _FEWEST_OF_A_STILL_SHAPE):
         arrangement = infer_arrangement(scene, generator)
