@@ -104,10 +104,10 @@ def test_demonstrations_show_the_constraint(name):
     assert (events.attention.sum(dim=1) == (0 if name in UNARY else 1)).all()
 
 
-def test_a_tiny_run_gives_the_same_numbers_twice(hasty_model):
-    first = ccsp.run(hasty_model, 1, problems=1, counts=(2, 5), samples=3)
+def test_a_tiny_run_gives_the_same_numbers_twice(model):
+    first = ccsp.run(model, 1, problems=1, counts=(2, 5), samples=3)
     # Nor do they depend on what else is measured.
-    assert ccsp.run(hasty_model, 1, problems=1, counts=(2,), samples=3)['2'] == first['2']
+    assert ccsp.run(model, 1, problems=1, counts=(2,), samples=3)['2'] == first['2']
     for count in ('2', '5'):
         assert first[count]['first']['value'] <= first[count]['any']['value']
     assert ('CCSP 5 objects, 3 samples', '37 %') in [(row[0], row[2]) for row in ccsp.rows(first)]

@@ -12,7 +12,6 @@ from concept_control.benchmarks.concepts.recognition_baselines import (
 )
 from concept_control.benchmarks.concepts.recognition_pool import SHOTS, draw_pool
 from concept_control.concepts import families, held_out_families
-from concept_control.energy.inference.code_inference import InferenceConfig
 from concept_control.energy.model import ConceptModel
 
 NAMES = ('place', 'offset', 'corner', 'quadrant')
@@ -98,12 +97,11 @@ def test_a_tiny_run_reports_every_method(tmp_path):
         folder=tmp_path,
         num_ways=(3, 5),
         num_shots=(1,),
-        inference=InferenceConfig(steps=2, argument_steps=2),
     )
     for settings in result['accuracy'].values():
         found = settings['5-way 1-shot']
         assert set(found) == {
-            'energy', 'energy, encoder alone', 'matching network', 'nearest centroid', 'MAML',
+            'energy', 'network', 'matching network', 'nearest centroid', 'MAML',
         }  # fmt: skip
         assert all(0 <= one['low'] <= one['value'] <= one['high'] <= 1 for one in found.values())
     assert [row[0] for row in protocol.rows(result)] == [

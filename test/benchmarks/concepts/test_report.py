@@ -12,12 +12,7 @@ from concept_control.benchmarks.concepts.sampling import random_scene
 from concept_control.benchmarks.concepts.speed import NaivePairwise
 from concept_control.cli.main import main
 from concept_control.concepts import families
-from concept_control.energy.model import ConceptModel
-
-
-@pytest.fixture(scope='module')
-def model():
-    return ConceptModel.load()
+from concept_control.energy.networks.energy_network import NetworkConfig
 
 
 @pytest.mark.parametrize('depth', [1, 4])
@@ -50,11 +45,12 @@ def test_family_numbers_repeat(model):
     assert means['held_out generated']['worst_family'] == 'pentagon'
 
 
-def test_the_naive_network_is_an_energy_of_a_set(model):
+def test_the_naive_network_is_an_energy_of_a_set():
     torch.manual_seed(0)
-    naive = NaivePairwise(model.network.config)
+    config = NetworkConfig()
+    naive = NaivePairwise(config)
     scene = random_scene(3, 5, seed=1)
-    code = torch.randn(1, model.network.config.code_width)
+    code = torch.randn(1, config.code_width)
     order = torch.tensor([4, 2, 0, 1, 3])
     shuffled = type(scene)(*(value[:, order] for value in scene))
     torch.testing.assert_close(naive(shuffled, code), naive(scene, code), rtol=1e-4, atol=1e-5)

@@ -123,8 +123,8 @@ def test_episodes_ask_for_something_that_does_not_hold_yet():
             assert {i.relation for i in episode.instructions} <= set(DIRECTIONS)
 
 
-def test_a_tiny_run_gives_the_same_numbers_twice(hasty_model):
-    first, second = (srem.run(hasty_model, seed=1, episodes=1) for _ in 'ab')
+def test_a_tiny_run_gives_the_same_numbers_twice(model):
+    first, second = (srem.run(model, seed=1, episodes=1) for _ in 'ab')
     assert first == second
     assert first['one_step']['progress']['number'] == 1
     table = srem.rows(first)
