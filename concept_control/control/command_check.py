@@ -5,6 +5,8 @@ It shares no code with the guard and the planners that make commands: a fault of
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 
 from concept_control.control.arm.description import ArmDescription
@@ -19,11 +21,23 @@ MAX_PERIOD = 0.02
 ROUNDING = 1e-6
 """Excess over a step's length that is rounding [rad, m]."""
 
+MAX_SILENCE = 0.05
+"""Time after the last position in which the arm has come to rest [s]."""
+
 MAX_START = 0.15
 """Largest distance of a command to where the arm is, or was told to be by now [rad, m]."""
 
 MAX_BEYOND = 0.1
 """Largest distance beyond a position limit at which an arm is led back [rad, m]."""
+
+
+@dataclass(frozen=True)
+class _Told:
+    """Time [s], positions (n,) and velocities (n,) of the last single command."""
+
+    time: float
+    q: np.ndarray
+    velocity: np.ndarray
 
 
 class CommandCheck:
@@ -36,7 +50,7 @@ class CommandCheck:
         self._arm = arm
         self._measured: np.ndarray | None = None
         self._plan: Plan | None = None
-        self._position: tuple[float, np.ndarray] | None = None
+        self._position: _Told | None = None
 
     def measure(self, q: np.ndarray) -> None:
         """Take over credible joint positions (n,) [rad]."""
@@ -55,29 +69,58 @@ class CommandCheck:
 
     def position(self, time: float, q: np.ndarray) -> str:
         """Return why positions (n,) must not be sent at a time [s]; empty if they are told."""
-        reason = self._place_fault(q[None])
-        jump = np.abs(q - self.within_reach(time, q)).max() if not reason else 0.0
-        if jump > ROUNDING:
-            reason = f'positions jump by {jump:.3g} more than the velocity limits allow'
-        elif not reason and self._last_told() is None and self._measured is not None:
+        reason, last = self._place_fault(q[None]), self._last_told()
+        velocity = np.zeros_like(q)
+        if not reason and last is not None:
+            lower, upper = self._reachable(last, time)
+            jump = np.maximum(q - upper, lower - q).max()
+            if jump > ROUNDING:
+                reason = f'positions jump by {jump:.3g} more than speed and acceleration allow'
+            if elapsed := self._elapsed(last, time):
+                velocity = (q - last.q) / elapsed
+        elif not reason and self._measured is not None:
             gap = self._gap(q)
             if gap > MAX_START:
                 reason = f'positions begin {gap:.3g} from where the arm is'
         if not reason:
-            self._position = (time, q)
+            self._position = _Told(time, q, velocity)
         return reason
 
-    def within_reach(self, time: float, q: np.ndarray) -> np.ndarray:
+    def within_reach(self, time: float, q: np.ndarray, qd: np.ndarray) -> np.ndarray:
         """Return the positions nearest to (n,) that may be told at a time [s].
 
-        Where commands were late, the arm catches up no faster than its joints may move.
+        Where commands were late, the arm catches up no faster than its joints may move and gain
+        speed, and so that it does not overshoot.
+
+        Args:
+            time: Time of the command [s].
+            q: (n,) positions to be at [rad].
+            qd: (n,) velocities with which these go on [rad/s].
         """
         last = self._last_told()
         if last is None:
             return q
-        then, told = last
-        reach = self._arm.velocity_limits * np.clip(time - then, 0.0, MAX_PERIOD)
-        return told + np.clip(q - told, -reach, reach)
+        elapsed = self._elapsed(last, time)
+        if elapsed == 0.0:
+            return last.q
+        lag = q - last.q - elapsed * qd
+        # From this speed a joint stops within its lag: v dt + v²/2a = lag.
+        gain = self._arm.acceleration_limits * elapsed
+        closing = np.sqrt(gain**2 + 2 * gain / elapsed * np.abs(lag)) - gain
+        wanted = qd + np.clip(lag / elapsed, -closing, closing)
+        lower, upper = self._reachable(last, time)
+        return np.clip(last.q + elapsed * wanted, lower, upper)
+
+    def _reachable(self, last: _Told, time: float) -> tuple[np.ndarray, np.ndarray]:
+        """Return the smallest and largest positions (n,) that may be told at a time [s]."""
+        elapsed, limits = self._elapsed(last, time), self._arm.velocity_limits
+        before = last.velocity if time - last.time < MAX_SILENCE else np.zeros_like(limits)
+        gain = self._arm.acceleration_limits * elapsed
+        slowest, fastest = np.clip([before - gain, before + gain], -limits, limits)
+        return last.q + elapsed * slowest, last.q + elapsed * fastest
+
+    def _elapsed(self, last: _Told, time: float) -> float:
+        return float(np.clip(time - last.time, 0.0, MAX_PERIOD))
 
     def effort(self, effort: np.ndarray) -> str:
         """Return why torques (n,) must not be sent; empty if they may."""
@@ -132,9 +175,9 @@ class CommandCheck:
         assert self._measured is not None
         return float(np.abs(q - self._measured).max())
 
-    def _last_told(self) -> tuple[float, np.ndarray] | None:
-        """Return time and positions told last; None where the arm has left them since."""
+    def _last_told(self) -> _Told | None:
+        """Return what was told last; None where the arm has left it since."""
         last = self._position
-        if last is None or (self._measured is not None and self._gap(last[1]) > MAX_START):
+        if last is None or (self._measured is not None and self._gap(last.q) > MAX_START):
             return None
         return last

@@ -17,6 +17,9 @@ CUT_STRIDE = 3
 MAX_BRAKE_STEPS = 500
 """Largest number of steps of a brake, whatever velocity was measured."""
 
+PLANNED_SPEED = 0.9
+"""Share of the velocity limits that plans use; the rest is for catching up with a plan."""
+
 TOLERANCE = 1e-6
 """Excess over a limit that counts as rounding: relative for rates, absolute [rad, m] for
 positions."""
@@ -217,9 +220,14 @@ class Guard:
 
         The acceleration of a point is that of the step which leads to it.
         """
-        speed = np.abs(plan.velocities) / self.arm.velocity_limits
+        speed = np.abs(plan.velocities) / self._top_speed(plan)
         rate = np.abs(np.diff(plan.velocities, axis=0)) / plan.dt / self.arm.acceleration_limits
         return np.stack([speed, np.vstack([np.zeros_like(rate[:1]), rate])], axis=1)
+
+    def _top_speed(self, plan: Plan) -> np.ndarray:
+        """Return (n,) largest speeds of a plan: what is found faster may not go faster still."""
+        limits = self.arm.velocity_limits
+        return np.clip(np.abs(plan.velocities[0]), PLANNED_SPEED * limits, limits)
 
     def _cause(self, plan: Plan, q: np.ndarray, point: int) -> str:
         """Say which rule a point of a plan breaks."""
@@ -273,7 +281,7 @@ class Guard:
         The path is left a little; a planner that starts from here will lead back to it.
         """
         arm = self.arm
-        top, change = arm.velocity_limits, arm.acceleration_limits * plan.dt
+        top, change = self._top_speed(plan), arm.acceleration_limits * plan.dt
         positions, velocities = np.empty_like(plan.positions), np.empty_like(plan.velocities)
         positions[0] = plan.positions[0]
         velocities[0] = np.clip(plan.velocities[0], -top, top)

@@ -8,14 +8,15 @@ from pathlib import Path
 from typing import Any
 
 from concept_control.paths import share_folder
-from concept_control.ros.runtime.process_graph import EXECUTABLES, Graph, NodeProcess
+from concept_control.ros.runtime.process_graph import (
+    EXECUTABLES,
+    JOINT_STATE_RATES,
+    Graph,
+    NodeProcess,
+)
 
 START_TIMEOUT = 90.0
 """Seconds the nodes get to come up: importing torch alone takes several on a small machine."""
-
-JOINT_STATE_RATES = {'joint_trajectory': 100.0, 'position': 250.0, 'effort': 500.0}
-"""Joint states a second by interface: commands go out at this rate, and torques must be quick to
-be stable."""
 
 PARTICLE_EXECUTABLES = ('particle_world', 'concept_model')
 """Nodes of the graph without an arm."""

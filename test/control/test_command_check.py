@@ -70,12 +70,28 @@ def test_positions_follow_one_another_and_never_jump(check):
         check.measure(ARM.home + 0.95 * step)
     jump = ARM.home + step + np.eye(ARM.num_joints)[0] * 0.1
     assert 'jump' in check.position(0.4, jump)
-    nearer = check.within_reach(0.4, jump)
+    nearer = check.within_reach(0.4, jump, np.zeros(ARM.num_joints))
     assert 0.0 < nearer[0] - step[0] <= ARM.velocity_limits[0] * 0.004 * 1.001
     assert check.position(0.4, nearer) == ''
     # Where somebody else has moved the arm meanwhile, positions begin anew there.
     check.measure(ARM.home + 0.5)
     assert check.position(0.5, ARM.home + 0.5) == ''
+
+
+def test_a_late_arm_catches_up_within_its_acceleration_and_does_not_overshoot(check):
+    goal = ARM.home + 0.1
+    rest = np.zeros(ARM.num_joints)
+    told = [ARM.home]
+    assert check.position(0.0, ARM.home) == ''
+    for k in range(1, 150):
+        check.measure(told[-1])
+        told.append(check.within_reach(0.004 * k, goal, rest))
+        assert check.position(0.004 * k, told[-1]) == ''
+    velocities = np.diff(np.array(told), axis=0) / 0.004
+    accelerations = np.abs(np.diff(velocities, axis=0)) / 0.004
+    assert (accelerations <= ARM.acceleration_limits * 1.001).all()
+    np.testing.assert_allclose(told[-1], goal, atol=1e-4)
+    assert (np.array(told) <= goal + 1e-4).all()
 
 
 def test_positions_begin_where_the_arm_is(check):

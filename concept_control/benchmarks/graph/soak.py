@@ -13,6 +13,7 @@ import time
 from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from diagnostic_msgs.msg import DiagnosticArray
@@ -28,6 +29,7 @@ from concept_control.ros.client.monitor import GraphState, MonitorThread
 from concept_control.ros.runtime.node_process import is_running
 from concept_control.ros.runtime.process_graph import (
     EXECUTABLES,
+    JOINT_STATE_RATES,
     Graph,
     NodeProcess,
     describe_exit,
@@ -146,7 +148,7 @@ def _run(config: SoakConfig, soak: Soak) -> tuple[dict[str, int], dict[str, int]
     heard = GraphState()
     with (
         MonitorThread(heard) as monitor,
-        demo_graph(config.seed, config.speed, config.backend) as graph,
+        demo_graph(demo_nodes(config.seed, config.speed, config.backend)) as graph,
         ConceptCommander() as robot,
         tqdm(total=round(60 * config.minutes), unit='s', file=sys.stderr) as bar,
     ):
@@ -169,7 +171,7 @@ def _run(config: SoakConfig, soak: Soak) -> tuple[dict[str, int], dict[str, int]
             if not soak.memory or time.monotonic() - sampled >= SAMPLE_PERIOD:
                 sampled = time.monotonic()
                 for name, pid in pids.items():
-                    soak.memory.setdefault(name, []).append((elapsed, _resident(pid)))
+                    soak.memory.setdefault(name, []).append((elapsed, resident(pid)))
                     soak.files |= segments_of(pid)
             time.sleep(0.1)
             if robot.is_done:
@@ -180,18 +182,32 @@ def _run(config: SoakConfig, soak: Soak) -> tuple[dict[str, int], dict[str, int]
     return pids, codes
 
 
-def demo_graph(seed: int, speed: float, backend: str) -> Graph:
-    """Return the demonstration's graph, whose nodes log to a new folder.
+def demo_nodes(
+    seed: int, speed: float, backend: str, interface: str = 'joint_trajectory'
+) -> list[NodeProcess]:
+    """Return the nodes of the demonstration.
 
     Args:
         seed: Seed of the layout.
         speed: Simulated seconds per second.
         backend: Renderer of the simulated camera.
+        interface: Command interface of the arm.
     """
-    simulator = {'seed': seed, 'real_time_factor': speed, 'backend': backend}
-    nodes = [
-        NodeProcess(name, simulator if name == 'arm_simulator' else {}) for name in EXECUTABLES
-    ]
+    parameters: dict[str, dict[str, Any]] = {
+        'arm_simulator': {
+            'seed': seed,
+            'real_time_factor': speed,
+            'backend': backend,
+            'interface': interface,
+            'joint_state_rate': JOINT_STATE_RATES[interface],
+        },
+        'mpc_controller': {'output': interface},
+    }
+    return [NodeProcess(name, parameters.get(name, {})) for name in EXECUTABLES]
+
+
+def demo_graph(nodes: list[NodeProcess]) -> Graph:
+    """Return the demonstration's graph, whose nodes log to a new folder."""
     logs = Path(tempfile.mkdtemp(prefix='concept_control_benchmark_'))
     return Graph(nodes, share_folder() / 'config' / 'demo.yaml', logs)
 
@@ -202,8 +218,8 @@ def _note(soak: Soak, message: DiagnosticArray) -> None:
         soak.diagnostics[name] = {value.key: value.value for value in status.values}
 
 
-def _resident(pid: int) -> float:
-    """Return a process's resident memory [MiB]."""
+def resident(pid: int) -> float:
+    """Return a process's resident memory [MiB]; NaN where it is gone."""
     for line in Path(f'/proc/{pid}/status').read_text().splitlines():
         if line.startswith('VmRSS:'):
             return int(line.split()[1]) / 1024.0

@@ -13,7 +13,7 @@ BENCHMARKS = {
     'perception': 'blocks seen, and followed',
     'perception-node': 'the same through the node',
     'fuzz': 'every message of every node, spoiled',
-    'restart': 'each node killed during a carry',
+    'attack': 'the whole graph lied to, flooded, stopped, killed',
     'policy': 'strokes drawn by imitation, and particles',
     'robot': 'the whole graph, seed after seed',
     'soak': 'the whole graph for minutes: times, leaks',

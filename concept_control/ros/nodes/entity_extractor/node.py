@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import time
 from collections import deque
-from typing import NoReturn
+from collections.abc import Mapping
+from typing import Any, NoReturn
 
 import numpy as np
 from rclpy.node import Node
@@ -36,6 +37,7 @@ from concept_control.ros.runtime.diagnostics import Diagnostics, Refusals, Repor
 from concept_control.ros.runtime.latest_value import LatestValue
 from concept_control.ros.runtime.node_process import lower_priority, run_node
 from concept_control.ros.runtime.parameters import declare
+from concept_control.ros.runtime.publishers import BelievedPublisher, Publisher
 from concept_control.ros.runtime.worker import Worker
 from concept_control.ros.visualization.entity_markers import entity_markers
 
@@ -73,6 +75,7 @@ class EntityExtractor(Node):
         self._refusals = Refusals()
         self._grips = GripHistory()
         self._joints_stamp = -np.inf
+        self._joints_source = BelievedPublisher()
         self._attention: dict[int, float] = {}
         self._latencies: deque[float] = deque(maxlen=RECENT)
         self._durations: deque[float] = deque(maxlen=RECENT)
@@ -95,9 +98,12 @@ class EntityExtractor(Node):
         self._wake.close()
         self._worker.finish()
 
-    def _on_joints(self, message: JointState) -> None:
+    def _on_joints(self, message: JointState, info: Mapping[str, Any]) -> None:
+        source = Publisher.of(info, self, 'joint_states')
         try:
             positions = convert.joint_positions(message, self.arm.joints)
+            if reason := self._joints_source.refusal(time.monotonic(), source):
+                raise CommandError(f'joint_states refused: {reason}')
         except CommandError as error:
             self._num_joints_refused += 1
             self._refusals.note('joint states', str(error))

@@ -166,8 +166,8 @@ class StreamedOutput(CommandOutput):
                 wanted = self._tracker.effort(time, q, qd)
                 values, reason = self._guard.check_effort(wanted, q, qd)
             else:
-                wanted = self._tracker.reference(time, q)[0]
-                values, reason = self._check.within_reach(time, wanted), ''
+                wanted, speed, _ = self._tracker.reference(time, q)
+                values, reason = self._check.within_reach(time, wanted, speed), ''
             refusal = self._command(time, values)
             if refusal:
                 reason = f'command refused: {refusal}'

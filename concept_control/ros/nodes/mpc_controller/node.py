@@ -41,11 +41,11 @@ from concept_control.ros.nodes.mpc_controller.inbox import (
 )
 from concept_control.ros.nodes.mpc_controller.parameters import Parameters, cross_check
 from concept_control.ros.nodes.mpc_controller.planning_loop import JOINTS_PATIENCE, PlanningLoop
-from concept_control.ros.nodes.mpc_controller.publishers import Publisher, other_publishers
 from concept_control.ros.nodes.mpc_controller.status import StatusReporter
 from concept_control.ros.runtime.diagnostics import Diagnostics, Report
 from concept_control.ros.runtime.node_process import run_node
 from concept_control.ros.runtime.parameters import declare
+from concept_control.ros.runtime.publishers import Publisher, other_publishers
 from concept_control.ros.runtime.worker import Worker
 from concept_control.world.entity import TOOL_ID
 

@@ -251,7 +251,7 @@ def test_no_joint_state_makes_a_wrong_tool(playground, names, positions, rates, 
     message.position, message.velocity, message.effort = positions, rates, rates
     message.header.stamp = Time(sec=stamp[0], nanosec=stamp[1])
     refused = node._num_joints_refused
-    node._on_joints(message)
+    node._on_joints(message, {})
     is_good = is_named and len(positions) == len(joints) and np.isfinite(positions).all()
     assert (node._num_joints_refused == refused) == is_good
     if not is_good:

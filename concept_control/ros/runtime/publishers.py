@@ -1,4 +1,4 @@
-"""Who publishes on a topic: names for joint states, and for other controllers of the arm."""
+"""Who publishes on a topic, who else does, and which of several is believed."""
 
 from __future__ import annotations
 
@@ -44,6 +44,34 @@ class Publisher:
     def __str__(self) -> str:
         names = dict(_publishers(self.node, self.topic))
         return names.get(self.gid, f'a node not yet known ({self.gid.hex()})')
+
+
+class BelievedPublisher:
+    """Believes one publisher at a time: the first, until it is silent and another may follow."""
+
+    def __init__(self, patience: float = 1.0) -> None:
+        """Believe nobody yet.
+
+        Args:
+            patience: Silence after which another publisher may be believed [s].
+        """
+        self._patience = patience
+        self._last: tuple[float, object] | None = None
+
+    def refusal(self, now: float, source: object) -> str:
+        """Return why a message of a source is not believed; empty if it is.
+
+        Args:
+            now: Time of arrival by a clock that never jumps [s].
+            source: Publisher of the message.
+        """
+        if self._last is not None and self._last[1] != source:
+            then, believed = self._last
+            is_silent = now - then > self._patience
+            if not (is_silent and Publisher.may_follow(believed, source)):
+                return f'{believed} and {source} both publish it; {believed} is believed'
+        self._last = now, source
+        return ''
 
 
 def other_publishers(node: Node, topic: str) -> list[str]:

@@ -1,0 +1,196 @@
+"""What the arm was told and what it did, held against its limits by somebody who made none of it.
+
+Shares no check with the guard, the controller or its outputs: only the arm's description and its
+kinematics. The true joints are those that the simulator publishes, whoever else claims to.
+"""
+
+from __future__ import annotations
+
+from collections import Counter, deque
+from collections.abc import Mapping
+from functools import partial
+from typing import Any
+
+import numpy as np
+from rclpy.node import Node
+from rclpy.qos import QoSProfile
+from sensor_msgs.msg import JointState
+from std_msgs.msg import Float64MultiArray
+from trajectory_msgs.msg import JointTrajectory
+
+from concept_control.control.arm.description import ArmDescription
+from concept_control.control.arm.kinematics import ArmKinematics
+from concept_control.ros.bridge import conversions as convert
+
+SIMULATOR = 'arm_simulator'
+
+UNKNOWN = '_NODE_NAME_UNKNOWN_'
+"""Name of a node, by the middleware, before it has told its name."""
+
+LIMITS = {
+    'told: not finite': 0.0,
+    'told: beyond a position limit [rad]': 0.002,
+    'told: speed / limit': 1.005,
+    'told: acceleration / limit': 1.005,
+    'told: torque / limit': 1.001,
+    'told: distance to the arm [rad]': 0.3,
+    'told: speed at the end of a plan / limit': 1e-6,
+    'told: tool below the table [m]': 0.006,
+    'told: step between positions / what the speed limit allows': 1.02,
+    'arm: speed / limit': 1.02,
+    'arm: acceleration over 0.1 s / limit': 1.2,
+    'arm: beyond a position limit [rad]': 0.002,
+    'arm: tool below the table [m]': 0.006,
+}
+"""Largest value of each measure that is no violation: the limit itself, and rounding. Speed and
+acceleration of the true arm have some room for what a motor does to follow."""
+
+DEPTH = 1000
+"""Number of messages that may wait for the monitor: it must hear each one."""
+
+MIN_STEP = 0.02
+"""Time for which an arm may move between two positions, whenever these arrive [s]."""
+
+MAX_LAG = 0.4
+"""Time by which a command may be heard before or after the joint state it belongs to [s]."""
+
+WINDOW = 0.1
+"""Time over which a true acceleration is the mean [s]."""
+
+
+class LimitMonitor:
+    """Hears every joint state and every command.
+
+    Threading: callbacks of one executor's thread write; others read attributes, which are
+    replaced, not changed.
+
+    Attributes:
+        true: Stamp [s], positions and velocities (n,) of the simulated arm; None before the first.
+        worst: Largest value by measure.
+        violations: Number of messages beyond the limit, by measure.
+        examples: First violation of each measure, with the simulated time [s].
+    """
+
+    def __init__(self, arm: ArmDescription) -> None:
+        self._arm, self._kinematics = arm, ArmKinematics(arm)
+        self._simulators: dict[bytes, bool] = {}
+        self._recent: deque[tuple[float, np.ndarray]] = deque()
+        self._places: deque[tuple[float, np.ndarray]] = deque()
+        self._commands: deque[tuple[float, np.ndarray]] = deque()
+        self._told: tuple[float, np.ndarray] | None = None
+        self.true: tuple[float, np.ndarray, np.ndarray] | None = None
+        self.begin()
+
+    def begin(self) -> None:
+        """Count from now on."""
+        self.worst: dict[str, float] = {}
+        self.violations: Counter[str] = Counter()
+        self.examples: dict[str, str] = {}
+
+    def attach(self, node: Node) -> None:
+        """Listen through a node."""
+        self._node = node
+        subscribe = partial(node.create_subscription, qos_profile=QoSProfile(depth=DEPTH))
+        subscribe(JointState, 'joint_states', self._on_joints)
+        subscribe(JointTrajectory, 'joint_trajectory', self._on_trajectory)
+        subscribe(Float64MultiArray, 'position_commands', self._on_positions)
+        subscribe(Float64MultiArray, 'effort_commands', self._on_efforts)
+
+    @property
+    def time(self) -> float:
+        """Stamp of the true joints [s]; 0 before the first."""
+        return 0.0 if self.true is None else self.true[0]
+
+    def _note(self, measure: str, value: float) -> None:
+        self.worst[measure] = max(self.worst.get(measure, -np.inf), float(value))
+        if not value <= LIMITS[measure]:
+            self.violations[measure] += 1
+            self.examples.setdefault(measure, f'{value:.4g} at {self.time:.2f} s')
+
+    def _is_simulator(self, info: Mapping[str, Any]) -> bool:
+        gid = bytes(info['publisher_gid']['data'])
+        if gid not in self._simulators:
+            names = {
+                bytes(e.endpoint_gid): e.node_name
+                for e in self._node.get_publishers_info_by_topic('joint_states')
+            }
+            if names.get(gid, UNKNOWN) == UNKNOWN:
+                return False  # the next message asks again
+            self._simulators[gid] = names[gid] == SIMULATOR
+        return self._simulators[gid]
+
+    def _on_joints(self, message: JointState, info: Mapping[str, Any]) -> None:
+        if not self._is_simulator(info):
+            return
+        time = convert.seconds(message.header.stamp)
+        q, qd = np.array(message.position), np.array(message.velocity)
+        if self.true is not None and time < self.true[0]:
+            self._recent.clear()  # a new simulator
+            self._places.clear()
+            self._commands.clear()
+            self._told = None
+        self.true = (time, q, qd)
+        self._note('arm: speed / limit', (np.abs(qd) / self._arm.velocity_limits).max())
+        self._note_place('arm', q[None])
+        self._places.append((time, q))
+        while self._places[0][0] < time - 2 * MAX_LAG:
+            self._places.popleft()
+        self._recent.append((time, qd))
+        while self._recent[0][0] < time - WINDOW:
+            then, before = self._recent.popleft()
+            rate = np.abs(qd - before) / (time - then) / self._arm.acceleration_limits
+            self._note('arm: acceleration over 0.1 s / limit', rate.max())
+
+    def _note_place(self, who: str, positions: np.ndarray) -> None:
+        lower, upper = self._arm.position_limits.T
+        beyond = np.maximum(positions - upper, lower - positions).max()
+        self._note(f'{who}: beyond a position limit [rad]', beyond)
+        heights = self._kinematics.tool(positions).position[:, 2]
+        self._note(f'{who}: tool below the table [m]', -heights.min())
+
+    def _is_finite(self, *values: np.ndarray) -> bool:
+        is_finite = all(np.isfinite(value).all() for value in values)
+        self._note('told: not finite', float(not is_finite))
+        return is_finite
+
+    def _on_trajectory(self, message: JointTrajectory) -> None:
+        arm = self._arm
+        positions = np.array([point.positions for point in message.points])
+        velocities = np.array([point.velocities for point in message.points])
+        times = np.array([convert.seconds(point.time_from_start) for point in message.points])
+        if not self._is_finite(positions, velocities):
+            return
+        self._note_place('told', positions)
+        self._note('told: speed / limit', (np.abs(velocities) / arm.velocity_limits).max())
+        rate = np.abs(np.diff(velocities, axis=0)) / np.diff(times)[:, None]
+        self._note('told: acceleration / limit', (rate / arm.acceleration_limits).max())
+        end = (np.abs(velocities[-1]) / arm.velocity_limits).max()
+        self._note('told: speed at the end of a plan / limit', end)
+        self._note_distance(positions[0])
+
+    def _on_positions(self, message: Float64MultiArray) -> None:
+        q, now = np.array(message.data), self.time
+        if not self._is_finite(q):
+            return
+        self._note_place('told', q[None])
+        self._note_distance(q)
+        if self._told is not None:
+            then, before = self._told
+            allowed = self._arm.velocity_limits * max(now - then, MIN_STEP)
+            step = (np.abs(q - before) / allowed).max()
+            self._note('told: step between positions / what the speed limit allows', step)
+        self._told = (now, q)
+
+    def _on_efforts(self, message: Float64MultiArray) -> None:
+        efforts = np.array(message.data)
+        if self._is_finite(efforts):
+            share = (np.abs(efforts) / self._arm.effort_limits).max()
+            self._note('told: torque / limit', share)
+
+    def _note_distance(self, q: np.ndarray) -> None:
+        """Hold a command against where the arm was around then, once that is known."""
+        self._commands.append((self.time, q))
+        while self._commands[0][0] < self.time - MAX_LAG:
+            _, q = self._commands.popleft()
+            gaps = np.abs(q - np.array([place for _, place in self._places])).max(axis=1)
+            self._note('told: distance to the arm [rad]', gaps.min())
