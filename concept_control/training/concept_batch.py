@@ -9,7 +9,7 @@ import torch
 
 from concept_control.energy.scene_batch import SceneBatch
 
-NUM_TESTS = 2
+NUM_TESTS = 1
 """M, events per concept that carry candidates."""
 
 

@@ -15,7 +15,7 @@ from concept_control.training.concept_batch import NUM_TESTS
 from concept_control.training.losses import Learner, forget_members
 from concept_control.training.pool import ConceptPool
 
-_CONCEPTS = 48
+_CONCEPTS = 96
 _CHAINS = 2
 _MASKS = 4
 _SAMPLER = LangevinConfig(

@@ -35,7 +35,7 @@ def test_a_run_repeats_and_resumes_exactly(tiny, trained, tmp_path):
 def test_what_was_trained_can_be_loaded(trained, tmp_path):
     trainer, reports = trained
     trainer.save_model(reports, tmp_path / 'model')
-    model = ConceptModel.load(tmp_path / 'model')
+    model = ConceptModel.load(tmp_path / 'model', energy='network')
     assert model.card['families'] == ['between', 'color', 'place']
     assert set(model.card['metrics']['families']) == {'between', 'color', 'place'}
     assert model.card['training']['seed'] == 0
@@ -92,7 +92,7 @@ def test_the_command_trains_saves_and_reports(tiny, tmp_path):
     numbers = tmp_path / 'numbers.json'
     assert train_command.main(parser.parse_args([*arguments, str(numbers)])) == 0
     assert set(json.loads(numbers.read_text())) == {'place', 'between', 'color'}
-    assert ConceptModel.load(tmp_path / 'run').card['steps'] == 2
+    assert ConceptModel.load(tmp_path / 'run', energy='network').card['steps'] == 2
     timed = parser.parse_args(['--config', str(config), '--minutes', '3'])
     config = train_command._make_trainer(timed, Processes()).config
     assert (config.minutes, config.steps) == (3.0, None), 'minutes instead of steps'

@@ -1,4 +1,4 @@
-"""Code inference with the shipped model: what the refinement keeps, changes and ignores."""
+"""Code inference of the network: what the refinement keeps, changes and ignores."""
 
 import numpy as np
 import pytest
@@ -6,22 +6,28 @@ import torch
 
 from concept_control.concepts import families, vocabulary
 from concept_control.energy.inference.code_inference import InferenceConfig
+from concept_control.energy.network_energy import NetworkEnergy
+from concept_control.energy.scene_batch import scene_batch_from_events
+from concept_control.energy.storage import load_model
 from concept_control.training.report import judge_family
 
 WORDS = vocabulary()
 
 
-def test_the_order_of_demonstrations_does_not_matter(model):
-    shown = WORDS['between'].demonstrations(seed=3)
-    code, other = model.infer(shown), model.infer(shown[torch.tensor([4, 1, 0, 3, 2])])
-    torch.testing.assert_close(other.stacked(), code.stacked(), rtol=1e-4, atol=1e-4)
+@pytest.fixture(scope='module')
+def network():
+    network, encoder, _ = load_model()
+    return lambda **settings: NetworkEnergy(network, encoder, InferenceConfig(**settings))
+
+
+def shown(name):
+    return scene_batch_from_events(WORDS[name].demonstrations(seed=3))
 
 
 @pytest.mark.parametrize('name', ['near', 'red'])
-def test_refinement_keeps_what_it_does_not_improve(model, name):
-    shown = WORDS[name].demonstrations(seed=3)
-    guess = model.infer(shown, config=InferenceConfig(method='encoder'))
-    code = model.infer(shown, config=InferenceConfig(method='both', good_argument=0.1))
+def test_refinement_keeps_what_it_does_not_improve(network, name):
+    guess = network(method='encoder').infer(shown(name), 0)
+    code = network(method='both', good_argument=0.1).infer(shown(name), 0)
     gain = InferenceConfig().gain
     for half in ('action', 'argument'):
         before = code.info[f'{half}_loss_of_guess']
@@ -29,23 +35,16 @@ def test_refinement_keeps_what_it_does_not_improve(model, name):
         assert (after < before - gain) != torch.equal(getattr(code, half), getattr(guess, half))
 
 
-@pytest.mark.parametrize(('name', 'what'), [('corner', 'generated'), ('odd_color', 'identified')])
-def test_refinement_finds_concepts_unlike_those_of_the_training(model, name, what):
+@pytest.mark.parametrize('name', ['offset', 'place'])
+def test_refinement_improves_on_the_guess(network, name):
     def rate(method):
-        scores = judge_family(
-            model.network,
-            model.encoder,
-            families()[name],
-            np.random.default_rng(0),
-            num_concepts=12,
-            inference=InferenceConfig(method=method),
-        )
-        return np.mean(getattr(scores, what))
+        rng = np.random.default_rng(0)
+        scores = judge_family(network(method=method), families()[name], rng, num_concepts=12)
+        return np.mean(scores.generated)
 
-    assert rate('both') >= rate('encoder') + 0.2
+    assert rate('both') >= rate('encoder') + 0.15
 
 
-def test_an_argument_that_fits_is_left_alone(model):
-    shown = WORDS['red'].demonstrations(seed=3)
-    guess = model.infer(shown, config=InferenceConfig(method='encoder'))
-    assert torch.equal(model.infer(shown).argument, guess.argument)
+def test_an_argument_that_fits_is_left_alone(network):
+    guess = network(method='encoder').infer(shown('square'), 0)
+    assert torch.equal(network().infer(shown('square'), 0).argument, guess.argument)
