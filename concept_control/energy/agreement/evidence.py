@@ -111,19 +111,32 @@ def log_evidence(
     hull, one_sided, around_zero = (
         each.clamp(_LEAST, 1.0) for each in (masses.hull, masses.one_sided, masses.around_zero)
     )
+    nothing = torch.full_like(hull, -torch.inf)
     if shots > 1:
-        inner = (hull ** (1 - shots) - 1) / (shots - 1)
-        interval = (inner - hull * (hull**-shots - 1) / shots) / _LOG_RANGE
-        side = (one_sided ** (1 - shots) - 1) / (shots - 1)
+        # Logarithms throughout: with dozens of demonstrations the powers overflow.
+        log_power = (1 - shots) * hull.log()
+        rest = (1 / (shots - 1) - hull / shots) * (-log_power).exp()
+        inner = (1 / (shots * (shots - 1)) - rest).clamp(min=1e-12)
+        interval = log_power + inner.log() - math.log(_LOG_RANGE)
+        side = _log_power_less_one(one_sided, shots - 1) - math.log(shots - 1)
     else:
-        interval = torch.full_like(hull, 0.25)
-        side = -one_sided.log()
-    nothing = torch.zeros_like(hull)
-    zero = torch.where(is_signed, (around_zero**-shots - 1) / (shots * _LOG_RANGE), nothing)
+        interval = torch.full_like(hull, math.log(0.25))
+        side = (-one_sided.log()).clamp(min=1e-12).log()
+    zero = _log_power_less_one(around_zero, shots) - math.log(shots * _LOG_RANGE)
     has_sign = is_signed & (masses.sign > 0)
-    sign = torch.where(has_sign, masses.sign.clamp(1e-3, 1.0) ** -shots - 1, nothing)
-    parts = torch.stack(
-        [prior * each for prior, each in zip(_PRIORS, (interval, side, zero, sign))]
+    sign = _log_power_less_one(masses.sign.clamp(1e-3, 1.0), shots)
+    kinds = (
+        interval,
+        side,
+        torch.where(is_signed, zero, nothing),
+        torch.where(has_sign, sign, nothing),
     )
-    parts = parts.clamp(min=1e-12)
-    return parts.sum(dim=0).log(), parts / parts.sum(dim=0)
+    parts = torch.stack([math.log(prior) + each for prior, each in zip(_PRIORS, kinds)])
+    parts = parts.clamp(min=math.log(1e-12))
+    return torch.logsumexp(parts, dim=0), torch.softmax(parts, dim=0)
+
+
+def _log_power_less_one(mass: torch.Tensor, power: int) -> torch.Tensor:
+    """Return log(mass^-power - 1), for masses up to 1."""
+    log = -power * mass.log()
+    return log + (-torch.expm1(-log)).clamp(min=1e-12).log()

@@ -26,7 +26,6 @@ _FEWEST_OF_A_STILL_SHAPE = 3
 """Fewest meant things whose arrangement may be what is shown, where nothing moves."""
 
 
-
 def infer_agreement(
     scene: SceneBatch, scorer: RuleScorer, generator: torch.Generator
 ) -> AgreementCode:
