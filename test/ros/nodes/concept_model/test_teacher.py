@@ -1,7 +1,6 @@
 """Teaching a running concept_model: by messages, by markers, by files; and after a restart."""
 
 import threading
-from functools import partial
 
 import numpy as np
 import pytest
@@ -26,7 +25,6 @@ from waiting import wait
 
 from concept_control.concepts.vocabulary import vocabulary
 from concept_control.control.arm.description import ArmDescription
-from concept_control.energy.inference.code_inference import InferenceConfig
 from concept_control.ros.bridge import conversions as convert
 from concept_control.ros.bridge import qos
 from concept_control.ros.nodes.concept_model.node import ConceptModelNode
@@ -76,9 +74,6 @@ class Peer:
         self.thread = threading.Thread(target=self.executor.spin, daemon=True)
         self.thread.start()
         wait(lambda: self.library is not None)
-        # From here on in few steps: these tests are not about the codes.
-        few = InferenceConfig(steps=8, argument_steps=8)
-        self.node.model.infer = partial(self.node.model.infer, config=few)
         wait(lambda: all(p.get_subscription_count() for p in (self.seen, self.shown, self.marks)))
 
     def _on_library(self, message):

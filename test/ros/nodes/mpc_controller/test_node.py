@@ -2,6 +2,7 @@
 
 import threading
 from copy import deepcopy
+from functools import cache
 
 import numpy as np
 import pytest
@@ -21,12 +22,18 @@ from trajectory_msgs.msg import JointTrajectory
 from waiting import wait
 
 from concept_control.benchmarks.graph.sane_messages import sane_messages
+from concept_control.concepts import vocabulary
 from concept_control.control.controller import Status
 from concept_control.interfaces.constants import GoalStatus
 from concept_control.policy.drawing import load_strokes
 from concept_control.ros.bridge import conversions as convert
 from concept_control.ros.bridge import drawings
 from concept_control.ros.nodes.mpc_controller.node import MpcController
+
+
+@cache
+def near_code(model):
+    return model.infer(vocabulary()['near'].demonstrations(seed=3)).to_array()
 
 
 class Controller(MpcController):
@@ -119,8 +126,7 @@ class Peer:
     def goal(self, number=1, **changes):
         message = deepcopy(self.examples[ConceptGoal])
         message.model, message.goal_id = self.node.model.fingerprint, number
-        size = self.node.model.code_size
-        message.terms[0].code = np.zeros(size, dtype=np.float32)
+        message.terms[0].code = near_code(self.node.model)
         for name, value in changes.items():
             setattr(message, name, value)
         self.node._on_goal(message)
