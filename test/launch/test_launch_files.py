@@ -11,7 +11,8 @@ import pytest
 pytest.importorskip('rclpy', reason='rclpy is not installed')
 
 from concept_control.cli.main import build_parser
-from concept_control.demos import graph_demo
+from concept_control.demos import simulated_graph
+from concept_control.demos.simulated_graph import EXECUTABLES, PARTICLE_EXECUTABLES
 from concept_control.ros.runtime import entry_points
 
 ROOT = Path(__file__).resolve().parent.parent.parent
@@ -96,8 +97,7 @@ def demonstration(monkeypatch):
         started.update(nodes=[n.executable for n in nodes], parameter_file=parameter_file)
         raise StopHereError
 
-    monkeypatch.setattr(graph_demo, 'Graph', graph)
-    monkeypatch.setattr(graph_demo, 'MonitorThread', lambda *_: pytest.MonkeyPatch.context())
+    monkeypatch.setattr(simulated_graph, 'Graph', graph)
     arguments = build_parser().parse_args(['demo'])
     with pytest.raises(StopHereError):
         arguments.run(arguments)
@@ -185,7 +185,7 @@ def test_a_file_that_is_not_there_is_refused_before_anything_starts(
 def test_every_executable_is_installed_both_ways():
     cmake = (ROOT / 'CMakeLists.txt').read_text()
     project = (ROOT / 'pyproject.toml').read_text()
-    for name in (*graph_demo.EXECUTABLES, *graph_demo.PARTICLE_EXECUTABLES, 'wait_until_ready'):
+    for name in (*EXECUTABLES, *PARTICLE_EXECUTABLES, 'wait_until_ready'):
         assert name in cmake
         assert f'{name} = "concept_control.ros.runtime.entry_points:{name}"' in project
         assert getattr(entry_points, name).args == (name,)
