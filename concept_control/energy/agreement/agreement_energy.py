@@ -208,8 +208,8 @@ class AgreementEnergy:
         return code.agreement
 
 
-_LEAST_WEIGHT = 0.02
-"""Weight of a reading among others from which on it is kept in mind when acting."""
+_LIKELY = 0.25
+"""Weight of a reading, relative to the likeliest, from which on it is kept in mind when acting."""
 
 
 def acting_part(agreed: AgreementCode) -> Agreement | None:
@@ -218,5 +218,11 @@ def acting_part(agreed: AgreementCode) -> Agreement | None:
     if found is None:
         return None
     acting = found.select((KEPT, NEXT))
-    likely = torch.nonzero(acting.bounds.weight >= _LEAST_WEIGHT)[:, 0]
-    return acting.pick(likely)
+    bounds = acting.bounds
+    # The likeliest reading counts whole: an outcome beyond it does not hold, however many other
+    # readings there are.
+    is_doubt = bounds.kind[bounds.clause] == NEXT
+    likeliest = torch.where(is_doubt, bounds.weight, 0.0).max() if len(bounds.weight) else 1.0
+    weight = torch.where(is_doubt, bounds.weight / likeliest, bounds.weight)
+    likely = torch.nonzero(weight >= _LIKELY)[:, 0]
+    return replace(acting, bounds=replace(bounds, weight=weight)).pick(likely)
