@@ -23,7 +23,7 @@ the predicates."""
 MAX_NATS = 3.0
 """Implausibility up to which an outcome or a mask is what the others suggest."""
 
-MAX_SURPRISE = 4.0
+MAX_SURPRISE = 2.5
 """Largest misfit of an outcome less likely than chance that codes inferred with it explain."""
 
 MIN_GAIN = 0.25
