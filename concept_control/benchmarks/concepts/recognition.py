@@ -29,6 +29,7 @@ from concept_control.benchmarks.concepts.recognition_pool import SHOTS, Pool, dr
 from concept_control.concepts import held_out_families, training_families
 from concept_control.energy.agreement.agreement_energy import AgreementEnergy
 from concept_control.energy.code import ConceptCode
+from concept_control.energy.inference.code_inference import InferenceConfig
 from concept_control.energy.model import ConceptModel
 from concept_control.energy.network_energy import NetworkEnergy
 from concept_control.energy.scene_batch import SceneBatch
@@ -90,9 +91,10 @@ def run(
     matching = trained(MatchingNetwork, 'matching network', *source, MATCHING_STEPS // share**2)
     maml = trained(Maml, 'maml', *source, MAML_STEPS // share**2)
     network, encoder, _ = load_model()
+    quick_guess = NetworkEnergy(network, encoder, InferenceConfig(method='encoder'))
     methods: dict[str, Score] = {
         'energy': _by_energy(model.energy_function, pool, seed, num_shots),
-        'network': _by_energy(NetworkEnergy(network, encoder), pool, seed, num_shots),
+        'network': _by_energy(quick_guess, pool, seed, num_shots),
         'matching network': _by(pool, matching),
         'nearest centroid': _by(pool, matching.nearest_centroid),
         'MAML': _by(pool, maml),
