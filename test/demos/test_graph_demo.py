@@ -170,21 +170,6 @@ def test_a_session_commands_teaches_and_uses_what_was_taught(tmp_path, monkeypat
     assert code == 1 and 'did you mean between?' in output
 
 
-def test_a_carry_survives_that_perception_is_killed_and_started_again(tmp_path):
-    """In a domain of its own; `benchmark restart` does it with every node."""
-    numbers = tmp_path / 'numbers.json'
-    done = subprocess.run(
-        [sys.executable, '-m', 'concept_control.cli', 'benchmark', 'restart',
-         '--kill', 'entity_extractor', '--speed', '0.5', '--camera', 'raycast',
-         '--json', str(numbers)],
-        env={**os.environ, 'ROS_DOMAIN_ID': str(1 + next(DOMAINS) % 100)},
-        capture_output=True, text=True, timeout=280, check=False,
-    )  # fmt: skip
-    assert done.returncode == 0, done.stdout + done.stderr
-    (run,) = json.loads(numbers.read_text())['runs']
-    assert run['outcome'] == 'SATISFIED', run
-
-
 @pytest.fixture(scope='module')
 def running(tmp_path_factory):
     """The graph with a monitor, ready for commands.
