@@ -110,10 +110,3 @@ def fit_confidence(samples: list[ConfidenceSample]) -> ConfidenceCurve:
 
         weights[kind] = tuple(minimize(loss, np.zeros(NUM_FEATURES + 1)).x.round(4).tolist())
     return ConfidenceCurve(weights)
-
-
-def area_under_curve(confidence: np.ndarray, is_positive: np.ndarray) -> float:
-    """Return the probability that a positive has more confidence than a negative."""
-    positive, negative = confidence[is_positive], confidence[~is_positive]
-    more = (positive[:, None] > negative).mean()
-    return float(more + 0.5 * (positive[:, None] == negative).mean())

@@ -1,7 +1,6 @@
 """The confidence in codes is fitted to what was done with them."""
 
 import numpy as np
-import pytest
 import torch
 
 from concept_control.concepts import families
@@ -11,7 +10,6 @@ from concept_control.energy.scene_batch import scene_batch_from_events
 from concept_control.energy.storage import SHIPPED_MODEL
 from concept_control.training.confidence import (
     ConfidenceSample,
-    area_under_curve,
     confidence_samples,
     fit_confidence,
     shuffled,
@@ -28,13 +26,6 @@ def test_the_curve_tells_success_from_failure():
     slopes = fit_confidence(samples).weights['place']
     assert slopes[0] > 2
     assert max(map(abs, slopes[1:4])) < 1e-3
-
-
-def test_area_under_curve():
-    confidence = np.array([0.9, 0.4, 0.6, 0.4])
-    assert area_under_curve(confidence, np.array([True, True, False, False])) == pytest.approx(
-        (1 + 1 + 0 + 0.5) / 4
-    )
 
 
 def test_shuffled_demonstrations_keep_numbers_and_show_nothing():

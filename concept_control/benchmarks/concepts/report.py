@@ -12,6 +12,7 @@ from markupsafe import Markup
 from concept_control.benchmarks.concepts import (
     ccsp,
     composition,
+    confidence,
     recognition,
     sampling,
     speed,
@@ -28,6 +29,7 @@ from concept_control.reports.json_file import write_report
 from concept_control.reports.page import heading, paragraph, picture, table, write_page
 from concept_control.reports.provenance import sentence
 from concept_control.reports.tables import text_table
+from concept_control.training.confidence import SHOTS
 
 Rows = Sequence[tuple[object, ...]]
 
@@ -241,16 +243,18 @@ def _ablation_rows(found: dict[str, Any]) -> Rows:
     ]
 
 
+_SHOTS_HEADER = (
+    'family',
+    *(f'{shots} shot{"s" if shots > 1 else ""}' for shots in by_family.SHOT_COUNTS),
+)
+
 SECTIONS = (
     Section(
         'families',
         'Families, by number of demonstrations',
         'Predicates at their own tolerance; intervals of 95 % over concepts.',
         lambda model, config: by_family.by_shots(model, families(), config.seed, config.concepts),
-        (
-            'family',
-            *(f'{shots} shot{"s" if shots > 1 else ""}' for shots in by_family.SHOT_COUNTS),
-        ),
+        _SHOTS_HEADER,
         _family_rows,
     ),
     Section(
@@ -260,11 +264,17 @@ SECTIONS = (
         lambda model, config: by_family.by_shots(
             model, first_contact_families(), config.seed, max(config.concepts // 4, 2)
         ),
-        (
-            'family',
-            *(f'{shots} shot{"s" if shots > 1 else ""}' for shots in by_family.SHOT_COUNTS),
-        ),
+        _SHOTS_HEADER,
         _family_rows,
+    ),
+    Section(
+        'confidence',
+        'Confidence in codes of the validation families',
+        f'From {", ".join(map(str, SHOTS))} demonstrations; beside them, as many that show '
+        'nothing in common.',
+        lambda model, config: confidence.run(model, config.seed, max(config.concepts // 8, 2)),
+        ('what', 'figure'),
+        lambda found: list(found.items()),
     ),
     Section(
         'number',

@@ -9,21 +9,20 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import torch
-
 from concept_control.energy.agreement.agreement_code import AgreementCode
-from concept_control.energy.agreement.conjunction import TIE
+from concept_control.energy.agreement.conjunction import KEPT, NEXT
 from concept_control.energy.agreement.identification import mask_log_probabilities, may_be_meant
 from concept_control.energy.agreement.masks import candidate_masks
-from concept_control.energy.agreement.placing import Agreement, with_places
+from concept_control.energy.agreement.placing import Agreement, cell_centers, with_places
 from concept_control.energy.measurements.scene_view import SceneView
 from concept_control.energy.scene_batch import SceneBatch
 from concept_control.errors import ModelError
 from concept_control.input_files import read_json
+from concept_control.output_files import replacing
 
 FILE = 'confidence.json'
 KINDS = ('place', 'shape', 'things')
@@ -46,14 +45,18 @@ class ConfidenceCurve:
 
     def of(self, code: AgreementCode, scene: SceneBatch) -> float:
         """Return the confidence in a code that was inferred from demonstrations, in [0, 1]."""
-        kind, features = confidence_features(code, scene)
+        return self.value(*confidence_features(code, scene))
+
+    def value(self, kind: str, features: Sequence[float]) -> float:
+        """Return the confidence that goes with the features of one kind, in [0, 1]."""
         *slopes, offset = self.weights[kind]
         logit = offset + sum(slope * value for slope, value in zip(slopes, features))
         return 1 / (1 + math.exp(-max(-30.0, min(30.0, logit))))
 
     def save(self, folder: Path) -> None:
         """Write the curve beside the model."""
-        (folder / FILE).write_text(json.dumps({'weights': dict(self.weights)}, indent=2) + '\n')
+        with replacing(folder / FILE) as file:
+            file.write((json.dumps({'weights': dict(self.weights)}, indent=2) + '\n').encode())
 
     @classmethod
     def load(cls, folder: Path) -> ConfidenceCurve:
@@ -99,10 +102,8 @@ def _support(agreement: Agreement) -> float:
 
 def _plausibility(agreement: Agreement, scene: SceneBatch) -> float:
     """Return the mean plausibility of the best places in the demonstrated scenes."""
-    ticks = (torch.arange(_SIDE) + 0.5) / _SIDE * 2 - 1
-    places = torch.cartesian_prod(ticks, ticks)
-    many = with_places(scene, places.expand(scene.num_events, -1, -1))
-    certain = agreement.select(tuple(k for k in range(3) if k != TIE))
+    many = with_places(scene, cell_centers(_SIDE).expand(scene.num_events, -1, -1))
+    certain = agreement.select((KEPT, NEXT))
     energy = certain.energy(SceneView(many)).unflatten(0, (scene.num_events, -1))
     return float((-energy.amin(dim=1)).exp().mean())
 
