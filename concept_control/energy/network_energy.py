@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from functools import cached_property
 
 import numpy as np
@@ -14,7 +14,7 @@ from concept_control.energy.inference.code_inference import InferenceConfig, inf
 from concept_control.energy.networks.encoder import DemonstrationEncoder
 from concept_control.energy.networks.energy_network import ACTION, ARGUMENT, EnergyNetwork
 from concept_control.energy.networks.recordings import network_residuals, recorded_residuals
-from concept_control.energy.scene_batch import SceneBatch
+from concept_control.energy.scene_batch import BoundResiduals, SceneBatch
 from concept_control.energy.search.generation import (
     STATES_AT_ONCE,
     generate_outcomes,
@@ -22,10 +22,6 @@ from concept_control.energy.search.generation import (
 )
 from concept_control.energy.search.langevin import LangevinConfig
 from concept_control.errors import CodeError
-
-BoundResiduals = Callable[[SceneBatch], list[torch.Tensor]]
-"""B scenes, their own masks ignored, to the residuals (B, K) of each of M terms."""
-
 
 _NAT = 0.01
 """Energy of one nat."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import NamedTuple, cast
 
 import torch
@@ -57,6 +57,16 @@ class SceneBatch(NamedTuple):
     def to(self, target: torch.device | torch.dtype | str) -> SceneBatch:
         """Return the batch on another device or in another dtype."""
         return SceneBatch(*(value.to(target) for value in self))
+
+
+BoundResiduals = Callable[[SceneBatch], list[torch.Tensor]]
+"""B scenes, their own masks ignored, to the residuals (B, K) of each of M terms."""
+
+
+def hide_members(scene: SceneBatch) -> SceneBatch:
+    """Return the scenes without subjects where those are attended: they give the answer away."""
+    member = (scene.subjects * scene.attention).sum(dim=-1, keepdim=True) > 0
+    return scene._replace(subjects=scene.subjects * (~member).to(scene.subjects))
 
 
 def scene_batch_from_events(events: Events, dtype: torch.dtype = torch.float32) -> SceneBatch:

@@ -10,9 +10,14 @@ import torch
 
 from concept_control.concepts.family import Family
 from concept_control.energy.agreement.agreement_energy import AgreementEnergy
+from concept_control.energy.agreement.placing import anywhere
 from concept_control.energy.code import ConceptCode
 from concept_control.energy.network_energy import NetworkEnergy
-from concept_control.energy.scene_batch import SceneBatch, scene_batch_from_events
+from concept_control.energy.scene_batch import (
+    SceneBatch,
+    hide_members,
+    scene_batch_from_events,
+)
 from concept_control.errors import CodeError
 from concept_control.reports.tables import text_table
 from concept_control.training.labels import with_last_state
@@ -152,7 +157,7 @@ def judge_codes(
         rows = slice(concept * num_scenes, (concept + 1) * num_scenes)
         part = scene.select(rows)
         if family.identifies:
-            masks[rows] = energy.identify(_hide_members(part), code, generator)
+            masks[rows] = energy.identify(hide_members(part), code, generator)
         if family.generates and bool(acts[rows].any()):
             moving = torch.nonzero(acts[rows])[:, 0]
             index = concept * num_scenes + moving
@@ -177,12 +182,6 @@ def judge_codes(
     return scores
 
 
-def _hide_members(scene: SceneBatch) -> SceneBatch:
-    """Hide subjects where they are the attended: they would give the answer away."""
-    members = (scene.subjects * scene.attention).sum(dim=-1, keepdim=True) > 0
-    return scene._replace(subjects=scene.subjects * (~members).float())
-
-
 def _add_energies(
     energies: dict[str, list[float]],
     energy: NetworkEnergy | AgreementEnergy,
@@ -192,12 +191,10 @@ def _add_energies(
     generator: torch.Generator,
 ) -> None:
     """Add the mean energies of demonstrated, generated and random outcomes of one concept."""
-    gate = scene.subjects.unsqueeze(-1)
-    anywhere = 2 * torch.rand(scene.after.shape, generator=generator) - 1
     outcomes = {
         'data': scene.after,
         'sample': generated,
-        'random': scene.after * (1 - gate) + anywhere * gate,
+        'random': anywhere(scene, scene.subjects, generator).after,
     }
     with torch.no_grad():
         for name, after in outcomes.items():

@@ -9,7 +9,7 @@ new scenes a high probability under the weighted rules.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -18,9 +18,13 @@ from tqdm import tqdm
 
 from concept_control.concepts.family import Family
 from concept_control.energy.agreement.rule_search import find_rules
-from concept_control.energy.agreement.rules import SHARES, hide_members, infer_rules
+from concept_control.energy.agreement.rules import SHARES
 from concept_control.energy.agreement.scorer import RuleScorer
-from concept_control.energy.scene_batch import SceneBatch, scene_batch_from_events
+from concept_control.energy.scene_batch import (
+    SceneBatch,
+    hide_members,
+    scene_batch_from_events,
+)
 from concept_control.seeding import seeded_weights
 from concept_control.training.rule_tasks import draw_rule_task
 
@@ -201,35 +205,3 @@ def prior_loss(scorer: RuleScorer, tasks: list[RuleTask]) -> torch.Tensor:
     likely = (weight.unsqueeze(-1) * hits).sum(dim=1)
     # What no rule gives cannot be learned from.
     return -(likely + 1e-3).log().mean()
-
-
-def judge_rules(
-    scorer: RuleScorer,
-    family: Family,
-    rng: np.random.Generator,
-    num_concepts: int = 20,
-    shots: int = 5,
-    num_scenes: int = 3,
-) -> float:
-    """Return the share of new scenes in which the predicate holds under the likeliest mask.
-
-    Args:
-        scorer: Prior of relevance.
-        family: Family whose concepts are judged.
-        rng: Random generator of concepts and scenes.
-        num_concepts: Number of concepts.
-        shots: Demonstrations a concept.
-        num_scenes: Scenes a concept.
-    """
-    params = family.sample_concepts(rng, num_concepts)
-    demos = hide_members(scene_batch_from_events(family.sample(rng, params, shots)))
-    tests = family.sample(rng, params, num_scenes)
-    scenes = hide_members(scene_batch_from_events(tests))
-    found = torch.zeros_like(scenes.attention)
-    for concept in range(num_concepts):
-        rules = infer_rules(demos.select(slice(concept * shots, (concept + 1) * shots)), scorer)
-        for row in range(concept * num_scenes, (concept + 1) * num_scenes):
-            masks, _ = rules.predictions(scenes.select(slice(row, row + 1)))
-            if len(masks):
-                found[row] = masks[0]
-    return float(family.holds(replace(tests, attention=found), params).mean())

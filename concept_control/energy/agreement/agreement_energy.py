@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -20,21 +20,18 @@ from concept_control.energy.agreement.identification import (
 )
 from concept_control.energy.agreement.inference import infer_agreement
 from concept_control.energy.agreement.masks import candidate_masks
-from concept_control.energy.agreement.placing import Agreement
+from concept_control.energy.agreement.placing import Agreement, with_places
 from concept_control.energy.agreement.recognition import log_likelihoods
 from concept_control.energy.agreement.recordings import bound_residual, recorded_residual
 from concept_control.energy.agreement.scorer import RuleScorer
 from concept_control.energy.code import ConceptCode
 from concept_control.energy.measurements.scene_view import SceneView
-from concept_control.energy.scene_batch import SceneBatch
+from concept_control.energy.scene_batch import BoundResiduals, SceneBatch
 from concept_control.energy.torchscript import export_residual
 from concept_control.errors import CodeError
 
 NAT = 0.01
 """Energy of one nat of implausibility of a mask: as much as a place 0.1 away."""
-
-BoundResiduals = Callable[[SceneBatch], list[torch.Tensor]]
-"""B scenes, their own masks ignored, to the residuals (B, K) of each of M terms."""
 
 _UNLISTED = 20.0
 """Implausibility of a mask that is not among the candidates [nats]."""
@@ -88,14 +85,13 @@ class AgreementEnergy:
                 'demonstrations'
             )
         places, _ = place_subject(agreed.placing, scene, generator)
-        gate = scene.subjects.unsqueeze(-1)
-        return scene.before * (1 - gate) + places.unsqueeze(1) * gate
+        return with_places(scene, places.unsqueeze(1)).after
 
     def identify(
         self, scene: SceneBatch, code: ConceptCode, generator: torch.Generator
     ) -> torch.Tensor:
         """Return the likeliest masks (B, N)."""
-        return identify(self.check(code), scene)[0]
+        return identify(self.check(code), scene)
 
     def residual(self, scene: SceneBatch, code: ConceptCode) -> torch.Tensor:
         """Return the residuals (B, K) of outcomes, differentiable in the positions."""
@@ -162,9 +158,9 @@ class AgreementEnergy:
         placing = self.check(code).placing
         if placing is None or len(readings(placing)) < 2:
             raise CodeError('the code leaves no two readings that another place would tell apart')
+        scene = scene._replace(after=scene.before)
         places, _ = propose(placing, scene, generator)
-        gate = scene.subjects.unsqueeze(-1)
-        return scene.before * (1 - gate) + places.unsqueeze(1) * gate
+        return with_places(scene, places.unsqueeze(1)).after
 
     def bind(
         self,

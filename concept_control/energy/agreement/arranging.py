@@ -7,13 +7,13 @@ from collections.abc import Sequence
 
 import torch
 
-from concept_control.energy.agreement.conjunction import KEPT, Bounds
+from concept_control.energy.agreement.conjunction import KEPT, TIE, Bounds
 from concept_control.energy.agreement.evidence import (
     AROUND_ZERO,
     Background,
     log_evidence,
 )
-from concept_control.energy.agreement.placing import COST, PRIOR, Agreement
+from concept_control.energy.agreement.placing import COST, PRIOR, Agreement, anywhere
 from concept_control.energy.measurements.measurement import evaluate
 from concept_control.energy.measurements.scene_view import SceneView
 from concept_control.energy.measurements.sets import set_measurements
@@ -45,9 +45,7 @@ def infer_arrangement(
     number = view.meant.sum(dim=-1)
     measurements = [m for m in set_measurements() if m.needs <= int(number.min())]
     many = scene.repeat(_BACKGROUND // shots)
-    gate = many.attention.unsqueeze(-1)
-    anywhere = 2 * torch.rand(many.after.shape, generator=generator) - 1
-    elsewhere = many._replace(after=many.after * (1 - gate) + anywhere * gate)
+    elsewhere = anywhere(many, many.attention, generator)
     values = evaluate(measurements, view)
     background = evaluate(measurements, SceneView(elsewhere))
     ordered = Background(background, torch.full((len(background),), 1 / len(background)))
@@ -75,7 +73,7 @@ def infer_arrangement(
         weight=zero + 1,
         relevance=torch.sigmoid(odds[kept]).clamp(max=1 - 1e-4),
         power=zero + 1,
-        kind=torch.where(odds[kept] > _CERTAIN, KEPT, 2),
+        kind=torch.where(odds[kept] > _CERTAIN, KEPT, TIE),
         shots=shots,
     )
     specs = tuple(measurements[i].name for i in kept.tolist())
@@ -101,9 +99,9 @@ def pattern_starts(
     others are anywhere.
     """
     subjects = torch.nonzero(one.subjects[0] > 0.5)[:, 0]
-    anywhere = 0.9 * (2 * torch.rand(chains, *one.after.shape[1:], generator=generator) - 1)
+    places = 0.9 * (2 * torch.rand(chains, *one.after.shape[1:], generator=generator) - 1)
     gate = one.subjects.unsqueeze(-1)
-    starts = one.after * (1 - gate) + anywhere * gate
+    starts = one.after * (1 - gate) + places * gate
     same = [p for p in patterns if len(p) == len(subjects)] or [
         p for p in patterns if len(p) > len(subjects)
     ]

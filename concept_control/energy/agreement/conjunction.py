@@ -11,6 +11,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from typing import Any
 
 import torch
 
@@ -40,6 +41,9 @@ _LEAST_TIE = 0.1
 _ENOUGH = 400.0
 """Effective number of background samples from which on none are drawn anew."""
 
+
+PER_CLAUSE = ('relevance', 'power', 'kind')
+"""Attributes of `Bounds` with one number for each clause."""
 
 PER_BOUND = ('index', 'lower', 'upper', 'scale', 'slack', 'open_lower', 'open_upper', 'sign',
              'clause', 'weight')  # fmt: skip
@@ -86,13 +90,30 @@ class Bounds:
         """Return the clauses of some kinds alone."""
         chosen = torch.isin(self.kind, torch.tensor(kinds))
         number = chosen.long().cumsum(0) - 1
-        per_clause = {name: getattr(self, name)[chosen] for name in ('relevance', 'power', 'kind')}
+        per_clause = {name: getattr(self, name)[chosen] for name in PER_CLAUSE}
         kept = self.pick(torch.nonzero(chosen[self.clause])[:, 0])
         return replace(kept, **per_clause, clause=number[kept.clause])
 
     def pick(self, rows: torch.Tensor) -> Bounds:
         """Return some of the bounds, by number, with all clauses."""
         return replace(self, **{name: getattr(self, name)[rows] for name in PER_BOUND})
+
+    def with_clause(
+        self, relevance: float, power: float, kind: int, **bounds: torch.Tensor
+    ) -> Bounds:
+        """Return the bounds with one more clause.
+
+        Args:
+            relevance: Probability that the clause matters.
+            power: Weight of its logarithm.
+            kind: `KEPT`, `NEXT` or `TIE`.
+            bounds: Bounds of the clause, every attribute of `PER_BOUND` but `clause`.
+        """
+        bounds['clause'] = torch.full_like(bounds['index'], len(self.relevance))
+        clause = zip(PER_CLAUSE, (relevance, power, kind))
+        more = bounds | {n: getattr(self, n).new_tensor([value]) for n, value in clause}
+        joined: dict[str, Any] = {n: torch.cat([getattr(self, n), more[n]]) for n in more}
+        return replace(self, **joined)
 
     def excess(self, values: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         """Return by how much values (R, B) are below and above the bounds."""
@@ -134,7 +155,7 @@ def _falling(excess: torch.Tensor, power: int) -> torch.Tensor:
     return (1 + rounded) ** -power
 
 
-Resample = Callable[[torch.Tensor, float], tuple[torch.Tensor, torch.Tensor]]
+Resample = Callable[[torch.Tensor, float], torch.Tensor]
 """Weights (n,) of background rows and a spread to values (n', K) of rows drawn anew."""
 
 
@@ -210,7 +231,7 @@ class _Search:
         for spread in (0.03, 0.01):
             if not 1e-3 <= float(self.gate.sum()) <= _ENOUGH:
                 return
-            self.background, _ = resample(self.gate, spread)
+            self.background = resample(self.gate, spread)
             self.gate = torch.ones(len(self.background))
             for number in range(len(self.kept)):
                 self.gate = self.gate * self._within(self.background, number)

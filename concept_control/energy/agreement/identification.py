@@ -58,17 +58,14 @@ def mask_log_probabilities(
     return torch.logaddexp(by_rules + math.log(share), by_set + math.log1p(-share))
 
 
-def identify(code: AgreementCode, scene: SceneBatch) -> tuple[torch.Tensor, torch.Tensor]:
-    """Return the likeliest masks (B, N) of B scenes, and their probabilities (B,)."""
-    found, probabilities = [], []
+def identify(code: AgreementCode, scene: SceneBatch) -> torch.Tensor:
+    """Return the likeliest masks (B, N) of B scenes."""
+    found = []
     for row in range(scene.num_events):
         one = scene.select(slice(row, row + 1))
         masks = candidate_masks(may_be_meant(code, one))
-        logs = mask_log_probabilities(code, one, masks)
-        best = logs.argmax()
-        found.append(masks[best])
-        probabilities.append(logs[best].exp())
-    return torch.stack(found), torch.stack(probabilities)
+        found.append(masks[mask_log_probabilities(code, one, masks).argmax()])
+    return torch.stack(found)
 
 
 def may_be_meant(code: AgreementCode, one: SceneBatch) -> torch.Tensor:

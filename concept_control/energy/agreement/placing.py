@@ -9,8 +9,13 @@ from functools import cached_property
 
 import torch
 
-from concept_control.energy.agreement.conjunction import NEXT, Bounds, infer_bounds
-from concept_control.energy.agreement.evidence import INTERVAL, Background, log_evidence
+from concept_control.energy.agreement.conjunction import KEPT, NEXT, TIE, Bounds, infer_bounds
+from concept_control.energy.agreement.evidence import (
+    INTERVAL,
+    ONE_SIDED,
+    Background,
+    log_evidence,
+)
 from concept_control.energy.agreement.points import PointHypothesis, point_hypotheses
 from concept_control.energy.measurements.fitted import DIRECTION, DISC, Fitted
 from concept_control.energy.measurements.measurement import (
@@ -70,15 +75,20 @@ class Agreement:
         """(B,) workspace length that each measurement's unit stands for."""
         return torch.tensor([WORKSPACE_LENGTH[each.unit] for each in self.measurements])
 
+    @cached_property
+    def _needs(self) -> tuple[torch.Tensor, torch.Tensor]:
+        """(B,) fewest things of each measurement, and whether those are of the whole set."""
+        needs = torch.tensor([each.needs for each in self.measurements])
+        return needs, torch.tensor([each.topic in SET_TOPICS for each in self.measurements])
+
     def values(self, view: SceneView) -> torch.Tensor:
         """Return the measurements (R, B) of the bounds; far out where there are too few things."""
         if not self.measurements:
             return view.place[:, :0]
         found = evaluate(self.measurements, view)
-        needs = torch.tensor([each.needs for each in self.measurements]).to(found)
-        of_set = torch.tensor([each.topic in SET_TOPICS for each in self.measurements])
+        needs, of_set = self._needs
         count = torch.where(of_set, view.meant.sum(dim=-1, keepdim=True), view.count.unsqueeze(-1))
-        enough = needs <= count + 1e-3
+        enough = needs.to(found) <= count + 1e-3
         far = self.bounds.upper + 5 * (self.bounds.upper - self.bounds.lower + 0.5)
         return torch.where(enough, found, far.to(found))
 
@@ -114,10 +124,22 @@ def with_places(scene: SceneBatch, places: torch.Tensor) -> SceneBatch:
     return many._replace(after=many.after * (1 - gate) + places.reshape(-1, 1, 2) * gate)
 
 
+def anywhere(scene: SceneBatch, mask: torch.Tensor, generator: torch.Generator) -> SceneBatch:
+    """Return the scenes with the things of a mask (B, N) anywhere on the table."""
+    gate = mask.unsqueeze(-1)
+    places = 2 * torch.rand(scene.after.shape, generator=generator) - 1
+    return scene._replace(after=scene.after * (1 - gate) + places * gate)
+
+
+def cell_centers(side: int) -> torch.Tensor:
+    """Return the middles (side², 2) of the cells of a grid over the table."""
+    ticks = (torch.arange(side) + 0.5) / side * 2 - 1
+    return torch.cartesian_prod(ticks, ticks)
+
+
 def scattered_grid(batch: int, side: int, generator: torch.Generator) -> torch.Tensor:
     """Return places (batch, side², 2) all over the table: a grid, shaken in its cells."""
-    ticks = (torch.arange(side) + 0.5) / side * 2 - 1
-    grid = torch.cartesian_prod(ticks, ticks)
+    grid = cell_centers(side)
     shake = torch.rand(batch, side * side, 2, generator=generator) - 0.5
     return grid + 2 / side * shake
 
@@ -212,7 +234,7 @@ class PlacingInference:
         self, found: Agreement, view: SceneView, background: SceneView
     ) -> Agreement:
         """Add a disc or a ring about an unknown place, and a half-plane of unknown direction."""
-        weights = torch.softmax(-found.select((0,)).energy(background), dim=0)
+        weights = torch.softmax(-found.select((KEPT,)).energy(background), dim=0)
         if 1 / float(weights.square().sum()) < 25:
             return found
         ticks = torch.linspace(-0.6, 0.6, 13)
@@ -235,44 +257,41 @@ class _Redrawing:
     ) -> None:
         self._rows, self._measurements, self._generator = rows, measurements, generator
 
-    def __call__(self, gate: torch.Tensor, spread: float) -> tuple[torch.Tensor, torch.Tensor]:
+    def __call__(self, gate: torch.Tensor, spread: float) -> torch.Tensor:
         index = torch.multinomial(
             gate + 1e-12, _REDRAWN, replacement=True, generator=self._generator
         )
         rows = self._rows.select(index)
-        mask = rows.subjects.unsqueeze(-1)
-        place = (rows.after * mask).sum(dim=1)
+        place = SceneView(rows).place
         place = place + spread * torch.randn(place.shape, generator=self._generator)
-        place = place.clamp(-1.0, 1.0)
-        self._rows = rows._replace(after=rows.after * (1 - mask) + place.unsqueeze(1) * mask)
-        return evaluate(self._measurements, SceneView(self._rows)), index
+        self._rows = with_places(rows, place.clamp(-1.0, 1.0).unsqueeze(1))
+        return evaluate(self._measurements, SceneView(self._rows))
 
 
 def _with_point(found: Agreement, point: PointHypothesis) -> Agreement:
     """Put an exact place first; what else was agreed on becomes a doubt."""
     bounds = found.bounds
-    width = point.noise + 0.01
-    one = torch.ones(1)
-    with_point = replace(
+    zero, one = torch.zeros(1), torch.ones(1)
+    was_kept = bounds.kind == KEPT
+    doubted = replace(
         bounds,
-        index=torch.cat([bounds.index, torch.zeros(1, dtype=torch.long)]),
-        lower=torch.cat([bounds.lower, torch.zeros(1)]),
-        upper=torch.cat([bounds.upper, torch.zeros(1)]),
-        scale=torch.cat([bounds.scale, width * one]),
-        slack=torch.cat([bounds.slack, one]),
-        open_lower=torch.cat([bounds.open_lower, one]),
-        open_upper=torch.cat([bounds.open_upper, 0 * one]),
-        sign=torch.cat([bounds.sign, 0 * one]),
-        clause=torch.cat([bounds.clause, torch.tensor([len(bounds.relevance)])]),
-        weight=torch.cat([bounds.weight, one]),
-        relevance=torch.cat(
-            [bounds.relevance * torch.where(bounds.kind == 0, 0.3, 1.0), 0.999 * one]
-        ),
-        power=torch.cat([bounds.power, one]),
-        kind=torch.cat(
-            [torch.where(bounds.kind == 0, 2, bounds.kind), torch.zeros(1, dtype=torch.long)]
-        ),
+        relevance=bounds.relevance * torch.where(was_kept, 0.3, 1.0),
+        kind=torch.where(was_kept, TIE, bounds.kind),
         shots=max(bounds.shots, 3),
+    )
+    with_point = doubted.with_clause(
+        0.999,
+        1.0,
+        KEPT,
+        index=torch.zeros(1, dtype=torch.long),
+        lower=zero,
+        upper=zero,
+        scale=(point.noise + 0.01) * one,
+        slack=one,
+        open_lower=one,
+        open_upper=zero,
+        sign=zero,
+        weight=one,
     )
     return replace(
         found,
@@ -306,25 +325,22 @@ def _with_unknown(
     share = torch.softmax(evidence, dim=0)
     best = torch.nonzero(share > 0.02 * share.max())[:, 0]
     share = share[best] / share[best].sum()
-    missing = shares[1, best] / (shares[INTERVAL, best] + shares[1, best])
-    bounds = found.bounds
+    missing = shares[ONE_SIDED, best] / (shares[INTERVAL, best] + shares[ONE_SIDED, best])
     zero = torch.zeros(len(best))
     is_upper = masses.is_upper[best]
-    added = replace(
-        bounds,
-        index=torch.cat([bounds.index, best]),
-        lower=torch.cat([bounds.lower, lower[best]]),
-        upper=torch.cat([bounds.upper, upper[best]]),
-        scale=torch.cat([bounds.scale, (upper - lower)[best] + 0.02 * ordered.deviation[best]]),
-        slack=torch.cat([bounds.slack, zero + 1]),
-        open_lower=torch.cat([bounds.open_lower, torch.where(is_upper, missing, zero)]),
-        open_upper=torch.cat([bounds.open_upper, torch.where(is_upper, zero, missing)]),
-        sign=torch.cat([bounds.sign, zero]),
-        clause=torch.cat([bounds.clause, torch.full_like(best, len(bounds.relevance))]),
-        weight=torch.cat([bounds.weight, share]),
-        relevance=torch.cat([bounds.relevance, torch.tensor([relevance])]),
-        power=torch.cat([bounds.power, torch.ones(1)]),
-        kind=torch.cat([bounds.kind, torch.tensor([NEXT])]),
+    added = found.bounds.with_clause(
+        relevance,
+        1.0,
+        NEXT,
+        index=best,
+        lower=lower[best],
+        upper=upper[best],
+        scale=(upper - lower)[best] + 0.02 * ordered.deviation[best],
+        slack=zero + 1,
+        open_lower=torch.where(is_upper, missing, zero),
+        open_upper=torch.where(is_upper, zero, missing),
+        sign=zero,
+        weight=share,
     )
     specs = (*found.specs, *(candidates[i] for i in best.tolist()))
     return replace(found, specs=specs, bounds=added)

@@ -8,8 +8,9 @@ import torch
 
 from concept_control.energy.agreement.agreement_code import AgreementCode
 from concept_control.energy.agreement.identification import mask_log_probabilities, may_be_meant
+from concept_control.energy.agreement.inference import MOVED
 from concept_control.energy.agreement.masks import candidate_masks
-from concept_control.energy.agreement.placing import with_places
+from concept_control.energy.agreement.placing import anywhere, cell_centers, with_places
 from concept_control.energy.measurements.scene_view import SceneView
 from concept_control.energy.scene_batch import SceneBatch
 
@@ -17,8 +18,6 @@ _SIDE = 14
 _ANYWHERE = 150
 _IMPOSSIBLE = -10.0
 """Log likelihood of an event that the code says nothing of: nobody moves, or others [nats]."""
-
-_MOVED = 1e-3
 
 
 def log_likelihoods(code: AgreementCode, scene: SceneBatch) -> torch.Tensor:
@@ -43,7 +42,7 @@ def log_likelihoods(code: AgreementCode, scene: SceneBatch) -> torch.Tensor:
 
 def _outcome(code: AgreementCode, one: SceneBatch) -> float:
     subjects = one.subjects[0] > 0.5
-    moved = ((one.after - one.before).norm(dim=-1)[0] > _MOVED) & (one.present[0] > 0.5)
+    moved = ((one.after - one.before).norm(dim=-1)[0] > MOVED) & (one.present[0] > 0.5)
     acts = bool((moved & subjects).any()) and not bool((moved & ~subjects).any())
     if code.placing is None and code.arrangement is None:
         return _IMPOSSIBLE if acts else 0.0
@@ -53,17 +52,14 @@ def _outcome(code: AgreementCode, one: SceneBatch) -> float:
         if int(subjects.sum()) != 1 or bool((subjects & (one.attention[0] > 0.5)).any()):
             return _IMPOSSIBLE
         agreement = code.placing
-        ticks = (torch.arange(_SIDE) + 0.5) / _SIDE * 2 - 1
-        elsewhere = with_places(one, torch.cartesian_prod(ticks, ticks).unsqueeze(0))
+        elsewhere = with_places(one, cell_centers(_SIDE).unsqueeze(0))
     elif code.arrangement is not None:
         agreement = code.arrangement
         if not bool((subjects & (one.attention[0] > 0.5)).any()):
             return _IMPOSSIBLE
         generator = torch.Generator().manual_seed(0)
         many = one.repeat(_ANYWHERE)
-        gate = many.subjects.unsqueeze(-1)
-        anywhere = 2 * torch.rand(many.after.shape, generator=generator) - 1
-        elsewhere = many._replace(after=many.after * (1 - gate) + anywhere * gate)
+        elsewhere = anywhere(many, many.subjects, generator)
     here = -float(agreement.energy(SceneView(one))[0])
     there = torch.cat([-agreement.energy(SceneView(elsewhere)), torch.tensor([here])])
     chance = float(torch.logsumexp(there, dim=0)) - math.log(len(there))

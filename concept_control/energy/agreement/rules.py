@@ -207,53 +207,6 @@ class Rules:
                 raise
             raise CodeError(f'{values!r} are no rules: {error}') from error
 
-    def to_floats(self) -> list[float]:
-        """Return the rules as one flat list, `_CLAUSE_NUMBERS` finite floats a clause.
-
-        A clause is the number of its rule, the rule's weight, a number that stands for the
-        measurement's name, the view, the bounds (met and missed, lower then upper) and the
-        parameters.
-        """
-        return [
-            number
-            for position, rule in enumerate(self.rules)
-            for c in rule.clauses
-            for number in (
-                float(position),
-                rule.weight,
-                float(_IDS[ALL_INDEX[c.measurement]]),
-                float(_VIEW_INDEX[c.view]),
-                *_numbers(c),
-                *c.parameters,
-            )
-        ]
-
-    @classmethod
-    def from_floats(cls, values: Sequence[float]) -> Rules:
-        """Return the rules that `to_floats` wrote.
-
-        Raises:
-            CodeError: if the list has another length or names an unknown measurement.
-        """
-        if len(values) % _CLAUSE_NUMBERS:
-            raise CodeError(
-                f'a list of rules has {len(values)} numbers; expected {_CLAUSE_NUMBERS} a clause'
-            )
-        grouped: dict[int, tuple[float, list[Clause]]] = {}
-        for start in range(0, len(values), _CLAUSE_NUMBERS):
-            rule, weight, stable, view, *rest = values[start : start + _CLAUSE_NUMBERS]
-            index = _STABLE_IDS.get(int(stable))
-            if index is None or not 0 <= int(view) < len(VIEWS):
-                raise CodeError(
-                    f'a rule is about measurement {stable:g} seen as {view:g}, which this version '
-                    'does not know; infer the concept again'
-                )
-            clause = _clause(
-                ALL_MEASUREMENTS[index].name, VIEWS[int(view)], rest[:2], rest[2:4], rest[4:]
-            )
-            grouped.setdefault(int(rule), (weight, []))[1].append(clause)
-        return cls(tuple(Rule(w, tuple(clauses)) for w, clauses in grouped.values()))
-
 
 def _clause(
     measurement: str,
@@ -314,9 +267,3 @@ def _rules(found: RuleCandidates, index: torch.Tensor, weight: torch.Tensor) -> 
                 )
         rules.append(Rule(share, tuple(clauses)))
     return Rules(tuple(rules))
-
-
-def hide_members(scene: SceneBatch) -> SceneBatch:
-    """Return the scenes without subjects where those are attended: they give the answer away."""
-    member = (scene.subjects * scene.attention).sum(dim=-1, keepdim=True) > 0
-    return scene._replace(subjects=scene.subjects * (~member).to(scene.subjects))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import cached_property, partial
 from typing import TYPE_CHECKING
 
 import torch
@@ -15,7 +16,11 @@ from concept_control.energy.goals.program import (
     split_conjuncts,
     terms_of,
 )
-from concept_control.energy.scene_batch import SceneBatch, scene_batch_from_events
+from concept_control.energy.scene_batch import (
+    BoundResiduals,
+    SceneBatch,
+    scene_batch_from_events,
+)
 from concept_control.errors import CommandError, EventError
 from concept_control.world.events import Events
 
@@ -51,8 +56,13 @@ class GoalEnergy:
         subjects = torch.stack([term.subjects for term in self.terms])
         attention = torch.stack([term.attention for term in self.terms])
         self.subjects = subjects.any(dim=0)
-        self._residuals = model.energy_function.bind(codes, subjects, attention)
-        self._recorded = model.energy_function.bind(codes, subjects, attention, is_recorded=True)
+        self._bind = partial(model.energy_function.bind, codes, subjects, attention)
+        self._residuals = self._bind()
+
+    @cached_property
+    def _recorded(self) -> BoundResiduals:
+        """The residuals by a recording; who only plans a goal and passes it on needs none."""
+        return self._bind(is_recorded=True)
 
     @property
     def num_entities(self) -> int:

@@ -39,7 +39,7 @@ out by its looks; the first state; one colour channel; parameters fitted to demo
 
 
 @dataclass(frozen=True)
-class Measurement:
+class EntityMeasurement:
     """One measurement, as words and as facts for a scorer.
 
     Attributes:
@@ -125,7 +125,7 @@ _Y_WORDS = {
 }
 
 
-def _place_measurements() -> tuple[Measurement, ...]:
+def _place_measurements() -> tuple[EntityMeasurement, ...]:
     found = []
     for anchor, words, about, shift, is_full in _ANCHORS:
         offset = '' if anchor == 'middle' else f' from {words}'
@@ -137,13 +137,13 @@ def _place_measurements() -> tuple[Measurement, ...]:
             invariant = shift | {'reflection'} if name == 'y' else shift
             zeros = (f'{zero[0]} {words}', f'{zero[1]} {words}')
             found.append(
-                Measurement(
+                EntityMeasurement(
                     f'{name}_{anchor}', f'{label}{offset}', 'units', about, invariant, *own, *zeros
                 )
             )
         moved = anchor == 'start'
         found.append(
-            Measurement(
+            EntityMeasurement(
                 f'distance_{anchor}',
                 'distance moved' if moved else f'distance to {words}',
                 'units',
@@ -161,7 +161,7 @@ def _place_measurements() -> tuple[Measurement, ...]:
             if 2 * step != NUM_DIRECTIONS:
                 degrees = 180 * step / NUM_DIRECTIONS
                 found.append(
-                    Measurement(
+                    EntityMeasurement(
                         f'along{degrees:g}_{anchor}',
                         f'coordinate along {degrees:g} degrees{offset}',
                         'units',
@@ -174,7 +174,7 @@ def _place_measurements() -> tuple[Measurement, ...]:
         for axis in 'xy':
             invariant = shift | {'reflection'}
             found.append(
-                Measurement(
+                EntityMeasurement(
                     f'abs_{axis}_{anchor}',
                     f'distance in {axis} from {words}',
                     'units',
@@ -202,7 +202,7 @@ _LOOKS = (
 """Looks: name, label, unit, flags, words for lowest, highest, lower and higher."""
 
 
-def _look_measurements() -> tuple[Measurement, ...]:
+def _look_measurements() -> tuple[EntityMeasurement, ...]:
     found, against = [], []
     for name, label, unit, about, words in _LOOKS:
         low, high, lower, higher = (*words, '', '', '', '')[:4]
@@ -212,10 +212,10 @@ def _look_measurements() -> tuple[Measurement, ...]:
             for words, default in ((lower, 'less'), (higher, 'more'))
         )
         found.append(
-            Measurement(name, label, unit, frozenset(about), _EVERY, low, high, *comparisons)
+            EntityMeasurement(name, label, unit, frozenset(about), _EVERY, low, high, *comparisons)
         )
         against.append(
-            Measurement(
+            EntityMeasurement(
                 f'{name}_marker',
                 f"{label} minus the marker's",
                 unit,
@@ -232,7 +232,7 @@ def _look_measurements() -> tuple[Measurement, ...]:
         ('size_difference_marker', 'size', {'size', 'marker'}),
     ):
         against.append(
-            Measurement(
+            EntityMeasurement(
                 name,
                 f"difference of {label} to the marker's",
                 'units' if label == 'size' else '',
@@ -250,8 +250,10 @@ def _look_measurements() -> tuple[Measurement, ...]:
 # ------------------------------------------------------------------ other entities
 
 
-def _peer(name: str, label: str, about: set[str], *words: str, unit: str = '') -> Measurement:
-    return Measurement(name, label, unit, frozenset(about | {'peers'}), _EVERY, *words)
+def _peer(
+    name: str, label: str, about: set[str], *words: str, unit: str = ''
+) -> EntityMeasurement:
+    return EntityMeasurement(name, label, unit, frozenset(about | {'peers'}), _EVERY, *words)
 
 
 _OTHERS = (
@@ -320,12 +322,14 @@ _OTHERS = (
 # ------------------------------------------------------------------ motion
 
 
-def _change(name: str, label: str, about: set[str], *words: str, unit: str = '') -> Measurement:
-    return Measurement(name, label, unit, frozenset(about | {'motion'}), _EVERY, *words)
+def _change(
+    name: str, label: str, about: set[str], *words: str, unit: str = ''
+) -> EntityMeasurement:
+    return EntityMeasurement(name, label, unit, frozenset(about | {'motion'}), _EVERY, *words)
 
 
 _MOTION = (
-    Measurement(
+    EntityMeasurement(
         'gain_middle',
         'approach to the middle of the table',
         'units',
@@ -334,7 +338,7 @@ _MOTION = (
         below_zero='moved away from the middle of the table',
         above_zero='came closer to the middle of the table',
     ),
-    Measurement(
+    EntityMeasurement(
         'gain_marker',
         'approach to the marker',
         'units',
@@ -348,7 +352,7 @@ _MOTION = (
     _change('gain_nearest', 'approach to the nearest other', {'peers', 'signed'}, unit='units'),
     _change('detour', 'detour beyond the straight way', set(), unit='units'),
     _change('time', 'time of its motion', set(), 'first to move', 'last to move'),
-    Measurement(
+    EntityMeasurement(
         'time_marker',
         "time of its motion after the marker's",
         '',

@@ -19,7 +19,11 @@ from concept_control.energy.measurements.entities import (
     measure_entities,
     tones_of,
 )
-from concept_control.energy.measurements.entity_vocabulary import INDEX, MEASUREMENTS, Measurement
+from concept_control.energy.measurements.entity_vocabulary import (
+    INDEX,
+    MEASUREMENTS,
+    EntityMeasurement,
+)
 from concept_control.energy.scene_batch import SceneBatch
 
 NUM_PARAMETERS = 4
@@ -43,7 +47,7 @@ class FittedMeasurement:
         is_direction: Whether the parameters are a direction; otherwise a point.
     """
 
-    measurement: Measurement
+    measurement: EntityMeasurement
     source: int
     width: int
     is_direction: bool
@@ -52,7 +56,7 @@ class FittedMeasurement:
 def _fitted(
     name: str, label: str, about: set[str], source: int, width: int, is_direction: bool
 ) -> FittedMeasurement:
-    facts = Measurement(name, label, '', frozenset(about | {'fitted'}))
+    facts = EntityMeasurement(name, label, '', frozenset(about | {'fitted'}))
     return FittedMeasurement(facts, source, width, is_direction)
 
 
