@@ -1,10 +1,14 @@
-"""From energies to probabilities: how likely a concept truly holds, given its energy.
+"""From energies to probabilities: how likely a concept truly holds.
 
 Fitted in the particle world, where the predicate says what truly holds: demonstrations of every
 word, their subjects displaced by nothing, a little or a lot, are labelled by the predicate, and a
-logistic curve over the logarithm of the energy is fitted to the labels (Platt, "Probabilistic
-outputs for support vector machines", 1999), both labels weighing the same. So 0.5 is where the
-predicate is as likely to say yes as no, for a scene of which nothing is known beforehand.
+logistic curve is fitted to the labels (Platt, "Probabilistic outputs for support vector machines",
+1999), both labels weighing the same. So 0.5 is where the predicate is as likely to say yes as no,
+for a scene of which nothing is known beforehand.
+
+Two numbers are read: the energy, which says how far an outcome is from where the concept surely
+holds, and the implausibility, which knows how sure that is. For an exact place the second says the
+same of all outcomes that are not quite there; for a wide region the first says too little.
 """
 
 from __future__ import annotations
@@ -17,15 +21,16 @@ import torch
 from scipy.optimize import minimize
 
 from concept_control.concepts.vocabulary import NamedConcept, vocabulary
+from concept_control.energy.code import ConceptCode
 from concept_control.energy.model import ConceptModel
 from concept_control.language.library import LibraryConcept
 from concept_control.world.events import Events
 
-FLOOR = 1e-6
-"""Energy that is added before the logarithm is taken."""
+FLOORS = (1e-6, 1e-2)
+"""Energy [workspace units²] and implausibility [nats] added before logarithms are taken."""
 
 SLOPE_RIDGE = 0.01
-"""Ridge penalty on log(slope); keeps the fit finite for separable labels."""
+"""Ridge penalty on the logarithms of the slopes; keeps the fit finite for separable labels."""
 
 NUM_EVENTS = 200
 """Number of labelled events of each word."""
@@ -33,22 +38,30 @@ NUM_EVENTS = 200
 
 @dataclass(frozen=True)
 class Calibration:
-    """P(holds | E) = 1 / (1 + exp(slope * (log(E + FLOOR) - middle))).
+    """P(holds | x) = 1 / (1 + exp(slopes . (x - middle) - offset)), x as `evidence` returns it.
 
     Attributes:
-        middle: Logarithm of the energy at which it is as likely as not.
-        slope: Steepness of the curve, > 0.
+        middle: (2,) mean of x where it was fitted.
+        slopes: (2,) steepness of the curve in both, > 0.
+        offset: Log odds at the middle.
         word: Name it was fitted to; '' for all words together.
     """
 
-    middle: float
-    slope: float
+    middle: np.ndarray
+    slopes: np.ndarray
+    offset: float
     word: str = ''
 
-    def probability(self, energies: np.ndarray) -> np.ndarray:
-        """Return the probabilities (...,) that go with energies (...,)."""
-        logit = self.slope * (self.middle - np.log(np.asarray(energies) + FLOOR))
+    def probability(self, x: np.ndarray) -> np.ndarray:
+        """Return the probabilities (B,) that go with evidence (B, 2)."""
+        logit = self.offset - (x - self.middle) @ self.slopes
         return 1.0 / (1.0 + np.exp(-np.clip(logit, -50.0, 50.0)))
+
+
+def evidence(model: ConceptModel, events: Events, code: ConceptCode) -> np.ndarray:
+    """Return (B, 2) logarithms of energy and implausibility of the events' outcomes."""
+    both = (model.action_energy(events, code), model.implausibility(events, code))
+    return np.log(np.stack([x.cpu().numpy().astype(float) for x in both], axis=-1) + FLOORS)
 
 
 def labelled(word: NamedConcept, seed: int, count: int = NUM_EVENTS) -> tuple[Events, np.ndarray]:
@@ -72,20 +85,23 @@ def labelled(word: NamedConcept, seed: int, count: int = NUM_EVENTS) -> tuple[Ev
     return events, np.asarray(word.holds(events), dtype=bool)
 
 
-def fit(energies: np.ndarray, holds: np.ndarray, word: str = '') -> Calibration:
-    """Fit the curve to labelled energies (B,), both labels weighing the same."""
-    x = np.log(np.asarray(energies, dtype=float) + FLOOR)
+def fit(x: np.ndarray, holds: np.ndarray, word: str = '') -> Calibration:
+    """Fit the curve to labelled evidence (B, 2), both labels weighing the same."""
+    middle = x.mean(axis=0)
     sign = np.where(holds, 1.0, -1.0)
     weight = np.where(holds, 0.5 / max(holds.sum(), 1), 0.5 / max((~holds).sum(), 1))
 
     def loss(parameters: np.ndarray) -> float:
-        middle, log_slope = parameters
-        margin = sign * np.exp(log_slope) * (middle - x)
-        return float(weight @ np.logaddexp(0.0, -margin) + SLOPE_RIDGE * log_slope**2)
+        offset, *log_slopes = parameters
+        margin = sign * (offset - (x - middle) @ np.exp(log_slopes))
+        ridge = SLOPE_RIDGE * float(np.square(log_slopes).sum())
+        return float(weight @ np.logaddexp(0.0, -margin)) + ridge
 
-    start = np.array([np.median(x), 0.0])
-    middle, log_slope = minimize(loss, start, method='Nelder-Mead').x
-    return Calibration(float(middle), float(np.exp(log_slope)), word)
+    options = {'maxiter': 2000}
+    offset, *log_slopes = minimize(
+        loss, [0.0, -1.0, -1.0], method='Nelder-Mead', options=options
+    ).x
+    return Calibration(middle, np.exp(log_slopes), float(offset), word)
 
 
 def calibrate(
@@ -102,11 +118,11 @@ def calibrate(
     shipped = [c for c in concepts if c.acts and c.source == 'shipped' and c.name in words]
     for concept in shipped:
         events, holds = labelled(words[concept.name], seed)
-        energies = model.action_energy(events, concept.code).cpu().numpy()
-        found[concept.name] = fit(energies, holds, concept.name)
-        pooled.append((energies, holds))
+        x = evidence(model, events, concept.code)
+        found[concept.name] = fit(x, holds, concept.name)
+        pooled.append((x, holds))
     if not pooled:
         return found
-    energies, holds = (np.concatenate(part) for part in zip(*pooled))
-    together = fit(energies, holds)
+    x, holds = (np.concatenate(part) for part in zip(*pooled))
+    together = fit(x, holds)
     return {c.name: found.get(c.name, together) for c in concepts if c.acts}

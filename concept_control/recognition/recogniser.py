@@ -14,7 +14,7 @@ from concept_control.errors import GroundingError
 from concept_control.language.expression import Named, Term
 from concept_control.language.grounding import roles_of
 from concept_control.language.library import ConceptLibrary, LibraryConcept
-from concept_control.recognition.calibration import calibrate
+from concept_control.recognition.calibration import calibrate, evidence
 from concept_control.world.events import Events
 from concept_control.world.tabletop import Tabletop
 
@@ -122,8 +122,7 @@ class Recogniser:
 
         def probabilities(outcomes: np.ndarray, which: Sequence[int]) -> np.ndarray:
             events = _events(before, outcomes, [roles[i] for i in which])
-            energies = self._model.action_energy(events, concept.code)
-            return curve.probability(energies.cpu().numpy())
+            return curve.probability(evidence(self._model, events, concept.code))
 
         every = range(len(roles))
         now = probabilities(np.repeat(after.positions[None], len(roles), 0), every)

@@ -3,7 +3,7 @@
 import numpy as np
 
 from concept_control.concepts.vocabulary import vocabulary
-from concept_control.recognition.calibration import calibrate, labelled
+from concept_control.recognition.calibration import calibrate, evidence, labelled
 
 
 def test_scores_are_probabilities_on_events_they_were_not_fitted_to(runner):
@@ -12,11 +12,7 @@ def test_scores_are_probabilities_on_events_they_were_not_fitted_to(runner):
     said, true = [], []
     for concept in concepts:
         events, holds = labelled(vocabulary()[concept.name], seed=1)
-        said.append(
-            curves[concept.name].probability(
-                runner.model.action_energy(events, concept.code).numpy()
-            )
-        )
+        said.append(curves[concept.name].probability(evidence(runner.model, events, concept.code)))
         true.append(holds)
     said, true = np.concatenate(said), np.concatenate(true)
     bins = np.clip((10 * said).astype(int), 0, 9)
