@@ -35,7 +35,7 @@ from concept_control.paths import share_folder
 from concept_control.policy.drawing import DrawingStroke, load_strokes
 from concept_control.ros.bridge import conversions as convert
 from concept_control.ros.bridge import qos
-from concept_control.ros.bridge.programs import term_messages
+from concept_control.ros.bridge.goals import term_messages
 from concept_control.ros.client.monitor import GraphSnapshot, GraphState, MonitorThread
 from concept_control.ros.runtime.process_graph import Graph, NodeProcess
 from concept_control.simulation.scene import SceneConfig, build_scene

@@ -1,4 +1,4 @@
-"""Messages to plain, checked values: stamps, entities, joint states.
+"""Messages to plain, checked values: stamps, entities, joint states, calibrations.
 
 The same for messages that rclpy delivers and for those read from a bag without any ROS: only
 their fields are looked at, as `msg/` and the standard packages define them.
@@ -13,6 +13,7 @@ import numpy as np
 
 from concept_control.errors import CommandError, ConceptControlError, PerceptionError
 from concept_control.interfaces.constants import allowed
+from concept_control.perception.camera_model import Intrinsics
 from concept_control.world.entity import TOOL_ID, EntityState, EntityStatus
 
 
@@ -95,6 +96,30 @@ def _joint_values(message: Any, field: str, joints: Sequence[str]) -> np.ndarray
     if not np.isfinite(chosen).all():
         raise CommandError(f'joint_states hold NaN or infinity as {field}')
     return chosen
+
+
+def intrinsics_of(message: Any) -> Intrinsics:
+    """Read the calibration of a camera.
+
+    Raises:
+        PerceptionError: if it is missing, of an unknown distortion model, or for a part of the
+            camera's image only.
+    """
+    roi = message.roi
+    is_whole = (roi.width, roi.height) in ((0, 0), (message.width, message.height))
+    if roi.x_offset or roi.y_offset or not is_whole:
+        raise PerceptionError(
+            f'camera_info has a region of interest of {roi.width} x {roi.height} pixels at '
+            f'({roi.x_offset}, {roi.y_offset}): only whole images are understood'
+        )
+    if message.binning_x > 1 or message.binning_y > 1:
+        raise PerceptionError(
+            f'camera_info has binning {message.binning_x} x {message.binning_y}: publish the '
+            "calibration of the images' own size, with binning 0 or 1"
+        )
+    return Intrinsics.from_calibration(
+        message.width, message.height, list(message.k), list(message.d), message.distortion_model
+    )
 
 
 def match_ids(entities: Any, truth: Any) -> dict[int, int]:

@@ -12,8 +12,7 @@ import numpy as np
 from concept_control.bags.setup import RecordedSetup
 from concept_control.control.arm.kinematics import ArmKinematics
 from concept_control.errors import PerceptionError
-from concept_control.interfaces.decoding import seconds
-from concept_control.perception.camera_model import Intrinsics
+from concept_control.interfaces.decoding import intrinsics_of, seconds
 from concept_control.perception.detection.detector import Detector
 from concept_control.perception.detection.segmentation import BlockLimits
 from concept_control.perception.image_decoding import decode_color, decode_depth
@@ -133,19 +132,16 @@ class ImageReplay:
             self.num_refused += 1
 
     def _process(self, stamp: float, color: Any, depth: Any) -> None:
-        rgb = decode_color(*_raw(color))
+        rgb = decode_color(color)
         self._keep_frame(stamp, rgb)
         if self.reason:
             return
         assert self._setup.T_world_camera is not None
-        info = self._info
-        intrinsics = Intrinsics.from_calibration(
-            info.width, info.height, list(info.k), list(info.d), info.distortion_model
-        )
+        intrinsics = intrinsics_of(self._info)
         if self._detector is None or self._detector.intrinsics != intrinsics:
             limits = BlockLimits(table_height=self._setup.table_height)
             self._detector = Detector(intrinsics, limits)
-        found = self._detector.detect(rgb, decode_depth(*_raw(depth)), self._setup.T_world_camera)
+        found = self._detector.detect(rgb, decode_depth(depth), self._setup.T_world_camera)
         tool, yaw = self._tool_at(stamp)
         entities = self._tracker.update(
             found, stamp, tool, self._attached, yaw, self._detector.could_hide
@@ -167,10 +163,3 @@ class ImageReplay:
         height = max(1, round(rgb.shape[0] * FRAME_WIDTH / rgb.shape[1]))
         small = cv2.resize(rgb, (FRAME_WIDTH, height), interpolation=cv2.INTER_AREA)
         self.camera_frames.add((stamp, small))
-
-
-def _raw(image: Any) -> tuple:
-    return (
-        *(image.encoding, image.height, image.width, image.step),
-        *(bool(image.is_bigendian), image.data),
-    )

@@ -1,3 +1,5 @@
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -7,6 +9,11 @@ from concept_control.errors import PerceptionError
 from concept_control.perception.image_decoding import COLOR_CHANNELS, decode_color, decode_depth
 
 sizes = st.integers(1, 7)
+
+
+def message(*values):
+    names = ('encoding', 'height', 'width', 'step', 'is_bigendian', 'data')
+    return SimpleNamespace(**dict(zip(names, values)))
 
 
 def padded(rows: np.ndarray, padding: int) -> tuple[bytes, int]:
@@ -28,7 +35,7 @@ def test_color_comes_back_whatever_the_encoding_and_padding(
     image[..., list(order)] = rgb
     data, step = padded(image, padding)
     for buffer in (data, bytearray(data), np.frombuffer(data, np.uint8), list(data)):
-        decoded = decode_color(encoding, height, width, step, False, buffer)
+        decoded = decode_color(message(encoding, height, width, step, False, buffer))
         assert decoded.dtype == np.uint8
         np.testing.assert_array_equal(decoded, rgb)
 
@@ -40,7 +47,7 @@ def test_depth_comes_back_in_metres_with_holes(height, width, padding, is_bigend
     order = '>' if is_bigendian else '<'
     millimetres = rng.integers(0, 4000, (height, width)) * rng.integers(0, 2, (height, width))
     data, step = padded(millimetres.astype(order + 'u2'), 2 * padding)
-    depth = decode_depth('16UC1', height, width, step, is_bigendian, data)
+    depth = decode_depth(message('16UC1', height, width, step, is_bigendian, data))
     expected = np.where(millimetres > 0, millimetres * 1e-3, np.nan)
     np.testing.assert_allclose(depth, expected, rtol=1e-6)
 
@@ -49,7 +56,7 @@ def test_depth_comes_back_in_metres_with_holes(height, width, padding, is_bigend
     is_hole = rng.random((height, width)) < 0.3
     values = np.where(is_hole, holes, metres).astype(order + 'f4')
     data, step = padded(values, padding)
-    depth = decode_depth('32FC1', height, width, step, is_bigendian, data)
+    depth = decode_depth(message('32FC1', height, width, step, is_bigendian, data))
     assert depth.dtype == np.float32
     np.testing.assert_array_equal(np.isnan(depth), is_hole)
     np.testing.assert_array_equal(depth[~is_hole], metres[~is_hole])
@@ -66,7 +73,7 @@ def test_depth_comes_back_in_metres_with_holes(height, width, padding, is_bigend
 )
 def test_wrong_color_is_refused_by_name(arguments, text):
     with pytest.raises(PerceptionError, match=text):
-        decode_color(*arguments)
+        decode_color(message(*arguments))
 
 
 @pytest.mark.parametrize(
@@ -79,4 +86,4 @@ def test_wrong_color_is_refused_by_name(arguments, text):
 )
 def test_wrong_depth_is_refused_by_name(arguments, text):
     with pytest.raises(PerceptionError, match=text):
-        decode_depth(*arguments)
+        decode_depth(message(*arguments))

@@ -17,11 +17,11 @@ from concept_control.msg import (
     ConceptStatus,
     ConceptTerm,
     Demonstration,
-    Entity,
     EntityArray,
 )
 from concept_control.perception.camera_model import Intrinsics
 from concept_control.ros.bridge import conversions as convert
+from concept_control.world.entity import EntityState
 
 NOW = Time(sec=1)
 HEIGHT, WIDTH = 48, 64
@@ -65,11 +65,8 @@ def _header(frame: str = 'world') -> Header:
 def _entities() -> EntityArray:
     array = EntityArray(header=_header())
     for number, (x, y, rgb) in enumerate(BLOCKS, 1):
-        entity = Entity(id=number, shape='box', last_seen=NOW)
-        entity.position = convert.point(np.array([x, y, 0.02]))
-        entity.size.x = entity.size.y = entity.size.z = 0.04
-        entity.color = convert.color_message(np.array(rgb))
-        array.entities.append(entity)
+        state = EntityState(np.array([x, y, 0.02]), np.full(3, 0.04), np.array(rgb))
+        array.entities.append(convert.entity_message(number, state, 'box', NOW))
     return array
 
 

@@ -20,40 +20,18 @@ from std_msgs.msg import ColorRGBA, Header
 from trajectory_msgs.msg import JointTrajectory, JointTrajectoryPoint
 
 from concept_control.control.plan import Plan
-from concept_control.errors import CommandError, PerceptionError
-from concept_control.interfaces.decoding import (
-    entity_states,
-    joint_positions,
-    joint_state_arrays,
-    seconds,
-)
-from concept_control.msg import Entity, EntityArray
+from concept_control.errors import CommandError
+from concept_control.interfaces.decoding import entity_states, seconds
+from concept_control.msg import ConceptStatus, Entity, EntityArray
 from concept_control.perception.camera_model import Intrinsics
-from concept_control.perception.tracking.tracker import TrackedEntity
-from concept_control.world.entity import TOOL_COLOR, TOOL_ID, TOOL_SIZE, EntityState, EntityStatus
+from concept_control.world.entity import EntityState
 
-__all__ = [
-    'EntitySnapshot',
-    'camera_info_message',
-    'color_message',
-    'entity_message',
-    'entity_states',
-    'header',
-    'ids_array',
-    'image_fields',
-    'image_message',
-    'intrinsics_of',
-    'joint_positions',
-    'joint_state_arrays',
-    'known_entity_message',
-    'node_time',
-    'plan_of',
-    'point',
-    'seconds',
-    'stamp',
-    'tool_message',
-    'trajectory_message',
-]
+UNKNOWN = {
+    **dict.fromkeys(('energy', 'initial_energy', 'plan_time'), math.nan),
+    **dict.fromkeys(('plan_time_p50', 'plan_time_p95', 'plan_time_p99'), math.nan),
+    'active_entity': -1,
+}
+"""Fields of a status that say so where they are not known."""
 
 
 @dataclass(frozen=True)
@@ -72,11 +50,7 @@ class EntitySnapshot:
 
     @classmethod
     def from_message(cls, message: EntityArray, frame: str) -> EntitySnapshot:
-        """Read a message.
-
-        Args:
-            message: Message of the topic `entities`.
-            frame: Fixed frame that it must be in.
+        """Read a message of the topic `entities`, which must be in the fixed frame.
 
         Raises:
             PerceptionError: for a foreign frame, an id twice, or a value that is not finite.
@@ -120,12 +94,6 @@ def image_message(pixels: np.ndarray, encoding: str, header: Header) -> Image:
     )
 
 
-def image_fields(image: Image) -> tuple[str, int, int, int, bool, Any]:
-    """Return (encoding, height, width, step, is_bigendian, data), as images are decoded from."""
-    big_endian = bool(image.is_bigendian)
-    return image.encoding, image.height, image.width, image.step, big_endian, image.data
-
-
 def camera_info_message(intrinsics: Intrinsics, header: Header) -> CameraInfo:
     """Describe a calibrated pinhole camera."""
     i = intrinsics
@@ -141,83 +109,38 @@ def camera_info_message(intrinsics: Intrinsics, header: Header) -> CameraInfo:
     )
 
 
-def intrinsics_of(message: CameraInfo) -> Intrinsics:
-    """Read the calibration of a camera.
-
-    Raises:
-        PerceptionError: if it is missing, of an unknown distortion model, or for a part of the
-            camera's image only.
-    """
-    roi = message.roi
-    is_whole = (roi.width, roi.height) in ((0, 0), (message.width, message.height))
-    if roi.x_offset or roi.y_offset or not is_whole:
-        raise PerceptionError(
-            f'camera_info has a region of interest of {roi.width} x {roi.height} pixels at '
-            f'({roi.x_offset}, {roi.y_offset}): only whole images are understood'
-        )
-    if message.binning_x > 1 or message.binning_y > 1:
-        raise PerceptionError(
-            f'camera_info has binning {message.binning_x} x {message.binning_y}: publish the '
-            "calibration of the images' own size, with binning 0 or 1"
-        )
-    return Intrinsics.from_calibration(
-        message.width, message.height, list(message.k), list(message.d), message.distortion_model
-    )
-
-
-def entity_message(entity: TrackedEntity) -> Entity:
-    """Convert a tracked entity."""
-    return Entity(
-        id=entity.id,
-        position=point(entity.position),
-        covariance=np.asarray(entity.covariance, dtype=float).reshape(9),
-        yaw=float(entity.yaw),
-        color=color_message(entity.color),
-        size=Vector3(x=float(entity.size[0]), y=float(entity.size[1]), z=float(entity.size[2])),
-        shape=entity.shape,
-        status=entity.status,
-        last_seen=stamp(max(entity.last_seen, 0.0)),
-    )
-
-
-def known_entity_message(
+def entity_message(
     entity_id: int,
-    position: np.ndarray,
-    color: np.ndarray,
-    side: float,
+    state: EntityState,
     shape: str,
     last_seen: Time,
-    yaw: float = 0.0,
-    status: EntityStatus = EntityStatus.SEEN,
+    covariance: np.ndarray | None = None,
 ) -> Entity:
-    """Describe an entity whose place is known exactly, as wide as deep and high.
+    """Describe an entity in the fixed frame.
 
     Args:
         entity_id: Id.
-        position: (3,) centre, or tip of the tool, fixed frame [m].
-        color: (3,) RGB in [0, 1].
-        side: Width, depth and height [m].
+        state: State of the entity; the tool's position is its tip.
         shape: Name of the shape.
-        last_seen: Time at which it is there.
-        yaw: Angle about the vertical axis [rad].
-        status: Whether it is seen or held.
+        last_seen: Time at which it was there.
+        covariance: (3, 3) covariance of the position [m²]; None: it is known exactly.
     """
     return Entity(
         id=entity_id,
-        position=point(position),
-        yaw=yaw,
-        color=color_message(color),
-        size=Vector3(x=side, y=side, z=side),
+        position=point(state.position),
+        covariance=np.zeros(9) if covariance is None else np.asarray(covariance).reshape(9),
+        yaw=float(state.yaw),
+        color=color_message(state.color),
+        size=Vector3(**dict(zip('xyz', map(float, state.size)))),
         shape=shape,
-        status=status,
+        status=state.status,
         last_seen=last_seen,
     )
 
 
-def tool_message(position: np.ndarray, time: float) -> Entity:
-    """Describe the tool at its tip (3,) [m] as an entity."""
-    color, last_seen = np.array(TOOL_COLOR), stamp(max(time, 0.0))
-    return known_entity_message(TOOL_ID, position, color, TOOL_SIZE, 'tool', last_seen)
+def status_message(header: Header, source: str, **fields: Any) -> ConceptStatus:
+    """Return the status that a node tells, in which only the given fields are known."""
+    return ConceptStatus(header=header, source=source, **{**UNKNOWN, **fields})
 
 
 def trajectory_message(

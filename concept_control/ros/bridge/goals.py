@@ -1,8 +1,8 @@
-"""`ConceptGoal` messages to goals the controller can pursue, and back. Everything is checked."""
+"""Goals, their programs and the library as messages, and goals back. Everything is checked."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -10,14 +10,15 @@ from std_msgs.msg import Header
 
 from concept_control.control.goal import GroundedGoal
 from concept_control.energy.code import ConceptCode
-from concept_control.energy.goals.program import reweighted
+from concept_control.energy.goals.program import GroundedTerm, Operator, reweighted
 from concept_control.energy.model import ConceptModel
 from concept_control.errors import CommandError
+from concept_control.interfaces.constants import ANY_NUMBER, TermOperation
 from concept_control.interfaces.goal_terms import program_of
 from concept_control.language.goals import GoalRequest, bind_goal
-from concept_control.msg import ConceptCommand, ConceptGoal
+from concept_control.language.library import LibraryConcept
+from concept_control.msg import Concept, ConceptCommand, ConceptGoal, ConceptTerm
 from concept_control.ros.bridge import conversions as convert
-from concept_control.ros.bridge.programs import term_messages
 from concept_control.world.entity import TOOL_ID, EntityState, tool_state
 from concept_control.world.tabletop import Tabletop
 from concept_control.world.workspace import Workspace
@@ -163,3 +164,48 @@ def _checked_ids(message: ConceptGoal, entities: Mapping[int, EntityState]) -> l
             f'{sorted(entities)}'
         )
     return ids
+
+
+def term_messages(
+    program: Sequence[GroundedTerm | Operator], ids: Sequence[int]
+) -> list[ConceptTerm]:
+    """Write a program whose masks are over `ids`."""
+    order = convert.ids_array(ids)
+    return [
+        ConceptTerm(operation=TermOperation[element.name.upper()], arity=element.arity)
+        if isinstance(element, Operator)
+        else ConceptTerm(
+            operation=TermOperation.CONCEPT,
+            name=element.name,
+            weight=float(element.weight),
+            subjects=order[np.asarray(element.subjects, dtype=bool)],
+            arguments=order[np.asarray(element.attention) > 0.5],
+            code=element.code.to_array(),
+        )
+        for element in program
+    ]
+
+
+def concept_message(concept: LibraryConcept) -> Concept:
+    """Describe a concept of the library."""
+    return Concept(
+        name=concept.name,
+        description=concept.description,
+        code=concept.code.to_array(),
+        selects=concept.selects,
+        acts=concept.acts,
+        min_subjects=concept.subjects[0],
+        max_subjects=_limit(concept.subjects[1]),
+        min_arguments=concept.arguments[0],
+        max_arguments=_limit(concept.arguments[1]),
+        num_demonstrations=concept.num_demonstrations,
+        energy=concept.energy,
+        source=concept.source,
+        model=concept.model,
+        demonstrations_hash=concept.demonstrations_hash,
+        self_test=concept.self_test,
+    )
+
+
+def _limit(number: int | None) -> int:
+    return ANY_NUMBER if number is None else number

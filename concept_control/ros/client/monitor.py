@@ -45,7 +45,7 @@ class GraphSnapshot:
 
     def frames(self) -> list[np.ndarray]:
         """Return the images as (H, W, 3) uint8 RGB."""
-        return [pixels(message) for message in self.images]
+        return [decode_color(message) for message in self.images]
 
 
 @dataclass
@@ -120,7 +120,7 @@ class Monitor(Node):
     def _on_view(self, message: Image) -> None:
         self._heard.view = message
         if self._film is not None:
-            self._film.add(convert.seconds(message.header.stamp), pixels(message))
+            self._film.add(convert.seconds(message.header.stamp), decode_color(message))
 
 
 class Closable(Protocol):
@@ -173,8 +173,3 @@ class MonitorThread:
     def _spin(self) -> None:
         with contextlib.suppress(ExternalShutdownException):
             self._executor.spin()
-
-
-def pixels(message: Image) -> np.ndarray:
-    """Return (H, W, 3) uint8 RGB."""
-    return decode_color(*convert.image_fields(message))

@@ -33,6 +33,7 @@ from concept_control.simulation.drives import EffortDrive, PositionDrive
 from concept_control.simulation.scene import SceneConfig, build_scene
 from concept_control.simulation.simulated_camera import SimulatedCamera
 from concept_control.simulation.world import Replica, SimulatedWorld
+from concept_control.world.entity import TOOL_ID, tool_state
 
 MAX_AHEAD = 1.0
 """Largest time from now to the start of a trajectory that is followed [s]."""
@@ -337,14 +338,12 @@ class ArmSimulator(Node):
 
     def _true_entities(self, now: float) -> EntityArray:
         header = convert.header(now, self.parameters.frame)
-        blocks = [
-            convert.known_entity_message(
-                i, e.position, e.color, float(e.size[0]), 'box', header.stamp, e.yaw, e.status
-            )
-            for i, e in self.world.entities().items()
+        states = {**self.world.entities(), TOOL_ID: tool_state(self.world.tool_pose()[0])}
+        entities = [
+            convert.entity_message(i, state, 'box' if i != TOOL_ID else 'tool', header.stamp)
+            for i, state in states.items()
         ]
-        tool = convert.tool_message(self.world.tool_pose()[0], now)
-        return EntityArray(header=header, entities=[*blocks, tool])
+        return EntityArray(header=header, entities=entities)
 
     def _film(self) -> None:
         """Render snapshots; the renderer's context belongs to this thread."""

@@ -27,11 +27,11 @@ from concept_control.msg import ConceptCommand, ConceptGoal, ConceptStatus, Enti
 from concept_control.perception.annotate import write
 from concept_control.ros.bridge import conversions as convert
 from concept_control.ros.bridge import qos
-from concept_control.ros.bridge.statuses import status_message
 from concept_control.ros.runtime.node_process import run_node
 from concept_control.ros.runtime.parameters import declare, parameter
 from concept_control.ros.runtime.worker import Worker
 from concept_control.simulation.scene import SceneConfig, build_scene
+from concept_control.world.entity import EntityState
 from concept_control.world.tabletop import Tabletop
 
 PICTURE_SIZE = 480
@@ -167,14 +167,16 @@ class ParticleWorld(Node):
         world, side = self._world, self.parameters.size
         places = np.insert(self.workspace.to_world(world.positions), 2, side / 2, axis=1)
         entities = [
-            convert.known_entity_message(i, place, color, side, 'ball', header.stamp)
+            convert.entity_message(
+                i, EntityState(place, np.full(3, side), color), 'ball', header.stamp
+            )
             for i, place, color in zip(world.ids, places, world.colors)
         ]
         message = EntityArray(header=header, entities=entities)
         self._entities.publish(message)
         self._truth.publish(message)
         self._statuses.publish(
-            status_message(
+            convert.status_message(
                 header,
                 'particle_world',
                 goal_id=self._goal.goal_id,

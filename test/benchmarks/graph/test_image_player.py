@@ -12,7 +12,7 @@ from concept_control.benchmarks.graph.perception_node import summarise_tables
 from concept_control.benchmarks.perception.frames import Truth, match
 from concept_control.perception.tracking.tracker import TrackedEntity
 from concept_control.ros.bridge import conversions as convert
-from concept_control.world.entity import EntityStatus
+from concept_control.world.entity import TOOL_ID, EntityStatus, tool_state
 
 
 def entity(number, x, status=EntityStatus.SEEN):
@@ -36,8 +36,13 @@ def test_entities_come_back_as_they_were_sent():
         entity(2, 0.5, EntityStatus.OCCLUDED),
         entity(3, 0.6, EntityStatus.HELD),
     ]
-    message = EntityArray(entities=[convert.entity_message(e) for e in sent])
-    message.entities.append(convert.tool_message(np.zeros(3), 12.5))
+    tool, stamp = tool_state(), convert.stamp(12.5)
+    message = EntityArray(
+        entities=[
+            convert.entity_message(e.id, e.state, e.shape, stamp, e.covariance) for e in sent
+        ]
+        + [convert.entity_message(TOOL_ID, tool, 'tool', stamp)]
+    )
     for before, after in zip(sent, tracked(message), strict=True):
         assert (after.id, after.status, after.shape) == (before.id, before.status, before.shape)
         assert (after.yaw, after.last_seen) == (before.yaw, before.last_seen)

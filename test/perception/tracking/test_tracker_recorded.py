@@ -1,4 +1,5 @@
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -14,6 +15,12 @@ CARRY = Path(__file__).parent / 'data' / 'carry.npz'
 """Four blocks, one carried; `record_carry(…, seed=7)` with the structured-light noise model."""
 
 
+def message(encoding, pixels):
+    height, width, step = *pixels.shape[:2], pixels.strides[0]
+    fields = {'height': height, 'width': width, 'step': step, 'data': pixels.tobytes()}
+    return SimpleNamespace(encoding=encoding, is_bigendian=False, **fields)
+
+
 def test_the_recorded_carry_is_followed():
     assert CARRY.stat().st_size < 1_000_000
     intrinsics, frames = read_recording(CARRY)
@@ -21,9 +28,8 @@ def test_the_recorded_carry_is_followed():
     owner, errors, statuses = {}, {EntityStatus.SEEN: [], EntityStatus.HELD: []}, []
     for index, frame in enumerate(frames):
         # As they would come over a topic.
-        height, width = frame.depth.shape
-        color = decode_color('rgb8', height, width, 3 * width, False, frame.color.tobytes())
-        depth = decode_depth('16UC1', height, width, 2 * width, False, frame.depth.tobytes())
+        color = decode_color(message('rgb8', frame.color))
+        depth = decode_depth(message('16UC1', frame.depth))
         entities = tracker.update(
             detector.detect(color, depth, frame.T_world_camera),
             frame.stamp,

@@ -17,6 +17,7 @@ from std_msgs.msg import Header
 
 from concept_control.control.plan import Plan
 from concept_control.errors import CommandError, PerceptionError
+from concept_control.interfaces.decoding import intrinsics_of, joint_state_arrays
 from concept_control.perception.image_decoding import decode_color, decode_depth
 from concept_control.ros.bridge import conversions as convert
 from concept_control.world.tabletop import Tabletop
@@ -45,14 +46,13 @@ def test_images_come_back_as_they_were():
         (color, 'rgb8', decode_color),
         (depth, '32FC1', decode_depth),
     ):
-        m = convert.image_message(pixels, encoding, Header())
-        back = decode(m.encoding, m.height, m.width, m.step, bool(m.is_bigendian), m.data)
+        back = decode(convert.image_message(pixels, encoding, Header()))
         np.testing.assert_array_equal(back, pixels)
 
 
 def test_an_uncalibrated_camera_is_refused():
     with pytest.raises(PerceptionError, match='calibrated'):
-        convert.intrinsics_of(CameraInfo(width=4, height=4))
+        intrinsics_of(CameraInfo(width=4, height=4))
 
 
 def plan(num_steps=5):
@@ -119,14 +119,14 @@ def test_a_bad_trajectory_never_reaches_the_arm(spoil):
 def test_joint_states_are_matched_by_name():
     message = JointState(name=['c', 'x', 'a', 'b'], position=[3.0, 9.0, 1.0, 2.0])
     message.velocity = [0.3, 0.9, 0.1, 0.2]
-    positions, velocities = convert.joint_state_arrays(message, JOINTS)
+    positions, velocities = joint_state_arrays(message, JOINTS)
     np.testing.assert_array_equal(positions, [1.0, 2.0, 3.0])
     np.testing.assert_array_equal(velocities, [0.1, 0.2, 0.3])
     with pytest.raises(CommandError, match='lacks d'):
-        convert.joint_state_arrays(message, (*JOINTS, 'd'))
+        joint_state_arrays(message, (*JOINTS, 'd'))
     message.position[0] = math.nan
     with pytest.raises(CommandError, match='NaN'):
-        convert.joint_state_arrays(message, JOINTS)
+        joint_state_arrays(message, JOINTS)
 
 
 def entity(number=1, **changes):
@@ -164,3 +164,12 @@ def test_bad_entities_are_refused():
     ):
         with pytest.raises(PerceptionError):
             convert.entity_states(message, 'world')
+
+
+def test_what_a_status_does_not_know_it_does_not_say():
+    header = convert.header(2.0, 'world')
+    status = convert.status_message(header, 'concept_model', text='refused', energy=0.5)
+    assert (status.source, status.text, status.energy) == ('concept_model', 'refused', 0.5)
+    assert status.header == header and status.active_entity == -1
+    unknown = set(convert.UNKNOWN) - {'energy', 'active_entity'}
+    assert len(unknown) == 5 and all(math.isnan(getattr(status, name)) for name in unknown)

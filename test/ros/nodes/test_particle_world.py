@@ -11,7 +11,7 @@ from concept_control.msg import ConceptCommand, ConceptGoal, ConceptStatus
 from concept_control.language.expression import parse
 from concept_control.language.grounding import ground
 from concept_control.language.library import ConceptLibrary
-from concept_control.ros.bridge.programs import term_messages
+from concept_control.ros.bridge.goals import term_messages
 from concept_control.ros.nodes.particle_world import ParticleWorld
 
 

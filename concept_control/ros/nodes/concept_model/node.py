@@ -35,9 +35,11 @@ from concept_control.msg import ConceptLibrary as ConceptLibraryMessage
 from concept_control.paths import library_folder
 from concept_control.ros.bridge import conversions as convert
 from concept_control.ros.bridge import qos
-from concept_control.ros.bridge.goals import goal_message, request_of_command
-from concept_control.ros.bridge.programs import concept_message
-from concept_control.ros.bridge.statuses import status_message
+from concept_control.ros.bridge.goals import (
+    concept_message,
+    goal_message,
+    request_of_command,
+)
 from concept_control.ros.nodes.concept_model.achieve_server import AchieveServer
 from concept_control.ros.nodes.concept_model.concept_store import ConceptStore
 from concept_control.ros.nodes.concept_model.goal_topic import GoalTopic
@@ -310,7 +312,7 @@ class ConceptModelNode(Node):
         )
 
     def _publish_status(self, **fields: object) -> ConceptStatus:
-        status = status_message(self._header(), 'concept_model', **fields)
+        status = convert.status_message(self._header(), 'concept_model', **fields)
         self._status.publish(status)
         return status
 

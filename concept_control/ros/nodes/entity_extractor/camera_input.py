@@ -14,6 +14,7 @@ from rclpy.node import Node
 from sensor_msgs.msg import CameraInfo, Image
 
 from concept_control.errors import PerceptionError
+from concept_control.interfaces.decoding import intrinsics_of
 from concept_control.perception.camera_model import Intrinsics, check_frame
 from concept_control.perception.detection.detector import Detection, Detector
 from concept_control.perception.detection.limits import BlockLimits
@@ -52,9 +53,9 @@ class Frame:
         """
         camera = self.camera
         check_headers(self._color, self._depth, self._info, camera.max_stamp_gap)
-        self.rgb = decode_color(*convert.image_fields(self._color))
-        metres = decode_depth(*convert.image_fields(self._depth))
-        self.intrinsics = convert.intrinsics_of(self._info)
+        self.rgb = decode_color(self._color)
+        metres = decode_depth(self._depth)
+        self.intrinsics = intrinsics_of(self._info)
         # Before a detector is made for an image of the size that the calibration claims.
         check_frame(self.rgb, metres, self.intrinsics)
         self.pose = camera.extrinsics.at(self.header.frame_id, self.header.stamp)

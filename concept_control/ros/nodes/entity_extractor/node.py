@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from typing import Any, NoReturn
 
 import numpy as np
+from builtin_interfaces.msg import Time
 from rclpy.node import Node
 from sensor_msgs.msg import Image, JointState
 from std_msgs.msg import Bool, Header
@@ -20,6 +21,7 @@ from concept_control.control.arm.description import ArmDescription
 from concept_control.control.arm.kinematics import ArmKinematics
 from concept_control.errors import CommandError, PerceptionError
 from concept_control.interfaces.constants import PURSUED
+from concept_control.interfaces.decoding import joint_positions
 from concept_control.msg import ConceptStatus, EntityArray
 from concept_control.perception.annotate import annotate
 from concept_control.perception.detection.detector import Detection
@@ -40,6 +42,7 @@ from concept_control.ros.runtime.parameters import declare
 from concept_control.ros.runtime.publishers import BelievedPublisher, Publisher
 from concept_control.ros.runtime.worker import Worker
 from concept_control.ros.visualization.entity_markers import entity_markers
+from concept_control.world.entity import TOOL_ID, tool_state
 
 SESSIONS = 2**31
 """Number of sessions after which they are counted from 0 again; the message has 32 bits."""
@@ -101,7 +104,7 @@ class EntityExtractor(Node):
     def _on_joints(self, message: JointState, info: Mapping[str, Any]) -> None:
         source = Publisher.of(info, self, 'joint_states')
         try:
-            positions = convert.joint_positions(message, self.arm.joints)
+            positions = joint_positions(message, self.arm.joints)
             if reason := self._joints_source.refusal(time.monotonic(), source):
                 raise CommandError(f'joint_states refused: {reason}')
         except CommandError as error:
@@ -230,16 +233,20 @@ def entity_array(
         entities: Entities known now.
         tool: Pose of the tool at that time; None if unknown, then the message has no tool.
     """
-    stamp = convert.seconds(header.stamp)
+    now = convert.seconds(header.stamp)
+
+    def stamp(time: float) -> Time:
+        # To the nanosecond, which a float of seconds since 1970 does not hold.
+        return header.stamp if time == now else convert.stamp(max(time, 0.0))
+
     message = EntityArray(header=header)
-    for entity in entities:
-        message.entities.append(convert.entity_message(entity))
-        if entity.last_seen == stamp:
-            # To the nanosecond, which a float of seconds since 1970 does not hold.
-            message.entities[-1].last_seen = header.stamp
+    for e in entities:
+        message.entities.append(
+            convert.entity_message(e.id, e.state, e.shape, stamp(e.last_seen), e.covariance)
+        )
     if tool is not None:
-        message.entities.append(convert.tool_message(tool.position, stamp))
-        message.entities[-1].last_seen = header.stamp
+        state = tool_state(tool.position)
+        message.entities.append(convert.entity_message(TOOL_ID, state, 'tool', header.stamp))
     return message
 
 

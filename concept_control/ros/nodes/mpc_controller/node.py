@@ -27,6 +27,7 @@ from concept_control.control.joint_state_check import WAITING, JointStateCheck
 from concept_control.control.skills.task_view import TaskConfig
 from concept_control.energy.model import ConceptModel
 from concept_control.errors import CommandError, ConceptControlError, PerceptionError
+from concept_control.interfaces.decoding import joint_state_arrays
 from concept_control.msg import ConceptGoal, ConceptStatus, DrawCommand, EntityArray
 from concept_control.ros.bridge import conversions as convert
 from concept_control.ros.bridge import qos
@@ -199,7 +200,7 @@ class MpcController(LifecycleNode):
             return  # of another device, such as a gripper
         now, source = self.uptime(), Publisher.of(info, self, 'joint_states')
         try:
-            positions, velocities = convert.joint_state_arrays(message, self.arm.joints)
+            positions, velocities = joint_state_arrays(message, self.arm.joints)
             stamp = convert.seconds(message.header.stamp)
             if stamp < 0:
                 raise CommandError(f'joint_states are stamped {stamp:.3f} s; expected >= 0')

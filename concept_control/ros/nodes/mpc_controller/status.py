@@ -14,7 +14,6 @@ from concept_control.control.controller import ControlOutput, Status
 from concept_control.interfaces.constants import GoalStatus
 from concept_control.msg import ConceptGoal, ConceptStatus
 from concept_control.ros.bridge import conversions as convert
-from concept_control.ros.bridge.statuses import status_message
 from concept_control.ros.nodes.mpc_controller.control_health import ControlHealth
 
 
@@ -101,7 +100,7 @@ class StatusReporter:
         return now - self._last_time >= 1.0 / rate
 
     def _blank(self) -> ConceptStatus:
-        return status_message(
+        return convert.status_message(
             convert.header(max(self._last_time, 0.0), self._frame),
             'mpc_controller',
             goal_id=self._goal.goal_id,
