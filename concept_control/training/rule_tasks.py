@@ -6,8 +6,8 @@ import numpy as np
 import torch
 
 from concept_control.concepts.family import draft, random_colors, seen_color
-from concept_control.energy.measurements.entities import candidates_of, tones_of
-from concept_control.energy.measurements.entity_vocabulary import MEASUREMENTS
+from concept_control.energy.measurements.entities import MEASUREMENTS
+from concept_control.energy.measurements.entity_view import candidates_of, tones_of
 from concept_control.energy.measurements.features import (
     ALL_MEASUREMENTS,
     ASCENDING,
@@ -16,8 +16,6 @@ from concept_control.energy.measurements.features import (
     GROUPS,
     MIDDLE,
     NUM_PARAMETERS,
-    PLACE,
-    TONE,
     VALUE,
     Features,
     rank_view,
@@ -154,9 +152,9 @@ def _random_parameters(
     if fitted.is_direction:
         direction = torch.as_tensor(rng.normal(size=fitted.width), dtype=torch.float32)
         parameters[: fitted.width] = direction / direction.norm()
-    elif fitted.source <= TONE + 1:
+    elif 'colour' in fitted.about:
         parameters[: fitted.width] = tone[: fitted.width]
     else:
-        spread = 0.7 if fitted.source == PLACE else 0.4
+        spread = 0.7 if fitted.name == 'near_place' else 0.4
         parameters[:2] = torch.as_tensor(rng.uniform(-spread, spread, 2), dtype=torch.float32)
     return parameters

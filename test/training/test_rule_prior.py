@@ -10,7 +10,7 @@ import concept_control
 from concept_control.concepts.registry import families
 from concept_control.energy.agreement.agreement_energy import AgreementEnergy
 from concept_control.energy.agreement.scorer import RuleScorer, load_scorer, save_scorer
-from concept_control.energy.measurements.entities import candidates_of
+from concept_control.energy.measurements.entity_view import candidates_of
 from concept_control.seeding import seeded_weights
 from concept_control.training.report import judge_family
 from concept_control.training.rule_prior import (

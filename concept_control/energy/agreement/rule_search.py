@@ -8,12 +8,13 @@ that a scorer of tokens (`scorer.py`) serves measurements it was not trained on.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
 
-from concept_control.energy.measurements.entities import candidates_of
-from concept_control.energy.measurements.entity_vocabulary import FLAGS
+from concept_control.energy.measurements.entities import FLAGS
+from concept_control.energy.measurements.entity_view import candidates_of
 from concept_control.energy.measurements.features import (
     ALL_MEASUREMENTS,
     ASCENDING,
@@ -113,8 +114,6 @@ class _Margins:
         below: (F,) largest value of others below `low`, -`OPEN` for none.
         above: (F,) smallest value of others above `high`, `OPEN` for none.
         spread: (F,) standard deviation over all.
-        is_inside: (n, F) whether each other entity is within [low, high].
-        is_defined: (F,) whether all the attended have a value.
     """
 
     low: torch.Tensor
@@ -122,39 +121,32 @@ class _Margins:
     below: torch.Tensor
     above: torch.Tensor
     spread: torch.Tensor
-    is_inside: torch.Tensor
-    is_defined: torch.Tensor
 
     @classmethod
-    def of(cls, attended: torch.Tensor, others: torch.Tensor) -> _Margins:
-        """Compare values of the attended (p, F), p >= 1, with those of others (n, F)."""
-        low, high = attended.amin(dim=0), attended.amax(dim=0)
-        # What is undefined is in no group: excluded, but no neighbour of a bound.
-        below = others.masked_fill(~(others < low), -OPEN)
-        above = others.masked_fill(~(others > high), OPEN)
-        end = attended.new_full((1, attended.shape[1]), OPEN)
-        every = torch.cat([attended, others])
-        known = (~every.isnan()).sum(dim=0).clamp(min=1)
-        mean = every.nansum(dim=0) / known
-        spread = ((every - mean).square().nansum(dim=0) / known).sqrt() + 1e-6
-        return cls(
-            low,
-            high,
-            torch.cat([below, -end]).amax(dim=0),
-            torch.cat([above, end]).amin(dim=0),
-            spread,
-            (others >= low) & (others <= high),
-            ~attended.isnan().any(dim=0),
-        )
+    def of(
+        cls, low: torch.Tensor, high: torch.Tensor, spread: torch.Tensor, others: torch.Tensor
+    ) -> _Margins:
+        """Compare the attended with the others (n, F); NaN is in no group, no neighbour."""
+        end = low.new_full((1, len(low)), OPEN)
+        below = torch.cat([others.masked_fill(~(others < low), -OPEN), -end]).amax(dim=0)
+        above = torch.cat([others.masked_fill(~(others > high), OPEN), end]).amin(dim=0)
+        return cls(low, high, below, above, spread)
+
+    @property
+    def under(self) -> torch.Tensor:
+        """(F,) bool, whether nothing is below."""
+        return self.below <= -OPEN
+
+    @property
+    def over(self) -> torch.Tensor:
+        """(F,) bool, whether nothing is above."""
+        return self.above >= OPEN
 
     def gaps(self) -> tuple[torch.Tensor, torch.Tensor]:
         """Return (F,) gaps below and above in standard deviations, `_NO_GAP` for no other."""
-        under = ((self.low - self.below) / self.spread).clamp(max=_FAR_GAP)
-        over = ((self.above - self.high) / self.spread).clamp(max=_FAR_GAP)
-        return (
-            torch.where(self.below <= -OPEN, _NO_GAP, under),
-            torch.where(self.above >= OPEN, _NO_GAP, over),
-        )
+        below = ((self.low - self.below) / self.spread).clamp(max=_FAR_GAP)
+        above = ((self.above - self.high) / self.spread).clamp(max=_FAR_GAP)
+        return torch.where(self.under, _NO_GAP, below), torch.where(self.over, _NO_GAP, above)
 
 
 def find_rules(scene: SceneBatch) -> RuleCandidates:
@@ -165,18 +157,25 @@ def find_rules(scene: SceneBatch) -> RuleCandidates:
     if not attended.any():
         return _no_rules(features)
     values = features.evaluate(scene)
-    margins = _Margins.of(values[attended], values[candidates & ~attended])
-    singles = _single_rules(features, margins)
-    pairs = _pair_rules(features, margins, values[candidates & ~attended])
+    meant, others = values[attended], values[candidates & ~attended]
+    every = torch.cat([meant, others])
+    known = (~every.isnan()).sum(dim=0).clamp(min=1)
+    mean = every.nansum(dim=0) / known
+    spread = ((every - mean).square().nansum(dim=0) / known).sqrt() + 1e-6
+    margins = _Margins.of(meant.amin(dim=0), meant.amax(dim=0), spread, others)
+    is_inside = (others >= margins.low) & (others <= margins.high)
+    is_defined = ~meant.isnan().any(dim=0)
+    singles = _single_rules(features, margins, is_defined & ~is_inside.any(dim=0))
+    pairs = _pair_rules(features, margins, is_defined, is_inside, others)
     clauses = torch.cat([singles.clauses, pairs.clauses])
     if not len(clauses):
         return _no_rules(features)
-    numbers = torch.cat([singles.numbers, pairs.numbers])
     table = RuleTable(features, clauses, torch.cat([singles.bounds, pairs.bounds]))
     facts = _feature_facts(features)
     first, second = facts[clauses[:, 0]], facts[clauses[:, 1].clamp(min=0)]
     described = torch.where((clauses[:, 1] >= 0).unsqueeze(-1), (first + second) / 2, first)
     context = _context(scene, attended, candidates, len(clauses)).expand(len(clauses), -1)
+    numbers = torch.cat([singles.numbers, pairs.numbers])
     return RuleCandidates(table, torch.cat([context, described, numbers], dim=-1))
 
 
@@ -194,112 +193,101 @@ class _Found:
     numbers: torch.Tensor
 
 
-def _single_rules(features: Features, margins: _Margins) -> _Found:
+def _single_rules(features: Features, margins: _Margins, is_alone: torch.Tensor) -> _Found:
     """Return rules of one feature: all kinds of bounds that exclude every other entity."""
+    low, high, spread, under, over = (
+        margins.low, margins.high, margins.spread, margins.under, margins.over
+    )  # fmt: skip
     is_rank = features.views > VALUE
-    alone = margins.is_defined & ~margins.is_inside.any(dim=0)
-    under, over = margins.below <= -OPEN, margins.above >= OPEN
     signed = _feature_facts(features)[:, FLAGS.index('signed')] > 0
-    crosses = ((margins.low > 0) & (margins.below < 0) & over) | (
-        (margins.high < 0) & (margins.above > 0) & under
-    )
-    allowed = {
-        UPPER: alone & under & ~(over & is_rank),
-        LOWER: alone & over & ~under,
+    crosses = ((low > 0) & (margins.below < 0) & over) | ((high < 0) & (margins.above > 0) & under)
+    zero, end = torch.zeros_like(low), torch.full_like(low, OPEN)
+    # A side without other entities is closed by a pad.
+    lower = (low, torch.where(under, low - _PAD * spread, margins.below))
+    upper = (high, torch.where(over, high + _PAD * spread, margins.above))
+    from_zero, to_zero = torch.where(over, zero, -end), torch.where(over, end, zero)
+    kinds = (
+        (UPPER, under & ~(over & is_rank), (-end, -end, *upper)),
+        (LOWER, over & ~under, (*lower, end, end)),
         # The first ones are said once, by an upper bound.
-        BOTH: alone & ~(is_rank & (margins.low < 0.5)),
-        ZERO: alone & signed & ~is_rank & crosses,
-    }
-    gap_below, gap_above = margins.gaps()
-    width = ((margins.high - margins.low) / margins.spread).clamp(max=_FAR_GAP)
-    open_bound = torch.full_like(margins.low, OPEN)
-    pad = _PAD * margins.spread
-    lowest = torch.where(under, margins.low - pad, margins.below)
-    highest = torch.where(over, margins.high + pad, margins.above)
-    zero = torch.zeros_like(margins.low)
-    clauses, bounds, numbers = [], [], []
-    for kind, is_allowed in allowed.items():
-        sides = {
-            UPPER: (-open_bound, -open_bound, margins.high, highest),
-            LOWER: (margins.low, lowest, open_bound, open_bound),
-            BOTH: (margins.low, lowest, margins.high, highest),
-            ZERO: (
-                torch.where(over, zero, -open_bound),
-                torch.where(over, zero, -open_bound),
-                torch.where(over, open_bound, zero),
-                torch.where(over, open_bound, zero),
-            ),
-        }[kind]
-        (index,) = is_allowed.nonzero(as_tuple=True)
-        bounds.append(torch.stack(sides, dim=-1)[index])
-        clauses.append(index)
-        one_hot = torch.zeros(len(index), 5)
-        one_hot[:, kind] = 1.0
-        least = torch.minimum(gap_below, gap_above)
-        close = (margins.low.abs() < 0.1 * margins.spread).float()
-        position = margins.low.clamp(0.0, 4.0) / 4 * is_rank
-        extreme = (is_rank & (margins.high < 0.5)).float()
-        several = (is_rank & (margins.high > margins.low + 0.5)).float()
-        columns = [gap_below, gap_above, least, width, close, position, extreme, several]
-        columns += [zero, zero]
-        numbers.append(torch.cat([one_hot, torch.stack(columns, dim=-1)[index]], dim=-1))
-    flat = torch.cat(clauses)
-    both = torch.cat(bounds)
-    blank = torch.tensor([-OPEN, -OPEN, OPEN, OPEN]).expand(len(flat), 1, 4)
+        (BOTH, ~(is_rank & (low < 0.5)), (*lower, *upper)),
+        (ZERO, signed & ~is_rank & crosses, (from_zero, from_zero, to_zero, to_zero)),
+    )
+    gaps = margins.gaps()
+    columns = (
+        *gaps,
+        torch.minimum(*gaps),
+        ((high - low) / spread).clamp(max=_FAR_GAP),
+        (low.abs() < 0.1 * spread).float(),
+        low.clamp(0.0, 4.0) / 4 * is_rank,
+        (is_rank & (high < 0.5)).float(),
+        (is_rank & (high > low + 0.5)).float(),
+        zero,
+        zero,
+    )
+    chosen = [(is_alone & is_allowed).nonzero()[:, 0] for _, is_allowed, _ in kinds]
+    index = torch.cat(chosen)
+    kind = torch.cat([torch.full_like(c, k) for c, (k, _, _) in zip(chosen, kinds)])
+    bounds = torch.cat([torch.stack(sides, dim=-1)[c] for c, (_, _, sides) in zip(chosen, kinds)])
+    blank = torch.tensor([-OPEN, -OPEN, OPEN, OPEN]).expand_as(bounds)
     return _Found(
-        torch.stack([flat, torch.full_like(flat, -1)], dim=-1),
-        torch.cat([both.unsqueeze(1), blank], dim=1),
-        torch.cat(numbers),
+        torch.stack([index, torch.full_like(index, -1)], dim=-1),
+        torch.stack([bounds, blank], dim=1),
+        _numbers(kind, [column[index] for column in columns]),
     )
 
 
-def _pair_rules(features: Features, margins: _Margins, others: torch.Tensor) -> _Found:
+def _pair_rules(
+    features: Features,
+    margins: _Margins,
+    is_defined: torch.Tensor,
+    is_inside: torch.Tensor,
+    others: torch.Tensor,
+) -> _Found:
     """Return rules of two values, neither of which excludes all others (n, F) alone."""
     if not len(others):
         none = torch.zeros(0, 2, dtype=torch.int64)
         return _Found(none, torch.zeros(0, 2, 4), torch.zeros(0, _NUM_NUMBERS))
-    excluded = ~margins.is_inside
-    share = excluded.float().mean(dim=0).nan_to_num(0.0)
+    excluded = ~is_inside
+    share = excluded.float().mean(dim=0)
     facts = _feature_facts(features)
     awkward = facts[:, [FLAGS.index(flag) for flag in ('oblique', 'anchored', 'before')]].sum(-1)
-    useful = margins.is_defined & (features.views == VALUE) & (share > 0.25) & (share < 1.0)
-    useful &= awkward < 0.5
-    (index,) = useful.nonzero(as_tuple=True)
+    useful = is_defined & (features.views == VALUE) & (share > 0.25) & (share < 1.0)
+    (index,) = (useful & (awkward < 0.5)).nonzero(as_tuple=True)
     index = index[share[index].topk(min(PAIR_FEATURES, len(index))).indices]
     missed = (~excluded[:, index]).float()
-    apart = torch.triu(missed.T @ missed < 0.5, diagonal=1)
-    first, second = apart.nonzero(as_tuple=True)
-    first, second = index[first], index[second]
-    best = (share[first] + share[second]).topk(min(MAX_PAIRS, len(first))).indices
-    clauses = torch.stack([first[best], second[best]], dim=-1)
+    first, second = torch.triu(missed.T @ missed < 0.5, diagonal=1).nonzero(as_tuple=True)
+    clauses = torch.stack([index[first], index[second]], dim=-1)
+    best = share[clauses].sum(dim=-1).topk(min(MAX_PAIRS, len(clauses))).indices
+    clauses = clauses[best]
     bounds, gaps = [], []
     # The first excludes what the second cannot; the second what the first leaves over.
     left = ~excluded[:, clauses[:, 1]]
     for index in clauses.unbind(dim=1):
         value = others[:, index]
-        needed = value.masked_fill(~left, torch.nan)
-        low, high = margins.low[index], margins.high[index]
-        below = needed.masked_fill(~(needed < low), -OPEN).amax(dim=0)
-        above = needed.masked_fill(~(needed > high), OPEN).amin(dim=0)
-        under, over = below <= -OPEN, above >= OPEN
-        lower, upper = torch.where(under, -OPEN, low), torch.where(over, OPEN, high)
-        bounds.append(torch.stack([lower, below, upper, above], dim=-1))
-        left = ~((value <= below) | (value >= above) | value.isnan())
-        spread = margins.spread[index]
-        gap_below = torch.where(under, _NO_GAP, ((low - below) / spread).clamp(max=_FAR_GAP))
-        gap_above = torch.where(over, _NO_GAP, ((above - high) / spread).clamp(max=_FAR_GAP))
-        gaps.append(torch.minimum(gap_below, gap_above))
-    count = len(clauses)
-    one_hot = torch.zeros(count, 5)
-    one_hot[:, PAIR] = 1.0
-    zero = torch.zeros(count)
-    total = share[clauses].sum(dim=-1)
-    columns = [*gaps, torch.minimum(*gaps), zero, zero, zero, zero, zero, total, zero + 1]
-    return _Found(
-        clauses,
-        torch.stack(bounds, dim=1),
-        torch.cat([one_hot, torch.stack(columns, dim=-1)], dim=-1),
-    )
+        each = _Margins.of(
+            margins.low[index],
+            margins.high[index],
+            margins.spread[index],
+            value.masked_fill(~left, torch.nan),
+        )
+        lower, upper = (
+            torch.where(each.under, -OPEN, each.low),
+            torch.where(each.over, OPEN, each.high),
+        )
+        bounds.append(torch.stack([lower, each.below, upper, each.above], dim=-1))
+        left = ~((value <= each.below) | (value >= each.above) | value.isnan())
+        gaps.append(torch.minimum(*each.gaps()))
+    zero = torch.zeros(len(clauses))
+    columns = [*gaps, torch.minimum(*gaps), *[zero] * 5, share[clauses].sum(dim=-1), zero + 1]
+    kind = torch.full((len(clauses),), PAIR)
+    return _Found(clauses, torch.stack(bounds, dim=1), _numbers(kind, columns))
+
+
+def _numbers(kind: torch.Tensor, columns: Sequence[torch.Tensor]) -> torch.Tensor:
+    """Return the token numbers (H, _NUM_NUMBERS) of rules: their kind, one-hot, and facts."""
+    one_hot = torch.nn.functional.one_hot(kind, PAIR + 1).float()
+    return torch.cat([one_hot, torch.stack(list(columns), dim=-1)], dim=-1)
 
 
 # ------------------------------------------------------------------ tokens

@@ -6,6 +6,14 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from concept_control.energy.measurements.entities import (
+    ABOVE,
+    ABOVE_ZERO,
+    BELOW,
+    BELOW_ZERO,
+    HIGHEST,
+    LOWEST,
+)
 from concept_control.energy.measurements.features import (
     ALL_INDEX,
     ALL_MEASUREMENTS,
@@ -30,24 +38,22 @@ def clause_words(
         parameters: Parameters of a fitted measurement or group.
     """
     facts = ALL_MEASUREMENTS[ALL_INDEX[measurement]]
+    # Words of a fitted measurement have a place for what was fitted, before that of the bound.
+    point = [_point_words(measurement, parameters[: facts.width])] if facts.width else []
     if VIEWS.index(view) > 0:
         rank, _, group = view.partition('_')
-        return _rank_words(facts.lowest, facts.highest, rank, group, lower, upper, parameters)
-    fitted = '{}' in facts.label
-    point = _point_words(measurement, parameters) if fitted else ''
-    label = facts.label.format(point) if fitted else facts.label
+        ends = [facts.said(end).format(*point) for end in (LOWEST, HIGHEST)]
+        return _rank_words(ends[0], ends[1], rank, group, lower, upper, parameters)
     if measurement in ('near_tone', 'near_chroma') and lower is None and upper is not None:
-        return f'{point} to within {_middle(upper)}'
+        return f'{point[0]} to within {_middle(upper)}'
     if lower is not None and upper is not None:
+        label = facts.label.format(*point)
         return f'{label} between {_middle(lower)} and {_middle(upper)}'
-    if lower is not None:
-        if 'signed' in facts.about and lower[0] == lower[1] == 0:
-            return facts.above_zero
-        return f'{label} above {_middle(lower)}' if fitted else facts.above.format(_middle(lower))
-    assert upper is not None
-    if 'signed' in facts.about and upper[0] == upper[1] == 0:
-        return facts.below_zero
-    return f'{label} below {_middle(upper)}' if fitted else facts.below.format(_middle(upper))
+    bound, side, sign = (upper, BELOW, BELOW_ZERO) if lower is None else (lower, ABOVE, ABOVE_ZERO)
+    assert bound is not None
+    if 'signed' in facts.about and bound[0] == bound[1] == 0:
+        return facts.said(sign).format(*point)
+    return facts.said(side).format(*point, _middle(bound))
 
 
 def _middle(bound: tuple[float, float]) -> str:
@@ -90,13 +96,11 @@ def _ordinal(number: int) -> str:
 
 
 def _point_words(measurement: str, parameters: Sequence[float]) -> str:
-    numbers = [f'{p:.2f}' for p in parameters]
     if measurement == 'near_tone':
         return _color_words(parameters[:3], 2 * parameters[3])
     if measurement == 'near_chroma':
-        return _color_words(parameters[:3], 1.0)
-    count = 3 if measurement.startswith('mix') else 2
-    return f'({", ".join(numbers[:count])})'
+        return _color_words(parameters, 1.0)
+    return f'({", ".join(f"{p:.2f}" for p in parameters)})'
 
 
 def _color_words(chroma: Sequence[float], brightness: float) -> str:

@@ -7,9 +7,8 @@ into plain JSON or a vector of floats and back, and says in words what it means.
 
 from __future__ import annotations
 
-import zlib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from functools import cached_property
 from typing import Any
 
@@ -42,9 +41,6 @@ SHARES = (0.25, 0.5, 0.75)
 FLOOR = 1e-4
 """Probability that is left for masks that no rule proposes."""
 
-_CLAUSE_NUMBERS = 8 + NUM_PARAMETERS
-_STABLE_IDS = {zlib.crc32(m.name.encode()) >> 8: i for i, m in enumerate(ALL_MEASUREMENTS)}
-_IDS = {index: stable for stable, index in _STABLE_IDS.items()}
 _VIEW_INDEX = {name: index for index, name in enumerate(VIEWS)}
 
 
@@ -171,22 +167,7 @@ class Rules:
 
     def to_json(self) -> list[dict[str, Any]]:
         """Return the rules as plain values for a JSON file."""
-        return [
-            {
-                'weight': rule.weight,
-                'clauses': [
-                    {
-                        'measurement': clause.measurement,
-                        'view': clause.view,
-                        'lower': None if clause.lower is None else list(clause.lower),
-                        'upper': None if clause.upper is None else list(clause.upper),
-                        'parameters': list(clause.parameters),
-                    }
-                    for clause in rule.clauses
-                ],
-            }
-            for rule in self.rules
-        ]
+        return [asdict(rule) for rule in self.rules]
 
     @classmethod
     def from_json(cls, values: Sequence[Mapping[str, Any]]) -> Rules:

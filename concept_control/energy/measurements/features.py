@@ -12,18 +12,13 @@ from dataclasses import dataclass
 import torch
 
 from concept_control.energy.measurements.entities import (
-    MOVED,
-    TIE,
-    Marker,
-    candidates_of,
-    measure_entities,
-    tones_of,
-)
-from concept_control.energy.measurements.entity_vocabulary import (
     INDEX,
     MEASUREMENTS,
     EntityMeasurement,
+    Value,
+    measure_entities,
 )
+from concept_control.energy.measurements.entity_view import TIE, EntityView
 from concept_control.energy.scene_batch import SceneBatch
 
 NUM_PARAMETERS = 4
@@ -32,64 +27,35 @@ NUM_PARAMETERS = 4
 LIKE = 0.28
 """Largest difference of tones within a group of one colour."""
 
-# Vectors of entities that fitted measurements read, see `_sources`.
-TONE, CHROMA, RGB, RGB_MARKER, PLACE, OFFSET, MOTION = range(7)
-
-
-@dataclass(frozen=True)
-class FittedMeasurement:
-    """A measurement with parameters: a distance to a point, or a coordinate along a direction.
-
-    Attributes:
-        measurement: Words and facts.
-        source: Vector of each entity that is read, `TONE` to `MOTION`.
-        width: Number of its components.
-        is_direction: Whether the parameters are a direction; otherwise a point.
-    """
-
-    measurement: EntityMeasurement
-    source: int
-    width: int
-    is_direction: bool
-
 
 def _fitted(
-    name: str, label: str, about: set[str], source: int, width: int, is_direction: bool
-) -> FittedMeasurement:
-    facts = EntityMeasurement(name, label, '', frozenset(about | {'fitted'}))
-    return FittedMeasurement(facts, source, width, is_direction)
+    name: str, label: str, about: str, width: int, value: Value, is_direction: bool = False
+) -> EntityMeasurement:
+    flags = frozenset(f'{about} fitted'.split())
+    return EntityMeasurement(
+        name, label, value, flags, width=width, is_direction=is_direction
+    )  # fmt: skip
 
 
 FITTED = (
-    _fitted('near_tone', 'difference to the colour {}', {'colour'}, TONE, 4, False),
-    _fitted('near_chroma', 'difference to the hue {}', {'colour'}, CHROMA, 3, False),
-    _fitted('near_place', 'distance to {}', {'place'}, PLACE, 2, False),
-    _fitted(
-        'near_offset', 'distance to {} from the marker', {'place', 'marker'}, OFFSET, 2, False
-    ),
-    _fitted('near_motion', 'difference to the motion {}', {'motion'}, MOTION, 2, False),
-    _fitted('mix', 'mix {} of red, green and blue', {'colour', 'signed'}, RGB, 3, True),
-    _fitted(
-        'mix_marker',
-        "mix {} of red, green and blue minus the marker's",
-        {'colour', 'marker', 'signed'},
-        RGB_MARKER,
-        3,
-        True,
-    ),
-    _fitted('side', 'coordinate along {}', {'place'}, PLACE, 2, True),
-    _fitted(
-        'side_marker',
-        'coordinate along {} from the marker',
-        {'place', 'marker', 'signed'},
-        OFFSET,
-        2,
-        True,
-    ),
-)
+    _fitted('near_tone', 'difference to the colour {}', 'colour', 4, lambda v: v.tones),
+    _fitted('near_chroma', 'difference to the hue {}', 'colour', 3, lambda v: v.tones[..., :3]),
+    _fitted('near_place', 'distance to {}', 'place', 2, lambda v: v.at),
+    _fitted('near_offset', 'distance to {} from the marker', 'place marker', 2,
+            lambda v: v.from_marker(v.at)),
+    _fitted('near_motion', 'difference to the motion {}', 'motion', 2, lambda v: v.step),
+    _fitted('mix', 'mix {} of red, green and blue', 'colour signed', 3, lambda v: v.scene.colors,
+            is_direction=True),
+    _fitted('mix_marker', "mix {} of red, green and blue minus the marker's",
+            'colour marker signed', 3, lambda v: v.from_marker(v.scene.colors),
+            is_direction=True),
+    _fitted('side', 'coordinate along {}', 'place', 2, lambda v: v.at, is_direction=True),
+    _fitted('side_marker', 'coordinate along {} from the marker', 'place marker signed', 2,
+            lambda v: v.from_marker(v.at), is_direction=True),
+)  # fmt: skip
 """Fitted measurements; they follow `MEASUREMENTS` in the order of all."""
 
-ALL_MEASUREMENTS = (*MEASUREMENTS, *(fitted.measurement for fitted in FITTED))
+ALL_MEASUREMENTS = (*MEASUREMENTS, *FITTED)
 """Measurements by the index that features use."""
 
 ALL_INDEX = {measurement.name: index for index, measurement in enumerate(ALL_MEASUREMENTS)}
@@ -140,87 +106,68 @@ class Features:
     def __len__(self) -> int:
         return self.measurements.shape[0]
 
+    @classmethod
+    def of(cls, rows: list[tuple[int, int, torch.Tensor]]) -> Features:
+        """Return features from measurement, view and parameters (4,) of each."""
+        numbers = torch.tensor([row[:2] for row in rows], dtype=torch.int64).reshape(-1, 2)
+        parameters = torch.cat([row[2] for row in rows]) if rows else torch.zeros(0)
+        return cls(numbers[:, 0], numbers[:, 1], parameters.reshape(-1, NUM_PARAMETERS))
+
     def select(self, index: torch.Tensor) -> Features:
         """Return the features that an index picks."""
         return Features(self.measurements[index], self.views[index], self.parameters[index])
 
     def evaluate(self, scene: SceneBatch) -> torch.Tensor:
         """Return (R, N, F) values; NaN where undefined, as a rank outside its group."""
-        values = self._values(scene)
+        view = EntityView(scene)
+        values = self._values(view)
         rank = self.views > VALUE
         if rank.any():
-            values[..., rank] = self._ranks(scene, values[..., rank], rank)
+            values[..., rank] = self.select(rank)._ranks(view, values[..., rank])
         return values
 
-    def _values(self, scene: SceneBatch) -> torch.Tensor:
+    def _values(self, view: EntityView) -> torch.Tensor:
         plain = len(MEASUREMENTS)
         index = self.measurements.clamp(max=plain - 1)
-        values = measure_entities(scene, set(index.tolist()))[..., index]
-        fitted = self.measurements >= plain
-        if fitted.any():
-            kinds = self.measurements[fitted] - plain
-            points = self.parameters[fitted]
-            vectors = _sources(scene)[:, :, _SOURCES[kinds]]
-            along = (vectors * points).sum(dim=-1)
-            away = (vectors - points).norm(dim=-1)
-            values[..., fitted] = torch.where(_IS_DIRECTION[kinds], along, away)
+        values = measure_entities(view, set(index.tolist()))[..., index]
+        for kind, fitted in enumerate(FITTED):
+            mine = self.measurements == plain + kind
+            if mine.any():
+                points = self.parameters[mine][:, : fitted.width]
+                vectors = fitted.value(view).unsqueeze(2)
+                values[..., mine] = (
+                    (vectors * points).sum(dim=-1)
+                    if fitted.is_direction
+                    else (vectors - points).norm(dim=-1)
+                )
         return values
 
-    def _ranks(self, scene: SceneBatch, values: torch.Tensor, rank: torch.Tensor) -> torch.Tensor:
-        views = self.views[rank] - 1
-        member = self._groups(scene, views // 3, rank)
+    def _ranks(self, view: EntityView, values: torch.Tensor) -> torch.Tensor:
+        """Return the ranks (R, N, F) of values (R, N, F) of features that all are ranks."""
         # (R, F, N) with the entities last: sums over them are contiguous.
-        values, member = values.transpose(1, 2), member.transpose(1, 2)
+        member = self._groups(view, (self.views - 1) // 3).transpose(1, 2)
+        values = values.transpose(1, 2)
         mine, theirs = values.unsqueeze(3), values.unsqueeze(2)
         among = member.unsqueeze(2)
         lower = ((theirs < mine - TIE) & among).sum(dim=3)
         higher = ((theirs > mine + TIE) & among).sum(dim=3)
-        kind = (views % 3).unsqueeze(1)
-        ranks = torch.where(
-            kind == ASCENDING, lower, torch.where(kind == DESCENDING, higher, (lower - higher))
-        ).to(values)
-        ranks = torch.where(kind == MIDDLE, ranks.abs(), ranks)
-        ranks = ranks.masked_fill(~member | values.isnan(), torch.nan)
-        return ranks.transpose(1, 2)
+        kind = ((self.views - 1) % 3).unsqueeze(1)
+        ranks = torch.where(kind == ASCENDING, lower, higher)
+        ranks = torch.where(kind == MIDDLE, (lower - higher).abs(), ranks).to(values)
+        return ranks.masked_fill(~member | values.isnan(), torch.nan).transpose(1, 2)
 
-    def _groups(self, scene: SceneBatch, groups: torch.Tensor, rank: torch.Tensor) -> torch.Tensor:
+    def _groups(self, view: EntityView, groups: torch.Tensor) -> torch.Tensor:
         """Return (R, N, F) membership of the groups (F,)."""
-        candidates = candidates_of(scene).unsqueeze(-1)
+        candidates = view.candidates.unsqueeze(-1)
         if not groups.any():
             return candidates.expand(-1, -1, len(groups))
-        moved = (scene.after - scene.before).norm(dim=-1) > MOVED
-        tones = tones_of(scene.colors)
-        off = (tones - Marker.of(scene).mean(tones)).norm(dim=-1)
+        moved, off = view.has_moved, view.from_marker(view.tones).norm(dim=-1)
         fixed = torch.stack(
             [torch.ones_like(moved), moved, ~moved, off < LIKE, off >= LIKE, moved], dim=-1
         )
-        member = fixed[..., groups]
-        fitted = groups == len(GROUPS) - 1
-        if fitted.any():
-            away = tones.unsqueeze(2) - self.parameters[rank][fitted]
-            member[..., fitted] = away.norm(dim=-1) < LIKE
-        return member & candidates
-
-
-_SOURCES = torch.tensor([fitted.source for fitted in FITTED])
-_IS_DIRECTION = torch.tensor([fitted.is_direction for fitted in FITTED])
-
-
-def _sources(scene: SceneBatch) -> torch.Tensor:
-    """Return (R, N, 7, 4) the vectors of entities that fitted measurements read."""
-    marker = Marker.of(scene)
-    tones = tones_of(scene.colors)
-    vectors = (
-        tones,
-        tones[..., :3],
-        scene.colors,
-        scene.colors - marker.mean(scene.colors),
-        scene.after,
-        scene.after - marker.mean(scene.after),
-        scene.after - scene.before,
-    )
-    pad = torch.nn.functional.pad
-    return torch.stack([pad(v, (0, NUM_PARAMETERS - v.shape[-1])) for v in vectors], dim=2)
+        away = (view.tones.unsqueeze(2) - self.parameters).norm(dim=-1)
+        is_fitted = groups == len(GROUPS) - 1
+        return torch.where(is_fitted, away < LIKE, fixed[..., groups]) & candidates
 
 
 # ------------------------------------------------------------------ fits to demonstrations
@@ -245,20 +192,20 @@ _RIDGE = 0.02
 """Ridge penalty on fitted directions; keeps them finite for separable demonstrations."""
 
 
+def _core_ranks(
+    group: int, parameters: torch.Tensor, ranks: tuple[int, ...] = (ASCENDING, DESCENDING)
+) -> list[tuple[int, int, torch.Tensor]]:
+    return [(INDEX[name], rank_view(r, group), parameters) for r in ranks for name in _CORE]
+
+
 def _plain_features() -> Features:
     """Return all features without parameters."""
-    plain = torch.arange(len(MEASUREMENTS))
-    core = torch.tensor([INDEX[name] for name in _CORE])
-    measurements, views = [plain], [torch.full_like(plain, VALUE)]
-    for rank in (ASCENDING, DESCENDING, MIDDLE):
-        measurements.append(plain)
-        views.append(torch.full_like(plain, rank_view(rank)))
+    none = torch.zeros(NUM_PARAMETERS)
+    views = (VALUE, *(rank_view(rank) for rank in (ASCENDING, DESCENDING, MIDDLE)))
+    rows = [(index, view, none) for view in views for index in range(len(MEASUREMENTS))]
     for group in range(1, len(GROUPS) - 1):
-        for rank in (ASCENDING, DESCENDING):
-            measurements.append(core)
-            views.append(torch.full_like(core, rank_view(rank, group)))
-    where = torch.cat(measurements)
-    return Features(where, torch.cat(views), torch.zeros(len(where), NUM_PARAMETERS))
+        rows += _core_ranks(group, none)
+    return Features.of(rows)
 
 
 _PLAIN = _plain_features()
@@ -270,47 +217,46 @@ def fit_features(scene: SceneBatch) -> Features:
     Args:
         scene: (M,) demonstrations; entities of `attention` above one half are attended.
     """
-    candidates = candidates_of(scene)
-    attended = candidates & (scene.attention > 0.5)
-    others = candidates & ~attended
-    sources = _sources(scene)
-    rows = []
+    view = EntityView(scene)
+    attended = view.candidates & (scene.attention > 0.5)
+    others = view.candidates & ~attended
+    rows: list[tuple[int, int, torch.Tensor]] = []
     if attended.any():
-        centre = sources[attended].median(dim=0).values
         for kind, fitted in enumerate(FITTED):
-            if not fitted.is_direction and not centre[fitted.source].isnan().any():
-                rows.append((len(MEASUREMENTS) + kind, VALUE, centre[fitted.source]))
-        tone = centre[TONE]
-        for name in _CORE:
-            for rank in (ASCENDING, DESCENDING):
-                rows.append((INDEX[name], rank_view(rank, len(GROUPS) - 1), tone))
-    if attended.any() and others.any():
-        rows += _fit_directions(sources, attended, others)
-    if not rows:
-        return _PLAIN
-    numbers = torch.tensor([row[:2] for row in rows])
-    return Features(
-        torch.cat([_PLAIN.measurements, numbers[:, 0]]),
-        torch.cat([_PLAIN.views, numbers[:, 1]]),
-        torch.cat([_PLAIN.parameters, torch.stack([row[2] for row in rows])]),
+            centre = fitted.value(view)[attended].median(dim=0).values
+            if not fitted.is_direction and not centre.isnan().any():
+                rows.append((len(MEASUREMENTS) + kind, VALUE, _padded(centre)))
+        tone = view.tones[attended].median(dim=0).values
+        rows += _core_ranks(len(GROUPS) - 1, tone)
+        if others.any():
+            rows += _fit_directions(view, attended, others)
+    found = Features.of(rows)
+    pairs = zip(
+        (_PLAIN.measurements, _PLAIN.views, _PLAIN.parameters),
+        (found.measurements, found.views, found.parameters),
     )
+    return Features(*(torch.cat(pair) for pair in pairs))
+
+
+def _padded(parameters: torch.Tensor) -> torch.Tensor:
+    return torch.nn.functional.pad(parameters, (0, NUM_PARAMETERS - len(parameters)))
 
 
 def _fit_directions(
-    sources: torch.Tensor, attended: torch.Tensor, others: torch.Tensor
+    view: EntityView, attended: torch.Tensor, others: torch.Tensor
 ) -> list[tuple[int, int, torch.Tensor]]:
     """Return measurement, view and direction that tell attended entities from others."""
     row, first, second = (attended.unsqueeze(2) & others.unsqueeze(1)).nonzero(as_tuple=True)
-    has_marker = not sources[..., OFFSET, 0].isnan().any()
     label = torch.cat(
-        [sources.new_ones(int(attended.sum())), -sources.new_ones(int(others.sum()))]
+        [view.at.new_ones(int(attended.sum())), -view.at.new_ones(int(others.sum()))]
     )
     found, designs = [], []
     for kind, fitted in enumerate(FITTED):
-        is_relative = 'marker' in fitted.measurement.about
-        if not fitted.is_direction or (is_relative and not has_marker):
+        vectors = fitted.value(view)
+        if not fitted.is_direction or vectors.isnan().any():
             continue
-        vectors = sources[:, :, fitted.source]
+        is_relative = 'marker' in fitted.about
+        vectors = torch.nn.functional.pad(vectors, (0, NUM_PARAMETERS - fitted.width))
         points = torch.cat([vectors[attended], -vectors[others]])
         found.append((len(MEASUREMENTS) + kind, VALUE))
         # A difference to the marker's has zero as its bound, and so have differences of pairs.

@@ -5,9 +5,10 @@ import pytest
 import torch
 
 from concept_control.concepts.registry import families
-from concept_control.energy.measurements.entities import measure_entities
-from concept_control.energy.measurements.entity_vocabulary import INDEX, MEASUREMENTS
+from concept_control.energy.measurements.entities import INDEX, MEASUREMENTS, measure_entities
+from concept_control.energy.measurements.entity_view import EntityView
 from concept_control.energy.measurements.features import ALL_MEASUREMENTS, fit_features
+from concept_control.energy.measurements.measurement import MIRROR, SHIFT, TURN
 from concept_control.energy.scene_batch import scene_batch_from_events
 
 
@@ -20,15 +21,15 @@ def scene():
 
 
 def test_every_measurement_has_a_name_of_its_own(scene):
-    assert measure_entities(scene).shape == (6, 7, len(MEASUREMENTS))
+    assert measure_entities(EntityView(scene)).shape == (6, 7, len(MEASUREMENTS))
     assert len({m.name for m in ALL_MEASUREMENTS}) == len(ALL_MEASUREMENTS)
-    assert not measure_entities(scene).isnan().any()
+    assert not measure_entities(EntityView(scene)).isnan().any()
 
 
 CHANGES = {
-    'translation': lambda p: p + torch.tensor([0.2, -0.1]),
-    'rotation': lambda p: torch.stack([-p[..., 1], p[..., 0]], dim=-1),
-    'reflection': lambda p: p * torch.tensor([-1.0, 1.0]),
+    SHIFT: lambda p: p + torch.tensor([0.2, -0.1]),
+    TURN: lambda p: torch.stack([-p[..., 1], p[..., 0]], dim=-1),
+    MIRROR: lambda p: p * torch.tensor([-1.0, 1.0]),
 }
 
 
@@ -36,15 +37,19 @@ CHANGES = {
 def test_exactly_the_invariant_measurements_ignore_a_change(scene, change):
     move = CHANGES[change]
     other = scene._replace(before=move(scene.before), after=move(scene.after))
-    gap = (measure_entities(other) - measure_entities(scene)).abs().amax(dim=(0, 1))
+    gap = (
+        (measure_entities(EntityView(other)) - measure_entities(EntityView(scene)))
+        .abs()
+        .amax(dim=(0, 1))
+    )
     ignoring = {m.name for m, g in zip(MEASUREMENTS, gap.tolist()) if g < 1e-5}
-    said = {m.name for m in MEASUREMENTS if change in m.invariant}
+    said = {m.name for m in MEASUREMENTS if change in m.keeps}
     assert ignoring == said
 
 
 def test_without_a_marker_only_what_is_relative_to_it_is_undefined(scene):
     alone = scene._replace(subjects=torch.zeros_like(scene.subjects))
-    undefined = measure_entities(alone).isnan().all(dim=0).all(dim=0)
+    undefined = measure_entities(EntityView(alone)).isnan().all(dim=0).all(dim=0)
     assert {MEASUREMENTS[i].name for i in undefined.nonzero()[:, 0]} == {
         m.name for m in MEASUREMENTS if 'marker' in m.about
     }
@@ -65,7 +70,7 @@ def test_features_follow_the_entities_and_ignore_padding(scene):
 
 
 def test_a_measurement_is_what_its_name_says(scene):
-    values = measure_entities(scene)
+    values = measure_entities(EntityView(scene))
     marker = scene.after[scene.subjects > 0].unsqueeze(1)
     torch.testing.assert_close(
         values[..., INDEX['distance_marker']], (scene.after - marker).norm(dim=-1)
