@@ -7,7 +7,14 @@ from dataclasses import replace
 import numpy as np
 
 from concept_control.concepts.family import Family
-from concept_control.concepts.held_out import blind, first_contact_words, validation
+from concept_control.concepts.held_out import (
+    blind,
+    first_contact_regions,
+    first_contact_relations,
+    first_contact_selection,
+    first_contact_shapes,
+    validation,
+)
 from concept_control.concepts.named import (
     proximity,
     relational,
@@ -165,7 +172,14 @@ _HELD_OUT: tuple[Family, ...] = (
     ),
 )
 
-_FIRST_CONTACT: tuple[Family, ...] = first_contact_words.WORDS
+_FIRST_CONTACT = (
+    *first_contact_regions.WORDS,
+    *first_contact_relations.WORDS,
+    *first_contact_selection.WORDS,
+    *first_contact_shapes.WORDS,
+)
+_FIRST_CONTACT_TYPES = 200
+"""Token type of the first of them."""
 
 
 def families() -> dict[str, Family]:
@@ -188,4 +202,7 @@ def first_contact_families() -> dict[str, Family]:
 
     They are in neither of the other sets, so that these and their tables stay as they are.
     """
-    return {family.name: replace(family, held_out=True) for family in _FIRST_CONTACT}
+    return {
+        family.name: replace(family, held_out=True, token_types=(token_type,))
+        for token_type, family in enumerate(_FIRST_CONTACT, _FIRST_CONTACT_TYPES)
+    }

@@ -1,9 +1,14 @@
-"""Words as parents or roboticists might teach them first: which things, and how many."""
+"""Words of the first contact: which things, and how many.
+
+Every function returns which things (B, N) are meant; what it says of padding and of the marker is
+ignored. Those of numbers tell from numbers attended and present (B,) which are right.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import NamedTuple
 
 import numpy as np
@@ -11,11 +16,13 @@ import numpy as np
 from concept_control.concepts.family import (
     SIZE_RANGE,
     Draft,
+    Family,
     marker_mean,
     masks,
     random_colors,
     seen_color,
 )
+from concept_control.concepts.held_out.first_contact import word
 from concept_control.concepts.named.selection import Selection
 from concept_control.concepts.named.visual import color_features
 from concept_control.errors import EventError
@@ -32,6 +39,9 @@ SAME_SIZE = 0.025
 
 NUM_STEPS = 6
 """T of the events in which the course of motions counts."""
+
+WORDS: list[Family] = []
+selection = partial(word, WORDS)
 
 _TRIES = 3000
 _JITTERS = 6
@@ -79,21 +89,17 @@ class Things(NamedTuple):
         return (apart < ALIKE) & self.present[:, :, None] & self.present[:, None]
 
 
-Rule = Callable[[Things], np.ndarray]
-"""Returns which things (B, N) are meant; what it says of padding and the marker is ignored."""
-
-
 @dataclass(frozen=True, eq=False, kw_only=True)
 class Chosen(Selection):
     """The things that a rule names, in scenes where small changes leave the answer as it is.
 
     Attributes:
-        rule: Names the things meant.
+        judge: Names the things meant.
         has_marker: Whether one thing, the one subject, is the marker.
         fewest: Smallest number of entities.
     """
 
-    rule: Rule
+    judge: Callable[[Things], np.ndarray]
     has_marker: bool = False
     fewest: int = 4
 
@@ -141,7 +147,7 @@ class Chosen(Selection):
         )
 
     def _meant(self, things: Things) -> np.ndarray:
-        return self.rule(things) & things.present & ~things.subjects
+        return self.judge(things) & things.present & ~things.subjects
 
 
 class ChosenBySize(Chosen):
@@ -195,10 +201,10 @@ class Counted(Selection):
     """Any things of which there are a number that is allowed.
 
     Attributes:
-        allowed: Tells from numbers attended and present (B,) which are right.
+        judge: Tells from numbers attended and present (B,) which are right.
     """
 
-    allowed: Callable[[np.ndarray, np.ndarray], np.ndarray]
+    judge: Callable[[np.ndarray, np.ndarray], np.ndarray]
     min_entities = 4
 
     def arrange(self, rng: np.random.Generator, rows: np.ndarray, scene: Draft) -> None:
@@ -206,142 +212,165 @@ class Counted(Selection):
         pending = np.arange(len(wanted))
         while len(pending):
             wanted[pending] = rng.integers(1, scene.count[pending] + 1)
-            pending = pending[~self.allowed(wanted[pending], scene.count[pending])]
+            pending = pending[~self.judge(wanted[pending], scene.count[pending])]
         scene.attention = np.arange(scene.sizes.shape[1]) < wanted[:, None]
 
     def error(self, events: Events, params: np.ndarray) -> np.ndarray:
         present, _, attended = masks(events)
-        right = self.allowed(attended.sum(axis=1), present.sum(axis=1))
+        right = self.judge(attended.sum(axis=1), present.sum(axis=1))
         return np.where(right, 0.0, np.inf)
 
 
+@selection(ChosenBySize, is_hard=True)
 def second_largest(things: Things) -> np.ndarray:
-    """Find the second largest thing."""
+    """The second largest thing."""
     return _rank(-things.sizes, things.present) == 1
 
 
+@selection(ChosenBySize, is_hard=True)
 def all_but_largest(things: Things) -> np.ndarray:
-    """Find everything but the largest thing."""
+    """Everything but the largest thing."""
     return _rank(-things.sizes, things.present) > 0
 
 
+@selection(ChosenBySize, has_marker=True)
 def as_large_as_marker(things: Things) -> np.ndarray:
-    """Find the things about as large as the marker."""
+    """The things about as large as the marker."""
     return np.abs(things.sizes - marker_mean(things.sizes, things.subjects)) < SAME_SIZE
 
 
+@selection(ChosenBySize, is_hard=True)
 def largest_on_the_left(things: Things) -> np.ndarray:
-    """Find the largest thing of those on the left half of the table."""
+    """The largest thing of those on the left half of the table."""
     left = things.present & (things.last[..., 0] < 0)
     return left & (_rank(-things.sizes, left) == 0)
 
 
+@selection(ChosenBySize, is_hard=True, has_marker=True)
 def smaller_and_left_of_marker(things: Things) -> np.ndarray:
-    """Find the things both smaller than the marker and left of it."""
+    """The things both smaller than the marker and left of it."""
     smaller = things.sizes < marker_mean(things.sizes, things.subjects)
     return smaller & (things.last[..., 0] < things.marker[..., 0])
 
 
+@selection(ChosenBySize, is_hard=True)
 def larger_than_neighbour(things: Things) -> np.ndarray:
-    """Find the things larger than their nearest neighbour."""
+    """The things larger than their nearest neighbour."""
     apart = np.linalg.norm(things.last[:, :, None] - things.last[:, None], axis=-1)
     allowed = things.present[:, None] & ~np.eye(apart.shape[1], dtype=bool)
     nearest = np.where(allowed, apart, np.inf).argmin(axis=2)
     return things.sizes > np.take_along_axis(things.sizes, nearest, axis=1)
 
 
+@selection(Chosen)
 def second_from_left(things: Things) -> np.ndarray:
-    """Find the second thing from the left."""
+    """The second thing from the left."""
     return _rank(things.last[..., 0], things.present) == 1
 
 
+@selection(Chosen, has_marker=True)
 def in_the_row_of_marker(things: Things) -> np.ndarray:
-    """Find the things in the same row, left to right, as the marker."""
+    """The things in the same row, left to right, as the marker."""
     return np.abs(things.last - things.marker)[..., 1] < 0.2
 
 
+@selection(Chosen, has_marker=True)
 def on_the_side_of_marker(things: Things) -> np.ndarray:
-    """Find the things on the same half of the table, left or right, as the marker."""
+    """The things on the same half of the table, left or right, as the marker."""
     return things.last[..., 0] * things.marker[..., 0] > 0
 
 
+@selection(Chosen)
 def both_ends(things: Things) -> np.ndarray:
-    """Find the leftmost and the rightmost thing."""
+    """The leftmost and the rightmost thing."""
     x = things.last[..., 0]
     return (_rank(x, things.present) == 0) | (_rank(-x, things.present) == 0)
 
 
+@selection(ChosenByColor, is_hard=True)
 def has_color_twin(things: Things) -> np.ndarray:
-    """Find the things of whose colour there is another one."""
+    """The things of whose colour there is another one."""
     return things.alike.sum(axis=2) > 1
 
 
+@selection(ChosenByColor, is_hard=True)
 def of_the_commonest_color(things: Things) -> np.ndarray:
-    """Find the things of the colour that most things have."""
+    """The things of the colour that most things have."""
     fellows = things.alike.sum(axis=2)
     return (fellows == fellows.max(axis=1, keepdims=True)) & (fellows > 1)
 
 
+@selection(ChosenByMotion)
 def went_left(things: Things) -> np.ndarray:
-    """Find the things that moved to the left."""
+    """The things that moved to the left."""
     return things.moved[..., 0] < -MOVED
 
 
+@selection(ChosenByMotion)
 def stood_still(things: Things) -> np.ndarray:
-    """Find the things that stayed where they were."""
+    """The things that stayed where they were."""
     return np.linalg.norm(things.moved, axis=-1) < MOVED
 
 
+@selection(ChosenByMotion)
 def went_outward(things: Things) -> np.ndarray:
-    """Find the things that moved away from the middle of the table."""
+    """The things that moved away from the middle of the table."""
     radius = np.linalg.norm(things.path, axis=-1)
     return radius[:, -1] - radius[:, 0] > MOVED
 
 
+@selection(ChosenByMotion, is_hard=True, has_marker=True)
 def went_like_marker(things: Things) -> np.ndarray:
-    """Find the things that moved in about the direction in which the marker did."""
+    """The things that moved in about the direction in which the marker did."""
     own, meant = things.moved, marker_mean(things.moved, things.subjects)
     lengths = np.linalg.norm(own, axis=-1), np.linalg.norm(meant, axis=-1)
     agreement = (own * meant).sum(axis=-1) > np.cos(np.pi / 4) * lengths[0] * lengths[1]
     return agreement & (lengths[0] > MOVED) & (lengths[1] > MOVED)
 
 
+@selection(ChosenBySizeAndMotion, is_hard=True)
 def smallest_that_moved(things: Things) -> np.ndarray:
-    """Find the smallest thing of those that moved."""
+    """The smallest thing of those that moved."""
     moving = things.present & ~stood_still(things)
     return moving & (_rank(things.sizes, moving) == 0) & (moving.sum(axis=1) > 1)[:, None]
 
 
+@selection(ChosenByCourse)
 def moved_first(things: Things) -> np.ndarray:
-    """Find what moved first of all."""
+    """What moved first of all."""
     gone = np.linalg.norm(things.path - things.path[:, :1], axis=-1) > MOVED
     when = np.where(gone.any(axis=1) & things.present, gone.argmax(axis=1), NUM_STEPS)
     return _rank(when, things.present) == 0
 
 
+@selection(ChosenByCourse, is_hard=True)
 def came_back(things: Things) -> np.ndarray:
-    """Find the things that left and came back."""
+    """The things that left and came back."""
     away = np.linalg.norm(things.path - things.path[:, :1], axis=-1).max(axis=1)
     return (away > MOVED) & stood_still(things)
 
 
+@selection(Counted)
 def one_or_two(attended: np.ndarray, present: np.ndarray) -> np.ndarray:
-    """Tell whether these are: one or two things."""
+    """One or two things."""
     return (attended == 1) | (attended == 2)
 
 
+@selection(Counted, is_hard=True)
 def even_number(attended: np.ndarray, present: np.ndarray) -> np.ndarray:
-    """Tell whether these are: an even number of things."""
+    """An even number of things."""
     return (attended > 0) & (attended % 2 == 0)
 
 
+@selection(Counted)
 def everything(attended: np.ndarray, present: np.ndarray) -> np.ndarray:
-    """Tell whether these are: all things."""
+    """All things."""
     return attended == present
 
 
+@selection(Counted, is_hard=True)
 def all_but_one(attended: np.ndarray, present: np.ndarray) -> np.ndarray:
-    """Tell whether these are: all things but one, whichever."""
+    """All things but one, whichever."""
     return attended == present - 1
 
 

@@ -1,13 +1,19 @@
-"""Words as parents or roboticists might teach them first: several things together."""
+"""Words of the first contact: several things together.
+
+Every function returns how far (B,) points (B, k, 2) are from satisfaction.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 
-from concept_control.concepts.family import Draft, last_positions, masks
+from concept_control.concepts.family import Draft, Family, last_positions, masks
+from concept_control.concepts.held_out.first_contact import HARD, word
+from concept_control.concepts.held_out.validation import Template
 from concept_control.concepts.named.shape import SMALLEST_GAP, Shape
 from concept_control.concepts.procedural.arrangement import centred_template
 from concept_control.world.events import Events
@@ -18,11 +24,18 @@ VEE = centred_template(np.array([[0.0, 0.0], [-1.0, 1.5], [1.0, 1.5], [-0.5, 0.7
 TEE = centred_template(np.array([[-1.0, 0.0], [0.0, 0.0], [1.0, 0.0], [0.0, -1.0], [0.0, -2.0]]))
 """Points like the letter T."""
 
+RIGHT = np.array([1.0, 0.0])
+UPHILL = np.array([1.0, 1.0]) / np.sqrt(2)
+"""Directions of an even row and of stairs."""
+
 LEAST_STEP = 0.04
 """Smallest difference of sizes between neighbours that are ordered [workspace units]."""
 
 SIZES = (0.08, 0.3)
 """Smallest and largest size of things that are ordered."""
+
+Drawing = Callable[[np.random.Generator, int, int], np.ndarray]
+"""Draws (count, k, 2) formations."""
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -30,12 +43,12 @@ class Formation(Shape):
     """Things that stand together in a way that no template tells.
 
     Attributes:
-        drawing: Draws (count, k, 2) formations.
-        off: Distances (B,) of points (B, k, 2) to satisfaction.
+        judge: Distances (B,) of points (B, k, 2) to satisfaction.
+        drawing: Drawing of formations, some of which satisfy.
     """
 
-    drawing: Callable[[np.random.Generator, int, int], np.ndarray]
-    off: Callable[[np.ndarray], np.ndarray]
+    judge: Callable[[np.ndarray], np.ndarray]
+    drawing: Drawing
     tolerance = 0.06
 
     def perfect(self, rng: np.random.Generator, count: int, k: int) -> np.ndarray:
@@ -47,7 +60,7 @@ class Formation(Shape):
         return shapes
 
     def deviation(self, points: np.ndarray) -> np.ndarray:
-        return self.off(points)
+        return self.judge(points)
 
 
 class BySize(Shape):
@@ -75,102 +88,31 @@ class BySize(Shape):
         places = last_positions(events)
         sizes = events.sizes.cpu().numpy().astype(float)
         error = np.full(len(events), np.inf)
-        for row in range(len(events)):
-            members = attended[row]
+        for row, members in enumerate(attended):
             if self.fewest <= members.sum() <= self.most:
-                rising = np.argsort(sizes[row][members])
-                x = places[row][members][rising, 0]
-                clear = np.diff(np.sort(sizes[row][members])).min() > LEAST_STEP / 2
-                short = max(SMALLEST_GAP - np.diff(x).min(), 0.0)
-                error[row] = short if clear else np.inf
+                size, x = sizes[row][members], places[row][members, 0]
+                rising = np.argsort(size)
+                short = max(SMALLEST_GAP - np.diff(x[rising]).min(), 0.0)
+                is_clear = np.diff(size[rising]).min() > LEAST_STEP / 2
+                error[row] = short if is_clear else np.inf
         return error
 
 
-def draw_anywhere(rng: np.random.Generator, count: int, k: int) -> np.ndarray:
-    """Draw points (count, k, 2) all over the workspace."""
-    return rng.uniform(-0.95, 0.95, (count, k, 2))
+WORDS: list[Family] = [
+    Template('vee', 'stand like the letter V, five of them', (), fewest=5, most=5, template=VEE),
+    Template('tee', 'stand like the letter T, five of them', (), fewest=5, most=5, template=TEE),
+]
+formation = partial(word, WORDS, Formation)
 
 
-def draw_close(rng: np.random.Generator, count: int, k: int) -> np.ndarray:
-    """Draw points (count, k, 2) in a small part of the workspace."""
-    return rng.uniform(-0.7, 0.7, (count, 1, 2)) + rng.uniform(-0.25, 0.25, (count, k, 2))
+def _draw_evenly(direction: np.ndarray) -> Drawing:
+    """Return the drawing of even rows in a direction."""
 
+    def draw(rng: np.random.Generator, count: int, k: int) -> np.ndarray:
+        along = rng.uniform(SMALLEST_GAP, 0.55, (count, 1)) * (np.arange(k) - (k - 1) / 2)
+        return rng.uniform(-0.8, 0.8, (count, 1, 2)) + along[..., None] * direction
 
-def gathered(points: np.ndarray) -> np.ndarray:
-    """Return how much further than half a unit the two furthest are apart."""
-    return np.maximum(_apart(points, 0.0).max(axis=(1, 2)) - 0.5, 0.0)
-
-
-def spread_out(points: np.ndarray) -> np.ndarray:
-    """Return how much nearer than 0.7 the two nearest are."""
-    return np.maximum(0.7 - _apart(points, 9.0).min(axis=(1, 2)), 0.0)
-
-
-def draw_even_row(rng: np.random.Generator, count: int, k: int) -> np.ndarray:
-    """Draw evenly spaced points (count, k, 2) along x."""
-    return _evenly(rng, count, k, np.array([1.0, 0.0]))
-
-
-def even_row(points: np.ndarray) -> np.ndarray:
-    """Return the largest distance of points from an even row along x."""
-    return _off_evenly(points, np.array([1.0, 0.0]))
-
-
-def draw_stairs(rng: np.random.Generator, count: int, k: int) -> np.ndarray:
-    """Draw evenly spaced points (count, k, 2), each as far right as it is above the last."""
-    return _evenly(rng, count, k, np.array([1.0, 1.0]) / np.sqrt(2))
-
-
-def stairs(points: np.ndarray) -> np.ndarray:
-    """Return the largest distance of points from stairs that rise to the right."""
-    return _off_evenly(points, np.array([1.0, 1.0]) / np.sqrt(2))
-
-
-def draw_two_pairs(rng: np.random.Generator, count: int, k: int) -> np.ndarray:
-    """Draw two pairs (count, 4, 2) of things side by side, the pairs far apart."""
-    homes = np.repeat(rng.uniform(-0.85, 0.85, (count, 2, 2)), 2, axis=1)
-    return homes + rng.uniform(-0.15, 0.15, (count, k, 2))
-
-
-def two_pairs(points: np.ndarray) -> np.ndarray:
-    """Return by how much partners are too far apart, or the pairs too near each other."""
-    apart = np.sort(_apart(points, 0.0), axis=2)
-    near, far = apart[:, :, 1].max(axis=1), apart[:, :, 2].min(axis=1)
-    return np.maximum(np.maximum(near - 0.3, 0.7 - far), 0.0)
-
-
-def draw_around_one(rng: np.random.Generator, count: int, k: int) -> np.ndarray:
-    """Draw one thing and the others (count, k, 2) evenly on a ring around it."""
-    radius = rng.uniform(0.26, 0.6, (count, 1))
-    angle = rng.uniform(-np.pi, np.pi, (count, 1)) + 2 * np.pi * np.arange(k - 1) / (k - 1)
-    ring = radius[..., None] * np.stack([np.cos(angle), np.sin(angle)], axis=-1)
-    points = np.concatenate([np.zeros((count, 1, 2)), ring], axis=1)
-    return points + rng.uniform(-0.7, 0.7, (count, 1, 2))
-
-
-def around_one(points: np.ndarray) -> np.ndarray:
-    """Return by how much the distances to the most central thing differ, or sides are open."""
-    rows = np.arange(len(points))
-    central = _apart(points, 0.0).sum(axis=2).argmin(axis=1)
-    z = (points - points[rows, central][:, None]) @ [1, 1j]
-    ring = np.abs(z)
-    ring[rows, central] = np.nan
-    uneven = (np.nanmax(ring, axis=1) - np.nanmin(ring, axis=1)) / 2
-    angles = np.sort(np.where(np.isnan(ring), np.inf, np.angle(z)), axis=1)[:, :-1]
-    gaps = np.diff(angles, axis=1, append=angles[:, :1] + 2 * np.pi)
-    open_side = (gaps.max(axis=1) - np.pi * 0.8) * np.nanmean(ring, axis=1)
-    return np.maximum(np.maximum(uneven, open_side), 0.2 - np.nanmin(ring, axis=1)).clip(0.0)
-
-
-def _apart(points: np.ndarray, own: float) -> np.ndarray:
-    """Return the distances (B, k, k) of points (B, k, 2), `own` for that to itself."""
-    apart = np.linalg.norm(points[:, :, None] - points[:, None], axis=-1)
-    return apart + own * np.eye(points.shape[1])
-
-
-def _evenly(rng: np.random.Generator, count: int, k: int, direction: np.ndarray) -> np.ndarray:
-    along = rng.uniform(SMALLEST_GAP, 0.55, (count, 1)) * (np.arange(k) - (k - 1) / 2)
-    return rng.uniform(-0.8, 0.8, (count, 1, 2)) + along[..., None] * direction
+    return draw
 
 
 def _off_evenly(points: np.ndarray, direction: np.ndarray) -> np.ndarray:
@@ -183,3 +125,77 @@ def _off_evenly(points: np.ndarray, direction: np.ndarray) -> np.ndarray:
     gap = (centred @ direction @ steps) / (steps**2).sum()
     ideal = (np.maximum(gap, SMALLEST_GAP)[:, None] * steps)[..., None] * direction
     return np.linalg.norm(centred - ideal, axis=-1).max(axis=1)
+
+
+def _apart(points: np.ndarray, own: float) -> np.ndarray:
+    """Return the distances (B, k, k) of points (B, k, 2), `own` for that to itself."""
+    apart = np.linalg.norm(points[:, :, None] - points[:, None], axis=-1)
+    return apart + own * np.eye(points.shape[1])
+
+
+@formation(fewest=3, most=5, drawing=_draw_evenly(RIGHT))
+def even_row(points: np.ndarray) -> np.ndarray:
+    """Stand in an even row from left to right."""
+    return _off_evenly(points, RIGHT)
+
+
+@formation(fewest=3, most=4, drawing=_draw_evenly(UPHILL))
+def stairs(points: np.ndarray) -> np.ndarray:
+    """Stand like stairs that rise to the right."""
+    return _off_evenly(points, UPHILL)
+
+
+def _draw_close(rng: np.random.Generator, count: int, k: int) -> np.ndarray:
+    return rng.uniform(-0.7, 0.7, (count, 1, 2)) + rng.uniform(-0.25, 0.25, (count, k, 2))
+
+
+@formation(fewest=3, most=5, drawing=_draw_close)
+def gathered(points: np.ndarray) -> np.ndarray:
+    """Stand all close together."""
+    return np.maximum(_apart(points, 0.0).max(axis=(1, 2)) - 0.5, 0.0)
+
+
+@formation(fewest=3, most=4, drawing=lambda rng, count, k: rng.uniform(-0.95, 0.95, (count, k, 2)))
+def spread_out(points: np.ndarray) -> np.ndarray:
+    """Stand all far from each other."""
+    return np.maximum(0.7 - _apart(points, 9.0).min(axis=(1, 2)), 0.0)
+
+
+def _draw_two_pairs(rng: np.random.Generator, count: int, k: int) -> np.ndarray:
+    homes = np.repeat(rng.uniform(-0.85, 0.85, (count, 2, 2)), 2, axis=1)
+    return homes + rng.uniform(-0.15, 0.15, (count, k, 2))
+
+
+@formation(is_hard=True, fewest=4, most=4, drawing=_draw_two_pairs)
+def two_pairs(points: np.ndarray) -> np.ndarray:
+    """Stand in two pairs that are far from each other."""
+    apart = np.sort(_apart(points, 0.0), axis=2)
+    near, far = apart[:, :, 1].max(axis=1), apart[:, :, 2].min(axis=1)
+    return np.maximum(np.maximum(near - 0.3, 0.7 - far), 0.0)
+
+
+def _draw_around_one(rng: np.random.Generator, count: int, k: int) -> np.ndarray:
+    radius = rng.uniform(0.26, 0.6, (count, 1))
+    angle = rng.uniform(-np.pi, np.pi, (count, 1)) + 2 * np.pi * np.arange(k - 1) / (k - 1)
+    ring = radius[..., None] * np.stack([np.cos(angle), np.sin(angle)], axis=-1)
+    points = np.concatenate([np.zeros((count, 1, 2)), ring], axis=1)
+    return points + rng.uniform(-0.7, 0.7, (count, 1, 2))
+
+
+@formation(is_hard=True, fewest=5, most=6, drawing=_draw_around_one)
+def around_one(points: np.ndarray) -> np.ndarray:
+    """Stand around one of them, evenly far from it and on all sides."""
+    rows = np.arange(len(points))
+    central = _apart(points, 0.0).sum(axis=2).argmin(axis=1)
+    z = (points - points[rows, central][:, None]) @ [1, 1j]
+    ring = np.abs(z)
+    ring[rows, central] = np.nan
+    uneven = (np.nanmax(ring, axis=1) - np.nanmin(ring, axis=1)) / 2
+    angles = np.sort(np.where(np.isnan(ring), np.inf, np.angle(z)), axis=1)[:, :-1]
+    gaps = np.diff(angles, axis=1, append=angles[:, :1] + 2 * np.pi)
+    open_side = (gaps.max(axis=1) - np.pi * 0.8) * np.nanmean(ring, axis=1)
+    return np.maximum(np.maximum(uneven, open_side), 0.2 - np.nanmin(ring, axis=1)).clip(0.0)
+
+
+WORDS.append(BySize('by_size', 'stand from left to right by growing size', (), fewest=3, most=4))
+HARD.append('by_size')

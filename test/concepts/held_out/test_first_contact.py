@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import torch
 
-from concept_control.concepts.held_out.first_contact_words import HARD
+from concept_control.concepts.held_out.first_contact import HARD
 from concept_control.concepts.registry import families, first_contact_families
 
 FAMILIES = first_contact_families()
