@@ -9,9 +9,9 @@ that break ties.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, Protocol
 
 import torch
 
@@ -155,8 +155,14 @@ def _falling(excess: torch.Tensor, power: int) -> torch.Tensor:
     return (1 + rounded) ** -power
 
 
-Resample = Callable[[torch.Tensor, float], torch.Tensor]
-"""Weights (n,) of background rows and a spread to values (n', K) of rows drawn anew."""
+class Resampling(Protocol):
+    """A background of which rows are drawn anew."""
+
+    def draw(self, weights: torch.Tensor, spread: float) -> None:
+        """Draw rows by weights (n,), shaken by a spread [workspace units]."""
+
+    def values(self, chosen: Sequence[int] | None = None) -> torch.Tensor:
+        """Return measurements (n, K) of the rows, all or some of them."""
 
 
 class _Search:
@@ -210,11 +216,11 @@ class _Search:
         width = float(self.upper[index] - self.lower[index])
         self.num_tight += width < _TIGHT * float(self.deviation[index])
         self._widths.append(max(0.15 * width, 0.04 * float(self.deviation[index])))
-        self.gate = self.gate * self._within(self.background, len(self.kept) - 1)
+        self.gate = self.gate * self._within(self.background[:, index], len(self.kept) - 1)
 
-    def _within(self, background: torch.Tensor, number: int) -> torch.Tensor:
+    def _within(self, values: torch.Tensor, number: int) -> torch.Tensor:
+        """Return weights (n,) of values (n,) of the measurement that was kept as such a number."""
         index = self.kept[number]
-        values = background[:, index]
         lower, upper = self._ends(index, self.kept_shares[number][0])
         excess = (lower - values).clamp(min=0.0) + (values - upper).clamp(min=0.0)
         return torch.exp(-0.5 * (excess / self._widths[number]).square())
@@ -226,15 +232,19 @@ class _Search:
             lower = -upper
         return lower, upper
 
-    def draw_again(self, resample: Resample) -> None:
+    def draw_again(self, resampling: Resampling) -> None:
         """Draw the background anew among outcomes within the bounds kept so far."""
+        is_drawn = False
         for spread in (0.03, 0.01):
             if not 1e-3 <= float(self.gate.sum()) <= _ENOUGH:
-                return
-            self.background = resample(self.gate, spread)
-            self.gate = torch.ones(len(self.background))
-            for number in range(len(self.kept)):
-                self.gate = self.gate * self._within(self.background, number)
+                break
+            resampling.draw(self.gate, spread)
+            is_drawn = True
+            kept = resampling.values(self.kept)
+            gates = [self._within(each, number) for number, each in enumerate(kept.unbind(1))]
+            self.gate = torch.stack(gates).prod(dim=0)
+        if is_drawn:
+            self.background = resampling.values()
 
 
 def infer_bounds(
@@ -248,7 +258,7 @@ def infer_bounds(
     fewest: float = 25.0,
     most_kept: int = _MOST_KEPT,
     most_tight: int = _MOST_KEPT,
-    resample: Resample | None = None,
+    resampling: Resampling | None = None,
 ) -> tuple[Bounds, float, float]:
     """Infer what M demonstrations agree on.
 
@@ -264,7 +274,7 @@ def infer_bounds(
         most_kept: Most bounds that are kept.
         most_tight: Most bounds that fix a measurement: as many as there are degrees of freedom, as
             all others follow from them.
-        resample: Function that draws background rows anew.
+        resampling: Background of which rows are drawn anew.
 
     Returns:
         Bounds, the log evidence of those that are kept, and the log odds of the likeliest of all.
@@ -278,8 +288,8 @@ def infer_bounds(
         if is_fixed or search.effective < fewest or search.odds[index] < CONTINUE:
             break
         search.keep(index)
-        if resample is not None:
-            search.draw_again(resample)
+        if resampling is not None:
+            search.draw_again(resampling)
         search.score()
     support = max([*search.kept_odds, float(search.odds.max())])
     return _collect(search, search.effective >= fewest), sum(search.kept_odds), support

@@ -54,11 +54,17 @@ class Background:
         mean = weights @ values
         self.deviation = (weights @ values.square() - mean.square()).clamp(min=0.0).sqrt()
 
-    def mass(self, lower: torch.Tensor, upper: torch.Tensor | None) -> torch.Tensor:
-        """Return the weights (K,) within bounds (K,); None for no upper bound."""
-        inside = self._values >= lower
+    def mass(
+        self,
+        lower: torch.Tensor,
+        upper: torch.Tensor | None = None,
+        columns: torch.Tensor | None = None,
+    ) -> torch.Tensor:
+        """Return the weights (K,) within bounds (K,), of all measurements or of some columns."""
+        values = self._values if columns is None else self._values[:, columns]
+        inside = values >= lower
         if upper is not None:
-            inside &= self._values <= upper
+            inside &= values <= upper
         return self._weights @ inside.to(self._weights.dtype)
 
     def masses(self, lower: torch.Tensor, upper: torch.Tensor, is_continuous: bool) -> Masses:
@@ -76,17 +82,19 @@ class Background:
             found = self.mass(low - blur, high + blur)
             if not is_continuous:
                 return found
-            around = self.mass(low - window, high + window)
-            share = (high - low + 2 * blur) / (high - low + 2 * window).clamp(min=1e-12)
-            return torch.where(found < _FEW / self.size, around * share, found)
+            (few,) = torch.nonzero(found < _FEW / self.size, as_tuple=True)
+            width, wide = (high - low)[few], window[few]
+            around = self.mass(low[few] - wide, high[few] + wide, few)
+            share = (width + 2 * blur[few]) / (width + 2 * wide).clamp(min=1e-12)
+            return found.index_copy(0, few, around * share)
 
         total = self._weights.sum()
-        below = total - self.mass(upper + blur, None)
-        above = self.mass(lower - blur, None)
+        below = total - self.mass(upper + blur)
+        above = self.mass(lower - blur)
         zero = torch.zeros_like(lower)
         is_negative = upper <= 0.5 * blur
         is_positive = lower >= -0.5 * blur
-        positive = self.mass(zero, None)
+        positive = self.mass(zero)
         sign = torch.where(is_positive, positive, zero)
         sign = torch.where(is_negative, total - positive, sign)
         return Masses(

@@ -16,7 +16,7 @@ from concept_control.energy.agreement.evidence import (
     Background,
     log_evidence,
 )
-from concept_control.energy.agreement.points import PointHypothesis, point_hypotheses
+from concept_control.energy.agreement.points import PointHypothesis, best_point
 from concept_control.energy.measurements.fitted import DIRECTION, DISC, Fitted
 from concept_control.energy.measurements.measurement import (
     WORKSPACE_LENGTH,
@@ -181,7 +181,7 @@ class PlacingInference:
         view = SceneView(self.scene.select(rows))
         background_view = SceneView(self._rows.select(index))
         fewest = int(view.count.min())
-        point = point_hypotheses(view, fewest)[0]
+        point = best_point(view, fewest)
         directions = self._directions(view, fewest)
         measured = [fitted.measurement() for fitted, _ in directions]
         specs: list[str | Fitted] = [m.name for m in self.measurements]
@@ -200,7 +200,7 @@ class PlacingInference:
             torch.tensor([m.is_signed for m in everything]),
             torch.ones(len(everything), dtype=torch.bool),
             most_tight=2,
-            resample=drawn,
+            resampling=drawn,
         )
         counts = int(view.count.min()), int(view.count.max())
         kept = tuple(specs[i] for i in bounds.index.tolist())
@@ -257,15 +257,21 @@ class _Redrawing:
     ) -> None:
         self._rows, self._measurements, self._generator = rows, measurements, generator
 
-    def __call__(self, gate: torch.Tensor, spread: float) -> torch.Tensor:
+    def draw(self, weights: torch.Tensor, spread: float) -> None:
+        """Draw rows by weights (n,), shaken by a spread [workspace units]."""
         index = torch.multinomial(
-            gate + 1e-12, _REDRAWN, replacement=True, generator=self._generator
+            weights + 1e-12, _REDRAWN, replacement=True, generator=self._generator
         )
         rows = self._rows.select(index)
         place = SceneView(rows).place
         place = place + spread * torch.randn(place.shape, generator=self._generator)
         self._rows = with_places(rows, place.clamp(-1.0, 1.0).unsqueeze(1))
-        return evaluate(self._measurements, SceneView(self._rows))
+
+    def values(self, chosen: Sequence[int] | None = None) -> torch.Tensor:
+        """Return measurements (n, K) of the rows, all or some of them."""
+        every = self._measurements
+        measured = every if chosen is None else [every[i] for i in chosen]
+        return evaluate(measured, SceneView(self._rows))
 
 
 def _with_point(found: Agreement, point: PointHypothesis) -> Agreement:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import itertools
 import math
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import torch
@@ -40,20 +41,16 @@ class PointHypothesis:
     fitted: Fitted
 
 
-def point_hypotheses(view: SceneView, count: int) -> list[PointHypothesis]:
-    """Return hypotheses about the places of M demonstrations, the likeliest first.
+def best_point(view: SceneView, count: int) -> PointHypothesis:
+    """Return the likeliest hypothesis about the places of M demonstrations.
 
     Args:
         view: M demonstrations of one subject.
         count: Fewest attended of any demonstration.
     """
-    found = [
-        hypothesis
-        for anchors in _anchor_sets(count)
-        for hypothesis in _regressions(view, anchors, count)
-    ]
-    found += _plain_combinations(view, count)
-    return sorted(found, key=lambda each: -each.log_odds)
+    plain = max(_plain_combinations(view, count), key=lambda each: each.log_odds)
+    fit = max(_regressions(view, count), key=lambda each: each.log_odds)
+    return plain if plain.log_odds >= fit.log_odds else fit.hypothesis(view)
 
 
 def _anchor_sets(count: int) -> list[tuple[str, ...]]:
@@ -66,43 +63,63 @@ def _anchor_sets(count: int) -> list[tuple[str, ...]]:
     return sets
 
 
-def _regressions(view: SceneView, anchors: tuple[str, ...], count: int) -> list[PointHypothesis]:
-    found = []
-    for has_offset, is_split in itertools.product((True, False), (False, True)):
-        if not anchors and (is_split or not has_offset):
-            continue
-        cost = _COST + len(anchors) + 1.5 * is_split
-        if count >= 1 and 'attended' not in anchors and len(anchors) < 2:
-            cost += 2.5
-        found.append(_regression(view, anchors, has_offset, is_split, cost))
-    return found
+@dataclass(frozen=True)
+class _Regression:
+    """A regression of the demonstrated places on anchors, at its likeliest level of noise."""
+
+    anchors: tuple[str, ...]
+    has_offset: bool
+    is_split: bool
+    noise: float
+    log_odds: float
+
+    def hypothesis(self, view: SceneView) -> PointHypothesis:
+        """Fit the factors of the anchors, and the offset."""
+        design = _design(view, self.anchors, self.has_offset, self.is_split)
+        prior = _prior_variances(self.anchors, self.has_offset, self.is_split)
+        precision = design.T @ design / self.noise**2 + torch.diag(1 / prior)
+        target = view.place.reshape(-1).double()
+        found = torch.linalg.solve(precision, design.T @ target / self.noise**2).tolist()
+        factors = found[: len(found) - 2 * self.has_offset]
+        if not self.is_split:
+            factors = [factor for factor in factors for _ in range(2)]
+        offset = found[-2:] if self.has_offset else (0.0, 0.0)
+        fitted = Fitted(POINT, self.anchors, (*factors, *offset))
+        return PointHypothesis(self.log_odds, self.noise, fitted)
 
 
-def _regression(
-    view: SceneView, anchors: tuple[str, ...], has_offset: bool, is_split: bool, cost: float
-) -> PointHypothesis:
+def _regressions(view: SceneView, count: int) -> Iterator[_Regression]:
+    for anchors in _anchor_sets(count):
+        for has_offset, is_split in itertools.product((True, False), (False, True)):
+            if not anchors and (is_split or not has_offset):
+                continue
+            cost = _COST + len(anchors) + 1.5 * is_split
+            if count >= 1 and 'attended' not in anchors and len(anchors) < 2:
+                cost += 2.5
+            noise, log_odds = _likeliest_noise(view, anchors, has_offset, is_split)
+            yield _Regression(anchors, has_offset, is_split, noise, log_odds - cost)
+
+
+def _likeliest_noise(
+    view: SceneView, anchors: tuple[str, ...], has_offset: bool, is_split: bool
+) -> tuple[float, float]:
+    """Return the likeliest noise, and its log evidence against anywhere on the table."""
     design = _design(view, anchors, has_offset, is_split)
-    number = len(anchors) * (2 if is_split else 1)
-    prior = torch.tensor([1.0] * number + [_OFFSET_VARIANCE] * (2 * has_offset))
+    prior = _prior_variances(anchors, has_offset, is_split)
     target = view.place.reshape(-1).double()
-    shots = len(view.place)
-    best = PointHypothesis(-math.inf, _NOISES[0], Fitted(POINT, anchors, ()))
-    for noise in _NOISES:
-        covariance = (design * prior) @ design.T + noise**2 * torch.eye(2 * shots).double()
-        factor = torch.linalg.cholesky(covariance)
-        whitened = torch.linalg.solve_triangular(factor, target[:, None], upper=False)
-        likelihood = (
-            -0.5 * whitened.square().sum()
-            - factor.diagonal().log().sum()
-            - shots * math.log(2 * math.pi)
-        )
-        log_odds = float(likelihood) - shots * math.log(_TABLE_DENSITY) - cost
-        if log_odds > best.log_odds:
-            precision = design.T @ design / noise**2 + torch.diag(1 / prior)
-            weights = torch.linalg.solve(precision, design.T @ target / noise**2)
-            parameters = _parameters(weights.tolist(), len(anchors), has_offset, is_split)
-            best = PointHypothesis(log_odds, noise, Fitted(POINT, anchors, parameters))
-    return best
+    # One decomposition serves every level of noise.
+    values, vectors = torch.linalg.eigh((design * prior) @ design.T)
+    variances = values.clamp(min=0.0) + target.new_tensor(_NOISES)[:, None].square()
+    squares = (vectors.T @ target).square() / variances
+    likelihoods = -0.5 * (squares + (2 * math.pi * variances).log()).sum(dim=-1)
+    best = int(likelihoods.argmax())
+    against = len(view.place) * math.log(_TABLE_DENSITY)
+    return _NOISES[best], float(likelihoods[best]) - against
+
+
+def _prior_variances(anchors: tuple[str, ...], has_offset: bool, is_split: bool) -> torch.Tensor:
+    number = len(anchors) * (2 if is_split else 1)
+    return torch.tensor([1.0] * number + [_OFFSET_VARIANCE] * (2 * has_offset))
 
 
 def _design(
@@ -116,14 +133,6 @@ def _design(
     if has_offset:
         columns += [axis.expand_as(view.place) for axis in torch.eye(2)]
     return torch.stack([column.reshape(-1) for column in columns], dim=-1).double()
-
-
-def _parameters(
-    weights: list[float], anchors: int, has_offset: bool, is_split: bool
-) -> tuple[float, ...]:
-    each = weights[: anchors * (2 if is_split else 1)]
-    factors = each if is_split else [weight for weight in each for _ in range(2)]
-    return (*factors, *(weights[-2:] if has_offset else (0.0, 0.0)))
 
 
 def _plain_combinations(view: SceneView, count: int) -> list[PointHypothesis]:

@@ -54,14 +54,10 @@ def _from_anchor(
     keeps = frozenset() if anchor == 'table' else frozenset({SHIFT})
     make = partial(_measurement, anchor, topic, needs)
 
-    def component(angle: float) -> Scalar:
-        cosine, sine = math.cos(angle), math.sin(angle)
-        return lambda view: view.offset(anchor) @ view.place.new_tensor([cosine, sine])
-
-    yield make('x', f'{{}} right of {words}', component(0.0), cost, keeps, True, LENGTH,
-               f'{{}} left of {words}')  # fmt: skip
-    yield make('y', f'{{}} above {words}', component(math.pi / 2), cost, keeps, True, LENGTH,
-               f'{{}} below {words}')  # fmt: skip
+    yield make('x', f'{{}} right of {words}', lambda view: view.offset(anchor)[:, 0], cost, keeps,
+               True, LENGTH, f'{{}} left of {words}')  # fmt: skip
+    yield make('y', f'{{}} above {words}', lambda view: view.offset(anchor)[:, 1], cost, keeps,
+               True, LENGTH, f'{{}} below {words}')  # fmt: skip
     # The leftmost thing is another one when the scene is turned.
     is_turned_along = not anchor.endswith((' x', ' y'))
     round_about = keeps | ({TURN, MIRROR} if is_turned_along else set())
@@ -74,7 +70,8 @@ def _from_anchor(
         degrees = f'{math.degrees(angle):.0f}'
         is_diagonal = abs(angle % (math.pi / 4)) < 1e-6
         yield make(f'along {degrees}', f'{{}} in direction {degrees}° of {words}',
-                   component(angle), cost + 1.0, keeps, is_diagonal)  # fmt: skip
+                   partial(_along, anchor, math.cos(angle), math.sin(angle)), cost + 1.0, keeps,
+                   is_diagonal)  # fmt: skip
     for name, phrase, extra, scalar in (
         ('|x|', '{} beside', 0.5, lambda o: o[:, 0].abs()),
         ('|y|', '{} above or below', 0.5, lambda o: o[:, 1].abs()),
@@ -106,6 +103,11 @@ def _of_offset(
     anchor: str, scalar: Callable[[torch.Tensor], torch.Tensor], view: SceneView
 ) -> torch.Tensor:
     return scalar(view.offset(anchor))
+
+
+def _along(anchor: str, cosine: float, sine: float, view: SceneView) -> torch.Tensor:
+    offset = view.offset(anchor)
+    return torch.add(offset[:, 0] * cosine, offset[:, 1], alpha=sine)
 
 
 def _turned(anchor: str, angle: float, view: SceneView) -> torch.Tensor:
@@ -310,15 +312,14 @@ def _short_of_emptiest(view: SceneView) -> torch.Tensor:
     """Return how much closer (R,) the next thing is than at the emptiest place of the table."""
 
     def compute() -> torch.Tensor:
-        after = view.scene.after
+        after, is_thing = view.scene.after, view.others + view.attended > 0.5
         ticks = torch.linspace(-0.92, 0.92, _CELLS, device=after.device, dtype=after.dtype)
-        places = torch.cartesian_prod(ticks, ticks)
-        things = (view.others + view.attended).unsqueeze(-1)
-        away = torch.where(
-            things > 0.5, torch.cdist(after, places.expand(after.shape[0], -1, -1)), 3.0
-        )
-        room = away.amin(dim=1).amax(dim=-1)
-        here = torch.where(things[..., 0] > 0.5, view.distances, 3.0).amin(dim=-1)
+        # Squares along either axis first: a grid of distances is the sum of two short rows.
+        across = (after.unsqueeze(-1) - ticks).square()
+        across = torch.where(is_thing.unsqueeze(-1), across[..., 0, :], 9.0), across[..., 1, :]
+        square = across[0].unsqueeze(-1) + across[1].unsqueeze(-2)
+        room = square.amin(dim=1).clamp(max=9.0).flatten(1).amax(dim=-1).sqrt()
+        here = torch.where(is_thing, view.distances, 3.0).amin(dim=-1)
         return (room - here).clamp(min=0.0)
 
     return view.once('short of emptiest', compute)
