@@ -1,7 +1,7 @@
 """Models on disk: a safetensors file of weights beside a JSON card that says what they are.
 
-The card carries the SHA-256 of the weights and the sizes of the networks; files that do not fit
-each other are refused. Nothing is ever unpickled.
+The card carries the SHA-256 of the weights, the sizes of the networks and a checksum of itself;
+files that do not fit each other, or were changed by hand, are refused. Nothing is ever unpickled.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ def write_model(
         weights: Path of the safetensors file, whose folder is made where it is missing.
         card: Path of the JSON file in the same folder.
         modules: Networks by the prefix of their tensors.
-        facts: Entries of the card beside schema and checksum.
+        facts: Entries of the card beside schema and checksums.
     """
     data = save(
         {
@@ -50,24 +50,42 @@ def write_model(
             for name, value in module.state_dict().items()
         }
     )
-    written = {'schema': SCHEMA, **facts, 'sha256': hashlib.sha256(data).hexdigest()}
     with replacing(weights) as file:
         file.write(data)
-    with replacing(card) as file:
-        file.write((json.dumps(written, indent=2) + '\n').encode())
-    return written
+    return write_card(card, {**facts, 'sha256': hashlib.sha256(data).hexdigest()})
+
+
+def write_card(path: Path, facts: Mapping[str, Any]) -> dict[str, Any]:
+    """Write a card with its schema and checksum; return it as written."""
+    card = {'schema': SCHEMA, **facts}
+    card['checksum'] = checksum(card)
+    with replacing(path) as file:
+        file.write((json.dumps(card, indent=2) + '\n').encode())
+    return card
+
+
+def checksum(fields: Mapping[str, Any]) -> str:
+    """Return the SHA-256, hex, of everything in a mapping of JSON values but its checksum."""
+    rest = {name: value for name, value in fields.items() if name != 'checksum'}
+    return hashlib.sha256(json.dumps(rest, sort_keys=True).encode()).hexdigest()
 
 
 def read_card(path: Path) -> dict[str, Any]:
     """Read a card.
 
     Raises:
-        ModelError: if it is missing, unreadable or of another schema.
+        ModelError: if it is missing, unreadable, of another schema, or changed since it was
+            written.
     """
     card = read_json(path, ModelError)
     schema = card.get('schema') if isinstance(card, dict) else None
     if schema != SCHEMA:
         raise ModelError(f'{path} has schema {schema!r:.60}; this version reads schema {SCHEMA}')
+    if card.get('checksum') != checksum(card):
+        raise ModelError(
+            f'{path} was changed since it was written: its checksum is another; fetch or train '
+            'the model again'
+        )
     return card
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from concept_control.bags.excerpt import PLUGINS, ExcerptConfig, excerpt
 from concept_control.cli.option_types import new_folder, number
+from concept_control.reports.tables import counted
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -38,5 +39,5 @@ def main(args: argparse.Namespace) -> int:
     config = ExcerptConfig(rates=rates, shrink=args.shrink, storage=args.storage)
     count = excerpt(args.bag, args.new, config)
     size = sum(path.stat().st_size for path in args.new.iterdir())
-    print(f'{args.new}: {count} messages, {size / 1e6:.2f} MB')
+    print(f'{args.new}: {counted(count, "message")}, {size / 1e6:.2f} MB')
     return 0

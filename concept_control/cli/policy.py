@@ -25,6 +25,7 @@ from concept_control.policy.training import (
     train_ranking,
     train_thesis,
 )
+from concept_control.reports.tables import counted
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -99,7 +100,8 @@ def _train(args: argparse.Namespace) -> int:
     monitor.history[int(policy.card['training']['steps'])] = diagnosis
     if args.live:
         draw_history(args.live, monitor.history)
-    print(f'{card}: {strokes.num_strokes} strokes, {policy.card["seconds"]:.0f} s; {diagnosis}')
+    num_strokes = counted(strokes.num_strokes, 'stroke')
+    print(f'{card}: {num_strokes}, {policy.card["seconds"]:.0f} s; {diagnosis}')
     print(f'try: concept_control draw {card} --no-ros')
     if diagnosis.problems:
         print('NOT CONVERGED: ' + '; '.join(diagnosis.problems), file=sys.stderr)

@@ -29,6 +29,7 @@ from concept_control.paths import library_folder
 from concept_control.replay.concepts import ReplayLibrary
 from concept_control.replay.recorded_demonstrations import RecordedDemonstrations
 from concept_control.reports.json_file import write_json
+from concept_control.reports.tables import counted
 from concept_control.teaching.teach import USES, teach
 from concept_control.world.demonstrations import join, read_npz
 from concept_control.world.events import Events
@@ -93,7 +94,7 @@ def main(args: argparse.Namespace) -> int:
         args.name, args.roles, model, ReplayLibrary(model, taught), args.namespace
     )
     demonstrations = join(_gather(args.sources, recorded, args.params))
-    print(f'{len(demonstrations)} demonstrations of {args.name}')
+    print(f'{counted(len(demonstrations), "demonstration")} of {args.name}')
     with progress_bar(len(demonstrations) + 1, 'learning') as bar:
         concept, test = teach(
             model, args.name, demonstrations, args.description, args.use, args.seed, bar.update
@@ -136,7 +137,8 @@ def _gather(
                 print(f'{path.name}: {note}', file=sys.stderr)
         for event in events:
             found += recorded.demonstrations(event)
-        print(f'{path.name}: {len(events)} demonstrations from {events[0].source}')
+        shown = counted(len(events), 'demonstration')
+        print(f'{path.name}: {shown} from {events[0].source}')
     return found
 
 

@@ -14,9 +14,9 @@ from concept_control.world.entity import TOOL_ID
 MOVE_TOLERANCE = 0.006
 """Distance to its target within which an entity is left alone [m], in goals and in control."""
 
-MAX_ENERGY = 0.01
-"""Energy of a part of a goal above which it does not count as reached: about the square of the
-error in workspace units."""
+MAX_ENERGY = 0.0625**2
+"""Energy of a part of a goal above which it does not count as reached: that of an error as large
+as the tolerance of the predicates, 0.0625 workspace units or 15 mm on the default table."""
 
 Solver = Callable[[np.ndarray], np.ndarray | None]
 """From (N, 2) positions now to (N, 2) targets, workspace units; None where it finds none."""

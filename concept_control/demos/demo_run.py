@@ -22,6 +22,7 @@ from concept_control.language.expression import Expression, uses_tool
 from concept_control.language.judge import Judge, Verdict
 from concept_control.msg import ConceptGoal, ConceptStatus, Entity, EntityArray
 from concept_control.reports.run_film import draw_run
+from concept_control.reports.tables import counted
 from concept_control.ros.bridge import conversions as convert
 from concept_control.ros.client.monitor import GraphSnapshot, GraphState, Monitor
 from concept_control.ros.runtime.process_graph import Graph
@@ -231,8 +232,9 @@ class DemoRun:
         """Print what was learned and what is seen."""
         concepts = snapshot.concepts
         say(
-            f'learned {len(concepts)} concepts from {concepts[0].num_demonstrations} '
-            f'particle demonstrations each: {", ".join(c.name for c in concepts)}'
+            f'learned {counted(len(concepts), "concept")} from '
+            f'{counted(concepts[0].num_demonstrations, "particle demonstration")} each: '
+            f'{", ".join(c.name for c in concepts)}'
         )
         if self.config.world == 'arm':
             say(f'camera: {self._camera_backend()}')
@@ -335,7 +337,7 @@ class DemoRun:
     def _report(self, result: DemoResult, text: str, picture: Path) -> None:
         if result.num_plans:
             say(
-                f'{result.num_plans} plans: {result.plan_time_p50_ms:.1f} ms median, '
+                f'{counted(result.num_plans, "plan")}: {result.plan_time_p50_ms:.1f} ms median, '
                 f'{result.plan_time_p99_ms:.1f} ms p99, {result.missed_deadlines} missed deadlines'
             )
         video = self.config.video

@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from concept_control.demos.demo_run import blocks_of, say
 from concept_control.demos.simulated_graph import START_TIMEOUT, GraphConfig, simulated_graph
 from concept_control.errors import ConceptControlError
+from concept_control.reports.tables import counted
 from concept_control.ros.client.session import RobotSession
 
 ATTACH_TIMEOUT = 15.0
@@ -31,7 +32,7 @@ def simulated_session(config: GraphConfig) -> Iterator[Session]:
     num_blocks = len(config.blocks)
     with RobotSession() as robot, graph:
         needed: dict[str, Callable[[], bool]] = {
-            f'{num_blocks} blocks on the table': lambda: num_seen(robot) == num_blocks,
+            f'{counted(num_blocks, "block")} on the table': lambda: num_seen(robot) == num_blocks,
             'the words': lambda: bool(robot.concepts),
             'the controller': lambda: robot.status is not None,
         }

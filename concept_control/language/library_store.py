@@ -31,6 +31,7 @@ from concept_control.language.library import (
     sentences_of,
 )
 from concept_control.language.library_changes import recorded
+from concept_control.model_files import checksum
 from concept_control.output_files import replacing
 from concept_control.world.demonstrations import FIELDS, events_of, join
 
@@ -60,7 +61,7 @@ class _Header:
     subjects: Range
     arguments: Range
     sentences: tuple[str, ...] = ()
-    code_hash: str = ''
+    checksum: str = ''
 
 
 def save(folder: Path, concept: LibraryConcept) -> Path:
@@ -141,7 +142,7 @@ def _write(path: Path, concept: LibraryConcept) -> None:
     header |= {'subjects': concept.subjects, 'arguments': concept.arguments}
     header['by_looks'] = concept.by_appearance
     header['sentences'] = concept.sentences
-    header['code_hash'] = _hash_code(concept.code)
+    header['checksum'] = _checksum(header, concept.code)
     arrays = {name: getattr(concept.demonstrations, name).cpu().numpy() for name in FIELDS}
     with replacing(path) as file:
         np.savez_compressed(
@@ -149,8 +150,9 @@ def _write(path: Path, concept: LibraryConcept) -> None:
         )
 
 
-def _hash_code(code: ConceptCode) -> str:
-    return hashlib.sha256(code.to_array().tobytes()).hexdigest()
+def _checksum(header: dict[str, Any], code: ConceptCode) -> str:
+    """Return the checksum of a header, which has that of the demonstrations, and of a code."""
+    return checksum({**header, 'code': hashlib.sha256(code.to_array().tobytes()).hexdigest()})
 
 
 def load(path: Path, model: ConceptModel) -> LibraryConcept:
@@ -173,9 +175,8 @@ def read(path: Path) -> LibraryConcept:
     """
     arrays = read_npz(path, LibraryError)
     try:
-        header = check_fields(
-            _Header, parse_json(str(arrays['header']), path, LibraryError), path, LibraryError
-        )
+        fields = parse_json(str(arrays['header']), path, LibraryError)
+        header = check_fields(_Header, fields, path, LibraryError)
         code = ConceptCode.from_array(arrays['code'])
         # As it was written, to the bit: `join` would only repeat a state that is there twice.
         demonstrations = events_of(arrays)
@@ -199,11 +200,11 @@ def read(path: Path) -> LibraryConcept:
     check_name(concept.name, replace=True)
     if concept.name != path.stem:
         raise LibraryError(f'{path} holds the concept {concept.name!r}; a file is named after it')
-    is_changed = header.code_hash not in ('', _hash_code(code))
+    is_changed = header.checksum not in ('', _checksum(fields, code))
     if is_changed or hash_events(demonstrations) != concept.demonstrations_hash:
         raise LibraryError(f'{path} was changed since it was written: teach {concept.name} again')
     # A code without a checksum, as earlier versions wrote it, is inferred again.
-    return concept if header.code_hash else replace(concept, model=f'{concept.model}, unchecked')
+    return concept if header.checksum else replace(concept, model=f'{concept.model}, unchecked')
 
 
 def inferred_again(concept: LibraryConcept, model: ConceptModel) -> LibraryConcept:

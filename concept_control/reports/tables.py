@@ -1,4 +1,4 @@
-"""Tables for the terminal."""
+"""Tables and numbers of things for the terminal."""
 
 from __future__ import annotations
 
@@ -6,6 +6,11 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from tabulate import tabulate
+
+
+def counted(number: int, thing: str) -> str:
+    """Return a number of things, such as "1 demonstration" and "2 demonstrations"."""
+    return f'{number} {thing}{"" if number == 1 else "s"}'
 
 
 def text_table(

@@ -21,6 +21,7 @@ from concept_control.errors import ExpressionError, LibraryError
 from concept_control.language.expression import Term, parse
 from concept_control.language.grounding import roles_of
 from concept_control.language.library import ConceptLibrary, check_name
+from concept_control.reports.tables import counted
 from concept_control.world.demonstrations import MAX_DEMONSTRATIONS, demonstration
 from concept_control.world.events import Events
 from concept_control.world.tabletop import Tabletop, moved_ids
@@ -111,7 +112,7 @@ class Segmenter:
             term, name = parsed, parsed.name
         if self.name and name != self.name and self._shown:
             raise LibraryError(
-                f'{len(self._shown)} demonstrations of {self.name} were not learned from; say '
+                f'{counted(self.num, "demonstration")} of {self.name} not learned from yet; say '
                 '"learn" or "discard" first'
             )
         if len(self._shown) >= MAX_DEMONSTRATIONS:

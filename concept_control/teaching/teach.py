@@ -11,6 +11,7 @@ from concept_control.energy.model import ConceptModel
 from concept_control.errors import LibraryError
 from concept_control.language.appearance import identifies_by_appearance
 from concept_control.language.library import LibraryConcept, hash_events, sentences_of
+from concept_control.reports.tables import counted
 from concept_control.teaching.cross_validation import LeaveOneOutResult, leave_one_out
 from concept_control.world.events import Events
 
@@ -112,7 +113,7 @@ def teach(
     energy = float(np.mean(model.energy(demonstrations, code).cpu().numpy()))
     concept = LibraryConcept(
         name=name,
-        description=description or f'taught by {len(demonstrations)} demonstrations',
+        description=description or f'taught by {counted(len(demonstrations), "demonstration")}',
         code=code,
         **vars(usage),
         num_demonstrations=len(demonstrations),

@@ -10,6 +10,7 @@ import torch
 from concept_control.energy.model import ConceptModel
 from concept_control.energy.storage import CARD_FILE, WEIGHTS_FILE
 from concept_control.errors import ModelError
+from concept_control.model_files import write_card
 
 
 def test_a_saved_model_comes_back(saved, events):
@@ -27,8 +28,7 @@ def refuse(folder, match):
 
 
 def edit_card(folder, **changes):
-    path = folder / CARD_FILE
-    path.write_text(json.dumps(json.loads(path.read_text()) | changes))
+    write_card(folder / CARD_FILE, json.loads((folder / CARD_FILE).read_text()) | changes)
 
 
 def test_a_missing_model_is_refused(tmp_path):
@@ -43,6 +43,14 @@ def test_an_unknown_schema_is_refused(saved):
 def test_a_damaged_card_is_refused(saved):
     (saved[1] / CARD_FILE).write_text('{')
     refuse(saved[1], 'as JSON')
+
+
+def test_a_card_that_was_changed_by_hand_is_refused_whatever_was_changed(saved):
+    path = saved[1] / CARD_FILE
+    card = json.loads(path.read_text())
+    for changes in ({'families': ['y']}, {'checksum': None}, {'more': 1}):
+        path.write_text(json.dumps(card | changes))
+        refuse(saved[1], 'was changed since it was written')
 
 
 def test_tampered_weights_are_refused(saved):

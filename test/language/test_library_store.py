@@ -45,7 +45,7 @@ def test_files_that_were_changed_are_left_out_and_the_others_are_not(model, half
         assert complaint in texts
 
 
-def test_a_file_whose_code_was_changed_is_refused_and_one_without_its_checksum_inferred_again(
+def test_a_file_with_a_changed_code_or_header_is_refused_and_one_without_a_checksum_inferred_again(
     model, halfway, tmp_path
 ):
     path = save(tmp_path, halfway)
@@ -59,7 +59,11 @@ def test_a_file_whose_code_was_changed_is_refused_and_one_without_its_checksum_i
     with pytest.raises(LibraryError, match='changed since'):
         load(path, model)
     header = json.loads(str(arrays['header']))
-    del header['code_hash']
+    for changes in ({'selects': True}, {'arguments': [1, None]}, {'sentences': ['it is nice']}):
+        np.savez(path, **{**arrays, 'header': json.dumps(header | changes)})
+        with pytest.raises(LibraryError, match='changed since'):
+            load(path, model)
+    del header['checksum']
     np.savez(path, **{**arrays, 'header': json.dumps(header)})
     again = load(path, model)
     assert again.model == model.fingerprint and 'unchecked' in again.self_test

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from concept_control.errors import ModelError
+from concept_control.model_files import write_card
 from concept_control.policy.storage import SHIPPED_POLICIES, load_policy
 
 
@@ -39,11 +40,16 @@ def card(tmp_path):
     ],
 )
 def test_a_damaged_card_is_refused_in_one_line(card, changes, why):
-    values = json.loads(card.read_text())
-    card.write_text(json.dumps(values | changes))
+    write_card(card, json.loads(card.read_text()) | changes)
     with pytest.raises(ModelError, match=why) as caught:
         load_policy(card)
     assert '\n' not in str(caught.value) and len(str(caught.value)) < 600
+
+
+def test_a_step_that_was_changed_by_hand_is_noticed(card):
+    card.write_text(json.dumps(json.loads(card.read_text()) | {'step_length': 0.5}))
+    with pytest.raises(ModelError, match='was changed since it was written'):
+        load_policy(card)
 
 
 def test_a_card_without_its_facts_and_that_of_codes_are_no_policies_of_a_figure(card):
@@ -51,7 +57,7 @@ def test_a_card_without_its_facts_and_that_of_codes_are_no_policies_of_a_figure(
         load_policy(SHIPPED_POLICIES / 'any.json')
     any_card = json.loads((SHIPPED_POLICIES / 'any.json').read_text())
     shutil.copy(SHIPPED_POLICIES / 'any.safetensors', card.with_suffix('.safetensors'))
-    card.write_text(json.dumps(json.loads(card.read_text()) | any_card))
+    write_card(card, json.loads(card.read_text()) | any_card)
     with pytest.raises(ModelError, match='for codes'):
         load_policy(card)
     assert np.isfinite(load_policy('circle').rollout(num_steps=2)).all()

@@ -22,6 +22,7 @@ from concept_control.control.skills.script import (
     TaskScript,
 )
 from concept_control.control.skills.sequencing import Move, next_move
+from concept_control.reports.tables import counted
 from concept_control.world.entity import TOOL_ID
 from concept_control.world.workspace import Workspace
 
@@ -101,7 +102,8 @@ class RearrangementTask:
 
         What the target itself gives up, because not everything can be had, is not satisfied.
         """
-        return np.minimum(self._promised, MAX_ENERGY) + self._tolerances * distance**2
+        noise = self._tolerances * distance**2
+        return np.minimum(self._promised + noise, np.maximum(noise, MAX_ENERGY))
 
     def run(self) -> TaskScript:
         """Pursue the goal until it is satisfied or cannot be."""
@@ -121,7 +123,9 @@ class RearrangementTask:
             if outcome is not SkillOutcome.DONE:
                 return TaskResult(False, f'cannot draw back: {outcome.value}')
             if self._is_done():
-                return TaskResult(True, f'energy {self.energy():.4g} after {attempt + 1} round(s)')
+                return TaskResult(
+                    True, f'energy {self.energy():.4g} after {counted(attempt + 1, "round")}'
+                )
             given_up = self._given_up()
             if given_up:
                 return TaskResult(False, f'not everything can be had: gave up {given_up}')
@@ -268,9 +272,9 @@ class RearrangementTask:
         if (energies <= allowed).all():
             return True
         highest = np.maximum(self._initial, self._promised)
-        if not self.moved and (energies <= np.maximum(2.0 * highest, allowed)).all():
-            # It held from the start, but for the noise of perception.
-            return bool((self._promised <= MAX_ENERGY).all())
+        unmoved = np.maximum(np.minimum(2.0 * highest, MAX_ENERGY), allowed)
+        if not self.moved and (energies <= unmoved).all():
+            return True  # It held from the start, but for the noise of perception.
         drop = config.max_residual_share * (self._initial - self._promised)
         residual = self._promised + np.clip(drop, 0.0, MAX_ENERGY)
         if (energies > np.maximum(np.minimum(residual, MAX_ENERGY), allowed)).any():

@@ -7,7 +7,6 @@ show nothing in common, see `training/confidence.py`.
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -21,8 +20,7 @@ from concept_control.energy.agreement.placing import Agreement, cell_centers, wi
 from concept_control.energy.measurements.scene_view import SceneView
 from concept_control.energy.scene_batch import SceneBatch
 from concept_control.errors import ModelError
-from concept_control.input_files import read_json
-from concept_control.output_files import replacing
+from concept_control.model_files import read_card, write_card
 
 FILE = 'confidence.json'
 KINDS = ('place', 'shape', 'things')
@@ -55,8 +53,7 @@ class ConfidenceCurve:
 
     def save(self, folder: Path) -> None:
         """Write the curve beside the model."""
-        with replacing(folder / FILE) as file:
-            file.write((json.dumps({'weights': dict(self.weights)}, indent=2) + '\n').encode())
+        write_card(folder / FILE, {'weights': dict(self.weights)})
 
     @classmethod
     def load(cls, folder: Path) -> ConfidenceCurve:
@@ -65,7 +62,7 @@ class ConfidenceCurve:
         Raises:
             ModelError: if it is missing or damaged.
         """
-        values = read_json(folder / FILE, ModelError)
+        values = read_card(folder / FILE)
         try:
             weights = {k: tuple(float(w) for w in values['weights'][k]) for k in KINDS}
         except (KeyError, TypeError, ValueError) as error:

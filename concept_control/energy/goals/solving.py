@@ -85,7 +85,7 @@ def solve(
     seed: int = 0,
     chains: int = 24,
     steps: int = 24,
-    tolerance: float = 0.01,
+    tolerance: float = 0.0625**2,
 ) -> Solution:
     """Find where the movable entities should stand.
 

@@ -82,11 +82,6 @@ class AchieveServer:
             TIMER_PERIOD, self._on_timer, clock=Clock(clock_type=ClockType.STEADY_TIME)
         )
 
-    @property
-    def num_pending(self) -> int:
-        """How many goals are on their way."""
-        return len(self._pending)
-
     def close(self) -> None:
         """Stop serving; clients notice that the server is gone."""
         self._server.destroy()

@@ -33,6 +33,7 @@ from concept_control.msg import (
 )
 from concept_control.msg import ConceptLibrary as ConceptLibraryMessage
 from concept_control.paths import library_folder
+from concept_control.reports.tables import counted
 from concept_control.ros.bridge import conversions as convert
 from concept_control.ros.bridge import qos
 from concept_control.ros.bridge.goals import (
@@ -182,8 +183,9 @@ class ConceptModelNode(Node):
         )
         self._store.begin(library)
         self.get_logger().info(
-            f'learned {len(library)} concepts from {p.num_demonstrations} demonstrations '
-            f'each in {time.perf_counter() - started:.1f} s: '
+            f'learned {counted(len(library), "concept")} from '
+            f'{counted(p.num_demonstrations, "demonstration")} each in '
+            f'{time.perf_counter() - started:.1f} s: '
             + ', '.join(concept.name for concept in library)
         )
         self._read_folder()

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from concept_control.energy.model import ConceptModel
 from concept_control.errors import ConceptControlError, EventError, LibraryError
 from concept_control.msg import Demonstration
+from concept_control.reports.tables import counted
 from concept_control.ros.bridge import conversions as convert
 from concept_control.ros.nodes.concept_model.concept_store import ConceptStore
 from concept_control.ros.nodes.concept_model.parameters import Parameters
@@ -104,7 +105,7 @@ class Teacher:
             return self._learn(finished.name, list(finished.demonstrations))
         if self._segmenter.num > before:
             name, number = self._segmenter.name, self._segmenter.num
-            return TeachingResult(name, f'{number} demonstrations of {name} were seen')
+            return TeachingResult(name, f'{counted(number, "demonstration")} of {name} seen')
         if name := self._segmenter.name:
             return TeachingResult(name, f'{name}: what is seen now is the state before')
         return TeachingResult(marker.name, 'the demonstrations were forgotten')
