@@ -315,9 +315,9 @@ def _short_of_emptiest(view: SceneView) -> torch.Tensor:
         after, is_thing = view.scene.after, view.others + view.attended > 0.5
         ticks = torch.linspace(-0.92, 0.92, _CELLS, device=after.device, dtype=after.dtype)
         # Squares along either axis first: a grid of distances is the sum of two short rows.
-        across = (after.unsqueeze(-1) - ticks).square()
-        across = torch.where(is_thing.unsqueeze(-1), across[..., 0, :], 9.0), across[..., 1, :]
-        square = across[0].unsqueeze(-1) + across[1].unsqueeze(-2)
+        squares = (after.unsqueeze(-1) - ticks).square()
+        along = torch.where(is_thing.unsqueeze(-1), squares[..., 0, :], 9.0)
+        square = along.unsqueeze(-1) + squares[..., 1, :].unsqueeze(-2)
         room = square.amin(dim=1).clamp(max=9.0).flatten(1).amax(dim=-1).sqrt()
         here = torch.where(is_thing, view.distances, 3.0).amin(dim=-1)
         return (room - here).clamp(min=0.0)
