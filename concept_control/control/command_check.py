@@ -27,13 +27,17 @@ MAX_SILENCE = 0.05
 MAX_START = 0.15
 """Largest distance of a command to where the arm is, or was told to be by now [rad, m]."""
 
+MAX_JUMP, MAX_KICK = 0.05, 0.5
+"""Largest differences of position [rad, m] and velocity [rad/s, m/s], at the present, of a plan to
+where the arm is, or was told to be by now."""
+
 MAX_BEYOND = 0.1
 """Largest distance beyond a position limit at which an arm is led back [rad, m]."""
 
 
 @dataclass(frozen=True)
 class _Told:
-    """Time [s], positions (n,) and velocities (n,) of the last single command."""
+    """Time [s], positions (n,) and velocities (n,) that were told or measured."""
 
     time: float
     q: np.ndarray
@@ -48,13 +52,17 @@ class CommandCheck:
 
     def __init__(self, arm: ArmDescription) -> None:
         self._arm = arm
-        self._measured: np.ndarray | None = None
+        self._measured: _Told | None = None
         self._plan: Plan | None = None
         self._position: _Told | None = None
 
-    def measure(self, q: np.ndarray) -> None:
-        """Take over credible joint positions (n,) [rad]."""
-        self._measured = q
+    def measure(self, time: float, q: np.ndarray, qd: np.ndarray) -> None:
+        """Take over a credible joint state: stamp [s], positions (n,) and velocities (n,)."""
+        self._measured = _Told(time, q, qd)
+
+    def presume(self) -> None:
+        """Take the arm for where it was told to be last, for want of a joint state."""
+        self._measured = self._position or self._measured
 
     def restart(self) -> None:
         """Forget what was told, as when the clock jumped."""
@@ -151,20 +159,30 @@ class CommandCheck:
             return f'plan has {rate.max():.3g} times an acceleration limit'
         if plan.velocities[-1].any():
             return 'plan does not end at rest'
-        told = None if self._plan is None else self._plan.at(plan.stamp)[0]
-        start = plan.positions[0]
-        gaps = [self._gap(start)] if self._measured is not None else []
-        gaps += [] if told is None else [float(np.abs(start - told).max())]
-        if gaps and min(gaps) > MAX_START:
-            return f'plan starts {min(gaps):.3g} from where the arm is and was told to be'
-        return ''
+        return self._jump(plan)
+
+    def _jump(self, plan: Plan) -> str:
+        """Return how far the arm would jump if it followed a plan now; empty for little."""
+        here, told = self._measured, self._plan
+        now = plan.stamp if here is None else max(plan.stamp, here.time)
+        states = [(here.q, here.velocity)] if here is not None else []
+        states += [told.at(now)[:2]] if told is not None else []
+        q, qd = plan.at(now)[:2]
+        gaps = [(np.abs(q - q_).max(), np.abs(qd - qd_).max()) for q_, qd_ in states]
+        if not gaps or any(gap <= MAX_JUMP and kick <= MAX_KICK for gap, kick in gaps):
+            return ''
+        gap, kick = min(gaps)
+        return (
+            f'plan starts {gap:.3g} from where the arm is and was told to be, {kick:.3g}/s faster '
+            'or slower'
+        )
 
     def _place_fault(self, positions: np.ndarray) -> str:
         """Check (T, n) positions; an arm that is beyond a limit may be led back from there."""
         if positions.shape[1:] != (self._arm.num_joints,) or not np.isfinite(positions).all():
             return 'positions are not finite numbers, one a joint'
         beyond = self._arm.beyond_limits(positions).max(axis=0)
-        here = positions[0] if self._measured is None else self._measured
+        here = positions[0] if self._measured is None else self._measured.q
         allowed = np.clip(self._arm.beyond_limits(here), 0.0, MAX_BEYOND) + 1e-4
         if (beyond > allowed).any():
             joint = int(np.argmax(beyond - allowed))
@@ -173,7 +191,7 @@ class CommandCheck:
 
     def _gap(self, q: np.ndarray) -> float:
         assert self._measured is not None
-        return float(np.abs(q - self._measured).max())
+        return float(np.abs(q - self._measured.q).max())
 
     def _last_told(self) -> _Told | None:
         """Return what was told last; None where the arm has left it since."""

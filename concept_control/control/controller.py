@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import deque
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -13,6 +12,7 @@ from concept_control.control.arm.kinematics import ArmKinematics
 from concept_control.control.goal import GroundedGoal
 from concept_control.control.guard import Guard, GuardConfig
 from concept_control.control.plan import Plan
+from concept_control.control.plan_sequence import PlanSequence
 from concept_control.control.planners.registry import arm_planner
 from concept_control.control.skills.drawing import DrawingGoal, DrawingTask
 from concept_control.control.skills.pick_and_place import PickAndPlace
@@ -21,17 +21,6 @@ from concept_control.control.skills.script import Script, Setpoint, TaskScript
 from concept_control.control.skills.task_view import Placed, TaskConfig, TaskView
 from concept_control.errors import CommandError
 from concept_control.world.entity import TOOL_ID, EntityState, EntityStatus
-
-MAX_POSITION_DEVIATION = 0.03
-MAX_VELOCITY_DEVIATION = 0.4
-"""Largest deviations [rad, rad/s] of an arm that is on a plan. Planning goes on from the last plan
-rather than from the measurement: references stay smooth and the tracker's stiffness counters
-friction."""
-
-MAX_PLAN_DELAY = 0.5
-"""Longest time a plan may take to reach the arm [s], as on a busy machine. An arm on none of
-the plans of that time is braked once and left to follow: to answer each late measurement with
-another plan makes it swing, ever wider."""
 
 OFF_TRACK = 'the arm is off its plan: it stops and goes on from there'
 
@@ -48,9 +37,6 @@ stopped for a while, or a clock that jumped ahead, are no reason to give up."""
 
 RELEASE_PATIENCE = 2.0
 """Longest time for which a cup may say that it holds something while its suction is off [s]."""
-
-BRAKE_STEP, BRAKE_STEPS = 0.02, 50
-"""Time step [s] and number of steps of a plan that brakes."""
 
 ENTITY_MEMORY = 2.0
 """Time for which an entity that is no longer perceived is believed to be where it was [s]."""
@@ -130,8 +116,7 @@ class ConceptController:
         self._hold: Script | None = None
         self._goal: GroundedGoal | DrawingGoal | None = None
         self._seen: dict[int, float] = {}
-        self._plans: deque[Plan] = deque()
-        self._braked_at = -np.inf
+        self._plans = PlanSequence(self._guard)
         self._is_blind = False
         self._last_time: float | None = None
         self._suction = False
@@ -180,8 +165,16 @@ class ConceptController:
             self._status, self._text, self._hold = Status.ACTIVE, 'resumed', None
 
     def brake(self, time: float, q: np.ndarray, qd: np.ndarray) -> Plan:
-        """Return a plan that stops the arm from where it is: a controller's last word."""
-        return self._guard.brake(time, BRAKE_STEP, BRAKE_STEPS, q, qd)
+        """Return a plan that stops the arm: a controller's last word."""
+        return self._plans.brake(time, q, qd)
+
+    def is_in_time(self, delay: float) -> bool:
+        """Tell whether the newest plan may be sent, after a delay: see `PlanSequence`."""
+        return self._plans.is_in_time(delay)
+
+    def take_back(self) -> None:
+        """Forget the newest plan, which was not sent."""
+        self._plans.take_back()
 
     def update(
         self,
@@ -239,11 +232,11 @@ class ConceptController:
 
         The last measurement is old: to brake from there would turn the arm back.
         """
-        if self._is_blind or not self._plans or time >= self._plans[-1].end:
+        last = self._plans.last
+        if self._is_blind or last is None or time >= last.end:
             return None
         self._is_blind = True
-        self._plans.append(self.brake(time, *self._plans[-1].at(time)[:2]))
-        return self._plans[-1]
+        return self._plans.brake_along(time)
 
     def _observe(
         self,
@@ -258,7 +251,6 @@ class ConceptController:
             # The clock started again: neither plans nor memories have a meaning in it.
             self._planner.reset()
             self._plans.clear()
-            self._braked_at = -np.inf
             self._seen = {}
             elapsed = 0.0
         else:
@@ -344,43 +336,21 @@ class ConceptController:
             # At rest: the tracker rests at the end of the last plan by itself.
             return None, ''
         self._update_payload()
-        if not self._is_on_track(time, q, qd):
+        plans = self._plans
+        if not plans.is_on_track(time, q, qd):
             is_at_rest = self._view.is_at_rest
-            if not is_at_rest and time < self._braked_at + MAX_PLAN_DELAY:
+            if not is_at_rest and plans.has_braked(time):
                 return None, OFF_TRACK
-            self._braked_at = time
-            self._plans.clear()
-            self._plans.append(self.brake(time, q, qd))
+            brake = plans.brake(time, q, qd)
             if not is_at_rest:
-                return self._plans[-1], OFF_TRACK
-        plan = self._planner.plan(time, *self._plans[-1].at(time)[:2], setpoint.cost)
+                return brake, OFF_TRACK
+        start, q, qd = plans.start(time)
+        plan = self._planner.plan(start, q, qd, setpoint.cost).integrated()
         guarded = self._guard.check_plan(plan, q, qd)
         if guarded.reason and not plan.is_finite():
             self._planner.reset()
         self._slowed = guarded.slowed
-        self._plans.append(guarded.plan)
-        return guarded.plan, guarded.reason
-
-    def _is_on_track(self, time: float, q: np.ndarray, qd: np.ndarray) -> bool:
-        """Tell whether the arm follows one of the plans of late, and can go on with the last one.
-
-        Plans take their time to reach the arm: a measurement that agrees with an earlier one
-        means that the later ones are on their way.
-        """
-        while self._plans and time - self._plans[0].stamp > MAX_PLAN_DELAY:
-            self._plans.popleft()
-        if not self._plans or time >= self._plans[-1].end:
-            return False
-        if np.abs(self._plans[-1].at(time)[0] - q).max() > self._guard.config.max_deviation:
-            return False
-        for plan in reversed(self._plans):
-            planned_q, planned_qd, _ = plan.at(time)
-            if (
-                np.abs(planned_q - q).max() < MAX_POSITION_DEVIATION
-                and np.abs(planned_qd - qd).max() < MAX_VELOCITY_DEVIATION
-            ):
-                return True
-        return False
+        return plans.splice(time, guarded.plan), guarded.reason
 
     def _update_payload(self) -> None:
         view = self._view

@@ -20,6 +20,10 @@ MAX_BRAKE_STEPS = 500
 PLANNED_SPEED = 0.9
 """Share of the velocity limits that plans use; the rest is for catching up with a plan."""
 
+TORQUE_SPAN = 0.1
+"""Time for which a torque may act [s], as when the next one is late: none may lead beyond a
+velocity limit by then. Drives have to stop the arm after it."""
+
 TOLERANCE = 1e-6
 """Excess over a limit that counts as rounding: relative for rates, absolute [rad, m] for
 positions."""
@@ -139,30 +143,40 @@ class Guard:
     ) -> tuple[np.ndarray, str]:
         """Return joint torques (n,) that may be applied, and what was done to them.
 
-        Torques that are not finite become gravity compensation with damping; torques that push a
-        joint further beyond a position or velocity limit become damping; all are clamped.
+        Torques that are not finite become a stop. Others are changed where the accelerations that
+        they make, by the arm's mass matrix and without payload, exceed the limits, lead beyond a
+        velocity limit within `TORQUE_SPAN`, or drive a joint further beyond a position limit.
         """
-        arm = self.arm
+        arm, dynamics = self.arm, self._dynamics
         if not (np.isfinite(q).all() and np.isfinite(qd).all()):
             return np.zeros(arm.num_joints), 'joint state is not finite: no torque'
-        braking = self._dynamics.holding_effort(q) - arm.damping * qd
-        braking = np.clip(braking, -arm.effort_limits, arm.effort_limits)
+        top, speed = arm.acceleration_limits, arm.velocity_limits
+        stop = np.clip(-qd / TORQUE_SPAN, -top, top)
         if effort.shape != q.shape or not np.isfinite(effort).all():
-            return braking, 'torques are not finite: gravity compensation'
-        relative = effort - self._dynamics.holding_effort(q)
+            result = dynamics.inverse(q, qd, stop)
+            limits = arm.effort_limits
+            return np.clip(result, -limits, limits), 'torques are not finite: the arm is stopped'
+        wanted = dynamics.acceleration(q, qd, effort)
         lower, upper = arm.position_limits.T
-        outward = ((q > upper) & (relative > 0)) | ((q < lower) & (relative < 0))
-        faster = (np.abs(qd) > arm.velocity_limits) & (relative * qd > 0)
-        result = np.where(outward | faster, braking, effort)
+        slowest = np.clip((-speed - qd) / TORQUE_SPAN, -top, top)
+        fastest = np.clip((speed - qd) / TORQUE_SPAN, -top, top)
+        slowest = np.where(q < lower, np.maximum(slowest, stop), slowest)
+        fastest = np.where(q > upper, np.minimum(fastest, stop), fastest)
+        allowed = np.clip(wanted, slowest, fastest)
+        changed = np.abs(allowed - wanted) > TOLERANCE * top
+        result = dynamics.inverse(q, qd, allowed) if changed.any() else effort
         clamped = np.clip(result, -arm.effort_limits, arm.effort_limits)
         reasons = []
-        if outward.any():
-            reasons.append(f'position limit of {self._names(outward)}')
-        if faster.any():
-            reasons.append(f'velocity limit of {self._names(faster)}')
+        if changed.any():
+            reasons.append(f'limits of motion of {self._names(changed)}')
         if (clamped != result).any():
             reasons.append(f'torque limit of {self._names(clamped != result)}')
         return clamped, '; '.join(reasons)
+
+    def holding_effort(self, q: np.ndarray) -> np.ndarray:
+        """Return the (n,) torques, within their limits, that bear the arm's weight at `q`."""
+        limits = self.arm.effort_limits
+        return np.clip(self._dynamics.holding_effort(q), -limits, limits)
 
     def brake(self, stamp: float, dt: float, steps: int, q: np.ndarray, qd: np.ndarray) -> Plan:
         """Plan to stop every joint at its acceleration limit, then to hold.
@@ -282,15 +296,13 @@ class Guard:
         """
         arm = self.arm
         top, change = self._top_speed(plan), arm.acceleration_limits * plan.dt
-        positions, velocities = np.empty_like(plan.positions), np.empty_like(plan.velocities)
-        positions[0] = plan.positions[0]
+        velocities = np.empty_like(plan.velocities)
         velocities[0] = np.clip(plan.velocities[0], -top, top)
         for t in range(plan.num_steps):
             wanted = np.clip(plan.velocities[t + 1], -top, top)
             velocities[t + 1] = velocities[t] + np.clip(wanted - velocities[t], -change, change)
-            positions[t + 1] = positions[t] + plan.dt * velocities[t + 1]
-        efforts = self._efforts(positions, velocities, plan.dt)
-        return replace(plan, positions=positions, velocities=velocities, efforts=efforts)
+        limited = replace(plan, velocities=velocities).integrated()
+        return replace(limited, efforts=self._efforts(limited.positions, velocities, plan.dt))
 
     def _efforts(self, positions: np.ndarray, velocities: np.ndarray, dt: float) -> np.ndarray:
         """Return (H, n) torques, within their limits, that follow a trajectory without payload."""

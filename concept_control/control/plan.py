@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -38,6 +38,22 @@ class Plan:
     def end(self) -> float:
         """Time of the last point [s]."""
         return self.stamp + self.num_steps * self.dt
+
+    def integrated(self) -> Plan:
+        """Return the plan with the positions that its velocities lead to, linear in between.
+
+        Planners step their dynamics otherwise. Only so is the acceleration of a cubic through
+        positions and velocities, as a joint_trajectory_controller's, constant within a step.
+        """
+        mean = (self.velocities[1:] + self.velocities[:-1]) / 2
+        positions = self.positions[0] + self.dt * np.cumsum(mean, axis=0)
+        return replace(self, positions=np.vstack([self.positions[:1], positions]))
+
+    def point(self, step: int) -> tuple[np.ndarray, np.ndarray]:
+        """Return position and velocity (n,) of a point; after the last one, rest there."""
+        if step >= self.num_steps:
+            return self.positions[-1], np.zeros_like(self.velocities[-1])
+        return self.positions[step], self.velocities[step]
 
     def at(self, time: float) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Interpolate at a time [s]; before the plan its first point, after it rest at its last.

@@ -108,7 +108,7 @@ class ClosedLoop:
         )
         if world.suction != output.suction:
             world.set_suction(output.suction)
-        if output.plan is not None:
+        if output.plan is not None and self.controller.is_in_time(config.plan_delay):
             self._sent.append((start + config.plan_delay, output.plan))
         while world.time < start + config.control_period - 1e-9:
             while self._sent and world.time >= self._sent[0][0] - 1e-9:

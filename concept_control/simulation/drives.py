@@ -1,26 +1,91 @@
 """Drives of a robot that is sent plain numbers: positions or torques, one at a time.
 
-These stand for hardware behind ros2_control's forward_command_controller. Each keeps doing what it
-was told last; before the first command it holds the arm where it stands.
+These stand for hardware behind ros2_control's forward_command_controller, and do what drives of
+robots do: before the first command, and where commands stop coming, a controlled stop brings the
+arm to rest at its acceleration limits and holds it there.
 """
 
 from __future__ import annotations
+
+from typing import Protocol
 
 import numpy as np
 
 from concept_control.control.arm.description import ArmDescription
 from concept_control.control.arm.dynamics import ArmDynamics
+from concept_control.control.guard import TORQUE_SPAN
 from concept_control.errors import CommandError
+
+FOLLOWING_TIME = 0.02
+"""Time constant with which a position loop's reference follows the positions told [s]."""
+
+MAX_STEP = 0.01
+"""Longest time for which a reference moves on at once [s]."""
+
+
+class Drive(Protocol):
+    """What turns commands into the torques of the motors."""
+
+    def command(self, time: float, values: np.ndarray) -> None:
+        """Take over one number a joint at a time [s]."""
+
+    def effort(self, time: float, q: np.ndarray, qd: np.ndarray) -> np.ndarray:
+        """Return torques (n,) [N m] for measured positions [rad] and velocities [rad/s]."""
+
+
+class _Servo:
+    """A stiff loop in each joint around a reference that moves within the arm's limits."""
+
+    def __init__(self, arm: ArmDescription) -> None:
+        self._arm, self._dynamics = arm, ArmDynamics(arm)
+        self.release()
+
+    def release(self) -> None:
+        """Begin anew at what is measured next."""
+        self._q: np.ndarray | None = None
+
+    def effort(
+        self,
+        time: float,
+        q: np.ndarray,
+        qd: np.ndarray,
+        target: tuple[np.ndarray, np.ndarray] | None,
+    ) -> np.ndarray:
+        """Return torques (n,) [N m].
+
+        Args:
+            time: Present time [s].
+            q: (n,) measured positions [rad].
+            qd: (n,) measured velocities [rad/s].
+            target: Positions and velocities (n,) to go to; None: rest, wherever that is.
+        """
+        arm, top = self._arm, self._arm.acceleration_limits
+        if self._q is None:
+            self._q, self._qd, self._time = q.copy(), qd.copy(), time
+        step = float(np.clip(time - self._time, 0.0, MAX_STEP))
+        self._time, wanted = time, np.zeros_like(q)
+        if target is not None:
+            lag = target[0] - self._q
+            # From this speed a joint stops within its lag.
+            stoppable = np.sqrt(2 * top * np.abs(lag))
+            wanted = target[1] + np.clip(lag / FOLLOWING_TIME, -stoppable, stoppable)
+            wanted = np.clip(wanted, -arm.velocity_limits, arm.velocity_limits)
+        acceleration = np.clip((wanted - self._qd) / max(step, 1e-3), -top, top)
+        self._qd = self._qd + step * acceleration
+        self._q = self._q + step * self._qd
+        effort = self._dynamics.inverse(q, qd, acceleration)
+        effort = effort + arm.stiffness * (self._q - q) + arm.damping * (self._qd - qd)
+        return np.clip(effort, -arm.effort_limits, arm.effort_limits)
 
 
 class PositionDrive:
-    """A stiff position loop in each joint, with the weight of the arm compensated."""
+    """Position loops that go to what they are told as fast as the arm's limits allow."""
 
-    def __init__(self, arm: ArmDescription) -> None:
-        self._arm = arm
-        self._dynamics = ArmDynamics(arm)
-        self._target: np.ndarray | None = None
-        self._velocity = np.zeros(arm.num_joints)
+    def __init__(self, arm: ArmDescription, timeout: float = TORQUE_SPAN) -> None:
+        """Hold the arm; stop it whenever no command has come for `timeout` [s]."""
+        self._arm, self._timeout = arm, timeout
+        self._servo = _Servo(arm)
+        self._target, self._velocity = np.zeros(arm.num_joints), np.zeros(arm.num_joints)
         self._since = -np.inf
 
     def command(self, time: float, values: np.ndarray) -> None:
@@ -30,34 +95,32 @@ class PositionDrive:
             CommandError: For another number of joints, or values not finite or out of range.
         """
         _check(self._arm, values)
-        lower, upper = self._arm.position_limits.T
-        if ((values < lower) | (values > upper)).any():
+        if (self._arm.beyond_limits(values) > 0.0).any():
             raise CommandError(f'positions {values} are beyond the limits of {self._arm.name}')
-        if self._target is not None and time > self._since:
-            speed = (values - self._target) / (time - self._since)
-            limit = self._arm.velocity_limits
-            self._velocity = np.clip(speed, -limit, limit)
+        is_first = time - self._since > self._timeout
+        moved = np.zeros_like(values) if is_first else values - self._target
+        # Steps smoothed over time, for commands come in bursts.
+        self._velocity = self._velocity_at(time) + moved / FOLLOWING_TIME
         self._target, self._since = values, time
 
     def effort(self, time: float, q: np.ndarray, qd: np.ndarray) -> np.ndarray:
-        """Return torques (n,) [N m] for measured positions [rad] and velocities [rad/s]."""
-        if self._target is None:
-            self._target = q.copy()
-        arm = self._arm
-        # Commands that stop coming end the motion.
-        velocity = self._velocity if time - self._since < 0.05 else 0.0
-        effort = self._dynamics.holding_effort(q)
-        effort = effort + arm.stiffness * (self._target - q) + arm.damping * (velocity - qd)
-        return np.clip(effort, -arm.effort_limits, arm.effort_limits)
+        """See `Drive.effort`."""
+        is_fresh = time - self._since <= self._timeout
+        target = (self._target, self._velocity_at(time)) if is_fresh else None
+        return self._servo.effort(time, q, qd, target)
+
+    def _velocity_at(self, time: float) -> np.ndarray:
+        return self._velocity * np.exp(-(time - self._since) / FOLLOWING_TIME)
 
 
 class EffortDrive:
     """Motors that make the torque they were told last."""
 
-    def __init__(self, arm: ArmDescription) -> None:
-        self._arm = arm
-        self._dynamics = ArmDynamics(arm)
-        self._torque: np.ndarray | None = None
+    def __init__(self, arm: ArmDescription, timeout: float = TORQUE_SPAN) -> None:
+        """Hold the arm; stop it whenever no command has come for `timeout` [s]."""
+        self._arm, self._timeout = arm, timeout
+        self._servo = _Servo(arm)
+        self._torque, self._since = np.zeros(arm.num_joints), -np.inf
 
     def command(self, time: float, values: np.ndarray) -> None:
         """Make joint torques (n,) [N m].
@@ -68,13 +131,14 @@ class EffortDrive:
         _check(self._arm, values)
         if (np.abs(values) > self._arm.effort_limits * (1 + 1e-9)).any():
             raise CommandError(f'torques {values} are beyond the limits of {self._arm.name}')
-        self._torque = values
+        self._torque, self._since = values, time
 
     def effort(self, time: float, q: np.ndarray, qd: np.ndarray) -> np.ndarray:
-        """Return torques (n,) [N m]; brakes hold the arm until the first command."""
-        if self._torque is None:
-            return self._dynamics.holding_effort(q) - self._arm.damping * qd
-        return self._torque
+        """See `Drive.effort`."""
+        if time - self._since <= self._timeout:
+            self._servo.release()
+            return self._torque
+        return self._servo.effort(time, q, qd, None)
 
 
 def _check(arm: ArmDescription, values: np.ndarray) -> None:

@@ -11,6 +11,7 @@ from concept_control.control.plan import Plan
 
 ARM = ArmDescription.load('franka')
 STEPS, DT = 50, 0.02
+REST = np.zeros(ARM.num_joints)
 
 
 def swing(size=0.1, stamp=0.0):
@@ -26,7 +27,7 @@ def swing(size=0.1, stamp=0.0):
 @pytest.fixture
 def check():
     check = CommandCheck(ARM)
-    check.measure(ARM.home)
+    check.measure(0.0, ARM.home, REST)
     return check
 
 
@@ -61,31 +62,41 @@ def test_a_plan_begins_where_the_arm_is_or_was_told_to_be(check):
     assert check.plan(replace(elsewhere, stamp=1.0)) == ''
 
 
+def test_a_plan_that_comes_late_must_not_make_the_arm_jump(check):
+    plan = swing(size=0.5)
+    assert check.plan(plan) == ''
+    moved, speed, _ = plan.at(0.5)
+    check.measure(0.5, moved, speed)
+    assert check.plan(plan) == ''
+    assert 'plan starts 0.177' in check.plan(replace(plan, stamp=0.25))
+    rest = Plan(0.45, DT, np.tile(moved, (3, 1)), np.zeros((3, ARM.num_joints)), plan.efforts[:2])
+    assert 'faster or slower' in check.plan(rest)
+
+
 def test_positions_follow_one_another_and_never_jump(check):
     assert check.position(0.0, ARM.home) == ''
     step = np.zeros(ARM.num_joints)
     for k in range(1, 100):
         step[0] += 0.5 * ARM.velocity_limits[0] * 0.004 * min(k / 50, 1.0)
         assert check.position(0.004 * k, ARM.home + step) == ''
-        check.measure(ARM.home + 0.95 * step)
+        check.measure(0.004 * k, ARM.home + 0.95 * step, REST)
     jump = ARM.home + step + np.eye(ARM.num_joints)[0] * 0.1
     assert 'jump' in check.position(0.4, jump)
     nearer = check.within_reach(0.4, jump, np.zeros(ARM.num_joints))
     assert 0.0 < nearer[0] - step[0] <= ARM.velocity_limits[0] * 0.004 * 1.001
     assert check.position(0.4, nearer) == ''
     # Where somebody else has moved the arm meanwhile, positions begin anew there.
-    check.measure(ARM.home + 0.5)
+    check.measure(0.5, ARM.home + 0.5, REST)
     assert check.position(0.5, ARM.home + 0.5) == ''
 
 
 def test_a_late_arm_catches_up_within_its_acceleration_and_does_not_overshoot(check):
     goal = ARM.home + 0.1
-    rest = np.zeros(ARM.num_joints)
     told = [ARM.home]
     assert check.position(0.0, ARM.home) == ''
     for k in range(1, 150):
-        check.measure(told[-1])
-        told.append(check.within_reach(0.004 * k, goal, rest))
+        check.measure(0.004 * k, told[-1], REST)
+        told.append(check.within_reach(0.004 * k, goal, REST))
         assert check.position(0.004 * k, told[-1]) == ''
     velocities = np.diff(np.array(told), axis=0) / 0.004
     accelerations = np.abs(np.diff(velocities, axis=0)) / 0.004

@@ -52,7 +52,7 @@ def test_the_nodes_get_what_was_asked_for(tmp_path):
     parameters = node_parameters(config)
     assert parameters['arm_simulator'] == {
         'seed': 3, 'colors': ['red', 'blue'], 'arm': 'franka', 'cameras': ['camera'],
-        'interface': 'effort', 'joint_state_rate': 500.0, 'backend': 'raycast',
+        'interface': 'effort', 'joint_state_rate': 250.0, 'backend': 'raycast',
         'real_time_factor': 1.0,
     }  # fmt: skip
     assert parameters['mpc_controller']['output'] == 'effort'

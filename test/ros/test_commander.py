@@ -1,11 +1,23 @@
-"""The client is one import, also under its former name, and needs no bags."""
+"""The client is one import, needs no bags, and turns to a server that was started anew."""
 
+import contextlib
 import subprocess
 import sys
+import threading
 
 import pytest
 
 pytest.importorskip('rclpy', reason='rclpy is not installed')
+
+import rclpy
+from concept_control.action import AchieveConcept
+from rclpy.action import ActionServer
+from rclpy.context import Context
+from rclpy.executors import ExternalShutdownException, SingleThreadedExecutor
+from rclpy.node import Node
+
+from concept_control.interfaces.constants import ACHIEVE_ACTION, Outcome
+from concept_control.ros.client import commander
 
 
 def test_the_client_is_importable_under_both_names_without_rosbags():
@@ -16,3 +28,53 @@ def test_the_client_is_importable_under_both_names_without_rosbags():
         'assert commander.ConceptCommander is ConceptCommander and commander.Outcome is Outcome'
     )
     subprocess.run([sys.executable, '-c', program], check=True)
+
+
+@contextlib.contextmanager
+def server(answer, is_alive=True):
+    """Serve the action until the end; one that is not alive is seen and never answers."""
+    context = Context()
+    rclpy.init(args=[], context=context)
+    node = Node('server', context=context)
+    action = ActionServer(node, AchieveConcept, ACHIEVE_ACTION, execute_callback=answer)
+    executor = SingleThreadedExecutor(context=context)
+    executor.add_node(node)
+
+    def spin():
+        with contextlib.suppress(ExternalShutdownException):
+            executor.spin()
+
+    thread = threading.Thread(target=spin, daemon=True)
+    if is_alive:
+        thread.start()
+    yield
+    executor.shutdown()
+    if is_alive:
+        thread.join()
+    action.destroy()
+    node.destroy_node()
+    context.try_shutdown()
+
+
+def satisfied(handle):
+    handle.succeed()
+    return AchieveConcept.Result(success=True, error=int(Outcome.SATISFIED), text='done')
+
+
+@pytest.mark.parametrize('accepts', [False, True])
+def test_a_command_that_went_to_a_dead_server_reaches_the_next_one(monkeypatch, accepts):
+    monkeypatch.setattr(commander, 'SILENCE', 0.3)
+    asleep, wake = threading.Event(), threading.Event()
+
+    def silent(handle):
+        asleep.set()
+        wake.wait(20.0)
+        return satisfied(handle)
+
+    with server(silent, accepts), commander.ConceptCommander() as robot:
+        robot.go('near(red; blue)')
+        assert asleep.wait(10.0) or not accepts
+        with server(satisfied):
+            result = robot.result(wait=15.0)
+        wake.set()
+    assert result.success and result.text == 'done'

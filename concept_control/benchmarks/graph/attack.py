@@ -8,8 +8,11 @@ killed, and the next command is answered.
 
 from __future__ import annotations
 
+import itertools
+import math
 import sys
-from collections.abc import Iterator
+import time
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -19,7 +22,7 @@ from rclpy.node import Node
 from tqdm import tqdm
 
 from concept_control.benchmarks.graph.attacks import ATTACKS, Target
-from concept_control.benchmarks.graph.limit_monitor import LimitMonitor
+from concept_control.benchmarks.graph.limit_monitor import LIMITS, LimitMonitor
 from concept_control.benchmarks.graph.shared_memory import left_behind, segments_of
 from concept_control.benchmarks.graph.soak import demo_graph, demo_nodes, resident
 from concept_control.control.arm.description import INTERFACES, ArmDescription
@@ -27,6 +30,7 @@ from concept_control.errors import ConceptControlError
 from concept_control.interfaces.constants import Outcome
 from concept_control.reports.json_file import write_report
 from concept_control.reports.provenance import sentence
+from concept_control.reports.tables import text_table
 from concept_control.ros.bridge import qos
 from concept_control.ros.client.commander import ConceptCommander
 from concept_control.ros.client.monitor import GraphState, MonitorThread
@@ -61,15 +65,18 @@ class AttackConfig:
         attacks: Attacks that are made, by name.
         outputs: Outputs of the controller, a graph for each.
         seconds: Duration of each attack [simulated s].
+        minutes: Duration of everything [min], shared by the outputs, whose attacks are made again
+            and again until their time is up; 0 makes each once.
         seed: Seed of the layout.
         speed: Simulated seconds per second, at most.
         backend: Renderer of the simulated camera.
-        json: File for every number; None writes none.
+        json: File for every number, written anew after each attack; None writes none.
     """
 
     attacks: tuple[str, ...] = tuple(ATTACKS)
     outputs: tuple[str, ...] = INTERFACES
     seconds: float = 3.0
+    minutes: float = 0.0
     seed: int = 1
     speed: float = 1.0
     backend: str = 'auto'
@@ -132,30 +139,68 @@ class Aftermath:
         is_flat = all(last - first <= MAX_RISE for first, last in self.memory.values())
         return is_flat and not any(self.codes.values()) and not self.files
 
+    def text(self, output: str) -> str:
+        """Say it for people."""
+        memory = ', '.join(
+            f'{node} {first:.0f} -> {last:.0f} MiB' for node, (first, last) in self.memory.items()
+        )
+        return f'{output}: {memory}; exit codes {self.codes}; in shared memory {self.files}'
+
 
 def run(config: AttackConfig) -> int:
     """Attack; 0 if every attack was withstood and nothing left behind."""
-    results: list[AttackResult] = []
-    aftermaths: dict[str, Aftermath] = {}
     print(sentence())
-    for output in config.outputs:
-        aftermaths[output] = aftermath = Aftermath()
-        results += attack_output(output, config, aftermath)
+    results: list[AttackResult] = []
+    aftermaths = {output: Aftermath() for output in config.outputs}
+    for output, aftermath in aftermaths.items():
+        for result in attack_output(output, config, aftermath):
+            results.append(result)
+            _write(config, results, aftermaths)
+    _write(config, results, aftermaths)
+    print(worst_table(results))
+    for output, aftermath in aftermaths.items():
+        print(aftermath.text(output))
+    missing = len(config.attacks) * len(config.outputs) - len(
+        {(one.output, one.attack) for one in results}
+    )
+    if missing:
+        print(f'{missing} attacks were not made: the time was up')
     withstood = sum(one.is_withstood for one in results)
     print(f'{withstood} of {len(results)} attacks withstood')
+    is_clean = all(one.is_clean for one in aftermaths.values())
+    return 0 if is_clean and withstood == len(results) else 1
+
+
+def worst_table(results: Sequence[AttackResult]) -> str:
+    """Return the largest value of each measure by output, and how often it was too large."""
+    outputs = list(dict.fromkeys(one.output for one in results))
+    rows = []
+    for measure, limit in LIMITS.items():
+        cells = []
+        for output in outputs:
+            mine = [one for one in results if one.output == output]
+            worst = max((one.worst.get(measure, -math.inf) for one in mine), default=-math.inf)
+            count = sum(one.violations.get(measure, 0) for one in mine)
+            cells.append(f'{worst:.3g}' + (f' ({count} x)' if count else ''))
+        if any('inf' not in cell for cell in cells):
+            rows.append([measure, f'{limit:g}', *cells])
+    return text_table(['worst', 'allowed', *outputs], rows)
+
+
+def _write(
+    config: AttackConfig, results: Sequence[AttackResult], aftermaths: Mapping[str, Aftermath]
+) -> None:
     write_report(
         config.json,
         attacks=[asdict(one) | {'is_withstood': one.is_withstood} for one in results],
         left_behind={output: asdict(one) for output, one in aftermaths.items()},
     )
-    is_clean = all(one.is_clean for one in aftermaths.values())
-    return 0 if is_clean and withstood == len(results) else 1
 
 
 def attack_output(
     output: str, config: AttackConfig, aftermath: Aftermath
 ) -> Iterator[AttackResult]:
-    """Make all attacks on a graph with one output, and print what comes of each.
+    """Attack a graph with one output, and print what comes of each attack.
 
     Args:
         output: Output of the controller.
@@ -164,11 +209,14 @@ def attack_output(
     """
     begun: dict[str, tuple[int, float]] = {}
     files: set[Path] = set()
+    end = time.monotonic() + 60 * config.minutes / len(config.outputs)
+    attacks = itertools.cycle(config.attacks) if config.minutes else config.attacks
     with _field(output, config) as field_:
-        for name in tqdm(config.attacks, desc=output, unit='attack', file=sys.stderr):
+        for name in tqdm(attacks, desc=output, unit='attack', file=sys.stderr):
+            if config.minutes and time.monotonic() > end:
+                break
             result = field_.attack(name)
             tqdm.write(_line(result))
-            yield result
             files = set()
             for node, process in field_.target.graph.processes.items():
                 files |= segments_of(process.pid)
@@ -176,11 +224,9 @@ def attack_output(
                 if begun.get(node, (0, 0.0))[0] != process.pid:
                     begun[node] = (process.pid, now)
                 aftermath.memory[node] = (begun[node][1], now)
+            yield result
         aftermath.codes = field_.target.graph.stop()
     aftermath.files = sorted(map(str, left_behind(files)))
-    for node, (first, last) in aftermath.memory.items():
-        print(f'{output:17}{node:18}{first:7.0f} -> {last:7.0f} MiB')
-    print(f'{output:17}exit codes {aftermath.codes}; in shared memory {aftermath.files}')
 
 
 class Field:

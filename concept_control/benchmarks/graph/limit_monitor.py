@@ -78,6 +78,7 @@ class LimitMonitor:
         self._places: deque[tuple[float, np.ndarray]] = deque()
         self._commands: deque[tuple[float, np.ndarray]] = deque()
         self._told: tuple[float, np.ndarray] | None = None
+        self._publication = b'', 0
         self.true: tuple[float, np.ndarray, np.ndarray] | None = None
         self.begin()
 
@@ -162,14 +163,22 @@ class LimitMonitor:
             return
         self._note_place('told', positions)
         self._note('told: speed / limit', (np.abs(velocities) / arm.velocity_limits).max())
-        rate = np.abs(np.diff(velocities, axis=0)) / np.diff(times)[:, None]
+        # The acceleration of a cubic through both is largest at an end of a step.
+        step, before, after = np.diff(times)[:, None], velocities[:-1], velocities[1:]
+        mean = np.diff(positions, axis=0) / step
+        begin, end = 6 * mean - 4 * before - 2 * after, 2 * before + 4 * after - 6 * mean
+        rate = np.maximum(np.abs(begin), np.abs(end)) / step
         self._note('told: acceleration / limit', (rate / arm.acceleration_limits).max())
-        end = (np.abs(velocities[-1]) / arm.velocity_limits).max()
-        self._note('told: speed at the end of a plan / limit', end)
+        last = (np.abs(velocities[-1]) / arm.velocity_limits).max()
+        self._note('told: speed at the end of a plan / limit', last)
         self._note_distance(positions[0])
 
-    def _on_positions(self, message: Float64MultiArray) -> None:
+    def _on_positions(self, message: Float64MultiArray, info: Mapping[str, Any]) -> None:
         q, now = np.array(message.data), self.time
+        publisher = bytes(info['publisher_gid']['data']), info['publication_sequence_number']
+        last, self._publication = self._publication, publisher
+        if last[0] != publisher[0] or publisher[1] != last[1] + 1:
+            self._told = None  # of somebody else, or one before it was missed
         if not self._is_finite(q):
             return
         self._note_place('told', q[None])

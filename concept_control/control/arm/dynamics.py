@@ -157,6 +157,13 @@ class MujocoDynamics:
         mujoco.mj_inverse(self.model, data)
         return data.qfrc_inverse.copy()
 
+    def acceleration(self, q: np.ndarray, qd: np.ndarray, effort: np.ndarray) -> np.ndarray:
+        """Return the (n,) accelerations [rad/s²] that joint torques (n,) produce."""
+        rest = effort - self.inverse(q, qd, np.zeros_like(q))
+        result = np.empty((1, self.model.nv))
+        mujoco.mj_solveM(self.model, self.data, result, rest[None])
+        return result[0]
+
     def holding_effort(self, q: np.ndarray) -> np.ndarray:
         """Return the (n,) joint torques that keep the system at rest at `q`."""
         zero = np.zeros(self.model.nv)

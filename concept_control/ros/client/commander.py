@@ -35,6 +35,11 @@ from concept_control.ros.bridge import qos
 SERVER_LOST_AFTER = 5.0
 """Seconds without the action's server after which a goal on its way is given up."""
 
+SILENCE = 3.0
+"""Seconds without a sign of a goal after which it is sent to a server that was started since."""
+
+ACCEPTANCE = 10.0
+"""Seconds after which a goal that nobody has accepted is sent again."""
 
 RESULT_PATIENCE = 3.0
 """Seconds by which a result may lag behind the status that ended the goal.
@@ -92,8 +97,11 @@ class CommandResult:
 class _Attempt:
     """One command on its way; the executor's thread writes, other threads wait for `done`."""
 
-    def __init__(self) -> None:
+    def __init__(self, goal: AchieveConcept.Goal) -> None:
+        self.goal = goal
         self.id = uuid.uuid4()
+        self.heard = 0.0
+        self.servers: set[bytes] = set()
         self.ending: tuple[float, CommandResult] | None = None
         self.handle: Any = None
         self.feedback: Progress | None = None
@@ -173,19 +181,33 @@ class ConceptCommander:
             if time.monotonic() > end:
                 raise CommanderError(self._nobody(wait_for_server))
             time.sleep(0.02)
-        attempt = _Attempt()
+        attempt = _Attempt(
+            AchieveConcept.Goal(expression=expression, timeout=float(timeout), seed=seed)
+        )
         with self._lock:
             old, self._attempt = self._attempt, attempt
         if old is not None:
             old.end(CommandResult(Outcome.REPLACED, f'replaced by {expression}'))
         self._server_seen = time.monotonic()
-        goal = AchieveConcept.Goal(expression=expression, timeout=float(timeout), seed=seed)
+        self._send(attempt)
+
+    def _send(self, attempt: _Attempt) -> None:
+        """Send a goal, perhaps again; what becomes of an earlier sending counts no more."""
+        attempt.id, attempt.handle = uuid.uuid4(), None
+        attempt.heard, attempt.servers = time.monotonic(), self._servers()
+        number = attempt.id
         future = self._client.send_goal_async(
-            goal,
-            feedback_callback=lambda message: self._on_feedback(attempt, message.feedback),
-            goal_uuid=UUID(uuid=np.frombuffer(attempt.id.bytes, dtype=np.uint8)),
+            attempt.goal,
+            feedback_callback=lambda m: self._on_feedback(attempt, number, m.feedback),
+            goal_uuid=UUID(uuid=np.frombuffer(number.bytes, dtype=np.uint8)),
         )
-        future.add_done_callback(lambda done: self._on_accepted(attempt, done.result()))
+        future.add_done_callback(lambda done: self._on_accepted(attempt, number, done.result()))
+
+    def _servers(self) -> set[bytes]:
+        """Return who serves the action; one that was killed is still among them for a while."""
+        topic = f'{self._node.resolve_service_name(ACHIEVE_ACTION)}/_action/feedback'
+        infos = self._node.get_publishers_info_by_topic(topic)
+        return {bytes(info.endpoint_gid) for info in infos}
 
     @property
     def is_done(self) -> bool:
@@ -238,23 +260,35 @@ class ConceptCommander:
         """Go on after a pause."""
         self._commands.publish(ConceptCommand(command=ConceptCommand.RESUME))
 
-    def _on_accepted(self, attempt: _Attempt, handle: Any) -> None:
+    def _on_accepted(self, attempt: _Attempt, number: uuid.UUID, handle: Any) -> None:
+        if number != attempt.id:
+            return
+        attempt.heard = time.monotonic()
         if handle is None or not handle.accepted:
             attempt.end(CommandResult(Outcome.REFUSED, 'the server did not accept the goal'))
             return
         attempt.handle = handle
         handle.get_result_async().add_done_callback(
-            lambda done: self._on_result(attempt, done.result().result)
+            lambda done: self._on_result(attempt, number, done.result().result)
         )
         if attempt.wants_cancel:
             handle.cancel_goal_async()
 
-    def _on_result(self, attempt: _Attempt, result: AchieveConcept.Result) -> None:
+    def _on_result(
+        self, attempt: _Attempt, number: uuid.UUID, result: AchieveConcept.Result
+    ) -> None:
+        if number != attempt.id:
+            return
         attempt.end(
             CommandResult(Outcome(result.error), result.text, result.energy, result.initial_energy)
         )
 
-    def _on_feedback(self, attempt: _Attempt, feedback: AchieveConcept.Feedback) -> None:
+    def _on_feedback(
+        self, attempt: _Attempt, number: uuid.UUID, feedback: AchieveConcept.Feedback
+    ) -> None:
+        if number != attempt.id:
+            return
+        attempt.heard = time.monotonic()
         attempt.feedback = Progress(
             feedback.phase,
             feedback.text,
@@ -267,6 +301,7 @@ class ConceptCommander:
         attempt = self._attempt
         if attempt is None or status.command_id != str(attempt.id) or attempt.ending:
             return
+        attempt.heard = time.monotonic()
         if status.status in OUTCOMES:
             result = CommandResult(
                 OUTCOMES[status.status], status.text, status.energy, status.initial_energy
@@ -274,15 +309,29 @@ class ConceptCommander:
             attempt.ending = (time.monotonic(), result)
 
     def _watch_server(self) -> None:
-        """A server that is gone never answers: end what waits for it."""
+        """A server that is gone never answers: end what waits for it, or ask the next one."""
         now = time.monotonic()
         if self._client.server_is_ready():
             self._server_seen = now
         attempt = self._attempt
-        if attempt is not None and attempt.ending and now - attempt.ending[0] > RESULT_PATIENCE:
-            attempt.end(attempt.ending[1])
-        if attempt is not None and now - self._server_seen > SERVER_LOST_AFTER:
+        if attempt is None or attempt.done.is_set():
+            return
+        if attempt.ending:
+            if now - attempt.ending[0] > RESULT_PATIENCE:
+                attempt.end(attempt.ending[1])
+        elif now - self._server_seen > SERVER_LOST_AFTER:
             attempt.end(CommandResult(Outcome.SHUT_DOWN, self._nobody(SERVER_LOST_AFTER)))
+        elif self._is_lost(attempt, now - attempt.heard):
+            self._node.get_logger().warning(
+                f'{attempt.goal.expression}: concept_model was started again, or never answered; '
+                'the command is sent again'
+            )
+            self._send(attempt)
+
+    def _is_lost(self, attempt: _Attempt, silence: float) -> bool:
+        """Tell whether a goal has gone to a server that is no more."""
+        is_new = silence > SILENCE and bool(self._servers() - attempt.servers)
+        return is_new or (attempt.handle is None and silence > ACCEPTANCE)
 
     def _nobody(self, seconds: float) -> str:
         action = self._node.resolve_service_name(ACHIEVE_ACTION)

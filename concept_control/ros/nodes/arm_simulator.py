@@ -19,6 +19,7 @@ from std_msgs.msg import Bool, Float64MultiArray
 from trajectory_msgs.msg import JointTrajectory
 
 from concept_control.control.arm.description import INTERFACES
+from concept_control.control.guard import TORQUE_SPAN
 from concept_control.control.tracker import PlanTracker
 from concept_control.errors import CommandError
 from concept_control.msg import EntityArray
@@ -29,7 +30,7 @@ from concept_control.ros.runtime.latest_value import LatestValue
 from concept_control.ros.runtime.node_process import run_node
 from concept_control.ros.runtime.parameters import declare, parameter
 from concept_control.ros.runtime.worker import Worker
-from concept_control.simulation.drives import EffortDrive, PositionDrive
+from concept_control.simulation.drives import Drive, EffortDrive, PositionDrive
 from concept_control.simulation.scene import SceneConfig, build_scene
 from concept_control.simulation.simulated_camera import SimulatedCamera
 from concept_control.simulation.world import Replica, SimulatedWorld
@@ -74,6 +75,12 @@ class Parameters:
         'joint_trajectory',
         "how the arm is commanded; see the controller's `output`",
         choices=INTERFACES,
+    )
+    command_timeout: float = parameter(
+        TORQUE_SPAN,
+        'time without a position or torque after which the drives stop the arm [s]',
+        0.005,
+        1.0,
     )
     truth_rate: float = parameter(20.0, 'true poses per simulated second', 1.0, 100.0)
     publish_clock: bool = parameter(False, 'publish /clock; nodes then need use_sim_time')
@@ -225,14 +232,15 @@ class ArmSimulator(Node):
     def _listen(self, interface: str) -> None:
         """Take commands of one kind, as an arm does whose interface one controller has claimed."""
         subscribe, arm = self.create_subscription, self.world.scene.arm
-        self.drive: PlanTracker | PositionDrive | EffortDrive = PlanTracker(arm)
+        timeout = self.parameters.command_timeout
         if interface == 'position':
-            self.drive = PositionDrive(arm)
+            self.drive: PlanTracker | Drive = PositionDrive(arm, timeout)
             subscribe(Float64MultiArray, 'position_commands', self._on_command, qos.RELIABLE)
         elif interface == 'effort':
-            self.drive = EffortDrive(arm)
+            self.drive = EffortDrive(arm, timeout)
             subscribe(Float64MultiArray, 'effort_commands', self._on_command, qos.RELIABLE)
         else:
+            self.drive = PlanTracker(arm)
             subscribe(JointTrajectory, 'joint_trajectory', self._on_trajectory, qos.RELIABLE)
 
     def _on_command(self, message: Float64MultiArray) -> None:

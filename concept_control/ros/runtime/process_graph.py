@@ -22,7 +22,7 @@ from concept_control.ros.runtime.node_process import EXIT_WITH_PARENT
 EXECUTABLES = ('arm_simulator', 'entity_extractor', 'concept_model', 'mpc_controller')
 """Nodes of the graph with the simulated arm."""
 
-JOINT_STATE_RATES = {'joint_trajectory': 100.0, 'position': 250.0, 'effort': 500.0}
+JOINT_STATE_RATES = {'joint_trajectory': 100.0, 'position': 250.0, 'effort': 250.0}
 """Joint states a second by interface: commands go out at this rate, and torques must be quick to
 be stable."""
 

@@ -9,6 +9,7 @@ What the arm was told last it goes on doing, so the last command is always one t
 from __future__ import annotations
 
 import threading
+import time as clock
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 
@@ -19,7 +20,6 @@ from std_msgs.msg import Float64MultiArray
 from trajectory_msgs.msg import JointTrajectory
 
 from concept_control.control.arm.description import ArmDescription
-from concept_control.control.arm.dynamics import ArmDynamics
 from concept_control.control.command_check import CommandCheck
 from concept_control.control.guard import Guard
 from concept_control.control.plan import Plan
@@ -33,6 +33,9 @@ answer."""
 
 AT_REST = 0.002
 """Largest speed of joints that stay where they are without feedback [rad/s]."""
+
+COAST_PERIOD, MAX_COAST = 0.004, 1.5
+"""Time between two commands without feedback, and the longest time for which there are any [s]."""
 
 
 class CommandOutput(ABC):
@@ -79,7 +82,7 @@ class CommandOutput(ABC):
             Clause on what was done to the command; empty for nothing.
         """
         with self._lock:
-            self._check.measure(q)
+            self._check.measure(time, q, qd)
         return ''
 
     def restart(self) -> None:
@@ -87,8 +90,11 @@ class CommandOutput(ABC):
         with self._lock:
             self._check.restart()
 
-    def hold(self) -> None:  # noqa: B027  (a trajectory ends at rest)
-        """Forget the plan and say, without a joint state to go by, what keeps the arm in place."""
+    def coast(self, time: float) -> None:  # noqa: B027  (a trajectory is followed by itself)
+        """Send the command that belongs to a time [s] for which no joint state has come."""
+
+    def finish(self) -> None:  # noqa: B027
+        """Bring the arm to rest along the plan, though no joint state will be heard any more."""
 
 
 class TrajectoryOutput(CommandOutput):
@@ -140,7 +146,6 @@ class StreamedOutput(CommandOutput):
         self._arm, self._is_effort = arm, is_effort
         self._tracker = PlanTracker(arm, SOFTNESS)
         self._guard = Guard(arm)
-        self._dynamics = ArmDynamics(arm)
         self._last: tuple[float, np.ndarray] | None = None
         self._ends: float | None = None
         self._is_on = False
@@ -158,24 +163,14 @@ class StreamedOutput(CommandOutput):
     def joints(self, time: float, q: np.ndarray, qd: np.ndarray) -> str:
         """See `CommandOutput.joints`."""
         with self._lock:
-            self._check.measure(q)
+            self._check.measure(time, q, qd)
             self._last = time, q
             if not self._is_on:
                 return ''
-            if self._is_effort:
-                wanted = self._tracker.effort(time, q, qd)
-                values, reason = self._guard.check_effort(wanted, q, qd)
-            else:
-                wanted, speed, _ = self._tracker.reference(time, q)
-                values, reason = self._check.within_reach(time, wanted, speed), ''
-            refusal = self._command(time, values)
-            if refusal:
-                reason = f'command refused: {refusal}'
-                self._hold()
+            reason = self._follow(time, q, qd)
             is_at_rest = np.abs(qd).max() < AT_REST
             if self._ends is not None and time >= self._ends and is_at_rest:
-                self._is_on = False
-                self._hold()
+                self._end(q)
             return reason
 
     def restart(self) -> None:
@@ -184,19 +179,52 @@ class StreamedOutput(CommandOutput):
         with self._lock:
             self._tracker.hold()
 
-    def hold(self) -> None:
-        """See `CommandOutput.hold`."""
-        with self._lock:
-            self._tracker.hold()
-            if self._is_on:
-                self._hold()
+    def coast(self, time: float) -> None:
+        """Go on along the plan as if the arm were on it; at its end, bear the weight and stop.
 
-    def _hold(self) -> None:
+        Where torques end a drive stops the arm by itself, or goes on bearing its weight.
+        """
+        with self._lock:
+            plan = self._tracker.plan
+            if not self._is_on or self._last is None or time <= self._last[0]:
+                return
+            if plan is None or time >= plan.end:
+                self._end(self._tracker.reference(time, self._last[1])[0])
+                return
+            self._check.presume()
+            self._follow(time, *plan.at(time)[:2])
+
+    def finish(self) -> None:
+        """See `CommandOutput.finish`; by the machine's own clock, for the node's stands still."""
+        begin = clock.monotonic()
+        while self._is_on and self._last and (elapsed := clock.monotonic() - begin) < MAX_COAST:
+            self.coast(self._last[0] + elapsed)
+            clock.sleep(COAST_PERIOD)
+
+    def _follow(self, time: float, q: np.ndarray, qd: np.ndarray) -> str:
+        """Send what follows the plan from a state; return what was done to it."""
+        if self._is_effort:
+            wanted = self._tracker.effort(time, q, qd)
+            values, reason = self._guard.check_effort(wanted, q, qd)
+        else:
+            wanted, speed, _ = self._tracker.reference(time, q)
+            values, reason = self._check.within_reach(time, wanted, speed), ''
+        refusal = self._command(time, values)
+        if refusal:
+            reason = f'command refused: {refusal}'
+            self._bear(time, q)
+        return reason
+
+    def _end(self, q: np.ndarray) -> None:
+        """Send no more commands than one that keeps an arm where it rests."""
+        self._is_on = False
+        assert self._last is not None
+        self._bear(self._last[0], q)
+
+    def _bear(self, time: float, q: np.ndarray) -> None:
         """Send torques that bear the weight; the last position holds the arm by itself."""
-        if self._is_effort and self._last is not None:
-            time, q = self._last
-            limits = self._arm.effort_limits
-            self._command(time, np.clip(self._dynamics.holding_effort(q), -limits, limits))
+        if self._is_effort:
+            self._command(time, self._guard.holding_effort(q))
 
     def _command(self, time: float, values: np.ndarray) -> str:
         """Send the numbers that belong to a joint state; the only place where numbers leave.

@@ -159,8 +159,7 @@ class MpcController(LifecycleNode):
             return
         if self._loop.is_active and self.context.ok():
             self._loop.deactivate('the controller was stopped')
-            # Nobody follows the brake's positions or torques any more: this one has to do.
-            self._output.hold()
+            self._output.finish()
         self._stop_threads()
 
     def _stop_threads(self) -> None:

@@ -8,6 +8,7 @@ state. The planning thread calls `work`, the executor's thread `activate`, `deac
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable
 
 import numpy as np
@@ -38,8 +39,9 @@ from concept_control.ros.nodes.mpc_controller.status import StatusReporter
 from concept_control.world.entity import EntityState
 from concept_control.world.reidentification import EntityReidentifier
 
-JOINTS_PATIENCE = 0.1
-"""Longest wait for a joint state before it is asked whether they have stopped [s]."""
+JOINTS_PATIENCE = 0.01
+"""Longest wait for a joint state before it is asked whether they have stopped [s]; then commands
+go on without them at this period."""
 
 
 class PlanningLoop:
@@ -187,6 +189,7 @@ class PlanningLoop:
         if joints is None:
             return
         age = self._clock() - joints.received
+        self._output.coast(joints.stamp + age)
         is_stale = age > self.controller.joint_state_timeout
         if not is_stale and silence <= self._parameters.joints_timeout:
             return
@@ -197,12 +200,12 @@ class PlanningLoop:
             self._control(joints, joints.stamp + age)
         else:
             self._status.repeat(f'joint states stopped {silence:.1f} s ago: no plans are sent')
-        self._output.hold()
         self._are_joints_silent = True
 
     def _send(self, plan: Plan, is_last: bool = False) -> None:
         refusal = self._output.send(plan, is_last)
         if refusal:
+            self.controller.take_back()
             self._health.refused('a plan', refusal)
             self._logger.error(f'a plan was not sent: {refusal}', throttle_duration_sec=2.0)
 
@@ -215,6 +218,7 @@ class PlanningLoop:
         self._entities_time, self._health.entities_age = None, float('nan')
 
     def _control(self, joints: JointSample, now: float) -> None:
+        begin, asked_at = time.monotonic(), joints.received + now - joints.stamp
         output = self.controller.update(
             now,
             joints.positions,
@@ -226,7 +230,11 @@ class PlanningLoop:
             joints.fault,
         )
         if output.plan is not None:
-            self._send(output.plan)
+            # The node's clock may stand still while this thread has the processor.
+            if self.controller.is_in_time(max(self._clock() - asked_at, time.monotonic() - begin)):
+                self._send(output.plan)
+            else:
+                self._health.fallback('a plan came late: the arm goes on along the last one')
         self._set_suction(output.suction)
         self._health.note(output, 1.0 / self._parameters.control_rate)
         if output.guard:

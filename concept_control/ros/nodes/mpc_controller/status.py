@@ -5,6 +5,7 @@ Threading: one caller at a time; the planning loop calls it under its lock.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 
 import numpy as np
@@ -15,6 +16,9 @@ from concept_control.interfaces.constants import GoalStatus
 from concept_control.msg import ConceptGoal, ConceptStatus
 from concept_control.ros.bridge import conversions as convert
 from concept_control.ros.nodes.mpc_controller.control_health import ControlHealth
+
+REPEAT_PERIOD = 0.1
+"""Time between two repetitions of a status [s of the machine]."""
 
 
 class StatusReporter:
@@ -40,6 +44,7 @@ class StatusReporter:
         self._goal = ConceptGoal()
         self._last_time = -np.inf
         self._last: tuple[Status, str, int] | None = None
+        self._repeated_at = -np.inf
 
     @property
     def goal(self) -> ConceptGoal:
@@ -81,8 +86,10 @@ class StatusReporter:
             self._publish(message)
 
     def repeat(self, text: str) -> None:
-        """Say again what was reported last, with another text; nothing before the first report."""
-        if self._last is not None:
+        """Say again, now and then, what was reported last, with another text."""
+        now = time.monotonic()
+        if self._last is not None and now - self._repeated_at >= REPEAT_PERIOD:
+            self._repeated_at = now
             status, phase, _ = self._last
             message = self._blank()
             message.status, message.phase, message.text = GoalStatus[status.name], phase, text

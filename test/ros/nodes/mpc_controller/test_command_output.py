@@ -4,6 +4,7 @@ import os
 import subprocess
 import sys
 from copy import deepcopy
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -20,7 +21,7 @@ from waiting import wait
 
 from concept_control.control.arm.description import ArmDescription
 from concept_control.control.arm.dynamics import ArmDynamics
-from concept_control.control.guard import Guard
+from concept_control.control.guard import TORQUE_SPAN, Guard
 from concept_control.control.plan import Plan
 from concept_control.errors import CommandError
 from concept_control.paths import share_folder
@@ -38,7 +39,7 @@ from concept_control.simulation.drives import EffortDrive, PositionDrive
 from concept_control.simulation.scene import SceneConfig, build_scene
 from concept_control.simulation.world import SimulatedWorld
 
-ARM = ArmDescription.load('franka')
+ARM, UR5E = (ArmDescription.load(name) for name in ('franka', 'ur5e'))
 DT = 0.02
 REPLACED = ('arm_simulator', 'mpc_controller')
 ENDED = (ConceptStatus.SATISFIED, ConceptStatus.FAILED, ConceptStatus.REFUSED)
@@ -68,56 +69,102 @@ def node():
     rclpy.try_shutdown()
 
 
-@pytest.mark.parametrize(
-    ('kind', 'drive', 'late'), [('position', PositionDrive, 1), ('effort', EffortDrive, 3)]
-)
-def test_a_plan_is_followed_by_single_numbers_that_come_late(node, kind, drive, late):
-    world = SimulatedWorld(build_scene(SceneConfig(num_blocks=0, arm='franka')))
-    output, drive = make_output(node, ARM, kind, lambda: False), drive(ARM)
-    sent, due = [], []
+class Streamed:
+    """An arm at 250 Hz whose commands arrive some steps late, and what its true joints did."""
 
-    def publish(message):
-        sent.append(np.array(message.data))
-        due.append(world.time + late * world.model.opt.timestep)
+    def __init__(self, node, kind, timeout=TORQUE_SPAN, arm=ARM):
+        scene = build_scene(SceneConfig(num_blocks=0, arm=arm.name))
+        self.arm, self.world, self.period = arm, SimulatedWorld(scene), scene.model.opt.timestep
+        self.output = make_output(node, arm, kind, lambda: False)
+        self.output._publisher.publish = lambda m: self.sent.append(np.array(m.data))
+        self.drive = (EffortDrive if kind == 'effort' else PositionDrive)(arm, timeout)
+        self.sent, self.speeds, self.states = [], [], []
 
-    output._publisher.publish = publish
-    output.joints(0.0, *world.joint_state())
-    assert not sent  # nothing before the first plan
-    plan = swing()
-    output.send(plan, is_last=True)
-    while world.time < plan.end + 0.5:
-        output.joints(world.time, *world.joint_state())
-        # The command that belongs to a joint state arrives some milliseconds later.
-        arrived = np.searchsorted(due, world.time + 1e-9)
-        if arrived:
-            drive.command(world.time, sent[arrived - 1])
-        world.step(drive.effort(world.time, *world.joint_state()))
-    q, qd = world.joint_state()
-    count = len(sent)
+    def run(self, end, late=1, hears=lambda time: True, coasts=False):
+        """Go on until a time [s]; commands of joint states that are heard come `late` steps on."""
+        on_the_way = []
+        while self.world.time < end:
+            now, count = self.world.time, len(self.sent)
+            q, qd = self.world.joint_state()
+            self.states.append(q), self.speeds.append(qd)
+            if len(self.speeds) % 2 and hears(now):
+                self.output.joints(now, q, qd)
+            if coasts and not hears(now) and len(self.speeds) % 5 == 0:
+                self.output.coast(now)
+            if len(self.sent) > count:
+                on_the_way.append((now + late * self.period, self.sent[-1]))
+            while on_the_way and on_the_way[0][0] <= now + 1e-9:
+                self.drive.command(now, on_the_way.pop(0)[1])
+            self.world.step(self.drive.effort(now, q, qd))
+
+    def assert_limits_kept(self):
+        speeds = np.array(self.speeds)
+        assert (np.abs(speeds) <= self.arm.velocity_limits).all()
+        over = round(0.1 / self.period)
+        rates = np.abs(speeds[over:] - speeds[:-over]) / 0.1 / self.arm.acceleration_limits
+        assert rates.max() < 1.2
+
+
+@pytest.mark.parametrize(('kind', 'late'), [('position', 1), ('position', 8), ('effort', 3)])
+def test_a_plan_is_followed_by_single_numbers_that_come_late(node, kind, late):
+    arm, plan = Streamed(node, kind), swing(size=1.0)
+    arm.output.joints(0.0, *arm.world.joint_state())
+    assert not arm.sent  # nothing before the first plan
+    assert arm.output.send(plan, is_last=True) == ''
+    arm.run(plan.end + 1.0, late)
+    arm.assert_limits_kept()
+    q, qd = arm.world.joint_state()
     assert np.abs(q - plan.positions[-1]).max() < 0.02 and np.abs(qd).max() < 0.05
     # It was the last plan: its end is held, and nothing more is sent.
-    output.joints(world.time, q, qd)
-    assert len(sent) == count
-    held = sent[-1]
+    count = len(arm.sent)
+    arm.output.joints(arm.world.time, q, qd)
+    assert len(arm.sent) == count
     if kind == 'effort':
-        allowed, reason = Guard(ARM).check_effort(held, q, np.zeros_like(q))
-        assert not reason and np.array_equal(allowed, held)
+        allowed, reason = Guard(ARM).check_effort(arm.sent[-1], q, np.zeros_like(q))
+        assert not reason and np.array_equal(allowed, arm.sent[-1])
 
 
-def test_silent_joint_states_leave_a_command_that_holds(node):
-    arm = ArmDescription.load('ur5e')
-    output = make_output(node, arm, 'effort', lambda: False)
-    sent = []
-    output._publisher.publish = lambda message: sent.append(np.array(message.data))
-    output.hold()
-    assert not sent
-    plan = swing(arm=arm)
-    output.send(plan)
-    output.joints(0.4, plan.positions[20], plan.velocities[20])
-    output.hold()
-    weight = ArmDynamics(arm).holding_effort(plan.positions[20])
-    np.testing.assert_allclose(sent[-1], weight, atol=1e-9)
-    assert np.abs(weight).max() > 1.0
+@pytest.mark.parametrize('timeout', [TORQUE_SPAN, 1e9])
+@pytest.mark.parametrize('kind', ['position', 'effort'])
+def test_joint_states_that_fall_silent_leave_an_arm_that_comes_to_rest(node, kind, timeout):
+    """At full speed, with and without a drive that stops by itself where commands end."""
+    arm, plan = Streamed(node, kind, timeout), swing(size=1.0)
+    arm.output.send(plan)
+    arm.run(plan.end + 1.0, 1, hears=lambda time: time < 0.5, coasts=True)
+    assert np.abs(arm.speeds[250]).max() > 1.4
+    arm.assert_limits_kept()
+    assert np.abs(arm.world.joint_state()[1]).max() < 0.05
+    np.testing.assert_allclose(arm.world.joint_state()[0], plan.positions[-1], atol=0.1)
+    count = len(arm.sent)
+    arm.output.coast(arm.world.time)
+    assert len(arm.sent) == count, 'commands end with the plan'
+
+
+@pytest.mark.parametrize(('kind', 'arm'), [('position', ARM), ('effort', ARM), ('effort', UR5E)])
+def test_a_drive_whose_commands_end_stops_the_arm_within_its_limits(node, kind, arm):
+    arm, plan = Streamed(node, kind, arm=arm), swing(size=1.0, arm=arm)
+    arm.output.send(plan)
+    arm.run(1.5, 1, hears=lambda time: time < 0.3)
+    arm.assert_limits_kept()
+    assert np.abs(arm.world.joint_state()[1]).max() < 1e-2
+    # Torques that begin anew lead back to the plan without a jump.
+    arm.output.send(replace(plan, stamp=arm.world.time + 5.0))
+    arm.run(1.6)
+    arm.assert_limits_kept()
+
+
+def test_nothing_is_sent_before_a_plan_and_a_last_one_is_finished_without_joint_states(node):
+    arm = Streamed(node, 'effort', arm=UR5E)
+    arm.output.finish()
+    arm.output.coast(1.0)
+    assert not arm.sent
+    plan = swing(arm=UR5E)
+    arm.output.send(plan)
+    arm.output.joints(0.8, plan.positions[40], plan.velocities[40])
+    arm.output.finish()
+    weight = ArmDynamics(UR5E).holding_effort(plan.positions[-1])
+    np.testing.assert_allclose(arm.sent[-1], weight, atol=1e-9)
+    assert np.abs(weight).max() > 1.0 and len(arm.sent) > 20
 
 
 @pytest.mark.parametrize('drive', [PositionDrive, EffortDrive])
