@@ -18,7 +18,7 @@ from concept_control.energy.model import ConceptModel
 from concept_control.energy.networks.energy_network import ACTION, NetworkConfig
 from concept_control.energy.networks.features import NUM_PAIR_FEATURES, pair_features
 from concept_control.energy.networks.pooling import NUM_PAIR_ROLES
-from concept_control.energy.scene_batch import SceneBatch
+from concept_control.energy.scene_batch import BoundResiduals, SceneBatch
 from concept_control.energy.storage import load_model
 from concept_control.seeding import seeded_weights
 
@@ -93,6 +93,10 @@ class NaivePairwise(nn.Module):
         return self.last(functional.silu(self.middle(value))).square().sum(dim=-1)
 
 
+def _energies(residuals: BoundResiduals, scene: SceneBatch) -> torch.Tensor:
+    return residuals(scene)[0].square().sum(dim=-1)
+
+
 def throughput(model: ConceptModel, seed: int, repeats: int = 15) -> dict[str, Any]:
     """Measure energies a second of three energies on the same scenes, one after the other.
 
@@ -115,7 +119,7 @@ def throughput(model: ConceptModel, seed: int, repeats: int = 15) -> dict[str, A
                 [agreed], scene.subjects[:1] > 0, scene.attention[:1] > 0, is_recorded=True
             )
             calls: dict[str, Callable[[], object]] = {
-                'agreement': lambda: residuals(scene)[0].square().sum(dim=-1),
+                'agreement': partial(_energies, residuals, scene),
                 'network': partial(network.energy, scene, code, ACTION),
                 'naive': partial(naive, scene, code),
             }
