@@ -32,6 +32,7 @@ SUBSCRIBE = ('create_subscription', 'subscribe')
 
 QOS = {
     'SENSOR': 'best effort',
+    'NEWEST': 'best effort',
     'RELIABLE': 'reliable',
     'LATCHED': 'reliable, latched',
     'LATCHED_INPUT': 'reliable, latched',

@@ -60,10 +60,6 @@ class CommandCheck:
         """Take over a credible joint state: stamp [s], positions (n,) and velocities (n,)."""
         self._measured = _Told(time, q, qd)
 
-    def presume(self) -> None:
-        """Take the arm for where it was told to be last, for want of a joint state."""
-        self._measured = self._position or self._measured
-
     def restart(self) -> None:
         """Forget what was told, as when the clock jumped."""
         self._plan = self._position = None
@@ -77,19 +73,15 @@ class CommandCheck:
 
     def position(self, time: float, q: np.ndarray) -> str:
         """Return why positions (n,) must not be sent at a time [s]; empty if they are told."""
-        reason, last = self._place_fault(q[None]), self._last_told()
+        reason, last = self._place_fault(q[None]), self._start()
         velocity = np.zeros_like(q)
         if not reason and last is not None:
             lower, upper = self._reachable(last, time)
             jump = np.maximum(q - upper, lower - q).max()
             if jump > ROUNDING:
                 reason = f'positions jump by {jump:.3g} more than speed and acceleration allow'
-            if elapsed := self._elapsed(last, time):
-                velocity = (q - last.q) / elapsed
-        elif not reason and self._measured is not None:
-            gap = self._gap(q)
-            if gap > MAX_START:
-                reason = f'positions begin {gap:.3g} from where the arm is'
+            elapsed = self._elapsed(last, time)
+            velocity = (q - last.q) / elapsed if elapsed else last.velocity
         if not reason:
             self._position = _Told(time, q, velocity)
         return reason
@@ -105,7 +97,7 @@ class CommandCheck:
             q: (n,) positions to be at [rad].
             qd: (n,) velocities with which these go on [rad/s].
         """
-        last = self._last_told()
+        last = self._start()
         if last is None:
             return q
         elapsed = self._elapsed(last, time)
@@ -122,7 +114,7 @@ class CommandCheck:
     def _reachable(self, last: _Told, time: float) -> tuple[np.ndarray, np.ndarray]:
         """Return the smallest and largest positions (n,) that may be told at a time [s]."""
         elapsed, limits = self._elapsed(last, time), self._arm.velocity_limits
-        before = last.velocity if time - last.time < MAX_SILENCE else np.zeros_like(limits)
+        before = last.velocity
         gain = self._arm.acceleration_limits * elapsed
         slowest, fastest = np.clip([before - gain, before + gain], -limits, limits)
         return last.q + elapsed * slowest, last.q + elapsed * fastest
@@ -189,13 +181,13 @@ class CommandCheck:
             return f'{self._arm.joints[joint]} would go {beyond[joint]:.3g} beyond its limit'
         return ''
 
-    def _gap(self, q: np.ndarray) -> float:
-        assert self._measured is not None
-        return float(np.abs(q - self._measured.q).max())
+    def _start(self) -> _Told | None:
+        """Return from what positions go on: those told last, or where the arm has got to since.
 
-    def _last_told(self) -> _Told | None:
-        """Return what was told last; None where the arm has left it since."""
-        last = self._position
-        if last is None or (self._measured is not None and self._gap(last.q) > MAX_START):
-            return None
-        return last
+        After a silence it has come to rest, and it may have been moved by somebody else.
+        """
+        last, here = self._position, self._measured
+        if last is None or here is None:
+            return last or here
+        has_left = here.time >= last.time and np.abs(last.q - here.q).max() > MAX_START
+        return here if has_left or here.time - last.time > MAX_SILENCE else last

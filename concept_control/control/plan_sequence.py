@@ -17,6 +17,9 @@ MAX_VELOCITY_DEVIATION = 0.4
 rather than from the measurement: references stay smooth and the tracker's stiffness counters
 friction."""
 
+LAGS = (0.0, 0.02, 0.04, 0.07, 0.1)
+"""Times by which an arm on a plan may be behind it, as where commands reach it late [s]."""
+
 MAX_PLAN_DELAY = 0.5
 """Longest time a plan may take to reach the arm [s], as on a busy machine. An arm on none of
 the plans of that time is braked once and left to follow: to answer each late measurement with
@@ -134,14 +137,12 @@ class PlanSequence:
             return False
         if np.abs(self._plans[-1].at(time)[0] - q).max() > self._guard.config.max_deviation:
             return False
-        for plan in reversed(self._plans):
-            planned_q, planned_qd, _ = plan.at(time)
-            if (
-                np.abs(planned_q - q).max() < MAX_POSITION_DEVIATION
-                and np.abs(planned_qd - qd).max() < MAX_VELOCITY_DEVIATION
-            ):
-                return True
-        return False
+        return any(
+            np.abs(planned_q - q).max() < MAX_POSITION_DEVIATION
+            and np.abs(planned_qd - qd).max() < MAX_VELOCITY_DEVIATION
+            for plan in reversed(self._plans)
+            for planned_q, planned_qd, _ in (plan.at(time - lag) for lag in LAGS)
+        )
 
     def _seam(self, time: float) -> int:
         """Return the number of the last plan's point at which the next one leaves it."""

@@ -1,19 +1,21 @@
-"""Drives of a robot that is sent plain numbers: positions or torques, one at a time.
+"""Drives of a robot: they turn trajectories, positions or torques into what the motors make.
 
-These stand for hardware behind ros2_control's forward_command_controller, and do what drives of
-robots do: before the first command, and where commands stop coming, a controlled stop brings the
-arm to rest at its acceleration limits and holds it there.
+These stand for hardware behind ros2_control's joint_trajectory_controller and
+forward_command_controller, and do what drives of robots do: they follow what they are told within
+the arm's speed and acceleration, also where it jumps because it was late on its way; and before
+the first position or torque, and where these stop coming, a controlled stop brings the arm to rest
+and holds it there.
 """
 
 from __future__ import annotations
-
-from typing import Protocol
 
 import numpy as np
 
 from concept_control.control.arm.description import ArmDescription
 from concept_control.control.arm.dynamics import ArmDynamics
 from concept_control.control.guard import TORQUE_SPAN
+from concept_control.control.plan import Plan
+from concept_control.control.tracker import PlanTracker
 from concept_control.errors import CommandError
 
 FOLLOWING_TIME = 0.02
@@ -21,16 +23,6 @@ FOLLOWING_TIME = 0.02
 
 MAX_STEP = 0.01
 """Longest time for which a reference moves on at once [s]."""
-
-
-class Drive(Protocol):
-    """What turns commands into the torques of the motors."""
-
-    def command(self, time: float, values: np.ndarray) -> None:
-        """Take over one number a joint at a time [s]."""
-
-    def effort(self, time: float, q: np.ndarray, qd: np.ndarray) -> np.ndarray:
-        """Return torques (n,) [N m] for measured positions [rad] and velocities [rad/s]."""
 
 
 class _Servo:
@@ -78,6 +70,22 @@ class _Servo:
         return np.clip(effort, -arm.effort_limits, arm.effort_limits)
 
 
+class TrajectoryDrive:
+    """A joint_trajectory_controller on drives that keep to the arm's limits."""
+
+    def __init__(self, arm: ArmDescription) -> None:
+        self._tracker, self._servo = PlanTracker(arm), _Servo(arm)
+
+    def follow(self, plan: Plan) -> None:
+        """Take over a new plan, wherever it should be by now."""
+        self._tracker.follow(plan)
+
+    def effort(self, time: float, q: np.ndarray, qd: np.ndarray) -> np.ndarray:
+        """Return torques (n,) [N m] for measured positions [rad] and velocities [rad/s]."""
+        position, velocity, _ = self._tracker.reference(time, q)
+        return self._servo.effort(time, q, qd, (position, velocity))
+
+
 class PositionDrive:
     """Position loops that go to what they are told as fast as the arm's limits allow."""
 
@@ -104,7 +112,7 @@ class PositionDrive:
         self._target, self._since = values, time
 
     def effort(self, time: float, q: np.ndarray, qd: np.ndarray) -> np.ndarray:
-        """See `Drive.effort`."""
+        """See `TrajectoryDrive.effort`."""
         is_fresh = time - self._since <= self._timeout
         target = (self._target, self._velocity_at(time)) if is_fresh else None
         return self._servo.effort(time, q, qd, target)
@@ -134,7 +142,7 @@ class EffortDrive:
         self._torque, self._since = values, time
 
     def effort(self, time: float, q: np.ndarray, qd: np.ndarray) -> np.ndarray:
-        """See `Drive.effort`."""
+        """See `TrajectoryDrive.effort`."""
         if time - self._since <= self._timeout:
             self._servo.release()
             return self._torque

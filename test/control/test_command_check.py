@@ -106,7 +106,7 @@ def test_a_late_arm_catches_up_within_its_acceleration_and_does_not_overshoot(ch
 
 
 def test_positions_begin_where_the_arm_is(check):
-    assert 'begin' in check.position(0.0, ARM.home + 0.3)
+    assert 'jump' in check.position(0.0, ARM.home + 0.3)
     assert 'not finite' in check.position(0.0, np.full(ARM.num_joints, np.nan))
     assert 'beyond its limit' in check.position(0.0, ARM.position_limits[:, 1] + 0.2)
 

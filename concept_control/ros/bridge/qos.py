@@ -1,9 +1,12 @@
 """The quality-of-service profiles of the package's topics."""
 
-from rclpy.qos import DurabilityPolicy, QoSProfile, qos_profile_sensor_data
+from rclpy.qos import DurabilityPolicy, QoSProfile, ReliabilityPolicy, qos_profile_sensor_data
 
 SENSOR = qos_profile_sensor_data
 """Images and joint states: best effort, the newest counts."""
+
+NEWEST = QoSProfile(depth=1, reliability=ReliabilityPolicy.BEST_EFFORT)
+"""Joint states that commands answer: none waits behind an older one."""
 
 RELIABLE = QoSProfile(depth=10)
 """Commands, plans, entities and status: nothing is lost."""

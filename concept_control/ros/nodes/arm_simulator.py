@@ -20,7 +20,6 @@ from trajectory_msgs.msg import JointTrajectory
 
 from concept_control.control.arm.description import INTERFACES
 from concept_control.control.guard import TORQUE_SPAN
-from concept_control.control.tracker import PlanTracker
 from concept_control.errors import CommandError
 from concept_control.msg import EntityArray
 from concept_control.ros.bridge import conversions as convert
@@ -30,7 +29,7 @@ from concept_control.ros.runtime.latest_value import LatestValue
 from concept_control.ros.runtime.node_process import run_node
 from concept_control.ros.runtime.parameters import declare, parameter
 from concept_control.ros.runtime.worker import Worker
-from concept_control.simulation.drives import Drive, EffortDrive, PositionDrive
+from concept_control.simulation.drives import EffortDrive, PositionDrive, TrajectoryDrive
 from concept_control.simulation.scene import SceneConfig, build_scene
 from concept_control.simulation.simulated_camera import SimulatedCamera
 from concept_control.simulation.world import Replica, SimulatedWorld
@@ -44,6 +43,9 @@ FRAMES_BEHIND = 3
 
 LAGGING_PAUSE = 0.05
 """Seconds of the machine that each joint state waits where simulated time is ahead."""
+
+CLOCK_RATE = 100.0
+"""Times that the clock is told per simulated second, at most: every node hears it."""
 
 MAX_LATE = 0.1
 """Seconds of the machine behind real time from which simulated time runs slower."""
@@ -69,7 +71,7 @@ class Parameters:
         1.0, 'simulated seconds per second, at most', 0.05, 20.0, is_live=True
     )
     joint_state_rate: float = parameter(
-        100.0, 'joint states and clock per simulated second', 10.0, 500.0
+        100.0, 'joint states per simulated second, and clock up to 100', 10.0, 500.0
     )
     interface: str = parameter(
         'joint_trajectory',
@@ -234,17 +236,17 @@ class ArmSimulator(Node):
         subscribe, arm = self.create_subscription, self.world.scene.arm
         timeout = self.parameters.command_timeout
         if interface == 'position':
-            self.drive: PlanTracker | Drive = PositionDrive(arm, timeout)
+            self.drive: TrajectoryDrive | PositionDrive | EffortDrive = PositionDrive(arm, timeout)
             subscribe(Float64MultiArray, 'position_commands', self._on_command, qos.RELIABLE)
         elif interface == 'effort':
             self.drive = EffortDrive(arm, timeout)
             subscribe(Float64MultiArray, 'effort_commands', self._on_command, qos.RELIABLE)
         else:
-            self.drive = PlanTracker(arm)
+            self.drive = TrajectoryDrive(arm)
             subscribe(JointTrajectory, 'joint_trajectory', self._on_trajectory, qos.RELIABLE)
 
     def _on_command(self, message: Float64MultiArray) -> None:
-        assert not isinstance(self.drive, PlanTracker)
+        assert not isinstance(self.drive, TrajectoryDrive)
         try:
             with self._lock:
                 self.drive.command(self._now, np.array(message.data))
@@ -258,7 +260,7 @@ class ArmSimulator(Node):
         self.get_logger().error(f'command refused: {error}', throttle_duration_sec=1.0)
 
     def _on_trajectory(self, message: JointTrajectory) -> None:
-        assert isinstance(self.drive, PlanTracker)
+        assert isinstance(self.drive, TrajectoryDrive)
         try:
             with self._lock:
                 plan = convert.plan_of(message, self.world.scene.arm.joints, self._now)
@@ -295,12 +297,15 @@ class ArmSimulator(Node):
         world, p = self.world, self.parameters
         steps = max(1, round(1.0 / p.joint_state_rate / p.timestep))
         period = steps * p.timestep
+        clock_every = max(1, round(p.joint_state_rate / CLOCK_RATE))
         truth_every = max(1, round(p.joint_state_rate / p.truth_rate))
         image_every = max(1, round(p.joint_state_rate / p.image_rate))
         suction_published: bool | None = None
         chunk = 0
         while not self._stop.is_set():
             now = self._step(steps)
+            if self._clock_publisher is not None and chunk % clock_every == 0:
+                self._clock_publisher.publish(Clock(clock=convert.stamp(now)))
             self._publish_state(now)
             if (world.held is not None) != suction_published:
                 suction_published = world.held is not None
@@ -332,8 +337,6 @@ class ArmSimulator(Node):
 
     def _publish_state(self, now: float) -> None:
         positions, velocities = self.world.joint_state()
-        if self._clock_publisher is not None:
-            self._clock_publisher.publish(Clock(clock=convert.stamp(now)))
         self._joint_states.publish(
             JointState(
                 header=convert.header(now, self.parameters.frame),

@@ -191,7 +191,6 @@ class StreamedOutput(CommandOutput):
             if plan is None or time >= plan.end:
                 self._end(self._tracker.reference(time, self._last[1])[0])
                 return
-            self._check.presume()
             self._follow(time, *plan.at(time)[:2])
 
     def finish(self) -> None:

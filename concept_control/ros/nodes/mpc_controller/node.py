@@ -103,7 +103,7 @@ class MpcController(LifecycleNode):
         )
         subscribe = self.create_subscription
         self._inputs = [
-            subscribe(JointState, 'joint_states', self._on_joints, qos.SENSOR),
+            subscribe(JointState, 'joint_states', self._on_joints, qos.NEWEST),
             subscribe(EntityArray, 'entities', self._on_entities, qos.RELIABLE),
             subscribe(Bool, 'suction_state', self._on_suction, qos.LATCHED),
             subscribe(ConceptGoal, 'concept_goal', self._on_goal, qos.LATCHED_INPUT),
