@@ -44,10 +44,11 @@ setup: $(VENV)/.package ## make the virtual environment and install the package 
 demo: setup ## the arm learns "between" from five examples and does it (DEMO_ARGS="--seed 3")
 	@$(RUN) $(BIN)/concept_control demo $(DEMO_ARGS)
 
-# The tests of a file share what they set up. Whole node graphs run in real time: nothing else may
-# run beside them. 5 means no test was chosen.
+# The tests of a file share what they set up, and files go in the order of their names: by their
+# number of tests, as is the default, files of few long tests would come last and alone. Whole node
+# graphs run in real time: nothing else may run beside them. 5 means no test was chosen.
 test: setup ## run the tests (TEST_ARGS="-k expression")
-	@$(PYTEST) -n 2 --dist loadscope -m "not whole_machine" $(TEST_ARGS); apart=$$?; \
+	@$(PYTEST) -n 2 --dist loadscope --no-loadscope-reorder -m "not whole_machine" $(TEST_ARGS); apart=$$?; \
 	$(PYTEST) -m whole_machine $(TEST_ARGS); whole=$$?; \
 	case "$$apart $$whole" in "0 0" | "0 5" | "5 0") ;; *) exit 1 ;; esac
 

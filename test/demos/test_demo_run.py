@@ -1,7 +1,9 @@
 """What a demonstration waits for, asks of the nodes and says, without a graph."""
 
 from pathlib import Path
+from threading import Event
 
+import numpy as np
 import pytest
 
 pytest.importorskip('rclpy', reason='rclpy is not installed')
@@ -13,6 +15,7 @@ from concept_control.cli.demo import demo_config
 from concept_control.cli.main import build_parser
 from concept_control.demos.demo_run import (
     SETTLING,
+    DemoRun,
     HoldTimer,
     blocks_of,
     goal_text,
@@ -22,7 +25,9 @@ from concept_control.demos.demo_run import (
 from concept_control.demos.simulated_graph import node_parameters
 from concept_control.language.expression import parse
 from concept_control.language.judge import Verdict
+from concept_control.ros.client.monitor import GraphState
 from concept_control.world.entity import TOOL_ID
+from concept_control.world.tabletop import Tabletop
 
 
 def configured(*arguments):
@@ -44,6 +49,21 @@ def test_the_command_line_becomes_a_configuration_in_metres():
     assert config.tolerance == 0.012 and config.cameras == ('camera', 'oblique')
     taught = configured('--concept', 'beside(red; blue)', '--judge', 'near(red; blue)')
     assert str(taught.judged) == 'near(red; blue)' != str(taught.expression)
+
+
+def test_a_taught_word_is_not_judged_by_geometry_but_by_its_energy():
+    config = configured('--world', 'particles', '--concept', 'beside(red; blue)')
+    run = DemoRun(config, GraphState(), None, None, Event())
+    scene = Tabletop(
+        (1, 2), np.array([[0.0, 0.0], [0.5, 0.0]]), np.eye(3)[[0, 2]], np.full(2, 0.2)
+    )
+    assert run._judge(scene) is None
+    for ending in ('satisfied', 'failed'):
+        result = run._result(None, ending, 3.0)
+        assert (result.succeeded, result.holds) == (ending == 'satisfied', None)
+    text = run._result_text(result, None, 'energy 0.1')
+    assert text.startswith('beside(red; blue): failed, energy 0.1, after 3.0 simulated seconds')
+    assert text.endswith('not judged by geometry')
 
 
 def test_the_nodes_get_what_was_asked_for(tmp_path):

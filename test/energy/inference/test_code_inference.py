@@ -35,11 +35,10 @@ def test_refinement_keeps_what_it_does_not_improve(network, name):
         assert (after < before - gain) != torch.equal(getattr(code, half), getattr(guess, half))
 
 
-@pytest.mark.parametrize('name', ['offset', 'place'])
-def test_refinement_improves_on_the_guess(network, name):
+def test_refinement_improves_on_the_guess(network):
     def rate(method):
         rng = np.random.default_rng(0)
-        scores = judge_family(network(method=method), families()[name], rng, num_concepts=12)
+        scores = judge_family(network(method=method), families()['place'], rng, num_concepts=12)
         return np.mean(scores.generated)
 
     assert rate('both') >= rate('encoder') + 0.15
