@@ -86,7 +86,7 @@ class NetworkEnergy:
         self, scene: SceneBatch, code: ConceptCode, generator: torch.Generator
     ) -> torch.Tensor:
         """Return the masks (B, N) of least energy."""
-        return lowest_attention(self.network, scene, self.check(code), generator)[0][:, 0]
+        return lowest_attention(self.network, scene, self.check(code), generator)
 
     def residual(self, scene: SceneBatch, code: ConceptCode) -> torch.Tensor:
         """Return the residuals (B, K) of outcomes, differentiable in the positions."""

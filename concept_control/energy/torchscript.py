@@ -51,24 +51,12 @@ class _EnergyModule(nn.Module):
         return first, second
 
 
-class Recorded:
-    """A recorded module: its operations on tensors, run without Python.
+Recorded = Callable[..., Any]
+"""Recorded module: its operations on tensors, run without Python.
 
-    Args:
-        script: Traced module.
-    """
-
-    def __init__(self, script: torch.nn.Module) -> None:
-        self._script = script
-
-    def __call__(self, *inputs: torch.Tensor) -> Any:
-        """Return the module's result; the inputs may differ from the example in batch size.
-
-        Outside inference mode the result can be read, but not changed in place.
-        """
-        # Optimising the recording would take half a second of the first calls.
-        with torch.jit.optimized_execution(False), torch.inference_mode():
-            return self._script(*inputs)
+The inputs may differ from those of the recording in batch size. Outside inference mode the result
+can be read, but not changed in place.
+"""
 
 
 def record(module: nn.Module, example: tuple[torch.Tensor, ...]) -> Recorded:
@@ -83,8 +71,14 @@ def record(module: nn.Module, example: tuple[torch.Tensor, ...]) -> Recorded:
     with warnings.catch_warnings(), torch.no_grad():
         warnings.simplefilter('ignore', torch.jit.TracerWarning)
         warnings.simplefilter('ignore', DeprecationWarning)
-        traced = torch.jit.trace(module.eval(), example, check_trace=False)
-        return Recorded(torch.jit.freeze(traced))
+        script = torch.jit.freeze(torch.jit.trace(module.eval(), example, check_trace=False))
+
+    def run(*inputs: torch.Tensor) -> Any:
+        # Optimising the recording would take half a second of the first calls.
+        with torch.jit.optimized_execution(False), torch.inference_mode():
+            return script(*inputs)
+
+    return run
 
 
 class _ResidualModule(nn.Module):

@@ -8,9 +8,8 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from torch import nn
-from tqdm import tqdm
 
+from concept_control.policy.fitting import fit
 from concept_control.policy.model import StrokePolicy
 from concept_control.policy.network import PolicyConfig, PolicyEnergy
 from concept_control.policy.objectives import ranking
@@ -24,6 +23,9 @@ from concept_control.seeding import seeded_weights
 
 REFINEMENT_RATE = 0.002
 """Learning rate of the refinement of a code, whose numbers are points in sizes of the figure."""
+
+LARGEST_GRADIENT = 5.0
+"""Norm to which gradients of the training on random figures are clipped."""
 
 CODED = PolicyConfig(z_dim=96, hidden=64, state_width=128, state_depth=2, is_coded=True)
 """Sizes of the energy of all figures: more state than action to understand."""
@@ -146,13 +148,8 @@ def train_coded(config: CodingConfig | None = None) -> CodedPolicy:
     proposal = RingProposal()
     with seeded_weights(config.seed):
         network = PolicyEnergy(CODED)
-    optimizer = torch.optim.Adam(network.parameters(), config.learning_rate)
-    schedule = torch.optim.lr_scheduler.OneCycleLR(
-        optimizer, config.learning_rate, total_steps=config.steps
-    )
-    start, recent = time.monotonic(), 0.0
-    bar = tqdm(range(config.steps), desc='training on random figures', disable=None, unit='step')
-    for _ in bar:
+
+    def loss() -> torch.Tensor:
         shots = int(rng.integers(1, CODE_STROKES + 1))
         figures = [random_figure(rng, shots + 1) for _ in range(config.figures)]
         codes = torch.stack([code_from_examples(figure.positions[:shots]) for figure in figures])
@@ -165,14 +162,10 @@ def train_coded(config: CodingConfig | None = None) -> CodedPolicy:
         actions = torch.as_tensor(np.concatenate([p[1] for p in pairs]), dtype=torch.float32)
         negatives = proposal.sample((len(states), config.negatives), generator)
         codes = codes.repeat_interleave(config.states, dim=0)
-        loss = ranking(network, states, actions.unsqueeze(1), negatives, proposal, codes)
-        optimizer.zero_grad()
-        loss.backward()
-        nn.utils.clip_grad_norm_(network.parameters(), 5.0)
-        optimizer.step()
-        schedule.step()
-        recent = 0.99 * recent + 0.01 * loss.item()
-        bar.set_postfix(loss=f'{recent:.3f}')
+        return ranking(network, states, actions.unsqueeze(1), negatives, proposal, codes)
+
+    start, title = time.monotonic(), 'training on random figures'
+    recent = fit(network, loss, config.steps, config.learning_rate, title, LARGEST_GRADIENT)
     card = {
         'recipe': 'ranking on random figures, codes of their points',
         'training': asdict(config),

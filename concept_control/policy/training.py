@@ -11,6 +11,7 @@ import torch
 from torch.nn.utils import parametrize
 from tqdm import tqdm
 
+from concept_control.policy.fitting import fit
 from concept_control.policy.langevin import ChainConfig, run_chains
 from concept_control.policy.model import StrokePolicy
 from concept_control.policy.network import PolicyConfig, PolicyEnergy
@@ -94,21 +95,15 @@ def train_ranking(
         network = PolicyEnergy(config.network)
     proposal = RingProposal()
     source = CorrectedSteps(strokes)
-    optimizer = torch.optim.Adam(network.parameters(), config.learning_rate)
-    schedule = torch.optim.lr_scheduler.OneCycleLR(
-        optimizer, config.learning_rate, total_steps=config.steps
-    )
-    start = time.monotonic()
-    for step in _progress(config.steps, strokes.name):
+
+    def loss() -> torch.Tensor:
         states, actions = _tensors(*source.draw(rng, config.batch))
         negatives = proposal.sample((config.batch, config.negatives), generator)
-        loss = ranking(network, states, actions, negatives, proposal)
-        optimizer.zero_grad()
-        loss.backward()
-        optimizer.step()
-        schedule.step()
-        if on_step is not None:
-            on_step(step + 1, network)
+        return ranking(network, states, actions, negatives, proposal)
+
+    start = time.monotonic()
+    title = f'training {strokes.name}'
+    fit(network, loss, config.steps, config.learning_rate, title, on_step=on_step)
     return _finished(strokes, network, 'ranking', asdict(config), time.monotonic() - start)
 
 
@@ -127,7 +122,8 @@ def train_thesis(
     all_states = strokes.positions[:, :-1].reshape(-1, 2)
     all_actions = strokes.actions.reshape(-1, 2)
     start = time.monotonic()
-    for step in _progress(config.steps, strokes.name):
+    title = f'training {strokes.name}'
+    for step in tqdm(range(config.steps), title, unit='step', leave=False, disable=None):
         rows = rng.integers(len(all_states), size=config.batch)
         spread = config.action_noise * rng.normal(size=(config.batch, 2))
         states, actions = _tensors(all_states[rows], all_actions[rows] + spread)
@@ -157,10 +153,6 @@ def _tensors(states: np.ndarray, actions: np.ndarray) -> tuple[torch.Tensor, tor
         torch.as_tensor(states, dtype=torch.float32),
         torch.as_tensor(actions, dtype=torch.float32).unsqueeze(1),
     )
-
-
-def _progress(steps: int, name: str) -> tqdm:
-    return tqdm(range(steps), desc=f'training {name}', unit='step', leave=False, disable=None)
 
 
 def _finished(

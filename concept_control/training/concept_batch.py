@@ -9,23 +9,19 @@ import torch
 
 from concept_control.energy.scene_batch import SceneBatch
 
-NUM_TESTS = 1
-"""M, events per concept that carry candidates."""
-
 
 @dataclass
 class ConceptBatch:
     """C concepts over scenes of the same number N of entity slots.
 
     Attributes:
-        family: (C,) index into the pool's list of names.
         demonstrations: C * D events.
-        tests: C * M events.
-        outcomes: (C, M, 1 + k, N, 2) candidate last positions, the demonstrated one first.
-        distances: (C, M, 1 + k) workspace units to where the concept holds.
-        masks: (C, M, 1 + k', N) candidate attention, the demonstrated one first.
-        holds: (C, M, 1 + k') whether the concept holds under them.
-        flips: (C, M, 1 + k') entities in which a mask differs from the demonstrated one.
+        tests: C events that carry candidates.
+        outcomes: (C, 1 + k, N, 2) candidate last positions, the demonstrated one first.
+        distances: (C, 1 + k) workspace units to where the concept holds.
+        masks: (C, 1 + k', N) candidate attention, the demonstrated one first.
+        holds: (C, 1 + k') whether the concept holds under them.
+        flips: (C, 1 + k') entities in which a mask differs from the demonstrated one.
         types: (C, K) token types, -1 for none.
         values: (C, K, V) token values.
         generates: (C,) 1 if outcomes are judged.
@@ -33,7 +29,6 @@ class ConceptBatch:
         static: (C,) 1 if the concept holds in what the demonstrations came to, however that was.
     """
 
-    family: torch.Tensor
     demonstrations: SceneBatch
     tests: SceneBatch
     outcomes: torch.Tensor
@@ -48,7 +43,7 @@ class ConceptBatch:
     static: torch.Tensor
 
     def __len__(self) -> int:
-        return self.family.shape[0]
+        return self.generates.shape[0]
 
     def select(self, index: torch.Tensor) -> ConceptBatch:
         """Return the concepts at `index`."""

@@ -51,7 +51,6 @@ class TrainingConfig:
             this.
         num_outcomes: Number of candidate outcomes per event, the demonstrated one apart.
         num_masks: Number of candidate masks per event, the demonstrated one apart.
-        mining_interval: Number of steps between two searches for false minima; 0 for none.
         report_interval: Time between two reports and checkpoints [s], which come at the end of
             an epoch; with `steps` given, every epoch ends with both.
         evaluation_concepts: Number of unseen concepts per family in a report.
@@ -87,7 +86,6 @@ class TrainingConfig:
     num_demonstrations: int = 10
     num_outcomes: int = 16
     num_masks: int = 20
-    mining_interval: int = 40
     report_interval: float = 240.0
     evaluation_concepts: int = 20
     seed: int = 0

@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 import torch
 
-from concept_control.concepts.family import Family
+from concept_control.concepts.family import Family, per_event
 from concept_control.energy.inference.candidates import candidate_masks, candidate_outcomes
 from concept_control.world.events import Events
 
@@ -43,7 +43,15 @@ def labelled_outcomes(
     outcomes = torch.from_numpy(np.concatenate([after[:, None], drawn], axis=1))
     if not family.generates:
         return outcomes, torch.zeros(outcomes.shape[:2])
-    return outcomes, outcome_distances(family, events, params, outcomes)
+    many = events.repeat(1 + count)
+    candidates = with_last_state(many, outcomes.flatten(0, 1))
+    distances = np.nan_to_num(
+        np.asarray(family.error(candidates, per_event(params, many)), dtype=np.float32),
+        nan=LARGEST_DISTANCE,
+        posinf=LARGEST_DISTANCE,
+    )
+    distances = distances.clip(0.0, LARGEST_DISTANCE).reshape(len(events), -1)
+    return outcomes, torch.from_numpy(distances)
 
 
 def labelled_masks(
@@ -62,33 +70,10 @@ def labelled_masks(
     masks = torch.from_numpy(np.concatenate([attention[:, None], drawn], axis=1))
     if not family.identifies:
         return masks, torch.ones(masks.shape[:2], dtype=torch.bool)
-    return masks, masks_hold(family, events, params, masks)
-
-
-def outcome_distances(
-    family: Family, events: Events, params: np.ndarray, outcomes: torch.Tensor
-) -> torch.Tensor:
-    """Return (B, k) distances of candidate outcomes (B, k, N, 2); params (C, P) of B = C * M."""
-    batch, count = outcomes.shape[:2]
-    candidates = with_last_state(events.repeat(count), outcomes.flatten(0, 1))
-    each = np.repeat(params, batch // len(params) * count, axis=0)
-    distances = np.nan_to_num(
-        np.asarray(family.error(candidates, each), dtype=np.float32),
-        nan=LARGEST_DISTANCE,
-        posinf=LARGEST_DISTANCE,
-    )
-    return torch.from_numpy(distances.clip(0.0, LARGEST_DISTANCE)).reshape(batch, count)
-
-
-def masks_hold(
-    family: Family, events: Events, params: np.ndarray, masks: torch.Tensor
-) -> torch.Tensor:
-    """Return (B, k) whether the concept holds under candidate masks (B, k, N)."""
-    batch, count = masks.shape[:2]
-    candidates = replace(events.repeat(count), attention=masks.flatten(0, 1))
-    each = np.repeat(params, batch // len(params) * count, axis=0)
-    holds = torch.as_tensor(np.asarray(family.holds(candidates, each), dtype=bool))
-    return holds.reshape(batch, count)
+    many = events.repeat(1 + count)
+    candidates = replace(many, attention=masks.flatten(0, 1))
+    holds = np.asarray(family.holds(candidates, per_event(params, many)), dtype=bool)
+    return masks, torch.from_numpy(holds.reshape(len(events), -1))
 
 
 def with_last_state(events: Events, positions: torch.Tensor) -> Events:

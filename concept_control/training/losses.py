@@ -19,7 +19,7 @@ from concept_control.energy.inference.objectives import (
 from concept_control.energy.networks.encoder import DemonstrationEncoder, normalise_code
 from concept_control.energy.networks.energy_network import ACTION, ARGUMENT, EnergyNetwork
 from concept_control.energy.scene_batch import SceneBatch
-from concept_control.training.concept_batch import NUM_TESTS, ConceptBatch
+from concept_control.training.concept_batch import ConceptBatch
 from concept_control.training.config import TrainingConfig
 from concept_control.training.privileged import TokenEmbedding
 
@@ -40,15 +40,14 @@ class Learner(nn.Module):
     Args:
         config: Sizes of the networks and weights of the losses.
         num_types: Number of token types.
-        num_values: Length of a token's values.
     """
 
-    def __init__(self, config: TrainingConfig, num_types: int, num_values: int) -> None:
+    def __init__(self, config: TrainingConfig, num_types: int) -> None:
         super().__init__()
         self.config = config
         self.network = EnergyNetwork(config.network)
         self.encoder = DemonstrationEncoder(config.network)
-        self.embedding = TokenEmbedding(num_types, num_values, config.network.code_width)
+        self.embedding = TokenEmbedding(num_types, config.network.code_width)
 
     def forward(
         self, batch: ConceptBatch, phase: Phase, generator: torch.Generator
@@ -62,7 +61,7 @@ class Learner(nn.Module):
         """
         config = self.config
         privileged = self.embedding(batch.types, batch.values)
-        guess = self.guess(batch, generator, hide_start=STATIC_SHARE)
+        guess = self.guess(batch, generator)
         code_error = (guess - privileged.detach()).square().mean(dim=-1)
         take_guess = torch.rand(len(batch), 1, generator=generator) < phase.encoder_share
         codes = torch.where(take_guess, guess, privileged)
@@ -79,39 +78,23 @@ class Learner(nn.Module):
         losses['total'] = total
         return losses
 
-    def guess(
-        self,
-        batch: ConceptBatch,
-        generator: torch.Generator,
-        shots: int | None = None,
-        hide_start: float = 0.0,
-    ) -> torch.Tensor:
-        """Return the encoder's codes (C, 2W).
-
-        Args:
-            batch: C concepts.
-            generator: Source of randomness.
-            shots: Number of demonstrations looked at; None draws it for each concept.
-            hide_start: Share of concepts, among those that do not depend on it, whose
-                demonstrations are shown as static scenes.
-        """
+    def guess(self, batch: ConceptBatch, generator: torch.Generator) -> torch.Tensor:
+        """Return the encoder's codes (C, 2W) from 1, 5 or any number of demonstrations."""
         concepts = len(batch)
         available = batch.demonstrations.num_events // concepts
-        if shots is None:
-            draw = torch.randint(0, 3, (concepts,), generator=generator)
-            number = torch.tensor([1, 5, 0])[draw]
-            anything = torch.randint(1, available + 1, (concepts,), generator=generator)
-            number = torch.where(number == 0, anything, number).clamp(max=available)
-        else:
-            number = torch.full((concepts,), shots)
+        draw = torch.randint(0, 3, (concepts,), generator=generator)
+        number = torch.tensor([1, 5, 0])[draw]
+        anything = torch.randint(1, available + 1, (concepts,), generator=generator)
+        number = torch.where(number == 0, anything, number).clamp(max=available)
         most = int(number.max())
         rows = (torch.arange(concepts)[:, None] * available + torch.arange(most)).flatten()
         weights = (torch.arange(most) < number[:, None]).float()
         shown = batch.demonstrations.select(rows)
-        if hide_start > 0:
-            hide = (torch.rand(concepts, generator=generator) < hide_start) & (batch.static > 0)
-            shown = as_static(shown, hide.repeat_interleave(most))
-        return self.encoder(shown, weights)
+        hide = (torch.rand(concepts, generator=generator) < STATIC_SHARE) & (batch.static > 0)
+        before = torch.where(
+            hide.repeat_interleave(most)[:, None, None], shown.after, shown.before
+        )
+        return self.encoder(shown._replace(before=before), weights)
 
     def test_losses(
         self, batch: ConceptBatch, codes: torch.Tensor, phase: Phase, generator: torch.Generator
@@ -133,16 +116,14 @@ class Learner(nn.Module):
     ) -> dict[str, torch.Tensor]:
         config = self.config
         width = config.network.code_width
-        count = batch.outcomes.shape[2]
+        count = batch.outcomes.shape[1]
         tests = batch.tests
-        moved = tests.repeat(count)._replace(after=batch.outcomes.flatten(0, 2))
-        conditioning = self.network.condition(codes[:, :width], ACTION)
-        residual = self.network(
-            moved, moved.attention.unsqueeze(1), conditioning.repeat(NUM_TESTS * count)
-        )
-        norms = norm_of(residual[:, 0]).unflatten(0, (len(batch), NUM_TESTS, count))
+        moved = tests.repeat(count)._replace(after=batch.outcomes.flatten(0, 1))
+        conditioning = self.network.condition(codes[:, :width], ACTION).repeat(count)
+        residual = self.network(moved, moved.attention.unsqueeze(1), conditioning)
+        norms = norm_of(residual[:, 0]).unflatten(0, (-1, count))
         energies = norms.square()
-        judged = batch.generates[:, None]
+        judged = batch.generates
         holds = batch.distances <= _HOLDS_WITHIN
         data = energies[..., 0] / config.temperature
         if config.objective == 'distance':
@@ -168,7 +149,7 @@ class Learner(nn.Module):
     def _denoising_loss(
         self, batch: ConceptBatch, codes: torch.Tensor, generator: torch.Generator, count: int = 6
     ) -> torch.Tensor:
-        """Denoise the gradient; (C, M). Concepts with many solutions only at small scales."""
+        """Denoise the gradient; (C,). Concepts with many solutions only at small scales."""
         tests = batch.tests
         width = self.config.network.code_width
         many = tests.repeat(count)
@@ -179,19 +160,11 @@ class Learner(nn.Module):
         gate = many.subjects.unsqueeze(-1)
         shift = scale * gate * torch.randn(many.after.shape, generator=generator)
         place = (many.after + shift).requires_grad_(True)
-        conditioning = self.network.condition(codes[:, :width], ACTION)
-        energy = self.network(
-            many._replace(after=place),
-            many.attention.unsqueeze(1),
-            conditioning.repeat(NUM_TESTS * count),
-        )
-        total = energy.square().sum()
-        (gradient,) = torch.autograd.grad(total, place, create_graph=True)
-        return (
-            denoising(gradient, shift, many.subjects)
-            .unflatten(0, (len(batch), NUM_TESTS, count))
-            .mean(dim=-1)
-        )
+        conditioning = self.network.condition(codes[:, :width], ACTION).repeat(count)
+        moved = many._replace(after=place)
+        energy = self.network(moved, moved.attention.unsqueeze(1), conditioning)
+        (gradient,) = torch.autograd.grad(energy.square().sum(), place, create_graph=True)
+        return denoising(gradient, shift, many.subjects).unflatten(0, (-1, count)).mean(dim=-1)
 
     def _kl_loss(
         self,
@@ -201,13 +174,13 @@ class Learner(nn.Module):
         chains: int = 4,
         steps: int = 3,
     ) -> torch.Tensor:
-        """KL term through a short differentiable Langevin chain; (C, M)."""
+        """KL term through a short differentiable Langevin chain; (C,)."""
         width = self.config.network.code_width
         many = batch.tests.repeat(chains)
         gate = many.subjects.unsqueeze(-1)
         start = 2 * torch.rand(many.after.shape, generator=generator) - 1
         place = many.after * (1 - gate) + start * gate
-        conditioning = self.network.condition(codes[:, :width], ACTION).repeat(NUM_TESTS * chains)
+        conditioning = self.network.condition(codes[:, :width], ACTION).repeat(chains)
         attention = many.attention.unsqueeze(1)
 
         def energy(at: torch.Tensor) -> torch.Tensor:
@@ -225,8 +198,7 @@ class Learner(nn.Module):
         frozen = energy(place)
         self.network.requires_grad_(True)
         samples = (place * gate).flatten(1).unflatten(0, (-1, chains))
-        value = kl_sampler(frozen.unflatten(0, (-1, chains)), samples, self.config.temperature)
-        return value.unflatten(0, (len(batch), NUM_TESTS))
+        return kl_sampler(frozen.unflatten(0, (-1, chains)), samples, self.config.temperature)
 
     def _mask_losses(
         self, batch: ConceptBatch, codes: torch.Tensor, generator: torch.Generator
@@ -234,11 +206,9 @@ class Learner(nn.Module):
         config = self.config
         width = config.network.code_width
         tests = forget_members(batch.tests, generator)
-        masks = batch.masks.flatten(0, 1)
-        conditioning = self.network.condition(codes[:, width:], ARGUMENT).repeat(NUM_TESTS)
-        norms = norm_of(self.network(tests, masks, conditioning))
-        norms = norms.unflatten(0, (len(batch), NUM_TESTS))
-        judged = batch.identifies[:, None]
+        conditioning = self.network.condition(codes[:, width:], ARGUMENT)
+        norms = norm_of(self.network(tests, batch.masks, conditioning))
+        judged = batch.identifies
         contrast = info_nce(norms, batch.holds, _MASK_TEMPERATURE)
         if config.objective == 'softplus':
             value = softplus_contrast(norms.square(), batch.holds, config.temperature)
@@ -255,14 +225,13 @@ class Learner(nn.Module):
     def _recognition_loss(
         self, batch: ConceptBatch, codes: torch.Tensor, generator: torch.Generator
     ) -> torch.Tensor:
-        """Tell each concept's first event from codes of some others in the batch."""
+        """Tell each concept's event from codes of some others in the batch."""
         concepts = len(batch)
         width = self.config.network.code_width
         choices = min(_RECOGNITION_CHOICES, concepts)
-        first = batch.tests.select(torch.arange(0, concepts * NUM_TESTS, NUM_TESTS))
         shift = torch.arange(choices) * (1 + int(torch.randint(0, 2, (), generator=generator)))
         index = (torch.arange(concepts)[:, None] + shift) % concepts
-        many = first.repeat(choices)
+        many = batch.tests.repeat(choices)
         each = codes[index.flatten()]
         energy = self.network.energy(many, each[:, :width], ACTION)
         energy = energy + self.network.energy(many, each[:, width:], ARGUMENT)
@@ -286,8 +255,8 @@ class Phase:
 
 
 def _judged_mean(values: torch.Tensor, judged: torch.Tensor) -> torch.Tensor:
-    """Return the mean of values (C, M) over the concepts that are judged, (C, 1) 0 or 1."""
-    return (judged * values).sum() / (judged.sum() * NUM_TESTS + 1e-6)
+    """Return the mean of values (C,) over the concepts that are judged, (C,) 0 or 1."""
+    return (judged * values).sum() / (judged.sum() + 1e-6)
 
 
 def forget_members(tests: SceneBatch, generator: torch.Generator) -> SceneBatch:
@@ -305,8 +274,3 @@ def code_loss(error: torch.Tensor) -> torch.Tensor:
     """Return the loss, a scalar, of codes' mean squared errors (C,)."""
     # The logarithm keeps precise codes worth making more precise.
     return error.mean() + _CODE_PRECISION * (error / _CODE_SCALE).log1p().mean()
-
-
-def as_static(scene: SceneBatch, hide: torch.Tensor) -> SceneBatch:
-    """Return the scene with the start of events hidden (B,) bool: as if nothing had moved."""
-    return scene._replace(before=torch.where(hide[:, None, None], scene.after, scene.before))

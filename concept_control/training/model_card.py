@@ -30,10 +30,9 @@ random lines (lines), random tests of a place (place_tests), random bounds of it
 
 Codes are first embeddings of a concept's true parameters, then mostly the encoder's from 1 to
 {shots} demonstrations; the encoder also learns to predict the former. Outcomes are labelled with
-the particle world's distance to the nearest satisfying arrangement, masks with its predicate, and
-what descent on the energy itself finds is labelled and trained on as well. This knowledge of the
-true parameters and distances is used in training only. At run time there are demonstrations:
-the encoder guesses a code from them, which gradient descent refines.
+the particle world's distance to the nearest satisfying arrangement, masks with its predicate. This
+knowledge of the true parameters and distances is used in training only. At run time there are
+demonstrations: the encoder guesses a code from them, which gradient descent refines.
 
 So the predicates that judge the trained families below have also labelled their training data;
 what they judge are concepts with parameters that were not seen. For the families kept from

@@ -12,7 +12,11 @@ import torch
 from torch import nn
 from torch.nn import functional
 
+from concept_control.concepts.family import TOKEN_VALUES
 from concept_control.energy.networks.encoder import normalise_code
+
+_WIDTH = 96
+"""Width of the hidden layer."""
 
 
 class TokenEmbedding(nn.Module):
@@ -20,22 +24,18 @@ class TokenEmbedding(nn.Module):
 
     Args:
         num_types: Number of token types over all families.
-        num_values: Length of a token's value vector.
         code_width: Length W of each half of a code.
-        width: Hidden width.
     """
 
-    def __init__(self, num_types: int, num_values: int, code_width: int, width: int = 96) -> None:
+    def __init__(self, num_types: int, code_width: int) -> None:
         super().__init__()
         self.code_width = code_width
-        self.num_types = num_types
-        self.num_values = num_values
-        self.kind = nn.Embedding(num_types, width)
+        self.kind = nn.Embedding(num_types, _WIDTH)
         # One matrix of values per type: a family's parameters mean nothing to another family.
-        self.values = nn.Parameter(torch.randn(num_types, num_values, width))
-        self.mix = nn.Linear(width, width)
-        self.linear = nn.Linear(width, 2 * code_width)
-        self.deep = nn.Linear(width, 2 * code_width)
+        self.values = nn.Parameter(torch.randn(num_types, TOKEN_VALUES, _WIDTH))
+        self.mix = nn.Linear(_WIDTH, _WIDTH)
+        self.linear = nn.Linear(_WIDTH, 2 * code_width)
+        self.deep = nn.Linear(_WIDTH, 2 * code_width)
 
     def forward(self, types: torch.Tensor, values: torch.Tensor) -> torch.Tensor:
         """Return codes (C, 2W).

@@ -1,7 +1,7 @@
 """Several processes that train one model: each on concepts of its own, gradients averaged.
 
 This is what DistributedDataParallel does, written out: a step runs the networks several times
-(the unrolled sampler, the search for false minima), which its hooks do not allow.
+(the unrolled sampler, for one), which its hooks do not allow.
 """
 
 from __future__ import annotations

@@ -24,7 +24,6 @@ from concept_control.reports.provenance import commit
 from concept_control.seeding import seeded_weights
 from concept_control.training.config import TrainingConfig
 from concept_control.training.losses import Learner, Phase
-from concept_control.training.mining import mine
 from concept_control.training.model_card import write_model_card
 from concept_control.training.optimisers import make_optimisers
 from concept_control.training.pool import ConceptPool
@@ -71,7 +70,7 @@ class Trainer:
         self.elapsed = 0.0
         self.pool = self._make_pool()
         with seeded_weights(config.seed):
-            self.learner = Learner(config, self.pool.num_types, self.pool.num_values)
+            self.learner = Learner(config, self.pool.num_types)
         self.optimisers = make_optimisers(self.learner, config)
         self.averages: dict[str, float] = {}
 
@@ -128,9 +127,6 @@ class Trainer:
 
     def optimise(self) -> None:
         """Make the parameters' update of one step."""
-        config = self.config
-        if config.mining_interval and self.step and self.step % config.mining_interval == 0:
-            mine(self.learner, self.pool, self.generator, self.phase().encoder_share)
         losses = self.accumulate_gradients()
         self.processes.average_gradients(self.learner.parameters())
         torch.nn.utils.clip_grad_norm_(self.learner.parameters(), 1.0)

@@ -17,7 +17,6 @@ def tiny(small_config):
         concepts_per_step=6,
         pool_size=8,
         num_demonstrations=5,
-        mining_interval=3,
         warmup_steps=2,
         oracle_share=0.3,
         evaluation_concepts=2,

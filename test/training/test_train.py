@@ -52,7 +52,6 @@ def test_learning_place_takes_seconds(tmp_path):
         epoch_steps=121,  # no new pool after the last step
         concepts_per_step=24,
         pool_size=60,
-        mining_interval=0,
         oracle_share=1.0,
         learning_rate=2e-3,
         warmup_steps=10,

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
 from itertools import pairwise
 
 import numpy as np
 import torch
 from torch import nn
-from tqdm import tqdm
 
+from concept_control.policy.fitting import fit
 from concept_control.policy.state_correction import CorrectedSteps
 from concept_control.policy.strokes import Strokes
 from concept_control.seeding import seeded_weights
@@ -73,7 +72,7 @@ class PerceptronDrawer(Drawer):
             states, actions = source.draw(rng, BATCH)
             return self._loss(self._network(tensor(states)), tensor(actions))
 
-        fit(self._network, loss, steps)
+        fit(self._network, loss, steps, RATE)
         self.seconds = time.monotonic() - start
 
     def _loss(self, outputs: torch.Tensor, actions: torch.Tensor) -> torch.Tensor:
@@ -123,17 +122,6 @@ def perceptron(*sizes: int) -> nn.Sequential:
     """Return linear layers between layers of these sizes, with SiLU after all but the last."""
     layers = [layer for size in pairwise(sizes) for layer in (nn.Linear(*size), nn.SiLU())]
     return nn.Sequential(*layers[:-1])
-
-
-def fit(network: nn.Module, loss: Callable[[], torch.Tensor], steps: int) -> None:
-    """Minimise a loss, drawn anew at each step, with one cycle of Adam's rate."""
-    optimizer = torch.optim.Adam(network.parameters(), RATE)
-    schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, RATE, total_steps=steps)
-    for _ in tqdm(range(steps), leave=False, disable=None):
-        optimizer.zero_grad()
-        loss().backward()
-        optimizer.step()
-        schedule.step()
 
 
 def tensor(values: np.ndarray) -> torch.Tensor:

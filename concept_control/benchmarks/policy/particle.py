@@ -21,7 +21,8 @@ import numpy as np
 import torch
 from torch import nn
 
-from concept_control.benchmarks.policy.baselines import fit, perceptron, tensor
+from concept_control.benchmarks.policy.baselines import RATE, perceptron, tensor
+from concept_control.policy.fitting import fit
 from concept_control.policy.langevin import gradient
 from concept_control.seeding import seeded_weights
 
@@ -255,7 +256,7 @@ def _fitted(
         when = np.where(rng.uniform(size=config.batch) < TURNS, near, when)
         return loss_of(tensor(observations[rows, when]), tensor(actions[rows, when]))
 
-    fit(network, loss, config.steps)
+    fit(network, loss, config.steps, RATE)
     return network.eval().requires_grad_(False)
 
 

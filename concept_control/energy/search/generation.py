@@ -139,23 +139,18 @@ def lowest_attention(
     scene: SceneBatch,
     codes: torch.Tensor,
     generator: torch.Generator,
-    keep: int = 1,
-) -> tuple[torch.Tensor, torch.Tensor]:
-    """Identify: find the attention masks of least energy.
+) -> torch.Tensor:
+    """Identify: return the attention masks (B, N) of least energy.
 
     Args:
         network: Energy network.
         scene: B scenes.
         codes: (B, 2W), or (1, 2W) for all.
         generator: Random generator of the search in large scenes.
-        keep: Number of masks to return.
-
-    Returns:
-        Masks (B, keep, N), best first, and their energies (B, keep).
     """
     width = network.config.code_width
     codes = codes.expand(scene.num_events, -1)[:, width:]
-    masks, lowest = [], []
+    masks = []
     for first in range(0, scene.num_events, _SCENES_AT_ONCE):
         rows = slice(first, first + _SCENES_AT_ONCE)
         part = scene.select(rows)
@@ -165,7 +160,5 @@ def lowest_attention(
         def energy(candidates: torch.Tensor, part=part, conditioning=conditioning) -> torch.Tensor:
             return network(part, candidates, conditioning).square().sum(dim=-1)
 
-        found, values = lowest_masks(energy, part.present, generator, keep)
-        masks.append(found)
-        lowest.append(values)
-    return torch.cat(masks), torch.cat(lowest)
+        masks.append(lowest_masks(energy, part.present, generator)[0])
+    return torch.cat(masks)

@@ -22,24 +22,22 @@ _MASKS_AT_ONCE = 512
 
 
 def lowest_masks(
-    energy: MaskEnergy, present: torch.Tensor, generator: torch.Generator, keep: int = 1
+    energy: MaskEnergy, present: torch.Tensor, generator: torch.Generator
 ) -> tuple[torch.Tensor, torch.Tensor]:
-    """Return the `keep` masks of least energy of each scene.
+    """Return the mask of least energy of each scene.
 
     Args:
         energy: Energy of masks; called without gradients.
         present: (B, N) 1 for an entity, 0 for padding.
         generator: Random generator of the greedy search's starts.
-        keep: Number of masks to return; beyond `ENUMERATION_LIMIT` entities it is always 1.
 
     Returns:
-        Masks (B, keep, N) of 0 and 1, best first, and their energies (B, keep).
+        Masks (B, N) of 0 and 1, and their energies (B,).
     """
     with torch.no_grad():
         if present.shape[1] <= ENUMERATION_LIMIT:
-            return _enumerate(energy, present, keep)
-        masks, energies = _search(energy, present, generator)
-        return masks.unsqueeze(1), energies.unsqueeze(1)
+            return _enumerate(energy, present)
+        return _search(energy, present, generator)
 
 
 def _evaluate(energy: MaskEnergy, masks: torch.Tensor) -> torch.Tensor:
@@ -47,9 +45,7 @@ def _evaluate(energy: MaskEnergy, masks: torch.Tensor) -> torch.Tensor:
     return torch.cat([energy(part) for part in parts], dim=1)
 
 
-def _enumerate(
-    energy: MaskEnergy, present: torch.Tensor, keep: int
-) -> tuple[torch.Tensor, torch.Tensor]:
+def _enumerate(energy: MaskEnergy, present: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
     batch, num_entities = present.shape
     every = torch.tensor(
         list(itertools.product((0.0, 1.0), repeat=num_entities)),
@@ -61,7 +57,7 @@ def _enumerate(
     # A mask that attends to padding duplicates the one that does not.
     is_duplicate = (masks * (1 - present.unsqueeze(1))).sum(dim=-1) > 0
     values = values.masked_fill(is_duplicate, torch.inf)
-    energies, index = values.topk(min(keep, values.shape[1]), dim=1, largest=False)
+    energies, index = values.min(dim=1)
     return every[index], energies
 
 
@@ -83,7 +79,8 @@ def _search(
     )
     values = _evaluate(energy, pool)
     rows = torch.arange(batch, device=present.device)
-    best_value, best_mask = None, None
+    best_mask = torch.zeros_like(present)
+    best_value = torch.full_like(present[:, 0], torch.inf)
     for start in range(starts):
         index = values.argsort(dim=1)[:, start]
         mask, value = pool[rows, index], values[rows, index]
@@ -96,13 +93,9 @@ def _search(
                 break
             mask = torch.where(better[:, None], changes[rows, at], mask)
             value = torch.where(better, lowest, value)
-        if best_value is None or best_mask is None:
-            best_value, best_mask = value, mask
-        else:
-            better = value < best_value
-            best_mask = torch.where(better[:, None], mask, best_mask)
-            best_value = torch.where(better, value, best_value)
-    assert best_mask is not None and best_value is not None
+        better = value < best_value
+        best_mask = torch.where(better[:, None], mask, best_mask)
+        best_value = torch.where(better, value, best_value)
     return best_mask, best_value
 
 
