@@ -48,8 +48,8 @@ def test_learning_place_takes_seconds(tmp_path):
     config = TrainingConfig(
         families=('place',),
         network=NetworkConfig(hidden=24, head_width=48, encoder_width=64),
-        steps=120,
-        epoch_steps=121,  # no new pool after the last step
+        steps=70,
+        epoch_steps=71,  # no new pool after the last step
         concepts_per_step=24,
         pool_size=60,
         oracle_share=1.0,
