@@ -146,6 +146,17 @@ class NetworkEnergy:
 
         return residuals
 
+    def bind_readings(
+        self,
+        codes: Sequence[ConceptCode],
+        subjects: torch.Tensor,
+        attention: torch.Tensor,
+        count: int,
+        generator: torch.Generator,
+    ) -> BoundResiduals:
+        """Return what `bind` does: the network's code is one reading."""
+        return self.bind(codes, subjects, attention)
+
     def check(self, code: ConceptCode) -> torch.Tensor:
         """Return a code as a tensor (1, 2W) on the network's device.
 

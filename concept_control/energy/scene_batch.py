@@ -20,7 +20,7 @@ class SceneBatch(NamedTuple):
         before: (B, N, 2) first positions, workspace units.
         after: (B, N, 2) last positions, workspace units.
         colors: (B, N, 3) RGB in [0, 1].
-        sizes: (B, N) side lengths, workspace units.
+        sides: (B, N, 2) side lengths in x and y, workspace units.
         present: (B, N) 1 for an entity, 0 for padding.
         subjects: (B, N) in [0, 1], entities that act.
         attention: (B, N) in [0, 1], entities that are meant.
@@ -30,11 +30,16 @@ class SceneBatch(NamedTuple):
     before: torch.Tensor
     after: torch.Tensor
     colors: torch.Tensor
-    sizes: torch.Tensor
+    sides: torch.Tensor
     present: torch.Tensor
     subjects: torch.Tensor
     attention: torch.Tensor
     motion: torch.Tensor
+
+    @property
+    def sizes(self) -> torch.Tensor:
+        """(B, N) mean side lengths, workspace units."""
+        return self.sides.mean(dim=-1)
 
     @property
     def num_events(self) -> int:
@@ -72,19 +77,25 @@ def hide_members(scene: SceneBatch) -> SceneBatch:
 def scene_batch_from_events(events: Events, dtype: torch.dtype = torch.float32) -> SceneBatch:
     """Return the tensors of `events` that the networks read."""
     # `Events` fills in what was not given.
-    sizes, present = cast(torch.Tensor, events.sizes), cast(torch.Tensor, events.present)
+    sides, present = cast(torch.Tensor, events.sides), cast(torch.Tensor, events.present)
     subjects = cast(torch.Tensor, events.subjects)
     attention = cast(torch.Tensor, events.attention)
     return SceneBatch(
         before=events.positions[:, 0].to(dtype),
         after=events.positions[:, -1].to(dtype),
         colors=events.colors.to(dtype),
-        sizes=sizes.to(dtype),
+        sides=sides.to(dtype),
         present=present.to(dtype),
         subjects=subjects.to(dtype),
         attention=attention.to(dtype),
         motion=motion_features(events.positions).to(dtype),
     )
+
+
+def sides_of(sizes: torch.Tensor, places: torch.Tensor) -> torch.Tensor:
+    """Return the sides (B, N, 2) of sizes (B, N) or (B, N, 2) of things at places (B, N, 2)."""
+    # Without a branch on the number of dimensions, so that a recording takes both.
+    return sizes.reshape(*places.shape[:2], -1).expand(-1, -1, places.shape[-1])
 
 
 def motion_features(positions: torch.Tensor) -> torch.Tensor:

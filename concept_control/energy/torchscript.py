@@ -15,7 +15,7 @@ import torch
 from torch import nn
 
 from concept_control.energy.networks.energy_network import ACTION, ARGUMENT, EnergyNetwork
-from concept_control.energy.scene_batch import NUM_MOTION_FEATURES, SceneBatch
+from concept_control.energy.scene_batch import NUM_MOTION_FEATURES, SceneBatch, sides_of
 from concept_control.errors import ModelError
 
 
@@ -42,7 +42,8 @@ class _EnergyModule(nn.Module):
         code: torch.Tensor,
     ) -> tuple[torch.Tensor, torch.Tensor]:
         """Return the residuals (B, K) of action and argument; codes (B, 2W) or (1, 2W)."""
-        scene = SceneBatch(before, after, colors, sizes, present, subjects, attention, motion)
+        sides = sides_of(sizes, after)
+        scene = SceneBatch(before, after, colors, sides, present, subjects, attention, motion)
         mask = attention.unsqueeze(1)
         action = self.network.condition(code[:, : self.code_width], self.action)
         argument = self.network.condition(code[:, self.code_width :], self.argument)
@@ -89,16 +90,17 @@ class _ResidualModule(nn.Module):
         self._residual = residual
 
     def forward(self, *values: torch.Tensor) -> torch.Tensor:
-        return self._residual(SceneBatch(*values))
+        scene = SceneBatch(*values)
+        return self._residual(scene._replace(sides=sides_of(scene.sides, scene.after)))
 
 
 def export_network(network: EnergyNetwork, path: str | Path) -> None:
     """Write the energy of a network into one TorchScript file.
 
-    The file's `forward` takes before (B, N, 2), after (B, N, 2), colors (B, N, 3), sizes (B, N),
-    present (B, N), subjects (B, N), attention (B, N), motion (B, N, 2) and codes (B or 1, 2W), all
-    float32, and returns the residuals (B, K) of action and argument, whose squared norms are the
-    energies; it is differentiable.
+    The file's `forward` takes before (B, N, 2), after (B, N, 2), colors (B, N, 3), sizes (B, N)
+    or (B, N, 2), present (B, N), subjects (B, N), attention (B, N), motion (B, N, 2) and codes
+    (B or 1, 2W), all float32, and returns the residuals (B, K) of action and argument, whose
+    squared norms are the energies; it is differentiable.
     """
     module = _EnergyModule(network).eval()
     like = next(module.parameters())

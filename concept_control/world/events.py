@@ -27,11 +27,14 @@ class Events:
         positions: (B, T, N, 2) workspace units, the workspace being [-1, 1]²; `positions[:, 0]`
             is the state before, `positions[:, -1]` the state after; T = 1 is a static scene.
         colors: (B, N, 3) RGB in [0, 1].
-        sizes: (B, N) side lengths in workspace units; `DEFAULT_SIZE` where not given.
+        sizes: (B, N) mean side lengths in workspace units; `DEFAULT_SIZE` where not given.
+        sides: (B, N, 2) side lengths in x and in y; all equal `sizes` for squares.
         present: (B, N) bool, False for padding.
         subjects: (B, N) bool, the entities the concept acts on (they may move), or the marker.
         attention: (B, N) float in [0, 1], the entities the concept is about.
         has_attention: Whether `attention` was given; an identification scene has none.
+
+    Squares are given by `sizes` (B, N), rectangles by `sizes` (B, N, 2): their sides in x and y.
 
     Raises:
         EventError: if a shape, a dtype or a value is not as above; the text says which.
@@ -40,6 +43,7 @@ class Events:
     positions: torch.Tensor
     colors: torch.Tensor
     sizes: torch.Tensor
+    sides: torch.Tensor
     present: torch.Tensor
     subjects: torch.Tensor
     attention: torch.Tensor
@@ -54,6 +58,7 @@ class Events:
         subjects: ArrayLike | None = None,
         attention: ArrayLike | None = None,
         has_attention: bool | None = None,
+        sides: ArrayLike | None = None,
     ) -> None:
         positions = _as_float('positions', positions)
         if positions.ndim != 4 or positions.shape[-1] != 2 or 0 in positions.shape:
@@ -65,9 +70,8 @@ class Events:
         device = positions.device
         mask_shape = (batch, num_entities)
         colors = _expect('colors', _as_float('colors', colors), (*mask_shape, 3)).to(device)
-        if sizes is None:
-            sizes = torch.full(mask_shape, DEFAULT_SIZE, device=device)
-        sizes = _expect('sizes', _as_float('sizes', sizes), mask_shape).to(device)
+        sizes, sides = _sizes_and_sides(sizes, sides, mask_shape)
+        sizes, sides = sizes.to(device), sides.to(device)
         present = _mask('present', present, mask_shape, True).to(device)
         subjects = _mask('subjects', subjects, mask_shape, False).to(device)
         given = attention is not None if has_attention is None else has_attention
@@ -78,7 +82,7 @@ class Events:
         at_present = positions.transpose(1, 2)[present]
         _check_values('positions', at_present, -POSITION_LIMIT, POSITION_LIMIT, 'workspace units')
         _check_values('colors', colors[present], 0.0, 1.0, 'RGB in [0, 1]')
-        _check_values('sizes', sizes[present], 1e-6, POSITION_LIMIT, 'workspace units, > 0')
+        _check_values('sizes', sides[present], 1e-6, POSITION_LIMIT, 'workspace units, > 0')
         _check_values('attention', attention[present], 0.0, 1.0, 'a mask in [0, 1]')
         if not present.any(dim=-1).all():
             row = int((~present.any(dim=-1)).nonzero()[0])
@@ -89,10 +93,12 @@ class Events:
         positions = torch.where(present[:, None, :, None], positions, 0.0)
         colors = torch.where(present[..., None], colors, 0.0)
         sizes = torch.where(present, sizes, DEFAULT_SIZE)
+        sides = torch.where(present[..., None], sides, DEFAULT_SIZE)
         for name, value in (
             ('positions', positions),
             ('colors', colors),
             ('sizes', sizes),
+            ('sides', sides),
             ('present', present),
             ('subjects', subjects & present),
             ('attention', torch.where(present, attention, 0.0) * keep),
@@ -165,6 +171,7 @@ class Events:
         return self._with(
             positions=padding(self.positions, (0, 0, 0, extra)),
             colors=padding(self.colors, (0, 0, 0, extra)),
+            sides=padding(self.sides, (0, 0, 0, extra)),
             **{
                 name: padding(getattr(self, name), (0, extra))
                 for name in ('sizes', 'present', 'subjects', 'attention')
@@ -203,6 +210,24 @@ def _as_float(name: str, value: ArrayLike | None) -> torch.Tensor:
     if tensor.is_complex():
         raise EventError(f'{name} are complex; expected real numbers')
     return tensor.to(torch.float32)
+
+
+def _sizes_and_sides(
+    sizes: ArrayLike | None, sides: ArrayLike | None, shape: tuple[int, int]
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """Return sizes (B, N) and sides (B, N, 2); sizes (B, N) scale sides that are given."""
+    given = torch.full(shape, DEFAULT_SIZE) if sizes is None else _as_float('sizes', sizes)
+    if tuple(given.shape) not in (shape, (*shape, 2)):
+        raise EventError(
+            f'sizes have shape {tuple(given.shape)}; expected {shape}, or {(*shape, 2)} for the '
+            'sides of rectangles in x and y'
+        )
+    if given.ndim == len(shape) + 1:
+        return given.mean(dim=-1), given
+    if sides is None:
+        return given, given.unsqueeze(-1).expand(-1, -1, 2)
+    found = _expect('sides', _as_float('sides', sides), (*shape, 2)).to(given.device)
+    return given, found * (given / found.mean(dim=-1)).unsqueeze(-1)
 
 
 def _expect(name: str, tensor: torch.Tensor, shape: tuple[int, ...]) -> torch.Tensor:

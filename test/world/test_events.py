@@ -1,5 +1,7 @@
 """Events: what is allowed in, and what can never be seen."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -25,6 +27,18 @@ def test_defaults_are_as_documented():
     assert make(attention=np.ones((2, 3))).has_attention
 
 
+def test_rectangles_keep_their_sides_through_every_operation():
+    sides = np.tile([0.2, 0.4], (2, 3, 1))
+    events = make(sizes=sides)
+    assert torch.allclose(events.sizes, torch.tensor(0.3))
+    for same in (events[0], events.before(), events.repeat(2), replace(events, present=None)):
+        assert torch.allclose(same.sides, torch.tensor([0.2, 0.4]))
+    twice = replace(events, sizes=2 * events.sizes)
+    assert torch.allclose(twice.sides, torch.tensor([0.4, 0.8]))
+    padded = Events.concatenate([events, make().pad(4)])
+    assert padded.sides.shape == (4, 4, 2) and (padded.sides[2:] == DEFAULT_SIZE).all()
+
+
 @pytest.mark.parametrize(
     ('changes', 'complaint'),
     [
@@ -35,6 +49,7 @@ def test_defaults_are_as_documented():
         ({'colors': np.full((2, 3, 3), 255)}, 'RGB in'),
         ({'colors': np.zeros((2, 4, 3))}, 'colors have shape'),
         ({'sizes': np.zeros((2, 3))}, 'sizes contain'),
+        ({'sizes': np.zeros((2, 3, 4))}, 'sizes have shape'),
         ({'subjects': np.full((2, 3), 0.5)}, 'mask of 0 and 1'),
         ({'attention': np.full((2, 3), 1.5)}, 'attention contain'),
         ({'present': np.zeros((2, 3))}, 'no entity present'),

@@ -10,9 +10,10 @@ Boxes = np.ndarray
 
 
 def boxes_from_centers(centers: np.ndarray, sizes: np.ndarray) -> Boxes:
-    """Return the boxes (..., 4) of squares with centres (..., 2) and side lengths (...)."""
-    half = np.asarray(sizes, dtype=float)[..., None] / 2
+    """Return the boxes (..., 4) of centres (..., 2) and side lengths (...), or sides (..., 2)."""
     centers = np.asarray(centers, dtype=float)
+    half = np.asarray(sizes, dtype=float) / 2
+    half = half if half.ndim == centers.ndim else half[..., None]
     return np.concatenate([centers - half, centers + half], axis=-1)
 
 

@@ -15,7 +15,14 @@ import numpy as np
 
 from concept_control.benchmarks.concepts.boxes import any_collision, boxes_from_centers, shared
 from concept_control.benchmarks.concepts.srem_relations import random_looks
+from concept_control.energy.goals.solving import Walls
 from concept_control.world.events import Events
+
+SIDE = 2.0
+"""Side of the unit square [workspace units]: it is the workspace."""
+
+WALLS = Walls(separation=1.095, edge=1.0, holds_bodies=True)
+"""Walls of the unit square: nothing collides, nothing sticks out."""
 
 CENTRE, CLOSE, AWAY, ALIGNED, TOUCHING = 0.3, 0.3, 0.5, 0.05, 0.1
 """Thresholds of centre-in, close-to, away-from, aligned and touching."""
@@ -23,26 +30,37 @@ CENTRE, CLOSE, AWAY, ALIGNED, TOUCHING = 0.3, 0.3, 0.5, 0.05, 0.1
 BESIDE_GAP = (-0.05, 0.3)
 """Gap between things that are left of, or on top of, one another."""
 
+SQUARES = (0.1, 0.24)
+"""Side lengths of squares [workspace units]."""
+
+PART, PADDING = 0.25, 0.1
+"""Smallest side of a part and largest padding of rectangles, in shares of the side."""
+
 BESIDE_SHARE = 0.6
 """Share of the shorter side that they have to have in common across."""
 
 
 @dataclass(frozen=True)
 class Things:
-    """N squares, in shares of the unit square's side, the origin in its middle.
+    """N rectangles, in shares of the unit square's side, the origin in its middle.
 
     Attributes:
         centers: (..., N, 2).
-        sizes: (..., N) side lengths.
+        sides: (..., N, 2).
     """
 
     centers: np.ndarray
-    sizes: np.ndarray
+    sides: np.ndarray
+
+    @classmethod
+    def at(cls, positions: np.ndarray, sides: np.ndarray) -> Things:
+        """Return the things at positions and with sides (..., N, 2), workspace units."""
+        return cls(np.asarray(positions) / SIDE, np.asarray(sides) / SIDE)
 
     @property
     def boxes(self) -> np.ndarray:
         """(..., N, 4)."""
-        return boxes_from_centers(self.centers, self.sizes)
+        return boxes_from_centers(self.centers, self.sides)
 
 
 Test = Callable[[Things, int, int], np.ndarray]
@@ -62,7 +80,7 @@ def _beside(axis: int, sign: float) -> Test:
 
     def test(things: Things, i: int, j: int) -> np.ndarray:
         common = shared(things.boxes[..., i, :], things.boxes[..., j, :])
-        shorter = np.minimum(things.sizes[..., i], things.sizes[..., j])
+        shorter = np.minimum(things.sides[..., i, :], things.sides[..., j, :])[..., 1 - axis]
         ahead = things.centers[..., j, axis] - things.centers[..., i, axis]
         gap = -common[..., axis]
         return (
@@ -77,9 +95,8 @@ def _beside(axis: int, sign: float) -> Test:
 
 def _touching(things: Things, i: int, j: int) -> np.ndarray:
     common = shared(things.boxes[..., i, :], things.boxes[..., j, :])
-    shorter = np.minimum(things.sizes[..., i], things.sizes[..., j])
     near = common > -TOUCHING
-    across = common > BESIDE_SHARE * shorter[..., None]
+    across = common > BESIDE_SHARE * np.minimum(things.sides[..., i, :], things.sides[..., j, :])
     return (near & across[..., ::-1]).any(axis=-1)
 
 
@@ -115,71 +132,68 @@ ORDERED = ('left-of', 'top-of')
 CONSTRAINTS = {**UNARY, **BINARY}
 
 
-@dataclass(frozen=True)
-class Frame:
-    """Position of the unit square in the workspace: middle on middle.
+Arrangement = tuple[np.ndarray, np.ndarray]
+"""Positions (N, 2) without collisions, and sides (N, 2), workspace units."""
 
-    It is as much larger than the reach of centres, [-1, 1]², as the largest thing sticks out, so
-    that the workspace's limit keeps every thing inside the square: the constraint "in".
 
-    Attributes:
-        largest: Side length of the largest thing [workspace units].
+def squares(rng: np.random.Generator, count: int) -> Arrangement:
+    """Draw squares of 5 to 12 % of the side, anywhere."""
+    while True:
+        sides = np.repeat(rng.uniform(*SQUARES, (count, 1)), 2, axis=1)
+        places = rng.uniform(sides / 2 - 1, 1 - sides / 2)
+        if not any_collision(boxes_from_centers(places, sides)):
+            return places, sides
+
+
+def rectangles(rng: np.random.Generator, count: int) -> Arrangement:
+    """Draw rectangles as the published generator does: the square is split, and each part padded.
+
+    Cuts are anywhere, in either direction, and leave parts of at least `PART` of the side.
     """
-
-    largest: float
-
-    @property
-    def side(self) -> float:
-        """Side of the unit square, workspace units."""
-        return 2.0 + self.largest
-
-    def things(self, positions: np.ndarray, sizes: np.ndarray) -> Things:
-        """Return positions (..., N, 2) and sizes (..., N) of the workspace as `Things`."""
-        return Things(np.asarray(positions) / self.side, np.asarray(sizes) / self.side)
-
-
-def arrangements(
-    rng: np.random.Generator, number: int, count: int, sizes: tuple[float, float]
-) -> tuple[np.ndarray, np.ndarray]:
-    """Draw positions (number, N, 2) without collisions and side lengths, workspace units."""
-    places, sides = np.zeros((0, count, 2)), np.zeros((0, count))
-    while len(places) < number:
-        drawn = rng.uniform(-1.0, 1.0, (number, count, 2))
-        side = rng.uniform(*sizes, (number, count))
-        free = ~any_collision(boxes_from_centers(drawn, side))
-        places, sides = np.concatenate([places, drawn[free]]), np.concatenate([sides, side[free]])
-    return places[:number], sides[:number]
+    parts = [np.array([-0.5, -0.5, 0.5, 0.5])]
+    while len(parts) < count:
+        low = parts.pop(int(rng.integers(len(parts))))
+        axis = int(rng.integers(2))
+        cut = rng.uniform(low[axis], low[axis + 2])
+        high = low.copy()
+        low[axis + 2] = high[axis] = cut
+        parts += [low, high]
+        if min((part[2:] - part[:2]).min() for part in parts) < PART:
+            parts = [np.array([-0.5, -0.5, 0.5, 0.5])]
+    boxes = SIDE * (np.stack(parts) + rng.uniform(0, PADDING, (count, 4)) * [1, 1, -1, -1])
+    boxes = rng.permutation(boxes)
+    return (boxes[:, :2] + boxes[:, 2:]) / 2, boxes[:, 2:] - boxes[:, :2]
 
 
-def demonstrate(
-    rng: np.random.Generator, name: str, number: int, sizes: tuple[float, float]
-) -> Events:
+KINDS = {'squares': squares, 'rectangles': rectangles}
+"""Kinds of things: name to how arrangements of them are drawn."""
+
+
+def demonstrate(rng: np.random.Generator, name: str, number: int, kind: str) -> Events:
     """Draw demonstrations: thing 0 has been moved to where the constraint holds, of 2 to 5.
 
     Args:
         rng: Source of randomness.
         name: Name in `CONSTRAINTS`.
         number: Number of demonstrations.
-        sizes: Smallest and largest side length [workspace units].
+        kind: Name in `KINDS`.
     """
-    test, frame = CONSTRAINTS[name], Frame(sizes[1])
+    test = CONSTRAINTS[name]
     second = 0 if name in UNARY else 1
     events: list[Events] = []
     while len(events) < number:
         count = int(rng.integers(2, 6))
-        after, sides = arrangements(rng, 64, count, sizes)
-        good = np.flatnonzero(test(frame.things(after, sides), 0, second))
-        if len(good) == 0:
+        after, sides = KINDS[kind](rng, count)
+        if not test(Things.at(after, sides), 0, second):
             continue
-        row = good[0]
-        before = after[row].copy()
+        before = after.copy()
         before[0] = rng.uniform(-1.0, 1.0, 2)
         entity = np.arange(count)
         events.append(
             Events(
-                positions=np.stack([before, after[row]])[None],
+                positions=np.stack([before, after])[None],
                 colors=random_looks(rng, (1, count)),
-                sizes=sides[row][None],
+                sizes=sides[None],
                 subjects=(entity == 0)[None],
                 attention=((entity == 1) & (second == 1))[None],
             )

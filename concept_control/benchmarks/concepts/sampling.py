@@ -116,7 +116,7 @@ def random_scene(batch: int, entities: int, seed: int) -> SceneBatch:
         before=2 * draw(2) - 1,
         after=2 * draw(2) - 1,
         colors=draw(3),
-        sizes=0.1 + 0.1 * draw(),
+        sides=0.1 + 0.1 * draw(1).expand(-1, -1, 2),
         present=torch.ones(batch, entities),
         subjects=roles[..., 0],
         attention=roles[..., 1],

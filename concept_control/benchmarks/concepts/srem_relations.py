@@ -86,18 +86,21 @@ def random_looks(rng: np.random.Generator, shape: tuple[int, ...]) -> np.ndarray
     return table[rng.integers(len(table), size=shape)]
 
 
-def demonstrate(rng: np.random.Generator, relation: str, number: int) -> Events:
+def demonstrate(
+    rng: np.random.Generator, relation: str, number: int, shares_rows: bool = True
+) -> Events:
     """Draw demonstrations of a relation: entity 0 has been moved to where it holds.
 
     Boxes are drawn anywhere, apart from each other unless one is to be inside the other, and kept
-    if the relation holds and did not hold before. As in the scenes that SREM trains on, things
-    left and right of each other share rows and things in front and behind share columns; the
-    relation itself, by which it is judged, does not ask for that.
+    if the relation holds and did not hold before.
 
     Args:
         rng: Source of randomness.
         relation: Name in `RELATIONS`.
         number: Number of demonstrations.
+        shares_rows: Whether, as in the scenes that SREM trains on, things left and right of each
+            other share rows and things in front and behind columns; the relation itself, by
+            which it is judged, does not ask for that.
     """
     holds, objects = RELATIONS[relation], num_objects(relation)
     count = 1 + objects + 2
@@ -112,7 +115,7 @@ def demonstrate(rng: np.random.Generator, relation: str, number: int) -> Events:
         apart = boxes[:, 1:] if relation == 'inside' else boxes
         for row in np.flatnonzero(~any_collision(apart)):
             others = boxes[row, 1 : 1 + objects]
-            if relation in DIRECTIONS:
+            if shares_rows and relation in DIRECTIONS:
                 axis = 1 if relation in ('left', 'right') else 0
                 if shared(boxes[row, 0], others[0])[axis] <= 0:
                     continue

@@ -11,6 +11,7 @@ import torch
 from concept_control.energy.agreement.agreement_code import SCHEMA, AgreementCode
 from concept_control.energy.agreement.confidence import ConfidenceCurve
 from concept_control.energy.agreement.conjunction import KEPT, NEXT
+from concept_control.energy.agreement.drawn_readings import NAT, bind_readings
 from concept_control.energy.agreement.explanation import explain, propose, readings
 from concept_control.energy.agreement.generation import arrange_subjects, place_subject
 from concept_control.energy.agreement.identification import (
@@ -29,9 +30,6 @@ from concept_control.energy.measurements.scene_view import SceneView
 from concept_control.energy.scene_batch import BoundResiduals, SceneBatch
 from concept_control.energy.torchscript import export_residual
 from concept_control.errors import CodeError
-
-NAT = 0.01
-"""Energy of one nat of implausibility of a mask: as much as a place 0.1 away."""
 
 _UNLISTED = 20.0
 """Implausibility of a mask that is not among the candidates [nats]."""
@@ -190,6 +188,19 @@ class AgreementEnergy:
 
         return residuals
 
+    def bind_readings(
+        self,
+        codes: Sequence[ConceptCode],
+        subjects: torch.Tensor,
+        attention: torch.Tensor,
+        count: int,
+        generator: torch.Generator,
+    ) -> BoundResiduals:
+        """Return the residuals of M terms under drawn readings, see `drawn_readings`."""
+        agreed = [self.check(code) for code in codes]
+        parts = [each.placing or each.arrangement for each in agreed]
+        return bind_readings(parts, subjects, attention, count, generator)
+
     def check(self, code: ConceptCode) -> AgreementCode:
         """Return the agreement of a code.
 
@@ -215,10 +226,10 @@ def acting_part(agreed: AgreementCode) -> Agreement | None:
         return None
     acting = found.select((KEPT, NEXT))
     bounds = acting.bounds
-    # The likeliest reading counts whole: an outcome beyond it does not hold, however many other
-    # readings there are.
+    # Without a bound that is certain, the likeliest reading counts whole: an outcome beyond it
+    # does not hold, however many other readings there are.
     is_doubt = bounds.kind[bounds.clause] == NEXT
-    likeliest = torch.where(is_doubt, bounds.weight, 0.0).max() if len(bounds.weight) else 1.0
+    likeliest = 1.0 if KEPT in bounds.kind.tolist() else max([*bounds.weight.tolist(), 1e-9])
     weight = torch.where(is_doubt, bounds.weight / likeliest, bounds.weight)
     likely = torch.nonzero(weight >= _LIKELY)[:, 0]
     return replace(acting, bounds=replace(bounds, weight=weight)).pick(likely)

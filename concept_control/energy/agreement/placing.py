@@ -108,13 +108,20 @@ class Agreement:
         return self.bounds.energy(self.values(view))
 
     def residual(self, view: SceneView) -> torch.Tensor:
-        """Return the residuals (R, B) of the bounds, workspace units: zero within all of them.
+        """Return the residuals (R, 2 B) of the bounds, workspace units: zero within all of them.
 
-        Those of clauses with several readings are weighted by the root of their weights.
+        Their square is the expected one: a bound that may not be there, or may be zero, counts by
+        its probability, and the readings of a clause by their weights.
         """
-        below, above = self.bounds.excess(self.values(view))
-        weight = self.units * self.bounds.weight.sqrt()
-        return (below + above) * weight.to(below)
+        bounds, values = self.bounds, self.values(view)
+        below, above = bounds.excess(values)
+        side = bounds.sign.to(values)
+        wrong = (-values * side.sign()).clamp(min=0.0)
+        asked, share = bounds.weight.to(values), side.abs()
+        low, high = 1 - bounds.open_lower.to(values), 1 - bounds.open_upper.to(values)
+        beyond = below * low.sqrt() + above * high.sqrt()
+        units = self.units.to(values) * asked.sqrt()
+        return torch.cat([beyond * (1 - share).sqrt() * units, wrong * share.sqrt() * units], -1)
 
 
 def with_places(scene: SceneBatch, places: torch.Tensor) -> SceneBatch:

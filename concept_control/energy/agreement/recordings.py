@@ -7,6 +7,7 @@ share one: the bounds go into it as tensors.
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import torch
 from torch import nn
@@ -22,6 +23,9 @@ _Form = tuple[tuple[str | Fitted, ...], int]
 RECORDINGS: dict[_Form, torchscript.Recorded] = {}
 """Recordings by the measurements and the number of entities."""
 
+_BOUNDS = ('lower', 'upper', 'open_lower', 'open_upper', 'sign', 'weight')
+"""Attributes of bounds that a residual depends on."""
+
 
 def bound_residual(
     agreement: Agreement, scene: SceneBatch, subjects: torch.Tensor, attention: torch.Tensor
@@ -34,17 +38,20 @@ def bound_residual(
         subjects: (N,) 0 or 1, entities that act.
         attention: (N,) 0 or 1, entities that are meant.
     """
-    batch = scene.after.shape[0]
-    subjects = subjects.to(scene.after).expand(batch, -1)
+    return agreement.residual(SceneView(grounded(scene, subjects, attention)))
+
+
+def grounded(scene: SceneBatch, subjects: torch.Tensor, attention: torch.Tensor) -> SceneBatch:
+    """Return B scenes with the masks of a term, (N,) or (B, N) each."""
+    subjects = subjects.to(scene.after).expand(scene.num_events, -1)
     # For a term, what is not its subject has always stood where it is, even if another term or
     # somebody else has moved it.
     gate = subjects.unsqueeze(-1)
-    grounded = scene._replace(
+    return scene._replace(
         before=scene.before * gate + scene.after * (1 - gate),
         subjects=subjects,
-        attention=attention.to(scene.after).expand(batch, -1),
+        attention=attention.to(scene.after).expand(scene.num_events, -1),
     )
-    return agreement.residual(SceneView(grounded))
 
 
 def recorded_residual(
@@ -55,8 +62,8 @@ def recorded_residual(
     The first call for other measurements makes the recording, which takes some tenths of a second.
     """
     form = agreement.specs, scene.after.shape[1]
-    bounds = agreement.bounds
-    inputs = (*scene, subjects, attention, bounds.lower, bounds.upper, bounds.weight)
+    bounds = (getattr(agreement.bounds, name) for name in _BOUNDS)
+    inputs = (*scene, subjects, attention, *bounds)
     if form not in RECORDINGS:
         RECORDINGS[form] = torchscript.record(_Recordable(agreement), inputs)
     return RECORDINGS[form](*inputs)
@@ -70,7 +77,7 @@ class _Recordable(nn.Module):
         self._agreement = agreement
 
     def forward(self, *values: torch.Tensor) -> torch.Tensor:
-        lower, upper, weight = values[10:]
-        bounds = replace(self._agreement.bounds, lower=lower, upper=upper, weight=weight)
+        given: dict[str, Any] = dict(zip(_BOUNDS, values[10:], strict=True))
+        bounds = replace(self._agreement.bounds, **given)
         scene = SceneBatch(*values[:8])
         return bound_residual(replace(self._agreement, bounds=bounds), scene, *values[8:10])

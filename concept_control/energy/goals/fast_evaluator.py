@@ -57,7 +57,7 @@ class FastGoalEvaluator:
             before=_rows(before, batch),
             after=torch.as_tensor(np.asarray(positions)),
             colors=_rows(colors, batch),
-            sizes=_rows(sizes, batch),
+            sides=_rows(np.reshape(sizes, (count, -1)), batch).expand(-1, -1, 2),
             present=here,
             subjects=here,
             attention=here,

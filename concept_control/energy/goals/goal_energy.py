@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import cached_property, partial
 from typing import TYPE_CHECKING
 
@@ -56,7 +56,8 @@ class GoalEnergy:
         subjects = torch.stack([term.subjects for term in self.terms])
         attention = torch.stack([term.attention for term in self.terms])
         self.subjects = subjects.any(dim=0)
-        self._bind = partial(model.energy_function.bind, codes, subjects, attention)
+        self._grounding = codes, subjects, attention
+        self._bind = partial(model.energy_function.bind, *self._grounding)
         self._residuals = self._bind()
 
     @cached_property
@@ -91,6 +92,19 @@ class GoalEnergy:
         residuals = self.term_residuals(scene)
         found = [conjunct.residual(residuals) for conjunct in self.conjuncts]
         return torch.stack([residual.square().sum(dim=-1) for residual in found], dim=-1)
+
+    def readings(
+        self, count: int, generator: torch.Generator
+    ) -> Callable[[SceneBatch], torch.Tensor]:
+        """Return the composed residuals (B, K) of scenes under drawn readings of the codes.
+
+        Args:
+            count: Number of readings, of which each is for B / count scenes in a row; 0 for what
+                all of them say together.
+            generator: Random generator of the readings.
+        """
+        bound = self.model.energy_function.bind_readings(*self._grounding, count, generator)
+        return lambda scene: run_program(self.program, bound(scene))
 
     def term_residuals(self, scene: SceneBatch, is_recorded: bool = False) -> list[torch.Tensor]:
         """Return the residuals (B, K) of each term.

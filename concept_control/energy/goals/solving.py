@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
 from functools import cache, partial
 from typing import Any
 
@@ -27,11 +28,54 @@ from concept_control.energy.search.levenberg_marquardt import (
 from concept_control.errors import EventError
 from concept_control.world.events import Events
 
-SEPARATION = 1.3
-"""Distance in mean side lengths below which centres repel: a release needs room."""
 
-EDGE = 0.97
-"""Largest |coordinate| without a penalty [workspace units]."""
+@dataclass(frozen=True)
+class Walls:
+    """What bodies keep to whatever the goal is.
+
+    Attributes:
+        separation: Distance of two middles, in sums of half sides, below which bodies repel: a
+            release needs room.
+        edge: Largest |coordinate| of a middle without a penalty [workspace units].
+        holds_bodies: Whether whole bodies stay within the edge, not only their middles.
+    """
+
+    separation: float = 1.3
+    edge: float = 0.97
+    holds_bodies: bool = False
+
+    def residuals(
+        self, place: torch.Tensor, scene: SceneBatch, movable: torch.Tensor
+    ) -> torch.Tensor:
+        """Return the residuals (B, N * N + 2 N) of overlap and of the edge.
+
+        Args:
+            place: (B, N, 2) workspace units.
+            scene: B scenes.
+            movable: (B or 1, N) 1 where an entity may move; what stands is no fault.
+        """
+        reach = (scene.sides.unsqueeze(-2) + scene.sides.unsqueeze(-3)) / 2
+        apart = ((place.unsqueeze(-2) - place.unsqueeze(-3)) / reach).clamp(-3.0, 3.0)
+        apart = (apart.pow(_CORNERS).sum(dim=-1) + 1e-12).pow(1 / _CORNERS)
+        either_moves = 1 - (1 - movable.unsqueeze(-1)) * (1 - movable.unsqueeze(-2))
+        here = scene.present.unsqueeze(-1) * scene.present.unsqueeze(-2)
+        other = 1 - torch.eye(place.shape[1], dtype=place.dtype, device=place.device)
+        overlap = torch.relu(self.separation - apart) * reach.mean(dim=-1)
+        outside = place.abs() - self.edge
+        if self.holds_bodies:
+            outside = outside + scene.sides / 2
+        outside = torch.relu(outside) * movable.unsqueeze(-1)
+        # Each pair comes twice.
+        overlap = 0.5**0.5 * overlap * (either_moves * here * other)
+        return _WALL_WEIGHT**0.5 * torch.cat([overlap.flatten(1), outside.flatten(1)], dim=-1)
+
+
+WALLS = Walls()
+"""Walls of a table on which an arm puts things down."""
+
+_CORNERS = 8
+"""Exponent of the norm that distances of bodies are taken in: nearly that of rectangles, whose
+corners are 9 % further out, and smooth."""
 
 _OVERLAP_SLACK = 0.02
 """Overlap up to which a solution counts as free of overlap [workspace units]."""
@@ -50,6 +94,10 @@ of the rows of four were 10 mm crooked."""
 _MARGIN = 0.03
 """Distance inside a region that ends are drawn to [workspace units], 7 mm on the table."""
 
+_READINGS = 2
+"""Number of readings that are drawn for each sample: those that can be satisfied survive."""
+
+_POLISH = replace(FINISH, iterations=16)
 _INWARD_STEPS = 4
 """Least-squares steps that draw an end inwards."""
 
@@ -86,6 +134,7 @@ def solve(
     chains: int = 24,
     steps: int = 24,
     tolerance: float = 0.0625**2,
+    walls: Walls = WALLS,
 ) -> Solution:
     """Find where the movable entities should stand.
 
@@ -102,22 +151,23 @@ def solve(
         chains: Number of starts.
         steps: Langevin steps of each chain.
         tolerance: Energy at or below which a conjunct counts as holding, whatever its weight.
+        walls: What bodies keep to.
 
     Raises:
         EventError: if there is not exactly one scene of the goal's entities.
     """
-    scene, may_move = _what_may_move(goal, events, movable)
+    scene, may_move = what_may_move(goal, events, movable)
     start = scene.after[0]
     generator = torch.Generator().manual_seed(seed)
     with torch.no_grad():
         initial = goal.scene_value(scene).item()
         worst = goal.conjunct_values(scene).max().item()
-    walls = _walls(scene.after, scene, may_move.to(start.dtype).unsqueeze(0)).item()
-    if not may_move.any() or worst + walls <= 0.1 * tolerance:
-        return _solution(goal, scene, start, initial, initial, tolerance, may_move, 0)
+    search = _Search(goal, scene, walls, steps, generator)
+    if not may_move.any() or worst + search.walls(start, may_move) <= 0.1 * tolerance:
+        return _solution(search, start, initial, initial, tolerance, may_move, 0)
 
     solves = 1
-    place, total = _search(goal, scene, may_move, chains, steps, generator)
+    place, total = search.nearest(may_move, chains)
     if int(may_move.sum()) > 1:
         free = may_move.clone()
         shift = (place - start).norm(dim=-1).masked_fill(~free, torch.inf)
@@ -127,10 +177,12 @@ def solve(
             fewer = free.clone()
             fewer[index] = False
             solves += 1
-            found, value = _search(goal, scene, fewer, max(chains // 2, 4), steps, generator)
+            found, value = search.nearest(fewer, max(chains // 2, 4))
             if value <= total + _SAME_ENERGY:
                 free, place, total = fewer, found, min(value, total)
-    return _solution(goal, scene, place, total, initial, tolerance, may_move, solves)
+    if total > tolerance:
+        place = search.compromise(may_move, chains)
+    return _solution(search, place, total, initial, tolerance, may_move, solves)
 
 
 def sample(
@@ -139,10 +191,15 @@ def sample(
     movable: torch.Tensor | np.ndarray,
     seed: int = 0,
     samples: int = 10,
-    chains: int = 8,
+    chains: int = 2,
     steps: int = 24,
+    walls: Walls = WALLS,
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Draw independent arrangements of low energy, wherever the entities were before.
+    """Draw different arrangements of low energy, wherever the entities were before.
+
+    A population: each member has a reading of all codes, drawn as the demonstrations leave it,
+    and starts anywhere. Readings that cannot all be satisfied leave a member with energy; the
+    others survive. The first sample is the arrangement most plausible to all readings together.
 
     Args:
         goal: Energy to descend.
@@ -150,26 +207,33 @@ def sample(
         movable: (N,) bool, the entities that may be moved.
         seed: Seed of the starts and the Langevin noise.
         samples: S, number of arrangements.
-        chains: Number of starts for each of them; the lowest energy is kept.
+        chains: Number of starts for each reading; the lowest energy is kept.
         steps: Langevin steps of each chain.
+        walls: What bodies keep to.
 
     Returns:
-        Positions (S, N, 2) in workspace units and energies (S,), those of overlap and of
-        leaving the workspace included.
+        Positions (S, N, 2) in workspace units and energies (S,) to all readings together, those
+        of overlap and of leaving the workspace included.
 
     Raises:
         EventError: if there is not exactly one scene of the goal's entities.
     """
-    scene, may_move = _what_may_move(goal, events, movable)
+    scene, may_move = what_may_move(goal, events, movable)
     generator = torch.Generator().manual_seed(seed)
-    found, values = _descend(goal, scene, may_move, 1 + samples * chains, steps, generator)
-    # The first chain starts from the scene as it is: that would be no sample like the others.
-    place, energies = found[1:].unflatten(0, (samples, chains)), values[1:].view(samples, chains)
-    best, lowest = keep_lowest(place, energies)
-    return best.cpu().numpy().astype(float), lowest.cpu().numpy().astype(float)
+    count = _READINGS * samples
+    search = _Search(goal, scene, walls, steps, generator, goal.readings(count, generator))
+    found, values = search.descend(may_move, count * chains)
+    place, lowest = keep_lowest(found.unflatten(0, (count, chains)), values.view(count, chains))
+    together = replace(search, wanted=goal.readings(0, generator))
+    first, value = together.finish(place, may_move)
+    best = value.argmin()
+    kept = lowest.argsort()[: samples - 1]
+    places = torch.cat([first[best].unsqueeze(0), place[kept]])
+    energy = together.energies(places, may_move)
+    return places.cpu().numpy().astype(float), energy.cpu().numpy().astype(float)
 
 
-def _what_may_move(
+def what_may_move(
     goal: GoalEnergy, events: Events, movable: torch.Tensor | np.ndarray
 ) -> tuple[SceneBatch, torch.Tensor]:
     """Return the one scene and which of its entities (N,) may move."""
@@ -185,52 +249,94 @@ def _what_may_move(
     return scene, may_move & (scene.present[0] > 0.5)
 
 
-def _search(
-    goal: GoalEnergy,
-    scene: SceneBatch,
-    may_move: torch.Tensor,
-    chains: int,
-    steps: int,
-    generator: torch.Generator,
-) -> tuple[torch.Tensor, float]:
-    found, values = _descend(goal, scene, may_move, chains, steps, generator)
-    shift = ((found - scene.after).square().sum(dim=-1) * may_move).sum(dim=-1).sqrt()
-    near_best = values <= values.min() + _SAME_ENERGY
-    choice = (values + _MOVE_WEIGHT * shift).masked_fill(~near_best, torch.inf).argmin()
-    return found[choice], float(values[choice])
+@dataclass(frozen=True)
+class _Search:
+    """Search for the outcomes of one scene.
 
-
-def _descend(
-    goal: GoalEnergy,
-    scene: SceneBatch,
-    may_move: torch.Tensor,
-    chains: int,
-    steps: int,
-    generator: torch.Generator,
-) -> tuple[torch.Tensor, torch.Tensor]:
-    """Return the ends (chains, N, 2) and energies (chains,) with overlap and edge terms.
-
-    The first chain starts from the scene as it is.
+    Attributes:
+        goal: Energy to descend.
+        scene: One scene.
+        keeps: What bodies keep to.
+        steps: Langevin steps of each chain.
+        generator: Random generator of starts and noise.
+        wanted: Residual of the goal; None for the goal's own.
     """
-    movable = may_move.to(scene.after.dtype).unsqueeze(0)
-    starts = scatter_starts(scene.after, movable, chains, generator, EDGE)[0]
-    gate = movable.expand(chains, -1)
-    copies = cache(scene.repeat)
 
-    def residual(places: torch.Tensor) -> torch.Tensor:
-        place = places.flatten(0, 1)
-        every = copies(len(place))
-        wanted = goal.scene_residual(every._replace(after=place))
-        found = torch.cat([wanted, _wall_residuals(place, every, movable)], dim=-1)
-        return found.unflatten(0, places.shape[:2])
+    goal: GoalEnergy
+    scene: SceneBatch
+    keeps: Walls
+    steps: int
+    generator: torch.Generator
+    wanted: Callable[[SceneBatch], torch.Tensor] | None = None
 
-    if int(may_move.sum()) == 1:
-        found, values = levenberg_marquardt(residual, starts, gate, LeastSquaresConfig())
-        return _draw_inside(residual, found, values, gate)
+    def walls(self, place: torch.Tensor, may_move: torch.Tensor) -> float:
+        """Return the energy of overlap and of the edge at a place (N, 2)."""
+        movable = may_move.to(place.dtype).unsqueeze(0)
+        return float(self.keeps.residuals(place.unsqueeze(0), self.scene, movable).square().sum())
 
-    config = LangevinConfig(chains=chains, steps=steps, limit=1.0)
-    found, _ = langevin_descent(partial(energies, residual), starts, gate, config, generator)
-    return levenberg_marquardt(residual, found, gate, FINISH)
+    def nearest(self, may_move: torch.Tensor, chains: int) -> tuple[torch.Tensor, float]:
+        """Return the end (N, 2) that moves least of those of the lowest energy, and its energy."""
+        found, values = self.descend(may_move, chains)
+        shift = ((found - self.scene.after).square().sum(dim=-1) * may_move).sum(dim=-1).sqrt()
+        near_best = values <= values.min() + _SAME_ENERGY
+        choice = (values + _MOVE_WEIGHT * shift).masked_fill(~near_best, torch.inf).argmin()
+        return found[choice], float(values[choice])
+
+    def descend(self, may_move: torch.Tensor, chains: int) -> tuple[torch.Tensor, torch.Tensor]:
+        """Return the ends (chains, N, 2) and energies (chains,) with overlap and edge terms.
+
+        The first chain starts from the scene as it is.
+        """
+        movable = may_move.to(self.scene.after.dtype).unsqueeze(0)
+        edge = self.keeps.edge
+        starts = scatter_starts(self.scene.after, movable, chains, self.generator, edge)[0]
+        gate = movable.expand(chains, -1)
+        residual = self._residual(movable)
+        if int(may_move.sum()) == 1:
+            found, values = levenberg_marquardt(residual, starts, gate, LeastSquaresConfig())
+            return _draw_inside(residual, found, values, gate)
+
+        config = LangevinConfig(chains=chains, steps=self.steps, limit=1.0)
+        energy = partial(energies, residual)
+        found, _ = langevin_descent(energy, starts, gate, config, self.generator)
+        return levenberg_marquardt(residual, found, gate, FINISH)
+
+    def compromise(self, may_move: torch.Tensor, chains: int) -> torch.Tensor:
+        """Return the end (N, 2) most plausible to all readings, where no end keeps all bounds.
+
+        Plausibility falls slower and slower beyond a bound: one that was shown to be loose is
+        given up rather than all of them a little.
+        """
+        together = replace(self, wanted=self.goal.readings(0, self.generator))
+        found, values = together.finish(self.descend(may_move, chains)[0], may_move)
+        return found[values.argmin()]
+
+    def finish(
+        self, place: torch.Tensor, may_move: torch.Tensor
+    ) -> tuple[torch.Tensor, torch.Tensor]:
+        """Return the ends (S, N, 2) and energies (S,) of least squares from places (S, N, 2)."""
+        movable = may_move.to(place.dtype).unsqueeze(0)
+        gate = movable.expand(len(place), -1)
+        return levenberg_marquardt(self._residual(movable), place, gate, _POLISH)
+
+    def energies(self, place: torch.Tensor, may_move: torch.Tensor) -> torch.Tensor:
+        """Return the energies (S,) at places (S, N, 2), with overlap and edge terms."""
+        movable = may_move.to(place.dtype).unsqueeze(0)
+        with torch.no_grad():
+            return energies(self._residual(movable), place)
+
+    def _residual(self, movable: torch.Tensor) -> ResidualFunction:
+        copies = cache(self.scene.repeat)
+        wanted = self.wanted or self.goal.scene_residual
+
+        def residual(places: torch.Tensor) -> torch.Tensor:
+            place = places.flatten(0, 1)
+            every = copies(len(place))
+            found = wanted(every._replace(after=place))
+            walls = self.keeps.residuals(place, every, movable)
+            return torch.cat([found, walls], dim=-1).unflatten(0, places.shape[:2])
+
+        return residual
 
 
 def _draw_inside(
@@ -256,28 +362,8 @@ def _draw_inside(
     return torch.where(better[:, None, None], inner, place), torch.where(better, there, value)
 
 
-def _walls(place: torch.Tensor, scene: SceneBatch, movable: torch.Tensor) -> torch.Tensor:
-    """Return the energies (B,) of overlap and of the edge, of entities that may move."""
-    return _wall_residuals(place, scene, movable).square().sum(dim=-1)
-
-
-def _wall_residuals(place: torch.Tensor, scene: SceneBatch, movable: torch.Tensor) -> torch.Tensor:
-    """Return the residuals (B, N * N + 2 N) of overlap and of the edge."""
-    room = SEPARATION * (scene.sizes.unsqueeze(-1) + scene.sizes.unsqueeze(-2)) / 2
-    gap = (place.unsqueeze(-2) - place.unsqueeze(-3)).square().sum(dim=-1)
-    gap = (gap + 1e-6).sqrt()
-    either_moves = 1 - (1 - movable.unsqueeze(-1)) * (1 - movable.unsqueeze(-2))
-    here = scene.present.unsqueeze(-1) * scene.present.unsqueeze(-2)
-    apart = 1 - torch.eye(place.shape[1], dtype=place.dtype, device=place.device)
-    # Each pair comes twice.
-    overlap = 0.5**0.5 * torch.relu(room - gap) * (either_moves * here * apart)
-    outside = torch.relu(place.abs() - EDGE) * movable.unsqueeze(-1)
-    return _WALL_WEIGHT**0.5 * torch.cat([overlap.flatten(1), outside.flatten(1)], dim=-1)
-
-
 def _solution(
-    goal: GoalEnergy,
-    scene: SceneBatch,
+    search: _Search,
     place: torch.Tensor,
     total: float,
     initial: float,
@@ -285,12 +371,13 @@ def _solution(
     may_move: torch.Tensor,
     solves: int,
 ) -> Solution:
+    goal, scene = search.goal, search.scene
     moved = ((place - scene.after[0]).norm(dim=-1) > 1e-6) & may_move
     with torch.no_grad():
         final = scene._replace(after=place.unsqueeze(0))
         value = goal.scene_value(final).item()
         conjuncts = goal.conjunct_values(final)[0].cpu().numpy().astype(float)
-        walls = _walls(final.after, final, may_move.to(place.dtype).unsqueeze(0)).item()
+        walls = search.walls(place, may_move)
     is_clear = walls <= _WALL_WEIGHT * _OVERLAP_SLACK**2 or solves == 0
     return Solution(
         positions=place.cpu().numpy().astype(float),

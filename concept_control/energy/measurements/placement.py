@@ -115,7 +115,7 @@ def _turned(anchor: str, angle: float, view: SceneView) -> torch.Tensor:
 
 
 def _edge_coordinate(anchor: str, axis: int, side: int, view: SceneView) -> torch.Tensor:
-    return view.offset(anchor)[:, axis] + side * view.size / 2
+    return view.offset(anchor)[:, axis] + side * view.size[:, axis] / 2
 
 
 def _measurement(
@@ -156,29 +156,29 @@ def _gaps_to(anchor: str, topic: str, needs: int, cost: float) -> Iterator[Measu
     def share(axis: int) -> Scalar:
         def value(offset: torch.Tensor, reach: torch.Tensor, view: SceneView) -> torch.Tensor:
             smaller = torch.minimum(view.size, view.anchor_size(anchor)) + 1e-6
-            return (reach - offset[:, axis].abs()) / smaller
+            return ((reach - offset.abs()) / smaller)[:, axis]
 
         return of(value)
 
     shift = frozenset({SHIFT})
     for scalar, phrase, value in (
         ('gap right', 'its left face {} right of the right face of',
-         of(lambda o, reach, view: o[:, 0] - reach)),
+         of(lambda o, reach, view: (o - reach)[:, 0])),
         ('gap left', 'its right face {} right of the left face of',
-         of(lambda o, reach, view: o[:, 0] + reach)),
+         of(lambda o, reach, view: (o + reach)[:, 0])),
         ('gap above', 'its lower face {} above the upper face of',
-         of(lambda o, reach, view: o[:, 1] - reach)),
+         of(lambda o, reach, view: (o - reach)[:, 1])),
         ('gap below', 'its upper face {} above the lower face of',
-         of(lambda o, reach, view: o[:, 1] + reach)),
-        ('gap beside', 'a gap of {} beside', of(lambda o, reach, view: o[:, 0].abs() - reach)),
+         of(lambda o, reach, view: (o + reach)[:, 1])),
+        ('gap beside', 'a gap of {} beside', of(lambda o, reach, view: (o.abs() - reach)[:, 0])),
         ('gap in y', 'a gap of {} above or below',
-         of(lambda o, reach, view: o[:, 1].abs() - reach)),
-        ('gap', 'a gap of {} to', of(lambda o, reach, view: o.abs().amax(dim=-1) - reach)),
+         of(lambda o, reach, view: (o.abs() - reach)[:, 1])),
+        ('gap', 'a gap of {} to', of(lambda o, reach, view: (o.abs() - reach).amax(dim=-1))),
         ('smaller gap', 'a gap of {} by the smaller coordinate to',
-         of(lambda o, reach, view: o.abs().amin(dim=-1) - reach)),
+         of(lambda o, reach, view: (o.abs() - reach).amin(dim=-1))),
         ('sticking out', 'sticking out by {} of', of(_sticking_out(anchor))),
         ('round gap', '{} beyond touching, as discs,',
-         of(lambda o, reach, view: view.distance(anchor) - reach)),
+         of(lambda o, reach, view: view.distance(anchor) - reach.mean(dim=-1))),
     ):  # fmt: skip
         mirrors = shift | {MIRROR} if scalar not in ('gap right', 'gap left') else shift
         extra = {TURN} if scalar == 'round gap' else set()
@@ -194,7 +194,7 @@ def _sticking_out(
 ) -> Callable[[torch.Tensor, torch.Tensor, SceneView], torch.Tensor]:
     def value(offset: torch.Tensor, reach: torch.Tensor, view: SceneView) -> torch.Tensor:
         inner = (view.size - view.anchor_size(anchor)) / 2
-        return offset.abs().amax(dim=-1) + inner
+        return (offset.abs() + inner).amax(dim=-1)
 
     return value
 
@@ -285,6 +285,15 @@ def _among_others() -> Iterator[Measurement]:
         False,
         COUNT,
     )
+    yield make(
+        'number in line',
+        '{} of what is meant in its row, its column or on its diagonals',
+        _number_in_line,
+        1.0,
+        frozenset({SHIFT, MIRROR}),
+        False,
+        COUNT,
+    )
     yield other(
         'short of emptiest',
         '{} closer to the next thing than the emptiest place of the table is',
@@ -302,6 +311,13 @@ def _number_beyond(axis: int, side: int, view: SceneView) -> torch.Tensor:
 
 def _number_closer(view: SceneView) -> torch.Tensor:
     return ((view.distances < view.distance('attended').unsqueeze(-1)) * view.others).sum(dim=-1)
+
+
+def _number_in_line(view: SceneView) -> torch.Tensor:
+    """Return how many of the attended (R,) a line from the subject meets, within half its side."""
+    x, y = (view.scene.after - view.place.unsqueeze(1)).unbind(dim=-1)
+    off = torch.stack([x, y, x + y, x - y], dim=-1).abs().amin(dim=-1)
+    return ((off < view.size.mean(dim=-1, keepdim=True) / 2) * view.attended).sum(dim=-1)
 
 
 _CELLS = 12

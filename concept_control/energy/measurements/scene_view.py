@@ -92,9 +92,8 @@ class SceneView:
 
     @property
     def size(self) -> torch.Tensor:
-        """(R,) side length of the subject."""
-        sizes = self.scene.sizes.unsqueeze(-1)
-        return self.once('size', lambda: mean_under(sizes, self.subjects)[:, 0])
+        """(R, 2) sides of the subject."""
+        return self.once('size', lambda: mean_under(self.scene.sides, self.subjects))
 
     @property
     def count(self) -> torch.Tensor:
@@ -124,11 +123,11 @@ class SceneView:
         return self._pick(self.scene.after, name)
 
     def anchor_size(self, name: str) -> torch.Tensor:
-        """Return the side length (R,) of what stands at an anchor."""
-        sizes = self.scene.sizes.unsqueeze(-1)
+        """Return the sides (R, 2) of what stands at an anchor."""
+        sides = self.scene.sides
         if name == 'attended':
-            return self.once('attended size', lambda: mean_under(sizes, self.attended)[:, 0])
-        return self.once(f'size {name}', lambda: self._pick(sizes, name)[:, 0])
+            return self.once('attended size', lambda: mean_under(sides, self.attended))
+        return self.once(f'size {name}', lambda: self._pick(sides, name))
 
     def _pick(self, values: torch.Tensor, name: str) -> torch.Tensor:
         """Return the values (R, C) of the first or last of the attended in an order."""
@@ -176,7 +175,7 @@ class SceneView:
         return torch.atan2(offset[:, 1] + 1e-7, offset[:, 0] + 1e-7)
 
     def reach(self, name: str) -> torch.Tensor:
-        """Return half the sum of the side lengths (R,) of the subject and of an anchor's thing."""
+        """Return half the sum of the sides (R, 2) of the subject and of an anchor's thing."""
         return self.once(f'reach {name}', lambda: (self.size + self.anchor_size(name)) / 2)
 
     def frame(self, name: str) -> PairFrame:

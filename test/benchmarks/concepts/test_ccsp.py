@@ -8,16 +8,15 @@ from concept_control.benchmarks.concepts.boxes import any_collision
 from concept_control.benchmarks.concepts.ccsp import Problem
 from concept_control.benchmarks.concepts.ccsp_constraints import (
     CONSTRAINTS,
+    KINDS,
     UNARY,
-    Frame,
     Things,
-    arrangements,
     demonstrate,
 )
 
 
-def holds(name, first, second=(0.4, 0.4), sizes=(0.1, 0.1)):
-    things = Things(np.array([first, second]), np.array(sizes))
+def holds(name, first, second=(0.4, 0.4), sides=(0.1, 0.1)):
+    things = Things(np.array([first, second]), np.array([sides, (0.1, 0.1)]))
     return bool(CONSTRAINTS[name](things, 0, 0 if name in UNARY else 1))
 
 
@@ -71,43 +70,57 @@ def test_constraints_on_two_things(name, first, true):
     assert holds(name, first, (0.0, 0.0)) is true
 
 
+def test_rectangles_are_judged_by_the_faces_of_their_axis():
+    # One of 0.3 x 0.1 beside one of 0.1 x 0.1: the gap in x is 0.2 less than their distance.
+    assert holds('left-of', (-0.49, 0.0), (0.0, 0.0), sides=(0.3, 0.1))
+    assert not holds('left-of', (-0.51, 0.0), (0.0, 0.0), sides=(0.3, 0.1))
+    assert holds('right-in', (0.151, 0.0), sides=(0.3, 0.1))
+    assert not holds('right-in', (0.149, 0.0), sides=(0.3, 0.1))
+    assert holds('touching', (0.1, 0.19), (0.0, 0.0), sides=(0.3, 0.1))
+
+
 def test_a_problem_is_solved_without_collisions_inside_and_with_all_constraints():
-    problem = Problem(np.array([0.2, 0.2]), (('left-of', 0, 1), ('top-in', 1, 1)), Frame(0.2))
+    problem = Problem(np.full((2, 2), 0.2), (('left-of', 0, 1), ('top-in', 1, 1)))
     assert problem.missing(np.array([[-0.3, 0.5], [0.2, 0.5]])) == []
     assert problem.missing(np.array([[0.3, 0.5], [-0.2, 0.5]])) == ['left-of']
     assert problem.missing(np.array([[-0.3, -0.5], [0.2, -0.5]])) == ['top-in']
     assert problem.missing(np.array([[-0.04, 0.5], [0.1, 0.5]])) == ['collision-free']
-    assert problem.missing(np.array([[-1.01, 0.5], [-0.6, 0.5]])) == ['in']
+    assert problem.missing(np.array([[-0.91, 0.5], [-0.5, 0.5]])) == ['in']
 
 
-def test_problems_ask_for_what_held_in_an_arrangement():
+@pytest.mark.parametrize('kind', KINDS)
+def test_problems_ask_for_what_held_in_an_arrangement(kind):
     rng = np.random.default_rng(0)
     for count in (2, 5):
-        problem = ccsp.draw_problem(rng, count, (0.1, 0.26))
-        assert problem.constraints and len(problem.sizes) == count
-    places, sizes = arrangements(rng, 20, 5, (0.1, 0.26))
-    things = Frame(0.26).things(places, sizes)
-    assert not any_collision(things.boxes).any()
-    assert np.abs(things.boxes).max() <= 0.5
+        problem = ccsp.draw_problem(rng, count, kind)
+        assert problem.constraints and len(problem.sides) == count
+        for _ in range(10):
+            things = Things.at(*KINDS[kind](rng, count))
+            assert not any_collision(things.boxes)
+            assert np.abs(things.boxes).max() <= 0.5
+            assert things.sides.min() > 0
 
 
+@pytest.mark.parametrize('kind', KINDS)
 @pytest.mark.parametrize('name', CONSTRAINTS)
-def test_demonstrations_show_the_constraint(name):
-    events = demonstrate(np.random.default_rng(0), name, 6, (0.1, 0.26))
-    frame = Frame(0.26)
+def test_demonstrations_show_the_constraint(name, kind):
+    events = demonstrate(np.random.default_rng(0), name, 6, kind)
     for row in range(6):
         here = events.present[row].numpy()
         places = events.positions[row, 1].numpy()[here].astype(float)
-        things = frame.things(places, events.sizes[row].numpy()[here])
+        things = Things.at(places, events.sides[row].numpy()[here])
         assert CONSTRAINTS[name](things, 0, 0 if name in UNARY else 1)
         np.testing.assert_array_equal(events.positions[row, 0, 1:], events.positions[row, 1, 1:])
     assert (events.attention.sum(dim=1) == (0 if name in UNARY else 1)).all()
 
 
 def test_a_tiny_run_gives_the_same_numbers_twice(model):
-    first = ccsp.run(model, 1, problems=1, counts=(2, 5), samples=3)
+    first = ccsp.run(model, 1, problems=1, kinds=['rectangles'], shots=(5,), counts=(2, 3))
     # Nor do they depend on what else is measured.
-    assert ccsp.run(model, 1, problems=1, counts=(2,), samples=3)['2'] == first['2']
-    for count in ('2', '5'):
-        assert first[count]['first']['value'] <= first[count]['any']['value']
-    assert ('CCSP 5 objects, 3 samples', '37 %') in [(row[0], row[2]) for row in ccsp.rows(first)]
+    again = ccsp.run(model, 1, problems=1, kinds=['rectangles'], shots=(5,), counts=(2,))
+    cells = first['rectangles']['5']
+    assert again['rectangles']['5']['2'] == cells['2']
+    for cell in cells.values():
+        assert cell['first']['value'] <= cell['any']['value']
+    table = [(row[0], row[-1]) for row in ccsp.rows(first)]
+    assert ('5 rectangles, 10 samples', '37 %') in table

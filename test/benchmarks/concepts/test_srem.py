@@ -17,6 +17,7 @@ from concept_control.benchmarks.concepts.srem_relations import (
     num_objects,
     shape_score,
 )
+from concept_control.world.events import Events
 
 
 def holds(relation, subject, *objects, size=0.2, object_size=0.2):
@@ -87,7 +88,8 @@ def test_shape_scores_fall_from_one_to_nothing():
 
 @pytest.mark.parametrize('relation', RELATIONS)
 def test_demonstrations_show_the_relation_and_move_only_the_subject(relation):
-    events = demonstrate(np.random.default_rng(0), relation, 12)
+    rng = np.random.default_rng(0)
+    events = Events.concatenate([demonstrate(rng, relation, 6, share) for share in (True, False)])
     places = events.positions.numpy().astype(float)
     objects = num_objects(relation)
     assert (events.attention.sum(dim=1) == objects).all()
@@ -126,8 +128,8 @@ def test_episodes_ask_for_something_that_does_not_hold_yet():
 def test_a_tiny_run_gives_the_same_numbers_twice(model):
     first, second = (srem.run(model, seed=1, episodes=1) for _ in 'ab')
     assert first == second
-    assert first['one_step']['progress']['number'] == 1
+    assert first['any place']['comp-group']['progress']['number'] == 1
     table = srem.rows(first)
-    assert [row[2] for row in table if 'comp-group, progress' in row[0]] == [
-        srem.PUBLISHED['comp-group']
+    assert [row[2] for row in table if row[0] == 'comp-group, rows shared: progress'] == [
+        srem.TASKS['comp-group'][1]
     ]

@@ -6,7 +6,8 @@ import torch
 from concept_control.concepts import vocabulary
 from concept_control.energy.goals.goal_energy import GoalEnergy
 from concept_control.energy.goals.program import GroundedTerm, Operator
-from concept_control.energy.goals.solving import sample, solve
+from concept_control.energy.goals.solving import Walls, sample, solve
+from concept_control.energy.scene_batch import scene_batch_from_events
 from concept_control.world.events import Events
 
 WORDS = vocabulary()
@@ -68,3 +69,21 @@ def test_samples_are_independent_and_leave_alone_what_may_not_move(random_model,
     stood = np.broadcast_to(events.positions[0, 0, still].numpy(), (4, 3, 2))
     np.testing.assert_allclose(places[:, still], stood)
     assert np.unique(places[:, 0], axis=0).shape == (4, 2)
+
+
+def test_walls_part_rectangles_and_hold_them_on_the_table():
+    """Where the walls are satisfied, no two rectangles overlap and none sticks out."""
+    sides = torch.tensor([0.9, 0.3]).repeat(N, 1)
+    sides[::2] = sides[::2].flip(-1)
+    scene = Events(torch.zeros(1, 1, N, 2), torch.rand(1, N, 3), sides[None])
+    walls = Walls(separation=1.095, edge=1.0, holds_bodies=True)
+    batch = scene_batch_from_events(scene).repeat(4000)
+    places = 2 * torch.rand(4000, N, 2, generator=torch.Generator().manual_seed(0)) - 1
+    places[:, 2:] = torch.tensor([9.0, 9.0]) * torch.arange(N - 2)[:, None]
+    movable = torch.tensor([1.0, 1.0, *[0.0] * (N - 2)])[None]
+    energy = walls.residuals(places, batch, movable).square().sum(dim=-1)
+    half = sides[:2] / 2
+    inside = (places[:, :2].abs() + half <= 1).all(dim=-1).all(dim=-1)
+    apart = ((places[:, 0] - places[:, 1]).abs() >= half.sum(dim=0)).any(dim=-1)
+    assert (energy == 0).sum() > 50
+    assert (inside & apart)[energy == 0].all()

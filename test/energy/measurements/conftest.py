@@ -33,7 +33,7 @@ def random_scene(batch, count=6, meant=3, seed=0):
         before=1.2 * draw(batch, count, 2) - 0.6,
         after=1.2 * draw(batch, count, 2) - 0.6,
         colors=draw(batch, count, 3),
-        sizes=0.1 + 0.1 * draw(batch, count),
+        sides=0.1 + 0.1 * draw(batch, count, 1).expand(-1, -1, 2),
         present=mask,
         subjects=mask * (row == 0),
         attention=mask * ((row > 0) & (row <= meant)),

@@ -23,3 +23,18 @@ def test_plain_ones_have_the_values_that_their_names_say(make_scene, name, expec
     before = after - torch.tensor([0.0, 0.3]) * scene.subjects[..., None]
     found = measurement_named(name).value(SceneView(scene._replace(before=before, after=after)))
     assert abs(float(found) - expected) < 1e-6
+
+
+@pytest.mark.parametrize(
+    ('name', 'expected'),
+    [('attended: gap right', 0.15), ('attended: gap in y', -0.05), ('attended: gap', 0.15),
+     ('attended: shared y', 0.5), ('table: left edge', 0.3)],
+)  # fmt: skip
+def test_faces_are_those_of_rectangles(make_scene, name, expected):
+    """One of 0.2 x 0.1 right of one of 0.3 x 0.2, their middles 0.4 and 0.1 apart."""
+    scene = make_scene(1, count=2, meant=1)
+    acts = scene.subjects[..., None] > 0.5
+    after = torch.where(acts, torch.tensor([0.4, 0.1]), torch.zeros(2)).double()
+    sides = torch.where(acts, torch.tensor([0.2, 0.1]), torch.tensor([0.3, 0.2])).double()
+    found = measurement_named(name).value(SceneView(scene._replace(after=after, sides=sides)))
+    assert abs(float(found) - expected) < 1e-5

@@ -23,7 +23,7 @@ def make_scene():
             before=2 * draw(batch, count, 2) - 1,
             after=2 * draw(batch, count, 2) - 1,
             colors=draw(batch, count, 3),
-            sizes=0.1 + 0.1 * draw(batch, count),
+            sides=0.1 + 0.1 * draw(batch, count, 1).expand(-1, -1, 2),
             present=torch.ones(batch, count, dtype=dtype),
             subjects=(roles == 0).to(dtype),
             attention=(roles == 1).to(dtype),

@@ -1,0 +1,106 @@
+"""Solving of goals in which things stand on given places: annealed moves of one at a time.
+
+Where only some places can be taken, a board's squares or slots of a tray, there is nothing to
+descend. Each movable thing in turn is put on a place drawn by its energy there, all others where
+they are (Gibbs sampling), colder and colder (simulated annealing); several chains at once.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+
+from concept_control.energy.goals.goal_energy import GoalEnergy
+from concept_control.energy.goals.program import GroundedTerm, Operator
+from concept_control.energy.goals.solving import what_may_move
+from concept_control.energy.scene_batch import SceneBatch
+from concept_control.world.events import Events
+
+CHAINS = 6
+SWEEPS = 40
+HOTTEST, COLDEST = 0.1, 0.01
+"""Temperatures of the first and the last sweep, energies."""
+
+_SOLVED = 1e-6
+
+
+def solve_on_places(
+    goal: GoalEnergy,
+    events: Events,
+    movable: torch.Tensor | np.ndarray,
+    places: np.ndarray,
+    seed: int = 0,
+    chains: int = CHAINS,
+    sweeps: int = SWEEPS,
+) -> tuple[np.ndarray, float]:
+    """Put the movable entities on places such that the energy is least; no place holds two.
+
+    Args:
+        goal: Energy to minimise.
+        events: One scene, B = 1; its last state says where what may not move stands.
+        movable: (N,) bool, the entities that may be moved.
+        places: (P, 2) workspace units, at least as many as entities that may move.
+        seed: Seed of the moves.
+        chains: Number of chains.
+        sweeps: Most moves of each entity.
+
+    Returns:
+        Positions (N, 2) and their energy.
+
+    Raises:
+        EventError: if there is not exactly one scene of the goal's entities.
+    """
+    scene, may_move = what_may_move(goal, events, movable)
+    generator = torch.Generator().manual_seed(seed)
+    movers = torch.nonzero(may_move)[:, 0].tolist()
+    spots = torch.as_tensor(places).to(scene.after)
+    around = {mover: _involved(goal, mover) for mover in movers}
+    # Where each mover of each chain is, by number of place.
+    taken = torch.stack(
+        [torch.randperm(len(spots), generator=generator)[: len(movers)] for _ in range(chains)]
+    )
+    every = scene.repeat(chains)
+    after = every.after.clone()
+    after[:, movers] = spots[taken]
+    many = scene.repeat(chains * len(spots))
+    for sweep in range(sweeps):
+        temperature = HOTTEST * (COLDEST / HOTTEST) ** (sweep / max(sweeps - 1, 1))
+        for slot in torch.randperm(len(movers), generator=generator).tolist():
+            mover = movers[slot]
+            tried = after.repeat_interleave(len(spots), dim=0)
+            tried[:, mover] = spots.repeat(chains, 1)
+            energy = _energy(around[mover], many._replace(after=tried)).view(chains, -1)
+            others = torch.cat([taken[:, :slot], taken[:, slot + 1 :]], dim=1)
+            energy = energy.scatter(1, others, torch.inf)
+            share = torch.softmax(-(energy - energy.amin(dim=1, keepdim=True)) / temperature, 1)
+            taken[:, slot] = torch.multinomial(share, 1, generator=generator)[:, 0]
+            after[:, mover] = spots[taken[:, slot]]
+        energy = _energy(goal, every._replace(after=after))
+        if float(energy.min()) < _SOLVED:
+            break
+    best = energy.argmin()
+    return after[best].cpu().numpy().astype(float), float(energy[best])
+
+
+def _energy(goal: GoalEnergy | None, scene: SceneBatch) -> torch.Tensor:
+    with torch.no_grad():
+        if goal is None:
+            return scene.after.new_zeros(scene.num_events)
+        return goal.scene_residual(scene).square().sum(dim=-1)
+
+
+def _involved(goal: GoalEnergy, entity: int) -> GoalEnergy | None:
+    """Return the goal of those conjuncts that are about an entity, without weights."""
+    kept = [
+        conjunct.program
+        for conjunct in goal.conjuncts
+        if any(
+            bool(part.subjects[entity] | part.attention[entity])
+            for part in conjunct.program
+            if isinstance(part, GroundedTerm)
+        )
+    ]
+    if not kept:
+        return None
+    program = [part for each in kept for part in each]
+    return GoalEnergy(goal.model, [*program, Operator('and', len(kept))])
