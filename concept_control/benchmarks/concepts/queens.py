@@ -8,6 +8,7 @@ it knows the code and the squares, not the game.
 from __future__ import annotations
 
 import sys
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -59,17 +60,20 @@ def demonstrate(rng: np.random.Generator, board: int, number: int) -> Events:
     )
 
 
-def run(model: ConceptModel, seed: int = 0, problems: int = 20) -> dict[str, Any]:
+def run(
+    model: ConceptModel, seed: int = 0, problems: int = 20, boards: Sequence[int] = BOARDS
+) -> dict[str, Any]:
     """Learn afresh and solve each board a number of times.
 
     Args:
         model: Concept model whose energy is used.
         seed: Seed of demonstrations and searches.
         problems: Number of problems of each size of board.
+        boards: Numbers of squares along a side.
     """
     result: dict[str, Any] = {'seed': seed, 'shots': SHOTS}
-    with tqdm(total=problems * len(BOARDS), desc='queens', file=sys.stderr) as bar:
-        for board in BOARDS:
+    with tqdm(total=problems * len(boards), desc='queens', file=sys.stderr) as bar:
+        for board in boards:
             rng = np.random.default_rng([seed, board])
             solved = 0
             for _ in range(problems):

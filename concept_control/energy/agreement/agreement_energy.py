@@ -226,10 +226,13 @@ def acting_part(agreed: AgreementCode) -> Agreement | None:
         return None
     acting = found.select((KEPT, NEXT))
     bounds = acting.bounds
-    # Without a bound that is certain, the likeliest reading counts whole: an outcome beyond it
-    # does not hold, however many other readings there are.
     is_doubt = bounds.kind[bounds.clause] == NEXT
-    likeliest = 1.0 if KEPT in bounds.kind.tolist() else max([*bounds.weight.tolist(), 1e-9])
-    weight = torch.where(is_doubt, bounds.weight / likeliest, bounds.weight)
-    likely = torch.nonzero(weight >= _LIKELY)[:, 0]
+    doubt = torch.where(is_doubt, bounds.weight, 0.0)
+    most = doubt.max() if len(doubt) else 1.0
+    is_likely = ~is_doubt | (doubt >= _LIKELY * most)
+    # Without a bound that is certain, the likeliest reading counts whole: an outcome beyond it
+    # does not hold, however many other readings there are. Beside one, they share their weight.
+    shared = doubt[is_likely].sum() / doubt.sum() if KEPT in bounds.kind.tolist() else most
+    weight = torch.where(is_doubt, bounds.weight / shared, bounds.weight)
+    likely = torch.nonzero(is_likely)[:, 0]
     return replace(acting, bounds=replace(bounds, weight=weight)).pick(likely)

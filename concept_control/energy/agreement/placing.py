@@ -37,6 +37,7 @@ TOPICS = {'table': -2.5, 'motion': -1.5, 'relation': 0.0, 'end': -0.5, 'pair': 0
 """Log odds of topics where something is attended."""
 
 _TOPICS_ALONE = {**dict.fromkeys(TOPICS, -2.0), 'table': 0.0, 'motion': -1.0}
+_OF_OTHERS = ('rank', 'others')
 COST = 0.7
 """Factor of a measurement's cost in its log odds."""
 _BACKGROUND = 2000
@@ -167,7 +168,13 @@ class PlacingInference:
         self._generator = generator
         self.count = SceneView(scene).count
         fewest = int(self.count.min())
-        self.measurements = tuple(m for m in placement_measurements() if m.needs <= fewest)
+        # Where there were no others, what is measured against them means nothing.
+        is_alone = bool((SceneView(scene).others.sum(dim=-1) < 1).any())
+        self.measurements = tuple(
+            m
+            for m in placement_measurements()
+            if m.needs <= fewest and not (is_alone and m.topic in _OF_OTHERS)
+        )
         topics = TOPICS if fewest else _TOPICS_ALONE
         self._topics = topics
         self.prior = torch.tensor(

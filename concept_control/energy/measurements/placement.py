@@ -43,6 +43,7 @@ def placement_measurements() -> tuple[Measurement, ...]:
         *measurements_in_frame('way', 'way', 1, 1.0),
         *_approach(),
         *_among_others(),
+        *_in_line(),
     )
 
 
@@ -251,6 +252,14 @@ def _approach() -> Iterator[Measurement]:
                False, RATIO)  # fmt: skip
 
 
+def _in_line() -> Iterator[Measurement]:
+    """Yield the number of the attended that a line along an axis or a diagonal meets."""
+    yield _measurement('attended', 'relation', 1, 'number in line',
+                       '{} of what is meant in its row, its column or on its diagonals',
+                       _number_in_line, 1.0, frozenset({SHIFT, MIRROR}), False,
+                       COUNT)  # fmt: skip
+
+
 def _among_others() -> Iterator[Measurement]:
     """Yield comparisons of the attended with all others, and counts of others."""
     make = partial(_measurement, 'attended', 'rank', 1)
@@ -282,15 +291,6 @@ def _among_others() -> Iterator[Measurement]:
         _number_closer,
         2.0,
         EVERYTHING,
-        False,
-        COUNT,
-    )
-    yield make(
-        'number in line',
-        '{} of what is meant in its row, its column or on its diagonals',
-        _number_in_line,
-        1.0,
-        frozenset({SHIFT, MIRROR}),
         False,
         COUNT,
     )

@@ -19,4 +19,4 @@ def test_in_demonstrations_the_moved_queen_is_not_attacked():
 
 
 def test_eight_queens_are_solved_from_five_demonstrations(model):
-    assert queens.run(model, seed=0, problems=1)['8']['value'] == 1
+    assert queens.run(model, seed=0, problems=1, boards=(8,))['8']['value'] == 1
