@@ -310,7 +310,7 @@ SECTIONS = (
         'srem',
         'SREM: relations on boxes, composed (RSS 2023)',
         srem.DIFFERENCES,
-        lambda model, config: srem.run(model, config.seed, 8 if config.quick else 100),
+        lambda model, config: srem.run(model, config.seed, config.concepts),
         ('what', 'ours', 'published'),
         srem.rows,
     ),
