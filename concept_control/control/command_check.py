@@ -24,9 +24,6 @@ ROUNDING = 1e-6
 MAX_SILENCE = 0.05
 """Time after the last position in which the arm has come to rest [s]."""
 
-MAX_START = 0.15
-"""Largest distance of a command to where the arm is, or was told to be by now [rad, m]."""
-
 MAX_JUMP, MAX_KICK = 0.05, 0.5
 """Largest differences of position [rad, m] and velocity [rad/s, m/s], at the present, of a plan to
 where the arm is, or was told to be by now."""
@@ -189,5 +186,4 @@ class CommandCheck:
         last, here = self._position, self._measured
         if last is None or here is None:
             return last or here
-        has_left = here.time >= last.time and np.abs(last.q - here.q).max() > MAX_START
-        return here if has_left or here.time - last.time > MAX_SILENCE else last
+        return here if here.time - last.time > MAX_SILENCE else last

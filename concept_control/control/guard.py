@@ -17,8 +17,8 @@ CUT_STRIDE = 3
 MAX_BRAKE_STEPS = 500
 """Largest number of steps of a brake, whatever velocity was measured."""
 
-PLANNED_SPEED = 0.9
-"""Share of the velocity limits that plans use; the rest is for catching up with a plan."""
+PLANNED = 0.9
+"""Share of the limits of velocity and acceleration that plans use; the rest is for catching up."""
 
 TORQUE_SPAN = 0.1
 """Time for which a torque may act [s], as when the next one is late: none may lead beyond a
@@ -82,6 +82,7 @@ class Guard:
         self.config = config or GuardConfig()
         self._kinematics = ArmKinematics(arm)
         self._dynamics = ArmDynamics(arm)
+        self._acceleration = PLANNED * arm.acceleration_limits
 
     def check_joint_state(self, now: float, stamp: float) -> str:
         """Return why the arm must hold because its joint state is stale; empty if it need not.
@@ -189,11 +190,11 @@ class Guard:
             qd: (n,) measured velocities [rad/s].
         """
         dt = dt if np.isfinite(dt) and dt > 0 else 0.02
-        to_rest = np.ceil(np.max(np.abs(qd) / self.arm.acceleration_limits) / dt)
+        to_rest = np.ceil(np.max(np.abs(qd) / self._acceleration) / dt)
         steps = max(steps, int(min(to_rest, MAX_BRAKE_STEPS)), 1)
         velocities = np.empty((steps + 1, len(q)))
         velocities[0] = qd
-        change = self.arm.acceleration_limits * dt
+        change = self._acceleration * dt
         for t in range(steps):
             slower = np.maximum(np.abs(velocities[t]) - change, 0.0)
             velocities[t + 1] = np.sign(velocities[t]) * slower
@@ -235,13 +236,13 @@ class Guard:
         The acceleration of a point is that of the step which leads to it.
         """
         speed = np.abs(plan.velocities) / self._top_speed(plan)
-        rate = np.abs(np.diff(plan.velocities, axis=0)) / plan.dt / self.arm.acceleration_limits
+        rate = np.abs(np.diff(plan.velocities, axis=0)) / plan.dt / self._acceleration
         return np.stack([speed, np.vstack([np.zeros_like(rate[:1]), rate])], axis=1)
 
     def _top_speed(self, plan: Plan) -> np.ndarray:
         """Return (n,) largest speeds of a plan: what is found faster may not go faster still."""
         limits = self.arm.velocity_limits
-        return np.clip(np.abs(plan.velocities[0]), PLANNED_SPEED * limits, limits)
+        return np.clip(np.abs(plan.velocities[0]), PLANNED * limits, limits)
 
     def _cause(self, plan: Plan, q: np.ndarray, point: int) -> str:
         """Say which rule a point of a plan breaks."""
@@ -294,8 +295,7 @@ class Guard:
 
         The path is left a little; a planner that starts from here will lead back to it.
         """
-        arm = self.arm
-        top, change = self._top_speed(plan), arm.acceleration_limits * plan.dt
+        top, change = self._top_speed(plan), self._acceleration * plan.dt
         velocities = np.empty_like(plan.velocities)
         velocities[0] = np.clip(plan.velocities[0], -top, top)
         for t in range(plan.num_steps):

@@ -11,9 +11,6 @@ from concept_control.ros.runtime.process_graph import graph_environment
 
 pytestmark = pytest.mark.whole_machine
 
-TRACKING = ('arm: speed / limit', 'arm: acceleration over 0.1 s / limit')
-"""Measures that on a busy machine, where commands come late, say more of it than of the code."""
-
 
 def test_a_graph_withstands_false_joint_states_a_flood_and_a_killed_controller(monkeypatch):
     for name, value in graph_environment().items():
@@ -29,7 +26,7 @@ def test_a_graph_withstands_false_joint_states_a_flood_and_a_killed_controller(m
     for one in results:
         assert one.answers and one.outcome in ('SATISFIED', 'FAILED', 'CANCELLED', 'REPLACED')
         assert one.text
-        assert not one.violations.keys() - {*TRACKING}, one.examples
+        assert not one.violations, one.examples
         # Commands and the true joints were heard at all.
         assert {'told: speed / limit', 'arm: speed / limit'} <= one.worst.keys()
     assert 'refused' in results[0].said
