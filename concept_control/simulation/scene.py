@@ -9,7 +9,7 @@ from pathlib import Path
 import mujoco
 import numpy as np
 
-from concept_control.control.arm.description import ArmDescription
+from concept_control.control.arm.description import OWN, ArmDescription
 from concept_control.errors import ConceptControlError
 from concept_control.world.colors import NAMED_COLORS
 from concept_control.world.workspace import Workspace
@@ -98,9 +98,9 @@ class Scene:
     """A compiled scene and the names in it.
 
     Attributes:
-        model: MuJoCo model; blocks are bodies `block_1` … with free joints of that name,
-            suction is the weld equality `suction_block_1` … (inactive), cameras are `top` and
-            `oblique`, each joint of the arm has a torque motor of its name.
+        model: MuJoCo model; blocks are bodies `concept/block_1` … with free joints of that name,
+            suction is the weld equality `suction_concept/block_1` … (inactive), cameras are `top`
+            and `oblique`, each joint of the arm has a torque motor of its name.
         arm: Description of the arm in it.
         config: Configuration that it was built from.
         colors: (N, 3) RGB of the blocks.
@@ -157,17 +157,23 @@ def build_scene(config: SceneConfig | None = None) -> Scene:
         yaws = np.zeros(config.num_blocks)
     positions = np.column_stack([xy, sizes / 2])
 
-    # The arm's own specification is the base: attaching it to another one renames its defaults.
+    # The arm's own specification is the base, for attaching it to another one would rename its
+    # joints. What stands beside it has defaults and names of its own.
     spec = arm.spec()
     spec.modelname = f'{arm.name}_table'
     spec.option.timestep = config.timestep
     spec.option.integrator = mujoco.mjtIntegrator.mjINT_IMPLICITFAST
-    _add_surroundings(spec, workspace)
-    tool_body = spec.site(arm.tool_site).parent.name
+    _add_views(spec, workspace)
+    beside = mujoco.MjSpec()
+    _add_table(beside, workspace)
     names = [f'block_{i + 1}' for i in range(config.num_blocks)]
     for i, name in enumerate(names):
-        _add_block(spec, name, positions[i], yaws[i], sizes[i], colors[i])
-        if arm.suction:
+        _add_block(beside, name, positions[i], yaws[i], sizes[i], colors[i])
+    spec.attach(beside, prefix=OWN, frame=spec.worldbody.add_frame())
+    names = [f'{OWN}{name}' for name in names]
+    if arm.suction:
+        tool_body = spec.site(arm.tool_site).parent.name
+        for name in names:
             _add_suction(spec, tool_body, name)
     return Scene(spec.compile(), arm, config, colors, sizes, positions, yaws, spec, names)
 
@@ -216,7 +222,8 @@ def _rgb(color: str | Sequence[float]) -> tuple[float, float, float]:
     return (float(rgb[0]), float(rgb[1]), float(rgb[2]))
 
 
-def _add_surroundings(spec: mujoco.MjSpec, workspace: Workspace) -> None:
+def _add_views(spec: mujoco.MjSpec, workspace: Workspace) -> None:
+    """Add lights and cameras, and what pictures need."""
     # Off-screen buffers are sized for the largest image a simulated camera may ask for.
     spec.visual.global_.offwidth, spec.visual.global_.offheight = 1280, 960
     spec.visual.headlight.ambient = [0.35, 0.35, 0.35]
@@ -226,25 +233,6 @@ def _add_surroundings(spec: mujoco.MjSpec, workspace: Workspace) -> None:
     spec.stat.extent, spec.stat.center = 1.0, [*workspace.center, 0.2]
     x, y = workspace.center
     world = spec.worldbody
-    world.add_geom(
-        name='floor',
-        type=mujoco.mjtGeom.mjGEOM_PLANE,
-        size=[12.0, 12.0, 0.1],
-        pos=[x, y, FLOOR_HEIGHT],
-        rgba=[*FLOOR_COLOR, 1.0],
-        contype=0,
-        conaffinity=0,
-    )
-    world.add_geom(
-        name='table',
-        type=mujoco.mjtGeom.mjGEOM_BOX,
-        size=[0.6, 0.6, 0.02],
-        pos=[0.45, 0.0, -0.02],
-        rgba=[*TABLE_COLOR, 1.0],
-        contype=1,
-        conaffinity=3,
-        friction=[0.6, 0.01, 0.001],
-    )
     for dx, dy in ((0.6, 0.7), (-0.5, -0.6)):
         world.add_light(
             pos=[x + dx, y + dy, 1.8],
@@ -268,6 +256,30 @@ def _add_surroundings(spec: mujoco.MjSpec, workspace: Workspace) -> None:
         pos=position,
         fovy=42.0,
         quat=_camera_quat(target - position, up=np.array([0.0, 0.0, 1.0])),
+    )
+
+
+def _add_table(spec: mujoco.MjSpec, workspace: Workspace) -> None:
+    x, y = workspace.center
+    world = spec.worldbody
+    world.add_geom(
+        name='floor',
+        type=mujoco.mjtGeom.mjGEOM_PLANE,
+        size=[12.0, 12.0, 0.1],
+        pos=[x, y, FLOOR_HEIGHT],
+        rgba=[*FLOOR_COLOR, 1.0],
+        contype=0,
+        conaffinity=0,
+    )
+    world.add_geom(
+        name='table',
+        type=mujoco.mjtGeom.mjGEOM_BOX,
+        size=[0.6, 0.6, 0.02],
+        pos=[0.45, 0.0, -0.02],
+        rgba=[*TABLE_COLOR, 1.0],
+        contype=1,
+        conaffinity=3,
+        friction=[0.6, 0.01, 0.001],
     )
 
 
@@ -313,3 +325,4 @@ def _add_suction(spec: mujoco.MjSpec, tool_body: str, block: str) -> None:
     weld.name1, weld.name2 = tool_body, block
     weld.active = False
     weld.solref = [0.004, 1.0]
+    weld.solimp = [0.9, 0.95, 0.001, 0.5, 2.0]

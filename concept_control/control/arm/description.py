@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Annotated
 
 import mujoco
 import numpy as np
-from pydantic import Field
+from pydantic import Field, Strict
 
 from concept_control.errors import ArmError
 from concept_control.input_files import check_fields, one_line, open_regular, read_yaml
@@ -25,6 +26,15 @@ def arm_names() -> list[str]:
     """List the names of the arms shipped with the package."""
     return sorted(p.parent.name for p in ARMS_FOLDER.glob('*/*.yaml'))
 
+
+OWN = 'concept/'
+"""Prefix of the names of what is put beside an arm's own bodies and geoms."""
+
+TURNS = 4 * math.pi
+"""Position limits of joints without a range: two turns either way [rad]."""
+
+LEAST_DOWN = 0.9
+"""Smallest downward part of the tool's axis at home, 25 degrees off the vertical."""
 
 INTERFACES = ('joint_trajectory', 'position', 'effort')
 """Kinds of commands to an arm: plans, or a position or a torque of each joint at a time."""
@@ -54,7 +64,8 @@ class _ArmFields:
     stiffness: Numbers
     damping: Numbers
     name: str = ''
-    suction: bool = False
+    suction: Annotated[bool, Strict()] = False
+    locked: dict[str, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -75,6 +86,7 @@ class ArmDescription:
         stiffness: (n,) proportional gains of the tracker [N m/rad].
         damping: (n,) derivative gains of the tracker [N m s/rad].
         workspace: Square of the table in front of the arm.
+        locked: Positions at which joints of the MJCF that are not the arm's are fixed [rad, m].
     """
 
     name: str
@@ -90,6 +102,7 @@ class ArmDescription:
     stiffness: np.ndarray
     damping: np.ndarray
     workspace: Workspace
+    locked: Mapping[str, float] = field(default_factory=dict)
 
     @property
     def num_joints(self) -> int:
@@ -132,26 +145,22 @@ class ArmDescription:
                 raise ArmError(f'{path}: {key} must be {len(joints)} numbers, one a joint')
             if key in _LISTS and (values <= 0).any():
                 raise ArmError(f'{path}: {key} must be positive, got {values.tolist()}')
-        model_path = path.parent / fields.model
-        limits = _position_limits(model_path, joints, fields.tool_site)
-        home = lists['home']
-        outside = [j for j, q, lim in zip(joints, home, limits) if not lim[0] <= q <= lim[1]]
-        if outside:
-            raise ArmError(f'{path}: home is outside the position limits of {", ".join(outside)}')
-        return cls(
+        arm = cls(
             name=fields.name or path.stem,
-            model_path=model_path,
+            model_path=path.parent / fields.model,
             joints=joints,
             tool_site=fields.tool_site,
             suction=fields.suction,
-            position_limits=limits,
+            position_limits=np.tile([-TURNS, TURNS], (len(joints), 1)),
             workspace=Workspace(
                 fields.workspace.center,
                 fields.workspace.half_extent,
                 math.radians(fields.workspace.yaw_degrees),
             ),
+            locked=fields.locked,
             **lists,
         )
+        return replace(arm, position_limits=_checked_limits(path, arm))
 
     def spec(self) -> mujoco.MjSpec:
         """Read the MJCF and give every joint one torque motor that carries its name.
@@ -159,43 +168,114 @@ class ArmDescription:
         Whatever actuators the file has are replaced, so that an arm modelled with position servos
         can be planned for and simulated at torque level.
         """
-        spec = mujoco.MjSpec.from_file(str(self.model_path))
-        for actuator in list(spec.actuators):
-            spec.delete(actuator)
-        for joint, limit in zip(self.joints, self.effort_limits):
-            spec.joint(joint).actfrcrange = [-limit, limit]
-            actuator = spec.add_actuator(name=joint, target=joint)
+        open_regular(self.model_path, ArmError).close()
+        try:
+            spec = mujoco.MjSpec.from_file(str(self.model_path))
+        except ValueError as error:
+            raise ArmError(f'{self.model_path}: MuJoCo refuses it: {one_line(error)}') from error
+        self._check_names(spec)
+        # What an arm's file says of contacts, solver and bodies as a whole must not reach what
+        # stands beside the arm.
+        spec.option = mujoco.MjSpec().option
+        spec.compiler.fusestatic = False
+        spec.compiler.alignfree = False
+        for each in (*spec.actuators, *spec.sensors, *spec.keys, *spec.cameras, *spec.lights):
+            spec.delete(each)
+        for name, position in self.locked.items():
+            _lock(spec, name, position)
+        for name, limit in zip(self.joints, self.effort_limits):
+            joint = spec.joint(name)
+            joint.actfrcrange = [-limit, limit]
+            joint.actfrclimited = mujoco.mjtLimited.mjLIMITED_TRUE
+            actuator = spec.add_actuator(name=name, target=name)
             actuator.trntype = mujoco.mjtTrn.mjTRN_JOINT
             actuator.set_to_motor()
             actuator.ctrllimited = mujoco.mjtLimited.mjLIMITED_TRUE
             actuator.ctrlrange = [-limit, limit]
-        for key in list(spec.keys):
-            spec.delete(key)
         return spec
 
+    def _check_names(self, spec: mujoco.MjSpec) -> None:
+        names = [joint.name for joint in spec.joints]
+        wanted = [*self.joints, *self.locked]
+        if sorted(names) != sorted(wanted):
+            raise ArmError(
+                f'{self.model_path}: has the joints {names}; the YAML names {wanted}; every joint '
+                'of the MJCF is either under `joints` or fixed, as in `locked: {finger: 0.04}`'
+            )
+        order = [name for name in names if name not in self.locked]
+        if order != list(self.joints):
+            raise ArmError(
+                f'{self.model_path}: its joints come as {order}, the YAML lists '
+                f'{list(self.joints)}; list them in the order of the MJCF'
+            )
+        sites = [site.name for site in spec.sites]
+        if self.tool_site not in sites:
+            raise ArmError(
+                f'{self.model_path}: has no site {self.tool_site!r}; its sites: {sites}'
+            )
 
-def _position_limits(model_path: Path, joints: tuple[str, ...], site: str) -> np.ndarray:
-    """Read (n, 2) joint ranges and check that joints and the tool's site are as described."""
-    open_regular(model_path, ArmError).close()
+
+def _lock(spec: mujoco.MjSpec, name: str, position: float) -> None:
+    """Fix a joint at a position: its body is moved there, and what refers to it is removed."""
+    joint = spec.joint(name)
+    body = joint.parent
+    model = spec.compile()
+    data = mujoco.MjData(model)
+    index = model.joint(name).id
+    data.qpos[model.jnt_qposadr[index]] = position
+    mujoco.mj_kinematics(model, data)
+    number = model.body(body.name).id if body.name else int(model.jnt_bodyid[index])
+    above = int(model.body_parentid[number])
+    turn = data.xmat[above].reshape(3, 3).T
+    quat, inverse = np.zeros(4), np.zeros(4)
+    mujoco.mju_negQuat(inverse, data.xquat[above])
+    mujoco.mju_mulQuat(quat, inverse, data.xquat[number])
+    for each in (*spec.equalities, *spec.tendons, *spec.excludes):
+        if name in _references(each):
+            spec.delete(each)
+    spec.delete(joint)
+    body.pos, body.quat = turn @ (data.xpos[number] - data.xpos[above]), quat
+    body.alt.type = mujoco.mjtOrientation.mjORIENTATION_QUAT
+
+
+def _references(element: object) -> set[str]:
+    """Return the names that an equality or a tendon refers to."""
+    if isinstance(element, mujoco.MjsTendon):
+        return {wrap.target.name for wrap in element.path}
+    return {getattr(element, 'name1', ''), getattr(element, 'name2', '')}
+
+
+def _checked_limits(path: Path, arm: ArmDescription) -> np.ndarray:
+    """Compile what will be used, check it and return its (n, 2) joint ranges."""
+    spec = arm.spec()
     try:
-        model = mujoco.MjModel.from_xml_path(str(model_path))
+        model = spec.compile()
     except ValueError as error:
-        raise ArmError(f'{model_path}: MuJoCo refuses it: {one_line(error)}') from error
-    names = [model.joint(i).name for i in range(model.njnt)]
-    if sorted(names) != sorted(joints):
-        raise ArmError(
-            f'{model_path}: has the joints {names}; the YAML names {list(joints)}; every joint '
-            'of the MJCF must be controlled'
-        )
-    sites = [model.site(i).name for i in range(model.nsite)]
-    if site not in sites:
-        raise ArmError(f'{model_path}: has no site {site!r}; its sites: {sites}')
-    limits = []
-    for name in joints:
+        raise ArmError(f'{arm.model_path}: MuJoCo refuses it: {one_line(error)}') from error
+    limits = arm.position_limits.copy()
+    for i, name in enumerate(arm.joints):
         joint = model.joint(name)
         if joint.type[0] != mujoco.mjtJoint.mjJNT_HINGE:
-            raise ArmError(f'{model_path}: joint {name!r} is not a hinge')
-        if not model.jnt_limited[joint.id]:
-            raise ArmError(f'{model_path}: joint {name!r} has no range')
-        limits.append(joint.range)
-    return np.array(limits, dtype=float)
+            raise ArmError(f'{arm.model_path}: joint {name!r} is not a hinge')
+        if model.jnt_limited[joint.id]:
+            limits[i] = joint.range
+    outside = [j for j, q, lim in zip(arm.joints, arm.home, limits) if not lim[0] <= q <= lim[1]]
+    if outside:
+        raise ArmError(f'{path}: home is outside the position limits of {", ".join(outside)}')
+    data = mujoco.MjData(model)
+    data.qpos[:] = arm.home
+    mujoco.mj_forward(model, data)
+    tool = data.site(arm.tool_site)
+    down = -float(tool.xmat.reshape(3, 3)[2, 2])
+    if down < LEAST_DOWN:
+        raise ArmError(
+            f"{path}: at home the tool's axis, the z axis of the site {arm.tool_site!r}, points "
+            f'{math.degrees(math.acos(np.clip(down, -1, 1))):.0f} degrees away from straight '
+            'down; choose another home, or turn the site so that its z axis points out of the tool'
+        )
+    if float(tool.xpos[2]) <= 0.0:
+        raise ArmError(
+            f'{path}: at home the tool is {-1e3 * float(tool.xpos[2]):.0f} mm under the table, '
+            'whose top is at the height of the base'
+        )
+    return limits

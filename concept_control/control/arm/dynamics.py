@@ -6,7 +6,7 @@ import mujoco
 import numpy as np
 from mujoco import rollout
 
-from concept_control.control.arm.description import ArmDescription
+from concept_control.control.arm.description import OWN, ArmDescription
 from concept_control.errors import ArmError
 
 FD_STEP = 1e-6
@@ -192,20 +192,14 @@ class ArmDynamics(MujocoDynamics):
 
     def __init__(self, arm: ArmDescription) -> None:
         super().__init__(self._compile(arm))
-        names = [self.model.joint(i).name for i in range(self.model.njnt)]
-        if names != list(arm.joints):
-            raise ArmError(
-                f'{arm.model_path}: its joints come as {names}, the YAML lists '
-                f'{list(arm.joints)}; list them in the order of the MJCF'
-            )
         self.arm = arm
-        self._payload = self.model.body('payload').id
+        self._payload = self.model.body(f'{OWN}payload').id
         self._site = self.model.site(arm.tool_site).id
 
     def _compile(self, arm: ArmDescription) -> mujoco.MjModel:
         spec = arm.spec()
         site = spec.site(arm.tool_site)
-        payload = site.parent.add_body(name='payload', pos=site.pos, quat=site.quat)
+        payload = site.parent.add_body(name=f'{OWN}payload', pos=site.pos, quat=site.quat)
         payload.explicitinertial = True
         payload.ipos = [0.0, 0.0, 0.0]
         payload.mass, payload.inertia = 1e-6, [1e-9] * 3

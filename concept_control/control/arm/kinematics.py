@@ -8,6 +8,7 @@ import mujoco
 import numpy as np
 
 from concept_control.control.arm.description import ArmDescription
+from concept_control.errors import ArmError
 
 
 @dataclass(frozen=True)
@@ -72,6 +73,7 @@ class ArmKinematics:
             chain.append(body)
             body = int(model.body_parentid[body])
         translations, constants, sines, cosines, axes, columns = [], [], [], [], [], []
+        zeros = []
         spheres: list[tuple[int, np.ndarray]] = []
         position, rotation = np.zeros(3), np.eye(3)
         for body in reversed(chain):
@@ -88,6 +90,7 @@ class ArmKinematics:
                 cosines.append(-rotation @ skew @ skew)
                 axes.append(axis)
                 columns.append(self._order[joint])
+                zeros.append(model.qpos0[model.jnt_qposadr[joint]])
                 position, rotation = -anchor, np.eye(3)
             # What is before the second joint cannot come near anything; the tool must.
             if len(columns) > 1 and body != chain[0]:
@@ -103,13 +106,29 @@ class ArmKinematics:
         self._cosines, self._axes = np.array(cosines), np.array(axes)
         self.columns = np.array(columns)
         """(J,) of each joint of the chain, its place among the arm's joints."""
+        self._zeros = np.array(zeros)
         self._tip = position + rotation @ model.site_pos[site]
         self._tip_rotation = rotation @ _matrix(model.site_quat[site])
         self.num_joints = arm.num_joints
+        self._compare(arm, model)
+
+    def _compare(self, arm: ArmDescription, model: mujoco.MjModel) -> None:
+        """Raise an ArmError where the chain places the tool elsewhere than MuJoCo does."""
+        data = mujoco.MjData(model)
+        rng = np.random.default_rng(0)
+        for q in (arm.home, *(arm.home + rng.uniform(-1, 1, (3, arm.num_joints)))):
+            data.qpos[:] = q
+            mujoco.mj_kinematics(model, data)
+            off = float(np.linalg.norm(self.tool(q).position - data.site(arm.tool_site).xpos))
+            if off > 1e-6:
+                raise ArmError(
+                    f'{arm.model_path}: the chain of joints to {arm.tool_site!r} places the tool '
+                    f'{1e3 * off:.3g} mm from where MuJoCo does; report this file'
+                )
 
     def frames(self, q: np.ndarray) -> Frames:
         """Locate the joints of the chain at joint positions (..., n) [rad]."""
-        angles = np.asarray(q, dtype=float)[..., self.columns]
+        angles = np.asarray(q, dtype=float)[..., self.columns] - self._zeros
         s, c = np.sin(angles)[..., None, None], np.cos(angles)[..., None, None]
         local = self._constants + s * self._sines + c * self._cosines
         rotation = np.broadcast_to(np.eye(3), (*angles.shape[:-1], 3, 3))

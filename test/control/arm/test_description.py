@@ -1,0 +1,124 @@
+"""Arms as other people describe them: what works, and what is refused with a way out."""
+
+import mujoco
+import numpy as np
+import pytest
+import yaml
+
+from concept_control.control.arm.description import ARMS_FOLDER, ArmDescription
+from concept_control.control.arm.dynamics import ArmDynamics
+from concept_control.control.arm.kinematics import ArmKinematics
+from concept_control.errors import ArmError
+from concept_control.simulation.scene import SceneConfig, build_scene
+
+XML = (ARMS_FOLDER / 'ur5e' / 'ur5e.xml').read_text()
+FIELDS = yaml.safe_load((ARMS_FOLDER / 'ur5e' / 'ur5e.yaml').read_text())
+SITE = '<site name="suction_tip"'
+FINGER = (
+    '<body name="finger" pos="0 0.01 0"><joint name="finger" type="slide" axis="0 1 0" '
+    'range="0 0.04"/><geom name="pad" size="0.005" pos="0 0 0.02" mass="0.01"/></body>'
+)
+
+
+def write_arm(folder, old='', new='', **fields):
+    assert old in XML
+    (folder / 'arm.xml').write_text(XML.replace(old, new, 1) if old else XML)
+    (folder / 'arm.yaml').write_text(yaml.safe_dump({**FIELDS, 'model': 'arm.xml', **fields}))
+    return folder / 'arm.yaml'
+
+
+OURS = ['rgba', 'size', 'friction', 'solref', 'solimp', 'margin', 'condim', 'group', 'contype',
+        'conaffinity']  # fmt: skip
+
+TRAITS = {
+    'limits are not implied': (
+        'autolimits="true"/>\n  <default>\n    <joint',
+        'autolimits="false"/>\n  <default>\n    <joint limited="true"',
+    ),
+    'static bodies are fused': ('autolimits="true"', 'autolimits="true" fusestatic="true"'),
+    'a body named as our payload': ('name="suction_tool"', 'name="payload"'),
+    'a floor of its own': (
+        '<worldbody>',
+        '<worldbody><geom name="floor" type="plane" size="0 0 1" contype="0" conaffinity="0"/>'
+        '<geom name="table" size="0.01" pos="0 0 -1"/><camera name="top"/>',
+    ),
+    'settings of contacts': (
+        '<default>\n    <joint axis="0 0 1" damping="1" armature="0.1"/>\n    <geom',
+        '<option gravity="0 0 3" timestep="0.1"><flag contact="disable"/></option><default>'
+        '<equality solref="1 1"/><joint axis="0 0 1" damping="1" armature="0.1"/>'
+        '<geom group="3" condim="1" margin="0.01" friction="0 0 0"',
+    ),
+}
+
+
+@pytest.mark.parametrize('trait', TRAITS)
+def test_what_an_arm_says_of_itself_does_not_reach_the_scene(trait, tmp_path):
+    path = write_arm(tmp_path, *TRAITS[trait])
+    arm = ArmDescription.load(path)
+    ArmDynamics(arm)
+    np.testing.assert_allclose(
+        ArmKinematics(arm).tool(arm.home).position,
+        ArmKinematics(ArmDescription.load('ur5e')).tool(arm.home).position,
+    )
+    ours, plain = (build_scene(SceneConfig(2, arm=name)).model for name in (path, 'ur5e'))
+    for name in ('concept/table', 'concept/floor', 'concept/block_1', 'concept/block_2'):
+        for field in OURS:
+            value, expected = (getattr(each.geom(name), field) for each in (ours, plain))
+            np.testing.assert_array_equal(value, expected, err_msg=f'{name} {field}')
+    np.testing.assert_allclose(ours.body('concept/block_1').mass, [0.08])
+    assert ours.opt.disableflags == 0 and ours.opt.timestep == 0.002
+    np.testing.assert_array_equal(ours.opt.gravity, [0, 0, -9.81])
+    np.testing.assert_array_equal(ours.eq_solref, plain.eq_solref)
+    assert [ours.camera(i).name for i in range(ours.ncam)] == ['top', 'oblique']
+
+
+def test_a_joint_may_turn_without_end(tmp_path):
+    arm = ArmDescription.load(
+        write_arm(tmp_path, 'name="wrist_3_joint"', 'name="wrist_3_joint" limited="false"')
+    )
+    np.testing.assert_allclose(arm.position_limits[-1], [-4 * np.pi, 4 * np.pi])
+
+
+def test_joints_that_are_not_the_arms_are_fixed_where_the_file_says(tmp_path):
+    path = write_arm(tmp_path, SITE, FINGER + SITE)
+    with pytest.raises(ArmError, match=r"'finger'.*locked: "):
+        ArmDescription.load(path)
+    arm = ArmDescription.load(write_arm(tmp_path, SITE, FINGER + SITE, locked={'finger': 0.03}))
+    model = arm.spec().compile()
+    assert model.nq == arm.num_joints
+    np.testing.assert_allclose(model.body('finger').pos, [0, 0.04, 0], atol=1e-12)
+    free = mujoco.MjModel.from_xml_path(str(arm.model_path))
+    data, fixed = mujoco.MjData(free), mujoco.MjData(model)
+    data.qpos[:], fixed.qpos[:] = [*arm.home, 0.03], arm.home
+    mujoco.mj_forward(free, data)
+    mujoco.mj_forward(model, fixed)
+    np.testing.assert_allclose(fixed.geom('pad').xpos, data.geom('pad').xpos, atol=1e-9)
+
+
+def test_the_chain_knows_where_joints_have_their_zero(tmp_path):
+    # The same place, for joints that count from another zero.
+    home = np.add(FIELDS['home'], [0, 0, 0.3, 0, 0, 0])
+    arm = ArmDescription.load(
+        write_arm(tmp_path, 'name="elbow_joint"', 'name="elbow_joint" ref="0.3"',
+                  home=home.tolist())
+    )  # fmt: skip
+    plain = ArmDescription.load('ur5e')
+    np.testing.assert_allclose(
+        ArmKinematics(arm).tool(arm.home).position, ArmKinematics(plain).tool(plain.home).position
+    )
+
+
+@pytest.mark.parametrize(
+    ('old', 'new', 'fields', 'match'),
+    [
+        (SITE, f'{SITE} quat="0 1 0 0"', {}, '180 degrees away from straight down.*turn the site'),
+        ('', '', {'suction': 'false'}, "suction: .*got 'false'"),
+        ('', '', {'home': [-0.496, -1.0, 2.082, -2.65, -1.5708, 0.0]}, 'mm under the table'),
+        ('', '', {'joints': FIELDS['joints'][::-1]}, 'in the order of the MJCF'),
+        ('<worldbody>', '<worldbody', {}, 'arm.xml: MuJoCo refuses it'),
+    ],
+    ids=['flipped site', 'text for a truth value', 'home too low', 'order', 'no XML'],
+)
+def test_what_cannot_work_is_refused_when_it_is_loaded(old, new, fields, match, tmp_path):
+    with pytest.raises(ArmError, match=match):
+        ArmDescription.load(write_arm(tmp_path, old, new, **fields))
