@@ -21,8 +21,12 @@ MAX_PERIOD = 0.02
 ROUNDING = 1e-6
 """Excess over a step's length that is rounding [rad, m]."""
 
-MAX_SILENCE = 0.05
+MAX_SILENCE = 0.1
 """Time after the last position in which the arm has come to rest [s]."""
+
+MAX_LEAD = 0.1
+"""Largest distance from where the arm is to positions that it shall go to next [rad, m]: they wait
+for an arm that was stopped."""
 
 MAX_JUMP, MAX_KICK = 0.05, 0.5
 """Largest differences of position [rad, m] and velocity [rad/s, m/s], at the present, of a plan to
@@ -100,6 +104,10 @@ class CommandCheck:
         elapsed = self._elapsed(last, time)
         if elapsed == 0.0:
             return last.q
+        here = self._measured
+        if here is not None and here.time >= time:
+            near = np.clip(q, here.q - MAX_LEAD, here.q + MAX_LEAD)
+            q, qd = near, np.where(near == q, qd, 0.0)
         lag = q - last.q - elapsed * qd
         # From this speed a joint stops within its lag: v dt + v²/2a = lag.
         gain = self._arm.acceleration_limits * elapsed
