@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -19,7 +20,14 @@ from concept_control.world.workspace import Workspace
 ARMS_FOLDER = Path(__file__).resolve().parent.parent / 'arms'
 """Folder of the arms shipped with the package, one folder each."""
 
-_LISTS = ('velocity_limits', 'acceleration_limits', 'effort_limits', 'stiffness', 'damping')
+_GAINS = ('stiffness', 'damping')
+_LISTS = ('velocity_limits', 'acceleration_limits', 'effort_limits', *_GAINS)
+
+GAIN_BANDWIDTH = 30.0
+"""Bandwidth of the tracker with gains from the arm's inertia, critically damped [rad/s]."""
+
+EFFORT_PERIOD = 0.002
+"""Period of torque commands that gains must bear without shaking [s]."""
 
 
 def arm_names() -> list[str]:
@@ -61,8 +69,8 @@ class _ArmFields:
     velocity_limits: Numbers
     acceleration_limits: Numbers
     effort_limits: Numbers
-    stiffness: Numbers
-    damping: Numbers
+    stiffness: Numbers = ()
+    damping: Numbers = ()
     name: str = ''
     suction: Annotated[bool, Strict()] = False
     locked: dict[str, float] = field(default_factory=dict)
@@ -83,7 +91,8 @@ class ArmDescription:
         velocity_limits: (n,) largest joint speeds [rad/s].
         acceleration_limits: (n,) largest joint accelerations [rad/s²].
         effort_limits: (n,) largest joint torques [N m].
-        stiffness: (n,) proportional gains of the tracker [N m/rad].
+        stiffness: (n,) proportional gains of the tracker [N m/rad]; from the inertia where the
+            file gives neither these nor `damping`.
         damping: (n,) derivative gains of the tracker [N m s/rad].
         workspace: Square of the table in front of the arm.
         locked: Positions at which joints of the MJCF that are not the arm's are fixed [rad, m].
@@ -141,6 +150,9 @@ class ArmDescription:
         joints = fields.joints
         lists = {key: np.array(getattr(fields, key)) for key in ('home', *_LISTS)}
         for key, values in lists.items():
+            if key in _GAINS and not len(fields.stiffness) and not len(fields.damping):
+                lists[key] = np.ones(len(joints))
+                continue
             if len(values) != len(joints):
                 raise ArmError(f'{path}: {key} must be {len(joints)} numbers, one a joint')
             if key in _LISTS and (values <= 0).any():
@@ -160,7 +172,22 @@ class ArmDescription:
             locked=fields.locked,
             **lists,
         )
-        return replace(arm, position_limits=_checked_limits(path, arm))
+        limits, inertia = _compile_and_check(path, arm)
+        if not len(fields.stiffness):
+            gains = inertia * GAIN_BANDWIDTH**2, 2 * inertia * GAIN_BANDWIDTH
+            arm = replace(arm, stiffness=gains[0], damping=gains[1])
+        # Damping beyond 2 M / dt makes each joint's velocity grow from one command to the next; it
+        # couples with other joints, and inertia is less in other places, so half is allowed.
+        most = inertia / EFFORT_PERIOD
+        for name, value, allowed in zip(joints, arm.damping, most):
+            if value > allowed:
+                warnings.warn(
+                    f'{path}: damping {value:g} will shake {name}, whose inertia at home is '
+                    f'{allowed * EFFORT_PERIOD:.3g} kg m^2; up to {allowed:.3g} will do, or leave '
+                    'out stiffness and damping for gains from the inertia',
+                    stacklevel=3,
+                )
+        return replace(arm, position_limits=limits)
 
     def spec(self) -> mujoco.MjSpec:
         """Read the MJCF and give every joint one torque motor that carries its name.
@@ -245,8 +272,12 @@ def _references(element: object) -> set[str]:
     return {getattr(element, 'name1', ''), getattr(element, 'name2', '')}
 
 
-def _checked_limits(path: Path, arm: ArmDescription) -> np.ndarray:
-    """Compile what will be used, check it and return its (n, 2) joint ranges."""
+def _compile_and_check(path: Path, arm: ArmDescription) -> tuple[np.ndarray, np.ndarray]:
+    """Compile what will be used and check it.
+
+    Returns:
+        (n, 2) joint ranges [rad], and (n,) inertia about each joint at home [kg m²].
+    """
     spec = arm.spec()
     try:
         model = spec.compile()
@@ -278,4 +309,6 @@ def _checked_limits(path: Path, arm: ArmDescription) -> np.ndarray:
             f'{path}: at home the tool is {-1e3 * float(tool.xpos[2]):.0f} mm under the table, '
             'whose top is at the height of the base'
         )
-    return limits
+    inertia = np.zeros((model.nv, model.nv))
+    mujoco.mj_fullM(model, data, inertia)
+    return limits, np.diag(inertia).copy()

@@ -8,8 +8,10 @@ import yaml
 from concept_control.control.arm.description import ARMS_FOLDER, ArmDescription
 from concept_control.control.arm.dynamics import ArmDynamics
 from concept_control.control.arm.kinematics import ArmKinematics
+from concept_control.control.tracker import PlanTracker
 from concept_control.errors import ArmError
 from concept_control.simulation.scene import SceneConfig, build_scene
+from concept_control.simulation.world import SimulatedWorld
 
 XML = (ARMS_FOLDER / 'ur5e' / 'ur5e.xml').read_text()
 FIELDS = yaml.safe_load((ARMS_FOLDER / 'ur5e' / 'ur5e.yaml').read_text())
@@ -122,3 +124,20 @@ def test_the_chain_knows_where_joints_have_their_zero(tmp_path):
 def test_what_cannot_work_is_refused_when_it_is_loaded(old, new, fields, match, tmp_path):
     with pytest.raises(ArmError, match=match):
         ArmDescription.load(write_arm(tmp_path, old, new, **fields))
+
+
+def test_gains_follow_from_the_inertia_and_ones_that_shake_are_named(tmp_path):
+    fields = {key: value for key, value in FIELDS.items() if key not in ('stiffness', 'damping')}
+    path = write_arm(tmp_path)
+    path.write_text(yaml.safe_dump({**fields, 'model': 'arm.xml'}))
+    arm = ArmDescription.load(path)
+    world = SimulatedWorld(build_scene(SceneConfig(1, arm=path)))
+    tracker = PlanTracker(arm)
+    for _ in range(500):
+        world.step(tracker.effort(world.time, *world.joint_state()))
+    q, qd = world.joint_state()
+    np.testing.assert_allclose(q, arm.home, atol=1e-3)
+    np.testing.assert_allclose(qd, 0.0, atol=1e-3)
+    shaking = [*FIELDS['damping'][:-1], 300.0]
+    with pytest.warns(UserWarning, match=r'damping 300 will shake wrist_3_joint.*up to \d'):
+        ArmDescription.load(write_arm(tmp_path, damping=shaking))

@@ -152,7 +152,8 @@ def test_an_incomplete_description_is_named(tmp_path):
             ArmDescription.load(path)
         assert 'arm.yaml' in str(caught.value) or '.xml' in str(caught.value)
 
-    refuse('home: Field required.*stiffness: Field required', home=None, stiffness=None)
+    refuse('home: Field required.*effort_limits: Field required', home=None, effort_limits=None)
+    refuse('stiffness must be 7 numbers', stiffness=None)
     refuse('damping.0: .*number', damping=['a'] * 7)
     refuse('7 numbers', damping=[1.0] * 8)
     refuse('joints: .*got 5', joints=5)
