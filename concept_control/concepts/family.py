@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import ClassVar
+from typing import ClassVar, NamedTuple
 
 import numpy as np
 
@@ -31,6 +31,45 @@ SIZE_RANGE = (0.1, 0.26)
 
 Length = Callable[[float], str]
 """Writes a length in workspace units for people, in the unit that they think in: "48 mm"."""
+
+
+class Scenes(NamedTuple):
+    """B events as arrays, drawn or to be judged; lengths in workspace units.
+
+    Attributes:
+        positions: (B, T, N, 2) places.
+        colors: (B, N, 3) RGB in [0, 1].
+        sizes: (B, N) side lengths.
+        present: (B, N) bool.
+        subjects: (B, N) bool; where nothing is moved, the marker if there is one.
+        attended: (B, N) bool.
+    """
+
+    positions: np.ndarray
+    colors: np.ndarray
+    sizes: np.ndarray
+    present: np.ndarray
+    subjects: np.ndarray
+    attended: np.ndarray
+
+    @classmethod
+    def from_events(cls, events: Events) -> Scenes:
+        """Return what events show."""
+        positions, colors, sizes = (
+            getattr(events, name).cpu().numpy().astype(float)
+            for name in ('positions', 'colors', 'sizes')
+        )
+        return cls(positions, colors, sizes, *masks(events))
+
+    @property
+    def last(self) -> np.ndarray:
+        """Places (B, N, 2) in the last state."""
+        return self.positions[:, -1]
+
+    @property
+    def candidates(self) -> np.ndarray:
+        """Mask (B, N) of the entities that may be attended beside a marker."""
+        return self.present & ~self.subjects
 
 
 @dataclass
@@ -59,6 +98,11 @@ class Draft:
     def present(self) -> np.ndarray:
         """Mask (B, N) of the entities that are no padding."""
         return np.arange(self.sizes.shape[1]) < self.count[:, None]
+
+    def rows(self, index: np.ndarray) -> Scenes:
+        """Return some of the scenes as they are now."""
+        roles = self.present[index], self.subjects[index], self.attention[index]
+        return Scenes(self.positions[index], self.colors[index], self.sizes[index], *roles)
 
     def finish(self, rng: np.random.Generator) -> Events:
         """Return events with the entities shuffled, so that an index tells nothing."""

@@ -16,8 +16,7 @@ from concept_control.concepts.family import (
     SIZE_RANGE,
     Draft,
     Family,
-    last_positions,
-    masks,
+    Scenes,
     outside_of,
 )
 from concept_control.concepts.held_out.first_contact import word
@@ -118,48 +117,34 @@ class Situated(Relation):
             scene.sizes[pending] = rng.uniform(*SIZE_RANGE, shape[0::2])
             place = rng.uniform(-0.95, 0.95, (len(pending), 2))
             if self.proposal is not None:
-                place = self.proposal(rng, self._drafted(scene, pending))
+                place = self.proposal(rng, self._situation(scene.rows(pending)))
             scene.positions[pending, 1, 0] = place
             good = (np.abs(place) <= 0.98).all(axis=1)
-            good &= self.judge(self._drafted(scene, pending)) <= _EXACT
+            good &= self.judge(self._situation(scene.rows(pending))) <= _EXACT
             pending = pending[~good]
             if len(pending) == 0:
                 return
         raise EventError(f'{self.name}: no place inside the workspace after {_TRIES} draws')
 
     def error(self, events: Events, params: np.ndarray) -> np.ndarray:
-        present, subjects, attended = masks(events)
+        scenes = Scenes.from_events(events)
+        subjects, attended = scenes.subjects, scenes.attended
         valid = (subjects.sum(axis=1) == 1) & (attended.sum(axis=1) == self.num_arguments)
-        before = events.positions[:, 0].cpu().numpy().astype(float)
-        sizes = events.sizes.cpu().numpy().astype(float)
-        seen = self._situation(before, last_positions(events), sizes, present, subjects, attended)
-        return np.where(valid & ~(subjects & attended).any(axis=1), self.judge(seen), np.inf)
+        valid &= ~(subjects & attended).any(axis=1)
+        return np.where(valid, self.judge(self._situation(scenes)), np.inf)
 
-    def _drafted(self, scene: Draft, rows: np.ndarray) -> Situation:
-        before, after = scene.positions[rows].swapaxes(0, 1)
-        rest = (scene.sizes, scene.present, scene.subjects, scene.attention)
-        return self._situation(before, after, *(value[rows] for value in rest))
-
-    def _situation(
-        self,
-        before: np.ndarray,
-        after: np.ndarray,
-        sizes: np.ndarray,
-        present: np.ndarray,
-        subjects: np.ndarray,
-        attended: np.ndarray,
-    ) -> Situation:
-        rows = np.arange(len(before))
-        subject = subjects.argmax(axis=1)
-        chosen = np.argsort(~attended, axis=1, kind='stable')[:, : self.num_arguments]
+    def _situation(self, scenes: Scenes) -> Situation:
+        rows = np.arange(len(scenes.sizes))
+        subject = scenes.subjects.argmax(axis=1)
+        chosen = np.argsort(~scenes.attended, axis=1, kind='stable')[:, : self.num_arguments]
         return Situation(
-            place=after[rows, subject],
-            start=before[rows, subject],
-            arguments=after[rows[:, None], chosen],
-            size=sizes[rows, subject],
-            argument_sizes=sizes[rows[:, None], chosen],
-            others=after,
-            counted=present & ~subjects,
+            place=scenes.last[rows, subject],
+            start=scenes.positions[rows, 0, subject],
+            arguments=scenes.last[rows[:, None], chosen],
+            size=scenes.sizes[rows, subject],
+            argument_sizes=scenes.sizes[rows[:, None], chosen],
+            others=scenes.last,
+            counted=scenes.candidates,
         )
 
 

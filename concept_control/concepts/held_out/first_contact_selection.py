@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
-from typing import NamedTuple
 
 import numpy as np
 
@@ -17,6 +16,7 @@ from concept_control.concepts.family import (
     SIZE_RANGE,
     Draft,
     Family,
+    Scenes,
     marker_mean,
     masks,
     random_colors,
@@ -49,46 +49,6 @@ _JITTER = 0.02, 0.004, 0.015
 """Standard deviations of positions, sizes and colours under which no answer may change."""
 
 
-class Things(NamedTuple):
-    """What B scenes show.
-
-    Attributes:
-        path: (B, T, N, 2) places.
-        colors: (B, N, 3).
-        sizes: (B, N).
-        present: (B, N) bool.
-        subjects: (B, N) bool, the marker if there is one.
-    """
-
-    path: np.ndarray
-    colors: np.ndarray
-    sizes: np.ndarray
-    present: np.ndarray
-    subjects: np.ndarray
-
-    @property
-    def last(self) -> np.ndarray:
-        """Places (B, N, 2) in the last state."""
-        return self.path[:, -1]
-
-    @property
-    def moved(self) -> np.ndarray:
-        """Vectors (B, N, 2) from the first to the last places."""
-        return self.path[:, -1] - self.path[:, 0]
-
-    @property
-    def marker(self) -> np.ndarray:
-        """Place (B, 1, 2) of the marker in the last state."""
-        return marker_mean(self.last, self.subjects)
-
-    @property
-    def alike(self) -> np.ndarray:
-        """Whether two things (B, N, N), both present, have one colour."""
-        features = color_features(self.colors)
-        apart = np.linalg.norm(features[:, :, None] - features[:, None], axis=-1)
-        return (apart < ALIKE) & self.present[:, :, None] & self.present[:, None]
-
-
 @dataclass(frozen=True, eq=False, kw_only=True)
 class Chosen(Selection):
     """The things that a rule names, in scenes where small changes leave the answer as it is.
@@ -99,7 +59,7 @@ class Chosen(Selection):
         fewest: Smallest number of entities.
     """
 
-    judge: Callable[[Things], np.ndarray]
+    judge: Callable[[Scenes], np.ndarray]
     has_marker: bool = False
     fewest: int = 4
 
@@ -113,13 +73,7 @@ class Chosen(Selection):
             scene.positions[pending] = self.draw_paths(rng, scene.positions[pending])
             scene.sizes[pending] = rng.uniform(*SIZE_RANGE, scene.sizes[pending].shape)
             scene.colors[pending] = _few_colors(rng, scene.sizes[pending].shape)
-            things = Things(
-                scene.positions[pending],
-                scene.colors[pending],
-                scene.sizes[pending],
-                scene.present[pending],
-                scene.subjects[pending],
-            )
+            things = scene.rows(pending)
             meant = self._meant(things)
             scene.attention[pending] = meant
             good = meant.any(axis=1)
@@ -135,19 +89,10 @@ class Chosen(Selection):
         return np.repeat(rng.uniform(-0.95, 0.95, like[:, :1].shape), like.shape[1], axis=1)
 
     def true_attention(self, events: Events, params: np.ndarray) -> np.ndarray:
-        present, subjects, _ = masks(events)
-        return self._meant(
-            Things(
-                events.positions.cpu().numpy().astype(float),
-                events.colors.cpu().numpy().astype(float),
-                events.sizes.cpu().numpy().astype(float),
-                present,
-                subjects,
-            )
-        )
+        return self._meant(Scenes.from_events(events))
 
-    def _meant(self, things: Things) -> np.ndarray:
-        return self.judge(things) & things.present & ~things.subjects
+    def _meant(self, things: Scenes) -> np.ndarray:
+        return self.judge(things) & things.candidates
 
 
 class ChosenBySize(Chosen):
@@ -222,39 +167,39 @@ class Counted(Selection):
 
 
 @selection(ChosenBySize, is_hard=True)
-def second_largest(things: Things) -> np.ndarray:
+def second_largest(things: Scenes) -> np.ndarray:
     """The second largest thing."""
     return _rank(-things.sizes, things.present) == 1
 
 
 @selection(ChosenBySize, is_hard=True)
-def all_but_largest(things: Things) -> np.ndarray:
+def all_but_largest(things: Scenes) -> np.ndarray:
     """Everything but the largest thing."""
     return _rank(-things.sizes, things.present) > 0
 
 
 @selection(ChosenBySize, has_marker=True)
-def as_large_as_marker(things: Things) -> np.ndarray:
+def as_large_as_marker(things: Scenes) -> np.ndarray:
     """The things about as large as the marker."""
     return np.abs(things.sizes - marker_mean(things.sizes, things.subjects)) < SAME_SIZE
 
 
 @selection(ChosenBySize, is_hard=True)
-def largest_on_the_left(things: Things) -> np.ndarray:
+def largest_on_the_left(things: Scenes) -> np.ndarray:
     """The largest thing of those on the left half of the table."""
     left = things.present & (things.last[..., 0] < 0)
     return left & (_rank(-things.sizes, left) == 0)
 
 
 @selection(ChosenBySize, is_hard=True, has_marker=True)
-def smaller_and_left_of_marker(things: Things) -> np.ndarray:
+def smaller_and_left_of_marker(things: Scenes) -> np.ndarray:
     """The things both smaller than the marker and left of it."""
     smaller = things.sizes < marker_mean(things.sizes, things.subjects)
-    return smaller & (things.last[..., 0] < things.marker[..., 0])
+    return smaller & (things.last[..., 0] < _marker(things)[..., 0])
 
 
 @selection(ChosenBySize, is_hard=True)
-def larger_than_neighbour(things: Things) -> np.ndarray:
+def larger_than_neighbour(things: Scenes) -> np.ndarray:
     """The things larger than their nearest neighbour."""
     apart = np.linalg.norm(things.last[:, :, None] - things.last[:, None], axis=-1)
     allowed = things.present[:, None] & ~np.eye(apart.shape[1], dtype=bool)
@@ -263,90 +208,90 @@ def larger_than_neighbour(things: Things) -> np.ndarray:
 
 
 @selection(Chosen)
-def second_from_left(things: Things) -> np.ndarray:
+def second_from_left(things: Scenes) -> np.ndarray:
     """The second thing from the left."""
     return _rank(things.last[..., 0], things.present) == 1
 
 
 @selection(Chosen, has_marker=True)
-def in_the_row_of_marker(things: Things) -> np.ndarray:
+def in_the_row_of_marker(things: Scenes) -> np.ndarray:
     """The things in the same row, left to right, as the marker."""
-    return np.abs(things.last - things.marker)[..., 1] < 0.2
+    return np.abs(things.last - _marker(things))[..., 1] < 0.2
 
 
 @selection(Chosen, has_marker=True)
-def on_the_side_of_marker(things: Things) -> np.ndarray:
+def on_the_side_of_marker(things: Scenes) -> np.ndarray:
     """The things on the same half of the table, left or right, as the marker."""
-    return things.last[..., 0] * things.marker[..., 0] > 0
+    return things.last[..., 0] * _marker(things)[..., 0] > 0
 
 
 @selection(Chosen)
-def both_ends(things: Things) -> np.ndarray:
+def both_ends(things: Scenes) -> np.ndarray:
     """The leftmost and the rightmost thing."""
     x = things.last[..., 0]
     return (_rank(x, things.present) == 0) | (_rank(-x, things.present) == 0)
 
 
 @selection(ChosenByColor, is_hard=True)
-def has_color_twin(things: Things) -> np.ndarray:
+def has_color_twin(things: Scenes) -> np.ndarray:
     """The things of whose colour there is another one."""
-    return things.alike.sum(axis=2) > 1
+    return _alike(things).sum(axis=2) > 1
 
 
 @selection(ChosenByColor, is_hard=True)
-def of_the_commonest_color(things: Things) -> np.ndarray:
+def of_the_commonest_color(things: Scenes) -> np.ndarray:
     """The things of the colour that most things have."""
-    fellows = things.alike.sum(axis=2)
+    fellows = _alike(things).sum(axis=2)
     return (fellows == fellows.max(axis=1, keepdims=True)) & (fellows > 1)
 
 
 @selection(ChosenByMotion)
-def went_left(things: Things) -> np.ndarray:
+def went_left(things: Scenes) -> np.ndarray:
     """The things that moved to the left."""
-    return things.moved[..., 0] < -MOVED
+    return _moved(things)[..., 0] < -MOVED
 
 
 @selection(ChosenByMotion)
-def stood_still(things: Things) -> np.ndarray:
+def stood_still(things: Scenes) -> np.ndarray:
     """The things that stayed where they were."""
-    return np.linalg.norm(things.moved, axis=-1) < MOVED
+    return np.linalg.norm(_moved(things), axis=-1) < MOVED
 
 
 @selection(ChosenByMotion)
-def went_outward(things: Things) -> np.ndarray:
+def went_outward(things: Scenes) -> np.ndarray:
     """The things that moved away from the middle of the table."""
-    radius = np.linalg.norm(things.path, axis=-1)
+    radius = np.linalg.norm(things.positions, axis=-1)
     return radius[:, -1] - radius[:, 0] > MOVED
 
 
 @selection(ChosenByMotion, is_hard=True, has_marker=True)
-def went_like_marker(things: Things) -> np.ndarray:
+def went_like_marker(things: Scenes) -> np.ndarray:
     """The things that moved in about the direction in which the marker did."""
-    own, meant = things.moved, marker_mean(things.moved, things.subjects)
+    own, meant = _moved(things), marker_mean(_moved(things), things.subjects)
     lengths = np.linalg.norm(own, axis=-1), np.linalg.norm(meant, axis=-1)
     agreement = (own * meant).sum(axis=-1) > np.cos(np.pi / 4) * lengths[0] * lengths[1]
     return agreement & (lengths[0] > MOVED) & (lengths[1] > MOVED)
 
 
 @selection(ChosenBySizeAndMotion, is_hard=True)
-def smallest_that_moved(things: Things) -> np.ndarray:
+def smallest_that_moved(things: Scenes) -> np.ndarray:
     """The smallest thing of those that moved."""
     moving = things.present & ~stood_still(things)
     return moving & (_rank(things.sizes, moving) == 0) & (moving.sum(axis=1) > 1)[:, None]
 
 
 @selection(ChosenByCourse)
-def moved_first(things: Things) -> np.ndarray:
+def moved_first(things: Scenes) -> np.ndarray:
     """What moved first of all."""
-    gone = np.linalg.norm(things.path - things.path[:, :1], axis=-1) > MOVED
+    gone = np.linalg.norm(things.positions - things.positions[:, :1], axis=-1) > MOVED
     when = np.where(gone.any(axis=1) & things.present, gone.argmax(axis=1), NUM_STEPS)
     return _rank(when, things.present) == 0
 
 
 @selection(ChosenByCourse, is_hard=True)
-def came_back(things: Things) -> np.ndarray:
+def came_back(things: Scenes) -> np.ndarray:
     """The things that left and came back."""
-    away = np.linalg.norm(things.path - things.path[:, :1], axis=-1).max(axis=1)
+    away = np.linalg.norm(things.positions - things.positions[:, :1], axis=-1).max(axis=1)
     return (away > MOVED) & stood_still(things)
 
 
@@ -379,6 +324,23 @@ def _rank(values: np.ndarray, among: np.ndarray) -> np.ndarray:
     return ((values[:, None] < values[:, :, None]) & among[:, None]).sum(axis=2)
 
 
+def _moved(things: Scenes) -> np.ndarray:
+    """Return the vectors (B, N, 2) from the first to the last places."""
+    return things.last - things.positions[:, 0]
+
+
+def _marker(things: Scenes) -> np.ndarray:
+    """Return the place (B, 1, 2) of the marker in the last state."""
+    return marker_mean(things.last, things.subjects)
+
+
+def _alike(things: Scenes) -> np.ndarray:
+    """Return whether two things (B, N, N), both present, have one colour."""
+    features = color_features(things.colors)
+    apart = np.linalg.norm(features[:, :, None] - features[:, None], axis=-1)
+    return (apart < ALIKE) & things.present[:, :, None] & things.present[:, None]
+
+
 def _few_colors(rng: np.random.Generator, shape: tuple[int, ...]) -> np.ndarray:
     """Draw colours (B, N, 3) of which some are alike."""
     palette = random_colors(rng, (shape[0], 4))
@@ -386,13 +348,13 @@ def _few_colors(rng: np.random.Generator, shape: tuple[int, ...]) -> np.ndarray:
     return seen_color(rng, palette[np.arange(shape[0])[:, None], index])
 
 
-def _jittered(rng: np.random.Generator, things: Things) -> Things:
+def _jittered(rng: np.random.Generator, things: Scenes) -> Scenes:
     """Return the scenes seen a little less well."""
     place, size, color = (rng.normal(0, s, shape) for s, shape in zip(
-        _JITTER, (things.path.shape, things.sizes.shape, things.colors.shape), strict=True
+        _JITTER, (things.positions.shape, things.sizes.shape, things.colors.shape), strict=True
     ))  # fmt: skip
     return things._replace(
-        path=things.path + place,
+        positions=things.positions + place,
         sizes=np.maximum(things.sizes + size, 0.02),
         colors=np.clip(things.colors + color, 0, 1),
     )

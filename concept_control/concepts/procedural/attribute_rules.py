@@ -4,7 +4,13 @@ from __future__ import annotations
 
 import numpy as np
 
-from concept_control.concepts.family import blank_tokens, marker_mean, random_colors, seen_color
+from concept_control.concepts.family import (
+    Scenes,
+    blank_tokens,
+    marker_mean,
+    random_colors,
+    seen_color,
+)
 from concept_control.concepts.named.visual import (
     COLOR_CLEARANCE,
     COLOR_RADIUS,
@@ -19,7 +25,6 @@ from concept_control.concepts.procedural.rule_parameters import (
 )
 from concept_control.concepts.procedural.selection_rules import (
     CERTAIN,
-    Looks,
     SelectionRules,
     lead,
 )
@@ -75,10 +80,10 @@ class AttributeRules(SelectionRules):
         kinds = np.stack([read_rule(rows, slot)[0] for slot in range(NUM_RULES)])
         return np.any((kinds >= WITHIN) & (kinds <= SIZE_OF_MARKER), axis=0)
 
-    def scores(self, rows: np.ndarray, looks: Looks) -> np.ndarray:
-        positions, colors, sizes, _, subjects = looks
-        relative = positions - marker_mean(positions, subjects)
-        marker_size = marker_mean(sizes, subjects)
+    def scores(self, rows: np.ndarray, scenes: Scenes) -> np.ndarray:
+        positions, colors, sizes = scenes.last, scenes.colors, scenes.sizes
+        relative = positions - marker_mean(positions, scenes.subjects)
+        marker_size = marker_mean(sizes, scenes.subjects)
         total = np.full(sizes.shape, CERTAIN)
         middle = (COLOR_CLEARANCE + COLOR_RADIUS) / 2
         half = (COLOR_CLEARANCE - COLOR_RADIUS) / 2
@@ -97,8 +102,8 @@ class AttributeRules(SelectionRules):
                 v[:, 1] * (v[:, 0] - np.linalg.norm(relative, axis=-1)) / PLACE_MARGIN,
                 across / PLACE_MARGIN,
                 v[:, 0] * (sizes - marker_size) / RANK_MARGIN,
-                lead(along, looks.candidates) / EXTREME_MARGIN,
-                lead(v[:, 0] * sizes, looks.candidates) / RANK_MARGIN,
+                lead(along, scenes.candidates) / EXTREME_MARGIN,
+                lead(v[:, 0] * sizes, scenes.candidates) / RANK_MARGIN,
             ]
             for each, score in enumerate(table):
                 chosen = kind == each

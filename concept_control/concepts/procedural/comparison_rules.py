@@ -4,9 +4,15 @@ from __future__ import annotations
 
 import numpy as np
 
-from concept_control.concepts.family import blank_tokens, marker_mean, random_colors, seen_color
+from concept_control.concepts.family import (
+    Scenes,
+    blank_tokens,
+    marker_mean,
+    random_colors,
+    seen_color,
+)
 from concept_control.concepts.named.visual import color_features
-from concept_control.concepts.procedural.selection_rules import Looks, SelectionRules, lead
+from concept_control.concepts.procedural.selection_rules import SelectionRules, lead
 
 BRIGHTNESS, MIX, NEAREST, CROWD, MIDDLE, TONE, TYPICAL, ODD_SIZE = range(8)
 """Numbers of an entity: brightness; a mix of red, green and blue; distance to the nearest other,
@@ -68,15 +74,15 @@ class Comparisons(SelectionRules):
         cell = rows[:, 0].astype(int)
         return (_RULE[cell] == OF_MARKER) | (_FEATURE[cell] == TONE)
 
-    def scores(self, rows: np.ndarray, looks: Looks) -> np.ndarray:
+    def scores(self, rows: np.ndarray, scenes: Scenes) -> np.ndarray:
         cell = rows[:, 0].astype(int)
         feature = _FEATURE[cell]
-        value = _numbers(rows, looks)[feature, np.arange(len(rows))]
+        value = _numbers(rows, scenes)[feature, np.arange(len(rows))]
         rule, sign = _RULE[cell][:, None], _SIGN[cell][:, None]
         beyond = np.select(
             [rule == BEYOND, rule == OF_MARKER],
-            [sign * (value - rows[:, 1:2]), sign * (value - marker_mean(value, looks.subjects))],
-            lead(sign * value, looks.candidates),
+            [sign * (value - rows[:, 1:2]), sign * (value - marker_mean(value, scenes.subjects))],
+            lead(sign * value, scenes.candidates),
         )
         return beyond / _MARGINS[feature][:, None]
 
@@ -96,12 +102,12 @@ class Comparisons(SelectionRules):
         return types, values
 
 
-def _numbers(rows: np.ndarray, looks: Looks) -> np.ndarray:
+def _numbers(rows: np.ndarray, scenes: Scenes) -> np.ndarray:
     """Return the numbers (F, B, N) of all entities."""
-    positions, colors, sizes = looks.positions, looks.colors, looks.sizes
-    others = looks.present[:, None] & ~np.eye(sizes.shape[1], dtype=bool)
+    positions, colors, sizes = scenes.last, scenes.colors, scenes.sizes
+    others = scenes.present[:, None] & ~np.eye(sizes.shape[1], dtype=bool)
     # The marker counts as a neighbour, but not among those compared with one another.
-    peers = others & ~looks.subjects[:, None]
+    peers = others & ~scenes.subjects[:, None]
     apart = np.linalg.norm(positions[:, :, None] - positions[:, None], axis=-1)
     tones = color_features(colors)
     off = np.linalg.norm(tones[:, :, None] - tones[:, None], axis=-1)
@@ -114,7 +120,7 @@ def _numbers(rows: np.ndarray, looks: Looks) -> np.ndarray:
             np.where(others, apart, np.inf).min(axis=2, initial=9.0),
             (apart * peers).sum(axis=2) / number,
             np.linalg.norm(positions, axis=-1),
-            np.linalg.norm(tones - marker_mean(tones, looks.subjects), axis=-1),
+            np.linalg.norm(tones - marker_mean(tones, scenes.subjects), axis=-1),
             (off * peers).sum(axis=2) / number,
             np.abs(sizes - mean_size),
         ]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from typing import NamedTuple
 
 import numpy as np
 
@@ -11,9 +10,8 @@ from concept_control.concepts.family import (
     MAX_ENTITIES,
     SIZE_RANGE,
     Draft,
+    Scenes,
     draft,
-    last_positions,
-    masks,
     per_event,
 )
 from concept_control.concepts.named.selection import Selection
@@ -28,29 +26,6 @@ _TRIES = 3000
 
 _EASY = 60
 """Draws within which a concept that is easy to demonstrate is demonstrated."""
-
-
-class Looks(NamedTuple):
-    """What rules about single entities see.
-
-    Attributes:
-        positions: (B, N, 2) workspace units.
-        colors: (B, N, 3) RGB in [0, 1].
-        sizes: (B, N) side lengths, workspace units.
-        present: (B, N) bool.
-        subjects: (B, N) bool, the marker.
-    """
-
-    positions: np.ndarray
-    colors: np.ndarray
-    sizes: np.ndarray
-    present: np.ndarray
-    subjects: np.ndarray
-
-    @property
-    def candidates(self) -> np.ndarray:
-        """Mask (B, N) of the entities that may be attended."""
-        return self.present & ~self.subjects
 
 
 class SelectionRules(Selection):
@@ -68,7 +43,7 @@ class SelectionRules(Selection):
         """Return (B,) whether concepts (B, P) compare with a marker."""
 
     @abstractmethod
-    def scores(self, rows: np.ndarray, looks: Looks) -> np.ndarray:
+    def scores(self, rows: np.ndarray, scenes: Scenes) -> np.ndarray:
         """Return scores (B, N): >= 1 where the rules clearly hold, <= -1 where clearly not."""
 
     @abstractmethod
@@ -106,18 +81,12 @@ class SelectionRules(Selection):
             scene.positions[pending, 0] = rng.uniform(-0.95, 0.95, (*shape, 2))
             scene.colors[pending] = self.draw_colors(rng, rows[pending], shape)
             scene.sizes[pending] = rng.uniform(*SIZE_RANGE, shape)
-            looks = Looks(
-                scene.positions[pending, 0],
-                scene.colors[pending],
-                scene.sizes[pending],
-                scene.present[pending],
-                scene.subjects[pending],
-            )
-            score = self.scores(rows[pending], looks)
-            passes = (score > 0) & looks.candidates
-            clear = ((np.abs(score) >= 1) | ~looks.candidates).all(axis=1)
+            drawn = scene.rows(pending)
+            score = self.scores(rows[pending], drawn)
+            passes = (score > 0) & drawn.candidates
+            clear = ((np.abs(score) >= 1) | ~drawn.candidates).all(axis=1)
             # A scene in which everything passes says little; it is allowed, but rare.
-            telling = (passes != looks.candidates).any(axis=1) | (rng.random(len(pending)) < 0.05)
+            telling = (passes != drawn.candidates).any(axis=1) | (rng.random(len(pending)) < 0.05)
             good = clear & telling & passes.any(axis=1)
             scene.attention[pending[good]] = passes[good]
             pending = pending[~good]
@@ -126,15 +95,8 @@ class SelectionRules(Selection):
         return pending
 
     def true_attention(self, events: Events, params: np.ndarray) -> np.ndarray:
-        present, subjects, _ = masks(events)
-        looks = Looks(
-            last_positions(events),
-            events.colors.cpu().numpy().astype(float),
-            events.sizes.cpu().numpy().astype(float),
-            present,
-            subjects,
-        )
-        return (self.scores(per_event(params, events), looks) > 0) & looks.candidates
+        scenes = Scenes.from_events(events)
+        return (self.scores(per_event(params, events), scenes) > 0) & scenes.candidates
 
 
 def lead(values: np.ndarray, candidates: np.ndarray) -> np.ndarray:
