@@ -17,8 +17,9 @@ from concept_control.reports.json_file import write_json
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options of `concept_control words`."""
     parser.epilog = (
-        'A running concept_model takes changes in within a second. Words shipped with the package '
-        'can be neither renamed nor deleted.'
+        'How far off still counts is what --tolerance of the commands that judge says, else '
+        '15 mm. A running concept_model takes changes in within a second. Words shipped with the '
+        'package can be neither renamed nor deleted.'
     )
     what = parser.add_mutually_exclusive_group()
     what.add_argument('name', nargs='?', metavar='NAME', help='tell everything about this word')

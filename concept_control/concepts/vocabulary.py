@@ -47,9 +47,8 @@ class NamedConcept:
         return self.family.sample(rng, self.params, count)
 
     def meaning(self, length: Length) -> str:
-        """Say what the predicate asks for in numbers, and how far off still counts."""
-        text = self.family.meaning(self.params[0], length)
-        return f'{text}; {length(self.family.tolerance)} off still counts' if self.acts else text
+        """Say what the predicate asks for in numbers."""
+        return self.family.meaning(self.params[0], length)
 
     def holds(self, events: Events, tolerance: float | None = None) -> np.ndarray:
         """Return (B,) whether the concept holds by geometry; tolerance in workspace units."""

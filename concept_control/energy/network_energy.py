@@ -101,6 +101,12 @@ class NetworkEnergy:
         halves = self.check(code)[:, self._width :]
         return self._residual(scene, halves, ARGUMENT).square().sum(dim=-1)
 
+    def mask_energies(
+        self, one: SceneBatch, code: ConceptCode, masks: torch.Tensor
+    ) -> torch.Tensor:
+        """Return the energies (G,) of masks (G, N) of one scene."""
+        return self.argument_energy(one.repeat(len(masks))._replace(attention=masks), code)
+
     def score(self, scene: SceneBatch, code: ConceptCode) -> torch.Tensor:
         """Return scores (B,) of how well a code explains events: minus their energies."""
         energy = self.residual(scene, code).square().sum(dim=-1)

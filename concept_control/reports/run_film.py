@@ -106,4 +106,4 @@ def draw_phases(axis: Axes, times: Sequence[float], phases: Sequence[str]) -> No
     for phase, start, end in zip(phases, times, times[1:]):
         axis.barh(rows[phase], end - start, left=start, height=0.8, color='0.6')
     axis.set_yticks(list(rows.values()), list(rows), fontsize=7)
-    axis.set_ylim(len(rows) - 0.5, -0.5)
+    axis.set_ylim(max(len(rows), 1) - 0.5, -0.5)

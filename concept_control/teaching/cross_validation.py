@@ -1,41 +1,34 @@
 """Leave-one-out cross-validation: each demonstration is held out once and judged by the others.
 
-An outcome is judged by whether it is what the code of the others would make: near the place that
-the code generates, or plausible under its bounds. A mask is, if it is the one they identify.
+What was demonstrated is ranked among what might have been: by the share of other outcomes, or of
+other masks, that the code of the others holds for likelier. Where the demonstrations have nothing
+in common the rank is anything from 0 to 1, whatever the code says of itself.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
 import torch
 
+from concept_control.energy.agreement.masks import candidate_masks
 from concept_control.energy.code import ConceptCode
 from concept_control.energy.model import ConceptModel
+from concept_control.energy.scene_batch import scene_batch_from_events
 from concept_control.world.events import Events
 
-TOLERANCE = 0.0625
-"""Distance from a generated place up to which an outcome is that place [workspace units]; that of
-the predicates."""
+MAX_RANK = 0.5
+"""Rank from which on chance is as likely to be better as worse. Chosen on trained families, as
+`MAX_SURPRISE`; `concept_control benchmark concepts --section teaching` measures both on others."""
 
-MAX_NATS = 3.0
-"""Implausibility up to which an outcome or a mask is what the others suggest."""
-
-MAX_SURPRISE = 2.5
-"""Largest misfit of an outcome less likely than chance that codes inferred with it explain."""
-
-MIN_GAIN = 0.25
-"""Median log likelihood over that of chance from which on a code tells outcomes from it [nats]."""
-
-LEAST_GAIN = -1.0
-"""Most that a single surprise speaks against all demonstrations [nats]."""
-
-NAT = 0.01
-"""Energy of a mask that is one nat."""
+MAX_SURPRISE = 1.6
+"""Largest likelihood of a rank by chance over that by what the others' ranks are like."""
 
 _ANYWHERE = 200
+_TIE = 1e-6
+"""Number of other outcomes, and difference up to which their energies count as equal."""
 
 
 @dataclass(frozen=True)
@@ -43,11 +36,12 @@ class LeaveOneOutResult:
     """The result of holding out each of M demonstrations once.
 
     Attributes:
-        held_out: (M,) misfit of each under the code of the others, relative to what is allowed.
-        generated: Number of outcomes that are what the others' code makes, and out of how many.
-        identified: Number in which the others' code picks the same entities, and out of how many.
-        outlier: Index of the demonstration that does not fit, None where all do or none stands
-            out.
+        held_out: (M,) rank of each under the code of the others: share of other outcomes, or of
+            masks, that are likelier.
+        generated: Number of outcomes that are where the others suggest, and out of how many.
+        identified: Number of masks than which no other is likelier, and out of how many.
+        outlier: Index of a demonstration without which the others agree, of several that of the
+            highest rank; None where there is no such, or all agree.
         agrees: Whether the demonstrations agree; None where there are too few to tell.
     """
 
@@ -64,7 +58,7 @@ class LeaveOneOutResult:
             return 'a single demonstration cannot be tested against others'
         parts = []
         if self.generated[1]:
-            parts.append('{} of {} outcomes are what the others suggest'.format(*self.generated))
+            parts.append('{} of {} outcomes are where the others suggest'.format(*self.generated))
         if self.identified[1]:
             parts.append('{} of {} are identified by the others'.format(*self.identified))
         facts = '; '.join(parts)
@@ -81,24 +75,6 @@ class LeaveOneOutResult:
         )
 
 
-@dataclass(frozen=True)
-class _HeldOut:
-    """What the others' code says of one demonstration.
-
-    Attributes:
-        misfit: Implausibility relative to what is allowed.
-        gain: Log likelihood of the outcome over that of chance, or 1 where the mask is
-            identified and -1 where it is not; the least of both.
-        is_generated: Whether the outcome is what the code makes; None where nothing moves.
-        is_identified: Whether the mask is identified; None where it is not asked.
-    """
-
-    misfit: float
-    gain: float
-    is_generated: bool | None
-    is_identified: bool | None
-
-
 def leave_one_out(
     model: ConceptModel,
     demonstrations: Events,
@@ -110,7 +86,7 @@ def leave_one_out(
     """Hold out each demonstration once.
 
     Args:
-        model: Model that infers and judges.
+        model: Model that infers the codes.
         demonstrations: M events, T = 2.
         acts: Whether the concept is used to move subjects.
         selects: Whether it is used to identify.
@@ -121,62 +97,105 @@ def leave_one_out(
     if count == 1:
         return LeaveOneOutResult((), (0, 0), (0, 0), None, None)
     judged = []
-    for i in range(count):
-        others = demonstrations[[j for j in range(count) if j != i]]
-        code = model.infer(others, seed)
-        judged.append(_judge(model, demonstrations[i], code, acts, selects, seed))
+    for one in _held_out(model, demonstrations, acts, selects, seed):
+        judged.append(one)
         progress()
-    held_out = [each.misfit for each in judged]
-    worst = int(np.argmax(held_out))
-    # A code of few demonstrations may be narrower than the concept: what the others did not
-    # suggest agrees all the same where codes that have seen it still tell the rest from chance.
-    gains = [each.gain for each in judged]
-    with_it = float(np.median([gain for i, gain in enumerate(gains) if i != worst]))
-    fits = held_out[worst] <= 1.0
-    says_something = count == 2 or float(np.maximum(gains, LEAST_GAIN).sum()) >= 0.0
-    is_bearable = held_out[worst] <= MAX_SURPRISE or gains[worst] >= 0.0
-    is_explained = count > 2 and is_bearable and with_it >= MIN_GAIN
-    agrees = says_something and (fits or is_explained)
-    generated = [each.is_generated for each in judged if each.is_generated is not None]
-    identified = [each.is_identified for each in judged if each.is_identified is not None]
+    places, masks, likelier = np.array(judged).T
+    ranks = np.fmax(np.fmax(places, masks), 0.0)
+    agrees = _agree(ranks)
+    outlier = None
+    if not agrees and count > 2:
+        spoilers = _spoilers(model, demonstrations, acts, selects, seed)
+        outlier = max(spoilers, key=lambda i: ranks[i], default=None)
     return LeaveOneOutResult(
-        held_out=tuple(held_out),
-        generated=(sum(generated), len(generated)),
-        identified=(sum(identified), len(identified)),
-        outlier=None if agrees or fits or count == 2 else worst,
+        held_out=tuple(ranks.tolist()),
+        generated=(int((places < MAX_RANK).sum()), int(np.isfinite(places).sum())),
+        identified=(int((likelier == 0).sum()), int(np.isfinite(likelier).sum())),
+        outlier=outlier,
         agrees=agrees,
     )
 
 
-def _judge(
-    model: ConceptModel, one: Events, code: ConceptCode, acts: bool, selects: bool, seed: int
-) -> _HeldOut:
-    misfits, gains = [0.0], []
-    is_generated = is_identified = None
-    if acts and bool(one.subjects.any()):
-        nats = float(model.implausibility(one, code)[0])
-        moved = model.generate(one.before(), code, seed)
-        away = float((moved.positions[:, -1] - one.positions[:, -1]).norm(dim=-1).max())
-        misfit = 0.0 if away <= TOLERANCE else nats / MAX_NATS
-        misfits.append(misfit)
-        is_generated = misfit <= 1.0
-        chance = _chance(model, one, code, seed)
-        gains.append(-nats - chance)
-    if selects:
-        same = (model.identify(one, code, seed) > 0.5) == (one.attention > 0.5)
-        is_identified = bool(same[one.present].all())
-        nats = float(model.argument_energy(one, code)[0]) / NAT
-        misfits.append(0.0 if is_identified else nats / MAX_NATS)
-        gains.append(1.0 if is_identified else -1.0)
-    return _HeldOut(max(misfits), min(gains, default=1.0), is_generated, is_identified)
+def _held_out(
+    model: ConceptModel, demonstrations: Events, acts: bool, selects: bool, seed: int
+) -> Iterator[tuple[float, float, float]]:
+    """Yield what the others' code says of each demonstration; NaN where it is not asked.
+
+    The rank of the outcome, the rank of the mask, and the share of masks that are likelier.
+    """
+    for i in range(len(demonstrations)):
+        one = demonstrations[i]
+        code = model.infer(demonstrations[_without(i, len(demonstrations))], seed)
+        place = mask = likelier = float('nan')
+        if acts and bool(one.subjects.any()):
+            place, _ = _rank_of_outcome(model, one, code, seed)
+        if selects:
+            mask, likelier = _rank_of_mask(model, one, code)
+        yield place, mask, likelier
 
 
-def _chance(model: ConceptModel, one: Events, code: ConceptCode, seed: int) -> float:
-    """Return the log of the mean plausibility of the subjects anywhere."""
+def _spoilers(
+    model: ConceptModel, demonstrations: Events, acts: bool, selects: bool, seed: int
+) -> list[int]:
+    """Return the demonstrations without each of which the others agree."""
+    found = []
+    for i in range(len(demonstrations)):
+        rest = demonstrations[_without(i, len(demonstrations))]
+        judged = np.array(list(_held_out(model, rest, acts, selects, seed)))
+        if _agree(np.fmax(np.fmax(judged[:, 0], judged[:, 1]), 0.0)):
+            found.append(i)
+    return found
+
+
+def _agree(ranks: np.ndarray) -> bool:
+    """Tell whether demonstrations of ranks (M,) agree: none is beyond chance or the others.
+
+    Ranks of a concept have the density a p^(a - 1), those of chance 1; -log p is 1/a on average.
+    """
+    logs = -np.log(np.clip(ranks, 0.5 / _ANYWHERE, 1.0))
+    of_others = np.maximum((logs.sum() - logs) / (len(ranks) - 1), 1.0)
+    surprise = of_others * np.exp(-logs * (1 - 1 / of_others))
+    return bool(ranks.max() < MAX_RANK and surprise.max() <= MAX_SURPRISE)
+
+
+def _without(index: int, count: int) -> list[int]:
+    return [i for i in range(count) if i != index]
+
+
+def _rank_of_outcome(
+    model: ConceptModel, one: Events, code: ConceptCode, seed: int
+) -> tuple[float, float]:
+    """Return the rank of an outcome among those with the subjects anywhere, see `_rank`."""
     generator = torch.Generator().manual_seed(seed)
     many = one[[0] * _ANYWHERE]
     shape = many.positions[:, -1].shape
     anywhere = (2 * torch.rand(shape, generator=generator) - 1).to(many.device)
     places = torch.where(many.subjects[..., None], anywhere, many.positions[:, -1])
-    nats = model.implausibility(many.with_outcome(places), code)
-    return float(torch.logsumexp(-nats, dim=0)) - float(np.log(_ANYWHERE))
+    others = model.implausibility(many.with_outcome(places), code)
+    return _rank(others, model.implausibility(one, code)[0])
+
+
+def _rank_of_mask(model: ConceptModel, one: Events, code: ConceptCode) -> tuple[float, float]:
+    """Return the rank of a mask among those of as many things, see `_rank`.
+
+    How many things are meant, all masks of chance have in common: it is which that counts.
+    """
+    scene = scene_batch_from_events(one).to(model.device)
+    meant, subjects = scene.attention[0] > 0.5, scene.subjects[0] > 0.5
+    may_be_meant = scene.present[0] > 0.5
+    if not bool((meant & subjects).any()):
+        may_be_meant = may_be_meant & ~subjects
+    masks = candidate_masks(may_be_meant)
+    others = masks[(masks != scene.attention).any(dim=1)]
+    as_many = others[others.sum(dim=1) == meant.sum()]
+    masks = torch.cat([scene.attention, as_many if len(as_many) else others])
+    with torch.no_grad():
+        energies = model.energy_function.mask_energies(scene, code, masks)
+    return _rank(energies[1:], energies[0])
+
+
+def _rank(others: torch.Tensor, mine: torch.Tensor) -> tuple[float, float]:
+    """Return the shares of energies (G,) lower than one: with half of the equal ones, without."""
+    lower = float((others < mine - _TIE).float().mean())
+    equal = float(((others - mine).abs() <= _TIE).float().mean())
+    return lower + 0.5 * equal, lower

@@ -7,7 +7,11 @@ from typing import Any
 
 MODEL_CARD_FILE = 'MODEL_CARD.md'
 
-_TEXT = """# Concept model
+_TEXT = """# Concept model: the papers' network
+
+The default energy is another: bounds that demonstrations agree on, with a small prior of rules
+(`rule_prior.json`) and a curve of confidence (`confidence.json`) as all that is trained. This
+card is about the network that `ConceptModel.load(energy='network')` chooses.
 
 An energy E(x, a, w) >= 0 over tabletop scenes: positions and attention of a few entities, a code
 w of 2 x {code_width} numbers inferred from demonstrations. One network ({kind}, {parameters}

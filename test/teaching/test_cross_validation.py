@@ -47,6 +47,20 @@ def test_demonstrations_of_one_word_agree(model, name):
     assert test.agrees and test.outlier is None and 'agree (' in test.text
 
 
+def test_what_the_codes_say_of_themselves_does_not_count(model, monkeypatch):
+    """A code under which everything is plausible suggests nothing, however low its energy is."""
+    shown = join([vocabulary()['between'].demonstrations(3)])
+    monkeypatch.setattr(model, 'implausibility', lambda events, code: torch.zeros(len(events)))
+    test = leave_one_out(model, shown, True, False)
+    assert test.held_out == (0.5,) * 5 and test.agrees is False and test.generated == (0, 5)
+
+
+def test_demonstrations_of_two_words_do_not_agree(model):
+    near, far = (vocabulary()[name].demonstrations(1) for name in ('near', 'far'))
+    test = leave_one_out(model, join([near[[0, 1, 2]], far[[0, 1]]]), True, False)
+    assert test.agrees is False
+
+
 def test_outcomes_anywhere_are_said_to_be_no_better_than_chance(model):
     """With few demonstrations chance may look like a rule, but not often."""
     refused = 0

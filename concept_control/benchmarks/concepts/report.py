@@ -19,11 +19,12 @@ from concept_control.benchmarks.concepts import (
     sampling,
     speed,
     srem,
+    teaching,
 )
 from concept_control.benchmarks.concepts import families as by_family
 from concept_control.benchmarks.concepts.ablations import ablations
 from concept_control.benchmarks.concepts.landscapes import GRID, QUICK_GRID, draw_landscapes
-from concept_control.concepts import families
+from concept_control.concepts import families, held_out_families
 from concept_control.concepts.registry import first_contact_families
 from concept_control.energy.model import ConceptModel
 from concept_control.reports import intervals
@@ -277,6 +278,19 @@ SECTIONS = (
         lambda model, config: confidence.run(model, config.seed, max(config.concepts // 8, 2)),
         ('what', 'figure'),
         lambda found: list(found.items()),
+    ),
+    Section(
+        'teaching',
+        'What is said of five demonstrations of the validation families',
+        'By leave-one-out cross-validation; spoilt are outcomes anywhere and masks drawn anew.',
+        lambda model, config: teaching.run(
+            model, held_out_families(), config.seed, max(config.concepts // 8, 2)
+        ),
+        ('demonstrations', 'said to agree', 'the last named', 'sets'),
+        lambda found: [
+            (kind, f'{row["agree"]:.0%}', f'{row["last named"]:.0%}', f'{row["sets"]:.0f}')
+            for kind, row in found.items()
+        ],
     ),
     Section(
         'number',

@@ -131,11 +131,18 @@ class AgreementEnergy:
         for row in range(scene.num_events):
             one = scene.select(slice(row, row + 1))
             masks = candidate_masks(may_be_meant(agreed, one))
-            logs = mask_log_probabilities(agreed, one, masks)
+            energies = self.mask_energies(one, code, masks)
             same = (masks == one.attention).all(dim=-1)
-            shown = logs[same].max() if bool(same.any()) else logs.max() - _UNLISTED
-            found.append(NAT * (logs.max() - shown).clamp(max=_UNLISTED))
+            missing = energies.new_tensor(NAT * _UNLISTED)
+            found.append(energies[same].min() if bool(same.any()) else missing)
         return torch.stack(found)
+
+    def mask_energies(
+        self, one: SceneBatch, code: ConceptCode, masks: torch.Tensor
+    ) -> torch.Tensor:
+        """Return the energies (G,) of masks (G, N) of one scene, of which one is the likeliest."""
+        logs = mask_log_probabilities(self.check(code), one, masks)
+        return NAT * (logs.max() - logs).clamp(max=_UNLISTED)
 
     def score(self, scene: SceneBatch, code: ConceptCode) -> torch.Tensor:
         """Return scores (B,) of how well a code explains events: log likelihoods."""
