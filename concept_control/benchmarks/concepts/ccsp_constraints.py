@@ -21,8 +21,8 @@ from concept_control.world.events import Events
 SIDE = 2.0
 """Side of the unit square [workspace units]: it is the workspace."""
 
-WALLS = Walls(separation=1.095, edge=1.0, holds_bodies=True)
-"""Walls of the unit square: nothing collides, nothing sticks out."""
+WALLS = Walls(separation=1.095, edge=0.995, holds_bodies=True, weight=100.0)
+"""Walls of the unit square: nothing collides, nothing sticks out, whatever is asked."""
 
 CENTRE, CLOSE, AWAY, ALIGNED, TOUCHING = 0.3, 0.3, 0.5, 0.05, 0.1
 """Thresholds of centre-in, close-to, away-from, aligned and touching."""

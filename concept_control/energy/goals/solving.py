@@ -38,11 +38,13 @@ class Walls:
             release needs room.
         edge: Largest |coordinate| of a middle without a penalty [workspace units].
         holds_bodies: Whether whole bodies stay within the edge, not only their middles.
+        weight: Weight of the squared overlaps and excesses over the edge.
     """
 
     separation: float = 1.3
     edge: float = 0.97
     holds_bodies: bool = False
+    weight: float = 4.0
 
     def residuals(
         self, place: torch.Tensor, scene: SceneBatch, movable: torch.Tensor
@@ -67,7 +69,7 @@ class Walls:
         outside = torch.relu(outside) * movable.unsqueeze(-1)
         # Each pair comes twice.
         overlap = 0.5**0.5 * overlap * (either_moves * here * other)
-        return _WALL_WEIGHT**0.5 * torch.cat([overlap.flatten(1), outside.flatten(1)], dim=-1)
+        return self.weight**0.5 * torch.cat([overlap.flatten(1), outside.flatten(1)], dim=-1)
 
 
 WALLS = Walls()
@@ -79,9 +81,6 @@ corners are 9 % further out, and smooth."""
 
 _OVERLAP_SLACK = 0.02
 """Overlap up to which a solution counts as free of overlap [workspace units]."""
-
-_WALL_WEIGHT = 4.0
-"""Weight of the squared overlaps and excesses over the edge."""
 
 _MOVE_WEIGHT = 1e-3
 """Weight of the distance moved in the choice among chains of about the lowest energy."""
@@ -378,7 +377,7 @@ def _solution(
         value = goal.scene_value(final).item()
         conjuncts = goal.conjunct_values(final)[0].cpu().numpy().astype(float)
         walls = search.walls(place, may_move)
-    is_clear = walls <= _WALL_WEIGHT * _OVERLAP_SLACK**2 or solves == 0
+    is_clear = walls <= search.keeps.weight * _OVERLAP_SLACK**2 or solves == 0
     return Solution(
         positions=place.cpu().numpy().astype(float),
         energy=value,
