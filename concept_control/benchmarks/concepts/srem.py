@@ -42,8 +42,8 @@ SHOWN = ('any place', SHARED)
 
 DIFFERENCES = (
     'Ours starts from true positions, colours and sizes and from grounded commands; SREM from '
-    'images and sentences. Ours is one network that learns a word from 5 demonstrations at run '
-    'time; SREM trains one energy a word from 10 to 40. Things are squares on the [-1, 1]² '
+    'images and sentences. Ours learns a word from 5 demonstrations at run time; SREM trains one '
+    'energy a word from 10 to 40. Things are squares on the [-1, 1]² '
     'workspace. Each episode has an arrangement in which all its relations hold. '
     'Demonstrations are drawn as SREM draws its training scenes, where things left and right of '
     'each other share rows and things in front and behind columns, or from the relation itself.'
