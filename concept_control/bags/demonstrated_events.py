@@ -85,7 +85,8 @@ class _Watcher:
         elif word == 'end' and self._marked is not None:
             label, start, before = self._marked
             self._marked = None
-            self._keep('markers', label, start, before, moved_ids(before, self.scene), ())
+            moved, end = moved_ids(before, self.scene), self.time
+            self._keep(BagEvent(before, self.scene, moved, (), start, end, label, 'markers'))
 
     def on_goal(self, message: Any) -> None:
         if message.command != GoalKind.ACHIEVE or not message.terms or self.scene is None:
@@ -100,23 +101,17 @@ class _Watcher:
             self.close()
 
     def on_demonstration(self, message: Any) -> None:
+        states = message.states[0], message.states[-1]
         before, after = (
             Tabletop.from_entities(entity_states(s, self.setup.frame), self.setup.arm.workspace)
-            for s in (message.states[0], message.states[-1])
+            for s in states
         )
-        if len(self.events['demonstrations']) < MAX_EVENTS:
-            self.events['demonstrations'].append(
-                BagEvent(
-                    before,
-                    after,
-                    tuple(map(int, message.subjects)),
-                    tuple(map(int, message.arguments)),
-                    seconds(message.states[0].header.stamp),
-                    seconds(message.states[-1].header.stamp),
-                    str(message.name),
-                    'demonstrations',
-                )
-            )
+        subjects, arguments = (
+            tuple(map(int, ids)) for ids in (message.subjects, message.arguments)
+        )
+        start, end = (seconds(state.header.stamp) for state in states)
+        label, source = str(message.name), 'demonstrations'
+        self._keep(BagEvent(before, after, subjects, arguments, start, end, label, source))
 
     def close(self) -> None:
         """End what a command was doing."""
@@ -126,23 +121,13 @@ class _Watcher:
         self._goal = None
         roles = recorded_roles(goal)
         arguments = tuple(sorted({i for _, a in roles for i in a}))
-        moved = tuple(int(i) for i in goal.moved)
-        self._keep('commands', str(goal.expression), start, before, moved, arguments)
+        moved, label = tuple(int(i) for i in goal.moved), str(goal.expression)
+        after, end, source = self.scene, self.time, 'commands'
+        self._keep(BagEvent(before, after, moved, arguments, start, end, label, source))
 
-    def _keep(
-        self,
-        source: str,
-        label: str,
-        start: float,
-        before: Tabletop,
-        subjects: tuple[int, ...],
-        arguments: tuple[int, ...],
-    ) -> None:
-        assert self.scene is not None
-        if len(self.events[source]) < MAX_EVENTS:
-            self.events[source].append(
-                BagEvent(before, self.scene, subjects, arguments, start, self.time, label, source)
-            )
+    def _keep(self, event: BagEvent) -> None:
+        if len(self.events[event.source]) < MAX_EVENTS:
+            self.events[event.source].append(event)
 
 
 def bag_events(

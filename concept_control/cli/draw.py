@@ -97,7 +97,7 @@ def main(args: argparse.Namespace) -> int:
         tolerance=args.tolerance / 1000,
         output=args.save,
     )
-    report = run(config)
+    numbers = run(config)
     if args.json:
-        write_json(args.json, report.numbers)
-    return 0 if report.is_good else 1
+        write_json(args.json, numbers)
+    return 0 if numbers['succeeded'] else 1

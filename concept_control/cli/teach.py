@@ -91,7 +91,7 @@ def main(args: argparse.Namespace) -> int:
     model = ConceptModel.load(args.model)
     taught = ConceptLibrary(c for c in load_all(folder, model) if isinstance(c, LibraryConcept))
     recorded = RecordedDemonstrations(
-        args.name, args.roles, model, ReplayLibrary(model, taught), args.namespace
+        args.name, args.roles, ReplayLibrary(model, taught), args.namespace
     )
     demonstrations = join(_gather(args.sources, recorded, args.params))
     print(f'{counted(len(demonstrations), "demonstration")} of {args.name}')

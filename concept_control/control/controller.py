@@ -10,7 +10,7 @@ import numpy as np
 from concept_control.control.arm.description import ArmDescription
 from concept_control.control.arm.kinematics import ArmKinematics
 from concept_control.control.goal import GroundedGoal
-from concept_control.control.guard import Guard, GuardConfig
+from concept_control.control.guard import Guard
 from concept_control.control.plan import Plan
 from concept_control.control.plan_sequence import PlanSequence
 from concept_control.control.planners.registry import arm_planner
@@ -87,6 +87,12 @@ class ConceptController:
 
     `update` is called once per control period with what is measured; time may be simulated or
     real, as long as it does not run backwards while a goal is pursued.
+
+    Attributes:
+        arm: Arm that is controlled; its workspace maps goals to the table.
+        goal: Present goal; None where there is none.
+        status: Status of that goal.
+        config: Settings of how blocks are handled.
     """
 
     def __init__(
@@ -94,27 +100,19 @@ class ConceptController:
         arm: ArmDescription,
         config: TaskConfig | None = None,
         planner: str = 'ilqg',
-        guard: GuardConfig | None = None,
     ) -> None:
-        """Build the controller of an arm.
-
-        Args:
-            arm: Arm that is controlled; its workspace maps goals to the table.
-            config: Settings of how blocks are handled.
-            planner: Planner, a name among `planners.registry.PLANNERS`.
-            guard: Limits beyond the arm's own.
-        """
+        """Build the controller of an arm, with a planner among `planners.registry.PLANNERS`."""
         self.arm = arm
+        self.goal: GroundedGoal | DrawingGoal | None = None
         self.config = config or TaskConfig()
         self._planner, self._dynamics = arm_planner(planner, arm)
-        self._guard = Guard(arm, guard)
+        self._guard = Guard(arm)
         self._view = TaskView(arm, ArmKinematics(arm), self.config)
         self._skills = PickAndPlace(self._view)
-        self._status, self._text, self._phase = Status.IDLE, 'no goal', 'hold'
+        self.status, self._text, self._phase = Status.IDLE, 'no goal', 'hold'
         self._task: RearrangementTask | DrawingTask | None = None
         self._script: TaskScript | None = None
         self._hold: Script | None = None
-        self._goal: GroundedGoal | DrawingGoal | None = None
         self._seen: dict[int, float] = {}
         self._plans = PlanSequence(self._guard)
         self._is_blind = False
@@ -123,16 +121,6 @@ class ConceptController:
         self._payload: int | None = None
         self._rest_ticks, self._grip_excused = 0, 0.0
         self._slowed = ''
-
-    @property
-    def status(self) -> Status:
-        """Status of the present goal."""
-        return self._status
-
-    @property
-    def goal(self) -> GroundedGoal | DrawingGoal | None:
-        """The present goal, None where there is none."""
-        return self._goal
 
     @property
     def joint_state_timeout(self) -> float:
@@ -146,23 +134,23 @@ class ConceptController:
 
     def set_goal(self, goal: GroundedGoal | DrawingGoal) -> None:
         """Pursue a new goal from the next update on; the old one is forgotten."""
-        self._goal, self._task, self._script, self._hold = goal, None, None, None
-        self._status, self._text, self._phase = Status.ACTIVE, 'goal accepted', 'start'
+        self.goal, self._task, self._script, self._hold = goal, None, None, None
+        self.status, self._text, self._phase = Status.ACTIVE, 'goal accepted', 'start'
 
     def cancel(self, reason: str = 'cancelled') -> None:
         """Give the goal up and hold; what is held stays held."""
-        self._goal, self._task, self._script = None, None, None
+        self.goal, self._task, self._script = None, None, None
         self._stop(Status.CANCELLED, reason)
 
     def pause(self) -> None:
         """Hold, but keep the goal."""
-        if self._status is Status.ACTIVE:
+        if self.status is Status.ACTIVE:
             self._stop(Status.PAUSED, 'paused until told to resume')
 
     def resume(self) -> None:
         """Go on after a pause."""
-        if self._status is Status.PAUSED:
-            self._status, self._text, self._hold = Status.ACTIVE, 'resumed', None
+        if self.status is Status.PAUSED:
+            self.status, self._text, self._hold = Status.ACTIVE, 'resumed', None
 
     def brake(self, time: float, q: np.ndarray, qd: np.ndarray) -> Plan:
         """Return a plan that stops the arm: a controller's last word."""
@@ -218,7 +206,7 @@ class ConceptController:
             return self._output(plan, float('nan'), -1, f'{stale}: holding')
         self._is_blind = False
         self._observe(time, q, qd, entities, attached)
-        if self._status is Status.ACTIVE and entities_time is not None:
+        if self.status is Status.ACTIVE and entities_time is not None:
             stale = self._guard.check_entities(time, entities_time)
         setpoint = self._next_setpoint(bool(stale))
         plan, guard = self._plan(time, q, qd, setpoint)
@@ -256,7 +244,7 @@ class ConceptController:
         else:
             elapsed = time - self._last_time
         self._last_time = time
-        if self._status is Status.ACTIVE:
+        if self.status is Status.ACTIVE:
             view.time += min(elapsed, MAX_TICK)  # scripts' deadlines stand still in a pause
         view.q, view.qd, view.attached = q, qd, attached
         view.tool = view.kinematics.tool(q, jacobians=True)
@@ -271,7 +259,7 @@ class ConceptController:
         }
         view.entities = {**remembered, **{i: e for i, e in entities.items() if i != TOOL_ID}}
         view.placed = {i: p for i, p in view.placed.items() if not self._has_caught_up(i, p)}
-        if attached is False and self._status is not Status.ACTIVE:
+        if attached is False and self.status is not Status.ACTIVE:
             view.held = None
         if self._suction or not attached or self._script is None:
             self._grip_excused = view.time
@@ -287,7 +275,7 @@ class ConceptController:
 
     def _next_setpoint(self, must_hold: bool) -> Setpoint | None:
         """Ask the goal's script, or the one that holds, what to do; None: stay at rest."""
-        if self._status is Status.ACTIVE and not must_hold:
+        if self.status is Status.ACTIVE and not must_hold:
             self._hold, self._rest_ticks = None, 0
             setpoint = self._pursue()
             if setpoint is not None:
@@ -303,15 +291,15 @@ class ConceptController:
 
     def _pursue(self) -> Setpoint | None:
         """Advance the goal's script by a tick; None when it has ended."""
-        assert self._goal is not None
+        assert self.goal is not None
         if self._task is None or self._script is None:
             if self._view.attached is False:
                 self._view.held = None
             parts = self._skills, self.arm.workspace
             self._task = (
-                DrawingTask(self._goal, *parts)
-                if isinstance(self._goal, DrawingGoal)
-                else RearrangementTask(self._goal, *parts)
+                DrawingTask(self.goal, *parts)
+                if isinstance(self.goal, DrawingGoal)
+                else RearrangementTask(self.goal, *parts)
             )
             self._script = self._task.run()
         if self._view.time - self._grip_excused > RELEASE_PATIENCE:
@@ -327,7 +315,7 @@ class ConceptController:
         return setpoint
 
     def _stop(self, status: Status, text: str) -> None:
-        self._status, self._text, self._hold = status, text, None
+        self.status, self._text, self._hold = status, text, None
 
     def _plan(
         self, time: float, q: np.ndarray, qd: np.ndarray, setpoint: Setpoint | None
@@ -366,7 +354,7 @@ class ConceptController:
     def _output(
         self, plan: Plan | None, solve_time: float, active: int, guard: str
     ) -> ControlOutput:
-        status, text = self._status, self._text
+        status, text = self.status, self._text
         energy = float('nan')
         if self._task is not None and self._last_time is not None:
             energy = self._task.recent_energy(self._last_time)
@@ -391,4 +379,4 @@ class ConceptController:
         )
 
     def _follows_tool(self) -> bool:
-        return isinstance(self._goal, GroundedGoal) and self._goal.follows_tool
+        return isinstance(self.goal, GroundedGoal) and self.goal.follows_tool

@@ -14,40 +14,33 @@ class PlanTracker:
 
     tau = effort + Kp (q_ref - q) + Kd (qd_ref - qd), all references interpolated at the present
     time: a plan that arrives late is entered where it should be by now, and one that never
-    arrives leaves the arm at the last one's end. Made for 500 Hz; not thread-safe.
+    arrives leaves the arm at the last one's end. Made for 500 Hz; not thread-safe. Attribute
+    `plan` is the one that is followed, None while holding.
     """
 
     def __init__(self, arm: ArmDescription, softness: float = 1.0) -> None:
         """Start by holding what is measured first.
 
-        Args:
-            arm: Arm whose gains are used.
-            softness: Factor on the delay: 1 for a loop without delay; one that torques reach late
-                is stable only with gains that are smaller, stiffness by its square, damping by
-                itself.
+        A loop whose torques come late is stable only with smaller gains: stiffness is divided by
+        the square of `softness`, damping by itself.
         """
         self._arm = arm
         self._stiffness, self._damping = arm.stiffness / softness**2, arm.damping / softness
         self._dynamics = ArmDynamics(arm)
-        self._plan: Plan | None = None
+        self.plan: Plan | None = None
         self._hold: np.ndarray | None = None
-
-    @property
-    def plan(self) -> Plan | None:
-        """The plan that is followed; None while holding."""
-        return self._plan
 
     def follow(self, plan: Plan) -> None:
         """Take over a new plan; one stamped before the present one is ignored.
 
         A message that overtook another on the way must not turn the arm back.
         """
-        if self._plan is None or plan.stamp >= self._plan.stamp:
-            self._plan, self._hold = plan, None
+        if self.plan is None or plan.stamp >= self.plan.stamp:
+            self.plan, self._hold = plan, None
 
     def hold(self) -> None:
         """Drop the plan and hold the position measured next."""
-        self._plan, self._hold = None, None
+        self.plan, self._hold = None, None
 
     def reference(self, time: float, q: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Return position, velocity and effort (n,) to follow at a time [s].
@@ -56,7 +49,7 @@ class PlanTracker:
             time: Present time in the clock of the plans [s].
             q: (n,) measured positions [rad]; latched as what to hold when there is no plan.
         """
-        plan = self._plan
+        plan = self.plan
         if plan is not None and time < plan.end:
             return plan.at(time)
         if self._hold is None:

@@ -13,8 +13,8 @@ import numpy as np
 from tqdm import tqdm
 
 from concept_control.control.arm.description import ArmDescription
-from concept_control.demos.labelled_views import labelled_views
 from concept_control.demos.simulated_graph import START_TIMEOUT, GraphConfig
+from concept_control.demos.views import labelled_views
 from concept_control.errors import ConceptControlError, UnknownConceptError
 from concept_control.interfaces.constants import OUTCOMES, TEACH_PHASE
 from concept_control.interfaces.decoding import match_ids
@@ -119,15 +119,7 @@ class DemoRun:
         graph: Graph,
         interrupted: threading.Event,
     ) -> None:
-        """Remember what to do.
-
-        Args:
-            config: Configuration of the demonstration.
-            state: Latest messages that the monitor has heard.
-            monitor: Node that gives the command.
-            graph: Processes that run.
-            interrupted: Set by whoever wants the run to end.
-        """
+        """Remember what to do; `interrupted` is set by whoever wants the run to end."""
         self.config, self.state = config, state
         self.monitor, self.graph, self.interrupted = monitor, graph, interrupted
         self.workspace = ArmDescription.load(config.arm).workspace

@@ -10,6 +10,7 @@ import bisect
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from rclpy.node import Node
@@ -17,19 +18,11 @@ from rclpy.node import Node
 from concept_control.control.arm.description import ArmDescription
 from concept_control.control.skills.drawing import TOUCH
 from concept_control.demos.demo_run import blocks_of, say
-from concept_control.demos.drawing_config import BLOCKS, DrawConfig
-from concept_control.demos.drawing_layout import clear_layout
-from concept_control.demos.drawing_report import (
-    DrawReport,
-    overlay_lines,
-    report,
-    report_code_quality,
-)
+from concept_control.demos.drawing_config import BLOCKS, DrawConfig, clear_layout
+from concept_control.demos.drawing_report import report, report_code_quality
 from concept_control.demos.drawing_result import DrawingResult, drawn_lines
-from concept_control.energy.model import ConceptModel
+from concept_control.demos.views import views_with_lines
 from concept_control.interfaces.constants import OUTCOMES
-from concept_control.language.goals import request_tool_goal
-from concept_control.language.library import ConceptLibrary
 from concept_control.msg import ConceptStatus, ConceptTerm, DrawCommand, Entity, EntityArray
 from concept_control.paths import share_folder
 from concept_control.policy.drawing import DrawingStroke, load_strokes
@@ -39,7 +32,6 @@ from concept_control.ros.bridge.goals import term_messages
 from concept_control.ros.client.monitor import GraphSnapshot, GraphState, MonitorThread
 from concept_control.ros.runtime.process_graph import Graph, NodeProcess
 from concept_control.simulation.scene import SceneConfig, build_scene
-from concept_control.simulation.simulated_camera import SimulatedCamera
 from concept_control.world.colors import NAMED_COLORS
 from concept_control.world.entity import TOOL_ID, tool_state
 from concept_control.world.tabletop import Tabletop
@@ -71,15 +63,7 @@ class DrawClient:
         config: DrawConfig,
         parts: Sequence[DrawingStroke],
     ) -> None:
-        """Listen to where the tool truly is.
-
-        Args:
-            node: Node that gives the command and listens.
-            graph: Processes that run.
-            state: Latest messages that the monitor has heard.
-            config: Configuration of the drawing.
-            parts: Strokes of the figure.
-        """
+        """Listen, on the node that gives the command, to where the tool truly is."""
         self._graph, self._state, self._config, self._parts = graph, state, config, parts
         self._workspace = ArmDescription.load(ARM).workspace
         self._commands = node.create_publisher(DrawCommand, 'draw_command', qos.RELIABLE)
@@ -111,11 +95,7 @@ class DrawClient:
         return state.snapshot()
 
     def draw(self, start: GraphSnapshot) -> DrawingResult:
-        """Give the command and wait for its end.
-
-        Args:
-            start: Scene as it is now.
-        """
+        """Give the command in the scene as it is, and wait for its end."""
         command = self._command(start)
         self._state.statuses.clear()
         started = self._track[-1][0]
@@ -151,16 +131,14 @@ class DrawClient:
         if config.around:
             command.around = _of_color(start, config.around).id
         if config.extra_energy:
-            command.beside = self._extra_terms(config.extra_energy, start.entities)
+            command.beside = self._extra_terms(start.entities)
         return command
 
-    def _extra_terms(self, expression: str, entities: EntityArray) -> list[ConceptTerm]:
+    def _extra_terms(self, entities: EntityArray) -> list[ConceptTerm]:
         """Ground what is added to the drawing's energy, in what the graph sees."""
-        model = ConceptModel.load()
-        library = ConceptLibrary.learn(model)
         states = convert.entity_states(entities, entities.header.frame_id)
         scene = Tabletop.from_entities({TOOL_ID: tool_state(), **states}, self._workspace)
-        request = request_tool_goal(expression, scene, model, library, self._config.seed)
+        request, _ = self._config.extra_request(scene)
         return term_messages(request.program, scene.ids)
 
     def _statuses(self) -> list[ConceptStatus]:
@@ -196,7 +174,7 @@ class DrawClient:
                 self._track.append((stamp, np.array([p.x, p.y, p.z])))
 
 
-def run_graph(config: DrawConfig) -> DrawReport:
+def run_graph(config: DrawConfig) -> dict[str, Any]:
     """Start the nodes, let them draw, and report.
 
     Raises:
@@ -229,7 +207,8 @@ def run_graph(config: DrawConfig) -> DrawReport:
         start = client.wait_for_graph(len(colors), START_TIMEOUT)
         result = client.draw(start)
         images = state.snapshot().frames()
-    after = [_with_lines(i, name, result.lines) for i, name in zip(images, ('oblique', 'top'))]
+    scene = build_scene(SceneConfig(num_blocks=0))
+    after = views_with_lines(scene.model, scene.new_data(), result.lines, images)
     return report(config, result, start.frames(), after, qualities)
 
 
@@ -245,11 +224,3 @@ def _of_color(snapshot: GraphSnapshot, name: str) -> Entity:
         blocks_of(snapshot.entities),
         key=lambda e: float(np.linalg.norm(wanted - [e.color.r, e.color.g, e.color.b])),
     )
-
-
-def _with_lines(image: np.ndarray, name: str, lines: Sequence[np.ndarray]) -> np.ndarray:
-    """Return what a camera of the simulated scene sees with lines (L, 3) drawn in [m]."""
-    scene = build_scene(SceneConfig(num_blocks=0))
-    height, width = image.shape[:2]
-    with SimulatedCamera(scene.model, name, width, height) as camera:
-        return overlay_lines(camera, scene.new_data(), lines, image, width=2)

@@ -3,42 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import cv2
 import numpy as np
 from matplotlib.figure import Figure
 
 from concept_control.demos.drawing_config import DrawConfig
 from concept_control.demos.drawing_result import DrawingResult
+from concept_control.demos.views import INK
 from concept_control.policy.drawing import DrawingStroke
 from concept_control.policy.metrics import nearest
 from concept_control.reports.provenance import provenance
-from concept_control.simulation.simulated_camera import SimulatedCamera
-
-INK = (20, 90, 220)
-"""Colour of the line, RGB."""
-
-HIDDEN_DEPTH = 0.012
-"""Depth behind what the camera sees from which a point is hidden [m]."""
 
 GOOD_CODE = 0.05
 """Fréchet distance of a drawn figure to its examples, in sizes, above which people are told."""
-
-
-@dataclass(frozen=True)
-class DrawReport:
-    """Outcome of a drawing.
-
-    Attributes:
-        is_good: Whether the arm drew it within the tolerance.
-        numbers: Plain values for `--json`.
-    """
-
-    is_good: bool
-    numbers: dict[str, Any]
 
 
 def report_code_quality(parts: Sequence[DrawingStroke]) -> list[float]:
@@ -68,8 +47,10 @@ def report(
     before: Sequence[np.ndarray],
     after: Sequence[np.ndarray],
     qualities: Sequence[float],
-) -> DrawReport:
-    """Write picture and line, and print how it went.
+) -> dict[str, Any]:
+    """Write picture and line, and print how it went; return plain values for `--json`.
+
+    Among them is whether it `succeeded`: the arm drew the figure within the tolerance.
 
     Args:
         config: Configuration of the drawing.
@@ -89,6 +70,7 @@ def report(
     is_good = result.status == 'satisfied' and (is_bent or deviation <= config.tolerance)
     numbers: dict[str, Any] = {
         'figure': config.figure,
+        'succeeded': is_good,
         'status': result.status,
         'text': result.text,
         'deviation_mm': 1000 * deviation if np.isfinite(deviation) else None,
@@ -113,45 +95,7 @@ def report(
         f'RESULT: {"SUCCESS" if is_good else "FAILURE"}: {result.text}, {drawn}, '
         f'{result.duration:.1f} s simulated'
     )
-    return DrawReport(is_good, numbers)
-
-
-def overlay_lines(
-    camera: SimulatedCamera,
-    data: Any,
-    lines: Sequence[np.ndarray],
-    image: np.ndarray | None = None,
-    width: int = 3,
-) -> np.ndarray:
-    """Return (H, W, 3) RGB of a camera with lines drawn on the table where nothing hides them.
-
-    Args:
-        camera: Camera that sees the table.
-        data: State of its scene (`mujoco.MjData`).
-        lines: Lines (L, 3), world frame [m].
-        image: RGB image that the camera has taken; None renders one.
-        width: Width of a line [pixels].
-    """
-    color, depth = camera.render(data)
-    picture = np.ascontiguousarray(color if image is None else image)
-    pose = camera.T_world_camera(data)
-    rotation, origin = pose[:3, :3], pose[:3, 3]
-    height, columns = depth.shape
-    for line in lines:
-        on_table = line * [1.0, 1.0, 0.0]
-        seen = (on_table - origin) @ rotation
-        at = seen @ camera.intrinsics.matrix.T
-        pixels = at[:, :2] / at[:, 2:]
-        rounded = np.round(pixels).astype(int)
-        inside = ((rounded >= 0) & (rounded < [columns, height])).all(axis=1)
-        clipped = np.clip(rounded, 0, [columns - 1, height - 1])
-        surface = depth[clipped[:, 1], clipped[:, 0]]
-        visible = inside & (seen[:, 2] <= surface + HIDDEN_DEPTH)
-        # Sub-pixel coordinates: OpenCV takes them as fixed-point numbers.
-        fixed = np.round(pixels * 16).astype(np.int32)
-        for k in np.flatnonzero(visible[:-1] & visible[1:]):
-            cv2.line(picture, fixed[k], fixed[k + 1], INK, width, cv2.LINE_AA, 4)
-    return picture
+    return numbers
 
 
 def _draw_picture(

@@ -72,13 +72,8 @@ class ConceptShell(cmd.Cmd):
     ) -> None:
         """Prepare; nothing is read or sent.
 
-        Args:
-            robot: Client of the robot.
-            workspace: Workspace of the arm, which lengths are told on.
-            seed: Seed of every command.
-            check: Function that raises if the robot is gone.
-            stdin: Stream that is read; None for that of the process.
-            stdout: Stream that is written; None for that of the process.
+        Lengths are told on the workspace of the arm; `check` raises if the robot is gone. Streams
+        that are None are those of the process.
         """
         super().__init__(stdin=stdin, stdout=stdout)
         self.num_failed = 0

@@ -39,8 +39,7 @@ def entity_states(message: Any, frame: str) -> dict[int, EntityState]:
         position = np.array([entity.position.x, entity.position.y, entity.position.z])
         color = np.array([entity.color.r, entity.color.g, entity.color.b])
         size = np.array([entity.size.x, entity.size.y, entity.size.z])
-        covariance = np.asarray(entity.covariance, dtype=float)
-        values = np.concatenate([position, color, size, covariance, [entity.yaw]])
+        values = np.concatenate([position, color, size, entity.covariance, [entity.yaw]])
         if not np.isfinite(values).all():
             raise PerceptionError(f'entity #{entity.id} holds NaN or infinity')
         if (size <= 0).any():
@@ -53,7 +52,6 @@ def entity_states(message: Any, frame: str) -> dict[int, EntityState]:
             position=position,
             size=size,
             color=np.clip(color, 0.0, 1.0),
-            covariance_trace=float(covariance.reshape(3, 3).trace()),
             status=EntityStatus(entity.status),
             yaw=entity.yaw,
         )

@@ -40,7 +40,7 @@ def appearance_match(
     demonstrations: Events,
     colors: np.ndarray,
     sizes: np.ndarray,
-    seed: int = 0,
+    seed: int,
 ) -> np.ndarray:
     """Return for K entities the share of demonstrations in which they are picked (K,).
 

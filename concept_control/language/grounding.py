@@ -16,11 +16,9 @@ from concept_control.energy.model import ConceptModel
 from concept_control.errors import GroundingError
 from concept_control.language.appearance import appearance_match
 from concept_control.language.expression import (
-    All,
     And,
     ById,
     Expression,
-    Named,
     Not,
     Or,
     Selector,
@@ -28,9 +26,9 @@ from concept_control.language.expression import (
     TermRoles,
     Tool,
     argument_alternatives,
-    mentions,
 )
 from concept_control.language.library import ConceptLibrary, LibraryConcept
+from concept_control.language.roles import Ids, RoleFinder
 from concept_control.language.usage import check_selectors, check_usage, wanted
 from concept_control.world.entity import TOOL_ID
 from concept_control.world.tabletop import Tabletop
@@ -80,12 +78,8 @@ def ground(
 
 
 def roles_of(
-    term: Term,
-    scene: Tabletop,
-    model: ConceptModel,
-    library: ConceptLibrary,
-    seed: int = 0,
-) -> tuple[tuple[int, ...], tuple[int, ...]]:
+    term: Term, scene: Tabletop, model: ConceptModel, library: ConceptLibrary
+) -> tuple[Ids, Ids]:
     """Find the ids that a term's selectors name, before and after the semicolon.
 
     The term's own name need not be known: it may be about to be taught.
@@ -94,21 +88,22 @@ def roles_of(
         UnknownConceptError: a selector that is not in the library.
         GroundingError: a selector that finds nothing, or a thing on both sides.
     """
-    grounding = _Grounding(scene, model, library, seed)
+    grounding = _Grounding(scene, model, library, seed=0)
     check_selectors(term, grounding.words)
     return grounding.roles_of(term)
 
 
-class _Grounding:
+class _Grounding(RoleFinder):
     def __init__(
         self, scene: Tabletop, model: ConceptModel, library: ConceptLibrary, seed: int
     ) -> None:
-        self.scene, self.model, self.library, self.seed = scene, model, library, seed
+        super().__init__(scene)
+        self.model, self.library, self.seed = model, library, seed
         self.words = {concept.name: concept for concept in library}
         self.program: list[GroundedTerm | Operator] = []
         self.roles: list[TermRoles] = []
         # By name and marker: a thing that is named twice is looked for once.
-        self._identified: dict[tuple[str, tuple[int, ...]], tuple[int, ...]] = {}
+        self._identified: dict[tuple[str, Ids], Ids] = {}
 
     def run(self, expression: Expression) -> Grounded:
         check_usage(expression, self.words)
@@ -160,13 +155,8 @@ class _Grounding:
         if len(alternatives) > 1:
             self.program.append(Operator('or', len(alternatives)))
 
-    def roles_of(self, term: Term) -> tuple[tuple[int, ...], tuple[int, ...]]:
-        named_elsewhere: set[int] = set()
-        for selector in (*term.subjects, *term.arguments):
-            if not mentions(selector, All):
-                named_elsewhere |= set(self._select(selector))
-        subjects = self._select_group(term.subjects, named_elsewhere)
-        arguments = self._select_group(term.arguments, named_elsewhere)
+    def roles_of(self, term: Term) -> tuple[Ids, Ids]:
+        subjects, arguments = super().roles_of(term)
         both = sorted(set(subjects) & set(arguments))
         if both:
             raise GroundingError(
@@ -174,12 +164,25 @@ class _Grounding:
             )
         return subjects, arguments
 
+    def select(self, selector: Selector, elsewhere: Collection[int] = ()) -> Ids:
+        match selector:
+            case Tool() if TOOL_ID not in self.scene.ids:
+                raise GroundingError('the tool is not known yet: no joint states were heard')
+            case ById(number) if number not in self.scene.ids:
+                raise GroundingError(
+                    f'there is no entity #{number}; there are: {self.scene.describe()}'
+                )
+        return super().select(selector, elsewhere)
+
+    def selects(self, name: str) -> bool:
+        return self.library.get(name).selects
+
     def _check_count(
         self,
         term: Term,
         concept: LibraryConcept,
         word: str,
-        ids: tuple[int, ...],
+        ids: Ids,
         selectors: tuple[Selector, ...],
         allowed: tuple[int, int | None],
     ) -> None:
@@ -194,48 +197,14 @@ class _Grounding:
             'use ids such as #1 to choose'
         )
 
-    def _select_group(
-        self, selectors: Sequence[Selector], named_elsewhere: Collection[int]
-    ) -> tuple[int, ...]:
-        chosen: list[int] = []
-        for selector in selectors:
-            chosen += [i for i in self._select(selector, named_elsewhere) if i not in chosen]
-        return tuple(chosen)
-
-    def _blocks(self) -> list[int]:
-        return [i for i in self.scene.ids if i != TOOL_ID]
-
-    def _select(
-        self, selector: Selector, named_elsewhere: Collection[int] = ()
-    ) -> tuple[int, ...]:
-        match selector:
-            case Tool():
-                if TOOL_ID not in self.scene.ids:
-                    raise GroundingError('the tool is not known yet: no joint states were heard')
-                return (TOOL_ID,)
-            case ById(number):
-                if number not in self.scene.ids:
-                    raise GroundingError(
-                        f'there is no entity #{number}; there are: {self.scene.describe()}'
-                    )
-                return (number,)
-            case All():
-                return tuple(i for i in self._blocks() if i not in named_elsewhere)
-            case Named(name):
-                return self._identify(self.library.get(name), marker=())
-            case Term(name, subjects, _):
-                concept = self.library.get(name)
-                named = self._select_group(subjects, named_elsewhere)
-                # "near(red; square(all))" stands for the entities that form the shape.
-                return self._identify(concept, marker=named) if concept.selects else named
-
-    def _identify(self, concept: LibraryConcept, marker: tuple[int, ...]) -> tuple[int, ...]:
+    def identified(self, name: str, marker: Ids) -> Ids:
         """Identify among the blocks (and the marker), with the learned energy."""
-        if (concept.name, marker) in self._identified:
-            return self._identified[concept.name, marker]
+        if (name, marker) in self._identified:
+            return self._identified[name, marker]
+        concept = self.library.get(name)
         ids = [i for i in self.scene.ids if i != TOOL_ID or i in marker]
         if not [i for i in ids if i not in marker]:
-            raise GroundingError(f'nothing is on the table for {concept.name} to choose from')
+            raise GroundingError(f'nothing is on the table for {name} to choose from')
         part = self.scene.only(ids)
         events = part.events(subjects=part.mask(marker)).without_attention()
         attention = self.model.identify(events, concept.code, seed=self.seed)[0].cpu().numpy()
@@ -245,13 +214,11 @@ class _Grounding:
         if concept.by_appearance:
             chosen = self._check_appearance(concept, chosen)
         if not chosen:
-            raise GroundingError(
-                f'nothing here is {concept.name}; there are: {self.scene.describe()}'
-            )
-        self._identified[concept.name, marker] = chosen
+            raise GroundingError(f'nothing here is {name}; there are: {self.scene.describe()}')
+        self._identified[name, marker] = chosen
         return chosen
 
-    def _check_appearance(self, concept: LibraryConcept, ids: tuple[int, ...]) -> tuple[int, ...]:
+    def _check_appearance(self, concept: LibraryConcept, ids: Ids) -> Ids:
         """Drop entities that are only more similar than the rest, see `appearance`."""
         if not ids or concept.demonstrations is None:
             return ids

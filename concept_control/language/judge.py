@@ -6,7 +6,6 @@ Nothing here looks at the network. Selectors are resolved with the predicates of
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -14,26 +13,18 @@ import numpy as np
 from concept_control.concepts.vocabulary import NamedConcept, vocabulary
 from concept_control.errors import GroundingError, UnknownConceptError
 from concept_control.language.expression import (
-    All,
     And,
-    ById,
     Expression,
-    Named,
     Not,
     Or,
-    Selector,
     Term,
     TermRoles,
-    Tool,
     argument_alternatives,
-    mentions,
 )
+from concept_control.language.roles import Ids, RoleFinder
 from concept_control.world.entity import TOOL_ID
 from concept_control.world.events import Events
 from concept_control.world.tabletop import Tabletop
-
-_Bound = tuple[tuple[int, ...], tuple[tuple[int, ...], ...]]
-"""Ids of a term's subjects, and the alternatives of its arguments."""
 
 
 @dataclass(frozen=True)
@@ -54,7 +45,7 @@ class Verdict:
     roles: tuple[TermRoles, ...]
 
 
-class Judge:
+class Judge(RoleFinder):
     """Judges one expression; the roles are fixed by the scene as it was before.
 
     Args:
@@ -67,11 +58,12 @@ class Judge:
     """
 
     def __init__(self, expression: Expression, before: Tabletop, tolerance: float) -> None:
+        super().__init__(before)
         self._words = vocabulary()
-        self._before = before
         self._tolerance = tolerance
         self._expression = expression
-        self._roles: dict[int, _Bound] = {}
+        # By term: ids of the subjects, and the alternatives of the arguments.
+        self._roles: dict[int, tuple[Ids, tuple[Ids, ...]]] = {}
         self._bind(expression)
 
     def __call__(self, after: Tabletop) -> Verdict:
@@ -80,9 +72,9 @@ class Judge:
         Raises:
             GroundingError: if the ids differ.
         """
-        if after.ids != self._before.ids:
+        if after.ids != self.scene.ids:
             raise GroundingError(
-                f'the scene has the ids {list(after.ids)}; it had {list(self._before.ids)} before'
+                f'the scene has the ids {list(after.ids)}; it had {list(self.scene.ids)} before'
             )
         holds, error = self._judge(self._expression, after)
         return Verdict(holds, error, self._tolerance, tuple(self._listed(self._expression)))
@@ -117,11 +109,11 @@ class Judge:
                 return any(h for h, _ in verdicts), float(np.min([e for _, e in verdicts]))
 
     def _judge_term(
-        self, term: Term, subjects: tuple[int, ...], arguments: tuple[int, ...], after: Tabletop
+        self, term: Term, subjects: Ids, arguments: Ids, after: Tabletop
     ) -> tuple[bool, float]:
         word = self._word(term.name)
         attended = arguments or (subjects if word.max_arguments == 0 else ())
-        before = self._before
+        before = self.scene
         # What another term was to move may have moved; to this term it is where it is.
         others = {i for s, _ in self._roles.values() for i in s} - set(subjects)
         start = np.where(before.mask(sorted(others))[:, None], after.positions, before.positions)
@@ -144,45 +136,23 @@ class Judge:
     def _bind(self, expression: Expression) -> None:
         match expression:
             case Term():
-                word = self._word(expression.name)
-                elsewhere: set[int] = set()
-                for selector in (*expression.subjects, *expression.arguments):
-                    if not mentions(selector, All):
-                        elsewhere |= set(self._select(selector, set()))
-                arguments = self._group(expression.arguments, elsewhere)
-                self._roles[id(expression)] = (
-                    self._group(expression.subjects, elsewhere),
-                    argument_alternatives(expression, arguments, word.max_arguments),
-                )
+                most = self._word(expression.name).max_arguments
+                subjects, arguments = self.roles_of(expression)
+                alternatives = argument_alternatives(expression, arguments, most)
+                self._roles[id(expression)] = subjects, alternatives
             case Not(part):
                 self._bind(part)
             case And(parts) | Or(parts):
                 for part in parts:
                     self._bind(part)
 
-    def _group(self, selectors: Sequence[Selector], elsewhere: set[int]) -> tuple[int, ...]:
-        chosen: list[int] = []
-        for selector in selectors:
-            chosen += [i for i in self._select(selector, elsewhere) if i not in chosen]
-        return tuple(chosen)
+    def selects(self, name: str) -> bool:
+        """See `RoleFinder.selects`."""
+        return self._word(name).selects
 
-    def _select(self, selector: Selector, elsewhere: set[int]) -> tuple[int, ...]:
-        match selector:
-            case Tool():
-                return (TOOL_ID,)
-            case ById(number):
-                return (number,)
-            case All():
-                apart = {TOOL_ID, *elsewhere}
-                return tuple(i for i in self._before.ids if i not in apart)
-            case Named(name):
-                return self._true_members(name, ())
-            case Term(name, subjects, _):
-                named = self._group(subjects, elsewhere)
-                return self._true_members(name, named) if self._word(name).selects else named
-
-    def _true_members(self, name: str, marker: tuple[int, ...]) -> tuple[int, ...]:
-        scene = self._before
+    def identified(self, name: str, marker: Ids) -> Ids:
+        """Return the ids that a word truly picks."""
+        scene = self.scene
         attention = self._word(name).true_attention(scene.events(scene.mask(marker)))[0]
         return tuple(
             i

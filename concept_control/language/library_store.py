@@ -38,8 +38,12 @@ from concept_control.world.demonstrations import FIELDS, events_of, join
 FORMAT = 1
 """Version of the files."""
 
-_PROVENANCE = ('description', 'source', 'model', 'demonstrations_hash', 'self_test')
-_FLAGS = ('selects', 'acts')
+_KEPT = (
+    *('name', 'description', 'energy', 'source', 'model', 'demonstrations_hash', 'self_test'),
+    *('selects', 'acts', 'subjects', 'arguments', 'sentences'),
+)
+"""Attributes of a concept that a file's header has under the same name."""
+
 Range = tuple[int, int | None]
 
 
@@ -137,11 +141,8 @@ def taught_path(folder: Path, name: str) -> Path:
 def _write(path: Path, concept: LibraryConcept) -> None:
     if concept.demonstrations is None:
         raise LibraryError(f'{concept.name} has no demonstrations to keep')
-    header: dict[str, Any] = {'format': FORMAT, 'name': concept.name, 'energy': concept.energy}
-    header |= {name: getattr(concept, name) for name in (*_PROVENANCE, *_FLAGS)}
-    header |= {'subjects': concept.subjects, 'arguments': concept.arguments}
-    header['by_looks'] = concept.by_appearance
-    header['sentences'] = concept.sentences
+    header: dict[str, Any] = {name: getattr(concept, name) for name in _KEPT}
+    header |= {'format': FORMAT, 'by_looks': concept.by_appearance}
     header['checksum'] = _checksum(header, concept.code)
     arrays = {name: getattr(concept.demonstrations, name).cpu().numpy() for name in FIELDS}
     with replacing(path) as file:
@@ -162,9 +163,7 @@ def load(path: Path, model: ConceptModel) -> LibraryConcept:
         LibraryError: as `read`.
     """
     concept = read(path)
-    if concept.model == model.fingerprint:
-        return concept
-    return inferred_again(concept, model)
+    return concept if concept.model == model.fingerprint else inferred_again(concept, model)
 
 
 def read(path: Path) -> LibraryConcept:
@@ -188,14 +187,10 @@ def read(path: Path) -> LibraryConcept:
         raise LibraryError(f'{path} has format {header.format}; this version reads {FORMAT}')
     concept = LibraryConcept(
         code=code,
-        subjects=header.subjects,
-        arguments=header.arguments,
         num_demonstrations=len(demonstrations),
-        energy=header.energy,
         demonstrations=demonstrations,
         by_appearance=header.by_looks,
-        sentences=header.sentences,
-        **{name: getattr(header, name) for name in ('name', *_PROVENANCE, *_FLAGS)},
+        **{name: getattr(header, name) for name in _KEPT},
     )
     check_name(concept.name, replace=True)
     if concept.name != path.stem:

@@ -7,7 +7,6 @@ What depends on the scene, such as how many things are red, is found by `groundi
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Protocol
 
 from concept_control.errors import GroundingError
 from concept_control.language.expression import (
@@ -20,32 +19,12 @@ from concept_control.language.expression import (
     Tool,
     terms,
 )
-from concept_control.language.library import signature, unknown_concept
+from concept_control.language.library import LibraryConcept, signature, unknown_concept
+from concept_control.language.words import Word
 from concept_control.world.colors import NAMED_COLORS
 
-
-class Usable(Protocol):
-    """What the usage of a word depends on, as `LibraryConcept` and `Word` have it."""
-
-    @property
-    def name(self) -> str:
-        """Name in expressions."""
-
-    @property
-    def acts(self) -> bool:
-        """Whether it can be made to hold."""
-
-    @property
-    def selects(self) -> bool:
-        """Whether it identifies entities."""
-
-    @property
-    def subjects(self) -> tuple[int, int | None]:
-        """Fewest and most subjects; None for any number."""
-
-    @property
-    def arguments(self) -> tuple[int, int | None]:
-        """Fewest and most arguments; None for any number."""
+Usable = LibraryConcept | Word
+"""What the usage of a word depends on, each of them has."""
 
 
 def check_usage(expression: Expression, words: Mapping[str, Usable]) -> None:

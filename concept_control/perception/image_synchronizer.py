@@ -16,21 +16,21 @@ T = TypeVar('T')
 COLOR, DEPTH = 'colour', 'depth'
 """The two streams."""
 
+MAX_WAITING = 5
+"""Number of images of a stream that may wait for their other halves."""
+
 
 class ImageSynchronizer(Generic[T]):
     """Pairs two streams of images by their stamps, in whatever order and however late."""
 
-    def __init__(
-        self, tolerance: float, on_unpaired: Callable[[str], None], keep: int = 5
-    ) -> None:
+    def __init__(self, tolerance: float, on_unpaired: Callable[[str], None]) -> None:
         """Start with nothing waiting.
 
         Args:
             tolerance: Largest difference of the stamps of one moment [s].
             on_unpaired: Callback that is told why an image will never be paired.
-            keep: Number of images of a stream that may wait for their other halves.
         """
-        self._tolerance, self._on_unpaired, self._keep = tolerance, on_unpaired, keep
+        self._tolerance, self._on_unpaired = tolerance, on_unpaired
         self._waiting: dict[str, deque[tuple[float, T]]] = {COLOR: deque(), DEPTH: deque()}
 
     def add(self, stream: str, stamp: float, image: T) -> tuple[T, T] | None:
@@ -50,7 +50,7 @@ class ImageSynchronizer(Generic[T]):
         fitting = [other for other in others if abs(other[0] - stamp) <= self._tolerance]
         if not fitting:
             own.append((stamp, image))
-            if len(own) > self._keep:
+            if len(own) > MAX_WAITING:
                 self._report_unpaired(stream, own.popleft(), other_stream)
             return None
         partner = min(fitting, key=lambda other: abs(other[0] - stamp))

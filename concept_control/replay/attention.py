@@ -7,11 +7,10 @@ from typing import Any
 
 import numpy as np
 
-from concept_control.energy.model import ConceptModel
 from concept_control.errors import ConceptControlError, GroundingError
 from concept_control.interfaces.constants import TermOperation
 from concept_control.interfaces.goal_terms import Roles, recorded_roles
-from concept_control.language.expression import Expression, concept_names
+from concept_control.language.expression import concept_names, parse
 from concept_control.language.grounding import ground
 from concept_control.language.judge import Verdict
 from concept_control.replay.concepts import ReplayLibrary
@@ -20,26 +19,22 @@ from concept_control.world.tabletop import Tabletop
 
 def compare_attention(
     goal: Any,
-    expression: Expression,
     scenes: Sequence[Tabletop],
     reported: dict[int, float],
     verdict: Verdict | None,
-    model: ConceptModel,
     library: ReplayLibrary,
 ) -> dict[str, Any]:
     """Identify again in some scenes and compare.
 
     Args:
         goal: Message of the goal.
-        expression: Expression that was asked for.
         scenes: Scenes; the first one as it was when the command was given, others along the way.
         reported: Attention by entity as the controller reported it.
         verdict: Verdict of the predicate, which knows the true arguments.
-        model: Model that identifies.
         library: Library that finds codes for names.
     """
     recorded = recorded_roles(goal)
-    tries = [_identify(goal, expression, scene, model, library) for scene in scenes]
+    tries = [_identify(goal, scene, library) for scene in scenes]
     true = None if verdict is None else [_sorted(s, a) for _, s, a in verdict.roles]
     grounded = {
         int(i) for t in goal.terms if t.operation == TermOperation.CONCEPT for i in t.arguments
@@ -56,17 +51,12 @@ def compare_attention(
     }
 
 
-def _identify(
-    goal: Any,
-    expression: Expression,
-    scene: Tabletop,
-    model: ConceptModel,
-    library: ReplayLibrary,
-) -> Roles | None:
+def _identify(goal: Any, scene: Tabletop, library: ReplayLibrary) -> Roles | None:
     """Return the roles found in a scene; None where none, or too many, were found."""
     try:
+        expression = parse(goal.expression)
         concepts = library.having(concept_names(expression))
-        grounded = ground(expression, scene, model, concepts, seed=int(goal.seed))
+        grounded = ground(expression, scene, library.model, concepts, seed=int(goal.seed))
     except GroundingError:
         return None
     except ConceptControlError as error:

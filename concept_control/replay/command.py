@@ -11,7 +11,6 @@ import torch
 
 from concept_control.energy.goals.goal_energy import GoalEnergy
 from concept_control.energy.goals.program import GroundedTerm, Operator
-from concept_control.energy.model import ConceptModel
 from concept_control.errors import BagError, ConceptControlError
 from concept_control.interfaces.constants import ENDED, GoalStatus, TermOperation
 from concept_control.interfaces.decoding import seconds
@@ -19,7 +18,7 @@ from concept_control.interfaces.goal_terms import program_of
 from concept_control.language.expression import parse
 from concept_control.replay.attention import compare_attention
 from concept_control.replay.concepts import ReplayLibrary
-from concept_control.replay.predicate import PredicateReplay
+from concept_control.replay.predicate import PredicateReplay, Seen
 from concept_control.replay.series import Series
 from concept_control.world.entity import EntityState
 from concept_control.world.events import Events
@@ -41,12 +40,9 @@ class GoalReplay:
 
     Args:
         goal: Message of the goal.
-        states: Entities when it was given, by id.
-        truth: Message of the true entities then, if any.
-        entities: Message of the perceived entities then.
+        seen: Entities when it was given.
         workspace: Workspace of the arm.
-        model: Model that recomputes energies.
-        library: Library that finds codes for names.
+        library: Library that finds codes for names, and the model that recomputes energies.
         tolerance: Tolerance of the predicate [workspace units].
 
     Raises:
@@ -57,27 +53,23 @@ class GoalReplay:
     def __init__(
         self,
         goal: Any,
-        states: dict[int, EntityState],
-        truth: Any,
-        entities: Any,
+        seen: Seen,
         workspace: Workspace,
-        model: ConceptModel,
         library: ReplayLibrary,
         tolerance: float,
     ) -> None:
         self.goal, self.goal_id = goal, int(goal.goal_id)
         self.start = seconds(goal.header.stamp)
-        self.expression = parse(goal.expression)
         self.ids = tuple(int(i) for i in goal.entities)
-        if not self.ids or not set(self.ids) <= set(states):
+        if not self.ids or not set(self.ids) <= set(seen.states):
             raise BagError(
                 f'goal {self.goal_id} is about the entities {list(self.ids)}; recorded were '
-                f'{sorted(states)}'
+                f'{sorted(seen.states)}'
             )
-        self.scene = Tabletop.from_entities({i: states[i] for i in self.ids}, workspace)
-        self._model, self._library, self._workspace = model, library, workspace
+        self.scene = Tabletop.from_entities({i: seen.states[i] for i in self.ids}, workspace)
+        self._model, self._library, self._workspace = library.model, library, workspace
         self._predicate = PredicateReplay(
-            self.expression, self.ids, states, truth, entities, workspace, tolerance
+            parse(goal.expression), self.ids, seen, workspace, tolerance
         )
         self._tolerance = tolerance
         self._energies: Series[tuple[float, float]] = Series()
@@ -226,13 +218,7 @@ class GoalReplay:
             }
         along = [scene for _, scene in self.frames(NUM_IDENTIFICATIONS)]
         return compare_attention(
-            self.goal,
-            self.expression,
-            [self.scene, *along],
-            reported,
-            self._predicate.verdict,
-            self._model,
-            self._library,
+            self.goal, [self.scene, *along], reported, self._predicate.verdict, self._library
         )
 
 

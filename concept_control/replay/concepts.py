@@ -23,7 +23,7 @@ class ReplayLibrary:
     its demonstrations.
 
     Args:
-        model: Model that codes are wanted for.
+        model: Model that codes are wanted for; kept as an attribute.
         taught: Taught concepts with their demonstrations.
 
     Attributes:
@@ -32,7 +32,7 @@ class ReplayLibrary:
 
     def __init__(self, model: ConceptModel, taught: ConceptLibrary | None = None) -> None:
         self.notes: list[str] = []
-        self._model = model
+        self.model = model
         self._taught = taught or ConceptLibrary()
         self._recorded: dict[str, Any] = {}
         self._known: dict[str, LibraryConcept] = {}
@@ -57,10 +57,10 @@ class ReplayLibrary:
     def _find(self, name: str) -> LibraryConcept | None:
         recorded = self._recorded.get(name)
         words = vocabulary()
-        is_same_model = recorded is not None and recorded.model == self._model.fingerprint
+        is_same_model = recorded is not None and recorded.model == self.model.fingerprint
         if name in words and (recorded is None or recorded.source == 'shipped'):
             count = int(recorded.num_demonstrations) if recorded is not None else 5
-            concept = learn_concept(self._model, words[name], max(1, min(count, 50)), seed=0)
+            concept = learn_concept(self.model, words[name], max(1, min(count, 50)), seed=0)
             if recorded is None or recorded.demonstrations_hash == concept.demonstrations_hash:
                 return concept
             self.notes.append(f'{name} was learned from other demonstrations than seed 0 gives')

@@ -45,12 +45,7 @@ class ImageReplay:
     def __init__(
         self, setup: RecordedSetup, on_seen: Callable[[float, dict[int, EntityState]], None]
     ) -> None:
-        """Start with nothing seen.
-
-        Args:
-            setup: Set-up of the recording, with the pose of the camera.
-            on_seen: Callback for each frame's stamp [s] and the entities seen in it.
-        """
+        """Start with nothing seen; `on_seen` gets each frame's stamp [s] and its entities."""
         self.camera_frames: Series[tuple[float, np.ndarray]] = Series(32)
         self.reason = '' if setup.T_world_camera is not None else 'the camera pose came from TF'
         self.num_frames, self.num_refused = 0, 0

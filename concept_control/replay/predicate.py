@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -18,6 +18,21 @@ from concept_control.world.workspace import Workspace
 
 NOISE = 0.005
 """Distance below which a perceived entity has not moved [m]."""
+
+
+@dataclass(frozen=True)
+class Seen:
+    """What was on the table when a command was given.
+
+    Attributes:
+        states: Perceived entities by id.
+        entities: Message that they come from.
+        truth: Message of the true entities; None where there is none.
+    """
+
+    states: dict[int, EntityState]
+    entities: Any
+    truth: Any
 
 
 class PredicateReplay:
@@ -36,9 +51,7 @@ class PredicateReplay:
     Args:
         expression: Expression that was asked for.
         ids: Ids of the entities it was grounded on.
-        states: Perceived entities when it was given, by id.
-        truth: Message of the true entities then, if any.
-        entities: Message of the perceived entities then.
+        seen: Entities when it was given.
         workspace: Workspace of the arm.
         tolerance: Tolerance of the predicate [workspace units].
     """
@@ -47,9 +60,7 @@ class PredicateReplay:
         self,
         expression: Expression,
         ids: tuple[int, ...],
-        states: dict[int, EntityState],
-        truth: Any,
-        entities: Any,
+        seen: Seen,
         workspace: Workspace,
         tolerance: float,
     ) -> None:
@@ -58,10 +69,11 @@ class PredicateReplay:
         self.holds_since: float | None = None
         self._ids, self._workspace = ids, workspace
         self._along: Series[tuple[float, bool, float]] = Series()
-        self._renamed = self._match(truth, entities)
+        self._renamed = self._match(seen)
         self.on_truth = bool(self._renamed)
+        states = seen.states
         if self.on_truth:
-            true = entity_states(truth, truth.header.frame_id)
+            true = entity_states(seen.truth, seen.truth.header.frame_id)
             states = {self._renamed[i]: state for i, state in true.items()}
         self._before = self._scene(states)
         self._judge: Judge | None = None
@@ -97,12 +109,12 @@ class PredicateReplay:
             'error_mm': [millimetres * error for _, _, error in items],
         }
 
-    def _match(self, truth: Any, entities: Any) -> dict[int, int]:
+    def _match(self, seen: Seen) -> dict[int, int]:
         """Return true ids to perceived ones; empty where there is no truth to judge."""
-        if truth is None:
+        if seen.truth is None:
             return {}
         try:
-            renamed = match_ids(entities, truth)
+            renamed = match_ids(seen.entities, seen.truth)
         except (ConceptControlError, ValueError) as error:
             self.notes.append(f'judged on the perceived entities: {error}')
             return {}

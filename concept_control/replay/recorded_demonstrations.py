@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from concept_control.bags.demonstrated_events import BagEvent, bag_events
 from concept_control.bags.reader import Bag
 from concept_control.bags.setup import RecordedSetup
-from concept_control.energy.model import ConceptModel
 from concept_control.language.expression import concept_names, parse
 from concept_control.replay.concepts import ReplayLibrary
 from concept_control.teaching.segmenter import Segmenter
@@ -24,14 +23,12 @@ class RecordedDemonstrations:
         name: Name of the concept.
         roles: Subjects and arguments, such as "(red; blue, green)"; None takes those of the
             recording, else what moved and all the rest.
-        model: Model whose concepts the roles may use.
-        words: Library of the concepts that the roles may use.
+        words: Library of the concepts that the roles may use, with their model.
         namespace: Namespace of the robot, where a bag holds several.
     """
 
     name: str
     roles: str | None
-    model: ConceptModel
     words: ReplayLibrary
     namespace: str | None
 
@@ -60,7 +57,7 @@ class RecordedDemonstrations:
             return [demonstration(event.before, event.after, event.subjects, arguments)]
         label = f'{self.name}{self.roles}' if self.roles else event.label or self.name
         names = concept_names(parse(label))[1:] if '(' in label else ()
-        segmenter = Segmenter(self.model, self.words.having(names))
+        segmenter = Segmenter(self.words.model, self.words.having(names))
         segmenter.mark(f'begin {label}', event.before)
         segmenter.mark('end', event.after)
         finished = segmenter.mark('learn', event.after)

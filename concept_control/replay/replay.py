@@ -23,6 +23,7 @@ from concept_control.interfaces.decoding import entity_states, joint_state_array
 from concept_control.replay.command import GoalReplay
 from concept_control.replay.concepts import ReplayLibrary
 from concept_control.replay.images import ImageReplay
+from concept_control.replay.predicate import Seen
 from concept_control.replay.series import Gaps, Jerk
 from concept_control.reports.json_file import rounded
 from concept_control.world.entity import TOOL_ID, EntityState
@@ -61,19 +62,12 @@ class Replay:
         tolerance: float,
         namespace: str | None = None,
     ) -> None:
-        """Find the topics of the bag.
-
-        Args:
-            bag: Bag to evaluate.
-            setup: Set-up of the recording.
-            model: Model that recomputes energies and attention.
-            tolerance: Tolerance of the predicate [m].
-            namespace: Namespace of the robot; None for the only one.
+        """Find the topics of the bag; `tolerance` is that of the predicate [m].
 
         Raises:
             BagError: if the bag has none of the topics needed.
         """
-        self._bag, self._setup, self._model = bag, setup, model
+        self._bag, self._setup = bag, setup
         self._tolerance = float(setup.arm.workspace.length_to_workspace(tolerance))
         self._library = ReplayLibrary(model)
         color, depth, info = topic.camera(setup.camera)
@@ -159,16 +153,9 @@ class Replay:
             return  # latched: the same once more
         self._finish_goal()
         self._num_commands += 1
-        self._goal = GoalReplay(
-            message,
-            self._states,
-            self._truth,
-            self._entities,
-            self._setup.arm.workspace,
-            self._model,
-            self._library,
-            self._tolerance,
-        )
+        seen = Seen(self._states, self._entities, self._truth)
+        workspace = self._setup.arm.workspace
+        self._goal = GoalReplay(message, seen, workspace, self._library, self._tolerance)
 
     def _on_status(self, message: Any) -> None:
         if message.status == GoalStatus.REFUSED:
@@ -231,7 +218,7 @@ class Replay:
             'success': all(achieved) and not self._refused if achieved or self._refused else None,
             'num_commands': self._num_commands + len(self._refused),
             'num_succeeded': sum(achieved),
-            'model': self._model.fingerprint,
+            'model': self._library.model.fingerprint,
             'notes': notes,
             'commands': self._commands,
             'refused': self._refused,

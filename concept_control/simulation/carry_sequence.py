@@ -69,9 +69,6 @@ class CarrySequence:
     def __init__(self, seed: int) -> None:
         """Draw a table and what will be carried.
 
-        Args:
-            seed: Seed of everything random.
-
         Raises:
             SceneError: If the blocks do not fit.
         """

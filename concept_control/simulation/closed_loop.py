@@ -51,14 +51,7 @@ class ClosedLoop:
         config: LoopConfig | None = None,
         perception: Perception | None = None,
     ) -> None:
-        """Close the loop.
-
-        Args:
-            scene: Scene to simulate.
-            controller: Controller of the scene's arm.
-            config: Timing and noise; None for the defaults.
-            perception: Function that sees the blocks; None for true poses with the config's noise.
-        """
+        """Close the loop; without `perception` the true poses are seen with the config's noise."""
         self.world = SimulatedWorld(scene)
         self.controller = controller
         self.config = config or LoopConfig()
@@ -77,11 +70,7 @@ class ClosedLoop:
         noise, entities = self.config.position_noise, self.world.entities()
         offsets = self._rng.normal(0.0, noise, (len(entities), 2))
         return {
-            i: replace(
-                state,
-                position=state.position + np.array([*offset, 0.0]),
-                covariance_trace=2 * noise**2,
-            )
+            i: replace(state, position=state.position + np.array([*offset, 0.0]))
             for (i, state), offset in zip(entities.items(), offsets)
         }
 

@@ -121,14 +121,7 @@ class OpenGLBackend:
         width: int,
         height: int,
     ) -> None:
-        """Create the graphics context.
-
-        Args:
-            library: OpenGL platform, one of `LIBRARIES`.
-            model: MuJoCo model of the scene.
-            camera_id: Index of the camera.
-            width: Image width [pixels].
-            height: Image height [pixels].
+        """Create the graphics context, of a platform among `LIBRARIES`.
 
         Raises:
             PerceptionError: If the library does not work in this process or the image is larger

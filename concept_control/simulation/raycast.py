@@ -22,13 +22,7 @@ class RaycastBackend:
     """
 
     def __init__(self, model: mujoco.MjModel, camera_id: int, intrinsics: Intrinsics) -> None:
-        """Prepare the rays.
-
-        Args:
-            model: MuJoCo model of the scene.
-            camera_id: Index of the camera.
-            intrinsics: Calibration of the camera.
-        """
+        """Prepare the rays."""
         self._model = model
         self._camera_id = camera_id
         self._shape = intrinsics.height, intrinsics.width

@@ -48,15 +48,10 @@ class SimulatedCamera:
         height: int = 480,
         backend: str = 'auto',
     ) -> None:
-        """Prepare a camera.
+        """Prepare a camera of a scene for images of a size [pixels].
 
-        Args:
-            model: MuJoCo model of the scene.
-            name: Name of a camera in it.
-            width: Image width [pixels].
-            height: Image height [pixels].
-            backend: Way to make images, one of `BACKENDS`. The variable MUJOCO_GL (egl, osmesa or
-                disable), where set in the environment, restricts what `auto` tries.
+        Of `BACKENDS`, `auto` tries those that MUJOCO_GL allows (egl, osmesa or disable), where
+        that is set in the environment.
 
         Raises:
             PerceptionError: For an unknown camera or backend, a size the model's off-screen

@@ -24,14 +24,18 @@ class SimulatedWorld:
 
     Not thread-safe: one thread owns it. Blocks have the ids 1 … N. Positions are in the world
     frame [m]; efforts, positions and velocities of joints are in the order of `scene.arm.joints`.
+
+    Attributes:
+        held: Id of the block under the cup; None where there is none.
+        suction: Whether the vacuum is on.
     """
 
     def __init__(self, scene: Scene) -> None:
         self.scene = scene
         self.model = scene.model
         self.data = scene.new_data()
-        self._held: int | None = None
-        self._suction = False
+        self.held: int | None = None
+        self.suction = False
         arm, model = scene.arm, scene.model
         self._qpos = np.array([model.joint(name).qposadr[0] for name in arm.joints])
         self._dof = np.array([model.joint(name).dofadr[0] for name in arm.joints])
@@ -51,16 +55,6 @@ class SimulatedWorld:
     def num_blocks(self) -> int:
         """Number of blocks N."""
         return len(self._blocks)
-
-    @property
-    def held(self) -> int | None:
-        """Id of the block under the cup, None where there is none."""
-        return self._held
-
-    @property
-    def suction(self) -> bool:
-        """Whether the vacuum is on."""
-        return self._suction
 
     def joint_state(self) -> tuple[np.ndarray, np.ndarray]:
         """Return positions (n,) [rad] and velocities (n,) [rad/s] of the arm."""
@@ -116,14 +110,14 @@ class SimulatedWorld:
             raise SceneError(f'effort {effort} is not {len(self._ctrl)} finite torques')
         self.data.ctrl[self._ctrl] = effort
         mujoco.mj_step(self.model, self.data)
-        if self._suction and self._held is None:
+        if self.suction and self.held is None:
             self.attach()
 
     def set_suction(self, on: bool) -> None:
         """Switch the vacuum; while on, `step` seizes the first block that comes under the cup."""
         if on and not self.scene.arm.suction:
             raise SceneError(f'the tool of {self.scene.arm.name} has no suction')
-        self._suction = bool(on)
+        self.suction = bool(on)
         if not on:
             self.release()
 
@@ -133,21 +127,21 @@ class SimulatedWorld:
         Returns:
             the id of the held block, None where no face is within reach.
         """
-        if self._held is not None:
-            return self._held
+        if self.held is not None:
+            return self.held
         position, rotation = self.tool_pose()
         for index, body in enumerate(self._blocks):
             if self._is_under_cup(position, rotation[:, 2], int(body), index):
                 self._weld(index, int(body))
-                self._held = index + 1
-                return self._held
+                self.held = index + 1
+                return self.held
         return None
 
     def release(self) -> None:
         """Let go of the held block."""
-        if self._held is not None:
-            self.data.eq_active[self._weld_id(self._held - 1)] = 0
-            self._held = None
+        if self.held is not None:
+            self.data.eq_active[self._weld_id(self.held - 1)] = 0
+            self.held = None
 
     def disturb(self, block: int, xy: np.ndarray, yaw: float | None = None) -> None:
         """Put a block at rest on the table elsewhere, as a person's hand would.
@@ -162,7 +156,7 @@ class SimulatedWorld:
         """
         if not 1 <= block <= self.num_blocks:
             raise SceneError(f'no block {block}; blocks are 1 … {self.num_blocks}')
-        if self._held == block:
+        if self.held == block:
             self.release()
         index = block - 1
         yaw = float(self.block_yaws()[index]) if yaw is None else yaw

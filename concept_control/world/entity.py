@@ -34,7 +34,6 @@ class EntityState:
         position: (3,) centre of the body [m].
         size: (3,) sides of its box [m].
         color: (3,) RGB in [0, 1].
-        covariance_trace: Trace of the covariance of the position [m²].
         status: How the position is known.
         yaw: Angle about the vertical axis [rad].
     """
@@ -42,7 +41,6 @@ class EntityState:
     position: np.ndarray
     size: np.ndarray
     color: np.ndarray = field(default_factory=lambda: np.full(3, 0.5))
-    covariance_trace: float = 0.0
     status: EntityStatus = EntityStatus.SEEN
     yaw: float = 0.0
 

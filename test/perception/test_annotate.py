@@ -16,7 +16,6 @@ def entity(number, x, status=EntityStatus.SEEN, shape='box'):
         id=number,
         position=np.array([x, 0.0, 0.02]),
         covariance=np.diag([0.004, 0.001, 0.001]) ** 2,
-        velocity=np.zeros(3),
         yaw=0.3,
         color=np.array([0.9, 0.1, 0.1]),
         size=np.full(3, 0.04),

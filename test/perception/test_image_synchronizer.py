@@ -42,16 +42,16 @@ def test_every_moment_is_paired_once_however_late_its_halves_come(delays, offset
 
 def test_halves_that_never_fit_are_refused_with_the_reason():
     refused = []
-    pairing = ImageSynchronizer(0.005, refused.append, keep=3)
-    for k in range(6):
+    pairing = ImageSynchronizer(0.005, refused.append)
+    for k in range(8):
         assert pairing.add(COLOR, k / 30, k) is None
         assert pairing.add(DEPTH, k / 30 + 0.0151, k) is None
     assert len(refused) == 6
     assert 'within 5.0 ms' in refused[0] and 'synchronised' in refused[0]
     assert '15.1 ms off' in refused[0]
     alone = []
-    pairing = ImageSynchronizer(0.005, alone.append, keep=3)
-    for k in range(5):
+    pairing = ImageSynchronizer(0.005, alone.append)
+    for k in range(7):
         pairing.add(DEPTH, k / 30, k)
     assert len(alone) == 2 and 'none waits' in alone[0]
 

@@ -136,8 +136,8 @@ class CameraPerception:
 class Runner:
     """Runs episodes with one model and its library."""
 
-    def __init__(self, model: ConceptModel | None = None) -> None:
-        self.model = model or ConceptModel.load(None)
+    def __init__(self, model: ConceptModel) -> None:
+        self.model = model
         self.library = ConceptLibrary.learn(self.model)
 
     def run(self, config: EpisodeConfig) -> Episode:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -62,26 +63,22 @@ def write_control_page(path: Path, report: dict[str, Any], provenance: str) -> N
         report: Results, as the benchmark writes them as JSON.
         provenance: Date, commit and machine.
     """
-    parts: list[Markup] = []
-    if 'toys' in report:
-        parts += [page.heading('Planners on toy problems'), _table(TOY_COLUMNS, report['toys'])]
-    if 'tool' in report:
-        parts += [
+    drawn: dict[str, Callable[[Any], list[Markup]]] = {
+        'toys': lambda rows: [page.heading('Planners on toy problems'), _table(TOY_COLUMNS, rows)],
+        'tool': lambda rows: [
             page.heading('The tool between two points, exact energy'),
-            _table(TOOL_COLUMNS, report['tool']),
-        ]
-    if 'judo' in report:
-        parts += _judo(report['judo'])
-    if 'commands' in report:
-        parts += _commands(report['commands'])
-    if 'disturbance' in report:
-        parts += _disturbance(report['disturbance'])
-    if 'pushing' in report:
-        parts += [
+            _table(TOOL_COLUMNS, rows),
+        ],
+        'judo': _judo,
+        'commands': _commands,
+        'disturbance': _disturbance,
+        'pushing': lambda section: [
             page.heading('Pushing (experimental), judged by the predicate on true poses'),
-            _table(COMMAND_COLUMNS, report['pushing']['summary']),
-            page.picture(_errors(report['pushing']['runs'])),
-        ]
+            _table(COMMAND_COLUMNS, section['summary']),
+            page.picture(_errors(section['runs'])),
+        ],
+    }
+    parts = [part for name in drawn if name in report for part in drawn[name](report[name])]
     page.write_page(path, f'Control benchmark, {report["arm"]}', parts, provenance)
 
 

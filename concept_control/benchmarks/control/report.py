@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from functools import cache
 from itertools import product
 from pathlib import Path
 from typing import Any
@@ -30,6 +31,7 @@ from concept_control.benchmarks.control.tool_between import (
 from concept_control.benchmarks.control.toys import Toy, toys
 from concept_control.control.arm.description import ArmDescription
 from concept_control.control.planners.registry import PLANNERS, make_planner
+from concept_control.energy.model import ConceptModel
 from concept_control.language.expression import concept_names, parse
 from concept_control.reports.json_file import write_report
 from concept_control.reports.provenance import sentence
@@ -90,45 +92,45 @@ class ControlConfig:
     json: Path | None = None
     html: Path | None = None
 
+    def episode(self, expression: str, seed: int, **settings: Any) -> EpisodeConfig:
+        """Return the configuration of one episode."""
+        shared: dict[str, Any] = {
+            'arm': self.arm,
+            'planner': self.planner,
+            'backend': self.backend,
+        }
+        return EpisodeConfig(expression, seed, tolerance=self.tolerance, **shared, **settings)
+
 
 def run(config: ControlConfig) -> int:
     """Run the chosen sections; 0 if 95 of 100 commands held, or none was asked for."""
     print(sentence())
+    sections: dict[str, Callable[[ControlConfig], Any]] = {
+        'toys': toy_section,
+        'tool': tool_section,
+        'judo': lambda c: judo_section(c.arm, c.planner, c.seeds),
+        'commands': command_section,
+        'disturbance': disturbance_section,
+        'pushing': pushing_section,
+    }
     report: dict[str, Any] = {'arm': config.arm}
-    sections = config.sections
-    share = 1.0
-    if 'toys' in sections:
-        report['toys'] = toy_section(config.seeds)
-    if 'tool' in sections:
-        report['tool'] = tool_section(config.arm, config.seeds)
-    if 'judo' in sections:
-        report['judo'] = judo_section(config.arm, config.planner, config.seeds)
-    if {'commands', 'disturbance', 'pushing'} & set(sections):
-        runner = Runner()
-        base = EpisodeConfig(
-            expression='',
-            seed=0,
-            arm=config.arm,
-            planner=config.planner,
-            backend=config.backend,
-            tolerance=config.tolerance,
-        )
-        if 'commands' in sections:
-            report['commands'] = command_section(runner, base, config.episodes)
-            share = report['commands']['success']
-        if 'disturbance' in sections:
-            report['disturbance'] = disturbance_section(runner, base, config.seeds)
-        if 'pushing' in sections:
-            report['pushing'] = pushing_section(runner, base, config.seeds)
+    report |= {name: sections[name](config) for name in SECTIONS if name in config.sections}
     write_report(config.json, **report)
     if config.html:
         write_control_page(config.html, report, sentence())
         print(f'page: {config.html}')
-    return 0 if share >= 0.95 else 1
+    return 0 if report.get('commands', {}).get('success', 1.0) >= 0.95 else 1
 
 
-def toy_section(seeds: int) -> list[dict[str, Any]]:
+@cache
+def _runner() -> Runner:
+    """Return the one runner, whose words are learned once."""
+    return Runner(ConceptModel.load())
+
+
+def toy_section(config: ControlConfig) -> list[dict[str, Any]]:
     """Run every planner on every toy problem."""
+    seeds = config.seeds
     print(f'\nplanners on toy problems, {seeds} starts each')
     rows = []
     problems = list(product(range(len(toys('ilqg'))), PLANNERS))
@@ -165,31 +167,29 @@ def play_toy(toy: Toy, planner: str) -> dict[str, float]:
     return {'error': toy.error(states[-1]), 'cost': cost, 'plan_time': float(np.median(times))}
 
 
-def tool_section(arm_name: str, seeds: int) -> list[dict[str, Any]]:
+def tool_section(config: ControlConfig) -> list[dict[str, Any]]:
     """Bring the tool between two points with an exact energy, with every planner."""
-    print(f'\nthe tool between two points, exact energy, {seeds} pairs, {DURATION:.0f} s')
-    arm = ArmDescription.load(arm_name)
-    cases = [ToolCase.draw(arm, seed) for seed in range(seeds)]
+    print(f'\nthe tool between two points, exact energy, {config.seeds} pairs, {DURATION:.0f} s')
+    arm = ArmDescription.load(config.arm)
+    cases = [ToolCase.draw(arm, seed) for seed in range(config.seeds)]
     rows: list[dict[str, Any]] = []
     for planner in tqdm(PLANNERS, unit='planner', file=sys.stderr, leave=False):
-        runs = [judge_tool(play_tool(arm_name, planner, case), case, arm) for case in cases]
+        runs = [judge_tool(play_tool(config.arm, planner, case), case, arm) for case in cases]
         rows.append({'planner': planner, **summarise_tool(runs)})
     print(filled_table(TOOL_COLUMNS, rows))
     return rows
 
 
-def command_section(runner: Runner, base: EpisodeConfig, episodes: int) -> dict[str, Any]:
+def command_section(config: ControlConfig) -> dict[str, Any]:
     """Run seeded commands over all concepts the model knows."""
-    known = [text for text in COMMANDS if _is_known(text, runner)]
+    names = {concept.name for concept in _runner().library}
+    known = [text for text in COMMANDS if names.issuperset(concept_names(parse(text)))]
     left_out = [text for text in COMMANDS if text not in known]
-    seen = f'camera ({base.backend})' if base.backend else 'true poses with 1 mm of noise'
-    print(f'\n{episodes} commands, {base.arm}, {base.planner}, {seen}')
+    seen = f'camera ({config.backend})' if config.backend else 'true poses with 1 mm of noise'
+    print(f'\n{config.episodes} commands, {config.arm}, {config.planner}, {seen}')
     if left_out:
         print(f'left out, for the shipped model lacks a word: {"; ".join(left_out)}')
-    configs = [
-        replace(base, expression=known[i % len(known)], seed=i) for i in range(max(episodes, 0))
-    ]
-    runs = list(_run_all(runner, configs))
+    runs = _run_all(config.episode(known[i % len(known)], i) for i in range(config.episodes))
     rows = _by_command(known, runs)
     print(filled_table(COMMAND_COLUMNS, rows))
     total = rows[-1]
@@ -211,31 +211,29 @@ def command_section(runner: Runner, base: EpisodeConfig, episodes: int) -> dict[
     }
 
 
-def disturbance_section(runner: Runner, base: EpisodeConfig, seeds: int) -> dict[str, Any]:
+def disturbance_section(config: ControlConfig) -> dict[str, Any]:
     """Move a reference block during the carry: follow the energy, or track the old target."""
-    print(f'\n{MOVED_REFERENCE}, a reference moved during the carry, {seeds} seeds')
+    print(f'\n{MOVED_REFERENCE}, a reference moved during the carry, {config.seeds} seeds')
     rows = {}
     for name, follows in (('the energy', True), ('distance to the generated target', False)):
-        configs = [
-            replace(base, expression=MOVED_REFERENCE, seed=seed, disturb=True)
-            for seed in range(seeds)
-        ]
-        runs = list(_run_all(runner, [replace(c, follows_energy=follows) for c in configs]))
+        runs = _run_all(
+            config.episode(MOVED_REFERENCE, seed, disturb=True, follows_energy=follows)
+            for seed in range(config.seeds)
+        )
         rows[name] = _summary(name, runs)
         rows[name]['runs'] = [run.numbers() for run in runs]
     print(filled_table(COMMAND_COLUMNS, rows.values()))
     return rows
 
 
-def pushing_section(runner: Runner, base: EpisodeConfig, seeds: int) -> dict[str, Any]:
+def pushing_section(config: ControlConfig) -> dict[str, Any]:
     """Push one block to where a concept wants it."""
-    print(f'\npushing (experimental), {len(PUSHED)} commands, {seeds} seeds each')
-    configs = [
-        replace(base, expression=text, seed=seed, pushes=True, duration=120.0)
+    print(f'\npushing (experimental), {len(PUSHED)} commands, {config.seeds} seeds each')
+    runs = _run_all(
+        config.episode(text, seed, pushes=True, duration=120.0)
         for text in PUSHED
-        for seed in range(seeds)
-    ]
-    runs = list(_run_all(runner, configs))
+        for seed in range(config.seeds)
+    )
     rows = _by_command(PUSHED, runs)
     print(filled_table(COMMAND_COLUMNS, rows))
     return {'summary': rows, 'runs': [run.numbers() for run in runs]}
@@ -250,14 +248,9 @@ def _by_command(commands: Sequence[str], runs: list[Episode]) -> list[dict[str, 
     return [*rows, _summary('all', runs)]
 
 
-def _run_all(runner: Runner, configs: list[EpisodeConfig]) -> Iterable[Episode]:
-    for config in tqdm(configs, unit='episode', file=sys.stderr, leave=False):
-        yield runner.run(config)
-
-
-def _is_known(text: str, runner: Runner) -> bool:
-    names = {concept.name for concept in runner.library}
-    return names.issuperset(concept_names(parse(text)))
+def _run_all(configs: Iterable[EpisodeConfig]) -> list[Episode]:
+    bar = tqdm(list(configs), unit='episode', file=sys.stderr, leave=False)
+    return [_runner().run(config) for config in bar]
 
 
 def _summary(name: str, runs: list[Episode]) -> dict[str, Any]:

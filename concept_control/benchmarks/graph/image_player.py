@@ -45,13 +45,7 @@ class ImagePlayer:
     def __init__(
         self, names: Sequence[str], backend: str, noise: StructuredLightNoise | None = None
     ) -> None:
-        """Advertise the cameras.
-
-        Args:
-            names: Names of the simulated cameras, the most important first.
-            backend: Renderer of the images.
-            noise: Noise of the cameras; None for perfect ones.
-        """
+        """Advertise the simulated cameras, the most important first; noise may be None."""
         self.node: Node = rclpy.create_node('image_player')
         self._names, self._backend, self._noise = tuple(names), backend, noise
         self._heard: dict[float, EntityArray] = {}
@@ -162,7 +156,6 @@ def tracked(message: EntityArray) -> list[TrackedEntity]:
             id=e.id,
             position=np.array([e.position.x, e.position.y, e.position.z]),
             covariance=np.array(e.covariance).reshape(3, 3),
-            velocity=np.zeros(3),
             yaw=e.yaw,
             color=np.array([e.color.r, e.color.g, e.color.b]),
             size=np.array([e.size.x, e.size.y, e.size.z]),

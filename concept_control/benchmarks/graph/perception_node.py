@@ -17,10 +17,10 @@ import rclpy
 from tqdm import tqdm
 
 from concept_control.benchmarks.graph.image_player import ImagePlayer, tracked
-from concept_control.benchmarks.perception.frames import match, truths, visible_fraction
+from concept_control.benchmarks.perception.frames import judge, truths, visible_fraction
 from concept_control.benchmarks.perception.report import CAMERAS, print_sequences
 from concept_control.benchmarks.perception.sequences import Score, SequenceResult
-from concept_control.benchmarks.perception.tally import HALF_VISIBLE, summarise_sequences
+from concept_control.benchmarks.perception.tally import Tally, summarise_sequences
 from concept_control.paths import share_folder
 from concept_control.reports.json_file import write_report
 from concept_control.reports.provenance import sentence
@@ -32,6 +32,9 @@ from concept_control.simulation.simulated_camera import SimulatedCamera
 
 FRAMES = 3
 """Frames of each table: a block must be seen twice before it gets an id."""
+
+SHOWN = ('blocks', 'missed', 'false', 'median_mm', 'p95_mm', 'p99_mm', 'max_mm', 'color_median')
+"""Numbers of a `Tally` that are told."""
 
 SPACING = 60.0
 """Seconds between the stamps of one table or carry and the next, which has the earlier ones: time
@@ -67,7 +70,7 @@ def run(config: PerceptionNodeConfig) -> int:
     player = ImagePlayer(names, config.backend, noise)
     # Each table and carry has earlier stamps than the last one.
     start = SPACING * (config.scenes + config.sequences)
-    tables: list[dict[str, Any]] = []
+    tables = Tally()
     carries: list[SequenceResult] = []
     node = NodeProcess('entity_extractor', player.node_parameters())
     try:
@@ -76,7 +79,7 @@ def run(config: PerceptionNodeConfig) -> int:
             Graph([node], share_folder() / 'config/demo.yaml', Path(logs)) as graph,
         ):
             for index in tqdm(range(config.scenes), desc='tables through the node'):
-                tables.append(play_table(player, graph, index, start))
+                play_table(player, graph, index, start, tables)
                 start -= SPACING
             for index in tqdm(range(config.sequences), desc='carries through the node'):
                 carries.append(play_carry(player, graph, index, start))
@@ -85,7 +88,9 @@ def run(config: PerceptionNodeConfig) -> int:
         player.node.destroy_node()
         rclpy.try_shutdown()
     kind = ' + '.join(names) + (', noise' if noise else '')
-    summary = summarise_tables(tables)
+    measured = tables.summary()
+    summary = {name: measured[name] for name in SHOWN}
+    summary['answer_ms_median'] = measured['ms_median']
     followed = summarise_sequences(carries)
     print(
         f'{sentence()}\n{config.scenes} tables, {kind}, through the running node: '
@@ -96,8 +101,8 @@ def run(config: PerceptionNodeConfig) -> int:
     return 0 if summary['missed'] == followed['switches'] == 0 else 1
 
 
-def play_table(player: ImagePlayer, graph: Graph, index: int, start: float) -> dict[str, Any]:
-    """Show one random table; return its blocks' errors, what was missed and what was false."""
+def play_table(player: ImagePlayer, graph: Graph, index: int, start: float, tally: Tally) -> None:
+    """Show one random table, and add up what was found, missed and false."""
     rng = np.random.default_rng(index)
     clutter = random_clutter(rng)
     blocks = truths(clutter)
@@ -109,21 +114,10 @@ def play_table(player: ImagePlayer, graph: Graph, index: int, start: float) -> d
         for frame in range(FRAMES):
             stamp = round(start + 0.1 * frame, 3)
             answer, delay = player.show(cameras, clutter.data, stamp, graph, rng)
-    matched, false = match(blocks, tracked(answer))
-    judged = [
-        (block, entity)
-        for block, entity, share in zip(blocks, matched, visible)
-        if share >= HALF_VISIBLE
-    ]
-    found = [(block, entity) for block, entity in judged if entity is not None]
-    return {
-        'blocks': len(judged),
-        'missed': len(judged) - len(found),
-        'false': len(false),
-        'errors': [1e3 * float(np.linalg.norm(e.position - b.position)) for b, e in found],
-        'tints': [float(np.abs(e.color - b.color).max()) for b, e in found],
-        'delay': 1e3 * delay,
-    }
+    found, false = judge(blocks, visible.tolist(), [frozenset()] * len(blocks), tracked(answer))
+    tally.blocks += found
+    tally.num_false += len(false)
+    tally.seconds.append(delay)
 
 
 def play_carry(player: ImagePlayer, graph: Graph, index: int, start: float) -> SequenceResult:
@@ -146,21 +140,3 @@ def play_carry(player: ImagePlayer, graph: Graph, index: int, start: float) -> S
 def _visible(camera: SimulatedCamera, data: Any, block: Any) -> float:
     _, depth = camera.render(data)
     return visible_fraction(block, depth, camera.intrinsics, camera.T_world_camera(data))
-
-
-def summarise_tables(tables: list[dict[str, Any]]) -> dict[str, float]:
-    """Add up what `play_table` returned."""
-
-    def percentile(name: str, share: float) -> float:
-        values = np.concatenate([np.ravel(table[name]) for table in tables] or [np.zeros(0)])
-        return float(np.percentile(values, share)) if len(values) else float('nan')
-
-    return {
-        **{name: sum(table[name] for table in tables) for name in ('blocks', 'missed', 'false')},
-        'median_mm': percentile('errors', 50),
-        'p95_mm': percentile('errors', 95),
-        'p99_mm': percentile('errors', 99),
-        'max_mm': percentile('errors', 100),
-        'color_median': percentile('tints', 50),
-        'answer_ms_median': percentile('delay', 50),
-    }

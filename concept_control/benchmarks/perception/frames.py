@@ -33,6 +33,9 @@ SAME_COLOR = 0.15
 """Largest difference of a channel of blocks that count as of one colour."""
 
 
+Found = TypeVar('Found', Detection, TrackedEntity)
+
+
 @dataclass(frozen=True)
 class Truth:
     """A block as it really is.
@@ -59,13 +62,13 @@ class BlockResult:
     Attributes:
         truth: Block as it really is.
         visible: Fraction of its silhouette that the frame shows.
-        detection: Detection that was matched to it; None if it was missed.
+        detection: Detection or entity that was matched to it; None if it was missed.
         traits: Names among `TRAITS` that apply to it.
     """
 
     truth: Truth
     visible: float
-    detection: Detection | None
+    detection: Detection | TrackedEntity | None
     traits: frozenset[str] = frozenset()
 
     @property
@@ -213,14 +216,11 @@ def judge(
     blocks: Sequence[Truth],
     visible: Sequence[float],
     traits: Sequence[frozenset[str]],
-    detections: list[Detection],
-) -> tuple[list[BlockResult], list[Detection]]:
+    detections: Sequence[Found],
+) -> tuple[list[BlockResult], list[Found]]:
     """Compare detections with the truth; return each block's result and what is of no block."""
     matched, false = match(blocks, detections)
     return [BlockResult(*fields) for fields in zip(blocks, visible, matched, traits)], false
-
-
-Found = TypeVar('Found', Detection, TrackedEntity)
 
 
 def match(

@@ -21,6 +21,7 @@ from concept_control.perception.annotate import (
 from concept_control.perception.camera_model import Intrinsics
 from concept_control.perception.detection.detector import Detection
 from concept_control.perception.detection.outline import outline_polygon
+from concept_control.perception.tracking.tracker import TrackedEntity
 
 NUM_PICTURES = 12
 MARGIN, MAX_ZOOM = 24, 4.0
@@ -149,7 +150,7 @@ def draw_frame(frame: FrameResult, caption: str) -> np.ndarray:
 
 
 def _silhouette(
-    block: BlockResult, frame: FrameResult, detection: Detection | None = None
+    block: BlockResult, frame: FrameResult, detection: Detection | TrackedEntity | None = None
 ) -> np.ndarray:
     """Return the (C, 2) outline of a block as it is, or as it was detected."""
     body = detection or block.truth

@@ -72,9 +72,7 @@ class LinkClearance:
     def _intrusion(self, centres: np.ndarray, low: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Return depths (..., L, 1 + M) [m], the table's first, and the ways out (..., 3).
 
-        Args:
-            centres: (..., L, 3) centres of L spheres [m].
-            low: (L,) indices of these spheres.
+        They are those of the spheres with indices `low` (L,), whose centres are (..., L, 3) [m].
         """
         radii = self.kinematics.spheres[low, 3]
         table = radii + TABLE_MARGIN - centres[..., 2]

@@ -190,11 +190,7 @@ def _spheres(
 ) -> list[np.ndarray]:
     """Return spheres (4,), centre and radius [m], that cover a body's geoms lengthwise.
 
-    Args:
-        model: MuJoCo model of the arm.
-        body: Index of the body whose geoms are covered.
-        position: (3,) position of the body in the frame wanted [m].
-        rotation: (3, 3) rotation of the body in it.
+    Position (3,) and rotation (3, 3) are those of the body in the frame wanted.
     """
     spheres = []
     first = int(model.body_geomadr[body])

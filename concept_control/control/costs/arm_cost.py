@@ -10,8 +10,7 @@ from concept_control.control.arm.clearance import LinkClearance
 from concept_control.control.arm.description import ArmDescription
 from concept_control.control.arm.dynamics import PLAN_STEP
 from concept_control.control.arm.kinematics import DOWN, ArmKinematics, ToolMotion
-from concept_control.control.costs.entity_energy import EntityEnergy
-from concept_control.control.costs.motion_energy import MotionEnergy
+from concept_control.control.costs.entity_energy import EntityEnergy, MotionEnergy
 from concept_control.control.planners.interface import Quadratic
 from concept_control.world.workspace import Workspace
 
@@ -214,13 +213,8 @@ class ArmCost:
     ) -> Quadratic:
         """Add accelerations relative to their limits: residuals of state and control together.
 
-        Args:
-            value: Cost of the trajectory.
-            gradient: (H + 1, 2n) gradient by the states; changed in place.
-            hessian: (H + 1, 2n, 2n) Hessian by the states; changed in place.
-            qd: (H + 1, n) joint velocities [rad/s].
-            by_state: (H, n, 2n) derivatives of the next velocities.
-            by_control: (H, n, n) derivatives of the next velocities.
+        The gradient (H + 1, 2n) and Hessian (H + 1, 2n, 2n) by the states are changed in place;
+        the derivatives (H, n, 2n) and (H, n, n) are those of the next velocities.
         """
         w, n = self.weights, self.arm.num_joints
         scale = PLAN_STEP * self.arm.acceleration_limits

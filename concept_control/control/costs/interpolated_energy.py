@@ -28,18 +28,10 @@ MOST_SKIPPED = 4
 
 
 class InterpolatedEnergy:
-    """An energy of one entity's place, read from a few points and their linearisations.
+    """An energy of one entity's place, read from a few points and their linearisations."""
 
-    Args:
-        energy: Energy that is interpolated.
-        radius: Largest distance of a point from its own in the last linearisation [m].
-        spacing: Largest distance between two asked points [m].
-    """
-
-    def __init__(
-        self, energy: EntityEnergy, radius: float = RADIUS, spacing: float = SPACING
-    ) -> None:
-        self.energy, self.radius, self.spacing = energy, radius, spacing
+    def __init__(self, energy: EntityEnergy) -> None:
+        self.energy = energy
         self._places = np.zeros((0, 2))
         self._residual = np.zeros((0, 0))
         self._jacobian = np.zeros((0, 0, 2))
@@ -48,7 +40,7 @@ class InterpolatedEnergy:
         """Return (B, K) residuals at world positions (B, 2) [m]."""
         if xy.shape == self._places.shape:
             step = xy - self._places
-            if np.hypot(*step.T).max(initial=0.0) <= self.radius:
+            if np.hypot(*step.T).max(initial=0.0) <= RADIUS:
                 return self._residual + (self._jacobian @ step[..., None])[..., 0]
         return self.energy.residual(xy)
 
@@ -70,8 +62,8 @@ class InterpolatedEnergy:
         """Return which points of a trajectory (B, 2) to ask, first and last among them."""
         longest = np.hypot(*np.diff(xy, axis=0).T).max(initial=0.0)
         stride = 1 + MOST_SKIPPED
-        if longest * stride > self.spacing:
-            stride = max(1, int(self.spacing / longest))
+        if longest * stride > SPACING:
+            stride = max(1, int(SPACING / longest))
         last = max(len(xy) - 1, 0)
         return np.round(np.linspace(0, last, 1 + -(-last // stride))).astype(int)
 
@@ -83,14 +75,9 @@ def _between(
     residual: np.ndarray,
     jacobian: np.ndarray,
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Return residuals (B, K) and Jacobians (B, K, 2) at (B, 2) of which some are known.
+    """Return residuals (B, K) and Jacobians (B, K, 2) at (B, 2) places of which P are known.
 
-    Args:
-        xy: (B, 2) points along a trajectory [m].
-        knots: (P,) indices of the known points.
-        places: (P, 2) positions of these [m].
-        residual: (P, K) residuals there.
-        jacobian: (P, K, 2) Jacobians there [1/m].
+    Those have indices `knots` (P,), places (P, 2), residuals (P, K) and Jacobians (P, K, 2).
     """
     before = np.clip(np.searchsorted(knots, np.arange(len(xy)), 'right') - 1, 0, len(knots) - 2)
     start, chord = places[before], np.diff(places, axis=0)[before]

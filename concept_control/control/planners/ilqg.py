@@ -8,9 +8,10 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.linalg import lapack
 
+from concept_control.control.arm.dynamics import MujocoDynamics
 from concept_control.control.plan import Plan
 from concept_control.control.planners.box_qp import box_qp
-from concept_control.control.planners.interface import Cost, Dynamics, Quadratic
+from concept_control.control.planners.interface import Cost, Quadratic
 
 
 @dataclass(frozen=True)
@@ -47,7 +48,7 @@ class Ilqg:
     Deterministic, single-threaded; one instance per control loop.
     """
 
-    def __init__(self, dynamics: Dynamics, config: IlqgConfig | None = None) -> None:
+    def __init__(self, dynamics: MujocoDynamics, config: IlqgConfig | None = None) -> None:
         self.dynamics = dynamics
         self.config = config or IlqgConfig()
         self.reset()
@@ -64,15 +65,7 @@ class Ilqg:
     def plan(
         self, time: float, q: np.ndarray, qd: np.ndarray, cost: Cost, iterations: int = 1
     ) -> Plan:
-        """Improve the shifted last plan by at most `iterations` steps from the given state.
-
-        Args:
-            time: Time of the state [s].
-            q: (n,) joint positions [rad].
-            qd: (n,) joint velocities [rad/s].
-            cost: Cost to minimise; may change from call to call.
-            iterations: Upper bound on the iterations; it stops earlier at a local minimum.
-        """
+        """Improve the shifted last plan by at most `iterations` steps, to a local minimum."""
         start = clock.perf_counter()
         states, controls = self._warm_start(time, np.concatenate([q, qd]))
         value = float('nan')
@@ -148,9 +141,8 @@ class Ilqg:
     ) -> tuple[np.ndarray, np.ndarray, float, float] | None:
         """Solve the linear-quadratic problem; None if it is not convex enough.
 
-        Returns:
-            (H, m) feed-forward steps, (H, m, nx) gains, and the linear and quadratic coefficients
-            of the expected change of the cost in the step's scale.
+        The answer is (H, m) feed-forward steps, (H, m, nx) gains, and the linear and quadratic
+        coefficients of the expected change of the cost in the step's scale.
         """
         horizon, m = controls.shape
         nx = by_state.shape[-1]

@@ -1,4 +1,4 @@
-"""What planners, dynamics and costs know of each other."""
+"""What planners and costs know of each other."""
 
 from __future__ import annotations
 
@@ -48,46 +48,21 @@ class Cost(Protocol):
         """Expand the cost around one trajectory, given the dynamics' (H, nx, nx), (H, nx, nu)."""
 
 
-class Dynamics(Protocol):
-    """Discrete-time dynamics x' = f(x, u) with box limits on u; see `MujocoDynamics`."""
-
-    num_states: int
-    num_controls: int
-    lower: np.ndarray
-    upper: np.ndarray
-
-    @property
-    def timestep(self) -> float:
-        """Step of the dynamics [s]."""
-
-    def rollout(self, state: np.ndarray, controls: np.ndarray) -> np.ndarray:
-        """Apply (H, nu) controls; return (H + 1, nx) states."""
-
-    def rollout_batch(self, state: np.ndarray, controls: np.ndarray) -> np.ndarray:
-        """Apply (B, H, nu) controls; return (B, H + 1, nx) states."""
-
-    def rollout_feedback(
-        self, state: np.ndarray, states: np.ndarray, controls: np.ndarray, gains: np.ndarray
-    ) -> tuple[np.ndarray, np.ndarray]:
-        """Follow a nominal trajectory under feedback; return states and applied controls."""
-
-    def linearize(self, states: np.ndarray, controls: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Return (H, nx, nx) and (H, nx, nu) derivatives."""
-
-    def holding_control(self, q: np.ndarray) -> np.ndarray:
-        """Return controls (nu,) that keep the system at rest at `q`."""
-
-    def efforts(self, states: np.ndarray, controls: np.ndarray) -> np.ndarray:
-        """Return the torques (..., H, m) that controls cause along states (..., H + 1, nx)."""
-
-
 class Planner(Protocol):
     """Asked with a state and a cost, answers with a time-stamped plan; warm-started by itself."""
 
     def plan(
         self, time: float, q: np.ndarray, qd: np.ndarray, cost: Cost, iterations: int = 1
     ) -> Plan:
-        """Plan from joint positions and velocities (n,) at a time [s]."""
+        """Plan from a state; the last plan, shifted to it, is where the search begins.
+
+        Args:
+            time: Time of the state [s].
+            q: (n,) joint positions [rad].
+            qd: (n,) joint velocities [rad/s].
+            cost: Cost to minimise; may change from call to call.
+            iterations: Upper bound on the steps of improvement.
+        """
 
     def reset(self) -> None:
         """Forget the warm start."""

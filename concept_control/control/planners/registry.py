@@ -5,13 +5,17 @@ from __future__ import annotations
 from dataclasses import fields
 
 from concept_control.control.arm.description import ArmDescription
-from concept_control.control.arm.dynamics import ArmDynamics, ServoDynamics
-from concept_control.control.planners.cem import Cem, CemConfig
+from concept_control.control.arm.dynamics import ArmDynamics, MujocoDynamics, ServoDynamics
 from concept_control.control.planners.ilqg import Ilqg, IlqgConfig
-from concept_control.control.planners.interface import Dynamics, Planner
-from concept_control.control.planners.mppi import Mppi, MppiConfig
-from concept_control.control.planners.predictive_sampling import PredictiveSampling
-from concept_control.control.planners.sampling_planner import SamplingConfig
+from concept_control.control.planners.interface import Planner
+from concept_control.control.planners.sampling import (
+    Cem,
+    CemConfig,
+    Mppi,
+    MppiConfig,
+    PredictiveSampling,
+    SamplingConfig,
+)
 from concept_control.errors import CommandError
 
 PLANNERS: dict[str, tuple[type, type]] = {
@@ -23,12 +27,12 @@ PLANNERS: dict[str, tuple[type, type]] = {
 """Classes of planners and of their settings, whose defaults suit arms."""
 
 
-def make_planner(name: str, dynamics: Dynamics, **settings: object) -> Planner:
+def make_planner(name: str, dynamics: MujocoDynamics, **settings: object) -> Planner:
     """Build a planner for any dynamics.
 
     Args:
         name: Planner, a name among `PLANNERS`.
-        dynamics: Dynamics to plan through.
+        dynamics: MujocoDynamics to plan through.
         settings: Settings other than the defaults; those the planner does not have are left out,
             so that one set can serve all planners.
 

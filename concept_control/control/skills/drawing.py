@@ -9,8 +9,13 @@ from typing import Protocol
 import numpy as np
 
 from concept_control.control.arm.inverse_kinematics import solve_ik
-from concept_control.control.costs.entity_energy import ConceptEnergy, EntityEnergy, PointEnergy
-from concept_control.control.costs.motion_energy import MotionEnergy, NoEnergy
+from concept_control.control.costs.entity_energy import (
+    ConceptEnergy,
+    EntityEnergy,
+    MotionEnergy,
+    NoEnergy,
+    PointEnergy,
+)
 from concept_control.control.goal import GroundedGoal
 from concept_control.control.skills.pick_and_place import PickAndPlace
 from concept_control.control.skills.script import (

@@ -22,12 +22,7 @@ class SettlingMonitor:
     """Detects that a point stayed within a radius for a while."""
 
     def __init__(self, radius: float, duration: float) -> None:
-        """Begin with the first update.
-
-        Args:
-            radius: Largest distance from where the point came to stay [m].
-            duration: Time that it must stay there [s].
-        """
+        """Begin with the first update; radius [m] and duration [s] are of staying in one place."""
         self._radius, self._duration = radius, duration
         self._place, self._since = np.full(2, np.inf), np.inf
 

@@ -95,10 +95,8 @@ def _boundary(
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Return the outline between unlike neighbour pixels.
 
-    Returns:
-        owners: (Q,) label of the block.
-        directions: (Q, 3) world-frame directions halfway between the two pixels.
-        kinds: (Q,) as in `Outlines.kinds`.
+    These are the label of the block (Q,), world-frame directions (Q, 3) halfway between the two
+    pixels, and kinds (Q,) as in `Outlines.kinds`.
     """
     rows = np.concatenate([region.rows for region in regions])
     columns = np.concatenate([region.columns for region in regions])
@@ -135,11 +133,7 @@ def _kinds(
 ) -> np.ndarray:
     """Return the kinds of the outline points between pixels of blocks and unlike neighbours.
 
-    Args:
-        view: Depth of the frame.
-        tops: Height of the upper face by label [m].
-        here: Rows, columns and labels of the block's pixels.
-        there: Rows, columns and labels of their neighbours.
+    `tops` are heights of upper faces by label [m]; both places are rows, columns and labels.
     """
     own, other = here[2], there[2]
     step = view.depth[there[0], there[1]] - view.depth[here[0], here[1]]

@@ -55,7 +55,6 @@ class Detection:
         shape: Shape class: box, cylinder or ball.
         num_pixels: Number of pixels that show it.
         visible_fraction: Visible share of its silhouette, in [0, 1].
-        pixels: (2,) image position (u, v) of its pixels' centroid.
         outline: (C, 2) image polygon (u, v) of the fitted body.
     """
 
@@ -67,7 +66,6 @@ class Detection:
     shape: str
     num_pixels: int
     visible_fraction: float
-    pixels: np.ndarray = field(default_factory=lambda: np.zeros(2))
     outline: np.ndarray = field(default_factory=lambda: np.zeros((0, 2)))
 
 
@@ -80,13 +78,10 @@ class Detector:
         limits: BlockLimits | None = None,
         table_color: np.ndarray | None = None,
     ) -> None:
-        """Prepare a detector.
+        """Prepare a detector; colour and depth are registered to the calibration.
 
-        Args:
-            intrinsics: Calibration of the camera, colour and depth registered to it.
-            limits: Limits of what may be on the table.
-            table_color: (3,) albedo of the table, RGB in [0, 1], from which the light is
-                measured; None takes the light for white and right.
+        The light is measured from the table's albedo `table_color`, (3,) RGB in [0, 1]; None takes
+        it for white and right.
         """
         self.intrinsics = intrinsics
         self.limits = limits or BlockLimits()
@@ -228,7 +223,6 @@ class Detector:
             shape=body.shape,
             num_pixels=len(region.rows),
             visible_fraction=visible,
-            pixels=np.array([region.columns.mean(), region.rows.mean()]),
             outline=outline,
         )
 

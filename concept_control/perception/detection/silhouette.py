@@ -61,17 +61,8 @@ class Outlines:
 
     def select(self, rows: np.ndarray) -> Outlines:
         """Return the outlines of some bodies; rows may repeat."""
-        return Outlines(
-            self.points[rows],
-            self.rays[rows],
-            self.weights[rows],
-            self.kinds[rows],
-            self.top[rows],
-            self.bottom[rows],
-            self.sigma[rows],
-            self.origin,
-            self.floor,
-        )
+        own = ('points', 'rays', 'weights', 'kinds', 'top', 'bottom', 'sigma')
+        return replace(self, **{name: getattr(self, name)[rows] for name in own})
 
     def thinned(self, every: int) -> Outlines:
         """Return one in so many points of each outline."""

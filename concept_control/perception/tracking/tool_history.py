@@ -30,11 +30,7 @@ class ToolHistory:
     """
 
     def __init__(self, max_gap: float = 0.2) -> None:
-        """Start with nothing known.
-
-        Args:
-            max_gap: Time from the nearest pose up to which the tool counts as known [s].
-        """
+        """Start with nothing known; the tool is, within `max_gap` [s] of the nearest pose."""
         self._max_gap = max_gap
         self._samples: deque[tuple[float, ToolPose]] = deque(maxlen=HISTORY)
 

@@ -67,7 +67,6 @@ class TrackedEntity:
         id: Number from 1 upwards, which stays while the block is tracked.
         position: (3,) centre, world frame [m].
         covariance: (3, 3) covariance of the position [m²].
-        velocity: (3,) velocity [m/s].
         yaw: Rotation about the vertical axis [rad].
         color: (3,) albedo, RGB in [0, 1].
         size: (3,) side lengths or diameters [m].
@@ -79,7 +78,6 @@ class TrackedEntity:
     id: int
     position: np.ndarray
     covariance: np.ndarray
-    velocity: np.ndarray
     yaw: float
     color: np.ndarray
     size: np.ndarray
@@ -94,7 +92,6 @@ class TrackedEntity:
             position=self.position,
             size=self.size,
             color=self.color,
-            covariance_trace=float(np.trace(self.covariance)),
             status=self.status,
             yaw=float(self.yaw),
         )
@@ -192,7 +189,6 @@ class EntityTracker:
                 id=track.id,
                 position=track.position.copy(),
                 covariance=track.position_covariance,
-                velocity=track.state[3:].copy(),
                 yaw=track.yaw,
                 color=track.color.copy(),
                 size=track.size.copy(),
@@ -239,12 +235,7 @@ class EntityTracker:
         self._last_tool = tool
 
     def _take_hold(self, tips: Mapping[int, np.ndarray], yaw: float) -> None:
-        """Attach the block that is nearest to the tool, if one is near.
-
-        Args:
-            tips: (3,) places of the tool's tip, for each track by id [m].
-            yaw: Heading of the tool [rad].
-        """
+        """Attach the block that is nearest to the tool's tip, (3,) [m] by track, if one is."""
         known = [track for track in self._tracks if track.id]
         distances = [np.linalg.norm(track.position - tips[track.id]) for track in known]
         if distances and min(distances) < self.config.grasp_radius:

@@ -119,12 +119,7 @@ class ConceptCommander:
     """A client of the action `achieve_concept`, for programs."""
 
     def __init__(self, namespace: str = '', name: str = 'concept_commander') -> None:
-        """Prepare; nothing is sent.
-
-        Args:
-            namespace: Namespace of the robot's nodes.
-            name: Name of the client's node.
-        """
+        """Prepare a client of the robot whose nodes have a namespace; nothing is sent."""
         # A context of its own: it neither needs nor disturbs the caller's rclpy.
         self._context = Context()
         rclpy.init(args=[], context=self._context)

@@ -9,7 +9,7 @@ import contextlib
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 import rclpy
@@ -123,13 +123,6 @@ class Monitor(Node):
             self._film.add(convert.seconds(message.header.stamp), decode_color(message))
 
 
-class Closable(Protocol):
-    """Something that listens along with the monitor and must be finished, such as a recorder."""
-
-    def close(self) -> None:
-        """Finish."""
-
-
 class MonitorThread:
     """Spins a monitor in a thread of its own for as long as a `with` block lasts."""
 
@@ -137,14 +130,11 @@ class MonitorThread:
         self,
         heard: GraphState,
         film: Film | None = None,
-        attach: Callable[[Node], Closable | None] = lambda _: None,
+        attach: Callable[[Node], Any] = lambda _: None,
     ) -> None:
         """Prepare; nothing is heard yet.
 
-        Args:
-            heard: State that the monitor keeps up to date.
-            film: Film of the onlooker's view; None for none.
-            attach: Function that may add a listener to the node, which is closed at the end.
+        What `attach` adds to the node, such as a recorder, is closed at the end.
         """
         self._heard, self._film, self._attach = heard, film, attach
 

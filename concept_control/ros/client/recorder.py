@@ -73,14 +73,10 @@ class Recorder:
         with_images: bool = False,
         use_sim_time: bool = False,
     ) -> None:
-        """Open the bag and subscribe.
+        """Open the new bag and subscribe.
 
-        Args:
-            node: Node that listens.
-            path: Folder of the new bag.
-            with_images: Whether the camera is recorded too.
-            use_sim_time: Whether messages are logged at the time of `/clock`, as `ros2 bag record
-                --use-sim-time` does, so that a player's clock is the one they are stamped with.
+        With `use_sim_time` messages are logged at the time of `/clock`, as by `ros2 bag record
+        --use-sim-time`, so that a player's clock is the one they are stamped with.
 
         Raises:
             ConceptControlError: if the path exists: a recording is never overwritten.

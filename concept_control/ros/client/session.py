@@ -27,11 +27,7 @@ class RobotSession(ConceptCommander):
     """
 
     def __init__(self, namespace: str = '') -> None:
-        """Listen; nothing is sent.
-
-        Args:
-            namespace: Namespace of the robot's nodes.
-        """
+        """Listen to the robot whose nodes have a namespace; nothing is sent."""
         super().__init__(namespace, 'concept_session')
         self.concepts: dict[str, Concept] = {}
         self.entities: EntityArray | None = None

@@ -25,10 +25,9 @@ from concept_control.msg import EntityArray
 from concept_control.ros.bridge import conversions as convert
 from concept_control.ros.bridge import qos
 from concept_control.ros.runtime.diagnostics import Diagnostics, Refusals, Report
-from concept_control.ros.runtime.latest_value import LatestValue
 from concept_control.ros.runtime.node_process import run_node
 from concept_control.ros.runtime.parameters import declare, parameter
-from concept_control.ros.runtime.worker import Worker
+from concept_control.ros.runtime.worker import LatestValue, Worker
 from concept_control.simulation.drives import EffortDrive, PositionDrive, TrajectoryDrive
 from concept_control.simulation.scene import SceneConfig, build_scene
 from concept_control.simulation.simulated_camera import SimulatedCamera

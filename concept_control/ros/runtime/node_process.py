@@ -30,6 +30,9 @@ Signals are not enough: who started the nodes may have been killed, and `ros2 la
 nodes behind when it gets SIGTERM.
 """
 
+NICENESS = 4
+"""Steps of priority by which nodes without deadlines stand back."""
+
 SPIN_PERIOD = 0.5
 """Seconds between looks at whether to end, when no message comes."""
 
@@ -45,17 +48,17 @@ def is_running(pid: int) -> bool:
     return True
 
 
-def lower_priority(niceness: int = 4) -> None:
+def lower_priority() -> None:
     """Let others on this machine go first: plans have deadlines, images have not.
 
     To be called before threads are started, which inherit it.
     """
-    os.nice(niceness)
+    os.nice(NICENESS)
     # Linux may weigh sessions against each other before processes. Only where this process is the
     # whole session does it speak for it; under `ros2 launch` all nodes share one.
     if os.getsid(0) == os.getpid():
         with contextlib.suppress(OSError):
-            Path('/proc/self/autogroup').write_text(str(niceness))
+            Path('/proc/self/autogroup').write_text(str(NICENESS))
 
 
 SWITCH_INTERVAL = 1e-3
@@ -63,14 +66,14 @@ SWITCH_INTERVAL = 1e-3
 go of it several times: with Python's 5 ms each, torques came 20 ms late and more."""
 
 
-def run_node(make_node: Callable[[], Node], args: Sequence[str] | None = None) -> NoReturn:
+def run_node(make_node: Callable[[], Node]) -> NoReturn:
     """Run a node as this process and end it: 0 where `spin` returns 0, else 1.
 
     The process ends without Python's own tidying up. Taking torch apart takes seconds on a busy
     machine, in which an impatient parent sends the next signal, and nothing of it is needed: the
     node is destroyed, and with it all it had in shared memory.
     """
-    code = spin(make_node, args)
+    code = spin(make_node)
     sys.stdout.flush()
     sys.stderr.flush()
     os._exit(code)

@@ -53,18 +53,9 @@ class Graph:
     """Runs nodes as processes for as long as a `with` block lasts."""
 
     def __init__(
-        self,
-        nodes: Sequence[NodeProcess],
-        parameter_file: Path,
-        log_folder: Path,
+        self, nodes: Sequence[NodeProcess], parameter_file: Path, log_folder: Path
     ) -> None:
-        """Prepare; nothing is started.
-
-        Args:
-            nodes: Nodes to start, in this order.
-            parameter_file: File with the parameters of all nodes.
-            log_folder: Folder of their output, made where it is missing.
-        """
+        """Prepare to start nodes in this order; the folder of their logs need not exist."""
         self._nodes = nodes
         self._parameter_file = parameter_file
         self._log_folder = log_folder
@@ -132,10 +123,10 @@ class Graph:
                 )
             time.sleep(0.02)
 
-    def restart(self, executable: str, number: int = signal.SIGKILL) -> None:
-        """End one node with a signal, at once, and start it anew; its log begins again."""
+    def restart(self, executable: str) -> None:
+        """Kill one node and start it anew; its log begins again."""
         process = self.processes[executable]
-        os.killpg(process.pid, number)
+        os.killpg(process.pid, signal.SIGKILL)
         process.wait()
         (node,) = [node for node in self._nodes if node.executable == executable]
         self.processes[executable] = self._start(node)

@@ -50,11 +50,7 @@ class BelievedPublisher:
     """Believes one publisher at a time: the first, until it is silent and another may follow."""
 
     def __init__(self, patience: float = 1.0) -> None:
-        """Believe nobody yet.
-
-        Args:
-            patience: Silence after which another publisher may be believed [s].
-        """
+        """Believe nobody yet; after a silence of `patience` [s] another may be believed."""
         self._patience = patience
         self._last: tuple[float, object] | None = None
 

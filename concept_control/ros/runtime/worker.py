@@ -1,12 +1,14 @@
-"""A node's thread for heavy work, whose failure ends the node."""
+"""A node's thread for heavy work, whose failure ends the node, and the slot it takes work from."""
 
 from __future__ import annotations
 
 import threading
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Generic, TypeVar
 
 from concept_control.errors import ConceptControlError
+
+T = TypeVar('T')
 
 
 class Worker(threading.Thread):
@@ -40,3 +42,41 @@ class Worker(threading.Thread):
         self._is_finishing = True
         if self.is_alive():
             self.join(timeout)
+
+
+class LatestValue(Generic[T]):
+    """A slot for the newest value, between a callback and the thread that works on it.
+
+    Threading: `put` from any thread; `take` from one worker thread. An old value that nobody took
+    is replaced: for sensor data the newest counts.
+    """
+
+    def __init__(self) -> None:
+        self._condition = threading.Condition()
+        self._value: T | None = None
+        self._closed = False
+
+    def put(self, value: T) -> None:
+        """Store a value, replacing one not yet taken."""
+        with self._condition:
+            self._value = value
+            self._condition.notify()
+
+    def take(self) -> T | None:
+        """Wait for a value and take it; None once the slot is closed."""
+        with self._condition:
+            self._condition.wait_for(lambda: self._value is not None or self._closed)
+            value, self._value = self._value, None
+            return None if self._closed else value
+
+    def poll(self) -> T | None:
+        """Take the value if there is one; None otherwise."""
+        with self._condition:
+            value, self._value = self._value, None
+            return value
+
+    def close(self) -> None:
+        """Wake the worker for good."""
+        with self._condition:
+            self._closed = True
+            self._condition.notify_all()

@@ -8,8 +8,8 @@ pytest.importorskip('rclpy', reason='rclpy is not installed')
 from concept_control.msg import Entity, EntityArray
 
 from concept_control.benchmarks.graph.image_player import tracked
-from concept_control.benchmarks.graph.perception_node import summarise_tables
 from concept_control.benchmarks.perception.frames import Truth, match
+from concept_control.benchmarks.perception.tally import Tally
 from concept_control.perception.tracking.tracker import TrackedEntity
 from concept_control.ros.bridge import conversions as convert
 from concept_control.world.entity import TOOL_ID, EntityStatus, tool_state
@@ -20,7 +20,6 @@ def entity(number, x, status=EntityStatus.SEEN):
         id=number,
         position=np.array([x, 0.1, 0.02]),
         covariance=np.diag([1e-6, 2e-6, 3e-6]),
-        velocity=np.zeros(3),
         yaw=0.3,
         color=np.array([0.25, 0.5, 0.75]),
         size=np.array([0.04, 0.05, 0.06]),
@@ -63,9 +62,7 @@ def test_what_is_far_from_every_block_is_false_and_what_nobody_found_is_missed()
     assert match(blocks, []) == ([None, None], [])
 
 
-def test_tables_add_up_and_none_is_not_a_number():
-    table = {'blocks': 2, 'missed': 1, 'false': 0, 'errors': [1.0], 'tints': [0.1], 'delay': 30.0}
-    summary = summarise_tables([table, {**table, 'errors': [3.0]}])
-    assert (summary['blocks'], summary['missed'], summary['median_mm']) == (4, 2, 2.0)
-    assert summarise_tables([])['blocks'] == 0
-    assert np.isnan(summarise_tables([])['median_mm'])
+def test_no_tables_have_no_median():
+    summary = Tally().summary()
+    assert (summary['blocks'], summary['missed'], summary['false']) == (0, 0, 0)
+    assert np.isnan(summary['median_mm']) and np.isnan(summary['ms_median'])

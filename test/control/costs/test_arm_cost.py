@@ -6,7 +6,7 @@ import pytest
 from concept_control.control.arm.description import ArmDescription
 from concept_control.control.arm.kinematics import ArmKinematics
 from concept_control.control.costs.arm_cost import ArmCost
-from concept_control.control.costs.motion_energy import NoEnergy
+from concept_control.control.costs.entity_energy import NoEnergy
 
 
 class Flow:

@@ -34,7 +34,7 @@ def places():
 
 def test_near_its_linearisation_the_energy_is_not_asked_again(places):
     bowl = Bowl()
-    energy = InterpolatedEnergy(bowl, RADIUS)
+    energy = InterpolatedEnergy(bowl)
     energy.linearize(places)
     near = places + RADIUS / 2 * np.array([0.6, -0.8])
     error = np.abs(energy.residual(near) - bowl.residual(near)).max()
@@ -44,7 +44,7 @@ def test_near_its_linearisation_the_energy_is_not_asked_again(places):
 
 def test_anywhere_else_it_is(places):
     bowl = Bowl()
-    energy = InterpolatedEnergy(bowl, RADIUS)
+    energy = InterpolatedEnergy(bowl)
     one_further = places.copy()
     one_further[7] += 1.01 * RADIUS * np.array([0.6, -0.8])
     for asked in (places, one_further, places[:5], np.tile(places, (3, 1))):
@@ -54,7 +54,7 @@ def test_anywhere_else_it_is(places):
 
 
 def test_what_was_linearised_is_kept_though_the_caller_goes_on(places):
-    energy = InterpolatedEnergy(Bowl(), RADIUS)
+    energy = InterpolatedEnergy(Bowl())
     energy.linearize(places)
     expected = Bowl().residual(places + 1.0)
     places += 1.0

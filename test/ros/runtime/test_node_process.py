@@ -11,7 +11,7 @@ pytest.importorskip('rclpy', reason='rclpy is not installed')
 def test_a_process_that_gives_way_stays_behind_others_of_any_session():
     program = (
         'import os; from concept_control.ros.runtime.node_process import lower_priority; '
-        'lower_priority(8); '
+        'lower_priority(); '
         "print(os.nice(0)); print(open('/proc/self/autogroup').read())"
     )
     alone = subprocess.run(
@@ -22,6 +22,6 @@ def test_a_process_that_gives_way_stays_behind_others_of_any_session():
         start_new_session=True,
     )
     lines = alone.stdout.split('\n', 1)
-    assert int(lines[0]) >= 8
+    assert int(lines[0]) >= 4
     if 'nice' in lines[1]:
-        assert lines[1].split()[-1] == '8'
+        assert lines[1].split()[-1] == '4'

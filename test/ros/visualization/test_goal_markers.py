@@ -18,9 +18,9 @@ from concept_control.control.goal import GroundedGoal
 from concept_control.ros.visualization.goal_markers import (
     FIELD_HEIGHT,
     NAMESPACES,
+    GoalDrawing,
     clear_markers,
     energy_field,
-    goal_markers,
 )
 from concept_control.world.entity import EntityState
 from concept_control.world.workspace import Workspace
@@ -53,18 +53,17 @@ def states(positions):
 
 
 def test_the_slice_is_lowest_where_the_concept_holds():
-    field = energy_field(goal(), goal().before, 0, num_points=21)
+    field = energy_field(goal(), goal().before, 0)
     row, column = np.unravel_index(field.argmin(), field.shape)
-    axis = np.linspace(-1, 1, 21)
+    axis = np.linspace(-1, 1, len(field))
     np.testing.assert_allclose([axis[column], axis[row]], [0.0, 0.0], atol=1e-9)
 
 
 def test_a_goal_is_drawn_with_ghost_attention_plan_text_and_field():
     header = Header(frame_id='world')
     path = np.linspace([0.5, 0, 0.3], [0.5, 0, 0.1], 5)
-    drawn = goal_markers(
-        header, goal(), states(goal().before), WORKSPACE, {2, 3}, 'energy 1.0', path
-    ).markers
+    drawing = GoalDrawing(header, goal(), states(goal().before), WORKSPACE)
+    drawn = drawing.markers({2, 3}, 'energy 1.0', path).markers
     assert all(marker.header.frame_id == 'world' for marker in drawn)
     made = [marker for marker in drawn if marker.action == Marker.ADD]
     assert len({(marker.ns, marker.id) for marker in made}) == len(made)

@@ -59,12 +59,7 @@ class AchieveServer:
     """Serves the action on a node."""
 
     def __init__(self, node: Node, give: Callable[[ConceptCommand], None]) -> None:
-        """Start to serve.
-
-        Args:
-            node: Node whose executor, clock and names are used.
-            give: Function that takes a command and does not block.
-        """
+        """Start to serve; `give` takes a command and does not block."""
         self._node, self._give = node, give
         self._pending: dict[str, Pending] = {}
         self._server = ActionServer(

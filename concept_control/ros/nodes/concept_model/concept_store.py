@@ -19,12 +19,7 @@ class ConceptStore:
     """
 
     def __init__(self, folder: Path, model: ConceptModel) -> None:
-        """Begin with no concepts; nothing is read yet.
-
-        Args:
-            folder: Folder of taught concepts; need not exist.
-            model: Model whose codes the concepts have.
-        """
+        """Begin with no concepts; nothing is read yet, and the folder need not exist."""
         self._shipped = self.library = ConceptLibrary()
         self._folder, self._model = folder, model
         self._read: dict[Path, int] = {}

@@ -27,12 +27,7 @@ class GoalTopic:
     """Publishes goals and what is asked about them; hears when they end."""
 
     def __init__(self, node: Node, frame: str) -> None:
-        """Make publisher and subscription.
-
-        Args:
-            node: Node whose topics are used.
-            frame: Fixed frame of the messages.
-        """
+        """Make publisher and subscription; messages are in the fixed frame."""
         self._node, self._frame = node, frame
         self._lock = threading.Lock()
         self._number, self._command_id = 0, ''

@@ -24,7 +24,7 @@ from concept_control.msg import ConceptCommand, ConceptGoal, ConceptStatus, Enti
 from concept_control.ros.bridge import conversions as convert
 from concept_control.ros.bridge import qos
 from concept_control.ros.bridge.goals import grounded_goal
-from concept_control.ros.visualization.goal_markers import clear_markers, goal_markers
+from concept_control.ros.visualization.goal_markers import GoalDrawing, clear_markers
 
 PERIOD = 0.5
 """Seconds between drawings."""
@@ -34,14 +34,7 @@ class GoalView:
     """Draws the present goal on the topics of a node."""
 
     def __init__(self, node: Node, arm: ArmDescription, model: ConceptModel, frame: str) -> None:
-        """Listen and start the worker.
-
-        Args:
-            node: Node whose topics, clock and executor are used.
-            arm: Arm, for its workspace and where its tool is along a plan.
-            model: Model whose energy is drawn.
-            frame: Fixed frame of the entities.
-        """
+        """Listen and start the worker; entities are in the fixed frame."""
         self._node, self._arm, self._model, self._frame = node, arm, model, frame
         self._kinematics = ArmKinematics(arm)
         self._entities = convert.EntitySnapshot(0.0, {}, 0)
@@ -121,16 +114,9 @@ class GoalView:
             active = int(status.active_entity)
             path = self._path() if status.status in PURSUED else None
         self._is_clear = False
-        return goal_markers(
-            header,
-            self._bound[1],
-            seen.states,
-            self._arm.workspace,
-            attended={int(i) for term in message.terms for i in term.arguments},
-            text=text,
-            path=path,
-            active=active,
-        )
+        drawing = GoalDrawing(header, self._bound[1], seen.states, self._arm.workspace)
+        attended = {int(i) for term in message.terms for i in term.arguments}
+        return drawing.markers(attended, text, path, active)
 
     def _path(self) -> np.ndarray | None:
         """Return (T, 3) where the latest plan leads the tool's tip."""

@@ -68,14 +68,7 @@ class Teacher:
     def __init__(
         self, model: ConceptModel, store: ConceptStore, workspace: Workspace, settings: Parameters
     ) -> None:
-        """Begin with no demonstrations.
-
-        Args:
-            model: Model that infers the codes.
-            store: Store of the concepts.
-            workspace: Square of the table that is the particle world.
-            settings: Parameters of the node; `keep_disagreeing` may change.
-        """
+        """Begin with no demonstrations; `keep_disagreeing` of the settings may change."""
         self._model, self._store = model, store
         self._workspace, self._settings = workspace, settings
         self._sets: dict[str, list[Events]] = {}

@@ -17,7 +17,6 @@ from concept_control.errors import PerceptionError
 from concept_control.interfaces.decoding import intrinsics_of
 from concept_control.perception.camera_model import Intrinsics, check_frame
 from concept_control.perception.detection.detector import Detection, Detector
-from concept_control.perception.detection.limits import BlockLimits
 from concept_control.perception.image_decoding import decode_color, decode_depth
 from concept_control.perception.image_synchronizer import (
     COLOR,
@@ -85,20 +84,9 @@ class CameraInput:
         node: Node,
         prefix: str,
         settings: Parameters,
-        limits: BlockLimits,
-        table_color: np.ndarray | None,
         on_frame: Callable[[], None],
     ) -> None:
-        """Declare the camera's parameters and subscribe.
-
-        Args:
-            node: Node whose topics and clock are used.
-            prefix: Prefix of the camera's parameters and topics.
-            settings: Parameters of the node.
-            limits: Limits of what may be on the table.
-            table_color: Albedo of the table, (3,) RGB; None if unknown.
-            on_frame: Function called when a frame is complete.
-        """
+        """Declare the camera's parameters and subscribe; complete frames call `on_frame`."""
         p = declare(node, CameraParameters, prefix=prefix)
         self.prefix = prefix
         self.extrinsics: FixedExtrinsics | TfExtrinsics
@@ -111,7 +99,7 @@ class CameraInput:
         self.num_refused, self.refusal = 0, ''
         self._is_refused, self.recent_refusals = False, Refusals()
         self._node, self._on_frame = node, on_frame
-        self._limits, self._table_color = limits, table_color
+        self._limits, self._table_color = settings.block_limits(), settings.known_table_color()
         self._synchronizer = ImageSynchronizer[Image](self.max_stamp_gap, self.refuse)
         self._info: CameraInfo | None = None
         self._latest: Frame | None = None

@@ -7,11 +7,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-import numpy as np
 from rclpy.node import Node
 
 from concept_control.errors import PerceptionError
-from concept_control.perception.detection.limits import BlockLimits
 from concept_control.ros.bridge import conversions as convert
 from concept_control.ros.nodes.entity_extractor.camera_input import CameraInput, Frame
 from concept_control.ros.nodes.entity_extractor.parameters import Parameters
@@ -24,22 +22,8 @@ class CameraRig:
     time. A camera that fails or falls silent is named in `faults` and stops no other.
     """
 
-    def __init__(
-        self,
-        node: Node,
-        settings: Parameters,
-        limits: BlockLimits,
-        table_color: np.ndarray | None,
-        on_frame: Callable[[], None],
-    ) -> None:
-        """Subscribe to the cameras.
-
-        Args:
-            node: Node whose topics and clock are used.
-            settings: Parameters of the node; `cameras` names the most important one first.
-            limits: Limits of what may be on the table.
-            table_color: Albedo of the table, (3,) RGB; None if unknown.
-            on_frame: Function called when a camera has a new frame.
+    def __init__(self, node: Node, settings: Parameters, on_frame: Callable[[], None]) -> None:
+        """Subscribe to the cameras; each new frame calls `on_frame`.
 
         Raises:
             PerceptionError: without any camera, or with one named twice.
@@ -51,10 +35,7 @@ class CameraRig:
             )
         self._node = node
         self._settings = settings
-        self.cameras = [
-            CameraInput(node, prefix, settings, limits, table_color, on_frame)
-            for prefix in prefixes
-        ]
+        self.cameras = [CameraInput(node, prefix, settings, on_frame) for prefix in prefixes]
 
     @property
     def num_refused(self) -> int:

@@ -25,7 +25,6 @@ from concept_control.interfaces.decoding import joint_positions
 from concept_control.msg import ConceptStatus, EntityArray
 from concept_control.perception.annotate import annotate
 from concept_control.perception.detection.detector import Detection
-from concept_control.perception.detection.limits import BlockLimits
 from concept_control.perception.tracking.fusion import fuse
 from concept_control.perception.tracking.grip_history import GripEvent, GripHistory
 from concept_control.perception.tracking.tool_history import ToolHistory, ToolPose
@@ -36,11 +35,10 @@ from concept_control.ros.nodes.entity_extractor.camera_input import Frame
 from concept_control.ros.nodes.entity_extractor.camera_rig import CameraRig
 from concept_control.ros.nodes.entity_extractor.parameters import Parameters
 from concept_control.ros.runtime.diagnostics import Diagnostics, Refusals, Report
-from concept_control.ros.runtime.latest_value import LatestValue
 from concept_control.ros.runtime.node_process import lower_priority, run_node
 from concept_control.ros.runtime.parameters import declare
 from concept_control.ros.runtime.publishers import BelievedPublisher, Publisher
-from concept_control.ros.runtime.worker import Worker
+from concept_control.ros.runtime.worker import LatestValue, Worker
 from concept_control.ros.visualization.entity_markers import entity_markers
 from concept_control.world.entity import TOOL_ID, tool_state
 
@@ -64,16 +62,7 @@ class EntityExtractor(Node):
         # Ids count from 1 again after every start and every reset: others must notice.
         self._session = int(time.time()) % SESSIONS
         self._wake: LatestValue[bool] = LatestValue()
-        x_min, x_max, y_min, y_max = p.bounds
-        limits = BlockLimits(
-            table_height=p.table_height,
-            max_height=p.max_height,
-            min_side=p.min_side,
-            max_side=p.max_side,
-            bounds=(x_min, x_max, y_min, y_max) if any(p.bounds) else None,
-        )
-        table_color = np.array(p.table_color) if any(p.table_color) else None
-        self._rig = CameraRig(self, p, limits, table_color, lambda: self._wake.put(True))
+        self._rig = CameraRig(self, p, lambda: self._wake.put(True))
         self._tool_history = ToolHistory()
         self._refusals = Refusals()
         self._grips = GripHistory()

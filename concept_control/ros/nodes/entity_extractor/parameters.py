@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import numpy as np
+
+from concept_control.perception.detection.limits import BlockLimits
 from concept_control.ros.runtime.parameters import parameter
 
 
@@ -40,6 +43,21 @@ class Parameters:
     stale_after: float = parameter(
         1.0, 'silence from which a camera counts as failed [s]', 0.1, 60.0, is_live=True
     )
+
+    def block_limits(self) -> BlockLimits:
+        """Return the limits of what may be on the table."""
+        x_min, x_max, y_min, y_max = self.bounds
+        return BlockLimits(
+            table_height=self.table_height,
+            max_height=self.max_height,
+            min_side=self.min_side,
+            max_side=self.max_side,
+            bounds=(x_min, x_max, y_min, y_max) if any(self.bounds) else None,
+        )
+
+    def known_table_color(self) -> np.ndarray | None:
+        """Return the albedo of the table, (3,) RGB; None if unknown."""
+        return np.array(self.table_color) if any(self.table_color) else None
 
 
 @dataclass

@@ -18,7 +18,7 @@ from concept_control.errors import CommandError, ConceptControlError
 from concept_control.input_files import one_line
 from concept_control.msg import ConceptGoal, DrawCommand
 from concept_control.ros.bridge.drawings import drawing_goal
-from concept_control.ros.runtime.latest_value import LatestValue
+from concept_control.ros.runtime.worker import LatestValue
 from concept_control.world.entity import EntityState
 
 
@@ -38,29 +38,28 @@ class Request:
 
 
 class DrawingReader:
-    """Turns one command after the other into a goal the controller can pursue."""
+    """Turns one command after the other into a goal the controller can pursue.
+
+    Attributes:
+        wanted: Request that is being read; None for none.
+    """
 
     def __init__(self, arm: ArmDescription, model: ConceptModel) -> None:
         self._arm, self._model = arm, model
         self._requests: LatestValue[Request] = LatestValue()
-        self._wanted: Request | None = None
+        self.wanted: Request | None = None
         self._answer: tuple[Request, DrawingGoal | ConceptControlError] | None = None
         self._thread = threading.Thread(target=self._work, name='drawings', daemon=True)
         self._thread.start()
 
-    @property
-    def wanted(self) -> Request | None:
-        """Request that is being read; None for none."""
-        return self._wanted
-
     def ask(self, request: Request) -> None:
         """Read a request from now on, and none that was made before."""
-        self._wanted = request
+        self.wanted = request
         self._requests.put(request)
 
     def forget(self) -> None:
         """Give up what is being read."""
-        self._wanted = None
+        self.wanted = None
 
     def answer(self) -> DrawingGoal | None:
         """Take what is wanted, once; None while it is being read, or nothing is wanted.
@@ -69,9 +68,9 @@ class DrawingReader:
             ConceptControlError: if it cannot be drawn.
         """
         answer = self._answer
-        if answer is None or answer[0] is not self._wanted:
+        if answer is None or answer[0] is not self.wanted:
             return None
-        self._wanted = None
+        self.wanted = None
         _, result = answer
         if isinstance(result, Exception):
             raise result
@@ -87,7 +86,7 @@ class DrawingReader:
         while (request := self._requests.take()) is not None:
 
             def check(request: Request = request) -> None:
-                if request is not self._wanted:
+                if request is not self.wanted:
                     raise CommandError('the drawing is no longer wanted')
 
             result: DrawingGoal | ConceptControlError

@@ -6,13 +6,12 @@ Threading: any thread, one lock. What is handed over is frozen and never changed
 from __future__ import annotations
 
 import threading
-from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
 
 from concept_control.msg import ConceptGoal, DrawCommand
-from concept_control.world.entity import EntityState
+from concept_control.ros.bridge.conversions import EntitySnapshot
 
 
 @dataclass(frozen=True)
@@ -37,21 +36,6 @@ class JointSample:
 
 
 @dataclass(frozen=True)
-class Perception:
-    """The entities of one message.
-
-    Attributes:
-        entities: Entities by perception's own ids, world frame, without the tool.
-        session: Number of the session in which these ids are valid.
-        stamp: Time at which they were seen [s].
-    """
-
-    entities: Mapping[int, EntityState]
-    session: int
-    stamp: float
-
-
-@dataclass(frozen=True)
 class Command:
     """A request to the controller.
 
@@ -70,12 +54,12 @@ class Inputs:
 
     Attributes:
         joints: Joint state that came since the last snapshot, the newest; None for none.
-        perception: Newest entities; None before the first.
+        perception: Newest entities, without the tool; None before the first.
         attached: Whether the tool holds something; None where it has not said so.
     """
 
     joints: JointSample | None
-    perception: Perception | None
+    perception: EntitySnapshot | None
     attached: bool | None
 
 
@@ -85,7 +69,7 @@ class Inbox:
     def __init__(self) -> None:
         self._condition = threading.Condition()
         self._joints: JointSample | None = None
-        self._perception: Perception | None = None
+        self._perception: EntitySnapshot | None = None
         self._attached: bool | None = None
         self._commands: list[Command] = []
         self._is_closed = False
@@ -96,7 +80,7 @@ class Inbox:
             self._joints = joints
             self._condition.notify()
 
-    def put_perception(self, perception: Perception) -> None:
+    def put_perception(self, perception: EntitySnapshot) -> None:
         """Replace the entities."""
         with self._condition:
             self._perception = perception

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any, NoReturn
 
 from rclpy.clock import Clock, ClockType
@@ -34,12 +35,7 @@ from concept_control.ros.bridge import qos
 from concept_control.ros.bridge.drawings import announced
 from concept_control.ros.nodes.mpc_controller.command_output import CommandOutput, make_output
 from concept_control.ros.nodes.mpc_controller.control_health import JOINTS, ControlHealth
-from concept_control.ros.nodes.mpc_controller.inbox import (
-    Command,
-    Inbox,
-    JointSample,
-    Perception,
-)
+from concept_control.ros.nodes.mpc_controller.inbox import Command, Inbox, JointSample
 from concept_control.ros.nodes.mpc_controller.parameters import Parameters, cross_check
 from concept_control.ros.nodes.mpc_controller.planning_loop import JOINTS_PATIENCE, PlanningLoop
 from concept_control.ros.nodes.mpc_controller.status import StatusReporter
@@ -225,14 +221,14 @@ class MpcController(LifecycleNode):
 
     def _on_entities(self, message: EntityArray) -> None:
         try:
-            states = convert.entity_states(message, self.parameters.frame)
+            seen = convert.EntitySnapshot.from_message(message, self.parameters.frame)
         except PerceptionError as error:
             self.health.refused('entities', str(error))
             self.get_logger().error(f'entities refused: {error}', throttle_duration_sec=2.0)
             return
-        states.pop(TOOL_ID, None)  # known better here, from the joint states
-        stamp = convert.seconds(message.header.stamp)
-        self._inbox.put_perception(Perception(states, int(message.session), stamp))
+        # The tool is known better here, from the joint states.
+        blocks = {i: state for i, state in seen.states.items() if i != TOOL_ID}
+        self._inbox.put_perception(replace(seen, states=blocks))
 
     def _on_suction(self, message: Bool) -> None:
         self._inbox.put_attached(message.data)

@@ -22,6 +22,7 @@ from concept_control.energy.model import ConceptModel
 from concept_control.errors import CommandError, ConceptControlError
 from concept_control.interfaces.constants import GoalStatus
 from concept_control.msg import ConceptCommand, ConceptGoal, ConceptStatus
+from concept_control.ros.bridge import conversions as convert
 from concept_control.ros.bridge.drawings import READING
 from concept_control.ros.bridge.goals import grounded_goal
 from concept_control.ros.nodes.mpc_controller.command_output import CommandOutput
@@ -32,7 +33,6 @@ from concept_control.ros.nodes.mpc_controller.inbox import (
     Inbox,
     Inputs,
     JointSample,
-    Perception,
 )
 from concept_control.ros.nodes.mpc_controller.parameters import Parameters
 from concept_control.ros.nodes.mpc_controller.status import StatusReporter
@@ -45,7 +45,11 @@ go on without them at this period."""
 
 
 class PlanningLoop:
-    """Everything between what was heard and what is sent."""
+    """Everything between what was heard and what is sent.
+
+    Attributes:
+        is_active: Whether commands are sent.
+    """
 
     def __init__(
         self,
@@ -60,27 +64,14 @@ class PlanningLoop:
         clock: Callable[[], float],
         logger: RcutilsLogger,
     ) -> None:
-        """Begin inactive.
-
-        Args:
-            controller: Controller of the arm.
-            model: Concept model whose codes goals hold.
-            inbox: Inbox of what the callbacks hear.
-            output: Commands to the arm's joints.
-            set_suction: Callable that switches the vacuum.
-            status: Reporter of the statuses of goals.
-            health: Collector of what diagnostics tell.
-            parameters: Parameters of the node; live ones may change.
-            clock: Callable that returns the node's time [s].
-            logger: Logger of the node.
-        """
+        """Begin inactive; `clock` returns the node's time [s], live `parameters` may change."""
         self.controller, self._model = controller, model
         self._inbox, self._output, self._set_suction = inbox, output, set_suction
         self._status, self._health = status, health
         self._parameters, self._clock, self._logger = parameters, clock, logger
         self._reader = DrawingReader(controller.arm, model)
         self._lock = threading.Lock()
-        self._is_active = False
+        self.is_active = False
         self._waiting: list[Command] = []
         self._waits_since: float | None = None
         # A pause lasts until the word to resume: what is begun meanwhile is paused, too.
@@ -88,7 +79,7 @@ class PlanningLoop:
         self._joints: JointSample | None = None
         self._are_joints_silent = False
         self._attached: bool | None = None
-        self._perception = Perception({}, 0, -np.inf)
+        self._perception = convert.EntitySnapshot(-np.inf, {}, 0)
         # The same entities by the ids that the goal in progress knows them by.
         self._entities: dict[int, EntityState] = {}
         self._entities_time: float | None = None
@@ -96,20 +87,15 @@ class PlanningLoop:
         self._last_tick = -np.inf
         self._num_restarts = 0
 
-    @property
-    def is_active(self) -> bool:
-        """Whether commands are sent."""
-        return self._is_active
-
     def activate(self) -> None:
         """Pursue goals from now on."""
         with self._lock:
-            self._is_active = True
+            self.is_active = True
 
     def deactivate(self, why: str) -> None:
         """Send a last plan that comes to rest, as far as the arm moves, and no more after it."""
         with self._lock:
-            self._is_active = False
+            self.is_active = False
             was_pursued = self._is_busy
             self._give_up(why)
             if was_pursued:
@@ -143,7 +129,7 @@ class PlanningLoop:
         if perception.session != self._perception.session:
             self._begin_session()
         self._perception, self._entities_time = perception, perception.stamp
-        self._entities = dict(perception.entities)
+        self._entities = dict(perception.states)
         if self._reidentifier is not None:
             self._entities = self._reidentifier.rename(self._entities, perception.stamp)
 
@@ -170,7 +156,7 @@ class PlanningLoop:
             self._start_afresh('joint states began anew elsewhere')
         self._num_restarts = joints.num_restarts
         self._last_tick = now
-        if self._is_active:
+        if self.is_active:
             self._take_commands(now)
             self._control(joints, now)
         else:
@@ -196,7 +182,7 @@ class PlanningLoop:
         if not self._are_joints_silent:
             self._health.fallback('joint states stopped')
             self._logger.error(f'joint states stopped {silence:.1f} s ago: the arm is to hold')
-        if self._is_active and is_stale:
+        if self.is_active and is_stale:
             self._control(joints, joints.stamp + age)
         else:
             self._status.repeat(f'joint states stopped {silence:.1f} s ago: no plans are sent')
@@ -292,7 +278,7 @@ class PlanningLoop:
             case ConceptCommand.ACHIEVE if command.drawing is not None:
                 self._give_up_drawing('another drawing was asked for')
                 goal.session = self._perception.session
-                self._reader.ask(Request(goal, command.drawing, self._perception.entities))
+                self._reader.ask(Request(goal, command.drawing, self._perception.states))
                 self._status.report_other(
                     goal, ConceptStatus.ACTIVE, 'reading the drawing', READING
                 )
@@ -325,12 +311,12 @@ class PlanningLoop:
         self._give_up_drawing('another goal was given')
         self._adopt_ids()
         seen, workspace = self._perception, self.controller.arm.workspace
-        goal = grounded_goal(message, seen.entities, seen.session, self._model, workspace)
+        goal = grounded_goal(message, seen.states, seen.session, self._model, workspace)
         self._begin(message, goal)
 
     def _adopt_ids(self) -> None:
         """Go by perception's present ids again, which a new goal speaks of."""
-        self._reidentifier, self._entities = None, dict(self._perception.entities)
+        self._reidentifier, self._entities = None, dict(self._perception.states)
 
     def _catch_up(self, message: ConceptGoal) -> None:
         """Begin what shall be paused or resumed, if it was given before this node was started."""

@@ -22,7 +22,11 @@ REPEAT_PERIOD = 0.1
 
 
 class StatusReporter:
-    """Publishes statuses at a rate, and at once where something has changed."""
+    """Publishes statuses at a rate, and at once where something has changed.
+
+    Attributes:
+        goal: Goal that is pursued, or was last.
+    """
 
     def __init__(
         self,
@@ -31,29 +35,17 @@ class StatusReporter:
         health: ControlHealth,
         logger: RcutilsLogger,
     ) -> None:
-        """Begin without a goal.
-
-        Args:
-            publish: Callable that sends a status.
-            frame: Fixed frame of the entities.
-            health: Source of the planning times.
-            logger: Logger of the node.
-        """
+        """Begin without a goal; `frame` is the fixed one of the entities."""
         self._publish, self._frame = publish, frame
         self._health, self._logger = health, logger
-        self._goal = ConceptGoal()
+        self.goal = ConceptGoal()
         self._last_time = -np.inf
         self._last: tuple[Status, str, int] | None = None
         self._repeated_at = -np.inf
 
-    @property
-    def goal(self) -> ConceptGoal:
-        """Goal that is pursued, or was last."""
-        return self._goal
-
     def begin(self, goal: ConceptGoal) -> None:
         """Speak of a new goal from now on."""
-        self._goal = goal
+        self.goal = goal
         self._health.begin_goal()
 
     def restart_clock(self) -> None:
@@ -110,9 +102,9 @@ class StatusReporter:
         return convert.status_message(
             convert.header(max(self._last_time, 0.0), self._frame),
             'mpc_controller',
-            goal_id=self._goal.goal_id,
-            command_id=self._goal.command_id,
-            expression=self._goal.expression,
+            goal_id=self.goal.goal_id,
+            command_id=self.goal.command_id,
+            expression=self.goal.expression,
         )
 
     def _message(self, now: float, output: ControlOutput) -> ConceptStatus:
@@ -123,11 +115,11 @@ class StatusReporter:
         message.text = output.text
         message.energy = output.energy
         message.plan_time = output.solve_time
-        if self._goal.goal_id:
-            message.initial_energy = self._goal.initial_energy
-            message.entities = self._goal.entities
-            attended = {int(i) for term in self._goal.terms for i in term.arguments}
-            message.attention = [float(int(i) in attended) for i in self._goal.entities]
+        if self.goal.goal_id:
+            message.initial_energy = self.goal.initial_energy
+            message.entities = self.goal.entities
+            attended = {int(i) for term in self.goal.terms for i in term.arguments}
+            message.attention = [float(int(i) in attended) for i in self.goal.entities]
         message.active_entity = output.active_entity
         self._health.fill(message)
         return message

@@ -10,12 +10,8 @@ pytest.importorskip('rclpy', reason='rclpy is not installed')
 
 from concept_control.msg import ConceptGoal
 
-from concept_control.ros.nodes.mpc_controller.inbox import (
-    Command,
-    Inbox,
-    JointSample,
-    Perception,
-)
+from concept_control.ros.bridge.conversions import EntitySnapshot
+from concept_control.ros.nodes.mpc_controller.inbox import Command, Inbox, JointSample
 
 
 def sample(stamp):
@@ -23,7 +19,7 @@ def sample(stamp):
 
 
 def test_a_joint_state_is_taken_once_and_everything_else_stays():
-    inbox, seen = Inbox(), Perception({}, 3, 1.0)
+    inbox, seen = Inbox(), EntitySnapshot(1.0, {}, 3)
     inbox.put_joints(sample(1.0))
     inbox.put_joints(sample(2.0))
     inbox.put_perception(seen)

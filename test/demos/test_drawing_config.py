@@ -6,8 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from concept_control.demos.drawing_config import BLOCKS, DrawConfig
-from concept_control.demos.drawing_layout import CLEARANCE, clear_layout
+from concept_control.demos.drawing_config import BLOCKS, CLEARANCE, DrawConfig, clear_layout
 from concept_control.errors import CommandError
 from concept_control.policy.drawing import load_strokes
 from concept_control.simulation.scene import build_scene

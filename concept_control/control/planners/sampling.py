@@ -1,4 +1,7 @@
-"""What planners by sampling have in common: spline knots, batched rollouts, a warm start."""
+"""Planners by sampling: predictive sampling, MPPI and CEM on the knots of a spline.
+
+Spline knots, batched rollouts and the warm start are common to them.
+"""
 
 from __future__ import annotations
 
@@ -7,8 +10,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from concept_control.control.arm.dynamics import MujocoDynamics
 from concept_control.control.plan import Plan
-from concept_control.control.planners.interface import Cost, Dynamics
+from concept_control.control.planners.interface import Cost
 
 
 @dataclass(frozen=True)
@@ -36,7 +40,7 @@ class SamplingPlanner:
     Deterministic for a seed; one instance per control loop.
     """
 
-    def __init__(self, dynamics: Dynamics, config: SamplingConfig | None = None) -> None:
+    def __init__(self, dynamics: MujocoDynamics, config: SamplingConfig | None = None) -> None:
         self.dynamics = dynamics
         self.config = config or SamplingConfig()
         span = (dynamics.upper - dynamics.lower) / 2
@@ -56,15 +60,7 @@ class SamplingPlanner:
     def plan(
         self, time: float, q: np.ndarray, qd: np.ndarray, cost: Cost, iterations: int = 1
     ) -> Plan:
-        """Improve the shifted last knots by `iterations` rounds of sampling.
-
-        Args:
-            time: Time of the state [s].
-            q: (n,) joint positions [rad].
-            qd: (n,) joint velocities [rad/s].
-            cost: Cost to minimise; may change from call to call.
-            iterations: Number of rounds of sampling.
-        """
+        """Improve the shifted last knots by `iterations` rounds of sampling."""
         start = clock.perf_counter()
         state = np.concatenate([q, qd])
         self._shift(time, q)
@@ -127,3 +123,87 @@ class SamplingPlanner:
         high = np.minimum(low + 1, num_knots - 1)
         part = (at - low)[:, None]
         self._knots = (1 - part) * self._knots[low] + part * self._knots[high]
+
+
+class PredictiveSampling(SamplingPlanner):
+    """After Howell et al., "Predictive sampling: real-time behaviour synthesis with MuJoCo", 2022.
+
+    The nominal knots are always among the samples, so the plan never gets worse.
+    """
+
+    def _update(self, knots: np.ndarray, costs: np.ndarray) -> np.ndarray:
+        return knots[np.argmin(costs)]
+
+
+@dataclass(frozen=True)
+class MppiConfig(SamplingConfig):
+    """How the average is weighted.
+
+    Attributes:
+        temperature: Temperature of the weights, as a share of the spread between the best and the
+            median cost: costs have no unit of their own here.
+    """
+
+    noise: float = 0.03
+    temperature: float = 0.05
+
+
+class Mppi(SamplingPlanner):
+    """Model-predictive path integral control on spline knots.
+
+    After Williams et al., "Information theoretic MPC for model-based reinforcement learning", ICRA
+    2017, with a temperature relative to the spread of the costs.
+    """
+
+    def __init__(self, dynamics: MujocoDynamics, config: MppiConfig | None = None) -> None:
+        self._temperature = (config or MppiConfig()).temperature
+        super().__init__(dynamics, config or MppiConfig())
+
+    def _update(self, knots: np.ndarray, costs: np.ndarray) -> np.ndarray:
+        excess = costs - costs.min()
+        finite = excess[np.isfinite(excess)]
+        spread = max(float(np.median(finite)), 1e-12)
+        weights = np.exp(-excess / (self._temperature * spread))
+        return np.tensordot(weights / weights.sum(), knots, axes=1)
+
+
+@dataclass(frozen=True)
+class CemConfig(SamplingConfig):
+    """How the Gaussian follows the elites.
+
+    Attributes:
+        num_elites: Number of best samples that it is fitted to.
+        min_noise, max_noise: Bounds of its standard deviation, as shares of half the range.
+        smoothing: Share of the old standard deviation that is kept.
+    """
+
+    noise: float = 0.06
+    num_elites: int = 6
+    min_noise: float = 0.015
+    max_noise: float = 0.12
+    smoothing: float = 0.5
+
+
+class Cem(SamplingPlanner):
+    """The cross-entropy method (Rubinstein 1999) as a receding-horizon planner on spline knots."""
+
+    def __init__(self, dynamics: MujocoDynamics, config: CemConfig | None = None) -> None:
+        self._cem = config or CemConfig()
+        super().__init__(dynamics, self._cem)
+
+    def reset(self) -> None:
+        """Forget the warm start and the fitted Gaussian."""
+        super().reset()
+        self._spread = np.full((self._cem.num_knots, len(self.scale)), self._cem.noise)
+
+    def _deviation(self) -> np.ndarray:
+        return self._spread * self.scale
+
+    def _update(self, knots: np.ndarray, costs: np.ndarray) -> np.ndarray:
+        elites = knots[np.argsort(costs)[: self._cem.num_elites]]
+        fitted = elites.std(axis=0) / self.scale
+        kept = self._cem.smoothing
+        self._spread = np.clip(
+            kept * self._spread + (1 - kept) * fitted, self._cem.min_noise, self._cem.max_noise
+        )
+        return elites.mean(axis=0)

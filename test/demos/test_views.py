@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from concept_control.demos.labelled_views import labelled_views
+from concept_control.demos.views import labelled_views
 
 
 def test_ids_stand_beside_their_blocks_in_both_views():
