@@ -34,7 +34,6 @@ class ExcerptConfig:
         rates: Most messages per second by topic (without namespace); the others keep all.
         shrink: Step in pixels between those kept of the images, in both directions.
         margin: Time kept before the first command and after the last one ended [s].
-        leave_out: Topics (without namespace) that are not kept.
         storage: Storage of the new bag, 'mcap' or 'sqlite3'.
     """
 
@@ -48,7 +47,6 @@ class ExcerptConfig:
     )
     shrink: int = 2
     margin: float = 1.0
-    leave_out: tuple[str, ...] = ()
     storage: str = 'mcap'
 
 
@@ -86,12 +84,11 @@ def excerpt(source: Path, target: Path, config: ExcerptConfig | None = None) -> 
 
 
 def _wanted(config: ExcerptConfig) -> tuple[topic.TopicSpec, ...]:
-    specs = (
+    return (
         *(topic.ENTITIES, topic.GOAL, topic.STATUS, topic.TRUTH, topic.LIBRARY),
         *(topic.JOINTS, topic.SUCTION, topic.MARKER, topic.COMMAND),
         *topic.camera(config.camera),
     )
-    return tuple(spec for spec in specs if spec.name not in config.leave_out)
 
 
 def _kept_messages(

@@ -12,7 +12,8 @@ class CommandParser(argparse.ArgumentParser):
     """Parser of one command; its module is imported when the command is parsed.
 
     The module has `add_arguments(parser)`, and `main(args) -> int` unless it only declares
-    subcommands. Some modules need ROS, others MuJoCo or torch, and `--help` needs none of them.
+    subcommands; DESCRIPTION and EPILOG are printed as they are, where it has them. Some modules
+    need ROS, others MuJoCo or torch, and `--help` needs none of them.
 
     Attributes:
         module: Name of the command's module; None once its arguments are declared.
@@ -30,6 +31,9 @@ class CommandParser(argparse.ArgumentParser):
         if self.module is not None:
             module, self.module = import_module(self.module), None
             module.add_arguments(self)
+            if hasattr(module, 'DESCRIPTION'):
+                self.description, self.epilog = module.DESCRIPTION, module.EPILOG
+                self.formatter_class = argparse.RawDescriptionHelpFormatter
             if hasattr(module, 'main'):
                 self.set_defaults(run=module.main)
         return super().parse_known_args(args, namespace)

@@ -16,11 +16,7 @@ from concept_control.cli.option_types import (
     new_folder,
     positive,
 )
-from concept_control.cli.options import (
-    add_json,
-    add_model,
-    config_from,
-)
+from concept_control.cli.options import add_shared, config_from
 from concept_control.cli.process import enter_graph, use_one_thread
 from concept_control.cli.simulated_graph import add_robot, add_simulator, graph_values
 from concept_control.demos.demo_run import DemoConfig, Interrupted, say
@@ -94,8 +90,7 @@ def _add_output(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         '--record-images', action='store_true', help='with --record: the images too, 20 MB/s'
     )
-    add_json(parser)
-    add_model(parser, 'folder of a trained model (default: the one shipped)')
+    add_shared(parser, 'json', 'model')
 
 
 def demo_config(args: argparse.Namespace) -> DemoConfig:

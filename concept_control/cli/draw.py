@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 
 from concept_control.cli.option_types import color, expression, folder, number, positive
-from concept_control.cli.options import add_arm, add_json, add_seed, config_from
+from concept_control.cli.options import add_shared, config_from
 from concept_control.cli.process import enter_graph, use_one_thread
 from concept_control.errors import CommandError
 from concept_control.reports.json_file import write_json
@@ -47,8 +47,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help='a concept of the tool whose energy is added, such as "far(tool; blue)": the line '
         'then bends',
     )
-    add_arm(parser, 'without ROS: franka, ur5e or a YAML file')
-    add_seed(parser, 'of the blocks and of the modes')
+    arms = 'without ROS: franka, ur5e or a YAML file'
+    add_shared(parser, 'json', arm=arms, seed='of the blocks and of the modes')
     parser.add_argument(
         '--train',
         action='store_true',
@@ -58,7 +58,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         '--save', type=folder, default='runs/draw', help='folder for pictures and the line'
     )
-    add_json(parser)
     parser.add_argument(
         '--no-ros', action='store_true', help='in this process, as fast as it goes, without nodes'
     )

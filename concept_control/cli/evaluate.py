@@ -11,15 +11,8 @@ from typing import Any
 from concept_control.bags.reader import Bag
 from concept_control.bags.setup import read_setup
 from concept_control.cli.option_types import positive, share
-from concept_control.cli.options import (
-    add_html,
-    add_json,
-    add_model,
-    add_namespace,
-    add_parameters,
-)
-from concept_control.cli.process import use_one_thread
-from concept_control.cli.progress import progress_bar
+from concept_control.cli.options import add_shared
+from concept_control.cli.process import progress_bar, use_one_thread
 from concept_control.energy.model import ConceptModel
 from concept_control.errors import BagError
 from concept_control.replay.page import write_page
@@ -45,17 +38,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar='BAG',
         help='folder that `ros2 bag record` or `demo --record` wrote, or an .mcap or .db3 file',
     )
-    add_json(parser, 'write every number there', 'FILE')
-    add_html(parser, 'write a page with plots there', 'FILE')
     parser.add_argument(
         '--fail-under',
         type=share,
         metavar='X',
         help='exit with 1 if a smaller share (0 to 1) of all commands succeeded',
-    )
-    add_model(parser, 'evaluate with this model instead (default: the one shipped)')
-    add_parameters(
-        parser, "the recorded nodes' parameter file: arm, camera pose (default: config/demo.yaml)"
     )
     parser.add_argument(
         '--tolerance',
@@ -63,7 +50,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         default=15.0,
         help='of the predicate [mm] (default: %(default)s)',
     )
-    add_namespace(parser, "the robot's, where a bag holds several (default: the only one)")
+    add_shared(
+        parser,
+        'json',
+        html='write a page with plots',
+        model='evaluate with this model instead (default: the one shipped)',
+        params="the recorded nodes' parameters: arm, camera pose (default: config/demo.yaml)",
+        namespace="the robot's, where a bag holds several (default: the only one)",
+    )
 
 
 def main(args: argparse.Namespace) -> int:

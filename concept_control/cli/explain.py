@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from concept_control.cli.options import add_json, add_library, add_model
+from concept_control.cli.options import add_shared
 from concept_control.concepts.vocabulary import vocabulary
 from concept_control.energy.code import ConceptCode
 from concept_control.energy.model import ConceptModel
@@ -23,9 +23,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         'with a percentage are readings that the demonstrations leave open.'
     )
     parser.add_argument('word', metavar='WORD', help='word, or an NPZ file of demonstrations')
-    add_library(parser)
-    add_model(parser)
-    add_json(parser, 'write the sentences to this file')
+    add_shared(parser, 'library', 'model', json='write the sentences to this file')
 
 
 def main(args: argparse.Namespace) -> int:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 
 from concept_control.cli.option_types import count, new_file
-from concept_control.cli.options import add_model
+from concept_control.cli.options import add_shared
 from concept_control.energy.model import ConceptModel
 from concept_control.energy.network_energy import NetworkEnergy
 from concept_control.energy.torchscript import export_network
@@ -19,7 +19,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         'output', type=new_file(), help='the TorchScript file to write, e.g. energy.pt'
     )
-    add_model(parser, 'folder of a trained model (default: shipped)')
+    add_shared(parser, 'model')
     parser.add_argument(
         '--word',
         metavar='NAME',

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Callable
+import inspect
+import re
 from dataclasses import fields
-from functools import partial
-from pathlib import Path
 from typing import Any, TypeVar
 
 from concept_control.cli.option_types import (
@@ -27,77 +26,53 @@ CAMERAS = ('auto', 'egl', 'osmesa', 'raycast')
 """Ways in which the simulated camera makes its images."""
 
 
-def add_path(
-    flag: str,
-    kind: Callable[[str], Path],
-    default_text: str,
-    parser: argparse.ArgumentParser,
-    text: str | None = None,
-    metavar: str | None = None,
-) -> None:
-    """Declare an option that is a path; the text says what of, where it is not as usual."""
-    parser.add_argument(flag, type=kind, metavar=metavar, help=text or default_text)
+CAMERA: dict[str, Any] = {
+    'flag': '--camera',
+    'choices': CAMERAS,
+    'help': 'how the simulated camera makes its images (default: the first that works)',
+}
+"""Option of a field that names the renderer of the simulated camera."""
 
 
-add_json = partial(add_path, '--json', new_file(), 'write every number to this file')
-add_html = partial(add_path, '--html', new_file(), 'write a page')
-add_model = partial(
-    add_path, '--model', existing_folder, 'folder of a model (default: the one shipped)'
-)
-"""None stands for the shipped model."""
-
-add_parameters = partial(
-    add_path,
-    '--params',
-    existing_file,
-    "the recorded nodes' parameter file (default: config/demo.yaml)",
-    metavar='YAML',
-)
-"""How the nodes were set up that recorded a bag."""
-
-
-def add_seed(parser: argparse.ArgumentParser, text: str | None = None, default: int = 0) -> None:
-    """Declare `--seed`; the text says what it is the seed of."""
-    parser.add_argument('--seed', type=seed, default=default, help=text)
-
-
-def add_library(parser: argparse.ArgumentParser) -> None:
-    """Declare `--library`; None stands for the default folder."""
-    parser.add_argument(
-        '--library', type=folder, help=f'folder of taught concepts (default: {library_folder()})'
-    )
+def _shared(name: str) -> dict[str, Any]:
+    """Return the arguments of an option that several commands have."""
+    file: dict[str, Any] = {'type': new_file(), 'metavar': 'FILE'}
+    recorded = "the recorded nodes' parameter file (default: config/demo.yaml)"
+    arms = 'franka, ur5e or a YAML file; the model is the same (default: %(default)s)'
+    options: dict[str, dict[str, Any]] = {
+        'json': {**file, 'help': 'write every number to this file'},
+        'html': {**file, 'help': 'write a page'},
+        'model': {'type': existing_folder, 'help': 'folder of a model (default: the one shipped)'},
+        'library': {
+            'type': folder,
+            'help': f'folder of taught concepts (default: {library_folder()})',
+        },
+        'params': {'type': existing_file, 'metavar': 'YAML', 'help': recorded},
+        'namespace': {'help': "the robot's, where a bag holds several"},
+        'arm': {'type': arm, 'default': 'franka', 'help': arms},
+        'seed': {'type': seed, 'default': 0},
+        'camera': {'choices': CAMERAS, 'default': 'auto', 'help': CAMERA['help']},
+    }
+    return options.get(name, {})
 
 
-def add_arm(
-    parser: argparse.ArgumentParser,
-    text: str = 'franka, ur5e or a YAML file; the model is the same (default: %(default)s)',
-) -> None:
-    """Declare `--arm`."""
-    parser.add_argument('--arm', type=arm, default='franka', help=text)
+def add_shared(parser: argparse.ArgumentParser, *names: str, **texts: str) -> None:
+    """Declare options that several commands have; where none is given, None is what is shipped.
 
-
-def add_camera(
-    parser: argparse.ArgumentParser,
-    text: str = 'how the simulated camera makes its images (default: the first that works)',
-    dest: str = 'backend',
-    default: str | None = 'auto',
-) -> None:
-    """Declare `--camera`."""
-    parser.add_argument('--camera', dest=dest, default=default, choices=CAMERAS, help=text)
-
-
-def add_namespace(
-    parser: argparse.ArgumentParser, text: str = "the robot's, where a bag holds several"
-) -> None:
-    """Declare `--namespace`."""
-    parser.add_argument('--namespace', help=text)
+    Args:
+        parser: Parser of the command.
+        names: Names of the options.
+        texts: Help of further ones, other than the usual.
+    """
+    for name in (*names, *texts):
+        told = {'help': texts[name]} if name in texts else {}
+        parser.add_argument(f'--{name}', **{**_shared(name), **told})
 
 
 def add_field(
     parser: argparse.ArgumentParser,
     config_type: type,
     name: str,
-    text: str | None = None,
     flag: str | None = None,
     **options: Any,
 ) -> None:
@@ -109,7 +84,6 @@ def add_field(
         parser: Parser of the command.
         config_type: Dataclass of the command's settings.
         name: Name of the field. One that is a bool becomes a switch, a tuple may be repeated.
-        text: Help; `%(default)s` stands for the default.
         flag: Name of the option, if it is not the field's.
         options: Arguments of `ArgumentParser.add_argument` that differ.
     """
@@ -122,7 +96,29 @@ def add_field(
         kind = {int: count, float: positive}.get(type(default), type(default))
         options = {'type': kind, 'default': default, **options}
     flag = flag or f'--{name.replace("_", "-")}'
-    parser.add_argument(flag, dest=name, help=text, **options)
+    parser.add_argument(flag, dest=name, **options)
+
+
+def add_config(
+    parser: argparse.ArgumentParser, config_type: type, **changes: dict[str, Any]
+) -> None:
+    """Declare an option for each field of a config, which its docstring describes.
+
+    Args:
+        parser: Parser of the command.
+        config_type: Dataclass of the command's settings, its fields listed under "Attributes".
+        changes: Arguments of `add_field` that differ, by the names of fields.
+    """
+    listed = (inspect.getdoc(config_type) or '').partition('Attributes:\n')[2]
+    found = re.findall(r'^    (\w+): (.+(?:\n        .+)*)', listed, re.MULTILINE)
+    texts = {name: ' '.join(text.split()).rstrip('.').replace('%', '%%') for name, text in found}
+    for field in fields(config_type):
+        text = texts[field.name][0].lower() + texts[field.name][1:]
+        if isinstance(field.default, int | float | str) and not isinstance(field.default, bool):
+            text += ' (default: %(default)s)'
+        usual = {key: value for key, value in _shared(field.name).items() if key != 'default'}
+        options = {'help': text, **usual, **changes.get(field.name, {})}
+        add_field(parser, config_type, field.name, **options)
 
 
 def config_from(config_type: type[Config], args: argparse.Namespace, **values: Any) -> Config:

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from concept_control.cli.option_types import count, folder, new_file, positive, share
-from concept_control.cli.options import add_seed
+from concept_control.cli.options import add_shared
 from concept_control.cli.process import use_one_thread
 from concept_control.policy.coding import CodingConfig, train_coded
 from concept_control.policy.datasets import FIGURES, load_figure
@@ -50,7 +50,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     train.add_argument(
         '--persistent', type=share, default=0.0, help='share of persistent chains (thesis)'
     )
-    add_seed(train)
+    add_shared(train, 'seed')
     train.add_argument(
         '--live', type=new_file('.png'), help='keep this PNG of the training up to date'
     )

@@ -1,8 +1,12 @@
-"""Settings of the whole process, which only a command may make."""
+"""Settings of the whole process, which only a command may make, and its progress."""
 
 from __future__ import annotations
 
 import os
+import sys
+from typing import Any
+
+from tqdm import tqdm
 
 
 def use_threads(number: int) -> None:
@@ -29,3 +33,15 @@ def enter_graph() -> None:
     from concept_control.ros.runtime.process_graph import graph_environment  # noqa: PLC0415
 
     os.environ.update(graph_environment())
+
+
+def progress_bar(total: int, description: str, unit: str = 'it') -> tqdm[Any]:
+    """Return a bar on the standard error, which is not drawn where that is no terminal."""
+    return tqdm(
+        total=total,
+        desc=description,
+        unit=unit,
+        leave=False,
+        file=sys.stderr,
+        disable=not sys.stderr.isatty(),
+    )

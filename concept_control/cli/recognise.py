@@ -4,19 +4,14 @@ from __future__ import annotations
 
 import argparse
 import sys
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 from concept_control.bags.demonstrated_events import bag_events
 from concept_control.bags.reader import Bag
 from concept_control.bags.setup import read_setup
-from concept_control.cli.options import (
-    add_json,
-    add_library,
-    add_model,
-    add_namespace,
-    add_parameters,
-)
+from concept_control.cli.options import add_shared
 from concept_control.cli.process import use_one_thread
 from concept_control.energy.model import ConceptModel
 from concept_control.errors import BagError
@@ -42,16 +37,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         '"between" says more than "left of".'
     )
     parser.add_argument('bags', nargs='+', type=Path, metavar='BAG', help='as for `evaluate`')
-    add_json(parser, 'write every number there', 'FILE')
     parser.add_argument(
         '--any-arguments',
         action='store_true',
         help='do not believe the recording about what an event is about: try everything',
     )
-    add_model(parser)
-    add_library(parser)
-    add_parameters(parser)
-    add_namespace(parser)
+    add_shared(parser, 'json', 'model', 'library', 'params', 'namespace')
 
 
 def main(args: argparse.Namespace) -> int:
@@ -87,16 +78,8 @@ def main(args: argparse.Namespace) -> int:
                     'end_s': event.end,
                     'recorded_as': event.label,
                     'statements': [
-                        {
-                            'expression': s.text(names),
-                            'concept': s.name,
-                            'subjects': s.subjects,
-                            'arguments': s.arguments,
-                            'score': s.score,
-                            'after': s.after,
-                            'before': s.before,
-                            'rarity': s.rarity,
-                        }
+                        {'expression': s.text(names), 'concept': s.name, 'score': s.score}
+                        | {key: value for key, value in asdict(s).items() if key != 'name'}
                         for s in statements
                     ],
                 }

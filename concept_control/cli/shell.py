@@ -8,7 +8,7 @@ import signal
 import sys
 from pathlib import Path
 
-from concept_control.cli.options import add_model, add_namespace, config_from
+from concept_control.cli.options import add_shared, config_from
 from concept_control.cli.process import enter_graph
 from concept_control.cli.simulated_graph import add_robot, add_simulator, graph_values
 from concept_control.control.arm.description import ArmDescription
@@ -29,10 +29,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help='command the robot that runs in this ROS_DOMAIN_ID, real or simulated, instead of '
         'starting a simulated one; --namespace, --arm and --seed are all it takes',
     )
-    add_namespace(parser, "the robot's, with --attach")
     add_robot(parser)
     add_simulator(parser)
-    add_model(parser)
+    add_shared(parser, 'model', namespace="the robot's, with --attach")
 
 
 def main(args: argparse.Namespace) -> int:

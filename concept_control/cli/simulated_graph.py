@@ -6,7 +6,7 @@ import argparse
 from typing import Any
 
 from concept_control.cli.option_types import colors, positive
-from concept_control.cli.options import add_arm, add_camera, add_seed
+from concept_control.cli.options import add_shared
 from concept_control.control.arm.description import INTERFACES
 
 
@@ -18,7 +18,7 @@ def add_robot(parser: argparse.ArgumentParser) -> None:
         choices=('arm', 'particles'),
         help='particles: no arm and no camera, points that descend the energy',
     )
-    add_arm(parser)
+    add_shared(parser, 'arm', seed='of the layout and every choice')
     parser.add_argument(
         '--control',
         default='joint_trajectory',
@@ -32,7 +32,6 @@ def add_robot(parser: argparse.ArgumentParser) -> None:
         help='push blocks over the table instead of carrying them (experimental; slower, so '
         'give it time with --duration)',
     )
-    add_seed(parser, 'of the layout and every choice')
     parser.add_argument(
         '--blocks',
         type=colors,
@@ -47,7 +46,7 @@ def add_simulator(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         '--cameras', type=int, default=1, choices=(1, 2), help='2: an oblique one as well, fused'
     )
-    add_camera(parser, dest='camera')
+    add_shared(parser, 'camera')
     parser.add_argument(
         '--speed', type=positive, default=1.0, help='simulated seconds per second, at most'
     )

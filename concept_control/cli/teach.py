@@ -5,21 +5,14 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 from concept_control.bags.reader import Bag
 from concept_control.bags.setup import RecordedSetup, read_setup
-from concept_control.cli.options import (
-    add_json,
-    add_library,
-    add_model,
-    add_namespace,
-    add_parameters,
-    add_seed,
-)
-from concept_control.cli.process import use_one_thread
-from concept_control.cli.progress import progress_bar
+from concept_control.cli.options import add_shared
+from concept_control.cli.process import progress_bar, use_one_thread
 from concept_control.energy.model import ConceptModel
 from concept_control.errors import LibraryError
 from concept_control.language.expression import Term, parse
@@ -73,12 +66,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         '--force', action='store_true', help='keep it although the demonstrations do not agree'
     )
-    add_seed(parser, 'of the inference')
-    add_library(parser)
-    add_model(parser)
-    add_parameters(parser)
-    add_namespace(parser)
-    add_json(parser, 'write every number there', 'FILE')
+    shared = ('json', 'model', 'library', 'params', 'namespace')
+    add_shared(parser, *shared, seed='of the inference')
 
 
 def main(args: argparse.Namespace) -> int:
@@ -155,11 +144,8 @@ def _numbers(concept: LibraryConcept, test: Any, is_kept: bool) -> dict[str, Any
         'model': concept.model,
         'demonstrations_hash': concept.demonstrations_hash,
         'self_test': {
-            'agrees': test.agrees,
+            **asdict(test),
             'outlier': None if test.outlier is None else test.outlier + 1,
-            'held_out': test.held_out,
-            'generated': test.generated,
-            'identified': test.identified,
             'text': test.text,
         },
     }

@@ -13,7 +13,7 @@ from concept_control.cli.option_types import (
     positive,
     seed,
 )
-from concept_control.cli.options import add_json
+from concept_control.cli.options import add_shared
 from concept_control.cli.process import use_threads
 from concept_control.concepts import families, training_families
 from concept_control.energy.agreement.agreement_energy import AgreementEnergy
@@ -54,7 +54,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         'confidence (minutes, into --output)',
     )
     parser.add_argument('--resume', action='store_true', help='continue the run in --output')
-    add_json(parser, 'file to write every number to')
+    add_shared(parser, 'json')
 
 
 def main(args: argparse.Namespace) -> int:

@@ -6,7 +6,7 @@ import argparse
 from dataclasses import asdict
 
 from concept_control.cli.known_words import known_words
-from concept_control.cli.options import add_arm, add_json, add_library, add_model
+from concept_control.cli.options import add_shared
 from concept_control.language.library_changes import undo
 from concept_control.language.library_store import delete, rename
 from concept_control.language.words import find_word, word_table
@@ -28,10 +28,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     what.add_argument(
         '--undo', action='store_true', help='take the last teaching, renaming or deleting back'
     )
-    add_library(parser)
-    add_model(parser)
-    add_arm(parser, 'the lengths are on the table of this arm (default: %(default)s)')
-    add_json(parser, 'write the words to this file')
+    table = 'the lengths are on the table of this arm (default: %(default)s)'
+    add_shared(parser, 'library', 'model', arm=table, json='write the words to this file')
 
 
 def main(args: argparse.Namespace) -> int:

@@ -5,14 +5,12 @@ from __future__ import annotations
 import argparse
 
 from concept_control.benchmarks.graph.fuzz import FuzzConfig, run
-from concept_control.cli.options import add_field, add_json, add_seed, config_from
+from concept_control.cli.options import add_config, config_from
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""
-    add_field(parser, FuzzConfig, 'cases', 'messages in all (default: %(default)s)')
-    add_seed(parser, 'of the messages')
-    add_json(parser)
+    add_config(parser, FuzzConfig)
 
 
 def main(args: argparse.Namespace) -> int:

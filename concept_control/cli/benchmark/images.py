@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import argparse
-from functools import partial
 
 from concept_control.benchmarks.graph.images import ImagesConfig, run
-from concept_control.cli.options import add_field, add_json, config_from
+from concept_control.cli.options import add_config, config_from
 
 DESCRIPTION = """\
 Sends colour and depth images from one process to another, as a camera does and entity_extractor
@@ -31,14 +30,7 @@ Exit code 0: images arrived both ways; 1: one way none did.
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""
-    parser.description, parser.epilog = DESCRIPTION, EPILOG
-    parser.formatter_class = argparse.RawDescriptionHelpFormatter
-    option = partial(add_field, parser, ImagesConfig)
-    option('frames', 'sent (default: %(default)s)')
-    option('rate', 'frames a second (default: %(default)s)')
-    option('width', 'pixels (default: %(default)s)')
-    option('height', 'pixels (default: %(default)s)')
-    add_json(parser, 'write every number there', 'FILE')
+    add_config(parser, ImagesConfig)
 
 
 def main(args: argparse.Namespace) -> int:

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import argparse
-from functools import partial
 
 from concept_control.benchmarks.perception.report import QUICK, PerceptionConfig, run
 from concept_control.cli.option_types import folder, whole_number
-from concept_control.cli.options import add_field, add_json, add_seed, config_from
+from concept_control.cli.options import add_config, config_from
 from concept_control.cli.process import use_one_opencv_thread
 from concept_control.simulation.simulated_camera import BACKENDS
 
@@ -40,18 +39,15 @@ Exit code 0: every goal is reached; 1: one is not.
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""
-    parser.description, parser.epilog = DESCRIPTION, EPILOG
-    parser.formatter_class = argparse.RawDescriptionHelpFormatter
-    option = partial(add_field, parser, PerceptionConfig)
     parser.add_argument(
         '--quick', action='store_true', help=f'{QUICK[0]} tables and {QUICK[1]} carries'
     )
-    option('scenes', 'tables, 0 for none (default: %(default)s)', type=whole_number(0))
-    option('sequences', 'carries, 0 for none (default: %(default)s)', type=whole_number(0))
-    add_seed(parser, 'of the first table and carry')
-    option('backend', 'what renders (default: %(default)s)', choices=BACKENDS)
-    option('save', 'draw pictures there', type=folder, metavar='DIR')
-    add_json(parser, 'write every number there', 'FILE')
+    number = {'type': whole_number(0)}
+    save = {'help': 'draw pictures there', 'type': folder, 'metavar': 'DIR'}
+    backend = {'help': 'what renders (default: %(default)s)', 'choices': BACKENDS}
+    add_config(
+        parser, PerceptionConfig, scenes=number, sequences=number, backend=backend, save=save
+    )
 
 
 def main(args: argparse.Namespace) -> int:

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import argparse
-from functools import partial
 
 from concept_control.benchmarks.graph.perception_node import PerceptionNodeConfig, run
-from concept_control.cli.options import add_field, add_json, config_from
+from concept_control.cli.options import add_config, config_from
 from concept_control.cli.process import enter_graph
 from concept_control.simulation.simulated_camera import BACKENDS
 
@@ -32,15 +31,10 @@ Exit code 0: no block missed and no identity switched; 1: else.
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""
-    parser.description, parser.epilog = DESCRIPTION, EPILOG
-    parser.formatter_class = argparse.RawDescriptionHelpFormatter
-    option = partial(add_field, parser, PerceptionNodeConfig)
-    option('scenes', 'tables (default: %(default)s)')
-    option('sequences', 'carries followed (default: %(default)s)')
-    option('cameras', '2: the oblique one too', choices=(1, 2))
-    option('noise', 'of a structured-light camera')
-    option('backend', 'what renders (default: %(default)s)', choices=BACKENDS)
-    add_json(parser, 'write every number there', 'FILE')
+    backend = {'help': 'what renders (default: %(default)s)', 'choices': BACKENDS}
+    cameras = {'help': '2: the oblique one too', 'choices': (1, 2)}
+    noise = {'help': 'of a structured-light camera'}
+    add_config(parser, PerceptionNodeConfig, backend=backend, cameras=cameras, noise=noise)
 
 
 def main(args: argparse.Namespace) -> int:

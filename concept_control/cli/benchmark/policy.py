@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import argparse
-from functools import partial
 
 from concept_control.benchmarks.policy.report import COMPARED, SECTIONS, PolicyBenchmarkConfig, run
 from concept_control.cli.option_types import count, folder
-from concept_control.cli.options import add_field, add_html, add_json, config_from
+from concept_control.cli.options import add_config, config_from
 from concept_control.cli.process import use_one_thread
 from concept_control.policy.datasets import FIGURES
 
@@ -22,7 +21,7 @@ codes     one network for all figures: a code from 1 and from 5 examples, of the
           figures drawn at random.
 particle  the N-dimensional particle of Implicit Behavioral Cloning: success, against regression.
 """
-EXAMPLES = """examples:
+EPILOG = """examples:
   concept_control benchmark policy --quick                        # everything, a fifth of it
   concept_control benchmark policy --html runs/policy.html        # everything, as a page
   concept_control benchmark policy --section figures --figure circle --ours --pictures runs
@@ -33,28 +32,23 @@ EXAMPLES = """examples:
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""
-    parser.formatter_class = argparse.RawDescriptionHelpFormatter
-    parser.description, parser.epilog = DESCRIPTION, EXAMPLES
-    option = partial(add_field, parser, PolicyBenchmarkConfig)
     repeated = 'may be repeated (default: all)'
-    option('sections', repeated, '--section', choices=SECTIONS)
-    option('figures', repeated, '--figure', choices=list(FIGURES))
-    option('rollouts', 'from the demonstrated start')
-    option('train', 'train our policies anew, not the shipped ones')
-    option('dimensions', 'of the particle', action='store', type=count, nargs='+')
-    option(
-        'compared',
-        f'what our policies are compared with; {repeated}. The thesis takes the longest by far',
-        '--compare',
-        choices=COMPARED,
+    compared = f'what our policies are compared with; {repeated}. The thesis takes the longest'
+    add_config(
+        parser,
+        PolicyBenchmarkConfig,
+        sections={'flag': '--section', 'help': repeated, 'choices': SECTIONS},
+        figures={'flag': '--figure', 'help': repeated, 'choices': list(FIGURES)},
+        train={'help': 'train our policies anew, not the shipped ones'},
+        dimensions={'help': 'of the particle', 'action': 'store', 'type': count, 'nargs': '+'},
+        compared={'flag': '--compare', 'help': compared, 'choices': COMPARED},
+        quick={'help': 'a fifth of everything'},
+        pictures={'help': 'folder for the streamlines (PNG)', 'type': folder},
+        html={'help': 'write a page with the tables and the streamlines'},
     )
     parser.add_argument(
         '--ours', action='store_true', help='leave out what our policies are compared with'
     )
-    option('quick', 'a fifth of everything')
-    option('pictures', 'folder for the streamlines (PNG)', type=folder)
-    add_html(parser, 'write a page with the tables and the streamlines')
-    add_json(parser)
 
 
 def main(args: argparse.Namespace) -> int:

@@ -3,35 +3,26 @@
 from __future__ import annotations
 
 import argparse
-from functools import partial
 
 from concept_control.benchmarks.graph.demo_runs import DemoRunsConfig, run
 from concept_control.cli.known_words import check_command
 from concept_control.cli.option_types import command
-from concept_control.cli.options import (
-    add_arm,
-    add_camera,
-    add_field,
-    add_html,
-    add_json,
-    config_from,
-)
+from concept_control.cli.options import CAMERA, add_config, config_from
 from concept_control.control.arm.description import INTERFACES
 from concept_control.language.expression import parse
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""
-    option = partial(add_field, parser, DemoRunsConfig)
     again = 'may be given several times (default: "between(red; blue, green)")'
-    option('seeds', 'how many (default: %(default)s)')
-    option('concepts', again, '--concept', metavar='EXPRESSION', type=command)
-    option('tolerance', 'of the predicate [mm]')
-    add_camera(parser, dest='camera')
-    add_arm(parser)
-    option('control', 'as in `concept_control demo`', choices=INTERFACES)
-    add_json(parser)
-    add_html(parser, 'write a page with a film strip of every run')
+    add_config(
+        parser,
+        DemoRunsConfig,
+        concepts={'flag': '--concept', 'help': again, 'metavar': 'EXPRESSION', 'type': command},
+        camera=CAMERA,
+        control={'choices': INTERFACES},
+        html={'help': 'write a page with a film strip of every run'},
+    )
 
 
 def main(args: argparse.Namespace) -> int:

@@ -3,22 +3,15 @@
 from __future__ import annotations
 
 import argparse
-from functools import partial
 
 from concept_control.benchmarks.graph.soak import SoakConfig, run
-from concept_control.cli.options import add_camera, add_field, add_json, add_seed, config_from
+from concept_control.cli.options import CAMERA, add_config, config_from
 from concept_control.cli.process import enter_graph
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""
-    option = partial(add_field, parser, SoakConfig)
-    option('minutes', 'how long (default: 10)')
-    add_seed(parser, 'of the layout')
-    option('speed', 'simulated seconds per second')
-    add_camera(parser)
-    option('growth', 'memory growth that fails [MiB/min] (default: %(default)s)')
-    add_json(parser)
+    add_config(parser, SoakConfig, backend=CAMERA)
 
 
 def main(args: argparse.Namespace) -> int:

@@ -32,7 +32,7 @@ def make_planner(name: str, dynamics: MujocoDynamics, **settings: object) -> Pla
 
     Args:
         name: Planner, a name among `PLANNERS`.
-        dynamics: MujocoDynamics to plan through.
+        dynamics: Dynamics to plan through.
         settings: Settings other than the defaults; those the planner does not have are left out,
             so that one set can serve all planners.
 

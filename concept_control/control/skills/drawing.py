@@ -43,8 +43,8 @@ TOOL_RADIUS = 0.012
 REACH_CHECKS = 8
 """Number of points of a line whose reach is checked before it is begun."""
 
-HOP = 0.015
-"""Further height between strokes of which one goes on where the other ends [m]."""
+LIFT, HOP = 0.05, 0.015
+"""Further heights between strokes [m]; the second where one goes on where the other ends."""
 
 NEAR = 0.01
 """Distance from a stroke's end to the next one's start within which the tip hops [m]."""
@@ -83,7 +83,6 @@ class DrawingGoal:
         strokes: Strokes to draw.
         height: Height of the tip above the table while it draws [m].
         speed: Speed of the tip [m/s].
-        lift: Further height between strokes [m].
         around: Id of the entity that the figure's middle stays on; None: it stays where it is.
         extra_energy: Goal about the tool whose energy is added to that of the strokes.
         goal_id: Number of the goal; counts up.
@@ -93,7 +92,6 @@ class DrawingGoal:
     strokes: tuple[Stroke, ...]
     height: float = 0.005
     speed: float = 0.08
-    lift: float = 0.05
     around: int | None = None
     extra_energy: GroundedGoal | None = None
     goal_id: int = 0
@@ -172,9 +170,9 @@ class DrawingTask:
         """Return how high the tip is lifted after a stroke and before the next one [m]."""
         strokes = self.goal.strokes
         if not 0 <= number < len(strokes) - 1:
-            return self.goal.lift
+            return LIFT
         gap = np.linalg.norm(strokes[number + 1].start - strokes[number].path[-1])
-        return min(HOP, self.goal.lift) if gap < NEAR else self.goal.lift
+        return HOP if gap < NEAR else LIFT
 
     def _lift(self, top: float) -> Generator[Setpoint, None, None]:
         """Take the tip off the table, straight up to nearly a height [m]."""

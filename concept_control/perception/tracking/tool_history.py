@@ -1,8 +1,9 @@
-"""Recent poses of the robot's tool: images are older than the newest joint states."""
+"""Recent poses and grips of the robot's tool: images are older than the newest joint states."""
 
 from __future__ import annotations
 
 from collections import deque
+from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
@@ -56,3 +57,47 @@ class ToolHistory:
         return ToolPose(
             first.position + share * (second.position - first.position), first.yaw + share * turn
         )
+
+
+@dataclass(frozen=True)
+class GripEvent:
+    """Event in which the tool took hold of something or let go.
+
+    Attributes:
+        stamp: Time of the event [s].
+        attached: Whether it took hold.
+        tool: Pose of the tool then; None if unknown.
+    """
+
+    stamp: float
+    attached: bool
+    tool: ToolPose | None
+
+
+class GripHistory:
+    """Queue of grip events, which are due with the first frame after them.
+
+    Threading: `add` and `forget_time` from one thread, `until` from another.
+    """
+
+    def __init__(self) -> None:
+        self._pending: deque[GripEvent] = deque()
+        self.attached = False
+        """Whether something was held at the stamp of the last `until`."""
+
+    def add(self, event: GripEvent) -> None:
+        """Remember what happened."""
+        self._pending.append(event)
+
+    def forget_time(self) -> None:
+        """Take all pending events as past: the clock was set back."""
+        while self._pending:
+            self.attached = self._pending.popleft().attached
+
+    def until(self, stamp: float) -> list[GripEvent]:
+        """Return what has happened up to a stamp [s] since the last call, the oldest first."""
+        events = []
+        while self._pending and self._pending[0].stamp <= stamp:
+            events.append(self._pending.popleft())
+            self.attached = events[-1].attached
+        return events

@@ -10,7 +10,7 @@ from scipy.optimize import linear_sum_assignment
 
 from concept_control.errors import PerceptionError
 from concept_control.perception.detection.detector import Detection
-from concept_control.perception.tracking.grip_history import GripEvent
+from concept_control.perception.tracking.tool_history import GripEvent
 from concept_control.perception.tracking.track import Track
 from concept_control.world.entity import EntityState, EntityStatus
 

@@ -6,8 +6,7 @@ from hypothesis import strategies as st
 from concept_control.benchmarks.perception.sequences import evaluate_sequence
 from concept_control.errors import PerceptionError
 from concept_control.perception.detection.detector import Detection
-from concept_control.perception.tracking.grip_history import GripEvent, GripHistory
-from concept_control.perception.tracking.tool_history import ToolPose
+from concept_control.perception.tracking.tool_history import GripEvent, GripHistory, ToolPose
 from concept_control.perception.tracking.track import GRIP_SIGMA, SHARED
 from concept_control.perception.tracking.tracker import EntityTracker, TrackerConfig
 from concept_control.simulation.opengl import find_backend

@@ -26,8 +26,12 @@ from concept_control.msg import ConceptStatus, EntityArray
 from concept_control.perception.annotate import annotate
 from concept_control.perception.detection.detector import Detection
 from concept_control.perception.tracking.fusion import fuse
-from concept_control.perception.tracking.grip_history import GripEvent, GripHistory
-from concept_control.perception.tracking.tool_history import ToolHistory, ToolPose
+from concept_control.perception.tracking.tool_history import (
+    GripEvent,
+    GripHistory,
+    ToolHistory,
+    ToolPose,
+)
 from concept_control.perception.tracking.tracker import EntityTracker, TrackedEntity, TrackerConfig
 from concept_control.ros.bridge import conversions as convert
 from concept_control.ros.bridge import qos

@@ -271,7 +271,6 @@ def tracked(draw):
         id=draw(st.integers(1, 2**31 - 1)),
         position=draw(vectors),
         covariance=root @ root.T,
-        velocity=draw(vectors),
         yaw=draw(numbers),
         color=np.abs(draw(vectors)) / 10.0,
         size=np.abs(draw(vectors)) + 1e-3,
