@@ -15,6 +15,7 @@ from concept_control.demos.views import INK
 from concept_control.policy.drawing import DrawingStroke
 from concept_control.policy.metrics import nearest
 from concept_control.reports.provenance import provenance
+from concept_control.reports.run_film import draw_before_and_after
 
 GOOD_CODE = 0.05
 """Fréchet distance of a drawn figure to its examples, in sizes, above which people are told."""
@@ -109,13 +110,7 @@ def _draw_picture(
     rows = max(len(before), 1)
     figure = Figure(figsize=(15.5, 4.3 * rows), layout='constrained')
     grid = figure.add_gridspec(rows, 3, width_ratios=[1.33, 1.33, 1.0])
-    for column, (name, images) in enumerate((('before', before), ('after', after))):
-        for row, image in enumerate(images):
-            axis = figure.add_subplot(grid[row, column])
-            axis.imshow(image)
-            axis.axis('off')
-            if row == 0:
-                axis.set_title(name)
+    draw_before_and_after(figure, grid, before, after)
     axis = figure.add_subplot(grid[:, 2])
     for number, (line, wanted) in enumerate(zip(result.lines, result.paths)):
         # Seen from above with the robot below: its -y is to the right, its x up.

@@ -9,6 +9,7 @@ import cv2
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.gridspec import GridSpec
 
 from concept_control.errors import ConceptControlError
 
@@ -76,13 +77,7 @@ def draw_run(
     strip = 0.3 + 0.16 * len(set(phases))
     figure = Figure(figsize=(11, 3.6 * rows + 2.6 + strip), layout='constrained')
     grid = figure.add_gridspec(rows + 2, 2, height_ratios=[*[3.6] * rows, 2.6, strip])
-    for column, (name, images) in enumerate((('before', before), ('after', after))):
-        for row, image in enumerate(images):
-            axis = figure.add_subplot(grid[row, column])
-            axis.axis('off')
-            axis.imshow(image)
-            if row == 0:
-                axis.set_title(name)
+    draw_before_and_after(figure, grid, before, after)
     axis = figure.add_subplot(grid[rows, :])
     axis.set(title='energy of the scene as perceived', yscale='log')
     axis.plot(times, np.maximum(np.asarray(energies, dtype=float), ENERGY_FLOOR))
@@ -92,6 +87,19 @@ def draw_run(
     figure.suptitle(title)
     path.parent.mkdir(parents=True, exist_ok=True)
     figure.savefig(path, dpi=100)
+
+
+def draw_before_and_after(
+    figure: Figure, grid: GridSpec, before: Sequence[np.ndarray], after: Sequence[np.ndarray]
+) -> None:
+    """Draw images (H, W, 3) in the first two columns of a grid, a row for each point of view."""
+    for column, (name, images) in enumerate((('before', before), ('after', after))):
+        for row, image in enumerate(images):
+            axis = figure.add_subplot(grid[row, column])
+            axis.axis('off')
+            axis.imshow(image)
+            if row == 0:
+                axis.set_title(name)
 
 
 def draw_phases(axis: Axes, times: Sequence[float], phases: Sequence[str]) -> None:

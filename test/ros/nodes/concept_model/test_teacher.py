@@ -52,11 +52,9 @@ class Peer:
         self._folder = folder
         self.start()
 
-    def start(self):
-        rclpy.init(
-            args=['--ros-args', '-p', f'library:={self._folder}'],
-            signal_handler_options=SignalHandlerOptions.NO,
-        )
+    def start(self, *parameters):
+        given = [word for p in (f'library:={self._folder}', *parameters) for word in ('-p', p)]
+        rclpy.init(args=['--ros-args', *given], signal_handler_options=SignalHandlerOptions.NO)
         self.node = ConceptModelNode()
         self.me = rclpy.create_node('peer')
         self.said, self.goals, self.library = [], [], None
@@ -231,7 +229,7 @@ def test_what_cannot_be_taught_is_refused_with_the_reason_and_the_node_goes_on(p
 
 def test_what_was_taught_is_there_after_a_restart_and_may_be_taught_anew(peer):
     peer.close()
-    peer.start()
+    peer.start('num_demonstrations:=1')  # shipped words do not matter here
     assert peer.library['halfway'].source == 'taught'
     old = peer.library['halfway'].demonstrations_hash
     for message in demonstrations_of('between', 'halfway', seed=8):
