@@ -16,9 +16,10 @@ from concept_control.energy.agreement.agreement_code import AgreementCode
 from concept_control.energy.agreement.conjunction import KEPT, NEXT
 from concept_control.energy.agreement.identification import mask_log_probabilities, may_be_meant
 from concept_control.energy.agreement.masks import candidate_masks
-from concept_control.energy.agreement.placing import Agreement, cell_centers, with_places
+from concept_control.energy.agreement.placing import Agreement, with_places
 from concept_control.energy.measurements.scene_view import SceneView
 from concept_control.energy.scene_batch import SceneBatch
+from concept_control.energy.search.lowest_place import cell_centers
 from concept_control.errors import ModelError
 from concept_control.model_files import read_card, write_card
 

@@ -8,10 +8,11 @@ import torch
 
 from concept_control.energy.agreement.agreement_code import AgreementCode
 from concept_control.energy.agreement.conjunction import KEPT, NEXT
-from concept_control.energy.agreement.placing import Agreement, scattered_grid, with_places
+from concept_control.energy.agreement.placing import Agreement, with_places
 from concept_control.energy.measurements.fitted import POINT, Fitted
 from concept_control.energy.measurements.scene_view import SceneView
 from concept_control.energy.scene_batch import SceneBatch
+from concept_control.energy.search.lowest_place import scattered_grid
 
 _LIKELY = 0.05
 """Probability from which on a reading is told."""

@@ -28,6 +28,7 @@ from concept_control.energy.measurements.scene_view import SceneView
 from concept_control.energy.measurements.sets import SET_TOPICS
 from concept_control.energy.measurements.vocabulary import measurement_named
 from concept_control.energy.scene_batch import SceneBatch
+from concept_control.energy.search.lowest_place import scattered_grid
 
 PRIOR = -3.0
 """Log odds that a measurement matters, before its topic and its cost."""
@@ -137,19 +138,6 @@ def anywhere(scene: SceneBatch, mask: torch.Tensor, generator: torch.Generator) 
     gate = mask.unsqueeze(-1)
     places = 2 * torch.rand(scene.after.shape, generator=generator) - 1
     return scene._replace(after=scene.after * (1 - gate) + places * gate)
-
-
-def cell_centers(side: int) -> torch.Tensor:
-    """Return the middles (side², 2) of the cells of a grid over the table."""
-    ticks = (torch.arange(side) + 0.5) / side * 2 - 1
-    return torch.cartesian_prod(ticks, ticks)
-
-
-def scattered_grid(batch: int, side: int, generator: torch.Generator) -> torch.Tensor:
-    """Return places (batch, side², 2) all over the table: a grid, shaken in its cells."""
-    grid = cell_centers(side)
-    shake = torch.rand(batch, side * side, 2, generator=generator) - 0.5
-    return grid + 2 / side * shake
 
 
 class PlacingInference:

@@ -10,6 +10,8 @@ from typing import Any
 import numpy as np
 import torch
 
+from concept_control.energy.agreement.drawn_readings import NAT
+from concept_control.energy.agreement.placing import with_places
 from concept_control.energy.goals.goal_energy import GoalEnergy
 from concept_control.energy.scene_batch import SceneBatch, scene_batch_from_events
 from concept_control.energy.search.langevin import (
@@ -25,6 +27,7 @@ from concept_control.energy.search.levenberg_marquardt import (
     energies,
     levenberg_marquardt,
 )
+from concept_control.energy.search.lowest_place import lowest_place
 from concept_control.errors import EventError
 from concept_control.world.events import Events
 
@@ -100,6 +103,9 @@ _POLISH = replace(FINISH, iterations=16)
 _INWARD_STEPS = 4
 """Least-squares steps that draw an end inwards."""
 
+_UNREACHED = 1e3
+"""Implausibility of a place where the goal is not reached, if it can be [nats]."""
+
 
 @dataclass(frozen=True)
 class Solution:
@@ -167,8 +173,8 @@ def solve(
 
     solves = 1
     place, total = search.nearest(may_move, chains)
+    free = may_move.clone()
     if int(may_move.sum()) > 1:
-        free = may_move.clone()
         shift = (place - start).norm(dim=-1).masked_fill(~free, torch.inf)
         for index in shift.argsort().tolist():
             if not free[index] or int(free.sum()) == 1:
@@ -179,7 +185,9 @@ def solve(
             found, value = search.nearest(fewer, max(chains // 2, 4))
             if value <= total + _SAME_ENERGY:
                 free, place, total = fewer, found, min(value, total)
-    if total > tolerance:
+    if int(free.sum()) == 1:
+        place, total = search.most_plausible(free, place, tolerance)
+    elif total > tolerance:
         place = search.compromise(may_move, chains)
     return _solution(search, place, total, initial, tolerance, may_move, solves)
 
@@ -309,6 +317,44 @@ class _Search:
         together = replace(self, wanted=self.goal.readings(0, self.generator))
         found, values = together.finish(self.descend(may_move, chains)[0], may_move)
         return found[values.argmin()]
+
+    def most_plausible(
+        self, may_move: torch.Tensor, end: torch.Tensor, tolerance: float
+    ) -> tuple[torch.Tensor, float]:
+        """Return where the one entity that may move stands best (N, 2), and the energy with walls.
+
+        Least squares stop where the energy first is least: on the border of a region, or between
+        what cannot be had together. Here the plausibility of all readings decides, among places
+        where all conjuncts hold if there are any.
+
+        Args:
+            may_move: (N,) bool, true for one entity.
+            end: (N, 2) end of least squares, which may hit what a grid misses.
+            tolerance: Energy at or below which a conjunct holds.
+        """
+        gate = may_move.to(self.scene.after).unsqueeze(0)
+        one = self.scene._replace(subjects=gate)
+        plausible = self.goal.readings(0, self.generator)
+        # Overlap that is just allowed is as bad as one nat of implausibility.
+        overlap_nat = self.keeps.weight * _OVERLAP_SLACK**2
+
+        def reached(rows: SceneBatch) -> torch.Tensor:
+            return self.goal.conjunct_values(rows).amax(dim=-1) <= tolerance
+
+        def walls(rows: SceneBatch) -> torch.Tensor:
+            return self.keeps.residuals(rows.after, rows, gate).square().sum(dim=-1)
+
+        def nats(places: torch.Tensor) -> torch.Tensor:
+            rows = with_places(one, places.unsqueeze(0))
+            found = plausible(rows).square().sum(dim=-1) / NAT + walls(rows) / overlap_nat
+            return found + _UNREACHED * ~reached(rows) if can_be_reached else found
+
+        with torch.no_grad():
+            can_be_reached = bool(reached(with_places(one, end[None, may_move])))
+            place, _ = lowest_place(nats, end[may_move], self.generator)
+            best = with_places(one, place.view(1, 1, 2))
+            energy = self.goal.scene_value(best) + walls(best)
+        return best.after[0], float(energy)
 
     def finish(
         self, place: torch.Tensor, may_move: torch.Tensor

@@ -58,6 +58,20 @@ def test_composed_goals_hold_in_all_parts(model, codes):
         assert WORDS[name].holds(judged, tolerance=0.0625)[0]
 
 
+def test_places_are_well_inside_and_what_is_certain_is_kept(model, codes):
+    places = np.array([[0.7, 0.7], [-0.6, 0.0], [0.6, 0.0], [0.0, -0.9]])
+    events = Events(places[None, None], np.full((1, 4, 3), 0.5), np.full((1, 4), 0.167))
+    subject, pair, third = torch.eye(4)[0], torch.tensor([0.0, 1, 1, 0]), torch.eye(4)[3]
+    near = GroundedTerm('near', codes['near'], subject, third)
+    solution = solve(GoalEnergy(model, [near]), events, subject, seed=0)
+    assert 0.23 < np.linalg.norm(solution.positions[0] - places[3]) < 0.34
+    # Not both can be had; a place that is known exactly does not give way to a wide region.
+    between = GroundedTerm('between', codes['between'], subject, pair)
+    both = GoalEnergy(model, [between, near, Operator('and', 2)])
+    solution = solve(both, events, subject, seed=0)
+    assert not solution.converged and np.linalg.norm(solution.positions[0]) < 0.0625
+
+
 def test_samples_are_independent_and_leave_alone_what_may_not_move(random_model, programs):
     goal = GoalEnergy(random_model, programs['and'])
     events = Events(torch.rand(1, 1, N, 2), torch.rand(1, N, 3))
