@@ -9,8 +9,11 @@ import torch
 
 from concept_control.world.events import Events
 
-NUM_MOTION_FEATURES = 2
-"""Number of motion features: excess path and mean time, see `motion_features`."""
+NUM_MOTION_FEATURES = 3
+"""Number of motion features: excess path, mean time, onset, see `motion_features`."""
+
+_LEFT = 0.05
+"""Distance from its first place from which on an entity has set off [workspace units]."""
 
 
 class SceneBatch(NamedTuple):
@@ -24,7 +27,7 @@ class SceneBatch(NamedTuple):
         present: (B, N) 1 for an entity, 0 for padding.
         subjects: (B, N) in [0, 1], entities that act.
         attention: (B, N) in [0, 1], entities that are meant.
-        motion: (B, N, 2) features of the states in between, see `motion_features`.
+        motion: (B, N, 3) features of the states in between, see `motion_features`.
     """
 
     before: torch.Tensor
@@ -105,9 +108,9 @@ def motion_features(positions: torch.Tensor) -> torch.Tensor:
         positions: (B, T, N, 2) workspace units.
 
     Returns:
-        (B, N, 2): length of the path beyond the straight displacement, and mean time of the motion
-        (-1 in the first step, 1 in the last), fading to 0 for an entity that stayed. Zeros for
-        T < 3, where the two end states determine the motion.
+        (B, N, 3): length of the path beyond the straight displacement; mean time of the motion (-1
+        in the first step, 1 in the last), fading to 0 for an entity that stayed; time at which it
+        set off, 2 for never. Zeros for T < 3, where the two end states determine the motion.
     """
     steps = positions.shape[1]
     if steps < 3:
@@ -117,4 +120,6 @@ def motion_features(positions: torch.Tensor) -> torch.Tensor:
     straight = (positions[:, -1] - positions[:, 0]).norm(dim=-1)
     times = torch.linspace(-1.0, 1.0, steps - 1, device=positions.device, dtype=positions.dtype)
     mean_time = (lengths * times[None, :, None]).sum(dim=1) / (path + 0.02)
-    return torch.stack([path - straight, mean_time], dim=-1)
+    away = (positions[:, 1:] - positions[:, :1]).norm(dim=-1) > _LEFT
+    onset = torch.where(away, times[None, :, None], 2.0).amin(dim=1)
+    return torch.stack([path - straight, mean_time, onset], dim=-1)

@@ -98,7 +98,7 @@ def export_network(network: EnergyNetwork, path: str | Path) -> None:
     """Write the energy of a network into one TorchScript file.
 
     The file's `forward` takes before (B, N, 2), after (B, N, 2), colors (B, N, 3), sizes (B, N)
-    or (B, N, 2), present (B, N), subjects (B, N), attention (B, N), motion (B, N, 2) and codes
+    or (B, N, 2), present (B, N), subjects (B, N), attention (B, N), motion (B, N, 3) and codes
     (B or 1, 2W), all float32, and returns the residuals (B, K) of action and argument, whose
     squared norms are the energies; it is differentiable.
     """

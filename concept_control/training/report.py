@@ -34,6 +34,8 @@ class FamilyScores:
         errors: (C, S) distances to satisfaction [workspace units]; NaN likewise.
         identified: (C, S) 1 where the predicate holds under the mask found, else 0.
         exact: (C, S) 1 where the mask found is the demonstrated one, else 0.
+        places_agree: (C, S) how far the readings of the code agree about the outcome, in [0, 1].
+        masks_agree: (C, S) likewise about the mask.
         data: Mean energy of demonstrated outcomes.
         sample: Mean energy of generated outcomes.
         random: Mean energy of random outcomes.
@@ -43,6 +45,8 @@ class FamilyScores:
     errors: np.ndarray | None = None
     identified: np.ndarray | None = None
     exact: np.ndarray | None = None
+    places_agree: np.ndarray | None = None
+    masks_agree: np.ndarray | None = None
     data: float | None = None
     sample: float | None = None
     random: float | None = None
@@ -152,12 +156,15 @@ def judge_codes(
     # Demonstrations in which nobody is named as subject leave nothing to generate.
     acts = scene.subjects.sum(dim=-1) > 0
     positions, masks = scene.before.clone(), torch.zeros_like(scene.attention)
+    agree = np.zeros((2, len(tests)))
     energies: dict[str, list[float]] = {'data': [], 'sample': [], 'random': []}
     for concept, code in enumerate(codes):
         rows = slice(concept * num_scenes, (concept + 1) * num_scenes)
         part = scene.select(rows)
         if family.identifies:
             masks[rows] = energy.identify(hide_members(part), code, generator)
+            if isinstance(energy, AgreementEnergy):
+                agree[1, rows] = energy.mask_consensus(hide_members(part), code)
         if family.generates and bool(acts[rows].any()):
             moving = torch.nonzero(acts[rows])[:, 0]
             index = concept * num_scenes + moving
@@ -166,14 +173,19 @@ def judge_codes(
             except CodeError:
                 # Demonstrations in which nothing moved may not tell that anything should.
                 continue
+            if isinstance(energy, AgreementEnergy):
+                outcome = part._replace(after=positions[rows])
+                agree[0, rows] = energy.outcome_consensus(outcome, code)
             _add_energies(energies, energy, code, part, positions[rows], generator)
     shape = (len(codes), -1)
     means = {name: float(np.mean(values)) if values else None for name, values in energies.items()}
-    scores = FamilyScores(data=means['data'], sample=means['sample'], random=means['random'])
+    scores = FamilyScores(
+        places_agree=agree[0].reshape(shape), masks_agree=agree[1].reshape(shape), **means
+    )
     if family.generates:
-        outcome, there = with_last_state(tests, positions), acts.numpy()
-        generated = np.where(there, family.holds(outcome, params), np.nan)
-        errors = np.where(there, family.error(outcome, params), np.nan)
+        ended, there = with_last_state(tests, positions), acts.numpy()
+        generated = np.where(there, family.holds(ended, params), np.nan)
+        errors = np.where(there, family.error(ended, params), np.nan)
         scores = replace(scores, generated=generated.reshape(shape), errors=errors.reshape(shape))
     if family.identifies:
         found = family.holds(replace(tests, attention=masks), params).astype(float)

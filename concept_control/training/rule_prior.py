@@ -17,6 +17,8 @@ import torch
 from tqdm import tqdm
 
 from concept_control.concepts.family import Family
+from concept_control.energy.agreement.inference import shows_place
+from concept_control.energy.agreement.place_prior import PlacePrior
 from concept_control.energy.agreement.rule_search import find_rules
 from concept_control.energy.agreement.rules import SHARES
 from concept_control.energy.agreement.scorer import RuleScorer
@@ -26,6 +28,11 @@ from concept_control.energy.scene_batch import (
     scene_batch_from_events,
 )
 from concept_control.seeding import seeded_weights
+from concept_control.training.place_prior import (
+    family_place_tasks,
+    fit_place_prior,
+    vocabulary_place_tasks,
+)
 from concept_control.training.rule_tasks import draw_rule_task
 
 RULE_FAMILIES = (
@@ -58,6 +65,8 @@ class RulePriorConfig:
     Attributes:
         num_family_tasks: Number of concepts of families.
         num_vocabulary_tasks: Number of concepts of the vocabulary.
+        num_place_tasks: Number of concepts of families that say where one thing goes; a third as
+            many come from the vocabulary.
         steps: Number of gradient steps.
         batch: Number of tasks a step.
         learning_rate: Rate of Adam, annealed to zero.
@@ -67,6 +76,7 @@ class RulePriorConfig:
 
     num_family_tasks: int = 2000
     num_vocabulary_tasks: int = 1200
+    num_place_tasks: int = 600
     steps: int = 2500
     batch: int = 32
     learning_rate: float = 4e-3
@@ -151,6 +161,7 @@ def train_rule_prior(
         ),
     ]
     scorer, loss = fit_scorer(tasks, config)
+    places = train_places(scorer.places, config, families)
     reachable = np.mean([float(task.hits.amax(dim=1).gt(0).float().mean()) for task in tasks])
     facts = {
         'training': asdict(config),
@@ -160,9 +171,36 @@ def train_rule_prior(
             'mean_rules': round(float(np.mean([len(task.tokens) for task in tasks])), 1),
             'reachable': round(float(reachable), 3),
             'final_loss': round(loss, 3),
+            **places,
         },
     }
     return scorer, facts
+
+
+def train_places(
+    prior: PlacePrior, config: RulePriorConfig, families: Mapping[str, Family]
+) -> dict[str, float]:
+    """Fit the prior of places in place; return the metrics of its card."""
+    rng = np.random.default_rng([config.seed, 1])
+    trained = {n: f for n, f in families.items() if not f.held_out and _places(f, rng)}
+    count = config.num_place_tasks
+    tasks = [
+        *tqdm(family_place_tasks(trained, count, prior, rng), desc='places of families'),
+        *tqdm(vocabulary_place_tasks(count // 3, prior, rng), desc='places of the vocabulary'),
+    ]
+    before, after = fit_place_prior(prior, tasks)
+    return {
+        'place_families': len(trained),
+        'place_tasks': len(tasks),
+        'place_loss_before': round(before, 3),
+        'place_loss': round(after, 3),
+    }
+
+
+def _places(family: Family, rng: np.random.Generator) -> bool:
+    return shows_place(
+        scene_batch_from_events(family.sample(rng, family.sample_concepts(rng, 2), 2))
+    )
 
 
 def fit_scorer(tasks: list[RuleTask], config: RulePriorConfig) -> tuple[RuleScorer, float]:

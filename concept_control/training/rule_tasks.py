@@ -10,12 +10,12 @@ from concept_control.energy.measurements.entities import MEASUREMENTS
 from concept_control.energy.measurements.entity_view import candidates_of, tones_of
 from concept_control.energy.measurements.features import (
     ALL_MEASUREMENTS,
-    ASCENDING,
-    DESCENDING,
     FITTED,
     GROUPS,
     MIDDLE,
     NUM_PARAMETERS,
+    OUTER,
+    RANKS,
     VALUE,
     Features,
     rank_view,
@@ -29,6 +29,9 @@ _MARGIN = 0.12
 """Smallest distance of entities from a bound, in standard deviations."""
 
 _PALETTE = 3
+
+_RANK_SHARES = (0.46, 0.46, 0.04, 0.04)
+"""Shares of `RANKS` among ranks."""
 
 
 def draw_rule_task(rng: np.random.Generator, count: int) -> SceneBatch:
@@ -89,7 +92,7 @@ def _random_rule(
     weight = np.where(odd, 0.2, 1.0)
     measurement = int(rng.choice(allowed, p=weight / weight.sum()))
     is_rank = not values_only and measurement < len(MEASUREMENTS) and rng.random() < 0.5
-    group, kind = 0, int(rng.choice([ASCENDING, DESCENDING, MIDDLE], p=[0.48, 0.48, 0.04]))
+    group, kind = 0, int(rng.choice(len(RANKS), p=_RANK_SHARES))
     if rng.random() < 0.15:
         groups = [1, 2] * moves + [3, 4] * has_marker + [len(GROUPS) - 1]
         group = int(rng.choice(groups))
@@ -101,7 +104,7 @@ def _random_rule(
     )
     values = feature.evaluate(scene)[..., 0]
     if is_rank:
-        first = int(rng.choice(4, p=[0.6, 0.2, 0.12, 0.08])) if kind != MIDDLE else 0
+        first = int(rng.choice(4, p=[0.6, 0.2, 0.12, 0.08])) if kind not in (MIDDLE, OUTER) else 0
         last = first + int(rng.random() < 0.12)
         passes = (values >= first) & (values <= last) & candidates
         plain = Features(feature.measurements, torch.tensor([VALUE]), feature.parameters)

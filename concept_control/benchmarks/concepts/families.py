@@ -27,6 +27,10 @@ from concept_control.training.report import FamilyScores, judge_family
 SHOT_COUNTS = (1, 3, 5, 10)
 NUMBERS = (3, 4, 6, 8, 10, 12)
 
+DETERMINED = 0.8
+"""Share of the weight of all readings from which on they agree, so that what is asked for is
+determined by the demonstrations, as far as the vocabulary can say."""
+
 METHODS = ('agreement', 'network', 'network, gradient', 'network, both')
 """Energies, and ways of the network to infer a code, to be compared."""
 
@@ -75,6 +79,8 @@ def judge(
         'median_error': _median(scores),
         'identified': _rate(scores.identified),
         'exact': _rate(scores.exact),
+        **_determined(scores.generated, scores.places_agree, 'generated'),
+        **_determined(scores.identified, scores.masks_agree, 'identified'),
     }
 
 
@@ -126,6 +132,11 @@ def by_method(
     )
 
 
+_MEASURES = ('generated', 'identified', 'exact', 'generated where determined',
+             'generated determined', 'identified where determined',
+             'identified determined')  # fmt: skip
+
+
 def _judge_pairs(
     description: str, rows: Iterable[Any], columns: Iterable[Any], judge_pair: Callable[..., Any]
 ) -> dict[str, dict[str, Any]]:
@@ -139,11 +150,11 @@ def summary(families: Mapping[str, Mapping[str, Any]], shots: int) -> dict[str, 
     """Return means and worst of trained and of held-out families at a number of shots."""
     found: dict[str, Any] = {}
     for kind, held_out in (('trained', False), ('held_out', True)):
-        for measure in ('generated', 'identified', 'exact'):
+        for measure in _MEASURES:
             values = {
                 name: rows[str(shots)][measure]['value']
                 for name, rows in families.items()
-                if rows[str(shots)]['held_out'] == held_out and rows[str(shots)][measure]
+                if rows[str(shots)]['held_out'] == held_out and rows[str(shots)].get(measure)
             }
             if values:
                 worst = min(values, key=lambda name: values[name])
@@ -154,6 +165,17 @@ def summary(families: Mapping[str, Mapping[str, Any]], shots: int) -> dict[str, 
                     'families': len(values),
                 }
     return found
+
+
+def _determined(values: np.ndarray | None, agree: np.ndarray | None, name: str) -> dict[str, Any]:
+    """Return the rate where readings agree, and the share of such scenes."""
+    if values is None or agree is None:
+        return {}
+    where = ~np.isnan(values)
+    clear = where & (agree >= DETERMINED)
+    share = {'value': float(clear.sum() / max(where.sum(), 1))}
+    rate = {'value': float(values[clear].mean())} if clear.any() else None
+    return {f'{name} where determined': rate, f'{name} determined': share}
 
 
 def _rate(values: np.ndarray | None) -> dict[str, float] | None:

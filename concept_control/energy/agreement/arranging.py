@@ -7,19 +7,15 @@ from collections.abc import Sequence
 
 import torch
 
-from concept_control.energy.agreement.conjunction import KEPT, TIE, Bounds
-from concept_control.energy.agreement.evidence import (
-    AROUND_ZERO,
-    Background,
-    log_evidence,
-)
-from concept_control.energy.agreement.placing import COST, PRIOR, Agreement, anywhere
+from concept_control.energy.agreement.conjunction import KEPT, TIE, BoundSearch
+from concept_control.energy.agreement.evidence import ONE_SIDED, ONE_SIGN
+from concept_control.energy.agreement.place_prior import set_prior
+from concept_control.energy.agreement.placing import Agreement, anywhere
 from concept_control.energy.measurements.measurement import evaluate
 from concept_control.energy.measurements.scene_view import SceneView
 from concept_control.energy.measurements.sets import set_measurements
 from concept_control.energy.scene_batch import SceneBatch
 
-_TOPICS = {'count': 1.0, 'shape': 0.0, 'set place': -2.0}
 _BACKGROUND = 2000
 _CERTAIN = 3.0
 _DOUBTED = -3.0
@@ -46,38 +42,25 @@ def infer_arrangement(
     measurements = [m for m in set_measurements() if m.needs <= int(number.min())]
     many = scene.repeat(_BACKGROUND // shots)
     elsewhere = anywhere(many, many.attention, generator)
-    values = evaluate(measurements, view)
     background = evaluate(measurements, SceneView(elsewhere))
-    ordered = Background(background, torch.full((len(background),), 1 / len(background)))
-    lower, upper = values.amin(dim=0), values.amax(dim=0)
-    is_signed = torch.tensor([m.is_signed for m in measurements])
-    evidence, shares = log_evidence(ordered.masses(lower, upper, True), is_signed, shots)
-    prior = torch.tensor([PRIOR + _TOPICS[m.topic] - COST * m.cost for m in measurements])
-    odds = torch.where(ordered.deviation > 1e-4, evidence + prior, -torch.inf)
-    kept = torch.nonzero(odds > _DOUBTED)[:, 0]
-    largest = torch.maximum(lower.abs(), upper.abs())
-    symmetric = shares[AROUND_ZERO] > 0.5
-    lower = torch.where(symmetric, -largest, lower)[kept]
-    upper = torch.where(symmetric, largest, upper)[kept]
-    zero = torch.zeros(len(kept))
-    bounds = Bounds(
-        index=kept,
-        lower=lower,
-        upper=upper,
-        scale=(upper - lower) + 0.02 * ordered.deviation[kept],
-        slack=zero + 1,
-        open_lower=zero,
-        open_upper=zero,
-        sign=zero,
-        clause=torch.arange(len(kept)),
-        weight=zero + 1,
-        relevance=torch.sigmoid(odds[kept]).clamp(max=1 - 1e-4),
-        power=zero + 1,
-        kind=torch.where(odds[kept] > _CERTAIN, KEPT, TIE),
-        shots=shots,
+    search = BoundSearch(
+        evaluate(measurements, view),
+        background,
+        torch.full((len(background),), 1 / len(background)),
+        set_prior(measurements),
+        torch.tensor([m.is_signed for m in measurements]),
+        torch.ones(len(measurements), dtype=torch.bool),
     )
-    specs = tuple(measurements[i].name for i in kept.tolist())
-    score = float(odds.max()) if len(odds) else -math.inf
+    kept = torch.nonzero(search.odds > _DOUBTED)[:, 0].tolist()
+    # Bounds of a shape are on both sides, and never on the sign alone.
+    search.shares[[ONE_SIDED, ONE_SIGN]] = 0.0
+    relevance = torch.sigmoid(search.odds).clamp(max=1 - 1e-4)
+    bounds = search.bounds(
+        [(index, row, 1.0) for row, index in enumerate(kept)],
+        [(float(relevance[i]), 1.0, KEPT if search.odds[i] > _CERTAIN else TIE) for i in kept],
+    )
+    specs = tuple(measurements[i].name for i in kept)
+    score = float(search.odds.max())
     return Agreement(specs, bounds, (int(number.min()), int(number.max())), score, score)
 
 

@@ -135,15 +135,19 @@ class Bounds:
         signed = _falling(wrong / self.slack, power + 1)
         return (1 - share) * low * high + share * signed
 
-    def clause_terms(self, values: torch.Tensor) -> torch.Tensor:
-        """Return (R, C) terms >= 0 whose sum is the energy, in nats, of values (R, B)."""
+    def shares(self, values: torch.Tensor) -> torch.Tensor:
+        """Return (R, C) the weight of each clause's readings that hold at values (R, B)."""
         found = self.plausibility(values)
         members = torch.zeros(len(self.index), len(self.relevance)).to(found)
         members[torch.arange(len(self.index)), self.clause] = self.weight.to(found)
-        agreed = found @ members + (1 - members.sum(dim=0)).clamp(min=0.0)
-        relevance = self.relevance.to(found)
+        return found @ members + (1 - members.sum(dim=0)).clamp(min=0.0)
+
+    def clause_terms(self, values: torch.Tensor) -> torch.Tensor:
+        """Return (R, C) terms >= 0 whose sum is the energy, in nats, of values (R, B)."""
+        agreed = self.shares(values)
+        relevance = self.relevance.to(agreed)
         total = ((1 - relevance) + relevance * agreed).clamp(min=1e-12)
-        return -self.power.to(found) * total.log().clamp(max=0.0)
+        return -self.power.to(agreed) * total.log().clamp(max=0.0)
 
     def energy(self, values: torch.Tensor) -> torch.Tensor:
         """Return the energies (R,) in nats of values (R, B): minus the log plausibility."""
@@ -165,8 +169,18 @@ class Resampling(Protocol):
         """Return measurements (n, K) of the rows, all or some of them."""
 
 
-class _Search:
-    """The greedy search for bounds; values are (M, K), the background (n, K)."""
+class BoundSearch:
+    """The greedy search for what M demonstrations agree on.
+
+    Args:
+        values: (M, K) measurements of the demonstrations.
+        background: (n, K) measurements of the same scenes with subject or mask drawn anew.
+        weights: (n,) weights of the background, of sum one.
+        prior: (K,) log odds that a measurement matters.
+        is_signed: (K,) bool, measurements whose zero is special.
+        is_valid: (K,) bool, measurements that are defined.
+        is_continuous: Whether masses of few samples are smoothed.
+    """
 
     def __init__(
         self,
@@ -176,7 +190,7 @@ class _Search:
         prior: torch.Tensor,
         is_signed: torch.Tensor,
         is_valid: torch.Tensor,
-        is_continuous: bool,
+        is_continuous: bool = True,
     ) -> None:
         self.shots = len(values)
         self.lower, self.upper = values.amin(dim=0), values.amax(dim=0)
@@ -199,14 +213,22 @@ class _Search:
             self.gate / total if total > 1e-6 else torch.full_like(self.gate, 1.0 / len(self.gate))
         )
         self.effective = total
-        masses = Background(self.background, weights).masses(
-            self.lower, self.upper, self.is_continuous
-        )
-        self.log_evidence, self.shares = log_evidence(masses, self.is_signed, self.shots)
-        self.is_upper = masses.is_upper
+        self._ordered = Background(self.background, weights)
+        self.log_evidence, self.shares, self.is_upper = self._evidence(self.lower, self.upper, 0)
         odds = torch.where(self.is_valid, self.log_evidence + self.prior, -torch.inf)
         odds[self.kept] = -torch.inf
         self.odds = odds
+
+    def _evidence(
+        self, lower: torch.Tensor, upper: torch.Tensor, more: int
+    ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+        masses = self._ordered.masses(lower, upper, self.is_continuous)
+        return *log_evidence(masses, self.is_signed, self.shots + more), masses.is_upper
+
+    def evidence_with(self, values: torch.Tensor) -> torch.Tensor:
+        """Return the log evidence (K,) of the demonstrations and one more, of values (K,)."""
+        lower, upper = torch.minimum(self.lower, values), torch.maximum(self.upper, values)
+        return self._evidence(lower, upper, 1)[0]
 
     def keep(self, index: int) -> None:
         """Keep the bounds of a measurement and weigh the background by them."""
@@ -246,115 +268,100 @@ class _Search:
         if is_drawn:
             self.background = resampling.values()
 
+    def run(
+        self,
+        fewest: float = 25.0,
+        most_kept: int = _MOST_KEPT,
+        most_tight: int = _MOST_KEPT,
+        resampling: Resampling | None = None,
+    ) -> tuple[Bounds, float, float]:
+        """Infer what the demonstrations agree on.
 
-def infer_bounds(
-    values: torch.Tensor,
-    background: torch.Tensor,
-    prior: torch.Tensor,
-    is_signed: torch.Tensor,
-    is_valid: torch.Tensor,
-    weights: torch.Tensor | None = None,
-    is_continuous: bool = True,
-    fewest: float = 25.0,
-    most_kept: int = _MOST_KEPT,
-    most_tight: int = _MOST_KEPT,
-    resampling: Resampling | None = None,
-) -> tuple[Bounds, float, float]:
-    """Infer what M demonstrations agree on.
+        Args:
+            fewest: Effective number of background rows below which nothing more is kept.
+            most_kept: Most bounds that are kept.
+            most_tight: Most bounds that fix a measurement: as many as there are degrees of
+                freedom, as all others follow from them.
+            resampling: Background of which rows are drawn anew.
 
-    Args:
-        values: (M, K) measurements of the demonstrations.
-        background: (n, K) measurements of the same scenes with subject or mask drawn anew.
-        prior: (K,) log odds that a measurement matters.
-        is_signed: (K,) bool, measurements whose zero is special.
-        is_valid: (K,) bool, measurements that are defined.
-        weights: (n,) weights of the background, of sum one; uniform by default.
-        is_continuous: Whether masses of few samples are smoothed.
-        fewest: Effective number of background rows below which nothing more is kept.
-        most_kept: Most bounds that are kept.
-        most_tight: Most bounds that fix a measurement: as many as there are degrees of freedom, as
-            all others follow from them.
-        resampling: Background of which rows are drawn anew.
+        Returns:
+            Bounds, the log evidence of those that are kept, and the log odds of the likeliest of
+            all.
+        """
+        for _ in range(most_kept):
+            index = int(self.odds.argmax())
+            is_fixed = self.num_tight >= most_tight
+            if is_fixed or self.effective < fewest or self.odds[index] < CONTINUE:
+                break
+            self.keep(index)
+            if resampling is not None:
+                self.draw_again(resampling)
+            self.score()
+        support = max([*self.kept_odds, float(self.odds.max())])
+        return self._collect(self.effective >= fewest), sum(self.kept_odds), support
 
-    Returns:
-        Bounds, the log evidence of those that are kept, and the log odds of the likeliest of all.
-    """
-    if weights is None:
-        weights = torch.full((len(background),), 1.0 / len(background))
-    search = _Search(values, background, weights, prior, is_signed, is_valid, is_continuous)
-    for _ in range(most_kept):
-        index = int(search.odds.argmax())
-        is_fixed = search.num_tight >= most_tight
-        if is_fixed or search.effective < fewest or search.odds[index] < CONTINUE:
-            break
-        search.keep(index)
-        if resampling is not None:
-            search.draw_again(resampling)
-        search.score()
-    support = max([*search.kept_odds, float(search.odds.max())])
-    return _collect(search, search.effective >= fewest), sum(search.kept_odds), support
+    def _collect(self, is_supported: bool) -> Bounds:
+        """Return kept bounds, doubts and ties as clauses."""
+        doubted = self.odds if is_supported else self.odds - 3.0
+        rows = [(index, row, 1.0) for row, index in enumerate(self.kept)]
+        clauses = [
+            (min(1 - 1e-6, 1 / (1 + math.exp(-odds))), 1.0, KEPT) for odds in self.kept_odds
+        ]
+        valid = torch.isfinite(self.odds)
+        total = torch.logsumexp(torch.where(self.is_valid, self.prior, -torch.inf), dim=0)
+        doubt = torch.where(valid, doubted - total + _NEXT_BONUS, -torch.inf)
+        # Something is meant: without any bound, "nothing more" is unlikely.
+        nothing = doubt.new_tensor([0.0 if self.kept else -5.0])
+        share = torch.softmax(torch.cat([doubt, nothing]), dim=0)[:-1]
+        rows += [(i, len(clauses), float(share[i])) for i in _indices(share > _LEAST_NEXT)]
+        clauses.append((1.0, _NEXT_POWER, NEXT))
+        ties = torch.sigmoid(doubted).clamp(max=0.9 if is_supported else 0.3)
+        for i in _indices(valid & (ties > _LEAST_TIE)):
+            rows.append((i, len(clauses), 1.0))
+            clauses.append((float(ties[i]), _TIE_POWER, TIE))
+        return self.bounds(rows, clauses)
+
+    def bounds(
+        self, rows: list[tuple[int, int, float]], clauses: list[tuple[float, float, int]]
+    ) -> Bounds:
+        """Return bounds on measurements.
+
+        Args:
+            rows: Measurement, clause and weight of each bound.
+            clauses: Relevance, power and kind of each clause.
+        """
+        index = torch.tensor([row[0] for row in rows], dtype=torch.long)
+        deviation = self.deviation[index]
+        shares, is_upper = self.shares[:, index], self.is_upper[index]
+        # Those that are kept, the first ones, are as they were when they were chosen.
+        for number, (share, was_upper) in enumerate(self.kept_shares):
+            shares[:, number], is_upper[number] = share, was_upper
+        lower, upper = self.lower[index], self.upper[index]
+        # The side of zero that the values are on, before bounds are made symmetric.
+        side = torch.where(upper <= 0.01 * deviation, -1.0, 1.0)
+        largest = torch.maximum(lower.abs(), upper.abs())
+        symmetric = shares[AROUND_ZERO] > 0.5
+        lower = torch.where(symmetric, -largest, lower)
+        upper = torch.where(symmetric, largest, upper)
+        missing = shares[ONE_SIDED]
+        columns = torch.tensor(clauses, dtype=torch.float64).reshape(-1, 3)
+        return Bounds(
+            index=index,
+            lower=lower,
+            upper=upper,
+            scale=(upper - lower) + 0.02 * deviation,
+            slack=0.03 * deviation,
+            open_lower=torch.where(is_upper, missing, 0.0),
+            open_upper=torch.where(is_upper, 0.0, missing),
+            sign=side * shares[ONE_SIGN],
+            clause=torch.tensor([row[1] for row in rows], dtype=torch.long),
+            weight=torch.tensor([row[2] for row in rows]),
+            relevance=columns[:, 0].float(),
+            power=columns[:, 1].float(),
+            kind=columns[:, 2].long(),
+            shots=self.shots,
+        )
 
 
-def _collect(search: _Search, is_supported: bool) -> Bounds:
-    """Return kept bounds, doubts and ties as clauses."""
-    rows: list[tuple[int, torch.Tensor, bool, int, float]] = []
-    clauses: list[tuple[float, float, int]] = []
-    for index, odds, (shares, is_upper) in zip(search.kept, search.kept_odds, search.kept_shares):
-        rows.append((index, shares, is_upper, len(clauses), 1.0))
-        clauses.append((min(1 - 1e-6, 1 / (1 + math.exp(-odds))), 1.0, KEPT))
-    valid = torch.isfinite(search.odds)
-    total = torch.logsumexp(torch.where(search.is_valid, search.prior, -torch.inf), dim=0)
-    doubt = torch.where(valid, search.odds - total + _NEXT_BONUS, -torch.inf)
-    if not is_supported:
-        doubt = doubt - 3.0
-    # Something is meant: without any bound, "nothing more" is unlikely.
-    nothing = doubt.new_tensor([0.0 if search.kept else -5.0])
-    share = torch.softmax(torch.cat([doubt, nothing]), dim=0)
-    ties = torch.sigmoid(search.odds if is_supported else search.odds - 3.0)
-    ties = ties.clamp(max=0.9 if is_supported else 0.3)
-    number = len(clauses)
-    clauses.append((1.0, _NEXT_POWER, NEXT))
-    chosen = torch.nonzero(share[:-1] > _LEAST_NEXT)[:, 0].tolist()
-    rows += [
-        (i, search.shares[:, i], bool(search.is_upper[i]), number, float(share[i])) for i in chosen
-    ]
-    for i in torch.nonzero(valid & (ties > _LEAST_TIE))[:, 0].tolist():
-        rows.append((i, search.shares[:, i], bool(search.is_upper[i]), len(clauses), 1.0))
-        clauses.append((float(ties[i]), _TIE_POWER, TIE))
-    return _bounds(search, rows, clauses)
-
-
-def _bounds(
-    search: _Search,
-    rows: list[tuple[int, torch.Tensor, bool, int, float]],
-    clauses: list[tuple[float, float, int]],
-) -> Bounds:
-    index = torch.tensor([row[0] for row in rows], dtype=torch.long)
-    deviation = search.deviation[index]
-    shares = torch.stack([row[1] for row in rows]) if rows else torch.zeros(0, 4)
-    is_upper = torch.tensor([row[2] for row in rows], dtype=torch.bool)
-    lower, upper = search.lower[index], search.upper[index]
-    # The side of zero that the values are on, before bounds are made symmetric.
-    side = torch.where(upper <= 0.01 * deviation, -1.0, 1.0)
-    largest = torch.maximum(lower.abs(), upper.abs())
-    symmetric = shares[:, AROUND_ZERO] > 0.5
-    lower = torch.where(symmetric, -largest, lower)
-    upper = torch.where(symmetric, largest, upper)
-    missing = shares[:, ONE_SIDED]
-    relevance, power, kind = (torch.tensor(list(part)) for part in zip(*clauses))
-    return Bounds(
-        index=index,
-        lower=lower,
-        upper=upper,
-        scale=(upper - lower) + 0.02 * deviation,
-        slack=0.03 * deviation,
-        open_lower=torch.where(is_upper, missing, 0.0),
-        open_upper=torch.where(is_upper, 0.0, missing),
-        sign=side * shares[:, ONE_SIGN],
-        clause=torch.tensor([row[3] for row in rows], dtype=torch.long),
-        weight=torch.tensor([row[4] for row in rows]),
-        relevance=relevance,
-        power=power,
-        kind=kind,
-        shots=search.shots,
-    )
+def _indices(mask: torch.Tensor) -> list[int]:
+    return torch.nonzero(mask)[:, 0].tolist()

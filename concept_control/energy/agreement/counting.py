@@ -6,15 +6,15 @@ from collections.abc import Sequence
 
 import torch
 
-from concept_control.energy.agreement.conjunction import infer_bounds
+from concept_control.energy.agreement.conjunction import BoundSearch
 from concept_control.energy.agreement.masks import candidate_masks
-from concept_control.energy.agreement.placing import COST, PRIOR, Agreement
+from concept_control.energy.agreement.place_prior import set_prior
+from concept_control.energy.agreement.placing import Agreement
 from concept_control.energy.measurements.measurement import evaluate
 from concept_control.energy.measurements.scene_view import SceneView
 from concept_control.energy.measurements.sets import set_measurements
 from concept_control.energy.scene_batch import SceneBatch
 
-_TOPICS = {'count': 1.0, 'shape': 0.0, 'set place': -2.0}
 _MOST_KEPT = 6
 _FEWEST = 1.5
 """Effective number of masks of each demonstration below which nothing more is kept."""
@@ -34,9 +34,7 @@ class CountingInference:
     def __init__(self, scene: SceneBatch) -> None:
         self._measurements = set_measurements()
         self._needs = torch.tensor([each.needs for each in self._measurements])
-        self._prior = torch.tensor(
-            [PRIOR + _TOPICS[each.topic] - COST * each.cost for each in self._measurements]
-        )
+        self._prior = set_prior(self._measurements)
         self._is_signed = torch.tensor([each.is_signed for each in self._measurements])
         self._count = scene.attention.sum(dim=-1)
         self._values: list[torch.Tensor] = []
@@ -66,17 +64,16 @@ class CountingInference:
         mean = background.nanmean(dim=0)
         spread = (background - mean).abs().nanmean(dim=0)
         background = torch.where(background.isnan(), mean + 3 * spread + 1e-3, background)
-        bounds, score, support = infer_bounds(
+        search = BoundSearch(
             shown.nan_to_num(),
             background.nan_to_num(),
+            weights,
             self._prior,
             self._is_signed,
             ~shown.isnan().any(dim=0),
-            weights=weights,
             is_continuous=False,
-            fewest=_FEWEST * len(rows),
-            most_kept=_MOST_KEPT,
         )
+        bounds, score, support = search.run(_FEWEST * len(rows), _MOST_KEPT)
         counts = self._count[rows]
         specs = tuple(self._measurements[i].name for i in bounds.index.tolist())
         return Agreement(specs, bounds, (int(counts.min()), int(counts.max())), score, support)

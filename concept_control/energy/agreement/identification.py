@@ -58,14 +58,16 @@ def mask_log_probabilities(
     return torch.logaddexp(by_rules + math.log(share), by_set + math.log1p(-share))
 
 
-def identify(code: AgreementCode, scene: SceneBatch) -> torch.Tensor:
-    """Return the likeliest masks (B, N) of B scenes."""
-    found = []
+def identify(code: AgreementCode, scene: SceneBatch) -> tuple[torch.Tensor, torch.Tensor]:
+    """Return the likeliest masks (B, N) of B scenes, and their probabilities (B,)."""
+    found, probabilities = [], []
     for row in range(scene.num_events):
         one = scene.select(slice(row, row + 1))
         masks = candidate_masks(may_be_meant(code, one))
-        found.append(masks[mask_log_probabilities(code, one, masks).argmax()])
-    return torch.stack(found)
+        logs = mask_log_probabilities(code, one, masks)
+        found.append(masks[logs.argmax()])
+        probabilities.append(logs.amax().exp())
+    return torch.stack(found), torch.stack(probabilities)
 
 
 def may_be_meant(code: AgreementCode, one: SceneBatch) -> torch.Tensor:

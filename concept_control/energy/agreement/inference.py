@@ -26,6 +26,20 @@ _FEWEST_OF_A_STILL_SHAPE = 3
 """Fewest meant things whose arrangement may be what is shown, where nothing moves."""
 
 
+def shows_place(scene: SceneBatch) -> bool:
+    """Return whether demonstrations show where at most one subject goes that is not meant."""
+    subjects = scene.subjects * scene.present > 0.5
+    is_member = bool((subjects & (scene.attention > 0.5)).any())
+    return _acts(scene) and not is_member and bool((subjects.sum(dim=1) <= 1).all())
+
+
+def _acts(scene: SceneBatch) -> bool:
+    """Return whether subjects move, and nothing else: then they are no markers of what happens."""
+    subjects = scene.subjects * scene.present > 0.5
+    moved = ((scene.after - scene.before).norm(dim=-1) > MOVED) & (scene.present > 0.5)
+    return bool((moved & subjects).any()) and not bool((moved & ~subjects).any())
+
+
 def infer_agreement(
     scene: SceneBatch, scorer: RuleScorer, generator: torch.Generator
 ) -> AgreementCode:
@@ -40,12 +54,10 @@ def infer_agreement(
     meant = scene.attention * scene.present > 0.5
     members = bool((subjects & meant).any())
     acting = subjects.any(dim=1)
-    moved = ((scene.after - scene.before).norm(dim=-1) > MOVED) & (scene.present > 0.5)
-    # Where others move too, the subject is a marker of what happens, not what acts.
-    has_moved = bool((moved & subjects).any()) and not bool((moved & ~subjects).any())
+    has_moved = _acts(scene)
     rules = infer_rules(scene, scorer) if bool(meant.any()) and not members else None
-    if has_moved and not members and bool((subjects.sum(dim=1) <= 1).all()):
-        placing = PlacingInference(scene.select(acting), generator).infer()
+    if shows_place(scene):
+        placing = PlacingInference(scene.select(acting), generator, scorer.places).infer()
         share = _RULES_BESIDE_PLACING if rules is not None else 0.0
         return AgreementCode(placing=placing, rules=rules, rule_share=share)
     arrangement: Agreement | None = None

@@ -9,13 +9,14 @@ from functools import cached_property
 
 import torch
 
-from concept_control.energy.agreement.conjunction import KEPT, NEXT, TIE, Bounds, infer_bounds
+from concept_control.energy.agreement.conjunction import KEPT, NEXT, TIE, Bounds, BoundSearch
 from concept_control.energy.agreement.evidence import (
     INTERVAL,
     ONE_SIDED,
     Background,
     log_evidence,
 )
+from concept_control.energy.agreement.place_prior import PlacePrior
 from concept_control.energy.agreement.points import PointHypothesis, best_point
 from concept_control.energy.measurements.fitted import DIRECTION, DISC, Fitted
 from concept_control.energy.measurements.measurement import (
@@ -30,17 +31,7 @@ from concept_control.energy.measurements.vocabulary import measurement_named
 from concept_control.energy.scene_batch import SceneBatch
 from concept_control.energy.search.lowest_place import scattered_grid
 
-PRIOR = -3.0
-"""Log odds that a measurement matters, before its topic and its cost."""
-
-TOPICS = {'table': -2.5, 'motion': -1.5, 'relation': 0.0, 'end': -0.5, 'pair': 0.0, 'way': -0.5,
-          'rank': -0.5, 'others': -2.5}  # fmt: skip
-"""Log odds of topics where something is attended."""
-
-_TOPICS_ALONE = {**dict.fromkeys(TOPICS, -2.0), 'table': 0.0, 'motion': -1.0}
 _OF_OTHERS = ('rank', 'others')
-COST = 0.7
-"""Factor of a measurement's cost in its log odds."""
 _BACKGROUND = 2000
 _REDRAWN = 1200
 _FEWEST_FOR_DIRECTIONS = 3
@@ -109,6 +100,11 @@ class Agreement:
         """Return the energies (R,) in nats."""
         return self.bounds.energy(self.values(view))
 
+    def consensus(self, view: SceneView) -> torch.Tensor:
+        """Return the weight (R,) of the readings, bounds that are kept and doubts, that hold."""
+        acting = self.select((KEPT, NEXT))
+        return acting.bounds.shares(acting.values(view)).amin(dim=-1)
+
     def residual(self, view: SceneView) -> torch.Tensor:
         """Return the residuals (R, 2 B) of the bounds, workspace units: zero within all of them.
 
@@ -146,11 +142,16 @@ class PlacingInference:
     Args:
         scene: M demonstrations of one subject each.
         generator: Random generator of the background.
+        prior: Prior of relevance of measurements.
         background: Number of background rows.
     """
 
     def __init__(
-        self, scene: SceneBatch, generator: torch.Generator, background: int = _BACKGROUND
+        self,
+        scene: SceneBatch,
+        generator: torch.Generator,
+        prior: PlacePrior,
+        background: int = _BACKGROUND,
     ) -> None:
         self.scene = scene
         self._generator = generator
@@ -163,11 +164,9 @@ class PlacingInference:
             for m in placement_measurements()
             if m.needs <= fewest and not (is_alone and m.topic in _OF_OTHERS)
         )
-        topics = TOPICS if fewest else _TOPICS_ALONE
-        self._topics = topics
-        self.prior = torch.tensor(
-            [PRIOR + topics[m.topic] - COST * m.cost for m in self.measurements]
-        )
+        with torch.no_grad():
+            self.prior = prior(self.measurements, fewest > 0)
+        self._odds = {m.name: odds for m, odds in zip(self.measurements, self.prior.tolist())}
         shots = scene.num_events
         side = max(14, round((background / shots) ** 0.5))
         self._places = scattered_grid(shots, side, generator)
@@ -175,42 +174,55 @@ class PlacingInference:
         self._background = evaluate(self.measurements, SceneView(self._rows))
         self._values = evaluate(self.measurements, SceneView(scene))
 
-    def infer(self, chosen: Sequence[int] | None = None) -> Agreement:
-        """Return what the demonstrations agree on, all or some of them (by number)."""
+    def search(
+        self, chosen: Sequence[int] | None = None, directions: Sequence[tuple[Fitted, float]] = ()
+    ) -> tuple[BoundSearch, Redrawing]:
+        """Return the search for bounds, before its first step, and what redraws its background.
+
+        Args:
+            chosen: Numbers of the demonstrations to infer from; None for all.
+            directions: Fitted measurements that are tried, too, and their log odds.
+        """
         rows = torch.arange(self.scene.num_events) if chosen is None else torch.tensor(chosen)
         per = self._places.shape[1]
         index = (rows[:, None] * per + torch.arange(per)).reshape(-1)
-        view = SceneView(self.scene.select(rows))
-        background_view = SceneView(self._rows.select(index))
-        fewest = int(view.count.min())
-        point = best_point(view, fewest)
-        directions = self._directions(view, fewest)
+        around = self._rows.select(index)
         measured = [fitted.measurement() for fitted, _ in directions]
-        specs: list[str | Fitted] = [m.name for m in self.measurements]
-        specs += [fitted for fitted, _ in directions]
         values, background, prior = self._values[rows], self._background[index], self.prior
         if measured:
-            values = torch.cat([values, evaluate(measured, view)], dim=-1)
-            background = torch.cat([background, evaluate(measured, background_view)], dim=-1)
-            prior = torch.cat([prior, torch.tensor([each for _, each in directions])])
+            own = evaluate(measured, SceneView(self.scene.select(rows)))
+            values = torch.cat([values, own], dim=-1)
+            background = torch.cat([background, evaluate(measured, SceneView(around))], dim=-1)
+            prior = torch.cat([prior, torch.tensor([odds for _, odds in directions])])
         everything = (*self.measurements, *measured)
-        drawn = _Redrawing(background_view.scene, everything, self._generator)
-        bounds, score, support = infer_bounds(
+        search = BoundSearch(
             values,
             background,
+            torch.full((len(background),), 1 / len(background)),
             prior,
             torch.tensor([m.is_signed for m in everything]),
             torch.ones(len(everything), dtype=torch.bool),
-            most_tight=2,
-            resampling=drawn,
         )
-        counts = int(view.count.min()), int(view.count.max())
+        return search, Redrawing(around, everything, self._generator)
+
+    def infer(self, chosen: Sequence[int] | None = None) -> Agreement:
+        """Return what the demonstrations agree on, all or some of them (by number)."""
+        scene = self.scene if chosen is None else self.scene.select(torch.tensor(chosen))
+        view = SceneView(scene)
+        fewest = int(view.count.min())
+        point = best_point(view, fewest)
+        directions = self._directions(view, fewest)
+        search, redrawn = self.search(chosen, directions)
+        around = SceneView(redrawn.rows)
+        bounds, score, support = search.run(most_tight=2, resampling=redrawn)
+        specs: list[str | Fitted] = [m.name for m in self.measurements]
+        specs += [fitted for fitted, _ in directions]
         kept = tuple(specs[i] for i in bounds.index.tolist())
-        found = Agreement(kept, bounds, counts, score, support)
+        found = Agreement(kept, bounds, (fewest, int(view.count.max())), score, support)
         if point.log_odds > 0 and point.log_odds > score:
             return _with_point(found, point)
-        if len(rows) > 1:
-            return self._with_places_of_the_table(found, view, background_view)
+        if scene.num_events > 1:
+            return self._with_places_of_the_table(found, view, around)
         return found
 
     def _directions(self, view: SceneView, fewest: int) -> list[tuple[Fitted, float]]:
@@ -218,16 +230,13 @@ class PlacingInference:
         if len(view.place) < _FEWEST_FOR_DIRECTIONS:
             return []
         found = []
-        anchors = {'table': 'table', 'start': 'motion'} | (
-            {'attended': 'relation'} if fewest else {}
-        )
-        for anchor, topic in anchors.items():
+        for anchor in ('table', 'start', 'attended')[: 3 if fewest else 2]:
             offset = view.offset(anchor)
             centred = offset - offset.mean(dim=0)
             normal = torch.linalg.eigh(centred.T @ centred)[1][:, 0]
             along = offset @ normal
             width = max(float(along.amax() - along.amin()), 0.01)
-            odds = PRIOR + self._topics[topic] - math.log(math.pi / width) - 0.5
+            odds = self._odds[f'{anchor}: x'] - math.log(math.pi / width) - 0.5
             angle = math.atan2(float(normal[1]), float(normal[0]))
             found.append((Fitted(DIRECTION, (anchor,), (angle,)), odds))
         return found
@@ -242,14 +251,18 @@ class PlacingInference:
         ticks = torch.linspace(-0.6, 0.6, 13)
         discs = [Fitted(DISC, (), tuple(p)) for p in torch.cartesian_prod(ticks, ticks).tolist()]
         turns = [Fitted(DIRECTION, ('table',), (i * math.pi / 24,)) for i in range(24)]
-        base = PRIOR + self._topics['table']
+        base = self._odds['table: x']
         for candidates, odds in ((discs, base - 1.0), (turns, base - 0.5)):
             found = _with_unknown(found, candidates, odds, view, background, weights)
         return found
 
 
-class _Redrawing:
-    """Draws background rows anew: those within the bounds so far, shaken."""
+class Redrawing:
+    """Draws background rows anew: those within the bounds so far, shaken.
+
+    Attributes:
+        rows: Rows of the background as they are now.
+    """
 
     def __init__(
         self,
@@ -257,23 +270,23 @@ class _Redrawing:
         measurements: Sequence[Measurement],
         generator: torch.Generator,
     ) -> None:
-        self._rows, self._measurements, self._generator = rows, measurements, generator
+        self.rows, self._measurements, self._generator = rows, measurements, generator
 
     def draw(self, weights: torch.Tensor, spread: float) -> None:
         """Draw rows by weights (n,), shaken by a spread [workspace units]."""
         index = torch.multinomial(
             weights + 1e-12, _REDRAWN, replacement=True, generator=self._generator
         )
-        rows = self._rows.select(index)
+        rows = self.rows.select(index)
         place = SceneView(rows).place
         place = place + spread * torch.randn(place.shape, generator=self._generator)
-        self._rows = with_places(rows, place.clamp(-1.0, 1.0).unsqueeze(1))
+        self.rows = with_places(rows, place.clamp(-1.0, 1.0).unsqueeze(1))
 
     def values(self, chosen: Sequence[int] | None = None) -> torch.Tensor:
         """Return measurements (n, K) of the rows, all or some of them."""
         every = self._measurements
         measured = every if chosen is None else [every[i] for i in chosen]
-        return evaluate(measured, SceneView(self._rows))
+        return evaluate(measured, SceneView(self.rows))
 
 
 def _with_point(found: Agreement, point: PointHypothesis) -> Agreement:

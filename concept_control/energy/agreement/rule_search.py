@@ -13,15 +13,14 @@ from dataclasses import dataclass
 
 import torch
 
-from concept_control.energy.measurements.entities import FLAGS
+from concept_control.energy.measurements.entity_measurement import FLAGS
 from concept_control.energy.measurements.entity_view import candidates_of
 from concept_control.energy.measurements.features import (
     ALL_MEASUREMENTS,
-    ASCENDING,
-    DESCENDING,
     GROUPS,
-    MIDDLE,
+    RANKS,
     VALUE,
+    VIEWS,
     Features,
     fit_features,
     rank_view,
@@ -299,18 +298,17 @@ def _about() -> torch.Tensor:
 
 
 _ABOUT = _about()
-_NUM_VIEWS = 1 + 3 * len(GROUPS)
 
 
 def _view_facts() -> torch.Tensor:
-    rows = torch.zeros(_NUM_VIEWS, 6)
+    rows = torch.zeros(len(VIEWS), 3 + len(RANKS))
     rows[VALUE, 0] = 1.0
     for group in range(len(GROUPS)):
-        for rank in (ASCENDING, DESCENDING, MIDDLE):
+        for rank in range(len(RANKS)):
             view = rank_view(rank, group)
             rows[view, 1 + rank] = 1.0
-            rows[view, 4] = float(0 < group < len(GROUPS) - 1)
-            rows[view, 5] = float(group == len(GROUPS) - 1)
+            rows[view, -2] = float(0 < group < len(GROUPS) - 1)
+            rows[view, -1] = float(group == len(GROUPS) - 1)
     return rows
 
 
@@ -323,7 +321,7 @@ NUM_TOKEN_NUMBERS = _NUM_CONTEXT + len(FLAGS) + _VIEW_FACTS.shape[1] + _NUM_NUMB
 
 
 def _feature_facts(features: Features) -> torch.Tensor:
-    """Return (F, len(FLAGS) + 6) what each feature is about and how it is seen."""
+    """Return (F, D) what each feature is about and how it is seen."""
     return torch.cat([_ABOUT[features.measurements], _VIEW_FACTS[features.views]], dim=-1)
 
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from concept_control.energy.measurements.entities import (
+from concept_control.energy.measurements.entity_measurement import (
     ABOVE,
     ABOVE_ZERO,
     BELOW,
@@ -75,6 +75,9 @@ def _rank_words(
         among = f' of {words.format(_color_words(parameters[:3], 2 * parameters[3]))}'
     if rank == 'middle':
         return f'the one in the middle between the {lowest} and the {highest}{among}'
+    if rank == 'outer':
+        last = 1 if upper is None else round(upper[0]) + 1
+        return f'up to the {_ordinal(last)}from either end between {lowest} and {highest}{among}'
     extreme = lowest if rank == 'ascending' else highest
     first = 1 if lower is None else round(lower[0]) + 1
     last = None if upper is None else round(upper[0]) + 1

@@ -7,7 +7,7 @@ Its weights are learned (`training/rule_prior.py`).
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -15,7 +15,9 @@ from typing import Any
 import torch
 from torch import nn
 
+from concept_control.energy.agreement.place_prior import PlacePrior, every_kind
 from concept_control.energy.agreement.rule_search import NUM_TOKEN_NUMBERS
+from concept_control.errors import ModelError
 from concept_control.model_files import read_card, read_config, read_modules, write_model
 
 WEIGHTS_FILE = 'rule_prior.safetensors'
@@ -36,19 +38,23 @@ class ScorerConfig:
 
 
 class RuleScorer(nn.Module):
-    """Score sets of rules, equivariant to their order.
+    """Score sets of rules, equivariant to their order; with the prior of places beside.
 
     Args:
         config: Sizes of the network.
+        kinds: Kinds of measurements of places that have weights; None for all.
     """
 
-    def __init__(self, config: ScorerConfig | None = None) -> None:
+    def __init__(
+        self, config: ScorerConfig | None = None, kinds: Sequence[str] | None = None
+    ) -> None:
         super().__init__()
         self.config = config = config or ScorerConfig()
         width = config.hidden
         self.read = nn.Sequential(
             nn.Linear(config.num_numbers, width), nn.SiLU(), nn.Linear(width, width), nn.SiLU()
         )
+        self.places = PlacePrior(every_kind() if kinds is None else kinds)
         self.score = nn.Sequential(nn.Linear(3 * width, width), nn.SiLU(), nn.Linear(width, 1))
 
     def forward(self, tokens: torch.Tensor, mask: torch.Tensor | None = None) -> torch.Tensor:
@@ -76,7 +82,7 @@ def save_scorer(scorer: RuleScorer, facts: dict[str, Any], folder: str | Path) -
         Path(folder) / WEIGHTS_FILE,
         Path(folder) / CARD_FILE,
         {'scorer': scorer},
-        {'network': asdict(scorer.config), **facts},
+        {'network': asdict(scorer.config), 'kinds': list(scorer.places.kinds), **facts},
     )
 
 
@@ -91,6 +97,16 @@ def load_scorer(folder: str | Path) -> RuleScorer:
     config = read_config(ScorerConfig, card, path)
     weights = Path(folder) / WEIGHTS_FILE
     modules: Mapping[str, Any] = read_modules(
-        weights, card, lambda: {'scorer': RuleScorer(config)}
+        weights, card, lambda: {'scorer': RuleScorer(config, _kinds(card, path))}
     )
     return modules['scorer'].requires_grad_(False).eval()
+
+
+def _kinds(card: Mapping[str, Any], path: Path) -> list[str]:
+    kinds = card.get('kinds')
+    if not isinstance(kinds, list) or not all(isinstance(kind, str) for kind in kinds):
+        raise ModelError(
+            f'{path} names no kinds of measurements of places; train the prior again: '
+            'concept_control train --rule-prior'
+        )
+    return kinds

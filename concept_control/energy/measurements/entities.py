@@ -9,80 +9,25 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Collection, Iterator
-from dataclasses import dataclass
 from functools import partial
 from typing import NamedTuple
 
 import torch
 
-from concept_control.energy.measurements.entity_view import FAR, EntityView, least, most
-from concept_control.energy.measurements.measurement import MIRROR, SHIFT, TURN
-
-FLAGS = (
-    'marker',
-    'motion',
-    'colour',
-    'size',
-    'place',
-    'peers',
-    'signed',
-    'oblique',
-    'anchored',
-    'before',
-    'channel',
-    'fitted',
+from concept_control.energy.measurements.entity_measurement import (
+    EVERY,
+    TURNS,
+    EntityMeasurement,
+    Value,
 )
-"""What a measurement may be about, for a scorer: the marker; motion; colour; size; place; the
-other entities; a difference with a natural zero; a direction other than x and y; an entity singled
-out by its looks; the first state; one colour channel; parameters fitted to demonstrations."""
-
-NEIGHBOURHOOD = 0.5
-"""Radius within which neighbours are counted [workspace units]."""
-
-LOWEST, HIGHEST, BELOW, ABOVE, BELOW_ZERO, ABOVE_ZERO = range(6)
-"""Words of a measurement: for the entity with the least or the largest number; for entities below
-or above a bound, `{}` in its place; for a negative or a positive number."""
-
-_DEFAULT_WORDS = ('lowest in {}', 'highest in {}', '{} below {{}}', '{} above {{}}',
-                  'negative {}', 'positive {}')  # fmt: skip
-
-Value = Callable[[EntityView], torch.Tensor]
-Keeps = frozenset[str]
-
-_EVERY, _TURNS = frozenset({SHIFT, TURN, MIRROR}), frozenset({TURN, MIRROR})
-
-
-@dataclass(frozen=True)
-class EntityMeasurement:
-    """One measurement: how it is computed and said, and facts for a scorer.
-
-    Lengths are in workspace units.
-
-    Attributes:
-        name: Stable identifier.
-        label: Words for the number, such as "distance to the marker"; `{}` for fitted parameters.
-        value: Function of a view of R scenes to the numbers (R, N), or, where parameters are
-            fitted, to the vectors (R, N, `width`) that they are compared with.
-        about: Flags out of `FLAGS`.
-        keeps: Changes of the whole scene (a turn by 90°) that leave the number as it is.
-        words: Words of its own, from `LOWEST` on; '' for those made from the label.
-        width: Number of fitted parameters, 0 for a plain measurement.
-        is_direction: Whether fitted parameters are a direction; otherwise a point.
-    """
-
-    name: str
-    label: str
-    value: Value
-    about: Keeps = frozenset()
-    keeps: Keeps = frozenset()
-    words: tuple[str, ...] = ()
-    width: int = 0
-    is_direction: bool = False
-
-    def said(self, which: int) -> str:
-        """Return the words from `LOWEST` to `ABOVE_ZERO`."""
-        own = self.words[which] if which < len(self.words) else ''
-        return own or _DEFAULT_WORDS[which].format(self.label)
+from concept_control.energy.measurements.entity_relations import (
+    CHANGES,
+    COMPANY,
+    MARKER_FRAMES,
+    OTHERS,
+)
+from concept_control.energy.measurements.entity_view import EntityView
+from concept_control.energy.measurements.measurement import MIRROR, SHIFT
 
 
 def measure_entities(view: EntityView, needed: Collection[int] | None = None) -> torch.Tensor:
@@ -176,7 +121,7 @@ def _places(anchor: _Anchor) -> Iterator[EntityMeasurement]:
                  f'within {{}} of {to}', f'further than {{}} from {to}')  # fmt: skip
     yield EntityMeasurement(
         f'distance_{anchor.name}', label, lambda v: anchor.offset(v).norm(dim=-1), unsigned,
-        shift | _TURNS, words,
+        shift | TURNS, words,
     )  # fmt: skip
     if not anchor.is_full:
         return
@@ -228,7 +173,7 @@ def _looks() -> Iterator[EntityMeasurement]:
     for index, (name, label, about, (low, high, lower, higher)) in enumerate(_LOOKS):
         words = (low, high, lower and f'{lower} than {{}}', higher and f'{higher} than {{}}')
         yield EntityMeasurement(name, label, partial(_look, index), frozenset(about.split()),
-                                _EVERY, words)  # fmt: skip
+                                EVERY, words)  # fmt: skip
 
 
 def _look(index: int, view: EntityView) -> torch.Tensor:
@@ -245,7 +190,7 @@ def _compared_looks(
         yield EntityMeasurement(
             f'{name}_{whose}', f"{label} minus {words}'s",
             partial(_compared, whose, against, index),
-            frozenset(f'{flags} {about} signed'.split()), _EVERY,
+            frozenset(f'{flags} {about} signed'.split()), EVERY,
             ('',) * 4 + zeros,
         )  # fmt: skip
 
@@ -272,112 +217,26 @@ def _differences() -> Iterator[EntityMeasurement]:
                  f'unlike the marker in {label} by more than {{}}')  # fmt: skip
         yield EntityMeasurement(
             f'{name}_difference_marker', f"difference of {label} to the marker's", value,
-            frozenset(f'{about} marker'.split()), _EVERY, words,
+            frozenset(f'{about} marker'.split()), EVERY, words,
         )  # fmt: skip
 
 
-# ------------------------------------------------------------------ others, and changes
+def _from_neighbour(view: EntityView) -> torch.Tensor:
+    away = view.apart.masked_fill(~view.anyone, torch.inf)
+    nearest = away.argmin(dim=-1, keepdim=True)
+    return view.looks - view.looks.gather(1, nearest.expand_as(view.looks))
 
-
-def _row(
-    about: str, name: str, label: str, value: Value, *words: str, keeps: Keeps = _EVERY
-) -> EntityMeasurement:
-    return EntityMeasurement(name, label, value, frozenset(about.split()), keeps, words)
-
-
-def _gap(view: EntityView) -> torch.Tensor:
-    sizes = view.scene.sizes
-    return least(view.apart - (sizes.unsqueeze(2) + sizes.unsqueeze(1)) / 2, view.anyone)
-
-
-def _sizes_apart(view: EntityView) -> torch.Tensor:
-    return (view.scene.sizes.unsqueeze(2) - view.scene.sizes.unsqueeze(1)).abs()
-
-
-def _beyond_mean(look: int, view: EntityView) -> torch.Tensor:
-    own = view.looks[..., look]
-    return own - view.peers_mean(own.unsqueeze(1))
-
-
-def _nearest_before(view: EntityView) -> torch.Tensor:
-    return least(torch.cdist(view.was, view.was), view.anyone).clamp(max=FAR)
-
-
-def _later_than_marker(view: EntityView) -> torch.Tensor:
-    later = view.from_marker(view.scene.motion)[..., 1]
-    # What did not move was neither before nor after.
-    return torch.where(view.has_moved, later, 0.0 * later)
-
-
-def _gain_marker(view: EntityView) -> torch.Tensor:
-    return view.from_marker(view.was).norm(dim=-1) - view.from_marker(view.at).norm(dim=-1)
-
-
-_OTHERS = (
-    _row('peers place', 'nearest', 'distance to the nearest other',
-         lambda v: least(v.apart, v.anyone), 'one with the nearest neighbour', 'loneliest',
-         'within {} of another', 'further than {} from all others'),
-    _row('peers place size', 'gap', 'gap to the nearest other', _gap),
-    _row('peers place', 'crowd', 'mean distance to the others', lambda v: v.peers_mean(v.apart),
-         'most central among all', 'most remote from all'),
-    _row('peers place', 'furthest', 'distance to the furthest other',
-         lambda v: most(v.apart, v.anyone)),
-    _row('peers place', 'neighbours', f'number of others within {NEIGHBOURHOOD}',
-         lambda v: ((v.apart < NEIGHBOURHOOD) & v.anyone).sum(dim=-1).to(v.at)),
-    _row('peers colour', 'tone_mean', "mean difference of colour to the others'",
-         lambda v: v.peers_mean(v.tones_apart), 'most typical in colour',
-         'least typical in colour'),
-    _row('peers colour', 'tone_nearest', 'difference to the most similar colour',
-         lambda v: least(v.tones_apart, v.peers), 'one with the most similar twin in colour',
-         'one whose colour is the oddest', 'of a colour that another shares to within {}',
-         'of a colour that no other shares to within {}'),
-    _row('peers colour', 'tone_furthest', 'difference to the least similar colour',
-         lambda v: most(v.tones_apart, v.peers)),
-    _row('peers colour', 'alike', 'number of others of the same colour',
-         lambda v: v.alike.sum(dim=-1).to(v.at)),
-    _row('peers colour place', 'nearest_alike', 'distance to the nearest of its colour',
-         lambda v: least(v.apart, v.alike)),
-    _row('peers colour place', 'nearest_unlike', 'distance to the nearest of another colour',
-         lambda v: least(v.apart, v.peers & ~v.alike)),
-    _row('peers size', 'size_deviation', "difference of size to the others' mean",
-         lambda v: _beyond_mean(0, v).abs(), 'most typical in size', 'least typical in size'),
-    _row('peers size', 'size_nearest', 'difference to the most similar size',
-         lambda v: least(_sizes_apart(v), v.peers)),
-    _row('peers colour signed', 'brightness_others', "brightness minus the others' mean",
-         partial(_beyond_mean, 1)),
-    _row('peers size signed', 'size_others', "size minus the others' mean",
-         partial(_beyond_mean, 0)),
-)  # fmt: skip
-"""Comparisons of an entity with all others of its scene."""
-
-_CHANGES = (
-    _row('motion place signed', 'gain_middle', 'approach to the middle of the table',
-         lambda v: v.was.norm(dim=-1) - v.at.norm(dim=-1), '', '', '', '',
-         'moved away from the middle of the table', 'came closer to the middle of the table',
-         keeps=_TURNS),
-    _row('motion marker signed', 'gain_marker', 'approach to the marker', _gain_marker, '', '',
-         'came less than {} closer to the marker', 'came more than {} closer to the marker',
-         'moved away from the marker', 'came closer to the marker'),
-    _row('motion peers signed', 'gain_nearest', 'approach to the nearest other',
-         lambda v: _nearest_before(v) - least(v.apart, v.anyone)),
-    _row('motion', 'detour', 'detour beyond the straight way', lambda v: v.scene.motion[..., 0]),
-    _row('motion', 'time', 'time of its motion', lambda v: v.scene.motion[..., 1],
-         'first to move', 'last to move'),
-    _row('motion marker signed', 'time_marker', "time of its motion after the marker's",
-         _later_than_marker, '', '', '', '', 'moved before the marker', 'moved after the marker'),
-    _row('motion marker', 'difference_motion', "difference of its motion to the marker's",
-         lambda v: v.from_marker(v.step).norm(dim=-1), 'one that moved most like the marker',
-         'one that moved least like the marker'),
-)  # fmt: skip
-"""What has changed since the first state."""
 
 MEASUREMENTS = (
     *(each for anchor in _ANCHORS for each in _places(anchor)),
     *_looks(),
     *_compared_looks('marker', 'the marker', 'marker', _from_marker),
     *_differences(),
-    *_OTHERS,
-    *_CHANGES,
+    *_compared_looks('neighbour', 'its nearest neighbour', 'peers', _from_neighbour, 3),
+    *OTHERS,
+    *COMPANY,
+    *MARKER_FRAMES,
+    *CHANGES,
 )
 """All measurements without fitted parameters."""
 

@@ -14,10 +14,9 @@ import torch
 from concept_control.energy.measurements.entities import (
     INDEX,
     MEASUREMENTS,
-    EntityMeasurement,
-    Value,
     measure_entities,
 )
+from concept_control.energy.measurements.entity_measurement import EntityMeasurement, Value
 from concept_control.energy.measurements.entity_view import TIE, EntityView
 from concept_control.energy.scene_batch import SceneBatch
 
@@ -71,22 +70,23 @@ GROUPS = (
 )
 """Groups in which entities are ranked, and their words; the last one is fitted (a tone)."""
 
-ASCENDING, DESCENDING, MIDDLE = range(3)
-"""Ranks: number of lower ones; number of higher ones; difference of the two."""
+RANKS = ('ascending', 'descending', 'middle', 'outer')
+ASCENDING, DESCENDING, MIDDLE, OUTER = range(4)
+"""Ranks: number of lower ones; of higher ones; difference of the two; the smaller of the two."""
 
 VALUE = 0
-"""View that is the value itself; view 1 + 3 * group + rank is a rank."""
+"""View that is the value itself; view 1 + 4 * group + rank is a rank."""
 
 VIEWS = (
     'value',
-    *(f'{rank}_{group}' for group, _ in GROUPS for rank in ('ascending', 'descending', 'middle')),
+    *(f'{rank}_{group}' for group, _ in GROUPS for rank in RANKS),
 )
 """Stable names of the views."""
 
 
 def rank_view(rank: int, group: int = 0) -> int:
     """Return the view that ranks within a group."""
-    return 1 + 3 * group + rank
+    return 1 + len(RANKS) * group + rank
 
 
 @dataclass(frozen=True)
@@ -145,15 +145,16 @@ class Features:
     def _ranks(self, view: EntityView, values: torch.Tensor) -> torch.Tensor:
         """Return the ranks (R, N, F) of values (R, N, F) of features that all are ranks."""
         # (R, F, N) with the entities last: sums over them are contiguous.
-        member = self._groups(view, (self.views - 1) // 3).transpose(1, 2)
+        member = self._groups(view, (self.views - 1) // len(RANKS)).transpose(1, 2)
         values = values.transpose(1, 2)
         mine, theirs = values.unsqueeze(3), values.unsqueeze(2)
         among = member.unsqueeze(2)
         lower = ((theirs < mine - TIE) & among).sum(dim=3)
         higher = ((theirs > mine + TIE) & among).sum(dim=3)
-        kind = ((self.views - 1) % 3).unsqueeze(1)
+        kind = ((self.views - 1) % len(RANKS)).unsqueeze(1)
         ranks = torch.where(kind == ASCENDING, lower, higher)
-        ranks = torch.where(kind == MIDDLE, (lower - higher).abs(), ranks).to(values)
+        ranks = torch.where(kind == MIDDLE, (lower - higher).abs(), ranks)
+        ranks = torch.where(kind == OUTER, torch.minimum(lower, higher), ranks).to(values)
         return ranks.masked_fill(~member | values.isnan(), torch.nan).transpose(1, 2)
 
     def _groups(self, view: EntityView, groups: torch.Tensor) -> torch.Tensor:
@@ -201,7 +202,7 @@ def _core_ranks(
 def _plain_features() -> Features:
     """Return all features without parameters."""
     none = torch.zeros(NUM_PARAMETERS)
-    views = (VALUE, *(rank_view(rank) for rank in (ASCENDING, DESCENDING, MIDDLE)))
+    views = (VALUE, *(rank_view(rank) for rank in range(len(RANKS))))
     rows = [(index, view, none) for view in views for index in range(len(MEASUREMENTS))]
     for group in range(1, len(GROUPS) - 1):
         rows += _core_ranks(group, none)

@@ -8,6 +8,7 @@ from functools import partial
 import torch
 
 from concept_control.energy.measurements.measurement import (
+    ANGLE,
     LENGTH,
     MIRROR,
     RATIO,
@@ -32,124 +33,50 @@ def _log_ratio(frame: PairFrame) -> torch.Tensor:
     return torch.log((frame.first_distance + 0.03) / (frame.second_distance + 0.03))
 
 
-_PAIR_SCALARS: tuple[
-    tuple[str, Callable[[PairFrame], torch.Tensor], str, float, bool, str], ...
-] = (
-    ('along', lambda f: f.along, '{} along the line of {}, from its middle', 0.0, True, LENGTH),
-    ('across', lambda f: f.across, '{} beside the line of {}', 0.0, True, LENGTH),
-    (
-        '|along|',
-        lambda f: f.along.abs(),
-        '{} along the line of {}, either way from its middle',
-        0.5,
-        False,
-        LENGTH,
-    ),
-    ('|across|', lambda f: f.across.abs(), '{} from the line of {}', 0.5, False, LENGTH),
-    ('upward', _upward, '{} above the line of {}', 1.0, True, LENGTH),
-    ('along/span', lambda f: f.along / f.span, '{} spans along the line of {}', 1.0, True, RATIO),
-    (
-        'across/span',
-        lambda f: f.across / f.span,
-        '{} spans beside the line of {}',
-        1.0,
-        True,
-        RATIO,
-    ),
-    (
-        '|along|/span',
-        lambda f: f.along.abs() / f.span,
-        '{} spans along the line of {}, either way',
-        1.0,
-        False,
-        RATIO,
-    ),
-    (
-        '|across|/span',
-        lambda f: f.across.abs() / f.span,
-        '{} spans from the line of {}',
-        1.0,
-        False,
-        RATIO,
-    ),
-    (
-        'upward/span',
-        lambda f: _upward(f) / f.span,
-        '{} spans above the line of {}',
-        1.5,
-        True,
-        RATIO,
-    ),
-    ('past first', lambda f: f.along + f.length / 2, '{} past the first of {}', 1.0, True, LENGTH),
-    ('past last', lambda f: f.along - f.length / 2, '{} past the last of {}', 1.0, True, LENGTH),
-    (
-        'beyond either',
-        lambda f: f.along.abs() - f.length / 2,
-        '{} beyond either end of {}',
-        0.5,
-        True,
-        LENGTH,
-    ),
-    ('first distance', lambda f: f.first_distance, '{} from the first of {}', 0.5, False, LENGTH),
-    ('last distance', lambda f: f.second_distance, '{} from the last of {}', 0.5, False, LENGTH),
-    (
-        'difference',
-        lambda f: f.first_distance - f.second_distance,
-        '{} further from the first than from the last of {}',
-        0.5,
-        True,
-        LENGTH,
-    ),
-    (
-        '|difference|',
-        lambda f: (f.first_distance - f.second_distance).abs(),
-        'distances to the two of {1} that differ by {0}',
-        1.0,
-        False,
-        LENGTH,
-    ),
-    (
-        'sum',
-        lambda f: f.first_distance + f.second_distance,
-        '{} from the two of {} together',
-        1.0,
-        False,
-        LENGTH,
-    ),
-    (
-        'detour',
-        lambda f: f.first_distance + f.second_distance - f.length,
-        'a detour of {} on the way between {}',
-        0.5,
-        False,
-        LENGTH,
-    ),
-    (
-        'first - span',
-        lambda f: f.first_distance - f.length,
-        '{} further from the first than the two of {} are apart',
-        1.0,
-        True,
-        LENGTH,
-    ),
-    (
-        'last - span',
-        lambda f: f.second_distance - f.length,
-        '{} further from the last than the two of {} are apart',
-        1.0,
-        True,
-        LENGTH,
-    ),
-    ('cosine', _cosine, 'seeing {1} under an angle of cosine {0}', 0.5, True, RATIO),
-    (
-        'log ratio',
-        _log_ratio,
-        '{} times (log) as far from the first as from the last of {}',
-        1.0,
-        True,
-        RATIO,
-    ),
-)
+def _difference(frame: PairFrame) -> torch.Tensor:
+    return frame.first_distance - frame.second_distance
+
+
+_PAIR_SCALARS: tuple[tuple[str, Callable[[PairFrame], torch.Tensor], str, bool, str], ...] = (
+    ('along', lambda f: f.along, '{} along the line of {}, from its middle', True, LENGTH),
+    ('across', lambda f: f.across, '{} beside the line of {}', True, LENGTH),
+    ('|along|', lambda f: f.along.abs(),
+     '{} along the line of {}, either way from its middle', False, LENGTH),
+    ('|across|', lambda f: f.across.abs(), '{} from the line of {}', False, LENGTH),
+    ('upward', _upward, '{} above the line of {}', True, LENGTH),
+    ('along/span', lambda f: f.along / f.span, '{} spans along the line of {}', True, RATIO),
+    ('across/span', lambda f: f.across / f.span, '{} spans beside the line of {}', True, RATIO),
+    ('|along|/span', lambda f: f.along.abs() / f.span,
+     '{} spans along the line of {}, either way', False, RATIO),
+    ('|across|/span', lambda f: f.across.abs() / f.span, '{} spans from the line of {}', False,
+     RATIO),
+    ('upward/span', lambda f: _upward(f) / f.span, '{} spans above the line of {}', True, RATIO),
+    ('past first', lambda f: f.along + f.length / 2, '{} past the first of {}', True, LENGTH),
+    ('past last', lambda f: f.along - f.length / 2, '{} past the last of {}', True, LENGTH),
+    ('beyond either', lambda f: f.along.abs() - f.length / 2, '{} beyond either end of {}', True,
+     LENGTH),
+    ('first distance', lambda f: f.first_distance, '{} from the first of {}', False, LENGTH),
+    ('last distance', lambda f: f.second_distance, '{} from the last of {}', False, LENGTH),
+    ('difference', _difference, '{} further from the first than from the last of {}', True,
+     LENGTH),
+    ('|difference|', lambda f: _difference(f).abs(),
+     'distances to the two of {1} that differ by {0}', False, LENGTH),
+    ('sum', lambda f: f.first_distance + f.second_distance, '{} from the two of {} together',
+     False, LENGTH),
+    ('detour', lambda f: f.first_distance + f.second_distance - f.length,
+     'a detour of {} on the way between {}', False, LENGTH),
+    ('first - span', lambda f: f.first_distance - f.length,
+     '{} further from the first than the two of {} are apart', True, LENGTH),
+    ('last - span', lambda f: f.second_distance - f.length,
+     '{} further from the last than the two of {} are apart', True, LENGTH),
+    ('cosine', _cosine, 'seeing {1} under an angle of cosine {0}', True, RATIO),
+    ('bearing', lambda f: f.bearing, 'turned by {} about the first of {}', True, ANGLE),
+    ('|bearing|', lambda f: f.bearing.abs(), 'turned by {} either way about the first of {}',
+     False, ANGLE),
+    ('log ratio', _log_ratio, '{} times (log) as far from the first as from the last of {}', True,
+     RATIO),
+)  # fmt: skip
+"""Scalars of a frame: name, value, words, whether zero is special, unit."""
 
 _PAIR_WORDS = {
     'x': 'the leftmost and the rightmost of what is meant',
@@ -159,31 +86,24 @@ _PAIR_WORDS = {
     'brightness': 'the darkest and the brightest of what is meant',
     'subject': 'the closest and the furthest of what is meant',
     'way': 'where it was and what is meant',
+    'radial': 'the middle of the table and what is meant',
+    'sight': 'the robot and what is meant',
 }
 
 
-def measurements_in_frame(
-    frame: str, topic: str, needs: int, cost: float
-) -> Iterator[Measurement]:
+def measurements_in_frame(frame: str, topic: str, needs: int) -> Iterator[Measurement]:
     """Yield measurements of the subject's place in the frame of a pair of points."""
-    turns = frame not in ('x', 'y')
-    for scalar, compute, phrase, extra, is_signed, unit in _PAIR_SCALARS:
-        keeps = {SHIFT}
-        if turns and 'upward' not in scalar:
+    is_still = frame in ('x', 'y')
+    for scalar, compute, phrase, is_signed, unit in _PAIR_SCALARS:
+        keeps = set() if frame in ('radial', 'sight') else {SHIFT}
+        is_upward, is_sided = 'upward' in scalar, scalar in ('across', 'across/span', 'bearing')
+        if not is_still and frame != 'sight' and not is_upward:
             keeps |= {TURN}
-            if scalar not in ('across', 'across/span'):
-                keeps |= {MIRROR}
-        yield Measurement(
-            name=f'pair {frame}: {scalar}',
-            phrase=phrase.format('{}', _PAIR_WORDS[frame]),
-            unit=unit,
-            topic=topic,
-            value=partial(_in_pair, frame, compute),
-            is_signed=is_signed,
-            needs=needs,
-            keeps=frozenset(keeps),
-            cost=cost + extra,
-        )
+        if not is_still and not is_sided and (frame == 'sight' or not is_upward):
+            keeps |= {MIRROR}
+        name, words = f'pair {frame}: {scalar}', phrase.format('{}', _PAIR_WORDS[frame])
+        value = partial(_in_pair, frame, compute)
+        yield Measurement(name, words, unit, topic, value, is_signed, needs, frozenset(keeps))
 
 
 def _in_pair(

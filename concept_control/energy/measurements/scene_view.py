@@ -24,9 +24,23 @@ ORDERS = ('x', 'y', 'start', 'size', 'brightness', 'subject')
 brightness, and distance to the subject."""
 
 
+ROBOT = (0.0, -1.0)
+"""Where the robot stands: in the middle of the front edge."""
+
+FRAMES = {'way': ('start', 'attended'), 'radial': ('table', 'attended'),
+          'sight': ('robot', 'attended')}  # fmt: skip
+"""Frames of a pair of anchors by name, beside those of the first and last in an order."""
+
+
 def length_of(vectors: torch.Tensor) -> torch.Tensor:
     """Return the lengths (...) of vectors (..., 2), with a gradient at zero."""
     return (vectors.square().sum(dim=-1) + SMALL).sqrt()
+
+
+def angle_of(vectors: torch.Tensor) -> torch.Tensor:
+    """Return the angles (...) of vectors (..., 2) [rad], 0 for +x."""
+    # Neither coordinate may be exactly zero: the angle has no gradient there.
+    return torch.atan2(vectors[..., 1] + 1e-7, vectors[..., 0] + 1e-7)
 
 
 def mean_under(values: torch.Tensor, gate: torch.Tensor) -> torch.Tensor:
@@ -53,6 +67,7 @@ class PairFrame:
         self.along = (offset * self.axis).sum(dim=-1)
         self.across = offset[:, 1] * self.axis[:, 0] - offset[:, 0] * self.axis[:, 1]
         self.to_first, self.to_second = place - first, place - second
+        self.bearing = angle_of(torch.stack([self.along + self.length / 2, self.across], dim=-1))
         self.first_distance = length_of(self.to_first)
         self.second_distance = length_of(self.to_second)
 
@@ -114,6 +129,8 @@ class SceneView:
     def _anchor(self, name: str) -> torch.Tensor:
         if name == 'table':
             return torch.zeros_like(self.place)
+        if name == 'robot':
+            return self.place.new_tensor(ROBOT).expand_as(self.place)
         if name == 'start':
             return self.start
         if name == 'attended':
@@ -167,24 +184,16 @@ class SceneView:
 
     def angle(self, name: str) -> torch.Tensor:
         """Return the directions (R,) of the subject seen from an anchor [rad], 0 for +x."""
-        return self.once(f'angle {name}', lambda: self._angle(self.offset(name)))
-
-    @staticmethod
-    def _angle(offset: torch.Tensor) -> torch.Tensor:
-        # Neither coordinate may be exactly zero: the angle has no gradient there.
-        return torch.atan2(offset[:, 1] + 1e-7, offset[:, 0] + 1e-7)
+        return self.once(f'angle {name}', lambda: angle_of(self.offset(name)))
 
     def reach(self, name: str) -> torch.Tensor:
         """Return half the sum of the sides (R, 2) of the subject and of an anchor's thing."""
         return self.once(f'reach {name}', lambda: (self.size + self.anchor_size(name)) / 2)
 
     def frame(self, name: str) -> PairFrame:
-        """Return the frame of the first and the last of the attended in an order, or of 'way'.
-
-        'way' leads from where the subject was to the attended.
-        """
+        """Return the frame of the first and last of the attended in an order, or of `FRAMES`."""
         if name not in self._frames:
-            ends = ('start', 'attended') if name == 'way' else (f'first {name}', f'last {name}')
+            ends = FRAMES.get(name, (f'first {name}', f'last {name}'))
             self._frames[name] = PairFrame(self.place, *(self.anchor(end) for end in ends))
         return self._frames[name]
 
@@ -214,6 +223,7 @@ def anchor_names() -> dict[str, str]:
         'start': 'where it was',
         'attended': 'what is meant',
         'others': 'the middle of the others',
+        'robot': 'the robot',
     }
     for order, ends in firsts.items():
         for end, word in zip(('first', 'last'), ends):

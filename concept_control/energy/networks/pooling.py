@@ -30,7 +30,7 @@ from concept_control.energy.networks.features import (
     size_feature,
     soft_length,
 )
-from concept_control.energy.scene_batch import NUM_MOTION_FEATURES, SceneBatch
+from concept_control.energy.scene_batch import SceneBatch
 
 NUM_ROLES = 3
 """Subjects, attended, others; "others" are present and neither."""
@@ -38,7 +38,10 @@ NUM_ROLES = 3
 NUM_PAIR_ROLES = 5
 """Pairs of roles, see `pair_gates`."""
 
-NUM_ATTRIBUTES = 3 + 3 + 1 + NUM_MOTION_FEATURES + 1
+_MOTION = 2
+"""Number of motion features that are read, the first ones."""
+
+NUM_ATTRIBUTES = 3 + 3 + 1 + _MOTION + 1
 """Number of attributes of an entity: colour, hue, size, motion, distance moved."""
 
 NUM_RAW = 12 + 3 + 1 + 3 * 4 + NUM_SHAPE
@@ -157,7 +160,7 @@ class ScenePooling(nn.Module):
         """
         moved = soft_length(scene.after - scene.before)
         looks = [color_features(scene.colors), size_feature(scene.sizes)]
-        attributes = torch.cat([*looks, scene.motion, moved - SOFT**0.5], dim=-1)
+        attributes = torch.cat([*looks, scene.motion[..., :_MOTION], moved - SOFT**0.5], dim=-1)
         scale, shift = conditioning.attributes.unsqueeze(-2).chunk(2, dim=-1)
         known = functional.silu(self.attribute_layer(attributes) * (1 + scale) + shift)
         places = torch.cat([scene.after, scene.before], dim=-1)

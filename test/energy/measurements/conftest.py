@@ -37,7 +37,7 @@ def random_scene(batch, count=6, meant=3, seed=0):
         present=mask,
         subjects=mask * (row == 0),
         attention=mask * ((row > 0) & (row <= meant)),
-        motion=torch.zeros(batch, count, 2).double(),
+        motion=torch.zeros(batch, count, 3).double(),
     )
 
 

@@ -1,5 +1,7 @@
 """Measurements of entities: names, symmetries, independence of order and padding."""
 
+import math
+
 import numpy as np
 import pytest
 import torch
@@ -7,9 +9,16 @@ import torch
 from concept_control.concepts.registry import families
 from concept_control.energy.measurements.entities import INDEX, MEASUREMENTS, measure_entities
 from concept_control.energy.measurements.entity_view import EntityView
-from concept_control.energy.measurements.features import ALL_MEASUREMENTS, fit_features
+from concept_control.energy.measurements.features import (
+    ALL_MEASUREMENTS,
+    OUTER,
+    Features,
+    fit_features,
+    rank_view,
+)
 from concept_control.energy.measurements.measurement import MIRROR, SHIFT, TURN
 from concept_control.energy.scene_batch import scene_batch_from_events
+from concept_control.world.events import Events
 
 
 @pytest.fixture(scope='module')
@@ -79,3 +88,67 @@ def test_a_measurement_is_what_its_name_says(scene):
     torch.testing.assert_close(
         values[..., INDEX['x_start']], scene.after[..., 0] - scene.before[..., 0]
     )
+
+
+def view_of(places, sizes=None, first=None):
+    """A scene of things at `places` without a marker, or with the first as the marker."""
+    paths = torch.tensor(places)
+    count = paths.shape[-2]
+    subjects = torch.tensor([[float(row == first) for row in range(count)]])
+    return EntityView(
+        scene_batch_from_events(
+            Events(
+                paths.reshape(1, -1, count, 2),
+                torch.full((1, count, 3), 0.5),
+                torch.tensor([sizes or [0.1] * count]),
+                subjects=subjects,
+            )
+        )
+    )
+
+
+@pytest.mark.parametrize(
+    ('name', 'expected'),
+    [
+        ('size_neighbour', [-0.1, 0.1, 0.05]),
+        ('nearest_2', [0.8, 0.7, 0.8]),
+        ('distance_robot', [1.0, 1.01**0.5, 1.64**0.5]),
+    ],
+)
+def test_comparisons_with_the_nearest(name, expected):
+    """Two beside each other, one further right."""
+    view = view_of([[[0.0, 0.0], [0.1, 0.0], [0.8, 0.0]]], [0.1, 0.2, 0.25])
+    found = MEASUREMENTS[INDEX[name]].value(view)[0].tolist()
+    assert found == pytest.approx(expected, abs=1e-5)
+
+
+@pytest.mark.parametrize(
+    ('name', 'expected'),
+    [
+        ('half_x', [0.0, -0.4]),
+        ('radius_marker', [0.0, 0.2]),
+        ('bearing_marker', [-math.pi / 2, math.atan2(0.3, -0.4)]),
+        ('beyond_middle', [-0.3, -0.7]),
+        ('beside_middle', [0.3, 0.3]),
+        ('beyond_robot', [-0.39 / 1.09**0.5, 0.09 / 1.09**0.5]),
+    ],
+)
+def test_places_in_the_frames_of_a_marker(name, expected):
+    """The marker is at (0.3, 0), the others below the middle and up on its left."""
+    view = view_of([[[0.3, 0.0], [0.0, -0.3], [-0.4, 0.3]]], first=0)
+    found = MEASUREMENTS[INDEX[name]].value(view)[0, 1:].tolist()
+    assert found == pytest.approx(expected, abs=1e-5)
+
+
+def test_who_set_off_first_counts_even_if_it_came_back():
+    still, there = [0.0, 0.0], [0.5, 0.5]
+    paths = [[still, still, still], [there, still, still], [still, there, still],
+             [still, there, still]]  # fmt: skip
+    onset = MEASUREMENTS[INDEX['onset']].value(view_of(paths))[0]
+    assert onset.tolist() == [-1.0, 0.0, 2.0]
+
+
+def test_the_outer_rank_is_lowest_at_both_ends():
+    view = view_of([[[0.1, 0.0], [-0.5, 0.0], [0.9, 0.0], [0.3, 0.0]]])
+    feature = Features.of([(INDEX['x_middle'], rank_view(OUTER), torch.zeros(4))])
+    assert feature.evaluate(view.scene)[0, :, 0].tolist() == [1.0, 0.0, 0.0, 1.0]

@@ -10,6 +10,6 @@ def test_along_and_across_are_coordinates_in_the_frame(make_scene):
     scene = make_scene(1, count=3, meant=2)
     after = torch.tensor([[[0.3, 0.2], [0.0, 0.0], [0.4, 0.0]]]).double()
     view = SceneView(scene._replace(after=after))
-    named = {each.name: each for each in measurements_in_frame('x', 'pair', 2, 0.0)}
+    named = {each.name: each for each in measurements_in_frame('x', 'pair', 2)}
     for name, expected in (('along', 0.1), ('across', 0.2), ('|along|', 0.1)):
         assert abs(float(named[f'pair x: {name}'].value(view)) - expected) < 1e-6

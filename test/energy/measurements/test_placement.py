@@ -1,5 +1,7 @@
 """Measurements of where the subject is."""
 
+import math
+
 import pytest
 import torch
 
@@ -14,7 +16,18 @@ def test_every_measurement_is_what_it_says_to_be(check):
 
 @pytest.mark.parametrize(
     ('name', 'expected'),
-    [('attended: x', 0.0), ('attended: distance', 0.3), ('start: y', 0.3), ('table: y', 0.4)],
+    [
+        ('attended: x', 0.0),
+        ('attended: distance', 0.3),
+        ('start: y', 0.3),
+        ('table: y', 0.4),
+        ('pair radial: first - span', 0.17**0.5 - 0.02**0.5),
+        ('pair radial: bearing', math.atan2(0.4, 0.1) - math.pi / 4),
+        ('pair sight: past last', 0.3 * 1.1 / 1.22**0.5),
+        ('attended: half y', 0.4),
+        ('others: second nearest', 0.13**0.5),
+        ('robot: distance', 1.97**0.5),
+    ],
 )
 def test_plain_ones_have_the_values_that_their_names_say(make_scene, name, expected):
     """The subject goes up by 0.3, to 0.3 above the middle of two that are meant."""

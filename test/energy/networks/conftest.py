@@ -27,7 +27,7 @@ def make_scene():
             present=torch.ones(batch, count, dtype=dtype),
             subjects=(roles == 0).to(dtype),
             attention=(roles == 1).to(dtype),
-            motion=draw(batch, count, 2),
+            motion=draw(batch, count, 3),
         )
 
     return build

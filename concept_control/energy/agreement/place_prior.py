@@ -1,0 +1,68 @@
+"""The prior of relevance of places: which measurements do people mean?
+
+The log odds of a measurement are a sum over the kinds it is of: its anchor, its scalar, its topic
+and unit. So one that was not trained on has odds, too. The weights are learned
+(`training/place_prior.py`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from torch import nn
+
+from concept_control.energy.measurements.measurement import Measurement
+from concept_control.energy.measurements.placement import placement_measurements
+
+_START = -4.0
+"""Log odds of any measurement before training."""
+
+
+_SET_ODDS = {'count': -2.0, 'shape': -3.0, 'set place': -5.0}
+"""Log odds that a measurement of a set matters, by topic, before its cost."""
+
+_SET_COST = 0.7
+"""Factor of the cost of a measurement of a set."""
+
+
+def set_prior(measurements: Sequence[Measurement]) -> torch.Tensor:
+    """Return the log odds (K,) that measurements of a set matter, set by hand."""
+    return torch.tensor([_SET_ODDS[m.topic] - _SET_COST * m.cost for m in measurements])
+
+
+def kinds_of(measurement: Measurement) -> tuple[str, ...]:
+    """Return the kinds that a measurement is of."""
+    anchor, _, scalar = measurement.name.partition(': ')
+    about = f'topic {measurement.topic}', f'unit {measurement.unit}'
+    return (f'anchor {anchor}', f'scalar {scalar}', *about)
+
+
+def every_kind() -> tuple[str, ...]:
+    """Return all kinds of measurements of places."""
+    return tuple(sorted({kind for m in placement_measurements() for kind in kinds_of(m)}))
+
+
+class PlacePrior(nn.Module):
+    """Log odds that a measurement of a place matters, alone and where something is attended.
+
+    Args:
+        kinds: Kinds that have weights.
+    """
+
+    def __init__(self, kinds: Sequence[str]) -> None:
+        super().__init__()
+        self.kinds = tuple(kinds)
+        self.odds = nn.Linear(len(self.kinds), 2)
+        nn.init.zeros_(self.odds.weight)
+        nn.init.constant_(self.odds.bias, _START)
+
+    def forward(self, measurements: Sequence[Measurement], has_attended: bool) -> torch.Tensor:
+        """Return the log odds (K,) of K measurements."""
+        place = {kind: index for index, kind in enumerate(self.kinds)}
+        known = torch.zeros(len(measurements), len(self.kinds))
+        for row, measurement in enumerate(measurements):
+            for kind in kinds_of(measurement):
+                if kind in place:
+                    known[row, place[kind]] = 1.0
+        return self.odds(known)[:, int(has_attended)]

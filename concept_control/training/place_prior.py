@@ -1,0 +1,185 @@
+"""Learn the prior of relevance of places: which measurements of a place do people mean?
+
+Tasks are concepts of the trained families that say where one thing goes, and concepts drawn from
+the vocabulary itself: a random measurement within random bounds. In each, the bounds that
+demonstrations speak for are searched as in inference; at every step the prior learns to predict
+one more demonstration by all measurements k,
+
+    P(next | M) = sum_k prior_k evidence_k(M + 1) / sum_k prior_k evidence_k(M),
+
+with "nothing more matters" as one hypothesis more, of evidence and prior 1.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from tqdm import tqdm
+
+from concept_control.concepts.family import Family
+from concept_control.energy.agreement.conjunction import CONTINUE
+from concept_control.energy.agreement.inference import shows_place
+from concept_control.energy.agreement.place_prior import PlacePrior
+from concept_control.energy.agreement.placing import (
+    PlacingInference,
+    scattered_grid,
+    with_places,
+)
+from concept_control.energy.measurements.measurement import Measurement, evaluate
+from concept_control.energy.measurements.scene_view import SceneView
+from concept_control.energy.scene_batch import SceneBatch, scene_batch_from_events
+from concept_control.training.rule_tasks import draw_scenes
+
+SHOTS = (1, 1, 2, 3, 5, 10)
+"""Numbers of demonstrations, each as often as it is listed."""
+
+_SCENES = 4
+_BACKGROUND = 1000
+_MOST_STEPS = 3
+_STEPS = 400
+_RATE = 0.1
+_DECAY = 0.02
+"""Weight of the squared odds of kinds, so that those seldom seen stay with the others."""
+_SIDE = 20
+_MOST_ATTENDED = 3
+
+
+class PlaceTask(NamedTuple):
+    """What the prior sees of one step of one task.
+
+    Attributes:
+        measurements: K measurements of places that are defined.
+        has_attended: Whether something is attended.
+        now: (K,) log evidence of the demonstrations, -inf for what is kept already.
+        then: (S, K) log evidence of the demonstrations and one new scene each.
+    """
+
+    measurements: tuple[Measurement, ...]
+    has_attended: bool
+    now: torch.Tensor
+    then: torch.Tensor
+
+
+def place_tasks(
+    demonstrations: SceneBatch, scenes: SceneBatch, prior: PlacePrior, generator: torch.Generator
+) -> Iterator[PlaceTask]:
+    """Yield the steps of the search from demonstrations (M,), to be judged by new scenes (S,)."""
+    inference = PlacingInference(demonstrations, generator, prior, _BACKGROUND)
+    search, redrawn = inference.search()
+    number = len(inference.measurements)
+    new = evaluate(inference.measurements, SceneView(scenes))
+    for _ in range(_MOST_STEPS):
+        valid = torch.isfinite(search.odds)
+        now = torch.where(valid, search.log_evidence, -torch.inf)[:number]
+        then = torch.stack([search.evidence_with(values) for values in new])
+        then = torch.where(valid, then, -torch.inf)[:, :number]
+        has_attended = bool(inference.count.min() > 0)
+        yield PlaceTask(inference.measurements, has_attended, now, then)
+        index = int(search.odds.argmax())
+        if search.odds[index] < CONTINUE:
+            return
+        search.keep(index)
+        search.draw_again(redrawn)
+        search.score()
+
+
+def family_place_tasks(
+    families: Mapping[str, Family], count: int, prior: PlacePrior, rng: np.random.Generator
+) -> Iterator[PlaceTask]:
+    """Yield tasks of about `count` concepts of the families that say where one thing goes."""
+    generator = torch.Generator().manual_seed(int(rng.integers(2**31)))
+    number = max(1, round(count / len(families) / len(SHOTS)))
+    for family in families.values():
+        for shots in SHOTS:
+            params = family.sample_concepts(rng, number)
+            demos = scene_batch_from_events(family.sample(rng, params, shots))
+            tests = scene_batch_from_events(family.sample(rng, params, _SCENES))
+            for i in range(number):
+                shown = demos.select(slice(i * shots, (i + 1) * shots))
+                if shows_place(shown):
+                    new = tests.select(slice(i * _SCENES, (i + 1) * _SCENES))
+                    yield from place_tasks(shown, new, prior, generator)
+
+
+def vocabulary_place_tasks(
+    count: int, prior: PlacePrior, rng: np.random.Generator
+) -> Iterator[PlaceTask]:
+    """Yield tasks of `count` concepts that are one random measurement within random bounds."""
+    generator = torch.Generator().manual_seed(int(rng.integers(2**31)))
+    for _ in range(count):
+        shots = int(rng.choice(SHOTS))
+        scene = _draw_concept(shots + _SCENES, rng, generator, prior)
+        yield from place_tasks(
+            scene.select(slice(0, shots)), scene.select(slice(shots, None)), prior, generator
+        )
+
+
+def _draw_concept(
+    count: int, rng: np.random.Generator, generator: torch.Generator, prior: PlacePrior
+) -> SceneBatch:
+    """Draw scenes whose subject, the first, is where a random measurement is within bounds."""
+    while True:
+        scene = draw_scenes(rng, 3 * count, has_marker=True, moves=False)
+        attended = int(rng.integers(_MOST_ATTENDED + 1))
+        enough = torch.nonzero(scene.present.sum(dim=-1) > attended)[:, 0][:count]
+        if len(enough) < count:
+            continue
+        scene = scene.select(enough)
+        row = torch.arange(scene.sizes.shape[1])
+        mask = ((row > 0) & (row <= attended)).to(scene.present)
+        scene = scene._replace(attention=mask * scene.present)
+        options = PlacingInference(scene, generator, prior, 1).measurements
+        chosen = options[int(rng.integers(len(options)))]
+        places = scattered_grid(count, _SIDE, generator)
+        values = chosen.value(SceneView(with_places(scene, places))).reshape(count, -1)
+        lower = torch.quantile(values, float(rng.uniform(0, 0.9)))
+        width = float(rng.choice([0.02, 0.1, 0.3, 0.6]))
+        upper = lower + width * values.std()
+        inside = ((values >= lower) & (values <= upper)).float()
+        if bool((inside.sum(dim=-1) > 0).all()) and float(inside.mean()) < 0.8:
+            picked = torch.multinomial(inside, 1, generator=generator)
+            place = places.gather(1, picked[..., None].expand(-1, -1, 2))
+            return with_places(scene, place)
+
+
+def fit_place_prior(
+    prior: PlacePrior, tasks: Sequence[PlaceTask], steps: int = _STEPS
+) -> tuple[float, float]:
+    """Fit a prior to tasks in place; return the loss before and after [nats a new scene]."""
+    optimiser = torch.optim.Adam(prior.parameters(), _RATE)
+    schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, _RATE, total_steps=steps)
+    groups: dict[tuple[int, bool], list[PlaceTask]] = {}
+    for task in tasks:
+        groups.setdefault((len(task.measurements), task.has_attended), []).append(task)
+    batches = [
+        (each[0], torch.stack([t.now for t in each]), torch.stack([t.then for t in each]))
+        for each in groups.values()
+    ]
+
+    def loss() -> torch.Tensor:
+        total = torch.zeros(())
+        for task, now, then in batches:
+            odds = prior(task.measurements, task.has_attended)
+            before, after = (_log_total(part + odds) for part in (now, then))
+            total = total + (before.unsqueeze(-1) - after).mean(dim=-1).sum()
+        return total / len(tasks)
+
+    prior.requires_grad_(True)
+    with torch.no_grad():
+        first = loss().item()
+    for _ in tqdm(range(steps), desc='prior of places', mininterval=1.0):
+        found = loss()
+        optimiser.zero_grad(set_to_none=True)
+        (found + _DECAY / len(prior.kinds) * prior.odds.weight.square().sum()).backward()
+        optimiser.step()
+        schedule.step()
+    prior.requires_grad_(False)
+    return first, found.item()
+
+
+def _log_total(odds: torch.Tensor) -> torch.Tensor:
+    """Return the log of the total odds (...) of hypotheses (..., K) and of nothing, 1."""
+    return torch.logaddexp(torch.logsumexp(odds, dim=-1), torch.zeros(odds.shape[:-1]))

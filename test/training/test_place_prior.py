@@ -1,0 +1,47 @@
+"""The prior of places: tasks, what training teaches, and weights that come back."""
+
+import numpy as np
+import torch
+
+from concept_control.concepts.registry import families
+from concept_control.energy.agreement.place_prior import PlacePrior, every_kind, kinds_of
+from concept_control.energy.agreement.scorer import RuleScorer, load_scorer, save_scorer
+from concept_control.energy.measurements.placement import placement_measurements
+from concept_control.energy.measurements.vocabulary import measurement_named
+from concept_control.training.place_prior import (
+    family_place_tasks,
+    fit_place_prior,
+    vocabulary_place_tasks,
+)
+
+
+def test_training_prefers_what_is_meant_and_weights_come_back(tmp_path):
+    scorer = RuleScorer()
+    family = {'near': families()['near']}
+    tasks = list(family_place_tasks(family, 18, scorer.places, np.random.default_rng(0)))
+    before, after = fit_place_prior(scorer.places, tasks, steps=60)
+    assert after < 0.8 * before
+    pair = [measurement_named(name) for name in ('attended: distance', 'table: along 22')]
+    meant, other = scorer.places(pair, True).tolist()
+    assert meant > other + 2
+    save_scorer(scorer, {}, tmp_path)
+    torch.testing.assert_close(load_scorer(tmp_path).places(pair, True).tolist(), [meant, other])
+
+
+def test_tasks_of_the_vocabulary_are_defined_for_some_measurement():
+    prior = PlacePrior(every_kind())
+    tasks = list(vocabulary_place_tasks(3, prior, np.random.default_rng(1)))
+    assert len(tasks) >= 3
+    for task in tasks:
+        assert torch.isfinite(task.now).any()
+        assert (torch.isfinite(task.then) == torch.isfinite(task.now)).all()
+
+
+def test_what_was_not_trained_on_has_the_odds_of_its_kinds():
+    measurement = measurement_named('attended: x')
+    prior = PlacePrior(('anchor attended', 'scalar of tomorrow'))
+    torch.nn.init.ones_(prior.odds.weight)
+    alone = PlacePrior(())
+    assert float(prior([measurement], True) - alone([measurement], True)) == 1.0
+    assert set(kinds_of(measurement)) <= set(every_kind())
+    assert len(placement_measurements()) > len(every_kind())
