@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -13,6 +14,7 @@ from concept_control.concepts.held_out import (
     first_contact_relations,
     first_contact_selection,
     first_contact_shapes,
+    second_contact,
     validation,
 )
 from concept_control.concepts.named import (
@@ -178,8 +180,8 @@ _FIRST_CONTACT = (
     *first_contact_selection.WORDS,
     *first_contact_shapes.WORDS,
 )
-_FIRST_CONTACT_TYPES = 200
-"""Token type of the first of them."""
+_FIRST_CONTACT_TYPES, _SECOND_CONTACT_TYPES = 200, 300
+"""Token types of the first of them, and of the second contact."""
 
 
 def families() -> dict[str, Family]:
@@ -202,7 +204,16 @@ def first_contact_families() -> dict[str, Family]:
 
     They are in neither of the other sets, so that these and their tables stay as they are.
     """
+    return _apart(_FIRST_CONTACT, _FIRST_CONTACT_TYPES)
+
+
+def second_contact_families() -> dict[str, Family]:
+    """Return the families of a second such set, by name, written after the first was known."""
+    return _apart(second_contact.WORDS, _SECOND_CONTACT_TYPES)
+
+
+def _apart(words: Sequence[Family], first_type: int) -> dict[str, Family]:
     return {
         family.name: replace(family, held_out=True, token_types=(token_type,))
-        for token_type, family in enumerate(_FIRST_CONTACT, _FIRST_CONTACT_TYPES)
+        for token_type, family in enumerate(words, first_type)
     }

@@ -25,7 +25,7 @@ from concept_control.benchmarks.concepts import families as by_family
 from concept_control.benchmarks.concepts.ablations import ablations
 from concept_control.benchmarks.concepts.landscapes import GRID, QUICK_GRID, draw_landscapes
 from concept_control.concepts import families, held_out_families
-from concept_control.concepts.registry import first_contact_families
+from concept_control.concepts.registry import first_contact_families, second_contact_families
 from concept_control.energy.model import ConceptModel
 from concept_control.reports import intervals
 from concept_control.reports.json_file import write_report
@@ -266,6 +266,16 @@ SECTIONS = (
         'Written blind, looked at once after a freeze; a half of them on purpose hard.',
         lambda model, config: by_family.by_shots(
             model, first_contact_families(), config.seed, max(config.concepts // 4, 2)
+        ),
+        _SHOTS_HEADER,
+        _family_rows,
+    ),
+    Section(
+        'second_contact',
+        'Families of second contact, by number of demonstrations',
+        'Written after the first contact was known, for a frozen vocabulary; looked at once.',
+        lambda model, config: by_family.by_shots(
+            model, second_contact_families(), config.seed, max(config.concepts // 4, 2)
         ),
         _SHOTS_HEADER,
         _family_rows,
