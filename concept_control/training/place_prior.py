@@ -29,6 +29,7 @@ from concept_control.energy.agreement.placing import (
     with_places,
 )
 from concept_control.energy.measurements.measurement import Measurement, evaluate
+from concept_control.energy.measurements.placement import placement_measurements
 from concept_control.energy.measurements.scene_view import SceneView
 from concept_control.energy.scene_batch import SceneBatch, scene_batch_from_events
 from concept_control.training.rule_tasks import draw_scenes
@@ -111,15 +112,13 @@ def vocabulary_place_tasks(
     generator = torch.Generator().manual_seed(int(rng.integers(2**31)))
     for _ in range(count):
         shots = int(rng.choice(SHOTS))
-        scene = _draw_concept(shots + _SCENES, rng, generator, prior)
+        scene = _draw_concept(shots + _SCENES, rng, generator)
         yield from place_tasks(
             scene.select(slice(0, shots)), scene.select(slice(shots, None)), prior, generator
         )
 
 
-def _draw_concept(
-    count: int, rng: np.random.Generator, generator: torch.Generator, prior: PlacePrior
-) -> SceneBatch:
+def _draw_concept(count: int, rng: np.random.Generator, generator: torch.Generator) -> SceneBatch:
     """Draw scenes whose subject, the first, is where a random measurement is within bounds."""
     while True:
         scene = draw_scenes(rng, 3 * count, has_marker=True, moves=False)
@@ -131,7 +130,7 @@ def _draw_concept(
         row = torch.arange(scene.sizes.shape[1])
         mask = ((row > 0) & (row <= attended)).to(scene.present)
         scene = scene._replace(attention=mask * scene.present)
-        options = PlacingInference(scene, generator, prior, 1).measurements
+        options = [m for m in placement_measurements() if m.needs <= attended]
         chosen = options[int(rng.integers(len(options)))]
         places = scattered_grid(count, _SIDE, generator)
         values = chosen.value(SceneView(with_places(scene, places))).reshape(count, -1)

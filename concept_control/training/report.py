@@ -180,7 +180,11 @@ def judge_codes(
     shape = (len(codes), -1)
     means = {name: float(np.mean(values)) if values else None for name, values in energies.items()}
     scores = FamilyScores(
-        places_agree=agree[0].reshape(shape), masks_agree=agree[1].reshape(shape), **means
+        data=means['data'],
+        sample=means['sample'],
+        random=means['random'],
+        places_agree=agree[0].reshape(shape),
+        masks_agree=agree[1].reshape(shape),
     )
     if family.generates:
         ended, there = with_last_state(tests, positions), acts.numpy()

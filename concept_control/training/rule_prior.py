@@ -74,10 +74,10 @@ class RulePriorConfig:
         seed: Seed of tasks, weights and batches.
     """
 
-    num_family_tasks: int = 2000
-    num_vocabulary_tasks: int = 1200
+    num_family_tasks: int = 1000
+    num_vocabulary_tasks: int = 600
     num_place_tasks: int = 600
-    steps: int = 2500
+    steps: int = 1200
     batch: int = 32
     learning_rate: float = 4e-3
     weight_decay: float = 1e-3
@@ -146,16 +146,16 @@ def train_rule_prior(
         config: Options of the training.
         families: Families by name; those of `RULE_FAMILIES` are trained on.
     """
-    rng = np.random.default_rng(config.seed)
+    of_vocabulary, of_families = (np.random.default_rng([config.seed, part]) for part in (2, 3))
     trained = {name: families[name] for name in RULE_FAMILIES}
     tasks = [
         *tqdm(
-            family_tasks(trained, config.num_family_tasks, rng),
+            family_tasks(trained, config.num_family_tasks, of_families),
             total=config.num_family_tasks,
             desc='tasks of families',
         ),
         *tqdm(
-            vocabulary_tasks(config.num_vocabulary_tasks, rng),
+            vocabulary_tasks(config.num_vocabulary_tasks, of_vocabulary),
             total=config.num_vocabulary_tasks,
             desc='tasks of the vocabulary',
         ),

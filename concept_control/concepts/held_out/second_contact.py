@@ -35,15 +35,15 @@ from concept_control.concepts.held_out.validation import Template
 from concept_control.concepts.procedural.arrangement import centred_template
 
 _ANGLES = np.linspace(0, np.pi, 5)
-_SHAPES = {
-    'grid_of_six': [[0, 0], [1, 0], [2, 0], [0, 1], [1, 1], [2, 1]],
+_SHAPES: dict[str, np.ndarray] = {
+    'grid_of_six': np.array([[0, 0], [1, 0], [2, 0], [0, 1], [1, 1], [2, 1]]),
     'half_circle': np.stack([np.cos(_ANGLES), np.sin(_ANGLES)], axis=1),
-    'zigzag': [[0, 0], [1, 1], [2, 0], [3, 1], [4, 0]],
+    'zigzag': np.array([[0, 0], [1, 1], [2, 0], [3, 1], [4, 0]]),
 }
 
 WORDS: list[Family] = [
     Template(name, f'stand like a {name.replace("_", " ")}', (), fewest=len(points),
-             most=len(points), template=centred_template(np.array(points, dtype=float)))
+             most=len(points), template=centred_template(points.astype(float)))
     for name, points in _SHAPES.items()
 ]  # fmt: skip
 new = partial(word, WORDS)
@@ -237,7 +237,7 @@ def largest_of_its_color(things: Things) -> np.ndarray:
     """The things that are larger than all others of their colour, of which there are some."""
     fellows = things.alike & ~np.eye(things.alike.shape[1], dtype=bool)
     larger = things.sizes[:, :, None] > things.sizes[:, None]
-    return (larger | ~fellows).all(axis=2) & fellows.any(axis=2)
+    return np.logical_and((larger | ~fellows).all(axis=2), fellows.any(axis=2))
 
 
 @new(Chosen)
@@ -282,7 +282,7 @@ def swapped(things: Things) -> np.ndarray:
     """The two things that took each other's place."""
     gone = _length(things.path[:, -1, :, None] - things.path[:, 0, None])
     both = np.maximum(gone, np.swapaxes(gone, 1, 2)) + 9 * np.eye(gone.shape[1])
-    return (both < 0.15).any(axis=2)
+    return ((both < 0.15) & things.present[:, None]).any(axis=2)
 
 
 @new(ChosenByMotion, has_marker=True)

@@ -101,8 +101,10 @@ class Agreement:
         return self.bounds.energy(self.values(view))
 
     def consensus(self, view: SceneView) -> torch.Tensor:
-        """Return the weight (R,) of the readings, bounds that are kept and doubts, that hold."""
+        """Return the weight (R,) of the readings, kept or doubted, that hold; 0 without any."""
         acting = self.select((KEPT, NEXT))
+        if not len(acting.bounds.relevance):
+            return torch.zeros_like(view.place[:, 0])
         return acting.bounds.shares(acting.values(view)).amin(dim=-1)
 
     def residual(self, view: SceneView) -> torch.Tensor:

@@ -76,8 +76,8 @@ def _rank_words(
     if rank == 'middle':
         return f'the one in the middle between the {lowest} and the {highest}{among}'
     if rank == 'outer':
-        last = 1 if upper is None else round(upper[0]) + 1
-        return f'up to the {_ordinal(last)}from either end between {lowest} and {highest}{among}'
+        outer = 1 if upper is None else round(upper[0]) + 1
+        return f'up to the {_ordinal(outer)}from either end between {lowest} and {highest}{among}'
     extreme = lowest if rank == 'ascending' else highest
     first = 1 if lower is None else round(lower[0]) + 1
     last = None if upper is None else round(upper[0]) + 1

@@ -276,8 +276,8 @@ def _among_others() -> Iterator[Measurement]:
     yield other('short of emptiest',
                 '{} closer to the next thing than the emptiest place of the table is',
                 _short_of_emptiest, {MIRROR}, True)  # fmt: skip
-    for axis, words in enumerate((('left of', 'right of'), ('below', 'above'))):
-        for side, word in zip((-1, 1), words):
+    for axis, sides in enumerate((('left of', 'right of'), ('below', 'above'))):
+        for side, word in zip((-1, 1), sides):
             yield other(f'number {word}', f'{{}} things {word} it',
                         partial(_number_beyond, axis, side), _SHIFTS, False, COUNT)  # fmt: skip
     yield _measurement('robot', 'table', 0, 'distance', '{} from the robot',
