@@ -163,8 +163,6 @@ def judge_codes(
         part = scene.select(rows)
         if family.identifies:
             masks[rows] = energy.identify(hide_members(part), code, generator)
-            if isinstance(energy, AgreementEnergy):
-                agree[1, rows] = energy.mask_consensus(hide_members(part), code)
         if family.generates and bool(acts[rows].any()):
             moving = torch.nonzero(acts[rows])[:, 0]
             index = concept * num_scenes + moving
@@ -173,18 +171,13 @@ def judge_codes(
             except CodeError:
                 # Demonstrations in which nothing moved may not tell that anything should.
                 continue
-            if isinstance(energy, AgreementEnergy):
-                outcome = part._replace(after=positions[rows])
-                agree[0, rows] = energy.outcome_consensus(outcome, code)
             _add_energies(energies, energy, code, part, positions[rows], generator)
+        agree[:, rows] = _consensus(energy, code, part, positions[rows])
     shape = (len(codes), -1)
     means = {name: float(np.mean(values)) if values else None for name, values in energies.items()}
-    scores = FamilyScores(
-        data=means['data'],
-        sample=means['sample'],
-        random=means['random'],
-        places_agree=agree[0].reshape(shape),
-        masks_agree=agree[1].reshape(shape),
+    scores = FamilyScores(data=means['data'], sample=means['sample'], random=means['random'])
+    scores = replace(
+        scores, places_agree=agree[0].reshape(shape), masks_agree=agree[1].reshape(shape)
     )
     if family.generates:
         ended, there = with_last_state(tests, positions), acts.numpy()
@@ -196,6 +189,19 @@ def judge_codes(
         exact = (masks == scene.attention).all(dim=-1).double().numpy()
         scores = replace(scores, identified=found.reshape(shape), exact=exact.reshape(shape))
     return scores
+
+
+def _consensus(
+    energy: NetworkEnergy | AgreementEnergy,
+    code: ConceptCode,
+    scene: SceneBatch,
+    generated: torch.Tensor,
+) -> np.ndarray:
+    """Return how far the readings of a code agree (2, S) about generated outcomes and masks."""
+    if not isinstance(energy, AgreementEnergy):
+        return np.zeros((2, scene.num_events))
+    outcomes = energy.outcome_consensus(scene._replace(after=generated), code)
+    return torch.stack([outcomes, energy.mask_consensus(hide_members(scene), code)]).numpy()
 
 
 def _add_energies(
