@@ -147,8 +147,10 @@ _GAPS: tuple[tuple[str, str, OfGap, bool], ...] = (
      lambda o, r, v: (o - r)[:, 0], False),
     ('gap left', 'its right face {} right of the left face of',
      lambda o, r, v: (o + r)[:, 0], False),
-    ('gap above', 'its lower face {} above the upper face of', lambda o, r, v: (o - r)[:, 1], True),
-    ('gap below', 'its upper face {} above the lower face of', lambda o, r, v: (o + r)[:, 1], True),
+    ('gap above', 'its lower face {} above the upper face of',
+     lambda o, r, v: (o - r)[:, 1], True),
+    ('gap below', 'its upper face {} above the lower face of',
+     lambda o, r, v: (o + r)[:, 1], True),
     ('gap beside', 'a gap of {} beside', lambda o, r, v: (o.abs() - r)[:, 0], True),
     ('gap in y', 'a gap of {} above or below', lambda o, r, v: (o.abs() - r)[:, 1], True),
     ('gap', 'a gap of {} to', lambda o, r, v: (o.abs() - r).amax(dim=-1), True),
@@ -170,7 +172,8 @@ def _gaps_to(anchor: str, topic: str, needs: int) -> Iterator[Measurement]:
         yield make(scalar, f'{phrase} {words}', value, {SHIFT, MIRROR} if mirrors else _SHIFTS,
                    True)  # fmt: skip
     yield make('round gap', f'{{}} beyond touching, as discs, {words}',
-               lambda v: v.distance(anchor) - v.reach(anchor).mean(dim=-1), _EVERYTHING, True)  # fmt: skip
+               lambda v: v.distance(anchor) - v.reach(anchor).mean(dim=-1), _EVERYTHING,
+               True)  # fmt: skip
     for axis in (0, 1):
         phrase = f'a share of {{}} of its side over that of {words} in {"xy"[axis]}'
         yield make(f'shared {"xy"[axis]}', phrase, partial(_shared, anchor, axis),
