@@ -235,13 +235,13 @@ def both_ends(things: Scenes) -> np.ndarray:
 @selection(ChosenByColor, is_hard=True)
 def has_color_twin(things: Scenes) -> np.ndarray:
     """The things of whose colour there is another one."""
-    return _alike(things).sum(axis=2) > 1
+    return alike(things).sum(axis=2) > 1
 
 
 @selection(ChosenByColor, is_hard=True)
 def of_the_commonest_color(things: Scenes) -> np.ndarray:
     """The things of the colour that most things have."""
-    fellows = _alike(things).sum(axis=2)
+    fellows = alike(things).sum(axis=2)
     return (fellows == fellows.max(axis=1, keepdims=True)) & (fellows > 1)
 
 
@@ -334,7 +334,7 @@ def _marker(things: Scenes) -> np.ndarray:
     return marker_mean(things.last, things.subjects)
 
 
-def _alike(things: Scenes) -> np.ndarray:
+def alike(things: Scenes) -> np.ndarray:
     """Return whether two things (B, N, N), both present, have one colour."""
     features = color_features(things.colors)
     apart = np.linalg.norm(features[:, :, None] - features[:, None], axis=-1)

@@ -11,7 +11,7 @@ from functools import partial
 
 import numpy as np
 
-from concept_control.concepts.family import Family
+from concept_control.concepts.family import Family, Scenes
 from concept_control.concepts.held_out.first_contact import word
 from concept_control.concepts.held_out.first_contact_regions import PlainRegion
 from concept_control.concepts.held_out.first_contact_relations import (
@@ -28,7 +28,7 @@ from concept_control.concepts.held_out.first_contact_selection import (
     ChosenByMotion,
     ChosenBySize,
     Counted,
-    Things,
+    alike,
 )
 from concept_control.concepts.held_out.first_contact_shapes import Formation
 from concept_control.concepts.held_out.validation import Template
@@ -198,7 +198,7 @@ def _rank(values: np.ndarray, among: np.ndarray) -> np.ndarray:
     return ((values[:, None] < values[:, :, None]) & among[:, None]).sum(axis=2)
 
 
-def _apart(things: Things) -> np.ndarray:
+def _apart(things: Scenes) -> np.ndarray:
     """Return the distances (B, N, N) of present things, infinite to themselves and padding."""
     apart = _length(things.last[:, :, None] - things.last[:, None])
     both = things.present[:, :, None] & things.present[:, None]
@@ -212,59 +212,59 @@ class ChosenBySizeAndColor(ChosenByColor):
 
 
 @new(ChosenBySize)
-def middling(things: Things) -> np.ndarray:
+def middling(things: Scenes) -> np.ndarray:
     """The things that are neither the smallest nor the largest."""
     low, high = (_rank(sign * things.sizes, things.present) for sign in (1, -1))
     return (low > 0) & (high > 0)
 
 
 @new(Chosen)
-def loner(things: Things) -> np.ndarray:
+def loner(things: Scenes) -> np.ndarray:
     """The thing whose nearest neighbour is furthest away."""
     nearest = _apart(things).min(axis=2)
     return _rank(-nearest, things.present) == 0
 
 
 @new(Chosen)
-def closest_pair(things: Things) -> np.ndarray:
+def closest_pair(things: Scenes) -> np.ndarray:
     """The two things that are closest together."""
     nearest = _apart(things).min(axis=2)
     return nearest <= nearest.min(axis=1, keepdims=True) + 1e-9
 
 
 @new(ChosenBySizeAndColor)
-def largest_of_its_color(things: Things) -> np.ndarray:
+def largest_of_its_color(things: Scenes) -> np.ndarray:
     """The things that are larger than all others of their colour, of which there are some."""
-    fellows = things.alike & ~np.eye(things.alike.shape[1], dtype=bool)
+    fellows = alike(things) & ~np.eye(things.sizes.shape[1], dtype=bool)
     larger = things.sizes[:, :, None] > things.sizes[:, None]
     return np.logical_and((larger | ~fellows).all(axis=2), fellows.any(axis=2))
 
 
 @new(Chosen)
-def nearest_to_robot(things: Things) -> np.ndarray:
+def nearest_to_robot(things: Scenes) -> np.ndarray:
     """The thing nearest to the robot at the front edge."""
     return _rank(_length(things.last - ROBOT), things.present) == 0
 
 
 @new(ChosenBySize)
-def heavier_half(things: Things) -> np.ndarray:
+def heavier_half(things: Scenes) -> np.ndarray:
     """The things that are larger than the average of all."""
     total = (things.sizes * things.present).sum(axis=1, keepdims=True)
     return things.sizes > total / things.present.sum(axis=1, keepdims=True)
 
 
 @new(ChosenByMotion)
-def nudged(things: Things) -> np.ndarray:
+def nudged(things: Scenes) -> np.ndarray:
     """The things that moved, but less far than a third of the table."""
-    moved = _length(things.moved)
+    moved = _length(things.last - things.positions[:, 0])
     return (moved > MOVED) & (moved < 0.67)
 
 
 @new(ChosenByMotion, has_marker=True)
-def shoved_away(things: Things) -> np.ndarray:
+def shoved_away(things: Scenes) -> np.ndarray:
     """The things that are further from the marker than they were."""
-    marker = (things.path * things.subjects[:, None, :, None]).sum(axis=2, keepdims=True)
-    away = _length(things.path - marker)
+    marker = (things.positions * things.subjects[:, None, :, None]).sum(axis=2, keepdims=True)
+    away = _length(things.positions - marker)
     return away[:, -1] - away[:, 0] > MOVED
 
 
@@ -278,32 +278,32 @@ class Swaps(ChosenByMotion):
 
 
 @new(Swaps)
-def swapped(things: Things) -> np.ndarray:
+def swapped(things: Scenes) -> np.ndarray:
     """The two things that took each other's place."""
-    gone = _length(things.path[:, -1, :, None] - things.path[:, 0, None])
+    gone = _length(things.positions[:, -1, :, None] - things.positions[:, 0, None])
     both = np.maximum(gone, np.swapaxes(gone, 1, 2)) + 9 * np.eye(gone.shape[1])
     return ((both < 0.15) & things.present[:, None]).any(axis=2)
 
 
 @new(ChosenByMotion, has_marker=True)
-def overtook(things: Things) -> np.ndarray:
+def overtook(things: Scenes) -> np.ndarray:
     """The things that were left of the marker and are right of it now."""
-    marker = (things.path * things.subjects[:, None, :, None]).sum(axis=2, keepdims=True)
-    side = (things.path - marker)[..., 0]
+    marker = (things.positions * things.subjects[:, None, :, None]).sum(axis=2, keepdims=True)
+    side = (things.positions - marker)[..., 0]
     return (side[:, 0] < 0) & (side[:, -1] > 0)
 
 
 @new(ChosenByMotion)
-def came_to_robot(things: Things) -> np.ndarray:
+def came_to_robot(things: Scenes) -> np.ndarray:
     """The things that came closer to the robot at the front edge."""
-    away = _length(things.path - ROBOT)
+    away = _length(things.positions - ROBOT)
     return away[:, 0] - away[:, -1] > MOVED
 
 
 @new(ChosenByCourse)
-def left_last(things: Things) -> np.ndarray:
+def left_last(things: Scenes) -> np.ndarray:
     """What set off last of all that did."""
-    gone = _length(things.path - things.path[:, :1]) > MOVED
+    gone = _length(things.positions - things.positions[:, :1]) > MOVED
     moves = gone.any(axis=1) & things.present
     return moves & (_rank(-gone.argmax(axis=1), moves) == 0)
 
