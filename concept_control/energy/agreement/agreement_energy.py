@@ -131,7 +131,10 @@ class AgreementEnergy:
     def implausibility(self, scene: SceneBatch, code: ConceptCode) -> torch.Tensor:
         """Return how implausible (B,) outcomes are, bounds and doubts together [nats]."""
         agreed = self.check(code)
-        part = agreed.placing or agreed.arrangement
+        part = agreed.arrangement
+        if agreed.placing is not None:
+            # Ties repeat, bound by bound, what the likeliest readings say.
+            part = agreed.placing.select((KEPT, NEXT))
         if part is None:
             return scene.after.new_zeros(scene.num_events)
         return part.energy(SceneView(scene))

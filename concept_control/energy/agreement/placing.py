@@ -167,7 +167,7 @@ class PlacingInference:
             if m.needs <= fewest and not (is_alone and m.topic in _OF_OTHERS)
         )
         with torch.no_grad():
-            self.prior = prior(self.measurements, fewest > 0)
+            self.prior = prior.log_odds(self.measurements, fewest > 0)
         self._odds = {m.name: odds for m, odds in zip(self.measurements, self.prior.tolist())}
         shots = scene.num_events
         side = max(14, round((background / shots) ** 0.5))
