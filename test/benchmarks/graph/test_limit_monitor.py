@@ -52,6 +52,9 @@ def test_what_breaks_a_limit_is_counted(told, moved, broken):
             ),
             {},
         )
-        monitor._on_positions(SimpleNamespace(data=told if k == 100 else ARM.home))
+        monitor._on_positions(
+            SimpleNamespace(data=told if k == 100 else ARM.home),
+            {'publisher_gid': {'data': b'1'}, 'publication_sequence_number': k},
+        )
     tool = {'told: tool below the table [m]'} & monitor.violations.keys()
     assert monitor.violations.keys() == broken | tool

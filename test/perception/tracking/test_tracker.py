@@ -142,7 +142,7 @@ def test_a_held_block_follows_the_tool_and_is_found_where_it_is_released():
         entity = by_color(found, RED)
         assert (entity.id, entity.status) == (red, EntityStatus.HELD)
         np.testing.assert_allclose(entity.position, tool - [0, 0, 0.021], atol=1.5e-3)
-        assert entity.velocity[1] == pytest.approx(0.12, abs=0.02)
+        assert tracker._tracks[0].state[4] == pytest.approx(0.12, abs=0.02)  # its speed in y
         assert by_color(found, BLUE).status == EntityStatus.SEEN
     place = np.array([tool[0], tool[1], 0.02])
     for frame in range(30, 33):
@@ -315,7 +315,7 @@ def test_a_block_that_stands_still_is_known_better_with_time_and_one_that_starts
         place = place + np.array([0.2 / 30, 0.0, 0.0])
         (entity,) = tracker.update([seen(place)], frame / 30)
         assert np.linalg.norm(entity.position - place) < 2e-3
-    assert entity.velocity[0] == pytest.approx(0.2, abs=0.05)
+    assert tracker._tracks[0].state[3] == pytest.approx(0.2, abs=0.05)  # its speed in x
 
 
 def test_time_running_back_forgets_everything_and_says_so():
