@@ -31,9 +31,10 @@ from concept_control.seeding import seeded_weights
 from concept_control.training.place_prior import (
     family_place_tasks,
     fit_place_prior,
+    temper,
     vocabulary_place_tasks,
 )
-from concept_control.training.rule_tasks import draw_rule_task
+from concept_control.training.rule_tasks import SHOTS, draw_rule_task, shown_and_new
 
 RULE_FAMILIES = (
     'color',
@@ -49,9 +50,6 @@ RULE_FAMILIES = (
     'attribute_tests',
 )
 """Trained families whose concepts are rules about single entities."""
-
-SHOTS = (1, 1, 2, 3, 5, 10)
-"""Numbers of demonstrations, each as often as it is listed."""
 
 _SCENES = 3
 _MANIFOLD = ('comparisons', 'attribute_tests')
@@ -115,14 +113,8 @@ def family_tasks(
     for name, family in families.items():
         for shots in SHOTS:
             number = max(1, round(unit * weights[name] / len(SHOTS)))
-            params = family.sample_concepts(rng, number)
-            demos = scene_batch_from_events(family.sample(rng, params, shots))
-            tests = scene_batch_from_events(family.sample(rng, params, _SCENES))
-            for i in range(number):
-                task = make_task(
-                    demos.select(slice(i * shots, (i + 1) * shots)),
-                    tests.select(slice(i * _SCENES, (i + 1) * _SCENES)),
-                )
+            for shown, new in shown_and_new(family, number, shots, _SCENES, rng):
+                task = make_task(shown, new)
                 if task is not None:
                     yield task
 
@@ -189,6 +181,7 @@ def train_places(
         *tqdm(vocabulary_place_tasks(count // 3, prior, rng), desc='places of the vocabulary'),
     ]
     before, after = fit_place_prior(prior, tasks)
+    temper(prior)
     return {
         'place_families': len(trained),
         'place_tasks': len(tasks),

@@ -1,11 +1,13 @@
-"""Concepts drawn from the vocabulary of features: a random feature with a random bound or rank."""
+"""Concepts that priors learn from: of families, and random features with random bounds."""
 
 from __future__ import annotations
+
+from collections.abc import Iterator
 
 import numpy as np
 import torch
 
-from concept_control.concepts.family import draft, random_colors, seen_color
+from concept_control.concepts.family import Family, draft, random_colors, seen_color
 from concept_control.energy.measurements.entities import MEASUREMENTS
 from concept_control.energy.measurements.entity_view import candidates_of, tones_of
 from concept_control.energy.measurements.features import (
@@ -22,6 +24,9 @@ from concept_control.energy.measurements.features import (
 )
 from concept_control.energy.scene_batch import SceneBatch, scene_batch_from_events
 
+SHOTS = (1, 1, 2, 3, 5, 10)
+"""Numbers of demonstrations, each as often as it is listed."""
+
 _DRAWS = 64
 """Number of scenes that are drawn for a concept."""
 
@@ -32,6 +37,18 @@ _PALETTE = 3
 
 _RANK_SHARES = (0.46, 0.46, 0.04, 0.04)
 """Shares of `RANKS` among ranks."""
+
+
+def shown_and_new(
+    family: Family, number: int, shots: int, scenes: int, rng: np.random.Generator
+) -> Iterator[tuple[SceneBatch, SceneBatch]]:
+    """Yield demonstrations (shots,) and new scenes (scenes,) of `number` concepts of a family."""
+    params = family.sample_concepts(rng, number)
+    demos = scene_batch_from_events(family.sample(rng, params, shots))
+    tests = scene_batch_from_events(family.sample(rng, params, scenes))
+    for i in range(number):
+        shown = demos.select(slice(i * shots, (i + 1) * shots))
+        yield shown, tests.select(slice(i * scenes, (i + 1) * scenes))
 
 
 def draw_rule_task(rng: np.random.Generator, count: int) -> SceneBatch:

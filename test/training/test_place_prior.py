@@ -11,6 +11,7 @@ from concept_control.energy.measurements.vocabulary import measurement_named
 from concept_control.training.place_prior import (
     family_place_tasks,
     fit_place_prior,
+    temper,
     vocabulary_place_tasks,
 )
 
@@ -26,6 +27,17 @@ def test_training_prefers_what_is_meant_and_weights_come_back(tmp_path):
     assert meant > other + 2
     save_scorer(scorer, {}, tmp_path)
     torch.testing.assert_close(load_scorer(tmp_path).places(pair, True).tolist(), [meant, other])
+
+
+def test_tempered_odds_keep_their_order_and_frames_seldom_meant_come_after():
+    prior = PlacePrior(every_kind())
+    torch.nn.init.normal_(prior.odds.weight, generator=torch.Generator().manual_seed(0))
+    plain = [m for m in placement_measurements() if not m.name.startswith(('pair r', 'pair si'))]
+    frames = [measurement_named('pair radial: cosine'), measurement_named('pair sight: along')]
+    learned = prior(plain, True), prior(frames, True)
+    temper(prior)
+    torch.testing.assert_close(prior(plain, True), 0.6 * learned[0] - 4.3)
+    torch.testing.assert_close(prior(frames, True), 0.6 * learned[1] - 6.3)
 
 
 def test_tasks_of_the_vocabulary_are_defined_for_some_measurement():

@@ -18,16 +18,6 @@ from concept_control.energy.measurements.placement import placement_measurements
 _START = -4.0
 """Log odds of any measurement before training."""
 
-
-SHARPNESS, OFFSET = 0.6, -4.3
-"""Learned odds o stand for log odds SHARPNESS o + OFFSET. Learning tells measurements apart; it
-does not tell how likely any matters at all, for the next demonstration comes from the same habits
-as those before: who shows "left of" also keeps a usual distance."""
-
-SELDOM, FRAMES_SELDOM_MEANT = 2.0, ('pair radial: ', 'pair sight: ')
-"""Log odds less of measurements in the frames of the thing meant and the table's middle, or the
-robot: no training family is about them, so that learning leaves their odds at the mean."""
-
 _SET_ODDS = {'count': -2.0, 'shape': -3.0, 'set place': -5.0}
 """Log odds that a measurement of a set matters, by topic, before its cost."""
 
@@ -69,14 +59,12 @@ class PlacePrior(nn.Module):
     def forward(self, measurements: Sequence[Measurement], has_attended: bool) -> torch.Tensor:
         """Return the log odds (K,) of K measurements."""
         place = {kind: index for index, kind in enumerate(self.kinds)}
+        pairs = [
+            (row, place[kind])
+            for row, measurement in enumerate(measurements)
+            for kind in kinds_of(measurement)
+            if kind in place
+        ]
         known = torch.zeros(len(measurements), len(self.kinds))
-        for row, measurement in enumerate(measurements):
-            for kind in kinds_of(measurement):
-                if kind in place:
-                    known[row, place[kind]] = 1.0
+        known[tuple(torch.tensor(pairs, dtype=torch.long).reshape(-1, 2).T)] = 1.0
         return self.odds(known)[:, int(has_attended)]
-
-    def log_odds(self, measurements: Sequence[Measurement], has_attended: bool) -> torch.Tensor:
-        """Return the log odds (K,) that K measurements matter."""
-        less = [SELDOM * m.name.startswith(FRAMES_SELDOM_MEANT) for m in measurements]
-        return SHARPNESS * self(measurements, has_attended) + OFFSET - torch.tensor(less)

@@ -91,6 +91,11 @@ class Agreement:
         specs = tuple(self.specs[i] for i in rows[:, 0].tolist())
         return replace(self, specs=specs, bounds=self.bounds.select(kinds))
 
+    @cached_property
+    def without_ties(self) -> Agreement:
+        """What is certain and what is doubted; ties repeat, bound by bound, what these say."""
+        return self.select((KEPT, NEXT))
+
     def pick(self, rows: torch.Tensor) -> Agreement:
         """Return some of the bounds, by number."""
         specs = tuple(self.specs[i] for i in rows.tolist())
@@ -102,7 +107,7 @@ class Agreement:
 
     def consensus(self, view: SceneView) -> torch.Tensor:
         """Return the weight (R,) of the readings, kept or doubted, that hold; 0 without any."""
-        acting = self.select((KEPT, NEXT))
+        acting = self.without_ties
         if not len(acting.bounds.relevance):
             return torch.zeros_like(view.place[:, 0])
         return acting.bounds.shares(acting.values(view)).amin(dim=-1)
@@ -167,7 +172,7 @@ class PlacingInference:
             if m.needs <= fewest and not (is_alone and m.topic in _OF_OTHERS)
         )
         with torch.no_grad():
-            self.prior = prior.log_odds(self.measurements, fewest > 0)
+            self.prior = prior(self.measurements, fewest > 0)
         self._odds = {m.name: odds for m, odds in zip(self.measurements, self.prior.tolist())}
         shots = scene.num_events
         side = max(14, round((background / shots) ** 0.5))
