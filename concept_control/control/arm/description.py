@@ -149,9 +149,9 @@ class ArmDescription:
     def _from_fields(cls, path: Path, fields: _ArmFields) -> ArmDescription:
         joints = fields.joints
         lists = {key: np.array(getattr(fields, key)) for key in ('home', *_LISTS)}
+        has_gains = bool(fields.stiffness or fields.damping)
         for key, values in lists.items():
-            if key in _GAINS and not len(fields.stiffness) and not len(fields.damping):
-                lists[key] = np.ones(len(joints))
+            if key in _GAINS and not has_gains:
                 continue
             if len(values) != len(joints):
                 raise ArmError(f'{path}: {key} must be {len(joints)} numbers, one a joint')
@@ -173,9 +173,9 @@ class ArmDescription:
             **lists,
         )
         limits, inertia = _compile_and_check(path, arm)
-        if not len(fields.stiffness):
-            gains = inertia * GAIN_BANDWIDTH**2, 2 * inertia * GAIN_BANDWIDTH
-            arm = replace(arm, stiffness=gains[0], damping=gains[1])
+        if not has_gains:
+            damping = 2 * inertia * GAIN_BANDWIDTH
+            arm = replace(arm, stiffness=inertia * GAIN_BANDWIDTH**2, damping=damping)
         # Damping beyond 2 M / dt makes each joint's velocity grow from one command to the next; it
         # couples with other joints, and inertia is less in other places, so half is allowed.
         most = inertia / EFFORT_PERIOD
@@ -208,8 +208,8 @@ class ArmDescription:
         spec.compiler.alignfree = False
         for each in (*spec.actuators, *spec.sensors, *spec.keys, *spec.cameras, *spec.lights):
             spec.delete(each)
-        for name, position in self.locked.items():
-            _lock(spec, name, position)
+        if self.locked:
+            _lock(spec, self.locked, self.model_path)
         for name, limit in zip(self.joints, self.effort_limits):
             joint = spec.joint(name)
             joint.actfrcrange = [-limit, limit]
@@ -242,34 +242,40 @@ class ArmDescription:
             )
 
 
-def _lock(spec: mujoco.MjSpec, name: str, position: float) -> None:
-    """Fix a joint at a position: its body is moved there, and what refers to it is removed."""
-    joint = spec.joint(name)
-    body = joint.parent
-    model = spec.compile()
+def _compiled(spec: mujoco.MjSpec, path: Path) -> mujoco.MjModel:
+    try:
+        return spec.compile()
+    except ValueError as error:
+        raise ArmError(f'{path}: MuJoCo refuses it: {one_line(error)}') from error
+
+
+def _lock(spec: mujoco.MjSpec, locked: Mapping[str, float], path: Path) -> None:
+    """Fix joints at positions: their bodies are moved there, and what refers to them goes."""
+    model = _compiled(spec, path)
     data = mujoco.MjData(model)
-    index = model.joint(name).id
-    data.qpos[model.jnt_qposadr[index]] = position
+    for name, position in locked.items():
+        data.joint(name).qpos[0] = position
     mujoco.mj_kinematics(model, data)
-    number = model.body(body.name).id if body.name else int(model.jnt_bodyid[index])
-    above = int(model.body_parentid[number])
-    turn = data.xmat[above].reshape(3, 3).T
-    quat, inverse = np.zeros(4), np.zeros(4)
-    mujoco.mju_negQuat(inverse, data.xquat[above])
-    mujoco.mju_mulQuat(quat, inverse, data.xquat[number])
-    for each in (*spec.equalities, *spec.tendons, *spec.excludes):
-        if name in _references(each):
+    for each in (*spec.equalities, *spec.tendons):
+        if not locked.keys().isdisjoint(_references(each)):
             spec.delete(each)
-    spec.delete(joint)
-    body.pos, body.quat = turn @ (data.xpos[number] - data.xpos[above]), quat
-    body.alt.type = mujoco.mjtOrientation.mjORIENTATION_QUAT
+    for name in locked:
+        number = int(model.joint(name).bodyid[0])
+        above = int(model.body_parentid[number])
+        offset, quat, inverse = np.zeros(3), np.zeros(4), np.zeros(4)
+        mujoco.mju_negQuat(inverse, data.xquat[above])
+        mujoco.mju_mulQuat(quat, inverse, data.xquat[number])
+        mujoco.mju_rotVecQuat(offset, data.xpos[number] - data.xpos[above], inverse)
+        body = spec.joint(name).parent
+        spec.delete(spec.joint(name))
+        body.pos, body.quat = offset, quat
+        body.alt.type = mujoco.mjtOrientation.mjORIENTATION_QUAT
 
 
-def _references(element: object) -> set[str]:
-    """Return the names that an equality or a tendon refers to."""
+def _references(element: mujoco.MjsEquality | mujoco.MjsTendon) -> set[str]:
     if isinstance(element, mujoco.MjsTendon):
         return {wrap.target.name for wrap in element.path}
-    return {getattr(element, 'name1', ''), getattr(element, 'name2', '')}
+    return {element.name1, element.name2}
 
 
 def _compile_and_check(path: Path, arm: ArmDescription) -> tuple[np.ndarray, np.ndarray]:
@@ -278,11 +284,7 @@ def _compile_and_check(path: Path, arm: ArmDescription) -> tuple[np.ndarray, np.
     Returns:
         (n, 2) joint ranges [rad], and (n,) inertia about each joint at home [kg m²].
     """
-    spec = arm.spec()
-    try:
-        model = spec.compile()
-    except ValueError as error:
-        raise ArmError(f'{arm.model_path}: MuJoCo refuses it: {one_line(error)}') from error
+    model = _compiled(arm.spec(), arm.model_path)
     limits = arm.position_limits.copy()
     for i, name in enumerate(arm.joints):
         joint = model.joint(name)

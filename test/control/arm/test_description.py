@@ -82,19 +82,37 @@ def test_a_joint_may_turn_without_end(tmp_path):
 
 
 def test_joints_that_are_not_the_arms_are_fixed_where_the_file_says(tmp_path):
-    path = write_arm(tmp_path, SITE, FINGER + SITE)
-    with pytest.raises(ArmError, match=r"'finger'.*locked: "):
-        ArmDescription.load(path)
-    arm = ArmDescription.load(write_arm(tmp_path, SITE, FINGER + SITE, locked={'finger': 0.03}))
+    """Two fingers, one inside the other's frame, coupled as grippers' are."""
+    twin = (
+        FINGER.replace('finger', 'twin')
+        .replace('pad', 'tip')
+        .replace('pos="0 0.01 0"', 'euler="0 0 1"')
+    )
+    fingers = FINGER.replace('</body>', f'{twin}</body>') + SITE
+    coupled = (
+        '</worldbody><equality><joint joint1="finger" joint2="twin"/></equality><tendon><fixed>'
+        '<joint joint="finger" coef="1"/><joint joint="twin" coef="1"/></fixed></tendon>'
+    )
+    xml = XML.replace(SITE, fingers, 1).replace('</worldbody>', coupled)
+
+    def load(**fields):
+        path = write_arm(tmp_path, **fields)
+        (tmp_path / 'arm.xml').write_text(xml)
+        return ArmDescription.load(path)
+
+    with pytest.raises(ArmError, match=r"'finger', 'twin'.*locked: "):
+        load()
+    arm = load(locked={'finger': 0.03, 'twin': 0.02})
     model = arm.spec().compile()
-    assert model.nq == arm.num_joints
-    np.testing.assert_allclose(model.body('finger').pos, [0, 0.04, 0], atol=1e-12)
+    assert (model.nq, model.neq, model.ntendon) == (arm.num_joints, 0, 0)
     free = mujoco.MjModel.from_xml_path(str(arm.model_path))
     data, fixed = mujoco.MjData(free), mujoco.MjData(model)
-    data.qpos[:], fixed.qpos[:] = [*arm.home, 0.03], arm.home
+    data.qpos[:], fixed.qpos[:] = [*arm.home, 0.03, 0.02], arm.home
     mujoco.mj_forward(free, data)
     mujoco.mj_forward(model, fixed)
-    np.testing.assert_allclose(fixed.geom('pad').xpos, data.geom('pad').xpos, atol=1e-9)
+    for geom in ('pad', 'tip'):
+        np.testing.assert_allclose(fixed.geom(geom).xpos, data.geom(geom).xpos, atol=1e-9)
+        np.testing.assert_allclose(fixed.geom(geom).xmat, data.geom(geom).xmat, atol=1e-9)
 
 
 def test_the_chain_knows_where_joints_have_their_zero(tmp_path):
