@@ -29,6 +29,14 @@ class Plan:
     cost: float = float('nan')
     solve_time: float = float('nan')
 
+    @classmethod
+    def from_states(
+        cls, stamp: float, dt: float, states: np.ndarray, efforts: np.ndarray, **known: float
+    ) -> Plan:
+        """Return the plan of states (H + 1, 2n), positions first, and efforts (H, n)."""
+        positions, velocities = np.hsplit(states, 2)
+        return cls(stamp, dt, positions, velocities, efforts, **known)
+
     @property
     def num_steps(self) -> int:
         """Number of steps H."""

@@ -75,13 +75,11 @@ class Ilqg:
                 break
             states, controls = new_states, new_controls
         self._stamp, self._states, self._controls = time, states, controls
-        n = len(q)
-        return Plan(
-            stamp=time,
-            dt=self.dynamics.timestep,
-            positions=states[:, :n],
-            velocities=states[:, n:],
-            efforts=controls,
+        return Plan.from_states(
+            time,
+            self.dynamics.timestep,
+            states,
+            controls,
             cost=value,
             solve_time=clock.perf_counter() - start,
         )

@@ -73,13 +73,11 @@ class SamplingPlanner:
         controls = self._spline @ self._knots
         states = self.dynamics.rollout(state, controls)
         efforts = self.dynamics.efforts(states, controls)
-        n = len(q)
-        return Plan(
-            stamp=time,
-            dt=self.dynamics.timestep,
-            positions=states[:, :n],
-            velocities=states[:, n:],
-            efforts=efforts,
+        return Plan.from_states(
+            time,
+            self.dynamics.timestep,
+            states,
+            efforts,
             cost=float(cost.value(states, efforts)),
             solve_time=clock.perf_counter() - start,
         )
