@@ -14,7 +14,7 @@ from concept_control.energy.inference.code_inference import InferenceConfig, inf
 from concept_control.energy.networks.encoder import DemonstrationEncoder
 from concept_control.energy.networks.energy_network import ACTION, ARGUMENT, EnergyNetwork
 from concept_control.energy.networks.recordings import network_residuals, recorded_residuals
-from concept_control.energy.scene_batch import BoundResiduals, SceneBatch
+from concept_control.energy.scene_batch import NAT, BoundResiduals, SceneBatch
 from concept_control.energy.search.generation import (
     STATES_AT_ONCE,
     generate_outcomes,
@@ -22,9 +22,6 @@ from concept_control.energy.search.generation import (
 )
 from concept_control.energy.search.langevin import LangevinConfig
 from concept_control.errors import CodeError
-
-_NAT = 0.01
-"""Energy of one nat."""
 
 
 class NetworkEnergy:
@@ -94,7 +91,7 @@ class NetworkEnergy:
 
     def implausibility(self, scene: SceneBatch, code: ConceptCode) -> torch.Tensor:
         """Return how implausible (B,) outcomes are [nats]; 0.1 from where it holds is one."""
-        return self.residual(scene, code).square().sum(dim=-1) / _NAT
+        return self.residual(scene, code).square().sum(dim=-1) / NAT
 
     def argument_energy(self, scene: SceneBatch, code: ConceptCode) -> torch.Tensor:
         """Return the energies (B,) of the masks of scenes."""

@@ -67,6 +67,9 @@ class SceneBatch(NamedTuple):
         return SceneBatch(*(value.to(target) for value in self))
 
 
+NAT = 0.01
+"""Energy of one nat of implausibility: as much as a place 0.1 away."""
+
 BoundResiduals = Callable[[SceneBatch], list[torch.Tensor]]
 """B scenes, their own masks ignored, to the residuals (B, K) of each of M terms."""
 

@@ -7,7 +7,7 @@ in common the rank is anything from 0 to 1, whatever the code says of itself.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -100,8 +100,8 @@ def leave_one_out(
     for one in _held_out(model, demonstrations, acts, selects, seed):
         judged.append(one)
         progress()
-    places, masks, likelier = np.array(judged).T
-    ranks = np.fmax(np.fmax(places, masks), 0.0)
+    places, _, likelier = np.array(judged).T
+    ranks = _ranks(judged)
     agrees = _agree(ranks)
     outlier = None
     if not agrees and count > 2:
@@ -141,10 +141,15 @@ def _spoilers(
     found = []
     for i in range(len(demonstrations)):
         rest = demonstrations[_without(i, len(demonstrations))]
-        judged = np.array(list(_held_out(model, rest, acts, selects, seed)))
-        if _agree(np.fmax(np.fmax(judged[:, 0], judged[:, 1]), 0.0)):
+        if _agree(_ranks(list(_held_out(model, rest, acts, selects, seed)))):
             found.append(i)
     return found
+
+
+def _ranks(judged: Sequence[tuple[float, float, float]]) -> np.ndarray:
+    """Return the higher of both ranks (M,) of each; 0 where neither was asked."""
+    places, masks, _ = np.array(judged).T
+    return np.fmax(np.fmax(places, masks), 0.0)
 
 
 def _agree(ranks: np.ndarray) -> bool:

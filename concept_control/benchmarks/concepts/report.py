@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -25,6 +25,7 @@ from concept_control.benchmarks.concepts import families as by_family
 from concept_control.benchmarks.concepts.ablations import ablations
 from concept_control.benchmarks.concepts.landscapes import GRID, QUICK_GRID, draw_landscapes
 from concept_control.concepts import families, held_out_families
+from concept_control.concepts.family import Family
 from concept_control.concepts.registry import first_contact_families, second_contact_families
 from concept_control.energy.model import ConceptModel
 from concept_control.reports import intervals
@@ -251,6 +252,20 @@ _SHOTS_HEADER = (
     *(f'{shots} shot{"s" if shots > 1 else ""}' for shots in by_family.SHOT_COUNTS),
 )
 
+
+def _blind(number: str, note: str, blind: Callable[[], Mapping[str, Family]]) -> Section:
+    return Section(
+        f'{number}_contact',
+        f'Families of {number} contact, by number of demonstrations',
+        note,
+        lambda model, config: by_family.by_shots(
+            model, blind(), config.seed, max(config.concepts // 4, 2)
+        ),
+        _SHOTS_HEADER,
+        _family_rows,
+    )
+
+
 SECTIONS = (
     Section(
         'families',
@@ -260,25 +275,15 @@ SECTIONS = (
         _SHOTS_HEADER,
         _family_rows,
     ),
-    Section(
-        'first_contact',
-        'Families of first contact, by number of demonstrations',
+    _blind(
+        'first',
         'Written blind, looked at once after a freeze; a half of them on purpose hard.',
-        lambda model, config: by_family.by_shots(
-            model, first_contact_families(), config.seed, max(config.concepts // 4, 2)
-        ),
-        _SHOTS_HEADER,
-        _family_rows,
+        first_contact_families,
     ),
-    Section(
-        'second_contact',
-        'Families of second contact, by number of demonstrations',
+    _blind(
+        'second',
         'Written after the first contact was known, for a frozen vocabulary; looked at once.',
-        lambda model, config: by_family.by_shots(
-            model, second_contact_families(), config.seed, max(config.concepts // 4, 2)
-        ),
-        _SHOTS_HEADER,
-        _family_rows,
+        second_contact_families,
     ),
     Section(
         'confidence',

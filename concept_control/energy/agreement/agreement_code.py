@@ -52,6 +52,11 @@ class AgreementCode:
     rule_share: float = 0.0
     confidence: float = 1.0
 
+    @property
+    def outcome(self) -> Agreement | None:
+        """What is said of where things go: of the one subject or of the arrangement."""
+        return self.placing or self.arrangement
+
     def to_dict(self) -> dict[str, Any]:
         """Return plain values that `from_dict` reads."""
         found: dict[str, Any] = {'schema': SCHEMA, 'members': self.members}

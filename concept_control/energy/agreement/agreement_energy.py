@@ -94,7 +94,7 @@ class AgreementEnergy:
     def outcome_consensus(self, scene: SceneBatch, code: ConceptCode) -> torch.Tensor:
         """Return the weight (B,) of the readings of a code that hold in outcomes, in [0, 1]."""
         agreed = self.check(code)
-        part = agreed.placing or agreed.arrangement
+        part = agreed.outcome
         if part is None:
             return scene.after.new_zeros(scene.num_events)
         return part.consensus(SceneView(scene))
@@ -131,10 +131,8 @@ class AgreementEnergy:
     def implausibility(self, scene: SceneBatch, code: ConceptCode) -> torch.Tensor:
         """Return how implausible (B,) outcomes are, bounds and doubts together [nats]."""
         agreed = self.check(code)
-        part = agreed.arrangement
-        if agreed.placing is not None:
-            # Ties repeat, bound by bound, what the likeliest readings say.
-            part = agreed.placing.select((KEPT, NEXT))
+        # Ties of an arrangement are bounds of its own, those less certain.
+        part = agreed.arrangement if agreed.placing is None else agreed.placing.without_ties
         if part is None:
             return scene.after.new_zeros(scene.num_events)
         return part.energy(SceneView(scene))
@@ -219,8 +217,7 @@ class AgreementEnergy:
         generator: torch.Generator,
     ) -> BoundResiduals:
         """Return the residuals of M terms under drawn readings, see `drawn_readings`."""
-        agreed = [self.check(code) for code in codes]
-        parts = [each.placing or each.arrangement for each in agreed]
+        parts = [self.check(code).outcome for code in codes]
         return bind_readings(parts, subjects, attention, count, generator)
 
     def check(self, code: ConceptCode) -> AgreementCode:
@@ -243,10 +240,9 @@ _LIKELY = 0.25
 
 def acting_part(agreed: AgreementCode) -> Agreement | None:
     """Return the bounds that an outcome has to keep: the certain ones and likely readings."""
-    found = agreed.placing or agreed.arrangement
-    if found is None:
+    if agreed.outcome is None:
         return None
-    acting = found.select((KEPT, NEXT))
+    acting = agreed.outcome.without_ties
     bounds = acting.bounds
     is_doubt = bounds.kind[bounds.clause] == NEXT
     doubt = torch.where(is_doubt, bounds.weight, 0.0)

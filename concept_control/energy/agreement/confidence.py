@@ -13,7 +13,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from concept_control.energy.agreement.agreement_code import AgreementCode
-from concept_control.energy.agreement.conjunction import KEPT, NEXT
 from concept_control.energy.agreement.identification import mask_log_probabilities, may_be_meant
 from concept_control.energy.agreement.masks import candidate_masks
 from concept_control.energy.agreement.placing import Agreement, with_places
@@ -101,8 +100,7 @@ def _support(agreement: Agreement) -> float:
 def _plausibility(agreement: Agreement, scene: SceneBatch) -> float:
     """Return the mean plausibility of the best places in the demonstrated scenes."""
     many = with_places(scene, cell_centers(_SIDE).expand(scene.num_events, -1, -1))
-    certain = agreement.select((KEPT, NEXT))
-    energy = certain.energy(SceneView(many)).unflatten(0, (scene.num_events, -1))
+    energy = agreement.without_ties.energy(SceneView(many)).unflatten(0, (scene.num_events, -1))
     return float((-energy.amin(dim=1)).exp().mean())
 
 

@@ -11,14 +11,11 @@ from collections.abc import Sequence
 
 import torch
 
-from concept_control.energy.agreement.conjunction import KEPT, NEXT, Bounds
+from concept_control.energy.agreement.conjunction import Bounds
 from concept_control.energy.agreement.placing import Agreement
 from concept_control.energy.agreement.recordings import grounded
 from concept_control.energy.measurements.scene_view import SceneView
-from concept_control.energy.scene_batch import BoundResiduals, SceneBatch
-
-NAT = 0.01
-"""Energy of one nat of implausibility: as much as a place 0.1 away."""
+from concept_control.energy.scene_batch import NAT, BoundResiduals, SceneBatch
 
 DOUBT = 0.3
 """Weight of what all readings say beside the one that was drawn."""
@@ -88,8 +85,7 @@ def bind_readings(
     for members in alike.values():
         agreement = agreements[members[0]]
         if agreement is not None:
-            # Ties repeat, bound by bound, what the likeliest readings say.
-            agreement = agreement.select((KEPT, NEXT))
+            agreement = agreement.without_ties
             masks = subjects[members].float(), attention[members].float()
             drawn = draw_bounds(agreement.bounds, count, generator) if count else None
             groups.append((agreement, members, masks, drawn))

@@ -10,10 +10,9 @@ from typing import Any
 import numpy as np
 import torch
 
-from concept_control.energy.agreement.drawn_readings import NAT
 from concept_control.energy.agreement.placing import with_places
 from concept_control.energy.goals.goal_energy import GoalEnergy
-from concept_control.energy.scene_batch import SceneBatch, scene_batch_from_events
+from concept_control.energy.scene_batch import NAT, SceneBatch, scene_batch_from_events
 from concept_control.energy.search.langevin import (
     LangevinConfig,
     keep_lowest,
@@ -168,7 +167,7 @@ def solve(
         initial = goal.scene_value(scene).item()
         worst = goal.conjunct_values(scene).max().item()
     search = _Search(goal, scene, walls, steps, generator)
-    if not may_move.any() or worst + search.walls(start, may_move) <= 0.1 * tolerance:
+    if not may_move.any() or worst + float(search.walls(scene.after, may_move)) <= 0.1 * tolerance:
         return _solution(search, start, initial, initial, tolerance, may_move, 0)
 
     solves = 1
@@ -276,10 +275,10 @@ class _Search:
     generator: torch.Generator
     wanted: Callable[[SceneBatch], torch.Tensor] | None = None
 
-    def walls(self, place: torch.Tensor, may_move: torch.Tensor) -> float:
-        """Return the energy of overlap and of the edge at a place (N, 2)."""
+    def walls(self, place: torch.Tensor, may_move: torch.Tensor) -> torch.Tensor:
+        """Return the energies (S,) of overlap and of the edge at places (S, N, 2)."""
         movable = may_move.to(place.dtype).unsqueeze(0)
-        return float(self.keeps.residuals(place.unsqueeze(0), self.scene, movable).square().sum())
+        return self.keeps.residuals(place, self.scene, movable).square().sum(dim=-1)
 
     def nearest(self, may_move: torch.Tensor, chains: int) -> tuple[torch.Tensor, float]:
         """Return the end (N, 2) that moves least of those of the lowest energy, and its energy."""
@@ -341,19 +340,17 @@ class _Search:
         def reached(rows: SceneBatch) -> torch.Tensor:
             return self.goal.conjunct_values(rows).amax(dim=-1) <= tolerance
 
-        def walls(rows: SceneBatch) -> torch.Tensor:
-            return self.keeps.residuals(rows.after, rows, gate).square().sum(dim=-1)
-
         def nats(places: torch.Tensor) -> torch.Tensor:
             rows = with_places(one, places.unsqueeze(0))
-            found = plausible(rows).square().sum(dim=-1) / NAT + walls(rows) / overlap_nat
+            found = plausible(rows).square().sum(dim=-1) / NAT
+            found = found + self.walls(rows.after, may_move) / overlap_nat
             return found + _UNREACHED * ~reached(rows) if can_be_reached else found
 
         with torch.no_grad():
             can_be_reached = bool(reached(with_places(one, end[None, may_move])))
             place, _ = lowest_place(nats, end[may_move], self.generator)
             best = with_places(one, place.view(1, 1, 2))
-            energy = self.goal.scene_value(best) + walls(best)
+            energy = self.goal.scene_value(best) + self.walls(best.after, may_move)
         return best.after[0], float(energy)
 
     def finish(
@@ -422,7 +419,7 @@ def _solution(
         final = scene._replace(after=place.unsqueeze(0))
         value = goal.scene_value(final).item()
         conjuncts = goal.conjunct_values(final)[0].cpu().numpy().astype(float)
-        walls = search.walls(place, may_move)
+        walls = float(search.walls(final.after, may_move))
     is_clear = walls <= search.keeps.weight * _OVERLAP_SLACK**2 or solves == 0
     return Solution(
         positions=place.cpu().numpy().astype(float),
