@@ -14,6 +14,7 @@ import math
 import os
 import stat
 import zipfile
+from collections.abc import Container
 from pathlib import Path
 from typing import Any, BinaryIO, TypeVar
 
@@ -121,8 +122,16 @@ def read_yaml(path: Path, error: ErrorType) -> Any:
         raise error(f'{path} cannot be read as YAML: {one_line(cause)}') from cause
 
 
-def read_npz(path: Path, error: ErrorType, max_bytes: int = MAX_BYTES) -> dict[str, np.ndarray]:
+def read_npz(
+    path: Path, error: ErrorType, max_bytes: int = MAX_BYTES, with_nan: Container[str] = ()
+) -> dict[str, np.ndarray]:
     """Read all arrays of an NPZ file: numbers that are finite, and text. Nothing is unpickled.
+
+    Args:
+        path: NPZ file.
+        error: Kind of the error.
+        max_bytes: Largest size that it may unpack to.
+        with_nan: Names of arrays that may hold NaN, though no infinity.
 
     Raises:
         ConceptControlError: of the kind `error`, if it is no such file, or unpacks to too much.
@@ -138,7 +147,9 @@ def read_npz(path: Path, error: ErrorType, max_bytes: int = MAX_BYTES) -> dict[s
                     f'{max_bytes / 1e6:.0f} MB in {MAX_ARRAYS} arrays are read'
                 )
             return {
-                entry.filename.removesuffix('.npy'): _array(archive.read(entry))
+                (name := entry.filename.removesuffix('.npy')): _array(
+                    archive.read(entry), name in with_nan
+                )
                 for entry in entries
             }
     except ConceptControlError:
@@ -206,7 +217,7 @@ def _checked(tree: Any) -> Any:
     return tree
 
 
-def _array(data: bytes) -> np.ndarray:
+def _array(data: bytes, may_be_nan: bool) -> np.ndarray:
     """Return the array in the bytes of an NPY file, whose header must speak of just these."""
     file = io.BytesIO(data)
     version = np.lib.format.read_magic(file)
@@ -219,6 +230,7 @@ def _array(data: bytes) -> np.ndarray:
     if math.prod(shape) * dtype.itemsize != len(data) - file.tell():
         raise ValueError(f'an array of shape {shape} in {len(data) - file.tell()} bytes')
     array = np.lib.format.read_array(io.BytesIO(data), allow_pickle=False)
-    if dtype.kind == 'f' and not np.isfinite(array).all():
+    is_usable = np.isfinite if not may_be_nan else lambda values: ~np.isinf(values)
+    if dtype.kind == 'f' and not is_usable(array).all():
         raise ValueError('an array with numbers that are not finite')
     return array

@@ -187,7 +187,7 @@ class Bag:
         self.storage = self.storage or storage
         file = plain_file(path, self._scratch, self.notes)
         try:
-            if storage == 'mcap' and not _has_chunks(file):
+            if storage == 'mcap' and not _is_indexed(file):
                 return _streamed(file)
             return self._finished(file)
         except Exception as error:
@@ -244,15 +244,25 @@ class Bag:
                 self.notes.append(f'the definition of {type_} cannot be used: {_words(error)}')
 
 
-def _has_chunks(path: Path) -> bool:
-    """Tell whether an mcap file has an index of chunks, by which its messages can be sorted.
+def _is_indexed(path: Path) -> bool:
+    """Tell whether all messages of an mcap file can be found, and sorted, by what its end says.
 
-    A recording for speed (`--storage-preset-profile fastwrite`) has none; chunks that unpack to
-    another size than they say are not used.
+    Recordings for speed (`--storage-preset-profile fastwrite`) have no chunks, and rosbag2's
+    options leave out what is needed to find messages in them: `noMessageIndex`, `noStatistics`,
+    `noRepeatedChannels`, `noRepeatedSchemas`, `noSummary`. Chunks that unpack to another size
+    than they say are not used.
     """
     with path.open('rb') as file:
         summary = SeekingReader(file, record_size_limit=RECORD_LIMIT).get_summary()
-        if summary is None or not summary.chunk_indexes:
+        if summary is None or not summary.chunk_indexes or summary.statistics is None:
+            return False
+        count = summary.statistics
+        if (
+            len(summary.channels) < count.channel_count
+            or len(summary.schemas) < count.schema_count
+            or sum(count.channel_message_counts.values()) < count.message_count
+            or not all(index.message_index_offsets for index in summary.chunk_indexes)
+        ):
             return False
         if all(not index.compression for index in summary.chunk_indexes):
             return True

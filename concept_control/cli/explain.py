@@ -41,7 +41,7 @@ def _code(model: ConceptModel, word: str, folder: Path) -> ConceptCode:
     """Return the code of a taught or shipped word, or of the demonstrations in a file."""
     words = vocabulary()
     if Path(word).suffix == '.npz':
-        return model.infer(read_npz(Path(word)))
+        return model.infer(read_npz(Path(word), []))
     taught = taught_names(folder)
     if word in taught:
         return load(folder / f'{word}.npz', model).code

@@ -38,8 +38,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         'A bag gives one demonstration for each pair of markers ("begin NAME", "end" on '
         'demonstration_marker), each `demonstrations` message or each command in it; without any '
         'of them it is one demonstration as a whole. An NPZ file holds the arrays positions '
-        '(B, T, N, 2) in workspace units, colors (B, N, 3), subjects and attention (B, N). Exit '
-        'code 1 if the demonstrations do not agree; they are then not kept.'
+        '(B, T, N, 2) in workspace units and colors (B, N, 3), and the masks subjects and '
+        'attention (B, N); without these, what moved and all the rest. Exit code 1 if the '
+        'demonstrations do not agree; they are then not kept.'
     )
     parser.add_argument('name', type=_name, metavar='NAME', help='of the concept, e.g. bridge')
     parser.add_argument(
@@ -116,19 +117,27 @@ def _gather(
     setup: RecordedSetup | None = None
     for path in sources:
         if path.suffix == '.npz':
-            found.append(read_npz(path))
+            notes: list[str] = []
+            try:
+                found.append(read_npz(path, notes))
+            finally:
+                _print_notes(path, notes)
             continue
         setup = setup or read_setup(parameters)
         with Bag(path) as bag:
             with progress_bar(bag.num_messages, path.name, 'msg') as bar:
                 events = recorded.events(bag, setup, bar.update)
-            for note in bag.notes:
-                print(f'{path.name}: {note}', file=sys.stderr)
+            _print_notes(path, bag.notes)
         for event in events:
             found += recorded.demonstrations(event)
         shown = counted(len(events), 'demonstration')
         print(f'{path.name}: {shown} from {events[0].source}')
     return found
+
+
+def _print_notes(path: Path, notes: Sequence[str]) -> None:
+    for note in notes:
+        print(f'{path.name}: {note}', file=sys.stderr)
 
 
 def _numbers(concept: LibraryConcept, test: Any, is_kept: bool) -> dict[str, Any]:

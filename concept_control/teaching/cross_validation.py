@@ -1,4 +1,7 @@
-"""Leave-one-out cross-validation: each demonstration is held out once and judged by the others.
+"""Cross-validation: each demonstration is held out once and judged by the others.
+
+Up to `MAX_LEFT_OUT_ALONE` demonstrations are held out one by one, more of them in `NUM_FOLDS`
+parts.
 
 What was demonstrated is ranked among what might have been: by the share of other outcomes, or of
 other masks, that the code of the others holds for likelier. Where the demonstrations have nothing
@@ -25,6 +28,15 @@ MAX_RANK = 0.5
 
 MAX_SURPRISE = 1.6
 """Largest likelihood of a rank by chance over that by what the others' ranks are like."""
+
+MAX_LEFT_OUT_ALONE = 10
+NUM_FOLDS = 5
+MAX_JUDGES = 20
+"""Number of demonstrations up to which each is held out alone, number of parts in which more are
+held out, and most others that judge: more of them say nothing else, and take longer."""
+
+MAX_SUSPECTS = 5
+"""Demonstrations that are tried for the one that does not fit, those of the highest ranks."""
 
 _ANYWHERE = 200
 _TIE = 1e-6
@@ -105,8 +117,7 @@ def leave_one_out(
     agrees = _agree(ranks)
     outlier = None
     if not agrees and count > 2:
-        spoilers = _spoilers(model, demonstrations, acts, selects, seed)
-        outlier = max(spoilers, key=lambda i: ranks[i], default=None)
+        outlier = _spoiler(model, demonstrations, acts, selects, seed, ranks)
     return LeaveOneOutResult(
         held_out=tuple(ranks.tolist()),
         generated=(int((places < MAX_RANK).sum()), int(np.isfinite(places).sum())),
@@ -123,27 +134,39 @@ def _held_out(
 
     The rank of the outcome, the rank of the mask, and the share of masks that are likelier.
     """
-    for i in range(len(demonstrations)):
-        one = demonstrations[i]
-        code = model.infer(demonstrations[_without(i, len(demonstrations))], seed)
+    count = len(demonstrations)
+    num_folds = count if count <= MAX_LEFT_OUT_ALONE else NUM_FOLDS
+    codes: dict[int, ConceptCode] = {}
+    for i in range(count):
+        fold, one = i % num_folds, demonstrations[i]
+        if fold not in codes:
+            others = [k for k in range(count) if k % num_folds != fold]
+            codes[fold] = model.infer(
+                demonstrations[others[:: -(-len(others) // MAX_JUDGES)]], seed
+            )
         place = mask = likelier = float('nan')
         if acts and bool(one.subjects.any()):
-            place, _ = _rank_of_outcome(model, one, code, seed)
+            place, _ = _rank_of_outcome(model, one, codes[fold], seed)
         if selects:
-            mask, likelier = _rank_of_mask(model, one, code)
+            mask, likelier = _rank_of_mask(model, one, codes[fold])
         yield place, mask, likelier
 
 
-def _spoilers(
-    model: ConceptModel, demonstrations: Events, acts: bool, selects: bool, seed: int
-) -> list[int]:
-    """Return the demonstrations without each of which the others agree."""
-    found = []
-    for i in range(len(demonstrations)):
-        rest = demonstrations[_without(i, len(demonstrations))]
+def _spoiler(
+    model: ConceptModel,
+    demonstrations: Events,
+    acts: bool,
+    selects: bool,
+    seed: int,
+    ranks: np.ndarray,
+) -> int | None:
+    """Return the demonstration of the highest rank without which the others agree, if any."""
+    count = len(demonstrations)
+    for i in np.argsort(-ranks, kind='stable')[:MAX_SUSPECTS]:
+        rest = demonstrations[[k for k in range(count) if k != i]]
         if _agree(_ranks(list(_held_out(model, rest, acts, selects, seed)))):
-            found.append(i)
-    return found
+            return int(i)
+    return None
 
 
 def _ranks(judged: Sequence[tuple[float, float, float]]) -> np.ndarray:
@@ -161,10 +184,6 @@ def _agree(ranks: np.ndarray) -> bool:
     of_others = np.maximum((logs.sum() - logs) / (len(ranks) - 1), 1.0)
     surprise = of_others * np.exp(-logs * (1 - 1 / of_others))
     return bool(ranks.max() < MAX_RANK and surprise.max() <= MAX_SURPRISE)
-
-
-def _without(index: int, count: int) -> list[int]:
-    return [i for i in range(count) if i != index]
 
 
 def _rank_of_outcome(

@@ -10,7 +10,7 @@ import numpy as np
 from concept_control.errors import EventError, LibraryError
 from concept_control.input_files import read_npz as read_arrays
 from concept_control.world.events import Events
-from concept_control.world.tabletop import Tabletop
+from concept_control.world.tabletop import MOVED, Tabletop
 
 FIELDS = ('positions', 'colors', 'sizes', 'present', 'subjects', 'attention')
 """Names of the arrays in an NPZ file, as `Events` takes them; the first two must be there."""
@@ -18,8 +18,17 @@ FIELDS = ('positions', 'colors', 'sizes', 'present', 'subjects', 'attention')
 MAX_SHAPE = (1000, 1000, 100)
 """Most events, time steps and entities of a file: what is made of them takes far more memory."""
 
+PATCH = 0.6
+"""Extent of all positions in workspace units, whose workspace measures 2, below which they are
+probably in other units: the workspace of an arm measures half a metre."""
+
 MAX_DEMONSTRATIONS = 200
 """Most demonstrations that one concept is inferred from."""
+
+NOTHING_MEANT = (
+    'nothing moved and nothing is said to be meant: a demonstration needs at least one thing that '
+    'moves, or one that is pointed at'
+)
 
 
 def demonstration(
@@ -49,10 +58,7 @@ def demonstration(
             f'{list(before.ids)} and then {list(after.ids)}'
         )
     if not subjects and not arguments:
-        raise EventError(
-            'nothing moved and nothing is said to be meant: a demonstration needs at least one '
-            'thing that moves, or one that is pointed at'
-        )
+        raise EventError(NOTHING_MEANT)
     at = np.array([before.ids.index(i) for i in ids])
     then = np.array([after.ids.index(i) for i in ids])
     order = np.array(ids)
@@ -84,14 +90,21 @@ def _before_and_after(events: Events) -> Events:
     return events.with_outcome(events.positions[:, -1])
 
 
-def read_npz(path: Path) -> Events:
-    """Read demonstrations from an NPZ file with the arrays `FIELDS`.
+def read_npz(path: Path, notes: list[str]) -> Events:
+    """Read demonstrations from an NPZ file with the arrays `FIELDS`, of which two must be there.
+
+    Without `present`, entities whose positions are NaN are padding; without `subjects`, these are
+    what moved; without `attention`, it is everything else.
+
+    Args:
+        path: NPZ file.
+        notes: List to which sentences are added on what was assumed, and on what looks wrong.
 
     Raises:
         LibraryError: if it is no such file.
-        EventError: if its arrays are no events.
+        EventError: if its arrays are no events, or nothing is marked and nothing moves.
     """
-    arrays = read_arrays(path, LibraryError)
+    arrays = read_arrays(path, LibraryError, with_nan=FIELDS[:3])
     missing = [name for name in FIELDS[:2] if name not in arrays]
     if missing:
         raise LibraryError(
@@ -99,7 +112,57 @@ def read_npz(path: Path) -> Events:
             '(B, T, N, 2) in [-1, 1], colors (B, N, 3) and, as masks (B, N), subjects and '
             'attention'
         )
-    return join([events_of(arrays)])
+    masks: dict[str, np.ndarray] = {}
+    if arrays['positions'].ndim == 4 and arrays['positions'].size:
+        masks = _masks(arrays, notes)
+    return join([events_of(arrays | masks)])
+
+
+def _masks(arrays: Mapping[str, np.ndarray], notes: list[str]) -> dict[str, np.ndarray]:
+    """Return the masks (B, N) that a file leaves out, and note what looks wrong in it."""
+    positions = arrays['positions']
+    moved = np.linalg.norm(positions[:, -1] - positions[:, 0], axis=-1) > MOVED
+    present = ~np.isnan(positions).all(axis=(1, 3))
+    masks = {}
+    if 'present' in arrays:
+        if arrays['present'].shape == present.shape:
+            present = arrays['present'] > 0
+    elif not present.all():
+        masks['present'] = present
+        notes.append(f'{(~present).sum()} entities without a position were taken for padding')
+    elif (is_zero := (positions == 0).all(axis=(1, 3))).any():
+        notes.append(
+            f'{is_zero.sum()} entities stand at exactly (0, 0) all the time: if they are padding, '
+            'give the mask present (B, N), or NaN for their positions'
+        )
+    places = positions.transpose(0, 2, 1, 3)[present].reshape(-1, positions.shape[-1])
+    extent = np.ptp(places, axis=0) if len(places) else np.full(2, np.inf)
+    if len(positions) > 1 and extent.max() < PATCH:
+        notes.append(
+            f'all positions lie within {extent[0]:.2f} x {extent[1]:.2f} of the workspace, which '
+            'is [-1, 1] both ways: are they in metres? Subtract its middle and divide by half its '
+            'side'
+        )
+    if 'subjects' not in arrays:
+        masks['subjects'] = moved & present
+        notes.append('no subjects are given: they are what moved')
+    subjects = masks.get('subjects', arrays.get('subjects'))
+    if subjects is None or subjects.shape != present.shape:
+        return masks
+    subjects = subjects > 0
+    strays = np.flatnonzero((moved & present & ~subjects).any(axis=1))
+    if len(strays):
+        numbers = ', '.join(str(i + 1) for i in strays)
+        notes.append(f'more than the subjects moved in the demonstrations {numbers}')
+    if 'attention' not in arrays:
+        others = present & ~subjects
+        # In a shape every member is both; a thing by itself is about nothing else either.
+        masks['attention'] = np.where(others.any(axis=1, keepdims=True), others, subjects)
+        notes.append('no attention is given: it is everything but the subjects')
+        if 'subjects' in masks and not subjects.any(axis=1).all():
+            number = int(np.flatnonzero(~subjects.any(axis=1))[0]) + 1
+            raise EventError(f'demonstration {number}: {NOTHING_MEANT}')
+    return masks
 
 
 def events_of(arrays: Mapping[str, np.ndarray]) -> Events:

@@ -19,6 +19,7 @@ import zstandard
 from made_up_bags import MadeUp, entity_array, message
 from mcap.reader import make_reader
 from mcap.records import Chunk
+from mcap.writer import IndexType
 from mcap.writer import Writer as McapWriter
 
 from concept_control.bags import storage_files
@@ -130,14 +131,25 @@ def test_the_journal_of_a_killed_recording_is_read_and_the_bag_left_as_it_is(rec
     assert {path: path.read_bytes() for path in killed.iterdir()} == before
 
 
-def test_a_recording_for_speed_has_no_index_and_is_read_in_the_order_it_was_written(
-    recording, tmp_path
+OPTIONS = {
+    'fastwrite': {'use_chunking': False},
+    'noMessageIndex': {'index_types': IndexType.CHUNK},
+    'noChunkIndex': {'index_types': IndexType.MESSAGE},
+    'noRepeatedChannels': {'repeat_channels': False},
+    'noRepeatedSchemas': {'repeat_schemas': False},
+    'noStatistics': {'use_statistics': False},
+}
+"""Options of rosbag2's mcap storage, `fastwrite` being one of its presets."""
+
+
+@pytest.mark.parametrize('option', OPTIONS)
+def test_a_recording_without_a_whole_index_is_read_in_the_order_it_was_written(
+    recording, tmp_path, option
 ):
-    """`--storage-preset-profile fastwrite`: no chunks, and messages a little out of order."""
     (source,) = recording.write(tmp_path / 'bag').glob('*.mcap')
-    path = tmp_path / 'fast.mcap'
+    path = tmp_path / 'written.mcap'
     with source.open('rb') as old, path.open('wb') as new:
-        writer = McapWriter(new, use_chunking=False)
+        writer = McapWriter(new, chunk_size=1000, **OPTIONS[option])
         writer.start(profile='ros2')
         schemas, channels = {}, {}
         for number, (schema, channel, sent) in enumerate(make_reader(old).iter_messages()):

@@ -47,6 +47,20 @@ def test_demonstrations_of_one_word_agree(model, name):
     assert test.agrees and test.outlier is None and 'agree (' in test.text
 
 
+def test_fifty_are_held_out_in_parts_and_the_one_that_does_not_fit_is_named(model, monkeypatch):
+    """So that they take seconds: five codes instead of fifty, and as many for each suspect."""
+    shown = join([vocabulary()['between'].demonstrations(3, 50)])
+    after = shown.positions[:, -1].clone()
+    after[17][shown.subjects[17]] += 0.7
+    numbers, infer = [], model.infer
+    monkeypatch.setattr(
+        model, 'infer', lambda events, seed: numbers.append(len(events)) or infer(events, seed)
+    )
+    test = leave_one_out(model, shown.with_outcome(after), True, False)
+    assert test.outlier == 17 and not test.agrees and len(test.held_out) == 50
+    assert len(numbers) <= 10 and max(numbers) <= 20
+
+
 def test_what_the_codes_say_of_themselves_does_not_count(model, monkeypatch):
     """A code under which everything is plausible suggests nothing, however low its energy is."""
     shown = join([vocabulary()['between'].demonstrations(3)])

@@ -38,7 +38,7 @@ def test_damaged_npz_files_are_refused_and_never_crash(tmp_path_factory, data):
         content[index] = data.draw(st.integers(0, 255))
     path.write_bytes(content[: data.draw(st.integers(0, len(content)))])
     try:
-        events = read_npz(path)
+        events = read_npz(path, [])
     except ConceptControlError:
         return
     assert torch.isfinite(events.positions).all()
@@ -61,12 +61,52 @@ def test_files_of_the_wrong_kind_are_refused_in_words(tmp_path):
         'bomb': 'unpacks to 100 MB',
         'pickled': 'no NPZ file of arrays',
         'empty': 'lacks positions, colors',
-        'nan': 'not finite',
+        'nan': 'contain NaN',
         'shape': 'colors have shape',
         'nowhere': 'there is no such file',
     }.items():
         with pytest.raises(ConceptControlError, match=complaint):
-            read_npz(tmp_path / f'{name}.npz')
+            read_npz(tmp_path / f'{name}.npz', [])
+
+
+def test_masks_and_padding_may_be_left_out_and_what_looks_wrong_is_said(tmp_path):
+    rng = np.random.default_rng(0)
+    positions = rng.uniform(-0.8, 0.8, (5, 2, 3, 2))
+    positions[:, 1, 1:] = positions[:, 0, 1:]
+    positions[:, 0, 0], positions[:, 1, 0] = -0.8, abs(positions[:, 1, 0])
+    padded = np.concatenate([positions, positions[:, :, 2:] + 0.1], axis=2)
+    padded[2:, :, 3] = np.nan
+    first, others = np.tile([1, 0, 0], (5, 1)), np.tile([0, 1, 1], (5, 1))
+
+    def read(positions, **masks):
+        colors, notes = np.full((*positions[:, 0, :, 0].shape, 3), 0.5), []
+        np.savez(tmp_path / 'shown.npz', positions=positions, colors=colors, **masks)
+        return read_npz(tmp_path / 'shown.npz', notes), ' '.join(notes)
+
+    shown, notes = read(positions, subjects=first, attention=others)
+    assert notes == ''
+    for masks, assumed in (
+        ({}, ('no subjects', 'no attention')),
+        ({'attention': others}, ('no subjects',)),
+        ({'subjects': first}, ('no attention',)),
+    ):
+        again, notes = read(positions, **masks)
+        assert torch.equal(again.subjects, shown.subjects) and again.has_attention
+        assert torch.equal(again.attention, shown.attention)
+        assert notes.count('given') == len(assumed) and all(text in notes for text in assumed)
+    events, notes = read(padded)
+    assert events.present.sum() == 17 and '3 entities without a position' in notes
+    assert events.attention.sum(dim=1).tolist() == [3.0, 3.0, 2.0, 2.0, 2.0]
+    assert '3 entities stand at exactly (0, 0)' in read(np.nan_to_num(padded))[1]
+    assert 'in metres?' in read(0.24 * positions + np.array([0.0, 0.5]))[1]
+    assert 'more than the subjects moved' in read(positions, subjects=others, attention=first)[1]
+    everything, _ = read(positions + np.array([[[0.0]], [[0.1]]]))
+    assert torch.equal(everything.attention, everything.subjects.float())
+    with pytest.raises(ConceptControlError, match='demonstration 1: nothing moved'):
+        read(np.repeat(positions[:, :1], 2, axis=1))
+    positions[1, 1, 2, 0] = np.nan
+    with pytest.raises(ConceptControlError, match='contain NaN'):
+        read(positions)
 
 
 def test_what_was_not_seen_cannot_be_demonstrated():
