@@ -32,6 +32,8 @@ from concept_control.world.tabletop import Tabletop
 SETTLING = 0.5
 """Seconds for which perception must see the right number of blocks before the command."""
 
+SURPLUS_PATIENCE = 5.0
+"""Seconds for which perception may see more than there is: the first frames come unsorted."""
 
 NOT_CARRIED_OUT = frozenset({'refused', 'cancelled'})
 """Endings after which nothing was achieved, whatever holds on the table."""
@@ -94,9 +96,11 @@ class DemoResult:
 
 
 class HoldTimer:
-    """Detects that a condition has held for `SETTLING` seconds without a break."""
+    """Detects that a condition has held for a while without a break."""
 
-    def __init__(self) -> None:
+    def __init__(self, duration: float = SETTLING) -> None:
+        """Begin with nothing held; `duration` is how long it must hold [s]."""
+        self._duration = duration
         self._since: float | None = None
 
     def update(self, now: float, holds: bool) -> bool:
@@ -105,7 +109,7 @@ class HoldTimer:
             self._since = None
         elif self._since is None:
             self._since = now
-        return self._since is not None and now - self._since > SETTLING
+        return self._since is not None and now - self._since > self._duration
 
 
 class DemoRun:
@@ -202,11 +206,14 @@ class DemoRun:
     def _parts(self) -> dict[str, Callable[[], bool]]:
         """Return what the graph consists of, and how to see that it is there."""
         state, wanted, hold = self.state, len(self.config.blocks), HoldTimer()
+        surplus = HoldTimer(SURPLUS_PATIENCE)
 
         def has_settled() -> bool:
-            entities = state.entities
-            is_complete = entities is not None and len(blocks_of(entities)) == wanted
-            return hold.update(time.monotonic(), is_complete)
+            seen = [] if state.entities is None else blocks_of(state.entities)
+            if surplus.update(time.monotonic(), len(seen) > wanted):
+                assert state.entities is not None
+                raise ConceptControlError(surplus_text(state.entities, state.truth))
+            return hold.update(time.monotonic(), len(seen) == wanted)
 
         parts: dict[str, Callable[[], bool]] = {'simulation': lambda: state.truth is not None}
         if self.config.world == 'arm':
@@ -383,6 +390,22 @@ def say(text: str) -> None:
 def blocks_of(entities: EntityArray) -> list[Entity]:
     """Return the entities that are not the tool."""
     return [e for e in entities.entities if e.id != TOOL_ID]
+
+
+def surplus_text(entities: EntityArray, truth: EntityArray) -> str:
+    """Name the things that are seen where no block is, and what to do about them."""
+    blocks = [(e.position.x, e.position.y, e.size.x) for e in blocks_of(truth)]
+    others = [
+        (e.position.x, e.position.y)
+        for e in blocks_of(entities)
+        if all(np.hypot(e.position.x - x, e.position.y - y) > width for x, y, width in blocks)
+    ]
+    places = ', '.join(f'({x:.3f}, {y:.3f})' for x, y in others)
+    return (
+        f'seen {counted(len(others), "thing")} that no block explains at {places} m: take '
+        "them off the table, describe them in the arm's file if they are parts of the robot, or "
+        'set `bounds` of entity_extractor to leave their place out'
+    )
 
 
 def entity_text(entity: Entity) -> str:

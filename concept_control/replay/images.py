@@ -10,11 +10,13 @@ import cv2
 import numpy as np
 
 from concept_control.bags.setup import RecordedSetup
+from concept_control.control.arm.body_boxes import ArmBoxes
 from concept_control.control.arm.kinematics import ArmKinematics
+from concept_control.control.guard import GuardConfig
 from concept_control.errors import PerceptionError
 from concept_control.interfaces.decoding import intrinsics_of, seconds
 from concept_control.perception.detection.detector import Detector
-from concept_control.perception.detection.segmentation import BlockLimits
+from concept_control.perception.detection.limits import BlockLimits
 from concept_control.perception.image_decoding import decode_color, decode_depth
 from concept_control.perception.image_synchronizer import COLOR, DEPTH, ImageSynchronizer
 from concept_control.perception.tracking.tracker import EntityTracker, TrackerConfig
@@ -50,7 +52,7 @@ class ImageReplay:
         self.reason = '' if setup.T_world_camera is not None else 'the camera pose came from TF'
         self.num_frames, self.num_refused = 0, 0
         self._setup, self._on_seen = setup, on_seen
-        self._kinematics = ArmKinematics(setup.arm)
+        self._kinematics, self._boxes = ArmKinematics(setup.arm), ArmBoxes(setup.arm)
         self._tracker = EntityTracker(TrackerConfig(table_height=setup.table_height))
         self._detector: Detector | None = None
         self._info: Any = None
@@ -134,12 +136,22 @@ class ImageReplay:
         assert self._setup.T_world_camera is not None
         intrinsics = intrinsics_of(self._info)
         if self._detector is None or self._detector.intrinsics != intrinsics:
-            limits = BlockLimits(table_height=self._setup.table_height)
+            limits = BlockLimits(
+                table_height=self._setup.table_height,
+                bounds=self._setup.arm.workspace.bounds(GuardConfig.fence_margin),
+            )
             self._detector = Detector(intrinsics, limits)
-        found = self._detector.detect(rgb, decode_depth(depth), self._setup.T_world_camera)
-        tool, yaw = self._tool_at(stamp)
+        joints = self._joints_at(stamp)
+        tool = None if joints is None else self._kinematics.tool(joints)
+        robot = None if joints is None else self._boxes.at(joints)
+        found = self._detector.detect(rgb, decode_depth(depth), self._setup.T_world_camera, robot)
         entities = self._tracker.update(
-            found, stamp, tool, self._attached, yaw, self._detector.could_hide
+            found,
+            stamp,
+            None if tool is None else tool.position,
+            self._attached,
+            0.0 if tool is None else float(tool.heading),
+            self._detector.could_hide,
         )
         self.num_frames += 1
         self._seen[stamp] = [entity.position for entity in entities]
@@ -147,12 +159,10 @@ class ImageReplay:
             self._seen.pop(next(iter(self._seen)))
         self._on_seen(stamp, {entity.id: entity.state for entity in entities})
 
-    def _tool_at(self, stamp: float) -> tuple[np.ndarray | None, float]:
+    def _joints_at(self, stamp: float) -> np.ndarray | None:
         if not self._joints:
-            return None, 0.0
-        _, positions = min(self._joints, key=lambda sample: abs(sample[0] - stamp))
-        tool = self._kinematics.tool(positions)
-        return tool.position, float(tool.heading)
+            return None
+        return min(self._joints, key=lambda sample: abs(sample[0] - stamp))[1]
 
     def _keep_frame(self, stamp: float, rgb: np.ndarray) -> None:
         height = max(1, round(rgb.shape[0] * FRAME_WIDTH / rgb.shape[1]))

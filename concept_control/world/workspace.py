@@ -63,6 +63,12 @@ class Workspace:
         """Convert a length in metres to workspace units."""
         return length / self.half_extent
 
+    def bounds(self, margin: float = 0.0) -> tuple[float, float, float, float]:
+        """Return x_min, x_max, y_min, y_max [m] of the square with a margin [m] around it."""
+        reach = (self.half_extent + margin) * np.abs(self.rotation).sum(axis=1)
+        (x, y), (dx, dy) = self.center, reach
+        return float(x - dx), float(x + dx), float(y - dy), float(y + dy)
+
     def contains(self, xy_world: np.ndarray, margin: float = 0.0) -> np.ndarray:
         """Tell which (..., 2) world positions [m] lie at least `margin` [m] inside the square."""
         inside = np.abs(self.to_workspace(xy_world)) <= 1.0 - margin / self.half_extent

@@ -9,7 +9,7 @@ import pytest
 pytest.importorskip('rclpy', reason='rclpy is not installed')
 
 from concept_control.msg import ConceptGoal, ConceptStatus, Entity, EntityArray
-from geometry_msgs.msg import Point
+from geometry_msgs.msg import Point, Vector3
 
 from concept_control.cli.demo import demo_config
 from concept_control.cli.main import build_parser
@@ -21,6 +21,7 @@ from concept_control.demos.demo_run import (
     goal_text,
     has_succeeded,
     status_text,
+    surplus_text,
 )
 from concept_control.demos.simulated_graph import node_parameters
 from concept_control.language.expression import parse
@@ -41,6 +42,25 @@ def test_a_condition_has_settled_when_it_held_without_a_break():
     assert not timer.update(10.0 + SETTLING, False)
     assert not timer.update(10.0 + 1.1 * SETTLING, True)
     assert timer.update(10.0 + 2.2 * SETTLING, True)
+
+
+def test_things_that_no_block_explains_are_named():
+    def things(*places):
+        size = Vector3(x=0.04, y=0.04, z=0.04)
+        return EntityArray(
+            entities=[
+                Entity(id=i + 1, position=Point(x=x, y=y), size=size)
+                for i, (x, y) in enumerate(places)
+            ]
+        )
+
+    text = surplus_text(
+        things((0.5, 0.1), (0.06, 0.08), (0.501, 0.2), (0.3, 0.0)),
+        things((0.5, 0.2), (0.5, 0.101)),
+    )
+    assert text.startswith(
+        'seen 2 things that no block explains at (0.060, 0.080), (0.300, 0.000)'
+    )
 
 
 def test_the_command_line_becomes_a_configuration_in_metres():

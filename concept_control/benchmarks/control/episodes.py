@@ -6,8 +6,10 @@ from dataclasses import asdict, dataclass, field, replace
 
 import numpy as np
 
+from concept_control.control.arm.body_boxes import ArmBoxes
 from concept_control.control.controller import ConceptController, ControlOutput, Status
 from concept_control.control.goal import GroundedGoal
+from concept_control.control.guard import GuardConfig
 from concept_control.control.skills.task_view import TaskConfig
 from concept_control.energy.model import ConceptModel
 from concept_control.errors import ConceptControlError
@@ -16,6 +18,7 @@ from concept_control.language.goals import plan_goal, request_goal
 from concept_control.language.judge import Judge
 from concept_control.language.library import ConceptLibrary
 from concept_control.perception.detection.detector import Detector
+from concept_control.perception.detection.limits import BlockLimits
 from concept_control.perception.tracking.tracker import EntityTracker
 from concept_control.simulation.closed_loop import ClosedLoop, LoopConfig
 from concept_control.simulation.scene import Scene, SceneConfig, build_scene
@@ -114,7 +117,11 @@ class CameraPerception:
 
     def __init__(self, scene: Scene, backend: str) -> None:
         self._camera = SimulatedCamera(scene.model, 'top', 640, 480, backend)
-        self._detector = Detector(self._camera.intrinsics)
+        limits = BlockLimits(bounds=scene.arm.workspace.bounds(GuardConfig.fence_margin))
+        self._detector, self._boxes = (
+            Detector(self._camera.intrinsics, limits),
+            ArmBoxes(scene.arm),
+        )
         self._tracker = EntityTracker()
 
     def __call__(self, world: SimulatedWorld) -> dict[int, EntityState]:
@@ -123,7 +130,7 @@ class CameraPerception:
         pose = self._camera.T_world_camera(world.data)
         tool, rotation = world.tool_pose()
         tracked = self._tracker.update(
-            self._detector.detect(color, depth, pose),
+            self._detector.detect(color, depth, pose, self._boxes.at(world.joint_state()[0])),
             world.time,
             tool_position=tool,
             attached=world.held is not None,

@@ -20,6 +20,7 @@ from concept_control.perception.detection.depth_view import DepthView, check_pos
 from concept_control.perception.detection.limits import BlockLimits
 from concept_control.perception.detection.outline import outline_polygon
 from concept_control.perception.detection.segmentation import Segmentation, segment
+from concept_control.world.boxes import OrientedBoxes
 
 MIN_VISIBLE = 0.12
 """Share of its silhouette that a body must show to be reported."""
@@ -98,7 +99,11 @@ class Detector:
         self._directions = np.zeros(0, dtype=np.float32)
 
     def detect(
-        self, color: np.ndarray, depth: np.ndarray, T_world_camera: np.ndarray
+        self,
+        color: np.ndarray,
+        depth: np.ndarray,
+        T_world_camera: np.ndarray,
+        robot: OrientedBoxes | None = None,
     ) -> list[Detection]:
         """Find the blocks in a frame.
 
@@ -106,6 +111,7 @@ class Detector:
             color: (H, W, 3) uint8 RGB.
             depth: (H, W) depth along the optical axis [m], NaN in holes.
             T_world_camera: (4, 4) pose of the optical frame.
+            robot: Parts of the robot when the frame was taken; None where they are not known.
 
         Returns:
             The blocks, in no particular order.
@@ -115,7 +121,7 @@ class Detector:
         """
         check_frame(color, depth, self.intrinsics)
         view = self._view(np.asarray(depth, dtype=np.float32), check_pose(T_world_camera))
-        self.segmentation = segment(color, view, self.limits)
+        self.segmentation = segment(color, view, self.limits, robot)
         labels = self.segmentation.labels
         light = scene_light(color, labels, self.table_color)
         found = [

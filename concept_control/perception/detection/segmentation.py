@@ -26,9 +26,13 @@ from concept_control.perception.detection.faces import (
     slope,
 )
 from concept_control.perception.detection.limits import BlockLimits
+from concept_control.world.boxes import OrientedBoxes
 
 TABLE, OTHER, HOLE = 0, -1, -2
 """Labels of pixels that are no block: the table, what else stands above it, and no depth."""
+
+ROBOT_MARGIN = 0.01
+"""Distance from a part of the robot at which nothing is told from it [m]."""
 
 
 @dataclass
@@ -66,13 +70,19 @@ class Segmentation:
     regions: list[BlockRegion]
 
 
-def segment(color: np.ndarray, view: DepthView, limits: BlockLimits) -> Segmentation:
+def segment(
+    color: np.ndarray,
+    view: DepthView,
+    limits: BlockLimits,
+    robot: OrientedBoxes | None = None,
+) -> Segmentation:
     """Find the pixels of each block.
 
     Args:
         color: (H, W, 3) uint8 RGB.
         view: Depth of the same frame.
         limits: Limits of what may be on the table.
+        robot: Parts of the robot that are no blocks; None where they are not known.
 
     Returns:
         Label map and regions; a region is a candidate, its fit decides.
@@ -85,6 +95,12 @@ def segment(color: np.ndarray, view: DepthView, limits: BlockLimits) -> Segmenta
     candidates = raised & (view.height < limits.max_height)
     if limits.bounds is not None:
         candidates &= _within(view, limits.bounds)
+    if robot is not None:
+        low, high = limits.min_height, limits.max_height
+        nearby = robot.between(*(limits.table_height + np.array([low, high])))
+        rows, columns = np.nonzero(candidates)
+        is_robot = nearby.contain(view.points(rows, columns), ROBOT_MARGIN)
+        candidates[rows[is_robot], columns[is_robot]] = False
     window = _bounding_window(candidates, margin=4)
     if window is None:
         return Segmentation(labels, [])

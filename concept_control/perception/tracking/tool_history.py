@@ -18,10 +18,12 @@ class ToolPose(NamedTuple):
     Attributes:
         position: (3,) place of its tip, world frame [m].
         yaw: Heading about the vertical axis [rad].
+        joints: (n,) positions of the arm's joints [rad, m]; empty where they are not known.
     """
 
     position: np.ndarray
     yaw: float
+    joints: np.ndarray = np.zeros(0)
 
 
 class ToolHistory:
@@ -55,7 +57,9 @@ class ToolHistory:
         share = float(np.clip((stamp - early) / (late - early), 0.0, 1.0))
         turn = (second.yaw - first.yaw + np.pi) % (2.0 * np.pi) - np.pi
         return ToolPose(
-            first.position + share * (second.position - first.position), first.yaw + share * turn
+            first.position + share * (second.position - first.position),
+            first.yaw + share * turn,
+            first.joints + share * (second.joints - first.joints),
         )
 
 

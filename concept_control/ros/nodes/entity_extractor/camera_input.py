@@ -17,6 +17,7 @@ from concept_control.errors import PerceptionError
 from concept_control.interfaces.decoding import intrinsics_of
 from concept_control.perception.camera_model import Intrinsics, check_frame
 from concept_control.perception.detection.detector import Detection, Detector
+from concept_control.perception.detection.limits import BlockLimits
 from concept_control.perception.image_decoding import decode_color, decode_depth
 from concept_control.perception.image_synchronizer import (
     COLOR,
@@ -30,6 +31,7 @@ from concept_control.ros.nodes.entity_extractor.extrinsics import FixedExtrinsic
 from concept_control.ros.nodes.entity_extractor.parameters import CameraParameters, Parameters
 from concept_control.ros.runtime.diagnostics import Refusals
 from concept_control.ros.runtime.parameters import declare
+from concept_control.world.boxes import OrientedBoxes
 
 
 class Frame:
@@ -44,8 +46,8 @@ class Frame:
         self.intrinsics: Intrinsics
         self._color, self._depth, self._info = color, depth, info
 
-    def detect(self) -> list[Detection]:
-        """Decode the images and find the blocks.
+    def detect(self, robot: OrientedBoxes | None = None) -> list[Detection]:
+        """Decode the images and find the blocks, knowing where the parts of the robot are.
 
         Raises:
             PerceptionError: for images, stamps, frames or a calibration that cannot be used.
@@ -58,7 +60,7 @@ class Frame:
         # Before a detector is made for an image of the size that the calibration claims.
         check_frame(self.rgb, metres, self.intrinsics)
         self.pose = camera.extrinsics.at(self.header.frame_id, self.header.stamp)
-        return camera.detector(self.intrinsics).detect(self.rgb, metres, self.pose)
+        return camera.detector(self.intrinsics).detect(self.rgb, metres, self.pose, robot)
 
     def could_hide(self, position: np.ndarray, size: np.ndarray) -> bool:
         """Tell whether a block could be there without this camera seeing it."""
@@ -84,6 +86,7 @@ class CameraInput:
         node: Node,
         prefix: str,
         settings: Parameters,
+        limits: BlockLimits,
         on_frame: Callable[[], None],
     ) -> None:
         """Declare the camera's parameters and subscribe; complete frames call `on_frame`."""
@@ -99,7 +102,7 @@ class CameraInput:
         self.num_refused, self.refusal = 0, ''
         self._is_refused, self.recent_refusals = False, Refusals()
         self._node, self._on_frame = node, on_frame
-        self._limits, self._table_color = settings.block_limits(), settings.known_table_color()
+        self._limits, self._table_color = limits, settings.known_table_color()
         self._synchronizer = ImageSynchronizer[Image](self.max_stamp_gap, self.refuse)
         self._info: CameraInfo | None = None
         self._latest: Frame | None = None

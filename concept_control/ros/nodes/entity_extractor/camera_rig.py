@@ -10,6 +10,7 @@ from collections.abc import Callable
 from rclpy.node import Node
 
 from concept_control.errors import PerceptionError
+from concept_control.perception.detection.limits import BlockLimits
 from concept_control.ros.bridge import conversions as convert
 from concept_control.ros.nodes.entity_extractor.camera_input import CameraInput, Frame
 from concept_control.ros.nodes.entity_extractor.parameters import Parameters
@@ -22,7 +23,13 @@ class CameraRig:
     time. A camera that fails or falls silent is named in `faults` and stops no other.
     """
 
-    def __init__(self, node: Node, settings: Parameters, on_frame: Callable[[], None]) -> None:
+    def __init__(
+        self,
+        node: Node,
+        settings: Parameters,
+        limits: BlockLimits,
+        on_frame: Callable[[], None],
+    ) -> None:
         """Subscribe to the cameras; each new frame calls `on_frame`.
 
         Raises:
@@ -35,7 +42,9 @@ class CameraRig:
             )
         self._node = node
         self._settings = settings
-        self.cameras = [CameraInput(node, prefix, settings, on_frame) for prefix in prefixes]
+        self.cameras = [
+            CameraInput(node, prefix, settings, limits, on_frame) for prefix in prefixes
+        ]
 
     @property
     def num_refused(self) -> int:

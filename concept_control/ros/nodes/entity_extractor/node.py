@@ -17,6 +17,7 @@ from sensor_msgs.msg import Image, JointState
 from std_msgs.msg import Bool, Header
 from visualization_msgs.msg import MarkerArray
 
+from concept_control.control.arm.body_boxes import ArmBoxes
 from concept_control.control.arm.description import ArmDescription
 from concept_control.control.arm.kinematics import ArmKinematics
 from concept_control.errors import CommandError, PerceptionError
@@ -61,12 +62,12 @@ class EntityExtractor(Node):
         self.parameters = p = declare(self, Parameters)
         self.failure: Exception | None = None
         self.arm = ArmDescription.load(p.arm)
-        self._kinematics = ArmKinematics(self.arm)
+        self._kinematics, self._boxes = ArmKinematics(self.arm), ArmBoxes(self.arm)
         self._tracker = EntityTracker(TrackerConfig(table_height=p.table_height))
         # Ids count from 1 again after every start and every reset: others must notice.
         self._session = int(time.time()) % SESSIONS
         self._wake: LatestValue[bool] = LatestValue()
-        self._rig = CameraRig(self, p, lambda: self._wake.put(True))
+        self._rig = CameraRig(self, p, p.block_limits(self.arm), lambda: self._wake.put(True))
         self._tool_history = ToolHistory()
         self._refusals = Refusals()
         self._grips = GripHistory()
@@ -111,7 +112,7 @@ class EntityExtractor(Node):
         if stamp < self._joints_stamp:
             self._grips.forget_time()
         self._joints_stamp = stamp
-        self._tool_history.add(stamp, ToolPose(tool.position, yaw))
+        self._tool_history.add(stamp, ToolPose(tool.position, yaw, positions))
 
     def _on_suction(self, message: Bool) -> None:
         # It has no stamp: it happened at the last joint state that came before it. Frames are
@@ -139,8 +140,10 @@ class EntityExtractor(Node):
         used: list[Frame] = []
         views: list[list[Detection]] = []
         for frame in self._rig.gather():
+            known = self._tool_history.at(frame.stamp)
+            robot = None if known is None else self._boxes.at(known.joints)
             try:
-                views.append(frame.detect())
+                views.append(frame.detect(robot))
             except PerceptionError as error:
                 frame.camera.refuse(str(error))
             else:

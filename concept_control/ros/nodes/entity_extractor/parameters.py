@@ -6,6 +6,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from concept_control.control.arm.description import ArmDescription
+from concept_control.control.guard import GuardConfig
 from concept_control.perception.detection.limits import BlockLimits
 from concept_control.ros.runtime.parameters import parameter
 
@@ -29,7 +31,7 @@ class Parameters:
     )
     bounds: list[float] = parameter(
         [0.0, 0.0, 0.0, 0.0],
-        'x_min, x_max, y_min, y_max where blocks may be [m]; all zero: everywhere',
+        'x_min, x_max, y_min, y_max where blocks may be [m]; all zero: where the tool may go',
     )
     cameras: list[str] = parameter(
         ['camera'], 'topic prefixes; the first that is well sets the pace'
@@ -44,15 +46,17 @@ class Parameters:
         1.0, 'silence from which a camera counts as failed [s]', 0.1, 60.0, is_live=True
     )
 
-    def block_limits(self) -> BlockLimits:
-        """Return the limits of what may be on the table."""
-        x_min, x_max, y_min, y_max = self.bounds
+    def block_limits(self, arm: ArmDescription) -> BlockLimits:
+        """Return the limits of what may be on the table in front of an arm."""
+        x_min, x_max, y_min, y_max = (
+            self.bounds if any(self.bounds) else arm.workspace.bounds(GuardConfig.fence_margin)
+        )
         return BlockLimits(
             table_height=self.table_height,
             max_height=self.max_height,
             min_side=self.min_side,
             max_side=self.max_side,
-            bounds=(x_min, x_max, y_min, y_max) if any(self.bounds) else None,
+            bounds=(x_min, x_max, y_min, y_max),
         )
 
     def known_table_color(self) -> np.ndarray | None:
