@@ -2,13 +2,13 @@
 
 Each episode shows K demonstrations of each of N concepts and asks for every concept's own further
 event which of the N it shows. Ours infers a code of each concept and takes the one under which
-the event has the least energy.
+the event is likeliest.
 """
 
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from itertools import product
 from pathlib import Path
 from typing import Any
@@ -28,7 +28,6 @@ from concept_control.benchmarks.concepts.recognition_baselines import (
 from concept_control.benchmarks.concepts.recognition_pool import SHOTS, Pool, draw_pool
 from concept_control.concepts import held_out_families, training_families
 from concept_control.energy.agreement.agreement_energy import AgreementEnergy
-from concept_control.energy.code import ConceptCode
 from concept_control.energy.inference.code_inference import InferenceConfig
 from concept_control.energy.model import ConceptModel
 from concept_control.energy.network_energy import NetworkEnergy
@@ -56,6 +55,9 @@ DIFFERENCES = (
 )
 Score = Callable[[np.ndarray, int], torch.Tensor]
 """Rows (N,) of an episode and the number of shots to scores (N queries, N concepts)."""
+
+Setting = tuple[str, int, int]
+"""Variant, N and K of episodes."""
 
 
 def run(
@@ -92,27 +94,21 @@ def run(
     maml = trained(Maml, 'maml', *source, MAML_STEPS // share**2)
     network, encoder, _ = load_model()
     quick_guess = NetworkEnergy(network, encoder, InferenceConfig(method='encoder'))
+    drawn = _draw_episodes(pool, seed, max(2, episodes // share**2), num_ways, num_shots)
     methods: dict[str, Score] = {
-        'energy': _by_energy(model.energy_function, pool, seed, num_shots),
-        'network': _by_energy(quick_guess, pool, seed, num_shots),
+        'energy': _by_energy(model.energy_function, pool, seed, drawn),
+        'network': _by_energy(quick_guess, pool, seed, drawn),
         'matching network': _by(pool, matching),
         'nearest centroid': _by(pool, matching.nearest_centroid),
         'MAML': _by(pool, maml),
     }
-    episodes = max(2, episodes // share**2)
     accuracy: dict[str, Any] = {variant: {} for variant in VARIANTS}
-    total = len(VARIANTS) * len(num_ways) * len(num_shots) * episodes
-    with tqdm(total=total, desc='recognition', unit='episode', file=sys.stderr) as bar:
-        for variant, same_family in VARIANTS.items():
-            for ways, shots in product(num_ways, num_shots):
-                rng = np.random.default_rng([seed, 2, ways, shots, same_family])
-                accuracy[variant][f'{ways}-way {shots}-shot'] = _accuracies(
-                    pool, methods, rng, ways, shots, same_family, episodes, bar
-                )
+    for (variant, ways, shots), rows in drawn.items():
+        accuracy[variant][f'{ways}-way {shots}-shot'] = _accuracies(methods, rows, shots)
     alone = {str(ways): [pool.names[i] for i in pool.families_with(ways)] for ways in num_ways}
     return {
         'seed': seed,
-        'episodes': episodes,
+        'episodes': len(next(iter(drawn.values()))),
         'differs': DIFFERENCES,
         'families': list(pool.names),
         'families_alone': alone,
@@ -157,46 +153,56 @@ def _by(pool: Pool, method: Callable[[SceneBatch, SceneBatch, int], torch.Tensor
     return score
 
 
+def _draw_episodes(
+    pool: Pool, seed: int, episodes: int, num_ways: Sequence[int], num_shots: Sequence[int]
+) -> dict[Setting, list[np.ndarray]]:
+    """Return the rows (N,) of every episode by variant, N and K."""
+    drawn = {}
+    for (variant, same_family), ways, shots in product(VARIANTS.items(), num_ways, num_shots):
+        rng = np.random.default_rng([seed, 2, ways, shots, same_family])
+        drawn[variant, ways, shots] = [
+            pool.episode(rng, ways, same_family) for _ in range(episodes)
+        ]
+    return drawn
+
+
 def _by_energy(
-    energy: AgreementEnergy | NetworkEnergy, pool: Pool, seed: int, num_shots: Sequence[int]
+    energy: AgreementEnergy | NetworkEnergy,
+    pool: Pool,
+    seed: int,
+    drawn: Mapping[Setting, Sequence[np.ndarray]],
 ) -> Score:
-    codes = {shots: _codes(energy, pool, shots, seed) for shots in num_shots}
+    """Return the scores under codes: one of each concept, which all queries meet at once."""
+    tables = {}
+    for asked in sorted({shots for _, _, shots in drawn}):
+        is_met = np.zeros((len(pool), len(pool)), dtype=bool)
+        for (_, _, shots), episodes in drawn.items():
+            for rows in episodes if shots == asked else ():
+                is_met[np.ix_(rows, rows)] = True
+        table = torch.full((len(pool), len(pool)), torch.nan)
+        codes = np.flatnonzero(is_met.any(axis=1))
+        for row in tqdm(codes, desc=f'{energy.name}, {asked}-shot', unit='code', file=sys.stderr):
+            code = energy.infer(pool.events(np.array([row]), 0, asked), seed)
+            queries = np.flatnonzero(is_met[row])
+            with torch.no_grad():
+                table[queries, row] = energy.score(pool.events(queries, SHOTS, 1), code)
+        tables[asked] = table
 
     def score(rows: np.ndarray, shots: int) -> torch.Tensor:
-        queries = pool.events(rows, SHOTS, 1)
-        with torch.no_grad():
-            scores = [energy.score(queries, codes[shots][row]) for row in rows]
-        return torch.stack(scores, dim=-1)
+        return tables[shots][np.ix_(rows, rows)]
 
     return score
 
 
-def _codes(
-    energy: AgreementEnergy | NetworkEnergy, pool: Pool, shots: int, seed: int
-) -> list[ConceptCode]:
-    """Return the codes of all concepts of a pool."""
-    rows = tqdm(range(len(pool)), desc=f'{energy.name}, {shots}-shot', file=sys.stderr)
-    return [energy.infer(pool.events(np.array([row]), 0, shots), seed) for row in rows]
-
-
 def _accuracies(
-    pool: Pool,
-    methods: dict[str, Score],
-    rng: np.random.Generator,
-    ways: int,
-    shots: int,
-    same_family: bool,
-    episodes: int,
-    bar: tqdm,
+    methods: Mapping[str, Score], episodes: Sequence[np.ndarray], shots: int
 ) -> dict[str, dict[str, float]]:
-    right: dict[str, list[float]] = {name: [] for name in methods}
-    truth = torch.arange(ways)
-    for _ in range(episodes):
-        chosen = pool.episode(rng, ways, same_family)
-        for name, score in methods.items():
-            right[name].append(
-                (score(chosen, shots).argmax(dim=-1) == truth).float().mean().item()
-            )
-        bar.update()
-    bar.set_postfix_str(f'{ways}-way {shots}-shot: {np.mean(right["energy"]):.2f}')
-    return {name: intervals.mean(values) for name, values in right.items()}
+    """Return the share of queries that each method recognises, with intervals over episodes."""
+    found = {}
+    for name, score in methods.items():
+        right = []
+        for rows in tqdm(episodes, desc=name, unit='episode', leave=False, file=sys.stderr):
+            is_right = score(rows, shots).argmax(dim=-1) == torch.arange(len(rows))
+            right.append(is_right.float().mean().item())
+        found[name] = intervals.mean(right)
+    return found

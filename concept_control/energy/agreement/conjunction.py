@@ -126,14 +126,29 @@ class Bounds:
         with probability (1 + d/s)^-(M-1) (Tenenbaum 1999); here its corner at zero is rounded, so
         that its logarithm is quadratic near the bounds, as control wants it.
         """
+        (both, one_sided, signed), shares = self.kinds(values)
+        return shares[0] * both + shares[1] * one_sided + shares[2] * signed
+
+    def kinds(
+        self, values: torch.Tensor
+    ) -> tuple[tuple[torch.Tensor, ...], tuple[torch.Tensor, ...]]:
+        """Return the plausibility (R, B) of values under each kind of bounds, and shares (B,).
+
+        The kinds are bounds on both sides, on one side, and on the sign alone.
+        """
         power = max(self.shots - 1, 1)
         below, above = self.excess(values)
-        low = self.open_lower + (1 - self.open_lower) * _falling(below / self.scale, power)
-        high = self.open_upper + (1 - self.open_upper) * _falling(above / self.scale, power)
-        share = self.sign.abs()
+        low, high = _falling(below / self.scale, power), _falling(above / self.scale, power)
+        only_sign, is_open = self.sign.abs(), self.open_lower + self.open_upper
         wrong = (values * self.sign.sign() * -1).clamp(min=0.0)
-        signed = _falling(wrong / self.slack, power + 1)
-        return (1 - share) * low * high + share * signed
+        return (
+            (
+                low * high,
+                torch.where(self.open_lower > 0, high, low),
+                _falling(wrong / self.slack, power + 1),
+            ),
+            ((1 - only_sign) * (1 - is_open), (1 - only_sign) * is_open, only_sign),
+        )
 
     def shares(self, values: torch.Tensor) -> torch.Tensor:
         """Return (R, C) the weight of each clause's readings that hold at values (R, B)."""

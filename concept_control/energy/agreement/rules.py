@@ -141,6 +141,17 @@ class Rules:
         order = share.argsort(descending=True, stable=True)
         return masks[order].to(scene.present), share[order] / share.sum()
 
+    def agreeing(self, scene: SceneBatch, masks: torch.Tensor) -> torch.Tensor:
+        """Return the probability (R,) of the rules that propose just these masks (R, N)."""
+        if not self.rules:
+            return scene.present.new_zeros(scene.num_events)
+        proposed = self.table.masks(scene, SHARES)
+        weight = torch.tensor([rule.weight for rule in self.rules]) / len(SHARES)
+        # Somebody is meant: a rule that nothing satisfies says nothing here.
+        share = weight.unsqueeze(-1) * torch.where(proposed.any(dim=-1), 1.0, FLOOR)
+        same = (proposed == (masks > 0.5)[:, None, None]).all(dim=-1)
+        return (share * same).sum(dim=(1, 2)) / share.sum(dim=(1, 2))
+
     def log_probabilities(self, scene: SceneBatch, masks: torch.Tensor) -> torch.Tensor:
         """Return (G,) log probabilities of masks (G, N) of one scene, normalised over them."""
         proposed, share = self.predictions(scene)

@@ -1,0 +1,58 @@
+"""Which code an event is likeliest under: densities, so that what says more of it wins."""
+
+import numpy as np
+import pytest
+import torch
+
+from concept_control.concepts import families
+from concept_control.energy.agreement.recognition import log_likelihoods
+from concept_control.energy.scene_batch import scene_batch_from_events
+
+CONCEPTS = {
+    'half_plane': [1.0, 0.0, 0.0],
+    'disc': [0.5, 0.3, 0.2],
+    'pentagon': [],
+    'rectangle': [],
+}
+"""The right half of the table, a small disc in it, and two shapes that differ in their number."""
+
+
+def events(name, seed, count):
+    params = np.array([CONCEPTS[name]])
+    return families()[name].sample(np.random.default_rng(seed), params, count, 7)
+
+
+@pytest.fixture(scope='module')
+def shown(model):
+    return {name: model.infer(events(name, 0, 5)) for name in CONCEPTS}
+
+
+def test_the_tighter_of_two_concepts_that_hold_explains_more(model, shown):
+    both = [shown['half_plane'], shown['disc']]
+    inside, right = events('disc', 1, 20), events('half_plane', 1, 20)
+    assert model.recognise(inside, both).float().mean() >= 0.9
+    is_outside = families()['disc'].error(right, np.array([CONCEPTS['disc']])) > 0.1
+    assert (model.recognise(right, both)[torch.as_tensor(is_outside)] == 0).float().mean() >= 0.9
+
+
+def test_a_shape_of_five_is_none_of_four(model, shown):
+    both = [shown['pentagon'], shown['rectangle']]
+    for truth, name in enumerate(('pentagon', 'rectangle')):
+        assert (model.recognise(events(name, 1, 20), both) == truth).all()
+
+
+@pytest.mark.parametrize('name', ['disc', 'rectangle', 'half_plane'])
+def test_many_events_are_judged_like_each_alone(shown, name):
+    scene = scene_batch_from_events(events(name, 2, 60))
+    together = log_likelihoods(shown[name].agreement, scene)
+    alone = [
+        log_likelihoods(shown[name].agreement, scene.select(slice(row, row + 1)))
+        for row in (0, 59)
+    ]
+    torch.testing.assert_close(together[[0, 59]], torch.cat(alone), rtol=1e-3, atol=1e-3)
+    assert (together > -10).all()
+
+
+def test_events_of_another_kind_are_unlikely(shown):
+    still = scene_batch_from_events(events('rectangle', 3, 20))
+    assert (log_likelihoods(shown['disc'].agreement, still) <= -20).all()
