@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 import concept_control
+from concept_control.interfaces.camera_topics import camera_topics
 from concept_control.paths import share_folder
 from concept_control.ros.nodes import arm_simulator
 from concept_control.ros.nodes.entity_extractor.parameters import CameraParameters
@@ -70,6 +71,8 @@ def graph_topics() -> list[Topic]:
                 topic = topics.setdefault(name, Topic(name, kind))
                 ends = topic.publishers if is_publisher else topic.subscribers
                 ends[node] = profile
+    for name in camera_topics(CAMERA):
+        topics[name].subscribers['entity_extractor'] = QOS['SENSOR']
     return [topics[name] for name in sorted(topics, key=lambda name: name.lstrip('/'))]
 
 
@@ -175,6 +178,8 @@ def _endpoints(path: Path) -> Iterator[tuple[bool, str, str, str]]:
         name = getattr(function, 'attr', None) or getattr(function, 'id', '')
         if name not in PUBLISH + SUBSCRIBE or not isinstance(call.args[0], ast.Name):
             continue
+        if not isinstance(call.args[1], ast.Constant | ast.JoinedStr):
+            continue  # a topic that is a parameter
         module, kind = imported[call.args[0].id]
         profile = call.args[-1]
         assert isinstance(profile, ast.Attribute), f'{path}: {ast.unparse(call)}'

@@ -7,7 +7,7 @@ stamped with.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -18,11 +18,17 @@ from rosbags.rosbag2 import CompressionFormat, CompressionMode, StoragePlugin, W
 from concept_control.bags import topics as topic
 from concept_control.bags.reader import Bag
 from concept_control.errors import BagError
+from concept_control.interfaces.camera_topics import camera_topics, is_compressed
 from concept_control.interfaces.constants import REPLAYABLE
 from concept_control.interfaces.decoding import seconds
 
 PLUGINS = {'mcap': StoragePlugin.MCAP, 'sqlite3': StoragePlugin.SQLITE3}
 """rosbags' writers by storage."""
+
+_WANTED = (
+    *(topic.ENTITIES, topic.GOAL, topic.STATUS, topic.TRUTH, topic.LIBRARY),
+    *(topic.JOINTS, topic.SUCTION, topic.MARKER, topic.COMMAND),
+)
 
 
 @dataclass(frozen=True)
@@ -60,7 +66,8 @@ def excerpt(source: Path, target: Path, config: ExcerptConfig | None = None) -> 
     if target.exists():
         raise BagError(f'{target} exists; bags are not overwritten')
     with Bag(source) as bag:
-        topics = topic.find_topics(bag, _wanted(config)).specs
+        camera = topic.camera(camera_topics(config.camera), bag)
+        topics = topic.find_topics(bag, (*_WANTED, *camera)).specs
         writer = Writer(target, version=9, storage_plugin=PLUGINS[config.storage])
         if config.storage == 'mcap':
             writer.set_compression(CompressionMode.STORAGE, CompressionFormat.ZSTD)
@@ -76,27 +83,24 @@ def excerpt(source: Path, target: Path, config: ExcerptConfig | None = None) -> 
                 )
                 for name, spec in topics.items()
             }
-            for name, stamp, message in _kept_messages(bag, topics, config):
+            for name, stamp, message in _kept_messages(bag, topics, camera, config):
                 data = bag.typestore.serialize_cdr(message, topics[name].type)
                 writer.write(connections[name], round(1e9 * stamp), data)
                 count += 1
     return count
 
 
-def _wanted(config: ExcerptConfig) -> tuple[topic.TopicSpec, ...]:
-    return (
-        *(topic.ENTITIES, topic.GOAL, topic.STATUS, topic.TRUTH, topic.LIBRARY),
-        *(topic.JOINTS, topic.SUCTION, topic.MARKER, topic.COMMAND),
-        *topic.camera(config.camera),
-    )
-
-
 def _kept_messages(
-    bag: Bag, topics: Mapping[str, topic.TopicSpec], config: ExcerptConfig
+    bag: Bag,
+    topics: Mapping[str, topic.TopicSpec],
+    camera: Sequence[topic.TopicSpec],
+    config: ExcerptConfig,
 ) -> Iterator[tuple[str, float, Any]]:
     """Yield topic, time [s] and message of everything that is kept, images made smaller."""
     start, end = _span(bag, topics, config.margin)
-    *images, info = topic.camera(config.camera)
+    *images, info = camera
+    # Compressed images are small as they are.
+    shrink = 1 if any(is_compressed(spec.name) for spec in images) else config.shrink
     last: dict[str, float] = {}
     now = start
     for name, _, message in bag.messages(set(topics)):
@@ -114,10 +118,10 @@ def _kept_messages(
             continue
         last[name] = stamp
         now = max(now, stamp)
-        if spec in images:
-            _shrink_image(message, config.shrink)
-        elif spec == info:
-            _shrink_camera(message, config.shrink)
+        if shrink > 1 and spec in images:
+            _shrink_image(message, shrink)
+        elif shrink > 1 and spec == info:
+            _shrink_camera(message, shrink)
         yield name, now, message
 
 

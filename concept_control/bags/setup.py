@@ -14,8 +14,10 @@ import numpy as np
 from concept_control.control.arm.description import ArmDescription
 from concept_control.errors import BagError
 from concept_control.input_files import read_yaml
+from concept_control.interfaces.camera_topics import CameraTopics, camera_topics
 from concept_control.paths import share_folder
 from concept_control.perception.camera_model import pose_matrix
+from concept_control.perception.image_synchronizer import MAX_STAMP_GAP
 
 
 @dataclass(frozen=True)
@@ -25,16 +27,20 @@ class RecordedSetup:
     Attributes:
         arm: Description of the arm, with the workspace.
         frame: Fixed frame of the entities.
-        camera: Topic prefix of the camera that sets the pace.
+        camera: Topics of the camera that sets the pace.
         T_world_camera: (4, 4) pose of its optical frame; None where it came from TF.
         table_height: Height of the table in the fixed frame [m].
+        joint_prefix: Prefix of the arm's joints in joint states.
+        max_stamp_gap: Largest time between colour and depth of one moment [s].
     """
 
     arm: ArmDescription
     frame: str
-    camera: str
+    camera: CameraTopics
     T_world_camera: np.ndarray | None
     table_height: float
+    joint_prefix: str = ''
+    max_stamp_gap: float = MAX_STAMP_GAP
 
 
 def read_setup(path: Path | None = None) -> RecordedSetup:
@@ -47,17 +53,21 @@ def read_setup(path: Path | None = None) -> RecordedSetup:
     tree = read_yaml(path, BagError)
     p = _parameters(tree, 'entity_extractor')
     try:
-        camera = str(p.get('cameras', ['camera'])[0])
-        placed = p.get(camera, {})
+        prefix = str(p.get('cameras', ['camera'])[0])
+        placed = p.get(prefix, {})
         pose = None
         if not placed.get('from_tf', False):
             pose = pose_matrix(placed['position'], placed['rotation'])
         return RecordedSetup(
             arm=ArmDescription.load(p.get('arm', 'franka')),
             frame=str(p.get('frame', 'world')),
-            camera=camera,
+            camera=camera_topics(
+                prefix, *(placed.get(f'{n}_topic', '') for n in CameraTopics._fields)
+            ),
             T_world_camera=pose,
             table_height=float(p.get('table_height', 0.0)),
+            joint_prefix=str(p.get('joint_prefix', '')),
+            max_stamp_gap=float(p.get('max_stamp_gap', MAX_STAMP_GAP)),
         )
     except (AttributeError, IndexError, KeyError, TypeError, ValueError) as error:
         raise BagError(

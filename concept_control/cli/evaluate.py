@@ -10,7 +10,7 @@ from typing import Any
 
 from concept_control.bags.reader import Bag
 from concept_control.bags.setup import read_setup
-from concept_control.cli.option_types import positive, share
+from concept_control.cli.option_types import new_file, positive, share
 from concept_control.cli.options import add_shared
 from concept_control.cli.process import progress_bar, use_one_thread
 from concept_control.energy.model import ConceptModel
@@ -18,6 +18,7 @@ from concept_control.errors import BagError
 from concept_control.replay.page import write_page
 from concept_control.replay.replay import Replay, Replayed
 from concept_control.replay.text import print_report, summary_table
+from concept_control.replay.xunit import write_xunit
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -49,6 +50,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         type=positive,
         default=15.0,
         help='of the predicate [mm] (default: %(default)s)',
+    )
+    parser.add_argument(
+        '--xunit', type=new_file(), metavar='FILE', help='write each command as a test for CI'
     )
     add_shared(
         parser,
@@ -96,6 +100,8 @@ def main(args: argparse.Namespace) -> int:
         }
         args.json.parent.mkdir(parents=True, exist_ok=True)
         args.json.write_text(json.dumps(whole, indent=1, allow_nan=False) + '\n')
+    if args.xunit:
+        write_xunit(args.xunit, reports, broken)
     if args.html:
         write_page(args.html, replayed, broken)
         print(f'page: {args.html}')

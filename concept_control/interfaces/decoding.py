@@ -1,4 +1,4 @@
-"""Messages to plain, checked values: stamps, entities, joint states, calibrations.
+"""Messages to plain, checked values: stamps, entities, calibrations.
 
 The same for messages that rclpy delivers and for those read from a bag without any ROS: only
 their fields are looked at, as `msg/` and the standard packages define them.
@@ -6,12 +6,11 @@ their fields are looked at, as `msg/` and the standard packages define them.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
-from concept_control.errors import CommandError, ConceptControlError, PerceptionError
+from concept_control.errors import ConceptControlError, PerceptionError
 from concept_control.interfaces.constants import allowed
 from concept_control.perception.camera_model import Intrinsics
 from concept_control.world.entity import TOOL_ID, EntityState, EntityStatus
@@ -56,44 +55,6 @@ def entity_states(message: Any, frame: str) -> dict[int, EntityState]:
             yaw=entity.yaw,
         )
     return states
-
-
-def joint_positions(message: Any, joints: Sequence[str]) -> np.ndarray:
-    """Return positions [rad] in the order of `joints`, matched by name.
-
-    Raises:
-        CommandError: if a joint is missing or comes twice, or a value is not finite.
-    """
-    return _joint_values(message, 'position', joints)
-
-
-def joint_state_arrays(message: Any, joints: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:
-    """Return positions [rad] and velocities [rad/s] in the order of `joints`, matched by name.
-
-    Raises:
-        CommandError: if a joint is missing or comes twice, or a value is not finite.
-    """
-    return joint_positions(message, joints), _joint_values(message, 'velocity', joints)
-
-
-def _joint_values(message: Any, field: str, joints: Sequence[str]) -> np.ndarray:
-    names, values = list(message.name), getattr(message, field)
-    missing = [name for name in joints if name not in names]
-    if missing:
-        raise CommandError(
-            f'joint_states lacks {", ".join(missing)}; it has {", ".join(names) or "none"}'
-        )
-    twice = [name for name in joints if names.count(name) > 1]
-    if twice:
-        raise CommandError(f'joint_states names {", ".join(twice)} more than once')
-    if len(values) != len(names):
-        raise CommandError(
-            f'joint_states must give a {field} for every joint: {len(values)} for {len(names)}'
-        )
-    chosen = np.asarray(values, dtype=float)[[names.index(name) for name in joints]]
-    if not np.isfinite(chosen).all():
-        raise CommandError(f'joint_states hold NaN or infinity as {field}')
-    return chosen
 
 
 def intrinsics_of(message: Any) -> Intrinsics:

@@ -16,7 +16,7 @@ from scipy.spatial.transform import Rotation
 
 from concept_control.errors import PerceptionError
 
-DISTORTION_MODELS = {'': (0,), 'plumb_bob': (0, 4, 5), 'rational_polynomial': (0, 8)}
+DISTORTION_MODELS = {'': (0,), 'plumb_bob': (0, 4, 5), 'rational_polynomial': (0, 8, 12, 14)}
 """Distortion models that are understood, and how many coefficients each may carry."""
 
 FIELD_OF_VIEW = (2.0, 170.0)
@@ -37,7 +37,8 @@ class Intrinsics:
         fy: Vertical focal length [pixels].
         cx: Column of the optical axis, 0 being the centre of the first pixel.
         cy: Row of the optical axis.
-        distortion: OpenCV coefficients (k1, k2, p1, p2[, k3[, k4, k5, k6]]); empty for none.
+        distortion: OpenCV coefficients (k1, k2, p1, p2[, k3[, k4, k5, k6[, s1, s2, s3, s4[, tx,
+            ty]]]]); empty for none.
 
     Raises:
         PerceptionError: For sizes, focal lengths or coefficients no camera can have.
@@ -79,10 +80,10 @@ class Intrinsics:
                     f'the optical axis at pixel {center:.4g} {what} is nowhere near an image of '
                     f'{size} pixels'
                 )
-        if len(self.distortion) not in (0, 4, 5, 8):
+        if len(self.distortion) not in (0, 4, 5, 8, 12, 14):
             raise PerceptionError(
-                f'{len(self.distortion)} distortion coefficients: 0, 4 or 5 (plumb_bob) or '
-                '8 (rational_polynomial) are understood'
+                f'{len(self.distortion)} distortion coefficients: 0, 4 or 5 (plumb_bob), or 8, 12 '
+                'or 14 (rational_polynomial) are understood'
             )
 
     @classmethod
@@ -109,7 +110,8 @@ class Intrinsics:
         if model not in DISTORTION_MODELS:
             raise PerceptionError(
                 f'distortion model {model!r} is not understood: '
-                f'{", ".join(sorted(filter(None, DISTORTION_MODELS)))} are'
+                f'{", ".join(sorted(filter(None, DISTORTION_MODELS)))} are; rectify the images of '
+                'other lenses, and take the calibration of the rectified ones'
             )
         coefficients = tuple(float(value) for value in distortion)
         if len(coefficients) not in DISTORTION_MODELS[model]:

@@ -16,6 +16,9 @@ T = TypeVar('T')
 COLOR, DEPTH = 'colour', 'depth'
 """The two streams."""
 
+MAX_STAMP_GAP = 0.005
+"""Longest time between the stamps of one moment, where nothing else is said [s]."""
+
 MAX_WAITING = 5
 """Number of images of a stream that may wait for their other halves."""
 
@@ -67,7 +70,8 @@ class ImageSynchronizer(Generic[T]):
         nearest = f'the nearest is {1e3 * min(gaps):.1f} ms off' if gaps else 'none waits'
         self._on_unpaired(
             f'the {stream} image of stamp {unpaired[0]:.4f} s has no {other_stream} image within '
-            f'{1e3 * self._tolerance:.1f} ms ({nearest}): are both streams on and synchronised?'
+            f'{1e3 * self._tolerance:.1f} ms ({nearest}): are both streams on and synchronised? '
+            '(max_stamp_gap)'
         )
 
 

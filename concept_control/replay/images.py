@@ -15,16 +15,14 @@ from concept_control.control.arm.kinematics import ArmKinematics
 from concept_control.control.guard import GuardConfig
 from concept_control.errors import PerceptionError
 from concept_control.interfaces.decoding import intrinsics_of, seconds
+from concept_control.perception.camera_model import check_frame
 from concept_control.perception.detection.detector import Detector
 from concept_control.perception.detection.limits import BlockLimits
 from concept_control.perception.image_decoding import decode_color, decode_depth
 from concept_control.perception.image_synchronizer import COLOR, DEPTH, ImageSynchronizer
 from concept_control.perception.tracking.tracker import EntityTracker, TrackerConfig
-from concept_control.replay.series import Series
+from concept_control.replay.series import Refused, Series
 from concept_control.world.entity import TOOL_ID, EntityState
-
-MAX_STAMP_GAP = 0.005
-"""Longest time between colour and depth of one frame [s]."""
 
 REMEMBERED = 32
 """Frames whose entities wait for the recorded ones with the same stamp."""
@@ -50,13 +48,14 @@ class ImageReplay:
         """Start with nothing seen; `on_seen` gets each frame's stamp [s] and its entities."""
         self.camera_frames: Series[tuple[float, np.ndarray]] = Series(32)
         self.reason = '' if setup.T_world_camera is not None else 'the camera pose came from TF'
-        self.num_frames, self.num_refused = 0, 0
+        self.num_frames, self._refused = 0, Refused('frames')
+        self._unpaired, self._early = Refused('images'), Refused('frames')
         self._setup, self._on_seen = setup, on_seen
         self._kinematics, self._boxes = ArmKinematics(setup.arm), ArmBoxes(setup.arm)
         self._tracker = EntityTracker(TrackerConfig(table_height=setup.table_height))
         self._detector: Detector | None = None
         self._info: Any = None
-        self._pairs = ImageSynchronizer[Any](MAX_STAMP_GAP, on_unpaired=lambda _: None)
+        self._pairs = ImageSynchronizer[Any](setup.max_stamp_gap, self._unpaired.add)
         self._joints: deque[tuple[float, np.ndarray]] = deque(maxlen=TOOL_HISTORY)
         self._attached = False
         self._seen: dict[float, list[np.ndarray]] = {}
@@ -110,7 +109,8 @@ class ImageReplay:
         offsets = np.array(self._offsets.items or [np.nan])
         return {
             'frames': self.num_frames,
-            'frames_refused': self.num_refused,
+            'frames_refused': self._refused.num + self._early.num,
+            'images_unpaired': self._unpaired.num,
             'entities_compared': self._compared,
             'missing': self._missing,
             'extra': self._extra,
@@ -118,15 +118,24 @@ class ImageReplay:
             'offset_mm_max': 1000 * float(np.max(offsets)),
         }
 
+    @property
+    def notes(self) -> list[str]:
+        """Sentences on images and frames that could not be used."""
+        refused = (self._unpaired, self._early, self._refused)
+        return [one.note for one in refused if one.num]
+
     def _pair(self, stream: str, image: Any) -> None:
         pair = self._pairs.add(stream, seconds(image.header.stamp), image)
-        if pair is None or self._info is None:
+        if pair is None:
+            return
+        if self._info is None:
+            self._early.add('no calibration had come')
             return
         color, depth = pair
         try:
             self._process(seconds(color.header.stamp), color, depth)
-        except PerceptionError:
-            self.num_refused += 1
+        except PerceptionError as error:
+            self._refused.add(str(error))
 
     def _process(self, stamp: float, color: Any, depth: Any) -> None:
         rgb = decode_color(color)
@@ -134,7 +143,8 @@ class ImageReplay:
         if self.reason:
             return
         assert self._setup.T_world_camera is not None
-        intrinsics = intrinsics_of(self._info)
+        intrinsics, metres = intrinsics_of(self._info), decode_depth(depth)
+        check_frame(rgb, metres, intrinsics)
         if self._detector is None or self._detector.intrinsics != intrinsics:
             limits = BlockLimits(
                 table_height=self._setup.table_height,
@@ -144,7 +154,7 @@ class ImageReplay:
         joints = self._joints_at(stamp)
         tool = None if joints is None else self._kinematics.tool(joints)
         robot = None if joints is None else self._boxes.at(joints)
-        found = self._detector.detect(rgb, decode_depth(depth), self._setup.T_world_camera, robot)
+        found = self._detector.detect(rgb, metres, self._setup.T_world_camera, robot)
         entities = self._tracker.update(
             found,
             stamp,

@@ -19,12 +19,13 @@ from concept_control.bags.setup import RecordedSetup
 from concept_control.energy.model import ConceptModel
 from concept_control.errors import CommandError, ConceptControlError
 from concept_control.interfaces.constants import TEACH_PHASE, GoalKind, GoalStatus
-from concept_control.interfaces.decoding import entity_states, joint_state_arrays, seconds
+from concept_control.interfaces.decoding import entity_states, seconds
+from concept_control.interfaces.joint_states import JointStateReader
 from concept_control.replay.command import GoalReplay
 from concept_control.replay.concepts import ReplayLibrary
 from concept_control.replay.images import ImageReplay
 from concept_control.replay.predicate import Seen
-from concept_control.replay.series import Gaps, Jerk
+from concept_control.replay.series import Gaps, Jerk, Refused
 from concept_control.reports.json_file import rounded
 from concept_control.world.entity import TOOL_ID, EntityState
 from concept_control.world.tabletop import Tabletop
@@ -70,8 +71,10 @@ class Replay:
         self._bag, self._setup = bag, setup
         self._tolerance = float(setup.arm.workspace.length_to_workspace(tolerance))
         self._library = ReplayLibrary(model)
-        color, depth, info = topic.camera(setup.camera)
+        color, depth, info = topic.camera(setup.camera, bag)
+        self._reader = JointStateReader([setup.joint_prefix + j for j in setup.arm.joints])
         self._images = ImageReplay(setup, self._on_seen)
+        self._time = 0.0
         self._handlers: dict[topic.TopicSpec, Callable[[Any], None]] = {
             topic.ENTITIES: self._on_entities,
             topic.GOAL: self._on_goal,
@@ -96,8 +99,8 @@ class Replay:
         self._commands: list[dict[str, Any]] = []
         self._frames: list[list[tuple[float, Tabletop]]] = []
         self._refused: list[dict[str, str]] = []
-        self._num_commands, self._num_unusable = 0, 0
-        self._notes: list[str] = []
+        self._num_commands = 0
+        self._unusable: dict[str, Refused] = {}
 
     def run(self, progress: Callable[[], object] = lambda: None) -> Replayed:
         """Read the bag to its end.
@@ -106,13 +109,13 @@ class Replay:
             progress: Callback after every message.
         """
         specs = self._topics.specs
-        for name, _, message in self._bag.messages(set(specs)):
+        for name, time, message in self._bag.messages(set(specs)):
+            self._time = time
             try:
                 self._handlers[specs[name]](message)
             except ConceptControlError as error:
-                self._num_unusable += 1
-                if self._num_unusable <= 3:
-                    self._notes.append(f'a message of {name} cannot be used: {error}')
+                refused = self._unusable.setdefault(name, Refused(f'messages of {name}'))
+                refused.add(str(error))
             progress()
         self._finish_goal()
         return Replayed(rounded(self._report()), self._frames, self._images.camera_frames.items)
@@ -175,15 +178,11 @@ class Replay:
             goal.add_status(seconds(message.header.stamp), message)
 
     def _on_joints(self, message: Any) -> None:
-        stamp = seconds(message.header.stamp)
+        reading = self._reader.read(message, self._time)
+        if reading is None:
+            raise CommandError(self._reader.foreign)
+        stamp, positions, velocities = reading
         self._gaps[topic.JOINTS.name].add(stamp)
-        try:
-            positions, velocities = joint_state_arrays(message, self._setup.arm.joints)
-        except CommandError as error:
-            note = f'joint states are of another arm: {error}'
-            if note not in self._notes:
-                self._notes.append(note)
-            return
         self._images.add_joints(stamp, positions)
         self._jerk.add(stamp, velocities)
 
@@ -199,9 +198,9 @@ class Replay:
 
     def _report(self) -> dict[str, Any]:
         bag, images = self._bag, self._images
-        notes = [*bag.notes, *self._topics.notes, *self._notes, *self._library.notes]
-        if self._num_unusable > 3:
-            notes.append(f'{self._num_unusable} messages could not be used in all')
+        notes = [*bag.notes, *self._topics.notes, *self._library.notes]
+        notes += [refused.note for refused in self._unusable.values()]
+        notes += [*self._reader.assumptions, *images.notes]
         for spec, without in (
             (topic.GOAL, 'no command was recorded: nothing to judge'),
             (topic.TRUTH, 'no ground_truth was recorded: judged on the perceived entities'),

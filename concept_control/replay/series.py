@@ -40,6 +40,24 @@ class Series(Generic[T]):
         return [*self._items, self._last]
 
 
+class Refused:
+    """What could not be used: how often, and why the first time."""
+
+    def __init__(self, what: str) -> None:
+        """Begin with none; `what` names them, in the plural."""
+        self._what, self.num, self.first = what, 0, ''
+
+    def add(self, reason: str) -> None:
+        """Count one more."""
+        self.first = self.first or reason
+        self.num += 1
+
+    @property
+    def note(self) -> str:
+        """A sentence with the number and the first reason."""
+        return f'{self.num} {self._what} could not be used; the first: {self.first}'
+
+
 class Gaps:
     """The rhythm of a stamped topic: its rate, its longest gap, and stamps that went back."""
 

@@ -11,7 +11,9 @@ from concept_control.errors import BagError
 
 def test_without_a_file_it_is_that_of_the_demonstration():
     setup = read_setup()
-    assert (setup.frame, setup.camera, setup.arm.name) == ('world', 'camera', 'franka')
+    assert (setup.frame, setup.camera.color, setup.arm.name) == (
+        *('world', 'camera/color/image_raw', 'franka'),
+    )
     rotation = setup.T_world_camera[:3, :3]
     np.testing.assert_allclose(rotation @ rotation.T, np.eye(3), atol=1e-9)
     assert setup.T_world_camera[2, 3] > 0.3 and setup.table_height == 0.0
@@ -21,11 +23,14 @@ def test_wildcards_hold_for_the_node_too_and_a_camera_from_tf_has_no_pose(tmp_pa
     path = tmp_path / 'params.yaml'
     path.write_text(
         'entity_extractor:\n  ros__parameters:\n    frame: base\n    table_height: 0.1\n'
-        '/**:\n  ros__parameters:\n    arm: ur5e\n    cameras: [eye]\n    eye: {from_tf: true}\n'
+        '/**:\n  ros__parameters:\n    arm: ur5e\n    cameras: [eye]\n    max_stamp_gap: 0.02\n'
+        '    joint_prefix: left_\n    eye: {from_tf: true, depth_topic: /d/image}\n'
     )
     setup = read_setup(path)
-    assert (setup.frame, setup.camera, setup.arm.name) == ('base', 'eye', 'ur5e')
-    assert setup.T_world_camera is None and setup.table_height == 0.1
+    assert (setup.frame, setup.arm.name, setup.joint_prefix) == ('base', 'ur5e', 'left_')
+    assert setup.camera == ('eye/color/image_raw', '/d/image', 'eye/color/camera_info')
+    assert setup.T_world_camera is None
+    assert (setup.table_height, setup.max_stamp_gap) == (0.1, 0.02)
 
 
 @pytest.mark.parametrize(

@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -9,6 +11,7 @@ LENS = Intrinsics(640, 480, 570.0, 572.0, 321.0, 238.5, (-0.12, 0.05, 0.001, -0.
 WIDE = Intrinsics(
     640, 480, 500.0, 501.0, 318.0, 242.0, (0.7, -0.4, 4e-4, 2e-4, 0.02, 1.0, -0.3, 0.0)
 )
+TILTED = replace(WIDE, distortion=(*WIDE.distortion, 1e-3, 1e-4, -1e-3, 2e-4, 0.01, -0.02))
 
 
 def test_frames_that_do_not_belong_together_are_refused():
@@ -23,7 +26,7 @@ def test_frames_that_do_not_belong_together_are_refused():
         check_frame(color, depth.astype(np.uint16), CAMERA)
 
 
-@pytest.mark.parametrize('camera', [CAMERA, LENS, WIDE], ids=['pinhole', 'plumb_bob', 'rational'])
+@pytest.mark.parametrize('camera', [CAMERA, LENS, WIDE, TILTED])
 def test_projecting_and_undistorting_are_inverse(camera):
     rng = np.random.default_rng(0)
     pixels = rng.uniform(0, (639, 479), (200, 2))
@@ -42,7 +45,11 @@ def test_calibration_messages_are_checked():
     k = CAMERA.matrix.ravel()
     assert Intrinsics.from_calibration(640, 480, k, [0.0] * 5) == CAMERA
     assert Intrinsics.from_calibration(640, 480, k, LENS.distortion) == LENS
-    with pytest.raises(PerceptionError, match='plumb_bob'):
+    again = Intrinsics.from_calibration(
+        640, 480, TILTED.matrix.ravel(), TILTED.distortion, 'rational_polynomial'
+    )
+    assert again == TILTED
+    with pytest.raises(PerceptionError, match=r'plumb_bob.*rectify'):
         Intrinsics.from_calibration(640, 480, k, [0.1] * 4, 'equidistant')
     with pytest.raises(PerceptionError, match='3 coefficients'):
         Intrinsics.from_calibration(640, 480, k, [0.1] * 3)

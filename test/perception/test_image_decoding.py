@@ -1,5 +1,6 @@
 from types import SimpleNamespace
 
+import cv2
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -87,3 +88,33 @@ def test_wrong_color_is_refused_by_name(arguments, text):
 def test_wrong_depth_is_refused_by_name(arguments, text):
     with pytest.raises(PerceptionError, match=text):
         decode_depth(message(*arguments))
+
+
+def test_compressed_images_come_back_as_image_transport_packs_them():
+    rgb = np.zeros((48, 64, 3), np.uint8)
+    rgb[:, 32:] = (200, 60, 10)
+    for suffix, tolerance in (('.jpg', 12), ('.png', 0)):
+        data = cv2.imencode(suffix, rgb[..., ::-1])[1].tobytes()
+        packed = SimpleNamespace(format=f'rgb8; {suffix[1:]} compressed bgr8', data=data)
+        assert np.abs(decode_color(packed)[:, 36:].astype(int) - rgb[:, 36:]).max() <= tolerance
+    metres = np.linspace(0.4, 3.0, 48 * 64, dtype=np.float32).reshape(48, 64)
+    metres[5:9, 5:9] = np.nan
+    # As codec.cpp of compressed_depth_image_transport: quantised by the inverse of depth.
+    a, b = 100.0 * 101.0, 1.0 - 100.0 * 101.0 / 10.0
+    inverse = np.nan_to_num(a / metres + b).astype(np.uint16)
+    for encoding, values, tolerance in (
+        ('16UC1', np.nan_to_num(1e3 * metres).round().astype(np.uint16), 6e-4),
+        ('32FC1', inverse, 1e-3),
+    ):
+        header = np.int32(1).tobytes() + np.array([a, b], np.float32).tobytes()
+        data = header + cv2.imencode('.png', values)[1].tobytes()
+        packed = SimpleNamespace(format=f'{encoding}; compressedDepth png', data=data)
+        np.testing.assert_allclose(decode_depth(packed), metres, atol=tolerance)
+    for content, form, complaint in (
+        (b'', 'jpeg', 'of 0 bytes'),
+        (b'no image', 'jpeg', 'JPEG and PNG can'),
+        (data, 'jpeg', 'compressedDepth of 16UC1'),
+    ):
+        decode = decode_depth if content == data else decode_color
+        with pytest.raises(PerceptionError, match=complaint):
+            decode(SimpleNamespace(format=form, data=content))

@@ -4,8 +4,11 @@ import json
 import os
 import subprocess
 import sys
+from copy import deepcopy
 from pathlib import Path
+from xml.etree import ElementTree
 
+import cv2
 import numpy as np
 import pytest
 import torch
@@ -221,7 +224,60 @@ def test_several_bags_make_a_table_and_ci_can_fail(carried, tmp_path, capsys):
     header = next(i for i, line in enumerate(lines) if line.startswith('bag '))
     rows = [line.split()[:3] for line in lines[header + 1 : header + 3]]
     assert rows == [['good', '1', '1'], ['away', '1', '0']]
-    evaluate(away, '--fail-under', '0.1', expect=1)
+    evaluate(away, '--fail-under', '0.1', '--xunit', tmp_path / 'x.xml', expect=1)
+    assert 'does not hold' in (tmp_path / 'x.xml').read_text()
+
+
+def test_what_is_dropped_is_a_note_in_text_json_html_and_xunit(carried, tmp_path, capsys):
+    """Drivers outside the namespace, other names and encodings, no velocities, half-size depth."""
+    bag = MadeUp([(f'/left{topic}', *rest) for topic, *rest in carried.messages])
+    arm = ArmDescription.load('franka')
+    image = message('sensor_msgs/msg/Image', encoding='rgb8', height=2, width=4, step=12)
+    image.data = np.zeros(24, np.uint8)
+    depth = message('sensor_msgs/msg/Image', encoding='16UC1', height=1, width=2, step=4)
+    depth.data = np.zeros(4, np.uint8)
+    info = message('sensor_msgs/msg/CameraInfo', stamp=1.0, height=2, width=4)
+    info.k = np.array([4.0, 0.0, 2.0, 0.0, 4.0, 1.0, 0.0, 0.0, 1.0])
+    packed = message('sensor_msgs/msg/CompressedImage', format='rgb8; jpeg compressed bgr8')
+    packed.data = cv2.imencode('.jpg', image.data.reshape(2, 4, 3))[1].reshape(-1)
+    for step in range(20):
+        time = GIVEN + 0.1 * step
+        joints = message('sensor_msgs/msg/JointState', stamp=time, name=list(arm.joints))
+        joints.position = arm.home + 0.01 * step
+        bag.add('/joint_states', time, joints)
+        for topic, made, late in (
+            ('/left/camera/color/image_raw/compressed', packed, 0.0),
+            ('/left/camera/depth/image_raw', depth, 0.004 if step % 2 else 0.016),
+            ('/left/camera/color/camera_info', info, 0.0),
+            ('/camera/aligned/image_raw', image, 0.0),
+        ):
+            sent, stamp = deepcopy(made), round(1e9 * (time + late))
+            sent.header.stamp.sec, sent.header.stamp.nanosec = divmod(stamp, 10**9)
+            bag.add(topic, time, sent)
+    bag.add('/right/joint_states', 9.0, joints)
+    path, page, xunit = bag.write(tmp_path / 'bag'), tmp_path / 'page.html', tmp_path / 'x.xml'
+    (report,) = report_of(tmp_path, path, '--html', page, '--xunit', xunit)['bags']
+    expected = (
+        '/joint_states is outside the namespace /left',
+        '/right/joint_states was left out: it is of another namespace',
+        'joint_states: velocities are missing',
+        '10 frames could not be used; the first: the depth map is float32 (1, 2)',
+        'the nearest is 16.0 ms off',
+    )
+    texts = [' '.join(report['notes']), page.read_text(), xunit.read_text()]
+    texts.append(capsys.readouterr().out)
+    for note in expected:
+        assert all(note in text for text in texts), (note, report['notes'])
+    assert report['jerk']['samples'] > 0 and report['inputs']['joint_states']['messages'] == 20
+    suite = ElementTree.parse(xunit).getroot()[0]
+    assert (suite.get('tests'), suite.get('failures')) == ('1', '0')
+    params = tmp_path / 'params.yaml'
+    other = '    max_stamp_gap: 0.02\n    camera:\n      color_topic: /elsewhere\n'
+    demo = (ROOT / 'config/demo.yaml').read_text()
+    params.write_text(demo.replace('    camera:\n', other))
+    (report,) = report_of(tmp_path, path, '--params', params)['bags']
+    (note,) = [note for note in report['notes'] if note.startswith('/elsewhere was not recorded')]
+    assert '/camera/aligned/image_raw' in note and 'compressed' in note
 
 
 def without_the_end(carried, path):

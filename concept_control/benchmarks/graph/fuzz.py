@@ -86,7 +86,7 @@ class IdleController(Idle, MpcController):
 
     def make_output(self) -> CheckedOutput:
         """Make what sends commands to the arm."""
-        return CheckedOutput(self, self.arm, lambda: True)
+        return CheckedOutput(self, self.arm, '', lambda: True)
 
 
 class IdleSimulator(ArmSimulator):

@@ -12,12 +12,12 @@ pytest.importorskip('rclpy', reason='rclpy is not installed')
 
 from builtin_interfaces.msg import Time
 from concept_control.msg import Entity, EntityArray
-from sensor_msgs.msg import CameraInfo, JointState
+from sensor_msgs.msg import CameraInfo
 from std_msgs.msg import Header
 
 from concept_control.control.plan import Plan
 from concept_control.errors import CommandError, PerceptionError
-from concept_control.interfaces.decoding import intrinsics_of, joint_state_arrays
+from concept_control.interfaces.decoding import intrinsics_of
 from concept_control.perception.image_decoding import decode_color, decode_depth
 from concept_control.ros.bridge import conversions as convert
 from concept_control.world.tabletop import Tabletop
@@ -114,19 +114,6 @@ def test_a_bad_trajectory_never_reaches_the_arm(spoil):
     spoil(message)
     with pytest.raises(CommandError):
         convert.plan_of(message, JOINTS, now=0.0)
-
-
-def test_joint_states_are_matched_by_name():
-    message = JointState(name=['c', 'x', 'a', 'b'], position=[3.0, 9.0, 1.0, 2.0])
-    message.velocity = [0.3, 0.9, 0.1, 0.2]
-    positions, velocities = joint_state_arrays(message, JOINTS)
-    np.testing.assert_array_equal(positions, [1.0, 2.0, 3.0])
-    np.testing.assert_array_equal(velocities, [0.1, 0.2, 0.3])
-    with pytest.raises(CommandError, match='lacks d'):
-        joint_state_arrays(message, (*JOINTS, 'd'))
-    message.position[0] = math.nan
-    with pytest.raises(CommandError, match='NaN'):
-        joint_state_arrays(message, JOINTS)
 
 
 def entity(number=1, **changes):

@@ -7,13 +7,15 @@ thread; `fault` and the counters may be read from anywhere.
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import TypeAlias
 
 import numpy as np
 from builtin_interfaces.msg import Time
 from rclpy.node import Node
-from sensor_msgs.msg import CameraInfo, Image
+from sensor_msgs.msg import CameraInfo, CompressedImage, Image
 
 from concept_control.errors import PerceptionError
+from concept_control.interfaces.camera_topics import camera_topics, is_compressed
 from concept_control.interfaces.decoding import intrinsics_of
 from concept_control.perception.camera_model import Intrinsics, check_frame
 from concept_control.perception.detection.detector import Detection, Detector
@@ -33,11 +35,15 @@ from concept_control.ros.runtime.diagnostics import Refusals
 from concept_control.ros.runtime.parameters import declare
 from concept_control.world.boxes import OrientedBoxes
 
+AnyImage: TypeAlias = Image | CompressedImage
+
 
 class Frame:
     """Colour, depth and calibration of one moment; decoded when it is worked on."""
 
-    def __init__(self, camera: CameraInput, color: Image, depth: Image, info: CameraInfo) -> None:
+    def __init__(
+        self, camera: CameraInput, color: AnyImage, depth: AnyImage, info: CameraInfo
+    ) -> None:
         self.camera = camera
         self.header = color.header
         self.stamp = convert.seconds(color.header.stamp)
@@ -103,15 +109,17 @@ class CameraInput:
         self._is_refused, self.recent_refusals = False, Refusals()
         self._node, self._on_frame = node, on_frame
         self._limits, self._table_color = limits, settings.known_table_color()
-        self._synchronizer = ImageSynchronizer[Image](self.max_stamp_gap, self.refuse)
+        self._synchronizer = ImageSynchronizer[AnyImage](self.max_stamp_gap, self.refuse)
         self._info: CameraInfo | None = None
+        self._waits_for_info = False
         self._latest: Frame | None = None
         self._taken: Frame | None = None
         self._detector: Detector | None = None
-        subscribe = node.create_subscription
-        subscribe(Image, f'{prefix}/color/image_raw', self._on_color, qos.SENSOR)
-        subscribe(Image, f'{prefix}/depth/image_raw', self._on_depth, qos.SENSOR)
-        subscribe(CameraInfo, f'{prefix}/color/camera_info', self._on_info, qos.SENSOR)
+        topics = camera_topics(prefix, p.color_topic, p.depth_topic, p.info_topic)
+        for topic, callback in ((topics.color, self._on_color), (topics.depth, self._on_depth)):
+            kind = CompressedImage if is_compressed(topic) else Image
+            node.create_subscription(kind, topic, callback, qos.SENSOR)
+        node.create_subscription(CameraInfo, topics.info, self._on_info, qos.SENSOR)
 
     @property
     def fresh(self) -> Frame | None:
@@ -160,28 +168,31 @@ class CameraInput:
             self._detector = Detector(intrinsics, self._limits, self._table_color)
         return self._detector
 
-    def _on_color(self, message: Image) -> None:
+    def _on_color(self, message: AnyImage) -> None:
         self._pair(COLOR, message)
 
-    def _on_depth(self, message: Image) -> None:
+    def _on_depth(self, message: AnyImage) -> None:
         self._pair(DEPTH, message)
 
     def _on_info(self, message: CameraInfo) -> None:
         self._info = message
 
-    def _pair(self, stream: str, message: Image) -> None:
+    def _pair(self, stream: str, message: AnyImage) -> None:
         pair = self._synchronizer.add(stream, convert.seconds(message.header.stamp), message)
         if pair is None:
             return
         if self._info is None:
-            self.refuse('images come, but no camera_info yet')
+            if self._waits_for_info:
+                self.refuse('images come, but no camera_info yet')
+            # The first of them may overtake it.
+            self._waits_for_info = True
             return
         self._latest = Frame(self, *pair, self._info)
         self.arrived = convert.node_time(self._node)
         self._on_frame()
 
 
-def check_headers(color: Image, depth: Image, info: CameraInfo, max_gap: float) -> None:
+def check_headers(color: AnyImage, depth: AnyImage, info: CameraInfo, max_gap: float) -> None:
     """Refuse images and a calibration that are not of one camera at one moment.
 
     Args:

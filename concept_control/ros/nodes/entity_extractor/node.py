@@ -22,7 +22,7 @@ from concept_control.control.arm.description import ArmDescription
 from concept_control.control.arm.kinematics import ArmKinematics
 from concept_control.errors import CommandError, PerceptionError
 from concept_control.interfaces.constants import PURSUED
-from concept_control.interfaces.decoding import joint_positions
+from concept_control.interfaces.joint_states import JointStateReader
 from concept_control.msg import ConceptStatus, EntityArray
 from concept_control.perception.annotate import annotate
 from concept_control.perception.detection.detector import Detection
@@ -43,6 +43,7 @@ from concept_control.ros.runtime.diagnostics import Diagnostics, Refusals, Repor
 from concept_control.ros.runtime.node_process import lower_priority, run_node
 from concept_control.ros.runtime.parameters import declare
 from concept_control.ros.runtime.publishers import BelievedPublisher, Publisher
+from concept_control.ros.runtime.subscriptions import with_any_qos
 from concept_control.ros.runtime.worker import LatestValue, Worker
 from concept_control.ros.visualization.entity_markers import entity_markers
 from concept_control.world.entity import TOOL_ID, tool_state
@@ -72,6 +73,7 @@ class EntityExtractor(Node):
         self._refusals = Refusals()
         self._grips = GripHistory()
         self._joints_stamp = -np.inf
+        self._joints_reader = JointStateReader([p.joint_prefix + j for j in self.arm.joints])
         self._joints_source = BelievedPublisher()
         self._attention: dict[int, float] = {}
         self._latencies: deque[float] = deque(maxlen=RECENT)
@@ -84,7 +86,13 @@ class EntityExtractor(Node):
         self._markers = self.create_publisher(MarkerArray, 'concept_markers', qos.RELIABLE)
         subscribe = self.create_subscription
         subscribe(JointState, 'joint_states', self._on_joints, qos.SENSOR)
-        subscribe(Bool, 'suction_state', self._on_suction, qos.LATCHED)
+        subscribe(
+            Bool,
+            'suction_state',
+            self._on_suction,
+            qos.LATCHED,
+            event_callbacks=with_any_qos(self, Bool, 'suction_state', self._on_suction),
+        )
         subscribe(ConceptStatus, 'concept_status', self._on_status, qos.RELIABLE)
         self._diagnostics = Diagnostics(self, self._report)
         self._worker = Worker(self, 'perception', self._work)
@@ -98,7 +106,9 @@ class EntityExtractor(Node):
     def _on_joints(self, message: JointState, info: Mapping[str, Any]) -> None:
         source = Publisher.of(info, self, 'joint_states')
         try:
-            positions = joint_positions(message, self.arm.joints)
+            reading = self._joints_reader.read(message, convert.node_time(self))
+            if reading is None:
+                return  # of another device, such as a gripper
             if reason := self._joints_source.refusal(time.monotonic(), source):
                 raise CommandError(f'joint_states refused: {reason}')
         except CommandError as error:
@@ -106,9 +116,9 @@ class EntityExtractor(Node):
             self._refusals.note('joint states', str(error))
             self.get_logger().error(str(error), throttle_duration_sec=2.0)
             return
+        stamp, positions, _ = reading
         tool = self._kinematics.tool(positions)
         yaw = float(np.arctan2(tool.rotation[1, 0], tool.rotation[0, 0]))
-        stamp = convert.seconds(message.header.stamp)
         if stamp < self._joints_stamp:
             self._grips.forget_time()
         self._joints_stamp = stamp

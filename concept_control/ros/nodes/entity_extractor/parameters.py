@@ -9,6 +9,7 @@ import numpy as np
 from concept_control.control.arm.description import ArmDescription
 from concept_control.control.guard import GuardConfig
 from concept_control.perception.detection.limits import BlockLimits
+from concept_control.perception.image_synchronizer import MAX_STAMP_GAP
 from concept_control.ros.runtime.parameters import parameter
 
 
@@ -17,6 +18,7 @@ class Parameters:
     """Parameters of the node."""
 
     arm: str = parameter('franka', 'name of a shipped arm or path of an arm YAML')
+    joint_prefix: str = parameter('', "prefix of the arm's joints in joint states")
     frame: str = parameter('world', 'fixed frame that entities are published in')
     table_height: float = parameter(0.0, 'height of the table top in that frame [m]', -2.0, 3.0)
     table_color: list[float] = parameter(
@@ -37,7 +39,7 @@ class Parameters:
         ['camera'], 'topic prefixes; the first that is well sets the pace'
     )
     max_stamp_gap: float = parameter(
-        0.005, 'largest time between colour and depth of one frame [s]', 0.0, 0.1
+        MAX_STAMP_GAP, 'largest time between colour and depth of one frame [s]', 0.0, 0.1
     )
     max_camera_gap: float = parameter(
         0.05, 'largest time between frames that are fused [s]', 0.0, 0.5, is_live=True
@@ -68,6 +70,17 @@ class Parameters:
 class CameraParameters:
     """Parameters of one camera; their prefix is also that of its topics."""
 
+    color_topic: str = parameter(
+        '', 'colour images, compressed if it ends so; empty: color/image_raw below the prefix'
+    )
+    depth_topic: str = parameter(
+        '',
+        'depth images registered to colour, compressed if it ends in compressedDepth; empty: '
+        'depth/image_raw below the prefix',
+    )
+    info_topic: str = parameter(
+        '', 'calibration of the colour images; empty: color/camera_info below the prefix'
+    )
     from_tf: bool = parameter(False, 'take the pose from TF instead of the parameters')
     position: list[float] = parameter([0.48, 0.0, 1.2], 'position of the optical frame [m]')
     rotation: list[float] = parameter(

@@ -46,7 +46,7 @@ class CommandOutput(ABC):
 
     def __init__(self, node: Node, publisher: Publisher, arm: ArmDescription) -> None:
         """Keep the publisher of a node, and check what an arm is sent."""
-        self._node, self._publisher = node, publisher
+        self._node, self._publisher, self._arm = node, publisher, arm
         self._check, self._lock = CommandCheck(arm), threading.Lock()
 
     @property
@@ -100,19 +100,22 @@ class CommandOutput(ABC):
 class TrajectoryOutput(CommandOutput):
     """For a joint_trajectory_controller, which follows each plan by itself."""
 
-    def __init__(self, node: Node, arm: ArmDescription, sends_efforts: Callable[[], bool]) -> None:
+    def __init__(
+        self, node: Node, arm: ArmDescription, prefix: str, sends_efforts: Callable[[], bool]
+    ) -> None:
         """Make the publisher.
 
         Args:
             node: Node whose topics are used.
             arm: Arm that is commanded.
+            prefix: Prefix of its joints' names in commands.
             sends_efforts: Callable that tells whether trajectories carry feed-forward torques,
                 asked for each.
         """
         super().__init__(
             node, node.create_publisher(JointTrajectory, 'joint_trajectory', qos.RELIABLE), arm
         )
-        self._arm, self._sends_efforts = arm, sends_efforts
+        self._joints, self._sends_efforts = [prefix + j for j in arm.joints], sends_efforts
 
     def send(self, plan: Plan, is_last: bool = False) -> str:
         """See `CommandOutput.send`."""
@@ -120,7 +123,7 @@ class TrajectoryOutput(CommandOutput):
             refusal = self._check.plan(plan)
         if not refusal:
             self._publisher.publish(
-                convert.trajectory_message(plan, self._arm.joints, self._sends_efforts())
+                convert.trajectory_message(plan, self._joints, self._sends_efforts())
             )
         return refusal
 
@@ -143,7 +146,7 @@ class StreamedOutput(CommandOutput):
             else node.create_publisher(Float64MultiArray, 'position_commands', qos.RELIABLE),
             arm,
         )
-        self._arm, self._is_effort = arm, is_effort
+        self._is_effort = is_effort
         self._tracker = PlanTracker(arm, SOFTNESS)
         self._guard = Guard(arm)
         self._last: tuple[float, np.ndarray] | None = None
@@ -239,9 +242,13 @@ class StreamedOutput(CommandOutput):
 
 
 def make_output(
-    node: Node, arm: ArmDescription, kind: str, sends_efforts: Callable[[], bool]
+    node: Node,
+    arm: ArmDescription,
+    kind: str,
+    sends_efforts: Callable[[], bool],
+    prefix: str = '',
 ) -> CommandOutput:
     """Return the output of a kind, one of `INTERFACES`; for the rest see the classes."""
     if kind == 'joint_trajectory':
-        return TrajectoryOutput(node, arm, sends_efforts)
+        return TrajectoryOutput(node, arm, prefix, sends_efforts)
     return StreamedOutput(node, arm, kind == 'effort')

@@ -34,10 +34,13 @@ class ControlHealth:
     Attributes:
         entities_age: Age of the entities by the stamps [s]; NaN before the first.
         rivals: Sentence on who else commands the arm; empty for nobody.
+        foreign: Clause on joint states that are none of the arm's; empty for none.
+        assumptions: Sentences on what was made up for the arm's driver.
     """
 
     def __init__(self) -> None:
-        self.entities_age, self.rivals = float('nan'), ''
+        self.entities_age, self.rivals, self.foreign = float('nan'), '', ''
+        self.assumptions: list[str] = []
         self._lock = threading.Lock()
         self._of_goal: list[float] = []
         self._missed_of_goal = 0
@@ -45,7 +48,7 @@ class ControlHealth:
         self._missed = 0
         self._were_late: deque[bool] = deque(maxlen=RECENT)
         self._fallbacks: Counter[str] = Counter()
-        self._joints_heard: float | None = None
+        self._born, self._joints_heard = time.monotonic(), -np.inf
         self._refusals = Refusals()
         self._output: ControlOutput | None = None
 
@@ -88,9 +91,22 @@ class ControlHealth:
     @property
     def silence(self) -> float:
         """Seconds since the last joint state, infinite before the first."""
-        if self._joints_heard is None:
-            return float('inf')
         return time.monotonic() - self._joints_heard
+
+    @property
+    def age(self) -> float:
+        """Seconds since the node has listened."""
+        return time.monotonic() - self._born
+
+    @property
+    def why_silent(self) -> str:
+        """Sentence on the silence of the joint states, with the last refusal."""
+        silence, refusal = self.silence, self._refusals.of(JOINTS)
+        sentence = f'joint states stopped {silence:.1f} s ago'
+        if silence == float('inf'):
+            sentence = 'no joint states yet'
+        why = f'the last one was refused: {refusal}' if refusal else self.foreign
+        return f'{sentence}; {why}' if why else sentence
 
     def fill(self, message: ConceptStatus) -> None:
         """Write the present goal's planning times into a status."""
@@ -132,15 +148,14 @@ class ControlHealth:
                 'energy': f'{output.energy:.6g}',
                 'text': output.text,
             }
+        values |= {f'assumption {i}': text for i, text in enumerate(self.assumptions, 1)}
         for name, count in self._fallbacks.most_common():
             values[f'fallback: {name}'] = count
         error, warnings = '', [str(self._refusals)]
         if self.rivals or self._refusals.of(JOINTS):
             error = f'the arm holds: {self.rivals or f"{JOINTS} refused"}'
-        elif silence == float('inf'):
-            error = 'no joint states yet'
         elif silence > joints_timeout:
-            error = f'joint states stopped {silence:.1f} s ago: no plans are sent'
+            error = f'{self.why_silent}: no plans are sent'
         if output is not None and output.guard:
             warnings.append(output.guard)
         elif sum(self._were_late) > MISSED_SHARE * RECENT:

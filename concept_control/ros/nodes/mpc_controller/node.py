@@ -28,7 +28,7 @@ from concept_control.control.joint_state_check import WAITING, JointStateCheck
 from concept_control.control.skills.task_view import TaskConfig
 from concept_control.energy.model import ConceptModel
 from concept_control.errors import CommandError, ConceptControlError, PerceptionError
-from concept_control.interfaces.decoding import joint_state_arrays
+from concept_control.interfaces.joint_states import JointStateReader
 from concept_control.msg import ConceptGoal, ConceptStatus, DrawCommand, EntityArray
 from concept_control.ros.bridge import conversions as convert
 from concept_control.ros.bridge import qos
@@ -43,6 +43,7 @@ from concept_control.ros.runtime.diagnostics import Diagnostics, Report
 from concept_control.ros.runtime.node_process import run_node
 from concept_control.ros.runtime.parameters import declare
 from concept_control.ros.runtime.publishers import Publisher, other_publishers
+from concept_control.ros.runtime.subscriptions import with_any_qos
 from concept_control.ros.runtime.worker import Worker
 from concept_control.world.entity import TOOL_ID
 
@@ -80,6 +81,7 @@ class MpcController(LifecycleNode):
             if p.autostart:
                 self.failure = error
             return TransitionCallbackReturn.FAILURE
+        self._reader = JointStateReader([p.joint_prefix + joint for joint in self.arm.joints])
         self._joint_check = JointStateCheck(self.arm, may_follow=Publisher.may_follow)
         self._output = self.make_output()
         self._suction = self.create_lifecycle_publisher(Bool, 'suction_command', qos.RELIABLE)
@@ -101,7 +103,13 @@ class MpcController(LifecycleNode):
         self._inputs = [
             subscribe(JointState, 'joint_states', self._on_joints, qos.NEWEST),
             subscribe(EntityArray, 'entities', self._on_entities, qos.RELIABLE),
-            subscribe(Bool, 'suction_state', self._on_suction, qos.LATCHED),
+            subscribe(
+                Bool,
+                'suction_state',
+                self._on_suction,
+                qos.LATCHED,
+                event_callbacks=with_any_qos(self, Bool, 'suction_state', self._on_suction),
+            ),
             subscribe(ConceptGoal, 'concept_goal', self._on_goal, qos.LATCHED_INPUT),
             subscribe(DrawCommand, 'draw_command', self._on_draw, qos.RELIABLE),
         ]
@@ -115,7 +123,7 @@ class MpcController(LifecycleNode):
     def make_output(self) -> CommandOutput:
         """Make what sends commands to the arm."""
         p = self.parameters
-        return make_output(self, self.arm, p.output, lambda: p.send_efforts)
+        return make_output(self, self.arm, p.output, lambda: p.send_efforts, p.joint_prefix)
 
     def publish_status(self, status: ConceptStatus) -> None:
         """Send a status; called by the planning thread and in transitions."""
@@ -191,14 +199,13 @@ class MpcController(LifecycleNode):
         self.health.rivals = self._rivals
 
     def _on_joints(self, message: JointState, info: Mapping[str, Any]) -> None:
-        if not {*message.name} & {*self.arm.joints}:
-            return  # of another device, such as a gripper
         now, source = self.uptime(), Publisher.of(info, self, 'joint_states')
         try:
-            positions, velocities = joint_state_arrays(message, self.arm.joints)
-            stamp = convert.seconds(message.header.stamp)
-            if stamp < 0:
-                raise CommandError(f'joint_states are stamped {stamp:.3f} s; expected >= 0')
+            reading = self._reader.read(message, self._now())
+            self.health.foreign = self._reader.foreign
+            if reading is None:
+                return  # of another device, such as a gripper
+            stamp, positions, velocities = reading
             reason = self._joint_check.refusal(now, stamp, positions, velocities, source)
         except CommandError as error:
             reason = self._joint_check.refuse(now, str(error), source)
@@ -208,6 +215,9 @@ class MpcController(LifecycleNode):
             self.health.refused(JOINTS, reason)
             self.get_logger().error(f'joint states refused: {reason}', throttle_duration_sec=2.0)
             return
+        for assumption in self._reader.assumptions[len(self.health.assumptions) :]:
+            self.get_logger().warning(assumption)
+            self.health.assumptions.append(assumption)
         self.health.joints_heard()
         guarded = self._output.joints(stamp, positions, velocities)
         if guarded:

@@ -18,6 +18,7 @@ class Parameters:
         True, 'configure and activate at the start; else wait for transitions'
     )
     arm: str = parameter('franka', 'name of a shipped arm or path of an arm YAML')
+    joint_prefix: str = parameter('', "prefix of the arm's joints in joint states and commands")
     frame: str = parameter('world', 'fixed frame of the entities')
     model: str = parameter('', 'folder or file of the trained model; empty: the one shipped')
     energy: str = parameter('agreement', 'energy of the concepts', choices=ENERGIES)

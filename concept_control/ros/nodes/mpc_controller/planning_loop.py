@@ -43,6 +43,9 @@ JOINTS_PATIENCE = 0.01
 """Longest wait for a joint state before it is asked whether they have stopped [s]; then commands
 go on without them at this period."""
 
+NO_JOINTS_PATIENCE = 2.0
+"""Time that the first joint state may take before statuses say that there is none [s]."""
+
 
 class PlanningLoop:
     """Everything between what was heard and what is sent.
@@ -173,6 +176,8 @@ class PlanningLoop:
         """
         joints, silence = self._joints, self._health.silence
         if joints is None:
+            if self._health.age > NO_JOINTS_PATIENCE:
+                self._status.repeat(f'{self._health.why_silent}: no plans are sent')
             return
         age = self._clock() - joints.received
         self._output.coast(joints.stamp + age)
@@ -185,7 +190,7 @@ class PlanningLoop:
         if self.is_active and is_stale:
             self._control(joints, joints.stamp + age)
         else:
-            self._status.repeat(f'joint states stopped {silence:.1f} s ago: no plans are sent')
+            self._status.repeat(f'{self._health.why_silent}: no plans are sent')
         self._are_joints_silent = True
 
     def _send(self, plan: Plan, is_last: bool = False) -> None:

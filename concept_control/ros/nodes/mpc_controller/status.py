@@ -80,9 +80,9 @@ class StatusReporter:
     def repeat(self, text: str) -> None:
         """Say again, now and then, what was reported last, with another text."""
         now = time.monotonic()
-        if self._last is not None and now - self._repeated_at >= REPEAT_PERIOD:
+        if now - self._repeated_at >= REPEAT_PERIOD:
             self._repeated_at = now
-            status, phase, _ = self._last
+            status, phase, _ = self._last or (Status.IDLE, 'waiting', -1)
             message = self._blank()
             message.status, message.phase, message.text = GoalStatus[status.name], phase, text
             self._publish(message)

@@ -3,6 +3,7 @@
 import threading
 from copy import deepcopy
 from functools import cache
+from itertools import chain
 
 import numpy as np
 import pytest
@@ -17,7 +18,9 @@ from concept_control.msg import (
     DrawCommand,
     EntityArray,
 )
+from rclpy.qos import qos_profile_sensor_data
 from sensor_msgs.msg import JointState
+from std_msgs.msg import Bool
 from trajectory_msgs.msg import JointTrajectory
 from waiting import wait
 
@@ -79,8 +82,10 @@ class Controller(MpcController):
 def make():
     nodes = []
 
-    def started(autostart=True):
-        rclpy.init(args=['--ros-args', '-p', f'autostart:={str(autostart).lower()}'])
+    def started(autostart=True, **parameters):
+        values = {'autostart': str(autostart).lower()} | parameters
+        pairs = (('-p', f'{name}:={value}') for name, value in values.items())
+        rclpy.init(args=['--ros-args', *chain.from_iterable(pairs)])
         nodes.append(Controller())
         return nodes[-1]
 
@@ -238,7 +243,7 @@ def test_joint_states_that_stop_while_time_goes_on_brake_the_arm(make):
 
 def test_joint_states_that_are_none_are_named_in_diagnostics(make):
     node, peer = busy(make)
-    peer.joints(2.0, velocity=[float('nan')] * node.arm.num_joints)
+    peer.joints(2.0, position=[float('nan')] * node.arm.num_joints)
     assert node._report().values['fallback: joint states refused'] == 1
 
 
@@ -285,9 +290,44 @@ def test_another_controller_of_the_arm_is_named_and_the_arm_holds(make):
 
 
 def test_joint_states_of_another_device_are_none_of_the_arms(make):
-    node, peer = busy(make)
+    node = make()
+    peer = Peer(node)
     peer.say_joints(JointState(name=['finger'], position=[0.02]))
+    node.health._born -= 10.0
+    peer.wait(0.0)
+    for text in (peer.last().text, node._report().error):
+        assert text.startswith('no joint states yet; what comes on joint_states names finger')
     assert 'fallback: joint states refused' not in node._report().values
+    peer.joints(1.0, position=[float('nan')] * node.arm.num_joints)
+    assert 'joint_states hold NaN' in node._report().warning
+    assert 'last one was refused: joint_states hold NaN' in node.health.why_silent
+
+
+def test_a_driver_without_velocities_and_with_a_prefix_is_served_and_this_is_said(make):
+    node = make(joint_prefix='left_')
+    peer = Peer(node)
+    peer.entities(1.0)
+    peer.goal()
+    for step in range(5):
+        names = [f'left_{joint}' for joint in node.arm.joints]
+        peer.joints(1.0 + 0.02 * step, velocity=[], name=names)
+    assert node.controller.status is Status.ACTIVE and node.sent
+    assert 'differences of positions' in node._report().values['assumption 1']
+    assert node._output._joints == names
+
+
+def test_a_vacuum_driver_that_does_not_latch_is_heard(make):
+    node = make()
+    driver = rclpy.create_node('vacuum')
+    publisher = driver.create_publisher(Bool, 'suction_state', qos_profile_sensor_data)
+
+    def is_heard():
+        publisher.publish(Bool(data=True))
+        rclpy.spin_once(node, timeout_sec=0.05)
+        return node._inbox._attached
+
+    wait(is_heard)
+    driver.destroy_node()
 
 
 def test_of_two_commands_the_newer_is_pursued(make):
