@@ -10,10 +10,17 @@ from pathlib import Path
 from ament_index_python.packages import get_package_share_directory
 from launch.actions import DeclareLaunchArgument, OpaqueFunction, SetEnvironmentVariable
 from launch.conditions import IfCondition
-from launch.substitutions import LaunchConfiguration
+from launch.substitutions import LaunchConfiguration, PythonExpression
 from launch_ros.actions import Node
 
 from launch import LaunchDescription
+
+CAMERA_TOPICS = {
+    'color_topic': 'camera/color/image_raw',
+    'depth_topic': 'camera/depth/image_raw',
+    'info_topic': 'camera/color/camera_info',
+}
+"""Topics of the camera by the argument that renames each."""
 
 
 def check_parameter_file(context: object) -> None:
@@ -23,25 +30,32 @@ def check_parameter_file(context: object) -> None:
         raise RuntimeError(f'params_file: there is no file {path}')
 
 
+def logger(node: str, namespace: LaunchConfiguration) -> PythonExpression:
+    """Return the name of a node's logger, its namespace with dots before it."""
+    return PythonExpression(["('", namespace, f"/{node}').strip('/').replace('/', '.')"])
+
+
 def generate_launch_description() -> LaunchDescription:
     """Start perception, concept model and controller."""
     share = Path(get_package_share_directory('concept_control'))
+    namespace = LaunchConfiguration('namespace')
 
     def node(executable: str, parameters: dict | None = None, **options: object) -> Node:
         return Node(
             package='concept_control',
             executable=executable,
             name=executable,
-            namespace=LaunchConfiguration('namespace'),
+            namespace=namespace,
             # The one place where launch sets the clock of these nodes.
             parameters=[
+                LaunchConfiguration('defaults_file'),
                 LaunchConfiguration('params_file'),
                 {'use_sim_time': LaunchConfiguration('use_sim_time'), **(parameters or {})},
             ],
             arguments=[
                 '--ros-args',
                 '--log-level',
-                [executable, ':=', LaunchConfiguration('log_level')],
+                [logger(executable, namespace), ':=', LaunchConfiguration('log_level')],
             ],
             respawn=LaunchConfiguration('respawn'),
             respawn_delay=1.0,
@@ -54,7 +68,12 @@ def generate_launch_description() -> LaunchDescription:
             DeclareLaunchArgument(
                 'params_file',
                 default_value=str(share / 'config' / 'robot.yaml'),
-                description='parameters of all nodes',
+                description='parameters of all nodes; what it leaves out is as in defaults_file',
+            ),
+            DeclareLaunchArgument(
+                'defaults_file',
+                default_value=str(share / 'config' / 'robot.yaml'),
+                description='parameters over which those of params_file are laid',
             ),
             DeclareLaunchArgument(
                 'namespace', default_value='', description='prefix of every node and topic'
@@ -86,6 +105,15 @@ def generate_launch_description() -> LaunchDescription:
                 default_value='joint_states',
                 description='where the arm says how it stands',
             ),
+            *(
+                DeclareLaunchArgument(
+                    argument,
+                    default_value=topic,
+                    description=f'what the camera driver calls {topic}; the parameter '
+                    f'camera.{argument} names compressed images',
+                )
+                for argument, topic in CAMERA_TOPICS.items()
+            ),
             DeclareLaunchArgument(
                 'rviz', default_value='false', description='open RViz with the shipped view'
             ),
@@ -116,7 +144,13 @@ def generate_launch_description() -> LaunchDescription:
             node(
                 'entity_extractor',
                 condition=IfCondition(LaunchConfiguration('perception')),
-                remappings=[('joint_states', LaunchConfiguration('joint_states_topic'))],
+                remappings=[
+                    ('joint_states', LaunchConfiguration('joint_states_topic')),
+                    *(
+                        (topic, LaunchConfiguration(argument))
+                        for argument, topic in CAMERA_TOPICS.items()
+                    ),
+                ],
             ),
             node('concept_model'),
             node(
@@ -131,7 +165,7 @@ def generate_launch_description() -> LaunchDescription:
             Node(
                 package='rviz2',
                 executable='rviz2',
-                namespace=LaunchConfiguration('namespace'),
+                namespace=namespace,
                 arguments=['-d', str(share / 'config' / 'concept.rviz')],
                 parameters=[{'use_sim_time': LaunchConfiguration('use_sim_time')}],
                 condition=IfCondition(LaunchConfiguration('rviz')),

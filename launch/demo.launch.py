@@ -9,9 +9,19 @@ The same executables with the same parameter file as `concept_control demo`; giv
 from pathlib import Path
 
 from ament_index_python.packages import get_package_share_directory
-from launch.actions import DeclareLaunchArgument, IncludeLaunchDescription
+from launch.actions import (
+    DeclareLaunchArgument,
+    EmitEvent,
+    IncludeLaunchDescription,
+    PopLaunchConfigurations,
+    PushLaunchConfigurations,
+    RegisterEventHandler,
+    ResetLaunchConfigurations,
+)
+from launch.event_handlers import OnProcessExit
+from launch.events import Shutdown
 from launch.launch_description_sources import PythonLaunchDescriptionSource
-from launch.substitutions import LaunchConfiguration
+from launch.substitutions import LaunchConfiguration, PythonExpression
 from launch_ros.actions import Node
 
 from launch import LaunchDescription
@@ -20,13 +30,52 @@ from launch import LaunchDescription
 def generate_launch_description() -> LaunchDescription:
     """Start the simulator, and the rest as beside a real robot."""
     share = Path(get_package_share_directory('concept_control'))
+    defaults = str(share / 'config' / 'demo.yaml')
+    namespace = LaunchConfiguration('namespace')
+    simulator = Node(
+        package='concept_control',
+        executable='arm_simulator',
+        name='arm_simulator',
+        namespace=namespace,
+        # It makes the time, so the parameter file gives it the machine's own.
+        parameters=[
+            defaults,
+            LaunchConfiguration('params_file'),
+            {'seed': LaunchConfiguration('seed'), 'backend': LaunchConfiguration('camera')},
+        ],
+        arguments=[
+            '--ros-args',
+            '--log-level',
+            [
+                PythonExpression(
+                    ["('", namespace, "/arm_simulator').strip('/').replace('/', '.')"]
+                ),
+                ':=',
+                LaunchConfiguration('log_level'),
+            ],
+        ],
+        respawn=LaunchConfiguration('respawn'),
+        respawn_delay=1.0,
+        output='screen',
+    )
+
+    def ended(event: object, context: object) -> object:
+        """End with the simulator: without it there is neither an arm nor a clock."""
+        is_started_again = LaunchConfiguration('respawn').perform(context).lower() == 'true'
+        if context.is_shutdown or is_started_again:
+            return None
+        if event.returncode != 0:
+            # Raised, not a Shutdown: the exit code of ros2 launch shall tell.
+            raise RuntimeError(f'the simulator ended with exit code {event.returncode}')
+        return EmitEvent(event=Shutdown(reason='the simulator has ended'))
+
     passed_on = ('params_file', 'namespace', 'rviz', 'respawn', 'localhost_only', 'log_level')
     return LaunchDescription(
         [
             DeclareLaunchArgument(
                 'params_file',
-                default_value=str(share / 'config' / 'demo.yaml'),
-                description='parameters of all nodes',
+                default_value=defaults,
+                description='parameters of all nodes, laid over those of the demonstration',
             ),
             DeclareLaunchArgument(
                 'namespace', default_value='', description='prefix of every node and topic'
@@ -51,34 +100,20 @@ def generate_launch_description() -> LaunchDescription:
             DeclareLaunchArgument(
                 'log_level', default_value='info', description='debug, info, warn or error'
             ),
-            IncludeLaunchDescription(
-                PythonLaunchDescriptionSource(str(share / 'launch' / 'bringup.launch.py')),
-                launch_arguments={
+            # What is not passed on cannot be set, nor is it shown: it is fixed here.
+            PushLaunchConfigurations(),
+            ResetLaunchConfigurations(
+                {
                     **{name: LaunchConfiguration(name) for name in passed_on},
+                    'defaults_file': defaults,
                     'use_sim_time': 'true',
-                }.items(),
+                }
             ),
-            Node(
-                package='concept_control',
-                executable='arm_simulator',
-                name='arm_simulator',
-                namespace=LaunchConfiguration('namespace'),
-                # It makes the time, so the parameter file gives it the machine's own.
-                parameters=[
-                    LaunchConfiguration('params_file'),
-                    {
-                        'seed': LaunchConfiguration('seed'),
-                        'backend': LaunchConfiguration('camera'),
-                    },
-                ],
-                arguments=[
-                    '--ros-args',
-                    '--log-level',
-                    ['arm_simulator:=', LaunchConfiguration('log_level')],
-                ],
-                respawn=LaunchConfiguration('respawn'),
-                respawn_delay=1.0,
-                output='screen',
+            IncludeLaunchDescription(
+                PythonLaunchDescriptionSource(str(share / 'launch' / 'bringup.launch.py'))
             ),
+            PopLaunchConfigurations(),
+            simulator,
+            RegisterEventHandler(OnProcessExit(target_action=simulator, on_exit=ended)),
         ]
     )

@@ -5,6 +5,7 @@ made anew. The player starts when the nodes can take it. The one clock is made b
 that the bag holds is left out, and where somebody else makes one already nothing is played.
 """
 
+from importlib import import_module
 from pathlib import Path
 
 from ament_index_python.packages import get_package_share_directory
@@ -13,8 +14,12 @@ from launch.actions import (
     EmitEvent,
     ExecuteProcess,
     IncludeLaunchDescription,
+    LogInfo,
     OpaqueFunction,
+    PopLaunchConfigurations,
+    PushLaunchConfigurations,
     RegisterEventHandler,
+    ResetLaunchConfigurations,
 )
 from launch.conditions import IfCondition, UnlessCondition
 from launch.event_handlers import OnProcessExit
@@ -36,18 +41,35 @@ MADE_ANEW = (
 )
 """Topics of the nodes that run now: recorded ones would mix with them."""
 
+DRIVER_TOPICS = {
+    'joint_states_topic': 'joint_states',
+    'color_topic': 'camera/color/image_raw',
+    'depth_topic': 'camera/depth/image_raw',
+    'info_topic': 'camera/color/camera_info',
+}
+"""Topics of arm and camera by the argument that renames each."""
 
-def check_bag(context: object) -> None:
-    """Say it at once, not when the nodes are up."""
-    path = LaunchConfiguration('bag').perform(context)
-    if not Path(path).exists():
-        raise RuntimeError(f'bag: there is no {path}')
+MISSING = 'the bag holds goals that cannot be made again, as their commands were not recorded:'
 
 
 def generate_launch_description() -> LaunchDescription:
     """Start the nodes, then the player; end when the bag ends."""
     share = Path(get_package_share_directory('concept_control'))
+    defaults = str(share / 'config' / 'demo.yaml')
     namespace = LaunchConfiguration('namespace')
+    lost: list[str] = []
+
+    def check_bag(context: object) -> object:
+        """Say it at once, not when the nodes are up."""
+        path = LaunchConfiguration('bag').perform(context)
+        if not Path(path).exists():
+            raise RuntimeError(f'bag: there is no {path}')
+        try:
+            replayable = import_module('concept_control.bags.replayable')
+        except ImportError as error:
+            return [LogInfo(msg=f'whether all goals can be made again is not known: {error}')]
+        lost.extend(replayable.goals_without_command(Path(path), namespace.perform(context)))
+        return [LogInfo(msg=f'{MISSING} {goal}') for goal in lost]
 
     def player(condition: object, anew: tuple[str, ...]) -> ExecuteProcess:
         prefix = PythonExpression(["'/' + '", namespace, "'.strip('/') + '/' if '", namespace,
@@ -85,7 +107,13 @@ def generate_launch_description() -> LaunchDescription:
         arguments=[
             '--ros-args',
             '--log-level',
-            ['wait_until_ready:=', LaunchConfiguration('log_level')],
+            [
+                PythonExpression(
+                    ["('", namespace, "/wait_until_ready').strip('/').replace('/', '.')"]
+                ),
+                ':=',
+                LaunchConfiguration('log_level'),
+            ],
         ],
         output='screen',
     )
@@ -101,11 +129,16 @@ def generate_launch_description() -> LaunchDescription:
             )
         if event.action is readiness:
             return players
+        if event.action in players and lost:
+            raise RuntimeError(f'{MISSING} {", ".join(lost)}')
         if event.action in players:
             return EmitEvent(event=Shutdown(reason='the bag has ended'))
         return None
 
-    passed_on = ('params_file', 'namespace', 'perception', 'controller', 'rviz', 'log_level')
+    passed_on = (
+        *('params_file', 'namespace', 'perception', 'controller', 'rviz', 'log_level'),
+        *('joint_states_topic', 'color_topic', 'depth_topic', 'info_topic'),
+    )
     return LaunchDescription(
         [
             DeclareLaunchArgument('bag', description='folder of the bag, mcap or sqlite3'),
@@ -124,8 +157,8 @@ def generate_launch_description() -> LaunchDescription:
             ),
             DeclareLaunchArgument(
                 'params_file',
-                default_value=str(share / 'config' / 'demo.yaml'),
-                description='parameters of all nodes',
+                default_value=defaults,
+                description='parameters of all nodes, laid over those of the demonstration',
             ),
             DeclareLaunchArgument(
                 'namespace', default_value='', description='prefix the bag was recorded under'
@@ -140,6 +173,12 @@ def generate_launch_description() -> LaunchDescription:
                 default_value='true',
                 description='let the controller plan along; nothing follows its plans',
             ),
+            *(
+                DeclareLaunchArgument(
+                    argument, default_value=topic, description=f'name of {topic} in the bag'
+                )
+                for argument, topic in DRIVER_TOPICS.items()
+            ),
             DeclareLaunchArgument(
                 'rviz', default_value='false', description='open RViz with the shipped view'
             ),
@@ -147,14 +186,20 @@ def generate_launch_description() -> LaunchDescription:
                 'log_level', default_value='info', description='debug, info, warn or error'
             ),
             OpaqueFunction(function=check_bag),
-            IncludeLaunchDescription(
-                PythonLaunchDescriptionSource(str(share / 'launch' / 'bringup.launch.py')),
-                launch_arguments={
+            # What is not passed on cannot be set, nor is it shown: it is fixed here.
+            PushLaunchConfigurations(),
+            ResetLaunchConfigurations(
+                {
                     **{name: LaunchConfiguration(name) for name in passed_on},
+                    'defaults_file': defaults,
                     'use_sim_time': 'true',
                     'localhost_only': 'true',
-                }.items(),
+                }
             ),
+            IncludeLaunchDescription(
+                PythonLaunchDescriptionSource(str(share / 'launch' / 'bringup.launch.py'))
+            ),
+            PopLaunchConfigurations(),
             readiness,
             RegisterEventHandler(OnProcessExit(on_exit=ended)),
         ]

@@ -14,7 +14,14 @@ docs/teach.md tells the rest. With `bag:=PATH` everything is recorded too, so th
 from pathlib import Path
 
 from ament_index_python.packages import get_package_share_directory
-from launch.actions import DeclareLaunchArgument, ExecuteProcess, IncludeLaunchDescription
+from launch.actions import (
+    DeclareLaunchArgument,
+    ExecuteProcess,
+    IncludeLaunchDescription,
+    PopLaunchConfigurations,
+    PushLaunchConfigurations,
+    ResetLaunchConfigurations,
+)
 from launch.conditions import IfCondition
 from launch.launch_description_sources import PythonLaunchDescriptionSource
 from launch.substitutions import LaunchConfiguration, PythonExpression
@@ -24,11 +31,22 @@ from launch import LaunchDescription
 RECORDED = ('entities', 'demonstrations', 'demonstration_marker', 'concepts', 'concept_status')
 """What `concept_control teach` and `recognise` read."""
 
+DRIVER_TOPICS = {
+    'joint_states_topic': 'joint_states',
+    'color_topic': 'camera/color/image_raw',
+    'depth_topic': 'camera/depth/image_raw',
+    'info_topic': 'camera/color/camera_info',
+}
+"""Topics of arm and camera by the argument that renames each."""
+
 
 def generate_launch_description() -> LaunchDescription:
     """Start perception and concept model, and a recorder where one is asked for."""
     share = Path(get_package_share_directory('concept_control'))
-    passed = ('params_file', 'namespace', 'use_sim_time', 'perception', 'rviz', 'log_level')
+    passed = (
+        *('params_file', 'namespace', 'use_sim_time', 'perception', 'rviz', 'log_level'),
+        *DRIVER_TOPICS,
+    )
     namespace = LaunchConfiguration('namespace')
     bag = LaunchConfiguration('bag')
     prefix = PythonExpression(["'/' + '", namespace, "'.strip('/') + '/' if '", namespace,
@@ -38,7 +56,7 @@ def generate_launch_description() -> LaunchDescription:
             DeclareLaunchArgument(
                 'params_file',
                 default_value=str(share / 'config' / 'robot.yaml'),
-                description='parameters of all nodes',
+                description='parameters of all nodes; what it leaves out is as in robot.yaml',
             ),
             DeclareLaunchArgument(
                 'namespace', default_value='', description='prefix of every node and topic'
@@ -54,19 +72,27 @@ def generate_launch_description() -> LaunchDescription:
             DeclareLaunchArgument(
                 'bag', default_value='', description='record what is shown into this new bag'
             ),
+            *(
+                DeclareLaunchArgument(
+                    argument, default_value=topic, description=f'what the driver calls {topic}'
+                )
+                for argument, topic in DRIVER_TOPICS.items()
+            ),
             DeclareLaunchArgument(
                 'rviz', default_value='false', description='open RViz with the shipped view'
             ),
             DeclareLaunchArgument(
                 'log_level', default_value='info', description='debug, info, warn or error'
             ),
-            IncludeLaunchDescription(
-                PythonLaunchDescriptionSource(str(share / 'launch' / 'bringup.launch.py')),
-                launch_arguments=[
-                    ('controller', 'false'),
-                    *((name, LaunchConfiguration(name)) for name in passed),
-                ],
+            # What is not passed on cannot be set, nor is it shown: it is fixed here.
+            PushLaunchConfigurations(),
+            ResetLaunchConfigurations(
+                {'controller': 'false', **{name: LaunchConfiguration(name) for name in passed}}
             ),
+            IncludeLaunchDescription(
+                PythonLaunchDescriptionSource(str(share / 'launch' / 'bringup.launch.py'))
+            ),
+            PopLaunchConfigurations(),
             ExecuteProcess(
                 cmd=['ros2', 'bag', 'record', '--output', bag, '--topics',
                      *([prefix, topic] for topic in RECORDED)],

@@ -67,12 +67,13 @@ class _Source:
         topics: Number of messages by topic and type.
         definitions: Text of each message type that the storage carries itself.
         qos: Profiles offered by topic, where the storage says.
-        read: Iterator over all messages; may raise anything where the storage is damaged.
+        read: Iterator over the messages of some topics, perhaps of others, too; may raise
+            anything where the storage is damaged.
     """
 
     topics: Counter[tuple[str, str]]
     definitions: dict[str, str]
-    read: Callable[[], Iterator[RawMessage]]
+    read: Callable[[set[str]], Iterator[RawMessage]]
     qos: dict[str, Sequence[Qos]] = field(default_factory=dict)
 
 
@@ -144,7 +145,7 @@ class Bag:
         damaged: Counter[str] = Counter()
         for source in self._sources:
             try:
-                for topic, type_, stamp, data in source.read():
+                for topic, type_, stamp, data in source.read(topics):
                     if topic not in topics or type_ in self._unreadable:
                         continue
                     try:
@@ -205,8 +206,10 @@ class Bag:
         reader.open()
         self._files.callback(reader.close)
 
-        def read() -> Iterator[RawMessage]:
-            for connection, stamp, data in reader.messages():
+        def read(topics: set[str]) -> Iterator[RawMessage]:
+            wanted = [c for c in reader.connections if c.topic in topics]
+            # Without connections it would read all.
+            for connection, stamp, data in reader.messages(wanted) if wanted else ():
                 yield connection.topic, connection.msgtype, stamp, data
 
         return _Source(
@@ -293,7 +296,7 @@ def _streamed(path: Path) -> _Source:
             except Exception:
                 return
 
-    def read() -> Iterator[RawMessage]:
+    def read(_: set[str]) -> Iterator[RawMessage]:
         schemas: dict[int, Schema] = {}
         channels: dict[int, Channel] = {}
         for record in records():
@@ -309,7 +312,7 @@ def _streamed(path: Path) -> _Source:
                     name = schemas[channel.schema_id].name
                     yield channel.topic, name, record.log_time, record.data
 
-    for topic, type_, _, _ in read():
+    for topic, type_, _, _ in read(set()):
         counts[topic, type_] += 1
     if not counts:
         raise BagError(

@@ -50,9 +50,14 @@ class JointStateReader:
             did.
     """
 
-    def __init__(self, joints: Sequence[str]) -> None:
-        """Begin with nothing heard; `joints` are the names that messages must have."""
-        self._joints = tuple(joints)
+    def __init__(self, joints: Sequence[str], with_velocities: bool = True) -> None:
+        """Begin with nothing heard.
+
+        Args:
+            joints: Names that messages must have.
+            with_velocities: Whether velocities are of use; else they are not looked at, and zero.
+        """
+        self._joints, self._with_velocities = tuple(joints), with_velocities
         self.assumptions: list[str] = []
         self.foreign = ''
         self._recent: deque[tuple[float, np.ndarray]] = deque()
@@ -84,8 +89,8 @@ class JointStateReader:
         if not np.isfinite(positions).all():
             raise CommandError('joint_states hold NaN or infinity as position')
         stamp = self._stamp(seconds(message.header.stamp), received)
-        given = np.full(len(positions), np.nan)
-        if len(message.velocity):
+        given = np.full(len(positions), np.nan if self._with_velocities else 0.0)
+        if self._with_velocities and len(message.velocity):
             given = self._values(names, message.velocity, 'velocity')
         if np.isinf(given).any():
             raise CommandError('joint_states hold infinity as velocity')

@@ -3,19 +3,23 @@
 import importlib.util
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 from types import ModuleType, SimpleNamespace
 
 import pytest
 
 pytest.importorskip('rclpy', reason='rclpy is not installed')
+pytest.importorskip('rosbags', reason='rosbags is not installed')
 
+from concept_control.bags import replayable
 from concept_control.cli.main import build_parser
 from concept_control.demos import simulated_graph
 from concept_control.demos.simulated_graph import EXECUTABLES, PARTICLE_EXECUTABLES
 from concept_control.ros.runtime import entry_points
 
 ROOT = Path(__file__).resolve().parent.parent.parent
+SAMPLE = ROOT / 'test' / 'data' / 'between'
 FILES = ('bringup', 'demo', 'replay', 'teach')
 MODULES = (
     'launch',
@@ -82,8 +86,15 @@ def default(entities, argument):
 
 
 def included(entities):
-    (found,) = of_kind(entities, 'IncludeLaunchDescription')
-    return Path(found.args[0].args[0]), dict(found.options['launch_arguments'])
+    """What a launch file includes, and all that it is told: nothing else reaches it."""
+    (found,), (reset,) = (
+        of_kind(entities, kind)
+        for kind in ('IncludeLaunchDescription', 'ResetLaunchConfigurations')
+    )
+    kinds = [e.kind for e in entities]
+    push, pop = map(kinds.index, ('PushLaunchConfigurations', 'PopLaunchConfigurations'))
+    assert push + 1 == entities.index(reset) == entities.index(found) - 1 == pop - 2
+    return Path(found.args[0].args[0]), reset.args[0]
 
 
 def demonstration(monkeypatch):
@@ -114,6 +125,10 @@ def test_launch_and_demo_start_the_same_with_the_same_parameters(read, monkeypat
     file = Path(default(launched, 'params_file'))
     assert file == started['parameter_file'].resolve() and file.is_file()
     assert arguments['params_file'].args == ('params_file',)
+    assert Path(arguments['defaults_file']) == file  # an override alone leaves the rest as it is
+    layers = nodes(read('bringup'))['concept_model'].options['parameters']
+    assert [layer.args for layer in layers[:2]] == [('defaults_file',), ('params_file',)]
+    assert nodes(launched)['arm_simulator'].options['parameters'][0] == str(file)
     assert arguments['use_sim_time'] == 'true' and default(launched, 'localhost_only') == 'true'
 
 
@@ -158,6 +173,7 @@ def test_a_replay_plays_when_all_is_ready_and_has_exactly_one_clock(read):
         assert '/clock' in command[command.index('--exclude-topics') :]
         assert after(player).kind == 'EmitEvent'
     assert included(entities)[1]['use_sim_time'] == 'true'
+    assert included(entities)[1]['localhost_only'] == 'true'
     somebody = nodes(read('bringup'))['concept_model']
     for action in (readiness, somebody, *players):
         with pytest.raises(RuntimeError, match='it-3 ended with exit code 1'):
@@ -172,14 +188,49 @@ def test_a_file_that_is_not_there_is_refused_before_anything_starts(
 ):
     entities = read(name)
     (check,) = of_kind(entities, 'OpaqueFunction')
-    given = {argument: str(tmp_path / 'there.yaml')}
+    there = tmp_path / 'there'
+    given = {argument: str(there), 'namespace': ''}
     monkeypatch.setattr(Recorded, 'perform', lambda self, _: given[self.args[0]], raising=False)
-    with pytest.raises(RuntimeError, match=f'{argument}: there is no .*there.yaml'):
+    with pytest.raises(RuntimeError, match=f'{argument}: there is no .*there'):
         check.options['function'](None)
-    (tmp_path / 'there.yaml').touch()
+    there.symlink_to(SAMPLE if argument == 'bag' else ROOT / 'config/robot.yaml')
     check.options['function'](None)
     starts = [i for i, e in enumerate(entities) if e.kind in ('Node', 'IncludeLaunchDescription')]
     assert entities.index(check) < min(starts)
+
+
+def test_a_bag_whose_commands_were_not_recorded_says_so_and_fails(read, monkeypatch):
+    """As those of commands by action were before they were published."""
+    monkeypatch.setattr(replayable.topic, 'COMMAND', replace(replayable.topic.COMMAND, name='no'))
+    entities = read('replay')
+    given = {'bag': str(SAMPLE), 'namespace': ''}
+    monkeypatch.setattr(Recorded, 'perform', lambda self, _: given[self.args[0]], raising=False)
+    (check,), (readiness,) = of_kind(entities, 'OpaqueFunction'), nodes(entities).values()
+    (said,) = check.options['function'](None)
+    assert 'cannot be made again' in said.options['msg'] and 'between(red' in said.options['msg']
+    ended = of_kind(entities, 'RegisterEventHandler')[0].args[0].options['on_exit']
+    context = SimpleNamespace(is_shutdown=False)
+    player = ended(SimpleNamespace(action=readiness, returncode=0, process_name='it'), context)[0]
+    with pytest.raises(RuntimeError, match=r'cannot be made again.*between\(red'):
+        ended(SimpleNamespace(action=player, returncode=0, process_name='it'), context)
+
+
+@pytest.mark.parametrize('respawn', ['false', 'true'])
+def test_the_demonstration_ends_with_its_simulator_unless_that_is_started_again(
+    read, monkeypatch, respawn
+):
+    entities = read('demo')
+    monkeypatch.setattr(Recorded, 'perform', lambda self, _: respawn, raising=False)
+    (handler,) = of_kind(entities, 'RegisterEventHandler')
+    simulator, ended = (handler.args[0].options[name] for name in ('target_action', 'on_exit'))
+    assert simulator is nodes(entities)['arm_simulator']
+    context = SimpleNamespace(is_shutdown=False)
+    end = ended(SimpleNamespace(returncode=0), context)
+    assert (end is None) == (respawn == 'true')
+    assert ended(SimpleNamespace(returncode=1), SimpleNamespace(is_shutdown=True)) is None
+    if respawn == 'false':
+        with pytest.raises(RuntimeError, match='exit code 1'):
+            ended(SimpleNamespace(returncode=1), context)
 
 
 def test_every_executable_is_installed_both_ways():

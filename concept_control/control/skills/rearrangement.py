@@ -124,7 +124,7 @@ class RearrangementTask:
                 return TaskResult(False, f'cannot draw back: {outcome.value}')
             if self._is_done():
                 return TaskResult(
-                    True, f'energy {self.energy():.4g} after {counted(attempt + 1, "round")}'
+                    True, f'it holds, after {counted(attempt + 1, "round")} of moving things'
                 )
             given_up = self._given_up()
             if given_up:
@@ -132,8 +132,8 @@ class RearrangementTask:
             self._renew()
         return TaskResult(
             False,
-            f'energy {self.energy():.4g} after {config.max_rounds} rounds; the generated '
-            f'solution has {goal.target_energy:.4g}',
+            f'it does not hold after {counted(config.max_rounds, "round")} of moving things '
+            f'(energy {self.energy():.2g}; {goal.target_energy:.2g} was planned)',
         )
 
     def _act(self) -> Generator[Setpoint, None, str]:

@@ -30,7 +30,8 @@ class Parameters:
         180.0, 'time after which to give up [s of the machine]', 1.0, 3600.0
     )
     perception: bool = parameter(True, 'wait for entity_extractor too')
-    controller: bool = parameter(True, 'wait until mpc_controller is active too')
+    controller: bool = parameter(True, 'wait until the controller is active too')
+    controller_name: str = parameter('mpc_controller', "name of the controller's node")
 
 
 PERIOD = 0.1
@@ -65,7 +66,9 @@ class WaitUntilReady(Node):
         self._reply: Any = None
         self._started = self._reported = time.monotonic()
         self.create_subscription(ConceptLibrary, 'concepts', self._on_concepts, qos.LATCHED)
-        self._states: Any = self.create_client(GetState, 'mpc_controller/get_state')
+        self._states: Any = self.create_client(
+            GetState, f'{self.parameters.controller_name}/get_state'
+        )
         self.create_timer(PERIOD, self._look, clock=Clock(clock_type=ClockType.STEADY_TIME))
 
     def missing(self) -> list[str]:
@@ -74,7 +77,7 @@ class WaitUntilReady(Node):
         if not self._has_concepts:
             found.append('concept_model to learn its words (nothing on concepts yet)')
         if self.parameters.controller and self._state != ACTIVE:
-            found.append(f'mpc_controller to be active (it is {self._state})')
+            found.append(f'{self.parameters.controller_name} to be active (it is {self._state})')
         if self.parameters.perception and not self.count_publishers('entities'):
             found.append('entity_extractor to listen (nobody offers entities yet)')
         return found

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus, KeyValue
 from rclpy.clock import Clock, ClockType
@@ -14,6 +14,9 @@ from concept_control.ros.bridge import qos
 
 PERIOD = 1.0
 """Seconds between reports."""
+
+CLOCK_PATIENCE = 5.0
+"""Seconds of this machine for which the ROS clock may stand still before reports say so."""
 
 REFUSAL_MEMORY = 2.5
 """Seconds for which reports speak of an input that was refused: two of them at least."""
@@ -75,14 +78,32 @@ class Diagnostics:
     def __init__(self, node: Node, report: Callable[[], Report]) -> None:
         self._node = node
         self._report = report
+        self._clock, self._moved = -1, time.monotonic()
         self._publisher = node.create_publisher(DiagnosticArray, '/diagnostics', qos.RELIABLE)
         # A clock that was lost must not silence the one who says so.
         self._timer = node.create_timer(
             PERIOD, self._publish, clock=Clock(clock_type=ClockType.STEADY_TIME)
         )
 
+    def _clock_fault(self) -> str:
+        """Say that the node's clock is missing or stands still; empty if it goes on."""
+        now = self._node.get_clock().now().nanoseconds
+        if now != self._clock:
+            self._clock, self._moved = now, time.monotonic()
+        silence = time.monotonic() - self._moved
+        if silence < CLOCK_PATIENCE:
+            return ''
+        fault = (
+            f'the clock has stood still for {silence:.0f} s at {1e-9 * now:.3f} s: use_sim_time '
+            'is set, but nobody publishes /clock, or the simulation is paused'
+        )
+        self._node.get_logger().warning(fault, throttle_duration_sec=30.0)
+        return fault
+
     def _publish(self) -> None:
         report = self._report()
+        if fault := self._clock_fault():
+            report = replace(report, error='; '.join(filter(None, (report.error, fault))))
         status = DiagnosticStatus(
             level=report.level,
             name=self._node.get_fully_qualified_name(),

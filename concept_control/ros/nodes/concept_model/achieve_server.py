@@ -3,17 +3,21 @@
 It gives the command to whoever answers the topic `concept_command` too, and learns what became of
 it from the topics `concept_goal` and `concept_status`, so both ways are one.
 
-Threads: everything runs in the executor's thread; nothing blocks and nothing spins. A goal stays
-accepted until it ends, and is executed then, which takes no time: a coroutine that waits would
-keep rclpy's executor busy.
+What a goal became is published on `concept_command` too, so that a recording can be done again.
+
+Threads: everything runs in the executor's thread; nothing blocks and, before the node is closed,
+nothing spins. A goal is executing from when the arm begins, but its callback runs when it has
+ended, which takes no time: a coroutine that waits would keep rclpy's executor busy.
 """
 
 from __future__ import annotations
 
 import time
 import uuid
+from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 from rclpy.action import ActionServer, CancelResponse, GoalResponse
 from rclpy.action.server import ServerGoalHandle
@@ -21,7 +25,7 @@ from rclpy.clock import Clock, ClockType
 from rclpy.node import Node
 
 from concept_control.action import AchieveConcept
-from concept_control.interfaces.constants import ACHIEVE_ACTION, OUTCOMES, Outcome
+from concept_control.interfaces.constants import ACHIEVE_ACTION, OUTCOMES, GoalStatus, Outcome
 from concept_control.msg import ConceptCommand, ConceptGoal, ConceptStatus
 from concept_control.ros.bridge import conversions as convert
 from concept_control.ros.bridge import qos
@@ -29,6 +33,16 @@ from concept_control.ros.bridge.drawings import is_drawn
 
 TIMER_PERIOD = 0.1
 """Seconds between looks at the timeouts."""
+
+STANDSTILL = 1.0
+"""Seconds of this machine without a change of the node's clock after which timeouts go on by the
+machine's own."""
+
+LAST_SPINS = 10
+"""Times that the executor is spun once more, for results on their way, when the node is closed."""
+
+MAX_REMEMBERED = 200
+"""Commands remembered as given by this server."""
 
 CANCEL_PATIENCE = 10.0
 """Seconds of this machine after which a cancel that nobody confirmed counts as done."""
@@ -41,7 +55,8 @@ class Pending:
     Attributes:
         handle: Handle of the action's goal.
         command_id: Id of the command that it became.
-        started: Time at which it began, node's clock [s]; the timeout counts from there.
+        elapsed: Time since it was accepted, by the node's clock as long as that goes on [s].
+        is_executing: Whether the arm has begun.
         is_grounded: Whether the command has become a goal of the controller.
         timed_out: Whether it is cancelled for its timeout.
         cancelled_at: Time at which it was cancelled, machine's clock [s], which does not stop.
@@ -49,10 +64,20 @@ class Pending:
 
     handle: ServerGoalHandle
     command_id: str
-    started: float
+    elapsed: float = 0.0
+    is_executing: bool = False
     is_grounded: bool = False
     timed_out: bool = False
     cancelled_at: float | None = None
+
+
+class _Server(ActionServer):
+    """An action's server whose goals may be executing before their callback runs."""
+
+    def notify_execute(self, goal_handle: ServerGoalHandle, execute_callback: Any) -> None:
+        """Run the callback, if there is one already."""
+        if execute_callback is not None:
+            super().notify_execute(goal_handle, execute_callback)
 
 
 class AchieveServer:
@@ -62,7 +87,11 @@ class AchieveServer:
         """Start to serve; `give` takes a command and does not block."""
         self._node, self._give = node, give
         self._pending: dict[str, Pending] = {}
-        self._server = ActionServer(
+        self._given: deque[tuple[str, int]] = deque(maxlen=MAX_REMEMBERED)
+        self._clock = self._now
+        self._ticked = self._moved = time.monotonic()
+        self._commands = node.create_publisher(ConceptCommand, 'concept_command', qos.RELIABLE)
+        self._server = _Server(
             node,
             AchieveConcept,
             ACHIEVE_ACTION,
@@ -78,8 +107,17 @@ class AchieveServer:
         )
 
     def close(self) -> None:
-        """Stop serving; clients notice that the server is gone."""
+        """End all goals, and stop serving; called when nobody spins the node any more."""
+        for pending in list(self._pending.values()):
+            text = 'concept_model, which served it, was stopped; the controller may go on'
+            self._end(pending, Outcome.SHUT_DOWN, text)
+        for _ in range(LAST_SPINS if self._given and self._node.executor else 0):
+            self._node.executor.spin_once(timeout_sec=0.01)
         self._server.destroy()
+
+    def is_own(self, command: ConceptCommand) -> bool:
+        """Tell whether a command that is heard was given by this server."""
+        return (command.command_id, command.command) in self._given
 
     @property
     def _now(self) -> float:
@@ -87,7 +125,7 @@ class AchieveServer:
 
     def _on_accepted(self, handle: ServerGoalHandle) -> None:
         request = handle.request
-        pending = Pending(handle, str(uuid.UUID(bytes=bytes(handle.goal_id.uuid))), self._now)
+        pending = Pending(handle, str(uuid.UUID(bytes=bytes(handle.goal_id.uuid))))
         self._pending[pending.command_id] = pending
         command = ConceptCommand(
             command=ConceptCommand.ACHIEVE,
@@ -95,7 +133,13 @@ class AchieveServer:
             expression=request.expression,
             seed=request.seed,
         )
+        self._tell(command)
+
+    def _tell(self, command: ConceptCommand) -> None:
+        """Give a command to the node, and publish it for others."""
         command.header.stamp = self._node.get_clock().now().to_msg()
+        self._given.append((command.command_id, command.command))
+        self._commands.publish(command)
         self._give(command)
 
     def _on_cancel(self, handle: ServerGoalHandle) -> CancelResponse:
@@ -107,7 +151,7 @@ class AchieveServer:
     def _cancel(self, pending: Pending) -> None:
         if pending.cancelled_at is None:
             pending.cancelled_at = time.monotonic()
-            self._give(
+            self._tell(
                 ConceptCommand(command=ConceptCommand.CANCEL, command_id=pending.command_id)
             )
 
@@ -142,28 +186,46 @@ class AchieveServer:
                 text = f'not reached within {pending.handle.request.timeout:g} s'
             self._end(pending, error, text, status)
             return
+        if status.status == GoalStatus.ACTIVE and not pending.is_executing:
+            pending.is_executing = True
+            pending.handle.execute()
         pending.handle.publish_feedback(
             AchieveConcept.Feedback(
                 phase=status.phase,
                 text=status.text,
                 energy=status.energy,
-                elapsed=self._now - pending.started,
+                elapsed=pending.elapsed,
                 active_entity=status.active_entity,
             )
         )
 
     def _on_timer(self) -> None:
-        now = self._now
+        passed = self._passed()
         for pending in list(self._pending.values()):
             timeout = pending.handle.request.timeout
-            pending.started = min(pending.started, now)  # the clock may jump back
-            if 0.0 < timeout < now - pending.started and pending.cancelled_at is None:
+            pending.elapsed += passed
+            if 0.0 < timeout < pending.elapsed and pending.cancelled_at is None:
                 pending.timed_out = True
                 self._cancel(pending)
             cancelled_at = pending.cancelled_at
             if cancelled_at is not None and time.monotonic() - cancelled_at > CANCEL_PATIENCE:
                 error = Outcome.TIMED_OUT if pending.timed_out else Outcome.CANCELLED
                 self._end(pending, error, 'cancelled, but no controller has confirmed it')
+
+    def _passed(self) -> float:
+        """Return the time since the last look [s].
+
+        By the node's clock; by the machine's own where that stands still, as without anybody who
+        publishes it.
+        """
+        now, ticked = self._now, time.monotonic()
+        passed, by_machine = now - self._clock, ticked - self._ticked
+        if passed != 0.0:
+            self._moved = ticked
+        self._clock, self._ticked = now, ticked
+        if ticked - self._moved > STANDSTILL:
+            return by_machine
+        return max(passed, 0.0)  # it may jump back
 
     def _end(
         self, pending: Pending, error: int, text: str, status: ConceptStatus | None = None
@@ -187,4 +249,7 @@ class AchieveServer:
                 handle.abort()
             return result
 
-        pending.handle.execute(finish)
+        if pending.is_executing:
+            self._server.notify_execute(pending.handle, finish)
+        else:
+            pending.handle.execute(finish)

@@ -85,7 +85,7 @@ class ConceptModelNode(Node):
         self._status = self.create_publisher(ConceptStatus, 'concept_status', qos.RELIABLE)
         subscribe = self.create_subscription
         subscribe(EntityArray, 'entities', self._on_entities, qos.RELIABLE)
-        subscribe(ConceptCommand, 'concept_command', self._on_command, qos.RELIABLE)
+        subscribe(ConceptCommand, 'concept_command', self._hear_command, qos.RELIABLE)
         subscribe(Demonstration, 'demonstrations', self._on_taught, qos.RELIABLE)
         subscribe(String, 'demonstration_marker', self._on_marker, qos.RELIABLE)
         self._view = GoalView(self, arm, self.model, p.frame)
@@ -132,6 +132,10 @@ class ConceptModelNode(Node):
             self._counts['demonstrations dropped'] += 1
             text = f'dropped: {MAX_WAITING} demonstrations are waiting already'
             self._publish_taught(TeachingResult(event.name[:60], text, is_refused=True))
+
+    def _hear_command(self, command: ConceptCommand) -> None:
+        if not self._action.is_own(command):
+            self._on_command(command)
 
     def _on_command(self, command: ConceptCommand) -> None:
         match command.command:

@@ -73,7 +73,8 @@ class EntityExtractor(Node):
         self._refusals = Refusals()
         self._grips = GripHistory()
         self._joints_stamp = -np.inf
-        self._joints_reader = JointStateReader([p.joint_prefix + j for j in self.arm.joints])
+        names = [p.joint_prefix + joint for joint in self.arm.joints]
+        self._joints_reader = JointStateReader(names, with_velocities=False)
         self._joints_source = BelievedPublisher()
         self._attention: dict[int, float] = {}
         self._latencies: deque[float] = deque(maxlen=RECENT)
