@@ -111,8 +111,10 @@ class AchieveServer:
         for pending in list(self._pending.values()):
             text = 'concept_model, which served it, was stopped; the controller may go on'
             self._end(pending, Outcome.SHUT_DOWN, text)
-        for _ in range(LAST_SPINS if self._given and self._node.executor else 0):
-            self._node.executor.spin_once(timeout_sec=0.01)
+        executor = self._node.executor
+        if executor is not None and self._given:
+            for _ in range(LAST_SPINS):
+                executor.spin_once(timeout_sec=0.01)
         self._server.destroy()
 
     def is_own(self, command: ConceptCommand) -> bool:
