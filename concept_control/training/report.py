@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -34,8 +35,6 @@ class FamilyScores:
         errors: (C, S) distances to satisfaction [workspace units]; NaN likewise.
         identified: (C, S) 1 where the predicate holds under the mask found, else 0.
         exact: (C, S) 1 where the mask found is the demonstrated one, else 0.
-        places_agree: (C, S) how far the readings of the code agree about the outcome, in [0, 1].
-        masks_agree: (C, S) likewise about the mask.
         data: Mean energy of demonstrated outcomes.
         sample: Mean energy of generated outcomes.
         random: Mean energy of random outcomes.
@@ -45,8 +44,6 @@ class FamilyScores:
     errors: np.ndarray | None = None
     identified: np.ndarray | None = None
     exact: np.ndarray | None = None
-    places_agree: np.ndarray | None = None
-    masks_agree: np.ndarray | None = None
     data: float | None = None
     sample: float | None = None
     random: float | None = None
@@ -101,21 +98,33 @@ class FamilyReport:
         return float(np.mean(rates)) if rates else 0.0
 
 
-def judge_family(
-    energy: NetworkEnergy | AgreementEnergy,
+class Trial(NamedTuple):
+    """Concepts of one family, their demonstrations, and new scenes, concept-major.
+
+    Attributes:
+        params: (C, P) parameters of the concepts.
+        demonstrations: C * M demonstrations.
+        tests: C * S scenes in which the concepts hold.
+    """
+
+    params: np.ndarray
+    demonstrations: Events
+    tests: Events
+
+
+def draw_trial(
     family: Family,
     rng: np.random.Generator,
     num_concepts: int = 20,
     shots: int = 5,
     num_scenes: int = 3,
     num_entities: int | None = None,
-) -> FamilyScores:
-    """Infer codes of fresh concepts and judge what is done with them by the predicate.
+) -> Trial:
+    """Draw fresh concepts with demonstrations and scenes to judge them in.
 
     Args:
-        energy: Energy whose operations are judged.
         family: Family whose concepts are judged.
-        rng: Source of randomness of concepts, scenes and searches.
+        rng: Source of randomness.
         num_concepts: Number C of concepts.
         shots: Demonstrations per concept.
         num_scenes: Number S of scenes per concept.
@@ -124,12 +133,30 @@ def judge_family(
     params = family.sample_concepts(rng, num_concepts)
     demonstrations = family.sample(rng, params, shots, num_entities=num_entities)
     tests = family.sample(rng, params, num_scenes, num_entities=num_entities)
-    shown = scene_batch_from_events(demonstrations)
+    return Trial(params, demonstrations, tests)
+
+
+def judge_trial(
+    energy: NetworkEnergy | AgreementEnergy,
+    family: Family,
+    trial: Trial,
+    rng: np.random.Generator,
+) -> FamilyScores:
+    """Infer the codes of concepts and judge what is done with them by the predicate.
+
+    Args:
+        energy: Energy whose operations are judged.
+        family: Family of the concepts.
+        trial: Concepts and scenes.
+        rng: Source of randomness of the searches.
+    """
+    shown = scene_batch_from_events(trial.demonstrations)
+    shots = shown.num_events // len(trial.params)
     codes = [
         energy.infer(shown.select(slice(first, first + shots)), int(rng.integers(2**31)))
-        for first in range(0, num_concepts * shots, shots)
+        for first in range(0, shown.num_events, shots)
     ]
-    return judge_codes(energy, family, params, codes, tests, rng)
+    return judge_codes(energy, family, trial.params, codes, trial.tests, rng)
 
 
 def judge_codes(
@@ -156,7 +183,6 @@ def judge_codes(
     # Demonstrations in which nobody is named as subject leave nothing to generate.
     acts = scene.subjects.sum(dim=-1) > 0
     positions, masks = scene.before.clone(), torch.zeros_like(scene.attention)
-    agree = np.zeros((2, len(tests)))
     energies: dict[str, list[float]] = {'data': [], 'sample': [], 'random': []}
     for concept, code in enumerate(codes):
         rows = slice(concept * num_scenes, (concept + 1) * num_scenes)
@@ -172,13 +198,9 @@ def judge_codes(
                 # Demonstrations in which nothing moved may not tell that anything should.
                 continue
             _add_energies(energies, energy, code, part, positions[rows], generator)
-        agree[:, rows] = _consensus(energy, code, part, positions[rows])
     shape = (len(codes), -1)
     means = {name: float(np.mean(values)) if values else None for name, values in energies.items()}
     scores = FamilyScores(data=means['data'], sample=means['sample'], random=means['random'])
-    scores = replace(
-        scores, places_agree=agree[0].reshape(shape), masks_agree=agree[1].reshape(shape)
-    )
     if family.generates:
         ended, there = with_last_state(tests, positions), acts.numpy()
         generated = np.where(there, family.holds(ended, params), np.nan)
@@ -189,19 +211,6 @@ def judge_codes(
         exact = (masks == scene.attention).all(dim=-1).double().numpy()
         scores = replace(scores, identified=found.reshape(shape), exact=exact.reshape(shape))
     return scores
-
-
-def _consensus(
-    energy: NetworkEnergy | AgreementEnergy,
-    code: ConceptCode,
-    scene: SceneBatch,
-    generated: torch.Tensor,
-) -> np.ndarray:
-    """Return how far the readings of a code agree (2, S) about generated outcomes and masks."""
-    if not isinstance(energy, AgreementEnergy):
-        return np.zeros((2, scene.num_events))
-    outcomes = energy.outcome_consensus(scene._replace(after=generated), code)
-    return torch.stack([outcomes, energy.mask_consensus(hide_members(scene), code)]).numpy()
 
 
 def _add_energies(
@@ -238,13 +247,13 @@ def report_families(
     seed: int,
     num_concepts: int,
 ) -> dict[str, FamilyReport]:
-    """Report every family, see `judge_family`; the concepts depend on the seed alone."""
-    return {
-        name: FamilyReport.from_scores(
-            judge_family(energy, family, np.random.default_rng([seed, index]), num_concepts)
-        )
-        for index, (name, family) in enumerate(sorted(families.items()))
-    }
+    """Report every family, see `judge_trial`; the concepts depend on the seed alone."""
+    reports = {}
+    for index, (name, family) in enumerate(sorted(families.items())):
+        rng = np.random.default_rng([seed, index])
+        trial = draw_trial(family, rng, num_concepts)
+        reports[name] = FamilyReport.from_scores(judge_trial(energy, family, trial, rng))
+    return reports
 
 
 def format_table(reports: Mapping[str, FamilyReport]) -> str:

@@ -12,7 +12,7 @@ from concept_control.energy.agreement.agreement_energy import AgreementEnergy
 from concept_control.energy.agreement.scorer import RuleScorer, load_scorer, save_scorer
 from concept_control.energy.measurements.entity_view import candidates_of
 from concept_control.seeding import seeded_weights
-from concept_control.training.report import judge_family
+from concept_control.training.report import draw_trial, judge_trial
 from concept_control.training.rule_prior import (
     RULE_FAMILIES,
     RulePriorConfig,
@@ -50,5 +50,6 @@ def test_training_lowers_the_loss_and_weights_come_back(tmp_path):
 def test_the_shipped_prior_identifies_by_the_predicate(name):
     scorer = load_scorer(Path(concept_control.__file__).parent / 'models')
     energy, rng = AgreementEnergy(scorer), np.random.default_rng(2)
-    scores = judge_family(energy, families()[name], rng, num_concepts=4)
+    family = families()[name]
+    scores = judge_trial(energy, family, draw_trial(family, rng, 4), rng)
     assert scores.identified.mean() >= 0.9

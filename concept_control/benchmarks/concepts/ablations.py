@@ -29,7 +29,7 @@ from concept_control.energy.search.langevin import (
 )
 from concept_control.reports.intervals import mean
 from concept_control.training.config import TrainingConfig
-from concept_control.training.report import judge_family
+from concept_control.training.report import draw_trial, judge_trial
 from concept_control.training.train import Trainer
 
 FAMILIES = ('place', 'offset', 'between', 'near', 'square', 'line', 'color', 'closest')
@@ -96,7 +96,7 @@ def _judge(trainer: Trainer, known: dict[str, Family], concepts: int) -> dict[st
     for name in FAMILIES:
         rng = np.random.default_rng([trainer.config.seed, 77, *name.encode()])
         energy = NetworkEnergy(network, encoder, InferenceConfig(method='encoder'))
-        scores = judge_family(energy, known[name], rng, num_concepts=concepts)
+        scores = judge_trial(energy, known[name], draw_trial(known[name], rng, concepts), rng)
         judged = {
             'generated': scores.generated if operations != 'identify' else None,
             'identified': scores.identified if operations != 'generate' else None,

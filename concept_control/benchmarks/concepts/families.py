@@ -14,6 +14,8 @@ from typing import Any
 import numpy as np
 from tqdm import tqdm
 
+from concept_control.benchmarks.concepts.determined import Pool, determined
+from concept_control.concepts import families as known_families
 from concept_control.concepts.family import Family
 from concept_control.energy.agreement.agreement_energy import AgreementEnergy
 from concept_control.energy.inference.code_inference import InferenceConfig
@@ -22,14 +24,10 @@ from concept_control.energy.network_energy import NetworkEnergy
 from concept_control.energy.storage import load_model
 from concept_control.errors import EventError
 from concept_control.reports.intervals import mean
-from concept_control.training.report import FamilyScores, judge_family
+from concept_control.training.report import FamilyScores, draw_trial, judge_trial
 
 SHOT_COUNTS = (1, 3, 5, 10)
 NUMBERS = (3, 4, 6, 8, 10, 12)
-
-DETERMINED = 0.8
-"""Share of the weight of all readings from which on they agree, so that what is asked for is
-determined by the demonstrations, as far as the vocabulary can say."""
 
 METHODS = ('agreement', 'network', 'network, gradient', 'network, both')
 """Energies, and ways of the network to infer a code, to be compared."""
@@ -62,26 +60,28 @@ def judge(
     shots: int,
     num_entities: int | None = None,
     scenes: int = 3,
+    pool: Pool | None = None,
 ) -> dict[str, Any]:
-    """Return rates of one family with intervals: `generated`, `identified`, `exact`, errors."""
-    scores = judge_family(
-        energy,
-        family,
-        np.random.default_rng([seed, shots, *family.name.encode()]),
-        num_concepts=concepts,
-        shots=shots,
-        num_scenes=scenes,
-        num_entities=num_entities,
-    )
-    return {
+    """Return rates of one family with intervals: `generated`, `identified`, `exact`, errors.
+
+    With a pool of concepts that could have been shown, also the rates where one demonstration
+    determines what is asked for.
+    """
+    rng = np.random.default_rng([seed, shots, *family.name.encode()])
+    trial = draw_trial(family, rng, concepts, shots, scenes, num_entities)
+    scores = judge_trial(energy, family, trial, rng)
+    found = {
         'held_out': family.held_out,
         'generated': _rate(scores.generated),
         'median_error': _median(scores),
         'identified': _rate(scores.identified),
         'exact': _rate(scores.exact),
-        **_determined(scores.generated, scores.places_agree, 'generated'),
-        **_determined(scores.identified, scores.masks_agree, 'identified'),
     }
+    if pool is not None:
+        outcomes, masks = determined(pool, family, trial)
+        found |= _where_determined(scores.generated, outcomes, 'generated')
+        found |= _where_determined(scores.identified, masks, 'identified')
+    return found
 
 
 def by_shots(
@@ -92,12 +92,13 @@ def by_shots(
     shots: Sequence[int] = SHOT_COUNTS,
 ) -> dict[str, dict[str, Any]]:
     """Judge every family from 1, 3, 5 and 10 demonstrations."""
-    return _judge_pairs(
-        'families',
-        families,
-        shots,
-        lambda name, number: judge(model.energy_function, families[name], seed, concepts, number),
-    )
+    energy, pool = model.energy_function, Pool(known_families(), seed)
+
+    def judge_pair(name: str, number: int) -> dict[str, Any]:
+        could_be = pool if number == 1 else None
+        return judge(energy, families[name], seed, concepts, number, pool=could_be)
+
+    return _judge_pairs('families', families, shots, judge_pair)
 
 
 def by_number(
@@ -151,30 +152,37 @@ def summary(families: Mapping[str, Mapping[str, Any]], shots: int) -> dict[str, 
     found: dict[str, Any] = {}
     for kind, held_out in (('trained', False), ('held_out', True)):
         for measure in _MEASURES:
-            values = {
-                name: rows[str(shots)][measure]['value']
+            rates = {
+                name: rows[str(shots)][measure]
                 for name, rows in families.items()
                 if rows[str(shots)]['held_out'] == held_out and rows[str(shots)].get(measure)
             }
-            if values:
-                worst = min(values, key=lambda name: values[name])
+            if rates:
+                worst = min(rates, key=lambda name: rates[name]['value'])
+                # Families of which few scenes are determined count by their scenes.
+                weights = [rate.get('scenes', 1) for rate in rates.values()]
+                values = [rate['value'] for rate in rates.values()]
                 found[f'{kind} {measure}'] = {
-                    'mean': float(np.mean(list(values.values()))),
-                    'worst': values[worst],
+                    'mean': float(np.average(values, weights=weights)),
+                    'worst': rates[worst]['value'],
                     'worst_family': worst,
-                    'families': len(values),
+                    'families': len(rates),
                 }
     return found
 
 
-def _determined(values: np.ndarray | None, agree: np.ndarray | None, name: str) -> dict[str, Any]:
-    """Return the rate where readings agree, and the share of such scenes."""
-    if values is None or agree is None:
+def _where_determined(
+    values: np.ndarray | None, is_determined: np.ndarray, name: str
+) -> dict[str, Any]:
+    """Return the rate where one demonstration determines what is asked for, and their share."""
+    if values is None:
         return {}
     where = ~np.isnan(values)
-    clear = where & (agree >= DETERMINED)
-    share = {'value': float(clear.sum() / max(where.sum(), 1))}
-    rate = {'value': float(values[clear].mean())} if clear.any() else None
+    clear = where & is_determined
+    share = {'value': float(clear.sum() / max(where.sum(), 1)), 'scenes': int(where.sum())}
+    rate = (
+        {'value': float(values[clear].mean()), 'scenes': int(clear.sum())} if clear.any() else None
+    )
     return {f'{name} where determined': rate, f'{name} determined': share}
 
 

@@ -91,18 +91,6 @@ class AgreementEnergy:
         """Return the likeliest masks (B, N)."""
         return identify(self.check(code), scene)[0]
 
-    def outcome_consensus(self, scene: SceneBatch, code: ConceptCode) -> torch.Tensor:
-        """Return the weight (B,) of the readings of a code that hold in outcomes, in [0, 1]."""
-        agreed = self.check(code)
-        part = agreed.outcome
-        if part is None:
-            return scene.after.new_zeros(scene.num_events)
-        return part.consensus(SceneView(scene))
-
-    def mask_consensus(self, scene: SceneBatch, code: ConceptCode) -> torch.Tensor:
-        """Return the probabilities (B,) of the likeliest masks: 1 where all readings agree."""
-        return identify(self.check(code), scene)[1]
-
     def residual(self, scene: SceneBatch, code: ConceptCode) -> torch.Tensor:
         """Return the residuals (B, K) of outcomes, differentiable in the positions."""
         agreement = acting_part(self.check(code))

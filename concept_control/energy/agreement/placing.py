@@ -105,13 +105,6 @@ class Agreement:
         """Return the energies (R,) in nats."""
         return self.bounds.energy(self.values(view))
 
-    def consensus(self, view: SceneView) -> torch.Tensor:
-        """Return the weight (R,) of the readings, kept or doubted, that hold; 0 without any."""
-        acting = self.without_ties
-        if not len(acting.bounds.relevance):
-            return torch.zeros_like(view.place[:, 0])
-        return acting.bounds.shares(acting.values(view)).amin(dim=-1)
-
     def residual(self, view: SceneView) -> torch.Tensor:
         """Return the residuals (R, 2 B) of the bounds, workspace units: zero within all of them.
 

@@ -9,7 +9,7 @@ from concept_control.energy.inference.code_inference import InferenceConfig
 from concept_control.energy.network_energy import NetworkEnergy
 from concept_control.energy.scene_batch import scene_batch_from_events
 from concept_control.energy.storage import load_model
-from concept_control.training.report import judge_family
+from concept_control.training.report import draw_trial, judge_trial
 
 WORDS = vocabulary()
 
@@ -38,7 +38,8 @@ def test_refinement_keeps_what_it_does_not_improve(network, name):
 def test_refinement_improves_on_the_guess(network):
     def rate(method):
         rng = np.random.default_rng(0)
-        scores = judge_family(network(method=method), families()['place'], rng, num_concepts=12)
+        trial = draw_trial(families()['place'], rng, 12)
+        scores = judge_trial(network(method=method), families()['place'], trial, rng)
         return np.mean(scores.generated)
 
     assert rate('both') >= rate('encoder') + 0.15
