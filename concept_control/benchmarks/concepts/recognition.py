@@ -38,7 +38,7 @@ from concept_control.reports import intervals
 EPISODES = 600
 WAYS = (5, 20)
 SHOTS_ASKED = (1, 5)
-TEST_CONCEPTS = 40
+TEST_CONCEPTS = 20
 TRAINING_CONCEPTS = 400
 CACHE = Path('runs') / 'recognition'
 """Folder in which trained baselines are kept."""

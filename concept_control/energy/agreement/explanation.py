@@ -50,10 +50,19 @@ def _of_agreement(agreement: Agreement, start: str) -> Iterator[str]:
         yield f'and {len(certain) - _MOST_CERTAIN} more measurements as they were shown'
     if any(isinstance(agreement.specs[row], Fitted) for row in certain):
         return  # what else holds follows from the place
-    doubts = torch.nonzero((kind == NEXT) & (bounds.weight >= _LIKELY))[:, 0]
+    doubts = torch.nonzero((kind == NEXT) & (bounds.weight >= _LIKELY / 5))[:, 0]
     order = bounds.weight[doubts].argsort(descending=True, stable=True)
-    for row in doubts[order][:_MOST_READINGS].tolist():
-        yield f'perhaps {start}{_bound(agreement, row)}{_doubt(float(bounds.weight[row]))}'
+    weights: dict[str, float] = {}
+    sentences: dict[str, str] = {}
+    for row in doubts[order].tolist():
+        # The same direction, measured from neighbouring ones, is one reading to people.
+        measured, said = agreement.measurements[row], _bound(agreement, row)
+        key = said.partition(', in direction')[0] if measured.heading is not None else said
+        sentences.setdefault(key, said)
+        weights[key] = weights.get(key, 0.0) + float(bounds.weight[row])
+    likely = sorted((key for key in weights if weights[key] >= _LIKELY), key=lambda k: -weights[k])
+    for key in likely[:_MOST_READINGS]:
+        yield f'perhaps {start}{sentences[key]}{_doubt(weights[key])}'
 
 
 def _bound(agreement: Agreement, row: int) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from itertools import takewhile
 
 import torch
 
@@ -36,6 +37,8 @@ class Measurement:
         keeps: Changes of the whole scene that leave its value as it is.
         cost: Logarithm by which it is less likely to matter than the others of its topic.
         opposite: Words for a negative value; '' where `phrase` takes the sign.
+        heading: Direction that a value of zero stands for [degrees], 0 for +x; None for what is
+            no direction on the table.
     """
 
     name: str
@@ -48,10 +51,13 @@ class Measurement:
     keeps: frozenset[str] = frozenset()
     cost: float = 0.0
     opposite: str = ''
+    heading: float | None = None
 
     def sentence(self, lower: float, upper: float) -> str:
         """Return words for "between lower and upper"; bounds may be infinite."""
         phrase = self.phrase
+        if self.heading is not None:
+            return phrase.format(*_direction(self.heading, lower, upper))
         if upper <= 0 and self.opposite:
             phrase, lower, upper = self.opposite, -upper, -lower
         if self.unit == ANGLE:
@@ -60,15 +66,50 @@ class Measurement:
         mark = '°' if self.unit == ANGLE else ''
         low, high = (f'{bound:.{digits}f}{mark}' for bound in (lower, upper))
         if lower == -torch.inf:
-            return phrase.format(f'at most {high}')
+            return phrase.format(_at_most(upper, digits, mark))
         if upper == torch.inf:
             return phrase.format(f'at least {low}')
         if self.is_signed and abs(lower + upper) < 1e-6:
+            if either := _either(self.phrase, self.opposite):
+                return either.format(_at_most(upper, digits, mark))
             return phrase.format(f'0 ± {high}')
         middle = f'{(lower + upper) / 2:.{digits}f}{mark}'
         if low == high:
             return phrase.format(middle)
         return f'{phrase.format(middle)}, between {low} and {high}'
+
+
+_WAYS = ('right of', 'above and right of', 'above', 'above and left of', 'left of',
+         'below and left of', 'below', 'below and right of')  # fmt: skip
+"""Words for directions, from +x on anticlockwise."""
+
+
+def _direction(heading: float, lower: float, upper: float) -> tuple[str, str]:
+    """Return the word for a range of directions, and its middle and half width in degrees."""
+    low, high = max(math.degrees(lower), -180.0), min(math.degrees(upper), 180.0)
+    middle = (heading + (low + high) / 2) % 360
+    return _WAYS[round(middle / 45) % 8], f'{middle:.0f}° ± {(high - low) / 2:.0f}°'
+
+
+def _at_most(bound: float, digits: int, mark: str) -> str:
+    least = 10.0**-digits
+    if 0 <= bound < least / 2:
+        return f'less than {least:.{digits}f}{mark}'
+    return f'at most {bound:.{digits}f}{mark}'
+
+
+def _either(phrase: str, opposite: str) -> str:
+    """Return words for one or the other, "{} right or left of it"; '' where it takes too many."""
+    one, other = phrase.split(), opposite.split()
+    start, end = _shared(one, other), _shared(one[::-1], other[::-1])
+    ways = [words[start : len(words) - end] for words in (one, other)]
+    if not opposite or max(map(len, ways)) > 1:
+        return ''
+    return ' '.join([*one[:start], *ways[0], 'or', *ways[1], *one[len(one) - end :]])
+
+
+def _shared(one: Sequence[str], other: Sequence[str]) -> int:
+    return sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], zip(one, other)))
 
 
 def evaluate(measurements: Sequence[Measurement], view: SceneView) -> torch.Tensor:

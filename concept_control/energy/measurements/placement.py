@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable, Iterator
+from dataclasses import replace
 from functools import cache, partial
 
 import torch
@@ -116,9 +117,10 @@ def _from_anchor(
         value = partial(_of_offset, anchor, scalar)
         yield make(name, f'{phrase} {words}', value, kept, is_signed)
     for degrees in range(0, 360, 45):
-        phrase = f'{{}} from direction {degrees}° seen from {words}'
+        phrase = f'{{}} {words}, in direction {{}}'
         turned = partial(_turned, anchor, math.radians(degrees))
-        yield make(f'angle {degrees}', phrase, turned, keeps, True, ANGLE)
+        measured = make(f'angle {degrees}', phrase, turned, keeps, True, ANGLE)
+        yield replace(measured, heading=float(degrees))
     if anchor in ('table', 'start'):
         for name, axis, side in _EDGES:
             phrase = f'its {name} at {{}} {"xy"[axis]} of {words}'

@@ -51,3 +51,17 @@ def test_faces_are_those_of_rectangles(make_scene, name, expected):
     sides = torch.where(acts, torch.tensor([0.2, 0.1]), torch.tensor([0.3, 0.2])).double()
     found = measurement_named(name).value(SceneView(scene._replace(after=after, sides=sides)))
     assert abs(float(found) - expected) < 1e-5
+
+
+@pytest.mark.parametrize(
+    ('name', 'bounds', 'expected'),
+    [
+        ('angle 180', (-0.4, 0.4), 'left of what is meant, in direction 180° ± 23°'),
+        ('angle 315', (-math.inf, -1.9), 'left of what is meant, in direction 171° ± 36°'),
+        ('x', (-0.2, 0.2), 'at most 0.20 right or left of what is meant'),
+        ('x', (-0.3, -0.1), '0.20 left of what is meant, between 0.10 and 0.30'),
+        ('distance', (-math.inf, 0.001), 'less than 0.01 from what is meant'),
+    ],
+)
+def test_bounds_are_said_as_people_say_them(name, bounds, expected):
+    assert measurement_named(f'attended: {name}').sentence(*bounds) == expected
