@@ -15,7 +15,7 @@ SOURCES := $(shell find concept_control action config launch msg cmake -type f -
 
 LIST_REQUIREMENTS := import tomllib; project = tomllib.load(open("pyproject.toml", "rb"))["project"]; \
 	extras = project["optional-dependencies"]; \
-	print(*project["dependencies"], *extras["ros"], *extras["build"], *extras["dev"], sep="\n")
+	print(*project["dependencies"], *extras["ros"], *extras["build"], *extras["studio"], *extras["dev"], sep="\n")
 
 LIST_DOCS := import tomllib; \
 	print(*tomllib.load(open("pyproject.toml", "rb"))["project"]["optional-dependencies"]["docs"])

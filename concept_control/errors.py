@@ -55,3 +55,7 @@ class MissingDependencyError(ConceptControlError, ImportError):
 
 class BagError(ConceptControlError):
     """A recorded bag that cannot be read, or holds nothing to work on."""
+
+
+class StudioError(ConceptControlError, ValueError):
+    """What was asked of the studio's table or lesson cannot be done."""

@@ -21,7 +21,7 @@ IMPORT_ORDER = (
     {'recognition', 'replay'},
     {'ros'},
     {'benchmarks'},
-    {'demos'},
+    {'demos', 'studio'},
     {'cli'},
 )
 """A file imports from its own room and from rooms on earlier lines; see docs/architecture.md."""
@@ -43,6 +43,8 @@ HOMES = {
     'rosbags': ('bags', 'ros/client'),
     'mcap': ('bags', 'ros/client'),
     'argparse': ('cli',),
+    'nicegui': ('studio',),
+    'starlette': ('studio',),
     'jinja2': ('reports',),
     'tabulate': ('reports',),
 }

@@ -8,12 +8,11 @@ from pathlib import Path
 from concept_control.concepts.vocabulary import vocabulary
 from concept_control.control.arm.description import ArmDescription
 from concept_control.energy.model import ConceptModel
-from concept_control.errors import CommandError, ConceptControlError
+from concept_control.errors import CommandError
+from concept_control.language import word_list
 from concept_control.language.expression import Expression, concept_names
-from concept_control.language.library import words_of
-from concept_control.language.library_store import read, taught_names
 from concept_control.language.usage import check_usage
-from concept_control.language.words import Word, shipped_word, taught_word
+from concept_control.language.words import Word
 from concept_control.paths import library_folder
 
 
@@ -25,14 +24,13 @@ def known_words(model: Path | None, folder: Path, arm: str) -> dict[str, Word]:
         folder: Folder of taught words.
         arm: Arm whose table the lengths are on.
     """
-    workspace = ArmDescription.load(arm).workspace
-    known = words_of(ConceptModel.load(model).card)
-    words = {name: shipped_word(word, workspace) for name, word in known.items()}
-    for name in taught_names(folder):
-        try:
-            words[name] = taught_word(read(folder / f'{name}.npz'))
-        except ConceptControlError as error:
-            print(f'concept_control: {error}', file=sys.stderr)
+    card = ConceptModel.load(model).card
+    words: dict[str, Word] = {}
+    for found in word_list.known_words(card, folder, ArmDescription.load(arm).workspace):
+        if isinstance(found, Word):
+            words[found.name] = found
+        else:
+            print(f'concept_control: {found}', file=sys.stderr)
     return words
 
 

@@ -18,6 +18,7 @@ EXIT_USAGE = 2
 
 COMMANDS = {
     'demo': 'run the whole graph on the simulated arm until a concept holds',
+    'studio': 'teach concepts with the mouse, ask for them and watch, in the browser',
     'shell': 'command one robot, simulated or real, line by line',
     'draw': 'let the arm draw a figure, by a policy of its strokes',
     'policy': 'train a policy of strokes, or record strokes',
@@ -38,6 +39,7 @@ OPTIONAL = {
     'hypothesis': '`pip install hypothesis`',
     'rclpy': 'source a ROS 2 installation, or `pip install "concept_control[ros]"`',
     'mcap': '`pip install "concept_control[bags]"`',
+    'nicegui': '`pip install "concept_control[studio]"`',
     'rosbags': '`pip install "concept_control[bags]"`',
 }
 """Modules that only some commands need, and where they come from."""

@@ -9,19 +9,12 @@ import numpy as np
 from concept_control.control.goal import GroundedGoal
 from concept_control.energy.model import ConceptModel
 from concept_control.errors import EventError
-from concept_control.language.expression import concept_names, parse
+from concept_control.language.expression import parse
 from concept_control.language.goals import plan_goal, request_goal
-from concept_control.language.library import (
-    ConceptLibrary,
-    learn_concept,
-    unknown_concept,
-    words_of,
-)
+from concept_control.language.library import ConceptLibrary
+from concept_control.language.spoken_words import add_words
 from concept_control.world.tabletop import Tabletop
 from concept_control.world.workspace import Workspace
-
-NUM_DEMONSTRATIONS = 5
-"""Number of particle demonstrations that a shipped word is learned from."""
 
 
 @dataclass(frozen=True)
@@ -68,13 +61,8 @@ def arrange(
         GroundingError: if the scene does not have what is named, or no room for it.
     """
     library = ConceptLibrary() if library is None else library
-    known = words_of(model.card)
     parsed = parse(expression)
-    for name in concept_names(parsed):
-        if name not in library:
-            if name not in known:
-                raise unknown_concept(name, [*known, *(taught.name for taught in library)])
-            library.add(learn_concept(model, known[name], NUM_DEMONSTRATIONS, seed=0))
+    add_words(parsed, model, library)
     request = request_goal(parsed, _checked(scene), model, library, seed)
     goal = plan_goal(request, model, workspace or Workspace())
     return Arrangement(goal, replace(request.scene, positions=goal.targets))

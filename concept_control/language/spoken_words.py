@@ -1,0 +1,48 @@
+"""The words of an expression, each learned when it is first said."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from concept_control.energy.model import ConceptModel
+from concept_control.language.expression import Expression, concept_names
+from concept_control.language.library import (
+    ConceptLibrary,
+    learn_concept,
+    unknown_concept,
+    words_of,
+)
+from concept_control.language.library_store import load, taught_names
+
+NUM_DEMONSTRATIONS = 5
+"""Number of particle demonstrations that a shipped word is learned from."""
+
+
+def add_words(
+    expression: Expression,
+    model: ConceptModel,
+    library: ConceptLibrary,
+    folder: Path | None = None,
+) -> None:
+    """Add the words of an expression that a library lacks; taught ones are read anew.
+
+    Args:
+        expression: Expression, as it was parsed.
+        model: Model that infers.
+        library: Library that gets the words.
+        folder: Folder of taught concepts; None for none.
+
+    Raises:
+        UnknownConceptError: for a name that is no word.
+        LibraryError: if the file of a taught word cannot be read.
+    """
+    known = words_of(model.card)
+    taught = taught_names(folder) if folder is not None else []
+    for name in concept_names(expression):
+        if folder is not None and name in taught:
+            library.add(load(folder / f'{name}.npz', model))
+        elif name not in library:
+            if name not in known:
+                names = dict.fromkeys([*known, *taught, *(word.name for word in library)])
+                raise unknown_concept(name, list(names))
+            library.add(learn_concept(model, known[name], NUM_DEMONSTRATIONS, seed=0))

@@ -1,0 +1,100 @@
+"""The shapes of an arm and the poses of its bodies, for pictures that others draw."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import mujoco
+import numpy as np
+
+from concept_control.control.arm.description import OWN
+from concept_control.simulation.scene import Scene
+from concept_control.simulation.world import SimulatedWorld
+
+Rows = tuple[tuple[float, ...], ...]
+"""The rows of a rotation matrix."""
+
+
+@dataclass(frozen=True)
+class ArmShape:
+    """A part of the arm to draw, in the frame of its body.
+
+    Attributes:
+        body: Index of the body among the poses of `body_poses`.
+        kind: 'cylinder' along z, 'sphere' or 'box'.
+        size: Radius and half height; radius; or three half sides [m].
+        position: Centre in the body's frame [m].
+        rotation: Rotation to the body's frame.
+        color: RGB in [0, 1].
+    """
+
+    body: int
+    kind: str
+    size: tuple[float, ...]
+    position: tuple[float, ...]
+    rotation: Rows
+    color: tuple[float, ...]
+
+
+def arm_shapes(scene: Scene) -> tuple[ArmShape, ...]:
+    """Return the shapes of the arm in a scene; a mesh is drawn as the box around it."""
+    model = scene.model
+    bodies = _arm_bodies(model)
+    shapes: list[ArmShape] = []
+    for geom in range(model.ngeom):
+        body, color = int(model.geom_bodyid[geom]), model.geom_rgba[geom]
+        if body not in bodies or color[3] == 0:
+            continue
+        position, size = model.geom_pos[geom], model.geom_size[geom]
+        matrix = np.zeros(9)
+        mujoco.mju_quat2Mat(matrix, model.geom_quat[geom])
+        rotation = matrix.reshape(3, 3)
+        match int(model.geom_type[geom]):
+            case mujoco.mjtGeom.mjGEOM_CAPSULE:
+                end = rotation[:, 2] * size[1]
+                parts = [('cylinder', size[:2], position)]
+                parts += [('sphere', size[:1], position + sign * end) for sign in (-1, 1)]
+            case mujoco.mjtGeom.mjGEOM_CYLINDER:
+                parts = [('cylinder', size[:2], position)]
+            case mujoco.mjtGeom.mjGEOM_SPHERE:
+                parts = [('sphere', size[:1], position)]
+            case mujoco.mjtGeom.mjGEOM_BOX:
+                parts = [('box', size, position)]
+            case _:
+                box = model.geom_aabb[geom]
+                parts = [('box', box[3:], position + rotation @ box[:3])]
+        shapes += [
+            ArmShape(
+                bodies.index(body),
+                kind,
+                _plain(extent),
+                _plain(at),
+                rows(rotation),
+                _plain(color[:3]),
+            )
+            for kind, extent, at in parts
+        ]
+    return tuple(shapes)
+
+
+def body_poses(world: SimulatedWorld) -> tuple[tuple[tuple[float, ...], Rows], ...]:
+    """Return position [m] and rotation of each of the arm's bodies, world frame."""
+    data = world.data
+    return tuple(
+        (_plain(data.xpos[body]), rows(data.xmat[body].reshape(3, 3)))
+        for body in _arm_bodies(world.model)
+    )
+
+
+def rows(matrix: np.ndarray) -> Rows:
+    """Return a matrix as plain numbers."""
+    return tuple(_plain(row) for row in matrix)
+
+
+def _arm_bodies(model: mujoco.MjModel) -> list[int]:
+    """Return the bodies that are not the world's and none of ours."""
+    return [b for b in range(1, model.nbody) if not model.body(b).name.startswith(OWN)]
+
+
+def _plain(values: np.ndarray) -> tuple[float, ...]:
+    return tuple(round(float(value), 5) for value in values)

@@ -1,0 +1,1 @@
+"""The studio: a page in the browser where concepts are shown, asked for and watched."""

@@ -1,0 +1,98 @@
+"""What the studio and the process of its simulated arm tell each other; plain values."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from concept_control.simulation.arm_shapes import ArmShape
+from concept_control.studio.table import Table
+
+
+@dataclass(frozen=True)
+class ArmLook:
+    """What an arm looks like, and where its table is.
+
+    Attributes:
+        name: Name of the arm.
+        shapes: Parts to draw.
+        center: Middle of the workspace [m], world frame.
+        half_extent: Half the side of the workspace [m].
+        yaw: Angle of the workspace's x axis in the world [rad].
+    """
+
+    name: str
+    shapes: tuple[ArmShape, ...]
+    center: tuple[float, float]
+    half_extent: float
+    yaw: float
+
+
+@dataclass(frozen=True)
+class ArmState:
+    """What the arm and the things do now.
+
+    Attributes:
+        time: Simulated time [s].
+        bodies: Position and 3 rows of rotation of each of the arm's bodies, world frame.
+        places: (x, y, z) of each thing by id: workspace units, z the height of its centre above
+            where it stands.
+        status: Status of the command, as in `control.controller.Status`.
+        phase: What the arm is doing.
+        text: Reason, for people.
+        expression: Expression that is pursued; '' for none.
+        energy: Energy of the scene; NaN without a goal.
+        targets: Places at which the things should end up, by id.
+        plan_ms: Median time of a plan so far [ms]; NaN before the first.
+        late: Number of control periods whose computation took longer than they last.
+        periods: Number of control periods since the command was given.
+    """
+
+    time: float
+    bodies: tuple[tuple[tuple[float, ...], tuple[tuple[float, ...], ...]], ...]
+    places: dict[int, tuple[float, float, float]]
+    status: str
+    phase: str
+    text: str
+    expression: str
+    energy: float
+    targets: dict[int, tuple[float, float]] = field(default_factory=dict)
+    plan_ms: float = float('nan')
+    late: int = 0
+    periods: int = 0
+
+
+@dataclass(frozen=True)
+class SetTable:
+    """Begin anew with these things on the table, the arm at home."""
+
+    table: Table
+
+
+@dataclass(frozen=True)
+class Command:
+    """Make an expression hold."""
+
+    expression: str
+    seed: int = 0
+
+
+@dataclass(frozen=True)
+class Push:
+    """Move a thing by hand to a place [workspace units]."""
+
+    thing_id: int
+    place: tuple[float, float]
+
+
+@dataclass(frozen=True)
+class Control:
+    """Cancel, pause or resume what the arm does, or end the process.
+
+    Attributes:
+        word: One of 'cancel', 'pause', 'resume', 'end'.
+    """
+
+    word: str
+
+
+Request = SetTable | Command | Push | Control

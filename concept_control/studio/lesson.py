@@ -1,0 +1,239 @@
+"""A lesson: examples shown on the table, and what a model makes of them so far."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from itertools import combinations
+
+import numpy as np
+import torch
+
+from concept_control.energy.code import ConceptCode
+from concept_control.energy.model import ConceptModel
+from concept_control.errors import CodeError, StudioError
+from concept_control.studio.table import Table
+from concept_control.world.demonstrations import demonstration, join
+from concept_control.world.events import Events
+from concept_control.world.tabletop import moved_ids
+
+HEAT_SIDE = 36
+"""Cells of the heat map along a side of the table."""
+
+NUM_TRIES, NUM_SCENES = 3, 8
+"""Number of scenes shown as tries after each example, and of those they are chosen from."""
+
+
+@dataclass(frozen=True)
+class Example:
+    """One example: the table before and after, who moved, and what it is about.
+
+    Attributes:
+        before: Table before.
+        after: Table after; the same where nothing moves and things are pointed at.
+        meant: Ids of what it is about, none that moved.
+    """
+
+    before: Table
+    after: Table
+    meant: tuple[int, ...]
+
+    @property
+    def moved(self) -> tuple[int, ...]:
+        """Ids of what moved."""
+        return moved_ids(self.before.tabletop(), self.after.tabletop())
+
+    @property
+    def sentence(self) -> str:
+        """What the example shows, for people."""
+        meant = self.before.names(self.meant)
+        if not self.moved:
+            return f'meant: {meant}'
+        moved = f'{self.before.names(self.moved)} moved'
+        return f'{moved}; it is about {meant}' if meant else moved
+
+    def events(self) -> Events:
+        """Return the example as one event.
+
+        Raises:
+            EventError: if nothing moved and nothing is meant.
+        """
+        before, after = self.before.tabletop(), self.after.tabletop()
+        return demonstration(before, after, self.moved, self.meant)
+
+
+@dataclass(frozen=True)
+class Understanding:
+    """What the examples so far were understood to mean.
+
+    Attributes:
+        code: Code of the concept.
+        sentences: What the code says, the most certain first.
+        tries: Scenes that were solved with it, to be accepted or corrected.
+        proposal: Example that would decide between readings; None where there is no doubt.
+    """
+
+    code: ConceptCode
+    sentences: tuple[str, ...]
+    tries: tuple[Example, ...] = ()
+    proposal: Example | None = None
+
+
+def events_of(examples: Sequence[Example]) -> Events:
+    """Return examples as demonstrations."""
+    return join([example.events() for example in examples])
+
+
+def understand(model: ConceptModel, examples: Sequence[Example]) -> Understanding:
+    """Infer what some examples mean; nothing is tried yet.
+
+    Raises:
+        EventError: if an example shows nothing.
+        StudioError: if there is no example.
+    """
+    if not examples:
+        raise StudioError('there is no example yet; drag something and keep it as an example')
+    code = model.infer(events_of(examples))
+    return Understanding(code, tuple(in_words(text, examples) for text in model.explain(code)))
+
+
+def try_out(
+    model: ConceptModel, understanding: Understanding, example: Example, rng: np.random.Generator
+) -> Understanding:
+    """Return what was understood with tries in new scenes, and the example that would decide.
+
+    Args:
+        model: Model that inferred it.
+        understanding: What was understood.
+        example: Example whose things are tried with, moved and meant as there.
+        rng: Random generator of the scenes.
+    """
+    code = understanding.code
+    tries = _tried(model, code, example, rng)
+    proposal = _proposed(model, code, example, rng) if len(example.moved) == 1 else None
+    return replace(understanding, tries=tries, proposal=proposal)
+
+
+def in_words(sentence: str, examples: Sequence[Example]) -> str:
+    """Return a sentence that names things where all examples moved, or meant, the same."""
+    moved = {example.before.names(example.moved) for example in examples}
+    meant = {example.before.names(example.meant) for example in examples}
+    if len(moved) == 1 and (name := moved.pop()):
+        sentence = sentence.replace('it stands', f'{name} stands')
+    if len(meant) == 1 and (name := meant.pop()):
+        sentence = sentence.replace('what is meant', name)
+    return sentence
+
+
+def guess_meant(
+    model: ConceptModel,
+    before: Table,
+    after: Table,
+    examples: Sequence[Example],
+    code: ConceptCode | None,
+) -> tuple[int, ...]:
+    """Guess what an example is about that moved something.
+
+    The first one is about the nearest thing, a later one about as many as the one before it: those
+    whose outcome the examples so far explain best.
+
+    Args:
+        model: Model that infers.
+        before: Table before.
+        after: Table after.
+        examples: Examples that were kept before.
+        code: Code of these; None where there is none yet.
+    """
+    example = Example(before, after, ())
+    others = [i for i in before.ids if i not in example.moved]
+    if code is None or not examples:
+        place = np.array(after.thing(example.moved[0]).position)
+        others.sort(key=lambda i: float(np.linalg.norm(place - after.thing(i).position)))
+        return tuple(others[:1])
+    number = len(examples[-1].meant)
+    sets = list(combinations(others, number))
+    if number == 0 or len(sets) <= 1:
+        return sets[0] if sets else ()
+    events = Events.concatenate([Example(before, after, meant).events() for meant in sets])
+    try:
+        scores = model.implausibility(events, code)
+    except CodeError:
+        return sets[0]
+    return sets[int(scores.argmin())]
+
+
+def heat_map(
+    model: ConceptModel, code: ConceptCode, table: Table, thing_id: int, meant: Sequence[int]
+) -> np.ndarray:
+    """Return the energies (S, S) of one thing at the cells of the table, first row at y = -1.
+
+    Args:
+        model: Model that computes the energy.
+        code: Code of a concept.
+        table: Table as it is.
+        thing_id: Id of the thing that is imagined everywhere.
+        meant: Ids of what the concept is about.
+
+    Raises:
+        CodeError: if the concept says nothing of places.
+    """
+    scene = table.tabletop()
+    cells = grid_places()
+    attention = scene.mask(tuple(meant)).astype(float)
+    start = scene.events(scene.mask([thing_id]), attention).repeat(len(cells))
+    positions = torch.as_tensor(scene.positions, dtype=torch.float32).repeat(len(cells), 1, 1)
+    positions[:, scene.ids.index(thing_id)] = torch.as_tensor(cells, dtype=torch.float32)
+    energies = model.action_energy(start.with_outcome(positions), code)
+    return np.asarray(energies).reshape(HEAT_SIDE, HEAT_SIDE)
+
+
+def grid_places() -> np.ndarray:
+    """Return the middles (S * S, 2) of the heat map's cells, rows of equal y first."""
+    middles = (np.arange(HEAT_SIDE) + 0.5) / HEAT_SIDE * 2 - 1
+    x, y = np.meshgrid(middles, middles)
+    return np.stack([x.ravel(), y.ravel()], axis=-1)
+
+
+def identified(model: ConceptModel, code: ConceptCode, table: Table) -> tuple[int, ...]:
+    """Return the ids of the things on a table that a concept means."""
+    scene = table.tabletop()
+    mask = model.identify(scene.events(), code)[0].bool().tolist()
+    return tuple(i for i, is_meant in zip(scene.ids, mask) if is_meant)
+
+
+def _tried(
+    model: ConceptModel, code: ConceptCode, example: Example, rng: np.random.Generator
+) -> tuple[Example, ...]:
+    """Solve new scenes as the code says: place what moves, or point at what is meant."""
+    scenes = [example.before.shuffled(rng) for _ in range(NUM_SCENES)]
+    if not example.moved:
+        return tuple(Example(s, s, identified(model, code, s)) for s in scenes[:NUM_TRIES])
+    before = Events.concatenate([_scene_of(scene, example) for scene in scenes])
+    outcomes = model.generate(before, code, int(rng.integers(2**31)))
+    # Where there is no room for it, nothing is to be learned from the try.
+    order = model.action_energy(outcomes, code).argsort(stable=True)[:NUM_TRIES].tolist()
+    return tuple(
+        _moved(scenes[row], example, outcomes.positions[row, -1].tolist()) for row in order
+    )
+
+
+def _proposed(
+    model: ConceptModel, code: ConceptCode, example: Example, rng: np.random.Generator
+) -> Example | None:
+    scene = example.before.shuffled(rng)
+    try:
+        outcome = model.propose(_scene_of(scene, example), code).positions[0, -1].tolist()
+    except CodeError:
+        return None
+    return _moved(scene, example, outcome)
+
+
+def _moved(scene: Table, example: Example, outcome: list[list[float]]) -> Example:
+    """Return a scene with what the example moved at places of an outcome (N, 2)."""
+    after = scene.moved({i: outcome[scene.ids.index(i)] for i in example.moved})
+    return Example(scene, after, example.meant)
+
+
+def _scene_of(table: Table, example: Example) -> Events:
+    scene = table.tabletop()
+    return scene.events(scene.mask(example.moved), scene.mask(example.meant).astype(float))

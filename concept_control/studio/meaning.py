@@ -1,0 +1,107 @@
+"""What an expression means on the table: who is meant, where things would go, how far off."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from concept_control.control.goal import GroundedGoal
+from concept_control.energy.model import ConceptModel
+from concept_control.language.expression import And, Expression, Not, Or, Term, terms
+from concept_control.language.goals import plan_goal, request_goal
+from concept_control.language.library import ConceptLibrary
+from concept_control.studio.lesson import HEAT_SIDE, grid_places
+from concept_control.studio.table import Table
+from concept_control.world.workspace import Workspace
+
+
+@dataclass(frozen=True)
+class Meaning:
+    """An expression, bound to the things of a table and solved.
+
+    Attributes:
+        expression: Expression as the package writes it.
+        movable: Ids of what may move.
+        meant: Ids of what it is about.
+        places: Places of the things that move, by id.
+        parts: Parts that must hold, each with its energy now and at the solution.
+        weights: Weight of each term, in the order of the expression.
+        energy: Composed energy now.
+        goal: Goal for a controller.
+    """
+
+    expression: str
+    movable: tuple[int, ...]
+    meant: tuple[int, ...]
+    places: dict[int, tuple[float, float]]
+    parts: tuple[tuple[str, float, float], ...]
+    weights: tuple[float, ...]
+    energy: float
+    goal: GroundedGoal
+
+
+def find_meaning(
+    expression: Expression,
+    table: Table,
+    model: ConceptModel,
+    library: ConceptLibrary,
+    seed: int = 0,
+) -> Meaning:
+    """Bind an expression to a table and find where things should go.
+
+    Raises:
+        GroundingError: if the table does not have what is named, or no room for it.
+    """
+    request = request_goal(expression, table.tabletop(), model, library, seed)
+    goal = plan_goal(request, model, Workspace())
+    now, then = (goal.conjunct_energies(p[None])[0] for p in (goal.before, goal.targets))
+    return Meaning(
+        expression=str(expression),
+        movable=request.movable,
+        meant=request.attention,
+        places={
+            i: (float(x), float(y))
+            for i, (x, y) in zip(goal.entity_ids, goal.targets)
+            if i in goal.moved
+        },
+        parts=tuple((n, float(a), float(b)) for n, a, b in zip(goal.conjuncts, now, then)),
+        weights=tuple(term.weight for term in terms(expression)),
+        energy=float(goal.energy(goal.before[None])[0]),
+        goal=goal,
+    )
+
+
+def goal_heat(
+    goal: GroundedGoal, places: Mapping[int, tuple[float, float]], thing_id: int
+) -> np.ndarray:
+    """Return the energies (S, S) of a goal with one thing at every cell of the table.
+
+    Args:
+        goal: Goal.
+        places: Places of the other things, by id; where not given, as the goal found them.
+        thing_id: Id of the thing that is imagined everywhere.
+    """
+    cells = grid_places()
+    positions = np.repeat(goal.before[None], len(cells), axis=0)
+    for i, place in places.items():
+        positions[:, goal.index(i)] = place
+    positions[:, goal.index(thing_id)] = cells
+    return goal.energy(positions).reshape(HEAT_SIDE, HEAT_SIDE)
+
+
+def with_weights(expression: Expression, weights: list[float]) -> Expression:
+    """Return an expression whose terms have other weights, given in their order."""
+    rest = iter(weights)
+
+    def changed(part: Expression) -> Expression:
+        match part:
+            case Term():
+                return replace(part, weight=float(next(rest)))
+            case Not():
+                return Not(changed(part.part))
+            case And() | Or():
+                return type(part)(tuple(changed(p) for p in part.parts))
+
+    return changed(expression)

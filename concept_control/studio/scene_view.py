@@ -1,0 +1,269 @@
+"""The table and the arm as a three-dimensional scene of a page, in workspace units."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Collection, Iterable, Mapping
+
+import numpy as np
+from nicegui import events, ui
+from nicegui.elements.scene.scene_object3d import Object3D
+
+from concept_control.simulation.arm_shapes import ArmShape
+from concept_control.studio.arm_messages import ArmLook, ArmState
+from concept_control.studio.table import Table, Thing
+from concept_control.world.colors import NAMED_COLORS
+
+SIZE = (620, 500)
+"""Width and height of the scene [pixels]."""
+
+FIELD_OF_VIEW = 20.0
+"""Vertical opening of the camera [degrees]: narrow, so that it shows hardly any perspective."""
+
+DISTANCE = 6.8
+"""Distance of the camera from the table [workspace units], at which the table fills the view."""
+
+VIEWS = {
+    'above': ((0.0, 0.0, DISTANCE), (0.0, 0.0, 0.0), (0.0, 1.0, 0.0)),
+    'side': ((8.6, 0.4, 5.2), (0.0, -0.75, 0.75), (0.0, 0.0, 1.0)),
+}
+"""Place of the camera, what it looks at, and its upward direction, by name."""
+
+RATE = 30
+"""Frames per second that the browser draws at most."""
+
+AFTER_DRAG = 0.25
+"""Time for which a click is the end of a drag [s]: the browser may call it one."""
+
+STILL = 0.01
+"""Distance below which a thing was clicked and not dragged [workspace units]."""
+
+_HEAT_HEIGHT, _MARK_HEIGHT = 0.004, 0.008
+_TO_Z = np.array([[1.0, 0.0, 0.0], [0.0, 0.0, -1.0], [0.0, 1.0, 0.0]])
+"""Rotation from the y axis, along which the browser's cylinders stand, to the z axis."""
+
+Drag = Callable[[int, float, float], None]
+
+
+class SceneView:
+    """One page's view; what is drawn follows from what it is told last.
+
+    Args:
+        on_drag: Callback with id, x and y of a thing that was dragged.
+        on_click: Callback with the id of a thing that was clicked.
+    """
+
+    def __init__(self, on_drag: Drag, on_click: Callable[[int], None]) -> None:
+        self._on_drag, self._on_click = on_drag, on_click
+        self._dragged_at = 0.0
+        self._boxes: dict[int, tuple[Thing, ui.scene.box]] = {}
+        self._places: dict[int, tuple[float, float, float]] = {}
+        self._marks: dict[str, list[Object3D]] = {}
+        self._drawn: dict[str, object] = {}
+        self._heat: ui.scene.texture | None = None
+        self._bodies: list[ui.scene.group] = []
+        width, height = SIZE
+        self.scene = ui.scene(
+            width,
+            height,
+            grid=False,
+            camera=ui.scene.perspective_camera(fov=FIELD_OF_VIEW, near=0.5, far=30.0),
+            on_drag_end=self._drag_ended,
+            on_click=self._clicked,
+            click_events=['click'],
+            background_color='#dfe3e8',
+            control_type='map',
+            fps=RATE,
+        ).classes('rounded-lg')
+        with self.scene:
+            ui.scene.box(2.3, 2.3, 0.02).material('#c9ccd1').move(0, 0, -0.012)
+            ui.scene.box(2.0, 2.0, 0.02).material('#f4f4f2').move(0, 0, -0.011)
+        self.look_from('above')
+
+    def look_from(self, view: str) -> None:
+        """Look at the table from one of the `VIEWS`."""
+        place, target, up = VIEWS[view]
+        self.scene.move_camera(*place, *target, *up, duration=0.4)
+
+    def show_things(
+        self, table: Table, places: Mapping[int, tuple[float, float, float]] | None = None
+    ) -> None:
+        """Draw the things, at other places than the table's where these are given.
+
+        Args:
+            table: Table.
+            places: (x, y, z) of things by id, z the height they are lifted by.
+        """
+        for thing_id in set(self._boxes) - set(table.ids):
+            self._boxes.pop(thing_id)[1].delete()
+            self._places.pop(thing_id)
+        for thing in table.things:
+            place = (places or {}).get(thing.id, (*thing.position, 0.0))
+            kept = self._boxes.get(thing.id)
+            if kept is None or (kept[0].color, kept[0].size) != (thing.color, thing.size):
+                if kept is not None:
+                    kept[1].delete()
+                with self.scene:
+                    box = ui.scene.box(thing.size, thing.size, thing.size)
+                box.material(hex_of(NAMED_COLORS[thing.color])).with_name(f'thing {thing.id}')
+                box.draggable()
+                self._places.pop(thing.id, None)
+            else:
+                box = kept[1]
+            self._boxes[thing.id] = (thing, box)
+            if self._places.get(thing.id) != place:
+                box.move(place[0], place[1], place[2] + thing.size / 2)
+                self._places[thing.id] = place
+
+    def put_back(self, table: Table) -> None:
+        """Draw things where they are that the browser has dragged elsewhere."""
+        self._places.clear()
+        self.show_things(table)
+
+    def show_marks(self, table: Table, meant: Collection[int], selected: int | None) -> None:
+        """Draw rings around what is meant, and a frame around what is selected."""
+        rings = [table.thing(i) for i in meant if i in table.ids]
+        frames = [table.thing(i) for i in (selected,) if i is not None and i in table.ids]
+        key = (tuple(rings), tuple(frames))
+
+        def draw() -> Iterable[Object3D]:
+            for thing in rings:
+                yield _ring(thing, 0.78, 0.96).material('#f08c00')
+            for thing in frames:
+                yield _ring(thing, 1.0, 1.08).material('#1971c2')
+
+        self._redraw('marks', key, draw)
+
+    def show_moves(
+        self,
+        table: Table,
+        places: Mapping[int, tuple[float, float]],
+        before: Table | None = None,
+    ) -> None:
+        """Draw ghosts of things at places they should go to, or came from, with a line to each."""
+        shown = {i: place for i, place in places.items() if i in table.ids}
+        came_from = before is not None
+
+        def draw() -> Iterable[Object3D]:
+            for thing_id, (x, y) in shown.items():
+                thing = table.thing(thing_id)
+                ghost = ui.scene.box(thing.size, thing.size, 0.4 * thing.size)
+                ghost.material(hex_of(NAMED_COLORS[thing.color]), opacity=0.35)
+                yield ghost.move(x, y, 0.2 * thing.size)
+                height = 1.2 * thing.size
+                line = ui.scene.line([*thing.position, height], [x, y, 0.4 * thing.size])
+                yield line.material('#495057' if came_from else '#1971c2')
+
+        self._redraw('moves', (tuple(shown.items()), table, came_from), draw)
+
+    def show_heat(self, picture: str) -> None:
+        """Draw an energy on the table; '' for none."""
+        if self._drawn.get('heat', '') == picture:
+            return
+        self._drawn['heat'] = picture
+        old, self._heat = self._heat, None
+        if picture:
+            z = _HEAT_HEIGHT
+            corners: list[list[list[float] | None]] = [
+                [[-1, 1, z], [1, 1, z]],
+                [[-1, -1, z], [1, -1, z]],
+            ]
+            with self.scene:
+                self._heat = ui.scene.texture(picture, corners)
+        if old is not None:
+            old.delete()
+
+    def show_arm(self, look: ArmLook | None) -> None:
+        """Draw an arm, or none; its bodies stand where `move_arm` puts them."""
+        if self._drawn.get('arm') == look:
+            return
+        self._drawn['arm'] = look
+        for body in self._bodies:
+            body.delete()
+        self._bodies = []
+        if look is None:
+            return
+        scale = 1 / look.half_extent
+        with self.scene:
+            for index in range(1 + max(shape.body for shape in look.shapes)):
+                with ui.scene.group() as body:
+                    for shape in look.shapes:
+                        if shape.body == index:
+                            _draw_shape(shape)
+                self._bodies.append(body.scale(scale))
+
+    def move_arm(self, look: ArmLook, state: ArmState) -> None:
+        """Put the arm's bodies where they are now, in one message to the browser."""
+        cos, sin = np.cos(look.yaw), np.sin(look.yaw)
+        turn = np.array([[cos, sin, 0.0], [-sin, cos, 0.0], [0.0, 0.0, 1.0]])
+        center = np.array([*look.center, 0.0])
+        calls: list[list[object]] = []
+        for body, (position, rotation) in zip(self._bodies, state.bodies):
+            place = turn @ (np.array(position) - center) / look.half_extent
+            body.x, body.y, body.z = map(float, place)
+            body.R = (turn @ np.array(rotation)).tolist()
+            calls.append(['move', body.id, body.x, body.y, body.z])
+            calls.append(['rotate', body.id, body.R])
+        self.scene.run_method('run_methods', calls)
+
+    def _redraw(self, kind: str, key: object, draw: Callable[[], Iterable[Object3D]]) -> None:
+        """Draw marks anew where they differ from those that are there."""
+        if self._drawn.get(kind) == key:
+            return
+        self._drawn[kind] = key
+        for old in self._marks.pop(kind, []):
+            old.delete()
+        with self.scene:
+            self._marks[kind] = list(draw())
+
+    def _drag_ended(self, event: events.SceneDragEventArguments) -> None:
+        thing_id = _id_of(event.object_name)
+        if thing_id is None:
+            return
+        x, y, _ = self._places.get(thing_id, (event.x, event.y, 0.0))
+        if np.hypot(event.x - x, event.y - y) < STILL:
+            return  # every click on a thing begins and ends a drag
+        self._dragged_at = time.monotonic()
+        self._places.pop(thing_id, None)
+        self._on_drag(thing_id, event.x, event.y)
+
+    def _clicked(self, event: events.SceneClickEventArguments) -> None:
+        if time.monotonic() - self._dragged_at < AFTER_DRAG:
+            return
+        for hit in event.hits:
+            thing_id = _id_of(hit.object_name)
+            if thing_id is not None:
+                self._on_click(thing_id)
+                return
+
+
+def hex_of(color: Iterable[float]) -> str:
+    """Return RGB in [0, 1] as #rrggbb."""
+    return '#' + ''.join(f'{round(255 * value):02x}' for value in color)
+
+
+def _ring(thing: Thing, inner: float, outer: float) -> ui.scene.ring:
+    x, y = thing.position
+    return ui.scene.ring(inner * thing.size, outer * thing.size, 40).move(x, y, _MARK_HEIGHT)
+
+
+def _draw_shape(shape: ArmShape) -> None:
+    rotation = np.array(shape.rotation)
+    solid: Object3D
+    match shape.kind:
+        case 'cylinder':
+            radius, half = shape.size
+            solid = ui.scene.cylinder(radius, radius, 2 * half, 16)
+            rotation = rotation @ _TO_Z
+        case 'sphere':
+            solid = ui.scene.sphere(shape.size[0], 16, 10)
+        case _:
+            x, y, z = shape.size
+            solid = ui.scene.box(2 * x, 2 * y, 2 * z)
+    solid.material(hex_of(shape.color)).move(*shape.position).rotate_R(rotation.tolist())
+
+
+def _id_of(name: str) -> int | None:
+    """Return the id of the thing whose object has a name; None for other objects."""
+    kind, _, number = (name or '').partition(' ')
+    return int(number) if kind == 'thing' and number.isdigit() else None

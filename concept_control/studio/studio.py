@@ -1,0 +1,198 @@
+"""The studio without its pages: workbench and robot, and what passes between them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+from concept_control.energy.model import ConceptModel
+from concept_control.errors import ConceptControlError, StudioError
+from concept_control.studio.arm_link import SimulatedArm
+from concept_control.studio.arm_messages import (
+    ArmLook,
+    ArmState,
+    Command,
+    Control,
+    Push,
+    Request,
+    SetTable,
+)
+from concept_control.studio.recording import Recording, read_recording
+from concept_control.studio.table import Table
+from concept_control.studio.workbench import Workbench
+
+ENDED = ('satisfied', 'failed', 'cancelled', 'refused')
+"""Words for the status of a robot that has nothing to do any more."""
+
+
+@dataclass(frozen=True)
+class StudioConfig:
+    """Settings of the studio.
+
+    Attributes:
+        port: Port of the page.
+        host: Address that the page is served at; others than this machine's need a token.
+        arm: Name of an arm, or path of its YAML file.
+        model: Folder of a model; the one shipped where none is given.
+        library: Folder of taught concepts.
+        seed: Seed of the tables.
+        ros: Whether a robot that runs in ROS is watched and commanded, instead of a simulated one.
+        namespace: Namespace of that robot's nodes.
+    """
+
+    port: int = 8770
+    host: str = '127.0.0.1'
+    arm: str = 'franka'
+    model: Path | None = None
+    library: Path | None = None
+    seed: int = 0
+    ros: bool = False
+    namespace: str = ''
+
+
+class Robot(Protocol):
+    """A robot that makes expressions hold: simulated for the page, or running in ROS."""
+
+    @property
+    def look(self) -> ArmLook | None:
+        """What the arm looks like; None where that is not known."""
+
+    @property
+    def state(self) -> ArmState | None:
+        """What it does now; None while it has not told."""
+
+    @property
+    def is_running(self) -> bool:
+        """Whether it can be commanded."""
+
+    def curve(self) -> list[tuple[float, float]]:
+        """Return pairs of time [s] and energy since the last command."""
+
+    def table(self) -> Table:
+        """Return the table as it stands before the robot."""
+
+    def send(self, request: Request) -> None:
+        """Ask something of it."""
+
+    def close(self) -> None:
+        """End it, if it is the studio's own."""
+
+
+class Studio:
+    """What all pages share.
+
+    Args:
+        config: Settings.
+        library: Folder of taught concepts.
+
+    Attributes:
+        workbench: Table, lesson and question.
+        robot: Who makes expressions hold.
+        recordings: Bags that are open, two at most.
+        num_pages: Number of pages that are open.
+    """
+
+    def __init__(self, config: StudioConfig, library: Path) -> None:
+        self.config = config
+        self.workbench = Workbench(config.model, library, config.seed)
+        self.robot: Robot
+        if config.ros:
+            # Only where a ROS robot is asked for: rclpy need not be installed elsewhere.
+            from concept_control.studio.ros_link import RosRobot  # noqa: PLC0415
+
+            self.robot = RosRobot(config.namespace, config.arm, self.workbench.say)
+        else:
+            self.robot = SimulatedArm(config.arm, config.model, library)
+        self.recordings: tuple[Recording, ...] = ()
+        self.num_pages = 0
+        self._table: Table | None = None
+        self._is_taken = True
+
+    def act(self, expression: str) -> None:
+        """Make an expression hold with the robot, beginning with the table as it is."""
+        workbench = self.workbench
+        if not expression.strip():
+            workbench.say('ask for something first, such as near(red; blue)')
+            return
+        try:
+            if not self.config.ros:
+                if workbench.desk.table != self._table or not self.robot.is_running:
+                    self.robot.send(SetTable(workbench.desk.table))
+                self._is_taken = False
+            self._table = workbench.desk.table
+            self.robot.send(Command(expression, self.config.seed))
+        except ConceptControlError as error:
+            workbench.say(str(error))
+
+    def take_table(self) -> None:
+        """Put what the robot sees on the table of the pages."""
+        try:
+            self.workbench.replace_table(self.robot.table())
+        except ConceptControlError as error:
+            self.workbench.say(str(error))
+
+    def open_recording(self, path: str) -> None:
+        """Open a bag; of two that are open already the newer one is replaced."""
+
+        def job(model: ConceptModel) -> None:
+            if not path:
+                raise StudioError('name the folder or the file of a bag')
+            found = read_recording(Path(path).expanduser(), model)
+            self.recordings = (*self.recordings[:1], found)
+
+        self.workbench.run('open', job)
+
+    def close_recordings(self) -> None:
+        """Close all bags."""
+        self.recordings = ()
+
+    def control(self, word: str) -> None:
+        """Cancel, pause or resume what the robot does."""
+        self._send(Control(word))
+
+    def push(self, thing_id: int, x: float, y: float) -> None:
+        """Move a thing by hand while the robot works."""
+        self._send(Push(thing_id, (x, y)))
+
+    @property
+    def is_acting(self) -> bool:
+        """Whether the simulated arm pursues something."""
+        return not self._is_taken
+
+    def shown_arm(self) -> ArmState | None:
+        """Return what the robot does, if it is on the table that the pages show."""
+        if self.config.ros:
+            return self.robot.state
+        is_same = self._table is not None and self._table.ids == self.workbench.desk.table.ids
+        return self.robot.state if is_same and self.robot.is_running else None
+
+    def follow_arm(self) -> None:
+        """Take over where the things have come to stand, once the simulated arm has ended."""
+        state = self.robot.state
+        if self._is_taken or self._table is None:
+            return
+        if not self.robot.is_running:
+            self._is_taken = True
+            self.workbench.say('the arm has stopped; give the command again')
+        elif state is not None and state.periods and state.status in ENDED:
+            self._is_taken = True
+            places = {i: (x, y) for i, (x, y, _) in state.places.items()}
+            if self.workbench.desk.table.ids == self._table.ids:
+                self.workbench.take_places(places)
+                self._table = self.workbench.desk.table
+            self.workbench.say(f'{state.status}: {state.text}')
+
+    def close(self) -> None:
+        """End the arm's process and the worker."""
+        self.robot.close()
+        self.workbench.close()
+
+    def _send(self, request: Control | Push) -> None:
+        if not self.robot.is_running:
+            self.workbench.say('the arm is not running')
+            return
+        try:
+            self.robot.send(request)
+        except ConceptControlError as error:
+            self.workbench.say(str(error))

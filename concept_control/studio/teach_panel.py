@@ -1,0 +1,115 @@
+"""The panel where concepts are shown: the example, what was understood, tries, the name."""
+
+from __future__ import annotations
+
+from nicegui import ui
+
+from concept_control.studio.pictures import draw_example
+from concept_control.studio.workbench import Workbench
+
+STEPS = (
+    'Drag a thing to where it belongs. What it belongs to is ringed: click things to change that. '
+    'To show which things are meant, drag nothing and click them.'
+)
+"""What to do, for who has read nothing."""
+
+
+class TeachPanel:
+    """The panel of one page.
+
+    Args:
+        workbench: State that all pages share.
+    """
+
+    def __init__(self, workbench: Workbench) -> None:
+        self._workbench = workbench
+        ui.label(STEPS).classes('text-sm opacity-80')
+        self._example = ui.label().classes('font-medium').props('data-testid=example')
+        with ui.row().classes('gap-2'):
+            ui.button('Keep as example', icon='add_task', on_click=workbench.keep_example).props(
+                'data-testid=keep'
+            ).tooltip('Enter')
+            ui.button('Put back', on_click=self._put_back).props('outline')
+            ui.button('New concept', on_click=workbench.new_lesson).props('outline')
+        with ui.card().classes('w-full gap-1').props('flat bordered'):
+            ui.label('Understood').classes('text-sm uppercase opacity-70')
+            self._understood = ui.column().classes('gap-1').props('data-testid=understood')
+        self._tries = ui.row().classes('gap-3 items-start').props('data-testid=tries')
+        self._examples = ui.row().classes('gap-3 items-start').props('data-testid=examples')
+        with ui.row().classes('items-center gap-2'):
+            self._name = ui.input('Name of the concept', placeholder='e.g. right_of_it')
+            self._name.props('dense data-testid=name').on('keydown.enter', self._keep_name)
+            self._replaces = ui.checkbox('replace')
+            ui.button('Keep as word', icon='save', on_click=self._keep_name).props(
+                'data-testid=save'
+            )
+            ui.button('Undo word', on_click=workbench.undo_word).props('flat')
+
+    def refresh(self) -> None:
+        """Show the lesson as it is."""
+        desk, lesson = self._workbench.desk, self._workbench.lesson
+        example = desk.example
+        if example.moved or example.meant:
+            guessed = '' if desk.is_chosen or not example.moved else ' (guessed)'
+            self._example.text = f'{example.sentence}{guessed if example.meant else ""}'
+        else:
+            self._example.text = 'nothing is shown yet'
+        self._show_understood()
+        understanding = lesson.understanding
+        self._tries.clear()
+        with self._tries:
+            for index, tried in enumerate(understanding.tries if understanding else ()):
+                self._show_try(index, draw_example(tried))
+        self._examples.clear()
+        with self._examples:
+            for index, kept in enumerate(desk.examples):
+                with ui.column().classes('gap-0 items-center'):
+                    ui.html(draw_example(kept, 84), sanitize=False)
+                    ui.button(
+                        f'forget {index + 1}',
+                        on_click=lambda _, i=index: self._workbench.forget_example(i),
+                    ).props('flat dense size=sm')
+
+    def _show_understood(self) -> None:
+        lesson, examples = self._workbench.lesson, self._workbench.desk.examples
+        self._understood.clear()
+        with self._understood:
+            understanding = lesson.understanding
+            if not examples:
+                ui.label('nothing yet: keep an example')
+                return
+            if understanding is None:
+                ui.label('thinking …')
+                return
+            for sentence in understanding.sentences:
+                ui.label(sentence).classes('leading-tight').props('data-testid=sentence')
+            number = len(examples)
+            sure = f'from {number} example{"s" if number > 1 else ""}, '
+            sure += f'{100 * understanding.code.confidence:.0f} % sure'
+            ui.label(sure).classes('text-sm opacity-80')
+            if lesson.agreement:
+                ui.label(lesson.agreement).classes('text-sm opacity-80').props(
+                    'data-testid=agreement'
+                )
+            if understanding.proposal is not None:
+                ui.button(
+                    'Show the example that would decide', on_click=self._workbench.show_proposal
+                ).props('flat dense icon=help_outline')
+
+    def _show_try(self, index: int, picture: str) -> None:
+        workbench = self._workbench
+        with ui.column().classes('gap-0 items-center'):
+            ui.html(picture, sanitize=False)
+            with ui.row().classes('gap-1'):
+                ui.button('right', on_click=lambda: workbench.accept_try(index)).props(
+                    'dense size=sm color=positive'
+                )
+                ui.button('correct', on_click=lambda: workbench.correct_try(index)).props(
+                    'dense size=sm outline'
+                )
+
+    def _put_back(self) -> None:
+        self._workbench.begin_again()
+
+    def _keep_name(self) -> None:
+        self._workbench.name_lesson(str(self._name.value or '').strip(), self._replaces.value)
