@@ -11,7 +11,7 @@ from matplotlib import colormaps
 OPACITY = 0.9
 """Opacity of the picture where the energy is least."""
 
-_FLOOR = 1e-3
+_FLOOR = 1e-2
 _PIXELS = 180
 
 
@@ -23,7 +23,7 @@ def heat_picture(energies: np.ndarray) -> str:
     """
     # The square root reads as a distance; a logarithm of it shows bounds and distances alike.
     level = np.log10(np.sqrt(np.maximum(energies, 0.0)) + _FLOOR)
-    low, high = np.log10(_FLOOR), np.log10(1.0)
+    low, high = np.log10(_FLOOR), np.log10(2.0)
     nearness = np.clip((high - level) / (high - low), 0.0, 1.0)
     smooth = cv2.resize(nearness[::-1].astype(np.float32), (_PIXELS, _PIXELS))
     image = colormaps['viridis'](smooth)

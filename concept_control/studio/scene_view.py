@@ -25,7 +25,7 @@ DISTANCE = 6.8
 
 VIEWS = {
     'above': ((0.0, 0.0, DISTANCE), (0.0, 0.0, 0.0), (0.0, 1.0, 0.0)),
-    'side': ((8.6, 0.4, 5.2), (0.0, -0.75, 0.75), (0.0, 0.0, 1.0)),
+    'side': ((10.6, -0.2, 6.0), (0.0, -0.95, 0.85), (0.0, 0.0, 1.0)),
 }
 """Place of the camera, what it looks at, and its upward direction, by name."""
 
