@@ -34,3 +34,31 @@ def small_config():
         encoder_hidden=16,
         encoder_width=32,
     )
+
+
+@pytest.fixture(scope='session')
+def rail_arm(tmp_path_factory):
+    """The YAML of an arm on a rail, not at the origin; what it does not say is derived."""
+    import yaml
+
+    from concept_control.control.arm.description import ARMS_FOLDER
+
+    folder = tmp_path_factory.mktemp('rail')
+    xml = (ARMS_FOLDER / 'ur5e' / 'ur5e.xml').read_text()
+    base = '<body name="base_link" quat="0 0 0 1">'
+    assert base in xml
+    carriage = (
+        '<body name="carriage"><joint name="rail" type="slide" axis="0 1 0" range="-0.3 0.3" '
+        'actuatorfrcrange="-400 400" armature="0" damping="5"/>'
+        '<geom type="box" size="0.08 0.08 0.01" pos="0 0 -0.01" mass="5"/>' + base
+    )
+    xml = xml.replace(base, carriage).replace('</worldbody>', '</body></worldbody>')
+    (folder / 'rail.xml').write_text(xml)
+    fields = {
+        'model': 'rail.xml',
+        'tool_site': 'suction_tip',
+        'suction': True,
+        'base': {'position': [0.1, -0.2, 0.05], 'yaw_degrees': 30.0},
+    }
+    (folder / 'rail.yaml').write_text(yaml.safe_dump(fields))
+    return folder / 'rail.yaml'

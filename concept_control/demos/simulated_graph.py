@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from concept_control.control.arm.description import ArmDescription
 from concept_control.paths import share_folder
 from concept_control.ros.runtime.process_graph import (
     EXECUTABLES,
@@ -14,6 +15,7 @@ from concept_control.ros.runtime.process_graph import (
     Graph,
     NodeProcess,
 )
+from concept_control.simulation.scene import camera_places
 
 START_TIMEOUT = 90.0
 """Seconds the nodes get to come up: importing torch alone takes several on a small machine."""
@@ -70,6 +72,11 @@ def node_parameters(config: GraphConfig) -> dict[str, dict[str, Any]]:
     model = {'model': str(config.model.resolve())} if config.model else {}
     layout = {'seed': config.seed, 'colors': list(config.blocks)}
     arm, cameras = {'arm': config.arm}, {'cameras': list(config.cameras)}
+    places = camera_places(ArmDescription.load(config.arm).workspace)
+    poses = {
+        f'{prefix}.position': places[name].tolist()
+        for prefix, name in zip(config.cameras, ('top', 'oblique'))
+    }
     return {
         'arm_simulator': {
             **layout,
@@ -81,7 +88,7 @@ def node_parameters(config: GraphConfig) -> dict[str, dict[str, Any]]:
             'real_time_factor': config.speed,
         },
         'particle_world': {**layout, **arm, **model},
-        'entity_extractor': {**arm, **cameras},
+        'entity_extractor': {**arm, **cameras, **poses},
         'concept_model': {**arm, **model},
         'mpc_controller': {**arm, **model, 'output': config.interface, 'pushes': config.pushes},
     }

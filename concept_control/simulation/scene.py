@@ -20,8 +20,11 @@ TABLE_COLOR, FLOOR_COLOR = (0.32, 0.32, 0.33), (0.62, 0.66, 0.7)
 FLOOR_HEIGHT = -0.75
 """Height of the floor, world z [m]."""
 
-TOP_CAMERA_POSITION = (0.48, 0.0, 1.2)
-"""Place of the camera that looks straight down on the workspace and some table around it [m]."""
+TOP_CAMERA, OBLIQUE_CAMERA = (-0.05, 0.0, 1.2), (0.82, -0.85, 0.85)
+"""Places of the cameras relative to the workspace's centre on the table [m]."""
+
+TABLE_OFFSET = -0.08
+"""Place of the table's middle along x, relative to the workspace's centre [m]."""
 
 BLOCK_MASS = 0.08
 """Mass of a block [kg]."""
@@ -39,7 +42,7 @@ class SceneError(ConceptControlError, ValueError):
 
 @dataclass(frozen=True)
 class SceneConfig:
-    """Configuration of a scene. World frame: the arm's base, x forward, z up, table top at z = 0.
+    """Configuration of a scene. World frame: that of the arm, x forward, z up, table top at z = 0.
 
     Attributes:
         num_blocks: Number of blocks.
@@ -222,6 +225,12 @@ def _rgb(color: str | Sequence[float]) -> tuple[float, float, float]:
     return (float(rgb[0]), float(rgb[1]), float(rgb[2]))
 
 
+def camera_places(workspace: Workspace) -> dict[str, np.ndarray]:
+    """Return the places (3,) of the cameras `top` and `oblique` beside a workspace [m]."""
+    middle = np.array([*workspace.center, 0.0])
+    return {'top': middle + TOP_CAMERA, 'oblique': middle + OBLIQUE_CAMERA}
+
+
 def _add_views(spec: mujoco.MjSpec, workspace: Workspace) -> None:
     """Add lights and cameras, and what pictures need."""
     # Off-screen buffers are sized for the largest image a simulated camera may ask for.
@@ -243,14 +252,15 @@ def _add_views(spec: mujoco.MjSpec, workspace: Workspace) -> None:
             type=mujoco.mjtLightType.mjLIGHT_DIRECTIONAL,
         )
     # Image right is the world's -y, image up its +x.
-    down = np.array([0.0, 0.0, -1.0])
+    down, places = np.array([0.0, 0.0, -1.0]), camera_places(workspace)
     world.add_camera(
         name='top',
-        pos=TOP_CAMERA_POSITION,
+        pos=places['top'],
         fovy=40.0,
         quat=_camera_quat(down, up=np.array([1.0, 0.0, 0.0])),
     )
-    position, target = np.array([1.35, -0.85, 0.85]), np.array([x - 0.08, y, 0.15])
+    position = places['oblique']
+    target = np.array([x - 0.08, y, 0.15])
     world.add_camera(
         name='oblique',
         pos=position,
@@ -275,7 +285,7 @@ def _add_table(spec: mujoco.MjSpec, workspace: Workspace) -> None:
         name='table',
         type=mujoco.mjtGeom.mjGEOM_BOX,
         size=[0.6, 0.6, 0.02],
-        pos=[0.45, 0.0, -0.02],
+        pos=[x + TABLE_OFFSET, y, -0.02],
         rgba=[*TABLE_COLOR, 1.0],
         contype=1,
         conaffinity=3,

@@ -42,11 +42,13 @@ def loop_with(positions, arm='franka', **config):
 
 def goal_on(loop, evaluator, targets):
     xy = loop.world.block_positions()[:, :2]
-    return closed_form_goal(evaluator, xy, loop.world.scene.sizes, targets, ARM.workspace)
+    workspace = loop.world.scene.arm.workspace
+    return closed_form_goal(evaluator, xy, loop.world.scene.sizes, targets, workspace)
 
 
 def between_goal(loop):
-    before = ARM.workspace.to_workspace(loop.world.block_positions()[:, :2])
+    workspace = loop.world.scene.arm.workspace
+    before = workspace.to_workspace(loop.world.block_positions()[:, :2])
     return goal_on(loop, MidpointEnergy(0, 1, 2), {0: (before[1] + before[2]) / 2})
 
 
@@ -73,9 +75,12 @@ def assert_limits_kept(outputs):
             assert (output.plan.positions <= ARM.position_limits[:, 1] + 1e-6).all()
 
 
-@pytest.mark.parametrize(('seed', 'arm'), [(0, 'franka'), *((2, arm) for arm in arm_names())])
-def test_a_block_is_put_between_two_others(seed, arm):
-    scene = build_scene(SceneConfig(num_blocks=3, seed=seed, min_gap=0.08, arm=arm))
+@pytest.mark.parametrize(
+    ('seed', 'arm'), [(0, 'franka'), *((2, arm) for arm in (*arm_names(), 'rail'))]
+)
+def test_a_block_is_put_between_two_others(seed, arm, rail_arm):
+    path = rail_arm if arm == 'rail' else arm
+    scene = build_scene(SceneConfig(num_blocks=3, seed=seed, min_gap=0.08, arm=path))
     loop = ClosedLoop(
         scene,
         ConceptController(scene.arm),
@@ -91,6 +96,9 @@ def test_a_block_is_put_between_two_others(seed, arm):
     assert outputs[-1].energy < 0.01 * outputs[0].energy
     if arm == 'franka':
         assert_limits_kept(outputs)
+    if arm == 'rail':
+        rail = np.concatenate([o.plan.positions[:, 0] for o in outputs if o.plan is not None])
+        assert np.ptp(rail) > 0.01 and (np.abs(rail) < 0.3).all()
 
 
 @pytest.mark.parametrize('delay', [0.004, 0.1, 0.3])

@@ -49,7 +49,8 @@ class LinkClearance:
             return value, gradient, hessian
         which = low[spheres]
         arm = centres[times, spheres][:, None] - frames.anchors[times]
-        moves = np.cross(kinematics.axes(frames)[times], arm)
+        axes = kinematics.axes(frames)[times]
+        moves = np.where(kinematics.is_slide[:, None], axes, np.cross(axes, arm))
         moves[np.arange(moves.shape[1]) > kinematics.sphere_joints[which][:, None]] = 0.0
         # A step outwards makes the intrusion smaller.
         slopes = np.zeros((len(times), num))

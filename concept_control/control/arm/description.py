@@ -1,11 +1,12 @@
-"""What a controller must know of an arm: an MJCF for its dynamics and a YAML for the rest."""
+"""What a controller must know of an arm: its file for its dynamics, a YAML for what that lacks."""
 
 from __future__ import annotations
 
+import json
 import math
 import warnings
-from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
+from functools import lru_cache
 from pathlib import Path
 from typing import Annotated
 
@@ -13,33 +14,31 @@ import mujoco
 import numpy as np
 from pydantic import Field, Strict
 
+from concept_control.control.arm import derivation
+from concept_control.control.arm.arm_file import (
+    MENAGERIE,
+    SUFFIXES,
+    is_arm_file,
+    read_arm_file,
+)
+from concept_control.control.arm.arm_model import OWN, ArmModel, Mount, Tool, compiled
 from concept_control.errors import ArmError
-from concept_control.input_files import check_fields, one_line, open_regular, read_yaml
+from concept_control.input_files import check_fields, read_yaml
 from concept_control.world.workspace import Workspace
+
+__all__ = ['ARMS_FOLDER', 'INTERFACES', 'OWN', 'ArmDescription', 'arm_names']
 
 ARMS_FOLDER = Path(__file__).resolve().parent.parent / 'arms'
 """Folder of the arms shipped with the package, one folder each."""
 
 _GAINS = ('stiffness', 'damping')
-_LISTS = ('velocity_limits', 'acceleration_limits', 'effort_limits', *_GAINS)
+_LIMITS = ('velocity_limits', 'acceleration_limits', 'effort_limits')
 
 GAIN_BANDWIDTH = 30.0
 """Bandwidth of the tracker with gains from the arm's inertia, critically damped [rad/s]."""
 
 EFFORT_PERIOD = 0.002
 """Period of torque commands that gains must bear without shaking [s]."""
-
-
-def arm_names() -> list[str]:
-    """List the names of the arms shipped with the package."""
-    return sorted(p.parent.name for p in ARMS_FOLDER.glob('*/*.yaml'))
-
-
-OWN = 'concept/'
-"""Prefix of the names of what is put beside an arm's own bodies and geoms."""
-
-TURNS = 4 * math.pi
-"""Position limits of joints without a range: two turns either way [rad]."""
 
 LEAST_DOWN = 0.9
 """Smallest downward part of the tool's axis at home, 25 degrees off the vertical."""
@@ -50,166 +49,107 @@ INTERFACES = ('joint_trajectory', 'position', 'effort')
 Numbers = tuple[float, ...]
 
 
+def arm_names() -> list[str]:
+    """List the names of the arms shipped with the package."""
+    return sorted(p.parent.name for p in ARMS_FOLDER.glob('*/*.yaml'))
+
+
 @dataclass(frozen=True)
 class _WorkspaceFields:
     center: tuple[float, float]
     half_extent: float
-    yaw_degrees: float
+    yaw_degrees: float = -90.0
 
 
 @dataclass(frozen=True)
 class _ArmFields:
-    """Fields of the YAML, of which `ArmDescription` tells more."""
+    """Fields of the YAML, of which `ArmDescription` tells more; what is left out is derived."""
 
     model: str
-    joints: Annotated[tuple[str, ...], Field(min_length=1, max_length=64)]
-    tool_site: str
-    home: Numbers
-    workspace: _WorkspaceFields
-    velocity_limits: Numbers
-    acceleration_limits: Numbers
-    effort_limits: Numbers
+    joints: Annotated[tuple[str, ...], Field(max_length=64)] = ()
+    tool_site: str = ''
+    home: Numbers = ()
+    workspace: _WorkspaceFields | None = None
+    velocity_limits: Numbers = ()
+    acceleration_limits: Numbers = ()
+    effort_limits: Numbers = ()
     stiffness: Numbers = ()
     damping: Numbers = ()
     name: str = ''
-    suction: Annotated[bool, Strict()] = False
+    suction: Annotated[bool, Strict()] | None = None
     locked: dict[str, float] = field(default_factory=dict)
+    tool: Tool | None = None
+    base: Mount | None = None
 
 
-@dataclass(frozen=True)
-class ArmDescription:
+@dataclass(frozen=True, kw_only=True)
+class ArmDescription(ArmModel):
     """An arm as the controller sees it; n is its number of joints.
 
     Attributes:
         name: Name for people.
-        model_path: MJCF of the arm alone, its base at the origin.
-        joints: Names of the n hinge joints, in the order of every array below.
-        tool_site: Name of the site at the tool's tip, its +z axis pointing out of the tool.
         suction: Whether the tool can hold a block.
-        home: (n,) joint positions to rest at [rad].
-        position_limits: (n, 2) smallest and largest joint positions [rad].
-        velocity_limits: (n,) largest joint speeds [rad/s].
-        acceleration_limits: (n,) largest joint accelerations [rad/s²].
-        effort_limits: (n,) largest joint torques [N m].
-        stiffness: (n,) proportional gains of the tracker [N m/rad]; from the inertia where the
-            file gives neither these nor `damping`.
-        damping: (n,) derivative gains of the tracker [N m s/rad].
+        velocity_limits: (n,) largest joint speeds [rad/s, m/s].
+        acceleration_limits: (n,) largest joint accelerations [rad/s², m/s²].
+        effort_limits: (n,) largest joint torques, or forces of slides [N m, N].
+        stiffness: (n,) proportional gains of the tracker [N m/rad, N/m]; from the inertia where
+            the file gives neither these nor `damping`.
+        damping: (n,) derivative gains of the tracker [N m s/rad, N s/m].
         workspace: Square of the table in front of the arm.
-        locked: Positions at which joints of the MJCF that are not the arm's are fixed [rad, m].
+        slides: (n,) bool, which joints move along their axis instead of turning.
+        derived: Names of the fields that no file says.
     """
 
     name: str
-    model_path: Path
-    joints: tuple[str, ...]
-    tool_site: str
     suction: bool
-    home: np.ndarray
-    position_limits: np.ndarray
     velocity_limits: np.ndarray
     acceleration_limits: np.ndarray
     effort_limits: np.ndarray
     stiffness: np.ndarray
     damping: np.ndarray
     workspace: Workspace
-    locked: Mapping[str, float] = field(default_factory=dict)
-
-    @property
-    def num_joints(self) -> int:
-        """Number of controlled joints n."""
-        return len(self.joints)
-
-    def beyond_limits(self, q: np.ndarray) -> np.ndarray:
-        """Return (..., n) distances of positions beyond their limits [rad, m], negative inside."""
-        lower, upper = self.position_limits.T
-        return np.maximum(q - upper, lower - q)
+    slides: np.ndarray
+    derived: tuple[str, ...] = ()
 
     @classmethod
     def load(cls, source: str | Path = 'franka') -> ArmDescription:
-        """Read an arm from its YAML file, or by the name of a shipped one.
+        """Read an arm.
 
         Args:
-            source: Name among `arm_names()`, or the path of a YAML file.
+            source: Name among `arm_names()`, path of a YAML file, path of an MJCF (.xml), URDF or
+                xacro, or `menagerie:NAME` for an arm of MuJoCo Menagerie. What the file does not
+                say is derived; `derived` lists it.
 
         Raises:
-            ArmError: if the file or its MJCF is missing, incomplete or contradictory; the text
-                names the file and what is wrong.
+            ArmError: If a file is missing, incomplete or contradictory; the text names the file
+                and what is wrong.
+            MissingDependencyError: If it needs a package that is not installed.
         """
-        path = Path(source)
+        text, path = str(source), Path(source)
+        if is_arm_file(text):
+            # A path in the file is relative to it, that of the file to where we are.
+            path = Path() if text.startswith(MENAGERIE) else path.parent
+            name = text.removeprefix(MENAGERIE) if text.startswith(MENAGERIE) else Path(text).stem
+            model = text if text.startswith(MENAGERIE) else Path(text).name
+            return _load(path / f'{name}.yaml', _ArmFields(model, name=name))
         if path.suffix not in ('.yaml', '.yml'):
-            path = ARMS_FOLDER / str(source) / f'{source}.yaml'
-            if str(source) not in arm_names():
+            path = ARMS_FOLDER / text / f'{text}.yaml'
+            if text not in arm_names():
                 raise ArmError(
-                    f'no arm named {str(source)!r:.100}; shipped arms: {", ".join(arm_names())}; '
-                    'or give the path of a .yaml file'
+                    f'no arm named {text!r:.100}; shipped arms: {", ".join(arm_names())}; '
+                    f'or give the path of a .yaml file, of a description ({", ".join(SUFFIXES)}), '
+                    f'or {MENAGERIE}NAME'
                 )
-        fields = check_fields(_ArmFields, read_yaml(path, ArmError), path, ArmError)
-        return cls._from_fields(path, fields)
-
-    @classmethod
-    def _from_fields(cls, path: Path, fields: _ArmFields) -> ArmDescription:
-        joints = fields.joints
-        lists = {key: np.array(getattr(fields, key)) for key in ('home', *_LISTS)}
-        has_gains = bool(fields.stiffness or fields.damping)
-        for key, values in lists.items():
-            if key in _GAINS and not has_gains:
-                continue
-            if len(values) != len(joints):
-                raise ArmError(f'{path}: {key} must be {len(joints)} numbers, one a joint')
-            if key in _LISTS and (values <= 0).any():
-                raise ArmError(f'{path}: {key} must be positive, got {values.tolist()}')
-        arm = cls(
-            name=fields.name or path.stem,
-            model_path=path.parent / fields.model,
-            joints=joints,
-            tool_site=fields.tool_site,
-            suction=fields.suction,
-            position_limits=np.tile([-TURNS, TURNS], (len(joints), 1)),
-            workspace=Workspace(
-                fields.workspace.center,
-                fields.workspace.half_extent,
-                math.radians(fields.workspace.yaw_degrees),
-            ),
-            locked=fields.locked,
-            **lists,
-        )
-        limits, inertia = _compile_and_check(path, arm)
-        if not has_gains:
-            damping = 2 * inertia * GAIN_BANDWIDTH
-            arm = replace(arm, stiffness=inertia * GAIN_BANDWIDTH**2, damping=damping)
-        # Damping beyond 2 M / dt makes each joint's velocity grow from one command to the next; it
-        # couples with other joints, and inertia is less in other places, so half is allowed.
-        most = inertia / EFFORT_PERIOD
-        for name, value, allowed in zip(joints, arm.damping, most):
-            if value > allowed:
-                warnings.warn(
-                    f'{path}: damping {value:g} will shake {name}, whose inertia at home is '
-                    f'{allowed * EFFORT_PERIOD:.3g} kg m^2; up to {allowed:.3g} will do, or leave '
-                    'out stiffness and damping for gains from the inertia',
-                    stacklevel=3,
-                )
-        return replace(arm, position_limits=limits)
+        found = check_fields(_ArmFields, read_yaml(path, ArmError), path, ArmError)
+        return _load(path, found)
 
     def spec(self) -> mujoco.MjSpec:
-        """Read the MJCF and give every joint one torque motor that carries its name.
+        """Read the model and give every joint one torque motor that carries its name.
 
         Whatever actuators the file has are replaced, so that an arm modelled with position servos
         can be planned for and simulated at torque level.
         """
-        open_regular(self.model_path, ArmError).close()
-        try:
-            spec = mujoco.MjSpec.from_file(str(self.model_path))
-        except ValueError as error:
-            raise ArmError(f'{self.model_path}: MuJoCo refuses it: {one_line(error)}') from error
-        self._check_names(spec)
-        # What an arm's file says of contacts, solver and bodies as a whole must not reach what
-        # stands beside the arm.
-        spec.option = mujoco.MjSpec().option
-        spec.compiler.fusestatic = False
-        spec.compiler.alignfree = False
-        for each in (*spec.actuators, *spec.sensors, *spec.keys, *spec.cameras, *spec.lights):
-            spec.delete(each)
-        if self.locked:
-            _lock(spec, self.locked, self.model_path)
+        spec = super().spec()
         for name, limit in zip(self.joints, self.effort_limits):
             joint = spec.joint(name)
             joint.actfrcrange = [-limit, limit]
@@ -221,78 +161,143 @@ class ArmDescription:
             actuator.ctrlrange = [-limit, limit]
         return spec
 
-    def _check_names(self, spec: mujoco.MjSpec) -> None:
-        names = [joint.name for joint in spec.joints]
-        wanted = [*self.joints, *self.locked]
-        if sorted(names) != sorted(wanted):
-            raise ArmError(
-                f'{self.model_path}: has the joints {names}; the YAML names {wanted}; every joint '
-                'of the MJCF is either under `joints` or fixed, as in `locked: {finger: 0.04}`'
-            )
-        order = [name for name in names if name not in self.locked]
-        if order != list(self.joints):
-            raise ArmError(
-                f'{self.model_path}: its joints come as {order}, the YAML lists '
-                f'{list(self.joints)}; list them in the order of the MJCF'
-            )
-        sites = [site.name for site in spec.sites]
-        if self.tool_site not in sites:
-            raise ArmError(
-                f'{self.model_path}: has no site {self.tool_site!r}; its sites: {sites}'
-            )
+
+def _load(path: Path, found: _ArmFields) -> ArmDescription:
+    file = read_arm_file(found.model, path.parent)
+    return _completed(path, json.dumps(asdict(found)), file.path.stat().st_mtime_ns)
 
 
-def _compiled(spec: mujoco.MjSpec, path: Path) -> mujoco.MjModel:
-    try:
-        return spec.compile()
-    except ValueError as error:
-        raise ArmError(f'{path}: MuJoCo refuses it: {one_line(error)}') from error
+@lru_cache(maxsize=16)
+def _completed(path: Path, text: str, modified: int) -> ArmDescription:
+    """Complete what is written of an arm, and check it; kept, for to derive takes seconds.
 
+    Args:
+        path: YAML, for people and for paths relative to it.
+        text: Fields, as JSON.
+        modified: Time of the arm's file, so that a changed one is read again.
 
-def _lock(spec: mujoco.MjSpec, locked: Mapping[str, float], path: Path) -> None:
-    """Fix joints at positions: their bodies are moved there, and what refers to them goes."""
-    model = _compiled(spec, path)
-    data = mujoco.MjData(model)
-    for name, position in locked.items():
-        data.joint(name).qpos[0] = position
-    mujoco.mj_kinematics(model, data)
-    for each in (*spec.equalities, *spec.tendons):
-        if not locked.keys().isdisjoint(_references(each)):
-            spec.delete(each)
-    for name in locked:
-        number = int(model.joint(name).bodyid[0])
-        above = int(model.body_parentid[number])
-        offset, quat, inverse = np.zeros(3), np.zeros(4), np.zeros(4)
-        mujoco.mju_negQuat(inverse, data.xquat[above])
-        mujoco.mju_mulQuat(quat, inverse, data.xquat[number])
-        mujoco.mju_rotVecQuat(offset, data.xpos[number] - data.xpos[above], inverse)
-        body = spec.joint(name).parent
-        spec.delete(spec.joint(name))
-        body.pos, body.quat = offset, quat
-        body.alt.type = mujoco.mjtOrientation.mjORIENTATION_QUAT
-
-
-def _references(element: mujoco.MjsEquality | mujoco.MjsTendon) -> set[str]:
-    if isinstance(element, mujoco.MjsTendon):
-        return {wrap.target.name for wrap in element.path}
-    return {element.name1, element.name2}
-
-
-def _compile_and_check(path: Path, arm: ArmDescription) -> tuple[np.ndarray, np.ndarray]:
-    """Compile what will be used and check it.
-
-    Returns:
-        (n, 2) joint ranges [rad], and (n,) inertia about each joint at home [kg m²].
+    Raises:
+        ArmError: As `ArmDescription.load`.
     """
-    model = _compiled(arm.spec(), arm.model_path)
-    limits = arm.position_limits.copy()
-    for i, name in enumerate(arm.joints):
-        joint = model.joint(name)
-        if joint.type[0] != mujoco.mjtJoint.mjJNT_HINGE:
-            raise ArmError(f'{arm.model_path}: joint {name!r} is not a hinge')
-        if model.jnt_limited[joint.id]:
-            limits[i] = joint.range
-    outside = [j for j, q, lim in zip(arm.joints, arm.home, limits) if not lim[0] <= q <= lim[1]]
+    found = check_fields(_ArmFields, json.loads(text), path, ArmError)
+    chain, derived = _chain(path, found)
+    given = _numbers(path, found, chain.num_joints)
+    model = compiled(chain.spec(), chain.file.path)
+    slides, workspace, home = derivation.is_slide(model, chain.joints), None, given.get('home')
+    if (square := found.workspace) is not None:
+        yaw = math.radians(square.yaw_degrees)
+        workspace = Workspace(square.center, square.half_extent, yaw)
+    if home is None or workspace is None:
+        workspace, home = derivation.find_place(chain, workspace, home)
+    chain = replace(chain, home=home)
+    efforts = given.get('effort_limits')
+    if efforts is None:
+        efforts = derivation.effort_limits(model, chain)
+    inertia = derivation.inertia(model, home)
+    values = {
+        'velocity_limits': derivation.velocity_limits(chain.joints, chain.file.velocities, slides),
+        'acceleration_limits': derivation.acceleration_limits(model, home, efforts, slides),
+        'stiffness': inertia * GAIN_BANDWIDTH**2,
+        'damping': 2 * inertia * GAIN_BANDWIDTH,
+    } | {name: value for name, value in given.items() if name in (*_LIMITS, *_GAINS)}
+    has_cup = chain.tool is not None and chain.tool.cup > 0
+    names = ('home', 'workspace', *_LIMITS, *_GAINS)
+    arm = ArmDescription(
+        file=chain.file,
+        joints=chain.joints,
+        tool_site=chain.tool_site,
+        home=home,
+        position_limits=chain.position_limits,
+        locked=chain.locked,
+        tool=chain.tool,
+        base=chain.base,
+        name=found.name or path.stem,
+        suction=has_cup if found.suction is None else found.suction,
+        workspace=workspace,
+        slides=slides,
+        derived=(*derived, *(name for name in names if not getattr(found, name))),
+        **{'effort_limits': efforts, **values},
+    )
+    _check_home(path, arm, model)
+    _warn_of_shaking(path, arm, inertia)
+    return arm
+
+
+def _numbers(path: Path, found: _ArmFields, count: int) -> dict[str, np.ndarray]:
+    """Return the lists of numbers that are given, one a joint each."""
+    lists = {name: np.array(getattr(found, name)) for name in ('home', *_LIMITS, *_GAINS)}
+    has_gains = bool(found.stiffness or found.damping)
+    given = {n: v for n, v in lists.items() if len(v) or (n in _GAINS and has_gains)}
+    for name, values in given.items():
+        if len(values) != count:
+            raise ArmError(f'{path}: {name} must be {count} numbers, one a joint')
+        if name != 'home' and (values <= 0).any():
+            raise ArmError(f'{path}: {name} must be positive, got {values.tolist()}')
+    return given
+
+
+def _chain(path: Path, found: _ArmFields) -> tuple[ArmModel, list[str]]:
+    """Return the arm's chain with its tool, its home unchecked; and what of it was derived."""
+    file = read_arm_file(found.model, path.parent)
+    derived = []
+    bare = ArmModel(
+        file=file,
+        joints=found.joints,
+        tool_site=found.tool_site,
+        home=np.zeros(0),
+        position_limits=np.zeros((0, 2)),
+        locked=found.locked,
+        base=found.base,
+    )
+    if not found.joints:
+        whole = compiled(replace(bare, locked={}).spec(), file.path)
+        joints = derivation.joint_chain(whole, file.path, tuple(found.locked))
+        bare = replace(bare, joints=joints, locked=derivation.others(whole, joints, found.locked))
+        derived += ['joints', *(['locked'] if bare.locked != found.locked else [])]
+    _check_names(path, bare)
+    model = compiled(bare.spec(), file.path)
+    limits = derivation.joint_limits(model, bare.joints, file.path)
+    tool, site = found.tool, found.tool_site
+    if tool is not None and site:
+        raise ArmError(
+            f'{path}: names both `tool` and `tool_site`; the tool has a site of its own'
+        )
+    if tool is None and not site:
+        tool = derivation.find_tool(model, bare.joints)
+        derived.append('tool')
+    middle = np.clip(0.0, *limits.T)
+    return replace(
+        bare,
+        tool=tool,
+        tool_site=site or f'{OWN}tip',
+        home=np.array(found.home) if len(found.home) == len(middle) else middle,
+        position_limits=limits,
+    ), derived
+
+
+def _check_names(path: Path, arm: ArmModel) -> None:
+    spec, file = arm.file.spec(), arm.file.path
+    names = [joint.name for joint in spec.joints]
+    wanted = [*arm.joints, *arm.locked]
+    if sorted(names) != sorted(wanted):
+        raise ArmError(
+            f'{file}: has the joints {names}; the YAML names {wanted}; every joint '
+            'of the file is either under `joints` or fixed, as in `locked: {finger: 0.04}`'
+        )
+    order = [name for name in names if name not in arm.locked]
+    if order != list(arm.joints):
+        raise ArmError(
+            f'{file}: its joints come as {order}, the YAML lists '
+            f'{list(arm.joints)}; list them in the order of the file'
+        )
+    sites = [site.name for site in spec.sites]
+    if arm.tool_site and arm.tool_site not in sites:
+        raise ArmError(f'{file}: has no site {arm.tool_site!r}; its sites: {sites}')
+
+
+def _check_home(path: Path, arm: ArmDescription, model: mujoco.MjModel) -> None:
+    """Refuse a posture at rest beyond limits, with the tool pointing elsewhere or too low."""
+    outside = [name for name, excess in zip(arm.joints, arm.beyond_limits(arm.home)) if excess > 0]
     if outside:
         raise ArmError(f'{path}: home is outside the position limits of {", ".join(outside)}')
     data = mujoco.MjData(model)
@@ -309,8 +314,21 @@ def _compile_and_check(path: Path, arm: ArmDescription) -> tuple[np.ndarray, np.
     if float(tool.xpos[2]) <= 0.0:
         raise ArmError(
             f'{path}: at home the tool is {-1e3 * float(tool.xpos[2]):.0f} mm under the table, '
-            'whose top is at the height of the base'
+            'whose top is at height 0; say in `base` how high the arm stands above it'
         )
-    inertia = np.zeros((model.nv, model.nv))
-    mujoco.mj_fullM(model, data, inertia)
-    return limits, np.diag(inertia).copy()
+
+
+def _warn_of_shaking(path: Path, arm: ArmDescription, inertia: np.ndarray) -> None:
+    """Name the joints whose damping makes their velocity grow from one command to the next.
+
+    That is so beyond 2 M / dt; it couples with other joints, and inertia is less in other places,
+    so half is allowed.
+    """
+    for name, value, allowed in zip(arm.joints, arm.damping, inertia / EFFORT_PERIOD):
+        if value > allowed:
+            warnings.warn(
+                f'{path}: damping {value:g} will shake {name}, whose inertia at home is '
+                f'{allowed * EFFORT_PERIOD:.3g} kg m^2; up to {allowed:.3g} will do, or leave '
+                'out stiffness and damping for gains from the inertia',
+                stacklevel=5,
+            )

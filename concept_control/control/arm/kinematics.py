@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import mujoco
 import numpy as np
 
-from concept_control.control.arm.description import ArmDescription
+from concept_control.control.arm.arm_model import ArmModel, compiled
 from concept_control.errors import ArmError
 
 
@@ -16,7 +16,7 @@ class Frames:
     """Where the joints of a chain are, first joint first.
 
     Attributes:
-        anchors: (..., J, 3) points on the joints' axes [m].
+        anchors: (..., J, 3) points on the joints' axes [m], which move along with a slide.
         rotations: (..., J, 3, 3) rotations of the frames behind the joints.
     """
 
@@ -31,7 +31,8 @@ class ToolMotion:
     Attributes:
         position: (..., 3) world position of the point [m].
         rotation: (..., 3, 3) rotation of the tool's frame.
-        position_jacobian: (..., 3, n) derivative of the position [m/rad]; None where not asked.
+        position_jacobian: (..., 3, n) derivative of the position [m/rad, or 1 for a slide]; None
+            where not asked.
         rotation_jacobian: (..., 3, n) angular velocity by joint velocities; None where not asked.
     """
 
@@ -63,8 +64,8 @@ class ArmKinematics:
     that a horizon or a population of rollouts costs one pass over the joints.
     """
 
-    def __init__(self, arm: ArmDescription) -> None:
-        model = arm.spec().compile()
+    def __init__(self, arm: ArmModel) -> None:
+        model = compiled(arm.spec(), arm.file.path)
         self._order = [arm.joints.index(model.joint(i).name) for i in range(model.njnt)]
         site = model.site(arm.tool_site).id
         chain: list[int] = []
@@ -73,7 +74,7 @@ class ArmKinematics:
             chain.append(body)
             body = int(model.body_parentid[body])
         translations, constants, sines, cosines, axes, columns = [], [], [], [], [], []
-        zeros = []
+        zeros, slides = [], []
         spheres: list[tuple[int, np.ndarray]] = []
         position, rotation = np.zeros(3), np.eye(3)
         for body in reversed(chain):
@@ -82,8 +83,9 @@ class ArmKinematics:
             first = int(model.body_jntadr[body])
             for joint in range(first, first + int(model.body_jntnum[body])):
                 axis, anchor = model.jnt_axis[joint], model.jnt_pos[joint]
-                skew = _skew(axis)
-                # Rodrigues: R(q) = (I + S²) + sin(q) S - cos(q) S²
+                slides.append(model.jnt_type[joint] == mujoco.mjtJoint.mjJNT_SLIDE)
+                # Rodrigues: R(q) = (I + S²) + sin(q) S - cos(q) S²; a slide does not turn.
+                skew = _skew(axis) * (not slides[-1])
                 translations.append(position + rotation @ anchor)
                 constants.append(rotation @ (np.eye(3) + skew @ skew))
                 sines.append(rotation @ skew)
@@ -92,8 +94,8 @@ class ArmKinematics:
                 columns.append(self._order[joint])
                 zeros.append(model.qpos0[model.jnt_qposadr[joint]])
                 position, rotation = -anchor, np.eye(3)
-            # What is before the second joint cannot come near anything; the tool must.
-            if len(columns) > 1 and body != chain[0]:
+            # What is before the second hinge cannot come near anything; the tool must.
+            if len(columns) - sum(slides) > 1 and body != chain[0]:
                 found = _spheres(model, body, position, rotation)
                 spheres += [(len(columns) - 1, sphere) for sphere in found]
         self.sphere_joints = np.array([joint for joint, _ in spheres], dtype=int)
@@ -107,12 +109,14 @@ class ArmKinematics:
         self.columns = np.array(columns)
         """(J,) of each joint of the chain, its place among the arm's joints."""
         self._zeros = np.array(zeros)
+        self.is_slide = np.array(slides)
+        """(J,) whether each joint of the chain moves along its axis instead of turning."""
         self._tip = position + rotation @ model.site_pos[site]
         self._tip_rotation = rotation @ _matrix(model.site_quat[site])
         self.num_joints = arm.num_joints
         self._compare(arm, model)
 
-    def _compare(self, arm: ArmDescription, model: mujoco.MjModel) -> None:
+    def _compare(self, arm: ArmModel, model: mujoco.MjModel) -> None:
         """Raise an ArmError where the chain places the tool elsewhere than MuJoCo does."""
         data = mujoco.MjData(model)
         rng = np.random.default_rng(0)
@@ -122,13 +126,14 @@ class ArmKinematics:
             off = float(np.linalg.norm(self.tool(q).position - data.site(arm.tool_site).xpos))
             if off > 1e-6:
                 raise ArmError(
-                    f'{arm.model_path}: the chain of joints to {arm.tool_site!r} places the tool '
+                    f'{arm.file.path}: the chain of joints to {arm.tool_site!r} places the tool '
                     f'{1e3 * off:.3g} mm from where MuJoCo does; report this file'
                 )
 
     def frames(self, q: np.ndarray) -> Frames:
-        """Locate the joints of the chain at joint positions (..., n) [rad]."""
+        """Locate the joints of the chain at joint positions (..., n) [rad, m]."""
         angles = np.asarray(q, dtype=float)[..., self.columns] - self._zeros
+        shifts = (angles * self.is_slide)[..., None] * self._axes
         s, c = np.sin(angles)[..., None, None], np.cos(angles)[..., None, None]
         local = self._constants + s * self._sines + c * self._cosines
         rotation = np.broadcast_to(np.eye(3), (*angles.shape[:-1], 3, 3))
@@ -136,8 +141,10 @@ class ArmKinematics:
         anchors, rotations = [], []
         for joint in range(len(self.columns)):
             position = position + rotation @ self._translations[joint]
-            anchors.append(position)
             rotation = rotation @ local[..., joint, :, :]
+            if self.is_slide[joint]:
+                position = position + (rotation @ shifts[..., joint, :, None])[..., 0]
+            anchors.append(position)
             rotations.append(rotation)
         return Frames(np.stack(anchors, axis=-2), np.stack(rotations, axis=-3))
 
@@ -164,7 +171,7 @@ class ArmKinematics:
         """Locate a point of the tool.
 
         Args:
-            q: (..., n) joint positions [rad].
+            q: (..., n) joint positions [rad, m].
             offset: (3,) point in the frame of the tool's tip [m]; None: the tip itself.
             jacobians: Whether to compute derivatives as well.
             frames: Frames of these joint positions, where they are known already.
@@ -180,8 +187,8 @@ class ArmKinematics:
         arm = point[..., None] - np.swapaxes(frames.anchors, -1, -2)
         position_jacobian = np.zeros((*point.shape[:-1], 3, self.num_joints))
         rotation_jacobian = np.zeros_like(position_jacobian)
-        position_jacobian[..., self.columns] = _cross(axis, arm)
-        rotation_jacobian[..., self.columns] = axis
+        position_jacobian[..., self.columns] = np.where(self.is_slide, axis, _cross(axis, arm))
+        rotation_jacobian[..., self.columns] = np.where(self.is_slide, 0.0, axis)
         return ToolMotion(point, rotation, position_jacobian, rotation_jacobian)
 
 

@@ -105,7 +105,7 @@ def test_joints_that_are_not_the_arms_are_fixed_where_the_file_says(tmp_path):
     arm = load(locked={'finger': 0.03, 'twin': 0.02})
     model = arm.spec().compile()
     assert (model.nq, model.neq, model.ntendon) == (arm.num_joints, 0, 0)
-    free = mujoco.MjModel.from_xml_path(str(arm.model_path))
+    free = mujoco.MjModel.from_xml_path(str(arm.file.path))
     data, fixed = mujoco.MjData(free), mujoco.MjData(model)
     data.qpos[:], fixed.qpos[:] = [*arm.home, 0.03, 0.02], arm.home
     mujoco.mj_forward(free, data)
@@ -134,7 +134,7 @@ def test_the_chain_knows_where_joints_have_their_zero(tmp_path):
         (SITE, f'{SITE} quat="0 1 0 0"', {}, '180 degrees away from straight down.*turn the site'),
         ('', '', {'suction': 'false'}, "suction: .*got 'false'"),
         ('', '', {'home': [-0.496, -1.0, 2.082, -2.65, -1.5708, 0.0]}, 'mm under the table'),
-        ('', '', {'joints': FIELDS['joints'][::-1]}, 'in the order of the MJCF'),
+        ('', '', {'joints': FIELDS['joints'][::-1]}, 'in the order of the file'),
         ('<worldbody>', '<worldbody', {}, 'arm.xml: MuJoCo refuses it'),
     ],
     ids=['flipped site', 'text for a truth value', 'home too low', 'order', 'no XML'],
