@@ -42,6 +42,7 @@ HOMES = {
     'mujoco': ('control/arm', 'simulation', 'benchmarks/control'),
     'rosbags': ('bags', 'ros/client'),
     'mcap': ('bags', 'ros/client'),
+    'pyarrow': ('bags',),
     'argparse': ('cli',),
     'nicegui': ('studio',),
     'starlette': ('studio',),

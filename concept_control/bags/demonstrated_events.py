@@ -36,7 +36,8 @@ class BagEvent:
         start: Time when it began [s].
         end: Time when it was over [s].
         label: Name that the recording gives it.
-        source: Where it was found: 'demonstrations', 'markers', 'commands' or 'whole bag'.
+        source: Where it was found: 'demonstrations', 'markers', 'commands' or 'whole bag'; in a
+            dataset 'episodes'.
     """
 
     before: Tabletop

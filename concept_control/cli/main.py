@@ -40,6 +40,7 @@ OPTIONAL = {
     'rclpy': 'source a ROS 2 installation, or `pip install "concept_control[ros]"`',
     'mcap': '`pip install "concept_control[bags]"`',
     'nicegui': '`pip install "concept_control[studio]"`',
+    'pyarrow': '`pip install "concept_control[lerobot]"`',
     'rosbags': '`pip install "concept_control[bags]"`',
 }
 """Modules that only some commands need, and where they come from."""

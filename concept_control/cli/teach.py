@@ -6,6 +6,7 @@ import argparse
 import sys
 from collections.abc import Sequence
 from dataclasses import asdict
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +27,9 @@ from concept_control.reports.tables import counted
 from concept_control.teaching.teach import USES, teach
 from concept_control.world.demonstrations import join, read_npz
 from concept_control.world.events import Events
+
+DATASET = Path('meta') / 'info.json'
+"""File by which a LeRobot dataset is known; pyarrow is asked for only where there is one."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -50,7 +54,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         type=Path,
         required=True,
         metavar='BAG_OR_NPZ',
-        help='one or several recordings or .npz files',
+        help='one or several recordings, .npz files or LeRobot datasets',
+    )
+    parser.add_argument(
+        '--entities',
+        nargs='+',
+        default=(),
+        metavar='NAME=COLUMN',
+        help='where a LeRobot dataset says where things are: x and y in metres, e.g. '
+        'red=observation.environment_state[0:2]',
     )
     parser.add_argument(
         '--roles',
@@ -83,7 +95,7 @@ def main(args: argparse.Namespace) -> int:
     recorded = RecordedDemonstrations(
         args.name, args.roles, ReplayLibrary(model, taught), args.namespace
     )
-    demonstrations = join(_gather(args.sources, recorded, args.params))
+    demonstrations = join(_gather(args.sources, recorded, args.params, args.entities))
     print(f'{counted(len(demonstrations), "demonstration")} of {args.name}')
     with progress_bar(len(demonstrations) + 1, 'learning') as bar:
         concept, test = teach(
@@ -111,7 +123,10 @@ def main(args: argparse.Namespace) -> int:
 
 
 def _gather(
-    sources: Sequence[Path], recorded: RecordedDemonstrations, parameters: Path | None
+    sources: Sequence[Path],
+    recorded: RecordedDemonstrations,
+    parameters: Path | None,
+    entities: Sequence[str],
 ) -> list[Events]:
     found: list[Events] = []
     setup: RecordedSetup | None = None
@@ -124,6 +139,13 @@ def _gather(
                 _print_notes(path, notes)
             continue
         setup = setup or read_setup(parameters)
+        if (path / DATASET).is_file():
+            lerobot = import_module('concept_control.bags.lerobot')
+            columns = [lerobot.EntityColumn.parse(text) for text in entities]
+            events = lerobot.dataset_events(path, columns, setup.arm.workspace)
+            found += [shown for event in events for shown in recorded.demonstrations(event)]
+            print(f'{path.name}: {counted(len(events), "demonstration")} from episodes')
+            continue
         with Bag(path) as bag:
             with progress_bar(bag.num_messages, path.name, 'msg') as bar:
                 events = recorded.events(bag, setup, bar.update)

@@ -52,7 +52,7 @@ class RecordedDemonstrations:
         """
         if self.roles is None and event.source != 'markers':
             still = tuple(i for i in event.before.ids if i not in event.subjects)
-            has_roles = event.source != 'whole bag'
+            has_roles = event.source not in ('whole bag', 'episodes')
             arguments = event.arguments or (event.subjects if has_roles else still)
             return [demonstration(event.before, event.after, event.subjects, arguments)]
         label = f'{self.name}{self.roles}' if self.roles else event.label or self.name
