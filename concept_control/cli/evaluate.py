@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import json
 import sys
 from pathlib import Path
 from typing import Any
@@ -19,6 +18,7 @@ from concept_control.replay.page import write_page
 from concept_control.replay.replay import Replay, Replayed
 from concept_control.replay.text import print_report, summary_table
 from concept_control.replay.xunit import write_xunit
+from concept_control.reports.json_file import write_json
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -98,8 +98,7 @@ def main(args: argparse.Namespace) -> int:
             'bags': reports,
             'unreadable': {Path(bag).name: why for bag, why in broken.items()},
         }
-        args.json.parent.mkdir(parents=True, exist_ok=True)
-        args.json.write_text(json.dumps(whole, indent=1, allow_nan=False) + '\n')
+        write_json(args.json, whole)
     if args.xunit:
         write_xunit(args.xunit, reports, broken)
     if args.html:

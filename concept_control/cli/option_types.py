@@ -9,6 +9,7 @@ from __future__ import annotations
 import argparse
 import math
 import os
+import tempfile
 from collections.abc import Callable
 from difflib import get_close_matches
 from pathlib import Path
@@ -193,5 +194,11 @@ def _check_writable(path: Path, text: str) -> None:
         raise argparse.ArgumentTypeError(f'{text}: {error.strerror}') from error
     if not is_folder:
         raise argparse.ArgumentTypeError(f'{text} cannot be written: {path} is no folder')
-    if not os.access(path, os.W_OK | os.X_OK):
-        raise argparse.ArgumentTypeError(f'{text} cannot be written: no permission for {path}')
+    try:
+        # Permissions say nothing to root, nor of file systems that cannot be written to.
+        with tempfile.TemporaryFile(dir=path):
+            pass
+    except OSError as error:
+        raise argparse.ArgumentTypeError(
+            f'{text} cannot be written: {path}: {error.strerror}'
+        ) from error

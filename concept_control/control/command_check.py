@@ -24,10 +24,6 @@ ROUNDING = 1e-6
 MAX_SILENCE = 0.1
 """Time after the last position in which the arm has come to rest [s]."""
 
-MAX_LEAD = 0.1
-"""Largest distance from where the arm is to positions that it shall go to next [rad, m]: they wait
-for an arm that was stopped."""
-
 MAX_JUMP, MAX_KICK = 0.05, 0.5
 """Largest differences of position [rad, m] and velocity [rad/s, m/s], at the present, of a plan to
 where the arm is, or was told to be by now."""
@@ -37,7 +33,7 @@ MAX_BEYOND = 0.1
 
 
 @dataclass(frozen=True)
-class _Told:
+class Told:
     """Time [s], positions (n,) and velocities (n,) that were told or measured."""
 
     time: float
@@ -49,17 +45,20 @@ class CommandCheck:
     """Knows what the arm was told last and where it was measured; refuses what cannot follow.
 
     Not thread-safe: whoever publishes the commands owns it.
+
+    Attributes:
+        measured: Newest credible joint state; None before the first.
     """
 
     def __init__(self, arm: ArmDescription) -> None:
         self._arm = arm
-        self._measured: _Told | None = None
+        self.measured: Told | None = None
         self._plan: Plan | None = None
-        self._position: _Told | None = None
+        self._position: Told | None = None
 
     def measure(self, time: float, q: np.ndarray, qd: np.ndarray) -> None:
         """Take over a credible joint state: stamp [s], positions (n,) and velocities (n,)."""
-        self._measured = _Told(time, q, qd)
+        self.measured = Told(time, q, qd)
 
     def restart(self) -> None:
         """Forget what was told, as when the clock jumped."""
@@ -74,58 +73,48 @@ class CommandCheck:
 
     def position(self, time: float, q: np.ndarray) -> str:
         """Return why positions (n,) must not be sent at a time [s]; empty if they are told."""
-        reason, last = self._place_fault(q[None]), self._start()
+        reason, last = self._place_fault(q[None]), self.last
         velocity = np.zeros_like(q)
         if not reason and last is not None:
-            lower, upper = self._reachable(last, time)
+            lower, upper = self.reachable(last, time)
             jump = np.maximum(q - upper, lower - q).max()
             if jump > ROUNDING:
                 reason = f'positions jump by {jump:.3g} more than speed and acceleration allow'
-            elapsed = self._elapsed(last, time)
+            elapsed = self.elapsed(time)
             velocity = (q - last.q) / elapsed if elapsed else last.velocity
         if not reason:
-            self._position = _Told(time, q, velocity)
+            self._position = Told(time, q, velocity)
         return reason
 
-    def within_reach(self, time: float, q: np.ndarray, qd: np.ndarray) -> np.ndarray:
-        """Return the positions nearest to (n,) that may be told at a time [s].
+    @property
+    def last(self) -> Told | None:
+        """From what positions go on: those told last, or where the arm has got to since.
 
-        Where commands were late, the arm catches up no faster than its joints may move and gain
-        speed, and so that it does not overshoot.
-
-        Args:
-            time: Time of the command [s].
-            q: (n,) positions to be at [rad].
-            qd: (n,) velocities with which these go on [rad/s].
+        After a silence it has come to rest, and it may have been moved by somebody else.
         """
-        last = self._start()
-        if last is None:
-            return q
-        elapsed = self._elapsed(last, time)
-        if elapsed == 0.0:
-            return last.q
-        here = self._measured
-        if here is not None and here.time >= time:
-            near = np.clip(q, here.q - MAX_LEAD, here.q + MAX_LEAD)
-            q, qd = near, np.where(near == q, qd, 0.0)
-        lag = q - last.q - elapsed * qd
-        # From this speed a joint stops within its lag: v dt + v²/2a = lag.
-        gain = self._arm.acceleration_limits * elapsed
-        closing = np.sqrt(gain**2 + 2 * gain / elapsed * np.abs(lag)) - gain
-        wanted = qd + np.clip(lag / elapsed, -closing, closing)
-        lower, upper = self._reachable(last, time)
-        return np.clip(last.q + elapsed * wanted, lower, upper)
+        told, here = self._position, self.measured
+        if told is None or here is None:
+            return told or here
+        return here if here.time - told.time > MAX_SILENCE else told
 
-    def _reachable(self, last: _Told, time: float) -> tuple[np.ndarray, np.ndarray]:
+    def elapsed(self, time: float) -> float:
+        """Return the time for which the arm may move from the last positions until a time [s]."""
+        last = self.last
+        return 0.0 if last is None else float(np.clip(time - last.time, 0.0, MAX_PERIOD))
+
+    def reachable(self, last: Told, time: float) -> tuple[np.ndarray, np.ndarray]:
         """Return the smallest and largest positions (n,) that may be told at a time [s]."""
-        elapsed, limits = self._elapsed(last, time), self._arm.velocity_limits
+        elapsed, limits = self.elapsed(time), self._arm.velocity_limits
         before = last.velocity
         gain = self._arm.acceleration_limits * elapsed
         slowest, fastest = np.clip([before - gain, before + gain], -limits, limits)
         return last.q + elapsed * slowest, last.q + elapsed * fastest
 
-    def _elapsed(self, last: _Told, time: float) -> float:
-        return float(np.clip(time - last.time, 0.0, MAX_PERIOD))
+    def shares(self, speeds: np.ndarray, rates: np.ndarray) -> tuple[float, float]:
+        """Return how much of the limits velocities and accelerations (..., n) need at most."""
+        speed = np.abs(speeds) / self._arm.velocity_limits
+        rate = np.abs(rates) / self._arm.acceleration_limits
+        return max(float(speed.max()), 1e-9), max(float(rate.max()), 1e-9)
 
     def effort(self, effort: np.ndarray) -> str:
         """Return why torques (n,) must not be sent; empty if they may."""
@@ -160,10 +149,11 @@ class CommandCheck:
 
     def _jump(self, plan: Plan) -> str:
         """Return how far the arm would jump if it followed a plan now; empty for little."""
-        here, told = self._measured, self._plan
+        here, told = self.measured, self._plan
         now = plan.stamp if here is None else max(plan.stamp, here.time)
         states = [(here.q, here.velocity)] if here is not None else []
         states += [told.at(now)[:2]] if told is not None else []
+        states += [(self._position.q, self._position.velocity)] if self._position else []
         q, qd = plan.at(now)[:2]
         gaps = [(np.abs(q - q_).max(), np.abs(qd - qd_).max()) for q_, qd_ in states]
         if not gaps or any(gap <= MAX_JUMP and kick <= MAX_KICK for gap, kick in gaps):
@@ -179,19 +169,9 @@ class CommandCheck:
         if positions.shape[1:] != (self._arm.num_joints,) or not np.isfinite(positions).all():
             return 'positions are not finite numbers, one a joint'
         beyond = self._arm.beyond_limits(positions).max(axis=0)
-        here = positions[0] if self._measured is None else self._measured.q
+        here = positions[0] if self.measured is None else self.measured.q
         allowed = np.clip(self._arm.beyond_limits(here), 0.0, MAX_BEYOND) + 1e-4
         if (beyond > allowed).any():
             joint = int(np.argmax(beyond - allowed))
             return f'{self._arm.joints[joint]} would go {beyond[joint]:.3g} beyond its limit'
         return ''
-
-    def _start(self) -> _Told | None:
-        """Return from what positions go on: those told last, or where the arm has got to since.
-
-        After a silence it has come to rest, and it may have been moved by somebody else.
-        """
-        last, here = self._position, self._measured
-        if last is None or here is None:
-            return last or here
-        return here if here.time - last.time > MAX_SILENCE else last

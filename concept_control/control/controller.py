@@ -12,7 +12,7 @@ from concept_control.control.arm.kinematics import ArmKinematics
 from concept_control.control.goal import GroundedGoal
 from concept_control.control.guard import Guard
 from concept_control.control.plan import Plan
-from concept_control.control.plan_sequence import PlanSequence
+from concept_control.control.plan_sequence import PlanSequence, TellingPositions
 from concept_control.control.planners.registry import arm_planner
 from concept_control.control.skills.drawing import DrawingGoal, DrawingTask
 from concept_control.control.skills.pick_and_place import PickAndPlace
@@ -174,6 +174,7 @@ class ConceptController:
         entities_time: float | None = None,
         joints_time: float | None = None,
         fault: str = '',
+        told: TellingPositions | None = None,
     ) -> ControlOutput:
         """Advance by one control period.
 
@@ -189,8 +190,9 @@ class ConceptController:
             entities_time: Stamp of `entities` in the same clock [s]; None: they are current.
             joints_time: Stamp of `q` and `qd` in the same clock [s]; None: they are current.
             fault: Reason why the inputs cannot be trusted, so that the arm must hold.
+            told: What an arm is told that takes positions one by one; see `PlanSequence`.
         """
-        self._slowed = ''
+        self._slowed, self._plans.told = '', told
         q, qd = np.asarray(q, dtype=float), np.asarray(qd, dtype=float)
         if q.shape != (self.arm.num_joints,) or qd.shape != q.shape:
             raise CommandError(

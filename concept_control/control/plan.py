@@ -74,13 +74,23 @@ class Plan:
             return self.positions[-1], np.zeros_like(self.velocities[-1]), self.efforts[-1]
         step = max(int(progress), 0)
         fraction = max(progress - step, 0.0)
-        position = self.positions[step] + fraction * (
-            self.positions[step + 1] - self.positions[step]
-        )
         velocity = self.velocities[step] + fraction * (
             self.velocities[step + 1] - self.velocities[step]
         )
-        return position, velocity, self.efforts[step]
+        return self.along(np.array([time]))[0], velocity, self.efforts[step]
+
+    def along(self, times: np.ndarray) -> np.ndarray:
+        """Return the positions (K, n) at times (K,), by cubics through the points.
+
+        Straight lines would have the speed jump at each point.
+        """
+        progress = np.clip((times - self.stamp) / self.dt, 0.0, self.num_steps)
+        step = np.minimum(progress.astype(int), self.num_steps - 1)
+        x = (progress - step)[:, None]
+        begin, end = self.positions[step], self.positions[step + 1]
+        leave, arrive = self.dt * self.velocities[step], self.dt * self.velocities[step + 1]
+        rest = x * (1 - x) * ((1 - 2 * x) * (begin - end) + (1 - x) * leave - x * arrive)
+        return begin + x * (end - begin) + rest
 
     def is_finite(self) -> bool:
         """Tell whether every number a robot would be sent is finite."""

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections import deque
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from concept_control.control.arm.dynamics import PLAN_STEP
+from concept_control.control.command_check import Told
 from concept_control.control.guard import Guard
 from concept_control.control.plan import Plan
 
@@ -35,15 +36,34 @@ BRAKE_STEPS = 40
 """Number of steps of a plan that brakes."""
 
 
+@dataclass(frozen=True)
+class TellingPositions:
+    """How far an arm that takes positions one by one has been told to go.
+
+    Attributes:
+        motion: What it was told last. Its drives bring it there, so that plans go on from what was
+            told: from what is measured, which is behind, they would turn back.
+        lag: Time by which that is behind the plans, on their path [s].
+    """
+
+    motion: Told
+    lag: float
+
+
 class PlanSequence:
     """The plans that were sent of late.
 
     A plan takes its time to be made and sent, and meanwhile the arm goes on along the last one.
     So each plan repeats the last one's points up to its *seam*, later than it can arrive, and
     whenever it comes before that, the arm feels no jump.
+
+    Attributes:
+        told: What an arm is told that takes positions one by one; None where it is told something
+            else, or nothing.
     """
 
     def __init__(self, guard: Guard) -> None:
+        self.told: TellingPositions | None = None
         self._guard = guard
         self._plans: deque[Plan] = deque()
         self._delays: deque[tuple[float, float]] = deque()
@@ -110,6 +130,9 @@ class PlanSequence:
         """
         if self.is_on_track(time, q, qd):
             return self.brake_along(time)
+        if self.told is not None:
+            motion = self.told.motion
+            time, q, qd = motion.time, motion.q, motion.velocity
         self._plans.clear()
         self._braked_at = self._asked_at = time
         self._seam_at = np.inf
@@ -135,6 +158,9 @@ class PlanSequence:
             self._plans.popleft()
         if not self._plans:
             return False
+        if self.told is not None:
+            # Positions wait on the path for an arm that does not follow.
+            return self.told.lag < MAX_PLAN_DELAY
         if np.abs(self._plans[-1].at(time)[0] - q).max() > self._guard.config.max_deviation:
             return False
         return any(

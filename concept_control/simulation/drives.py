@@ -19,7 +19,11 @@ from concept_control.control.tracker import PlanTracker
 from concept_control.errors import CommandError
 
 FOLLOWING_TIME = 0.02
-"""Time constant with which a position loop's reference follows the positions told [s]."""
+"""Time constant with which a loop's reference comes to the trajectory told [s]."""
+
+SMOOTHING_TIME = 0.03
+"""Time constant of the critically damped filter through which positions come, which have no times
+of their own and arrive in bursts [s]; all joints are twice as late, and so on the path told."""
 
 MAX_STEP = 0.01
 """Longest time for which a reference moves on at once [s]."""
@@ -41,7 +45,7 @@ class _Servo:
         time: float,
         q: np.ndarray,
         qd: np.ndarray,
-        target: tuple[np.ndarray, np.ndarray] | None,
+        target: tuple[np.ndarray, np.ndarray | None] | None,
     ) -> np.ndarray:
         """Return torques (n,) [N m].
 
@@ -49,7 +53,8 @@ class _Servo:
             time: Present time [s].
             q: (n,) measured positions [rad].
             qd: (n,) measured velocities [rad/s].
-            target: Positions and velocities (n,) to go to; None: rest, wherever that is.
+            target: Positions and velocities (n,) to go to, None for velocities that are not told;
+                None: rest, wherever that is.
         """
         arm, top = self._arm, self._arm.acceleration_limits
         if self._q is None:
@@ -57,10 +62,14 @@ class _Servo:
         step = float(np.clip(time - self._time, 0.0, MAX_STEP))
         self._time, wanted = time, np.zeros_like(q)
         if target is not None:
-            lag = target[0] - self._q
-            # From this speed a joint stops within its lag.
-            stoppable = np.sqrt(2 * top * np.abs(lag))
-            wanted = target[1] + np.clip(lag / FOLLOWING_TIME, -stoppable, stoppable)
+            lag, velocity = target[0] - self._q, target[1]
+            if velocity is None:
+                pull = (lag / SMOOTHING_TIME - 2 * self._qd) / SMOOTHING_TIME
+                wanted = self._qd + step * pull
+            else:
+                # From this speed a joint stops within its lag.
+                stoppable = np.sqrt(2 * top * np.abs(lag))
+                wanted = velocity + np.clip(lag / FOLLOWING_TIME, -stoppable, stoppable)
             wanted = np.clip(wanted, -arm.velocity_limits, arm.velocity_limits)
         acceleration = np.clip((wanted - self._qd) / max(step, 1e-3), -top, top)
         self._qd = self._qd + step * acceleration
@@ -93,8 +102,7 @@ class PositionDrive:
         """Hold the arm; stop it whenever no command has come for `timeout` [s]."""
         self._arm, self._timeout = arm, timeout
         self._servo = _Servo(arm)
-        self._target, self._velocity = np.zeros(arm.num_joints), np.zeros(arm.num_joints)
-        self._since = -np.inf
+        self._target, self._since = np.zeros(arm.num_joints), -np.inf
 
     def command(self, time: float, values: np.ndarray) -> None:
         """Go to joint positions (n,) [rad] from a time [s] on.
@@ -105,20 +113,12 @@ class PositionDrive:
         _check(self._arm, values)
         if (self._arm.beyond_limits(values) > 0.0).any():
             raise CommandError(f'positions {values} are beyond the limits of {self._arm.name}')
-        is_first = time - self._since > self._timeout
-        moved = np.zeros_like(values) if is_first else values - self._target
-        # Steps smoothed over time, for commands come in bursts.
-        self._velocity = self._velocity_at(time) + moved / FOLLOWING_TIME
         self._target, self._since = values, time
 
     def effort(self, time: float, q: np.ndarray, qd: np.ndarray) -> np.ndarray:
         """See `TrajectoryDrive.effort`."""
         is_fresh = time - self._since <= self._timeout
-        target = (self._target, self._velocity_at(time)) if is_fresh else None
-        return self._servo.effort(time, q, qd, target)
-
-    def _velocity_at(self, time: float) -> np.ndarray:
-        return self._velocity * np.exp(-(time - self._since) / FOLLOWING_TIME)
+        return self._servo.effort(time, q, qd, (self._target, None) if is_fresh else None)
 
 
 class EffortDrive:

@@ -41,9 +41,11 @@ def test_values_that_can_be(kind, text, value):
         (types.existing_file, ('', '/nowhere', '/tmp', '/dev/null'), ''),
         (types.existing_folder, ('', '/nowhere', '/dev/null'), ''),
         (types.new_file(), ('', '/tmp', '/dev/null/x', 'a\0b', '/dev/null/x/y'), ''),
+        (types.new_file(), ('/proc/x', '/proc/x/y', '/proc/version'), 'cannot be written'),
         (types.new_file('.mp4'), ('film.avi',), 'must end in .mp4'),
-        (types.folder, ('', '/dev/null', '/dev/null/x'), ''),
+        (types.folder, ('', '/dev/null', '/dev/null/x', '/proc/x'), ''),
         (types.new_folder, ('/tmp',), 'is there already'),
+        (types.new_folder, ('/proc/x',), 'cannot be written: /proc'),
     ],
 )
 def test_values_that_cannot_be_are_refused_in_one_sentence(kind, texts, complaint):
@@ -57,7 +59,7 @@ def test_values_that_cannot_be_are_refused_in_one_sentence(kind, texts, complain
 @pytest.mark.skipif(os.geteuid() == 0, reason='root may write everywhere')
 def test_a_folder_without_permission_is_refused(tmp_path):
     tmp_path.chmod(0o500)
-    with pytest.raises(ArgumentTypeError, match='no permission'):
+    with pytest.raises(ArgumentTypeError, match='Permission denied'):
         types.new_file()(str(tmp_path / 'x.json'))
 
 

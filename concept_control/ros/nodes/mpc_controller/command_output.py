@@ -22,7 +22,9 @@ from trajectory_msgs.msg import JointTrajectory
 from concept_control.control.arm.description import ArmDescription
 from concept_control.control.command_check import CommandCheck
 from concept_control.control.guard import Guard
+from concept_control.control.path_follower import PathFollower
 from concept_control.control.plan import Plan
+from concept_control.control.plan_sequence import TellingPositions
 from concept_control.control.tracker import PlanTracker
 from concept_control.ros.bridge import conversions as convert
 from concept_control.ros.bridge import qos
@@ -90,6 +92,10 @@ class CommandOutput(ABC):
         with self._lock:
             self._check.restart()
 
+    def told(self, time: float) -> TellingPositions | None:
+        """Return what is told at a time [s], where that is positions, and there were some."""
+        return None
+
     def coast(self, time: float) -> None:  # noqa: B027  (a trajectory is followed by itself)
         """Send the command that belongs to a time [s] for which no joint state has come."""
 
@@ -147,7 +153,7 @@ class StreamedOutput(CommandOutput):
             arm,
         )
         self._is_effort = is_effort
-        self._tracker = PlanTracker(arm, SOFTNESS)
+        self._tracker, self._follower = PlanTracker(arm, SOFTNESS), PathFollower(self._check)
         self._guard = Guard(arm)
         self._last: tuple[float, np.ndarray] | None = None
         self._ends: float | None = None
@@ -159,6 +165,7 @@ class StreamedOutput(CommandOutput):
             refusal = self._check.plan(plan)
             if not refusal:
                 self._tracker.follow(plan)
+                self._follower.follow(plan)
                 self._is_on = True
                 self._ends = plan.end if is_last else None
             return refusal
@@ -172,7 +179,8 @@ class StreamedOutput(CommandOutput):
                 return ''
             reason = self._follow(time, q, qd)
             is_at_rest = np.abs(qd).max() < AT_REST
-            if self._ends is not None and time >= self._ends and is_at_rest:
+            is_over = self._ends is not None and self._is_over(time, self._ends)
+            if is_over and is_at_rest:
                 self._end(q)
             return reason
 
@@ -181,6 +189,7 @@ class StreamedOutput(CommandOutput):
         super().restart()
         with self._lock:
             self._tracker.hold()
+            self._follower.forget()
 
     def coast(self, time: float) -> None:
         """Go on along the plan as if the arm were on it; at its end, bear the weight and stop.
@@ -191,7 +200,7 @@ class StreamedOutput(CommandOutput):
             plan = self._tracker.plan
             if not self._is_on or self._last is None or time <= self._last[0]:
                 return
-            if plan is None or time >= plan.end:
+            if plan is None or self._is_over(time, plan.end):
                 self._end(self._tracker.reference(time, self._last[1])[0])
                 return
             self._follow(time, *plan.at(time)[:2])
@@ -203,14 +212,25 @@ class StreamedOutput(CommandOutput):
             self.coast(self._last[0] + elapsed)
             clock.sleep(COAST_PERIOD)
 
+    def told(self, time: float) -> TellingPositions | None:
+        """See `CommandOutput.told`."""
+        with self._lock:
+            motion = self._check.last
+            if self._is_effort or motion is None or motion is self._check.measured:
+                return None
+            return TellingPositions(motion, self._follower.lag(time))
+
+    def _is_over(self, time: float, end: float) -> bool:
+        """Tell whether what is told has come to the end [s] of a plan."""
+        return time - (0.0 if self._is_effort else self._follower.lag(time)) >= end
+
     def _follow(self, time: float, q: np.ndarray, qd: np.ndarray) -> str:
         """Send what follows the plan from a state; return what was done to it."""
         if self._is_effort:
             wanted = self._tracker.effort(time, q, qd)
             values, reason = self._guard.check_effort(wanted, q, qd)
         else:
-            wanted, speed, _ = self._tracker.reference(time, q)
-            values, reason = self._check.within_reach(time, wanted, speed), ''
+            values, reason = self._follower.position(time), ''
         refusal = self._command(time, values)
         if refusal:
             reason = f'command refused: {refusal}'

@@ -219,6 +219,7 @@ class PlanningLoop:
             self._entities_time,
             joints.stamp,
             joints.fault,
+            self._output.told(joints.stamp),
         )
         if output.plan is not None:
             # The node's clock may stand still while this thread has the processor.
