@@ -7,6 +7,7 @@ from collections.abc import Callable
 
 from nicegui import events, ui
 
+from concept_control.control.goal import MAX_ENERGY
 from concept_control.studio.workbench import Workbench
 
 MAX_SUGGESTIONS = 12
@@ -64,9 +65,14 @@ class AskPanel:
             self._input.value = question.text  # another page has asked
         self._error.text = question.error
         meaning = question.meaning
-        self._table.rows = [
-            {'part': part, 'now': f'{now:.4f}', 'then': f'{then:.4f}'}
+        parts = [
+            (part if then <= MAX_ENERGY else f'{part}: would not hold, it weighs less', now, then)
             for part, now, then in (meaning.parts if meaning is not None else ())
+        ]
+        if meaning is not None and len(parts) > 1:
+            parts.append(('together, weighed', meaning.energy, meaning.goal.target_energy))
+        self._table.rows = [
+            {'part': part, 'now': f'{now:.4f}', 'then': f'{then:.4f}'} for part, now, then in parts
         ]
         self._table.update()
         weights = meaning.weights if meaning is not None else None
