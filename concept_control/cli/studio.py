@@ -17,7 +17,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         'expression and see what it means. Act: watch a simulated arm do it. ROS is not needed. '
         'Ctrl+C ends it.'
     )
-    add_config(parser, StudioConfig)
+    add_config(
+        parser,
+        StudioConfig,
+        ros={'help': 'watch and command a robot that runs in ROS, instead of a simulated one'},
+        namespace={'help': "of that robot's nodes"},
+    )
 
 
 def main(args: argparse.Namespace) -> int:
