@@ -9,7 +9,8 @@ from concept_control.cli.options import add_shared
 from concept_control.concepts.vocabulary import vocabulary
 from concept_control.energy.code import ConceptCode
 from concept_control.energy.model import ConceptModel
-from concept_control.language.library import learn_concept, unknown_concept
+from concept_control.language.kept_words import learn_words
+from concept_control.language.library import unknown_concept
 from concept_control.language.library_store import load, taught_names
 from concept_control.paths import library_folder
 from concept_control.reports.json_file import write_json
@@ -47,4 +48,4 @@ def _code(model: ConceptModel, word: str, folder: Path) -> ConceptCode:
         return load(folder / f'{word}.npz', model).code
     if word not in words:
         raise unknown_concept(word, (*words, *taught))
-    return learn_concept(model, words[word], 5, seed=0).code
+    return learn_words(model, folder, [word]).get(word).code

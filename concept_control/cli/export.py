@@ -9,7 +9,8 @@ from concept_control.cli.options import add_shared
 from concept_control.energy.model import ConceptModel
 from concept_control.energy.network_energy import NetworkEnergy
 from concept_control.energy.torchscript import export_network
-from concept_control.language.library import ConceptLibrary, LibraryConcept
+from concept_control.language.kept_words import learn_words
+from concept_control.language.library import LibraryConcept
 from concept_control.language.library_store import load, taught_names
 from concept_control.paths import library_folder
 
@@ -55,4 +56,4 @@ def _concept(model: ConceptModel, name: str) -> LibraryConcept:
     folder = library_folder()
     if name in taught_names(folder):
         return load(folder / f'{name}.npz', model)
-    return ConceptLibrary.learn(model, [name]).get(name)
+    return learn_words(model, folder, [name]).get(name)

@@ -110,8 +110,9 @@ class ConceptLibrary:
         num_demonstrations: int = 5,
         seed: int = 0,
         progress: Callable[[LibraryConcept], None] | None = None,
+        learn: Callable[[NamedConcept], LibraryConcept] | None = None,
     ) -> ConceptLibrary:
-        """Learn the shipped vocabulary: infer each code from particle demonstrations, now.
+        """Learn the shipped vocabulary: infer each code from particle demonstrations.
 
         Args:
             model: Model that infers the codes.
@@ -119,13 +120,18 @@ class ConceptLibrary:
             num_demonstrations: Number of demonstrations of each concept.
             seed: Seed of the demonstrations and of the inference.
             progress: Callback for each concept as it is learned.
+            learn: Function that learns a word; None to infer each code now. `learn_words`
+                (`kept_words.py`) has those that were kept.
         """
         words = vocabulary()
         library = cls()
         for name in words_of(model.card) if names is None else names:
             if name not in words:
                 raise unknown_concept(name, words)
-            concept = learn_concept(model, words[name], num_demonstrations, seed)
+            if learn is None:
+                concept = learn_concept(model, words[name], num_demonstrations, seed)
+            else:
+                concept = learn(words[name])
             library.add(concept)
             if progress is not None:
                 progress(concept)
@@ -151,6 +157,37 @@ def learn_concept(
     """Infer the code of one word of the vocabulary from demonstrations in the particle world."""
     demonstrations = word.demonstrations(seed, num_demonstrations)
     code = model.infer(demonstrations, seed)
+    return concept_of_word(
+        model,
+        word,
+        code,
+        demonstrations,
+        energy=float(model.energy(demonstrations, code).mean()),
+        by_appearance=word.selects and identifies_by_appearance(model, code, demonstrations, seed),
+        sentences=sentences_of(model, code),
+    )
+
+
+def concept_of_word(
+    model: ConceptModel,
+    word: NamedConcept,
+    code: ConceptCode,
+    demonstrations: Events,
+    energy: float,
+    by_appearance: bool,
+    sentences: tuple[str, ...],
+) -> LibraryConcept:
+    """Return a word of the vocabulary with its code and what is known of that.
+
+    Args:
+        model: Model that inferred the code.
+        word: Word of the vocabulary.
+        code: Code of the word.
+        demonstrations: Demonstrations it was inferred from.
+        energy: Mean energy of these under the code.
+        by_appearance: Whether it identifies entities by their appearance.
+        sentences: What the code says.
+    """
     return LibraryConcept(
         name=word.name,
         description=word.description,
@@ -159,14 +196,14 @@ def learn_concept(
         acts=word.acts,
         subjects=(word.min_subjects, word.max_subjects),
         arguments=(word.min_arguments, word.max_arguments),
-        num_demonstrations=num_demonstrations,
-        energy=float(model.energy(demonstrations, code).mean()),
+        num_demonstrations=len(demonstrations),
+        energy=energy,
         source='shipped',
         model=model.fingerprint,
         demonstrations_hash=hash_events(demonstrations),
         demonstrations=demonstrations,
-        by_appearance=word.selects and identifies_by_appearance(model, code, demonstrations, seed),
-        sentences=sentences_of(model, code),
+        by_appearance=by_appearance,
+        sentences=sentences,
     )
 
 

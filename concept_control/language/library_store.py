@@ -23,6 +23,7 @@ from concept_control.energy.model import ConceptModel
 from concept_control.errors import ConceptControlError, LibraryError
 from concept_control.input_files import check_fields, one_line, parse_json, read_npz
 from concept_control.language.appearance import identifies_by_appearance
+from concept_control.language.kept_words import learn_words
 from concept_control.language.library import (
     ConceptLibrary,
     LibraryConcept,
@@ -240,7 +241,7 @@ def whole_library(model: ConceptModel, folder: Path) -> ConceptLibrary:
         file=sys.stderr,
         disable=not sys.stderr.isatty(),
     ) as bar:
-        library = ConceptLibrary.learn(model, progress=lambda _: bar.update())
+        library = learn_words(model, folder, progress=lambda _: bar.update())
     for found in load_all(folder, model):
         if isinstance(found, LibraryConcept):
             library.add(found)

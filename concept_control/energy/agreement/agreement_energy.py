@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import cached_property
 from pathlib import Path
 
 import torch
@@ -52,6 +54,14 @@ class AgreementEnergy:
 
     def __init__(self, scorer: RuleScorer, curve: ConfidenceCurve | None = None) -> None:
         self._scorer, self._curve = scorer, curve
+
+    @cached_property
+    def digest(self) -> str:
+        """SHA-256 of the weights of the priors and of the confidence, hex."""
+        digest = hashlib.sha256(repr(self._curve).encode())
+        for name, value in sorted(self._scorer.state_dict().items()):
+            digest.update(name.encode() + value.cpu().numpy().tobytes())
+        return digest.hexdigest()
 
     def to(self, device: torch.device) -> AgreementEnergy:
         """Return the energy: it computes wherever the scenes are."""

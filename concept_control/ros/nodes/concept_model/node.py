@@ -23,7 +23,8 @@ from concept_control.energy.model import ConceptModel
 from concept_control.errors import ConceptControlError, GroundingError, PerceptionError
 from concept_control.interfaces.constants import TEACH_PHASE, CommandKind, GoalStatus, allowed
 from concept_control.language.goals import GoalConfig, plan_goal, request_goal
-from concept_control.language.library import ConceptLibrary, LibraryConcept
+from concept_control.language.kept_words import learn_words
+from concept_control.language.library import LibraryConcept
 from concept_control.msg import (
     ConceptCommand,
     ConceptGoal,
@@ -72,8 +73,8 @@ class ConceptModelNode(Node):
         arm = ArmDescription.load(p.arm)
         self.workspace = arm.workspace
         self.model = ConceptModel.load(p.model or None, p.device, p.energy)
-        folder = Path(p.library).expanduser() if p.library else library_folder()
-        self._store = ConceptStore(folder, self.model)
+        self._folder = Path(p.library).expanduser() if p.library else library_folder()
+        self._store = ConceptStore(self._folder, self.model)
         self._teacher = Teacher(self.model, self._store, self.workspace, p)
         self._entities: convert.EntitySnapshot | None = None
         self._entities_heard = threading.Event()
@@ -182,8 +183,8 @@ class ConceptModelNode(Node):
         def report(concept: LibraryConcept) -> None:
             self.get_logger().debug(f'learned {concept.name}: energy {concept.energy:.3g}')
 
-        library = ConceptLibrary.learn(
-            self.model, None, p.num_demonstrations, p.seed, progress=report
+        library = learn_words(
+            self.model, self._folder, None, p.num_demonstrations, p.seed, progress=report
         )
         self._store.begin(library)
         self.get_logger().info(
