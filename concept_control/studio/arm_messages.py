@@ -42,6 +42,8 @@ class ArmState:
         expression: Expression that is pursued; '' for none.
         energy: Energy of the scene; NaN without a goal.
         targets: Places at which the things should end up, by id.
+        path: Places (x, y, z) of the tool at 4 even moments of the newest plan [workspace units];
+            empty for none.
         plan_ms: Median time of a plan so far [ms]; NaN before the first.
         late: Number of control periods whose computation took longer than they last.
         periods: Number of control periods since the command was given.
@@ -56,6 +58,7 @@ class ArmState:
     expression: str
     energy: float
     targets: dict[int, tuple[float, float]] = field(default_factory=dict)
+    path: tuple[tuple[float, float, float], ...] = ()
     plan_ms: float = float('nan')
     late: int = 0
     periods: int = 0

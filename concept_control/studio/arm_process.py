@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
+from concept_control.control.arm.kinematics import ArmKinematics
 from concept_control.control.controller import ConceptController, ControlOutput
 from concept_control.energy.model import ConceptModel
 from concept_control.errors import ConceptControlError
@@ -127,10 +128,23 @@ class ArmSession:
             expression=self._expression,
             energy=float('nan') if output is None else float(output.energy),
             targets=self._targets,
+            path=self._path(),
             plan_ms=float(1e3 * np.median(times)) if times else float('nan'),
             late=self._late,
             periods=self._periods,
         )
+
+    def _path(self) -> tuple[tuple[float, float, float], ...]:
+        """Return where the newest plan takes the tool."""
+        plan = None if self._output is None else self._output.plan
+        if plan is None:
+            return ()
+        steps = np.linspace(0, plan.num_steps, 4).round().astype(int)
+        workspace = self._scene.arm.workspace
+        tips = self._kinematics.tool(plan.positions[steps]).position
+        flat = workspace.to_workspace(tips[:, :2])
+        heights = tips[:, 2] / workspace.half_extent
+        return tuple((float(x), float(y), float(z)) for (x, y), z in zip(flat, heights))
 
     def _begin(self, table: Table) -> None:
         """Build the scene of a table anew."""
@@ -148,6 +162,7 @@ class ArmSession:
             )
         )
         self._controller = ConceptController(self._scene.arm)
+        self._kinematics = ArmKinematics(self._scene.arm)
         self._loop = ClosedLoop(self._scene, self._controller, LoopConfig())
         self._output, self._targets, self._plan_times = None, {}, []
         self._refused, self._expression = '', ''

@@ -194,6 +194,7 @@ class Page:
             self._show_arm()
         else:
             self._scene.show_arm(None)
+            self._scene.show_path(())
         if self._tab == 'Look back':
             self._show_recording()
 
@@ -239,11 +240,14 @@ class Page:
         state, look = self._studio.shown_arm(), self._studio.robot.look
         self._act_panel.refresh()
         self._scene.show_arm(look if state is not None else None)
+        if state is None:
+            self._scene.show_path(())
         if state is None or state.time == self._arm_time:
             return
         self._arm_time = state.time
         if look is not None:
             self._scene.move_arm(look, state)
+            self._scene.show_path(state.path)
         if self._studio.is_acting or self._studio.config.ros:
             table = self._workbench.desk.table
             self._scene.show_things(table, state.places)

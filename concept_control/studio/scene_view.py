@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 
 import numpy as np
 from nicegui import events, ui
@@ -38,6 +38,12 @@ AFTER_DRAG = 0.25
 STILL = 0.01
 """Distance below which a thing was clicked and not dragged [workspace units]."""
 
+PATH_PERIOD = 0.2
+"""Time between two drawings of the plan [s]."""
+
+_BEZIER = np.array([[6, 0, 0, 0], [-5, 18, -9, 2], [2, -9, 18, -5], [0, 0, 0, 6]]) / 6
+"""From 4 places, evenly along a cubic curve, to its control points."""
+
 _HEAT_HEIGHT, _MARK_HEIGHT = 0.004, 0.008
 _TO_Z = np.array([[1.0, 0.0, 0.0], [0.0, 0.0, -1.0], [0.0, 1.0, 0.0]])
 """Rotation from the y axis, along which the browser's cylinders stand, to the z axis."""
@@ -55,7 +61,7 @@ class SceneView:
 
     def __init__(self, on_drag: Drag, on_click: Callable[[int], None]) -> None:
         self._on_drag, self._on_click = on_drag, on_click
-        self._dragged_at = 0.0
+        self._dragged_at = self._path_at = 0.0
         self._boxes: dict[int, tuple[Thing, ui.scene.box]] = {}
         self._places: dict[int, tuple[float, float, float]] = {}
         self._marks: dict[str, list[Object3D]] = {}
@@ -205,6 +211,19 @@ class SceneView:
             calls.append(['move', body.id, body.x, body.y, body.z])
             calls.append(['rotate', body.id, body.R])
         self.scene.run_method('run_methods', calls)
+
+    def show_path(self, path: Sequence[Sequence[float]]) -> None:
+        """Draw where a plan takes the tool, through 4 places; nothing for none."""
+        if path and time.monotonic() - self._path_at < PATH_PERIOD:
+            return
+        self._path_at = time.monotonic()
+        points = np.array(path).reshape(-1, 3).round(2)
+
+        def draw() -> Iterable[Object3D]:
+            if len(points) == len(_BEZIER):
+                yield ui.scene.curve(*(_BEZIER @ points).tolist()).material('#e8590c')
+
+        self._redraw('path', tuple(map(tuple, points)), draw)
 
     def _redraw(self, kind: str, key: object, draw: Callable[[], Iterable[Object3D]]) -> None:
         """Draw marks anew where they differ from those that are there."""

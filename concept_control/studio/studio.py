@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -24,6 +25,9 @@ from concept_control.studio.workbench import Workbench
 
 ENDED = ('satisfied', 'failed', 'cancelled', 'refused')
 """Words for the status of a robot that has nothing to do any more."""
+
+AFTER_PUSH = 0.5
+"""Time after a push until the arm has told what came of it [s]."""
 
 
 @dataclass(frozen=True)
@@ -108,6 +112,7 @@ class Studio:
         self.num_pages = 0
         self._table: Table | None = None
         self._is_taken = True
+        self._pushed_at = 0.0
 
     def act(self, expression: str) -> None:
         """Make an expression hold with the robot, beginning with the table as it is."""
@@ -153,6 +158,7 @@ class Studio:
 
     def push(self, thing_id: int, x: float, y: float) -> None:
         """Move a thing by hand while the robot works."""
+        self._pushed_at = time.monotonic()
         self._send(Push(thing_id, (x, y)))
 
     @property
@@ -172,6 +178,8 @@ class Studio:
         state = self.robot.state
         if self._is_taken or self._table is None:
             return
+        if time.monotonic() - self._pushed_at < AFTER_PUSH:
+            return  # what the arm tells may be from before
         if not self.robot.is_running:
             self._is_taken = True
             self.workbench.say('the arm has stopped; give the command again')

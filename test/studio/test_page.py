@@ -70,10 +70,10 @@ def page(browser, address):
     context.close()
 
 
-def wait_for(condition, seconds=30.0):
+def wait_for(condition, seconds=30.0, told=None):
     end = time.monotonic() + seconds
     while not condition():
-        assert time.monotonic() < end, 'it did not come about'
+        assert time.monotonic() < end, 'it did not come about' if told is None else told()
         time.sleep(0.05)
 
 
@@ -146,6 +146,9 @@ class StudioPage:
     def tab(self, name):
         self.page.get_by_role('tab', name=name).click()
         self.page.wait_for_timeout(200)
+
+    def doing(self):
+        return ' | '.join(map(self.text, ('status', 'reason', 'numbers')))
 
     def told(self, text, seconds=30.0):
         self.page.get_by_text(text).first.wait_for(timeout=1e3 * seconds)
@@ -237,7 +240,7 @@ def test_the_arm_does_it_follows_a_thing_that_is_dragged_and_is_cancelled(page):
     wait_for(lambda: 'left_of' in page.text('parts'))
     page.tab('Act')
     page.at('do').click()
-    wait_for(lambda: 'active: carry' in page.text('status'), 60)
+    wait_for(lambda: 'active: carry' in page.text('status'), 120, page.doing)
     start = page.table()
     free = [t for t in start.things if t.id != 2]
     place = next(
@@ -246,8 +249,12 @@ def test_the_arm_does_it_follows_a_thing_that_is_dragged_and_is_cancelled(page):
         for y in np.linspace(-0.7, 0.7, 8)
         if all(max(abs(x - t.position[0]), abs(y - t.position[1])) > 0.4 for t in free)
     )
+    # The arm does not wait for a slow page: in the middle of the carry it is told to.
+    page.page.get_by_role('button', name='Pause').click()
+    wait_for(lambda: 'paused' in page.text('status'), told=page.doing)
     page.drag(2, place, waits=False)
-    wait_for(lambda: 'satisfied' in page.text('status'), 60)
+    page.page.get_by_role('button', name='Go on').click()
+    wait_for(lambda: 'satisfied' in page.text('status'), 120, page.doing)
     wait_for(lambda: page.table() != start)
     after = page.table()
     assert np.abs(np.subtract(after.thing(2).position, place)).max() < 0.05
