@@ -65,8 +65,8 @@ class AttackConfig:
         attacks: Attacks that are made, by name.
         outputs: Outputs of the controller, a graph for each.
         seconds: Duration of each attack [simulated s].
-        minutes: Duration of everything [min], shared by the outputs, whose attacks are made again
-            and again until their time is up; 0 makes each once.
+        minutes: Duration of everything [min], shared by the outputs: each attack is made once,
+            and again and again until the time of its output is up.
         seed: Seed of the layout.
         speed: Simulated seconds per second, at most.
         backend: Renderer of the simulated camera.
@@ -160,11 +160,6 @@ def run(config: AttackConfig) -> int:
     print(worst_table(results))
     for output, aftermath in aftermaths.items():
         print(aftermath.text(output))
-    missing = len(config.attacks) * len(config.outputs) - len(
-        {(one.output, one.attack) for one in results}
-    )
-    if missing:
-        print(f'{missing} attacks were not made: the time was up')
     withstood = sum(one.is_withstood for one in results)
     print(f'{withstood} of {len(results)} attacks withstood')
     is_clean = all(one.is_clean for one in aftermaths.values())
@@ -210,10 +205,10 @@ def attack_output(
     begun: dict[str, tuple[int, float]] = {}
     files: set[Path] = set()
     end = time.monotonic() + 60 * config.minutes / len(config.outputs)
-    attacks = itertools.cycle(config.attacks) if config.minutes else config.attacks
+    attacks = tqdm(itertools.cycle(config.attacks), output, len(config.attacks), file=sys.stderr)
     with _field(output, config) as field_:
-        for name in tqdm(attacks, desc=output, unit='attack', file=sys.stderr):
-            if config.minutes and time.monotonic() > end:
+        for count, name in enumerate(attacks):
+            if count >= len(config.attacks) and time.monotonic() >= end:
                 break
             result = field_.attack(name)
             tqdm.write(_line(result))

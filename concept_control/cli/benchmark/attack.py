@@ -17,7 +17,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     again = {'help': 'may be given several times (default: each in turn)'}
     attacks = {**again, 'flag': '--attack', 'choices': tuple(ATTACKS)}
     outputs = {**again, 'flag': '--output', 'choices': INTERFACES}
-    rounds = 'of everything, round after round [min] (default: each attack once)'
+    rounds = 'of everything, round after round, at least one [min] (default: one)'
     minutes = {'help': rounds, 'type': number(low=0.0)}
     add_config(
         parser, AttackConfig, attacks=attacks, outputs=outputs, minutes=minutes, backend=CAMERA
