@@ -112,7 +112,7 @@ def test_only_one_file_says_torch_jit():
 def test_goals_are_made_in_one_place():
     """Beside it stand only the energies whose solution is known in closed form."""
     makers = {p.name for p in modules() if 'GroundedGoal(' in p.read_text()} - {'goal.py'}
-    assert makers == {'goals.py', 'closed_form.py'}
+    assert makers == {'goals.py', 'tool_between.py'}
 
 
 def test_no_imports_go_in_a_circle():

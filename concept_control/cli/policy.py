@@ -14,9 +14,9 @@ from concept_control.cli.options import add_shared
 from concept_control.cli.process import use_one_thread
 from concept_control.policy.coding import CodingConfig, train_coded
 from concept_control.policy.datasets import FIGURES, load_figure
+from concept_control.policy.descents import ChainConfig
 from concept_control.policy.diagnostics import TrainingMonitor, diagnose, draw_history
-from concept_control.policy.langevin import ChainConfig
-from concept_control.policy.storage import save_policy
+from concept_control.policy.model import save_policy
 from concept_control.policy.stroke_files import SUFFIXES, read_examples
 from concept_control.policy.strokes import Strokes, strokes_from_curves
 from concept_control.policy.training import (

@@ -7,8 +7,7 @@ from dataclasses import asdict
 
 from concept_control.cli.known_words import known_words
 from concept_control.cli.options import add_shared
-from concept_control.language.library_changes import undo
-from concept_control.language.library_store import delete, rename
+from concept_control.language.library_store import delete, rename, undo
 from concept_control.language.words import find_word, word_table
 from concept_control.paths import library_folder
 from concept_control.reports.json_file import write_json

@@ -27,11 +27,10 @@ from concept_control.concepts.named import (
     visual,
 )
 from concept_control.concepts.procedural import (
-    affine,
     arrangement,
     attribute_rules,
+    combinations,
     comparison_rules,
-    lines,
     measure_rules,
     place_rules,
 )
@@ -94,7 +93,9 @@ _TRAINED: tuple[Family, ...] = (
         'moved_before', 'the things that moved before the marker did', (27,), sign=-1.0
     ),
     temporal.Order('moved_after', 'the things that moved after the marker did', (28,), sign=1.0),
-    affine.Affine('affine', 'be at a combination of where others are and where one was', (34,)),
+    combinations.Affine(
+        'affine', 'be at a combination of where others are and where one was', (34,)
+    ),
     place_rules.PlaceRules(
         'place_tests', 'be where one or two random tests hold', (*range(35, 42), 61, 62)
     ),
@@ -103,7 +104,7 @@ _TRAINED: tuple[Family, ...] = (
         'keep one or two random measures of a place within bounds',
         tuple(range(63, 73)),
     ),
-    lines.Lines(
+    combinations.Lines(
         'lines', 'be on a random line, here, through others, or from where one was', (52,)
     ),
     comparison_rules.Comparisons(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from difflib import get_close_matches
 from typing import Any
 
@@ -18,44 +18,36 @@ from concept_control.language.appearance import identifies_by_appearance
 from concept_control.language.expression import RESERVED
 from concept_control.world.events import Events
 
+Range = tuple[int, int | None]
+"""Fewest and most entities; None for any number."""
 
-@dataclass(frozen=True)
-class LibraryConcept:
-    """A concept that expressions may use.
+SHIPPED = 'shipped'
+"""Source of the words of the vocabulary."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Usage:
+    """What a word of the language is, and how expressions may use it.
 
     Attributes:
         name: Name in expressions.
         description: One sentence for people.
-        code: Concept code, inferred from demonstrations.
         selects: Whether it identifies entities (usable as a selector).
         acts: Whether it moves subjects (usable as a goal).
-        subjects: Fewest and most subjects; None for any number.
-        arguments: Fewest and most arguments; None for any number.
-        num_demonstrations: Number of demonstrations that the code was inferred from.
-        energy: Mean energy of those demonstrations under the code.
-        source: Origin: "shipped", "taught" or a file.
-        model: Fingerprint of the model the code belongs to.
-        demonstrations_hash: SHA-256 of the demonstrations, hex.
-        demonstrations: Demonstrations it was inferred from; None where only the code is known.
-        by_appearance: Whether it identifies entities by their appearance, wherever they are.
+        subjects: Fewest and most subjects.
+        arguments: Fewest and most arguments.
+        source: Origin: `SHIPPED`, "taught" or a file.
         self_test: Verdict of the leave-one-out cross-validation; '' for shipped words.
         sentences: What it was understood to mean, most certain first; empty where nothing can say.
     """
 
     name: str
     description: str
-    code: ConceptCode
     selects: bool
     acts: bool
-    subjects: tuple[int, int | None]
-    arguments: tuple[int, int | None]
-    num_demonstrations: int
-    energy: float
-    source: str
-    model: str
-    demonstrations_hash: str
-    demonstrations: Events | None
-    by_appearance: bool
+    subjects: Range
+    arguments: Range
+    source: str = SHIPPED
     self_test: str = ''
     sentences: tuple[str, ...] = ()
 
@@ -63,6 +55,33 @@ class LibraryConcept:
     def signature(self) -> str:
         """How the concept is written, e.g. `between(subject; argument, argument)`."""
         return signature(self.name, self.subjects, self.arguments)
+
+    def usage_fields(self) -> dict[str, Any]:
+        """Return the values of the attributes of every word, by name."""
+        return {field.name: getattr(self, field.name) for field in fields(Usage)}
+
+
+@dataclass(frozen=True, kw_only=True)
+class LibraryConcept(Usage):
+    """A concept that expressions may use.
+
+    Attributes:
+        code: Concept code, inferred from demonstrations.
+        num_demonstrations: Number of demonstrations that the code was inferred from.
+        energy: Mean energy of those demonstrations under the code.
+        model: Fingerprint of the model the code belongs to.
+        demonstrations_hash: SHA-256 of the demonstrations, hex.
+        demonstrations: Demonstrations it was inferred from; None where only the code is known.
+        by_appearance: Whether it identifies entities by their appearance, wherever they are.
+    """
+
+    code: ConceptCode
+    num_demonstrations: int
+    energy: float
+    model: str
+    demonstrations_hash: str
+    demonstrations: Events | None
+    by_appearance: bool
 
 
 class ConceptLibrary:
@@ -198,7 +217,6 @@ def concept_of_word(
         arguments=(word.min_arguments, word.max_arguments),
         num_demonstrations=len(demonstrations),
         energy=energy,
-        source='shipped',
         model=model.fingerprint,
         demonstrations_hash=hash_events(demonstrations),
         demonstrations=demonstrations,
@@ -224,16 +242,14 @@ def hash_events(events: Events) -> str:
     return digest.hexdigest()
 
 
-def signature(
-    name: str, subjects: tuple[int, int | None], arguments: tuple[int, int | None]
-) -> str:
+def signature(name: str, subjects: Range, arguments: Range) -> str:
     """Return how a concept is written that takes so many subjects and arguments."""
     return f'{name}({_placeholders(subjects, "subject")}' + (
         f'; {_placeholders(arguments, "argument")})' if arguments[1] != 0 else ')'
     )
 
 
-def _placeholders(count: tuple[int, int | None], word: str) -> str:
+def _placeholders(count: Range, word: str) -> str:
     """Describe a fewest and most number of entities: `argument, argument` or `subject, ...`."""
     low, high = count
     text = ', '.join([word] * max(low, 1))

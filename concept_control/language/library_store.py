@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import hashlib
 import json
+import shutil
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -21,56 +23,107 @@ from concept_control.concepts.vocabulary import vocabulary
 from concept_control.energy.code import ConceptCode
 from concept_control.energy.model import ConceptModel
 from concept_control.errors import ConceptControlError, LibraryError
-from concept_control.input_files import check_fields, one_line, parse_json, read_npz
+from concept_control.input_files import check_fields, one_line, parse_json, read_json, read_npz
 from concept_control.language.appearance import identifies_by_appearance
 from concept_control.language.kept_words import learn_words
 from concept_control.language.library import (
     ConceptLibrary,
     LibraryConcept,
+    Usage,
     check_name,
     hash_events,
     sentences_of,
 )
-from concept_control.language.library_changes import recorded
 from concept_control.model_files import checksum
 from concept_control.output_files import replacing
 from concept_control.world.demonstrations import FIELDS, events_of, join
 
+HISTORY = '.changes'
+"""Folder of the changes, inside that of the concepts: one numbered folder each."""
+
+MAX_CHANGES = 50
+"""Number of changes that are kept."""
+
+_CHANGE = 'change.json'
+
+
+@contextmanager
+def recorded(folder: Path, text: str, names: Sequence[str]) -> Iterator[None]:
+    """Record a change of some concepts' files, which is made inside the `with` block.
+
+    Args:
+        folder: Folder of taught concepts.
+        text: Words for the change, e.g. "deleted bridge".
+        names: Names of the concepts whose files appear, change or go.
+
+    Raises:
+        OSError: if the folder cannot be written.
+    """
+    changes = _changes(folder)
+    entry = folder / HISTORY / f'{int(changes[-1].name) + 1 if changes else 1:06}'
+    entry.mkdir(parents=True)
+    try:
+        for name in names:
+            if (path := folder / f'{name}.npz').exists():
+                shutil.copy2(path, entry)
+        (entry / _CHANGE).write_text(json.dumps({'text': text, 'names': list(names)}))
+        yield
+    except BaseException:
+        shutil.rmtree(entry, ignore_errors=True)
+        raise
+    for old in changes[: len(changes) + 1 - MAX_CHANGES]:
+        shutil.rmtree(old, ignore_errors=True)
+
+
+def undo(folder: Path) -> str:
+    """Take the last change back; return what it was.
+
+    Raises:
+        LibraryError: if there is none, or the folder cannot be written.
+    """
+    changes = _changes(folder)
+    if not changes:
+        raise LibraryError(f'there is nothing to undo: no change of {folder} was recorded')
+    entry = changes[-1]
+    try:
+        change = read_json(entry / _CHANGE, LibraryError)
+        for name in change['names']:
+            kept, path = entry / f'{name}.npz', folder / f'{name}.npz'
+            if kept.exists():
+                # A new time of change, so that a running concept_model looks at it again.
+                kept.touch()
+                kept.replace(path)
+            else:
+                path.unlink(missing_ok=True)
+        shutil.rmtree(entry)
+    except (OSError, KeyError, TypeError, ValueError) as error:
+        raise LibraryError(f'the change in {entry} cannot be undone: {error}') from error
+    return str(change['text'])
+
+
+def _changes(folder: Path) -> list[Path]:
+    """Return the folders of the changes, the oldest first."""
+    return sorted(p for p in (folder / HISTORY).glob('*') if p.name.isdecimal())
+
+
 FORMAT = 1
 """Version of the files."""
 
-_KEPT = (
-    *('name', 'description', 'energy', 'source', 'model', 'demonstrations_hash', 'self_test'),
-    *('selects', 'acts', 'subjects', 'arguments', 'sentences'),
-)
-"""Attributes of a concept that a file's header has under the same name."""
 
-Range = tuple[int, int | None]
-
-
-@dataclass(frozen=True)
-class _Header:
+@dataclass(frozen=True, kw_only=True)
+class _Header(Usage):
     """What a file says beside its arrays; the attributes are `LibraryConcept`'s."""
 
     format: int
-    name: str
-    description: str
     energy: float
-    source: str
     model: str
     demonstrations_hash: str
-    self_test: str
-    selects: bool
-    acts: bool
     by_looks: bool
-    subjects: Range
-    arguments: Range
-    sentences: tuple[str, ...] = ()
     checksum: str = ''
 
 
 def save(folder: Path, concept: LibraryConcept) -> Path:
-    """Write a concept, which `library_changes.undo` takes back.
+    """Write a concept, which `undo` takes back.
 
     A file that is being read never changes under the reader.
 
@@ -88,7 +141,7 @@ def save(folder: Path, concept: LibraryConcept) -> Path:
 
 
 def delete(folder: Path, name: str) -> None:
-    """Delete a taught concept, which `library_changes.undo` takes back.
+    """Delete a taught concept, which `undo` takes back.
 
     Raises:
         LibraryError: if there is none of that name, or its file cannot be deleted.
@@ -102,7 +155,7 @@ def delete(folder: Path, name: str) -> None:
 
 
 def rename(folder: Path, old: str, new: str) -> None:
-    """Rename a taught concept, which `library_changes.undo` takes back.
+    """Rename a taught concept, which `undo` takes back.
 
     Raises:
         LibraryError: if there is none of that name, it cannot be read or written, or the new name
@@ -142,8 +195,14 @@ def taught_path(folder: Path, name: str) -> Path:
 def _write(path: Path, concept: LibraryConcept) -> None:
     if concept.demonstrations is None:
         raise LibraryError(f'{concept.name} has no demonstrations to keep')
-    header: dict[str, Any] = {name: getattr(concept, name) for name in _KEPT}
-    header |= {'format': FORMAT, 'by_looks': concept.by_appearance}
+    header = {
+        **concept.usage_fields(),
+        'energy': concept.energy,
+        'model': concept.model,
+        'demonstrations_hash': concept.demonstrations_hash,
+        'format': FORMAT,
+        'by_looks': concept.by_appearance,
+    }
     header['checksum'] = _checksum(header, concept.code)
     arrays = {name: getattr(concept.demonstrations, name).cpu().numpy() for name in FIELDS}
     with replacing(path) as file:
@@ -189,9 +248,12 @@ def read(path: Path) -> LibraryConcept:
     concept = LibraryConcept(
         code=code,
         num_demonstrations=len(demonstrations),
+        energy=header.energy,
+        model=header.model,
+        demonstrations_hash=header.demonstrations_hash,
         demonstrations=demonstrations,
         by_appearance=header.by_looks,
-        **{name: getattr(header, name) for name in _KEPT},
+        **header.usage_fields(),
     )
     check_name(concept.name, replace=True)
     if concept.name != path.stem:

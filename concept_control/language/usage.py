@@ -19,15 +19,11 @@ from concept_control.language.expression import (
     Tool,
     terms,
 )
-from concept_control.language.library import LibraryConcept, signature, unknown_concept
-from concept_control.language.words import Word
+from concept_control.language.library import Range, Usage, unknown_concept
 from concept_control.world.colors import NAMED_COLORS
 
-Usable = LibraryConcept | Word
-"""What the usage of a word depends on, each of them has."""
 
-
-def check_usage(expression: Expression, words: Mapping[str, Usable]) -> None:
+def check_usage(expression: Expression, words: Mapping[str, Usage]) -> None:
     """Refuse an expression that no scene can make sense of.
 
     Args:
@@ -53,7 +49,7 @@ def check_usage(expression: Expression, words: Mapping[str, Usable]) -> None:
             _check_number(word, role, selectors, allowed)
 
 
-def check_selectors(term: Term, words: Mapping[str, Usable]) -> None:
+def check_selectors(term: Term, words: Mapping[str, Usage]) -> None:
     """Refuse selectors of a term, whose own name need not be known: it may be about to be taught.
 
     Raises:
@@ -72,7 +68,7 @@ def check_selectors(term: Term, words: Mapping[str, Usable]) -> None:
             _check_nested(selector, words)
 
 
-def wanted(name: str, role: str, allowed: tuple[int, int | None]) -> str:
+def wanted(name: str, role: str, allowed: Range) -> str:
     """Return how many subjects or arguments a word takes, in words."""
     low, high = allowed
     number = 'no' if high == 0 else str(low) if high == low else f'{low} or more'
@@ -81,23 +77,23 @@ def wanted(name: str, role: str, allowed: tuple[int, int | None]) -> str:
     return f'{name} takes {number} {role}{"" if number == "1" else "s"}'
 
 
-def _word(name: str, words: Mapping[str, Usable]) -> Usable:
+def _word(name: str, words: Mapping[str, Usage]) -> Usage:
     if name not in words:
         raise unknown_concept(name, words)
     return words[name]
 
 
-def _example(word: Usable, words: Mapping[str, Usable]) -> str:
+def _example(word: Usage, words: Mapping[str, Usage]) -> str:
     """Return a term that acts with a selector in it, of words that there are."""
     acting = [w for w in words.values() if w.acts and w.subjects[0] == w.arguments[0] == 1]
     return f'{acting[0].name if acting else "near"}(#1; {_selector(word, "#1")})'
 
 
-def _selector(word: Usable, marker: str) -> str:
+def _selector(word: Usage, marker: str) -> str:
     return f'{word.name}({marker})' if word.subjects[0] else word.name
 
 
-def _check_named(selector: Named, term: Term, words: Mapping[str, Usable]) -> None:
+def _check_named(selector: Named, term: Term, words: Mapping[str, Usage]) -> None:
     word = _word(selector.name, words)
     if not word.selects:
         selecting = ', '.join(_selector(w, '#1') for w in words.values() if w.selects)
@@ -116,7 +112,7 @@ def _check_named(selector: Named, term: Term, words: Mapping[str, Usable]) -> No
         raise GroundingError(f'{word.name} needs to know of what: {hint}')
 
 
-def _check_nested(selector: Term, words: Mapping[str, Usable]) -> None:
+def _check_nested(selector: Term, words: Mapping[str, Usage]) -> None:
     """Check a term in the place of a selector: what is closest to a marker, or a whole shape."""
     word = _word(selector.name, words)
     check_selectors(selector, words)
@@ -130,15 +126,15 @@ def _check_nested(selector: Term, words: Mapping[str, Usable]) -> None:
     if not word.selects and word.arguments[0]:
         raise GroundingError(
             f'{selector} names no things: {word.name} can be made to hold, not select; write '
-            f'{signature(word.name, word.subjects, word.arguments)}'
+            f'{word.signature}'
         )
 
 
 def _check_number(
-    word: Usable,
+    word: Usage,
     role: str,
     selectors: tuple[Selector, ...],
-    allowed: tuple[int, int | None],
+    allowed: Range,
 ) -> None:
     """Refuse fewer or more selectors than can be right, whatever each of them names."""
     low, high = allowed
@@ -150,6 +146,5 @@ def _check_number(
         return
     found = ', '.join(map(str, selectors)) or 'nothing'
     raise GroundingError(
-        f'{wanted(word.name, role, allowed)}, but got {found}; write '
-        f'{signature(word.name, word.subjects, word.arguments)}'
+        f'{wanted(word.name, role, allowed)}, but got {found}; write {word.signature}'
     )

@@ -7,48 +7,27 @@ from dataclasses import dataclass
 
 from concept_control.concepts.family import Length
 from concept_control.concepts.vocabulary import NamedConcept, vocabulary
-from concept_control.language.library import LibraryConcept, signature, unknown_concept
+from concept_control.language.library import SHIPPED, LibraryConcept, Usage, unknown_concept
 from concept_control.reports.tables import text_table
 from concept_control.world.colors import NAMED_COLORS
 from concept_control.world.workspace import Workspace
 
-SHIPPED = 'shipped'
-"""Source of the words of the vocabulary."""
 
-
-@dataclass(frozen=True)
-class Word:
+@dataclass(frozen=True, kw_only=True)
+class Word(Usage):
     """A word of the command language, for people.
 
     Attributes:
-        name: Name in expressions.
-        description: One sentence.
         meaning: What the predicate asks for, in numbers; '' where no predicate judges it.
-        acts: Whether it can be made to hold.
-        selects: Whether it identifies entities.
-        subjects: Fewest and most subjects; None for any number.
-        arguments: Fewest and most arguments; None for any number.
-        source: Origin: `SHIPPED`, "taught" or a file.
-        self_test: Verdict of the leave-one-out cross-validation; '' for shipped words.
-        sentences: What a taught word was understood to mean, most certain first.
     """
 
-    name: str
-    description: str
-    meaning: str
-    acts: bool
-    selects: bool
-    subjects: tuple[int, int | None]
-    arguments: tuple[int, int | None]
-    source: str = SHIPPED
-    self_test: str = ''
-    sentences: tuple[str, ...] = ()
+    meaning: str = ''
 
     @property
     def usage(self) -> str:
         """How it is written: `between(subject; argument, argument)`, or a selector's name."""
         selector = f'{self.name}(marker)' if self.subjects[0] and not self.acts else self.name
-        ways = [signature(self.name, self.subjects, self.arguments)] if self.acts else []
+        ways = [self.signature] if self.acts else []
         return ' or '.join([*ways, selector] if self.selects else ways)
 
     @property
@@ -99,18 +78,7 @@ def shipped_word(word: NamedConcept, workspace: Workspace) -> Word:
 
 def taught_word(concept: LibraryConcept) -> Word:
     """Describe a taught word with what is kept beside its code."""
-    return Word(
-        name=concept.name,
-        description=concept.description,
-        meaning='',
-        acts=concept.acts,
-        selects=concept.selects,
-        subjects=concept.subjects,
-        arguments=concept.arguments,
-        source=concept.source,
-        self_test=concept.self_test,
-        sentences=concept.sentences,
-    )
+    return Word(**concept.usage_fields())
 
 
 def word_of(concept: LibraryConcept, workspace: Workspace) -> Word:

@@ -4,21 +4,19 @@ from __future__ import annotations
 
 import time
 from dataclasses import asdict, dataclass, field
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 import torch
+from torch.optim.lr_scheduler import CosineAnnealingLR
 
-from concept_control.policy.fitting import fit
-from concept_control.policy.model import StrokePolicy
-from concept_control.policy.network import PolicyConfig, PolicyEnergy
-from concept_control.policy.objectives import ranking
-from concept_control.policy.proposals import RingProposal
-from concept_control.policy.random_strokes import random_figure
+from concept_control.policy.datasets import random_figure
+from concept_control.policy.model import SHIPPED_POLICIES, StrokePolicy, load_network, save_network
+from concept_control.policy.network import CODE_POINTS, CODE_STROKES, PolicyConfig, PolicyEnergy
 from concept_control.policy.state_correction import CorrectedSteps, CorrectionConfig
-from concept_control.policy.storage import SHIPPED_POLICIES, load_network, save_network
-from concept_control.policy.stroke_features import CODE_POINTS, CODE_STROKES
 from concept_control.policy.strokes import Strokes, resample
+from concept_control.policy.training import fit, ranking
 from concept_control.seeding import seeded_weights
 
 REFINEMENT_RATE = 0.002
@@ -84,7 +82,7 @@ class CodedPolicy:
         """Read the shipped policy, or that of a card.
 
         Raises:
-            ModelError: as `storage.load_network`.
+            ModelError: as `load_network`.
         """
         return cls(*load_network(SHIPPED_POLICIES / 'any.json' if path is None else Path(path)))
 
@@ -103,40 +101,21 @@ class CodedPolicy:
         code = code_from_examples(examples.positions).unsqueeze(0)
         if refinement:
             code = self._refined(code, examples, refinement, seed)
-        return StrokePolicy(
-            network=self.network,
-            step_length=examples.step_length,
-            num_steps=examples.num_steps,
-            is_closed=examples.is_closed,
-            center=examples.center,
-            name=examples.name,
-            code=code,
-            first_steps=examples.actions[:, 0],
-            card={'recipe': 'code', 'examples': examples.num_strokes, 'refinement': refinement},
-        )
+        card = {'recipe': 'code', 'examples': examples.num_strokes, 'refinement': refinement}
+        return StrokePolicy.of_figure(examples, self.network, card, code)
 
     def _refined(
         self, code: torch.Tensor, examples: Strokes, steps: int, seed: int
     ) -> torch.Tensor:
         rng, generator = np.random.default_rng(seed), torch.Generator().manual_seed(seed)
-        source, proposal = CorrectedSteps(examples), RingProposal()
+        source = CorrectedSteps(examples)
         code = code.clone().requires_grad_(True)
-        optimizer = torch.optim.Adam([code], REFINEMENT_RATE)
-        schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, steps)
-        for _ in range(steps):
-            states, actions = source.draw(rng, 128)
-            loss = ranking(
-                self.network,
-                torch.as_tensor(states, dtype=torch.float32),
-                torch.as_tensor(actions, dtype=torch.float32).unsqueeze(1),
-                proposal.sample((len(states), 24), generator),
-                proposal,
-                code.expand(len(states), -1),
-            )
-            optimizer.zero_grad()
-            loss.backward()
-            optimizer.step()
-            schedule.step()
+
+        def loss() -> torch.Tensor:
+            pairs = source.draw(rng, 128)
+            return ranking(self.network, *pairs, 24, generator, code.expand(128, -1))
+
+        fit([code], loss, steps, REFINEMENT_RATE, schedule=partial(CosineAnnealingLR, T_max=steps))
         return code.detach()
 
 
@@ -145,7 +124,6 @@ def train_coded(config: CodingConfig | None = None) -> CodedPolicy:
     config = config or CodingConfig()
     rng = np.random.default_rng(config.seed)
     generator = torch.Generator().manual_seed(config.seed)
-    proposal = RingProposal()
     with seeded_weights(config.seed):
         network = PolicyEnergy(CODED)
 
@@ -158,14 +136,13 @@ def train_coded(config: CodingConfig | None = None) -> CodedPolicy:
             CorrectedSteps(figure[shots:], config.correction).draw(rng, config.states)
             for figure in figures
         ]
-        states = torch.as_tensor(np.concatenate([p[0] for p in pairs]), dtype=torch.float32)
-        actions = torch.as_tensor(np.concatenate([p[1] for p in pairs]), dtype=torch.float32)
-        negatives = proposal.sample((len(states), config.negatives), generator)
+        states, actions = map(np.concatenate, zip(*pairs))
         codes = codes.repeat_interleave(config.states, dim=0)
-        return ranking(network, states, actions.unsqueeze(1), negatives, proposal, codes)
+        return ranking(network, states, actions, config.negatives, generator, codes)
 
     start, title = time.monotonic(), 'training on random figures'
-    recent = fit(network, loss, config.steps, config.learning_rate, title, LARGEST_GRADIENT)
+    rate, parameters = config.learning_rate, network.parameters()
+    recent = fit(parameters, loss, config.steps, rate, title, LARGEST_GRADIENT)
     card = {
         'recipe': 'ranking on random figures, codes of their points',
         'training': asdict(config),

@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from matplotlib.figure import Figure
 
-from concept_control.policy.langevin import ChainConfig, run_chains
+from concept_control.policy.descents import ChainConfig, run_chains
 from concept_control.policy.network import PolicyEnergy
 from concept_control.policy.proposals import BoxProposal
 from concept_control.policy.samplers import energy_at

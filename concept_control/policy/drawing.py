@@ -9,10 +9,9 @@ from pathlib import Path
 import numpy as np
 
 from concept_control.policy.coding import CodedPolicy
-from concept_control.policy.model import StrokePolicy
+from concept_control.policy.model import StrokePolicy, load_policy
 from concept_control.policy.smooth_pieces import smooth_pieces
 from concept_control.policy.step_energy import PolicyStroke
-from concept_control.policy.storage import load_policy
 from concept_control.policy.stroke_files import SUFFIXES, read_curves
 from concept_control.policy.strokes import NUM_STEPS, Strokes, strokes_from_curves
 from concept_control.policy.training import RankingConfig, train_ranking

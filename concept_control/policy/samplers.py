@@ -12,9 +12,13 @@ from typing import Protocol
 import numpy as np
 import torch
 
-from concept_control.policy.langevin import ChainConfig, EnergyOfActions, run_chains
+from concept_control.policy.descents import (
+    ChainConfig,
+    EnergyOfActions,
+    newton_descent,
+    run_chains,
+)
 from concept_control.policy.network import PolicyEnergy
-from concept_control.policy.newton import newton_descent
 from concept_control.policy.proposals import BoxProposal, RingProposal
 
 CANDIDATES = 64

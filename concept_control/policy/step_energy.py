@@ -12,8 +12,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 import torch
 
+from concept_control.policy.descents import MIN_CURVATURE
 from concept_control.policy.model import StrokePolicy
-from concept_control.policy.newton import MIN_CURVATURE
 from concept_control.policy.samplers import energy_at
 
 BLEND = 0.5

@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
+import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass, field
 
 import numpy as np
 import torch
+from torch import nn
 from torch.nn.utils import parametrize
+from torch.optim.lr_scheduler import ConstantLR, LRScheduler, OneCycleLR
 from tqdm import tqdm
 
-from concept_control.policy.fitting import fit
-from concept_control.policy.langevin import ChainConfig, run_chains
+from concept_control.policy.descents import ChainConfig, run_chains
 from concept_control.policy.model import StrokePolicy
 from concept_control.policy.network import PolicyConfig, PolicyEnergy
-from concept_control.policy.objectives import contrastive, ranking
 from concept_control.policy.proposals import BoxProposal, RingProposal
 from concept_control.policy.samplers import energy_at
 from concept_control.policy.state_correction import CorrectedSteps
@@ -24,6 +25,9 @@ from concept_control.seeding import seeded_weights
 
 StepCallback = Callable[[int, PolicyEnergy], None]
 """Function of a training step's number and the network, called after the step."""
+
+PROPOSAL = RingProposal()
+"""Distribution of the negatives of ranking."""
 
 
 @dataclass(frozen=True)
@@ -84,6 +88,78 @@ class ThesisConfig:
     seed: int = 0
 
 
+def fit(
+    parameters: Iterable[torch.Tensor],
+    loss: Callable[[], torch.Tensor],
+    steps: int,
+    rate: float,
+    title: str | None = None,
+    largest_gradient: float = math.inf,
+    schedule: Callable[[torch.optim.Optimizer], LRScheduler] | None = None,
+    on_step: Callable[[int], None] | None = None,
+) -> float:
+    """Minimise by Adam a loss that is drawn anew at each step.
+
+    Args:
+        parameters: Parameters that are fitted.
+        loss: Draws a batch and returns its loss.
+        steps: Number of steps.
+        rate: Highest learning rate.
+        title: Text before the progress bar.
+        largest_gradient: Norm to which gradients are clipped.
+        schedule: Maker of the learning rate's schedule; None for one cycle.
+        on_step: Function of a step's number, called after the step.
+
+    Returns:
+        Running mean of the loss at the end.
+    """
+    fitted = list(parameters)
+    optimizer = torch.optim.Adam(fitted, rate)
+    rates = schedule(optimizer) if schedule else OneCycleLR(optimizer, rate, total_steps=steps)
+    recent = 0.0
+    bar = tqdm(range(steps), desc=title, unit='step', leave=False, disable=None)
+    for step in bar:
+        value = loss()
+        optimizer.zero_grad()
+        value.backward()
+        if math.isfinite(largest_gradient):
+            nn.utils.clip_grad_norm_(fitted, largest_gradient)
+        optimizer.step()
+        rates.step()
+        recent = 0.99 * recent + 0.01 * value.item()
+        bar.set_postfix_str(f'loss {recent:.3f}', refresh=False)
+        if on_step is not None:
+            on_step(step + 1)
+    return recent
+
+
+def ranking(
+    network: PolicyEnergy,
+    states: np.ndarray,
+    actions: np.ndarray,
+    num_negatives: int,
+    generator: torch.Generator,
+    codes: torch.Tensor | None = None,
+) -> torch.Tensor:
+    """Return the ranking noise-contrastive loss with proposal-corrected logits −E − log q.
+
+    Singh, Tu, Sindhwani, "Revisiting Energy Based Models as Policies" (arXiv 2309.05803): without
+    the correction, what is learned is the density relative to the proposal.
+
+    Args:
+        network: Energy that is trained.
+        states: (B, 2) states.
+        actions: (B, 2) demonstrated steps.
+        num_negatives: Number of steps from the proposal for each state.
+        generator: Random generator of these.
+        codes: (B, c) codes of the figures, if the network is coded.
+    """
+    negatives = PROPOSAL.sample((len(states), num_negatives), generator)
+    candidates = torch.cat([_single(actions).unsqueeze(1), negatives], dim=1)
+    logits = -network(_single(states), candidates, codes) - PROPOSAL.log_density(candidates)
+    return torch.logsumexp(logits, dim=1).sub(logits[:, 0]).mean()
+
+
 def train_ranking(
     strokes: Strokes, config: RankingConfig | None = None, on_step: StepCallback | None = None
 ) -> StrokePolicy:
@@ -93,18 +169,13 @@ def train_ranking(
     generator = torch.Generator().manual_seed(config.seed)
     with seeded_weights(config.seed):
         network = PolicyEnergy(config.network)
-    proposal = RingProposal()
     source = CorrectedSteps(strokes)
 
     def loss() -> torch.Tensor:
-        states, actions = _tensors(*source.draw(rng, config.batch))
-        negatives = proposal.sample((config.batch, config.negatives), generator)
-        return ranking(network, states, actions, negatives, proposal)
+        pairs = source.draw(rng, config.batch)
+        return ranking(network, *pairs, config.negatives, generator)
 
-    start = time.monotonic()
-    title = f'training {strokes.name}'
-    fit(network, loss, config.steps, config.learning_rate, title, on_step=on_step)
-    return _finished(strokes, network, 'ranking', asdict(config), time.monotonic() - start)
+    return _trained(strokes, network, loss, config, 'ranking', None, on_step)
 
 
 def train_thesis(
@@ -118,15 +189,14 @@ def train_thesis(
         network = PolicyEnergy(config.network)
     box = BoxProposal(config.network.action_size, config.noise)
     replay = box.sample((config.buffer, 1), generator)
-    optimizer = torch.optim.Adam(network.parameters(), config.learning_rate)
     all_states = strokes.positions[:, :-1].reshape(-1, 2)
     all_actions = strokes.actions.reshape(-1, 2)
-    start = time.monotonic()
-    title = f'training {strokes.name}'
-    for step in tqdm(range(config.steps), title, unit='step', leave=False, disable=None):
+
+    def loss() -> torch.Tensor:
         rows = rng.integers(len(all_states), size=config.batch)
         spread = config.action_noise * rng.normal(size=(config.batch, 2))
-        states, actions = _tensors(all_states[rows], all_actions[rows] + spread)
+        states = _single(all_states[rows])
+        actions = _single(all_actions[rows] + spread).unsqueeze(1)
         begin = box.sample((config.batch, 1), generator)
         slots = torch.as_tensor(rng.integers(config.buffer, size=config.batch))
         goes_on = torch.rand((config.batch, 1, 1), generator=generator) < config.persistent
@@ -137,35 +207,41 @@ def train_thesis(
             ends = run_chains(energy, begin, config.chain, generator).detach()
         network.train()
         replay[slots] = ends
-        energies = network(states, torch.cat([actions, ends], dim=1))
-        loss = contrastive(energies[:, :1], energies[:, 1:], config.l1, config.l2)
-        optimizer.zero_grad()
-        loss.backward()
-        optimizer.step()
-        if on_step is not None:
-            on_step(step + 1, network)
-    return _finished(strokes, network, 'thesis', asdict(config), time.monotonic() - start)
+        # Lower what was drawn, raise what the chains found.
+        level = network(states, torch.cat([actions, ends], dim=1))
+        contrast = level[:, :1].mean() - level[:, 1:].mean()
+        return contrast + config.l1 * level.abs().mean() + config.l2 * level.square().mean()
+
+    def constant(optimizer: torch.optim.Optimizer) -> LRScheduler:
+        return ConstantLR(optimizer, factor=1.0)
+
+    return _trained(strokes, network, loss, config, 'thesis', constant, on_step)
 
 
-def _tensors(states: np.ndarray, actions: np.ndarray) -> tuple[torch.Tensor, torch.Tensor]:
-    """Return (B, 2) states and (B, 1, 2) actions."""
-    return (
-        torch.as_tensor(states, dtype=torch.float32),
-        torch.as_tensor(actions, dtype=torch.float32).unsqueeze(1),
-    )
-
-
-def _finished(
-    strokes: Strokes, network: PolicyEnergy, recipe: str, config: dict, seconds: float
+def _trained(
+    strokes: Strokes,
+    network: PolicyEnergy,
+    loss: Callable[[], torch.Tensor],
+    config: RankingConfig | ThesisConfig,
+    recipe: str,
+    schedule: Callable[[torch.optim.Optimizer], LRScheduler] | None,
+    on_step: StepCallback | None,
 ) -> StrokePolicy:
-    network.eval().requires_grad_(False)
-    return StrokePolicy(
-        network=network,
-        step_length=strokes.step_length,
-        num_steps=strokes.num_steps,
-        is_closed=strokes.is_closed,
-        center=strokes.center,
-        name=strokes.name,
-        first_steps=strokes.actions[:, 0],
-        card={'recipe': recipe, 'training': config, 'seconds': round(seconds, 1)},
+    start = time.monotonic()
+    fit(
+        network.parameters(),
+        loss,
+        config.steps,
+        config.learning_rate,
+        f'training {strokes.name}',
+        schedule=schedule,
+        on_step=on_step and (lambda step: on_step(step, network)),
     )
+    seconds = round(time.monotonic() - start, 1)
+    card = {'recipe': recipe, 'training': asdict(config), 'seconds': seconds}
+    return StrokePolicy.of_figure(strokes, network.eval().requires_grad_(False), card)
+
+
+def _single(values: np.ndarray) -> torch.Tensor:
+    """Return values in single precision."""
+    return torch.as_tensor(values, dtype=torch.float32)

@@ -7,9 +7,9 @@ from concept_control.control.controller import ConceptController
 from concept_control.control.skills.drawing import DrawingGoal
 from concept_control.demos.drawing_result import draw, hausdorff_distance
 from concept_control.policy.drawing import place_strokes, strokes_from_examples
+from concept_control.policy.model import load_policy
 from concept_control.policy.smooth_pieces import smooth_pieces
 from concept_control.policy.step_energy import PolicyStroke
-from concept_control.policy.storage import load_policy
 from concept_control.simulation.closed_loop import ClosedLoop
 from concept_control.simulation.scene import SceneConfig, build_scene
 

@@ -7,7 +7,7 @@ import torch
 from concept_control.policy.coding import CodedPolicy, code_from_examples
 from concept_control.policy.datasets import load_figure
 from concept_control.policy.metrics import nearest
-from concept_control.policy.stroke_features import CODE_SIZE, StrokeFeatures
+from concept_control.policy.network import CODE_SIZE, StrokeFeatures
 
 
 @pytest.fixture(scope='module')

@@ -6,9 +6,8 @@ import numpy as np
 import pytest
 import torch
 
-from concept_control.policy.langevin import ChainConfig, run_chains
+from concept_control.policy.descents import ChainConfig, derivatives, newton_descent, run_chains
 from concept_control.policy.network import PolicyConfig, PolicyEnergy
-from concept_control.policy.newton import derivatives, newton_descent
 from concept_control.policy.proposals import RingProposal
 from concept_control.policy.samplers import Expectation, ModeKeeping, MostLikely
 

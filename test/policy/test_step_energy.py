@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
+from concept_control.policy.model import load_policy
 from concept_control.policy.step_energy import PolicyPath, StepEnergy
-from concept_control.policy.storage import load_policy
 
 
 @pytest.fixture(scope='module')

@@ -6,9 +6,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from concept_control.errors import StrokeError
-from concept_control.policy.datasets import FIGURES, load_figure
+from concept_control.policy.datasets import FIGURES, load_figure, random_figure
 from concept_control.policy.metrics import frechet, is_reentered, nearest, warping
-from concept_control.policy.random_strokes import random_figure
 from concept_control.policy.state_correction import CorrectedSteps, CorrectionConfig
 from concept_control.policy.strokes import strokes_from_curves
 

@@ -9,12 +9,12 @@ import torch
 from concept_control.cli.main import main
 from concept_control.errors import ModelError
 from concept_control.policy.datasets import FIGURES, load_figure
+from concept_control.policy.descents import ChainConfig
 from concept_control.policy.diagnostics import Diagnosis, TrainingMonitor, diagnose
-from concept_control.policy.langevin import ChainConfig
 from concept_control.policy.metrics import nearest
+from concept_control.policy.model import load_policy, save_policy, shipped_names
 from concept_control.policy.network import PolicyConfig, PolicyEnergy
 from concept_control.policy.samplers import Expectation, ModeKeeping
-from concept_control.policy.storage import load_policy, save_policy, shipped_names
 from concept_control.policy.training import (
     RankingConfig,
     ThesisConfig,

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 import pytest
 
-from concept_control.benchmarks.control.closed_form import MidpointEnergy, closed_form_goal
+from concept_control.benchmarks.control.tool_between import MidpointEnergy, closed_form_goal
 from concept_control.control.arm.description import ArmDescription, arm_names
 from concept_control.control.controller import ConceptController, Status
 from concept_control.errors import CommandError

@@ -2,6 +2,7 @@
 
 import argparse
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -16,6 +17,15 @@ from concept_control.training.config import TrainingConfig
 from concept_control.training.processes import Processes
 from concept_control.training.report import FamilyReport
 from concept_control.training.train import Trainer, collapse_warnings
+
+
+@pytest.mark.parametrize('optimiser', ['muon', 'adamw'])
+def test_every_parameter_has_one_optimiser(optimiser, tiny, tmp_path):
+    trainer = Trainer(replace(tiny, optimiser=optimiser), families(), tmp_path)
+    groups = [group for each in trainer.optimisers for group in each.param_groups]
+    updated = [id(p) for group in groups for p in group['params']]
+    assert sorted(updated) == sorted(id(p) for p in trainer.learner.parameters())
+    assert len(trainer.optimisers) == (2 if optimiser == 'muon' else 1)
 
 
 def test_a_run_repeats_and_resumes_exactly(tiny, trained, tmp_path):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import mujoco
 import numpy as np
@@ -15,31 +16,11 @@ from concept_control.control.costs.arm_cost import ArmCost
 from concept_control.control.costs.entity_energy import PointEnergy
 from concept_control.control.planners.interface import Cost, Quadratic
 
-DOUBLE_INTEGRATOR = """
-<mujoco><option timestep="0.05" gravity="0 0 0"/>
-<worldbody><body><joint name="x" type="slide" axis="1 0 0"/><geom size="0.1" mass="1"/></body>
-</worldbody>
-<actuator><motor joint="x" ctrllimited="true" ctrlrange="-2 2"/></actuator></mujoco>"""
-
-CART_POLE = """
-<mujoco><option timestep="0.04"><flag contact="disable"/></option>
-<worldbody><body><joint name="x" type="slide" axis="1 0 0" damping="0.1"/>
-<geom type="box" size="0.1 0.05 0.05" mass="1"/>
-<body><joint name="angle" axis="0 1 0" damping="0.005"/>
-<geom type="capsule" fromto="0 0 0 0 0 0.6" size="0.02" mass="0.1"/></body></body></worldbody>
-<actuator><motor joint="x" ctrllimited="true" ctrlrange="-15 15"/></actuator></mujoco>"""
-
-TWO_LINK = """
-<mujoco><option timestep="0.02" gravity="0 0 0"><flag contact="disable"/></option>
-<worldbody><body><joint name="shoulder" axis="0 0 1" damping="0.05" armature="0.01"/>
-<geom type="capsule" fromto="0 0 0 0.3 0 0" size="0.02" mass="1"/>
-<body pos="0.3 0 0"><joint name="elbow" axis="0 0 1" damping="0.05" armature="0.01"/>
-<geom type="capsule" fromto="0 0 0 0.3 0 0" size="0.02" mass="0.7"/></body></body></worldbody>
-<actuator><motor joint="shoulder" ctrllimited="true" ctrlrange="-4 4"/>
-<motor joint="elbow" ctrllimited="true" ctrlrange="-4 4"/></actuator></mujoco>"""
-
+PLANTS = Path(__file__).with_name('plants')
+"""Folder of the plants of those that are no arms, in MJCF."""
 
 FD_STEP = 1e-6
+"""Step of forward differences of residuals."""
 
 
 @dataclass(frozen=True)
@@ -126,10 +107,14 @@ def toys(planner: str, seed: int = 0) -> list[Toy]:
     ]
 
 
+def _plant(name: str) -> MujocoDynamics:
+    return MujocoDynamics(mujoco.MjModel.from_xml_path(str(PLANTS / f'{name}.xml')))
+
+
 def _double_integrator(rng: np.random.Generator) -> Toy:
     return Toy(
         name='double integrator',
-        dynamics=MujocoDynamics(mujoco.MjModel.from_xml_string(DOUBLE_INTEGRATOR)),
+        dynamics=_plant('double_integrator'),
         cost=ResidualCost(lambda x: x * [2.0, 0.7], np.array([0.02]), terminal=10.0),
         start=rng.uniform(0.5, 1.5, 1),
         duration=4.0,
@@ -149,7 +134,7 @@ def _cart_pole(rng: np.random.Generator) -> Toy:
 
     return Toy(
         name='cart-pole swing-up',
-        dynamics=MujocoDynamics(mujoco.MjModel.from_xml_string(CART_POLE)),
+        dynamics=_plant('cart_pole'),
         cost=ResidualCost(residual, np.array([0.002]), terminal=10.0),
         start=np.array([0.0, np.pi - rng.uniform(0.1, 0.3)]),
         duration=6.0,
@@ -171,7 +156,7 @@ def _two_link(rng: np.random.Generator) -> Toy:
 
     return Toy(
         name='two-link reach',
-        dynamics=MujocoDynamics(mujoco.MjModel.from_xml_string(TWO_LINK)),
+        dynamics=_plant('two_link'),
         cost=ResidualCost(
             lambda x: np.concatenate([10 * offset(x), 0.15 * x[..., 2:]], axis=-1),
             np.full(2, 0.01),

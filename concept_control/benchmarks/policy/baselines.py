@@ -9,9 +9,9 @@ import numpy as np
 import torch
 from torch import nn
 
-from concept_control.policy.fitting import fit
 from concept_control.policy.state_correction import CorrectedSteps
 from concept_control.policy.strokes import Strokes
+from concept_control.policy.training import fit
 from concept_control.seeding import seeded_weights
 
 WIDTH, BATCH, RATE = 128, 256, 3e-3
@@ -72,7 +72,7 @@ class PerceptronDrawer(Drawer):
             states, actions = source.draw(rng, BATCH)
             return self._loss(self._network(tensor(states)), tensor(actions))
 
-        fit(self._network, loss, steps, RATE)
+        fit(self._network.parameters(), loss, steps, RATE)
         self.seconds = time.monotonic() - start
 
     def _loss(self, outputs: torch.Tensor, actions: torch.Tensor) -> torch.Tensor:

@@ -8,9 +8,8 @@ from typing import Any
 import numpy as np
 
 from concept_control.policy.coding import CodedPolicy
-from concept_control.policy.datasets import FIGURES, load_figure
+from concept_control.policy.datasets import FIGURES, load_figure, random_figure
 from concept_control.policy.metrics import nearest
-from concept_control.policy.random_strokes import random_figure
 from concept_control.policy.strokes import Strokes
 
 SHOT_COUNTS = (1, 5)

@@ -22,8 +22,8 @@ import torch
 from torch import nn
 
 from concept_control.benchmarks.policy.baselines import RATE, perceptron, tensor
-from concept_control.policy.fitting import fit
-from concept_control.policy.langevin import gradient
+from concept_control.policy.descents import gradient
+from concept_control.policy.training import fit
 from concept_control.seeding import seeded_weights
 
 Network = TypeVar('Network', bound=nn.Module)
@@ -256,7 +256,7 @@ def _fitted(
         when = np.where(rng.uniform(size=config.batch) < TURNS, near, when)
         return loss_of(tensor(observations[rows, when]), tensor(actions[rows, when]))
 
-    fit(network, loss, config.steps, RATE)
+    fit(network.parameters(), loss, config.steps, RATE)
     return network.eval().requires_grad_(False)
 
 

@@ -29,12 +29,11 @@ from concept_control.benchmarks.policy.page import (
 from concept_control.benchmarks.policy.particle import ParticleConfig, particle_row
 from concept_control.benchmarks.policy.pictures import draw_figures
 from concept_control.policy.datasets import FIGURES, load_figure
+from concept_control.policy.descents import ChainConfig
 from concept_control.policy.diagnostics import Diagnosis, diagnose
-from concept_control.policy.langevin import ChainConfig
 from concept_control.policy.metrics import frechet, is_reentered, nearest, warping
-from concept_control.policy.model import StrokePolicy
+from concept_control.policy.model import StrokePolicy, load_policy
 from concept_control.policy.samplers import Expectation, ModeKeeping, MostLikely, Sampler
-from concept_control.policy.storage import load_policy
 from concept_control.policy.strokes import Strokes
 from concept_control.policy.training import (
     RankingConfig,

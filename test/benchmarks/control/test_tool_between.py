@@ -9,10 +9,10 @@ import pytest
 from concept_control.benchmarks.control.judo_comparison import (
     PeerError,
     compare,
+    judo_interpreter,
     peer_paths,
     peer_problem,
 )
-from concept_control.benchmarks.control.judo_environment import judo_interpreter
 from concept_control.benchmarks.control.tool_between import (
     ToolCase,
     ToolPath,

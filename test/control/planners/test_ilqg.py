@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.optimize import minimize
 
-from concept_control.benchmarks.control.closed_form import MidpointEnergy, closed_form_goal
+from concept_control.benchmarks.control.tool_between import MidpointEnergy, closed_form_goal
 from concept_control.control.arm.clearance import LinkClearance
 from concept_control.control.arm.description import ArmDescription, arm_names
 from concept_control.control.arm.dynamics import ArmDynamics, MujocoDynamics

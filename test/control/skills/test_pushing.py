@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from concept_control.benchmarks.control.closed_form import MidpointEnergy, closed_form_goal
+from concept_control.benchmarks.control.tool_between import MidpointEnergy, closed_form_goal
 from concept_control.control.arm.description import ArmDescription
 from concept_control.control.arm.kinematics import ArmKinematics
 from concept_control.control.controller import ConceptController, Status

@@ -13,7 +13,7 @@ pytest.importorskip('rclpy', reason='rclpy is not installed')
 from std_msgs.msg import Header
 from visualization_msgs.msg import Marker
 
-from concept_control.benchmarks.control.closed_form import MidpointEnergy
+from concept_control.benchmarks.control.tool_between import MidpointEnergy
 from concept_control.control.goal import GroundedGoal
 from concept_control.ros.visualization.goal_markers import (
     FIELD_HEIGHT,

@@ -8,7 +8,7 @@ import pytest
 
 from concept_control.errors import ModelError
 from concept_control.model_files import write_card
-from concept_control.policy.storage import SHIPPED_POLICIES, load_policy
+from concept_control.policy.model import SHIPPED_POLICIES, load_policy
 
 
 @pytest.fixture

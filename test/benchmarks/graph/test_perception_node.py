@@ -7,7 +7,7 @@ pytest.importorskip('rclpy', reason='rclpy is not installed')
 
 from concept_control.msg import Entity, EntityArray
 
-from concept_control.benchmarks.graph.image_player import tracked
+from concept_control.benchmarks.graph.perception_node import tracked
 from concept_control.benchmarks.perception.frames import Truth, match
 from concept_control.benchmarks.perception.tally import Tally
 from concept_control.perception.tracking.tracker import TrackedEntity
