@@ -11,8 +11,7 @@ from concept_control.energy.model import ConceptModel
 from concept_control.errors import CommandError
 from concept_control.language import word_list
 from concept_control.language.expression import Expression, concept_names
-from concept_control.language.usage import check_usage
-from concept_control.language.words import Word
+from concept_control.language.words import Word, check_usage
 from concept_control.paths import library_folder
 
 

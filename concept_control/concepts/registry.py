@@ -31,8 +31,7 @@ from concept_control.concepts.procedural import (
     attribute_rules,
     combinations,
     comparison_rules,
-    measure_rules,
-    place_rules,
+    placement_rules,
 )
 
 _TRAINED: tuple[Family, ...] = (
@@ -96,10 +95,10 @@ _TRAINED: tuple[Family, ...] = (
     combinations.Affine(
         'affine', 'be at a combination of where others are and where one was', (34,)
     ),
-    place_rules.PlaceRules(
+    placement_rules.PlaceRules(
         'place_tests', 'be where one or two random tests hold', (*range(35, 42), 61, 62)
     ),
-    measure_rules.MeasureRules(
+    placement_rules.MeasureRules(
         'measure_tests',
         'keep one or two random measures of a place within bounds',
         tuple(range(63, 73)),

@@ -19,8 +19,12 @@ from concept_control.control.arm.description import ArmDescription
 from concept_control.control.skills.drawing import TOUCH
 from concept_control.demos.demo_run import blocks_of, say
 from concept_control.demos.drawing_config import BLOCKS, DrawConfig, clear_layout
-from concept_control.demos.drawing_report import report, report_code_quality
-from concept_control.demos.drawing_result import DrawingResult, drawn_lines
+from concept_control.demos.drawing_report import (
+    DrawingResult,
+    drawn_lines,
+    report,
+    report_code_quality,
+)
 from concept_control.demos.views import views_with_lines
 from concept_control.interfaces.constants import OUTCOMES
 from concept_control.msg import ConceptStatus, ConceptTerm, DrawCommand, Entity, EntityArray

@@ -7,8 +7,7 @@ from typing import Any
 from concept_control.control.controller import ConceptController
 from concept_control.control.skills.drawing import DrawingGoal
 from concept_control.demos.drawing_config import BLOCKS, DrawConfig, clear_layout
-from concept_control.demos.drawing_report import report, report_code_quality
-from concept_control.demos.drawing_result import draw
+from concept_control.demos.drawing_report import draw, report, report_code_quality
 from concept_control.demos.views import views_with_lines
 from concept_control.language.goals import tool_goal
 from concept_control.policy.drawing import load_strokes

@@ -19,8 +19,7 @@ from concept_control.demos.demo_run import blocks_of, entity_text, goal_text, st
 from concept_control.errors import ConceptControlError
 from concept_control.interfaces.constants import Outcome
 from concept_control.language.expression import RESERVED, parse
-from concept_control.language.usage import check_usage
-from concept_control.language.words import Word, find_word, word_of, word_table
+from concept_control.language.words import Word, check_usage, find_word, word_of, word_table
 from concept_control.replay.concepts import concept_of_message
 from concept_control.ros.client.commander import CommanderError
 from concept_control.ros.client.session import RobotSession

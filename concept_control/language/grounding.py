@@ -29,7 +29,7 @@ from concept_control.language.expression import (
 )
 from concept_control.language.library import ConceptLibrary, LibraryConcept
 from concept_control.language.roles import Ids, RoleFinder
-from concept_control.language.usage import check_selectors, check_usage, wanted
+from concept_control.language.words import check_selectors, check_usage, wanted
 from concept_control.world.entity import TOOL_ID
 from concept_control.world.tabletop import Tabletop
 

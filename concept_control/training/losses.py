@@ -21,8 +21,8 @@ from concept_control.energy.inference.objectives import (
 from concept_control.energy.networks.encoder import DemonstrationEncoder, normalise_code
 from concept_control.energy.networks.energy_network import ACTION, ARGUMENT, EnergyNetwork
 from concept_control.energy.scene_batch import SceneBatch
-from concept_control.training.concept_batch import ConceptBatch
 from concept_control.training.config import TrainingConfig
+from concept_control.training.pool import ConceptBatch
 
 _WIDTH = 96
 """Width of the hidden layer."""

@@ -3,18 +3,18 @@
 import numpy as np
 
 from concept_control.concepts import families
-from concept_control.concepts.procedural import comparison_rules, measure_rules
+from concept_control.concepts.procedural import comparison_rules, placement_rules
 
 
 def test_what_is_kept_from_training_is_not_drawn_at_random():
     known = families()
     rules = known['measure_tests'].sample_concepts(np.random.default_rng(0), 2000)[:, 1:]
     for kind, *values in (*rules[:, :5], *rules[:, 5:]):
-        if kind == measure_rules.STRIP:
+        if kind == placement_rules.STRIP:
             assert abs(values[1]) > np.sin(np.deg2rad(9.9)), 'band'
-        if kind == measure_rules.MIRRORED and values[3] == 3:
+        if kind == placement_rules.MIRRORED and values[3] == 3:
             assert max(values[:2]) <= 0.75, 'corner'
-        if kind == measure_rules.SPREAD:
+        if kind == placement_rules.SPREAD:
             assert values[0] >= 0.15 or values[1] >= 0.2, 'equidistant'
     lines = known['lines'].sample_concepts(np.random.default_rng(0), 2000)
     degrees = np.rad2deg(np.arctan2(lines[:, 4], lines[:, 3])) % 180

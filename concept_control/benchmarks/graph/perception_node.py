@@ -24,9 +24,13 @@ from std_msgs.msg import Bool
 from tqdm import tqdm
 
 from concept_control.benchmarks.perception.frames import judge, truths, visible_fraction
-from concept_control.benchmarks.perception.report import CAMERAS, print_sequences
+from concept_control.benchmarks.perception.report import (
+    CAMERAS,
+    Tally,
+    print_sequences,
+    summarise_sequences,
+)
 from concept_control.benchmarks.perception.sequences import Score, SequenceResult
-from concept_control.benchmarks.perception.tally import Tally, summarise_sequences
 from concept_control.errors import ConceptControlError
 from concept_control.msg import EntityArray
 from concept_control.paths import share_folder

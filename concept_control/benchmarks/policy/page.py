@@ -6,12 +6,84 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+import torch
 from markupsafe import Markup
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from concept_control.policy.descents import newton_descent
+from concept_control.policy.model import StrokePolicy
+from concept_control.policy.proposals import RingProposal
+from concept_control.policy.samplers import energy_at
+from concept_control.policy.strokes import Strokes
 from concept_control.reports.page import heading, paragraph, picture, table, write_page
 from concept_control.reports.provenance import sentence
 from concept_control.reports.tables import fill_rows
+
+GRID = 34
+"""Number of points a side at which the field is drawn."""
+
+
+def step_field(
+    policy: StrokePolicy, x: np.ndarray, y: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return (len(y), len(x)) components of the step of least energy at each place."""
+    places = np.stack(np.meshgrid(x, y), axis=-1).reshape(-1, 2)
+    states = torch.as_tensor(places, dtype=torch.float32)
+    energy = energy_at(policy.network, states, policy.codes(len(states)))
+    candidates = RingProposal(share=0.999).sample(
+        (len(states), 48), torch.Generator().manual_seed(0)
+    )
+    with torch.no_grad():
+        best = energy(candidates).argmin(dim=1)
+    start = candidates[torch.arange(len(states)), best].unsqueeze(1)
+    if not policy.network.config.is_thesis:  # whose energy has no curvature: it is piecewise flat
+        start = newton_descent(energy, start, 10)
+    steps = start.squeeze(1).numpy().reshape(len(y), len(x), 2)
+    return steps[..., 0], steps[..., 1]
+
+
+def draw_figures(
+    strokes: Strokes,
+    drawn: Mapping[str, np.ndarray],
+    policies: Mapping[str, StrokePolicy],
+) -> Figure:
+    """Return a panel for each method, with streamlines where it has a policy.
+
+    Args:
+        strokes: Demonstrations, in grey.
+        drawn: (B, T + 1, 2) rollouts by method, in red.
+        policies: Policies by method, whose fields are drawn.
+    """
+    columns = min(4, len(drawn))
+    rows = -(-len(drawn) // columns)
+    figure = Figure(figsize=(4.1 * columns, 4.1 * rows), layout='constrained')
+    low = strokes.positions.min(axis=(0, 1)) - 0.35
+    high = strokes.positions.max(axis=(0, 1)) + 0.35
+    for index, (method, lines) in enumerate(drawn.items()):
+        axis = figure.add_subplot(rows, columns, index + 1)
+        if method in policies:
+            _stream(axis, policies[method], low, high)
+        for line in strokes.positions:
+            axis.plot(*line.T, color='0.55', linewidth=0.5)
+        for line in lines:
+            axis.plot(*line.T, color='#c8102e', linewidth=0.9, alpha=0.8)
+        axis.set(title=method, xlim=(low[0], high[0]), ylim=(low[1], high[1]))
+        axis.set_aspect('equal')
+        axis.tick_params(labelsize=7)
+    figure.suptitle(
+        f'{strokes.name}: demonstrations grey, rollouts red,\nsteps of least energy blue',
+        fontsize='medium',
+    )
+    return figure
+
+
+def _stream(axis: Axes, policy: StrokePolicy, low: np.ndarray, high: np.ndarray) -> None:
+    x, y = np.linspace(low[0], high[0], GRID), np.linspace(low[1], high[1], GRID)
+    u, v = step_field(policy, x, y)
+    axis.streamplot(x, y, u, v, density=1.3, color='#8fb3d9', linewidth=0.6, arrowsize=0.7)
+
 
 FIGURE_COLUMNS = {
     'method': '{method}',

@@ -23,11 +23,11 @@ from concept_control.benchmarks.policy.page import (
     CODE_COLUMNS,
     FIGURE_COLUMNS,
     PARTICLE_COLUMNS,
+    draw_figures,
     with_texts,
     write_policy_page,
 )
 from concept_control.benchmarks.policy.particle import ParticleConfig, particle_row
-from concept_control.benchmarks.policy.pictures import draw_figures
 from concept_control.policy.datasets import FIGURES, load_figure
 from concept_control.policy.descents import ChainConfig
 from concept_control.policy.diagnostics import Diagnosis, diagnose

@@ -9,7 +9,7 @@ from concept_control.msg import Entity, EntityArray
 
 from concept_control.benchmarks.graph.perception_node import tracked
 from concept_control.benchmarks.perception.frames import Truth, match
-from concept_control.benchmarks.perception.tally import Tally
+from concept_control.benchmarks.perception.report import Tally
 from concept_control.perception.tracking.tracker import TrackedEntity
 from concept_control.ros.bridge import conversions as convert
 from concept_control.world.entity import TOOL_ID, EntityStatus, tool_state

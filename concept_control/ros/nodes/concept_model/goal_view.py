@@ -24,7 +24,7 @@ from concept_control.msg import ConceptCommand, ConceptGoal, ConceptStatus, Enti
 from concept_control.ros.bridge import conversions as convert
 from concept_control.ros.bridge import qos
 from concept_control.ros.bridge.goals import grounded_goal
-from concept_control.ros.visualization.goal_markers import GoalDrawing, clear_markers
+from concept_control.ros.visualization.markers import GoalDrawing, clear_markers
 
 PERIOD = 0.5
 """Seconds between drawings."""

@@ -45,7 +45,7 @@ from concept_control.ros.runtime.parameters import declare
 from concept_control.ros.runtime.publishers import BelievedPublisher, Publisher
 from concept_control.ros.runtime.subscriptions import with_any_qos
 from concept_control.ros.runtime.worker import LatestValue, Worker
-from concept_control.ros.visualization.entity_markers import entity_markers
+from concept_control.ros.visualization.markers import entity_markers
 from concept_control.world.entity import TOOL_ID, tool_state
 
 SESSIONS = 2**31

@@ -15,7 +15,7 @@ from visualization_msgs.msg import Marker
 
 from concept_control.benchmarks.control.tool_between import MidpointEnergy
 from concept_control.control.goal import GroundedGoal
-from concept_control.ros.visualization.goal_markers import (
+from concept_control.ros.visualization.markers import (
     FIELD_HEIGHT,
     NAMESPACES,
     GoalDrawing,

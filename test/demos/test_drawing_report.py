@@ -5,7 +5,7 @@ import pytest
 
 from concept_control.control.controller import ConceptController
 from concept_control.control.skills.drawing import DrawingGoal
-from concept_control.demos.drawing_result import draw, hausdorff_distance
+from concept_control.demos.drawing_report import draw, hausdorff_distance
 from concept_control.policy.drawing import place_strokes, strokes_from_examples
 from concept_control.policy.model import load_policy
 from concept_control.policy.smooth_pieces import smooth_pieces
