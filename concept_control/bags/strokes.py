@@ -9,7 +9,7 @@ import numpy as np
 from concept_control.bags.reader import Bag
 from concept_control.errors import BagError, StrokeError
 from concept_control.interfaces.decoding import seconds
-from concept_control.policy.stroke_splitter import StrokeSplitter
+from concept_control.policy.strokes import StrokeSplitter
 
 POSE = 'geometry_msgs/msg/PoseStamped'
 

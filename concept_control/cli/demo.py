@@ -12,13 +12,14 @@ from concept_control.cli.option_types import (
     existing,
     expression,
     folder,
+    millimetres,
     new_file,
     new_folder,
     positive,
 )
 from concept_control.cli.options import add_shared, config_from
 from concept_control.cli.process import enter_graph, use_one_thread
-from concept_control.cli.simulated_graph import add_robot, add_simulator, graph_values
+from concept_control.cli.simulated_graph import add_robot, add_simulator
 from concept_control.demos.demo_run import DemoConfig, Interrupted, say
 from concept_control.demos.graph_demo import recognised_command, run_demo
 from concept_control.language.expression import parse
@@ -64,8 +65,8 @@ def _add_task(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         '--tolerance',
-        type=positive,
-        default=15.0,
+        type=millimetres(positive),
+        default='15',
         help='of the predicate [mm] (default: %(default)s)',
     )
 
@@ -103,14 +104,7 @@ def demo_config(args: argparse.Namespace) -> DemoConfig:
         use_one_thread()
     imitated = recognised_command(args.imitate, args.model) if args.imitate else None
     command = parse(imitated) if imitated else args.concept
-    return config_from(
-        DemoConfig,
-        args,
-        expression=command,
-        judged=args.judge or command,
-        tolerance=args.tolerance / 1000,
-        **graph_values(args),
-    )
+    return config_from(DemoConfig, args, expression=command, judged=args.judge or command)
 
 
 def main(args: argparse.Namespace) -> int:

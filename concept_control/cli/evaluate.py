@@ -9,7 +9,7 @@ from typing import Any
 
 from concept_control.bags.reader import Bag
 from concept_control.bags.setup import read_setup
-from concept_control.cli.option_types import new_file, positive, share
+from concept_control.cli.option_types import millimetres, new_file, positive, share
 from concept_control.cli.options import add_shared
 from concept_control.cli.process import progress_bar, use_one_thread
 from concept_control.energy.model import ConceptModel
@@ -47,8 +47,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         '--tolerance',
-        type=positive,
-        default=15.0,
+        type=millimetres(positive),
+        default='15',
         help='of the predicate [mm] (default: %(default)s)',
     )
     parser.add_argument(
@@ -74,7 +74,7 @@ def main(args: argparse.Namespace) -> int:
     for path in args.bags:
         try:
             with Bag(path) as bag:
-                replay = Replay(bag, setup, model, args.tolerance / 1000, namespace=args.namespace)
+                replay = Replay(bag, setup, model, args.tolerance, namespace=args.namespace)
                 with progress_bar(bag.num_messages, path.name, 'msg') as bar:
                     replayed.append(replay.run(bar.update))
         except BagError as error:

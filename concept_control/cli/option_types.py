@@ -75,31 +75,28 @@ count = whole_number(1)
 seed = whole_number(0, MAX_SEED)
 
 
-def existing_file(text: str) -> Path:
-    """Return the path of a file that is there."""
-    path = _path(text)
-    if not path.is_file():
-        why = 'a folder' if path.is_dir() else 'no ordinary file' if path.exists() else 'not there'
-        raise argparse.ArgumentTypeError(f'{text} is {why}; expected a file')
-    return path
+def millimetres(kind: Callable[[str], float]) -> Callable[[str], float]:
+    """Return the type of a length of some kind that is given in millimetres, in metres."""
+    return lambda text: kind(text) / 1000
 
 
-def existing_folder(text: str) -> Path:
-    """Return the path of a folder that is there."""
-    path = _path(text)
-    if not path.is_dir():
-        why = 'no folder' if path.exists() else 'not there'
-        raise argparse.ArgumentTypeError(f'{text} is {why}; expected a folder')
-    return path
+def _existing(expected: str, is_right: Callable[[Path], bool]) -> Callable[[str], Path]:
+    """Return the type of the path of something that is there."""
+
+    def convert(text: str) -> Path:
+        path = _path(text)
+        if is_right(path):
+            return path
+        kinds = {'a folder': path.is_dir, 'a file': path.is_file, 'no ordinary file': path.exists}
+        found = next((kind for kind, is_so in kinds.items() if is_so()), 'not there')
+        raise argparse.ArgumentTypeError(f'{text} is {found}; expected {expected}')
+
+    return convert
 
 
-def existing(text: str) -> Path:
-    """Return the path of a file or folder that is there."""
-    path = _path(text)
-    if not (path.is_file() or path.is_dir()):
-        why = 'no ordinary file' if path.exists() else 'not there'
-        raise argparse.ArgumentTypeError(f'{text} is {why}; expected a file or a folder')
-    return path
+existing_file = _existing('a file', Path.is_file)
+existing_folder = _existing('a folder', Path.is_dir)
+existing = _existing('a file or a folder', lambda path: path.is_file() or path.is_dir())
 
 
 def new_file(*suffixes: str) -> Callable[[str], Path]:

@@ -67,7 +67,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def main(args: argparse.Namespace) -> int:
     """Train or record; training that has not converged says so and returns 1."""
     if args.action == 'record':
-        from concept_control.policy.stroke_splitter import StrokeSplitter  # noqa: PLC0415
+        from concept_control.policy.strokes import StrokeSplitter  # noqa: PLC0415
         from concept_control.ros.client.stroke_recorder import record  # noqa: PLC0415
 
         splitter = StrokeSplitter(args.pause, max_height=args.max_height)

@@ -10,10 +10,9 @@ from pathlib import Path
 
 from concept_control.cli.options import add_shared, config_from
 from concept_control.cli.process import enter_graph
-from concept_control.cli.simulated_graph import add_robot, add_simulator, graph_values
+from concept_control.cli.simulated_graph import add_robot, add_simulator
 from concept_control.control.arm.description import ArmDescription
-from concept_control.demos.shell import ConceptShell
-from concept_control.demos.shell_session import attached_session, simulated_session
+from concept_control.demos.shell import ConceptShell, attached_session, simulated_session
 from concept_control.demos.simulated_graph import GraphConfig
 
 
@@ -42,7 +41,7 @@ def main(args: argparse.Namespace) -> int:
         session = attached_session(args.namespace or '')
     else:
         enter_graph()
-        session = simulated_session(config_from(GraphConfig, args, **graph_values(args)))
+        session = simulated_session(config_from(GraphConfig, args))
     with session as (robot, check):
         shell = ConceptShell(robot, workspace, args.seed, check)
         print('help lists the commands; an expression such as near(red; blue) makes it hold')

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-from typing import Any
 
 from concept_control.cli.option_types import colors, positive
 from concept_control.cli.options import add_shared
@@ -21,6 +20,7 @@ def add_robot(parser: argparse.ArgumentParser) -> None:
     add_shared(parser, 'arm', seed='of the layout and every choice')
     parser.add_argument(
         '--control',
+        dest='interface',
         default='joint_trajectory',
         choices=INTERFACES,
         help='what the arm is sent: trajectories, or a position or torque for each joint state '
@@ -28,6 +28,7 @@ def add_robot(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         '--push',
+        dest='pushes',
         action='store_true',
         help='push blocks over the table instead of carrying them (experimental; slower, so '
         'give it time with --duration)',
@@ -44,19 +45,14 @@ def add_robot(parser: argparse.ArgumentParser) -> None:
 def add_simulator(parser: argparse.ArgumentParser) -> None:
     """Declare cameras and pace of the simulation."""
     parser.add_argument(
-        '--cameras', type=int, default=1, choices=(1, 2), help='2: an oblique one as well, fused'
+        '--cameras',
+        dest='num_cameras',
+        type=int,
+        default=1,
+        choices=(1, 2),
+        help='2: an oblique one as well, fused',
     )
     add_shared(parser, 'camera')
     parser.add_argument(
         '--speed', type=positive, default=1.0, help='simulated seconds per second, at most'
     )
-
-
-def graph_values(args: argparse.Namespace) -> dict[str, Any]:
-    """Return the fields of a `GraphConfig` that are not the arguments of the same names."""
-    return {
-        'interface': args.control,
-        'pushes': args.push,
-        'cameras': ('camera', 'oblique')[: args.cameras],
-        'backend': args.camera,
-    }

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import sys
 import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import numpy as np
-from tqdm import tqdm
 
 from concept_control.control.arm.description import ArmDescription
 from concept_control.demos.simulated_graph import START_TIMEOUT, GraphConfig
@@ -180,22 +179,7 @@ class DemoRun:
             ConceptControlError: If a part is still silent then, a node has died, or another
                 demonstration runs in the same ROS domain.
         """
-        deadline = time.monotonic() + timeout
-        parts = tqdm(
-            self._parts().items(), desc='waiting for', leave=False, file=sys.stderr, disable=None
-        )
-        for name, is_there in parts:
-            parts.set_postfix_str(name)
-            while not is_there():
-                self._check()
-                if time.monotonic() > deadline:
-                    num_seen = len(self.state.entities.entities) if self.state.entities else 0
-                    raise ConceptControlError(
-                        f'the graph did not come up within {timeout:g} s: still waiting for '
-                        f'{name} ({num_seen} entities seen); see the logs in '
-                        f'{self.graph.log_path("arm_simulator").parent}'
-                    )
-                time.sleep(0.05)
+        self.graph.wait_for_all(self._parts(), timeout)
         if self.monitor.count_publishers('ground_truth') > 1:
             raise ConceptControlError(
                 'another demonstration runs in the same ROS domain; end it, or give this one '
@@ -218,14 +202,18 @@ class DemoRun:
         parts: dict[str, Callable[[], bool]] = {'simulation': lambda: state.truth is not None}
         if self.config.world == 'arm':
             parts['camera'] = lambda: state.image is not None
-        return {
-            **parts,
+        parts |= {
             'view': lambda: state.view is not None,
             f'{wanted} entities': has_settled,
             'concepts': lambda: state.library is not None,
             'concept model': lambda: self.monitor.is_connected,
             'controller': lambda: any(s.source != 'concept_model' for s in state.statuses),
         }
+        return {name: partial(self._while_wanted, is_there) for name, is_there in parts.items()}
+
+    def _while_wanted(self, is_there: Callable[[], bool]) -> bool:
+        self._check()
+        return is_there()
 
     def _describe(self, snapshot: GraphSnapshot) -> None:
         """Print what was learned and what is seen."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import bisect
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -83,19 +83,19 @@ class DrawClient:
         """
         state = self._state
 
-        def is_up() -> bool:
-            return (
-                state.view is not None
-                and state.image is not None
-                and state.truth is not None
-                and state.entities is not None
-                and len(blocks_of(state.entities)) >= num_blocks
-                and any(s.source == 'mpc_controller' for s in state.statuses)
-                and self._commands.get_subscription_count() > 0
-                and bool(self._track)
-            )
+        def has_blocks() -> bool:
+            return state.entities is not None and len(blocks_of(state.entities)) >= num_blocks
 
-        self._graph.wait_for(is_up, timeout, 'the graph to come up')
+        parts: dict[str, Callable[[], bool]] = {
+            'simulation': lambda: state.truth is not None and bool(self._track),
+            'camera': lambda: state.image is not None and state.view is not None,
+            'blocks': has_blocks,
+            'controller': lambda: (
+                any(s.source == 'mpc_controller' for s in state.statuses)
+                and self._commands.get_subscription_count() > 0
+            ),
+        }
+        self._graph.wait_for_all(parts, timeout)
         return state.snapshot()
 
     def draw(self, start: GraphSnapshot) -> DrawingResult:

@@ -35,8 +35,8 @@ class GraphConfig:
         arm: Name of an arm, or path of its description.
         interface: Command interface of the arm, one of `INTERFACES`.
         pushes: Whether blocks are pushed instead of carried.
-        cameras: Names of the simulated cameras.
-        backend: Way in which the simulated cameras make their images.
+        num_cameras: Number of simulated cameras, 1 or 2.
+        camera: Way in which the simulated cameras make their images.
         speed: Largest number of simulated seconds per second.
         model: Folder of a trained model; None for the shipped one.
     """
@@ -47,8 +47,8 @@ class GraphConfig:
     arm: str
     interface: str
     pushes: bool
-    cameras: tuple[str, ...]
-    backend: str
+    num_cameras: int
+    camera: str
     speed: float
     model: Path | None = None
 
@@ -71,11 +71,12 @@ def node_parameters(config: GraphConfig) -> dict[str, dict[str, Any]]:
     """Return what the configuration sets over the parameter file, by node."""
     model = {'model': str(config.model.resolve())} if config.model else {}
     layout = {'seed': config.seed, 'colors': list(config.blocks)}
-    arm, cameras = {'arm': config.arm}, {'cameras': list(config.cameras)}
+    prefixes = ['camera', 'oblique'][: config.num_cameras]
+    arm, cameras = {'arm': config.arm}, {'cameras': prefixes}
     places = camera_places(ArmDescription.load(config.arm).workspace)
     poses = {
         f'{prefix}.position': places[name].tolist()
-        for prefix, name in zip(config.cameras, ('top', 'oblique'))
+        for prefix, name in zip(prefixes, ('top', 'oblique'))
     }
     return {
         'arm_simulator': {
@@ -84,7 +85,7 @@ def node_parameters(config: GraphConfig) -> dict[str, dict[str, Any]]:
             **cameras,
             'interface': config.interface,
             'joint_state_rate': JOINT_STATE_RATES[config.interface],
-            'backend': config.backend,
+            'backend': config.camera,
             'real_time_factor': config.speed,
         },
         'particle_world': {**layout, **arm, **model},

@@ -11,8 +11,12 @@ import torch
 
 from concept_control.energy.code import ConceptCode
 from concept_control.energy.inference.code_inference import InferenceConfig, infer_codes
-from concept_control.energy.networks.encoder import DemonstrationEncoder
-from concept_control.energy.networks.energy_network import ACTION, ARGUMENT, EnergyNetwork
+from concept_control.energy.networks.energy_network import (
+    ACTION,
+    ARGUMENT,
+    DemonstrationEncoder,
+    EnergyNetwork,
+)
 from concept_control.energy.networks.recordings import network_residuals, recorded_residuals
 from concept_control.energy.scene_batch import NAT, BoundResiduals, SceneBatch
 from concept_control.energy.search.generation import (

@@ -6,8 +6,11 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from concept_control.energy.networks.encoder import DemonstrationEncoder
-from concept_control.energy.networks.energy_network import EnergyNetwork, NetworkConfig
+from concept_control.energy.networks.energy_network import (
+    DemonstrationEncoder,
+    EnergyNetwork,
+    NetworkConfig,
+)
 from concept_control.errors import ModelError
 from concept_control.model_files import read_card, read_config, read_modules, write_model
 

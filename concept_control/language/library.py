@@ -27,15 +27,28 @@ SHIPPED = 'shipped'
 
 @dataclass(frozen=True, kw_only=True)
 class Usage:
-    """What a word of the language is, and how expressions may use it.
+    """How expressions may use a word.
+
+    Attributes:
+        acts: Whether it moves subjects (usable as a goal).
+        selects: Whether it identifies entities (usable as a selector).
+        subjects: Fewest and most subjects.
+        arguments: Fewest and most arguments.
+    """
+
+    acts: bool
+    selects: bool
+    subjects: Range
+    arguments: Range
+
+
+@dataclass(frozen=True, kw_only=True)
+class WordEntry(Usage):
+    """A word of the language: its name, its use and its origin.
 
     Attributes:
         name: Name in expressions.
         description: One sentence for people.
-        selects: Whether it identifies entities (usable as a selector).
-        acts: Whether it moves subjects (usable as a goal).
-        subjects: Fewest and most subjects.
-        arguments: Fewest and most arguments.
         source: Origin: `SHIPPED`, "taught" or a file.
         self_test: Verdict of the leave-one-out cross-validation; '' for shipped words.
         sentences: What it was understood to mean, most certain first; empty where nothing can say.
@@ -43,10 +56,6 @@ class Usage:
 
     name: str
     description: str
-    selects: bool
-    acts: bool
-    subjects: Range
-    arguments: Range
     source: str = SHIPPED
     self_test: str = ''
     sentences: tuple[str, ...] = ()
@@ -56,13 +65,13 @@ class Usage:
         """How the concept is written, e.g. `between(subject; argument, argument)`."""
         return signature(self.name, self.subjects, self.arguments)
 
-    def usage_fields(self) -> dict[str, Any]:
+    def entry_fields(self) -> dict[str, Any]:
         """Return the values of the attributes of every word, by name."""
-        return {field.name: getattr(self, field.name) for field in fields(Usage)}
+        return {field.name: getattr(self, field.name) for field in fields(WordEntry)}
 
 
 @dataclass(frozen=True, kw_only=True)
-class LibraryConcept(Usage):
+class LibraryConcept(WordEntry):
     """A concept that expressions may use.
 
     Attributes:

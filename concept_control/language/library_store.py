@@ -29,7 +29,7 @@ from concept_control.language.kept_words import learn_words
 from concept_control.language.library import (
     ConceptLibrary,
     LibraryConcept,
-    Usage,
+    WordEntry,
     check_name,
     hash_events,
     sentences_of,
@@ -111,7 +111,7 @@ FORMAT = 1
 
 
 @dataclass(frozen=True, kw_only=True)
-class _Header(Usage):
+class _Header(WordEntry):
     """What a file says beside its arrays; the attributes are `LibraryConcept`'s."""
 
     format: int
@@ -196,7 +196,7 @@ def _write(path: Path, concept: LibraryConcept) -> None:
     if concept.demonstrations is None:
         raise LibraryError(f'{concept.name} has no demonstrations to keep')
     header = {
-        **concept.usage_fields(),
+        **concept.entry_fields(),
         'energy': concept.energy,
         'model': concept.model,
         'demonstrations_hash': concept.demonstrations_hash,
@@ -253,7 +253,7 @@ def read(path: Path) -> LibraryConcept:
         demonstrations_hash=header.demonstrations_hash,
         demonstrations=demonstrations,
         by_appearance=header.by_looks,
-        **header.usage_fields(),
+        **header.entry_fields(),
     )
     check_name(concept.name, replace=True)
     if concept.name != path.stem:

@@ -18,13 +18,19 @@ from concept_control.language.expression import (
     Tool,
     terms,
 )
-from concept_control.language.library import SHIPPED, LibraryConcept, Range, Usage, unknown_concept
+from concept_control.language.library import (
+    SHIPPED,
+    LibraryConcept,
+    Range,
+    WordEntry,
+    unknown_concept,
+)
 from concept_control.reports.tables import text_table
 from concept_control.world.colors import NAMED_COLORS
 from concept_control.world.workspace import Workspace
 
 
-def check_usage(expression: Expression, words: Mapping[str, Usage]) -> None:
+def check_usage(expression: Expression, words: Mapping[str, WordEntry]) -> None:
     """Refuse an expression that no scene can make sense of.
 
     Args:
@@ -50,7 +56,7 @@ def check_usage(expression: Expression, words: Mapping[str, Usage]) -> None:
             _check_number(word, role, selectors, allowed)
 
 
-def check_selectors(term: Term, words: Mapping[str, Usage]) -> None:
+def check_selectors(term: Term, words: Mapping[str, WordEntry]) -> None:
     """Refuse selectors of a term, whose own name need not be known: it may be about to be taught.
 
     Raises:
@@ -78,23 +84,23 @@ def wanted(name: str, role: str, allowed: Range) -> str:
     return f'{name} takes {number} {role}{"" if number == "1" else "s"}'
 
 
-def _word(name: str, words: Mapping[str, Usage]) -> Usage:
+def _word(name: str, words: Mapping[str, WordEntry]) -> WordEntry:
     if name not in words:
         raise unknown_concept(name, words)
     return words[name]
 
 
-def _example(word: Usage, words: Mapping[str, Usage]) -> str:
+def _example(word: WordEntry, words: Mapping[str, WordEntry]) -> str:
     """Return a term that acts with a selector in it, of words that there are."""
     acting = [w for w in words.values() if w.acts and w.subjects[0] == w.arguments[0] == 1]
     return f'{acting[0].name if acting else "near"}(#1; {_selector(word, "#1")})'
 
 
-def _selector(word: Usage, marker: str) -> str:
+def _selector(word: WordEntry, marker: str) -> str:
     return f'{word.name}({marker})' if word.subjects[0] else word.name
 
 
-def _check_named(selector: Named, term: Term, words: Mapping[str, Usage]) -> None:
+def _check_named(selector: Named, term: Term, words: Mapping[str, WordEntry]) -> None:
     word = _word(selector.name, words)
     if not word.selects:
         selecting = ', '.join(_selector(w, '#1') for w in words.values() if w.selects)
@@ -113,7 +119,7 @@ def _check_named(selector: Named, term: Term, words: Mapping[str, Usage]) -> Non
         raise GroundingError(f'{word.name} needs to know of what: {hint}')
 
 
-def _check_nested(selector: Term, words: Mapping[str, Usage]) -> None:
+def _check_nested(selector: Term, words: Mapping[str, WordEntry]) -> None:
     """Check a term in the place of a selector: what is closest to a marker, or a whole shape."""
     word = _word(selector.name, words)
     check_selectors(selector, words)
@@ -132,7 +138,7 @@ def _check_nested(selector: Term, words: Mapping[str, Usage]) -> None:
 
 
 def _check_number(
-    word: Usage,
+    word: WordEntry,
     role: str,
     selectors: tuple[Selector, ...],
     allowed: Range,
@@ -152,7 +158,7 @@ def _check_number(
 
 
 @dataclass(frozen=True, kw_only=True)
-class Word(Usage):
+class Word(WordEntry):
     """A word of the command language, for people.
 
     Attributes:
@@ -216,7 +222,7 @@ def shipped_word(word: NamedConcept, workspace: Workspace) -> Word:
 
 def taught_word(concept: LibraryConcept) -> Word:
     """Describe a taught word with what is kept beside its code."""
-    return Word(**concept.usage_fields())
+    return Word(**concept.entry_fields())
 
 
 def word_of(concept: LibraryConcept, workspace: Workspace) -> Word:

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 
 import numpy as np
 
 from concept_control.energy.model import ConceptModel
 from concept_control.errors import LibraryError
 from concept_control.language.appearance import identifies_by_appearance
-from concept_control.language.library import LibraryConcept, hash_events, sentences_of
+from concept_control.language.library import LibraryConcept, Usage, hash_events, sentences_of
 from concept_control.reports.tables import counted
 from concept_control.teaching.cross_validation import LeaveOneOutResult, leave_one_out
 from concept_control.world.events import Events
@@ -20,23 +19,6 @@ STILL = 0.02
 
 USES = ('acts', 'selects', 'both')
 """Ways to use a concept."""
-
-
-@dataclass(frozen=True)
-class Usage:
-    """The use of a concept, read off its demonstrations.
-
-    Attributes:
-        acts: Whether it moves subjects.
-        selects: Whether it identifies.
-        subjects: Fewest and most subjects; None for any number.
-        arguments: Fewest and most arguments; None for any number.
-    """
-
-    acts: bool
-    selects: bool
-    subjects: tuple[int, int | None]
-    arguments: tuple[int, int | None]
 
 
 def usage_of(demonstrations: Events, use: str = '') -> Usage:
@@ -72,13 +54,14 @@ def usage_of(demonstrations: Events, use: str = '') -> Usage:
     if acts and not members_only.any():
         # A shape: its members are what moves and what it is about.
         few, many = int(counts[with_subjects].min()), int(counts[with_subjects].max())
-        return Usage(acts, selects, (few, None if many > 1 else 1), (0, 0))
+        members = (few, None if many > 1 else 1)
+        return Usage(acts=acts, selects=selects, subjects=members, arguments=(0, 0))
     pointed = members_only.sum(axis=1)[with_subjects] if acts else attention.sum(axis=1)
     return Usage(
-        acts,
-        selects,
-        (int(counts.min()), int(counts.max())),
-        (int(pointed.min()), int(pointed.max())) if acts else (0, None),
+        acts=acts,
+        selects=selects,
+        subjects=(int(counts.min()), int(counts.max())),
+        arguments=(int(pointed.min()), int(pointed.max())) if acts else (0, None),
     )
 
 

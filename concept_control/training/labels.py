@@ -8,7 +8,7 @@ import numpy as np
 import torch
 
 from concept_control.concepts.family import Family, per_event
-from concept_control.energy.inference.candidates import candidate_masks, candidate_outcomes
+from concept_control.energy.inference.code_inference import candidate_masks, candidate_outcomes
 from concept_control.world.events import Events
 
 LARGEST_DISTANCE = 3.0

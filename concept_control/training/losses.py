@@ -18,8 +18,13 @@ from concept_control.energy.inference.objectives import (
     norm_of,
     softplus_contrast,
 )
-from concept_control.energy.networks.encoder import DemonstrationEncoder, normalise_code
-from concept_control.energy.networks.energy_network import ACTION, ARGUMENT, EnergyNetwork
+from concept_control.energy.networks.energy_network import (
+    ACTION,
+    ARGUMENT,
+    DemonstrationEncoder,
+    EnergyNetwork,
+    normalise_code,
+)
 from concept_control.energy.scene_batch import SceneBatch
 from concept_control.training.config import TrainingConfig
 from concept_control.training.pool import ConceptBatch

@@ -6,8 +6,7 @@ import torch
 import concept_control as cc
 from concept_control.concepts import vocabulary
 from concept_control.energy.network_energy import NetworkEnergy
-from concept_control.energy.networks.encoder import DemonstrationEncoder
-from concept_control.energy.networks.energy_network import EnergyNetwork
+from concept_control.energy.networks.energy_network import DemonstrationEncoder, EnergyNetwork
 from concept_control.energy.storage import save_model
 from concept_control.world.colors import NAMED_COLORS
 from concept_control.world.events import Events

@@ -5,7 +5,7 @@ from itertools import pairwise
 import numpy as np
 import pytest
 
-from concept_control.benchmarks.policy.codes import is_touching
+from concept_control.benchmarks.policy.report import is_touching
 from concept_control.policy.coding import CodedPolicy
 from concept_control.policy.metrics import nearest
 from concept_control.policy.smooth_pieces import smooth_pieces

@@ -5,7 +5,7 @@ import pytest
 
 from concept_control.errors import StrokeError
 from concept_control.policy.stroke_files import read_curves, read_examples
-from concept_control.policy.stroke_splitter import StrokeSplitter
+from concept_control.policy.strokes import StrokeSplitter
 
 SQUARE = (
     '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 100 100">'

@@ -24,8 +24,8 @@ def test_a_running_graph_is_watched_and_commanded():
         arm='franka',
         interface='position',
         pushes=False,
-        cameras=('top',),
-        backend='auto',
+        num_cameras=1,
+        camera='auto',
         speed=1.0,
     )
     graph, _ = simulated_graph(config)

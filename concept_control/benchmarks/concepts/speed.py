@@ -16,8 +16,11 @@ from concept_control.benchmarks.concepts.sampling import random_scene
 from concept_control.concepts import families
 from concept_control.energy.model import ConceptModel
 from concept_control.energy.networks.energy_network import ACTION, NetworkConfig
-from concept_control.energy.networks.features import NUM_PAIR_FEATURES, pair_features
-from concept_control.energy.networks.pooling import NUM_PAIR_ROLES
+from concept_control.energy.networks.pooling import (
+    NUM_PAIR_FEATURES,
+    NUM_PAIR_ROLES,
+    pair_features,
+)
 from concept_control.energy.scene_batch import BoundResiduals, SceneBatch
 from concept_control.energy.storage import load_model
 from concept_control.seeding import seeded_weights

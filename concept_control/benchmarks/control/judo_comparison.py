@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 from tqdm import tqdm
 
-from concept_control.benchmarks.control.page import JUDO_COLUMNS
+from concept_control.benchmarks.control.page import JUDO_COLUMNS, draw_judo
 from concept_control.benchmarks.control.tool_between import (
     DURATION,
     ToolCase,
@@ -35,7 +35,7 @@ from concept_control.control.arm.dynamics import ServoDynamics
 from concept_control.control.costs.arm_cost import CostWeights
 from concept_control.control.skills.task_view import TaskConfig
 from concept_control.errors import ConceptControlError, MissingDependencyError
-from concept_control.reports.tables import filled_table
+from concept_control.reports.report import Report
 from concept_control.simulation.closed_loop import LoopConfig
 from concept_control.simulation.scene import Scene
 
@@ -173,22 +173,22 @@ class PeerError(ConceptControlError):
     """The other interpreter ended without its results."""
 
 
-def judo_section(arm_name: str, planner: str, seeds: int) -> dict[str, Any]:
-    """Run and print the comparison.
+def judo_section(arm_name: str, planner: str, seeds: int, report: Report) -> dict[str, Any]:
+    """Run the comparison, and tell it in a report.
 
     Returns:
         `rows`, one a method with its `runs`; `ratios` of judo's best to ours and a `sentence` on
         them; `curves` of the median error [m]; `settings`, `requirements` and `goals`. Or
         `skipped`: why there is nothing.
     """
-    print(f'\nthe tool between two points beside judo, {seeds} pairs, {DURATION:.0f} s')
+    report.heading(f'the tool between two points beside judo, {seeds} pairs, {DURATION:.0f} s')
     try:
         with tqdm(
             total=0, desc='environment for judo', bar_format='{desc} {elapsed}', leave=False
         ):
             python = judo_interpreter()
     except MissingDependencyError as error:
-        print(f'skipped: {error}')
+        report.say(f'skipped: {error}', is_note=True)
         return {'skipped': str(error)}
     scene = tool_scene(arm_name)
     cases = [ToolCase.draw(scene.arm, seed) for seed in range(seeds)]
@@ -201,8 +201,12 @@ def judo_section(arm_name: str, planner: str, seeds: int) -> dict[str, Any]:
     for name, path in tqdm(peer, desc='judo', total=total, unit='episode', leave=False):
         paths[name].append(path)
     section = compare(paths, cases, scene.arm)
-    print(filled_table(JUDO_COLUMNS, section['rows']))
-    print(section['sentence'])
+    report.table(JUDO_COLUMNS, section['rows'])
+    report.say(section['sentence'])
+    report.show(draw_judo, section)
+    report.say(section['conditions'])
+    settings = [{'method': name, 'text': text} for name, text in section['settings'].items()]
+    report.table({'method': '{method}', 'settings; all else as judo has it': '{text}'}, settings)
     return section
 
 

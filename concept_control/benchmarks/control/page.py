@@ -1,17 +1,11 @@
-"""The control benchmark as a page: tables, errors, plan times and energies as pictures."""
+"""Tables of the control benchmark, and its pictures: errors, plan times and energies."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import numpy as np
-from markupsafe import Markup
 from matplotlib.figure import Figure
-
-from concept_control.reports import page
-from concept_control.reports.tables import fill_rows
 
 DEADLINE_MS = 20.0
 
@@ -55,41 +49,8 @@ COMMAND_COLUMNS = {
 """Columns of the tables: titles, and the format of the values below."""
 
 
-def write_control_page(path: Path, report: dict[str, Any], provenance: str) -> None:
-    """Write what `benchmark control` found.
-
-    Args:
-        path: HTML file.
-        report: Results, as the benchmark writes them as JSON.
-        provenance: Date, commit and machine.
-    """
-    drawn: dict[str, Callable[[Any], list[Markup]]] = {
-        'toys': lambda rows: [page.heading('Planners on toy problems'), _table(TOY_COLUMNS, rows)],
-        'tool': lambda rows: [
-            page.heading('The tool between two points, exact energy'),
-            _table(TOOL_COLUMNS, rows),
-        ],
-        'judo': _judo,
-        'commands': _commands,
-        'disturbance': _disturbance,
-        'pushing': lambda section: [
-            page.heading('Pushing (experimental), judged by the predicate on true poses'),
-            _table(COMMAND_COLUMNS, section['summary']),
-            page.picture(_errors(section['runs'])),
-        ],
-    }
-    parts = [part for name in drawn if name in report for part in drawn[name](report[name])]
-    page.write_page(path, f'Control benchmark, {report["arm"]}', parts, provenance)
-
-
-def _table(columns: dict[str, str], rows: list[dict[str, Any]]) -> Markup:
-    return page.table(columns, fill_rows(columns, rows))
-
-
-def _judo(section: dict[str, Any]) -> list[Markup]:
-    title = page.heading('The tool between two points, beside judo')
-    if 'skipped' in section:
-        return [title, page.paragraph(f'Skipped: {section["skipped"]}', 'note')]
+def draw_judo(section: dict[str, Any]) -> Figure:
+    """Draw the median error of each method over the time of an episode."""
     figure = Figure(figsize=(9, 3.6), layout='constrained')
     axis = figure.add_subplot()
     for name, errors in section['curves'].items():
@@ -102,33 +63,10 @@ def _judo(section: dict[str, Any]) -> list[Markup]:
     axis.set_title('median over the pairs of points; dotted: 1 mm', fontsize=9)
     axis.grid(alpha=0.3)
     axis.legend(fontsize=8)
-    return [
-        title,
-        _table(JUDO_COLUMNS, section['rows']),
-        page.paragraph(f'Over all pairs: {section["sentence"]}.'),
-        page.picture(figure),
-        page.paragraph(section['conditions']),
-        page.table(('method', 'settings; all else as judo has it'), section['settings'].items()),
-    ]
+    return figure
 
 
-def _commands(section: dict[str, Any]) -> list[Markup]:
-    plan = section['plan_ms']
-    failed = section['summary'][-1]['failed']
-    return [
-        page.heading('Commands, judged by the predicate on true poses'),
-        _table(COMMAND_COLUMNS, section['summary']),
-        page.paragraph(
-            f'Plans take {plan["p50"]:.1f} ms at the median, {plan["p95"]:.1f} at p95 and '
-            f'{plan["p99"]:.1f} at p99; {section["violations"]} limit violations.'
-        ),
-        *(page.paragraph(text, 'note') for text in failed),
-        page.picture(_errors(section['runs'])),
-        page.picture(_curves(section['runs'])),
-    ]
-
-
-def _errors(runs: list[dict[str, Any]]) -> Figure:
+def draw_errors(runs: list[dict[str, Any]]) -> Figure:
     """Draw every run's final error, a row for each command."""
     commands = list(dict.fromkeys(run['config']['expression'] for run in runs))[::-1]
     figure = Figure(figsize=(9, 0.35 * len(commands) + 1.2), layout='constrained')
@@ -145,7 +83,7 @@ def _errors(runs: list[dict[str, Any]]) -> Figure:
     return figure
 
 
-def _curves(runs: list[dict[str, Any]]) -> Figure:
+def draw_curves(runs: list[dict[str, Any]]) -> Figure:
     """Draw the energy along every run, and how long plans took."""
     figure = Figure(figsize=(9, 3.2), layout='constrained')
     energy, plans = figure.subplots(1, 2)
@@ -164,8 +102,8 @@ def _curves(runs: list[dict[str, Any]]) -> Figure:
     return figure
 
 
-def _disturbance(section: dict[str, Any]) -> list[Markup]:
-    rows = [{**row, 'command': name} for name, row in section.items()]
+def draw_disturbance(section: dict[str, Any]) -> Figure:
+    """Draw every run's final error, a row for each way to follow."""
     figure = Figure(figsize=(9, 2.0), layout='constrained')
     axis = figure.add_subplot()
     for index, (name, row) in enumerate(section.items()):
@@ -174,8 +112,4 @@ def _disturbance(section: dict[str, Any]) -> list[Markup]:
     axis.set_yticks(range(len(section)), list(section), fontsize=8)
     axis.set(xlabel='final error [mm]', ylim=(-0.6, len(section) - 0.4))
     axis.grid(axis='x', alpha=0.3)
-    return [
-        page.heading('A reference is moved during the carry'),
-        _table(COMMAND_COLUMNS, rows),
-        page.picture(figure),
-    ]
+    return figure

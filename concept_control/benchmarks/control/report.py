@@ -19,7 +19,9 @@ from concept_control.benchmarks.control.page import (
     COMMAND_COLUMNS,
     TOOL_COLUMNS,
     TOY_COLUMNS,
-    write_control_page,
+    draw_curves,
+    draw_disturbance,
+    draw_errors,
 )
 from concept_control.benchmarks.control.tool_between import (
     DURATION,
@@ -34,8 +36,7 @@ from concept_control.control.planners.registry import PLANNERS, make_planner
 from concept_control.energy.model import ConceptModel
 from concept_control.language.expression import concept_names, parse
 from concept_control.reports.json_file import write_report
-from concept_control.reports.provenance import sentence
-from concept_control.reports.tables import filled_table
+from concept_control.reports.report import Report
 
 SECTIONS = ('toys', 'tool', 'judo', 'commands', 'disturbance', 'pushing')
 
@@ -104,22 +105,19 @@ class ControlConfig:
 
 def run(config: ControlConfig) -> int:
     """Run the chosen sections; 0 if 95 of 100 commands held, or none was asked for."""
-    print(sentence())
-    sections: dict[str, Callable[[ControlConfig], Any]] = {
+    report = Report(f'Control benchmark, {config.arm}')
+    sections: dict[str, Callable[[ControlConfig, Report], Any]] = {
         'toys': toy_section,
         'tool': tool_section,
-        'judo': lambda c: judo_section(c.arm, c.planner, c.seeds),
+        'judo': lambda c, report: judo_section(c.arm, c.planner, c.seeds, report),
         'commands': command_section,
         'disturbance': disturbance_section,
         'pushing': pushing_section,
     }
-    report: dict[str, Any] = {'arm': config.arm}
-    report |= {name: sections[name](config) for name in SECTIONS if name in config.sections}
-    write_report(config.json, **report)
-    if config.html:
-        write_control_page(config.html, report, sentence())
-        print(f'page: {config.html}')
-    return 0 if report.get('commands', {}).get('success', 1.0) >= 0.95 else 1
+    found = {name: sections[name](config, report) for name in SECTIONS if name in config.sections}
+    write_report(config.json, arm=config.arm, **found)
+    report.write(config.html)
+    return 0 if found.get('commands', {}).get('success', 1.0) >= 0.95 else 1
 
 
 @cache
@@ -128,10 +126,10 @@ def _runner() -> Runner:
     return Runner(ConceptModel.load())
 
 
-def toy_section(config: ControlConfig) -> list[dict[str, Any]]:
+def toy_section(config: ControlConfig, report: Report) -> list[dict[str, Any]]:
     """Run every planner on every toy problem."""
     seeds = config.seeds
-    print(f'\nplanners on toy problems, {seeds} starts each')
+    report.heading(f'planners on toy problems, {seeds} starts each')
     rows = []
     problems = list(product(range(len(toys('ilqg'))), PLANNERS))
     for index, planner in tqdm(problems, unit='row', file=sys.stderr, leave=False):
@@ -148,7 +146,7 @@ def toy_section(config: ControlConfig) -> list[dict[str, Any]]:
                 'plan_ms': 1e3 * float(np.median([run['plan_time'] for run in runs])),
             }
         )
-    print(filled_table(TOY_COLUMNS, rows))
+    report.table(TOY_COLUMNS, rows)
     return rows
 
 
@@ -167,53 +165,59 @@ def play_toy(toy: Toy, planner: str) -> dict[str, float]:
     return {'error': toy.error(states[-1]), 'cost': cost, 'plan_time': float(np.median(times))}
 
 
-def tool_section(config: ControlConfig) -> list[dict[str, Any]]:
+def tool_section(config: ControlConfig, report: Report) -> list[dict[str, Any]]:
     """Bring the tool between two points with an exact energy, with every planner."""
-    print(f'\nthe tool between two points, exact energy, {config.seeds} pairs, {DURATION:.0f} s')
+    report.heading(
+        f'the tool between two points, exact energy, {config.seeds} pairs, {DURATION:.0f} s'
+    )
     arm = ArmDescription.load(config.arm)
     cases = [ToolCase.draw(arm, seed) for seed in range(config.seeds)]
     rows: list[dict[str, Any]] = []
     for planner in tqdm(PLANNERS, unit='planner', file=sys.stderr, leave=False):
         runs = [judge_tool(play_tool(config.arm, planner, case), case, arm) for case in cases]
         rows.append({'planner': planner, **summarise_tool(runs)})
-    print(filled_table(TOOL_COLUMNS, rows))
+    report.table(TOOL_COLUMNS, rows)
     return rows
 
 
-def command_section(config: ControlConfig) -> dict[str, Any]:
+def command_section(config: ControlConfig, report: Report) -> dict[str, Any]:
     """Run seeded commands over all concepts the model knows."""
     names = {concept.name for concept in _runner().library}
     known = [text for text in COMMANDS if names.issuperset(concept_names(parse(text)))]
     left_out = [text for text in COMMANDS if text not in known]
     seen = f'camera ({config.backend})' if config.backend else 'true poses with 1 mm of noise'
-    print(f'\n{config.episodes} commands, {config.arm}, {config.planner}, {seen}')
+    report.heading(f'{config.episodes} commands, {config.arm}, {config.planner}, {seen}')
     if left_out:
-        print(f'left out, for the shipped model lacks a word: {"; ".join(left_out)}')
+        report.say(f'left out, for the shipped model lacks a word: {"; ".join(left_out)}')
     runs = _run_all(config.episode(known[i % len(known)], i) for i in range(config.episodes))
     rows = _by_command(known, runs)
-    print(filled_table(COMMAND_COLUMNS, rows))
-    total = rows[-1]
+    report.table(COMMAND_COLUMNS, rows)
+    total, numbers = rows[-1], [run.numbers() for run in runs]
     times = 1e3 * np.concatenate([run.plan_times for run in runs])
     p50, p95, p99 = np.percentile(times, [50, 95, 99])
-    print(
+    report.say(
         f'plan time p50 {p50:.1f}, p95 {p95:.1f}, p99 {p99:.1f} ms; '
         f'{np.mean(times > 20):.1%} later than 20 ms; '
         f'{sum(run.violations for run in runs)} limit violations in '
         f'{sum(run.time for run in runs) / 60:.1f} simulated minutes'
     )
+    for text in total['failed']:
+        report.say(text, is_note=True)
+    report.show(draw_errors, numbers)
+    report.show(draw_curves, numbers)
     return {
         'success': total['success'],
         'summary': rows,
         'plan_ms': {'p50': p50, 'p95': p95, 'p99': p99},
         'violations': sum(run.violations for run in runs),
         'left_out': left_out,
-        'runs': [run.numbers() for run in runs],
+        'runs': numbers,
     }
 
 
-def disturbance_section(config: ControlConfig) -> dict[str, Any]:
+def disturbance_section(config: ControlConfig, report: Report) -> dict[str, Any]:
     """Move a reference block during the carry: follow the energy, or track the old target."""
-    print(f'\n{MOVED_REFERENCE}, a reference moved during the carry, {config.seeds} seeds')
+    report.heading(f'a reference moved during the carry: {MOVED_REFERENCE}, {config.seeds} seeds')
     rows = {}
     for name, follows in (('the energy', True), ('distance to the generated target', False)):
         runs = _run_all(
@@ -222,21 +226,23 @@ def disturbance_section(config: ControlConfig) -> dict[str, Any]:
         )
         rows[name] = _summary(name, runs)
         rows[name]['runs'] = [run.numbers() for run in runs]
-    print(filled_table(COMMAND_COLUMNS, rows.values()))
+    report.table(COMMAND_COLUMNS, rows.values())
+    report.show(draw_disturbance, rows)
     return rows
 
 
-def pushing_section(config: ControlConfig) -> dict[str, Any]:
+def pushing_section(config: ControlConfig, report: Report) -> dict[str, Any]:
     """Push one block to where a concept wants it."""
-    print(f'\npushing (experimental), {len(PUSHED)} commands, {config.seeds} seeds each')
+    report.heading(f'pushing (experimental), {len(PUSHED)} commands, {config.seeds} seeds each')
     runs = _run_all(
         config.episode(text, seed, pushes=True, duration=120.0)
         for text in PUSHED
         for seed in range(config.seeds)
     )
-    rows = _by_command(PUSHED, runs)
-    print(filled_table(COMMAND_COLUMNS, rows))
-    return {'summary': rows, 'runs': [run.numbers() for run in runs]}
+    rows, numbers = _by_command(PUSHED, runs), [run.numbers() for run in runs]
+    report.table(COMMAND_COLUMNS, rows)
+    report.show(draw_errors, numbers)
+    return {'summary': rows, 'runs': numbers}
 
 
 def _by_command(commands: Sequence[str], runs: list[Episode]) -> list[dict[str, Any]]:

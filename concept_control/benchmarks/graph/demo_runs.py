@@ -8,16 +8,17 @@ import statistics
 import subprocess
 import sys
 import tempfile
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from markupsafe import Markup
 from tqdm import tqdm
 
 from concept_control.reports import page
 from concept_control.reports.json_file import write_report
-from concept_control.reports.provenance import sentence
-from concept_control.reports.tables import filled_table
+from concept_control.reports.report import Report
 
 RUN_TIMEOUT = 300.0
 """Seconds a single demonstration may take before it counts as failed."""
@@ -71,14 +72,11 @@ def run(config: DemoRunsConfig) -> int:
             bar.set_postfix_str(f'{sum(r["succeeded"] for r in runs)} succeeded')
     summary = {concept: summarise([r for r in runs if r['expression'] == concept])
                for concept in dict.fromkeys(r['expression'] for r in runs)}  # fmt: skip
-    print(sentence())
-    rows = [{'concept': concept, **row} for concept, row in summary.items()]
-    print(filled_table(COLUMNS, rows))
+    report = Report('The whole graph, run after run')
+    report.table(COLUMNS, [{'concept': concept, **row} for concept, row in summary.items()])
     numbers = [{k: v for k, v in run.items() if k != 'strip'} for run in runs]
     write_report(config.json, summary=summary, runs=numbers)
-    if config.html:
-        _write_page(config.html, summary, runs)
-        print(f'page: {config.html}')
+    report.write(config.html, [block for run in runs for block in _film(run)])
     return 0 if all(run['succeeded'] for run in runs) else 1
 
 
@@ -103,24 +101,14 @@ def run_once(concept: str, seed: int, config: DemoRunsConfig) -> dict[str, Any]:
     return {'expression': concept, 'seed': seed, 'succeeded': False, 'ending': output[-2000:]}
 
 
-def _write_page(
-    path: Path, summary: dict[str, dict[str, float]], runs: list[dict[str, Any]]
-) -> None:
-    columns = list(next(iter(summary.values())))
-    parts = [
-        page.table(
-            ('concept', *columns),
-            [(name, *(f'{row[c]:.4g}' for c in columns)) for name, row in summary.items()],
-        ),
-    ]
-    for run in runs:
-        parts.append(page.heading(f'{run["expression"]}, seed {run["seed"]}'))
-        error, ending = run.get('error_mm'), run.get('ending', '')
-        off = '' if error is None else f', {error:.1f} mm off'
-        parts.append(page.paragraph(f'{ending}{off}', '' if run['succeeded'] else 'note'))
-        if run.get('strip'):
-            parts.append(page.image(run['strip']))
-    page.write_page(path, 'The whole graph, run after run', parts, sentence())
+def _film(run: dict[str, Any]) -> Iterator[Markup]:
+    """Yield what the page shows of one run."""
+    yield page.heading(f'{run["expression"]}, seed {run["seed"]}')
+    error, ending = run.get('error_mm'), run.get('ending', '')
+    off = '' if error is None else f', {error:.1f} mm off'
+    yield page.paragraph(f'{ending}{off}', '' if run['succeeded'] else 'note')
+    if run.get('strip'):
+        yield page.image(run['strip'])
 
 
 def summarise(runs: list[dict[str, Any]]) -> dict[str, float]:

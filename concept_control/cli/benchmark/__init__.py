@@ -9,7 +9,6 @@ from concept_control.cli.command_parser import add_commands
 BENCHMARKS = {
     'concepts': 'what is learned from a few demonstrations',
     'control': 'planners and commands without ROS',
-    'images': 'images between processes, two ways',
     'perception': 'blocks seen, and followed',
     'perception-node': 'the same through the node',
     'fuzz': 'every message of every node, spoiled',

@@ -19,7 +19,8 @@ EPILOG = """\
 how to read it:
   missed, false   blocks at least half visible without an entity within 15 mm; entities of no block
   colour          largest error of a channel [0 .. 1], median
-  answer          from sending the images to hearing the entities, transport included [ms]
+  answer          from sending the images to hearing the entities, transport included [ms];
+                  FASTDDS_DEFAULT_PROFILES_FILE chooses another profile of the middleware
 
 examples:
   concept_control benchmark perception-node --scenes 10 --sequences 1

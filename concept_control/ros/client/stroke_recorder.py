@@ -13,7 +13,7 @@ from rclpy.node import Node
 
 from concept_control.errors import StrokeError
 from concept_control.output_files import replacing
-from concept_control.policy.stroke_splitter import StrokeSplitter
+from concept_control.policy.strokes import StrokeSplitter
 from concept_control.ros.bridge import conversions as convert
 from concept_control.ros.bridge import qos
 

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import yaml
+from tqdm import tqdm
 
 from concept_control.errors import ConceptControlError
 from concept_control.paths import share_folder
@@ -114,14 +115,30 @@ class Graph:
             ProcessDiedError: if a node is gone.
             ConceptControlError: if the time is over, with where the logs are.
         """
-        end = time.monotonic() + timeout
+        begin = time.monotonic()
         while not condition():
             self.check()
-            if time.monotonic() > end:
+            if time.monotonic() > begin + timeout:
                 raise ConceptControlError(
-                    f'waited {timeout:g} s for {what}; see the logs in {self._log_folder}'
+                    f'waited {timeout:.3g} s for {what}; see the logs in {self._log_folder}'
                 )
             time.sleep(0.02)
+
+    def wait_for_all(self, parts: Mapping[str, Callable[[], bool]], timeout: float) -> None:
+        """Wait until all conditions have held, one after the other; show which does not yet.
+
+        Args:
+            parts: Functions that are asked again and again, by words for what is waited for.
+            timeout: Longest wait for all of them [s of the machine].
+
+        Raises:
+            ConceptControlError: as `wait_for`.
+        """
+        end = time.monotonic() + timeout
+        bar = tqdm(parts.items(), 'waiting for', leave=False, file=sys.stderr, disable=None)
+        for what, is_there in bar:
+            bar.set_postfix_str(what)
+            self.wait_for(is_there, end - time.monotonic(), what)
 
     def restart(self, executable: str) -> None:
         """Kill one node and start it anew; its log begins again."""

@@ -8,8 +8,11 @@ from concept_control.energy.code import ConceptCode
 from concept_control.energy.goals.program import GroundedTerm, Operator
 from concept_control.energy.model import ConceptModel
 from concept_control.energy.network_energy import NetworkEnergy
-from concept_control.energy.networks.encoder import DemonstrationEncoder
-from concept_control.energy.networks.energy_network import EnergyNetwork, NetworkConfig
+from concept_control.energy.networks.energy_network import (
+    DemonstrationEncoder,
+    EnergyNetwork,
+    NetworkConfig,
+)
 
 N = 6
 FIRST = np.arange(N) == 0
