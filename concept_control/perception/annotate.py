@@ -9,6 +9,7 @@ import numpy as np
 
 from concept_control.errors import PerceptionError
 from concept_control.perception.camera_model import Intrinsics
+from concept_control.perception.detection.detector import Detection
 from concept_control.perception.detection.outline import outline_polygon
 from concept_control.perception.tracking.tracker import TrackedEntity
 from concept_control.world.entity import EntityStatus
@@ -72,13 +73,10 @@ def annotate(
         picture = _dim(picture, drawn, attention)
     for entity, polygon in drawn:
         line = LINE_COLORS[entity.status]
-        cv2.polylines(picture, [polygon], isClosed=True, color=line, thickness=1, lineType=16)
-        ellipse = covariance_ellipse(
-            entity.position, entity.covariance, intrinsics, T_world_camera
+        draw_polygon(picture, polygon, line)
+        draw_polygon(
+            picture, covariance_ellipse(entity, intrinsics, T_world_camera), ELLIPSE_COLOR
         )
-        if ellipse is not None:
-            pixels = np.rint(ellipse).astype(np.int32)
-            cv2.polylines(picture, [pixels], isClosed=True, color=ELLIPSE_COLOR, lineType=16)
         _label(picture, entity, polygon, line)
     if caption:
         write(picture, caption, (6, 16), (255, 255, 255), 0.45)
@@ -96,22 +94,19 @@ def _polygon(entity: TrackedEntity, intrinsics: Intrinsics, pose: np.ndarray) ->
 
 
 def covariance_ellipse(
-    position: np.ndarray,
-    covariance: np.ndarray,
-    intrinsics: Intrinsics,
-    T_world_camera: np.ndarray,
+    body: Detection | TrackedEntity, intrinsics: Intrinsics, T_world_camera: np.ndarray
 ) -> np.ndarray | None:
     """Return the (P, 2) image (u, v) of the horizontal `ELLIPSE_SIGMAS` ellipse of a position.
 
     Args:
-        position: (3,) world frame [m].
-        covariance: (3, 3) covariance of the position [m²].
+        body: Body whose position has a covariance.
         intrinsics: Calibration of the camera.
         T_world_camera: (4, 4) pose of the optical frame.
 
     Returns:
         The ellipse, or None if it is behind the camera.
     """
+    position, covariance = body.position, body.covariance
     values, vectors = np.linalg.eigh(covariance[:2, :2])
     angle = np.linspace(0.0, 2.0 * np.pi, NUM_ELLIPSE, endpoint=False)
     radii = ELLIPSE_SIGMAS * np.sqrt(np.maximum(values, 0.0))
@@ -121,6 +116,24 @@ def covariance_ellipse(
         return intrinsics.project((points - T_world_camera[:3, 3]) @ T_world_camera[:3, :3])
     except PerceptionError:
         return None
+
+
+def draw_polygon(
+    picture: np.ndarray, polygon: np.ndarray | None, color: tuple[int, int, int]
+) -> None:
+    """Draw the border of a polygon (C, 2) into an RGB picture, in place; None draws nothing."""
+    if polygon is not None:
+        pixels = np.rint(polygon).astype(np.int32)
+        cv2.polylines(picture, [pixels], isClosed=True, color=color, lineType=cv2.LINE_AA)
+
+
+def draw_swatch(picture: np.ndarray, place: tuple[int, int], color: np.ndarray, size: int) -> None:
+    """Draw a square in a colour (3,) that ends on the line of a text, in place."""
+    left, bottom = place
+    corners = (left, bottom - size), (left + size, bottom)
+    fill = tuple(round(255 * float(value)) for value in np.clip(color, 0.0, 1.0))
+    cv2.rectangle(picture, *corners, fill, thickness=-1)
+    cv2.rectangle(picture, *corners, (0, 0, 0), thickness=1)
 
 
 def _dim(
@@ -143,9 +156,7 @@ def _label(
     line: tuple[int, int, int],
 ) -> None:
     right, top = int(polygon[:, 0].max()) + 3, int(polygon[:, 1].min()) + 8
-    swatch = tuple(round(255 * float(value)) for value in np.clip(entity.color, 0.0, 1.0))
-    cv2.rectangle(picture, (right, top - 7), (right + 7, top), swatch, thickness=-1)
-    cv2.rectangle(picture, (right, top - 7), (right + 7, top), (0, 0, 0), thickness=1)
+    draw_swatch(picture, (right, top), entity.color, 7)
     write(picture, f'#{entity.id}', (right + 11, top), line, 0.4)
     detail = f'{entity.shape} {1e3 * float(entity.size.max()):.0f}'
     if entity.status != EntityStatus.SEEN:

@@ -15,6 +15,7 @@ from concept_control.perception.camera_model import Intrinsics
 from concept_control.perception.detection.chromaticity import CLIPPED
 from concept_control.perception.detection.detector import Detection, Detector
 from concept_control.perception.detection.outline import outline_polygon
+from concept_control.perception.detection.silhouette import surface_distance
 from concept_control.perception.tracking.fusion import fuse
 from concept_control.perception.tracking.tracker import TrackedEntity
 from concept_control.simulation.camera_noise import StructuredLightNoise
@@ -28,6 +29,9 @@ TOUCHING, ALIKE = 'touching', 'touching, one colour'
 HIDDEN, OVEREXPOSED, SHADED = 'partly hidden', 'over-exposed', 'in shadow'
 TRAITS = (TOUCHING, ALIKE, HIDDEN, OVEREXPOSED, SHADED)
 """What makes a block difficult; it may be several of these."""
+
+SLACK = 0.0004
+"""Distance from a block's surface up to which a point of a perfect depth map is on it [m]."""
 
 SAME_COLOR = 0.15
 """Largest difference of a channel of blocks that count as of one colour."""
@@ -257,22 +261,10 @@ def visible_fraction(
         return 0.0
     window = slice(low[1], high[1]), slice(low[0], high[0])
     points = intrinsics.rays()[window] * depth[window][..., None]
-    offset = points @ T_world_camera[:3, :3].T + T_world_camera[:3, 3] - block.position
-    cos, sin = np.cos(block.yaw), np.sin(block.yaw)
-    local = np.stack(
-        [
-            cos * offset[..., 0] + sin * offset[..., 1],
-            cos * offset[..., 1] - sin * offset[..., 0],
-            offset[..., 2],
-        ],
-        axis=-1,
-    )
-    slack = 0.0004
-    if block.shape == 'ball':
-        inside = np.linalg.norm(local, axis=-1) < 0.5 * block.size[0] + slack
-    else:
-        inside = (np.abs(local) < 0.5 * block.size + slack).all(axis=-1)
-        if block.shape == 'cylinder':
-            inside &= np.hypot(local[..., 0], local[..., 1]) < 0.5 * block.size[0] + slack
+    points = points.reshape(-1, 3) @ T_world_camera[:3, :3].T + T_world_camera[:3, 3]
+    parameters = np.array([*block.position[:2], block.yaw, *block.size[:2]])
+    if block.shape != 'box':
+        parameters = np.array([*block.position[:2], 0.5 * block.size[0]])
+    inside = surface_distance(block.shape, parameters, block.size[2], points) < SLACK
     area = abs(cv2.contourArea(polygon.astype(np.float32)))
     return float(min(inside.sum() / max(area, 1.0), 1.0))

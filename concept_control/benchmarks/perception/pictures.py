@@ -10,12 +10,14 @@ import cv2
 import numpy as np
 from matplotlib.figure import Figure
 
-from concept_control.benchmarks.perception.frames import BlockResult, FrameResult
+from concept_control.benchmarks.perception.frames import BlockResult, FrameResult, Truth
 from concept_control.benchmarks.perception.sequences import Still
 from concept_control.perception.annotate import (
     ELLIPSE_COLOR,
     annotate,
     covariance_ellipse,
+    draw_polygon,
+    draw_swatch,
     write,
 )
 from concept_control.perception.camera_model import Intrinsics
@@ -111,34 +113,29 @@ def draw_frame(frame: FrameResult, caption: str) -> np.ndarray:
     Returns:
         (H, W, 3) uint8 RGB of the size of the frame's image.
     """
-    outlines = np.concatenate([_silhouette(block, frame) for block in frame.blocks])
-    left, top, scale = _close_up(outlines, frame.intrinsics, MARGIN)
-    picture = _enlarged(frame.color, left, top, scale)
+    outlines = [_silhouette(block.truth, frame) for block in frame.blocks]
+    matrix, picture = _close_up(np.concatenate(outlines), frame.intrinsics, MARGIN, frame.color)
 
     def draw(polygon: np.ndarray, color: tuple[int, int, int]) -> np.ndarray:
-        pixels = np.rint(scale * (polygon - (left, top))).astype(np.int32)
-        cv2.polylines(picture, [pixels], isClosed=True, color=color, lineType=cv2.LINE_AA)
-        return pixels
+        enlarged = polygon @ matrix[:, :2] + matrix[:, 2]
+        draw_polygon(picture, enlarged, color)
+        return enlarged
 
     for block in _judged(frame):
         if block.detection is None:
-            draw(_silhouette(block, frame), MISSED)
+            draw(_silhouette(block.truth, frame), MISSED)
     for false in frame.false:
         draw(false.outline, FALSE)
     for block in frame.blocks:
         detection = block.detection
         if detection is None:
             continue
-        polygon = draw(_silhouette(block, frame, detection), FOUND)
-        ellipse = covariance_ellipse(
-            detection.position, detection.covariance, frame.intrinsics, frame.T_world_camera
-        )
+        polygon = draw(_silhouette(detection, frame), FOUND)
+        ellipse = covariance_ellipse(detection, frame.intrinsics, frame.T_world_camera)
         if ellipse is not None:
             draw(ellipse, ELLIPSE_COLOR)
         x, y = int(polygon[:, 0].max()) + 4, int(polygon[:, 1].min()) + 10
-        swatch = tuple(round(255 * float(value)) for value in detection.color)
-        cv2.rectangle(picture, (x, y - 9), (x + 10, y + 1), swatch, -1)
-        cv2.rectangle(picture, (x, y - 9), (x + 10, y + 1), (0, 0, 0), 1)
+        draw_swatch(picture, (x, y + 1), detection.color, 10)
         write(picture, f'{1e3 * np.linalg.norm(block.error):.2f}', (x + 14, y), FOUND, 0.38)
     missed = sum(block.detection is None for block in _judged(frame))
     errors = [1e3 * float(np.linalg.norm(b.error)) for b in _judged(frame) if b.detection]
@@ -149,11 +146,8 @@ def draw_frame(frame: FrameResult, caption: str) -> np.ndarray:
     return picture
 
 
-def _silhouette(
-    block: BlockResult, frame: FrameResult, detection: Detection | TrackedEntity | None = None
-) -> np.ndarray:
-    """Return the (C, 2) outline of a block as it is, or as it was detected."""
-    body = detection or block.truth
+def _silhouette(body: Truth | Detection | TrackedEntity, frame: FrameResult) -> np.ndarray:
+    """Return the (C, 2) outline of a body, as it is or as it was detected."""
     return outline_polygon(
         body.shape, body.position, body.size, body.yaw, frame.intrinsics, frame.T_world_camera
     )
@@ -166,44 +160,30 @@ def draw_film(stills: Sequence[Still]) -> list[np.ndarray]:
     camera, pose = stills[0].intrinsics, stills[0].T_world_camera
     places = np.concatenate([still.truth.positions for still in stills])
     pixels = camera.project((places - pose[:3, 3]) @ pose[:3, :3])
-    left, top, scale = _close_up(pixels, camera, FILM_MARGIN)
-    close = replace(
-        camera,
-        fx=scale * camera.fx,
-        fy=scale * camera.fy,
-        cx=scale * (camera.cx - left),
-        cy=scale * (camera.cy - top),
-    )
-    chosen = np.linspace(0, len(stills) - 1, min(NUM_PICTURES, len(stills))).round().astype(int)
-    return [
-        annotate(
-            _enlarged(stills[i].color, left, top, scale),
-            close,
-            pose,
-            stills[i].entities,
-            caption=f'{stills[i].truth.stamp:.2f} s',
-        )
-        for i in chosen
-    ]
-
-
-def _enlarged(image: np.ndarray, left: float, top: float, scale: float) -> np.ndarray:
-    """Return the part of an image from a corner on, enlarged to the size of the image."""
-    height, width = image.shape[:2]
-    matrix = scale * np.array([[1.0, 0.0, -left], [0.0, 1.0, -top]])
-    return cv2.warpAffine(image, matrix, (width, height), flags=cv2.INTER_CUBIC)
+    pictures = []
+    for i in np.linspace(0, len(stills) - 1, min(NUM_PICTURES, len(stills))).round().astype(int):
+        matrix, picture = _close_up(pixels, camera, FILM_MARGIN, stills[i].color)
+        cx, cy = matrix @ [camera.cx, camera.cy, 1.0]
+        fx, fy = matrix[0, 0] * camera.fx, matrix[1, 1] * camera.fy
+        close = replace(camera, fx=fx, fy=fy, cx=cx, cy=cy)
+        caption = f'{stills[i].truth.stamp:.2f} s'
+        pictures.append(annotate(picture, close, pose, stills[i].entities, caption=caption))
+    return pictures
 
 
 def _close_up(
-    pixels: np.ndarray, intrinsics: Intrinsics, margin: float
-) -> tuple[float, float, float]:
-    """Return left, top and magnification of the part of an image that holds (N, 2) pixels."""
-    width, height = intrinsics.width, intrinsics.height
+    pixels: np.ndarray, camera: Intrinsics, margin: float, image: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return the part of an image around (N, 2) pixels, enlarged to its size, and the way there.
+
+    The way is an affine matrix (2, 3).
+    """
+    size = np.array([camera.width, camera.height])
     low, high = pixels.min(axis=0) - margin, pixels.max(axis=0) + margin
-    scale = float(min(width / (high[0] - low[0]), height / (high[1] - low[1]), MAX_ZOOM))
-    middle = 0.5 * (low + high)
-    left, top = middle - 0.5 * np.array([width, height]) / scale
-    return float(left), float(top), scale
+    scale = float(min(*(size / (high - low)), MAX_ZOOM))
+    corner = 0.5 * (low + high - size / scale)
+    matrix = scale * np.column_stack([np.eye(2), -corner])
+    return matrix, cv2.warpAffine(image, matrix, size.tolist(), flags=cv2.INTER_CUBIC)
 
 
 def _judged(frame: FrameResult) -> list[BlockResult]:
