@@ -9,8 +9,6 @@ from collections import deque
 from collections.abc import Callable
 from typing import Generic, TypeVar
 
-from concept_control.errors import PerceptionError
-
 T = TypeVar('T')
 
 COLOR, DEPTH = 'colour', 'depth'
@@ -72,23 +70,4 @@ class ImageSynchronizer(Generic[T]):
             f'the {stream} image of stamp {unpaired[0]:.4f} s has no {other_stream} image within '
             f'{1e3 * self._tolerance:.1f} ms ({nearest}): are both streams on and synchronised? '
             '(max_stamp_gap)'
-        )
-
-
-def check_stamps(color_stamp: float, depth_stamp: float, tolerance: float = 0.02) -> None:
-    """Refuse a colour image and a depth map that were not taken together.
-
-    Args:
-        color_stamp: Stamp of the colour image [s].
-        depth_stamp: Stamp of the depth map, same clock [s].
-        tolerance: Largest difference allowed [s].
-
-    Raises:
-        PerceptionError: If the stamps differ by more.
-    """
-    difference = abs(color_stamp - depth_stamp)
-    if not difference <= tolerance:
-        raise PerceptionError(
-            f'colour (stamp {color_stamp:.4f} s) and depth (stamp {depth_stamp:.4f} s) are '
-            f'{difference * 1e3:.1f} ms apart; {tolerance * 1e3:.1f} ms are allowed'
         )

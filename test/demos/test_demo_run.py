@@ -66,7 +66,7 @@ def test_things_that_no_block_explains_are_named():
 def test_the_command_line_becomes_a_configuration_in_metres():
     config = configured('--concept', 'near(red; blue)', '--tolerance', '12', '--cameras', '2')
     assert config.expression == config.judged == parse('near(red; blue)')
-    assert config.tolerance == 0.012 and config.cameras == ('camera', 'oblique')
+    assert config.tolerance == 0.012 and config.num_cameras == 2
     taught = configured('--concept', 'beside(red; blue)', '--judge', 'near(red; blue)')
     assert str(taught.judged) == 'near(red; blue)' != str(taught.expression)
 

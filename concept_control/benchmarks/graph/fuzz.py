@@ -53,10 +53,6 @@ class Idle:
         pass
 
 
-class IdleExtractor(Idle, EntityExtractor):
-    """See `Idle`."""
-
-
 class IdleConceptModel(Idle, ConceptModelNode):
     """See `Idle`; with a few words learned."""
 
@@ -104,16 +100,12 @@ class IdleSimulator(ArmSimulator):
         assert np.isfinite(self.world.data.qpos).all(), 'the simulated world holds NaN'
 
 
-class IdleParticles(Idle, ParticleWorld):
-    """See `Idle`."""
-
-
 NODES: dict[str, Callable[[], Any]] = {
-    'entity_extractor': IdleExtractor,
+    'entity_extractor': type('IdleExtractor', (Idle, EntityExtractor), {}),
     'concept_model': IdleConceptModel,
     'mpc_controller': IdleController,
     'arm_simulator': IdleSimulator,
-    'particle_world': IdleParticles,
+    'particle_world': type('IdleParticles', (Idle, ParticleWorld), {}),
 }
 
 

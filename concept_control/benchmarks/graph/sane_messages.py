@@ -27,11 +27,14 @@ NOW = Time(sec=1)
 HEIGHT, WIDTH = 48, 64
 
 BLOCKS = (
-    (0.45, 0.10, (1.0, 0.0, 0.0)),
-    (0.55, -0.10, (0.0, 0.0, 1.0)),
-    (0.60, 0.10, (0.0, 1.0, 0.0)),
+    (0.45, 0.10, np.array([1.0, 0.0, 0.0])),
+    (0.55, -0.10, np.array([0.0, 0.0, 1.0])),
+    (0.60, 0.10, np.array([0.0, 1.0, 0.0])),
 )
 """x and y [m] and colour."""
+
+
+WORLD = Header(stamp=NOW, frame_id='world')
 
 
 def sane_messages(joints: Sequence[str]) -> dict[Any, Any]:
@@ -40,95 +43,13 @@ def sane_messages(joints: Sequence[str]) -> dict[Any, Any]:
     Args:
         joints: Names of the arm's joints.
     """
-    entities = _entities()
-    color, depth, info = _camera()
-    messages = [_goal(), _status(), _command(), _joint_state(joints), _trajectory(joints)]
-    messages += [entities, info, Bool(data=True)]
-    messages.append(
-        Demonstration(
-            header=entities.header,
-            name='beside',
-            last=True,
-            states=[entities, entities],
-            subjects=[1],
-            arguments=[2],
-        )
-    )
-    by_type: dict[Any, Any] = {type(message): message for message in messages}
-    return by_type | {(Image, 'color'): color, (Image, 'depth'): depth}
-
-
-def _header(frame: str = 'world') -> Header:
-    return Header(stamp=NOW, frame_id=frame)
-
-
-def _entities() -> EntityArray:
-    array = EntityArray(header=_header())
-    for number, (x, y, rgb) in enumerate(BLOCKS, 1):
-        state = EntityState(np.array([x, y, 0.02]), np.full(3, 0.04), np.array(rgb))
-        array.entities.append(convert.entity_message(number, state, 'box', NOW))
-    return array
-
-
-def _camera() -> tuple[Image, Image, CameraInfo]:
-    header = _header('camera_optical_frame')
-    color = np.full((HEIGHT, WIDTH, 3), 128, dtype=np.uint8)
-    depth = np.full((HEIGHT, WIDTH), 1.2, dtype=np.float32)
-    depth[20:28, 28:36] = 1.16
-    color[20:28, 28:36] = (220, 30, 30)
-    intrinsics = Intrinsics(width=WIDTH, height=HEIGHT, fx=60.0, fy=60.0, cx=32.0, cy=24.0)
-    return (
-        convert.image_message(color, 'rgb8', header),
-        convert.image_message(depth, '32FC1', header),
-        convert.camera_info_message(intrinsics, header),
-    )
-
-
-def _command() -> ConceptCommand:
-    return ConceptCommand(header=_header(), command_id='a', expression='near(red; blue)')
-
-
-def _goal() -> ConceptGoal:
+    still = [0.0] * len(joints)
     places = [convert.point(np.array([x, y, 0.02])) for x, y, _ in BLOCKS]
-    targets = [convert.point(np.array([0.53, -0.04, 0.02])), *places[1:]]
-    return ConceptGoal(
-        header=_header(),
-        goal_id=1,
-        command_id='a',
-        expression='near(red; blue)',
-        terms=[ConceptTerm(name='near', weight=1.0, subjects=[1], arguments=[2])],
-        entities=[1, 2, 3],
-        movable=[1],
-        moved=[1],
-        before=places,
-        targets=targets,
-        initial_energy=1.0,
+    states = [EntityState(np.array([x, y, 0.02]), np.full(3, 0.04), rgb) for x, y, rgb in BLOCKS]
+    entities = EntityArray(
+        header=WORLD,
+        entities=[convert.entity_message(i, s, 'box', NOW) for i, s in enumerate(states, 1)],
     )
-
-
-def _status() -> ConceptStatus:
-    return ConceptStatus(
-        header=_header(),
-        goal_id=1,
-        command_id='a',
-        status=ConceptStatus.ACTIVE,
-        source='mpc_controller',
-        phase='carry',
-        entities=[1, 2, 3],
-        attention=[0.0, 1.0, 0.0],
-        active_entity=1,
-    )
-
-
-def _joint_state(joints: Sequence[str]) -> JointState:
-    still = [0.0] * len(joints)
-    return JointState(
-        header=_header(), name=list(joints), position=still, velocity=still, effort=still
-    )
-
-
-def _trajectory(joints: Sequence[str]) -> JointTrajectory:
-    still = [0.0] * len(joints)
     points = [
         JointTrajectoryPoint(
             positions=still,
@@ -138,4 +59,57 @@ def _trajectory(joints: Sequence[str]) -> JointTrajectory:
         )
         for step in range(4)
     ]
-    return JointTrajectory(header=_header(), joint_names=list(joints), points=points)
+    messages = [
+        entities,
+        Bool(data=True),
+        JointState(header=WORLD, name=list(joints), position=still, velocity=still, effort=still),
+        JointTrajectory(header=WORLD, joint_names=list(joints), points=points),
+        ConceptCommand(header=WORLD, command_id='a', expression='near(red; blue)'),
+        ConceptGoal(
+            header=WORLD,
+            goal_id=1,
+            command_id='a',
+            expression='near(red; blue)',
+            terms=[ConceptTerm(name='near', weight=1.0, subjects=[1], arguments=[2])],
+            entities=[1, 2, 3],
+            movable=[1],
+            moved=[1],
+            before=places,
+            targets=[convert.point(np.array([0.53, -0.04, 0.02])), *places[1:]],
+            initial_energy=1.0,
+        ),
+        ConceptStatus(
+            header=WORLD,
+            goal_id=1,
+            command_id='a',
+            status=ConceptStatus.ACTIVE,
+            source='mpc_controller',
+            phase='carry',
+            entities=[1, 2, 3],
+            attention=[0.0, 1.0, 0.0],
+            active_entity=1,
+        ),
+        Demonstration(
+            header=WORLD,
+            name='beside',
+            last=True,
+            states=[entities, entities],
+            subjects=[1],
+            arguments=[2],
+        ),
+    ]
+    return {type(message): message for message in messages} | _camera()
+
+
+def _camera() -> dict[Any, Any]:
+    header = Header(stamp=NOW, frame_id='camera_optical_frame')
+    color = np.full((HEIGHT, WIDTH, 3), 128, dtype=np.uint8)
+    depth = np.full((HEIGHT, WIDTH), 1.2, dtype=np.float32)
+    depth[20:28, 28:36] = 1.16
+    color[20:28, 28:36] = (220, 30, 30)
+    intrinsics = Intrinsics(width=WIDTH, height=HEIGHT, fx=60.0, fy=60.0, cx=32.0, cy=24.0)
+    return {
+        (Image, 'color'): convert.image_message(color, 'rgb8', header),
+        (Image, 'depth'): convert.image_message(depth, '32FC1', header),
+        CameraInfo: convert.camera_info_message(intrinsics, header),
+    }

@@ -58,32 +58,20 @@ class Parameter:
     choices: tuple[str, ...] = ()
     is_live: bool = False
 
-    def validation_error(self, value: Any) -> str:
-        """Say why a value is none for this parameter; empty if it is one.
-
-        Types and ranges are checked by rclpy.
-        """
-        if self.choices and value not in self.choices:
-            return f'{self.name} is {value!r}; allowed: {", ".join(self.choices)}'
-        return ''
-
     def descriptor(self) -> ParameterDescriptor:
-        """Describe it as ROS does."""
+        """Describe it as ROS does, whose rclpy checks types and ranges."""
         descriptor = ParameterDescriptor(
             description=self.description,
             read_only=not self.is_live,
             additional_constraints=', '.join(self.choices),
         )
-        if self.low is None or self.high is None:
-            return descriptor
-        if isinstance(self.default, int):
-            descriptor.integer_range = [
-                IntegerRange(from_value=int(self.low), to_value=int(self.high))
-            ]
-        else:
-            descriptor.floating_point_range = [
-                FloatingPointRange(from_value=float(self.low), to_value=float(self.high))
-            ]
+        if self.low is not None and self.high is not None:
+            if isinstance(self.default, int):
+                whole = IntegerRange(from_value=int(self.low), to_value=int(self.high))
+                descriptor.integer_range = [whole]
+            else:
+                span = FloatingPointRange(from_value=float(self.low), to_value=float(self.high))
+                descriptor.floating_point_range = [span]
         return descriptor
 
 
@@ -147,10 +135,11 @@ def declare(
         for change in changes:
             if change.name not in known:
                 continue
-            reason = known[change.name].validation_error(change.value)
-            if reason:
+            row = known[change.name]
+            if row.choices and change.value not in row.choices:
+                reason = f'{row.name} is {change.value!r}; allowed: {", ".join(row.choices)}'
                 return SetParametersResult(successful=False, reason=reason)
-            proposed[known[change.name].field] = change.value
+            proposed[row.field] = change.value
         reason = ''
         if values is not None and proposed:
             reason = cross_check(dataclasses.replace(cast(Any, values), **proposed))

@@ -25,7 +25,6 @@ from concept_control.perception.image_synchronizer import (
     COLOR,
     DEPTH,
     ImageSynchronizer,
-    check_stamps,
 )
 from concept_control.ros.bridge import conversions as convert
 from concept_control.ros.bridge import qos
@@ -59,7 +58,7 @@ class Frame:
             PerceptionError: for images, stamps, frames or a calibration that cannot be used.
         """
         camera = self.camera
-        check_headers(self._color, self._depth, self._info, camera.max_stamp_gap)
+        check_headers(self._color, self._depth, self._info)
         self.rgb = decode_color(self._color)
         metres = decode_depth(self._depth)
         self.intrinsics = intrinsics_of(self._info)
@@ -192,21 +191,19 @@ class CameraInput:
         self._on_frame()
 
 
-def check_headers(color: AnyImage, depth: AnyImage, info: CameraInfo, max_gap: float) -> None:
-    """Refuse images and a calibration that are not of one camera at one moment.
+def check_headers(color: AnyImage, depth: AnyImage, info: CameraInfo) -> None:
+    """Refuse a pair of images and a calibration that are not of one camera.
 
     Args:
         color: Colour image.
         depth: Depth image, registered to it.
         info: Calibration of the camera.
-        max_gap: Largest time between the images' stamps [s].
 
     Raises:
         PerceptionError: naming what came and what was expected.
     """
     for what, stamp in (('colour', color.header.stamp), ('depth', depth.header.stamp)):
         _check_time(what, stamp)
-    check_stamps(convert.seconds(color.header.stamp), convert.seconds(depth.header.stamp), max_gap)
     frames = (color.header.frame_id, depth.header.frame_id, info.header.frame_id)
     if len(set(frames)) > 1:
         raise PerceptionError(
