@@ -50,20 +50,11 @@ def sane_messages(joints: Sequence[str]) -> dict[Any, Any]:
         header=WORLD,
         entities=[convert.entity_message(i, s, 'box', NOW) for i, s in enumerate(states, 1)],
     )
-    points = [
-        JointTrajectoryPoint(
-            positions=still,
-            velocities=still,
-            effort=still,
-            time_from_start=Duration(nanosec=20_000_000 * step),
-        )
-        for step in range(4)
-    ]
     messages = [
         entities,
         Bool(data=True),
         JointState(header=WORLD, name=list(joints), position=still, velocity=still, effort=still),
-        JointTrajectory(header=WORLD, joint_names=list(joints), points=points),
+        _trajectory(joints),
         ConceptCommand(header=WORLD, command_id='a', expression='near(red; blue)'),
         ConceptGoal(
             header=WORLD,
@@ -99,6 +90,16 @@ def sane_messages(joints: Sequence[str]) -> dict[Any, Any]:
         ),
     ]
     return {type(message): message for message in messages} | _camera()
+
+
+def _trajectory(joints: Sequence[str]) -> JointTrajectory:
+    still = [0.0] * len(joints)
+    times = [Duration(nanosec=20_000_000 * step) for step in range(4)]
+    points = [
+        JointTrajectoryPoint(positions=still, velocities=still, effort=still, time_from_start=time)
+        for time in times
+    ]
+    return JointTrajectory(header=WORLD, joint_names=list(joints), points=points)
 
 
 def _camera() -> dict[Any, Any]:

@@ -10,16 +10,9 @@ from abc import abstractmethod
 
 import numpy as np
 
-from concept_control.concepts.family import (
-    Draft,
-    Family,
-    last_positions,
-    masks,
-    mean_of,
-    per_event,
-)
+from concept_control.concepts.family import Draft, mean_of
+from concept_control.concepts.procedural.placement_rules import Placement, Situation
 from concept_control.errors import EventError
-from concept_control.world.events import Events
 
 _LONGEST = 1.5
 """Largest distance along the line [workspace units]."""
@@ -31,7 +24,7 @@ _AWAY = np.deg2rad(10.0)
 _TRIES = 400
 
 
-class Combination(Family):
+class Combination(Placement):
     """Be somewhere relative to a * (mean of k others) + b * (own start).
 
     Parameters (k, a, b, ...). With a + b = 1 the concept is invariant under translation.
@@ -42,40 +35,29 @@ class Combination(Family):
         """Draw offsets (B, 2) of the subject from the combination, for parameters (B, P)."""
 
     @abstractmethod
-    def distance(self, rows: np.ndarray, offsets: np.ndarray) -> np.ndarray:
+    def offset_error(self, rows: np.ndarray, offsets: np.ndarray) -> np.ndarray:
         """Return distances (B,) of offsets (B, 2) to where the concept holds."""
 
-    def entities_needed(self, rows: np.ndarray) -> int:
-        return 1 + int(rows[:, 0].max())
-
     def arrange(self, rng: np.random.Generator, rows: np.ndarray, scene: Draft) -> None:
-        columns = np.arange(scene.sizes.shape[1])
-        scene.subjects[:, 0] = True
-        scene.attention = (columns > 0) & (columns <= rows[:, :1])
+        self.set_roles(rows, scene)
         pending = np.arange(len(rows))
         for _ in range(_TRIES):
             places = scene.positions[pending, 0]
-            origin = _combined(
-                rows[pending], mean_of(places, scene.attention[pending]), places[:, 0]
-            )
-            target = origin + self.draw_offsets(rng, rows[pending])
+            others = np.nan_to_num(mean_of(places, scene.attention[pending]))
+            target = _combined(rows[pending], others, places[:, 0])
+            target = target + self.draw_offsets(rng, rows[pending])
             good = (np.abs(target) <= 0.98).all(axis=1)
             scene.positions[pending[good], 1, 0] = target[good]
             pending = pending[~good]
             if len(pending) == 0:
                 return
-            shape = (len(pending), 1, len(columns), 2)
+            shape = (len(pending), 1, *scene.positions.shape[2:])
             scene.positions[pending] = rng.uniform(-0.95, 0.95, shape)
         raise EventError(f'{self.name}: no place inside the workspace; expected smaller offsets')
 
-    def error(self, events: Events, params: np.ndarray) -> np.ndarray:
-        rows = per_event(params, events)
-        _, subjects, attended = masks(events)
-        before = events.positions[:, 0].cpu().numpy().astype(float)
-        after = last_positions(events)
-        origin = _combined(rows, mean_of(after, attended), mean_of(before, subjects))
-        valid = (subjects.sum(axis=1) == 1) & (attended.sum(axis=1) == rows[:, 0])
-        return np.where(valid, self.distance(rows, mean_of(after, subjects) - origin), np.inf)
+    def distance(self, rows: np.ndarray, situation: Situation) -> np.ndarray:
+        origin = _combined(rows, situation.center, situation.start)
+        return self.offset_error(rows, situation.place - origin)
 
 
 class Affine(Combination):
@@ -105,7 +87,7 @@ class Affine(Combination):
     def describe(self, params: np.ndarray) -> np.ndarray:
         return np.column_stack([params[:, :1] == np.arange(4), params[:, 1:]])
 
-    def distance(self, rows: np.ndarray, offsets: np.ndarray) -> np.ndarray:
+    def offset_error(self, rows: np.ndarray, offsets: np.ndarray) -> np.ndarray:
         return np.linalg.norm(offsets - rows[:, 3:], axis=1)
 
 
@@ -151,10 +133,9 @@ class Lines(Combination):
         turned = [cos**2 - sin**2, 2 * cos * sin, offset * cos, offset * sin]
         return np.column_stack([params[:, :1] == np.arange(4), params[:, 1:3], *turned])
 
-    def distance(self, rows: np.ndarray, offsets: np.ndarray) -> np.ndarray:
+    def offset_error(self, rows: np.ndarray, offsets: np.ndarray) -> np.ndarray:
         return np.abs((offsets * rows[:, 3:5]).sum(axis=1) - rows[:, 5])
 
 
 def _combined(rows: np.ndarray, others: np.ndarray, before: np.ndarray) -> np.ndarray:
-    others = np.where(rows[:, :1] > 0, others, 0.0)
     return rows[:, 1:2] * others + rows[:, 2:3] * before

@@ -77,7 +77,34 @@ def _bounded(measure: Rule, least: int = 0) -> Rule:
     )
 
 
-class PlacementRules(Family):
+class Placement(Family):
+    """Be somewhere among k attended others; k is the first parameter."""
+
+    @abstractmethod
+    def distance(self, rows: np.ndarray, situation: Situation) -> np.ndarray:
+        """Return (B,) distances of situations to where the concepts of rows (B, P) hold."""
+
+    def entities_needed(self, rows: np.ndarray) -> int:
+        return 1 + int(rows[:, 0].max())
+
+    def set_roles(self, rows: np.ndarray, scene: Draft) -> None:
+        """Make the first entity the subject, and the next ones attended."""
+        columns = np.arange(scene.sizes.shape[1])
+        scene.subjects[:, 0] = True
+        scene.attention = (columns > 0) & (columns <= rows[:, :1])
+
+    def error(self, events: Events, params: np.ndarray) -> np.ndarray:
+        rows = per_event(params, events)
+        _, subjects, attended = masks(events)
+        positions = last_positions(events)
+        before = events.positions[:, 0].cpu().numpy().astype(float)
+        place, start = mean_of(positions, subjects), mean_of(before, subjects)
+        distance = self.distance(rows, _situation(place, start, positions, attended))
+        valid = (subjects.sum(axis=1) == 1) & (attended.sum(axis=1) == rows[:, 0])
+        return np.where(valid, distance, np.inf)
+
+
+class PlacementRules(Placement):
     """Be where one or two rules hold; parameters (k, kind, 4 values, kind, 4 values).
 
     k is the number of attended others; a kind of -1 is no rule.
@@ -103,25 +130,20 @@ class PlacementRules(Family):
             pending = pending[self._satisfied_share(rng, fresh) < _LEAST_SHARE]
         return params
 
-    def entities_needed(self, rows: np.ndarray) -> int:
-        return 1 + int(rows[:, 0].max())
-
     def arrange(self, rng: np.random.Generator, rows: np.ndarray, scene: Draft) -> None:
-        columns = np.arange(scene.sizes.shape[1])
-        scene.subjects[:, 0] = True
-        scene.attention = (columns > 0) & (columns <= rows[:, :1])
+        self.set_roles(rows, scene)
         pending = np.arange(len(rows))
         for attempt in range(_TRIES):
             place = rng.uniform(-0.95, 0.95, (len(pending), 2))
             others, attended = scene.positions[pending, 0], scene.attention[pending]
             seen = _situation(place, others[:, 0], others, attended)
-            good = self._distance(rows[pending], seen) <= 0.0
+            good = self.distance(rows[pending], seen) <= 0.0
             scene.positions[pending[good], 1, 0] = place[good]
             pending = pending[~good]
             if len(pending) == 0:
                 return
             if attempt % 20 == 19:
-                shape = (len(pending), 1, len(columns), 2)
+                shape = (len(pending), 1, *scene.positions.shape[2:])
                 scene.positions[pending] = rng.uniform(-0.95, 0.95, shape)
         raise EventError(f'{self.name}: no place satisfies the rules; expected wider ones')
 
@@ -138,18 +160,7 @@ class PlacementRules(Family):
         """Return (C, < V) values of about unit scale for rules of kinds (C,) and values (C, 4)."""
         return values
 
-    def error(self, events: Events, params: np.ndarray) -> np.ndarray:
-        rows = per_event(params, events)
-        _, subjects, attended = masks(events)
-        positions = last_positions(events)
-        before = events.positions[:, 0].cpu().numpy().astype(float)
-        place, start = mean_of(positions, subjects), mean_of(before, subjects)
-        distance = self._distance(rows, _situation(place, start, positions, attended))
-        valid = (subjects.sum(axis=1) == 1) & (attended.sum(axis=1) == rows[:, 0])
-        return np.where(valid, distance, np.inf)
-
-    def _distance(self, rows: np.ndarray, situation: Situation) -> np.ndarray:
-        """Return (B,) the largest of the distances to where the rules of rows (B, P) hold."""
+    def distance(self, rows: np.ndarray, situation: Situation) -> np.ndarray:
         total = np.zeros(len(rows))
         for slot in range(NUM_RULES):
             kind, values = read_rule(rows, slot, before=1)
@@ -171,7 +182,7 @@ class PlacementRules(Family):
         attended = (columns > 0) & (columns <= many[:, :1])
         place = rng.uniform(-0.95, 0.95, (len(many), 2))
         situation = _situation(place, positions[:, 0], positions, attended)
-        return (self._distance(many, situation) <= 0).reshape(-1, count).mean(axis=1)
+        return (self.distance(many, situation) <= 0).reshape(-1, count).mean(axis=1)
 
 
 def _situation(
