@@ -16,8 +16,7 @@ from concept_control.policy.model import SHIPPED_POLICIES, StrokePolicy, load_ne
 from concept_control.policy.network import CODE_POINTS, CODE_STROKES, PolicyConfig, PolicyEnergy
 from concept_control.policy.state_correction import CorrectedSteps, CorrectionConfig
 from concept_control.policy.strokes import Strokes, resample
-from concept_control.policy.training import fit, ranking
-from concept_control.seeding import seeded_weights
+from concept_control.policy.training import begin, fit, ranking
 
 REFINEMENT_RATE = 0.002
 """Learning rate of the refinement of a code, whose numbers are points in sizes of the figure."""
@@ -122,10 +121,7 @@ class CodedPolicy:
 def train_coded(config: CodingConfig | None = None) -> CodedPolicy:
     """Train the energy; every step sees figures that were never seen before."""
     config = config or CodingConfig()
-    rng = np.random.default_rng(config.seed)
-    generator = torch.Generator().manual_seed(config.seed)
-    with seeded_weights(config.seed):
-        network = PolicyEnergy(CODED)
+    rng, generator, network = begin(config.seed, CODED)
 
     def loss() -> torch.Tensor:
         shots = int(rng.integers(1, CODE_STROKES + 1))

@@ -6,7 +6,7 @@ energy of a satisfied concept being zero; the energy of a step has no such level
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import torch
@@ -89,24 +89,30 @@ def run_chains(
     actions: torch.Tensor,
     config: ChainConfig,
     generator: torch.Generator | None = None,
-    on_step: Callable[[int, torch.Tensor], None] | None = None,
 ) -> torch.Tensor:
-    """Move actions (B, M, n) by Langevin dynamics and return where they end.
+    """Move actions (B, M, n) by Langevin dynamics and return where they end, see `langevin`."""
+    for at in langevin(energy, actions, config, generator):
+        actions = at
+    return actions
+
+
+def langevin(
+    energy: EnergyOfActions,
+    actions: torch.Tensor,
+    config: ChainConfig,
+    generator: torch.Generator | None = None,
+) -> Iterator[torch.Tensor]:
+    """Yield where chains are before their first step and after each.
 
     Args:
         energy: Energy of the actions.
         actions: (B, M, n) starts of the chains.
         config: Number and size of the steps.
         generator: Random generator of the noise.
-        on_step: Function of the number of steps done and the actions, called before each step
-            and at the end.
     """
-    for k in range(config.steps):
-        if on_step is not None:
-            on_step(k, actions)
+    yield actions
+    for _ in range(config.steps):
         actions = actions - 0.5 * config.step_size**2 * gradient(energy, actions)
         noise = torch.randn(actions.shape, generator=generator)
         actions = actions + config.step_size * noise
-    if on_step is not None:
-        on_step(config.steps, actions)
-    return actions
+        yield actions

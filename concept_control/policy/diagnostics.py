@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from matplotlib.figure import Figure
 
-from concept_control.policy.descents import ChainConfig, run_chains
+from concept_control.policy.descents import ChainConfig, langevin
 from concept_control.policy.network import PolicyEnergy
 from concept_control.policy.proposals import BoxProposal
 from concept_control.policy.samplers import energy_at
@@ -119,30 +119,22 @@ def diagnose(network: PolicyEnergy, strokes: Strokes, chain: ChainConfig) -> Dia
     actions = torch.as_tensor(strokes.actions.reshape(-1, 2)[rows], dtype=torch.float32)
     start = BoxProposal(network.config.action_size, HALF_EXTENT).sample((STATES, 1), generator)
     energy = energy_at(network, states)
-    lengths, energies, ends = [], {}, start
-
-    def record(k: int, at: torch.Tensor) -> None:
-        nonlocal ends
-        if k == chain.steps:
-            ends = at
-        lengths.append(float((at - start).norm(dim=-1).mean()))
-        if k in (0, chain.steps, chain.steps + FURTHER):
-            with torch.no_grad():
-                energies[k] = float(energy(at).mean())
-
     longer = ChainConfig(chain.steps + FURTHER, chain.step_size)
-    run_chains(energy, start, longer, generator, record)
+    path = list(langevin(energy, start, longer, generator))
     with torch.no_grad():
-        data = float(energy(actions.unsqueeze(1)).mean())
+        random, sample, further, data = (
+            float(energy(at).mean())
+            for at in (start, path[chain.steps], path[-1], actions.unsqueeze(1))
+        )
     return Diagnosis(
-        np.array(lengths),
-        chain.steps,
-        data,
-        energies[chain.steps],
-        energies[chain.steps + FURTHER],
-        energies[0],
-        float((ends - actions.unsqueeze(1)).norm(dim=-1).median()),
-        chain.step_size,
+        lengths=np.array([float((at - start).norm(dim=-1).mean()) for at in path]),
+        steps=chain.steps,
+        data=data,
+        sample=sample,
+        further=further,
+        random=random,
+        distance=float((path[chain.steps] - actions.unsqueeze(1)).norm(dim=-1).median()),
+        step_size=chain.step_size,
     )
 
 

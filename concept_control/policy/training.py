@@ -160,15 +160,21 @@ def ranking(
     return torch.logsumexp(logits, dim=1).sub(logits[:, 0]).mean()
 
 
+def begin(
+    seed: int, config: PolicyConfig
+) -> tuple[np.random.Generator, torch.Generator, PolicyEnergy]:
+    """Return generators for a training, and a network with weights, all from one seed."""
+    with seeded_weights(seed):
+        network = PolicyEnergy(config)
+    return np.random.default_rng(seed), torch.Generator().manual_seed(seed), network
+
+
 def train_ranking(
     strokes: Strokes, config: RankingConfig | None = None, on_step: StepCallback | None = None
 ) -> StrokePolicy:
     """Train a policy by ranking on corrected states."""
     config = config or RankingConfig()
-    rng = np.random.default_rng(config.seed)
-    generator = torch.Generator().manual_seed(config.seed)
-    with seeded_weights(config.seed):
-        network = PolicyEnergy(config.network)
+    rng, generator, network = begin(config.seed, config.network)
     source = CorrectedSteps(strokes)
 
     def loss() -> torch.Tensor:
@@ -183,10 +189,7 @@ def train_thesis(
 ) -> StrokePolicy:
     """Train a policy by the contrastive loss with Langevin negatives."""
     config = config or ThesisConfig()
-    rng = np.random.default_rng(config.seed)
-    generator = torch.Generator().manual_seed(config.seed)
-    with seeded_weights(config.seed):
-        network = PolicyEnergy(config.network)
+    rng, generator, network = begin(config.seed, config.network)
     box = BoxProposal(config.network.action_size, config.noise)
     replay = box.sample((config.buffer, 1), generator)
     all_states = strokes.positions[:, :-1].reshape(-1, 2)
