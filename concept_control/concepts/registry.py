@@ -18,7 +18,6 @@ from concept_control.concepts.held_out import (
     validation,
 )
 from concept_control.concepts.named import (
-    proximity,
     relational,
     selection,
     shape,
@@ -69,8 +68,8 @@ _TRAINED: tuple[Family, ...] = (
         'triangle', 'stand at the corners of an equilateral triangle', (17,), fewest=3, most=3
     ),
     shape.Line('line', 'stand in a straight line', (18,)),
-    proximity.Proximity('closest', 'the thing closest to the marker', (19,), sign=1.0),
-    proximity.Proximity('furthest', 'the thing furthest from the marker', (20,), sign=-1.0),
+    selection.Proximity('closest', 'the thing closest to the marker', (19,), sign=1.0),
+    selection.Proximity('furthest', 'the thing furthest from the marker', (20,), sign=-1.0),
     selection.Quantity('quantity', 'one, two, three or more than three things', (21,)),
     temporal.Moved('moved', 'the things that moved', (22,)),
     visual.Size('size', 'attend all things larger, or all smaller, than a threshold', (23,)),
@@ -78,10 +77,10 @@ _TRAINED: tuple[Family, ...] = (
     spatial.Quadrant('quadrant', 'be in one quarter of the workspace', (29,)),
     spatial.Annulus('annulus', 'be in a ring around a place of the workspace', (31,)),
     relational.Inside('inside', 'lie inside another, larger thing', (32,)),
-    proximity.MarkerMove(
+    selection.MarkerMove(
         'to_closest', 'put the marker where the one meant is the closest to it', (24,), sign=1.0
     ),
-    proximity.MarkerMove(
+    selection.MarkerMove(
         'to_furthest',
         'put the marker where the one meant is the furthest from it',
         (25,),
@@ -166,7 +165,7 @@ _HELD_OUT: tuple[Family, ...] = (
     blind.Diagonal('diagonal', 'be on the rising diagonal through another thing', (96,)),
     blind.Beyond('beyond', 'be in one line with two others, beyond either of them', (97,)),
     blind.Sides('sides', 'be at the left or at the right side of the workspace', (98,)),
-    proximity.Proximity(
+    selection.Proximity(
         'second_closest', 'the thing second closest to the marker', (99,), sign=1.0, order=1
     ),
     blind.MovedMost(

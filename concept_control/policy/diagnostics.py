@@ -13,8 +13,7 @@ from matplotlib.figure import Figure
 
 from concept_control.policy.descents import ChainConfig, langevin
 from concept_control.policy.network import PolicyEnergy
-from concept_control.policy.proposals import BoxProposal
-from concept_control.policy.samplers import energy_at
+from concept_control.policy.samplers import BoxProposal, energy_at
 from concept_control.policy.strokes import Strokes
 
 FURTHER = 50

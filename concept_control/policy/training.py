@@ -17,8 +17,7 @@ from tqdm import tqdm
 from concept_control.policy.descents import ChainConfig, run_chains
 from concept_control.policy.model import StrokePolicy
 from concept_control.policy.network import PolicyConfig, PolicyEnergy
-from concept_control.policy.proposals import BoxProposal, RingProposal
-from concept_control.policy.samplers import energy_at
+from concept_control.policy.samplers import BoxProposal, RingProposal, energy_at
 from concept_control.policy.state_correction import CorrectedSteps
 from concept_control.policy.strokes import Strokes
 from concept_control.seeding import seeded_weights

@@ -21,7 +21,7 @@ from concept_control.energy.scene_batch import (
 )
 from concept_control.errors import CodeError
 from concept_control.reports.tables import text_table
-from concept_control.training.labels import with_last_state
+from concept_control.training.pool import with_last_state
 from concept_control.world.events import Events
 
 

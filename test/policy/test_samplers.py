@@ -8,8 +8,7 @@ import torch
 
 from concept_control.policy.descents import ChainConfig, derivatives, newton_descent, run_chains
 from concept_control.policy.network import PolicyConfig, PolicyEnergy
-from concept_control.policy.proposals import RingProposal
-from concept_control.policy.samplers import Expectation, ModeKeeping, MostLikely
+from concept_control.policy.samplers import Expectation, ModeKeeping, MostLikely, RingProposal
 
 LEFT, RIGHT = torch.tensor([-0.6, 0.8]), torch.tensor([0.6, 0.8])
 SIGMA = 0.1

@@ -12,8 +12,7 @@ from matplotlib.figure import Figure
 
 from concept_control.policy.descents import newton_descent
 from concept_control.policy.model import StrokePolicy
-from concept_control.policy.proposals import RingProposal
-from concept_control.policy.samplers import energy_at
+from concept_control.policy.samplers import RingProposal, energy_at
 from concept_control.policy.strokes import Strokes
 
 GRID = 34

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import threading
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, NoReturn
 
@@ -245,34 +246,35 @@ class ArmSimulator(Node):
             subscribe(JointTrajectory, 'joint_trajectory', self._on_trajectory, qos.RELIABLE)
 
     def _on_command(self, message: Float64MultiArray) -> None:
-        assert not isinstance(self.drive, TrajectoryDrive)
-        try:
-            with self._lock:
-                self.drive.command(self._now, np.array(message.data))
-            self._num_followed += 1
-        except CommandError as error:
-            self._refuse(error)
-
-    def _refuse(self, error: CommandError) -> None:
-        self._num_refused += 1
-        self._refusals.note('commands', str(error))
-        self.get_logger().error(f'command refused: {error}', throttle_duration_sec=1.0)
+        drive = self.drive
+        assert not isinstance(drive, TrajectoryDrive)
+        self._obey(lambda now: drive.command(now, np.array(message.data)))
 
     def _on_trajectory(self, message: JointTrajectory) -> None:
-        assert isinstance(self.drive, TrajectoryDrive)
+        drive = self.drive
+        assert isinstance(drive, TrajectoryDrive)
+
+        def follow(now: float) -> None:
+            plan = convert.plan_of(message, self.world.scene.arm.joints, now)
+            if (ahead := plan.stamp - now) > MAX_AHEAD:
+                raise CommandError(
+                    f'it begins {ahead:.1f} s from now (limit {MAX_AHEAD:g} s); is it from before '
+                    'the clock was set back?'
+                )
+            drive.follow(plan)
+
+        self._obey(follow)
+
+    def _obey(self, act: Callable[[float], None]) -> None:
+        """Do what a command asks for at the present time; refuse what raises a `CommandError`."""
         try:
             with self._lock:
-                plan = convert.plan_of(message, self.world.scene.arm.joints, self._now)
-                ahead = plan.stamp - self._now
-                if ahead > MAX_AHEAD:
-                    raise CommandError(
-                        f'it begins {ahead:.1f} s from now (limit {MAX_AHEAD:g} s); is it from '
-                        'before the clock was set back?'
-                    )
-                self.drive.follow(plan)
+                act(self._now)
             self._num_followed += 1
         except CommandError as error:
-            self._refuse(error)
+            self._num_refused += 1
+            self._refusals.note('commands', str(error))
+            self.get_logger().error(f'command refused: {error}', throttle_duration_sec=1.0)
 
     def _report(self) -> Report:
         held = self.world.held
