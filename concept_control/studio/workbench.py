@@ -18,12 +18,11 @@ from concept_control.energy.model import ConceptModel
 from concept_control.errors import ConceptControlError, StudioError
 from concept_control.language.expression import parse
 from concept_control.language.library import ConceptLibrary, check_name
-from concept_control.language.library_changes import undo as undo_word
 from concept_control.language.library_store import save, taught_names
+from concept_control.language.library_store import undo as undo_word
 from concept_control.language.spoken_words import add_words
-from concept_control.language.usage import check_usage
 from concept_control.language.word_list import known_words
-from concept_control.language.words import Word, taught_word
+from concept_control.language.words import Word, check_usage, taught_word
 from concept_control.studio.desk import Desk, Lesson, Question
 from concept_control.studio.heat_picture import heat_picture
 from concept_control.studio.lesson import (
