@@ -78,7 +78,7 @@ def test_a_saved_halfway_is_the_same_after_a_restart(model, halfway, tmp_path):
     for name in ('name', 'signature', 'energy', 'self_test', 'demonstrations_hash', 'model'):
         assert getattr(again, name) == getattr(halfway, name)
     assert [c.name for c in load_all(tmp_path, model)] == ['halfway']
-    assert read_npz(path).num_events == 5  # it is a file of demonstrations too
+    assert read_npz(path, []).num_events == 5  # it is a file of demonstrations too
 
 
 def test_for_another_model_a_concept_is_inferred_again(model, halfway, tmp_path):
