@@ -172,7 +172,7 @@ class DemoRun:
         """Wait until every part of the graph speaks; show which one is still missing.
 
         Args:
-            timeout: Time the graph gets [s of the machine].
+            timeout: Time each part gets [s of the machine].
 
         Raises:
             Interrupted: If somebody asked for the end.

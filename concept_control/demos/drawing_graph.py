@@ -79,7 +79,7 @@ class DrawClient:
 
         Args:
             num_blocks: Number of blocks on the table.
-            timeout: Time the graph gets [s of the machine].
+            timeout: Time each part gets [s of the machine].
         """
         state = self._state
 

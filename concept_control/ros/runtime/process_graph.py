@@ -115,12 +115,12 @@ class Graph:
             ProcessDiedError: if a node is gone.
             ConceptControlError: if the time is over, with where the logs are.
         """
-        begin = time.monotonic()
+        end = time.monotonic() + timeout
         while not condition():
             self.check()
-            if time.monotonic() > begin + timeout:
+            if time.monotonic() > end:
                 raise ConceptControlError(
-                    f'waited {timeout:.3g} s for {what}; see the logs in {self._log_folder}'
+                    f'waited {timeout:g} s for {what}; see the logs in {self._log_folder}'
                 )
             time.sleep(0.02)
 
@@ -129,16 +129,15 @@ class Graph:
 
         Args:
             parts: Functions that are asked again and again, by words for what is waited for.
-            timeout: Longest wait for all of them [s of the machine].
+            timeout: Longest wait for each of them [s of the machine].
 
         Raises:
             ConceptControlError: as `wait_for`.
         """
-        end = time.monotonic() + timeout
         bar = tqdm(parts.items(), 'waiting for', leave=False, file=sys.stderr, disable=None)
         for what, is_there in bar:
             bar.set_postfix_str(what)
-            self.wait_for(is_there, end - time.monotonic(), what)
+            self.wait_for(is_there, timeout, what)
 
     def restart(self, executable: str) -> None:
         """Kill one node and start it anew; its log begins again."""
