@@ -31,6 +31,7 @@ COMMANDS = {
     'evaluate': 'look at recorded bags again, without ROS',
     'recognise': 'name what happened in recorded bags',
     'excerpt': 'cut a small bag out of a big one',
+    'arm': "check an arm's description, yours or somebody's, before anything moves",
     'export': 'write a trained model as TorchScript',
 }
 """Names, and what each command does."""

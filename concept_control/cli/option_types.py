@@ -15,7 +15,7 @@ from difflib import get_close_matches
 from pathlib import Path
 
 from concept_control.control.arm.description import ArmDescription
-from concept_control.errors import ArmError, ExpressionError
+from concept_control.errors import ConceptControlError, ExpressionError
 from concept_control.language.expression import Expression, parse
 from concept_control.world.colors import NAMED_COLORS
 
@@ -170,7 +170,7 @@ def arm(text: str) -> str:
     """Return the name or path of an arm that can be loaded."""
     try:
         ArmDescription.load(text)
-    except ArmError as error:
+    except ConceptControlError as error:
         raise argparse.ArgumentTypeError(str(error)) from error
     return text
 

@@ -38,7 +38,7 @@ def _shared(name: str) -> dict[str, Any]:
     """Return the arguments of an option that several commands have."""
     file: dict[str, Any] = {'type': new_file(), 'metavar': 'FILE'}
     recorded = "the recorded nodes' parameter file (default: config/demo.yaml)"
-    arms = 'franka, ur5e or a YAML file; the model is the same (default: %(default)s)'
+    arms = 'name (franka, ur5e), YAML, .xml, .urdf or menagerie:NAME (default: %(default)s)'
     options: dict[str, dict[str, Any]] = {
         'json': {**file, 'help': 'write every number to this file'},
         'html': {**file, 'help': 'write a page'},

@@ -227,7 +227,7 @@ def judge_tool(path: ToolPath, case: ToolCase, arm: ArmDescription) -> dict[str,
         'rest': float(np.median(errors[path.times > path.times[-1] - 0.5])),
         'integral': float(np.trapezoid(errors**2, dx=path.period)),
         'arrival': float(arrived[0]) if len(arrived) else float('inf'),
-        'plan_time': float(np.median(path.plan_times)),
+        'plan_time': float(np.nanmedian(path.plan_times)),
         'speed': float((np.abs(path.velocities) / arm.velocity_limits).max()),
         'acceleration': float((np.abs(acceleration) / arm.acceleration_limits).max()),
     }

@@ -20,6 +20,13 @@ OWN = 'concept/'
 TURNS = 4 * math.pi
 """Position limits of joints without a range: two turns either way [rad]."""
 
+ROTOR_INERTIA = 1e-3
+"""Inertia of a motor behind its gears, by the torque limit of its joint [s²], where the file has
+none: a URDF cannot say it, and links alone would be much too light for their motors."""
+
+LEAST_ROTOR_INERTIA = 0.01
+"""The same of joints without a torque limit, or a small one [kg m², kg]."""
+
 CUP_RADIUS, STEM_RADIUS, CUP_HEIGHT = 0.014, 0.009, 0.012
 """Suction cup that is put at a tool: radii of cup and stem, and height of the cup [m]."""
 
@@ -112,6 +119,10 @@ class ArmModel:
             *spec.pairs,
         ):
             spec.delete(each)
+        for joint in spec.joints:
+            if joint.armature == 0:
+                rotor = ROTOR_INERTIA * float(np.abs(joint.actfrcrange).max())
+                joint.armature = max(rotor, LEAST_ROTOR_INERTIA)
         for geom in spec.geoms:
             if geom.contype or geom.conaffinity:
                 geom.contype, geom.conaffinity = 2, 1

@@ -226,8 +226,8 @@ def find_place(
         ArmError: If nothing is found.
     """
     kinematics = ArmKinematics(arm)
-    base = _base(kinematics, arm)
-    reach = _reach(kinematics, arm, base)
+    base = base_axis(kinematics, arm)
+    reach = horizontal_reach(kinematics, arm, base)
     squares = [workspace] if workspace is not None else _squares(base, reach)
     for square in squares:
         inward = base - np.array(square.center)
@@ -249,7 +249,7 @@ def find_place(
     )
 
 
-def _base(kinematics: ArmKinematics, arm: ArmModel) -> np.ndarray:
+def base_axis(kinematics: ArmKinematics, arm: ArmModel) -> np.ndarray:
     """Return (2,) where the axis is that the whole arm turns about [m]."""
     frames = kinematics.frames(arm.home)
     upright = np.abs(kinematics.axes(frames)[:, 2]) > 0.99
@@ -266,7 +266,7 @@ def _samples(arm: ArmModel, count: int) -> np.ndarray:
     )
 
 
-def _reach(kinematics: ArmKinematics, arm: ArmModel, base: np.ndarray) -> float:
+def horizontal_reach(kinematics: ArmKinematics, arm: ArmModel, base: np.ndarray) -> float:
     """Return how far the tip comes from the base, horizontally [m]."""
     tips = kinematics.tool(_samples(arm, 4000)).position[:, :2]
     return float(np.percentile(np.linalg.norm(tips - base, axis=1), 99.5))

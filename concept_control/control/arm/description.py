@@ -201,7 +201,7 @@ def _completed(path: Path, text: str, modified: int) -> ArmDescription:
         'damping': 2 * inertia * GAIN_BANDWIDTH,
     } | {name: value for name, value in given.items() if name in (*_LIMITS, *_GAINS)}
     has_cup = chain.tool is not None and chain.tool.cup > 0
-    names = ('home', 'workspace', *_LIMITS, *_GAINS)
+    derived += _not_said(found, chain, model)
     arm = ArmDescription(
         file=chain.file,
         joints=chain.joints,
@@ -215,12 +215,20 @@ def _completed(path: Path, text: str, modified: int) -> ArmDescription:
         suction=has_cup if found.suction is None else found.suction,
         workspace=workspace,
         slides=slides,
-        derived=(*derived, *(name for name in names if not getattr(found, name))),
+        derived=tuple(derived),
         **{'effort_limits': efforts, **values},
     )
     _check_home(path, arm, model)
     _warn_of_shaking(path, arm, inertia)
     return arm
+
+
+def _not_said(found: _ArmFields, chain: ArmModel, model: mujoco.MjModel) -> list[str]:
+    """Name the fields that neither the YAML nor the arm's file says."""
+    said = {'velocity_limits': set(chain.joints) <= set(chain.file.velocities)}
+    said['effort_limits'] = bool(model.jnt_actfrclimited.all())
+    names = ('home', 'workspace', *_LIMITS, *_GAINS)
+    return [name for name in names if not getattr(found, name) and not said.get(name)]
 
 
 def _numbers(path: Path, found: _ArmFields, count: int) -> dict[str, np.ndarray]:

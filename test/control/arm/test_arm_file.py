@@ -76,8 +76,8 @@ def test_an_arm_is_made_from_a_urdf_alone(package):
     near = arm.workspace.center[0] - arm.workspace.half_extent
     np.testing.assert_allclose(tool.position[:2], [near, 0.0], atol=0.005)
     assert set(arm.derived) == {
-        'joints', 'locked', 'tool', 'home', 'workspace', 'velocity_limits',
-        'acceleration_limits', 'effort_limits', 'stiffness', 'damping',
+        'joints', 'locked', 'tool', 'home', 'workspace', 'acceleration_limits', 'stiffness',
+        'damping',
     }  # fmt: skip
 
 
