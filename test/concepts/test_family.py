@@ -140,3 +140,14 @@ def test_shapes_do_not_care_where_how_turned_and_how_large(name):
 def test_too_few_entities_are_refused():
     with pytest.raises(EventError, match='at least 3'):
         sample('between', entities=2)
+
+
+@pytest.mark.parametrize('name', ['left_of', 'aligned_x'])
+def test_demonstrations_show_distances_up_to_what_the_table_has_room_for(name):
+    family = families()[name]
+    shown = family.sample(
+        np.random.default_rng(0), family.sample_concepts(np.random.default_rng(0), 1), 300
+    )
+    middle = (shown.positions[:, -1] * shown.attention[..., None]).sum(dim=1)
+    subject = (shown.positions[:, -1] * shown.subjects[..., None]).sum(dim=1)
+    assert float((subject - middle).norm(dim=-1).max()) > 1.3

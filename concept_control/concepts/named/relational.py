@@ -26,7 +26,8 @@ FAR = (1.0, np.inf)
 """Distances of centres that count as far: half the workspace and more, as in Diffusion-CCSP."""
 
 FARTHEST = 1.6
-"""Largest distance in demonstrations [workspace units]."""
+"""Largest distance in demonstrations [workspace units]: of what predicates allow nearly all that
+the table has room for. Who shows less teaches that less."""
 
 CONTAINER = (0.4, 0.7)
 """Range of the side lengths of containers."""
@@ -42,8 +43,9 @@ LEAST_BESIDE = 0.2
 
 _TRIES = 40
 
-CONE_RANGE = (0.25, 0.8)
-"""Range of the distance from the argument in demonstrations."""
+_NEAREST_BESIDE = 0.25
+_NEAREST_ALIGNED = 0.22
+"""Least distances in demonstrations [workspace units]."""
 
 
 class Relation(Family):
@@ -168,7 +170,7 @@ class Beside(Relation):
 
     def offsets(self, rng: np.random.Generator, rows: np.ndarray) -> np.ndarray:
         angles = (self.direction - 0.9 * CONE, self.direction + 0.9 * CONE)
-        return _polar(rng, len(rows), CONE_RANGE, angles)
+        return _polar(rng, len(rows), (_NEAREST_BESIDE, FARTHEST), angles)
 
     def meaning(self, params: np.ndarray, length: Length) -> str:
         return (
@@ -221,7 +223,8 @@ class Aligned(Relation):
     tolerance = 0.05
 
     def offsets(self, rng: np.random.Generator, rows: np.ndarray) -> np.ndarray:
-        along = rng.choice([-1.0, 1.0], len(rows)) * rng.uniform(0.22, 1.2, len(rows))
+        along = rng.uniform(_NEAREST_ALIGNED, FARTHEST, len(rows))
+        along *= rng.choice([-1.0, 1.0], len(rows))
         return along[:, None] * np.eye(2)[self.axis]
 
     def meaning(self, params: np.ndarray, length: Length) -> str:

@@ -324,7 +324,7 @@ class _Search:
 
         Least squares stop where the energy first is least: on the border of a region, or between
         what cannot be had together. Here the plausibility of all readings decides, among places
-        where all conjuncts hold if there are any.
+        where all conjuncts hold and nothing overlaps if there are any.
 
         Args:
             may_move: (N,) bool, true for one entity.
@@ -337,17 +337,19 @@ class _Search:
         # Overlap that is just allowed is as bad as one nat of implausibility.
         overlap_nat = self.keeps.weight * _OVERLAP_SLACK**2
 
-        def reached(rows: SceneBatch) -> torch.Tensor:
-            return self.goal.conjunct_values(rows).amax(dim=-1) <= tolerance
+        def reached(rows: SceneBatch, walls: torch.Tensor) -> torch.Tensor:
+            holds = self.goal.conjunct_values(rows).amax(dim=-1) <= tolerance
+            return holds & (walls <= overlap_nat)
 
         def nats(places: torch.Tensor) -> torch.Tensor:
             rows = with_places(one, places.unsqueeze(0))
-            found = plausible(rows).square().sum(dim=-1) / NAT
-            found = found + self.walls(rows.after, may_move) / overlap_nat
-            return found + _UNREACHED * ~reached(rows) if can_be_reached else found
+            walls = self.walls(rows.after, may_move)
+            found = plausible(rows).square().sum(dim=-1) / NAT + walls / overlap_nat
+            return found + _UNREACHED * ~reached(rows, walls) if can_be_reached else found
 
         with torch.no_grad():
-            can_be_reached = bool(reached(with_places(one, end[None, may_move])))
+            there = with_places(one, end[None, may_move])
+            can_be_reached = bool(reached(there, self.walls(there.after, may_move)))
             place, _ = lowest_place(nats, end[may_move], self.generator)
             best = with_places(one, place.view(1, 1, 2))
             energy = self.goal.scene_value(best) + self.walls(best.after, may_move)
