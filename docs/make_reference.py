@@ -24,7 +24,10 @@ from concept_control.ros.nodes.entity_extractor.parameters import CameraParamete
 from concept_control.ros.runtime.entry_points import NODE_MODULES
 from concept_control.ros.runtime.parameters import Parameter, parameters_of
 
-NODES = ('entity_extractor', 'concept_model', 'mpc_controller', 'arm_simulator', 'particle_world')
+NODES = (
+    *('entity_extractor', 'concept_model', 'mpc_controller', 'arm_simulator', 'particle_world'),
+    'entity_relay',
+)
 CAMERA = 'camera'
 """Stands for every camera's prefix."""
 
@@ -180,7 +183,9 @@ def _endpoints(path: Path) -> Iterator[tuple[bool, str, str, str]]:
             continue
         if not isinstance(call.args[1], ast.Constant | ast.JoinedStr):
             continue  # a topic that is a parameter
-        module, kind = imported[call.args[0].id]
+        name_of_type = call.args[0].id
+        # What is not imported is of a package that need not be there.
+        module, kind = imported.get(name_of_type, ('vision_msgs.msg', name_of_type))
         profile = call.args[-1]
         assert isinstance(profile, ast.Attribute), f'{path}: {ast.unparse(call)}'
         yield (

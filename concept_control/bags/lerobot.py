@@ -203,12 +203,35 @@ def write_dataset(
         for name, values in arrays.items()
     }
     _write(folder / 'data', vectors | {k: pa.array(v) for k, v in scalars.items()})
-    count = len(episodes)
-    zeros = pa.array(np.zeros(count, dtype=np.int64))
+    _write_episodes(folder, episodes, lengths, tasks)
+    features: dict[str, Any] = {
+        name: {'dtype': 'float32', 'shape': [len(n)], 'names': list(n)}
+        for name, n in names.items()
+    }
+    for name, values in scalars.items():
+        features[name] = {'dtype': str(values.dtype), 'shape': [1], 'names': None}
+    info = {
+        'codebase_version': VERSION, 'robot_type': robot, 'total_episodes': len(episodes),
+        'total_frames': int(ends[-1]), 'total_tasks': len(tasks), 'chunks_size': 1000,
+        'data_files_size_in_mb': 100, 'video_files_size_in_mb': 200, 'fps': fps,
+        'splits': {'train': f'0:{len(episodes)}'}, 'data_path': f'data/{_FILE}',
+        'video_path': None, 'features': features,
+    }  # fmt: skip
+    stats = {name: _stats(values) for name, values in (arrays | scalars).items()}
+    for path, content in ((INFO, info), (Path('meta') / 'stats.json', stats)):
+        (folder / path).write_text(json.dumps(content, indent=1) + '\n')
+
+
+def _write_episodes(
+    folder: Path, episodes: Sequence[Episode], lengths: Sequence[int], tasks: Sequence[str]
+) -> None:
+    """Write the tables of episodes and of tasks."""
+    ends = np.cumsum(lengths)
+    zeros = pa.array(np.zeros(len(episodes), dtype=np.int64))
     _write(
         folder / 'meta' / 'episodes',
         {
-            'episode_index': pa.array(np.arange(count)),
+            'episode_index': pa.array(np.arange(len(episodes))),
             'tasks': pa.array([[e.task] for e in episodes]),
             'length': pa.array(lengths),
             **{f'{where}/{kind}_index': zeros for where in ('data', 'meta/episodes')
@@ -218,22 +241,6 @@ def write_dataset(
         },
     )  # fmt: skip
     pq.write_table(_task_table(tasks), folder / 'meta' / 'tasks.parquet')
-    features: dict[str, Any] = {
-        name: {'dtype': 'float32', 'shape': [len(n)], 'names': list(n)}
-        for name, n in names.items()
-    }
-    for name, values in scalars.items():
-        features[name] = {'dtype': str(values.dtype), 'shape': [1], 'names': None}
-    info = {
-        'codebase_version': VERSION, 'robot_type': robot, 'total_episodes': count,
-        'total_frames': int(ends[-1]), 'total_tasks': len(tasks), 'chunks_size': 1000,
-        'data_files_size_in_mb': 100, 'video_files_size_in_mb': 200, 'fps': fps,
-        'splits': {'train': f'0:{count}'}, 'data_path': f'data/{_FILE}', 'video_path': None,
-        'features': features,
-    }  # fmt: skip
-    stats = {name: _stats(values) for name, values in (arrays | scalars).items()}
-    for path, content in ((INFO, info), (Path('meta') / 'stats.json', stats)):
-        (folder / path).write_text(json.dumps(content, indent=1) + '\n')
 
 
 def _write(folder: Path, columns: Mapping[str, pa.Array]) -> None:

@@ -236,7 +236,7 @@ def test_the_demonstration_ends_with_its_simulator_unless_that_is_started_again(
 def test_every_executable_is_installed_both_ways():
     cmake = (ROOT / 'CMakeLists.txt').read_text()
     project = (ROOT / 'pyproject.toml').read_text()
-    for name in (*EXECUTABLES, *PARTICLE_EXECUTABLES, 'wait_until_ready'):
+    for name in (*EXECUTABLES, *PARTICLE_EXECUTABLES, 'entity_relay', 'wait_until_ready'):
         assert name in cmake
         assert f'{name} = "concept_control.ros.runtime.entry_points:{name}"' in project
         assert getattr(entry_points, name).args == (name,)

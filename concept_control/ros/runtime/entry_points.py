@@ -17,6 +17,7 @@ NODE_MODULES = {
     'arm_simulator': 'concept_control.ros.nodes.arm_simulator',
     'concept_model': 'concept_control.ros.nodes.concept_model.node',
     'entity_extractor': 'concept_control.ros.nodes.entity_extractor.node',
+    'entity_relay': 'concept_control.ros.nodes.entity_relay',
     'mpc_controller': 'concept_control.ros.nodes.mpc_controller.node',
     'particle_world': 'concept_control.ros.nodes.particle_world',
     'wait_until_ready': 'concept_control.ros.nodes.wait_until_ready',
@@ -38,6 +39,7 @@ def start(node: str) -> NoReturn:
 arm_simulator = partial(start, 'arm_simulator')
 concept_model = partial(start, 'concept_model')
 entity_extractor = partial(start, 'entity_extractor')
+entity_relay = partial(start, 'entity_relay')
 mpc_controller = partial(start, 'mpc_controller')
 particle_world = partial(start, 'particle_world')
 wait_until_ready = partial(start, 'wait_until_ready')

@@ -20,12 +20,14 @@ from concept_control.interfaces.decoding import intrinsics_of
 from concept_control.perception.camera_model import Intrinsics, check_frame
 from concept_control.perception.detection.detector import Detection, Detector
 from concept_control.perception.detection.limits import BlockLimits
+from concept_control.perception.detection.tags import TagDetector
 from concept_control.perception.image_decoding import decode_color, decode_depth
 from concept_control.perception.image_synchronizer import (
     COLOR,
     DEPTH,
     ImageSynchronizer,
 )
+from concept_control.perception.known_things import KnownThings
 from concept_control.ros.bridge import conversions as convert
 from concept_control.ros.bridge import qos
 from concept_control.ros.nodes.entity_extractor.extrinsics import FixedExtrinsics, TfExtrinsics
@@ -113,7 +115,8 @@ class CameraInput:
         self._waits_for_info = False
         self._latest: Frame | None = None
         self._taken: Frame | None = None
-        self._detector: Detector | None = None
+        self._detector: Detector | TagDetector | None = None
+        self._things = KnownThings.load(settings.things) if settings.things else None
         topics = camera_topics(prefix, p.color_topic, p.depth_topic, p.info_topic)
         for topic, callback in ((topics.color, self._on_color), (topics.depth, self._on_depth)):
             kind = CompressedImage if is_compressed(topic) else Image
@@ -161,10 +164,13 @@ class CameraInput:
             return f'{self.prefix}: {refusal}'
         return '' if self.arrived is not None else f'{self.prefix}: no frame yet'
 
-    def detector(self, intrinsics: Intrinsics) -> Detector:
+    def detector(self, intrinsics: Intrinsics) -> Detector | TagDetector:
         """Return the detector for a calibration, made anew when that changes."""
         if self._detector is None or self._detector.intrinsics != intrinsics:
-            self._detector = Detector(intrinsics, self._limits, self._table_color)
+            if self._things is None:
+                self._detector = Detector(intrinsics, self._limits, self._table_color)
+            else:
+                self._detector = TagDetector(intrinsics, self._things)
         return self._detector
 
     def _on_color(self, message: AnyImage) -> None:

@@ -35,6 +35,9 @@ class Parameters:
         [0.0, 0.0, 0.0, 0.0],
         'x_min, x_max, y_min, y_max where blocks may be [m]; all zero: where the tool may go',
     )
+    things: str = parameter(
+        '', 'YAML file of known things; those with AprilTags are found by these, and no others'
+    )
     cameras: list[str] = parameter(
         ['camera'], 'topic prefixes; the first that is well sets the pace'
     )
