@@ -1,8 +1,9 @@
-"""Files that are written whole or not at all."""
+"""Files and folders that are written whole or not at all."""
 
 from __future__ import annotations
 
 import os
+import shutil
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -40,4 +41,14 @@ def replacing(path: Path) -> Iterator[BinaryIO]:
         os.replace(new, path)
     except BaseException:
         os.unlink(new)
+        raise
+
+
+@contextmanager
+def filling(folder: Path) -> Iterator[None]:
+    """Let the block make and fill a new folder, of which nothing stays where the block fails."""
+    try:
+        yield
+    except BaseException:
+        shutil.rmtree(folder, ignore_errors=True)
         raise

@@ -21,6 +21,7 @@ from concept_control.errors import BagError
 from concept_control.interfaces.camera_topics import camera_topics, is_compressed
 from concept_control.interfaces.constants import REPLAYABLE
 from concept_control.interfaces.decoding import seconds
+from concept_control.output_files import filling
 
 PLUGINS = {'mcap': StoragePlugin.MCAP, 'sqlite3': StoragePlugin.SQLITE3}
 """rosbags' writers by storage."""
@@ -73,7 +74,7 @@ def excerpt(source: Path, target: Path, config: ExcerptConfig | None = None) -> 
             writer.set_compression(CompressionMode.STORAGE, CompressionFormat.ZSTD)
         target.parent.mkdir(parents=True, exist_ok=True)
         count = 0
-        with writer:
+        with filling(target), writer:
             connections = {
                 name: writer.add_connection(
                     name,

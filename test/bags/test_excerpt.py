@@ -1,10 +1,13 @@
 """An excerpt is smaller and is judged as the whole bag is."""
 
+import errno
 from pathlib import Path
 
 import pytest
 
 pytest.importorskip('rosbags', reason='rosbags is not installed')
+
+from rosbags.rosbag2 import Writer
 
 from concept_control.bags.excerpt import ExcerptConfig, excerpt
 from concept_control.bags.reader import Bag
@@ -34,3 +37,13 @@ def test_an_excerpt_keeps_what_matters(tmp_path):
 def test_a_bag_that_exists_is_not_overwritten(tmp_path):
     with pytest.raises(BagError, match='not overwritten'):
         excerpt(SAMPLE, tmp_path)
+
+
+def test_where_the_disk_is_full_nothing_is_left(tmp_path, monkeypatch):
+    def fail(*_):
+        raise OSError(errno.ENOSPC, 'No space left on device')
+
+    monkeypatch.setattr(Writer, 'write', fail)
+    with pytest.raises(OSError, match='No space left'):
+        excerpt(SAMPLE, tmp_path / 'part')
+    assert not list(tmp_path.iterdir())

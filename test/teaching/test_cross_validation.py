@@ -75,6 +75,20 @@ def test_demonstrations_of_two_words_do_not_agree(model):
     assert test.agrees is False
 
 
+def test_two_words_with_something_in_common_are_understood_as_just_that(model):
+    """Left of and right of are both beside: this is said, and nothing of a side."""
+    left, right = (vocabulary()[name].demonstrations(1) for name in ('left_of', 'right_of'))
+    mixed = join([left[[0, 1, 2]], right[[0, 1]]])
+    assert leave_one_out(model, mixed, True, False).agrees
+    code = model.infer(mixed)
+    sentences = ' '.join(model.explain(code))
+    assert 'above or below' in sentences
+    assert not any(side in sentences for side in ('left of', 'right of', 'left.', 'right.'))
+    beside = [model.implausibility(events, code) for events in (left, right)]
+    other = model.implausibility(vocabulary()['above'].demonstrations(1), code)
+    assert max(float(one.median()) for one in beside) < float(other.min())
+
+
 def test_outcomes_anywhere_are_said_to_be_no_better_than_chance(model):
     """With few demonstrations chance may look like a rule, but not often."""
     refused = 0

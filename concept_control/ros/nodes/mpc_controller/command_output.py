@@ -165,7 +165,8 @@ class StreamedOutput(CommandOutput):
             refusal = self._check.plan(plan)
             if not refusal:
                 self._tracker.follow(plan)
-                self._follower.follow(plan)
+                if not self._is_effort:
+                    self._follower.follow(plan)
                 self._is_on = True
                 self._ends = plan.end if is_last else None
             return refusal
