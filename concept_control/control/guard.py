@@ -179,7 +179,15 @@ class Guard:
         limits = self.arm.effort_limits
         return np.clip(self._dynamics.holding_effort(q), -limits, limits)
 
-    def brake(self, stamp: float, dt: float, steps: int, q: np.ndarray, qd: np.ndarray) -> Plan:
+    def brake(
+        self,
+        stamp: float,
+        dt: float,
+        steps: int,
+        q: np.ndarray,
+        qd: np.ndarray,
+        within_limits: bool = True,
+    ) -> Plan:
         """Plan to stop every joint at its acceleration limit, then to hold.
 
         Args:
@@ -188,6 +196,8 @@ class Guard:
             steps: Number of steps, at least; more where the arm needs them to come to rest.
             q: (n,) measured positions [rad].
             qd: (n,) measured velocities [rad/s].
+            within_limits: Whether joints stop faster than that before a position limit that they
+                would pass.
         """
         dt = dt if np.isfinite(dt) and dt > 0 else 0.02
         to_rest = np.ceil(np.max(np.abs(qd) / self._acceleration) / dt)
@@ -198,14 +208,31 @@ class Guard:
         for t in range(steps):
             slower = np.maximum(np.abs(velocities[t]) - change, 0.0)
             velocities[t + 1] = np.sign(velocities[t]) * slower
-        positions = q + np.vstack(
-            [np.zeros_like(q), np.cumsum(dt * (velocities[1:] + velocities[:-1]) / 2, axis=0)]
-        )
-        lower, upper = self.arm.position_limits.T
-        positions = np.clip(positions, np.minimum(lower, q), np.maximum(upper, q))
+        if within_limits:
+            self._stop_at_limits(velocities, dt, q)
+        means = (velocities[1:] + velocities[:-1]) / 2
+        positions = q + np.vstack([np.zeros_like(q), np.cumsum(dt * means, axis=0)])
+        if within_limits:
+            lower, upper = self.arm.position_limits.T
+            positions = np.clip(positions, np.minimum(lower, q), np.maximum(upper, q))
         efforts = self._efforts(positions, velocities, dt)
         stamp = stamp if np.isfinite(stamp) else 0.0
         return Plan(stamp, dt, positions, velocities, efforts)
+
+    def _stop_at_limits(self, velocities: np.ndarray, dt: float, q: np.ndarray) -> None:
+        """Change velocities (H + 1, n) of joints that would pass a position limit, evenly.
+
+        Those that come too fast for their acceleration limit end at it all the same.
+        """
+        lower, upper = self.arm.position_limits.T
+        way = dt * (velocities[1:] + velocities[:-1]).sum(axis=0) / 2
+        room = np.where(way > 0, np.maximum(upper - q, 0.0), np.maximum(q - lower, 0.0))
+        for joint in np.flatnonzero(np.abs(way) > room):
+            first = velocities[0, joint]
+            fewest = np.ceil(abs(first) / (self.arm.acceleration_limits[joint] * dt))
+            count = max(int(2 * room[joint] / (abs(first) * dt)), int(fewest))
+            left = np.maximum(1 - np.arange(len(velocities)) / count, 0.0)
+            velocities[:, joint] = first * left
 
     def _malformed(self, plan: Plan, q: np.ndarray) -> str:
         """Return why a plan is none for this arm here and now; empty if it is."""
@@ -268,6 +295,7 @@ class Guard:
             plan.num_steps - last,
             plan.positions[last],
             plan.velocities[last],
+            within_limits=False,  # a cut that passes one is none
         )
         return replace(
             plan,

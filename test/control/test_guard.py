@@ -144,3 +144,15 @@ def test_stale_inputs_are_named(age):
     assert 'joint states stopped' in GUARD.check_joint_state(10.0, 10.0 - age)
     assert 'entities' in GUARD.check_entities(10.0, 10.0 - 10 * age)
     assert GUARD.check_joint_state(10.0, 9.99) == GUARD.check_entities(10.0, 9.5) == ''
+
+
+def test_a_brake_before_a_position_limit_stops_evenly():
+    guard, upper = Guard(ARM), ARM.position_limits[0, 1]
+    q, qd = ARM.home.copy(), np.zeros(ARM.num_joints)
+    q[0], qd[0] = upper - 0.12, 1.5
+    plan = guard.brake(0.0, 0.02, 40, q, qd)
+    assert plan.positions[:, 0].max() <= upper + 1e-9 and not plan.velocities[-1].any()
+    rate = np.abs(np.diff(plan.velocities[:, 0])) / 0.02
+    assert rate.max() <= ARM.acceleration_limits[0] * 1.001
+    mean = (plan.velocities[1:] + plan.velocities[:-1]) / 2
+    np.testing.assert_allclose(np.diff(plan.positions, axis=0), 0.02 * mean, atol=1e-12)
