@@ -1,4 +1,4 @@
-"""`concept_control export`: the network, or a word, as one TorchScript file."""
+"""`concept_control export`: the network, or a word, as one file that PyTorch alone can run."""
 
 from __future__ import annotations
 
@@ -8,7 +8,8 @@ from concept_control.cli.option_types import count, new_file
 from concept_control.cli.options import add_shared
 from concept_control.energy.model import ConceptModel
 from concept_control.energy.network_energy import NetworkEnergy
-from concept_control.energy.torchscript import export_network
+from concept_control.energy.torchscript import EXPORTED_PROGRAM, export_network
+from concept_control.errors import ModelError
 from concept_control.language.kept_words import learn_words
 from concept_control.language.library import LibraryConcept
 from concept_control.language.library_store import load, taught_names
@@ -18,7 +19,10 @@ from concept_control.paths import library_folder
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""
     parser.add_argument(
-        'output', type=new_file(), help='the TorchScript file to write, e.g. energy.pt'
+        'output',
+        type=new_file(),
+        help='the TorchScript file to write, e.g. energy.pt; a word may also go into a .pt2 file, '
+        'a program of torch.export',
     )
     add_shared(parser, 'model')
     parser.add_argument(
@@ -41,6 +45,11 @@ def main(args: argparse.Namespace) -> int:
     energy = 'network' if args.word is None else 'agreement'
     model = ConceptModel.load(args.model, energy=energy)
     function = model.energy_function
+    if args.word is None and args.output.suffix == EXPORTED_PROGRAM:
+        raise ModelError(
+            f'{args.output}: the network is written as TorchScript only; name a .pt file, or a '
+            'word (--word)'
+        )
     if isinstance(function, NetworkEnergy):
         export_network(function.network, args.output)
         what = f'the energy of model {model.fingerprint}'

@@ -18,6 +18,9 @@ from concept_control.energy.networks.energy_network import ACTION, ARGUMENT, Ene
 from concept_control.energy.scene_batch import NUM_MOTION_FEATURES, SceneBatch, sides_of
 from concept_control.errors import ModelError
 
+EXPORTED_PROGRAM = '.pt2'
+"""Ending of files of torch.export."""
+
 
 class _EnergyModule(nn.Module):
     """Both residuals of the energy as a function of plain tensors."""
@@ -112,7 +115,9 @@ def export_network(network: EnergyNetwork, path: str | Path) -> None:
 def export_residual(
     residual: Callable[[SceneBatch], torch.Tensor], count: int, path: str | Path
 ) -> None:
-    """Write a residual of scenes into one TorchScript file, its bounds inside.
+    """Write a residual of scenes into one file, its bounds inside.
+
+    A path that ends in .pt2 gets a program of torch.export, any other a TorchScript file.
 
     The file's `forward` takes what that of `export_network` takes, without the codes, and returns
     the residuals (B, K) of outcomes; it is differentiable in `after`.
@@ -122,7 +127,15 @@ def export_residual(
         count: Number N of entities in a scene; scenes with fewer are padded (present 0).
         path: File to write.
     """
-    _save(_ResidualModule(residual).eval(), _example(count), path)
+    module, example = _ResidualModule(residual).eval(), _example(count)
+    if Path(path).suffix != EXPORTED_PROGRAM:
+        _save(module, example, path)
+        return
+    events = torch.export.Dim('events', min=1)
+    shapes = (tuple({0: events} for _ in example),)
+    program = torch.export.export(module, example, dynamic_shapes=shapes, strict=False)
+    Path(path).parent.mkdir(parents=True, exist_ok=True)
+    torch.export.save(program, str(path))
 
 
 def _save(module: nn.Module, example: tuple[torch.Tensor, ...], path: str | Path) -> None:

@@ -56,11 +56,16 @@ def test_export_of_a_network_has_the_same_values_and_gradients(
         )
 
 
-@pytest.mark.parametrize('name', ['between', 'left_of', 'near', 'circle'])
-def test_export_of_a_word_has_the_same_values_and_gradients(model, codes, events, tmp_path, name):
-    energy, code = model.energy_function, codes[name]
-    energy.export(code, 5, tmp_path / 'word.pt')
-    exported = load(tmp_path / 'word.pt')
+@pytest.mark.parametrize(
+    ('name', 'ending'),
+    [('between', 'pt'), ('left_of', 'pt'), ('near', 'pt'), ('circle', 'pt'), ('left_of', 'pt2')],
+)
+def test_export_of_a_word_has_the_same_values_and_gradients(
+    model, codes, events, tmp_path, name, ending
+):
+    energy, code, path = model.energy_function, codes[name], tmp_path / f'word.{ending}'
+    energy.export(code, 5, path)
+    exported = load(path) if ending == 'pt' else torch.export.load(path).module()
     for batch in (1, 4, 300):
         scene = scene_batch_from_events(events(batch, 5, seed=batch))
         check_same(

@@ -109,7 +109,7 @@ class AgreementEnergy:
         return agreement.residual(SceneView(scene))
 
     def export(self, code: ConceptCode, count: int, path: str | Path) -> None:
-        """Write the residual of a code into one TorchScript file, see `export_residual`.
+        """Write the residual of a code into one file, see `export_residual`.
 
         Args:
             code: Code of a concept that acts.
@@ -119,12 +119,15 @@ class AgreementEnergy:
         Raises:
             CodeError: if the code says nothing of where things go.
         """
-        if acting_part(self.check(code)) is None:
+        part = acting_part(self.check(code))
+        if part is None:
             raise CodeError(
                 'the code says only what is meant, not where anything goes; export a concept that '
                 'acts'
             )
-        export_residual(lambda scene: self.residual(scene, code), count, path)
+        # Constants of the bounds are computed before: an export must not depend on values.
+        _ = part.units, part.needs
+        export_residual(lambda scene: part.residual(SceneView(scene)), count, path)
 
     def implausibility(self, scene: SceneBatch, code: ConceptCode) -> torch.Tensor:
         """Return how implausible (B,) outcomes are, bounds and doubts together [nats]."""

@@ -69,7 +69,7 @@ class Agreement:
         return torch.tensor([WORKSPACE_LENGTH[each.unit] for each in self.measurements])
 
     @cached_property
-    def _needs(self) -> tuple[torch.Tensor, torch.Tensor]:
+    def needs(self) -> tuple[torch.Tensor, torch.Tensor]:
         """(B,) fewest things of each measurement, and whether those are of the whole set."""
         needs = torch.tensor([each.needs for each in self.measurements])
         return needs, torch.tensor([each.topic in SET_TOPICS for each in self.measurements])
@@ -79,7 +79,7 @@ class Agreement:
         if not self.measurements:
             return view.place[:, :0]
         found = evaluate(self.measurements, view)
-        needs, of_set = self._needs
+        needs, of_set = self.needs
         count = torch.where(of_set, view.meant.sum(dim=-1, keepdim=True), view.count.unsqueeze(-1))
         enough = needs.to(found) <= count + 1e-3
         far = self.bounds.upper + 5 * (self.bounds.upper - self.bounds.lower + 0.5)
