@@ -114,4 +114,5 @@ def concept_of_message(message: Any) -> LibraryConcept:
         demonstrations=None,
         by_appearance=False,
         self_test=message.self_test,
+        sentences=tuple(getattr(message, 'sentences', ())),  # bags from before have none
     )

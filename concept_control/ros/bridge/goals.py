@@ -204,6 +204,7 @@ def concept_message(concept: LibraryConcept) -> Concept:
         model=concept.model,
         demonstrations_hash=concept.demonstrations_hash,
         self_test=concept.self_test,
+        sentences=list(concept.sentences),
     )
 
 
