@@ -111,6 +111,7 @@ class LimitMonitor:
     def _is_simulator(self, info: Mapping[str, Any]) -> bool:
         gid = bytes(info['publisher_gid']['data'])
         if gid not in self._simulators:
+            self._told = None  # perhaps a new simulator: its arm is elsewhere
             names = {
                 bytes(e.endpoint_gid): e.node_name
                 for e in self._node.get_publishers_info_by_topic('joint_states')
