@@ -105,7 +105,7 @@ def test_the_section_is_skipped_with_the_reason(tmp_path, monkeypatch, capsys):
     reason = json.loads(report.read_text())['judo']['skipped']
     assert 'virtual environment' in reason
     assert f'skipped: {reason}' in capsys.readouterr().out
-    assert 'Skipped: ' in html.read_text()
+    assert 'skipped: ' in html.read_text()
 
 
 def test_an_interpreter_without_judo_is_an_error_not_a_result(arm):
