@@ -174,11 +174,6 @@ class StreamedOutput(CommandOutput):
     def joints(self, time: float, q: np.ndarray, qd: np.ndarray) -> str:
         """See `CommandOutput.joints`."""
         with self._lock:
-            if self._last is not None and time < self._last[0]:
-                # Of another clock: the plan was for an arm that may be elsewhere now.
-                self._check.restart()
-                self._forget()
-                self._is_on = False
             self._check.measure(time, q, qd)
             self._last = time, q
             if not self._is_on:
@@ -194,11 +189,8 @@ class StreamedOutput(CommandOutput):
         """See `CommandOutput.restart`."""
         super().restart()
         with self._lock:
-            self._forget()
-
-    def _forget(self) -> None:
-        self._tracker.hold()
-        self._follower.forget()
+            self._tracker.hold()
+            self._follower.forget()
 
     def coast(self, time: float) -> None:
         """Go on along the plan as if the arm were on it; at its end, bear the weight and stop.

@@ -167,21 +167,6 @@ def test_nothing_is_sent_before_a_plan_and_a_last_one_is_finished_without_joint_
     assert np.abs(weight).max() > 1.0 and len(arm.sent) > 20
 
 
-@pytest.mark.parametrize('kind', ['position', 'effort'])
-def test_a_clock_that_went_back_ends_the_commands_of_the_plan_before(node, kind):
-    """A driver that was started again may have its arm elsewhere."""
-    arm = Streamed(node, kind)
-    arm.output.joints(5.0, *arm.world.joint_state())
-    assert arm.output.send(swing(stamp=5.0, size=1.0)) == ''
-    q, qd = arm.world.joint_state()
-    arm.output.joints(5.02, q, qd)
-    count = len(arm.sent)
-    assert count > 0
-    for step in range(1, 4):
-        arm.output.joints(0.02 * step, q + 0.5, qd)
-    assert len(arm.sent) == count
-
-
 @pytest.mark.parametrize('drive', [PositionDrive, EffortDrive])
 @pytest.mark.parametrize('values', [[0.0] * 6, [float('nan')] * 7, [1e3] * 7])
 def test_drives_refuse_what_hardware_must_not_get(drive, values):
