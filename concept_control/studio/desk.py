@@ -27,6 +27,10 @@ class Desk:
     is_chosen: bool = False
     examples: tuple[Example, ...] = ()
 
+    def anew(self, table: Table) -> Desk:
+        """Return the desk with an example that begins at a table; kept ones stay."""
+        return Desk(table, table, examples=self.examples)
+
     @property
     def example(self) -> Example:
         """The example that is being shown."""

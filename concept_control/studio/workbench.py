@@ -120,7 +120,7 @@ class Workbench:
             self._edited(replace(self.desk, table=table))
             self._guess()
         else:
-            self._edited(Desk(table, table, examples=self.desk.examples))
+            self._edited(self.desk.anew(table))
         self._redraw()
         self._ask_again()
 
@@ -163,8 +163,7 @@ class Workbench:
 
     def begin_again(self) -> None:
         """Put things back to where the example began."""
-        desk = self.desk
-        self._edited(Desk(desk.before, desk.before, examples=desk.examples))
+        self._edited(self.desk.anew(self.desk.before))
         self._redraw()
         self._ask_again()
 
@@ -198,20 +197,23 @@ class Workbench:
         """Put a solved scene on the table, to be put right there and kept."""
         tried = self._try(index)
         if tried is not None:
-            self._edited(Desk(tried.after, tried.before, tried.meant, True, self.desk.examples))
-            self.say('put it right, then keep it as an example')
-            self._redraw()
+            self._put_right(tried, 'put it right, then keep it as an example')
 
     def show_proposal(self) -> None:
         """Put the example that would decide on the table."""
         understanding = self.lesson.understanding
         if understanding is not None and understanding.proposal is not None:
-            proposal = understanding.proposal
-            self._edited(
-                Desk(proposal.after, proposal.before, proposal.meant, True, self.desk.examples)
+            self._put_right(
+                understanding.proposal,
+                'keep it if that is right; else put it right and keep that',
             )
-            self.say('keep it if that is right; else put it right and keep that')
-            self._redraw()
+
+    def _put_right(self, example: Example, text: str) -> None:
+        """Put a suggested example on the table, to be put right and kept."""
+        examples = self.desk.examples
+        self._edited(Desk(example.after, example.before, example.meant, True, examples))
+        self.say(text)
+        self._redraw()
 
     def forget_example(self, index: int) -> None:
         """Take an example away."""
@@ -278,7 +280,7 @@ class Workbench:
     def take_places(self, places: dict[int, tuple[float, float]]) -> None:
         """Take over where things have come to stand."""
         table = self.desk.table.moved(places)
-        self._edited(Desk(table, table, examples=self.desk.examples))
+        self._edited(self.desk.anew(table))
         self._redraw()
         self._ask_again()
 
