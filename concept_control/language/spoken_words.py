@@ -6,6 +6,7 @@ from pathlib import Path
 
 from concept_control.energy.model import ConceptModel
 from concept_control.language.expression import Expression, concept_names
+from concept_control.language.kept_words import learn_words
 from concept_control.language.library import (
     ConceptLibrary,
     learn_concept,
@@ -30,7 +31,7 @@ def add_words(
         expression: Expression, as it was parsed.
         model: Model that infers.
         library: Library that gets the words.
-        folder: Folder of taught concepts; None for none.
+        folder: Folder of taught concepts, where codes of shipped ones are kept; None for none.
 
     Raises:
         UnknownConceptError: for a name that is no word.
@@ -45,4 +46,8 @@ def add_words(
             if name not in known:
                 names = dict.fromkeys([*known, *taught, *(word.name for word in library)])
                 raise unknown_concept(name, list(names))
-            library.add(learn_concept(model, known[name], NUM_DEMONSTRATIONS, seed=0))
+            if folder is None:
+                library.add(learn_concept(model, known[name], NUM_DEMONSTRATIONS, seed=0))
+            else:
+                words = learn_words(model, folder, [name], NUM_DEMONSTRATIONS)
+                library.add(words.get(name))
