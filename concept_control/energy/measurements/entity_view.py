@@ -8,13 +8,11 @@ from functools import cached_property
 
 import torch
 
+from concept_control.energy.measurements.scene_view import TIE
 from concept_control.energy.scene_batch import SceneBatch
 
 MOVED = 0.05
 """Shortest displacement that counts as motion [workspace units]."""
-
-TIE = 1e-5
-"""Difference up to which values count as equal."""
 
 ALIKE = 0.4
 """Largest difference of tones between things that count as alike."""

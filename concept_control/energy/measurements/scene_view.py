@@ -15,6 +15,9 @@ from concept_control.energy.scene_batch import SceneBatch
 SMALL = 1e-8
 """Floor of a squared length, so that its root has a gradient [workspace units²]."""
 
+TIE = 1e-5
+"""Difference up to which values count as equal."""
+
 _FAR = 1e3
 _SHORTEST = 0.03
 """Span of a pair from which on ratios to it are limited [workspace units]."""
@@ -147,18 +150,22 @@ class SceneView:
         return self.once(f'size {name}', lambda: self._pick(sides, name))
 
     def _pick(self, values: torch.Tensor, name: str) -> torch.Tensor:
-        """Return the values (R, C) of the first or last of the attended in an order."""
-        index = self._index(name)
-        return values.gather(1, index[:, None, None].expand(-1, 1, values.shape[-1]))[:, 0]
+        """Return the means (R, C) of values (R, N, C) over the first or last in an order."""
+        return mean_under(values, self._ends(name))
 
-    def _index(self, name: str) -> torch.Tensor:
+    def _ends(self, name: str) -> torch.Tensor:
+        """Return the mask (R, N) of the first or last of the attended in an order.
+
+        It is one entity, or several that tie: which of them is listed first means nothing.
+        """
+
         def compute() -> torch.Tensor:
             end, order = name.split(' ')
-            score = self._order(order)
             sign = 1.0 if end == 'first' else -1.0
-            return torch.where(self.attended > 0.5, sign * score, _FAR).argmin(dim=-1)
+            score = torch.where(self.attended > 0.5, sign * self._order(order), _FAR)
+            return (score <= score.amin(dim=-1, keepdim=True) + TIE).to(score)
 
-        return self.once(f'index {name}', compute)
+        return self.once(f'ends {name}', compute)
 
     def _order(self, order: str) -> torch.Tensor:
         after = self.scene.after

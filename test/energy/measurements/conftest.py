@@ -101,7 +101,17 @@ def check():
             ]
         assert broken == []
         order = torch.tensor([3, 0, 5, 1, 4, 2])
-        shuffled = evaluate(measurements, SceneView(SceneBatch(*(v[:, order] for v in scene))))
-        torch.testing.assert_close(shuffled, values, rtol=1e-9, atol=1e-9)
+        # Which is listed first means nothing, also among things that look the same.
+        alike = scene._replace(
+            sides=torch.full_like(scene.sides, 0.1), colors=torch.full_like(scene.colors, 0.5)
+        )
+        for each in (scene, alike):
+            shuffled = SceneBatch(*(v[:, order] for v in each))
+            torch.testing.assert_close(
+                evaluate(measurements, SceneView(shuffled)),
+                evaluate(measurements, SceneView(each)),
+                rtol=1e-9,
+                atol=1e-9,
+            )
 
     return run
