@@ -153,7 +153,10 @@ class Studio:
         self.recordings = ()
 
     def control(self, word: str) -> None:
-        """Cancel, pause or resume what the robot does."""
+        """Cancel, pause or resume what the robot does; what is asked in a pause waits, too."""
+        if word == 'pause' and not self.robot.is_running and not self.config.ros:
+            self.robot.send(SetTable(self.workbench.desk.table))
+            self._table = self.workbench.desk.table
         self._send(Control(word))
 
     def push(self, thing_id: int, x: float, y: float) -> None:

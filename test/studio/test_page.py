@@ -239,10 +239,10 @@ def test_the_arm_does_it_follows_a_thing_that_is_dragged_and_is_cancelled(page):
     page.at('expression').fill('left_of(red; blue)')
     wait_for(lambda: 'left_of' in page.text('parts'))
     page.tab('Act')
+    # The arm does not wait for a slow page, so it is told to.
+    page.page.get_by_role('button', name='Pause').click()
     page.at('do').click()
-    # A short carry may be over before the page has shown it.
-    begun = re.compile('active: (reach|grasp|lift|carry)')
-    wait_for(lambda: begun.match(page.text('status')), 120, page.doing)
+    wait_for(lambda: 'paused' in page.text('status'), 120, page.doing)
     start = page.table()
     free = [t for t in start.things if t.id != 2]
     place = next(
@@ -251,9 +251,6 @@ def test_the_arm_does_it_follows_a_thing_that_is_dragged_and_is_cancelled(page):
         for y in np.linspace(-0.7, 0.7, 8)
         if all(max(abs(x - t.position[0]), abs(y - t.position[1])) > 0.4 for t in free)
     )
-    # The arm does not wait for a slow page, so it is told to.
-    page.page.get_by_role('button', name='Pause').click()
-    wait_for(lambda: 'paused' in page.text('status'), told=page.doing)
     page.drag(2, place, waits=False)
     page.page.get_by_role('button', name='Go on').click()
     wait_for(lambda: 'satisfied' in page.text('status'), 120, page.doing)
@@ -267,8 +264,9 @@ def test_the_arm_does_it_follows_a_thing_that_is_dragged_and_is_cancelled(page):
     page.tab('Ask')
     page.at('expression').fill('right_of(red; blue)')
     page.tab('Act')
+    page.page.get_by_role('button', name='Pause').click()
     page.at('do').click()
-    wait_for(lambda: 'active' in page.text('status') and 'right_of' in page.text('asked'))
+    wait_for(lambda: 'paused' in page.text('status') and 'right_of' in page.text('asked'))
     page.at('cancel').click()
     wait_for(lambda: 'cancelled' in page.text('status'), 3)
 

@@ -117,8 +117,11 @@ def test_the_arm_does_it_and_follows_what_is_pushed_meanwhile(studio):
     assert Judge(parse(expression), truth, 0.0625)(table.tabletop()).holds
 
 
-def test_the_arm_is_cancelled_and_holds(studio):
+def test_what_is_asked_in_a_pause_waits_and_when_cancelled_the_arm_holds(studio):
+    studio.control('pause')
     studio.act('right_of(red; blue)')
+    wait_for(lambda: studio.robot.state.status == 'paused' and studio.robot.state.periods > 5)
+    studio.control('resume')
     wait_for(lambda: studio.robot.state.status == 'active' and studio.robot.state.periods > 5)
     studio.control('cancel')
     wait_for(lambda: studio.robot.state.status == 'cancelled', 2.0)
