@@ -11,6 +11,7 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Circle, Rectangle
 
 from concept_control.concepts.family import Family
+from concept_control.output_files import replacing
 from concept_control.world.events import Events
 
 COLUMNS = 6
@@ -63,5 +64,5 @@ def draw_families(families: dict[str, Family], path: Path, seed: int = 0) -> Non
         axis.axis('on')
         draw_event(axis, family.sample(rng, family.sample_concepts(rng, 1), 1, 6))
         axis.set_title(name + (' (held out)' if family.held_out else ''), fontsize=9)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    figure.savefig(path, dpi=110)
+    with replacing(path) as file:
+        figure.savefig(file, dpi=110)

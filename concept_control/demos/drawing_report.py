@@ -16,6 +16,7 @@ from concept_control.control.controller import Status
 from concept_control.control.skills.drawing import TOUCH, DrawingGoal
 from concept_control.demos.drawing_config import DrawConfig
 from concept_control.demos.views import INK
+from concept_control.output_files import replacing
 from concept_control.policy.drawing import DrawingStroke
 from concept_control.policy.metrics import nearest
 from concept_control.policy.strokes import resample
@@ -163,7 +164,8 @@ def report(
     picture = config.output / f'{name}.png'
     _draw_picture(picture, f'draw {name}', before, after, result)
     arrays: dict[str, Any] = {f'line_{i + 1}': line for i, line in enumerate(result.lines)}
-    np.savez(config.output / f'{name}.npz', **arrays)
+    with replacing(config.output / f'{name}.npz') as file:
+        np.savez(file, **arrays)
     deviation = result.deviation()
     is_bent = config.extra_energy is not None
     is_good = result.status == 'satisfied' and (is_bent or deviation <= config.tolerance)
@@ -233,5 +235,5 @@ def _draw_picture(
     if axis.lines:
         axis.legend(loc='upper center', bbox_to_anchor=(0.5, -0.12), frameon=False, fontsize=9)
     figure.suptitle(title)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    figure.savefig(path, dpi=90)
+    with replacing(path) as file:
+        figure.savefig(file, dpi=90)

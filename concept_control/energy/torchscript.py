@@ -6,6 +6,7 @@ that a process without this package, in C++ too, can evaluate a concept.
 
 from __future__ import annotations
 
+import io
 import warnings
 from collections.abc import Callable
 from pathlib import Path
@@ -17,6 +18,7 @@ from torch import nn
 from concept_control.energy.networks.energy_network import ACTION, ARGUMENT, EnergyNetwork
 from concept_control.energy.scene_batch import NUM_MOTION_FEATURES, SceneBatch, sides_of
 from concept_control.errors import ModelError
+from concept_control.output_files import replacing
 
 EXPORTED_PROGRAM = '.pt2'
 """Ending of files of torch.export."""
@@ -134,8 +136,10 @@ def export_residual(
     events = torch.export.Dim('events', min=1)
     shapes = (tuple({0: events} for _ in example),)
     program = torch.export.export(module, example, dynamic_shapes=shapes, strict=False)
-    Path(path).parent.mkdir(parents=True, exist_ok=True)
-    torch.export.save(program, str(path))
+    buffer = io.BytesIO()
+    torch.export.save(program, buffer)  # on a full disk it would end the process
+    with replacing(Path(path)) as file:
+        file.write(buffer.getvalue())
 
 
 def _save(module: nn.Module, example: tuple[torch.Tensor, ...], path: str | Path) -> None:
@@ -143,8 +147,8 @@ def _save(module: nn.Module, example: tuple[torch.Tensor, ...], path: str | Path
         # The warnings are about sizes, which are traced as values; the tests use other sizes.
         warnings.simplefilter('ignore', torch.jit.TracerWarning)
         traced = torch.jit.trace(module, example, check_trace=False)
-    Path(path).parent.mkdir(parents=True, exist_ok=True)
-    torch.jit.save(traced, str(path))
+    with replacing(Path(path)) as file:
+        torch.jit.save(traced, file)
 
 
 def _example(count: int) -> tuple[torch.Tensor, ...]:

@@ -11,6 +11,7 @@ import numpy as np
 import torch
 from matplotlib.figure import Figure
 
+from concept_control.output_files import replacing
 from concept_control.policy.descents import ChainConfig, langevin
 from concept_control.policy.network import PolicyEnergy
 from concept_control.policy.samplers import BoxProposal, energy_at
@@ -184,5 +185,5 @@ def draw_history(path: Path, history: dict[int, Diagnosis]) -> None:
     right.axvline(last.steps, color='0.7', linestyle='--')
     right.set(xlabel='k', title='average chain length R; dashed: K', ylim=(0, None))
     figure.suptitle(str(last), fontsize=9, wrap=True)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    figure.savefig(path, dpi=80)
+    with replacing(path) as file:
+        figure.savefig(file, dpi=80)

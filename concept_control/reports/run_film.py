@@ -12,6 +12,7 @@ from matplotlib.figure import Figure
 from matplotlib.gridspec import GridSpec
 
 from concept_control.errors import ConceptControlError
+from concept_control.output_files import replacing
 
 FILM_RATE = 10.0
 """Frames per second of simulated time."""
@@ -85,8 +86,8 @@ def draw_run(
     draw_phases(below, times, phases)
     below.set_xlabel('time since the command [s]')
     figure.suptitle(title)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    figure.savefig(path, dpi=100)
+    with replacing(path) as file:
+        figure.savefig(file, dpi=100)
 
 
 def draw_before_and_after(

@@ -5,6 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from concept_control.output_files import replacing
+
 MODEL_CARD_FILE = 'MODEL_CARD.md'
 
 TEMPLATE = Path(__file__).with_name('model_card.md')
@@ -33,7 +35,8 @@ def write_model_card(folder: str | Path, card: dict[str, Any], parameters: dict[
         'table': _table(results, set(card['held_out'])),
         'weak': _weak(results),
     }
-    (Path(folder) / MODEL_CARD_FILE).write_text(TEMPLATE.read_text().format_map(filled))
+    with replacing(Path(folder) / MODEL_CARD_FILE) as file:
+        file.write(TEMPLATE.read_text().format_map(filled).encode())
 
 
 def _table(families: dict[str, dict[str, float | None]], held_out: set[str]) -> str:
