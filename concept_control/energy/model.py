@@ -13,15 +13,17 @@ import torch
 from concept_control.energy.agreement.agreement_energy import AgreementEnergy
 from concept_control.energy.agreement.confidence import ConfidenceCurve
 from concept_control.energy.agreement.scorer import load_scorer
+from concept_control.energy.both_energy import BothEnergy
 from concept_control.energy.code import ConceptCode
+from concept_control.energy.inference.code_inference import InferenceConfig
 from concept_control.energy.network_energy import NetworkEnergy
 from concept_control.energy.scene_batch import scene_batch_from_events
 from concept_control.energy.storage import find_model, load_model
 from concept_control.errors import CodeError, EventError, ModelError
 from concept_control.world.events import Events
 
-ENERGIES = ('agreement', 'network')
-"""Energies that a model can compute: bounds on measurements, or the papers' network."""
+ENERGIES = ('agreement', 'network', 'both')
+"""Energies that a model can compute: bounds on measurements, the papers' network, or both."""
 
 
 class ConceptModel:
@@ -67,12 +69,17 @@ class ConceptModel:
             device = 'cuda' if torch.cuda.is_available() else 'cpu'
         if str(device).startswith('cuda') and not torch.cuda.is_available():
             raise ModelError(f'device {device!s} was asked for, but there is no CUDA here')
-        if energy == 'network':
-            network, encoder, card = load_model(path)
-            return cls(NetworkEnergy(network, encoder), card, device)
         folder, card = find_model(path)
-        curve = ConfidenceCurve.load(folder)
-        return cls(AgreementEnergy(load_scorer(folder), curve), card, device)
+        if energy != 'agreement':
+            # Beside the agreement, the encoder's guess must do: it is made once a demonstration.
+            method = 'both' if energy == 'network' else 'encoder'
+            network = NetworkEnergy(*load_model(path)[:2], InferenceConfig(method=method))
+            if energy == 'network':
+                return cls(network, card, device)
+        scorer, curve = load_scorer(folder), ConfidenceCurve.load(folder)
+        if energy == 'both':
+            return cls(BothEnergy(scorer, curve, network), card, device)
+        return cls(AgreementEnergy(scorer, curve), card, device)
 
     def to(self, device: str | torch.device) -> ConceptModel:
         """Return a copy of the model on another device."""

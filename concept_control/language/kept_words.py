@@ -18,6 +18,7 @@ import concept_control.energy
 from concept_control.concepts.vocabulary import NamedConcept
 from concept_control.energy.agreement.agreement_code import AgreementCode
 from concept_control.energy.agreement.agreement_energy import AgreementEnergy
+from concept_control.energy.both_energy import BothEnergy
 from concept_control.energy.code import ConceptCode
 from concept_control.energy.model import ConceptModel
 from concept_control.errors import ConceptControlError
@@ -57,7 +58,7 @@ def learn_words(
         progress: Callback for each word as it is there.
     """
     function = model.energy_function
-    if not isinstance(function, AgreementEnergy):
+    if not isinstance(function, AgreementEnergy) or isinstance(function, BothEnergy):
         return ConceptLibrary.learn(model, names, num_demonstrations, seed, progress)
     path, digest = folder / FILE, _digest(function)
     kept = _read(path, digest)

@@ -78,7 +78,7 @@ def test_misuse_is_refused(model, network_model, codes):
         network_model.energy(scenes, short)
     with pytest.raises(CodeError, match='cannot say what its codes mean'):
         network_model.explain(short)
-    with pytest.raises(ModelError, match='expected one of agreement, network'):
+    with pytest.raises(ModelError, match='expected one of agreement, network, both'):
         cc.ConceptModel.load(energy='guess')
     with pytest.raises(CodeError, match='no code to choose from'):
         model.recognise(scenes, [])

@@ -29,7 +29,7 @@ from concept_control.training.report import FamilyScores, draw_trial, judge_tria
 SHOT_COUNTS = (1, 3, 5, 10)
 NUMBERS = (3, 4, 6, 8, 10, 12)
 
-METHODS = ('agreement', 'network', 'network, gradient', 'network, both')
+METHODS = ('agreement', 'both', 'network', 'network, gradient', 'network, refined')
 """Energies, and ways of the network to infer a code, to be compared."""
 
 
@@ -123,7 +123,8 @@ def by_method(
     """Compare the energies, and the network's ways of inference, at 5 shots."""
     network, encoder, _ = load_model()
     energies = {'agreement': model.energy_function}
-    for name, method in zip(METHODS[1:], ('encoder', 'gradient', 'both')):
+    energies['both'] = ConceptModel.load(energy='both').energy_function
+    for name, method in zip(METHODS[2:], ('encoder', 'gradient', 'both')):
         energies[name] = NetworkEnergy(network, encoder, InferenceConfig(method=method))
     return _judge_pairs(
         'energies',

@@ -319,8 +319,9 @@ SECTIONS = (
     ),
     Section(
         'inference',
-        'Agreement and the network, by its ways to infer a code, from five demonstrations',
-        'network: the encoder alone; gradient: descent from random codes without the encoder.',
+        'Agreement, network and both, by ways to infer a code, from five demonstrations',
+        'network: the encoder alone; gradient: descent from random codes without the encoder; '
+        'refined: from those of the encoder.',
         lambda model, config: by_family.by_method(
             model, families(), config.seed, max(config.concepts // 2, 4)
         ),

@@ -16,11 +16,7 @@ from concept_control.energy.agreement.conjunction import KEPT, NEXT
 from concept_control.energy.agreement.drawn_readings import NAT, bind_readings
 from concept_control.energy.agreement.explanation import explain, propose, readings
 from concept_control.energy.agreement.generation import arrange_subjects, place_subject
-from concept_control.energy.agreement.identification import (
-    identify,
-    mask_log_probabilities,
-    may_be_meant,
-)
+from concept_control.energy.agreement.identification import mask_log_probabilities, may_be_meant
 from concept_control.energy.agreement.inference import infer_agreement
 from concept_control.energy.agreement.masks import candidate_masks
 from concept_control.energy.agreement.placing import Agreement, with_places
@@ -99,7 +95,12 @@ class AgreementEnergy:
         self, scene: SceneBatch, code: ConceptCode, generator: torch.Generator
     ) -> torch.Tensor:
         """Return the likeliest masks (B, N)."""
-        return identify(self.check(code), scene)[0]
+        agreed, found = self.check(code), []
+        for row in range(scene.num_events):
+            one = scene.select(slice(row, row + 1))
+            masks = candidate_masks(may_be_meant(agreed, one))
+            found.append(masks[self.mask_energies(one, code, masks).argmin()])
+        return torch.stack(found)
 
     def residual(self, scene: SceneBatch, code: ConceptCode) -> torch.Tensor:
         """Return the residuals (B, K) of outcomes, differentiable in the positions."""

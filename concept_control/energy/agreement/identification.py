@@ -7,7 +7,6 @@ import math
 import torch
 
 from concept_control.energy.agreement.agreement_code import AgreementCode
-from concept_control.energy.agreement.masks import candidate_masks
 from concept_control.energy.agreement.placing import Agreement
 from concept_control.energy.measurements.scene_view import SceneView
 from concept_control.energy.scene_batch import SceneBatch
@@ -56,18 +55,6 @@ def mask_log_probabilities(
         return by_rules
     share = min(max(code.rule_share, 1e-4), 1 - 1e-4)
     return torch.logaddexp(by_rules + math.log(share), by_set + math.log1p(-share))
-
-
-def identify(code: AgreementCode, scene: SceneBatch) -> tuple[torch.Tensor, torch.Tensor]:
-    """Return the likeliest masks (B, N) of B scenes, and their probabilities (B,)."""
-    found, probabilities = [], []
-    for row in range(scene.num_events):
-        one = scene.select(slice(row, row + 1))
-        masks = candidate_masks(may_be_meant(code, one))
-        logs = mask_log_probabilities(code, one, masks)
-        found.append(masks[logs.argmax()])
-        probabilities.append(logs.amax().exp())
-    return torch.stack(found), torch.stack(probabilities)
 
 
 def may_be_meant(code: AgreementCode, one: SceneBatch) -> torch.Tensor:
