@@ -75,10 +75,8 @@ def assert_limits_kept(outputs):
             assert (output.plan.positions <= ARM.position_limits[:, 1] + 1e-6).all()
 
 
-@pytest.mark.parametrize(
-    ('seed', 'arm'), [(0, 'franka'), *((2, arm) for arm in (*arm_names(), 'rail'))]
-)
-def test_a_block_is_put_between_two_others(seed, arm, rail_arm):
+@pytest.mark.parametrize('arm', [*arm_names(), 'rail'])
+def test_a_block_is_put_between_two_others(arm, rail_arm, seed=2):
     path = rail_arm if arm == 'rail' else arm
     scene = build_scene(SceneConfig(num_blocks=3, seed=seed, min_gap=0.08, arm=path))
     loop = ClosedLoop(

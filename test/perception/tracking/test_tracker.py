@@ -3,13 +3,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from concept_control.benchmarks.perception.sequences import evaluate_sequence
 from concept_control.errors import PerceptionError
 from concept_control.perception.detection.detector import Detection
 from concept_control.perception.tracking.tool_history import GripEvent, GripHistory, ToolPose
 from concept_control.perception.tracking.track import GRIP_SIGMA, SHARED
 from concept_control.perception.tracking.tracker import EntityTracker, TrackerConfig
-from concept_control.simulation.opengl import find_backend
 from concept_control.world.entity import EntityStatus
 
 RED, GREEN, BLUE = np.eye(3) * 0.8 + 0.1
@@ -337,13 +335,3 @@ def test_nonsense_is_refused():
         tracker.update([], float('nan'))
     with pytest.raises(PerceptionError, match='tool'):
         tracker.update([], 0.0, np.array([0.0, np.nan, 0.0]))
-
-
-def test_carries_are_followed_without_a_switch():
-    if find_backend()[0] == 'raycast':
-        pytest.skip('too slow without OpenGL')
-    for result in evaluate_sequence(3, [('top',), ('oblique',)]):
-        assert result.num_frames > 50
-        assert (result.switches, result.lost, result.extra, result.wrong_holds) == (0, 0, 0, 0)
-        assert np.median(result.errors[EntityStatus.SEEN]) < 5e-4
-        assert max(result.errors[EntityStatus.HELD]) < 0.01
