@@ -155,7 +155,10 @@ def read_npz(
     except ConceptControlError:
         raise
     except Exception as cause:  # zipfile and numpy raise a dozen kinds on damaged bytes
-        raise error(f'{path} is no NPZ file of arrays: {one_line(cause)}') from cause
+        raise error(
+            f'{path} is no NPZ file of arrays: {one_line(cause)}; numpy.savez writes one, with '
+            'arrays of numbers only'
+        ) from cause
 
 
 def check_fields(kind: type[T], values: Any, where: Path, error: ErrorType) -> T:
@@ -191,7 +194,9 @@ def one_line(error: BaseException) -> str:
 def _sentences(error: pydantic.ValidationError) -> str:
     found = error.errors(include_url=False)
     texts = [
-        f'{".".join(map(str, e["loc"]))}: {e["msg"]}, got {e["input"]!r:.60}' for e in found[:3]
+        f'{".".join(map(str, e["loc"]))}: {e["msg"].replace("tuple", "list")}, '
+        f'got {e["input"]!r:.60}'
+        for e in found[:3]
     ]
     return '; '.join(texts) + (f'; and {len(found) - 3} more' if len(found) > 3 else '')
 

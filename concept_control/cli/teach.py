@@ -131,7 +131,7 @@ def _gather(
     found: list[Events] = []
     setup: RecordedSetup | None = None
     for path in sources:
-        if path.suffix == '.npz':
+        if path.suffix in ('.npz', '.npy'):
             notes: list[str] = []
             try:
                 found.append(read_npz(path, notes))

@@ -122,7 +122,7 @@ def clear_layout(
         try:
             # The first that `build_scene` draws, which takes far longer.
             rng = np.random.default_rng(seed)
-            blocks = random_layout(rng, workspace, scene.block_sizes(), min_gap)
+            blocks = random_layout(rng, workspace, scene.block_sizes(workspace), min_gap)
         except SceneError:
             continue
         path = figure

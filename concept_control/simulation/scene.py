@@ -29,6 +29,13 @@ TABLE_OFFSET = -0.08
 BLOCK_MASS = 0.08
 """Mass of a block [kg]."""
 
+USUAL_HALF_EXTENT = 0.24
+"""Half of a workspace's side [m] for which the lengths below and those of a `SceneConfig` are; in
+a smaller one blocks and gaps shrink with it, as the particle world knows no larger things."""
+
+BLOCK_SIDE, LEAST_BLOCK_SIDE = 0.04, 0.025
+"""Side of blocks of which none is given, and the smallest that perception sees well [m]."""
+
 MARGIN = 0.03
 """Distance of the blocks' centres in a random layout to the workspace's border [m]."""
 
@@ -49,9 +56,11 @@ class SceneConfig:
         colors: Name among `NAMED_COLORS` or RGB triple, one a block; None for those in order.
         positions: (num_blocks, 2) world positions [m]; None: drawn with `seed`.
         seed: Seed of the random layout, positions and yaws.
-        sizes: Side of the cubes [m], one for all or one each.
+        sizes: Side of the cubes [m], one for all or one each; None: 4 cm, less in a workspace
+            smaller than usual.
         random_yaw: Whether blocks are turned at random or aligned with the world's axes.
-        min_gap: Smallest free space between the circles around two blocks of a random layout [m].
+        min_gap: Smallest free space between the circles around two blocks of a random layout, in
+            a workspace of usual size [m].
         arm: Name of a shipped arm or path of an arm's YAML file.
         timestep: Time step of the physics [s].
     """
@@ -60,7 +69,7 @@ class SceneConfig:
     colors: Sequence[str | Sequence[float]] | None = None
     positions: np.ndarray | None = None
     seed: int = 0
-    sizes: float | Sequence[float] = 0.04
+    sizes: float | Sequence[float] | None = None
     random_yaw: bool = True
     min_gap: float = 0.03
     arm: str | Path = 'franka'
@@ -82,13 +91,14 @@ class SceneConfig:
             )
         return np.array([_rgb(color) for color in colors]).reshape(-1, 3)
 
-    def block_sizes(self) -> np.ndarray:
-        """Return (num_blocks,) sides [m].
+    def block_sizes(self, workspace: Workspace) -> np.ndarray:
+        """Return (num_blocks,) sides in a workspace [m].
 
         Raises:
             SceneError: For sides that are not positive, or neither one nor one a block.
         """
-        sizes = np.asarray(self.sizes, dtype=float)
+        usual = max(BLOCK_SIDE * _shrinkage(workspace), LEAST_BLOCK_SIDE)
+        sizes = np.asarray(usual if self.sizes is None else self.sizes, dtype=float)
         if sizes.ndim and sizes.shape != (self.num_blocks,):
             raise SceneError(f'sizes has shape {sizes.shape} for {self.num_blocks} blocks')
         if not (np.isfinite(sizes) & (sizes > 0)).all():
@@ -145,7 +155,8 @@ def build_scene(config: SceneConfig | None = None) -> Scene:
     """
     config = config or SceneConfig()
     arm = ArmDescription.load(config.arm)
-    workspace, colors, sizes = arm.workspace, config.block_colors(), config.block_sizes()
+    workspace, colors = arm.workspace, config.block_colors()
+    sizes = config.block_sizes(workspace)
     rng = np.random.default_rng(config.seed)
     if config.positions is None:
         xy = random_layout(rng, workspace, sizes, config.min_gap)
@@ -193,7 +204,8 @@ def random_layout(
         rng: Random generator.
         workspace: Square to draw in.
         sizes: (N,) sides of the blocks [m].
-        min_gap: Smallest distance between the circles around two blocks [m].
+        min_gap: Smallest distance between the circles around two blocks, in a workspace of usual
+            size [m].
 
     Returns:
         (N, 2) world positions [m].
@@ -201,7 +213,8 @@ def random_layout(
     Raises:
         SceneError: If the blocks do not fit.
     """
-    span = 1.0 - MARGIN / workspace.half_extent
+    shrinkage = _shrinkage(workspace)
+    span, min_gap = 1.0 - MARGIN * shrinkage / workspace.half_extent, min_gap * shrinkage
     radii = np.asarray(sizes) / np.sqrt(2)
     for _ in range(MAX_ATTEMPTS):
         xy = workspace.to_world(rng.uniform(-span, span, (len(sizes), 2)))
@@ -209,9 +222,13 @@ def random_layout(
         if (gaps + np.where(np.eye(len(sizes), dtype=bool), np.inf, 0.0) >= min_gap).all():
             return xy
     raise SceneError(
-        f'no layout of {len(sizes)} blocks with gaps of {min_gap} m found in '
+        f'no layout of {len(sizes)} blocks with gaps of {min_gap:.3g} m found in '
         f'{MAX_ATTEMPTS} draws; use fewer or smaller blocks or a smaller min_gap'
     )
+
+
+def _shrinkage(workspace: Workspace) -> float:
+    return min(workspace.half_extent / USUAL_HALF_EXTENT, 1.0)
 
 
 def _rgb(color: str | Sequence[float]) -> tuple[float, float, float]:

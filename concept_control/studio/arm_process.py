@@ -163,7 +163,7 @@ class ArmSession:
                 num_blocks=len(scene.ids),
                 colors=[NAMED_COLORS[thing.color] for thing in table.things],
                 positions=workspace.to_world(scene.positions).reshape(-1, 2),
-                sizes=[float(workspace.length_to_world(size)) for size in scene.sizes] or 0.04,
+                sizes=[float(workspace.length_to_world(size)) for size in scene.sizes] or None,
                 random_yaw=False,
                 arm=self._arm,
             )

@@ -62,9 +62,10 @@ class Events:
     ) -> None:
         positions = _as_float('positions', positions)
         if positions.ndim != 4 or positions.shape[-1] != 2 or 0 in positions.shape:
+            shape = tuple(positions.shape)
+            way = 'leave z out' if shape[-1:] == (3,) else 'B is 1 for a single event'
             raise EventError(
-                f'positions have shape {tuple(positions.shape)}; expected (B, T, N, 2) with '
-                'B, T, N >= 1 (add a batch dimension of 1 for a single event)'
+                f'positions have shape {shape}; expected (B, T, N, 2) with B, T, N >= 1: {way}'
             )
         batch, _, num_entities, _ = positions.shape
         device = positions.device

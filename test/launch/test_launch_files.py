@@ -8,6 +8,7 @@ from pathlib import Path
 from types import ModuleType, SimpleNamespace
 
 import pytest
+import yaml
 
 pytest.importorskip('rclpy', reason='rclpy is not installed')
 pytest.importorskip('rosbags', reason='rosbags is not installed')
@@ -256,3 +257,13 @@ def test_ctrl_c_while_a_node_is_imported_is_no_error(tmp_path):
         [sys.executable, '-c', code, str(tmp_path)], capture_output=True, text=True, check=False
     )
     assert (done.returncode, done.stdout, done.stderr) == (0, '', '')
+
+
+def test_the_simulated_camera_needs_no_tf_where_its_file_is_laid_over_the_robots():
+    cameras = [
+        yaml.safe_load((ROOT / 'config' / name).read_text())['/**/entity_extractor'][
+            'ros__parameters'
+        ]['camera']
+        for name in ('robot.yaml', 'demo.yaml')
+    ]
+    assert cameras[0]['from_tf'] and not (cameras[0] | cameras[1])['from_tf']

@@ -1,8 +1,11 @@
 """Scenes as configured, and clear errors."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
+from concept_control.control.arm.description import ARMS_FOLDER
 from concept_control.control.tracker import PlanTracker
 from concept_control.simulation.scene import SceneConfig, SceneError, build_scene
 from concept_control.simulation.world import SimulatedWorld
@@ -36,6 +39,20 @@ def test_layouts_are_seeded_inside_the_workspace_and_apart():
     again = build_scene(SceneConfig(num_blocks=5, seed=7)).initial_positions[:, :2]
     np.testing.assert_array_equal(layouts[7], again)
     assert np.abs(layouts[0] - layouts[1]).max() > 0.01
+
+
+def test_blocks_and_gaps_shrink_with_a_small_workspace(tmp_path):
+    text = (ARMS_FOLDER / 'ur5e' / 'ur5e.yaml').read_text()
+    small = text.replace('half_extent: 0.24', 'half_extent: 0.16')
+    assert small != text
+    (tmp_path / 'small.yaml').write_text(small.replace('model: ', f'model: {ARMS_FOLDER}/ur5e/'))
+    config = SceneConfig(num_blocks=5, min_gap=0.08, arm=tmp_path / 'small.yaml')
+    scene = build_scene(config)
+    np.testing.assert_allclose(scene.sizes, 0.04 * 0.16 / 0.24)
+    assert scene.arm.workspace.contains(scene.initial_positions[:, :2], margin=0.0199).all()
+    np.testing.assert_array_equal(
+        build_scene(replace(config, min_gap=0.0, sizes=0.03)).sizes, np.full(5, 0.03)
+    )
 
 
 def test_the_top_camera_sees_the_workspace_upright():

@@ -42,7 +42,8 @@ def test_rectangles_keep_their_sides_through_every_operation():
 @pytest.mark.parametrize(
     ('changes', 'complaint'),
     [
-        ({'positions': np.zeros((1, 3, 2))}, 'positions have shape'),
+        ({'positions': np.zeros((1, 3, 2))}, 'for a single event'),
+        ({'positions': np.zeros((2, 1, 3, 3))}, 'leave z out'),
         ({'positions': np.full((2, 1, 3, 2), np.nan)}, 'NaN'),
         ({'positions': np.full((2, 1, 3, 2), 50.0)}, 'workspace units'),
         ({'positions': 'here'}, 'cannot be read'),

@@ -22,6 +22,12 @@ from concept_control.control.arm.arm_file import MENAGERIE
 from concept_control.control.arm.description import EFFORT_PERIOD, ArmDescription
 from concept_control.control.arm.inverse_kinematics import reach_all
 from concept_control.control.arm.kinematics import ArmKinematics
+from concept_control.control.arm.workspace_search import (
+    LOW_HEIGHT,
+    TOP_HEIGHT,
+    base_axis,
+    horizontal_reach,
+)
 from concept_control.reports import page
 from concept_control.reports.tables import text_table
 from concept_control.simulation.scene import SceneConfig, build_scene
@@ -29,9 +35,6 @@ from concept_control.simulation.simulated_camera import SimulatedCamera
 
 NUM_REACHES = 3
 """Number of reaches that are tried."""
-
-HEIGHTS = (0.03, 0.15)
-"""Heights above the table at which the reach is told: beside blocks and above them [m]."""
 
 COLUMNS = ('joint', 'from', 'to', 'speed', 'acceleration', 'torque', 'stiffness', 'damping',
            'shakes at')  # fmt: skip
@@ -83,18 +86,18 @@ def arm_text(arm: ArmDescription) -> str:
 def _facts(arm: ArmDescription) -> list[str]:
     kinematics, square = ArmKinematics(arm), arm.workspace
     tool = kinematics.tool(arm.home).position
-    base = derivation.base_axis(kinematics, arm)
+    base = base_axis(kinematics, arm)
     facts = [
         f'tool: {"a suction cup" if arm.suction else "no suction: it points and pushes"}, at home '
         f'at x {tool[0]:.3f}, y {tool[1]:.3f}, z {tool[2]:.3f} m',
-        f'reach: {derivation.horizontal_reach(kinematics, arm, base):.2f} m from its axis at '
+        f'reach: {horizontal_reach(kinematics, arm, base):.2f} m from its axis at '
         f'x {base[0]:.2f}, y {base[1]:.2f} m',
         f'workspace: {2 * square.half_extent:.2f} m wide, its middle at x {square.center[0]:.2f}, '
         f'y {square.center[1]:.2f} m',
     ]
     steps = np.linspace(-0.95, 0.95, 7)
     grid = square.to_world(np.array([[x, y] for x in steps for y in steps]))
-    for height in HEIGHTS:
+    for height in (LOW_HEIGHT, TOP_HEIGHT):
         places = np.column_stack([grid, np.full(len(grid), height)])
         share = reach_all(arm, kinematics, places)[1].mean()
         facts.append(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 
 from concept_control.benchmarks.control.report import SECTIONS, ControlConfig, run
+from concept_control.cli.option_types import arm
 from concept_control.cli.options import CAMERA, add_config, config_from
 from concept_control.cli.process import use_one_thread
 from concept_control.control.planners.registry import PLANNERS
@@ -16,12 +17,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         'may be repeated (default: all); judo is installed into ~/.cache the first time '
         '(some 300 MB), and left out with the reason where that fails'
     )
+    others = 'a further arm for the section commands; may be repeated, and a table compares them'
     seen = 'poses from the simulated camera (default: true poses with 1 mm of noise)'
     tolerance = 'of the predicate [mm] (default: %(default)s)'
     add_config(
         parser,
         ControlConfig,
         sections={'flag': '--section', 'help': sections, 'choices': SECTIONS},
+        others={'flag': '--other-arm', 'type': arm, 'metavar': 'ARM', 'help': others},
         planner={'choices': list(PLANNERS)},
         backend={**CAMERA, 'help': seen},
         tolerance={'help': tolerance, 'default': 1000 * ControlConfig.tolerance},

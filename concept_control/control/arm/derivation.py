@@ -1,7 +1,7 @@
 """What an arm's file does not say, derived from the arm itself: a start that works, to be changed.
 
-Chain and tool follow from the tree of bodies, the workspace from where the tool reaches the table
-pointing down, the posture at rest from inverse kinematics above the workspace's edge.
+Chain and tool follow from the tree of bodies, limits from weight and inertia; where it works, see
+`workspace_search`.
 """
 
 from __future__ import annotations
@@ -9,18 +9,13 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import replace
 from pathlib import Path
 
 import mujoco
 import numpy as np
 
 from concept_control.control.arm.arm_model import TURNS, ArmModel, Tool
-from concept_control.control.arm.clearance import LinkClearance
-from concept_control.control.arm.inverse_kinematics import descend, reach_all
-from concept_control.control.arm.kinematics import ArmKinematics
 from concept_control.errors import ArmError
-from concept_control.world.workspace import Workspace
 
 HINGE_SPEED, SLIDE_SPEED = 2.0, 0.25
 """Speed limits of joints whose file has none [rad/s, m/s]."""
@@ -33,21 +28,6 @@ TORQUE_SHARE = 0.5
 
 WEIGHT_FACTOR = 3.0
 """Torque limit of joints whose file has none, in terms of what the arm's weight may need."""
-
-HALF_EXTENTS = (0.24, 0.2, 0.16, 0.13, 0.1)
-"""Halves of the workspace's side that are tried [m]; blocks look alike in the largest."""
-
-BASE_GAP = 0.14
-"""Distance of the workspace to the axis that the arm turns about [m]."""
-
-HOME_HEIGHT, LOW_HOME_HEIGHT = 0.35, 0.2
-"""Heights of the tool at home above the table that are tried [m]."""
-
-NUM_STARTS = 48
-"""Random postures from which that at home is searched."""
-
-TWIST_COST = 0.1
-"""Cost of the joint that is turned most at home, beside lengths in the search for it [m/rad]."""
 
 CUP_SHARE, LONGEST_CUP = 0.12, 0.1
 """Length of the assumed suction cup, as a share of the arm's reach and at most [m]."""
@@ -210,55 +190,8 @@ def _corners(model: mujoco.MjModel, data: mujoco.MjData, body: int) -> np.ndarra
     return np.concatenate(found) if found else np.zeros((0, 3))
 
 
-def find_place(
-    arm: ArmModel, workspace: Workspace | None, home: np.ndarray | None
-) -> tuple[Workspace, np.ndarray]:
-    """Find a workspace, and a posture at rest above its edge, where they are not given.
-
-    Args:
-        arm: Arm with joints, limits and tool; its home is not used.
-        workspace: Workspace; None for the largest square in front of the arm of which the tool,
-            pointing down, reaches everything.
-        home: (n,) posture at rest [rad, m]; None for one with the tool above the near edge of the
-            workspace, elbow up, so that a camera above the table sees the workspace.
-
-    Raises:
-        ArmError: If nothing is found.
-    """
-    kinematics = ArmKinematics(arm)
-    base = base_axis(kinematics, arm)
-    reach = horizontal_reach(kinematics, arm, base)
-    squares = [workspace] if workspace is not None else _squares(base, reach)
-    for square in squares:
-        inward = base - np.array(square.center)
-        inward /= max(float(np.linalg.norm(inward)), 1e-9)
-        point = np.array([*(np.array(square.center) + square.half_extent * inward), 0.0])
-        for height in (HOME_HEIGHT, LOW_HOME_HEIGHT):
-            point[2] = height
-            posture = home if home is not None else _rest(kinematics, arm, point, base)
-            if posture is not None:
-                posed = replace(arm, home=posture)
-                if workspace is not None or _covers(posed, kinematics, square):
-                    return square, posture
-                break
-    raise ArmError(
-        f'{arm.file.path}: no {"posture at rest" if workspace else "workspace"} was found that '
-        f'the tool {arm.tool_site!r} reaches pointing down (reach {reach:.2f} m): are the axis of '
-        'the tool and the height of the base right? A YAML may say `tool`, `base`, `workspace` '
-        'and `home`'
-    )
-
-
-def base_axis(kinematics: ArmKinematics, arm: ArmModel) -> np.ndarray:
-    """Return (2,) where the axis is that the whole arm turns about [m]."""
-    frames = kinematics.frames(arm.home)
-    upright = np.abs(kinematics.axes(frames)[:, 2]) > 0.99
-    upright &= ~kinematics.is_slide
-    first = int(np.argmax(upright)) if upright.any() else 0
-    return frames.anchors[first, :2].copy()
-
-
-def _samples(arm: ArmModel, count: int) -> np.ndarray:
+def sample_postures(arm: ArmModel, count: int) -> np.ndarray:
+    """Return (count, n) random joint positions within the limits [rad, m]."""
     lower, upper = arm.position_limits.T
     rng = np.random.default_rng(0)
     return rng.uniform(
@@ -266,62 +199,10 @@ def _samples(arm: ArmModel, count: int) -> np.ndarray:
     )
 
 
-def horizontal_reach(kinematics: ArmKinematics, arm: ArmModel, base: np.ndarray) -> float:
-    """Return how far the tip comes from the base, horizontally [m]."""
-    tips = kinematics.tool(_samples(arm, 4000)).position[:, :2]
-    return float(np.percentile(np.linalg.norm(tips - base, axis=1), 99.5))
-
-
-def _squares(base: np.ndarray, reach: float) -> Iterator[Workspace]:
-    """Yield squares in front of the arm, then beside and behind it, the largest first."""
-    for half in HALF_EXTENTS:
-        for turn in (0.0, math.pi, math.pi / 2, -math.pi / 2):
-            ahead = np.array([math.cos(turn), math.sin(turn)])
-            nearest, farthest = half + BASE_GAP, math.sqrt(max(reach**2 - half**2, 0.0)) - half
-            for share in (0.4, 0.7, 0.1):
-                distance = nearest + share * (farthest - nearest)
-                if farthest > nearest:
-                    x, y = np.round(base + distance * ahead, 2)
-                    yield Workspace((float(x), float(y)), half, turn - math.pi / 2)
-
-
-def _covers(arm: ArmModel, kinematics: ArmKinematics, square: Workspace) -> bool:
-    """Tell whether the tool reaches a square from home, low and above blocks, links clear."""
-    grid = np.array([[x, y] for x in (-0.95, 0.0, 0.95) for y in (-0.95, 0.0, 0.95)])
-    places = [[*xy, height] for xy in square.to_world(grid) for height in (0.03, 0.15)]
-    q, is_reached = reach_all(arm, kinematics, np.array(places))
-    if not is_reached.all():
-        return False
-    return bool((LinkClearance(kinematics).value(kinematics.frames(q)) < 1e-4).all())
-
-
-def _rest(
-    kinematics: ArmKinematics, arm: ArmModel, point: np.ndarray, base: np.ndarray
-) -> np.ndarray | None:
-    """Return joint positions (n,) with the tip at a point, elbow up; None where there are none."""
-    links = LinkClearance(kinematics)
-    ahead = point[:2] - base
-    across = np.array([-ahead[1], ahead[0]]) / max(float(np.linalg.norm(ahead)), 1e-9)
-    starts = _samples(arm, NUM_STARTS)
-    q, is_reached = descend(
-        starts, kinematics, np.tile(point, (NUM_STARTS, 1)), arm.position_limits
-    )
-    frames = kinematics.frames(q)
-    is_reached &= links.value(frames) < 1e-6
-    # High, in the plane of base and tool, facing the table, and far from limits.
-    heights = frames.anchors[..., 2].mean(axis=-1)
-    aside = np.abs((frames.anchors[..., :2] - base) @ across).mean(axis=-1)
-    lower, upper = arm.position_limits.T
-    edge = np.minimum(q - lower, upper - q).clip(0.0, 0.4).min(axis=-1)
-    cost = 3 * aside - heights - edge + TWIST_COST * np.abs(q).max(axis=-1)
-    best = int(np.argmin(np.where(is_reached, cost, math.inf)))
-    return q[best] if is_reached[best] else None
-
-
 def effort_limits(model: mujoco.MjModel, arm: ArmModel) -> np.ndarray:
     """Return (n,) torque limits [N m, N]: the file's, or some that bear the arm's weight."""
     data, needed = mujoco.MjData(model), np.zeros(model.nv)
-    for q in np.concatenate([arm.home[None], _samples(arm, 50)]):
+    for q in np.concatenate([arm.home[None], sample_postures(arm, 50)]):
         data.qpos[:] = q
         mujoco.mj_forward(model, data)
         needed = np.maximum(needed, np.abs(data.qfrc_bias))

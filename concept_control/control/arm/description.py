@@ -22,6 +22,7 @@ from concept_control.control.arm.arm_file import (
     read_arm_file,
 )
 from concept_control.control.arm.arm_model import OWN, ArmModel, Mount, Tool, compiled
+from concept_control.control.arm.workspace_search import find_place
 from concept_control.errors import ArmError
 from concept_control.input_files import check_fields, read_yaml
 from concept_control.world.workspace import Workspace
@@ -188,7 +189,7 @@ def _completed(path: Path, text: str, modified: int) -> ArmDescription:
         yaw = math.radians(square.yaw_degrees)
         workspace = Workspace(square.center, square.half_extent, yaw)
     if home is None or workspace is None:
-        workspace, home = derivation.find_place(chain, workspace, home)
+        workspace, home = find_place(chain, workspace, home)
     chain = replace(chain, home=home)
     efforts = given.get('effort_limits')
     if efforts is None:

@@ -15,8 +15,8 @@ TOLERANCE, MAX_TILT = 0.003, 0.1
 
 DAMPING = 1e-4
 MAX_ITERATIONS = 150
-MAX_STEP = 0.2
-"""Largest change of a joint in an iteration [rad, m]."""
+MAX_STEP, LEAST_STEP = 0.2, 1e-4
+"""Largest change of a joint in an iteration, and the one at which it gives up [rad, m]."""
 
 UPRIGHT = 0.99
 """Smallest share of the vertical in the axis of a joint that turns the whole arm."""
@@ -72,17 +72,17 @@ def descend(
         (B, n) joint positions within the limits, and (B,) bool, whether the tip is there.
     """
     q = np.clip(starts, *limits.T)
-    is_reached = np.zeros(len(q), dtype=bool)
+    is_reached, is_stuck = np.zeros((2, len(q)), dtype=bool)
     for _ in range(MAX_ITERATIONS):
-        todo = np.flatnonzero(~is_reached)
+        todo = np.flatnonzero(~(is_reached | is_stuck))
+        if not len(todo):
+            break
         motion = kinematics.tool(q[todo], jacobians=True)
         away = motion.position - positions[todo]
         error = np.concatenate([away, TILT_WEIGHT * (motion.axis - DOWN)], axis=-1)
         is_there = np.linalg.norm(away, axis=-1) < TOLERANCE
         is_there &= motion.axis[:, 2] < -np.cos(MAX_TILT)
         is_reached[todo] = is_there
-        if is_reached.all():
-            break
         assert motion.position_jacobian is not None
         tilting = TILT_WEIGHT * motion.direction_jacobian(2)
         jacobian = np.concatenate([motion.position_jacobian, tilting], axis=-2)
@@ -90,7 +90,9 @@ def descend(
         normal = transposed @ jacobian + DAMPING * np.eye(q.shape[-1])
         step = -np.linalg.solve(normal, transposed @ error[..., None])[..., 0]
         step *= np.minimum(1.0, MAX_STEP / np.abs(step).max(axis=-1, initial=1e-12))[:, None]
-        q[todo] = np.where(is_there[:, None], q[todo], np.clip(q[todo] + step, *limits.T))
+        changed = np.where(is_there[:, None], q[todo], np.clip(q[todo] + step, *limits.T))
+        is_stuck[todo] = ~is_there & (np.abs(changed - q[todo]).max(axis=-1) < LEAST_STEP)
+        q[todo] = changed
     return q, is_reached
 
 

@@ -64,7 +64,9 @@ class Parameters:
     colors: list[str] = parameter(
         ['red', 'blue', 'green', 'yellow'], 'colours of the blocks, one each, by name'
     )
-    block_size: float = parameter(0.04, 'side of the blocks [m]', 0.02, 0.08)
+    block_size: float = parameter(
+        0.0, 'side of the blocks [m]; 0: 4 cm, less in a small workspace', 0.0, 0.08
+    )
     min_gap: float = parameter(0.08, 'smallest gap between blocks of the layout [m]', 0.0, 0.3)
     timestep: float = parameter(0.002, 'time step of the physics [s]', 0.0005, 0.005)
     real_time_factor: float = parameter(
@@ -186,7 +188,7 @@ class ArmSimulator(Node):
                 num_blocks=len(p.colors),
                 colors=list(p.colors),
                 seed=p.seed,
-                sizes=p.block_size,
+                sizes=p.block_size or None,
                 min_gap=p.min_gap,
                 arm=p.arm,
                 timestep=p.timestep,

@@ -1,5 +1,6 @@
 """Arms from files of others: URDF with meshes in packages, MuJoCo Menagerie, xacro."""
 
+import re
 import struct
 
 import numpy as np
@@ -104,6 +105,18 @@ def test_what_is_missing_is_named_with_the_way_out(package, monkeypatch):
     (package / 'short.urdf').write_text('<robot name="a"><link name="a"/></robot>')
     with pytest.raises(ArmError, match=r'no chain of three joints.*list `joints` in a YAML'):
         ArmDescription.load(package / 'short.urdf')
+
+
+def test_an_arm_that_cannot_hold_its_tool_down_is_told_how_high_to_stand(package):
+    # A wrist that bends little: the forearm must point down, too.
+    stiff = '<child link="wrist_1_link"/><origin xyz="0 0 0.32"/><axis xyz="0 1 0"/><limit '
+    assert stiff in urdf()
+    text = urdf().replace(f'{stiff}lower="-3" upper="3"', f'{stiff}lower="-1" upper="1"')
+    (package / 'arm.urdf').write_text(text)
+    said = r'the tip comes -?[\d.]+ to 0\.\d\d m above the table.*stand the arm (0\.\d\d) m higher'
+    with pytest.raises(ArmError, match=said) as refused:
+        ArmDescription.load(package / 'arm.urdf')
+    assert 0.05 <= float(re.search(said, str(refused.value))[1]) <= 0.2
 
 
 def test_an_arm_of_mujoco_menagerie_is_named_by_its_model(tmp_path, monkeypatch):

@@ -133,11 +133,19 @@ def test_the_chain_knows_where_joints_have_their_zero(tmp_path):
     [
         (SITE, f'{SITE} quat="0 1 0 0"', {}, '180 degrees away from straight down.*turn the site'),
         ('', '', {'suction': 'false'}, "suction: .*got 'false'"),
+        ('', '', {'velocity_limits': 3.14}, 'velocity_limits: .*a valid list, got 3.14'),
         ('', '', {'home': [-0.496, -1.0, 2.082, -2.65, -1.5708, 0.0]}, 'mm under the table'),
         ('', '', {'joints': FIELDS['joints'][::-1]}, 'in the order of the file'),
         ('<worldbody>', '<worldbody', {}, 'arm.xml: MuJoCo refuses it'),
     ],
-    ids=['flipped site', 'text for a truth value', 'home too low', 'order', 'no XML'],
+    ids=[
+        'flipped site',
+        'text for a truth value',
+        'one number for all',
+        'home too low',
+        'order',
+        'no XML',
+    ],
 )
 def test_what_cannot_work_is_refused_when_it_is_loaded(old, new, fields, match, tmp_path):
     with pytest.raises(ArmError, match=match):
