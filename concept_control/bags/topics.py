@@ -188,7 +188,9 @@ def _recorded(bag: Bag, spec: TopicSpec, namespace: str) -> Topic | None:
 
 def _left_out(bag: Bag, wanted: Sequence[TopicSpec], found: Mapping[str, TopicSpec]) -> list[str]:
     """Return sentences on what might have been read, but was not."""
-    same_name = {topic.name for spec in wanted for topic in _named(bag, spec)} - {*found}
+    same_name = {
+        topic.name for spec in wanted for topic in _named(bag, spec) if topic.num_messages
+    } - {*found}
     notes = [f'{name} was left out: it is of another namespace' for name in sorted(same_name)]
     missing = [s for s in wanted if s.type in DRIVER_TYPES and s not in found.values()]
     for spec in missing:
