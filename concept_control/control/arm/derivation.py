@@ -26,6 +26,12 @@ HINGE_ACCELERATION, SLIDE_ACCELERATION = 8.0, 1.5
 TORQUE_SHARE = 0.5
 """Share of the torque that weight leaves which those accelerations may take."""
 
+GAIN_BANDWIDTH = 30.0
+"""Bandwidth of the tracker with gains from the arm's inertia, where friction is low [rad/s]."""
+
+HINGE_LAG, SLIDE_LAG = 0.005, 0.0005
+"""Distance to where it is told to be at which friction may hold a joint [rad, m]."""
+
 WEIGHT_FACTOR = 3.0
 """Torque limit of joints whose file has none, in terms of what the arm's weight may need."""
 
@@ -221,6 +227,20 @@ def inertia(model: mujoco.MjModel, home: np.ndarray) -> np.ndarray:
     mujoco.mj_forward(model, data)
     mujoco.mj_fullM(model, data, matrix)
     return np.diag(matrix).copy()
+
+
+def gains(
+    model: mujoco.MjModel, inertia: np.ndarray, slides: np.ndarray, period: float
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return (n,) stiffness and damping for an inertia [kg m², kg], critically damped.
+
+    They are no stiffer than commands at a period [s] can bear without shaking.
+    """
+    lags = np.where(slides, SLIDE_LAG, HINGE_LAG)
+    stiffness = np.clip(
+        model.dof_frictionloss / lags, inertia * GAIN_BANDWIDTH**2, inertia / (4 * period) ** 2
+    )
+    return stiffness, 2 * np.sqrt(stiffness * inertia)
 
 
 def acceleration_limits(

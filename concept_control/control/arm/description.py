@@ -35,9 +35,6 @@ ARMS_FOLDER = Path(__file__).resolve().parent.parent / 'arms'
 _GAINS = ('stiffness', 'damping')
 _LIMITS = ('velocity_limits', 'acceleration_limits', 'effort_limits')
 
-GAIN_BANDWIDTH = 30.0
-"""Bandwidth of the tracker with gains from the arm's inertia, critically damped [rad/s]."""
-
 EFFORT_PERIOD = 0.002
 """Period of torque commands that gains must bear without shaking [s]."""
 
@@ -93,8 +90,8 @@ class ArmDescription(ArmModel):
         velocity_limits: (n,) largest joint speeds [rad/s, m/s].
         acceleration_limits: (n,) largest joint accelerations [rad/s², m/s²].
         effort_limits: (n,) largest joint torques, or forces of slides [N m, N].
-        stiffness: (n,) proportional gains of the tracker [N m/rad, N/m]; from the inertia where
-            the file gives neither these nor `damping`.
+        stiffness: (n,) proportional gains of the tracker [N m/rad, N/m]; from inertia and friction
+            where the file gives neither these nor `damping`.
         damping: (n,) derivative gains of the tracker [N m s/rad, N s/m].
         workspace: Square of the table in front of the arm.
         slides: (n,) bool, which joints move along their axis instead of turning.
@@ -195,11 +192,12 @@ def _completed(path: Path, text: str, modified: int) -> ArmDescription:
     if efforts is None:
         efforts = derivation.effort_limits(model, chain)
     inertia = derivation.inertia(model, home)
+    stiffness, damping = derivation.gains(model, inertia, slides, EFFORT_PERIOD)
     values = {
         'velocity_limits': derivation.velocity_limits(chain.joints, chain.file.velocities, slides),
         'acceleration_limits': derivation.acceleration_limits(model, home, efforts, slides),
-        'stiffness': inertia * GAIN_BANDWIDTH**2,
-        'damping': 2 * inertia * GAIN_BANDWIDTH,
+        'stiffness': stiffness,
+        'damping': damping,
     } | {name: value for name, value in given.items() if name in (*_LIMITS, *_GAINS)}
     has_cup = chain.tool is not None and chain.tool.cup > 0
     derived += _not_said(found, chain, model)

@@ -156,13 +156,17 @@ class SceneView:
     def _ends(self, name: str) -> torch.Tensor:
         """Return the mask (R, N) of the first or last of the attended in an order.
 
-        It is one entity, or several that tie: which of them is listed first means nothing.
+        It is one entity, or several that tie: which of them is listed first means nothing. Those
+        as far from the subject as one another are not taken together: a place between them would
+        be another number than any beside it, and no energy led there.
         """
 
         def compute() -> torch.Tensor:
             end, order = name.split(' ')
             sign = 1.0 if end == 'first' else -1.0
             score = torch.where(self.attended > 0.5, sign * self._order(order), _FAR)
+            if order == 'subject':
+                return torch.zeros_like(score).scatter_(-1, score.argmin(-1, keepdim=True), 1.0)
             return (score <= score.amin(dim=-1, keepdim=True) + TIE).to(score)
 
         return self.once(f'ends {name}', compute)

@@ -25,6 +25,18 @@ def test_what_is_generated_holds(model, codes, name):
     assert word.holds(model.generate(scenes, codes[name])).mean() >= 0.9
 
 
+def test_a_place_beside_the_right_one_is_nearly_right(model, codes):
+    """A millimetre on a table of half a metre: a measurement that jumps there tells nothing."""
+    shown = vocabulary()['between'].demonstrations(seed=4, count=20)
+    noise = torch.randn(shown.positions[:, -1].shape, generator=torch.Generator().manual_seed(0))
+    positions = shown.positions.clone()
+    positions[:, -1] += 0.004 * noise
+    beside = Events(
+        positions, shown.colors, shown.sizes, shown.present, shown.subjects, shown.attention
+    )
+    assert model.energy(beside, codes['between']).max() < 0.01
+
+
 @pytest.mark.parametrize('name', ['between', 'red'])
 def test_neither_the_order_of_demonstrations_nor_of_entities_matters(model, codes, name):
     shown = vocabulary()[name].demonstrations(seed=3)
