@@ -17,13 +17,19 @@ from concept_control.cli.options import add_shared
 from concept_control.cli.process import use_threads
 from concept_control.concepts import families, training_families
 from concept_control.energy.agreement.agreement_energy import AgreementEnergy
-from concept_control.energy.agreement.scorer import save_scorer
+from concept_control.energy.agreement.confidence import FILE as CONFIDENCE_FILE
+from concept_control.energy.agreement.scorer import CARD_FILE, load_scorer, save_scorer
+from concept_control.energy.torchscript import export_network
 from concept_control.reports.json_file import write_json
 from concept_control.training.confidence import CONCEPTS, confidence_samples, fit_confidence
 from concept_control.training.config import TrainingConfig
 from concept_control.training.processes import Processes
 from concept_control.training.rule_prior import RulePriorConfig, train_rule_prior
 from concept_control.training.train import Trainer
+
+PARTS = ('network', 'priors', 'confidence')
+"""What is trained: the papers' network; for the agreement energy the priors of rules and places,
+and the curve of the confidence in codes."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -48,39 +54,55 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument('--operations', choices=('both', 'generate', 'identify'))
     parser.add_argument('--kl-weight', type=number(low=0.0), help='weight of the KL term')
     parser.add_argument(
-        '--rule-prior',
-        action='store_true',
-        help='train only what the agreement energy needs, the prior of rules and the curve of '
-        'confidence (minutes, into --output)',
+        '--part',
+        dest='parts',
+        action='append',
+        choices=PARTS,
+        help='train only this, with what else is in --output; may be repeated (default: all that '
+        'ships, half an hour on two cores)',
     )
-    parser.add_argument('--resume', action='store_true', help='continue the run in --output')
+    parser.add_argument(
+        '--rule-prior',
+        dest='parts',
+        action='store_const',
+        const=['priors', 'confidence'],
+        help='train only what the agreement energy needs: --part priors --part confidence',
+    )
+    parser.add_argument(
+        '--resume',
+        action='store_true',
+        help='continue the run in --output: the network from its checkpoint, and what is missing',
+    )
     add_shared(parser, 'json')
 
 
 def main(args: argparse.Namespace) -> int:
-    """Train, report and save the model; return the exit code."""
-    if args.rule_prior:
-        config = RulePriorConfig() if args.seed is None else RulePriorConfig(seed=args.seed)
-        use_threads(args.threads or 1)
-        scorer, facts = train_rule_prior(config, families())
-        save_scorer(scorer, facts, args.output)
-        energy = AgreementEnergy(scorer)
-        samples = confidence_samples(energy, training_families(), CONCEPTS, config.seed)
-        fit_confidence(list(samples)).save(args.output)
-        print(f'the prior of rules, its card and the curve of confidence are in {args.output}')
-        return 0
+    """Train what is asked for, report and save it; return the exit code."""
+    parts = args.parts or PARTS
     processes = Processes.from_environment()
-    trainer = _make_trainer(args, processes)
-    use_threads(trainer.config.threads)
-    reports = trainer.run(on_report=lambda text: print(text, flush=True))
-    if processes.is_first:
-        trainer.save_model(reports, args.output)
+    if 'network' in parts:
+        trainer = _make_trainer(args, processes)
+        use_threads(trainer.config.threads)
+        reports = trainer.run(on_report=lambda text: print(text, flush=True))
+        if processes.is_first:
+            trainer.save_model(reports, args.output)
+            export_network(trainer.learner.network, args.output / 'concept_energy.pt')
+            if args.json:
+                write_json(args.json, {name: each.to_dict() for name, each in reports.items()})
     processes.leave()
     if not processes.is_first:
         return 0
-    if args.json:
-        write_json(args.json, {name: report.to_dict() for name, report in reports.items()})
-    print(f'model and card are in {args.output}')
+    use_threads(args.threads or 1)
+    seed = args.seed or 0
+    has_priors = args.resume and (args.output / CARD_FILE).is_file()
+    if 'priors' in parts and not has_priors:
+        scorer, facts = train_rule_prior(RulePriorConfig(seed=seed), families())
+        save_scorer(scorer, facts, args.output)
+    if 'confidence' in parts and not (has_priors and (args.output / CONFIDENCE_FILE).is_file()):
+        energy = AgreementEnergy(load_scorer(args.output))
+        samples = confidence_samples(energy, training_families(), CONCEPTS, seed)
+        fit_confidence(list(samples)).save(args.output)
+    print(f'trained: {", ".join(parts)}; with their cards in {args.output}')
     return 0
 
 

@@ -2,6 +2,7 @@
 
 import argparse
 import json
+import shutil
 from dataclasses import replace
 
 import numpy as np
@@ -10,8 +11,9 @@ import torch
 
 from concept_control.cli import train as train_command
 from concept_control.concepts import families
-from concept_control.energy.model import ConceptModel
+from concept_control.energy.model import ENERGIES, ConceptModel
 from concept_control.energy.networks.energy_network import NetworkConfig
+from concept_control.energy.storage import SHIPPED_MODEL
 from concept_control.errors import ModelError
 from concept_control.training.config import TrainingConfig
 from concept_control.training.processes import Processes
@@ -97,11 +99,19 @@ def test_the_command_trains_saves_and_reports(tiny, tmp_path):
     config.write_text(json.dumps({**tiny.to_dict(), 'steps': 2}))
     parser = argparse.ArgumentParser()
     train_command.add_arguments(parser)
-    arguments = ['--config', str(config), '--output', str(tmp_path / 'run'), '--json']
+    arguments = ['--config', str(config), '--output', str(tmp_path / 'run')]
+    arguments += ['--part', 'network', '--json']
     numbers = tmp_path / 'numbers.json'
     assert train_command.main(parser.parse_args([*arguments, str(numbers)])) == 0
     assert set(json.loads(numbers.read_text())) == {'place', 'between', 'color'}
     assert ConceptModel.load(tmp_path / 'run', energy='network').card['steps'] == 2
+    # What was trained before stays, and completes the model.
+    for name in ('rule_prior.json', 'rule_prior.safetensors', 'confidence.json'):
+        shutil.copy(SHIPPED_MODEL / name, tmp_path / 'run')
+    rest = ['--output', str(tmp_path / 'run'), '--rule-prior', '--resume']
+    assert train_command.main(parser.parse_args(rest)) == 0
+    for energy in ENERGIES:
+        ConceptModel.load(tmp_path / 'run', energy=energy)
     timed = parser.parse_args(['--config', str(config), '--minutes', '3'])
     config = train_command._make_trainer(timed, Processes()).config
     assert (config.minutes, config.steps) == (3.0, None), 'minutes instead of steps'
