@@ -152,6 +152,12 @@ class ConceptController:
         if self.status is Status.PAUSED:
             self.status, self._text, self._hold = Status.ACTIVE, 'resumed', None
 
+    def restart(self) -> None:
+        """Forget plans and memories, as when the clock or the joint states began anew."""
+        self._planner.reset()
+        self._plans.clear()
+        self._seen, self._last_time, self._hold = {}, None, None
+
     def brake(self, time: float, q: np.ndarray, qd: np.ndarray) -> Plan:
         """Return a plan that stops the arm: a controller's last word."""
         return self._plans.brake(time, q, qd)
@@ -238,10 +244,8 @@ class ConceptController:
     ) -> None:
         view = self._view
         if self._last_time is None or time < self._last_time:
-            # The clock started again: neither plans nor memories have a meaning in it.
-            self._planner.reset()
-            self._plans.clear()
-            self._seen = {}
+            # Neither plans nor memories have a meaning in a clock that started again.
+            self.restart()
             elapsed = 0.0
         else:
             elapsed = time - self._last_time

@@ -50,8 +50,8 @@ class JointStateCheck:
     Not thread-safe: the thread that hears the joint states owns it.
 
     Attributes:
-        num_restarts: Number of times that states elsewhere, or of another time, were believed
-            after `patience`: whatever was planned before has lost its meaning.
+        epoch: Number of times that states elsewhere, of another time or of another source were
+            believed after `patience`: whatever was planned before has lost its meaning.
     """
 
     def __init__(
@@ -70,7 +70,7 @@ class JointStateCheck:
         """
         self._arm, self._may_follow = arm, may_follow
         self.config = config or JointStateConfig()
-        self.num_restarts = 0
+        self.epoch = 0
         self._last: _State | None = None
         self._last_heard = -np.inf
         self._run: list[_State] = []
@@ -97,8 +97,8 @@ class JointStateCheck:
                 self._believe(now, state)
                 return ''
             return WAITING
-        moved = self._departure(self._last, state)
-        reason = self._contradiction(self._last.source, source) or moved
+        reason = self._contradiction(self._last.source, source)
+        reason = reason or self._departure(self._last, state)
         if not reason:
             self._believe(now, state)
             return ''
@@ -109,7 +109,7 @@ class JointStateCheck:
             and agreeing >= self.config.agreement
             and (source == self._last.source or self._may_follow(self._last.source, source))
         ):
-            self.num_restarts += bool(moved)
+            self.epoch += 1
             self._refused = None
             self._believe(now, state)
             return ''

@@ -58,7 +58,7 @@ def test_a_second_publisher_is_refused_and_keeps_the_arm_in_place(there):
         assert feed(ARM.home) == ''
         assert 'arm and other both publish' in feed(there, source='other')
     assert 'arm and other both publish' in feed.check.fault(feed.time)
-    assert feed.check.fault(feed.time + 2.0) == '' and feed.check.num_restarts == 0
+    assert feed.check.fault(feed.time + 2.0) == '' and feed.check.epoch == 0
 
 
 def test_two_publishers_from_the_start_are_never_believed():
@@ -72,7 +72,7 @@ def test_a_publisher_that_was_started_again_is_believed_when_the_first_is_silent
     reasons = [feed(ARM.home, source='arm, again') for _ in range(400)]
     first = next(i for i, reason in enumerate(reasons) if not reason)
     assert feed.check.config.patience <= (first + 1) * PERIOD < 1.2
-    assert not any(reasons[first:]) and feed.check.num_restarts == 0
+    assert not any(reasons[first:]) and feed.check.epoch == 1
 
 
 def test_another_publisher_is_never_believed_while_the_first_is_there_though_silent():
@@ -99,7 +99,7 @@ def test_states_of_another_time_are_believed_when_no_others_come():
     reasons = [feed(ARM.home, age=500.0) for _ in range(400)]
     first = next(i for i, reason in enumerate(reasons) if not reason)
     assert feed.check.config.patience <= (first + 1) * PERIOD < 1.2
-    assert not any(reasons[first:]) and feed.check.num_restarts == 1
+    assert not any(reasons[first:]) and feed.check.epoch == 1
 
 
 def test_states_elsewhere_are_believed_when_the_arm_can_have_come_there():

@@ -272,6 +272,7 @@ class Field:
     def _begin_carry(self) -> None:
         """Ask for one thing after another until the arm carries something."""
         wait = self.target.graph.wait_for
+        self._heard.entities = None  # those of a simulator that was killed are not there any more
         wait(self._sees_blocks, PATIENCE, 'blocks that perception sees')
         for _ in range(2 * len(EXPRESSIONS)):
             self._heard.statuses.clear()
@@ -281,7 +282,9 @@ class Field:
             wait(lambda: self._is_carrying or self._robot.is_done, PATIENCE, 'a carry')
             if self._is_carrying:
                 return
-        raise ConceptControlError('the arm carries nothing whatever it is asked for')
+        raise ConceptControlError(
+            f'the arm carries nothing whatever it is asked for: {self._robot.result().text}'
+        )
 
     def _end(self) -> tuple[str, str]:
         self.target.graph.wait_for(lambda: self._robot.is_done, PATIENCE, 'the end of the task')

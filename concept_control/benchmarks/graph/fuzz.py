@@ -66,7 +66,7 @@ class IdleConceptModel(Idle, ConceptModelNode):
 class CheckedOutput(TrajectoryOutput):
     """Checks what it sends."""
 
-    def send(self, plan: Plan, is_last: bool = False) -> str:
+    def send(self, plan: Plan, epoch: int = 0) -> str:
         """See `CommandOutput.send`."""
         arm = self._arm
         message = convert.trajectory_message(plan, arm.joints)
@@ -74,7 +74,7 @@ class CheckedOutput(TrajectoryOutput):
         velocities = np.array([point.velocities for point in message.points])
         assert np.isfinite(positions).all() and np.isfinite(velocities).all(), 'NaN to the arm'
         assert (np.abs(velocities[1:]) <= arm.velocity_limits * 1.01 + 1e-6).all(), 'too fast'
-        return super().send(plan, is_last)
+        return super().send(plan, epoch)
 
 
 class IdleController(Idle, MpcController):

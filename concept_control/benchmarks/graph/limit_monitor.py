@@ -2,18 +2,26 @@
 
 Shares no check with the guard, the controller or its outputs: only the arm's description and its
 kinematics. The true joints are those that the simulator publishes, whoever else claims to.
+
+Messages of two topics do not arrive in the order in which they were sent, and a simulator that was
+started again is heard up to seconds later here than by the controller. So commands wait until
+joint states that were sent after them have come, and both are compared by when they were sent.
+A command sent more than `MAX_LAG` after the last joint state of a simulator that was killed is one
+to the arm of the next: it must be near that arm, wherever the one of before was, and is no step
+from a command to the one of before.
 """
 
 from __future__ import annotations
 
 from collections import Counter, deque
 from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
 import numpy as np
 from rclpy.node import Node
-from rclpy.qos import QoSProfile
+from rclpy.qos import QoSProfile, ReliabilityPolicy
 from sensor_msgs.msg import JointState
 from std_msgs.msg import Float64MultiArray
 from trajectory_msgs.msg import JointTrajectory
@@ -48,14 +56,34 @@ acceleration of the true arm have some room for what a motor does to follow."""
 DEPTH = 1000
 """Number of messages that may wait for the monitor: it must hear each one."""
 
+LOSSY = QoSProfile(depth=DEPTH, reliability=ReliabilityPolicy.BEST_EFFORT)
+
 MIN_STEP = 0.02
 """Time for which an arm may move between two positions, whenever these arrive [s]."""
 
-MAX_LAG = 0.4
-"""Time by which a command may be heard before or after the joint state it belongs to [s]."""
+MAX_LAG = 0.8
+"""Time by which a command may be sent before or after the joint state it belongs to [s of the
+machine]."""
 
 WINDOW = 0.1
 """Time over which a true acceleration is the mean [s]."""
+
+
+@dataclass(frozen=True)
+class _Command:
+    """Positions that were told.
+
+    Attributes:
+        sent: Time at which they were sent [s of the machine].
+        q: (n,) positions [rad].
+        after: Time at which the positions before them were sent; NaN if these are not known.
+        step: Length of the step from those, in what the speed limit allows.
+    """
+
+    sent: float
+    q: np.ndarray
+    after: float = np.nan
+    step: float = np.nan
 
 
 class LimitMonitor:
@@ -75,10 +103,11 @@ class LimitMonitor:
         self._arm, self._kinematics = arm, ArmKinematics(arm)
         self._simulators: dict[bytes, bool] = {}
         self._recent: deque[tuple[float, np.ndarray]] = deque()
-        self._places: deque[tuple[float, np.ndarray]] = deque()
-        self._commands: deque[tuple[float, np.ndarray]] = deque()
-        self._told: tuple[float, np.ndarray] | None = None
+        self._places: deque[tuple[float, np.ndarray]] = deque(maxlen=DEPTH)
+        self._commands: deque[_Command] = deque()
+        self._told: tuple[float, _Command] | None = None
         self._publication = b'', 0
+        self._simulator, self._spoke, self._changed = b'', -np.inf, -np.inf
         self.true: tuple[float, np.ndarray, np.ndarray] | None = None
         self.begin()
 
@@ -92,7 +121,8 @@ class LimitMonitor:
         """Listen through a node."""
         self._node = node
         subscribe = partial(node.create_subscription, qos_profile=QoSProfile(depth=DEPTH))
-        subscribe(JointState, 'joint_states', self._on_joints)
+        # A reliable subscription waits for what was lost, and for ever once the simulator is gone.
+        node.create_subscription(JointState, 'joint_states', self._on_joints, LOSSY)
         subscribe(JointTrajectory, 'joint_trajectory', self._on_trajectory)
         subscribe(Float64MultiArray, 'position_commands', self._on_positions)
         subscribe(Float64MultiArray, 'effort_commands', self._on_efforts)
@@ -111,7 +141,6 @@ class LimitMonitor:
     def _is_simulator(self, info: Mapping[str, Any]) -> bool:
         gid = bytes(info['publisher_gid']['data'])
         if gid not in self._simulators:
-            self._told = None  # perhaps a new simulator: its arm is elsewhere
             names = {
                 bytes(e.endpoint_gid): e.node_name
                 for e in self._node.get_publishers_info_by_topic('joint_states')
@@ -126,17 +155,15 @@ class LimitMonitor:
             return
         time = convert.seconds(message.header.stamp)
         q, qd = np.array(message.position), np.array(message.velocity)
-        if self.true is not None and time < self.true[0]:
-            self._recent.clear()  # a new simulator
-            self._places.clear()
-            self._commands.clear()
-            self._told = None
-        self.true = (time, q, qd)
+        gid, sent = bytes(info['publisher_gid']['data']), _sent(info)
+        if gid != self._simulator:
+            self._recent.clear()
+            self._changed = self._spoke + MAX_LAG
+        self.true, self._simulator, self._spoke = (time, q, qd), gid, sent
         self._note('arm: speed / limit', (np.abs(qd) / self._arm.velocity_limits).max())
         self._note_place('arm', q[None])
-        self._places.append((time, q))
-        while self._places[0][0] < time - 2 * MAX_LAG:
-            self._places.popleft()
+        self._places.append((sent, q))
+        self._judge(sent - MAX_LAG)
         self._recent.append((time, qd))
         while self._recent[0][0] < time - WINDOW:
             then, before = self._recent.popleft()
@@ -155,7 +182,7 @@ class LimitMonitor:
         self._note('told: not finite', float(not is_finite))
         return is_finite
 
-    def _on_trajectory(self, message: JointTrajectory) -> None:
+    def _on_trajectory(self, message: JointTrajectory, info: Mapping[str, Any]) -> None:
         arm = self._arm
         positions = np.array([point.positions for point in message.points])
         velocities = np.array([point.velocities for point in message.points])
@@ -172,7 +199,7 @@ class LimitMonitor:
         self._note('told: acceleration / limit', (rate / arm.acceleration_limits).max())
         last = (np.abs(velocities[-1]) / arm.velocity_limits).max()
         self._note('told: speed at the end of a plan / limit', last)
-        self._note_distance(positions[0])
+        self._commands.append(_Command(_sent(info), positions[0]))
 
     def _on_positions(self, message: Float64MultiArray, info: Mapping[str, Any]) -> None:
         q, now = np.array(message.data), self.time
@@ -183,13 +210,14 @@ class LimitMonitor:
         if not self._is_finite(q):
             return
         self._note_place('told', q[None])
-        self._note_distance(q)
+        command = _Command(_sent(info), q)
         if self._told is not None:
             then, before = self._told
             allowed = self._arm.velocity_limits * max(now - then, MIN_STEP)
-            step = (np.abs(q - before) / allowed).max()
-            self._note('told: step between positions / what the speed limit allows', step)
-        self._told = (now, q)
+            step = float((np.abs(q - before.q) / allowed).max())
+            command = replace(command, after=before.sent, step=step)
+        self._commands.append(command)
+        self._told = now, command
 
     def _on_efforts(self, message: Float64MultiArray) -> None:
         efforts = np.array(message.data)
@@ -197,10 +225,23 @@ class LimitMonitor:
             share = (np.abs(efforts) / self._arm.effort_limits).max()
             self._note('told: torque / limit', share)
 
-    def _note_distance(self, q: np.ndarray) -> None:
-        """Hold a command against where the arm was around then, once that is known."""
-        self._commands.append((self.time, q))
-        while self._commands[0][0] < self.time - MAX_LAG:
-            _, q = self._commands.popleft()
-            gaps = np.abs(q - np.array([place for _, place in self._places])).max(axis=1)
-            self._note('told: distance to the arm [rad]', gaps.min())
+    def _judge(self, end: float) -> None:
+        """Hold commands sent before a time against where the arm was around then, or next."""
+        while self._commands and self._commands[0].sent < end:
+            command = self._commands.popleft()
+            while len(self._places) > 1 and self._places[0][0] < command.sent - MAX_LAG:
+                self._places.popleft()
+            last = max(self._places[0][0], command.sent + MAX_LAG)
+            places = np.array([place for sent, place in self._places if sent <= last])
+            gap = np.abs(command.q - places).max(axis=1).min()
+            self._note('told: distance to the arm [rad]', gap)
+            is_known = np.isfinite(command.step)
+            if is_known and not command.after <= self._changed < command.sent:
+                self._note(
+                    'told: step between positions / what the speed limit allows', command.step
+                )
+
+
+def _sent(info: Mapping[str, Any]) -> float:
+    """Return when a message was sent [s of the machine]."""
+    return 1e-9 * info['source_timestamp']

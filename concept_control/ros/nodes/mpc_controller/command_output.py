@@ -50,6 +50,7 @@ class CommandOutput(ABC):
         """Keep the publisher of a node, and check what an arm is sent."""
         self._node, self._publisher, self._arm = node, publisher, arm
         self._check, self._lock = CommandCheck(arm), threading.Lock()
+        self._epoch = 0
 
     @property
     def topic(self) -> str:
@@ -61,42 +62,57 @@ class CommandOutput(ABC):
         self._node.destroy_publisher(self._publisher)
 
     @abstractmethod
-    def send(self, plan: Plan, is_last: bool = False) -> str:
+    def send(self, plan: Plan, epoch: int = 0) -> str:
         """Follow a plan from now on.
 
         Args:
             plan: Plan that the guard has passed.
-            is_last: Whether it brings the arm to rest for good; commands end when it has.
+            epoch: Epoch of the joint state that it answers.
 
         Returns:
             Reason why it is not followed after all; empty if it is.
         """
 
-    def joints(self, time: float, q: np.ndarray, qd: np.ndarray) -> str:
+    def joints(self, time: float, q: np.ndarray, qd: np.ndarray, epoch: int = 0) -> str:
         """Send the command that belongs to a joint state, where there is one for each.
 
         Args:
             time: Stamp of the joint state [s], the clock of the plans.
             q: (n,) positions [rad], credible.
             qd: (n,) velocities [rad/s], credible.
+            epoch: Number of times that joint states began anew before this one. With a new one
+                everything told before is forgotten, and nothing is sent until the next plan.
 
         Returns:
             Clause on what was done to the command; empty for nothing.
         """
         with self._lock:
-            self._check.measure(time, q, qd)
+            self._measure(time, q, qd, epoch)
         return ''
 
-    def restart(self) -> None:
-        """Forget the plan, as when the clock jumped; what is measured next is held."""
-        with self._lock:
-            self._check.restart()
+    def _measure(self, time: float, q: np.ndarray, qd: np.ndarray, epoch: int) -> None:
+        if epoch != self._epoch:
+            self._epoch = epoch
+            self._forget()
+        self._check.measure(time, q, qd)
+
+    def _forget(self) -> None:
+        self._check.restart()
+
+    def _refusal(self, plan: Plan, epoch: int) -> str:
+        """Return why a plan must not be sent; empty if it may, and counts as told."""
+        if epoch != self._epoch:
+            return 'it was made before the joint states began anew'
+        return self._check.plan(plan)
 
     def told(self, time: float) -> TellingPositions | None:
         """Return what is told at a time [s], where that is positions, and there were some."""
         return None
 
-    def coast(self, time: float) -> None:  # noqa: B027  (a trajectory is followed by itself)
+    def end(self) -> None:  # noqa: B027  (a trajectory is followed by itself)
+        """Send no more commands once the arm rests at the end of the plan."""
+
+    def coast(self, time: float) -> None:  # noqa: B027
         """Send the command that belongs to a time [s] for which no joint state has come."""
 
     def finish(self) -> None:  # noqa: B027
@@ -123,15 +139,15 @@ class TrajectoryOutput(CommandOutput):
         )
         self._joints, self._sends_efforts = [prefix + j for j in arm.joints], sends_efforts
 
-    def send(self, plan: Plan, is_last: bool = False) -> str:
+    def send(self, plan: Plan, epoch: int = 0) -> str:
         """See `CommandOutput.send`."""
         with self._lock:
-            refusal = self._check.plan(plan)
-        if not refusal:
-            self._publisher.publish(
-                convert.trajectory_message(plan, self._joints, self._sends_efforts())
-            )
-        return refusal
+            refusal = self._refusal(plan, epoch)
+            if not refusal:
+                self._publisher.publish(
+                    convert.trajectory_message(plan, self._joints, self._sends_efforts())
+                )
+            return refusal
 
 
 class StreamedOutput(CommandOutput):
@@ -156,41 +172,42 @@ class StreamedOutput(CommandOutput):
         self._tracker, self._follower = PlanTracker(arm, SOFTNESS), PathFollower(self._check)
         self._guard = Guard(arm)
         self._last: tuple[float, np.ndarray] | None = None
-        self._ends: float | None = None
-        self._is_on = False
+        self._is_on = self._is_ending = False
 
-    def send(self, plan: Plan, is_last: bool = False) -> str:
+    def send(self, plan: Plan, epoch: int = 0) -> str:
         """See `CommandOutput.send`."""
         with self._lock:
-            refusal = self._check.plan(plan)
+            refusal = self._refusal(plan, epoch)
             if not refusal:
                 self._tracker.follow(plan)
                 if not self._is_effort:
                     self._follower.follow(plan)
-                self._is_on = True
-                self._ends = plan.end if is_last else None
+                self._is_on, self._is_ending = True, False
             return refusal
 
-    def joints(self, time: float, q: np.ndarray, qd: np.ndarray) -> str:
+    def joints(self, time: float, q: np.ndarray, qd: np.ndarray, epoch: int = 0) -> str:
         """See `CommandOutput.joints`."""
         with self._lock:
-            self._check.measure(time, q, qd)
+            self._measure(time, q, qd, epoch)
             self._last = time, q
             if not self._is_on:
                 return ''
             reason = self._follow(time, q, qd)
-            is_at_rest = np.abs(qd).max() < AT_REST
-            is_over = self._ends is not None and self._is_over(time, self._ends)
-            if is_over and is_at_rest:
+            plan, is_at_rest = self._tracker.plan, np.abs(qd).max() < AT_REST
+            if self._is_ending and is_at_rest and plan and self._is_over(time, plan.end):
                 self._end(q)
             return reason
 
-    def restart(self) -> None:
-        """See `CommandOutput.restart`."""
-        super().restart()
+    def _forget(self) -> None:
+        super()._forget()
+        self._tracker.hold()
+        self._follower.forget()
+        self._is_on = False
+
+    def end(self) -> None:
+        """See `CommandOutput.end`."""
         with self._lock:
-            self._tracker.hold()
-            self._follower.forget()
+            self._is_ending = True
 
     def coast(self, time: float) -> None:
         """Go on along the plan as if the arm were on it; at its end, bear the weight and stop.
@@ -199,18 +216,20 @@ class StreamedOutput(CommandOutput):
         """
         with self._lock:
             plan = self._tracker.plan
-            if not self._is_on or self._last is None or time <= self._last[0]:
+            if not self._is_on or plan is None or self._last is None or time <= self._last[0]:
                 return
-            if plan is None or self._is_over(time, plan.end):
+            if self._is_over(time, plan.end):
                 self._end(self._tracker.reference(time, self._last[1])[0])
                 return
-            self._follow(time, *plan.at(time)[:2])
+            q, qd, _ = plan.at(time)
+            self._last = time, q  # a clock that stands still asks for nothing twice
+            self._follow(time, q, qd)
 
     def finish(self) -> None:
         """See `CommandOutput.finish`; by the machine's own clock, for the node's stands still."""
-        begin = clock.monotonic()
-        while self._is_on and self._last and (elapsed := clock.monotonic() - begin) < MAX_COAST:
-            self.coast(self._last[0] + elapsed)
+        begin, last = clock.monotonic(), self._last
+        while self._is_on and last and (elapsed := clock.monotonic() - begin) < MAX_COAST:
+            self.coast(last[0] + elapsed)
             clock.sleep(COAST_PERIOD)
 
     def told(self, time: float) -> TellingPositions | None:

@@ -24,7 +24,7 @@ class JointSample:
         velocities: (n,) joint velocities [rad/s].
         received: Time of arrival, node's clock [s].
         fault: Reason why the arm must hold although this state is credible; empty for none.
-        num_restarts: Number of times that other states than those before were believed.
+        epoch: Number of times that joint states began anew before this one.
     """
 
     stamp: float
@@ -32,7 +32,7 @@ class JointSample:
     velocities: np.ndarray
     received: float
     fault: str = ''
-    num_restarts: int = 0
+    epoch: int = 0
 
 
 @dataclass(frozen=True)

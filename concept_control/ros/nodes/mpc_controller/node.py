@@ -219,14 +219,14 @@ class MpcController(LifecycleNode):
             self.get_logger().warning(assumption)
             self.health.assumptions.append(assumption)
         self.health.joints_heard()
-        guarded = self._output.joints(stamp, positions, velocities)
+        epoch = self._joint_check.epoch
+        guarded = self._output.joints(stamp, positions, velocities, epoch)
         if guarded:
             self.health.fallback(guarded)
         fault = self._joint_check.fault(now)
         fault = f'{JOINTS} refused: {fault}' if fault else self._rivals
-        restarts = self._joint_check.num_restarts
         self._inbox.put_joints(
-            JointSample(stamp, positions, velocities, self._now(), fault, restarts)
+            JointSample(stamp, positions, velocities, self._now(), fault, epoch)
         )
 
     def _on_entities(self, message: EntityArray) -> None:

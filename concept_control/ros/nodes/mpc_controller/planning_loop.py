@@ -10,6 +10,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 from rclpy.impl.rcutils_logger import RcutilsLogger
@@ -88,7 +89,7 @@ class PlanningLoop:
         self._entities_time: float | None = None
         self._reidentifier: EntityReidentifier | None = None
         self._last_tick = -np.inf
-        self._num_restarts = 0
+        self._epoch = 0
 
     def activate(self) -> None:
         """Pursue goals from now on."""
@@ -107,7 +108,8 @@ class PlanningLoop:
             joints = self._joints
             if joints and self._health.silence < self.controller.joint_state_timeout:
                 brake = self.controller.brake(joints.stamp, joints.positions, joints.velocities)
-                self._send(brake, is_last=True)
+                self._send(brake, joints)
+            self._output.end()
             self._refuse_all(why)
 
     def close(self) -> None:
@@ -150,14 +152,13 @@ class PlanningLoop:
 
     def _tick(self, joints: JointSample) -> None:
         now, self._joints, self._are_joints_silent = joints.stamp, joints, False
+        if joints.epoch != self._epoch:
+            is_back = now < self._last_tick
+            self._start_afresh('the clock jumped back' if is_back else 'joint states began anew')
+            self._epoch, self._last_tick = joints.epoch, -np.inf
         # Half a joint-state period of slack, so that jitter does not skip a tick.
-        if 0 <= now - self._last_tick < 0.9 / self._parameters.control_rate:
+        if now - self._last_tick < 0.9 / self._parameters.control_rate:
             return
-        if now < self._last_tick:
-            self._start_afresh('the clock jumped back')
-        elif joints.num_restarts != self._num_restarts:
-            self._start_afresh('joint states began anew elsewhere')
-        self._num_restarts = joints.num_restarts
         self._last_tick = now
         if self.is_active:
             self._take_commands(now)
@@ -179,6 +180,9 @@ class PlanningLoop:
             if self._health.age > NO_JOINTS_PATIENCE:
                 self._status.repeat(f'{self._health.why_silent}: no plans are sent')
             return
+        if self._clock() < joints.received:
+            # A clock that went back tells no age, nor does it when it gets there again.
+            self._joints = joints = replace(joints, received=np.inf)
         age = self._clock() - joints.received
         self._output.coast(joints.stamp + age)
         is_stale = age > self.controller.joint_state_timeout
@@ -193,8 +197,8 @@ class PlanningLoop:
             self._status.repeat(f'{self._health.why_silent}: no plans are sent')
         self._are_joints_silent = True
 
-    def _send(self, plan: Plan, is_last: bool = False) -> None:
-        refusal = self._output.send(plan, is_last)
+    def _send(self, plan: Plan, joints: JointSample) -> None:
+        refusal = self._output.send(plan, joints.epoch)
         if refusal:
             self.controller.take_back()
             self._health.refused('a plan', refusal)
@@ -202,7 +206,7 @@ class PlanningLoop:
 
     def _start_afresh(self, why: str) -> None:
         self._health.fallback(why)
-        self._output.restart()
+        self.controller.restart()
         self._logger.warning(f'{why}: starting afresh')
         self._give_up(why)
         self._status.restart_clock()
@@ -224,7 +228,7 @@ class PlanningLoop:
         if output.plan is not None:
             # The node's clock may stand still while this thread has the processor.
             if self.controller.is_in_time(max(self._clock() - asked_at, time.monotonic() - begin)):
-                self._send(output.plan)
+                self._send(output.plan, joints)
             else:
                 self._health.fallback('a plan came late: the arm goes on along the last one')
         self._set_suction(output.suction)

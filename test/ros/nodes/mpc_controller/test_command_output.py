@@ -19,7 +19,7 @@ from rclpy.node import Node
 from std_msgs.msg import String
 from waiting import wait
 
-from concept_control.control.arm.description import ArmDescription
+from concept_control.control.arm.description import INTERFACES, ArmDescription
 from concept_control.control.arm.dynamics import ArmDynamics
 from concept_control.control.guard import TORQUE_SPAN, Guard
 from concept_control.control.plan import Plan
@@ -110,7 +110,8 @@ def test_a_plan_is_followed_by_single_numbers_that_come_late(node, kind, late):
     arm, plan = Streamed(node, kind), swing(size=1.0)
     arm.output.joints(0.0, *arm.world.joint_state())
     assert not arm.sent  # nothing before the first plan
-    assert arm.output.send(plan, is_last=True) == ''
+    assert arm.output.send(plan) == ''
+    arm.output.end()
     arm.run(plan.end + 1.0, late)
     arm.assert_limits_kept()
     q, qd = arm.world.joint_state()
@@ -165,6 +166,37 @@ def test_nothing_is_sent_before_a_plan_and_a_last_one_is_finished_without_joint_
     weight = ArmDynamics(UR5E).holding_effort(plan.positions[-1])
     np.testing.assert_allclose(arm.sent[-1], weight, atol=1e-9)
     assert np.abs(weight).max() > 1.0 and len(arm.sent) > 20
+
+
+@pytest.mark.parametrize('kind', INTERFACES)
+def test_what_was_planned_before_joint_states_began_anew_is_not_sent(node, kind):
+    """As when a simulator was killed and started again, its arm elsewhere."""
+    output, sent, new = make_output(node, ARM, kind, lambda: False), [], ARM.home + 0.3
+    output._publisher.publish = sent.append
+    plan, rest = swing(stamp=5.0), np.zeros_like(new)
+    output.joints(5.0, ARM.home, rest)
+    assert output.send(plan) == ''
+    output.joints(5.02, *plan.at(5.02)[:2])
+    count = len(sent)
+    for _ in range(100):
+        output.coast(5.024)  # a clock that stands still since just after the last joint state
+    assert len(sent) == count + (kind != 'joint_trajectory')
+    count = len(sent)
+    for time in (0.01, 0.02):
+        output.joints(time, new, rest, 1)
+    assert 'began anew' in output.send(swing(stamp=5.04))
+    for time in (0.03, 5.06):
+        output.joints(time, new, rest, 1)
+        output.coast(time + 0.01)
+    output.finish()
+    assert len(sent) == count and output.told(5.06) is None
+    hold = Guard(ARM).brake(5.06, DT, 10, new, rest)
+    assert output.send(hold, 1) == ''
+    output.joints(5.064, new, rest, 1)
+    assert len(sent) == count + 1
+    first = sent[-1].points[0].positions if kind == 'joint_trajectory' else sent[-1].data
+    expected = Guard(ARM).holding_effort(new) if kind == 'effort' else new
+    np.testing.assert_allclose(first, expected, atol=1e-6)
 
 
 @pytest.mark.parametrize('drive', [PositionDrive, EffortDrive])

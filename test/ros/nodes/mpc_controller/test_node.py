@@ -60,7 +60,7 @@ class Controller(MpcController):
     def _now(self):
         return self.now
 
-    def note_sent(self, plan, is_last=False):
+    def note_sent(self, plan, epoch):
         self.sent.append(plan)
         return ''
 
@@ -187,13 +187,30 @@ def test_inactive_means_no_commands(make):
 
 
 def test_a_clock_that_jumps_back_ends_the_task_with_the_reason(make):
-    _, peer = busy(make)
+    node, peer = busy(make)
+    # Until joint states are believed again, a clock that has come past the last one tells no age.
+    count = len(node.sent)
+    for node.now in (0.01, 50.2):
+        peer.wait(0.0)
+    assert len(node.sent) == count and not max(node.coasted) > 0.0
     peer.joints(0.2)
     assert peer.last().status == ConceptStatus.CANCELLED and 'jumped back' in peer.last().text
     peer.entities(0.3)
     peer.goal(2)
     peer.joints(0.4)
     assert peer.last().status == ConceptStatus.ACTIVE
+
+
+def test_an_arm_whose_driver_was_started_again_waits_for_a_command(make):
+    """Though its clock is later than the last one heard, and its arm within reach."""
+    node, peer = busy(make)
+    node.up += 2.0
+    home = node.arm.home + 0.05
+    for stamp in (1.9, 1.91, 1.92):
+        peer.say_joints(peer.joint_state(stamp, position=home.tolist()), b'again')
+    node.work_once()
+    assert peer.last().status == ConceptStatus.CANCELLED and 'began anew' in peer.last().text
+    np.testing.assert_allclose(node.sent[-1].positions[0], home)
 
 
 def test_a_clock_that_jumps_ahead_holds_until_entities_are_of_now(make):
