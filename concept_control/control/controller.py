@@ -341,8 +341,8 @@ class ConceptController:
         start, q, qd = plans.start(time)
         plan = self._planner.plan(start, q, qd, setpoint.cost).integrated()
         guarded = self._guard.check_plan(plan, q, qd)
-        if guarded.reason and not plan.is_finite():
-            self._planner.reset()
+        if guarded.reason:
+            self._planner.reset()  # what cannot be followed is no start for the next plan
         self._slowed = guarded.slowed
         return plans.splice(time, guarded.plan), guarded.reason
 

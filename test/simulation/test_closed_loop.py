@@ -269,6 +269,17 @@ def test_what_is_held_is_put_down_before_the_tool_itself_goes_anywhere():
     assert -np.diff(heights).min() < 0.01, 'let fall'
 
 
+def test_a_plan_that_went_astray_is_no_start_for_the_next():
+    loop = loop_with(LAYOUT[:3])
+    loop.controller.set_goal(between_goal(loop))
+    loop.run(10.0, lambda output: output.phase == 'carry')
+    planner, rng = loop.controller._planner, np.random.default_rng(0)
+    planner._states = planner._states + 1e3 * rng.choice([-1.0, 1.0], planner._states.shape)
+    planner._gains = 1e4 * rng.normal(size=planner._gains.shape)
+    braked = [bool(output.guard) for output in loop.run(1.0)]
+    assert braked[0] and sum(braked) <= 3
+
+
 def test_what_is_out_of_reach_fails_and_the_arm_holds():
     loop = loop_with(LAYOUT)
     goal = goal_on(loop, PlacesEnergy({0: (4.0, 0.0)}), {0: (4.0, 0.0)})

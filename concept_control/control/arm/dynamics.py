@@ -205,7 +205,10 @@ class ArmDynamics(MujocoDynamics):
         payload.mass, payload.inertia = 1e-6, [1e-9] * 3
         spec.option.timestep = PLAN_STEP
         spec.option.integrator = mujoco.mjtIntegrator.mjINT_IMPLICITFAST
-        spec.option.disableflags |= mujoco.mjtDisableBit.mjDSBL_CONSTRAINT
+        # A rollout that diverges shall say so, not go on from another state.
+        spec.option.disableflags |= (
+            mujoco.mjtDisableBit.mjDSBL_CONSTRAINT | mujoco.mjtDisableBit.mjDSBL_AUTORESET
+        )
         return spec.compile()
 
     def set_payload(self, mass: float, offset: np.ndarray) -> None:

@@ -154,9 +154,12 @@ def test_what_cannot_work_is_refused_when_it_is_loaded(old, new, fields, match, 
 
 def test_gains_follow_from_the_inertia_and_ones_that_shake_are_named(tmp_path):
     fields = {key: value for key, value in FIELDS.items() if key not in ('stiffness', 'damping')}
-    path = write_arm(tmp_path)
+    path = write_arm(tmp_path, 'name="wrist_2_joint"', 'name="wrist_2_joint" frictionloss="2"')
     path.write_text(yaml.safe_dump({**fields, 'model': 'arm.xml'}))
     arm = ArmDescription.load(path)
+    # Friction of 2 N m holds it at most 5 mrad off; others are as stiff as the inertia says.
+    np.testing.assert_allclose(arm.stiffness[4], 400.0)
+    np.testing.assert_allclose((arm.damping / arm.stiffness)[[3, 5]], 2 / 30)
     world = SimulatedWorld(build_scene(SceneConfig(1, arm=path)))
     tracker = PlanTracker(arm)
     for _ in range(500):
