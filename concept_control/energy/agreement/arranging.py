@@ -11,14 +11,18 @@ from concept_control.energy.agreement.conjunction import KEPT, TIE, BoundSearch
 from concept_control.energy.agreement.evidence import ONE_SIDED, ONE_SIGN
 from concept_control.energy.agreement.place_prior import set_prior
 from concept_control.energy.agreement.placing import Agreement, anywhere
-from concept_control.energy.measurements.measurement import evaluate
+from concept_control.energy.measurements.measurement import MIRROR, RATIO, SHIFT, TURN, evaluate
 from concept_control.energy.measurements.scene_view import SceneView
 from concept_control.energy.measurements.sets import set_measurements
 from concept_control.energy.scene_batch import SceneBatch
 
 _BACKGROUND = 2000
+_FORM = frozenset({SHIFT, TURN, MIRROR})
 _CERTAIN = 3.0
 _DOUBTED = -3.0
+_FORM_OF_ONE = 2.0
+"""Log odds at least, from one demonstration, of what stays the same however large the form is and
+however it is turned: a single value speaks for no bounds, but who shows one form means it."""
 
 
 def infer_arrangement(
@@ -51,13 +55,17 @@ def infer_arrangement(
         torch.tensor([m.is_signed for m in measurements]),
         torch.ones(len(measurements), dtype=torch.bool),
     )
-    kept = torch.nonzero(search.odds > _DOUBTED)[:, 0].tolist()
+    odds = search.odds
+    if shots == 1:
+        is_form = torch.tensor([m.unit == RATIO and m.keeps == _FORM for m in measurements])
+        odds = torch.where(is_form, odds.clamp(min=_FORM_OF_ONE), odds)
+    kept = torch.nonzero(odds > _DOUBTED)[:, 0].tolist()
     # Bounds of a shape are on both sides, and never on the sign alone.
     search.shares[[ONE_SIDED, ONE_SIGN]] = 0.0
-    relevance = torch.sigmoid(search.odds).clamp(max=1 - 1e-4)
+    relevance = torch.sigmoid(odds).clamp(max=1 - 1e-4)
     bounds = search.bounds(
         [(index, row, 1.0) for row, index in enumerate(kept)],
-        [(float(relevance[i]), 1.0, KEPT if search.odds[i] > _CERTAIN else TIE) for i in kept],
+        [(float(relevance[i]), 1.0, KEPT if odds[i] > _CERTAIN else TIE) for i in kept],
     )
     specs = tuple(measurements[i].name for i in kept)
     score = float(search.odds.max())

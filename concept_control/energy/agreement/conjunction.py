@@ -109,10 +109,21 @@ class Bounds:
             kind: `KEPT`, `NEXT` or `TIE`.
             bounds: Bounds of the clause, every attribute of `PER_BOUND` but `clause`.
         """
-        bounds['clause'] = torch.full_like(bounds['index'], len(self.relevance))
         clause = zip(PER_CLAUSE, (relevance, power, kind))
-        more = bounds | {n: getattr(self, n).new_tensor([value]) for n, value in clause}
-        joined: dict[str, Any] = {n: torch.cat([getattr(self, n), more[n]]) for n in more}
+        more: dict[str, Any] = {
+            n: torch.cat([getattr(self, n), getattr(self, n).new_tensor([v])]) for n, v in clause
+        }
+        return replace(self, **more).with_readings(len(self.relevance), **bounds)
+
+    def with_readings(self, clause: int, **bounds: torch.Tensor) -> Bounds:
+        """Return the bounds with more of them in a clause.
+
+        Args:
+            clause: Number of the clause.
+            bounds: Every attribute of `PER_BOUND` but `clause`.
+        """
+        bounds['clause'] = torch.full_like(bounds['index'], clause)
+        joined: dict[str, Any] = {n: torch.cat([getattr(self, n), v]) for n, v in bounds.items()}
         return replace(self, **joined)
 
     def excess(self, values: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
@@ -195,6 +206,9 @@ class BoundSearch:
         is_signed: (K,) bool, measurements whose zero is special.
         is_valid: (K,) bool, measurements that are defined.
         is_continuous: Whether masses of few samples are smoothed.
+
+    Attributes:
+        log_doubt: Log odds of what else may be meant beside what is kept, nothing included.
     """
 
     def __init__(
@@ -219,6 +233,7 @@ class BoundSearch:
         self.kept_shares: list[tuple[torch.Tensor, bool]] = []
         self._widths: list[float] = []
         self.num_tight = 0
+        self.log_doubt = 0.0
         self.score()
 
     def score(self) -> None:
@@ -327,7 +342,9 @@ class BoundSearch:
         doubt = torch.where(valid, doubted - total + _NEXT_BONUS, -torch.inf)
         # Something is meant: without any bound, "nothing more" is unlikely.
         nothing = doubt.new_tensor([0.0 if self.kept else -5.0])
-        share = torch.softmax(torch.cat([doubt, nothing]), dim=0)[:-1]
+        every = torch.cat([doubt, nothing])
+        self.log_doubt = float(torch.logsumexp(every, dim=0) + total) - _NEXT_BONUS
+        share = torch.softmax(every, dim=0)[:-1]
         rows += [(i, len(clauses), float(share[i])) for i in _indices(share > _LEAST_NEXT)]
         clauses.append((1.0, _NEXT_POWER, NEXT))
         ties = torch.sigmoid(doubted).clamp(max=0.9 if is_supported else 0.3)

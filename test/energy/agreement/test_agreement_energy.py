@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import torch
 
+from concept_control.concepts import families
 from concept_control.concepts.vocabulary import vocabulary
 from concept_control.energy.agreement.agreement_code import AgreementCode
 from concept_control.energy.agreement.recordings import bound_residual, recorded_residual
@@ -35,6 +36,37 @@ def test_a_place_beside_the_right_one_is_nearly_right(model, codes):
         positions, shown.colors, shown.sizes, shown.present, shown.subjects, shown.attention
     )
     assert model.energy(beside, codes['between']).max() < 0.01
+
+
+def _taught(name, concepts, shots):
+    """Return parameters, demonstrations and three further scenes of concepts of a family."""
+    family, rng = families()[name], np.random.default_rng(4)
+    params = family.sample_concepts(rng, concepts)
+    events = family.sample(rng, params, shots + 3)
+    for row in range(concepts):
+        own = events[slice(row * (shots + 3), (row + 1) * (shots + 3))]
+        yield params[row : row + 1], own[slice(0, shots)], own[slice(shots, None)]
+
+
+def test_a_ring_about_any_place_is_learned(model):
+    held = [
+        families()['annulus'].holds(model.generate(scenes, model.infer(shown)), params)
+        for params, shown, scenes in _taught('annulus', 8, 5)
+    ]
+    assert np.mean(held) >= 0.8
+
+
+@pytest.mark.parametrize('name', ['ell', 'arrangement'])
+def test_one_demonstration_of_a_form_is_enough_to_find_it_again(model, name):
+    found = []
+    for _, shown, scenes in _taught(name, 6, 1):
+        if not shown.subjects.any():
+            continue  # who shows things that stand still may mean what each of them is
+        code = model.infer(shown)
+        same = scenes.attention.sum(dim=-1) == shown.attention.sum()
+        masks = model.identify(scenes, code)
+        found += (masks == scenes.attention).all(dim=-1)[same].tolist()
+    assert len(found) >= 6 and np.mean(found) >= 0.8
 
 
 @pytest.mark.parametrize('name', ['between', 'red'])
