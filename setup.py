@@ -16,13 +16,50 @@ from setuptools.dist import Distribution
 
 NAME = 'concept_control'
 ROOT = Path(__file__).resolve().parent
+BUILD = ROOT / 'build' / 'cmake'
+TF2_MSGS = 'tf2_msgs'
+
+
+def has_tf2_msgs():
+    """Tell whether a ROS 2 installation brings tf2_msgs, which is on no registry of wheels."""
+    prefixes = os.environ.get('AMENT_PREFIX_PATH', '').split(os.pathsep)
+    others = {Path(prefix).resolve() for prefix in prefixes if prefix} - {
+        Path(sys.prefix).resolve()
+    }
+    return any((prefix / 'share' / TF2_MSGS).is_dir() for prefix in others)
+
+
+def build(source, folder, stage):
+    """Configure, build and install a CMake project."""
+    prefixes = [os.environ.get('AMENT_PREFIX_PATH'), sys.prefix]
+    env = {**os.environ, 'AMENT_PREFIX_PATH': os.pathsep.join(filter(None, prefixes))}
+
+    def cmake(*args):
+        subprocess.run(['cmake', *map(str, args)], check=True, env=env)
+
+    cache = folder / 'CMakeCache.txt'
+    if cache.exists() and f'Python3_EXECUTABLE:UNINITIALIZED={sys.executable}\n' not in (
+        cache.read_text()
+    ):
+        shutil.rmtree(folder)  # configured for another environment
+    cmake(
+        *('-S', source, '-B', folder),
+        f'-DCMAKE_PREFIX_PATH={sys.prefix}',
+        f'-DPython3_EXECUTABLE={sys.executable}',
+        '-DCMAKE_BUILD_TYPE=Release',
+        f'-DCMAKE_INSTALL_PREFIX={stage}',
+        '-DBUILD_TESTING=OFF',
+        f'-DCMAKE_PROJECT_INCLUDE={ROOT / "cmake" / "pypi_wheels.cmake"}',
+    )
+    cmake('--build', folder, '-j', os.environ.get('CMAKE_BUILD_PARALLEL_LEVEL', '2'))
+    cmake('--install', folder)
 
 
 class CMakeBuildPy(build_py):
     """Copy what `cmake --install` lays down into the wheel."""
 
     def run(self):
-        """Configure, build and install into a staging folder, then collect it."""
+        """Build into a staging folder, then collect what is there."""
         if find_spec('ament_package') is None:
             sys.exit(
                 'concept_control: the ROS 2 message generators are not in this environment. Use '
@@ -30,33 +67,16 @@ class CMakeBuildPy(build_py):
                 '`pip install --no-build-isolation .`, or `colcon build` on a ROS 2 machine.'
             )
         super().run()
-        build = ROOT / 'build' / 'cmake'
-        stage = build / 'stage'
-        prefixes = [os.environ.get('AMENT_PREFIX_PATH'), sys.prefix]
-        env = {**os.environ, 'AMENT_PREFIX_PATH': os.pathsep.join(filter(None, prefixes))}
-
-        def cmake(*args):
-            subprocess.run(['cmake', *map(str, args)], check=True, env=env)
-
-        cache = build / 'CMakeCache.txt'
-        if cache.exists() and f'Python3_EXECUTABLE:UNINITIALIZED={sys.executable}\n' not in (
-            cache.read_text()
-        ):
-            shutil.rmtree(build)  # configured for another environment
+        stage = BUILD / 'stage'
         shutil.rmtree(stage, ignore_errors=True)
-        cmake(
-            *('-S', ROOT, '-B', build),
-            f'-DCMAKE_PREFIX_PATH={sys.prefix}',
-            f'-DPython3_EXECUTABLE={sys.executable}',
-            '-DCMAKE_BUILD_TYPE=Release',
-            f'-DCMAKE_INSTALL_PREFIX={stage}',
-            '-DBUILD_TESTING=OFF',
-            f'-DCMAKE_PROJECT_INCLUDE={ROOT / "cmake" / "pypi_wheels.cmake"}',
-        )
-        cmake('--build', build, '-j', os.environ.get('CMAKE_BUILD_PARALLEL_LEVEL', '2'))
-        cmake('--install', build)
-        (package,) = stage.glob(f'lib/python*/site-packages/{NAME}')
-        shutil.copytree(package, Path(self.build_lib) / NAME, dirs_exist_ok=True)
+        build(ROOT, BUILD / NAME, stage)
+        packages = [NAME]
+        if not has_tf2_msgs():
+            build(ROOT / 'cmake' / TF2_MSGS, BUILD / TF2_MSGS, stage)
+            packages.append(TF2_MSGS)
+        for name in packages:
+            (package,) = stage.glob(f'lib/python*/site-packages/{name}')
+            shutil.copytree(package, Path(self.build_lib) / name, dirs_exist_ok=True)
         self.distribution.data_files = [
             (str(path.parent.relative_to(stage)), [str(path)])
             for path in sorted(stage.rglob('*'))

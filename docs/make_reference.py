@@ -40,7 +40,16 @@ QOS = {
     'RELIABLE': 'reliable',
     'LATCHED': 'reliable, latched',
     'LATCHED_INPUT': 'reliable, latched',
+    'GOALS': 'reliable, latched',
+    'TF': 'reliable',
 }
+
+OPTIONAL = {
+    'Detection3DArray': 'vision_msgs',
+    'PlanningScene': 'moveit_msgs',
+    'TFMessage': 'tf2_msgs',
+}
+"""Packages of messages that are not always installed."""
 
 CAMERA_PARAMETERS = {
     'entity_extractor': parameters_of(CameraParameters, CAMERA),
@@ -185,7 +194,7 @@ def _endpoints(path: Path) -> Iterator[tuple[bool, str, str, str]]:
             continue  # a topic that is a parameter
         name_of_type = call.args[0].id
         # What is not imported is of a package that need not be there.
-        module, kind = imported.get(name_of_type, ('vision_msgs.msg', name_of_type))
+        module, kind = imported.get(name_of_type, (OPTIONAL.get(name_of_type, ''), name_of_type))
         profile = call.args[-1]
         assert isinstance(profile, ast.Attribute), f'{path}: {ast.unparse(call)}'
         yield (

@@ -5,8 +5,10 @@ docs/your_arm.md tells what these must provide. The other launch files include t
 """
 
 import os
+import tempfile
 from pathlib import Path
 
+import yaml
 from ament_index_python.packages import get_package_share_directory
 from launch.actions import DeclareLaunchArgument, OpaqueFunction, SetEnvironmentVariable
 from launch.conditions import IfCondition
@@ -22,12 +24,30 @@ CAMERA_TOPICS = {
 }
 """Topics of the camera by the argument that renames each."""
 
+CAMERA_POSE = {'position': 3, 'rotation': 4}
+"""Number of values of each part of a camera's pose; a rotation is a quaternion x y z w."""
 
-def check_parameter_file(context: object) -> None:
-    """Refuse to start without it: launch would go on with defaults, made for another robot."""
+
+def prepare_parameters(context: object) -> None:
+    """Write where the camera is, if arguments say so, as parameters over those of the files.
+
+    Without params_file nothing starts: launch would go on with defaults, made for another robot.
+    """
     path = LaunchConfiguration('params_file').perform(context)
     if not Path(path).is_file():
         raise RuntimeError(f'params_file: there is no file {path}')
+    given = {name: LaunchConfiguration(f'camera_{name}').perform(context) for name in CAMERA_POSE}
+    camera = {name: yaml.safe_load(text) for name, text in given.items() if text}
+    for name, values in camera.items():
+        count = CAMERA_POSE[name]
+        if not isinstance(values, list) or len(values) != count:
+            raise RuntimeError(f'camera_{name}: {given[name]!r} is no list of {count} numbers')
+    if camera:
+        camera = {'from_tf': False, **{k: list(map(float, v)) for k, v in camera.items()}}
+        with tempfile.NamedTemporaryFile('w', suffix='.yaml', delete=False) as file:
+            yaml.safe_dump({'/**/entity_extractor': {'ros__parameters': {'camera': camera}}}, file)
+            path = file.name
+    context.launch_configurations['camera_file'] = path
 
 
 def logger(node: str, namespace: LaunchConfiguration) -> PythonExpression:
@@ -50,6 +70,7 @@ def generate_launch_description() -> LaunchDescription:
             parameters=[
                 LaunchConfiguration('defaults_file'),
                 LaunchConfiguration('params_file'),
+                LaunchConfiguration('camera_file'),
                 {'use_sim_time': LaunchConfiguration('use_sim_time'), **(parameters or {})},
             ],
             arguments=[
@@ -114,6 +135,15 @@ def generate_launch_description() -> LaunchDescription:
                 )
                 for argument, topic in CAMERA_TOPICS.items()
             ),
+            *(
+                DeclareLaunchArgument(
+                    f'camera_{name}',
+                    default_value='',
+                    description=f'{name} of the optical frame of the camera in the fixed frame, '
+                    f'{count} numbers as in "[0.4, 0, 1]"; empty: as the parameters say',
+                )
+                for name, count in CAMERA_POSE.items()
+            ),
             DeclareLaunchArgument(
                 'rviz', default_value='false', description='open RViz with the shipped view'
             ),
@@ -128,7 +158,7 @@ def generate_launch_description() -> LaunchDescription:
             DeclareLaunchArgument(
                 'log_level', default_value='info', description='debug, info, warn or error'
             ),
-            OpaqueFunction(function=check_parameter_file),
+            OpaqueFunction(function=prepare_parameters),
             # Room for images in shared memory; one thread of BLAS a process; and nodes end when
             # ros2 launch is gone, however it went.
             SetEnvironmentVariable(

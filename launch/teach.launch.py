@@ -39,12 +39,16 @@ DRIVER_TOPICS = {
 }
 """Topics of arm and camera by the argument that renames each."""
 
+CAMERA_POSE = {'camera_position': '"[x, y, z]"', 'camera_rotation': '"[x, y, z, w]"'}
+"""Arguments that say where the camera is."""
+
 
 def generate_launch_description() -> LaunchDescription:
     """Start perception and concept model, and a recorder where one is asked for."""
     share = Path(get_package_share_directory('concept_control'))
     passed = (
         *('params_file', 'namespace', 'use_sim_time', 'perception', 'rviz', 'log_level'),
+        *CAMERA_POSE,
         *DRIVER_TOPICS,
     )
     namespace = LaunchConfiguration('namespace')
@@ -77,6 +81,12 @@ def generate_launch_description() -> LaunchDescription:
                     argument, default_value=topic, description=f'what the driver calls {topic}'
                 )
                 for argument, topic in DRIVER_TOPICS.items()
+            ),
+            *(
+                DeclareLaunchArgument(
+                    argument, default_value='', description=f'as of bringup.launch.py: {what}'
+                )
+                for argument, what in CAMERA_POSE.items()
             ),
             DeclareLaunchArgument(
                 'rviz', default_value='false', description='open RViz with the shipped view'

@@ -18,6 +18,7 @@ from concept_control.interfaces.camera_topics import CameraTopics, camera_topics
 from concept_control.paths import share_folder
 from concept_control.perception.camera_model import pose_matrix
 from concept_control.perception.image_synchronizer import MAX_STAMP_GAP
+from concept_control.simulation.scene import camera_pose
 
 
 @dataclass(frozen=True)
@@ -55,11 +56,15 @@ def read_setup(path: Path | None = None) -> RecordedSetup:
     try:
         prefix = str(p.get('cameras', ['camera'])[0])
         placed = p.get(prefix, {})
-        pose = None
+        arm, pose = ArmDescription.load(p.get('arm', 'franka')), None
         if not placed.get('from_tf', False):
-            pose = pose_matrix(placed['position'], placed['rotation'])
+            pose = (
+                camera_pose(arm.workspace, placed['scene_camera'])
+                if 'position' not in placed
+                else pose_matrix(placed['position'], placed['rotation'])
+            )
         return RecordedSetup(
-            arm=ArmDescription.load(p.get('arm', 'franka')),
+            arm=arm,
             frame=str(p.get('frame', 'world')),
             camera=camera_topics(
                 prefix, *(placed.get(f'{n}_topic', '') for n in CameraTopics._fields)
@@ -72,7 +77,7 @@ def read_setup(path: Path | None = None) -> RecordedSetup:
     except (AttributeError, IndexError, KeyError, TypeError, ValueError) as error:
         raise BagError(
             f'{path} does not tell where the camera is: entity_extractor needs `cameras`, and '
-            f'`position` and `rotation` of the first of them ({error!r})'
+            f'`position` and `rotation`, or `scene_camera`, of the first of them ({error!r})'
         ) from error
 
 

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from concept_control.control.arm.description import ArmDescription
 from concept_control.paths import share_folder
 from concept_control.ros.runtime.process_graph import (
     EXECUTABLES,
@@ -15,7 +14,6 @@ from concept_control.ros.runtime.process_graph import (
     Graph,
     NodeProcess,
 )
-from concept_control.simulation.scene import camera_places
 
 START_TIMEOUT = 90.0
 """Seconds the nodes get to come up: importing torch alone takes several on a small machine."""
@@ -73,11 +71,6 @@ def node_parameters(config: GraphConfig) -> dict[str, dict[str, Any]]:
     layout = {'seed': config.seed, 'colors': list(config.blocks)}
     prefixes = ['camera', 'oblique'][: config.num_cameras]
     arm, cameras = {'arm': config.arm}, {'cameras': prefixes}
-    places = camera_places(ArmDescription.load(config.arm).workspace)
-    poses = {
-        f'{prefix}.position': places[name].tolist()
-        for prefix, name in zip(prefixes, ('top', 'oblique'))
-    }
     return {
         'arm_simulator': {
             **layout,
@@ -89,7 +82,7 @@ def node_parameters(config: GraphConfig) -> dict[str, dict[str, Any]]:
             'real_time_factor': config.speed,
         },
         'particle_world': {**layout, **arm, **model},
-        'entity_extractor': {**arm, **cameras, **poses},
+        'entity_extractor': {**arm, **cameras},
         'concept_model': {**arm, **model},
         'mpc_controller': {**arm, **model, 'output': config.interface, 'pushes': config.pushes},
     }

@@ -32,6 +32,7 @@ class ImageSynchronizer(Generic[T]):
             on_unpaired: Callback that is told why an image will never be paired.
         """
         self._tolerance, self._on_unpaired = tolerance, on_unpaired
+        self._has_paired = False
         self._waiting: dict[str, deque[tuple[float, T]]] = {COLOR: deque(), DEPTH: deque()}
 
     def add(self, stream: str, stamp: float, image: T) -> tuple[T, T] | None:
@@ -55,12 +56,15 @@ class ImageSynchronizer(Generic[T]):
                 self._report_unpaired(stream, own.popleft(), other_stream)
             return None
         partner = min(fitting, key=lambda other: abs(other[0] - stamp))
-        # Streams come in order: what is older than this pair has lost its other half.
-        while own:
-            self._report_unpaired(stream, own.popleft(), other_stream)
+        # Streams come in order: what is older than this pair has lost its other half, or, before
+        # the first one, came before that stream was heard.
+        lost = [(stream, own.popleft(), other_stream) for _ in list(own)]
         while others[0] is not partner:
-            self._report_unpaired(other_stream, others.popleft(), stream)
+            lost.append((other_stream, others.popleft(), stream))
         others.popleft()
+        for each in lost if self._has_paired else ():
+            self._report_unpaired(*each)
+        self._has_paired = True
         return (image, partner[1]) if stream == COLOR else (partner[1], image)
 
     def _report_unpaired(self, stream: str, unpaired: tuple[float, T], other_stream: str) -> None:

@@ -8,6 +8,7 @@ import mujoco
 import numpy as np
 
 from concept_control.control.arm.description import OWN
+from concept_control.control.arm.geom_shapes import geom_color, geom_shapes
 from concept_control.simulation.scene import Scene
 from concept_control.simulation.world import SimulatedWorld
 
@@ -42,37 +43,19 @@ def arm_shapes(scene: Scene) -> tuple[ArmShape, ...]:
     bodies = _arm_bodies(model)
     shapes: list[ArmShape] = []
     for geom in range(model.ngeom):
-        body, color = int(model.geom_bodyid[geom]), model.geom_rgba[geom]
+        body, color = int(model.geom_bodyid[geom]), geom_color(model, geom)
         if body not in bodies or color[3] == 0:
             continue
-        position, size = model.geom_pos[geom], model.geom_size[geom]
-        matrix = np.zeros(9)
-        mujoco.mju_quat2Mat(matrix, model.geom_quat[geom])
-        rotation = matrix.reshape(3, 3)
-        match int(model.geom_type[geom]):
-            case mujoco.mjtGeom.mjGEOM_CAPSULE:
-                end = rotation[:, 2] * size[1]
-                parts = [('cylinder', size[:2], position)]
-                parts += [('sphere', size[:1], position + sign * end) for sign in (-1, 1)]
-            case mujoco.mjtGeom.mjGEOM_CYLINDER:
-                parts = [('cylinder', size[:2], position)]
-            case mujoco.mjtGeom.mjGEOM_SPHERE:
-                parts = [('sphere', size[:1], position)]
-            case mujoco.mjtGeom.mjGEOM_BOX:
-                parts = [('box', size, position)]
-            case _:
-                box = model.geom_aabb[geom]
-                parts = [('box', box[3:], position + rotation @ box[:3])]
         shapes += [
             ArmShape(
                 bodies.index(body),
-                kind,
-                _plain(extent),
-                _plain(at),
-                rows(rotation),
+                shape.kind,
+                _plain(shape.size),
+                _plain(shape.position),
+                rows(shape.rotation.as_matrix()),
                 _plain(color[:3]),
             )
-            for kind, extent, at in parts
+            for shape in geom_shapes(model, geom)
         ]
     return tuple(shapes)
 

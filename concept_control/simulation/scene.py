@@ -23,6 +23,9 @@ FLOOR_HEIGHT = -0.75
 TOP_CAMERA, OBLIQUE_CAMERA = (-0.05, 0.0, 1.2), (0.82, -0.85, 0.85)
 """Places of the cameras relative to the workspace's centre on the table [m]."""
 
+OBLIQUE_TARGET = (-0.08, 0.0, 0.15)
+"""Place that the oblique camera looks at, likewise [m]."""
+
 TABLE_OFFSET = -0.08
 """Place of the table's middle along x, relative to the workspace's centre [m]."""
 
@@ -242,10 +245,26 @@ def _rgb(color: str | Sequence[float]) -> tuple[float, float, float]:
     return (float(rgb[0]), float(rgb[1]), float(rgb[2]))
 
 
-def camera_places(workspace: Workspace) -> dict[str, np.ndarray]:
-    """Return the places (3,) of the cameras `top` and `oblique` beside a workspace [m]."""
+def camera_pose(workspace: Workspace, name: str) -> np.ndarray:
+    """Return the (4, 4) pose of the optical frame (x right, y down, z ahead) of a camera.
+
+    Args:
+        workspace: Workspace that the camera sees.
+        name: `top`, in whose images right is the world's -y and up its +x, or `oblique`.
+    """
     middle = np.array([*workspace.center, 0.0])
-    return {'top': middle + TOP_CAMERA, 'oblique': middle + OBLIQUE_CAMERA}
+    if name == 'top':
+        position, target = middle + TOP_CAMERA, middle + TOP_CAMERA - [0.0, 0.0, 1.0]
+        up = np.array([1.0, 0.0, 0.0])
+    else:
+        position, target = middle + OBLIQUE_CAMERA, middle + OBLIQUE_TARGET
+        up = np.array([0.0, 0.0, 1.0])
+    ahead = (target - position) / np.linalg.norm(target - position)
+    right = np.cross(ahead, up)
+    right /= np.linalg.norm(right)
+    pose = np.eye(4)
+    pose[:3] = np.column_stack([right, np.cross(ahead, right), ahead, position])
+    return pose
 
 
 def _add_views(spec: mujoco.MjSpec, workspace: Workspace) -> None:
@@ -268,22 +287,11 @@ def _add_views(spec: mujoco.MjSpec, workspace: Workspace) -> None:
             castshadow=False,  # an order of magnitude slower without a GPU
             type=mujoco.mjtLightType.mjLIGHT_DIRECTIONAL,
         )
-    # Image right is the world's -y, image up its +x.
-    down, places = np.array([0.0, 0.0, -1.0]), camera_places(workspace)
-    world.add_camera(
-        name='top',
-        pos=places['top'],
-        fovy=40.0,
-        quat=_camera_quat(down, up=np.array([1.0, 0.0, 0.0])),
-    )
-    position = places['oblique']
-    target = np.array([x - 0.08, y, 0.15])
-    world.add_camera(
-        name='oblique',
-        pos=position,
-        fovy=42.0,
-        quat=_camera_quat(target - position, up=np.array([0.0, 0.0, 1.0])),
-    )
+    for name, fovy in (('top', 40.0), ('oblique', 42.0)):
+        pose, quat = camera_pose(workspace, name), np.zeros(4)
+        # MuJoCo's cameras look along -z with y up.
+        mujoco.mju_mat2Quat(quat, (pose[:3, :3] * (1.0, -1.0, -1.0)).ravel())
+        world.add_camera(name=name, pos=pose[:3, 3], fovy=fovy, quat=quat)
 
 
 def _add_table(spec: mujoco.MjSpec, workspace: Workspace) -> None:
@@ -308,17 +316,6 @@ def _add_table(spec: mujoco.MjSpec, workspace: Workspace) -> None:
         conaffinity=3,
         friction=[0.6, 0.01, 0.001],
     )
-
-
-def _camera_quat(forward: np.ndarray, up: np.ndarray) -> np.ndarray:
-    """Return the attitude (w, x, y, z) of a MuJoCo camera, which looks along its -z axis."""
-    backward = -forward / np.linalg.norm(forward)
-    right = np.cross(up, backward)
-    right /= np.linalg.norm(right)
-    quat = np.zeros(4)
-    axes = np.column_stack([right, np.cross(backward, right), backward])
-    mujoco.mju_mat2Quat(quat, axes.ravel())
-    return quat
 
 
 def _add_block(

@@ -15,6 +15,9 @@ pytest.importorskip('rclpy', reason='rclpy is not installed')
 
 import numpy as np
 from concept_control.msg import ConceptCommand, ConceptGoal, ConceptStatus, EntityArray
+from sensor_msgs.msg import Image
+from std_msgs.msg import String
+from visualization_msgs.msg import MarkerArray
 from waiting import wait
 
 from concept_control.benchmarks.graph.shared_memory import left_behind, segments_of
@@ -290,6 +293,59 @@ def test_a_clock_that_stops_is_told_and_the_task_goes_on_with_it(running, robot)
             os.killpg(simulator.pid, signal.SIGCONT)
         expected = ConceptStatus.CANCELLED if cancels else ConceptStatus.ACTIVE
         wait(lambda e=expected: heard.statuses[-1].status == e and not is_silent(), graph)
+
+
+def test_the_arm_holds_while_the_concept_model_of_its_goal_does_not_answer(running, robot):
+    graph, _, heard = running
+    model = graph.processes['concept_model']
+    robot.go('between(yellow; blue, green)', wait_for_server=30.0)
+    wait(lambda: is_moving_a_block(robot), graph)
+
+    def is_abandoned():
+        return 'concept_model, which gave the goal, is gone' in heard.statuses[-1].text
+
+    os.killpg(model.pid, signal.SIGSTOP)
+    try:
+        wait(is_abandoned, graph, deadline=20.0)
+        assert heard.statuses[-1].phase == 'hold'
+    finally:
+        os.killpg(model.pid, signal.SIGCONT)
+    wait(lambda: not is_abandoned(), graph)
+    robot.cancel()
+    assert outcome(robot, graph).outcome is Outcome.CANCELLED
+
+
+def test_displays_are_told_of_the_arm_and_of_the_frames_of_all_that_is_shown(running):
+    graph, monitor, heard = running
+    said, frames = {}, {}
+
+    def listen(kind, topic, profile, note=None):
+        monitor.create_subscription(
+            kind, topic, note or (lambda m: said.setdefault(topic, m)), profile
+        )
+
+    listen(String, 'robot_description', qos.LATCHED)
+    for topic in ('camera/color/image_raw', 'camera/depth/image_raw', 'view/image_raw'):
+        listen(Image, topic, qos.SENSOR)
+    listen(MarkerArray, 'concept_markers', qos.RELIABLE)
+    wait(lambda: len(said) == 5, graph)
+    assert '<robot name="franka">' in said['robot_description'].data
+    tf2 = pytest.importorskip('tf2_msgs.msg', reason='tf2_msgs is not installed: make setup')
+
+    def note(message):
+        frames.update({t.child_frame_id: t for t in message.transforms})
+
+    listen(tf2.TFMessage, '/tf', qos.TF, note)
+    listen(tf2.TFMessage, '/tf_static', qos.LATCHED_INPUT, note)
+    blocks = {f'concept/entity_{e.id}' for e in heard.entities.entities if e.id}
+    shown = {m.header.frame_id for t, m in said.items() if 'image' in t}
+    shown |= {marker.header.frame_id for marker in said['concept_markers'].markers}
+    wait(lambda: blocks | {'concept/tool', 'fr3_link7'} <= frames.keys(), graph)
+    assert shown == {'camera_optical_frame', 'view_optical_frame', 'world'}
+    wait(lambda: shown <= {'world', *frames}, graph)
+    above = frames['camera_optical_frame'].transform
+    assert above.translation.z == pytest.approx(1.2)  # looking down, image right is -y
+    np.testing.assert_allclose(abs(above.rotation.x), np.sqrt(0.5), atol=1e-6)
 
 
 def test_of_two_commands_at_once_the_newer_is_done_and_the_older_told(running, robot):

@@ -190,14 +190,40 @@ def test_a_file_that_is_not_there_is_refused_before_anything_starts(
     entities = read(name)
     (check,) = of_kind(entities, 'OpaqueFunction')
     there = tmp_path / 'there'
-    given = {argument: str(there), 'namespace': ''}
-    monkeypatch.setattr(Recorded, 'perform', lambda self, _: given[self.args[0]], raising=False)
+    given, context = {argument: str(there)}, SimpleNamespace(launch_configurations={})
+    monkeypatch.setattr(
+        Recorded, 'perform', lambda self, _: given.get(self.args[0], ''), raising=False
+    )
     with pytest.raises(RuntimeError, match=f'{argument}: there is no .*there'):
-        check.options['function'](None)
+        check.options['function'](context)
     there.symlink_to(SAMPLE if argument == 'bag' else ROOT / 'config/robot.yaml')
-    check.options['function'](None)
+    check.options['function'](context)
     starts = [i for i, e in enumerate(entities) if e.kind in ('Node', 'IncludeLaunchDescription')]
     assert entities.index(check) < min(starts)
+
+
+def test_a_launch_says_where_the_camera_is(read, monkeypatch):
+    entities = read('bringup')
+    (prepare,) = of_kind(entities, 'OpaqueFunction')
+    given = {'params_file': str(ROOT / 'config/robot.yaml')}
+    monkeypatch.setattr(
+        Recorded, 'perform', lambda self, _: given.get(self.args[0], ''), raising=False
+    )
+
+    def written():
+        context = SimpleNamespace(launch_configurations={})
+        prepare.options['function'](context)
+        return Path(context.launch_configurations['camera_file'])
+
+    assert written() == Path(given['params_file'])  # as the parameters say
+    layers = nodes(entities)['entity_extractor'].options['parameters']
+    assert [layer.args for layer in layers[1:3]] == [('params_file',), ('camera_file',)]
+    given['camera_position'] = '[0.4, 0, 1]'
+    (values,) = yaml.safe_load(written().read_text()).values()
+    assert values['ros__parameters'] == {'camera': {'from_tf': False, 'position': [0.4, 0.0, 1.0]}}
+    given['camera_rotation'] = '[0, 1, 0]'
+    with pytest.raises(RuntimeError, match=r'camera_rotation: .* no list of 4 numbers'):
+        written()
 
 
 def test_a_bag_whose_commands_were_not_recorded_says_so_and_fails(read, monkeypatch):

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from concept_control.errors import PerceptionError
-from concept_control.perception.camera_model import Intrinsics, check_frame
+from concept_control.perception.camera_model import Intrinsics, check_frame, pose_matrix
 
 CAMERA = Intrinsics(640, 480, 570.0, 572.0, 321.0, 238.5)
 LENS = Intrinsics(640, 480, 570.0, 572.0, 321.0, 238.5, (-0.12, 0.05, 0.001, -0.0008, 0.01))
@@ -88,3 +88,17 @@ def test_pixels_beyond_a_folded_lens_model_see_nothing():
     assert not np.isnan(rays[200:280, 200:440]).any()
     with pytest.raises(PerceptionError, match='cannot be undone'):
         Intrinsics(640, 480, 400.0, 400.0, 320.0, 240.0, (-50.0, 0.0, 0.0, 0.0)).rays()
+
+
+@pytest.mark.parametrize(
+    ('position', 'rotation'),
+    [
+        ([0.0, 0.0], [0, 0, 0, 1]),
+        ([0.0, 0.0, np.nan], [0, 0, 0, 1]),
+        ([0.0, 0.0, 0.0], [0, 0, 0, 0]),
+        ([0.0, 0.0, 0.0], [0, 0, 1]),
+    ],
+)
+def test_what_is_no_pose_is_refused(position, rotation):
+    with pytest.raises(PerceptionError, match='no pose'):
+        pose_matrix(position, rotation)

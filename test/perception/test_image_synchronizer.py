@@ -56,6 +56,10 @@ def test_halves_that_never_fit_are_refused_with_the_reason():
 def test_a_lost_half_costs_one_moment_and_a_clock_set_back_none():
     refused = []
     pairing = ImageSynchronizer(0.005, refused.append)
+    pairing.add(COLOR, 0.8, 'before the other stream was heard')
+    pairing.add(COLOR, 0.9, 'a')
+    assert pairing.add(DEPTH, 0.9, 'A') == ('a', 'A')
+    assert not refused
     pairing.add(COLOR, 1.0, 'lost')
     pairing.add(COLOR, 1.1, 'b')
     assert pairing.add(DEPTH, 1.1, 'B') == ('b', 'B')

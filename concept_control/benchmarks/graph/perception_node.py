@@ -18,7 +18,6 @@ from typing import Any
 import numpy as np
 import rclpy
 from rclpy.node import Node
-from scipy.spatial.transform import Rotation
 from sensor_msgs.msg import CameraInfo, Image, JointState
 from std_msgs.msg import Bool
 from tqdm import tqdm
@@ -43,7 +42,6 @@ from concept_control.ros.runtime.process_graph import Graph, NodeProcess
 from concept_control.simulation.camera_noise import StructuredLightNoise
 from concept_control.simulation.carry_sequence import CarrySequence
 from concept_control.simulation.clutter import random_clutter
-from concept_control.simulation.scene import SceneConfig, build_scene
 from concept_control.simulation.simulated_camera import SimulatedCamera
 from concept_control.world.entity import EntityStatus
 
@@ -92,14 +90,7 @@ class ImagePlayer:
             'table_color': [0.0, 0.0, 0.0],
             'cameras': [PREFIXES[name] for name in self._names],
         }
-        scene = build_scene(SceneConfig())
-        for name in self._names:
-            with SimulatedCamera(scene.model, name, 64, 48, 'raycast') as camera:
-                pose = camera.T_world_camera(scene.new_data())
-            rotation = Rotation.from_matrix(pose[:3, :3]).as_quat().tolist()
-            parameters[f'{PREFIXES[name]}.position'] = pose[:3, 3].tolist()
-            parameters[f'{PREFIXES[name]}.rotation'] = rotation
-        return parameters
+        return parameters | {f'{PREFIXES[name]}.scene_camera': name for name in self._names}
 
     @contextmanager
     def cameras(self, model: Any) -> Iterator[list[SimulatedCamera]]:

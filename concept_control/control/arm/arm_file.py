@@ -7,6 +7,7 @@ import os
 import re
 import warnings
 from collections.abc import Mapping
+from copy import deepcopy
 from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
@@ -36,11 +37,13 @@ class ArmFile:
     Attributes:
         path: File, for people.
         text: URDF with its meshes found; empty where the file is an MJCF.
+        urdf: The same for others than MuJoCo: as it was but for absolute paths of meshes.
         velocities: Speed limits by the names of joints [rad/s, m/s]; an MJCF has none.
     """
 
     path: Path
     text: str = ''
+    urdf: str = ''
     velocities: Mapping[str, float] = field(default_factory=dict)
 
     def spec(self) -> mujoco.MjSpec:
@@ -144,6 +147,10 @@ def _urdf(path: Path, text: str) -> ArmFile:
         raise ArmError(f'{path} is no XML: {one_line(error)}') from error
     if root.tag != 'robot':
         raise ArmError(f'{path} is no URDF: its root is <{root.tag}>, expected <robot>')
+    shown = deepcopy(root)
+    for each in shown.iter('mesh'):
+        if place := _find_mesh(each.get('filename', ''), path):
+            each.set('filename', place.resolve().as_uri())
     velocities: dict[str, float] = {}
     left_out = []
     for joint in root.iter('joint'):
@@ -175,7 +182,8 @@ def _urdf(path: Path, text: str) -> ArmFile:
     options.attrib.update(
         strippath='false', fusestatic='false', discardvisual='true', balanceinertia='true'
     )
-    return ArmFile(path, ElementTree.tostring(root, encoding='unicode'), velocities)
+    text, urdf = (ElementTree.tostring(each, encoding='unicode') for each in (root, shown))
+    return ArmFile(path, text, urdf, velocities)
 
 
 def _number(text: str | None) -> float:
@@ -185,12 +193,8 @@ def _number(text: str | None) -> float:
         return math.nan
 
 
-def _mesh_path(name: str, urdf: Path) -> Path | None:
-    """Find a mesh, or one of the same name that MuJoCo reads; None where there is only another.
-
-    Raises:
-        ArmError: If no such file is anywhere.
-    """
+def _find_mesh(name: str, urdf: Path) -> Path | None:
+    """Return the file of a mesh; None where there is no such file."""
     places = [urdf.parent.resolve(), *urdf.resolve().parents]
     if match := re.fullmatch(r'package://([^/]+)/(.*)', name):
         package, relative = match.groups()
@@ -201,7 +205,16 @@ def _mesh_path(name: str, urdf: Path) -> Path | None:
         options += [place / relative for place in places if place.name == package]
     else:
         options = [urdf.parent / name.removeprefix('file://')]
-    mesh = next((option for option in options if option.is_file()), None)
+    return next((option for option in options if option.is_file()), None)
+
+
+def _mesh_path(name: str, urdf: Path) -> Path | None:
+    """Find a mesh, or one of the same name that MuJoCo reads; None where there is only another.
+
+    Raises:
+        ArmError: If no such file is anywhere.
+    """
+    mesh = _find_mesh(name, urdf)
     if mesh is None:
         raise ArmError(
             f'{urdf}: the mesh {name} is nowhere; packages are looked for beside and above the '

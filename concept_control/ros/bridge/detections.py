@@ -22,17 +22,18 @@ SIGMA = 0.002
 """Standard deviation of a position where a detector gives none [m]."""
 
 
-def vision_messages() -> ModuleType:
-    """Return the module with the messages.
+def messages_of(package: str) -> ModuleType:
+    """Return the module with the messages of a package that need not be installed.
 
     Raises:
-        CommandError: if they are not installed.
+        CommandError: if they are not.
     """
     try:
-        return import_module('vision_msgs.msg')
+        return import_module(f'{package}.msg')
     except ImportError as error:
         raise CommandError(
-            f'detections need vision_msgs: apt install ros-$ROS_DISTRO-vision-msgs ({error})'
+            f'{package} is not installed: apt install ros-$ROS_DISTRO-'
+            f'{package.replace("_", "-")} ({error})'
         ) from error
 
 
@@ -98,7 +99,7 @@ def detections_message(entities: EntityArray) -> Any:
     Raises:
         CommandError: if vision_msgs is not installed.
     """
-    vision = vision_messages()
+    vision = messages_of('vision_msgs')
     message = vision.Detection3DArray(header=entities.header)
     for entity in entities.entities:
         if entity.id == TOOL_ID:

@@ -29,6 +29,7 @@ from concept_control.ros.runtime.diagnostics import Diagnostics, Refusals, Repor
 from concept_control.ros.runtime.node_process import run_node
 from concept_control.ros.runtime.parameters import declare, parameter
 from concept_control.ros.runtime.worker import LatestValue, Worker
+from concept_control.ros.visualization.frames import ArmFrames, pose_of
 from concept_control.simulation.drives import EffortDrive, PositionDrive, TrajectoryDrive
 from concept_control.simulation.scene import SceneConfig, build_scene
 from concept_control.simulation.simulated_camera import SimulatedCamera
@@ -49,6 +50,9 @@ CLOCK_RATE = 100.0
 
 MAX_LATE = 0.1
 """Seconds of the machine behind real time from which simulated time runs slower."""
+
+VIEW_FRAME = 'view_optical_frame'
+"""Frame of the onlookers' camera, x to the right of the image and z ahead."""
 
 SPEED_PERIOD = 1.0
 """Seconds over which the speed of the simulation is measured."""
@@ -88,6 +92,9 @@ class Parameters:
     )
     truth_rate: float = parameter(20.0, 'true poses per simulated second', 1.0, 100.0)
     publish_clock: bool = parameter(False, 'publish /clock; nodes then need use_sim_time')
+    publish_tf: bool = parameter(
+        True, 'publish robot_description, and TF of links, tool and cameras'
+    )
     cameras: list[str] = parameter(
         ['camera'], 'topic prefixes of the cameras that perception uses'
     )
@@ -120,7 +127,7 @@ class CameraOutput:
     def __init__(self, node: Node, prefix: str, model: Any, backend: str) -> None:
         p = declare(node, CameraParameters, prefix=prefix)
         self.camera = SimulatedCamera(model, p.name, p.width, p.height, backend)
-        self._frame = f'{prefix}_optical_frame'
+        self.frame = f'{prefix}_optical_frame'
         self._color = node.create_publisher(Image, f'{prefix}/color/image_raw', qos.RELIABLE)
         self._depth = node.create_publisher(Image, f'{prefix}/depth/image_raw', qos.RELIABLE)
         self._info = node.create_publisher(CameraInfo, f'{prefix}/color/camera_info', qos.RELIABLE)
@@ -128,7 +135,7 @@ class CameraOutput:
     def publish(self, now: float, data: Any) -> None:
         """Render a state and publish colour, depth and calibration."""
         color, depth = self.camera.render(data)
-        header = convert.header(now, self._frame)
+        header = convert.header(now, self.frame)
         self._info.publish(convert.camera_info_message(self.camera.intrinsics, header))
         self._color.publish(convert.image_message(color, 'rgb8', header))
         self._depth.publish(convert.image_message(depth.astype(np.float32), '32FC1', header))
@@ -210,6 +217,7 @@ class ArmSimulator(Node):
         self._clock_publisher = (
             self.create_publisher(Clock, '/clock', qos.SENSOR) if p.publish_clock else None
         )
+        self._arm_frames = ArmFrames(self, scene.arm, p.frame) if p.publish_tf else None
         self._listen(p.interface)
         self.create_subscription(Bool, 'suction_command', self._on_suction, qos.RELIABLE)
 
@@ -280,6 +288,7 @@ class ArmSimulator(Node):
 
     def _report(self) -> Report:
         held = self.world.held
+        faults = [str(self._refusals), self._arm_frames.fault if self._arm_frames else '']
         return Report(
             {
                 'simulated time [s]': f'{self.world.time:.2f}',
@@ -288,7 +297,7 @@ class ArmSimulator(Node):
                 'commands refused': self._num_refused,
                 'held': 'nothing' if held is None else f'#{held}',
             },
-            warning=str(self._refusals),
+            warning='; '.join(filter(None, faults)),
         )
 
     def _on_suction(self, message: Bool) -> None:
@@ -349,6 +358,8 @@ class ArmSimulator(Node):
                 effort=self.world.applied_effort().tolist(),
             )
         )
+        if self._arm_frames is not None:
+            self._arm_frames.publish(now, positions)
 
     def _true_entities(self, now: float) -> EntityArray:
         header = convert.header(now, self.parameters.frame)
@@ -367,6 +378,13 @@ class ArmSimulator(Node):
         first = cameras[-1].camera
         self.get_logger().info(f'camera: {first.backend} ({first.backend_reason})')
         onlooker = SimulatedCamera(model, p.view_name, 640, 480, first.backend)
+        if self._arm_frames is not None:
+            # They stand still, so any state will do.
+            still = self.world.scene.new_data()
+            views = [*((c.frame, c.camera) for c in cameras), (VIEW_FRAME, onlooker)]
+            self._arm_frames.frames.publish_fixed(
+                [pose_of(p.frame, name, view.T_world_camera(still)) for name, view in views]
+            )
         replica = Replica(model)
         count = 0
         while (snapshot := self._snapshot.take()) is not None:
@@ -376,7 +394,7 @@ class ArmSimulator(Node):
                 camera.publish(now, data)
             if p.view_every and count % p.view_every == 0:
                 picture, _ = onlooker.render(data)
-                header = convert.header(now, p.frame)
+                header = convert.header(now, VIEW_FRAME)
                 self._view.publish(convert.image_message(picture, 'rgb8', header))
             self._filmed = now - self._offset
             count += 1

@@ -2,7 +2,8 @@
 
 Things that always stand somewhere come from a YAML file, others from the detector of another
 package (`vision_msgs/Detection3DArray` on `detections`), whose things get ids that stay. Instead,
-with `publishes_detections`, it passes on what `entity_extractor` sees as `entities/detections`.
+with `publishes_detections` and `publishes_planning_scene`, it passes on what `entity_extractor`
+sees to those who know the messages of vision_msgs and moveit_msgs.
 
 Threads: everything runs in the executor's thread.
 """
@@ -10,6 +11,7 @@ Threads: everything runs in the executor's thread.
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, NoReturn
 
@@ -26,8 +28,9 @@ from concept_control.ros.bridge import qos
 from concept_control.ros.bridge.detections import (
     detections_message,
     detections_of,
-    vision_messages,
+    messages_of,
 )
+from concept_control.ros.bridge.planning_scene import PlanningSceneUpdates
 from concept_control.ros.runtime.diagnostics import Diagnostics, Refusals, Report
 from concept_control.ros.runtime.node_process import run_node
 from concept_control.ros.runtime.parameters import declare, parameter
@@ -46,6 +49,9 @@ class Parameters:
     publishes_detections: bool = parameter(
         False, 'pass on `entities` as vision_msgs on `entities/detections`, and make none'
     )
+    publishes_planning_scene: bool = parameter(
+        False, 'pass on `entities` as collision objects (moveit_msgs) on `planning_scene`, too'
+    )
     rate: float = parameter(10.0, 'messages per second of things that always stand', 1.0, 50.0)
 
 
@@ -59,25 +65,33 @@ class EntityRelay(Node):
         self._standing = list(self._things.standing.values()) if self._things else []
         self._tracker, self._refusals = EntityTracker(), Refusals()
         self._session, self._num = int(time.time()) % 2**31, 0
+        self._outputs: list[tuple[Any, Callable[[EntityArray], Any]]] = []
         if p.publishes_detections:
-            Detection3DArray = vision_messages().Detection3DArray
-            self._out: Any = self.create_publisher(
-                Detection3DArray, 'entities/detections', qos.RELIABLE
+            Detection3DArray = messages_of('vision_msgs').Detection3DArray
+            out = self.create_publisher(Detection3DArray, 'entities/detections', qos.RELIABLE)
+            self._outputs.append((out, detections_message))
+        if p.publishes_planning_scene:
+            updates, PlanningScene = (
+                PlanningSceneUpdates(),
+                messages_of('moveit_msgs').PlanningScene,
             )
-            self.create_subscription(EntityArray, 'entities', self._pass_on, qos.RELIABLE)
-        else:
+            out = self.create_publisher(PlanningScene, 'planning_scene', qos.RELIABLE)
+            self._outputs.append((out, updates.update))
+        if self._outputs:
+            self.create_subscription(EntityArray, 'entities', self.pass_on, qos.RELIABLE)
+        if p.hears_detections or not self._outputs:
             self._entities = self.create_publisher(EntityArray, 'entities', qos.RELIABLE)
         if p.hears_detections:
-            Detection3DArray = vision_messages().Detection3DArray
+            Detection3DArray = messages_of('vision_msgs').Detection3DArray
             self.create_subscription(
                 Detection3DArray, 'detections', self.on_detections, qos.RELIABLE
             )
-        elif self._standing and not p.publishes_detections:
+        elif self._standing and not self._outputs:
             self.create_timer(1.0 / p.rate, self._on_timer)
-        elif not p.publishes_detections:
+        elif not self._outputs:
             raise CommandError(
                 'entity_relay has nothing to publish: set things to a file with positions, '
-                'hears_detections or publishes_detections'
+                'hears_detections, publishes_detections or publishes_planning_scene'
             )
         self._diagnostics = Diagnostics(self, self._report)
 
@@ -116,8 +130,10 @@ class EntityRelay(Node):
         )
         self._num += 1
 
-    def _pass_on(self, message: EntityArray) -> None:
-        self._out.publish(detections_message(message))
+    def pass_on(self, message: EntityArray) -> None:
+        """Publish our entities in the forms of other packages."""
+        for publisher, form in self._outputs:
+            publisher.publish(form(message))
         self._num += 1
 
     def _report(self) -> Report:

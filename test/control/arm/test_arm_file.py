@@ -3,12 +3,16 @@
 import re
 import struct
 
+import mujoco
 import numpy as np
 import pytest
+from link_poses import link_poses
 
 from concept_control.control.arm.arm_file import read_arm_file
 from concept_control.control.arm.description import ARMS_FOLDER, ArmDescription
 from concept_control.control.arm.kinematics import ArmKinematics
+from concept_control.control.arm.links import TOOL_FRAME, ArmLinks
+from concept_control.control.arm.urdf import arm_urdf
 from concept_control.errors import ArmError, MissingDependencyError
 
 
@@ -80,6 +84,31 @@ def test_an_arm_is_made_from_a_urdf_alone(package):
         'joints', 'locked', 'tool', 'home', 'workspace', 'acceleration_limits', 'stiffness',
         'damping',
     }  # fmt: skip
+
+
+def test_an_arms_own_urdf_is_told_to_others_with_its_tool(package):
+    arm = ArmDescription.load(package / 'arm.urdf')
+    links = ArmLinks(arm, 'map')
+    text = arm_urdf(arm, links)
+    stl = package / 'install/share/my_arm/meshes/base.stl'
+    assert f'"file://{stl}"' in text and 'package://my_arm/meshes/base.stl.dae' in text
+    assert 'finger_joint' in text and '<visual>' in text  # of others than MuJoCo
+    options = '<mujoco><compiler strippath="false" fusestatic="false"/></mujoco></robot>'
+    model = mujoco.MjModel.from_xml_string(
+        text.replace('file://', '').replace('</robot>', options)
+    )
+    data, rng = mujoco.MjData(model), np.random.default_rng(0)
+    data.joint('finger_joint').qpos[0] = arm.locked['finger_joint']
+    for q in rng.uniform(-3, 3, (3, 6)):
+        for joint, value in zip(arm.joints, q):
+            data.joint(joint).qpos[0] = value
+        mujoco.mj_kinematics(model, data)
+        tip = ArmKinematics(arm).tool(q).position
+        np.testing.assert_allclose(data.body(TOOL_FRAME).xpos, tip, atol=1e-8)
+        frames = link_poses(links, q)
+        assert {'base', 'left', 'tool0'} <= frames.keys()
+        for link in frames.keys() - {'map'}:
+            np.testing.assert_allclose(frames[link][0], data.body(link).xpos, atol=1e-8)
 
 
 def test_what_a_yaml_says_of_a_urdf_is_kept(package):

@@ -9,8 +9,8 @@ import pytest
 pytest.importorskip('rclpy', reason='rclpy is not installed')
 
 import rclpy
-from concept_control.msg import EntityArray
-from geometry_msgs.msg import Pose, PoseWithCovariance, Vector3
+from concept_control.msg import Entity, EntityArray
+from geometry_msgs.msg import Point, Pose, PoseWithCovariance, Vector3
 from waiting import wait
 
 from concept_control.errors import CommandError, PerceptionError
@@ -18,6 +18,7 @@ from concept_control.perception.known_things import KnownThings
 from concept_control.ros.bridge import conversions as convert
 from concept_control.ros.bridge import qos
 from concept_control.ros.bridge.detections import detections_message, detections_of
+from concept_control.ros.bridge.planning_scene import PlanningSceneUpdates
 from concept_control.ros.nodes.entity_relay import FIRST_STANDING, EntityRelay
 
 FILE = """
@@ -123,9 +124,64 @@ def test_detections_become_entities_and_entities_detections(start, path, vision)
         detections_of(back, 'map', things)
 
 
+@pytest.fixture
+def moveit(monkeypatch):
+    """Stand-ins with the fields of moveit_msgs 2 and shape_msgs 5, which are on no registry."""
+
+    class CollisionObject(SimpleNamespace):
+        ADD, REMOVE = b'\0', b'\1'
+
+    class SolidPrimitive(SimpleNamespace):
+        BOX, SPHERE, CYLINDER = 1, 2, 3
+
+    def scene(is_diff):
+        parts = {name: SimpleNamespace() for name in ('world', 'robot_state')}
+        return SimpleNamespace(is_diff=is_diff, **parts)
+
+    classes = {
+        'moveit_msgs': {'CollisionObject': CollisionObject, 'PlanningScene': scene},
+        'shape_msgs': {'SolidPrimitive': SolidPrimitive},
+    }
+    for package, members in classes.items():
+        module = ModuleType(f'{package}.msg')
+        module.__dict__.update(members)
+        monkeypatch.setitem(sys.modules, package, ModuleType(package))
+        monkeypatch.setitem(sys.modules, f'{package}.msg', module)
+
+
+def test_the_planning_scene_has_what_stands_and_loses_what_is_held_or_gone(moveit):
+    header = convert.header(5.0, 'world')
+    sides, at = Vector3(x=0.04, y=0.04, z=0.1), Point(x=0.5, z=0.05)
+
+    def entity(number, **fields):
+        return Entity(id=number, size=sides, position=at, **fields)
+
+    tool, box, can = entity(0), entity(1, yaw=0.4), entity(2, shape='cylinder')
+    updates = PlanningSceneUpdates()
+    scene = updates.update(EntityArray(header=header, entities=[tool, box, can]))
+    assert scene.is_diff and scene.robot_state.is_diff
+    first, second = scene.world.collision_objects
+    assert (first.id, first.operation) == ('concept/entity_1', b'\0')
+    assert first.pose.position == at and first.header.frame_id == 'world'
+    assert first.pose.orientation.z == pytest.approx(np.sin(0.2))
+    assert first.primitives[0].dimensions == [0.04, 0.04, 0.1] and first.primitives[0].type == 1
+    assert second.primitives[0].dimensions == [0.1, 0.02] and second.primitives[0].type == 3
+    can.status = Entity.STATUS_HELD
+    scene = updates.update(EntityArray(header=header, entities=[can]))
+    assert [(o.id, o.operation) for o in scene.world.collision_objects] == [
+        ('concept/entity_1', b'\1'),
+        ('concept/entity_2', b'\1'),
+    ]
+
+
 def test_what_it_lacks_is_said(start):
     with pytest.raises(CommandError, match='nothing to publish'):
         start()
     rclpy.shutdown()
-    with pytest.raises(CommandError, match='vision-msgs'):
-        start(hears_detections='true')
+    for parameter, package in (
+        ('hears_detections', 'vision-msgs'),
+        ('publishes_planning_scene', 'moveit-msgs'),
+    ):
+        with pytest.raises(CommandError, match=package):
+            start(**{parameter: 'true'})
+        rclpy.shutdown()

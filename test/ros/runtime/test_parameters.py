@@ -1,6 +1,7 @@
 """The shipped parameter files fit the nodes and the simulated scene; parameters are checked."""
 
 import math
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -13,14 +14,13 @@ import rclpy
 from rclpy.parameter import Parameter as RosParameter
 
 from concept_control.errors import CommandError
-from concept_control.perception.camera_model import pose_matrix
 from concept_control.ros.nodes import arm_simulator
 from concept_control.ros.nodes.concept_model import node as concept_model
 from concept_control.ros.nodes.entity_extractor import node as entity_extractor
 from concept_control.ros.nodes.entity_extractor.parameters import CameraParameters
 from concept_control.ros.nodes.mpc_controller import node as mpc_controller
 from concept_control.ros.runtime.parameters import declare, parameters_of
-from concept_control.simulation.scene import build_scene
+from concept_control.simulation.scene import SceneConfig, build_scene
 from concept_control.simulation.simulated_camera import SimulatedCamera
 
 CONFIG = Path(__file__).resolve().parents[3] / 'config'
@@ -61,17 +61,20 @@ def test_every_parameter_in_the_file_exists_and_is_described(node, file):
     assert all(p.description for p in known.values())
 
 
-@pytest.mark.parametrize('prefix', ['camera', 'oblique'])
-def test_the_extractor_knows_where_the_simulated_cameras_are(prefix):
-    scene = build_scene()
+@pytest.mark.parametrize(('prefix', 'arm'), [('camera', 'franka'), ('oblique', 'ur5e')])
+def test_the_extractor_knows_where_the_simulated_cameras_are(prefix, arm):
+    """Beside every arm's workspace, unless it is told where."""
+    scene = build_scene(SceneConfig(arm=arm))
     name = parameters('arm_simulator')[f'{prefix}.name']
     camera = SimulatedCamera(scene.model, name, 64, 48, 'raycast')
-    configured = parameters('entity_extractor')
-    np.testing.assert_allclose(
-        pose_matrix(configured[f'{prefix}.position'], configured[f'{prefix}.rotation']),
-        camera.T_world_camera(scene.new_data()),
-        atol=1e-6,
+    configured = CameraParameters(
+        scene_camera=parameters('entity_extractor')[f'{prefix}.scene_camera']
     )
+    workspace = scene.arm.workspace
+    there = camera.T_world_camera(scene.new_data())
+    np.testing.assert_allclose(configured.pose(workspace), there, atol=1e-6)
+    told = replace(configured, position=[0.1, 0.2, 0.9]).pose(workspace)
+    np.testing.assert_allclose(told[:3, 3], [0.1, 0.2, 0.9])
 
 
 @pytest.fixture

@@ -99,7 +99,7 @@ def published():
 
 RVIZ_PLUGINS = {
     *('Grid', 'Image', 'MarkerArray', 'Interact', 'Measure', 'MoveCamera', 'Orbit'),
-    *('Displays', 'Selection', 'Time', 'Views'),
+    *('Displays', 'RobotModel', 'Selection', 'TF', 'Time', 'Views'),
 }
 """Names of plugins in rviz_default_plugins/plugins_description.xml and rviz_common."""
 
@@ -112,12 +112,15 @@ def rviz_topics():
     for display in view['Displays']:
         if 'Topic' in display:
             yield display['Topic']['Value'], display['Class'].split('/')[1]
+        if 'Description Topic' in display:
+            yield display['Description Topic']['Value'], 'String'
 
 
 def foxglove_topics():
     for name, panel in json.loads((CONFIG / 'foxglove.json').read_text())['configById'].items():
         if name.startswith('3D'):
-            yield from ((topic, 'MarkerArray') for topic in panel['topics'])
+            kinds = {'/robot_description': 'String'}
+            yield from ((topic, kinds.get(topic, 'MarkerArray')) for topic in panel['topics'])
         elif name.startswith('Image'):
             yield panel['imageMode']['imageTopic'], 'Image'
         elif name.startswith('Plot'):

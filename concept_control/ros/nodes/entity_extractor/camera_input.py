@@ -14,6 +14,7 @@ from builtin_interfaces.msg import Time
 from rclpy.node import Node
 from sensor_msgs.msg import CameraInfo, CompressedImage, Image
 
+from concept_control.control.arm.description import ArmDescription
 from concept_control.errors import PerceptionError
 from concept_control.interfaces.camera_topics import camera_topics, is_compressed
 from concept_control.interfaces.decoding import intrinsics_of
@@ -103,7 +104,8 @@ class CameraInput:
         if p.from_tf:
             self.extrinsics = TfExtrinsics(node, settings.frame)
         else:
-            self.extrinsics = FixedExtrinsics(p.position, p.rotation)
+            workspace = ArmDescription.load(settings.arm).workspace
+            self.extrinsics = FixedExtrinsics(p.pose(workspace))
         self.max_stamp_gap = settings.max_stamp_gap
         self.arrived: float | None = None
         self.num_refused, self.refusal = 0, ''

@@ -18,10 +18,10 @@ TF_PATIENCE = 0.1
 
 
 class FixedExtrinsics:
-    """A camera that stands still where the parameters say."""
+    """A camera that stands still, at T_world_camera (4, 4)."""
 
-    def __init__(self, position: list[float], rotation: list[float]) -> None:
-        self._transform = pose_matrix(position, rotation)
+    def __init__(self, transform: np.ndarray) -> None:
+        self._transform = transform
 
     def at(self, frame: str, stamp: Time) -> np.ndarray:
         """Return T_world_camera (4, 4)."""

@@ -13,6 +13,7 @@ from typing import Any, NoReturn
 import numpy as np
 from builtin_interfaces.msg import Time
 from rclpy.node import Node
+from scipy.spatial.transform import Rotation
 from sensor_msgs.msg import Image, JointState
 from std_msgs.msg import Bool, Header
 from visualization_msgs.msg import MarkerArray
@@ -20,6 +21,7 @@ from visualization_msgs.msg import MarkerArray
 from concept_control.control.arm.body_boxes import ArmBoxes
 from concept_control.control.arm.description import ArmDescription
 from concept_control.control.arm.kinematics import ArmKinematics
+from concept_control.control.arm.links import Pose
 from concept_control.errors import CommandError, PerceptionError
 from concept_control.interfaces.constants import PURSUED
 from concept_control.interfaces.joint_states import JointStateReader
@@ -43,8 +45,9 @@ from concept_control.ros.runtime.diagnostics import Diagnostics, Refusals, Repor
 from concept_control.ros.runtime.node_process import lower_priority, run_node
 from concept_control.ros.runtime.parameters import declare
 from concept_control.ros.runtime.publishers import BelievedPublisher, Publisher
-from concept_control.ros.runtime.subscriptions import with_any_qos
+from concept_control.ros.runtime.subscriptions import subscribe_suction_state
 from concept_control.ros.runtime.worker import LatestValue, Worker
+from concept_control.ros.visualization.frames import FrameBroadcaster, entity_frame
 from concept_control.ros.visualization.markers import entity_markers
 from concept_control.world.entity import TOOL_ID, tool_state
 
@@ -85,15 +88,10 @@ class EntityExtractor(Node):
         self._entities = self.create_publisher(EntityArray, 'entities', qos.RELIABLE)
         self._picture = self.create_publisher(Image, 'entities/image', qos.RELIABLE)
         self._markers = self.create_publisher(MarkerArray, 'concept_markers', qos.RELIABLE)
+        self._frames = FrameBroadcaster(self) if p.publish_tf else None
         subscribe = self.create_subscription
         subscribe(JointState, 'joint_states', self._on_joints, qos.SENSOR)
-        subscribe(
-            Bool,
-            'suction_state',
-            self._on_suction,
-            qos.LATCHED,
-            event_callbacks=with_any_qos(self, Bool, 'suction_state', self._on_suction),
-        )
+        subscribe_suction_state(self, self._on_suction)
         subscribe(ConceptStatus, 'concept_status', self._on_status, qos.RELIABLE)
         self._diagnostics = Diagnostics(self, self._report)
         self._worker = Worker(self, 'perception', self._work)
@@ -193,6 +191,19 @@ class EntityExtractor(Node):
 
     def _show(self, header: Header, frame: Frame, entities: list[TrackedEntity]) -> None:
         """Draw, where somebody looks."""
+        if self._frames is not None and self._frames.has_listeners:
+            self._frames.publish(
+                header,
+                [
+                    Pose(
+                        self.parameters.frame,
+                        entity_frame(e.id),
+                        e.state.position,
+                        Rotation.from_rotvec([0.0, 0.0, e.state.yaw]),
+                    )
+                    for e in entities
+                ],
+            )
         if self._markers.get_subscription_count():
             self._markers.publish(entity_markers(header, entities, self._attention))
         if self._picture.get_subscription_count():

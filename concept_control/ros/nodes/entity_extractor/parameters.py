@@ -8,9 +8,12 @@ import numpy as np
 
 from concept_control.control.arm.description import ArmDescription
 from concept_control.control.guard import GuardConfig
+from concept_control.perception.camera_model import pose_matrix
 from concept_control.perception.detection.limits import BlockLimits
 from concept_control.perception.image_synchronizer import MAX_STAMP_GAP
 from concept_control.ros.runtime.parameters import parameter
+from concept_control.simulation.scene import camera_pose
+from concept_control.world.workspace import Workspace
 
 
 @dataclass
@@ -41,6 +44,7 @@ class Parameters:
     cameras: list[str] = parameter(
         ['camera'], 'topic prefixes; the first that is well sets the pace'
     )
+    publish_tf: bool = parameter(True, 'publish TF of the entities, as concept/entity_ID')
     max_stamp_gap: float = parameter(
         MAX_STAMP_GAP, 'largest time between colour and depth of one frame [s]', 0.0, 0.1
     )
@@ -85,8 +89,22 @@ class CameraParameters:
         '', 'calibration of the colour images; empty: color/camera_info below the prefix'
     )
     from_tf: bool = parameter(False, 'take the pose from TF instead of the parameters')
-    position: list[float] = parameter([0.48, 0.0, 1.2], 'position of the optical frame [m]')
+    position: list[float] = parameter(
+        [0.0, 0.0, 0.0],
+        "position of the optical frame [m]; all zero: beside the arm's workspace, as "
+        '`scene_camera` of the simulated scene stands',
+    )
     rotation: list[float] = parameter(
         [0.70710678, -0.70710678, 0.0, 0.0],
-        'rotation of the optical frame in the fixed frame, quaternion x y z w',
+        'rotation of the optical frame in the fixed frame, quaternion x y z w; not used where the '
+        'position is all zero',
     )
+    scene_camera: str = parameter(
+        'top', 'camera of the simulated scene', choices=('top', 'oblique')
+    )
+
+    def pose(self, workspace: Workspace) -> np.ndarray:
+        """Return T_world_camera (4, 4) beside a workspace, where TF does not tell it."""
+        if any(self.position):
+            return pose_matrix(self.position, self.rotation)
+        return camera_pose(workspace, self.scene_camera)

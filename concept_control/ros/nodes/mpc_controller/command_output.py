@@ -28,6 +28,7 @@ from concept_control.control.plan_sequence import TellingPositions
 from concept_control.control.tracker import PlanTracker
 from concept_control.ros.bridge import conversions as convert
 from concept_control.ros.bridge import qos
+from concept_control.ros.runtime.publishers import other_publishers
 
 SOFTNESS = 2.5
 """Softness of the tracker: torques come a few milliseconds after the joint state that they
@@ -46,20 +47,22 @@ class CommandOutput(ABC):
     Threading: any thread; the executor's thread calls `joints`, the planning thread `send`.
     """
 
-    def __init__(self, node: Node, publisher: Publisher, arm: ArmDescription) -> None:
-        """Keep the publisher of a node, and check what an arm is sent."""
-        self._node, self._publisher, self._arm = node, publisher, arm
-        self._check, self._lock = CommandCheck(arm), threading.Lock()
+    def __init__(self, arm: ArmDescription) -> None:
+        """Check what an arm is sent."""
+        self._arm, self._check, self._lock = arm, CommandCheck(arm), threading.Lock()
         self._epoch = 0
 
-    @property
-    def topic(self) -> str:
-        """Full name of the topic."""
-        return self._publisher.topic_name
-
+    @abstractmethod
     def close(self) -> None:
-        """Give the topic up."""
-        self._node.destroy_publisher(self._publisher)
+        """Send nothing more, and free what was needed for it."""
+
+    @abstractmethod
+    def rivals(self) -> str:
+        """Return a clause on who else commands the arm; empty for nobody."""
+
+    def fault(self) -> str:
+        """Return why the arm must hold, as what follows its plans says; empty for no reason."""
+        return ''
 
     @abstractmethod
     def send(self, plan: Plan, epoch: int = 0) -> str:
@@ -119,7 +122,26 @@ class CommandOutput(ABC):
         """Bring the arm to rest along the plan, though no joint state will be heard any more."""
 
 
-class TrajectoryOutput(CommandOutput):
+class PublishedOutput(CommandOutput):
+    """Sends messages on a topic."""
+
+    def __init__(self, node: Node, publisher: Publisher, arm: ArmDescription) -> None:
+        """Keep the publisher of a node."""
+        super().__init__(arm)
+        self._node, self._publisher = node, publisher
+
+    def close(self) -> None:
+        """See `CommandOutput.close`."""
+        self._node.destroy_publisher(self._publisher)
+
+    def rivals(self) -> str:
+        """See `CommandOutput.rivals`."""
+        topic = self._publisher.topic_name
+        others = ', '.join(other_publishers(self._node, topic))
+        return f'{others} also publishes {topic}' if others else ''
+
+
+class TrajectoryOutput(PublishedOutput):
     """For a joint_trajectory_controller, which follows each plan by itself."""
 
     def __init__(
@@ -150,7 +172,7 @@ class TrajectoryOutput(CommandOutput):
             return refusal
 
 
-class StreamedOutput(CommandOutput):
+class StreamedOutput(PublishedOutput):
     """For a forward_command_controller: positions or torques, in the order of the arm's joints."""
 
     def __init__(self, node: Node, arm: ArmDescription, is_effort: bool) -> None:
@@ -279,16 +301,3 @@ class StreamedOutput(CommandOutput):
         if not refusal:
             self._publisher.publish(Float64MultiArray(data=values.tolist()))
         return refusal
-
-
-def make_output(
-    node: Node,
-    arm: ArmDescription,
-    kind: str,
-    sends_efforts: Callable[[], bool],
-    prefix: str = '',
-) -> CommandOutput:
-    """Return the output of a kind, one of `INTERFACES`; for the rest see the classes."""
-    if kind == 'joint_trajectory':
-        return TrajectoryOutput(node, arm, prefix, sends_efforts)
-    return StreamedOutput(node, arm, kind == 'effort')

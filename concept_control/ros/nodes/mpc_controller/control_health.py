@@ -34,12 +34,14 @@ class ControlHealth:
     Attributes:
         entities_age: Age of the entities by the stamps [s]; NaN before the first.
         rivals: Sentence on who else commands the arm; empty for nobody.
+        fault: Sentence on why the arm holds though its joint states are credible; empty if not.
         foreign: Clause on joint states that are none of the arm's; empty for none.
         assumptions: Sentences on what was made up for the arm's driver.
     """
 
     def __init__(self) -> None:
         self.entities_age, self.rivals, self.foreign = float('nan'), '', ''
+        self.fault = ''
         self.assumptions: list[str] = []
         self._lock = threading.Lock()
         self._of_goal: list[float] = []
@@ -152,8 +154,8 @@ class ControlHealth:
         for name, count in self._fallbacks.most_common():
             values[f'fallback: {name}'] = count
         error, warnings = '', [str(self._refusals)]
-        if self.rivals or self._refusals.of(JOINTS):
-            error = f'the arm holds: {self.rivals or f"{JOINTS} refused"}'
+        if why := self.rivals or self.fault or (self._refusals.of(JOINTS) and f'{JOINTS} refused'):
+            error = f'the arm holds: {why}'
         elif silence > joints_timeout:
             error = f'{self.why_silent}: no plans are sent'
         if output is not None and output.guard:

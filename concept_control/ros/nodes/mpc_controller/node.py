@@ -18,12 +18,18 @@ from dataclasses import replace
 from typing import Any, NoReturn
 
 from rclpy.clock import Clock, ClockType
+from rclpy.event_handler import (
+    QoSLivelinessChangedInfo,
+    QoSSubscriptionMatchedInfo,
+    SubscriptionEventCallbacks,
+)
 from rclpy.lifecycle import LifecycleNode, LifecycleState, TransitionCallbackReturn
 from sensor_msgs.msg import JointState
 from std_msgs.msg import Bool
 
 from concept_control.control.arm.description import ArmDescription
-from concept_control.control.controller import ConceptController
+from concept_control.control.controller import ConceptController, Status
+from concept_control.control.goal import GroundedGoal
 from concept_control.control.joint_state_check import WAITING, JointStateCheck
 from concept_control.control.skills.task_view import TaskConfig
 from concept_control.energy.model import ConceptModel
@@ -33,18 +39,20 @@ from concept_control.msg import ConceptGoal, ConceptStatus, DrawCommand, EntityA
 from concept_control.ros.bridge import conversions as convert
 from concept_control.ros.bridge import qos
 from concept_control.ros.bridge.drawings import announced
-from concept_control.ros.nodes.mpc_controller.command_output import CommandOutput, make_output
+from concept_control.ros.nodes.mpc_controller.command_output import CommandOutput
 from concept_control.ros.nodes.mpc_controller.control_health import JOINTS, ControlHealth
 from concept_control.ros.nodes.mpc_controller.inbox import Command, Inbox, JointSample
+from concept_control.ros.nodes.mpc_controller.outputs import make_output
 from concept_control.ros.nodes.mpc_controller.parameters import Parameters, cross_check
 from concept_control.ros.nodes.mpc_controller.planning_loop import JOINTS_PATIENCE, PlanningLoop
 from concept_control.ros.nodes.mpc_controller.status import StatusReporter
 from concept_control.ros.runtime.diagnostics import Diagnostics, Report
 from concept_control.ros.runtime.node_process import run_node
 from concept_control.ros.runtime.parameters import declare
-from concept_control.ros.runtime.publishers import Publisher, other_publishers
-from concept_control.ros.runtime.subscriptions import with_any_qos
+from concept_control.ros.runtime.publishers import Publisher
+from concept_control.ros.runtime.subscriptions import subscribe_suction_state
 from concept_control.ros.runtime.worker import Worker
+from concept_control.ros.visualization.frames import ArmFrames
 from concept_control.world.entity import TOOL_ID
 
 RIVALS_PERIOD = 0.25
@@ -59,7 +67,7 @@ class MpcController(LifecycleNode):
         self.parameters = p = declare(self, Parameters, cross_check)
         self.failure: Exception | None = None
         self.health = ControlHealth()
-        self._num_drawings, self._rivals = 0, ''
+        self._num_drawings, self._rivals, self._is_abandoned = 0, '', False
         self._diagnostics = Diagnostics(self, self._report)
         if p.autostart:
             self.trigger_configure()
@@ -76,6 +84,8 @@ class MpcController(LifecycleNode):
             self.controller = ConceptController(
                 self.arm, TaskConfig(pushes=p.pushes), planner=p.planner
             )
+            self._output = self.make_output()
+            self._arm_frames = ArmFrames(self, self.arm, p.frame) if p.publish_tf else None
         except ConceptControlError as error:
             self.get_logger().error(f'cannot be configured: {error}')
             if p.autostart:
@@ -83,7 +93,6 @@ class MpcController(LifecycleNode):
             return TransitionCallbackReturn.FAILURE
         self._reader = JointStateReader([p.joint_prefix + joint for joint in self.arm.joints])
         self._joint_check = JointStateCheck(self.arm, may_follow=Publisher.may_follow)
-        self._output = self.make_output()
         self._suction = self.create_lifecycle_publisher(Bool, 'suction_command', qos.RELIABLE)
         self._status = self.create_publisher(ConceptStatus, 'concept_status', qos.RELIABLE)
         self._inbox = Inbox()
@@ -103,14 +112,20 @@ class MpcController(LifecycleNode):
         self._inputs = [
             subscribe(JointState, 'joint_states', self._on_joints, qos.NEWEST),
             subscribe(EntityArray, 'entities', self._on_entities, qos.RELIABLE),
-            subscribe(
-                Bool,
-                'suction_state',
-                self._on_suction,
-                qos.LATCHED,
-                event_callbacks=with_any_qos(self, Bool, 'suction_state', self._on_suction),
-            ),
+            subscribe_suction_state(self, self._on_suction),
             subscribe(ConceptGoal, 'concept_goal', self._on_goal, qos.LATCHED_INPUT),
+            # Only who asks for signs of life is told of them, and hears nobody who gives none.
+            subscribe(
+                ConceptGoal,
+                'concept_goal',
+                lambda _: None,
+                qos.GOALS,
+                event_callbacks=SubscriptionEventCallbacks(
+                    liveliness=self._on_life,
+                    matched=self._on_match,
+                    incompatible_qos=lambda _: None,
+                ),
+            ),
             subscribe(DrawCommand, 'draw_command', self._on_draw, qos.RELIABLE),
         ]
         # By a clock that does not stop with the simulator's.
@@ -122,8 +137,7 @@ class MpcController(LifecycleNode):
 
     def make_output(self) -> CommandOutput:
         """Make what sends commands to the arm."""
-        p = self.parameters
-        return make_output(self, self.arm, p.output, lambda: p.send_efforts, p.joint_prefix)
+        return make_output(self, self.arm, self.parameters)
 
     def publish_status(self, status: ConceptStatus) -> None:
         """Send a status; called by the planning thread and in transitions."""
@@ -149,6 +163,8 @@ class MpcController(LifecycleNode):
             self.destroy_subscription(subscription)
         self.destroy_publisher(self._status)
         self._output.close()
+        if self._arm_frames is not None:
+            self._arm_frames.close()
         self.destroy_lifecycle_publisher(self._suction)
         return TransitionCallbackReturn.SUCCESS
 
@@ -189,13 +205,10 @@ class MpcController(LifecycleNode):
 
     def look_for_rivals(self) -> None:
         """Note who else publishes commands for the arm: it holds as long as somebody does."""
-        others = other_publishers(self, self._output.topic)
+        others = self._output.rivals()
         self._rivals = ''
         if others:
-            self._rivals = (
-                f'{", ".join(others)} also publishes {self._output.topic}; only one controller '
-                'may command the arm: stop the other'
-            )
+            self._rivals = f'{others}; only one controller may command the arm: stop the other'
         self.health.rivals = self._rivals
 
     def _on_joints(self, message: JointState, info: Mapping[str, Any]) -> None:
@@ -219,15 +232,38 @@ class MpcController(LifecycleNode):
             self.get_logger().warning(assumption)
             self.health.assumptions.append(assumption)
         self.health.joints_heard()
+        if self._arm_frames is not None:
+            self._arm_frames.publish(stamp, positions)
         epoch = self._joint_check.epoch
         guarded = self._output.joints(stamp, positions, velocities, epoch)
         if guarded:
             self.health.fallback(guarded)
         fault = self._joint_check.fault(now)
-        fault = f'{JOINTS} refused: {fault}' if fault else self._rivals
+        fault = f'{JOINTS} refused: {fault}' if fault else self._rivals or self._other_fault()
         self._inbox.put_joints(
             JointSample(stamp, positions, velocities, self._now(), fault, epoch)
         )
+
+    def _other_fault(self) -> str:
+        """Return why the arm must hold though its joint states are credible; empty if not."""
+        fault = self._output.fault()
+        if not fault and self._is_abandoned:
+            goal, status = self.controller.goal, self.controller.status
+            if isinstance(goal, GroundedGoal) and status in (Status.ACTIVE, Status.PAUSED):
+                fault = 'concept_model, which gave the goal, is gone: start it again'
+        if fault and fault != self.health.fault:
+            self.get_logger().error(f'the arm holds: {fault}')
+        self.health.fault = fault
+        return fault
+
+    def _on_life(self, info: QoSLivelinessChangedInfo) -> None:
+        """Note whether anybody who gives goals shows signs of life."""
+        self._is_abandoned = info.alive_count == 0
+
+    def _on_match(self, info: QoSSubscriptionMatchedInfo) -> None:
+        """Note that somebody who gives goals has come, or the last one has ended."""
+        if info.current_count_change > 0 or info.current_count == 0:
+            self._is_abandoned = info.current_count == 0
 
     def _on_entities(self, message: EntityArray) -> None:
         try:

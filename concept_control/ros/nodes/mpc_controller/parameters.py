@@ -9,6 +9,9 @@ from concept_control.control.planners.registry import PLANNERS
 from concept_control.energy.model import ENERGIES
 from concept_control.ros.runtime.parameters import parameter
 
+ACTION_OUTPUT = 'follow_joint_trajectory'
+"""Output by the action of that name of control_msgs, which need not be installed otherwise."""
+
 
 @dataclass
 class Parameters:
@@ -34,14 +37,24 @@ class Parameters:
     )
     output: str = parameter(
         'joint_trajectory',
-        'what the arm is sent: plans for a joint_trajectory_controller, or positions or torques '
-        'for a forward_command_controller, one for each joint state',
-        choices=INTERFACES,
+        'what the arm is sent: plans for a joint_trajectory_controller, on its topic or by its '
+        'action, or positions or torques for a forward_command_controller, one for each joint '
+        'state',
+        choices=(*INTERFACES, ACTION_OUTPUT),
+    )
+    trajectory_action: str = parameter(
+        'joint_trajectory_controller/follow_joint_trajectory',
+        'name of the action (control_msgs) where output is follow_joint_trajectory',
     )
     send_efforts: bool = parameter(
         True,
         'send feed-forward torques with trajectories; some controllers of arms refuse them',
         is_live=True,
+    )
+    publish_tf: bool = parameter(
+        False,
+        'publish robot_description, and TF of links and tool, for an arm that no '
+        'robot_state_publisher speaks for',
     )
     control_rate: float = parameter(
         50.0,

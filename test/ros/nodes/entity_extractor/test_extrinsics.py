@@ -18,9 +18,7 @@ from scipy.spatial.transform import Rotation
 from concept_control.errors import MissingDependencyError, PerceptionError
 from concept_control.ros.bridge import conversions as convert
 from concept_control.ros.nodes.entity_extractor.extrinsics import (
-    FixedExtrinsics,
     TfExtrinsics,
-    pose_matrix,
 )
 
 TURN = Rotation.from_euler('xyz', [np.pi, 0.1, 0.4])
@@ -33,20 +31,6 @@ def node():
     yield node
     node.destroy_node()
     rclpy.shutdown()
-
-
-def test_parameters_place_a_camera():
-    pose = FixedExtrinsics([0.4, -0.1, 1.2], list(TURN.as_quat())).at('', convert.stamp(1.0))
-    np.testing.assert_allclose(pose[:3, :3], TURN.as_matrix(), atol=1e-12)
-    np.testing.assert_allclose(pose[:, 3], [0.4, -0.1, 1.2, 1.0])
-    for position, rotation in (
-        ([0.0, 0.0], [0, 0, 0, 1]),
-        ([0.0, 0.0, np.nan], [0, 0, 0, 1]),
-        ([0.0, 0.0, 0.0], [0, 0, 0, 0]),
-        ([0.0, 0.0, 0.0], [0, 0, 1]),
-    ):
-        with pytest.raises(PerceptionError, match='no pose'):
-            pose_matrix(position, rotation)
 
 
 def test_without_tf2_the_way_out_is_named(monkeypatch):

@@ -28,7 +28,8 @@ from concept_control.paths import share_folder
 from concept_control.ros.bridge import conversions as convert
 from concept_control.ros.bridge import qos
 from concept_control.ros.client.monitor import GraphState, MonitorThread
-from concept_control.ros.nodes.mpc_controller.command_output import make_output
+from concept_control.ros.nodes.mpc_controller.outputs import make_output
+from concept_control.ros.nodes.mpc_controller.parameters import Parameters
 from concept_control.ros.runtime.process_graph import (
     EXECUTABLES,
     Graph,
@@ -75,7 +76,7 @@ class Streamed:
     def __init__(self, node, kind, timeout=TORQUE_SPAN, arm=ARM):
         scene = build_scene(SceneConfig(num_blocks=0, arm=arm.name))
         self.arm, self.world, self.period = arm, SimulatedWorld(scene), scene.model.opt.timestep
-        self.output = make_output(node, arm, kind, lambda: False)
+        self.output = make_output(node, arm, Parameters(output=kind, send_efforts=False))
         self.output._publisher.publish = lambda m: self.sent.append(np.array(m.data))
         self.drive = (EffortDrive if kind == 'effort' else PositionDrive)(arm, timeout)
         self.sent, self.speeds, self.states = [], [], []

@@ -30,7 +30,7 @@ from concept_control.control.controller import Status
 from concept_control.interfaces.constants import GoalStatus
 from concept_control.policy.drawing import load_strokes
 from concept_control.ros.bridge import conversions as convert
-from concept_control.ros.bridge import drawings
+from concept_control.ros.bridge import drawings, qos
 from concept_control.ros.nodes.mpc_controller.node import MpcController
 
 
@@ -303,6 +303,33 @@ def test_another_controller_of_the_arm_is_named_and_the_arm_holds(make):
     wait(lambda: node.look_for_rivals() or not node.health.rivals)
     peer.joints(1.3)
     assert peer.last().phase != 'hold' and not node._report().error
+    other.destroy_node()
+
+
+def test_the_arm_holds_while_who_gave_the_goal_is_gone_or_its_controller_complains(make):
+    node, peer = busy(make)
+    other = rclpy.create_node('concept_model')
+
+    def give_goals():
+        publisher = other.create_publisher(ConceptGoal, 'concept_goal', qos.GOALS)
+        wait(publisher.get_subscription_count)
+        return publisher
+
+    def spin_until(is_abandoned):
+        wait(lambda: rclpy.spin_once(node, timeout_sec=0.01) or node._is_abandoned == is_abandoned)
+
+    other.destroy_publisher(give_goals())
+    spin_until(True)
+    peer.joints(1.2)
+    assert peer.last().phase == 'hold' and 'concept_model' in peer.last().text
+    assert peer.last().status == ConceptStatus.ACTIVE and 'start it again' in node._report().error
+    give_goals()
+    spin_until(False)
+    peer.joints(1.3)
+    assert peer.last().phase != 'hold' and not node._report().error
+    node._output.fault = lambda: 'a trajectory was aborted'
+    peer.joints(1.4)
+    assert 'a trajectory was aborted: holding' in peer.last().text
     other.destroy_node()
 
 
