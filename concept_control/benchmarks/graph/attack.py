@@ -271,7 +271,8 @@ class Field:
 
     def _begin_carry(self) -> None:
         """Ask for one thing after another until the arm carries something."""
-        wait = self.target.graph.wait_for
+        monitor, wait = self.target.monitor, self.target.graph.wait_for
+        wait(lambda: monitor.true is not None, PATIENCE, 'joint states')
         self._heard.entities = None  # those of a simulator that was killed are not there any more
         wait(self._sees_blocks, PATIENCE, 'blocks that perception sees')
         for _ in range(2 * len(EXPRESSIONS)):

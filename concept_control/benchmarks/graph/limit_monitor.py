@@ -93,7 +93,8 @@ class LimitMonitor:
     replaced, not changed.
 
     Attributes:
-        true: Stamp [s], positions and velocities (n,) of the simulated arm; None before the first.
+        true: Stamp [s], positions and velocities (n,) of the simulated arm; None before the first
+            since `begin`.
         worst: Largest value by measure.
         violations: Number of messages beyond the limit, by measure.
         examples: First violation of each measure, with the simulated time [s].
@@ -108,11 +109,14 @@ class LimitMonitor:
         self._told: tuple[float, _Command] | None = None
         self._publication = b'', 0
         self._simulator, self._spoke, self._changed = b'', -np.inf, -np.inf
-        self.true: tuple[float, np.ndarray, np.ndarray] | None = None
         self.begin()
 
     def begin(self) -> None:
-        """Count from now on."""
+        """Count from now on; the arm is to move once the true joints are known again.
+
+        A simulator that was started again may not be heard yet.
+        """
+        self.true: tuple[float, np.ndarray, np.ndarray] | None = None
         self.worst: dict[str, float] = {}
         self.violations: Counter[str] = Counter()
         self.examples: dict[str, str] = {}
