@@ -172,7 +172,7 @@ def test_nothing_is_sent_before_a_plan_and_a_last_one_is_finished_without_joint_
 @pytest.mark.parametrize('kind', INTERFACES)
 def test_what_was_planned_before_joint_states_began_anew_is_not_sent(node, kind):
     """As when a simulator was killed and started again, its arm elsewhere."""
-    output, sent, new = make_output(node, ARM, kind, lambda: False), [], ARM.home + 0.3
+    output, sent, new = make_output(node, ARM, Parameters(output=kind)), [], ARM.home + 0.3
     output._publisher.publish = sent.append
     plan, rest = swing(stamp=5.0), np.zeros_like(new)
     output.joints(5.0, ARM.home, rest)
