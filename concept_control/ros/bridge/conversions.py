@@ -175,13 +175,16 @@ def trajectory_message(
 def plan_of(message: JointTrajectory, joints: Sequence[str], now: float) -> Plan:
     """Read a trajectory of evenly spaced points as a plan, joints matched by name.
 
+    Where no point has efforts, as joint_trajectory_controller takes them, the plan's are zero.
+
     Args:
         message: Trajectory; its header's stamp 0 means "from now on".
         joints: Names of the arm's joints, in the plan's order.
         now: Present time [s], same clock as the stamps.
 
     Raises:
-        CommandError: for other joints, missing efforts, uneven times or values not finite.
+        CommandError: for other joints, efforts of some points only, uneven times or values not
+            finite.
     """
     if sorted(message.joint_names) != sorted(joints):
         raise CommandError(
@@ -208,13 +211,14 @@ def plan_of(message: JointTrajectory, joints: Sequence[str], now: float) -> Plan
             raise CommandError(f'the trajectory holds NaN or infinity in {name}')
         return values
 
-    start = seconds(message.header.stamp) or now
+    start, positions = seconds(message.header.stamp) or now, column('positions')
+    has_efforts = any(len(point.effort) for point in message.points)
     return Plan(
         stamp=start + float(times[0]),
         dt=dt,
-        positions=column('positions'),
+        positions=positions,
         velocities=column('velocities'),
-        efforts=column('effort')[:-1],
+        efforts=column('effort')[:-1] if has_efforts else np.zeros_like(positions[:-1]),
     )
 
 

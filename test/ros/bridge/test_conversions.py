@@ -84,6 +84,8 @@ def test_a_plan_travels_as_a_trajectory_that_controllers_accept():
         np.testing.assert_allclose(back.positions, sent.positions)
         np.testing.assert_allclose(back.velocities[:-1], sent.velocities[:-1])
         np.testing.assert_allclose(back.efforts, sent.efforts)
+    bare = convert.trajectory_message(sent, JOINTS, with_efforts=False)
+    assert not convert.plan_of(bare, JOINTS, now=99.0).efforts.any()
 
 
 def spoil_names(message):
