@@ -81,6 +81,7 @@ class CameraInput:
     Attributes:
         prefix: Prefix of its topics.
         extrinsics: Pose of the camera.
+        is_placed: Whether parameters alone tell where it is.
         max_stamp_gap: Largest time between colour and depth of one moment [s].
         arrived: Time at which its last complete frame arrived, node's clock [s]; None before the
             first.
@@ -106,6 +107,7 @@ class CameraInput:
         else:
             workspace = ArmDescription.load(settings.arm).workspace
             self.extrinsics = FixedExtrinsics(p.pose(workspace))
+        self.is_placed = not p.from_tf and any(p.position)
         self.max_stamp_gap = settings.max_stamp_gap
         self.arrived: float | None = None
         self.num_refused, self.refusal = 0, ''

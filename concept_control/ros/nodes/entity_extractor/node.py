@@ -47,7 +47,7 @@ from concept_control.ros.runtime.parameters import declare
 from concept_control.ros.runtime.publishers import BelievedPublisher, Publisher
 from concept_control.ros.runtime.subscriptions import subscribe_suction_state
 from concept_control.ros.runtime.worker import LatestValue, Worker
-from concept_control.ros.visualization.frames import FrameBroadcaster, entity_frame
+from concept_control.ros.visualization.frames import FrameBroadcaster, entity_frame, pose_of
 from concept_control.ros.visualization.markers import entity_markers
 from concept_control.world.entity import TOOL_ID, tool_state
 
@@ -89,6 +89,7 @@ class EntityExtractor(Node):
         self._picture = self.create_publisher(Image, 'entities/image', qos.RELIABLE)
         self._markers = self.create_publisher(MarkerArray, 'concept_markers', qos.RELIABLE)
         self._frames = FrameBroadcaster(self) if p.publish_tf else None
+        self._placed: set[str] = set()
         subscribe = self.create_subscription
         subscribe(JointState, 'joint_states', self._on_joints, qos.SENSOR)
         subscribe_suction_state(self, self._on_suction)
@@ -158,6 +159,7 @@ class EntityExtractor(Node):
             else:
                 frame.camera.accept()
                 used.append(frame)
+                self._tell_place(frame)
         if not used:
             return
         stamp = used[0].stamp
@@ -188,6 +190,14 @@ class EntityExtractor(Node):
         self._durations.append(time.perf_counter() - started)
         self._latencies.append(convert.node_time(self) - stamp)
         self._show(header, used[0], entities)
+
+    def _tell_place(self, frame: Frame) -> None:
+        """Publish where a camera is once, if nobody else knows; displays show its images there."""
+        name = frame.header.frame_id
+        if self._frames is None or not frame.camera.is_placed or name in self._placed:
+            return
+        self._placed.add(name)
+        self._frames.publish_fixed([pose_of(self.parameters.frame, name, frame.pose)])
 
     def _show(self, header: Header, frame: Frame, entities: list[TrackedEntity]) -> None:
         """Draw, where somebody looks."""

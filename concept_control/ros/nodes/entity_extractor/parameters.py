@@ -44,7 +44,9 @@ class Parameters:
     cameras: list[str] = parameter(
         ['camera'], 'topic prefixes; the first that is well sets the pace'
     )
-    publish_tf: bool = parameter(True, 'publish TF of the entities, as concept/entity_ID')
+    publish_tf: bool = parameter(
+        True, 'publish TF of entities, as concept/entity_ID, and of cameras at `position`'
+    )
     max_stamp_gap: float = parameter(
         MAX_STAMP_GAP, 'largest time between colour and depth of one frame [s]', 0.0, 0.1
     )

@@ -139,6 +139,18 @@ def good_again(playground):
     return message
 
 
+def test_the_frame_of_a_camera_that_parameters_place_is_published_once(playground, monkeypatch):
+    told = []
+    monkeypatch.setattr(playground.node._frames, 'publish_fixed', told.extend)
+    good_again(playground)
+    assert not told  # the simulator, or TF, says where it is
+    monkeypatch.setattr(playground.camera, 'is_placed', True)
+    good_again(playground)
+    (pose,) = told
+    assert (pose.parent, pose.child) == ('world', 'optical')
+    np.testing.assert_allclose(pose.position, [0.48, 0.0, 1.2])
+
+
 uint8s = st.integers(0, 2**8 - 1)
 uint32s = st.one_of(st.integers(0, 1000), st.integers(0, 2**32 - 1))
 floats = st.floats(allow_nan=True, allow_infinity=True)
