@@ -9,6 +9,7 @@ from concept_control.cli.options import add_shared
 from concept_control.concepts.vocabulary import vocabulary
 from concept_control.energy.code import ConceptCode
 from concept_control.energy.model import ConceptModel
+from concept_control.language.grounding import MIN_CONFIDENCE
 from concept_control.language.kept_words import learn_words
 from concept_control.language.library import unknown_concept
 from concept_control.language.library_store import load, taught_names
@@ -33,8 +34,10 @@ def main(args: argparse.Namespace) -> int:
     code = _code(model, args.word, args.library or library_folder())
     sentences = model.explain(code)
     print('\n'.join(sentences))
+    print(f'confidence {code.confidence:.0%}; below {MIN_CONFIDENCE:.0%} it is not acted on')
     if args.json:
-        write_json(args.json, {'word': args.word, 'sentences': sentences})
+        found = {'word': args.word, 'sentences': sentences, 'confidence': code.confidence}
+        write_json(args.json, found)
     return 0
 
 

@@ -22,7 +22,7 @@ from concept_control.energy.scene_batch import SceneBatch, scene_batch_from_even
 from concept_control.training.report import judge_codes
 
 SHOTS = (1, 2, 5)
-CONCEPTS = 5
+CONCEPTS = 3
 """Concepts of each family and number of demonstrations."""
 
 _SCENES = 3

@@ -1,12 +1,16 @@
 """From words and a scene to energies: what is there is found, what is not is said."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from concept_control.energy.goals.program import Operator
 from concept_control.errors import GroundingError, UnknownConceptError
 from concept_control.language.expression import parse
-from concept_control.language.grounding import ground
+from concept_control.language.grounding import MIN_CONFIDENCE, ground
+from concept_control.language.kept_words import learn_words
+from concept_control.language.library import ConceptLibrary
 from concept_control.world.colors import NAMED_COLORS
 from concept_control.world.tabletop import Tabletop
 
@@ -83,3 +87,20 @@ def test_what_cannot_be_meant_is_named(model, library, text, complaint):
 def test_unknown_words_list_the_known_ones(model, library):
     with pytest.raises(UnknownConceptError, match=r'hovering.*known: red, blue'):
         ground(parse('hovering(red; blue)'), table('red', 'blue'), model, library)
+
+
+def test_a_word_that_is_not_sure_is_refused_as_command_and_as_selector(model, library):
+    scene = table('red', 'green', 'blue')
+    for name in ('near', 'red'):
+        unsure = ConceptLibrary(library)
+        word = library.get(name)
+        agreed = replace(word.code.agreement, confidence=MIN_CONFIDENCE - 0.01)
+        unsure.add(replace(word, code=replace(word.code, agreement=agreed)))
+        with pytest.raises(GroundingError, match=f'what {name} means .* explain {name}"'):
+            ground(parse('near(red; blue)'), scene, model, unsure)
+
+
+def test_every_shipped_word_is_sure_enough(model, tmp_path):
+    words = learn_words(model, tmp_path)
+    unsure = {w.name: w.code.confidence for w in words if w.code.confidence < MIN_CONFIDENCE}
+    assert not unsure

@@ -41,6 +41,8 @@ class AgreementCode:
         rules: Which things are meant, by what each of them is.
         rule_share: Probability that the rules decide what is meant.
         confidence: Probability that what is done with it holds in new scenes.
+        left_out: Mean log odds, against any mask, of each demonstration's mask by the others
+            [nats]; 0 where there are no others. Not kept.
     """
 
     placing: Agreement | None = None
@@ -51,6 +53,7 @@ class AgreementCode:
     rules: Rules | None = None
     rule_share: float = 0.0
     confidence: float = 1.0
+    left_out: float = 0.0
 
     @property
     def outcome(self) -> Agreement | None:
@@ -84,7 +87,7 @@ class AgreementCode:
                     f'the code has schema {values["schema"]!r}; this version reads {SCHEMA}: '
                     'infer it again from its demonstrations'
                 )
-            parts = {
+            parts: dict[str, Any] = {
                 name: _agreement_from_dict(values[name])
                 for name in ('placing', 'arrangement', 'counting')
                 if name in values

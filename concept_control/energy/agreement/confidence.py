@@ -12,6 +12,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import torch
+
 from concept_control.energy.agreement.agreement_code import AgreementCode
 from concept_control.energy.agreement.identification import mask_log_probabilities, may_be_meant
 from concept_control.energy.agreement.masks import candidate_masks
@@ -26,9 +28,12 @@ FILE = 'confidence.json'
 KINDS = ('place', 'shape', 'things')
 NUM_FEATURES = 4
 
-_SIDE = 24
-_MOST_SCENES = 3
+_SIDE = 20
+_MOST_SCENES, _NEW_SCENES = 3, 3
 _MOST_SUPPORT = 20.0
+_LEAST_LOG_PROBABILITY = -12.0
+_WITHIN = 0.9
+"""Largest |coordinate| of things in new scenes [workspace units]."""
 
 
 @dataclass(frozen=True)
@@ -76,20 +81,20 @@ def confidence_features(code: AgreementCode, scene: SceneBatch) -> tuple[str, tu
     """Return the kind of a concept and what its inference says of how sure it is.
 
     Args:
-        code: Inferred code.
+        code: Code as it was inferred.
         scene: Demonstrations that it was inferred from.
     """
     shots = math.log(scene.num_events)
-    scene = scene.select(slice(0, _MOST_SCENES))
     if code.placing is not None:
         support = _support(code.placing)
-        return 'place', (support, _plausibility(code.placing, scene), shots, support * shots)
+        room, mask = _room(code.placing, _new_scenes(scene)), _demonstrated_mask(code, scene)
+        return 'place', (room, mask, shots, support * shots)
     if code.arrangement is not None and code.rules is None:
         support = _support(code.arrangement)
         certain = float((code.arrangement.bounds.relevance > 0.9).sum())
         return 'shape', (support, certain, shots, support * shots)
-    likeliest, again = _things(code, scene)
-    return 'things', (likeliest, again, shots, likeliest * shots)
+    holds, likeliest = _likeliest_mask(code, _new_scenes(scene))
+    return 'things', (holds, likeliest, shots, code.left_out * shots)
 
 
 def _support(agreement: Agreement) -> float:
@@ -97,21 +102,66 @@ def _support(agreement: Agreement) -> float:
     return max(-_MOST_SUPPORT, min(agreement.support, _MOST_SUPPORT))
 
 
-def _plausibility(agreement: Agreement, scene: SceneBatch) -> float:
-    """Return the mean plausibility of the best places in the demonstrated scenes."""
-    many = with_places(scene, cell_centers(_SIDE).expand(scene.num_events, -1, -1))
+def _new_scenes(scene: SceneBatch) -> SceneBatch:
+    """Return the scenes with their things elsewhere, motions and sizes exchanged among them.
+
+    What they had in common by chance, they have no longer; and nothing but them is known.
+    """
+    generator = torch.Generator().manual_seed(0)
+    scene = scene.select(torch.arange(_NEW_SCENES) % scene.num_events)
+    free = scene.present * (1 - scene.subjects) > 0.5
+
+    def exchanged(values: torch.Tensor) -> torch.Tensor:
+        values = values.clone()
+        for row, these in enumerate(free):
+            (index,) = torch.nonzero(these, as_tuple=True)
+            values[row, index] = values[
+                row, index[torch.randperm(len(index), generator=generator)]
+            ]
+        return values
+
+    motion = exchanged(torch.cat([scene.after - scene.before, scene.motion], dim=-1))
+    anywhere = 2 * torch.rand(scene.before.shape, generator=generator).to(scene.before) - 1
+    before = _WITHIN * anywhere
+    return scene._replace(
+        before=before,
+        after=before + motion[..., :2],
+        motion=motion[..., 2:],
+        sides=exchanged(scene.sides),
+    )
+
+
+def _room(agreement: Agreement, scene: SceneBatch) -> float:
+    """Return the mean log share of the table that is as plausible as its best place."""
+    grid = cell_centers(_SIDE).to(scene.after)
+    many = with_places(scene._replace(after=scene.before), grid.expand(scene.num_events, -1, -1))
     energy = agreement.without_ties.energy(SceneView(many)).unflatten(0, (scene.num_events, -1))
-    return float((-energy.amin(dim=1)).exp().mean())
+    return float((-energy).log_softmax(dim=1).amax(dim=1).mean().neg() - math.log(len(grid)))
 
 
-def _things(code: AgreementCode, scene: SceneBatch) -> tuple[float, float]:
-    """Return the mean log probability of the likeliest mask, and the share found again."""
-    logs, again = [], []
+def _demonstrated_mask(code: AgreementCode, scene: SceneBatch) -> float:
+    """Return the mean log probability of the demonstrated masks."""
+    found = []
+    for row in range(min(scene.num_events, _MOST_SCENES)):
+        one = scene.select(slice(row, row + 1))
+        masks = candidate_masks(may_be_meant(code, one))
+        logs = mask_log_probabilities(code, one, masks)[(masks == one.attention).all(dim=-1)]
+        found.append(max([_LEAST_LOG_PROBABILITY, *logs.tolist()]))
+    return sum(found) / len(found)
+
+
+def _likeliest_mask(code: AgreementCode, scene: SceneBatch) -> tuple[float, float]:
+    """Return how likely the likeliest masks hold, as others may too, and how likely they are."""
+    holds, likeliest = [], []
     for row in range(scene.num_events):
         one = scene.select(slice(row, row + 1))
         masks = candidate_masks(may_be_meant(code, one))
-        found = mask_log_probabilities(code, one, masks)
-        best = found.argmax()
-        logs.append(float(found[best]))
-        again.append(float((masks[best] == one.attention[0]).all()))
-    return sum(logs) / len(logs), sum(again) / len(again)
+        logs = mask_log_probabilities(code, one, masks)
+        best = masks[logs.argmax()].unsqueeze(0)
+        likeliest.append(float(logs.max().exp()))
+        sets = code.counting or (code.arrangement if code.rules is None else None)
+        share = 0.0 if code.rules is None else code.rule_share if sets else 1.0
+        by_rules = 0.0 if code.rules is None else float(code.rules.agreeing(one, best))
+        by_sets = 0.0 if sets is None else float((-sets.energy(SceneView(one, best))).exp())
+        holds.append(share * by_rules + (1 - share) * by_sets)
+    return sum(holds) / len(holds), sum(likeliest) / len(likeliest)

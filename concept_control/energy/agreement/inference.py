@@ -10,6 +10,7 @@ from concept_control.energy.agreement.agreement_code import AgreementCode
 from concept_control.energy.agreement.arranging import demonstrated_patterns, infer_arrangement
 from concept_control.energy.agreement.counting import CountingInference
 from concept_control.energy.agreement.identification import counting_log_probabilities
+from concept_control.energy.agreement.masks import candidate_masks
 from concept_control.energy.agreement.placing import Agreement, PlacingInference
 from concept_control.energy.agreement.rules import infer_rules
 from concept_control.energy.agreement.scorer import RuleScorer
@@ -68,35 +69,62 @@ def infer_agreement(
         patterns = tuple(demonstrated_patterns(scene))
     if arrangement is not None and (members or has_moved):
         return AgreementCode(arrangement=arrangement, patterns=patterns, members=members)
-    counting, share = None, 1.0
-    if rules is not None and not acting.any():
-        counting, share = _counting(scene, scorer)
+    counting, share, left_out = None, 1.0, 0.0
+    if rules is not None and acting.any():
+        left_out = _left_out_by_rules(scene, scorer)
+    elif rules is not None:
+        counting, share, left_out = _counting(scene, scorer)
     return AgreementCode(
         arrangement=arrangement,
         patterns=patterns,
         rules=rules,
         counting=counting,
         rule_share=share,
+        left_out=left_out,
     )
 
 
-def _counting(scene: SceneBatch, scorer: RuleScorer) -> tuple[Agreement, float]:
+def _left_out_by_rules(scene: SceneBatch, scorer: RuleScorer) -> float:
+    """Return the mean log odds of the demonstrated masks under the rules of the others."""
+    total = 0.0
+    for row in range(scene.num_events if scene.num_events > 1 else 0):
+        one = scene.select(slice(row, row + 1))
+        masks = candidate_masks((one.present * (1 - one.subjects))[0] > 0.5)
+        by_rules = _by_rules_of_others(scene, row, scorer, masks)
+        shown = by_rules[(masks == one.attention).all(dim=-1)].tolist()
+        total += max([_LEAST_LOG_PROBABILITY, *shown]) + math.log(len(masks))
+    return total / scene.num_events
+
+
+def _by_rules_of_others(
+    scene: SceneBatch, row: int, scorer: RuleScorer, masks: torch.Tensor
+) -> torch.Tensor:
+    """Return the log probabilities (G,) of a demonstration's masks by the rules of the others."""
+    rest = scene.select(torch.arange(scene.num_events) != row)
+    one = scene.select(slice(row, row + 1))
+    return infer_rules(rest, scorer).log_probabilities(one, masks)
+
+
+def _counting(scene: SceneBatch, scorer: RuleScorer) -> tuple[Agreement, float, float]:
     """Return what the meant sets agree on as sets, and the probability that rules decide.
 
-    Either is judged by how well it predicts each demonstration from the others.
+    Either is judged by how well it predicts each demonstration from the others; how well both do,
+    together, is returned beside, see `AgreementCode.left_out`.
     """
     counting = CountingInference(scene)
     shots = scene.num_events
-    log_rules, log_sets = _RULES_FIRST, 0.0
+    log_rules, log_sets, predicted = _RULES_FIRST, 0.0, []
     for row in range(shots) if shots > 1 else ():
         rest = [other for other in range(shots) if other != row]
         one = scene.select(slice(row, row + 1))
         masks, shown = counting.masks[row], counting.shown[row]
-        by_rules = infer_rules(scene.select(torch.tensor(rest)), scorer).log_probabilities(
-            one, masks
-        )
         by_sets = counting_log_probabilities(counting.infer(rest), one, masks)
-        log_rules += max(float(by_rules[shown]), _LEAST_LOG_PROBABILITY)
-        log_sets += max(float(by_sets[shown]), _LEAST_LOG_PROBABILITY)
+        logs = [
+            max(float(by[shown]), _LEAST_LOG_PROBABILITY)
+            for by in (_by_rules_of_others(scene, row, scorer, masks), by_sets)
+        ]
+        log_rules, log_sets = log_rules + logs[0], log_sets + logs[1]
+        predicted.append([log + math.log(len(masks)) for log in logs])
     share = 1 / (1 + math.exp(min(log_sets - log_rules, 50.0)))
-    return counting.infer(), share
+    odds = [math.log(share * math.exp(r) + (1 - share) * math.exp(s)) for r, s in predicted]
+    return counting.infer(), share, sum(odds) / max(len(odds), 1)
