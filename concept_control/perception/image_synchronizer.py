@@ -32,7 +32,7 @@ class ImageSynchronizer(Generic[T]):
             on_unpaired: Callback that is told why an image will never be paired.
         """
         self._tolerance, self._on_unpaired = tolerance, on_unpaired
-        self._has_paired = False
+        self._first: dict[str, float] = {}
         self._waiting: dict[str, deque[tuple[float, T]]] = {COLOR: deque(), DEPTH: deque()}
 
     def add(self, stream: str, stamp: float, image: T) -> tuple[T, T] | None:
@@ -49,6 +49,8 @@ class ImageSynchronizer(Generic[T]):
             # The clock was set back: what waits is of another time.
             own.clear()
             others.clear()
+            self._first.clear()
+        self._first.setdefault(stream, stamp)
         fitting = [other for other in others if abs(other[0] - stamp) <= self._tolerance]
         if not fitting:
             own.append((stamp, image))
@@ -56,15 +58,16 @@ class ImageSynchronizer(Generic[T]):
                 self._report_unpaired(stream, own.popleft(), other_stream)
             return None
         partner = min(fitting, key=lambda other: abs(other[0] - stamp))
-        # Streams come in order: what is older than this pair has lost its other half, or, before
-        # the first one, came before that stream was heard.
-        lost = [(stream, own.popleft(), other_stream) for _ in list(own)]
+        # Streams come in order: what is older than this pair has lost its other half, or it was
+        # taken before the other stream was heard.
+        heard = max(self._first.values()) - self._tolerance
+        while own:
+            if (lost := own.popleft())[0] >= heard:
+                self._report_unpaired(stream, lost, other_stream)
         while others[0] is not partner:
-            lost.append((other_stream, others.popleft(), stream))
+            if (lost := others.popleft())[0] >= heard:
+                self._report_unpaired(other_stream, lost, stream)
         others.popleft()
-        for each in lost if self._has_paired else ():
-            self._report_unpaired(*each)
-        self._has_paired = True
         return (image, partner[1]) if stream == COLOR else (partner[1], image)
 
     def _report_unpaired(self, stream: str, unpaired: tuple[float, T], other_stream: str) -> None:
