@@ -12,6 +12,7 @@ import cv2
 import numpy as np
 import pytest
 import torch
+import yaml
 
 pytest.importorskip('rosbags', reason='rosbags is not installed')
 
@@ -272,9 +273,10 @@ def test_what_is_dropped_is_a_note_in_text_json_html_and_xunit(carried, tmp_path
     suite = ElementTree.parse(xunit).getroot()[0]
     assert (suite.get('tests'), suite.get('failures')) == ('1', '0')
     params = tmp_path / 'params.yaml'
-    other = '    max_stamp_gap: 0.02\n    camera:\n      color_topic: /elsewhere\n'
-    demo = (ROOT / 'config/demo.yaml').read_text()
-    params.write_text(demo.replace('    camera:\n', other))
+    demo = yaml.safe_load((ROOT / 'config/demo.yaml').read_text())
+    extractor = demo['/**/entity_extractor']['ros__parameters']
+    extractor['max_stamp_gap'], extractor['camera']['color_topic'] = 0.02, '/elsewhere'
+    params.write_text(yaml.safe_dump(demo))
     (report,) = report_of(tmp_path, path, '--params', params)['bags']
     (note,) = [note for note in report['notes'] if note.startswith('/elsewhere was not recorded')]
     assert '/camera/aligned/image_raw' in note and 'compressed' in note
