@@ -59,7 +59,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         action='append',
         choices=PARTS,
         help='train only this, with what else is in --output; may be repeated (default: all that '
-        'ships, half an hour on two cores)',
+        'ships, half an hour on two cores; with several processes the network)',
     )
     parser.add_argument(
         '--rule-prior',
@@ -78,8 +78,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def main(args: argparse.Namespace) -> int:
     """Train what is asked for, report and save it; return the exit code."""
-    parts = args.parts or PARTS
     processes = Processes.from_environment()
+    # Only the network can be trained by several processes.
+    parts = args.parts or (PARTS if processes.count == 1 else PARTS[:1])
     if 'network' in parts:
         trainer = _make_trainer(args, processes)
         use_threads(trainer.config.threads)
