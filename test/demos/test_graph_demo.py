@@ -295,26 +295,6 @@ def test_a_clock_that_stops_is_told_and_the_task_goes_on_with_it(running, robot)
         wait(lambda e=expected: heard.statuses[-1].status == e and not is_silent(), graph)
 
 
-def test_the_arm_holds_while_the_concept_model_of_its_goal_does_not_answer(running, robot):
-    graph, _, heard = running
-    model = graph.processes['concept_model']
-    robot.go('between(yellow; blue, green)', wait_for_server=30.0)
-    wait(lambda: is_moving_a_block(robot), graph)
-
-    def is_abandoned():
-        return 'concept_model, which gave the goal, is gone' in heard.statuses[-1].text
-
-    os.killpg(model.pid, signal.SIGSTOP)
-    try:
-        wait(is_abandoned, graph, deadline=20.0)
-        assert heard.statuses[-1].phase == 'hold'
-    finally:
-        os.killpg(model.pid, signal.SIGCONT)
-    wait(lambda: not is_abandoned(), graph)
-    robot.cancel()
-    assert outcome(robot, graph).outcome is Outcome.CANCELLED
-
-
 def test_displays_are_told_of_the_arm_and_of_the_frames_of_all_that_is_shown(running):
     graph, monitor, heard = running
     said, frames = {}, {}

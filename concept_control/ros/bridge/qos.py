@@ -1,9 +1,7 @@
 """The quality-of-service profiles of the package's topics."""
 
-from rclpy.duration import Duration
 from rclpy.qos import (
     DurabilityPolicy,
-    LivelinessPolicy,
     QoSProfile,
     ReliabilityPolicy,
     qos_profile_sensor_data,
@@ -23,14 +21,6 @@ LATCHED = QoSProfile(depth=1, durability=DurabilityPolicy.TRANSIENT_LOCAL)
 
 LATCHED_INPUT = QoSProfile(depth=10, durability=DurabilityPolicy.TRANSIENT_LOCAL)
 """For who must hear every goal: a cancel must not swallow the goal that came just before it."""
-
-GOALS = QoSProfile(
-    depth=1,
-    durability=DurabilityPolicy.TRANSIENT_LOCAL,
-    liveliness=LivelinessPolicy.AUTOMATIC,
-    liveliness_lease_duration=Duration(seconds=3.0),
-)
-"""Goals of concept_model: latched, and who hears them learns within 3 s that it was killed."""
 
 TF = QoSProfile(depth=100)
 """Transforms, as tf2_ros offers and asks for them."""

@@ -12,13 +12,11 @@ from concept_control.ros.runtime.process_graph import graph_environment
 pytestmark = pytest.mark.whole_machine
 
 
-def test_a_graph_withstands_false_joint_states_a_flood_and_a_killed_controller(monkeypatch):
+def test_a_graph_withstands_false_joint_states_and_killed_nodes(monkeypatch):
     for name, value in graph_environment().items():
         monkeypatch.setitem(os.environ, name, value)
     config = AttackConfig(
-        attacks=('nan', 'commands', 'kill_entity_extractor', 'kill_mpc_controller'),
-        seconds=1.0,
-        speed=0.5,
+        attacks=('nan', 'kill_entity_extractor', 'kill_mpc_controller'), seconds=1.0, speed=0.5
     )
     aftermath = Aftermath()
     results = list(attack_output('joint_trajectory', config, aftermath))
@@ -30,5 +28,5 @@ def test_a_graph_withstands_false_joint_states_a_flood_and_a_killed_controller(m
         # Commands and the true joints were heard at all.
         assert {'told: speed / limit', 'arm: speed / limit'} <= one.worst.keys()
     assert 'refused' in results[0].said
-    assert results[2].outcome == 'SATISFIED', 'a carry survives that perception is killed'
+    assert results[1].outcome == 'SATISFIED', 'a carry survives that perception is killed'
     assert aftermath.is_clean, aftermath

@@ -34,7 +34,7 @@ class GoalTopic:
         # Who starts late shall have it, paused or not; None as soon as it is given up.
         self._goal: ConceptGoal | None = None
         self._has_ended, self._is_paused = True, False
-        self._publisher = node.create_publisher(ConceptGoal, 'concept_goal', qos.GOALS)
+        self._publisher = node.create_publisher(ConceptGoal, 'concept_goal', qos.LATCHED)
         node.create_subscription(ConceptStatus, 'concept_status', self._on_status, qos.RELIABLE)
 
     def achieve(self, goal: ConceptGoal, command_id: str) -> None:

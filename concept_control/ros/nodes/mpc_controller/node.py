@@ -18,11 +18,6 @@ from dataclasses import replace
 from typing import Any, NoReturn
 
 from rclpy.clock import Clock, ClockType
-from rclpy.event_handler import (
-    QoSLivelinessChangedInfo,
-    QoSSubscriptionMatchedInfo,
-    SubscriptionEventCallbacks,
-)
 from rclpy.lifecycle import LifecycleNode, LifecycleState, TransitionCallbackReturn
 from sensor_msgs.msg import JointState
 from std_msgs.msg import Bool
@@ -114,18 +109,6 @@ class MpcController(LifecycleNode):
             subscribe(EntityArray, 'entities', self._on_entities, qos.RELIABLE),
             subscribe_suction_state(self, self._on_suction),
             subscribe(ConceptGoal, 'concept_goal', self._on_goal, qos.LATCHED_INPUT),
-            # Only who asks for signs of life is told of them, and hears nobody who gives none.
-            subscribe(
-                ConceptGoal,
-                'concept_goal',
-                lambda _: None,
-                qos.GOALS,
-                event_callbacks=SubscriptionEventCallbacks(
-                    liveliness=self._on_life,
-                    matched=self._on_match,
-                    incompatible_qos=lambda _: None,
-                ),
-            ),
             subscribe(DrawCommand, 'draw_command', self._on_draw, qos.RELIABLE),
         ]
         # By a clock that does not stop with the simulator's.
@@ -204,7 +187,8 @@ class MpcController(LifecycleNode):
         return self.get_clock().now().nanoseconds * 1e-9
 
     def look_for_rivals(self) -> None:
-        """Note who else publishes commands for the arm: it holds as long as somebody does."""
+        """Note who else commands the arm, and whether somebody gives goals: else it holds."""
+        self._is_abandoned = self.count_publishers('concept_goal') == 0
         others = self._output.rivals()
         self._rivals = ''
         if others:
@@ -255,15 +239,6 @@ class MpcController(LifecycleNode):
             self.get_logger().error(f'the arm holds: {fault}')
         self.health.fault = fault
         return fault
-
-    def _on_life(self, info: QoSLivelinessChangedInfo) -> None:
-        """Note whether anybody who gives goals shows signs of life."""
-        self._is_abandoned = info.alive_count == 0
-
-    def _on_match(self, info: QoSSubscriptionMatchedInfo) -> None:
-        """Note that somebody who gives goals has come, or the last one has ended."""
-        if info.current_count_change > 0 or info.current_count == 0:
-            self._is_abandoned = info.current_count == 0
 
     def _on_entities(self, message: EntityArray) -> None:
         try:

@@ -294,6 +294,7 @@ def test_a_second_publisher_of_joint_states_makes_the_arm_hold(make):
 def test_another_controller_of_the_arm_is_named_and_the_arm_holds(make):
     node, peer = busy(make)
     other = rclpy.create_node('teleoperation')
+    other.create_publisher(ConceptGoal, 'concept_goal', qos.LATCHED)
     publisher = other.create_publisher(JointTrajectory, 'joint_trajectory', 10)
     wait(lambda: node.look_for_rivals() or node.health.rivals)
     peer.joints(1.2)
@@ -311,12 +312,12 @@ def test_the_arm_holds_while_who_gave_the_goal_is_gone_or_its_controller_complai
     other = rclpy.create_node('concept_model')
 
     def give_goals():
-        publisher = other.create_publisher(ConceptGoal, 'concept_goal', qos.GOALS)
+        publisher = other.create_publisher(ConceptGoal, 'concept_goal', qos.LATCHED)
         wait(publisher.get_subscription_count)
         return publisher
 
     def spin_until(is_abandoned):
-        wait(lambda: rclpy.spin_once(node, timeout_sec=0.01) or node._is_abandoned == is_abandoned)
+        wait(lambda: node.look_for_rivals() or node._is_abandoned == is_abandoned)
 
     other.destroy_publisher(give_goals())
     spin_until(True)
