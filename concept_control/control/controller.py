@@ -92,6 +92,7 @@ class ConceptController:
         arm: Arm that is controlled; its workspace maps goals to the table.
         goal: Present goal; None where there is none.
         status: Status of that goal.
+        is_paused: Whether what is pursued, or set from now on, waits to be resumed.
         config: Settings of how blocks are handled.
     """
 
@@ -110,6 +111,7 @@ class ConceptController:
         self._view = TaskView(arm, ArmKinematics(arm), self.config)
         self._skills = PickAndPlace(self._view)
         self.status, self._text, self._phase = Status.IDLE, 'no goal', 'hold'
+        self.is_paused = False
         self._task: RearrangementTask | DrawingTask | None = None
         self._script: TaskScript | None = None
         self._hold: Script | None = None
@@ -136,6 +138,8 @@ class ConceptController:
         """Pursue a new goal from the next update on; the old one is forgotten."""
         self.goal, self._task, self._script, self._hold = goal, None, None, None
         self.status, self._text, self._phase = Status.ACTIVE, 'goal accepted', 'start'
+        if self.is_paused:
+            self.pause()
 
     def cancel(self, reason: str = 'cancelled') -> None:
         """Give the goal up and hold; what is held stays held."""
@@ -143,12 +147,14 @@ class ConceptController:
         self._stop(Status.CANCELLED, reason)
 
     def pause(self) -> None:
-        """Hold, but keep the goal."""
+        """Hold, but keep the goal; one that is set meanwhile waits for `resume`, too."""
+        self.is_paused = True
         if self.status is Status.ACTIVE:
             self._stop(Status.PAUSED, 'paused until told to resume')
 
     def resume(self) -> None:
         """Go on after a pause."""
+        self.is_paused = False
         if self.status is Status.PAUSED:
             self.status, self._text, self._hold = Status.ACTIVE, 'resumed', None
 

@@ -51,8 +51,6 @@ class ArmSession:
         self._output: ControlOutput | None = None
         self._targets: dict[int, tuple[float, float]] = {}
         self._plan_times: list[float] = []
-        # A pause lasts until the word to go on: what is begun meanwhile is paused, too.
-        self._is_paused = False
         self._begin(Table())
 
     def look(self) -> ArmLook:
@@ -72,20 +70,21 @@ class ArmSession:
         try:
             match request:
                 case SetTable():
+                    is_paused = self._controller.is_paused
                     self._begin(request.table)
+                    if is_paused:
+                        self._controller.pause()
                 case Command():
                     self._command(request)
                 case Push():
                     place = self._scene.arm.workspace.to_world(np.array(request.place))
                     self._loop.world.disturb(self._row(request.thing_id) + 1, place)
                 case Control(word='cancel'):
-                    self._is_paused = False
+                    self._controller.resume()  # a cancel ends a pause, too
                     self._controller.cancel()
                 case Control(word='pause'):
-                    self._is_paused = True
                     self._controller.pause()
                 case Control(word='resume'):
-                    self._is_paused = False
                     self._controller.resume()
         except ConceptControlError as error:
             self._refused = str(error)
@@ -120,7 +119,7 @@ class ArmSession:
         status, phase, text = 'idle', 'hold', ''
         if output is not None:
             status, phase, text = str(output.status), output.phase, output.text
-        if self._is_paused and status != 'paused':
+        if self._controller.is_paused and status != 'paused':
             text = 'paused: what is asked waits for the word to go on'
         if self._refused:
             status, phase, text = 'refused', 'hold', self._refused
@@ -194,8 +193,6 @@ class ArmSession:
             if i in goal.moved
         }
         self._controller.set_goal(goal)
-        if self._is_paused:
-            self._controller.pause()
 
     def _row(self, thing_id: int) -> int:
         self._table.thing(thing_id)

@@ -78,8 +78,6 @@ class PlanningLoop:
         self.is_active = False
         self._waiting: list[Command] = []
         self._waits_since: float | None = None
-        # A pause lasts until the word to resume: what is begun meanwhile is paused, too.
-        self._is_paused = False
         self._joints: JointSample | None = None
         self._are_joints_silent = False
         self._attached: bool | None = None
@@ -274,15 +272,13 @@ class PlanningLoop:
         goal = command.goal
         match goal.command:
             case ConceptCommand.CANCEL:
-                self._is_paused = False
+                self.controller.resume()  # a cancel ends a pause, too
                 self._give_up_drawing('cancelled as asked')
                 self._cancel('cancelled as asked')
             case ConceptCommand.PAUSE:
                 self._catch_up(goal)
-                self._is_paused = True
                 self.controller.pause()
             case ConceptCommand.RESUME:
-                self._is_paused = False
                 self._catch_up(goal)
                 self.controller.resume()
             case ConceptCommand.ACHIEVE if command.drawing is not None:
@@ -336,8 +332,6 @@ class PlanningLoop:
     def _begin(self, message: ConceptGoal, goal: GroundedGoal | DrawingGoal) -> None:
         self._status.begin(message)
         self.controller.set_goal(goal)
-        if self._is_paused:
-            self.controller.pause()
 
     @property
     def _is_busy(self) -> bool:
