@@ -16,9 +16,8 @@ from concept_control.energy.agreement.conjunction import KEPT, NEXT
 from concept_control.energy.agreement.drawn_readings import NAT, bind_readings
 from concept_control.energy.agreement.explanation import explain, propose, readings
 from concept_control.energy.agreement.generation import arrange_subjects, place_subject
-from concept_control.energy.agreement.identification import mask_log_probabilities, may_be_meant
+from concept_control.energy.agreement.identification import each_with_masks, mask_log_probabilities
 from concept_control.energy.agreement.inference import infer_agreement
-from concept_control.energy.agreement.masks import candidate_masks
 from concept_control.energy.agreement.placing import Agreement, with_places
 from concept_control.energy.agreement.recognition import log_likelihoods
 from concept_control.energy.agreement.recordings import bound_residual, recorded_residual
@@ -95,11 +94,10 @@ class AgreementEnergy:
         self, scene: SceneBatch, code: ConceptCode, generator: torch.Generator
     ) -> torch.Tensor:
         """Return the likeliest masks (B, N)."""
-        agreed, found = self.check(code), []
-        for row in range(scene.num_events):
-            one = scene.select(slice(row, row + 1))
-            masks = candidate_masks(may_be_meant(agreed, one))
-            found.append(masks[self.mask_energies(one, code, masks).argmin()])
+        found = [
+            masks[self.mask_energies(one, code, masks).argmin()]
+            for one, masks in each_with_masks(self.check(code), scene)
+        ]
         return torch.stack(found)
 
     def residual(self, scene: SceneBatch, code: ConceptCode) -> torch.Tensor:
@@ -141,11 +139,8 @@ class AgreementEnergy:
 
     def argument_energy(self, scene: SceneBatch, code: ConceptCode) -> torch.Tensor:
         """Return the energies (B,) of the masks of scenes."""
-        agreed = self.check(code)
         found = []
-        for row in range(scene.num_events):
-            one = scene.select(slice(row, row + 1))
-            masks = candidate_masks(may_be_meant(agreed, one))
+        for one, masks in each_with_masks(self.check(code), scene):
             energies = self.mask_energies(one, code, masks)
             same = (masks == one.attention).all(dim=-1)
             missing = energies.new_tensor(NAT * _UNLISTED)

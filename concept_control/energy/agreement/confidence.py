@@ -15,8 +15,7 @@ from pathlib import Path
 import torch
 
 from concept_control.energy.agreement.agreement_code import AgreementCode
-from concept_control.energy.agreement.identification import mask_log_probabilities, may_be_meant
-from concept_control.energy.agreement.masks import candidate_masks
+from concept_control.energy.agreement.identification import each_with_masks, mask_log_probabilities
 from concept_control.energy.agreement.placing import Agreement, with_places
 from concept_control.energy.measurements.scene_view import SceneView
 from concept_control.energy.scene_batch import SceneBatch
@@ -142,9 +141,7 @@ def _room(agreement: Agreement, scene: SceneBatch) -> float:
 def _demonstrated_mask(code: AgreementCode, scene: SceneBatch) -> float:
     """Return the mean log probability of the demonstrated masks."""
     found = []
-    for row in range(min(scene.num_events, _MOST_SCENES)):
-        one = scene.select(slice(row, row + 1))
-        masks = candidate_masks(may_be_meant(code, one))
+    for one, masks in each_with_masks(code, scene.select(slice(0, _MOST_SCENES))):
         logs = mask_log_probabilities(code, one, masks)[(masks == one.attention).all(dim=-1)]
         found.append(max([_LEAST_LOG_PROBABILITY, *logs.tolist()]))
     return sum(found) / len(found)
@@ -153,9 +150,7 @@ def _demonstrated_mask(code: AgreementCode, scene: SceneBatch) -> float:
 def _likeliest_mask(code: AgreementCode, scene: SceneBatch) -> tuple[float, float]:
     """Return how likely the likeliest masks hold, as others may too, and how likely they are."""
     holds, likeliest = [], []
-    for row in range(scene.num_events):
-        one = scene.select(slice(row, row + 1))
-        masks = candidate_masks(may_be_meant(code, one))
+    for one, masks in each_with_masks(code, scene):
         logs = mask_log_probabilities(code, one, masks)
         best = masks[logs.argmax()].unsqueeze(0)
         likeliest.append(float(logs.max().exp()))

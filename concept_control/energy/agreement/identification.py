@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 
 import torch
 
 from concept_control.energy.agreement.agreement_code import AgreementCode
+from concept_control.energy.agreement.masks import candidate_masks
 from concept_control.energy.agreement.placing import Agreement
 from concept_control.energy.measurements.scene_view import SceneView
 from concept_control.energy.scene_batch import SceneBatch
@@ -61,3 +63,12 @@ def may_be_meant(code: AgreementCode, one: SceneBatch) -> torch.Tensor:
     """Return which things (N,) of one scene may be meant: subjects only where they are members."""
     present = one.present[0] > 0.5
     return present if code.members else present & (one.subjects[0] < 0.5)
+
+
+def each_with_masks(
+    code: AgreementCode, scene: SceneBatch
+) -> Iterator[tuple[SceneBatch, torch.Tensor]]:
+    """Yield each scene alone, and the masks (G, N) of what may be meant in it."""
+    for row in range(scene.num_events):
+        one = scene.select(slice(row, row + 1))
+        yield one, candidate_masks(may_be_meant(code, one))

@@ -12,7 +12,7 @@ from concept_control.energy.agreement.counting import CountingInference
 from concept_control.energy.agreement.identification import counting_log_probabilities
 from concept_control.energy.agreement.masks import candidate_masks
 from concept_control.energy.agreement.placing import Agreement, PlacingInference
-from concept_control.energy.agreement.rules import infer_rules
+from concept_control.energy.agreement.rules import Rules, infer_rules
 from concept_control.energy.agreement.scorer import RuleScorer
 from concept_control.energy.scene_batch import SceneBatch
 
@@ -90,19 +90,15 @@ def _left_out_by_rules(scene: SceneBatch, scorer: RuleScorer) -> float:
     for row in range(scene.num_events if scene.num_events > 1 else 0):
         one = scene.select(slice(row, row + 1))
         masks = candidate_masks((one.present * (1 - one.subjects))[0] > 0.5)
-        by_rules = _by_rules_of_others(scene, row, scorer, masks)
+        by_rules = _rules_of_others(scene, row, scorer).log_probabilities(one, masks)
         shown = by_rules[(masks == one.attention).all(dim=-1)].tolist()
         total += max([_LEAST_LOG_PROBABILITY, *shown]) + math.log(len(masks))
     return total / scene.num_events
 
 
-def _by_rules_of_others(
-    scene: SceneBatch, row: int, scorer: RuleScorer, masks: torch.Tensor
-) -> torch.Tensor:
-    """Return the log probabilities (G,) of a demonstration's masks by the rules of the others."""
-    rest = scene.select(torch.arange(scene.num_events) != row)
-    one = scene.select(slice(row, row + 1))
-    return infer_rules(rest, scorer).log_probabilities(one, masks)
+def _rules_of_others(scene: SceneBatch, row: int, scorer: RuleScorer) -> Rules:
+    """Return the rules that all demonstrations but one agree on."""
+    return infer_rules(scene.select(torch.arange(scene.num_events) != row), scorer)
 
 
 def _counting(scene: SceneBatch, scorer: RuleScorer) -> tuple[Agreement, float, float]:
@@ -118,11 +114,9 @@ def _counting(scene: SceneBatch, scorer: RuleScorer) -> tuple[Agreement, float, 
         rest = [other for other in range(shots) if other != row]
         one = scene.select(slice(row, row + 1))
         masks, shown = counting.masks[row], counting.shown[row]
+        by_rules = _rules_of_others(scene, row, scorer).log_probabilities(one, masks)
         by_sets = counting_log_probabilities(counting.infer(rest), one, masks)
-        logs = [
-            max(float(by[shown]), _LEAST_LOG_PROBABILITY)
-            for by in (_by_rules_of_others(scene, row, scorer, masks), by_sets)
-        ]
+        logs = [max(float(by[shown]), _LEAST_LOG_PROBABILITY) for by in (by_rules, by_sets)]
         log_rules, log_sets = log_rules + logs[0], log_sets + logs[1]
         predicted.append([log + math.log(len(masks)) for log in logs])
     share = 1 / (1 + math.exp(min(log_sets - log_rules, 50.0)))
