@@ -123,7 +123,7 @@ class Studio:
         try:
             if not self.config.ros:
                 if workbench.desk.table != self._table or not self.robot.is_running:
-                    self.robot.send(SetTable(workbench.desk.table))
+                    self._give_table()
                 self._is_taken = False
             self._table = workbench.desk.table
             self.robot.send(Command(expression, self.config.seed))
@@ -155,8 +155,7 @@ class Studio:
     def control(self, word: str) -> None:
         """Cancel, pause or resume what the robot does; what is asked in a pause waits, too."""
         if word == 'pause' and not self.robot.is_running and not self.config.ros:
-            self.robot.send(SetTable(self.workbench.desk.table))
-            self._table = self.workbench.desk.table
+            self._give_table()
         self._send(Control(word))
 
     def push(self, thing_id: int, x: float, y: float) -> None:
@@ -198,6 +197,11 @@ class Studio:
         """End the arm's process and the worker."""
         self.robot.close()
         self.workbench.close()
+
+    def _give_table(self) -> None:
+        """Put the table of the pages before the simulated arm, which starts if it has not."""
+        self._table = self.workbench.desk.table
+        self.robot.send(SetTable(self._table))
 
     def _send(self, request: Control | Push) -> None:
         if not self.robot.is_running:

@@ -1,11 +1,6 @@
 """The quality-of-service profiles of the package's topics."""
 
-from rclpy.qos import (
-    DurabilityPolicy,
-    QoSProfile,
-    ReliabilityPolicy,
-    qos_profile_sensor_data,
-)
+from rclpy.qos import DurabilityPolicy, QoSProfile, ReliabilityPolicy, qos_profile_sensor_data
 
 SENSOR = qos_profile_sensor_data
 """Images and joint states: best effort, the newest counts."""
