@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol
 
 import numpy as np
@@ -35,6 +35,8 @@ class GroundedGoal:
         movable: Ids of the entities that may be moved.
         moved: Ids of the entities that the generated solution moves.
         targets: (N, 2) positions of the generated solution.
+        target_bottoms: (N,) heights of the lower faces in the generated solution, 0 on the table,
+            workspace units; empty: everything stands on the table.
         target_energy: Energy of the generated solution.
         initial_energy: Energy of the scene when grounded.
         goal_id: Number of the goal; counts up.
@@ -63,10 +65,14 @@ class GroundedGoal:
     conjuncts: tuple[str, ...] = ()
     weights: tuple[float, ...] = ()
     solver: Solver | None = None
+    target_bottoms: np.ndarray = field(default_factory=lambda: np.zeros(0))
 
     def __post_init__(self) -> None:
         n = len(self.entity_ids)
+        if not np.size(self.target_bottoms):
+            object.__setattr__(self, 'target_bottoms', np.zeros(n))
         expected = {'before': (n, 2), 'colors': (n, 3), 'sizes': (n,), 'targets': (n, 2)}
+        expected['target_bottoms'] = (n,)
         for name, shape in expected.items():
             values = np.asarray(getattr(self, name), dtype=float)
             if values.shape != shape:
@@ -74,6 +80,11 @@ class GroundedGoal:
             if not np.isfinite(values).all():
                 raise CommandError(f'goal: {name} has values that are not finite: {values}')
             object.__setattr__(self, name, values)
+        if (self.target_bottoms < 0).any():
+            raise CommandError(
+                f'goal: target_bottoms {self.target_bottoms.tolist()} lie below the table; '
+                'a thing on it has 0'
+            )
         if len(set(self.entity_ids)) != n:
             raise CommandError(f'goal: entity ids {self.entity_ids} are not unique')
         for name in ('movable', 'moved'):
