@@ -28,6 +28,10 @@ MAX_JUMP, MAX_KICK = 0.05, 0.5
 """Largest differences of position [rad, m] and velocity [rad/s, m/s], at the present, of a plan to
 where the arm is, or was told to be by now."""
 
+MAX_FOLLOWING_ERROR = 0.25
+"""Largest distance from where the arm is to positions it is told [rad, m]. An arm that is farther
+off does not follow: somebody else commands it, too, or holds it."""
+
 MAX_BEYOND = 0.1
 """Largest distance beyond a position limit at which an arm is led back [rad, m]."""
 
@@ -82,6 +86,7 @@ class CommandCheck:
                 reason = f'positions jump by {jump:.3g} more than speed and acceleration allow'
             elapsed = self.elapsed(time)
             velocity = (q - last.q) / elapsed if elapsed else last.velocity
+        reason = reason or self._following_error(time, q)
         if not reason:
             self._position = Told(time, q, velocity)
         return reason
@@ -163,6 +168,15 @@ class CommandCheck:
             f'plan starts {gap:.3g} from where the arm is and was told to be, {kick:.3g}/s faster '
             'or slower'
         )
+
+    def _following_error(self, time: float, q: np.ndarray) -> str:
+        """Return how far the arm is from positions (n,) for a time [s]; empty for near enough."""
+        if self.measured is None or self.measured.time < time:
+            return ''  # it has gone on since
+        error = np.abs(q - self.measured.q).max()
+        if error <= MAX_FOLLOWING_ERROR:
+            return ''
+        return f'the arm is {error:.3g} away: it does not follow'
 
     def _place_fault(self, positions: np.ndarray) -> str:
         """Check (T, n) positions; an arm that is beyond a limit may be led back from there."""

@@ -102,3 +102,17 @@ def test_torques_beyond_the_limits_are_refused(check, value):
     assert check.effort(torques) == ''
     torques[3] = value
     assert check.effort(torques)
+
+
+def test_positions_end_where_the_arm_is_led_away_and_begin_again_from_there(check):
+    pulled = np.zeros(ARM.num_joints)
+    pulled[0] = 0.002
+    refused = []
+    for k in range(1, 200):
+        check.measure(0.004 * k, ARM.home + k * pulled, pulled / 0.004)
+        stays = np.clip(check.last.q, *check.reachable(check.last, 0.004 * k))
+        refused.append(check.position(0.004 * k, stays))
+    first = refused.index(next(filter(None, refused)))
+    assert refused[first].startswith('the arm is 0.25')
+    silent = sum(map(bool, refused[first : first + 50]))
+    assert refused[first + silent] == '' and 20 < silent < 30

@@ -24,9 +24,9 @@ pytestmark = [
     pytest.mark.skipif(CHROMIUM is None, reason='no chromium on the PATH'),
     pytest.mark.whole_machine,
 ]
-TWO_FRAMES = '''() => new Promise(done => requestAnimationFrame(
+TWO_FRAMES = """() => new Promise(done => requestAnimationFrame(
     () => setTimeout(() => requestAnimationFrame(done), 100)
-))'''
+))"""
 SOFTWARE_GL = ('--no-sandbox', '--use-angle=swiftshader', '--enable-unsafe-swiftshader')
 
 
