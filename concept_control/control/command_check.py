@@ -59,14 +59,19 @@ class CommandCheck:
         self.measured: Told | None = None
         self._plan: Plan | None = None
         self._position: Told | None = None
+        self._error = 0.0
 
     def measure(self, time: float, q: np.ndarray, qd: np.ndarray) -> None:
         """Take over a credible joint state: stamp [s], positions (n,) and velocities (n,)."""
         self.measured = Told(time, q, qd)
+        # Positions without feedback go on from here, and say no more of where the arm is.
+        told = self.last or self.measured
+        self._error = float(np.abs(told.q - q).max())
 
     def restart(self) -> None:
         """Forget what was told, as when the clock jumped."""
         self._plan = self._position = None
+        self._error = 0.0
 
     def plan(self, plan: Plan) -> str:
         """Return why a plan must not be sent; empty if it may, and counts as told."""
@@ -86,7 +91,7 @@ class CommandCheck:
                 reason = f'positions jump by {jump:.3g} more than speed and acceleration allow'
             elapsed = self.elapsed(time)
             velocity = (q - last.q) / elapsed if elapsed else last.velocity
-        reason = reason or self._following_error(time, q)
+        reason = reason or self._following_fault()
         if not reason:
             self._position = Told(time, q, velocity)
         return reason
@@ -169,14 +174,11 @@ class CommandCheck:
             'or slower'
         )
 
-    def _following_error(self, time: float, q: np.ndarray) -> str:
-        """Return how far the arm is from positions (n,) for a time [s]; empty for near enough."""
-        if self.measured is None or self.measured.time < time:
-            return ''  # it has gone on since
-        error = np.abs(q - self.measured.q).max()
-        if error <= MAX_FOLLOWING_ERROR:
+    def _following_fault(self) -> str:
+        """Return how far the arm was from what it was told when it was measured."""
+        if self._error <= MAX_FOLLOWING_ERROR:
             return ''
-        return f'the arm is {error:.3g} away: it does not follow'
+        return f'the arm is {self._error:.3g} away: it does not follow'
 
     def _place_fault(self, positions: np.ndarray) -> str:
         """Check (T, n) positions; an arm that is beyond a limit may be led back from there."""

@@ -116,3 +116,7 @@ def test_positions_end_where_the_arm_is_led_away_and_begin_again_from_there(chec
     assert refused[first].startswith('the arm is 0.25')
     silent = sum(map(bool, refused[first : first + 50]))
     assert refused[first + silent] == '' and 20 < silent < 30
+    # Nor do positions without feedback go on from where the arm did not follow.
+    check.position(0.8, check.last.q)
+    check.measure(0.804, check.last.q + 0.3, REST)
+    assert 'does not follow' in check.position(0.808, check.last.q)
