@@ -282,7 +282,7 @@ class ConceptController:
         entity = view.entities.get(entity_id)
         if entity is None or view.time - placed.time > config.placed_timeout:
             return True
-        gap = float(np.linalg.norm(entity.xy - placed.position[:2]))
+        gap = float(np.linalg.norm(entity.position - placed.position))
         return entity.status is EntityStatus.SEEN and gap < config.placed_radius
 
     def _next_setpoint(self, must_hold: bool) -> Setpoint | None:

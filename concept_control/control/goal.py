@@ -19,7 +19,8 @@ MAX_ENERGY = 0.0625**2
 as the tolerance of the predicates, 0.0625 workspace units or 15 mm on the default table."""
 
 Solver = Callable[[np.ndarray], np.ndarray | None]
-"""From (N, 2) positions now to (N, 2) targets, workspace units; None where it finds none."""
+"""From (N, 3) places now to (N, 3) places wanted, each x, y and the height of the lower face in
+workspace units; None where it finds none."""
 
 
 @dataclass(frozen=True)

@@ -204,10 +204,12 @@ def _goal(
     target_energy: float,
     goal_id: int = 0,
 ) -> GroundedGoal:
-    def solve_again(positions: np.ndarray) -> np.ndarray | None:
-        now = replace(request, scene=replace(request.scene, positions=positions))
+    def solve_again(places: np.ndarray) -> np.ndarray | None:
+        now = replace(request, scene=replace(request.scene, positions=places[:, :2]))
         solution = _solve(energy, now, GoalConfig.max_energy)
-        return np.asarray(solution.positions, dtype=float) if solution.converged else None
+        if not solution.converged:
+            return None
+        return np.column_stack([solution.positions, np.zeros(len(places))]).astype(float)
 
     return GroundedGoal(
         evaluator=FastGoalEvaluator(energy),

@@ -66,6 +66,8 @@ class SceneConfig:
             a workspace of usual size [m].
         arm: Name of a shipped arm or path of an arm's YAML file.
         timestep: Time step of the physics [s].
+        stacks: Ids (1 … num_blocks) of blocks that stand on one another, from below; the lowest
+            stands where it was drawn or placed, the others above it.
     """
 
     num_blocks: int = 3
@@ -77,6 +79,7 @@ class SceneConfig:
     min_gap: float = 0.03
     arm: str | Path = 'franka'
     timestep: float = 0.002
+    stacks: Sequence[Sequence[int]] = ()
 
     def block_colors(self) -> np.ndarray:
         """Return (num_blocks, 3) RGB in [0, 1].
@@ -107,6 +110,25 @@ class SceneConfig:
         if not (np.isfinite(sizes) & (sizes > 0)).all():
             raise SceneError(f'sizes must be positive, got {sizes.tolist()}')
         return np.broadcast_to(sizes, (self.num_blocks,)).copy()
+
+    def stacked(self, xy: np.ndarray, sizes: np.ndarray) -> np.ndarray:
+        """Return (num_blocks, 3) centres [m] of blocks with sides (num_blocks,) in their stacks.
+
+        Raises:
+            SceneError: For ids that do not exist or stand in two places.
+        """
+        ids = [i for stack in self.stacks for i in stack]
+        if len(set(ids)) < len(ids) or not set(ids) <= set(range(1, self.num_blocks + 1)):
+            raise SceneError(
+                f'stacks {list(map(list, self.stacks))}: expected each of the blocks 1 … '
+                f'{self.num_blocks} at most once'
+            )
+        positions = np.column_stack([xy, sizes / 2])
+        for stack in self.stacks:
+            rows = np.array(stack, dtype=int) - 1
+            positions[rows, :2] = xy[rows[:1]]
+            positions[rows, 2] = np.cumsum(sizes[rows]) - sizes[rows] / 2
+        return positions
 
 
 @dataclass(frozen=True)
@@ -172,7 +194,7 @@ def build_scene(config: SceneConfig | None = None) -> Scene:
     yaws = rng.uniform(-np.pi / 4, np.pi / 4, config.num_blocks)
     if not config.random_yaw:
         yaws = np.zeros(config.num_blocks)
-    positions = np.column_stack([xy, sizes / 2])
+    positions = config.stacked(xy, sizes)
 
     # The arm's own specification is the base, for attaching it to another one would rename its
     # joints. What stands beside it has defaults and names of its own.

@@ -78,7 +78,11 @@ class SimulatedWorld:
     def block_yaws(self) -> np.ndarray:
         """Return (N,) true angles of the blocks about the vertical [rad]."""
         matrices = self.data.xmat[self._blocks].reshape(-1, 3, 3)
-        return np.arctan2(matrices[:, 1, 0], matrices[:, 0, 0])
+        # Of a cube that has rolled over, the first axis may point up; another lies level then.
+        level = np.abs(matrices[:, 2]).argmin(axis=1)
+        level = np.where(np.abs(matrices[:, 2, 0]) < 0.5, 0, level)
+        axes = np.take_along_axis(matrices, level[:, None, None], axis=2)[..., 0]
+        return np.arctan2(axes[:, 1], axes[:, 0])
 
     def entities(self) -> dict[int, EntityState]:
         """Return the true state of every block by id."""

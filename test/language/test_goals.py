@@ -44,7 +44,8 @@ def test_the_solver_of_a_goal_follows_what_a_hand_has_moved(model, library):
     )
     now = goal.before.copy()
     now[2] = [0.1, 0.7]
-    np.testing.assert_allclose(goal.solver(now)[0], (now[1] + now[2]) / 2, atol=0.06)
+    places = np.column_stack([now, np.zeros(len(now))])
+    np.testing.assert_allclose(goal.solver(places)[0], (places[1] + places[2]) / 2, atol=0.06)
 
 
 def test_what_cannot_hold_is_refused(model, library):

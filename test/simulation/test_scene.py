@@ -79,3 +79,18 @@ def test_the_top_camera_sees_the_workspace_upright():
 def test_contradictions_are_refused(config, match):
     with pytest.raises(SceneError, match=match):
         build_scene(config)
+
+
+def test_stacks_stand_on_one_another_and_stay_at_rest():
+    config = SceneConfig(num_blocks=6, sizes=[0.04, 0.05, 0.04, 0.03, 0.04, 0.04], seed=1)
+    world = SimulatedWorld(build_scene(replace(config, stacks=[(2, 1, 3, 5, 4)])))
+    start = world.block_positions()
+    np.testing.assert_allclose(start[[1, 0, 2, 4, 3], 2], [0.025, 0.07, 0.11, 0.15, 0.185])
+    tracker = PlanTracker(world.scene.arm)
+    for _ in range(1000):
+        world.step(tracker.effort(world.time, *world.joint_state()))
+    np.testing.assert_allclose(world.block_positions()[:, :2], start[:, :2], atol=5e-4)
+    np.testing.assert_allclose(world.block_positions()[:, 2], start[:, 2], atol=1e-3)
+    for stacks in ([(1, 7)], [(1, 2), (2, 3)]):
+        with pytest.raises(SceneError, match='at most once'):
+            build_scene(replace(config, stacks=stacks))

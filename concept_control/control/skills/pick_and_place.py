@@ -122,33 +122,43 @@ class PickAndPlace:
             yield Setpoint('carry', cost, suction=True, active=view.held)
         return SkillOutcome.TIMEOUT
 
-    def place(self, energy: EnergySource, obstacles: Obstacles) -> Script:
-        """Lower the held block, still minimising its energy, let go and draw back."""
+    def place(
+        self, energy: EnergySource, obstacles: Obstacles, support: Callable[[], float]
+    ) -> Script:
+        """Lower the held block, still minimising its energy, let go and draw back.
+
+        Args:
+            energy: Source of the energy of the held block, asked anew every tick.
+            obstacles: Source of what to keep clear of.
+            support: Source of the height that the block is put down on [m].
+        """
         view, config = self.view, self.view.config
         assert view.held is not None
         entity_id, size = view.held, float(view.entities[view.held].size[2])
         deadline, stalled, lowest, start = self._deadline(), 0, np.inf, view.time
-        height_at = self.descent(view.held_position[2], size / 2)
+        height_at = self.descent(view.held_position[2], -np.inf)
         anchor, patience = view.held_position[:2], config.clear_timeout
         while (
-            view.held_position[2] - size / 2 > config.place_gap or view.speed > config.touch_speed
+            view.held_position[2] - (end := support() + size / 2) > config.place_gap
+            or view.speed > config.touch_speed
         ):
             if (lost := self._lost_hold()) is not None:
                 return lost
             height = view.held_position[2]
             stalled = stalled + 1 if height > lowest - 2e-4 else 0
             lowest = min(lowest, height)
-            # The table may come earlier than the perceived size says.
-            if view.time > deadline or (stalled > 12 and height < size / 2 + 0.008):
+            # The contact may come earlier than the perceived sizes say.
+            if view.time > deadline or (stalled > 12 and height < end + 0.008):
                 break
             here, (centres, clearances) = view.held_position[:2], obstacles()
             intrusion = (clearances - np.linalg.norm(centres - here, axis=1)).max(initial=0.0)
             is_above = height - size / 2 > view.highest_top
             if is_above and intrusion > config.max_intrusion and view.time < start + patience:
                 # Beside a neighbour first, down later; the way down starts afresh.
-                height_at = self.descent(height, size / 2)
+                height_at = self.descent(height, -np.inf)
             pull = AnchoredEnergy(energy(), anchor, config.anchor_weight)
-            cost = self.tool_cost(pull, height_at(), view.offset, centres, clearances)
+            goal = max(height_at(), end)
+            cost = self.tool_cost(pull, goal, view.offset, centres, clearances)
             cost.weights = self._stiff
             cost.heading = self._faces.heading(here, centres, clearances)
             yield Setpoint('place', cost, suction=True, active=entity_id)

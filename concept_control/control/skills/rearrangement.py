@@ -8,12 +8,18 @@ from dataclasses import replace
 
 import numpy as np
 
-from concept_control.control.arm.inverse_kinematics import solve_ik
 from concept_control.control.costs.entity_energy import ConceptEnergy, EntityEnergy, PointEnergy
 from concept_control.control.costs.local_minimum import refine_target, stiffness
 from concept_control.control.goal import MAX_ENERGY, GroundedGoal
 from concept_control.control.skills.pick_and_place import PickAndPlace
 from concept_control.control.skills.pushing import push
+from concept_control.control.skills.refusals import (
+    burdened,
+    floating,
+    names,
+    unreachable,
+    unseen,
+)
 from concept_control.control.skills.script import (
     Script,
     Setpoint,
@@ -22,6 +28,7 @@ from concept_control.control.skills.script import (
     TaskScript,
 )
 from concept_control.control.skills.sequencing import Move, next_move
+from concept_control.control.skills.support import LEVEL_TOLERANCE, Bodies
 from concept_control.reports.tables import counted
 from concept_control.world.entity import TOOL_ID
 from concept_control.world.workspace import Workspace
@@ -35,14 +42,12 @@ RELEASE_GAP = 0.004
 ENERGY_MAX_AGE = 0.1
 """Largest age of the energy that is reported [s]."""
 
-FENCE_TOLERANCE = 0.02
-"""Largest distance outside the workspace at which a target is accepted [m]."""
-
 
 class RearrangementTask:
     """Brings the scene to where a goal's energy is least; one instance per goal.
 
-    Positions are (N, 2) in the world frame [m], rows in the order of the goal's entities.
+    Positions are (N, 2) in the world frame, places (N, 3) with the heights of the lower faces
+    [m]; rows are in the order of the goal's entities.
     """
 
     def __init__(self, goal: GroundedGoal, skills: PickAndPlace, workspace: Workspace) -> None:
@@ -51,9 +56,11 @@ class RearrangementTask:
         self.view = skills.view
         self.workspace = workspace
         self.targets = workspace.to_world(goal.targets)
+        self.bottoms = goal.target_bottoms * workspace.half_extent
         self.moved = [goal.index(i) for i in goal.moved]
         self._widths = goal.sizes * workspace.half_extent
-        self._last_known = workspace.to_world(goal.before)
+        self._heights = self._widths.copy()
+        self._last_known = np.column_stack([workspace.to_world(goal.before), self.bottoms])
         self._recent_energy = (-np.inf, float('nan'))
         self._remaining: list[int] = []
         self._measure()
@@ -65,11 +72,23 @@ class RearrangementTask:
 
         The tool and what it holds are located by the arm's own joints.
         """
-        known = {*self.view.entities, TOOL_ID, self.view.held}
+        return self._bodies().places[:, :2]
+
+    def _bodies(self) -> Bodies:
+        """Return the goal's entities where they are, or were; the tool counts as on the table."""
         for row, entity_id in enumerate(self.goal.entity_ids):
-            if entity_id in known:
-                self._last_known[row] = self.view.position(entity_id)[:2]
-        return self._last_known.copy()
+            entity = self.view.entities.get(entity_id)
+            if entity_id == TOOL_ID:
+                self._last_known[row] = [*self.view.tool.position[:2], 0.0]
+            elif entity is not None:
+                self._heights[row] = entity.size[2]
+                self._last_known[row] = self.view.position(entity_id)
+                self._last_known[row, 2] -= entity.size[2] / 2
+        return Bodies(self._last_known.copy(), self._widths, self._heights)
+
+    def _places(self) -> np.ndarray:
+        """Return (N, 3) the places of the solution."""
+        return np.column_stack([self.targets, self.bottoms])
 
     def energy(self) -> float:
         """Return the goal's energy of the scene as it is now."""
@@ -89,7 +108,12 @@ class RearrangementTask:
 
     def is_satisfied(self, distance: float) -> bool:
         """Tell whether every conjunct holds as well as with one entity off by a distance [m]."""
-        return bool((self._conjuncts() <= self._allowed(distance)).all())
+        return self._is_level() and bool((self._conjuncts() <= self._allowed(distance)).all())
+
+    def _is_level(self) -> bool:
+        """Tell whether everything that was to be moved stands at its height."""
+        heights = self._bodies().places[self.moved, 2]
+        return bool((np.abs(heights - self.bottoms[self.moved]) <= LEVEL_TOLERANCE).all())
 
     def _conjuncts(self, positions: np.ndarray | None = None) -> np.ndarray:
         """Return (C,) energies of the conjuncts, without weights; positions default to now."""
@@ -108,7 +132,7 @@ class RearrangementTask:
     def run(self) -> TaskScript:
         """Pursue the goal until it is satisfied or cannot be."""
         goal, config = self.goal, self.view.config
-        problem = self._lost() or self._unreachable()
+        problem = unseen(goal, self.view) or self._impossible()
         if problem:
             return TaskResult(False, problem)
         if self.view.attached:
@@ -139,17 +163,20 @@ class RearrangementTask:
     def _act(self) -> Generator[Setpoint, None, str]:
         """Move every block that is not at its target; return what made that impossible, if so."""
         config = self.view.config
-        self._remaining = self._displaced(self.positions())
+        self._remaining = self._displaced(self._bodies().places)
         attempts, losses = Counter[int](), Counter[int]()
         while self._remaining:
-            lost = self._lost()
-            if lost:
-                return lost
-            move = next_move(
-                self.positions(), self.targets, self._remaining, self._widths, self.workspace
-            )
+            bodies = self._bodies()
+            problem = unseen(self.goal, self.view)
+            problem = problem or burdened(self.goal, bodies, self._remaining, self.moved)
+            if problem:
+                return problem
+            self._remaining = bodies.with_carried(self._remaining)
+            move = next_move(bodies, self._places(), self._remaining, self.workspace)
             if move is None:
-                return f'no free place for {self._ids(self._remaining)}'
+                if attempts and self._has_fallen():
+                    return ''  # The next round begins with what lies about.
+                return f'no free place for {names(self.goal, self._remaining)}'
             attempts[move.index] += 1
             outcome = yield from self._transfer(move)
             if outcome is SkillOutcome.DONE:
@@ -162,7 +189,7 @@ class RearrangementTask:
                 or losses[move.index] >= config.max_losses
                 or attempts[move.index] >= config.max_attempts
             ):
-                return f'cannot move {self._ids([move.index])}: {outcome.value}'
+                return f'cannot move {names(self.goal, [move.index])}: {outcome.value}'
             if self.view.attached:
                 yield from self.skills.put_down()
             yield from self.skills.look()
@@ -181,13 +208,13 @@ class RearrangementTask:
         is_fixed = move.is_buffer or not self.view.config.follows_energy
 
         def energy() -> EntityEnergy:
-            return PointEnergy(move.target) if is_fixed else self._energy_of(index)
+            return PointEnergy(move.target[:2]) if is_fixed else self._energy_of(index)
 
         def guide() -> np.ndarray:
-            return move.target if is_fixed else self._guide(index)
+            return move.target[:2] if is_fixed else self._guide(index)
 
         def obstacles() -> tuple[np.ndarray, np.ndarray]:
-            return self._obstacles(index, self.positions())
+            return self._obstacles(index, self.positions(), move.target[2])
 
         if must_push:
             return (yield from push(skills, entity_id, energy, obstacles, self.workspace))
@@ -195,7 +222,15 @@ class RearrangementTask:
         if outcome in (SkillOutcome.DROPPED, SkillOutcome.LEFT_BEHIND):
             return outcome
         # A carry that never settles is put down all the same; verification decides.
-        return (yield from skills.place(energy, obstacles))
+        return (yield from skills.place(energy, obstacles, lambda: self._support(move)))
+
+    def _support(self, move: Move) -> float:
+        """Return the height of what a block is put down on [m]; the table's where that is gone."""
+        if move.target[2] <= LEVEL_TOLERANCE:
+            return 0.0
+        bodies = self._bodies().moved([move.index], np.array([move.target] * len(self._widths)))
+        below = bodies.tops[bodies.rests_on()[move.index]]
+        return float(below.max(initial=0.0))
 
     @property
     def _must_push(self) -> bool:
@@ -242,12 +277,23 @@ class RearrangementTask:
         """Return (2,) the nearest minimum to an entity's target in the scene as it is."""
         energy = self._raw_energy(index)
         scene = self.workspace.to_world(energy.positions)
-        refined = refine_target(energy, self.targets[index], *self._obstacles(index, scene))
+        obstacles = self._obstacles(index, scene, self.bottoms[index])
+        refined = refine_target(energy, self.targets[index], *obstacles)
         return self.workspace.to_world(np.clip(self.workspace.to_workspace(refined), -1.0, 1.0))
 
-    def _obstacles(self, index: int, positions: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Return (M, 2) other bodies and (M,) the distances to keep from them."""
-        others = [i for i, e in enumerate(self.goal.entity_ids) if i != index and e != TOOL_ID]
+    def _obstacles(
+        self, index: int, positions: np.ndarray, bottom: float
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Return (M, 2) other bodies and (M,) the distances to keep from them.
+
+        Those that end below the height at which the entity's lower face shall be are none.
+        """
+        lowest = bottom + LEVEL_TOLERANCE if bottom > LEVEL_TOLERANCE else -np.inf
+        is_beside = self._bodies().tops > lowest
+        is_beside[[index, *(i for i, e in enumerate(self.goal.entity_ids) if e == TOOL_ID)]] = (
+            False
+        )
+        others = np.flatnonzero(is_beside).tolist()
         if self.goal.entity_ids[index] == TOOL_ID:
             others = []
         # The carried block turns a face to its neighbour; the neighbour may show a corner.
@@ -268,6 +314,8 @@ class RearrangementTask:
         in which most of the energy is gone counts then.
         """
         config, energies = self.view.config, self._conjuncts()
+        if not self._is_level():
+            return False
         allowed = self._allowed(config.satisfied_distance)
         if (energies <= allowed).all():
             return True
@@ -299,24 +347,42 @@ class RearrangementTask:
 
     def _renew(self) -> None:
         """Find new targets for the scene as it is: generate, or refine the old ones."""
-        positions = self.positions()
+        places, workspace = self._bodies().places, self.workspace
         if self.goal.solver is not None:
-            solution = self.goal.solver(self.workspace.to_workspace(positions))
+            xy, bottoms = workspace.to_workspace(places[:, :2]), places[:, 2]
+            now = np.column_stack([xy, workspace.length_to_workspace(bottoms)])
+            solution = self.goal.solver(now)
             if solution is not None:
-                self.targets = self.workspace.to_world(np.asarray(solution, dtype=float))
+                solution = np.asarray(solution, dtype=float)
+                self.targets = workspace.to_world(solution[:, :2])
+                self.bottoms = solution[:, 2] * workspace.half_extent
                 movable = [self.goal.index(i) for i in self.goal.movable if i != TOOL_ID]
-                gap = np.linalg.norm(self.targets - positions, axis=1)
-                moving = [i for i in movable if gap[i] > self.view.config.move_tolerance]
-                self.moved = sorted({*self.moved, *moving})
+                self.moved = sorted({*self.moved, *self._displaced(places, movable)})
                 self._measure()
                 return
         self._remaining = []
         for index in self.moved:
             self.targets[index] = self._refined(index)
 
-    def _displaced(self, positions: np.ndarray) -> list[int]:
-        gap = np.linalg.norm(self.targets - positions, axis=1)
-        return [i for i in self.moved if gap[i] > self.view.config.move_tolerance]
+    def _displaced(self, places: np.ndarray, rows: list[int] | None = None) -> list[int]:
+        """Return which rows, by default of what is moved, are not at their places (N, 3)."""
+        gap = np.linalg.norm(self.targets - places[:, :2], axis=1)
+        is_off = gap > self.view.config.move_tolerance
+        is_off |= np.abs(self.bottoms - places[:, 2]) > LEVEL_TOLERANCE
+        return [i for i in (self.moved if rows is None else rows) if is_off[i]]
+
+    def _impossible(self) -> str:
+        """Tell why what is to be moved can be where it is to be in no way; empty if it can."""
+        now = self._bodies()
+        planned = now.moved(self.moved, self._places())
+        return floating(self.goal, planned, self.moved) or unreachable(
+            self.goal, self.view, self.workspace, now, planned, self.moved
+        )
+
+    def _has_fallen(self) -> bool:
+        """Tell whether something that is still to be moved would hang in the air at its place."""
+        planned = self._bodies().moved(self._remaining, self._places())
+        return not planned.is_held()[self._remaining].all()
 
     def _measure(self) -> None:
         """Measure energies at the targets: those of the conjuncts, and how fast they grow there.
@@ -335,32 +401,3 @@ class RearrangementTask:
             for i in range(len(self._tolerances)):
                 each = stiffness(replace(energy, conjunct=i), self.targets[index])
                 self._tolerances[i] = max(self._tolerances[i], each)
-
-    def _lost(self) -> str:
-        """Name the goal's entities that are not perceived; empty if all are."""
-        known = {*self.view.entities, TOOL_ID, self.view.held}
-        missing = [i for i in self.goal.entity_ids if i not in known]
-        return f'not seen: {self._ids([self.goal.index(i) for i in missing])}' if missing else ''
-
-    def _unreachable(self) -> str:
-        """Name a place the arm cannot reach and why; empty if it reaches all."""
-        positions = self.positions()
-        for index in self.moved:
-            entity_id = self.goal.entity_ids[index]
-            is_tool = entity_id == TOOL_ID
-            top = self.view.config.tool_height if is_tool else self.view.entities[entity_id].top
-            places = [('target', self.targets[index])]
-            if not is_tool:
-                places.append(('present place', positions[index]))
-            for name, xy in places:
-                where = f'the {name} of {self._ids([index])} at ({xy[0]:.3f}, {xy[1]:.3f}) m'
-                if not self.workspace.contains(xy, margin=-FENCE_TOLERANCE):
-                    return f'{where} is outside the workspace'
-                tip = np.array([*xy, top])
-                if solve_ik(self.view.arm, self.view.kinematics, tip) is None:
-                    return f'{where} is out of reach of the arm'
-        return ''
-
-    def _ids(self, indices: list[int]) -> str:
-        names = [f'#{self.goal.entity_ids[i]}' for i in indices]
-        return ', '.join('the tool' if name == f'#{TOOL_ID}' else name for name in names)

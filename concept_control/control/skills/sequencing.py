@@ -6,10 +6,14 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from concept_control.control.skills.support import LEVEL_TOLERANCE, Bodies
 from concept_control.world.workspace import Workspace
 
 FREE_SPACE = 1.2
 """Smallest distance of two bodies' centres, relative to the mean of their sides."""
+
+PILLAR_SPACE = 1.02
+"""The same for two that are to carry a third together."""
 
 BUFFER_GRID = 17
 """Number of grid points along each axis on which a buffer place is looked for."""
@@ -24,7 +28,7 @@ class Move:
 
     Attributes:
         index: Row of the entity.
-        target: (2,) place to bring it to [m].
+        target: (3,) place to bring it to: centre x and y, and height of its lower face [m].
         is_buffer: Whether the place is only a parking place.
     """
 
@@ -34,22 +38,18 @@ class Move:
 
 
 def next_move(
-    positions: np.ndarray,
-    targets: np.ndarray,
-    remaining: list[int],
-    widths: np.ndarray,
-    workspace: Workspace,
+    bodies: Bodies, targets: np.ndarray, remaining: list[int], workspace: Workspace
 ) -> Move | None:
-    """Choose what to move now: a block whose place is free, the farthest first.
+    """Choose what to move now, the farthest first.
 
-    Where every place is taken, the places form a cycle: the block in the way of the first one is
-    parked on a free spot near its own target.
+    It is a block that carries nothing, whose place is free, and under whose place everything is
+    as it shall be. Where there is none, places form a cycle or blocks lie on one another: then
+    what is in the way of another is parked on a free spot of the table near its own target.
 
     Args:
-        positions: (N, 2) places of all entities now [m].
-        targets: (N, 2) places wanted for those in `remaining` [m].
-        remaining: Rows still to be moved.
-        widths: (N,) side lengths [m].
+        bodies: The N entities where they are now.
+        targets: (N, 3) places wanted for those in `remaining` [m].
+        remaining: Rows still to be moved, with those that rest on them.
         workspace: Square in which buffer places may be.
 
     Returns:
@@ -58,55 +58,62 @@ def next_move(
     """
     if not remaining:
         return None
-    distance = np.linalg.norm(targets - positions, axis=1)
+    carries = bodies.rests_on().T
+    planned = bodies.moved(remaining, targets)
+    supports, is_held = planned.rests_on(), planned.is_held()
+    distance = np.linalg.norm((targets - bodies.places)[:, :2], axis=1)
     order = sorted(remaining, key=lambda i: (-distance[i], i))
     for i in order:
-        if _is_free(targets[i], i, positions, widths):
+        is_ready = is_held[i] and not supports[i, remaining].any() and not carries[i].any()
+        if is_ready and (_spaces(i, targets[i], bodies, supports) >= 0).all():
             return Move(i, targets[i].copy())
-    blocker = _blocker(order, positions, targets, widths)
+    blocker = _blocker(order, bodies, targets, supports)
     if blocker is None:
         return None
-    place = _buffer_place(blocker, positions, targets, remaining, widths, workspace)
+    place = _buffer_place(blocker, bodies, targets, remaining, workspace)
     return None if place is None else Move(blocker, place, is_buffer=True)
 
 
-def _spaces(place: np.ndarray, i: int, positions: np.ndarray, widths: np.ndarray) -> np.ndarray:
-    """Return (N,) free space between entity i at a place and every other [m]; inf for itself."""
-    space = np.linalg.norm(positions - place, axis=1) - FREE_SPACE * (widths + widths[i]) / 2
+def _spaces(i: int, place: np.ndarray, bodies: Bodies, supports: np.ndarray) -> np.ndarray:
+    """Return (N,) free space between entity i at a place and every other [m].
+
+    It is infinite for itself and for what ends below the place.
+    """
+    share = np.where((supports[:, i : i + 1] & supports).any(axis=0), PILLAR_SPACE, FREE_SPACE)
+    needed = share * (bodies.widths + bodies.widths[i]) / 2
+    space = np.linalg.norm(bodies.places[:, :2] - place[:2], axis=1) - needed
+    if place[2] > LEVEL_TOLERANCE:
+        space[bodies.tops <= place[2] + LEVEL_TOLERANCE] = np.inf
     space[i] = np.inf
     return space
 
 
-def _is_free(place: np.ndarray, i: int, positions: np.ndarray, widths: np.ndarray) -> bool:
-    return bool((_spaces(place, i, positions, widths) >= 0).all())
-
-
 def _blocker(
-    order: list[int], positions: np.ndarray, targets: np.ndarray, widths: np.ndarray
+    order: list[int], bodies: Bodies, targets: np.ndarray, supports: np.ndarray
 ) -> int | None:
-    """Pick a block that stands on another's place and must move anyway."""
+    """Pick a block that lies on another, or stands on its place, and must move anyway."""
+    carries = bodies.rests_on().T
     for i in order:
-        spaces = _spaces(targets[i], i, positions, widths)
+        spaces = np.where(carries[i], -np.inf, _spaces(i, targets[i], bodies, supports))
         for j in np.argsort(spaces):
-            if int(j) in order and spaces[j] < 0:
-                return int(j)
+            if spaces[j] >= 0:
+                break
+            for top in bodies.with_carried([int(j)]):
+                if top in order and not carries[top].any():
+                    return top
     return None
 
 
 def _buffer_place(
-    i: int,
-    positions: np.ndarray,
-    targets: np.ndarray,
-    remaining: list[int],
-    widths: np.ndarray,
-    workspace: Workspace,
+    i: int, bodies: Bodies, targets: np.ndarray, remaining: list[int], workspace: Workspace
 ) -> np.ndarray | None:
-    """Find the free grid point nearest to where block i is going."""
+    """Find the free grid point of the table nearest to where block i is going."""
+    widths = bodies.widths
     span = 1.0 - widths[i] / workspace.half_extent
     axis = np.linspace(-span, span, BUFFER_GRID)
     grid = workspace.to_world(np.stack(np.meshgrid(axis, axis), axis=-1).reshape(-1, 2))
     goals = [j for j in remaining if j != i]
-    taken = np.concatenate([np.delete(positions, i, axis=0), targets[goals]])
+    taken = np.concatenate([np.delete(bodies.places, i, axis=0), targets[goals]])[:, :2]
     sides = np.concatenate([np.delete(widths, i), widths[goals]])
     distance = np.linalg.norm(grid[:, None] - taken[None], axis=-1)
     needed = FREE_SPACE * (sides + widths[i]) / 2 + BUFFER_SPACE
@@ -114,4 +121,5 @@ def _buffer_place(
     if not free.any():
         return None
     candidates = grid[free]
-    return candidates[np.argmin(np.linalg.norm(candidates - targets[i], axis=1))]
+    nearest = np.argmin(np.linalg.norm(candidates - targets[i, :2], axis=1))
+    return np.array([*candidates[nearest], 0.0])
