@@ -64,6 +64,12 @@ def generate_launch_description() -> LaunchDescription:
         path = LaunchConfiguration('bag').perform(context)
         if not Path(path).exists():
             raise RuntimeError(f'bag: there is no {path}')
+        if Path(path).is_dir() and not (Path(path) / 'metadata.yaml').exists():
+            storage = 'sqlite3' if [*Path(path).glob('*.db3*')] else 'mcap'
+            raise RuntimeError(
+                f'bag: {path} has no metadata.yaml, as where the recorder was killed, and the '
+                f'player needs it: `ros2 bag reindex {path} -s {storage}` makes it'
+            )
         try:
             replayable = import_module('concept_control.bags.replayable')
         except ImportError as error:

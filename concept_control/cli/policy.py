@@ -72,7 +72,7 @@ def main(args: argparse.Namespace) -> int:
 
         splitter = StrokeSplitter(args.pause, max_height=args.max_height)
         number = record(args.topic, args.strokes, args.output, args.timeout, splitter)
-        print(f'{number} stroke(s) in {args.output}')
+        print(f'{counted(number, "stroke")} in {args.output}')
         return 0 if number >= args.strokes else 1
     return _train(args)
 

@@ -11,6 +11,7 @@ from concept_control.demos.drawing_report import draw, report, report_code_quali
 from concept_control.demos.views import views_with_lines
 from concept_control.language.goals import tool_goal
 from concept_control.policy.drawing import load_strokes
+from concept_control.reports.tables import counted
 from concept_control.simulation.closed_loop import ClosedLoop
 from concept_control.simulation.scene import build_scene
 
@@ -43,7 +44,7 @@ def run_offline(config: DrawConfig) -> dict[str, Any]:
     model, data = loop.world.model, loop.world.data
     before = views_with_lines(model, data, [])
     size = f'{1000 * config.size:g} mm'
-    print(f'drawing {config.figure}: {len(goal.strokes)} stroke(s), {size}, {config.arm}')
+    print(f'drawing {config.figure}: {counted(len(goal.strokes), "stroke")}, {size}, {config.arm}')
     result = draw(loop, goal)
     after = views_with_lines(model, data, result.lines)
     return report(config, result, before, after, qualities)

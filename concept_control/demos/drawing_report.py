@@ -22,6 +22,7 @@ from concept_control.policy.metrics import nearest
 from concept_control.policy.strokes import resample
 from concept_control.reports.provenance import provenance
 from concept_control.reports.run_film import draw_before_and_after
+from concept_control.reports.tables import counted
 from concept_control.simulation.closed_loop import ClosedLoop
 
 TIME_LIMIT = 180.0
@@ -133,8 +134,8 @@ def report_code_quality(parts: Sequence[DrawingStroke]) -> list[float]:
     if qualities:
         how = 'a network each' if parts[0].policy.code is None else 'a code each for one network'
         print(
-            f'{len(qualities)} stroke(s), {how}, drawn {100 * np.median(qualities):.1f} % of '
-            f'their size off (median), {100 * max(qualities):.1f} % at most'
+            f'{counted(len(qualities), "stroke")}, {how}, drawn {100 * np.median(qualities):.1f} '
+            f'% of their size off (median), {100 * max(qualities):.1f} % at most'
         )
         if max(qualities) > GOOD_CODE and parts[0].policy.code is not None:
             print('a network for each may be nearer: --train --no-ros')
@@ -190,7 +191,7 @@ def report(
     drawn = (
         f"the line at most {1000 * deviation:.2f} mm from the policy's path ({limit})"
         if np.isfinite(deviation)
-        else f'{len(result.lines)} of {len(result.paths)} stroke(s) drawn'
+        else f'{len(result.lines)} of {counted(len(result.paths), "stroke")} drawn'
     )
     print(
         f'RESULT: {"SUCCESS" if is_good else "FAILURE"}: {result.text}, {drawn}, '

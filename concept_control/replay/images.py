@@ -14,7 +14,7 @@ from concept_control.control.arm.body_boxes import ArmBoxes
 from concept_control.control.arm.kinematics import ArmKinematics
 from concept_control.control.guard import GuardConfig
 from concept_control.errors import PerceptionError
-from concept_control.interfaces.decoding import intrinsics_of, seconds
+from concept_control.interfaces.decoding import check_headers, intrinsics_of, seconds
 from concept_control.perception.camera_model import check_frame
 from concept_control.perception.detection.detector import Detector
 from concept_control.perception.detection.limits import BlockLimits
@@ -138,6 +138,7 @@ class ImageReplay:
             self._refused.add(str(error))
 
     def _process(self, stamp: float, color: Any, depth: Any) -> None:
+        check_headers(color, depth, self._info)
         rgb = decode_color(color)
         self._keep_frame(stamp, rgb)
         if self.reason:

@@ -1,17 +1,21 @@
 """Launch files without launch: what they would start, read by standing in for launch's classes."""
 
 import importlib.util
+import shutil
 import subprocess
 import sys
 from dataclasses import replace
 from pathlib import Path
 from types import ModuleType, SimpleNamespace
+from typing import ClassVar
 
 import pytest
 import yaml
 
 pytest.importorskip('rclpy', reason='rclpy is not installed')
 pytest.importorskip('rosbags', reason='rosbags is not installed')
+
+import rclpy
 
 from concept_control.bags import replayable
 from concept_control.cli.main import build_parser
@@ -44,15 +48,26 @@ class Recorded:
 
 
 class Recorder(ModuleType):
+    """Stands in for a module of launch; notes the names of configurations that are used."""
+
+    used: ClassVar[set[str]] = set()
+
     def __getattr__(self, kind):
         if kind.startswith('__'):
             raise AttributeError(kind)
-        return lambda *args, **options: Recorded(kind, args, options)
+
+        def make(*args, **options):
+            if kind == 'LaunchConfiguration':
+                self.used.add(args[0])
+            return Recorded(kind, args, options)
+
+        return make
 
 
 @pytest.fixture
 def read(monkeypatch):
     """Return a function from a launch file's name to everything in its description."""
+    Recorder.used.clear()
     for name in MODULES:
         monkeypatch.setitem(sys.modules, name, Recorder(name))
     monkeypatch.setattr(
@@ -134,11 +149,19 @@ def test_launch_and_demo_start_the_same_with_the_same_parameters(read, monkeypat
 
 
 @pytest.mark.parametrize('name', FILES)
-def test_every_argument_is_described_and_every_file_is_there(read, name):
+def test_every_argument_is_described_and_used_and_every_file_is_there(read, name, monkeypatch):
     entities = read(name)
+    if name == 'bringup':
+        given = {'params_file': str(ROOT / 'config/robot.yaml')}
+        perform = lambda self, _: given.get(self.args[0], '')  # noqa: E731
+        monkeypatch.setattr(Recorded, 'perform', perform, raising=False)
+        of_kind(entities, 'OpaqueFunction')[0].options['function'](
+            SimpleNamespace(launch_configurations={})
+        )
     arguments = of_kind(entities, 'DeclareLaunchArgument')
     assert {'namespace', 'params_file', 'rviz', 'log_level'} <= {a.args[0] for a in arguments}
     assert all(len(a.options['description']) > 10 for a in arguments)
+    assert {a.args[0] for a in arguments} <= Recorder.used  # none is shown that does nothing
     for value in (a.options.get('default_value', '') for a in arguments):
         assert not value.startswith('/') or Path(value).is_file()
     for action in of_kind(entities, 'Node'):
@@ -151,6 +174,45 @@ def test_what_is_passed_on_is_declared_there(read, name):
     declared = {a.args[0] for a in of_kind(read('bringup'), 'DeclareLaunchArgument')}
     _, arguments = included(read(name))
     assert set(arguments) <= declared
+
+
+@pytest.mark.parametrize('namespace', ['', 'left', '/left/arm'])
+@pytest.mark.parametrize('name', FILES)
+def test_the_log_level_is_that_of_the_logger_that_a_node_has_in_its_namespace(
+    read, name, namespace
+):
+    context = rclpy.Context()
+    rclpy.init(context=context)
+    for executable, action in nodes(read(name)).items():
+        node = rclpy.create_node(executable, namespace=namespace, context=context)
+        logger, middle, level = action.options['arguments'][2]
+        text = ''.join(part if isinstance(part, str) else namespace for part in logger.args[0])
+        assert (eval(text), middle) == (node.get_logger().name, ':=')
+        assert level.args == ('log_level',)
+        node.destroy_node()
+    rclpy.shutdown(context=context)
+
+
+def test_what_drivers_call_their_topics_can_be_said_in_every_launch_file_beside_drivers(read):
+    started = nodes(read('bringup'))
+    renamed = {
+        executable: {topic: argument.args[0] for topic, argument in node.options['remappings']}
+        for executable, node in started.items()
+        if 'remappings' in node.options
+    }
+    joints = {'joint_states': 'joint_states_topic'}
+    camera = {
+        'camera/color/image_raw': 'color_topic',
+        'camera/depth/image_raw': 'depth_topic',
+        'camera/color/camera_info': 'info_topic',
+    }
+    assert renamed['entity_extractor'] == joints | camera
+    assert renamed['mpc_controller'] == joints | {'joint_trajectory': 'trajectory_topic'}
+    for name in ('replay', 'teach'):
+        entities = read(name)
+        for topic, argument in (joints | camera).items():
+            assert included(entities)[1][argument].args == (argument,)
+            assert default(entities, argument) == topic
 
 
 def test_a_replay_plays_when_all_is_ready_and_has_exactly_one_clock(read):
@@ -184,7 +246,7 @@ def test_a_replay_plays_when_all_is_ready_and_has_exactly_one_clock(read):
 
 
 @pytest.mark.parametrize(('name', 'argument'), [('bringup', 'params_file'), ('replay', 'bag')])
-def test_a_file_that_is_not_there_is_refused_before_anything_starts(
+def test_what_is_not_there_is_refused_before_anything_starts(
     read, monkeypatch, tmp_path, name, argument
 ):
     entities = read(name)
@@ -196,6 +258,12 @@ def test_a_file_that_is_not_there_is_refused_before_anything_starts(
     )
     with pytest.raises(RuntimeError, match=f'{argument}: there is no .*there'):
         check.options['function'](context)
+    if argument == 'bag':
+        there.mkdir()
+        (there / 'killed_0.db3').symlink_to(next(SAMPLE.glob('*.mcap')))
+        with pytest.raises(RuntimeError, match=r'metadata.*`ros2 bag reindex .*there -s sqlite3`'):
+            check.options['function'](context)
+        shutil.rmtree(there)
     there.symlink_to(SAMPLE if argument == 'bag' else ROOT / 'config/robot.yaml')
     check.options['function'](context)
     starts = [i for i, e in enumerate(entities) if e.kind in ('Node', 'IncludeLaunchDescription')]

@@ -253,6 +253,7 @@ def test_what_is_dropped_is_a_note_in_text_json_html_and_xunit(carried, tmp_path
             ('/camera/aligned/image_raw', image, 0.0),
         ):
             sent, stamp = deepcopy(made), round(1e9 * (time + late))
+            sent.header.frame_id = 'optical'
             sent.header.stamp.sec, sent.header.stamp.nanosec = divmod(stamp, 10**9)
             bag.add(topic, time, sent)
     bag.add('/right/joint_states', 9.0, joints)

@@ -88,6 +88,7 @@ def test_a_block_is_put_between_two_others(arm, rail_arm, seed=2):
     loop.controller.set_goal(between_goal(loop))
     outputs = run_until_ended(loop)
     assert outputs[-1].status is Status.SATISFIED, outputs[-1].text
+    assert outputs[-1].text == 'it holds, after 1 round of moving things'
     assert between_error(loop.world) < 0.004
     assert loop.world.time < 10.0
     np.testing.assert_allclose(loop.world.block_positions()[1:], others, atol=1e-3)

@@ -25,6 +25,7 @@ from concept_control.control.skills.script import (
     TaskResult,
     TaskScript,
 )
+from concept_control.reports.tables import counted
 from concept_control.world.entity import TOOL_ID
 from concept_control.world.workspace import Workspace
 
@@ -135,7 +136,10 @@ class DrawingTask:
                 return TaskResult(False, text)
             yield from self._lift(goal.height + self._lift_between(number))
         outcome = yield from skills.go_home()
-        return TaskResult(outcome is SkillOutcome.DONE, f'{len(goal.strokes)} stroke(s) drawn')
+        drawn = f'{counted(len(goal.strokes), "stroke")} drawn'
+        if outcome is not SkillOutcome.DONE:
+            return TaskResult(False, f'{drawn}, but the arm cannot draw back: {outcome.value}')
+        return TaskResult(True, drawn)
 
     def _go(self, stroke: Stroke, height: float, phase: str, tolerance: float) -> Script:
         """Bring the tip to a stroke's start at a height."""

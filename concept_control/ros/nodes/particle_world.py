@@ -25,6 +25,7 @@ from concept_control.errors import ConceptControlError
 from concept_control.interfaces.goal_terms import program_of
 from concept_control.msg import ConceptCommand, ConceptGoal, ConceptStatus, EntityArray
 from concept_control.perception.annotate import write
+from concept_control.reports.tables import counted
 from concept_control.ros.bridge import conversions as convert
 from concept_control.ros.bridge import qos
 from concept_control.ros.runtime.node_process import run_node
@@ -154,11 +155,14 @@ class ParticleWorld(Node):
         if worst <= self.parameters.satisfied_energy:
             self._descent = None
             self._status = ConceptStatus.SATISFIED
-            self._text = f'energy {self._energy:.3g} after {self._num_steps} steps'
+            self._text = f'it holds, after {counted(self._num_steps, "step")} of descent'
         elif self._num_steps >= self.parameters.max_steps:
             self._descent = None
             self._status = ConceptStatus.FAILED
-            self._text = f'energy still {self._energy:.3g} after {self._num_steps} steps'
+            self._text = (
+                f'it does not hold after {counted(self._num_steps, "step")} of descent '
+                f'(energy {self._energy:.2g})'
+            )
         else:
             self._world = replace(self._world, positions=positions)
 

@@ -1,5 +1,7 @@
 """Particles answer goals as the arm's controller does: they move, hold still and go on."""
 
+import re
+
 import numpy as np
 import pytest
 
@@ -59,6 +61,7 @@ def test_a_pause_holds_the_particles_and_keeps_the_goal(world, monkeypatch):
             break
         place()
     assert statuses[-1].status == ConceptStatus.SATISFIED
+    assert re.fullmatch(r'it holds, after \d+ steps? of descent', statuses[-1].text)
     assert tell(ConceptCommand.CANCEL)[1].status == ConceptStatus.CANCELLED
 
 

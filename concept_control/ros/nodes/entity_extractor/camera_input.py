@@ -10,14 +10,12 @@ from collections.abc import Callable
 from typing import TypeAlias
 
 import numpy as np
-from builtin_interfaces.msg import Time
 from rclpy.node import Node
 from sensor_msgs.msg import CameraInfo, CompressedImage, Image
 
 from concept_control.control.arm.description import ArmDescription
-from concept_control.errors import PerceptionError
 from concept_control.interfaces.camera_topics import camera_topics, is_compressed
-from concept_control.interfaces.decoding import intrinsics_of
+from concept_control.interfaces.decoding import check_headers, intrinsics_of
 from concept_control.perception.camera_model import Intrinsics, check_frame
 from concept_control.perception.detection.detector import Detection, Detector
 from concept_control.perception.detection.limits import BlockLimits
@@ -199,33 +197,3 @@ class CameraInput:
         self._latest = Frame(self, *pair, self._info)
         self.arrived = convert.node_time(self._node)
         self._on_frame()
-
-
-def check_headers(color: AnyImage, depth: AnyImage, info: CameraInfo) -> None:
-    """Refuse a pair of images and a calibration that are not of one camera.
-
-    Args:
-        color: Colour image.
-        depth: Depth image, registered to it.
-        info: Calibration of the camera.
-
-    Raises:
-        PerceptionError: naming what came and what was expected.
-    """
-    for what, stamp in (('colour', color.header.stamp), ('depth', depth.header.stamp)):
-        _check_time(what, stamp)
-    frames = (color.header.frame_id, depth.header.frame_id, info.header.frame_id)
-    if len(set(frames)) > 1:
-        raise PerceptionError(
-            f'the colour image is in frame {frames[0]!r}, the depth image in {frames[1]!r} and '
-            f'camera_info in {frames[2]!r}: use the depth that is registered to the colour '
-            "camera, and the colour camera's camera_info"
-        )
-
-
-def _check_time(what: str, stamp: Time) -> None:
-    if stamp.sec < 0 or stamp.nanosec >= 1_000_000_000:
-        raise PerceptionError(
-            f'the {what} stamp of {stamp.sec} s and {stamp.nanosec} ns is no time: expected '
-            'seconds >= 0 and less than 1e9 nanoseconds'
-        )

@@ -4,6 +4,7 @@ import math
 import os
 from array import array
 
+import cv2
 import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -14,12 +15,17 @@ pytest.importorskip('rclpy', reason='rclpy is not installed')
 import rclpy
 from builtin_interfaces.msg import Time
 from concept_control.msg import Entity, EntityArray
-from sensor_msgs.msg import JointState
+from sensor_msgs.msg import CompressedImage, JointState
 from std_msgs.msg import Header
 
+from concept_control.bags.setup import read_setup
+from concept_control.perception.image_decoding import decode_depth
+from concept_control.perception.image_synchronizer import MAX_WAITING
 from concept_control.perception.tracking.tool_history import ToolPose
 from concept_control.perception.tracking.tracker import TrackedEntity
+from concept_control.replay.images import ImageReplay
 from concept_control.ros.bridge import conversions as convert
+from concept_control.ros.nodes.entity_extractor.camera_input import CameraInput
 from concept_control.ros.nodes.entity_extractor.node import EntityExtractor, entity_array
 from concept_control.ros.runtime.process_graph import graph_environment
 from concept_control.simulation.scene import SceneConfig, build_scene
@@ -120,7 +126,9 @@ class Playground:
 @pytest.fixture(scope='module')
 def playground():
     os.environ.update(graph_environment())
-    rclpy.init()
+    packed = {'color_topic': '/d435/color/compressed', 'depth_topic': '/d435/compressedDepth'}
+    given = [f'packed.{name}:={topic}' for name, topic in packed.items()]
+    rclpy.init(args=['--ros-args', *(word for value in given for word in ('-p', value))])
     playground = Playground()
     yield playground
     playground.node.destroy_node()
@@ -149,6 +157,77 @@ def test_the_frame_of_a_camera_that_parameters_place_is_published_once(playgroun
     (pose,) = told
     assert (pose.parent, pose.child) == ('world', 'optical')
     np.testing.assert_allclose(pose.position, [0.48, 0.0, 1.2])
+
+
+def depth_of_half_the_size(sent):
+    small = np.ascontiguousarray(decode_depth(sent['depth'])[::2, ::2])
+    sent['depth'] = convert.image_message(small, '32FC1', sent['depth'].header)
+
+
+def depth_of_another_frame(sent):
+    sent['depth'].header.frame_id = 'depth_optical'
+
+
+def depth_16_ms_later(sent):
+    later = convert.seconds(sent['depth'].header.stamp) + 0.016
+    sent['depth'].header = convert.header(later, 'optical')
+
+
+def calibration(model='plumb_bob', k=None, d=()):
+    def change(sent):
+        info = sent['info']
+        info.distortion_model, info.d, info.k = model, list(d), info.k if k is None else k
+
+    return change
+
+
+@pytest.mark.parametrize(
+    ('change', 'reason'),
+    [
+        (calibration(k=np.zeros(9)), 'is the camera calibrated?'),
+        (calibration('rational_polynomial', d=[1e-4] * 14), ''),
+        (calibration('equidistant', d=[0.1] * 4), "'equidistant' is not understood"),
+        (depth_of_half_the_size, 'use the depth registered to the colour camera'),
+        (depth_of_another_frame, 'use the depth that is registered to the colour camera'),
+        (depth_16_ms_later, 'the nearest is 16.0 ms off'),
+    ],
+    ids=['K = 0', '14 coefficients', 'fisheye', 'half-size depth', 'frame', '16 ms'],
+)
+def test_what_a_driver_sends_is_understood_or_refused_alike_live_and_in_a_bag(
+    playground, change, reason
+):
+    offline, refusals = ImageReplay(read_setup(), lambda stamp, entities: None), []
+    for _ in range(MAX_WAITING + 1):
+        messages = playground.messages()
+        change(messages)
+        refusals.append(playground.show(messages)[1])
+        offline.add_info(messages['info'])
+        offline.add_color(messages['color'])
+        offline.add_depth(messages['depth'])
+    for told in (' '.join(refusals), ' '.join(offline.notes)):
+        assert reason in told and bool(reason) == bool(told.strip())
+    assert (offline.num_frames == 0) == bool(reason)
+    good_again(playground)
+
+
+def test_images_that_are_packed_are_heard_and_understood(playground):
+    node = playground.node
+    camera = CameraInput(
+        node, 'packed', node.parameters, node.parameters.block_limits(node.arm), lambda: None
+    )
+    kinds = {s.topic_name: s.msg_type for s in node.subscriptions}
+    assert kinds['/d435/color/compressed'] is kinds['/d435/compressedDepth'] is CompressedImage
+    sent = playground.messages()
+    bgr = cv2.cvtColor(playground.color, cv2.COLOR_RGB2BGR)
+    millimetres = np.nan_to_num(1000 * playground.depth).astype(np.uint16)
+    camera._on_info(sent['info'])
+    for name, hear, kind, head, pixels in (
+        ('color', camera._on_color, 'rgb8; png compressed bgr8', b'', bgr),
+        ('depth', camera._on_depth, '16UC1; compressedDepth png', bytes(12), millimetres),
+    ):
+        data = head + cv2.imencode('.png', pixels)[1].tobytes()
+        hear(CompressedImage(header=sent[name].header, format=kind, data=data))
+    assert camera.refusal == '' and len(camera.fresh.detect()) == 3
 
 
 uint8s = st.integers(0, 2**8 - 1)
