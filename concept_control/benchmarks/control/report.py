@@ -17,12 +17,14 @@ from concept_control.benchmarks.control.episodes import Episode, EpisodeConfig, 
 from concept_control.benchmarks.control.judo_comparison import judo_section
 from concept_control.benchmarks.control.page import (
     COMMAND_COLUMNS,
+    STACKING_COLUMNS,
     TOOL_COLUMNS,
     TOY_COLUMNS,
     draw_curves,
     draw_disturbance,
     draw_errors,
 )
+from concept_control.benchmarks.control.stacking import TASKS, play_stacking
 from concept_control.benchmarks.control.tool_between import (
     DURATION,
     ToolCase,
@@ -35,10 +37,11 @@ from concept_control.control.arm.description import ArmDescription
 from concept_control.control.planners.registry import PLANNERS, make_planner
 from concept_control.energy.model import ConceptModel
 from concept_control.language.expression import concept_names, parse
+from concept_control.reports.intervals import percent, rate
 from concept_control.reports.json_file import write_report
 from concept_control.reports.report import Report
 
-SECTIONS = ('toys', 'tool', 'judo', 'commands', 'disturbance', 'pushing')
+SECTIONS = ('toys', 'tool', 'judo', 'commands', 'disturbance', 'pushing', 'stacking')
 
 COMMANDS = (
     'between(red; blue, green)',
@@ -115,6 +118,7 @@ def run(config: ControlConfig) -> int:
         'commands': command_section,
         'disturbance': disturbance_section,
         'pushing': pushing_section,
+        'stacking': stacking_section,
     }
     found = {name: sections[name](config, report) for name in SECTIONS if name in config.sections}
     write_report(config.json, arm=config.arm, **found)
@@ -257,6 +261,30 @@ def pushing_section(config: ControlConfig, report: Report) -> dict[str, Any]:
     report.table(COMMAND_COLUMNS, rows)
     report.show(draw_errors, numbers)
     return {'summary': rows, 'runs': numbers}
+
+
+def stacking_section(config: ControlConfig, report: Report) -> dict[str, Any]:
+    """Build towers; those that stand two seconds later count."""
+    seen = f'camera ({config.backend})' if config.backend else 'true poses with 1 mm of noise'
+    report.heading(f'stacking, {config.arm}, {seen}, {config.seeds} seeds each')
+    episodes = list(product(TASKS, range(config.seeds)))
+    runs = [
+        play_stacking(task, seed, config.arm, config.planner, config.backend)
+        for task, seed in tqdm(episodes, unit='episode', file=sys.stderr, leave=False)
+    ]
+    rows: list[dict[str, Any]] = []
+    for task in TASKS:
+        its = [run for run in runs if run['task'] == task.name]
+        standing = [run for run in its if run['stands']]
+        success = rate(len(standing), len(its))
+        rows.append({'task': task.name, 'success': success, 'percent': percent(success)})
+        for key in ('time', 'gap_mm', 'offset_mm'):
+            rows[-1][key] = _median(np.array([run[key] for run in standing]))
+    report.table(STACKING_COLUMNS, rows)
+    for run in runs:
+        if not run['stands']:
+            report.say(f'{run["task"]} seed {run["seed"]}: {run["text"]}', is_note=True)
+    return {'summary': rows, 'runs': runs}
 
 
 def _by_command(commands: Sequence[str], runs: list[Episode]) -> list[dict[str, Any]]:

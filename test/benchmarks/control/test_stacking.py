@@ -1,0 +1,101 @@
+"""The arm stacks, unstacks and recovers, judged on true poses; what cannot be is refused."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from concept_control.benchmarks.control.stacking import stands, tower_faults, tower_goal
+from concept_control.control.controller import ConceptController, Status
+from concept_control.control.skills.task_view import TaskConfig
+from concept_control.simulation.closed_loop import ClosedLoop, LoopConfig
+from concept_control.simulation.scene import SceneConfig, build_scene
+
+
+def loop_with(num_blocks, stacks=(), task=None, **scene):
+    scene = build_scene(
+        SceneConfig(num_blocks=num_blocks, seed=3, min_gap=0.06, stacks=stacks, **scene)
+    )
+    loop = ClosedLoop(
+        scene,
+        ConceptController(scene.arm, task),
+        LoopConfig(position_noise=0.001, entity_delay=0.1),
+    )
+    return loop
+
+
+def pursue(loop, order, **changes):
+    goal = tower_goal(loop.world.entities(), order, loop.world.scene.arm.workspace)
+    loop.controller.set_goal(replace(goal, **changes))
+
+
+def has_ended(output):
+    return output.status is not Status.ACTIVE
+
+
+def finish(loop):
+    output = loop.run(60.0, has_ended)[-1]
+    loop.run(2.0)
+    return output
+
+
+def test_blocks_of_two_sizes_are_put_on_one_another():
+    loop = loop_with(3, sizes=[0.05, 0.04, 0.03])
+    pursue(loop, [1, 3])
+    bystander = loop.world.block_positions()[1]
+    output = finish(loop)
+    assert output.status is Status.SATISFIED, output.text
+    assert stands(loop.world, [1, 3])
+    assert tower_faults(loop.world, [1, 3]).max() < 0.004
+    np.testing.assert_allclose(loop.world.block_positions()[1], bystander, atol=1e-3)
+
+
+def test_a_tower_of_three_is_taken_apart_and_built_the_other_way_round():
+    loop = loop_with(3, stacks=[(1, 2, 3)])
+    assert stands(loop.world, [1, 2, 3])
+    pursue(loop, [3, 1, 2])
+    output = finish(loop)
+    assert output.status is Status.SATISFIED, output.text
+    assert stands(loop.world, [3, 1, 2])
+
+
+def test_a_tower_that_is_knocked_over_is_built_again():
+    loop = loop_with(3)
+    pursue(loop, [1, 2, 3])
+    loop.run(30.0, lambda output: output.phase == 'pick' or output.active_entity == 3)
+    assert stands(loop.world, [1, 2])
+    joint = loop.world.model.joint(loop.world.scene.block_names[1])
+    loop.world.data.qvel[joint.dofadr[0] : joint.dofadr[0] + 2] = [0.5, 1.0]
+    loop.run(0.4)
+    assert not stands(loop.world, [1, 2])
+    output = finish(loop)
+    assert output.status is Status.SATISFIED, output.text
+    assert stands(loop.world, [1, 2, 3])
+
+
+@pytest.mark.parametrize(
+    ('stacks', 'changes', 'reason'),
+    [
+        ((), {'target_bottoms': np.array([0.0, 0.17, 0.5])}, '#3 would float 120 mm above'),
+        ([(2, 3)], {'moved': (2,), 'movable': (2,)}, '#3 lies on #2, which must move'),
+    ],
+)
+def test_what_cannot_stand_or_be_cleared_is_refused(stacks, changes, reason):
+    loop = loop_with(3, stacks=stacks)
+    pursue(loop, [1, 2] if stacks else [1, 2, 3], **changes)
+    start = loop.world.block_positions()
+    output = loop.run(5.0, has_ended)[-1]
+    assert output.status is Status.FAILED and reason in output.text, output.text
+    np.testing.assert_allclose(loop.world.block_positions(), start, atol=1e-3)
+
+
+def test_a_tower_higher_than_the_arm_reaches_and_one_that_would_be_pushed_are_refused():
+    xy = [[0.45, 0.0], [0.6, 0.15]]
+    for sizes, task, reason in (
+        ([1.0, 0.04], None, '1.000 m above the table, is out of reach of the arm'),
+        ([0.04, 0.04], TaskConfig(pushes=True), 'an arm that pushes'),
+    ):
+        loop = loop_with(2, task=task, sizes=sizes, positions=xy)
+        pursue(loop, [1, 2])
+        output = loop.run(2.0, has_ended)[-1]
+        assert output.status is Status.FAILED and reason in output.text, output.text
