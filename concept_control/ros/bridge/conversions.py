@@ -34,6 +34,10 @@ UNKNOWN = {
 """Fields of a status that say so where they are not known."""
 
 
+LATE = 2.0
+"""Time by which later messages may overtake one [s]; what is older is of a clock set back."""
+
+
 @dataclass(frozen=True)
 class EntitySnapshot:
     """What perception said at one moment.
@@ -57,6 +61,12 @@ class EntitySnapshot:
         """
         states = entity_states(message, frame)
         return cls(seconds(message.header.stamp), states, int(message.session))
+
+    def is_overtaken(self, newest: EntitySnapshot | None) -> bool:
+        """Tell whether a later one of its session came before, as from a busy recorder's bag."""
+        if newest is None or newest.session != self.session:
+            return False
+        return 0.0 < newest.stamp - self.stamp < LATE
 
 
 def node_time(node: Node) -> float:

@@ -118,6 +118,8 @@ class ConceptModelNode(Node):
             self._refusals.note('entities', str(error))
             self.get_logger().error(f'entities refused: {error}', throttle_duration_sec=2.0)
             return
+        if entities.is_overtaken(self._entities):
+            return
         self._entities = entities
         if any(i != TOOL_ID for i in entities.states):
             self._entities_heard.set()

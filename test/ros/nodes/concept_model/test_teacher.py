@@ -131,6 +131,19 @@ def demonstrations_of(word, name, seed=3):
         )
 
 
+def test_entities_that_later_ones_overtook_are_not_the_newest(peer):
+    """As a recorder that has no time stores them; those of another session are taken."""
+
+    def seen(stamp, session, number):
+        message = entities(PLACES[:number])
+        message.header.stamp, message.session = convert.stamp(stamp), session
+        peer.node._on_entities(message)
+        return len(peer.node._entities.states)
+
+    assert [seen(12.0, 7, 4), seen(11.2, 7, 1), seen(12.1, 7, 3)] == [4, 4, 3]
+    assert [seen(12.0, 8, 2), seen(1.0, 8, 4)] == [2, 4]
+
+
 def test_demonstrations_become_a_concept_that_acts_at_once_and_is_kept(peer, folder):
     for message in demonstrations_of('between', 'halfway'):
         peer.shown.publish(message)
