@@ -71,7 +71,7 @@ def test_a_second_clock_is_refused_by_name(start):
 
 
 def test_the_end_of_patience_names_who_is_missing(start):
-    waiter, others, spin = start(timeout=1.0, perception='false')
+    waiter, others, spin = start(timeout=1.0, perception='false', controller_name='left')
     teach(others)
     spin_until(lambda: waiter.failure, spin)
-    assert 'waiting for mpc_controller to be active (it is unconfigured);' in str(waiter.failure)
+    assert 'waiting for left to be active (it is not there);' in str(waiter.failure)
