@@ -157,6 +157,20 @@ class ConceptModel:
         with torch.no_grad():
             return self.energy_function.identify(scene, code, generator).to(scenes.device)
 
+    def confidence(self, scenes: Events, code: ConceptCode) -> torch.Tensor:
+        """Return the confidence (B,) in what `identify` finds in scenes, in [0, 1].
+
+        How sure it is where things go depends on no scene: `ConceptCode.confidence`.
+
+        Raises:
+            CodeError: if the code is none of this model's, or the network's, which does not know.
+        """
+        scene = scene_batch_from_events(scenes).to(self.device)
+        if not isinstance(self.energy_function, AgreementEnergy):
+            raise CodeError('the network does not know how sure its codes are')
+        with torch.no_grad():
+            return self.energy_function.confidence(scene, code).to(scenes.device)
+
     def energy(self, events: Events, code: ConceptCode) -> torch.Tensor:
         """Return the energies (B,) >= 0 of events: that of the outcome plus that of the attention.
 

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 import torch
 
+from concept_control.energy.code import ConceptCode
 from concept_control.energy.goals.program import GroundedTerm, Operator
 from concept_control.energy.model import ConceptModel
 from concept_control.errors import GroundingError
@@ -31,6 +32,7 @@ from concept_control.language.library import ConceptLibrary, LibraryConcept
 from concept_control.language.roles import Ids, RoleFinder
 from concept_control.language.words import check_selectors, check_usage, wanted
 from concept_control.world.entity import TOOL_ID
+from concept_control.world.events import Events
 from concept_control.world.tabletop import Tabletop
 
 SELECTION_THRESHOLD = 0.5
@@ -222,6 +224,7 @@ class _Grounding(RoleFinder):
             raise GroundingError(f'nothing is on the table for {name} to choose from')
         part = self.scene.only(ids)
         events = part.events(subjects=part.mask(marker)).without_attention()
+        self._check_confidence(name, events, concept.code)
         attention = self.model.identify(events, concept.code, seed=self.seed)[0].cpu().numpy()
         chosen = tuple(
             i for i, a in zip(part.ids, attention) if a > SELECTION_THRESHOLD and i not in marker
@@ -232,6 +235,18 @@ class _Grounding(RoleFinder):
             raise GroundingError(f'nothing here is {name}; there are: {self.scene.describe()}')
         self._identified[name, marker] = chosen
         return chosen
+
+    def _check_confidence(self, name: str, scene: Events, code: ConceptCode) -> None:
+        """Refuse what is found where other things are about as likely to be meant."""
+        if code.agreement is None:
+            return
+        confidence = float(self.model.confidence(scene, code)[0])
+        if confidence < MIN_CONFIDENCE:
+            raise GroundingError(
+                f'which things are {name} here is not sure enough to act on ({confidence:.0%}; '
+                f'{MIN_CONFIDENCE:.0%} is asked for); there are: {self.scene.describe()}: show '
+                'more examples of it, or use ids such as #1 to choose'
+            )
 
     def _check_appearance(self, concept: LibraryConcept, ids: Ids) -> Ids:
         """Drop entities that are only more similar than the rest, see `appearance`."""

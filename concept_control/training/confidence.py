@@ -1,4 +1,4 @@
-"""Training of the confidence in codes: when does what is done with them hold?"""
+"""Training of the confidence: when does what is done with codes hold?"""
 
 from __future__ import annotations
 
@@ -11,15 +11,18 @@ from scipy.optimize import minimize
 from tqdm import tqdm
 
 from concept_control.concepts.family import Family
+from concept_control.energy.agreement.agreement_code import AgreementCode
 from concept_control.energy.agreement.agreement_energy import AgreementEnergy
 from concept_control.energy.agreement.confidence import (
-    KINDS,
-    NUM_FEATURES,
+    FEATURES,
     ConfidenceCurve,
-    confidence_features,
+    arguments_kind,
+    demonstration_features,
+    outcome_kind,
+    scene_features,
 )
-from concept_control.energy.scene_batch import SceneBatch, scene_batch_from_events
-from concept_control.training.report import judge_codes
+from concept_control.energy.scene_batch import SceneBatch, hide_members, scene_batch_from_events
+from concept_control.training.report import draw_trial, judge_codes
 
 SHOTS = (1, 2, 5)
 CONCEPTS = 3
@@ -31,12 +34,12 @@ _RIDGE = 0.02
 
 @dataclass(frozen=True)
 class ConfidenceSample:
-    """One code, what its inference said, and how it did.
+    """What was done with a code in one new scene, and what the inference said of it.
 
     Attributes:
-        kind: One of `KINDS`.
-        features: Features of the inference.
-        success: Share of new scenes in which the predicate held; 0 for demonstrations of nothing.
+        kind: One of the keys of `FEATURES`.
+        features: Features of that kind.
+        success: 1 where the predicate held, else 0; 0 for demonstrations of nothing.
         is_concept: Whether the demonstrations were of one concept.
     """
 
@@ -53,28 +56,48 @@ def confidence_samples(
     for name, family in tqdm(families.items(), desc='confidence', unit='family'):
         rng = np.random.default_rng([seed, *name.encode()])
         for shots in SHOTS:
-            params = family.sample_concepts(rng, concepts)
-            demonstrations = family.sample(rng, params, shots)
-            tests = family.sample(rng, params, _SCENES)
-            shown = scene_batch_from_events(demonstrations)
-            codes, scenes = [], []
-            for concept in range(concepts):
-                scene = shown.select(slice(concept * shots, (concept + 1) * shots))
-                codes.append(energy.infer(scene, seed))
-                scenes.append(scene)
-            scores = judge_codes(energy, family, params, codes, tests, rng)
-            parts = [p for p in (scores.generated, scores.identified) if p is not None]
-            success = np.nanmin([np.nanmean(part, axis=1) for part in parts], axis=0)
-            for code, scene, share in zip(codes, scenes, success):
-                if code.agreement is not None and np.isfinite(share):
-                    features = confidence_features(code.agreement, scene)
-                    yield ConfidenceSample(*features, float(share), True)
+            trial = draw_trial(family, rng, concepts, shots, _SCENES)
+            shown = scene_batch_from_events(trial.demonstrations)
+            scenes = [
+                shown.select(slice(first, first + shots))
+                for first in range(0, shown.num_events, shots)
+            ]
+            codes = [energy.infer(scene, seed) for scene in scenes]
+            scores = judge_codes(energy, family, trial.params, codes, trial.tests, rng)
+            tests = hide_members(scene_batch_from_events(trial.tests))
+            never = np.zeros(_SCENES)
+            for number, (code, scene) in enumerate(zip(codes, scenes)):
+                asked = tests.select(slice(number * _SCENES, (number + 1) * _SCENES))
+                placed, found = (
+                    None if each is None else each[number]
+                    for each in (scores.generated, scores.identified)
+                )
+                yield from _samples(energy.check(code), scene, asked, placed, found, True)
                 if shots > 1:
                     nothing = shuffled(scene, rng)
-                    other = energy.infer(nothing, seed)
-                    if other.agreement is not None:
-                        features = confidence_features(other.agreement, nothing)
-                        yield ConfidenceSample(*features, 0.0, False)
+                    other = energy.check(energy.infer(nothing, seed))
+                    placed, found = (None if e is None else never for e in (placed, found))
+                    yield from _samples(other, nothing, asked, placed, found, False)
+
+
+def _samples(
+    code: AgreementCode,
+    shown: SceneBatch,
+    asked: SceneBatch,
+    generated: np.ndarray | None,
+    identified: np.ndarray | None,
+    is_concept: bool,
+) -> Iterator[ConfidenceSample]:
+    """Yield what was done in each scene that was asked about; NaN where nothing was."""
+    if generated is not None and code.outcome is not None:
+        features = demonstration_features(code, shown, of_outcome=True)
+        for success in generated[np.isfinite(generated)]:
+            yield ConfidenceSample(outcome_kind(code), features, float(success), is_concept)
+    if identified is not None:
+        features = demonstration_features(code, shown)
+        for success, of_scene in zip(identified, scene_features(code, asked)):
+            found = (*of_scene, *features)
+            yield ConfidenceSample(arguments_kind(code), found, float(success), is_concept)
 
 
 def shuffled(scene: SceneBatch, rng: np.random.Generator) -> SceneBatch:
@@ -96,17 +119,20 @@ def shuffled(scene: SceneBatch, rng: np.random.Generator) -> SceneBatch:
 
 
 def fit_confidence(samples: list[ConfidenceSample]) -> ConfidenceCurve:
-    """Return the logistic curves that fit samples best, one for each kind of concept."""
+    """Return the logistic curves that fit samples best, one for each kind of what is done."""
     weights = {}
-    for kind in KINDS:
+    for kind in FEATURES:
         chosen = [sample for sample in samples if sample.kind == kind]
         x = np.array([[*sample.features, 1.0] for sample in chosen])
         y = np.array([sample.success for sample in chosen])
+        scale = x[:, :-1].std(axis=0)
 
-        def loss(w: np.ndarray, x: np.ndarray = x, y: np.ndarray = y) -> float:
+        def loss(
+            w: np.ndarray, x: np.ndarray = x, y: np.ndarray = y, scale: np.ndarray = scale
+        ) -> float:
             logit = x @ w
             fit = np.logaddexp(0, -logit) * y + np.logaddexp(0, logit) * (1 - y)
-            return float(fit.mean() + _RIDGE * np.square(w[:-1]).sum() / NUM_FEATURES)
+            return float(fit.mean() + _RIDGE * np.square(w[:-1] * scale).mean())
 
-        weights[kind] = tuple(minimize(loss, np.zeros(NUM_FEATURES + 1)).x.round(4).tolist())
+        weights[kind] = tuple(minimize(loss, np.zeros(x.shape[1])).x.round(4).tolist())
     return ConfidenceCurve(weights)

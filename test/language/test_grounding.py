@@ -100,6 +100,17 @@ def test_a_word_that_is_not_sure_is_refused_as_command_and_as_selector(model, li
             ground(parse('near(red; blue)'), scene, model, unsure)
 
 
+def test_what_is_found_is_refused_where_other_things_may_be_meant(model, library):
+    scene = table('red', 'green', 'blue')
+    word = library.get('red')
+    doubtful = ConceptLibrary(library)
+    agreed = replace(word.code.agreement, log_odds_identified=-6.0)
+    doubtful.add(replace(word, code=replace(word.code, agreement=agreed)))
+    assert ground(parse('near(red; blue)'), scene, model, library)
+    with pytest.raises(GroundingError, match='which things are red here'):
+        ground(parse('near(red; blue)'), scene, model, doubtful)
+
+
 def test_every_shipped_word_is_sure_enough(model, tmp_path):
     words = learn_words(model, tmp_path)
     unsure = {w.name: w.code.confidence for w in words if w.code.confidence < MIN_CONFIDENCE}

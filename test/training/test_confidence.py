@@ -5,6 +5,7 @@ import torch
 
 from concept_control.concepts import families
 from concept_control.energy.agreement.agreement_energy import AgreementEnergy
+from concept_control.energy.agreement.confidence import FEATURES
 from concept_control.energy.agreement.scorer import load_scorer
 from concept_control.energy.scene_batch import scene_batch_from_events
 from concept_control.energy.storage import SHIPPED_MODEL
@@ -19,8 +20,8 @@ from concept_control.training.confidence import (
 def test_the_curve_tells_success_from_failure():
     rng = np.random.default_rng(0)
     samples = [
-        ConfidenceSample(kind, (float(x), 0.0, 0.0, 0.0), float(x > 0), True)
-        for kind in ('place', 'shape', 'things')
+        ConfidenceSample(kind, (float(x), *[0.0] * (len(names) - 1)), float(x > 0), True)
+        for kind, names in FEATURES.items()
         for x in rng.normal(size=200)
     ]
     slopes = fit_confidence(samples).weights['place']
@@ -44,8 +45,10 @@ def test_shuffled_demonstrations_keep_numbers_and_show_nothing():
 def test_samples_are_of_concepts_and_of_nothing():
     energy = AgreementEnergy(load_scorer(SHIPPED_MODEL))
     samples = list(confidence_samples(energy, {'offset': families()['offset']}, 1, seed=0))
-    assert [sample.is_concept for sample in samples] == [True, True, False, True, False]
-    best = samples[3]
-    assert best.kind == 'place'
-    assert best.success == 1.0
-    assert best.features[0] < samples[4].features[0], 'a concept leaves less room than nothing'
+    assert [sample.is_concept for sample in samples[::6]] == [True, True, False, True, False]
+    by_five, by_nothing = samples[18:24], samples[24:30]
+    assert [sample.kind for sample in by_five] == ['place'] * 3 + ['about a place'] * 3
+    assert all(sample.success for sample in by_five)
+    assert by_five[0].features[0] < by_nothing[0].features[0], (
+        'a concept leaves less room than nothing'
+    )

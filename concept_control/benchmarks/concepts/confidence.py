@@ -1,19 +1,24 @@
-"""Does a code know whether it will do? Judged on families that the curve was not fitted to."""
+"""Does it know whether what it does holds? Judged on families that the curve was not fitted to."""
 
 from __future__ import annotations
+
+from collections.abc import Sequence
 
 import numpy as np
 
 from concept_control.concepts import held_out_families
 from concept_control.energy.agreement.agreement_energy import AgreementEnergy
-from concept_control.energy.agreement.confidence import ConfidenceCurve
+from concept_control.energy.agreement.confidence import FEATURES, ConfidenceCurve
 from concept_control.energy.model import ConceptModel
 from concept_control.energy.storage import find_model
 from concept_control.errors import ModelError
-from concept_control.training.confidence import confidence_samples
+from concept_control.training.confidence import ConfidenceSample, confidence_samples
+
+PLACED, FOUND = {'place', 'shape'}, {'about a place', 'of a shape', 'things'}
+"""Kinds of what is done, see `FEATURES`: things are put somewhere, or found."""
 
 COVERAGE = 0.8
-"""Share of the codes that are acted on: those of most confidence."""
+"""Share of what could be done that is done: what is of most confidence."""
 
 
 def run(model: ConceptModel, seed: int, concepts: int) -> dict[str, float]:
@@ -32,6 +37,14 @@ def run(model: ConceptModel, seed: int, concepts: int) -> dict[str, float]:
         raise ModelError('only codes of the agreement energy have a confidence')
     curve = ConfidenceCurve.load(find_model()[0])
     samples = list(confidence_samples(energy, held_out_families(), concepts, seed))
+    found: dict[str, float] = {}
+    for name, kinds in (('all', set(FEATURES)), ('placed', PLACED), ('found', FOUND)):
+        chosen = [sample for sample in samples if sample.kind in kinds]
+        found |= {f'{name}: {what}': value for what, value in _figures(curve, chosen).items()}
+    return found
+
+
+def _figures(curve: ConfidenceCurve, samples: Sequence[ConfidenceSample]) -> dict[str, float]:
     confidence = np.array([curve.value(sample.kind, sample.features) for sample in samples])
     success = np.array([sample.success for sample in samples])
     is_concept = np.array([sample.is_concept for sample in samples])
@@ -42,7 +55,7 @@ def run(model: ConceptModel, seed: int, concepts: int) -> dict[str, float]:
         'ROC area, a concept or nothing': round(area_under_curve(confidence, is_concept), 3),
         f'error at {COVERAGE:.0%} coverage': round(1 - float(acted_on.mean()), 3),
         'error of all': round(1 - float(success[is_concept].mean()), 3),
-        'codes': len(samples),
+        'samples': len(samples),
     }
 
 

@@ -287,7 +287,7 @@ SECTIONS = (
     ),
     Section(
         'confidence',
-        'Confidence in codes of the validation families',
+        'Confidence in what is done with codes of the validation families',
         f'From {", ".join(map(str, SHOTS))} demonstrations; beside them, as many that show '
         'nothing in common.',
         lambda model, config: confidence.run(model, config.seed, max(config.concepts // 8, 2)),

@@ -20,6 +20,9 @@ from concept_control.errors import CodeError
 SCHEMA = 1
 """Version of the vocabulary and of this format."""
 
+SURE = 30.0
+"""Log odds of what is not doubted."""
+
 _PER_CLAUSE = ('relevance', 'power', 'kind')
 _INTEGERS = ('clause', 'kind')
 _BYTES_PER_NUMBER = 3
@@ -41,6 +44,8 @@ class AgreementCode:
         rules: Which things are meant, by what each of them is.
         rule_share: Probability that the rules decide what is meant.
         confidence: Probability that what is done with it holds in new scenes.
+        log_odds_identified: What the demonstrations say of how surely the likeliest mask of a
+            scene holds, see `confidence`; a code written without it is taken for sure.
         left_out: Mean log odds, against any mask, of each demonstration's mask by the others
             [nats]; 0 where there are no others. Not kept.
     """
@@ -53,6 +58,7 @@ class AgreementCode:
     rules: Rules | None = None
     rule_share: float = 0.0
     confidence: float = 1.0
+    log_odds_identified: float = SURE
     left_out: float = 0.0
 
     @property
@@ -63,7 +69,8 @@ class AgreementCode:
     def to_dict(self) -> dict[str, Any]:
         """Return plain values that `from_dict` reads."""
         found: dict[str, Any] = {'schema': SCHEMA, 'members': self.members}
-        found['confidence'] = _rounded([self.confidence])[0]
+        for name in ('confidence', 'log_odds_identified'):
+            found[name] = _rounded([getattr(self, name)])[0]
         for name in ('placing', 'arrangement', 'counting'):
             part = getattr(self, name)
             if part is not None:
@@ -101,8 +108,10 @@ class AgreementCode:
             confidence = float(values['confidence'])
             if not 0 <= confidence <= 1:
                 raise CodeError(f'the confidence of a code is {confidence:g}; expected 0 to 1')
+            identified = _finite(float(values.get('log_odds_identified', SURE)))
             return cls(**parts, patterns=patterns, members=bool(values['members']), rules=rules,
-                       rule_share=share, confidence=confidence)  # fmt: skip
+                       rule_share=share, confidence=confidence,
+                       log_odds_identified=identified)  # fmt: skip
         except CodeError:
             raise
         except (KeyError, TypeError, ValueError, IndexError, RuntimeError) as error:

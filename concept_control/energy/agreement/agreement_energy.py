@@ -67,7 +67,7 @@ class AgreementEnergy:
         generator = torch.Generator().manual_seed(seed)
         agreed = infer_agreement(scene, self._scorer, generator)
         if self._curve is not None:
-            agreed = replace(agreed, confidence=self._curve.of(agreed, scene))
+            agreed = self._curve.judge(agreed, scene)
         return ConceptCode(agreement=agreed)
 
     def generate(
@@ -99,6 +99,12 @@ class AgreementEnergy:
             for one, masks in each_with_masks(self.check(code), scene)
         ]
         return torch.stack(found)
+
+    def confidence(self, scene: SceneBatch, code: ConceptCode) -> torch.Tensor:
+        """Return the confidence (B,) that the likeliest mask of each scene holds, in [0, 1]."""
+        if self._curve is None:
+            return scene.after.new_ones(scene.num_events)
+        return self._curve.of_scenes(self.check(code), scene)
 
     def residual(self, scene: SceneBatch, code: ConceptCode) -> torch.Tensor:
         """Return the residuals (B, K) of outcomes, differentiable in the positions."""
