@@ -104,7 +104,7 @@ def test_what_is_found_is_refused_where_other_things_may_be_meant(model, library
     scene = table('red', 'green', 'blue')
     word = library.get('red')
     doubtful = ConceptLibrary(library)
-    agreed = replace(word.code.agreement, log_odds_identified=-6.0)
+    agreed = replace(word.code.agreement, log_odds_identified=-12.0)
     doubtful.add(replace(word, code=replace(word.code, agreement=agreed)))
     assert ground(parse('near(red; blue)'), scene, model, library)
     with pytest.raises(GroundingError, match='which things are red here'):
