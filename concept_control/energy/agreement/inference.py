@@ -14,6 +14,7 @@ from concept_control.energy.agreement.masks import candidate_masks
 from concept_control.energy.agreement.placing import Agreement, PlacingInference
 from concept_control.energy.agreement.rules import Rules, infer_rules
 from concept_control.energy.agreement.scorer import RuleScorer
+from concept_control.energy.measurements.features import PLAIN
 from concept_control.energy.scene_batch import SceneBatch
 
 MOVED = 1e-3
@@ -56,7 +57,10 @@ def infer_agreement(
     members = bool((subjects & meant).any())
     acting = subjects.any(dim=1)
     has_moved = _acts(scene)
-    rules = infer_rules(scene, scorer) if bool(meant.any()) and not members else None
+    rules, plain = None, None
+    if bool(meant.any()) and not members:
+        plain = PLAIN.evaluate(scene)
+        rules = infer_rules(scene, scorer, plain)
     if shows_place(scene):
         placing = PlacingInference(scene.select(acting), generator, scorer.places).infer()
         share = _RULES_BESIDE_PLACING if rules is not None else 0.0
@@ -70,10 +74,10 @@ def infer_agreement(
     if arrangement is not None and (members or has_moved):
         return AgreementCode(arrangement=arrangement, patterns=patterns, members=members)
     counting, share, left_out = None, 1.0, 0.0
-    if rules is not None and acting.any():
-        left_out = _left_out_by_rules(scene, scorer)
-    elif rules is not None:
-        counting, share, left_out = _counting(scene, scorer)
+    if plain is not None and acting.any():
+        left_out = _left_out_by_rules(scene, scorer, plain)
+    elif plain is not None:
+        counting, share, left_out = _counting(scene, scorer, plain)
     return AgreementCode(
         arrangement=arrangement,
         patterns=patterns,
@@ -84,24 +88,29 @@ def infer_agreement(
     )
 
 
-def _left_out_by_rules(scene: SceneBatch, scorer: RuleScorer) -> float:
+def _left_out_by_rules(scene: SceneBatch, scorer: RuleScorer, plain: torch.Tensor) -> float:
     """Return the mean log odds of the demonstrated masks under the rules of the others."""
     total = 0.0
     for row in range(scene.num_events if scene.num_events > 1 else 0):
         one = scene.select(slice(row, row + 1))
         masks = candidate_masks((one.present * (1 - one.subjects))[0] > 0.5)
-        by_rules = _rules_of_others(scene, row, scorer).log_probabilities(one, masks)
+        by_rules = _rules_of_others(scene, row, scorer, plain).log_probabilities(one, masks)
         shown = by_rules[(masks == one.attention).all(dim=-1)].tolist()
         total += max([_LEAST_LOG_PROBABILITY, *shown]) + math.log(len(masks))
     return total / scene.num_events
 
 
-def _rules_of_others(scene: SceneBatch, row: int, scorer: RuleScorer) -> Rules:
+def _rules_of_others(
+    scene: SceneBatch, row: int, scorer: RuleScorer, plain: torch.Tensor
+) -> Rules:
     """Return the rules that all demonstrations but one agree on."""
-    return infer_rules(scene.select(torch.arange(scene.num_events) != row), scorer)
+    others = torch.arange(scene.num_events) != row
+    return infer_rules(scene.select(others), scorer, plain[others])
 
 
-def _counting(scene: SceneBatch, scorer: RuleScorer) -> tuple[Agreement, float, float]:
+def _counting(
+    scene: SceneBatch, scorer: RuleScorer, plain: torch.Tensor
+) -> tuple[Agreement, float, float]:
     """Return what the meant sets agree on as sets, and the probability that rules decide.
 
     Either is judged by how well it predicts each demonstration from the others; how well both do,
@@ -114,7 +123,7 @@ def _counting(scene: SceneBatch, scorer: RuleScorer) -> tuple[Agreement, float, 
         rest = [other for other in range(shots) if other != row]
         one = scene.select(slice(row, row + 1))
         masks, shown = counting.masks[row], counting.shown[row]
-        by_rules = _rules_of_others(scene, row, scorer).log_probabilities(one, masks)
+        by_rules = _rules_of_others(scene, row, scorer, plain).log_probabilities(one, masks)
         by_sets = counting_log_probabilities(counting.infer(rest), one, masks)
         logs = [max(float(by[shown]), _LEAST_LOG_PROBABILITY) for by in (by_rules, by_sets)]
         log_rules, log_sets = log_rules + logs[0], log_sets + logs[1]

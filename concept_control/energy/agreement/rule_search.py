@@ -18,6 +18,7 @@ from concept_control.energy.measurements.entity_view import candidates_of
 from concept_control.energy.measurements.features import (
     ALL_MEASUREMENTS,
     GROUPS,
+    PLAIN,
     RANKS,
     VALUE,
     VIEWS,
@@ -148,14 +149,21 @@ class _Margins:
         return torch.where(self.under, _NO_GAP, below), torch.where(self.over, _NO_GAP, above)
 
 
-def find_rules(scene: SceneBatch) -> RuleCandidates:
-    """Return every rule of the version space of demonstrations (M,), those of pairs limited."""
-    features = fit_features(scene)
+def find_rules(scene: SceneBatch, plain: torch.Tensor | None = None) -> RuleCandidates:
+    """Return every rule of the version space of demonstrations, those of pairs limited.
+
+    Args:
+        scene: (M,) demonstrations.
+        plain: (M, N, F) values of `PLAIN` in them, where they were computed before.
+    """
+    fitted = fit_features(scene)
+    features = PLAIN.join(fitted)
     candidates = candidates_of(scene)
     attended = candidates & (scene.attention > 0.5)
     if not attended.any():
         return _no_rules(features)
-    values = features.evaluate(scene)
+    plain = PLAIN.evaluate(scene) if plain is None else plain
+    values = torch.cat([plain, fitted.evaluate(scene)], dim=-1)
     meant, others = values[attended], values[candidates & ~attended]
     every = torch.cat([meant, others])
     known = (~every.isnan()).sum(dim=0).clamp(min=1)

@@ -222,20 +222,20 @@ def _numbers(clause: Clause) -> tuple[float, float, float, float]:
 # ------------------------------------------------------------------ inference
 
 
-def infer_rules(scene: SceneBatch, scorer: RuleScorer, max_rules: int = MAX_RULES) -> Rules:
+def infer_rules(scene: SceneBatch, scorer: RuleScorer, plain: torch.Tensor | None = None) -> Rules:
     """Infer the rules behind demonstrations.
 
     Args:
         scene: (M,) demonstrations with M >= 1, `hide_members` applied.
         scorer: Prior of relevance.
-        max_rules: Largest number of rules that are kept.
+        plain: (M, N, F) values of `PLAIN` in them, where they were computed before.
     """
-    found = find_rules(scene)
+    found = find_rules(scene, plain)
     if not len(found.table):
         return Rules(())
     with torch.no_grad():
         weight = torch.softmax(scorer(found.tokens), dim=-1)
-    kept = weight.topk(min(max_rules, len(weight)))
+    kept = weight.topk(min(MAX_RULES, len(weight)))
     return _rules(found, kept.indices, kept.values / kept.values.sum())
 
 

@@ -117,6 +117,14 @@ class Features:
         """Return the features that an index picks."""
         return Features(self.measurements[index], self.views[index], self.parameters[index])
 
+    def join(self, others: Features) -> Features:
+        """Return these features and others."""
+        return Features(
+            torch.cat([self.measurements, others.measurements]),
+            torch.cat([self.views, others.views]),
+            torch.cat([self.parameters, others.parameters]),
+        )
+
     def evaluate(self, scene: SceneBatch) -> torch.Tensor:
         """Return (R, N, F) values; NaN where undefined, as a rank outside its group."""
         view = EntityView(scene)
@@ -209,11 +217,12 @@ def _plain_features() -> Features:
     return Features.of(rows)
 
 
-_PLAIN = _plain_features()
+PLAIN = _plain_features()
+"""All features without parameters: their values depend on no other demonstration."""
 
 
 def fit_features(scene: SceneBatch) -> Features:
-    """Return all features of demonstrations, the fitted ones included.
+    """Return the features that are fitted to demonstrations.
 
     Args:
         scene: (M,) demonstrations; entities of `attention` above one half are attended.
@@ -231,12 +240,7 @@ def fit_features(scene: SceneBatch) -> Features:
         rows += _core_ranks(len(GROUPS) - 1, tone)
         if others.any():
             rows += _fit_directions(view, attended, others)
-    found = Features.of(rows)
-    pairs = zip(
-        (_PLAIN.measurements, _PLAIN.views, _PLAIN.parameters),
-        (found.measurements, found.views, found.parameters),
-    )
-    return Features(*(torch.cat(pair) for pair in pairs))
+    return Features.of(rows)
 
 
 def _padded(parameters: torch.Tensor) -> torch.Tensor:

@@ -12,6 +12,7 @@ from concept_control.energy.measurements.entity_view import EntityView
 from concept_control.energy.measurements.features import (
     ALL_MEASUREMENTS,
     OUTER,
+    PLAIN,
     Features,
     fit_features,
     rank_view,
@@ -65,7 +66,7 @@ def test_without_a_marker_only_what_is_relative_to_it_is_undefined(scene):
 
 
 def test_features_follow_the_entities_and_ignore_padding(scene):
-    features = fit_features(scene)
+    features = PLAIN.join(fit_features(scene))
     values = features.evaluate(scene)
     order = torch.tensor([3, 0, 6, 1, 5, 2, 4])
     shuffled = type(scene)(*(value[:, order] for value in scene))
