@@ -20,16 +20,18 @@ from concept_control.energy.agreement.agreement_energy import AgreementEnergy
 from concept_control.energy.agreement.confidence import FILE as CONFIDENCE_FILE
 from concept_control.energy.agreement.scorer import CARD_FILE, load_scorer, save_scorer
 from concept_control.energy.torchscript import export_network
+from concept_control.model_files import read_card
 from concept_control.reports.json_file import write_json
 from concept_control.training.confidence import CONCEPTS, confidence_samples, fit_confidence
 from concept_control.training.config import TrainingConfig
 from concept_control.training.processes import Processes
 from concept_control.training.rule_prior import RulePriorConfig, train_rule_prior
 from concept_control.training.train import Trainer
+from concept_control.training.usual_bounds import train_usual_bounds
 
-PARTS = ('network', 'priors', 'confidence')
+PARTS = ('network', 'priors', 'usual', 'confidence')
 """What is trained: the papers' network; for the agreement energy the priors of rules and places,
-and the curve of the confidence in codes."""
+the bounds that are usual, and the curve of the confidence in codes."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -65,8 +67,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         '--rule-prior',
         dest='parts',
         action='store_const',
-        const=['priors', 'confidence'],
-        help='train only what the agreement energy needs: --part priors --part confidence',
+        const=list(PARTS[1:]),
+        help='train only what the agreement energy needs: all parts but the network',
     )
     parser.add_argument(
         '--resume',
@@ -99,6 +101,8 @@ def main(args: argparse.Namespace) -> int:
     if 'priors' in parts and not has_priors:
         scorer, facts = train_rule_prior(RulePriorConfig(seed=seed), families())
         save_scorer(scorer, facts, args.output)
+    if 'usual' in parts and not (has_priors and read_card(args.output / CARD_FILE)['usual']):
+        save_scorer(*train_usual_bounds(args.output, families(), seed), args.output)
     if 'confidence' in parts and not (has_priors and (args.output / CONFIDENCE_FILE).is_file()):
         energy = AgreementEnergy(load_scorer(args.output))
         samples = confidence_samples(energy, training_families(), CONCEPTS, seed)

@@ -79,10 +79,10 @@ def place_tasks(
     number = len(inference.measurements)
     new = evaluate(inference.measurements, SceneView(scenes))
     for _ in range(_MOST_STEPS):
-        valid = torch.isfinite(search.odds)
-        now = torch.where(valid, search.log_evidence, -torch.inf)[:number]
+        valid = torch.isfinite(search.odds[:number])
+        now = torch.where(valid, search.log_evidence[:number], -torch.inf)
         then = torch.stack([search.evidence_with(values) for values in new])
-        then = torch.where(valid, then, -torch.inf)[:, :number]
+        then = torch.where(valid, then, -torch.inf)
         has_attended = bool(inference.count.min() > 0)
         yield PlaceTask(inference.measurements, has_attended, now, then)
         index = int(search.odds.argmax())

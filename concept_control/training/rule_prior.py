@@ -174,7 +174,7 @@ def train_places(
 ) -> dict[str, float]:
     """Fit the prior of places in place; return the metrics of its card."""
     rng = np.random.default_rng([config.seed, 1])
-    trained = {n: f for n, f in families.items() if not f.held_out and _places(f, rng)}
+    trained = families_of_places(families, rng)
     count = config.num_place_tasks
     tasks = [
         *tqdm(family_place_tasks(trained, count, prior, rng), desc='places of families'),
@@ -190,10 +190,16 @@ def train_places(
     }
 
 
-def _places(family: Family, rng: np.random.Generator) -> bool:
-    return shows_place(
-        scene_batch_from_events(family.sample(rng, family.sample_concepts(rng, 2), 2))
-    )
+def families_of_places(
+    families: Mapping[str, Family], rng: np.random.Generator
+) -> dict[str, Family]:
+    """Return the trained families that say where one thing goes."""
+
+    def places(family: Family) -> bool:
+        shown = family.sample(rng, family.sample_concepts(rng, 2), 2)
+        return shows_place(scene_batch_from_events(shown))
+
+    return {n: f for n, f in families.items() if not f.held_out and places(f)}
 
 
 def fit_scorer(tasks: list[RuleTask], config: RulePriorConfig) -> tuple[RuleScorer, float]:

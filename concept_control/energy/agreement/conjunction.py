@@ -22,6 +22,7 @@ from concept_control.energy.agreement.evidence import (
     Background,
     log_evidence,
 )
+from concept_control.energy.agreement.usual_bounds import SCALE, UsualBounds
 
 KEPT, NEXT, TIE = range(3)
 """Kinds of clauses: bounds that hold, one more of unknown measurement, weak ones for ties."""
@@ -206,6 +207,8 @@ class BoundSearch:
         is_signed: (K,) bool, measurements whose zero is special.
         is_valid: (K,) bool, measurements that are defined.
         is_continuous: Whether masses of few samples are smoothed.
+        usual: Bounds that are tried beside those of the demonstrated values; they have the
+            numbers from K on.
 
     Attributes:
         log_doubt: Log odds of what else may be meant beside what is kept, nothing included.
@@ -220,14 +223,20 @@ class BoundSearch:
         is_signed: torch.Tensor,
         is_valid: torch.Tensor,
         is_continuous: bool = True,
+        usual: UsualBounds | None = None,
     ) -> None:
         self.shots = len(values)
-        self.lower, self.upper = values.amin(dim=0), values.amax(dim=0)
+        usual = usual or UsualBounds.none()
+        self._values, self._usual = values, usual
+        # Which measurement bounds are on; those of the demonstrated values come first.
+        self._measured = torch.cat([torch.arange(len(prior)), usual.index])
+        self.lower = torch.cat([values.amin(dim=0), usual.lower])
+        self.upper = torch.cat([values.amax(dim=0), usual.upper])
         self.background, self.gate = background, weights * len(weights)
-        self.prior, self.is_signed = prior, is_signed
+        self.prior, self.is_signed = torch.cat([prior, usual.odds]), is_signed
         self.is_continuous = is_continuous
-        self.deviation = Background(background, weights).deviation
-        self.is_valid = is_valid & (self.deviation > 1e-4)
+        self.deviation = Background(background, weights).deviation[self._measured]
+        self.is_valid = is_valid[self._measured] & (self.deviation > 1e-4)
         self.kept: list[int] = []
         self.kept_odds: list[float] = []
         self.kept_shares: list[tuple[torch.Tensor, bool]] = []
@@ -244,7 +253,13 @@ class BoundSearch:
         )
         self.effective = total
         self._ordered = Background(self.background, weights)
-        self.log_evidence, self.shares, self.is_upper = self._evidence(self.lower, self.upper, 0)
+        count, usual = len(self.is_signed), self._usual
+        found = self._evidence(self.lower[:count], self.upper[:count], 0)
+        evidence = usual.log_evidence(self._values, self._ordered)
+        rest = evidence, usual.shares, usual.side < 0
+        self.log_evidence, self.shares, self.is_upper = (
+            torch.cat(each, dim=-1) for each in zip(found, rest)
+        )
         odds = torch.where(self.is_valid, self.log_evidence + self.prior, -torch.inf)
         odds[self.kept] = -torch.inf
         self.odds = odds
@@ -257,7 +272,9 @@ class BoundSearch:
 
     def evidence_with(self, values: torch.Tensor) -> torch.Tensor:
         """Return the log evidence (K,) of the demonstrations and one more, of values (K,)."""
-        lower, upper = torch.minimum(self.lower, values), torch.maximum(self.upper, values)
+        count = len(values)
+        lower = torch.minimum(self.lower[:count], values)
+        upper = torch.maximum(self.upper[:count], values)
         return self._evidence(lower, upper, 1)[0]
 
     def keep(self, index: int) -> None:
@@ -267,8 +284,10 @@ class BoundSearch:
         self.kept_shares.append((self.shares[:, index], bool(self.is_upper[index])))
         width = float(self.upper[index] - self.lower[index])
         self.num_tight += width < _TIGHT * float(self.deviation[index])
-        self._widths.append(max(0.15 * width, 0.04 * float(self.deviation[index])))
-        self.gate = self.gate * self._within(self.background[:, index], len(self.kept) - 1)
+        softness = 0.15 * width if index < len(self.is_signed) else 0.0
+        self._widths.append(max(softness, 0.04 * float(self.deviation[index])))
+        values = self.background[:, self._measured[index]]
+        self.gate = self.gate * self._within(values, len(self.kept) - 1)
 
     def _within(self, values: torch.Tensor, number: int) -> torch.Tensor:
         """Return weights (n,) of values (n,) of the measurement that was kept as such a number."""
@@ -278,6 +297,9 @@ class BoundSearch:
         return torch.exp(-0.5 * (excess / self._widths[number]).square())
 
     def _ends(self, index: int, shares: torch.Tensor) -> tuple[float, float]:
+        if index >= len(self.is_signed):
+            low, high = (each[index - len(self.is_signed)] for each in self._usual.ends)
+            return float(low), float(high)
         lower, upper = float(self.lower[index]), float(self.upper[index])
         if float(shares[AROUND_ZERO]) > 0.5:
             upper = max(abs(lower), abs(upper))
@@ -292,7 +314,7 @@ class BoundSearch:
                 break
             resampling.draw(self.gate, spread)
             is_drawn = True
-            kept = resampling.values(self.kept)
+            kept = resampling.values(self._measured[self.kept].tolist())
             gates = [self._within(each, number) for number, each in enumerate(kept.unbind(1))]
             self.gate = torch.stack(gates).prod(dim=0)
         if is_drawn:
@@ -381,7 +403,11 @@ class BoundSearch:
             index=index,
             lower=lower,
             upper=upper,
-            scale=(upper - lower) + 0.02 * deviation,
+            scale=torch.where(
+                index < len(self.is_signed),
+                (upper - lower) + 0.02 * deviation,
+                SCALE * deviation,
+            ),
             slack=0.03 * deviation,
             open_lower=torch.where(is_upper, missing, 0.0),
             open_upper=torch.where(is_upper, 0.0, missing),

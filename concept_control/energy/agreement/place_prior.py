@@ -12,8 +12,12 @@ from collections.abc import Sequence
 import torch
 from torch import nn
 
+from concept_control.energy.agreement.usual_bounds import UsualBounds
 from concept_control.energy.measurements.measurement import Measurement
 from concept_control.energy.measurements.placement import placement_measurements
+
+MOST_ATTENDED = 2
+"""Number of attended things from which on usual bounds are the same."""
 
 _START = -4.0
 """Log odds of any measurement before training."""
@@ -47,14 +51,21 @@ class PlacePrior(nn.Module):
 
     Args:
         kinds: Kinds that have weights.
+        usual: Measurement of each of the usual bounds, and how many things are attended where
+            they are.
     """
 
-    def __init__(self, kinds: Sequence[str]) -> None:
+    bounds: torch.Tensor
+
+    def __init__(self, kinds: Sequence[str], usual: Sequence[tuple[str, int]] = ()) -> None:
         super().__init__()
         self.kinds = tuple(kinds)
         self.odds = nn.Linear(len(self.kinds), 2)
         nn.init.zeros_(self.odds.weight)
         nn.init.constant_(self.odds.bias, _START)
+        # Of usual bounds the lower, the upper, the side that is missing and the log odds.
+        self.names: tuple[tuple[str, int], ...] = tuple(usual)
+        self.register_buffer('bounds', torch.zeros(len(self.names), 4))
 
     def forward(self, measurements: Sequence[Measurement], has_attended: bool) -> torch.Tensor:
         """Return the log odds (K,) of K measurements."""
@@ -68,3 +79,23 @@ class PlacePrior(nn.Module):
         known = torch.zeros(len(measurements), len(self.kinds))
         known[tuple(torch.tensor(pairs, dtype=torch.long).reshape(-1, 2).T)] = 1.0
         return self.odds(known)[:, int(has_attended)]
+
+    def set_usual(
+        self, bounds: Sequence[tuple[str, int, tuple[float, float, float, float]]]
+    ) -> None:
+        """Set the usual bounds: measurement, number of attended things, and the four numbers."""
+        self.names = tuple((name, attended) for name, attended, _ in bounds)
+        self.bounds = torch.tensor([numbers for _, _, numbers in bounds]).reshape(-1, 4)
+
+    def usual(self, measurements: Sequence[Measurement], num_attended: int) -> UsualBounds:
+        """Return the bounds on some measurements that are usual where so many are attended."""
+        place = {measurement.name: index for index, measurement in enumerate(measurements)}
+        attended = min(num_attended, MOST_ATTENDED)
+        rows = [
+            row
+            for row, (name, count) in enumerate(self.names)
+            if count == attended and name in place
+        ]
+        index = torch.tensor([place[self.names[row][0]] for row in rows], dtype=torch.long)
+        lower, upper, side, odds = self.bounds[rows].T
+        return UsualBounds(index, lower, upper, side, odds)

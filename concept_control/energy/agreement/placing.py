@@ -186,13 +186,14 @@ class PlacingInference:
         )
         with torch.no_grad():
             self.prior = prior(self.measurements, fewest > 0)
+            self._usual = prior.usual(self.measurements, fewest)
         self._odds = {m.name: odds for m, odds in zip(self.measurements, self.prior.tolist())}
         shots = scene.num_events
         side = max(14, round((background / shots) ** 0.5))
         self._places = scattered_grid(shots, side, generator)
         self._rows = with_places(scene, self._places)
-        self._background = evaluate(self.measurements, SceneView(self._rows))
-        self._values = evaluate(self.measurements, SceneView(scene))
+        self.background = evaluate(self.measurements, SceneView(self._rows))
+        self.values = evaluate(self.measurements, SceneView(scene))
 
     def search(
         self, chosen: Sequence[int] | None = None, directions: Sequence[tuple[Fitted, float]] = ()
@@ -208,7 +209,7 @@ class PlacingInference:
         index = (rows[:, None] * per + torch.arange(per)).reshape(-1)
         around = self._rows.select(index)
         measured = [fitted.measurement() for fitted, _ in directions]
-        values, background, prior = self._values[rows], self._background[index], self.prior
+        values, background, prior = self.values[rows], self.background[index], self.prior
         if measured:
             own = evaluate(measured, SceneView(self.scene.select(rows)))
             values = torch.cat([values, own], dim=-1)
@@ -222,6 +223,7 @@ class PlacingInference:
             prior,
             torch.tensor([m.is_signed for m in everything]),
             torch.ones(len(everything), dtype=torch.bool),
+            usual=self._usual,
         )
         return search, Redrawing(around, everything, self._generator)
 
@@ -237,6 +239,7 @@ class PlacingInference:
         bounds, score, support = search.run(most_tight=2, resampling=redrawn)
         specs: list[str | Fitted] = [m.name for m in self.measurements]
         specs += [fitted for fitted, _ in directions]
+        specs += [self.measurements[i].name for i in self._usual.index.tolist()]
         kept = tuple(specs[i] for i in bounds.index.tolist())
         found = Agreement(kept, bounds, (fewest, int(view.count.max())), score, support)
         if point.log_odds > 0 and point.log_odds > score:

@@ -43,10 +43,14 @@ class RuleScorer(nn.Module):
     Args:
         config: Sizes of the network.
         kinds: Kinds of measurements of places that have weights; None for all.
+        usual: Measurement and number of attended things of each of the usual bounds.
     """
 
     def __init__(
-        self, config: ScorerConfig | None = None, kinds: Sequence[str] | None = None
+        self,
+        config: ScorerConfig | None = None,
+        kinds: Sequence[str] | None = None,
+        usual: Sequence[tuple[str, int]] = (),
     ) -> None:
         super().__init__()
         self.config = config = config or ScorerConfig()
@@ -54,7 +58,7 @@ class RuleScorer(nn.Module):
         self.read = nn.Sequential(
             nn.Linear(config.num_numbers, width), nn.SiLU(), nn.Linear(width, width), nn.SiLU()
         )
-        self.places = PlacePrior(every_kind() if kinds is None else kinds)
+        self.places = PlacePrior(every_kind() if kinds is None else kinds, usual)
         self.score = nn.Sequential(nn.Linear(3 * width, width), nn.SiLU(), nn.Linear(width, 1))
 
     def forward(self, tokens: torch.Tensor, mask: torch.Tensor | None = None) -> torch.Tensor:
@@ -82,7 +86,12 @@ def save_scorer(scorer: RuleScorer, facts: dict[str, Any], folder: str | Path) -
         Path(folder) / WEIGHTS_FILE,
         Path(folder) / CARD_FILE,
         {'scorer': scorer},
-        {'network': asdict(scorer.config), 'kinds': list(scorer.places.kinds), **facts},
+        {
+            'network': asdict(scorer.config),
+            'kinds': list(scorer.places.kinds),
+            'usual': [list(each) for each in scorer.places.names],
+            **facts,
+        },
     )
 
 
@@ -97,7 +106,9 @@ def load_scorer(folder: str | Path) -> RuleScorer:
     config = read_config(ScorerConfig, card, path)
     weights = Path(folder) / WEIGHTS_FILE
     modules: Mapping[str, Any] = read_modules(
-        weights, card, lambda: {'scorer': RuleScorer(config, _kinds(card, path))}
+        weights,
+        card,
+        lambda: {'scorer': RuleScorer(config, _kinds(card, path), _usual(card, path))},
     )
     return modules['scorer'].requires_grad_(False).eval()
 
@@ -110,3 +121,15 @@ def _kinds(card: Mapping[str, Any], path: Path) -> list[str]:
             'concept_control train --rule-prior'
         )
     return kinds
+
+
+def _usual(card: Mapping[str, Any], path: Path) -> list[tuple[str, int]]:
+    usual = card.get('usual')
+    if not isinstance(usual, list) or not all(
+        isinstance(each, list) and [type(part) for part in each] == [str, int] for each in usual
+    ):
+        raise ModelError(
+            f'{path} names no measurements of usual bounds; train the prior again: '
+            'concept_control train --rule-prior'
+        )
+    return [(name, attended) for name, attended in usual]

@@ -26,7 +26,7 @@ from concept_control.energy.search.levenberg_marquardt import (
     energies,
     levenberg_marquardt,
 )
-from concept_control.energy.search.lowest_place import lowest_place
+from concept_control.energy.search.lowest_place import cell_centers, lowest_place
 from concept_control.errors import EventError
 from concept_control.world.events import Events
 
@@ -101,6 +101,9 @@ _READINGS = 2
 _POLISH = replace(FINISH, iterations=16)
 _INWARD_STEPS = 4
 """Least-squares steps that draw an end inwards."""
+
+_COMPROMISES = 8
+"""Starts along a side of the table where not everything can be had."""
 
 _UNREACHED = 1e3
 """Implausibility of a place where the goal is not reached, if it can be [nats]."""
@@ -350,7 +353,13 @@ class _Search:
         with torch.no_grad():
             there = with_places(one, end[None, may_move])
             can_be_reached = bool(reached(there, self.walls(there.after, may_move)))
-            place, _ = lowest_place(nats, end[may_move], self.generator)
+            known = end[may_move]
+            if not can_be_reached:
+                # What is to be given up is not known; a line to stand on falls between cells.
+                starts = with_places(one, cell_centers(_COMPROMISES).unsqueeze(0)).after
+                ends, _ = replace(self, wanted=plausible).finish(starts, may_move)
+                known = torch.cat([known, ends[:, may_move].flatten(0, 1)])
+            place, _ = lowest_place(nats, known, self.generator)
             best = with_places(one, place.view(1, 1, 2))
             energy = self.goal.scene_value(best) + self.walls(best.after, may_move)
         return best.after[0], float(energy)

@@ -1,0 +1,222 @@
+"""Learn which bounds are usual: "near", "left of" and their like are meant by many, just so.
+
+Bounds that a family's concept keeps to, seen in many scenes, are proposed; how often each is meant
+is fitted to demonstrations of other concepts and scenes by expectation maximisation of
+
+    sum_tasks log(p_generic evidence_generic + sum_h p_h / mass_h^M),
+
+in which what is proposed competes with bounds on any measurement under the prior of places, and
+with all others. What explains only the concept that proposed it does not remain.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import torch
+from tqdm import tqdm
+
+from concept_control.concepts.family import Family
+from concept_control.energy.agreement.evidence import Background
+from concept_control.energy.agreement.inference import shows_place
+from concept_control.energy.agreement.place_prior import MOST_ATTENDED, PlacePrior
+from concept_control.energy.agreement.placing import PlacingInference
+from concept_control.energy.agreement.scorer import CARD_FILE, RuleScorer, load_scorer
+from concept_control.energy.agreement.usual_bounds import UsualBounds
+from concept_control.energy.measurements.vocabulary import measurement_named
+from concept_control.energy.scene_batch import SceneBatch, scene_batch_from_events
+from concept_control.model_files import read_card
+from concept_control.training.rule_prior import families_of_places
+
+_SCENES = 200
+_BACKGROUND = 6000
+_SHOTS = 5
+_MOST_MASS = 0.5
+_EXACT = 0.05
+"""Width below which bounds are exact, in standard deviations: who shows it says it at once."""
+
+_MOST_PROPOSED = 12
+_SAME = 1.3
+"""Factor of the mass up to which bounds on one side say the same as bounds on both."""
+
+_WIDER = 0.01
+"""Share of their width by which bounds are wider than what was seen, at either end."""
+
+_VOCABULARY = 1.0
+"""Tasks of unknown words for each task of a family: those keep to no usual bounds."""
+
+_ROUNDS = 100
+_COST = 1.0
+"""Tasks that bounds must explain beyond what is left without them (minimum message length;
+Figueiredo and Jain, "Unsupervised learning of finite mixture models", 2002)."""
+
+
+class _Proposal(NamedTuple):
+    name: str
+    lower: float
+    upper: float
+    side: float
+
+
+def train_usual_bounds(
+    folder: str | Path, families: Mapping[str, Family], seed: int
+) -> tuple[RuleScorer, dict[str, Any]]:
+    """Learn the usual bounds of the priors in a folder; return them and the facts of their card.
+
+    Args:
+        folder: Folder of the model.
+        families: Families by name; those that are trained on are chosen from them.
+        seed: Seed of concepts and scenes.
+
+    Raises:
+        ModelError: if there are no priors.
+    """
+    scorer, card = load_scorer(folder), read_card(Path(folder) / CARD_FILE)
+    rng = np.random.default_rng([seed, 4])
+    learned = fit_usual_bounds(scorer.places, families_of_places(families, rng), rng)
+    facts: dict[str, Any] = {
+        name: card[name] for name in ('training', 'families', 'metrics') if name in card
+    }
+    facts['metrics'] = {**facts.get('metrics', {}), **learned}
+    return scorer, facts
+
+
+@torch.no_grad()
+def fit_usual_bounds(
+    prior: PlacePrior,
+    families: Mapping[str, Family],
+    rng: np.random.Generator,
+    proposing: int = 12,
+    explained: int = 24,
+) -> dict[str, int]:
+    """Learn the usual bounds of a prior in place; return metrics of its card.
+
+    Args:
+        prior: Prior of places, already fitted.
+        families: Families that say where one thing goes.
+        rng: Random generator of concepts and scenes.
+        proposing: Number of concepts of each family that propose bounds.
+        explained: Number of other concepts of each that say how often bounds are meant.
+    """
+    generator = torch.Generator().manual_seed(int(rng.integers(2**31)))
+    prior.set_usual([])
+    proposals: dict[int, list[_Proposal]] = {}
+    tasks: dict[int, list[PlacingInference]] = {}
+    for family in tqdm(families.values(), desc='usual bounds'):
+        for shown in _draw(family, proposing, _SCENES, rng):
+            inference = PlacingInference(shown, generator, prior, _BACKGROUND)
+            # Regions of the table differ from concept to concept.
+            if _attended(inference):
+                proposals.setdefault(_attended(inference), []).extend(_propose(inference))
+        for shown in _draw(family, explained, _SHOTS, rng):
+            inference = PlacingInference(shown, generator, prior)
+            tasks.setdefault(_attended(inference), []).append(inference)
+    found = [
+        (bounds.name, attended, (*bounds[1:], odds))
+        for attended, proposed in proposals.items()
+        for bounds, odds in _fit(prior, _merged(proposed), tasks.get(attended, []))
+    ]
+    prior.set_usual(found)
+    return {'usual_bounds': len(found), 'usual_tasks': sum(map(len, tasks.values()))}
+
+
+def _draw(family: Family, number: int, count: int, rng: np.random.Generator) -> list[SceneBatch]:
+    """Return `count` demonstrations each of concepts that say where one thing goes."""
+    params = family.sample_concepts(rng, number)
+    scenes = scene_batch_from_events(family.sample(rng, params, count))
+    each = [scenes.select(slice(i * count, (i + 1) * count)) for i in range(number)]
+    return [scene for scene in each if shows_place(scene)]
+
+
+def _attended(inference: PlacingInference) -> int:
+    return min(int(inference.count.min()), MOST_ATTENDED)
+
+
+def _propose(inference: PlacingInference) -> list[_Proposal]:
+    """Return the narrowest bounds that many scenes of one concept keep to."""
+    values, background = inference.values, inference.background
+    weights = torch.full((len(background),), 1 / len(background))
+    ordered = Background(background, weights)
+    lower, upper = values.amin(dim=0), values.amax(dim=0)
+    width = upper - lower
+    lower, upper = lower - _WIDER * width, upper + _WIDER * width
+    mass, above, below = (
+        ordered.mass(lower, upper),
+        ordered.mass(lower),
+        ordered.mass(torch.full_like(lower, -torch.inf), upper),
+    )
+    side = torch.where(above < _SAME * mass, 1.0, torch.where(below < _SAME * mass, -1.0, 0.0))
+    is_usable = (width > _EXACT * ordered.deviation) & (ordered.deviation > 1e-4)
+    (rows,) = torch.nonzero(is_usable & (mass < _MOST_MASS), as_tuple=True)
+    rows = rows[mass[rows].argsort()[:_MOST_PROPOSED]]
+    columns = (each[rows].tolist() for each in (lower, upper, side))
+    names = [inference.measurements[i].name for i in rows.tolist()]
+    return [_Proposal(*each) for each in zip(names, *columns)]
+
+
+def _merged(proposed: list[_Proposal]) -> list[_Proposal]:
+    """Return the proposals with those that are nearly the same as one."""
+    found: list[_Proposal] = []
+    for one in proposed:
+        close = 0.15 * (one.upper - one.lower)
+        for row, other in enumerate(found):
+            is_same = (one.name, one.side) == (other.name, other.side)
+            ends = abs(one.lower - other.lower), abs(one.upper - other.upper)
+            if is_same and max(ends) < close:
+                lower, upper = min(one.lower, other.lower), max(one.upper, other.upper)
+                found[row] = other._replace(lower=lower, upper=upper)
+                break
+        else:
+            found.append(one)
+    return found
+
+
+def _fit(
+    prior: PlacePrior, proposed: list[_Proposal], tasks: list[PlacingInference]
+) -> list[tuple[_Proposal, float]]:
+    """Return the bounds that are meant by several tasks, and their log odds."""
+    if not tasks or not proposed:
+        return []
+    logs = torch.stack([_log_evidence(proposed, task) for task in tasks])
+    unknown = _VOCABULARY * len(tasks)
+    odds = prior([measurement_named(p.name) for p in proposed], has_attended=True)
+    kept: list[int] = []
+    for i in odds.argsort(descending=True, stable=True).tolist():
+        # Of measurements that say the same of all tasks the commonest remains.
+        if all((logs[:, i + 1] - logs[:, j + 1]).nan_to_num(0.0).abs().max() > 0.3 for j in kept):
+            kept.append(i)
+    proposed = [proposed[i] for i in kept]
+    logs = logs[:, [0, *(i + 1 for i in kept)]]
+    share = torch.full((logs.shape[1],), 1 / logs.shape[1])
+    for number in range(_ROUNDS):
+        meant = torch.softmax(logs + share.log(), dim=1).sum(dim=0)
+        meant[0] += unknown
+        if number >= _ROUNDS / 2:
+            meant = (meant - _COST).clamp(min=0.0)
+        share = meant / meant.sum()
+    total = float(torch.stack([task.prior.logsumexp(dim=0) for task in tasks]).mean())
+    return [
+        (bounds, total + math.log(float(one / share[0])))
+        for bounds, one in zip(proposed, share[1:])
+        if one > 0
+    ]
+
+
+def _log_evidence(proposed: list[_Proposal], task: PlacingInference) -> torch.Tensor:
+    """Return the log evidence of bounds on any measurement, and of each that is proposed."""
+    search, _ = task.search()
+    generic = torch.logsumexp(search.odds, dim=0) - task.prior.logsumexp(dim=0)
+    place = {measurement.name: index for index, measurement in enumerate(task.measurements)}
+    found = torch.full((len(proposed),), -torch.inf)
+    (rows,) = torch.nonzero(torch.tensor([p.name in place for p in proposed]), as_tuple=True)
+    known = [proposed[i] for i in rows.tolist()]
+    lower, upper, side = torch.tensor([p[1:] for p in known]).reshape(-1, 3).T
+    index = torch.tensor([place[p.name] for p in known], dtype=torch.long)
+    weights = torch.full((len(task.background),), 1 / len(task.background))
+    bounds = UsualBounds(index, lower, upper, side, odds=torch.zeros(len(index)))
+    found[rows] = bounds.log_evidence(task.values, Background(task.background, weights))
+    return torch.cat([generic[None], found])
