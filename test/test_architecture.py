@@ -45,6 +45,7 @@ HOMES = {
     'pyarrow': ('bags',),
     'argparse': ('cli',),
     'nicegui': ('studio',),
+    'playwright': ('studio/browser',),
     'starlette': ('studio',),
     'jinja2': ('reports',),
     'tabulate': ('reports',),

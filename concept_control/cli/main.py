@@ -41,6 +41,7 @@ OPTIONAL = {
     'rclpy': 'source a ROS 2 installation, or `pip install "concept_control[ros]"`',
     'mcap': '`pip install "concept_control[bags]"`',
     'nicegui': '`pip install "concept_control[studio]"`',
+    'playwright': '`pip install playwright`',
     'pyarrow': '`pip install "concept_control[lerobot]"`',
     'rosbags': '`pip install "concept_control[bags]"`',
 }

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from nicegui import events, ui
 
 from concept_control.control.goal import MAX_ENERGY
+from concept_control.studio.keys import keep_keys
 from concept_control.studio.workbench import Workbench
 
 MAX_SUGGESTIONS = 12
@@ -24,7 +25,8 @@ class AskPanel:
 
     def __init__(self, workbench: Workbench, act: Callable[[str], None]) -> None:
         self._workbench, self._act = workbench, act
-        self._weights: tuple[float, ...] | None = None
+        self._weights: tuple[float, ...] = ()
+        self._weight_sliders: list[ui.slider] = []
         ui.label(
             'Say what shall hold, such as near(red; blue) or between(red; blue, green): what '
             'moves stands before the semicolon, what it is about after it.'
@@ -75,30 +77,37 @@ class AskPanel:
             {'part': part, 'now': f'{now:.4f}', 'then': f'{then:.4f}'} for part, now, then in parts
         ]
         self._table.update()
-        weights = meaning.weights if meaning is not None else None
-        if weights != self._weights:
-            self._weights = weights
-            self._show_sliders()
+        self._show_sliders(meaning.weights if meaning is not None else ())
         if tuple(self._workbench.words) != self._listed:
             self._show_words()
 
-    def _show_sliders(self) -> None:
+    def _show_sliders(self, weights: tuple[float, ...]) -> None:
+        """Show the weights; sliders stay where there are as many, and with them the focus."""
+        if weights == self._weights:
+            return
+        is_same = len(weights) == len(self._weights)
+        self._weights = weights
+        if is_same:
+            for slider, weight in zip(self._weight_sliders, weights):
+                slider.value = weight
+            return
         self._sliders.clear()
-        if self._weights is None or len(self._weights) < 2:
+        self._weight_sliders = []
+        if len(weights) < 2:
             return
         with self._sliders:
-            for index, weight in enumerate(self._weights):
+            for index, weight in enumerate(weights):
                 with ui.row().classes('items-center w-full gap-3'):
                     ui.label(f'weight {index + 1}').classes('text-sm')
                     slider = ui.slider(min=0.1, max=3.0, step=0.1, value=weight)
-                    slider.classes('w-60').on(
-                        'change', lambda e, i=index: self._weigh(i, float(e.args))
-                    )
+                    slider.props(f'aria-label="weight {index + 1}"').classes('w-60')
+                    slider.on('change', lambda e, i=index: self._weigh(i, float(e.args)))
+                    keep_keys(slider)
+                    self._weight_sliders.append(slider)
 
     def _weigh(self, index: int, weight: float) -> None:
-        if self._weights is not None:
-            weights = [*self._weights[:index], weight, *self._weights[index + 1 :]]
-            self._workbench.weigh(weights)
+        weights = [*self._weights[:index], weight, *self._weights[index + 1 :]]
+        self._workbench.weigh(weights)
 
     def _show_words(self) -> None:
         words = self._workbench.words

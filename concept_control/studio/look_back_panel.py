@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from nicegui import ui
 
+from concept_control.energy.model import ENERGIES
+from concept_control.studio.keys import keep_keys
 from concept_control.studio.pictures import draw_curves
 from concept_control.studio.recording import Recording
 from concept_control.studio.studio import Studio
@@ -25,15 +27,20 @@ class LookBackPanel:
         self._shown: tuple[Recording, ...] = ()
         ui.label(
             'Open a bag that `concept_control demo --record` or `ros2 bag record` wrote; a second '
-            'one is compared with it.'
+            'one, or the same by another model, is compared with it.'
         ).classes('text-sm opacity-80')
         with ui.row().classes('items-end gap-2 w-full no-wrap'):
             self._path = ui.input('Folder or file of a bag').classes('flex-1')
             self._path.props('data-testid=bag').on('keydown.enter', self._open)
+            self._energy = ui.select(list(ENERGIES), value=ENERGIES[0], label='Energy')
+            self._energy.classes('w-32').props('data-testid=energy')
+            self._model = ui.input('Folder of a model', placeholder='the shipped one')
+            self._model.on('keydown.enter', self._open)
             ui.button('Open', on_click=self._open).props('data-testid=open')
             ui.button('Close', on_click=studio.close_recordings).props('outline')
         self._slider = ui.slider(min=0.0, max=1.0, step=0.05, value=0.0)
         self._slider.props('data-testid=time label aria-label="time in seconds"')
+        keep_keys(self._slider)
         self._slider.on_value_change(lambda e: self._scrub(float(e.value)))
         self._moment = ui.label().props('data-testid=moment')
         self._curve = ui.html('', sanitize=False)
@@ -54,7 +61,7 @@ class LookBackPanel:
 
     def _show_recordings(self) -> None:
         self._verdicts.clear()
-        self._curve.content = draw_curves([r.curve() for r in self._shown])
+        self._curve.content = draw_curves([r.curve for r in self._shown])
         longest = max((r.duration for r in self._shown), default=1.0)
         self._slider.props(f'max={longest:.2f}')
         with self._verdicts:
@@ -74,4 +81,5 @@ class LookBackPanel:
         self._moment.text = f'{time:.1f} s  {said}'
 
     def _open(self) -> None:
-        self._studio.open_recording(str(self._path.value or '').strip())
+        path, model = (str(field.value or '').strip() for field in (self._path, self._model))
+        self._studio.open_recording(path, str(self._energy.value), model)

@@ -6,6 +6,7 @@ from nicegui import events, ui
 
 from concept_control.studio.act_panel import ActPanel
 from concept_control.studio.ask_panel import AskPanel
+from concept_control.studio.keys import ARROWS, HELP, STEP, keep_keys
 from concept_control.studio.look_back_panel import LookBackPanel
 from concept_control.studio.scene_view import SceneView
 from concept_control.studio.studio import Studio
@@ -18,19 +19,6 @@ PERIOD = 0.04
 
 TABS = ('Teach', 'Ask', 'Act', 'Look back')
 """Names of the panels."""
-
-STEP = 0.04
-"""Distance by which an arrow key moves the selected thing [workspace units]."""
-
-ARROWS = {
-    'ArrowLeft': (-1, 0),
-    'ArrowRight': (1, 0),
-    'ArrowUp': (0, 1),
-    'ArrowDown': (0, -1),
-}
-"""Directions of the arrow keys."""
-
-KEYS = 'Keys: N next thing, arrows move it, M mark it, Enter keep the example, Ctrl+Z undo'
 
 
 class Page:
@@ -47,7 +35,6 @@ class Page:
         self._version = -1
         self._notice = max((number for number, _ in self._workbench.notices), default=0)
         self._arm_time = -1.0
-        self._view = 'above'
         self._build()
         ui.keyboard(on_key=self._pressed)
         ui.timer(PERIOD, self._refresh)
@@ -86,11 +73,10 @@ class Page:
 
     def _build_tools(self) -> None:
         with ui.row().classes('items-center gap-2'):
-            ui.toggle(
-                {'above': 'From above', 'side': 'From the side'},
-                value='above',
-                on_change=lambda e: self._look_from(str(e.value)),
-            ).props('dense no-caps')
+            for view, name in (('above', 'From above'), ('side', 'From the side')):
+                ui.button(name, on_click=lambda _, v=view: self._look_from(v)).props(
+                    'outline dense no-caps'
+                )
             ui.button('Shuffle', on_click=self._workbench.shuffle).props('outline dense no-caps')
             with ui.dropdown_button('Add', auto_close=True).props('dense no-caps outline'):
                 for color in NAMED_COLORS:
@@ -104,8 +90,9 @@ class Page:
             ui.label('size').classes('text-sm')
             self._size = ui.slider(min=SIZES[0], max=SIZES[1], step=0.01).classes('w-28')
             self._size.on('change', self._resized).props('aria-label=size')
+            keep_keys(self._size)
             ui.button('Take away', on_click=self._removed).props('dense outline no-caps')
-        ui.label(KEYS).classes('text-xs opacity-70')
+        ui.label(HELP).classes('text-xs opacity-70')
 
     @property
     def _selected_name(self) -> str:
@@ -138,7 +125,6 @@ class Page:
         self._studio.act(expression)
 
     def _look_from(self, view: str) -> None:
-        self._view = view
         self._scene.look_from(view)
 
     def _tab_chosen(self, event: events.ValueChangeEventArguments) -> None:

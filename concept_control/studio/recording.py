@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -38,7 +38,6 @@ class Told:
         expression: Expression that was pursued.
         phase: What the arm was doing.
         text: Reason, for people.
-        energy: Energy of the scene; NaN without a goal.
         meant: Ids of what the command was about.
     """
 
@@ -46,7 +45,6 @@ class Told:
     expression: str
     phase: str
     text: str
-    energy: float
     meant: tuple[int, ...]
 
 
@@ -55,11 +53,12 @@ class Recording:
     """What a bag shows.
 
     Attributes:
-        name: Name of the bag.
+        name: Name of the bag, and of the model where that is not the shipped one.
         table: The things that were seen.
         times: (T,) times since the recording began [s].
         places: Places of the things seen at each of these times, by id [workspace units].
         told: What the controller said, in order.
+        curve: Pairs of time [s] and energy, by the model that the recording was read with.
         verdicts: Verdict on each command, for people.
     """
 
@@ -68,6 +67,7 @@ class Recording:
     times: np.ndarray
     places: tuple[dict[int, tuple[float, float, float]], ...]
     told: tuple[Told, ...]
+    curve: tuple[tuple[float, float], ...]
     verdicts: tuple[str, ...]
 
     @property
@@ -86,17 +86,16 @@ class Recording:
         at = int(np.searchsorted(times, time, side='right')) - 1
         return self.told[at] if at >= 0 else None
 
-    def curve(self) -> list[tuple[float, float]]:
-        """Return pairs of time [s] and energy."""
-        return [(told.time, told.energy) for told in self.told if np.isfinite(told.energy)]
 
-
-def read_recording(path: Path, model: ConceptModel, params: Path | None = None) -> Recording:
+def read_recording(
+    path: Path, model: ConceptModel, label: str = '', params: Path | None = None
+) -> Recording:
     """Read a bag and judge it.
 
     Args:
         path: Folder or file of the bag.
         model: Model that recomputes the energies.
+        label: Name of the model, for people; '' for the shipped one.
         params: Parameter file of the recorded nodes; None for that of the demonstration.
 
     Raises:
@@ -118,7 +117,9 @@ def read_recording(path: Path, model: ConceptModel, params: Path | None = None) 
         for command in report['commands']
     ]
     verdicts += [f'{refused["expression"]}: {refused["text"]}' for refused in report['refused']]
-    return watched.recording(path.name, tuple(verdicts))
+    verdicts += [note for command in report['commands'] for note in command['notes']]
+    name = f'{path.name}, {label}' if label else path.name
+    return watched.recording(name, report['commands'], tuple(verdicts))
 
 
 def table_of(states: Mapping[int, EntityState], workspace: Workspace) -> Table:
@@ -161,8 +162,10 @@ class _Watched:
         if len(self.moments) > 2 * MAX_MOMENTS:
             self.moments = self.moments[::2]
 
-    def recording(self, name: str, verdicts: tuple[str, ...]) -> Recording:
-        """Return all that was read."""
+    def recording(
+        self, name: str, commands: Sequence[Mapping[str, Any]], verdicts: tuple[str, ...]
+    ) -> Recording:
+        """Return all that was read, with the energies of the commands of its replay."""
         workspace, start = self.setup.arm.workspace, self.start or 0.0
         table = table_of(self.states, workspace)
         places = [
@@ -177,8 +180,21 @@ class _Watched:
         times = np.array([stamp - start for stamp, _ in self.moments])
         order = np.argsort(times, kind='stable')
         told = sorted((replace(t, time=t.time - start) for t in self.told), key=lambda t: t.time)
+        curve = tuple(
+            (command['start_s'] - start + time, energy)
+            for command in commands
+            for found in [command['energy'].get('recomputed', command['energy']['recorded'])]
+            for time, energy in zip(found['time_s'], found['energy'])
+            if np.isfinite(energy)
+        )
         return Recording(
-            name, table, times[order], tuple(places[i] for i in order), tuple(told), verdicts
+            name,
+            table,
+            times[order],
+            tuple(places[i] for i in order),
+            tuple(told),
+            curve,
+            verdicts,
         )
 
     def _add_status(self, stamp: float, message: Any) -> None:
@@ -188,7 +204,6 @@ class _Watched:
                 str(message.expression),
                 str(message.phase),
                 str(message.text),
-                float(message.energy),
                 tuple(map(int, message.attention)),
             )
         )

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
-from concept_control.energy.model import ConceptModel
+from concept_control.energy.model import ENERGIES, ConceptModel
 from concept_control.errors import ConceptControlError, StudioError
 from concept_control.studio.arm_link import SimulatedArm
 from concept_control.studio.arm_messages import (
@@ -137,13 +137,23 @@ class Studio:
         except ConceptControlError as error:
             self.workbench.say(str(error))
 
-    def open_recording(self, path: str) -> None:
-        """Open a bag; of two that are open already the newer one is replaced."""
+    def open_recording(self, path: str, energy: str = ENERGIES[0], model: str = '') -> None:
+        """Open a bag; of two that are open already the newer one is replaced.
 
-        def job(model: ConceptModel) -> None:
+        Args:
+            path: Folder or file of the bag.
+            energy: Energy that is recomputed, one of `ENERGIES`.
+            model: Folder of the model; '' for the studio's own.
+        """
+
+        def job(ready: ConceptModel) -> None:
             if not path:
                 raise StudioError('name the folder or the file of a bag')
-            found = read_recording(Path(path).expanduser(), model)
+            used, label = ready, ''
+            if model or energy != ENERGIES[0]:
+                folder = Path(model).expanduser() if model else self.config.model
+                used, label = ConceptModel.load(folder, energy=energy), f'{energy} {model}'.strip()
+            found = read_recording(Path(path).expanduser(), used, label)
             self.recordings = (*self.recordings[:1], found)
 
         self.workbench.run('open', job)

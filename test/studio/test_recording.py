@@ -19,7 +19,7 @@ def test_a_bag_is_scrubbed_through_and_judged():
     assert len(moved) == 1
     told = recording.told_at(recording.duration)
     assert told.expression.startswith('between(') and told.meant
-    assert recording.curve()[0][1] > 10 * recording.curve()[-1][1]
+    assert recording.curve[0][1] > 10 * recording.curve[-1][1]
     assert [' holds, ' in verdict for verdict in recording.verdicts] == [True]
 
 

@@ -15,6 +15,7 @@ BENCHMARKS = {
     'attack': 'the whole graph lied to, flooded, stopped, killed',
     'policy': 'strokes drawn by imitation, and particles',
     'robot': 'the whole graph, seed after seed',
+    'studio': 'the page of the studio: how fast it is, what it costs the arm',
     'soak': 'the whole graph for minutes: times, leaks',
 }
 """Names, and what each benchmark measures."""
