@@ -84,6 +84,7 @@ class Draft:
         subjects: (B, N) bool.
         attention: (B, N) bool.
         shot: (B,) number of each event among the demonstrations of its concept, from 0.
+        bottoms: (B, T, N) heights of the lower faces, of cubes; None where nothing is stacked.
     """
 
     positions: np.ndarray
@@ -93,6 +94,7 @@ class Draft:
     subjects: np.ndarray
     attention: np.ndarray
     shot: np.ndarray
+    bottoms: np.ndarray | None = None
 
     @property
     def present(self) -> np.ndarray:
@@ -115,6 +117,9 @@ class Draft:
             present=self.present[rows, order],
             subjects=self.subjects[rows, order],
             attention=self.attention[rows, order].astype(np.float32),
+            bottoms=None
+            if self.bottoms is None
+            else self.bottoms[rows, :, order].transpose(0, 2, 1).astype(np.float32),
         )
 
 
@@ -325,8 +330,8 @@ def masks(events: Events) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
 
 
 def path_lengths(events: Events) -> np.ndarray:
-    """Return (B, N) distances from the first to the last positions [workspace units]."""
-    return (events.positions[:, -1] - events.positions[:, 0]).norm(dim=-1).cpu().numpy()
+    """Return (B, N) distances from the first to the last state [workspace units]."""
+    return (events.centers[:, -1] - events.centers[:, 0]).norm(dim=-1).cpu().numpy()
 
 
 def mean_of(values: np.ndarray, mask: np.ndarray) -> np.ndarray:

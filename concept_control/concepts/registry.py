@@ -22,6 +22,7 @@ from concept_control.concepts.named import (
     selection,
     shape,
     spatial,
+    stacking,
     temporal,
     visual,
 )
@@ -179,8 +180,13 @@ _FIRST_CONTACT = (
     *first_contact_selection.WORDS,
     *first_contact_shapes.WORDS,
 )
-_FIRST_CONTACT_TYPES, _SECOND_CONTACT_TYPES = 200, 300
-"""Token types of the first of them, and of the second contact."""
+_FIRST_CONTACT_TYPES, _SECOND_CONTACT_TYPES, _STACKING_TYPES = 200, 300, 400
+"""Token types of the first of them, of the second contact, and of stacking."""
+
+
+def stacking_families() -> dict[str, Family]:
+    """Return the families of things on one another, by name; no network was trained on them."""
+    return _apart(stacking.WORDS, _STACKING_TYPES)
 
 
 def families() -> dict[str, Family]:

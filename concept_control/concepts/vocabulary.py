@@ -8,7 +8,8 @@ import numpy as np
 
 from concept_control.concepts.family import Family, Length
 from concept_control.concepts.named.shape import Shape
-from concept_control.concepts.registry import families
+from concept_control.concepts.named.stacking import Tower
+from concept_control.concepts.registry import families, stacking_families
 from concept_control.world.colors import NAMED_COLORS
 from concept_control.world.events import Events
 
@@ -66,7 +67,7 @@ class NamedConcept:
 
 def vocabulary() -> dict[str, NamedConcept]:
     """Return every word by name."""
-    known = families()
+    known = families() | stacking_families()
     words = [
         *(_selector(name, known['color'], rgb) for name, rgb in NAMED_COLORS.items()),
         *(_selector(name, known['size'], params) for name, params in _SIZES.items()),
@@ -77,6 +78,7 @@ def vocabulary() -> dict[str, NamedConcept]:
             for shape in map(known.get, _SHAPES)
             if isinstance(shape, Shape)
         ),
+        _word(known['tower'], subjects=(Tower.fewest, Tower.most)),
         *(_word(known[name], subjects=(1, 1), selects=True) for name in ('closest', 'furthest')),
         *(
             _selector(name, known['quantity'], (n,), f'{name} of the things, whichever')
@@ -96,6 +98,10 @@ _UNARY_RELATIONS = (
     'below',
     'aligned_x',
     'aligned_y',
+    'on_top_of',
+    'higher_than',
+    'lower_than',
+    'beside',
 )
 
 _SIZES = {'big': (0.185, 1.0), 'small': (0.148, -1.0)}

@@ -135,8 +135,9 @@ class ConceptModel:
             row = int((~acts).nonzero()[0])
             raise EventError(f'scene {row} has no subject; expected at least one that may move')
         generator = torch.Generator().manual_seed(seed)
-        positions = self.energy_function.generate(scene, code, generator)
-        return scenes.before().with_outcome(positions.to(scenes.device))
+        found = self.energy_function.generate(scene, code, generator)
+        bottoms = found.bottoms.to(scenes.device) if found.is_stacked else None
+        return scenes.before().with_outcome(found.after.to(scenes.device), bottoms)
 
     def identify(self, scenes: Events, code: ConceptCode, seed: int = 0) -> torch.Tensor:
         """Find the entities that the concept is about.

@@ -79,9 +79,11 @@ class NetworkEnergy:
 
     def generate(
         self, scene: SceneBatch, code: ConceptCode, generator: torch.Generator
-    ) -> torch.Tensor:
-        """Return last positions (B, N, 2) of scenes that start at `before`."""
-        return generate_outcomes(self.network, scene, self.check(code), self.search, generator)[0]
+    ) -> SceneBatch:
+        """Return scenes that start at `before` as they should be then."""
+        halves = self.check(code)
+        after = generate_outcomes(self.network, scene, halves, self.search, generator)[0]
+        return scene._replace(after=after)
 
     def identify(
         self, scene: SceneBatch, code: ConceptCode, generator: torch.Generator

@@ -28,6 +28,9 @@ class SceneBatch(NamedTuple):
         subjects: (B, N) in [0, 1], entities that act.
         attention: (B, N) in [0, 1], entities that are meant.
         motion: (B, N, 3) features of the states in between, see `motion_features`.
+        bottoms_before: (B, N) heights of the lower faces in the first state, workspace units.
+        bottoms: (B, N) heights of the lower faces in the last state, 0 for the table.
+        heights: (B, N) vertical side lengths, workspace units.
     """
 
     before: torch.Tensor
@@ -38,6 +41,32 @@ class SceneBatch(NamedTuple):
     subjects: torch.Tensor
     attention: torch.Tensor
     motion: torch.Tensor
+    bottoms_before: torch.Tensor
+    bottoms: torch.Tensor
+    heights: torch.Tensor
+
+    @classmethod
+    def flat(cls, *values: torch.Tensor, **named: torch.Tensor) -> SceneBatch:
+        """Return events of cubes on the table from all that is not vertical, `before` first."""
+        given = dict(zip(cls._fields, values)) | named
+        table, heights = torch.zeros_like(given['present']), given['sides'].mean(dim=-1)
+        return cls(**given, bottoms_before=table, bottoms=table, heights=heights)
+
+    @property
+    def tops(self) -> torch.Tensor:
+        """(B, N) heights of the upper faces in the last state, workspace units."""
+        return self.bottoms + self.heights
+
+    @property
+    def is_stacked(self) -> bool:
+        """Whether anything is off the table before or after."""
+        return bool((self.bottoms_before > 0).any() or (self.bottoms > 0).any())
+
+    @property
+    def shifts(self) -> torch.Tensor:
+        """(B, N) distances of the first and the last state, up and down too, workspace units."""
+        raised = (self.bottoms - self.bottoms_before).unsqueeze(-1)
+        return torch.cat([self.after - self.before, raised], dim=-1).norm(dim=-1)
 
     @property
     def sizes(self) -> torch.Tensor:
@@ -67,6 +96,41 @@ class SceneBatch(NamedTuple):
         return SceneBatch(*(value.to(target) for value in self))
 
 
+TOUCHING = 0.02
+"""Gap between two faces up to which one thing rests on the other [workspace units], 5 mm on the
+default table."""
+
+
+def rests_on(scene: SceneBatch) -> torch.Tensor:
+    """Return (B, N, N) whether the first thing rests on the second in the last state."""
+    gap = scene.bottoms.unsqueeze(-1) - scene.tops.unsqueeze(-2)
+    reach = (scene.sides.unsqueeze(-2) + scene.sides.unsqueeze(-3)) / 2
+    apart = (scene.after.unsqueeze(-2) - scene.after.unsqueeze(-3)).abs()
+    here = (scene.present.unsqueeze(-1) * scene.present.unsqueeze(-2)) > 0.5
+    # On equal heights of the lower faces nothing carries, however flat the things are.
+    is_higher = scene.bottoms.unsqueeze(-1) > scene.bottoms.unsqueeze(-2)
+    return (gap.abs() < TOUCHING) & (apart < reach).all(dim=-1) & here & is_higher
+
+
+def let_down(scene: SceneBatch) -> SceneBatch:
+    """Return the scenes with the subjects let down where they are, the lowest first.
+
+    Each comes to rest on the highest thing under its middle, or on the table.
+    """
+    subjects = scene.subjects * scene.present > 0.5
+    is_there = (scene.present > 0.5) & ~subjects
+    bottoms, order = scene.bottoms, scene.bottoms.argsort(dim=-1, stable=True)
+    for index in order.split(1, dim=1):
+        place = scene.after.gather(1, index.unsqueeze(-1).expand(-1, -1, 2))
+        under = ((scene.after - place).abs() < scene.sides / 2).all(dim=-1) & is_there
+        carried = torch.where(under, bottoms + scene.heights, 0.0).amax(dim=-1, keepdim=True)
+        falls = subjects.gather(1, index)
+        own = torch.where(falls, carried, bottoms.gather(1, index))
+        bottoms = bottoms.scatter(1, index, own)
+        is_there = is_there | (torch.zeros_like(is_there).scatter(1, index, True) & subjects)
+    return scene._replace(bottoms=bottoms)
+
+
 NAT = 0.01
 """Energy of one nat of implausibility: as much as a place 0.1 away."""
 
@@ -86,6 +150,7 @@ def scene_batch_from_events(events: Events, dtype: torch.dtype = torch.float32) 
     sides, present = cast(torch.Tensor, events.sides), cast(torch.Tensor, events.present)
     subjects = cast(torch.Tensor, events.subjects)
     attention = cast(torch.Tensor, events.attention)
+    heights, bottoms = cast(torch.Tensor, events.heights), cast(torch.Tensor, events.bottoms)
     return SceneBatch(
         before=events.positions[:, 0].to(dtype),
         after=events.positions[:, -1].to(dtype),
@@ -95,6 +160,9 @@ def scene_batch_from_events(events: Events, dtype: torch.dtype = torch.float32) 
         subjects=subjects.to(dtype),
         attention=attention.to(dtype),
         motion=motion_features(events.positions).to(dtype),
+        bottoms_before=bottoms[:, 0].to(dtype),
+        bottoms=bottoms[:, -1].to(dtype),
+        heights=heights.to(dtype),
     )
 
 

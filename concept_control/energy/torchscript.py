@@ -48,7 +48,7 @@ class _EnergyModule(nn.Module):
     ) -> tuple[torch.Tensor, torch.Tensor]:
         """Return the residuals (B, K) of action and argument; codes (B, 2W) or (1, 2W)."""
         sides = sides_of(sizes, after)
-        scene = SceneBatch(before, after, colors, sides, present, subjects, attention, motion)
+        scene = SceneBatch.flat(before, after, colors, sides, present, subjects, attention, motion)
         mask = attention.unsqueeze(1)
         action = self.network.condition(code[:, : self.code_width], self.action)
         argument = self.network.condition(code[:, self.code_width :], self.argument)
@@ -87,6 +87,10 @@ def record(module: nn.Module, example: tuple[torch.Tensor, ...]) -> Recorded:
     return run
 
 
+_VERTICAL = ('bottoms_before', 'bottoms', 'heights')
+"""What an exported concept takes beside the rest if it is about heights, each (B, N)."""
+
+
 class _ResidualModule(nn.Module):
     """A function of scenes as one of plain tensors."""
 
@@ -95,8 +99,10 @@ class _ResidualModule(nn.Module):
         self._residual = residual
 
     def forward(self, *values: torch.Tensor) -> torch.Tensor:
-        scene = SceneBatch(*values)
-        return self._residual(scene._replace(sides=sides_of(scene.sides, scene.after)))
+        count = len(SceneBatch._fields) - len(_VERTICAL)
+        before, after, colors, sizes, *masks = values[:count]
+        scene = SceneBatch.flat(before, after, colors, sides_of(sizes, after), *masks)
+        return self._residual(scene._replace(**dict(zip(_VERTICAL, values[count:]))))
 
 
 def export_network(network: EnergyNetwork, path: str | Path) -> None:
@@ -115,21 +121,29 @@ def export_network(network: EnergyNetwork, path: str | Path) -> None:
 
 
 def export_residual(
-    residual: Callable[[SceneBatch], torch.Tensor], count: int, path: str | Path
+    residual: Callable[[SceneBatch], torch.Tensor],
+    count: int,
+    path: str | Path,
+    has_heights: bool = False,
 ) -> None:
     """Write a residual of scenes into one file, its bounds inside.
 
     A path that ends in .pt2 gets a program of torch.export, any other a TorchScript file.
 
     The file's `forward` takes what that of `export_network` takes, without the codes, and returns
-    the residuals (B, K) of outcomes; it is differentiable in `after`.
+    the residuals (B, K) of outcomes; it is differentiable in `after`. A concept about heights also
+    takes those of the lower faces before and after, and vertical sides, each (B, N).
 
     Args:
         residual: Function of B scenes to their residuals (B, K).
         count: Number N of entities in a scene; scenes with fewer are padded (present 0).
         path: File to write.
+        has_heights: Whether the residual is about heights.
     """
     module, example = _ResidualModule(residual).eval(), _example(count)
+    if has_heights:
+        table = torch.zeros_like(example[4])
+        example = (*example, table, table, 0.16 + table)
     if Path(path).suffix != EXPORTED_PROGRAM:
         _save(module, example, path)
         return

@@ -65,7 +65,8 @@ def arrange(
     add_words(parsed, model, library)
     request = request_goal(parsed, _checked(scene), model, library, seed)
     goal = plan_goal(request, model, workspace or Workspace())
-    return Arrangement(goal, replace(request.scene, positions=goal.targets))
+    there = replace(request.scene, positions=goal.targets, bottoms=goal.target_bottoms)
+    return Arrangement(goal, there)
 
 
 def _checked(scene: Tabletop) -> Tabletop:
@@ -75,7 +76,8 @@ def _checked(scene: Tabletop) -> Tabletop:
         EventError: if they contradict each other.
     """
     n = len(scene.ids)
-    arrays = {'positions': (n, 2), 'colors': (n, 3), 'sizes': (n,)}
+    arrays: dict[str, tuple[int, ...]] = {'positions': (n, 2), 'colors': (n, 3)}
+    arrays |= dict.fromkeys(('sizes', 'bottoms', 'heights'), (n,))
     values = {name: np.asarray(getattr(scene, name), dtype=float) for name in arrays}
     for name, shape in arrays.items():
         if values[name].shape != shape or not np.isfinite(values[name]).all():

@@ -134,13 +134,17 @@ def plan_goal(
     _refuse_unreached(energy, request, solution, config.max_energy)
     targets = np.asarray(solution.positions, dtype=float)
     shift = np.linalg.norm(targets - request.scene.positions, axis=-1)
-    far = shift > float(workspace.length_to_workspace(config.move_tolerance))
-    moved = tuple(i for i, is_far in zip(request.scene.ids, far) if is_far)
+    raised = np.abs(solution.bottoms - request.scene.bottoms)
+    far = np.hypot(shift, raised) > float(workspace.length_to_workspace(config.move_tolerance))
+    moved = tuple(i for i, is_far in zip(request.scene.ids, far & solution.moved) if is_far)
+    # What lies on something that has to move, or is in the way, is moved as well.
+    request = replace(request, movable=tuple(sorted({*request.movable, *moved})))
     return _goal(
         energy,
         request,
         targets=targets,
-        moved=tuple(i for i in moved if i in request.movable),
+        bottoms=solution.bottoms,
+        moved=moved,
         initial_energy=_energy_now(energy, request),
         target_energy=float(solution.energy),
     )
@@ -158,7 +162,7 @@ def _refuse_unreached(
         if part.weight == heaviest and value > max_energy
     ]
     if not solution.is_clear:
-        missed.append('blocks would overlap')
+        missed.append('blocks would overlap or fall')
     if missed:
         raise GroundingError(
             f'{request.expression} cannot be reached here: {"; ".join(missed)}; is there room for '
@@ -173,6 +177,7 @@ def bind_goal(
     moved: Sequence[int],
     energies: tuple[float, float],
     goal_id: int = 0,
+    bottoms: np.ndarray | None = None,
 ) -> GroundedGoal:
     """Make the controller's goal of a solution that is known already.
 
@@ -183,40 +188,48 @@ def bind_goal(
         moved: Ids that the solution moves.
         energies: Composed energy before, and at the solution.
         goal_id: Number of the goal.
+        bottoms: (N,) heights of the lower faces in the solution, workspace units; None: as now.
     """
     energy = GoalEnergy(model, request.program)
-    return _goal(energy, request, targets, tuple(moved), *energies, goal_id=goal_id)
+    bottoms = request.scene.bottoms if bottoms is None else bottoms
+    return _goal(energy, request, targets, bottoms, tuple(moved), *energies, goal_id=goal_id)
 
 
 def tool_goal(request: GoalRequest, model: ConceptModel) -> GroundedGoal:
     """Make a goal of the tool alone that is added to something else that moves the tool."""
     energy = GoalEnergy(model, request.program)
-    here = request.scene.positions
-    return _goal(energy, request, here, (), _energy_now(energy, request), 0.0)
+    here = request.scene.positions, request.scene.bottoms
+    return _goal(energy, request, *here, (), _energy_now(energy, request), 0.0)
 
 
 def _goal(
     energy: GoalEnergy,
     request: GoalRequest,
     targets: np.ndarray,
+    bottoms: np.ndarray,
     moved: tuple[int, ...],
     initial_energy: float,
     target_energy: float,
     goal_id: int = 0,
 ) -> GroundedGoal:
+    scene = request.scene
+    evaluator = FastGoalEvaluator(energy, np.stack([scene.bottoms, bottoms, scene.heights]))
+
     def solve_again(places: np.ndarray) -> np.ndarray | None:
-        now = replace(request, scene=replace(request.scene, positions=places[:, :2]))
-        solution = _solve(energy, now, GoalConfig.max_energy)
+        there = replace(scene, positions=places[:, :2], bottoms=places[:, 2])
+        solution = _solve(energy, replace(request, scene=there), GoalConfig.max_energy)
         if not solution.converged:
             return None
-        return np.column_stack([solution.positions, np.zeros(len(places))]).astype(float)
+        # From now on the energy is that of things at the heights of this solution.
+        evaluator.target_bottoms = solution.bottoms
+        return np.column_stack([solution.positions, solution.bottoms]).astype(float)
 
     return GroundedGoal(
-        evaluator=FastGoalEvaluator(energy),
-        entity_ids=tuple(request.scene.ids),
-        before=request.scene.positions,
-        colors=request.scene.colors,
-        sizes=request.scene.sizes,
+        evaluator=evaluator,
+        entity_ids=tuple(scene.ids),
+        before=scene.positions,
+        colors=scene.colors,
+        sizes=scene.sizes,
         movable=request.movable,
         moved=moved,
         targets=targets,
@@ -227,6 +240,7 @@ def _goal(
         conjuncts=tuple(part.name for part in energy.conjuncts),
         weights=tuple(term.weight for term in energy.terms),
         solver=solve_again,
+        target_bottoms=bottoms,
     )
 
 

@@ -116,11 +116,17 @@ class Judge(RoleFinder):
         before = self.scene
         # What another term was to move may have moved; to this term it is where it is.
         others = {i for s, _ in self._roles.values() for i in s} - set(subjects)
-        start = np.where(before.mask(sorted(others))[:, None], after.positions, before.positions)
+        # So may what lay on something: it was cleared away, or went along.
+        is_free = before.mask(sorted(others)) | ((before.bottoms > 0) & ~before.mask(subjects))
+        start = np.where(is_free[:, None], after.positions, before.positions)
         events = Events(
             positions=np.stack([start, after.positions])[None].astype(np.float32),
             colors=before.colors[None],
             sizes=before.sizes[None],
+            heights=before.heights[None],
+            bottoms=np.stack([np.where(is_free, after.bottoms, before.bottoms), after.bottoms])[
+                None
+            ],
             subjects=before.mask(subjects)[None],
             attention=before.mask(attended)[None].astype(np.float32),
         )

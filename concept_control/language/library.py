@@ -9,6 +9,7 @@ from dataclasses import dataclass, fields
 from difflib import get_close_matches
 from typing import Any
 
+from concept_control.concepts.registry import stacking_families
 from concept_control.concepts.vocabulary import NamedConcept, vocabulary
 from concept_control.energy.agreement.agreement_energy import AgreementEnergy
 from concept_control.energy.code import ConceptCode
@@ -153,7 +154,7 @@ class ConceptLibrary:
         """
         words = vocabulary()
         library = cls()
-        for name in words_of(model.card) if names is None else names:
+        for name in words_of(model.card, model.energy_function.name) if names is None else names:
             if name not in words:
                 raise unknown_concept(name, words)
             if learn is None:
@@ -173,9 +174,16 @@ def unknown_concept(name: str, known: Collection[str]) -> UnknownConceptError:
     return UnknownConceptError(f'unknown concept {name!r}{hint}: {", ".join(known)}')
 
 
-def words_of(card: Mapping[str, Any]) -> dict[str, NamedConcept]:
-    """Return the words of the vocabulary that a model was trained for, by its card."""
-    trained = card.get('families', [])
+def words_of(card: Mapping[str, Any], energy: str = 'agreement') -> dict[str, NamedConcept]:
+    """Return the words of the vocabulary that a model knows.
+
+    Args:
+        card: Card of the model, which says what the network was trained for.
+        energy: Name of the energy; the network sees no heights.
+    """
+    trained = [*card.get('families', [])]
+    if energy != 'network':
+        trained += stacking_families()
     return {name: word for name, word in vocabulary().items() if word.family.name in trained}
 
 
@@ -244,7 +252,10 @@ def sentences_of(model: ConceptModel, code: ConceptCode) -> tuple[str, ...]:
 def hash_events(events: Events) -> str:
     """Return the SHA-256 of everything in `events`, hex."""
     digest = hashlib.sha256()
-    for name in ('positions', 'colors', 'sizes', 'present', 'subjects', 'attention'):
+    names = ['positions', 'colors', 'sizes', 'present', 'subjects', 'attention']
+    if events.is_stacked:
+        names += ['heights', 'bottoms']
+    for name in names:
         value = getattr(events, name).cpu().contiguous().numpy()
         digest.update(f'{name}{value.shape}'.encode())
         digest.update(value.tobytes())

@@ -36,7 +36,7 @@ from concept_control.language.library import (
 )
 from concept_control.model_files import checksum
 from concept_control.output_files import replacing
-from concept_control.world.demonstrations import FIELDS, events_of, join
+from concept_control.world.demonstrations import FIELDS, VERTICAL_FIELDS, events_of, join
 
 HISTORY = '.changes'
 """Folder of the changes, inside that of the concepts: one numbered folder each."""
@@ -204,7 +204,9 @@ def _write(path: Path, concept: LibraryConcept) -> None:
         'by_looks': concept.by_appearance,
     }
     header['checksum'] = _checksum(header, concept.code)
-    arrays = {name: getattr(concept.demonstrations, name).cpu().numpy() for name in FIELDS}
+    shown = concept.demonstrations
+    names = (*FIELDS, *VERTICAL_FIELDS) if shown.has_heights else FIELDS
+    arrays = {name: getattr(shown, name).cpu().numpy() for name in names}
     with replacing(path) as file:
         np.savez_compressed(
             file, header=np.array(json.dumps(header)), code=concept.code.to_array(), **arrays

@@ -37,7 +37,7 @@ def add_words(
         UnknownConceptError: for a name that is no word.
         LibraryError: if the file of a taught word cannot be read.
     """
-    known = words_of(model.card)
+    known = words_of(model.card, model.energy_function.name)
     taught = taught_names(folder) if folder is not None else []
     for name in concept_names(expression):
         if folder is not None and name in taught:

@@ -10,6 +10,7 @@ import numpy as np
 import torch
 
 from concept_control.energy.model import ConceptModel
+from concept_control.energy.scene_batch import let_down, scene_batch_from_events
 from concept_control.errors import GroundingError
 from concept_control.language.expression import Named, Term
 from concept_control.language.grounding import roles_of
@@ -120,20 +121,27 @@ class Recogniser:
     ) -> Statement:
         curve = self._curves[concept.name]
 
-        def probabilities(outcomes: np.ndarray, which: Sequence[int]) -> np.ndarray:
-            events = _events(before, outcomes, [roles[i] for i in which])
+        def probabilities(state: Tabletop, which: Sequence[int]) -> np.ndarray:
+            outcomes = np.repeat(state.positions[None], len(which), 0)
+            events = _events(before, outcomes, state.bottoms, [roles[i] for i in which])
+            return chances_of(events)
+
+        def chances_of(events: Events) -> np.ndarray:
             return curve.probability(evidence(self._model, events, concept.code))
 
         every = range(len(roles))
-        now = probabilities(np.repeat(after.positions[None], len(roles), 0), every)
-        then = probabilities(np.repeat(before.positions[None], len(roles), 0), every)
+        now, then = probabilities(after, every), probabilities(before, every)
         best = int(np.argmax(now * (1.0 - then)))
         subjects, arguments = roles[best]
         rng = np.random.default_rng(self._seed)
         chances = np.repeat(after.positions[None], NUM_CHANCES, axis=0)
         moved = before.mask(subjects)
         chances[:, moved] = rng.uniform(-0.95, 0.95, (NUM_CHANCES, moved.sum(), 2))
-        likely = probabilities(chances, [best] * NUM_CHANCES) >= LIKELY
+        events = _events(before, chances, after.bottoms, [roles[best]] * NUM_CHANCES)
+        if events.is_stacked:
+            there = let_down(scene_batch_from_events(events))
+            events = events.with_outcome(there.after, there.bottoms)
+        likely = chances_of(events) >= LIKELY
         return Statement(
             concept.name,
             subjects,
@@ -176,12 +184,15 @@ def _roles(
 def _events(
     before: Tabletop,
     outcomes: np.ndarray,
+    bottoms: np.ndarray,
     roles: list[tuple[tuple[int, ...], tuple[int, ...]]],
 ) -> Events:
-    """Return events (B,) of one scene with outcomes (B, N, 2) and roles of each."""
+    """Return events (B,) of one scene with outcomes (B, N, 2), heights (N,) and roles of each."""
     count = len(outcomes)
     return Events(
         positions=np.stack([np.repeat(before.positions[None], count, 0), outcomes], axis=1),
+        heights=np.repeat(before.heights[None], count, 0),
+        bottoms=np.repeat(np.stack([before.bottoms, bottoms])[None], count, 0),
         colors=np.repeat(before.colors[None], count, 0),
         sizes=np.repeat(before.sizes[None], count, 0),
         subjects=np.array([before.mask(s) for s, _ in roles]),

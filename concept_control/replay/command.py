@@ -99,7 +99,7 @@ class GoalReplay:
         """Take in perceived entities: 'recorded', or from 'images' seen again."""
         if set(self.ids) <= set(states):
             scene = Tabletop.from_entities({i: states[i] for i in self.ids}, self._workspace)
-            self._scenes[source].add((stamp - self.start, scene.positions))
+            self._scenes[source].add((stamp - self.start, _places(scene)))
             if source == 'recorded':
                 self._predicate.add_perceived(stamp - self.start, states)
 
@@ -158,7 +158,10 @@ class GoalReplay:
         chosen = np.unique(np.linspace(0, len(items) - 1, num).round().astype(int))
         if not items:
             return []
-        return [(items[i][0], replace(self.scene, positions=items[i][1])) for i in chosen]
+        return [
+            (time, replace(self.scene, positions=places[:, :2], bottoms=places[:, 2]))
+            for time, places in (items[i] for i in chosen)
+        ]
 
     def _program(self) -> list[GroundedTerm | Operator]:
         """Return the goal's program for our model: its own codes, or new ones for its roles.
@@ -191,18 +194,21 @@ class GoalReplay:
         for source, name in (('recorded', 'recomputed'), ('images', 'from_images')):
             items = self._scenes[source].items
             if items:
-                values = self._values(energy, np.array([positions for _, positions in items]))
+                values = self._values(energy, np.array([places for _, places in items]))
                 found[name] = {'time_s': [time for time, _ in items], 'energy': values}
         if 'recomputed' in found and self.goal.model == self._model.fingerprint:
             found['difference'] = _difference(self._energies.items, found['recomputed'])
         return found
 
     def _values(self, energy: GoalEnergy, after: np.ndarray) -> list[float]:
-        """Return the energies of positions (B, N, 2)."""
+        """Return the energies of places (B, N, 3), see `_places`."""
         scene, count = self.scene, len(after)
         movable = scene.mask([int(i) for i in self.goal.movable])
+        both = np.stack([np.broadcast_to(_places(scene), after.shape), after], axis=1)
         events = Events(
-            positions=np.stack([np.broadcast_to(scene.positions, after.shape), after], axis=1),
+            positions=both[..., :2],
+            bottoms=both[..., 2],
+            heights=np.repeat(scene.heights[None], count, axis=0),
             colors=np.repeat(scene.colors[None], count, axis=0),
             sizes=np.repeat(scene.sizes[None], count, axis=0),
             subjects=np.repeat(movable[None], count, axis=0),
@@ -220,6 +226,11 @@ class GoalReplay:
         return compare_attention(
             self.goal, [self.scene, *along], reported, self._predicate.verdict, self._library
         )
+
+
+def _places(scene: Tabletop) -> np.ndarray:
+    """Return (N, 3) positions and heights of the lower faces [workspace units]."""
+    return np.column_stack([scene.positions, scene.bottoms])
 
 
 def _difference(recorded: list[tuple[float, float]], again: dict[str, Any]) -> dict[str, Any]:

@@ -91,13 +91,16 @@ class PredicateReplay:
     def add_perceived(self, time: float, states: dict[int, EntityState]) -> None:
         """Judge perceived entities, unless the true ones are known."""
         if not self.on_truth:
-            scene = self._scene(states)
-            strayed = np.linalg.norm(scene.positions - self._before.positions, axis=-1)
-            stays = self._workspace.length_to_world(strayed) < NOISE
-            positions = np.where(
-                np.asarray(stays)[:, None], self._before.positions, scene.positions
+            scene, then = self._scene(states), self._before
+            strayed = np.linalg.norm(scene.positions - then.positions, axis=-1)
+            strayed = np.hypot(strayed, scene.bottoms - then.bottoms)
+            stays = np.asarray(self._workspace.length_to_world(strayed) < NOISE)
+            scene = replace(
+                scene,
+                positions=np.where(stays[:, None], then.positions, scene.positions),
+                bottoms=np.where(stays, then.bottoms, scene.bottoms),
             )
-            self._judge_at(time, replace(scene, positions=positions), _is_held(states))
+            self._judge_at(time, scene, _is_held(states))
 
     def report(self) -> dict[str, Any]:
         """Return the predicate over time."""

@@ -38,7 +38,7 @@ def usage_of(demonstrations: Events, use: str = '') -> Usage:
         raise LibraryError(f'a concept is used in one of the ways {", ".join(USES)}, not {use!r}')
     subjects = demonstrations.subjects.cpu().numpy()
     attention = demonstrations.attention.cpu().numpy() > 0.5
-    shift = (demonstrations.positions[:, -1] - demonstrations.positions[:, 0]).norm(dim=-1)
+    shift = (demonstrations.centers[:, -1] - demonstrations.centers[:, 0]).norm(dim=-1)
     has_moved = bool(((shift.cpu().numpy() > STILL) & subjects).any())
     acts = use in ('acts', 'both') or (not use and has_moved)
     selects = use in ('selects', 'both') or (not use and not has_moved)
@@ -54,6 +54,8 @@ def usage_of(demonstrations: Events, use: str = '') -> Usage:
     if acts and not members_only.any():
         # A shape: its members are what moves and what it is about.
         few, many = int(counts[with_subjects].min()), int(counts[with_subjects].max())
+        if demonstrations.is_stacked:
+            few = min(few, 2)  # a pile of fewer is one as well; its code refuses what is none
         members = (few, None if many > 1 else 1)
         return Usage(acts=acts, selects=selects, subjects=members, arguments=(0, 0))
     pointed = members_only.sum(axis=1)[with_subjects] if acts else attention.sum(axis=1)

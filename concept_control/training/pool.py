@@ -85,17 +85,24 @@ def labelled_masks(
     return masks, torch.from_numpy(holds.reshape(len(events), -1))
 
 
-def with_last_state(events: Events, positions: torch.Tensor) -> Events:
-    """Return events of the same T whose last state is `positions` (B, N, 2)."""
-    states = torch.cat([events.positions[:, :-1], positions[:, None]], dim=1)
-    return replace(events, positions=states)
+def with_last_state(
+    events: Events, positions: torch.Tensor, bottoms: torch.Tensor | None = None
+) -> Events:
+    """Return events of the same T whose last state is `positions` (B, N, 2) and `bottoms`."""
+    last = events.bottoms[:, -1] if bottoms is None else bottoms
+    return replace(
+        events,
+        positions=torch.cat([events.positions[:, :-1], positions[:, None]], dim=1),
+        bottoms=torch.cat([events.bottoms[:, :-1], last[:, None]], dim=1),
+    )
 
 
 def holds_in_last_state(
     family: Family, demonstrations: Events, params: np.ndarray
 ) -> torch.Tensor:
     """Tell (C,) for which concepts the last states alone are demonstrations, as 0 or 1."""
-    last = replace(demonstrations, positions=demonstrations.positions[:, -1:])
+    shown = demonstrations
+    last = replace(shown, positions=shown.positions[:, -1:], bottoms=shown.bottoms[:, -1:])
     holds = np.asarray(family.holds(last, params)).reshape(len(params), -1)
     return torch.from_numpy(holds.all(axis=1).astype(np.float32))
 

@@ -183,6 +183,7 @@ def judge_codes(
     # Demonstrations in which nobody is named as subject leave nothing to generate.
     acts = scene.subjects.sum(dim=-1) > 0
     positions, masks = scene.before.clone(), torch.zeros_like(scene.attention)
+    bottoms = scene.bottoms_before.clone()
     energies: dict[str, list[float]] = {'data': [], 'sample': [], 'random': []}
     for concept, code in enumerate(codes):
         rows = slice(concept * num_scenes, (concept + 1) * num_scenes)
@@ -193,23 +194,25 @@ def judge_codes(
             moving = torch.nonzero(acts[rows])[:, 0]
             index = concept * num_scenes + moving
             try:
-                positions[index] = energy.generate(part.select(moving), code, generator)
+                found = energy.generate(part.select(moving), code, generator)
+                positions[index], bottoms[index] = found.after, found.bottoms
             except CodeError:
                 # Demonstrations in which nothing moved may not tell that anything should.
                 continue
-            _add_energies(energies, energy, code, part, positions[rows], generator)
+            moved = part._replace(after=positions[rows], bottoms=bottoms[rows])
+            _add_energies(energies, energy, code, part, moved, generator)
     shape = (len(codes), -1)
     means = {name: float(np.mean(values)) if values else None for name, values in energies.items()}
     scores = FamilyScores(data=means['data'], sample=means['sample'], random=means['random'])
     if family.generates:
-        ended, there = with_last_state(tests, positions), acts.numpy()
+        ended, there = with_last_state(tests, positions, bottoms), acts.numpy()
         generated = np.where(there, family.holds(ended, params), np.nan)
         errors = np.where(there, family.error(ended, params), np.nan)
         scores = replace(scores, generated=generated.reshape(shape), errors=errors.reshape(shape))
     if family.identifies:
-        found = family.holds(replace(tests, attention=masks), params).astype(float)
+        right = family.holds(replace(tests, attention=masks), params).astype(float)
         exact = (masks == scene.attention).all(dim=-1).double().numpy()
-        scores = replace(scores, identified=found.reshape(shape), exact=exact.reshape(shape))
+        scores = replace(scores, identified=right.reshape(shape), exact=exact.reshape(shape))
     return scores
 
 
@@ -218,18 +221,18 @@ def _add_energies(
     energy: NetworkEnergy | AgreementEnergy,
     code: ConceptCode,
     scene: SceneBatch,
-    generated: torch.Tensor,
+    generated: SceneBatch,
     generator: torch.Generator,
 ) -> None:
     """Add the mean energies of demonstrated, generated and random outcomes of one concept."""
     outcomes = {
-        'data': scene.after,
+        'data': scene,
         'sample': generated,
-        'random': anywhere(scene, scene.subjects, generator).after,
+        'random': anywhere(scene, scene.subjects, generator, scene.is_stacked),
     }
     with torch.no_grad():
-        for name, after in outcomes.items():
-            residual = energy.residual(scene._replace(after=after), code)
+        for name, outcome in outcomes.items():
+            residual = energy.residual(outcome, code)
             energies[name].append(float(residual.square().sum(dim=-1).mean()))
 
 

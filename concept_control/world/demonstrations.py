@@ -15,6 +15,9 @@ from concept_control.world.tabletop import MOVED, Tabletop
 FIELDS = ('positions', 'colors', 'sizes', 'present', 'subjects', 'attention')
 """Names of the arrays in an NPZ file, as `Events` takes them; the first two must be there."""
 
+VERTICAL_FIELDS = ('heights', 'bottoms')
+"""Names of the arrays beside them in which files of taught words keep what is vertical."""
+
 MAX_SHAPE = (1000, 1000, 100)
 """Most events, time steps and entities of a file: what is made of them takes far more memory."""
 
@@ -66,6 +69,8 @@ def demonstration(
         positions=np.stack([before.positions[at], after.positions[then]])[None],
         colors=before.colors[at][None],
         sizes=before.sizes[at][None],
+        heights=before.heights[at][None],
+        bottoms=np.stack([before.bottoms[at], after.bottoms[then]])[None],
         subjects=np.isin(order, np.array(list(subjects), dtype=int))[None],
         attention=np.isin(order, np.array(list(arguments), dtype=int))[None].astype(np.float32),
     )
@@ -87,7 +92,9 @@ def join(demonstrations: Sequence[Events]) -> Events:
 
 
 def _before_and_after(events: Events) -> Events:
-    return events.with_outcome(events.positions[:, -1])
+    return events.with_outcome(
+        events.positions[:, -1], events.bottoms[:, -1] if events.has_heights else None
+    )
 
 
 def read_npz(path: Path, notes: list[str]) -> Events:
@@ -109,8 +116,8 @@ def read_npz(path: Path, notes: list[str]) -> Events:
     if missing:
         raise LibraryError(
             f'{path} lacks {", ".join(missing)}; demonstrations are the arrays positions '
-            '(B, T, N, 2) in [-1, 1], colors (B, N, 3) and, as masks (B, N), subjects and '
-            'attention'
+            '(B, T, N, 2) in [-1, 1], or (B, T, N, 3) with the heights of the centres, colors '
+            '(B, N, 3) and, as masks (B, N), subjects and attention'
         )
     masks: dict[str, np.ndarray] = {}
     if arrays['positions'].ndim == 4 and arrays['positions'].size:
@@ -135,7 +142,7 @@ def _masks(arrays: Mapping[str, np.ndarray], notes: list[str]) -> dict[str, np.n
             f'{is_zero.sum()} entities stand at exactly (0, 0) all the time: if they are padding, '
             'give the mask present (B, N), or NaN for their positions'
         )
-    places = positions.transpose(0, 2, 1, 3)[present].reshape(-1, positions.shape[-1])
+    places = positions.transpose(0, 2, 1, 3)[present].reshape(-1, positions.shape[-1])[:, :2]
     extent = np.ptp(places, axis=0) if len(places) else np.full(2, np.inf)
     if len(positions) > 1 and extent.max() < PATCH:
         notes.append(
@@ -177,4 +184,14 @@ def events_of(arrays: Mapping[str, np.ndarray]) -> Events:
     if any(size > largest for size, largest in zip(shape, MAX_SHAPE)):
         raise EventError(f'positions {shape}; at most {MAX_SHAPE} events, steps and entities')
     sizes, present, subjects, attention = (arrays.get(name) for name in FIELDS[2:])
-    return Events(arrays['positions'], arrays['colors'], sizes, present, subjects, attention)
+    heights, bottoms = (arrays.get(name) for name in VERTICAL_FIELDS)
+    return Events(
+        arrays['positions'],
+        arrays['colors'],
+        sizes,
+        present,
+        subjects,
+        attention,
+        heights=heights,
+        bottoms=bottoms,
+    )

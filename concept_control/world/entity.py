@@ -14,6 +14,10 @@ TOOL_ID = 0
 TOOL_SIZE = 0.03
 """Side of the cube that stands for the tool [m]: the diameter of the suction cup."""
 
+TABLE_NOISE = 0.04
+"""Height of a lower face up to which a thing stands on the table [workspace units]: the errors of
+perception, 10 mm on the default table."""
+
 TOOL_COLOR = (0.2, 0.2, 0.2)
 """RGB of the tool in [0, 1]."""
 

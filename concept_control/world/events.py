@@ -4,17 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
+from typing import Any
 
 import numpy as np
 import torch
 
 from concept_control.errors import EventError
+from concept_control.world.entity import TABLE_NOISE
 
 DEFAULT_SIZE = 0.16
 """Side length of an entity whose size is not given, in workspace units."""
 
 POSITION_LIMIT = 4.0
 """Positions beyond this (the workspace is [-1, 1]) are taken for a unit mistake."""
+
+_ROUNDED = 1e-5
+"""Relative difference of sizes that is none."""
 
 ArrayLike = torch.Tensor | np.ndarray | Sequence
 
@@ -29,12 +34,17 @@ class Events:
         colors: (B, N, 3) RGB in [0, 1].
         sizes: (B, N) mean side lengths in workspace units; `DEFAULT_SIZE` where not given.
         sides: (B, N, 2) side lengths in x and in y; all equal `sizes` for squares.
+        heights: (B, N) vertical side lengths; `sizes` where not given.
+        bottoms: (B, T, N) heights of the lower faces above the table, 0 for what stands on it.
+        has_heights: Whether positions had a z; without, everything stands on the table.
         present: (B, N) bool, False for padding.
         subjects: (B, N) bool, the entities the concept acts on (they may move), or the marker.
         attention: (B, N) float in [0, 1], the entities the concept is about.
         has_attention: Whether `attention` was given; an identification scene has none.
 
     Squares are given by `sizes` (B, N), rectangles by `sizes` (B, N, 2): their sides in x and y.
+    Positions (B, T, N, 3) are the centres of bodies, z up and 0 the table, and become `positions`
+    and `bottoms`; then `sizes` are those of cubes (B, N), or all three sides (B, N, 3).
 
     Raises:
         EventError: if a shape, a dtype or a value is not as above; the text says which.
@@ -47,7 +57,10 @@ class Events:
     present: torch.Tensor
     subjects: torch.Tensor
     attention: torch.Tensor
+    heights: torch.Tensor
+    bottoms: torch.Tensor
     has_attention: bool
+    has_heights: bool
 
     def __init__(
         self,
@@ -59,20 +72,25 @@ class Events:
         attention: ArrayLike | None = None,
         has_attention: bool | None = None,
         sides: ArrayLike | None = None,
+        heights: ArrayLike | None = None,
+        bottoms: ArrayLike | None = None,
+        has_heights: bool | None = None,
     ) -> None:
         positions = _as_float('positions', positions)
-        if positions.ndim != 4 or positions.shape[-1] != 2 or 0 in positions.shape:
-            shape = tuple(positions.shape)
-            way = 'leave z out' if shape[-1:] == (3,) else 'B is 1 for a single event'
+        if positions.ndim != 4 or positions.shape[-1] not in (2, 3) or 0 in positions.shape:
             raise EventError(
-                f'positions have shape {shape}; expected (B, T, N, 2) with B, T, N >= 1: {way}'
+                f'positions have shape {tuple(positions.shape)}; expected (B, T, N, 2), or '
+                '(B, T, N, 3) with z, with B, T, N >= 1: B is 1 for a single event'
             )
-        batch, _, num_entities, _ = positions.shape
-        device = positions.device
-        mask_shape = (batch, num_entities)
+        device, mask_shape = positions.device, (positions.shape[0], positions.shape[2])
         colors = _expect('colors', _as_float('colors', colors), (*mask_shape, 3)).to(device)
+        sizes, heights = _split_sizes(sizes, heights, mask_shape, positions.shape[-1])
+        given_sides = sides
         sizes, sides = _sizes_and_sides(sizes, sides, mask_shape)
         sizes, sides = sizes.to(device), sides.to(device)
+        heights = _heights(heights, sizes, given_sides, mask_shape).to(device)
+        is_solid = positions.shape[-1] == 3 or bottoms is not None
+        positions, bottoms = _split_positions(positions, heights, bottoms)
         present = _mask('present', present, mask_shape, True).to(device)
         subjects = _mask('subjects', subjects, mask_shape, False).to(device)
         given = attention is not None if has_attention is None else has_attention
@@ -80,21 +98,15 @@ class Events:
             attention = torch.zeros(mask_shape, device=device)
         attention = _expect('attention', _as_float('attention', attention), mask_shape).to(device)
 
-        at_present = positions.transpose(1, 2)[present]
-        _check_values('positions', at_present, -POSITION_LIMIT, POSITION_LIMIT, 'workspace units')
-        _check_values('colors', colors[present], 0.0, 1.0, 'RGB in [0, 1]')
-        _check_values('sizes', sides[present], 1e-6, POSITION_LIMIT, 'workspace units, > 0')
-        _check_values('attention', attention[present], 0.0, 1.0, 'a mask in [0, 1]')
-        if not present.any(dim=-1).all():
-            row = int((~present.any(dim=-1)).nonzero()[0])
-            raise EventError(f'event {row} has no entity present; expected at least one')
-
+        _check_present(positions, bottoms, colors, sides, heights, attention, present)
         # Padding is zeroed so that what stands in it can never be seen, not even as NaN.
         keep = present.to(positions.dtype)
         positions = torch.where(present[:, None, :, None], positions, 0.0)
         colors = torch.where(present[..., None], colors, 0.0)
         sizes = torch.where(present, sizes, DEFAULT_SIZE)
         sides = torch.where(present[..., None], sides, DEFAULT_SIZE)
+        heights = torch.where(present, heights, DEFAULT_SIZE)
+        is_raised = present.unsqueeze(1) & (bottoms > TABLE_NOISE)
         for name, value in (
             ('positions', positions),
             ('colors', colors),
@@ -103,7 +115,10 @@ class Events:
             ('present', present),
             ('subjects', subjects & present),
             ('attention', torch.where(present, attention, 0.0) * keep),
+            ('heights', heights),
+            ('bottoms', torch.where(is_raised, bottoms, 0.0)),
             ('has_attention', given),
+            ('has_heights', is_solid if has_heights is None else has_heights),
         ):
             object.__setattr__(self, name, value)
 
@@ -127,6 +142,17 @@ class Events:
         """The device all tensors are on."""
         return self.positions.device
 
+    @property
+    def is_stacked(self) -> bool:
+        """Whether anything is ever off the table."""
+        return bool((self.bottoms > 0).any())
+
+    @property
+    def centers(self) -> torch.Tensor:
+        """(B, T, N, 3) centres of the bodies, z up and 0 the table."""
+        z = self.bottoms + self.heights.unsqueeze(1) / 2
+        return torch.cat([self.positions, z.unsqueeze(-1)], dim=-1)
+
     def __len__(self) -> int:
         return self.num_events
 
@@ -143,16 +169,25 @@ class Events:
 
     def before(self) -> Events:
         """Return the scenes as they were before: T = 1."""
-        return self._with(positions=self.positions[:, :1])
+        return self._with(positions=self.positions[:, :1], bottoms=self.bottoms[:, :1])
 
-    def with_outcome(self, positions: torch.Tensor) -> Events:
-        """Return events of T = 2: the first state of these, then `positions` (B, N, 2)."""
-        return self._with(positions=torch.stack([self.positions[:, 0], positions], dim=1))
+    def with_outcome(self, positions: torch.Tensor, bottoms: torch.Tensor | None = None) -> Events:
+        """Return events of T = 2: the first state of these, then another.
+
+        Args:
+            positions: (B, N, 2) places in the last state.
+            bottoms: (B, N) heights of the lower faces there; None: as in the first state.
+        """
+        first = self.bottoms[:, 0]
+        return self._with(
+            positions=torch.stack([self.positions[:, 0], positions], dim=1),
+            bottoms=torch.stack([first, first if bottoms is None else bottoms], dim=1),
+            has_heights=self.has_heights or bottoms is not None,
+        )
 
     def without_attention(self) -> Events:
         """Return the events with the attention forgotten, as `identify` takes them."""
-        tensors = {**self._tensors(), 'attention': torch.zeros_like(self.attention)}
-        return Events(**tensors, has_attention=False)
+        return self._with(attention=torch.zeros_like(self.attention), has_attention=False)
 
     def repeat(self, count: int) -> Events:
         """Return each event `count` times in a row: (B * count, ...)."""
@@ -175,30 +210,43 @@ class Events:
             sides=padding(self.sides, (0, 0, 0, extra)),
             **{
                 name: padding(getattr(self, name), (0, extra))
-                for name in ('sizes', 'present', 'subjects', 'attention')
+                for name in ('sizes', 'present', 'subjects', 'attention', 'heights', 'bottoms')
             },
         )
 
     @staticmethod
     def concatenate(batches: Sequence[Events]) -> Events:
-        """Join batches of equal T along B; fewer entities are padded to the largest N."""
+        """Join batches of equal T along B; fewer entities are padded to the largest N.
+
+        Raises:
+            EventError: if T differs, or some have no z while in others things are stacked.
+        """
         if not batches:
             raise EventError('nothing to concatenate; expected at least one batch of events')
         steps = {events.num_steps for events in batches}
         if len(steps) > 1:
             raise EventError(f'cannot join events of different T: {sorted(steps)}')
+        solid = [events.has_heights for events in batches]
+        if not all(solid) and any(events.is_stacked for events in batches):
+            raise EventError(
+                f'batch {solid.index(False) + 1} has positions without z, while in another one '
+                'things are stacked; give all positions as (B, T, N, 3), or all as (B, T, N, 2)'
+            )
         width = max(events.num_entities for events in batches)
         padded = [events.pad(width)._tensors() for events in batches]
         return Events(
             **{name: torch.cat([tensors[name] for tensors in padded]) for name in padded[0]},
             has_attention=all(events.has_attention for events in batches),
+            has_heights=all(solid),
         )
 
-    def _with(self, **changes: torch.Tensor) -> Events:
-        return Events(**{**self._tensors(), **changes}, has_attention=self.has_attention)
+    def _with(self, **changes: Any) -> Events:
+        kept = {f.name: getattr(self, f.name) for f in fields(self)}
+        return Events(**{**kept, **changes})
 
     def _tensors(self) -> dict[str, torch.Tensor]:
-        return {f.name: getattr(self, f.name) for f in fields(self) if f.name != 'has_attention'}
+        names = [f.name for f in fields(self) if not f.name.startswith('has_')]
+        return {name: getattr(self, name) for name in names}
 
 
 def _as_float(name: str, value: ArrayLike | None) -> torch.Tensor:
@@ -211,6 +259,76 @@ def _as_float(name: str, value: ArrayLike | None) -> torch.Tensor:
     if tensor.is_complex():
         raise EventError(f'{name} are complex; expected real numbers')
     return tensor.to(torch.float32)
+
+
+def _check_present(
+    positions: torch.Tensor,
+    bottoms: torch.Tensor,
+    colors: torch.Tensor,
+    sides: torch.Tensor,
+    heights: torch.Tensor,
+    attention: torch.Tensor,
+    present: torch.Tensor,
+) -> None:
+    """Check that there is something in every event, and the numbers of what there is."""
+    far, positive = POSITION_LIMIT, 'workspace units, > 0'
+    at_present = positions.transpose(1, 2)[present]
+    _check_values('positions', at_present, -far, far, 'workspace units')
+    _check_values('colors', colors[present], 0.0, 1.0, 'RGB in [0, 1]')
+    _check_values('sizes', sides[present], 1e-6, far, positive)
+    _check_values('heights', heights[present], 1e-6, far, positive)
+    above = 'heights above the table, whose z is 0'
+    _check_values('lower faces', bottoms.transpose(1, 2)[present], -TABLE_NOISE, far, above)
+    _check_values('attention', attention[present], 0.0, 1.0, 'a mask in [0, 1]')
+    if not present.any(dim=-1).all():
+        row = int((~present.any(dim=-1)).nonzero()[0])
+        raise EventError(f'event {row} has no entity present; expected at least one')
+
+
+def _split_positions(
+    positions: torch.Tensor, heights: torch.Tensor, bottoms: ArrayLike | None
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """Return places (B, T, N, 2) and the heights (B, T, N) of the lower faces."""
+    if positions.shape[-1] == 3:
+        return positions[..., :2], positions[..., 2] - heights.unsqueeze(1) / 2
+    if bottoms is None:
+        return positions, torch.zeros_like(positions[..., 0])
+    found = _expect('bottoms', _as_float('bottoms', bottoms), tuple(positions.shape[:-1]))
+    return positions, found.to(positions.device)
+
+
+def _heights(
+    heights: ArrayLike | None,
+    sizes: torch.Tensor,
+    sides: ArrayLike | None,
+    shape: tuple[int, int],
+) -> torch.Tensor:
+    """Return vertical sides (B, N), scaled where sizes scale the `sides` that are given."""
+    if heights is None:
+        return sizes
+    found = _expect('heights', _as_float('heights', heights), shape)
+    if sides is None:
+        return found
+    factor = sizes.cpu() / _as_float('sides', sides).cpu().mean(dim=-1)
+    is_other = (factor - 1).abs() > _ROUNDED
+    return torch.where(is_other, found.cpu() * factor, found.cpu()).to(found.device)
+
+
+def _split_sizes(
+    sizes: ArrayLike | None, heights: ArrayLike | None, shape: tuple[int, int], dimensions: int
+) -> tuple[ArrayLike | None, ArrayLike | None]:
+    """Return what sizes say of the sides in x and y, and of the vertical ones."""
+    if sizes is None:
+        return sizes, heights
+    given = _as_float('sizes', sizes)
+    if tuple(given.shape) == (*shape, 3) and dimensions == 3:
+        return given[..., :2], given[..., 2]
+    if given.ndim == len(shape) + 1 and given.shape[-1] == 5 - dimensions:
+        raise EventError(
+            f'positions have {dimensions} coordinates and sizes {given.shape[-1]} sides; give '
+            'both with z, (B, T, N, 3) and (B, N, 3), or both without'
+        )
+    return given, heights
 
 
 def _sizes_and_sides(

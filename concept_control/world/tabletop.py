@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, fields
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from concept_control.world.entity import TOOL_ID, EntityState
+from concept_control.world.entity import TABLE_NOISE, TOOL_ID, EntityState, EntityStatus
 from concept_control.world.workspace import Workspace
 
 if TYPE_CHECKING:
     from concept_control.world.events import Events
+
+MOVED = 0.04
+"""Distance from which an entity counts as moved [workspace units]; 1 cm on the table."""
 
 
 @dataclass(frozen=True)
@@ -24,25 +27,48 @@ class Tabletop:
         positions: (N, 2) workspace units.
         colors: (N, 3) RGB in [0, 1].
         sizes: (N,) side lengths, workspace units.
+        bottoms: (N,) heights of the lower faces above the table, workspace units; empty: all 0.
+        heights: (N,) vertical side lengths, workspace units; empty: as `sizes`.
     """
 
     ids: tuple[int, ...]
     positions: np.ndarray
     colors: np.ndarray
     sizes: np.ndarray
+    bottoms: np.ndarray = field(default_factory=lambda: np.zeros(0))
+    heights: np.ndarray = field(default_factory=lambda: np.zeros(0))
+
+    def __post_init__(self) -> None:
+        if not np.size(self.bottoms):
+            object.__setattr__(self, 'bottoms', np.zeros(len(self.ids)))
+        if not np.size(self.heights):
+            object.__setattr__(self, 'heights', np.asarray(self.sizes))
 
     @classmethod
     def from_entities(cls, states: Mapping[int, EntityState], workspace: Workspace) -> Tabletop:
-        """Return entities by id as the particle world sees them, the tool first, then by id."""
+        """Return entities by id as the particle world sees them, the tool first, then by id.
+
+        What is up to `TABLE_NOISE` off the table, or held, counts as on it.
+        """
         ids = tuple(sorted(states))
         if not ids:
             return cls((), np.zeros((0, 2)), np.zeros((0, 3)), np.zeros(0))
         sides = np.array([float(states[i].size[:2].mean()) for i in ids])
+        bottoms, heights = (
+            np.asarray(workspace.length_to_workspace(np.array(lengths, dtype=float)))
+            for lengths in (
+                [states[i].top - states[i].size[2] for i in ids],
+                [states[i].size[2] for i in ids],
+            )
+        )
+        is_free = [i != TOOL_ID and states[i].status != EntityStatus.HELD for i in ids]
         return cls(
             ids=ids,
             positions=workspace.to_workspace(np.array([states[i].position[:2] for i in ids])),
             colors=np.array([states[i].color for i in ids]),
             sizes=np.asarray(workspace.length_to_workspace(sides)),
+            bottoms=np.where((bottoms > TABLE_NOISE) & is_free, bottoms, 0.0),
+            heights=heights,
         )
 
     def events(
@@ -56,6 +82,8 @@ class Tabletop:
             positions=np.asarray(self.positions, dtype=np.float32)[None, None],
             colors=np.asarray(self.colors, dtype=np.float32)[None],
             sizes=np.asarray(self.sizes, dtype=np.float32)[None],
+            heights=np.asarray(self.heights, dtype=np.float32)[None],
+            bottoms=np.asarray(self.bottoms, dtype=np.float32)[None, None],
             subjects=None if subjects is None else subjects[None],
             attention=None if attention is None else attention[None].astype(np.float32),
         )
@@ -67,12 +95,8 @@ class Tabletop:
     def only(self, ids: Collection[int]) -> Tabletop:
         """Return the scene with these ids only."""
         kept = [row for row, i in enumerate(self.ids) if i in ids]
-        return Tabletop(
-            tuple(self.ids[row] for row in kept),
-            self.positions[kept],
-            self.colors[kept],
-            self.sizes[kept],
-        )
+        arrays = (getattr(self, each.name)[kept] for each in fields(self)[1:])
+        return Tabletop(tuple(self.ids[row] for row in kept), *arrays)
 
     def without_tool(self) -> Tabletop:
         """Return the scene without the tool: it is not on the table."""
@@ -88,18 +112,14 @@ class Tabletop:
         )
 
 
-MOVED = 0.04
-"""Distance from which an entity counts as moved [workspace units]; 1 cm on the table."""
-
-
 def moved_ids(before: Tabletop, after: Tabletop) -> tuple[int, ...]:
-    """Return the ids of the entities that moved farther than `MOVED`."""
+    """Return the ids of the entities that moved farther than `MOVED`, up or down too."""
+    rows = [(i, before.ids.index(i), after.ids.index(i)) for i in before.ids if i in after.ids]
     return tuple(
         i
-        for i in before.ids
-        if i in after.ids
-        and np.linalg.norm(
-            after.positions[after.ids.index(i)] - before.positions[before.ids.index(i)]
+        for i, b, a in rows
+        if np.linalg.norm(
+            [*(after.positions[a] - before.positions[b]), after.bottoms[a] - before.bottoms[b]]
         )
         > MOVED
     )

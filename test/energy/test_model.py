@@ -84,3 +84,24 @@ def test_misuse_is_refused(model, network_model, codes):
         model.recognise(scenes, [])
     with pytest.raises(CodeError, match='inference method'):
         InferenceConfig(method='guess')
+
+
+@pytest.mark.parametrize('shots', [5, 1])
+@pytest.mark.parametrize('name', ['on_top_of', 'tower'])
+def test_piles_are_learned_from_few_demonstrations(model, name, shots):
+    code = model.infer(WORDS[name].demonstrations(seed=0, count=shots))
+    moved = model.generate(WORDS[name].demonstrations(seed=50, count=10), code)
+    assert WORDS[name].holds(moved).mean() >= 0.9
+    if shots == 5:
+        assert any('face' in sentence for sentence in model.explain(code)[:3])
+
+
+def test_flat_demonstrations_mean_the_same_with_a_third_coordinate(model):
+    flat = WORDS['near'].demonstrations(seed=0)
+    sides = torch.cat([flat.sides, flat.heights.unsqueeze(-1)], dim=-1)
+    solid = cc.Events(
+        flat.centers, flat.colors, sides, flat.present, flat.subjects, flat.attention
+    )
+    assert solid.has_heights and not flat.has_heights
+    first, second = (model.infer(events).agreement.to_dict() for events in (flat, solid))
+    assert first == second

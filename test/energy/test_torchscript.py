@@ -50,7 +50,7 @@ def test_export_of_a_network_has_the_same_values_and_gradients(
         scene = scene_batch_from_events(events(batch, count)).to(device)
         code = torch.randn(1, 16).to(device)
         check_same(
-            lambda s, c=code: squared(exported(*s, c)),
+            lambda s, c=code: squared(exported(*s[:8], c)),
             lambda s, c=code: network_energy(model, s, c),
             scene,
         )
@@ -69,7 +69,7 @@ def test_export_of_a_word_has_the_same_values_and_gradients(
     for batch in (1, 4, 300):
         scene = scene_batch_from_events(events(batch, 5, seed=batch))
         check_same(
-            lambda s: squared(exported(*s)), lambda s: squared(energy.residual(s, code)), scene
+            lambda s: squared(exported(*s[:8])), lambda s: squared(energy.residual(s, code)), scene
         )
 
 
@@ -113,4 +113,4 @@ def test_the_shipped_export_is_the_shipped_network(shipped_network, events):
     scene = scene_batch_from_events(events(4, 5))
     code = torch.randn(1, 2 * shipped_network.energy_function.network.config.code_width)
     expected = network_energy(shipped_network, scene, code)
-    torch.testing.assert_close(squared(exported(*scene, code)), expected, rtol=1e-4, atol=1e-5)
+    torch.testing.assert_close(squared(exported(*scene[:8], code)), expected, rtol=1e-4, atol=1e-5)

@@ -1,5 +1,7 @@
 """From words to places, as a program without ROS does it."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -42,6 +44,22 @@ def test_what_cannot_be_arranged_is_refused(model):
     broken = scene('red', 'blue')
     with pytest.raises(EventError, match='the 2 ids'):
         cc.arrange('near(red; blue)', cc.Tabletop((1, 2), broken.positions[:1], [], []), model)
+
+
+@pytest.mark.parametrize('expression', ['on_top_of(red; blue)', 'tower(all)', 'tower(#3, #4)'])
+def test_things_are_put_on_one_another_and_what_is_in_the_way_is_cleared(model, expression):
+    before = scene('red', 'blue', 'green', 'yellow')
+    places, bottoms = before.positions.copy(), np.array([0.0, 0, 0, 0.2])
+    places[3], sizes = places[1], np.array([0.15, 0.2, 0.16, 0.18])
+    before = replace(before, positions=places, bottoms=bottoms, sizes=sizes, heights=sizes,
+                     colors=np.array(before.colors))  # fmt: skip
+    found = cc.arrange(expression, before, model)
+    assert Judge(parse(expression), before, 0.04)(found.scene).holds
+    assert found.goal.target_bottoms.max() > 0.14 and set(found.goal.moved) <= set(
+        found.goal.movable
+    )
+    again = found.goal.conjunct_energies(found.goal.targets[None])
+    assert again.max() < 0.004
 
 
 def test_the_package_lists_its_public_names():

@@ -2,15 +2,18 @@
 
 import numpy as np
 import pytest
+import torch
 
 from concept_control.concepts.vocabulary import vocabulary
 from concept_control.energy.model import ConceptModel
 from concept_control.errors import LibraryError
+from concept_control.language.arrange import arrange
 from concept_control.language.expression import parse
 from concept_control.language.grounding import ground
+from concept_control.language.judge import Judge
 from concept_control.language.library import ConceptLibrary
 from concept_control.teaching.teach import teach, usage_of
-from concept_control.world.demonstrations import join
+from concept_control.world.demonstrations import join, read_npz
 from concept_control.world.tabletop import Tabletop
 
 
@@ -61,3 +64,24 @@ def test_how_a_concept_may_be_used_is_read_off_its_demonstrations():
         usage_of(join([words['red'].demonstrations(0)]), 'acts')
     with pytest.raises(LibraryError, match='one of the ways'):
         usage_of(join([words['red'].demonstrations(0)]), 'flies')
+
+
+def test_a_tower_shown_once_is_built_of_other_blocks(model, tmp_path):
+    shown = vocabulary()['tower'].demonstrations(1, 20)
+    three = shown[[int((shown.subjects.sum(dim=1) == 3).nonzero()[0, 0])]]
+    sides = torch.cat([three.sides, three.heights.unsqueeze(-1)], dim=-1)
+    masks = {name: getattr(three, name) for name in ('present', 'subjects', 'attention')}
+    path = tmp_path / 'shown.npz'
+    np.savez(path, positions=three.centers, colors=three.colors, sizes=sides, **masks)
+    concept, _ = teach(model, 'pile', read_npz(path, []))
+    assert any('faces' in sentence for sentence in concept.sentences)
+    library = ConceptLibrary()
+    library.add(concept)
+    for count in range(2, 7):
+        rng = np.random.default_rng(count)
+        places = np.stack(np.meshgrid([-0.6, 0.0, 0.6], [-0.4, 0.4]), axis=-1).reshape(-1, 2)
+        scene = Tabletop(tuple(range(1, count + 1)), places[:count], rng.random((count, 3)),
+                         rng.uniform(0.12, 0.24, count))  # fmt: skip
+        found = arrange('pile(all)', scene, model, library)
+        assert Judge(parse('tower(all)'), scene, 0.04)(found.scene).holds, count
+        assert np.count_nonzero(found.goal.target_bottoms) == count - 1

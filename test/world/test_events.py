@@ -43,7 +43,10 @@ def test_rectangles_keep_their_sides_through_every_operation():
     ('changes', 'complaint'),
     [
         ({'positions': np.zeros((1, 3, 2))}, 'for a single event'),
-        ({'positions': np.zeros((2, 1, 3, 3))}, 'leave z out'),
+        ({'positions': np.zeros((2, 1, 3, 4))}, 'with z'),
+        ({'positions': np.zeros((2, 1, 3, 3))}, 'heights above the table'),
+        ({'sizes': np.ones((2, 3, 3))}, 'both with z'),
+        ({'positions': np.ones((2, 1, 3, 3)), 'sizes': np.ones((2, 3, 2))}, 'both with z'),
         ({'positions': np.full((2, 1, 3, 2), np.nan)}, 'NaN'),
         ({'positions': np.full((2, 1, 3, 2), 50.0)}, 'workspace units'),
         ({'positions': 'here'}, 'cannot be read'),
@@ -60,6 +63,27 @@ def test_what_is_wrong_is_named(changes, complaint):
     with pytest.raises(EventError) as caught:
         make(**changes)
     assert complaint in str(caught.value)
+
+
+def test_a_third_coordinate_says_how_high_things_are():
+    places = np.zeros((1, 2, 3, 3))
+    places[..., 2] = [[[0.1, 0.05, 0.1], [0.1, 0.25, 0.12]]]
+    sides = np.tile([[0.2, 0.4, 0.2], [0.2, 0.2, 0.1], [0.2, 0.2, 0.2]], (1, 1, 1))
+    events = Events(places, np.full((1, 3, 3), 0.5), sides)
+    # The last is 20 thousandths off the table: it stands there.
+    torch.testing.assert_close(events.bottoms, torch.tensor([[[0.0, 0, 0], [0, 0.2, 0]]]))
+    assert events.heights[0].tolist() == pytest.approx([0.2, 0.1, 0.2])
+    assert events.sides[0, 0].tolist() == pytest.approx([0.2, 0.4]) and events.is_stacked
+    assert torch.equal(events.centers[:, 1, 1], torch.tensor([[0, 0, 0.25]]))
+    assert not events.before().is_stacked and events.before().with_outcome(
+        events.positions[:, 1], events.bottoms[:, 1]
+    ).bottoms.equal(events.bottoms)
+    cubes = Events(places[:, 1:], np.full((1, 3, 3), 0.5), np.full((1, 3), 0.2))
+    assert cubes.bottoms[0, 0].tolist() == pytest.approx([0, 0.15, 0]) and cubes.has_heights
+    flat = Events(places[..., :2], np.full((1, 3, 3), 0.5), sides[..., :2])
+    assert flat.bottoms.shape == (1, 2, 3) and not flat.bottoms.any() and not flat.has_heights
+    with pytest.raises(EventError, match='batch 2 has positions without z'):
+        Events.concatenate([events, flat])
 
 
 def test_padding_is_invisible_even_as_nan():

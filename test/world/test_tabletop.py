@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from concept_control.world.entity import TOOL_ID, EntityState, tool_state
+from concept_control.world.entity import TOOL_ID, EntityState, EntityStatus, tool_state
 from concept_control.world.tabletop import MOVED, Tabletop, moved_ids
 from concept_control.world.workspace import Workspace
 
@@ -25,6 +25,20 @@ def test_entities_come_by_id_in_workspace_units_and_the_tool_leads():
     assert found.mask([7, 9]).tolist() == [False, False, True]
     blocks = found.without_tool()
     assert blocks.ids == (2, 7) and len(blocks.positions) == len(blocks.colors) == 2
+
+
+def test_what_lies_on_something_is_off_the_table_and_noise_is_not():
+    size = np.array([0.04, 0.04, 0.03])
+    low, high, held = (np.array([0.5, 0.0, z]) for z in (0.02, 0.045, 0.3))
+    states = {1: EntityState(low, size), 2: EntityState(high, size)}
+    states[3] = EntityState(held, size, status=EntityStatus.HELD)
+    found = Tabletop.from_entities(states, WORKSPACE)
+    np.testing.assert_allclose(found.bottoms, [0, 0.15, 0])
+    np.testing.assert_allclose(found.heights, 0.15)
+    events = found.only({1, 2}).events()
+    np.testing.assert_allclose(events.bottoms[0, 0], [0, 0.15])
+    flat = Tabletop((1, 2), found.positions[:2], found.colors[:2], found.sizes[:2])
+    assert flat.bottoms.tolist() == [0, 0] and moved_ids(flat, found) == (2,)
 
 
 def test_an_empty_table_is_a_scene_too():

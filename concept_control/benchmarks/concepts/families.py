@@ -92,10 +92,11 @@ def by_shots(
     shots: Sequence[int] = SHOT_COUNTS,
 ) -> dict[str, dict[str, Any]]:
     """Judge every family from 1, 3, 5 and 10 demonstrations."""
-    energy, pool = model.energy_function, Pool(known_families(), seed)
+    energy, known = model.energy_function, known_families()
+    pool = Pool(known, seed)
 
     def judge_pair(name: str, number: int) -> dict[str, Any]:
-        could_be = pool if number == 1 else None
+        could_be = pool if number == 1 and name in known else None
         return judge(energy, families[name], seed, concepts, number, pool=could_be)
 
     return _judge_pairs('families', families, shots, judge_pair)

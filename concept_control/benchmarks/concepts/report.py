@@ -26,7 +26,11 @@ from concept_control.benchmarks.concepts.ablations import ablations
 from concept_control.benchmarks.concepts.landscapes import GRID, QUICK_GRID, draw_landscapes
 from concept_control.concepts import families, held_out_families
 from concept_control.concepts.family import Family
-from concept_control.concepts.registry import first_contact_families, second_contact_families
+from concept_control.concepts.registry import (
+    first_contact_families,
+    second_contact_families,
+    stacking_families,
+)
 from concept_control.energy.model import ConceptModel
 from concept_control.reports import intervals
 from concept_control.reports.json_file import write_report
@@ -272,6 +276,16 @@ SECTIONS = (
         'Families, by number of demonstrations',
         'Predicates at their own tolerance; intervals of 95 % over concepts.',
         lambda model, config: by_family.by_shots(model, families(), config.seed, config.concepts),
+        _SHOTS_HEADER,
+        _family_rows,
+    ),
+    Section(
+        'stacking',
+        'Things on one another, by number of demonstrations',
+        'Cubes; by predicates: faces at most 5 mm apart, middles over what carries them.',
+        lambda model, config: by_family.by_shots(
+            model, stacking_families(), config.seed, max(config.concepts // 4, 2)
+        ),
         _SHOTS_HEADER,
         _family_rows,
     ),

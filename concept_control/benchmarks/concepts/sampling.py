@@ -112,7 +112,7 @@ def random_scene(batch: int, entities: int, seed: int) -> SceneBatch:
 
     roles = torch.zeros(batch, entities, 2)
     roles[:, 0, 0] = roles[:, 1:3, 1] = 1.0
-    return SceneBatch(
+    return SceneBatch.flat(
         before=2 * draw(2) - 1,
         after=2 * draw(2) - 1,
         colors=draw(3),

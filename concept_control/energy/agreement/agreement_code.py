@@ -66,6 +66,11 @@ class AgreementCode:
         """What is said of where things go: of the one subject or of the arrangement."""
         return self.placing or self.arrangement
 
+    @property
+    def reads_heights(self) -> bool:
+        """Whether it says how high things stand, or on what."""
+        return self.outcome is not None and self.outcome.reads_heights
+
     def to_dict(self) -> dict[str, Any]:
         """Return plain values that `from_dict` reads."""
         found: dict[str, Any] = {'schema': SCHEMA, 'members': self.members}

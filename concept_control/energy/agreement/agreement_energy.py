@@ -72,14 +72,14 @@ class AgreementEnergy:
 
     def generate(
         self, scene: SceneBatch, code: ConceptCode, generator: torch.Generator
-    ) -> torch.Tensor:
-        """Return last positions (B, N, 2) of scenes that start at `before`.
+    ) -> SceneBatch:
+        """Return scenes that start at `before` as they should be then.
 
         Raises:
             CodeError: if the demonstrations showed nothing that moves.
         """
         agreed = self.check(code)
-        scene = scene._replace(after=scene.before)
+        scene = scene._replace(after=scene.before, bottoms=scene.bottoms_before)
         if agreed.arrangement is not None:
             return arrange_subjects(agreed.arrangement, agreed.patterns, scene, generator)[0]
         if agreed.placing is None:
@@ -88,7 +88,7 @@ class AgreementEnergy:
                 'demonstrations'
             )
         places, _ = place_subject(agreed.placing, scene, generator)
-        return with_places(scene, places.unsqueeze(1)).after
+        return with_places(scene, places.unsqueeze(1), agreed.placing.reads_heights)
 
     def identify(
         self, scene: SceneBatch, code: ConceptCode, generator: torch.Generator
@@ -132,7 +132,9 @@ class AgreementEnergy:
             )
         # Constants of the bounds are computed before: an export must not depend on values.
         _ = part.units, part.needs
-        export_residual(lambda scene: part.residual(SceneView(scene)), count, path)
+        export_residual(
+            lambda scene: part.residual(SceneView(scene)), count, path, part.reads_heights
+        )
 
     def implausibility(self, scene: SceneBatch, code: ConceptCode) -> torch.Tensor:
         """Return how implausible (B,) outcomes are, bounds and doubts together [nats]."""

@@ -43,9 +43,10 @@ def infer_arrangement(
     shots = scene.num_events
     view = SceneView(scene)
     number = view.meant.sum(dim=-1)
-    measurements = [m for m in set_measurements() if m.needs <= int(number.min())]
+    falls = scene.is_stacked
+    measurements = [m for m in set_measurements(falls) if m.needs <= int(number.min())]
     many = scene.repeat(_BACKGROUND // shots)
-    elsewhere = anywhere(many, many.attention, generator)
+    elsewhere = anywhere(many, many.attention, generator, falls)
     background = evaluate(measurements, SceneView(elsewhere))
     search = BoundSearch(
         evaluate(measurements, view),

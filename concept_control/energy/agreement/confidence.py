@@ -193,12 +193,15 @@ def _new_scenes(scene: SceneBatch) -> SceneBatch:
         after=before + motion[..., :2],
         motion=motion[..., 2:],
         sides=exchanged(scene.sides),
+        bottoms_before=torch.zeros_like(scene.bottoms),
+        bottoms=torch.zeros_like(scene.bottoms),
     )
 
 
 def _room(agreement: Agreement, scene: SceneBatch) -> float:
     """Return the mean log share of the table that is as plausible as its best place."""
     grid = cell_centers(_SIDE).to(scene.after)
-    many = with_places(scene._replace(after=scene.before), grid.expand(scene.num_events, -1, -1))
+    places = grid.expand(scene.num_events, -1, -1)
+    many = with_places(scene._replace(after=scene.before), places, agreement.reads_heights)
     energy = agreement.without_ties.energy(SceneView(many)).unflatten(0, (scene.num_events, -1))
     return float((-energy).log_softmax(dim=1).amax(dim=1).mean().neg() - math.log(len(grid)))

@@ -209,6 +209,8 @@ class BoundSearch:
         is_continuous: Whether masses of few samples are smoothed.
         usual: Bounds that are tried beside those of the demonstrated values; they have the
             numbers from K on.
+        comes_first: (K,) bool, measurements that are kept before others where they may be: on what
+            a thing rests is chosen before the place on it, which would tell that, too.
 
     Attributes:
         log_doubt: Log odds of what else may be meant beside what is kept, nothing included.
@@ -224,6 +226,7 @@ class BoundSearch:
         is_valid: torch.Tensor,
         is_continuous: bool = True,
         usual: UsualBounds | None = None,
+        comes_first: torch.Tensor | None = None,
     ) -> None:
         self.shots = len(values)
         usual = usual or UsualBounds.none()
@@ -235,6 +238,9 @@ class BoundSearch:
         self.background, self.gate = background, weights * len(weights)
         self.prior, self.is_signed = torch.cat([prior, usual.odds]), is_signed
         self.is_continuous = is_continuous
+        self._comes_first = torch.zeros(len(self.prior), dtype=torch.bool)
+        if comes_first is not None:
+            self._comes_first[: len(prior)] = comes_first
         self.deviation = Background(background, weights).deviation[self._measured]
         self.is_valid = is_valid[self._measured] & (self.deviation > 1e-4)
         self.kept: list[int] = []
@@ -341,7 +347,7 @@ class BoundSearch:
             all.
         """
         for _ in range(most_kept):
-            index = int(self.odds.argmax())
+            index = self._likeliest()
             is_fixed = self.num_tight >= most_tight
             if is_fixed or self.effective < fewest or self.odds[index] < CONTINUE:
                 break
@@ -351,6 +357,11 @@ class BoundSearch:
             self.score()
         support = max([*self.kept_odds, float(self.odds.max())])
         return self._collect(self.effective >= fewest), sum(self.kept_odds), support
+
+    def _likeliest(self) -> int:
+        """Return the measurement to keep next."""
+        first = torch.where(self._comes_first, self.odds, -torch.inf)
+        return int((first if first.max() >= CONTINUE else self.odds).argmax())
 
     def _collect(self, is_supported: bool) -> Bounds:
         """Return kept bounds, doubts and ties as clauses."""

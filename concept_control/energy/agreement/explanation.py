@@ -10,6 +10,8 @@ from concept_control.energy.agreement.agreement_code import AgreementCode
 from concept_control.energy.agreement.conjunction import KEPT, NEXT
 from concept_control.energy.agreement.placing import Agreement, with_places
 from concept_control.energy.measurements.fitted import POINT, Fitted
+from concept_control.energy.measurements.heights import HEIGHT, PILE
+from concept_control.energy.measurements.measurement import Measurement
 from concept_control.energy.measurements.scene_view import SceneView
 from concept_control.energy.scene_batch import SceneBatch
 from concept_control.energy.search.lowest_place import scattered_grid
@@ -42,8 +44,8 @@ def _of_agreement(agreement: Agreement, start: str) -> Iterator[str]:
     relevance, kind = bounds.relevance[bounds.clause], bounds.kind[bounds.clause]
     kept = torch.nonzero((kind == KEPT) & (bounds.weight > 0.5))[:, 0]
     certain = kept[relevance[kept].argsort(descending=True, stable=True)].tolist()
-    # Sorted distances tell least to people: those come last.
-    certain.sort(key=lambda row: 'distance ' in agreement.measurements[row].name)
+    # What stands on what tells most to people; sorted distances tell least: those come last.
+    certain.sort(key=lambda row: _telling(agreement.measurements[row]))
     for row in certain[:_MOST_CERTAIN]:
         yield start + _bound(agreement, row)
     if len(certain) > _MOST_CERTAIN:
@@ -63,6 +65,10 @@ def _of_agreement(agreement: Agreement, start: str) -> Iterator[str]:
     likely = sorted((key for key in weights if weights[key] >= _LIKELY), key=lambda k: -weights[k])
     for key in likely[:_MOST_READINGS]:
         yield f'perhaps {start}{sentences[key]}{_doubt(weights[key])}'
+
+
+def _telling(measurement: Measurement) -> int:
+    return ('distance ' in measurement.name) - (measurement.topic in (HEIGHT, PILE))
 
 
 def _bound(agreement: Agreement, row: int) -> str:

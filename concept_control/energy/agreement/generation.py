@@ -16,6 +16,8 @@ from concept_control.energy.search.levenberg_marquardt import (
     levenberg_marquardt,
 )
 from concept_control.energy.search.lowest_place import lowest_place
+from concept_control.energy.search.piles import settle_pile, things_above
+from concept_control.energy.search.walls import WALLS
 
 _WALL = 0.97
 _ARRANGE = LeastSquaresConfig(iterations=30)
@@ -30,9 +32,13 @@ def place_subject(
         one = scene.select(slice(row, row + 1))
 
         def energy(places: torch.Tensor, one: SceneBatch = one) -> torch.Tensor:
-            return agreement.energy(SceneView(with_places(one, places.unsqueeze(0))))
+            rows = with_places(one, places.unsqueeze(0), agreement.reads_heights)
+            return agreement.energy(SceneView(rows))
 
-        found.append(lowest_place(energy, _exact_points(agreement, one), generator))
+        points = _exact_points(agreement, one)
+        if agreement.reads_heights:
+            points = torch.cat([points, one.after[one.present * (1 - one.subjects) > 0.5]])
+        found.append(lowest_place(energy, points, generator))
     places, energies = zip(*found)
     return torch.stack(places), torch.stack(energies)
 
@@ -54,11 +60,13 @@ def arrange_subjects(
     scene: SceneBatch,
     generator: torch.Generator,
     chains: int = 10,
-) -> tuple[torch.Tensor, torch.Tensor]:
-    """Return the last positions (B, N, 2) of B scenes of several subjects, and energies (B,).
+) -> tuple[SceneBatch, torch.Tensor]:
+    """Return B scenes of several subjects as they should be, and energies (B,).
 
-    Least squares from demonstrated patterns and from anywhere.
+    Least squares from demonstrated patterns and from anywhere; of piles, from what may carry what.
     """
+    if agreement.reads_heights:
+        return _pile_subjects(agreement, scene, generator)
     positions, energies = [], []
     kept = agreement.select((KEPT,))
     for row in range(scene.num_events):
@@ -78,4 +86,22 @@ def arrange_subjects(
         best = values.argmin()
         positions.append(places[best])
         energies.append(values[best])
-    return torch.stack(positions), torch.stack(energies)
+    return scene._replace(after=torch.stack(positions)), torch.stack(energies)
+
+
+def _pile_subjects(
+    agreement: Agreement, scene: SceneBatch, generator: torch.Generator
+) -> tuple[SceneBatch, torch.Tensor]:
+    kept = agreement.select((KEPT,))
+    found = []
+    for row in range(scene.num_events):
+        one = scene.select(slice(row, row + 1))
+        subjects = one.subjects[0] > 0.5
+        may_move = subjects | things_above(one, subjects)
+
+        def residual(rows: SceneBatch) -> torch.Tensor:
+            return kept.residual(SceneView(rows))
+
+        found.append(settle_pile(residual, one, may_move, WALLS, generator)[0])
+    outcome = SceneBatch.concatenate(found)
+    return outcome, agreement.energy(SceneView(outcome))

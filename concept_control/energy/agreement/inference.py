@@ -38,7 +38,7 @@ def shows_place(scene: SceneBatch) -> bool:
 def _acts(scene: SceneBatch) -> bool:
     """Return whether subjects move, and nothing else: then they are no markers of what happens."""
     subjects = scene.subjects * scene.present > 0.5
-    moved = ((scene.after - scene.before).norm(dim=-1) > MOVED) & (scene.present > 0.5)
+    moved = (scene.shifts > MOVED) & (scene.present > 0.5)
     return bool((moved & subjects).any()) and not bool((moved & ~subjects).any())
 
 

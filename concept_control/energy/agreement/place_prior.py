@@ -13,6 +13,7 @@ import torch
 from torch import nn
 
 from concept_control.energy.agreement.usual_bounds import UsualBounds
+from concept_control.energy.measurements.heights import HEIGHT, PILE
 from concept_control.energy.measurements.measurement import Measurement
 from concept_control.energy.measurements.placement import placement_measurements
 
@@ -22,8 +23,12 @@ MOST_ATTENDED = 2
 _START = -4.0
 """Log odds of any measurement before training."""
 
-_SET_ODDS = {'count': -2.0, 'shape': -3.0, 'set place': -5.0}
+_SET_ODDS = {'count': -2.0, 'shape': -3.0, 'set place': -5.0, PILE: 2.0}
 """Log odds that a measurement of a set matters, by topic, before its cost."""
+
+_HEIGHT_ODDS = 2.5
+"""Log odds by which a height is likelier to matter than what no kind tells: hardly anything gets
+onto another thing without being meant to."""
 
 _SET_COST = 0.7
 """Factor of the cost of a measurement of a set."""
@@ -78,7 +83,8 @@ class PlacePrior(nn.Module):
         ]
         known = torch.zeros(len(measurements), len(self.kinds))
         known[tuple(torch.tensor(pairs, dtype=torch.long).reshape(-1, 2).T)] = 1.0
-        return self.odds(known)[:, int(has_attended)]
+        heights = [(_HEIGHT_ODDS - m.cost) * (m.topic == HEIGHT) for m in measurements]
+        return self.odds(known)[:, int(has_attended)] + known.new_tensor(heights)
 
     def set_usual(
         self, bounds: Sequence[tuple[str, int, tuple[float, float, float, float]]]

@@ -19,7 +19,9 @@ from concept_control.energy.agreement.evidence import (
 from concept_control.energy.agreement.place_prior import PlacePrior
 from concept_control.energy.agreement.points import PointHypothesis, best_point
 from concept_control.energy.measurements.fitted import DIRECTION, DISC, Fitted
+from concept_control.energy.measurements.heights import HEIGHT, PILE
 from concept_control.energy.measurements.measurement import (
+    LENGTH,
     WORKSPACE_LENGTH,
     Measurement,
     evaluate,
@@ -28,13 +30,15 @@ from concept_control.energy.measurements.placement import placement_measurements
 from concept_control.energy.measurements.scene_view import SceneView, length_of
 from concept_control.energy.measurements.sets import SET_TOPICS
 from concept_control.energy.measurements.vocabulary import measurement_named
-from concept_control.energy.scene_batch import SceneBatch
+from concept_control.energy.scene_batch import SceneBatch, let_down
 from concept_control.energy.search.lowest_place import scattered_grid
 
 _OF_OTHERS = ('rank', 'others')
 _BACKGROUND = 2000
 _REDRAWN = 1200
 _FEWEST_FOR_DIRECTIONS = 3
+_OVER_OTHERS = 0.15
+"""Share of the background that is over other things, where things may rest on one another."""
 
 _TICKS = torch.linspace(-0.6, 0.6, 13)
 _CENTERS = torch.cartesian_prod(_TICKS, _TICKS)
@@ -82,6 +86,11 @@ class Agreement:
             spec.measurement() if isinstance(spec, Fitted) else measurement_named(spec)
             for spec in self.specs
         )
+
+    @cached_property
+    def reads_heights(self) -> bool:
+        """Whether any bound is on how high things stand."""
+        return any(each.topic in (HEIGHT, PILE) for each in self.measurements)
 
     @cached_property
     def units(self) -> torch.Tensor:
@@ -142,18 +151,46 @@ class Agreement:
         return torch.cat([beyond * (1 - share).sqrt() * units, wrong * share.sqrt() * units], -1)
 
 
-def with_places(scene: SceneBatch, places: torch.Tensor) -> SceneBatch:
-    """Return B * G rows of B scenes with the one subject at places (B, G, 2)."""
+def with_places(scene: SceneBatch, places: torch.Tensor, falls: bool = False) -> SceneBatch:
+    """Return B * G rows of B scenes with the one subject at places (B, G, 2).
+
+    Args:
+        scene: B scenes.
+        places: Places of the subject.
+        falls: Whether it comes to rest there, on what is below; otherwise it stays as high.
+    """
     many = scene.repeat(places.shape[1])
     gate = many.subjects.unsqueeze(-1)
-    return many._replace(after=many.after * (1 - gate) + places.reshape(-1, 1, 2) * gate)
+    many = many._replace(after=many.after * (1 - gate) + places.reshape(-1, 1, 2) * gate)
+    return let_down(many) if falls else many
 
 
-def anywhere(scene: SceneBatch, mask: torch.Tensor, generator: torch.Generator) -> SceneBatch:
-    """Return the scenes with the things of a mask (B, N) anywhere on the table."""
+def anywhere(
+    scene: SceneBatch, mask: torch.Tensor, generator: torch.Generator, falls: bool = False
+) -> SceneBatch:
+    """Return the scenes with the things of a mask (B, N) anywhere, see `with_places`."""
     gate = mask.unsqueeze(-1)
     places = 2 * torch.rand(scene.after.shape, generator=generator) - 1
-    return scene._replace(after=scene.after * (1 - gate) + places * gate)
+    scene = scene._replace(after=scene.after * (1 - gate) + places * gate)
+    return (
+        let_down(scene._replace(subjects=mask))._replace(subjects=scene.subjects)
+        if falls
+        else scene
+    )
+
+
+def _on_others(
+    scene: SceneBatch, places: torch.Tensor, generator: torch.Generator
+) -> torch.Tensor:
+    """Return places (B, G, 2) of which a share is over one of the other things."""
+    batch, count = places.shape[:2]
+    others = scene.present * (1 - scene.subjects)
+    index = torch.multinomial(others + 1e-9, count, replacement=True, generator=generator)
+    rows = torch.arange(batch)[:, None]
+    off = torch.rand(places.shape, generator=generator) - 0.5
+    over = scene.after[rows, index] + off * scene.sides[rows, index]
+    is_over = torch.rand(batch, count, 1, generator=generator) < _OVER_OTHERS
+    return torch.where(is_over, over.clamp(-1.0, 1.0), places)
 
 
 class PlacingInference:
@@ -181,7 +218,7 @@ class PlacingInference:
         is_alone = bool((SceneView(scene).others.sum(dim=-1) < 1).any())
         self.measurements = tuple(
             m
-            for m in placement_measurements()
+            for m in placement_measurements(scene.is_stacked)
             if m.needs <= fewest and not (is_alone and m.topic in _OF_OTHERS)
         )
         with torch.no_grad():
@@ -191,7 +228,10 @@ class PlacingInference:
         shots = scene.num_events
         side = max(14, round((background / shots) ** 0.5))
         self._places = scattered_grid(shots, side, generator)
-        self._rows = with_places(scene, self._places)
+        self._falls = scene.is_stacked
+        if self._falls:
+            self._places = _on_others(scene, self._places, generator)
+        self._rows = with_places(scene, self._places, self._falls)
         self.background = evaluate(self.measurements, SceneView(self._rows))
         self.values = evaluate(self.measurements, SceneView(scene))
 
@@ -224,8 +264,9 @@ class PlacingInference:
             torch.tensor([m.is_signed for m in everything]),
             torch.ones(len(everything), dtype=torch.bool),
             usual=self._usual,
+            comes_first=torch.tensor([m.topic == HEIGHT and m.unit == LENGTH for m in everything]),
         )
-        return search, Redrawing(around, everything, self._generator)
+        return search, Redrawing(around, everything, self._generator, self._falls)
 
     def infer(self, chosen: Sequence[int] | None = None) -> Agreement:
         """Return what the demonstrations agree on, all or some of them (by number)."""
@@ -331,8 +372,10 @@ class Redrawing:
         rows: SceneBatch,
         measurements: Sequence[Measurement],
         generator: torch.Generator,
+        falls: bool = False,
     ) -> None:
         self.rows, self._measurements, self._generator = rows, measurements, generator
+        self._falls = falls
 
     def draw(self, weights: torch.Tensor, spread: float) -> None:
         """Draw rows by weights (n,), shaken by a spread [workspace units]."""
@@ -342,7 +385,7 @@ class Redrawing:
         rows = self.rows.select(index)
         place = SceneView(rows).place
         place = place + spread * torch.randn(place.shape, generator=self._generator)
-        self.rows = with_places(rows, place.clamp(-1.0, 1.0).unsqueeze(1))
+        self.rows = with_places(rows, place.clamp(-1.0, 1.0).unsqueeze(1), self._falls)
 
     def values(self, chosen: Sequence[int] | None = None) -> torch.Tensor:
         """Return measurements (n, K) of the rows, all or some of them."""
@@ -355,7 +398,9 @@ def _with_point(found: Agreement, point: PointHypothesis) -> Agreement:
     """Put an exact place first; what else was agreed on becomes a doubt."""
     bounds = found.bounds
     zero, one = torch.zeros(1), torch.ones(1)
-    was_kept = bounds.kind == KEPT
+    # On what it stands there, a place does not tell.
+    heights = bounds.clause[torch.tensor([m.topic == HEIGHT for m in found.measurements]).bool()]
+    was_kept = (bounds.kind == KEPT) & ~torch.isin(torch.arange(len(bounds.kind)), heights)
     doubted = replace(
         bounds,
         relevance=bounds.relevance * torch.where(was_kept, 0.3, 1.0),

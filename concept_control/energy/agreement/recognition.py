@@ -17,7 +17,7 @@ from concept_control.energy.agreement.inference import MOVED
 from concept_control.energy.agreement.masks import candidate_masks
 from concept_control.energy.agreement.placing import Agreement, with_places
 from concept_control.energy.measurements.scene_view import SceneView
-from concept_control.energy.scene_batch import SceneBatch
+from concept_control.energy.scene_batch import SceneBatch, let_down
 from concept_control.energy.search.lowest_place import cell_centers
 
 _IMPOSSIBLE = -20.0
@@ -61,7 +61,7 @@ def log_likelihoods(code: AgreementCode, scene: SceneBatch) -> torch.Tensor:
 def _log_likelihoods(code: AgreementCode, scene: SceneBatch) -> torch.Tensor:
     subjects = scene.subjects * scene.present > 0.5
     meant = scene.attention * scene.present > 0.5
-    moved = ((scene.after - scene.before).norm(dim=-1) > MOVED) & (scene.present > 0.5)
+    moved = (scene.shifts > MOVED) & (scene.present > 0.5)
     acts = (moved & subjects).any(dim=1) & ~(moved & ~subjects).any(dim=1)
     members = (subjects & meant).any(dim=1)
     found = scene.after.new_full((scene.num_events,), _IMPOSSIBLE)
@@ -94,7 +94,7 @@ def _place_density(agreement: Agreement, scene: SceneBatch) -> torch.Tensor:
     agreement = agreement.without_ties
     bounds = agreement.bounds
     places, weights = _windows(SceneView(scene).place)
-    values = agreement.values(SceneView(with_places(scene, places)))
+    values = agreement.values(SceneView(with_places(scene, places, agreement.reads_heights)))
     is_kept = bounds.kind[bounds.clause] == KEPT
     certain = (-agreement.select((KEPT,)).bounds.energy(values[:, is_kept])).exp().unsqueeze(-1)
     doubted = bounds.pick(torch.nonzero(~is_kept)[:, 0])
@@ -171,6 +171,8 @@ def _shape_density(agreement: Agreement, scene: SceneBatch) -> torch.Tensor:
         closely.append(peak - square / (2 * spread**2))
     weights = torch.where(inside, -torch.stack(closely).logsumexp(dim=0), -torch.inf)
     rows = scene.repeat(after.shape[1])._replace(after=after.flatten(0, 1))
+    if agreement.reads_heights:
+        rows = let_down(rows._replace(subjects=rows.attention))._replace(subjects=rows.subjects)
     elsewhere = -agreement.energy(SceneView(rows)).unflatten(0, after.shape[:2])
     chance = (elsewhere + weights).logsumexp(dim=1) - math.log(_ARRANGEMENTS)
     return (-agreement.energy(SceneView(scene)) - chance).clamp(_LEAST, -_LEAST)

@@ -49,6 +49,7 @@ def grounded(scene: SceneBatch, subjects: torch.Tensor, attention: torch.Tensor)
     gate = subjects.unsqueeze(-1)
     return scene._replace(
         before=scene.before * gate + scene.after * (1 - gate),
+        bottoms_before=scene.bottoms_before * subjects + scene.bottoms * (1 - subjects),
         subjects=subjects,
         attention=attention.to(scene.after).expand(scene.num_events, -1),
     )
@@ -77,7 +78,8 @@ class _Recordable(nn.Module):
         self._agreement = agreement
 
     def forward(self, *values: torch.Tensor) -> torch.Tensor:
-        given: dict[str, Any] = dict(zip(_BOUNDS, values[10:], strict=True))
-        bounds = replace(self._agreement.bounds, **given)
-        scene = SceneBatch(*values[:8])
-        return bound_residual(replace(self._agreement, bounds=bounds), scene, *values[8:10])
+        count = len(SceneBatch._fields)
+        scene, (subjects, attention, *given) = SceneBatch(*values[:count]), values[count:]
+        named: dict[str, Any] = dict(zip(_BOUNDS, given, strict=True))
+        bounds = replace(self._agreement.bounds, **named)
+        return bound_residual(replace(self._agreement, bounds=bounds), scene, subjects, attention)

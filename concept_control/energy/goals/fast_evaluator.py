@@ -15,10 +15,16 @@ class FastGoalEvaluator:
 
     Args:
         goal: Goal; the squared norm of the residual is `goal.value`.
+        vertical: (3, N) heights of the lower faces before and in the solution, and vertical sides,
+            workspace units; None: cubes on the table.
+
+    Attributes:
+        target_bottoms: (N,) heights of the lower faces at all positions, those of the solution.
     """
 
-    def __init__(self, goal: GoalEnergy) -> None:
-        self._goal = goal
+    def __init__(self, goal: GoalEnergy, vertical: np.ndarray | None = None) -> None:
+        self._goal, self._vertical = goal, vertical
+        self.target_bottoms = None if vertical is None else vertical[1]
 
     def residual(
         self, before: np.ndarray, positions: np.ndarray, colors: np.ndarray, sizes: np.ndarray
@@ -53,7 +59,7 @@ class FastGoalEvaluator:
         batch, count = np.shape(positions)[:2]
         self._goal.check_entities(count)
         here = torch.ones(batch, count)
-        scene = SceneBatch(
+        scene = SceneBatch.flat(
             before=_rows(before, batch),
             after=torch.as_tensor(np.asarray(positions)),
             colors=_rows(colors, batch),
@@ -63,6 +69,10 @@ class FastGoalEvaluator:
             attention=here,
             motion=torch.zeros(batch, count, NUM_MOTION_FEATURES),
         )
+        if self._vertical is not None:
+            rows = self._vertical[0], self.target_bottoms, self._vertical[2]
+            vertical = ('bottoms_before', 'bottoms', 'heights')
+            scene = scene._replace(**{name: _rows(v, batch) for name, v in zip(vertical, rows)})
         with torch.inference_mode():
             scene = scene.to(torch.float32).to(self._goal.model.device)
             return self._goal.term_residuals(scene, is_recorded=True)

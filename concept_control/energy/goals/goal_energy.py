@@ -66,6 +66,12 @@ class GoalEnergy:
         return self._bind(is_recorded=True)
 
     @property
+    def reads_heights(self) -> bool:
+        """Whether any of its concepts is about how high things stand."""
+        codes, _, _ = self._grounding
+        return any(code.agreement is not None and code.agreement.reads_heights for code in codes)
+
+    @property
     def num_entities(self) -> int:
         """N, the number of entities that the masks are over."""
         return len(self.terms[0].subjects)

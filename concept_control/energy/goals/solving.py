@@ -27,59 +27,10 @@ from concept_control.energy.search.levenberg_marquardt import (
     levenberg_marquardt,
 )
 from concept_control.energy.search.lowest_place import cell_centers, lowest_place
+from concept_control.energy.search.piles import settle_pile, things_above
+from concept_control.energy.search.walls import WALLS, Walls
 from concept_control.errors import EventError
 from concept_control.world.events import Events
-
-
-@dataclass(frozen=True)
-class Walls:
-    """What bodies keep to whatever the goal is.
-
-    Attributes:
-        separation: Distance of two middles, in sums of half sides, below which bodies repel: a
-            release needs room.
-        edge: Largest |coordinate| of a middle without a penalty [workspace units].
-        holds_bodies: Whether whole bodies stay within the edge, not only their middles.
-        weight: Weight of the squared overlaps and excesses over the edge.
-    """
-
-    separation: float = 1.3
-    edge: float = 0.97
-    holds_bodies: bool = False
-    weight: float = 4.0
-
-    def residuals(
-        self, place: torch.Tensor, scene: SceneBatch, movable: torch.Tensor
-    ) -> torch.Tensor:
-        """Return the residuals (B, N * N + 2 N) of overlap and of the edge.
-
-        Args:
-            place: (B, N, 2) workspace units.
-            scene: B scenes.
-            movable: (B or 1, N) 1 where an entity may move; what stands is no fault.
-        """
-        reach = (scene.sides.unsqueeze(-2) + scene.sides.unsqueeze(-3)) / 2
-        apart = ((place.unsqueeze(-2) - place.unsqueeze(-3)) / reach).clamp(-3.0, 3.0)
-        apart = (apart.pow(_CORNERS).sum(dim=-1) + 1e-12).pow(1 / _CORNERS)
-        either_moves = 1 - (1 - movable.unsqueeze(-1)) * (1 - movable.unsqueeze(-2))
-        here = scene.present.unsqueeze(-1) * scene.present.unsqueeze(-2)
-        other = 1 - torch.eye(place.shape[1], dtype=place.dtype, device=place.device)
-        overlap = torch.relu(self.separation - apart) * reach.mean(dim=-1)
-        outside = place.abs() - self.edge
-        if self.holds_bodies:
-            outside = outside + scene.sides / 2
-        outside = torch.relu(outside) * movable.unsqueeze(-1)
-        # Each pair comes twice.
-        overlap = 0.5**0.5 * overlap * (either_moves * here * other)
-        return self.weight**0.5 * torch.cat([overlap.flatten(1), outside.flatten(1)], dim=-1)
-
-
-WALLS = Walls()
-"""Walls of a table on which an arm puts things down."""
-
-_CORNERS = 8
-"""Exponent of the norm that distances of bodies are taken in: nearly that of rectangles, whose
-corners are 9 % further out, and smooth."""
 
 _OVERLAP_SLACK = 0.02
 """Overlap up to which a solution counts as free of overlap [workspace units]."""
@@ -115,6 +66,7 @@ class Solution:
 
     Attributes:
         positions: (N, 2) workspace units.
+        bottoms: (N,) heights of the lower faces there, 0 for the table, workspace units.
         energy: Composed energy there, without overlap and edge terms.
         conjuncts: (C,) energies there of the parts that must all hold, without their weights.
         is_clear: Whether nothing overlaps.
@@ -125,6 +77,7 @@ class Solution:
     """
 
     positions: np.ndarray
+    bottoms: np.ndarray
     energy: float
     conjuncts: np.ndarray
     is_clear: bool
@@ -148,7 +101,8 @@ def solve(
     Chains start from the scene as it is and from anywhere; bodies repel each other and the edge
     of the workspace. Of the chains of about the lowest energy the one that moves least is kept.
     Then the moved entities are put back one by one, and stay where they were if the rest can
-    reach as low an energy without them: "near" moves one block, not four.
+    reach as low an energy without them: "near" moves one block, not four. Where things stand on
+    one another, or are to, `settle_pile` finds on what each of them stands.
 
     Args:
         goal: Energy to descend.
@@ -164,18 +118,18 @@ def solve(
         EventError: if there is not exactly one scene of the goal's entities.
     """
     scene, may_move = what_may_move(goal, events, movable)
-    start = scene.after[0]
-    generator = torch.Generator().manual_seed(seed)
+    start, generator = scene.after[0], torch.Generator().manual_seed(seed)
     with torch.no_grad():
         initial = goal.scene_value(scene).item()
         worst = goal.conjunct_values(scene).max().item()
     search = _Search(goal, scene, walls, steps, generator)
+    if search.has_piles:
+        return _solve_pile(search, may_move, initial, tolerance)
     if not may_move.any() or worst + float(search.walls(scene.after, may_move)) <= 0.1 * tolerance:
         return _solution(search, start, initial, initial, tolerance, may_move, 0)
 
-    solves = 1
+    solves, free = 1, may_move.clone()
     place, total = search.nearest(may_move, chains)
-    free = may_move.clone()
     if int(may_move.sum()) > 1:
         shift = (place - start).norm(dim=-1).masked_fill(~free, torch.inf)
         for index in shift.argsort().tolist():
@@ -192,6 +146,22 @@ def solve(
     elif total > tolerance:
         place = search.compromise(may_move, chains)
     return _solution(search, place, total, initial, tolerance, may_move, solves)
+
+
+def _solve_pile(
+    search: _Search, may_move: torch.Tensor, initial: float, tolerance: float
+) -> Solution:
+    """Solve where things stand on one another, or shall: what is in the way is put elsewhere."""
+    goal, scene = search.goal, search.scene
+    meant = torch.stack([term.attention for term in goal.terms]).any(dim=0).to(may_move.device)
+    may_move = may_move | things_above(scene, may_move | meant)
+    found, total = settle_pile(
+        goal.scene_residual, scene, may_move, search.keeps, search.generator
+    )
+    there = replace(search, scene=scene._replace(bottoms=found.bottoms))
+    solution = _solution(there, found.after[0], total, initial, tolerance, may_move, 1)
+    raised = (found.bottoms - scene.bottoms)[0].abs() > 1e-6
+    return replace(solution, moved=solution.moved | raised.cpu().numpy())
 
 
 def sample(
@@ -277,6 +247,11 @@ class _Search:
     steps: int
     generator: torch.Generator
     wanted: Callable[[SceneBatch], torch.Tensor] | None = None
+
+    @property
+    def has_piles(self) -> bool:
+        """Whether things stand on one another, or may be meant to."""
+        return self.scene.is_stacked or self.goal.reads_heights
 
     def walls(self, place: torch.Tensor, may_move: torch.Tensor) -> torch.Tensor:
         """Return the energies (S,) of overlap and of the edge at places (S, N, 2)."""
@@ -434,6 +409,7 @@ def _solution(
     is_clear = walls <= search.keeps.weight * _OVERLAP_SLACK**2 or solves == 0
     return Solution(
         positions=place.cpu().numpy().astype(float),
+        bottoms=scene.bottoms[0].cpu().numpy().astype(float),
         energy=value,
         conjuncts=conjuncts,
         is_clear=is_clear,

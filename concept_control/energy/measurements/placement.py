@@ -9,6 +9,7 @@ from functools import cache, partial
 
 import torch
 
+from concept_control.energy.measurements.heights import height_measurements
 from concept_control.energy.measurements.measurement import (
     ANGLE,
     COUNT,
@@ -37,8 +38,12 @@ _EVERYTHING = frozenset({SHIFT, TURN, MIRROR})
 
 
 @cache
-def placement_measurements() -> tuple[Measurement, ...]:
-    """Return every measurement of the subject's place, outcome and mask given."""
+def placement_measurements(has_heights: bool = False) -> tuple[Measurement, ...]:
+    """Return every measurement of the subject's place, outcome and mask given.
+
+    Args:
+        has_heights: Whether those of heights are among them, the last ones.
+    """
     return (
         *_from_anchor('table', 'table', 0),
         *_from_anchor('start', 'motion', 0),
@@ -51,6 +56,7 @@ def placement_measurements() -> tuple[Measurement, ...]:
         *_approach(),
         *_among_others(),
         *_in_line(),
+        *(height_measurements() if has_heights else ()),
     )
 
 

@@ -12,6 +12,7 @@ from functools import cache, partial
 
 import torch
 
+from concept_control.energy.measurements.heights import PILE, pile_measurements
 from concept_control.energy.measurements.measurement import (
     COUNT,
     LENGTH,
@@ -23,7 +24,7 @@ from concept_control.energy.measurements.measurement import (
 )
 from concept_control.energy.measurements.scene_view import SMALL, SceneView, length_of, mean_under
 
-SET_TOPICS = ('count', 'shape', 'set place')
+SET_TOPICS = ('count', 'shape', 'set place', PILE)
 """Topics of these measurements, which need a number of meant things, not of attended ones."""
 
 _PAIR_LEVELS = 10
@@ -34,9 +35,10 @@ _EVERYTHING = frozenset({SHIFT, TURN, MIRROR})
 
 
 @cache
-def set_measurements() -> tuple[Measurement, ...]:
-    """Return every measurement of the meant set alone."""
-    return (*_counts(), *_shapes(), *_places())
+def set_measurements(has_heights: bool = False) -> tuple[Measurement, ...]:
+    """Return every measurement of the meant set alone, with those of piles or without."""
+    piles = pile_measurements() if has_heights else ()
+    return (*_counts(), *_shapes(), *_places(), *piles)
 
 
 def _make(

@@ -13,7 +13,7 @@ from concept_control.errors import CodeError
 @cache
 def measurements_by_name() -> dict[str, Measurement]:
     """Return every measurement of a place and of a set, by name."""
-    return {each.name: each for each in (*placement_measurements(), *set_measurements())}
+    return {each.name: each for each in (*placement_measurements(True), *set_measurements(True))}
 
 
 def measurement_named(name: str) -> Measurement:

@@ -86,7 +86,9 @@ class _Recordable(nn.Module):
         self.network = network
 
     def forward(self, *values: torch.Tensor) -> torch.Tensor:
-        conditioning = EnergyConditioning(Conditioning(*values[10:13]), *values[13:])
+        count = len(SceneBatch._fields)
+        scene, (subjects, attention, *rest) = values[:count], values[count:]
+        conditioning = EnergyConditioning(Conditioning(*rest[:3]), *rest[3:])
         return network_residuals(
-            self.network, SceneBatch(*values[:8]), values[8], values[9], conditioning
+            self.network, SceneBatch(*scene), subjects, attention, conditioning
         )

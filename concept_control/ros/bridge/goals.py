@@ -19,7 +19,7 @@ from concept_control.language.goals import GoalRequest, bind_goal
 from concept_control.language.library import LibraryConcept
 from concept_control.msg import Concept, ConceptCommand, ConceptGoal, ConceptTerm
 from concept_control.ros.bridge import conversions as convert
-from concept_control.world.entity import TOOL_ID, EntityState, tool_state
+from concept_control.world.entity import TABLE_NOISE, TOOL_ID, EntityState, tool_state
 from concept_control.world.tabletop import Tabletop
 from concept_control.world.workspace import Workspace
 
@@ -64,11 +64,12 @@ def goal_message(
         heights: Height of each entity's centre [m], by id; the tool's is 0.
         workspace: Workspace of the arm.
     """
+    raised = workspace.length_to_world(goal.target_bottoms - request.scene.bottoms)
 
-    def points(positions: np.ndarray) -> list:
+    def points(positions: np.ndarray, above: np.ndarray | float) -> list:
+        z = np.array([heights.get(i, 0.0) for i in goal.entity_ids]) + above
         return [
-            convert.point(np.array([*xy, heights.get(i, 0.0)]))
-            for i, xy in zip(goal.entity_ids, workspace.to_world(positions))
+            convert.point(np.array([*xy, up])) for xy, up in zip(workspace.to_world(positions), z)
         ]
 
     return ConceptGoal(
@@ -81,8 +82,8 @@ def goal_message(
         entities=convert.ids_array(goal.entity_ids),
         movable=convert.ids_array(goal.movable),
         moved=convert.ids_array(goal.moved),
-        before=points(goal.before),
-        targets=points(goal.targets),
+        before=points(goal.before, 0.0),
+        targets=points(goal.targets, raised),
         initial_energy=goal.initial_energy,
         target_energy=goal.target_energy,
         seed=request.seed,
@@ -111,16 +112,20 @@ def grounded_goal(
     """
     _check_origin(message, session, model)
     ids = _checked_ids(message, entities)
-    before = np.array([[p.x, p.y] for p in message.before]).reshape(-1, 2)
-    targets = np.array([[p.x, p.y] for p in message.targets]).reshape(-1, 2)
+    before = np.array([[p.x, p.y, p.z] for p in message.before]).reshape(-1, 3)
+    targets = np.array([[p.x, p.y, p.z] for p in message.targets]).reshape(-1, 3)
     if not (np.isfinite(before).all() and np.isfinite(targets).all()):
         raise CommandError('the goal holds NaN or infinity')
     states = {TOOL_ID: tool_state(), **entities}
-    scene = Tabletop.from_entities({i: states[i] for i in ids}, workspace)
+    # As it was when the goal was made, which somebody may have changed since.
+    then = {i: replace(states[i], position=place) for i, place in zip(ids, before)}
+    scene = Tabletop.from_entities(then, workspace)
+    raised = np.asarray(workspace.length_to_workspace((targets - before)[:, 2]))
+    bottoms = scene.bottoms + raised
     request = GoalRequest(
         expression=message.expression,
         program=tuple(program_of(message.terms, ids)),
-        scene=replace(scene, positions=workspace.to_workspace(before)),
+        scene=scene,
         movable=tuple(int(i) for i in message.movable),
         attention=tuple({int(i) for term in message.terms for i in term.arguments}),
         seed=int(message.seed),
@@ -128,7 +133,8 @@ def grounded_goal(
     return bind_goal(
         request,
         model,
-        targets=workspace.to_workspace(targets),
+        targets=workspace.to_workspace(targets[:, :2]),
+        bottoms=np.where(bottoms > TABLE_NOISE, bottoms, 0.0),
         moved=[int(i) for i in message.moved],
         energies=(message.initial_energy, message.target_energy),
         goal_id=message.goal_id,

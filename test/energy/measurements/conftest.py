@@ -29,7 +29,7 @@ def random_scene(batch, count=6, meant=3, seed=0):
 
     row = torch.arange(count)
     mask = torch.ones(batch, count).double()
-    return SceneBatch(
+    return SceneBatch.flat(
         before=1.2 * draw(batch, count, 2) - 0.6,
         after=1.2 * draw(batch, count, 2) - 0.6,
         colors=draw(batch, count, 3),

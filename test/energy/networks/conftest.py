@@ -19,7 +19,7 @@ def make_scene():
 
         roles = torch.randint(0, 3, (batch, count), generator=generator)
         roles[:, 0], roles[:, 1] = 0, 1
-        return SceneBatch(
+        return SceneBatch.flat(
             before=2 * draw(batch, count, 2) - 1,
             after=2 * draw(batch, count, 2) - 1,
             colors=draw(batch, count, 3),

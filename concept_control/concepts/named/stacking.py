@@ -1,0 +1,287 @@
+"""Relations of height and piles: on top of, higher, lower, beside, a tower; things are cubes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from itertools import product
+
+import numpy as np
+
+from concept_control.concepts.family import (
+    Draft,
+    Family,
+    Length,
+    last_positions,
+    masks,
+    mean_of,
+    outside_of,
+)
+from concept_control.concepts.named.relational import Relation
+from concept_control.world.events import Events
+
+FACE_GAP = 0.02
+"""Largest gap between two faces of which one rests on the other [workspace units]: 5 mm."""
+
+LEAST_HIGHER = 0.05
+"""Least difference of height of what is higher [workspace units]."""
+
+BESIDE_GAP = 0.1
+"""Largest gap to what something is beside [workspace units]."""
+
+_OFF_MIDDLE = 0.3
+"""Largest distance off the middle of what is below, in its half sides, in demonstrations."""
+
+_EDGE = 0.85
+_FEWEST, _MOST = 2, 6
+
+
+def _vertical(events: Events) -> tuple[np.ndarray, np.ndarray]:
+    """Return the heights (B, N) of lower and upper faces in the last state."""
+    bottoms = events.bottoms[:, -1].cpu().numpy().astype(float)
+    return bottoms, bottoms + events.heights.cpu().numpy()
+
+
+def _half_sides(events: Events) -> np.ndarray:
+    return events.sides.cpu().numpy().astype(float) / 2
+
+
+def _raised(scene: Draft) -> np.ndarray:
+    """Return the heights (B, T, N) of the lower faces, which a sampler changes in place."""
+    if scene.bottoms is None:
+        scene.bottoms = np.zeros(scene.positions.shape[:-1])
+    return scene.bottoms
+
+
+def _put_on(
+    rng: np.random.Generator, scene: Draft, step: int, thing: int, carrier: int, rows: np.ndarray
+) -> None:
+    """Put a thing about on the middle of another in a state of some events."""
+    bottoms = _raised(scene)
+    off = rng.uniform(-_OFF_MIDDLE, _OFF_MIDDLE, (len(rows), 2))
+    half = scene.sizes[rows, carrier, None] / 2
+    scene.positions[rows, step, thing] = scene.positions[rows, step, carrier] + off * half
+    bottoms[rows, step, thing] = bottoms[rows, step, carrier] + scene.sizes[rows, carrier]
+
+
+def _pile_up(scene: Draft, rows: np.ndarray, *things: int) -> None:
+    """Put things on one another, the last one lowest, in both states of some events."""
+    if len(rows):
+        levels = zip(reversed(things[:-1]), reversed(things[1:]))
+        for (thing, carrier), step in product(levels, (0, 1)):
+            scene.positions[rows, step, thing] = scene.positions[rows, step, carrier]
+            below = _raised(scene)[rows, step, carrier]
+            _raised(scene)[rows, step, thing] = below + scene.sizes[rows, carrier]
+
+
+def _spread_out(rng: np.random.Generator, scene: Draft) -> None:
+    """Put all things on places of the table that are free, in every state."""
+    count = scene.sizes.shape[1]
+    ticks = np.linspace(-_EDGE, _EDGE, max(5, int(np.ceil(count**0.5)) + 1))
+    grid = np.stack(np.meshgrid(ticks, ticks), axis=-1).reshape(-1, 2)
+    order = np.argsort(rng.random((len(scene.count), len(grid))), axis=1)[:, :count]
+    shake = rng.uniform(-0.06, 0.06, (len(order), count, 2))
+    scene.positions[:] = (grid[order] + shake)[:, None]
+    _raised(scene)
+
+
+class Stacked(Relation):
+    """A relation of one subject to one other in which heights count."""
+
+    reads_sizes = True
+    tolerance = 0.04
+
+    def arrange(self, rng: np.random.Generator, rows: np.ndarray, scene: Draft) -> None:
+        _spread_out(rng, scene)
+        scene.subjects[:, 0] = True
+        scene.attention[:, 1] = True
+        self.stack(rng, scene)
+
+    def stack(self, rng: np.random.Generator, scene: Draft) -> None:
+        """Put subject 0 in the last state where the concept holds of it and 1."""
+        raise NotImplementedError
+
+    def error(self, events: Events, params: np.ndarray) -> np.ndarray:
+        relative, valid = self.relative_position(events)
+        _, subjects, attended = masks(events)
+        sides = 2 * _half_sides(events)
+        faces = np.stack(_vertical(events), axis=-1)
+        found = [mean_of(each, mask) for each in (sides, faces) for mask in (subjects, attended)]
+        with np.errstate(invalid='ignore'):
+            return np.where(valid, self.beyond(relative, *found), np.inf)
+
+    def beyond(
+        self,
+        relative: np.ndarray,
+        side: np.ndarray,
+        other_side: np.ndarray,
+        faces: np.ndarray,
+        other_faces: np.ndarray,
+    ) -> np.ndarray:
+        """Return (B,) distances to satisfaction from offsets, sides and faces (B, 2) of both."""
+        raise NotImplementedError
+
+
+class OnTopOf(Stacked):
+    """Rest on another thing, with the middle over it."""
+
+    def stack(self, rng: np.random.Generator, scene: Draft) -> None:
+        # In every second one others are piled up higher.
+        _pile_up(scene, np.flatnonzero((scene.count > 4) & (scene.shot % 2 == 0)), 4, 3, 2)
+        # Sometimes the other lies on something itself.
+        _pile_up(scene, np.flatnonzero((scene.count > 2) & (scene.shot % 4 == 1)), 1, 2)
+        _put_on(rng, scene, 1, 0, 1, np.arange(len(scene.count)))
+
+    def meaning(self, params: np.ndarray, length: Length) -> str:
+        return (
+            f'its lower face at most {length(FACE_GAP)} from the upper face of the other, its '
+            'middle over it'
+        )
+
+    def beyond(
+        self,
+        relative: np.ndarray,
+        side: np.ndarray,
+        other_side: np.ndarray,
+        faces: np.ndarray,
+        other_faces: np.ndarray,
+    ) -> np.ndarray:
+        off = np.maximum(np.abs(relative) - other_side / 2, 0.0).max(axis=1)
+        return np.where(np.abs(faces[:, 0] - other_faces[:, 1]) <= FACE_GAP, off, np.inf)
+
+
+class BesideIt(Stacked):
+    """Stand at the same height as another thing, face to face and nearly touching it."""
+
+    def stack(self, rng: np.random.Generator, scene: Draft) -> None:
+        count = len(scene.count)
+        axis, sign = rng.integers(2, size=count), rng.choice([-1.0, 1.0], count)
+        reach = scene.sizes[:, :2].mean(axis=1)
+        off = rng.uniform(-0.3, 0.3, (count, 2)) * reach[:, None]
+        off[np.arange(count), axis] = sign * (reach + rng.uniform(0.02, 0.09, count))
+        scene.positions[:, 1, 0] = np.clip(scene.positions[:, 1, 1], -0.6, 0.6) + off
+        scene.positions[:, :, 1] = np.clip(scene.positions[:, :, 1], -0.6, 0.6)
+
+    def meaning(self, params: np.ndarray, length: Length) -> str:
+        return f'as high as the other, with at most {length(BESIDE_GAP)} between their faces'
+
+    def beyond(
+        self,
+        relative: np.ndarray,
+        side: np.ndarray,
+        other_side: np.ndarray,
+        faces: np.ndarray,
+        other_faces: np.ndarray,
+    ) -> np.ndarray:
+        gap = (np.abs(relative) - (side + other_side) / 2).max(axis=1)
+        is_level = np.abs(faces[:, 0] - other_faces[:, 0]) <= FACE_GAP
+        return np.where(is_level, outside_of(gap, 0.0, BESIDE_GAP), np.inf)
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Higher(Stacked):
+    """Have the middle higher than that of another thing, or lower.
+
+    Attributes:
+        sign: 1 for higher, -1 for lower.
+    """
+
+    sign: float
+    reads_sizes = False
+
+    def entities_needed(self, rows: np.ndarray) -> int:
+        return 3
+
+    def stack(self, rng: np.random.Generator, scene: Draft) -> None:
+        every = np.arange(len(scene.count))
+        scene.sizes[:, 2] = np.maximum(scene.sizes[:, 2], 0.16)
+        if self.sign > 0:
+            _pile_up(scene, every[(scene.count > 3) & (scene.shot % 2 == 0)], 2, 3)
+            on_it = rng.random(len(every)) < 0.3
+            _put_on(rng, scene, 1, 0, 1, every[on_it])
+            _put_on(rng, scene, 1, 0, 2, every[~on_it])
+            return
+        # Where there are enough, the other is on two, and there is one for the subject.
+        high = np.flatnonzero((scene.count > 4) & (scene.shot % 2 == 0))
+        _pile_up(scene, high, 1, 2, 3)
+        _pile_up(scene, np.setdiff1d(every, high), 1, 2)
+        ticks = np.linspace(-0.9, 0.9, 15)
+        grid = np.stack(np.meshgrid(ticks, ticks), axis=-1).reshape(-1, 2)
+        away = np.abs(grid[None, :, None] - scene.positions[:, 1, None]).max(axis=-1).min(axis=2)
+        noise = rng.random(away.shape)
+        best = np.where(away > 0.27, noise, -1.0 + 0.1 * away).argmax(axis=1)
+        scene.positions[:, 1, 0] = grid[best]
+        if len(high):
+            scene.sizes[high, 4] = scene.sizes[high, 3]
+            _put_on(rng, scene, 1, 0, 4, high)
+
+    def meaning(self, params: np.ndarray, length: Length) -> str:
+        return (
+            f'its middle at least {length(LEAST_HIGHER)} '
+            f'{"higher" if self.sign > 0 else "lower"} than that of the other'
+        )
+
+    def beyond(
+        self,
+        relative: np.ndarray,
+        side: np.ndarray,
+        other_side: np.ndarray,
+        faces: np.ndarray,
+        other_faces: np.ndarray,
+    ) -> np.ndarray:
+        higher = self.sign * (faces.mean(axis=1) - other_faces.mean(axis=1))
+        return outside_of(higher, LEAST_HIGHER, np.inf)
+
+
+class Tower(Family):
+    """Two to six things, every one on the next, in any order."""
+
+    reads_sizes = True
+    tolerance = 0.04
+    fewest, most = _FEWEST, _MOST
+
+    def entities_needed(self, rows: np.ndarray) -> int:
+        return self.fewest
+
+    def arrange(self, rng: np.random.Generator, rows: np.ndarray, scene: Draft) -> None:
+        _spread_out(rng, scene)
+        count = rng.integers(self.fewest, np.minimum(scene.count, 5) + 1)
+        # The lowest stays in half of them, so that its place is seen to mean nothing.
+        moves = np.flatnonzero(rng.random(len(count)) < 0.5)
+        scene.positions[moves, 1, 0] += rng.uniform(-0.05, 0.05, (len(moves), 2))
+        for level in range(1, int(count.max())):
+            _put_on(rng, scene, 1, level, level - 1, np.flatnonzero(count > level))
+        scene.subjects = np.arange(scene.sizes.shape[1]) < count[:, None]
+        scene.attention = scene.subjects.copy()
+
+    def meaning(self, params: np.ndarray, length: Length) -> str:
+        return (
+            f'{self.fewest} to {self.most} things, each with its middle over the one below and at '
+            f'most {length(FACE_GAP)} between their faces'
+        )
+
+    def error(self, events: Events, params: np.ndarray) -> np.ndarray:
+        present, _, attended = masks(events)
+        members, places, halves = attended & present, last_positions(events), _half_sides(events)
+        lower, upper = _vertical(events)
+        error = np.full(len(places), np.inf)
+        for row, chosen in enumerate(members):
+            index = np.flatnonzero(chosen)
+            index = index[np.argsort(lower[row, index])]
+            if not self.fewest <= len(index) <= self.most or lower[row, index[0]] > FACE_GAP:
+                continue
+            below, above = index[:-1], index[1:]
+            gaps = lower[row, above] - upper[row, below]
+            off = np.abs(places[row, above] - places[row, below]) - halves[row, below]
+            if (np.abs(gaps) <= FACE_GAP).all():
+                error[row] = max(float(off.max()), 0.0)
+        return error
+
+
+WORDS: tuple[Family, ...] = (
+    OnTopOf('on_top_of', 'rest on another thing', ()),
+    Higher('higher_than', 'stand higher than another thing', (), sign=1.0),
+    Higher('lower_than', 'stand lower than another thing', (), sign=-1.0),
+    BesideIt('beside', 'stand right beside another thing, as high as that', ()),
+    Tower('tower', 'stand one on the other, two to six of them', ()),
+)
+"""Families of words for stacked things."""

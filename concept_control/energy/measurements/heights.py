@@ -1,0 +1,219 @@
+"""Measurements of how high things stand and of what they rest on, of one subject and of sets."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from functools import cache, partial
+
+import torch
+
+from concept_control.energy.measurements.measurement import (
+    COUNT,
+    LENGTH,
+    MIRROR,
+    RATIO,
+    SHIFT,
+    TURN,
+    Measurement,
+)
+from concept_control.energy.measurements.scene_view import SceneView
+from concept_control.energy.scene_batch import rests_on
+
+HEIGHT, PILE = 'height', 'pile'
+"""Topics: how high one subject stands, and how the things of a set stand on one another."""
+
+_EVERYTHING = frozenset({SHIFT, TURN, MIRROR})
+_COUNT_COST = 3.0
+"""Log odds by which numbers of things are less likely to be meant than what they follow from."""
+
+_ON_TOP_COST = -4.5
+"""Minus the log odds by which it is likelier that a thing is meant to be on what is meant."""
+
+_APART = 3.0
+"""Value for things of which none stands on another, in half sides."""
+
+
+@cache
+def height_measurements() -> tuple[Measurement, ...]:
+    """Return every measurement of the height of the subject."""
+    return tuple(_heights())
+
+
+@cache
+def pile_measurements() -> tuple[Measurement, ...]:
+    """Return every measurement of how the meant things stand on one another."""
+    return tuple(_piles())
+
+
+def _heights() -> Iterator[Measurement]:
+    def make(
+        name: str,
+        phrase: str,
+        value: Callable[[SceneView], torch.Tensor],
+        needs: int = 1,
+        unit: str = LENGTH,
+        is_signed: bool = True,
+        keeps: frozenset[str] = _EVERYTHING,
+        opposite: str = '',
+    ) -> Measurement:
+        cost = _COUNT_COST if unit == COUNT else _ON_TOP_COST if 'on top' in name else 0.0
+        return Measurement(name, phrase, unit, HEIGHT, value, is_signed, needs, keeps, cost,
+                           opposite)  # fmt: skip
+
+    meant = 'what is meant'
+    yield make('attended: on top', f'with its lower face {{}} above the upper face of {meant}',
+               lambda v: _bottom(v) - _of(v, 'attended', 'tops'),
+               opposite=f'with its lower face {{}} below the upper face of {meant}')  # fmt: skip
+    yield make('attended: underneath', f'with its upper face {{}} below the lower face of {meant}',
+               lambda v: _of(v, 'attended', 'bottoms') - _top(v),
+               opposite=f'with its upper face {{}} above the lower face of {meant}')  # fmt: skip
+    yield make('attended: level', f'with its lower face {{}} above that of {meant}',
+               lambda v: _bottom(v) - _of(v, 'attended', 'bottoms'),
+               opposite=f'with its lower face {{}} below that of {meant}')  # fmt: skip
+    yield make('attended: middle', f'with its middle {{}} higher than that of {meant}',
+               _middle_above,
+               opposite=f'with its middle {{}} lower than that of {meant}')  # fmt: skip
+    yield make('attended: over', f'{{}} of a half side off the middle of {meant}', _off_middle,
+               unit=RATIO, keeps=frozenset({SHIFT, MIRROR}))  # fmt: skip
+    for name, words, needs in (('attended', 'of what is meant', 1), ('others', 'others', 0)):
+        yield make(f'{name}: number under', f'with {{}} {words} right under it',
+                   partial(_number_under, name), needs, COUNT, False)  # fmt: skip
+    yield make('table: height', 'with its lower face {} above the table', _bottom, 0)
+    yield make('start: height', '{} higher than it was', _raised, 0,
+               opposite='{} lower than it was')  # fmt: skip
+    for side, word in ((-1, 'lower'), (1, 'higher')):
+        yield make(f'others: number {word}', f'with {{}} things {word} than it',
+                   partial(_number_beyond, side), 0, COUNT, False)  # fmt: skip
+
+
+def _of(view: SceneView, whose: str, what: str) -> torch.Tensor:
+    """Return the mean (R,) of `bottoms`, `tops` or `bottoms_before` over subjects or attended."""
+
+    def compute() -> torch.Tensor:
+        gate = getattr(view, whose)
+        total = (getattr(view.scene, what) * gate).sum(dim=-1)
+        return total / gate.sum(dim=-1).clamp(min=1e-6)
+
+    return view.once(f'{whose} {what}', compute)
+
+
+def _bottom(view: SceneView) -> torch.Tensor:
+    return _of(view, 'subjects', 'bottoms')
+
+
+def _top(view: SceneView) -> torch.Tensor:
+    return _of(view, 'subjects', 'tops')
+
+
+def _raised(view: SceneView) -> torch.Tensor:
+    return _bottom(view) - _of(view, 'subjects', 'bottoms_before')
+
+
+def _middle(view: SceneView, whose: str) -> torch.Tensor:
+    return (_of(view, whose, 'bottoms') + _of(view, whose, 'tops')) / 2
+
+
+def _middle_above(view: SceneView) -> torch.Tensor:
+    return _middle(view, 'subjects') - _middle(view, 'attended')
+
+
+def _off_middle(view: SceneView) -> torch.Tensor:
+    return (view.offset('attended').abs() / (view.anchor_size('attended') / 2)).amax(dim=-1)
+
+
+def _resting(view: SceneView) -> torch.Tensor:
+    """Return (R, N, N) 1 where the first rests on the second."""
+    return view.once('resting', lambda: rests_on(view.scene).to(view.scene.after))
+
+
+def _number_under(whose: str, view: SceneView) -> torch.Tensor:
+    gate = view.subjects.unsqueeze(-1) * getattr(view, whose).unsqueeze(-2)
+    return (_resting(view) * gate).sum(dim=(1, 2))
+
+
+def _number_beyond(side: int, view: SceneView) -> torch.Tensor:
+    middles = (view.scene.bottoms + view.scene.tops) / 2
+    beyond = side * (middles - _middle(view, 'subjects').unsqueeze(-1)) > 1e-3
+    return (beyond * (view.others + view.attended)).sum(dim=-1)
+
+
+def _piles() -> Iterator[Measurement]:
+    def make(
+        name: str,
+        phrase: str,
+        value: Callable[[SceneView], torch.Tensor],
+        unit: str = LENGTH,
+        is_signed: bool = True,
+        keeps: frozenset[str] = _EVERYTHING,
+        cost: float = 0.0,
+    ) -> Measurement:
+        return Measurement(f'set: {name}', phrase, unit, PILE, value, is_signed, 2, keeps, cost)
+
+    yield make('face gap', 'one on the next, with a gap of {} between their faces', _face_gap)
+    yield make('off middle', 'one over the other, {} of its half side off the middle of what '
+               'carries it', _off_carrier, RATIO, keeps=frozenset({SHIFT, MIRROR}))  # fmt: skip
+    yield make('not on another', '{} beside the lowest that stand on none of the others',
+               _not_on_another, COUNT)  # fmt: skip
+    yield make('height/sum', 'a height of {} of that of all of them one on the other',
+               _height_share, RATIO, is_signed=False)  # fmt: skip
+    yield make('lowest', 'the lowest {} above the table',
+               lambda v: _ordered(v)[0][:, 0])  # fmt: skip
+    yield make('unsorted size up', '{} of all pairs not the larger one below', _unsorted_upward,
+               RATIO, cost=1.0)  # fmt: skip
+
+
+def _ordered(view: SceneView) -> tuple[torch.Tensor, torch.Tensor]:
+    """Return the sorted heights (R, N) of the lower and of the upper faces; infinite last."""
+
+    def compute() -> torch.Tensor:
+        meant = view.meant > 0.5
+        faces = torch.stack([view.scene.bottoms, view.scene.tops])
+        return torch.where(meant, faces, torch.inf).sort(dim=-1).values
+
+    lower, upper = view.once('ordered faces', compute).unbind(0)
+    return lower, upper
+
+
+def _face_gap(view: SceneView) -> torch.Tensor:
+    """Return the gap (R,) of the largest size between one of the meant and the next."""
+    lower, upper = _ordered(view)
+    is_next = ~lower[:, 1:].isinf()
+    gaps = torch.where(is_next, lower[:, 1:], 0.0) - torch.where(is_next, upper[:, :-1], 0.0)
+    return gaps.gather(-1, gaps.abs().argmax(dim=-1, keepdim=True))[:, 0]
+
+
+def _carried(view: SceneView) -> torch.Tensor:
+    """Return (R, N, N) 1 where the first of two that are meant rests on the second."""
+    return _resting(view) * view.meant.unsqueeze(-1) * view.meant.unsqueeze(-2)
+
+
+def _off_carrier(view: SceneView) -> torch.Tensor:
+    """Return how far (R,) the worst of the carried is off the middle of its carriers."""
+    carried, places, halves = _carried(view), view.scene.after, view.scene.sides / 2
+    number = carried.sum(dim=-1)
+    share = carried / number.clamp(min=1.0).unsqueeze(-1)
+    off = ((places - share @ places).abs() / (share @ halves + 1e-6)).amax(dim=-1)
+    worst = torch.where(number > 0, off, 0.0).amax(dim=-1)
+    return torch.where(number.sum(dim=-1) > 0, worst, _APART)
+
+
+def _not_on_another(view: SceneView) -> torch.Tensor:
+    is_carried = (_carried(view).sum(dim=-1) > 0).to(view.meant)
+    return (view.meant.sum(dim=-1) - 1).clamp(min=0.0) - is_carried.sum(dim=-1)
+
+
+def _height_share(view: SceneView) -> torch.Tensor:
+    lower, _ = _ordered(view)
+    top = torch.where(view.meant > 0.5, view.scene.tops, 0.0).amax(dim=-1)
+    total = (view.scene.heights * view.meant).sum(dim=-1)
+    lowest = torch.where(lower[:, 0].isinf(), 0.0, lower[:, 0])
+    return (top - lowest) / total.clamp(min=1e-3)
+
+
+def _unsorted_upward(view: SceneView) -> torch.Tensor:
+    sizes, bottoms = view.scene.sizes, view.scene.bottoms
+    both = view.meant.unsqueeze(-1) * view.meant.unsqueeze(-2)
+    is_larger = sizes.unsqueeze(-1) > sizes.unsqueeze(-2) + 1e-4
+    wrong = is_larger & (bottoms.unsqueeze(-1) > bottoms.unsqueeze(-2) + 1e-3)
+    number = view.meant.sum(dim=-1)
+    return (wrong * both).sum(dim=(1, 2)) / (number * (number - 1) / 2).clamp(min=1.0)

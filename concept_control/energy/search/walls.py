@@ -1,0 +1,99 @@
+"""What bodies keep to whatever is wanted: none overlap, leave the table or fall."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+
+from concept_control.energy.scene_batch import TOUCHING, SceneBatch
+
+
+@dataclass(frozen=True)
+class Walls:
+    """What bodies keep to whatever the goal is.
+
+    Attributes:
+        separation: Distance of two middles, in sums of half sides, below which bodies repel: a
+            release needs room.
+        edge: Largest |coordinate| of a middle without a penalty [workspace units].
+        holds_bodies: Whether whole bodies stay within the edge, not only their middles.
+        weight: Weight of the squared overlaps and excesses over the edge.
+    """
+
+    separation: float = 1.3
+    edge: float = 0.97
+    holds_bodies: bool = False
+    weight: float = 4.0
+
+    def residuals(
+        self, place: torch.Tensor, scene: SceneBatch, movable: torch.Tensor
+    ) -> torch.Tensor:
+        """Return the residuals (B, K) of overlap, of the edge and of what would fall.
+
+        Bodies may be over one another at heights of their own; what is off the table must have its
+        middle over what carries it.
+
+        Args:
+            place: (B, N, 2) workspace units.
+            scene: B scenes.
+            movable: (B or 1, N) 1 where an entity may move; what stands is no fault.
+        """
+        reach = (scene.sides.unsqueeze(-2) + scene.sides.unsqueeze(-3)) / 2
+        apart = ((place.unsqueeze(-2) - place.unsqueeze(-3)) / reach).clamp(-3.0, 3.0)
+        apart = (apart.pow(_CORNERS).sum(dim=-1) + 1e-12).pow(1 / _CORNERS)
+        either_moves = 1 - (1 - movable.unsqueeze(-1)) * (1 - movable.unsqueeze(-2))
+        here = scene.present.unsqueeze(-1) * scene.present.unsqueeze(-2)
+        other = 1 - torch.eye(place.shape[1], dtype=place.dtype, device=place.device)
+        overlap = torch.relu(self.separation - apart) * reach.mean(dim=-1)
+        outside = place.abs() - self.edge
+        if self.holds_bodies:
+            outside = outside + scene.sides / 2
+        outside = torch.relu(outside) * movable.unsqueeze(-1)
+        # Each pair comes twice.
+        overlap = 0.5**0.5 * overlap * (either_moves * here * other)
+        found = [overlap, outside]
+        if scene.is_stacked:
+            found[0] = overlap * _side_by_side(scene)
+            found.append(_unsupported(place, scene) * _moves(movable, scene))
+        return self.weight**0.5 * torch.cat([each.flatten(1) for each in found], dim=-1)
+
+
+WALLS = Walls()
+"""Walls of a table on which an arm puts things down."""
+
+_CORNERS = 8
+"""Exponent of the norm that distances of bodies are taken in: nearly that of rectangles, whose
+corners are 9 % further out, and smooth."""
+
+_INSIDE = 0.8
+"""Share of a carrier's face, about its middle, over which the middle of what it carries stays."""
+
+
+def _side_by_side(scene: SceneBatch) -> torch.Tensor:
+    """Return (B, N, N) 1 where two things share a height."""
+    lower = torch.maximum(scene.bottoms.unsqueeze(-1), scene.bottoms.unsqueeze(-2))
+    upper = torch.minimum(scene.tops.unsqueeze(-1), scene.tops.unsqueeze(-2))
+    return (upper - lower > TOUCHING).to(scene.sides)
+
+
+def carriers(scene: SceneBatch) -> torch.Tensor:
+    """Return (B, N, N) whether the second is at the height at which it could carry the first."""
+    gap = scene.bottoms.unsqueeze(-1) - scene.tops.unsqueeze(-2)
+    here = (scene.present.unsqueeze(-1) * scene.present.unsqueeze(-2)) > 0.5
+    other = ~torch.eye(gap.shape[-1], dtype=torch.bool, device=gap.device)
+    return (gap.abs() < TOUCHING) & here & other & (scene.bottoms.unsqueeze(-1) > 0)
+
+
+def _unsupported(place: torch.Tensor, scene: SceneBatch) -> torch.Tensor:
+    """Return how far (B, N) the middles of things off the table are beyond what carries them."""
+    apart = (place.unsqueeze(-2) - place.unsqueeze(-3)).abs()
+    beyond = torch.relu(apart - _INSIDE * scene.sides.unsqueeze(-3) / 2).amax(dim=-1)
+    nearest = torch.where(carriers(scene), beyond, 1.0).amin(dim=-1)
+    return nearest * (scene.bottoms > 0)
+
+
+def _moves(movable: torch.Tensor, scene: SceneBatch) -> torch.Tensor:
+    """Return (B, N) 1 where a thing or what may carry it may move; what stands is no fault."""
+    carrier = (carriers(scene).to(movable) * movable.unsqueeze(-2)).amax(dim=-1)
+    return torch.maximum(movable.expand_as(carrier), carrier)
