@@ -27,9 +27,6 @@ from concept_control.simulation.world import SimulatedWorld
 from concept_control.world.entity import TOOL_ID, EntityState, tool_state
 from concept_control.world.tabletop import Tabletop
 
-SETTLE_TIME = 0.4
-"""Wait after the controller is done, so that released blocks have come to rest [s]."""
-
 CURVE_PERIOD = 0.2
 """Time between two points of an episode's energy curve [s]."""
 
@@ -54,6 +51,8 @@ class EpisodeConfig:
         disturb: Whether an attended block is moved during the first carry.
         follows_energy: Whether carries minimise the energy or track the generated target.
         pushes: Whether blocks are pushed instead of carried.
+        stacks: Blocks of the start that stand on one another, as in `SceneConfig`.
+        rest: Wait after the controller is done, so that everything comes to rest [s].
     """
 
     expression: str
@@ -68,6 +67,8 @@ class EpisodeConfig:
     disturb: bool = False
     follows_energy: bool = True
     pushes: bool = False
+    stacks: tuple[tuple[int, ...], ...] = ()
+    rest: float = 0.4
 
 
 @dataclass
@@ -156,6 +157,7 @@ class Runner:
                 seed=config.seed,
                 min_gap=0.06,
                 arm=config.arm,
+                stacks=config.stacks,
             )
         )
         task = TaskConfig(
@@ -184,8 +186,9 @@ class Runner:
         except ConceptControlError as error:
             episode.text = str(error)
             return episode
-        generated = self._in_truths_order(truth, goal)
-        episode.solution_error = half * judge(replace(truth, positions=generated)).error
+        rows = self._in_truths_order(truth, goal)
+        generated = {'positions': goal.targets[rows], 'bottoms': goal.target_bottoms[rows]}
+        episode.solution_error = half * judge(replace(truth, **generated)).error
         controller.set_goal(goal)
         self._play(loop, episode)
         if config.disturb:
@@ -218,7 +221,7 @@ class Runner:
                 break
         episode.status, episode.text = str(output.status), output.text
         episode.time = loop.world.time
-        loop.run(SETTLE_TIME)
+        loop.run(config.rest)
 
     def _note(self, loop: ClosedLoop, episode: Episode, output: ControlOutput) -> None:
         arm = loop.world.scene.arm
@@ -257,6 +260,8 @@ class Runner:
         return plan_goal(request, self.model, workspace)
 
     def _in_truths_order(self, truth: Tabletop, goal: GroundedGoal) -> np.ndarray:
-        """Match the goal's entities to the true ones by where they were; return targets (N, 2)."""
+        """Return (N,) the goal's rows of the true entities, by where they were and their looks."""
         gaps = np.linalg.norm(truth.positions[:, None] - goal.before, axis=-1)
-        return goal.targets[gaps.argmin(axis=1)]
+        return (gaps + 0.1 * np.linalg.norm(truth.colors[:, None] - goal.colors, axis=-1)).argmin(
+            1
+        )

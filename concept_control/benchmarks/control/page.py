@@ -46,13 +46,6 @@ COMMAND_COLUMNS = {
     'moves': '{moves:.1f}',
     '∫E dt': '{integral:.3f}',
 }
-STACKING_COLUMNS = {
-    'task': '{task}',
-    'stands': '{percent}',
-    'time [s]': '{time:.1f}',
-    'gap [mm]': '{gap_mm:.1f}',
-    'offset [mm]': '{offset_mm:.1f}',
-}
 """Columns of the tables: titles, and the format of the values below."""
 
 

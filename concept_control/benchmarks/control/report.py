@@ -17,14 +17,12 @@ from concept_control.benchmarks.control.episodes import Episode, EpisodeConfig, 
 from concept_control.benchmarks.control.judo_comparison import judo_section
 from concept_control.benchmarks.control.page import (
     COMMAND_COLUMNS,
-    STACKING_COLUMNS,
     TOOL_COLUMNS,
     TOY_COLUMNS,
     draw_curves,
     draw_disturbance,
     draw_errors,
 )
-from concept_control.benchmarks.control.stacking import TASKS, play_stacking
 from concept_control.benchmarks.control.tool_between import (
     DURATION,
     ToolCase,
@@ -66,6 +64,18 @@ PUSHED = (
     'above(red; green)',
 )
 """What is asked of pushing: one block moves."""
+
+STACKED: tuple[tuple[str, int, tuple[tuple[int, ...], ...]], ...] = (
+    ('on_top_of(red; blue)', 4, ()),
+    ('on_top_of(red; blue)', 4, ((2, 3),)),
+    ('tower(all)', 3, ()),
+    ('tower(all)', 4, ()),
+    ('tower(all)', 5, ()),
+)
+"""What is asked of stacking: the command, the number of blocks, and what lies on what before."""
+
+STACK_REST = 2.0
+"""Time that what was stacked must stand before it is judged [s]."""
 
 MOVED_REFERENCE = 'between(red; blue, green)'
 
@@ -264,27 +274,26 @@ def pushing_section(config: ControlConfig, report: Report) -> dict[str, Any]:
 
 
 def stacking_section(config: ControlConfig, report: Report) -> dict[str, Any]:
-    """Build towers; those that stand two seconds later count."""
+    """Put blocks on one another; what the predicate finds two seconds later counts."""
     seen = f'camera ({config.backend})' if config.backend else 'true poses with 1 mm of noise'
     report.heading(f'stacking, {config.arm}, {seen}, {config.seeds} seeds each')
-    episodes = list(product(TASKS, range(config.seeds)))
-    runs = [
-        play_stacking(task, seed, config.arm, config.planner, config.backend)
-        for task, seed in tqdm(episodes, unit='episode', file=sys.stderr, leave=False)
-    ]
     rows: list[dict[str, Any]] = []
-    for task in TASKS:
-        its = [run for run in runs if run['task'] == task.name]
-        standing = [run for run in its if run['stands']]
-        success = rate(len(standing), len(its))
-        rows.append({'task': task.name, 'success': success, 'percent': percent(success)})
-        for key in ('time', 'gap_mm', 'offset_mm'):
-            rows[-1][key] = _median(np.array([run[key] for run in standing]))
-    report.table(STACKING_COLUMNS, rows)
-    for run in runs:
-        if not run['stands']:
-            report.say(f'{run["task"]} seed {run["seed"]}: {run["text"]}', is_note=True)
-    return {'summary': rows, 'runs': runs}
+    for text, num, stacks in STACKED:
+        colors = EpisodeConfig.colors[:num] if num <= 4 else (*EpisodeConfig.colors, 'magenta')
+        runs = _run_all(
+            config.episode(text, seed, colors=colors, stacks=stacks, rest=STACK_REST)
+            for seed in range(config.seeds)
+        )
+        start = f', {colors[stacks[0][1] - 1]} on {colors[stacks[0][0] - 1]}' if stacks else ''
+        rows.append(_summary(f'{text}, {num} blocks{start}', runs))
+        success = rate(sum(run.holds for run in runs), len(runs))
+        rows[-1] |= {'interval': success, 'percent': percent(success)}
+        rows[-1]['runs'] = [run.numbers() for run in runs]
+    report.table({**COMMAND_COLUMNS, 'success': '{percent}'}, rows)
+    for row in rows:
+        for text in row['failed']:
+            report.say(text, is_note=True)
+    return {'summary': rows}
 
 
 def _by_command(commands: Sequence[str], runs: list[Episode]) -> list[dict[str, Any]]:

@@ -1,15 +1,77 @@
 """The arm stacks, unstacks and recovers, judged on true poses; what cannot be is refused."""
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pytest
 
-from concept_control.benchmarks.control.stacking import stands, tower_faults, tower_goal
+from concept_control.benchmarks.control.tool_between import closed_form_goal
 from concept_control.control.controller import ConceptController, Status
 from concept_control.control.skills.task_view import TaskConfig
 from concept_control.simulation.closed_loop import ClosedLoop, LoopConfig
 from concept_control.simulation.scene import SceneConfig, build_scene
+
+LARGEST_GAP = 0.005
+"""Largest difference between a lower face and the upper face below it [m]."""
+
+
+@dataclass(frozen=True)
+class TowerEnergy:
+    """Squared distances of each row of a tower from the one below it, seen from above."""
+
+    order: tuple[int, ...]
+
+    def residual(self, before, positions, colors, sizes):
+        above, below = list(self.order[1:]), list(self.order[:-1])
+        return (positions[:, above] - positions[:, below]).reshape(len(positions), -1)
+
+    def conjunct_residuals(self, *scene):
+        return [self.residual(*scene)]
+
+
+def tower_goal(entities, order, workspace):
+    """Ground a tower of ids, from below, where its lowest thing is: that comes to the table."""
+    ids = sorted(entities)
+    rows = [ids.index(i) for i in order]
+    sides = np.array([entities[i].size for i in ids]) / workspace.half_extent
+    bottoms = np.concatenate([[0.0], np.cumsum(sides[rows, 2])[:-1]])
+
+    def solve_again(places):
+        wanted = places.copy()
+        wanted[rows] = np.column_stack([np.tile(places[rows[0], :2], (len(rows), 1)), bottoms])
+        return wanted
+
+    lowest = entities[order[0]]
+    moved = rows[1:] if lowest.top < 1.5 * lowest.size[2] else rows
+    place = tuple(workspace.to_workspace(lowest.xy))
+    goal = closed_form_goal(
+        TowerEnergy(tuple(rows)),
+        np.array([entities[i].xy for i in ids]),
+        np.array([entities[i].size[:2].mean() for i in ids]),
+        dict.fromkeys(moved, place),
+        workspace,
+        ids,
+        dict(zip(rows, bottoms)),
+    )
+    return replace(goal, solver=solve_again)
+
+
+def tower_faults(world, order):
+    """Return (K - 1, 2) of each block above another: gap between their faces and offset [m]."""
+    rows = np.array(order) - 1
+    centres, sides = world.block_positions()[rows], world.scene.sizes[rows]
+    gaps = np.abs(np.diff(centres[:, 2]) - (sides[1:] + sides[:-1]) / 2)
+    offsets = np.linalg.norm(np.diff(centres[:, :2], axis=0), axis=1)
+    return np.column_stack([gaps, offsets])
+
+
+def stands(world, order):
+    """Tell whether a tower stands: each block on the next, its centre over it."""
+    rows = np.array(order) - 1
+    gaps, offsets = tower_faults(world, order).T
+    is_down = world.block_positions()[rows[0], 2] - world.scene.sizes[rows[0]] / 2 < LARGEST_GAP
+    is_over = offsets < world.scene.sizes[rows[:-1]] / 2
+    return bool(is_down and is_over.all() and (gaps < LARGEST_GAP).all())
 
 
 def loop_with(num_blocks, stacks=(), task=None, **scene):
