@@ -26,6 +26,9 @@ from concept_control.world.entity import TOOL_ID
 from concept_control.world.events import Events
 from concept_control.world.tabletop import Tabletop
 
+CONTACT_SHIFT = 0.02
+"""Largest distance that a thing may be pushed by what is put on it [workspace units]: 5 mm."""
+
 
 @dataclass(frozen=True)
 class Verdict:
@@ -118,6 +121,7 @@ class Judge(RoleFinder):
         others = {i for s, _ in self._roles.values() for i in s} - set(subjects)
         # So may what lay on something: it was cleared away, or went along.
         is_free = before.mask(sorted(others)) | ((before.bottoms > 0) & ~before.mask(subjects))
+        is_free |= _is_touched(before, after) & ~before.mask(subjects)
         start = np.where(is_free[:, None], after.positions, before.positions)
         events = Events(
             positions=np.stack([start, after.positions])[None].astype(np.float32),
@@ -165,3 +169,12 @@ class Judge(RoleFinder):
             for i, a in zip(scene.ids, np.asarray(attention))
             if a > 0.5 and i != TOOL_ID and i not in marker
         )
+
+
+def _is_touched(before: Tabletop, after: Tabletop) -> np.ndarray:
+    """Return (N,) bool: what carries something afterwards and was hardly pushed by it."""
+    away = np.linalg.norm(after.positions[:, None] - after.positions, axis=-1)
+    gaps = np.abs(after.bottoms[:, None] - (after.bottoms + after.heights))
+    carries = ((gaps <= CONTACT_SHIFT) & (away < after.sizes / 2)).any(axis=0)
+    shift = np.linalg.norm(after.positions - before.positions, axis=-1)
+    return carries & (shift <= CONTACT_SHIFT)

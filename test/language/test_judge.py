@@ -1,5 +1,7 @@
 """The judge: geometry and true colours decide, whatever a network may think."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -39,6 +41,16 @@ def test_moving_something_else_is_no_success():
     positions = BEFORE.copy()
     positions[0], positions[2] = (-0.1, 0.0), (0.3, 0.0)
     assert not judge(tabletop(positions)).holds
+
+
+def test_what_something_is_put_on_may_be_pushed_a_little_and_others_may_not():
+    judge = Judge(parse('on_top_of(red; #2)'), tabletop(BEFORE), tolerance=0.04)
+    for pushed, shift, holds in ((1, 0.002, True), (1, 0.03, False), (2, 0.002, False)):
+        positions = BEFORE.copy()
+        positions[pushed, 0] += shift
+        positions[0] = positions[1]
+        after = replace(tabletop(positions), bottoms=np.array([0.16, 0.0, 0.0, 0.0]))
+        assert judge(after).holds == holds
 
 
 def test_in_a_composed_goal_every_term_may_move_its_own_subjects():
