@@ -9,10 +9,10 @@ from concept_control.language.library import LibraryConcept, hash_events
 from concept_control.language.library_store import save
 
 
-def beside():
+def next_to():
     shown = vocabulary()['near'].demonstrations(5)
     return LibraryConcept(
-        name='beside',
+        name='next_to',
         description='be at its side',
         code=ConceptCode.from_array(np.zeros(2, dtype=np.float32)),
         selects=False,
@@ -33,7 +33,7 @@ def beside():
 
 def test_words_are_told_and_what_was_taught_is_renamed_deleted_and_brought_back(tmp_path, capsys):
     folder, numbers = tmp_path / 'library', tmp_path / 'words.json'
-    save(folder, beside())
+    save(folder, next_to())
 
     def words(*arguments):
         code = main(['words', *arguments, '--library', str(folder)])
@@ -43,8 +43,8 @@ def test_words_are_told_and_what_was_taught_is_renamed_deleted_and_brought_back(
     assert code == 0 and 'taught: its distance is 50 to 86 mm' in text
     assert 'near(subject; argument)' in text and '50 mm to 86 mm' in text
     told = {word['name']: word for word in json.loads(numbers.read_text())}
-    assert told['beside']['source'] == 'taught' and told['near']['source'] == 'shipped'
-    assert words('--rename', 'beside', 'alongside')[0] == 0
+    assert told['next_to']['source'] == 'taught' and told['near']['source'] == 'shipped'
+    assert words('--rename', 'next_to', 'alongside')[0] == 0
     code, text = words('alongsid')
     assert code == 2 and 'did you mean alongside?' in text
     assert words('--delete', 'alongside')[0] == 0

@@ -67,12 +67,12 @@ def test_the_command_line_becomes_a_configuration_in_metres():
     config = configured('--concept', 'near(red; blue)', '--tolerance', '12', '--cameras', '2')
     assert config.expression == config.judged == parse('near(red; blue)')
     assert config.tolerance == 0.012 and config.num_cameras == 2
-    taught = configured('--concept', 'beside(red; blue)', '--judge', 'near(red; blue)')
+    taught = configured('--concept', 'next_to(red; blue)', '--judge', 'near(red; blue)')
     assert str(taught.judged) == 'near(red; blue)' != str(taught.expression)
 
 
 def test_a_taught_word_is_not_judged_by_geometry_but_by_its_energy():
-    config = configured('--world', 'particles', '--concept', 'beside(red; blue)')
+    config = configured('--world', 'particles', '--concept', 'next_to(red; blue)')
     run = DemoRun(config, GraphState(), None, None, Event())
     scene = Tabletop(
         (1, 2), np.array([[0.0, 0.0], [0.5, 0.0]]), np.eye(3)[[0, 2]], np.full(2, 0.2)
@@ -82,7 +82,7 @@ def test_a_taught_word_is_not_judged_by_geometry_but_by_its_energy():
         result = run._result(None, ending, 3.0)
         assert (result.succeeded, result.holds) == (ending == 'satisfied', None)
     text = run._result_text(result, None, 'energy 0.1')
-    assert text.startswith('beside(red; blue): failed, energy 0.1, after 3.0 simulated seconds')
+    assert text.startswith('next_to(red; blue): failed, energy 0.1, after 3.0 simulated seconds')
     assert text.endswith('not judged by geometry')
 
 

@@ -150,15 +150,15 @@ def test_a_session_commands_teaches_and_uses_what_was_taught(tmp_path, monkeypat
         shown, positions=word.positions, colors=word.colors, sizes=word.sizes,
         present=word.present, subjects=word.subjects, attention=word.attention,
     )  # fmt: skip
-    assert main(['teach', 'beside', '--from', str(shown), '--library', str(library)]) == 0
+    assert main(['teach', 'next_to', '--from', str(shown), '--library', str(library)]) == 0
     monkeypatch.setenv('CONCEPT_CONTROL_LIBRARY', str(library))
     lines = ['teach middle(red; blue, green)', 'between(red; blue, green)', 'wait', 'end', 'learn',
-             'words middle', 'beside(red; yellow)', 'wait 60', 'middle(red; blue, green)',
+             'words middle', 'next_to(red; yellow)', 'wait 60', 'middle(red; blue, green)',
              'wait 60', 'status']  # fmt: skip
     code, output = shell(lines, '--world', 'particles')
     assert code == 0, output
     assert 'learned middle(subject; argument, argument)' in output
-    for expression in ('beside(red; yellow)', 'middle(red; blue, green)'):
+    for expression in ('next_to(red; yellow)', 'middle(red; blue, green)'):
         assert f'{expression}: satisfied' in output
     assert (library / 'middle.npz').is_file()
 

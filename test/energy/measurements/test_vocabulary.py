@@ -9,7 +9,7 @@ from concept_control.errors import CodeError
 
 
 def test_every_name_is_unique_and_found():
-    every = (*placement_measurements(), *set_measurements())
+    every = (*placement_measurements(True), *set_measurements(True))
     assert len(measurements_by_name()) == len(every)
     assert all(measurement_named(each.name) is each for each in every)
     with pytest.raises(CodeError, match="no measurement 'height'"):

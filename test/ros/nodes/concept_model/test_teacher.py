@@ -190,12 +190,12 @@ def test_files_that_appear_in_the_folder_or_go_are_followed(peer, folder):
         subjects=word.subjects, attention=word.attention,
     )  # fmt: skip
     source = str(folder.parent / 'shown.npz')
-    assert main(['teach', 'beside', '--from', source, '--library', str(folder)]) == 0
-    wait(lambda: 'beside' in peer.library)
+    assert main(['teach', 'next_to', '--from', source, '--library', str(folder)]) == 0
+    wait(lambda: 'next_to' in peer.library)
     changed = [
-        (['--rename', 'beside', 'alongside'], lambda words: 'alongside' in words),
+        (['--rename', 'next_to', 'alongside'], lambda words: 'alongside' in words),
         (['--delete', 'alongside'], lambda words: 'alongside' not in words),
-        (['--undo'], lambda words: 'alongside' in words and 'beside' not in words),
+        (['--undo'], lambda words: 'alongside' in words and 'next_to' not in words),
     ]
     for arguments, has_happened in changed:
         assert main(['words', *arguments, '--library', str(folder)]) == 0
