@@ -156,7 +156,7 @@ def _piles() -> Iterator[Measurement]:
                _not_on_another, COUNT)  # fmt: skip
     yield make('height/sum', 'a height of {} of that of all of them one on the other',
                _height_share, RATIO, is_signed=False)  # fmt: skip
-    yield make('lowest', 'the lowest {} above the table',
+    yield make('lowest face', 'the lowest {} above the table',
                lambda v: _ordered(v)[0][:, 0])  # fmt: skip
     yield make('unsorted size up', '{} of all pairs not the larger one below', _unsorted_upward,
                RATIO, cost=1.0)  # fmt: skip

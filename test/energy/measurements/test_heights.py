@@ -49,7 +49,7 @@ def test_how_a_set_is_piled_up(pile):
         'set: off middle': 0.1,
         'set: not on another': 0.0,
         'set: height/sum': 1.0,
-        'set: lowest': 0.0,
+        'set: lowest face': 0.0,
         'set: unsorted size up': 0.0,
     }
     assert values(pile_measurements(), tower) == pytest.approx(expected, abs=1e-4)
