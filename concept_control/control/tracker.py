@@ -8,6 +8,10 @@ from concept_control.control.arm.description import ArmDescription
 from concept_control.control.arm.dynamics import ArmDynamics
 from concept_control.control.plan import Plan
 
+MAX_ERROR = 0.05
+"""Largest distance of an arm from the plan it follows, up to which references go over from that
+plan to the next one [rad, m]."""
+
 
 class PlanTracker:
     """Follows the latest plan at the present time, whenever that plan was made.
@@ -18,13 +22,21 @@ class PlanTracker:
     `plan` is the one that is followed, None while holding.
     """
 
-    def __init__(self, arm: ArmDescription, softness: float = 1.0) -> None:
+    def __init__(
+        self, arm: ArmDescription, softness: float = 1.0, blend_time: float = 0.0
+    ) -> None:
         """Start by holding what is measured first.
 
-        A loop whose torques come late is stable only with smaller gains: stiffness is divided by
-        the square of `softness`, damping by itself.
+        Args:
+            arm: Arm that is tracked.
+            softness: Factor by which damping is divided, and stiffness by its square: a loop whose
+                torques come late is stable only with smaller gains.
+            blend_time: Time constant with which references go over from one plan to the next [s]:
+                with one that comes late they would jump, and the arm with them.
         """
-        self._arm = arm
+        self._arm, self._blend_time = arm, blend_time
+        self._replaced: Plan | None = None
+        self._offset: tuple[float, np.ndarray, np.ndarray] | None = None
         self._stiffness, self._damping = arm.stiffness / softness**2, arm.damping / softness
         self._dynamics = ArmDynamics(arm)
         self.plan: Plan | None = None
@@ -36,11 +48,14 @@ class PlanTracker:
         A message that overtook another on the way must not turn the arm back.
         """
         if self.plan is None or plan.stamp >= self.plan.stamp:
+            if self._replaced is None:
+                self._replaced = self.plan
             self.plan, self._hold = plan, None
 
     def hold(self) -> None:
         """Drop the plan and hold the position measured next."""
         self.plan, self._hold = None, None
+        self._replaced = self._offset = None
 
     def reference(self, time: float, q: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Return position, velocity and effort (n,) to follow at a time [s].
@@ -51,10 +66,43 @@ class PlanTracker:
         """
         plan = self.plan
         if plan is not None and time < plan.end:
-            return plan.at(time)
-        if self._hold is None:
-            self._hold = q.copy() if plan is None else plan.positions[-1].copy()
-        return self._hold, np.zeros_like(q), self._dynamics.holding_effort(self._hold)
+            position, velocity, effort = plan.at(time)
+        else:
+            if self._hold is None:
+                self._hold = q.copy() if plan is None else plan.positions[-1].copy()
+            position, velocity = self._hold, np.zeros_like(q)
+            effort = self._dynamics.holding_effort(self._hold)
+        shift, drift = self._blended(time, q, position, velocity)
+        return position + shift, velocity + drift, effort
+
+    def _blended(
+        self, time: float, q: np.ndarray, position: np.ndarray, velocity: np.ndarray
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Return what is left of the last plan's position and velocity (n,) beside this one's.
+
+        It goes as a critically damped spring does that begins with both their differences.
+        """
+        shift = drift = np.zeros_like(position)
+        if self._offset is not None:
+            shift, drift = self._settling(time, self._offset)
+        if self._replaced is not None and self._blend_time > 0.0:
+            before, speed, _ = self._replaced.at(time)
+            shift, drift = before + shift - position, speed + drift - velocity
+            # Where the arm has left the last plan, the new one begins where it is.
+            if np.abs(position + shift - q).max() > MAX_ERROR:
+                shift = drift = np.zeros_like(position)
+            self._offset = time, shift, drift
+        self._replaced = None
+        return shift, drift
+
+    def _settling(
+        self, time: float, offset: tuple[float, np.ndarray, np.ndarray]
+    ) -> tuple[np.ndarray, np.ndarray]:
+        then, shift, drift = offset
+        rate, elapsed = 1.0 / self._blend_time, time - then
+        slope = drift + rate * shift
+        share = np.exp(-rate * elapsed)
+        return share * (shift + slope * elapsed), share * (drift - rate * slope * elapsed)
 
     def effort(self, time: float, q: np.ndarray, qd: np.ndarray) -> np.ndarray:
         """Return joint torques (n,) [N m], clamped to the arm's limits.

@@ -130,7 +130,9 @@ def _act(page: StudioPage, expression: str, is_open: bool) -> _Act:
     """Command the arm, watch it or look away, and read what the page says then."""
     page.tab('Ask')
     page.at('expression').fill(expression)
-    page.wait_for(lambda: expression.partition('(')[0] in page.text('parts'), f'{expression} has no meaning')
+    page.wait_for(
+        lambda: expression.partition('(')[0] in page.text('parts'), f'{expression} has no meaning'
+    )
     page.tab('Act')
     page.at('do').click()
     page.wait_for(

@@ -1,5 +1,7 @@
 """Plans over time: interpolation, late and missing ones, holding."""
 
+from dataclasses import replace
+
 import numpy as np
 
 from concept_control.control.arm.description import ArmDescription
@@ -62,3 +64,30 @@ def test_the_arm_rests_under_the_trackers_hold():
     q, qd = world.joint_state()
     np.testing.assert_allclose(q, scene.arm.home, atol=1e-3)
     np.testing.assert_allclose(qd, 0.0, atol=1e-3)
+
+
+def test_references_go_over_from_one_plan_to_a_late_one_without_a_jump():
+    """The accelerations that this adds are far below those of the jump."""
+    tracker = PlanTracker(ARM, blend_time=0.15)
+    moving, slowing = ramp(stamp=10.0, steps=50), ramp(stamp=10.1, steps=50, speed=0.3)
+    slowing = replace(slowing, positions=slowing.positions + 0.05)
+    tracker.follow(moving)
+    times = np.arange(10.1, 11.0, 0.001)
+    followed = []
+    for time in times:
+        if abs(time - 10.15) < 5e-4:
+            tracker.follow(slowing)
+        followed.append(tracker.reference(time, moving.at(time)[0])[:2])
+    positions, velocities = (np.array(each) for each in zip(*followed))
+    rates = np.diff(velocities, axis=0) / 0.001
+    speed, gap = 0.5 - 0.3, 0.15 * 0.5 - (0.05 + 0.05 * 0.3)
+    assert np.abs(rates).max() < 1.02 * (2 * speed / 0.15 + gap / 0.15**2)
+    np.testing.assert_allclose(np.diff(positions, axis=0) / 0.001, velocities[:-1], atol=0.01)
+    np.testing.assert_allclose(positions[-1], slowing.at(times[-1])[0], atol=1e-3)
+    # An arm that was led away from the first plan begins the next one where that begins.
+    tracker.hold()
+    tracker.follow(moving)
+    tracker.reference(10.1, ARM.home)
+    tracker.follow(slowing)
+    found = tracker.reference(10.14, slowing.at(10.14)[0] + 0.1)[0]
+    np.testing.assert_allclose(found, slowing.at(10.14)[0])

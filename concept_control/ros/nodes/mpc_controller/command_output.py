@@ -34,6 +34,9 @@ SOFTNESS = 2.5
 """Softness of the tracker: torques come a few milliseconds after the joint state that they
 answer."""
 
+BLEND_TIME = 0.15
+"""Time constant with which torques go over from one plan to a next one that comes late [s]."""
+
 AT_REST = 0.002
 """Largest speed of joints that stay where they are without feedback [rad/s]."""
 
@@ -191,7 +194,8 @@ class StreamedOutput(PublishedOutput):
             arm,
         )
         self._is_effort = is_effort
-        self._tracker, self._follower = PlanTracker(arm, SOFTNESS), PathFollower(self._check)
+        self._tracker = PlanTracker(arm, SOFTNESS, BLEND_TIME)
+        self._follower = PathFollower(self._check)
         self._guard = Guard(arm)
         self._last: tuple[float, np.ndarray] | None = None
         self._is_on = self._is_ending = False
