@@ -101,33 +101,38 @@ TOUCHING = 0.02
 default table."""
 
 
-def rests_on(scene: SceneBatch) -> torch.Tensor:
-    """Return (B, N, N) whether the first thing rests on the second in the last state."""
+def faces_meet(scene: SceneBatch) -> torch.Tensor:
+    """Return (B, N, N) whether the first thing begins at the height at which the second ends."""
     gap = scene.bottoms.unsqueeze(-1) - scene.tops.unsqueeze(-2)
-    reach = (scene.sides.unsqueeze(-2) + scene.sides.unsqueeze(-3)) / 2
-    apart = (scene.after.unsqueeze(-2) - scene.after.unsqueeze(-3)).abs()
     here = (scene.present.unsqueeze(-1) * scene.present.unsqueeze(-2)) > 0.5
     # On equal heights of the lower faces nothing carries, however flat the things are.
     is_higher = scene.bottoms.unsqueeze(-1) > scene.bottoms.unsqueeze(-2)
-    return (gap.abs() < TOUCHING) & (apart < reach).all(dim=-1) & here & is_higher
+    return (gap.abs() < TOUCHING) & here & is_higher
 
 
-def let_down(scene: SceneBatch) -> SceneBatch:
-    """Return the scenes with the subjects let down where they are, the lowest first.
+def rests_on(scene: SceneBatch) -> torch.Tensor:
+    """Return (B, N, N) whether the first thing rests on the second in the last state."""
+    reach = (scene.sides.unsqueeze(-2) + scene.sides.unsqueeze(-3)) / 2
+    apart = (scene.after.unsqueeze(-2) - scene.after.unsqueeze(-3)).abs()
+    return faces_meet(scene) & (apart < reach).all(dim=-1)
+
+
+def let_down(scene: SceneBatch, mask: torch.Tensor) -> SceneBatch:
+    """Return the scenes with things of a mask (B, N) let down where they are, the lowest first.
 
     Each comes to rest on the highest thing under its middle, or on the table.
     """
-    subjects = scene.subjects * scene.present > 0.5
-    is_there = (scene.present > 0.5) & ~subjects
+    falling = mask * scene.present > 0.5
+    is_there = (scene.present > 0.5) & ~falling
     bottoms, order = scene.bottoms, scene.bottoms.argsort(dim=-1, stable=True)
     for index in order.split(1, dim=1):
         place = scene.after.gather(1, index.unsqueeze(-1).expand(-1, -1, 2))
         under = ((scene.after - place).abs() < scene.sides / 2).all(dim=-1) & is_there
         carried = torch.where(under, bottoms + scene.heights, 0.0).amax(dim=-1, keepdim=True)
-        falls = subjects.gather(1, index)
+        falls = falling.gather(1, index)
         own = torch.where(falls, carried, bottoms.gather(1, index))
         bottoms = bottoms.scatter(1, index, own)
-        is_there = is_there | (torch.zeros_like(is_there).scatter(1, index, True) & subjects)
+        is_there = is_there | (torch.zeros_like(is_there).scatter(1, index, True) & falling)
     return scene._replace(bottoms=bottoms)
 
 
@@ -164,6 +169,17 @@ def scene_batch_from_events(events: Events, dtype: torch.dtype = torch.float32) 
         bottoms=bottoms[:, -1].to(dtype),
         heights=heights.to(dtype),
     )
+
+
+def settled(events: Events) -> Events:
+    """Return events of T = 2 whose subjects come to rest where they end, see `let_down`.
+
+    Where nothing is off the table, nothing can: then the events are as they were.
+    """
+    if not events.is_stacked:
+        return events
+    scene = scene_batch_from_events(events)
+    return events.with_outcome(scene.after, let_down(scene, scene.subjects).bottoms)
 
 
 def sides_of(sizes: torch.Tensor, places: torch.Tensor) -> torch.Tensor:

@@ -23,7 +23,7 @@ from scipy.optimize import minimize
 from concept_control.concepts.vocabulary import NamedConcept, vocabulary
 from concept_control.energy.code import ConceptCode
 from concept_control.energy.model import ConceptModel
-from concept_control.energy.scene_batch import let_down, scene_batch_from_events
+from concept_control.energy.scene_batch import settled
 from concept_control.language.library import LibraryConcept
 from concept_control.world.events import Events
 
@@ -82,13 +82,9 @@ def labelled(word: NamedConcept, seed: int, count: int = NUM_EVENTS) -> tuple[Ev
     anywhere = rng.uniform(-0.95, 0.95, after.shape)
     perturbed = np.where(kind < 0.7, displaced, anywhere)
     after = np.where(subjects[..., None] & (kind > 0.3), perturbed, after)
-    moved = events.with_outcome(torch.as_tensor(after, dtype=torch.float32))
-    if not events.is_stacked:
-        return moved, np.asarray(word.holds(moved), dtype=bool)
-    # What is moved on or off other things comes to rest there.
-    there = scene_batch_from_events(events)._replace(after=moved.positions[:, -1])
-    events = events.with_outcome(there.after, let_down(there).bottoms)
-    return events, np.asarray(word.holds(events), dtype=bool)
+    bottoms = events.bottoms[:, -1] if events.is_stacked else None
+    moved = settled(events.with_outcome(torch.as_tensor(after, dtype=torch.float32), bottoms))
+    return moved, np.asarray(word.holds(moved), dtype=bool)
 
 
 def fit(x: np.ndarray, holds: np.ndarray, word: str = '') -> Calibration:

@@ -10,7 +10,7 @@ import numpy as np
 import torch
 
 from concept_control.energy.model import ConceptModel
-from concept_control.energy.scene_batch import let_down, scene_batch_from_events
+from concept_control.energy.scene_batch import settled
 from concept_control.errors import GroundingError
 from concept_control.language.expression import Named, Term
 from concept_control.language.grounding import roles_of
@@ -137,10 +137,7 @@ class Recogniser:
         chances = np.repeat(after.positions[None], NUM_CHANCES, axis=0)
         moved = before.mask(subjects)
         chances[:, moved] = rng.uniform(-0.95, 0.95, (NUM_CHANCES, moved.sum(), 2))
-        events = _events(before, chances, after.bottoms, [roles[best]] * NUM_CHANCES)
-        if events.is_stacked:
-            there = let_down(scene_batch_from_events(events))
-            events = events.with_outcome(there.after, there.bottoms)
+        events = settled(_events(before, chances, after.bottoms, [roles[best]] * NUM_CHANCES))
         likely = chances_of(events) >= LIKELY
         return Statement(
             concept.name,

@@ -19,7 +19,7 @@ import torch
 from concept_control.energy.agreement.masks import candidate_masks
 from concept_control.energy.code import ConceptCode
 from concept_control.energy.model import ConceptModel
-from concept_control.energy.scene_batch import let_down, scene_batch_from_events
+from concept_control.energy.scene_batch import scene_batch_from_events, settled
 from concept_control.world.events import Events
 
 MAX_RANK = 0.5
@@ -195,11 +195,8 @@ def _rank_of_outcome(
     shape = many.positions[:, -1].shape
     anywhere = (2 * torch.rand(shape, generator=generator) - 1).to(many.device)
     places = torch.where(many.subjects[..., None], anywhere, many.positions[:, -1])
-    elsewhere = many.with_outcome(places, many.bottoms[:, -1] if one.is_stacked else None)
-    if one.is_stacked:
-        there = let_down(scene_batch_from_events(elsewhere))
-        elsewhere = elsewhere.with_outcome(there.after, there.bottoms)
-    others = model.implausibility(elsewhere, code)
+    bottoms = many.bottoms[:, -1] if one.is_stacked else None
+    others = model.implausibility(settled(many.with_outcome(places, bottoms)), code)
     return _rank(others, model.implausibility(one, code)[0])
 
 

@@ -1,5 +1,7 @@
 """What a goal must say to be pursued."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -12,13 +14,14 @@ PLACES = np.array([[0.5, 0.1], [0.4, -0.1], [0.6, 0.0]])
 
 def goal(**settings):
     energy = MidpointEnergy(0, 1, 2)
-    return closed_form_goal(energy, PLACES, np.full(3, 0.04), {0: (0, 0)}, Workspace(), **settings)
+    made = closed_form_goal(energy, PLACES, np.full(3, 0.04), {0: (0, 0)}, Workspace())
+    return replace(made, **settings)
 
 
 def test_a_solution_says_at_which_heights_things_stand():
     assert goal().target_bottoms.tolist() == [0, 0, 0]
-    assert goal(bottoms={0: 0.5}).target_bottoms.tolist() == [0.5, 0, 0]
+    assert goal(target_bottoms=np.array([0.5, 0, 0])).target_bottoms.tolist() == [0.5, 0, 0]
     with pytest.raises(CommandError, match='below the table'):
-        goal(bottoms={0: -0.1})
+        goal(target_bottoms=np.array([-0.1, 0, 0]))
     with pytest.raises(CommandError, match='not finite'):
-        goal(bottoms={0: np.nan})
+        goal(target_bottoms=np.array([np.nan, 0, 0]))

@@ -51,7 +51,6 @@ def closed_form_goal(
     targets: Mapping[int, Sequence[float]],
     workspace: Workspace,
     entity_ids: Sequence[int] | None = None,
-    bottoms: Mapping[int, float] | None = None,
 ) -> GroundedGoal:
     """Ground an exact energy whose solution is known.
 
@@ -62,8 +61,6 @@ def closed_form_goal(
         targets: Solution by row, workspace units; these rows move.
         workspace: Workspace of the arm.
         entity_ids: Ids of the rows; None for 1 to N.
-        bottoms: Heights of the lower faces in the solution by row, workspace units; the rows that
-            are not named stand on the table.
     """
     n = len(positions)
     ids = tuple(range(1, n + 1)) if entity_ids is None else tuple(entity_ids)
@@ -87,7 +84,6 @@ def closed_form_goal(
         targets=after,
         initial_energy=float(energies[0]),
         target_energy=float(energies[1]),
-        target_bottoms=np.array([(bottoms or {}).get(row, 0.0) for row in range(n)]),
     )
 
 

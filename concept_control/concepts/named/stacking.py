@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from itertools import product
+from typing import NamedTuple
 
 import numpy as np
 
@@ -84,6 +85,24 @@ def _spread_out(rng: np.random.Generator, scene: Draft) -> None:
     _raised(scene)
 
 
+class Two(NamedTuple):
+    """A thing and the one it is related to, in the last state of B events, workspace units.
+
+    Attributes:
+        offset: (B, 2) middle of the thing, from that of the other.
+        side: (B, 2) its sides in x and y.
+        other_side: (B, 2) those of the other.
+        faces: (B, 2) heights of its lower and upper face.
+        other_faces: (B, 2) those of the other.
+    """
+
+    offset: np.ndarray
+    side: np.ndarray
+    other_side: np.ndarray
+    faces: np.ndarray
+    other_faces: np.ndarray
+
+
 class Stacked(Relation):
     """A relation of one subject to one other in which heights count."""
 
@@ -107,17 +126,10 @@ class Stacked(Relation):
         faces = np.stack(_vertical(events), axis=-1)
         found = [mean_of(each, mask) for each in (sides, faces) for mask in (subjects, attended)]
         with np.errstate(invalid='ignore'):
-            return np.where(valid, self.beyond(relative, *found), np.inf)
+            return np.where(valid, self.beyond(Two(relative, *found)), np.inf)
 
-    def beyond(
-        self,
-        relative: np.ndarray,
-        side: np.ndarray,
-        other_side: np.ndarray,
-        faces: np.ndarray,
-        other_faces: np.ndarray,
-    ) -> np.ndarray:
-        """Return (B,) distances to satisfaction from offsets, sides and faces (B, 2) of both."""
+    def beyond(self, two: Two) -> np.ndarray:
+        """Return (B,) distances to satisfaction."""
         raise NotImplementedError
 
 
@@ -137,16 +149,10 @@ class OnTopOf(Stacked):
             'middle over it'
         )
 
-    def beyond(
-        self,
-        relative: np.ndarray,
-        side: np.ndarray,
-        other_side: np.ndarray,
-        faces: np.ndarray,
-        other_faces: np.ndarray,
-    ) -> np.ndarray:
-        off = np.maximum(np.abs(relative) - other_side / 2, 0.0).max(axis=1)
-        return np.where(np.abs(faces[:, 0] - other_faces[:, 1]) <= FACE_GAP, off, np.inf)
+    def beyond(self, two: Two) -> np.ndarray:
+        off = np.maximum(np.abs(two.offset) - two.other_side / 2, 0.0).max(axis=1)
+        gap = np.abs(two.faces[:, 0] - two.other_faces[:, 1])
+        return np.where(gap <= FACE_GAP, off, np.inf)
 
 
 class BesideIt(Stacked):
@@ -164,16 +170,9 @@ class BesideIt(Stacked):
     def meaning(self, params: np.ndarray, length: Length) -> str:
         return f'as high as the other, with at most {length(BESIDE_GAP)} between their faces'
 
-    def beyond(
-        self,
-        relative: np.ndarray,
-        side: np.ndarray,
-        other_side: np.ndarray,
-        faces: np.ndarray,
-        other_faces: np.ndarray,
-    ) -> np.ndarray:
-        gap = (np.abs(relative) - (side + other_side) / 2).max(axis=1)
-        is_level = np.abs(faces[:, 0] - other_faces[:, 0]) <= FACE_GAP
+    def beyond(self, two: Two) -> np.ndarray:
+        gap = (np.abs(two.offset) - (two.side + two.other_side) / 2).max(axis=1)
+        is_level = np.abs(two.faces[:, 0] - two.other_faces[:, 0]) <= FACE_GAP
         return np.where(is_level, outside_of(gap, 0.0, BESIDE_GAP), np.inf)
 
 
@@ -220,15 +219,8 @@ class Higher(Stacked):
             f'{"higher" if self.sign > 0 else "lower"} than that of the other'
         )
 
-    def beyond(
-        self,
-        relative: np.ndarray,
-        side: np.ndarray,
-        other_side: np.ndarray,
-        faces: np.ndarray,
-        other_faces: np.ndarray,
-    ) -> np.ndarray:
-        higher = self.sign * (faces.mean(axis=1) - other_faces.mean(axis=1))
+    def beyond(self, two: Two) -> np.ndarray:
+        higher = self.sign * (two.faces.mean(axis=1) - two.other_faces.mean(axis=1))
         return outside_of(higher, LEAST_HIGHER, np.inf)
 
 

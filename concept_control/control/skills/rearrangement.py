@@ -80,10 +80,12 @@ class RearrangementTask:
             entity = self.view.entities.get(entity_id)
             if entity_id == TOOL_ID:
                 self._last_known[row] = [*self.view.tool.position[:2], 0.0]
-            elif entity is not None:
+                continue
+            if entity is not None:
                 self._heights[row] = entity.size[2]
+            if entity is not None or entity_id == self.view.held:
                 self._last_known[row] = self.view.position(entity_id)
-                self._last_known[row, 2] -= entity.size[2] / 2
+                self._last_known[row, 2] -= self._heights[row] / 2
         return Bodies(self._last_known.copy(), self._widths, self._heights)
 
     def _places(self) -> np.ndarray:
@@ -288,14 +290,11 @@ class RearrangementTask:
 
         Those that end below the height at which the entity's lower face shall be are none.
         """
+        ids = np.array(self.goal.entity_ids)
         lowest = bottom + LEVEL_TOLERANCE if bottom > LEVEL_TOLERANCE else -np.inf
-        is_beside = self._bodies().tops > lowest
-        is_beside[[index, *(i for i, e in enumerate(self.goal.entity_ids) if e == TOOL_ID)]] = (
-            False
-        )
+        is_beside = (self._bodies().tops > lowest) & (ids != TOOL_ID) & (ids[index] != TOOL_ID)
+        is_beside[index] = False
         others = np.flatnonzero(is_beside).tolist()
-        if self.goal.entity_ids[index] == TOOL_ID:
-            others = []
         # The carried block turns a face to its neighbour; the neighbour may show a corner.
         away = positions[others] - positions[index]
         bearing = np.arctan2(away[:, 1], away[:, 0])

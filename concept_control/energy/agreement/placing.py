@@ -162,7 +162,7 @@ def with_places(scene: SceneBatch, places: torch.Tensor, falls: bool = False) ->
     many = scene.repeat(places.shape[1])
     gate = many.subjects.unsqueeze(-1)
     many = many._replace(after=many.after * (1 - gate) + places.reshape(-1, 1, 2) * gate)
-    return let_down(many) if falls else many
+    return let_down(many, many.subjects) if falls else many
 
 
 def anywhere(
@@ -172,11 +172,7 @@ def anywhere(
     gate = mask.unsqueeze(-1)
     places = 2 * torch.rand(scene.after.shape, generator=generator) - 1
     scene = scene._replace(after=scene.after * (1 - gate) + places * gate)
-    return (
-        let_down(scene._replace(subjects=mask))._replace(subjects=scene.subjects)
-        if falls
-        else scene
-    )
+    return let_down(scene, mask) if falls else scene
 
 
 def _on_others(

@@ -172,7 +172,7 @@ def _shape_density(agreement: Agreement, scene: SceneBatch) -> torch.Tensor:
     weights = torch.where(inside, -torch.stack(closely).logsumexp(dim=0), -torch.inf)
     rows = scene.repeat(after.shape[1])._replace(after=after.flatten(0, 1))
     if agreement.reads_heights:
-        rows = let_down(rows._replace(subjects=rows.attention))._replace(subjects=rows.subjects)
+        rows = let_down(rows, rows.attention)
     elsewhere = -agreement.energy(SceneView(rows)).unflatten(0, after.shape[:2])
     chance = (elsewhere + weights).logsumexp(dim=1) - math.log(_ARRANGEMENTS)
     return (-agreement.energy(SceneView(scene)) - chance).clamp(_LEAST, -_LEAST)

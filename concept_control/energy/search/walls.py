@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import torch
 
-from concept_control.energy.scene_batch import TOUCHING, SceneBatch
+from concept_control.energy.scene_batch import TOUCHING, SceneBatch, faces_meet
 
 
 @dataclass(frozen=True)
@@ -77,23 +77,15 @@ def _side_by_side(scene: SceneBatch) -> torch.Tensor:
     return (upper - lower > TOUCHING).to(scene.sides)
 
 
-def carriers(scene: SceneBatch) -> torch.Tensor:
-    """Return (B, N, N) whether the second is at the height at which it could carry the first."""
-    gap = scene.bottoms.unsqueeze(-1) - scene.tops.unsqueeze(-2)
-    here = (scene.present.unsqueeze(-1) * scene.present.unsqueeze(-2)) > 0.5
-    other = ~torch.eye(gap.shape[-1], dtype=torch.bool, device=gap.device)
-    return (gap.abs() < TOUCHING) & here & other & (scene.bottoms.unsqueeze(-1) > 0)
-
-
 def _unsupported(place: torch.Tensor, scene: SceneBatch) -> torch.Tensor:
     """Return how far (B, N) the middles of things off the table are beyond what carries them."""
     apart = (place.unsqueeze(-2) - place.unsqueeze(-3)).abs()
     beyond = torch.relu(apart - _INSIDE * scene.sides.unsqueeze(-3) / 2).amax(dim=-1)
-    nearest = torch.where(carriers(scene), beyond, 1.0).amin(dim=-1)
+    nearest = torch.where(faces_meet(scene), beyond, 1.0).amin(dim=-1)
     return nearest * (scene.bottoms > 0)
 
 
 def _moves(movable: torch.Tensor, scene: SceneBatch) -> torch.Tensor:
     """Return (B, N) 1 where a thing or what may carry it may move; what stands is no fault."""
-    carrier = (carriers(scene).to(movable) * movable.unsqueeze(-2)).amax(dim=-1)
+    carrier = (faces_meet(scene).to(movable) * movable.unsqueeze(-2)).amax(dim=-1)
     return torch.maximum(movable.expand_as(carrier), carrier)

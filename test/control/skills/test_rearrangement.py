@@ -51,9 +51,10 @@ def tower_goal(entities, order, workspace):
         dict.fromkeys(moved, place),
         workspace,
         ids,
-        dict(zip(rows, bottoms)),
     )
-    return replace(goal, solver=solve_again)
+    raised = np.zeros(len(ids))
+    raised[rows] = bottoms
+    return replace(goal, solver=solve_again, target_bottoms=raised)
 
 
 def tower_faults(world, order):
