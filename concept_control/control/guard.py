@@ -24,6 +24,9 @@ TORQUE_SPAN = 0.1
 """Time for which a torque may act [s], as when the next one is late: none may lead beyond a
 velocity limit by then. Drives have to stop the arm after it."""
 
+NOT_FINITE = 'torques are not finite: the arm is stopped'
+"""What is said where torques that cannot be sent were replaced."""
+
 TOLERANCE = 1e-6
 """Excess over a limit that counts as rounding: relative for rates, absolute [rad, m] for
 positions."""
@@ -156,7 +159,7 @@ class Guard:
         if effort.shape != q.shape or not np.isfinite(effort).all():
             result = dynamics.inverse(q, qd, stop)
             limits = arm.effort_limits
-            return np.clip(result, -limits, limits), 'torques are not finite: the arm is stopped'
+            return np.clip(result, -limits, limits), NOT_FINITE
         wanted = dynamics.acceleration(q, qd, effort)
         lower, upper = arm.position_limits.T
         slowest = np.clip((-speed - qd) / TORQUE_SPAN, -top, top)

@@ -83,7 +83,8 @@ class PlanTracker:
         It goes as a critically damped spring does that begins with both their differences.
         """
         shift = drift = np.zeros_like(position)
-        if self._offset is not None:
+        # An offset of a time that has not come is of a clock that was turned back since.
+        if self._offset is not None and self._offset[0] <= time:
             shift, drift = self._settling(time, self._offset)
         if self._replaced is not None and self._blend_time > 0.0:
             before, speed, _ = self._replaced.at(time)

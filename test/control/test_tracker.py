@@ -91,3 +91,16 @@ def test_references_go_over_from_one_plan_to_a_late_one_without_a_jump():
     tracker.follow(slowing)
     found = tracker.reference(10.14, slowing.at(10.14)[0] + 0.1)[0]
     np.testing.assert_allclose(found, slowing.at(10.14)[0])
+
+
+def test_a_clock_that_leaps_far_ahead_and_back_leaves_torques_that_follow_the_plan():
+    """As where /clock is published by somebody else, too, while torques go over to a new plan."""
+    tracker, q = PlanTracker(ARM, blend_time=0.15), ARM.home
+    for stamp, leap in ((10.0, 0.0), (10.02, 1e6), (10.04, -5.0), (10.06, 0.0)):
+        plan = ramp(stamp=stamp, steps=50)
+        tracker.follow(plan)
+        for time in (stamp, stamp + leap, stamp + 0.01):
+            assert np.isfinite(tracker.effort(time, q, np.zeros(N))).all()
+            q = plan.at(stamp)[0]
+    np.testing.assert_allclose(tracker.reference(12.0, q)[0], plan.positions[-1], atol=1e-5)
+    np.testing.assert_allclose(tracker.reference(10.5, q)[0], plan.at(10.5)[0], atol=0.01)

@@ -21,7 +21,7 @@ from trajectory_msgs.msg import JointTrajectory
 
 from concept_control.control.arm.description import ArmDescription
 from concept_control.control.command_check import CommandCheck
-from concept_control.control.guard import Guard
+from concept_control.control.guard import NOT_FINITE, Guard
 from concept_control.control.path_follower import PathFollower
 from concept_control.control.plan import Plan
 from concept_control.control.plan_sequence import TellingPositions
@@ -199,6 +199,11 @@ class StreamedOutput(PublishedOutput):
         self._guard = Guard(arm)
         self._last: tuple[float, np.ndarray] | None = None
         self._is_on = self._is_ending = False
+        self._fault = ''
+
+    def fault(self) -> str:
+        """See `CommandOutput.fault`."""
+        return self._fault
 
     def send(self, plan: Plan, epoch: int = 0) -> str:
         """See `CommandOutput.send`."""
@@ -275,6 +280,9 @@ class StreamedOutput(PublishedOutput):
         if self._is_effort:
             wanted = self._tracker.effort(time, q, qd)
             values, reason = self._guard.check_effort(wanted, q, qd)
+            self._fault = reason if reason == NOT_FINITE else ''
+            if self._fault:
+                self._tracker.hold()  # what made them must not last
         else:
             values, reason = self._follower.position(time), ''
         refusal = self._command(time, values)

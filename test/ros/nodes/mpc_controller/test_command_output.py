@@ -169,6 +169,19 @@ def test_nothing_is_sent_before_a_plan_and_a_last_one_is_finished_without_joint_
     assert np.abs(weight).max() > 1.0 and len(arm.sent) > 20
 
 
+def test_torques_that_are_not_finite_stop_the_arm_are_said_and_do_not_last(node):
+    arm = Streamed(node, 'effort')
+    state = swing().at(0.1)[:2]
+    arm.output.send(replace(swing(), efforts=np.full_like(swing().efforts, 1.0)))
+    arm.output.joints(0.1, *state)
+    assert not arm.output.fault()
+    arm.output._tracker.plan.efforts[:] = np.nan
+    assert 'not finite' in arm.output.joints(0.102, *state)
+    assert 'not finite' in arm.output.fault() and np.isfinite(arm.sent[-1]).all()
+    arm.output.send(swing(stamp=0.1))
+    assert arm.output.joints(0.104, *state) == '' and not arm.output.fault()
+
+
 @pytest.mark.parametrize('kind', INTERFACES)
 def test_what_was_planned_before_joint_states_began_anew_is_not_sent(node, kind):
     """As when a simulator was killed and started again, its arm elsewhere."""
