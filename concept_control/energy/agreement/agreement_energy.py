@@ -242,6 +242,10 @@ class AgreementEnergy:
 _LIKELY = 0.25
 """Weight of a reading, relative to the likeliest, from which on it is kept in mind when acting."""
 
+_NOTHING_MORE = 0.5
+"""Weight of all readings beside certain bounds below which none is kept in mind: more likely than
+not the bounds say it all."""
+
 
 def acting_part(agreed: AgreementCode) -> Agreement | None:
     """Return the bounds that an outcome has to keep: the certain ones and likely readings."""
@@ -251,11 +255,14 @@ def acting_part(agreed: AgreementCode) -> Agreement | None:
     bounds = acting.bounds
     is_doubt = bounds.kind[bounds.clause] == NEXT
     doubt = torch.where(is_doubt, bounds.weight, 0.0)
+    is_certain = KEPT in bounds.kind.tolist()
+    if is_certain and doubt.sum() < _NOTHING_MORE:
+        return acting.select((KEPT,))
     most = doubt.max() if len(doubt) else 1.0
     is_likely = ~is_doubt | (doubt >= _LIKELY * most)
     # Without a bound that is certain, the likeliest reading counts whole: an outcome beyond it
     # does not hold, however many other readings there are. Beside one, they share their weight.
-    shared = doubt[is_likely].sum() / doubt.sum() if KEPT in bounds.kind.tolist() else most
+    shared = doubt[is_likely].sum() / doubt.sum() if is_certain else most
     weight = torch.where(is_doubt, bounds.weight / shared, bounds.weight)
     likely = torch.nonzero(is_likely)[:, 0]
     return replace(acting, bounds=replace(bounds, weight=weight)).pick(likely)
