@@ -38,6 +38,7 @@ MADE_ANEW = (
     'concept_markers',
     'joint_trajectory',
     'suction_command',
+    'gripper_command',
 )
 """Topics of the nodes that run now: recorded ones would mix with them."""
 

@@ -8,6 +8,7 @@ from enum import StrEnum
 import numpy as np
 
 from concept_control.control.arm.description import ArmDescription
+from concept_control.control.arm.fingers import GripSensor
 from concept_control.control.arm.kinematics import ArmKinematics
 from concept_control.control.goal import GroundedGoal
 from concept_control.control.guard import Guard
@@ -25,7 +26,8 @@ from concept_control.world.entity import TOOL_ID, EntityState, EntityStatus
 OFF_TRACK = 'the arm is off its plan: it stops and goes on from there'
 
 GRIP_LIE = (
-    'suction_state says that something is held although the suction is off: is its sensor stuck?'
+    'the tool says that it holds something although the suction is off, or fingers were to open: '
+    'is its sensor stuck?'
 )
 
 REST_TICKS = 5
@@ -36,7 +38,7 @@ MAX_TICK = 0.5
 stopped for a while, or a clock that jumped ahead, are no reason to give up."""
 
 RELEASE_PATIENCE = 2.0
-"""Longest time for which a cup may say that it holds something while its suction is off [s]."""
+"""Longest time for which a tool may say that it holds something that it was to let go of [s]."""
 
 ENTITY_MEMORY = 2.0
 """Time for which an entity that is no longer perceived is believed to be where it was [s]."""
@@ -60,6 +62,8 @@ class ControlOutput:
     Attributes:
         plan: Plan to follow from now on; None: go on along the last one and rest at its end.
         suction: Whether the vacuum shall be on.
+        opening: Distance that the fingers shall have, 0 to squeeze [m]; NaN: as it is.
+        attached: Whether the tool holds something; None where it cannot tell.
         phase: Word for what the arm is doing.
         status: Status of the goal.
         text: One sentence for a person.
@@ -72,6 +76,8 @@ class ControlOutput:
 
     plan: Plan | None
     suction: bool
+    opening: float
+    attached: bool | None
     phase: str
     status: Status
     text: str
@@ -119,7 +125,7 @@ class ConceptController:
         self._plans = PlanSequence(self._guard)
         self._is_blind = False
         self._last_time: float | None = None
-        self._suction = False
+        self._grips, self._opening, self._grip_sensor = False, float('nan'), GripSensor()
         self._payload: int | None = None
         self._rest_ticks, self._grip_excused = 0, 0.0
         self._slowed = ''
@@ -187,6 +193,7 @@ class ConceptController:
         joints_time: float | None = None,
         fault: str = '',
         told: TellingPositions | None = None,
+        opening: float | None = None,
     ) -> ControlOutput:
         """Advance by one control period.
 
@@ -203,6 +210,8 @@ class ConceptController:
             joints_time: Stamp of `q` and `qd` in the same clock [s]; None: they are current.
             fault: Reason why the inputs cannot be trusted, so that the arm must hold.
             told: What an arm is told that takes positions one by one; see `PlanSequence`.
+            opening: Measured distance between the fingers [m], which says what `attached` is;
+                None: not known.
         """
         self._slowed, self._plans.told = '', told
         q, qd = np.asarray(q, dtype=float), np.asarray(qd, dtype=float)
@@ -219,6 +228,9 @@ class ConceptController:
             plan = self._brake_along_plan(time)
             return self._output(plan, float('nan'), -1, f'{stale}: holding')
         self._is_blind = False
+        if opening is not None:
+            attached = self._grip_sensor.update(time, opening, self._opening)
+            self._view.opening = opening
         self._observe(time, q, qd, entities, attached)
         if self.status is Status.ACTIVE and entities_time is not None:
             stale = self._guard.check_entities(time, entities_time)
@@ -273,7 +285,7 @@ class ConceptController:
         view.placed = {i: p for i, p in view.placed.items() if not self._has_caught_up(i, p)}
         if attached is False and self.status is not Status.ACTIVE:
             view.held = None
-        if self._suction or not attached or self._script is None:
+        if self._grips or not attached or self._script is None:
             self._grip_excused = view.time
 
     def _has_caught_up(self, entity_id: int, placed: Placed) -> bool:
@@ -292,7 +304,7 @@ class ConceptController:
             setpoint = self._pursue()
             if setpoint is not None:
                 self._phase = setpoint.phase
-                self._suction = setpoint.suction
+                self._move_tool(setpoint)
                 return setpoint
         if self._hold is None:
             self._hold, self._rest_ticks = self._skills.hold(), 0
@@ -300,6 +312,11 @@ class ConceptController:
         self._phase = 'hold'
         setpoint = next(self._hold)
         return None if self._rest_ticks > REST_TICKS else setpoint
+
+    def _move_tool(self, setpoint: Setpoint) -> None:
+        self._grips = setpoint.grips
+        if self.arm.fingers is not None and (setpoint.grips or np.isfinite(setpoint.opening)):
+            self._opening = 0.0 if setpoint.grips else setpoint.opening
 
     def _pursue(self) -> Setpoint | None:
         """Advance the goal's script by a tick; None when it has ended."""
@@ -379,7 +396,9 @@ class ConceptController:
             status, text = Status.SATISFIED, 'energy at its goal level; following'
         return ControlOutput(
             plan=plan,
-            suction=self._suction,
+            suction=self._grips and self.arm.suction,
+            opening=self._opening,
+            attached=self._view.attached,
             phase=self._phase,
             status=status,
             text=f'{text} ({guard})' if guard else text,

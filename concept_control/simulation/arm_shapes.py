@@ -7,7 +7,6 @@ from dataclasses import dataclass
 import mujoco
 import numpy as np
 
-from concept_control.control.arm.description import OWN
 from concept_control.control.arm.geom_shapes import geom_color, geom_shapes
 from concept_control.simulation.scene import Scene
 from concept_control.simulation.world import SimulatedWorld
@@ -75,8 +74,9 @@ def rows(matrix: np.ndarray) -> Rows:
 
 
 def _arm_bodies(model: mujoco.MjModel) -> list[int]:
-    """Return the bodies that are not the world's and none of ours."""
-    return [b for b in range(1, model.nbody) if not model.body(b).name.startswith(OWN)]
+    """Return the bodies that are not the world's and no blocks, which move freely."""
+    blocks = model.jnt_bodyid[model.jnt_type == mujoco.mjtJoint.mjJNT_FREE]
+    return [b for b in range(1, model.nbody) if b not in blocks]
 
 
 def _plain(values: np.ndarray) -> tuple[float, ...]:

@@ -93,10 +93,18 @@ class ClosedLoop:
         start = world.time
         stamp, q, qd = self.measure_joints()
         output = self.controller.update(
-            start, q, qd, self._entities, self.measure_grip(), joints_time=stamp
+            start,
+            q,
+            qd,
+            self._entities,
+            self.measure_grip(),
+            joints_time=stamp,
+            opening=None if world.fingers is None else world.fingers.opening,
         )
         if world.suction != output.suction:
             world.set_suction(output.suction)
+        if np.isfinite(output.opening):
+            world.set_opening(output.opening)
         if output.plan is not None and self.controller.is_in_time(config.plan_delay):
             self._sent.append((start + config.plan_delay, output.plan))
         while world.time < start + config.control_period - 1e-9:

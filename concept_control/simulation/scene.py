@@ -1,4 +1,4 @@
-"""The simulated scene: a table, an arm, coloured blocks, a suction cup that can hold one."""
+"""The simulated scene: a table, an arm, coloured blocks, a tool that can hold one."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ import numpy as np
 
 from concept_control.control.arm.description import OWN, ArmDescription
 from concept_control.errors import ConceptControlError
+from concept_control.simulation.finger_drive import add_slides
 from concept_control.world.colors import NAMED_COLORS
 from concept_control.world.workspace import Workspace
 
@@ -137,8 +138,9 @@ class Scene:
 
     Attributes:
         model: MuJoCo model; blocks are bodies `concept/block_1` … with free joints of that name,
-            suction is the weld equality `suction_concept/block_1` … (inactive), cameras are `top`
-            and `oblique`, each joint of the arm has a torque motor of its name.
+            suction is the weld equality `suction_concept/block_1` … (inactive), fingers are the
+            slides `concept/finger_0` and `_1`, cameras are `top` and `oblique`, each joint of the
+            arm has a torque motor of its name.
         arm: Description of the arm in it.
         config: Configuration that it was built from.
         colors: (N, 3) RGB of the blocks.
@@ -210,6 +212,8 @@ def build_scene(config: SceneConfig | None = None) -> Scene:
         _add_block(beside, name, positions[i], yaws[i], sizes[i], colors[i])
     spec.attach(beside, prefix=OWN, frame=spec.worldbody.add_frame())
     names = [f'{OWN}{name}' for name in names]
+    if arm.fingers is not None:
+        add_slides(spec, arm.fingers)
     if arm.suction:
         tool_body = spec.site(arm.tool_site).parent.name
         for name in names:

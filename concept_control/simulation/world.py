@@ -1,10 +1,11 @@
-"""The simulated world: physics of arm and blocks, a suction cup, and a hand that moves blocks."""
+"""The simulated world: physics of arm and blocks, the tool, and a hand that moves blocks."""
 
 from __future__ import annotations
 
 import mujoco
 import numpy as np
 
+from concept_control.simulation.finger_drive import FingerDrive
 from concept_control.simulation.scene import Scene, SceneError
 from concept_control.world.entity import TOOL_ID, EntityState, EntityStatus, tool_state
 from concept_control.world.tabletop import Tabletop
@@ -26,23 +27,26 @@ class SimulatedWorld:
     frame [m]; efforts, positions and velocities of joints are in the order of `scene.arm.joints`.
 
     Attributes:
-        held: Id of the block under the cup; None where there is none.
         suction: Whether the vacuum is on.
+        fingers: Fingers of a parallel gripper; None for other tools.
     """
 
     def __init__(self, scene: Scene) -> None:
         self.scene = scene
         self.model = scene.model
         self.data = scene.new_data()
-        self.held: int | None = None
+        self._sucked: int | None = None
         self.suction = False
         arm, model = scene.arm, scene.model
+        has_fingers = arm.fingers is not None
+        self.fingers = FingerDrive(model, self.data, arm.fingers) if has_fingers else None
         self._qpos = np.array([model.joint(name).qposadr[0] for name in arm.joints])
         self._dof = np.array([model.joint(name).dofadr[0] for name in arm.joints])
         self._ctrl = np.array([model.actuator(name).id for name in arm.joints])
         self._site = model.site(arm.tool_site).id
         self._tool_body = int(model.site_bodyid[self._site])
         self._blocks = np.array([model.body(n).id for n in scene.block_names], dtype=int)
+        self._geom_bodies = model.geom_bodyid
         self._block_qpos = [model.joint(n).qposadr[0] for n in scene.block_names]
         self._block_dof = [model.joint(n).dofadr[0] for n in scene.block_names]
 
@@ -50,6 +54,15 @@ class SimulatedWorld:
     def time(self) -> float:
         """Simulated time [s]."""
         return float(self.data.time)
+
+    @property
+    def held(self) -> int | None:
+        """Id of the block under the cup, or between the fingers; None where there is none."""
+        if self.fingers is None:
+            return self._sucked
+        touched = self._geom_bodies[list(self.fingers.pinched())]
+        found = np.flatnonzero(np.isin(self._blocks, touched))
+        return int(found[0]) + 1 if len(found) else None
 
     @property
     def num_blocks(self) -> int:
@@ -114,7 +127,7 @@ class SimulatedWorld:
             raise SceneError(f'effort {effort} is not {len(self._ctrl)} finite torques')
         self.data.ctrl[self._ctrl] = effort
         mujoco.mj_step(self.model, self.data)
-        if self.suction and self.held is None:
+        if self.suction and self._sucked is None:
             self.attach()
 
     def set_suction(self, on: bool) -> None:
@@ -125,27 +138,33 @@ class SimulatedWorld:
         if not on:
             self.release()
 
+    def set_opening(self, opening: float) -> None:
+        """Move the fingers apart or together, to a distance [m]."""
+        if self.fingers is None:
+            raise SceneError(f'the tool of {self.scene.arm.name} has no fingers')
+        self.fingers.move(opening)
+
     def attach(self) -> int | None:
         """Weld the block whose face is under the cup, where it is now.
 
         Returns:
             the id of the held block, None where no face is within reach.
         """
-        if self.held is not None:
-            return self.held
+        if self._sucked is not None:
+            return self._sucked
         position, rotation = self.tool_pose()
         for index, body in enumerate(self._blocks):
             if self._is_under_cup(position, rotation[:, 2], int(body), index):
                 self._weld(index, int(body))
-                self.held = index + 1
-                return self.held
+                self._sucked = index + 1
+                return self._sucked
         return None
 
     def release(self) -> None:
-        """Let go of the held block."""
-        if self.held is not None:
-            self.data.eq_active[self._weld_id(self.held - 1)] = 0
-            self.held = None
+        """Let go of the block under the cup."""
+        if self._sucked is not None:
+            self.data.eq_active[self._weld_id(self._sucked - 1)] = 0
+            self._sucked = None
 
     def disturb(self, block: int, xy: np.ndarray, yaw: float | None = None) -> None:
         """Put a block at rest on the table elsewhere, as a person's hand would.
@@ -160,7 +179,7 @@ class SimulatedWorld:
         """
         if not 1 <= block <= self.num_blocks:
             raise SceneError(f'no block {block}; blocks are 1 … {self.num_blocks}')
-        if self.held == block:
+        if self._sucked == block:
             self.release()
         index = block - 1
         yaw = float(self.block_yaws()[index]) if yaw is None else yaw

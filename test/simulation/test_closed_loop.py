@@ -143,11 +143,15 @@ def test_a_block_moved_away_before_the_grasp_is_followed():
     assert between_error(loop.world) < 0.004
 
 
-def test_a_dropped_block_is_picked_up_again():
-    loop = loop_with(LAYOUT)
+@pytest.mark.parametrize('arm', ['franka', 'franka_gripper'])
+def test_a_dropped_block_is_picked_up_again(arm):
+    loop = loop_with(LAYOUT, arm)
     loop.controller.set_goal(between_goal(loop))
     loop.run(10.0, lambda o: o.phase == 'carry')
-    loop.world.set_suction(False)
+    if arm == 'franka':
+        loop.world.set_suction(False)
+    else:
+        loop.world.disturb(1, TO_WORLD([0.0, 0.75]))  # pulled out of the fingers
     outputs = run_until_ended(loop)
     assert outputs[-1].status is Status.SATISFIED, outputs[-1].text
     assert between_error(loop.world) < 0.004

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import os
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import cv2
@@ -38,6 +38,14 @@ NUM_REACHES = 3
 
 COLUMNS = ('joint', 'from', 'to', 'speed', 'acceleration', 'torque', 'stiffness', 'damping',
            'shakes at')  # fmt: skip
+
+
+TOOLS = {
+    'parallel': 'two fingers',
+    'suction': 'a suction cup',
+    'none': 'nothing that holds: it points and pushes',
+}
+"""Tools for people, by the kind of gripper."""
 
 
 @dataclass(frozen=True)
@@ -88,7 +96,7 @@ def _facts(arm: ArmDescription) -> list[str]:
     tool = kinematics.tool(arm.home).position
     base = base_axis(kinematics, arm)
     facts = [
-        f'tool: {"a suction cup" if arm.suction else "no suction: it points and pushes"}, at home '
+        f'tool: {TOOLS[arm.gripper]}, at home '
         f'at x {tool[0]:.3f}, y {tool[1]:.3f}, z {tool[2]:.3f} m',
         f'reach: {horizontal_reach(kinematics, arm, base):.2f} m from its axis at '
         f'x {base[0]:.2f}, y {base[1]:.2f} m',
@@ -169,20 +177,9 @@ def arm_yaml(arm: ArmDescription, source: str, folder: Path) -> str:
     if arm.base is not None:
         place = _list(arm.base.position)
         lines.append(f'base: {{position: {place}, yaw_degrees: {arm.base.yaw_degrees:g}}}')
-    if arm.tool is not None:
-        tool = arm.tool
-        lines += [
-            'tool:',
-            f'  body: {tool.body}   # link that carries it',
-            f'  position: {_list(tool.position, 5)}   # of the tip, in the frame of the link [m]',
-            f'  axis: {_list(tool.axis, 5)}   # out of the tool',
-            f'  cup: {tool.cup:g}   # length of a suction cup that is drawn behind the tip [m]',
-        ]
-    else:
-        lines.append(f'tool_site: {arm.tool_site}   # its z axis points out of the tool')
     square = arm.workspace
     lines += [
-        f'suction: {str(arm.suction).lower()}   # false: the tool can only point and push',
+        *_tool_lines(arm),
         f'home: {_list(arm.home, 4)}   # tool down, beside what the camera shall see',
         f'velocity_limits: {_list(arm.velocity_limits)}   # [rad/s, m/s]; begin with a tenth',
         f'acceleration_limits: {_list(arm.acceleration_limits)}   # [rad/s^2, m/s^2]',
@@ -202,6 +199,26 @@ def arm_yaml(arm: ArmDescription, source: str, folder: Path) -> str:
         marked += [f'stiffness: {_list(arm.stiffness)}', f'damping: {_list(arm.damping)}']
         marked = [line for line in marked if not line.startswith('# stiffness')]
     return '\n'.join(marked) + '\n'
+
+
+def _tool_lines(arm: ArmDescription) -> list[str]:
+    """Return the lines of a YAML about an arm's tool."""
+    lines = [f'gripper: {arm.gripper}   # parallel, suction, or none: the tool points and pushes']
+    if arm.fingers is not None:
+        values = (f'{name}: {value:g}' for name, value in asdict(arm.fingers).items())
+        lines.append(f'fingers: {{{", ".join(values)}}}   # [m, N]')
+    if arm.left_out:
+        lines.append(f'left_out: [{", ".join(arm.left_out)}]   # bodies that are not mounted')
+    if (tool := arm.tool) is None:
+        return [*lines, f'tool_site: {arm.tool_site}   # its z axis points out of the tool']
+    return [
+        *lines,
+        'tool:',
+        f'  body: {tool.body}   # link that carries it',
+        f'  position: {_list(tool.position, 5)}   # of the tip, in the frame of the link [m]',
+        f'  axis: {_list(tool.axis, 5)}   # out of the tool',
+        f'  cup: {tool.cup:g}   # length of a suction cup that is drawn behind the tip [m]',
+    ]
 
 
 def _list(values: np.ndarray | tuple[float, ...], digits: int = 4) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import asdict, dataclass, field, replace
 
 import numpy as np
@@ -34,6 +35,10 @@ DISTURBED = 2
 """Id of the block that a hand moves; the commands are about it."""
 
 
+PICTURE_SIZE = 480, 360
+"""Width and height of an onlooker's pictures."""
+
+
 @dataclass(frozen=True)
 class EpisodeConfig:
     """What to run.
@@ -53,6 +58,7 @@ class EpisodeConfig:
         pushes: Whether blocks are pushed instead of carried.
         stacks: Blocks of the start that stand on one another, as in `SceneConfig`.
         rest: Wait after the controller is done, so that everything comes to rest [s].
+        films: Whether pictures are taken: before, of each block as it is let go of, and after.
     """
 
     expression: str
@@ -69,6 +75,7 @@ class EpisodeConfig:
     pushes: bool = False
     stacks: tuple[tuple[int, ...], ...] = ()
     rest: float = 0.4
+    films: bool = False
 
 
 @dataclass
@@ -88,6 +95,7 @@ class Episode:
         plan_times: Wall-clock time of each plan [s].
         violations: Control periods in which a joint left its limits of position or velocity.
         moves: Blocks that were let go of.
+        frames: Times [s] and pictures (H, W, 3).
     """
 
     config: EpisodeConfig
@@ -102,10 +110,12 @@ class Episode:
     plan_times: list[float] = field(default_factory=list)
     violations: int = 0
     moves: int = 0
+    frames: list[tuple[float, np.ndarray]] = field(default_factory=list)
 
     def numbers(self) -> dict[str, object]:
-        """Return everything as plain values for JSON, plan times as percentiles."""
-        values = asdict(self)
+        """Return everything but pictures as plain values for JSON, plan times as percentiles."""
+        values = asdict(replace(self, frames=[]))
+        del values['frames']
         times = values.pop('plan_times')
         percentiles = np.percentile(times, [50, 95, 99]) if times else [np.nan] * 3
         values['plan_p50'], values['plan_p95'], values['plan_p99'] = map(float, percentiles)
@@ -207,10 +217,14 @@ class Runner:
         episode.integral, has_disturbed = 0.0, not config.disturb
         carry_since: float | None = None
         released = False
+        view = _onlooker(loop, episode)
+        view()
         while loop.world.time < config.duration:
             output = loop.step()
             self._note(loop, episode, output)
             episode.moves += output.phase == 'release' and not released
+            if released and output.phase != 'release':
+                view()
             released = output.phase == 'release'
             if output.phase == 'carry' and carry_since is None:
                 carry_since = loop.world.time
@@ -222,6 +236,7 @@ class Runner:
         episode.status, episode.text = str(output.status), output.text
         episode.time = loop.world.time
         loop.run(config.rest)
+        view()
 
     def _note(self, loop: ClosedLoop, episode: Episode, output: ControlOutput) -> None:
         arm = loop.world.scene.arm
@@ -265,3 +280,12 @@ class Runner:
         return (gaps + 0.1 * np.linalg.norm(truth.colors[:, None] - goal.colors, axis=-1)).argmin(
             1
         )
+
+
+def _onlooker(loop: ClosedLoop, episode: Episode) -> Callable[[], None]:
+    """Return what takes a picture of an episode, if there are to be any."""
+    if not episode.config.films:
+        return lambda: None
+    world = loop.world
+    camera = SimulatedCamera(world.model, 'oblique', *PICTURE_SIZE)
+    return lambda: episode.frames.append((world.time, camera.render(world.data)[0]))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -112,4 +113,14 @@ def draw_disturbance(section: dict[str, Any]) -> Figure:
     axis.set_yticks(range(len(section)), list(section), fontsize=8)
     axis.set(xlabel='final error [mm]', ylim=(-0.6, len(section) - 0.4))
     axis.grid(axis='x', alpha=0.3)
+    return figure
+
+
+def draw_strip(frames: Sequence[tuple[float, np.ndarray]]) -> Figure:
+    """Draw pictures (H, W, 3) of a run beside one another, with their times [s]."""
+    figure = Figure(figsize=(2.4 * len(frames), 2.05), layout='constrained')
+    for axis, (time, image) in zip(np.atleast_1d(figure.subplots(1, len(frames))), frames):
+        axis.imshow(image[: int(0.92 * len(image))])
+        axis.axis('off')
+        axis.set_title(f'{time:.1f} s', fontsize=9)
     return figure

@@ -22,6 +22,7 @@ from concept_control.benchmarks.control.page import (
     draw_curves,
     draw_disturbance,
     draw_errors,
+    draw_strip,
 )
 from concept_control.benchmarks.control.tool_between import (
     DURATION,
@@ -278,18 +279,29 @@ def stacking_section(config: ControlConfig, report: Report) -> dict[str, Any]:
     seen = f'camera ({config.backend})' if config.backend else 'true poses with 1 mm of noise'
     report.heading(f'stacking, {config.arm}, {seen}, {config.seeds} seeds each')
     rows: list[dict[str, Any]] = []
+    films: list[list[tuple[float, np.ndarray]]] = []
     for text, num, stacks in STACKED:
         colors = EpisodeConfig.colors[:num] if num <= 4 else (*EpisodeConfig.colors, 'magenta')
         runs = _run_all(
-            config.episode(text, seed, colors=colors, stacks=stacks, rest=STACK_REST)
+            config.episode(
+                text,
+                seed,
+                colors=colors,
+                stacks=stacks,
+                rest=STACK_REST,
+                films=seed == 0 and config.html is not None,
+            )
             for seed in range(config.seeds)
         )
         start = f', {colors[stacks[0][1] - 1]} on {colors[stacks[0][0] - 1]}' if stacks else ''
         rows.append(_summary(f'{text}, {num} blocks{start}', runs))
         success = rate(sum(run.holds for run in runs), len(runs))
         rows[-1] |= {'interval': success, 'percent': percent(success)}
+        films += [run.frames for run in runs if run.frames]
         rows[-1]['runs'] = [run.numbers() for run in runs]
     report.table({**COMMAND_COLUMNS, 'success': '{percent}'}, rows)
+    for frames in films:
+        report.show(draw_strip, frames)
     for row in rows:
         for text in row['failed']:
             report.say(text, is_note=True)

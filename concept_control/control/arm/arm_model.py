@@ -75,6 +75,8 @@ class ArmModel:
         tool_site: Name of the site at the tool's tip, its +z axis pointing out of the tool.
         home: (n,) joint positions to rest at [rad, m].
         position_limits: (n, 2) smallest and largest joint positions [rad, m].
+        left_out: Names of bodies of the file that are left out, with all that they carry: a tool
+            that is not mounted.
         locked: Positions at which joints of the file that are not the arm's are fixed [rad, m].
         tool: Tool that is put at the arm; None where the file has the site.
         base: Place of the file's origin; None for the world's.
@@ -85,6 +87,7 @@ class ArmModel:
     tool_site: str
     home: np.ndarray
     position_limits: np.ndarray
+    left_out: tuple[str, ...] = ()
     locked: Mapping[str, float] = field(default_factory=dict)
     tool: Tool | None = None
     base: Mount | None = None
@@ -99,13 +102,20 @@ class ArmModel:
         lower, upper = self.position_limits.T
         return np.maximum(q - upper, lower - q)
 
+    def mounted(self) -> mujoco.MjSpec:
+        """Read the file without what is left out."""
+        spec = self.file.spec()
+        for name in self.left_out:
+            spec.delete(_body(spec, name, 'left_out', self.file.path))
+        return spec
+
     def spec(self) -> mujoco.MjSpec:
         """Read the file and change where the arm stands, what of it is fixed, and its tool.
 
         What an arm's file says of contacts, solver and bodies as a whole must not reach what
         stands beside the arm, so that is left out; links do not collide with one another.
         """
-        spec = self.file.spec()
+        spec = self.mounted()
         spec.option = mujoco.MjSpec().option
         spec.compiler.autolimits = True
         spec.compiler.fusestatic = False
@@ -158,11 +168,16 @@ def _stand(spec: mujoco.MjSpec, base: Mount) -> None:
         each.set_frame(frame)
 
 
-def _add_tool(spec: mujoco.MjSpec, tool: Tool, site: str, path: Path) -> None:
-    parent = spec.body(tool.body)
-    if parent is None:
+def _body(spec: mujoco.MjSpec, name: str, purpose: str, path: Path) -> mujoco.MjsBody:
+    body = spec.body(name)
+    if body is None:
         names = [body.name for body in spec.bodies]
-        raise ArmError(f'{path}: has no body {tool.body!r} for the tool; its bodies: {names}')
+        raise ArmError(f'{path}: has no body {name!r} for {purpose}; its bodies: {names}')
+    return body
+
+
+def _add_tool(spec: mujoco.MjSpec, tool: Tool, site: str, path: Path) -> None:
+    parent = _body(spec, tool.body, 'the tool', path)
     axis = np.array(tool.axis) / np.linalg.norm(tool.axis)
     quat = np.zeros(4)
     mujoco.mju_quatZ2Vec(quat, axis)

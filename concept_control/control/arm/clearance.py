@@ -17,9 +17,10 @@ BLOCK_MARGIN = 0.01
 
 @dataclass(frozen=True)
 class LinkClearance:
-    """What the links of an arm, without its tool, are to keep away from.
+    """What the links of an arm are to keep away from.
 
-    The links are covered by spheres, blocks are upright capsules; the table is at zero.
+    The links, and the tool from 4 cm above its tip, are covered by spheres, blocks are upright
+    capsules; the table is at zero.
 
     Attributes:
         kinematics: Kinematics of the arm.

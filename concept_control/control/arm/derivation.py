@@ -132,10 +132,11 @@ def is_slide(model: mujoco.MjModel, joints: tuple[str, ...]) -> np.ndarray:
     return np.array([model.joint(j).type[0] == mujoco.mjtJoint.mjJNT_SLIDE for j in joints])
 
 
-def find_tool(model: mujoco.MjModel, joints: tuple[str, ...]) -> Tool:
+def find_tool(model: mujoco.MjModel, joints: tuple[str, ...], hand: float = 0.0) -> Tool:
     """Return a suction cup at the end of the arm, along the axis that leads out of it.
 
-    It begins at what is named as a flange or a tip, or where the geoms of a gripper end.
+    It begins at what is named as a flange or a tip, or where the geoms of a gripper end. Where
+    there is to be a hand instead, of that length [m], the tool has no cup.
     """
     data = mujoco.MjData(model)
     mujoco.mj_kinematics(model, data)
@@ -158,8 +159,8 @@ def find_tool(model: mujoco.MjModel, joints: tuple[str, ...]) -> Tool:
     best = choices[np.argmax(2 * np.abs(choices @ axis) + np.sign(choices @ out))]
     extent = max(float((point - origin) @ best) for point in points)
     reach = float(np.linalg.norm(np.diff(data.xanchor, axis=0), axis=1).sum())
-    cup = round(min(CUP_SHARE * max(reach, 0.2), LONGEST_CUP), 3)
-    tip = rotation.T @ (origin + (extent + cup) * best - data.xpos[carrier])
+    cup = 0.0 if hand else round(min(CUP_SHARE * max(reach, 0.2), LONGEST_CUP), 3)
+    tip = rotation.T @ (origin + (extent + cup + hand) * best - data.xpos[carrier])
     out_local = rotation.T @ best
     return Tool(
         model.body(carrier).name,

@@ -8,7 +8,7 @@ import warnings
 from dataclasses import asdict, dataclass, field, replace
 from functools import lru_cache
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import mujoco
 import numpy as np
@@ -22,6 +22,7 @@ from concept_control.control.arm.arm_file import (
     read_arm_file,
 )
 from concept_control.control.arm.arm_model import OWN, ArmModel, Mount, Tool, compiled
+from concept_control.control.arm.fingers import Fingers
 from concept_control.control.arm.workspace_search import find_place
 from concept_control.errors import ArmError
 from concept_control.input_files import check_fields, read_yaml
@@ -45,6 +46,7 @@ INTERFACES = ('joint_trajectory', 'position', 'effort')
 """Kinds of commands to an arm: plans, or a position or a torque of each joint at a time."""
 
 Numbers = tuple[float, ...]
+Gripper = Literal['parallel', 'suction', 'none']
 
 
 def arm_names() -> list[str]:
@@ -74,7 +76,10 @@ class _ArmFields:
     stiffness: Numbers = ()
     damping: Numbers = ()
     name: str = ''
+    gripper: Gripper | None = None
+    fingers: Fingers | None = None
     suction: Annotated[bool, Strict()] | None = None
+    left_out: tuple[str, ...] = ()
     locked: dict[str, float] = field(default_factory=dict)
     tool: Tool | None = None
     base: Mount | None = None
@@ -86,7 +91,8 @@ class ArmDescription(ArmModel):
 
     Attributes:
         name: Name for people.
-        suction: Whether the tool can hold a block.
+        gripper: Kind of tool that holds blocks: parallel, suction or none.
+        fingers: Fingers of a parallel gripper; None for every other tool.
         velocity_limits: (n,) largest joint speeds [rad/s, m/s].
         acceleration_limits: (n,) largest joint accelerations [rad/s², m/s²].
         effort_limits: (n,) largest joint torques, or forces of slides [N m, N].
@@ -99,7 +105,8 @@ class ArmDescription(ArmModel):
     """
 
     name: str
-    suction: bool
+    gripper: Gripper
+    fingers: Fingers | None = None
     velocity_limits: np.ndarray
     acceleration_limits: np.ndarray
     effort_limits: np.ndarray
@@ -108,6 +115,11 @@ class ArmDescription(ArmModel):
     workspace: Workspace
     slides: np.ndarray
     derived: tuple[str, ...] = ()
+
+    @property
+    def suction(self) -> bool:
+        """Whether the tool holds blocks by suction."""
+        return self.gripper == 'suction'
 
     @classmethod
     def load(cls, source: str | Path = 'franka') -> ArmDescription:
@@ -148,6 +160,8 @@ class ArmDescription(ArmModel):
         can be planned for and simulated at torque level.
         """
         spec = super().spec()
+        if self.fingers is not None:
+            self.fingers.add_to(spec, self.tool_site)
         for name, limit in zip(self.joints, self.effort_limits):
             joint = spec.joint(name)
             joint.actfrcrange = [-limit, limit]
@@ -199,7 +213,7 @@ def _completed(path: Path, text: str, modified: int) -> ArmDescription:
         'stiffness': stiffness,
         'damping': damping,
     } | {name: value for name, value in given.items() if name in (*_LIMITS, *_GAINS)}
-    has_cup = chain.tool is not None and chain.tool.cup > 0
+    gripper = _gripper(path, found, chain.tool)
     derived += _not_said(found, chain, model)
     arm = ArmDescription(
         file=chain.file,
@@ -210,8 +224,10 @@ def _completed(path: Path, text: str, modified: int) -> ArmDescription:
         locked=chain.locked,
         tool=chain.tool,
         base=chain.base,
+        left_out=chain.left_out,
         name=found.name or path.stem,
-        suction=has_cup if found.suction is None else found.suction,
+        gripper=gripper,
+        fingers=_fingers(path, found, gripper),
         workspace=workspace,
         slides=slides,
         derived=tuple(derived),
@@ -220,6 +236,26 @@ def _completed(path: Path, text: str, modified: int) -> ArmDescription:
     _check_home(path, arm, model)
     _warn_of_shaking(path, arm, inertia)
     return arm
+
+
+def _gripper(path: Path, found: _ArmFields, tool: Tool | None) -> Gripper:
+    """Return the kind of tool: what is said, or suction where there is a cup."""
+    if found.gripper is not None:
+        if found.suction not in (None, found.gripper == 'suction'):
+            raise ArmError(
+                f'{path}: gripper is {found.gripper}, suction {found.suction}; leave one out'
+            )
+        return found.gripper
+    has_cup = tool is not None and tool.cup > 0
+    return 'suction' if (has_cup if found.suction is None else found.suction) else 'none'
+
+
+def _fingers(path: Path, found: _ArmFields, gripper: Gripper) -> Fingers | None:
+    if gripper == 'parallel':
+        return found.fingers or Fingers()
+    if found.fingers is not None:
+        raise ArmError(f'{path}: names fingers, but gripper is {gripper}; expected parallel')
+    return None
 
 
 def _not_said(found: _ArmFields, chain: ArmModel, model: mujoco.MjModel) -> list[str]:
@@ -254,6 +290,7 @@ def _chain(path: Path, found: _ArmFields) -> tuple[ArmModel, list[str]]:
         home=np.zeros(0),
         position_limits=np.zeros((0, 2)),
         locked=found.locked,
+        left_out=found.left_out,
         base=found.base,
     )
     if not found.joints:
@@ -270,7 +307,8 @@ def _chain(path: Path, found: _ArmFields) -> tuple[ArmModel, list[str]]:
             f'{path}: names both `tool` and `tool_site`; the tool has a site of its own'
         )
     if tool is None and not site:
-        tool = derivation.find_tool(model, bare.joints)
+        hand = (found.fingers or Fingers()).reach if found.gripper == 'parallel' else 0.0
+        tool = derivation.find_tool(model, bare.joints, hand)
         derived.append('tool')
     middle = np.clip(0.0, *limits.T)
     return replace(
@@ -283,7 +321,7 @@ def _chain(path: Path, found: _ArmFields) -> tuple[ArmModel, list[str]]:
 
 
 def _check_names(path: Path, arm: ArmModel) -> None:
-    spec, file = arm.file.spec(), arm.file.path
+    spec, file = arm.mounted(), arm.file.path
     names = [joint.name for joint in spec.joints]
     wanted = [*arm.joints, *arm.locked]
     if sorted(names) != sorted(wanted):

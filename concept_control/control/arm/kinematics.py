@@ -10,6 +10,9 @@ import numpy as np
 from concept_control.control.arm.arm_model import ArmModel, compiled
 from concept_control.errors import ArmError
 
+TOOL_LENGTH = 0.04
+"""Length of the part of a tool, from its tip, that touches blocks and is kept off none [m]."""
+
 
 @dataclass(frozen=True)
 class Frames:
@@ -94,9 +97,14 @@ class ArmKinematics:
                 columns.append(self._order[joint])
                 zeros.append(model.qpos0[model.jnt_qposadr[joint]])
                 position, rotation = -anchor, np.eye(3)
-            # What is before the second hinge cannot come near anything; the tool must.
-            if len(columns) - sum(slides) > 1 and body != chain[0]:
+            # What is before the second hinge cannot come near anything.
+            if len(columns) - sum(slides) > 1:
                 found = _spheres(model, body, position, rotation)
+                if body == chain[0]:
+                    # The tool must, but not what of it is well above a block that it handles.
+                    tip = position + rotation @ model.site_pos[site]
+                    out = (rotation @ _matrix(model.site_quat[site]))[:, 2]
+                    found = [s for s in found if (s[:3] - tip) @ out + s[3] < -TOOL_LENGTH]
                 spheres += [(len(columns) - 1, sphere) for sphere in found]
         self.sphere_joints = np.array([joint for joint, _ in spheres], dtype=int)
         """(P,) the last joint before each of the spheres that cover the arm's links."""

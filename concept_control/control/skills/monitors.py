@@ -87,13 +87,15 @@ class FaceAlignment:
     """Turns the face of a held block towards its nearest neighbour.
 
     Corner to corner two cubes need 41 % more room than face to face. Of the four faces the one
-    that needs the least turning is chosen, and kept until another needs far less.
+    that needs the least turning is chosen, and kept until another needs far less. Fingers turn one
+    of the two faces that they leave free, as little from home as it goes.
     """
 
     def __init__(self, view: TaskView) -> None:
         """Begin with the heading that the tool has now."""
         self._view = view
         self._last = float(view.tool.heading)
+        self._home = float(view.kinematics.tool(view.arm.home).heading)
 
     def heading(self, place: np.ndarray, centres: np.ndarray, clearances: np.ndarray) -> float:
         """Return the tool's heading [rad] for a block at a place.
@@ -107,14 +109,18 @@ class FaceAlignment:
         gaps = np.linalg.norm(away, axis=1) - clearances
         if len(gaps) and gaps.min() < view.config.alignment_gap:
             x, y = away[np.argmin(gaps)]
-            face = np.arctan2(y, x) - view.twist
-            self._last = _nearest_face(face, self._last)
+            bearing = float(np.arctan2(y, x))
+            if view.arm.fingers is not None:
+                self._last = nearest_turn(bearing + np.pi / 2, self._home, np.pi)
+                return self._last
+            face = bearing - view.twist
+            self._last = nearest_turn(face, self._last, np.pi / 2)
             now = float(view.tool.heading)
             if abs(np.remainder(self._last - now + np.pi, 2 * np.pi) - np.pi) > MAX_TURN:
-                self._last = _nearest_face(face, now)
+                self._last = nearest_turn(face, now, np.pi / 2)
         return self._last
 
 
-def _nearest_face(angle: float, reference: float) -> float:
-    """Return the angle, or one of a quarter turn more or less, that is nearest to another."""
-    return float(angle - np.pi / 2 * np.round((angle - reference) / (np.pi / 2)))
+def nearest_turn(angle: float, reference: float, period: float) -> float:
+    """Return the angle, or one of some periods more or less, that is nearest to another [rad]."""
+    return float(angle - period * np.round((angle - reference) / period))

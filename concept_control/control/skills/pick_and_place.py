@@ -11,15 +11,18 @@ from concept_control.control.arm.clearance import LinkClearance
 from concept_control.control.costs.arm_cost import ArmCost, CostWeights
 from concept_control.control.costs.entity_energy import AnchoredEnergy, EntityEnergy, PointEnergy
 from concept_control.control.costs.interpolated_energy import InterpolatedEnergy
+from concept_control.control.skills.finger_grasp import FingerGrasp, release_opening, tip_height
 from concept_control.control.skills.monitors import (
+    MAX_TURN,
     BasinMonitor,
     FaceAlignment,
     LeftBehindMonitor,
     SettlingMonitor,
+    nearest_turn,
 )
 from concept_control.control.skills.script import Script, Setpoint, SkillOutcome
 from concept_control.control.skills.task_view import Placed, TaskView
-from concept_control.world.entity import TOOL_ID, EntityStatus
+from concept_control.world.entity import TOOL_ID, EntityState, EntityStatus
 
 EnergySource = Callable[[], EntityEnergy]
 """Builds the energy of the carried entity from what is perceived at this tick."""
@@ -35,6 +38,7 @@ class PickAndPlace:
         self.view = view
         self.weights = CostWeights()
         self._faces, self._left_behind = FaceAlignment(view), LeftBehindMonitor(view)
+        self._grasp: FingerGrasp | None = None
         factor = view.config.vertical_stiffness
         # What keeps off neighbours must stay as strong as the energy.
         self._stiff = replace(
@@ -66,15 +70,18 @@ class PickAndPlace:
             yield Setpoint('look', self.posture_cost(view.arm.home))
         return outcome
 
-    def pick(self, entity_id: int) -> Script:
-        """Reach, descend, grasp and lift a block; follows it if it is moved meanwhile."""
+    def pick(self, entity_id: int, end: np.ndarray) -> Script:
+        """Reach, descend, grasp and lift a block; follows it if it is moved meanwhile.
+
+        It is lifted above whatever is on its way to the place `end` (2,) [m].
+        """
         outcome = yield from self._reach(entity_id)
         if outcome is SkillOutcome.DONE:
             outcome = yield from self._descend(entity_id)
         if outcome is SkillOutcome.DONE:
-            outcome = yield from self._grasp(entity_id)
+            outcome = yield from self._seize(entity_id)
         if outcome is SkillOutcome.DONE:
-            return (yield from self._lift(entity_id))
+            return (yield from self._lift(entity_id, end))
         yield from self._retreat(entity_id)
         return outcome
 
@@ -98,7 +105,7 @@ class PickAndPlace:
             if (lost := self._lost_hold()) is not None:
                 return lost
             size = view.entities[view.held].size[2]
-            height = view.highest_top + config.travel_clearance + size / 2
+            height = view.travel_top(guide()) + config.travel_clearance + size / 2
             is_near = basin.update(guide(), view.held_position[:2])
             # Where the energy is flat, the generated target lies well inside.
             pull = (
@@ -109,7 +116,8 @@ class PickAndPlace:
             centres, clearances = obstacles() if is_near else (None, None)
             cost = self.tool_cost(pull, height, view.offset, centres, clearances)
             place = view.held_position[:2] if is_near else guide()
-            cost.heading = heading = self._faces.heading(place, *obstacles())
+            heading = self._faces.heading(place, *obstacles())
+            cost.heading = self._turned(heading)
             if settling.update(view.time, view.held_position[:2]) and is_near:
                 settled_since = min(settled_since, view.time)
                 off = abs(np.sin(view.tool.heading - heading))
@@ -119,7 +127,7 @@ class PickAndPlace:
                     or view.time > settled_since + config.clear_timeout
                 ):
                     return SkillOutcome.DONE
-            yield Setpoint('carry', cost, suction=True, active=view.held)
+            yield Setpoint('carry', cost, grips=True, active=view.held)
         return SkillOutcome.TIMEOUT
 
     def place(
@@ -152,7 +160,7 @@ class PickAndPlace:
                 break
             here, (centres, clearances) = view.held_position[:2], obstacles()
             intrusion = (clearances - np.linalg.norm(centres - here, axis=1)).max(initial=0.0)
-            is_above = height - size / 2 > view.highest_top
+            is_above = height - size / 2 > view.travel_top()
             if is_above and intrusion > config.max_intrusion and view.time < start + patience:
                 # Beside a neighbour first, down later; the way down starts afresh.
                 height_at = self.descent(height, -np.inf)
@@ -160,8 +168,8 @@ class PickAndPlace:
             goal = max(height_at(), end)
             cost = self.tool_cost(pull, goal, view.offset, centres, clearances)
             cost.weights = self._stiff
-            cost.heading = self._faces.heading(here, centres, clearances)
-            yield Setpoint('place', cost, suction=True, active=entity_id)
+            cost.heading = self._turned(self._faces.heading(here, centres, clearances))
+            yield Setpoint('place', cost, grips=True, active=entity_id)
         yield from self._release(entity_id)
         yield from self._retreat(entity_id)
         return SkillOutcome.DONE
@@ -170,11 +178,12 @@ class PickAndPlace:
         """Lower whatever is held where it is, let go and draw back."""
         xy = self.view.tool.position[:2].copy()
         deadline, lowest, stalled = self._deadline(), np.inf, 0
+        low = 0.03 if self.view.arm.fingers is None else 0.0
         while self.view.attached and self.view.time < deadline and stalled < 12:
             height = self.view.tool.position[2]
             stalled = stalled + 1 if height > lowest - 2e-4 else 0
             lowest = min(lowest, height)
-            yield Setpoint('put down', self.tool_cost(PointEnergy(xy), 0.03), suction=True)
+            yield Setpoint('put down', self.tool_cost(PointEnergy(xy), low), grips=True)
         yield from self._release(-1)
         yield from self._retreat(-1)
         return SkillOutcome.DONE
@@ -195,7 +204,7 @@ class PickAndPlace:
         """Stay where the arm comes to rest."""
         posture = self.view.q + 0.1 * self.view.qd
         while True:
-            yield Setpoint('hold', self.posture_cost(posture), suction=self.view.held is not None)
+            yield Setpoint('hold', self.posture_cost(posture), grips=self.view.held is not None)
 
     def tool_cost(
         self,
@@ -248,26 +257,64 @@ class PickAndPlace:
         return LinkClearance(view.kinematics, np.array(blocks).reshape(-1, 4))
 
     def _reach(self, entity_id: int) -> Script:
-        """Come above a block, high enough over all others."""
+        """Come above a block, above all that is on the way, and with fingers across a face."""
         view, config = self.view, self.view.config
-        deadline = self._deadline()
+        deadline, self._grasp = self._deadline(), None
         while view.time < deadline:
             if entity_id not in view.entities:
                 return SkillOutcome.LOST
+            if view.arm.fingers is not None and self._grasp is None:
+                self._grasp = FingerGrasp(view, entity_id)
+                if self._grasp.space < 0:
+                    return SkillOutcome.NO_ROOM
             xy = view.entities[entity_id].xy
-            height = view.highest_top + config.travel_clearance
+            top = view.travel_top(xy)
+            height = top + config.travel_clearance
             gap = float(np.linalg.norm(view.tool.position[:2] - xy))
-            if gap < config.reach_tolerance and abs(view.tool.position[2] - height) < 0.03:
+            is_there = gap < config.reach_tolerance and self._is_across()
+            if is_there and abs(view.tool.position[2] - height) < 0.03:
                 return SkillOutcome.DONE
             # Deep among the blocks: up first, across later.
-            is_low = view.tool.position[2] < view.highest_top + 0.01 and gap > 0.02
+            is_low = view.tool.position[2] < top + 0.01 and gap > 0.02
             goal = view.tool.position[:2] if is_low else xy
             cost = self.tool_cost(PointEnergy(goal), height)
-            yield Setpoint('reach', cost, active=entity_id)
+            yield self._towards('reach', cost, entity_id)
         return SkillOutcome.TIMEOUT
 
+    def _is_across(self) -> bool:
+        """Tell whether the fingers, if there are any, are turned across the chosen face."""
+        if self._grasp is None:
+            return True
+        off = np.sin(self.view.tool.heading - self._grasp.heading)
+        return bool(abs(off) < self.view.config.heading_tolerance)
+
+    def _towards(self, phase: str, cost: ArmCost, entity_id: int) -> Setpoint:
+        """Return the setpoint of going to a block, with the fingers as its grasp demands."""
+        if self._grasp is None:
+            return Setpoint(phase, cost, active=entity_id)
+        cost.heading = self._turned(self._grasp.heading)
+        return Setpoint(phase, cost, opening=self._grasp.opening, active=entity_id)
+
+    def _turned(self, heading: float) -> float:
+        """Return where to turn next towards a heading [rad].
+
+        Fingers look alike after half a turn, and so they do to the cost: without steps in
+        between, turns would add up until a joint is at its limit.
+        """
+        if self.view.arm.fingers is None:
+            return heading
+        now = float(self.view.tool.heading)
+        turn = nearest_turn(heading, now, 2 * np.pi) - now
+        return now + float(np.clip(turn, -MAX_TURN, MAX_TURN))
+
+    def _seizing_height(self, entity: EntityState) -> float:
+        """Return the height of the tip at which a block is seized [m]."""
+        if self.view.arm.fingers is None:
+            return entity.top + self.view.config.contact_gap
+        return tip_height(entity)
+
     def _descend(self, entity_id: int) -> Script:
-        """Lower the tip to just above the block's face."""
+        """Lower the tip to just above the block's face, or the fingers beside two of them."""
         view, config = self.view, self.view.config
         deadline = self._deadline()
         height_at = self.descent(view.tool.position[2], -np.inf)
@@ -278,38 +325,60 @@ class PickAndPlace:
             gap = float(np.linalg.norm(view.tool.position[:2] - entity.xy))
             if gap > entity.width / 2:
                 return SkillOutcome.MOVED
-            above = view.tool.position[2] - entity.top
+            end = self._seizing_height(entity)
             if (
-                above < config.contact_gap + 0.002
+                view.tool.position[2] < end + 0.002
                 and gap < config.grasp_tolerance
                 and view.speed < config.touch_speed
             ):
                 return SkillOutcome.DONE
-            height = max(height_at(), entity.top + config.contact_gap)
-            cost = self.tool_cost(PointEnergy(entity.xy), height)
-            yield Setpoint('descend', cost, active=entity_id)
+            is_off = gap > config.finger_tolerance or not self._is_across()
+            if self._grasp is not None and is_off and view.tool.position[2] > entity.top + 0.01:
+                # Over the block first, down beside it later.
+                height_at = self.descent(view.tool.position[2], -np.inf)
+            cost = self.tool_cost(PointEnergy(entity.xy), max(height_at(), end))
+            if self._grasp is not None:
+                cost.weights = self._stiff
+            yield self._towards('descend', cost, entity_id)
         return SkillOutcome.TIMEOUT
 
-    def _grasp(self, entity_id: int) -> Script:
-        """Switch the vacuum on and wait for the block, pressing a little more with time."""
+    def _seize(self, entity_id: int) -> Script:
+        """Hold the block: by the vacuum, pressing a little more with time, or squeezed."""
         view, config = self.view, self.view.config
         entity = view.entities[entity_id]
-        start = view.time
+        start, heading = view.time, float(view.tool.heading)
+        place = entity.xy if self._grasp is None else view.tool.position[:2].copy()
         while view.time < start + config.grasp_timeout:
             waited = view.time - start
-            if view.attached or (view.attached is None and waited > 0.3):
-                relative = np.asarray(entity.position) - view.tool.position
-                view.held, view.offset = entity_id, view.tool.rotation.T @ relative
-                view.twist = entity.yaw - float(view.tool.heading)
-                self._faces, self._left_behind = FaceAlignment(view), LeftBehindMonitor(view)
+            is_held = view.attached or (view.attached is None and waited > 0.3)
+            if is_held and (self._grasp is None or self._grasp.fits(view.opening)):
+                self._take_hold(entity_id, entity)
                 return SkillOutcome.DONE
-            pressed = entity.top + config.contact_gap - 0.006 * waited
-            cost = self.tool_cost(PointEnergy(entity.xy), pressed)
-            yield Setpoint('grasp', cost, suction=True, active=entity_id)
+            height = self._seizing_height(entity)
+            if self._grasp is None:
+                height -= 0.006 * waited
+            cost = self.tool_cost(PointEnergy(place), height)
+            if self._grasp is not None:
+                cost.heading = heading
+            yield Setpoint('grasp', cost, grips=True, active=entity_id)
+        if self._grasp is not None:
+            yield from self._release(entity_id)
         return SkillOutcome.MISSED
 
-    def _lift(self, entity_id: int) -> Script:
-        """Raise the held block above all others."""
+    def _take_hold(self, entity_id: int, entity: EntityState) -> None:
+        """Note that a block is held, and how."""
+        view = self.view
+        view.held = entity_id
+        view.offset = view.tool.rotation.T @ (np.asarray(entity.position) - view.tool.position)
+        view.twist = entity.yaw - float(view.tool.heading)
+        if self._grasp is not None:
+            # The fingers have pushed it to their middle, and turned its faces to them.
+            view.offset[0] = 0.0
+            view.twist = nearest_turn(0.0, view.twist, np.pi / 2)
+        self._faces, self._left_behind = FaceAlignment(view), LeftBehindMonitor(view)
+
+    def _lift(self, entity_id: int, end: np.ndarray) -> Script:
+        """Raise the held block above what is on its way to a place (2,) [m]."""
         view, config = self.view, self.view.config
         start = view.held_position[:2].copy()
         size = view.entities[entity_id].size[2]
@@ -317,12 +386,13 @@ class PickAndPlace:
         while view.time < deadline:
             if (lost := self._lost_hold()) is not None:
                 return lost
-            height = view.highest_top + config.travel_clearance + size / 2
-            if view.held_position[2] - size / 2 > view.highest_top + 0.01:
+            top = view.travel_top(end)
+            height = top + config.travel_clearance + size / 2
+            if view.held_position[2] - size / 2 > top + 0.01:
                 return SkillOutcome.DONE
             cost = self.tool_cost(PointEnergy(start), height, view.offset)
             cost.weights = self._stiff
-            yield Setpoint('lift', cost, suction=True, active=entity_id)
+            yield Setpoint('lift', cost, grips=True, active=entity_id)
         return SkillOutcome.TIMEOUT
 
     def _lost_hold(self) -> SkillOutcome | None:
@@ -340,23 +410,32 @@ class PickAndPlace:
     def _release(self, entity_id: int) -> Script:
         view, config = self.view, self.view.config
         here, height = view.tool.position[:2].copy(), view.tool.position[2]
+        heading, opening = float(view.tool.heading), release_opening(view)
         if view.held is not None:
             view.placed[view.held] = Placed(view.held_position, view.time)
         view.held = None
         until = view.time + config.release_time
         while view.time < until or (view.attached and view.time < until + 1.0):
             cost = self.tool_cost(PointEnergy(here), height)
-            yield Setpoint('release', cost, active=entity_id)
+            if view.arm.fingers is not None:
+                cost.heading = heading
+            yield Setpoint('release', cost, opening=opening, active=entity_id)
         return SkillOutcome.DONE
 
     def _retreat(self, entity_id: int) -> Script:
-        """Rise from the block without touching its neighbours."""
+        """Rise straight up from the block, above what is on the way home."""
         view = self.view
         here = view.tool.position[:2].copy()
-        deadline = self._deadline()
-        while view.tool.position[2] < view.highest_top + 0.02 and view.time < deadline:
-            height = view.highest_top + view.config.travel_clearance
-            yield Setpoint('retreat', self.tool_cost(PointEnergy(here), height), active=entity_id)
+        home = view.kinematics.tool(view.arm.home).position[:2]
+        heading, deadline = float(view.tool.heading), self._deadline()
+        while view.tool.position[2] < (top := view.travel_top(home)) + 0.02 and (
+            view.time < deadline
+        ):
+            cost = self.tool_cost(PointEnergy(here), top + view.config.travel_clearance)
+            if view.arm.fingers is not None:
+                # Open, they are still beside the block.
+                cost.weights, cost.heading = self._stiff, heading
+            yield Setpoint('retreat', cost, active=entity_id)
         return SkillOutcome.DONE
 
     def _deadline(self) -> float:

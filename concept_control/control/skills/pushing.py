@@ -148,7 +148,7 @@ def _stroke(skills: PickAndPlace, entity_id: int, chosen: Push) -> Script:
     view = skills.view
     entity, start = view.entities[entity_id], chosen.tip
     low = CONTACT_SHARE * entity.size[2]
-    high = view.highest_top + view.config.travel_clearance
+    high = view.travel_top(start) + view.config.travel_clearance
 
     def ahead(distance: float) -> np.ndarray:
         return start + chosen.direction * distance

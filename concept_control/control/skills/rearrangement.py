@@ -17,6 +17,7 @@ from concept_control.control.skills.refusals import (
     burdened,
     floating,
     names,
+    too_wide,
     unreachable,
     unseen,
 )
@@ -63,6 +64,7 @@ class RearrangementTask:
         self._last_known = np.column_stack([workspace.to_world(goal.before), self.bottoms])
         self._recent_energy = (-np.inf, float('nan'))
         self._remaining: list[int] = []
+        self._trouble = ''
         self._measure()
         self._guide_time = -np.inf
         self._guide_scene: np.ndarray | None = None
@@ -156,29 +158,32 @@ class RearrangementTask:
             if given_up:
                 return TaskResult(False, f'not everything can be had: gave up {given_up}')
             self._renew()
+            if problem := self._impossible():
+                return TaskResult(False, problem)
+        why = f'; {self._trouble}' if self._trouble else ''
         return TaskResult(
             False,
             f'it does not hold after {counted(config.max_rounds, "round")} of moving things '
-            f'(energy {self.energy():.2g}; {goal.target_energy:.2g} was planned)',
+            f'(energy {self.energy():.2g}; {goal.target_energy:.2g} was planned){why}',
         )
 
     def _act(self) -> Generator[Setpoint, None, str]:
         """Move every block that is not at its target; return what made that impossible, if so."""
-        config = self.view.config
+        config, self._trouble = self.view.config, ''
         self._remaining = self._displaced(self._bodies().places)
         attempts, losses = Counter[int](), Counter[int]()
         while self._remaining:
             bodies = self._bodies()
-            problem = unseen(self.goal, self.view)
-            problem = problem or burdened(self.goal, bodies, self._remaining, self.moved)
-            if problem:
-                return problem
+            if missing := unseen(self.goal, self.view):
+                return missing
+            problem = burdened(self.goal, bodies, self._remaining, self.moved)
             self._remaining = bodies.with_carried(self._remaining)
             move = next_move(bodies, self._places(), self._remaining, self.workspace)
-            if move is None:
-                if attempts and self._has_fallen():
-                    return ''  # The next round begins with what lies about.
-                return f'no free place for {names(self.goal, self._remaining)}'
+            if problem or move is None:
+                # What came of moves, as a tower that fell, the next round begins with.
+                free = f'no free place for {names(self.goal, self._remaining)}'
+                self._trouble = problem or free
+                return '' if attempts else self._trouble
             attempts[move.index] += 1
             outcome = yield from self._transfer(move)
             if outcome is SkillOutcome.DONE:
@@ -202,7 +207,7 @@ class RearrangementTask:
         index, skills = move.index, self.skills
         entity_id, must_push = self.goal.entity_ids[index], self._must_push
         if not must_push:
-            outcome = yield from skills.pick(entity_id)
+            outcome = yield from skills.pick(entity_id, move.target[:2])
             if outcome is not SkillOutcome.DONE:
                 return outcome
         self._guide_scene = None
@@ -236,7 +241,7 @@ class RearrangementTask:
 
     @property
     def _must_push(self) -> bool:
-        return self.view.config.pushes or not self.view.arm.suction
+        return self.view.config.pushes or self.view.arm.gripper == 'none'
 
     def _follow(self) -> Generator[Setpoint, None, None]:
         index, config = self.goal.index(TOOL_ID), self.view.config
@@ -374,14 +379,11 @@ class RearrangementTask:
         """Tell why what is to be moved can be where it is to be in no way; empty if it can."""
         now = self._bodies()
         planned = now.moved(self.moved, self._places())
-        return floating(self.goal, planned, self.moved) or unreachable(
-            self.goal, self.view, self.workspace, now, planned, self.moved
+        return (
+            floating(self.goal, planned, self.moved)
+            or too_wide(self.goal, self.view, self.moved)
+            or unreachable(self.goal, self.view, self.workspace, now, planned, self.moved)
         )
-
-    def _has_fallen(self) -> bool:
-        """Tell whether something that is still to be moved would hang in the air at its place."""
-        planned = self._bodies().moved(self._remaining, self._places())
-        return not planned.is_held()[self._remaining].all()
 
     def _measure(self) -> None:
         """Measure energies at the targets: those of the conjuncts, and how fast they grow there.

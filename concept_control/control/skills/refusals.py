@@ -6,6 +6,7 @@ import numpy as np
 
 from concept_control.control.arm.inverse_kinematics import solve_ik
 from concept_control.control.goal import GroundedGoal
+from concept_control.control.guard import GuardConfig
 from concept_control.control.skills.support import LEVEL_TOLERANCE, Bodies
 from concept_control.control.skills.task_view import TaskView
 from concept_control.world.entity import TOOL_ID
@@ -52,6 +53,21 @@ def floating(goal: GroundedGoal, planned: Bodies, moved: list[int]) -> str:
     )
 
 
+def too_wide(goal: GroundedGoal, view: TaskView, moved: list[int]) -> str:
+    """Name what the fingers cannot be put around."""
+    fingers = view.arm.fingers
+    if fingers is None or view.config.pushes:
+        return ''
+    for row in moved:
+        entity = view.entities.get(goal.entity_ids[row])
+        if entity is not None and entity.width > fingers.widest:
+            return (
+                f'{names(goal, [row])} is {1000 * entity.width:.0f} mm wide; the fingers of '
+                f'{view.arm.name} go around at most {1000 * fingers.widest:.0f} mm'
+            )
+    return ''
+
+
 def unreachable(
     goal: GroundedGoal,
     view: TaskView,
@@ -73,7 +89,9 @@ def unreachable(
             if bottom > LEVEL_TOLERANCE:
                 where = f'{where}, {bottom:.3f} m above the table,'
                 tip[2] += view.config.travel_clearance  # It comes and goes from above.
-                if view.config.pushes or not view.arm.suction:
+                if tip[2] > GuardConfig.ceiling:
+                    return f'{where} is above the fence, {GuardConfig.ceiling:g} m above the table'
+                if view.config.pushes or view.arm.gripper == 'none':
                     return f'{where} is out of reach of an arm that pushes'
             if solve_ik(view.arm, view.kinematics, tip) is None:
                 return f'{where} is out of reach of the arm'

@@ -21,13 +21,15 @@ class Setpoint:
     Attributes:
         phase: Word for people and logs that says what the arm is doing.
         cost: Cost to plan for.
-        suction: Whether the vacuum shall be on.
+        grips: Whether the tool shall hold: the vacuum be on, or the fingers squeeze.
+        opening: Distance of fingers that do not squeeze [m]; NaN: as it was.
         active: Id of the entity being moved, -1 for none.
     """
 
     phase: str
     cost: ArmCost
-    suction: bool = False
+    grips: bool = False
+    opening: float = float('nan')
     active: int = -1
 
 
@@ -37,9 +39,10 @@ class SkillOutcome(Enum):
     DONE = 'done'
     TIMEOUT = 'took too long'
     MOVED = 'the block was moved away'
-    MISSED = 'the suction did not seize the block (suction_state says that nothing is held)'
-    DROPPED = 'the block was dropped (suction_state says that nothing is held)'
-    LEFT_BEHIND = 'suction_state says that the block is held, but it is seen where it was'
+    MISSED = 'the tool did not seize the block (its state says that nothing is held)'
+    DROPPED = 'the block was dropped (the state of the tool says that nothing is held)'
+    LEFT_BEHIND = 'the state of the tool says that the block is held, but it is seen where it was'
+    NO_ROOM = 'another stands where the fingers would come down beside it'
     LOST = 'the block is no longer seen'
 
 

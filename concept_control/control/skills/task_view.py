@@ -11,6 +11,10 @@ from concept_control.control.arm.kinematics import ArmKinematics, ToolMotion
 from concept_control.control.goal import MOVE_TOLERANCE
 from concept_control.world.entity import TOOL_ID, EntityState
 
+WAY_WIDTH = 0.1
+"""Distance from the straight way between two places within which something is on it [m]: half of
+what is carried, and how far plans leave that way."""
+
 
 @dataclass(frozen=True)
 class TaskConfig:
@@ -18,11 +22,12 @@ class TaskConfig:
 
     Attributes:
         travel_clearance: Clearance of the tool's tip, or of what it carries, above the highest
-            block.
+            block on its way.
         contact_gap: Distance of the tip above a block's face when the suction is switched on.
         reach_tolerance: Horizontal error at which the tool starts to descend.
         grasp_tolerance: Horizontal error at which it may grasp.
-        grasp_timeout: Longest wait for the vacuum.
+        finger_tolerance: Horizontal error at which fingers may go down beside a block.
+        grasp_timeout: Longest wait for the vacuum, or for the fingers.
         max_attempts: Number of attempts at moving one block before giving up.
         max_losses: Number of attempts at one block in which the suction may say that it does not
             hold it.
@@ -61,7 +66,7 @@ class TaskConfig:
         follows_energy: Whether a carry minimises the goal's energy; False tracks the generated
             target instead, for comparison only.
         pushes: Whether blocks are pushed over the table instead of carried (experimental); an arm
-            without suction pushes anyway.
+            whose gripper is none pushes anyway.
         posture_weight: Weight of the joints when only the posture counts.
         rest_speed: Joint speed below which the arm is at rest [rad/s].
     """
@@ -70,6 +75,7 @@ class TaskConfig:
     contact_gap: float = 0.001
     reach_tolerance: float = 0.010
     grasp_tolerance: float = 0.006
+    finger_tolerance: float = 0.004
     grasp_timeout: float = 0.6
     max_attempts: int = 3
     max_losses: int = 2
@@ -125,6 +131,7 @@ class TaskView:
         speed: Speed of the tip [m/s].
         entities: Perceived entities by id.
         attached: Whether the tool reports to hold something; None where it cannot tell.
+        opening: Distance between the fingers [m]; NaN where it is not known.
         held: Id of the block that is believed to be held.
         offset: (3,) centre of the held block in the frame of the tool's tip [m].
         twist: Yaw of the held block minus the tool's heading [rad].
@@ -141,6 +148,7 @@ class TaskView:
     speed: float = 0.0
     entities: dict[int, EntityState] = field(default_factory=dict)
     attached: bool | None = None
+    opening: float = float('nan')
     held: int | None = None
     offset: np.ndarray = field(default_factory=lambda: np.zeros(3))
     twist: float = 0.0
@@ -161,11 +169,22 @@ class TaskView:
             return self.placed[entity_id].position
         return np.asarray(self.entities[entity_id].position, dtype=float)
 
-    @property
-    def highest_top(self) -> float:
-        """Height of the highest block that is not held [m]."""
-        tops = [e.top for i, e in self.entities.items() if i not in (TOOL_ID, self.held)]
-        return max(tops, default=0.0)
+    def travel_top(self, end: np.ndarray | None = None) -> float:
+        """Return the height of the highest thing on the tool's straight way to a place [m].
+
+        What is held does not count; without a place (2,) [m], what stands about the tool does.
+        """
+        start = self.tool.position[:2]
+        way = np.zeros(2) if end is None else end - start
+        highest = 0.0
+        for entity_id, entity in self.entities.items():
+            if entity_id not in (TOOL_ID, self.held):
+                place = self.position(entity_id)
+                away = place[:2] - start
+                away = away - np.clip(away @ way / max(way @ way, 1e-9), 0.0, 1.0) * way
+                if np.linalg.norm(away) < WAY_WIDTH + np.sqrt(0.5) * entity.width:
+                    highest = max(highest, float(place[2] + entity.size[2] / 2))
+        return highest
 
     @property
     def is_at_rest(self) -> bool:

@@ -23,7 +23,7 @@ from rosbags.rosbag2 import StoragePlugin, Writer
 from rosbags.typesys import Stores, get_types_from_msg, get_typestore
 from rosgraph_msgs.msg import Clock
 from sensor_msgs.msg import CameraInfo, Image, JointState
-from std_msgs.msg import Bool, String
+from std_msgs.msg import Bool, Float64, String
 from trajectory_msgs.msg import JointTrajectory
 
 from concept_control.errors import ConceptControlError
@@ -44,6 +44,8 @@ TOPICS: tuple[tuple[str, Any, QoSProfile], ...] = (
     ('joint_trajectory', JointTrajectory, qos.RELIABLE),
     ('suction_command', Bool, qos.RELIABLE),
     ('suction_state', Bool, qos.LATCHED),
+    ('gripper_command', Float64, qos.RELIABLE),
+    ('gripper_state', Float64, qos.SENSOR),
     ('entities', EntityArray, qos.RELIABLE),
     ('ground_truth', EntityArray, qos.RELIABLE),
     ('concepts', ConceptLibrary, qos.LATCHED),

@@ -6,6 +6,7 @@ thread owns the renderer and a copy of the state; the executor only stores what 
 
 from __future__ import annotations
 
+import math
 import threading
 import time
 from collections.abc import Callable
@@ -16,7 +17,7 @@ import numpy as np
 from rclpy.node import Node
 from rosgraph_msgs.msg import Clock
 from sensor_msgs.msg import CameraInfo, Image, JointState
-from std_msgs.msg import Bool, Float64MultiArray
+from std_msgs.msg import Bool, Float64, Float64MultiArray
 from trajectory_msgs.msg import JointTrajectory
 
 from concept_control.control.arm.description import INTERFACES
@@ -204,14 +205,13 @@ class ArmSimulator(Node):
         self.world = SimulatedWorld(scene)
         self.failure: Exception | None = None
         self._lock = threading.Lock()
-        self._suction_wanted = False
+        self._suction_wanted, self._opening_wanted = False, math.nan
         self._now = 0.0
         self._num_followed, self._num_refused, self._refusals = 0, 0, Refusals()
         self._stop = threading.Event()
         self._snapshot: LatestValue[tuple[float, np.ndarray]] = LatestValue()
 
         self._joint_states = self.create_publisher(JointState, 'joint_states', qos.RELIABLE)
-        self._suction_state = self.create_publisher(Bool, 'suction_state', qos.LATCHED)
         self._truth = self.create_publisher(EntityArray, 'ground_truth', qos.RELIABLE)
         self._view = self.create_publisher(Image, 'view/image_raw', qos.RELIABLE)
         self._clock_publisher = (
@@ -219,7 +219,13 @@ class ArmSimulator(Node):
         )
         self._arm_frames = ArmFrames(self, scene.arm, p.frame) if p.publish_tf else None
         self._listen(p.interface)
-        self.create_subscription(Bool, 'suction_command', self._on_suction, qos.RELIABLE)
+        subscribe = self.create_subscription
+        if scene.arm.fingers is None:
+            self._suction_state = self.create_publisher(Bool, 'suction_state', qos.LATCHED)
+            subscribe(Bool, 'suction_command', self._on_suction, qos.RELIABLE)
+        else:
+            self._gripper_state = self.create_publisher(Float64, 'gripper_state', qos.RELIABLE)
+            subscribe(Float64, 'gripper_command', self._on_gripper, qos.RELIABLE)
 
         self._diagnostics = Diagnostics(self, self._report)
 
@@ -304,6 +310,10 @@ class ArmSimulator(Node):
         with self._lock:
             self._suction_wanted = message.data
 
+    def _on_gripper(self, message: Float64) -> None:
+        with self._lock:
+            self._opening_wanted = message.data
+
     def _simulate(self) -> None:
         """Step the physics in chunks of one joint-state period, no faster than real time."""
         world, p = self.world, self.parameters
@@ -319,7 +329,9 @@ class ArmSimulator(Node):
             if self._clock_publisher is not None and chunk % clock_every == 0:
                 self._clock_publisher.publish(Clock(clock=convert.stamp(now)))
             self._publish_state(now)
-            if (world.held is not None) != suction_published:
+            if world.fingers is not None:
+                self._gripper_state.publish(Float64(data=world.fingers.opening))
+            elif (world.held is not None) != suction_published:
                 suction_published = world.held is not None
                 self._suction_state.publish(Bool(data=suction_published))
             if chunk % truth_every == 0:
@@ -341,6 +353,8 @@ class ArmSimulator(Node):
         with self._lock:
             if world.suction != self._suction_wanted:
                 world.set_suction(self._suction_wanted)
+            if math.isfinite(self._opening_wanted):
+                world.set_opening(self._opening_wanted)
             for _ in range(steps):
                 now = self._offset + world.time
                 world.step(self.drive.effort(now, *world.joint_state()))

@@ -133,6 +133,9 @@ def test_the_chain_knows_where_joints_have_their_zero(tmp_path):
     [
         (SITE, f'{SITE} quat="0 1 0 0"', {}, '180 degrees away from straight down.*turn the site'),
         ('', '', {'suction': 'false'}, "suction: .*got 'false'"),
+        ('', '', {'suction': False}, 'gripper is suction, suction False; leave one out'),
+        ('', '', {'fingers': {'opening': 0.05}}, 'gripper is suction; expected parallel'),
+        ('', '', {'left_out': ['hand']}, "no body 'hand' for left_out"),
         ('', '', {'velocity_limits': 3.14}, 'velocity_limits: .*a valid list, got 3.14'),
         ('', '', {'joints': 6}, 'joints: .*a valid list, got 6'),
         (
@@ -148,6 +151,9 @@ def test_the_chain_knows_where_joints_have_their_zero(tmp_path):
     ids=[
         'flipped site',
         'text for a truth value',
+        'two tools',
+        'fingers without a gripper',
+        'nothing to leave out',
         'one number for all',
         'a number of joints',
         'text for a length',

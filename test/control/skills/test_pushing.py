@@ -65,7 +65,7 @@ def test_a_block_that_vanishes_on_the_way_to_it_is_lost(monkeypatch):
 
 def test_an_arm_without_suction_pushes_a_block_between_two_others():
     scene = build_scene(SceneConfig(num_blocks=3, seed=1, min_gap=0.08))
-    controller = ConceptController(replace(scene.arm, suction=False))
+    controller = ConceptController(replace(scene.arm, gripper='none'))
     loop = ClosedLoop(
         scene, controller, LoopConfig(position_noise=0.0005, entity_delay=0.15, seed=1)
     )

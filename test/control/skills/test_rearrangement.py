@@ -113,6 +113,15 @@ def test_blocks_of_two_sizes_are_put_on_one_another():
     np.testing.assert_allclose(loop.world.block_positions()[1], bystander, atol=1e-3)
 
 
+def test_fingers_build_a_tower_of_other_sizes_and_leave_it_standing():
+    loop = loop_with(3, sizes=[0.05, 0.04, 0.03], arm='franka_gripper')
+    pursue(loop, [1, 2, 3])
+    output = finish(loop)
+    assert output.status is Status.SATISFIED, output.text
+    assert stands(loop.world, [1, 2, 3])
+    assert loop.world.held is None and loop.world.fingers.opening > 0.03
+
+
 def test_a_tower_of_three_is_taken_apart_and_built_the_other_way_round():
     loop = loop_with(3, stacks=[(1, 2, 3)])
     assert stands(loop.world, [1, 2, 3])
@@ -152,13 +161,15 @@ def test_what_cannot_stand_or_be_cleared_is_refused(stacks, changes, reason):
     np.testing.assert_allclose(loop.world.block_positions(), start, atol=1e-3)
 
 
-def test_a_tower_higher_than_the_arm_reaches_and_one_that_would_be_pushed_are_refused():
+def test_what_the_arm_cannot_hold_reach_or_lift_is_refused():
     xy = [[0.45, 0.0], [0.6, 0.15]]
-    for sizes, task, reason in (
-        ([1.0, 0.04], None, '1.000 m above the table, is out of reach of the arm'),
-        ([0.04, 0.04], TaskConfig(pushes=True), 'an arm that pushes'),
+    for sizes, task, arm, reason in (
+        ([1.0, 0.04], None, 'franka', 'above the fence, 1 m above the table'),
+        ([0.8, 0.04], None, 'franka', '0.800 m above the table, is out of reach of the arm'),
+        ([0.04, 0.04], TaskConfig(pushes=True), 'franka', 'an arm that pushes'),
+        ([0.08, 0.075], None, 'franka_gripper', '#2 is 75 mm wide; the fingers of'),
     ):
-        loop = loop_with(2, task=task, sizes=sizes, positions=xy)
+        loop = loop_with(2, task=task, sizes=sizes, positions=xy, arm=arm)
         pursue(loop, [1, 2])
         output = loop.run(2.0, has_ended)[-1]
         assert output.status is Status.FAILED and reason in output.text, output.text

@@ -56,11 +56,13 @@ class Inputs:
         joints: Joint state that came since the last snapshot, the newest; None for none.
         perception: Newest entities, without the tool; None before the first.
         attached: Whether the tool holds something; None where it has not said so.
+        opening: Distance between its fingers [m]; None where it has not said so.
     """
 
     joints: JointSample | None
     perception: EntitySnapshot | None
     attached: bool | None
+    opening: float | None = None
 
 
 class Inbox:
@@ -71,6 +73,7 @@ class Inbox:
         self._joints: JointSample | None = None
         self._perception: EntitySnapshot | None = None
         self._attached: bool | None = None
+        self._opening: float | None = None
         self._commands: list[Command] = []
         self._is_closed = False
 
@@ -90,6 +93,11 @@ class Inbox:
         with self._condition:
             self._attached = attached
 
+    def put_opening(self, opening: float) -> None:
+        """Note how far the fingers are open [m]."""
+        with self._condition:
+            self._opening = opening
+
     def put_command(self, command: Command) -> None:
         """Add a command to those not yet taken."""
         with self._condition:
@@ -105,7 +113,7 @@ class Inbox:
             if self._is_closed:
                 return None
             joints, self._joints = self._joints, None
-            return Inputs(joints, self._perception, self._attached)
+            return Inputs(joints, self._perception, self._attached, self._opening)
 
     def take_commands(self) -> list[Command]:
         """Take all commands, the oldest first."""

@@ -12,6 +12,7 @@ it wait while a transition is made. Drawings are read by the thread of the `Draw
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Mapping
 from dataclasses import replace
@@ -20,7 +21,7 @@ from typing import Any, NoReturn
 from rclpy.clock import Clock, ClockType
 from rclpy.lifecycle import LifecycleNode, LifecycleState, TransitionCallbackReturn
 from sensor_msgs.msg import JointState
-from std_msgs.msg import Bool
+from std_msgs.msg import Bool, Float64
 
 from concept_control.control.arm.description import ArmDescription
 from concept_control.control.controller import ConceptController, Status
@@ -41,6 +42,7 @@ from concept_control.ros.nodes.mpc_controller.outputs import make_output
 from concept_control.ros.nodes.mpc_controller.parameters import Parameters, cross_check
 from concept_control.ros.nodes.mpc_controller.planning_loop import JOINTS_PATIENCE, PlanningLoop
 from concept_control.ros.nodes.mpc_controller.status import StatusReporter
+from concept_control.ros.nodes.mpc_controller.tool_output import make_tool_output
 from concept_control.ros.runtime.diagnostics import Diagnostics, Report
 from concept_control.ros.runtime.node_process import run_node
 from concept_control.ros.runtime.parameters import declare
@@ -80,6 +82,7 @@ class MpcController(LifecycleNode):
                 self.arm, TaskConfig(pushes=p.pushes), planner=p.planner
             )
             self._output = self.make_output()
+            self._tool = make_tool_output(self, self.arm, p.gripper_action, p.gripper_joint)
             self._arm_frames = ArmFrames(self, self.arm, p.frame) if p.publish_tf else None
         except ConceptControlError as error:
             self.get_logger().error(f'cannot be configured: {error}')
@@ -88,7 +91,6 @@ class MpcController(LifecycleNode):
             return TransitionCallbackReturn.FAILURE
         self._reader = JointStateReader([p.joint_prefix + joint for joint in self.arm.joints])
         self._joint_check = JointStateCheck(self.arm, may_follow=Publisher.may_follow)
-        self._suction = self.create_lifecycle_publisher(Bool, 'suction_command', qos.RELIABLE)
         self._status = self.create_publisher(ConceptStatus, 'concept_status', qos.RELIABLE)
         self._inbox = Inbox()
         self._loop = PlanningLoop(
@@ -96,7 +98,7 @@ class MpcController(LifecycleNode):
             self.model,
             self._inbox,
             self._output,
-            lambda is_on: self._suction.publish(Bool(data=is_on)),
+            self._tool.send,
             StatusReporter(self.publish_status, p.frame, self.health, self.get_logger()),
             self.health,
             p,
@@ -107,7 +109,9 @@ class MpcController(LifecycleNode):
         self._inputs = [
             subscribe(JointState, 'joint_states', self._on_joints, qos.NEWEST),
             subscribe(EntityArray, 'entities', self._on_entities, qos.RELIABLE),
-            subscribe_suction_state(self, self._on_suction),
+            subscribe_suction_state(self, self._on_suction)
+            if self.arm.fingers is None
+            else subscribe(Float64, 'gripper_state', self._on_gripper, qos.SENSOR),
             subscribe(ConceptGoal, 'concept_goal', self._on_goal, qos.LATCHED_INPUT),
             subscribe(DrawCommand, 'draw_command', self._on_draw, qos.RELIABLE),
         ]
@@ -148,7 +152,7 @@ class MpcController(LifecycleNode):
         self._output.close()
         if self._arm_frames is not None:
             self._arm_frames.close()
-        self.destroy_lifecycle_publisher(self._suction)
+        self._tool.close()
         return TransitionCallbackReturn.SUCCESS
 
     def on_shutdown(self, state: LifecycleState) -> TransitionCallbackReturn:
@@ -253,6 +257,10 @@ class MpcController(LifecycleNode):
 
     def _on_suction(self, message: Bool) -> None:
         self._inbox.put_attached(message.data)
+
+    def _on_gripper(self, message: Float64) -> None:
+        if math.isfinite(message.data):
+            self._inbox.put_opening(message.data)
 
     def _on_goal(self, message: ConceptGoal) -> None:
         self._inbox.put_command(Command(message))

@@ -32,8 +32,8 @@ class Parameters:
     )
     pushes: bool = parameter(
         False,
-        'push blocks over the table instead of carrying them (experimental); an arm without '
-        'suction pushes anyway',
+        'push blocks over the table instead of carrying them (experimental); an arm that '
+        'has no gripper pushes anyway',
     )
     output: str = parameter(
         'joint_trajectory',
@@ -46,6 +46,12 @@ class Parameters:
         'joint_trajectory_controller/follow_joint_trajectory',
         'name of the action (control_msgs) where output is follow_joint_trajectory',
     )
+    gripper_action: str = parameter(
+        '',
+        'name of a ParallelGripperCommand action (control_msgs) that moves the fingers; empty: '
+        'the topic gripper_command alone',
+    )
+    gripper_joint: str = parameter('gripper', 'name of the joint in goals of that action')
     send_efforts: bool = parameter(
         True,
         'send feed-forward torques with trajectories; some controllers of arms refuse them',

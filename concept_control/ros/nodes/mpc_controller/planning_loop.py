@@ -15,7 +15,7 @@ from dataclasses import replace
 import numpy as np
 from rclpy.impl.rcutils_logger import RcutilsLogger
 
-from concept_control.control.controller import ConceptController, Status
+from concept_control.control.controller import ConceptController, ControlOutput, Status
 from concept_control.control.goal import GroundedGoal
 from concept_control.control.plan import Plan
 from concept_control.control.skills.drawing import DrawingGoal
@@ -61,7 +61,7 @@ class PlanningLoop:
         model: ConceptModel,
         inbox: Inbox,
         output: CommandOutput,
-        set_suction: Callable[[bool], None],
+        move_tool: Callable[[ControlOutput], None],
         status: StatusReporter,
         health: ControlHealth,
         parameters: Parameters,
@@ -70,7 +70,7 @@ class PlanningLoop:
     ) -> None:
         """Begin inactive; `clock` returns the node's time [s], live `parameters` may change."""
         self.controller, self._model = controller, model
-        self._inbox, self._output, self._set_suction = inbox, output, set_suction
+        self._inbox, self._output, self._move_tool = inbox, output, move_tool
         self._status, self._health = status, health
         self._parameters, self._clock, self._logger = parameters, clock, logger
         self._reader = DrawingReader(controller.arm, model)
@@ -81,6 +81,7 @@ class PlanningLoop:
         self._joints: JointSample | None = None
         self._are_joints_silent = False
         self._attached: bool | None = None
+        self._opening: float | None = None
         self._perception = convert.EntitySnapshot(-np.inf, {}, 0)
         # The same entities by the ids that the goal in progress knows them by.
         self._entities: dict[int, EntityState] = {}
@@ -125,7 +126,7 @@ class PlanningLoop:
 
     def _perceive(self, inputs: Inputs) -> None:
         """Take over what is new, by the ids that the goal in progress speaks of."""
-        self._attached = inputs.attached
+        self._attached, self._opening = inputs.attached, inputs.opening
         perception = inputs.perception
         if perception is None or perception is self._perception:
             return
@@ -222,6 +223,7 @@ class PlanningLoop:
             joints.stamp,
             joints.fault,
             self._output.told(joints.stamp),
+            self._opening,
         )
         if output.plan is not None:
             # The node's clock may stand still while this thread has the processor.
@@ -229,7 +231,7 @@ class PlanningLoop:
                 self._send(output.plan, joints)
             else:
                 self._health.fallback('a plan came late: the arm goes on along the last one')
-        self._set_suction(output.suction)
+        self._move_tool(output)
         self._health.note(output, 1.0 / self._parameters.control_rate)
         if output.guard:
             self._logger.warning(f'guard: {output.guard}', throttle_duration_sec=5.0)

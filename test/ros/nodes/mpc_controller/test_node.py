@@ -2,6 +2,7 @@
 
 import threading
 from copy import deepcopy
+from dataclasses import replace
 from functools import cache
 from itertools import chain
 
@@ -20,7 +21,7 @@ from concept_control.msg import (
 )
 from rclpy.qos import qos_profile_sensor_data
 from sensor_msgs.msg import JointState
-from std_msgs.msg import Bool
+from std_msgs.msg import Bool, Float64
 from trajectory_msgs.msg import JointTrajectory
 from waiting import wait
 
@@ -372,6 +373,33 @@ def test_a_vacuum_driver_that_does_not_latch_is_heard(make):
         return node._inbox._attached
 
     wait(is_heard)
+    driver.destroy_node()
+
+
+def test_fingers_are_told_how_far_to_open_and_what_they_hold_is_said(make):
+    node, told, held = make(arm='franka_gripper'), [], []
+    driver = rclpy.create_node('gripper')
+    driver.create_subscription(Float64, 'gripper_command', told.append, qos.RELIABLE)
+    driver.create_subscription(Bool, 'suction_state', held.append, qos.LATCHED)
+    wait(lambda: node._tool._command.get_subscription_count() == 1)
+    peer = Peer(node)
+    peer.entities(1.0)
+    peer.goal()
+    node._on_gripper(Float64(data=0.08))
+    node._on_gripper(Float64(data=float('nan')))
+    for step in range(5):
+        peer.joints(1.0 + 0.02 * step)
+    view, last = node.controller._view, node.controller._output(None, 0.0, -1, '')
+    assert view.opening == 0.08 and view.attached is False
+    assert last.opening == pytest.approx(view.entities[1].width + 0.016)
+    node._tool.send(replace(last, opening=0.0, attached=True))
+
+    def is_heard():
+        rclpy.spin_once(driver, timeout_sec=0.05)
+        return told and told[-1].data == 0.0 and held and held[-1].data
+
+    wait(is_heard)
+    assert told[0].data == pytest.approx(last.opening)
     driver.destroy_node()
 
 

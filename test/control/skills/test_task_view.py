@@ -1,0 +1,25 @@
+"""How high the tool must travel."""
+
+import numpy as np
+import pytest
+
+from concept_control.control.arm.description import ArmDescription
+from concept_control.control.arm.kinematics import ArmKinematics
+from concept_control.control.skills.task_view import TaskConfig, TaskView
+from concept_control.world.entity import EntityState
+
+ARM = ArmDescription.load('franka')
+
+
+def test_only_what_is_on_the_way_must_be_cleared_and_what_is_held_never():
+    kinematics = ArmKinematics(ARM)
+    view = TaskView(ARM, kinematics, TaskConfig(), tool=kinematics.tool(ARM.home))
+    start = view.tool.position[:2]
+    end = start + np.array([0.4, 0.0])
+    tall = EntityState(np.array([start[0] + 0.2, start[1], 0.1]), np.array([0.04, 0.04, 0.2]))
+    view.entities = {1: tall}
+    assert view.travel_top(end) == pytest.approx(0.2)
+    assert view.travel_top(start + np.array([0.0, 0.4])) == 0.0, 'the other way'
+    assert view.travel_top() == 0.0, 'away from here'
+    view.held = 1
+    assert view.travel_top(end) == 0.0
