@@ -38,8 +38,7 @@ class SimulatedWorld:
         self._sucked: int | None = None
         self.suction = False
         arm, model = scene.arm, scene.model
-        has_fingers = arm.fingers is not None
-        self.fingers = FingerDrive(model, self.data, arm.fingers) if has_fingers else None
+        self.fingers = None if arm.fingers is None else FingerDrive(model, self.data, arm.fingers)
         self._qpos = np.array([model.joint(name).qposadr[0] for name in arm.joints])
         self._dof = np.array([model.joint(name).dofadr[0] for name in arm.joints])
         self._ctrl = np.array([model.actuator(name).id for name in arm.joints])

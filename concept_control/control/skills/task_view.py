@@ -173,18 +173,21 @@ class TaskView:
         """Return the height of the highest thing on the tool's straight way to a place [m].
 
         What is held does not count; without a place (2,) [m], what stands about the tool does.
+        The lowest thing counts wherever it stands: over the table all travel at one height.
         """
         start = self.tool.position[:2]
         way = np.zeros(2) if end is None else end - start
-        highest = 0.0
+        highest, lowest = 0.0, np.inf
         for entity_id, entity in self.entities.items():
             if entity_id not in (TOOL_ID, self.held):
                 place = self.position(entity_id)
+                top = float(place[2] + entity.size[2] / 2)
+                lowest = min(lowest, top)
                 away = place[:2] - start
                 away = away - np.clip(away @ way / max(way @ way, 1e-9), 0.0, 1.0) * way
                 if np.linalg.norm(away) < WAY_WIDTH + np.sqrt(0.5) * entity.width:
-                    highest = max(highest, float(place[2] + entity.size[2] / 2))
-        return highest
+                    highest = max(highest, top)
+        return max(highest, lowest) if np.isfinite(lowest) else 0.0
 
     @property
     def is_at_rest(self) -> bool:

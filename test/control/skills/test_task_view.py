@@ -17,9 +17,12 @@ def test_only_what_is_on_the_way_must_be_cleared_and_what_is_held_never():
     start = view.tool.position[:2]
     end = start + np.array([0.4, 0.0])
     tall = EntityState(np.array([start[0] + 0.2, start[1], 0.1]), np.array([0.04, 0.04, 0.2]))
-    view.entities = {1: tall}
+    low = EntityState(np.array([start[0], start[1] - 0.5, 0.02]), np.full(3, 0.04))
+    view.entities = {1: tall, 2: low}
     assert view.travel_top(end) == pytest.approx(0.2)
-    assert view.travel_top(start + np.array([0.0, 0.4])) == 0.0, 'the other way'
-    assert view.travel_top() == 0.0, 'away from here'
+    assert view.travel_top(start + np.array([0.0, 0.4])) == pytest.approx(0.04), 'the other way'
+    assert view.travel_top() == pytest.approx(0.04), 'away from here'
     view.held = 1
+    assert view.travel_top(end) == pytest.approx(0.04)
+    view.entities = {1: tall}
     assert view.travel_top(end) == 0.0
