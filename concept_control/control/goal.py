@@ -38,6 +38,8 @@ class GroundedGoal:
         targets: (N, 2) positions of the generated solution.
         target_bottoms: (N,) heights of the lower faces in the generated solution, 0 on the table,
             workspace units; empty: everything stands on the table.
+        subjects: Ids whose places the concepts are about; what else is moved is only cleared away.
+            Empty: all that may be moved.
         target_energy: Energy of the generated solution.
         initial_energy: Energy of the scene when grounded.
         goal_id: Number of the goal; counts up.
@@ -67,6 +69,7 @@ class GroundedGoal:
     weights: tuple[float, ...] = ()
     solver: Solver | None = None
     target_bottoms: np.ndarray = field(default_factory=lambda: np.zeros(0))
+    subjects: tuple[int, ...] = ()
 
     def __post_init__(self) -> None:
         n = len(self.entity_ids)
@@ -108,6 +111,10 @@ class GroundedGoal:
     def follows_tool(self) -> bool:
         """Whether the tool itself is to be where the energy is least, even if it is by now."""
         return TOOL_ID in self.movable and set(self.moved) <= {TOOL_ID}
+
+    def is_cleared(self, entity_id: int) -> bool:
+        """Tell whether an entity is no subject: where it goes, its target alone says."""
+        return bool(self.subjects) and entity_id not in self.subjects
 
     def index(self, entity_id: int) -> int:
         """Return the row of an entity in the goal's arrays."""

@@ -241,6 +241,11 @@ def _goal(
         weights=tuple(term.weight for term in energy.terms),
         solver=solve_again,
         target_bottoms=bottoms,
+        subjects=tuple(
+            i
+            for i, *acts in zip(scene.ids, *(term.subjects for term in energy.terms))
+            if any(acts)
+        ),
     )
 
 

@@ -46,8 +46,13 @@ def test_what_cannot_be_arranged_is_refused(model):
         cc.arrange('near(red; blue)', cc.Tabletop((1, 2), broken.positions[:1], [], []), model)
 
 
-@pytest.mark.parametrize('expression', ['on_top_of(red; blue)', 'tower(all)', 'tower(#3, #4)'])
-def test_things_are_put_on_one_another_and_what_is_in_the_way_is_cleared(model, expression):
+@pytest.mark.parametrize(
+    ('expression', 'cleared'),
+    [('on_top_of(red; blue)', [6]), ('tower(all)', []), ('tower(#3, #4)', [6])],
+)
+def test_things_are_put_on_one_another_and_what_is_in_the_way_is_cleared(
+    model, expression, cleared
+):
     before = scene('red', 'blue', 'green', 'yellow')
     places, bottoms = before.positions.copy(), np.array([0.0, 0, 0, 0.2])
     places[3], sizes = places[1], np.array([0.15, 0.2, 0.16, 0.18])
@@ -58,6 +63,7 @@ def test_things_are_put_on_one_another_and_what_is_in_the_way_is_cleared(model, 
     assert found.goal.target_bottoms.max() > 0.14 and set(found.goal.moved) <= set(
         found.goal.movable
     )
+    assert [i for i in found.goal.moved if found.goal.is_cleared(i)] == cleared
     again = found.goal.conjunct_energies(found.goal.targets[None])
     assert again.max() < 0.004
 

@@ -87,7 +87,7 @@ def test_a_solution_that_is_known_makes_the_same_goal(model, library):
     energies = (planned.initial_energy, planned.target_energy)
     bound = bind_goal(request, model, planned.targets, planned.moved, energies, goal_id=7)
     assert bound.goal_id == 7
-    for name in ('entity_ids', 'movable', 'moved', 'initial_energy', 'expression'):
+    for name in ('entity_ids', 'movable', 'moved', 'subjects', 'initial_energy', 'expression'):
         assert getattr(bound, name) == getattr(planned, name)
     places = np.stack([planned.before, planned.targets])
     np.testing.assert_array_equal(bound.energy(places), planned.energy(places))

@@ -35,7 +35,7 @@ DISTURBED = 2
 """Id of the block that a hand moves; the commands are about it."""
 
 
-PICTURE_SIZE = 480, 360
+PICTURE_SIZE = 800, 600
 """Width and height of an onlooker's pictures."""
 
 

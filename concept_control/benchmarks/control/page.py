@@ -118,9 +118,10 @@ def draw_disturbance(section: dict[str, Any]) -> Figure:
 
 def draw_strip(frames: Sequence[tuple[float, np.ndarray]]) -> Figure:
     """Draw pictures (H, W, 3) of a run beside one another, with their times [s]."""
-    figure = Figure(figsize=(2.4 * len(frames), 2.05), layout='constrained')
+    figure = Figure(figsize=(2.2 * len(frames), 2.2), layout='constrained')
     for axis, (time, image) in zip(np.atleast_1d(figure.subplots(1, len(frames))), frames):
-        axis.imshow(image[: int(0.92 * len(image))])
+        height, width = image.shape[:2]
+        axis.imshow(image[height // 8 : -height // 5, width // 4 : -width // 8])  # the table
         axis.axis('off')
         axis.set_title(f'{time:.1f} s', fontsize=9)
     return figure

@@ -173,9 +173,11 @@ class RearrangementTask:
         self._remaining = self._displaced(self._bodies().places)
         attempts, losses = Counter[int](), Counter[int]()
         while self._remaining:
-            bodies = self._bodies()
+            if unseen(self.goal, self.view):
+                yield from self.skills.look()  # What hid it may have been the arm.
             if missing := unseen(self.goal, self.view):
                 return missing
+            bodies = self._bodies()
             problem = burdened(self.goal, bodies, self._remaining, self.moved)
             self._remaining = bodies.with_carried(self._remaining)
             move = next_move(bodies, self._places(), self._remaining, self.workspace)
@@ -212,7 +214,11 @@ class RearrangementTask:
                 return outcome
         self._guide_scene = None
 
-        is_fixed = move.is_buffer or not self.view.config.follows_energy
+        is_fixed = (
+            move.is_buffer
+            or self.goal.is_cleared(entity_id)
+            or not self.view.config.follows_energy
+        )
 
         def energy() -> EntityEnergy:
             return PointEnergy(move.target[:2]) if is_fixed else self._energy_of(index)
@@ -333,7 +339,7 @@ class RearrangementTask:
             return False
         positions = self.positions()
         self._remaining = []
-        for index in self.moved:
+        for index in self._subjects():
             old, self.targets[index] = self.targets[index], positions[index]
             gain = np.linalg.norm(self._refined(index) - positions[index])
             self.targets[index] = old
@@ -365,8 +371,12 @@ class RearrangementTask:
                 self._measure()
                 return
         self._remaining = []
-        for index in self.moved:
+        for index in self._subjects():
             self.targets[index] = self._refined(index)
+
+    def _subjects(self) -> list[int]:
+        """Return the rows of what is moved and not only cleared away."""
+        return [i for i in self.moved if not self.goal.is_cleared(self.goal.entity_ids[i])]
 
     def _displaced(self, places: np.ndarray, rows: list[int] | None = None) -> list[int]:
         """Return which rows, by default of what is moved, are not at their places (N, 3)."""
