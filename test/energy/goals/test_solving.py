@@ -1,5 +1,8 @@
 """Goals solved and sampled."""
 
+from types import SimpleNamespace
+from typing import Any
+
 import numpy as np
 import torch
 
@@ -7,7 +10,7 @@ from concept_control.concepts import vocabulary
 from concept_control.energy.goals.goal_energy import GoalEnergy
 from concept_control.energy.goals.program import GroundedTerm, Operator
 from concept_control.energy.goals.solving import Walls, sample, solve
-from concept_control.energy.scene_batch import scene_batch_from_events
+from concept_control.energy.scene_batch import SceneBatch, scene_batch_from_events
 from concept_control.world.events import Events
 
 WORDS = vocabulary()
@@ -70,6 +73,36 @@ def test_places_are_well_inside_and_what_is_certain_is_kept(model, codes):
     both = GoalEnergy(model, [between, near, Operator('and', 2)])
     solution = solve(both, events, subject, seed=0)
     assert not solution.converged and np.linalg.norm(solution.positions[0]) < 0.0625
+
+
+def test_things_that_fill_the_table_find_their_order_wherever_they_start():
+    """Who is left of or below whom leads to the one packing, past one another."""
+    boxes = torch.tensor([
+        [-1.0, -1.0, -0.2, 0.1], [-1.0, 0.1, -0.2, 1.0], [-0.2, -1.0, 1.0, -0.4],
+        [-0.2, -0.4, 0.4, 1.0], [0.4, -0.4, 1.0, 1.0],
+    ])  # fmt: skip
+    middles, sides = (boxes[:, :2] + boxes[:, 2:]) / 2, boxes[:, 2:] - boxes[:, :2] - 0.12
+    i, j = torch.triu_indices(len(boxes), len(boxes), 1)
+    ahead, reach = middles[j] - middles[i], (sides[i] + sides[j]) / 2
+    axis = (ahead.abs() - reach).argmax(dim=-1, keepdim=True)
+    side, reach = ahead.gather(1, axis).sign()[:, 0], reach.gather(1, axis)[:, 0]
+
+    def residual(scene: SceneBatch) -> torch.Tensor:
+        apart = (scene.after[:, j] - scene.after[:, i]).gather(
+            2, axis.expand(len(scene.after), -1, -1)
+        )
+        return torch.relu(reach - side * apart[..., 0])
+
+    goal: Any = SimpleNamespace(
+        check_entities=lambda number: None,
+        model=SimpleNamespace(device=torch.device('cpu')),
+        readings=lambda count, generator: residual,
+    )
+    start = 2 * torch.rand(1, 1, len(boxes), 2, generator=torch.Generator().manual_seed(0)) - 1
+    events = Events(start, torch.full((1, len(boxes), 3), 0.5), sides[None])
+    walls = Walls(separation=1.095, edge=0.995, holds_bodies=True, weight=100.0)
+    _, energies = sample(goal, events, np.ones(len(boxes), dtype=bool), samples=10, walls=walls)
+    assert (energies < 1e-3).sum() >= 9
 
 
 def test_samples_are_independent_and_leave_alone_what_may_not_move(random_model, programs):
