@@ -16,6 +16,7 @@ from concept_control.energy.agreement.evidence import (
     Background,
     log_evidence,
 )
+from concept_control.energy.agreement.lattice import Lattice
 from concept_control.energy.agreement.place_prior import PlacePrior
 from concept_control.energy.agreement.points import PointHypothesis, best_point
 from concept_control.energy.measurements.fitted import DIRECTION, DISC, Fitted
@@ -175,6 +176,10 @@ def anywhere(
     return let_down(scene, mask) if falls else scene
 
 
+def _on_lattice(places: torch.Tensor, lattice: Lattice | None) -> torch.Tensor:
+    return places if lattice is None else lattice.nearest(places)
+
+
 def _on_others(
     scene: SceneBatch, places: torch.Tensor, generator: torch.Generator
 ) -> torch.Tensor:
@@ -223,7 +228,8 @@ class PlacingInference:
         self._odds = {m.name: odds for m, odds in zip(self.measurements, self.prior.tolist())}
         shots = scene.num_events
         side = max(14, round((background / shots) ** 0.5))
-        self._places = scattered_grid(shots, side, generator)
+        self._lattice = Lattice.of(scene)
+        self._places = _on_lattice(scattered_grid(shots, side, generator), self._lattice)
         self._falls = scene.is_stacked
         if self._falls:
             self._places = _on_others(scene, self._places, generator)
@@ -262,7 +268,7 @@ class PlacingInference:
             usual=self._usual,
             comes_first=torch.tensor([m.topic == HEIGHT and m.unit == LENGTH for m in everything]),
         )
-        return search, Redrawing(around, everything, self._generator, self._falls)
+        return search, Redrawing(around, everything, self._generator, self._falls, self._lattice)
 
     def infer(self, chosen: Sequence[int] | None = None) -> Agreement:
         """Return what the demonstrations agree on, all or some of them (by number)."""
@@ -369,9 +375,10 @@ class Redrawing:
         measurements: Sequence[Measurement],
         generator: torch.Generator,
         falls: bool = False,
+        lattice: Lattice | None = None,
     ) -> None:
         self.rows, self._measurements, self._generator = rows, measurements, generator
-        self._falls = falls
+        self._falls, self._lattice = falls, lattice
 
     def draw(self, weights: torch.Tensor, spread: float) -> None:
         """Draw rows by weights (n,), shaken by a spread [workspace units]."""
@@ -381,7 +388,8 @@ class Redrawing:
         rows = self.rows.select(index)
         place = SceneView(rows).place
         place = place + spread * torch.randn(place.shape, generator=self._generator)
-        self.rows = with_places(rows, place.clamp(-1.0, 1.0).unsqueeze(1), self._falls)
+        place = _on_lattice(place.clamp(-1.0, 1.0), self._lattice)
+        self.rows = with_places(rows, place.unsqueeze(1), self._falls)
 
     def values(self, chosen: Sequence[int] | None = None) -> torch.Tensor:
         """Return measurements (n, K) of the rows, all or some of them."""

@@ -1,11 +1,14 @@
 """Solving of goals in which things stand on given places: annealed moves of one at a time.
 
 Where only some places can be taken, a board's squares or slots of a tray, there is nothing to
-descend. Each movable thing in turn is put on a place drawn by its energy there, all others where
-they are (Gibbs sampling), colder and colder (simulated annealing); several chains at once.
+descend. Each movable thing in turn is put on a place drawn by how plausible it is there, all
+others where they are (Gibbs sampling), colder and colder (simulated annealing); several chains at
+once. Plausibility, not the residual: a bound that is doubted costs no more than its doubt.
 """
 
 from __future__ import annotations
+
+from collections.abc import Callable
 
 import numpy as np
 import torch
@@ -18,10 +21,12 @@ from concept_control.world.events import Events
 
 CHAINS = 6
 SWEEPS = 40
-HOTTEST, COLDEST = 0.1, 0.01
-"""Temperatures of the first and the last sweep, energies."""
+HOTTEST, COLDEST = 0.1, 0.003
+"""Temperatures of the first and the last sweep, energies: 10 and 0.3 nats."""
 
 _SOLVED = 1e-6
+
+_Residual = Callable[[SceneBatch], torch.Tensor]
 
 
 def solve_on_places(
@@ -54,7 +59,8 @@ def solve_on_places(
     generator = torch.Generator().manual_seed(seed)
     movers = torch.nonzero(may_move)[:, 0].tolist()
     spots = torch.as_tensor(places).to(scene.after)
-    around = {mover: _involved(goal, mover) for mover in movers}
+    around = {mover: _about(goal, mover, generator) for mover in movers}
+    together = goal.readings(0, generator)
     # Where each mover of each chain is, by number of place.
     taken = torch.stack(
         [torch.randperm(len(spots), generator=generator)[: len(movers)] for _ in range(chains)]
@@ -75,22 +81,22 @@ def solve_on_places(
             share = torch.softmax(-(energy - energy.amin(dim=1, keepdim=True)) / temperature, 1)
             taken[:, slot] = torch.multinomial(share, 1, generator=generator)[:, 0]
             after[:, mover] = spots[taken[:, slot]]
-        energy = _energy(goal, every._replace(after=after))
-        if float(energy.min()) < _SOLVED:
+        energy = _energy(goal.scene_residual, every._replace(after=after))
+        if is_solved := bool(energy.min() < _SOLVED):
             break
-    best = energy.argmin()
+    best = (energy if is_solved else _energy(together, every._replace(after=after))).argmin()
     return after[best].cpu().numpy().astype(float), float(energy[best])
 
 
-def _energy(goal: GoalEnergy | None, scene: SceneBatch) -> torch.Tensor:
+def _energy(residual: _Residual | None, scene: SceneBatch) -> torch.Tensor:
     with torch.no_grad():
-        if goal is None:
+        if residual is None:
             return scene.after.new_zeros(scene.num_events)
-        return goal.scene_residual(scene).square().sum(dim=-1)
+        return residual(scene).square().sum(dim=-1)
 
 
-def _involved(goal: GoalEnergy, entity: int) -> GoalEnergy | None:
-    """Return the goal of those conjuncts that are about an entity, without weights."""
+def _about(goal: GoalEnergy, entity: int, generator: torch.Generator) -> _Residual | None:
+    """Return how implausible those conjuncts are that are about an entity, without weights."""
     kept = [
         conjunct.program
         for conjunct in goal.conjuncts
@@ -103,4 +109,5 @@ def _involved(goal: GoalEnergy, entity: int) -> GoalEnergy | None:
     if not kept:
         return None
     program = [part for each in kept for part in each]
-    return GoalEnergy(goal.model, [*program, Operator('and', len(kept))])
+    part = GoalEnergy(goal.model, [*program, Operator('and', len(kept))])
+    return part.readings(0, generator)
