@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from concept_control.bags import topics as topic
@@ -17,6 +18,7 @@ from concept_control.errors import BagError, ConceptControlError
 from concept_control.interfaces.constants import ENDED, GoalKind
 from concept_control.interfaces.decoding import entity_states, seconds
 from concept_control.interfaces.goal_terms import recorded_roles
+from concept_control.world.demonstrations import read_npz, scenes_of
 from concept_control.world.entity import TOOL_ID
 from concept_control.world.tabletop import Tabletop, moved_ids
 
@@ -37,7 +39,7 @@ class BagEvent:
         end: Time when it was over [s].
         label: Name that the recording gives it.
         source: Where it was found: 'demonstrations', 'markers', 'commands' or 'whole bag'; in a
-            dataset 'episodes'.
+            dataset 'episodes', in an NPZ file 'arrays'.
     """
 
     before: Tabletop
@@ -129,6 +131,27 @@ class _Watcher:
     def _keep(self, event: BagEvent) -> None:
         if len(self.events[event.source]) < MAX_EVENTS:
             self.events[event.source].append(event)
+
+
+def recorded_events(
+    path: Path, setup: RecordedSetup, namespace: str | None = None
+) -> list[BagEvent]:
+    """Find the events of a bag, see `bag_events`, or of an NPZ file of demonstrations.
+
+    What a file says of who is meant is not kept.
+
+    Raises:
+        ConceptControlError: if it cannot be read, or shows nothing.
+    """
+    if path.suffix not in ('.npz', '.npy'):
+        with Bag(path) as bag:
+            return bag_events(bag, setup, namespace)
+    shown, found = read_npz(path, []), []
+    for row in range(len(shown)):
+        before, after = scenes_of(shown, row)
+        label, moved = f'demonstration {row + 1}', moved_ids(before, after)
+        found.append(BagEvent(before, after, moved, (), 0.0, 0.0, label, 'arrays'))
+    return found
 
 
 def bag_events(

@@ -48,9 +48,9 @@ def _add_task(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         '--imitate',
         type=existing,
-        metavar='BAG',
-        help='do what happened in this recorded bag, instead of --concept: recognise it, then '
-        'make it happen on this table',
+        metavar='BAG_OR_NPZ',
+        help='do what happened in this recorded bag, or in the last demonstration of this .npz '
+        'file, instead of --concept: recognise it, then make it happen on this table',
     )
     parser.add_argument(
         '--judge',

@@ -8,13 +8,12 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from concept_control.bags.demonstrated_events import bag_events
-from concept_control.bags.reader import Bag
+from concept_control.bags.demonstrated_events import recorded_events
 from concept_control.bags.setup import read_setup
 from concept_control.cli.options import add_shared
 from concept_control.cli.process import use_one_thread
 from concept_control.energy.model import ConceptModel
-from concept_control.errors import BagError
+from concept_control.errors import ConceptControlError
 from concept_control.language.library_store import whole_library
 from concept_control.paths import library_folder
 from concept_control.recognition.recogniser import Recogniser, names_of
@@ -27,7 +26,8 @@ SHOWN = 4
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options of `concept_control recognise`."""
     parser.description = (
-        'Name what happened in recorded bags with the words that are known, shipped and taught. '
+        'Name what happened in recorded bags, or in .npz files of demonstrations, with the words '
+        'that are known, shipped and taught. '
         'An event is what a command did, what markers cut out, or the whole bag.'
     )
     parser.epilog = (
@@ -36,7 +36,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         'geometric predicate says. Likely statements come first, the rarest of them leading: '
         '"between" says more than "left of".'
     )
-    parser.add_argument('bags', nargs='+', type=Path, metavar='BAG', help='as for `evaluate`')
+    parser.add_argument('bags', nargs='+', type=Path, metavar='BAG_OR_NPZ', help='recordings')
     parser.add_argument(
         '--any-arguments',
         action='store_true',
@@ -56,21 +56,22 @@ def main(args: argparse.Namespace) -> int:
     is_good = True
     for path in args.bags:
         try:
-            with Bag(path) as bag:
-                events = bag_events(bag, setup, args.namespace)
-        except BagError as error:
+            events = recorded_events(path, setup, args.namespace)
+        except ConceptControlError as error:
             print(f'concept_control: {error}', file=sys.stderr)
             is_good = False
             continue
         for event in events:
             known = () if args.any_arguments else event.arguments
+            when = f'{event.start:.1f} to {event.end:.1f} s'
+            when = f'{path.name}, {event.label if event.source == "arrays" else when}'
             if not event.subjects:
-                print(f'{path.name}: nothing moved')
+                print(f'{when}: nothing moved')
                 continue
             statements = recogniser.recognise(event.before, event.after, event.subjects, known)
             names = names_of(event.before, model, library)
             told = '; '.join(f'{s.text(names)} {s.score:.2f}' for s in statements[:SHOWN])
-            print(f'{path.name}, {event.start:.1f} to {event.end:.1f} s: {told}')
+            print(f'{when}: {told}')
             report.append(
                 {
                     'bag': path.name,

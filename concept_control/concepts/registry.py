@@ -31,6 +31,7 @@ from concept_control.concepts.procedural import (
     attribute_rules,
     combinations,
     comparison_rules,
+    height_rules,
     placement_rules,
 )
 
@@ -186,7 +187,7 @@ _FIRST_CONTACT_TYPES, _SECOND_CONTACT_TYPES, _STACKING_TYPES = 200, 300, 400
 
 def stacking_families() -> dict[str, Family]:
     """Return the families of things on one another, by name; no network was trained on them."""
-    return _apart(stacking.WORDS, _STACKING_TYPES)
+    return _apart((*stacking.WORDS, *height_rules.RULES), _STACKING_TYPES)
 
 
 def families() -> dict[str, Family]:

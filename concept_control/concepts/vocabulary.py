@@ -29,6 +29,8 @@ class NamedConcept:
         selects: Whether it identifies entities, and may be used as a selector.
         acts: Whether it can be made to hold.
         description: One sentence.
+        is_mirrored: Whether the things are named the other way round: what the concept moves comes
+            after the semicolon.
     """
 
     name: str
@@ -41,6 +43,7 @@ class NamedConcept:
     selects: bool
     acts: bool
     description: str = ''
+    is_mirrored: bool = False
 
     def demonstrations(self, seed: int, count: int = 5) -> Events:
         """Draw `count` demonstrations in the particle world; each word has seeds of its own."""
@@ -49,7 +52,8 @@ class NamedConcept:
 
     def meaning(self, length: Length) -> str:
         """Say what the predicate asks for in numbers."""
-        return self.family.meaning(self.params[0], length)
+        meaning = self.family.meaning(self.params[0], length)
+        return f'the second on the first: {meaning}' if self.is_mirrored else meaning
 
     def holds(self, events: Events, tolerance: float | None = None) -> np.ndarray:
         """Return (B,) whether the concept holds by geometry; tolerance in workspace units."""
@@ -71,15 +75,27 @@ def vocabulary() -> dict[str, NamedConcept]:
     words = [
         *(_selector(name, known['color'], rgb) for name, rgb in NAMED_COLORS.items()),
         *(_selector(name, known['size'], params) for name, params in _SIZES.items()),
-        *(_word(known[name], subjects=(1, 1), arguments=(1, 1)) for name in _UNARY_RELATIONS),
-        _word(known['between'], subjects=(1, 1), arguments=(2, 2)),
         *(
-            _word(shape, subjects=(shape.fewest, shape.most))
+            named_concept(known[name], subjects=(1, 1), arguments=(1, 1))
+            for name in _UNARY_RELATIONS
+        ),
+        replace(
+            named_concept(known['on_top_of'], subjects=(1, 1), arguments=(1, 1)),
+            name='under',
+            description='lie under another thing, which is put on it',
+            is_mirrored=True,
+        ),
+        named_concept(known['between'], subjects=(1, 1), arguments=(2, 2)),
+        *(
+            named_concept(shape, subjects=(shape.fewest, shape.most))
             for shape in map(known.get, _SHAPES)
             if isinstance(shape, Shape)
         ),
-        _word(known['tower'], subjects=(Tower.fewest, Tower.most)),
-        *(_word(known[name], subjects=(1, 1), selects=True) for name in ('closest', 'furthest')),
+        named_concept(known['tower'], subjects=(Tower.fewest, Tower.most)),
+        *(
+            named_concept(known[name], subjects=(1, 1), selects=True)
+            for name in ('closest', 'furthest')
+        ),
         *(
             _selector(name, known['quantity'], (n,), f'{name} of the things, whichever')
             for name, n in _QUANTITIES.items()
@@ -116,7 +132,7 @@ def _selector(
     name: str, family: Family, params: tuple[float, ...], description: str = ''
 ) -> NamedConcept:
     """Return a word that identifies without a marker."""
-    word = _word(family, arguments=(0, None), selects=True)
+    word = named_concept(family, arguments=(0, None), selects=True)
     return replace(
         word,
         name=name,
@@ -125,13 +141,20 @@ def _selector(
     )
 
 
-def _word(
+def named_concept(
     family: Family,
     subjects: tuple[int, int] = (0, 0),
     arguments: tuple[int, int | None] = (0, 0),
     selects: bool = False,
 ) -> NamedConcept:
-    """Return the word for the only concept of a family without parameters."""
+    """Return the word for the only concept of a family without parameters.
+
+    Args:
+        family: Family, whose name it has.
+        subjects: Fewest and most subjects.
+        arguments: Fewest and most arguments; None for any number.
+        selects: Whether it identifies things, instead of acting.
+    """
     return NamedConcept(
         name=family.name,
         family=family,

@@ -40,6 +40,7 @@ class GroundedGoal:
             workspace units; empty: everything stands on the table.
         subjects: Ids whose places the concepts are about; what else is moved is only cleared away.
             Empty: all that may be moved.
+        notes: Sentences for people on how the expression was understood.
         target_energy: Energy of the generated solution.
         initial_energy: Energy of the scene when grounded.
         goal_id: Number of the goal; counts up.
@@ -70,6 +71,7 @@ class GroundedGoal:
     solver: Solver | None = None
     target_bottoms: np.ndarray = field(default_factory=lambda: np.zeros(0))
     subjects: tuple[int, ...] = ()
+    notes: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         n = len(self.entity_ids)

@@ -54,20 +54,20 @@ def run_demo(config: DemoConfig, interrupted: threading.Event) -> DemoResult:
             return DemoRun(config, state, monitor, graph, interrupted).conduct()
 
 
-def recognised_command(bag: Path, model: Path | None) -> str:
-    """Return the command that makes happen what happened in a bag; print what was recognised.
+def recognised_command(recording: Path, model: Path | None) -> str:
+    """Return the command that does what happened in a recording; print what was recognised.
 
     Args:
-        bag: Recording.
+        recording: Bag, or NPZ file of demonstrations.
         model: Folder of a trained model; None for the shipped one.
 
     Raises:
-        ConceptControlError: If the bag cannot be read, or what happened cannot be said.
+        ConceptControlError: If it cannot be read, or what happened cannot be said.
     """
     # Imported here: rosbags is an optional dependency, and torch takes its time.
-    from concept_control.recognition.imitation import imitate_bag  # noqa: PLC0415
+    from concept_control.recognition.imitation import imitate_recording  # noqa: PLC0415
 
-    expression, statements = imitate_bag(bag, model)
+    expression, statements = imitate_recording(recording, model)
     recognised = '; '.join(f'{s.text()} {s.score:.2f}' for s in statements[:3])
-    say(f'recognised in {bag}: {recognised}')
+    say(f'recognised in {recording}: {recognised}')
     return expression

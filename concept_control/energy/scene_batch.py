@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from typing import NamedTuple, cast
 
 import torch
 
+from concept_control.world.entity import TOUCHING
 from concept_control.world.events import Events
 
 NUM_MOTION_FEATURES = 3
@@ -96,11 +98,6 @@ class SceneBatch(NamedTuple):
         return SceneBatch(*(value.to(target) for value in self))
 
 
-TOUCHING = 0.02
-"""Gap between two faces up to which one thing rests on the other [workspace units], 5 mm on the
-default table."""
-
-
 def faces_meet(scene: SceneBatch) -> torch.Tensor:
     """Return (B, N, N) whether the first thing begins at the height at which the second ends."""
     gap = scene.bottoms.unsqueeze(-1) - scene.tops.unsqueeze(-2)
@@ -117,18 +114,49 @@ def rests_on(scene: SceneBatch) -> torch.Tensor:
     return faces_meet(scene) & (apart < reach).all(dim=-1)
 
 
+_SEEN_FROM = math.pi / 8 * torch.arange(16)
+
+
+def outside_span(points: torch.Tensor, scene: SceneBatch, carriers: torch.Tensor,
+                 inside: float = 1.0) -> torch.Tensor:  # fmt: skip
+    """Return how far (B, M) points are outside the area that the faces of carriers span.
+
+    Infinite where nothing carries; the area's hull is looked at from 16 directions.
+
+    Args:
+        points: (B, M, 2) places.
+        scene: B scenes.
+        carriers: (B, M, N) bool, things that carry what is at each point.
+        inside: Share of each carrier's face, about its middle, that counts.
+    """
+    ways = torch.stack([_SEEN_FROM.cos(), _SEEN_FROM.sin()]).to(points)
+    reach = scene.after @ ways + inside * scene.sides / 2 @ ways.abs()
+    furthest = torch.where(carriers.unsqueeze(-1), reach.unsqueeze(1), -torch.inf).amax(dim=2)
+    return torch.relu((points @ ways - furthest).amax(dim=-1))
+
+
 def let_down(scene: SceneBatch, mask: torch.Tensor) -> SceneBatch:
     """Return the scenes with things of a mask (B, N) let down where they are, the lowest first.
 
-    Each comes to rest on the highest thing under its middle, or on the table.
+    Each comes to rest on the highest it meets, if its middle is over what these span, else on the
+    highest thing under its middle, or on the table.
     """
     falling = mask * scene.present > 0.5
     is_there = (scene.present > 0.5) & ~falling
     bottoms, order = scene.bottoms, scene.bottoms.argsort(dim=-1, stable=True)
     for index in order.split(1, dim=1):
-        place = scene.after.gather(1, index.unsqueeze(-1).expand(-1, -1, 2))
-        under = ((scene.after - place).abs() < scene.sides / 2).all(dim=-1) & is_there
-        carried = torch.where(under, bottoms + scene.heights, 0.0).amax(dim=-1, keepdim=True)
+        place, side = (
+            values.gather(1, index.unsqueeze(-1).expand(-1, -1, 2))
+            for values in (scene.after, scene.sides)
+        )
+        away, tops = (scene.after - place).abs(), bottoms + scene.heights
+        meets = (away < (scene.sides + side) / 2).all(dim=-1) & is_there
+        under = (away < scene.sides / 2).all(dim=-1) & is_there
+        highest = torch.where(meets, tops, 0.0).amax(dim=-1, keepdim=True)
+        carriers = meets & (tops > highest - TOUCHING)
+        is_held = outside_span(place, scene, carriers.unsqueeze(1)) <= 0
+        carried = torch.where(under, tops, 0.0).amax(dim=-1, keepdim=True)
+        carried = torch.where(is_held, highest, carried)
         falls = falling.gather(1, index)
         own = torch.where(falls, carried, bottoms.gather(1, index))
         bottoms = bottoms.scatter(1, index, own)

@@ -246,7 +246,24 @@ def _goal(
             for i, *acts in zip(scene.ids, *(term.subjects for term in energy.terms))
             if any(acts)
         ),
+        notes=_notes(energy.terms, scene),
     )
+
+
+def _notes(terms: Sequence[GroundedTerm], scene: Tabletop) -> tuple[str, ...]:
+    """Say of words that know no heights how they are meant of things off the table."""
+    notes = {}
+    for term in terms:
+        agreement = term.code.agreement
+        about = (term.subjects | term.attention).numpy() & (scene.bottoms > 0)
+        if about.any() and not (agreement is not None and agreement.reads_heights):
+            raised = [i for i, is_raised in zip(scene.ids, about) if is_raised]
+            notes[term.name] = (
+                f'{term.name} is meant as seen from above, and '
+                f'{", ".join(f"#{i}" for i in raised)} {"is" if len(raised) == 1 else "are"} not '
+                'on the table'
+            )
+    return tuple(notes.values())
 
 
 def _solve(energy: GoalEnergy, request: GoalRequest, max_energy: float) -> Solution:

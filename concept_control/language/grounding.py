@@ -149,16 +149,19 @@ class _Grounding(RoleFinder):
             # In shapes, where nothing stands after the semicolon, every member is what it is
             # about.
             attended = chosen if chosen else subjects if _is_shape(concept) else ()
+            acting, meant = subjects, chosen
+            if concept.is_mirrored:
+                acting, meant, attended = chosen, subjects, subjects
             self.program.append(
                 GroundedTerm(
                     name=term.name,
                     code=concept.code,
-                    subjects=torch.as_tensor(self.scene.mask(subjects)),
+                    subjects=torch.as_tensor(self.scene.mask(acting)),
                     attention=torch.as_tensor(self.scene.mask(attended)),
                     weight=term.weight,
                 )
             )
-            self.roles.append((term, tuple(subjects), tuple(chosen)))
+            self.roles.append((term, tuple(acting), tuple(meant)))
         if len(alternatives) > 1:
             self.program.append(Operator('or', len(alternatives)))
 

@@ -6,6 +6,7 @@ Nothing here looks at the network. Selectors are resolved with the predicates of
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -55,14 +56,21 @@ class Judge(RoleFinder):
         expression: Expression to judge.
         before: Scene as it was before.
         tolerance: Tolerance of the predicates, workspace units.
+        words: Words with predicates; None for those of the vocabulary.
 
     Raises:
         UnknownConceptError: if a name has no predicate.
     """
 
-    def __init__(self, expression: Expression, before: Tabletop, tolerance: float) -> None:
+    def __init__(
+        self,
+        expression: Expression,
+        before: Tabletop,
+        tolerance: float,
+        words: Mapping[str, NamedConcept] | None = None,
+    ) -> None:
         super().__init__(before)
-        self._words = vocabulary()
+        self._words = vocabulary() if words is None else words
         self._tolerance = tolerance
         self._expression = expression
         # By term: ids of the subjects, and the alternatives of the arguments.
@@ -146,9 +154,11 @@ class Judge(RoleFinder):
     def _bind(self, expression: Expression) -> None:
         match expression:
             case Term():
-                most = self._word(expression.name).max_arguments
+                word = self._word(expression.name)
                 subjects, arguments = self.roles_of(expression)
-                alternatives = argument_alternatives(expression, arguments, most)
+                if word.is_mirrored:
+                    subjects, arguments = arguments, subjects
+                alternatives = argument_alternatives(expression, arguments, word.max_arguments)
                 self._roles[id(expression)] = subjects, alternatives
             case Not(part):
                 self._bind(part)
@@ -173,8 +183,5 @@ class Judge(RoleFinder):
 
 def _is_touched(before: Tabletop, after: Tabletop) -> np.ndarray:
     """Return (N,) bool: what carries something afterwards and was hardly pushed by it."""
-    away = np.linalg.norm(after.positions[:, None] - after.positions, axis=-1)
-    gaps = np.abs(after.bottoms[:, None] - (after.bottoms + after.heights))
-    carries = ((gaps <= CONTACT_SHIFT) & (away < after.sizes / 2)).any(axis=0)
     shift = np.linalg.norm(after.positions - before.positions, axis=-1)
-    return carries & (shift <= CONTACT_SHIFT)
+    return after.rests_on().any(axis=0) & (shift <= CONTACT_SHIFT)

@@ -83,6 +83,7 @@ class LibraryConcept(WordEntry):
         demonstrations_hash: SHA-256 of the demonstrations, hex.
         demonstrations: Demonstrations it was inferred from; None where only the code is known.
         by_appearance: Whether it identifies entities by their appearance, wherever they are.
+        is_mirrored: Whether what it moves comes after the semicolon, as in "under".
     """
 
     code: ConceptCode
@@ -92,6 +93,7 @@ class LibraryConcept(WordEntry):
     demonstrations_hash: str
     demonstrations: Events | None
     by_appearance: bool
+    is_mirrored: bool = False
 
 
 class ConceptLibrary:
@@ -238,6 +240,7 @@ def concept_of_word(
         demonstrations_hash=hash_events(demonstrations),
         demonstrations=demonstrations,
         by_appearance=by_appearance,
+        is_mirrored=word.is_mirrored,
         sentences=sentences,
     )
 

@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from concept_control.bags.demonstrated_events import bag_events
-from concept_control.bags.reader import Bag
+from concept_control.bags.demonstrated_events import recorded_events
 from concept_control.bags.setup import read_setup
 from concept_control.energy.model import ConceptModel
 from concept_control.errors import GroundingError
@@ -51,7 +50,7 @@ def imitation(
         nearest = ', '.join(f'{s.text()} {s.score:.2f}' for s in statements[:3]) or 'none'
         raise GroundingError(
             f'what happened has no name in the library (nearest: {nearest}); teach it first: '
-            '`concept_control teach NAME --from BAG`'
+            '`concept_control teach NAME --from RECORDING`'
         )
     happened = statements[0]
     if set(happened.subjects) == set(before.ids):
@@ -66,17 +65,16 @@ def imitation(
     return happened.text(names), statements
 
 
-def imitate_bag(path: Path, model_folder: Path | None = None) -> tuple[str, list[Statement]]:
-    """Return the command for the last event of a bag in which something moved.
+def imitate_recording(path: Path, model_folder: Path | None = None) -> tuple[str, list[Statement]]:
+    """Return the command for the last event of a bag or NPZ file in which something moved.
 
     What the recording says about an event is not believed: only what was seen counts.
 
     Raises:
-        ConceptControlError: if the bag cannot be read, or what happened cannot be said.
+        ConceptControlError: if it cannot be read, or what happened cannot be said.
     """
     model = ConceptModel.load(model_folder)
-    with Bag(path) as bag:
-        events = [e for e in bag_events(bag, read_setup()) if e.subjects]
+    events = [e for e in recorded_events(path, read_setup()) if e.subjects]
     if not events:
         raise GroundingError(f'nothing moved in {path}: there is nothing to imitate')
     event = events[-1]

@@ -79,7 +79,8 @@ class Recogniser:
 
     def __init__(self, model: ConceptModel, library: ConceptLibrary, seed: int = 0) -> None:
         self._model, self._library, self._seed = model, library, seed
-        self._concepts = [concept for concept in library if concept.acts]
+        # What a mirrored word says another says, too, of what moved.
+        self._concepts = [c for c in library if c.acts and not c.is_mirrored]
         self._curves = calibrate(model, self._concepts, seed)
 
     def recognise(

@@ -11,7 +11,7 @@ from concept_control.bags.setup import RecordedSetup
 from concept_control.language.expression import concept_names, parse
 from concept_control.replay.concepts import ReplayLibrary
 from concept_control.teaching.segmenter import Segmenter
-from concept_control.world.demonstrations import demonstration
+from concept_control.world.demonstrations import demonstration, shown_roles
 from concept_control.world.events import Events
 
 
@@ -51,10 +51,12 @@ class RecordedDemonstrations:
             ConceptControlError: If subjects or arguments cannot be found in the scene.
         """
         if self.roles is None and event.source != 'markers':
-            still = tuple(i for i in event.before.ids if i not in event.subjects)
-            has_roles = event.source not in ('whole bag', 'episodes')
-            arguments = event.arguments or (event.subjects if has_roles else still)
-            return [demonstration(event.before, event.after, event.subjects, arguments)]
+            roles = event.subjects, event.arguments
+            if not event.arguments:
+                roles = shown_roles(event.after, event.subjects)
+                if event.source not in ('whole bag', 'episodes') and roles[0] != roles[1]:
+                    roles = event.subjects, event.subjects
+            return [demonstration(event.before, event.after, *roles)]
         label = f'{self.name}{self.roles}' if self.roles else event.label or self.name
         names = concept_names(parse(label))[1:] if '(' in label else ()
         segmenter = Segmenter(self.words.model, self.words.having(names))

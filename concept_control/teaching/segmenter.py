@@ -8,8 +8,9 @@ The words, one message each on the topic `demonstration_marker`:
     learn                               infer the concept from its demonstrations
     discard                             forget the demonstrations that were not learned from
 
-Without roles, what moved are the subjects and everything else are the arguments. Where nothing
-moves, the entities in parentheses are what is pointed at.
+Without roles, what moved are the subjects and everything else are the arguments; of things that
+came to rest on others, see `shown_roles`. Where nothing moves, the entities in parentheses are
+what is pointed at.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ from concept_control.language.expression import Term, parse
 from concept_control.language.grounding import roles_of
 from concept_control.language.library import ConceptLibrary, check_name
 from concept_control.reports.tables import counted
-from concept_control.world.demonstrations import MAX_DEMONSTRATIONS, demonstration
+from concept_control.world.demonstrations import MAX_DEMONSTRATIONS, demonstration, shown_roles
 from concept_control.world.events import Events
 from concept_control.world.tabletop import Tabletop, moved_ids
 
@@ -125,8 +126,7 @@ class Segmenter:
         before, self._before = self._before, None
         moved = moved_ids(before, scene)
         if self._term is None:
-            still = tuple(i for i in before.ids if i in scene.ids and i not in moved)
-            subjects, arguments = moved, still
+            subjects, arguments = shown_roles(scene.only(before.ids), moved)
         else:
             subjects, arguments = roles_of(self._term, before, self._model, self.library)
             if not arguments and not moved:

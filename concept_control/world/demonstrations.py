@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import torch
 
 from concept_control.errors import EventError, LibraryError
 from concept_control.input_files import read_npz as read_arrays
@@ -76,6 +78,52 @@ def demonstration(
     )
 
 
+def shown_roles(after: Tabletop, moved: Sequence[int]) -> tuple[tuple[int, ...], tuple[int, ...]]:
+    """Return the subjects and the arguments of a demonstration that does not say them.
+
+    What moved, and everything else. Things on one another tell more: several that moved make a
+    shape with what they rest on or carry, in which each is both; a single one is about what it
+    rests on.
+
+    Args:
+        after: Scene at the end.
+        moved: Ids of what moved.
+    """
+    rests, pile = after.rests_on(), after.mask(moved)
+    others = tuple(i for i in after.ids if i not in moved)
+    below = rests[pile].any(axis=0)
+    if pile.sum() == 1 and below.any():
+        return tuple(moved), tuple(i for i, is_below in zip(after.ids, below) if is_below)
+    touches = rests | rests.T
+    if pile.sum() < 2 or not touches[pile].any():
+        return tuple(moved), others
+    for _ in after.ids:
+        pile = pile | touches[pile].any(axis=0)
+    members = tuple(i for i, is_member in zip(after.ids, pile) if is_member)
+    return members, members
+
+
+def scenes_of(events: Events, row: int) -> tuple[Tabletop, Tabletop]:
+    """Return what one of the events shows before and after; the first entity has the id 1."""
+    here = np.flatnonzero(events.present[row].cpu().numpy())
+    colors, sizes, heights = (
+        getattr(events, name)[row].cpu().numpy().astype(float)[here]
+        for name in ('colors', 'sizes', 'heights')
+    )
+    before, after = (
+        Tabletop(
+            tuple((here + 1).tolist()),
+            events.positions[row, step].cpu().numpy().astype(float)[here],
+            colors,
+            sizes,
+            events.bottoms[row, step].cpu().numpy().astype(float)[here],
+            heights,
+        )
+        for step in (0, -1)
+    )
+    return before, after
+
+
 def join(demonstrations: Sequence[Events]) -> Events:
     """Join demonstrations of any T to one batch of T = 2, before and after.
 
@@ -101,7 +149,7 @@ def read_npz(path: Path, notes: list[str]) -> Events:
     """Read demonstrations from an NPZ file with the arrays `FIELDS`, of which two must be there.
 
     Without `present`, entities whose positions are NaN are padding; without `subjects`, these are
-    what moved; without `attention`, it is everything else.
+    what moved; without `attention`, it is everything else, or what `shown_roles` says.
 
     Args:
         path: NPZ file.
@@ -122,7 +170,22 @@ def read_npz(path: Path, notes: list[str]) -> Events:
     masks: dict[str, np.ndarray] = {}
     if arrays['positions'].ndim == 4 and arrays['positions'].size:
         masks = _masks(arrays, notes)
-    return join([events_of(arrays | masks)])
+    shown = join([events_of(arrays | masks)])
+    if 'attention' in masks and shown.is_stacked:
+        notes.append('where things came to rest on others, it is these, or the whole pile')
+        shown = _with_piles(shown)
+    return shown
+
+
+def _with_piles(shown: Events) -> Events:
+    """Return demonstrations with the roles that things on one another tell, see `shown_roles`."""
+    subjects, attention = torch.zeros_like(shown.subjects), torch.zeros_like(shown.attention)
+    for row in range(len(shown)):
+        moved = torch.nonzero(shown.subjects[row])[:, 0] + 1
+        roles = shown_roles(scenes_of(shown, row)[1], moved.tolist())
+        for mask, ids in zip((subjects, attention), roles):
+            mask[row, [i - 1 for i in ids]] = 1
+    return replace(shown, subjects=subjects, attention=attention)
 
 
 def _masks(arrays: Mapping[str, np.ndarray], notes: list[str]) -> dict[str, np.ndarray]:

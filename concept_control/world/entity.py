@@ -18,6 +18,10 @@ TABLE_NOISE = 0.04
 """Height of a lower face up to which a thing stands on the table [workspace units]: the errors of
 perception, 10 mm on the default table."""
 
+TOUCHING = 0.02
+"""Gap between two faces up to which one thing rests on the other [workspace units], 5 mm on the
+default table."""
+
 TOOL_COLOR = (0.2, 0.2, 0.2)
 """RGB of the tool in [0, 1]."""
 

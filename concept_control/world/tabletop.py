@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from concept_control.world.entity import TABLE_NOISE, TOOL_ID, EntityState, EntityStatus
+from concept_control.world.entity import TABLE_NOISE, TOOL_ID, TOUCHING, EntityState, EntityStatus
 from concept_control.world.workspace import Workspace
 
 if TYPE_CHECKING:
@@ -87,6 +87,13 @@ class Tabletop:
             subjects=None if subjects is None else subjects[None],
             attention=None if attention is None else attention[None].astype(np.float32),
         )
+
+    def rests_on(self) -> np.ndarray:
+        """Return (N, N) bool: whether the thing of a row rests on that of a column."""
+        gaps = np.abs(self.bottoms[:, None] - (self.bottoms + self.heights))
+        away = np.abs(self.positions[:, None] - self.positions).max(axis=-1, initial=0.0)
+        is_over = away < (self.sizes[:, None] + self.sizes) / 2
+        return (gaps < TOUCHING) & is_over & (self.bottoms[:, None] > self.bottoms)
 
     def mask(self, ids: Sequence[int]) -> np.ndarray:
         """Return the (N,) bool mask of some ids."""

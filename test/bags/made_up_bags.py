@@ -51,14 +51,15 @@ def message(type_, **values):
     return made
 
 
-def entity_array(stamp, positions, colors, size=0.04, held=()):
-    """Entities 1, 2, … at (N, 2) workspace positions."""
+def entity_array(stamp, positions, colors, size=0.04, held=(), levels=()):
+    """Entities 1, 2, … at (N, 2) workspace positions, each on so many others."""
     entities = []
     for i, (xy, rgb) in enumerate(zip(WORKSPACE.to_world(positions), colors), 1):
         made = blank('concept_control/msg/Entity')
         made.id, made.shape = i, 'box'
         made.status = EntityStatus.HELD if i in held else EntityStatus.SEEN
         made.position.x, made.position.y, made.position.z = float(xy[0]), float(xy[1]), size / 2
+        made.position.z += size * dict(enumerate(levels, 1)).get(i, 0)
         made.color.r, made.color.g, made.color.b, made.color.a = *map(float, rgb), 1.0
         made.size.x = made.size.y = made.size.z = size
         entities.append(made)

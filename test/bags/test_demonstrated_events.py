@@ -12,6 +12,7 @@ from concept_control.bags.reader import Bag
 from concept_control.bags.setup import read_setup
 from concept_control.errors import BagError
 from concept_control.interfaces.constants import GoalStatus
+from concept_control.world.demonstrations import shown_roles
 
 COLORS = np.array([[0.9, 0.1, 0.1], [0.1, 0.2, 0.9]])
 PLACES = np.array([[-0.5, 0.0], [0.5, 0.0]])
@@ -68,6 +69,17 @@ def test_markers_go_before_commands_and_demonstrations_before_both(recording, tm
     (event,) = events_of(recording, tmp_path / 'shown')
     assert (event.source, event.label) == ('demonstrations', 'beside')
     assert (event.subjects, event.arguments) == ((2,), (1,))
+
+
+def test_what_was_stacked_is_one_event_of_the_whole_pile(tmp_path):
+    bag, colors = MadeUp(), np.vstack([COLORS, [0.1, 0.7, 0.2]])
+    starts = np.array([[-0.5, 0.0], [0.5, 0.0], [0.0, 0.6]])
+    for time, places, levels in ((0.0, starts, ()), (1.0, starts[[1, 1, 1]], (2, 0, 1))):
+        bag.add('/entities', time, entity_array(time, places, colors, levels=levels))
+    (event,) = events_of(bag, tmp_path / 'bag')
+    assert event.subjects == (1, 3)
+    np.testing.assert_allclose(event.after.bottoms, [1 / 3, 0, 1 / 6], atol=1e-6)
+    assert shown_roles(event.after, event.subjects) == ((1, 2, 3), (1, 2, 3))
 
 
 def test_a_bag_that_shows_nothing_is_refused(tmp_path):

@@ -68,6 +68,30 @@ def test_things_are_put_on_one_another_and_what_is_in_the_way_is_cleared(
     assert again.max() < 0.004
 
 
+def test_what_lies_on_what_must_go_on_it_is_taken_off_first(model):
+    before = scene('red', 'blue', 'green')
+    places, bottoms = before.positions.copy(), np.array([0.0, 0.16, 0.0])
+    places[1] = places[0]
+    sizes = np.full(3, 0.16)
+    before = replace(before, positions=places, bottoms=bottoms, sizes=sizes, heights=sizes,
+                     colors=np.array(before.colors))  # fmt: skip
+    for expression in ('on_top_of(red; blue)', 'under(blue; red)'):
+        found = cc.arrange(expression, before, model)
+        assert Judge(parse(expression), before, 0.04)(found.scene).holds
+        assert found.goal.target_bottoms.tolist() == pytest.approx([0.16, 0, 0])
+        assert found.goal.moved == (3, 4)
+
+
+def test_words_about_the_plane_say_that_they_are_meant_so_of_what_is_stacked(model):
+    before = scene('red', 'blue', 'green')
+    places, bottoms = before.positions.copy(), np.array([0.0, 0.167, 0.0])
+    places[1] = places[2]
+    before = replace(before, positions=places, bottoms=bottoms)
+    (note,) = cc.arrange('near(red; blue)', before, model).goal.notes
+    assert note == 'near is meant as seen from above, and #4 is not on the table'
+    assert cc.arrange('on_top_of(red; blue)', before, model).goal.notes == ()
+
+
 def test_the_package_lists_its_public_names():
     assert set(cc.__all__) <= set(dir(cc)) and not {'Any', 'extend_path'} & set(dir(cc))
     assert all(getattr(cc, name).__doc__ for name in cc.__all__)

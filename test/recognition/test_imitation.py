@@ -5,6 +5,8 @@ from copy import copy
 import numpy as np
 import pytest
 
+from concept_control.bags.demonstrated_events import recorded_events
+from concept_control.bags.setup import read_setup
 from concept_control.benchmarks.control.episodes import EpisodeConfig
 from concept_control.errors import GroundingError
 from concept_control.language.library import ConceptLibrary
@@ -64,6 +66,22 @@ def test_shapes_of_all_blocks_are_imitated_with_all_blocks_there_are(runner):
         before, table(corners), (1, 2, 3, 4), (), runner.model, runner.library
     )
     assert expression in ('square(all)', 'circle(all)')  # corners of a square lie on a circle
+
+
+def test_a_stacking_in_a_file_is_done_again_with_all_blocks_there_are(runner, tmp_path):
+    places = np.array([[[-0.6, 0.2], [0.5, 0.0], [0.1, -0.6]], [[0.5, 0.02]] * 3])
+    heights = np.array([[0.08, 0.08, 0.08], [0.24, 0.08, 0.4]])[..., None]
+    path = tmp_path / 'stacking.npz'
+    np.savez(path, positions=np.concatenate([places, heights], axis=-1)[None],
+             colors=COLORS[None, :3], sizes=np.full((1, 3), 0.16))  # fmt: skip
+    (event,) = recorded_events(path, read_setup())
+    assert event.subjects == (1, 3) and event.after.bottoms.tolist() == pytest.approx(
+        [0.16, 0, 0.32]
+    )
+    expression, statements = imitation(
+        event.before, event.after, event.subjects, (), runner.model, runner.library
+    )
+    assert expression == 'tower(all)' and statements[0].score > 0.9
 
 
 def test_what_cannot_be_said_is_not_imitated(runner):

@@ -2,6 +2,7 @@
 
 import io
 import zipfile
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -11,7 +12,7 @@ from hypothesis import strategies as st
 
 from concept_control.concepts.vocabulary import vocabulary
 from concept_control.errors import ConceptControlError
-from concept_control.world.demonstrations import FIELDS, demonstration, read_npz
+from concept_control.world.demonstrations import FIELDS, demonstration, read_npz, shown_roles
 from concept_control.world.tabletop import Tabletop
 
 
@@ -107,6 +108,21 @@ def test_masks_and_padding_may_be_left_out_and_what_looks_wrong_is_said(tmp_path
     positions[1, 1, 2, 0] = np.nan
     with pytest.raises(ConceptControlError, match='contain NaN'):
         read(positions)
+
+
+@pytest.mark.parametrize(
+    ('bottoms', 'moved', 'roles'),
+    [
+        ([0, 0, 0, 0], (1, 2), ((1, 2), (3, 4))),
+        ([0.16, 0, 0, 0], (1,), ((1,), (2,))),
+        ([0.32, 0, 0.16, 0], (1, 3), ((1, 2, 3), (1, 2, 3))),
+        ([0.16, 0, 0, 0], (1, 4), ((1, 2, 4), (1, 2, 4))),
+    ],
+)
+def test_things_on_one_another_tell_who_is_meant(bottoms, moved, roles):
+    after = table([0.5, 0.0], [0.5, 0.02], [0.5, 0.0] if bottoms[2] else [-0.5, 0], [0, 0.6])
+    after = replace(after, bottoms=np.array(bottoms, float))
+    assert shown_roles(after, moved) == roles
 
 
 def test_what_was_not_seen_cannot_be_demonstrated():

@@ -7,6 +7,9 @@ from dataclasses import asdict, dataclass, field, replace
 
 import numpy as np
 
+from concept_control.benchmarks.concepts.shown_once import judged_words, taught
+from concept_control.concepts.registry import stacking_families
+from concept_control.concepts.vocabulary import NamedConcept
 from concept_control.control.arm.body_boxes import ArmBoxes
 from concept_control.control.controller import ConceptController, ControlOutput, Status
 from concept_control.control.goal import GroundedGoal
@@ -59,6 +62,7 @@ class EpisodeConfig:
         stacks: Blocks of the start that stand on one another, as in `SceneConfig`.
         rest: Wait after the controller is done, so that everything comes to rest [s].
         films: Whether pictures are taken: before, of each block as it is let go of, and after.
+        shown: Family of which one demonstration teaches the word of the command; '' for none.
     """
 
     expression: str
@@ -76,6 +80,7 @@ class EpisodeConfig:
     stacks: tuple[tuple[int, ...], ...] = ()
     rest: float = 0.4
     films: bool = False
+    shown: str = ''
 
 
 @dataclass
@@ -189,8 +194,10 @@ class Runner:
         episode = Episode(config)
         expression = parse(config.expression)
         truth = loop.world.tabletop(uses_tool(expression))
-        judge = Judge(expression, truth, config.tolerance / scene.arm.workspace.half_extent)
-        half = scene.arm.workspace.half_extent
+        half, words = scene.arm.workspace.half_extent, None
+        if config.shown:
+            words = self._show(config.shown, config.seed)
+        judge = Judge(expression, truth, config.tolerance / half, words)
         try:
             goal = self._goal(loop, config)
         except ConceptControlError as error:
@@ -207,10 +214,16 @@ class Runner:
             row = truth.ids.index(DISTURBED)
             moved[row] = loop.world.tabletop(uses_tool(expression)).positions[row]
             truth = replace(truth, positions=moved)
-            judge = Judge(expression, truth, config.tolerance / half)
+            judge = Judge(expression, truth, config.tolerance / half, words)
         verdict = judge(loop.world.tabletop(uses_tool(expression)))
         episode.holds, episode.error = verdict.holds, half * verdict.error
         return episode
+
+    def _show(self, family: str, seed: int) -> dict[str, NamedConcept]:
+        """Teach a word by one demonstration; return it with the predicate that judges it."""
+        shown = stacking_families()[family]
+        self.library.add(taught(self.model, shown, np.random.default_rng(seed)))
+        return judged_words(shown)
 
     def _play(self, loop: ClosedLoop, episode: Episode) -> None:
         config = episode.config

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 from tqdm import tqdm
 
+from concept_control.benchmarks.concepts.shown_once import NUMBERS, WORD
 from concept_control.benchmarks.control.episodes import Episode, EpisodeConfig, Runner
 from concept_control.benchmarks.control.judo_comparison import judo_section
 from concept_control.benchmarks.control.page import (
@@ -66,14 +67,16 @@ PUSHED = (
 )
 """What is asked of pushing: one block moves."""
 
-STACKED: tuple[tuple[str, int, tuple[tuple[int, ...], ...]], ...] = (
-    ('on_top_of(red; blue)', 4, ()),
-    ('on_top_of(red; blue)', 4, ((2, 3),)),
-    ('tower(all)', 3, ()),
-    ('tower(all)', 4, ()),
-    ('tower(all)', 5, ()),
+STACKED: tuple[tuple[str, int, tuple[tuple[int, ...], ...], str], ...] = (
+    ('on_top_of(red; blue)', 4, (), ''),
+    ('on_top_of(red; blue)', 4, ((2, 3),), ''),
+    ('tower(all)', 3, (), ''),
+    ('tower(all)', 4, (), ''),
+    ('tower(all)', 5, (), ''),
+    *((f'{WORD}(all)', num, (), name) for name, numbers in NUMBERS.items() for num in numbers),
 )
-"""What is asked of stacking: the command, the number of blocks, and what lies on what before."""
+"""What is asked of stacking: the command, the number of blocks, what lies on what before, and the
+family that one demonstration shows, if it is not a word's."""
 
 STACK_REST = 2.0
 """Time that what was stacked must stand before it is judged [s]."""
@@ -280,7 +283,7 @@ def stacking_section(config: ControlConfig, report: Report) -> dict[str, Any]:
     report.heading(f'stacking, {config.arm}, {seen}, {config.seeds} seeds each')
     rows: list[dict[str, Any]] = []
     films: list[list[tuple[float, np.ndarray]]] = []
-    for text, num, stacks in STACKED:
+    for text, num, stacks, shown in STACKED:
         colors = EpisodeConfig.colors[:num] if num <= 4 else (*EpisodeConfig.colors, 'magenta')
         runs = _run_all(
             config.episode(
@@ -289,12 +292,14 @@ def stacking_section(config: ControlConfig, report: Report) -> dict[str, Any]:
                 colors=colors,
                 stacks=stacks,
                 rest=STACK_REST,
+                shown=shown,
                 films=seed == 0 and config.html is not None,
             )
             for seed in range(config.seeds)
         )
         start = f', {colors[stacks[0][1] - 1]} on {colors[stacks[0][0] - 1]}' if stacks else ''
-        rows.append(_summary(f'{text}, {num} blocks{start}', runs))
+        what = f'a {shown} shown once' if shown else text
+        rows.append(_summary(f'{what}, {num} blocks{start}', runs))
         success = rate(sum(run.holds for run in runs), len(runs))
         rows[-1] |= {'interval': success, 'percent': percent(success)}
         films += [run.frames for run in runs if run.frames]

@@ -1,4 +1,7 @@
-"""Relations of height and piles: on top of, higher, lower, beside, a tower; things are cubes."""
+"""Relations of height and piles: on top of, higher, lower, beside, towers, one thing on two.
+
+Things are cubes.
+"""
 
 from __future__ import annotations
 
@@ -7,8 +10,10 @@ from itertools import product
 from typing import NamedTuple
 
 import numpy as np
+from scipy.spatial import ConvexHull
 
 from concept_control.concepts.family import (
+    SIZE_RANGE,
     Draft,
     Family,
     Length,
@@ -32,32 +37,36 @@ BESIDE_GAP = 0.1
 _OFF_MIDDLE = 0.3
 """Largest distance off the middle of what is below, in its half sides, in demonstrations."""
 
+_SHARED = 0.75
+"""Share of the sum of half sides that what lies on two is off each at most, in demonstrations."""
+
 _EDGE = 0.85
 _FEWEST, _MOST = 2, 6
 
 
-def _vertical(events: Events) -> tuple[np.ndarray, np.ndarray]:
+def vertical(events: Events) -> tuple[np.ndarray, np.ndarray]:
     """Return the heights (B, N) of lower and upper faces in the last state."""
     bottoms = events.bottoms[:, -1].cpu().numpy().astype(float)
     return bottoms, bottoms + events.heights.cpu().numpy()
 
 
-def _half_sides(events: Events) -> np.ndarray:
+def half_sides(events: Events) -> np.ndarray:
+    """Return the halves (B, N, 2) of the sides in x and y."""
     return events.sides.cpu().numpy().astype(float) / 2
 
 
-def _raised(scene: Draft) -> np.ndarray:
+def raised(scene: Draft) -> np.ndarray:
     """Return the heights (B, T, N) of the lower faces, which a sampler changes in place."""
     if scene.bottoms is None:
         scene.bottoms = np.zeros(scene.positions.shape[:-1])
     return scene.bottoms
 
 
-def _put_on(
+def put_on(
     rng: np.random.Generator, scene: Draft, step: int, thing: int, carrier: int, rows: np.ndarray
 ) -> None:
     """Put a thing about on the middle of another in a state of some events."""
-    bottoms = _raised(scene)
+    bottoms = raised(scene)
     off = rng.uniform(-_OFF_MIDDLE, _OFF_MIDDLE, (len(rows), 2))
     half = scene.sizes[rows, carrier, None] / 2
     scene.positions[rows, step, thing] = scene.positions[rows, step, carrier] + off * half
@@ -70,19 +79,19 @@ def _pile_up(scene: Draft, rows: np.ndarray, *things: int) -> None:
         levels = zip(reversed(things[:-1]), reversed(things[1:]))
         for (thing, carrier), step in product(levels, (0, 1)):
             scene.positions[rows, step, thing] = scene.positions[rows, step, carrier]
-            below = _raised(scene)[rows, step, carrier]
-            _raised(scene)[rows, step, thing] = below + scene.sizes[rows, carrier]
+            below = raised(scene)[rows, step, carrier]
+            raised(scene)[rows, step, thing] = below + scene.sizes[rows, carrier]
 
 
-def _spread_out(rng: np.random.Generator, scene: Draft) -> None:
+def spread_out(rng: np.random.Generator, scene: Draft, coarsest: int = 5) -> None:
     """Put all things on places of the table that are free, in every state."""
     count = scene.sizes.shape[1]
-    ticks = np.linspace(-_EDGE, _EDGE, max(5, int(np.ceil(count**0.5)) + 1))
+    ticks = np.linspace(-_EDGE, _EDGE, max(coarsest, int(np.ceil(count**0.5))))
     grid = np.stack(np.meshgrid(ticks, ticks), axis=-1).reshape(-1, 2)
     order = np.argsort(rng.random((len(scene.count), len(grid))), axis=1)[:, :count]
     shake = rng.uniform(-0.06, 0.06, (len(order), count, 2))
     scene.positions[:] = (grid[order] + shake)[:, None]
-    _raised(scene)
+    raised(scene)
 
 
 class Two(NamedTuple):
@@ -110,7 +119,7 @@ class Stacked(Relation):
     tolerance = 0.04
 
     def arrange(self, rng: np.random.Generator, rows: np.ndarray, scene: Draft) -> None:
-        _spread_out(rng, scene)
+        spread_out(rng, scene)
         scene.subjects[:, 0] = True
         scene.attention[:, 1] = True
         self.stack(rng, scene)
@@ -122,8 +131,8 @@ class Stacked(Relation):
     def error(self, events: Events, params: np.ndarray) -> np.ndarray:
         relative, valid = self.relative_position(events)
         _, subjects, attended = masks(events)
-        sides = 2 * _half_sides(events)
-        faces = np.stack(_vertical(events), axis=-1)
+        sides = 2 * half_sides(events)
+        faces = np.stack(vertical(events), axis=-1)
         found = [mean_of(each, mask) for each in (sides, faces) for mask in (subjects, attended)]
         with np.errstate(invalid='ignore'):
             return np.where(valid, self.beyond(Two(relative, *found)), np.inf)
@@ -141,7 +150,7 @@ class OnTopOf(Stacked):
         _pile_up(scene, np.flatnonzero((scene.count > 4) & (scene.shot % 2 == 0)), 4, 3, 2)
         # Sometimes the other lies on something itself.
         _pile_up(scene, np.flatnonzero((scene.count > 2) & (scene.shot % 4 == 1)), 1, 2)
-        _put_on(rng, scene, 1, 0, 1, np.arange(len(scene.count)))
+        put_on(rng, scene, 1, 0, 1, np.arange(len(scene.count)))
 
     def meaning(self, params: np.ndarray, length: Length) -> str:
         return (
@@ -196,8 +205,8 @@ class Higher(Stacked):
         if self.sign > 0:
             _pile_up(scene, every[(scene.count > 3) & (scene.shot % 2 == 0)], 2, 3)
             on_it = rng.random(len(every)) < 0.3
-            _put_on(rng, scene, 1, 0, 1, every[on_it])
-            _put_on(rng, scene, 1, 0, 2, every[~on_it])
+            put_on(rng, scene, 1, 0, 1, every[on_it])
+            put_on(rng, scene, 1, 0, 2, every[~on_it])
             return
         # Where there are enough, the other is on two, and there is one for the subject.
         high = np.flatnonzero((scene.count > 4) & (scene.shot % 2 == 0))
@@ -211,7 +220,7 @@ class Higher(Stacked):
         scene.positions[:, 1, 0] = grid[best]
         if len(high):
             scene.sizes[high, 4] = scene.sizes[high, 3]
-            _put_on(rng, scene, 1, 0, 4, high)
+            put_on(rng, scene, 1, 0, 4, high)
 
     def meaning(self, params: np.ndarray, length: Length) -> str:
         return (
@@ -235,13 +244,13 @@ class Tower(Family):
         return self.fewest
 
     def arrange(self, rng: np.random.Generator, rows: np.ndarray, scene: Draft) -> None:
-        _spread_out(rng, scene)
+        spread_out(rng, scene)
         count = rng.integers(self.fewest, np.minimum(scene.count, 5) + 1)
         # The lowest stays in half of them, so that its place is seen to mean nothing.
         moves = np.flatnonzero(rng.random(len(count)) < 0.5)
         scene.positions[moves, 1, 0] += rng.uniform(-0.05, 0.05, (len(moves), 2))
         for level in range(1, int(count.max())):
-            _put_on(rng, scene, 1, level, level - 1, np.flatnonzero(count > level))
+            put_on(rng, scene, 1, level, level - 1, np.flatnonzero(count > level))
         scene.subjects = np.arange(scene.sizes.shape[1]) < count[:, None]
         scene.attention = scene.subjects.copy()
 
@@ -253,8 +262,8 @@ class Tower(Family):
 
     def error(self, events: Events, params: np.ndarray) -> np.ndarray:
         present, _, attended = masks(events)
-        members, places, halves = attended & present, last_positions(events), _half_sides(events)
-        lower, upper = _vertical(events)
+        members, places, halves = attended & present, last_positions(events), half_sides(events)
+        lower, upper = vertical(events)
         error = np.full(len(places), np.inf)
         for row, chosen in enumerate(members):
             index = np.flatnonzero(chosen)
@@ -269,11 +278,99 @@ class Tower(Family):
         return error
 
 
+@dataclass(frozen=True, eq=False, kw_only=True)
+class OnTwo(Family):
+    """Two things of the table with a gap between them, and a third that rests on both.
+
+    Attributes:
+        gaps: Least and largest gap, in the mean of their sides.
+        shown: The same in demonstrations.
+    """
+
+    gaps: tuple[float, float]
+    shown: tuple[float, float]
+    reads_sizes = True
+    tolerance = 0.04
+    fewest = most = 3
+
+    def entities_needed(self, rows: np.ndarray) -> int:
+        return self.fewest
+
+    def arrange(self, rng: np.random.Generator, rows: np.ndarray, scene: Draft) -> None:
+        spread_out(rng, scene, coarsest=3)
+        every, (low, high) = np.arange(len(scene.count)), SIZE_RANGE
+        gap = rng.uniform(*self.shown, len(every))
+        # The third is long enough to lie on a good part of both.
+        least = np.maximum((1 + gap) / _SHARED - 1, 0.8)
+        side = rng.uniform(low, high / np.maximum(least, 1.0))
+        scene.sizes[:, :2] = side[:, None]
+        scene.sizes[:, 2] = np.maximum(rng.uniform(least * side, high), low)
+        # The first stays in half of them, so that its place is seen to mean nothing.
+        moves = np.flatnonzero(rng.random(len(every)) < 0.5)
+        scene.positions[moves, 1, 0] += rng.uniform(-0.05, 0.05, (len(moves), 2))
+        place, axis = scene.positions[:, 1, 0], rng.integers(2, size=len(every))
+        way = rng.uniform(-0.1, 0.1, (len(every), 2)) * side[:, None]
+        inward = np.where(place[every, axis] > 0, -1.0, 1.0)
+        way[every, axis] = inward * (1 + gap) * side
+        scene.positions[:, 1, 1] = place + way
+        off = rng.uniform(-0.1, 0.1, (len(every), 2)) * side[:, None]
+        scene.positions[:, 1, 2] = place + way / 2 + off
+        raised(scene)[:, 1, 2] = side
+        scene.subjects = np.tile(np.arange(scene.sizes.shape[1]) < 3, (len(every), 1))
+        scene.attention = scene.subjects.copy()
+
+    def meaning(self, params: np.ndarray, length: Length) -> str:
+        least, most = self.gaps
+        gap = f'at least {least:.1f}' if most > 1 else f'at most {most:.1f}'
+        return (
+            f'two on the table with a gap of {gap} of their side, and a third with its middle '
+            f'over what both span and at most {length(FACE_GAP)} between their faces'
+        )
+
+    def error(self, events: Events, params: np.ndarray) -> np.ndarray:
+        present, _, attended = masks(events)
+        members, places, halves = attended & present, last_positions(events), half_sides(events)
+        lower, upper = vertical(events)
+        error = np.full(len(places), np.inf)
+        for row, chosen in enumerate(members):
+            index = np.flatnonzero(chosen)
+            if len(index) != self.fewest:
+                continue
+            *pair, top = index[np.argsort(lower[row, index], kind='stable')]
+            gaps = [*lower[row, pair], *(lower[row, top] - upper[row, pair])]
+            if np.abs(gaps).max() > FACE_GAP:
+                continue
+            side = 2 * halves[row, pair].mean()
+            gap = np.abs(np.diff(places[row, pair], axis=0)[0]) - halves[row, pair].sum(axis=0)
+            wrong = outside_of(np.max(gap), *(side * np.array(self.gaps)))
+            of_pair = places[row, pair], halves[row, pair]
+            off = tipped(places[row, top], halves[row, top], *of_pair)
+            error[row] = max(float(wrong), off)
+        return error
+
+
+def tipped(place: np.ndarray, half: np.ndarray, places: np.ndarray, halves: np.ndarray) -> float:
+    """Return how far a middle (2,) is outside the hull of the contacts with things below."""
+    low, high = (
+        np.maximum(place - half, places - halves),
+        np.minimum(place + half, places + halves),
+    )
+    if (high - low).min() < 1e-4:
+        return np.inf
+    corners = [[x, y] for (x0, y0), (x1, y1) in zip(low, high) for x in (x0, x1) for y in (y0, y1)]
+    sides = ConvexHull(corners).equations
+    return max(float((sides[:, :2] @ place + sides[:, 2]).max()), 0.0)
+
+
 WORDS: tuple[Family, ...] = (
     OnTopOf('on_top_of', 'rest on another thing', ()),
     Higher('higher_than', 'stand higher than another thing', (), sign=1.0),
     Higher('lower_than', 'stand lower than another thing', (), sign=-1.0),
     BesideIt('beside', 'stand right beside another thing, as high as that', ()),
     Tower('tower', 'stand one on the other, two to six of them', ()),
-)
+    OnTwo('pyramid', 'stand two side by side and one on both', (), gaps=(0.0, 0.5),
+          shown=(0.32, 0.42)),
+    OnTwo('bridge', 'stand two apart and one across both', (), gaps=(0.2, np.inf),
+          shown=(0.35, 0.6)),
+)  # fmt: skip
 """Families of words for stacked things."""

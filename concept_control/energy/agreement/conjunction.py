@@ -34,6 +34,9 @@ _MOST_KEPT = 5
 _TIGHT = 0.1
 """Width below which bounds fix a measurement, in standard deviations of the background."""
 
+_CONSTANT = 1e-4
+"""Deviation up to which a measurement is the same throughout."""
+
 _NEXT_BONUS = 1.0
 _NEXT_POWER = 1.5
 _TIE_POWER = 0.5
@@ -241,8 +244,12 @@ class BoundSearch:
         self._comes_first = torch.zeros(len(self.prior), dtype=torch.bool)
         if comes_first is not None:
             self._comes_first[: len(prior)] = comes_first
-        self.deviation = Background(background, weights).deviation[self._measured]
-        self.is_valid = is_valid[self._measured] & (self.deviation > 1e-4)
+        deviation = Background(background, weights).deviation
+        # What is demonstrated and never by chance is as far from chance as it deviates.
+        never = (values.mean(dim=0) - background[0]).abs()
+        deviation = torch.where(deviation > _CONSTANT, deviation, never)
+        self.deviation = deviation[self._measured]
+        self.is_valid = is_valid[self._measured] & (self.deviation > _CONSTANT)
         self.kept: list[int] = []
         self.kept_odds: list[float] = []
         self.kept_shares: list[tuple[torch.Tensor, bool]] = []

@@ -158,6 +158,8 @@ def _solve_pile(
     """Solve where things stand on one another, or shall: what is in the way is put elsewhere."""
     goal, scene = search.goal, search.scene
     meant = torch.stack([term.attention for term in goal.terms]).any(dim=0).to(may_move.device)
+    # What is meant lies where it is, unless on what has to move.
+    may_move = may_move | things_above(scene, may_move)
     may_move = may_move | things_above(scene, may_move | meant)
     found, total = settle_pile(
         goal.scene_residual, scene, may_move, search.keeps, search.generator

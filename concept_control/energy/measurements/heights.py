@@ -30,7 +30,7 @@ _ON_TOP_COST = -4.5
 """Minus the log odds by which it is likelier that a thing is meant to be on what is meant."""
 
 _APART = 3.0
-"""Value for things of which none stands on another, in half sides."""
+"""Value for things of which none stands on another, or on two, in half sides and in sides."""
 
 
 @cache
@@ -152,6 +152,8 @@ def _piles() -> Iterator[Measurement]:
     yield make('face gap', 'one on the next, with a gap of {} between their faces', _face_gap)
     yield make('off middle', 'one over the other, {} of its half side off the middle of what '
                'carries it', _off_carrier, RATIO, keeps=frozenset({SHIFT, MIRROR}))  # fmt: skip
+    yield make('carrier gap', 'one on two others, with {} of their side between these',
+               _carrier_gap, RATIO, keeps=frozenset({SHIFT, MIRROR}))  # fmt: skip
     yield make('not on another', '{} beside the lowest that stand on none of the others',
                _not_on_another, COUNT)  # fmt: skip
     yield make('height/sum', 'a height of {} of that of all of them one on the other',
@@ -184,7 +186,8 @@ def _face_gap(view: SceneView) -> torch.Tensor:
 
 def _carried(view: SceneView) -> torch.Tensor:
     """Return (R, N, N) 1 where the first of two that are meant rests on the second."""
-    return _resting(view) * view.meant.unsqueeze(-1) * view.meant.unsqueeze(-2)
+    both = view.meant.unsqueeze(-1) * view.meant.unsqueeze(-2)
+    return view.once('carried', lambda: _resting(view) * both)
 
 
 def _off_carrier(view: SceneView) -> torch.Tensor:
@@ -195,6 +198,17 @@ def _off_carrier(view: SceneView) -> torch.Tensor:
     off = ((places - share @ places).abs() / (share @ halves + 1e-6)).amax(dim=-1)
     worst = torch.where(number > 0, off, 0.0).amax(dim=-1)
     return torch.where(number.sum(dim=-1) > 0, worst, _APART)
+
+
+def _carrier_gap(view: SceneView) -> torch.Tensor:
+    """Return the largest gap (R,) between two that carry one of the meant, in their sides."""
+    carried, places, sides = _carried(view), view.scene.after, view.scene.sides
+    is_other = 1 - torch.eye(carried.shape[-1], device=carried.device, dtype=carried.dtype)
+    together = (carried.transpose(1, 2) @ carried) * is_other > 0.5
+    side = (sides.unsqueeze(1) + sides.unsqueeze(2)) / 2
+    gap = ((places.unsqueeze(1) - places.unsqueeze(2)).abs() - side).amax(dim=-1)
+    gaps = torch.where(together, gap / (side.mean(dim=-1) + 1e-6), -torch.inf).flatten(1)
+    return torch.where(together.flatten(1).any(dim=-1), gaps.amax(dim=-1), _APART)
 
 
 def _not_on_another(view: SceneView) -> torch.Tensor:

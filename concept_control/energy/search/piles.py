@@ -1,14 +1,16 @@
-"""Search over what carries what: each thing stands on the table or on one other thing.
+"""Search over what carries what: each thing stands on the table, on one other thing or on two.
 
 On what a thing stands is a discrete choice, its place there a continuous one, and how high it is
 follows from both. Choices are changed one at a time, and the best are kept (beam search); the
-places of those are then found by least squares.
+places of those are then found by least squares. Things on two others are tried where those on one
+do not reach what is wanted: there are many more of them.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from itertools import combinations
 
 import torch
 
@@ -20,6 +22,7 @@ from concept_control.energy.search.levenberg_marquardt import (
 from concept_control.energy.search.walls import Walls
 
 _TABLE = -1
+_MOST_CARRIERS = 2
 _BEAM = 24
 _REFINED = 16
 _MOVE = 1e-3
@@ -28,11 +31,17 @@ _MOVE = 1e-3
 _STACK = 1.5e-3
 """Energy of one thing that is put on another: where the table does as well, it is taken."""
 
+_REACHED = 1e-3
+"""Energy up to which nothing is put on two others to lower it."""
+
 _SCATTERED = 3
 """Starts of each pile in which what stands on the table and may move stands anywhere."""
 
 _ROOM = 1.6
 """Distance to all others of a free place, in sums of half sides."""
+
+_SPAN = 1.05
+"""Distance of two that are to carry a third, in those from which on they do not repel."""
 
 _PLACES = LeastSquaresConfig(iterations=20)
 
@@ -65,12 +74,19 @@ def settle_pile(
     """
     search = _PileSearch(residual, one, may_move, walls, generator)
     with torch.no_grad():
-        return search.refine(search.beam())
+        found = search.refine(search.beam(1))
+        if found[1] > _REACHED:
+            on_two = search.refine(search.beam(_MOST_CARRIERS))
+            found = on_two if on_two[1] + _STACK < found[1] else found
+    return found
 
 
 @dataclass
 class _PileSearch:
-    """Search over piles of one scene; a row of carriers (K, N) says what each thing stands on."""
+    """Search over piles of one scene; carriers (K, N, 2) say what each thing stands on.
+
+    They are numbers of things, the larger first, and `_TABLE` where there is none.
+    """
 
     residual: Residual
     one: SceneBatch
@@ -80,18 +96,21 @@ class _PileSearch:
 
     def __post_init__(self) -> None:
         rests = rests_on(self.one)[0]
-        # Of several carriers the one whose middle is nearest.
+        # Of more carriers those whose middles are nearest.
         away = (self.one.after[0].unsqueeze(1) - self.one.after[0].unsqueeze(0)).norm(dim=-1)
-        nearest = torch.where(rests, away, torch.inf).argmin(dim=-1)
-        self.carriers = torch.where(rests.any(dim=-1), nearest, _TABLE)
+        away = torch.where(rests, away, torch.inf)
+        away = torch.nn.functional.pad(away, (0, _MOST_CARRIERS), value=torch.inf)
+        nearest, index = away.topk(_MOST_CARRIERS, dim=-1, largest=False)
+        found = torch.where(nearest.isinf(), _TABLE, index)
+        self.carriers = found.sort(dim=-1, descending=True).values
         self.free_places = self._free_places()
         self.gate = self.may_move.to(self.one.after).unsqueeze(0)
 
-    def beam(self) -> torch.Tensor:
-        """Return the best carriers (K, N), the lowest energy first."""
+    def beam(self, most_carriers: int) -> torch.Tensor:
+        """Return the best carriers (K, N, 2), the lowest energy first, with so many of a thing."""
         kept, lowest = self.carriers.unsqueeze(0), torch.inf
         for _ in range(2 * int(self.may_move.sum()) + 1):
-            pool = torch.cat([kept, self._neighbours(kept)]).unique(dim=0)
+            pool = torch.cat([kept, self._neighbours(kept, most_carriers)]).unique(dim=0)
             scores = self._scores(*self.layout(pool)) + _STACK * self._num_stacked(pool)
             order = scores.argsort(stable=True)[:_BEAM]
             is_same = len(order) == len(kept) and bool((pool[order] == kept).all())
@@ -100,57 +119,107 @@ class _PileSearch:
                 break
         return kept
 
-    def _neighbours(self, carriers: torch.Tensor) -> torch.Tensor:
-        """Return all carriers (K, N) that differ from given ones in one thing."""
-        count = carriers.shape[1]
+    def _neighbours(self, carriers: torch.Tensor, most_carriers: int) -> torch.Tensor:
+        """Return all carriers (K, N, 2) that differ from given ones in those of one thing."""
+        here = torch.nonzero(self.one.present[0])[:, 0].tolist()
         found = []
         for thing in torch.nonzero(self.may_move)[:, 0].tolist():
-            for carrier in range(_TABLE, count):
-                if carrier != thing and (carrier == _TABLE or bool(self.one.present[0, carrier])):
+            others = [other for other in reversed(here) if other != thing]
+            for num in range(most_carriers + 1):
+                for chosen in combinations(others, num):
                     changed = carriers.clone()
-                    changed[:, thing] = carrier
+                    changed[:, thing] = changed.new_tensor([*chosen, _TABLE, _TABLE][:2])
                     found.append(changed)
         every = torch.cat(found or [carriers])
-        root = every
-        for _ in range(count):
-            below = every.gather(1, root.clamp(min=0))
-            root = torch.where(root == _TABLE, root, below)
-        return every[(root == _TABLE).all(dim=-1)]
+        # Whatever stands on the table, or on what does, directly or not, stands in no circle.
+        stands = torch.zeros_like(every[..., 0], dtype=torch.bool)
+        for _ in range(carriers.shape[1]):
+            stands = (_at_carriers(stands, every) | (every == _TABLE)).all(dim=-1)
+        return every[stands.all(dim=-1)]
 
     def layout(
         self, carriers: torch.Tensor, roots: torch.Tensor | None = None
     ) -> tuple[SceneBatch, torch.Tensor]:
-        """Return scenes (K) with things where carriers (K, N) have them, and which were moved.
+        """Return scenes (K) with things where carriers (K, N, 2) have them, and which were moved.
 
-        What gets another carrier is put on its middle, or on a free place of the table; what rests
-        on something that is moved goes along. Places `roots` (K, N, 2) are those of all things on
-        the table that may move; None: these stay.
+        What gets other carriers is put on the middle of them, or on a free place of the table;
+        what rests on something that is moved goes along, and two that are to carry a third are
+        brought together. Places `roots` (K, N, 2) are those of all things on the table that may
+        move; None: these stay.
         """
         rows = self.one.repeat(len(carriers))
-        is_carried, index = carriers != _TABLE, carriers.clamp(min=0)
-        changed = carriers != self.carriers
+        is_carrier = carriers != _TABLE
+        is_carried = is_carrier.any(dim=-1)
+        share = is_carrier / is_carrier.sum(dim=-1, keepdim=True).clamp(min=1)
+        changed = (carriers != self.carriers).any(dim=-1)
         place = torch.where((changed & ~is_carried).unsqueeze(-1), self.free_places, rows.after)
         if roots is not None:
             changed = changed | (self.may_move & ~is_carried)
             place = torch.where((self.may_move & ~is_carried).unsqueeze(-1), roots, place)
-        moved, bottoms = changed.clone(), torch.zeros_like(rows.bottoms)
-        along = index.unsqueeze(-1).expand(-1, -1, 2)
-        offset = torch.where(changed.unsqueeze(-1), 0.0, rows.after - rows.after.gather(1, along))
+        leader, apart = self._leaders(carriers, changed, place)
+        is_led = (leader != _TABLE).unsqueeze(-1)
+        along = leader.clamp(min=0).unsqueeze(-1).expand(-1, -1, 2)
+
+        def below(places: torch.Tensor) -> torch.Tensor:
+            return (_at_carriers(places, carriers) * share.unsqueeze(-1)).sum(dim=2)
+
+        bottoms = torch.zeros_like(rows.bottoms)
+        offset = torch.where(changed.unsqueeze(-1), 0.0, rows.after - below(rows.after))
+        changed = changed | is_led.squeeze(-1)
+        moved = changed
         for _ in range(carriers.shape[1]):
-            moved = changed | (is_carried & moved.gather(1, index))
-            there = place.gather(1, along) + offset
-            place = torch.where((is_carried & moved).unsqueeze(-1), there, place)
-            bottoms = torch.where(is_carried, (bottoms + rows.heights).gather(1, index), 0.0)
+            moved = changed | (_at_carriers(moved, carriers) & is_carrier).any(dim=-1)
+            place = torch.where(is_led, place.gather(1, along) + apart, place)
+            there = (is_carried & moved).unsqueeze(-1)
+            place = torch.where(there, below(place) + offset, place)
+            tops = _at_carriers(bottoms + rows.heights, carriers)
+            bottoms = torch.where(is_carrier, tops, 0.0).amax(dim=-1)
         # What stays keeps the height at which it was seen.
         bottoms = torch.where(moved, bottoms, rows.bottoms)
         return rows._replace(after=place, bottoms=bottoms), moved
 
+    def _leaders(
+        self, carriers: torch.Tensor, changed: torch.Tensor, place: torch.Tensor
+    ) -> tuple[torch.Tensor, torch.Tensor]:
+        """Return beside which thing (K, N) each is to stand, and where from there (K, N, 2).
+
+        Of two on the table that are to carry a third and are not near enough, one is led.
+        """
+        rows = torch.arange(len(carriers))
+        leader = torch.full_like(carriers[..., 0], _TABLE)
+        apart, sides = torch.zeros_like(place), self.one.sides[0]
+        may_be_led = self.may_move & (carriers == _TABLE).all(dim=-1)
+        carried_by_two = torch.nonzero((carriers[..., 1] != _TABLE).any(dim=0))[:, 0]
+        for thing in carried_by_two.tolist():
+            first, second = carriers[:, thing].unbind(dim=-1)
+            is_pair = second != _TABLE
+            first, second = first.clamp(min=0), second.clamp(min=0)
+            can_follow = may_be_led[rows, second] & (leader[rows, second] == _TABLE)
+            can_follow &= leader[rows, first] != second
+            lead = torch.where(can_follow, first, second)
+            led = torch.where(can_follow, second, first)
+            reach = (sides[lead] + sides[led]) / 2
+            way = place[rows, led] - place[rows, lead]
+            gap = (way.abs() - reach).amax(dim=-1)
+            is_near = (gap >= 0) & (gap < sides[thing].mean() / 2)
+            stays = ~changed[rows, lead] & ~changed[rows, led] & is_near
+            may = may_be_led[rows, led] & (leader[rows, led] == _TABLE)
+            may &= leader[rows, lead] != led
+            axis = torch.nn.functional.one_hot(way.abs().argmax(dim=-1), 2)
+            step = _SPAN * self.walls.separation * reach * torch.where(way < 0, -axis, axis)
+            is_off = (place[rows, lead] + step).abs() > self.walls.edge
+            step = torch.where(is_off.any(dim=-1, keepdim=True), -step, step)
+            chosen = torch.nonzero(is_pair & ~stays & may)[:, 0]
+            leader[chosen, led[chosen]] = lead[chosen]
+            apart[chosen, led[chosen]] = step[chosen]
+        return leader, apart
+
     def refine(self, carriers: torch.Tensor) -> tuple[SceneBatch, float]:
-        """Return the scene of least energy of those that carriers (K, N) allow, and its energy."""
+        """Return the scene of least energy that carriers (K, N, 2) allow, and its energy."""
         carriers = carriers[:_REFINED]
         rows, moved = self.layout(carriers)
-        every = carriers.repeat(_SCATTERED, 1)
-        anywhere = 2 * torch.rand(*every.shape, 2, generator=self.generator) - 1
+        every = carriers.repeat(_SCATTERED, 1, 1)
+        anywhere = 2 * torch.rand(*every.shape, generator=self.generator) - 1
         scattered, _ = self.layout(every, self.walls.edge * anywhere.to(rows.after))
         rows = SceneBatch.concatenate([rows, rows, scattered])
         others = self.may_move.expand(len(rows.after) - len(moved), -1)
@@ -172,7 +241,8 @@ class _PileSearch:
         return rows.select(chosen)._replace(after=place[chosen]), float(values[best])
 
     def _num_stacked(self, carriers: torch.Tensor) -> torch.Tensor:
-        return ((carriers != _TABLE) & (carriers != self.carriers)).sum(dim=-1)
+        is_other = (carriers != self.carriers).any(dim=-1)
+        return ((carriers != _TABLE).any(dim=-1) & is_other).sum(dim=-1)
 
     def _walls(self, rows: SceneBatch) -> torch.Tensor:
         return self.walls.residuals(rows.after, rows, self.gate)
@@ -199,3 +269,9 @@ class _PileSearch:
                 torch.cat([sides, sides[thing][None]]),
             )
         return found
+
+
+def _at_carriers(values: torch.Tensor, carriers: torch.Tensor) -> torch.Tensor:
+    """Return the values (K, N, 2, ...) of carriers (K, N, 2) of values (K, N, ...)."""
+    rows = torch.arange(len(values)).view(-1, 1, 1)
+    return values[rows, carriers.clamp(min=0)]

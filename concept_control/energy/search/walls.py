@@ -6,7 +6,8 @@ from dataclasses import dataclass
 
 import torch
 
-from concept_control.energy.scene_batch import TOUCHING, SceneBatch, faces_meet
+from concept_control.energy.scene_batch import SceneBatch, faces_meet, outside_span
+from concept_control.world.entity import TOUCHING
 
 
 @dataclass(frozen=True)
@@ -78,11 +79,17 @@ def _side_by_side(scene: SceneBatch) -> torch.Tensor:
 
 
 def _unsupported(place: torch.Tensor, scene: SceneBatch) -> torch.Tensor:
-    """Return how far (B, N) the middles of things off the table are beyond what carries them."""
-    apart = (place.unsqueeze(-2) - place.unsqueeze(-3)).abs()
+    """Return how far (B, N) the middles of things off the table are beyond what carries them.
+
+    That is one thing, or all that a thing lies on far enough to be carried by them together.
+    """
+    apart, meets = (place.unsqueeze(-2) - place.unsqueeze(-3)).abs(), faces_meet(scene)
     beyond = torch.relu(apart - _INSIDE * scene.sides.unsqueeze(-3) / 2).amax(dim=-1)
-    nearest = torch.where(faces_meet(scene), beyond, 1.0).amin(dim=-1)
-    return nearest * (scene.bottoms > 0)
+    nearest = torch.where(meets, beyond, 1.0).amin(dim=-1)
+    reach = (scene.sides.unsqueeze(-2) + scene.sides.unsqueeze(-3)) / 2
+    carriers = meets & (apart < _INSIDE * reach).all(dim=-1)
+    together = outside_span(place, scene._replace(after=place), carriers, _INSIDE)
+    return torch.minimum(nearest, together) * (scene.bottoms > 0)
 
 
 def _moves(movable: torch.Tensor, scene: SceneBatch) -> torch.Tensor:

@@ -47,6 +47,7 @@ def test_how_a_set_is_piled_up(pile):
     expected = {
         'set: face gap': 0.0,
         'set: off middle': 0.1,
+        'set: carrier gap': 3.0,
         'set: not on another': 0.0,
         'set: height/sum': 1.0,
         'set: lowest face': 0.0,
@@ -56,6 +57,14 @@ def test_how_a_set_is_piled_up(pile):
     apart = values(pile_measurements(), pile._replace(attention=torch.tensor([[1.0, 0, 0, 1]])))
     assert apart['set: not on another'] == 1 and apart['set: off middle'] == 3
     assert apart['set: face gap'] == pytest.approx(0.1)
+    places = torch.tensor([[[0.31, 0.1], [0.3, 0.1], [0.15, 0.1], [0.45, 0.1]]]).double()
+    bridge = pile._replace(after=places, bottoms=torch.tensor([[0.3, 0, 0, 0]]).double(),
+                           heights=torch.tensor([[0.1, 0.1, 0.3, 0.3]]).double(),
+                           sides=torch.full((1, 4, 2), 0.21).double(),
+                           attention=torch.tensor([[1.0, 0, 1, 1]]))  # fmt: skip
+    across = values(pile_measurements(), bridge)
+    assert across['set: carrier gap'] == pytest.approx(0.09 / 0.21, abs=1e-4)
+    assert across['set: off middle'] == pytest.approx(0.01 / 0.105, abs=1e-4)
 
 
 def test_every_measurement_keeps_what_it_says(check):

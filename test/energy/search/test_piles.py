@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from concept_control.energy.scene_batch import SceneBatch
+from concept_control.energy.scene_batch import SceneBatch, let_down
 from concept_control.energy.search.piles import settle_pile, things_above
 from concept_control.energy.search.walls import WALLS
 
@@ -57,6 +57,28 @@ def test_a_thing_is_put_on_another_and_what_lay_on_it_elsewhere():
     assert energy < 1e-6 and found.bottoms[0, 0] > 0.15
     # The load stands on the table again, or goes along on top: it never stays in the air.
     assert found.bottoms[0, 2] == 0 or found.after[0, 2].dist(found.after[0, 0]) < 0.08
+
+
+def test_one_thing_is_put_on_two_and_these_are_brought_together_for_it():
+    def on_two(rows):
+        apart = (rows.after[:, 1] - rows.after[:, 2]).abs().amax(dim=-1, keepdim=True)
+        gaps = rows.bottoms[:, :1] - rows.tops[:, 1:3]
+        middle = rows.after[:, 0] - rows.after[:, 1:3].mean(dim=1)
+        return torch.cat([(apart - 0.27).clamp(min=0), gaps, middle, rows.bottoms[:, 1:3]], -1)
+
+    apart = scene((0.0, 0.6), (-0.5, 0.0), (0.5, 0.0), (0.1, -0.6))
+    found, energy = settled(apart, on_two, 0, 1, 2)
+    assert energy < 1e-5 and found.bottoms[0].tolist() == pytest.approx([0.16, 0, 0, 0])
+    gap = (found.after[0, 1] - found.after[0, 2]).abs().amax() - 0.16
+    assert 0.04 < gap < 0.12 and found.after[0, 3].tolist() == apart.after[0, 3].tolist()
+    # It falls where only one of them carries it and its middle is beside that, or beyond both.
+    for off in (0.0, 0.06, 0.2):
+        places = found.after.clone()
+        places[0, 0] += off * (places[0, 1] - places[0, 2]).sign()
+        tips = WALLS.residuals(places, found._replace(after=places), torch.ones(1, 4))
+        assert bool(tips.square().sum() < 1e-6) == (off < 0.1)
+    dropped = let_down(found._replace(bottoms=found.bottoms + 1), torch.tensor([[1.0, 0, 0, 0]]))
+    assert dropped.bottoms[0, 0] == found.bottoms[0, 1] + 1.16
 
 
 def test_where_the_table_does_as_well_nothing_is_stacked():

@@ -273,6 +273,7 @@ class ConceptModelNode(Node):
         self.get_logger().info(
             f'{goal.expression}: energy {goal.initial_energy:.3g} -> {goal.target_energy:.3g} by '
             f'moving {", ".join(f"#{i}" for i in goal.moved) or "nothing"}'
+            + ''.join(f'; {note}' for note in goal.notes)
         )
         return goal_message(
             goal,
