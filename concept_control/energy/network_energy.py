@@ -162,6 +162,7 @@ class NetworkEnergy:
         attention: torch.Tensor,
         count: int,
         generator: torch.Generator,
+        is_sum: bool = False,
     ) -> BoundResiduals:
         """Return what `bind` does: the network's code is one reading."""
         return self.bind(codes, subjects, attention)

@@ -220,10 +220,11 @@ class AgreementEnergy:
         attention: torch.Tensor,
         count: int,
         generator: torch.Generator,
+        is_sum: bool = False,
     ) -> BoundResiduals:
         """Return the residuals of M terms under drawn readings, see `drawn_readings`."""
         parts = [self.check(code).outcome for code in codes]
-        return bind_readings(parts, subjects, attention, count, generator)
+        return bind_readings(parts, subjects, attention, count, generator, is_sum)
 
     def check(self, code: ConceptCode) -> AgreementCode:
         """Return the agreement of a code.

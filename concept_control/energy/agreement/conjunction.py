@@ -42,6 +42,7 @@ _NEXT_POWER = 1.5
 _TIE_POWER = 0.5
 _LEAST_NEXT = 0.005
 _LEAST_TIE = 0.1
+_LEAST_EXCESS = 1e-4
 _ENOUGH = 400.0
 """Effective number of background samples from which on none are drawn anew."""
 
@@ -149,13 +150,16 @@ class Bounds:
     ) -> tuple[tuple[torch.Tensor, ...], tuple[torch.Tensor, ...]]:
         """Return the plausibility (R, B) of values under each kind of bounds, and shares (B,).
 
-        The kinds are bounds on both sides, on one side, and on the sign alone.
+        The kinds are bounds on both sides, on one side, and on the sign alone. Of values
+        (R, M, B) in M places, it is the plausibility that all are within the same bounds.
         """
         power = max(self.shots - 1, 1)
         below, above = self.excess(values)
+        wrong = (values * self.sign.sign() * -1).clamp(min=0.0)
+        if values.ndim == 3:
+            below, above, wrong = (_furthest(each) for each in (below, above, wrong))
         low, high = _falling(below / self.scale, power), _falling(above / self.scale, power)
         only_sign, is_open = self.sign.abs(), self.open_lower + self.open_upper
-        wrong = (values * self.sign.sign() * -1).clamp(min=0.0)
         return (
             (
                 low * high,
@@ -182,6 +186,11 @@ class Bounds:
     def energy(self, values: torch.Tensor) -> torch.Tensor:
         """Return the energies (R,) in nats of values (R, B): minus the log plausibility."""
         return self.clause_terms(values).sum(dim=-1)
+
+
+def _furthest(excess: torch.Tensor) -> torch.Tensor:
+    """Return the largest (R, B) of excesses (R, M, B), smoothly."""
+    return ((excess**4).sum(dim=1) + _LEAST_EXCESS**4) ** 0.25 - _LEAST_EXCESS
 
 
 def _falling(excess: torch.Tensor, power: int) -> torch.Tensor:

@@ -64,6 +64,7 @@ def bind_readings(
     attention: torch.Tensor,
     count: int,
     generator: torch.Generator,
+    is_sum: bool = False,
 ) -> BoundResiduals:
     """Return the residuals of M terms, each under one of several readings of all.
 
@@ -77,6 +78,8 @@ def bind_readings(
         attention: (M, N) bool, entities that each term is about.
         count: Number of readings; 0 for what all of them say together alone.
         generator: Random generator of the readings.
+        is_sum: Whether only the sum of all energies counts. Then what is doubted of a code is
+            doubted once for all of its terms, not anew for each: one reading is meant.
     """
     alike: dict[int, list[int]] = {}
     for number, agreement in enumerate(agreements):
@@ -95,7 +98,12 @@ def bind_readings(
         for agreement, members, masks, drawn in groups:
             acts, meant = (mask.repeat(scene.num_events, 1) for mask in masks)
             values = agreement.values(SceneView(grounded(scene.repeat(len(members)), acts, meant)))
-            doubt = (NAT * agreement.bounds.clause_terms(values)).clamp(min=1e-12).sqrt()
+            shown = values.unflatten(0, (-1, len(members))) if is_sum else values
+            doubt = (NAT * agreement.bounds.clause_terms(shown)).clamp(min=1e-12).sqrt()
+            if is_sum:
+                # All of it is the first member's.
+                rest = doubt.new_zeros(len(doubt), len(members) - 1, doubt.shape[-1])
+                doubt = torch.cat([doubt.unsqueeze(1), rest], dim=1).flatten(0, 1)
             if drawn is not None:
                 lower, upper = (bound.to(values).unsqueeze(1) for bound in drawn)
                 each = values.unflatten(0, (count, -1))

@@ -66,6 +66,11 @@ class GoalEnergy:
         return self._bind(is_recorded=True)
 
     @property
+    def _is_sum(self) -> bool:
+        """Whether it is the plain sum of its terms."""
+        return all(len(part.program) == 1 and part.weight == 1.0 for part in self.conjuncts)
+
+    @property
     def reads_heights(self) -> bool:
         """Whether any of its concepts is about how high things stand."""
         codes, _, _ = self._grounding
@@ -109,7 +114,9 @@ class GoalEnergy:
                 all of them say together.
             generator: Random generator of the readings.
         """
-        bound = self.model.energy_function.bind_readings(*self._grounding, count, generator)
+        bound = self.model.energy_function.bind_readings(
+            *self._grounding, count, generator, self._is_sum
+        )
         return lambda scene: run_program(self.program, bound(scene))
 
     def term_residuals(self, scene: SceneBatch, is_recorded: bool = False) -> list[torch.Tensor]:

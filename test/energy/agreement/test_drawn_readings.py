@@ -3,7 +3,9 @@
 import torch
 
 from concept_control.energy.agreement.conjunction import KEPT, NEXT, Bounds
-from concept_control.energy.agreement.drawn_readings import draw_bounds
+from concept_control.energy.agreement.drawn_readings import bind_readings, draw_bounds
+from concept_control.energy.scene_batch import scene_batch_from_events
+from concept_control.world.events import Events
 
 DRAWS = 4000
 
@@ -43,3 +45,25 @@ def test_readings_are_drawn_as_the_bounds_doubt():
     beyond = bounds.lower[0] - lower[:, 0]
     assert (beyond >= 0).all()
     assert abs(share(beyond > bounds.scale[0]) - 2.0**-4) < 0.02
+
+
+def test_what_is_doubted_of_a_code_is_doubted_once_where_energies_only_add_up(codes):
+    """On the wrong side of two things, of one and of none."""
+    placing = codes['left_of'].agreement.placing
+    acts, meant = torch.eye(3)[[0, 0]], torch.eye(3)[[1, 2]]
+    places = torch.tensor([
+        [[0.8, 0.0], [0.0, 0.0], [0.1, 0.0]],
+        [[0.0, 0.0], [-0.8, 0.0], [0.8, 0.0]],
+        [[-0.8, 0.0], [0.0, 0.0], [0.1, 0.0]],
+    ])  # fmt: skip
+    scene = scene_batch_from_events(Events(places.unsqueeze(1), torch.rand(3, 3, 3)))
+
+    def energies(is_sum: bool) -> torch.Tensor:
+        bound = bind_readings(
+            [placing, placing], acts, meant, 0, torch.Generator().manual_seed(0), is_sum
+        )
+        return torch.cat(bound(scene), dim=-1).square().sum(dim=-1)
+
+    each, together = energies(False), energies(True)
+    assert 0.9 < (each[0] - each[2]) / (each[1] - each[2]) / 2 < 1.1
+    assert 0.9 < (together[0] - together[2]) / (together[1] - together[2]) < 1.1
