@@ -7,12 +7,15 @@ are put and the arm is posed.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cache
 
 import mujoco
 import numpy as np
 
+from concept_control.control.arm.body_boxes import ArmBoxes
 from concept_control.control.arm.description import ArmDescription
 from concept_control.simulation.scene import SceneConfig, SceneError, build_scene
+from concept_control.world.boxes import OrientedBoxes
 from concept_control.world.workspace import Workspace
 
 SHAPES = ('box', 'cylinder', 'ball')
@@ -42,6 +45,10 @@ SHAPE_WEIGHTS = (0.7, 0.2, 0.1)
 TOUCHING, SAME_COLOR = 0.2, 0.15
 """Probabilities that a block is put against an earlier one, and that it has an earlier colour."""
 
+STACKED, MAX_OFFSET, MAX_STACK = 0.7, 0.2, 0.24
+"""Probability that a block of a table with stacks is put on another, its largest offset along x
+and y over the side of that one, and the largest height of a stack [m]."""
+
 BRIGHTNESS = (0.6, 1.4)
 """Smallest and largest brightness of a white surface facing up; above 1 it is over-exposed."""
 
@@ -60,6 +67,8 @@ class Clutter:
         shapes: Shape classes, among `SHAPES`.
         table_color: (3,) mean albedo of the table.
         neighbours: (N,) index of the earlier block that a block was put against, -1 for none.
+        carriers: (N,) index of the block that a block stands on, -1 for the table.
+        robot: Boxes around the parts of the arm.
         is_shaded: (N,) whether something keeps a lamp's light from the middle of the upper face.
     """
 
@@ -72,15 +81,20 @@ class Clutter:
     shapes: list[str]
     table_color: np.ndarray
     neighbours: np.ndarray
+    carriers: np.ndarray
+    robot: OrientedBoxes
     is_shaded: np.ndarray
 
 
-def random_clutter(rng: np.random.Generator, has_arm: bool = True) -> Clutter:
+def random_clutter(
+    rng: np.random.Generator, has_arm: bool = True, has_stacks: bool = False
+) -> Clutter:
     """Draw a table.
 
     Args:
         rng: Random generator.
         has_arm: Whether the arm hangs over the table at random; else it stands aside.
+        has_stacks: Whether blocks stand on one another.
 
     Raises:
         SceneError: If the blocks do not fit on the table.
@@ -91,7 +105,11 @@ def random_clutter(rng: np.random.Generator, has_arm: bool = True) -> Clutter:
     arm = ArmDescription.load()
     xy, yaws, neighbours = _layout(rng, arm.workspace, sizes[:, 0], shapes)
     colors = _colors(rng, num)
-    positions = np.column_stack([xy, sizes[:, 2] / 2])
+    positions, carriers = np.column_stack([xy, sizes[:, 2] / 2]), np.full(num, -1)
+    if has_stacks:
+        carriers = _stack(rng, positions, sizes[:, 0], shapes)
+        moved = carriers >= 0
+        neighbours[moved | np.isin(neighbours, np.flatnonzero(moved))] = -1
 
     spec = arm.spec()
     table_color = _add_table(spec, rng)
@@ -110,7 +128,8 @@ def random_clutter(rng: np.random.Generator, has_arm: bool = True) -> Clutter:
         )
     model = spec.compile()
     data = mujoco.MjData(model)
-    _pose_arm(rng, arm, model, data, has_arm)
+    top = float((positions[:, 2] + sizes[:, 2] / 2).max())
+    q = _pose_arm(rng, arm, model, data, top if has_arm else None)
     return Clutter(
         model,
         data,
@@ -121,6 +140,8 @@ def random_clutter(rng: np.random.Generator, has_arm: bool = True) -> Clutter:
         shapes,
         table_color,
         neighbours,
+        carriers,
+        _arm_boxes().at(q),
         _shaded(model, data, positions + 0.5 * sizes * (0, 0, 1)),
     )
 
@@ -178,6 +199,27 @@ def _layout(
             raise SceneError(f'no room for {num} blocks of {sides.max():.3f} m on the table')
     yaws[[shape != 'box' for shape in shapes]] = 0.0
     return xy, yaws, neighbours
+
+
+def _stack(
+    rng: np.random.Generator, positions: np.ndarray, sides: np.ndarray, shapes: list[str]
+) -> np.ndarray:
+    """Put some blocks, by changing (N, 3) positions, on others; return (N,) who carries each."""
+    num, carriers = len(sides), np.full(len(sides), -1)
+    for i in rng.permutation(num):
+        free = [j for j in range(num) if j != i and j not in carriers and shapes[j] != 'ball']
+        if i in carriers or shapes[i] == 'ball' or not free or rng.random() > STACKED:
+            continue
+        below = int(rng.choice(free))
+        place = positions[below] + (0.0, 0.0, 0.5 * (sides[below] + sides[i]))
+        place[:2] += rng.uniform(-MAX_OFFSET, MAX_OFFSET, 2) * sides[below]
+        gaps, reach = np.abs(positions - place), 0.5 * (sides + sides[i])
+        is_level = gaps[:, 2] < 0.99 * reach
+        is_beside = np.hypot(gaps[:, 0], gaps[:, 1]) < 1.5 * reach
+        is_beside[[i, below]] = False
+        if place[2] + 0.5 * sides[i] < MAX_STACK and not (is_level & is_beside).any():
+            positions[i], carriers[i] = place, below
+    return carriers
 
 
 def _colors(rng: np.random.Generator, num: int) -> np.ndarray:
@@ -292,16 +334,15 @@ def _pose_arm(
     arm: ArmDescription,
     model: mujoco.MjModel,
     data: mujoco.MjData,
-    over_table: bool,
-) -> None:
-    """Bend the arm over the table at random, above the blocks, or turn it away."""
+    top: float | None,
+) -> np.ndarray:
+    """Bend the arm over the table at random, above a height, or turn it away; return q."""
     joints = [model.joint(name).id for name in arm.joints]
     addresses = model.jnt_qposadr[joints]
     own = model.geom_bodyid != 0
-    blocks = [i for i in range(model.ngeom) if model.geom(i).name.startswith('block_')]
     for _ in range(200):
         q = arm.home.copy()
-        if over_table:
+        if top is not None:
             q += rng.uniform(-1.0, 1.0, len(q)) * np.array([0.7, 0.5, 0.3, 0.5, 0.3, 0.4, 0.8])
         else:
             q[0] = np.pi / 2
@@ -309,7 +350,11 @@ def _pose_arm(
         mujoco.mj_forward(model, data)
         low = data.geom_xpos[own, 2] - model.geom_rbound[own]
         over = low[np.hypot(*data.geom_xpos[own, :2].T) > 0.2]
-        top = max((data.geom_xpos[i, 2] * 2 for i in blocks), default=0.05)
-        if not over_table or over.size == 0 or over.min() > top + 0.03:
-            return
+        if top is None or over.size == 0 or over.min() > top + 0.03:
+            return data.qpos[addresses].copy()
     raise SceneError('found no pose of the arm above the blocks')
+
+
+@cache
+def _arm_boxes() -> ArmBoxes:
+    return ArmBoxes(ArmDescription.load())

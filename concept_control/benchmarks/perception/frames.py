@@ -27,7 +27,8 @@ MATCH_DISTANCE = 0.015
 
 TOUCHING, ALIKE = 'touching', 'touching, one colour'
 HIDDEN, OVEREXPOSED, SHADED = 'partly hidden', 'over-exposed', 'in shadow'
-TRAITS = (TOUCHING, ALIKE, HIDDEN, OVEREXPOSED, SHADED)
+ON, UNDER = 'on another', 'under another'
+TRAITS = (TOUCHING, ALIKE, HIDDEN, OVEREXPOSED, SHADED, ON, UNDER)
 """What makes a block difficult; it may be several of these."""
 
 SLACK = 0.0004
@@ -159,9 +160,9 @@ def evaluate_frame(
             camera.intrinsics, table_color=clutter.table_color if knows_table else None
         )
         # What depends on the pose alone is computed once for a camera that stands still.
-        detector.detect(color, depth, pose)
+        detector.detect(color, depth, pose, clutter.robot)
         start = time.thread_time()
-        found = detector.detect(color, depth, pose)
+        found = detector.detect(color, depth, pose, clutter.robot)
         seconds = time.thread_time() - start
         judged, false = judge(blocks, shares, traits, found)
         results.append(FrameResult(judged, false, seconds, color, found, camera.intrinsics, pose))
@@ -202,6 +203,10 @@ def find_traits(
             traits.add(ALIKE)
     if visible < 0.9:
         traits.add(HIDDEN)
+    if clutter.carriers[index] >= 0:
+        traits.add(ON)
+    if index in clutter.carriers:
+        traits.add(UNDER)
     if clutter.is_shaded[index]:
         traits.add(SHADED)
     block = truths(clutter)[index]
@@ -265,6 +270,7 @@ def visible_fraction(
     parameters = np.array([*block.position[:2], block.yaw, *block.size[:2]])
     if block.shape != 'box':
         parameters = np.array([*block.position[:2], 0.5 * block.size[0]])
+    points[:, 2] -= block.position[2] - 0.5 * block.size[2]
     inside = surface_distance(block.shape, parameters, block.size[2], points) < SLACK
     area = abs(cv2.contourArea(polygon.astype(np.float32)))
     return float(min(inside.sum() / max(area, 1.0), 1.0))

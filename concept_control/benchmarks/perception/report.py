@@ -131,8 +131,8 @@ def _percentile(values: Sequence[float] | np.ndarray, share: float) -> float:
 CAMERAS = ('top', 'oblique')
 RIGS = (('top',), CAMERAS)
 WIDTH, HEIGHT = 640, 480
-QUICK = 20, 4
-"""Tables and carries of a quick run."""
+QUICK = 20, 10, 4
+"""Tables, tables with stacks and carries of a quick run."""
 
 UNTOLD = 'top, table unknown'
 """Frames whose detector was not told the table's colour, which changes the colours it measures."""
@@ -142,10 +142,13 @@ GOALS = {
     'p99_mm': 3.0,
     'noisy_median_mm': 3.0,
     'missed': 0,
+    'stacked_median_mm': 2.0,
+    'stacked_missed': 0,
     'switches': 0,
     'rate_hz': 30.0,
 }
-"""What the camera above the table must reach; blocks at least half visible, 640 x 480."""
+"""What the camera above the table must reach, and of stacks both cameras together; blocks at least
+half visible (of stacks: to either camera), 640 x 480."""
 
 
 @dataclass(frozen=True)
@@ -154,6 +157,7 @@ class PerceptionConfig:
 
     Attributes:
         scenes: Random tables.
+        stacked: Random tables with blocks on one another.
         sequences: Carries that are followed.
         seed: Seed of the first table and carry.
         backend: Renderer of the images, a name among `BACKENDS`.
@@ -162,6 +166,7 @@ class PerceptionConfig:
     """
 
     scenes: int = 200
+    stacked: int = 100
     sequences: int = 100
     seed: int = 0
     backend: str = 'auto'
@@ -174,35 +179,50 @@ def run(config: PerceptionConfig) -> int:
     started = time.perf_counter()
     pictures = PictureFolder(config.save) if config.save else None
     scenes, backend = scene_section(config.scenes, config.seed, config.backend, pictures)
+    stacked, _ = scene_section(config.stacked, config.seed, config.backend, pictures, True)
     sequences = sequence_section(config.sequences, config.seed, config.backend, pictures)
-    goals = judge_goals(scenes, sequences)
+    goals = judge_goals(scenes, stacked, sequences)
     print(sentence())
     print(
-        f'{config.scenes} random tables, {config.sequences} carries, images by {backend}, '
-        'one core\n'
+        f'{config.scenes} random tables, {config.stacked} with stacks, {config.sequences} carries,'
+        f' images by {backend}, one core'
     )
-    rows = [{'kind': kind, **summary} for kind, summary in scenes.items()]
-    print(filled_table(_SCENE_COLUMNS, rows))
-    print_traits(scenes)
+    print_scenes(scenes)
+    print_scenes(stacked)
     print_sequences(sequences)
     print_goals(goals)
     print(f'\n{time.perf_counter() - started:.0f} s')
     if pictures is not None:
         pictures.finish()
         print(f'pictures in {config.save}')
-    write_report(config.json, backend=backend, scenes=scenes, sequences=sequences, goals=goals)
+    write_report(
+        config.json,
+        backend=backend,
+        scenes=scenes,
+        stacked=stacked,
+        sequences=sequences,
+        goals=goals,
+    )
     return 0 if all(goal['reached'] for goal in goals.values()) else 1
 
 
 def scene_section(
-    num: int, seed: int, backend: str, pictures: PictureFolder | None
+    num: int,
+    seed: int,
+    backend: str,
+    pictures: PictureFolder | None,
+    has_stacks: bool = False,
 ) -> tuple[dict[str, dict[str, Any]], str]:
-    """Look at random tables, with and without noise; return summaries by kind, and the backend."""
+    """Look at random tables, with and without noise; return summaries by kind, and the backend.
+
+    Where blocks stand on one another, the arm stands aside.
+    """
     tallies: dict[str, Tally] = {}
     used = backend
-    for index in tqdm(range(seed, seed + num), desc='tables', disable=num == 0):
+    desc = 'stacks' if has_stacks else 'tables'
+    for index in tqdm(range(seed, seed + num), desc=desc, disable=num == 0):
         rng = np.random.default_rng(index)
-        clutter = random_clutter(rng)
+        clutter = random_clutter(rng, not has_stacks, has_stacks)
         cameras = [SimulatedCamera(clutter.model, c, WIDTH, HEIGHT, backend) for c in CAMERAS]
         used = f'{cameras[0].backend} ({cameras[0].backend_reason})'
         for noise in (None, StructuredLightNoise()):
@@ -211,12 +231,13 @@ def scene_section(
                 kind = f'{name}, noise' if noise else name
                 tallies.setdefault(kind, Tally()).add(frame)
                 if pictures is not None:
-                    pictures.add_frame(index, kind, frame)
-        untold = evaluate_frame(clutter, cameras[:1], knows_table=False)
-        tallies.setdefault(UNTOLD, Tally()).add(untold[0])
+                    pictures.add_frame(index, f'{desc}, {kind}', frame)
+        if not has_stacks:
+            untold = evaluate_frame(clutter, cameras[:1], knows_table=False)
+            tallies.setdefault(UNTOLD, Tally()).add(untold[0])
         for camera in cameras:
             camera.close()
-    if pictures is not None:
+    if pictures is not None and not has_stacks:
         pictures.add_errors(
             {kind: tally.blocks for kind, tally in tallies.items() if kind != UNTOLD}
         )
@@ -239,9 +260,11 @@ def sequence_section(
 
 
 def judge_goals(
-    scenes: dict[str, dict[str, Any]], sequences: dict[str, dict[str, Any]]
+    scenes: dict[str, dict[str, Any]],
+    stacked: dict[str, dict[str, Any]],
+    sequences: dict[str, dict[str, Any]],
 ) -> dict[str, dict[str, Any]]:
-    """Compare the camera above the table with `GOALS`; what was not run is not judged."""
+    """Compare what was seen with `GOALS`; what was not run is not judged."""
     values: dict[str, float] = {}
     if scenes:
         clean, noisy = scenes['top'], scenes['top, noise']
@@ -252,6 +275,9 @@ def judge_goals(
             'missed': clean['missed'] + noisy['missed'],
             'rate_hz': 1e3 / clean['ms_median'],
         }
+    if stacked:
+        both = stacked['both']
+        values |= {'stacked_median_mm': both['median_mm'], 'stacked_missed': both['missed']}
     if sequences and sequences['top']['sequences']:
         values['switches'] = sum(summary['switches'] for summary in sequences.values())
     goals = {}
@@ -293,14 +319,16 @@ _TRAIT_COLUMNS = {
 }
 
 
-def print_traits(scenes: dict[str, dict[str, Any]]) -> None:
-    """Print how the difficult blocks do, a line a trait and kind of frame."""
+def print_scenes(scenes: dict[str, dict[str, Any]]) -> None:
+    """Print a line a kind of frame, then how the difficult blocks do, a line a trait and kind."""
     if not scenes:
         return
+    kinds = [{'kind': kind, **summary} for kind, summary in scenes.items()]
+    print('\n' + filled_table(_SCENE_COLUMNS, kinds))
     rows = [
         {'trait': trait, 'kind': kind, **scenes[kind]['traits'][trait]}
         for trait in TRAITS
-        for kind in ('top', 'top, noise', 'both, noise')
+        for kind in ('top', 'top, noise', 'both', 'both, noise')
     ]
     print('\n' + filled_table(_TRAIT_COLUMNS, [row for row in rows if row['blocks']]))
 
@@ -340,7 +368,7 @@ def print_sequences(
 def print_goals(goals: dict[str, dict[str, Any]]) -> None:
     """Print what was asked for and whether it was reached."""
     if goals:
-        print('\ngoals (camera above the table; switches: of all cameras)')
+        print('\ngoals (camera above the table; stacked: both; switches: of all cameras)')
     for name, goal in goals.items():
         mark = 'reached' if goal['reached'] else 'MISSED'
         relation = '>=' if name == 'rate_hz' else '<='

@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from concept_control.control.arm.body_boxes import ArmBoxes
 from concept_control.perception.camera_model import Intrinsics
 from concept_control.perception.detection.detector import Detection, Detector
 from concept_control.perception.tracking.fusion import fuse
@@ -17,6 +18,7 @@ from concept_control.simulation.camera_noise import StructuredLightNoise
 from concept_control.simulation.carry_sequence import CarryFrame, CarrySequence
 from concept_control.simulation.scene import TABLE_COLOR
 from concept_control.simulation.simulated_camera import SimulatedCamera
+from concept_control.world.boxes import OrientedBoxes
 from concept_control.world.entity import EntityStatus
 
 SETTLING_FRAMES = 3
@@ -92,12 +94,14 @@ def evaluate_sequence(
     """
     sequence = CarrySequence(seed)
     rng = np.random.default_rng(seed)
+    boxes = ArmBoxes(sequence.scene.arm)
     names = list(dict.fromkeys(name for rig in rigs for name in rig))
     detectors = {name: _CameraDetector(sequence, name, backend) for name in names}
     trackers = [_RigTracker([detectors[name] for name in rig], sequence) for rig in rigs]
     for truth in sequence:
+        robot = boxes.at(sequence.joint_positions)
         for camera in detectors.values():
-            camera.look(sequence, noise, rng)
+            camera.look(sequence, robot, noise, rng)
         known = [tracker.follow(truth) for tracker in trackers]
         if watch is not None:
             first = detectors[rigs[0][0]]
@@ -119,6 +123,7 @@ class _CameraDetector:
     def look(
         self,
         sequence: CarrySequence,
+        robot: OrientedBoxes,
         noise: StructuredLightNoise | None,
         rng: np.random.Generator,
     ) -> None:
@@ -127,7 +132,7 @@ class _CameraDetector:
             self.color, depth = noise.apply(rng, self.color, depth, self.view.intrinsics.fx)
         self.pose = self.view.T_world_camera(sequence.data)
         start = time.thread_time()
-        self.found = self.detector.detect(self.color, depth, self.pose)
+        self.found = self.detector.detect(self.color, depth, self.pose, robot)
         self.seconds = time.thread_time() - start
 
 

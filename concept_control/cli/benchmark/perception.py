@@ -14,8 +14,9 @@ DESCRIPTION = """\
 Looks at random tables: 2 to 8 boxes, cylinders and balls of any colour, some touching, under
 random light from dim to over-exposed, with shadows, a patterned table and the arm in view; seen by
 the camera above, the oblique one and both fused, without and with the noise of a common
-structured-light camera. Then follows blocks while the arm hides, carries and releases them.
-Only blocks at least half visible are judged; errors are of the centre, in three dimensions.
+structured-light camera. The same for tables with blocks on one another. Then follows blocks while
+the arm hides, carries and releases them. Only blocks at least half visible are judged, by both
+cameras together those that are so to either; errors are of the centre, in three dimensions.
 """
 
 EPILOG = """\
@@ -30,8 +31,8 @@ how to read it:
 
 examples:
   concept_control benchmark perception --quick
-  concept_control benchmark perception --scenes 5 --sequences 1 --save runs/perception
-  concept_control benchmark perception --json numbers.json      (20 minutes of two free cores)
+  concept_control benchmark perception --scenes 5 --stacked 5 --sequences 1 --save runs/perception
+  concept_control benchmark perception --json numbers.json      (30 minutes of two free cores)
 
 Exit code 0: every goal is reached; 1: one is not.
 """
@@ -39,15 +40,12 @@ Exit code 0: every goal is reached; 1: one is not.
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""
-    parser.add_argument(
-        '--quick', action='store_true', help=f'{QUICK[0]} tables and {QUICK[1]} carries'
-    )
-    number = {'type': whole_number(0)}
+    quick = f'{QUICK[0]} tables, {QUICK[1]} with stacks, {QUICK[2]} carries'
+    parser.add_argument('--quick', action='store_true', help=quick)
+    counts = {name: {'type': whole_number(0)} for name in ('scenes', 'stacked', 'sequences')}
     save = {'help': 'draw pictures there', 'type': folder, 'metavar': 'DIR'}
     backend = {'help': 'what renders (default: %(default)s)', 'choices': BACKENDS}
-    add_config(
-        parser, PerceptionConfig, scenes=number, sequences=number, backend=backend, save=save
-    )
+    add_config(parser, PerceptionConfig, backend=backend, save=save, **counts)
 
 
 def main(args: argparse.Namespace) -> int:
@@ -55,5 +53,5 @@ def main(args: argparse.Namespace) -> int:
     # The times are for one core; a controller needs the others.
     use_one_opencv_thread()
     if args.quick:
-        args.scenes, args.sequences = QUICK
+        args.scenes, args.stacked, args.sequences = QUICK
     return run(config_from(PerceptionConfig, args))

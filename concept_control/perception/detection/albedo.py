@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import cv2
 import numpy as np
 
+from concept_control.perception.detection.block_region import BlockRegion
 from concept_control.perception.detection.chromaticity import CLIPPED
 from concept_control.perception.detection.depth_view import DepthView
-from concept_control.perception.detection.segmentation import TABLE, BlockRegion
+from concept_control.perception.detection.segmentation import TABLE
+
+FACE_DEPTH = 0.004
+"""Depth below an upper face up to which pixels count as on it [m]."""
 
 SHADOW = 0.7
 """Share of the usual light below which a place is in shadow; a table's pattern stays above."""
@@ -47,6 +53,7 @@ def measure_color(
     region: BlockRegion,
     table_color: np.ndarray | None,
     light: np.ndarray | None,
+    gain: float,
 ) -> np.ndarray:
     """Return the (3,) RGB albedo of a block, in [0, 1].
 
@@ -61,12 +68,15 @@ def measure_color(
         region: Pixels of the block.
         table_color: (3,) mean albedo of the table; None takes the light for white and right.
         light: (3,) light from `scene_light`; None if unknown.
+        gain: Brightness of upper faces over that of walls, for blocks that show no upper face.
     """
     pixels = color[region.rows, region.columns]
-    upper = view.height[region.rows, region.columns] > region.height - 0.004
+    upper = view.height[region.rows, region.columns] > region.height - FACE_DEPTH
     if upper.sum() < 8:
         upper = np.ones(len(pixels), dtype=bool)
     face = np.median(pixels[upper], axis=0)
+    if region.in_stack and not region.is_top.any():
+        face = np.minimum(gain * np.median(pixels, axis=0), 255.0)
     white = np.full(3, 255.0)
     if table_color is not None and light is not None:
         white = light
@@ -78,6 +88,26 @@ def measure_color(
     if clipped.any():
         albedo = _recover(albedo, clipped, pixels[~upper])
     return np.clip(albedo, 0.0, 1.0)
+
+
+def wall_gain(color: np.ndarray, view: DepthView, regions: Sequence[BlockRegion]) -> float:
+    """Return how much brighter upper faces are than walls; 1 where both are needed and unseen.
+
+    Args:
+        color: (H, W, 3) uint8 RGB.
+        view: Depth of the same frame.
+        regions: Regions of its blocks.
+    """
+    if all(region.is_top.any() or not region.in_stack for region in regions):
+        return 1.0
+    gains = []
+    for region in regions:
+        pixels = color[region.rows, region.columns].astype(float)
+        wall = view.height[region.rows, region.columns] < region.height - FACE_DEPTH
+        if min(region.is_top.sum(), wall.sum()) >= 8:
+            face, side = (np.median(pixels[which], axis=0) for which in (region.is_top, wall))
+            gains.append(face.sum() / max(side.sum(), 1.0))
+    return float(np.median(gains)) if gains else 1.0
 
 
 def _light_beside(

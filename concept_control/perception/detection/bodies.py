@@ -8,10 +8,11 @@ from dataclasses import dataclass, replace
 import cv2
 import numpy as np
 
+from concept_control.perception.detection.block_region import BlockRegion
 from concept_control.perception.detection.borders import FACE_DEPTH, collect_outlines
 from concept_control.perception.detection.depth_view import DepthView
 from concept_control.perception.detection.limits import BlockLimits
-from concept_control.perception.detection.segmentation import BlockRegion, Segmentation
+from concept_control.perception.detection.segmentation import Segmentation
 from concept_control.perception.detection.silhouette import (
     SilhouetteFit,
     fit_silhouettes,
@@ -84,7 +85,7 @@ class _BodyFitter:
     def bodies(self) -> Iterator[Body]:
         self._split_oversized()
         shapes, fits = self._fit()
-        if self._join_overlapping(shapes, fits):
+        if self._measure_bases(shapes, fits) | self._join_overlapping(shapes, fits):
             shapes, fits = self._fit()
         for index, (region, shape) in enumerate(zip(self.regions, shapes)):
             found = fits[shape]
@@ -96,6 +97,15 @@ class _BodyFitter:
                 float(found.rms[index]),
             )
 
+    def _measure_bases(self, shapes: list[str], fits: dict[str, SilhouetteFit]) -> bool:
+        """Take blocks whose feet are hidden for as high as they turned out to be wide."""
+        guessed = [index for index, region in enumerate(self.regions) if region.is_guessed]
+        for index in guessed:
+            region, parameters = self.regions[index], fits[shapes[index]].parameters[index]
+            wide = parameters[3:].mean() if shapes[index] == 'box' else 2.0 * parameters[2]
+            region.base = max(region.height - float(wide), self.limits.min_height)
+        return bool(guessed)
+
     def _join_overlapping(self, shapes: list[str], fits: dict[str, SilhouetteFit]) -> bool:
         """Join regions whose bodies would stand in each other, such as a block and its wall."""
         bodies = [fits[shape].parameters[index] for index, shape in enumerate(shapes)]
@@ -105,7 +115,7 @@ class _BodyFitter:
             region = self.regions[index]
             for other in kept:
                 gap = np.linalg.norm(bodies[index][:2] - bodies[other][:2])
-                if gap < 0.4 * min(region.height, self.regions[other].height):
+                if gap < 0.4 * region.overlap(self.regions[other]):
                     self.regions[other] = self._joined(self.regions[other], region)
                     break
             else:
@@ -129,12 +139,13 @@ class _BodyFitter:
         """Fit every shape to every region; return each region's best shape and all fits."""
         outlines = collect_outlines(self.view, self.labels, self.regions, self.limits)
         boxes = np.array([self._start(region) for region in self.regions])
-        tops = np.array([region.height for region in self.regions])
+        tops = np.array([region.thickness for region in self.regions])
         num = len(boxes)
         prior = np.column_stack([np.zeros((num, 3)), tops, tops])
         tight = np.array([bool(region.siblings) for region in self.regions])
         sigma = np.full((num, 5), np.inf)
-        sigma[:, 3:] = np.where(tight, 0.001, CUBE_SIGMA)[:, None]
+        doubt = CUBE_SIGMA + np.array([region.sigma for region in self.regions])
+        sigma[:, 3:] = np.where(tight, 0.001, doubt)[:, None]
         # The first guess of the yaw may be caught by an occluder's edge: try three roughly.
         turned = np.repeat(boxes, 3, axis=0)
         turned[:, 2] += np.tile(np.deg2rad([0.0, 30.0, 60.0]), num)
@@ -149,7 +160,7 @@ class _BodyFitter:
         )
         best = tried.cost.reshape(num, 3).argmin(axis=1) + 3 * np.arange(num)
         box = fit_silhouettes('box', outlines, tried.parameters[best], prior, sigma)
-        round_sigma = np.tile([np.inf, np.inf, CUBE_SIGMA], (num, 1))
+        round_sigma = np.column_stack([np.full((num, 2), np.inf), doubt])
         round_start = np.column_stack([boxes[:, :2], 0.5 * tops])
         cylinder = fit_silhouettes('cylinder', outlines, round_start, round_start, round_sigma)
         ball_start = np.array([self._sphere(region) for region in self.regions])
@@ -163,10 +174,13 @@ class _BodyFitter:
     def _best_shape(self, region: BlockRegion, fits: dict[str, SilhouetteFit], index: int) -> str:
         """Return the shape whose outline and surface explain a region best."""
         points = self._sample(region)
-        points[:, 2] -= self.limits.table_height
+        points[:, 2] -= self.limits.table_height + region.base
         scores = {}
         for shape, found in fits.items():
-            square = surface_distance(shape, found.parameters[index], region.height, points) ** 2
+            if shape == 'ball' and region.in_stack:
+                continue  # it neither carries nor rests on another
+            parameters = found.parameters[index]
+            square = surface_distance(shape, parameters, region.thickness, points) ** 2
             num = int(np.ceil((1.0 - MIXED) * len(square)))
             misfit = np.partition(square, num - 1)[:num].mean()
             # Depth errors of neighbouring pixels are alike: count them as a few.
@@ -184,12 +198,25 @@ class _BodyFitter:
     def _start(self, region: BlockRegion) -> np.ndarray:
         """Return (5,) a box as a first guess: the rectangle around the upper face."""
         rows, columns = region.rows, region.columns
+        if region.in_stack and self._area(region, region.is_top) < 0.4 * region.thickness**2:
+            # Its upper face is hidden: it is behind the walls that are seen.
+            xy = self.view.points(rows, columns)[:, :2]
+            away = xy.mean(axis=0) - self.view.origin[:2]
+            angle = cv2.minAreaRect(xy.astype(np.float32))[2]
+            center = xy.mean(axis=0) + 0.4 * region.thickness * away / np.linalg.norm(away)
+            return np.array([*center, np.deg2rad(angle), region.thickness, region.thickness])
         if region.is_top.any():
             rows, columns = rows[region.is_top], columns[region.is_top]
         top = self.limits.table_height + region.height
         xy = self.view.on_plane(self.view.directions[rows, columns], top)
         center, _, angle = cv2.minAreaRect(xy.astype(np.float32))
-        return np.array([*center, np.deg2rad(angle), region.height, region.height])
+        return np.array([*center, np.deg2rad(angle), region.thickness, region.thickness])
+
+    def _area(self, region: BlockRegion, chosen: np.ndarray) -> float:
+        """Return the area [m²] of level ground that some pixels of a region would show."""
+        rows, columns = region.rows[chosen], region.columns[chosen]
+        slant = np.abs(self.view.directions[rows, columns, 2])
+        return float(((self.view.depth[rows, columns] / self.view.focal) ** 2 / slant).sum())
 
     def _sphere(self, region: BlockRegion) -> np.ndarray:
         """Return (3,) x, y, radius of the ball through a region's points, as a first guess."""
@@ -203,7 +230,7 @@ class _BodyFitter:
         radius = float(np.sqrt(max(solution[3] + center @ center, 0.0)))
         is_ball = 0.4 * self.limits.min_side < radius < 0.6 * self.limits.max_side
         if not is_ball or np.hypot(center[0], center[1]) > radius:
-            return np.array([mean[0], mean[1], 0.5 * region.height])
+            return np.array([mean[0], mean[1], 0.5 * region.thickness])
         return np.array([center[0] + mean[0], center[1] + mean[1], radius])
 
     def _split_oversized(self) -> None:
@@ -221,11 +248,9 @@ class _BodyFitter:
                 rows, columns = region.rows[members], region.columns[members]
                 self.labels[rows, columns] = label
                 siblings = tuple(other for other in labels if other != label)
-                regions.append(
-                    BlockRegion(
-                        label, rows, columns, region.is_top[members], region.height, siblings
-                    )
-                )
+                part = replace(region, label=label, rows=rows, columns=columns, siblings=siblings)
+                part.is_top = region.is_top[members]
+                regions.append(part)
         self.regions = regions
 
     def _pieces(self, region: BlockRegion) -> list[np.ndarray]:
@@ -236,16 +261,13 @@ class _BodyFitter:
         xy = self.view.points(region.rows, region.columns)[:, :2].astype(np.float32)
         longest = max(cv2.minAreaRect(xy)[1])
         # Blocks are about as wide as they are high; twice as long is two of them.
-        if longest <= 1.2 * self.limits.max_side and longest <= 1.7 * region.height:
+        if longest <= 1.2 * self.limits.max_side and longest <= 1.7 * region.thickness:
             return whole
         # How many squares as wide as the block is high the upper face would make.
         heights = self.view.height[region.rows, region.columns]
         spread = float(np.clip(2.0 * heights[top].std(), 0.001, FACE_DEPTH))
         upper = np.flatnonzero(np.abs(heights - region.height) < spread)
-        depth = self.view.depth[region.rows[upper], region.columns[upper]]
-        slant = np.abs(self.view.directions[region.rows[upper], region.columns[upper], 2])
-        area = float(((depth / self.view.focal) ** 2 / slant).sum())
-        num = min(round(area / region.height**2), MAX_PIECES)
+        num = min(round(self._area(region, upper) / region.thickness**2), MAX_PIECES)
         if num < 2:
             return whole
         member = _distances(xy, cluster_centers(xy[upper], num)).argmin(axis=1)

@@ -6,13 +6,17 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from concept_control.perception.detection.block_region import BlockRegion
 from concept_control.perception.detection.depth_view import DepthView
 from concept_control.perception.detection.limits import BlockLimits
-from concept_control.perception.detection.segmentation import HOLE, OTHER, BlockRegion
+from concept_control.perception.detection.segmentation import HOLE, OTHER
 from concept_control.perception.detection.silhouette import FACE, LIMIT, OUTLINE, Outlines
 
 MAX_POINTS = 160
 """Largest number of outline points a body; more are thinned out."""
+
+MAX_WALL_POINTS = 40
+"""Largest number of points of a block's walls that are looked at."""
 
 PIXEL_SIGMA = 0.35
 """Standard deviation of an outline point in pixels: uniform over one, and a little for noise."""
@@ -25,6 +29,9 @@ OWN_DEPTH = 0.04
 
 FACE_DEPTH = 0.004
 """Depth below an upper face up to which pixels count as on it [m]."""
+
+SUPPORT_STEP = 0.006
+"""Difference of height up to which a lower face is taken to stand on an upper one [m]."""
 
 SAME_HEIGHT = 0.0015
 """Difference of height below which upper faces are level [m]."""
@@ -47,19 +54,18 @@ def collect_outlines(
     owners, directions, point_kinds = _boundary(view, labels, regions)
     num = len(regions)
     tops = np.array([region.height for region in regions]) + limits.table_height
-    index_of = np.full(labels.max() + 1, -1)
-    index_of[[region.label for region in regions]] = np.arange(num)
-    index = index_of[owners]
-    order = np.argsort(index, kind='stable')
-    order = order[index[order] >= 0]
-    index, directions, point_kinds = index[order], directions[order], point_kinds[order]
-    counts = np.bincount(index, minlength=num)
+    bases = np.array([region.base for region in regions])
+    order, counts = _by_region(labels, owners, regions)
+    directions, point_kinds = directions[order], point_kinds[order]
     size = int(min(max(counts.max(initial=1), 1), MAX_POINTS))
-    points = np.zeros((num, size, 2))
-    rays = np.zeros((num, size, 3))
+    # Of a block in a stack little of the outline is its own: its walls say where it stands.
+    walls = [_wall_points(view, region) for region in regions]
+    width = size + max(map(len, walls))
+    points = np.zeros((num, width, 2))
+    rays = np.zeros((num, width, 3))
     rays[..., 2] = -1.0
-    weights = np.zeros((num, size))
-    kinds = np.full((num, size), OUTLINE)
+    weights = np.zeros((num, width))
+    kinds = np.full((num, width), OUTLINE)
     sigma = np.ones(num)
     ends = np.cumsum(counts)
     for k, region in enumerate(regions):
@@ -70,13 +76,15 @@ def collect_outlines(
             chosen = chosen[np.linspace(0, counts[k] - 1, size).astype(int)]
         count = len(chosen)
         points[k, :count] = view.on_plane(directions[chosen], tops[k])
-        lengths = np.linalg.norm(directions[chosen], axis=1, keepdims=True)
-        rays[k, :count] = directions[chosen] / lengths
+        rays[k, :count] = _unit(directions[chosen])
         weights[k, :count] = weight
         kinds[k, :count] = point_kinds[chosen]
+        end = count + len(walls[k])
+        points[k, count:end], kinds[k, count:end], weights[k, count:end] = walls[k][:, :2], FACE, 1
+        rays[k, count:end] = _unit(walls[k] - view.origin)
         middle = np.median(view.depth[region.rows, region.columns])
         sigma[k] = PIXEL_SIGMA * float(middle) / view.focal
-    bottom = np.full(num, limits.table_height + limits.min_height)
+    bottom = limits.table_height + np.maximum(bases, limits.min_height)
     return Outlines(
         points,
         rays,
@@ -86,8 +94,25 @@ def collect_outlines(
         np.minimum(bottom, tops - 1e-3),
         sigma,
         view.origin,
-        limits.table_height,
+        limits.table_height + bases,
     )
+
+
+def _by_region(
+    labels: np.ndarray, owners: np.ndarray, regions: Sequence[BlockRegion]
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return the order of points by the regions of their owners, and (K,) how many each has."""
+    index_of = np.full(labels.max() + 1, -1)
+    index_of[[region.label for region in regions]] = np.arange(len(regions))
+    index = index_of[owners]
+    order = np.argsort(index, kind='stable')
+    order = order[index[order] >= 0]
+    return order, np.bincount(index[order], minlength=len(regions))
+
+
+def _unit(vectors: np.ndarray) -> np.ndarray:
+    """Return (N, 3) vectors of length 1 along others."""
+    return vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
 
 
 def _boundary(
@@ -101,8 +126,9 @@ def _boundary(
     rows = np.concatenate([region.rows for region in regions])
     columns = np.concatenate([region.columns for region in regions])
     guessed = {(r.label, other) for r in regions for other in r.siblings}
-    tops = np.zeros(labels.max() + 1)
-    tops[[region.label for region in regions]] = [region.height for region in regions]
+    levels = np.zeros((2, labels.max() + 1))
+    for region in regions:
+        levels[:, region.label] = region.height, region.base
     owners, directions, kinds = [], [], []
     height, width = labels.shape
     for down, right in ((0, 1), (0, -1), (1, 0), (-1, 0)):
@@ -117,7 +143,7 @@ def _boundary(
         middle = 0.5 * (view.directions[r0, c0] + view.directions[r, c])
         owners.append(own)
         directions.append(middle)
-        kinds.append(_kinds(view, tops, (r0, c0, own), (r, c, other)))
+        kinds.append(_kinds(view, levels, (r0, c0, own), (r, c, other)))
     return (
         np.concatenate(owners),
         np.concatenate(directions).astype(np.float64),
@@ -127,13 +153,14 @@ def _boundary(
 
 def _kinds(
     view: DepthView,
-    tops: np.ndarray,
+    levels: np.ndarray,
     here: tuple[np.ndarray, np.ndarray, np.ndarray],
     there: tuple[np.ndarray, np.ndarray, np.ndarray],
 ) -> np.ndarray:
     """Return the kinds of the outline points between pixels of blocks and unlike neighbours.
 
-    `tops` are heights of upper faces by label [m]; both places are rows, columns and labels.
+    `levels` (2, L) are heights of upper and lower faces by label [m]; both places are rows,
+    columns and labels.
     """
     own, other = here[2], there[2]
     step = view.depth[there[0], there[1]] - view.depth[here[0], here[1]]
@@ -143,7 +170,7 @@ def _kinds(
     is_block = other > 0
     if not is_block.any():
         return kinds
-    top, next_top = tops[own], tops[np.maximum(other, 0)]
+    (top, _), (next_top, next_base) = levels[:, own], levels[:, np.maximum(other, 0)]
     on_top = view.height[here[0], here[1]] > top - FACE_DEPTH
     next_on_top = view.height[there[0], there[1]] > next_top - FACE_DEPTH
     # Another block's foot or face hides the lower part of this one's wall.
@@ -152,4 +179,18 @@ def _kinds(
     # the neighbour stands higher and before it.
     kinds[is_block & on_top & (step >= -OCCLUDER_STEP)] = FACE
     kinds[is_block & on_top & next_on_top & (next_top > top + SAME_HEIGHT)] = LIMIT
+    # What stands on this block hides a part of its upper face, wherever that ends.
+    stands_on_it = is_block & (np.abs(next_base - top) < SUPPORT_STEP)
+    kinds[stands_on_it & (step < OCCLUDER_STEP)] = LIMIT
     return kinds
+
+
+def _wall_points(view: DepthView, region: BlockRegion) -> np.ndarray:
+    """Return (N, 3) some points of the walls of a block in a stack, world frame [m]."""
+    if not region.in_stack:
+        return np.zeros((0, 3))
+    heights = view.height[region.rows, region.columns]
+    inner = (heights < region.height - FACE_DEPTH) & (heights > region.base + 0.5 * FACE_DEPTH)
+    chosen = np.flatnonzero(inner)
+    chosen = chosen[:: 1 + len(chosen) // MAX_WALL_POINTS]
+    return view.points(region.rows[chosen], region.columns[chosen])

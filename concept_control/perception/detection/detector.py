@@ -1,8 +1,8 @@
-"""Detector of blocks on a table in one RGB-D frame: position, size, yaw, colour and shape.
+"""Detector of blocks in one RGB-D frame: position, size, yaw, colour and shape.
 
 The centre comes from a body fitted to the whole visible outline (upper face and walls together)
 and the height of the upper face; what hides a part of the outline is known from depth and limits
-the fit instead of bending it.
+the fit instead of bending it. Blocks stand on the table or on one another.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import numpy as np
 
 from concept_control.errors import PerceptionError
 from concept_control.perception.camera_model import Intrinsics, check_frame
-from concept_control.perception.detection.albedo import measure_color, scene_light
+from concept_control.perception.detection.albedo import measure_color, scene_light, wall_gain
 from concept_control.perception.detection.bodies import Body, fit_bodies
 from concept_control.perception.detection.depth_view import DepthView, check_pose, table_correction
 from concept_control.perception.detection.limits import BlockLimits
@@ -124,8 +124,9 @@ class Detector:
         self.segmentation = segment(color, view, self.limits, robot)
         labels = self.segmentation.labels
         light = scene_light(color, labels, self.table_color)
+        gain = wall_gain(color, view, self.segmentation.regions)
         found = [
-            self._describe(color, light, view, labels, body)
+            self._describe(color, (light, gain), view, labels, body)
             for body in fit_bodies(view, self.segmentation, self.limits)
         ]
         return [detection for detection in found if detection is not None]
@@ -191,10 +192,23 @@ class Detector:
                 'it): are extrinsics, table height and the unit of the depth right?'
             )
 
+    def _hangs(self, view: DepthView, center: np.ndarray, size: np.ndarray, yaw: float) -> bool:
+        """Tell whether the table is seen where what carries a body must stand."""
+        base = center[2] - 0.5 * size[2] - self.limits.table_height
+        mask = np.zeros(view.height.shape, np.uint8)
+        below = np.array([*center[:2], self.limits.table_height + 0.5 * base])
+        slim = np.array([0.6 * size[0], 0.6 * size[1], base])
+        for value, place, sides in ((1, below, slim), (0, center, size)):
+            outline = outline_polygon('box', place, sides, yaw, self.intrinsics, view.pose)
+            cv2.fillConvexPoly(mask, np.rint(outline).astype(np.int32), value)
+        heights = view.height[mask > 0]
+        seen = heights[~np.isnan(heights)]
+        return bool(len(seen) > 10 and (seen < self.limits.min_height).mean() > 0.5)
+
     def _describe(
         self,
         color: np.ndarray,
-        light: np.ndarray | None,
+        lighting: tuple[np.ndarray | None, float],
         view: DepthView,
         labels: np.ndarray,
         body: Body,
@@ -203,9 +217,9 @@ class Detector:
         parameters, region, limits = body.parameters, body.region, self.limits
         if body.shape == 'box':
             yaw, sides = _canonical(parameters[2], parameters[3:5])
-            size = np.array([*sides, region.height])
+            size = np.array([*sides, region.thickness])
         elif body.shape == 'cylinder':
-            yaw, size = 0.0, np.array([2 * parameters[2], 2 * parameters[2], region.height])
+            yaw, size = 0.0, np.array([2 * parameters[2], 2 * parameters[2], region.thickness])
         else:
             yaw, size = 0.0, np.full(3, 2 * parameters[2])
         footprint = size[:2]
@@ -214,16 +228,16 @@ class Detector:
         pixel = np.median(view.depth[region.rows, region.columns]) / view.focal
         if body.rms > MAX_MISFIT * pixel:
             return None
-        center = np.array([*parameters[:2], limits.table_height + 0.5 * size[2]])
+        center = np.array([*parameters[:2], limits.table_height + region.base + 0.5 * size[2]])
         outline = outline_polygon(body.shape, center, size, yaw, self.intrinsics, view.pose)
         area = abs(cv2.contourArea(outline.astype(np.float32)))
         visible = float(np.clip(len(region.rows) / max(area, 1.0), 0.0, 1.0))
-        if visible < MIN_VISIBLE:
+        if visible < MIN_VISIBLE or (region.base > 0 and self._hangs(view, center, size, yaw)):
             return None
         return Detection(
             position=center,
-            covariance=_covariance(body.covariance[:2, :2], center, view.origin, visible),
-            color=measure_color(color, view, labels, region, self.table_color, light),
+            covariance=_covariance(body, center, view.origin, visible),
+            color=measure_color(color, view, labels, region, self.table_color, *lighting),
             size=size,
             yaw=yaw,
             shape=body.shape,
@@ -233,9 +247,7 @@ class Detector:
         )
 
 
-def _covariance(
-    planar: np.ndarray, center: np.ndarray, origin: np.ndarray, visible: float
-) -> np.ndarray:
+def _covariance(body: Body, center: np.ndarray, origin: np.ndarray, visible: float) -> np.ndarray:
     """Return (3, 3): the fit's, the height's share along the line of sight, and a floor."""
     depth = float(np.linalg.norm(center - origin))
     # Systematic depth error of structured light, shared by all pixels of a face.
@@ -243,7 +255,9 @@ def _covariance(
     sight = (center - origin) / (center[2] - origin[2])
     sight[2] = 0.5
     covariance = height_sigma**2 * np.outer(sight, sight)
-    covariance[:2, :2] += np.linalg.inv(np.linalg.inv(planar) + np.eye(2) / FIT_SIGMA**2)
+    planar = np.linalg.inv(body.covariance[:2, :2])
+    covariance[:2, :2] += np.linalg.inv(planar + np.eye(2) / FIT_SIGMA**2)
+    covariance[2, 2] += (0.5 * body.region.sigma) ** 2
     # What is hidden of a block is hidden from the fit's own covariance too.
     doubt = FLOOR_SIGMA**2 + (HIDDEN_SIGMA * (1.0 - visible)) ** 2
     return covariance + doubt * np.eye(3)

@@ -170,7 +170,7 @@ def _is_one_face(a: Face, b: Face, limits: BlockLimits) -> bool:
     if union > limits.max_side:
         return False
     # Together a cube's face, or one too narrow to be a block: one body under different light.
-    height = max(a.height, b.height)
+    height = min(max(a.height, b.height), limits.max_height)
     is_cube = union < 1.1 * height
     is_part = 2.0 * min(a.half.min(), b.half.min()) < 0.6 * limits.min_side
     is_part &= union < 1.4 * height

@@ -14,7 +14,9 @@ class BlockLimits:
     Attributes:
         table_height: Height of the table's top, world frame [m].
         min_height: Height above the table below which everything is table [m].
-        max_height: Height above the table above which nothing is a block [m].
+        max_height: Largest height of a block [m].
+        max_stack: Largest height of blocks that stand on one another [m]; where the robot's parts
+            are not known, what is higher than one block is taken for the robot.
         min_side: Smallest side of a block seen from above [m].
         max_side: Largest side of a block seen from above [m].
         bounds: (x_min, x_max, y_min, y_max) where blocks may be, world frame [m]; None for
@@ -24,6 +26,7 @@ class BlockLimits:
     table_height: float = 0.0
     min_height: float = 0.008
     max_height: float = 0.065
+    max_stack: float = 0.26
     min_side: float = 0.022
     max_side: float = 0.06
     bounds: tuple[float, float, float, float] | None = None

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
+from concept_control.perception.detection.block_region import BlockRegion
 from concept_control.perception.detection.chromaticity import (
     chromaticity,
     color_edges,
@@ -26,6 +27,7 @@ from concept_control.perception.detection.faces import (
     slope,
 )
 from concept_control.perception.detection.limits import BlockLimits
+from concept_control.perception.detection.stacks import separate_stacks
 from concept_control.world.boxes import OrientedBoxes
 
 TABLE, OTHER, HOLE = 0, -1, -2
@@ -33,28 +35,6 @@ TABLE, OTHER, HOLE = 0, -1, -2
 
 ROBOT_MARGIN = 0.01
 """Distance from a part of the robot at which nothing is told from it [m]."""
-
-
-@dataclass
-class BlockRegion:
-    """The pixels of one block.
-
-    Attributes:
-        label: Value of its pixels in the label map.
-        rows: (P,) rows of its pixels.
-        columns: (P,) columns of its pixels.
-        is_top: (P,) bool, pixels surely on the upper face.
-        height: Height of the upper face above the table [m].
-        siblings: Labels of blocks it was cut from by shape alone, their common border being
-            a guess.
-    """
-
-    label: int
-    rows: np.ndarray
-    columns: np.ndarray
-    is_top: np.ndarray
-    height: float
-    siblings: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -92,12 +72,15 @@ def segment(
     labels[valid] = TABLE
     raised = view.height > limits.min_height
     labels[raised] = OTHER
-    candidates = raised & (view.height < limits.max_height)
+    # Where the robot's parts are not known, what is higher than a block is taken for one of them.
+    highest = limits.max_height if robot is None else max(limits.max_height, limits.max_stack)
+    highest = min(highest, float(view.origin[2]) - limits.table_height)
+    candidates = raised & (view.height < highest)
     if limits.bounds is not None:
         candidates &= _within(view, limits.bounds)
     if robot is not None:
-        low, high = limits.min_height, limits.max_height
-        nearby = robot.between(*(limits.table_height + np.array([low, high])))
+        low, high = limits.table_height + np.array([limits.min_height, highest])
+        nearby = robot.between(low, high)
         rows, columns = np.nonzero(candidates)
         is_robot = nearby.contain(view.points(rows, columns), ROBOT_MARGIN)
         candidates[rows[is_robot], columns[is_robot]] = False
@@ -111,7 +94,7 @@ def segment(
         view.height[window],
         view.focal,
     )
-    regions = _regions(inner, color[window], candidates[window], limits)
+    regions = _regions(inner, color[window], candidates[window], limits, robot is not None)
     top, left = window[0].start, window[1].start
     for region in regions:
         region.rows += top
@@ -137,7 +120,11 @@ def _bounding_window(mask: np.ndarray, margin: int) -> tuple[slice, slice] | Non
 
 
 def _regions(
-    view: DepthView, color: np.ndarray, candidates: np.ndarray, limits: BlockLimits
+    view: DepthView,
+    color: np.ndarray,
+    candidates: np.ndarray,
+    limits: BlockLimits,
+    has_stacks: bool,
 ) -> list[BlockRegion]:
     chroma = chromaticity(color)
     resolution = Resolution.of(view, limits)
@@ -155,7 +142,7 @@ def _regions(
         for rows, columns in _pixels_by_label(labels)
     ]
     labels, facts = merge_faces(labels, facts, limits)
-    full = _assign(view, chroma, candidates, labels, facts, resolution)
+    full = _assign(view, chroma, candidates, labels, facts, resolution, limits.max_height)
     regions = []
     for label, (rows, columns) in enumerate(_pixels_by_label(full), start=1):
         if len(rows) < resolution.min_region:
@@ -168,7 +155,9 @@ def _regions(
         if is_top.any() and near.any():
             height = float(upper[near].mean())
         regions.append(BlockRegion(label, rows, columns, is_top, height))
-    return regions
+    if not has_stacks:
+        return regions
+    return separate_stacks(view, chroma, candidates, regions, facts, limits, resolution)
 
 
 def _pixels_by_label(labels: np.ndarray) -> list[tuple[np.ndarray, np.ndarray]]:
@@ -188,6 +177,7 @@ def _assign(
     labels: np.ndarray,
     seeds: list[Face],
     resolution: Resolution,
+    highest: float,
 ) -> np.ndarray:
     """Give the walls, edges and mixed pixels to the upper face they lie under or beside.
 
@@ -207,12 +197,14 @@ def _assign(
         distance = seed.distance(xy)
         tint, is_alike = compare_chromaticity(colors, seed.chroma)
         # The visible part of a ball reaches far beyond the cap that faces up.
-        is_near = (distance < max(0.012, 0.45 * seed.height)) & (heights < seed.height + 0.008)
+        is_near = (distance < max(0.012, 0.45 * min(seed.height, highest))) & (
+            heights < seed.height + 0.008
+        )
         cost = distance / 0.004 + tint / 0.08
         better = is_near & is_alike & (cost < best)
         best[better], owner[better] = cost[better], k
     full[rows, columns] = owner
-    _place_pieces(view, chroma, full, candidates, seeds, resolution)
+    _place_pieces(view, chroma, full, candidates, seeds, resolution, highest)
     return full
 
 
@@ -223,6 +215,7 @@ def _place_pieces(
     candidates: np.ndarray,
     seeds: list[Face],
     resolution: Resolution,
+    highest: float,
 ) -> None:
     """Label what is left: discoloured walls, far corners, and bodies without a sure upper face.
 
@@ -249,7 +242,7 @@ def _place_pieces(
             seed = seeds[k - 1]
             distance = float(np.median(seed.distance(xy)))
             share = float(compare_chromaticity(colors, seed.chroma)[1].mean())
-            if share > 0.6 and seed.extent_with(xy) < 1.5 * seed.height:
+            if share > 0.6 and seed.extent_with(xy) < 1.5 * min(seed.height, highest):
                 distance = min(distance, 0.9 * resolution.rim)
             # Light discolours a wall's face only where it is too much for the camera.
             if distance < best and (share > 0.4 or seed.is_clipped):

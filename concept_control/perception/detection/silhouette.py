@@ -1,4 +1,4 @@
-"""Outlines of boxes, cylinders and balls standing on a table, as a camera sees them.
+"""Outlines of boxes, cylinders and balls standing upright, as a camera sees them.
 
 A body's silhouette is convex. For a prism with its upper face at height h above a plane, projected
 from the camera onto the plane of the upper face, it is the hull of the upper face and of the lower
@@ -15,7 +15,8 @@ import numpy as np
 
 OUTLINE, LIMIT, FACE = 0, 1, 2
 """Kinds of outline points: the silhouette's edge; an occluder's edge, behind which the body may go
-on; and the edge of the upper face where an equally high neighbour hides the wall below it."""
+on; and the edge of the upper face, where an equally high neighbour hides the wall below it or a
+point of the wall itself says so."""
 
 NUM_ITERATIONS = 8
 """Number of Gauss-Newton iterations."""
@@ -46,7 +47,7 @@ class Outlines:
         bottom: (K,) height where the visible wall ends, world z [m].
         sigma: (K,) standard deviation of an outline point [m].
         origin: (3,) camera centre, world frame [m].
-        floor: Height of the table, world z [m].
+        floor: (K,) height of what the body stands on, world z [m].
     """
 
     points: np.ndarray
@@ -57,11 +58,11 @@ class Outlines:
     bottom: np.ndarray
     sigma: np.ndarray
     origin: np.ndarray
-    floor: float
+    floor: np.ndarray
 
     def select(self, rows: np.ndarray) -> Outlines:
         """Return the outlines of some bodies; rows may repeat."""
-        own = ('points', 'rays', 'weights', 'kinds', 'top', 'bottom', 'sigma')
+        own = ('points', 'rays', 'weights', 'kinds', 'top', 'bottom', 'sigma', 'floor')
         return replace(self, **{name: getattr(self, name)[rows] for name in own})
 
     def thinned(self, every: int) -> Outlines:
@@ -153,13 +154,13 @@ def cylinder_distance(outlines: Outlines, parameters: np.ndarray) -> np.ndarray:
 
 
 def ball_distance(outlines: Outlines, parameters: np.ndarray) -> np.ndarray:
-    """Return (K, P) signed distances of rays to balls that lie on the table.
+    """Return (K, P) signed distances of rays to balls that lie on their floors.
 
     Args:
         outlines: Outlines of K bodies.
         parameters: (K, 3) centre x, y and radius [m].
     """
-    center = parameters + np.array([0.0, 0.0, outlines.floor])
+    center = parameters + np.pad(outlines.floor[:, None], ((0, 0), (2, 0)))
     offset = (center - outlines.origin)[:, None]
     along = np.einsum('kpi,kpi->kp', np.broadcast_to(offset, outlines.rays.shape), outlines.rays)
     aside = np.linalg.norm(offset - along[..., None] * outlines.rays, axis=-1)
@@ -178,13 +179,13 @@ def surface_distance(
     Args:
         shape: Shape class, a key of `DISTANCES`.
         parameters: (D,) parameters as the shape's distance takes them.
-        height: Height of a box's or cylinder's upper face above the table [m].
-        points: (N, 3) points, world x, y and height above the table [m].
+        height: Height of a box's or cylinder's upper face above its lower one [m].
+        points: (N, 3) points, world x, y and height above the lower face [m].
     """
     dx, dy = points[:, 0] - parameters[0], points[:, 1] - parameters[1]
     if shape == 'ball':
         return np.sqrt(dx**2 + dy**2 + (points[:, 2] - parameters[2]) ** 2) - parameters[2]
-    above = points[:, 2] - height
+    above = np.maximum(points[:, 2] - height, -points[:, 2])
     if shape == 'cylinder':
         offset = np.column_stack([np.hypot(dx, dy) - parameters[2], above])
     else:

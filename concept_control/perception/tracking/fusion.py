@@ -50,9 +50,9 @@ def _join(groups: list[list[Detection]], view: list[Detection]) -> list[list[Det
 def _distance(group: Sequence[Detection], detection: Detection) -> float:
     """Return the distance in the unit below which bodies would overlap."""
     nearest = min(group, key=lambda d: float(np.linalg.norm(d.position - detection.position)))
-    gap = float(np.linalg.norm((nearest.position - detection.position)[:2]))
-    side = min(nearest.size[:2].min(), detection.size[:2].min())
-    doubt = float(np.sqrt(np.trace(nearest.covariance[:2, :2] + detection.covariance[:2, :2])))
+    gap = float(np.linalg.norm(nearest.position - detection.position))
+    side = min(nearest.size.min(), detection.size.min())
+    doubt = float(np.sqrt(np.trace(nearest.covariance + detection.covariance)))
     return gap / (SAME_BLOCK * float(side) + doubt)
 
 

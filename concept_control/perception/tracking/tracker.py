@@ -363,7 +363,7 @@ class EntityTracker:
     def _begin(self, detection: Detection, stamp: float, tool: np.ndarray | None) -> None:
         if tool is not None:
             aside = np.linalg.norm(detection.position[:2] - tool[:2])
-            if aside < self.config.birth_clearance and tool[2] < 0.2:
+            if aside < self.config.birth_clearance and tool[2] < detection.position[2] + 0.2:
                 return
         track = Track.begin(detection, stamp)
         if self.config.birth_hits <= 1:

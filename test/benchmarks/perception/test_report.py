@@ -15,7 +15,18 @@ def test_a_small_benchmark_reaches_the_goals_and_writes_everything(tmp_path, cap
     if find_backend()[0] == 'raycast':
         pytest.skip('too slow without OpenGL')
     report = tmp_path / 'numbers.json'
-    code = run('--scenes', 2, '--sequences', 1, '--save', tmp_path / 'png', '--json', report)
+    code = run(
+        '--scenes',
+        2,
+        '--stacked',
+        2,
+        '--sequences',
+        1,
+        '--save',
+        tmp_path / 'png',
+        '--json',
+        report,
+    )
     printed = capsys.readouterr().out
     numbers = json.loads(report.read_text())
     missed = [name for name, goal in numbers['goals'].items() if not goal['reached']]
@@ -26,6 +37,8 @@ def test_a_small_benchmark_reaches_the_goals_and_writes_everything(tmp_path, cap
         f'{camera}{noise}' for camera in ('top', 'oblique', 'both') for noise in ('', ', noise')
     }
     assert set(numbers['scenes']) == kinds | {'top, table unknown'}
+    assert set(numbers['stacked']) == kinds
+    assert numbers['stacked']['both']['traits']['on another']['blocks'] > 1
     difficult = numbers['scenes']['top']['traits']
     assert {'touching', 'over-exposed', 'partly hidden', 'in shadow'} <= set(difficult)
     assert 0 < difficult['touching']['blocks'] <= numbers['scenes']['top']['blocks']
@@ -44,4 +57,7 @@ def test_a_small_benchmark_reaches_the_goals_and_writes_everything(tmp_path, cap
 
 
 def test_nothing_asked_for_is_nothing_missed(tmp_path):
-    assert run('--scenes', 0, '--sequences', 0, '--json', tmp_path / 'numbers.json') == 0
+    assert (
+        run('--scenes', 0, '--stacked', 0, '--sequences', 0, '--json', tmp_path / 'numbers.json')
+        == 0
+    )

@@ -53,7 +53,7 @@ def outline_of(shape, xy, size, yaw, pose, num=60):
         bottom=np.zeros(1),
         sigma=np.array([5e-4]),
         origin=pose[:3, 3],
-        floor=0.0,
+        floor=np.zeros(1),
     )
 
 
@@ -132,4 +132,8 @@ def test_surface_distance_is_a_distance(shape):
     assert (np.abs(np.diff(distance)) <= steps + 1e-9).all()
     assert surface_distance(shape, parameters, 0.04, np.array([[0.1, -0.2, 0.05]])) == (
         pytest.approx(0.01, abs=1e-9)
+    )
+    # What is under its lower face is of another body.
+    assert surface_distance(shape, parameters, 0.04, np.array([[0.1, -0.2, -0.03]])) == (
+        pytest.approx(0.03, abs=1e-9)
     )

@@ -62,3 +62,15 @@ def test_the_view_that_shows_more_decides_on_color():
     assert fused.color[0] > 0.85
     assert fused.visible_fraction == 1.0
     assert fused.num_pixels == 440
+
+
+def test_blocks_of_one_tower_stay_two():
+    doubt = 1e-6 * np.eye(3)
+    lower, upper = [0.4, 0.0, 0.02], [0.402, 0.0, 0.06]
+    # One camera does not see what the upper one stands on, and guesses.
+    guess = np.diag([1e-6, 1e-6, 9e-6])
+    views = [[seen(np.add(upper, [0, 0, 0.004]), guess)], [seen(lower, doubt), seen(upper, doubt)]]
+    fused = sorted(fuse(views), key=lambda detection: detection.position[2])
+    assert len(fused) == 2
+    np.testing.assert_allclose(fused[0].position, lower, atol=1e-9)
+    np.testing.assert_allclose(fused[1].position, upper, atol=1e-3)

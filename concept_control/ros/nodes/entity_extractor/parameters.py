@@ -32,7 +32,16 @@ class Parameters:
     min_side: float = parameter(0.022, 'smallest side of a block seen from above [m]', 0.005, 0.5)
     max_side: float = parameter(0.06, 'largest side of a block seen from above [m]', 0.005, 0.5)
     max_height: float = parameter(
-        0.065, 'largest height of a block; what is higher is arm or clutter [m]', 0.01, 0.5
+        0.065,
+        'largest height of a block; what is higher is a stack, arm or clutter [m]',
+        0.01,
+        0.5,
+    )
+    max_stack: float = parameter(
+        0.26,
+        'largest height of blocks on one another, once joint states say where the arm is [m]',
+        0.01,
+        1.0,
     )
     bounds: list[float] = parameter(
         [0.0, 0.0, 0.0, 0.0],
@@ -65,6 +74,7 @@ class Parameters:
         return BlockLimits(
             table_height=self.table_height,
             max_height=self.max_height,
+            max_stack=self.max_stack,
             min_side=self.min_side,
             max_side=self.max_side,
             bounds=(x_min, x_max, y_min, y_max),

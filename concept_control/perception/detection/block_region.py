@@ -1,0 +1,46 @@
+"""Region of an image that shows one block."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+
+@dataclass
+class BlockRegion:
+    """The pixels of one block, and the heights between which it stands.
+
+    Attributes:
+        label: Value of its pixels in the label map.
+        rows: (P,) rows of its pixels.
+        columns: (P,) columns of its pixels.
+        is_top: (P,) bool, pixels surely on the upper face.
+        height: Height of the upper face above the table [m].
+        siblings: Labels of blocks it was cut from by shape alone, their common border being
+            a guess.
+        base: Height of the lower face above the table [m].
+        sigma: Standard deviation of both heights beyond that of a visible upper face [m].
+        is_guessed: Whether the base follows from the width, as nothing of the foot is seen.
+        in_stack: Whether it stands on another block or carries one.
+    """
+
+    label: int
+    rows: np.ndarray
+    columns: np.ndarray
+    is_top: np.ndarray
+    height: float
+    siblings: tuple[int, ...] = ()
+    base: float = 0.0
+    sigma: float = 0.0
+    is_guessed: bool = False
+    in_stack: bool = False
+
+    @property
+    def thickness(self) -> float:
+        """Height of the upper face above the lower one [m]."""
+        return self.height - self.base
+
+    def overlap(self, other: BlockRegion) -> float:
+        """Return by how much both stand at the same heights [m]; negative if one is above."""
+        return min(self.height, other.height) - max(self.base, other.base)

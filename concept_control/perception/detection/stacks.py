@@ -1,0 +1,356 @@
+"""Stacks: which pixels of a column are of which block, and on what each block stands.
+
+A block begins where walls stop to look like what is just below an upper face: where they stand
+elsewhere or have another colour. Where nothing of that is seen, a block stands on an upper face
+at about the right height, or is as high as it is wide.
+"""
+
+from __future__ import annotations
+
+from functools import cached_property
+
+import cv2
+import numpy as np
+from scipy.spatial import cKDTree
+
+from concept_control.perception.detection.block_region import BlockRegion
+from concept_control.perception.detection.chromaticity import compare_chromaticity
+from concept_control.perception.detection.depth_view import DepthView
+from concept_control.perception.detection.faces import SAME_CHROMA, Face, Resolution
+from concept_control.perception.detection.limits import BlockLimits
+
+FACE_DEPTH = 0.004
+"""Depth below an upper face up to which pixels may be on it [m]."""
+
+REFERENCE_DEPTH = 0.016
+"""Depth below an upper face up to which a wall is surely that of the block [m]."""
+
+LEAST_SHARE = 0.8
+"""Share of the smallest side from which something is as high as a block."""
+
+FLATTEST, SLIMMEST = 0.6, 1.5
+"""Heights of blocks over their widths, between which a lower face is looked for."""
+
+WIDEST = 1.45
+"""Width of two blocks on each other, somewhat aside, over that of the upper one; a ball is wider
+than the part of it that faces up."""
+
+OTHER_PLACE, OTHER_CHROMA, OTHER_LIGHT = 0.004, 0.08, 0.25
+"""Distance [m], difference of chroma and of the logarithm of the light from which a pixel of a
+wall is not of the block whose wall is above it."""
+
+MIN_FOREIGN, FOREIGN_SHARE = 10, 0.4
+"""Surplus of pixels of another block below one, and its share of all, from which there is one."""
+
+OVERHANG = 0.0035
+"""Height of a wall that nobody sees, from which the block above it stands over [m]."""
+
+SAME_LEVEL = 0.006
+"""Difference of height up to which a lower face is taken to be on an upper one [m]."""
+
+NEAR = 0.025
+"""Distance from an upper face within which walls below it may be of its stack [m]."""
+
+WHOLE_SHARE = 0.85
+"""Share of the largest side within which two parts are of one upper face, without their rims."""
+
+BESIDE_SHARE = 0.2
+"""Share of a piece that is near no stack from which none of it is of one."""
+
+TOUCHING = 0.008
+"""Distance of two upper faces in a picture from above within which one block may carry the other,
+the rims between them not being sure [m]."""
+
+SEEN_SIGMA, GUESS_SIGMA = 0.0005, 0.006
+"""Standard deviations of a lower face that is on a visible upper one, and of a guess [m]."""
+
+
+def separate_stacks(
+    view: DepthView,
+    chroma: np.ndarray,
+    candidates: np.ndarray,
+    regions: list[BlockRegion],
+    faces: list[Face],
+    limits: BlockLimits,
+    resolution: Resolution,
+) -> list[BlockRegion]:
+    """Tell blocks that stand on one another apart.
+
+    Args:
+        view: Depth of the frame.
+        chroma: (H, W, 3) chromaticity of its colours.
+        candidates: (H, W) bool, pixels that may be of blocks.
+        regions: Regions of a frame; those with an upper face have the label of that face, and
+            may hold walls of blocks below. Changed in place.
+        faces: Upper faces, from label 1 on.
+        limits: Limits of what may be on the table.
+        resolution: Resolution of the frame.
+
+    Returns:
+        Regions of one block each, from the highest to the lowest, with their lower faces.
+    """
+    return _Columns(view, chroma, candidates, regions, faces, limits, resolution).separate()
+
+
+class _Columns:
+    """The upper faces of a frame with all that may be below them."""
+
+    def __init__(
+        self,
+        view: DepthView,
+        chroma: np.ndarray,
+        candidates: np.ndarray,
+        regions: list[BlockRegion],
+        faces: list[Face],
+        limits: BlockLimits,
+        resolution: Resolution,
+    ) -> None:
+        self.view, self.chroma, self.limits = view, chroma, limits
+        self.resolution, self.candidates = resolution, candidates
+        self.least = LEAST_SHARE * limits.min_side
+        has_face = [bool(region.is_top.any()) for region in regions]
+        faced = [region for region, has in zip(regions, has_face) if has]
+        self.faced = sorted(faced, key=lambda region: -region.height)
+        self.pieces = [region for region, has in zip(regions, has_face) if not has]
+        self.faces = {region.label: faces[region.label - 1] for region in self.faced}
+        self.found = list(self.faced)
+        self.next_label = 1 + max((region.label for region in regions), default=0)
+        self.owner = np.zeros(candidates.shape, dtype=np.int32)
+        for region in self.faced:
+            self.owner[region.rows, region.columns] = region.label
+
+    @cached_property
+    def loose(self) -> dict[int, tuple[np.ndarray, ...]]:
+        """Rows and columns of what at first is nobody's, by the label of the face it is below."""
+        rows, columns = np.nonzero(self.candidates & (self.owner == 0))
+        xy, heights = self._places(rows, columns)
+        nearest, best = np.zeros(len(rows), dtype=np.int32), np.full(len(rows), NEAR)
+        for region in self.faced:
+            distance = self.faces[region.label].distance(xy)
+            nearer = (distance < best) & (heights < region.height + FACE_DEPTH)
+            nearest[nearer], best[nearer] = region.label, distance[nearer]
+        owner = np.zeros_like(self.owner)
+        owner[rows, columns] = nearest
+        for piece in self.pieces:
+            # What is partly elsewhere stands beside.
+            if (owner[piece.rows, piece.columns] == 0).mean() > BESIDE_SHARE:
+                owner[piece.rows, piece.columns] = 0
+        return {region.label: np.nonzero(owner == region.label) for region in self.faced}
+
+    def _places(self, rows: np.ndarray, columns: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Return (N, 2) world x, y and (N,) heights above the table of pixels [m]."""
+        return self.view.points(rows, columns)[:, :2], self.view.height[rows, columns]
+
+    def separate(self) -> list[BlockRegion]:
+        for region in self.faced:
+            if len(region.rows):
+                self._stand(region, self._width(region))
+        for piece in self.pieces:
+            left = self.owner[piece.rows, piece.columns] == 0
+            # Without an upper face, a wall in the air is of no block.
+            is_low = piece.height < self.limits.max_height
+            if is_low and left.sum() >= self.resolution.min_region:
+                piece.rows, piece.columns = piece.rows[left], piece.columns[left]
+                piece.is_top = piece.is_top[left]
+                self.found.append(piece)
+        return [region for region in self.found if len(region.rows)]
+
+    def _width(self, region: BlockRegion) -> float:
+        """Return about the width of the block of an upper face [m]."""
+        face, limits = self.faces[region.label], self.limits
+        depth = float(np.median(self.view.depth[region.rows, region.columns]))
+        rim = 2.0 * self.resolution.radius * depth / self.view.focal
+        # A block upon it hides one side more than the other; two faces as one are twice as long.
+        short, long = sorted(2.0 * face.half + rim)
+        return float(np.clip(long if long < 1.3 * limits.max_side else short,
+                             limits.min_side, limits.max_side))  # fmt: skip
+
+    def _stand(self, region: BlockRegion, width: float) -> None:
+        """Find what a block stands on, and pass on what is below its lower face."""
+        top, is_low = region.height, region.height < self.limits.max_height
+        if top < 2.0 * self.least or (is_low and top < SLIMMEST * width):
+            return
+        may_be_ball = is_low and self._extent(region) > WIDEST * width
+        thinnest, thickest = self.least, SLIMMEST * self.limits.max_side
+        if region.label in self.faces:
+            thinnest, thickest = max(FLATTEST * width, self.least), SLIMMEST * width
+        rows, columns = region.rows, region.columns
+        if region.label in self.loose:
+            more = self.loose[region.label]
+            rows, columns = (np.concatenate(pair) for pair in zip((rows, columns), more))
+        xy, heights = self._places(rows, columns)
+        is_own = np.arange(len(rows)) < len(region.rows)
+        is_foreign = self._foreign(xy, heights, self.chroma[rows, columns], top, may_be_ball)
+        seam = self._seam(heights, is_foreign, top - thickest, top - thinnest)
+        if seam is None and may_be_ball:
+            return
+        base = max(top - width, self.least) if seam is None else seam
+        carriers = self._carriers(region, xy[is_own])
+        if seam is not None:
+            level = [c for c in carriers if abs(c.height - seam) < SAME_LEVEL]
+            region.sigma = float(np.hypot(region.sigma, self._seam_sigma(region)))
+        else:
+            low = float(np.percentile(heights[is_own], 2))
+            level = [
+                carrier
+                for carrier in carriers
+                if thinnest < top - carrier.height < thickest
+                and (not is_low or carrier.height < low + SAME_LEVEL)
+            ]
+            region.sigma, region.is_guessed = GUESS_SIGMA, not level
+        if level:
+            gaps = [abs(carrier.height - base) for carrier in level]
+            base = level[int(np.argmin(gaps))].height
+            region.sigma = SEEN_SIGMA
+            level = self._united([c for c in level if abs(c.height - base) < SAME_LEVEL])
+        region.base, region.in_stack = base, True
+        for carrier in level:
+            carrier.in_stack = True
+        below = heights < base
+        kept = ~below & (is_own | ~is_foreign)
+        is_top = np.pad(region.is_top, (0, len(rows) - len(region.rows)))
+        self.owner[region.rows, region.columns] = 0
+        region.rows, region.columns, region.is_top = rows[kept], columns[kept], is_top[kept]
+        self.owner[region.rows, region.columns] = region.label
+        self._pass_on(rows[below], columns[below], region, level, width)
+
+    def _extent(self, region: BlockRegion) -> float:
+        """Return how wide all that is seen of a region is, from above [m]."""
+        xy, _ = self._places(region.rows, region.columns)
+        return float(max(cv2.minAreaRect(xy.astype(np.float32))[1]))
+
+    def _foreign(
+        self,
+        xy: np.ndarray,
+        heights: np.ndarray,
+        colors: np.ndarray,
+        top: float,
+        may_be_ball: bool,
+    ) -> np.ndarray:
+        """Return (N,) bool, pixels unlike the wall right below an upper face, where it is.
+
+        A ball is wider and darker below; of what may be one, only colours tell.
+        """
+        foreign = np.zeros(len(xy), dtype=bool)
+        known = (heights < top - FACE_DEPTH) & (heights > top - REFERENCE_DEPTH)
+        asked = heights <= top - REFERENCE_DEPTH
+        if known.sum() < 6 or not asked.any():
+            return foreign
+        distance, nearest = cKDTree(xy[known]).query(xy[asked], k=3)
+        alike = colors[known][nearest].mean(axis=1)
+        change = np.abs(colors[asked] - alike)
+        foreign[asked] = change[:, :2].sum(axis=1) > OTHER_CHROMA
+        if not may_be_ball:
+            foreign[asked] |= (change[:, 2] > OTHER_LIGHT) | (distance[:, 0] > OTHER_PLACE)
+        return foreign
+
+    def _seam(
+        self, heights: np.ndarray, is_foreign: np.ndarray, low: float, high: float
+    ) -> float | None:
+        """Return the height below which a wall is another block's [m]; None if it is nowhere.
+
+        It is between `low` and `high`; what is farther below may be of anything.
+        """
+        window = (heights > low - self.least) & (heights < high + FACE_DEPTH)
+        order = np.flatnonzero(window)[np.argsort(heights[window])]
+        ascending = heights[order]
+        surplus = np.cumsum(np.where(is_foreign[order], 1, -1))
+        allowed = np.flatnonzero((ascending > max(low, self.least)) & (ascending < high))
+        if not len(allowed):
+            return None
+        best = int(allowed[surplus[allowed].argmax()])
+        if surplus[best] < max(MIN_FOREIGN, FOREIGN_SHARE * (best + 1)):
+            return None
+        above = ascending[min(best + 1, len(ascending) - 1)]
+        gap = above - ascending[best]
+        # What stands over hides the seam with its own lower edge.
+        return float(above - (0.5 * gap if gap < OVERHANG else 0.0))
+
+    def _seam_sigma(self, region: BlockRegion) -> float:
+        """Return the standard deviation of a seam on a wall, from the height of a pixel [m]."""
+        sight = self.view.directions[region.rows, region.columns].mean(axis=0)
+        depth = float(np.median(self.view.depth[region.rows, region.columns]))
+        aslant = float(np.hypot(sight[0], sight[1]) / np.linalg.norm(sight))
+        return 0.3 * depth / self.view.focal / max(aslant, 0.1)
+
+    def _carriers(self, region: BlockRegion, xy: np.ndarray) -> list[BlockRegion]:
+        """Return the blocks whose upper faces may carry a block seen at (N, 2) places."""
+        found = []
+        for other in self.faced:
+            if len(other.rows) and other.height < region.height - self.least:
+                gap = float(self.faces[other.label].distance(xy).min())
+                if gap < TOUCHING:
+                    found.append(other)
+        return found
+
+    def _pass_on(
+        self,
+        rows: np.ndarray,
+        columns: np.ndarray,
+        above: BlockRegion,
+        carriers: list[BlockRegion],
+        width: float,
+    ) -> None:
+        """Give what is below a block to what carries it, a carrier without upper face included."""
+        xy, _ = self._places(rows, columns)
+        colors = self.chroma[rows, columns]
+        taken, best = np.zeros(len(rows), dtype=np.int32), np.full(len(rows), NEAR)
+        for index, carrier in enumerate(carriers, start=1):
+            face = self.faces[carrier.label]
+            distance = face.distance(xy)
+            shown = np.median(self.chroma[carrier.rows, carrier.columns], axis=0)
+            is_alike = [compare_chromaticity(colors, tint)[1] for tint in (face.chroma, shown)]
+            nearer = (is_alike[0] | is_alike[1]) & (distance < best)
+            taken[nearer], best[nearer] = index, distance[nearer]
+        for index, carrier in enumerate(carriers, start=1):
+            self._add(carrier, rows[taken == index], columns[taken == index])
+        rest = taken == 0
+        if rest.sum() < self.resolution.min_region:
+            return
+        piece = BlockRegion(
+            self.next_label,
+            rows[rest],
+            columns[rest],
+            np.zeros(int(rest.sum()), dtype=bool),
+            above.base,
+            sigma=above.sigma,
+            in_stack=True,
+        )
+        self.next_label += 1
+        self.owner[piece.rows, piece.columns] = piece.label
+        self.found.append(piece)
+        self._stand(piece, width)
+
+    def _united(self, carriers: list[BlockRegion]) -> list[BlockRegion]:
+        """Join upper faces that are parts of one, divided by what stands on it."""
+        kept: list[BlockRegion] = []
+        for carrier in sorted(carriers, key=lambda region: -len(region.rows)):
+            face = self.faces[carrier.label]
+            for other in kept:
+                whole = self.faces[other.label]
+                is_alike = np.abs(face.chroma[:2] - whole.chroma[:2]).sum() < SAME_CHROMA
+                if is_alike and whole.extent_with(face.xy) < WHOLE_SHARE * self.limits.max_side:
+                    self._add(other, carrier.rows, carrier.columns, carrier.is_top)
+                    self.faces[other.label] = whole.joined(face)
+                    pairs = zip(self.loose[other.label], self.loose.pop(carrier.label))
+                    rows, columns = (np.concatenate(pair) for pair in pairs)
+                    self.loose[other.label] = rows, columns
+                    carrier.rows = carrier.columns = carrier.rows[:0]
+                    break
+            else:
+                kept.append(carrier)
+        return kept
+
+    def _add(
+        self,
+        region: BlockRegion,
+        rows: np.ndarray,
+        columns: np.ndarray,
+        is_top: np.ndarray | None = None,
+    ) -> None:
+        """Add pixels to a region, of walls unless they are told to be on top."""
+        added = np.zeros(len(rows), dtype=bool) if is_top is None else is_top
+        self.owner[rows, columns] = region.label
+        region.rows = np.concatenate([region.rows, rows])
+        region.columns = np.concatenate([region.columns, columns])
+        region.is_top = np.concatenate([region.is_top, added])
