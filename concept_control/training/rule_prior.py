@@ -72,10 +72,10 @@ class RulePriorConfig:
         seed: Seed of tasks, weights and batches.
     """
 
-    num_family_tasks: int = 1000
-    num_vocabulary_tasks: int = 600
+    num_family_tasks: int = 2000
+    num_vocabulary_tasks: int = 1200
     num_place_tasks: int = 600
-    steps: int = 1200
+    steps: int = 1500
     batch: int = 32
     learning_rate: float = 4e-3
     weight_decay: float = 1e-3

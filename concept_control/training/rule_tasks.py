@@ -35,6 +35,9 @@ _MARGIN = 0.12
 
 _PALETTE = 3
 
+_BESIDE = 0.1
+"""Weight of a measurement that does not read the marker, or the motion, that is shown."""
+
 _RANK_SHARES = (0.46, 0.46, 0.04, 0.04)
 """Shares of `RANKS` among ranks."""
 
@@ -104,9 +107,17 @@ def _random_rule(
         if ('marker' not in m.about or has_marker)
         and (not {'motion', 'before'} & m.about or moves)
     ]
-    # Unusual directions and anchors are many, but seldom meant.
-    odd = [bool({'oblique', 'anchored', 'before'} & ALL_MEASUREMENTS[i].about) for i in allowed]
+    # Unusual directions and anchors, and distances along one axis, are many, but seldom meant.
+    odd = [
+        bool({'oblique', 'axis', 'anchored', 'before'} & ALL_MEASUREMENTS[i].about)
+        for i in allowed
+    ]
     weight = np.where(odd, 0.2, 1.0)
+    if not values_only:
+        # Hardly anybody shows a marker, or motion, that has nothing to do with what is meant.
+        shown = [{'marker'}] * has_marker + [{'motion', 'before'}] * moves
+        beside = [sum(not flags & ALL_MEASUREMENTS[i].about for flags in shown) for i in allowed]
+        weight *= _BESIDE ** np.array(beside)
     measurement = int(rng.choice(allowed, p=weight / weight.sum()))
     is_rank = not values_only and measurement < len(MEASUREMENTS) and rng.random() < 0.5
     group, kind = 0, int(rng.choice(len(RANKS), p=_RANK_SHARES))
@@ -132,7 +143,9 @@ def _random_rule(
 def _bound(
     rng: np.random.Generator, values: torch.Tensor, candidates: torch.Tensor, is_signed: bool
 ) -> tuple[torch.Tensor, torch.Tensor]:
-    known = values[candidates]
+    known = values[candidates & ~values.isnan()]
+    if len(known) < 2:
+        return torch.zeros_like(candidates), torch.zeros_like(candidates)
     spread = float(known.std()) + 1e-9
     low, high = np.sort(np.quantile(known.numpy(), rng.uniform(0.15, 0.85, 2)))
     side = rng.random()
@@ -146,13 +159,16 @@ def _bound(
     else:
         passes = (values > low) & (values < high)
         away = torch.minimum((values - low).abs(), (values - high).abs())
-    return passes & candidates, away > _MARGIN * spread
+    return passes & candidates, values.isnan() | (away > _MARGIN * spread)
 
 
 def _clear_ranks(values: torch.Tensor, candidates: torch.Tensor) -> torch.Tensor:
     """Return (R, N) whether an entity's value differs clearly from all others'."""
-    spread = float(values[candidates].std()) + 1e-9
-    apart = (values.unsqueeze(2) - values.unsqueeze(1)).abs()
+    known = values[candidates & ~values.isnan()]
+    if len(known) < 2:
+        return torch.zeros_like(candidates)
+    spread = float(known.std()) + 1e-9
+    apart = (values.unsqueeze(2) - values.unsqueeze(1)).abs().nan_to_num(torch.inf)
     eye = torch.eye(values.shape[1], dtype=torch.bool)
     other = candidates.unsqueeze(1) & candidates.unsqueeze(2) & ~eye
     return apart.masked_fill(~other, torch.inf).amin(dim=-1) > 0.3 * _MARGIN * spread

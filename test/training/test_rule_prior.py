@@ -46,10 +46,19 @@ def test_training_lowers_the_loss_and_weights_come_back(tmp_path):
     torch.testing.assert_close(prior_loss(load_scorer(tmp_path), tasks), prior_loss(scorer, tasks))
 
 
-@pytest.mark.parametrize('name', ['closest', 'odd_color', 'brighter_than_marker'])
-def test_the_shipped_prior_identifies_by_the_predicate(name):
+@pytest.mark.parametrize(
+    ('name', 'shots'),
+    [
+        ('closest', 5),
+        ('odd_color', 5),
+        ('brighter_than_marker', 5),
+        ('moved_before', 1),
+        ('came_closer', 1),
+    ],
+)
+def test_the_shipped_prior_identifies_by_the_predicate(name, shots):
     scorer = load_scorer(Path(concept_control.__file__).parent / 'models')
     energy, rng = AgreementEnergy(scorer), np.random.default_rng(2)
     family = families()[name]
-    scores = judge_trial(energy, family, draw_trial(family, rng, 4), rng)
-    assert scores.identified.mean() >= 0.9
+    scores = judge_trial(energy, family, draw_trial(family, rng, 6, shots), rng)
+    assert scores.identified.mean() >= (0.9 if shots > 1 else 0.75)

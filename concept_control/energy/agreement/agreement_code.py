@@ -67,6 +67,16 @@ class AgreementCode:
         return self.placing or self.arrangement
 
     @property
+    def form_log_odds(self) -> float:
+        """Log odds that things that are shown once, and stand still, are meant for their form.
+
+        That they stand so by chance is the less likely the rarer the form. Of several
+        demonstrations each tells by the others what is meant.
+        """
+        form = self.arrangement
+        return form.score if form is not None and form.bounds.shots == 1 else -math.inf
+
+    @property
     def reads_heights(self) -> bool:
         """Whether it says how high things stand, or on what."""
         return self.outcome is not None and self.outcome.reads_heights

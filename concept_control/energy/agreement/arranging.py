@@ -13,7 +13,7 @@ from concept_control.energy.agreement.place_prior import set_prior
 from concept_control.energy.agreement.placing import Agreement, anywhere
 from concept_control.energy.measurements.measurement import MIRROR, RATIO, SHIFT, TURN, evaluate
 from concept_control.energy.measurements.scene_view import SceneView
-from concept_control.energy.measurements.sets import set_measurements
+from concept_control.energy.measurements.sets import is_form, set_measurements
 from concept_control.energy.scene_batch import SceneBatch
 
 _BACKGROUND = 2000
@@ -58,18 +58,21 @@ def infer_arrangement(
     )
     odds = search.odds
     if shots == 1:
-        is_form = torch.tensor([m.unit == RATIO and m.keeps == _FORM for m in measurements])
-        odds = torch.where(is_form, odds.clamp(min=_FORM_OF_ONE), odds)
+        is_shown = torch.tensor([m.unit == RATIO and m.keeps == _FORM for m in measurements])
+        odds = torch.where(is_shown, odds.clamp(min=_FORM_OF_ONE), odds)
+    is_kept = (odds > _CERTAIN) | torch.tensor([shots == 1 and is_form(m) for m in measurements])
     kept = torch.nonzero(odds > _DOUBTED)[:, 0].tolist()
     # Bounds of a shape are on both sides, and never on the sign alone.
-    search.shares[[ONE_SIDED, ONE_SIGN]] = 0.0
+    is_never = [ONE_SIDED, ONE_SIGN]
+    both = (1 - search.shares[is_never].sum(dim=0)).clamp(min=1e-6)
+    search.shares[is_never] = 0.0
     relevance = torch.sigmoid(odds).clamp(max=1 - 1e-4)
     bounds = search.bounds(
         [(index, row, 1.0) for row, index in enumerate(kept)],
-        [(float(relevance[i]), 1.0, KEPT if odds[i] > _CERTAIN else TIE) for i in kept],
+        [(float(relevance[i]), 1.0, KEPT if is_kept[i] else TIE) for i in kept],
     )
     specs = tuple(measurements[i].name for i in kept)
-    score = float(search.odds.max())
+    score = float((search.odds + both.log()).max())
     return Agreement(specs, bounds, (int(number.min()), int(number.max())), score, score)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import torch
 
@@ -73,19 +74,13 @@ def infer_agreement(
         patterns = tuple(demonstrated_patterns(scene))
     if arrangement is not None and (members or has_moved):
         return AgreementCode(arrangement=arrangement, patterns=patterns, members=members)
-    counting, share, left_out = None, 1.0, 0.0
-    if plain is not None and acting.any():
-        left_out = _left_out_by_rules(scene, scorer, plain)
-    elif plain is not None:
-        counting, share, left_out = _counting(scene, scorer, plain)
-    return AgreementCode(
-        arrangement=arrangement,
-        patterns=patterns,
-        rules=rules,
-        counting=counting,
-        rule_share=share,
-        left_out=left_out,
-    )
+    found = AgreementCode(arrangement=arrangement, patterns=patterns, rules=rules, rule_share=1.0)
+    if plain is None:
+        return found
+    if acting.any():
+        return replace(found, left_out=_left_out_by_rules(scene, scorer, plain))
+    counting, share, left_out = _counting(scene, scorer, plain, found.form_log_odds)
+    return replace(found, counting=counting, rule_share=share, left_out=left_out)
 
 
 def _left_out_by_rules(scene: SceneBatch, scorer: RuleScorer, plain: torch.Tensor) -> float:
@@ -109,16 +104,17 @@ def _rules_of_others(
 
 
 def _counting(
-    scene: SceneBatch, scorer: RuleScorer, plain: torch.Tensor
+    scene: SceneBatch, scorer: RuleScorer, plain: torch.Tensor, form_log_odds: float
 ) -> tuple[Agreement, float, float]:
     """Return what the meant sets agree on as sets, and the probability that rules decide.
 
-    Either is judged by how well it predicts each demonstration from the others; how well both do,
-    together, is returned beside, see `AgreementCode.left_out`.
+    Either is judged by how well it predicts each demonstration from the others, and sets by their
+    form; how well both predict, together, is returned beside, see `AgreementCode.left_out`.
     """
     counting = CountingInference(scene)
     shots = scene.num_events
-    log_rules, log_sets, predicted = _RULES_FIRST, 0.0, []
+    log_rules, log_sets = _RULES_FIRST, math.log1p(math.exp(min(form_log_odds, 50.0)))
+    predicted = []
     for row in range(shots) if shots > 1 else ():
         rest = [other for other in range(shots) if other != row]
         one = scene.select(slice(row, row + 1))

@@ -29,7 +29,7 @@ from concept_control.energy.measurements.measurement import (
 )
 from concept_control.energy.measurements.placement import placement_measurements
 from concept_control.energy.measurements.scene_view import SceneView, length_of
-from concept_control.energy.measurements.sets import SET_TOPICS
+from concept_control.energy.measurements.sets import SET_TOPICS, is_form
 from concept_control.energy.measurements.vocabulary import measurement_named
 from concept_control.energy.scene_batch import SceneBatch, let_down
 from concept_control.energy.search.lowest_place import scattered_grid
@@ -99,21 +99,37 @@ class Agreement:
         return torch.tensor([WORKSPACE_LENGTH[each.unit] for each in self.measurements])
 
     @cached_property
-    def needs(self) -> tuple[torch.Tensor, torch.Tensor]:
-        """(B,) fewest things of each measurement, and whether those are of the whole set."""
+    def needs(self) -> tuple[torch.Tensor, torch.Tensor, list[bool]]:
+        """(B,) fewest things of each measurement, whether of the whole set, whether a form."""
         needs = torch.tensor([each.needs for each in self.measurements])
-        return needs, torch.tensor([each.topic in SET_TOPICS for each in self.measurements])
+        of_set = torch.tensor([each.topic in SET_TOPICS for each in self.measurements])
+        return needs, of_set, [is_form(each) for each in self.measurements]
+
+    @property
+    def of_number(self) -> torch.Tensor:
+        """(B,) bool, bounds on a form that say nothing of more or fewer things than were shown.
+
+        What forms of other numbers can share is zero: equal distances, no width, even turns.
+        """
+        lower, upper = self.bounds.lower, self.bounds.upper
+        return torch.tensor(self.needs[2], device=lower.device).bool() & (lower != -upper)
 
     def values(self, view: SceneView) -> torch.Tensor:
         """Return the measurements (R, B) of the bounds; far out where there are too few things."""
         if not self.measurements:
             return view.place[:, :0]
         found = evaluate(self.measurements, view)
-        needs, of_set = self.needs
+        needs, of_set, of_form = self.needs
         count = torch.where(of_set, view.meant.sum(dim=-1, keepdim=True), view.count.unsqueeze(-1))
         enough = needs.to(found) <= count + 1e-3
         far = self.bounds.upper + 5 * (self.bounds.upper - self.bounds.lower + 0.5)
-        return torch.where(enough, found, far.to(found))
+        found = torch.where(enough, found, far.to(found))
+        if not any(of_form):
+            return found
+        number = view.meant.sum(dim=-1, keepdim=True)
+        # What says nothing of so many things is within its bounds.
+        is_other = (number < self.count[0] - 0.5) | (number > self.count[1] + 0.5)
+        return torch.where(is_other & self.of_number, self.bounds.lower.to(found), found)
 
     def select(self, kinds: tuple[int, ...]) -> Agreement:
         """Return some kinds of clauses alone."""

@@ -18,10 +18,11 @@ from concept_control.energy.measurements.fitted import Fitted
 from concept_control.energy.measurements.scene_view import SceneView
 from concept_control.energy.scene_batch import SceneBatch
 
-_Form = tuple[tuple[str | Fitted, ...], int]
+_Form = tuple[tuple[str | Fitted, ...], tuple[int, int] | None, int]
 
 RECORDINGS: dict[_Form, torchscript.Recorded] = {}
-"""Recordings by the measurements and the number of entities."""
+"""Recordings by the measurements, by how many things were shown where a form depends on it, and by
+the number of entities."""
 
 _BOUNDS = ('lower', 'upper', 'open_lower', 'open_upper', 'sign', 'weight')
 """Attributes of bounds that a residual depends on."""
@@ -62,7 +63,8 @@ def recorded_residual(
 
     The first call for other measurements makes the recording, which takes some tenths of a second.
     """
-    form = agreement.specs, scene.after.shape[1]
+    shown = agreement.count if any(agreement.needs[2]) else None
+    form = agreement.specs, shown, scene.after.shape[1]
     bounds = (getattr(agreement.bounds, name) for name in _BOUNDS)
     inputs = (*scene, subjects, attention, *bounds)
     if form not in RECORDINGS:

@@ -44,6 +44,9 @@ _FAR_GAP = 3.0
 _NO_GAP = 3.5
 """Gap that stands for "nothing there", beyond the largest `_FAR_GAP`, in standard deviations."""
 
+_BEYOND = 0.1
+"""Largest distance from zero of what is beyond it, in standard deviations."""
+
 _PAD = 0.3
 """Width of the gap on a side without other entities, in standard deviations."""
 
@@ -171,7 +174,7 @@ def find_rules(scene: SceneBatch, plain: torch.Tensor | None = None) -> RuleCand
     spread = ((every - mean).square().nansum(dim=0) / known).sqrt() + 1e-6
     margins = _Margins.of(meant.amin(dim=0), meant.amax(dim=0), spread, others)
     is_inside = (others >= margins.low) & (others <= margins.high)
-    is_defined = ~meant.isnan().any(dim=0)
+    is_defined = ~meant.isnan().any(dim=0) & features.telling(scene)
     singles = _single_rules(features, margins, is_defined & ~is_inside.any(dim=0))
     pairs = _pair_rules(features, margins, is_defined, is_inside, others)
     clauses = torch.cat([singles.clauses, pairs.clauses])
@@ -207,18 +210,24 @@ def _single_rules(features: Features, margins: _Margins, is_alone: torch.Tensor)
     )  # fmt: skip
     is_rank = features.views > VALUE
     signed = _feature_facts(features)[:, FLAGS.index('signed')] > 0
-    crosses = ((low > 0) & (margins.below < 0) & over) | ((high < 0) & (margins.above > 0) & under)
+    crosses = ((low > 0) & (margins.below <= 0) & over) | (
+        (high < 0) & (margins.above >= 0) & under
+    )
     zero, end = torch.zeros_like(low), torch.full_like(low, OPEN)
+    # What is just zero, as what did not move, is on neither side.
+    is_positive = low > 0
+    from_zero = torch.where(is_positive, torch.minimum(low, _BEYOND * spread), -end)
+    to_zero = torch.where(is_positive, end, torch.maximum(high, -_BEYOND * spread))
     # A side without other entities is closed by a pad.
     lower = (low, torch.where(under, low - _PAD * spread, margins.below))
     upper = (high, torch.where(over, high + _PAD * spread, margins.above))
-    from_zero, to_zero = torch.where(over, zero, -end), torch.where(over, end, zero)
+    signs = torch.where(is_positive, zero, -end), torch.where(is_positive, end, zero)
     kinds = (
         (UPPER, under & ~(over & is_rank), (-end, -end, *upper)),
         (LOWER, over & ~under, (*lower, end, end)),
         # The first ones are said once, by an upper bound.
         (BOTH, ~(is_rank & (low < 0.5)), (*lower, *upper)),
-        (ZERO, signed & ~is_rank & crosses, (from_zero, from_zero, to_zero, to_zero)),
+        (ZERO, signed & ~is_rank & crosses, (from_zero, signs[0], to_zero, signs[1])),
     )
     gaps = margins.gaps()
     columns = (
@@ -226,6 +235,7 @@ def _single_rules(features: Features, margins: _Margins, is_alone: torch.Tensor)
         torch.minimum(*gaps),
         ((high - low) / spread).clamp(max=_FAR_GAP),
         (low.abs() < 0.1 * spread).float(),
+        (torch.minimum(margins.below.abs(), margins.above.abs()) < 0.1 * spread).float(),
         low.clamp(0.0, 4.0) / 4 * is_rank,
         (is_rank & (high < 0.5)).float(),
         (is_rank & (high > low + 0.5)).float(),
@@ -286,7 +296,7 @@ def _pair_rules(
         left = ~((value <= each.below) | (value >= each.above) | value.isnan())
         gaps.append(torch.minimum(*each.gaps()))
     zero = torch.zeros(len(clauses))
-    columns = [*gaps, torch.minimum(*gaps), *[zero] * 5, share[clauses].sum(dim=-1), zero + 1]
+    columns = [*gaps, torch.minimum(*gaps), *[zero] * 6, share[clauses].sum(dim=-1), zero + 1]
     kind = torch.full((len(clauses),), PAIR)
     return _Found(clauses, torch.stack(bounds, dim=1), _numbers(kind, columns))
 
@@ -322,7 +332,7 @@ def _view_facts() -> torch.Tensor:
 
 _VIEW_FACTS = _view_facts()
 _NUM_CONTEXT = 9
-_NUM_NUMBERS = 15
+_NUM_NUMBERS = 16
 
 NUM_TOKEN_NUMBERS = _NUM_CONTEXT + len(FLAGS) + _VIEW_FACTS.shape[1] + _NUM_NUMBERS
 """Length of a token."""

@@ -51,7 +51,7 @@ def clause_words(
         return f'{label} between {_middle(lower)} and {_middle(upper)}'
     bound, side, sign = (upper, BELOW, BELOW_ZERO) if lower is None else (lower, ABOVE, ABOVE_ZERO)
     assert bound is not None
-    if 'signed' in facts.about and bound[0] == bound[1] == 0:
+    if 'signed' in facts.about and bound[1] == 0:
         return facts.said(sign).format(*point)
     return facts.said(side).format(*point, _middle(bound))
 

@@ -134,7 +134,7 @@ def _places(anchor: _Anchor) -> Iterator[EntityMeasurement]:
     for axis, name in enumerate('xy'):
         yield EntityMeasurement(
             f'abs_{name}_{anchor.name}', f'distance in {name} from {to}',
-            partial(_absolute, anchor, axis), unsigned, shift | {MIRROR},
+            partial(_absolute, anchor, axis), unsigned | {'axis'}, shift | {MIRROR},
         )  # fmt: skip
 
 

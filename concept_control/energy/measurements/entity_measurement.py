@@ -19,6 +19,7 @@ FLAGS = (
     'peers',
     'signed',
     'oblique',
+    'axis',
     'anchored',
     'before',
     'channel',
@@ -26,9 +27,9 @@ FLAGS = (
     'fitted',
 )
 """What a measurement may be about, for a scorer: the marker; motion; colour; size; place; the
-other entities; a difference with a natural zero; a direction other than x and y; an entity singled
-out by its looks; the first state; one colour channel; the frame of the marker and the table or the
-robot; parameters fitted to demonstrations."""
+other entities; a difference with a natural zero; a direction other than x and y; the distance
+along one axis; an entity singled out by its looks; the first state; one colour channel; the frame
+of the marker and the table or the robot; parameters fitted to demonstrations."""
 
 LOWEST, HIGHEST, BELOW, ABOVE, BELOW_ZERO, ABOVE_ZERO = range(6)
 """Words of a measurement: for the entity with the least or the largest number; for entities below

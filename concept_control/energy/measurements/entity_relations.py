@@ -8,7 +8,7 @@ from functools import partial
 import torch
 
 from concept_control.energy.measurements.entity_measurement import TURNS, EntityMeasurement, row
-from concept_control.energy.measurements.entity_view import FAR, EntityView, least, most
+from concept_control.energy.measurements.entity_view import FAR, MOVED, EntityView, least, most
 from concept_control.energy.measurements.measurement import MIRROR, TURN
 from concept_control.energy.measurements.scene_view import ROBOT
 
@@ -34,10 +34,21 @@ def _nearest_before(view: EntityView) -> torch.Tensor:
     return least(torch.cdist(view.was, view.was), view.anyone).clamp(max=FAR)
 
 
+def _time(feature: int, view: EntityView) -> torch.Tensor:
+    return view.scene.motion[..., feature].masked_fill(~view.has_time, torch.nan)
+
+
 def _later_than_marker(view: EntityView) -> torch.Tensor:
     later = view.from_marker(view.scene.motion)[..., 1]
     # What did not move was neither before nor after.
-    return torch.where(view.has_moved, later, 0.0 * later)
+    both = view.has_time & (view.marker(view.has_time.unsqueeze(-1).to(later))[..., 0] > 0.5)
+    return later.masked_fill(~both, torch.nan)
+
+
+def _unlike_marker(view: EntityView) -> torch.Tensor:
+    different = view.from_marker(view.step).norm(dim=-1)
+    # Beside a marker that stays, how it moves says nothing but how far each goes.
+    return different.masked_fill(view.marker(view.step).norm(dim=-1) < MOVED, torch.nan)
 
 
 def _gain_marker(view: EntityView) -> torch.Tensor:
@@ -162,14 +173,14 @@ CHANGES = (
     row('motion peers signed', 'gain_nearest', 'approach to the nearest other',
          lambda v: _nearest_before(v) - least(v.apart, v.anyone)),
     row('motion', 'detour', 'detour beyond the straight way', lambda v: v.scene.motion[..., 0]),
-    row('motion', 'time', 'time of its motion', lambda v: v.scene.motion[..., 1],
+    row('motion', 'time', 'time of its motion', partial(_time, 1),
          'first to move', 'last to move'),
-    row('motion', 'onset', 'time at which it set off', lambda v: v.scene.motion[..., 2],
+    row('motion', 'onset', 'time at which it set off', partial(_time, 2),
          'first to set off', 'last to set off'),
     row('motion marker signed', 'time_marker', "time of its motion after the marker's",
          _later_than_marker, '', '', '', '', 'moved before the marker', 'moved after the marker'),
     row('motion marker', 'difference_motion', "difference of its motion to the marker's",
-         lambda v: v.from_marker(v.step).norm(dim=-1), 'one that moved most like the marker',
+         _unlike_marker, 'one that moved most like the marker',
          'one that moved least like the marker'),
 )  # fmt: skip
 """What has changed since the first state."""

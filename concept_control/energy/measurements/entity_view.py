@@ -99,6 +99,13 @@ class EntityView:
         """(R, N) bool, whether each has moved."""
         return self.step.norm(dim=-1) > MOVED
 
+    @cached_property
+    def has_time(self) -> torch.Tensor:
+        """(R, N) bool, whether each moved, and at what time of the event is known."""
+        motion = self.scene.motion
+        moved = self.has_moved | (motion[..., 0] > MOVED)
+        return moved & (motion != 0).any(dim=-1).any(dim=-1, keepdim=True)
+
     # -------------------------------------------------------------- the others
 
     @cached_property

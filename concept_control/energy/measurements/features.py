@@ -17,7 +17,7 @@ from concept_control.energy.measurements.entities import (
     measure_entities,
 )
 from concept_control.energy.measurements.entity_measurement import EntityMeasurement, Value
-from concept_control.energy.measurements.entity_view import TIE, EntityView
+from concept_control.energy.measurements.entity_view import MOVED, TIE, EntityView
 from concept_control.energy.scene_batch import SceneBatch
 
 NUM_PARAMETERS = 4
@@ -59,6 +59,8 @@ ALL_MEASUREMENTS = (*MEASUREMENTS, *FITTED)
 
 ALL_INDEX = {measurement.name: index for index, measurement in enumerate(ALL_MEASUREMENTS)}
 """Index of each measurement, fitted ones included, by its name."""
+
+_ABOUT_MOTION = torch.tensor([bool({'motion', 'before'} & m.about) for m in ALL_MEASUREMENTS])
 
 GROUPS = (
     ('all', 'all'),
@@ -124,6 +126,18 @@ class Features:
             torch.cat([self.views, others.views]),
             torch.cat([self.parameters, others.parameters]),
         )
+
+    def telling(self, scene: SceneBatch) -> torch.Tensor:
+        """Return (F,) whether each may tell in some scenes what no plainer feature does.
+
+        Motion tells nothing where nothing moves, nor does a rank in a group that all are in.
+        """
+        view = EntityView(scene)
+        group = (self.views - 1).clamp(min=0) // len(RANKS)
+        is_everyone = (self._groups(view, group) | ~view.candidates.unsqueeze(-1)).all(dim=(0, 1))
+        moves = view.has_moved | (scene.motion[..., 0] > MOVED)
+        is_moving = bool((moves & (scene.present > 0.5)).any())
+        return ((group == 0) | ~is_everyone) & (is_moving | ~_ABOUT_MOTION[self.measurements])
 
     def evaluate(self, scene: SceneBatch) -> torch.Tensor:
         """Return (R, N, F) values; NaN where undefined, as a rank outside its group."""

@@ -34,6 +34,12 @@ _CENTER_LEVELS = 5
 _EVERYTHING = frozenset({SHIFT, TURN, MIRROR})
 
 
+def is_form(measurement: Measurement) -> bool:
+    """Return whether it is of a shape, however large that is and however it is turned."""
+    of_shape = measurement.topic == 'shape' and measurement.unit == RATIO
+    return of_shape and measurement.keeps == _EVERYTHING
+
+
 @cache
 def set_measurements(has_heights: bool = False) -> tuple[Measurement, ...]:
     """Return every measurement of the meant set alone, with those of piles or without."""
@@ -96,6 +102,8 @@ def _shapes() -> Iterator[Measurement]:
         yield make(f'{name} turn', f'{{}} of an even turn from one to the next at {words}, seen '
                    'from their middle', partial(_turn, name == 'largest'), 3, False,
                    RATIO)  # fmt: skip
+    yield make('uneven turns', 'turns from one to the next that differ by {} of an even one',
+               lambda v: _turn(True, v) - _turn(False, v), 3, True, RATIO)  # fmt: skip
     for name, degrees in (('rising', 45), ('falling', 135)):
         yield make(f'spread {name}', f'a spread of {{}} in direction {degrees}°',
                    partial(_slanted_spread, degrees == 45), 2, True, keeps=frozenset({SHIFT}),

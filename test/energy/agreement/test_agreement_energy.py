@@ -1,6 +1,7 @@
 """Concepts learned from five demonstrations, judged by predicates; codes as plain data."""
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -67,6 +68,35 @@ def test_one_demonstration_of_a_form_is_enough_to_find_it_again(model, name):
         masks = model.identify(scenes, code)
         found += (masks == scenes.attention).all(dim=-1)[same].tolist()
     assert len(found) >= 6 and np.mean(found) >= 0.8
+
+
+def test_a_form_that_was_shown_once_is_one_of_more_or_fewer_things_too(model):
+    circle, found, made = families()['circle'], [], []
+    for params, shown, scenes in _taught('circle', 12, 1):
+        if not shown.subjects.any():
+            continue
+        code = model.infer(shown)
+        is_other = (scenes.attention.sum(dim=-1) != shown.attention.sum()).numpy()
+        named = replace(scenes, attention=model.identify(scenes, code))
+        found += circle.holds(named, params)[is_other].tolist()
+        moves = scenes.subjects.any(dim=-1).numpy()
+        if moves.any():
+            moved = model.generate(scenes[np.flatnonzero(moves).tolist()], code)
+            made += circle.holds(moved, params)[is_other[moves]].tolist()
+    assert len(made) >= 5 and np.mean(found) >= 0.8 and np.mean(made) >= 0.8
+
+
+@pytest.mark.parametrize('name', ['rectangle', 'circle'])
+def test_what_stands_in_a_rare_form_is_meant_for_it(model, name):
+    found = []
+    for _, shown, scenes in _taught(name, 24, 1):
+        if shown.subjects.any():
+            continue
+        same = scenes.attention.sum(dim=-1) == shown.attention.sum()
+        nobody = replace(scenes, subjects=torch.zeros_like(scenes.subjects))
+        masks = model.identify(nobody, model.infer(shown))
+        found += (masks == scenes.attention).all(dim=-1)[same].tolist()
+    assert len(found) >= 5 and np.mean(found) >= 0.8
 
 
 @pytest.mark.parametrize('name', ['between', 'red'])
