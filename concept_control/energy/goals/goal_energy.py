@@ -105,7 +105,7 @@ class GoalEnergy:
         return torch.stack([residual.square().sum(dim=-1) for residual in found], dim=-1)
 
     def readings(
-        self, count: int, generator: torch.Generator
+        self, count: int, generator: torch.Generator, is_shared: bool = True
     ) -> Callable[[SceneBatch], torch.Tensor]:
         """Return the composed residuals (B, K) of scenes under drawn readings of the codes.
 
@@ -113,9 +113,11 @@ class GoalEnergy:
             count: Number of readings, of which each is for B / count scenes in a row; 0 for what
                 all of them say together.
             generator: Random generator of the readings.
+            is_shared: Whether a sum's terms of one code share what is doubted of it; else what one
+                of them breaks still counts for the others.
         """
         bound = self.model.energy_function.bind_readings(
-            *self._grounding, count, generator, self._is_sum
+            *self._grounding, count, generator, is_shared and self._is_sum
         )
         return lambda scene: run_program(self.program, bound(scene))
 

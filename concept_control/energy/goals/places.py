@@ -60,7 +60,7 @@ def solve_on_places(
     movers = torch.nonzero(may_move)[:, 0].tolist()
     spots = torch.as_tensor(places).to(scene.after)
     around = {mover: _about(goal, mover, generator) for mover in movers}
-    together = goal.readings(0, generator)
+    together = goal.readings(0, generator, is_shared=False)
     # Where each mover of each chain is, by number of place.
     taken = torch.stack(
         [torch.randperm(len(spots), generator=generator)[: len(movers)] for _ in range(chains)]
@@ -110,4 +110,4 @@ def _about(goal: GoalEnergy, entity: int, generator: torch.Generator) -> _Residu
         return None
     program = [part for each in kept for part in each]
     part = GoalEnergy(goal.model, [*program, Operator('and', len(kept))])
-    return part.readings(0, generator)
+    return part.readings(0, generator, is_shared=False)
