@@ -69,7 +69,9 @@ class FingerDrive:
         self._data.ctrl[self._drives] = (self._fingers.opening - self.wanted) / 2
 
     def pinched(self) -> set[int]:
-        """Return the geoms that both fingers touch."""
+        """Return the geoms that both fingers touch while they close."""
+        if self.wanted > self.opening:
+            return set()
         pairs = self._data.contact.geom
         first, second = (set(pairs[:, ::-1][pairs == geom].tolist()) for geom in self._geoms)
         return first & second
