@@ -145,7 +145,7 @@ def test_every_figure_has_its_command_date_commit_and_machine():
         what, figure, said, measured_at = (cell.strip() for cell in line.strip('|').split('|'))
         command = command if said == 'the same' else said
         assert what and figure, line
-        assert re.match(r'`concept_control (benchmark |train`)', command), line
+        assert re.match(r'`concept_control (benchmark |demo |train`)', command), line
         assert re.fullmatch(r'\d{4}-\d{2}-\d{2}, [0-9a-f]{7}, [\w ]+', measured_at), line
 
 

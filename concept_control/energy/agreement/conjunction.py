@@ -40,12 +40,9 @@ _CONSTANT = 1e-4
 _NEXT_BONUS = 1.0
 _NEXT_POWER = 1.5
 _TIE_POWER = 0.5
-_LEAST_NEXT = 0.005
-_LEAST_TIE = 0.1
-_LEAST_EXCESS = 1e-4
+_LEAST_NEXT, _LEAST_TIE, _LEAST_EXCESS = 0.005, 0.1, 1e-4
 _ENOUGH = 400.0
 """Effective number of background samples from which on none are drawn anew."""
-
 
 PER_CLAUSE = ('relevance', 'power', 'kind')
 """Attributes of `Bounds` with one number for each clause."""
