@@ -86,7 +86,10 @@ class SceneBatch(NamedTuple):
 
     def repeat(self, count: int) -> SceneBatch:
         """Return a batch with each event `count` times in a row."""
-        return SceneBatch(*(value.repeat_interleave(count, dim=0) for value in self))
+        # Of a single event these are views.
+        return SceneBatch(
+            *(v.unsqueeze(1).expand(-1, count, *v.shape[1:]).flatten(0, 1) for v in self)
+        )
 
     @staticmethod
     def concatenate(batches: Sequence[SceneBatch]) -> SceneBatch:

@@ -25,6 +25,7 @@ from concept_control.energy.agreement.inference import shows_place
 from concept_control.energy.agreement.place_prior import PlacePrior
 from concept_control.energy.agreement.placing import (
     PlacingInference,
+    at_places,
     scattered_grid,
     with_places,
 )
@@ -134,7 +135,7 @@ def _draw_concept(count: int, rng: np.random.Generator, generator: torch.Generat
         options = [m for m in placement_measurements() if m.needs <= attended]
         chosen = options[int(rng.integers(len(options)))]
         places = scattered_grid(count, _SIDE, generator)
-        values = chosen.value(SceneView(with_places(scene, places))).reshape(count, -1)
+        values = evaluate([chosen], at_places(SceneView(scene), places)).reshape(count, -1)
         lower = torch.quantile(values, float(rng.uniform(0, 0.9)))
         width = float(rng.choice([0.02, 0.1, 0.3, 0.6]))
         upper = lower + width * values.std()

@@ -25,9 +25,7 @@ _FORM_OF_ONE = 2.0
 however it is turned: a single value speaks for no bounds, but who shows one form means it."""
 
 
-def infer_arrangement(
-    scene: SceneBatch, generator: torch.Generator, chosen: Sequence[int] | None = None
-) -> Agreement:
+def infer_arrangement(scene: SceneBatch, generator: torch.Generator) -> Agreement:
     """Infer what the arrangements of the meant things agree on.
 
     All measurements that the demonstrations speak for are kept: unlike those of one place, many
@@ -36,10 +34,7 @@ def infer_arrangement(
     Args:
         scene: M demonstrations of at least two meant things each.
         generator: Random generator of the background: the meant things anywhere.
-        chosen: Numbers of the demonstrations to infer from; None for all.
     """
-    if chosen is not None:
-        scene = scene.select(torch.tensor(chosen))
     shots = scene.num_events
     view = SceneView(scene)
     number = view.meant.sum(dim=-1)

@@ -18,7 +18,7 @@ import torch
 
 from concept_control.energy.agreement.agreement_code import AgreementCode
 from concept_control.energy.agreement.identification import each_with_masks, mask_log_probabilities
-from concept_control.energy.agreement.placing import Agreement, with_places
+from concept_control.energy.agreement.placing import Agreement, at_places
 from concept_control.energy.measurements.scene_view import SceneView
 from concept_control.energy.scene_batch import SceneBatch
 from concept_control.energy.search.lowest_place import cell_centers
@@ -202,6 +202,7 @@ def _room(agreement: Agreement, scene: SceneBatch) -> float:
     """Return the mean log share of the table that is as plausible as its best place."""
     grid = cell_centers(_SIDE).to(scene.after)
     places = grid.expand(scene.num_events, -1, -1)
-    many = with_places(scene._replace(after=scene.before), places, agreement.reads_heights)
-    energy = agreement.without_ties.energy(SceneView(many)).unflatten(0, (scene.num_events, -1))
+    view = SceneView(scene._replace(after=scene.before))
+    many = at_places(view, places, agreement.reads_heights)
+    energy = agreement.without_ties.energy(many).unflatten(0, (scene.num_events, -1))
     return float((-energy).log_softmax(dim=1).amax(dim=1).mean().neg() - math.log(len(grid)))

@@ -139,39 +139,35 @@ class Bounds:
         with probability (1 + d/s)^-(M-1) (Tenenbaum 1999); here its corner at zero is rounded, so
         that its logarithm is quadratic near the bounds, as control wants it.
         """
-        (both, one_sided, signed), shares = self.kinds(values)
-        return shares[0] * both + shares[1] * one_sided + shares[2] * signed
+        (_, both, first), (_, one_sided, second), (signed, sign, third) = self.kinds(values)
+        return (first * both + second * one_sided).index_add(1, signed, third * sign)
 
-    def kinds(
-        self, values: torch.Tensor
-    ) -> tuple[tuple[torch.Tensor, ...], tuple[torch.Tensor, ...]]:
-        """Return the plausibility (R, B) of values under each kind of bounds, and shares (B,).
+    def kinds(self, values: torch.Tensor) -> tuple[tuple[torch.Tensor, ...], ...]:
+        """Return numbers of bounds (K,), plausibility (R, K) and share (K,), kind by kind.
 
-        The kinds are bounds on both sides, on one side, and on the sign alone. Of values
-        (R, M, B) in M places, it is the plausibility that all are within the same bounds.
+        The kinds are bounds on both sides and on one side, each of all, and on the sign alone. Of
+        values (R, M, B) in M places, it is the plausibility that all are within the same bounds.
         """
         power = max(self.shots - 1, 1)
         below, above = self.excess(values)
-        wrong = (values * self.sign.sign() * -1).clamp(min=0.0)
+        every, (signed,) = torch.arange(len(self.sign)), self.sign.nonzero(as_tuple=True)
+        wrong = (-values[..., signed] * self.sign[signed].sign()).clamp(min=0.0)
         if values.ndim == 3:
             below, above, wrong = (_furthest(each) for each in (below, above, wrong))
         low, high = _falling(below / self.scale, power), _falling(above / self.scale, power)
         only_sign, is_open = self.sign.abs(), self.open_lower + self.open_upper
         return (
-            (
-                low * high,
-                torch.where(self.open_lower > 0, high, low),
-                _falling(wrong / self.slack, power + 1),
-            ),
-            ((1 - only_sign) * (1 - is_open), (1 - only_sign) * is_open, only_sign),
+            (every, low * high, (1 - only_sign) * (1 - is_open)),
+            (every, torch.where(self.open_lower > 0, high, low), (1 - only_sign) * is_open),
+            (signed, _falling(wrong / self.slack[signed], power + 1), only_sign[signed]),
         )
 
     def shares(self, values: torch.Tensor) -> torch.Tensor:
         """Return (R, C) the weight of each clause's readings that hold at values (R, B)."""
-        found = self.plausibility(values)
-        members = torch.zeros(len(self.index), len(self.relevance)).to(found)
-        members[torch.arange(len(self.index)), self.clause] = self.weight.to(found)
-        return found @ members + (1 - members.sum(dim=0)).clamp(min=0.0)
+        found = (self.plausibility(values) * self.weight).T
+        rest = torch.zeros(len(self.relevance)).index_add(0, self.clause, self.weight)
+        rest = (1 - rest).clamp(min=0.0).to(found).unsqueeze(-1).repeat(1, len(values))
+        return rest.index_add(0, self.clause, found).T
 
     def clause_terms(self, values: torch.Tensor) -> torch.Tensor:
         """Return (R, C) terms >= 0 whose sum is the energy, in nats, of values (R, B)."""
@@ -191,8 +187,11 @@ def _furthest(excess: torch.Tensor) -> torch.Tensor:
 
 
 def _falling(excess: torch.Tensor, power: int) -> torch.Tensor:
-    rounded = excess.square() / (excess + 0.25)
-    return (1 + rounded) ** -power
+    """Return 1 / (1 + rounded excess)^power, by squares: a general power takes far longer."""
+    found = base = (excess + 0.25) / (excess.square() + excess + 0.25)
+    for bit in f'{power:b}'[1:]:
+        found = found.square() * base if bit == '1' else found.square()
+    return found
 
 
 class Resampling(Protocol):
@@ -267,9 +266,8 @@ class BoundSearch:
     def score(self) -> None:
         """Compute the posterior odds of all measurements against the current background."""
         total = float(self.gate.sum())
-        weights = (
-            self.gate / total if total > 1e-6 else torch.full_like(self.gate, 1.0 / len(self.gate))
-        )
+        even = torch.full_like(self.gate, 1.0 / len(self.gate))
+        weights = self.gate / total if total > 1e-6 else even
         self.effective = total
         self._ordered = Background(self.background, weights)
         count, usual = len(self.is_signed), self._usual
@@ -286,7 +284,7 @@ class BoundSearch:
     def _evidence(
         self, lower: torch.Tensor, upper: torch.Tensor, more: int
     ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
-        masses = self._ordered.masses(lower, upper, self.is_continuous)
+        masses = self._ordered.masses(lower, upper, self.is_signed, self.is_continuous)
         return *log_evidence(masses, self.is_signed, self.shots + more), masses.is_upper
 
     def evidence_with(self, values: torch.Tensor) -> torch.Tensor:

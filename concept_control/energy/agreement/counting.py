@@ -39,22 +39,18 @@ class CountingInference:
         self._needs = torch.tensor([each.needs for each in self._measurements])
         self._prior = set_prior(self._measurements)
         self._is_signed = torch.tensor([each.is_signed for each in self._measurements])
-        self._values: list[torch.Tensor] = []
-        self.masks: list[torch.Tensor] = []
-        self.shown: list[int] = []
-        for row in range(scene.num_events):
-            one = scene.select(slice(row, row + 1))
-            masks = candidate_masks(one.present[0] > 0.5)
-            self.masks.append(masks)
-            self._values.append(self._measure(one, masks))
-            self.shown.append(int((masks == one.attention).all(dim=-1).nonzero()[0, 0]))
-
-    def _measure(self, one: SceneBatch, masks: torch.Tensor) -> torch.Tensor:
-        """Return the values (G, K) of masks (G, N); NaN where too few are meant."""
-        view = SceneView(one.repeat(len(masks)), masks)
+        self.masks = [candidate_masks(present > 0.5) for present in scene.present]
+        self.shown = [
+            int((masks == meant).all(dim=-1).nonzero()[0, 0])
+            for masks, meant in zip(self.masks, scene.attention)
+        ]
+        sizes = torch.tensor([len(masks) for masks in self.masks])
+        rows = torch.arange(len(sizes)).repeat_interleave(sizes)
+        view = SceneView(scene.select(rows), torch.cat(self.masks))
         found = evaluate(self._measurements, view)
         enough = self._needs <= view.meant.sum(dim=-1, keepdim=True)
-        return torch.where(enough, found, torch.nan)
+        # Where too few are meant, there is no value.
+        self._values = torch.where(enough, found, torch.nan).split(sizes.tolist())
 
     def infer(self, chosen: Sequence[int] | None = None) -> Agreement:
         """Return what the sets of the demonstrations agree on, all or some of them (by number)."""

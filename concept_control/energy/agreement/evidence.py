@@ -33,8 +33,8 @@ class Masses(NamedTuple):
     Attributes:
         hull: Between the least and the largest value.
         one_sided: On the rarer side: below the largest, or above the least.
-        around_zero: Between minus and plus the largest absolute value.
-        sign: On the values' side of zero; 0 where they are on both.
+        around_zero: Between minus and plus the largest absolute value; 0 where unsigned.
+        sign: On the values' side of zero; 0 where they are on both, or unsigned.
         is_upper: Whether the rarer side is below the largest value.
     """
 
@@ -50,9 +50,11 @@ class Background:
 
     def __init__(self, values: torch.Tensor, weights: torch.Tensor) -> None:
         self.size = len(values)
-        self._values, self._weights = values, weights
-        mean = weights @ values
-        self.deviation = (weights @ values.square() - mean.square()).clamp(min=0.0).sqrt()
+        # Those of one measurement after those of another: masses are of each alone.
+        self._values, self._weights = values.T.contiguous(), weights
+        mean = self._values @ weights
+        square = self._values.square() @ weights
+        self.deviation = (square - mean.square()).clamp(min=0.0).sqrt()
 
     def mass(
         self,
@@ -61,47 +63,65 @@ class Background:
         columns: torch.Tensor | None = None,
     ) -> torch.Tensor:
         """Return the weights (K,) within bounds (K,), of all measurements or of some columns."""
-        values = self._values if columns is None else self._values[:, columns]
-        inside = values >= lower
+        values = self._values if columns is None else self._values.index_select(0, columns)
+        inside = values >= lower.unsqueeze(-1)
         if upper is not None:
-            inside &= values <= upper
-        return self._weights @ inside.to(self._weights.dtype)
+            inside &= values <= upper.unsqueeze(-1)
+        return self._mass_of(inside)
 
-    def masses(self, lower: torch.Tensor, upper: torch.Tensor, is_continuous: bool) -> Masses:
+    def _mass_of(self, inside: torch.Tensor) -> torch.Tensor:
+        return inside.to(self._weights.dtype) @ self._weights
+
+    def masses(
+        self,
+        lower: torch.Tensor,
+        upper: torch.Tensor,
+        is_signed: torch.Tensor,
+        is_continuous: bool = True,
+    ) -> Masses:
         """Return the masses of the bounds of demonstrated values (K,).
 
         Args:
             lower: Least values.
             upper: Largest values.
+            is_signed: (K,) bool, measurements whose zero is special.
             is_continuous: Whether a mass of few samples is taken from the density around.
         """
         blur, window = _BLUR * self.deviation, _WINDOW * self.deviation
-        largest = torch.maximum(lower.abs(), upper.abs())
 
-        def smooth(low: torch.Tensor, high: torch.Tensor) -> torch.Tensor:
-            found = self.mass(low - blur, high + blur)
+        def smooth(
+            found: torch.Tensor, low: torch.Tensor, high: torch.Tensor, columns: torch.Tensor
+        ) -> torch.Tensor:
             if not is_continuous:
                 return found
             (few,) = torch.nonzero(found < _FEW / self.size, as_tuple=True)
-            width, wide = (high - low)[few], window[few]
-            around = self.mass(low[few] - wide, high[few] + wide, few)
-            share = (width + 2 * blur[few]) / (width + 2 * wide).clamp(min=1e-12)
+            width, wide, which = (high - low)[few], window[columns[few]], columns[few]
+            around = self.mass(low[few] - wide, high[few] + wide, which)
+            share = (width + 2 * blur[which]) / (width + 2 * wide).clamp(min=1e-12)
             return found.index_copy(0, few, around * share)
 
-        total = self._weights.sum()
-        below = total - self.mass(upper + blur)
-        above = self.mass(lower - blur)
-        zero = torch.zeros_like(lower)
-        is_negative = upper <= 0.5 * blur
-        is_positive = lower >= -0.5 * blur
-        positive = self.mass(zero)
-        sign = torch.where(is_positive, positive, zero)
-        sign = torch.where(is_negative, total - positive, sign)
+        reaches = self._values >= (lower - blur).unsqueeze(-1)
+        above = self._mass_of(reaches)
+        below = self._mass_of(self._values < (upper + blur).unsqueeze(-1))
+        reaches &= self._values <= (upper + blur).unsqueeze(-1)
+        every = torch.arange(len(lower))
+        hull = smooth(self._mass_of(reaches), lower, upper, every)
+        (signed,) = torch.nonzero(is_signed, as_tuple=True)
+        values = self._values.index_select(0, signed)
+        largest = torch.maximum(lower.abs(), upper.abs())[signed]
+        near_zero = self._mass_of(values.abs() <= (largest + blur[signed]).unsqueeze(-1))
+        is_negative = upper[signed] <= 0.5 * blur[signed]
+        is_positive = lower[signed] >= -0.5 * blur[signed]
+        sign = torch.where(is_positive, self._mass_of(values >= 0), 0.0)
+        sign = torch.where(is_negative, self._mass_of(values < 0), sign)
+        nothing = torch.zeros_like(lower)
         return Masses(
-            hull=smooth(lower, upper),
+            hull=hull,
             one_sided=torch.minimum(below, above),
-            around_zero=smooth(-largest, largest),
-            sign=sign,
+            around_zero=nothing.index_copy(
+                0, signed, smooth(near_zero, -largest, largest, signed)
+            ),
+            sign=nothing.index_copy(0, signed, sign),
             is_upper=below < above,
         )
 

@@ -8,7 +8,7 @@ import torch
 
 from concept_control.energy.agreement.agreement_code import AgreementCode
 from concept_control.energy.agreement.conjunction import KEPT, NEXT
-from concept_control.energy.agreement.placing import Agreement, with_places
+from concept_control.energy.agreement.placing import Agreement, at_places
 from concept_control.energy.measurements.fitted import POINT, Fitted
 from concept_control.energy.measurements.heights import HEIGHT, PILE
 from concept_control.energy.measurements.measurement import Measurement
@@ -121,7 +121,7 @@ def propose(
     places, doubts = [], []
     for row in range(scene.num_events):
         grid = 0.95 * scattered_grid(1, _SIDE, generator)
-        view = SceneView(with_places(scene.select(slice(row, row + 1)), grid))
+        view = at_places(SceneView(scene.select(slice(row, row + 1))), grid)
         weights = torch.tensor([weight for weight, _ in every])
         weights = weights / weights.sum()
         says = torch.stack([(-reading.energy(view)).exp() for _, reading in every])

@@ -8,7 +8,7 @@ import torch
 
 from concept_control.energy.agreement.arranging import pattern_starts
 from concept_control.energy.agreement.conjunction import KEPT
-from concept_control.energy.agreement.placing import Agreement, with_places
+from concept_control.energy.agreement.placing import Agreement, at_places
 from concept_control.energy.measurements.scene_view import SceneView
 from concept_control.energy.scene_batch import SceneBatch
 from concept_control.energy.search.levenberg_marquardt import (
@@ -30,12 +30,12 @@ def place_subject(
     found = []
     for row in range(scene.num_events):
         one = scene.select(slice(row, row + 1))
+        view = SceneView(one)
 
-        def energy(places: torch.Tensor, one: SceneBatch = one) -> torch.Tensor:
-            rows = with_places(one, places.unsqueeze(0), agreement.reads_heights)
-            return agreement.energy(SceneView(rows))
+        def energy(places: torch.Tensor, view: SceneView = view) -> torch.Tensor:
+            return agreement.energy(at_places(view, places.unsqueeze(0), agreement.reads_heights))
 
-        points = _exact_points(agreement, one)
+        points = _exact_points(agreement, view)
         if agreement.reads_heights:
             points = torch.cat([points, one.after[one.present * (1 - one.subjects) > 0.5]])
         found.append(lowest_place(energy, points, generator))
@@ -43,15 +43,14 @@ def place_subject(
     return torch.stack(places), torch.stack(energies)
 
 
-def _exact_points(agreement: Agreement, scene: SceneBatch) -> torch.Tensor:
+def _exact_points(agreement: Agreement, view: SceneView) -> torch.Tensor:
     """Return the points (P, 2) that the agreement names exactly."""
-    view = SceneView(scene)
     points = [
         spec.point(view).clamp(-1.0, 1.0)
         for spec in agreement.specs
         if not isinstance(spec, str) and spec.kind == 'point'
     ]
-    return torch.cat(points) if points else scene.after.new_zeros(0, 2)
+    return torch.cat(points) if points else view.place.new_zeros(0, 2)
 
 
 def arrange_subjects(

@@ -28,11 +28,14 @@ from concept_control.energy.measurements.measurement import (
     evaluate,
 )
 from concept_control.energy.measurements.placement import placement_measurements
-from concept_control.energy.measurements.scene_view import SceneView, length_of
+from concept_control.energy.measurements.scene_view import SceneView
 from concept_control.energy.measurements.sets import SET_TOPICS, is_form
 from concept_control.energy.measurements.vocabulary import measurement_named
 from concept_control.energy.scene_batch import SceneBatch, let_down
 from concept_control.energy.search.lowest_place import scattered_grid
+
+_AT_ONCE = 512
+"""Scenes whose bounds are judged at a time, so that what lies between stays in the cache."""
 
 _OF_OTHERS = ('rank', 'others')
 _BACKGROUND = 2000
@@ -48,6 +51,7 @@ _REGIONS = (
     *(Fitted(DISC, (), tuple(center)) for center in _CENTERS.tolist()),
     *(Fitted(DIRECTION, ('table',), (angle,)) for angle in _ANGLES.tolist()),
 )
+_MEASURED_REGIONS = tuple(region.measurement() for region in _REGIONS)
 _REGION_ODDS = torch.cat(
     [
         torch.full((len(each),), total - math.log(len(each)))
@@ -118,12 +122,12 @@ class Agreement:
         """Return the measurements (R, B) of the bounds; far out where there are too few things."""
         if not self.measurements:
             return view.place[:, :0]
-        found = evaluate(self.measurements, view)
+        found = evaluate(self.measurements, view).T
         needs, of_set, of_form = self.needs
-        count = torch.where(of_set, view.meant.sum(dim=-1, keepdim=True), view.count.unsqueeze(-1))
-        enough = needs.to(found) <= count + 1e-3
+        count = torch.where(of_set.unsqueeze(-1), view.meant.sum(dim=-1), view.count)
+        enough = needs.to(found).unsqueeze(-1) <= count + 1e-3
         far = self.bounds.upper + 5 * (self.bounds.upper - self.bounds.lower + 0.5)
-        found = torch.where(enough, found, far.to(found))
+        found = torch.where(enough, found, far.to(found).unsqueeze(-1)).T
         if not any(of_form):
             return found
         number = view.meant.sum(dim=-1, keepdim=True)
@@ -149,7 +153,7 @@ class Agreement:
 
     def energy(self, view: SceneView) -> torch.Tensor:
         """Return the energies (R,) in nats."""
-        return self.bounds.energy(self.values(view))
+        return torch.cat([*map(self.bounds.energy, self.values(view).split(_AT_ONCE))])
 
     def residual(self, view: SceneView) -> torch.Tensor:
         """Return the residuals (R, 2 B) of the bounds, workspace units: zero within all of them.
@@ -176,10 +180,20 @@ def with_places(scene: SceneBatch, places: torch.Tensor, falls: bool = False) ->
         places: Places of the subject.
         falls: Whether it comes to rest there, on what is below; otherwise it stays as high.
     """
-    many = scene.repeat(places.shape[1])
-    gate = many.subjects.unsqueeze(-1)
-    many = many._replace(after=many.after * (1 - gate) + places.reshape(-1, 1, 2) * gate)
-    return let_down(many, many.subjects) if falls else many
+    return _placed(scene.repeat(places.shape[1]), places.reshape(-1, 1, 2), falls)
+
+
+def _placed(scene: SceneBatch, places: torch.Tensor, falls: bool) -> SceneBatch:
+    """Return B scenes with the one subject at a place each (B, 1, 2)."""
+    gate = scene.subjects.unsqueeze(-1)
+    scene = scene._replace(after=scene.after * (1 - gate) + places * gate)
+    return let_down(scene, scene.subjects) if falls else scene
+
+
+def at_places(view: SceneView, places: torch.Tensor, falls: bool = False) -> SceneView:
+    """Return a view of B * G rows: what a view shows, as `with_places` places the subject."""
+    rows = torch.arange(len(places)).repeat_interleave(places.shape[1])
+    return SceneView(with_places(view.scene, places, falls), elsewhere=(view, rows))
 
 
 def anywhere(
@@ -211,7 +225,7 @@ def _on_others(
 
 
 class PlacingInference:
-    """Inference of a placing from subsets of the same demonstrations.
+    """Inference of a placing from demonstrations.
 
     Args:
         scene: M demonstrations of one subject each.
@@ -229,10 +243,11 @@ class PlacingInference:
     ) -> None:
         self.scene = scene
         self._generator = generator
-        self.count = SceneView(scene).count
+        self._view = view = SceneView(scene)
+        self.count = view.count
         fewest = int(self.count.min())
         # Where there were no others, what is measured against them means nothing.
-        is_alone = bool((SceneView(scene).others.sum(dim=-1) < 1).any())
+        is_alone = bool((view.others.sum(dim=-1) < 1).any())
         self.measurements = tuple(
             m
             for m in placement_measurements(scene.is_stacked)
@@ -245,33 +260,28 @@ class PlacingInference:
         shots = scene.num_events
         side = max(14, round((background / shots) ** 0.5))
         self._lattice = Lattice.of(scene)
-        self._places = _on_lattice(scattered_grid(shots, side, generator), self._lattice)
+        places = _on_lattice(scattered_grid(shots, side, generator), self._lattice)
         self._falls = scene.is_stacked
         if self._falls:
-            self._places = _on_others(scene, self._places, generator)
-        self._rows = with_places(scene, self._places, self._falls)
-        self.background = evaluate(self.measurements, SceneView(self._rows))
-        self.values = evaluate(self.measurements, SceneView(scene))
+            places = _on_others(scene, places, generator)
+        self._around = at_places(view, places, self._falls)
+        self.background = evaluate(self.measurements, self._around)
+        self.values = evaluate(self.measurements, view)
 
     def search(
-        self, chosen: Sequence[int] | None = None, directions: Sequence[tuple[Fitted, float]] = ()
+        self, directions: Sequence[tuple[Fitted, float]] = ()
     ) -> tuple[BoundSearch, Redrawing]:
         """Return the search for bounds, before its first step, and what redraws its background.
 
         Args:
-            chosen: Numbers of the demonstrations to infer from; None for all.
             directions: Fitted measurements that are tried, too, and their log odds.
         """
-        rows = torch.arange(self.scene.num_events) if chosen is None else torch.tensor(chosen)
-        per = self._places.shape[1]
-        index = (rows[:, None] * per + torch.arange(per)).reshape(-1)
-        around = self._rows.select(index)
+        values, background, prior = self.values, self.background, self.prior
         measured = [fitted.measurement() for fitted, _ in directions]
-        values, background, prior = self.values[rows], self.background[index], self.prior
         if measured:
-            own = evaluate(measured, SceneView(self.scene.select(rows)))
-            values = torch.cat([values, own], dim=-1)
-            background = torch.cat([background, evaluate(measured, SceneView(around))], dim=-1)
+            values = torch.cat([values, evaluate(measured, self._view)], dim=-1)
+            # Of the transposes, whose rows lie together.
+            background = torch.cat([background.T, evaluate(measured, self._around).T]).T
             prior = torch.cat([prior, torch.tensor([odds for _, odds in directions])])
         everything = (*self.measurements, *measured)
         search = BoundSearch(
@@ -284,17 +294,16 @@ class PlacingInference:
             usual=self._usual,
             comes_first=torch.tensor([m.topic == HEIGHT and m.unit == LENGTH for m in everything]),
         )
-        return search, Redrawing(around, everything, self._generator, self._falls, self._lattice)
+        redrawn = Redrawing(self._around, everything, self._generator, self._falls, self._lattice)
+        return search, redrawn
 
-    def infer(self, chosen: Sequence[int] | None = None) -> Agreement:
-        """Return what the demonstrations agree on, all or some of them (by number)."""
-        scene = self.scene if chosen is None else self.scene.select(torch.tensor(chosen))
-        view = SceneView(scene)
+    def infer(self) -> Agreement:
+        """Return what the demonstrations agree on."""
+        view = self._view
         fewest = int(view.count.min())
         point = best_point(view, fewest)
         directions = self._directions(view, fewest)
-        search, redrawn = self.search(chosen, directions)
-        around = SceneView(redrawn.rows)
+        search, redrawn = self.search(directions)
         bounds, score, support = search.run(most_tight=2, resampling=redrawn)
         specs: list[str | Fitted] = [m.name for m in self.measurements]
         specs += [fitted for fitted, _ in directions]
@@ -303,8 +312,8 @@ class PlacingInference:
         found = Agreement(kept, bounds, (fewest, int(view.count.max())), score, support)
         if point.log_odds > 0 and point.log_odds > score:
             return _with_point(found, point)
-        if scene.num_events > 1:
-            return self._with_regions(found, search.log_doubt, view, around)
+        if self.scene.num_events > 1:
+            return self._with_regions(found, search.log_doubt)
         return found
 
     def _directions(self, view: SceneView, fewest: int) -> list[tuple[Fitted, float]]:
@@ -323,25 +332,21 @@ class PlacingInference:
             found.append((Fitted(DIRECTION, (anchor,), (angle,)), odds))
         return found
 
-    def _with_regions(
-        self, found: Agreement, log_doubt: float, view: SceneView, background: SceneView
-    ) -> Agreement:
+    def _with_regions(self, found: Agreement, log_doubt: float) -> Agreement:
         """Add readings: discs and rings about unknown places, half-planes of unknown direction.
 
         Args:
             found: What is agreed on.
             log_doubt: Log odds of all readings so far, and of none.
-            view: Demonstrations.
-            background: Background within the bounds that are kept.
         """
-        weights = torch.softmax(-found.select((KEPT,)).energy(background), dim=0)
+        weights = torch.softmax(-found.select((KEPT,)).energy(self._around), dim=0)
         if 1 / float(weights.square().sum()) < 25:
             return found
-        values = _region_values(view)
+        values = evaluate(_MEASURED_REGIONS, self._view)
         lower, upper = values.amin(dim=0), values.amax(dim=0)
-        ordered = Background(_region_values(background), weights)
-        masses = ordered.masses(lower, upper, True)
+        ordered = Background(evaluate(_MEASURED_REGIONS, self._around), weights)
         is_signed = torch.zeros(len(_REGIONS), dtype=torch.bool)
+        masses = ordered.masses(lower, upper, is_signed)
         evidence, shares = log_evidence(masses, is_signed, len(values))
         odds = evidence + _REGION_ODDS
         total = torch.logaddexp(odds.logsumexp(dim=0), odds.new_tensor(log_doubt))
@@ -370,30 +375,22 @@ class PlacingInference:
         return replace(found, specs=specs, bounds=bounds)
 
 
-def _region_values(view: SceneView) -> torch.Tensor:
-    """Return the measurements (R, K) of `_REGIONS`, all at once."""
-    place = view.place
-    away = length_of(place.unsqueeze(1) - _CENTERS)
-    axes = torch.stack([_ANGLES.cos(), _ANGLES.sin()])
-    return torch.cat([away, view.offset('table') @ axes], dim=-1)
-
-
 class Redrawing:
     """Draws background rows anew: those within the bounds so far, shaken.
 
     Attributes:
-        rows: Rows of the background as they are now.
+        view: View of the background as it is now.
     """
 
     def __init__(
         self,
-        rows: SceneBatch,
+        view: SceneView,
         measurements: Sequence[Measurement],
         generator: torch.Generator,
         falls: bool = False,
         lattice: Lattice | None = None,
     ) -> None:
-        self.rows, self._measurements, self._generator = rows, measurements, generator
+        self.view, self._measurements, self._generator = view, measurements, generator
         self._falls, self._lattice = falls, lattice
 
     def draw(self, weights: torch.Tensor, spread: float) -> None:
@@ -401,17 +398,17 @@ class Redrawing:
         index = torch.multinomial(
             weights + 1e-12, _REDRAWN, replacement=True, generator=self._generator
         )
-        rows = self.rows.select(index)
-        place = SceneView(rows).place
+        place = self.view.place[index]
         place = place + spread * torch.randn(place.shape, generator=self._generator)
         place = _on_lattice(place.clamp(-1.0, 1.0), self._lattice)
-        self.rows = with_places(rows, place.unsqueeze(1), self._falls)
+        rows = _placed(self.view.scene.select(index), place.unsqueeze(1), self._falls)
+        self.view = SceneView(rows, elsewhere=(self.view, index))
 
     def values(self, chosen: Sequence[int] | None = None) -> torch.Tensor:
         """Return measurements (n, K) of the rows, all or some of them."""
         every = self._measurements
         measured = every if chosen is None else [every[i] for i in chosen]
-        return evaluate(measured, SceneView(self.rows))
+        return evaluate(measured, self.view)
 
 
 def _with_point(found: Agreement, point: PointHypothesis) -> Agreement:

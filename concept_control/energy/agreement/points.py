@@ -10,10 +10,11 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import torch
+from torch.nn.utils.rnn import pad_sequence
 
 from concept_control.energy.measurements.fitted import POINT, Fitted, anchor_point
 from concept_control.energy.measurements.scene_view import SceneView
@@ -48,9 +49,8 @@ def best_point(view: SceneView, count: int) -> PointHypothesis:
         view: M demonstrations of one subject.
         count: Fewest attended of any demonstration.
     """
-    plain = max(_plain_combinations(view, count), key=lambda each: each.log_odds)
-    fit = max(_regressions(view, count), key=lambda each: each.log_odds)
-    return plain if plain.log_odds >= fit.log_odds else fit.hypothesis(view)
+    plain, fit = _plain_combination(view, count), _regression(view, count)
+    return plain if plain.log_odds >= fit.log_odds else fit
 
 
 def _anchor_sets(count: int) -> list[tuple[str, ...]]:
@@ -63,101 +63,92 @@ def _anchor_sets(count: int) -> list[tuple[str, ...]]:
     return sets
 
 
-@dataclass(frozen=True)
-class _Regression:
-    """A regression of the demonstrated places on anchors, at its likeliest level of noise."""
+class _Form(NamedTuple):
+    """What a regression reads: anchors; whether an offset; whether x and y have factors apart."""
 
     anchors: tuple[str, ...]
     has_offset: bool
     is_split: bool
-    noise: float
-    log_odds: float
 
-    def hypothesis(self, view: SceneView) -> PointHypothesis:
-        """Fit the factors of the anchors, and the offset."""
-        design = _design(view, self.anchors, self.has_offset, self.is_split)
-        prior = _prior_variances(self.anchors, self.has_offset, self.is_split)
-        precision = design.T @ design / self.noise**2 + torch.diag(1 / prior)
-        target = view.place.reshape(-1).double()
-        found = torch.linalg.solve(precision, design.T @ target / self.noise**2).tolist()
-        factors = found[: len(found) - 2 * self.has_offset]
-        if not self.is_split:
-            factors = [factor for factor in factors for _ in range(2)]
-        offset = found[-2:] if self.has_offset else (0.0, 0.0)
-        fitted = Fitted(POINT, self.anchors, (*factors, *offset))
-        return PointHypothesis(self.log_odds, self.noise, fitted)
+    def cost(self, count: int) -> float:
+        """Return the log odds by which it is less likely than a place anywhere."""
+        cost = _COST + len(self.anchors) + 1.5 * self.is_split
+        if count >= 1 and 'attended' not in self.anchors and len(self.anchors) < 2:
+            cost += 2.5
+        return cost
+
+    def prior(self) -> torch.Tensor:
+        """Return the prior variances (P,) of the factors and the offset."""
+        number = len(self.anchors) * (2 if self.is_split else 1)
+        return torch.tensor([1.0] * number + [_OFFSET_VARIANCE] * (2 * self.has_offset))
 
 
-def _regressions(view: SceneView, count: int) -> Iterator[_Regression]:
-    for anchors in _anchor_sets(count):
-        for has_offset, is_split in itertools.product((True, False), (False, True)):
-            if not anchors and (is_split or not has_offset):
-                continue
-            cost = _COST + len(anchors) + 1.5 * is_split
-            if count >= 1 and 'attended' not in anchors and len(anchors) < 2:
-                cost += 2.5
-            noise, log_odds = _likeliest_noise(view, anchors, has_offset, is_split)
-            yield _Regression(anchors, has_offset, is_split, noise, log_odds - cost)
-
-
-def _likeliest_noise(
-    view: SceneView, anchors: tuple[str, ...], has_offset: bool, is_split: bool
-) -> tuple[float, float]:
-    """Return the likeliest noise, and its log evidence against anywhere on the table."""
-    design = _design(view, anchors, has_offset, is_split)
-    prior = _prior_variances(anchors, has_offset, is_split)
+def _regression(view: SceneView, count: int) -> PointHypothesis:
+    """Return the likeliest regression of the demonstrated places on anchors."""
+    shots = len(view.place)
     target = view.place.reshape(-1).double()
-    # One decomposition serves every level of noise.
-    values, vectors = torch.linalg.eigh((design * prior) @ design.T)
-    variances = values.clamp(min=0.0) + target.new_tensor(_NOISES)[:, None].square()
-    squares = (vectors.T @ target).square() / variances
+    axes = torch.eye(2).repeat(1, shots)
+    forms = [
+        _Form(anchors, *rest)
+        for anchors in _anchor_sets(count)
+        for rest in itertools.product((True, False), (False, True))
+        if anchors or rest == (True, False)
+    ]
+    columns = {
+        name: anchor_point(view, name).reshape(-1) for form in forms for name in form.anchors
+    }
+    designs = []
+    for form in forms:
+        rows = [columns[n] * axes if form.is_split else columns[n][None] for n in form.anchors]
+        designs.append(torch.cat([*rows, axes] if form.has_offset else rows).double())
+    # Padded with columns of zeros: the decomposition of all serves every level of noise, too.
+    design = pad_sequence(designs, batch_first=True)
+    prior = pad_sequence([form.prior() for form in forms], batch_first=True)
+    values, vectors = torch.linalg.eigh(design.mT @ (prior.unsqueeze(-1) * design))
+    noises = target.new_tensor(_NOISES)
+    variances = values.clamp(min=0.0).unsqueeze(1) + noises[:, None].square()
+    squares = (vectors.mT @ target).square().unsqueeze(1) / variances
     likelihoods = -0.5 * (squares + (2 * math.pi * variances).log()).sum(dim=-1)
-    best = int(likelihoods.argmax())
-    against = len(view.place) * math.log(_TABLE_DENSITY)
-    return _NOISES[best], float(likelihoods[best]) - against
+    costs = target.new_tensor([form.cost(count) for form in forms])
+    log_odds = likelihoods - shots * math.log(_TABLE_DENSITY) - costs.unsqueeze(-1)
+    best, level = divmod(int(log_odds.argmax()), len(_NOISES))
+    return _fit(forms[best], designs[best], target, _NOISES[level], float(log_odds[best, level]))
 
 
-def _prior_variances(anchors: tuple[str, ...], has_offset: bool, is_split: bool) -> torch.Tensor:
-    number = len(anchors) * (2 if is_split else 1)
-    return torch.tensor([1.0] * number + [_OFFSET_VARIANCE] * (2 * has_offset))
+def _fit(
+    form: _Form, design: torch.Tensor, target: torch.Tensor, noise: float, log_odds: float
+) -> PointHypothesis:
+    """Fit the factors of the anchors, and the offset, by a design (P, 2 M)."""
+    precision = design @ design.T / noise**2 + torch.diag(1 / form.prior())
+    found = torch.linalg.solve(precision, design @ target / noise**2).tolist()
+    factors = found[: len(found) - 2 * form.has_offset]
+    if not form.is_split:
+        factors = [factor for factor in factors for _ in range(2)]
+    offset = found[-2:] if form.has_offset else (0.0, 0.0)
+    return PointHypothesis(log_odds, noise, Fitted(POINT, form.anchors, (*factors, *offset)))
 
 
-def _design(
-    view: SceneView, anchors: tuple[str, ...], has_offset: bool, is_split: bool
-) -> torch.Tensor:
-    """Return the design matrix (2 M, P): x and y of each demonstration in turn."""
-    columns = []
-    for name in anchors:
-        point = anchor_point(view, name)
-        columns += [point * axis for axis in torch.eye(2)] if is_split else [point]
-    if has_offset:
-        columns += [axis.expand_as(view.place) for axis in torch.eye(2)]
-    return torch.stack([column.reshape(-1) for column in columns], dim=-1).double()
-
-
-def _plain_combinations(view: SceneView, count: int) -> list[PointHypothesis]:
-    """Return combinations with plain factors: they cost no evidence for fitting."""
-    found = []
-    attended = view.anchor('attended') if count >= 1 else torch.zeros_like(view.place)
+def _plain_combination(view: SceneView, count: int) -> PointHypothesis:
+    """Return the likeliest combination with plain factors: they cost no evidence for fitting."""
     nowhere = (0.0, 0.0)
-    for of_attended in _FACTORS if count >= 1 else (nowhere,):
-        for of_start in _FACTORS:
-            point = attended * torch.tensor(of_attended) + view.start * torch.tensor(of_start)
-            square = (view.place - point).square().sum(dim=-1)
-            cost = (
-                _COST
-                + 1.0
-                + sum(
-                    2.0 if factors != (1.0, 1.0) else 1.0
-                    for factors in (of_attended, of_start)
-                    if factors != nowhere
-                )
-            )
-            anchors = ('attended', 'start') if count >= 1 else ('start',)
-            factors = (*of_attended, *of_start) if count >= 1 else of_start
-            for noise in _NOISES[:2]:
-                density = -0.5 * square / noise**2 - math.log(2 * math.pi * noise**2)
-                log_odds = float((density - math.log(_TABLE_DENSITY)).sum()) - cost
-                fitted = Fitted(POINT, anchors, (*factors, 0.0, 0.0))
-                found.append(PointHypothesis(log_odds, noise, fitted))
-    return found
+    of_attended = _FACTORS if count >= 1 else (nowhere,)
+    attended, start = torch.tensor(of_attended), torch.tensor(_FACTORS)
+    cost_attended, cost_start = (
+        torch.tensor([2.0 if f != (1.0, 1.0) else 1.0 for f in factors])
+        * torch.tensor([f != nowhere for f in factors])
+        for factors in (of_attended, _FACTORS)
+    )
+    points = (view.anchor('attended') * attended[:, None])[:, None]
+    points = points + view.start * start[:, None]
+    square = (view.place - points).square().sum(dim=-1).unsqueeze(-2)
+    variances = torch.tensor(_NOISES[:2]).square().unsqueeze(-1)
+    density = -0.5 * square / variances - (2 * math.pi * variances).log()
+    log_odds = (density - math.log(_TABLE_DENSITY)).sum(dim=-1)
+    log_odds -= (_COST + 1.0 + cost_attended[:, None] + cost_start).unsqueeze(-1)
+    best = int(log_odds.argmax())
+    rest, level = divmod(best, 2)
+    i, j = divmod(rest, len(_FACTORS))
+    anchors = ('attended', 'start') if count >= 1 else ('start',)
+    factors = (*of_attended[i], *_FACTORS[j]) if count >= 1 else _FACTORS[j]
+    fitted = Fitted(POINT, anchors, (*factors, *nowhere))
+    return PointHypothesis(float(log_odds.flatten()[best]), _NOISES[level], fitted)

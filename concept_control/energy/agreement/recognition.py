@@ -15,7 +15,7 @@ from concept_control.energy.agreement.agreement_code import AgreementCode
 from concept_control.energy.agreement.conjunction import KEPT
 from concept_control.energy.agreement.inference import MOVED
 from concept_control.energy.agreement.masks import candidate_masks
-from concept_control.energy.agreement.placing import Agreement, with_places
+from concept_control.energy.agreement.placing import Agreement, at_places
 from concept_control.energy.measurements.scene_view import SceneView
 from concept_control.energy.scene_batch import SceneBatch, let_down
 from concept_control.energy.search.lowest_place import cell_centers
@@ -93,15 +93,17 @@ def _place_density(agreement: Agreement, scene: SceneBatch) -> torch.Tensor:
     """Return the log densities (B,) of the places of one subject, relative to anywhere."""
     agreement = agreement.without_ties
     bounds = agreement.bounds
-    places, weights = _windows(SceneView(scene).place)
-    values = agreement.values(SceneView(with_places(scene, places, agreement.reads_heights)))
+    view = SceneView(scene)
+    places, weights = _windows(view.place)
+    values = agreement.values(at_places(view, places, agreement.reads_heights))
     is_kept = bounds.kind[bounds.clause] == KEPT
     certain = (-agreement.select((KEPT,)).bounds.energy(values[:, is_kept])).exp().unsqueeze(-1)
     doubted = bounds.pick(torch.nonzero(~is_kept)[:, 0])
-    kinds, shares = doubted.kinds(values[:, ~is_kept])
-    readings = certain * torch.cat([*kinds, torch.ones_like(certain)], dim=-1)
+    kinds = doubted.kinds(values[:, ~is_kept])
+    says = [plausible for _, plausible, _ in kinds]
+    readings = certain * torch.cat([*says, torch.ones_like(certain)], dim=-1)
     readings = readings.unflatten(0, places.shape[:2])
-    share = torch.cat([doubted.weight * each for each in shares])
+    share = torch.cat([doubted.weight[numbers] * each for numbers, _, each in kinds])
     share = torch.cat([share, (1 - share.sum()).clamp(min=1e-3)[None]])
     chance = (weights.unsqueeze(-1) * readings).sum(dim=1).clamp(min=1e-9)
     density = (readings[:, 0] / chance) @ (share / share.sum())

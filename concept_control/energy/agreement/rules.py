@@ -7,6 +7,7 @@ into plain JSON or a vector of floats and back, and says in words what it means.
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from functools import cached_property
@@ -106,20 +107,20 @@ class Rules:
     def table(self) -> RuleTable:
         """The rules as tensors."""
         flat = [clause for rule in self.rules for clause in rule.clauses]
-        index = torch.full((len(self.rules), 2), -1, dtype=torch.int64)
-        bounds = torch.tensor([-OPEN, -OPEN, OPEN, OPEN]).repeat(len(self.rules), 2, 1)
-        position = 0
-        for row, rule in enumerate(self.rules):
-            for column, clause in enumerate(rule.clauses):
-                index[row, column] = position
-                bounds[row, column] = torch.tensor(_numbers(clause))
-                position += 1
+        number = itertools.count()
+        index = [[*(next(number) for _ in rule.clauses), -1][:2] for rule in self.rules]
+        blank = (-OPEN, -OPEN, OPEN, OPEN)
+        bounds = [[*map(_numbers, rule.clauses), blank][:2] for rule in self.rules]
         features = Features(
             torch.tensor([ALL_INDEX[c.measurement] for c in flat], dtype=torch.int64),
             torch.tensor([_VIEW_INDEX[c.view] for c in flat], dtype=torch.int64),
             torch.tensor([c.parameters for c in flat]).reshape(-1, NUM_PARAMETERS),
         )
-        return RuleTable(features, index, bounds)
+        return RuleTable(
+            features,
+            torch.tensor(index, dtype=torch.int64).reshape(-1, 2),
+            torch.tensor(bounds).reshape(-1, 2, len(blank)),
+        )
 
     def predictions(self, scene: SceneBatch) -> tuple[torch.Tensor, torch.Tensor]:
         """Return the masks (G, N) that the rules propose for a scene, and probabilities (G,).
@@ -242,20 +243,16 @@ def infer_rules(scene: SceneBatch, scorer: RuleScorer, plain: torch.Tensor | Non
 def _rules(found: RuleCandidates, index: torch.Tensor, weight: torch.Tensor) -> Rules:
     table = found.table.select(index)
     features = table.features
+    kinds, views = features.measurements.tolist(), features.views.tolist()
+    parameters = features.parameters.tolist()
     rules = []
-    for row, share in enumerate(weight.tolist()):
-        clauses = []
-        for column, where in enumerate(table.clauses[row].tolist()):
-            if where >= 0:
-                bounds = table.bounds[row, column].tolist()
-                clauses.append(
-                    _clause(
-                        ALL_MEASUREMENTS[int(features.measurements[where])].name,
-                        VIEWS[int(features.views[where])],
-                        bounds[:2],
-                        bounds[2:],
-                        features.parameters[where].tolist(),
-                    )
-                )
-        rules.append(Rule(share, tuple(clauses)))
+    for share, where, bounds in zip(
+        weight.tolist(), table.clauses.tolist(), table.bounds.tolist(), strict=True
+    ):
+        clauses = tuple(
+            _clause(ALL_MEASUREMENTS[kinds[i]].name, VIEWS[views[i]], b[:2], b[2:], parameters[i])
+            for i, b in zip(where, bounds)
+            if i >= 0
+        )
+        rules.append(Rule(share, clauses))
     return Rules(tuple(rules))

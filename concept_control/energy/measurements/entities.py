@@ -8,7 +8,7 @@ anchors times scalars; looks alone and against another's; comparisons with all o
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from typing import NamedTuple
 
@@ -30,21 +30,17 @@ from concept_control.energy.measurements.entity_view import EntityView
 from concept_control.energy.measurements.measurement import MIRROR, SHIFT
 
 
-def measure_entities(view: EntityView, needed: Collection[int] | None = None) -> torch.Tensor:
-    """Measure every entity: (R, N, K) in the order of `MEASUREMENTS`; NaN where undefined.
+def measure_entities(view: EntityView, needed: Sequence[int] | None = None) -> torch.Tensor:
+    """Measure every entity: (R, N, K) in the order of what is needed; NaN where undefined.
 
     What is relative to the marker is NaN in rows without subjects; values of padding mean nothing.
 
     Args:
         view: R scenes.
-        needed: Indices of the measurements that are read; others are left NaN. None measures all.
+        needed: Indices of the measurements; None for all.
     """
-    blank = torch.full_like(view.scene.sizes, torch.nan)
-    values = [
-        each.value(view) if needed is None or index in needed else blank
-        for index, each in enumerate(MEASUREMENTS)
-    ]
-    return torch.stack(values, dim=-1)
+    chosen = MEASUREMENTS if needed is None else [MEASUREMENTS[index] for index in needed]
+    return torch.stack([each.value(view) for each in chosen], dim=-1)
 
 
 # ------------------------------------------------------------------ places: anchors times scalars

@@ -150,8 +150,8 @@ class Features:
 
     def _values(self, view: EntityView) -> torch.Tensor:
         plain = len(MEASUREMENTS)
-        index = self.measurements.clamp(max=plain - 1)
-        values = measure_entities(view, set(index.tolist()))[..., index]
+        needed, index = self.measurements.clamp(max=plain - 1).unique(return_inverse=True)
+        values = measure_entities(view, needed.tolist())[..., index]
         for kind, fitted in enumerate(FITTED):
             mine = self.measurements == plain + kind
             if mine.any():

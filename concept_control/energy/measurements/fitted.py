@@ -3,17 +3,46 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
+from operator import attrgetter
 
 import torch
 
 from concept_control.energy.measurements.measurement import LENGTH, Measurement
-from concept_control.energy.measurements.scene_view import SceneView, anchor_names, length_of
+from concept_control.energy.measurements.scene_view import (
+    Offsets,
+    SceneView,
+    anchor_names,
+    length_of,
+)
 
 DIRECTION, DISC, POINT = 'direction', 'disc', 'point'
 
 _NO_FACTOR = 0.005
 """Numbers below which nothing is said of a factor, or of a difference."""
+
+_DISTANCE, _ALONG = attrgetter('distance'), attrgetter('along')
+
+
+class _PlaceOffsets(Offsets):
+    """Vectors from places of the table, given by x and y."""
+
+    def __init__(self, view: SceneView, places: Sequence[tuple[float, float]]) -> None:
+        self.x, self.y = view.xy - view.xy.new_tensor(places).T.unsqueeze(-1)
+
+
+class _Directions(Offsets):
+    """Vectors from anchors, each with an angle of its own [rad].
+
+    Attributes:
+        along: (A, R) components at the angles.
+    """
+
+    def __init__(self, view: SceneView, directions: Sequence[tuple[str, float]]) -> None:
+        super().__init__(view, [anchor for anchor, _ in directions])
+        angles = view.xy.new_tensor([angle for _, angle in directions]).unsqueeze(-1)
+        self.along = self.x * angles.cos() + self.y * angles.sin()
 
 
 @dataclass(frozen=True)
@@ -42,8 +71,10 @@ class Fitted:
                 phrase=f'{{}} in direction {math.degrees(angle):.0f}° of {words[self.anchors[0]]}',
                 unit=LENGTH,
                 topic='fitted',
-                value=self._along,
+                value=_ALONG,
                 is_signed=True,
+                of=_Directions,
+                at=(self.anchors[0], angle),
             )
         if self.kind == DISC:
             x, y = self.parameters
@@ -52,7 +83,9 @@ class Fitted:
                 phrase=f'{{}} from the place ({x:.2f}, {y:.2f})',
                 unit=LENGTH,
                 topic='fitted',
-                value=lambda view: length_of(view.place - view.place.new_tensor([x, y])),
+                value=_DISTANCE,
+                of=_PlaceOffsets,
+                at=(x, y),
             )
         return Measurement(
             name=f'{self.kind} {self.anchors} {self.parameters}',
@@ -61,11 +94,6 @@ class Fitted:
             topic='fitted',
             value=lambda view: length_of(view.place - self.point(view)),
         )
-
-    def _along(self, view: SceneView) -> torch.Tensor:
-        (angle,) = self.parameters
-        axis = view.place.new_tensor([math.cos(angle), math.sin(angle)])
-        return view.offset(self.anchors[0]) @ axis
 
     def point(self, view: SceneView) -> torch.Tensor:
         """Return the point (R, 2) that a `POINT` measures from."""

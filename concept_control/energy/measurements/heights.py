@@ -118,7 +118,7 @@ def _middle_above(view: SceneView) -> torch.Tensor:
 
 
 def _off_middle(view: SceneView) -> torch.Tensor:
-    return (view.offset('attended').abs() / (view.anchor_size('attended') / 2)).amax(dim=-1)
+    return (view.offset('attended').abs() / (view.attended_size / 2)).amax(dim=-1)
 
 
 def _resting(view: SceneView) -> torch.Tensor:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from functools import partial
 
 import torch
 
@@ -16,28 +15,28 @@ from concept_control.energy.measurements.measurement import (
     TURN,
     Measurement,
 )
-from concept_control.energy.measurements.scene_view import PairFrame, SceneView
+from concept_control.energy.measurements.scene_view import PairFrames
 
 
-def _upward(frame: PairFrame) -> torch.Tensor:
-    return torch.where(frame.axis[:, 0] >= 0, frame.across, -frame.across)
+def _upward(frame: PairFrames) -> torch.Tensor:
+    return torch.where(frame.axis[0] >= 0, frame.across, -frame.across)
 
 
-def _cosine(frame: PairFrame) -> torch.Tensor:
-    """Return the cosines (R,) of the angle under which the two are seen."""
-    product = (frame.to_first * frame.to_second).sum(dim=-1)
+def _cosine(frame: PairFrames) -> torch.Tensor:
+    """Return the cosines (F, R) of the angle under which the two are seen."""
+    product = (frame.to_first * frame.to_second).sum(dim=0)
     return product / (frame.first_distance * frame.second_distance + 0.01)
 
 
-def _log_ratio(frame: PairFrame) -> torch.Tensor:
+def _log_ratio(frame: PairFrames) -> torch.Tensor:
     return torch.log((frame.first_distance + 0.03) / (frame.second_distance + 0.03))
 
 
-def _difference(frame: PairFrame) -> torch.Tensor:
+def _difference(frame: PairFrames) -> torch.Tensor:
     return frame.first_distance - frame.second_distance
 
 
-_PAIR_SCALARS: tuple[tuple[str, Callable[[PairFrame], torch.Tensor], str, bool, str], ...] = (
+_PAIR_SCALARS: tuple[tuple[str, Callable[[PairFrames], torch.Tensor], str, bool, str], ...] = (
     ('along', lambda f: f.along, '{} along the line of {}, from its middle', True, LENGTH),
     ('across', lambda f: f.across, '{} beside the line of {}', True, LENGTH),
     ('|along|', lambda f: f.along.abs(),
@@ -102,11 +101,5 @@ def measurements_in_frame(frame: str, topic: str, needs: int) -> Iterator[Measur
         if not is_still and not is_sided and (frame == 'sight' or not is_upward):
             keeps |= {MIRROR}
         name, words = f'pair {frame}: {scalar}', phrase.format('{}', _PAIR_WORDS[frame])
-        value = partial(_in_pair, frame, compute)
-        yield Measurement(name, words, unit, topic, value, is_signed, needs, frozenset(keeps))
-
-
-def _in_pair(
-    frame: str, compute: Callable[[PairFrame], torch.Tensor], view: SceneView
-) -> torch.Tensor:
-    return compute(view.frame(frame))
+        yield Measurement(name, words, unit, topic, compute, is_signed, needs, frozenset(keeps),
+                          of=PairFrames, at=frame)  # fmt: skip

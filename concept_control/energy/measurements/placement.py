@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import replace
 from functools import cache, partial
+from operator import attrgetter
+from typing import Any
 
 import torch
 
@@ -19,18 +20,21 @@ from concept_control.energy.measurements.measurement import (
     SHIFT,
     TURN,
     Measurement,
+    Source,
 )
 from concept_control.energy.measurements.pairs import measurements_in_frame
 from concept_control.energy.measurements.scene_view import (
     FRAMES,
     ORDERS,
-    PairFrame,
+    EndOffsets,
+    Offsets,
+    PairFrames,
     SceneView,
     anchor_names,
+    length_of,
 )
 
-Scalar = Callable[[SceneView], torch.Tensor]
-OfOffset = Callable[[torch.Tensor], torch.Tensor]
+Scalar = Callable[[Any], torch.Tensor]
 OfGap = Callable[[torch.Tensor, torch.Tensor, SceneView], torch.Tensor]
 
 _SHIFTS = frozenset({SHIFT})
@@ -71,30 +75,38 @@ def _measurement(
     is_signed: bool,
     unit: str = LENGTH,
     opposite: str = '',
+    heading: float | None = None,
+    of: Source | None = None,
 ) -> Measurement:
     return Measurement(f'{anchor}: {scalar}', phrase, unit, topic, value, is_signed, needs,
-                       frozenset(keeps), opposite=opposite)  # fmt: skip
+                       frozenset(keeps), opposite=opposite, heading=heading, of=of,
+                       at=of and anchor)  # fmt: skip
 
 
-def _component(degrees: float) -> OfOffset:
+def _component(degrees: float) -> Scalar:
     cosine, sine = math.cos(math.radians(degrees)), math.sin(math.radians(degrees))
-    return lambda o: torch.add(o[:, 0] * cosine, o[:, 1], alpha=sine)
+    return lambda o: torch.add(o.x * cosine, o.y, alpha=sine)
 
 
-_OF_OFFSET: tuple[tuple[str, str, OfOffset, bool, bool], ...] = (
+_OF_OFFSET: tuple[tuple[str, str, Scalar, bool, bool], ...] = (
     *((f'along {a:.0f}', f'{{}} in direction {a:.0f}° of', _component(a), a % 45 == 0,
        False) for a in (22.5, 45.0, 67.5, 112.5, 135.0, 157.5)),
-    ('|x|', '{} beside', lambda o: o[:, 0].abs(), False, True),
-    ('|y|', '{} above or below', lambda o: o[:, 1].abs(), False, True),
-    ('larger', '{} by the larger coordinate from', lambda o: o.abs().amax(dim=-1), False, True),
-    ('smaller', '{} by the smaller coordinate from', lambda o: o.abs().amin(dim=-1), False, True),
-    ('|x+y|', '{} off the falling diagonal of', lambda o: o.sum(dim=-1).abs() / 2**0.5, False,
+    ('|x|', '{} beside', lambda o: o.x.abs(), False, True),
+    ('|y|', '{} above or below', lambda o: o.y.abs(), False, True),
+    ('larger', '{} by the larger coordinate from', lambda o: torch.maximum(o.x.abs(), o.y.abs()),
+     False, True),
+    ('smaller', '{} by the smaller coordinate from', lambda o: torch.minimum(o.x.abs(), o.y.abs()),
+     False, True),
+    ('|x+y|', '{} off the falling diagonal of', lambda o: (o.x + o.y).abs() / 2**0.5, False,
      False),
-    ('|x-y|', '{} off the rising diagonal of', lambda o: (o[:, 0] - o[:, 1]).abs() / 2**0.5,
+    ('|x-y|', '{} off the rising diagonal of', lambda o: (o.x - o.y).abs() / 2**0.5,
      False, False),
 )  # fmt: skip
 """Scalars of the offset from an anchor: name, words, value, whether zero is special, and whether
 mirroring in x leaves it as it is."""
+
+_X, _Y, _DISTANCE = (attrgetter(name) for name in ('x', 'y', 'distance'))
+"""Each one function for all anchors, so that it is computed of all of them at once."""
 
 _EDGES = (('left edge', 0, -1), ('right edge', 0, 1), ('lower edge', 1, -1), ('upper edge', 1, 1))
 
@@ -103,51 +115,42 @@ def _from_anchor(
     anchor: str, topic: str, needs: int, short: bool = False
 ) -> Iterator[Measurement]:
     """Yield plain measurements of the vector from an anchor to the subject."""
+    of = EndOffsets if short else Offsets
     words = anchor_names()[anchor]
     keeps = frozenset() if anchor == 'table' else _SHIFTS
-    make = partial(_measurement, anchor, topic, needs)
-    for axis, (name, more, less) in enumerate((('x', 'right of', 'left of'),
-                                               ('y', 'above', 'below'))):  # fmt: skip
-        value = partial(_coordinate, anchor, axis)
+    make = partial(_measurement, anchor, topic, needs, of=of)
+    for name, value, more, less in (('x', _X, 'right of', 'left of'),
+                                    ('y', _Y, 'above', 'below')):  # fmt: skip
         yield make(name, f'{{}} {more} {words}', value, keeps, True, LENGTH,
                    f'{{}} {less} {words}')  # fmt: skip
     # The leftmost thing is another one when the scene is turned.
     is_turned_along = not anchor.endswith((' x', ' y'))
     turns = {TURN, MIRROR} if is_turned_along else set()
-    yield make('distance', f'{{}} from {words}', lambda v: v.distance(anchor), keeps | turns,
-               False)  # fmt: skip
+    yield make('distance', f'{{}} from {words}', _DISTANCE, keeps | turns, False)
     if short:
         return
     for name, phrase, scalar, is_signed, mirrors in _OF_OFFSET:
         kept = keeps | {MIRROR} if mirrors else keeps
-        value = partial(_of_offset, anchor, scalar)
-        yield make(name, f'{phrase} {words}', value, kept, is_signed)
+        yield make(name, f'{phrase} {words}', scalar, kept, is_signed)
     for degrees in range(0, 360, 45):
         phrase = f'{{}} {words}, in direction {{}}'
-        turned = partial(_turned, anchor, math.radians(degrees))
-        measured = make(f'angle {degrees}', phrase, turned, keeps, True, ANGLE)
-        yield replace(measured, heading=float(degrees))
+        yield make(f'angle {degrees}', phrase, _turned(degrees), keeps, True, ANGLE,
+                   heading=float(degrees))  # fmt: skip
     if anchor in ('table', 'start'):
         for name, axis, side in _EDGES:
             phrase = f'its {name} at {{}} {"xy"[axis]} of {words}'
-            edge = partial(_edge_coordinate, anchor, axis, side)
-            yield make(name, phrase, edge, keeps, True)
+            yield make(name, phrase, _edge_coordinate(axis, side), keeps, True)
 
 
-def _coordinate(anchor: str, axis: int, view: SceneView) -> torch.Tensor:
-    return view.offset(anchor)[:, axis]
+@cache
+def _turned(degrees: int) -> Scalar:
+    angle = math.radians(degrees)
+    return lambda o: torch.remainder(o.angle - angle + math.pi, 2 * math.pi) - math.pi
 
 
-def _of_offset(anchor: str, scalar: OfOffset, view: SceneView) -> torch.Tensor:
-    return scalar(view.offset(anchor))
-
-
-def _turned(anchor: str, angle: float, view: SceneView) -> torch.Tensor:
-    return torch.remainder(view.angle(anchor) - angle + math.pi, 2 * math.pi) - math.pi
-
-
-def _edge_coordinate(anchor: str, axis: int, side: int, view: SceneView) -> torch.Tensor:
-    return view.offset(anchor)[:, axis] + side * view.size[:, axis] / 2
+@cache
+def _edge_coordinate(axis: int, side: int) -> Scalar:
+    return lambda o: (o.y if axis else o.x) + side * o.size[axis] / 2
 
 
 _GAPS: tuple[tuple[str, str, OfGap, bool], ...] = (
@@ -180,7 +183,7 @@ def _gaps_to(anchor: str, topic: str, needs: int) -> Iterator[Measurement]:
         yield make(scalar, f'{phrase} {words}', value, {SHIFT, MIRROR} if mirrors else _SHIFTS,
                    True)  # fmt: skip
     yield make('round gap', f'{{}} beyond touching, as discs, {words}',
-               lambda v: v.distance(anchor) - v.reach(anchor).mean(dim=-1), _EVERYTHING,
+               lambda v: v.distance(anchor) - v.reach.mean(dim=-1), _EVERYTHING,
                True)  # fmt: skip
     for axis in (0, 1):
         phrase = f'a share of {{}} of its side over that of {words} in {"xy"[axis]}'
@@ -189,12 +192,12 @@ def _gaps_to(anchor: str, topic: str, needs: int) -> Iterator[Measurement]:
 
 
 def _of_gap(anchor: str, scalar: OfGap, view: SceneView) -> torch.Tensor:
-    return scalar(view.offset(anchor), view.reach(anchor), view)
+    return scalar(view.offset(anchor), view.reach, view)
 
 
 def _shared(anchor: str, axis: int, view: SceneView) -> torch.Tensor:
-    smaller = torch.minimum(view.size, view.anchor_size(anchor)) + 1e-6
-    return ((view.reach(anchor) - view.offset(anchor).abs()) / smaller)[:, axis]
+    smaller = torch.minimum(view.size, view.attended_size) + 1e-6
+    return ((view.reach - view.offset(anchor).abs()) / smaller)[:, axis]
 
 
 def _from_order(order: str) -> Iterator[Measurement]:
@@ -207,28 +210,25 @@ def _from_order(order: str) -> Iterator[Measurement]:
             ('spread', '{} more from the furthest than from the closest',
              lambda f: f.second_distance - f.first_distance, True),
         ):  # fmt: skip
-            yield _measurement('subject', 'pair', 2, scalar, f'{phrase} of what is meant',
-                               partial(_of_closest, value), _EVERYTHING, is_signed)  # fmt: skip
+            yield _measurement('subject', 'pair', 2, scalar, f'{phrase} of what is meant', value,
+                               _EVERYTHING, is_signed, of=PairFrames)  # fmt: skip
         return
     for end in ('first', 'last'):
         yield from _from_anchor(f'{end} {order}', 'end', 2, short=True)
     if order in ('x', 'start'):
         keeps = {SHIFT, TURN} if order == 'start' else _SHIFTS
-        for scalar in ('along', 'across'):
+        for scalar, moved in (('along', _moved_along), ('across', _moved_across)):
             phrase = f'moved by {{}} {scalar} the line through them'
-            yield _measurement(order, 'pair', 2, f'moved {scalar}', phrase,
-                               partial(_moved, order, scalar), keeps, True)  # fmt: skip
+            yield _measurement(order, 'pair', 2, f'moved {scalar}', phrase, moved, keeps, True,
+                               of=PairFrames)  # fmt: skip
 
 
-def _of_closest(scalar: Callable[[PairFrame], torch.Tensor], view: SceneView) -> torch.Tensor:
-    return scalar(view.frame('subject'))
+def _moved_along(frames: PairFrames) -> torch.Tensor:
+    return frames.seen(frames.moved)[0]
 
 
-def _moved(order: str, scalar: str, view: SceneView) -> torch.Tensor:
-    axis, moved = view.frame(order).axis, view.place - view.start
-    if scalar == 'across':
-        return moved[:, 1] * axis[:, 0] - moved[:, 0] * axis[:, 1]
-    return (moved * axis).sum(dim=-1)
+def _moved_across(frames: PairFrames) -> torch.Tensor:
+    return frames.seen(frames.moved)[1]
 
 
 def _halves() -> Iterator[Measurement]:
@@ -247,11 +247,15 @@ def _approach() -> Iterator[Measurement]:
     """Yield measurements of how much closer the subject came to the attended."""
     make = partial(_measurement, 'attended', 'way', 1)
     yield make('approach', '{} closer to what is meant than before',
-               lambda v: v.frame('way').length - v.distance('attended'), _EVERYTHING, True, LENGTH,
+               lambda v: _way(v) - v.distance('attended'), _EVERYTHING, True, LENGTH,
                '{} further from what is meant than before')  # fmt: skip
     yield make('share of distance', '{} times as far from what is meant as before',
-               lambda v: v.distance('attended') / (v.frame('way').length + 0.05), _EVERYTHING,
+               lambda v: v.distance('attended') / (_way(v) + 0.05), _EVERYTHING,
                False, RATIO)  # fmt: skip
+
+
+def _way(view: SceneView) -> torch.Tensor:
+    return view.fixed('way', lambda v: length_of(v.anchor('attended') - v.start))
 
 
 def _in_line() -> Iterator[Measurement]:
@@ -323,15 +327,15 @@ _CELLS = 12
 def _short_of_emptiest(view: SceneView) -> torch.Tensor:
     """Return how much closer (R,) the next thing is than at the emptiest place of the table."""
 
-    def compute() -> torch.Tensor:
+    def emptiest(view: SceneView) -> torch.Tensor:
         after, is_thing = view.scene.after, view.others + view.attended > 0.5
         ticks = torch.linspace(-0.92, 0.92, _CELLS, device=after.device, dtype=after.dtype)
         # Squares along either axis first: a grid of distances is the sum of two short rows.
         squares = (after.unsqueeze(-1) - ticks).square()
         along = torch.where(is_thing.unsqueeze(-1), squares[..., 0, :], 9.0)
         square = along.unsqueeze(-1) + squares[..., 1, :].unsqueeze(-2)
-        room = square.amin(dim=1).clamp(max=9.0).flatten(1).amax(dim=-1).sqrt()
-        here = torch.where(is_thing, view.distances, 3.0).amin(dim=-1)
-        return (room - here).clamp(min=0.0)
+        return square.amin(dim=1).clamp(max=9.0).flatten(1).amax(dim=-1).sqrt()
 
-    return view.once('short of emptiest', compute)
+    is_thing = view.others + view.attended > 0.5
+    here = torch.where(is_thing, view.distances, 3.0).amin(dim=-1)
+    return (view.fixed('emptiest', emptiest) - here).clamp(min=0.0)

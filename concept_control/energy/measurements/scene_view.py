@@ -1,12 +1,14 @@
 """Points and lengths of scenes that measurements are made of, each computed when first asked for.
 
 The subject is the mean of the entities that act; the attended are those of the meant that do not
-act themselves.
+act themselves. What is measured of several points, or of several pairs of them, is computed of all
+at once: `Offsets` and `PairFrames`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from functools import cached_property
 
 import torch
 
@@ -40,39 +42,10 @@ def length_of(vectors: torch.Tensor) -> torch.Tensor:
     return (vectors.square().sum(dim=-1) + SMALL).sqrt()
 
 
-def angle_of(vectors: torch.Tensor) -> torch.Tensor:
-    """Return the angles (...) of vectors (..., 2) [rad], 0 for +x."""
-    # Neither coordinate may be exactly zero: the angle has no gradient there.
-    return torch.atan2(vectors[..., 1] + 1e-7, vectors[..., 0] + 1e-7)
-
-
 def mean_under(values: torch.Tensor, gate: torch.Tensor) -> torch.Tensor:
     """Return the means (R, C) of values (R, N, C) under a gate (R, N); zero where it is empty."""
     total = (values * gate.unsqueeze(-1)).sum(dim=1)
     return total / gate.sum(dim=-1, keepdim=True).clamp(min=1e-6)
-
-
-class PairFrame:
-    """The frame of two points p and q: its axis leads from p to q, its origin is their middle.
-
-    Args:
-        place: (R, 2) point that is measured.
-        first: (R, 2) p.
-        second: (R, 2) q.
-    """
-
-    def __init__(self, place: torch.Tensor, first: torch.Tensor, second: torch.Tensor) -> None:
-        span = second - first
-        self.length = length_of(span)
-        self.axis = span / self.length.unsqueeze(-1)
-        self.span = self.length.clamp(min=_SHORTEST)
-        offset = place - (first + second) / 2
-        self.along = (offset * self.axis).sum(dim=-1)
-        self.across = offset[:, 1] * self.axis[:, 0] - offset[:, 0] * self.axis[:, 1]
-        self.to_first, self.to_second = place - first, place - second
-        self.bearing = angle_of(torch.stack([self.along + self.length / 2, self.across], dim=-1))
-        self.first_distance = length_of(self.to_first)
-        self.second_distance = length_of(self.to_second)
 
 
 class SceneView:
@@ -81,16 +54,22 @@ class SceneView:
     Args:
         scene: R events.
         attention: (R, N) mask to use instead of the scene's.
+        elsewhere: View of the same scenes with the subject elsewhere, and the number (R,) of each
+            in it: what does not depend on where the subject is, is taken from there.
     """
 
-    def __init__(self, scene: SceneBatch, attention: torch.Tensor | None = None) -> None:
-        self.scene = scene
+    def __init__(
+        self,
+        scene: SceneBatch,
+        attention: torch.Tensor | None = None,
+        elsewhere: tuple[SceneView, torch.Tensor] | None = None,
+    ) -> None:
+        self.scene, self._elsewhere = scene, elsewhere
         self.subjects = scene.subjects * scene.present
         self.meant = (scene.attention if attention is None else attention) * scene.present
         self.attended = self.meant * (1 - self.subjects)
         self.others = scene.present * (1 - self.subjects) * (1 - self.attended)
         self._known: dict[str, torch.Tensor] = {}
-        self._frames: dict[str, PairFrame] = {}
 
     def once(self, name: str, compute: Callable[[], torch.Tensor]) -> torch.Tensor:
         """Return what `compute` gives, computed once under this name."""
@@ -98,20 +77,32 @@ class SceneView:
             self._known[name] = compute()
         return self._known[name]
 
+    def fixed(self, name: str, compute: Callable[[SceneView], torch.Tensor]) -> torch.Tensor:
+        """Return what `compute` gives of a view: the same wherever the subject is."""
+        if self._elsewhere is None:
+            return self.once(name, lambda: compute(self))
+        view, rows = self._elsewhere
+        return self.once(name, lambda: view.fixed(name, compute)[rows])
+
     @property
     def place(self) -> torch.Tensor:
         """(R, 2) where the subject is."""
         return self.once('place', lambda: mean_under(self.scene.after, self.subjects))
 
     @property
+    def xy(self) -> torch.Tensor:
+        """(2, 1, R) where the subject is, x and y apart."""
+        return self.once('xy', lambda: self.place.T.unsqueeze(1).contiguous())
+
+    @property
     def start(self) -> torch.Tensor:
         """(R, 2) where the subject was."""
-        return self.once('start', lambda: mean_under(self.scene.before, self.subjects))
+        return self.fixed('start', lambda v: mean_under(v.scene.before, v.subjects))
 
     @property
     def size(self) -> torch.Tensor:
         """(R, 2) sides of the subject."""
-        return self.once('size', lambda: mean_under(self.scene.sides, self.subjects))
+        return self.fixed('size', lambda v: mean_under(v.scene.sides, v.subjects))
 
     @property
     def count(self) -> torch.Tensor:
@@ -127,7 +118,9 @@ class SceneView:
 
     def anchor(self, name: str) -> torch.Tensor:
         """Return the point (R, 2) of a name, see `anchor_names`."""
-        return self.once(f'anchor {name}', lambda: self._anchor(name))
+        if name.endswith(' subject'):
+            return self.once(f'anchor {name}', lambda: self._anchor(name))
+        return self.fixed(f'anchor {name}', lambda view: view._anchor(name))
 
     def _anchor(self, name: str) -> torch.Tensor:
         if name == 'table':
@@ -140,18 +133,16 @@ class SceneView:
             return mean_under(self.scene.after, self.attended)
         if name == 'others':
             return mean_under(self.scene.after, self.others)
-        return self._pick(self.scene.after, name)
+        return mean_under(self.scene.after, self._ends(name))
 
-    def anchor_size(self, name: str) -> torch.Tensor:
-        """Return the sides (R, 2) of what stands at an anchor."""
-        sides = self.scene.sides
-        if name == 'attended':
-            return self.once('attended size', lambda: mean_under(sides, self.attended))
-        return self.once(f'size {name}', lambda: self._pick(sides, name))
+    def points(self, names: Sequence[str]) -> torch.Tensor:
+        """Return x and y (2, A, R) of several anchors."""
+        return torch.stack([self.anchor(name).T for name in names], dim=1)
 
-    def _pick(self, values: torch.Tensor, name: str) -> torch.Tensor:
-        """Return the means (R, C) of values (R, N, C) over the first or last in an order."""
-        return mean_under(values, self._ends(name))
+    @property
+    def attended_size(self) -> torch.Tensor:
+        """(R, 2) mean sides of the attended."""
+        return self.fixed('attended size', lambda v: mean_under(v.scene.sides, v.attended))
 
     def _ends(self, name: str) -> torch.Tensor:
         """Return the mask (R, N) of the first or last of the attended in an order.
@@ -160,16 +151,12 @@ class SceneView:
         as far from the subject as one another are not taken together: a place between them would
         be another number than any beside it, and no energy led there.
         """
-
-        def compute() -> torch.Tensor:
-            end, order = name.split(' ')
-            sign = 1.0 if end == 'first' else -1.0
-            score = torch.where(self.attended > 0.5, sign * self._order(order), _FAR)
-            if order == 'subject':
-                return torch.zeros_like(score).scatter_(-1, score.argmin(-1, keepdim=True), 1.0)
-            return (score <= score.amin(dim=-1, keepdim=True) + TIE).to(score)
-
-        return self.once(f'ends {name}', compute)
+        end, order = name.split(' ')
+        sign = 1.0 if end == 'first' else -1.0
+        score = torch.where(self.attended > 0.5, sign * self._order(order), _FAR)
+        if order == 'subject':
+            return torch.zeros_like(score).scatter_(-1, score.argmin(-1, keepdim=True), 1.0)
+        return (score <= score.amin(dim=-1, keepdim=True) + TIE).to(score)
 
     def _order(self, order: str) -> torch.Tensor:
         after = self.scene.after
@@ -193,20 +180,10 @@ class SceneView:
         """Return the distances (R,) of the subject to an anchor."""
         return self.once(f'distance {name}', lambda: length_of(self.offset(name)))
 
-    def angle(self, name: str) -> torch.Tensor:
-        """Return the directions (R,) of the subject seen from an anchor [rad], 0 for +x."""
-        return self.once(f'angle {name}', lambda: angle_of(self.offset(name)))
-
-    def reach(self, name: str) -> torch.Tensor:
-        """Return half the sum of the sides (R, 2) of the subject and of an anchor's thing."""
-        return self.once(f'reach {name}', lambda: (self.size + self.anchor_size(name)) / 2)
-
-    def frame(self, name: str) -> PairFrame:
-        """Return the frame of the first and last of the attended in an order, or of `FRAMES`."""
-        if name not in self._frames:
-            ends = FRAMES.get(name, (f'first {name}', f'last {name}'))
-            self._frames[name] = PairFrame(self.place, *(self.anchor(end) for end in ends))
-        return self._frames[name]
+    @property
+    def reach(self) -> torch.Tensor:
+        """(R, 2) half the sum of the sides of the subject and of the attended."""
+        return self.fixed('reach', lambda view: (view.size + view.attended_size) / 2)
 
     def other_distance(self, nearest: bool) -> torch.Tensor:
         """Return the distances (R,) of the subject to the nearest or furthest of the others."""
@@ -217,6 +194,82 @@ class SceneView:
             return torch.where(self.others > 0.5, self.distances, 0.0).amax(dim=-1)
 
         return self.once(f'other {nearest}', compute)
+
+
+class Offsets:
+    """Vectors from A anchors to the subject of R scenes.
+
+    Args:
+        view: View of the scenes.
+        names: Names of the anchors.
+
+    Attributes:
+        x: (A, R) coordinates in x.
+        y: (A, R) coordinates in y.
+        size: (2, R) sides of the subject.
+    """
+
+    def __init__(self, view: SceneView, names: Sequence[str]) -> None:
+        self.x, self.y = view.xy - view.points(names)
+        self.size = view.size.T
+
+    @cached_property
+    def distance(self) -> torch.Tensor:
+        """(A, R) lengths."""
+        return _length(self.x, self.y)
+
+    @cached_property
+    def angle(self) -> torch.Tensor:
+        """(A, R) directions [rad], 0 for +x."""
+        return _angle(self.x, self.y)
+
+
+class EndOffsets(Offsets):
+    """Those from anchors of which less is measured than of others."""
+
+
+class PairFrames:
+    """Frames of F pairs of points p and q in R scenes: axes lead from p to q, their middle is 0.
+
+    Args:
+        view: View of the scenes.
+        names: Names of the frames: of `FRAMES`, or of an order of the attended.
+    """
+
+    def __init__(self, view: SceneView, names: Sequence[str]) -> None:
+        ends = [FRAMES.get(name, (f'first {name}', f'last {name}')) for name in names]
+        first, second = (view.points(each) for each in zip(*ends))
+        span = second - first
+        self.length = _length(*span)
+        self.axis = span / self.length
+        self.span = self.length.clamp(min=_SHORTEST)
+        self.along, self.across = self.seen(view.xy - (first + second) / 2)
+        self.to_first, self.to_second = view.xy - first, view.xy - second
+        self.first_distance, self.second_distance = (
+            _length(*self.to_first),
+            _length(*self.to_second),
+        )
+        self.moved = (view.place - view.start).T.unsqueeze(1)
+
+    @cached_property
+    def bearing(self) -> torch.Tensor:
+        """(F, R) directions of the subject, seen from p [rad], 0 for that of q."""
+        return _angle(self.along + self.length / 2, self.across)
+
+    def seen(self, vectors: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        """Return the components (F, R) along and across the axes of x and y (2, F or 1, R)."""
+        x, y = vectors
+        along, across = self.axis
+        return x * along + y * across, y * along - x * across
+
+
+def _length(x: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
+    return (x.square() + y.square() + SMALL).sqrt()
+
+
+def _angle(x: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
+    # Neither coordinate may be exactly zero: the angle has no gradient there.
+    return torch.atan2(y + 1e-7, x + 1e-7)
 
 
 def anchor_names() -> dict[str, str]:

@@ -2,6 +2,7 @@
 
 import torch
 
+from concept_control.energy.measurements.measurement import evaluate
 from concept_control.energy.measurements.pairs import measurements_in_frame
 from concept_control.energy.measurements.scene_view import SceneView
 
@@ -12,4 +13,4 @@ def test_along_and_across_are_coordinates_in_the_frame(make_scene):
     view = SceneView(scene._replace(after=after))
     named = {each.name: each for each in measurements_in_frame('x', 'pair', 2)}
     for name, expected in (('along', 0.1), ('across', 0.2), ('|along|', 0.1)):
-        assert abs(float(named[f'pair x: {name}'].value(view)) - expected) < 1e-6
+        assert abs(float(evaluate([named[f'pair x: {name}']], view)) - expected) < 1e-6

@@ -5,6 +5,8 @@ import math
 import pytest
 import torch
 
+from concept_control.energy.agreement.placing import at_places, with_places
+from concept_control.energy.measurements.measurement import evaluate
 from concept_control.energy.measurements.placement import placement_measurements
 from concept_control.energy.measurements.scene_view import SceneView
 from concept_control.energy.measurements.vocabulary import measurement_named
@@ -12,6 +14,15 @@ from concept_control.energy.measurements.vocabulary import measurement_named
 
 def test_every_measurement_is_what_it_says_to_be(check):
     check(placement_measurements())
+
+
+def test_all_of_many_places_are_measured_as_each_of_scenes_of_their_own(make_scene):
+    scene, measurements = make_scene(3), placement_measurements(True)
+    places = 2 * torch.rand(3, 5, 2, generator=torch.Generator().manual_seed(0)).double() - 1
+    every = evaluate(measurements, at_places(SceneView(scene), places))
+    view = SceneView(with_places(scene, places))
+    each = torch.cat([evaluate([one], view) for one in measurements], dim=-1)
+    torch.testing.assert_close(every, each)
 
 
 @pytest.mark.parametrize(
@@ -34,7 +45,9 @@ def test_plain_ones_have_the_values_that_their_names_say(make_scene, name, expec
     scene = make_scene(1, count=3, meant=2)
     after = torch.tensor([[[0.1, 0.4], [-0.1, 0.1], [0.3, 0.1]]]).double()
     before = after - torch.tensor([0.0, 0.3]) * scene.subjects[..., None]
-    found = measurement_named(name).value(SceneView(scene._replace(before=before, after=after)))
+    found = evaluate(
+        [measurement_named(name)], SceneView(scene._replace(before=before, after=after))
+    )
     assert abs(float(found) - expected) < 1e-6
 
 
@@ -49,7 +62,9 @@ def test_faces_are_those_of_rectangles(make_scene, name, expected):
     acts = scene.subjects[..., None] > 0.5
     after = torch.where(acts, torch.tensor([0.4, 0.1]), torch.zeros(2)).double()
     sides = torch.where(acts, torch.tensor([0.2, 0.1]), torch.tensor([0.3, 0.2])).double()
-    found = measurement_named(name).value(SceneView(scene._replace(after=after, sides=sides)))
+    found = evaluate(
+        [measurement_named(name)], SceneView(scene._replace(after=after, sides=sides))
+    )
     assert abs(float(found) - expected) < 1e-5
 
 
