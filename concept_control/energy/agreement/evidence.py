@@ -101,11 +101,10 @@ class Background:
             return found.index_copy(0, few, around * share)
 
         reaches = self._values >= (lower - blur).unsqueeze(-1)
-        above = self._mass_of(reaches)
-        below = self._mass_of(self._values < (upper + blur).unsqueeze(-1))
-        reaches &= self._values <= (upper + blur).unsqueeze(-1)
+        keeps = self._values <= (upper + blur).unsqueeze(-1)
+        above, below = self._mass_of(reaches), self._mass_of(keeps)
         every = torch.arange(len(lower))
-        hull = smooth(self._mass_of(reaches), lower, upper, every)
+        hull = smooth(self._mass_of(reaches & keeps), lower, upper, every)
         (signed,) = torch.nonzero(is_signed, as_tuple=True)
         values = self._values.index_select(0, signed)
         largest = torch.maximum(lower.abs(), upper.abs())[signed]

@@ -2,7 +2,7 @@
 
 import torch
 
-from concept_control.energy.agreement.evidence import Masses, log_evidence
+from concept_control.energy.agreement.evidence import Background, Masses, log_evidence
 
 
 def test_many_demonstrations_of_something_rare_do_not_overflow():
@@ -21,3 +21,13 @@ def test_evidence_grows_with_demonstrations_by_the_size_principle():
     found = [float(log_evidence(masses, torch.tensor([True]), m)[0]) for m in (5, 6, 7)]
     gains = torch.tensor(found).diff()
     assert ((gains > 1.9) & (gains < 2.4)).all(), 'about -log(mass) a demonstration'
+
+
+def test_what_all_of_the_background_keeps_says_nothing():
+    """Also where rounding leaves a rest: one value everywhere, and one that is never negative."""
+    values = torch.stack([torch.full((1999,), 3.0), torch.linspace(0, 2, 1999)], dim=-1)
+    background = Background(values, torch.full((1999,), 1 / 1999))
+    shown = torch.tensor([3.0, 0.0])
+    masses = background.masses(shown, shown, torch.tensor([True, True]))
+    assert masses.one_sided[0] > 0.999 and masses.hull[0] > 0.999
+    assert masses.sign[1] == 0
