@@ -55,7 +55,9 @@ def infer_arrangement(scene: SceneBatch, generator: torch.Generator) -> Agreemen
     if shots == 1:
         is_shown = torch.tensor([m.unit == RATIO and m.keeps == _FORM for m in measurements])
         odds = torch.where(is_shown, odds.clamp(min=_FORM_OF_ONE), odds)
-    is_kept = (odds > _CERTAIN) | torch.tensor([shots == 1 and is_form(m) for m in measurements])
+    # The form of a pile is how its things carry one another, not how they lie in the plane.
+    is_alone = shots == 1 and not falls
+    is_kept = (odds > _CERTAIN) | torch.tensor([is_alone and is_form(m) for m in measurements])
     kept = torch.nonzero(odds > _DOUBTED)[:, 0].tolist()
     # Bounds of a shape are on both sides, and never on the sign alone.
     is_never = [ONE_SIDED, ONE_SIGN]
