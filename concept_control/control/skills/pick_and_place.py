@@ -243,7 +243,8 @@ class PickAndPlace:
     def descent(self, start: float, end: float) -> Callable[[], float]:
         """Return a height [m] that falls from start to end at the descent speed."""
         begin = self.view.time
-        speed = self.view.config.descent_speed
+        config, has_fingers = self.view.config, self.view.arm.fingers is not None
+        speed = config.finger_speed if has_fingers else config.descent_speed
         return lambda: max(start - speed * (self.view.time - begin), end)
 
     def _links(self) -> LinkClearance:
@@ -414,12 +415,15 @@ class PickAndPlace:
         if view.held is not None:
             view.placed[view.held] = Placed(view.held_position, view.time)
         view.held = None
-        until = view.time + config.release_time
+        settled = view.time + (config.settle_time if view.arm.fingers is not None else 0.0)
+        until = settled + config.release_time
         while view.time < until or (view.attached and view.time < until + 1.0):
             cost = self.tool_cost(PointEnergy(here), height)
             if view.arm.fingers is not None:
-                cost.heading = heading
-            yield Setpoint('release', cost, opening=opening, active=entity_id)
+                # An arm that still presses would drag the block along with the fingers.
+                cost.weights, cost.heading = self._stiff, heading
+            grips = view.time < settled
+            yield Setpoint('release', cost, grips=grips, opening=opening, active=entity_id)
         return SkillOutcome.DONE
 
     def _retreat(self, entity_id: int) -> Script:

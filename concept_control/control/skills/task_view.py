@@ -37,6 +37,8 @@ class TaskConfig:
         place_gap: Height of a block's lower face at which it is let go.
         descent_speed: Speed at which the height asked for falls when the tool goes down to a block
             or with one [m/s]; faster descents leave the vertical.
+        finger_speed: The same with fingers, which hold a block until it is at rest: an arm that
+            meets the table faster springs back with it [m/s].
         vertical_stiffness: Factor on the weights of energy, heading and clearance while a block
             goes up or down: without it blocks swayed by 10 mm, and touched their neighbours.
         alignment_gap: Free space below which a block that is put down turns a face to its
@@ -84,6 +86,7 @@ class TaskConfig:
     basin_radius: float = 0.06
     place_gap: float = 0.0012
     descent_speed: float = 0.25
+    finger_speed: float = 0.1
     vertical_stiffness: float = 25.0
     alignment_gap: float = 0.04
     heading_tolerance: float = 0.08
