@@ -50,16 +50,15 @@ class ActPanel:
         self._asked.text = state.expression or asked
         self._status.text = f'{state.status}: {state.phase}'
         self._text.text = state.text
-        self._ticks += 1
-        if self._ticks % 8:
-            return  # nobody reads numbers that change more often
         plan = '–' if np.isnan(state.plan_ms) else f'{state.plan_ms:.1f} ms'
         energy = '–' if np.isnan(state.energy) else f'{state.energy:.2g}'
         self._numbers.text = (
             f'{state.time:.1f} s simulated; energy {energy}; a plan takes {plan}; late '
             f'{state.late} of {state.periods} control periods'
         )
-        self._curve.content = draw_curves([self._studio.robot.curve()])
+        self._ticks += 1
+        if self._ticks % 8 == 0:
+            self._curve.content = draw_curves([self._studio.robot.curve()])
 
     def _do(self) -> None:
         self._studio.act(self._studio.workbench.question.text)

@@ -4,11 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from concept_control.energy.code import ConceptCode
 from concept_control.studio.lesson import Example, Understanding
 from concept_control.studio.meaning import Meaning
 from concept_control.studio.table import Table
-from concept_control.teaching.cross_validation import LeaveOneOutResult
 
 
 @dataclass(frozen=True)
@@ -63,15 +61,10 @@ class Lesson:
 
     Attributes:
         understanding: What they were understood to mean; None while that is unknown.
-        test: Verdict of the examples on one another; None while that is unknown.
+        agreement: Verdict of the examples on one another; '' while that is unknown.
         heat: Picture of the energy over the table, as a data URL; '' for none.
     """
 
     understanding: Understanding | None = None
-    test: LeaveOneOutResult | None = None
+    agreement: str = ''
     heat: str = ''
-
-    @property
-    def code(self) -> ConceptCode | None:
-        """Code of what they were understood to mean; None while that is unknown."""
-        return None if self.understanding is None else self.understanding.code

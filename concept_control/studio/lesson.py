@@ -84,7 +84,7 @@ def events_of(examples: Sequence[Example]) -> Events:
     return join([example.events() for example in examples])
 
 
-def understand(model: ConceptModel, examples: Sequence[Example], seed: int = 0) -> Understanding:
+def understand(model: ConceptModel, examples: Sequence[Example]) -> Understanding:
     """Infer what some examples mean; nothing is tried yet.
 
     Raises:
@@ -93,7 +93,7 @@ def understand(model: ConceptModel, examples: Sequence[Example], seed: int = 0) 
     """
     if not examples:
         raise StudioError('there is no example yet; drag something and keep it as an example')
-    code = model.infer(events_of(examples), seed)
+    code = model.infer(events_of(examples))
     return Understanding(code, tuple(in_words(text, examples) for text in model.explain(code)))
 
 

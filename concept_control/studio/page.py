@@ -10,7 +10,7 @@ from concept_control.studio.keys import ARROWS, HELP, STEP, keep_keys
 from concept_control.studio.look_back_panel import LookBackPanel
 from concept_control.studio.scene_view import SceneView
 from concept_control.studio.studio import Studio
-from concept_control.studio.table import SIZES, Table
+from concept_control.studio.table import SIZES
 from concept_control.studio.teach_panel import TeachPanel
 from concept_control.world.colors import NAMED_COLORS
 
@@ -33,7 +33,6 @@ class Page:
         self._tab = 'Teach'
         self._selected: int | None = None
         self._version = -1
-        self._shown: tuple[Table, int | None] | None = None
         self._notice = max((number for number, _ in self._workbench.notices), default=0)
         self._arm_time = -1.0
         self._build()
@@ -242,15 +241,6 @@ class Page:
 
     def _show_tools(self) -> None:
         table = self._workbench.desk.table
-        if self._shown != (table, self._selected):
-            self._shown = table, self._selected
-            self._list_things(table)
-        self._tools.visible = self._selected is not None
-        if self._selected is not None:
-            thing = table.thing(self._selected)
-            self._color.value, self._size.value = thing.color, thing.size
-
-    def _list_things(self, table: Table) -> None:
         self._things.clear()
         with self._things:
             for thing in table.things:
@@ -261,6 +251,10 @@ class Page:
                 )
                 button.props(f'dense size=sm no-caps {"unelevated" if chosen else "outline"}')
                 button.props(f'aria-label="#{thing.id} {thing.color} at {x:.3f}, {y:.3f}"')
+        self._tools.visible = self._selected is not None
+        if self._selected is not None:
+            thing = table.thing(self._selected)
+            self._color.value, self._size.value = thing.color, thing.size
 
     def _show_notices(self) -> None:
         for number, text in self._workbench.notices:

@@ -206,8 +206,8 @@ class SceneView:
         calls: list[list[object]] = []
         for body, (position, rotation) in zip(self._bodies, state.bodies):
             place = turn @ (np.array(position) - center) / look.half_extent
-            body.x, body.y, body.z = place.round(4).tolist()
-            body.R = (turn @ np.array(rotation)).round(4).tolist()
+            body.x, body.y, body.z = map(float, place)
+            body.R = (turn @ np.array(rotation)).tolist()
             calls.append(['move', body.id, body.x, body.y, body.z])
             calls.append(['rotate', body.id, body.R])
         self.scene.run_method('run_methods', calls)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-
 from nicegui import ui
 
 from concept_control.studio.pictures import draw_example
@@ -25,7 +23,6 @@ class TeachPanel:
 
     def __init__(self, workbench: Workbench) -> None:
         self._workbench = workbench
-        self._shown: dict[int, Sequence[object]] = {}
         ui.label(STEPS).classes('text-sm opacity-80')
         self._example = ui.label().classes('font-medium').props('data-testid=example')
         with ui.row().classes('gap-2'):
@@ -57,68 +54,59 @@ class TeachPanel:
             self._example.text = f'{example.sentence}{guessed if example.meant else ""}'
         else:
             self._example.text = 'nothing is shown yet'
-        understanding, kept = lesson.understanding, desk.examples
-        tries = understanding.tries if understanding else ()
-        self._redraw(self._understood, (understanding, lesson.test, kept), self._show_understood)
-        self._redraw(self._tries, tries, self._show_tries)
-        self._redraw(self._examples, kept, self._show_examples)
-
-    def _redraw(
-        self, place: ui.element, shown: Sequence[object], draw: Callable[[], None]
-    ) -> None:
-        """Draw what a place shows anew where that is something else than before."""
-        before = self._shown.get(place.id)
-        if before is not None and [*map(id, before)] == [*map(id, shown)]:
-            return
-        self._shown[place.id] = shown
-        place.clear()
-        with place:
-            draw()
-
-    def _show_examples(self) -> None:
-        for index, kept in enumerate(self._workbench.desk.examples):
-            with ui.column().classes('gap-0 items-center'):
-                ui.html(draw_example(kept, 84), sanitize=False)
-                ui.button(
-                    f'forget {index + 1}',
-                    on_click=lambda _, i=index: self._workbench.forget_example(i),
-                ).props('flat dense size=sm')
+        self._show_understood()
+        understanding = lesson.understanding
+        self._tries.clear()
+        with self._tries:
+            for index, tried in enumerate(understanding.tries if understanding else ()):
+                self._show_try(index, draw_example(tried))
+        self._examples.clear()
+        with self._examples:
+            for index, kept in enumerate(desk.examples):
+                with ui.column().classes('gap-0 items-center'):
+                    ui.html(draw_example(kept, 84), sanitize=False)
+                    ui.button(
+                        f'forget {index + 1}',
+                        on_click=lambda _, i=index: self._workbench.forget_example(i),
+                    ).props('flat dense size=sm')
 
     def _show_understood(self) -> None:
-        lesson, number = self._workbench.lesson, len(self._workbench.desk.examples)
-        understanding = lesson.understanding
-        if not number:
-            ui.label('nothing yet: keep an example')
-            return
-        if understanding is None:
-            ui.label('thinking …')
-            return
-        for sentence in understanding.sentences:
-            ui.label(sentence).classes('leading-tight').props('data-testid=sentence')
-        sure = f'from {number} example{"s" if number > 1 else ""}, '
-        sure += f'{100 * understanding.code.confidence:.0f} % sure'
-        ui.label(sure).classes('text-sm opacity-80')
-        if lesson.test is not None:
-            verdict = ui.label(lesson.test.text).classes('text-sm opacity-80')
-            verdict.props('data-testid=agreement')
-        if understanding.proposal is not None:
-            ui.button(
-                'Show the example that would decide', on_click=self._workbench.show_proposal
-            ).props('flat dense icon=help_outline')
+        lesson, examples = self._workbench.lesson, self._workbench.desk.examples
+        self._understood.clear()
+        with self._understood:
+            understanding = lesson.understanding
+            if not examples:
+                ui.label('nothing yet: keep an example')
+                return
+            if understanding is None:
+                ui.label('thinking …')
+                return
+            for sentence in understanding.sentences:
+                ui.label(sentence).classes('leading-tight').props('data-testid=sentence')
+            number = len(examples)
+            sure = f'from {number} example{"s" if number > 1 else ""}, '
+            sure += f'{100 * understanding.code.confidence:.0f} % sure'
+            ui.label(sure).classes('text-sm opacity-80')
+            if lesson.agreement:
+                ui.label(lesson.agreement).classes('text-sm opacity-80').props(
+                    'data-testid=agreement'
+                )
+            if understanding.proposal is not None:
+                ui.button(
+                    'Show the example that would decide', on_click=self._workbench.show_proposal
+                ).props('flat dense icon=help_outline')
 
-    def _show_tries(self) -> None:
+    def _show_try(self, index: int, picture: str) -> None:
         workbench = self._workbench
-        understanding = workbench.lesson.understanding
-        for index, tried in enumerate(understanding.tries if understanding else ()):
-            with ui.column().classes('gap-0 items-center'):
-                ui.html(draw_example(tried), sanitize=False)
-                with ui.row().classes('gap-1'):
-                    ui.button('right', on_click=lambda _, i=index: workbench.accept_try(i)).props(
-                        'dense size=sm color=positive'
-                    )
-                    ui.button(
-                        'correct', on_click=lambda _, i=index: workbench.correct_try(i)
-                    ).props('dense size=sm outline')
+        with ui.column().classes('gap-0 items-center'):
+            ui.html(picture, sanitize=False)
+            with ui.row().classes('gap-1'):
+                ui.button('right', on_click=lambda: workbench.accept_try(index)).props(
+                    'dense size=sm color=positive'
+                )
+                ui.button('correct', on_click=lambda: workbench.correct_try(index)).props(
+                    'dense size=sm outline'
+                )
 
     def _put_back(self) -> None:
         self._workbench.begin_again()

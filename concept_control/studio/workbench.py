@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable, Sequence
-from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
 
+from concept_control.energy.code import ConceptCode
 from concept_control.energy.model import ConceptModel
 from concept_control.errors import ConceptControlError, StudioError
 from concept_control.language.expression import parse
@@ -239,10 +239,7 @@ class Workbench:
         examples = self.desk.examples
 
         def job() -> None:
-            lesson = self.lesson if self.desk.examples == examples else Lesson()
-            code, test = lesson.code, lesson.test
-            events = events_of(examples)
-            concept, test = teach(self._ready, name, events, seed=self.seed, code=code, test=test)
+            concept, test = teach(self._ready, name, events_of(examples), seed=self.seed)
             save(self.library, concept)
             self.words = {**self.words, name: taught_word(concept)}
             self.say(f'{name} is a word now: {concept.signature}; {test.text}')
@@ -282,7 +279,8 @@ class Workbench:
 
     def take_places(self, places: dict[int, tuple[float, float]]) -> None:
         """Take over where things have come to stand."""
-        self._edited(self.desk.anew(self.desk.table.moved(places)))
+        table = self.desk.table.moved(places)
+        self._edited(self.desk.anew(table))
         self._redraw()
         self._ask_again()
 
@@ -323,7 +321,7 @@ class Workbench:
             return
 
         def job() -> None:
-            found = understand(self._ready, examples, self.seed)
+            found = understand(self._ready, examples)
             if self.desk.examples == examples:
                 self.lesson = Lesson(found)
                 self._changed()
@@ -343,13 +341,11 @@ class Workbench:
 
     def _compare(self, examples: tuple[Example, ...]) -> None:
         """Hold each example out once; the newest lesson gets the verdict."""
-        if self.desk.examples != examples:
-            return
         events = events_of(examples)
         usage = usage_of(events)
         test = leave_one_out(self._ready, events, usage.acts, usage.selects, self.seed)
         if self.desk.examples == examples:
-            self.lesson = replace(self.lesson, test=test)
+            self.lesson = replace(self.lesson, agreement=test.text)
             self._changed()
 
     def _guess(self) -> None:
@@ -359,14 +355,17 @@ class Workbench:
             return
 
         def job() -> None:
-            code, examples = self.lesson.code, desk.examples
-            found = guess_meant(self._ready, desk.before, desk.table, examples, code)
+            found = guess_meant(self._ready, desk.before, desk.table, desk.examples, self._code())
             if self.desk is desk:
                 self.desk = replace(desk, meant=found)
                 self._changed()
                 self._redraw()
 
         self._worker.ask('guess', job)
+
+    def _code(self) -> ConceptCode | None:
+        understanding = self.lesson.understanding
+        return None if understanding is None else understanding.code
 
     def _redraw(self) -> None:
         """Draw the energies over the table anew."""
@@ -378,13 +377,15 @@ class Workbench:
         self._changed()
 
     def _draw_lesson(self) -> None:
-        desk, code = self.desk, self.lesson.code
+        desk, code = self.desk, self._code()
         thing_id = self._drawn(desk.example.moved)
         heat = ''
         if code is not None and thing_id is not None:
             meant = tuple(i for i in desk.example.meant if i != thing_id)
-            with suppress(ConceptControlError):  # of a concept that only says what is meant
+            try:
                 heat = heat_picture(heat_map(self._ready, code, desk.table, thing_id, meant))
+            except ConceptControlError:
+                heat = ''  # a concept that only says what is meant has no energy of places
         self.lesson = replace(self.lesson, heat=heat)
 
     def _draw_question(self) -> None:
@@ -430,6 +431,7 @@ class Workbench:
         table = example.before.shuffled(self._rng)
         self._edited(Desk(table, table, examples=(*self.desk.examples, example)))
         self._understand()
+        self._redraw()
 
     def _try(self, index: int) -> Example | None:
         understanding = self.lesson.understanding

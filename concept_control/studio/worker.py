@@ -12,7 +12,7 @@ Job = Callable[[], None]
 
 
 class Worker:
-    """Runs jobs in a thread, in the order in which their kinds were asked for last.
+    """Runs jobs in a thread, in the order in which their kinds were first asked for.
 
     Args:
         on_error: Callback with what a job could not do, for people.
@@ -35,7 +35,6 @@ class Worker:
     def ask(self, kind: str, job: Job) -> None:
         """Run a job soon, instead of one of the same kind that has not begun."""
         with self._condition:
-            self._waiting.pop(kind, None)
             self._waiting[kind] = job
             self._condition.notify()
 

@@ -6,7 +6,6 @@ from collections.abc import Callable
 
 import numpy as np
 
-from concept_control.energy.code import ConceptCode
 from concept_control.energy.model import ConceptModel
 from concept_control.errors import LibraryError
 from concept_control.language.appearance import identifies_by_appearance
@@ -76,8 +75,6 @@ def teach(
     use: str = '',
     seed: int = 0,
     progress: Callable[[], object] = lambda: None,
-    code: ConceptCode | None = None,
-    test: LeaveOneOutResult | None = None,
 ) -> tuple[LibraryConcept, LeaveOneOutResult]:
     """Infer a concept from demonstrations and test them against one another.
 
@@ -89,17 +86,15 @@ def teach(
         use: Way to use it, see `usage_of`.
         seed: Seed of the inference.
         progress: Callback after each of M + 1 inferences.
-        code: Code that was inferred of them before; None to infer it.
-        test: Result of holding each of them out, where that was done before.
 
     Raises:
         LibraryError: if the demonstrations do not allow the use.
         EventError: if they show nothing.
     """
     usage = usage_of(demonstrations, use)
-    code = code or model.infer(demonstrations, seed)
+    code = model.infer(demonstrations, seed)
     progress()
-    test = test or leave_one_out(model, demonstrations, usage.acts, usage.selects, seed, progress)
+    test = leave_one_out(model, demonstrations, usage.acts, usage.selects, seed, progress)
     energy = float(np.mean(model.energy(demonstrations, code).cpu().numpy()))
     concept = LibraryConcept(
         name=name,
