@@ -152,7 +152,8 @@ def _propose(inference: PlacingInference) -> list[_Proposal]:
     side = torch.where(above < _SAME * mass, 1.0, torch.where(below < _SAME * mass, -1.0, 0.0))
     is_usable = (width > _EXACT * ordered.deviation) & (ordered.deviation > 1e-4)
     (rows,) = torch.nonzero(is_usable & (mass < _MOST_MASS), as_tuple=True)
-    rows = rows[mass[rows].argsort()[:_MOST_PROPOSED]]
+    # Rounding must not choose between measurements that are the same here.
+    rows = rows[mass[rows].round(decimals=4).argsort(stable=True)[:_MOST_PROPOSED]]
     columns = (each[rows].tolist() for each in (lower, upper, side))
     names = [inference.measurements[i].name for i in rows.tolist()]
     return [_Proposal(*each) for each in zip(names, *columns)]

@@ -37,7 +37,7 @@ def test_values_that_can_be(kind, text, value):
         (types.colors, ('', 'red,', 'red,,blue', 'pruple'), 'is no colour'),
         (types.colors, ('redd',), 'did you mean red?'),
         (types.command, ('', 'near(', 'near'), ''),
-        (types.arm, ('nonsense', ''), 'shipped arms: franka, ur5e'),
+        (types.arm, ('nonsense', ''), 'shipped arms: franka, franka_gripper, ur5e'),
         (types.existing_file, ('', '/nowhere', '/tmp', '/dev/null'), ''),
         (types.existing_folder, ('', '/nowhere', '/dev/null'), ''),
         (types.new_file(), ('', '/tmp', '/dev/null/x', 'a\0b', '/dev/null/x/y'), ''),

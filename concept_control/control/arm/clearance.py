@@ -19,7 +19,7 @@ BLOCK_MARGIN = 0.01
 class LinkClearance:
     """What the links of an arm are to keep away from.
 
-    The links, and the tool from 4 cm above its tip, are covered by spheres, blocks are upright
+    The links, and the tool from 6 cm above its tip, are covered by spheres, blocks are upright
     capsules; the table is at zero.
 
     Attributes:

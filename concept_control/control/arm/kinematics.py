@@ -10,7 +10,7 @@ import numpy as np
 from concept_control.control.arm.arm_model import ArmModel, compiled
 from concept_control.errors import ArmError
 
-TOOL_LENGTH = 0.04
+TOOL_LENGTH = 0.06
 """Length of the part of a tool, from its tip, that touches blocks and is kept off none [m]."""
 
 
