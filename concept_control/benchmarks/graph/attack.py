@@ -123,7 +123,7 @@ class Aftermath:
     """What a graph that was attacked leaves behind.
 
     Attributes:
-        memory: Resident memory after the first attack and at the end, by process [MiB]; the
+        memory: Resident memory after the second attack and at the end, by process [MiB]; the
             processes that were killed begin anew.
         codes: Exit codes at the end.
         files: Files left in shared memory, but for those of killed processes.
@@ -202,7 +202,7 @@ def attack_output(
         config: Attacks, their duration and the graph.
         aftermath: Record of what is left behind; filled.
     """
-    begun: dict[str, tuple[int, float]] = {}
+    begun: dict[str, tuple[int, float, int]] = {}
     files: set[Path] = set()
     end = time.monotonic() + 60 * config.minutes / len(config.outputs)
     attacks = tqdm(itertools.cycle(config.attacks), output, len(config.attacks), file=sys.stderr)
@@ -216,8 +216,10 @@ def attack_output(
             for node, process in field_.target.graph.processes.items():
                 files |= segments_of(process.pid)
                 now = resident(process.pid)
-                if begun.get(node, (0, 0.0))[0] != process.pid:
-                    begun[node] = (process.pid, now)
+                pid, first, attacked = begun.get(node, (0, 0.0, 0))
+                # A process that was started again may still be coming up after its first attack.
+                attacked = attacked + 1 if pid == process.pid else 1
+                begun[node] = (process.pid, first if attacked > 2 else now, attacked)
                 aftermath.memory[node] = (begun[node][1], now)
             yield result
         aftermath.codes = field_.target.graph.stop()
