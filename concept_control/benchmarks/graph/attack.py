@@ -202,7 +202,7 @@ def attack_output(
         config: Attacks, their duration and the graph.
         aftermath: Record of what is left behind; filled.
     """
-    begun: dict[str, tuple[int, float, int]] = {}
+    measured: dict[int, list[float]] = {}
     files: set[Path] = set()
     end = time.monotonic() + 60 * config.minutes / len(config.outputs)
     attacks = tqdm(itertools.cycle(config.attacks), output, len(config.attacks), file=sys.stderr)
@@ -215,12 +215,10 @@ def attack_output(
             files = set()
             for node, process in field_.target.graph.processes.items():
                 files |= segments_of(process.pid)
-                now = resident(process.pid)
-                pid, first, attacked = begun.get(node, (0, 0.0, 0))
-                # A process that was started again may still be coming up after its first attack.
-                attacked = attacked + 1 if pid == process.pid else 1
-                begun[node] = (process.pid, first if attacked > 2 else now, attacked)
-                aftermath.memory[node] = (begun[node][1], now)
+                memory = measured.setdefault(process.pid, [])
+                memory.append(resident(process.pid))
+                # One that was started again may still be coming up after its first attack.
+                aftermath.memory[node] = (memory[:2][-1], memory[-1])
             yield result
         aftermath.codes = field_.target.graph.stop()
     aftermath.files = sorted(map(str, left_behind(files)))

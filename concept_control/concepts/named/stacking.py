@@ -5,6 +5,7 @@ Things are cubes.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import product
 from typing import NamedTuple
@@ -53,6 +54,33 @@ def vertical(events: Events) -> tuple[np.ndarray, np.ndarray]:
 def half_sides(events: Events) -> np.ndarray:
     """Return the halves (B, N, 2) of the sides in x and y."""
     return events.sides.cpu().numpy().astype(float) / 2
+
+
+class Pile(NamedTuple):
+    """The M things that an event is about, the lowest first.
+
+    Attributes:
+        places: (M, 2) middles in the last state.
+        halves: (M, 2) halves of the sides in x and y.
+        lower: (M,) heights of the lower faces.
+        upper: (M,) heights of the upper faces.
+    """
+
+    places: np.ndarray
+    halves: np.ndarray
+    lower: np.ndarray
+    upper: np.ndarray
+
+
+def piles(events: Events) -> Iterator[Pile]:
+    """Yield the things that each event is about."""
+    present, _, attended = masks(events)
+    every = last_positions(events), half_sides(events), *vertical(events)
+    lower = every[2]
+    for row, chosen in enumerate(attended & present):
+        index = np.flatnonzero(chosen)
+        index = index[np.argsort(lower[row, index], kind='stable')]
+        yield Pile(*(values[row, index] for values in every))
 
 
 def raised(scene: Draft) -> np.ndarray:
@@ -261,21 +289,14 @@ class Tower(Family):
         )
 
     def error(self, events: Events, params: np.ndarray) -> np.ndarray:
-        present, _, attended = masks(events)
-        members, places, halves = attended & present, last_positions(events), half_sides(events)
-        lower, upper = vertical(events)
-        error = np.full(len(places), np.inf)
-        for row, chosen in enumerate(members):
-            index = np.flatnonzero(chosen)
-            index = index[np.argsort(lower[row, index])]
-            if not self.fewest <= len(index) <= self.most or lower[row, index[0]] > FACE_GAP:
-                continue
-            below, above = index[:-1], index[1:]
-            gaps = lower[row, above] - upper[row, below]
-            off = np.abs(places[row, above] - places[row, below]) - halves[row, below]
-            if (np.abs(gaps) <= FACE_GAP).all():
-                error[row] = max(float(off.max()), 0.0)
-        return error
+        return np.array([self._off(pile) for pile in piles(events)])
+
+    def _off(self, pile: Pile) -> float:
+        if not self.fewest <= len(pile.lower) <= self.most or pile.lower[0] > FACE_GAP:
+            return np.inf
+        gaps = pile.lower[1:] - pile.upper[:-1]
+        off = np.abs(np.diff(pile.places, axis=0)) - pile.halves[:-1]
+        return max(float(off.max()), 0.0) if (np.abs(gaps) <= FACE_GAP).all() else np.inf
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -328,25 +349,18 @@ class OnTwo(Family):
         )
 
     def error(self, events: Events, params: np.ndarray) -> np.ndarray:
-        present, _, attended = masks(events)
-        members, places, halves = attended & present, last_positions(events), half_sides(events)
-        lower, upper = vertical(events)
-        error = np.full(len(places), np.inf)
-        for row, chosen in enumerate(members):
-            index = np.flatnonzero(chosen)
-            if len(index) != self.fewest:
-                continue
-            *pair, top = index[np.argsort(lower[row, index], kind='stable')]
-            gaps = [*lower[row, pair], *(lower[row, top] - upper[row, pair])]
-            if np.abs(gaps).max() > FACE_GAP:
-                continue
-            side = 2 * halves[row, pair].mean()
-            gap = np.abs(np.diff(places[row, pair], axis=0)[0]) - halves[row, pair].sum(axis=0)
-            wrong = outside_of(np.max(gap), *(side * np.array(self.gaps)))
-            of_pair = places[row, pair], halves[row, pair]
-            off = tipped(places[row, top], halves[row, top], *of_pair)
-            error[row] = max(float(wrong), off)
-        return error
+        return np.array([self._off(pile) for pile in piles(events)])
+
+    def _off(self, pile: Pile) -> float:
+        if len(pile.lower) != self.fewest:
+            return np.inf
+        places, halves = pile.places[:2], pile.halves[:2]
+        gaps = [*pile.lower[:2], *(pile.lower[2] - pile.upper[:2])]
+        if np.abs(gaps).max() > FACE_GAP:
+            return np.inf
+        gap = np.abs(np.diff(places, axis=0)[0]) - halves.sum(axis=0)
+        wrong = outside_of(np.max(gap), *(2 * halves.mean() * np.array(self.gaps)))
+        return max(float(wrong), tipped(pile.places[2], pile.halves[2], places, halves))
 
 
 def tipped(place: np.ndarray, half: np.ndarray, places: np.ndarray, halves: np.ndarray) -> float:

@@ -10,7 +10,6 @@ from concept_control.concepts.family import (
     SIZE_RANGE,
     Draft,
     Family,
-    last_positions,
     masks,
     mean_of,
     outside_of,
@@ -19,7 +18,8 @@ from concept_control.concepts.family import (
 from concept_control.concepts.named.relational import Relation
 from concept_control.concepts.named.stacking import (
     FACE_GAP,
-    half_sides,
+    Pile,
+    piles,
     put_on,
     raised,
     spread_out,
@@ -176,26 +176,14 @@ class SupportPatterns(Family):
 
     def error(self, events: Events, params: np.ndarray) -> np.ndarray:
         numbers = per_event(params, events)[:, 0].astype(int)
-        present, _, attended = masks(events)
-        places, halves = last_positions(events), half_sides(events)
-        lower, upper = vertical(events)
-        error = np.full(len(places), np.inf)
-        for row, pattern in enumerate(PATTERNS[number] for number in numbers):
-            index = np.flatnonzero((attended & present)[row])
-            if len(index) == len(pattern):
-                rows = (each[row, index] for each in (places, halves, lower, upper))
-                error[row] = _pattern_error(pattern, *rows)
-        return error
+        return np.array([_pattern_error(PATTERNS[n], p) for n, p in zip(numbers, piles(events))])
 
 
-def _pattern_error(
-    pattern: tuple[tuple[int, ...], ...],
-    places: np.ndarray,
-    halves: np.ndarray,
-    lower: np.ndarray,
-    upper: np.ndarray,
-) -> float:
+def _pattern_error(pattern: tuple[tuple[int, ...], ...], pile: Pile) -> float:
     """Return how far the worst middle is off what carries it; infinite for another pattern."""
+    if len(pile.lower) != len(pattern):
+        return np.inf
+    places, halves, lower, upper = pile
     apart = np.abs(places[:, None] - places) - halves[:, None] - halves
     carries = (np.abs(lower[:, None] - upper) <= FACE_GAP) & (apart.max(axis=-1) < 0)
     np.fill_diagonal(carries, False)

@@ -180,14 +180,17 @@ def with_places(scene: SceneBatch, places: torch.Tensor, falls: bool = False) ->
         places: Places of the subject.
         falls: Whether it comes to rest there, on what is below; otherwise it stays as high.
     """
-    return _placed(scene.repeat(places.shape[1]), places.reshape(-1, 1, 2), falls)
+    many = scene.repeat(places.shape[1])
+    return _placed(many, many.subjects, places.reshape(-1, 1, 2), falls)
 
 
-def _placed(scene: SceneBatch, places: torch.Tensor, falls: bool) -> SceneBatch:
-    """Return B scenes with the one subject at a place each (B, 1, 2)."""
-    gate = scene.subjects.unsqueeze(-1)
+def _placed(
+    scene: SceneBatch, mask: torch.Tensor, places: torch.Tensor, falls: bool
+) -> SceneBatch:
+    """Return B scenes with the things of a mask (B, N) at places (B, 1 or N, 2)."""
+    gate = mask.unsqueeze(-1)
     scene = scene._replace(after=scene.after * (1 - gate) + places * gate)
-    return let_down(scene, scene.subjects) if falls else scene
+    return let_down(scene, mask) if falls else scene
 
 
 def at_places(view: SceneView, places: torch.Tensor, falls: bool = False) -> SceneView:
@@ -200,10 +203,8 @@ def anywhere(
     scene: SceneBatch, mask: torch.Tensor, generator: torch.Generator, falls: bool = False
 ) -> SceneBatch:
     """Return the scenes with the things of a mask (B, N) anywhere, see `with_places`."""
-    gate = mask.unsqueeze(-1)
     places = 2 * torch.rand(scene.after.shape, generator=generator) - 1
-    scene = scene._replace(after=scene.after * (1 - gate) + places * gate)
-    return let_down(scene, mask) if falls else scene
+    return _placed(scene, mask, places, falls)
 
 
 def _on_lattice(places: torch.Tensor, lattice: Lattice | None) -> torch.Tensor:
@@ -401,7 +402,8 @@ class Redrawing:
         place = self.view.place[index]
         place = place + spread * torch.randn(place.shape, generator=self._generator)
         place = _on_lattice(place.clamp(-1.0, 1.0), self._lattice)
-        rows = _placed(self.view.scene.select(index), place.unsqueeze(1), self._falls)
+        rows = self.view.scene.select(index)
+        rows = _placed(rows, rows.subjects, place.unsqueeze(1), self._falls)
         self.view = SceneView(rows, elsewhere=(self.view, index))
 
     def values(self, chosen: Sequence[int] | None = None) -> torch.Tensor:

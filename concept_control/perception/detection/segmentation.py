@@ -27,7 +27,7 @@ from concept_control.perception.detection.faces import (
     slope,
 )
 from concept_control.perception.detection.limits import BlockLimits
-from concept_control.perception.detection.stacks import separate_stacks
+from concept_control.perception.detection.stacks import Columns
 from concept_control.world.boxes import OrientedBoxes
 
 TABLE, OTHER, HOLE = 0, -1, -2
@@ -157,7 +157,7 @@ def _regions(
         regions.append(BlockRegion(label, rows, columns, is_top, height))
     if not has_stacks:
         return regions
-    return separate_stacks(view, chroma, candidates, regions, facts, limits, resolution)
+    return Columns(view, chroma, candidates, regions, facts, limits, resolution).separate()
 
 
 def _pixels_by_label(labels: np.ndarray) -> list[tuple[np.ndarray, np.ndarray]]:

@@ -65,16 +65,8 @@ SEEN_SIGMA, GUESS_SIGMA = 0.0005, 0.006
 """Standard deviations of a lower face that is on a visible upper one, and of a guess [m]."""
 
 
-def separate_stacks(
-    view: DepthView,
-    chroma: np.ndarray,
-    candidates: np.ndarray,
-    regions: list[BlockRegion],
-    faces: list[Face],
-    limits: BlockLimits,
-    resolution: Resolution,
-) -> list[BlockRegion]:
-    """Tell blocks that stand on one another apart.
+class Columns:
+    """The upper faces of a frame with all that may be below them.
 
     Args:
         view: Depth of the frame.
@@ -85,15 +77,7 @@ def separate_stacks(
         faces: Upper faces, from label 1 on.
         limits: Limits of what may be on the table.
         resolution: Resolution of the frame.
-
-    Returns:
-        Regions of one block each, from the highest to the lowest, with their lower faces.
     """
-    return _Columns(view, chroma, candidates, regions, faces, limits, resolution).separate()
-
-
-class _Columns:
-    """The upper faces of a frame with all that may be below them."""
 
     def __init__(
         self,
@@ -142,6 +126,10 @@ class _Columns:
         return self.view.points(rows, columns)[:, :2], self.view.height[rows, columns]
 
     def separate(self) -> list[BlockRegion]:
+        """Return regions of one block each, with their lower faces: who stands on whom is told.
+
+        They are those with an upper face, from the highest to the lowest, then the others.
+        """
         for region in self.faced:
             if len(region.rows):
                 self._stand(region, self._width(region))
