@@ -9,14 +9,17 @@ import pytest
 # Domains up to 101 leave room for the ports of every operating system.
 os.environ['ROS_DOMAIN_ID'] = str(1 + os.getpid() % 100)
 os.environ['ROS_AUTOMATIC_DISCOVERY_RANGE'] = 'LOCALHOST'
-os.environ['ROS_LOG_DIR'] = tempfile.mkdtemp(prefix='concept_control_test_')
+# Removed when the run ends.
+LOGS = tempfile.TemporaryDirectory(prefix='concept_control_test_', ignore_cleanup_errors=True)
+LIBRARY = tempfile.TemporaryDirectory(prefix='concept_control_library_')
+os.environ['ROS_LOG_DIR'] = LOGS.name
 os.environ.setdefault('OMP_NUM_THREADS', '1')
 # Read when a process makes its first participant: without it images are lost between processes.
 os.environ['FASTDDS_DEFAULT_PROFILES_FILE'] = str(
     Path(__file__).resolve().parent.parent / 'config/fastdds.xml'
 )
 # Nor do words taught on this machine count.
-os.environ['CONCEPT_CONTROL_LIBRARY'] = tempfile.mkdtemp(prefix='concept_control_library_')
+os.environ['CONCEPT_CONTROL_LIBRARY'] = LIBRARY.name
 
 
 @pytest.fixture(scope='session')
