@@ -67,16 +67,35 @@ PUSHED = (
 )
 """What is asked of pushing: one block moves."""
 
-STACKED: tuple[tuple[str, int, tuple[tuple[int, ...], ...], str], ...] = (
-    ('on_top_of(red; blue)', 4, (), ''),
-    ('on_top_of(red; blue)', 4, ((2, 3),), ''),
-    ('tower(all)', 3, (), ''),
-    ('tower(all)', 4, (), ''),
-    ('tower(all)', 5, (), ''),
-    *((f'{WORD}(all)', num, (), name) for name, numbers in NUMBERS.items() for num in numbers),
-)
-"""What is asked of stacking: the command, the number of blocks, what lies on what before, and the
-family that one demonstration shows, if it is not a word's."""
+
+@dataclass(frozen=True)
+class StackingTask:
+    """One thing that is asked of stacking.
+
+    Attributes:
+        command: Command.
+        num_blocks: Number of blocks.
+        stacks: Blocks of the start that stand on one another, as in `SceneConfig`.
+        shown: Family of which one demonstration teaches the command's word; '' for none.
+    """
+
+    command: str
+    num_blocks: int
+    stacks: tuple[tuple[int, ...], ...] = ()
+    shown: str = ''
+
+
+STACKED = {
+    'on_top_of': StackingTask('on_top_of(red; blue)', 4),
+    'on_top_of_burdened': StackingTask('on_top_of(red; blue)', 4, ((2, 3),)),
+    **{f'tower_{num}': StackingTask('tower(all)', num) for num in (3, 4, 5)},
+    **{
+        f'shown_{name}_{num}': StackingTask(f'{WORD}(all)', num, shown=name)
+        for name, numbers in NUMBERS.items()
+        for num in numbers
+    },
+}
+"""What is asked of stacking, by name."""
 
 STACK_REST = 2.0
 """Time that what was stacked must stand before it is judged [s]."""
@@ -92,6 +111,8 @@ class ControlConfig:
         sections: Names among `SECTIONS`.
         episodes: Commands of the section `commands`.
         seeds: Starts, pairs of points or layouts of each of the other sections.
+        tasks: Names among `STACKED`, of the section `stacking`.
+        first_seed: First seed of the section `stacking`: with others, runs add up.
         arm: Name of an arm, or path of its YAML file.
         others: Further arms for the section `commands`, whose table then compares them.
         planner: Name of the planner, where not all are compared.
@@ -104,6 +125,8 @@ class ControlConfig:
     sections: tuple[str, ...] = SECTIONS
     episodes: int = 100
     seeds: int = 20
+    tasks: tuple[str, ...] = tuple(STACKED)
+    first_seed: int = 0
     arm: str = 'franka'
     others: tuple[str, ...] = ()
     planner: str = 'ilqg'
@@ -280,26 +303,26 @@ def pushing_section(config: ControlConfig, report: Report) -> dict[str, Any]:
 def stacking_section(config: ControlConfig, report: Report) -> dict[str, Any]:
     """Put blocks on one another; what the predicate finds two seconds later counts."""
     seen = f'camera ({config.backend})' if config.backend else 'true poses with 1 mm of noise'
-    report.heading(f'stacking, {config.arm}, {seen}, {config.seeds} seeds each')
+    seeds = range(config.first_seed, config.first_seed + config.seeds)
+    report.heading(f'stacking, {config.arm}, {seen}, seeds {seeds[0]} to {seeds[-1]}')
     rows: list[dict[str, Any]] = []
     films: list[list[tuple[float, np.ndarray]]] = []
-    for text, num, stacks, shown in STACKED:
-        colors = EpisodeConfig.colors[:num] if num <= 4 else (*EpisodeConfig.colors, 'magenta')
+    for name in config.tasks:
+        task = STACKED[name]
+        colors = (*EpisodeConfig.colors, 'magenta')[: task.num_blocks]
         runs = _run_all(
             config.episode(
-                text,
+                task.command,
                 seed,
                 colors=colors,
-                stacks=stacks,
+                stacks=task.stacks,
                 rest=STACK_REST,
-                shown=shown,
-                films=seed == 0 and config.html is not None,
+                shown=task.shown,
+                films=seed == seeds[0] and config.html is not None,
             )
-            for seed in range(config.seeds)
+            for seed in seeds
         )
-        start = f', {colors[stacks[0][1] - 1]} on {colors[stacks[0][0] - 1]}' if stacks else ''
-        what = f'a {shown} shown once' if shown else text
-        rows.append(_summary(f'{what}, {num} blocks{start}', runs))
+        rows.append(_summary(name, runs))
         success = rate(sum(run.holds for run in runs), len(runs))
         rows[-1] |= {'interval': success, 'percent': percent(success)}
         films += [run.frames for run in runs if run.frames]
@@ -324,7 +347,12 @@ def _by_command(commands: Sequence[str], runs: list[Episode]) -> list[dict[str, 
 
 def _run_all(configs: Iterable[EpisodeConfig]) -> list[Episode]:
     bar = tqdm(list(configs), unit='episode', file=sys.stderr, leave=False)
-    return [_runner().run(config) for config in bar]
+    runs = []
+    for config in bar:
+        runs.append(_runner().run(config))
+        held = sum(run.holds for run in runs)
+        bar.set_postfix_str(f'{config.expression}, seed {config.seed}: {held} of {len(runs)} hold')
+    return runs
 
 
 def _summary(name: str, runs: list[Episode]) -> dict[str, Any]:

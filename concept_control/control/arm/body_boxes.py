@@ -8,20 +8,29 @@ import numpy as np
 from concept_control.control.arm.description import ArmDescription
 from concept_control.world.boxes import OrientedBoxes
 
+HANDLING_LENGTH = 0.05
+"""Length of a tool, from its tip, that may be beside a block that is to be seen [m]."""
+
 
 class ArmBoxes:
-    """The boxes around an arm's geoms, base and links, without what is rigid with its tool.
+    """The boxes around an arm's geoms, without those of its tool that come near the tip.
 
-    The tool is left out because it touches what is to be seen. Not thread-safe.
+    They are left out because they touch what is to be seen. Not thread-safe.
     """
 
     def __init__(self, arm: ArmDescription) -> None:
         self._model = model = arm.spec().compile()
         self._data = mujoco.MjData(model)
-        tool = int(model.body_weldid[model.site_bodyid[model.site(arm.tool_site).id]])
-        is_seen = model.body_weldid[model.geom_bodyid] != tool
-        is_seen &= model.geom_type != mujoco.mjtGeom.mjGEOM_PLANE
-        self._geoms = np.flatnonzero(is_seen)
+        site = model.site(arm.tool_site).id
+        tool = int(model.body_weldid[model.site_bodyid[site]])
+        is_link = model.body_weldid[model.geom_bodyid] != tool
+        self._geoms = np.flatnonzero(model.geom_type != mujoco.mjtGeom.mjGEOM_PLANE)
+        boxes = self.at(arm.home)
+        axis = self._data.site_xmat[site].reshape(3, 3)[:, 2]
+        # How far each box reaches along the axis that points out of the tip.
+        ahead = (boxes.centers - self._data.site_xpos[site]) @ axis
+        ahead += (np.abs(axis @ boxes.rotations) * boxes.half_sizes).sum(axis=1)
+        self._geoms = self._geoms[is_link[self._geoms] | (ahead < -HANDLING_LENGTH)]
 
     def at(self, q: np.ndarray) -> OrientedBoxes:
         """Return the boxes at joint positions (n,) [rad, m]."""

@@ -72,11 +72,13 @@ def measure_color(
     """
     pixels = color[region.rows, region.columns]
     upper = view.height[region.rows, region.columns] > region.height - FACE_DEPTH
+    walls = pixels[~upper]
     if upper.sum() < 8:
         upper = np.ones(len(pixels), dtype=bool)
     face = np.median(pixels[upper], axis=0)
-    if region.in_stack and not region.is_top.any():
-        face = np.minimum(gain * np.median(pixels, axis=0), 255.0)
+    # Corners of an upper face that look out from under a block are as bright as any face.
+    if region.in_stack and not region.is_top.any() and len(walls) >= 8:
+        face = np.minimum(gain * np.median(walls, axis=0), 255.0)
     white = np.full(3, 255.0)
     if table_color is not None and light is not None:
         white = light

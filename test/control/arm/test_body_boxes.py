@@ -1,5 +1,6 @@
 """The parts of an arm are not seen as things."""
 
+import mujoco
 import numpy as np
 import pytest
 import yaml
@@ -55,3 +56,17 @@ def test_links_are_covered_and_the_tool_that_touches_blocks_is_not(bolted):
              if scene.model.body(scene.model.geom_bodyid[i]).name == 'forearm_link']  # fmt: skip
     assert links and boxes.contain(np.array(links)).all()
     assert not boxes.contain(data.site(arm.tool_site).xpos[None], 0.01).any()
+
+
+def test_a_palm_above_a_block_is_no_further_block():
+    places = np.array([[0.703, -0.132]])
+    scene = build_scene(SceneConfig(1, positions=places, arm='franka_gripper'))
+    data, arm = scene.new_data(), scene.arm
+    above = np.array([-0.14, 0.84, -0.05, -1.48, 0.05, 2.33, 1.29])
+    data.qpos[[scene.model.joint(name).qposadr[0] for name in arm.joints]] = above
+    mujoco.mj_forward(scene.model, data)
+    with SimulatedCamera(scene.model, 'top', 640, 480, 'raycast') as view:
+        frame = (*view.render(data), view.T_world_camera(data))
+        limits = BlockLimits(bounds=arm.workspace.bounds(GuardConfig.fence_margin))
+        found = Detector(view.intrinsics, limits).detect(*frame, ArmBoxes(arm).at(above))
+    assert len(found) <= 1 and all(d.position[2] < 0.03 for d in found)

@@ -126,3 +126,14 @@ def test_a_tower_pushed_over_keeps_its_ids_and_a_hidden_block_its_place():
     for entity, place in zip(after, fallen):
         assert entity.status == EntityStatus.SEEN
         np.testing.assert_allclose(entity.position, place, atol=2e-3)
+
+
+def test_corners_of_a_face_that_look_out_from_under_a_block_have_its_colour():
+    colors = ('red', 'blue', 'green', 'yellow')
+    watched = Watched(((2, 3),), ('top',), num_blocks=4, colors=colors, seed=10, min_gap=0.06)
+    found = watched.look()
+    watched.close()
+    place, color = watched.scene.initial_positions[1], watched.scene.colors[1]
+    nearest = min(found, key=lambda d: np.linalg.norm(d.position - place))
+    assert np.linalg.norm(nearest.position - place) < 4e-3
+    assert np.linalg.norm(nearest.color - color) < 0.2

@@ -82,7 +82,9 @@ class MpcController(LifecycleNode):
                 self.arm, TaskConfig(pushes=p.pushes), planner=p.planner
             )
             self._output = self.make_output()
-            self._tool = make_tool_output(self, self.arm, p.gripper_action, p.gripper_joint)
+            self._tool = make_tool_output(
+                self, self.arm, p.gripper_action, p.gripper_joint, p.gripper_positions
+            )
             self._arm_frames = ArmFrames(self, self.arm, p.frame) if p.publish_tf else None
         except ConceptControlError as error:
             self.get_logger().error(f'cannot be configured: {error}')

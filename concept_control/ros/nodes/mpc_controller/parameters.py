@@ -52,6 +52,11 @@ class Parameters:
         'the topic gripper_command alone',
     )
     gripper_joint: str = parameter('gripper', 'name of the joint in goals of that action')
+    gripper_positions: list[float] = parameter(
+        [0.0, 0.0],
+        'positions of that joint with the fingers closed and wide open [m or rad]; both zero: its '
+        'position is the opening',
+    )
     send_efforts: bool = parameter(
         True,
         'send feed-forward torques with trajectories; some controllers of arms refuse them',

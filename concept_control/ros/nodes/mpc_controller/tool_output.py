@@ -7,6 +7,7 @@ action; control_msgs is needed only for that one.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Sequence
 from importlib import import_module
 from typing import Any
 
@@ -18,7 +19,7 @@ from std_msgs.msg import Bool, Float64
 
 from concept_control.control.arm.description import ArmDescription
 from concept_control.control.controller import ControlOutput
-from concept_control.errors import MissingDependencyError
+from concept_control.errors import ConceptControlError, MissingDependencyError
 from concept_control.ros.bridge import qos
 
 
@@ -81,14 +82,39 @@ class FingerOutput(ToolOutput):
 
 
 class FingerAction(FingerOutput):
-    """Gives the openings as goals to a control_msgs/ParallelGripperCommand action, too."""
+    """Gives the openings as goals to a control_msgs/ParallelGripperCommand action, too.
 
-    def __init__(self, node: LifecycleNode, name: str, joint: str) -> None:
+    Its goals are positions of the gripper's joint, which may be an angle, or one finger's way.
+    """
+
+    def __init__(
+        self, node: LifecycleNode, name: str, joint: str, positions: Sequence[float], widest: float
+    ) -> None:
         """Look for the action of a name, which moves a joint.
+
+        Args:
+            node: Node that commands.
+            name: Name of the action.
+            joint: Name of the joint in its goals.
+            positions: Positions of the joint with the fingers closed and wide open [m or rad]; of
+                two zeros, the joint's position is the opening.
+            widest: Opening of the fingers that are wide open [m].
 
         Raises:
             MissingDependencyError: if control_msgs is not installed.
+            ConceptControlError: if the positions are not two that differ, or two zeros.
         """
+        if len(positions) != 2 or not np.isfinite(positions).all():
+            raise ConceptControlError(
+                'gripper_positions must be two numbers, of the joint with the fingers closed and '
+                f'wide open, got {list(positions)}'
+            )
+        if any(positions) and positions[0] == positions[1]:
+            raise ConceptControlError(
+                f'gripper_positions are both {positions[0]}: closed and wide open must differ'
+            )
+        self._positions = tuple(positions) if any(positions) else (0.0, widest)
+        self._widest = widest
         try:
             action: Any = import_module('control_msgs.action').ParallelGripperCommand
         except (ImportError, AttributeError) as error:
@@ -104,7 +130,9 @@ class FingerAction(FingerOutput):
         super()._move(opening)
         if opening != self._last and self._client.server_is_ready():
             self._last = opening
-            wanted = JointState(name=[self._joint], position=[opening])
+            share, (closed, wide) = opening / self._widest, self._positions
+            position = float((1.0 - share) * closed + share * wide)
+            wanted = JointState(name=[self._joint], position=[position])
             self._client.send_goal_async(self._goal(command=wanted))
 
     def close(self) -> None:
@@ -114,13 +142,16 @@ class FingerAction(FingerOutput):
 
 
 def make_tool_output(
-    node: LifecycleNode, arm: ArmDescription, action: str, joint: str
+    node: LifecycleNode, arm: ArmDescription, action: str, joint: str, positions: Sequence[float]
 ) -> ToolOutput:
     """Return what tells an arm's tool; `action` is the name of its action, empty for the topic.
 
     Raises:
         MissingDependencyError: If it needs messages that are not installed.
+        ConceptControlError: If the joint's positions say nothing.
     """
     if arm.fingers is None:
         return VacuumOutput(node)
-    return FingerAction(node, action, joint) if action else FingerOutput(node)
+    if not action:
+        return FingerOutput(node)
+    return FingerAction(node, action, joint, positions, arm.fingers.opening)

@@ -7,7 +7,7 @@ import pytest
 pytest.importorskip('rclpy', reason='rclpy is not installed')
 
 from concept_control.control.arm.description import ArmDescription
-from concept_control.errors import MissingDependencyError
+from concept_control.errors import ConceptControlError, MissingDependencyError
 from concept_control.ros.nodes.mpc_controller import tool_output
 from concept_control.ros.nodes.mpc_controller.tool_output import VacuumOutput, make_tool_output
 
@@ -47,14 +47,16 @@ def test_each_opening_is_one_goal_and_what_is_held_is_said_once(monkeypatch):
     )
     monkeypatch.setattr(tool_output, 'ActionClient', Client)
     node = Node()
-    tool = make_tool_output(node, ArmDescription.load('franka_gripper'), 'hand/move', 'jaw')
+    arm, angles = ArmDescription.load('franka_gripper'), [0.8, 0.0]
+    tool = make_tool_output(node, arm, 'hand/move', 'jaw', angles)
     tool.send(wanted(float('nan')))
-    tool.send(wanted(0.05))
+    tool.send(wanted(0.06))
     tool._client.is_there = True
-    for opening, attached in ((0.05, False), (0.05, False), (0.0, True), (0.0, True)):
+    for opening, attached in ((0.06, False), (0.06, False), (0.0, True), (0.0, True)):
         tool.send(wanted(opening, attached))
-    assert [(*g.name, *g.position) for g in tool._client.goals] == [('jaw', 0.05), ('jaw', 0.0)]
-    assert [m.data for m in node.said['gripper_command']] == [0.05, 0.05, 0.05, 0.0, 0.0]
+    assert [g.name for g in tool._client.goals] == [['jaw']] * 2
+    assert [g.position[0] for g in tool._client.goals] == pytest.approx([0.2, 0.8])
+    assert [m.data for m in node.said['gripper_command']] == [0.06, 0.06, 0.06, 0.0, 0.0]
     assert [m.data for m in node.said['suction_state']] == [True]
 
 
@@ -64,7 +66,16 @@ def test_without_its_messages_the_action_is_refused_and_other_tools_need_none(mo
 
     monkeypatch.setattr(tool_output, 'import_module', missing)
     with pytest.raises(MissingDependencyError, match='gripper_action needs control_msgs'):
-        make_tool_output(Node(), ArmDescription.load('franka_gripper'), 'hand/move', 'jaw')
+        make_tool_output(Node(), ArmDescription.load('franka_gripper'), 'hand/move', 'jaw', [0, 0])
     assert isinstance(
-        make_tool_output(Node(), ArmDescription.load('franka'), 'hand/move', 'jaw'), VacuumOutput
+        make_tool_output(Node(), ArmDescription.load('franka'), 'hand/move', 'jaw', [0, 0]),
+        VacuumOutput,
     )
+
+
+@pytest.mark.parametrize('positions', [[0.4], [0.4, 0.4], [0.0, float('nan')]])
+def test_positions_of_a_gripper_that_say_nothing_are_refused(positions):
+    with pytest.raises(ConceptControlError, match='gripper_positions'):
+        make_tool_output(
+            Node(), ArmDescription.load('franka_gripper'), 'hand/move', 'jaw', positions
+        )
