@@ -87,7 +87,8 @@ def _unsupported(place: torch.Tensor, scene: SceneBatch) -> torch.Tensor:
     beyond = torch.relu(apart - _INSIDE * scene.sides.unsqueeze(-3) / 2).amax(dim=-1)
     nearest = torch.where(meets, beyond, 1.0).amin(dim=-1)
     reach = (scene.sides.unsqueeze(-2) + scene.sides.unsqueeze(-3)) / 2
-    carriers = meets & (apart < _INSIDE * reach).all(dim=-1)
+    # Bodies are turned any way: over a corner, the other's corner may not be there.
+    carriers = meets & ((apart / reach).norm(dim=-1) < _INSIDE)
     together = outside_span(place, scene._replace(after=place), carriers, _INSIDE)
     return torch.minimum(nearest, together) * (scene.bottoms > 0)
 

@@ -99,3 +99,11 @@ def test_nothing_rests_on_nothing():
         one.after, one._replace(bottoms=torch.tensor([[0.3, 0, 0]])), torch.ones(1, 3)
     )
     assert low.square().sum() > 1
+
+
+@pytest.mark.parametrize(('apart', 'is_carried'), [((0.22, 0.0), True), ((0.22, 0.2), False)])
+def test_two_carry_a_third_however_they_are_turned(apart, is_carried):
+    x, y = apart
+    pile = scene((0.0, 0.0), (x / 2, y / 2), (-x / 2, -y / 2), bottoms=(0.16,))
+    tips = WALLS.residuals(pile.after, pile, torch.ones(1, 3))
+    assert bool(tips.square().sum() < 1e-6) == is_carried
