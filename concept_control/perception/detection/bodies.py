@@ -16,6 +16,7 @@ from concept_control.perception.detection.segmentation import Segmentation
 from concept_control.perception.detection.silhouette import (
     SilhouetteFit,
     fit_silhouettes,
+    fit_sphere,
     surface_distance,
 )
 
@@ -30,6 +31,10 @@ SURFACE_POINTS = 60.0
 
 MAX_SURFACE_POINTS = 500
 """Number of points of a surface looked at to tell shapes apart."""
+
+UPRIGHT_MISFIT = 0.0018
+"""Misfit of a surface from which a block does not stand upright but, say, leans on another; what
+is less may be the noise of a camera [m]."""
 
 MIXED = 0.1
 """Share of a region's pixels that may lie between it and what is behind: mixed at its border."""
@@ -51,6 +56,7 @@ class Body:
         parameters: (D,) parameters as in `silhouette`: x, y and yaw, sides or radius.
         covariance: (D, D) covariance of the parameters.
         rms: Root mean square distance of its outline points [m].
+        misfit: Root mean square distance of what is seen of it from its surface [m].
     """
 
     region: BlockRegion
@@ -58,6 +64,7 @@ class Body:
     parameters: np.ndarray
     covariance: np.ndarray
     rms: float
+    misfit: float
 
 
 def fit_bodies(view: DepthView, segmentation: Segmentation, limits: BlockLimits) -> list[Body]:
@@ -84,9 +91,9 @@ class _BodyFitter:
 
     def bodies(self) -> Iterator[Body]:
         self._split_oversized()
-        shapes, fits = self._fit()
-        if self._measure_bases(shapes, fits) | self._join_overlapping(shapes, fits):
-            shapes, fits = self._fit()
+        shapes, misfits, fits = self._fit()
+        if self._measure_bases(shapes, fits) | self._join_parts(shapes, misfits, fits):
+            shapes, misfits, fits = self._fit()
         for index, (region, shape) in enumerate(zip(self.regions, shapes)):
             found = fits[shape]
             yield Body(
@@ -95,6 +102,7 @@ class _BodyFitter:
                 found.parameters[index],
                 found.covariance[index],
                 float(found.rms[index]),
+                misfits[index],
             )
 
     def _measure_bases(self, shapes: list[str], fits: dict[str, SilhouetteFit]) -> bool:
@@ -106,8 +114,13 @@ class _BodyFitter:
             region.base = max(region.height - float(wide), self.limits.min_height)
         return bool(guessed)
 
-    def _join_overlapping(self, shapes: list[str], fits: dict[str, SilhouetteFit]) -> bool:
-        """Join regions whose bodies would stand in each other, such as a block and its wall."""
+    def _join_parts(
+        self, shapes: list[str], misfits: list[float], fits: dict[str, SilhouetteFit]
+    ) -> bool:
+        """Join regions whose bodies would stand in each other, such as a block and its wall.
+
+        Parts of what leans are joined too: neither is a block that stands upright.
+        """
         bodies = [fits[shape].parameters[index] for index, shape in enumerate(shapes)]
         order = sorted(range(len(bodies)), key=lambda index: -len(self.regions[index].rows))
         kept: list[int] = []
@@ -115,7 +128,12 @@ class _BodyFitter:
             region = self.regions[index]
             for other in kept:
                 gap = np.linalg.norm(bodies[index][:2] - bodies[other][:2])
-                if gap < 0.4 * region.overlap(self.regions[other]):
+                overlap = region.overlap(self.regions[other])
+                is_leaning = overlap > 0 and min(misfits[index], misfits[other]) > UPRIGHT_MISFIT
+                if gap < 0.4 * overlap or (
+                    is_leaning
+                    and self._extent(region, self.regions[other]) < 1.2 * self.limits.max_side
+                ):
                     self.regions[other] = self._joined(self.regions[other], region)
                     break
             else:
@@ -124,6 +142,11 @@ class _BodyFitter:
             return False
         self.regions = [self.regions[index] for index in sorted(kept)]
         return True
+
+    def _extent(self, *regions: BlockRegion) -> float:
+        """Return how long all that is seen of regions is, from above [m]."""
+        xy = [self.view.points(region.rows, region.columns)[:, :2] for region in regions]
+        return float(max(cv2.minAreaRect(np.concatenate(xy).astype(np.float32))[1]))
 
     def _joined(self, region: BlockRegion, part: BlockRegion) -> BlockRegion:
         """Return a region with another's pixels added."""
@@ -135,8 +158,12 @@ class _BodyFitter:
             is_top=np.concatenate([region.is_top, np.zeros(len(part.rows), dtype=bool)]),
         )
 
-    def _fit(self) -> tuple[list[str], dict[str, SilhouetteFit]]:
-        """Fit every shape to every region; return each region's best shape and all fits."""
+    def _fit(self) -> tuple[list[str], list[float], dict[str, SilhouetteFit]]:
+        """Fit every shape to every region.
+
+        Returns:
+            Each region's best shape, its misfit [m], and all fits.
+        """
         outlines = collect_outlines(self.view, self.labels, self.regions, self.limits)
         boxes = np.array([self._start(region) for region in self.regions])
         tops = np.array([region.thickness for region in self.regions])
@@ -166,29 +193,33 @@ class _BodyFitter:
         ball_start = np.array([self._sphere(region) for region in self.regions])
         ball = fit_silhouettes('ball', outlines, ball_start, ball_start, round_sigma)
         fits = {'box': box, 'cylinder': cylinder, 'ball': ball}
-        shapes = [
+        best_shapes = [
             self._best_shape(region, fits, index) for index, region in enumerate(self.regions)
         ]
-        return shapes, fits
+        return [s for s, _ in best_shapes], [misfit for _, misfit in best_shapes], fits
 
-    def _best_shape(self, region: BlockRegion, fits: dict[str, SilhouetteFit], index: int) -> str:
-        """Return the shape whose outline and surface explain a region best."""
+    def _best_shape(
+        self, region: BlockRegion, fits: dict[str, SilhouetteFit], index: int
+    ) -> tuple[str, float]:
+        """Return the shape whose outline and surface explain a region best, and its misfit [m]."""
         points = self._sample(region)
         points[:, 2] -= self.limits.table_height + region.base
-        scores = {}
+        scores, misfits = {}, {}
         for shape, found in fits.items():
             if shape == 'ball' and region.in_stack:
                 continue  # it neither carries nor rests on another
             parameters = found.parameters[index]
             square = surface_distance(shape, parameters, region.thickness, points) ** 2
             num = int(np.ceil((1.0 - MIXED) * len(square)))
-            misfit = np.partition(square, num - 1)[:num].mean()
+            misfit = float(np.partition(square, num - 1)[:num].mean())
             # Depth errors of neighbouring pixels are alike: count them as a few.
             spread = np.log(misfit + SURFACE_SIGMA**2)
+            misfits[shape] = float(np.sqrt(misfit))
             scores[shape] = found.cost[index] + SURFACE_POINTS * spread
         # A box has more parameters to fit chance with, but is commoner.
         scores['box'] -= 4.0
-        return min(scores, key=lambda shape: scores[shape])
+        best = min(scores, key=lambda shape: scores[shape])
+        return best, misfits[best]
 
     def _sample(self, region: BlockRegion) -> np.ndarray:
         """Return (N, 3) some of the points of a region, enough to tell its surface from others."""
@@ -222,16 +253,11 @@ class _BodyFitter:
         """Return (3,) x, y, radius of the ball through a region's points, as a first guess."""
         points = self._sample(region)
         mean = points.mean(axis=0)
-        # A sphere of centre c: |p|² = 2 c·p + k, with k = r² - |c|².
-        local = points - mean
-        basis = np.column_stack([2.0 * local, np.ones(len(local))])
-        solution = np.linalg.lstsq(basis, (local**2).sum(axis=1), rcond=None)[0]
-        center = solution[:3]
-        radius = float(np.sqrt(max(solution[3] + center @ center, 0.0)))
+        center, radius = fit_sphere(points)
         is_ball = 0.4 * self.limits.min_side < radius < 0.6 * self.limits.max_side
-        if not is_ball or np.hypot(center[0], center[1]) > radius:
+        if not is_ball or np.hypot(*(center - mean)[:2]) > radius:
             return np.array([mean[0], mean[1], 0.5 * region.thickness])
-        return np.array([center[0] + mean[0], center[1] + mean[1], radius])
+        return np.array([*center[:2], radius])
 
     def _split_oversized(self) -> None:
         """Cut regions larger than any block into touching blocks of one colour, by shape."""
@@ -259,7 +285,7 @@ class _BodyFitter:
         if top.sum() < 2 * 25:
             return whole
         xy = self.view.points(region.rows, region.columns)[:, :2].astype(np.float32)
-        longest = max(cv2.minAreaRect(xy)[1])
+        longest = self._extent(region)
         # Blocks are about as wide as they are high; twice as long is two of them.
         if longest <= 1.2 * self.limits.max_side and longest <= 1.7 * region.thickness:
             return whole

@@ -15,7 +15,7 @@ import numpy as np
 from concept_control.errors import PerceptionError
 from concept_control.perception.camera_model import Intrinsics, check_frame
 from concept_control.perception.detection.albedo import measure_color, scene_light, wall_gain
-from concept_control.perception.detection.bodies import Body, fit_bodies
+from concept_control.perception.detection.bodies import UPRIGHT_MISFIT, Body, fit_bodies
 from concept_control.perception.detection.depth_view import DepthView, check_pose, table_correction
 from concept_control.perception.detection.limits import BlockLimits
 from concept_control.perception.detection.outline import outline_polygon
@@ -197,7 +197,8 @@ class Detector:
         base = center[2] - 0.5 * size[2] - self.limits.table_height
         mask = np.zeros(view.height.shape, np.uint8)
         below = np.array([*center[:2], self.limits.table_height + 0.5 * base])
-        slim = np.array([0.6 * size[0], 0.6 * size[1], base])
+        # What carries a body is under its centre, and may be much narrower.
+        slim = np.array([0.3 * size[0], 0.3 * size[1], base])
         for value, place, sides in ((1, below, slim), (0, center, size)):
             outline = outline_polygon('box', place, sides, yaw, self.intrinsics, view.pose)
             cv2.fillConvexPoly(mask, np.rint(outline).astype(np.int32), value)
@@ -260,6 +261,7 @@ def _covariance(body: Body, center: np.ndarray, origin: np.ndarray, visible: flo
     covariance[2, 2] += (0.5 * body.region.sigma) ** 2
     # What is hidden of a block is hidden from the fit's own covariance too.
     doubt = FLOOR_SIGMA**2 + (HIDDEN_SIGMA * (1.0 - visible)) ** 2
+    doubt += 4.0 * max(body.misfit**2 - UPRIGHT_MISFIT**2, 0.0)
     return covariance + doubt * np.eye(3)
 
 

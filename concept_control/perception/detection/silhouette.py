@@ -171,6 +171,19 @@ DISTANCES = {'box': box_distance, 'cylinder': cylinder_distance, 'ball': ball_di
 """Silhouette models by the shape class of `Entity.shape`."""
 
 
+def fit_sphere(points: np.ndarray) -> tuple[np.ndarray, float]:
+    """Return the (3,) centre and the radius of the sphere nearest to (N, 3) points [m].
+
+    A sphere of centre c: |p|² = 2 c·p + k, with k = r² - |c|², by least squares.
+    """
+    mean = points.mean(axis=0)
+    local = points - mean
+    basis = np.column_stack([2.0 * local, np.ones(len(local))])
+    solution = np.linalg.lstsq(basis, (local**2).sum(axis=1), rcond=None)[0]
+    center = solution[:3]
+    return center + mean, float(np.sqrt(max(solution[3] + center @ center, 0.0)))
+
+
 def surface_distance(
     shape: str, parameters: np.ndarray, height: float, points: np.ndarray
 ) -> np.ndarray:

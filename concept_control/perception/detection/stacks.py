@@ -2,14 +2,14 @@
 
 A block begins where walls stop to look like what is just below an upper face: where they stand
 elsewhere or have another colour. Where nothing of that is seen, a block stands on an upper face
-at about the right height, or is as high as it is wide.
+at about the right height, or is as high as it is wide. What is no higher than one block may be
+is two only if something of that is seen, or a whole upper face is too small for one that high.
 """
 
 from __future__ import annotations
 
 from functools import cached_property
 
-import cv2
 import numpy as np
 from scipy.spatial import cKDTree
 
@@ -18,6 +18,7 @@ from concept_control.perception.detection.chromaticity import compare_chromatici
 from concept_control.perception.detection.depth_view import DepthView
 from concept_control.perception.detection.faces import SAME_CHROMA, Face, Resolution
 from concept_control.perception.detection.limits import BlockLimits
+from concept_control.perception.detection.silhouette import fit_sphere
 
 FACE_DEPTH = 0.004
 """Depth below an upper face up to which pixels may be on it [m]."""
@@ -31,13 +32,19 @@ LEAST_SHARE = 0.8
 FLATTEST, SLIMMEST = 0.6, 1.5
 """Heights of blocks over their widths, between which a lower face is looked for."""
 
-WIDEST = 1.45
-"""Width of two blocks on each other, somewhat aside, over that of the upper one; a ball is wider
-than the part of it that faces up."""
+WHOLE_ASPECT = 0.75
+"""Width over length from which an upper face is taken to be seen wholly."""
+
+BALL_GAP, BALL_BASE = 0.003, 0.005
+"""Distance from a sphere of four fifths of what is seen, and of its lowest point from the table,
+up to which it is a ball [m]; noise makes a ball flatter and lifts it."""
 
 OTHER_PLACE, OTHER_CHROMA, OTHER_LIGHT = 0.004, 0.08, 0.25
 """Distance [m], difference of chroma and of the logarithm of the light from which a pixel of a
 wall is not of the block whose wall is above it."""
+
+WALL_NOISE = 2.0
+"""Median deviations of a wall's own pixels by which colours must differ more than that."""
 
 MIN_FOREIGN, FOREIGN_SHARE = 10, 0.4
 """Surplus of pixels of another block below one, and its share of all, from which there is one."""
@@ -116,8 +123,9 @@ class Columns:
         owner = np.zeros_like(self.owner)
         owner[rows, columns] = nearest
         for piece in self.pieces:
-            # What is partly elsewhere stands beside.
-            if (owner[piece.rows, piece.columns] == 0).mean() > BESIDE_SHARE:
+            # What is partly elsewhere stands beside, unless it is too high to stand alone.
+            is_low = piece.height < self.limits.max_height
+            if is_low and (owner[piece.rows, piece.columns] == 0).mean() > BESIDE_SHARE:
                 owner[piece.rows, piece.columns] = 0
         return {region.label: np.nonzero(owner == region.label) for region in self.faced}
 
@@ -143,35 +151,46 @@ class Columns:
                 self.found.append(piece)
         return [region for region in self.found if len(region.rows)]
 
+    def _rim(self, region: BlockRegion) -> float:
+        """Return by how much an upper face is wider than what surely faces up [m]."""
+        depth = float(np.median(self.view.depth[region.rows, region.columns]))
+        return 2.0 * self.resolution.radius * depth / self.view.focal
+
     def _width(self, region: BlockRegion) -> float:
         """Return about the width of the block of an upper face [m]."""
         face, limits = self.faces[region.label], self.limits
-        depth = float(np.median(self.view.depth[region.rows, region.columns]))
-        rim = 2.0 * self.resolution.radius * depth / self.view.focal
         # A block upon it hides one side more than the other; two faces as one are twice as long.
-        short, long = sorted(2.0 * face.half + rim)
+        short, long = sorted(2.0 * face.half + self._rim(region))
         return float(np.clip(long if long < 1.3 * limits.max_side else short,
                              limits.min_side, limits.max_side))  # fmt: skip
+
+    def _is_whole(self, region: BlockRegion) -> bool:
+        """Tell whether an upper face is seen and about as long as it is wide."""
+        face = self.faces.get(region.label)
+        if face is None:
+            return False
+        short, long = np.sort(2.0 * face.half + self._rim(region))
+        return bool(short > WHOLE_ASPECT * long)
 
     def _stand(self, region: BlockRegion, width: float) -> None:
         """Find what a block stands on, and pass on what is below its lower face."""
         top, is_low = region.height, region.height < self.limits.max_height
-        if top < 2.0 * self.least or (is_low and top < SLIMMEST * width):
-            return
-        may_be_ball = is_low and self._extent(region) > WIDEST * width
         thinnest, thickest = self.least, SLIMMEST * self.limits.max_side
         if region.label in self.faces:
             thinnest, thickest = max(FLATTEST * width, self.least), SLIMMEST * width
+            if is_low and (top < thickest or self._is_ball(region)):
+                return
+        if top < 2.0 * self.least:
+            return
         rows, columns = region.rows, region.columns
         if region.label in self.loose:
             more = self.loose[region.label]
             rows, columns = (np.concatenate(pair) for pair in zip((rows, columns), more))
         xy, heights = self._places(rows, columns)
         is_own = np.arange(len(rows)) < len(region.rows)
-        is_foreign = self._foreign(xy, heights, self.chroma[rows, columns], top, may_be_ball)
-        seam = self._seam(heights, is_foreign, top - thickest, top - thinnest)
-        if seam is None and may_be_ball:
-            return
+        is_foreign = self._foreign(xy, heights, self.chroma[rows, columns], top)
+        num = MIN_FOREIGN if region.label in self.faces else self.resolution.min_region
+        seam = self._seam(heights, is_foreign, top, (top - thickest, top - thinnest), num)
         base = max(top - width, self.least) if seam is None else seam
         carriers = self._carriers(region, xy[is_own])
         if seam is not None:
@@ -185,6 +204,9 @@ class Columns:
                 if thinnest < top - carrier.height < thickest
                 and (not is_low or carrier.height < low + SAME_LEVEL)
             ]
+            if is_low and not level and not self._is_whole(region):
+                # It may be one block, most of whose upper face is hidden.
+                return
             region.sigma, region.is_guessed = GUESS_SIGMA, not level
         if level:
             gaps = [abs(carrier.height - base) for carrier in level]
@@ -202,10 +224,13 @@ class Columns:
         self.owner[region.rows, region.columns] = region.label
         self._pass_on(rows[below], columns[below], region, level, width)
 
-    def _extent(self, region: BlockRegion) -> float:
-        """Return how wide all that is seen of a region is, from above [m]."""
-        xy, _ = self._places(region.rows, region.columns)
-        return float(max(cv2.minAreaRect(xy.astype(np.float32))[1]))
+    def _is_ball(self, region: BlockRegion) -> bool:
+        """Tell whether a ball on the table explains all that is seen of a region."""
+        points = self.view.points(region.rows, region.columns)
+        center, radius = fit_sphere(points)
+        gap = np.abs(np.linalg.norm(points - center, axis=1) - radius)
+        is_on_table = abs(center[2] - self.limits.table_height - radius) < BALL_BASE
+        return bool(is_on_table and np.percentile(gap, 80) < BALL_GAP)
 
     def _foreign(
         self,
@@ -213,41 +238,50 @@ class Columns:
         heights: np.ndarray,
         colors: np.ndarray,
         top: float,
-        may_be_ball: bool,
     ) -> np.ndarray:
-        """Return (N,) bool, pixels unlike the wall right below an upper face, where it is.
-
-        A ball is wider and darker below; of what may be one, only colours tell.
-        """
+        """Return (N,) bool, pixels unlike the wall right below an upper face, where it is."""
         foreign = np.zeros(len(xy), dtype=bool)
         known = (heights < top - FACE_DEPTH) & (heights > top - REFERENCE_DEPTH)
         asked = heights <= top - REFERENCE_DEPTH
         if known.sum() < 6 or not asked.any():
             return foreign
-        distance, nearest = cKDTree(xy[known]).query(xy[asked], k=3)
-        alike = colors[known][nearest].mean(axis=1)
-        change = np.abs(colors[asked] - alike)
-        foreign[asked] = change[:, :2].sum(axis=1) > OTHER_CHROMA
-        if not may_be_ball:
-            foreign[asked] |= (change[:, 2] > OTHER_LIGHT) | (distance[:, 0] > OTHER_PLACE)
+        wall, tree = colors[known], cKDTree(xy[known])
+        distance, nearest = tree.query(xy[asked], k=3)
+        change = np.abs(colors[asked] - wall[nearest].mean(axis=1))
+        _, own = tree.query(xy[known], k=4)
+        spread = WALL_NOISE * np.median(np.abs(wall - wall[own[:, 1:]].mean(axis=1)), axis=0)
+        foreign[asked] = change[:, :2].sum(axis=1) > OTHER_CHROMA + spread[:2].sum()
+        foreign[asked] |= change[:, 2] > OTHER_LIGHT + spread[2]
+        foreign[asked] |= distance[:, 0] > OTHER_PLACE
         return foreign
 
     def _seam(
-        self, heights: np.ndarray, is_foreign: np.ndarray, low: float, high: float
+        self,
+        heights: np.ndarray,
+        is_foreign: np.ndarray,
+        top: float,
+        between: tuple[float, float],
+        min_surplus: int,
     ) -> float | None:
         """Return the height below which a wall is another block's [m]; None if it is nowhere.
 
-        It is between `low` and `high`; what is farther below may be of anything.
+        It is between two heights; what is farther below may be of anything, and a wall that is
+        unlike what it should be already above them tells nothing.
         """
-        window = (heights > low - self.least) & (heights < high + FACE_DEPTH)
+        low, high = between
+        window = (heights > low - self.least) & (
+            heights < max(high + FACE_DEPTH, top - REFERENCE_DEPTH)
+        )
         order = np.flatnonzero(window)[np.argsort(heights[window])]
         ascending = heights[order]
         surplus = np.cumsum(np.where(is_foreign[order], 1, -1))
-        allowed = np.flatnonzero((ascending > max(low, self.least)) & (ascending < high))
+        allowed = np.flatnonzero(ascending > max(low, self.least))
         if not len(allowed):
             return None
         best = int(allowed[surplus[allowed].argmax()])
-        if surplus[best] < max(MIN_FOREIGN, FOREIGN_SHARE * (best + 1)):
+        if ascending[best] >= high:
+            return None
+        if surplus[best] < max(min_surplus, FOREIGN_SHARE * (best + 1)):
             return None
         above = ascending[min(best + 1, len(ascending) - 1)]
         gap = above - ascending[best]

@@ -9,6 +9,7 @@ from concept_control.control.arm.body_boxes import ArmBoxes
 from concept_control.perception.detection.detector import Detector
 from concept_control.perception.tracking.fusion import fuse
 from concept_control.perception.tracking.tracker import EntityTracker
+from concept_control.simulation.camera_noise import StructuredLightNoise
 from concept_control.simulation.clutter import random_clutter
 from concept_control.simulation.opengl import find_backend
 from concept_control.simulation.scene import TABLE_COLOR, SceneConfig, build_scene
@@ -78,12 +79,18 @@ def test_every_block_of_towers_is_found_at_its_height(config):
         assert np.linalg.norm(nearest.color - color) < 0.3
 
 
-def test_what_is_half_visible_on_random_tables_with_stacks_is_found():
+@pytest.mark.parametrize(
+    ('noise', 'seeds'),
+    [(None, range(4)), (StructuredLightNoise(), (1013, 1017, 1022))],
+    ids=['clear', 'noise'],
+)
+def test_what_is_half_visible_on_random_tables_with_stacks_is_found(noise, seeds):
     blocks, false = [], 0
-    for seed in range(4):
-        clutter = random_clutter(np.random.default_rng(seed), False, has_stacks=True)
+    for seed in seeds:
+        rng = np.random.default_rng(seed)
+        clutter = random_clutter(rng, False, has_stacks=True)
         cameras = [SimulatedCamera(clutter.model, c, backend=BACKEND) for c in ('top', 'oblique')]
-        both = evaluate_frame(clutter, cameras)[-1]
+        both = evaluate_frame(clutter, cameras, noise, rng)[-1]
         blocks += [block for block in both.blocks if block.visible >= 0.5]
         false += len(both.false)
         for camera in cameras:
@@ -93,6 +100,41 @@ def test_what_is_half_visible_on_random_tables_with_stacks_is_found():
     assert sum('on another' in block.traits for block in blocks) > 4
     assert not np.isnan(distances).any()
     assert np.median(distances) < 2e-3
+
+
+def test_a_ball_is_no_stack_whatever_noise_does_to_its_colour():
+    rng = np.random.default_rng(1005)
+    clutter = random_clutter(rng)
+    with SimulatedCamera(clutter.model, 'top', backend=BACKEND) as view:
+        frames = [
+            evaluate_frame(clutter, [view], StructuredLightNoise(), rng)[0] for _ in range(4)
+        ]
+    for frame in frames:
+        assert not frame.false
+        assert frame.blocks[4].truth.shape == 'ball'
+        assert np.linalg.norm(frame.blocks[4].error) < 4e-3
+
+
+@pytest.mark.parametrize(('sizes', 'tilt'), [((0.05, 0.045), 40), ((0.04, 0.03), 30)])
+def test_a_leaning_block_is_one_thing_whose_place_is_uncertain(sizes, tilt):
+    wall, side = sizes
+    angle, start = np.deg2rad(tilt), np.array([[0.48, 0.0], [0.56, 0.1]])
+    watched = Watched((), num_blocks=2, sizes=sizes, positions=start, random_yaw=False)
+    # The lower edge is on the table, the upper one touches the wall of the other block.
+    up, right = np.array([-np.sin(angle), np.cos(angle)]), np.array([np.cos(angle), np.sin(angle)])
+    x, z = 0.5 * side * (up + right)
+    place = np.array([0.48 + 0.5 * wall + side * np.sin(angle) + x, 0.0, z])
+    joint = watched.data.joint(watched.scene.block_names[1])
+    joint.qpos[3:] = np.cos(angle / 2), 0.0, -np.sin(angle / 2), 0.0
+    watched.put(1, place)
+    found = watched.look()
+    watched.close()
+    assert len(found) == 2
+    leaning = min(found, key=lambda d: np.linalg.norm(d.position - place))
+    error = leaning.position - place
+    assert np.linalg.norm(error) < 8e-3
+    assert error @ np.linalg.solve(leaning.covariance, error) < 16.0
+    assert np.sqrt(np.linalg.eigvalsh(leaning.covariance)[-1]) > 2e-3
 
 
 def test_a_tower_pushed_over_keeps_its_ids_and_a_hidden_block_its_place():
