@@ -91,7 +91,7 @@ def main(args: argparse.Namespace) -> int:
             trainer.save_model(reports, args.output)
             export_network(trainer.learner.network, args.output / 'concept_energy.pt')
             if args.json:
-                write_json(args.json, {name: each.to_dict() for name, each in reports.items()})
+                write_json(args.json, reports)
     processes.leave()
     if not processes.is_first:
         return 0

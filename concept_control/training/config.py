@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from concept_control.energy.networks.energy_network import NetworkConfig
 from concept_control.errors import ModelError
-from concept_control.input_files import read_json
+from concept_control.input_files import check_fields, read_json
 
 
 @dataclass(frozen=True)
@@ -64,14 +64,14 @@ class TrainingConfig:
     steps: int | None = 2100
     minutes: float = 10.0
     concepts_per_step: int = 36
-    optimiser: str = 'muon'
+    optimiser: Literal['muon', 'adamw'] = 'muon'
     learning_rate: float = 1.2e-3
     warmup_steps: int = 100
     weight_decay: float = 1e-4
     oracle_share: float = 0.35
     encoder_share: float = 0.6
-    objective: str = 'distance'
-    operations: str = 'both'
+    objective: Literal['distance', 'nce', 'softplus'] = 'distance'
+    operations: Literal['both', 'generate', 'identify'] = 'both'
     kl_weight: float = 0.0
     nce_weight: float = 0.1
     denoising_weight: float = 1.0
@@ -91,48 +91,15 @@ class TrainingConfig:
     seed: int = 0
     threads: int = 1
 
-    def __post_init__(self) -> None:
-        for name, allowed in (
-            ('objective', ('distance', 'nce', 'softplus')),
-            ('optimiser', ('muon', 'adamw')),
-            ('operations', ('both', 'generate', 'identify')),
-        ):
-            if getattr(self, name) not in allowed:
-                raise ModelError(
-                    f'{name} is {getattr(self, name)!r}; expected one of {", ".join(allowed)}'
-                )
-
     def to_dict(self) -> dict[str, Any]:
         """Return the fields as plain JSON values."""
         return asdict(self)
-
-    @classmethod
-    def from_dict(cls, values: dict[str, Any]) -> TrainingConfig:
-        """Read what `to_dict` wrote.
-
-        Raises:
-            ModelError: if a name is unknown.
-        """
-        known = {f.name for f in fields(cls)}
-        unknown = sorted(set(values) - known)
-        if unknown:
-            raise ModelError(f'unknown training options {unknown}; there are {sorted(known)}')
-        values = dict(values)
-        if isinstance(values.get('network'), dict):
-            values['network'] = NetworkConfig(**values['network'])
-        for name in ('families', 'held_out'):
-            if name in values:
-                values[name] = tuple(values[name])
-        return cls(**values)
 
     @classmethod
     def load(cls, path: str | Path) -> TrainingConfig:
         """Read a JSON file of options.
 
         Raises:
-            ModelError: if the file cannot be read.
+            ModelError: if the file cannot be read, or has options that there are not.
         """
-        try:
-            return cls.from_dict(read_json(Path(path), ModelError))
-        except TypeError as error:
-            raise ModelError(f'no training options in {path}: {error}') from error
+        return check_fields(cls, read_json(Path(path), ModelError), Path(path), ModelError)

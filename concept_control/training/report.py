@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 import numpy as np
@@ -48,54 +48,23 @@ class FamilyScores:
     sample: float | None = None
     random: float | None = None
 
+    def summary(self) -> FamilyReport:
+        """Return shares and means over all scenes, rounded, by the names of a report's columns."""
+        values = {
+            'generated': _mean(self.generated),
+            'median_error': _quantile(self.errors, 0.5),
+            'worst_error': _quantile(self.errors, 0.95),
+            'identified': _mean(self.identified),
+            'exact': _mean(self.exact),
+            'data': self.data,
+            'sample': self.sample,
+            'random': self.random,
+        }
+        return {name: None if v is None else round(v, 5) for name, v in values.items()}
 
-@dataclass(frozen=True)
-class FamilyReport:
-    """Results of one family; None where the family has no such operation.
 
-    Attributes:
-        generated: Share of generated scenes in which the predicate holds.
-        median_error: Median distance to satisfaction [workspace units].
-        worst_error: 95th percentile of the same.
-        identified: Share of scenes in which the predicate holds under the mask found.
-        exact: Share of scenes in which the mask found is the demonstrated one.
-        data: Mean energy of demonstrated outcomes.
-        sample: Mean energy of generated outcomes.
-        random: Mean energy of random outcomes.
-    """
-
-    generated: float | None
-    median_error: float | None
-    worst_error: float | None
-    identified: float | None
-    exact: float | None
-    data: float | None
-    sample: float | None
-    random: float | None
-
-    @classmethod
-    def from_scores(cls, scores: FamilyScores) -> FamilyReport:
-        """Summarise what was judged."""
-        return cls(
-            generated=_mean(scores.generated),
-            median_error=_quantile(scores.errors, 0.5),
-            worst_error=_quantile(scores.errors, 0.95),
-            identified=_mean(scores.identified),
-            exact=_mean(scores.exact),
-            data=scores.data,
-            sample=scores.sample,
-            random=scores.random,
-        )
-
-    def to_dict(self) -> dict[str, float | None]:
-        """Return the numbers, rounded, as plain JSON values."""
-        return {k: None if v is None else round(v, 5) for k, v in asdict(self).items()}
-
-    @property
-    def success(self) -> float:
-        """Mean of the operations' success rates."""
-        rates = [rate for rate in (self.generated, self.identified) if rate is not None]
-        return float(np.mean(rates)) if rates else 0.0
+FamilyReport = dict[str, float | None]
+"""Results of one family as plain JSON values; None where it has no such operation."""
 
 
 class Trial(NamedTuple):
@@ -255,7 +224,7 @@ def report_families(
     for index, (name, family) in enumerate(sorted(families.items())):
         rng = np.random.default_rng([seed, index])
         trial = draw_trial(family, rng, num_concepts)
-        reports[name] = FamilyReport.from_scores(judge_trial(energy, family, trial, rng))
+        reports[name] = judge_trial(energy, family, trial, rng).summary()
     return reports
 
 
@@ -272,7 +241,7 @@ def format_table(reports: Mapping[str, FamilyReport]) -> str:
         'random': ('random', 3),
     }
     rows = [
-        [name, *(_cell(getattr(report, key), digits) for key, digits in columns.values())]
+        [name, *(_cell(report[key], digits) for key, digits in columns.values())]
         for name, report in reports.items()
     ]
     return text_table(['family', *columns], rows)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +18,7 @@ from concept_control.energy.network_energy import NetworkEnergy
 from concept_control.energy.search.langevin import LangevinConfig
 from concept_control.energy.storage import save_model
 from concept_control.errors import ModelError
+from concept_control.input_files import check_fields
 from concept_control.output_files import replacing
 from concept_control.reports.provenance import commit
 from concept_control.seeding import seeded_weights
@@ -218,7 +218,13 @@ class Trainer:
             seed=self.config.seed + 1_000_003,
             num_concepts=self.config.evaluation_concepts,
         )
-        rates = [report.success for name, report in reports.items() if name in self.families]
+        rates = [
+            np.mean(
+                [report[key] for key in ('generated', 'identified') if report[key] is not None]
+            )
+            for name, report in reports.items()
+            if name in self.families
+        ]
         losses = ' '.join(f'{k} {v:.3f}' for k, v in self.averages.items())
         on_report(
             f'{format_table(reports)}\nstep {self.step}, {self.elapsed:.0f} s, mean success of '
@@ -266,7 +272,7 @@ class Trainer:
                 'shots': 5,
                 'method': 'encoder',
                 'concepts_per_family': self.config.evaluation_concepts,
-                'families': {name: report.to_dict() for name, report in reports.items()},
+                'families': dict(reports),
             },
         }
         network, encoder = self.learner.network, self.learner.encoder
@@ -297,14 +303,15 @@ class Trainer:
             ModelError: if there is no checkpoint, it cannot be read, or another number of
                 processes made it.
         """
-        state = _read_checkpoint(Path(folder) / _CHECKPOINT_FILE)
+        path = Path(folder) / _CHECKPOINT_FILE
+        state = _read_checkpoint(path)
         count = processes.count if processes else 1
         if len(state['generators']) != count:
             raise ModelError(
                 f'the checkpoint in {folder} was made by {len(state["generators"])} processes, '
                 f'this is a run of {count}'
             )
-        config = replace(TrainingConfig.from_dict(state['config']), **changes)
+        config = check_fields(TrainingConfig, state['config'] | changes, path, ModelError)
         trainer = cls(config, families, folder, processes)
         trainer.step = state['step']
         trainer.elapsed = state['elapsed']
@@ -339,15 +346,15 @@ def collapse_warnings(reports: Mapping[str, FamilyReport]) -> list[str]:
     softplus(E+ - E-) reads the same for a perfect model and for E = 0 everywhere; the energies
     themselves do not.
     """
-    return [
-        f'warning: collapse? {name}: E(data) {report.data:.4f}, E(sample) {report.sample:.4f}, '
-        f'E(random) {report.random:.4f}'
-        for name, report in reports.items()
-        if report.data is not None
-        and report.sample is not None
-        and report.random is not None
-        and report.random < _COLLAPSE_RATIO * report.data + 1e-3
-    ]
+    found = []
+    for name, report in reports.items():
+        data, sample, random = (report[key] for key in ('data', 'sample', 'random'))
+        if data is not None and random is not None and random < _COLLAPSE_RATIO * data + 1e-3:
+            found.append(
+                f'warning: collapse? {name}: E(data) {data:.4f}, E(sample) {sample:.4f}, '
+                f'E(random) {random:.4f}'
+            )
+    return found
 
 
 def _read_checkpoint(path: Path) -> dict[str, Any]:

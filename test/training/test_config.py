@@ -8,9 +8,14 @@ from concept_control.errors import ModelError
 from concept_control.training.config import TrainingConfig
 
 
-def test_configurations_come_back_and_nonsense_is_refused(tiny):
-    assert TrainingConfig.from_dict(json.loads(json.dumps(tiny.to_dict()))) == tiny
-    with pytest.raises(ModelError, match='unknown training options'):
-        TrainingConfig.from_dict({'learning_speed': 1})
-    with pytest.raises(ModelError, match='expected one of distance'):
-        TrainingConfig(objective='magic')
+@pytest.mark.parametrize(
+    ('change', 'reason'),
+    [({'learning_speed': 1}, 'unknown .*learning_speed'), ({'objective': 'magic'}, "'distance'")],
+)
+def test_configurations_come_back_and_nonsense_is_refused(change, reason, tiny, tmp_path):
+    path = tmp_path / 'options.json'
+    path.write_text(json.dumps(tiny.to_dict()))
+    assert TrainingConfig.load(path) == tiny
+    path.write_text(json.dumps(tiny.to_dict() | change))
+    with pytest.raises(ModelError, match=reason):
+        TrainingConfig.load(path)

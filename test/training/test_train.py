@@ -17,7 +17,7 @@ from concept_control.energy.storage import SHIPPED_MODEL
 from concept_control.errors import ModelError
 from concept_control.training.config import TrainingConfig
 from concept_control.training.processes import Processes
-from concept_control.training.report import FamilyReport
+from concept_control.training.report import FamilyScores
 from concept_control.training.train import Trainer, collapse_warnings
 
 
@@ -81,8 +81,8 @@ def test_learning_place_takes_seconds(tmp_path):
 
 
 def test_a_collapse_is_named():
-    flat = FamilyReport(0.1, 0.5, 0.9, None, None, data=1e-4, sample=1e-4, random=1.2e-4)
-    fine = FamilyReport(1.0, 0.0, 0.0, None, None, data=1e-3, sample=1e-4, random=0.5)
+    flat = FamilyScores(data=1e-4, sample=1e-4, random=1.2e-4).summary()
+    fine = FamilyScores(data=1e-3, sample=1e-4, random=0.5).summary()
     assert 'flat' in collapse_warnings({'flat': flat, 'fine': fine})[0]
     assert collapse_warnings({'fine': fine}) == []
 
