@@ -12,7 +12,6 @@ from concept_control.cli.option_types import (
     existing,
     expression,
     folder,
-    millimetres,
     new_file,
     new_folder,
     positive,
@@ -63,12 +62,7 @@ def _add_task(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         '--duration', type=positive, default=60.0, help='give up after so many simulated seconds'
     )
-    parser.add_argument(
-        '--tolerance',
-        type=millimetres(positive),
-        default='15',
-        help='of the predicate [mm] (default: %(default)s)',
-    )
+    add_shared(parser, 'tolerance')
 
 
 def _add_output(parser: argparse.ArgumentParser) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 
 from concept_control.bags.reader import Bag
 from concept_control.bags.setup import read_setup
-from concept_control.cli.option_types import millimetres, new_file, positive, share
+from concept_control.cli.option_types import new_file, share
 from concept_control.cli.options import add_shared
 from concept_control.cli.process import progress_bar, use_one_thread
 from concept_control.energy.model import ConceptModel
@@ -46,16 +46,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help='exit with 1 if a smaller share (0 to 1) of all commands succeeded',
     )
     parser.add_argument(
-        '--tolerance',
-        type=millimetres(positive),
-        default='15',
-        help='of the predicate [mm] (default: %(default)s)',
-    )
-    parser.add_argument(
         '--xunit', type=new_file(), metavar='FILE', help='write each command as a test for CI'
     )
     add_shared(
         parser,
+        'tolerance',
         'json',
         html='write a page with plots',
         model='evaluate with this model instead (default: the one shipped)',

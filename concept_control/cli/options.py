@@ -14,6 +14,7 @@ from concept_control.cli.option_types import (
     existing_file,
     existing_folder,
     folder,
+    millimetres,
     new_file,
     positive,
     seed,
@@ -51,6 +52,11 @@ def _shared(name: str) -> dict[str, Any]:
         'namespace': {'help': "the robot's, where a bag holds several"},
         'arm': {'type': arm, 'default': 'franka', 'help': arms},
         'seed': {'type': seed, 'default': 0},
+        'tolerance': {
+            'type': millimetres(positive),
+            'default': '15',
+            'help': 'of the predicate [mm] (default: %(default)s)',
+        },
         'camera': {'choices': CAMERAS, 'default': 'auto', 'help': CAMERA['help']},
     }
     return options.get(name, {})

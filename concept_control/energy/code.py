@@ -87,12 +87,8 @@ class ConceptCode:
         return np.concatenate([start, halves, self.agreement.to_numbers()])
 
     @classmethod
-    def from_array(cls, array: np.ndarray, info: dict[str, Any] | None = None) -> ConceptCode:
+    def from_array(cls, array: np.ndarray) -> ConceptCode:
         """Return the code that `to_array` wrote.
-
-        Args:
-            array: Numbers of the code.
-            info: Report of the inference.
 
         Raises:
             CodeError: if the array is none.
@@ -114,7 +110,7 @@ class ConceptCode:
                 f'a code array has shape {tuple(values.shape)}; expected (2W,) with both halves'
             )
         half = values.shape[0] // 2
-        return cls(values[:half].clone(), values[half:].clone(), agreement, info or {})
+        return cls(values[:half].clone(), values[half:].clone(), agreement)
 
     def stacked(self) -> torch.Tensor:
         """Return both halves for the network as one (2W,) tensor, action first."""

@@ -23,9 +23,7 @@ FORK_SHARE = 0.2
 """Share of figures with two branches, where there are examples of both."""
 
 
-def random_figure(
-    rng: np.random.Generator, num_strokes: int, num_steps: int = NUM_STEPS
-) -> Strokes:
+def random_figure(rng: np.random.Generator, num_strokes: int) -> Strokes:
     """Draw demonstrations of a figure of a random kind, size and attitude."""
     kinds = {'spline': _random_spline, 'loop': _loop, 'polygon': _polygon, 'arc': _arc}
     kind = list(kinds)[rng.integers(len(kinds))]
@@ -35,7 +33,7 @@ def random_figure(
     turn, size = _turn(rng), np.ptp(curves[0], axis=0).max()
     spread = float(np.exp(rng.uniform(*np.log(SPREADS))))
     figure = Figure(tuple(_mode(curve @ turn / size) for curve in curves), spread, tail=0.0)
-    return figure.draw(rng, num_strokes, num_steps, kind)[0]
+    return figure.draw(rng, num_strokes, NUM_STEPS, kind)[0]
 
 
 def _mode(curve: np.ndarray) -> Callable[[np.ndarray], np.ndarray]:

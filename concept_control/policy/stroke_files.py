@@ -60,9 +60,9 @@ def read_curves(path: str | Path) -> list[np.ndarray]:
         raise StrokeError(f'{path}: {error}') from error
 
 
-def read_examples(path: str | Path, num_steps: int = NUM_STEPS) -> Strokes:
+def read_examples(path: str | Path) -> Strokes:
     """Read a file whose curves are examples of one figure."""
-    return strokes_from_curves(read_curves(path), num_steps, Path(path).stem)
+    return strokes_from_curves(read_curves(path), NUM_STEPS, Path(path).stem)
 
 
 def _read_svg(path: Path) -> list[np.ndarray]:

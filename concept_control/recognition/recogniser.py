@@ -74,14 +74,13 @@ class Recogniser:
     Args:
         model: Model whose energies are compared.
         library: Concepts that may name events.
-        seed: Seed of the calibration and of the random outcomes.
     """
 
-    def __init__(self, model: ConceptModel, library: ConceptLibrary, seed: int = 0) -> None:
-        self._model, self._library, self._seed = model, library, seed
+    def __init__(self, model: ConceptModel, library: ConceptLibrary) -> None:
+        self._model, self._library = model, library
         # What a mirrored word says another says, too, of what moved.
         self._concepts = [c for c in library if c.acts and not c.is_mirrored]
-        self._curves = calibrate(model, self._concepts, seed)
+        self._curves = calibrate(model, self._concepts)
 
     def recognise(
         self,
@@ -134,7 +133,7 @@ class Recogniser:
         now, then = probabilities(after, every), probabilities(before, every)
         best = int(np.argmax(now * (1.0 - then)))
         subjects, arguments = roles[best]
-        rng = np.random.default_rng(self._seed)
+        rng = np.random.default_rng(0)
         chances = np.repeat(after.positions[None], NUM_CHANCES, axis=0)
         moved = before.mask(subjects)
         chances[:, moved] = rng.uniform(-0.95, 0.95, (NUM_CHANCES, moved.sum(), 2))

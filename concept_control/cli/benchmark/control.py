@@ -20,7 +20,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     stacked = 'of the section stacking; may be repeated (default: all)'
     others = 'a further arm for the section commands; may be repeated, and a table compares them'
     seen = 'poses from the simulated camera (default: true poses with 1 mm of noise)'
-    tolerance = 'of the predicate [mm] (default: %(default)s)'
     add_config(
         parser,
         ControlConfig,
@@ -30,7 +29,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         others={'flag': '--other-arm', 'type': arm, 'metavar': 'ARM', 'help': others},
         planner={'choices': list(PLANNERS)},
         backend={**CAMERA, 'help': seen},
-        tolerance={'help': tolerance, 'default': 1000 * ControlConfig.tolerance},
+        tolerance={'default': f'{1000 * ControlConfig.tolerance:g}'},
         html={'help': 'write a page with tables and pictures'},
     )
 
@@ -38,4 +37,4 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def main(args: argparse.Namespace) -> int:
     """Run the chosen sections; 0 if 95 of 100 commands held, or none was asked for."""
     use_one_thread()
-    return run(config_from(ControlConfig, args, tolerance=args.tolerance / 1000))
+    return run(config_from(ControlConfig, args))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import math
 import warnings
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, field, fields, replace
 from functools import lru_cache
 from pathlib import Path
 from typing import Annotated, Literal
@@ -216,15 +216,7 @@ def _completed(path: Path, text: str, modified: int) -> ArmDescription:
     gripper = _gripper(path, found, chain.tool)
     derived += _not_said(found, chain, model)
     arm = ArmDescription(
-        file=chain.file,
-        joints=chain.joints,
-        tool_site=chain.tool_site,
-        home=home,
-        position_limits=chain.position_limits,
-        locked=chain.locked,
-        tool=chain.tool,
-        base=chain.base,
-        left_out=chain.left_out,
+        **{part.name: getattr(chain, part.name) for part in fields(ArmModel)},
         name=found.name or path.stem,
         gripper=gripper,
         fingers=_fingers(path, found, gripper),

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from typing import TypeAlias
 
 import numpy as np
+from builtin_interfaces.msg import Time
 from rclpy.node import Node
 from sensor_msgs.msg import CameraInfo, CompressedImage, Image
 
@@ -29,7 +30,7 @@ from concept_control.perception.image_synchronizer import (
 from concept_control.perception.known_things import KnownThings
 from concept_control.ros.bridge import conversions as convert
 from concept_control.ros.bridge import qos
-from concept_control.ros.nodes.entity_extractor.extrinsics import FixedExtrinsics, TfExtrinsics
+from concept_control.ros.nodes.entity_extractor.extrinsics import TfExtrinsics
 from concept_control.ros.nodes.entity_extractor.parameters import CameraParameters, Parameters
 from concept_control.ros.runtime.diagnostics import Refusals
 from concept_control.ros.runtime.parameters import declare
@@ -65,7 +66,7 @@ class Frame:
         self.intrinsics = intrinsics_of(self._info)
         # Before a detector is made for an image of the size that the calibration claims.
         check_frame(self.rgb, metres, self.intrinsics)
-        self.pose = camera.extrinsics.at(self.header.frame_id, self.header.stamp)
+        self.pose = camera.pose_at(self.header.frame_id, self.header.stamp)
         return camera.detector(self.intrinsics).detect(self.rgb, metres, self.pose, robot)
 
     def could_hide(self, position: np.ndarray, size: np.ndarray) -> bool:
@@ -78,7 +79,7 @@ class CameraInput:
 
     Attributes:
         prefix: Prefix of its topics.
-        extrinsics: Pose of the camera.
+        pose_at: Function from a frame and a stamp to T_world_camera (4, 4).
         is_placed: Whether parameters alone tell where it is.
         max_stamp_gap: Largest time between colour and depth of one moment [s].
         arrived: Time at which its last complete frame arrived, node's clock [s]; None before the
@@ -99,12 +100,12 @@ class CameraInput:
         """Declare the camera's parameters and subscribe; complete frames call `on_frame`."""
         p = declare(node, CameraParameters, prefix=prefix)
         self.prefix = prefix
-        self.extrinsics: FixedExtrinsics | TfExtrinsics
+        self.pose_at: Callable[[str, Time], np.ndarray]
         if p.from_tf:
-            self.extrinsics = TfExtrinsics(node, settings.frame)
+            self.pose_at = TfExtrinsics(node, settings.frame).at
         else:
-            workspace = ArmDescription.load(settings.arm).workspace
-            self.extrinsics = FixedExtrinsics(p.pose(workspace))
+            pose = p.pose(ArmDescription.load(settings.arm).workspace)
+            self.pose_at = lambda frame, stamp: pose
         self.is_placed = not p.from_tf and any(p.position)
         self.max_stamp_gap = settings.max_stamp_gap
         self.arrived: float | None = None

@@ -1,4 +1,4 @@
-"""Where a camera is: from parameters, or from TF at the image's stamp where tf2 is installed."""
+"""Where a camera is by TF at the image's stamp, where tf2 is installed."""
 
 from __future__ import annotations
 
@@ -15,17 +15,6 @@ from concept_control.perception.camera_model import pose_matrix
 
 TF_PATIENCE = 0.1
 """Seconds that TF, which often comes later than the image, is waited for."""
-
-
-class FixedExtrinsics:
-    """A camera that stands still, at T_world_camera (4, 4)."""
-
-    def __init__(self, transform: np.ndarray) -> None:
-        self._transform = transform
-
-    def at(self, frame: str, stamp: Time) -> np.ndarray:
-        """Return T_world_camera (4, 4)."""
-        return self._transform
 
 
 class TfExtrinsics:

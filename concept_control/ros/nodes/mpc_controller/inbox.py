@@ -6,7 +6,8 @@ Threading: any thread, one lock. What is handed over is frozen and never changed
 from __future__ import annotations
 
 import threading
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 
@@ -59,9 +60,9 @@ class Inputs:
         opening: Distance between its fingers [m]; None where it has not said so.
     """
 
-    joints: JointSample | None
-    perception: EntitySnapshot | None
-    attached: bool | None
+    joints: JointSample | None = None
+    perception: EntitySnapshot | None = None
+    attached: bool | None = None
     opening: float | None = None
 
 
@@ -70,33 +71,15 @@ class Inbox:
 
     def __init__(self) -> None:
         self._condition = threading.Condition()
-        self._joints: JointSample | None = None
-        self._perception: EntitySnapshot | None = None
-        self._attached: bool | None = None
-        self._opening: float | None = None
+        self._newest = Inputs()
         self._commands: list[Command] = []
         self._is_closed = False
 
-    def put_joints(self, joints: JointSample) -> None:
-        """Replace the joint state and wake the thread that waits for it."""
+    def put(self, **news: Any) -> None:
+        """Replace what is named, see `Inputs`; a joint state wakes whoever waits for it."""
         with self._condition:
-            self._joints = joints
+            self._newest = replace(self._newest, **news)
             self._condition.notify()
-
-    def put_perception(self, perception: EntitySnapshot) -> None:
-        """Replace the entities."""
-        with self._condition:
-            self._perception = perception
-
-    def put_attached(self, attached: bool) -> None:
-        """Note whether the tool holds something."""
-        with self._condition:
-            self._attached = attached
-
-    def put_opening(self, opening: float) -> None:
-        """Note how far the fingers are open [m]."""
-        with self._condition:
-            self._opening = opening
 
     def put_command(self, command: Command) -> None:
         """Add a command to those not yet taken."""
@@ -109,11 +92,11 @@ class Inbox:
         The joint state is taken, everything else stays for the next snapshot.
         """
         with self._condition:
-            self._condition.wait_for(lambda: self._joints is not None or self._is_closed, timeout)
+            self._condition.wait_for(lambda: self._newest.joints or self._is_closed, timeout)
             if self._is_closed:
                 return None
-            joints, self._joints = self._joints, None
-            return Inputs(joints, self._perception, self._attached, self._opening)
+            taken, self._newest = self._newest, replace(self._newest, joints=None)
+            return taken
 
     def take_commands(self) -> list[Command]:
         """Take all commands, the oldest first."""

@@ -230,8 +230,8 @@ class MpcController(LifecycleNode):
             self.health.fallback(guarded)
         fault = self._joint_check.fault(now)
         fault = f'{JOINTS} refused: {fault}' if fault else self._rivals or self._other_fault()
-        self._inbox.put_joints(
-            JointSample(stamp, positions, velocities, self._now(), fault, epoch)
+        self._inbox.put(
+            joints=JointSample(stamp, positions, velocities, self._now(), fault, epoch)
         )
 
     def _other_fault(self) -> str:
@@ -255,14 +255,14 @@ class MpcController(LifecycleNode):
             return
         # The tool is known better here, from the joint states.
         blocks = {i: state for i, state in seen.states.items() if i != TOOL_ID}
-        self._inbox.put_perception(replace(seen, states=blocks))
+        self._inbox.put(perception=replace(seen, states=blocks))
 
     def _on_suction(self, message: Bool) -> None:
-        self._inbox.put_attached(message.data)
+        self._inbox.put(attached=message.data)
 
     def _on_gripper(self, message: Float64) -> None:
         if math.isfinite(message.data):
-            self._inbox.put_opening(message.data)
+            self._inbox.put(opening=message.data)
 
     def _on_goal(self, message: ConceptGoal) -> None:
         self._inbox.put_command(Command(message))

@@ -6,7 +6,6 @@ action; control_msgs is needed only for that one.
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from importlib import import_module
 from typing import Any
@@ -23,19 +22,7 @@ from concept_control.errors import ConceptControlError, MissingDependencyError
 from concept_control.ros.bridge import qos
 
 
-class ToolOutput(ABC):
-    """Tells the tool what the controller wants of it."""
-
-    @abstractmethod
-    def send(self, output: ControlOutput) -> None:
-        """Tell it; called by the planning thread after each control period."""
-
-    @abstractmethod
-    def close(self) -> None:
-        """Tell it nothing more."""
-
-
-class VacuumOutput(ToolOutput):
+class VacuumOutput:
     """Switches a vacuum."""
 
     def __init__(self, node: LifecycleNode) -> None:
@@ -44,15 +31,15 @@ class VacuumOutput(ToolOutput):
         self._command = node.create_lifecycle_publisher(Bool, 'suction_command', qos.RELIABLE)
 
     def send(self, output: ControlOutput) -> None:
-        """See `ToolOutput.send`."""
+        """Tell it; called by the planning thread after each control period."""
         self._command.publish(Bool(data=output.suction))
 
     def close(self) -> None:
-        """See `ToolOutput.close`."""
+        """Tell it nothing more."""
         self._node.destroy_lifecycle_publisher(self._command)
 
 
-class FingerOutput(ToolOutput):
+class FingerOutput:
     """Opens and closes fingers, and says for them on `suction_state` whether they hold something.
 
     A gripper's driver tells how far it is open; what that means is known here.
@@ -65,7 +52,7 @@ class FingerOutput(ToolOutput):
         self._state = node.create_lifecycle_publisher(Bool, 'suction_state', qos.LATCHED)
 
     def send(self, output: ControlOutput) -> None:
-        """See `ToolOutput.send`."""
+        """Tell it; called by the planning thread after each control period."""
         if np.isfinite(output.opening):
             self._move(output.opening)
         if output.attached is not None and output.attached != self._is_holding:
@@ -76,7 +63,7 @@ class FingerOutput(ToolOutput):
         self._command.publish(Float64(data=opening))
 
     def close(self) -> None:
-        """See `ToolOutput.close`."""
+        """Tell it nothing more."""
         for publisher in (self._command, self._state):
             self._node.destroy_lifecycle_publisher(publisher)
 
@@ -136,14 +123,14 @@ class FingerAction(FingerOutput):
             self._client.send_goal_async(self._goal(command=wanted))
 
     def close(self) -> None:
-        """See `ToolOutput.close`."""
+        """Tell it nothing more."""
         super().close()
         self._client.destroy()
 
 
 def make_tool_output(
     node: LifecycleNode, arm: ArmDescription, action: str, joint: str, positions: Sequence[float]
-) -> ToolOutput:
+) -> VacuumOutput | FingerOutput:
     """Return what tells an arm's tool; `action` is the name of its action, empty for the topic.
 
     Raises:

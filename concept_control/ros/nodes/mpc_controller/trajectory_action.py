@@ -9,7 +9,7 @@ import threading
 import time
 from collections.abc import Callable
 from importlib import import_module
-from typing import Any, Protocol
+from typing import Any
 
 from action_msgs.msg import GoalStatus
 from rclpy.action import ActionClient
@@ -42,24 +42,6 @@ Ended = Callable[[int, int, str], None]
 its error code and its text."""
 
 
-class TrajectoryServer(Protocol):
-    """Whoever follows trajectories that it is given as goals."""
-
-    name: str
-
-    def is_ready(self) -> bool:
-        """Tell whether it is there."""
-
-    def send(self, trajectory: JointTrajectory, ended: Ended) -> None:
-        """Give it a goal; `ended` is called when that has ended or was not accepted."""
-
-    def has_rivals(self) -> bool:
-        """Tell whether another node gives it goals, too."""
-
-    def close(self) -> None:
-        """Give it up."""
-
-
 class ActionServerLink:
     """A server of control_msgs/FollowJointTrajectory, as joint_trajectory_controller is one."""
 
@@ -81,11 +63,11 @@ class ActionServerLink:
         self.name = node.resolve_topic_name(name)
 
     def is_ready(self) -> bool:
-        """See `TrajectoryServer.is_ready`."""
+        """Tell whether it is there."""
         return bool(self._client.server_is_ready())
 
     def send(self, trajectory: JointTrajectory, ended: Ended) -> None:
-        """See `TrajectoryServer.send`."""
+        """Give it a goal; `ended` is called when that has ended or was not accepted."""
 
         def answered(future: Any) -> None:
             handle = future.result()
@@ -103,11 +85,11 @@ class ActionServerLink:
         self._client.send_goal_async(goal).add_done_callback(answered)
 
     def has_rivals(self) -> bool:
-        """See `TrajectoryServer.has_rivals`."""
+        """Tell whether another node gives it goals, too."""
         return int(self._node.count_clients(f'{self.name}/_action/send_goal')) > 1
 
     def close(self) -> None:
-        """See `TrajectoryServer.close`."""
+        """Give it up."""
         self._client.destroy()
 
 
@@ -121,7 +103,7 @@ class TrajectoryActionOutput(CommandOutput):
 
     def __init__(
         self,
-        server: TrajectoryServer,
+        server: ActionServerLink,
         arm: ArmDescription,
         prefix: str,
         sends_efforts: Callable[[], bool],

@@ -20,10 +20,10 @@ def sample(stamp):
 
 def test_a_joint_state_is_taken_once_and_everything_else_stays():
     inbox, seen = Inbox(), EntitySnapshot(1.0, {}, 3)
-    inbox.put_joints(sample(1.0))
-    inbox.put_joints(sample(2.0))
-    inbox.put_perception(seen)
-    inbox.put_attached(True)
+    inbox.put(joints=sample(1.0))
+    inbox.put(joints=sample(2.0))
+    inbox.put(perception=seen)
+    inbox.put(attached=True)
     first, second = inbox.take(0.0), inbox.take(0.0)
     assert first.joints.stamp == 2.0 and second.joints is None
     for inputs in (first, second):
@@ -59,7 +59,7 @@ def test_who_waits_is_woken_by_a_joint_state_and_by_the_end():
 
     worker = threading.Thread(target=work)
     worker.start()
-    inbox.put_joints(sample(1.0))
+    inbox.put(joints=sample(1.0))
     deadline = time.monotonic() + 10.0
     while not heard and time.monotonic() < deadline:
         time.sleep(0.001)
