@@ -18,7 +18,7 @@ from concept_control.cli.option_types import (
 )
 from concept_control.cli.options import add_shared, config_from
 from concept_control.cli.process import enter_graph, use_one_thread
-from concept_control.cli.simulated_graph import add_robot, add_simulator
+from concept_control.cli.simulated_graph import add_robot
 from concept_control.demos.demo_run import DemoConfig, Interrupted, say
 from concept_control.demos.graph_demo import recognised_command, run_demo
 from concept_control.language.expression import parse
@@ -31,7 +31,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     _add_task(parser)
     add_robot(parser)
     _add_output(parser)
-    add_simulator(parser)
 
 
 def _add_task(parser: argparse.ArgumentParser) -> None:
@@ -66,7 +65,7 @@ def _add_task(parser: argparse.ArgumentParser) -> None:
 
 
 def _add_output(parser: argparse.ArgumentParser) -> None:
-    """Declare the files that are written, and the model that is read."""
+    """Declare the files that are written."""
     parser.add_argument(
         '--output',
         type=folder,
@@ -85,7 +84,7 @@ def _add_output(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         '--record-images', action='store_true', help='with --record: the images too, 20 MB/s'
     )
-    add_shared(parser, 'json', 'model')
+    add_shared(parser, 'json')
 
 
 def demo_config(args: argparse.Namespace) -> DemoConfig:

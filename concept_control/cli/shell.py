@@ -10,10 +10,10 @@ from pathlib import Path
 
 from concept_control.cli.options import add_shared, config_from
 from concept_control.cli.process import enter_graph
-from concept_control.cli.simulated_graph import add_robot, add_simulator
+from concept_control.cli.simulated_graph import add_robot
 from concept_control.control.arm.description import ArmDescription
 from concept_control.demos.shell import ConceptShell, attached_session, simulated_session
-from concept_control.demos.simulated_graph import GraphConfig
+from concept_control.ros.runtime.simulated_graph import GraphConfig
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -29,8 +29,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         'starting a simulated one; --namespace, --arm and --seed are all it takes',
     )
     add_robot(parser)
-    add_simulator(parser)
-    add_shared(parser, 'model', namespace="the robot's, with --attach")
+    add_shared(parser, namespace="the robot's, with --attach")
 
 
 def main(args: argparse.Namespace) -> int:

@@ -12,7 +12,6 @@ from pathlib import Path
 import numpy as np
 
 from concept_control.control.arm.description import ArmDescription
-from concept_control.demos.simulated_graph import START_TIMEOUT, GraphConfig
 from concept_control.demos.views import labelled_views
 from concept_control.errors import ConceptControlError, UnknownConceptError
 from concept_control.interfaces.constants import OUTCOMES, TEACH_PHASE
@@ -25,6 +24,7 @@ from concept_control.reports.tables import counted
 from concept_control.ros.bridge import conversions as convert
 from concept_control.ros.client.monitor import GraphSnapshot, GraphState, Monitor
 from concept_control.ros.runtime.process_graph import Graph
+from concept_control.ros.runtime.simulated_graph import START_TIMEOUT, GraphConfig
 from concept_control.world.entity import TOOL_ID
 from concept_control.world.tabletop import Tabletop
 

@@ -14,9 +14,9 @@ from typing import TYPE_CHECKING
 from rclpy.node import Node
 
 from concept_control.demos.demo_run import DemoConfig, DemoResult, DemoRun, say
-from concept_control.demos.simulated_graph import simulated_graph
 from concept_control.reports.run_film import Film
 from concept_control.ros.client.monitor import GraphState, MonitorThread
+from concept_control.ros.runtime.simulated_graph import simulated_graph
 
 if TYPE_CHECKING:
     from concept_control.ros.client.recorder import Recorder

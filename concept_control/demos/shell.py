@@ -18,7 +18,6 @@ from pathlib import Path
 from typing import IO
 
 from concept_control.demos.demo_run import blocks_of, entity_text, goal_text, say, status_text
-from concept_control.demos.simulated_graph import START_TIMEOUT, GraphConfig, simulated_graph
 from concept_control.errors import ConceptControlError
 from concept_control.interfaces.constants import Outcome
 from concept_control.language.expression import RESERVED, parse
@@ -27,6 +26,7 @@ from concept_control.replay.concepts import concept_of_message
 from concept_control.reports.tables import counted
 from concept_control.ros.client.commander import CommanderError
 from concept_control.ros.client.session import RobotSession
+from concept_control.ros.runtime.simulated_graph import START_TIMEOUT, GraphConfig, simulated_graph
 from concept_control.world.workspace import Workspace
 
 ATTACH_TIMEOUT = 15.0

@@ -23,10 +23,10 @@ from concept_control.demos.demo_run import (
     status_text,
     surplus_text,
 )
-from concept_control.demos.simulated_graph import node_parameters
 from concept_control.language.expression import parse
 from concept_control.language.judge import Verdict
 from concept_control.ros.client.monitor import GraphState
+from concept_control.ros.runtime.simulated_graph import node_parameters
 from concept_control.world.entity import TOOL_ID
 from concept_control.world.tabletop import Tabletop
 

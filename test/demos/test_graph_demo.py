@@ -23,7 +23,6 @@ from waiting import wait
 from concept_control.benchmarks.graph.shared_memory import left_behind, segments_of
 from concept_control.cli.main import main
 from concept_control.concepts.vocabulary import vocabulary
-from concept_control.demos.simulated_graph import PARTICLE_EXECUTABLES
 from concept_control.interfaces.constants import GoalStatus
 from concept_control.paths import share_folder
 from concept_control.ros.bridge import conversions as convert
@@ -37,6 +36,7 @@ from concept_control.ros.runtime.process_graph import (
     ProcessDiedError,
     graph_environment,
 )
+from concept_control.ros.runtime.simulated_graph import PARTICLE_EXECUTABLES
 
 pytestmark = pytest.mark.whole_machine
 

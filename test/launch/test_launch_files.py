@@ -19,9 +19,8 @@ import rclpy
 
 from concept_control.bags import replayable
 from concept_control.cli.main import build_parser
-from concept_control.demos import simulated_graph
-from concept_control.demos.simulated_graph import EXECUTABLES, PARTICLE_EXECUTABLES
-from concept_control.ros.runtime import entry_points
+from concept_control.ros.runtime import entry_points, simulated_graph
+from concept_control.ros.runtime.simulated_graph import EXECUTABLES, PARTICLE_EXECUTABLES
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 SAMPLE = ROOT / 'test' / 'data' / 'between'

@@ -6,10 +6,10 @@ pytest.importorskip('rclpy', reason='rclpy is not installed')
 
 from waiting import wait
 
-from concept_control.demos.simulated_graph import GraphConfig, simulated_graph
 from concept_control.errors import StudioError
 from concept_control.language.expression import parse
 from concept_control.language.judge import Judge
+from concept_control.ros.runtime.simulated_graph import GraphConfig, simulated_graph
 from concept_control.studio.arm_messages import Command, Push, SetTable
 from concept_control.studio.ros_link import RosRobot
 
@@ -18,15 +18,7 @@ pytestmark = pytest.mark.whole_machine
 
 def test_a_running_graph_is_watched_and_commanded():
     config = GraphConfig(
-        seed=2,
-        blocks=('red', 'blue', 'green'),
-        world='particles',
-        arm='franka',
-        interface='position',
-        pushes=False,
-        num_cameras=1,
-        camera='auto',
-        speed=1.0,
+        seed=2, blocks=('red', 'blue', 'green'), world='particles', interface='position'
     )
     graph, _ = simulated_graph(config)
     said = []

@@ -24,7 +24,7 @@ from tqdm import tqdm
 from concept_control.benchmarks.graph.attacks import ATTACKS, Target
 from concept_control.benchmarks.graph.limit_monitor import LIMITS, LimitMonitor
 from concept_control.benchmarks.graph.shared_memory import left_behind, segments_of
-from concept_control.benchmarks.graph.soak import demo_graph, demo_nodes, resident
+from concept_control.benchmarks.graph.soak import resident
 from concept_control.control.arm.description import INTERFACES, ArmDescription
 from concept_control.errors import ConceptControlError
 from concept_control.interfaces.constants import Outcome
@@ -34,7 +34,12 @@ from concept_control.reports.tables import text_table
 from concept_control.ros.bridge import qos
 from concept_control.ros.client.commander import ConceptCommander
 from concept_control.ros.client.monitor import GraphState, MonitorThread
-from concept_control.ros.runtime.process_graph import ProcessDiedError
+from concept_control.ros.runtime.process_graph import NodeProcess, ProcessDiedError
+from concept_control.ros.runtime.simulated_graph import (
+    GraphConfig,
+    node_parameters,
+    simulated_graph,
+)
 from concept_control.world.entity import TOOL_ID
 
 EXPRESSIONS = (
@@ -316,11 +321,13 @@ class Field:
 def _field(output: str, config: AttackConfig) -> Iterator[Field]:
     arm, heard = ArmDescription.load(), GraphState()
     monitor = LimitMonitor(arm)
-    nodes = demo_nodes(config.seed, config.speed, config.backend, output)
-    (controller,) = [node for node in nodes if node.executable == 'mpc_controller']
+    robot_config = GraphConfig(
+        seed=config.seed, speed=config.speed, camera=config.backend, interface=output
+    )
+    controller = NodeProcess('mpc_controller', node_parameters(robot_config)['mpc_controller'])
     with (
         MonitorThread(heard, attach=monitor.attach) as listener,
-        demo_graph(nodes) as graph,
+        simulated_graph(robot_config)[0] as graph,
         ConceptCommander() as robot,
     ):
         intruder = Node('intruder')

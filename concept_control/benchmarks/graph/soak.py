@@ -8,32 +8,24 @@ from __future__ import annotations
 
 import itertools
 import sys
-import tempfile
 import time
 from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from diagnostic_msgs.msg import DiagnosticArray
 from tqdm import tqdm
 
 from concept_control.benchmarks.graph.shared_memory import left_behind, segments_of
-from concept_control.paths import share_folder
 from concept_control.reports.json_file import write_report
 from concept_control.reports.provenance import sentence
 from concept_control.ros.bridge import qos
 from concept_control.ros.client.commander import ConceptCommander
 from concept_control.ros.client.monitor import GraphState, MonitorThread
 from concept_control.ros.runtime.node_process import is_running
-from concept_control.ros.runtime.process_graph import (
-    EXECUTABLES,
-    JOINT_STATE_RATES,
-    Graph,
-    NodeProcess,
-    describe_exit,
-)
+from concept_control.ros.runtime.process_graph import describe_exit
+from concept_control.ros.runtime.simulated_graph import GraphConfig, simulated_graph
 
 EXPRESSIONS = (
     'between(red; blue, green)',
@@ -146,9 +138,10 @@ PERCENTILES = ('p50', 'p95', 'p99', 'worst')
 def _run(config: SoakConfig, soak: Soak) -> tuple[dict[str, int], dict[str, int]]:
     """Command until time is up; return process ids and exit codes."""
     heard = GraphState()
+    robot_config = GraphConfig(seed=config.seed, speed=config.speed, camera=config.backend)
     with (
         MonitorThread(heard) as monitor,
-        demo_graph(demo_nodes(config.seed, config.speed, config.backend)) as graph,
+        simulated_graph(robot_config)[0] as graph,
         ConceptCommander() as robot,
         tqdm(total=round(60 * config.minutes), unit='s', file=sys.stderr) as bar,
     ):
@@ -180,36 +173,6 @@ def _run(config: SoakConfig, soak: Soak) -> tuple[dict[str, int], dict[str, int]
             bar.refresh()
         codes = graph.stop()
     return pids, codes
-
-
-def demo_nodes(
-    seed: int, speed: float, backend: str, interface: str = 'joint_trajectory'
-) -> list[NodeProcess]:
-    """Return the nodes of the demonstration.
-
-    Args:
-        seed: Seed of the layout.
-        speed: Simulated seconds per second.
-        backend: Renderer of the simulated camera.
-        interface: Command interface of the arm.
-    """
-    parameters: dict[str, dict[str, Any]] = {
-        'arm_simulator': {
-            'seed': seed,
-            'real_time_factor': speed,
-            'backend': backend,
-            'interface': interface,
-            'joint_state_rate': JOINT_STATE_RATES[interface],
-        },
-        'mpc_controller': {'output': interface},
-    }
-    return [NodeProcess(name, parameters.get(name, {})) for name in EXECUTABLES]
-
-
-def demo_graph(nodes: list[NodeProcess]) -> Graph:
-    """Return the demonstration's graph, whose nodes log to a new folder."""
-    logs = Path(tempfile.mkdtemp(prefix='concept_control_benchmark_'))
-    return Graph(nodes, share_folder() / 'config' / 'demo.yaml', logs)
 
 
 def _note(soak: Soak, message: DiagnosticArray) -> None:

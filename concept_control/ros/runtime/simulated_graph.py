@@ -27,27 +27,29 @@ class GraphConfig:
     """Configuration of a simulated robot.
 
     Attributes:
-        seed: Seed of the layout and of every choice.
-        blocks: Colours of the blocks on the table.
-        world: World of the run: 'arm', or 'particles' for points that descend the energy.
+        world: An arm and cameras, or particles: points that descend the energy by themselves.
         arm: Name of an arm, or path of its description.
-        interface: Command interface of the arm, one of `INTERFACES`.
-        pushes: Whether blocks are pushed instead of carried.
-        num_cameras: Number of simulated cameras, 1 or 2.
-        camera: Way in which the simulated cameras make their images.
-        speed: Largest number of simulated seconds per second.
+        seed: Seed of the layout and of every choice.
+        interface: What the arm is sent: trajectories, or a position or torque for each joint
+            state.
+        pushes: Push blocks over the table instead of carrying them (experimental; slower, so give
+            it time).
+        blocks: Colours of the blocks on the table.
+        num_cameras: Number of simulated cameras; of 2, fused, one looks obliquely.
+        camera: Way in which they make their images.
+        speed: Simulated seconds per second, at most.
         model: Folder of a trained model; None for the shipped one.
     """
 
-    seed: int
-    blocks: tuple[str, ...]
-    world: str
-    arm: str
-    interface: str
-    pushes: bool
-    num_cameras: int
-    camera: str
-    speed: float
+    world: str = 'arm'
+    arm: str = 'franka'
+    seed: int = 0
+    interface: str = 'joint_trajectory'
+    pushes: bool = False
+    blocks: tuple[str, ...] = ('red', 'blue', 'green', 'yellow')
+    num_cameras: int = 1
+    camera: str = 'auto'
+    speed: float = 1.0
     model: Path | None = None
 
     @property
