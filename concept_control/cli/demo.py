@@ -16,7 +16,7 @@ from concept_control.cli.option_types import (
     new_folder,
     positive,
 )
-from concept_control.cli.options import add_shared, config_from
+from concept_control.cli.options import TOLERANCE, add_shared, config_from
 from concept_control.cli.process import enter_graph, use_one_thread
 from concept_control.cli.simulated_graph import add_robot
 from concept_control.demos.demo_run import DemoConfig, Interrupted, say
@@ -61,7 +61,7 @@ def _add_task(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         '--duration', type=positive, default=60.0, help='give up after so many simulated seconds'
     )
-    add_shared(parser, 'tolerance')
+    parser.add_argument('--tolerance', **TOLERANCE)
 
 
 def _add_output(parser: argparse.ArgumentParser) -> None:

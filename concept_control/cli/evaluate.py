@@ -10,7 +10,7 @@ from typing import Any
 from concept_control.bags.reader import Bag
 from concept_control.bags.setup import read_setup
 from concept_control.cli.option_types import new_file, share
-from concept_control.cli.options import add_shared
+from concept_control.cli.options import TOLERANCE, add_shared
 from concept_control.cli.process import progress_bar, use_one_thread
 from concept_control.energy.model import ConceptModel
 from concept_control.errors import BagError
@@ -48,9 +48,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         '--xunit', type=new_file(), metavar='FILE', help='write each command as a test for CI'
     )
+    parser.add_argument('--tolerance', **TOLERANCE)
     add_shared(
         parser,
-        'tolerance',
         'json',
         html='write a page with plots',
         model='evaluate with this model instead (default: the one shipped)',

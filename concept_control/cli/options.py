@@ -35,6 +35,14 @@ CAMERA: dict[str, Any] = {
 """Option of a field that names the renderer of the simulated camera."""
 
 
+TOLERANCE: dict[str, Any] = {
+    'type': millimetres(positive),
+    'default': '15',
+    'help': 'of the predicate [mm] (default: %(default)s)',
+}
+"""Option of a tolerance that is kept in metres."""
+
+
 def _shared(name: str) -> dict[str, Any]:
     """Return the arguments of an option that several commands have."""
     file: dict[str, Any] = {'type': new_file(), 'metavar': 'FILE'}
@@ -52,11 +60,6 @@ def _shared(name: str) -> dict[str, Any]:
         'namespace': {'help': "the robot's, where a bag holds several"},
         'arm': {'type': arm, 'default': 'franka', 'help': arms},
         'seed': {'type': seed, 'default': 0},
-        'tolerance': {
-            'type': millimetres(positive),
-            'default': '15',
-            'help': 'of the predicate [mm] (default: %(default)s)',
-        },
         'camera': {'choices': CAMERAS, 'default': 'auto', 'help': CAMERA['help']},
     }
     return options.get(name, {})

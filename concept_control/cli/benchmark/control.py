@@ -6,7 +6,7 @@ import argparse
 
 from concept_control.benchmarks.control.report import SECTIONS, STACKED, ControlConfig, run
 from concept_control.cli.option_types import arm, seed
-from concept_control.cli.options import CAMERA, add_config, config_from
+from concept_control.cli.options import CAMERA, TOLERANCE, add_config, config_from
 from concept_control.cli.process import use_one_thread
 from concept_control.control.planners.registry import PLANNERS
 
@@ -29,7 +29,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         others={'flag': '--other-arm', 'type': arm, 'metavar': 'ARM', 'help': others},
         planner={'choices': list(PLANNERS)},
         backend={**CAMERA, 'help': seen},
-        tolerance={'default': f'{1000 * ControlConfig.tolerance:g}'},
+        tolerance={**TOLERANCE, 'default': f'{1000 * ControlConfig.tolerance:g}'},
         html={'help': 'write a page with tables and pictures'},
     )
 

@@ -6,7 +6,7 @@ import argparse
 
 from concept_control.benchmarks.graph.demo_runs import DemoRunsConfig, run
 from concept_control.cli.known_words import check_command
-from concept_control.cli.option_types import command, positive
+from concept_control.cli.option_types import command
 from concept_control.cli.options import CAMERA, add_config, config_from
 from concept_control.control.arm.description import INTERFACES
 from concept_control.language.expression import parse
@@ -21,7 +21,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         concepts={'flag': '--concept', 'help': again, 'metavar': 'EXPRESSION', 'type': command},
         camera=CAMERA,
         control={'choices': INTERFACES},
-        tolerance={'type': positive},
         html={'help': 'write a page with a film strip of every run'},
     )
 
