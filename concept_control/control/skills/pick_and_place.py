@@ -10,7 +10,7 @@ import numpy as np
 from concept_control.control.arm.clearance import LinkClearance
 from concept_control.control.costs.arm_cost import ArmCost, CostWeights
 from concept_control.control.costs.entity_energy import AnchoredEnergy, EntityEnergy, PointEnergy
-from concept_control.control.costs.interpolated_energy import InterpolatedEnergy
+from concept_control.control.costs.linearized_energy import LinearizedEnergy
 from concept_control.control.skills.finger_grasp import FingerGrasp, release_opening, tip_height
 from concept_control.control.skills.monitors import (
     MAX_TURN,
@@ -218,7 +218,7 @@ class PickAndPlace:
         return ArmCost(
             self.view.arm,
             self.view.kinematics,
-            InterpolatedEnergy(energy),
+            LinearizedEnergy(energy),
             height,
             np.zeros(3) if offset is None else offset,
             np.zeros((0, 2)) if obstacles is None else obstacles,
