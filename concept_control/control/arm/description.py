@@ -8,7 +8,7 @@ import warnings
 from dataclasses import asdict, dataclass, field, fields, replace
 from functools import lru_cache
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 import mujoco
 import numpy as np
@@ -207,7 +207,7 @@ def _completed(path: Path, text: str, modified: int) -> ArmDescription:
         efforts = derivation.effort_limits(model, chain)
     inertia = derivation.inertia(model, home)
     stiffness, damping = derivation.gains(model, inertia, slides, EFFORT_PERIOD)
-    values = {
+    values: dict[str, Any] = {
         'velocity_limits': derivation.velocity_limits(chain.joints, chain.file.velocities, slides),
         'acceleration_limits': derivation.acceleration_limits(model, home, efforts, slides),
         'stiffness': stiffness,
