@@ -370,7 +370,7 @@ def test_a_vacuum_driver_that_does_not_latch_is_heard(make):
     def is_heard():
         publisher.publish(Bool(data=True))
         rclpy.spin_once(node, timeout_sec=0.05)
-        return node._inbox._attached
+        return node._inbox._newest.attached
 
     wait(is_heard)
     driver.destroy_node()
