@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import cache
+
 import mujoco
 import numpy as np
 from mujoco import rollout
@@ -142,12 +144,10 @@ class MujocoDynamics:
             )
         if count == horizon:
             return by_state, by_control
-        steps = np.arange(horizon)
-        before = np.minimum(np.searchsorted(knots, steps, 'right') - 1, count - 2)
-        share = ((steps - knots[before]) / np.diff(knots)[before])[:, None, None]
+        share = _interpolation(tuple(knots.tolist()))
         return (
-            (1 - share) * by_state[before] + share * by_state[before + 1],
-            (1 - share) * by_control[before] + share * by_control[before + 1],
+            (share @ by_state.reshape(count, -1)).reshape(horizon, nx, nx),
+            (share @ by_control.reshape(count, -1)).reshape(horizon, nx, -1),
         )
 
     def inverse(self, q: np.ndarray, qd: np.ndarray, qdd: np.ndarray) -> np.ndarray:
@@ -178,6 +178,13 @@ class MujocoDynamics:
     def efforts(self, states: np.ndarray, controls: np.ndarray) -> np.ndarray:
         """Return the (..., H, m) torques that controls cause along states (..., H + 1, 2n)."""
         return controls
+
+
+@cache
+def _interpolation(knots: tuple[int, ...]) -> np.ndarray:
+    """Return the shares (H, P) that P knots, the steps 0 to H - 1 among them, have in each."""
+    steps = np.arange(knots[-1] + 1)
+    return np.stack([np.interp(steps, knots, unit) for unit in np.eye(len(knots))], axis=1)
 
 
 class ArmDynamics(MujocoDynamics):

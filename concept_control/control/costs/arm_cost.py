@@ -163,7 +163,8 @@ class ArmCost:
         points = len(states)
         q, qd = states[:, :n], states[:, n:]
         gradient, hessian = np.zeros((points, 2 * n)), np.zeros((points, 2 * n, 2 * n))
-        diagonal, tool = np.arange(2 * n), np.zeros(points)
+        # A view of the Hessians' diagonals, (H + 1, 2n).
+        diagonal, tool = hessian.reshape(points, -1)[:, :: 2 * n + 1], np.zeros(points)
 
         frames = self.kinematics.frames(q)
         if self.energy is not None:
@@ -178,9 +179,7 @@ class ArmCost:
             hessian[:, :n, :n] += w.clearance * curvature
         beyond = self._position_excess(q)
         gradient[:, :n] += 2 * w.posture * (q - self._posture) + 2 * w.position_limit * beyond
-        hessian[:, diagonal[:n], diagonal[:n]] += 2 * w.posture + 2 * w.position_limit * (
-            beyond != 0
-        )
+        diagonal[:, :n] += 2 * w.posture + 2 * w.position_limit * (beyond != 0)
         gradient[-1] *= w.terminal
         hessian[-1] *= w.terminal
 
@@ -189,9 +188,7 @@ class ArmCost:
         limits = self.arm.velocity_limits
         excess = _excess(qd / limits, w.soft_limit)
         gradient[:, n:] += 2 * weight * qd + 2 * w.velocity_limit * excess / limits
-        hessian[:, diagonal[n:], diagonal[n:]] += (
-            2 * weight + 2 * w.velocity_limit * (excess != 0) / limits**2
-        )
+        diagonal[:, n:] += 2 * weight + 2 * w.velocity_limit * (excess != 0) / limits**2
 
         value = float(self._value(states, controls, tool))
         quadratic = self._add_acceleration_terms(

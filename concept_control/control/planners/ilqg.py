@@ -145,42 +145,45 @@ class Ilqg:
         horizon, m = controls.shape
         nx = by_state.shape[-1]
         feedforward, gains = np.zeros((horizon, m)), np.zeros((horizon, m, nx))
-        lower, upper = self.dynamics.lower, self.dynamics.upper
+        low, high = self.dynamics.lower - controls, self.dynamics.upper - controls
         damping = self._regularization * np.eye(m)
+        # States and controls side by side: a step is a few products, and `dot` is the quickest.
+        step = np.concatenate([by_state, by_control], axis=2)
+        gradient, hessian = quadratic.joined()
         v_x, v_xx = quadratic.state_gradient[-1], quadratic.state_hessian[-1]
         linear = square = 0.0
-        rhs = np.empty((m, nx + 1))
+        rhs, policy = np.empty((m, 1 + nx)), np.empty((m, 1 + nx))
         for t in range(horizon - 1, -1, -1):
-            a, b = by_state[t], by_control[t]
-            bv = b.T @ v_xx
-            q_x = quadratic.state_gradient[t] + a.T @ v_x
-            q_u = quadratic.control_gradient[t] + b.T @ v_x
-            q_xx = quadratic.state_hessian[t] + a.T @ v_xx @ a
-            q_ux = quadratic.mixed_hessian[t] + bv @ a
-            q_uu = quadratic.control_hessian[t] + bv @ b
-            rhs[:, 0], rhs[:, 1:] = q_u, q_ux
+            forth, back = step[t], step[t].T
+            q = gradient[t] + back.dot(v_x)
+            q_q = hessian[t] + back.dot(v_xx.dot(forth))
+            q_u, q_uu = q[nx:], q_q[nx:, nx:]
+            rhs[:, 0], rhs[:, 1:] = q_u, q_q[nx:, :nx]
             _, solution, info = lapack.dposv(q_uu + damping, rhs)
             if info:
                 return None
-            k, gain = -solution[:, 0], -solution[:, 1:]
-            low, high = lower - controls[t], upper - controls[t]
-            if (k < low).any() or (k > high).any():
-                limited = box_qp(q_uu + damping, q_u, low, high, k)
+            np.negative(solution, out=policy)
+            k = policy[:, 0]
+            if np.count_nonzero((k < low[t]) | (k > high[t])):
+                limited = box_qp(q_uu + damping, q_u, low[t], high[t], k)
                 if limited is None:
                     return None
-                k, free = limited
-                gain = np.zeros((m, nx))
+                policy[:], free = 0.0, limited[1]
+                policy[:, 0] = limited[0]
                 if free.any():
-                    _, solution, _ = lapack.dposv((q_uu + damping)[np.ix_(free, free)], q_ux[free])
-                    gain[free] = -solution
-            q_uu_k = q_uu @ k
-            linear += k @ q_u
-            square += k @ q_uu_k
-            v_x = q_x + gain.T @ (q_uu_k + q_u) + q_ux.T @ k
-            cross = gain.T @ q_ux
-            v_xx = q_xx + gain.T @ q_uu @ gain + cross + cross.T
+                    _, solution, _ = lapack.dposv(
+                        (q_uu + damping)[np.ix_(free, free)], rhs[free, 1:]
+                    )
+                    policy[free, 1:] = -solution
+            change = q_uu.dot(policy)
+            linear += k.dot(q_u)
+            square += k.dot(change[:, 0])
+            change += rhs
+            value = policy.T.dot(change) + rhs.T.dot(policy)
+            v_x = q[:nx] + value[1:, 0]
+            v_xx = q_q[:nx, :nx] + value[1:, 1:]
             v_xx = 0.5 * (v_xx + v_xx.T)
-            feedforward[t], gains[t] = k, gain
+            feedforward[t], gains[t] = k, policy[:, 1:]
         return feedforward, gains, linear, square
 
     def _raise_regularization(self) -> None:

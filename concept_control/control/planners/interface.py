@@ -31,6 +31,23 @@ class Quadratic:
     control_hessian: np.ndarray
     mixed_hessian: np.ndarray
 
+    def joined(self) -> tuple[np.ndarray, np.ndarray]:
+        """Return (H, nx + nu) gradients and Hessians by state and control side by side.
+
+        Those by the last state are left out: no control follows it.
+        """
+        mixed = self.mixed_hessian
+        return (
+            np.concatenate([self.state_gradient[:-1], self.control_gradient], axis=1),
+            np.concatenate(
+                [
+                    np.concatenate([self.state_hessian[:-1], mixed.transpose(0, 2, 1)], axis=2),
+                    np.concatenate([mixed, self.control_hessian], axis=2),
+                ],
+                axis=1,
+            ),
+        )
+
 
 class Cost(Protocol):
     """A cost of trajectories, evaluated for a whole horizon, or many, in one call."""

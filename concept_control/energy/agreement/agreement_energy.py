@@ -201,6 +201,7 @@ class AgreementEnergy:
             is_recorded: Whether each runs as a recording: quicker, without gradients.
         """
         parts = [acting_part(self.check(code)) for code in codes]
+        acting, about = subjects.float(), attention.float()
         run = recorded_residual if is_recorded else bound_residual
 
         def residuals(scene: SceneBatch) -> list[torch.Tensor]:
@@ -208,7 +209,7 @@ class AgreementEnergy:
                 run(part, scene, acts, meant)
                 if part is not None
                 else scene.after.new_zeros(scene.num_events, 1)
-                for part, acts, meant in zip(parts, subjects.float(), attention.float())
+                for part, acts, meant in zip(parts, acting, about)
             ]
 
         return residuals

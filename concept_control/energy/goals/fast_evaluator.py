@@ -25,6 +25,8 @@ class FastGoalEvaluator:
     def __init__(self, goal: GoalEnergy, vertical: np.ndarray | None = None) -> None:
         self._goal, self._vertical = goal, vertical
         self.target_bottoms = None if vertical is None else vertical[1]
+        self._things: tuple[bytes, ...] = ()
+        self._scenes: dict[int, SceneBatch] = {}
 
     def residual(
         self, before: np.ndarray, positions: np.ndarray, colors: np.ndarray, sizes: np.ndarray
@@ -58,10 +60,30 @@ class FastGoalEvaluator:
         """Return the residuals of each term."""
         batch, count = np.shape(positions)[:2]
         self._goal.check_entities(count)
+        with torch.inference_mode():
+            after = torch.as_tensor(positions, dtype=torch.float32, device=self._goal.model.device)
+            scene = self._standing(batch, before, colors, sizes)._replace(after=after)
+            return self._goal.term_residuals(scene, is_recorded=True)
+
+    def _standing(
+        self, batch: int, before: np.ndarray, colors: np.ndarray, sizes: np.ndarray
+    ) -> SceneBatch:
+        """Return the scenes without their last positions; those of the last things are kept."""
+        known = tuple(np.asarray(each).tobytes() for each in (before, colors, sizes))
+        if known != self._things:
+            self._things, self._scenes = known, {}
+        if batch not in self._scenes:
+            self._scenes[batch] = self._new_scenes(batch, before, colors, sizes)
+        return self._scenes[batch]
+
+    def _new_scenes(
+        self, batch: int, before: np.ndarray, colors: np.ndarray, sizes: np.ndarray
+    ) -> SceneBatch:
+        count = len(before)
         here = torch.ones(batch, count)
         scene = SceneBatch.flat(
             before=_rows(before, batch),
-            after=torch.as_tensor(np.asarray(positions)),
+            after=_rows(before, batch),
             colors=_rows(colors, batch),
             sides=_rows(np.reshape(sizes, (count, -1)), batch).expand(-1, -1, 2),
             present=here,
@@ -73,9 +95,7 @@ class FastGoalEvaluator:
             rows = self._vertical[0], self.target_bottoms, self._vertical[2]
             vertical = ('bottoms_before', 'bottoms', 'heights')
             scene = scene._replace(**{name: _rows(v, batch) for name, v in zip(vertical, rows)})
-        with torch.inference_mode():
-            scene = scene.to(torch.float32).to(self._goal.model.device)
-            return self._goal.term_residuals(scene, is_recorded=True)
+        return scene.to(torch.float32).to(self._goal.model.device)
 
 
 def _rows(values: np.ndarray, batch: int) -> torch.Tensor:
