@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import combinations
 
@@ -13,6 +13,8 @@ from concept_control.energy.code import ConceptCode
 from concept_control.energy.model import ConceptModel
 from concept_control.errors import CodeError, StudioError
 from concept_control.studio.table import Table
+from concept_control.teaching.cross_validation import leave_one_out
+from concept_control.teaching.teach import usage_of
 from concept_control.world.demonstrations import demonstration, join
 from concept_control.world.events import Events
 from concept_control.world.tabletop import moved_ids
@@ -21,7 +23,10 @@ HEAT_SIDE = 36
 """Cells of the heat map along a side of the table."""
 
 NUM_TRIES, NUM_SCENES = 3, 8
-"""Number of scenes shown as tries after each example, and of those they are chosen from."""
+"""Number of scenes shown as tries after each example, and most that they are chosen from."""
+
+HELD = 1e-3
+"""Largest energy of a try in which the concept holds: that of 0.03 beyond a bound."""
 
 
 @dataclass(frozen=True)
@@ -99,8 +104,8 @@ def understand(model: ConceptModel, examples: Sequence[Example]) -> Understandin
 
 def try_out(
     model: ConceptModel, understanding: Understanding, example: Example, rng: np.random.Generator
-) -> Understanding:
-    """Return what was understood with tries in new scenes, and the example that would decide.
+) -> Iterator[Understanding]:
+    """Yield what was understood with more and more tries, at last with the example that decides.
 
     Args:
         model: Model that inferred it.
@@ -109,9 +114,40 @@ def try_out(
         rng: Random generator of the scenes.
     """
     code = understanding.code
-    tries = _tried(model, code, example, rng)
-    proposal = _proposed(model, code, example, rng) if len(example.moved) == 1 else None
-    return replace(understanding, tries=tries, proposal=proposal)
+    for tries in _tried(model, code, example, rng):
+        understanding = replace(understanding, tries=tries)
+        yield understanding
+    if len(example.moved) == 1:
+        yield replace(understanding, proposal=_proposed(model, code, example, rng))
+
+
+class _NotAskedError(Exception):
+    """Nobody asks any more for what is being computed."""
+
+
+def compare(
+    model: ConceptModel, examples: Sequence[Example], seed: int, is_asked: Callable[[], bool]
+) -> str:
+    """Hold each example out once; return the verdict, '' if it is not asked for any more.
+
+    Args:
+        model: Model that infers.
+        examples: Two examples or more.
+        seed: Seed of the inferences.
+        is_asked: Function that is called after each of them, and tells whether to go on.
+    """
+
+    def go_on() -> None:
+        if not is_asked():
+            raise _NotAskedError
+
+    events = events_of(examples)
+    usage = usage_of(events)
+    try:
+        test = leave_one_out(model, events, usage.acts, usage.selects, seed, progress=go_on)
+    except _NotAskedError:
+        return ''
+    return test.text
 
 
 def in_words(sentence: str, examples: Sequence[Example]) -> str:
@@ -203,18 +239,31 @@ def identified(model: ConceptModel, code: ConceptCode, table: Table) -> tuple[in
 
 def _tried(
     model: ConceptModel, code: ConceptCode, example: Example, rng: np.random.Generator
-) -> tuple[Example, ...]:
-    """Solve new scenes as the code says: place what moves, or point at what is meant."""
-    scenes = [example.before.shuffled(rng) for _ in range(NUM_SCENES)]
-    if not example.moved:
-        return tuple(Example(s, s, identified(model, code, s)) for s in scenes[:NUM_TRIES])
-    before = Events.concatenate([_scene_of(scene, example) for scene in scenes])
-    outcomes = model.generate(before, code, int(rng.integers(2**31)))
-    # Where there is no room for it, nothing is to be learned from the try.
-    order = model.action_energy(outcomes, code).argsort(stable=True)[:NUM_TRIES].tolist()
-    return tuple(
-        _moved(scenes[row], example, outcomes.positions[row, -1].tolist()) for row in order
-    )
+) -> Iterator[tuple[Example, ...]]:
+    """Solve new scenes as the code says: place what moves, or point at what is meant.
+
+    Scenes without room for it are shown last, if at all: from those nothing is to be learned.
+    """
+    held: list[Example] = []
+    others: list[tuple[float, Example]] = []
+    for _ in range(NUM_SCENES):
+        scene = example.before.shuffled(rng)
+        if not example.moved:
+            held.append(Example(scene, scene, identified(model, code, scene)))
+        else:
+            before = _scene_of(scene, example)
+            outcome = model.generate(before, code, int(rng.integers(2**31)))
+            energy = float(model.action_energy(outcome, code))
+            tried = _moved(scene, example, outcome.positions[0, -1].tolist())
+            if energy > HELD:
+                others.append((energy, tried))
+                continue
+            held.append(tried)
+        yield tuple(held)
+        if len(held) == NUM_TRIES:
+            return
+    best = [tried for _, tried in sorted(others, key=lambda each: each[0])]
+    yield (*held, *best)[:NUM_TRIES]
 
 
 def _proposed(

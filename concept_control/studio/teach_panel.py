@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
+
 from nicegui import ui
 
+from concept_control.studio.lesson import Example
 from concept_control.studio.pictures import draw_example
 from concept_control.studio.workbench import Workbench
 
@@ -23,6 +26,7 @@ class TeachPanel:
 
     def __init__(self, workbench: Workbench) -> None:
         self._workbench = workbench
+        self._shown: dict[int, object] = {}
         ui.label(STEPS).classes('text-sm opacity-80')
         self._example = ui.label().classes('font-medium').props('data-testid=example')
         with ui.row().classes('gap-2'):
@@ -54,47 +58,56 @@ class TeachPanel:
             self._example.text = f'{example.sentence}{guessed if example.meant else ""}'
         else:
             self._example.text = 'nothing is shown yet'
-        self._show_understood()
-        understanding = lesson.understanding
-        self._tries.clear()
-        with self._tries:
-            for index, tried in enumerate(understanding.tries if understanding else ()):
-                self._show_try(index, draw_example(tried))
-        self._examples.clear()
-        with self._examples:
-            for index, kept in enumerate(desk.examples):
-                with ui.column().classes('gap-0 items-center'):
-                    ui.html(draw_example(kept, 84), sanitize=False)
-                    ui.button(
-                        f'forget {index + 1}',
-                        on_click=lambda _, i=index: self._workbench.forget_example(i),
-                    ).props('flat dense size=sm')
+        understanding, kept = lesson.understanding, desk.examples
+        tries = understanding.tries if understanding else ()
+        said = (understanding.sentences, understanding.proposal) if understanding else ()
+        understood = said, lesson.agreement, len(kept)
+        self._show(self._understood, understood, self._show_understood)
+        self._show(self._tries, tries, lambda: self._show_tries(tries))
+        self._show(self._examples, kept, lambda: self._show_examples(kept))
+
+    def _show(self, place: ui.element, what: object, show: Callable[[], None]) -> None:
+        """Show something in a place, unless it is there."""
+        if self._shown.get(place.id) != what:
+            self._shown[place.id] = what
+            place.clear()
+            with place:
+                show()
+
+    def _show_tries(self, tries: Sequence[Example]) -> None:
+        for index, tried in enumerate(tries):
+            self._show_try(index, draw_example(tried))
+
+    def _show_examples(self, examples: Sequence[Example]) -> None:
+        for index, kept in enumerate(examples):
+            with ui.column().classes('gap-0 items-center'):
+                ui.html(draw_example(kept, 84), sanitize=False)
+                ui.button(
+                    f'forget {index + 1}',
+                    on_click=lambda _, i=index: self._workbench.forget_example(i),
+                ).props('flat dense size=sm')
 
     def _show_understood(self) -> None:
         lesson, examples = self._workbench.lesson, self._workbench.desk.examples
-        self._understood.clear()
-        with self._understood:
-            understanding = lesson.understanding
-            if not examples:
-                ui.label('nothing yet: keep an example')
-                return
-            if understanding is None:
-                ui.label('thinking …')
-                return
-            for sentence in understanding.sentences:
-                ui.label(sentence).classes('leading-tight').props('data-testid=sentence')
-            number = len(examples)
-            sure = f'from {number} example{"s" if number > 1 else ""}, '
-            sure += f'{100 * understanding.code.confidence:.0f} % sure'
-            ui.label(sure).classes('text-sm opacity-80')
-            if lesson.agreement:
-                ui.label(lesson.agreement).classes('text-sm opacity-80').props(
-                    'data-testid=agreement'
-                )
-            if understanding.proposal is not None:
-                ui.button(
-                    'Show the example that would decide', on_click=self._workbench.show_proposal
-                ).props('flat dense icon=help_outline')
+        understanding = lesson.understanding
+        if not examples:
+            ui.label('nothing yet: keep an example')
+            return
+        if understanding is None:
+            ui.label('thinking …')
+            return
+        for sentence in understanding.sentences:
+            ui.label(sentence).classes('leading-tight').props('data-testid=sentence')
+        number = len(examples)
+        sure = f'from {number} example{"s" if number > 1 else ""}, '
+        sure += f'{100 * understanding.code.confidence:.0f} % sure'
+        ui.label(sure).classes('text-sm opacity-80')
+        if lesson.agreement:
+            ui.label(lesson.agreement).classes('text-sm opacity-80').props('data-testid=agreement')
+        if understanding.proposal is not None:
+            ui.button(
+                'Show the example that would decide', on_click=self._workbench.show_proposal
+            ).props('flat dense icon=help_outline')
 
     def _show_try(self, index: int, picture: str) -> None:
         workbench = self._workbench

@@ -7,7 +7,7 @@ one worker thread. Every attribute is replaced, never changed, so a page always 
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -27,6 +27,7 @@ from concept_control.studio.desk import Desk, Lesson, Question
 from concept_control.studio.heat_picture import heat_picture
 from concept_control.studio.lesson import (
     Example,
+    compare,
     events_of,
     guess_meant,
     heat_map,
@@ -36,8 +37,7 @@ from concept_control.studio.lesson import (
 from concept_control.studio.meaning import find_meaning, goal_heat, with_weights
 from concept_control.studio.table import Table
 from concept_control.studio.worker import Worker
-from concept_control.teaching.cross_validation import leave_one_out
-from concept_control.teaching.teach import teach, usage_of
+from concept_control.teaching.teach import teach
 from concept_control.world.workspace import Workspace
 
 COLORS = ('red', 'blue', 'green', 'yellow', 'magenta')
@@ -326,27 +326,28 @@ class Workbench:
                 self.lesson = Lesson(found)
                 self._changed()
 
-        def try_it() -> None:
+        def try_it() -> Iterator[None]:
             found = self.lesson.understanding
-            if found is not None and self.desk.examples == examples:
-                tried = try_out(self._ready, found, examples[-1], self._rng)
+            if found is None or self.desk.examples != examples:
+                return
+            for tried in try_out(self._ready, found, examples[-1], self._rng):
+                if self.desk.examples != examples:
+                    return
                 self.lesson = replace(self.lesson, understanding=tried)
+                self._changed()
+                yield
+            if len(examples) > 1:
+                self._worker.ask('agree', agree)
+
+        def agree() -> None:
+            model, seed = self._ready, self.seed
+            if text := compare(model, examples, seed, lambda: self.desk.examples == examples):
+                self.lesson = replace(self.lesson, agreement=text)
                 self._changed()
 
         self._worker.ask('understand', job)
         self._worker.ask('draw', self._draw)
         self._worker.ask('try', try_it)
-        if len(examples) > 1:
-            self._worker.ask('agree', lambda: self._compare(examples))
-
-    def _compare(self, examples: tuple[Example, ...]) -> None:
-        """Hold each example out once; the newest lesson gets the verdict."""
-        events = events_of(examples)
-        usage = usage_of(events)
-        test = leave_one_out(self._ready, events, usage.acts, usage.selects, self.seed)
-        if self.desk.examples == examples:
-            self.lesson = replace(self.lesson, agreement=test.text)
-            self._changed()
 
     def _guess(self) -> None:
         """Guess what the example is about, unless that was chosen."""

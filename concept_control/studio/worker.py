@@ -1,14 +1,20 @@
-"""One thread that computes for the page; of what waits, a newer job replaces one of its kind."""
+"""One thread that computes for the page; of what waits, a newer job replaces one of its kind.
+
+A long job is a generator: after each of its steps, what waits goes first.
+"""
 
 from __future__ import annotations
 
 import threading
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 from concept_control.errors import ConceptControlError
 
-Job = Callable[[], None]
+Job = Callable[[], Iterator[None] | None]
+"""What is to be done: all of it, or a step at a time."""
+
+_ENDED = object()
 
 
 class Worker:
@@ -55,7 +61,9 @@ class Worker:
                 self._running = next(iter(self._waiting))
                 job = self._waiting.pop(self._running)
             try:
-                job()
+                steps = job()
+                if steps is not None and next(steps, _ENDED) is not _ENDED:
+                    self._go_on(self._running, steps)
             except ConceptControlError as error:
                 self._on_error(str(error))
             except Exception as error:  # a thread that died would leave the page waiting for ever
@@ -63,3 +71,9 @@ class Worker:
                 self._on_error(f'{type(error).__name__}: {error}; see the terminal')
             finally:
                 self._running = None
+
+    def _go_on(self, kind: str, steps: Iterator[None]) -> None:
+        """Let a job wait for its next step, unless a newer one of its kind does."""
+        with self._condition:
+            if not self._is_closed:
+                self._waiting.setdefault(kind, lambda: steps)

@@ -96,7 +96,7 @@ class RuleTask(NamedTuple):
 
 def make_task(demonstrations: SceneBatch, scenes: SceneBatch) -> RuleTask | None:
     """Return the task of demonstrations (M,) and new scenes (S,); None where no rule fits."""
-    found = find_rules(hide_members(demonstrations))
+    (found,) = find_rules(hide_members(demonstrations))
     if not len(found.table):
         return None
     scenes = hide_members(scenes)

@@ -249,7 +249,8 @@ class BoundSearch:
         self._comes_first = torch.zeros(len(self.prior), dtype=torch.bool)
         if comes_first is not None:
             self._comes_first[: len(prior)] = comes_first
-        deviation = Background(background, weights).deviation
+        self._weigh()
+        deviation = self._ordered.deviation
         # What is demonstrated and never by chance is as far from chance as it deviates.
         never = (values.mean(dim=0) - background[0]).abs()
         deviation = torch.where(deviation > _CONSTANT, deviation, never)
@@ -261,15 +262,21 @@ class BoundSearch:
         self._widths: list[float] = []
         self.num_tight = 0
         self.log_doubt = 0.0
-        self.score()
+        self._score()
 
     def score(self) -> None:
         """Compute the posterior odds of all measurements against the current background."""
+        self._weigh()
+        self._score()
+
+    def _weigh(self) -> None:
         total = float(self.gate.sum())
         even = torch.full_like(self.gate, 1.0 / len(self.gate))
         weights = self.gate / total if total > 1e-6 else even
         self.effective = total
         self._ordered = Background(self.background, weights)
+
+    def _score(self) -> None:
         count, usual = len(self.is_signed), self._usual
         found = self._evidence(self.lower[:count], self.upper[:count], 0)
         evidence = usual.log_evidence(self._values, self._ordered)

@@ -52,8 +52,10 @@ class Background:
         self.size = len(values)
         # Those of one measurement after those of another: masses are of each alone.
         self._values, self._weights = values.T.contiguous(), weights
+        # What is compared is written into one tensor: others take longer to get than to fill.
+        self._inside = torch.empty_like(self._values)
         mean = self._values @ weights
-        square = self._values.square() @ weights
+        square = torch.mul(self._values, self._values, out=self._inside) @ weights
         self.deviation = (square - mean.square()).clamp(min=0.0).sqrt()
 
     def mass(
@@ -64,13 +66,19 @@ class Background:
     ) -> torch.Tensor:
         """Return the weights (K,) within bounds (K,), of all measurements or of some columns."""
         values = self._values if columns is None else self._values.index_select(0, columns)
-        inside = values >= lower.unsqueeze(-1)
-        if upper is not None:
-            inside &= values <= upper.unsqueeze(-1)
-        return self._mass_of(inside)
+        return self._mass(values, lower, upper)
 
-    def _mass_of(self, inside: torch.Tensor) -> torch.Tensor:
-        return inside.to(self._weights.dtype) @ self._weights
+    def _mass(
+        self, values: torch.Tensor, lower: torch.Tensor, upper: torch.Tensor | None = None
+    ) -> torch.Tensor:
+        has_room = len(values) <= len(self._inside)
+        inside = self._inside[: len(values)] if has_room else torch.empty_like(values)
+        if upper is None:
+            torch.ge(values, lower.unsqueeze(-1), out=inside)
+        else:
+            torch.clamp(values, lower.unsqueeze(-1), upper.unsqueeze(-1), out=inside)
+            torch.eq(inside, values, out=inside)
+        return inside @ self._weights
 
     def masses(
         self,
@@ -100,19 +108,21 @@ class Background:
             share = (width + 2 * blur[which]) / (width + 2 * wide).clamp(min=1e-12)
             return found.index_copy(0, few, around * share)
 
-        reaches = self._values >= (lower - blur).unsqueeze(-1)
-        keeps = self._values <= (upper + blur).unsqueeze(-1)
-        above, below = self._mass_of(reaches), self._mass_of(keeps)
-        every = torch.arange(len(lower))
-        hull = smooth(self._mass_of(reaches & keeps), lower, upper, every)
+        low, high = lower - blur, upper + blur
+        above = self.mass(low)
+        below = torch.le(self._values, high.unsqueeze(-1), out=self._inside) @ self._weights
+        hull = smooth(self.mass(low, high), lower, upper, torch.arange(len(lower)))
         (signed,) = torch.nonzero(is_signed, as_tuple=True)
-        values = self._values.index_select(0, signed)
         largest = torch.maximum(lower.abs(), upper.abs())[signed]
-        near_zero = self._mass_of(values.abs() <= (largest + blur[signed]).unsqueeze(-1))
+        reach, values = largest + blur[signed], self._values.index_select(0, signed)
+        near_zero = self._mass(values, -reach, reach)
+        inside = self._inside[: len(values)]
+        positive = torch.ge(values, 0.0, out=inside) @ self._weights
+        negative = torch.lt(values, 0.0, out=inside) @ self._weights
         is_negative = upper[signed] <= 0.5 * blur[signed]
         is_positive = lower[signed] >= -0.5 * blur[signed]
-        sign = torch.where(is_positive, self._mass_of(values >= 0), 0.0)
-        sign = torch.where(is_negative, self._mass_of(values < 0), sign)
+        sign = torch.where(is_positive, positive, 0.0)
+        sign = torch.where(is_negative, negative, sign)
         nothing = torch.zeros_like(lower)
         return Masses(
             hull=hull,

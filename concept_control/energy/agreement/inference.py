@@ -61,7 +61,7 @@ def infer_agreement(
     rules, plain = None, None
     if bool(meant.any()) and not members:
         plain = PLAIN.evaluate(scene)
-        rules = infer_rules(scene, scorer, plain)
+        (rules,) = infer_rules(scene, scorer, plain)
     if shows_place(scene):
         placing = PlacingInference(scene.select(acting), generator, scorer.places).infer()
         share = _RULES_BESIDE_PLACING if rules is not None else 0.0
@@ -86,21 +86,22 @@ def infer_agreement(
 def _left_out_by_rules(scene: SceneBatch, scorer: RuleScorer, plain: torch.Tensor) -> float:
     """Return the mean log odds of the demonstrated masks under the rules of the others."""
     total = 0.0
-    for row in range(scene.num_events if scene.num_events > 1 else 0):
+    for row, rules in enumerate(_rules_of_others(scene, scorer, plain)):
         one = scene.select(slice(row, row + 1))
         masks = candidate_masks((one.present * (1 - one.subjects))[0] > 0.5)
-        by_rules = _rules_of_others(scene, row, scorer, plain).log_probabilities(one, masks)
+        by_rules = rules.log_probabilities(one, masks)
         shown = by_rules[(masks == one.attention).all(dim=-1)].tolist()
         total += max([_LEAST_LOG_PROBABILITY, *shown]) + math.log(len(masks))
     return total / scene.num_events
 
 
-def _rules_of_others(
-    scene: SceneBatch, row: int, scorer: RuleScorer, plain: torch.Tensor
-) -> Rules:
-    """Return the rules that all demonstrations but one agree on."""
-    others = torch.arange(scene.num_events) != row
-    return infer_rules(scene.select(others), scorer, plain[others])
+def _rules_of_others(scene: SceneBatch, scorer: RuleScorer, plain: torch.Tensor) -> list[Rules]:
+    """Return the rules that all demonstrations but one agree on, for each; of one, none."""
+    shots = scene.num_events
+    if shots == 1:
+        return []
+    others = ~torch.eye(shots, dtype=torch.bool, device=plain.device)
+    return infer_rules(scene, scorer, plain, list(others))
 
 
 def _counting(
@@ -115,11 +116,11 @@ def _counting(
     shots = scene.num_events
     log_rules, log_sets = _RULES_FIRST, math.log1p(math.exp(min(form_log_odds, 50.0)))
     predicted = []
-    for row in range(shots) if shots > 1 else ():
+    for row, rules in enumerate(_rules_of_others(scene, scorer, plain)):
         rest = [other for other in range(shots) if other != row]
         one = scene.select(slice(row, row + 1))
         masks, shown = counting.masks[row], counting.shown[row]
-        by_rules = _rules_of_others(scene, row, scorer, plain).log_probabilities(one, masks)
+        by_rules = rules.log_probabilities(one, masks)
         by_sets = counting_log_probabilities(counting.infer(rest), one, masks)
         logs = [max(float(by[shown]), _LEAST_LOG_PROBABILITY) for by in (by_rules, by_sets)]
         log_rules, log_sets = log_rules + logs[0], log_sets + logs[1]

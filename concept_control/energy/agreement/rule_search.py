@@ -152,21 +152,52 @@ class _Margins:
         return torch.where(self.under, _NO_GAP, below), torch.where(self.over, _NO_GAP, above)
 
 
-def find_rules(scene: SceneBatch, plain: torch.Tensor | None = None) -> RuleCandidates:
+def find_rules(
+    scene: SceneBatch,
+    plain: torch.Tensor | None = None,
+    sets: Sequence[torch.Tensor] | None = None,
+) -> list[RuleCandidates]:
     """Return every rule of the version space of demonstrations, those of pairs limited.
 
     Args:
         scene: (M,) demonstrations.
         plain: (M, N, F) values of `PLAIN` in them, where they were computed before.
+        sets: (M,) bool each, demonstrations of several sets that are asked for; None: all of them
+            are the one set.
     """
-    fitted = fit_features(scene)
-    features = PLAIN.join(fitted)
+    if sets is None:
+        sets = [torch.ones(scene.num_events, dtype=torch.bool, device=scene.present.device)]
+    plain = PLAIN.evaluate(scene) if plain is None else plain
+    fitted = fit_features(scene, sets)
+    sizes = [len(each) for each in fitted]
+    if not sum(sizes):
+        return [_no_rules(PLAIN) for _ in sets]  # nothing is attended
+    # What is fitted to any of the sets is measured at once.
+    every = PLAIN.join(*fitted)
+    values = every.select(slice(len(PLAIN), None)).evaluate(scene).split(sizes, dim=-1)
+    tells = [tuple(each.split([len(PLAIN), *sizes], dim=-1)) for each in every.telling(scene)]
+    return [
+        _rules_of(
+            scene.select(chosen),
+            PLAIN.join(own),
+            torch.cat([plain[chosen], value[chosen]], dim=-1),
+            [torch.cat([each[0], each[number]], dim=-1)[chosen].any(dim=0) for each in tells],
+        )
+        for number, (chosen, own, value) in enumerate(zip(sets, fitted, values), 1)
+    ]
+
+
+def _rules_of(
+    scene: SceneBatch, features: Features, values: torch.Tensor, tells: Sequence[torch.Tensor]
+) -> RuleCandidates:
+    """Return the rules of demonstrations in which features have values (M, N, F).
+
+    Those features count of which both say (F,) that they may tell what no plainer one does.
+    """
     candidates = candidates_of(scene)
     attended = candidates & (scene.attention > 0.5)
     if not attended.any():
         return _no_rules(features)
-    plain = PLAIN.evaluate(scene) if plain is None else plain
-    values = torch.cat([plain, fitted.evaluate(scene)], dim=-1)
     meant, others = values[attended], values[candidates & ~attended]
     every = torch.cat([meant, others])
     known = (~every.isnan()).sum(dim=0).clamp(min=1)
@@ -174,7 +205,7 @@ def find_rules(scene: SceneBatch, plain: torch.Tensor | None = None) -> RuleCand
     spread = ((every - mean).square().nansum(dim=0) / known).sqrt() + 1e-6
     margins = _Margins.of(meant.amin(dim=0), meant.amax(dim=0), spread, others)
     is_inside = (others >= margins.low) & (others <= margins.high)
-    is_defined = ~meant.isnan().any(dim=0) & features.telling(scene)
+    is_defined = ~meant.isnan().any(dim=0) & tells[0] & tells[1]
     singles = _single_rules(features, margins, is_defined & ~is_inside.any(dim=0))
     pairs = _pair_rules(features, margins, is_defined, is_inside, others)
     clauses = torch.cat([singles.clauses, pairs.clauses])

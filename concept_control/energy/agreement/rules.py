@@ -223,15 +223,27 @@ def _numbers(clause: Clause) -> tuple[float, float, float, float]:
 # ------------------------------------------------------------------ inference
 
 
-def infer_rules(scene: SceneBatch, scorer: RuleScorer, plain: torch.Tensor | None = None) -> Rules:
+def infer_rules(
+    scene: SceneBatch,
+    scorer: RuleScorer,
+    plain: torch.Tensor | None = None,
+    sets: Sequence[torch.Tensor] | None = None,
+) -> list[Rules]:
     """Infer the rules behind demonstrations.
 
     Args:
         scene: (M,) demonstrations with M >= 1, `hide_members` applied.
         scorer: Prior of relevance.
         plain: (M, N, F) values of `PLAIN` in them, where they were computed before.
+        sets: (M,) bool each, demonstrations of several sets; None: all of them are the one set.
+
+    Returns:
+        The rules of each set.
     """
-    found = find_rules(scene, plain)
+    return [_likeliest(found, scorer) for found in find_rules(scene, plain, sets)]
+
+
+def _likeliest(found: RuleCandidates, scorer: RuleScorer) -> Rules:
     if not len(found.table):
         return Rules(())
     with torch.no_grad():

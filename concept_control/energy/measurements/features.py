@@ -7,9 +7,11 @@ a typical colour or place, or the coordinate along a direction of colour or plac
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import torch
+from torch.nn.utils.rnn import pad_sequence
 
 from concept_control.energy.measurements.entities import (
     INDEX,
@@ -115,29 +117,31 @@ class Features:
         parameters = torch.cat([row[2] for row in rows]) if rows else torch.zeros(0)
         return cls(numbers[:, 0], numbers[:, 1], parameters.reshape(-1, NUM_PARAMETERS))
 
-    def select(self, index: torch.Tensor) -> Features:
+    def select(self, index: torch.Tensor | slice) -> Features:
         """Return the features that an index picks."""
         return Features(self.measurements[index], self.views[index], self.parameters[index])
 
-    def join(self, others: Features) -> Features:
+    def join(self, *others: Features) -> Features:
         """Return these features and others."""
+        every = self, *others
         return Features(
-            torch.cat([self.measurements, others.measurements]),
-            torch.cat([self.views, others.views]),
-            torch.cat([self.parameters, others.parameters]),
+            torch.cat([each.measurements for each in every]),
+            torch.cat([each.views for each in every]),
+            torch.cat([each.parameters for each in every]),
         )
 
-    def telling(self, scene: SceneBatch) -> torch.Tensor:
-        """Return (F,) whether each may tell in some scenes what no plainer feature does.
+    def telling(self, scene: SceneBatch) -> tuple[torch.Tensor, torch.Tensor]:
+        """Return (R, F) twice: whether each may tell in a scene what no plainer feature does.
 
-        Motion tells nothing where nothing moves, nor does a rank in a group that all are in.
+        The first says it of ranks: in a group that all are in they tell nothing. The second says
+        it of motion: it tells nothing where nothing moves.
         """
         view = EntityView(scene)
         group = (self.views - 1).clamp(min=0) // len(RANKS)
-        is_everyone = (self._groups(view, group) | ~view.candidates.unsqueeze(-1)).all(dim=(0, 1))
+        is_everyone = (self._groups(view, group) | ~view.candidates.unsqueeze(-1)).all(dim=1)
         moves = view.has_moved | (scene.motion[..., 0] > MOVED)
-        is_moving = bool((moves & (scene.present > 0.5)).any())
-        return ((group == 0) | ~is_everyone) & (is_moving | ~_ABOUT_MOTION[self.measurements])
+        is_moving = (moves & (scene.present > 0.5)).any(dim=1, keepdim=True)
+        return (group == 0) | ~is_everyone, is_moving | ~_ABOUT_MOTION[self.measurements]
 
     def evaluate(self, scene: SceneBatch) -> torch.Tensor:
         """Return (R, N, F) values; NaN where undefined, as a rank outside its group."""
@@ -235,58 +239,77 @@ PLAIN = _plain_features()
 """All features without parameters: their values depend on no other demonstration."""
 
 
-def fit_features(scene: SceneBatch) -> Features:
-    """Return the features that are fitted to demonstrations.
+def fit_features(scene: SceneBatch, sets: Sequence[torch.Tensor]) -> list[Features]:
+    """Return the features that are fitted to each of several sets of demonstrations.
 
     Args:
         scene: (M,) demonstrations; entities of `attention` above one half are attended.
+        sets: (M,) bool each, demonstrations of a set.
     """
     view = EntityView(scene)
-    attended = view.candidates & (scene.attention > 0.5)
-    others = view.candidates & ~attended
-    rows: list[tuple[int, int, torch.Tensor]] = []
-    if attended.any():
+    is_meant = scene.attention > 0.5
+    vectors = [fitted.value(view) for fitted in FITTED]
+    found: list[list[tuple[int, int, torch.Tensor]]] = []
+    directions: list[tuple[int, int, int, torch.Tensor]] = []
+    for number, chosen in enumerate(sets):
+        candidates = view.candidates & chosen.unsqueeze(-1)
+        attended, others = candidates & is_meant, candidates & ~is_meant
+        rows: list[tuple[int, int, torch.Tensor]] = []
+        found.append(rows)
+        if not attended.any():
+            continue
         for kind, fitted in enumerate(FITTED):
-            centre = fitted.value(view)[attended].median(dim=0).values
-            if not fitted.is_direction and not centre.isnan().any():
-                rows.append((len(MEASUREMENTS) + kind, VALUE, _padded(centre)))
-        tone = view.tones[attended].median(dim=0).values
-        rows += _core_ranks(len(GROUPS) - 1, tone)
+            if not fitted.is_direction:
+                centre = vectors[kind][attended].median(dim=0).values
+                if not centre.isnan().any():
+                    rows.append((len(MEASUREMENTS) + kind, VALUE, _padded(centre)))
+        rows += _core_ranks(len(GROUPS) - 1, view.tones[attended].median(dim=0).values)
         if others.any():
-            rows += _fit_directions(view, attended, others)
-    return Features.of(rows)
+            told = [each[chosen] for each in vectors]
+            for feature in _directions_to_fit(told, attended[chosen], others[chosen]):
+                directions.append((number, *feature))
+    if directions:
+        # Those of all sets are fitted at once.
+        fits = _directions(pad_sequence([each[-1] for each in directions], batch_first=True))
+        for (number, kind, which, _), direction in zip(directions, fits):
+            found[number].append((kind, which, direction))
+    return [Features.of(rows) for rows in found]
 
 
 def _padded(parameters: torch.Tensor) -> torch.Tensor:
     return torch.nn.functional.pad(parameters, (0, NUM_PARAMETERS - len(parameters)))
 
 
-def _fit_directions(
-    view: EntityView, attended: torch.Tensor, others: torch.Tensor
-) -> list[tuple[int, int, torch.Tensor]]:
-    """Return measurement, view and direction that tell attended entities from others."""
+def _directions_to_fit(
+    vectors: Sequence[torch.Tensor], attended: torch.Tensor, others: torch.Tensor
+) -> Iterator[tuple[int, int, torch.Tensor]]:
+    """Yield measurement, view and design (n, 5) of what tells attended entities from others.
+
+    Args:
+        vectors: Values of each of `FITTED` in the demonstrations.
+        attended: (M, N) bool, those that are meant.
+        others: (M, N) bool, those that could be.
+    """
     row, first, second = (attended.unsqueeze(2) & others.unsqueeze(1)).nonzero(as_tuple=True)
     label = torch.cat(
-        [view.at.new_ones(int(attended.sum())), -view.at.new_ones(int(others.sum()))]
+        [
+            vectors[0].new_ones(int(attended.sum())),
+            -vectors[0].new_ones(int(others.sum())),
+        ]
     )
-    found, designs = [], []
-    for kind, fitted in enumerate(FITTED):
-        vectors = fitted.value(view)
-        if not fitted.is_direction or vectors.isnan().any():
+    for kind, (fitted, values) in enumerate(zip(FITTED, vectors)):
+        if not fitted.is_direction or values.isnan().any():
             continue
         is_relative = 'marker' in fitted.about
-        vectors = torch.nn.functional.pad(vectors, (0, NUM_PARAMETERS - fitted.width))
-        points = torch.cat([vectors[attended], -vectors[others]])
-        found.append((len(MEASUREMENTS) + kind, VALUE))
+        each = torch.nn.functional.pad(values, (0, NUM_PARAMETERS - fitted.width))
+        points = torch.cat([each[attended], -each[others]])
         # A difference to the marker's has zero as its bound, and so have differences of pairs.
         offset = torch.zeros_like(label) if is_relative else label
-        designs.append(torch.cat([points, offset.unsqueeze(-1)], dim=-1))
+        yield len(MEASUREMENTS) + kind, VALUE, torch.cat([points, offset.unsqueeze(-1)], dim=-1)
         if not is_relative and len(row):
-            apart = vectors[row, first] - vectors[row, second]
-            found.append((len(MEASUREMENTS) + kind, rank_view(DESCENDING)))
-            designs.append(torch.nn.functional.pad(apart, (0, 1)))
-    directions = _directions(torch.nn.utils.rnn.pad_sequence(designs, batch_first=True))
-    return [(*feature, direction) for feature, direction in zip(found, directions)]
+            apart = each[row, first] - each[row, second]
+            design = torch.nn.functional.pad(apart, (0, 1))
+            yield len(MEASUREMENTS) + kind, rank_view(DESCENDING), design
 
 
 def _directions(design: torch.Tensor) -> torch.Tensor:

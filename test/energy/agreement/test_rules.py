@@ -41,7 +41,7 @@ def shuffled(scene, order):
 @pytest.mark.parametrize('name', ['second_closest', 'size', 'moved', 'color'])
 def test_five_demonstrations_tell_who_is_meant(name, scorer):
     demonstrations, scenes = sample(name, 5)
-    rules = infer_rules(demonstrations, scorer)
+    (rules,) = infer_rules(demonstrations, scorer)
     for row in range(scenes.num_events):
         masks, share = rules.predictions(scenes.select(slice(row, row + 1)))
         assert torch.equal(masks[0], scenes.attention[row])
@@ -51,7 +51,7 @@ def test_five_demonstrations_tell_who_is_meant(name, scorer):
 def test_every_rule_that_is_found_gives_the_demonstrated_masks():
     for name in ('same_color', 'attribute_tests', 'moved_before'):
         demonstrations, _ = sample(name, 2)
-        masks = find_rules(demonstrations).table.masks(demonstrations, (0.1, 0.5, 0.9))
+        masks = find_rules(demonstrations)[0].table.masks(demonstrations, (0.1, 0.5, 0.9))
         assert (masks == (demonstrations.attention[:, None, None] > 0.5)).all()
 
 
@@ -60,7 +60,7 @@ def test_rules_do_not_depend_on_any_order(scorer):
     order = torch.randperm(8, generator=torch.Generator().manual_seed(0))
     turned = shuffled(demonstrations, order).select(torch.tensor([2, 0, 3, 1]))
     scene = scenes.select(slice(0, 1))
-    plain, other = infer_rules(demonstrations, scorer), infer_rules(turned, scorer)
+    (plain,), (other,) = (infer_rules(each, scorer) for each in (demonstrations, turned))
     masks = plain.predictions(scene)[0]
     expected = plain.log_probabilities(scene, masks)
     found = other.log_probabilities(shuffled(scene, order), masks[:, order])
@@ -70,7 +70,7 @@ def test_rules_do_not_depend_on_any_order(scorer):
 
 def test_codes_come_back_as_they_were(scorer):
     demonstrations, _ = sample('attribute_tests', 2)
-    rules = infer_rules(demonstrations, scorer)
+    (rules,) = infer_rules(demonstrations, scorer)
     assert Rules.from_json(json.loads(json.dumps(rules.to_json()))) == rules
 
 
@@ -85,14 +85,14 @@ def test_a_code_of_another_version_is_refused():
 def test_more_entities_than_masks_can_be_listed(scorer):
     demonstrations, _ = sample('closest', 5)
     _, crowd = sample('closest', 1, seed=3, entities=30)
-    masks, _ = infer_rules(demonstrations, scorer).predictions(crowd.select(slice(0, 1)))
+    masks, _ = infer_rules(demonstrations, scorer)[0].predictions(crowd.select(slice(0, 1)))
     assert torch.equal(masks[0], crowd.attention[0])
 
 
 def test_nothing_attended_leaves_no_rule(scorer):
     demonstrations, scenes = sample('color', 2)
     empty = demonstrations._replace(attention=torch.zeros_like(demonstrations.attention))
-    rules = infer_rules(empty, scorer)
+    (rules,) = infer_rules(empty, scorer)
     assert rules == Rules(())
     one = scenes.select(slice(0, 1))
     assert rules.log_probabilities(one, torch.eye(8)).exp().tolist() == pytest.approx([1 / 8] * 8)
@@ -127,6 +127,6 @@ def test_rules_read_as_words():
 def test_scores_follow_the_order_of_the_rules():
     with seeded_weights(0):
         scorer = RuleScorer()
-    tokens = find_rules(sample('size', 3)[0]).tokens
+    tokens = find_rules(sample('size', 3)[0])[0].tokens
     order = torch.randperm(len(tokens), generator=torch.Generator().manual_seed(1))
     torch.testing.assert_close(scorer(tokens[order]), scorer(tokens)[order])

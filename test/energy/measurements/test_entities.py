@@ -75,7 +75,7 @@ def test_without_a_marker_only_what_is_relative_to_it_is_undefined(scene):
 
 
 def test_features_follow_the_entities_and_ignore_padding(scene):
-    features = PLAIN.join(fit_features(scene))
+    features = PLAIN.join(*fit_features(scene, [torch.ones(len(scene.after), dtype=torch.bool)]))
     values = features.evaluate(scene)
     order = torch.tensor([3, 0, 6, 1, 5, 2, 4])
     shuffled = type(scene)(*(value[:, order] for value in scene))
