@@ -100,10 +100,10 @@ def _place_density(agreement: Agreement, scene: SceneBatch) -> torch.Tensor:
     certain = (-agreement.select((KEPT,)).bounds.energy(values[:, is_kept])).exp().unsqueeze(-1)
     doubted = bounds.pick(torch.nonzero(~is_kept)[:, 0])
     kinds = doubted.kinds(values[:, ~is_kept])
-    says = [plausible for _, plausible, _ in kinds]
+    says = [plausible for plausible, _ in kinds]
     readings = certain * torch.cat([*says, torch.ones_like(certain)], dim=-1)
     readings = readings.unflatten(0, places.shape[:2])
-    share = torch.cat([doubted.weight[numbers] * each for numbers, _, each in kinds])
+    share = torch.cat([doubted.weight * each for _, each in kinds])
     share = torch.cat([share, (1 - share.sum()).clamp(min=1e-3)[None]])
     chance = (weights.unsqueeze(-1) * readings).sum(dim=1).clamp(min=1e-9)
     density = (readings[:, 0] / chance) @ (share / share.sum())
