@@ -22,7 +22,7 @@ from concept_control.control.skills.monitors import (
 )
 from concept_control.control.skills.script import Script, Setpoint, SkillOutcome
 from concept_control.control.skills.task_view import Placed, TaskView
-from concept_control.world.entity import TOOL_ID, EntityState, EntityStatus
+from concept_control.world.entity import TOOL_ID, EntityState
 
 EnergySource = Callable[[], EntityEnergy]
 """Builds the energy of the carried entity from what is perceived at this tick."""
@@ -65,7 +65,7 @@ class PickAndPlace:
         start = view.time
         while view.time < start + config.look_time or (
             view.time < start + config.look_timeout
-            and any(e.status is not EntityStatus.SEEN for e in view.entities.values())
+            and not all(view.is_known(e) for e in view.entities.values())
         ):
             yield Setpoint('look', self.posture_cost(view.arm.home))
         return outcome

@@ -9,7 +9,7 @@ import numpy as np
 from concept_control.control.arm.description import ArmDescription
 from concept_control.control.arm.kinematics import ArmKinematics, ToolMotion
 from concept_control.control.goal import MOVE_TOLERANCE
-from concept_control.world.entity import TOOL_ID, EntityState
+from concept_control.world.entity import TOOL_ID, EntityState, EntityStatus
 
 WAY_WIDTH = 0.1
 """Distance from the straight way between two places within which something is on it [m]: half of
@@ -171,6 +171,15 @@ class TaskView:
         if entity_id in self.placed:
             return self.placed[entity_id].position
         return np.asarray(self.entities[entity_id].position, dtype=float)
+
+    def is_known(self, entity: EntityState) -> bool:
+        """Tell whether a block is seen, or one over its middle, which may hide it for ever."""
+        return entity.status is EntityStatus.SEEN or any(
+            other.status is EntityStatus.SEEN
+            and other.top > entity.top
+            and np.linalg.norm(other.xy - entity.xy) < entity.width / 2
+            for other in self.entities.values()
+        )
 
     def travel_top(self, end: np.ndarray | None = None) -> float:
         """Return the height of the highest thing on the tool's straight way to a place [m].
