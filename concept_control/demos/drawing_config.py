@@ -11,7 +11,8 @@ import numpy as np
 from concept_control.control.arm.description import ArmDescription
 from concept_control.energy.model import ConceptModel
 from concept_control.errors import CommandError, StrokeError
-from concept_control.language.goals import GoalRequest, request_tool_goal
+from concept_control.language.goals import request_tool_goal
+from concept_control.language.grounding import GoalRequest
 from concept_control.language.library import ConceptLibrary
 from concept_control.policy.drawing import DrawingStroke, place_strokes
 from concept_control.policy.step_energy import PolicyStroke

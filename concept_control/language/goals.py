@@ -17,7 +17,6 @@ from concept_control.energy.goals.fast_evaluator import FastGoalEvaluator
 from concept_control.energy.goals.goal_energy import GoalEnergy
 from concept_control.energy.goals.program import (
     GroundedTerm,
-    Operator,
     reweighted,
     terms_of,
 )
@@ -25,7 +24,7 @@ from concept_control.energy.goals.solving import Solution, solve
 from concept_control.energy.model import ConceptModel
 from concept_control.errors import GroundingError
 from concept_control.language.expression import Expression, parse, uses_tool
-from concept_control.language.grounding import ground
+from concept_control.language.grounding import GoalRequest, ground
 from concept_control.language.library import ConceptLibrary
 from concept_control.world.entity import TOOL_ID
 from concept_control.world.tabletop import Tabletop
@@ -46,27 +45,6 @@ class GoalConfig:
     move_tolerance: float = MOVE_TOLERANCE
 
 
-@dataclass(frozen=True)
-class GoalRequest:
-    """Concepts bound to the entities of a scene; nothing is solved yet.
-
-    Attributes:
-        expression: The command as people wrote it.
-        program: Postfix sequence of terms and operators for `GoalEnergy`.
-        scene: The N entities that the terms' masks are over, as they are now.
-        movable: Ids of the subjects of all terms.
-        attention: Ids of the arguments of all terms.
-        seed: Seed of the solver.
-    """
-
-    expression: str
-    program: tuple[GroundedTerm | Operator, ...]
-    scene: Tabletop
-    movable: tuple[int, ...]
-    attention: tuple[int, ...]
-    seed: int = 0
-
-
 def request_goal(
     expression: str | Expression,
     scene: Tabletop,
@@ -83,10 +61,7 @@ def request_goal(
     parsed = parse(expression) if isinstance(expression, str) else expression
     if not uses_tool(parsed):
         scene = scene.without_tool()
-    grounded = ground(parsed, scene, model, library, seed)
-    return GoalRequest(
-        str(parsed), grounded.program, scene, grounded.movable, grounded.attention, seed
-    )
+    return ground(parsed, scene, model, library, seed)
 
 
 def request_tool_goal(
@@ -267,8 +242,8 @@ def _notes(terms: Sequence[GroundedTerm], scene: Tabletop) -> tuple[str, ...]:
 
 
 def _solve(energy: GoalEnergy, request: GoalRequest, max_energy: float) -> Solution:
-    subjects, attention = (request.scene.mask(i) for i in (request.movable, request.attention))
-    events = request.scene.events(subjects, attention)
+    subjects = request.scene.mask(request.movable)
+    events = request.scene.events(subjects)
     return solve(energy, events, subjects, seed=request.seed, tolerance=max_energy)
 
 

@@ -45,24 +45,31 @@ after demonstrations that show nothing, a third."""
 
 
 @dataclass(frozen=True)
-class Grounded:
-    """A grounded expression.
+class GoalRequest:
+    """Concepts bound to the entities of a scene; nothing is solved yet.
 
     Attributes:
-        expression: Expression that was grounded.
-        program: Postfix sequence for `GoalEnergy`.
-        scene: Scene that it was grounded in.
+        expression: The command as people wrote it.
+        program: Postfix sequence of terms and operators for `GoalEnergy`.
+        scene: The N entities that the terms' masks are over, as they are now.
         movable: Ids of the subjects of all terms.
-        attention: Ids of the arguments of all terms.
-        roles: Subjects and arguments of each term, for the predicate and for people.
+        roles: Subjects and arguments of each term, for the predicate and for people; none where
+            the terms came in a message.
+        seed: Seed of the solver.
     """
 
-    expression: Expression
+    expression: str
     program: tuple[GroundedTerm | Operator, ...]
     scene: Tabletop
     movable: tuple[int, ...]
-    attention: tuple[int, ...]
-    roles: tuple[TermRoles, ...]
+    roles: tuple[TermRoles, ...] = ()
+    seed: int = 0
+
+    @property
+    def attention(self) -> tuple[int, ...]:
+        """Ids of the arguments of all terms."""
+        meant = {i for _, _, arguments in self.roles for i in arguments}
+        return tuple(i for i in self.scene.ids if i in meant)
 
 
 def ground(
@@ -71,7 +78,7 @@ def ground(
     model: ConceptModel,
     library: ConceptLibrary,
     seed: int = 0,
-) -> Grounded:
+) -> GoalRequest:
     """Find the entities that an expression names and bind its concepts' codes to them.
 
     Raises:
@@ -112,18 +119,17 @@ class _Grounding(RoleFinder):
         # By name and marker: a thing that is named twice is looked for once.
         self._identified: dict[tuple[str, Ids], Ids] = {}
 
-    def run(self, expression: Expression) -> Grounded:
+    def run(self, expression: Expression) -> GoalRequest:
         check_usage(expression, self.words)
         self._emit(expression)
         movable = {i for _, subjects, _ in self.roles for i in subjects}
-        attention = {i for _, _, arguments in self.roles for i in arguments}
-        return Grounded(
-            expression=expression,
+        return GoalRequest(
+            expression=str(expression),
             program=tuple(self.program),
             scene=self.scene,
             movable=tuple(i for i in self.scene.ids if i in movable),
-            attention=tuple(i for i in self.scene.ids if i in attention),
             roles=tuple(self.roles),
+            seed=self.seed,
         )
 
     def _emit(self, expression: Expression) -> None:

@@ -12,7 +12,8 @@ from concept_control.control.skills.drawing import DrawingGoal
 from concept_control.energy.model import ConceptModel
 from concept_control.errors import CommandError
 from concept_control.interfaces.goal_terms import program_of
-from concept_control.language.goals import GoalRequest, tool_goal
+from concept_control.language.goals import tool_goal
+from concept_control.language.grounding import GoalRequest
 from concept_control.msg import ConceptCommand, ConceptGoal, ConceptStatus, DrawCommand
 from concept_control.policy.drawing import load_strokes, place_strokes
 from concept_control.world.entity import TOOL_ID, EntityState, tool_state
@@ -111,13 +112,11 @@ def _extra_goal(
             f'the terms beside a drawing move {sorted(movable)}, not the tool (#{TOOL_ID}) alone'
         )
     scene = Tabletop.from_entities({TOOL_ID: tool_state(), **entities}, arm.workspace)
-    attention = {int(i) for term in message.beside for i in term.arguments}
     request = GoalRequest(
         expression=f'draw {message.figure}',
         program=tuple(program_of(message.beside, scene.ids)),
         scene=scene,
         movable=(TOOL_ID,),
-        attention=tuple(attention),
     )
     return tool_goal(request, model)
 

@@ -15,7 +15,8 @@ from concept_control.energy.model import ConceptModel
 from concept_control.errors import CommandError
 from concept_control.interfaces.constants import ANY_NUMBER, TermOperation
 from concept_control.interfaces.goal_terms import program_of
-from concept_control.language.goals import GoalRequest, bind_goal
+from concept_control.language.goals import bind_goal
+from concept_control.language.grounding import GoalRequest
 from concept_control.language.library import LibraryConcept
 from concept_control.msg import Concept, ConceptCommand, ConceptGoal, ConceptTerm
 from concept_control.ros.bridge import conversions as convert
@@ -33,13 +34,11 @@ def request_of_command(
         CommandError: for terms that are no program of one energy over the scene's entities.
     """
     movable = {int(i) for term in command.terms for i in term.subjects}
-    attention = {int(i) for term in command.terms for i in term.arguments}
     return GoalRequest(
         expression=command.expression or 'terms',
         program=tuple(program_of(command.terms, scene.ids, dict(codes))),
         scene=scene,
         movable=tuple(sorted(movable)),
-        attention=tuple(sorted(attention)),
         seed=int(command.seed),
     )
 
@@ -127,7 +126,6 @@ def grounded_goal(
         program=tuple(program_of(message.terms, ids)),
         scene=scene,
         movable=tuple(int(i) for i in message.movable),
-        attention=tuple({int(i) for term in message.terms for i in term.arguments}),
         seed=int(message.seed),
     )
     return bind_goal(
