@@ -69,7 +69,8 @@ class FastGoalEvaluator:
         self, batch: int, before: np.ndarray, colors: np.ndarray, sizes: np.ndarray
     ) -> SceneBatch:
         """Return the scenes without their last positions; those of the last things are kept."""
-        known = tuple(np.asarray(each).tobytes() for each in (before, colors, sizes))
+        things = before, colors, sizes, self.target_bottoms
+        known = tuple(np.asarray(each).tobytes() for each in things)
         if known != self._things:
             self._things, self._scenes = known, {}
         if batch not in self._scenes:
