@@ -31,13 +31,7 @@ class FastGoalEvaluator:
     def residual(
         self, before: np.ndarray, positions: np.ndarray, colors: np.ndarray, sizes: np.ndarray
     ) -> np.ndarray:
-        """Return (B, K) residuals whose squared norms are the composed energies.
-
-        Args:
-            before: (N, 2) positions before the action, workspace units.
-            positions: (B, N, 2) positions after it, workspace units.
-            colors: (N, 3) RGB in [0, 1].
-            sizes: (N,) side lengths, workspace units.
+        """Return (B, K) residuals of composed energies, see `control.goal.ResidualEvaluator`.
 
         Raises:
             EventError: if N is not that of the goal.

@@ -69,12 +69,6 @@ class LatestValue(Generic[T]):
             value, self._value = self._value, None
             return None if self._closed else value
 
-    def poll(self) -> T | None:
-        """Take the value if there is one; None otherwise."""
-        with self._condition:
-            value, self._value = self._value, None
-            return value
-
     def close(self) -> None:
         """Wake the worker for good."""
         with self._condition:
