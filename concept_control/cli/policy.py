@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import argparse
 import sys
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 
 from concept_control.cli.option_types import count, folder, new_file, positive, share
-from concept_control.cli.options import add_shared
+from concept_control.cli.options import add_shared, config_from
 from concept_control.cli.process import use_one_thread
 from concept_control.policy.coding import CodingConfig, train_coded
 from concept_control.policy.datasets import FIGURES, load_figure
@@ -82,18 +81,13 @@ def _train(args: argparse.Namespace) -> int:
     if args.data == 'any':
         return _train_any(args)
     strokes = _data(args)
-    chain = ChainConfig(FIGURES[args.data].chain_length if args.data in FIGURES else 100)
-    if args.chain:
-        chain = replace(chain, steps=args.chain)
+    usual = FIGURES[args.data].chain_length if args.data in FIGURES else 100
+    chain = ChainConfig(args.chain or usual)
     monitor = TrainingMonitor(strokes, chain, args.live)
     if args.recipe == 'thesis':
-        thesis = ThesisConfig(chain=chain, persistent=args.persistent, seed=args.seed)
-        thesis = replace(thesis, steps=args.steps or thesis.steps)
-        policy = train_thesis(strokes, thesis, monitor)
+        policy = train_thesis(strokes, config_from(ThesisConfig, args, chain=chain), monitor)
     else:
-        ranking = RankingConfig(seed=args.seed)
-        ranking = replace(ranking, steps=args.steps or ranking.steps)
-        policy = train_ranking(strokes, ranking, monitor)
+        policy = train_ranking(strokes, config_from(RankingConfig, args), monitor)
     card = save_policy(policy, args.output / strokes.name)
     # Of a short training the monitor has seen nothing yet, and never its very end.
     diagnosis = diagnose(policy.network, strokes, chain)
@@ -110,8 +104,7 @@ def _train(args: argparse.Namespace) -> int:
 
 
 def _train_any(args: argparse.Namespace) -> int:
-    config = CodingConfig(seed=args.seed)
-    coded = train_coded(replace(config, steps=args.steps or config.steps))
+    coded = train_coded(config_from(CodingConfig, args))
     card = coded.save(args.output / 'any')
     print(f'{card}: {coded.card["seconds"]:.0f} s, loss {coded.card["loss"]:.3f}')
     return 0
