@@ -123,11 +123,11 @@ class GroundedGoal:
         return self.entity_ids.index(entity_id)
 
     def energy(self, positions: np.ndarray) -> np.ndarray:
-        """Return (B,) energies of positions (B, N, 2) in workspace units."""
+        """Return (B,) energies of positions (B, N, 2 or 3), as `ResidualEvaluator` has them."""
         return (self.residual(positions) ** 2).sum(axis=-1)
 
     def residual(self, positions: np.ndarray) -> np.ndarray:
-        """Return (B, K) residuals at positions (B, N, 2) in workspace units."""
+        """Return (B, K) residuals at positions (B, N, 2 or 3), as `ResidualEvaluator` has them."""
         residual = self.evaluator.residual(self.before, positions, self.colors, self.sizes)
         return np.asarray(residual, dtype=float)
 
@@ -151,7 +151,8 @@ class ResidualEvaluator(Protocol):
 
         Args:
             before: (N, 2) positions before the action, workspace units.
-            positions: (B, N, 2) positions after it, workspace units.
+            positions: (B, N, 2) positions after it, workspace units, at the heights of the
+                solution; or (B, N, 3), the last of each the height of the lower face.
             colors: (N, 3) RGB in [0, 1].
             sizes: (N,) side lengths, workspace units.
         """

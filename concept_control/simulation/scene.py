@@ -58,7 +58,8 @@ class SceneConfig:
     Attributes:
         num_blocks: Number of blocks.
         colors: Name among `NAMED_COLORS` or RGB triple, one a block; None for those in order.
-        positions: (num_blocks, 2) world positions [m]; None: drawn with `seed`.
+        positions: (num_blocks, 2) world positions [m], or (num_blocks, 3) with the heights of the
+            lower faces; None: drawn with `seed`.
         seed: Seed of the random layout, positions and yaws.
         sizes: Side of the cubes [m], one for all or one each; None: 4 cm, less in a workspace
             smaller than usual.
@@ -189,14 +190,19 @@ def build_scene(config: SceneConfig | None = None) -> Scene:
         xy = random_layout(rng, workspace, sizes, config.min_gap)
     else:
         xy = np.asarray(config.positions, dtype=float)
-        if xy.shape != (config.num_blocks, 2) or not np.isfinite(xy).all():
+        if xy.shape not in ((config.num_blocks, 2), (config.num_blocks, 3)):
             raise SceneError(
-                f'positions have shape {xy.shape}; expected ({config.num_blocks}, 2) finite metres'
+                f'positions have shape {xy.shape}; expected ({config.num_blocks}, 2), or '
+                f'({config.num_blocks}, 3) with heights'
             )
+        if not np.isfinite(xy).all():
+            raise SceneError(f'positions must be finite metres, got {xy.tolist()}')
     yaws = rng.uniform(-np.pi / 4, np.pi / 4, config.num_blocks)
     if not config.random_yaw:
         yaws = np.zeros(config.num_blocks)
-    positions = config.stacked(xy, sizes)
+    positions = config.stacked(xy[:, :2], sizes)
+    if xy.shape[1] > 2:
+        positions[:, 2] += xy[:, 2]
 
     # The arm's own specification is the base, for attaching it to another one would rename its
     # joints. What stands beside it has defaults and names of its own.

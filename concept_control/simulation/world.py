@@ -166,11 +166,11 @@ class SimulatedWorld:
             self._sucked = None
 
     def disturb(self, block: int, xy: np.ndarray, yaw: float | None = None) -> None:
-        """Put a block at rest on the table elsewhere, as a person's hand would.
+        """Put a block at rest elsewhere, as a person's hand would.
 
         Args:
             block: Id of the block, 1 … N.
-            xy: (2,) new world position [m].
+            xy: (2,) new world position [m], or (3,) with the height of the lower face.
             yaw: New angle about the vertical [rad]; None keeps it.
 
         Raises:
@@ -183,8 +183,8 @@ class SimulatedWorld:
         index = block - 1
         yaw = float(self.block_yaws()[index]) if yaw is None else yaw
         at, dof = self._block_qpos[index], self._block_dof[index]
-        self.data.qpos[at : at + 2] = xy
-        self.data.qpos[at + 2] = self.scene.sizes[index] / 2
+        self.data.qpos[at : at + 2] = xy[:2]
+        self.data.qpos[at + 2] = self.scene.sizes[index] / 2 + sum(xy[2:])
         self.data.qpos[at + 3 : at + 7] = [np.cos(yaw / 2), 0.0, 0.0, np.sin(yaw / 2)]
         self.data.qvel[dof : dof + 6] = 0.0
         mujoco.mj_forward(self.model, self.data)

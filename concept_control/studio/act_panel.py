@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import time
+
 import numpy as np
 from nicegui import ui
 
 from concept_control.studio.pictures import draw_curves
 from concept_control.studio.studio import Studio
+
+COUNT_PERIOD = 0.3
+"""Time between two changes of the numbers and the curve [s]; each has the page drawn anew."""
 
 
 class ActPanel:
@@ -37,7 +42,7 @@ class ActPanel:
         self._numbers = ui.label().classes('text-sm opacity-80').props('data-testid=numbers')
         ui.label('Energy').classes('text-sm uppercase opacity-70')
         self._curve = ui.html('', sanitize=False)
-        self._ticks = 0
+        self._counted_at = 0.0
 
     def refresh(self) -> None:
         """Show what the arm does now."""
@@ -50,15 +55,17 @@ class ActPanel:
         self._asked.text = state.expression or asked
         self._status.text = f'{state.status}: {state.phase}'
         self._text.text = state.text
+        now = time.monotonic()
+        if now - self._counted_at < COUNT_PERIOD:
+            return
+        self._counted_at = now
         plan = '–' if np.isnan(state.plan_ms) else f'{state.plan_ms:.1f} ms'
         energy = '–' if np.isnan(state.energy) else f'{state.energy:.2g}'
         self._numbers.text = (
             f'{state.time:.1f} s simulated; energy {energy}; a plan takes {plan}; late '
             f'{state.late} of {state.periods} control periods'
         )
-        self._ticks += 1
-        if self._ticks % 8 == 0:
-            self._curve.content = draw_curves([self._studio.robot.curve()])
+        self._curve.content = draw_curves([self._studio.robot.curve()])
 
     def _do(self) -> None:
         self._studio.act(self._studio.workbench.question.text)

@@ -71,7 +71,7 @@ class SimulatedArm:
         state = self._state
         if state is None or self._table is None:
             raise StudioError('the arm has not started')
-        return self._table.moved({i: (x, y) for i, (x, y, _) in state.places.items()})
+        return self._table.moved(state.places).settled()
 
     @property
     def is_running(self) -> bool:

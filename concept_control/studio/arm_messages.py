@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from concept_control.simulation.arm_shapes import ArmShape
-from concept_control.studio.table import Table
+from concept_control.studio.table import Place, Table
 
 
 @dataclass(frozen=True)
@@ -34,8 +34,7 @@ class ArmState:
     Attributes:
         time: Simulated time [s].
         bodies: Position and 3 rows of rotation of each of the arm's bodies, world frame.
-        places: (x, y, z) of each thing by id: workspace units, z the height of its centre above
-            where it stands.
+        places: Place of each thing by id.
         status: Status of the command, as in `control.controller.Status`.
         phase: What the arm is doing.
         text: Reason, for people.
@@ -51,13 +50,13 @@ class ArmState:
 
     time: float
     bodies: tuple[tuple[tuple[float, ...], tuple[tuple[float, ...], ...]], ...]
-    places: dict[int, tuple[float, float, float]]
+    places: dict[int, Place]
     status: str
     phase: str
     text: str
     expression: str
     energy: float
-    targets: dict[int, tuple[float, float]] = field(default_factory=dict)
+    targets: dict[int, Place] = field(default_factory=dict)
     path: tuple[tuple[float, float, float], ...] = ()
     plan_ms: float = float('nan')
     late: int = 0
@@ -81,10 +80,10 @@ class Command:
 
 @dataclass(frozen=True)
 class Push:
-    """Move a thing by hand to a place [workspace units]."""
+    """Move a thing by hand to a place."""
 
     thing_id: int
-    place: tuple[float, float]
+    place: Place
 
 
 @dataclass(frozen=True)

@@ -30,11 +30,12 @@ from concept_control.studio.arm_messages import (
     Request,
     SetTable,
 )
-from concept_control.studio.table import Table
+from concept_control.studio.meaning import target_places
+from concept_control.studio.table import Place, Table
 from concept_control.world.colors import NAMED_COLORS
 
-SEND_PERIOD = 0.04
-"""Time between two states that are sent [s]."""
+SEND_PERIOD = 0.045
+"""Mean time between two states that are sent [s]; each has the page drawn anew."""
 
 BEHIND = 0.5
 """Delay from which on simulated time no longer tries to catch up with the clock [s]."""
@@ -49,7 +50,7 @@ class ArmSession:
         self._library, self._folder = ConceptLibrary(), library
         self._scene: Scene = build_scene(SceneConfig(num_blocks=0, arm=arm))
         self._output: ControlOutput | None = None
-        self._targets: dict[int, tuple[float, float]] = {}
+        self._targets: dict[int, Place] = {}
         self._plan_times: list[float] = []
         self._begin(Table())
 
@@ -77,7 +78,7 @@ class ArmSession:
                 case Command():
                     self._command(request)
                 case Push():
-                    place = self._scene.arm.workspace.to_world(np.array(request.place))
+                    place = self._to_world(np.array([request.place]))[0]
                     self._loop.world.disturb(self._row(request.thing_id) + 1, place)
                 case Control(word='cancel'):
                     self._controller.resume()  # a cancel ends a pause, too
@@ -161,7 +162,7 @@ class ArmSession:
             SceneConfig(
                 num_blocks=len(scene.ids),
                 colors=[NAMED_COLORS[thing.color] for thing in table.things],
-                positions=workspace.to_world(scene.positions).reshape(-1, 2),
+                positions=self._to_world(np.column_stack([scene.positions, scene.bottoms])),
                 sizes=[float(workspace.length_to_world(size)) for size in scene.sizes] or None,
                 random_yaw=False,
                 arm=self._arm,
@@ -187,12 +188,14 @@ class ArmSession:
         scene = replace(scene, ids=ids)
         asked = request_goal(parsed, scene, self._model, self._library, request.seed)
         goal = plan_goal(asked, self._model, workspace)
-        self._targets = {
-            i: (float(x), float(y))
-            for i, (x, y) in zip(goal.entity_ids, goal.targets)
-            if i in goal.moved
-        }
+        self._targets = target_places(goal)
         self._controller.set_goal(goal)
+
+    def _to_world(self, places: np.ndarray) -> np.ndarray:
+        """Return places (K, 3) in metres of the world."""
+        workspace = self._scene.arm.workspace
+        heights = np.asarray(workspace.length_to_world(places[:, 2]))
+        return np.column_stack([workspace.to_world(places[:, :2]).reshape(-1, 2), heights])
 
     def _row(self, thing_id: int) -> int:
         self._table.thing(thing_id)
@@ -226,7 +229,7 @@ def run_arm(pipe: Connection, arm: str, model_folder: Path | None, library: Path
             now = time.monotonic()
             if now - sent >= SEND_PERIOD:
                 pipe.send(session.state())
-                sent = now
+                sent = max(sent + SEND_PERIOD, now - SEND_PERIOD)
             ahead = began + session.time - now
             if ahead > 0:
                 time.sleep(ahead)

@@ -157,16 +157,27 @@ class StudioPage:
         """Read the table off the labels of its things."""
         labels = self.at('things').get_by_role('button').all()
         words = [str(label.get_attribute('aria-label')) for label in labels]
-        found = [re.fullmatch(r'#(\d+) (\w+) at (\S+), (\S+)', word) for word in words]
+        label = re.compile(r'#(\d+) (\w+) at ([^ ,]+), ([^ ,]+)(?:, height (\S+))?')
+        found = [label.fullmatch(word) for word in words]
         groups = [match.groups() for match in found if match is not None]
-        return Table(tuple(Thing(int(i), c, (float(x), float(y))) for i, c, x, y in groups))
+        return Table(
+            tuple(
+                Thing(int(i), c, (float(x), float(y)), bottom=float(z or 0))
+                for i, c, x, y, z in groups
+            )
+        )
 
-    def pixel(self, x: float, y: float) -> tuple[float, float]:
+    def pixel(self, x: float, y: float, bottom: float = 0.0) -> tuple[float, float]:
         """Return where the middle of a thing at a place is drawn, seen from above [pixels]."""
         box = self.page.locator('canvas').first.bounding_box()
         assert box is not None, 'the scene is always there'
         # Things are dragged at the height of their middle, which is nearer to the camera.
-        scale = box['height'] / 2 / np.tan(np.radians(FIELD_OF_VIEW / 2)) / (DISTANCE - MIDDLE)
+        scale = (
+            box['height']
+            / 2
+            / np.tan(np.radians(FIELD_OF_VIEW / 2))
+            / (DISTANCE - MIDDLE - bottom)
+        )
         across, down = box['x'] + box['width'] / 2, box['y'] + box['height'] / 2
         return float(across + scale * x), float(down - scale * y)
 
@@ -183,9 +194,10 @@ class StudioPage:
 
         for _ in range(3):
             self.page.evaluate(_TWO_FRAMES)
-            self.page.mouse.move(*self.pixel(*self.table().thing(thing_id).position))
+            start = self.table().thing(thing_id).place
+            self.page.mouse.move(*self.pixel(*start))
             self.page.mouse.down()
-            self.page.mouse.move(*self.pixel(place[0], place[1]), steps=5)
+            self.page.mouse.move(*self.pixel(place[0], place[1], start[2]), steps=5)
             self.page.mouse.up()
             if not waits or comes_about(is_there, 10):
                 return
@@ -202,7 +214,7 @@ class StudioPage:
     def click(self, thing_id: int) -> None:
         """Click on a thing."""
         self.page.evaluate(_TWO_FRAMES)
-        self.page.mouse.click(*self.pixel(*self.table().thing(thing_id).position))
+        self.page.mouse.click(*self.pixel(*self.table().thing(thing_id).place))
 
     def tab(self, name: str) -> None:
         """Open a panel."""

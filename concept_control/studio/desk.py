@@ -37,6 +37,17 @@ class Desk:
         moved = Example(self.before, self.table, ()).moved
         return Example(self.before, self.table, tuple(i for i in self.meant if i not in moved))
 
+    @property
+    def roles(self) -> tuple[tuple[int, ...], tuple[int, ...]]:
+        """Ids of what acts and of what it is about; what is not shown yet is as last time."""
+        example = self.example
+        if not self.examples:
+            return example.roles
+        subjects, meant = self.examples[-1].roles
+        if subjects == meant:
+            return subjects, meant
+        return example.moved, example.meant or tuple(i for i in meant if i not in example.moved)
+
 
 @dataclass(frozen=True)
 class Question:

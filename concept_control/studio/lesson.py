@@ -13,10 +13,10 @@ import torch
 from concept_control.energy.code import ConceptCode
 from concept_control.energy.model import ConceptModel
 from concept_control.errors import CodeError, StudioError
-from concept_control.studio.table import Table
+from concept_control.studio.table import Table, rest_heights
 from concept_control.teaching.cross_validation import leave_one_out
 from concept_control.teaching.teach import usage_of
-from concept_control.world.demonstrations import demonstration, join
+from concept_control.world.demonstrations import demonstration, join, shown_roles
 from concept_control.world.events import Events
 from concept_control.world.tabletop import moved_ids
 
@@ -56,7 +56,25 @@ class Example:
         if not self.moved:
             return f'meant: {meant}'
         moved = f'{self.before.names(self.moved)} moved'
+        below = {i for above in self.moved for i in self.after.on(above)} - {*self.moved}
+        if below:
+            moved += f' onto {self.before.names(sorted(below))}'
         return f'{moved}; it is about {meant}' if meant else moved
+
+    @property
+    def is_stacked(self) -> bool:
+        """Whether something that moved rests on something else."""
+        return any(self.after.on(i) for i in self.moved)
+
+    @property
+    def roles(self) -> tuple[tuple[int, ...], tuple[int, ...]]:
+        """Ids of what acts and of what it is about.
+
+        Several things that were piled up make a shape, in which each is both.
+        """
+        subjects, about = shown_roles(self.after.tabletop(), self.moved)
+        is_shape = self.is_stacked and subjects == about and {*self.meant} <= {*about}
+        return (subjects, about) if is_shape else (self.moved, self.meant)
 
     @cached_property
     def event(self) -> Events:
@@ -65,8 +83,7 @@ class Example:
         Raises:
             EventError: if nothing moved and nothing is meant.
         """
-        before, after = self.before.tabletop(), self.after.tabletop()
-        return demonstration(before, after, self.moved, self.meant)
+        return demonstration(self.before.tabletop(), self.after.tabletop(), *self.roles)
 
 
 @dataclass(frozen=True)
@@ -172,8 +189,9 @@ def guess_meant(
 ) -> tuple[int, ...]:
     """Guess what an example is about that moved something.
 
-    The first one is about the nearest thing, a later one about as many as the one before it: those
-    whose outcome the examples so far explain best.
+    What was put on something is about that. Else the first example is about the nearest thing, a
+    later one about as many as the one before it: those whose outcome the examples so far explain
+    best.
 
     Args:
         model: Model that infers.
@@ -184,6 +202,9 @@ def guess_meant(
     """
     example = Example(before, after, ())
     others = [i for i in before.ids if i not in example.moved]
+    if example.is_stacked:
+        _, about = shown_roles(after.tabletop(), example.moved)
+        return tuple(i for i in about if i in others)
     if code is None or not examples:
         place = np.array(after.thing(example.moved[0]).position)
         others.sort(key=lambda i: float(np.linalg.norm(place - after.thing(i).position)))
@@ -201,7 +222,11 @@ def guess_meant(
 
 
 def heat_map(
-    model: ConceptModel, code: ConceptCode, table: Table, thing_id: int, meant: Sequence[int]
+    model: ConceptModel,
+    code: ConceptCode,
+    table: Table,
+    thing_id: int,
+    roles: tuple[tuple[int, ...], tuple[int, ...]],
 ) -> np.ndarray:
     """Return the energies (S, S) of one thing at the cells of the table, first row at y = -1.
 
@@ -209,20 +234,33 @@ def heat_map(
         model: Model that computes the energy.
         code: Code of a concept.
         table: Table as it is.
-        thing_id: Id of the thing that is imagined everywhere.
-        meant: Ids of what the concept is about.
+        thing_id: Id of the thing that is imagined everywhere, on what is there.
+        roles: Ids of what acts and of what it is about, as in `Example.roles`.
 
     Raises:
         CodeError: if the concept says nothing of places.
     """
+    subjects, meant = roles
+    if thing_id not in subjects or subjects != meant:
+        subjects, meant = (thing_id,), tuple(i for i in meant if i != thing_id)
     scene = table.tabletop()
     cells = grid_places()
-    attention = scene.mask(tuple(meant)).astype(float)
-    start = scene.events(scene.mask([thing_id]), attention).repeat(len(cells))
+    row = scene.ids.index(thing_id)
+    attention = scene.mask(meant).astype(float)
+    start = scene.events(scene.mask(subjects), attention).repeat(len(cells))
     positions = torch.as_tensor(scene.positions, dtype=torch.float32).repeat(len(cells), 1, 1)
-    positions[:, scene.ids.index(thing_id)] = torch.as_tensor(cells, dtype=torch.float32)
-    energies = model.action_energy(start.with_outcome(positions), code)
+    positions[:, row] = torch.as_tensor(cells, dtype=torch.float32)
+    bottoms = torch.as_tensor(scene.bottoms, dtype=torch.float32).repeat(len(cells), 1)
+    bottoms[:, row] = torch.as_tensor(heights_at(table, thing_id, cells), dtype=torch.float32)
+    energies = model.action_energy(start.with_outcome(positions, bottoms), code)
     return np.asarray(energies).reshape(HEAT_SIDE, HEAT_SIDE)
+
+
+def heights_at(table: Table, thing_id: int, places: np.ndarray) -> np.ndarray:
+    """Return the heights (K,) at which a thing would rest at places (K, 2)."""
+    away = {thing_id, *table.above(thing_id)}
+    others = [thing for thing in table.things if thing.id not in away]
+    return rest_heights(places, table.thing(thing_id).size, others)
 
 
 def grid_places() -> np.ndarray:
@@ -256,7 +294,7 @@ def _tried(
             before = _scene_of(scene, example)
             outcome = model.generate(before, code, int(rng.integers(2**31)))
             energy = float(model.action_energy(outcome, code))
-            tried = _moved(scene, example, outcome.positions[0, -1].tolist())
+            tried = _moved(scene, example, outcome)
             if energy > HELD:
                 others.append((energy, tried))
                 continue
@@ -271,20 +309,26 @@ def _tried(
 def _proposed(
     model: ConceptModel, code: ConceptCode, example: Example, rng: np.random.Generator
 ) -> Example | None:
-    scene = example.before.shuffled(rng)
+    """Return the example that would decide; None where there is none, or it could not stand."""
+    scene, (moved,) = example.before.shuffled(rng), example.moved
     try:
-        outcome = model.propose(_scene_of(scene, example), code).positions[0, -1].tolist()
-    except CodeError:
+        outcome = model.propose(_scene_of(scene, example), code)
+        place = outcome.positions[0, -1, scene.ids.index(moved)].tolist()
+        return Example(scene, scene.dragged(moved, *place), example.meant)
+    except (CodeError, StudioError):
         return None
-    return _moved(scene, example, outcome)
 
 
-def _moved(scene: Table, example: Example, outcome: list[list[float]]) -> Example:
-    """Return a scene with what the example moved at places of an outcome (N, 2)."""
-    after = scene.moved({i: outcome[scene.ids.index(i)] for i in example.moved})
-    return Example(scene, after, example.meant)
+def _moved(scene: Table, example: Example, outcome: Events) -> Example:
+    """Return a scene with what the example acts on where its outcome has it."""
+    places = torch.cat([outcome.positions, outcome.bottoms.unsqueeze(-1)], dim=-1)
+    found = dict(zip(scene.ids, places[0, -1].tolist()))
+    after = scene.moved({i: found[i] for i in example.roles[0]})
+    moved = Example(scene, after, ()).moved
+    return Example(scene, after, tuple(i for i in example.meant if i not in moved))
 
 
 def _scene_of(table: Table, example: Example) -> Events:
     scene = table.tabletop()
-    return scene.events(scene.mask(example.moved), scene.mask(example.meant).astype(float))
+    subjects, meant = example.roles
+    return scene.events(scene.mask(subjects), scene.mask(meant).astype(float))

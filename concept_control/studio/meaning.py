@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -12,8 +11,8 @@ from concept_control.energy.model import ConceptModel
 from concept_control.language.expression import And, Expression, Not, Or, Term, terms
 from concept_control.language.goals import plan_goal, request_goal
 from concept_control.language.library import ConceptLibrary
-from concept_control.studio.lesson import HEAT_SIDE, grid_places
-from concept_control.studio.table import Table
+from concept_control.studio.lesson import HEAT_SIDE, grid_places, heights_at
+from concept_control.studio.table import Place, Table
 from concept_control.world.workspace import Workspace
 
 
@@ -35,7 +34,7 @@ class Meaning:
     expression: str
     movable: tuple[int, ...]
     meant: tuple[int, ...]
-    places: dict[int, tuple[float, float]]
+    places: dict[int, Place]
     parts: tuple[tuple[str, float, float], ...]
     weights: tuple[float, ...]
     energy: float
@@ -56,38 +55,48 @@ def find_meaning(
     """
     request = request_goal(expression, table.tabletop(), model, library, seed)
     goal = plan_goal(request, model, Workspace())
-    now, then = (goal.conjunct_energies(p[None])[0] for p in (goal.before, goal.targets))
+    scene = request.scene
+    now, then = (
+        goal.conjunct_energies(np.column_stack(places)[None])[0]
+        for places in (
+            (scene.positions, scene.bottoms),
+            (goal.targets, goal.target_bottoms),
+        )
+    )
     return Meaning(
         expression=str(expression),
         movable=request.movable,
         meant=request.attention,
-        places={
-            i: (float(x), float(y))
-            for i, (x, y) in zip(goal.entity_ids, goal.targets)
-            if i in goal.moved
-        },
+        places=target_places(goal),
         parts=tuple((n, float(a), float(b)) for n, a, b in zip(goal.conjuncts, now, then)),
         weights=tuple(term.weight for term in terms(expression)),
-        energy=float(goal.energy(goal.before[None])[0]),
+        energy=goal.initial_energy,
         goal=goal,
     )
 
 
-def goal_heat(
-    goal: GroundedGoal, places: Mapping[int, tuple[float, float]], thing_id: int
-) -> np.ndarray:
+def target_places(goal: GroundedGoal) -> dict[int, Place]:
+    """Return where a goal's solution puts what it moves, by id."""
+    rows = zip(goal.entity_ids, goal.targets, goal.target_bottoms)
+    return {i: (float(x), float(y), float(z)) for i, (x, y), z in rows if i in goal.moved}
+
+
+def goal_heat(goal: GroundedGoal, table: Table, thing_id: int) -> np.ndarray:
     """Return the energies (S, S) of a goal with one thing at every cell of the table.
+
+    It is at the height at which it would rest there, the others where the solution puts them.
 
     Args:
         goal: Goal.
-        places: Places of the other things, by id; where not given, as the goal found them.
+        table: Table that it was found for.
         thing_id: Id of the thing that is imagined everywhere.
     """
     cells = grid_places()
-    positions = np.repeat(goal.before[None], len(cells), axis=0)
-    for i, place in places.items():
-        positions[:, goal.index(i)] = place
-    positions[:, goal.index(thing_id)] = cells
+    table = table.moved(target_places(goal))
+    places = np.array([table.thing(i).place for i in goal.entity_ids])
+    positions = np.repeat(places[None], len(cells), axis=0)
+    heights = heights_at(table, thing_id, cells)
+    positions[:, goal.index(thing_id)] = np.column_stack([cells, heights])
     return goal.energy(positions).reshape(HEAT_SIDE, HEAT_SIDE)
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from nicegui import events, ui
 
 from concept_control.studio.act_panel import ActPanel
@@ -14,8 +16,8 @@ from concept_control.studio.table import SIZES
 from concept_control.studio.teach_panel import TeachPanel
 from concept_control.world.colors import NAMED_COLORS
 
-PERIOD = 0.04
-"""Time between two looks at what has changed [s]."""
+PERIOD = 0.03
+"""Time between two looks at what has changed [s]: below that of the arm's states."""
 
 TABS = ('Teach', 'Ask', 'Act', 'Look back')
 """Names of the panels."""
@@ -121,11 +123,11 @@ class Page:
 
     def _act(self, expression: str) -> None:
         self._tabs.value = 'Act'
-        self._look_from('side')
+        self._scene.look_from('arm')
         self._studio.act(expression)
 
     def _look_from(self, view: str) -> None:
-        self._scene.look_from(view)
+        self._scene.look_from('arm' if view == 'side' and self._tab == 'Act' else view)
 
     def _tab_chosen(self, event: events.ValueChangeEventArguments) -> None:
         self._tab = str(event.value)
@@ -191,7 +193,7 @@ class Page:
             return
         time = self._look_back.time
         places, told = recording.places_at(time), recording.told_at(time)
-        table = recording.table.moved({i: place[:2] for i, place in places.items()})
+        table = recording.table.moved(places)
         self._scene.show_things(table, places)
         self._scene.show_marks(table, told.meant if told is not None else (), None)
         self._scene.show_moves(table, {})
@@ -206,10 +208,11 @@ class Page:
         self._scene.show_things(desk.table)
         if self._tab == 'Teach':
             example = desk.example
-            came_from = {i: desk.before.thing(i).position for i in example.moved}
+            came_from = {i: desk.before.thing(i).place for i in example.moved}
             self._scene.show_marks(desk.table, example.meant, selected)
             self._scene.show_moves(desk.table, came_from, desk.before)
-            self._scene.show_heat(self._workbench.lesson.heat)
+            is_stacked = any(kept.is_stacked for kept in desk.examples)
+            self._show_heat(self._workbench.lesson.heat, example.moved, is_stacked)
             self._teach.refresh()
         else:
             question = self._workbench.question
@@ -217,10 +220,18 @@ class Page:
             meant = meaning.meant if meaning is not None else ()
             self._scene.show_marks(desk.table, meant, selected)
             self._scene.show_moves(desk.table, meaning.places if meaning is not None else {})
-            self._scene.show_heat(question.heat if self._tab == 'Ask' else '')
+            places = meaning.places if meaning is not None else {}
+            is_stacked = any(place[2] > 0 for place in places.values())
+            heat = question.heat if self._tab == 'Ask' else ''
+            self._show_heat(heat, tuple(places), is_stacked)
             if self._tab == 'Ask':
                 self._ask.refresh()
         self._show_tools()
+
+    def _show_heat(self, picture: str, moved: Sequence[int], is_stacked: bool) -> None:
+        """Draw an energy on the table and, if things go on things, on top of what stays."""
+        things = self._workbench.desk.table.things if is_stacked else ()
+        self._scene.show_heat(picture, [thing for thing in things if thing.id not in moved])
 
     def _show_arm(self) -> None:
         state, look = self._studio.shown_arm(), self._studio.robot.look
@@ -246,11 +257,12 @@ class Page:
             for thing in table.things:
                 chosen = thing.id == self._selected
                 x, y = thing.position
+                height = f', height {thing.bottom:.3f}' if thing.bottom else ''
                 button = ui.button(
                     f'#{thing.id} {thing.color}', on_click=lambda _, i=thing.id: self._select(i)
                 )
                 button.props(f'dense size=sm no-caps {"unelevated" if chosen else "outline"}')
-                button.props(f'aria-label="#{thing.id} {thing.color} at {x:.3f}, {y:.3f}"')
+                button.props(f'aria-label="#{thing.id} {thing.color} at {x:.3f}, {y:.3f}{height}"')
         self._tools.visible = self._selected is not None
         if self._selected is not None:
             thing = table.thing(self._selected)

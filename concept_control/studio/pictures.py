@@ -17,6 +17,9 @@ CURVE_COLORS = ('#1971c2', '#e8590c')
 ENERGY_FLOOR = 1e-5
 """Smallest energy that the logarithmic axis of the curve shows."""
 
+_SHRINKAGE = 0.7
+"""Side of a thing in a picture from above, in that of what it stands on."""
+
 
 def draw_example(example: Example, side: int = 132) -> str:
     """Return an example as SVG: things after it, where they came from, and what it is about."""
@@ -27,7 +30,8 @@ def draw_example(example: Example, side: int = 132) -> str:
             f'<line x1="{x0:.3f}" y1="{-y0:.3f}" x2="{x1:.3f}" y2="{-y1:.3f}" stroke="#495057" '
             'stroke-width="0.03" stroke-dasharray="0.06 0.04"/>'
         )
-    parts += [_square(example.after, i, 1.0) for i in example.after.ids]
+    upwards = sorted(example.after.things, key=lambda thing: thing.bottom)
+    parts += [_square(example.after, thing.id, 1.0) for thing in upwards]
     for i in example.meant:
         thing = example.after.thing(i)
         x, y = thing.position
@@ -74,9 +78,10 @@ def draw_curves(
 
 def _square(table: Table, thing_id: int, opacity: float) -> str:
     thing = table.thing(thing_id)
-    (x, y), half = thing.position, thing.size / 2
+    # What stands on something is drawn smaller, or it would hide that.
+    (x, y), half = thing.position, thing.size / 2 * _SHRINKAGE ** (thing.bottom / thing.size)
     return (
-        f'<rect x="{x - half:.3f}" y="{-y - half:.3f}" width="{thing.size:.3f}" '
-        f'height="{thing.size:.3f}" fill="{hex_of(NAMED_COLORS[thing.color])}" '
+        f'<rect x="{x - half:.3f}" y="{-y - half:.3f}" width="{2 * half:.3f}" '
+        f'height="{2 * half:.3f}" fill="{hex_of(NAMED_COLORS[thing.color])}" '
         f'fill-opacity="{opacity}"/>'
     )

@@ -132,8 +132,9 @@ def table_of(states: Mapping[int, EntityState], workspace: Workspace) -> Table:
             nearest = int(np.linalg.norm(colors - state.color, axis=1).argmin())
             side = float(workspace.length_to_workspace(float(state.size[:2].mean())))
             size = float(np.clip(side, *SIZES))
-            things.append(Thing(i, names[nearest], (float(x), float(y)), size))
-    return Table(tuple(things))
+            bottom = float(workspace.length_to_workspace(state.top - float(state.size[2])))
+            things.append(Thing(i, names[nearest], (float(x), float(y)), size, bottom))
+    return Table(tuple(things)).settled()
 
 
 @dataclass

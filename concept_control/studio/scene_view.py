@@ -11,7 +11,7 @@ from nicegui.elements.scene.scene_object3d import Object3D
 
 from concept_control.simulation.arm_shapes import ArmShape
 from concept_control.studio.arm_messages import ArmLook, ArmState
-from concept_control.studio.table import Table, Thing
+from concept_control.studio.table import INSIDE, Place, Table, Thing, rest_heights
 from concept_control.world.colors import NAMED_COLORS
 
 SIZE = (620, 500)
@@ -25,18 +25,23 @@ DISTANCE = 6.8
 
 VIEWS = {
     'above': ((0.0, 0.0, DISTANCE), (0.0, 0.0, 0.0), (0.0, 1.0, 0.0)),
-    'side': ((10.6, -0.2, 6.0), (0.0, -0.95, 0.85), (0.0, 0.0, 1.0)),
+    'side': ((0.0, -5.8, 3.8), (0.0, 0.0, 0.1), (0.0, 0.0, 1.0)),
+    'arm': ((10.6, -0.2, 6.0), (0.0, -0.95, 0.85), (0.0, 0.0, 1.0)),
 }
 """Place of the camera, what it looks at, and its upward direction, by name."""
 
-RATE = 30
-"""Frames per second that the browser draws at most."""
+RATE = 60
+"""Times a second that the browser looks whether to draw, at most; it waits for a frame, too."""
 
 AFTER_DRAG = 0.25
 """Time for which a click is the end of a drag [s]: the browser may call it one."""
 
 STILL = 0.01
 """Distance below which a thing was clicked and not dragged [workspace units]."""
+
+SEEN = 1e-3
+"""Motion that is drawn, of a part [workspace units] or of an entry of its rotation: a third of a
+pixel. What is at rest in simulation trembles by less, and each drawing costs time."""
 
 PATH_PERIOD = 0.2
 """Time between two drawings of the plan [s]."""
@@ -45,8 +50,73 @@ _BEZIER = np.array([[6, 0, 0, 0], [-5, 18, -9, 2], [2, -9, 18, -5], [0, 0, 0, 6]
 """From 4 places, evenly along a cubic curve, to its control points."""
 
 _HEAT_HEIGHT, _MARK_HEIGHT = 0.004, 0.008
+_HEAT_TICKS = 73
 _TO_Z = np.array([[1.0, 0.0, 0.0], [0.0, 0.0, -1.0], [0.0, 1.0, 0.0]])
 """Rotation from the y axis, along which the browser's cylinders stand, to the z axis."""
+
+_DRAW_ON_CHANGE = """() => {
+    const view = getElement(%d), renderer = view.renderer;
+    if (!renderer) return;
+    const gl = renderer.getContext(), info = gl.getExtension('WEBGL_debug_renderer_info');
+    const name = info ? gl.getParameter(info.UNMASKED_RENDERER_WEBGL) : '';
+    const isSlow = /swiftshader|llvmpipe|software|basic render/i.test(name);
+    const draw = renderer.render.bind(renderer), setSize = renderer.setSize.bind(renderer);
+    let drawn = [], changedAt = -1e4, touchedAt = -1e4;
+    for (const event of ['pointerdown', 'pointermove', 'pointerup'])
+        view.$el.addEventListener(event, () => {
+            touchedAt = performance.now();
+            if (renderer.getPixelRatio() < 1) renderer.setPixelRatio(1);
+        }, true);
+    renderer.setSize = (...size) => { drawn = []; setSize(...size); };
+    renderer.render = (scene, camera) => {
+        scene.updateMatrixWorld();
+        camera.updateMatrixWorld();
+        const shown = [...camera.projectionMatrix.elements, ...camera.matrixWorld.elements];
+        scene.traverseVisible(({id, matrixWorld, geometry, material}) => {
+            shown.push(id, geometry?.id, ...matrixWorld.elements);
+            if (!material) return;
+            const isClear = material.opacity < 1 || !!material.map;
+            if (material.transparent !== isClear) {
+                material.transparent = isClear;
+                material.needsUpdate = true;
+            }
+            shown.push(
+                material.id, material.color?.getHex(), material.opacity, material.map?.version);
+        });
+        const now = performance.now(), since = now - changedAt;
+        const isSame = shown.length === drawn.length && shown.every((x, i) => x === drawn[i]);
+        const isCoarse = renderer.getPixelRatio() < 1;
+        if (isSame && !(isCoarse && since > 300)) return;
+        if (!isSame && drawn.length) changedAt = now;
+        const ratio = isSlow && !isSame && since < 200 && now - touchedAt > 1000 ? 0.5 : 1;
+        if (renderer.getPixelRatio() !== ratio) renderer.setPixelRatio(ratio);
+        drawn = shown;
+        draw(scene, camera);
+    };
+}"""
+"""Script that draws the scene only where it differs from what was drawn last.
+
+NiceGUI draws it for ever, which took a whole core where there is no graphics card. There what
+moves is drawn at half the resolution, and sharp again at rest; and sharp under the mouse, for
+clicks are found by the pixels of the drawing. NiceGUI also takes all for transparent; then what
+lies on a thing may hide it."""
+
+_LIFT_OVER_THINGS = """() => {
+    const view = getElement(%d), half = thing => thing.geometry.parameters.width / 2;
+    const isOver = (a, b) => %s * (half(a) + half(b)) > Math.max(
+        Math.abs(a.position.x - b.position.x), Math.abs(a.position.y - b.position.y));
+    let below = [];
+    view.drag_controls?.addEventListener('dragstart', ({object}) => {
+        below = view.draggable_objects.filter(other => other !== object
+            && !(isOver(object, other) && other.position.z > object.position.z));
+    });
+    view.drag_controls?.addEventListener('drag', ({object}) => {
+        const tops = below.filter(other => isOver(object, other))
+            .map(other => other.position.z + half(other));
+        object.position.z = Math.max(0, ...tops) + half(object);
+    });
+}"""
+"""Script that shows a dragged thing on what is below it, where it would come to rest."""
 
 Drag = Callable[[int, float, float], None]
 
@@ -63,7 +133,7 @@ class SceneView:
         self._on_drag, self._on_click = on_drag, on_click
         self._dragged_at = self._path_at = 0.0
         self._boxes: dict[int, tuple[Thing, ui.scene.box]] = {}
-        self._places: dict[int, tuple[float, float, float]] = {}
+        self._places: dict[int, Place] = {}
         self._marks: dict[str, list[Object3D]] = {}
         self._drawn: dict[str, object] = {}
         self._heat: ui.scene.texture | None = None
@@ -81,6 +151,8 @@ class SceneView:
             control_type='map',
             fps=RATE,
         ).classes('rounded-lg')
+        self.scene.on('init', js_handler=_DRAW_ON_CHANGE % self.scene.id)
+        self.scene.on('init', js_handler=_LIFT_OVER_THINGS % (self.scene.id, INSIDE))
         with self.scene:
             ui.scene.box(2.3, 2.3, 0.02).material('#c9ccd1').move(0, 0, -0.012)
             ui.scene.box(2.0, 2.0, 0.02).material('#f4f4f2').move(0, 0, -0.011)
@@ -91,20 +163,18 @@ class SceneView:
         place, target, up = VIEWS[view]
         self.scene.move_camera(*place, *target, *up, duration=0.4)
 
-    def show_things(
-        self, table: Table, places: Mapping[int, tuple[float, float, float]] | None = None
-    ) -> None:
+    def show_things(self, table: Table, places: Mapping[int, Place] | None = None) -> None:
         """Draw the things, at other places than the table's where these are given.
 
         Args:
             table: Table.
-            places: (x, y, z) of things by id, z the height they are lifted by.
+            places: Places of things by id.
         """
         for thing_id in set(self._boxes) - set(table.ids):
             self._boxes.pop(thing_id)[1].delete()
             self._places.pop(thing_id)
         for thing in table.things:
-            place = (places or {}).get(thing.id, (*thing.position, 0.0))
+            place = (places or {}).get(thing.id, thing.place)
             kept = self._boxes.get(thing.id)
             if kept is None or (kept[0].color, kept[0].size) != (thing.color, thing.size):
                 if kept is not None:
@@ -117,7 +187,8 @@ class SceneView:
             else:
                 box = kept[1]
             self._boxes[thing.id] = (thing, box)
-            if self._places.get(thing.id) != place:
+            kept_place = self._places.get(thing.id)
+            if kept_place is None or np.abs(np.subtract(kept_place, place)).max() > SEEN:
                 box.move(place[0], place[1], place[2] + thing.size / 2)
                 self._places[thing.id] = place
 
@@ -143,7 +214,7 @@ class SceneView:
     def show_moves(
         self,
         table: Table,
-        places: Mapping[int, tuple[float, float]],
+        places: Mapping[int, Place],
         before: Table | None = None,
     ) -> None:
         """Draw ghosts of things at places they should go to, or came from, with a line to each."""
@@ -151,29 +222,31 @@ class SceneView:
         came_from = before is not None
 
         def draw() -> Iterable[Object3D]:
-            for thing_id, (x, y) in shown.items():
+            for thing_id, (x, y, bottom) in shown.items():
                 thing = table.thing(thing_id)
                 ghost = ui.scene.box(thing.size, thing.size, 0.4 * thing.size)
                 ghost.material(hex_of(NAMED_COLORS[thing.color]), opacity=0.35)
-                yield ghost.move(x, y, 0.2 * thing.size)
-                height = 1.2 * thing.size
-                line = ui.scene.line([*thing.position, height], [x, y, 0.4 * thing.size])
+                yield ghost.move(x, y, bottom + 0.2 * thing.size)
+                height = thing.top + 0.2 * thing.size
+                line = ui.scene.line([*thing.position, height], [x, y, bottom + 0.4 * thing.size])
                 yield line.material('#495057' if came_from else '#1971c2')
 
         self._redraw('moves', (tuple(shown.items()), table, came_from), draw)
 
-    def show_heat(self, picture: str) -> None:
-        """Draw an energy on the table; '' for none."""
-        if self._drawn.get('heat', '') == picture:
+    def show_heat(self, picture: str, carriers: Sequence[Thing] = ()) -> None:
+        """Draw an energy on the table, and on top of some things; '' for none."""
+        key = (picture, tuple(carriers)) if picture else None
+        if self._drawn.get('heat') == key:
             return
-        self._drawn['heat'] = picture
+        self._drawn['heat'] = key
         old, self._heat = self._heat, None
         if picture:
-            z = _HEAT_HEIGHT
-            corners: list[list[list[float] | None]] = [
-                [[-1, 1, z], [1, 1, z]],
-                [[-1, -1, z], [1, -1, z]],
-            ]
+            ticks = np.linspace(-1, 1, _HEAT_TICKS if carriers else 2)
+            x, y = np.meshgrid(ticks, ticks[::-1])
+            places = np.stack([x.ravel(), y.ravel()], axis=-1)
+            z = rest_heights(places, 0.0, carriers) + _HEAT_HEIGHT
+            rows = np.column_stack([places, z]).round(3).reshape(*x.shape, 3)
+            corners: list[list[list[float] | None]] = [[*row] for row in rows.tolist()]
             with self.scene:
                 self._heat = ui.scene.texture(picture, corners)
         if old is not None:
@@ -199,18 +272,22 @@ class SceneView:
                 self._bodies.append(body.scale(scale))
 
     def move_arm(self, look: ArmLook, state: ArmState) -> None:
-        """Put the arm's bodies where they are now, in one message to the browser."""
+        """Put the arm's bodies that moved where they are now, in one message to the browser."""
         cos, sin = np.cos(look.yaw), np.sin(look.yaw)
         turn = np.array([[cos, sin, 0.0], [-sin, cos, 0.0], [0.0, 0.0, 1.0]])
         center = np.array([*look.center, 0.0])
         calls: list[list[object]] = []
         for body, (position, rotation) in zip(self._bodies, state.bodies):
             place = turn @ (np.array(position) - center) / look.half_extent
+            pose = np.vstack([place, turn @ np.array(rotation)])
+            if np.abs(pose - [[body.x, body.y, body.z], *body.R]).max() < SEEN:
+                continue
             body.x, body.y, body.z = map(float, place)
-            body.R = (turn @ np.array(rotation)).tolist()
+            body.R = pose[1:].tolist()
             calls.append(['move', body.id, body.x, body.y, body.z])
             calls.append(['rotate', body.id, body.R])
-        self.scene.run_method('run_methods', calls)
+        if calls:
+            self.scene.run_method('run_methods', calls)
 
     def show_path(self, path: Sequence[Sequence[float]]) -> None:
         """Draw where a plan takes the tool, through 4 places; nothing for none."""
@@ -262,8 +339,9 @@ def hex_of(color: Iterable[float]) -> str:
 
 
 def _ring(thing: Thing, inner: float, outer: float) -> ui.scene.ring:
-    x, y = thing.position
-    return ui.scene.ring(inner * thing.size, outer * thing.size, 40).move(x, y, _MARK_HEIGHT)
+    x, y, bottom = thing.place
+    ring = ui.scene.ring(inner * thing.size, outer * thing.size, 40)
+    return ring.move(x, y, bottom + _MARK_HEIGHT)
 
 
 def _draw_shape(shape: ArmShape) -> None:

@@ -22,6 +22,7 @@ from concept_control.studio.arm_messages import (
 from concept_control.studio.recording import Recording, read_recording
 from concept_control.studio.table import Table
 from concept_control.studio.workbench import Workbench
+from concept_control.world.entity import TABLE_NOISE
 
 ENDED = ('satisfied', 'failed', 'cancelled', 'refused')
 """Words for the status of a robot that has nothing to do any more."""
@@ -169,9 +170,21 @@ class Studio:
         self._send(Control(word))
 
     def push(self, thing_id: int, x: float, y: float) -> None:
-        """Move a thing by hand while the robot works."""
+        """Move a thing by hand while the robot works, and what stands on it."""
+        try:
+            table, state = self.robot.table(), self.robot.state
+            for i, place in state.places.items() if state is not None else ():
+                # What the arm holds stands on nothing yet, though it is over something.
+                if i != thing_id and place[2] > table.thing(i).bottom + TABLE_NOISE:
+                    table = table.without(i)
+            after = table.dragged(thing_id, x, y)
+        except ConceptControlError as error:
+            self.workbench.say(str(error))
+            return
         self._pushed_at = time.monotonic()
-        self._send(Push(thing_id, (x, y)))
+        for thing in after.things:
+            if thing != table.thing(thing.id):
+                self._send(Push(thing.id, thing.place))
 
     @property
     def is_acting(self) -> bool:
@@ -197,9 +210,8 @@ class Studio:
             self.workbench.say('the arm has stopped; give the command again')
         elif state is not None and state.periods and state.status in ENDED:
             self._is_taken = True
-            places = {i: (x, y) for i, (x, y, _) in state.places.items()}
             if self.workbench.desk.table.ids == self._table.ids:
-                self.workbench.take_places(places)
+                self.workbench.take_places(state.places)
                 self._table = self.workbench.desk.table
             self.workbench.say(f'{state.status}: {state.text}')
 

@@ -6,9 +6,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
+from scipy.sparse.csgraph import connected_components
 
 from concept_control.errors import StudioError
 from concept_control.world.colors import NAMED_COLORS
+from concept_control.world.entity import TABLE_NOISE
 from concept_control.world.events import DEFAULT_SIZE
 from concept_control.world.tabletop import Tabletop
 
@@ -21,7 +23,14 @@ MAX_THINGS = 10
 GAP = 0.05
 """Least distance of things that are put at random [workspace units]."""
 
+INSIDE = 0.95
+"""Distance of two middles, in sums of half sides, below which things are over one another."""
+
 _ATTEMPTS = 2000
+
+
+Place = tuple[float, float, float]
+"""(x, y) of a thing's centre and the height of its lower face [workspace units]."""
 
 
 @dataclass(frozen=True)
@@ -33,12 +42,34 @@ class Thing:
         color: Name among `NAMED_COLORS`.
         position: (x, y) of its centre [workspace units].
         size: Side [workspace units].
+        bottom: Height of its lower face above the table [workspace units].
     """
 
     id: int
     color: str
     position: tuple[float, float]
     size: float = DEFAULT_SIZE
+    bottom: float = 0.0
+
+    @property
+    def top(self) -> float:
+        """Height of its upper face."""
+        return self.bottom + self.size
+
+    @property
+    def place(self) -> Place:
+        """(x, y) of its centre and the height of its lower face."""
+        return (*self.position, self.bottom)
+
+    def at(self, place: Sequence[float]) -> Thing:
+        """Return it at (x, y), or (x, y, height of the lower face)."""
+        x, y, bottom = (*map(float, place), self.bottom)[:3]
+        return replace(self, position=(x, y), bottom=bottom)
+
+    def resting(self, others: Sequence[Thing], start: float = np.inf) -> Thing:
+        """Return it at its place, let down among others as `rest_heights` says."""
+        heights = rest_heights(np.array([self.position]), self.size, others, start)
+        return replace(self, bottom=float(heights[0]))
 
 
 @dataclass(frozen=True)
@@ -92,36 +123,93 @@ class Table:
             np.array([thing.position for thing in self.things], dtype=float).reshape(-1, 2),
             np.array([NAMED_COLORS[thing.color] for thing in self.things]).reshape(-1, 3),
             np.array([thing.size for thing in self.things], dtype=float),
+            np.array([thing.bottom for thing in self.things], dtype=float),
         )
+
+    def on(self, thing_id: int) -> tuple[int, ...]:
+        """Return the ids of what a thing rests on; none where that is the table."""
+        row = self.tabletop().rests_on()[self.ids.index(thing_id)]
+        return tuple(i for i, is_below in zip(self.ids, row) if is_below)
+
+    def above(self, thing_id: int) -> tuple[int, ...]:
+        """Return the ids of what stands on a thing, directly or not, the lowest first."""
+        found: list[int] = [thing_id]
+        for thing in sorted(self.things, key=lambda t: t.bottom):
+            if {*self.on(thing.id)} & {*found}:
+                found.append(thing.id)
+        return tuple(found[1:])
 
     def moved(self, places: Mapping[int, Sequence[float]]) -> Table:
-        """Return the table with some things at other places, wherever these are."""
-        return Table(
-            tuple(
-                replace(t, position=(float(places[t.id][0]), float(places[t.id][1])))
-                if t.id in places
-                else t
-                for t in self.things
-            )
-        )
+        """Return the table with some things at other places, wherever these are.
+
+        Args:
+            places: By id (x, y), or (x, y, height of the lower face).
+        """
+        return Table(tuple(t.at(places[t.id]) if t.id in places else t for t in self.things))
+
+    def settled(self) -> Table:
+        """Return the table with everything resting on what is below it, or on the table."""
+        settled: list[Thing] = []
+        for thing in sorted(self.things, key=lambda t: t.bottom):
+            settled.append(thing.resting(settled, thing.bottom))
+        return Table(tuple(sorted(settled, key=lambda t: t.id)))
 
     def dragged(self, thing_id: int, x: float, y: float) -> Table:
-        """Return the table with one thing put elsewhere by hand.
+        """Return the table with one thing put elsewhere by hand, and with it what stands on it.
+
+        It is put on what is there; where nothing is, on the table.
 
         Raises:
-            StudioError: if it would not stand on the table, or in another thing.
+            StudioError: if it would fall, or stand in another thing.
+        """
+        return self._put(replace(self.thing(thing_id), position=(x, y)))
+
+    def _put(self, thing: Thing) -> Table:
+        """Return the table with a thing as given, on what is below it, with what stands on it."""
+        old, load = self.thing(thing.id), self.above(thing.id)
+        held = {below for i in load for below in self.on(i)} - {thing.id, *load}
+        if held:
+            raise StudioError(
+                f'{self.names(load)} would fall off {self.names(sorted(held))}; take it away first'
+            )
+        others = [t for t in self.things if t.id not in (thing.id, *load)]
+        thing = thing.resting(others)
+        shift = np.subtract((*thing.position, thing.top), (*old.position, old.top))
+        carried = {i: np.add(self.thing(i).place, shift).tolist() for i in load}
+        table = self._changed(thing).moved(carried)
+        for i in (thing.id, *load):
+            table._check_stands(i, others)
+        return table
+
+    def _check_stands(self, thing_id: int, others: Sequence[Thing]) -> None:
+        """Refuse a thing that would fall off the table or off others, or stand in them.
+
+        Raises:
+            StudioError: saying which.
         """
         thing, name = self.thing(thing_id), self.name(thing_id)
-        if max(abs(x), abs(y)) > 1 - thing.size / 2:
+        place = np.array(thing.position)
+        if np.abs(place).max() > 1 - thing.size / 2:
             raise StudioError(f'{name} would fall off the table; it is back where it was')
-        for other in self.things:
-            reach = 0.95 * (thing.size + other.size) / 2
-            gap = max(abs(x - other.position[0]), abs(y - other.position[1]))
-            if other.id != thing_id and gap < reach:
-                raise StudioError(
-                    f'{name} would stand in {self.name(other.id)}; it is back where it was'
-                )
-        return self.moved({thing_id: (x, y)})
+        below = [self.thing(i) for i in self.on(thing_id)]
+        hit = [
+            t.id
+            for t in others
+            if np.abs(place - t.position).max() < INSIDE * (thing.size + t.size) / 2
+            and t.bottom + TABLE_NOISE < thing.top
+            and thing.bottom + TABLE_NOISE < t.top
+        ]
+        if below and not hit:
+            # What lies on several lies between their outer edges.
+            low = np.min([np.subtract(t.position, t.size / 2) for t in below], axis=0)
+            high = np.max([np.add(t.position, t.size / 2) for t in below], axis=0)
+            if (place < low).any() or (place > high).any():
+                hit = [t.id for t in below]
+        if hit:
+            raise StudioError(
+                f'{name} would stand in {self.names(hit)}; it is back where it was. Drop it over '
+                'the middle of a thing to put it on top'
+            )
 
     def with_new(self, color: str, rng: np.random.Generator, size: float = DEFAULT_SIZE) -> Table:
         """Return the table with one more thing at a free place.
@@ -136,9 +224,9 @@ class Table:
         return Table((*self.things, Thing(number, _checked_color(color), place, size)))
 
     def without(self, thing_id: int) -> Table:
-        """Return the table with a thing taken away."""
+        """Return the table with a thing taken away; what stood on it comes down."""
         self.thing(thing_id)
-        return Table(tuple(thing for thing in self.things if thing.id != thing_id))
+        return Table(tuple(thing for thing in self.things if thing.id != thing_id)).settled()
 
     def recolored(self, thing_id: int, color: str) -> Table:
         """Return the table with a thing in another colour."""
@@ -150,18 +238,51 @@ class Table:
         Raises:
             StudioError: if it would reach into another thing.
         """
-        thing = replace(self.thing(thing_id), size=float(np.clip(size, *SIZES)))
-        return self._changed(thing).dragged(thing_id, *thing.position)
+        return self._put(replace(self.thing(thing_id), size=float(np.clip(size, *SIZES))))
+
+    def spread(self) -> Table:
+        """Return the table without piles: all at the height of the table, where it is free."""
+        return Table(tuple(replace(thing, bottom=0.0) for thing in self.things))
 
     def shuffled(self, rng: np.random.Generator) -> Table:
-        """Return the table with every thing at another free place."""
+        """Return the table with every thing at another free place; piles stay whole."""
+        rests = self.tabletop().rests_on()
+        piles = connected_components(rests, directed=False)[1] if self.things else ()
         placed: list[Thing] = []
-        for thing in self.things:
-            placed.append(replace(thing, position=_free_place(placed, thing.size, rng)))
-        return Table(tuple(placed))
+        places: dict[int, list[float]] = {}
+        for pile in np.unique(piles):
+            members = [thing for thing, of in zip(self.things, piles) if of == pile]
+            centers = np.array([thing.position for thing in members])
+            half = np.array([[thing.size / 2] for thing in members])
+            low, high = (centers - half).min(axis=0), (centers + half).max(axis=0)
+            side = float((high - low).max())
+            whole = Thing(0, '', _free_place(placed, side, rng), side)
+            placed.append(whole)
+            shift = whole.position - (low + high) / 2
+            places.update({t.id: (t.position + shift).tolist() for t in members})
+        return self.moved(places)
 
     def _changed(self, thing: Thing) -> Table:
         return Table(tuple(thing if t.id == thing.id else t for t in self.things))
+
+
+def rest_heights(
+    places: np.ndarray, size: float, others: Sequence[Thing], start: float = np.inf
+) -> np.ndarray:
+    """Return the heights (K,) at which a thing comes to rest that is let down among others.
+
+    Args:
+        places: (K, 2) places of its middle [workspace units].
+        size: Its side.
+        others: What may be below it.
+        start: Height of its lower face from which it is let down.
+    """
+    heights = np.zeros(len(places))
+    for other in others:
+        gap = np.abs(places - other.position).max(axis=-1)
+        is_over = (gap < INSIDE * (size + other.size) / 2) & (other.top <= start + TABLE_NOISE)
+        heights = np.where(is_over, np.maximum(heights, other.top), heights)
+    return heights
 
 
 def _checked_color(color: str) -> str:

@@ -35,7 +35,7 @@ from concept_control.studio.lesson import (
     understand,
 )
 from concept_control.studio.meaning import find_meaning, goal_heat, with_weights
-from concept_control.studio.table import Table
+from concept_control.studio.table import Place, Table
 from concept_control.studio.worker import Worker
 from concept_control.teaching.teach import teach
 from concept_control.world.workspace import Workspace
@@ -133,8 +133,8 @@ class Workbench:
         self.edit(lambda table: table.with_new(color, self._rng))
 
     def shuffle(self) -> None:
-        """Put all things elsewhere."""
-        self.edit(lambda table: table.shuffled(self._rng))
+        """Put all things elsewhere, each on the table."""
+        self.edit(lambda table: table.spread().shuffled(self._rng))
 
     def replace_table(self, table: Table) -> None:
         """Put other things on the table."""
@@ -277,9 +277,9 @@ class Workbench:
             return
         self.take_places(meaning.places)
 
-    def take_places(self, places: dict[int, tuple[float, float]]) -> None:
+    def take_places(self, places: dict[int, Place]) -> None:
         """Take over where things have come to stand."""
-        table = self.desk.table.moved(places)
+        table = self.desk.table.moved(places).settled()
         self._edited(self.desk.anew(table))
         self._redraw()
         self._ask_again()
@@ -382,9 +382,8 @@ class Workbench:
         thing_id = self._drawn(desk.example.moved)
         heat = ''
         if code is not None and thing_id is not None:
-            meant = tuple(i for i in desk.example.meant if i != thing_id)
             try:
-                heat = heat_picture(heat_map(self._ready, code, desk.table, thing_id, meant))
+                heat = heat_picture(heat_map(self._ready, code, desk.table, thing_id, desk.roles))
             except ConceptControlError:
                 heat = ''  # a concept that only says what is meant has no energy of places
         self.lesson = replace(self.lesson, heat=heat)
@@ -393,7 +392,7 @@ class Workbench:
         meaning, heat = self.question.meaning, ''
         thing_id = self._drawn(() if meaning is None else meaning.movable)
         if meaning is not None and thing_id in meaning.goal.entity_ids:
-            heat = heat_picture(goal_heat(meaning.goal, meaning.places, int(thing_id)))
+            heat = heat_picture(goal_heat(meaning.goal, self.desk.table, int(thing_id)))
         self.question = replace(self.question, heat=heat)
 
     def _drawn(self, others: Sequence[int]) -> int | None:

@@ -66,8 +66,9 @@ def test_sentences_name_what_all_examples_moved_and_meant(lesson):
 
 
 def test_the_energy_is_least_where_the_thing_belongs(model, lesson):
-    table = lesson[0][0].before
-    energies = heat_map(model, lesson[1].code, table, 1, (2,))
+    example = lesson[0][0]
+    table = example.after
+    energies = heat_map(model, lesson[1].code, table, 1, example.roles)
     assert energies.shape == (HEAT_SIDE, HEAT_SIDE)
     best = grid_places()[energies.argmin()]
     assert np.abs(best - table.thing(2).position - OFFSET).max() < 1.5 * 2 / HEAT_SIDE
@@ -102,3 +103,29 @@ def test_pointing_teaches_who_is_meant(model):
 def test_nothing_is_understood_from_no_example(model):
     with pytest.raises(StudioError, match='no example yet'):
         understand(model, ())
+
+
+def stacked(seed, moved):
+    """Things are put on blue, one on the other."""
+    rng = np.random.default_rng(seed)
+    before = after = Table.of_colors(['red', 'blue', 'green', 'yellow'], rng)
+    for thing_id in moved:
+        off = rng.uniform(-0.02, 0.02, 2)
+        after = after.dragged(thing_id, *np.add(after.thing(2).position, off))
+    return Example(before, after, guess_meant(None, before, after, (), None))
+
+
+@pytest.mark.parametrize('moved', [(1,), (1, 3)])
+def test_what_was_put_on_things_is_tried_on_things(model, moved):
+    examples = tuple(stacked(seed, moved) for seed in range(4))
+    assert examples[0].meant == (2,) and 'moved onto blue' in examples[0].sentence
+    understood = understand(model, examples)
+    *_, last = try_out(model, understood, examples[-1], np.random.default_rng(1))
+    assert len(last.tries) == 3
+    for tried in last.tries:
+        assert max(len(tried.after.above(i)) for i in tried.after.ids) == len(moved), tried
+    shown = examples[0]
+    energies = heat_map(model, understood.code, shown.after, moved[-1], shown.roles)
+    best = grid_places()[energies.argmin()]
+    under = shown.after.thing(shown.after.on(moved[-1])[0])
+    assert np.abs(best - under.position).max() < under.size / 2

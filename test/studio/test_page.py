@@ -111,11 +111,21 @@ def test_a_concept_is_shown_understood_corrected_named_and_asked_for(page):
     assert judge(page.table().tabletop()).holds
 
 
-def test_a_thing_off_the_table_goes_back_and_keys_move_and_undo(page):
+def test_a_thing_is_put_on_another_and_off_the_table_goes_back_and_keys_move_and_undo(page):
+    page.page.get_by_role('button', name='New concept').click()
     before = page.table()
     page.drag(4, (1.15, 0.0), waits=False)
     told(page, 'would fall off the table')
     assert page.table() == before
+    page.drag(1, before.thing(2).position)
+    wait_for(lambda: 'red moved onto blue; it is about blue' in page.text('example'))
+    assert page.table().on(1) == (2,)
+    page.at('keep').click()
+    wait_for(lambda: 'red stands' in page.text('understood') and page.table() != before)
+    page.at('name').fill('put_onto')
+    page.at('save').click()
+    told(page, 'put_onto is a word now')
+    before = page.table()
     page.page.mouse.click(640, 700)
     page.page.keyboard.press('n')
     page.page.keyboard.press('ArrowRight')
@@ -129,8 +139,8 @@ def test_a_thing_off_the_table_goes_back_and_keys_move_and_undo(page):
 
 def test_the_arm_does_it_follows_a_thing_that_is_dragged_and_is_cancelled(page):
     page.tab('Ask')
-    page.at('expression').fill('left_of(red; blue)')
-    wait_for(lambda: 'left_of' in page.text('parts'))
+    page.at('expression').fill('put_onto(red; blue)')
+    wait_for(lambda: 'put_onto' in page.text('parts'))
     page.tab('Act')
     # The arm does not wait for a slow page, so it is told to.
     page.page.get_by_role('button', name='Pause').click()
@@ -150,7 +160,7 @@ def test_the_arm_does_it_follows_a_thing_that_is_dragged_and_is_cancelled(page):
     wait_for(lambda: page.table() != start)
     after = page.table()
     assert np.abs(np.subtract(after.thing(2).position, place)).max() < 0.05
-    judge = Judge(parse('left_of(red; blue)'), start.moved({2: place}).tabletop(), 0.0625)
+    judge = Judge(parse('on_top_of(red; blue)'), start.moved({2: place}).tabletop(), 0.0625)
     assert judge(after.tabletop()).holds
     assert 'late' in page.text('numbers')
 
@@ -166,7 +176,7 @@ def test_the_arm_does_it_follows_a_thing_that_is_dragged_and_is_cancelled(page):
 
 def test_a_reload_and_a_second_page_show_the_same(page, browser, address):
     examples = page.at('examples').locator('svg').count()
-    assert examples == 6  # the lesson above
+    assert examples == 1  # the lesson above
     table = page.table()
     page.open()
     assert page.at('examples').locator('svg').count() == examples

@@ -30,10 +30,34 @@ def test_dragging_moves_one_thing_or_says_why_not(table):
     assert [t for t in moved.things if t.id != 2] == [t for t in table.things if t.id != 2]
     with pytest.raises(StudioError, match='blue would fall off the table'):
         table.dragged(2, 0.97, 0.0)
+    x, y = table.thing(1).position
     with pytest.raises(StudioError, match='blue would stand in red #1'):
-        table.dragged(2, *table.thing(1).position)
+        table.dragged(2, x + 0.1, y)
     with pytest.raises(StudioError, match='no #9'):
         table.dragged(9, 0.0, 0.0)
+
+
+def test_what_is_dropped_on_a_thing_rests_on_it_goes_along_and_comes_down(table):
+    x, y = table.thing(1).position
+    pile = table.dragged(2, x, y).dragged(3, x + 0.05, y)
+    side = table.thing(1).size
+    assert [pile.thing(i).bottom for i in (1, 2, 3)] == pytest.approx([0.0, side, 2 * side])
+    away = pile.dragged(1, -x, -y)
+    assert away.thing(3).place == pytest.approx((0.05 - x, -y, 2 * side))
+    assert away.resized(1, SIZES[1]).thing(3).bottom == pytest.approx(side + SIZES[1])
+    assert away.without(2).thing(3).bottom == pytest.approx(side)
+    assert away.dragged(3, 0.6, -0.6).thing(3).bottom == 0.0
+    shuffled = away.shuffled(np.random.default_rng(0))
+    assert shuffled.above(1) == (2, 3) and shuffled.thing(1) != away.thing(1)
+    assert not away.spread().shuffled(np.random.default_rng(0)).tabletop().bottoms.any()
+
+
+def test_one_thing_on_two_keeps_both_where_they_are():
+    two = Table((Thing(1, 'red', (0.0, 0.0)), Thing(2, 'blue', (0.2, 0.0))))
+    two = two.with_new('green', np.random.default_rng(0)).dragged(3, 0.1, 0.0)
+    assert two.on(3) == (1, 2) and two.thing(3).bottom == two.thing(1).size
+    with pytest.raises(StudioError, match='green would fall off blue'):
+        two.dragged(1, -0.5, 0.0)
 
 
 def test_size_and_colour_change_within_what_is_allowed():

@@ -56,7 +56,9 @@ class FastGoalEvaluator:
         self._goal.check_entities(count)
         with torch.inference_mode():
             after = torch.as_tensor(positions, dtype=torch.float32, device=self._goal.model.device)
-            scene = self._standing(batch, before, colors, sizes)._replace(after=after)
+            scene = self._standing(batch, before, colors, sizes)._replace(after=after[..., :2])
+            if after.shape[-1] > 2:
+                scene = scene._replace(bottoms=after[..., 2])
             return self._goal.term_residuals(scene, is_recorded=True)
 
     def _standing(
