@@ -10,9 +10,10 @@ import torch
 from concept_control.energy.agreement.agreement_code import SCHEMA, AgreementCode
 from concept_control.energy.agreement.agreement_energy import AgreementEnergy
 from concept_control.energy.agreement.confidence import ConfidenceCurve
+from concept_control.energy.agreement.elsewhere import anywhere
 from concept_control.energy.agreement.identification import may_be_meant
 from concept_control.energy.agreement.masks import candidate_masks
-from concept_control.energy.agreement.placing import Agreement, anywhere
+from concept_control.energy.agreement.placing import Agreement
 from concept_control.energy.agreement.scorer import RuleScorer
 from concept_control.energy.code import ConceptCode
 from concept_control.energy.measurements.scene_view import SceneView

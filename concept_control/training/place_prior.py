@@ -21,14 +21,10 @@ from tqdm import tqdm
 
 from concept_control.concepts.family import Family
 from concept_control.energy.agreement.conjunction import CONTINUE
+from concept_control.energy.agreement.elsewhere import at_places, with_places
 from concept_control.energy.agreement.inference import shows_place
 from concept_control.energy.agreement.place_prior import PlacePrior
-from concept_control.energy.agreement.placing import (
-    PlacingInference,
-    at_places,
-    scattered_grid,
-    with_places,
-)
+from concept_control.energy.agreement.placing import PlacingInference, scattered_grid
 from concept_control.energy.measurements.measurement import Measurement, evaluate
 from concept_control.energy.measurements.placement import placement_measurements
 from concept_control.energy.measurements.scene_view import SceneView

@@ -11,7 +11,7 @@ import torch
 
 from concept_control.concepts.family import Family
 from concept_control.energy.agreement.agreement_energy import AgreementEnergy
-from concept_control.energy.agreement.placing import anywhere
+from concept_control.energy.agreement.elsewhere import anywhere
 from concept_control.energy.code import ConceptCode
 from concept_control.energy.network_energy import NetworkEnergy
 from concept_control.energy.scene_batch import (

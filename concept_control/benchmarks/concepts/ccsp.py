@@ -48,8 +48,6 @@ DIFFERENCES = (
     'squares of 5 to 12 % of its side leave more room. "In" and "collision-free" are the walls of '
     'our solver, which knows them.'
 )
-PROBLEMS_PER_LEARNING = 10
-"""Number of problems after which constraints are learned afresh, from new demonstrations."""
 
 
 @dataclass(frozen=True)
@@ -172,10 +170,9 @@ def _run_count(
     first, ever, asked = 0, 0, 0
     missing: Counter[str] = Counter()
     given = Counter({'collision-free': problems, 'in': problems})
-    codes: dict[str, ConceptCode] = {}
     for number in range(problems):
-        if number % PROBLEMS_PER_LEARNING == 0:
-            codes = {n: model.infer(demonstrate(rng, n, shots, kind)) for n in CONSTRAINTS}
+        # Problems that share codes are no independent trials.
+        codes = {n: model.infer(demonstrate(rng, n, shots, kind)) for n in CONSTRAINTS}
         problem = draw_problem(rng, count, kind)
         given.update(name for name, _, _ in problem.constraints)
         asked += len(problem.constraints)

@@ -19,8 +19,8 @@ import numpy as np
 import torch
 
 from concept_control.concepts.family import Family
+from concept_control.energy.agreement.elsewhere import with_places
 from concept_control.energy.agreement.masks import candidate_masks
-from concept_control.energy.agreement.placing import with_places
 from concept_control.energy.measurements.scene_view import SceneView
 from concept_control.energy.scene_batch import scene_batch_from_events
 from concept_control.energy.search.lowest_place import scattered_grid

@@ -24,8 +24,6 @@ from concept_control.world.events import Events
 
 SHOTS = 5
 SAMPLES = 50
-SAMPLES_PER_LEARNING = 10
-"""Number of samples after which concepts are learned afresh, from new demonstrations."""
 
 ARENA = 5.0
 SIDES = (0.3, 1.0)
@@ -99,9 +97,9 @@ def run(model: ConceptModel, seed: int = 0, samples: int = SAMPLES) -> dict[str,
         for task in TASKS:
             rng = np.random.default_rng([seed, len(task)])
             held = 0
-            for number in range(samples):
-                if number % SAMPLES_PER_LEARNING == 0:
-                    codes = {n: _learn(model, rng, n, seconds) for n in task}
+            for _ in range(samples):
+                # Samples of one code are no independent trials.
+                codes = {n: _learn(model, rng, n, seconds) for n in task}
                 held += _sample(model, codes, rng, task)
                 bar.update()
             result['tasks'][' and '.join(task)] = intervals.rate(held, samples)

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from concept_control.energy.agreement.conjunction import Bounds
+from concept_control.energy.agreement.bounds import Bounds
 from concept_control.energy.agreement.placing import Agreement
 from concept_control.energy.agreement.rules import Rules
 from concept_control.energy.measurements.fitted import Fitted

@@ -11,14 +11,15 @@ from pathlib import Path
 import torch
 
 from concept_control.energy.agreement.agreement_code import SCHEMA, AgreementCode
+from concept_control.energy.agreement.bounds import KEPT, NEXT
 from concept_control.energy.agreement.confidence import ConfidenceCurve
-from concept_control.energy.agreement.conjunction import KEPT, NEXT
 from concept_control.energy.agreement.drawn_readings import NAT, bind_readings
+from concept_control.energy.agreement.elsewhere import with_places
 from concept_control.energy.agreement.explanation import explain, propose, readings
 from concept_control.energy.agreement.generation import arrange_subjects, place_subject
 from concept_control.energy.agreement.identification import each_with_masks, mask_log_probabilities
 from concept_control.energy.agreement.inference import infer_agreement
-from concept_control.energy.agreement.placing import Agreement, with_places
+from concept_control.energy.agreement.placing import Agreement
 from concept_control.energy.agreement.recognition import log_likelihoods
 from concept_control.energy.agreement.recordings import bound_residual, recorded_residual
 from concept_control.energy.agreement.scorer import RuleScorer

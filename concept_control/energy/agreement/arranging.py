@@ -7,10 +7,12 @@ from collections.abc import Sequence
 
 import torch
 
-from concept_control.energy.agreement.conjunction import KEPT, TIE, BoundSearch
+from concept_control.energy.agreement.bounds import KEPT, TIE
+from concept_control.energy.agreement.conjunction import BoundSearch
+from concept_control.energy.agreement.elsewhere import anywhere
 from concept_control.energy.agreement.evidence import ONE_SIDED, ONE_SIGN
 from concept_control.energy.agreement.place_prior import set_prior
-from concept_control.energy.agreement.placing import Agreement, anywhere
+from concept_control.energy.agreement.placing import Agreement
 from concept_control.energy.measurements.measurement import MIRROR, RATIO, SHIFT, TURN, evaluate
 from concept_control.energy.measurements.scene_view import SceneView
 from concept_control.energy.measurements.sets import is_form, set_measurements

@@ -17,8 +17,9 @@ from pathlib import Path
 import torch
 
 from concept_control.energy.agreement.agreement_code import AgreementCode
+from concept_control.energy.agreement.elsewhere import at_places
 from concept_control.energy.agreement.identification import each_with_masks, mask_log_probabilities
-from concept_control.energy.agreement.placing import Agreement, at_places
+from concept_control.energy.agreement.placing import Agreement
 from concept_control.energy.measurements.scene_view import SceneView
 from concept_control.energy.scene_batch import SceneBatch
 from concept_control.energy.search.lowest_place import cell_centers

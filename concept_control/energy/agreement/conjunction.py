@@ -10,11 +10,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
-from typing import Any, Protocol
+from typing import Protocol
 
 import torch
 
+from concept_control.energy.agreement.bounds import KEPT, NEXT, TIE, Bounds
 from concept_control.energy.agreement.evidence import (
     AROUND_ZERO,
     ONE_SIDED,
@@ -23,9 +23,6 @@ from concept_control.energy.agreement.evidence import (
     log_evidence,
 )
 from concept_control.energy.agreement.usual_bounds import SCALE, UsualBounds
-
-KEPT, NEXT, TIE = range(3)
-"""Kinds of clauses: bounds that hold, one more of unknown measurement, weak ones for ties."""
 
 CONTINUE = 3.0
 """Posterior log odds from which on a bound is kept."""
@@ -40,162 +37,20 @@ _CONSTANT = 1e-4
 _NEXT_BONUS = 1.0
 _NEXT_POWER = 1.5
 _TIE_POWER = 0.5
-_LEAST_NEXT, _LEAST_TIE, _LEAST_EXCESS = 0.005, 0.1, 1e-4
+_LEAST_NEXT, _LEAST_TIE = 0.005, 0.1
+_FEWEST_POSSIBLE = 25.0
+"""Fewest background samples that are possible from which on bounds are judged among them."""
+
 _ENOUGH = 400.0
 """Effective number of background samples from which on none are drawn anew."""
-
-PER_CLAUSE = ('relevance', 'power', 'kind')
-"""Attributes of `Bounds` with one number for each clause."""
-
-PER_BOUND = ('index', 'lower', 'upper', 'scale', 'slack', 'open_lower', 'open_upper', 'sign',
-             'clause', 'weight')  # fmt: skip
-"""Attributes of `Bounds` with one number for each bound."""
-
-
-@dataclass(frozen=True)
-class Bounds:
-    """Bounds on B measurements and how they are combined into clauses.
-
-    Attributes:
-        index: (B,) measurement of each.
-        lower: (B,) least demonstrated value; minus the largest where bounds are symmetric.
-        upper: (B,) largest demonstrated value.
-        scale: (B,) excess beyond a bound at which plausibility has dropped to 2^-(M-1).
-        slack: (B,) excess that counts as none of the sign's.
-        open_lower: (B,) probability that there is no lower bound.
-        open_upper: (B,) probability that there is no upper bound.
-        sign: (B,) probability that only the sign matters; negative where values are.
-        clause: (B,) number of the clause that each belongs to.
-        weight: (B,) weight within the clause; the rest up to one says nothing.
-        relevance: (C,) probability that a clause matters.
-        power: (C,) weight of a clause's logarithm.
-        kind: (C,) `KEPT`, `NEXT` or `TIE`.
-        shots: M, number of demonstrations.
-    """
-
-    index: torch.Tensor
-    lower: torch.Tensor
-    upper: torch.Tensor
-    scale: torch.Tensor
-    slack: torch.Tensor
-    open_lower: torch.Tensor
-    open_upper: torch.Tensor
-    sign: torch.Tensor
-    clause: torch.Tensor
-    weight: torch.Tensor
-    relevance: torch.Tensor
-    power: torch.Tensor
-    kind: torch.Tensor
-    shots: int
-
-    def select(self, kinds: tuple[int, ...]) -> Bounds:
-        """Return the clauses of some kinds alone."""
-        chosen = torch.isin(self.kind, torch.tensor(kinds))
-        number = chosen.long().cumsum(0) - 1
-        per_clause = {name: getattr(self, name)[chosen] for name in PER_CLAUSE}
-        kept = self.pick(torch.nonzero(chosen[self.clause])[:, 0])
-        return replace(kept, **per_clause, clause=number[kept.clause])
-
-    def pick(self, rows: torch.Tensor) -> Bounds:
-        """Return some of the bounds, by number, with all clauses."""
-        return replace(self, **{name: getattr(self, name)[rows] for name in PER_BOUND})
-
-    def with_clause(
-        self, relevance: float, power: float, kind: int, **bounds: torch.Tensor
-    ) -> Bounds:
-        """Return the bounds with one more clause.
-
-        Args:
-            relevance: Probability that the clause matters.
-            power: Weight of its logarithm.
-            kind: `KEPT`, `NEXT` or `TIE`.
-            bounds: Bounds of the clause, every attribute of `PER_BOUND` but `clause`.
-        """
-        clause = zip(PER_CLAUSE, (relevance, power, kind))
-        more: dict[str, Any] = {
-            n: torch.cat([getattr(self, n), getattr(self, n).new_tensor([v])]) for n, v in clause
-        }
-        return replace(self, **more).with_readings(len(self.relevance), **bounds)
-
-    def with_readings(self, clause: int, **bounds: torch.Tensor) -> Bounds:
-        """Return the bounds with more of them in a clause.
-
-        Args:
-            clause: Number of the clause.
-            bounds: Every attribute of `PER_BOUND` but `clause`.
-        """
-        bounds['clause'] = torch.full_like(bounds['index'], clause)
-        joined: dict[str, Any] = {n: torch.cat([getattr(self, n), v]) for n, v in bounds.items()}
-        return replace(self, **joined)
-
-    def excess(self, values: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-        """Return by how much values (R, B) are below and above the bounds."""
-        return (self.lower - values).clamp(min=0.0), (values - self.upper).clamp(min=0.0)
-
-    def plausibility(self, values: torch.Tensor) -> torch.Tensor:
-        """Return (R, B) in (0, 1]: the posterior predictive of the bounds at values (R, B).
-
-        Of M values from within unknown bounds of width s, the next is a distance d beyond them
-        with probability (1 + d/s)^-(M-1) (Tenenbaum 1999); here its corner at zero is rounded, so
-        that its logarithm is quadratic near the bounds, as control wants it.
-        """
-        (both, first), (one_sided, second), (sign, third) = self.kinds(values)
-        return first * both + second * one_sided + third * sign
-
-    def kinds(self, values: torch.Tensor) -> tuple[tuple[torch.Tensor, torch.Tensor], ...]:
-        """Return plausibility (R, B) and share (B,), kind by kind.
-
-        The kinds are bounds on both sides, on one side, and on the sign alone. Of values (R, M, B)
-        in M places, it is the plausibility that all are within the same bounds.
-        """
-        power = max(self.shots - 1, 1)
-        below, above = self.excess(values)
-        wrong = (-values * self.sign.sign()).clamp(min=0.0)
-        if values.ndim == 3:
-            below, above, wrong = (_furthest(each) for each in (below, above, wrong))
-        low, high = _falling(below / self.scale, power), _falling(above / self.scale, power)
-        only_sign, is_open = self.sign.abs(), self.open_lower + self.open_upper
-        no_lower = self.open_lower > 0  # products take a third of the time of a choice
-        return (
-            (low * high, (1 - only_sign) * (1 - is_open)),
-            (low * ~no_lower + high * no_lower, (1 - only_sign) * is_open),
-            (_falling(wrong / self.slack, power + 1), only_sign),
-        )
-
-    def shares(self, values: torch.Tensor) -> torch.Tensor:
-        """Return (R, C) the weight of each clause's readings that hold at values (R, B)."""
-        found = (self.plausibility(values) * self.weight).T
-        rest = torch.zeros(len(self.relevance)).index_add(0, self.clause, self.weight)
-        rest = (1 - rest).clamp(min=0.0).to(found).unsqueeze(-1).repeat(1, len(values))
-        return rest.index_add(0, self.clause, found).T
-
-    def clause_terms(self, values: torch.Tensor) -> torch.Tensor:
-        """Return (R, C) terms >= 0 whose sum is the energy, in nats, of values (R, B)."""
-        agreed = self.shares(values)
-        relevance = self.relevance.to(agreed)
-        total = ((1 - relevance) + relevance * agreed).clamp(min=1e-12)
-        return -self.power.to(agreed) * total.log().clamp(max=0.0)
-
-    def energy(self, values: torch.Tensor) -> torch.Tensor:
-        """Return the energies (R,) in nats of values (R, B): minus the log plausibility."""
-        return self.clause_terms(values).sum(dim=-1)
-
-
-def _furthest(excess: torch.Tensor) -> torch.Tensor:
-    """Return the largest (R, B) of excesses (R, M, B), smoothly."""
-    return ((excess**4).sum(dim=1) + _LEAST_EXCESS**4) ** 0.25 - _LEAST_EXCESS
-
-
-def _falling(excess: torch.Tensor, power: int) -> torch.Tensor:
-    """Return 1 / (1 + rounded excess)^power, by squares: a general power takes far longer."""
-    found = base = (excess + 0.25) / (excess.square() + excess + 0.25)
-    for bit in f'{power:b}'[1:]:
-        found = found.square() * base if bit == '1' else found.square()
-    return found
 
 
 class Resampling(Protocol):
     """A background of which rows are drawn anew."""
+
+    @property
+    def is_possible(self) -> torch.Tensor:
+        """(n,) 1 for rows that the world allows, 0 for others."""
 
     def draw(self, weights: torch.Tensor, spread: float) -> None:
         """Draw rows by weights (n,), shaken by a spread [workspace units]."""
@@ -219,6 +74,7 @@ class BoundSearch:
             numbers from K on.
         comes_first: (K,) bool, measurements that are kept before others where they may be: on what
             a thing rests is chosen before the place on it, which would tell that, too.
+        is_possible: (n,) 1 for rows that the world allows, 0 for others; None for all.
 
     Attributes:
         log_doubt: Log odds of what else may be meant beside what is kept, nothing included.
@@ -235,6 +91,7 @@ class BoundSearch:
         is_continuous: bool = True,
         usual: UsualBounds | None = None,
         comes_first: torch.Tensor | None = None,
+        is_possible: torch.Tensor | None = None,
     ) -> None:
         self.shots = len(values)
         self._values, self._usual = values, (usual := usual or UsualBounds.none())
@@ -243,6 +100,7 @@ class BoundSearch:
         self.lower = torch.cat([values.amin(dim=0), usual.lower])
         self.upper = torch.cat([values.amax(dim=0), usual.upper])
         self.background, self.gate = background, weights * len(weights)
+        self._is_possible = is_possible
         self.prior, self.is_signed = torch.cat([prior, usual.odds]), is_signed
         self.is_continuous = is_continuous
         self._comes_first = torch.zeros(len(self.prior), dtype=torch.bool)
@@ -278,8 +136,8 @@ class BoundSearch:
         count, usual = len(self.is_signed), self._usual
         found = self._evidence(self.lower[:count], self.upper[:count], 0)
         evidence = usual.log_evidence(self._values, self._ordered)
-        rest = evidence, usual.shares, usual.side < 0
-        self.log_evidence, self.shares, self.is_upper = (
+        rest = evidence, usual.shares, -usual.side
+        self.log_evidence, self.shares, self._lean = (
             torch.cat(each, dim=-1) for each in zip(found, rest)
         )
         self.odds = torch.where(self.is_valid, self.log_evidence + self.prior, -torch.inf)
@@ -289,7 +147,25 @@ class BoundSearch:
         self, lower: torch.Tensor, upper: torch.Tensor, more: int
     ) -> tuple[torch.Tensor, ...]:
         masses = self._ordered.masses(lower, upper, self.is_signed, self.is_continuous)
-        return *log_evidence(masses, self.is_signed, self.shots + more), masses.is_upper
+        return *log_evidence(masses, self.is_signed, self.shots + more), masses.lean
+
+    def _kinds(self, index: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        """Return the shares (4, B) of the kinds of bounds, and whether one side is the upper (B,).
+
+        They are judged among possible outcomes: a bound that none of them exceeds is none. Which
+        side is meant is judged by these and by all together.
+        """
+        shares, lean = self.shares[:, index], self._lean[index]
+        (own,) = torch.nonzero(index < len(self.is_signed), as_tuple=True)
+        gate = self.gate if self._is_possible is None else self.gate * self._is_possible
+        if self._is_possible is None or float(gate.sum()) < _FEWEST_POSSIBLE or not len(own):
+            return shares, lean > 0
+        which = index[own]
+        possible = Background(self.background[:, which], gate / gate.sum())
+        bounds, is_signed = (self.lower[which], self.upper[which]), self.is_signed[which]
+        masses = possible.masses(*bounds, is_signed, self.is_continuous)
+        shares = shares.index_copy(1, own, log_evidence(masses, is_signed, self.shots)[1])
+        return shares, lean.index_add(0, own, masses.lean) > 0
 
     def evidence_with(self, values: torch.Tensor) -> torch.Tensor:
         """Return the log evidence (K,) of the demonstrations and one more, of values (K,)."""
@@ -301,7 +177,8 @@ class BoundSearch:
         """Keep the bounds of a measurement and weigh the background by them."""
         self.kept.append(index)
         self.kept_odds.append(float(self.odds[index]))
-        self.kept_shares.append((self.shares[:, index], bool(self.is_upper[index])))
+        shares, is_upper = self._kinds(torch.tensor([index]))
+        self.kept_shares.append((shares[:, 0], bool(is_upper[0])))
         width = float(self.upper[index] - self.lower[index])
         self.num_tight += width < _TIGHT * float(self.deviation[index])
         softness = 0.15 * width if index < len(self.is_signed) else 0.0
@@ -338,7 +215,7 @@ class BoundSearch:
             gates = [self._within(each, number) for number, each in enumerate(kept.unbind(1))]
             self.gate = torch.stack(gates).prod(dim=0)
         if is_drawn:
-            self.background = resampling.values()
+            self.background, self._is_possible = resampling.values(), resampling.is_possible
 
     def run(
         self,
@@ -411,7 +288,7 @@ class BoundSearch:
         """
         index = torch.tensor([row[0] for row in rows], dtype=torch.long)
         deviation = self.deviation[index]
-        shares, is_upper = self.shares[:, index], self.is_upper[index]
+        shares, is_upper = self._kinds(index)
         # Those that are kept, the first ones, are as they were when they were chosen.
         for number, (share, was_upper) in enumerate(self.kept_shares):
             shares[:, number], is_upper[number] = share, was_upper

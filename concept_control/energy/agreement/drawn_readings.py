@@ -11,7 +11,7 @@ from collections.abc import Sequence
 
 import torch
 
-from concept_control.energy.agreement.conjunction import Bounds
+from concept_control.energy.agreement.bounds import Bounds
 from concept_control.energy.agreement.placing import Agreement
 from concept_control.energy.agreement.recordings import grounded
 from concept_control.energy.measurements.scene_view import SceneView

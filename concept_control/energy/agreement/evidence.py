@@ -35,14 +35,15 @@ class Masses(NamedTuple):
         one_sided: On the rarer side: below the largest, or above the least.
         around_zero: Between minus and plus the largest absolute value; 0 where unsigned.
         sign: On the values' side of zero; 0 where they are on both, or unsigned.
-        is_upper: Whether the rarer side is below the largest value.
+        lean: Logarithm of the share above the least over that below the largest value: positive
+            where an upper bound says more.
     """
 
     hull: torch.Tensor
     one_sided: torch.Tensor
     around_zero: torch.Tensor
     sign: torch.Tensor
-    is_upper: torch.Tensor
+    lean: torch.Tensor
 
 
 class Background:
@@ -131,7 +132,7 @@ class Background:
                 0, signed, smooth(near_zero, -largest, largest, signed)
             ),
             sign=nothing.index_copy(0, signed, sign),
-            is_upper=below < above,
+            lean=(above.clamp(min=_LEAST) / below.clamp(min=_LEAST)).log(),
         )
 
 

@@ -7,8 +7,9 @@ from collections.abc import Iterator
 import torch
 
 from concept_control.energy.agreement.agreement_code import AgreementCode
-from concept_control.energy.agreement.conjunction import KEPT, NEXT
-from concept_control.energy.agreement.placing import Agreement, at_places
+from concept_control.energy.agreement.bounds import KEPT, NEXT
+from concept_control.energy.agreement.elsewhere import at_places
+from concept_control.energy.agreement.placing import Agreement
 from concept_control.energy.measurements.fitted import POINT, Fitted
 from concept_control.energy.measurements.heights import HEIGHT, PILE
 from concept_control.energy.measurements.measurement import Measurement

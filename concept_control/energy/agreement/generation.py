@@ -7,8 +7,9 @@ from collections.abc import Sequence
 import torch
 
 from concept_control.energy.agreement.arranging import pattern_starts
-from concept_control.energy.agreement.conjunction import KEPT
-from concept_control.energy.agreement.placing import Agreement, at_places
+from concept_control.energy.agreement.bounds import KEPT
+from concept_control.energy.agreement.elsewhere import at_places
+from concept_control.energy.agreement.placing import Agreement
 from concept_control.energy.measurements.scene_view import SceneView
 from concept_control.energy.scene_batch import SceneBatch
 from concept_control.energy.search.levenberg_marquardt import (

@@ -15,6 +15,9 @@ from concept_control.energy.scene_batch import SceneBatch
 _SAME = 0.01
 """Difference up to which coordinates are of one line [workspace units]."""
 
+_WIDEST = 0.02
+"""Width up to which coordinates are of one line: dense ones are each close to the next."""
+
 _FEWEST = 12
 """Fewest different places from which on a lattice is told from chance."""
 
@@ -38,7 +41,10 @@ class Lattice(NamedTuple):
         """Return the lattice that all things of some events stand on, None if there is none."""
         is_there = scene.present > 0.5
         places = torch.cat([scene.before[is_there], scene.after[is_there]])
-        lines = cls(*(_lines(coordinate) for coordinate in places.unbind(dim=-1)))
+        parts = [_close_together(coordinate) for coordinate in places.unbind(dim=-1)]
+        if any(part[-1] - part[0] > _WIDEST for each in parts for part in each):
+            return None
+        lines = cls(*(torch.stack([part.mean() for part in each]) for each in parts))
         # What stays in its place, in one event or in several, says nothing.
         different = len(torch.unique((places / _SAME).round(), dim=0))
         most = max(map(len, lines))
@@ -53,8 +59,8 @@ class Lattice(NamedTuple):
         return torch.stack(found, dim=-1)
 
 
-def _lines(coordinates: torch.Tensor) -> torch.Tensor:
-    """Return the means of coordinates (P,) that are close together, ascending."""
+def _close_together(coordinates: torch.Tensor) -> tuple[torch.Tensor, ...]:
+    """Return the parts of coordinates (P,) that are close together, ascending."""
     ordered = coordinates.sort().values
     ends = torch.nonzero(ordered.diff() > _SAME)[:, 0] + 1
-    return torch.stack([part.mean() for part in ordered.tensor_split(ends)])
+    return ordered.tensor_split(ends)

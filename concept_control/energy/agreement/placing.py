@@ -9,7 +9,16 @@ from functools import cached_property
 
 import torch
 
-from concept_control.energy.agreement.conjunction import KEPT, NEXT, TIE, Bounds, BoundSearch
+from concept_control.energy.agreement.bounds import KEPT, NEXT, TIE, Bounds
+from concept_control.energy.agreement.conjunction import BoundSearch
+from concept_control.energy.agreement.elsewhere import (
+    PossiblePlaces,
+    Redrawing,
+    at_places,
+    on_lattice,
+    on_others,
+    overlaps,
+)
 from concept_control.energy.agreement.evidence import (
     INTERVAL,
     ONE_SIDED,
@@ -31,19 +40,19 @@ from concept_control.energy.measurements.placement import placement_measurements
 from concept_control.energy.measurements.scene_view import SceneView
 from concept_control.energy.measurements.sets import SET_TOPICS, is_form
 from concept_control.energy.measurements.vocabulary import measurement_named
-from concept_control.energy.scene_batch import SceneBatch, let_down
+from concept_control.energy.scene_batch import SceneBatch
 from concept_control.energy.search.lowest_place import scattered_grid
 
 _AT_ONCE = 512
 """Scenes whose bounds are judged at a time, so that what lies between stays in the cache."""
 
 _OF_OTHERS = ('rank', 'others')
-_BACKGROUND = 2000
-_REDRAWN = 1200
-_FEWEST_FOR_DIRECTIONS = 3
-_OVER_OTHERS = 0.15
-"""Share of the background that is over other things, where things may rest on one another."""
+_CROWDED = 0.75
+"""Share of places that overlap something from which on distances to all others say nothing: bodies
+that fill the table keep them, whatever is meant."""
 
+_BACKGROUND = 2000
+_FEWEST_FOR_DIRECTIONS = 3
 _TICKS = torch.linspace(-0.6, 0.6, 13)
 _CENTERS = torch.cartesian_prod(_TICKS, _TICKS)
 _ANGLES = math.pi / 24 * torch.arange(24)
@@ -172,59 +181,6 @@ class Agreement:
         return torch.cat([beyond * (1 - share).sqrt() * units, wrong * share.sqrt() * units], -1)
 
 
-def with_places(scene: SceneBatch, places: torch.Tensor, falls: bool = False) -> SceneBatch:
-    """Return B * G rows of B scenes with the one subject at places (B, G, 2).
-
-    Args:
-        scene: B scenes.
-        places: Places of the subject.
-        falls: Whether it comes to rest there, on what is below; otherwise it stays as high.
-    """
-    many = scene.repeat(places.shape[1])
-    return _placed(many, many.subjects, places.reshape(-1, 1, 2), falls)
-
-
-def _placed(
-    scene: SceneBatch, mask: torch.Tensor, places: torch.Tensor, falls: bool
-) -> SceneBatch:
-    """Return B scenes with the things of a mask (B, N) at places (B, 1 or N, 2)."""
-    gate = mask.unsqueeze(-1)
-    scene = scene._replace(after=scene.after * (1 - gate) + places * gate)
-    return let_down(scene, mask) if falls else scene
-
-
-def at_places(view: SceneView, places: torch.Tensor, falls: bool = False) -> SceneView:
-    """Return a view of B * G rows: what a view shows, as `with_places` places the subject."""
-    rows = torch.arange(len(places)).repeat_interleave(places.shape[1])
-    return SceneView(with_places(view.scene, places, falls), elsewhere=(view, rows))
-
-
-def anywhere(
-    scene: SceneBatch, mask: torch.Tensor, generator: torch.Generator, falls: bool = False
-) -> SceneBatch:
-    """Return the scenes with the things of a mask (B, N) anywhere, see `with_places`."""
-    places = 2 * torch.rand(scene.after.shape, generator=generator) - 1
-    return _placed(scene, mask, places, falls)
-
-
-def _on_lattice(places: torch.Tensor, lattice: Lattice | None) -> torch.Tensor:
-    return places if lattice is None else lattice.nearest(places)
-
-
-def _on_others(
-    scene: SceneBatch, places: torch.Tensor, generator: torch.Generator
-) -> torch.Tensor:
-    """Return places (B, G, 2) of which a share is over one of the other things."""
-    batch, count = places.shape[:2]
-    others = scene.present * (1 - scene.subjects)
-    index = torch.multinomial(others + 1e-9, count, replacement=True, generator=generator)
-    rows = torch.arange(batch)[:, None]
-    off = torch.rand(places.shape, generator=generator) - 0.5
-    over = scene.after[rows, index] + off * scene.sides[rows, index]
-    is_over = torch.rand(batch, count, 1, generator=generator) < _OVER_OTHERS
-    return torch.where(is_over, over.clamp(-1.0, 1.0), places)
-
-
 class PlacingInference:
     """Inference of a placing from demonstrations.
 
@@ -246,26 +202,32 @@ class PlacingInference:
         self._generator = generator
         self._view = view = SceneView(scene)
         self.count = view.count
+        shots = scene.num_events
+        side = max(14, round((background / shots) ** 0.5))
+        self._lattice = Lattice.of(scene)
+        places = on_lattice(scattered_grid(shots, side, generator), self._lattice)
+        self._falls = scene.is_stacked
+        if self._falls:
+            places = on_others(scene, places, generator)
+        self._around = at_places(view, places, self._falls)
         fewest = int(self.count.min())
         # Where there were no others, what is measured against them means nothing.
         is_alone = bool((view.others.sum(dim=-1) < 1).any())
+        things = self._around.others + self._around.attended
+        is_crowded = (
+            not self._falls and float(overlaps(self._around, things).float().mean()) > _CROWDED
+        )
         self.measurements = tuple(
             m
             for m in placement_measurements(scene.is_stacked)
-            if m.needs <= fewest and not (is_alone and m.topic in _OF_OTHERS)
+            if m.needs <= fewest
+            and not (is_alone and m.topic in _OF_OTHERS)
+            and not (is_crowded and m.topic == 'others')
         )
         with torch.no_grad():
             self.prior = prior(self.measurements, fewest > 0)
             self._usual = prior.usual(self.measurements, fewest)
         self._odds = {m.name: odds for m, odds in zip(self.measurements, self.prior.tolist())}
-        shots = scene.num_events
-        side = max(14, round((background / shots) ** 0.5))
-        self._lattice = Lattice.of(scene)
-        places = _on_lattice(scattered_grid(shots, side, generator), self._lattice)
-        self._falls = scene.is_stacked
-        if self._falls:
-            places = _on_others(scene, places, generator)
-        self._around = at_places(view, places, self._falls)
         self.background = evaluate(self.measurements, self._around)
         self.values = evaluate(self.measurements, view)
 
@@ -285,6 +247,14 @@ class PlacingInference:
             background = torch.cat([background.T, evaluate(measured, self._around).T]).T
             prior = torch.cat([prior, torch.tensor([odds for _, odds in directions])])
         everything = (*self.measurements, *measured)
+        redrawn = Redrawing(
+            self._around,
+            everything,
+            self._generator,
+            PossiblePlaces.of(self._view),
+            self._falls,
+            self._lattice,
+        )
         search = BoundSearch(
             values,
             background,
@@ -294,8 +264,8 @@ class PlacingInference:
             torch.ones(len(everything), dtype=torch.bool),
             usual=self._usual,
             comes_first=torch.tensor([m.topic == HEIGHT and m.unit == LENGTH for m in everything]),
+            is_possible=redrawn.is_possible,
         )
-        redrawn = Redrawing(self._around, everything, self._generator, self._falls, self._lattice)
         return search, redrawn
 
     def infer(self) -> Agreement:
@@ -356,7 +326,7 @@ class PlacingInference:
         (best,) = torch.nonzero(is_likely, as_tuple=True)
         missing = shares[ONE_SIDED, best] / (shares[INTERVAL, best] + shares[ONE_SIDED, best])
         zero = torch.zeros(len(best))
-        is_upper = masses.is_upper[best]
+        is_upper = masses.lean[best] > 0
         bounds = found.bounds
         (clause,) = torch.nonzero(bounds.kind == NEXT, as_tuple=True)
         rest = torch.where(bounds.clause == clause, (log_doubt - total).exp(), 1.0)
@@ -374,43 +344,6 @@ class PlacingInference:
         )
         specs = (*found.specs, *(_REGIONS[i] for i in best.tolist()))
         return replace(found, specs=specs, bounds=bounds)
-
-
-class Redrawing:
-    """Draws background rows anew: those within the bounds so far, shaken.
-
-    Attributes:
-        view: View of the background as it is now.
-    """
-
-    def __init__(
-        self,
-        view: SceneView,
-        measurements: Sequence[Measurement],
-        generator: torch.Generator,
-        falls: bool = False,
-        lattice: Lattice | None = None,
-    ) -> None:
-        self.view, self._measurements, self._generator = view, measurements, generator
-        self._falls, self._lattice = falls, lattice
-
-    def draw(self, weights: torch.Tensor, spread: float) -> None:
-        """Draw rows by weights (n,), shaken by a spread [workspace units]."""
-        index = torch.multinomial(
-            weights + 1e-12, _REDRAWN, replacement=True, generator=self._generator
-        )
-        place = self.view.place[index]
-        place = place + spread * torch.randn(place.shape, generator=self._generator)
-        place = _on_lattice(place.clamp(-1.0, 1.0), self._lattice)
-        rows = self.view.scene.select(index)
-        rows = _placed(rows, rows.subjects, place.unsqueeze(1), self._falls)
-        self.view = SceneView(rows, elsewhere=(self.view, index))
-
-    def values(self, chosen: Sequence[int] | None = None) -> torch.Tensor:
-        """Return measurements (n, K) of the rows, all or some of them."""
-        every = self._measurements
-        measured = every if chosen is None else [every[i] for i in chosen]
-        return evaluate(measured, self.view)
 
 
 def _with_point(found: Agreement, point: PointHypothesis) -> Agreement:

@@ -12,10 +12,11 @@ import math
 import torch
 
 from concept_control.energy.agreement.agreement_code import AgreementCode
-from concept_control.energy.agreement.conjunction import KEPT
+from concept_control.energy.agreement.bounds import KEPT
+from concept_control.energy.agreement.elsewhere import at_places
 from concept_control.energy.agreement.inference import MOVED
 from concept_control.energy.agreement.masks import candidate_masks
-from concept_control.energy.agreement.placing import Agreement, at_places
+from concept_control.energy.agreement.placing import Agreement
 from concept_control.energy.measurements.scene_view import SceneView
 from concept_control.energy.scene_batch import SceneBatch, let_down
 from concept_control.energy.search.lowest_place import cell_centers

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from concept_control.energy.agreement.placing import with_places
+from concept_control.energy.agreement.elsewhere import with_places
 from concept_control.energy.goals.goal_energy import GoalEnergy
 from concept_control.energy.scene_batch import NAT, SceneBatch, scene_batch_from_events
 from concept_control.energy.search.langevin import (

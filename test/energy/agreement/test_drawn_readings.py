@@ -2,7 +2,7 @@
 
 import torch
 
-from concept_control.energy.agreement.conjunction import KEPT, NEXT, Bounds
+from concept_control.energy.agreement.bounds import KEPT, NEXT, Bounds
 from concept_control.energy.agreement.drawn_readings import bind_readings, draw_bounds
 from concept_control.energy.scene_batch import scene_batch_from_events
 from concept_control.world.events import Events

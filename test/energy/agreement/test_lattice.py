@@ -13,7 +13,7 @@ def events(after):
     before = after.clone()
     before[:, 0] = after[:, 0].flip(0)
     return scene_batch_from_events(
-        Events(torch.stack([before, after], dim=1), torch.rand(SHOTS, N, 3))
+        Events(torch.stack([before, after], dim=1), torch.rand(*after.shape[:2], 3))
     )
 
 
@@ -31,4 +31,9 @@ def test_a_board_is_a_lattice_and_chance_is_none():
     assert Lattice.of(events(anywhere)) is None
     # Whatever else stands on the table, and stays, is the same in all demonstrations.
     anywhere[1:, 1:] = anywhere[0, 1:]
+    assert Lattice.of(events(anywhere)) is None
+
+
+def test_many_places_are_no_lattice_although_each_is_close_to_the_next():
+    anywhere = 2 * torch.rand(40, N, 2, generator=torch.Generator().manual_seed(1)) - 1
     assert Lattice.of(events(anywhere)) is None

@@ -5,7 +5,7 @@ import math
 import pytest
 import torch
 
-from concept_control.energy.agreement.placing import at_places, with_places
+from concept_control.energy.agreement.elsewhere import at_places, with_places
 from concept_control.energy.measurements.measurement import evaluate
 from concept_control.energy.measurements.placement import placement_measurements
 from concept_control.energy.measurements.scene_view import SceneView
