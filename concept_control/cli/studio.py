@@ -7,7 +7,7 @@ import argparse
 from concept_control.cli.options import add_config, config_from
 from concept_control.cli.process import use_one_thread
 from concept_control.paths import library_folder
-from concept_control.studio.studio import StudioConfig
+from concept_control.studio.config import StudioConfig, check_address
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -27,10 +27,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def main(args: argparse.Namespace) -> int:
     """Serve the page until it is interrupted."""
-    from concept_control.studio.server import serve  # noqa: PLC0415 - needs the extra
+    config = config_from(StudioConfig, args)
+    check_address(config.host, config.port)
+    from concept_control.studio.server import serve  # noqa: PLC0415 - needs the extra; slow
 
     use_one_thread()
-    config = config_from(StudioConfig, args)
     serve(
         config,
         config.library or library_folder(),

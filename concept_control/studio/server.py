@@ -4,18 +4,16 @@ from __future__ import annotations
 
 import hmac
 import secrets
-import socket
 from collections.abc import Callable
-from ipaddress import ip_address
 from pathlib import Path
 
 from nicegui import app, ui
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 
-from concept_control.errors import StudioError
+from concept_control.studio.config import StudioConfig, is_loopback
 from concept_control.studio.page import Page
-from concept_control.studio.studio import Studio, StudioConfig
+from concept_control.studio.studio import Studio
 
 _COOKIE = 'studio_token'
 
@@ -27,11 +25,7 @@ def serve(config: StudioConfig, library: Path, started: Callable[[str], None]) -
         config: Settings; at an address other than this machine's, pages need a token.
         library: Folder of taught concepts.
         started: Callback with the address of the page, once it can be opened.
-
-    Raises:
-        StudioError: if the address cannot be served at.
     """
-    check_address(config.host, config.port)
     studio = Studio(config, library)
     token = '' if is_loopback(config.host) else secrets.token_urlsafe(16)
     if token:
@@ -61,36 +55,6 @@ def serve(config: StudioConfig, library: Path, started: Callable[[str], None]) -
         dark=None,
         reconnect_timeout=10.0,
     )
-
-
-def check_address(host: str, port: int) -> None:
-    """Refuse an address that cannot be served at, such as a port that is taken.
-
-    Raises:
-        StudioError: saying why.
-    """
-    try:
-        family, kind, protocol, _, address = socket.getaddrinfo(
-            host, port, type=socket.SOCK_STREAM
-        )[0]
-        with socket.socket(family, kind, protocol) as trial:
-            trial.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            trial.bind(address)
-    except OSError as error:
-        raise StudioError(
-            f'the page cannot be served at {host}, port {port}: {error.strerror or error}; choose '
-            'others with --host and --port'
-        ) from error
-
-
-def is_loopback(host: str) -> bool:
-    """Tell whether an address is reached from this machine only."""
-    if host == 'localhost':
-        return True
-    try:
-        return ip_address(host).is_loopback
-    except ValueError:
-        return False
 
 
 def _ask_for(token: str) -> None:

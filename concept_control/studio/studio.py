@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
@@ -19,6 +18,7 @@ from concept_control.studio.arm_messages import (
     Request,
     SetTable,
 )
+from concept_control.studio.config import StudioConfig
 from concept_control.studio.recording import Recording, read_recording
 from concept_control.studio.table import Table
 from concept_control.studio.workbench import Workbench
@@ -29,31 +29,6 @@ ENDED = ('satisfied', 'failed', 'cancelled', 'refused')
 
 AFTER_PUSH = 0.5
 """Time after a push until the arm has told what came of it [s]."""
-
-
-@dataclass(frozen=True)
-class StudioConfig:
-    """Settings of the studio.
-
-    Attributes:
-        port: Port of the page.
-        host: Address that the page is served at; others than this machine's need a token.
-        arm: Name of an arm, or path of its YAML file.
-        model: Folder of a model; the one shipped where none is given.
-        library: Folder of taught concepts.
-        seed: Seed of the tables.
-        ros: Whether a robot that runs in ROS is watched and commanded, instead of a simulated one.
-        namespace: Namespace of that robot's nodes.
-    """
-
-    port: int = 8770
-    host: str = '127.0.0.1'
-    arm: str = 'franka'
-    model: Path | None = None
-    library: Path | None = None
-    seed: int = 0
-    ros: bool = False
-    namespace: str = ''
 
 
 class Robot(Protocol):

@@ -11,7 +11,7 @@ import pytest
 
 pytest.importorskip('nicegui', reason='the extra `studio` is not installed')
 
-from concept_control.studio.server import is_loopback
+from concept_control.studio.config import is_loopback
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 ENVIRONMENT = {k: v for k, v in os.environ.items() if not k.startswith('PYTEST')}

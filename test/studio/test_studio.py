@@ -8,7 +8,8 @@ import pytest
 from concept_control.language.expression import parse
 from concept_control.language.judge import Judge
 from concept_control.language.library_store import taught_names
-from concept_control.studio.studio import Studio, StudioConfig
+from concept_control.studio.config import StudioConfig
+from concept_control.studio.studio import Studio
 
 
 def wait_for(condition, seconds=60.0):
@@ -127,10 +128,9 @@ def test_what_is_asked_in_a_pause_waits_and_when_cancelled_the_arm_holds(studio)
     wait_for(lambda: studio.robot.state.status == 'cancelled', 2.0)
 
 
-def test_the_arms_process_ends_with_the_studio(tmp_path):
-    studio = Studio(StudioConfig(), tmp_path)
-    studio.act('near(red; blue)')
-    wait_for(lambda: studio.robot.state is not None)
+def test_the_arms_process_ends_with_the_studio(studio):
+    studio.act('left_of(red; blue)')
+    wait_for(lambda: studio.robot.state is not None and studio.robot.state.status == 'active')
     process = studio.robot._process
-    studio.close()
+    studio.close()  # for the last time: this ends it
     assert not process.is_alive()

@@ -8,9 +8,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+import cv2
 import numpy as np
 from geometry_msgs.msg import Pose, Quaternion, Vector3
-from matplotlib import colormaps
 from scipy.spatial.transform import Rotation
 from std_msgs.msg import Header
 from visualization_msgs.msg import Marker, MarkerArray
@@ -190,7 +190,9 @@ class GoalDrawing:
         places = workspace.to_world(np.stack(np.meshgrid(axis, axis), axis=-1))
         points = np.concatenate([places, TABLE_GAP + FIELD_HEIGHT * level[..., None]], axis=-1)
         vertices = [convert.point(point) for point in points.reshape(-1, 3)]
-        rgb = colormaps['viridis'](level)[..., :3].reshape(-1, 3)
+        # Not matplotlib's: each node that draws would import that when it starts.
+        bgr = cv2.applyColorMap((255 * level).round().astype(np.uint8), cv2.COLORMAP_VIRIDIS)
+        rgb = bgr.reshape(-1, 3)[:, ::-1] / 255
         shades = [convert.color_message(color, FIELD_ALPHA) for color in rgb]
         # Two triangles a cell, whose corners come in the order that both share.
         number = np.arange(level.size).reshape(level.shape)
