@@ -76,12 +76,7 @@ class Events:
         bottoms: ArrayLike | None = None,
         has_heights: bool | None = None,
     ) -> None:
-        positions = _as_float('positions', positions)
-        if positions.ndim != 4 or positions.shape[-1] not in (2, 3) or 0 in positions.shape:
-            raise EventError(
-                f'positions have shape {tuple(positions.shape)}; expected (B, T, N, 2), or '
-                '(B, T, N, 3) with z, with B, T, N >= 1: B is 1 for a single event'
-            )
+        positions = _expect_scenes(_as_float('positions', positions))
         device, mask_shape = positions.device, (positions.shape[0], positions.shape[2])
         colors = _expect('colors', _as_float('colors', colors), (*mask_shape, 3)).to(device)
         sizes, heights = _split_sizes(sizes, heights, mask_shape, positions.shape[-1])
@@ -161,15 +156,15 @@ class Events:
         if isinstance(index, int):
             index = range(len(self))[index]
             index = slice(index, index + 1)
-        return self._with(**{name: value[index] for name, value in self._tensors().items()})
+        return self._chosen(**{name: value[index] for name, value in self._tensors().items()})
 
     def to(self, device: str | torch.device) -> Events:
         """Return the events with all tensors on `device`."""
-        return self._with(**{name: value.to(device) for name, value in self._tensors().items()})
+        return self._chosen(**{name: value.to(device) for name, value in self._tensors().items()})
 
     def before(self) -> Events:
         """Return the scenes as they were before: T = 1."""
-        return self._with(positions=self.positions[:, :1], bottoms=self.bottoms[:, :1])
+        return self._chosen(positions=self.positions[:, :1], bottoms=self.bottoms[:, :1])
 
     def with_outcome(self, positions: torch.Tensor, bottoms: torch.Tensor | None = None) -> Events:
         """Return events of T = 2: the first state of these, then another.
@@ -187,11 +182,11 @@ class Events:
 
     def without_attention(self) -> Events:
         """Return the events with the attention forgotten, as `identify` takes them."""
-        return self._with(attention=torch.zeros_like(self.attention), has_attention=False)
+        return self._chosen(attention=torch.zeros_like(self.attention), has_attention=False)
 
     def repeat(self, count: int) -> Events:
         """Return each event `count` times in a row: (B * count, ...)."""
-        return self._with(
+        return self._chosen(
             **{k: v.repeat_interleave(count, dim=0) for k, v in self._tensors().items()}
         )
 
@@ -244,6 +239,15 @@ class Events:
         kept = {f.name: getattr(self, f.name) for f in fields(self)}
         return Events(**{**kept, **changes})
 
+    def _chosen(self, **changes: Any) -> Events:
+        """Return events of values of these, which need no second check."""
+        chosen = object.__new__(Events)
+        for field in fields(self):
+            value = changes.get(field.name, getattr(self, field.name))
+            object.__setattr__(chosen, field.name, value)
+        _expect_scenes(chosen.positions)
+        return chosen
+
     def _tensors(self) -> dict[str, torch.Tensor]:
         names = [f.name for f in fields(self) if not f.name.startswith('has_')]
         return {name: getattr(self, name) for name in names}
@@ -272,14 +276,14 @@ def _check_present(
 ) -> None:
     """Check that there is something in every event, and the numbers of what there is."""
     far, positive = POSITION_LIMIT, 'workspace units, > 0'
-    at_present = positions.transpose(1, 2)[present]
-    _check_values('positions', at_present, -far, far, 'workspace units')
-    _check_values('colors', colors[present], 0.0, 1.0, 'RGB in [0, 1]')
-    _check_values('sizes', sides[present], 1e-6, far, positive)
-    _check_values('heights', heights[present], 1e-6, far, positive)
     above = 'heights above the table, whose z is 0'
-    _check_values('lower faces', bottoms.transpose(1, 2)[present], -TABLE_NOISE, far, above)
-    _check_values('attention', attention[present], 0.0, 1.0, 'a mask in [0, 1]')
+    at = ... if present.all() else present
+    _check_values('positions', positions.transpose(1, 2)[at], -far, far, 'workspace units')
+    _check_values('colors', colors[at], 0.0, 1.0, 'RGB in [0, 1]')
+    _check_values('sizes', sides[at], 1e-6, far, positive)
+    _check_values('heights', heights[at], 1e-6, far, positive)
+    _check_values('lower faces', bottoms.transpose(1, 2)[at], -TABLE_NOISE, far, above)
+    _check_values('attention', attention[at], 0.0, 1.0, 'a mask in [0, 1]')
     if not present.any(dim=-1).all():
         row = int((~present.any(dim=-1)).nonzero()[0])
         raise EventError(f'event {row} has no entity present; expected at least one')
@@ -349,6 +353,15 @@ def _sizes_and_sides(
     return given, found * (given / found.mean(dim=-1)).unsqueeze(-1)
 
 
+def _expect_scenes(positions: torch.Tensor) -> torch.Tensor:
+    if positions.ndim != 4 or positions.shape[-1] not in (2, 3) or 0 in positions.shape:
+        raise EventError(
+            f'positions have shape {tuple(positions.shape)}; expected (B, T, N, 2), or '
+            '(B, T, N, 3) with z, with B, T, N >= 1: B is 1 for a single event'
+        )
+    return positions
+
+
 def _expect(name: str, tensor: torch.Tensor, shape: tuple[int, ...]) -> torch.Tensor:
     if tuple(tensor.shape) != shape:
         raise EventError(f'{name} have shape {tuple(tensor.shape)}; expected {shape}')
@@ -367,8 +380,9 @@ def _mask(
 
 
 def _check_values(name: str, values: torch.Tensor, low: float, high: float, unit: str) -> None:
+    if ((values >= low) & (values <= high)).all():
+        return
     if not torch.isfinite(values).all():
         raise EventError(f'{name} contain NaN or infinity; expected finite {unit}')
-    if values.numel() and not ((values >= low) & (values <= high)).all():
-        worst = values.min() if values.min() < low else values.max()
-        raise EventError(f'{name} contain {worst.item():g}; expected {unit} ({low:g} to {high:g})')
+    worst = values.min() if values.min() < low else values.max()
+    raise EventError(f'{name} contain {worst.item():g}; expected {unit} ({low:g} to {high:g})')
