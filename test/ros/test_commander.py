@@ -61,9 +61,12 @@ def satisfied(handle):
     return AchieveConcept.Result(success=True, error=int(Outcome.SATISFIED), text='done')
 
 
-@pytest.mark.parametrize('accepts', [False, True])
-def test_a_command_that_went_to_a_dead_server_reaches_the_next_one(monkeypatch, accepts):
-    monkeypatch.setattr(commander, 'SILENCE', 0.3)
+@pytest.mark.parametrize(
+    ('accepts', 'notices'), [(False, 'SILENCE'), (True, 'SILENCE'), (False, 'ACCEPTANCE')]
+)
+def test_a_command_that_went_to_a_dead_server_reaches_the_next_one(monkeypatch, accepts, notices):
+    for name in ('SILENCE', 'ACCEPTANCE'):
+        monkeypatch.setattr(commander, name, 0.3 if name == notices else 60.0)
     asleep, wake = threading.Event(), threading.Event()
 
     def silent(handle):
@@ -73,7 +76,7 @@ def test_a_command_that_went_to_a_dead_server_reaches_the_next_one(monkeypatch, 
 
     with server(silent, accepts), commander.ConceptCommander() as robot:
         robot.go('near(red; blue)')
-        assert asleep.wait(10.0) or not accepts
+        assert not accepts or asleep.wait(10.0)
         with server(satisfied):
             result = robot.result(wait=15.0)
         wake.set()
