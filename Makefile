@@ -6,8 +6,10 @@ TEST_ARGS ?=
 PIP_ARGS ?=
 
 BIN := $(VENV)/bin
-# What ROS 2 wheels or another environment left behind must not leak into this one.
-RUN := env -u _ROS_WHEELS_BOOTSTRAP_COMPLETE -u LD_LIBRARY_PATH -u PYTHONPATH
+# What ROS 2 wheels or another environment left behind must not leak into this one. Without bytecode
+# on disk every process would compile again all that it imports.
+RUN := env -u _ROS_WHEELS_BOOTSTRAP_COMPLETE -u LD_LIBRARY_PATH -u PYTHONPATH \
+	-u PYTHONDONTWRITEBYTECODE
 PYTEST := $(RUN) $(BIN)/python -m pytest
 PIP := $(RUN) $(BIN)/python -m pip --disable-pip-version-check
 SOURCES := $(shell find concept_control action config launch msg cmake -type f -not -name '*.pyc') \

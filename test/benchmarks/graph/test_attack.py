@@ -16,7 +16,7 @@ def test_a_graph_withstands_false_joint_states_and_killed_nodes(monkeypatch):
     for name, value in graph_environment().items():
         monkeypatch.setitem(os.environ, name, value)
     config = AttackConfig(
-        attacks=('nan', 'kill_entity_extractor', 'kill_mpc_controller'), seconds=1.0, speed=0.5
+        attacks=('nan', 'kill_entity_extractor', 'kill_mpc_controller'), seconds=1.0
     )
     aftermath = Aftermath()
     results = list(attack_output('joint_trajectory', config, aftermath))
