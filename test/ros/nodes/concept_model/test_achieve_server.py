@@ -88,6 +88,17 @@ def test_a_cancel_is_published_too_and_ends_a_goal_that_executes(bench):
     assert answer.result().status == ActionStatus.STATUS_CANCELED
 
 
+def test_a_cancel_that_nobody_confirms_ends_while_the_clock_stands_still(bench, monkeypatch):
+    monkeypatch.setattr(achieve_server, 'CANCEL_PATIENCE', 0.2)
+    bench.node.set_parameters([Parameter('use_sim_time', value=True)])
+    handle, answer = bench.ask(expression='near(red; blue)')
+    bench.say(GoalStatus.ACTIVE)
+    handle.cancel_goal_async()
+    bench.spin_until(answer.done)
+    result = answer.result().result
+    assert result.error == Outcome.CANCELLED and 'no controller has confirmed' in result.text
+
+
 def test_a_timeout_goes_on_where_nobody_publishes_the_clock(bench, monkeypatch):
     monkeypatch.setattr(achieve_server, 'STANDSTILL', 0.2)
     monkeypatch.setattr(achieve_server, 'CANCEL_PATIENCE', 0.2)
