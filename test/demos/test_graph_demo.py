@@ -272,7 +272,7 @@ def test_a_program_commands_pauses_and_cancels(running, robot):
 
 
 def test_a_clock_that_stops_is_told_and_the_task_goes_on_with_it(running, robot):
-    """The simulator, which makes clock and joint states, is frozen; even then a cancel is heard."""
+    """The simulator makes clock and joint states; where it is frozen, a cancel is heard still."""
     graph, _, heard = running
     simulator = graph.processes['arm_simulator']
 

@@ -27,6 +27,7 @@ from concept_control.concepts.vocabulary import vocabulary
 from concept_control.control.arm.description import ArmDescription
 from concept_control.ros.bridge import conversions as convert
 from concept_control.ros.bridge import qos
+from concept_control.ros.nodes.concept_model import node
 from concept_control.ros.nodes.concept_model.node import ConceptModelNode
 
 WORKSPACE = ArmDescription.load('franka').workspace
@@ -180,9 +181,10 @@ def test_markers_cut_demonstrations_out_of_what_is_seen(peer, folder):
     assert peer.library['midway'].num_demonstrations == 3 and (folder / 'midway.npz').is_file()
 
 
-def test_files_that_appear_in_the_folder_or_go_are_followed(peer, folder):
+def test_files_that_appear_in_the_folder_or_go_are_followed(peer, folder, monkeypatch):
     from concept_control.cli.main import main
 
+    monkeypatch.setattr(node, 'LOOK_PERIOD', 0.1)
     word = vocabulary()['near'].demonstrations(5)
     np.savez(
         folder.parent / 'shown.npz',
