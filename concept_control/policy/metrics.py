@@ -29,7 +29,9 @@ def warping(first: np.ndarray, second: np.ndarray) -> np.ndarray:
 
 
 def _distances(first: np.ndarray, second: np.ndarray) -> np.ndarray:
-    return np.linalg.norm(first[..., :, None, :] - second[..., None, :, :], axis=-1)
+    # By coordinates: a sum over an axis of two is several times slower.
+    dx, dy = (first[..., :, None, i] - second[..., None, :, i] for i in (0, 1))
+    return np.sqrt(dx**2 + dy**2)
 
 
 def _coupling(distance: np.ndarray, join: np.ufunc) -> np.ndarray:
