@@ -84,7 +84,9 @@ class Draft:
         subjects: (B, N) bool.
         attention: (B, N) bool.
         shot: (B,) number of each event among the demonstrations of its concept, from 0.
-        bottoms: (B, T, N) heights of the lower faces, of cubes; None where nothing is stacked.
+        bottoms: (B, T, N) heights of the lower faces; None where nothing is stacked.
+        heights: (B, N) vertical side lengths; None for cubes.
+        rims: (B, N) thickness of the walls of open boxes, 0 for what is solid; None for no box.
     """
 
     positions: np.ndarray
@@ -95,6 +97,8 @@ class Draft:
     attention: np.ndarray
     shot: np.ndarray
     bottoms: np.ndarray | None = None
+    heights: np.ndarray | None = None
+    rims: np.ndarray | None = None
 
     @property
     def present(self) -> np.ndarray:
@@ -120,6 +124,8 @@ class Draft:
             bottoms=None
             if self.bottoms is None
             else self.bottoms[rows, :, order].transpose(0, 2, 1).astype(np.float32),
+            heights=None if self.heights is None else self.heights[rows, order],
+            rims=None if self.rims is None else self.rims[rows, order],
         )
 
 

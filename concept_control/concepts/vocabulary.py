@@ -85,6 +85,8 @@ def vocabulary() -> dict[str, NamedConcept]:
             description='lie under another thing, which is put on it',
             is_mirrored=True,
         ),
+        # The family `inside` is that of squares seen from above.
+        replace(named_concept(known['within'], subjects=(1, 1), arguments=(1, 1)), name='inside'),
         named_concept(known['between'], subjects=(1, 1), arguments=(2, 2)),
         *(
             named_concept(shape, subjects=(shape.fewest, shape.most))

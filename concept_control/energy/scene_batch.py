@@ -8,7 +8,7 @@ from typing import NamedTuple, cast
 
 import torch
 
-from concept_control.world.entity import TOUCHING
+from concept_control.world.entity import TABLE_NOISE, TOUCHING
 from concept_control.world.events import Events
 
 NUM_MOTION_FEATURES = 3
@@ -16,6 +16,10 @@ NUM_MOTION_FEATURES = 3
 
 _LEFT = 0.05
 """Distance from its first place from which on an entity has set off [workspace units]."""
+
+
+VERTICAL = ('bottoms_before', 'bottoms', 'heights', 'rims')
+"""The fields of a `SceneBatch` that its `flat` leaves out, its last ones."""
 
 
 class SceneBatch(NamedTuple):
@@ -33,6 +37,7 @@ class SceneBatch(NamedTuple):
         bottoms_before: (B, N) heights of the lower faces in the first state, workspace units.
         bottoms: (B, N) heights of the lower faces in the last state, 0 for the table.
         heights: (B, N) vertical side lengths, workspace units.
+        rims: (B, N) thickness of the walls and of the floor of open boxes, 0 for what is solid.
     """
 
     before: torch.Tensor
@@ -46,18 +51,24 @@ class SceneBatch(NamedTuple):
     bottoms_before: torch.Tensor
     bottoms: torch.Tensor
     heights: torch.Tensor
+    rims: torch.Tensor
 
     @classmethod
     def flat(cls, *values: torch.Tensor, **named: torch.Tensor) -> SceneBatch:
         """Return events of cubes on the table from all that is not vertical, `before` first."""
         given = dict(zip(cls._fields, values)) | named
         table, heights = torch.zeros_like(given['present']), given['sides'].mean(dim=-1)
-        return cls(**given, bottoms_before=table, bottoms=table, heights=heights)
+        return cls(**given, bottoms_before=table, bottoms=table, heights=heights, rims=table)
 
     @property
     def tops(self) -> torch.Tensor:
         """(B, N) heights of the upper faces in the last state, workspace units."""
         return self.bottoms + self.heights
+
+    @property
+    def has_open_boxes(self) -> bool:
+        """Whether there is anything that things can be put into."""
+        return bool((self.rims > 0).any())
 
     @property
     def is_stacked(self) -> bool:
@@ -101,13 +112,50 @@ class SceneBatch(NamedTuple):
         return SceneBatch(*(value.to(target) for value in self))
 
 
+def floors(bottoms: torch.Tensor, rims: torch.Tensor) -> torch.Tensor:
+    """Return how high things in open boxes stand; on a floor on the table they count as on it."""
+    inner = bottoms + rims
+    return torch.where(inner > TABLE_NOISE, inner, 0.0)
+
+
+def wall_gaps(scene: SceneBatch, growth: float = 1.0) -> torch.Tensor:
+    """Return the least gap (B, N, N) of the first thing to the walls of the open box around it.
+
+    It is negative where it would stand in a wall, and -2 for what is no open box.
+
+    Args:
+        scene: B scenes.
+        growth: Factor on the side of the first thing, 0 for its middle.
+    """
+    opening = (scene.sides - 2 * scene.rims.unsqueeze(-1)).unsqueeze(-3)
+    apart = (scene.after.unsqueeze(-2) - scene.after.unsqueeze(-3)).abs()
+    gap = ((opening - growth * scene.sides.unsqueeze(-2)) / 2 - apart).amin(dim=-1)
+    return torch.where(scene.rims.unsqueeze(-2) > 0, gap, -2.0)
+
+
+def below_rim(scene: SceneBatch) -> torch.Tensor:
+    """Return (B, N, N) whether the lower face of the first is between the faces of the second."""
+    lower = scene.bottoms.unsqueeze(-1)
+    below = lower < (scene.tops - TOUCHING).unsqueeze(-2)
+    here = (scene.present.unsqueeze(-1) * scene.present.unsqueeze(-2)) > 0.5
+    other = ~torch.eye(here.shape[-1], dtype=torch.bool, device=here.device)
+    return (lower >= scene.bottoms.unsqueeze(-2)) & below & here & other
+
+
 def faces_meet(scene: SceneBatch) -> torch.Tensor:
-    """Return (B, N, N) whether the first thing begins at the height at which the second ends."""
-    gap = scene.bottoms.unsqueeze(-1) - scene.tops.unsqueeze(-2)
+    """Return (B, N, N) whether the first thing begins at the height at which the second carries.
+
+    That is its upper face, or the floor of an open box under what fits between the walls.
+    """
+    openings = scene.sides - 2 * scene.rims.unsqueeze(-1)
+    fits = (scene.sides.unsqueeze(-2) <= openings.unsqueeze(-3)).all(dim=-1)
+    sinks = (wall_gaps(scene, 0.0) > 0) & fits
+    floor = floors(scene.bottoms, scene.rims).unsqueeze(-2)
+    gap = scene.bottoms.unsqueeze(-1) - torch.where(sinks, floor, scene.tops.unsqueeze(-2))
     here = (scene.present.unsqueeze(-1) * scene.present.unsqueeze(-2)) > 0.5
     # On equal heights of the lower faces nothing carries, however flat the things are.
     is_higher = scene.bottoms.unsqueeze(-1) > scene.bottoms.unsqueeze(-2)
-    return (gap.abs() < TOUCHING) & here & is_higher
+    return (gap.abs() < TOUCHING) & here & (is_higher | sinks)
 
 
 def rests_on(scene: SceneBatch) -> torch.Tensor:
@@ -153,6 +201,9 @@ def let_down(scene: SceneBatch, mask: torch.Tensor) -> SceneBatch:
             for values in (scene.after, scene.sides)
         )
         away, tops = (scene.after - place).abs(), bottoms + scene.heights
+        room = (scene.sides - side) / 2 - scene.rims.unsqueeze(-1) - away
+        goes_in = (scene.rims > 0) & (room >= 0).all(dim=-1)
+        tops = torch.where(goes_in, floors(bottoms, scene.rims), tops)
         meets = (away < (scene.sides + side) / 2).all(dim=-1) & is_there
         under = (away < scene.sides / 2).all(dim=-1) & is_there
         highest = torch.where(meets, tops, 0.0).amax(dim=-1, keepdim=True)
@@ -199,6 +250,7 @@ def scene_batch_from_events(events: Events, dtype: torch.dtype = torch.float32) 
         bottoms_before=bottoms[:, 0].to(dtype),
         bottoms=bottoms[:, -1].to(dtype),
         heights=heights.to(dtype),
+        rims=cast(torch.Tensor, events.rims).to(dtype),
     )
 
 

@@ -16,7 +16,7 @@ import torch
 from torch import nn
 
 from concept_control.energy.networks.energy_network import ACTION, ARGUMENT, EnergyNetwork
-from concept_control.energy.scene_batch import NUM_MOTION_FEATURES, SceneBatch, sides_of
+from concept_control.energy.scene_batch import NUM_MOTION_FEATURES, VERTICAL, SceneBatch, sides_of
 from concept_control.errors import ModelError
 from concept_control.output_files import replacing
 
@@ -87,10 +87,6 @@ def record(module: nn.Module, example: tuple[torch.Tensor, ...]) -> Recorded:
     return run
 
 
-_VERTICAL = ('bottoms_before', 'bottoms', 'heights')
-"""What an exported concept takes beside the rest if it is about heights, each (B, N)."""
-
-
 class _ResidualModule(nn.Module):
     """A function of scenes as one of plain tensors."""
 
@@ -99,10 +95,10 @@ class _ResidualModule(nn.Module):
         self._residual = residual
 
     def forward(self, *values: torch.Tensor) -> torch.Tensor:
-        count = len(SceneBatch._fields) - len(_VERTICAL)
+        count = len(SceneBatch._fields) - len(VERTICAL)
         before, after, colors, sizes, *masks = values[:count]
         scene = SceneBatch.flat(before, after, colors, sides_of(sizes, after), *masks)
-        return self._residual(scene._replace(**dict(zip(_VERTICAL, values[count:]))))
+        return self._residual(scene._replace(**dict(zip(VERTICAL, values[count:]))))
 
 
 def export_network(network: EnergyNetwork, path: str | Path) -> None:
@@ -132,7 +128,8 @@ def export_residual(
 
     The file's `forward` takes what that of `export_network` takes, without the codes, and returns
     the residuals (B, K) of outcomes; it is differentiable in `after`. A concept about heights also
-    takes those of the lower faces before and after, and vertical sides, each (B, N).
+    takes those of the lower faces before and after, vertical sides, and how thick the walls of
+    open boxes are (0 for what is solid), each (B, N).
 
     Args:
         residual: Function of B scenes to their residuals (B, K).
@@ -143,7 +140,7 @@ def export_residual(
     module, example = _ResidualModule(residual).eval(), _example(count)
     if has_heights:
         table = torch.zeros_like(example[4])
-        example = (*example, table, table, 0.16 + table)
+        example = (*example, table, table, 0.16 + table, table)
     if Path(path).suffix != EXPORTED_PROGRAM:
         _save(module, example, path)
         return

@@ -13,7 +13,7 @@ import numpy as np
 from concept_control.errors import ConceptControlError, PerceptionError
 from concept_control.interfaces.constants import allowed
 from concept_control.perception.camera_model import Intrinsics
-from concept_control.world.entity import TOOL_ID, EntityState, EntityStatus
+from concept_control.world.entity import OPEN_BOX, RIM, TOOL_ID, EntityState, EntityStatus
 
 
 def seconds(stamp: Any) -> float:
@@ -53,8 +53,21 @@ def entity_states(message: Any, frame: str) -> dict[int, EntityState]:
             color=np.clip(color, 0.0, 1.0),
             status=EntityStatus(entity.status),
             yaw=entity.yaw,
+            rim=_rim(entity, size),
         )
     return states
+
+
+def _rim(entity: Any, size: np.ndarray) -> float:
+    """Return how thick the walls of an open box are taken to be [m]; 0 for other shapes."""
+    if entity.shape != OPEN_BOX:
+        return 0.0
+    if size.min() <= 4 * RIM:
+        raise PerceptionError(
+            f'entity #{entity.id} is an open box of {size.tolist()} m; expected sides of more '
+            f'than {4 * RIM} m, as its walls are taken to be {RIM} m thick'
+        )
+    return RIM
 
 
 def intrinsics_of(message: Any) -> Intrinsics:

@@ -77,7 +77,7 @@ def _checked(scene: Tabletop) -> Tabletop:
     """
     n = len(scene.ids)
     arrays: dict[str, tuple[int, ...]] = {'positions': (n, 2), 'colors': (n, 3)}
-    arrays |= dict.fromkeys(('sizes', 'bottoms', 'heights'), (n,))
+    arrays |= dict.fromkeys(('sizes', 'bottoms', 'heights', 'rims'), (n,))
     values = {name: np.asarray(getattr(scene, name), dtype=float) for name in arrays}
     for name, shape in arrays.items():
         if values[name].shape != shape or not np.isfinite(values[name]).all():

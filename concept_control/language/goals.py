@@ -7,8 +7,9 @@ message. `plan_goal` finds where things should stand and refuses what cannot be 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from itertools import product
 
 import numpy as np
 
@@ -21,7 +22,9 @@ from concept_control.energy.goals.program import (
     terms_of,
 )
 from concept_control.energy.goals.solving import Solution, solve
+from concept_control.energy.measurements.heights import WITHIN
 from concept_control.energy.model import ConceptModel
+from concept_control.energy.search.walls import DIAGONAL
 from concept_control.errors import GroundingError
 from concept_control.language.expression import Expression, parse, uses_tool
 from concept_control.language.grounding import GoalRequest, ground
@@ -106,7 +109,7 @@ def plan_goal(
         relative = (weights / weights.max()).tolist()
         energy = GoalEnergy(model, reweighted(request.program, relative))
         solution = _solve(energy, request, config.max_energy)
-    _refuse_unreached(energy, request, solution, config.max_energy)
+    _refuse_unreached(energy, request, solution, config.max_energy, workspace)
     targets = np.asarray(solution.positions, dtype=float)
     shift = np.linalg.norm(targets - request.scene.positions, axis=-1)
     raised = np.abs(solution.bottoms - request.scene.bottoms)
@@ -126,7 +129,11 @@ def plan_goal(
 
 
 def _refuse_unreached(
-    energy: GoalEnergy, request: GoalRequest, solution: Solution, max_energy: float
+    energy: GoalEnergy,
+    request: GoalRequest,
+    solution: Solution,
+    max_energy: float,
+    workspace: Workspace,
 ) -> None:
     """Refuse a solution in which the heaviest parts of a goal do not hold."""
     parts = energy.conjuncts
@@ -139,10 +146,30 @@ def _refuse_unreached(
     if not solution.is_clear:
         missed.append('blocks would overlap or fall')
     if missed:
+        missed += _unfit(energy.terms, request.scene, workspace)
         raise GroundingError(
             f'{request.expression} cannot be reached here: {"; ".join(missed)}; is there room for '
             'it on the table, and does it contradict itself?'
         )
+
+
+def _unfit(terms: Sequence[GroundedTerm], scene: Tabletop, workspace: Workspace) -> Iterator[str]:
+    """Say what cannot be in what it is meant to be in."""
+    unit = 1000 * float(workspace.length_to_world(1.0))
+    sides, openings = unit * scene.sizes, unit * (scene.sizes - 2 * scene.rims)
+    for term in terms:
+        outcome = None if term.code.agreement is None else term.code.agreement.outcome
+        if outcome is None or WITHIN not in outcome.specs:
+            continue
+        for row, box in product(*(np.flatnonzero(m) for m in (term.subjects, term.attention))):
+            inner, outer = scene.ids[row], scene.ids[box]
+            if scene.rims[box] <= 0:
+                yield f'#{outer} is no open box'
+            elif DIAGONAL * sides[row] > openings[box]:
+                yield (
+                    f'#{inner} needs {DIAGONAL * sides[row]:.0f} mm, however it is turned, and '
+                    f'between the walls of #{outer} there are {openings[box]:.0f} mm'
+                )
 
 
 def bind_goal(
@@ -188,7 +215,9 @@ def _goal(
     goal_id: int = 0,
 ) -> GroundedGoal:
     scene = request.scene
-    evaluator = FastGoalEvaluator(energy, np.stack([scene.bottoms, bottoms, scene.heights]))
+    evaluator = FastGoalEvaluator(
+        energy, np.stack([scene.bottoms, bottoms, scene.heights, scene.rims])
+    )
 
     def solve_again(places: np.ndarray) -> np.ndarray | None:
         there = replace(scene, positions=places[:, :2], bottoms=places[:, 2])

@@ -127,15 +127,14 @@ class Judge(RoleFinder):
         before = self.scene
         # What another term was to move may have moved; to this term it is where it is.
         others = {i for s, _ in self._roles.values() for i in s} - set(subjects)
-        # So may what lay on something: it was cleared away, or went along.
-        is_free = before.mask(sorted(others)) | ((before.bottoms > 0) & ~before.mask(subjects))
+        # So may what lay on or in something: it was cleared away, or went along.
+        lay = (before.bottoms > 0) | before.is_in().any(axis=1)
+        is_free = before.mask(sorted(others)) | (lay & ~before.mask(subjects))
         is_free |= _is_touched(before, after) & ~before.mask(subjects)
         start = np.where(is_free[:, None], after.positions, before.positions)
         events = Events(
             positions=np.stack([start, after.positions])[None].astype(np.float32),
-            colors=before.colors[None],
-            sizes=before.sizes[None],
-            heights=before.heights[None],
+            **before.bodies(),
             bottoms=np.stack([np.where(is_free, after.bottoms, before.bottoms), after.bottoms])[
                 None
             ],

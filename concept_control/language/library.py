@@ -258,6 +258,8 @@ def hash_events(events: Events) -> str:
     names = ['positions', 'colors', 'sizes', 'present', 'subjects', 'attention']
     if events.is_stacked:
         names += ['heights', 'bottoms']
+    if events.has_open_boxes:
+        names += ['heights', 'rims']
     for name in names:
         value = getattr(events, name).cpu().contiguous().numpy()
         digest.update(f'{name}{value.shape}'.encode())

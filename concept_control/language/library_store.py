@@ -205,7 +205,8 @@ def _write(path: Path, concept: LibraryConcept) -> None:
     }
     header['checksum'] = _checksum(header, concept.code)
     shown = concept.demonstrations
-    names = (*FIELDS, *VERTICAL_FIELDS) if shown.has_heights else FIELDS
+    is_solid = shown.has_heights or shown.has_open_boxes
+    names = (*FIELDS, *VERTICAL_FIELDS) if is_solid else FIELDS
     arrays = {name: getattr(shown, name).cpu().numpy() for name in names}
     with replacing(path) as file:
         np.savez_compressed(

@@ -188,10 +188,8 @@ def _events(
     count = len(outcomes)
     return Events(
         positions=np.stack([np.repeat(before.positions[None], count, 0), outcomes], axis=1),
-        heights=np.repeat(before.heights[None], count, 0),
+        **before.bodies(count),
         bottoms=np.repeat(np.stack([before.bottoms, bottoms])[None], count, 0),
-        colors=np.repeat(before.colors[None], count, 0),
-        sizes=np.repeat(before.sizes[None], count, 0),
         subjects=np.array([before.mask(s) for s, _ in roles]),
         attention=np.array([before.mask(a or s) for s, a in roles], dtype=np.float32),
     )

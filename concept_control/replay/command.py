@@ -208,9 +208,7 @@ class GoalReplay:
         events = Events(
             positions=both[..., :2],
             bottoms=both[..., 2],
-            heights=np.repeat(scene.heights[None], count, axis=0),
-            colors=np.repeat(scene.colors[None], count, axis=0),
-            sizes=np.repeat(scene.sizes[None], count, axis=0),
+            **scene.bodies(count),
             subjects=np.repeat(movable[None], count, axis=0),
         )
         with torch.no_grad():

@@ -13,6 +13,7 @@ from concept_control.control.arm.description import OWN, ArmDescription
 from concept_control.errors import ConceptControlError
 from concept_control.simulation.finger_drive import add_slides
 from concept_control.world.colors import NAMED_COLORS
+from concept_control.world.entity import RIM
 from concept_control.world.workspace import Workspace
 
 TABLE_COLOR, FLOOR_COLOR = (0.32, 0.32, 0.33), (0.62, 0.66, 0.7)
@@ -39,6 +40,9 @@ a smaller one blocks and gaps shrink with it, as the particle world knows no lar
 
 BLOCK_SIDE, LEAST_BLOCK_SIDE = 0.04, 0.025
 """Side of blocks of which none is given, and the smallest that perception sees well [m]."""
+
+BOX_SIDE, BOX_HEIGHT = 0.14, 0.04
+"""Outer sides of an open box of which none is given [m]."""
 
 MARGIN = 0.03
 """Distance of the blocks' centres in a random layout to the workspace's border [m]."""
@@ -68,8 +72,10 @@ class SceneConfig:
             a workspace of usual size [m].
         arm: Name of a shipped arm or path of an arm's YAML file.
         timestep: Time step of the physics [s].
+        open_boxes: Ids (1 … num_blocks) of what is no block but an open box, with the side in
+            `sizes`.
         stacks: Ids (1 … num_blocks) of blocks that stand on one another, from below; the lowest
-            stands where it was drawn or placed, the others above it.
+            stands where it was drawn or placed, the others above or, in a box, inside.
     """
 
     num_blocks: int = 3
@@ -82,6 +88,7 @@ class SceneConfig:
     arm: str | Path = 'franka'
     timestep: float = 0.002
     stacks: Sequence[Sequence[int]] = ()
+    open_boxes: Sequence[int] = ()
 
     def block_colors(self) -> np.ndarray:
         """Return (num_blocks, 3) RGB in [0, 1].
@@ -103,18 +110,35 @@ class SceneConfig:
         """Return (num_blocks,) sides in a workspace [m].
 
         Raises:
-            SceneError: For sides that are not positive, or neither one nor one a block.
+            SceneError: For sides that are not positive, or neither one nor one a block, and for
+                open boxes that do not exist or have no room in them.
         """
-        usual = max(BLOCK_SIDE * _shrinkage(workspace), LEAST_BLOCK_SIDE)
+        is_open = self.is_open()
+        block = max(BLOCK_SIDE * _shrinkage(workspace), LEAST_BLOCK_SIDE)
+        usual = np.where(is_open, BOX_SIDE * _shrinkage(workspace), block)
         sizes = np.asarray(usual if self.sizes is None else self.sizes, dtype=float)
         if sizes.ndim and sizes.shape != (self.num_blocks,):
             raise SceneError(f'sizes has shape {sizes.shape} for {self.num_blocks} blocks')
         if not (np.isfinite(sizes) & (sizes > 0)).all():
             raise SceneError(f'sizes must be positive, got {sizes.tolist()}')
-        return np.broadcast_to(sizes, (self.num_blocks,)).copy()
+        sizes = np.broadcast_to(sizes, (self.num_blocks,)).copy()
+        if (sizes[is_open] <= 4 * RIM).any():
+            raise SceneError(f'an open box needs a side of more than {4 * RIM} m, got {sizes}')
+        return sizes
 
-    def stacked(self, xy: np.ndarray, sizes: np.ndarray) -> np.ndarray:
-        """Return (num_blocks, 3) centres [m] of blocks with sides (num_blocks,) in their stacks.
+    def is_open(self) -> np.ndarray:
+        """Return (num_blocks,) bool: which are open boxes.
+
+        Raises:
+            SceneError: For ids that do not exist.
+        """
+        ids = np.arange(1, self.num_blocks + 1)
+        if not {*self.open_boxes} <= {*ids.tolist()}:
+            raise SceneError(f'open_boxes {list(self.open_boxes)}: expected ids among {ids}')
+        return np.isin(ids, np.array(list(self.open_boxes), dtype=int))
+
+    def stacked(self, xy: np.ndarray, heights: np.ndarray) -> np.ndarray:
+        """Return (num_blocks, 3) centres [m] of things (num_blocks,) high, in their stacks.
 
         Raises:
             SceneError: For ids that do not exist or stand in two places.
@@ -125,11 +149,13 @@ class SceneConfig:
                 f'stacks {list(map(list, self.stacks))}: expected each of the blocks 1 … '
                 f'{self.num_blocks} at most once'
             )
-        positions = np.column_stack([xy, sizes / 2])
+        positions = np.column_stack([xy, heights / 2])
+        levels = np.where(self.is_open(), RIM, heights)
         for stack in self.stacks:
             rows = np.array(stack, dtype=int) - 1
             positions[rows, :2] = xy[rows[:1]]
-            positions[rows, 2] = np.cumsum(sizes[rows]) - sizes[rows] / 2
+            below = np.cumsum(levels[rows]) - levels[rows]
+            positions[rows, 2] = below + heights[rows] / 2
         return positions
 
 
@@ -146,6 +172,8 @@ class Scene:
         config: Configuration that it was built from.
         colors: (N, 3) RGB of the blocks.
         sizes: (N,) sides of the blocks [m].
+        heights: (N,) vertical sides of them [m].
+        rims: (N,) thickness of the walls and of the floor of open boxes [m], 0 for blocks.
         initial_positions: (N, 3) block centres [m], world frame.
         initial_yaws: (N,) angles of the blocks about the vertical [rad].
         spec: Specification that the model was compiled from.
@@ -156,6 +184,8 @@ class Scene:
     config: SceneConfig
     colors: np.ndarray
     sizes: np.ndarray
+    heights: np.ndarray
+    rims: np.ndarray
     initial_positions: np.ndarray
     initial_yaws: np.ndarray
     spec: mujoco.MjSpec
@@ -184,7 +214,8 @@ def build_scene(config: SceneConfig | None = None) -> Scene:
     config = config or SceneConfig()
     arm = ArmDescription.load(config.arm)
     workspace, colors = arm.workspace, config.block_colors()
-    sizes = config.block_sizes(workspace)
+    sizes, is_open = config.block_sizes(workspace), config.is_open()
+    heights, rims = np.where(is_open, BOX_HEIGHT, sizes), np.where(is_open, RIM, 0.0)
     rng = np.random.default_rng(config.seed)
     if config.positions is None:
         xy = random_layout(rng, workspace, sizes, config.min_gap)
@@ -200,7 +231,7 @@ def build_scene(config: SceneConfig | None = None) -> Scene:
     yaws = rng.uniform(-np.pi / 4, np.pi / 4, config.num_blocks)
     if not config.random_yaw:
         yaws = np.zeros(config.num_blocks)
-    positions = config.stacked(xy[:, :2], sizes)
+    positions = config.stacked(xy[:, :2], heights)
     if xy.shape[1] > 2:
         positions[:, 2] += xy[:, 2]
 
@@ -215,16 +246,19 @@ def build_scene(config: SceneConfig | None = None) -> Scene:
     _add_table(beside, workspace)
     names = [f'block_{i + 1}' for i in range(config.num_blocks)]
     for i, name in enumerate(names):
-        _add_block(beside, name, positions[i], yaws[i], sizes[i], colors[i])
+        sides = np.array([sizes[i], sizes[i], heights[i]])
+        _add_block(beside, name, positions[i], yaws[i], box_parts(sides, rims[i]), colors[i])
     spec.attach(beside, prefix=OWN, frame=spec.worldbody.add_frame())
     names = [f'{OWN}{name}' for name in names]
     if arm.fingers is not None:
         add_slides(spec, arm.fingers)
     if arm.suction:
         tool_body = spec.site(arm.tool_site).parent.name
-        for name in names:
-            _add_suction(spec, tool_body, name)
-    return Scene(spec.compile(), arm, config, colors, sizes, positions, yaws, spec, names)
+        for i, name in enumerate(names):
+            if not is_open[i]:
+                _add_suction(spec, tool_body, name)
+    model = spec.compile()
+    return Scene(model, arm, config, colors, sizes, heights, rims, positions, yaws, spec, names)
 
 
 def random_layout(
@@ -355,23 +389,43 @@ def _add_block(
     name: str,
     position: np.ndarray,
     yaw: float,
-    size: float,
+    parts: list[tuple[np.ndarray, np.ndarray]],
     color: np.ndarray,
 ) -> None:
     quat = [np.cos(yaw / 2), 0.0, 0.0, np.sin(yaw / 2)]
     body = spec.worldbody.add_body(name=name, pos=position, quat=quat)
     body.add_freejoint(name=name)
-    body.add_geom(
-        name=name,
-        type=mujoco.mjtGeom.mjGEOM_BOX,
-        size=[size / 2] * 3,
-        mass=BLOCK_MASS,
-        rgba=[*color, 1.0],
-        contype=1,
-        conaffinity=3,
-        friction=[0.6, 0.01, 0.001],
-        solref=[0.01, 1.0],
-    )
+    for number, (place, half) in enumerate(parts):
+        body.add_geom(
+            name=f'{name}_{number}' if number else name,
+            type=mujoco.mjtGeom.mjGEOM_BOX,
+            pos=place,
+            size=half,
+            mass=BLOCK_MASS / len(parts),
+            rgba=[*color, 1.0],
+            contype=1,
+            conaffinity=3,
+            friction=[0.6, 0.01, 0.001],
+            solref=[0.01, 1.0],
+        )
+
+
+def box_parts(sides: np.ndarray, rim: float) -> list[tuple[np.ndarray, np.ndarray]]:
+    """Return centres (3,) and half sides (3,) [m] of the boxes that a thing consists of.
+
+    It is one, or the floor and four walls where the rim is thick [m].
+    """
+    half = np.asarray(sides, dtype=float) / 2
+    if rim <= 0:
+        return [(np.zeros(3), half)]
+    parts = [(np.array([0.0, 0.0, rim / 2 - half[2]]), np.array([half[0], half[1], rim / 2]))]
+    for axis, sign in ((0, -1.0), (0, 1.0), (1, -1.0), (1, 1.0)):
+        place, wall = np.array([0.0, 0.0, rim / 2]), half - np.array([0.0, 0.0, rim / 2])
+        place[axis], wall[axis] = sign * (half[axis] - rim / 2), rim / 2
+        # Those along x are between the other two, so that no parts overlap.
+        wall[1] -= rim if axis == 0 else 0.0
+        parts.append((place, wall))
+    return parts
 
 
 def _add_suction(spec: mujoco.MjSpec, tool_body: str, block: str) -> None:

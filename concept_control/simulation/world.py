@@ -102,10 +102,11 @@ class SimulatedWorld:
         return {
             i + 1: EntityState(
                 position=positions[i],
-                size=np.full(3, scene.sizes[i]),
+                size=np.array([scene.sizes[i], scene.sizes[i], scene.heights[i]]),
                 color=scene.colors[i],
                 status=EntityStatus.HELD if self.held == i + 1 else EntityStatus.SEEN,
                 yaw=float(yaws[i]),
+                rim=float(scene.rims[i]),
             )
             for i in range(self.num_blocks)
         }
@@ -153,7 +154,8 @@ class SimulatedWorld:
             return self._sucked
         position, rotation = self.tool_pose()
         for index, body in enumerate(self._blocks):
-            if self._is_under_cup(position, rotation[:, 2], int(body), index):
+            is_open = self.scene.rims[index] > 0  # it has no face that seals
+            if not is_open and self._is_under_cup(position, rotation[:, 2], int(body), index):
                 self._weld(index, int(body))
                 self._sucked = index + 1
                 return self._sucked
@@ -184,7 +186,7 @@ class SimulatedWorld:
         yaw = float(self.block_yaws()[index]) if yaw is None else yaw
         at, dof = self._block_qpos[index], self._block_dof[index]
         self.data.qpos[at : at + 2] = xy[:2]
-        self.data.qpos[at + 2] = self.scene.sizes[index] / 2 + sum(xy[2:])
+        self.data.qpos[at + 2] = self.scene.heights[index] / 2 + sum(xy[2:])
         self.data.qpos[at + 3 : at + 7] = [np.cos(yaw / 2), 0.0, 0.0, np.sin(yaw / 2)]
         self.data.qvel[dof : dof + 6] = 0.0
         mujoco.mj_forward(self.model, self.data)

@@ -112,7 +112,7 @@ class ArmSession:
         workspace = self._scene.arm.workspace
         positions = world.block_positions()
         flat = workspace.to_workspace(positions[:, :2]) if len(positions) else positions[:, :2]
-        heights = (positions[:, 2] - self._scene.sizes / 2) / workspace.half_extent
+        heights = (positions[:, 2] - self._scene.heights / 2) / workspace.half_extent
         places = {
             thing.id: (float(x), float(y), float(z))
             for thing, (x, y), z in zip(self._table.things, flat, heights)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -17,7 +18,7 @@ from concept_control.world.tabletop import MOVED, Tabletop
 FIELDS = ('positions', 'colors', 'sizes', 'present', 'subjects', 'attention')
 """Names of the arrays in an NPZ file, as `Events` takes them; the first two must be there."""
 
-VERTICAL_FIELDS = ('heights', 'bottoms')
+VERTICAL_FIELDS = ('heights', 'bottoms', 'rims')
 """Names of the arrays beside them in which files of taught words keep what is vertical."""
 
 MAX_SHAPE = (1000, 1000, 100)
@@ -64,15 +65,13 @@ def demonstration(
         )
     if not subjects and not arguments:
         raise EventError(NOTHING_MEANT)
-    at = np.array([before.ids.index(i) for i in ids])
+    before = before.only(ids)
     then = np.array([after.ids.index(i) for i in ids])
     order = np.array(ids)
     return Events(
-        positions=np.stack([before.positions[at], after.positions[then]])[None],
-        colors=before.colors[at][None],
-        sizes=before.sizes[at][None],
-        heights=before.heights[at][None],
-        bottoms=np.stack([before.bottoms[at], after.bottoms[then]])[None],
+        positions=np.stack([before.positions, after.positions[then]])[None],
+        **before.bodies(),
+        bottoms=np.stack([before.bottoms, after.bottoms[then]])[None],
         subjects=np.isin(order, np.array(list(subjects), dtype=int))[None],
         attention=np.isin(order, np.array(list(arguments), dtype=int))[None].astype(np.float32),
     )
@@ -106,9 +105,9 @@ def shown_roles(after: Tabletop, moved: Sequence[int]) -> tuple[tuple[int, ...],
 def scenes_of(events: Events, row: int) -> tuple[Tabletop, Tabletop]:
     """Return what one of the events shows before and after; the first entity has the id 1."""
     here = np.flatnonzero(events.present[row].cpu().numpy())
-    colors, sizes, heights = (
+    colors, sizes, heights, rims = (
         getattr(events, name)[row].cpu().numpy().astype(float)[here]
-        for name in ('colors', 'sizes', 'heights')
+        for name in ('colors', 'sizes', 'heights', 'rims')
     )
     before, after = (
         Tabletop(
@@ -118,6 +117,7 @@ def scenes_of(events: Events, row: int) -> tuple[Tabletop, Tabletop]:
             sizes,
             events.bottoms[row, step].cpu().numpy().astype(float)[here],
             heights,
+            rims,
         )
         for step in (0, -1)
     )
@@ -171,7 +171,7 @@ def read_npz(path: Path, notes: list[str]) -> Events:
     if arrays['positions'].ndim == 4 and arrays['positions'].size:
         masks = _masks(arrays, notes)
     shown = join([events_of(arrays | masks)])
-    if 'attention' in masks and shown.is_stacked:
+    if 'attention' in masks and (shown.is_stacked or shown.has_open_boxes):
         notes.append('where things came to rest on others, it is these, or the whole pile')
         shown = _with_piles(shown)
     return shown
@@ -247,7 +247,7 @@ def events_of(arrays: Mapping[str, np.ndarray]) -> Events:
     if any(size > largest for size, largest in zip(shape, MAX_SHAPE)):
         raise EventError(f'positions {shape}; at most {MAX_SHAPE} events, steps and entities')
     sizes, present, subjects, attention = (arrays.get(name) for name in FIELDS[2:])
-    heights, bottoms = (arrays.get(name) for name in VERTICAL_FIELDS)
+    vertical: dict[str, Any] = {name: arrays.get(name) for name in VERTICAL_FIELDS}
     return Events(
         arrays['positions'],
         arrays['colors'],
@@ -255,6 +255,5 @@ def events_of(arrays: Mapping[str, np.ndarray]) -> Events:
         present,
         subjects,
         attention,
-        heights=heights,
-        bottoms=bottoms,
+        **vertical,
     )

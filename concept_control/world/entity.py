@@ -22,6 +22,12 @@ TOUCHING = 0.02
 """Gap between two faces up to which one thing rests on the other [workspace units], 5 mm on the
 default table."""
 
+RIM = 0.004
+"""Thickness of the walls and of the floor of an open box [m]: a camera hardly tells it."""
+
+OPEN_BOX = 'open box'
+"""Shape of a box without a lid, into which things can be put, as `msg/Entity` names it."""
+
 TOOL_COLOR = (0.2, 0.2, 0.2)
 """RGB of the tool in [0, 1]."""
 
@@ -44,6 +50,7 @@ class EntityState:
         color: (3,) RGB in [0, 1].
         status: How the position is known.
         yaw: Angle about the vertical axis [rad].
+        rim: Thickness of the walls and of the floor of an open box [m]; 0 for what is solid.
     """
 
     position: np.ndarray
@@ -51,6 +58,7 @@ class EntityState:
     color: np.ndarray = field(default_factory=lambda: np.full(3, 0.5))
     status: EntityStatus = EntityStatus.SEEN
     yaw: float = 0.0
+    rim: float = 0.0
 
     @property
     def xy(self) -> np.ndarray:

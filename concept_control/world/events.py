@@ -36,6 +36,7 @@ class Events:
         sides: (B, N, 2) side lengths in x and in y; all equal `sizes` for squares.
         heights: (B, N) vertical side lengths; `sizes` where not given.
         bottoms: (B, T, N) heights of the lower faces above the table, 0 for what stands on it.
+        rims: (B, N) thickness of the walls and of the floor of open boxes, 0 for what is solid.
         has_heights: Whether positions had a z; without, everything stands on the table.
         present: (B, N) bool, False for padding.
         subjects: (B, N) bool, the entities the concept acts on (they may move), or the marker.
@@ -59,6 +60,7 @@ class Events:
     attention: torch.Tensor
     heights: torch.Tensor
     bottoms: torch.Tensor
+    rims: torch.Tensor
     has_attention: bool
     has_heights: bool
 
@@ -75,27 +77,27 @@ class Events:
         heights: ArrayLike | None = None,
         bottoms: ArrayLike | None = None,
         has_heights: bool | None = None,
+        rims: ArrayLike | None = None,
     ) -> None:
         positions = _expect_scenes(_as_float('positions', positions))
         device, mask_shape = positions.device, (positions.shape[0], positions.shape[2])
         colors = _expect('colors', _as_float('colors', colors), (*mask_shape, 3)).to(device)
         sizes, heights = _split_sizes(sizes, heights, mask_shape, positions.shape[-1])
         given_sides = sides
-        sizes, sides = _sizes_and_sides(sizes, sides, mask_shape)
-        sizes, sides = sizes.to(device), sides.to(device)
+        found = _sizes_and_sides(sizes, sides, mask_shape)
+        sizes, sides = (each.to(device) for each in found)
         heights = _heights(heights, sizes, given_sides, mask_shape).to(device)
         is_solid = positions.shape[-1] == 3 or bottoms is not None
         positions, bottoms = _split_positions(positions, heights, bottoms)
+        rims = _rims(rims, sides, heights)
         present = _mask('present', present, mask_shape, True).to(device)
         subjects = _mask('subjects', subjects, mask_shape, False).to(device)
         given = attention is not None if has_attention is None else has_attention
-        if attention is None:
-            attention = torch.zeros(mask_shape, device=device)
+        attention = torch.zeros(mask_shape) if attention is None else attention
         attention = _expect('attention', _as_float('attention', attention), mask_shape).to(device)
 
         _check_present(positions, bottoms, colors, sides, heights, attention, present)
         # Padding is zeroed so that what stands in it can never be seen, not even as NaN.
-        keep = present.to(positions.dtype)
         positions = torch.where(present[:, None, :, None], positions, 0.0)
         colors = torch.where(present[..., None], colors, 0.0)
         sizes = torch.where(present, sizes, DEFAULT_SIZE)
@@ -109,9 +111,10 @@ class Events:
             ('sides', sides),
             ('present', present),
             ('subjects', subjects & present),
-            ('attention', torch.where(present, attention, 0.0) * keep),
+            ('attention', torch.where(present, attention, 0.0)),
             ('heights', heights),
             ('bottoms', torch.where(is_raised, bottoms, 0.0)),
+            ('rims', torch.where(present, rims, 0.0)),
             ('has_attention', given),
             ('has_heights', is_solid if has_heights is None else has_heights),
         ):
@@ -141,6 +144,11 @@ class Events:
     def is_stacked(self) -> bool:
         """Whether anything is ever off the table."""
         return bool((self.bottoms > 0).any())
+
+    @property
+    def has_open_boxes(self) -> bool:
+        """Whether there is anything that things can be put into."""
+        return bool((self.rims > 0).any())
 
     @property
     def centers(self) -> torch.Tensor:
@@ -205,7 +213,8 @@ class Events:
             sides=padding(self.sides, (0, 0, 0, extra)),
             **{
                 name: padding(getattr(self, name), (0, extra))
-                for name in ('sizes', 'present', 'subjects', 'attention', 'heights', 'bottoms')
+                for name in self._tensors()
+                if name not in ('positions', 'colors', 'sides')
             },
         )
 
@@ -316,6 +325,20 @@ def _heights(
     factor = sizes.cpu() / _as_float('sides', sides).cpu().mean(dim=-1)
     is_other = (factor - 1).abs() > _ROUNDED
     return torch.where(is_other, found.cpu() * factor, found.cpu()).to(found.device)
+
+
+def _rims(rims: ArrayLike | None, sides: torch.Tensor, heights: torch.Tensor) -> torch.Tensor:
+    """Return the thickness (B, N) of walls, which must leave room between them."""
+    if rims is None:
+        return torch.zeros_like(heights)
+    found = _expect('rims', _as_float('rims', rims), tuple(heights.shape)).to(heights.device)
+    thickest = torch.minimum(sides.amin(dim=-1) / 2, heights)
+    if not ((found == 0) | (found > 0) & (found < thickest)).all():
+        raise EventError(
+            f'rims contain {found.min():g} to {found.max():g}; expected how thick the walls and '
+            'the floor of open boxes are, with room between them, and 0 for what is solid'
+        )
+    return found
 
 
 def _split_sizes(

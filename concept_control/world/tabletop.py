@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, fields
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -29,6 +29,8 @@ class Tabletop:
         sizes: (N,) side lengths, workspace units.
         bottoms: (N,) heights of the lower faces above the table, workspace units; empty: all 0.
         heights: (N,) vertical side lengths, workspace units; empty: as `sizes`.
+        rims: (N,) thickness of the walls and of the floor of open boxes, workspace units, 0 for
+            what is solid; empty: all 0.
     """
 
     ids: tuple[int, ...]
@@ -37,10 +39,12 @@ class Tabletop:
     sizes: np.ndarray
     bottoms: np.ndarray = field(default_factory=lambda: np.zeros(0))
     heights: np.ndarray = field(default_factory=lambda: np.zeros(0))
+    rims: np.ndarray = field(default_factory=lambda: np.zeros(0))
 
     def __post_init__(self) -> None:
-        if not np.size(self.bottoms):
-            object.__setattr__(self, 'bottoms', np.zeros(len(self.ids)))
+        for name in ('bottoms', 'rims'):
+            if not np.size(getattr(self, name)):
+                object.__setattr__(self, name, np.zeros(len(self.ids)))
         if not np.size(self.heights):
             object.__setattr__(self, 'heights', np.asarray(self.sizes))
 
@@ -54,11 +58,12 @@ class Tabletop:
         if not ids:
             return cls((), np.zeros((0, 2)), np.zeros((0, 3)), np.zeros(0))
         sides = np.array([float(states[i].size[:2].mean()) for i in ids])
-        bottoms, heights = (
+        bottoms, heights, rims = (
             np.asarray(workspace.length_to_workspace(np.array(lengths, dtype=float)))
             for lengths in (
                 [states[i].top - states[i].size[2] for i in ids],
                 [states[i].size[2] for i in ids],
+                [states[i].rim for i in ids],
             )
         )
         is_free = [i != TOOL_ID and states[i].status != EntityStatus.HELD for i in ids]
@@ -69,6 +74,7 @@ class Tabletop:
             sizes=np.asarray(workspace.length_to_workspace(sides)),
             bottoms=np.where((bottoms > TABLE_NOISE) & is_free, bottoms, 0.0),
             heights=heights,
+            rims=rims,
         )
 
     def events(
@@ -80,20 +86,37 @@ class Tabletop:
 
         return Events(
             positions=np.asarray(self.positions, dtype=np.float32)[None, None],
-            colors=np.asarray(self.colors, dtype=np.float32)[None],
-            sizes=np.asarray(self.sizes, dtype=np.float32)[None],
-            heights=np.asarray(self.heights, dtype=np.float32)[None],
+            **self.bodies(),
             bottoms=np.asarray(self.bottoms, dtype=np.float32)[None, None],
             subjects=None if subjects is None else subjects[None],
             attention=None if attention is None else attention[None].astype(np.float32),
         )
 
+    def bodies(self, count: int = 1) -> dict[str, Any]:
+        """Return what stays the same whatever happens, `count` times, as `Events` take it."""
+        names = ('colors', 'sizes', 'heights', 'rims')
+        values = ((name, np.asarray(getattr(self, name), dtype=np.float32)) for name in names)
+        return {name: np.repeat(value[None], count, axis=0) for name, value in values}
+
     def rests_on(self) -> np.ndarray:
-        """Return (N, N) bool: whether the thing of a row rests on that of a column."""
-        gaps = np.abs(self.bottoms[:, None] - (self.bottoms + self.heights))
+        """Return (N, N) bool: whether the thing of a row rests on that of a column, or in it."""
+        inside, floors = self.is_in(), self.bottoms + self.rims
+        floors = np.where(floors > TABLE_NOISE, floors, 0.0)
+        carrying = np.where(inside, floors, self.bottoms + self.heights)
+        gaps = np.abs(self.bottoms[:, None] - carrying)
         away = np.abs(self.positions[:, None] - self.positions).max(axis=-1, initial=0.0)
         is_over = away < (self.sizes[:, None] + self.sizes) / 2
-        return (gaps < TOUCHING) & is_over & (self.bottoms[:, None] > self.bottoms)
+        return (gaps < TOUCHING) & is_over & ((self.bottoms[:, None] > self.bottoms) | inside)
+
+    def is_in(self) -> np.ndarray:
+        """Return (N, N) bool: whether the thing of a row is in the open box of a column.
+
+        Its middle is between the walls, and its lower face below the rim.
+        """
+        away = np.abs(self.positions[:, None] - self.positions).max(axis=-1, initial=0.0)
+        below = self.bottoms[:, None] < self.bottoms + self.heights - TOUCHING
+        is_within = (away < self.sizes / 2 - self.rims) & (self.bottoms[:, None] >= self.bottoms)
+        return (self.rims > 0) & is_within & below & ~np.eye(len(self.ids), dtype=bool)
 
     def mask(self, ids: Sequence[int]) -> np.ndarray:
         """Return the (N,) bool mask of some ids."""

@@ -9,7 +9,7 @@ def test_the_vocabulary_is_complete_and_demonstrates_itself():
         *('red', 'green', 'blue', 'yellow', 'cyan', 'magenta', 'orange', 'white'),
         *('big', 'small', 'near', 'far', 'between', 'left_of', 'right_of', 'above', 'below'),
         *('aligned_x', 'aligned_y', 'line', 'triangle', 'square', 'circle'),
-        *('on_top_of', 'under', 'higher_than', 'lower_than', 'beside', 'tower'),
+        *('on_top_of', 'under', 'higher_than', 'lower_than', 'beside', 'tower', 'inside'),
         *('closest', 'furthest', 'one', 'two', 'three', 'many', 'moved'),
     }
     for word in words.values():

@@ -1,5 +1,7 @@
 """The one maker of goals: what is planned, what is refused, what a message carries back."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -12,6 +14,7 @@ from concept_control.language.goals import (
     request_tool_goal,
     tool_goal,
 )
+from concept_control.language.library import ConceptLibrary
 from concept_control.world.colors import NAMED_COLORS
 from concept_control.world.entity import TOOL_COLOR, TOOL_ID
 from concept_control.world.tabletop import Tabletop
@@ -98,3 +101,31 @@ def test_a_concept_of_the_tool_joins_what_moves_the_tool(model, library):
     assert goal.movable == (TOOL_ID,) and goal.moved == () and goal.entity_ids == SCENE.ids
     with pytest.raises(GroundingError, match='not about the tool alone'):
         request_tool_goal('far(red; blue)', SCENE, model, library)
+
+
+def test_things_go_into_an_open_box_that_has_room_and_refusals_say_what_is_missing(model):
+    library = ConceptLibrary.learn(model, ('red', 'blue', 'green', 'inside'))
+    sizes = np.array([0.167, 0.167, 0.6, 0.167])
+    box = replace(SCENE, sizes=sizes, heights=np.full(4, 0.167), rims=np.array([0, 0, 0.0167, 0]))
+
+    def plan(expression, scene):
+        return plan_goal(request_goal(expression, scene, model, library), model, WORKSPACE)
+
+    full = replace(box, positions=np.array([*PLACES[:3], PLACES[2]]))
+    for scene in (box, full):
+        goal = plan('inside(red; blue)', scene)
+        away = np.abs(goal.targets[0] - goal.targets[1]).max()
+        assert away < 0.6 / 2 - 0.0167 - 0.167 / 2 and 2 not in goal.moved
+        assert goal.target_bottoms[0] == 0.0
+    # What was in it makes room: aside, or on what came in.
+    apart = np.abs(goal.targets[0] - goal.targets[2]).max()
+    assert apart > 0.167 or goal.target_bottoms[2] == pytest.approx(0.167)
+    both = plan('inside(red; blue) and inside(green; blue)', box)
+    assert np.abs(both.targets[0] - both.targets[2]).max() > 0.167
+    large = replace(box, sizes=np.array([0.167, 0.45, 0.6, 0.167]))
+    for expression, scene, reason in (
+        ('inside(red; green)', box, '#3 is no open box'),
+        ('inside(red; blue)', large, '#1 needs 153 mm, .* of #2 there are 136 mm'),
+    ):
+        with pytest.raises(GroundingError, match=reason):
+            plan(expression, scene)

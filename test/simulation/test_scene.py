@@ -7,7 +7,7 @@ import pytest
 
 from concept_control.control.arm.description import ARMS_FOLDER
 from concept_control.control.tracker import PlanTracker
-from concept_control.simulation.scene import SceneConfig, SceneError, build_scene
+from concept_control.simulation.scene import SceneConfig, SceneError, box_parts, build_scene
 from concept_control.simulation.world import SimulatedWorld
 from concept_control.world.colors import NAMED_COLORS
 
@@ -74,6 +74,8 @@ def test_the_top_camera_sees_the_workspace_upright():
         (SceneConfig(num_blocks=1, sizes=-1.0), 'positive'),
         (SceneConfig(num_blocks=1, positions=np.zeros((2, 2))), 'positions have shape'),
         (SceneConfig(num_blocks=8, min_gap=0.3), 'no layout'),
+        (SceneConfig(num_blocks=2, open_boxes=[3]), 'expected ids among'),
+        (SceneConfig(num_blocks=1, open_boxes=[1], sizes=0.01), 'an open box needs a side'),
     ],
 )
 def test_contradictions_are_refused(config, match):
@@ -94,3 +96,24 @@ def test_stacks_stand_on_one_another_and_stay_at_rest():
     for stacks in ([(1, 7)], [(1, 2), (2, 3)]):
         with pytest.raises(SceneError, match='at most once'):
             build_scene(replace(config, stacks=stacks))
+
+
+def test_an_open_box_holds_what_stands_in_it_and_gives_the_cup_no_face():
+    config = SceneConfig(num_blocks=2, open_boxes=[1], stacks=[(1, 2)], seed=2)
+    world = SimulatedWorld(build_scene(config))
+    tracker = PlanTracker(world.scene.arm)
+    for _ in range(500):
+        world.step(tracker.effort(world.time, *world.joint_state()))
+    box, block = world.entities().values()
+    np.testing.assert_allclose(box.size, [0.14, 0.14, 0.04])
+    np.testing.assert_allclose(block.position[:2], box.position[:2], atol=1e-3)
+    assert block.position[2] == pytest.approx(0.02 + box.rim, abs=1e-3)
+    parts = box_parts(box.size, box.rim)
+    volume = 8 * sum(half.prod() for _, half in parts)
+    inner = box.size - [2 * box.rim, 2 * box.rim, box.rim]
+    assert volume == pytest.approx(box.size.prod() - inner.prod())
+    assert scene_names(world.scene) == ['suction_concept/block_2']
+
+
+def scene_names(scene):
+    return [scene.model.equality(i).name for i in range(scene.model.neq)]

@@ -130,3 +130,10 @@ def test_what_was_not_seen_cannot_be_demonstrated():
         demonstration(table([0, 0], [1, 0], [0, 1]), table([0, 0], [1, 0]), [3], [1])
     with pytest.raises(ConceptControlError, match='nothing moved and nothing is said'):
         demonstration(table([0, 0], [1, 0]), table([0, 0], [1, 0]), [], [])
+
+
+def test_what_came_into_an_open_box_is_about_the_box():
+    after = table([0.5, 0.0], [0.5, 0.1], [-0.5, 0.0])
+    box = replace(after, sizes=np.array([0.16, 0.5, 0.16]), rims=np.array([0.0, 0.02, 0.0]))
+    assert shown_roles(box, (1,)) == ((1,), (2,))
+    assert shown_roles(after, (1,)) == ((1,), (2, 3))

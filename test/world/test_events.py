@@ -57,6 +57,7 @@ def test_rectangles_keep_their_sides_through_every_operation():
         ({'subjects': np.full((2, 3), 0.5)}, 'mask of 0 and 1'),
         ({'attention': np.full((2, 3), 1.5)}, 'attention contain'),
         ({'present': np.zeros((2, 3))}, 'no entity present'),
+        ({'rims': np.full((2, 3), 0.09)}, 'with room between them'),
     ],
 )
 def test_what_is_wrong_is_named(changes, complaint):

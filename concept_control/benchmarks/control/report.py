@@ -76,18 +76,22 @@ class StackingTask:
         command: Command.
         num_blocks: Number of blocks.
         stacks: Blocks of the start that stand on one another, as in `SceneConfig`.
+        open_boxes: Which of the blocks are open boxes.
         shown: Family of which one demonstration teaches the command's word; '' for none.
     """
 
     command: str
     num_blocks: int
     stacks: tuple[tuple[int, ...], ...] = ()
+    open_boxes: tuple[int, ...] = ()
     shown: str = ''
 
 
 STACKED = {
     'on_top_of': StackingTask('on_top_of(red; blue)', 4),
     'on_top_of_burdened': StackingTask('on_top_of(red; blue)', 4, ((2, 3),)),
+    'inside': StackingTask('inside(red; blue)', 4, open_boxes=(2,)),
+    'inside_full': StackingTask('inside(red; blue)', 4, ((2, 3),), (2,)),
     **{f'tower_{num}': StackingTask('tower(all)', num) for num in (3, 4, 5)},
     **{
         f'shown_{name}_{num}': StackingTask(f'{WORD}(all)', num, shown=name)
@@ -316,6 +320,7 @@ def stacking_section(config: ControlConfig, report: Report) -> dict[str, Any]:
                 seed,
                 colors=colors,
                 stacks=task.stacks,
+                open_boxes=task.open_boxes,
                 rest=STACK_REST,
                 shown=task.shown,
                 films=seed == seeds[0] and config.html is not None,

@@ -1,6 +1,6 @@
-"""Relations of height and piles: on top of, higher, lower, beside, towers, one thing on two.
+"""Relations of height and piles: on top of, in, higher, lower, beside, towers, one thing on two.
 
-Things are cubes.
+Things are cubes, but for open boxes.
 """
 
 from __future__ import annotations
@@ -23,7 +23,8 @@ from concept_control.concepts.family import (
     mean_of,
     outside_of,
 )
-from concept_control.concepts.named.relational import Relation
+from concept_control.concepts.named.relational import CONTAINER, Relation
+from concept_control.world.entity import TABLE_NOISE
 from concept_control.world.events import Events
 
 FACE_GAP = 0.02
@@ -190,6 +191,62 @@ class OnTopOf(Stacked):
         off = np.maximum(np.abs(two.offset) - two.other_side / 2, 0.0).max(axis=1)
         gap = np.abs(two.faces[:, 0] - two.other_faces[:, 1])
         return np.where(gap <= FACE_GAP, off, np.inf)
+
+
+class Within(Stacked):
+    """Stand in an open box, on its floor or on something in it."""
+
+    def stack(self, rng: np.random.Generator, scene: Draft) -> None:
+        every, none = np.arange(len(scene.count)), np.zeros_like(scene.sizes)
+        scene.sizes[:, 1] = rng.uniform(*CONTAINER, len(every))
+        scene.heights, scene.rims = scene.sizes.copy(), none
+        scene.heights[:, 1] = rng.uniform(0.15, 0.3, len(every))
+        scene.rims[:, 1] = rng.uniform(0.01, 0.03, len(every))
+        # The box stands in the middle, and the others about it.
+        place = scene.positions[:, :1, 1:2] / 2
+        away = np.abs(scene.positions - place).max(axis=-1)
+        clear = (scene.sizes + scene.sizes[:, 1:2])[:, None] / 2
+        outwards = np.where(scene.positions < place, -1.0, 1.0)
+        is_far = np.abs(scene.positions - place) == away[..., None]
+        is_far &= (away < clear)[..., None]
+        scene.positions[:] = np.where(is_far, place + outwards * clear[..., None], scene.positions)
+        scene.positions[:, :, 1] = place[:, :, 0]
+        room = (scene.sizes[:, 1] - scene.sizes[:, 0]) / 2 - scene.rims[:, 1]
+        off = room[:, None] * rng.uniform(-1.0, 1.0, (len(every), 2))
+        scene.positions[:, 1, 0] = place[:, 0, 0] + off
+        # Sometimes something is in it already, and the subject comes onto that.
+        full = every[(scene.count > 2) & (scene.shot % 3 == 2)]
+        scene.sizes[full, 2] = scene.heights[full, 2] = 0.1
+        scene.positions[full, :, 2] = place[full, :, 0]
+        put_on(rng, scene, 1, 0, 2, full)
+
+    def meaning(self, params: np.ndarray, length: Length) -> str:
+        return (
+            'between the walls of an open box, on its floor or on something in it, with at most '
+            f'{length(FACE_GAP)} to what it rests on'
+        )
+
+    def error(self, events: Events, params: np.ndarray) -> np.ndarray:
+        present, subjects, attended = masks(events)
+        rims, (lower, upper) = events.rims.cpu().numpy().astype(float), vertical(events)
+        places, halves = last_positions(events), half_sides(events)
+        error = np.full(len(events), np.inf)
+        is_pair = (subjects.sum(axis=1) == 1) & (attended.sum(axis=1) == 1)
+        for row in np.flatnonzero(is_pair & (rims * attended > 0).any(axis=1)):
+            one, box = int(subjects[row].argmax()), int(attended[row].argmax())
+            inner = halves[row, box] - rims[row, box]
+            away = np.abs(places[row] - places[row, box])
+            # What is in the box carries, and the box at its floor; on the table that counts as 0.
+            carrying, floor = upper[row].copy(), lower[row, box] + rims[row, box]
+            carrying[box] = floor if floor > TABLE_NOISE else 0.0
+            is_under = (np.abs(places[row] - places[row, one]) <= halves[row]).all(axis=1)
+            is_under &= (away < inner).all(axis=1) & present[row]
+            is_under[one] = False
+            rests = (np.abs(carrying - lower[row, one]) <= FACE_GAP) & is_under
+            fits = (halves[row, one] <= inner).all()
+            if rests.any() and fits and lower[row, one] < upper[row, box] - FACE_GAP:
+                error[row] = max(float((away[one] + halves[row, one] - inner).max()), 0.0)
+        return error
 
 
 class BesideIt(Stacked):
@@ -386,5 +443,6 @@ WORDS: tuple[Family, ...] = (
           shown=(0.32, 0.42)),
     OnTwo('bridge', 'stand two apart and one across both', (), gaps=(0.2, np.inf),
           shown=(0.35, 0.6)),
+    Within('within', 'stand in an open box', ()),
 )  # fmt: skip
 """Families of words for stacked things."""

@@ -251,7 +251,7 @@ class PickAndPlace:
         """Return what the arm's links are to keep away from: the table and what is not held."""
         view = self.view
         blocks = [
-            [*entity.xy, entity.top, np.sqrt(0.5) * entity.width]
+            [*entity.xy, entity.top, min(np.sqrt(0.5) * entity.width, entity.top)]
             for entity_id, entity in view.entities.items()
             if entity_id not in (TOOL_ID, view.held)
         ]

@@ -17,6 +17,7 @@ from concept_control.control.skills.refusals import (
     burdened,
     floating,
     names,
+    open_box,
     too_wide,
     unreachable,
     unseen,
@@ -29,9 +30,9 @@ from concept_control.control.skills.script import (
     TaskScript,
 )
 from concept_control.control.skills.sequencing import Move, next_move
-from concept_control.control.skills.support import LEVEL_TOLERANCE, Bodies
+from concept_control.control.skills.support import LEVEL_TOLERANCE, Bodies, wall_posts
 from concept_control.reports.tables import counted
-from concept_control.world.entity import TOOL_ID
+from concept_control.world.entity import RIM, TOOL_ID
 from concept_control.world.workspace import Workspace
 
 SCENE_TOLERANCE = 0.008
@@ -60,7 +61,7 @@ class RearrangementTask:
         self.bottoms = goal.target_bottoms * workspace.half_extent
         self.moved = [goal.index(i) for i in goal.moved]
         self._widths = goal.sizes * workspace.half_extent
-        self._heights = self._widths.copy()
+        self._heights, self._rims = self._widths.copy(), np.zeros(len(self._widths))
         self._last_known = np.column_stack([workspace.to_world(goal.before), self.bottoms])
         self._recent_energy = (-np.inf, float('nan'))
         self._remaining: list[int] = []
@@ -84,11 +85,11 @@ class RearrangementTask:
                 self._last_known[row] = [*self.view.tool.position[:2], 0.0]
                 continue
             if entity is not None:
-                self._heights[row] = entity.size[2]
+                self._heights[row], self._rims[row] = entity.size[2], entity.rim
             if entity is not None or entity_id == self.view.held:
                 self._last_known[row] = self.view.position(entity_id)
                 self._last_known[row, 2] -= self._heights[row] / 2
-        return Bodies(self._last_known.copy(), self._widths, self._heights)
+        return Bodies(self._last_known.copy(), self._widths, self._heights, self._rims)
 
     def _places(self) -> np.ndarray:
         """Return (N, 3) the places of the solution."""
@@ -227,7 +228,7 @@ class RearrangementTask:
             return move.target[:2] if is_fixed else self._guide(index)
 
         def obstacles() -> tuple[np.ndarray, np.ndarray]:
-            return self._obstacles(index, self.positions(), move.target[2])
+            return self._obstacles(index, self.positions(), move.target)
 
         if must_push:
             return (yield from push(skills, entity_id, energy, obstacles, self.workspace))
@@ -239,10 +240,8 @@ class RearrangementTask:
 
     def _support(self, move: Move) -> float:
         """Return the height of what a block is put down on [m]; the table's where that is gone."""
-        if move.target[2] <= LEVEL_TOLERANCE:
-            return 0.0
         bodies = self._bodies().moved([move.index], np.array([move.target] * len(self._widths)))
-        below = bodies.tops[bodies.rests_on()[move.index]]
+        below = bodies.carrying[move.index, bodies.rests_on()[move.index]]
         return float(below.max(initial=0.0))
 
     @property
@@ -290,20 +289,27 @@ class RearrangementTask:
         """Return (2,) the nearest minimum to an entity's target in the scene as it is."""
         energy = self._raw_energy(index)
         scene = self.workspace.to_world(energy.positions)
-        obstacles = self._obstacles(index, scene, self.bottoms[index])
+        obstacles = self._obstacles(index, scene, self._places()[index])
         refined = refine_target(energy, self.targets[index], *obstacles)
         return self.workspace.to_world(np.clip(self.workspace.to_workspace(refined), -1.0, 1.0))
 
     def _obstacles(
-        self, index: int, positions: np.ndarray, bottom: float
+        self, index: int, positions: np.ndarray, place: np.ndarray
     ) -> tuple[np.ndarray, np.ndarray]:
         """Return (M, 2) other bodies and (M,) the distances to keep from them.
 
-        Those that end below the height at which the entity's lower face shall be are none.
+        Those that end below the place (3,) where the entity's lower face shall be are none; of an
+        open box around it the walls are, as posts in a row.
         """
+        bodies, bottom = self._bodies(), place[2]
         ids = np.array(self.goal.entity_ids)
         lowest = bottom + LEVEL_TOLERANCE if bottom > LEVEL_TOLERANCE else -np.inf
-        is_beside = (self._bodies().tops > lowest) & (ids != TOOL_ID) & (ids[index] != TOOL_ID)
+        is_beside = (
+            (bodies.tops > lowest)
+            & ~bodies.around(place)
+            & (ids != TOOL_ID)
+            & (ids[index] != TOOL_ID)
+        )
         is_beside[index] = False
         others = np.flatnonzero(is_beside).tolist()
         # The carried block turns a face to its neighbour; the neighbour may show a corner.
@@ -311,7 +317,15 @@ class RearrangementTask:
         bearing = np.arctan2(away[:, 1], away[:, 0])
         turned = bearing - np.array([self._yaw(row) for row in others])
         reach = self._widths[others] / 2 * (np.abs(np.cos(turned)) + np.abs(np.sin(turned)))
-        return positions[others], self._widths[index] / 2 + reach + RELEASE_GAP
+        posts = [
+            positions[row] + (self._widths[row] - RIM) / 2 * wall_posts(self._yaw(row))
+            for row in np.flatnonzero(bodies.around(place)).tolist()
+        ]
+        # Which face it turns to them is left to its neighbours: the corners must clear them, too.
+        apart = RIM / 2 + (np.sqrt(2) - 1) * self._widths[index] / 2
+        reach = np.concatenate([reach, *(np.full(len(each), apart) for each in posts)])
+        centres = np.concatenate([positions[others], *posts])
+        return centres, self._widths[index] / 2 + reach + RELEASE_GAP
 
     def _yaw(self, row: int) -> float:
         entity = self.view.entities.get(self.goal.entity_ids[row])
@@ -390,7 +404,8 @@ class RearrangementTask:
         now = self._bodies()
         planned = now.moved(self.moved, self._places())
         return (
-            floating(self.goal, planned, self.moved)
+            open_box(self.goal, self.view, self.moved)
+            or floating(self.goal, planned, self.moved)
             or too_wide(self.goal, self.view, self.moved)
             or unreachable(self.goal, self.view, self.workspace, now, planned, self.moved)
         )

@@ -53,6 +53,18 @@ def floating(goal: GroundedGoal, planned: Bodies, moved: list[int]) -> str:
     )
 
 
+def open_box(goal: GroundedGoal, view: TaskView, moved: list[int]) -> str:
+    """Name an open box that would have to be lifted."""
+    entities = (view.entities.get(goal.entity_ids[row]) for row in moved)
+    boxes = [row for row, entity in zip(moved, entities) if entity is not None and entity.rim > 0]
+    if not boxes or view.config.pushes or view.arm.gripper == 'none':
+        return ''
+    return (
+        f'{names(goal, boxes)} would have to move, and is an open box: no arm lifts it, as it has '
+        'no upper face to be held by'
+    )
+
+
 def too_wide(goal: GroundedGoal, view: TaskView, moved: list[int]) -> str:
     """Name what the fingers cannot be put around."""
     fingers = view.arm.fingers

@@ -77,11 +77,12 @@ def next_move(
 def _spaces(i: int, place: np.ndarray, bodies: Bodies, supports: np.ndarray) -> np.ndarray:
     """Return (N,) free space between entity i at a place and every other [m].
 
-    It is infinite for itself and for what ends below the place.
+    It is infinite for itself, for what ends below the place and for an open box around it.
     """
     share = np.where((supports[:, i : i + 1] & supports).any(axis=0), PILLAR_SPACE, FREE_SPACE)
     needed = share * (bodies.widths + bodies.widths[i]) / 2
     space = np.linalg.norm(bodies.places[:, :2] - place[:2], axis=1) - needed
+    space[bodies.around(place)] = np.inf
     if place[2] > LEVEL_TOLERANCE:
         space[bodies.tops <= place[2] + LEVEL_TOLERANCE] = np.inf
     space[i] = np.inf

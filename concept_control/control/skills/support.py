@@ -23,11 +23,13 @@ class Bodies:
         places: (N, 3) centres x and y, and heights of the lower faces [m].
         widths: (N,) sides seen from above [m].
         heights: (N,) vertical sides [m].
+        rims: (N,) thickness of the walls and of the floor of open boxes [m], 0 for what is solid.
     """
 
     places: np.ndarray
     widths: np.ndarray
     heights: np.ndarray
+    rims: np.ndarray
 
     @property
     def tops(self) -> np.ndarray:
@@ -40,12 +42,30 @@ class Bodies:
         changed[rows] = places[rows]
         return replace(self, places=changed)
 
+    def is_in(self) -> np.ndarray:
+        """Return (N, N) bool: whether the body of a row is in the open box of a column."""
+        inside = np.array([self.around(place) for place in self.places])
+        return inside & ~np.eye(len(inside), dtype=bool)
+
+    def around(self, place: np.ndarray) -> np.ndarray:
+        """Return (N,) bool: in which open boxes, below the rim, a place (3,) is."""
+        away = np.linalg.norm(self.places[:, :2] - place[:2], axis=1)
+        is_low = place[2] < self.tops - LEVEL_TOLERANCE
+        is_low &= place[2] > self.places[:, 2] - LEVEL_TOLERANCE
+        return (self.rims > 0) & (away < self.widths / 2 - self.rims) & is_low
+
+    @property
+    def carrying(self) -> np.ndarray:
+        """(N, N) heights at which the body of a column would carry that of a row [m]."""
+        return np.where(self.is_in(), self.places[:, 2] + self.rims, self.tops)
+
     def rests_on(self) -> np.ndarray:
-        """Return (N, N) bool: whether the body of a row rests on that of a column."""
+        """Return (N, N) bool: whether the body of a row rests on that of a column, or in it."""
         away = self.places[:, None, :2] - self.places[None, :, :2]
         reach = OVERLAP * (self.widths[:, None] + self.widths) / 2
         bottoms = self.places[:, None, 2]
-        is_level = (bottoms > LEVEL_TOLERANCE) & (np.abs(bottoms - self.tops) <= LEVEL_TOLERANCE)
+        is_level = (bottoms > LEVEL_TOLERANCE) | self.is_in()
+        is_level &= np.abs(bottoms - self.carrying) <= LEVEL_TOLERANCE
         rests = is_level & (np.linalg.norm(away, axis=-1) < reach)
         return rests & ~np.eye(len(rests), dtype=bool)
 
@@ -66,3 +86,12 @@ class Bodies:
         for row in found:  # grows while it is gone through
             found += [int(i) for i in np.flatnonzero(rests[:, row]) if i not in found]
         return found
+
+
+def wall_posts(yaw: float, per_side: int = 4) -> np.ndarray:
+    """Return points (P, 2) along the outline of a square of half side 1 that is turned [rad]."""
+    along = np.arange(per_side) * 2 / per_side - 1
+    side = np.column_stack([along, np.full(per_side, -1.0)])
+    turns = yaw + np.arange(4) * np.pi / 2
+    ways = [np.array([[np.cos(t), np.sin(t)], [-np.sin(t), np.cos(t)]]) for t in turns]
+    return np.concatenate([side @ way for way in ways])

@@ -29,7 +29,7 @@ from concept_control.energy.agreement.lattice import Lattice
 from concept_control.energy.agreement.place_prior import PlacePrior
 from concept_control.energy.agreement.points import PointHypothesis, best_point
 from concept_control.energy.measurements.fitted import DIRECTION, DISC, Fitted
-from concept_control.energy.measurements.heights import HEIGHT, PILE
+from concept_control.energy.measurements.heights import HEIGHT, PILE, WITHIN
 from concept_control.energy.measurements.measurement import (
     LENGTH,
     WORKSPACE_LENGTH,
@@ -206,7 +206,7 @@ class PlacingInference:
         side = max(14, round((background / shots) ** 0.5))
         self._lattice = Lattice.of(scene)
         places = on_lattice(scattered_grid(shots, side, generator), self._lattice)
-        self._falls = scene.is_stacked
+        self._falls, has_boxes = scene.is_stacked, scene.has_open_boxes
         if self._falls:
             places = on_others(scene, places, generator)
         self._around = at_places(view, places, self._falls)
@@ -219,10 +219,11 @@ class PlacingInference:
         )
         self.measurements = tuple(
             m
-            for m in placement_measurements(scene.is_stacked)
+            for m in placement_measurements(has_heights=True)
             if m.needs <= fewest
             and not (is_alone and m.topic in _OF_OTHERS)
             and not (is_crowded and m.topic == 'others')
+            and (m.topic != HEIGHT or (has_boxes if m.name == WITHIN else self._falls))
         )
         with torch.no_grad():
             self.prior = prior(self.measurements, fewest > 0)

@@ -7,7 +7,7 @@ import torch
 
 from concept_control.energy.goals.goal_energy import GoalEnergy
 from concept_control.energy.goals.program import run_program
-from concept_control.energy.scene_batch import NUM_MOTION_FEATURES, SceneBatch
+from concept_control.energy.scene_batch import NUM_MOTION_FEATURES, VERTICAL, SceneBatch
 
 
 class FastGoalEvaluator:
@@ -15,8 +15,8 @@ class FastGoalEvaluator:
 
     Args:
         goal: Goal; the squared norm of the residual is `goal.value`.
-        vertical: (3, N) heights of the lower faces before and in the solution, and vertical sides,
-            workspace units; None: cubes on the table.
+        vertical: (4, N) heights of the lower faces before and in the solution, vertical sides and
+            walls of open boxes, workspace units; None: cubes on the table.
 
     Attributes:
         target_bottoms: (N,) heights of the lower faces at all positions, those of the solution.
@@ -89,9 +89,8 @@ class FastGoalEvaluator:
             motion=torch.zeros(batch, count, NUM_MOTION_FEATURES),
         )
         if self._vertical is not None:
-            rows = self._vertical[0], self.target_bottoms, self._vertical[2]
-            vertical = ('bottoms_before', 'bottoms', 'heights')
-            scene = scene._replace(**{name: _rows(v, batch) for name, v in zip(vertical, rows)})
+            rows = self._vertical[0], self.target_bottoms, *self._vertical[2:]
+            scene = scene._replace(**{name: _rows(v, batch) for name, v in zip(VERTICAL, rows)})
         return scene.to(torch.float32).to(self._goal.model.device)
 
 

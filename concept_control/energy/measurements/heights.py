@@ -17,17 +17,20 @@ from concept_control.energy.measurements.measurement import (
     Measurement,
 )
 from concept_control.energy.measurements.scene_view import SceneView
-from concept_control.energy.scene_batch import rests_on
+from concept_control.energy.scene_batch import below_rim, rests_on, wall_gaps
 
 HEIGHT, PILE = 'height', 'pile'
 """Topics: how high one subject stands, and how the things of a set stand on one another."""
+
+WITHIN = 'attended: within'
+"""Name of the measurement of what stands in an open box."""
 
 _EVERYTHING = frozenset({SHIFT, TURN, MIRROR})
 _COUNT_COST = 3.0
 """Log odds by which numbers of things are less likely to be meant than what they follow from."""
 
 _ON_TOP_COST = -4.5
-"""Minus the log odds by which it is likelier that a thing is meant to be on what is meant."""
+"""Minus the log odds by which a thing is likelier meant to be on what is meant, or in it."""
 
 _APART = 3.0
 """Value for things of which none stands on another, or on two, in half sides and in sides."""
@@ -56,7 +59,13 @@ def _heights() -> Iterator[Measurement]:
         keeps: frozenset[str] = _EVERYTHING,
         opposite: str = '',
     ) -> Measurement:
-        cost = _COUNT_COST if unit == COUNT else _ON_TOP_COST if 'on top' in name else 0.0
+        cost = (
+            _COUNT_COST
+            if unit == COUNT
+            else _ON_TOP_COST
+            if 'on top' in name or name == WITHIN
+            else 0.0
+        )
         return Measurement(name, phrase, unit, HEIGHT, value, is_signed, needs, keeps, cost,
                            opposite)  # fmt: skip
 
@@ -79,6 +88,7 @@ def _heights() -> Iterator[Measurement]:
         yield make(f'{name}: number under', f'with {{}} {words} right under it',
                    partial(_number_under, name), needs, COUNT, False)  # fmt: skip
     yield make('table: height', 'with its lower face {} above the table', _bottom, 0)
+    yield make(WITHIN, f'{{}} out of {meant}, an open box', _out_of_box, is_signed=False)
     yield make('start: height', '{} higher than it was', _raised, 0,
                opposite='{} lower than it was')  # fmt: skip
     for side, word in ((-1, 'lower'), (1, 'higher')):
@@ -119,6 +129,13 @@ def _middle_above(view: SceneView) -> torch.Tensor:
 
 def _off_middle(view: SceneView) -> torch.Tensor:
     return (view.offset('attended').abs() / (view.attended_size / 2)).amax(dim=-1)
+
+
+def _out_of_box(view: SceneView) -> torch.Tensor:
+    """Return how far (R,) the subject is in the walls around it, or beyond; 0 within."""
+    pair = view.subjects.unsqueeze(-1) * view.attended.unsqueeze(-2)
+    out = torch.where(below_rim(view.scene), torch.relu(-wall_gaps(view.scene)), _APART)
+    return (out * pair).sum(dim=(1, 2)) / pair.sum(dim=(1, 2)).clamp(min=1e-6)
 
 
 def _resting(view: SceneView) -> torch.Tensor:

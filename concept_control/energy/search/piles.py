@@ -14,12 +14,12 @@ from itertools import combinations
 
 import torch
 
-from concept_control.energy.scene_batch import SceneBatch, rests_on
+from concept_control.energy.scene_batch import SceneBatch, floors, rests_on
 from concept_control.energy.search.levenberg_marquardt import (
     LeastSquaresConfig,
     levenberg_marquardt,
 )
-from concept_control.energy.search.walls import Walls
+from concept_control.energy.search.walls import DIAGONAL, Walls
 
 _TABLE = -1
 _MOST_CARRIERS = 2
@@ -104,6 +104,10 @@ class _PileSearch:
         found = torch.where(nearest.isinf(), _TABLE, index)
         self.carriers = found.sort(dim=-1, descending=True).values
         self.free_places = self._free_places()
+        widths, openings = self.one.sides[0].amax(dim=-1), self.one.sides[0].amin(dim=-1)
+        openings = openings - 2 * self.one.rims[0]
+        # (N, N) whether the first goes into the second, an open box, however both are turned.
+        self.goes_in = (self.one.rims[0] > 0) & (DIAGONAL * widths.unsqueeze(-1) <= openings)
         self.gate = self.may_move.to(self.one.after).unsqueeze(0)
 
     def beam(self, most_carriers: int) -> torch.Tensor:
@@ -163,7 +167,8 @@ class _PileSearch:
         def below(places: torch.Tensor) -> torch.Tensor:
             return (_at_carriers(places, carriers) * share.unsqueeze(-1)).sum(dim=2)
 
-        bottoms = torch.zeros_like(rows.bottoms)
+        bottoms, thing = torch.zeros_like(rows.bottoms), torch.arange(carriers.shape[1])
+        goes_in = self.goes_in[thing.unsqueeze(-1), carriers.clamp(min=0)]
         offset = torch.where(changed.unsqueeze(-1), 0.0, rows.after - below(rows.after))
         changed = changed | is_led.squeeze(-1)
         moved = changed
@@ -173,6 +178,8 @@ class _PileSearch:
             there = (is_carried & moved).unsqueeze(-1)
             place = torch.where(there, below(place) + offset, place)
             tops = _at_carriers(bottoms + rows.heights, carriers)
+            inner = _at_carriers(floors(bottoms, rows.rims), carriers)
+            tops = torch.where(goes_in, inner, tops)
             bottoms = torch.where(is_carrier, tops, 0.0).amax(dim=-1)
         # What stays keeps the height at which it was seen.
         bottoms = torch.where(moved, bottoms, rows.bottoms)

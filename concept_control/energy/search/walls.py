@@ -40,6 +40,7 @@ class Walls:
             scene: B scenes.
             movable: (B or 1, N) 1 where an entity may move; what stands is no fault.
         """
+        scene = scene._replace(after=place)
         reach = (scene.sides.unsqueeze(-2) + scene.sides.unsqueeze(-3)) / 2
         apart = ((place.unsqueeze(-2) - place.unsqueeze(-3)) / reach).clamp(-3.0, 3.0)
         apart = (apart.pow(_CORNERS).sum(dim=-1) + 1e-12).pow(1 / _CORNERS)
@@ -47,6 +48,9 @@ class Walls:
         here = scene.present.unsqueeze(-1) * scene.present.unsqueeze(-2)
         other = 1 - torch.eye(place.shape[1], dtype=place.dtype, device=place.device)
         overlap = torch.relu(self.separation - apart) * reach.mean(dim=-1)
+        if scene.has_open_boxes:
+            inside = torch.relu(-_turned_gaps(scene))
+            overlap = torch.minimum(overlap, torch.minimum(inside, inside.transpose(-1, -2)))
         outside = place.abs() - self.edge
         if self.holds_bodies:
             outside = outside + scene.sides / 2
@@ -56,12 +60,18 @@ class Walls:
         found = [overlap, outside]
         if scene.is_stacked:
             found[0] = overlap * _side_by_side(scene)
-            found.append(_unsupported(place, scene) * _moves(movable, scene))
+            found.append(_unsupported(scene) * _moves(movable, scene))
         return self.weight**0.5 * torch.cat([each.flatten(1) for each in found], dim=-1)
 
 
+DIAGONAL = 2**0.5
+"""Width of a turned square in its sides: nothing here knows how things are turned."""
+
 WALLS = Walls()
 """Walls of a table on which an arm puts things down."""
+
+_CLEARANCE = 0.02
+"""Distance to walls within which nothing is put between them [workspace units], 5 mm."""
 
 _CORNERS = 8
 """Exponent of the norm that distances of bodies are taken in: nearly that of rectangles, whose
@@ -71,6 +81,19 @@ _INSIDE = 0.8
 """Share of a carrier's face, about its middle, over which the middle of what it carries stays."""
 
 
+def _turned_gaps(scene: SceneBatch) -> torch.Tensor:
+    """Return the gap (B, N, N) of the first thing to the walls of the second, an open box.
+
+    It is the least, however both are turned, less what an arm may miss; -1 for no open box.
+    """
+    opening = scene.sides.amin(dim=-1) - 2 * scene.rims
+    widths = DIAGONAL * scene.sides.amax(dim=-1)
+    apart = scene.after.unsqueeze(-2) - scene.after.unsqueeze(-3)
+    away = (apart.square().sum(dim=-1) + 1e-12).sqrt()
+    gap = (opening.unsqueeze(-2) - widths.unsqueeze(-1)) / 2 - away - _CLEARANCE
+    return torch.where(scene.rims.unsqueeze(-2) > 0, gap, -1.0)
+
+
 def _side_by_side(scene: SceneBatch) -> torch.Tensor:
     """Return (B, N, N) 1 where two things share a height."""
     lower = torch.maximum(scene.bottoms.unsqueeze(-1), scene.bottoms.unsqueeze(-2))
@@ -78,18 +101,19 @@ def _side_by_side(scene: SceneBatch) -> torch.Tensor:
     return (upper - lower > TOUCHING).to(scene.sides)
 
 
-def _unsupported(place: torch.Tensor, scene: SceneBatch) -> torch.Tensor:
+def _unsupported(scene: SceneBatch) -> torch.Tensor:
     """Return how far (B, N) the middles of things off the table are beyond what carries them.
 
     That is one thing, or all that a thing lies on far enough to be carried by them together.
     """
-    apart, meets = (place.unsqueeze(-2) - place.unsqueeze(-3)).abs(), faces_meet(scene)
+    place, meets = scene.after, faces_meet(scene)
+    apart = (place.unsqueeze(-2) - place.unsqueeze(-3)).abs()
     beyond = torch.relu(apart - _INSIDE * scene.sides.unsqueeze(-3) / 2).amax(dim=-1)
     nearest = torch.where(meets, beyond, 1.0).amin(dim=-1)
     reach = (scene.sides.unsqueeze(-2) + scene.sides.unsqueeze(-3)) / 2
     # Bodies are turned any way: over a corner, the other's corner may not be there.
     carriers = meets & ((apart / reach).norm(dim=-1) < _INSIDE)
-    together = outside_span(place, scene._replace(after=place), carriers, _INSIDE)
+    together = outside_span(place, scene, carriers, _INSIDE)
     return torch.minimum(nearest, together) * (scene.bottoms > 0)
 
 

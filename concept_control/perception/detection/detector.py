@@ -15,12 +15,15 @@ import numpy as np
 from concept_control.errors import PerceptionError
 from concept_control.perception.camera_model import Intrinsics, check_frame
 from concept_control.perception.detection.albedo import measure_color, scene_light, wall_gain
+from concept_control.perception.detection.block_region import BlockRegion
 from concept_control.perception.detection.bodies import UPRIGHT_MISFIT, Body, fit_bodies
 from concept_control.perception.detection.depth_view import DepthView, check_pose, table_correction
 from concept_control.perception.detection.limits import BlockLimits
+from concept_control.perception.detection.open_boxes import OpenBox, find_open_boxes
 from concept_control.perception.detection.outline import outline_polygon
-from concept_control.perception.detection.segmentation import Segmentation, segment
+from concept_control.perception.detection.segmentation import OTHER, TABLE, Segmentation, segment
 from concept_control.world.boxes import OrientedBoxes
+from concept_control.world.entity import OPEN_BOX, RIM
 
 MIN_VISIBLE = 0.12
 """Share of its silhouette that a body must show to be reported."""
@@ -38,6 +41,9 @@ FIT_SIGMA = 0.02
 """Standard deviation beyond which the outline tells nothing: a block covers what is seen of it
 [m]."""
 
+BOX_SIGMA = 0.001
+"""Standard deviation of the position of an open box [m]."""
+
 FLOOR_SIGMA = 0.00025
 """Standard deviation that no position is claimed to beat [m]."""
 
@@ -53,7 +59,7 @@ class Detection:
         size: (3,) side lengths along its own axes [m]; a cylinder's and ball's are diameters.
         yaw: Rotation about the vertical axis [rad], in (-pi/4, pi/4] for a square footprint and
             (-pi/2, pi/2] otherwise; 0 for round bodies.
-        shape: Shape class: box, cylinder or ball.
+        shape: Shape class: box, cylinder, ball or open box.
         num_pixels: Number of pixels that show it.
         visible_fraction: Visible share of its silhouette, in [0, 1].
         outline: (C, 2) image polygon (u, v) of the fitted body.
@@ -121,7 +127,8 @@ class Detector:
         """
         check_frame(color, depth, self.intrinsics)
         view = self._view(np.asarray(depth, dtype=np.float32), check_pose(T_world_camera))
-        self.segmentation = segment(color, view, self.limits, robot)
+        boxes = list(find_open_boxes(view, self.limits))
+        self.segmentation = _segment_around(boxes, color, view, self.limits, robot)
         labels = self.segmentation.labels
         light = scene_light(color, labels, self.table_color)
         gain = wall_gain(color, view, self.segmentation.regions)
@@ -129,6 +136,7 @@ class Detector:
             self._describe(color, (light, gain), view, labels, body)
             for body in fit_bodies(view, self.segmentation, self.limits)
         ]
+        found += [self._describe_box(color, (light, gain), view, labels, box) for box in boxes]
         return [detection for detection in found if detection is not None]
 
     def could_hide(self, position: np.ndarray, size: np.ndarray) -> bool:
@@ -246,6 +254,55 @@ class Detector:
             visible_fraction=visible,
             outline=outline,
         )
+
+    def _describe_box(
+        self,
+        color: np.ndarray,
+        lighting: tuple[np.ndarray | None, float],
+        view: DepthView,
+        labels: np.ndarray,
+        box: OpenBox,
+    ) -> Detection:
+        """Return the detection of an open box."""
+        size = np.array([*box.sides, box.height])
+        center = np.array([*box.center, self.limits.table_height + 0.5 * box.height])
+        region = BlockRegion(OTHER, *box.rim, np.ones(len(box.rim[0]), dtype=bool), box.height)
+        return Detection(
+            position=center,
+            covariance=BOX_SIGMA**2 * np.eye(3),
+            color=measure_color(color, view, labels, region, self.table_color, *lighting),
+            size=size,
+            yaw=box.yaw,
+            shape=OPEN_BOX,
+            num_pixels=len(box.rim[0]),
+            visible_fraction=1.0,
+            outline=outline_polygon('box', center, size, box.yaw, self.intrinsics, view.pose),
+        )
+
+
+def _segment_around(
+    boxes: list[OpenBox],
+    color: np.ndarray,
+    view: DepthView,
+    limits: BlockLimits,
+    robot: OrientedBoxes | None,
+) -> Segmentation:
+    """Segment a frame as if open boxes had no walls; what is in one stands on its floor."""
+    heights = [view.height[box.walls].copy() for box in boxes]
+    for box in boxes:
+        view.height[box.walls] = 0.0
+    found = segment(color, view, limits, robot)
+    for box, height in zip(boxes, heights):
+        view.height[box.walls] = height
+        found.labels[box.walls] = OTHER
+        rows, columns = np.nonzero(found.labels == TABLE)
+        inside = box.hold(view.points(rows, columns)[:, :2])
+        found.labels[rows[inside], columns[inside]] = OTHER
+        for region in found.regions:
+            xy = view.points(region.rows, region.columns)[:, :2]
+            if region.base == 0 and box.hold(xy.mean(axis=0, keepdims=True))[0]:
+                region.base = RIM
+    return found
 
 
 def _covariance(body: Body, center: np.ndarray, origin: np.ndarray, visible: float) -> np.ndarray:

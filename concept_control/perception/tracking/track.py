@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from concept_control.perception.detection.detector import Detection
-from concept_control.world.entity import EntityStatus
+from concept_control.world.entity import OPEN_BOX, RIM, EntityStatus
 
 SIZE_NOISE = 0.003
 """Change of a side length that noise explains [m]."""
@@ -115,6 +115,17 @@ class Track:
     def shape(self) -> str:
         """The shape it was seen to have most."""
         return max(self.shapes, key=lambda name: self.shapes[name])
+
+    def upright_parts(self) -> list[tuple[np.ndarray, np.ndarray]]:
+        """Return centres (3,) and sides (3,) [m] of what is as high: of an open box, posts."""
+        if self.shape != OPEN_BOX:
+            return [(self.position, self.size)]
+        ways = np.array([[x, y, 0.0] for x in (-1, 0, 1) for y in (-1, 0, 1) if x or y])
+        half = np.array([*(self.size[:2] - RIM) / 2, 0.0])
+        post = np.array([RIM, RIM, self.size[2]])
+        return [
+            (self.position + rotate_about_vertical(way * half, self.yaw), post) for way in ways
+        ]
 
     def hold(self, tool: np.ndarray, yaw: float) -> None:
         """Attach to the tool, whose tip is at (3,) with a heading."""
@@ -241,7 +252,7 @@ class Track:
 
     def _nearest_yaw(self, detection: Detection, share: float) -> float:
         """Return the smoothed yaw, continuous over the symmetries of the footprint."""
-        if detection.shape != 'box':
+        if detection.shape not in ('box', OPEN_BOX):
             return 0.0
         sides = self.size[:2]
         period = np.pi / 2 if abs(sides[0] - sides[1]) < 0.2 * sides.max() else np.pi

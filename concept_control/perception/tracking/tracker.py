@@ -12,7 +12,7 @@ from concept_control.errors import PerceptionError
 from concept_control.perception.detection.detector import Detection
 from concept_control.perception.tracking.tool_history import GripEvent
 from concept_control.perception.tracking.track import Track
-from concept_control.world.entity import EntityState, EntityStatus
+from concept_control.world.entity import OPEN_BOX, RIM, EntityState, EntityStatus
 
 Hidden = Callable[[np.ndarray, np.ndarray], bool]
 """Test whether a body at a (3,) position with a (3,) size could be there without being seen."""
@@ -70,7 +70,7 @@ class TrackedEntity:
         yaw: Rotation about the vertical axis [rad].
         color: (3,) albedo, RGB in [0, 1].
         size: (3,) side lengths or diameters [m].
-        shape: Shape class: box, cylinder or ball.
+        shape: Shape class: box, cylinder, ball or open box.
         status: Status: seen, occluded or held.
         last_seen: Stamp of the last frame that showed it [s].
     """
@@ -94,6 +94,7 @@ class TrackedEntity:
             color=self.color,
             status=self.status,
             yaw=float(self.yaw),
+            rim=RIM if self.shape == OPEN_BOX else 0.0,
         )
 
 
@@ -245,7 +246,7 @@ class EntityTracker:
     def _let_go(self, track: Track) -> None:
         """Let a held block fall on the table, or on the block under its centre."""
         tops = [
-            other.top[2]
+            other.top[2] if other.shape != OPEN_BOX else other.top[2] - other.size[2] + RIM
             for other in self._tracks
             if other.status != EntityStatus.HELD
             and other.top[2] < track.position[2]
@@ -335,7 +336,7 @@ class EntityTracker:
 
     def _is_hidden(self, track: Track, tool: np.ndarray | None, hidden: Hidden | None) -> bool:
         if hidden is not None:
-            return hidden(track.position, track.size)
+            return any(hidden(place, size) for place, size in track.upright_parts())
         if tool is None:
             return False
         return bool(np.linalg.norm(track.position[:2] - tool[:2]) < self.config.tool_shade)
@@ -354,6 +355,7 @@ class EntityTracker:
             clash = any(
                 np.linalg.norm(track.position - other.position)
                 < 0.4 * min(track.size[:2].min(), other.size[:2].min())
+                and (track.shape == OPEN_BOX) == (other.shape == OPEN_BOX)
                 for other in kept
             )
             if not clash:

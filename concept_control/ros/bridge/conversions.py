@@ -24,7 +24,7 @@ from concept_control.errors import CommandError
 from concept_control.interfaces.decoding import entity_states, seconds
 from concept_control.msg import ConceptStatus, Entity, EntityArray
 from concept_control.perception.camera_model import Intrinsics
-from concept_control.world.entity import EntityState
+from concept_control.world.entity import OPEN_BOX, EntityState
 
 UNKNOWN = {
     **dict.fromkeys(('energy', 'initial_energy', 'plan_time'), math.nan),
@@ -131,7 +131,7 @@ def entity_message(
     Args:
         entity_id: Id.
         state: State of the entity; the tool's position is its tip.
-        shape: Name of the shape.
+        shape: Name of the shape; that of an open box its state tells.
         last_seen: Time at which it was there.
         covariance: (3, 3) covariance of the position [m²]; None: it is known exactly.
     """
@@ -142,7 +142,7 @@ def entity_message(
         yaw=float(state.yaw),
         color=color_message(state.color),
         size=Vector3(**dict(zip('xyz', map(float, state.size)))),
-        shape=shape,
+        shape=OPEN_BOX if state.rim > 0 else shape,
         status=state.status,
         last_seen=last_seen,
     )

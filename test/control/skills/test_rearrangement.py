@@ -10,6 +10,7 @@ from concept_control.control.controller import ConceptController, Status
 from concept_control.control.skills.task_view import TaskConfig
 from concept_control.simulation.closed_loop import ClosedLoop, LoopConfig
 from concept_control.simulation.scene import SceneConfig, build_scene
+from concept_control.world.entity import RIM
 
 LARGEST_GAP = 0.005
 """Largest difference between a lower face and the upper face below it [m]."""
@@ -173,3 +174,16 @@ def test_what_the_arm_cannot_hold_reach_or_lift_is_refused():
         pursue(loop, [1, 2])
         output = loop.run(2.0, has_ended)[-1]
         assert output.status is Status.FAILED and reason in output.text, output.text
+
+
+def test_a_block_is_put_into_an_open_box_which_nobody_lifts():
+    loop = loop_with(3, open_boxes=[2])
+    pursue(loop, [2, 1], target_bottoms=np.zeros(3))
+    output = finish(loop)
+    assert output.status is Status.SATISFIED, output.text
+    block, box = loop.world.block_positions()[:2]
+    assert block[2] == pytest.approx(RIM + 0.02, abs=1e-3)
+    assert np.abs(block[:2] - box[:2]).max() < 0.02
+    pursue(loop, [3, 2])
+    output = loop.run(2.0, has_ended)[-1]
+    assert output.status is Status.FAILED and '#2 would have to move, and is an' in output.text

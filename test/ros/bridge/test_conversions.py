@@ -20,6 +20,7 @@ from concept_control.errors import CommandError, PerceptionError
 from concept_control.interfaces.decoding import intrinsics_of
 from concept_control.perception.image_decoding import decode_color, decode_depth
 from concept_control.ros.bridge import conversions as convert
+from concept_control.world.entity import RIM
 from concept_control.world.tabletop import Tabletop
 from concept_control.world.workspace import Workspace
 
@@ -144,10 +145,13 @@ def test_bad_entities_are_refused():
     nan.position.x = math.nan
     flat = entity(2)
     flat.size.z = 0.0
+    thin = entity(2)
+    thin.shape, thin.size.z = 'open box', 0.012
     for message in (
         array(entity(1), entity(1)),
         array(nan),
         array(flat),
+        array(thin),
         array(entity(1, status=7)),
         array(entity(1), frame='camera'),
     ):
@@ -162,3 +166,12 @@ def test_what_a_status_does_not_know_it_does_not_say():
     assert status.header == header and status.active_entity == -1
     unknown = set(convert.UNKNOWN) - {'energy', 'active_entity'}
     assert len(unknown) == 5 and all(math.isnan(getattr(status, name)) for name in unknown)
+
+
+def test_an_open_box_stays_one_and_nothing_else_becomes_one():
+    states = convert.entity_states(array(entity(1), entity(2)), 'world')
+    states[2] = replace(states[2], rim=0.003)
+    sent = [convert.entity_message(i, s, 'box', entity().last_seen) for i, s in states.items()]
+    assert [message.shape for message in sent] == ['box', 'open box']
+    back = convert.entity_states(array(*sent), 'world')
+    assert (back[1].rim, back[2].rim) == (0.0, RIM)
