@@ -39,7 +39,8 @@ def _join(groups: list[list[Detection]], view: list[Detection]) -> list[list[Det
     free = set(range(len(view)))
     if groups and view:
         costs = np.array([[_distance(group, detection) for detection in view] for group in groups])
-        rows, columns = linear_sum_assignment(np.minimum(costs, 1e3))
+        # How far apart two blocks are is no matter: else others would be torn apart for it.
+        rows, columns = linear_sum_assignment(np.minimum(costs, 1.0))
         for row, column in zip(rows, columns):
             if costs[row, column] < 1.0:
                 joined[row].append(view[column])

@@ -74,3 +74,12 @@ def test_blocks_of_one_tower_stay_two():
     assert len(fused) == 2
     np.testing.assert_allclose(fused[0].position, lower, atol=1e-9)
     np.testing.assert_allclose(fused[1].position, upper, atol=1e-3)
+
+
+def test_blocks_that_one_view_alone_shows_tear_no_pair_apart():
+    hardly, sure = np.diag([5.7, 5.7, 3.3]) ** 2 * 1e-6, 1e-6 * np.eye(3)
+    pair, above, oblique = [0.433, -0.058, 0.02], [0.327, 0.193, 0.02], [0.548, -0.149, 0.02]
+    fused = fuse(
+        [[seen(above, sure), seen(pair, hardly)], [seen(oblique, sure), seen(pair, sure)]]
+    )
+    assert len(fused) == 3
