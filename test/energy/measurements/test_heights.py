@@ -27,6 +27,7 @@ def values(measurements, scene):
 
 def test_the_height_of_one_on_another(pile):
     expected = {
+        'attended: within': 3.0,  # in no open box
         'attended: on top': 0.0,
         'attended: underneath': -0.4,
         'attended: level': 0.3,
