@@ -26,5 +26,11 @@ def add_robot(parser: argparse.ArgumentParser) -> None:
             'metavar': 'COLOURS',
             'help': table,
         },
+        open_boxes={
+            'type': colors,
+            'action': 'store',
+            'metavar': 'COLOURS',
+            'help': 'those of them that are no blocks but open boxes, to put things inside',
+        },
         num_cameras={'flag': '--cameras', 'choices': (1, 2)},
     )

@@ -26,7 +26,10 @@ COMMANDS = ('left_of(red; blue)', 'right_of(red; blue)')
 """Expressions that the arm is asked for in turn, so that there is always something to do."""
 
 WATCHED = 6.0
-"""Time from a command until its late control periods are read [s]."""
+"""Time from a command until its late control periods are read [s], or sooner where it is done."""
+
+DONE = ('satisfied', 'failed', 'refused', 'cancelled')
+"""What the status of a command that is over begins with."""
 
 COUNT_FRAMES = """
 window.frames_drawn = 0;
@@ -87,8 +90,9 @@ def run(config: StudioFiguresConfig) -> int:
         shown: list[_Act] = []
         alone: list[_Act] = []
         for number in tqdm(range(config.pairs), 'pairs of commands', file=sys.stderr):
-            shown.append(_act(page, COMMANDS[number % 2], is_open=True))
-            alone.append(_act(page, COMMANDS[(number + 1) % 2], is_open=False))
+            # Each is asked for with the page and without it in turn, and none twice running.
+            for command, is_open in zip(COMMANDS, (number % 2 == 0, number % 2 == 1)):
+                (shown if is_open else alone).append(_act(page, command, is_open))
         errors = page.errors
     report.table(COLUMNS, _rows(understood, shown, alone))
     for error in errors:
@@ -143,7 +147,8 @@ def _act(page: StudioPage, expression: str, is_open: bool) -> _Act:
     rate = float('nan')
     if is_open:
         drawn, begin = _frames(page), time.monotonic()
-        page.page.wait_for_timeout(1000 * WATCHED)
+        while time.monotonic() < begin + WATCHED and not page.text('status').startswith(DONE):
+            page.page.wait_for_timeout(200)
         rate = (_frames(page) - drawn) / (time.monotonic() - begin)
     else:
         page.page.goto('about:blank')
@@ -155,8 +160,7 @@ def _act(page: StudioPage, expression: str, is_open: bool) -> _Act:
     found = re.search(r'a plan takes (\S+) ms; late (\d+) of (\d+)', numbers)
     if found is None:
         raise StudioError(f'no number of late control periods in: {numbers}')
-    done = ('satisfied', 'failed', 'refused', 'cancelled')
-    page.wait_for(lambda: page.text('status').startswith(done), f'{expression} does not end', 60)
+    page.wait_for(lambda: page.text('status').startswith(DONE), f'{expression} does not end', 60)
     return _Act(float(found[1]), int(found[2]), int(found[3]), rate)
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, NoReturn
 
@@ -32,7 +32,7 @@ from concept_control.ros.runtime.parameters import declare, parameter
 from concept_control.ros.runtime.worker import LatestValue, Worker
 from concept_control.ros.visualization.frames import ArmFrames, pose_of
 from concept_control.simulation.drives import EffortDrive, PositionDrive, TrajectoryDrive
-from concept_control.simulation.scene import SceneConfig, build_scene
+from concept_control.simulation.scene import SceneConfig, SceneError, build_scene
 from concept_control.simulation.simulated_camera import SimulatedCamera
 from concept_control.simulation.world import Replica, SimulatedWorld
 from concept_control.world.entity import TOOL_ID, tool_state
@@ -68,6 +68,9 @@ class Parameters:
     seed: int = parameter(0, 'seed of the random layout', 0, 2**31 - 1)
     colors: list[str] = parameter(
         ['red', 'blue', 'green', 'yellow'], 'colours of the blocks, one each, by name'
+    )
+    open_boxes: str = parameter(
+        '', 'those of the colours, with commas between, of what is no block but an open box'
     )
     block_size: float = parameter(
         0.0, 'side of the blocks [m]; 0: 4 cm, less in a small workspace', 0.0, 0.08
@@ -185,6 +188,14 @@ class Pacer:
         return False
 
 
+def _ids_of(names: str, colors: Sequence[str]) -> list[int]:
+    """Return the ids of the blocks of these colours, with commas between."""
+    chosen = [name.strip() for name in names.split(',') if name.strip()]
+    if not {*chosen} <= {*colors}:
+        raise SceneError(f'open_boxes is {names!r}: expected some of {", ".join(colors)}')
+    return [1 + colors.index(name) for name in chosen]
+
+
 class ArmSimulator(Node):
     """Simulates and publishes what real hardware would."""
 
@@ -200,6 +211,7 @@ class ArmSimulator(Node):
                 min_gap=p.min_gap,
                 arm=p.arm,
                 timestep=p.timestep,
+                open_boxes=_ids_of(p.open_boxes, p.colors),
             )
         )
         self.world = SimulatedWorld(scene)

@@ -35,6 +35,7 @@ class GraphConfig:
         pushes: Push blocks over the table instead of carrying them (experimental; slower, so give
             it time).
         blocks: Colours of the blocks on the table.
+        open_boxes: Which of these are no blocks but open boxes.
         num_cameras: Number of simulated cameras; of 2, fused, one looks obliquely.
         camera: Way in which they make their images.
         speed: Simulated seconds per second, at most.
@@ -47,6 +48,7 @@ class GraphConfig:
     interface: str = 'joint_trajectory'
     pushes: bool = False
     blocks: tuple[str, ...] = ('red', 'blue', 'green', 'yellow')
+    open_boxes: tuple[str, ...] = ()
     num_cameras: int = 1
     camera: str = 'auto'
     speed: float = 1.0
@@ -78,6 +80,7 @@ def node_parameters(config: GraphConfig) -> dict[str, dict[str, Any]]:
             **layout,
             **arm,
             **cameras,
+            'open_boxes': ','.join(config.open_boxes),
             'interface': config.interface,
             'joint_state_rate': JOINT_STATE_RATES[config.interface],
             'backend': config.camera,
