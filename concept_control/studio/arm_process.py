@@ -37,7 +37,7 @@ from concept_control.studio.meaning import target_places
 from concept_control.studio.table import Place, Table
 from concept_control.world.colors import NAMED_COLORS
 
-SEND_PERIOD = 0.045
+SEND_PERIOD = 0.04
 """Mean time between two states that are sent [s]; each has the page drawn anew."""
 
 BEHIND = 0.5
