@@ -45,12 +45,13 @@ def _of_agreement(agreement: Agreement, start: str) -> Iterator[str]:
     relevance, kind = bounds.relevance[bounds.clause], bounds.kind[bounds.clause]
     kept = torch.nonzero((kind == KEPT) & (bounds.weight > 0.5))[:, 0]
     certain = kept[relevance[kept].argsort(descending=True, stable=True)].tolist()
-    # What stands on what tells most to people; sorted distances tell least: those come last.
+    # What stands on what tells most to people; sorted distances and edges tell least.
     certain.sort(key=lambda row: _telling(agreement.measurements[row]))
-    for row in certain[:_MOST_CERTAIN]:
-        yield start + _bound(agreement, row)
-    if len(certain) > _MOST_CERTAIN:
-        yield f'and {len(certain) - _MOST_CERTAIN} more measurements as they were shown'
+    said = list(dict.fromkeys(_bound(agreement, row) for row in certain))
+    for sentence in said[:_MOST_CERTAIN]:
+        yield start + sentence
+    if len(said) > _MOST_CERTAIN:
+        yield f'and {len(said) - _MOST_CERTAIN} more measurements as they were shown'
     if any(isinstance(agreement.specs[row], Fitted) for row in certain):
         return  # what else holds follows from the place
     doubts = torch.nonzero((kind == NEXT) & (bounds.weight >= _LIKELY / 5))[:, 0]
@@ -69,7 +70,8 @@ def _of_agreement(agreement: Agreement, start: str) -> Iterator[str]:
 
 
 def _telling(measurement: Measurement) -> int:
-    return ('distance ' in measurement.name) - (measurement.topic in (HEIGHT, PILE))
+    is_hard = 'distance ' in measurement.name or 'sticking out' in measurement.name
+    return is_hard - (measurement.topic in (HEIGHT, PILE))
 
 
 def _bound(agreement: Agreement, row: int) -> str:

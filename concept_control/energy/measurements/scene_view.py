@@ -21,6 +21,9 @@ TIE = 1e-5
 """Difference up to which values count as equal."""
 
 _FAR = 1e3
+_TIED = 1e-3
+"""Length of a pair up to which its ends are one point [workspace units]."""
+
 _SHORTEST = 0.03
 """Span of a pair from which on ratios to it are limited [workspace units]."""
 
@@ -244,7 +247,11 @@ class PairFrames:
         self.axis = span / self.length
         self.span = self.length.clamp(min=_SHORTEST)
         self.along, self.across = self.seen(view.xy - (first + second) / 2)
-        self.to_first, self.to_second = view.xy - first, view.xy - second
+        # Where all attended tie, in size say, both ends are their middle: nothing is seen from
+        # such a pair, or all demonstrations agreed on what is the same for no pair.
+        by_place = [name in FRAMES or name == 'subject' for name in names]
+        apart = (self.length > _TIED) | self.length.new_tensor(by_place).bool().unsqueeze(-1)
+        self.to_first, self.to_second = (view.xy - first) * apart, (view.xy - second) * apart
         self.first_distance, self.second_distance = (
             _length(*self.to_first),
             _length(*self.to_second),
