@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import torch
 
 from concept_control.energy.agreement.agreement_code import AgreementCode
-from concept_control.energy.agreement.bounds import KEPT, NEXT
+from concept_control.energy.agreement.bounds import KEPT, NEXT, Bounds
 from concept_control.energy.agreement.elsewhere import at_places
 from concept_control.energy.agreement.placing import Agreement
 from concept_control.energy.measurements.fitted import POINT, Fitted
@@ -19,6 +19,9 @@ from concept_control.energy.search.lowest_place import scattered_grid
 
 _LIKELY = 0.05
 """Probability from which on a reading is told."""
+
+_SPOT = 0.02
+"""Distance from an anchor up to which a place is told by it alone [workspace units]."""
 
 _MOST_READINGS = 4
 _MOST_CERTAIN = 5
@@ -47,6 +50,10 @@ def _of_agreement(agreement: Agreement, start: str) -> Iterator[str]:
     certain = kept[relevance[kept].argsort(descending=True, stable=True)].tolist()
     # What stands on what tells most to people; sorted distances and edges tell least.
     certain.sort(key=lambda row: _telling(agreement.measurements[row]))
+    for row in certain:
+        if agreement.measurements[row].name.endswith(': distance') and _upper(bounds, row) < _SPOT:
+            yield start + _bound(agreement, row)
+            return  # what else is certain, or may be, follows from the place
     said = list(dict.fromkeys(_bound(agreement, row) for row in certain))
     for sentence in said[:_MOST_CERTAIN]:
         yield start + sentence
@@ -78,12 +85,12 @@ def _bound(agreement: Agreement, row: int) -> str:
     bounds, spec = agreement.bounds, agreement.specs[row]
     if isinstance(spec, Fitted) and spec.kind == POINT:
         return f'at {spec.point_words()}, within {float(bounds.scale[row]):.2f}'
-    lower, upper = float(bounds.lower[row]), float(bounds.upper[row])
-    if float(bounds.open_lower[row]) > 0.5:
-        lower = -torch.inf
-    if float(bounds.open_upper[row]) > 0.5:
-        upper = torch.inf
-    return agreement.measurements[row].sentence(lower, upper)
+    lower = -torch.inf if float(bounds.open_lower[row]) > 0.5 else float(bounds.lower[row])
+    return agreement.measurements[row].sentence(lower, _upper(bounds, row))
+
+
+def _upper(bounds: Bounds, row: int) -> float:
+    return torch.inf if float(bounds.open_upper[row]) > 0.5 else float(bounds.upper[row])
 
 
 def _doubt(weight: float) -> str:
