@@ -54,11 +54,11 @@ def _of_agreement(agreement: Agreement, start: str) -> Iterator[str]:
         if agreement.measurements[row].name.endswith(': distance') and _upper(bounds, row) < _SPOT:
             yield start + _bound(agreement, row)
             return  # what else is certain, or may be, follows from the place
-    said = list(dict.fromkeys(_bound(agreement, row) for row in certain))
-    for sentence in said[:_MOST_CERTAIN]:
+    told = list(dict.fromkeys(_bound(agreement, row) for row in certain))
+    for sentence in told[:_MOST_CERTAIN]:
         yield start + sentence
-    if len(said) > _MOST_CERTAIN:
-        yield f'and {len(said) - _MOST_CERTAIN} more measurements as they were shown'
+    if len(told) > _MOST_CERTAIN:
+        yield f'and {len(told) - _MOST_CERTAIN} more measurements as they were shown'
     if any(isinstance(agreement.specs[row], Fitted) for row in certain):
         return  # what else holds follows from the place
     doubts = torch.nonzero((kind == NEXT) & (bounds.weight >= _LIKELY / 5))[:, 0]
