@@ -88,12 +88,13 @@ def test_a_taught_word_is_not_judged_by_geometry_but_by_its_energy():
 
 def test_the_nodes_get_what_was_asked_for(tmp_path):
     config = configured('--control', 'effort', '--push', '--blocks', 'red, blue', '--seed', '3',
-                        '--model', str(tmp_path), '--camera', 'raycast')  # fmt: skip
+                        '--model', str(tmp_path), '--camera', 'raycast',
+                        '--open-boxes', 'blue')  # fmt: skip
     parameters = node_parameters(config)
     assert parameters['arm_simulator'] == {
         'seed': 3, 'colors': ['red', 'blue'], 'arm': 'franka', 'cameras': ['camera'],
         'interface': 'effort', 'joint_state_rate': 250.0, 'backend': 'raycast',
-        'real_time_factor': 1.0,
+        'real_time_factor': 1.0, 'open_boxes': 'blue',
     }  # fmt: skip
     assert parameters['mpc_controller']['output'] == 'effort'
     assert parameters['mpc_controller']['pushes'] is True
