@@ -94,7 +94,7 @@ def test_lines_that_are_not_run_here_are_well_formed(line):
     elif words[0] == 'make':
         assert f'\n{words[1]}:' in (ROOT / 'Makefile').read_text()
     else:
-        assert words[0] in ('ros2', 'colcon', 'source', 'pip'), line
+        assert words[0] in ('ros2', 'colcon', 'source', 'pip', 'export'), line
 
 
 def check_message(kind, text):
