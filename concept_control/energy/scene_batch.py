@@ -137,9 +137,13 @@ def below_rim(scene: SceneBatch) -> torch.Tensor:
     """Return (B, N, N) whether the lower face of the first is between the faces of the second."""
     lower = scene.bottoms.unsqueeze(-1)
     below = lower < (scene.tops - TOUCHING).unsqueeze(-2)
-    here = (scene.present.unsqueeze(-1) * scene.present.unsqueeze(-2)) > 0.5
+    here = _both_present(scene)
     other = ~torch.eye(here.shape[-1], dtype=torch.bool, device=here.device)
     return (lower >= scene.bottoms.unsqueeze(-2)) & below & here & other
+
+
+def _both_present(scene: SceneBatch) -> torch.Tensor:
+    return (scene.present.unsqueeze(-1) * scene.present.unsqueeze(-2)) > 0.5
 
 
 def faces_meet(scene: SceneBatch) -> torch.Tensor:
@@ -152,10 +156,9 @@ def faces_meet(scene: SceneBatch) -> torch.Tensor:
     sinks = (wall_gaps(scene, 0.0) > 0) & fits
     floor = floors(scene.bottoms, scene.rims).unsqueeze(-2)
     gap = scene.bottoms.unsqueeze(-1) - torch.where(sinks, floor, scene.tops.unsqueeze(-2))
-    here = (scene.present.unsqueeze(-1) * scene.present.unsqueeze(-2)) > 0.5
     # On equal heights of the lower faces nothing carries, however flat the things are.
     is_higher = scene.bottoms.unsqueeze(-1) > scene.bottoms.unsqueeze(-2)
-    return (gap.abs() < TOUCHING) & here & (is_higher | sinks)
+    return (gap.abs() < TOUCHING) & _both_present(scene) & (is_higher | sinks)
 
 
 def rests_on(scene: SceneBatch) -> torch.Tensor:

@@ -22,6 +22,7 @@ from concept_control.perception.detection.limits import BlockLimits
 from concept_control.perception.detection.open_boxes import OpenBox, find_open_boxes
 from concept_control.perception.detection.outline import outline_polygon
 from concept_control.perception.detection.segmentation import OTHER, TABLE, Segmentation, segment
+from concept_control.perception.detection.silhouette import smallest_yaw
 from concept_control.world.boxes import OrientedBoxes
 from concept_control.world.entity import OPEN_BOX, RIM
 
@@ -225,7 +226,7 @@ class Detector:
         """Return the detection of a fitted body, or None if it can be no block."""
         parameters, region, limits = body.parameters, body.region, self.limits
         if body.shape == 'box':
-            yaw, sides = _canonical(parameters[2], parameters[3:5])
+            yaw, sides = smallest_yaw(parameters[2], parameters[3:5])
             size = np.array([*sides, region.thickness])
         elif body.shape == 'cylinder':
             yaw, size = 0.0, np.array([2 * parameters[2], 2 * parameters[2], region.thickness])
@@ -320,10 +321,3 @@ def _covariance(body: Body, center: np.ndarray, origin: np.ndarray, visible: flo
     doubt = FLOOR_SIGMA**2 + (HIDDEN_SIGMA * (1.0 - visible)) ** 2
     doubt += 4.0 * max(body.misfit**2 - UPRIGHT_MISFIT**2, 0.0)
     return covariance + doubt * np.eye(3)
-
-
-def _canonical(yaw: float, sides: np.ndarray) -> tuple[float, np.ndarray]:
-    """Return the same box with the smallest equivalent yaw."""
-    turns = round(yaw / (np.pi / 2))
-    yaw = yaw - turns * np.pi / 2
-    return float(yaw), np.abs(sides[::-1] if turns % 2 else sides)

@@ -14,6 +14,7 @@ import numpy as np
 
 from concept_control.perception.detection.depth_view import DepthView
 from concept_control.perception.detection.limits import BlockLimits
+from concept_control.perception.detection.silhouette import smallest_yaw
 from concept_control.world.entity import RIM
 
 SMALLEST, LARGEST = 0.06, 0.3
@@ -104,13 +105,11 @@ def _measure(
         return None
     xy = view.points(rows, columns)[:, :2]
     center, sides, angle = cv2.minAreaRect(xy[is_rim].astype(np.float32))
-    yaw, outer = np.deg2rad(angle), np.array(sides)
-    turns = round(yaw / (np.pi / 2))
-    outer = outer[::-1] if turns % 2 else outer
+    yaw, outer = smallest_yaw(np.deg2rad(angle), np.array(sides))
     if outer.min() < SMALLEST or outer.max() > LARGEST:
         return None
     pixels = rows, columns
-    box = OpenBox(np.array(center), outer, yaw - turns * np.pi / 2, height, pixels, pixels)
+    box = OpenBox(np.array(center), outer, yaw, height, pixels, pixels)
     near = box.depth_inside(xy) < RIM + SLACK
     chosen = near & is_rim
     if box.seen_share(xy[chosen]) < LEAST_RIM:

@@ -171,6 +171,13 @@ DISTANCES = {'box': box_distance, 'cylinder': cylinder_distance, 'ball': ball_di
 """Silhouette models by the shape class of `Entity.shape`."""
 
 
+def smallest_yaw(yaw: float, sides: np.ndarray) -> tuple[float, np.ndarray]:
+    """Return the yaw in [-pi/4, pi/4] [rad] and the sides (2,) of the same rectangle."""
+    turns = round(yaw / (np.pi / 2))
+    yaw = yaw - turns * np.pi / 2
+    return float(yaw), np.abs(sides[::-1] if turns % 2 else sides)
+
+
 def fit_sphere(points: np.ndarray) -> tuple[np.ndarray, float]:
     """Return the (3,) centre and the radius of the sphere nearest to (N, 3) points [m].
 
