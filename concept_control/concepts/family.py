@@ -180,6 +180,13 @@ def seen_color(rng: np.random.Generator, rgb: np.ndarray) -> np.ndarray:
     return np.clip(rgb * light + rng.normal(0.0, 0.03, rgb.shape), 0.0, 1.0)
 
 
+def few_colors(rng: np.random.Generator, shape: tuple[int, ...], number: int) -> np.ndarray:
+    """Draw colours (B, N, 3), those of each scene out of so many, so that some are alike."""
+    palette = random_colors(rng, (shape[0], number))
+    index = rng.integers(number, size=shape)
+    return seen_color(rng, palette[np.arange(shape[0])[:, None], index])
+
+
 @dataclass(frozen=True, eq=False)
 class Family(ABC):
     """A family of concepts; a concept is one row of parameters.

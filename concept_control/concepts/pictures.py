@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import numpy as np
@@ -17,17 +18,15 @@ from concept_control.world.events import Events
 COLUMNS = 6
 
 
-def draw_event(axis: Axes, events: Events, index: int = 0) -> None:
+def draw_event(axis: Axes, event: Events) -> None:
     """Draw the last state of one event: squares of the entities' sizes and colours.
 
     Attended entities are ringed, subjects have a dark border, arrows show motions.
 
     Args:
         axis: Axis to draw on.
-        events: B events.
-        index: Number of the event.
+        event: The event, B = 1.
     """
-    event = events[index]
     first, last = event.positions[0, 0].numpy(), event.positions[0, -1].numpy()
     # Large things first, so that what lies inside them is seen.
     order = np.argsort(-event.sizes[0].numpy(), kind='stable')
@@ -46,23 +45,29 @@ def draw_event(axis: Axes, events: Events, index: int = 0) -> None:
     axis.set(xlim=(-1.05, 1.05), ylim=(-1.05, 1.05), xticks=[], yticks=[], aspect='equal')
 
 
-def draw_families(families: dict[str, Family], path: Path, seed: int = 0) -> None:
+def sheet_of(families: Mapping[str, Family], draw: Callable[[Axes, Family], None]) -> Figure:
+    """Return a sheet with a panel for each family, which a function draws."""
+    rows = math.ceil(len(families) / COLUMNS)
+    figure = Figure(figsize=(2.2 * COLUMNS, 2.45 * rows), layout='constrained')
+    for index, (name, family) in enumerate(families.items(), start=1):
+        axis = figure.add_subplot(rows, COLUMNS, index)
+        draw(axis, family)
+        axis.set_title(name + (' (held out)' if family.held_out else ''), fontsize=9)
+    return figure
+
+
+def draw_families(families: dict[str, Family], path: Path) -> None:
     """Draw one demonstration of every family on one sheet.
 
     Args:
         families: Families by name.
         path: PNG file to write; its folder is created.
-        seed: Seed of the demonstrations.
     """
-    rows = math.ceil(len(families) / COLUMNS)
-    figure = Figure(figsize=(2.2 * COLUMNS, 2.45 * rows), layout='constrained')
-    axes = np.atleast_1d(figure.subplots(rows, COLUMNS)).ravel()
-    rng = np.random.default_rng(seed)
-    for axis in axes:
-        axis.axis('off')
-    for axis, (name, family) in zip(axes, families.items()):
-        axis.axis('on')
+    rng = np.random.default_rng(0)
+
+    def draw(axis: Axes, family: Family) -> None:
         draw_event(axis, family.sample(rng, family.sample_concepts(rng, 1), 1, 6))
-        axis.set_title(name + (' (held out)' if family.held_out else ''), fontsize=9)
+
+    figure = sheet_of(families, draw)
     with replacing(path) as file:
         figure.savefig(file, dpi=110)

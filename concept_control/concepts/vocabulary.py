@@ -22,10 +22,8 @@ class NamedConcept:
         name: The word.
         family: Family of the concept.
         params: (1, P) parameters of the concept.
-        min_subjects: Smallest number of subjects.
-        max_subjects: Largest number of subjects; None for any number.
-        min_arguments: Smallest number of arguments.
-        max_arguments: Largest number of arguments; None for any number.
+        subjects: Fewest and most subjects; None for any number.
+        arguments: Fewest and most arguments; None for any number.
         selects: Whether it identifies entities, and may be used as a selector.
         acts: Whether it can be made to hold.
         description: One sentence.
@@ -36,10 +34,8 @@ class NamedConcept:
     name: str
     family: Family
     params: np.ndarray
-    min_subjects: int
-    max_subjects: int | None
-    min_arguments: int
-    max_arguments: int | None
+    subjects: tuple[int, int | None]
+    arguments: tuple[int, int | None]
     selects: bool
     acts: bool
     description: str = ''
@@ -161,10 +157,8 @@ def named_concept(
         name=family.name,
         family=family,
         params=np.zeros((1, 0)),
-        min_subjects=subjects[0],
-        max_subjects=subjects[1],
-        min_arguments=arguments[0],
-        max_arguments=arguments[1],
+        subjects=subjects,
+        arguments=arguments,
         selects=selects,
         acts=not selects,
         description=family.description,

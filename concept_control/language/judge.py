@@ -123,7 +123,7 @@ class Judge(RoleFinder):
         self, term: Term, subjects: Ids, arguments: Ids, after: Tabletop
     ) -> tuple[bool, float]:
         word = self._word(term.name)
-        attended = arguments or (subjects if word.max_arguments == 0 else ())
+        attended = arguments or (subjects if word.arguments[1] == 0 else ())
         before = self.scene
         # What another term was to move may have moved; to this term it is where it is.
         others = {i for s, _ in self._roles.values() for i in s} - set(subjects)
@@ -157,7 +157,7 @@ class Judge(RoleFinder):
                 subjects, arguments = self.roles_of(expression)
                 if word.is_mirrored:
                     subjects, arguments = arguments, subjects
-                alternatives = argument_alternatives(expression, arguments, word.max_arguments)
+                alternatives = argument_alternatives(expression, arguments, word.arguments[1])
                 self._roles[id(expression)] = subjects, alternatives
             case Not(part):
                 self._bind(part)

@@ -215,8 +215,8 @@ def shipped_word(word: NamedConcept, workspace: Workspace) -> Word:
         meaning=word.meaning(length_on(workspace)),
         acts=word.acts,
         selects=word.selects,
-        subjects=(word.min_subjects, word.max_subjects),
-        arguments=(word.min_arguments, word.max_arguments),
+        subjects=word.subjects,
+        arguments=word.arguments,
     )
 
 

@@ -17,10 +17,9 @@ from concept_control.concepts.family import (
     Draft,
     Family,
     Scenes,
+    few_colors,
     marker_mean,
     masks,
-    random_colors,
-    seen_color,
 )
 from concept_control.concepts.held_out.first_contact import word
 from concept_control.concepts.named.selection import Selection
@@ -72,7 +71,7 @@ class Chosen(Selection):
         for _ in range(_TRIES):
             scene.positions[pending] = self.draw_paths(rng, scene.positions[pending])
             scene.sizes[pending] = rng.uniform(*SIZE_RANGE, scene.sizes[pending].shape)
-            scene.colors[pending] = _few_colors(rng, scene.sizes[pending].shape)
+            scene.colors[pending] = few_colors(rng, scene.sizes[pending].shape, 4)
             things = scene.rows(pending)
             meant = self._meant(things)
             scene.attention[pending] = meant
@@ -339,13 +338,6 @@ def alike(things: Scenes) -> np.ndarray:
     features = color_features(things.colors)
     apart = np.linalg.norm(features[:, :, None] - features[:, None], axis=-1)
     return (apart < ALIKE) & things.present[:, :, None] & things.present[:, None]
-
-
-def _few_colors(rng: np.random.Generator, shape: tuple[int, ...]) -> np.ndarray:
-    """Draw colours (B, N, 3) of which some are alike."""
-    palette = random_colors(rng, (shape[0], 4))
-    index = rng.integers(4, size=shape)
-    return seen_color(rng, palette[np.arange(shape[0])[:, None], index])
 
 
 def _jittered(rng: np.random.Generator, things: Scenes) -> Scenes:

@@ -53,13 +53,13 @@ class Formation(Shape):
 
     def perfect(self, rng: np.random.Generator, count: int, k: int) -> np.ndarray:
         shapes = self.drawing(rng, count, k)
-        pending = np.flatnonzero(self.deviation(shapes) > 1e-6)
+        pending = np.flatnonzero(self.judge(shapes) > 1e-6)
         while len(pending):
             shapes[pending] = self.drawing(rng, len(pending), k)
-            pending = pending[self.deviation(shapes[pending]) > 1e-6]
+            pending = pending[self.judge(shapes[pending]) > 1e-6]
         return shapes
 
-    def deviation(self, points: np.ndarray) -> np.ndarray:
+    def deviation(self, points: np.ndarray, rows: np.ndarray) -> np.ndarray:
         return self.judge(points)
 
 

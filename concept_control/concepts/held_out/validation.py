@@ -60,7 +60,7 @@ class Template(Shape):
         center = rng.uniform(-0.6, 0.6, (count, 1, 2))
         return center + np.stack([z.real, z.imag], axis=-1)
 
-    def deviation(self, points: np.ndarray) -> np.ndarray:
+    def deviation(self, points: np.ndarray, rows: np.ndarray) -> np.ndarray:
         return template_deviation(points, np.tile(self.template @ [1, 1j], (len(points), 1)))
 
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from concept_control.concepts.family import Draft, Family, Length, last_positions, masks
+from concept_control.concepts.family import Draft, Family, Length, last_positions, masks, per_event
 from concept_control.world.events import Events
 
 SMALLEST_RADIUS = 0.26
@@ -57,14 +57,14 @@ class Shape(Family):
     def error(self, events: Events, params: np.ndarray) -> np.ndarray:
         present, _, attended = masks(events)
         attended = attended & present
-        positions = last_positions(events)
+        positions, rows = last_positions(events), per_event(params, events)
         count = attended.sum(axis=1)
         error = np.full(len(count), np.inf)
         for k in range(self.fewest, self.most + 1):
-            rows = np.flatnonzero(count == k)
-            if len(rows):
-                members = positions[rows][attended[rows]].reshape(len(rows), k, 2)
-                error[rows] = self.deviation(members)
+            chosen = np.flatnonzero(count == k)
+            if len(chosen):
+                members = positions[chosen][attended[chosen]].reshape(len(chosen), k, 2)
+                error[chosen] = self.deviation(members, rows[chosen])
         return error
 
     def _draw(self, rng: np.random.Generator, count: int, k: int) -> np.ndarray:
@@ -86,8 +86,8 @@ class Shape(Family):
         """Say how many members it has."""
         return str(self.fewest) + (f' to {self.most}' if self.most > self.fewest else '')
 
-    def deviation(self, points: np.ndarray) -> np.ndarray:
-        """Return (B,) largest distances of points (B, k, 2) to the nearest perfect shape."""
+    def deviation(self, points: np.ndarray, rows: np.ndarray) -> np.ndarray:
+        """Return (B,) largest distances of points (B, k, 2) to the shape of parameters (B, P)."""
         raise NotImplementedError
 
 
@@ -109,7 +109,7 @@ class RegularPolygon(Shape):
             f'{length(SMALLEST_RADIUS)} from its middle'
         )
 
-    def deviation(self, points: np.ndarray) -> np.ndarray:
+    def deviation(self, points: np.ndarray, rows: np.ndarray) -> np.ndarray:
         """Fit the polygon by least squares over similarities, corners matched by their angle.
 
         With corners z_j about their centroid in angular order and roots of unity w_j, the first
@@ -144,7 +144,7 @@ class Line(Shape):
             f'{length(SMALLEST_GAP)} apart'
         )
 
-    def deviation(self, points: np.ndarray) -> np.ndarray:
+    def deviation(self, points: np.ndarray, rows: np.ndarray) -> np.ndarray:
         centered = points - points.mean(axis=1, keepdims=True)
         covariance = np.einsum('bki,bkj->bij', centered, centered)
         _, vectors = np.linalg.eigh(covariance)

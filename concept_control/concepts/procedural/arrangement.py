@@ -6,9 +6,8 @@ import itertools
 
 import numpy as np
 
-from concept_control.concepts.family import Draft, last_positions, masks, per_event
+from concept_control.concepts.family import Draft
 from concept_control.concepts.named.shape import LARGEST_RADIUS, SMALLEST_RADIUS, Shape
-from concept_control.world.events import Events
 
 
 class Arrangement(Shape):
@@ -58,19 +57,10 @@ class Arrangement(Shape):
             -2, 2
         )
 
-    def error(self, events: Events, params: np.ndarray) -> np.ndarray:
-        rows = per_event(params, events)
-        present, _, attended = masks(events)
-        attended = attended & present
-        positions = last_positions(events)
-        count = attended.sum(axis=1)
-        error = np.full(len(count), np.inf)
-        for k in range(self.fewest, self.most + 1):
-            chosen = np.flatnonzero((count == k) & (rows[:, 0] == k))
-            if len(chosen):
-                members = positions[chosen][attended[chosen]].reshape(len(chosen), k, 2)
-                error[chosen] = template_deviation(members, _templates(rows[chosen])[:, :k])
-        return error
+    def deviation(self, points: np.ndarray, rows: np.ndarray) -> np.ndarray:
+        count = points.shape[1]
+        off = template_deviation(points, _templates(rows)[:, :count])
+        return np.where(rows[:, 0] == count, off, np.inf)
 
 
 def template_deviation(points: np.ndarray, templates: np.ndarray) -> np.ndarray:

@@ -7,9 +7,9 @@ import numpy as np
 from concept_control.concepts.family import (
     Scenes,
     blank_tokens,
+    few_colors,
     marker_mean,
     random_colors,
-    seen_color,
 )
 from concept_control.concepts.named.visual import color_features
 from concept_control.concepts.procedural.selection_rules import SelectionRules, lead
@@ -90,9 +90,7 @@ class Comparisons(SelectionRules):
         self, rng: np.random.Generator, rows: np.ndarray, shape: tuple[int, int]
     ) -> np.ndarray:
         # Half of the scenes have few colours, so that some entities are alike.
-        palette = random_colors(rng, (len(rows), _PALETTE))
-        index = rng.integers(_PALETTE, size=shape)
-        few = seen_color(rng, palette[np.arange(len(rows))[:, None], index])
+        few = few_colors(rng, shape, _PALETTE)
         return np.where(rng.random((len(rows), 1, 1)) < 0.5, few, random_colors(rng, shape))
 
     def tokens(self, params: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -30,8 +30,8 @@ from concept_control.world.events import Events
 _TRIES = 2000
 """Draws of a place before a demonstration counts as impossible."""
 
-_LEAST_SHARE = 0.04
-"""Smallest share of random places that satisfy a concept which can be demonstrated."""
+_LEAST_SHARE, _PLACES = 0.04, 200
+"""Smallest share of so many random places that satisfy a concept which can be demonstrated."""
 
 
 class Situation(NamedTuple):
@@ -171,18 +171,16 @@ class PlacementRules(Placement):
                     total[chosen] = np.maximum(total[chosen], found)
         return total
 
-    def _satisfied_share(
-        self, rng: np.random.Generator, rows: np.ndarray, count: int = 200
-    ) -> np.ndarray:
+    def _satisfied_share(self, rng: np.random.Generator, rows: np.ndarray) -> np.ndarray:
         """Return (C,) the share of random places, among random others, that satisfy all rules."""
-        many = np.repeat(rows, count, axis=0)
+        many = np.repeat(rows, _PLACES, axis=0)
         most = 1 + int(rows[:, 0].max())
         positions = rng.uniform(-0.95, 0.95, (len(many), most, 2))
         columns = np.arange(most)
         attended = (columns > 0) & (columns <= many[:, :1])
         place = rng.uniform(-0.95, 0.95, (len(many), 2))
         situation = _situation(place, positions[:, 0], positions, attended)
-        return (self.distance(many, situation) <= 0).reshape(-1, count).mean(axis=1)
+        return (self.distance(many, situation) <= 0).reshape(-1, _PLACES).mean(axis=1)
 
 
 def _situation(
@@ -210,18 +208,6 @@ HALF_PLANE, DISC, OUTSIDE, BOX, SECTOR, RING, CLOSER, ALONG, ACROSS = range(9)
 attended pair."""
 
 
-def _half_plane(values: np.ndarray, seen: Situation) -> np.ndarray:
-    return np.maximum(values[:, 2] - _component(seen.place, values), 0.0)
-
-
-def _disc(values: np.ndarray, seen: Situation) -> np.ndarray:
-    return np.maximum(_distance(seen.place, values[:, :2]) - values[:, 2], 0.0)
-
-
-def _outside(values: np.ndarray, seen: Situation) -> np.ndarray:
-    return np.maximum(values[:, 2] - _distance(seen.place, values[:, :2]), 0.0)
-
-
 def _box(values: np.ndarray, seen: Situation) -> np.ndarray:
     beyond = np.maximum(np.abs(seen.place - values[:, :2]) - values[:, 2:], 0.0)
     return np.linalg.norm(beyond, axis=1)
@@ -235,14 +221,6 @@ def _sector(values: np.ndarray, seen: Situation) -> np.ndarray:
     excess = np.maximum(angle - values[:, 1], 0.0)
     across = np.where(excess < np.pi / 2, radius * np.sin(excess), radius)
     return np.hypot(across, outside_of(radius, values[:, 2], values[:, 3]))
-
-
-def _closer(values: np.ndarray, seen: Situation) -> np.ndarray:
-    return np.maximum(_distance(seen.place, seen.center) - values[:, 0], 0.0)
-
-
-def _along(values: np.ndarray, seen: Situation) -> np.ndarray:
-    return np.abs(((seen.place - seen.center) * seen.along).sum(axis=1))
 
 
 def _across(values: np.ndarray, seen: Situation) -> np.ndarray:
@@ -261,10 +239,14 @@ class PlaceRules(PlacementRules):
     """
 
     rules = (
-        *(_half_plane, _disc, _outside, _box, _sector),
+        lambda values, seen: np.maximum(values[:, 2] - _component(seen.place, values), 0.0),
+        lambda values, seen: np.maximum(_distance(seen.place, values[:, :2]) - values[:, 2], 0.0),
+        lambda values, seen: np.maximum(values[:, 2] - _distance(seen.place, values[:, :2]), 0.0),
+        _box,
+        _sector,
         _bounded(lambda _, seen: _distance(seen.place, seen.center)),
-        _closer,
-        _bounded(_along),
+        lambda values, seen: np.maximum(_distance(seen.place, seen.center) - values[:, 0], 0.0),
+        _bounded(lambda _, seen: np.abs(((seen.place - seen.center) * seen.along).sum(axis=1))),
         _bounded(_across),
     )
 
@@ -321,10 +303,6 @@ _WIDE_SPREAD = 0.15
 _UNBOUNDED = 3.0
 
 
-def _strip(values: np.ndarray, seen: Situation) -> np.ndarray:
-    return np.maximum(np.abs(_component(seen.place, values) - values[:, 2]) - values[:, 3], 0.0)
-
-
 def _mirrored(values: np.ndarray, seen: Situation) -> np.ndarray:
     # One axis or both are folded: bit 1 of the last value is x, bit 2 is y.
     folds = values[:, 3].astype(int)[:, None] & np.array([1, 2]) > 0
@@ -347,7 +325,9 @@ class MeasureRules(PlacementRules):
     """
 
     rules = (
-        _strip,
+        lambda values, seen: np.maximum(
+            np.abs(_component(seen.place, values) - values[:, 2]) - values[:, 3], 0.0
+        ),
         _mirrored,
         _bounded(lambda values, seen: np.abs(seen.place).max(axis=1)),
         _bounded(lambda values, seen: _component(seen.place - seen.start, values), 2),
