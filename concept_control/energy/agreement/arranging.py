@@ -13,13 +13,12 @@ from concept_control.energy.agreement.elsewhere import anywhere
 from concept_control.energy.agreement.evidence import ONE_SIDED, ONE_SIGN
 from concept_control.energy.agreement.place_prior import set_prior
 from concept_control.energy.agreement.placing import Agreement
-from concept_control.energy.measurements.measurement import MIRROR, RATIO, SHIFT, TURN, evaluate
+from concept_control.energy.measurements.measurement import EVERYTHING, RATIO, evaluate
 from concept_control.energy.measurements.scene_view import SceneView
 from concept_control.energy.measurements.sets import is_form, set_measurements
 from concept_control.energy.scene_batch import SceneBatch
 
 _BACKGROUND = 2000
-_FORM = frozenset({SHIFT, TURN, MIRROR})
 _CERTAIN = 3.0
 _DOUBTED = -3.0
 _FORM_OF_ONE = 2.0
@@ -55,7 +54,7 @@ def infer_arrangement(scene: SceneBatch, generator: torch.Generator) -> Agreemen
     )
     odds = search.odds
     if shots == 1:
-        is_shown = torch.tensor([m.unit == RATIO and m.keeps == _FORM for m in measurements])
+        is_shown = torch.tensor([m.unit == RATIO and m.keeps == EVERYTHING for m in measurements])
         odds = torch.where(is_shown, odds.clamp(min=_FORM_OF_ONE), odds)
     # The form of a pile is how its things carry one another, not how they lie in the plane.
     is_alone = shots == 1 and not falls

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import torch
 
 from concept_control.energy.measurements.entity_view import EntityView
-from concept_control.energy.measurements.measurement import MIRROR, SHIFT, TURN
+from concept_control.energy.measurements.measurement import EVERYTHING, MIRROR, TURN
 
 FLAGS = (
     'marker',
@@ -41,7 +41,7 @@ _DEFAULT_WORDS = ('lowest in {}', 'highest in {}', '{} below {{}}', '{} above {{
 Value = Callable[[EntityView], torch.Tensor]
 Keeps = frozenset[str]
 
-EVERY, TURNS = frozenset({SHIFT, TURN, MIRROR}), frozenset({TURN, MIRROR})
+EVERY, TURNS = EVERYTHING, frozenset({TURN, MIRROR})
 """All changes of a scene, and those about the middle of the table."""
 
 

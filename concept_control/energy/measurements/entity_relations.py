@@ -16,22 +16,13 @@ NEIGHBOURHOOD = 0.5
 """Radius within which neighbours are counted [workspace units]."""
 
 
-def _gap(view: EntityView) -> torch.Tensor:
-    sizes = view.scene.sizes
-    return least(view.apart - (sizes.unsqueeze(2) + sizes.unsqueeze(1)) / 2, view.anyone)
-
-
-def _sizes_apart(view: EntityView) -> torch.Tensor:
-    return (view.scene.sizes.unsqueeze(2) - view.scene.sizes.unsqueeze(1)).abs()
+def _sizes(view: EntityView) -> tuple[torch.Tensor, torch.Tensor]:
+    return view.scene.sizes.unsqueeze(2), view.scene.sizes.unsqueeze(1)
 
 
 def _beyond_mean(look: int, view: EntityView) -> torch.Tensor:
     own = view.looks[..., look]
     return own - view.peers_mean(own.unsqueeze(1))
-
-
-def _nearest_before(view: EntityView) -> torch.Tensor:
-    return least(torch.cdist(view.was, view.was), view.anyone).clamp(max=FAR)
 
 
 def _time(feature: int, view: EntityView) -> torch.Tensor:
@@ -51,15 +42,12 @@ def _unlike_marker(view: EntityView) -> torch.Tensor:
     return different.masked_fill(view.marker(view.step).norm(dim=-1) < MOVED, torch.nan)
 
 
-def _gain_marker(view: EntityView) -> torch.Tensor:
-    return view.from_marker(view.was).norm(dim=-1) - view.from_marker(view.at).norm(dim=-1)
-
-
 OTHERS = (
     row('peers place', 'nearest', 'distance to the nearest other',
          lambda v: least(v.apart, v.anyone), 'one with the nearest neighbour', 'loneliest',
          'within {} of another', 'further than {} from all others'),
-    row('peers place size', 'gap', 'gap to the nearest other', _gap),
+    row('peers place size', 'gap', 'gap to the nearest other',
+         lambda v: least(v.apart - torch.add(*_sizes(v)) / 2, v.anyone)),
     row('peers place', 'crowd', 'mean distance to the others', lambda v: v.peers_mean(v.apart),
          'most central among all', 'most remote from all'),
     row('peers place', 'furthest', 'distance to the furthest other',
@@ -84,7 +72,7 @@ OTHERS = (
     row('peers size', 'size_deviation', "difference of size to the others' mean",
          lambda v: _beyond_mean(0, v).abs(), 'most typical in size', 'least typical in size'),
     row('peers size', 'size_nearest', 'difference to the most similar size',
-         lambda v: least(_sizes_apart(v), v.peers)),
+         lambda v: least(torch.sub(*_sizes(v)).abs(), v.peers)),
     row('peers colour signed', 'brightness_others', "brightness minus the others' mean",
          partial(_beyond_mean, 1)),
     row('peers size signed', 'size_others', "size minus the others' mean",
@@ -126,7 +114,8 @@ def _about_marker() -> Iterator[EntityMeasurement]:
         yield row('marker framed place', f'beside_{words}',
                    f'distance beside the line of the {words} and the marker',
                    partial(_beyond_marker, origin, 1), keeps=keeps)  # fmt: skip
-    yield row('place', 'distance_robot', 'distance to the robot', _to_robot,
+    yield row('place', 'distance_robot', 'distance to the robot',
+               lambda v: (v.at - v.at.new_tensor(ROBOT)).norm(dim=-1),
                'closest to the robot', 'furthest from the robot', 'within {} of the robot',
                'further than {} from the robot', keeps=frozenset({MIRROR}))  # fmt: skip
 
@@ -155,10 +144,6 @@ def _beyond_marker(
     return (offset[..., 0] * line[..., 1] - offset[..., 1] * line[..., 0]).abs()
 
 
-def _to_robot(view: EntityView) -> torch.Tensor:
-    return (view.at - view.at.new_tensor(ROBOT)).norm(dim=-1)
-
-
 MARKER_FRAMES = tuple(_about_marker())
 """Places relative to the marker, as seen from the table's middle and the robot."""
 
@@ -167,11 +152,13 @@ CHANGES = (
          lambda v: v.was.norm(dim=-1) - v.at.norm(dim=-1), '', '', '', '',
          'moved away from the middle of the table', 'came closer to the middle of the table',
          keeps=TURNS),
-    row('motion marker signed', 'gain_marker', 'approach to the marker', _gain_marker, '', '',
+    row('motion marker signed', 'gain_marker', 'approach to the marker',
+         lambda v: v.from_marker(v.was).norm(dim=-1) - v.from_marker(v.at).norm(dim=-1), '', '',
          'came less than {} closer to the marker', 'came more than {} closer to the marker',
          'moved away from the marker', 'came closer to the marker'),
     row('motion peers signed', 'gain_nearest', 'approach to the nearest other',
-         lambda v: _nearest_before(v) - least(v.apart, v.anyone)),
+         lambda v: least(torch.cdist(v.was, v.was), v.anyone).clamp(max=FAR)
+         - least(v.apart, v.anyone)),
     row('motion', 'detour', 'detour beyond the straight way', lambda v: v.scene.motion[..., 0]),
     row('motion', 'time', 'time of its motion', partial(_time, 1),
          'first to move', 'last to move'),

@@ -283,13 +283,7 @@ def _padded(parameters: torch.Tensor) -> torch.Tensor:
 def _directions_to_fit(
     vectors: Sequence[torch.Tensor], attended: torch.Tensor, others: torch.Tensor
 ) -> Iterator[tuple[int, int, torch.Tensor]]:
-    """Yield measurement, view and design (n, 5) of what tells attended entities from others.
-
-    Args:
-        vectors: Values of each of `FITTED` in the demonstrations.
-        attended: (M, N) bool, those that are meant.
-        others: (M, N) bool, those that could be.
-    """
+    """Yield measurement, view and design (n, 5) of what tells attended from others (M, N)."""
     row, first, second = (attended.unsqueeze(2) & others.unsqueeze(1)).nonzero(as_tuple=True)
     label = torch.cat(
         [

@@ -63,36 +63,26 @@ class Fitted:
 
     def measurement(self) -> Measurement:
         """Return what it measures."""
-        words = anchor_names()
         if self.kind == DIRECTION:
-            (angle,) = self.parameters
+            (angle,), (anchor,) = self.parameters, self.anchors
+            name = f'{self.kind} {anchor} {angle:.4f}'
+            phrase = f'{{}} in direction {math.degrees(angle):.0f}° of {anchor_names()[anchor]}'
             return Measurement(
-                name=f'{self.kind} {self.anchors[0]} {angle:.4f}',
-                phrase=f'{{}} in direction {math.degrees(angle):.0f}° of {words[self.anchors[0]]}',
-                unit=LENGTH,
-                topic='fitted',
-                value=_ALONG,
-                is_signed=True,
-                of=_Directions,
-                at=(self.anchors[0], angle),
+                name, phrase, LENGTH, 'fitted', _ALONG, True, of=_Directions, at=(anchor, angle)
             )
         if self.kind == DISC:
             x, y = self.parameters
+            name, phrase = f'{self.kind} {x:.3f} {y:.3f}', f'from the place ({x:.2f}, {y:.2f})'
             return Measurement(
-                name=f'{self.kind} {x:.3f} {y:.3f}',
-                phrase=f'{{}} from the place ({x:.2f}, {y:.2f})',
-                unit=LENGTH,
-                topic='fitted',
-                value=_DISTANCE,
-                of=_PlaceOffsets,
-                at=(x, y),
+                name, f'{{}} {phrase}', LENGTH, 'fitted', _DISTANCE, of=_PlaceOffsets, at=(x, y)
             )
+        name = f'{self.kind} {self.anchors} {self.parameters}'
         return Measurement(
-            name=f'{self.kind} {self.anchors} {self.parameters}',
-            phrase=f'{{}} from {self.point_words()}',
-            unit=LENGTH,
-            topic='fitted',
-            value=lambda view: length_of(view.place - self.point(view)),
+            name,
+            f'{{}} from {self.point_words()}',
+            LENGTH,
+            'fitted',
+            lambda view: length_of(view.place - self.point(view)),
         )
 
     def point(self, view: SceneView) -> torch.Tensor:
@@ -118,13 +108,12 @@ class Fitted:
             return f'the place ({x:.2f}, {y:.2f})'
         if len(terms) == 1 and max(abs(factor - 1) for factor in terms[0][0]) < _NO_FACTOR:
             return _beside(x, y, terms[0][1])
-        parts = [f'{_factor_words(*factors)} × {word}' for factors, word in terms]
+        parts = [
+            f'{f"{u:.2f}" if abs(u - v) < _NO_FACTOR else f"({u:.2f}, {v:.2f})"} × {word}'
+            for (u, v), word in terms
+        ]
         offset = [f'({x:.2f}, {y:.2f})'] if max(abs(x), abs(y)) > _NO_FACTOR else []
         return 'the point ' + ' + '.join([*parts, *offset])
-
-
-def _factor_words(x: float, y: float) -> str:
-    return f'{x:.2f}' if abs(x - y) < _NO_FACTOR else f'({x:.2f}, {y:.2f})'
 
 
 def _beside(x: float, y: float, words: str) -> str:

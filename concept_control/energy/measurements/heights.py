@@ -9,14 +9,15 @@ import torch
 
 from concept_control.energy.measurements.measurement import (
     COUNT,
+    EVERYTHING,
     LENGTH,
     MIRROR,
     RATIO,
     SHIFT,
-    TURN,
     Measurement,
+    of_set,
 )
-from concept_control.energy.measurements.scene_view import SceneView
+from concept_control.energy.measurements.scene_view import SceneView, once
 from concept_control.energy.scene_batch import below_rim, rests_on, wall_gaps
 
 HEIGHT, PILE = 'height', 'pile'
@@ -25,7 +26,7 @@ HEIGHT, PILE = 'height', 'pile'
 WITHIN = 'attended: within'
 """Name of the measurement of what stands in an open box."""
 
-_EVERYTHING = frozenset({SHIFT, TURN, MIRROR})
+_NO_TURN = frozenset({SHIFT, MIRROR})
 _COUNT_COST = 3.0
 """Log odds by which numbers of things are less likely to be meant than what they follow from."""
 
@@ -56,7 +57,7 @@ def _heights() -> Iterator[Measurement]:
         needs: int = 1,
         unit: str = LENGTH,
         is_signed: bool = True,
-        keeps: frozenset[str] = _EVERYTHING,
+        keeps: frozenset[str] = EVERYTHING,
         opposite: str = '',
     ) -> Measurement:
         cost = (
@@ -74,22 +75,24 @@ def _heights() -> Iterator[Measurement]:
                lambda v: _bottom(v) - _of(v, 'attended', 'tops'),
                opposite=f'with its lower face {{}} below the upper face of {meant}')  # fmt: skip
     yield make('attended: underneath', f'with its upper face {{}} below the lower face of {meant}',
-               lambda v: _of(v, 'attended', 'bottoms') - _top(v),
+               lambda v: _of(v, 'attended', 'bottoms') - _of(v, 'subjects', 'tops'),
                opposite=f'with its upper face {{}} above the lower face of {meant}')  # fmt: skip
     yield make('attended: level', f'with its lower face {{}} above that of {meant}',
                lambda v: _bottom(v) - _of(v, 'attended', 'bottoms'),
                opposite=f'with its lower face {{}} below that of {meant}')  # fmt: skip
     yield make('attended: middle', f'with its middle {{}} higher than that of {meant}',
-               _middle_above,
+               lambda v: _middle(v, 'subjects') - _middle(v, 'attended'),
                opposite=f'with its middle {{}} lower than that of {meant}')  # fmt: skip
-    yield make('attended: over', f'{{}} of a half side off the middle of {meant}', _off_middle,
-               unit=RATIO, keeps=frozenset({SHIFT, MIRROR}))  # fmt: skip
+    yield make('attended: over', f'{{}} of a half side off the middle of {meant}',
+               lambda v: (v.offset('attended').abs() / (v.attended_size / 2)).amax(dim=-1),
+               unit=RATIO, keeps=_NO_TURN)  # fmt: skip
     for name, words, needs in (('attended', 'of what is meant', 1), ('others', 'others', 0)):
         yield make(f'{name}: number under', f'with {{}} {words} right under it',
                    partial(_number_under, name), needs, COUNT, False)  # fmt: skip
     yield make('table: height', 'with its lower face {} above the table', _bottom, 0)
     yield make(WITHIN, f'{{}} out of {meant}, an open box', _out_of_box, is_signed=False)
-    yield make('start: height', '{} higher than it was', _raised, 0,
+    yield make('start: height', '{} higher than it was',
+               lambda v: _bottom(v) - _of(v, 'subjects', 'bottoms_before'), 0,
                opposite='{} lower than it was')  # fmt: skip
     for side, word in ((-1, 'lower'), (1, 'higher')):
         yield make(f'others: number {word}', f'with {{}} things {word} than it',
@@ -111,24 +114,8 @@ def _bottom(view: SceneView) -> torch.Tensor:
     return _of(view, 'subjects', 'bottoms')
 
 
-def _top(view: SceneView) -> torch.Tensor:
-    return _of(view, 'subjects', 'tops')
-
-
-def _raised(view: SceneView) -> torch.Tensor:
-    return _bottom(view) - _of(view, 'subjects', 'bottoms_before')
-
-
 def _middle(view: SceneView, whose: str) -> torch.Tensor:
     return (_of(view, whose, 'bottoms') + _of(view, whose, 'tops')) / 2
-
-
-def _middle_above(view: SceneView) -> torch.Tensor:
-    return _middle(view, 'subjects') - _middle(view, 'attended')
-
-
-def _off_middle(view: SceneView) -> torch.Tensor:
-    return (view.offset('attended').abs() / (view.attended_size / 2)).amax(dim=-1)
 
 
 def _out_of_box(view: SceneView) -> torch.Tensor:
@@ -138,9 +125,10 @@ def _out_of_box(view: SceneView) -> torch.Tensor:
     return (out * pair).sum(dim=(1, 2)) / pair.sum(dim=(1, 2)).clamp(min=1e-6)
 
 
+@once
 def _resting(view: SceneView) -> torch.Tensor:
     """Return (R, N, N) 1 where the first rests on the second."""
-    return view.once('resting', lambda: rests_on(view.scene).to(view.scene.after))
+    return rests_on(view.scene).to(view.scene.after)
 
 
 def _number_under(whose: str, view: SceneView) -> torch.Tensor:
@@ -155,42 +143,28 @@ def _number_beyond(side: int, view: SceneView) -> torch.Tensor:
 
 
 def _piles() -> Iterator[Measurement]:
-    def make(
-        name: str,
-        phrase: str,
-        value: Callable[[SceneView], torch.Tensor],
-        unit: str = LENGTH,
-        is_signed: bool = True,
-        keeps: frozenset[str] = _EVERYTHING,
-        cost: float = 0.0,
-    ) -> Measurement:
-        return Measurement(f'set: {name}', phrase, unit, PILE, value, is_signed, 2, keeps, cost)
-
-    yield make('face gap', 'one on the next, with a gap of {} between their faces', _face_gap)
+    make = partial(of_set, PILE, needs=2)
+    yield make('face gap', 'one on the next, with a gap of {} between their faces', _face_gap,
+               is_signed=True)  # fmt: skip
     yield make('off middle', 'one over the other, {} of its half side off the middle of what '
-               'carries it', _off_carrier, RATIO, keeps=frozenset({SHIFT, MIRROR}))  # fmt: skip
+               'carries it', _off_carrier, is_signed=True, unit=RATIO, keeps=_NO_TURN)  # fmt: skip
     yield make('carrier gap', 'one on two others, with {} of their side between these',
-               _carrier_gap, RATIO, keeps=frozenset({SHIFT, MIRROR}))  # fmt: skip
+               _carrier_gap, is_signed=True, unit=RATIO, keeps=_NO_TURN)  # fmt: skip
     yield make('not on another', '{} beside the lowest that stand on none of the others',
-               _not_on_another, COUNT)  # fmt: skip
+               _not_on_another, is_signed=True, unit=COUNT)  # fmt: skip
     yield make('height/sum', 'a height of {} of that of all of them one on the other',
-               _height_share, RATIO, is_signed=False)  # fmt: skip
+               _height_share, is_signed=False, unit=RATIO)  # fmt: skip
     yield make('lowest face', 'the lowest {} above the table',
-               lambda v: _ordered(v)[0][:, 0])  # fmt: skip
+               lambda v: _ordered(v)[0][:, 0], is_signed=True)  # fmt: skip
     yield make('unsorted size up', '{} of all pairs not the larger one below', _unsorted_upward,
-               RATIO, cost=1.0)  # fmt: skip
+               is_signed=True, unit=RATIO, cost=1.0)  # fmt: skip
 
 
-def _ordered(view: SceneView) -> tuple[torch.Tensor, torch.Tensor]:
-    """Return the sorted heights (R, N) of the lower and of the upper faces; infinite last."""
-
-    def compute() -> torch.Tensor:
-        meant = view.meant > 0.5
-        faces = torch.stack([view.scene.bottoms, view.scene.tops])
-        return torch.where(meant, faces, torch.inf).sort(dim=-1).values
-
-    lower, upper = view.once('ordered faces', compute).unbind(0)
-    return lower, upper
+@once
+def _ordered(view: SceneView) -> torch.Tensor:
+    """Return the sorted heights (2, R, N) of the lower and of the upper faces; infinite last."""
+    faces = torch.stack([view.scene.bottoms, view.scene.tops])
+    return torch.where(view.meant > 0.5, faces, torch.inf).sort(dim=-1).values
 
 
 def _face_gap(view: SceneView) -> torch.Tensor:
@@ -201,10 +175,10 @@ def _face_gap(view: SceneView) -> torch.Tensor:
     return gaps.gather(-1, gaps.abs().argmax(dim=-1, keepdim=True))[:, 0]
 
 
+@once
 def _carried(view: SceneView) -> torch.Tensor:
     """Return (R, N, N) 1 where the first of two that are meant rests on the second."""
-    both = view.meant.unsqueeze(-1) * view.meant.unsqueeze(-2)
-    return view.once('carried', lambda: _resting(view) * both)
+    return _resting(view) * (view.meant.unsqueeze(-1) * view.meant.unsqueeze(-2))
 
 
 def _off_carrier(view: SceneView) -> torch.Tensor:
@@ -234,7 +208,7 @@ def _not_on_another(view: SceneView) -> torch.Tensor:
 
 
 def _height_share(view: SceneView) -> torch.Tensor:
-    lower, _ = _ordered(view)
+    lower = _ordered(view)[0]
     top = torch.where(view.meant > 0.5, view.scene.tops, 0.0).amax(dim=-1)
     total = (view.scene.heights * view.meant).sum(dim=-1)
     lowest = torch.where(lower[:, 0].isinf(), 0.0, lower[:, 0])

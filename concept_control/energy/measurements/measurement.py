@@ -22,6 +22,9 @@ units]; so the root of an energy reads as a distance."""
 SHIFT, TURN, MIRROR = 'shift', 'turn', 'mirror'
 """Changes of a whole scene, the table's frame apart: moved, turned, mirrored in x."""
 
+EVERYTHING = frozenset({SHIFT, TURN, MIRROR})
+"""All of these changes."""
+
 
 Source = Callable[[SceneView, Sequence[Any]], Any]
 """What a measurement reads of a view and of several places in it, such as `Offsets`: A rows."""
@@ -88,6 +91,22 @@ class Measurement:
         if low == high:
             return phrase.format(middle)
         return f'{phrase.format(middle)}, between {low} and {high}'
+
+
+def of_set(
+    topic: str,
+    name: str,
+    phrase: str,
+    value: Callable[[SceneView], torch.Tensor],
+    needs: int,
+    is_signed: bool,
+    unit: str = LENGTH,
+    keeps: frozenset[str] = EVERYTHING,
+    cost: float = 0.0,
+) -> Measurement:
+    """Return a measurement of the set of things that are meant."""
+    name = f'set: {name}'
+    return Measurement(name, phrase, unit, topic, value, is_signed, needs, keeps, cost)
 
 
 _WAYS = ('right of', 'above and right of', 'above', 'above and left of', 'left of',

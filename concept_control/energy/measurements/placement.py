@@ -14,6 +14,7 @@ from concept_control.energy.measurements.heights import height_measurements
 from concept_control.energy.measurements.measurement import (
     ANGLE,
     COUNT,
+    EVERYTHING,
     LENGTH,
     MIRROR,
     RATIO,
@@ -38,7 +39,6 @@ Scalar = Callable[[Any], torch.Tensor]
 OfGap = Callable[[torch.Tensor, torch.Tensor, SceneView], torch.Tensor]
 
 _SHIFTS = frozenset({SHIFT})
-_EVERYTHING = frozenset({SHIFT, TURN, MIRROR})
 
 
 @cache
@@ -179,11 +179,11 @@ def _gaps_to(anchor: str, topic: str, needs: int) -> Iterator[Measurement]:
     words = anchor_names()[anchor]
     make = partial(_measurement, anchor, topic, needs)
     for scalar, phrase, of, mirrors in _GAPS:
-        value = partial(_of_gap, anchor, of)
-        yield make(scalar, f'{phrase} {words}', value, {SHIFT, MIRROR} if mirrors else _SHIFTS,
+        yield make(scalar, f'{phrase} {words}',
+                   partial(_of_gap, anchor, of), {SHIFT, MIRROR} if mirrors else _SHIFTS,
                    True)  # fmt: skip
     yield make('round gap', f'{{}} beyond touching, as discs, {words}',
-               lambda v: v.distance(anchor) - v.reach.mean(dim=-1), _EVERYTHING,
+               lambda v: v.distance(anchor) - v.reach.mean(dim=-1), EVERYTHING,
                True)  # fmt: skip
     for axis in (0, 1):
         phrase = f'a share of {{}} of its side over that of {words} in {"xy"[axis]}'
@@ -200,6 +200,12 @@ def _shared(anchor: str, axis: int, view: SceneView) -> torch.Tensor:
     return ((view.reach - view.offset(anchor).abs()) / smaller)[:, axis]
 
 
+_MOVED: dict[str, Callable[[PairFrames], torch.Tensor]] = {
+    'along': lambda frames: frames.seen(frames.moved)[0],
+    'across': lambda frames: frames.seen(frames.moved)[1],
+}
+
+
 def _from_order(order: str) -> Iterator[Measurement]:
     """Yield measurements relative to the first and the last of the attended in an order."""
     yield from measurements_in_frame(order, 'pair', 2)
@@ -211,24 +217,16 @@ def _from_order(order: str) -> Iterator[Measurement]:
              lambda f: f.second_distance - f.first_distance, True),
         ):  # fmt: skip
             yield _measurement('subject', 'pair', 2, scalar, f'{phrase} of what is meant', value,
-                               _EVERYTHING, is_signed, of=PairFrames)  # fmt: skip
+                               EVERYTHING, is_signed, of=PairFrames)  # fmt: skip
         return
     for end in ('first', 'last'):
         yield from _from_anchor(f'{end} {order}', 'end', 2, short=True)
     if order in ('x', 'start'):
         keeps = {SHIFT, TURN} if order == 'start' else _SHIFTS
-        for scalar, moved in (('along', _moved_along), ('across', _moved_across)):
+        for scalar, moved in _MOVED.items():
             phrase = f'moved by {{}} {scalar} the line through them'
             yield _measurement(order, 'pair', 2, f'moved {scalar}', phrase, moved, keeps, True,
                                of=PairFrames)  # fmt: skip
-
-
-def _moved_along(frames: PairFrames) -> torch.Tensor:
-    return frames.seen(frames.moved)[0]
-
-
-def _moved_across(frames: PairFrames) -> torch.Tensor:
-    return frames.seen(frames.moved)[1]
 
 
 def _halves() -> Iterator[Measurement]:
@@ -247,10 +245,10 @@ def _approach() -> Iterator[Measurement]:
     """Yield measurements of how much closer the subject came to the attended."""
     make = partial(_measurement, 'attended', 'way', 1)
     yield make('approach', '{} closer to what is meant than before',
-               lambda v: _way(v) - v.distance('attended'), _EVERYTHING, True, LENGTH,
+               lambda v: _way(v) - v.distance('attended'), EVERYTHING, True, LENGTH,
                '{} further from what is meant than before')  # fmt: skip
     yield make('share of distance', '{} times as far from what is meant as before',
-               lambda v: v.distance('attended') / (_way(v) + 0.05), _EVERYTHING,
+               lambda v: v.distance('attended') / (_way(v) + 0.05), EVERYTHING,
                False, RATIO)  # fmt: skip
 
 
@@ -277,17 +275,17 @@ def _among_others() -> Iterator[Measurement]:
     make = partial(_measurement, 'attended', 'rank', 1)
     for name, words in (('nearest', 'anything else'), ('furthest', 'the furthest other')):
         yield make(f'against {name}', '{} further from what is meant than from anything else',
-                   partial(_against, name == 'nearest'), _EVERYTHING, True, LENGTH,
+                   partial(_against, name == 'nearest'), EVERYTHING, True, LENGTH,
                    f'{{}} closer to what is meant than to {words}')  # fmt: skip
     yield make('number closer', '{} things closer to it than what is meant', _number_closer,
-               _EVERYTHING, False, COUNT)  # fmt: skip
+               EVERYTHING, False, COUNT)  # fmt: skip
     other = partial(_measurement, 'others', 'others', 0)
     yield other('nearest', '{} from the closest other', lambda v: v.other_distance(True),
-                _EVERYTHING, False)  # fmt: skip
+                EVERYTHING, False)  # fmt: skip
     yield other('second nearest', '{} from the second closest other', _second_nearest,
-                _EVERYTHING, False)  # fmt: skip
+                EVERYTHING, False)  # fmt: skip
     yield other('furthest', '{} from the furthest other', lambda v: v.other_distance(False),
-                _EVERYTHING, False)  # fmt: skip
+                EVERYTHING, False)  # fmt: skip
     yield other('short of emptiest',
                 '{} closer to the next thing than the emptiest place of the table is',
                 _short_of_emptiest, {MIRROR}, True)  # fmt: skip

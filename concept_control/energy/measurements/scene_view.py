@@ -8,7 +8,7 @@ at once: `Offsets` and `PairFrames`.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from functools import cached_property
+from functools import cached_property, wraps
 
 import torch
 
@@ -49,6 +49,12 @@ def mean_under(values: torch.Tensor, gate: torch.Tensor) -> torch.Tensor:
     """Return the means (R, C) of values (R, N, C) under a gate (R, N); zero where it is empty."""
     total = (values * gate.unsqueeze(-1)).sum(dim=1)
     return total / gate.sum(dim=-1, keepdim=True).clamp(min=1e-6)
+
+
+def once(compute: Callable[[SceneView], torch.Tensor]) -> Callable[[SceneView], torch.Tensor]:
+    """Decorate a function of a view that is to be computed once for each."""
+    name = f'{compute.__module__} {compute.__qualname__}'
+    return wraps(compute)(lambda view: view.once(name, lambda: compute(view)))
 
 
 class SceneView:

@@ -15,14 +15,21 @@ import torch
 from concept_control.energy.measurements.heights import PILE, pile_measurements
 from concept_control.energy.measurements.measurement import (
     COUNT,
-    LENGTH,
+    EVERYTHING,
     MIRROR,
     RATIO,
     SHIFT,
     TURN,
     Measurement,
+    of_set,
 )
-from concept_control.energy.measurements.scene_view import SMALL, SceneView, length_of, mean_under
+from concept_control.energy.measurements.scene_view import (
+    SMALL,
+    SceneView,
+    length_of,
+    mean_under,
+    once,
+)
 
 SET_TOPICS = ('count', 'shape', 'set place', PILE)
 """Topics of these measurements, which need a number of meant things, not of attended ones."""
@@ -31,13 +38,12 @@ _PAIR_LEVELS = 10
 """Number of quantiles of the pair distances, the number of pairs of five things."""
 
 _CENTER_LEVELS = 5
-_EVERYTHING = frozenset({SHIFT, TURN, MIRROR})
 
 
 def is_form(measurement: Measurement) -> bool:
     """Return whether it is of a shape, however large that is and however it is turned."""
     of_shape = measurement.topic == 'shape' and measurement.unit == RATIO
-    return of_shape and measurement.keeps == _EVERYTHING
+    return of_shape and measurement.keeps == EVERYTHING
 
 
 @cache
@@ -47,45 +53,27 @@ def set_measurements(has_heights: bool = False) -> tuple[Measurement, ...]:
     return (*_counts(), *_shapes(), *_places(), *piles)
 
 
-def _make(
-    topic: str,
-    name: str,
-    phrase: str,
-    value: Callable[[SceneView], torch.Tensor],
-    needs: int,
-    is_signed: bool,
-    unit: str = LENGTH,
-    keeps: frozenset[str] = _EVERYTHING,
-    cost: float = 0.0,
-) -> Measurement:
-    name = f'set: {name}'
-    return Measurement(name, phrase, unit, topic, value, is_signed, needs, keeps, cost)
+def _column(of: Callable[[SceneView], torch.Tensor], index: int, view: SceneView) -> torch.Tensor:
+    return of(view)[:, index]
 
 
 def _counts() -> Iterator[Measurement]:
-    yield _make('count', 'count', '{} things', lambda v: v.meant.sum(dim=-1), 0, False, COUNT)
-    yield _make(
-        'count',
-        'others less meant',
-        '{} more others than are meant',
-        lambda v: v.others.sum(dim=-1) - v.meant.sum(dim=-1),
-        0,
-        True,
-        COUNT,
-        cost=1.0,
-    )
+    yield of_set('count', 'count', '{} things', lambda v: v.meant.sum(dim=-1), 0, False, COUNT)
+    yield of_set('count', 'others less meant', '{} more others than are meant',
+                 lambda v: v.others.sum(dim=-1) - v.meant.sum(dim=-1), 0, True, COUNT,
+                 cost=1.0)  # fmt: skip
 
 
 def _shapes() -> Iterator[Measurement]:
-    make = partial(_make, 'shape')
+    make = partial(of_set, 'shape')
     for level in range(_PAIR_LEVELS):
         share = f'{100 * level / (_PAIR_LEVELS - 1):.0f} % quantile'
         yield make(f'pair distance {level}', f'{{}} radii as the {share} of their distances',
-                   partial(_pair_level, level), 3, False, RATIO, cost=1.0)  # fmt: skip
+                   partial(_column, _pair_levels, level), 3, False, RATIO, cost=1.0)  # fmt: skip
     for level in range(_CENTER_LEVELS):
         share = f'{100 * level / (_CENTER_LEVELS - 1):.0f} % quantile'
         yield make(f'center distance {level}', f'{{}} radii as the {share} of their distances '
-                   'to their middle', partial(_center_level, level), 3, False, RATIO,
+                   'to their middle', partial(_column, _center_levels, level), 3, False, RATIO,
                    cost=1.0)  # fmt: skip
     yield make('radius', 'a mean radius of {}', _radius, 2, False, cost=1.0)
     yield make('closest two', 'at least two of them {} apart, the others further',
@@ -98,12 +86,12 @@ def _shapes() -> Iterator[Measurement]:
     yield make('ring', 'distances to their middle that differ by {}', _ring, 3, True)
     yield make('ring/radius', 'distances to their middle that differ by {} of it',
                lambda v: _ring(v) / (_radius(v) + 1e-3), 3, True, RATIO)  # fmt: skip
-    for name, words in (('largest', 'most'), ('smallest', 'least')):
+    for row, name, words in ((0, 'largest', 'most'), (1, 'smallest', 'least')):
         yield make(f'{name} turn', f'{{}} of an even turn from one to the next at {words}, seen '
-                   'from their middle', partial(_turn, name == 'largest'), 3, False,
+                   'from their middle', partial(_column, _turns, row), 3, False,
                    RATIO)  # fmt: skip
     yield make('uneven turns', 'turns from one to the next that differ by {} of an even one',
-               lambda v: _turn(True, v) - _turn(False, v), 3, True, RATIO)  # fmt: skip
+               lambda v: _turns(v)[:, 0] - _turns(v)[:, 1], 3, True, RATIO)  # fmt: skip
     for name, degrees in (('rising', 45), ('falling', 135)):
         yield make(f'spread {name}', f'a spread of {{}} in direction {degrees}°',
                    partial(_slanted_spread, degrees == 45), 2, True, keeps=frozenset({SHIFT}),
@@ -121,10 +109,10 @@ def _shapes() -> Iterator[Measurement]:
 
 
 def _places() -> Iterator[Measurement]:
-    make = partial(_make, 'set place', cost=2.0)
+    make = partial(of_set, 'set place', cost=2.0)
     for axis, (word, words) in enumerate((('x', 'right of'), ('y', 'above'))):
         yield make(f'middle {word}', f'their middle {{}} {words} the middle of the table',
-                   partial(_middle, axis), 1, False, keeps=frozenset())  # fmt: skip
+                   partial(_column, _center, axis), 1, False, keeps=frozenset())  # fmt: skip
     for axis, names in enumerate((('leftmost', 'rightmost'), ('lowest', 'highest'))):
         for side, name in zip((-1, 1), names):
             yield make(name, f'the {name} at {{}} in {"xy"[axis]}',
@@ -134,41 +122,32 @@ def _places() -> Iterator[Measurement]:
                keeps=frozenset({TURN, MIRROR}))  # fmt: skip
 
 
+@once
 def _center(view: SceneView) -> torch.Tensor:
-    return view.once('set center', lambda: mean_under(view.scene.after, view.meant))
+    return mean_under(view.scene.after, view.meant)
 
 
-def _middle(axis: int, view: SceneView) -> torch.Tensor:
-    return _center(view)[:, axis]
-
-
+@once
 def _offsets(view: SceneView) -> torch.Tensor:
-    def compute() -> torch.Tensor:
-        return (view.scene.after - _center(view).unsqueeze(1)) * view.meant.unsqueeze(-1)
-
-    return view.once('set offsets', compute)
+    return (view.scene.after - _center(view).unsqueeze(1)) * view.meant.unsqueeze(-1)
 
 
+@once
 def _number(view: SceneView) -> torch.Tensor:
-    return view.once('set number', lambda: view.meant.sum(dim=-1).clamp(min=1e-3))
+    return view.meant.sum(dim=-1).clamp(min=1e-3)
 
 
+@once
 def _radius(view: SceneView) -> torch.Tensor:
     """Return the root mean square distances (R,) to the middle."""
-
-    def compute() -> torch.Tensor:
-        square = _offsets(view).square().sum(dim=(1, 2)) / _number(view)
-        return (square + 1e-4).sqrt()
-
-    return view.once('set radius', compute)
+    square = _offsets(view).square().sum(dim=(1, 2)) / _number(view)
+    return (square + 1e-4).sqrt()
 
 
+@once
 def _covariance(view: SceneView) -> torch.Tensor:
-    def compute() -> torch.Tensor:
-        offsets = _offsets(view)
-        return offsets.transpose(1, 2) @ offsets / _number(view)[:, None, None]
-
-    return view.once('set covariance', compute)
+    offsets = _offsets(view)
+    return offsets.transpose(1, 2) @ offsets / _number(view)[:, None, None]
 
 
 def _spread(axis: int, view: SceneView) -> torch.Tensor:
@@ -187,23 +166,18 @@ def _extreme(axis: int, side: int, view: SceneView) -> torch.Tensor:
     return side * torch.where(view.meant > 0.5, coordinate, -3.0).amax(dim=-1)
 
 
+@once
 def _uneven_gaps(view: SceneView) -> torch.Tensor:
     """Return the largest less the smallest gaps (R,) along the main axis of the set."""
-
-    def compute() -> torch.Tensor:
-        covariance = _covariance(view)
-        angle = torch.atan2(
-            2 * covariance[:, 0, 1], covariance[:, 0, 0] - covariance[:, 1, 1] + SMALL
-        )
-        axis = torch.stack([(angle / 2).cos(), (angle / 2).sin()], dim=-1)
-        along = (_offsets(view) * axis.unsqueeze(1)).sum(dim=-1)
-        ordered = torch.where(view.meant > 0.5, along, torch.inf).sort(dim=-1).values
-        is_gap = ~ordered[:, 1:].isinf()
-        gaps = torch.where(is_gap, ordered[:, 1:], 0.0) - torch.where(is_gap, ordered[:, :-1], 0.0)
-        smallest = torch.where(is_gap, gaps, 3.0).amin(dim=-1)
-        return (gaps.amax(dim=-1) - smallest).clamp(min=0.0)
-
-    return view.once('set gaps', compute)
+    covariance = _covariance(view)
+    angle = torch.atan2(2 * covariance[:, 0, 1], covariance[:, 0, 0] - covariance[:, 1, 1] + SMALL)
+    axis = torch.stack([(angle / 2).cos(), (angle / 2).sin()], dim=-1)
+    along = (_offsets(view) * axis.unsqueeze(1)).sum(dim=-1)
+    ordered = torch.where(view.meant > 0.5, along, torch.inf).sort(dim=-1).values
+    is_gap = ~ordered[:, 1:].isinf()
+    gaps = torch.where(is_gap, ordered[:, 1:], 0.0) - torch.where(is_gap, ordered[:, :-1], 0.0)
+    smallest = torch.where(is_gap, gaps, 3.0).amin(dim=-1)
+    return (gaps.amax(dim=-1) - smallest).clamp(min=0.0)
 
 
 def _unsorted(look: str, order: str, view: SceneView) -> torch.Tensor:
@@ -219,49 +193,40 @@ def _unsorted(look: str, order: str, view: SceneView) -> torch.Tensor:
     return (wrong * both).sum(dim=(1, 2)) / pairs
 
 
+@once
 def _axes(view: SceneView) -> torch.Tensor:
     """Return the standard deviations (R, 2) along and across the main axis of the set."""
-
-    def compute() -> torch.Tensor:
-        covariance = _covariance(view)
-        xx, yy, xy = covariance[:, 0, 0], covariance[:, 1, 1], covariance[:, 0, 1]
-        middle = (xx + yy) / 2
-        apart = (((xx - yy) / 2).square() + xy.square() + SMALL**2).sqrt()
-        both = torch.stack([middle + apart, middle - apart], dim=-1)
-        return (both.clamp(min=0.0) + SMALL).sqrt()
-
-    return view.once('set axes', compute)
+    covariance = _covariance(view)
+    xx, yy, xy = covariance[:, 0, 0], covariance[:, 1, 1], covariance[:, 0, 1]
+    middle = (xx + yy) / 2
+    apart = (((xx - yy) / 2).square() + xy.square() + SMALL**2).sqrt()
+    both = torch.stack([middle + apart, middle - apart], dim=-1)
+    return (both.clamp(min=0.0) + SMALL).sqrt()
 
 
+@once
 def _ring(view: SceneView) -> torch.Tensor:
     """Return the standard deviations (R,) of the distances to the middle."""
-
-    def compute() -> torch.Tensor:
-        away = length_of(_offsets(view))
-        mean = (away * view.meant).sum(dim=-1) / _number(view)
-        square = (away - mean.unsqueeze(-1)).square() * view.meant
-        return (square.sum(dim=-1) / _number(view) + SMALL).sqrt()
-
-    return view.once('set ring', compute)
+    away = length_of(_offsets(view))
+    mean = (away * view.meant).sum(dim=-1) / _number(view)
+    square = (away - mean.unsqueeze(-1)).square() * view.meant
+    return (square.sum(dim=-1) / _number(view) + SMALL).sqrt()
 
 
-def _turn(is_largest: bool, view: SceneView) -> torch.Tensor:
-    """Return the largest or smallest turns (R,) between neighbours, 1 where all are even."""
-
-    def compute() -> torch.Tensor:
-        offsets = _offsets(view) + 1e-7
-        angle = torch.atan2(offsets[..., 1], offsets[..., 0])
-        angle = torch.where(view.meant > 0.5, angle, torch.inf).sort(dim=-1).values
-        first = angle[:, :1]
-        # What is not meant stands at the end, where it closes the circle.
-        closed = torch.where(angle.isinf(), first + 2 * torch.pi, angle)
-        turns = torch.cat([closed, first + 2 * torch.pi], dim=-1).diff(dim=-1)
-        number = _number(view)
-        smallest = torch.where(angle.isinf(), torch.inf, turns).amin(dim=-1)
-        both = torch.stack([turns.amax(dim=-1), smallest.clamp(max=2 * torch.pi)], dim=-1)
-        return both * number.unsqueeze(-1) / (2 * torch.pi)
-
-    return view.once('set turns', compute)[:, 0 if is_largest else 1]
+@once
+def _turns(view: SceneView) -> torch.Tensor:
+    """Return the largest and smallest turns (R, 2) between neighbours, 1 where all are even."""
+    offsets = _offsets(view) + 1e-7
+    angle = torch.atan2(offsets[..., 1], offsets[..., 0])
+    angle = torch.where(view.meant > 0.5, angle, torch.inf).sort(dim=-1).values
+    first = angle[:, :1]
+    # What is not meant stands at the end, where it closes the circle.
+    closed = torch.where(angle.isinf(), first + 2 * torch.pi, angle)
+    turns = torch.cat([closed, first + 2 * torch.pi], dim=-1).diff(dim=-1)
+    number = _number(view)
+    smallest = torch.where(angle.isinf(), torch.inf, turns).amin(dim=-1)
+    both = torch.stack([turns.amax(dim=-1), smallest.clamp(max=2 * torch.pi)], dim=-1)
+    return both * number.unsqueeze(-1) / (2 * torch.pi)
 
 
 def _pairs(view: SceneView) -> tuple[torch.Tensor, torch.Tensor]:
@@ -272,30 +237,23 @@ def _pairs(view: SceneView) -> tuple[torch.Tensor, torch.Tensor]:
     return length_of(places[:, i] - places[:, j]), view.meant[:, i] * view.meant[:, j]
 
 
-def _pair_level(level: int, view: SceneView) -> torch.Tensor:
-    def compute() -> torch.Tensor:
-        return quantiles(*_pairs(view), _PAIR_LEVELS) / _radius(view).unsqueeze(-1)
-
-    return view.once('set pairs', compute)[:, level]
+@once
+def _pair_levels(view: SceneView) -> torch.Tensor:
+    return quantiles(*_pairs(view), _PAIR_LEVELS) / _radius(view).unsqueeze(-1)
 
 
+@once
 def _ends(view: SceneView) -> torch.Tensor:
     """Return the distances (R, 2) of the closest and of the furthest two."""
-
-    def compute() -> torch.Tensor:
-        apart, gate = _pairs(view)
-        closest = torch.where(gate > 0.5, apart, 3.0).amin(dim=-1)
-        return torch.stack([closest, (apart * gate).amax(dim=-1)], dim=-1)
-
-    return view.once('set ends', compute)
+    apart, gate = _pairs(view)
+    closest = torch.where(gate > 0.5, apart, 3.0).amin(dim=-1)
+    return torch.stack([closest, (apart * gate).amax(dim=-1)], dim=-1)
 
 
-def _center_level(level: int, view: SceneView) -> torch.Tensor:
-    def compute() -> torch.Tensor:
-        away = quantiles(length_of(_offsets(view)), view.meant, _CENTER_LEVELS)
-        return away / _radius(view).unsqueeze(-1)
-
-    return view.once('set centers', compute)[:, level]
+@once
+def _center_levels(view: SceneView) -> torch.Tensor:
+    away = quantiles(length_of(_offsets(view)), view.meant, _CENTER_LEVELS)
+    return away / _radius(view).unsqueeze(-1)
 
 
 def quantiles(values: torch.Tensor, gate: torch.Tensor, levels: int) -> torch.Tensor:
