@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, fields, replace
 
 import torch
@@ -15,7 +15,7 @@ from concept_control.energy.agreement.identification import may_be_meant
 from concept_control.energy.agreement.masks import candidate_masks
 from concept_control.energy.agreement.placing import Agreement
 from concept_control.energy.agreement.scorer import RuleScorer
-from concept_control.energy.code import ConceptCode
+from concept_control.energy.code import ConceptCode, Terms
 from concept_control.energy.measurements.scene_view import SceneView
 from concept_control.energy.network_energy import NetworkEnergy
 from concept_control.energy.scene_batch import NAT, BoundResiduals, SceneBatch
@@ -90,9 +90,8 @@ class BothEnergy(AgreementEnergy):
         """Return the leave-one-out log scores (W,) of the demonstrations under each weight."""
         generator = torch.Generator().manual_seed(seed)
         total = torch.zeros(len(WEIGHTS))
-        for row in range(scene.num_events if scene.num_events > 1 else 0):
+        for row, one in enumerate(scene.split(1) if scene.num_events > 1 else ()):
             rest = scene.select(torch.arange(scene.num_events) != row)
-            one = scene.select(slice(row, row + 1))
             agreed, code = super().infer(rest, seed), self._network.infer(rest, seed)
             many = one.repeat(_OUTCOMES)
             states = SceneBatch.concatenate([one, anywhere(many, many.subjects, generator)])
@@ -117,16 +116,9 @@ class BothEnergy(AgreementEnergy):
             energies = energies + code.argument[-1] * by_network
         return energies - energies.min()
 
-    def bind(
-        self,
-        codes: Sequence[ConceptCode],
-        subjects: torch.Tensor,
-        attention: torch.Tensor,
-        is_recorded: bool = False,
-    ) -> BoundResiduals:
+    def bind(self, terms: Terms, is_recorded: bool = False) -> BoundResiduals:
         """Return the residuals of M terms; those with the network are not recorded."""
-        is_recorded = is_recorded and not any(code.size for code in codes)
-        return super().bind(codes, subjects, attention, is_recorded)
+        return super().bind(terms, is_recorded and not any(code.size for code in terms.codes))
 
     def check(self, code: ConceptCode) -> AgreementCode:
         """Return the agreement of a code, with the network beside it where it has a weight.

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from functools import partial
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -13,10 +15,6 @@ from concept_control.errors import CodeError
 
 _MARK = -1e30
 """First number of an array that holds an agreement; no code of a network has such a number."""
-
-
-def _nothing() -> torch.Tensor:
-    return torch.zeros(0)
 
 
 @dataclass(frozen=True)
@@ -39,8 +37,8 @@ class ConceptCode:
             says nothing.
     """
 
-    action: torch.Tensor = field(default_factory=_nothing)
-    argument: torch.Tensor = field(default_factory=_nothing)
+    action: torch.Tensor = field(default_factory=partial(torch.zeros, 0))
+    argument: torch.Tensor = field(default_factory=partial(torch.zeros, 0))
     agreement: AgreementCode | None = None
     info: dict[str, Any] = field(default_factory=dict, compare=False)
 
@@ -115,3 +113,17 @@ class ConceptCode:
     def stacked(self) -> torch.Tensor:
         """Return both halves for the network as one (2W,) tensor, action first."""
         return torch.cat([self.action, self.argument])
+
+
+class Terms(NamedTuple):
+    """M codes bound to the N entities of a scene.
+
+    Attributes:
+        codes: Code of each term.
+        subjects: (M, N) bool, entities that each term acts on.
+        attention: (M, N) bool, entities that each term is about.
+    """
+
+    codes: Sequence[ConceptCode]
+    subjects: torch.Tensor
+    attention: torch.Tensor

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -153,10 +153,8 @@ class ConceptModel:
         Raises:
             CodeError: if the code is none of this model's.
         """
-        scene = scene_batch_from_events(scenes).to(self.device)
         generator = torch.Generator().manual_seed(seed)
-        with torch.no_grad():
-            return self.energy_function.identify(scene, code, generator).to(scenes.device)
+        return self._of(scenes, self.energy_function.identify, code, generator)
 
     def confidence(self, scenes: Events, code: ConceptCode) -> torch.Tensor:
         """Return the confidence (B,) in what `identify` finds in scenes, in [0, 1].
@@ -166,11 +164,9 @@ class ConceptModel:
         Raises:
             CodeError: if the code is none of this model's, or the network's, which does not know.
         """
-        scene = scene_batch_from_events(scenes).to(self.device)
         if not isinstance(self.energy_function, AgreementEnergy):
             raise CodeError('the network does not know how sure its codes are')
-        with torch.no_grad():
-            return self.energy_function.confidence(scene, code).to(scenes.device)
+        return self._of(scenes, self.energy_function.confidence, code)
 
     def energy(self, events: Events, code: ConceptCode) -> torch.Tensor:
         """Return the energies (B,) >= 0 of events: that of the outcome plus that of the attention.
@@ -191,10 +187,8 @@ class ConceptModel:
         Raises:
             CodeError: if the code is none of this model's.
         """
-        scene = scene_batch_from_events(events).to(self.device)
-        with torch.no_grad():
-            residual = self.energy_function.residual(scene, code)
-        return residual.square().sum(dim=-1).to(events.device)
+        residual = self._of(events, self.energy_function.residual, code)
+        return residual.square().sum(dim=-1)
 
     def implausibility(self, events: Events, code: ConceptCode) -> torch.Tensor:
         """Return how implausible (B,) the events' outcomes are [nats].
@@ -202,9 +196,7 @@ class ConceptModel:
         Raises:
             CodeError: if the code is none of this model's.
         """
-        scene = scene_batch_from_events(events).to(self.device)
-        with torch.no_grad():
-            return self.energy_function.implausibility(scene, code).to(events.device)
+        return self._of(events, self.energy_function.implausibility, code)
 
     def argument_energy(self, events: Events, code: ConceptCode) -> torch.Tensor:
         """Return the energies (B,) of the events' attention.
@@ -212,9 +204,7 @@ class ConceptModel:
         Raises:
             CodeError: if the code is none of this model's.
         """
-        scene = scene_batch_from_events(events).to(self.device)
-        with torch.no_grad():
-            return self.energy_function.argument_energy(scene, code).to(events.device)
+        return self._of(events, self.energy_function.argument_energy, code)
 
     def explain(self, code: ConceptCode) -> list[str]:
         """Return what a code says in sentences, the most certain first.
@@ -242,11 +232,8 @@ class ConceptModel:
         """
         if not isinstance(self.energy_function, AgreementEnergy):
             raise CodeError('the network has no readings to choose from; use energy="agreement"')
-        scene = scene_batch_from_events(scenes.before()).to(self.device)
-        generator = torch.Generator().manual_seed(seed)
-        with torch.no_grad():
-            positions = self.energy_function.propose(scene, code, generator)
-        return scenes.before().with_outcome(positions.to(scenes.device))
+        before, generator = scenes.before(), torch.Generator().manual_seed(seed)
+        return before.with_outcome(self._of(before, self.energy_function.propose, code, generator))
 
     def recognise(self, events: Events, codes: Sequence[ConceptCode]) -> torch.Tensor:
         """Return the index (B,) of the code that explains each event best.
@@ -256,7 +243,13 @@ class ConceptModel:
         """
         if not codes:
             raise CodeError('there is no code to choose from; expected at least one')
-        scene = scene_batch_from_events(events).to(self.device)
+        scores = [self._of(events, self.energy_function.score, code) for code in codes]
+        return torch.stack(scores, dim=-1).argmax(dim=-1)
+
+    def _of(
+        self, events: Events, function: Callable[..., torch.Tensor], *more: Any
+    ) -> torch.Tensor:
+        """Return what a function finds in events, without gradients, on their device."""
         with torch.no_grad():
-            scores = [self.energy_function.score(scene, code) for code in codes]
-        return torch.stack(scores, dim=-1).argmax(dim=-1).to(events.device)
+            scene = scene_batch_from_events(events).to(self.device)
+            return function(scene, *more).to(events.device)

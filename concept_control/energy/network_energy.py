@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
 from functools import cached_property
 
 import numpy as np
 import torch
 
-from concept_control.energy.code import ConceptCode
+from concept_control.energy.code import ConceptCode, Terms
 from concept_control.energy.inference.code_inference import InferenceConfig, infer_codes
 from concept_control.energy.networks.energy_network import (
     ACTION,
@@ -82,7 +81,7 @@ class NetworkEnergy:
     ) -> SceneBatch:
         """Return scenes that start at `before` as they should be then."""
         halves = self.check(code)
-        after = generate_outcomes(self.network, scene, halves, self.search, generator)[0]
+        after = generate_outcomes(self.network, scene, halves, self.search, generator)
         return scene._replace(after=after)
 
     def identify(
@@ -117,55 +116,40 @@ class NetworkEnergy:
 
     def _residual(self, scene: SceneBatch, halves: torch.Tensor, kind: float) -> torch.Tensor:
         conditioning = self.network.condition(halves, kind)
-        parts = []
-        for first in range(0, scene.num_events, STATES_AT_ONCE):
-            part = scene.select(slice(first, first + STATES_AT_ONCE))
-            parts.append(self.network(part, part.attention.unsqueeze(1), conditioning)[:, 0])
+        parts = [
+            self.network(part, part.attention.unsqueeze(1), conditioning)[:, 0]
+            for part in scene.split(STATES_AT_ONCE)
+        ]
         return torch.cat(parts)
 
-    def bind(
-        self,
-        codes: Sequence[ConceptCode],
-        subjects: torch.Tensor,
-        attention: torch.Tensor,
-        is_recorded: bool = False,
-    ) -> BoundResiduals:
+    def bind(self, terms: Terms, is_recorded: bool = False) -> BoundResiduals:
         """Return the residuals of M terms as a function of scenes, all from one pass.
 
         Args:
-            codes: Code of each term.
-            subjects: (M, N) bool, entities that each term acts on.
-            attention: (M, N) bool, entities that each term is about.
+            terms: Codes and what they are about.
             is_recorded: Whether it runs as a recording: quicker, without gradients.
         """
-        halves = torch.cat([self.check(code) for code in codes])
+        halves = torch.cat([self.check(code) for code in terms.codes])
         with torch.no_grad():
             conditioning = self.network.condition(halves[:, : self._width], ACTION)
         run = recorded_residuals if is_recorded else network_residuals
-        masks = subjects.to(halves), attention.to(halves)
-        scenes_at_once = max(1, STATES_AT_ONCE // len(codes))
+        masks = terms.subjects.to(halves), terms.attention.to(halves)
+        scenes_at_once = max(1, STATES_AT_ONCE // len(terms.codes))
 
         def residuals(scene: SceneBatch) -> list[torch.Tensor]:
             parts = [
-                run(self.network, scene.select(slice(first, first + scenes_at_once)), *masks,
-                    conditioning)
-                for first in range(0, scene.num_events, scenes_at_once)
-            ]  # fmt: skip
+                run(self.network, part, *masks, conditioning)
+                for part in scene.split(scenes_at_once)
+            ]
             return list(torch.cat(parts, dim=1).unbind(0))
 
         return residuals
 
     def bind_readings(
-        self,
-        codes: Sequence[ConceptCode],
-        subjects: torch.Tensor,
-        attention: torch.Tensor,
-        count: int,
-        generator: torch.Generator,
-        is_sum: bool = False,
+        self, terms: Terms, count: int, generator: torch.Generator, is_sum: bool = False
     ) -> BoundResiduals:
         """Return what `bind` does: the network's code is one reading."""
-        return self.bind(codes, subjects, attention)
+        return self.bind(terms)
 
     def check(self, code: ConceptCode) -> torch.Tensor:
         """Return a code as a tensor (1, 2W) on the network's device.

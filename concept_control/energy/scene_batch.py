@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
-from typing import NamedTuple, cast
+from collections.abc import Callable, Iterator, Sequence
+from typing import NamedTuple
 
 import torch
 
@@ -94,6 +94,11 @@ class SceneBatch(NamedTuple):
     def select(self, index: torch.Tensor | slice) -> SceneBatch:
         """Return the events that an index (rows or a slice) picks."""
         return SceneBatch(*(value[index] for value in self))
+
+    def split(self, size: int) -> Iterator[SceneBatch]:
+        """Yield the events, so many at a time."""
+        for first in range(0, self.num_events, size):
+            yield self.select(slice(first, first + size))
 
     def repeat(self, count: int) -> SceneBatch:
         """Return a batch with each event `count` times in a row."""
@@ -236,25 +241,20 @@ def hide_members(scene: SceneBatch) -> SceneBatch:
 
 def scene_batch_from_events(events: Events, dtype: torch.dtype = torch.float32) -> SceneBatch:
     """Return the tensors of `events` that the networks read."""
-    # `Events` fills in what was not given.
-    sides, present = cast(torch.Tensor, events.sides), cast(torch.Tensor, events.present)
-    subjects = cast(torch.Tensor, events.subjects)
-    attention = cast(torch.Tensor, events.attention)
-    heights, bottoms = cast(torch.Tensor, events.heights), cast(torch.Tensor, events.bottoms)
     return SceneBatch(
-        before=events.positions[:, 0].to(dtype),
-        after=events.positions[:, -1].to(dtype),
-        colors=events.colors.to(dtype),
-        sides=sides.to(dtype),
-        present=present.to(dtype),
-        subjects=subjects.to(dtype),
-        attention=attention.to(dtype),
-        motion=motion_features(events.positions).to(dtype),
-        bottoms_before=bottoms[:, 0].to(dtype),
-        bottoms=bottoms[:, -1].to(dtype),
-        heights=heights.to(dtype),
-        rims=cast(torch.Tensor, events.rims).to(dtype),
-    )
+        before=events.positions[:, 0],
+        after=events.positions[:, -1],
+        colors=events.colors,
+        sides=events.sides,
+        present=events.present,
+        subjects=events.subjects,
+        attention=events.attention,
+        motion=motion_features(events.positions),
+        bottoms_before=events.bottoms[:, 0],
+        bottoms=events.bottoms[:, -1],
+        heights=events.heights,
+        rims=events.rims,
+    ).to(dtype)
 
 
 def settled(events: Events) -> Events:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -34,7 +35,7 @@ def save_model(
         card: Facts about the model: families, seed, commit, metrics.
     """
     folder = Path(folder)
-    facts = {**card, 'network': network.config.to_dict(), 'weights': WEIGHTS_FILE}
+    facts = {**card, 'network': asdict(network.config), 'weights': WEIGHTS_FILE}
     modules = {'network': network, 'encoder': encoder}
     return write_model(folder / WEIGHTS_FILE, folder / CARD_FILE, modules, facts)
 

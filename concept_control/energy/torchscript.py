@@ -65,19 +65,36 @@ can be read, but not changed in place.
 """
 
 
-def record(module: nn.Module, example: tuple[torch.Tensor, ...]) -> Recorded:
-    """Trace a module; takes a few tenths of a second.
+class _Traceable(nn.Module):
+    """A function of plain tensors, and the network whose parameters it reads, as one module."""
 
-    Everything that does not depend on the inputs becomes a constant, the module's parameters too.
+    def __init__(self, function: Callable[..., Any], network: nn.Module | None = None) -> None:
+        super().__init__()
+        self._function, self.network = function, network
+
+    def forward(self, *values: torch.Tensor) -> Any:
+        return self._function(*values)
+
+
+def record(
+    function: Callable[..., Any],
+    example: tuple[torch.Tensor, ...],
+    network: nn.Module | None = None,
+) -> Recorded:
+    """Trace a function; takes a few tenths of a second.
+
+    Everything that does not depend on the inputs becomes a constant, parameters too.
 
     Args:
-        module: Module to trace.
+        function: Function of tensors to trace.
         example: Inputs to trace it with.
+        network: Network whose parameters the function reads, if any.
     """
+    module = _Traceable(function, network).eval()
     with warnings.catch_warnings(), torch.no_grad():
         warnings.simplefilter('ignore', torch.jit.TracerWarning)
         warnings.simplefilter('ignore', DeprecationWarning)
-        script = torch.jit.freeze(torch.jit.trace(module.eval(), example, check_trace=False))
+        script = torch.jit.freeze(torch.jit.trace(module, example, check_trace=False))
 
     def run(*inputs: torch.Tensor) -> Any:
         # Optimising the recording would take half a second of the first calls.
@@ -85,20 +102,6 @@ def record(module: nn.Module, example: tuple[torch.Tensor, ...]) -> Recorded:
             return script(*inputs)
 
     return run
-
-
-class _ResidualModule(nn.Module):
-    """A function of scenes as one of plain tensors."""
-
-    def __init__(self, residual: Callable[[SceneBatch], torch.Tensor]) -> None:
-        super().__init__()
-        self._residual = residual
-
-    def forward(self, *values: torch.Tensor) -> torch.Tensor:
-        count = len(SceneBatch._fields) - len(VERTICAL)
-        before, after, colors, sizes, *masks = values[:count]
-        scene = SceneBatch.flat(before, after, colors, sides_of(sizes, after), *masks)
-        return self._residual(scene._replace(**dict(zip(VERTICAL, values[count:]))))
 
 
 def export_network(network: EnergyNetwork, path: str | Path) -> None:
@@ -137,7 +140,14 @@ def export_residual(
         path: File to write.
         has_heights: Whether the residual is about heights.
     """
-    module, example = _ResidualModule(residual).eval(), _example(count)
+
+    def flat(*values: torch.Tensor) -> torch.Tensor:
+        given = len(SceneBatch._fields) - len(VERTICAL)
+        before, after, colors, sizes, *masks = values[:given]
+        scene = SceneBatch.flat(before, after, colors, sides_of(sizes, after), *masks)
+        return residual(scene._replace(**dict(zip(VERTICAL, values[given:]))))
+
+    module, example = _Traceable(flat).eval(), _example(count)
     if has_heights:
         table = torch.zeros_like(example[4])
         example = (*example, table, table, 0.16 + table, table)

@@ -116,8 +116,12 @@ def leave_one_out(
     ranks = _ranks(judged)
     agrees = _agree(ranks)
     outlier = None
-    if not agrees and count > 2:
-        outlier = _spoiler(model, demonstrations, acts, selects, seed, ranks)
+    # Of the highest ranks, one without which the others agree.
+    for i in np.argsort(-ranks, kind='stable')[:MAX_SUSPECTS] if count > 2 and not agrees else ():
+        rest = demonstrations[[k for k in range(count) if k != i]]
+        if _agree(_ranks(list(_held_out(model, rest, acts, selects, seed)))):
+            outlier = int(i)
+            break
     return LeaveOneOutResult(
         held_out=tuple(ranks.tolist()),
         generated=(int((places < MAX_RANK).sum()), int(np.isfinite(places).sum())),
@@ -150,23 +154,6 @@ def _held_out(
         if selects:
             mask, likelier = _rank_of_mask(model, one, codes[fold])
         yield place, mask, likelier
-
-
-def _spoiler(
-    model: ConceptModel,
-    demonstrations: Events,
-    acts: bool,
-    selects: bool,
-    seed: int,
-    ranks: np.ndarray,
-) -> int | None:
-    """Return the demonstration of the highest rank without which the others agree, if any."""
-    count = len(demonstrations)
-    for i in np.argsort(-ranks, kind='stable')[:MAX_SUSPECTS]:
-        rest = demonstrations[[k for k in range(count) if k != i]]
-        if _agree(_ranks(list(_held_out(model, rest, acts, selects, seed)))):
-            return int(i)
-    return None
 
 
 def _ranks(judged: Sequence[tuple[float, float, float]]) -> np.ndarray:

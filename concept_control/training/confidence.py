@@ -57,17 +57,12 @@ def confidence_samples(
         rng = np.random.default_rng([seed, *name.encode()])
         for shots in SHOTS:
             trial = draw_trial(family, rng, concepts, shots, _SCENES)
-            shown = scene_batch_from_events(trial.demonstrations)
-            scenes = [
-                shown.select(slice(first, first + shots))
-                for first in range(0, shown.num_events, shots)
-            ]
+            scenes = list(scene_batch_from_events(trial.demonstrations).split(shots))
             codes = [energy.infer(scene, seed) for scene in scenes]
             scores = judge_codes(energy, family, trial.params, codes, trial.tests, rng)
-            tests = hide_members(scene_batch_from_events(trial.tests))
+            tests = hide_members(scene_batch_from_events(trial.tests)).split(_SCENES)
             never = np.zeros(_SCENES)
-            for number, (code, scene) in enumerate(zip(codes, scenes)):
-                asked = tests.select(slice(number * _SCENES, (number + 1) * _SCENES))
+            for number, (code, scene, asked) in enumerate(zip(codes, scenes, tests)):
                 placed, found = (
                     None if each is None else each[number]
                     for each in (scores.generated, scores.identified)

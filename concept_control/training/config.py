@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 from concept_control.energy.networks.energy_network import NetworkConfig
 from concept_control.errors import ModelError
@@ -90,10 +90,6 @@ class TrainingConfig:
     evaluation_concepts: int = 20
     seed: int = 0
     threads: int = 1
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return the fields as plain JSON values."""
-        return asdict(self)
 
     @classmethod
     def load(cls, path: str | Path) -> TrainingConfig:

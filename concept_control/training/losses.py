@@ -22,6 +22,7 @@ from concept_control.energy.networks.energy_network import (
     ACTION,
     ARGUMENT,
     DemonstrationEncoder,
+    EnergyConditioning,
     EnergyNetwork,
     normalise_code,
 )
@@ -70,6 +71,9 @@ _HOLDS_WITHIN = 0.02
 _UNUSED_WEIGHT = 0.1
 _RECOGNITION_CHOICES = 3
 _MASK_TEMPERATURE = 0.1
+_DENOISED, _CHAINS, _STEPS = 6, 4, 3
+"""Displaced copies of an event; chains of the KL term and their steps."""
+
 STATIC_SHARE = 0.15
 """Share of concepts, of those that hold without motion, shown to the encoder as static scenes."""
 
@@ -150,21 +154,25 @@ class Learner(nn.Module):
             losses |= self._mask_losses(batch, codes, generator)
         return losses
 
+    def _residual(
+        self, scene: SceneBatch, conditioning: EnergyConditioning, place: torch.Tensor
+    ) -> torch.Tensor:
+        """Return the residuals (B, K) of outcomes with last positions (B, N, 2)."""
+        moved = scene._replace(after=place)
+        return self.network(moved, moved.attention.unsqueeze(1), conditioning)[:, 0]
+
+    def _action(self, codes: torch.Tensor, count: int) -> EnergyConditioning:
+        """Return the conditioning by the action halves of codes (C, 2W), each so many times."""
+        width = self.config.network.code_width
+        return self.network.condition(codes[:, :width], ACTION).repeat(count)
+
     def _outcome_losses(
-        self,
-        batch: ConceptBatch,
-        codes: torch.Tensor,
-        phase: Phase,
-        generator: torch.Generator,
+        self, batch: ConceptBatch, codes: torch.Tensor, phase: Phase, generator: torch.Generator
     ) -> dict[str, torch.Tensor]:
-        config = self.config
-        width = config.network.code_width
-        count = batch.outcomes.shape[1]
-        tests = batch.tests
-        moved = tests.repeat(count)._replace(after=batch.outcomes.flatten(0, 1))
-        conditioning = self.network.condition(codes[:, :width], ACTION).repeat(count)
-        residual = self.network(moved, moved.attention.unsqueeze(1), conditioning)
-        norms = norm_of(residual[:, 0]).unflatten(0, (-1, count))
+        config, count = self.config, batch.outcomes.shape[1]
+        places = batch.outcomes.flatten(0, 1)
+        residual = self._residual(batch.tests.repeat(count), self._action(codes, count), places)
+        norms = norm_of(residual).unflatten(0, (-1, count))
         energies = norms.square()
         judged = batch.generates
         holds = batch.distances <= _HOLDS_WITHIN
@@ -190,47 +198,35 @@ class Learner(nn.Module):
         }
 
     def _denoising_loss(
-        self, batch: ConceptBatch, codes: torch.Tensor, generator: torch.Generator, count: int = 6
+        self, batch: ConceptBatch, codes: torch.Tensor, generator: torch.Generator
     ) -> torch.Tensor:
         """Denoise the gradient; (C,). Concepts with many solutions only at small scales."""
-        tests = batch.tests
-        width = self.config.network.code_width
-        many = tests.repeat(count)
-        several = (tests.subjects.sum(dim=-1) > 1.5).float()
+        many, count = batch.tests.repeat(_DENOISED), _DENOISED
+        several = (batch.tests.subjects.sum(dim=-1) > 1.5).float()
         span = 3.9 - 2.2 * several.repeat_interleave(count)
         draw = torch.rand(many.num_events, generator=generator)
         scale = torch.exp(draw * span - 3.9)[:, None, None]
         gate = many.subjects.unsqueeze(-1)
         shift = scale * gate * torch.randn(many.after.shape, generator=generator)
         place = (many.after + shift).requires_grad_(True)
-        conditioning = self.network.condition(codes[:, :width], ACTION).repeat(count)
-        moved = many._replace(after=place)
-        energy = self.network(moved, moved.attention.unsqueeze(1), conditioning)
-        (gradient,) = torch.autograd.grad(energy.square().sum(), place, create_graph=True)
+        residual = self._residual(many, self._action(codes, count), place)
+        (gradient,) = torch.autograd.grad(residual.square().sum(), place, create_graph=True)
         return denoising(gradient, shift, many.subjects).unflatten(0, (-1, count)).mean(dim=-1)
 
     def _kl_loss(
-        self,
-        batch: ConceptBatch,
-        codes: torch.Tensor,
-        generator: torch.Generator,
-        chains: int = 4,
-        steps: int = 3,
+        self, batch: ConceptBatch, codes: torch.Tensor, generator: torch.Generator
     ) -> torch.Tensor:
         """KL term through a short differentiable Langevin chain; (C,)."""
-        width = self.config.network.code_width
-        many = batch.tests.repeat(chains)
+        many = batch.tests.repeat(_CHAINS)
         gate = many.subjects.unsqueeze(-1)
         start = 2 * torch.rand(many.after.shape, generator=generator) - 1
         place = many.after * (1 - gate) + start * gate
-        conditioning = self.network.condition(codes[:, :width], ACTION).repeat(chains)
-        attention = many.attention.unsqueeze(1)
+        conditioning = self._action(codes, _CHAINS)
 
         def energy(at: torch.Tensor) -> torch.Tensor:
-            residual = self.network(many._replace(after=at), attention, conditioning)
-            return residual[:, 0].square().sum(dim=-1)
+            return self._residual(many, conditioning, at).square().sum(dim=-1)
 
-        for _ in range(steps):
+        for _ in range(_STEPS):
             place = place.requires_grad_(True)
             (slope,) = torch.autograd.grad(energy(place).sum(), place, create_graph=True)
             noise = 0.02 * torch.randn(place.shape, generator=generator)
@@ -240,8 +236,8 @@ class Learner(nn.Module):
         conditioning = conditioning.detach()
         frozen = energy(place)
         self.network.requires_grad_(True)
-        samples = (place * gate).flatten(1).unflatten(0, (-1, chains))
-        return kl_sampler(frozen.unflatten(0, (-1, chains)), samples, self.config.temperature)
+        samples = (place * gate).flatten(1).unflatten(0, (-1, _CHAINS))
+        return kl_sampler(frozen.unflatten(0, (-1, _CHAINS)), samples, self.config.temperature)
 
     def _mask_losses(
         self, batch: ConceptBatch, codes: torch.Tensor, generator: torch.Generator

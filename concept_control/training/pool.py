@@ -40,16 +40,7 @@ def labelled_outcomes(
         outcomes (B, 1 + k, N, 2), the demonstrated one first, and distances (B, 1 + k), both in
         workspace units; all distances are 0 where the family generates nothing.
     """
-    after = events.positions[:, -1].numpy()
-    drawn = candidate_outcomes(
-        rng,
-        after,
-        events.positions[:, 0].numpy(),
-        events.subjects.numpy(),
-        events.present.numpy(),
-        count,
-    )
-    outcomes = torch.from_numpy(np.concatenate([after[:, None], drawn], axis=1))
+    outcomes = candidate_outcomes(rng, scene_batch_from_events(events), count)
     if not family.generates:
         return outcomes, torch.zeros(outcomes.shape[:2])
     many = events.repeat(1 + count)
@@ -74,9 +65,7 @@ def labelled_masks(
         masks (B, 1 + k, N), the demonstrated one first, and (B, 1 + k) whether the concept holds
         under each; true throughout where the family identifies nothing.
     """
-    attention = events.attention.numpy()
-    drawn = candidate_masks(rng, attention, events.subjects.numpy(), events.present.numpy(), count)
-    masks = torch.from_numpy(np.concatenate([attention[:, None], drawn], axis=1))
+    masks = candidate_masks(rng, scene_batch_from_events(events), count)
     if not family.identifies:
         return masks, torch.ones(masks.shape[:2], dtype=torch.bool)
     many = events.repeat(1 + count)
@@ -287,23 +276,17 @@ class ConceptPool:
     def _sample(
         self, family: Family, number: int, count: int
     ) -> tuple[np.ndarray, Events, Events]:
-        """Draw concepts, their demonstrations and tests; others where some cannot be shown.
-
-        Raises:
-            EventError: if that happens again and again.
-        """
-        for attempt in range(_REDRAWS):
+        """Draw concepts, their demonstrations and tests; others where some cannot be shown."""
+        shots = self.config.num_demonstrations
+        for left in reversed(range(_REDRAWS)):
             params = family.sample_concepts(self.rng, number)
-            shots = self.config.num_demonstrations
             try:
-                demonstrations = family.sample(self.rng, params, shots, num_entities=count)
-                tests = family.sample(self.rng, params, 1, num_entities=count)
-            except EventError:
-                if attempt + 1 == _REDRAWS:
-                    raise
-            else:
+                shown, tests = (family.sample(self.rng, params, n, count) for n in (shots, 1))
                 break
-        return params, demonstrations, tests
+            except EventError:
+                if not left:
+                    raise
+        return params, shown, tests
 
 
 def _fits(family: Family, count: int) -> bool:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable
+from dataclasses import dataclass
 from typing import Any
 
 import torch
@@ -18,6 +19,7 @@ from concept_control.errors import ModelError
 _MAX_PROCESSES = 1024
 
 
+@dataclass(frozen=True)
 class Processes:
     """This process among those that train together; alone unless started by torchrun.
 
@@ -26,9 +28,8 @@ class Processes:
         count: Number of processes.
     """
 
-    def __init__(self, rank: int = 0, count: int = 1) -> None:
-        self.rank = rank
-        self.count = count
+    rank: int = 0
+    count: int = 1
 
     @classmethod
     def from_environment(cls) -> Processes:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -14,11 +15,7 @@ from concept_control.energy.agreement.agreement_energy import AgreementEnergy
 from concept_control.energy.agreement.elsewhere import anywhere
 from concept_control.energy.code import ConceptCode
 from concept_control.energy.network_energy import NetworkEnergy
-from concept_control.energy.scene_batch import (
-    SceneBatch,
-    hide_members,
-    scene_batch_from_events,
-)
+from concept_control.energy.scene_batch import hide_members, scene_batch_from_events
 from concept_control.errors import CodeError
 from concept_control.reports.tables import text_table
 from concept_control.training.pool import with_last_state
@@ -121,10 +118,7 @@ def judge_trial(
     """
     shown = scene_batch_from_events(trial.demonstrations)
     shots = shown.num_events // len(trial.params)
-    codes = [
-        energy.infer(shown.select(slice(first, first + shots)), int(rng.integers(2**31)))
-        for first in range(0, shown.num_events, shots)
-    ]
+    codes = [energy.infer(part, int(rng.integers(2**31))) for part in shown.split(shots)]
     return judge_codes(energy, family, trial.params, codes, trial.tests, rng)
 
 
@@ -153,7 +147,7 @@ def judge_codes(
     acts = scene.subjects.sum(dim=-1) > 0
     positions, masks = scene.before.clone(), torch.zeros_like(scene.attention)
     bottoms = scene.bottoms_before.clone()
-    energies: dict[str, list[float]] = {'data': [], 'sample': [], 'random': []}
+    energies: dict[str, list[float]] = defaultdict(list)
     for concept, code in enumerate(codes):
         rows = slice(concept * num_scenes, (concept + 1) * num_scenes)
         part = scene.select(rows)
@@ -169,10 +163,14 @@ def judge_codes(
                 # Demonstrations in which nothing moved may not tell that anything should.
                 continue
             moved = part._replace(after=positions[rows], bottoms=bottoms[rows])
-            _add_energies(energies, energy, code, part, moved, generator)
+            elsewhere = anywhere(part, part.subjects, generator, part.is_stacked)
+            with torch.no_grad():
+                for name, outcome in (('data', part), ('sample', moved), ('random', elsewhere)):
+                    residual = energy.residual(outcome, code)
+                    energies[name].append(float(residual.square().sum(dim=-1).mean()))
     shape = (len(codes), -1)
-    means = {name: float(np.mean(values)) if values else None for name, values in energies.items()}
-    scores = FamilyScores(data=means['data'], sample=means['sample'], random=means['random'])
+    means: dict[str, Any] = {name: float(np.mean(each)) for name, each in energies.items()}
+    scores = FamilyScores(**means)
     if family.generates:
         ended, there = with_last_state(tests, positions, bottoms), acts.numpy()
         generated = np.where(there, family.holds(ended, params), np.nan)
@@ -183,26 +181,6 @@ def judge_codes(
         exact = (masks == scene.attention).all(dim=-1).double().numpy()
         scores = replace(scores, identified=right.reshape(shape), exact=exact.reshape(shape))
     return scores
-
-
-def _add_energies(
-    energies: dict[str, list[float]],
-    energy: NetworkEnergy | AgreementEnergy,
-    code: ConceptCode,
-    scene: SceneBatch,
-    generated: SceneBatch,
-    generator: torch.Generator,
-) -> None:
-    """Add the mean energies of demonstrated, generated and random outcomes of one concept."""
-    outcomes = {
-        'data': scene,
-        'sample': generated,
-        'random': anywhere(scene, scene.subjects, generator, scene.is_stacked),
-    }
-    with torch.no_grad():
-        for name, outcome in outcomes.items():
-            residual = energy.residual(outcome, code)
-            energies[name].append(float(residual.square().sum(dim=-1).mean()))
 
 
 def _mean(values: np.ndarray | None) -> float | None:

@@ -49,9 +49,7 @@ def shown_and_new(
     params = family.sample_concepts(rng, number)
     demos = scene_batch_from_events(family.sample(rng, params, shots))
     tests = scene_batch_from_events(family.sample(rng, params, scenes))
-    for i in range(number):
-        shown = demos.select(slice(i * shots, (i + 1) * shots))
-        yield shown, tests.select(slice(i * scenes, (i + 1) * scenes))
+    yield from zip(demos.split(shots), tests.split(scenes))
 
 
 def draw_rule_task(rng: np.random.Generator, count: int) -> SceneBatch:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable, Mapping
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -103,7 +104,11 @@ class Trainer:
         processes: Processes | None = None,
     ) -> None:
         self.processes = processes or Processes()
-        _refuse_unknown({*config.families, *config.held_out}, families)
+        if unknown := sorted({*config.families, *config.held_out} - set(families)):
+            raise ModelError(
+                f'there are no families {", ".join(unknown)}; there are '
+                f'{", ".join(sorted(families))}'
+            )
         kept = {*config.held_out, *(n for n, family in families.items() if family.held_out)}
         names = config.families or tuple(sorted(set(families) - kept))
         self.families = {n: families[n] for n in names if n not in config.held_out}
@@ -241,7 +246,7 @@ class Trainer:
             return
         self.folder.mkdir(parents=True, exist_ok=True)
         state = {
-            'config': self.config.to_dict(),
+            'config': asdict(self.config),
             'step': self.step,
             'elapsed': self.elapsed,
             'learner': self.learner.state_dict(),
@@ -267,7 +272,7 @@ class Trainer:
             'minutes': round(self.elapsed / 60, 1),
             'device': f'cpu, {self.config.threads} thread(s)',
             'commit': commit(),
-            'training': self.config.to_dict(),
+            'training': asdict(self.config),
             'metrics': {
                 'shots': 5,
                 'method': 'encoder',
@@ -304,7 +309,12 @@ class Trainer:
                 processes made it.
         """
         path = Path(folder) / _CHECKPOINT_FILE
-        state = _read_checkpoint(path)
+        try:
+            state = torch.load(path, weights_only=True)
+        except FileNotFoundError as error:
+            raise ModelError(f'there is no checkpoint {path} to start from') from error
+        except Exception as error:
+            raise ModelError(f'the checkpoint {path} cannot be read: {error}') from error
         count = processes.count if processes else 1
         if len(state['generators']) != count:
             raise ModelError(
@@ -332,14 +342,6 @@ class Trainer:
         return self.step if self.config.steps is not None else round(self.elapsed)
 
 
-def _refuse_unknown(names: set[str], families: Mapping[str, Family]) -> None:
-    unknown = sorted(names - set(families))
-    if unknown:
-        raise ModelError(
-            f'there are no families {", ".join(unknown)}; there are {", ".join(sorted(families))}'
-        )
-
-
 def collapse_warnings(reports: Mapping[str, FamilyReport]) -> list[str]:
     """Name the families whose energy hardly tells demonstrations from random events.
 
@@ -355,12 +357,3 @@ def collapse_warnings(reports: Mapping[str, FamilyReport]) -> list[str]:
                 f'E(random) {random:.4f}'
             )
     return found
-
-
-def _read_checkpoint(path: Path) -> dict[str, Any]:
-    try:
-        return torch.load(path, weights_only=True)
-    except FileNotFoundError as error:
-        raise ModelError(f'there is no checkpoint {path} to start from') from error
-    except Exception as error:
-        raise ModelError(f'the checkpoint {path} cannot be read: {error}') from error

@@ -128,8 +128,7 @@ def _draw(family: Family, number: int, count: int, rng: np.random.Generator) -> 
     """Return `count` demonstrations each of concepts that say where one thing goes."""
     params = family.sample_concepts(rng, number)
     scenes = scene_batch_from_events(family.sample(rng, params, count))
-    each = [scenes.select(slice(i * count, (i + 1) * count)) for i in range(number)]
-    return [scene for scene in each if shows_place(scene)]
+    return [scene for scene in scenes.split(count) if shows_place(scene)]
 
 
 def _attended(inference: PlacingInference) -> int:

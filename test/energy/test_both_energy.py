@@ -7,6 +7,7 @@ import concept_control as cc
 from concept_control.concepts import vocabulary
 from concept_control.energy.agreement.scorer import load_scorer
 from concept_control.energy.both_energy import BothEnergy
+from concept_control.energy.code import Terms
 from concept_control.energy.network_energy import NetworkEnergy
 from concept_control.energy.scene_batch import scene_batch_from_events
 from concept_control.energy.storage import SHIPPED_MODEL
@@ -44,7 +45,9 @@ def test_the_energy_is_the_weighted_sum_of_both(both, model, network_model):
     expected += 0.3 * network_model.action_energy(events, plain)
     torch.testing.assert_close(both.action_energy(events, code), expected)
     scene = scene_batch_from_events(events)
-    bound = both.energy_function.bind([code], scene.subjects[:1] > 0, scene.attention[:1] > 0)
+    bound = both.energy_function.bind(
+        Terms([code], scene.subjects[:1] > 0, scene.attention[:1] > 0)
+    )
     one = scene.select(slice(0, 1))
     found = bound(one)[0].square().sum(dim=-1)
     # The entities that do not act have always stood where they are, which these did.

@@ -4,7 +4,7 @@ import json
 import os
 import subprocess
 import sys
-from dataclasses import replace
+from dataclasses import asdict, replace
 
 import pytest
 import torch
@@ -33,7 +33,7 @@ class Pair(Processes):
 def test_two_processes_average_their_gradients(tiny, tmp_path):
     """Two gloo processes started by torchrun make the step that two trainers by hand make."""
     config = replace(tiny, steps=1, evaluation_concepts=1)
-    (tmp_path / 'config.json').write_text(json.dumps(config.to_dict()))
+    (tmp_path / 'config.json').write_text(json.dumps(asdict(config)))
     torchrun = [sys.executable, '-m', 'torch.distributed.run', '--standalone']
     arguments = ['--config', str(tmp_path / 'config.json'), '--output', str(tmp_path / 'two')]
     run = subprocess.run(

@@ -3,7 +3,7 @@
 import argparse
 import json
 import shutil
-from dataclasses import replace
+from dataclasses import asdict, replace
 
 import numpy as np
 import pytest
@@ -96,7 +96,7 @@ def test_families_and_checkpoints_that_are_not_there_are_refused(tiny, tmp_path)
 
 def test_the_command_trains_saves_and_reports(tiny, tmp_path):
     config = tmp_path / 'config.json'
-    config.write_text(json.dumps({**tiny.to_dict(), 'steps': 2}))
+    config.write_text(json.dumps({**asdict(tiny), 'steps': 2}))
     parser = argparse.ArgumentParser()
     train_command.add_arguments(parser)
     arguments = ['--config', str(config), '--output', str(tmp_path / 'run')]

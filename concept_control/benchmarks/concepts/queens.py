@@ -83,7 +83,7 @@ def run(
                 start = squares(board)[rng.choice(board**2, board, replace=False)]
                 scene = Events(start[None, None], np.full((1, board, 3), 0.5),
                                np.full((1, board), 2 / board))  # fmt: skip
-                found, _ = solve_on_places(
+                found = solve_on_places(
                     goal, scene, np.ones(board, dtype=bool), squares(board),
                     seed=int(rng.integers(2**31)),
                 )  # fmt: skip

@@ -48,14 +48,14 @@ def drift(families: Mapping[str, Family], seed: int, concepts: int) -> dict[str,
         tests = family.sample(rng, params, 1)
         scene = scene_batch_from_events(tests)
         before = scene._replace(after=scene.before)
-        ends, _ = generate_outcomes(network, before, codes, CHAIN, generator)
+        ends = generate_outcomes(network, before, codes, CHAIN, generator)
         gate = scene.subjects.unsqueeze(-1)
         acts = (scene.subjects.sum(dim=-1) > 0).numpy()
         held[0] += list(_judge(family, params, tests, ends)[acts])
         for more in MORE_STEPS:
             # On with the last step's size: nothing is annealed away.
             config = replace(CHAIN, steps=more, largest=CHAIN.smallest, noise=0.0)
-            later, _ = generate_outcomes(network, before, codes, config, generator, start=ends)
+            later = generate_outcomes(network, before, codes, config, generator, start=ends)
             shift = ((later - ends) * gate).norm(dim=-1).amax(dim=-1).numpy()
             moved[more] += list(shift[acts])
             held[more] += list(_judge(family, params, tests, later)[acts])
@@ -74,7 +74,7 @@ def _judge(
     return np.asarray(family.holds(tests.with_outcome(positions), params), dtype=float)
 
 
-def chains_per_second(seed: int, entities: int = 6) -> dict[str, Any]:
+def chains_per_second(seed: int) -> dict[str, Any]:
     """Measure Langevin chains of the default length finished a second, on CPU and GPU.
 
     Chains stay on their device from start to end.
@@ -86,7 +86,7 @@ def chains_per_second(seed: int, entities: int = 6) -> dict[str, Any]:
             continue
         there = load_model()[0].to(device)
         for size in sizes:
-            scene = random_scene(size, entities, seed).to(device)
+            scene = random_scene(size, 6, seed).to(device)
             codes = torch.randn(
                 1, 2 * there.config.code_width, generator=torch.Generator().manual_seed(seed)
             )

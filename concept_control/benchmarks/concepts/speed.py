@@ -14,6 +14,7 @@ from torch.nn import functional
 
 from concept_control.benchmarks.concepts.sampling import random_scene
 from concept_control.concepts import families
+from concept_control.energy.code import Terms
 from concept_control.energy.model import ConceptModel
 from concept_control.energy.networks.energy_network import ACTION, NetworkConfig
 from concept_control.energy.networks.pooling import (
@@ -118,9 +119,8 @@ def throughput(model: ConceptModel, seed: int, repeats: int = 15) -> dict[str, A
     with torch.no_grad():
         for number in (3, 6, 12, 24):
             scene = random_scene(SCENES, number, seed)
-            residuals = model.energy_function.bind(
-                [agreed], scene.subjects[:1] > 0, scene.attention[:1] > 0, is_recorded=True
-            )
+            terms = Terms([agreed], scene.subjects[:1] > 0, scene.attention[:1] > 0)
+            residuals = model.energy_function.bind(terms, is_recorded=True)
             calls: dict[str, Callable[[], object]] = {
                 'agreement': partial(_energies, residuals, scene),
                 'network': partial(network.energy, scene, code, ACTION),

@@ -5,13 +5,13 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import torch
 
-from concept_control.energy.agreement.bounds import Bounds
+from concept_control.energy.agreement.bounds import PER_BOUND, PER_CLAUSE, Bounds
 from concept_control.energy.agreement.placing import Agreement
 from concept_control.energy.agreement.rules import Rules
 from concept_control.energy.measurements.fitted import Fitted
@@ -23,7 +23,7 @@ SCHEMA = 1
 SURE = 30.0
 """Log odds of what is not doubted."""
 
-_PER_CLAUSE = ('relevance', 'power', 'kind')
+_COLUMNS = (*PER_BOUND[1:], *PER_CLAUSE)
 _INTEGERS = ('clause', 'kind')
 _BYTES_PER_NUMBER = 3
 """Bytes that single precision holds exactly."""
@@ -167,19 +167,24 @@ def _agreement_to_dict(agreement: Agreement) -> dict[str, Any]:
         'score': _rounded([agreement.score])[0],
         'support': _rounded([agreement.support])[0],
         'shots': bounds.shots,
-        'measurements': [_spec_to_plain(spec) for spec in agreement.specs],
+        'measurements': [
+            spec
+            if isinstance(spec, str)
+            else [spec.kind, list(spec.anchors), _rounded(spec.parameters)]
+            for spec in agreement.specs
+        ],
     }
-    for name in _columns():
+    for name in _COLUMNS:
         found[name] = _rounded(getattr(bounds, name).tolist())
     return found
 
 
 def _agreement_from_dict(values: Mapping[str, Any]) -> Agreement:
     specs = tuple(_spec_from_plain(spec) for spec in values['measurements'])
-    columns = {name: torch.tensor(values[name]) for name in _columns()}
+    columns = {name: torch.tensor(values[name]) for name in _COLUMNS}
     clauses = len(columns['relevance'])
     for name, column in columns.items():
-        expected = clauses if name in _PER_CLAUSE else len(specs)
+        expected = clauses if name in PER_CLAUSE else len(specs)
         if column.shape != (expected,) or not torch.isfinite(column.float()).all():
             raise CodeError(f'{name} of a code are not {expected} finite numbers')
         columns[name] = column.long() if name in _INTEGERS else column.float()
@@ -192,16 +197,6 @@ def _agreement_from_dict(values: Mapping[str, Any]) -> Agreement:
     )
     _ = found.measurements  # unknown names are refused here
     return found
-
-
-def _columns() -> list[str]:
-    return [f.name for f in fields(Bounds) if f.name not in ('index', 'shots')]
-
-
-def _spec_to_plain(spec: str | Fitted) -> Any:
-    if isinstance(spec, str):
-        return spec
-    return [spec.kind, list(spec.anchors), _rounded(spec.parameters)]
 
 
 def _spec_from_plain(value: Any) -> str | Fitted:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
 from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
@@ -23,7 +22,7 @@ from concept_control.energy.agreement.placing import Agreement
 from concept_control.energy.agreement.recognition import log_likelihoods
 from concept_control.energy.agreement.recordings import bound_residual, recorded_residual
 from concept_control.energy.agreement.scorer import RuleScorer
-from concept_control.energy.code import ConceptCode
+from concept_control.energy.code import ConceptCode, Terms
 from concept_control.energy.measurements.scene_view import SceneView
 from concept_control.energy.scene_batch import BoundResiduals, SceneBatch
 from concept_control.energy.torchscript import export_residual
@@ -82,13 +81,13 @@ class AgreementEnergy:
         agreed = self.check(code)
         scene = scene._replace(after=scene.before, bottoms=scene.bottoms_before)
         if agreed.arrangement is not None:
-            return arrange_subjects(agreed.arrangement, agreed.patterns, scene, generator)[0]
+            return arrange_subjects(agreed.arrangement, agreed.patterns, scene, generator)
         if agreed.placing is None:
             raise CodeError(
                 'the code says only what is meant, not where anything goes: nothing moved in its '
                 'demonstrations'
             )
-        places, _ = place_subject(agreed.placing, scene, generator)
+        places = place_subject(agreed.placing, scene, generator)
         return with_places(scene, places.unsqueeze(1), agreed.placing.reads_heights)
 
     def identify(
@@ -183,26 +182,17 @@ class AgreementEnergy:
         if placing is None or len(readings(placing)) < 2:
             raise CodeError('the code leaves no two readings that another place would tell apart')
         scene = scene._replace(after=scene.before)
-        places, _ = propose(placing, scene, generator)
-        return with_places(scene, places.unsqueeze(1)).after
+        return with_places(scene, propose(placing, scene, generator).unsqueeze(1)).after
 
-    def bind(
-        self,
-        codes: Sequence[ConceptCode],
-        subjects: torch.Tensor,
-        attention: torch.Tensor,
-        is_recorded: bool = False,
-    ) -> BoundResiduals:
+    def bind(self, terms: Terms, is_recorded: bool = False) -> BoundResiduals:
         """Return the residuals of M terms as a function of scenes.
 
         Args:
-            codes: Code of each term.
-            subjects: (M, N) bool, entities that each term acts on.
-            attention: (M, N) bool, entities that each term is about.
+            terms: Codes and what they are about.
             is_recorded: Whether each runs as a recording: quicker, without gradients.
         """
-        parts = [acting_part(self.check(code)) for code in codes]
-        acting, about = subjects.float(), attention.float()
+        parts = [acting_part(self.check(code)) for code in terms.codes]
+        acting, about = terms.subjects.float(), terms.attention.float()
         run = recorded_residual if is_recorded else bound_residual
 
         def residuals(scene: SceneBatch) -> list[torch.Tensor]:
@@ -216,17 +206,11 @@ class AgreementEnergy:
         return residuals
 
     def bind_readings(
-        self,
-        codes: Sequence[ConceptCode],
-        subjects: torch.Tensor,
-        attention: torch.Tensor,
-        count: int,
-        generator: torch.Generator,
-        is_sum: bool = False,
+        self, terms: Terms, count: int, generator: torch.Generator, is_sum: bool = False
     ) -> BoundResiduals:
         """Return the residuals of M terms under drawn readings, see `drawn_readings`."""
-        parts = [self.check(code).outcome for code in codes]
-        return bind_readings(parts, subjects, attention, count, generator, is_sum)
+        parts = [self.check(code).outcome for code in terms.codes]
+        return bind_readings(parts, *terms[1:], count, generator, is_sum)
 
     def check(self, code: ConceptCode) -> AgreementCode:
         """Return the agreement of a code.

@@ -9,12 +9,11 @@ that break ties.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
-from typing import Protocol
 
 import torch
 
 from concept_control.energy.agreement.bounds import KEPT, NEXT, TIE, Bounds
+from concept_control.energy.agreement.elsewhere import Redrawing
 from concept_control.energy.agreement.evidence import (
     AROUND_ZERO,
     ONE_SIDED,
@@ -43,20 +42,6 @@ _FEWEST_POSSIBLE = 25.0
 
 _ENOUGH = 400.0
 """Effective number of background samples from which on none are drawn anew."""
-
-
-class Resampling(Protocol):
-    """A background of which rows are drawn anew."""
-
-    @property
-    def is_possible(self) -> torch.Tensor:
-        """(n,) 1 for rows that the world allows, 0 for others."""
-
-    def draw(self, weights: torch.Tensor, spread: float) -> None:
-        """Draw rows by weights (n,), shaken by a spread [workspace units]."""
-
-    def values(self, chosen: Sequence[int] | None = None) -> torch.Tensor:
-        """Return measurements (n, K) of the rows, all or some of them."""
 
 
 class BoundSearch:
@@ -203,7 +188,7 @@ class BoundSearch:
             lower = -upper
         return lower, upper
 
-    def draw_again(self, resampling: Resampling) -> None:
+    def draw_again(self, resampling: Redrawing) -> None:
         """Draw the background anew among outcomes within the bounds kept so far."""
         is_drawn = False
         for spread in (0.03, 0.01):
@@ -222,7 +207,7 @@ class BoundSearch:
         fewest: float = 25.0,
         most_kept: int = _MOST_KEPT,
         most_tight: int = _MOST_KEPT,
-        resampling: Resampling | None = None,
+        resampling: Redrawing | None = None,
     ) -> tuple[Bounds, float, float]:
         """Infer what the demonstrations agree on.
 

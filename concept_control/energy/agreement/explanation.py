@@ -112,9 +112,7 @@ def readings(agreement: Agreement) -> list[tuple[float, Agreement]]:
     return sorted(found, key=lambda reading: -reading[0])
 
 
-def propose(
-    agreement: Agreement, scene: SceneBatch, generator: torch.Generator
-) -> tuple[torch.Tensor, torch.Tensor]:
+def propose(agreement: Agreement, scene: SceneBatch, generator: torch.Generator) -> torch.Tensor:
     """Return the places (B, 2) of the subject where the readings differ most.
 
     Shown one of them as an example, or refused, half of the readings fall away.
@@ -123,21 +121,16 @@ def propose(
         agreement: Agreement about one subject.
         scene: B scenes.
         generator: Random generator of the places that are compared.
-
-    Returns:
-        Places and the probability-weighted variance (B,) of the readings there, in [0, 1/4].
     """
     every = readings(agreement)
-    places, doubts = [], []
-    for row in range(scene.num_events):
+    weights = torch.tensor([weight for weight, _ in every])
+    weights = weights / weights.sum()
+    places = []
+    for one in scene.split(1):
         grid = 0.95 * scattered_grid(1, _SIDE, generator)
-        view = at_places(SceneView(scene.select(slice(row, row + 1))), grid)
-        weights = torch.tensor([weight for weight, _ in every])
-        weights = weights / weights.sum()
+        view = at_places(SceneView(one), grid)
         says = torch.stack([(-reading.energy(view)).exp() for _, reading in every])
         mean = weights @ says
         variance = weights @ (says - mean).square()
-        best = variance.argmax()
-        places.append(grid[0, best])
-        doubts.append(variance[best])
-    return torch.stack(places), torch.stack(doubts)
+        places.append(grid[0, variance.argmax()])
+    return torch.stack(places)

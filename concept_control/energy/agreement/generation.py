@@ -20,17 +20,16 @@ from concept_control.energy.search.lowest_place import lowest_place
 from concept_control.energy.search.piles import settle_pile, things_above
 from concept_control.energy.search.walls import WALLS
 
-_WALL = 0.97
+_WALL, _CHAINS = 0.97, 10
 _ARRANGE = LeastSquaresConfig(iterations=30)
 
 
 def place_subject(
     agreement: Agreement, scene: SceneBatch, generator: torch.Generator
-) -> tuple[torch.Tensor, torch.Tensor]:
-    """Return the best places (B, 2) of the subjects of B scenes, and their energies (B,)."""
+) -> torch.Tensor:
+    """Return the best places (B, 2) of the subjects of B scenes."""
     found = []
-    for row in range(scene.num_events):
-        one = scene.select(slice(row, row + 1))
+    for one in scene.split(1):
         view = SceneView(one)
 
         def energy(places: torch.Tensor, view: SceneView = view) -> torch.Tensor:
@@ -40,8 +39,7 @@ def place_subject(
         if agreement.reads_heights:
             points = torch.cat([points, one.after[one.present * (1 - one.subjects) > 0.5]])
         found.append(lowest_place(energy, points, generator))
-    places, energies = zip(*found)
-    return torch.stack(places), torch.stack(energies)
+    return torch.stack(found)
 
 
 def _exact_points(agreement: Agreement, view: SceneView) -> torch.Tensor:
@@ -59,19 +57,17 @@ def arrange_subjects(
     patterns: Sequence[torch.Tensor],
     scene: SceneBatch,
     generator: torch.Generator,
-    chains: int = 10,
-) -> tuple[SceneBatch, torch.Tensor]:
-    """Return B scenes of several subjects as they should be, and energies (B,).
+) -> SceneBatch:
+    """Return B scenes of several subjects as they should be.
 
     Least squares from demonstrated patterns and from anywhere; of piles, from what may carry what.
     """
     if agreement.reads_heights:
         return _pile_subjects(agreement, scene, generator)
-    positions, energies = [], []
+    positions = []
     kept = agreement.select((KEPT,))
-    for row in range(scene.num_events):
-        one = scene.select(slice(row, row + 1))
-        starts = pattern_starts(one, patterns, chains, generator)
+    for one in scene.split(1):
+        starts = pattern_starts(one, patterns, _CHAINS, generator)
 
         def residual(places: torch.Tensor, one: SceneBatch = one) -> torch.Tensor:
             rows = one.repeat(places.shape[0] * places.shape[1])
@@ -80,22 +76,19 @@ def arrange_subjects(
             found = torch.cat([kept.residual(SceneView(rows)), edge], dim=-1)
             return found.unflatten(0, places.shape[:2])
 
-        movable = one.subjects.repeat(chains, 1)
+        movable = one.subjects.repeat(_CHAINS, 1)
         places, _ = levenberg_marquardt(residual, starts, movable, _ARRANGE)
-        values = agreement.energy(SceneView(one.repeat(chains)._replace(after=places)))
-        best = values.argmin()
-        positions.append(places[best])
-        energies.append(values[best])
-    return scene._replace(after=torch.stack(positions)), torch.stack(energies)
+        values = agreement.energy(SceneView(one.repeat(_CHAINS)._replace(after=places)))
+        positions.append(places[values.argmin()])
+    return scene._replace(after=torch.stack(positions))
 
 
 def _pile_subjects(
     agreement: Agreement, scene: SceneBatch, generator: torch.Generator
-) -> tuple[SceneBatch, torch.Tensor]:
+) -> SceneBatch:
     kept = agreement.select((KEPT,))
     found = []
-    for row in range(scene.num_events):
-        one = scene.select(slice(row, row + 1))
+    for one in scene.split(1):
         subjects = one.subjects[0] > 0.5
         may_move = subjects | things_above(one, subjects)
 
@@ -103,5 +96,4 @@ def _pile_subjects(
             return kept.residual(SceneView(rows))
 
         found.append(settle_pile(residual, one, may_move, WALLS, generator)[0])
-    outcome = SceneBatch.concatenate(found)
-    return outcome, agreement.energy(SceneView(outcome))
+    return SceneBatch.concatenate(found)

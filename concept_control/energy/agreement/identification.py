@@ -97,6 +97,5 @@ def each_with_masks(
     code: AgreementCode, scene: SceneBatch
 ) -> Iterator[tuple[SceneBatch, torch.Tensor]]:
     """Yield each scene alone, and the masks (G, N) of what may be meant in it."""
-    for row in range(scene.num_events):
-        one = scene.select(slice(row, row + 1))
+    for one in scene.split(1):
         yield one, candidate_masks(may_be_meant(code, one))

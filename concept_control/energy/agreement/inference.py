@@ -86,8 +86,7 @@ def infer_agreement(
 def _left_out_by_rules(scene: SceneBatch, scorer: RuleScorer, plain: torch.Tensor) -> float:
     """Return the mean log odds of the demonstrated masks under the rules of the others."""
     total = 0.0
-    for row, rules in enumerate(_rules_of_others(scene, scorer, plain)):
-        one = scene.select(slice(row, row + 1))
+    for one, rules in zip(scene.split(1), _rules_of_others(scene, scorer, plain)):
         masks = candidate_masks((one.present * (1 - one.subjects))[0] > 0.5)
         by_rules = rules.log_probabilities(one, masks)
         shown = by_rules[(masks == one.attention).all(dim=-1)].tolist()
@@ -116,9 +115,9 @@ def _counting(
     shots = scene.num_events
     log_rules, log_sets = _RULES_FIRST, math.log1p(math.exp(min(form_log_odds, 50.0)))
     predicted = []
-    for row, rules in enumerate(_rules_of_others(scene, scorer, plain)):
+    of_others = zip(scene.split(1), _rules_of_others(scene, scorer, plain))
+    for row, (one, rules) in enumerate(of_others):
         rest = [other for other in range(shots) if other != row]
-        one = scene.select(slice(row, row + 1))
         masks, shown = counting.masks[row], counting.shown[row]
         by_rules = rules.log_probabilities(one, masks)
         by_sets = counting_log_probabilities(counting.infer(rest), one, masks)

@@ -52,11 +52,7 @@ def log_likelihoods(code: AgreementCode, scene: SceneBatch) -> torch.Tensor:
         code: Code of the concept.
         scene: B events.
     """
-    parts = [
-        _log_likelihoods(code, scene.select(slice(first, first + _AT_ONCE)))
-        for first in range(0, scene.num_events, _AT_ONCE)
-    ]
-    return torch.cat(parts)
+    return torch.cat([_log_likelihoods(code, part) for part in scene.split(_AT_ONCE)])
 
 
 def _log_likelihoods(code: AgreementCode, scene: SceneBatch) -> torch.Tensor:

@@ -10,7 +10,6 @@ from dataclasses import replace
 from typing import Any
 
 import torch
-from torch import nn
 
 from concept_control.energy import torchscript
 from concept_control.energy.agreement.placing import Agreement
@@ -67,21 +66,13 @@ def recorded_residual(
     form = agreement.specs, shown, scene.after.shape[1]
     bounds = (getattr(agreement.bounds, name) for name in _BOUNDS)
     inputs = (*scene, subjects, attention, *bounds)
+
+    def flat(*values: torch.Tensor) -> torch.Tensor:
+        *scene, acts, meant = values[: -len(_BOUNDS)]
+        named: dict[str, Any] = dict(zip(_BOUNDS, values[-len(_BOUNDS) :]))
+        given = replace(agreement, bounds=replace(agreement.bounds, **named))
+        return bound_residual(given, SceneBatch(*scene), acts, meant)
+
     if form not in RECORDINGS:
-        RECORDINGS[form] = torchscript.record(_Recordable(agreement), inputs)
+        RECORDINGS[form] = torchscript.record(flat, inputs)
     return RECORDINGS[form](*inputs)
-
-
-class _Recordable(nn.Module):
-    """`bound_residual` as a module whose inputs are flat."""
-
-    def __init__(self, agreement: Agreement) -> None:
-        super().__init__()
-        self._agreement = agreement
-
-    def forward(self, *values: torch.Tensor) -> torch.Tensor:
-        count = len(SceneBatch._fields)
-        scene, (subjects, attention, *given) = SceneBatch(*values[:count]), values[count:]
-        named: dict[str, Any] = dict(zip(_BOUNDS, given, strict=True))
-        bounds = replace(self._agreement.bounds, **named)
-        return bound_residual(replace(self._agreement, bounds=bounds), scene, subjects, attention)

@@ -104,32 +104,20 @@ def load_scorer(folder: str | Path) -> RuleScorer:
     path = Path(folder) / CARD_FILE
     card = read_card(path)
     config = read_config(ScorerConfig, card, path)
-    weights = Path(folder) / WEIGHTS_FILE
+    kinds: Any = card.get('kinds')
+    usual: Any = card.get('usual')
+    is_whole = isinstance(kinds, list) and all(isinstance(kind, str) for kind in kinds)
+    is_whole &= isinstance(usual, list) and all(
+        isinstance(each, list) and [type(part) for part in each] == [str, int] for each in usual
+    )
+    if not is_whole:
+        raise ModelError(
+            f'{path} names no kinds of measurements of places, or no usual bounds; train the '
+            'prior again: concept_control train --rule-prior'
+        )
     modules: Mapping[str, Any] = read_modules(
-        weights,
+        Path(folder) / WEIGHTS_FILE,
         card,
-        lambda: {'scorer': RuleScorer(config, _kinds(card, path), _usual(card, path))},
+        lambda: {'scorer': RuleScorer(config, kinds, [tuple(each) for each in usual])},
     )
     return modules['scorer'].requires_grad_(False).eval()
-
-
-def _kinds(card: Mapping[str, Any], path: Path) -> list[str]:
-    kinds = card.get('kinds')
-    if not isinstance(kinds, list) or not all(isinstance(kind, str) for kind in kinds):
-        raise ModelError(
-            f'{path} names no kinds of measurements of places; train the prior again: '
-            'concept_control train --rule-prior'
-        )
-    return kinds
-
-
-def _usual(card: Mapping[str, Any], path: Path) -> list[tuple[str, int]]:
-    usual = card.get('usual')
-    if not isinstance(usual, list) or not all(
-        isinstance(each, list) and [type(part) for part in each] == [str, int] for each in usual
-    ):
-        raise ModelError(
-            f'{path} names no measurements of usual bounds; train the prior again: '
-            'concept_control train --rule-prior'
-        )
-    return [(name, attended) for name, attended in usual]

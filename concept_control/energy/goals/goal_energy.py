@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from functools import cached_property, partial
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 import torch
 
+from concept_control.energy.code import Terms
 from concept_control.energy.goals.program import (
     GroundedTerm,
     Operator,
@@ -52,29 +53,24 @@ class GoalEnergy:
                     f'{term.name} is bound to {len(term.subjects)} entities, '
                     f'{self.terms[0].name} to {self.num_entities}'
                 )
-        codes = [term.code for term in self.terms]
-        subjects = torch.stack([term.subjects for term in self.terms])
-        attention = torch.stack([term.attention for term in self.terms])
-        self.subjects = subjects.any(dim=0)
-        self._grounding = codes, subjects, attention
-        self._bind = partial(model.energy_function.bind, *self._grounding)
-        self._residuals = self._bind()
+        self._grounding = Terms(
+            [term.code for term in self.terms],
+            torch.stack([term.subjects for term in self.terms]),
+            torch.stack([term.attention for term in self.terms]),
+        )
+        self.subjects = self._grounding.subjects.any(dim=0)
+        self._residuals = model.energy_function.bind(self._grounding)
 
     @cached_property
     def _recorded(self) -> BoundResiduals:
         """The residuals by a recording; who only plans a goal and passes it on needs none."""
-        return self._bind(is_recorded=True)
-
-    @property
-    def _is_sum(self) -> bool:
-        """Whether it is the plain sum of its terms."""
-        return all(len(part.program) == 1 and part.weight == 1.0 for part in self.conjuncts)
+        return self.model.energy_function.bind(self._grounding, is_recorded=True)
 
     @property
     def reads_heights(self) -> bool:
         """Whether any of its concepts is about how high things stand."""
-        codes, _, _ = self._grounding
-        return any(code.agreement is not None and code.agreement.reads_heights for code in codes)
+        agreed = [code.agreement for code in self._grounding.codes]
+        return any(each is not None and each.reads_heights for each in agreed)
 
     @property
     def num_entities(self) -> int:
@@ -116,8 +112,9 @@ class GoalEnergy:
             is_shared: Whether a sum's terms of one code share what is doubted of it; else what one
                 of them breaks still counts for the others.
         """
+        is_sum = all(len(part.program) == 1 and part.weight == 1.0 for part in self.conjuncts)
         bound = self.model.energy_function.bind_readings(
-            *self._grounding, count, generator, is_shared and self._is_sum
+            self._grounding, count, generator, is_shared and is_sum
         )
         return lambda scene: run_program(self.program, bound(scene))
 

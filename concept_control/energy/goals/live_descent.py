@@ -9,6 +9,10 @@ from concept_control.energy.goals.goal_energy import GoalEnergy
 from concept_control.energy.scene_batch import scene_batch_from_events
 from concept_control.world.events import Events
 
+_LONGEST, _NOISE = 0.03, 0.1
+"""Limit of an entity's displacement in one step [workspace units], and standard deviation of the
+noise relative to it."""
+
 _SMALLEST = 1e-9
 
 
@@ -20,13 +24,7 @@ class LiveDescent:
     """
 
     def __init__(
-        self,
-        goal: GoalEnergy,
-        events: Events,
-        movable: np.ndarray,
-        seed: int = 0,
-        longest: float = 0.03,
-        noise: float = 0.1,
+        self, goal: GoalEnergy, events: Events, movable: np.ndarray, seed: int = 0
     ) -> None:
         """Start where the entities are.
 
@@ -35,14 +33,11 @@ class LiveDescent:
             events: One static scene, B = 1.
             movable: (N,) bool, entities that may move.
             seed: Seed of the noise.
-            longest: Limit of an entity's displacement in one step, workspace units.
-            noise: Standard deviation of the noise relative to an entity's displacement.
         """
         self._goal = goal
         self._scene = scene_batch_from_events(events).to(goal.model.device)
         self._gate = torch.as_tensor(movable).to(self._scene.after)[None, :, None]
         self._generator = torch.Generator().manual_seed(seed)
-        self._longest, self._noise = longest, noise
 
     def worst(self) -> float:
         """Return the energy of the conjunct that is furthest from holding, without its weight."""
@@ -59,9 +54,9 @@ class LiveDescent:
         square = gradient.square().sum() + _SMALLEST
         move = -2 * energy.detach() / square * gradient
         length = move.norm(dim=-1, keepdim=True) + _SMALLEST
-        move = move * (self._longest / length).clamp(max=1.0)
+        move = move * (_LONGEST / length).clamp(max=1.0)
         shake = torch.randn(place.shape, generator=self._generator).to(move)
-        move = move + self._noise * move.norm(dim=-1, keepdim=True) * shake * self._gate
+        move = move + _NOISE * move.norm(dim=-1, keepdim=True) * shake * self._gate
         after = (place.detach() + move).clamp(-1.0, 1.0)
         self._scene = self._scene._replace(after=after)
         return after[0].cpu().numpy().astype(float), float(energy.detach())

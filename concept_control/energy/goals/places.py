@@ -19,8 +19,9 @@ from concept_control.energy.goals.solving import what_may_move
 from concept_control.energy.scene_batch import SceneBatch
 from concept_control.world.events import Events
 
-CHAINS = 6
-SWEEPS = 40
+CHAINS, SWEEPS = 6, 40
+"""Chains, and most moves of each entity."""
+
 HOTTEST, COLDEST = 0.1, 0.003
 """Temperatures of the first and the last sweep, energies: 10 and 0.3 nats."""
 
@@ -35,9 +36,7 @@ def solve_on_places(
     movable: torch.Tensor | np.ndarray,
     places: np.ndarray,
     seed: int = 0,
-    chains: int = CHAINS,
-    sweeps: int = SWEEPS,
-) -> tuple[np.ndarray, float]:
+) -> np.ndarray:
     """Put the movable entities on places such that the energy is least; no place holds two.
 
     Args:
@@ -46,11 +45,9 @@ def solve_on_places(
         movable: (N,) bool, the entities that may be moved.
         places: (P, 2) workspace units, at least as many as entities that may move.
         seed: Seed of the moves.
-        chains: Number of chains.
-        sweeps: Most moves of each entity.
 
     Returns:
-        Positions (N, 2) and their energy.
+        Positions (N, 2).
 
     Raises:
         EventError: if there is not exactly one scene of the goal's entities.
@@ -63,19 +60,18 @@ def solve_on_places(
     together = goal.readings(0, generator, is_shared=False)
     # Where each mover of each chain is, by number of place.
     taken = torch.stack(
-        [torch.randperm(len(spots), generator=generator)[: len(movers)] for _ in range(chains)]
+        [torch.randperm(len(spots), generator=generator)[: len(movers)] for _ in range(CHAINS)]
     )
-    every = scene.repeat(chains)
+    every = scene.repeat(CHAINS)
     after = every.after.clone()
     after[:, movers] = spots[taken]
-    many = scene.repeat(chains * len(spots))
-    for sweep in range(sweeps):
-        temperature = HOTTEST * (COLDEST / HOTTEST) ** (sweep / max(sweeps - 1, 1))
+    many = scene.repeat(CHAINS * len(spots))
+    for temperature in np.geomspace(HOTTEST, COLDEST, SWEEPS).tolist():
         for slot in torch.randperm(len(movers), generator=generator).tolist():
             mover = movers[slot]
             tried = after.repeat_interleave(len(spots), dim=0)
-            tried[:, mover] = spots.repeat(chains, 1)
-            energy = _energy(around[mover], many._replace(after=tried)).view(chains, -1)
+            tried[:, mover] = spots.repeat(CHAINS, 1)
+            energy = _energy(around[mover], many._replace(after=tried)).view(CHAINS, -1)
             others = torch.cat([taken[:, :slot], taken[:, slot + 1 :]], dim=1)
             energy = energy.scatter(1, others, torch.inf)
             share = torch.softmax(-(energy - energy.amin(dim=1, keepdim=True)) / temperature, 1)
@@ -85,7 +81,7 @@ def solve_on_places(
         if is_solved := bool(energy.min() < _SOLVED):
             break
     best = (energy if is_solved else _energy(together, every._replace(after=after))).argmin()
-    return after[best].cpu().numpy().astype(float), float(energy[best])
+    return after[best].cpu().numpy().astype(float)
 
 
 def _energy(residual: _Residual | None, scene: SceneBatch) -> torch.Tensor:

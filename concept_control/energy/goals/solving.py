@@ -50,8 +50,12 @@ _YIELDING = 1.0
 """Most weight of the walls while several bodies find their order: hard ones, which cannot pass one
 another, ended in a wrong order in nearly all chains where things fill the table."""
 
-_READINGS = 2
-"""Number of readings that are drawn for each sample: those that can be satisfied survive."""
+_CHAINS, _STEPS = 24, 24
+"""Starts of a solution, and Langevin steps of each."""
+
+_READINGS, _STARTS = 2, 2
+"""Readings that are drawn for each sample, of which those that can be satisfied survive, and
+starts for each of them."""
 
 _POLISH = replace(FINISH, iterations=16)
 _INWARD_STEPS = 4
@@ -95,10 +99,7 @@ def solve(
     events: Events,
     movable: torch.Tensor | np.ndarray,
     seed: int = 0,
-    chains: int = 24,
-    steps: int = 24,
     tolerance: float = 0.0625**2,
-    walls: Walls = WALLS,
 ) -> Solution:
     """Find where the movable entities should stand.
 
@@ -113,10 +114,7 @@ def solve(
         events: One scene, B = 1; its last state is the start and its first what was before.
         movable: (N,) bool, the entities that may be moved.
         seed: Seed of the starts and the Langevin noise.
-        chains: Number of starts.
-        steps: Langevin steps of each chain.
         tolerance: Energy at or below which a conjunct counts as holding, whatever its weight.
-        walls: What bodies keep to.
 
     Raises:
         EventError: if there is not exactly one scene of the goal's entities.
@@ -126,14 +124,14 @@ def solve(
     with torch.no_grad():
         initial = goal.scene_value(scene).item()
         worst = goal.conjunct_values(scene).max().item()
-    search = _Search(goal, scene, walls, steps, generator)
+    search = _Search(goal, scene, WALLS, generator)
     if search.has_piles:
         return _solve_pile(search, may_move, initial, tolerance)
     if not may_move.any() or worst + float(search.walls(scene.after, may_move)) <= 0.1 * tolerance:
         return _solution(search, start, initial, initial, tolerance, may_move, 0)
 
     solves, free = 1, may_move.clone()
-    place, total = search.nearest(may_move, chains)
+    place, total = search.nearest(may_move, _CHAINS)
     if int(may_move.sum()) > 1:
         shift = (place - start).norm(dim=-1).masked_fill(~free, torch.inf)
         for index in shift.argsort().tolist():
@@ -142,13 +140,13 @@ def solve(
             fewer = free.clone()
             fewer[index] = False
             solves += 1
-            found, value = search.nearest(fewer, max(chains // 2, 4))
+            found, value = search.nearest(fewer, _CHAINS // 2)
             if value <= total + _SAME_ENERGY:
                 free, place, total = fewer, found, min(value, total)
     if int(free.sum()) == 1:
         place, total = search.most_plausible(free, place, tolerance)
     elif total > tolerance:
-        place = search.compromise(may_move, chains)
+        place = search.compromise(may_move)
     return _solution(search, place, total, initial, tolerance, may_move, solves)
 
 
@@ -176,8 +174,6 @@ def sample(
     movable: torch.Tensor | np.ndarray,
     seed: int = 0,
     samples: int = 10,
-    chains: int = 2,
-    steps: int = 24,
     walls: Walls = WALLS,
 ) -> tuple[np.ndarray, np.ndarray]:
     """Draw different arrangements of low energy, wherever the entities were before.
@@ -192,8 +188,6 @@ def sample(
         movable: (N,) bool, the entities that may be moved.
         seed: Seed of the starts and the Langevin noise.
         samples: S, number of arrangements.
-        chains: Number of starts for each reading; the lowest energy is kept.
-        steps: Langevin steps of each chain.
         walls: What bodies keep to.
 
     Returns:
@@ -206,9 +200,9 @@ def sample(
     scene, may_move = what_may_move(goal, events, movable)
     generator = torch.Generator().manual_seed(seed)
     count = _READINGS * samples
-    search = _Search(goal, scene, walls, steps, generator, goal.readings(count, generator))
-    found, values = search.descend(may_move, count * chains)
-    place, lowest = keep_lowest(found.unflatten(0, (count, chains)), values.view(count, chains))
+    search = _Search(goal, scene, walls, generator, goal.readings(count, generator))
+    ends = search.descend(may_move, count * _STARTS)
+    place, lowest = keep_lowest(*(each.unflatten(0, (count, _STARTS)) for each in ends))
     together = replace(search, wanted=goal.readings(0, generator))
     first, value = together.finish(place, may_move)
     best = value.argmin()
@@ -242,7 +236,6 @@ class _Search:
         goal: Energy to descend.
         scene: One scene.
         keeps: What bodies keep to.
-        steps: Langevin steps of each chain.
         generator: Random generator of starts and noise.
         wanted: Residual of the goal; None for the goal's own.
     """
@@ -250,7 +243,6 @@ class _Search:
     goal: GoalEnergy
     scene: SceneBatch
     keeps: Walls
-    steps: int
     generator: torch.Generator
     wanted: Callable[[SceneBatch], torch.Tensor] | None = None
 
@@ -286,20 +278,20 @@ class _Search:
             found, values = levenberg_marquardt(residual, starts, gate, LeastSquaresConfig())
             return _draw_inside(residual, found, values, gate)
 
-        config = LangevinConfig(chains=chains, steps=self.steps, limit=1.0)
+        config = LangevinConfig(chains=chains, steps=_STEPS, limit=1.0)
         yielding = replace(self.keeps, weight=min(self.keeps.weight, _YIELDING))
         energy = partial(energies, replace(self, keeps=yielding)._residual(movable))
         found, _ = langevin_descent(energy, starts, gate, config, self.generator)
         return levenberg_marquardt(residual, found, gate, FINISH)
 
-    def compromise(self, may_move: torch.Tensor, chains: int) -> torch.Tensor:
+    def compromise(self, may_move: torch.Tensor) -> torch.Tensor:
         """Return the end (N, 2) most plausible to all readings, where no end keeps all bounds.
 
         Plausibility falls slower and slower beyond a bound: one that was shown to be loose is
         given up rather than all of them a little.
         """
         together = replace(self, wanted=self.goal.readings(0, self.generator))
-        found, values = together.finish(self.descend(may_move, chains)[0], may_move)
+        found, values = together.finish(self.descend(may_move, _CHAINS)[0], may_move)
         return found[values.argmin()]
 
     def most_plausible(
@@ -341,7 +333,7 @@ class _Search:
                 starts = with_places(one, cell_centers(_COMPROMISES).unsqueeze(0)).after
                 ends, _ = replace(self, wanted=plausible).finish(starts, may_move)
                 known = torch.cat([known, ends[:, may_move].flatten(0, 1)])
-            place, _ = lowest_place(nats, known, self.generator)
+            place = lowest_place(nats, known, self.generator)
             best = with_places(one, place.view(1, 1, 2))
             energy = self.goal.scene_value(best) + self.walls(best.after, may_move)
         return best.after[0], float(energy)

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -32,14 +33,7 @@ REACH = 1.1
 """Bound of the candidates, drawn from [-REACH, REACH]², a little beyond the workspace."""
 
 
-def candidate_outcomes(
-    rng: np.random.Generator,
-    positions: np.ndarray,
-    before: np.ndarray,
-    subjects: np.ndarray,
-    present: np.ndarray,
-    count: int,
-) -> np.ndarray:
+def candidate_outcomes(rng: np.random.Generator, scene: SceneBatch, count: int) -> torch.Tensor:
     """Draw outcomes in which the subjects stand elsewhere, at all scales.
 
     30 % are uniform, 50 % near the demonstrated outcome at log-uniform scales from 0.01 to 1, 2 %
@@ -48,15 +42,15 @@ def candidate_outcomes(
 
     Args:
         rng: Random generator.
-        positions: (B, N, 2) demonstrated outcomes, workspace units.
-        before: (B, N, 2) first states.
-        subjects: (B, N) bool.
-        present: (B, N) bool.
+        scene: B demonstrations.
         count: k, number of outcomes per event.
 
     Returns:
-        (B, k, N, 2) float32, workspace units; entities that are no subjects stay.
+        (B, 1 + k, N, 2) workspace units, the demonstrated outcome first; entities that are no
+        subjects stay.
     """
+    positions, before = scene.after.cpu().numpy(), scene.before.cpu().numpy()
+    subjects, present = _masks(scene)
     batch, num_entities, _ = positions.shape
     shape = (batch, count, num_entities, 2)
     here = np.broadcast_to(positions[:, None], shape)
@@ -82,16 +76,11 @@ def candidate_outcomes(
     pick = (rng.random((batch, count, num_entities)) * subjects[:, None]).argmax(axis=-1)
     one = np.arange(num_entities) == pick[..., None]
     moves = np.where(rng.random((batch, count, 1)) < 0.5, one, True) & subjects[:, None]
-    return np.where(moves[..., None], outcome, here).astype(np.float32)
+    drawn = torch.from_numpy(np.where(moves[..., None], outcome, here)).to(scene.after)
+    return torch.cat([scene.after.unsqueeze(1), drawn], dim=1)
 
 
-def candidate_masks(
-    rng: np.random.Generator,
-    attention: np.ndarray,
-    subjects: np.ndarray,
-    present: np.ndarray,
-    count: int,
-) -> np.ndarray:
+def candidate_masks(rng: np.random.Generator, scene: SceneBatch, count: int) -> torch.Tensor:
     """Draw masks that differ from the demonstrated one.
 
     Half differ in one entity, a quarter are permutations of the demonstrated mask, a quarter are
@@ -99,14 +88,14 @@ def candidate_masks(
 
     Args:
         rng: Random generator.
-        attention: (B, N) 0 or 1, demonstrated masks.
-        subjects: (B, N) bool.
-        present: (B, N) bool.
+        scene: B demonstrations.
         count: k, number of masks per event.
 
     Returns:
-        (B, k, N) float32, 0 or 1; a few may equal the demonstrated mask.
+        (B, 1 + k, N) 0 or 1, the demonstrated mask first; a few others may equal it.
     """
+    attention = scene.attention.cpu().numpy()
+    subjects, present = _masks(scene)
     batch, num_entities = attention.shape
     shape = (batch, count, num_entities)
     truth = np.broadcast_to(attention[:, None] > 0.5, shape)
@@ -124,7 +113,13 @@ def candidate_masks(
     anything = rng.random(shape) < rng.uniform(0.1, 0.9, (batch, count, 1))
     kind = rng.random((batch, count, 1))
     masks = np.where(kind < 0.5, flipped, np.where(kind < 0.75, permuted, anything))
-    return (masks & free).astype(np.float32)
+    drawn = torch.from_numpy(masks & free).to(scene.attention)
+    return torch.cat([scene.attention.unsqueeze(1), drawn], dim=1)
+
+
+def _masks(scene: SceneBatch) -> tuple[np.ndarray, np.ndarray]:
+    subjects, present = (mask.cpu().numpy() > 0.5 for mask in (scene.subjects, scene.present))
+    return subjects, present
 
 
 METHODS = ('both', 'encoder', 'gradient')
@@ -218,41 +213,10 @@ class DemonstrationLoss:
         config: InferenceConfig,
         rng: np.random.Generator,
     ) -> None:
-        self.network = network
-        self.scene = scene
-        self.shots = shots
-        self.config = config
-        self.rng = rng
-        self._arrays = {
-            name: getattr(scene, name).cpu().numpy()
-            for name in ('after', 'before', 'subjects', 'present', 'attention')
-        }
-        self._subjects = self._arrays['subjects'] > 0.5
-        self._present = self._arrays['present'] > 0.5
-        moves = scene.subjects.sum(dim=-1) > 0
-        self._acts = moves.to(scene.after.dtype)
+        self.network, self.scene, self.shots = network, scene, shots
+        self.config, self.rng = config, rng
+        self._acts = (scene.subjects.sum(dim=-1) > 0).to(scene.after.dtype)
         self._attends = (scene.attention.sum(dim=-1) > 0).to(scene.after.dtype)
-
-    def outcomes(self) -> torch.Tensor:
-        """Draw candidate outcomes (B, 1 + k, N, 2), the demonstrated one first."""
-        drawn = candidate_outcomes(
-            self.rng,
-            self._arrays['after'],
-            self._arrays['before'],
-            self._subjects,
-            self._present,
-            self.config.outcomes,
-        )
-        after = self.scene.after
-        return torch.cat([after.unsqueeze(1), torch.from_numpy(drawn).to(after)], dim=1)
-
-    def masks(self) -> torch.Tensor:
-        """Draw candidate masks (B, 1 + k, N), the demonstrated one first."""
-        drawn = candidate_masks(
-            self.rng, self._arrays['attention'], self._subjects, self._present, self.config.masks
-        )
-        attention = self.scene.attention
-        return torch.cat([attention.unsqueeze(1), torch.from_numpy(drawn).to(attention)], dim=1)
 
     def action(self, codes: torch.Tensor, outcomes: torch.Tensor) -> torch.Tensor:
         """Return the losses (C,) of action halves (C, W) against candidate outcomes."""
@@ -281,9 +245,10 @@ class DemonstrationLoss:
 
     def parts(self, half: str) -> tuple[LossFunction, CandidateSampler]:
         """Return the loss of one half, 'action' or 'argument', and the sampler of candidates."""
+        rng, scene, config = self.rng, self.scene, self.config
         if half == 'action':
-            return self.action, self.outcomes
-        return self.argument, self.masks
+            return self.action, partial(candidate_outcomes, rng, scene, config.outcomes)
+        return self.argument, partial(candidate_masks, rng, scene, config.masks)
 
 
 def infer_codes(

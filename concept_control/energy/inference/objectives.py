@@ -14,6 +14,15 @@ SATURATION = 0.5
 """Distance at which the target energy turns from d² to linear [workspace units]."""
 
 _NORM_FLOOR = 1e-6
+_RELATIVE = 0.3
+"""Share of the larger norm that counts as one unit of error."""
+
+_CAUTION = 3.0
+"""Weight of energies that are too low. A loss that is linear for large errors is least at the
+median, so without it the energy would be zero wherever the concept holds more likely than not."""
+
+_MARGIN, _STEP = 0.5, 0.12
+"""Target of sqrt(E) for a mask with one wrong entity, and its increase for every further one."""
 
 
 def target_norm(distance: torch.Tensor) -> torch.Tensor:
@@ -35,11 +44,7 @@ def norm_of(residual: torch.Tensor) -> torch.Tensor:
 
 
 def distance_loss(
-    norms: torch.Tensor,
-    distances: torch.Tensor,
-    relative: float = 0.3,
-    floor: float = 0.1,
-    caution: float = 3.0,
+    norms: torch.Tensor, distances: torch.Tensor, floor: float = 0.1
 ) -> torch.Tensor:
     """Return relative errors (...) of norms against distances to where the concept holds.
 
@@ -48,19 +53,15 @@ def distance_loss(
     Args:
         norms: (...) sqrt(E).
         distances: (...) workspace units, >= 0.
-        relative: Share of the larger norm that counts as one unit of error.
         floor: Error that counts as one unit where both are zero.
-        caution: Weight of energies that are too low. A loss that is linear for large errors is
-            least at the median, so without it the energy would be zero wherever the concept holds
-            more likely than not.
     """
     wanted = target_norm(distances)
     # Relative to the larger of both: relative to the target alone, the same error would cost far
     # more above a target of zero than below a large one, and the energy of an uncertain code would
     # become zero everywhere.
     scale = torch.maximum(wanted, norms.detach())
-    error = (norms - wanted) / (relative * scale + floor)
-    weight = torch.where(error.detach() < 0, caution, 1.0)
+    error = (norms - wanted) / (_RELATIVE * scale + floor)
+    weight = torch.where(error.detach() < 0, _CAUTION, 1.0)
     return weight * ((1 + error.square()).sqrt() - 1)
 
 
@@ -115,13 +116,7 @@ def kl_sampler(
     return energy_of_samples.mean(dim=-1) / temperature - entropy
 
 
-def mask_loss(
-    norms: torch.Tensor,
-    holds: torch.Tensor,
-    flips: torch.Tensor,
-    margin: float = 0.5,
-    step: float = 0.12,
-) -> torch.Tensor:
+def mask_loss(norms: torch.Tensor, holds: torch.Tensor, flips: torch.Tensor) -> torch.Tensor:
     """Return losses (..., G) of masks: sqrt(E) zero for right ones, above a margin for wrong ones.
 
     The margin grows with the number of wrong entities, so that flipping one at a time descends.
@@ -130,10 +125,8 @@ def mask_loss(
         norms: (..., G) sqrt(E) of G masks.
         holds: (..., G) bool, masks that are right.
         flips: (..., G) number of entities in which a mask differs from the demonstrated one.
-        margin: Target of sqrt(E) for one wrong entity.
-        step: Increase of the target for every further one.
     """
-    wanted = margin + step * (flips - 1).clamp(min=0)
+    wanted = _MARGIN + _STEP * (flips - 1).clamp(min=0)
     short = functional.relu(wanted - norms) / 0.2
     loss = torch.where(holds, norms / 0.1, short)
     return (1 + loss.square()).sqrt() - 1

@@ -7,8 +7,8 @@ of `pooling` in place of one sum over pairs.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
-from typing import Any, NamedTuple
+from dataclasses import dataclass
+from typing import NamedTuple
 
 import torch
 from torch import nn
@@ -104,10 +104,6 @@ class NetworkConfig:
     num_outputs: int = 12
     encoder_hidden: int = 32
     encoder_width: int = 128
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return the fields as plain JSON values."""
-        return asdict(self)
 
 
 class EnergyConditioning(NamedTuple):

@@ -262,12 +262,7 @@ class ScenePooling(nn.Module):
     def _encode_entities(
         self, scene: SceneBatch, conditioning: Conditioning
     ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
-        """Encode single entities.
-
-        Returns:
-            Encoded attributes (B, N, A), positions after and before (B, N, 4), and the layer of
-            single entities (B, N, H).
-        """
+        """Return attributes (B, N, A), places after and before (B, N, 4), layer (B, N, H)."""
         moved = soft_length(scene.after - scene.before)
         looks = [color_features(scene.colors), size_feature(scene.sizes)]
         attributes = torch.cat([*looks, scene.motion[..., :_MOTION], moved - SOFT**0.5], dim=-1)
@@ -345,13 +340,7 @@ def pair_gates(roles: torch.Tensor) -> torch.Tensor:
 
 
 def _pool(gates: torch.Tensor, values: torch.Tensor, channels: torch.Tensor) -> torch.Tensor:
-    """Return means of values and smooth maxima of channels under gates, (B, G, R * (H + C)).
-
-    Args:
-        gates: (B, G, R, M).
-        values: (B, M, H).
-        channels: (B, M, C).
-    """
+    """Return means of values (B, M, H), largest channels (B, M, C) under gates (B, G, R, M)."""
     flat = gates.flatten(1, 2)
     mean = torch.matmul(flat, values) / (flat.sum(dim=-1, keepdim=True) + _COUNT_FLOOR)
     terms = (_SMOOTH_MAX_RANGE * torch.tanh(channels / _SMOOTH_MAX_RANGE)).exp()

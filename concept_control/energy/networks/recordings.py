@@ -9,7 +9,6 @@ from __future__ import annotations
 from weakref import WeakKeyDictionary
 
 import torch
-from torch import nn
 
 from concept_control.energy import torchscript
 from concept_control.energy.networks.energy_network import EnergyConditioning, EnergyNetwork
@@ -73,22 +72,12 @@ def recorded_residuals(
     recordings = RECORDINGS.setdefault(network, {})
     pooling, *head = conditioning
     inputs = (*scene, subjects, attention, *pooling, *head)
+
+    def flat(*values: torch.Tensor) -> torch.Tensor:
+        *scene, subjects, attention = values[:-5]
+        conditioned = EnergyConditioning(Conditioning(*values[-5:-2]), *values[-2:])
+        return network_residuals(network, SceneBatch(*scene), subjects, attention, conditioned)
+
     if form not in recordings:
-        recordings[form] = torchscript.record(_Recordable(network), inputs)
+        recordings[form] = torchscript.record(flat, inputs, network)
     return recordings[form](*inputs)
-
-
-class _Recordable(nn.Module):
-    """`network_residuals` as a module whose inputs are flat."""
-
-    def __init__(self, network: EnergyNetwork) -> None:
-        super().__init__()
-        self.network = network
-
-    def forward(self, *values: torch.Tensor) -> torch.Tensor:
-        count = len(SceneBatch._fields)
-        scene, (subjects, attention, *rest) = values[:count], values[count:]
-        conditioning = EnergyConditioning(Conditioning(*rest[:3]), *rest[3:])
-        return network_residuals(
-            self.network, SceneBatch(*scene), subjects, attention, conditioning
-        )

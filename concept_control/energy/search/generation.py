@@ -38,7 +38,7 @@ def generate_outcomes(
     config: LangevinConfig,
     generator: torch.Generator,
     start: torch.Tensor | None = None,
-) -> tuple[torch.Tensor, torch.Tensor]:
+) -> torch.Tensor:
     """Generate outcomes: descend the energy in the subjects' last positions.
 
     Args:
@@ -51,12 +51,12 @@ def generate_outcomes(
             start at random.
 
     Returns:
-        Last positions (B, N, 2) and energies (B,).
+        Last positions (B, N, 2).
     """
     codes = codes.expand(scene.num_events, -1)[:, : network.config.code_width]
     scenes_at_once = max(1, STATES_AT_ONCE // config.chains)
     begin = scene.before if start is None else start
-    positions, lowest = begin.clone(), torch.zeros_like(begin[:, 0, 0])
+    positions = begin.clone()
     alone = ((scene.subjects * scene.present) > 0).sum(dim=-1) == 1
     if config.gradient_only:
         alone = torch.zeros_like(alone)
@@ -84,8 +84,8 @@ def generate_outcomes(
             if not is_alone and config.finished and not config.gradient_only:
                 found, values = _finish(network, part, codes[rows], found, scores, config)
                 scores = values
-            positions[rows], lowest[rows] = keep_lowest(found, values, scores)
-    return positions, lowest
+            positions[rows] = keep_lowest(found, values, scores)[0]
+    return positions
 
 
 def _finish(
@@ -96,11 +96,7 @@ def _finish(
     scores: torch.Tensor,
     config: LangevinConfig,
 ) -> tuple[torch.Tensor, torch.Tensor]:
-    """Finish the best of the chains (B, chains, N, 2) by least squares.
-
-    Returns:
-        Positions (B, F, N, 2) and energies (B, F).
-    """
+    """Return ends (B, F, N, 2) and energies (B, F) of the best chains after least squares."""
     number = min(config.finished, config.chains)
     best = scores.topk(number, dim=1, largest=False).indices
     starts = found[torch.arange(len(best), device=best.device)[:, None], best].flatten(0, 1)
@@ -151,11 +147,9 @@ def lowest_attention(
     width = network.config.code_width
     codes = codes.expand(scene.num_events, -1)[:, width:]
     masks = []
-    for first in range(0, scene.num_events, _SCENES_AT_ONCE):
-        rows = slice(first, first + _SCENES_AT_ONCE)
-        part = scene.select(rows)
+    for part, halves in zip(scene.split(_SCENES_AT_ONCE), codes.split(_SCENES_AT_ONCE)):
         with torch.no_grad():
-            conditioning = network.condition(codes[rows], ARGUMENT)
+            conditioning = network.condition(halves, ARGUMENT)
 
         def energy(candidates: torch.Tensor, part=part, conditioning=conditioning) -> torch.Tensor:
             return network(part, candidates, conditioning).square().sum(dim=-1)

@@ -18,7 +18,7 @@ MaskEnergy = Callable[[torch.Tensor], torch.Tensor]
 ENUMERATION_LIMIT = 9
 """Largest number of entities whose masks are all evaluated."""
 
-_MASKS_AT_ONCE = 512
+_MASKS_AT_ONCE, _STARTS = 512, 6
 
 
 def lowest_masks(
@@ -62,7 +62,7 @@ def _enumerate(energy: MaskEnergy, present: torch.Tensor) -> tuple[torch.Tensor,
 
 
 def _search(
-    energy: MaskEnergy, present: torch.Tensor, generator: torch.Generator, starts: int = 6
+    energy: MaskEnergy, present: torch.Tensor, generator: torch.Generator
 ) -> tuple[torch.Tensor, torch.Tensor]:
     batch, num_entities = present.shape
     identity = torch.eye(num_entities, dtype=present.dtype, device=present.device)
@@ -81,7 +81,7 @@ def _search(
     rows = torch.arange(batch, device=present.device)
     best_mask = torch.zeros_like(present)
     best_value = torch.full_like(present[:, 0], torch.inf)
-    for start in range(starts):
+    for start in range(_STARTS):
         index = values.argsort(dim=1)[:, start]
         mask, value = pool[rows, index], values[rows, index]
         for _ in range(2 * num_entities):

@@ -35,8 +35,8 @@ def lowest_place(
     energy: Callable[[torch.Tensor], torch.Tensor],
     known: torch.Tensor,
     generator: torch.Generator,
-) -> tuple[torch.Tensor, torch.Tensor]:
-    """Return the place (2,) of least energy, and that energy [nats].
+) -> torch.Tensor:
+    """Return the place (2,) of least energy.
 
     Points whose surroundings are good too are preferred: inside a region rather than on its
     border.
@@ -72,5 +72,4 @@ def lowest_place(
         every = torch.cat([places.unsqueeze(1), near], dim=1)
         lowest, index = torch.cat([energies.unsqueeze(1), there], dim=1).min(dim=1)
         places, energies = every[torch.arange(len(every)), index], lowest
-    choice = (energies + _SURROUNDINGS * around).argmin()
-    return places[choice], energies[choice]
+    return places[(energies + _SURROUNDINGS * around).argmin()]

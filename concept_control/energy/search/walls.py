@@ -59,7 +59,10 @@ class Walls:
         overlap = 0.5**0.5 * overlap * (either_moves * here * other)
         found = [overlap, outside]
         if scene.is_stacked:
-            found[0] = overlap * _side_by_side(scene)
+            lower = torch.maximum(scene.bottoms.unsqueeze(-1), scene.bottoms.unsqueeze(-2))
+            upper = torch.minimum(scene.tops.unsqueeze(-1), scene.tops.unsqueeze(-2))
+            # Only what shares a height is side by side.
+            found[0] = overlap * (upper - lower > TOUCHING)
             found.append(_unsupported(scene) * _moves(movable, scene))
         return self.weight**0.5 * torch.cat([each.flatten(1) for each in found], dim=-1)
 
@@ -92,13 +95,6 @@ def _turned_gaps(scene: SceneBatch) -> torch.Tensor:
     away = (apart.square().sum(dim=-1) + 1e-12).sqrt()
     gap = (opening.unsqueeze(-2) - widths.unsqueeze(-1)) / 2 - away - _CLEARANCE
     return torch.where(scene.rims.unsqueeze(-2) > 0, gap, -1.0)
-
-
-def _side_by_side(scene: SceneBatch) -> torch.Tensor:
-    """Return (B, N, N) 1 where two things share a height."""
-    lower = torch.maximum(scene.bottoms.unsqueeze(-1), scene.bottoms.unsqueeze(-2))
-    upper = torch.minimum(scene.tops.unsqueeze(-1), scene.tops.unsqueeze(-2))
-    return (upper - lower > TOUCHING).to(scene.sides)
 
 
 def _unsupported(scene: SceneBatch) -> torch.Tensor:

@@ -19,7 +19,7 @@ def test_things_take_the_places_of_least_energy_and_no_place_holds_two(model, co
         Operator('and', 2),
     ]
     goal = GoalEnergy(model, program)
-    found, _ = solve_on_places(goal, events, first + second, places, seed=0)
+    found = solve_on_places(goal, events, first + second, places, seed=0)
     np.testing.assert_allclose(found, [[-0.6, 0.0], [0.6, 0.0], [0.0, 0.0]], atol=1e-6)
-    again, _ = solve_on_places(goal, events, first + second, places[[0, 2]], seed=0)
+    again = solve_on_places(goal, events, first + second, places[[0, 2]], seed=0)
     assert {tuple(p) for p in np.round(again[:2], 3)} == {(-0.6, 0.0), (0.0, 0.8)}

@@ -108,7 +108,7 @@ def test_things_that_fill_the_table_find_their_order_wherever_they_start():
 def test_samples_are_independent_and_leave_alone_what_may_not_move(random_model, programs):
     goal = GoalEnergy(random_model, programs['and'])
     events = Events(torch.rand(1, 1, N, 2), torch.rand(1, N, 3))
-    drawn = [sample(goal, events, FIRST | PAIR, 3, samples=4, chains=2, steps=3) for _ in 'ab']
+    drawn = [sample(goal, events, FIRST | PAIR, 3, samples=4) for _ in 'ab']
     places, energies = drawn[0]
     np.testing.assert_array_equal(places, drawn[1][0])
     assert places.shape == (4, N, 2) and energies.shape == (4,)

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import torch
 
+import concept_control as cc
 from concept_control.concepts import families, vocabulary
 from concept_control.energy.inference.code_inference import (
     InferenceConfig,
@@ -18,21 +19,28 @@ from concept_control.training.report import draw_trial, judge_trial
 
 def test_candidates_change_only_what_they_may():
     rng = np.random.default_rng(0)
-    positions = rng.uniform(-1, 1, (5, 6, 2))
     subjects = np.arange(6) == np.arange(5)[:, None]
     present = np.arange(6) < 5 + np.zeros((5, 1))
     attention = (rng.random((5, 6)) > 0.5) & ~subjects & present
-    outcomes = candidate_outcomes(rng, positions, positions, subjects, present, 40)
-    still = ~np.broadcast_to(subjects[:, None], outcomes.shape[:3])
-    np.testing.assert_array_equal(
-        outcomes[still], np.broadcast_to(positions[:, None], outcomes.shape)[still].astype('f4')
+    events = cc.Events(
+        rng.uniform(-1, 1, (5, 1, 6, 2)),
+        np.full((5, 6, 3), 0.5),
+        present=present,
+        subjects=subjects & present,
+        attention=attention.astype(float),
     )
-    assert np.abs(outcomes[~still]).max() <= 1.1
-    masks = candidate_masks(rng, attention.astype(float), subjects, present, 40)
-    assert set(np.unique(masks)) == {0.0, 1.0}
-    assert not (masks * ~present[:, None]).any()
-    flips = np.abs(masks - attention[:, None]).sum(axis=-1)
-    assert (flips == 1).mean() > 0.3
+    scene = scene_batch_from_events(events)
+    outcomes = candidate_outcomes(rng, scene, 40)
+    assert torch.equal(outcomes[:, 0], scene.after)
+    still = (scene.subjects < 0.5).unsqueeze(1).expand(outcomes.shape[:3])
+    assert torch.equal(outcomes[still], scene.after.unsqueeze(1).expand_as(outcomes)[still])
+    assert outcomes[:, 1:][~still[:, 1:]].abs().max() <= 1.1
+    masks = candidate_masks(rng, scene, 40)
+    assert torch.equal(masks[:, 0], scene.attention)
+    assert set(masks.unique().tolist()) == {0.0, 1.0}
+    assert not (masks * (1 - scene.present.unsqueeze(1))).any()
+    flips = (masks[:, 1:] - scene.attention.unsqueeze(1)).abs().sum(dim=-1)
+    assert (flips == 1).float().mean() > 0.3
 
 
 WORDS = vocabulary()
