@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -35,9 +35,12 @@ class Report:
 
     def table(self, columns: Mapping[str, str], rows: Iterable[Mapping[str, Any]]) -> None:
         """Add a table; arguments as for `fill_rows`."""
-        cells = fill_rows(columns, rows)
-        print(text_table(columns, cells), flush=True)
-        self._blocks.append(lambda: page.table(columns, cells))
+        self.cells(columns, fill_rows(columns, rows))
+
+    def cells(self, header: Iterable[str], rows: Sequence[Sequence[object]]) -> None:
+        """Add a table whose cells are formatted already."""
+        print(text_table(header, rows), flush=True)
+        self._blocks.append(lambda: page.table(header, rows))
 
     def show(self, draw: Callable[..., Figure], *arguments: Any) -> None:
         """Add a picture, which is drawn from these arguments when the page is written."""

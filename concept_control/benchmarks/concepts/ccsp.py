@@ -11,6 +11,7 @@ import sys
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import product
 from typing import Any
 
 import numpy as np
@@ -99,12 +100,10 @@ def run(
     result: dict[str, Any] = {'seed': seed, 'differs': DIFFERENCES}
     total = problems * len(kinds) * len(shots) * len(counts)
     with tqdm(total=total, desc='CCSP', unit='problem', file=sys.stderr) as bar:
-        for kind in kinds:
-            for shot in shots:
-                for count in counts:
-                    rng = np.random.default_rng([seed, count])
-                    row = result.setdefault(kind, {}).setdefault(str(shot), {})
-                    row[str(count)] = _run_count(model, rng, kind, shot, count, problems, bar)
+        for kind, shot, count in product(kinds, shots, counts):
+            rng = np.random.default_rng([seed, count])
+            row = result.setdefault(kind, {}).setdefault(str(shot), {})
+            row[str(count)] = _run_count(model, rng, kind, shot, count, problems, bar)
     return result
 
 
@@ -112,12 +111,11 @@ def rows(result: dict[str, Any]) -> list[tuple[str, ...]]:
     """Return (what, result by number of demonstrations, published) for a table."""
     table = []
     for kind in (kind for kind in KINDS if kind in result):
-        for count in COUNTS:
-            for number, key in enumerate(('first', 'any')):
-                cells = [result[kind].get(str(shots), {}).get(str(count)) for shots in SHOTS]
-                what = f'{count} {kind}, {SAMPLES if number else 1} sample{"s" * number}'
-                found = (intervals.percent(cell[key]) if cell else '' for cell in cells)
-                table.append((what, *found, f'{PUBLISHED[count][number]} %'))
+        for count, (number, key) in product(COUNTS, enumerate(('first', 'any'))):
+            cells = [result[kind].get(str(shots), {}).get(str(count)) for shots in SHOTS]
+            what = f'{count} {kind}, {SAMPLES if number else 1} sample{"s" * number}'
+            found = (intervals.percent(cell[key]) if cell else '' for cell in cells)
+            table.append((what, *found, f'{PUBLISHED[count][number]} %'))
     return table
 
 
@@ -129,13 +127,11 @@ def draw_problem(rng: np.random.Generator, count: int, kind: str) -> Problem:
         given = [
             (n, i, i) for n, test in UNARY.items() for i in range(count) if test(things, i, i)
         ]
-        for name, test in BINARY.items():
-            for i in range(count):
-                for j in range(count):
-                    if i != j and (name in ORDERED or i < j) and test(things, i, j):
-                        # Which of two comes first means nothing where order does not count.
-                        swap = name not in ORDERED and rng.random() < 0.5
-                        given.append((name, j, i) if swap else (name, i, j))
+        for (name, test), i, j in product(BINARY.items(), range(count), range(count)):
+            if i != j and (name in ORDERED or i < j) and test(things, i, j):
+                # Which of two comes first means nothing where order does not count.
+                swap = name not in ORDERED and rng.random() < 0.5
+                given.append((name, j, i) if swap else (name, i, j))
         if given:
             return Problem(sides, tuple(given))
 
@@ -145,7 +141,6 @@ def sample_places(
     codes: dict[str, ConceptCode],
     problem: Problem,
     rng: np.random.Generator,
-    samples: int = SAMPLES,
 ) -> np.ndarray:
     """Return samples (S, N, 2), workspace units, of low summed energy, the likeliest first."""
     count = len(problem.sides)
@@ -155,7 +150,7 @@ def sample_places(
     events = Events(start, random_looks(rng, (1, count)), sizes=problem.sides[None])
     movable = np.ones(count, dtype=bool)
     seed = int(rng.integers(2**31))
-    return sample(goal, events, movable, seed=seed, samples=samples, walls=WALLS)[0]
+    return sample(goal, events, movable, seed=seed, samples=SAMPLES, walls=WALLS)[0]
 
 
 def _run_count(

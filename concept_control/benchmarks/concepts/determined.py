@@ -66,68 +66,48 @@ class Pool:
 
     def __init__(self, families: Mapping[str, Family], seed: int) -> None:
         self.families = dict(families)
-        self._params: dict[str, np.ndarray] = {}
-        self._kinds: dict[str, set[_Kind]] = {}
+        self.params: dict[str, np.ndarray] = {}
+        self.kinds: dict[str, set[_Kind]] = {}
         for name, family in families.items():
             rng = np.random.default_rng([seed, *name.encode()])
-            self._params[name] = family.sample_concepts(rng, CONCEPTS)
-            shown = family.sample(rng, self._params[name][:20], 1)
-            self._kinds[name] = {_kind(shown[i]) for i in range(len(shown))}
-
-    def left(self, name: str, true: np.ndarray, shown: Events) -> Hypotheses:
-        """Return the concepts that one demonstration leaves.
-
-        Args:
-            name: Family of the true concept.
-            true: (P,) its parameters.
-            shown: The demonstration, one event.
-        """
-        kind = _kind(shown)
-        found: list[tuple[str, np.ndarray]] = []
-        weights: list[float] = []
-        for other, family in self.families.items():
-            params = self._params[other]
-            if other == name:
-                params = np.concatenate([params, true[None]])
-            if kind in self._kinds[other] or other == name:
-                holds = _holds(family, shown.repeat(len(params)), params)
-                found += [(other, row) for row in params[holds]]
-                weights += [1 / len(params)] * int(holds.sum())
-        share = np.array(weights) / sum(weights)
-        if len(found) > _MOST_LEFT:
-            rng = np.random.default_rng(len(found))
-            chosen = rng.choice(len(found), _MOST_LEFT, replace=False, p=share)
-            found, share = [found[i] for i in chosen], np.full(_MOST_LEFT, 1 / _MOST_LEFT)
-        return Hypotheses(self.families, (name, true), found, share, shown, kind)
+            self.params[name] = family.sample_concepts(rng, CONCEPTS)
+            shown = family.sample(rng, self.params[name][:20], 1)
+            self.kinds[name] = {_kind(shown[i]) for i in range(len(shown))}
 
 
 class Hypotheses:
     """Concepts that one demonstration leaves, with weights.
 
     Args:
-        families: All families by name.
-        true: Family and parameters (P,) of the true concept.
-        concepts: Family and parameters (P,) of each.
-        prior: (H,) weights without regard to what else each allows in the demonstrated scene.
-        shown: The demonstration.
-        kind: What it shows.
+        pool: Concepts that could have been shown.
+        name: Family of the true concept.
+        true: (P,) its parameters.
+        shown: The demonstration, one event.
     """
 
-    def __init__(
-        self,
-        families: Mapping[str, Family],
-        true: tuple[str, np.ndarray],
-        concepts: list[tuple[str, np.ndarray]],
-        prior: np.ndarray,
-        shown: Events,
-        kind: _Kind,
-    ) -> None:
-        self._families, self._true, self._shown, self._kind = families, true, shown, kind
-        names = sorted({name for name, _ in concepts})
+    def __init__(self, pool: Pool, name: str, true: np.ndarray, shown: Events) -> None:
+        self._families, self._true, self._shown = pool.families, (name, true), shown
+        self._kind = kind = _kind(shown)
+        found: list[tuple[str, np.ndarray]] = []
+        weights: list[float] = []
+        for other, family in pool.families.items():
+            params = pool.params[other]
+            if other == name:
+                params = np.concatenate([params, true[None]])
+            if kind in pool.kinds[other] or other == name:
+                holds = _holds(family, shown.repeat(len(params)), params)
+                found += [(other, row) for row in params[holds]]
+                weights += [1 / len(params)] * int(holds.sum())
+        prior = np.array(weights) / sum(weights)
+        if len(found) > _MOST_LEFT:
+            rng = np.random.default_rng(len(found))
+            chosen = rng.choice(len(found), _MOST_LEFT, replace=False, p=prior)
+            found, prior = [found[i] for i in chosen], np.full(_MOST_LEFT, 1 / _MOST_LEFT)
         self._groups = [
-            (name, [i for i, (other, _) in enumerate(concepts) if other == name]) for name in names
+            (each, [i for i, (other, _) in enumerate(found) if other == each])
+            for each in sorted({other for other, _ in found})
         ]
-        self._params = [params for _, params in concepts]
+        self._params = [params for _, params in found]
         is_alone = int(shown.subjects.sum()) == 1
         self._acts_alone = kind.moves and not kind.others_move and is_alone
         self.weights = prior
@@ -191,7 +171,7 @@ def determined(pool: Pool, family: Family, trial: Trial) -> tuple[np.ndarray, np
     scenes = len(trial.tests) // len(trial.params)
     found = np.zeros((2, len(trial.params), scenes), dtype=bool)
     for concept, true in enumerate(trial.params):
-        left = pool.left(family.name, true, trial.demonstrations[concept])
+        left = Hypotheses(pool, family.name, true, trial.demonstrations[concept])
         asked: list[tuple[bool, Callable[[Events], Events]]] = [
             (family.generates, left.outcomes),
             (family.identifies, left.masks),

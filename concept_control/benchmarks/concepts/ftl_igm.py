@@ -99,7 +99,12 @@ def run(model: ConceptModel, seed: int = 0, samples: int = SAMPLES) -> dict[str,
             held = 0
             for _ in range(samples):
                 # Samples of one code are no independent trials.
-                codes = {n: _learn(model, rng, n, seconds) for n in task}
+                codes = {}
+                for name in task:
+                    shown = demonstrate(rng, name, SHOTS)
+                    start = time.perf_counter()
+                    codes[name] = model.infer(shown)
+                    seconds.append(time.perf_counter() - start)
                 held += _sample(model, codes, rng, task)
                 bar.update()
             result['tasks'][' and '.join(task)] = intervals.rate(held, samples)
@@ -110,16 +115,6 @@ def rows(result: dict[str, Any]) -> list[tuple[str, str]]:
     """Return (what, result) for a table."""
     table = [(name, intervals.percent(held)) for name, held in result['tasks'].items()]
     return [*table, ('a code, median', f'{1000 * result["code_seconds"]:.0f} ms')]
-
-
-def _learn(
-    model: ConceptModel, rng: np.random.Generator, name: str, seconds: list[float]
-) -> ConceptCode:
-    shown = demonstrate(rng, name, SHOTS)
-    start = time.perf_counter()
-    code = model.infer(shown)
-    seconds.append(time.perf_counter() - start)
-    return code
 
 
 def _sample(

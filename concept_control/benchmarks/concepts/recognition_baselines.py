@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import hashlib
 import json
-import sys
 from collections.abc import Callable
+from itertools import cycle
 from pathlib import Path
 from typing import TypeVar
 
@@ -20,11 +20,12 @@ from safetensors.torch import load_file, save_file
 from torch import nn
 from torch.func import functional_call
 from torch.nn import functional
-from tqdm import tqdm
+from torch.optim.lr_scheduler import OneCycleLR
 
 from concept_control.benchmarks.concepts.recognition_pool import SHOTS, Pool
 from concept_control.energy.networks.pooling import NUM_RAW, ScenePooling
 from concept_control.energy.scene_batch import SceneBatch
+from concept_control.policy.training import fit
 from concept_control.seeding import seeded_weights
 
 WIDTH = 192
@@ -134,27 +135,19 @@ def trained(
     if path.is_file():
         method.load_state_dict(load_file(path))
         return method.eval()
-    rng = np.random.default_rng(seed)
-    optimiser = torch.optim.Adam(method.parameters(), lr=_LEARNING_RATE)
-    schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, _LEARNING_RATE, steps + 1)
-    accuracy = 0.0
-    bar = tqdm(range(steps), desc=f'train {name}', unit='step', file=sys.stderr)
-    for step in bar:
+    rng, same_family = np.random.default_rng(seed), cycle((False, True))
+
+    def loss() -> torch.Tensor:
         ways, shots = int(rng.choice(TRAINING_WAYS)), int(rng.choice([1, SHOTS]))
-        same_family = step % 2 == 1
-        rows = pool.episode(rng, ways, same_family)
+        rows = pool.episode(rng, ways, next(same_family))
         logits = method(pool.events(rows, 0, shots), pool.events(rows, SHOTS, 1), ways)
-        truth = torch.arange(ways)
-        loss = functional.cross_entropy(logits, truth)
-        optimiser.zero_grad()
-        loss.backward()
-        nn.utils.clip_grad_norm_(method.parameters(), _LARGEST_GRADIENT)
-        optimiser.step()
-        schedule.step()
-        right = (logits.argmax(dim=-1) == truth).float().mean().item()
-        accuracy += (right - accuracy) * max(0.02, 1 / (step + 1))
-        if step % 20 == 0:
-            bar.set_postfix_str(f'{accuracy:.2f} right')
+        return functional.cross_entropy(logits, torch.arange(ways))
+
+    def schedule(optimiser: torch.optim.Optimizer) -> OneCycleLR:
+        return OneCycleLR(optimiser, _LEARNING_RATE, steps + 1)
+
+    title = f'train {name}'
+    fit(method.parameters(), loss, steps, _LEARNING_RATE, title, _LARGEST_GRADIENT, schedule)
     folder.mkdir(parents=True, exist_ok=True)
     save_file(method.state_dict(), path)
     return method.eval()

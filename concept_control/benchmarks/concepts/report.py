@@ -7,8 +7,6 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from markupsafe import Markup
-
 from concept_control.benchmarks.concepts import (
     ccsp,
     composition,
@@ -35,9 +33,8 @@ from concept_control.concepts.registry import (
 from concept_control.energy.model import ConceptModel
 from concept_control.reports import intervals
 from concept_control.reports.json_file import write_report
-from concept_control.reports.page import heading, paragraph, picture, table, write_page
-from concept_control.reports.provenance import sentence
-from concept_control.reports.tables import text_table
+from concept_control.reports.report import Report
+from concept_control.reports.tables import counted
 from concept_control.training.confidence import SHOTS
 
 Rows = Sequence[tuple[object, ...]]
@@ -69,11 +66,15 @@ class ConceptsConfig:
     json: Path | None = None
     html: Path | None = None
 
-    def measures(self, section: str) -> bool:
+    def measures(self, section: Section) -> bool:
         """Return whether a section is asked for."""
         if self.sections:
-            return section in self.sections
-        return not (self.quick and section == 'ablations')
+            return section.name in self.sections
+        return not (self.quick and section.name == 'ablations')
+
+    def share(self, of: int, least: int) -> int:
+        """Return one of so many parts of the concepts, but no fewer than `least`."""
+        return max(self.concepts // of, least)
 
 
 @dataclass(frozen=True)
@@ -100,45 +101,31 @@ class Section:
 def run(config: ConceptsConfig) -> int:
     """Run the chosen sections; 0 if trained families generate and identify at 97 % at 5 shots."""
     if config.quick:
-        config = replace(config, concepts=max(config.concepts // 4, 4))
+        config = replace(config, concepts=config.share(4, 4))
     model = ConceptModel.load(config.model)
-    print(f'{sentence()}; model {model.fingerprint}')
-    report: dict[str, Any] = {'model': model.fingerprint}
-    page: list[Markup] = []
-    for section in SECTIONS:
-        if not config.measures(section.name):
-            continue
-        found = report[section.name] = section.measure(model, config)
-        rows = section.rows(found)
-        print(f'\n{section.title}\n{section.note}\n{text_table(section.header, rows)}', flush=True)
-        page += [heading(section.title), paragraph(section.note), table(section.header, rows)]
-        write_report(config.json, **report)
+    report = Report('Concepts from a few demonstrations')
+    report.say(f'model {model.fingerprint}, one thread')
+    found: dict[str, Any] = {'model': model.fingerprint}
+    for section in filter(config.measures, SECTIONS):
+        found[section.name] = section.measure(model, config)
+        report.heading(section.title)
+        report.say(section.note)
+        report.cells(section.header, section.rows(found[section.name]))
+        write_report(config.json, **found)
     if config.html:
         drawn, grid = families(), GRID
         if config.quick:
             drawn, grid = {name: drawn[name] for name in by_family.SOME_FAMILIES}, QUICK_GRID
-        page += [
-            heading('Energies over the workspace'),
-            paragraph(
-                'sqrt(E) over the place of one subject after five demonstrations, dark is low; '
-                'inside the white line the predicate holds.'
-            ),
-            picture(draw_landscapes(model, drawn, config.seed, grid)),
-        ]
-        write_page(
-            config.html,
-            'Concepts from a few demonstrations',
-            page,
-            f'{sentence()}; model {model.fingerprint}; one thread.',
+        report.heading('Energies over the workspace')
+        report.say(
+            'sqrt(E) over the place of one subject after five demonstrations, dark is low; '
+            'inside the white line the predicate holds.'
         )
-        print(f'\npage: {config.html}')
-    return _verdict(report)
-
-
-def _verdict(report: dict[str, Any]) -> int:
-    if 'families' not in report:
+        report.show(draw_landscapes, model, drawn, config.seed, grid)
+    report.write(config.html)
+    if 'families' not in found:
         return 0
-    means = by_family.summary(report['families'], 5)
+    means = by_family.summary(found['families'], 5)
     return int(min(means[f'trained {w}']['mean'] for w in ('generated', 'identified')) < 0.97)
 
 
@@ -147,13 +134,21 @@ def rate_text(found: dict[str, float] | None) -> str:
     return intervals.percent(found) if found else ''
 
 
-def _family_rows(found: dict[str, Any]) -> Rows:
+def _rate_rows(found: Mapping[str, Mapping[str, Any]]) -> Rows:
+    """Return a row for each operation of each family, with a cell for each column."""
     rows: list[tuple[object, ...]] = []
     for measure in ('generated', 'identified'):
-        for name, shots in found.items():
-            if shots['5'][measure]:
-                label = f'{name}{" (held out)" if shots["5"]["held_out"] else ""}: {measure}'
-                rows.append((label, *(rate_text(shots[s][measure]) for s in shots)))
+        for name, columns in found.items():
+            judged = [each for each in columns.values() if each and each[measure]]
+            if judged:
+                label = f'{name}{" (held out)" if judged[0]["held_out"] else ""}: {measure}'
+                cells = (rate_text(v[measure]) if v else 'needs more' for v in columns.values())
+                rows.append((label, *cells))
+    return rows
+
+
+def _family_rows(found: dict[str, Any]) -> Rows:
+    rows = [*_rate_rows(found)]
     for shots in (1, 5):
         for label, value in by_family.summary(found, shots).items():
             worst = f'worst {value["worst_family"]} {value["worst"]:.0%}'
@@ -163,34 +158,13 @@ def _family_rows(found: dict[str, Any]) -> Rows:
     return rows
 
 
-def _number_rows(found: dict[str, Any]) -> Rows:
-    rows: list[tuple[object, ...]] = []
-    for measure in ('generated', 'identified'):
-        for name, numbers in found.items():
-            if any(value and value[measure] for value in numbers.values()):
-                cells = (rate_text(v[measure]) if v else 'needs more' for v in numbers.values())
-                rows.append((f'{name}: {measure}', *cells))
-    return rows
-
-
 def _method_rows(found: dict[str, Any]) -> Rows:
     names = next(iter(found.values()))
-    rows: list[tuple[object, ...]] = []
-    for name in names:
-        for measure in ('generated', 'identified'):
-            if names[name][measure]:
-                cells = [
-                    rate_text(found[m][name][measure]) if m in found else '' for m in _METHODS
-                ]
-                rows.append((f'{name}: {measure}', *cells))
-    return rows
+    return _rate_rows({name: {m: found[m][name] for m in by_family.METHODS} for name in names})
 
 
-_METHODS = tuple(by_family.METHODS)
-
-
-def _depth_rows(found: dict[str, Any]) -> Rows:
-    return [(depth, rate_text(held)) for depth, held in found.items()]
+def _held_rows(found: dict[str, Any]) -> Rows:
+    return [(name, rate_text(held)) for name, held in found.items()]
 
 
 def _drift_rows(found: dict[str, Any]) -> Rows:
@@ -226,17 +200,6 @@ def _throughput_rows(found: dict[str, Any]) -> Rows:
     ]
 
 
-def _chain_rows(found: dict[str, Any]) -> Rows:
-    return [(k, v if isinstance(v, str) else f'{v:,.0f}') for k, v in found.items()]
-
-
-def _measure_ablations(model: ConceptModel, config: ConceptsConfig) -> Any:
-    folder = Path('runs/ablations')
-    return ablations(
-        config.ablation_seeds, config.ablation_minutes, max(config.concepts // 2, 4), folder
-    )
-
-
 def _ablation_rows(found: dict[str, Any]) -> Rows:
     columns = ('generated', 'identified', 'generated by its attention energy')
     energies = ('E data', 'E sample', 'E random')
@@ -251,43 +214,35 @@ def _ablation_rows(found: dict[str, Any]) -> Rows:
     ]
 
 
-_SHOTS_HEADER = (
-    'family',
-    *(f'{shots} shot{"s" if shots > 1 else ""}' for shots in by_family.SHOT_COUNTS),
-)
-
-
-def _blind(number: str, note: str, blind: Callable[[], Mapping[str, Family]]) -> Section:
+def _by_shots(
+    name: str, title: str, note: str, group: Callable[[], Mapping[str, Family]], of: int = 4
+) -> Section:
+    """Return the section of a group of families, judged by a share of the concepts."""
     return Section(
-        f'{number}_contact',
-        f'Families of {number} contact, by number of demonstrations',
+        name,
+        f'{title}, by number of demonstrations',
         note,
         lambda model, config: by_family.by_shots(
-            model, blind(), config.seed, max(config.concepts // 4, 2)
+            model, group(), config.seed, config.share(of, min(of, 2))
         ),
-        _SHOTS_HEADER,
+        ('family', *(counted(shots, 'shot') for shots in by_family.SHOT_COUNTS)),
         _family_rows,
     )
 
 
 SECTIONS = (
-    Section(
+    _by_shots(
         'families',
-        'Families, by number of demonstrations',
+        'Families',
         'Predicates at their own tolerance; intervals of 95 % over concepts.',
-        lambda model, config: by_family.by_shots(model, families(), config.seed, config.concepts),
-        _SHOTS_HEADER,
-        _family_rows,
+        families,
+        of=1,
     ),
-    Section(
+    _by_shots(
         'stacking',
-        'Things on one another, by number of demonstrations',
+        'Things on one another',
         'Cubes; by predicates: faces at most 5 mm apart, middles over what carries them.',
-        lambda model, config: by_family.by_shots(
-            model, stacking_families(), config.seed, max(config.concepts // 4, 2)
-        ),
-        _SHOTS_HEADER,
-        _family_rows,
+        stacking_families,
     ),
     Section(
         'shown_once',
@@ -295,15 +250,17 @@ SECTIONS = (
         'By predicates; a third of the scenes begins with one thing on another.',
         lambda model, config: shown_once.run(model, config.seed, config.concepts),
         ('what', 'holds'),
-        shown_once.rows,
+        _held_rows,
     ),
-    _blind(
-        'first',
+    _by_shots(
+        'first_contact',
+        'Families of first contact',
         'Written blind, looked at once after a freeze; a half of them on purpose hard.',
         first_contact_families,
     ),
-    _blind(
-        'second',
+    _by_shots(
+        'second_contact',
+        'Families of second contact',
         'Written after the first contact was known, for a frozen vocabulary; looked at once.',
         second_contact_families,
     ),
@@ -312,7 +269,7 @@ SECTIONS = (
         'Confidence in what is done with codes of the validation families',
         f'From {", ".join(map(str, SHOTS))} demonstrations; beside them, as many that show '
         'nothing in common.',
-        lambda model, config: confidence.run(model, config.seed, max(config.concepts // 8, 2)),
+        lambda model, config: confidence.run(model, config.seed, config.share(8, 2)),
         ('what', 'figure'),
         lambda found: list(found.items()),
     ),
@@ -321,7 +278,7 @@ SECTIONS = (
         'What is said of five demonstrations of the validation families',
         'By leave-one-out cross-validation; spoilt are outcomes anywhere and masks drawn anew.',
         lambda model, config: teaching.run(
-            model, held_out_families(), config.seed, max(config.concepts // 8, 2)
+            model, held_out_families(), config.seed, config.share(8, 2)
         ),
         ('demonstrations', 'said to agree', 'the last named', 'sets'),
         lambda found: [
@@ -334,10 +291,10 @@ SECTIONS = (
         'Families, by number of entities in the scene',
         'Five demonstrations with the same number; training saw 2 to 8.',
         lambda model, config: by_family.by_number(
-            model, families(), config.seed, max(config.concepts // 2, 4)
+            model, families(), config.seed, config.share(2, 4)
         ),
         ('family', *(f'N = {number}' for number in by_family.NUMBERS)),
-        _number_rows,
+        _rate_rows,
     ),
     Section(
         'inference',
@@ -345,9 +302,9 @@ SECTIONS = (
         'network: the encoder alone; gradient: descent from random codes without the encoder; '
         'refined: from those of the encoder.',
         lambda model, config: by_family.by_method(
-            model, families(), config.seed, max(config.concepts // 2, 4)
+            model, families(), config.seed, config.share(2, 4)
         ),
-        ('family', *_METHODS),
+        ('family', *by_family.METHODS),
         _method_rows,
     ),
     Section(
@@ -356,7 +313,7 @@ SECTIONS = (
         f'All predicates hold at {composition.TOLERANCE}; six entities, a witness exists.',
         lambda model, config: composition.by_depth(model, config.seed, 2 * config.concepts),
         ('concepts', 'solved'),
-        _depth_rows,
+        _held_rows,
     ),
     Section(
         'srem',
@@ -402,9 +359,7 @@ SECTIONS = (
         'drift',
         'Single Langevin chains of the network that run on',
         'Share of scenes in which the concept holds; how far the result moves, workspace units.',
-        lambda model, config: sampling.drift(
-            families(), config.seed, max(config.concepts // 4, 4)
-        ),
+        lambda model, config: sampling.drift(families(), config.seed, config.share(4, 4)),
         ('chain', 'holds', 'median shift', '95 % shift'),
         _drift_rows,
     ),
@@ -430,13 +385,18 @@ SECTIONS = (
         f'{sampling.CHAIN.steps} steps, N = 6.',
         lambda model, config: sampling.chains_per_second(config.seed),
         ('device', 'chains a second'),
-        _chain_rows,
+        lambda found: [(k, v if isinstance(v, str) else f'{v:,.0f}') for k, v in found.items()],
     ),
     Section(
         'ablations',
         'Ablations: small models trained from nothing on eight families',
         'Mean over families, codes by the encoder; intervals over models.',
-        _measure_ablations,
+        lambda _, config: ablations(
+            config.ablation_seeds,
+            config.ablation_minutes,
+            config.share(2, 4),
+            Path('runs/ablations'),
+        ),
         (
             'variant',
             'generated',

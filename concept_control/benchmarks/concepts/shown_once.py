@@ -14,11 +14,10 @@ from concept_control.language.arrange import arrange
 from concept_control.language.expression import parse
 from concept_control.language.judge import Judge
 from concept_control.language.library import ConceptLibrary, LibraryConcept
-from concept_control.reports.intervals import percent, rate
+from concept_control.reports.intervals import rate
 from concept_control.teaching.teach import teach
 from concept_control.world.demonstrations import scenes_of
 from concept_control.world.events import Events
-from concept_control.world.tabletop import Tabletop
 
 NUMBERS = {'tower': (2, 3, 4, 5), 'pyramid': (3,), 'bridge': (3,)}
 """Families that are shown once, and numbers of blocks that it is done again with."""
@@ -52,11 +51,6 @@ def run(model: ConceptModel, seed: int, concepts: int) -> dict[str, dict[str, fl
     return {name: rate(sum(each), len(each)) for name, each in held.items()}
 
 
-def rows(found: dict[str, dict[str, float]]) -> list[tuple[object, ...]]:
-    """Return the rows of the table."""
-    return [(name, percent(measured)) for name, measured in found.items()]
-
-
 def taught(model: ConceptModel, family: Family, rng: np.random.Generator) -> LibraryConcept:
     """Return the word that one demonstration of three blocks teaches."""
     concept, _ = teach(model, WORD, _drawn(family, SHOWN, rng))
@@ -84,7 +78,8 @@ def _is_done_again(
 ) -> bool:
     scene, _ = scenes_of(_drawn(family, number, rng), 0)
     if rng.random() < 1 / 3:
-        scene = _with_a_pile(scene)
+        # One begins with the first thing on the second.
+        scene.positions[0], scene.bottoms[0] = scene.positions[1], scene.heights[1]
     expression, library = f'{WORD}(all)', ConceptLibrary([concept])
     judge = Judge(parse(expression), scene, family.tolerance, judged_words(family))
     try:
@@ -92,9 +87,3 @@ def _is_done_again(
     except GroundingError:
         return False
     return judge(found.scene).holds
-
-
-def _with_a_pile(scene: Tabletop) -> Tabletop:
-    """Return the scene with the first thing on the second."""
-    scene.positions[0], scene.bottoms[0] = scene.positions[1], scene.heights[1]
-    return scene

@@ -8,9 +8,10 @@ of the instructed relations that hold. Single relations and shapes are reported 
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from itertools import product
+from typing import Any
 
 import numpy as np
 from tqdm import tqdm
@@ -52,12 +53,8 @@ EPISODES_PER_LEARNING = 10
 """Number of episodes after which words are learned afresh, from new demonstrations."""
 
 
-class Instruction(NamedTuple):
-    """A relation asked for: entity `subject` to entity `object`."""
-
-    relation: str
-    subject: int
-    object: int
+Instruction = tuple[str, int, int]
+"""A relation asked for: its name, and of which entity to which."""
 
 
 @dataclass(frozen=True)
@@ -81,21 +78,14 @@ class Episode:
     def held(self, positions: np.ndarray) -> list[bool]:
         """Return which of the instructed relations hold at positions (N, 2)."""
         boxes = boxes_from_centers(positions, self.sizes)
-        return [
-            RELATIONS[i.relation](boxes[i.subject], boxes[i.object][None])
-            for i in self.instructions
-        ]
+        return [RELATIONS[name](boxes[i], boxes[j][None]) for name, i, j in self.instructions]
 
     def progress(self, positions: np.ndarray) -> float:
         """Return the share of instructed relations that hold at positions (N, 2)."""
         return float(np.mean(self.held(positions)))
 
 
-def run(
-    model: ConceptModel,
-    seed: int = 0,
-    episodes: int = 100,
-) -> dict[str, Any]:
+def run(model: ConceptModel, seed: int = 0, episodes: int = 100) -> dict[str, Any]:
     """Run all tasks.
 
     Args:
@@ -108,18 +98,12 @@ def run(
         what came of each relation, and what differs from the published setting.
     """
     total = 4 * episodes + len(RELATIONS) + len(SHAPE_MEMBERS)
-    result: dict[str, Any] = {
-        'seed': seed,
-        'shots': SHOTS,
-        'differs': DIFFERENCES,
-    }
+    result: dict[str, Any] = {'seed': seed, 'shots': SHOTS, 'differs': DIFFERENCES}
     with tqdm(total=total, desc='SREM', unit='episode', file=sys.stderr) as bar:
-        for shown in SHOWN:
-            for index, (name, (task, _)) in enumerate(TASKS.items()):
-                rng = np.random.default_rng([seed, index])
-                result.setdefault(shown, {})[name] = _composed(
-                    model, rng, task, shown == SHARED, episodes, bar
-                )
+        for shown, (index, (name, (task, _))) in product(SHOWN, enumerate(TASKS.items())):
+            rng = np.random.default_rng([seed, index])
+            found = _composed(model, rng, task, shown == SHARED, episodes, bar)
+            result.setdefault(shown, {})[name] = found
         result['single'] = _singles(model, np.random.default_rng([seed, 2]), episodes, bar)
     return result
 
@@ -146,14 +130,13 @@ def one_step_episode(rng: np.random.Generator) -> Episode:
     count = 1 + references + int(rng.integers(1, 3))
     while True:
         witness, sizes = _witness(rng, count)
-        told = [_some_relation(rng, witness, sizes, 0, i) for i in range(1, 1 + references)]
-        instructions = tuple(i for i in told if i is not None)
-        if len(instructions) < references:
+        told = _told(rng, witness, sizes, ((0, i) for i in range(1, 1 + references)))
+        if len(told) < references:
             continue
         start = witness.copy()
         start[0] = rng.uniform(-REACH, REACH, 2)
         movable = np.arange(count) == 0
-        episode = Episode(start, sizes, random_looks(rng, (count,)), movable, instructions)
+        episode = Episode(start, sizes, random_looks(rng, (count,)), movable, told)
         if episode.progress(start) < 1 and not any_collision(boxes_from_centers(start, sizes)):
             return episode
 
@@ -163,12 +146,9 @@ def group_episode(rng: np.random.Generator) -> Episode:
     count = int(rng.integers(3, 6))
     while True:
         witness, sizes = _witness(rng, count)
-        instructions = []
-        for subject in range(count):
-            other = int(rng.choice([i for i in range(count) if i != subject]))
-            instructions.append(_some_relation(rng, witness, sizes, subject, other))
-        told = tuple(i for i in instructions if i is not None)
-        pairs = {frozenset((i.subject, i.object)) for i in told}
+        others = (int(rng.choice(np.delete(np.arange(count), i))) for i in range(count))
+        told = _told(rng, witness, sizes, enumerate(others))
+        pairs = {frozenset(two) for _, *two in told}
         if len(told) < count or len(pairs) < count - 1:
             continue
         start, _ = _witness(rng, count, sizes)
@@ -213,9 +193,9 @@ def _composed(
         episode = draw(rng)
         places = solve_episode(model, codes, episode, int(rng.integers(2**31)))
         progress.append(episode.progress(places))
-        for instruction, holds in zip(episode.instructions, episode.held(places)):
-            told[instruction.relation][0] += holds
-            told[instruction.relation][1] += 1
+        for (name, *_), holds in zip(episode.instructions, episode.held(places)):
+            told[name][0] += holds
+            told[name][1] += 1
         bar.update()
         bar.set_postfix_str(f'progress {np.mean(progress):.2f}')
     return {
@@ -273,10 +253,15 @@ def _witness(
             return positions, drawn
 
 
-def _some_relation(
-    rng: np.random.Generator, positions: np.ndarray, sizes: np.ndarray, subject: int, other: int
-) -> Instruction | None:
-    """Return one of the directions that hold between two things, if any does."""
-    boxes = boxes_from_centers(positions, sizes)
-    true = [name for name in DIRECTIONS if RELATIONS[name](boxes[subject], boxes[other][None])]
-    return Instruction(str(rng.choice(true)), subject, other) if true else None
+def _told(
+    rng: np.random.Generator,
+    positions: np.ndarray,
+    sizes: np.ndarray,
+    pairs: Iterable[tuple[int, int]],
+) -> tuple[Instruction, ...]:
+    """Return one of the directions that hold between each two things, where any does."""
+    boxes, told = boxes_from_centers(positions, sizes), []
+    for i, j in pairs:
+        true = [name for name in DIRECTIONS if RELATIONS[name](boxes[i], boxes[j][None])]
+        told += [(str(rng.choice(true)), i, j)] if true else []
+    return tuple(told)

@@ -116,13 +116,13 @@ def test_episodes_ask_for_something_that_does_not_hold_yet():
     for _ in range(10):
         one, group = srem.one_step_episode(rng), srem.group_episode(rng)
         assert one.movable.sum() == 1 and 2 <= len(one.instructions) <= 4
-        assert {i.subject for i in one.instructions} == {0}
+        assert {i for _, i, _ in one.instructions} == {0}
         assert group.movable.all() and 3 <= len(group.instructions) <= 5
-        assert {i.subject for i in group.instructions} == set(range(len(group.sizes)))
+        assert {i for _, i, _ in group.instructions} == set(range(len(group.sizes)))
         for episode in (one, group):
             assert episode.progress(episode.positions) < 1
             assert not any_collision(boxes_from_centers(episode.positions, episode.sizes))
-            assert {i.relation for i in episode.instructions} <= set(DIRECTIONS)
+            assert {name for name, _, _ in episode.instructions} <= set(DIRECTIONS)
 
 
 def test_a_tiny_run_gives_the_same_numbers_twice(model):
