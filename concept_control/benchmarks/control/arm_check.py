@@ -65,23 +65,13 @@ def joint_rows(arm: ArmDescription) -> list[list[str]]:
     """Return a row of `COLUMNS` for each joint: limits, gains, and the damping that shakes it."""
     model = arm.spec().compile()
     shaking = derivation.inertia(model, arm.home) / EFFORT_PERIOD
+    limits = arm.velocity_limits, arm.acceleration_limits, arm.effort_limits
+    values = np.column_stack([*limits, arm.stiffness, arm.damping, shaking])
     rows = []
     for i, name in enumerate(arm.joints):
         unit = 'm' if arm.slides[i] else 'rad'
-        lower, upper = arm.position_limits[i]
-        rows.append(
-            [
-                name,
-                f'{lower:.3g} {unit}',
-                f'{upper:.3g} {unit}',
-                f'{arm.velocity_limits[i]:.3g}',
-                f'{arm.acceleration_limits[i]:.3g}',
-                f'{arm.effort_limits[i]:.3g}',
-                f'{arm.stiffness[i]:.3g}',
-                f'{arm.damping[i]:.3g}',
-                f'{shaking[i]:.3g}',
-            ]
-        )
+        ends = (f'{end:.3g} {unit}' for end in arm.position_limits[i])
+        rows.append([name, *ends, *(f'{value:.3g}' for value in values[i])])
     return rows
 
 
@@ -173,7 +163,8 @@ def arm_yaml(arm: ArmDescription, source: str, folder: Path) -> str:
         f'joints: [{", ".join(arm.joints)}]',
     ]
     if arm.locked:
-        lines.append(f'locked: {_mapping(arm.locked)}   # joints that stay there [rad, m]')
+        locked = ', '.join(f'{name}: {value:g}' for name, value in arm.locked.items())
+        lines.append(f'locked: {{{locked}}}   # joints that stay there [rad, m]')
     if arm.base is not None:
         place = _list(arm.base.position)
         lines.append(f'base: {{position: {place}, yaw_degrees: {arm.base.yaw_degrees:g}}}')
@@ -223,8 +214,3 @@ def _tool_lines(arm: ArmDescription) -> list[str]:
 
 def _list(values: np.ndarray | tuple[float, ...], digits: int = 4) -> str:
     return f'[{", ".join(f"{round(float(v), digits):g}" for v in values)}]'
-
-
-def _mapping(values: object) -> str:
-    assert isinstance(values, dict)
-    return '{' + ', '.join(f'{name}: {value:g}' for name, value in values.items()) + '}'

@@ -79,14 +79,8 @@ def judo_interpreter(
     if made_for.is_file() and made_for.read_text() == wanted and python.is_file():
         return python
     pip = ('-m', 'pip', '--disable-pip-version-check', '--no-input')
-    _run(
-        f'making a virtual environment in {folder}',
-        sys.executable,
-        '-m',
-        'venv',
-        '--clear',
-        str(folder),
-    )
+    new = 'venv', '--clear', str(folder)
+    _run(f'making a virtual environment in {folder}', sys.executable, '-m', *new)
     _run('installing judo (once)', str(python), *pip, 'install', '--quiet', *requirements)
     _run('importing judo', str(python), '-I', '-c', 'import judo.controller')
     made_for.write_text(wanted)  # last, so that a broken installation is not taken for a whole one
@@ -116,35 +110,23 @@ def _run(what: str, *command: str) -> None:
 PEER = Path(__file__).parent / 'judo_peer.py'
 """What judo's interpreter runs."""
 
-_MPPI = {'num_rollouts': 64, 'num_nodes': 2, 'sigma': 0.06, 'temperature': 0.03}
+
+def _method(
+    optimizer: str, horizon: float = 0.4, rounds: int = 1, **set_: float
+) -> dict[str, Any]:
+    """Return one of judo's optimizers with a linear spline over a horizon [s]."""
+    controller: dict[str, Any] = {'horizon': horizon, 'spline_order': 'linear'}
+    if rounds > 1:
+        controller['max_opt_iters'] = rounds
+    settings = {'num_rollouts': 64, 'num_nodes': 2, **set_}
+    return {'optimizer': optimizer, 'controller': controller, 'settings': settings}
+
 
 METHODS: dict[str, dict[str, Any]] = {
-    'judo CEM': {
-        'optimizer': 'cem',
-        'controller': {'horizon': 0.4, 'spline_order': 'linear'},
-        'settings': {
-            'num_rollouts': 64,
-            'num_nodes': 2,
-            'num_elites': 4,
-            'sigma_min': 0.035,
-            'sigma_max': 0.2,
-        },
-    },
-    'judo MPPI': {
-        'optimizer': 'mppi',
-        'controller': {'horizon': 0.4, 'spline_order': 'linear'},
-        'settings': _MPPI,
-    },
-    'judo predictive sampling': {
-        'optimizer': 'ps',
-        'controller': {'horizon': 0.5, 'spline_order': 'linear'},
-        'settings': {'num_rollouts': 64, 'num_nodes': 2, 'sigma': 0.045},
-    },
-    'judo MPPI, 3 rounds a plan': {
-        'optimizer': 'mppi',
-        'controller': {'horizon': 0.4, 'spline_order': 'linear', 'max_opt_iters': 3},
-        'settings': _MPPI,
-    },
+    'judo CEM': _method('cem', num_elites=4, sigma_min=0.035, sigma_max=0.2),
+    'judo MPPI': _method('mppi', sigma=0.06, temperature=0.03),
+    'judo predictive sampling': _method('ps', 0.5, sigma=0.045),
+    'judo MPPI, 3 rounds a plan': _method('mppi', rounds=3, sigma=0.06, temperature=0.03),
 }
 """judo's optimizers and what is set of them; all else has judo's defaults.
 
@@ -272,15 +254,8 @@ def peer_paths(
             for line in process.stdout:
                 episode = json.loads(line)
                 remaining -= 1
-                yield (
-                    episode['method'],
-                    ToolPath(
-                        problem['period'],
-                        np.array(episode['tool']),
-                        np.array(episode['velocities']),
-                        np.array(episode['plan_times']),
-                    ),
-                )
+                parts = (np.array(episode[name]) for name in ('tool', 'velocities', 'plan_times'))
+                yield episode['method'], ToolPath(problem['period'], *parts)
         if process.returncode or remaining:
             said = errors.read_text().strip().splitlines()
             raise PeerError(

@@ -68,41 +68,29 @@ PUSHED = (
 """What is asked of pushing: one block moves."""
 
 
-@dataclass(frozen=True)
-class StackingTask:
-    """One thing that is asked of stacking.
+STACK_REST = 2.0
+"""Time that what was stacked must stand before it is judged [s]."""
 
-    Attributes:
-        command: Command.
-        num_blocks: Number of blocks.
-        stacks: Blocks of the start that stand on one another, as in `SceneConfig`.
-        open_boxes: Which of the blocks are open boxes.
-        shown: Family of which one demonstration teaches the command's word; '' for none.
-    """
 
-    command: str
-    num_blocks: int
-    stacks: tuple[tuple[int, ...], ...] = ()
-    open_boxes: tuple[int, ...] = ()
-    shown: str = ''
+def _stacked(command: str, num_blocks: int, **settings: Any) -> tuple[str, dict[str, Any]]:
+    """Return a command and the settings of its episodes, see `EpisodeConfig`."""
+    colors = (*EpisodeConfig.colors, 'magenta')[:num_blocks]
+    return command, {'colors': colors, 'rest': STACK_REST, **settings}
 
 
 STACKED = {
-    'on_top_of': StackingTask('on_top_of(red; blue)', 4),
-    'on_top_of_burdened': StackingTask('on_top_of(red; blue)', 4, ((2, 3),)),
-    'inside': StackingTask('inside(red; blue)', 4, open_boxes=(2,)),
-    'inside_full': StackingTask('inside(red; blue)', 4, ((2, 3),), (2,)),
-    **{f'tower_{num}': StackingTask('tower(all)', num) for num in (3, 4, 5)},
+    'on_top_of': _stacked('on_top_of(red; blue)', 4),
+    'on_top_of_burdened': _stacked('on_top_of(red; blue)', 4, stacks=((2, 3),)),
+    'inside': _stacked('inside(red; blue)', 4, open_boxes=(2,)),
+    'inside_full': _stacked('inside(red; blue)', 4, stacks=((2, 3),), open_boxes=(2,)),
+    **{f'tower_{num}': _stacked('tower(all)', num) for num in (3, 4, 5)},
     **{
-        f'shown_{name}_{num}': StackingTask(f'{WORD}(all)', num, shown=name)
+        f'shown_{name}_{num}': _stacked(f'{WORD}(all)', num, shown=name)
         for name, numbers in NUMBERS.items()
         for num in numbers
     },
 }
 """What is asked of stacking, by name."""
-
-STACK_REST = 2.0
-"""Time that what was stacked must stand before it is judged [s]."""
 
 MOVED_REFERENCE = 'between(red; blue, green)'
 
@@ -141,12 +129,9 @@ class ControlConfig:
 
     def episode(self, expression: str, seed: int, **settings: Any) -> EpisodeConfig:
         """Return the configuration of one episode."""
-        shared: dict[str, Any] = {
-            'arm': self.arm,
-            'planner': self.planner,
-            'backend': self.backend,
-        }
-        return EpisodeConfig(expression, seed, tolerance=self.tolerance, **shared, **settings)
+        for name in ('arm', 'planner', 'backend', 'tolerance'):
+            settings[name] = getattr(self, name)
+        return EpisodeConfig(expression, seed, **settings)
 
 
 def run(config: ControlConfig) -> int:
@@ -309,23 +294,13 @@ def stacking_section(config: ControlConfig, report: Report) -> dict[str, Any]:
     seen = f'camera ({config.backend})' if config.backend else 'true poses with 1 mm of noise'
     seeds = range(config.first_seed, config.first_seed + config.seeds)
     report.heading(f'stacking, {config.arm}, {seen}, seeds {seeds[0]} to {seeds[-1]}')
+    filmed = None if config.html is None else seeds[0]
     rows: list[dict[str, Any]] = []
     films: list[list[tuple[float, np.ndarray]]] = []
     for name in config.tasks:
-        task = STACKED[name]
-        colors = (*EpisodeConfig.colors, 'magenta')[: task.num_blocks]
+        command, settings = STACKED[name]
         runs = _run_all(
-            config.episode(
-                task.command,
-                seed,
-                colors=colors,
-                stacks=task.stacks,
-                open_boxes=task.open_boxes,
-                rest=STACK_REST,
-                shown=task.shown,
-                films=seed == seeds[0] and config.html is not None,
-            )
-            for seed in seeds
+            config.episode(command, seed, films=seed == filmed, **settings) for seed in seeds
         )
         rows.append(_summary(name, runs))
         success = rate(sum(run.holds for run in runs), len(runs))

@@ -178,16 +178,15 @@ COMMANDS = {
 """Topic of the commands by the controller's output."""
 
 
-def _has_two_publishers(node: Node, topic: str) -> bool:
-    return node.count_publishers(topic) >= 2
-
-
 def command_by_another(target: Target) -> None:
     """Run a second controller of the same arm, from when it can be heard."""
     topic = COMMANDS[target.controller.parameters['output']]
     logs = Path(tempfile.mkdtemp(prefix='concept_control_attack_'))
     with Graph([target.controller], share_folder() / 'config/demo.yaml', logs) as second:
-        is_up = partial(_has_two_publishers, target.node, topic)
+
+        def is_up() -> bool:
+            return target.node.count_publishers(topic) >= 2
+
         second.wait_for(is_up, START_TIMEOUT, 'the second controller')
         for _ in target.moments(0.05):
             pass

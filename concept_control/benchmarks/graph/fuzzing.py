@@ -44,10 +44,10 @@ def random_messages(message_type: Any) -> st.SearchStrategy:
 
 
 @st.composite
-def spoiled_messages(draw: Any, sane: Any, most: int = 3) -> Any:
-    """Draw a copy of a sane message in which up to `most` values were replaced."""
+def spoiled_messages(draw: Any, sane: Any) -> Any:
+    """Draw a copy of a sane message in which up to three values were replaced."""
     message = deepcopy(sane)
-    for _ in range(draw(st.integers(1, most))):
+    for _ in range(draw(st.integers(1, 3))):
         owner, name, kind = draw(st.sampled_from(_places(message)))
         setattr(owner, name, draw(_values(kind)))
     return message
@@ -78,7 +78,8 @@ def _values(kind: AbstractType) -> st.SearchStrategy:
     if isinstance(kind, AbstractString):
         return st.sampled_from(WORDS) | st.text(max_size=12)
     if isinstance(kind, NamespacedType):
-        return random_messages(_type_of(kind))
+        module = import_module('.'.join(kind.namespaces))
+        return random_messages(getattr(module, kind.name))
     assert isinstance(kind, AbstractNestedType)
     size = kind.size if isinstance(kind, Array) else None
     return st.lists(_values(kind.value_type), min_size=size or 0, max_size=size or MAX_LENGTH)
@@ -97,7 +98,3 @@ def _numbers(name: str) -> st.SearchStrategy:
     if name == 'octet':
         return st.integers(low, high).map(lambda value: bytes([value]))
     return st.integers(max(low, -2), 7) | st.integers(low, high) | st.sampled_from([low, high])
-
-
-def _type_of(kind: NamespacedType) -> Any:
-    return getattr(import_module('.'.join(kind.namespaces)), kind.name)

@@ -97,7 +97,10 @@ class PictureFolder:
             ('carry', draw_film(self.film)),
         ):
             if pictures:
-                cv2.imwrite(str(self._folder / f'{name}.png'), _grid(pictures)[..., ::-1])
+                # Three of a size side by side.
+                padded = [*pictures, *[np.full_like(pictures[0], 255)] * (-len(pictures) % 3)]
+                rows = [np.hstack(padded[i : i + 3]) for i in range(0, len(padded), 3)]
+                cv2.imwrite(str(self._folder / f'{name}.png'), np.vstack(rows)[..., ::-1])
 
 
 def draw_frame(frame: FrameResult, caption: str) -> np.ndarray:
@@ -188,11 +191,3 @@ def _close_up(
 
 def _judged(frame: FrameResult) -> list[BlockResult]:
     return [block for block in frame.blocks if block.visible >= 0.5]
-
-
-def _grid(pictures: Sequence[np.ndarray], columns: int = 3) -> np.ndarray:
-    """Return pictures of one size side by side."""
-    blank = np.full_like(pictures[0], 255)
-    padded = [*pictures, *[blank] * (-len(pictures) % columns)]
-    rows = [np.hstack(padded[i : i + columns]) for i in range(0, len(padded), columns)]
-    return np.vstack(rows)

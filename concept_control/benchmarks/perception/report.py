@@ -62,8 +62,7 @@ class Tally:
         return {
             **_summary(judged),
             'false': self.num_false,
-            'ms_median': _percentile(times, 50),
-            'ms_p95': _percentile(times, 95),
+            **_spread('ms_{}', times),
             'traits': {
                 trait: _summary([block for block in judged if trait in block.traits])
                 for trait in TRAITS
@@ -82,14 +81,11 @@ def _summary(judged: Sequence[BlockResult]) -> dict[str, Any]:
     return {
         'blocks': len(judged),
         'missed': len(judged) - len(found),
-        'median_mm': _percentile(errors, 50),
-        'p95_mm': _percentile(errors, 95),
+        **_spread('{}_mm', errors),
         'p99_mm': _percentile(errors, 99),
         'max_mm': _percentile(errors, 100),
-        'size_median_mm': _percentile(sizes, 50),
-        'size_p95_mm': _percentile(sizes, 95),
-        'color_median': _percentile(tints, 50),
-        'color_p95': _percentile(tints, 95),
+        **_spread('size_{}_mm', sizes),
+        **_spread('color_{}', tints),
         'shape_right': float(right.mean()) if found else float('nan'),
         **_nees(normalised),
     }
@@ -107,11 +103,10 @@ def summarise_sequences(results: Sequence[SequenceResult]) -> dict[str, Any]:
         word = status.name.lower()
         errors = [1e3 * e for result in results for e in result.errors.get(status, ())]
         normalised = [e for result in results for e in result.normalised_errors.get(status, ())]
-        summary[f'{word}_median_mm'] = _percentile(errors, 50)
-        summary[f'{word}_p95_mm'] = _percentile(errors, 95)
+        summary |= _spread(f'{word}_{{}}_mm', errors)
         summary |= {f'{word}_{key}': value for key, value in _nees(normalised).items()}
     times = [1e3 * seconds for result in results for seconds in result.seconds]
-    return {**summary, 'ms_median': _percentile(times, 50), 'ms_p95': _percentile(times, 95)}
+    return {**summary, **_spread('ms_{}', times)}
 
 
 def _nees(normalised: Sequence[float] | np.ndarray) -> dict[str, float]:
@@ -122,6 +117,11 @@ def _nees(normalised: Sequence[float] | np.ndarray) -> dict[str, float]:
         'nees_median': _percentile(normalised, 50),
         'nees_within_95': float(within.mean()) if len(normalised) else float('nan'),
     }
+
+
+def _spread(name: str, values: Sequence[float] | np.ndarray) -> dict[str, float]:
+    shares = {'median': 50, 'p95': 95}
+    return {name.format(key): _percentile(values, share) for key, share in shares.items()}
 
 
 def _percentile(values: Sequence[float] | np.ndarray, share: float) -> float:
@@ -178,9 +178,9 @@ def run(config: PerceptionConfig) -> int:
     """Run the benchmark; 0 if the goals are reached, 1 if one is not."""
     started = time.perf_counter()
     pictures = PictureFolder(config.save) if config.save else None
-    scenes, backend = scene_section(config.scenes, config.seed, config.backend, pictures)
-    stacked, _ = scene_section(config.stacked, config.seed, config.backend, pictures, True)
-    sequences = sequence_section(config.sequences, config.seed, config.backend, pictures)
+    scenes, backend = scene_section(config, pictures)
+    stacked, _ = scene_section(config, pictures, True)
+    sequences = sequence_section(config, pictures)
     goals = judge_goals(scenes, stacked, sequences)
     print(sentence())
     print(
@@ -195,35 +195,27 @@ def run(config: PerceptionConfig) -> int:
     if pictures is not None:
         pictures.finish()
         print(f'pictures in {config.save}')
-    write_report(
-        config.json,
-        backend=backend,
-        scenes=scenes,
-        stacked=stacked,
-        sequences=sequences,
-        goals=goals,
-    )
+    seen = {'scenes': scenes, 'stacked': stacked, 'sequences': sequences}
+    write_report(config.json, backend=backend, **seen, goals=goals)
     return 0 if all(goal['reached'] for goal in goals.values()) else 1
 
 
 def scene_section(
-    num: int,
-    seed: int,
-    backend: str,
-    pictures: PictureFolder | None,
-    has_stacks: bool = False,
+    config: PerceptionConfig, pictures: PictureFolder | None, has_stacks: bool = False
 ) -> tuple[dict[str, dict[str, Any]], str]:
     """Look at random tables, with and without noise; return summaries by kind, and the backend.
 
     Where blocks stand on one another, the arm stands aside.
     """
     tallies: dict[str, Tally] = {}
-    used = backend
-    desc = 'stacks' if has_stacks else 'tables'
+    used, seed = config.backend, config.seed
+    desc, num = ('stacks', config.stacked) if has_stacks else ('tables', config.scenes)
     for index in tqdm(range(seed, seed + num), desc=desc, disable=num == 0):
         rng = np.random.default_rng(index)
         clutter = random_clutter(rng, not has_stacks, has_stacks)
-        cameras = [SimulatedCamera(clutter.model, c, WIDTH, HEIGHT, backend) for c in CAMERAS]
+        cameras = [
+            SimulatedCamera(clutter.model, c, WIDTH, HEIGHT, config.backend) for c in CAMERAS
+        ]
         used = f'{cameras[0].backend} ({cameras[0].backend_reason})'
         for noise in (None, StructuredLightNoise()):
             frames = evaluate_frame(clutter, cameras, noise, rng)
@@ -245,10 +237,11 @@ def scene_section(
 
 
 def sequence_section(
-    num: int, seed: int, backend: str, pictures: PictureFolder | None
+    config: PerceptionConfig, pictures: PictureFolder | None
 ) -> dict[str, dict[str, Any]]:
     """Follow carries with camera noise; return summaries by the cameras used."""
     results: list[list[SequenceResult]] = []
+    num, seed, backend = config.sequences, config.seed, config.backend
     for index in tqdm(range(seed, seed + num), desc='carries', disable=num == 0):
         watch = pictures.film.append if pictures is not None and index == seed else None
         noise = StructuredLightNoise()

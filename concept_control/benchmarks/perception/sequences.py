@@ -97,18 +97,40 @@ def evaluate_sequence(
     boxes = ArmBoxes(sequence.scene.arm)
     names = list(dict.fromkeys(name for rig in rigs for name in rig))
     detectors = {name: _CameraDetector(sequence, name, backend) for name in names}
-    trackers = [_RigTracker([detectors[name] for name in rig], sequence) for rig in rigs]
+    trackers = [EntityTracker() for _ in rigs]
+    scores = [Score(len(sequence.scene.block_names)) for _ in rigs]
     for truth in sequence:
         robot = boxes.at(sequence.joint_positions)
         for camera in detectors.values():
             camera.look(sequence, robot, noise, rng)
-        known = [tracker.follow(truth) for tracker in trackers]
-        if watch is not None:
-            first = detectors[rigs[0][0]]
-            watch(Still(truth, known[0], first.color, first.view.intrinsics, first.pose))
+        for rig, tracker, score in zip(rigs, trackers, scores):
+            cameras = [detectors[name] for name in rig]
+            entities, seconds = _follow(tracker, cameras, truth)
+            score.result.seconds.append(seconds)
+            score.add(truth, entities)
+            if watch is not None and rig is rigs[0]:
+                first = cameras[0]
+                watch(Still(truth, entities, first.color, first.view.intrinsics, first.pose))
     for camera in detectors.values():
         camera.view.close()
-    return [tracker.score.result for tracker in trackers]
+    return [score.result for score in scores]
+
+
+def _follow(
+    tracker: EntityTracker, cameras: Sequence[_CameraDetector], truth: CarryFrame
+) -> tuple[list[TrackedEntity], float]:
+    """Return what a tracker makes of the detections of some cameras, and the CPU time [s]."""
+    start = time.thread_time()
+    entities = tracker.update(
+        fuse([camera.found for camera in cameras]),
+        truth.stamp,
+        truth.tool_position,
+        truth.held >= 0,
+        truth.tool_yaw,
+        hidden=lambda *body: all(camera.detector.could_hide(*body) for camera in cameras),
+    )
+    seconds = time.thread_time() - start
+    return entities, seconds + sum(camera.seconds for camera in cameras)
 
 
 class _CameraDetector:
@@ -134,32 +156,6 @@ class _CameraDetector:
         start = time.thread_time()
         self.found = self.detector.detect(self.color, depth, self.pose, robot)
         self.seconds = time.thread_time() - start
-
-
-class _RigTracker:
-    """A tracker on the detections of some cameras, and its score."""
-
-    def __init__(self, detectors: Sequence[_CameraDetector], sequence: CarrySequence) -> None:
-        self._cameras = detectors
-        self._tracker = EntityTracker()
-        self.score = Score(len(sequence.scene.block_names))
-
-    def follow(self, truth: CarryFrame) -> list[TrackedEntity]:
-        start = time.thread_time()
-        entities = self._tracker.update(
-            fuse([camera.found for camera in self._cameras]),
-            truth.stamp,
-            truth.tool_position,
-            truth.held >= 0,
-            truth.tool_yaw,
-            hidden=lambda position, size: all(
-                camera.detector.could_hide(position, size) for camera in self._cameras
-            ),
-        )
-        elapsed = time.thread_time() - start
-        self.score.result.seconds.append(elapsed + sum(camera.seconds for camera in self._cameras))
-        self.score.add(truth, entities)
-        return entities
 
 
 class Score:

@@ -7,7 +7,6 @@ from typing import Any
 
 import numpy as np
 import torch
-from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from concept_control.policy.descents import newton_descent
@@ -58,7 +57,9 @@ def draw_figures(
     for index, (method, lines) in enumerate(drawn.items()):
         axis = figure.add_subplot(rows, columns, index + 1)
         if method in policies:
-            _stream(axis, policies[method], low, high)
+            x, y = (np.linspace(*ends, GRID) for ends in zip(low, high))
+            u, v = step_field(policies[method], x, y)
+            axis.streamplot(x, y, u, v, density=1.3, color='#8fb3d9', linewidth=0.6, arrowsize=0.7)
         for line in strokes.positions:
             axis.plot(*line.T, color='0.55', linewidth=0.5)
         for line in lines:
@@ -71,12 +72,6 @@ def draw_figures(
         fontsize='medium',
     )
     return figure
-
-
-def _stream(axis: Axes, policy: StrokePolicy, low: np.ndarray, high: np.ndarray) -> None:
-    x, y = np.linspace(low[0], high[0], GRID), np.linspace(low[1], high[1], GRID)
-    u, v = step_field(policy, x, y)
-    axis.streamplot(x, y, u, v, density=1.3, color='#8fb3d9', linewidth=0.6, arrowsize=0.7)
 
 
 FIGURE_COLUMNS = {

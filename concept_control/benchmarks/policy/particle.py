@@ -83,10 +83,12 @@ class Particles:
         return self.visited.all(axis=1) & (self.distance(self.second) < RADIUS)
 
 
-def demonstrate(
-    rng: np.random.Generator, number: int, dimensions: int
-) -> tuple[np.ndarray, np.ndarray, float]:
-    """Return observations (number, 50, N, 4), targets (number, 50, N), the oracle's success."""
+Shown = tuple[np.ndarray, np.ndarray]
+"""Observations (E, 50, N, 4) and targets (E, 50, N) of demonstrations."""
+
+
+def demonstrate(rng: np.random.Generator, number: int, dimensions: int) -> tuple[Shown, float]:
+    """Return demonstrations and the oracle's success."""
     world = Particles(rng, number, dimensions)
     is_second = np.zeros(number, dtype=bool)
     observations, actions = [], []
@@ -96,8 +98,8 @@ def demonstrate(
         observations.append(world.observation())
         actions.append(target)
         world.step(target)
-    succeeded = float(world.succeeded().mean())
-    return np.stack(observations, axis=1), np.stack(actions, axis=1), succeeded
+    shown = np.stack(observations, axis=1), np.stack(actions, axis=1)
+    return shown, float(world.succeeded().mean())
 
 
 def fine(states: torch.Tensor) -> torch.Tensor:
@@ -204,9 +206,7 @@ class ParticleConfig:
     seed: int = 0
 
 
-def train_energy(
-    observations: np.ndarray, actions: np.ndarray, config: ParticleConfig
-) -> ParticleEnergy:
+def train_energy(shown: Shown, config: ParticleConfig) -> ParticleEnergy:
     """Train by maximum likelihood, from wide wells that are one to narrow ones that have parted.
 
     Wells trained narrow from the start get stuck: one takes all, and the others never learn
@@ -215,7 +215,7 @@ def train_energy(
     with seeded_weights(config.seed):
         network = ParticleEnergy()
         generator = torch.default_generator.clone_state()
-    annealing = iter(widths(actions.shape[-1], int(ANNEALED * config.steps)))
+    annealing = iter(widths(shown[1].shape[-1], int(ANNEALED * config.steps)))
 
     def loss_of(states: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
         noisy = (targets + FINEST * torch.randn(targets.shape, generator=generator)).unsqueeze(1)
@@ -224,29 +224,26 @@ def train_energy(
             return network(states, noisy).mean() / targets.shape[1]
         return width**2 * network(states, noisy, width, has_depths=False).mean() / targets.shape[1]
 
-    return _fitted(network, loss_of, observations, actions, config)
+    return _fitted(network, loss_of, shown, config)
 
 
-def train_regression(
-    network: nn.Module, observations: np.ndarray, actions: np.ndarray, config: ParticleConfig
-) -> nn.Module:
+def train_regression(network: nn.Module, shown: Shown, config: ParticleConfig) -> nn.Module:
     """Train by the mean squared error."""
 
     def loss_of(states: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
         return (network(states) - targets).square().sum(dim=-1).mean()
 
-    return _fitted(network, loss_of, observations, actions, config)
+    return _fitted(network, loss_of, shown, config)
 
 
 def _fitted(
     network: Network,
     loss_of: Callable[[torch.Tensor, torch.Tensor], torch.Tensor],
-    observations: np.ndarray,
-    actions: np.ndarray,
+    shown: Shown,
     config: ParticleConfig,
 ) -> Network:
     """Minimise a loss of states (B, N, 4) and targets (B, N) with one cycle of Adam's rate."""
-    rng = np.random.default_rng(config.seed)
+    rng, (observations, actions) = np.random.default_rng(config.seed), shown
     turns = (np.diff(actions, axis=1) != 0).any(axis=-1).argmax(axis=1) + 1
 
     def loss() -> torch.Tensor:
@@ -295,16 +292,14 @@ class Descent:
 def particle_row(dimensions: int, config: ParticleConfig) -> dict[str, Any]:
     """Demonstrate, train and judge in so many dimensions."""
     rng = np.random.default_rng(config.seed)
-    observations, actions, oracle = demonstrate(rng, config.demonstrations, dimensions)
+    shown, oracle = demonstrate(rng, config.demonstrations, dimensions)
     row: dict[str, Any] = {'dimensions': dimensions, 'oracle': oracle}
     start = time.monotonic()
-    energy = train_energy(observations, actions, config)
+    energy = train_energy(shown, config)
     row['energy_training_s'] = time.monotonic() - start
     row['energy'] = judge(Descent(energy, config), dimensions, config)
     with seeded_weights(config.seed):
         networks = {'mse_shared': SharedRegression(), 'mse_plain': plain_regression(dimensions)}
     for name, network in networks.items():
-        row[name] = judge(
-            train_regression(network, observations, actions, config), dimensions, config
-        )
+        row[name] = judge(train_regression(network, shown, config), dimensions, config)
     return row

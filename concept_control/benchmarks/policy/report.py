@@ -174,15 +174,13 @@ class PolicyBenchmarkConfig:
 def run(config: PolicyBenchmarkConfig) -> int:
     """Measure; 0 if every goal that was measured is reached."""
     report, missed = Report('Strokes and particles by imitation'), list[str]()
-    document: dict[str, Any] = {'quick': config.quick}
-    if 'figures' in config.sections:
-        document['figures'] = figure_section(config, missed, report)
-    if 'codes' in config.sections:
-        document['codes'] = code_section(config.quick, report)
-    if 'particle' in config.sections:
-        document['particle'] = particle_section(config, missed, report)
-    document['missed'] = missed
-    write_report(config.json, **document)
+    sections = {'figures': figure_section, 'codes': code_section, 'particle': particle_section}
+    found = {
+        name: section(config, missed, report)
+        for name, section in sections.items()
+        if name in config.sections
+    }
+    write_report(config.json, quick=config.quick, **found, missed=missed)
     report.say('missed: ' + '; '.join(missed) if missed else 'all goals reached', bool(missed))
     report.write(config.html)
     return 1 if missed else 0
@@ -365,9 +363,11 @@ def shortfalls(row: dict[str, Any], num_modes: int) -> list[str]:
     return missed
 
 
-def code_section(is_quick: bool, report: Report) -> list[dict[str, Any]]:
+def code_section(
+    config: PolicyBenchmarkConfig, missed: list[str], report: Report
+) -> list[dict[str, Any]]:
     """Judge codes from a few examples."""
-    rows = code_rows(*((6, 4) if is_quick else (30, 10)))
+    rows = code_rows(*((6, 4) if config.quick else (30, 10)))
     report.heading('codes from a few examples, one network for all figures')
     report.table(CODE_COLUMNS, rows)
     return rows
