@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -170,10 +169,6 @@ def compare(
     return test.text
 
 
-_FROM_SEVERAL = re.compile(r'\b(from|right of|left of|above|below) what is meant')
-"""Where several things are measured from as one."""
-
-
 def in_words(sentence: str, examples: Sequence[Example]) -> str:
     """Return a sentence that names things where all examples moved, or meant, the same."""
     moved = {example.before.names(example.moved) for example in examples}
@@ -181,8 +176,6 @@ def in_words(sentence: str, examples: Sequence[Example]) -> str:
     if len(moved) == 1 and (name := moved.pop()):
         sentence = sentence.replace('it stands', f'{name} stands')
     if len(meant) == 1 and (name := meant.pop()):
-        if len(examples[0].meant) > 1:
-            sentence = _FROM_SEVERAL.sub(rf'\1 the middle of {name}', sentence)
         sentence = sentence.replace('what is meant', name)
     return sentence
 

@@ -63,10 +63,6 @@ def test_sentences_name_what_all_examples_moved_and_meant(lesson):
     assert in_words('it stands right of what is meant', (lesson[0][0], other)) == (
         'red stands right of what is meant'
     )
-    both = Example(lesson[0][0].before, lesson[0][0].after, (2, 3))
-    assert in_words('it stands 0.10 from what is meant', (both,)) == (
-        f'red stands 0.10 from the middle of {both.before.names((2, 3))}'
-    )
 
 
 def test_the_energy_is_least_where_the_thing_belongs(model, lesson):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
 import torch
@@ -22,6 +23,9 @@ _LIKELY = 0.05
 
 _SPOT = 0.02
 """Distance from an anchor up to which a place is told by it alone [workspace units]."""
+
+_FROM_SEVERAL = re.compile(r'\b(at|from|right of|left of|above|below) what is meant')
+"""Where several things are measured from as one."""
 
 _MOST_READINGS = 4
 _MOST_CERTAIN = 5
@@ -84,9 +88,13 @@ def _telling(measurement: Measurement) -> int:
 def _bound(agreement: Agreement, row: int) -> str:
     bounds, spec = agreement.bounds, agreement.specs[row]
     if isinstance(spec, Fitted) and spec.kind == POINT:
-        return f'at {spec.point_words()}, within {float(bounds.scale[row]):.2f}'
-    lower = -torch.inf if float(bounds.open_lower[row]) > 0.5 else float(bounds.lower[row])
-    return agreement.measurements[row].sentence(lower, _upper(bounds, row))
+        said = f'at {spec.point_words()}, within {float(bounds.scale[row]):.2f}'
+    else:
+        lower = -torch.inf if float(bounds.open_lower[row]) > 0.5 else float(bounds.lower[row])
+        said = agreement.measurements[row].sentence(lower, _upper(bounds, row))
+    if agreement.count[0] > 1:
+        said = _FROM_SEVERAL.sub(r'\1 the middle of what is meant', said)
+    return said
 
 
 def _upper(bounds: Bounds, row: int) -> float:

@@ -109,7 +109,7 @@ def of_set(
     return Measurement(name, phrase, unit, topic, value, is_signed, needs, keeps, cost)
 
 
-_WAYS = ('right of', 'above and right of', 'above', 'above and left of', 'left of',
+WAYS = ('right of', 'above and right of', 'above', 'above and left of', 'left of',
          'below and left of', 'below', 'below and right of')  # fmt: skip
 """Words for directions, from +x on anticlockwise."""
 
@@ -118,7 +118,7 @@ def _direction(heading: float, lower: float, upper: float) -> tuple[str, str]:
     """Return the word for a range of directions, and its middle and half width in degrees."""
     low, high = max(math.degrees(lower), -180.0), min(math.degrees(upper), 180.0)
     middle = (heading + (low + high) / 2) % 360
-    return _WAYS[round(middle / 45) % 8], f'{round(middle) % 360}° ± {(high - low) / 2:.0f}°'
+    return WAYS[round(middle / 45) % 8], f'{round(middle) % 360}° ± {(high - low) / 2:.0f}°'
 
 
 def _at_most(bound: float, digits: int, mark: str) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import cache, partial
 from operator import attrgetter
 from typing import Any
@@ -20,6 +20,7 @@ from concept_control.energy.measurements.measurement import (
     RATIO,
     SHIFT,
     TURN,
+    WAYS,
     Measurement,
     Source,
 )
@@ -27,6 +28,7 @@ from concept_control.energy.measurements.pairs import measurements_in_frame
 from concept_control.energy.measurements.scene_view import (
     FRAMES,
     ORDERS,
+    SMALL,
     EndOffsets,
     Offsets,
     PairFrames,
@@ -53,6 +55,7 @@ def placement_measurements(has_heights: bool = False) -> tuple[Measurement, ...]
         *_from_anchor('start', 'motion', 0),
         *_from_anchor('attended', 'relation', 1),
         *_gaps_to('attended', 'relation', 1),
+        *_rays_from('attended', 'relation', 1),
         *_from_anchor('others', 'others', 0, short=True),
         *(each for order in ORDERS for each in _from_order(order)),
         *(each for frame in FRAMES for each in measurements_in_frame(frame, frame, 1)),
@@ -105,7 +108,7 @@ _OF_OFFSET: tuple[tuple[str, str, Scalar, bool, bool], ...] = (
 """Scalars of the offset from an anchor: name, words, value, whether zero is special, and whether
 mirroring in x leaves it as it is."""
 
-_X, _Y, _DISTANCE = (attrgetter(name) for name in ('x', 'y', 'distance'))
+_X, _Y, _DISTANCE, _OFF = (attrgetter(name) for name in ('x', 'y', 'distance', 'off'))
 """Each one function for all anchors, so that it is computed of all of them at once."""
 
 _EDGES = (('left edge', 0, -1), ('right edge', 0, 1), ('lower edge', 1, -1), ('upper edge', 1, 1))
@@ -204,6 +207,35 @@ _MOVED: dict[str, Callable[[PairFrames], torch.Tensor]] = {
     'along': lambda frames: frames.seen(frames.moved)[0],
     'across': lambda frames: frames.seen(frames.moved)[1],
 }
+
+_BEHIND = 4.0
+"""Factor of a distance behind the start of a ray: what is about to the right is hardly left."""
+
+
+class _Rays(Offsets):
+    """Vectors from things to the subject, each with a ray from the thing [degrees].
+
+    Attributes:
+        off: (A, R) distances of the subject to the rays, in sizes of the larger of the two.
+    """
+
+    def __init__(self, view: SceneView, rays: Sequence[tuple[str, int]]) -> None:
+        super().__init__(view, [anchor for anchor, _ in rays])
+        angles = view.xy.new_tensor([math.radians(degrees) for _, degrees in rays]).unsqueeze(-1)
+        along = self.x * angles.cos() + self.y * angles.sin()
+        across = self.y * angles.cos() - self.x * angles.sin()
+        behind = _BEHIND * along.clamp(max=0.0)
+        self.off = (behind.square() + across.square() + SMALL).sqrt() / view.larger_size
+
+
+def _rays_from(anchor: str, topic: str, needs: int) -> Iterator[Measurement]:
+    """Yield how far the subject is off the ways that lead straight from a thing."""
+    words = anchor_names()[anchor]
+    for degrees, way in zip(range(0, 360, 45), WAYS):
+        phrase = f'{way} {words}, {{}} sizes of the larger of the two off the line'
+        keeps = {SHIFT, MIRROR} if degrees in (90, 270) else _SHIFTS
+        yield Measurement(f'{anchor}: off way {degrees}', phrase, RATIO, topic, _OFF, False, needs,
+                          frozenset(keeps), of=_Rays, at=(anchor, degrees))  # fmt: skip
 
 
 def _from_order(order: str) -> Iterator[Measurement]:

@@ -153,6 +153,15 @@ class SceneView:
         """(R, 2) mean sides of the attended."""
         return self.fixed('attended size', lambda v: mean_under(v.scene.sides, v.attended))
 
+    @property
+    def larger_size(self) -> torch.Tensor:
+        """(R,) size of the subject or of the attended, whichever is larger."""
+
+        def compute(view: SceneView) -> torch.Tensor:
+            return torch.maximum(view.size, view.attended_size).mean(dim=-1).clamp(min=1e-3)
+
+        return self.fixed('larger size', compute)
+
     def _ends(self, name: str) -> torch.Tensor:
         """Return the mask (R, N) of the first or last of the attended in an order.
 

@@ -172,3 +172,5 @@ def test_a_recording_has_the_values_of_the_eager_residual(codes, events, name):
 def test_a_code_says_what_was_understood(model, codes):
     for name in (*ACTING, 'red'):
         assert model.explain(codes[name]) and all('{' not in s for s in model.explain(codes[name]))
+    assert 'from the middle of what is meant' in model.explain(codes['between'])[0]
+    assert 'the middle' not in ' '.join(model.explain(codes['near']))

@@ -54,7 +54,8 @@ def test_plain_ones_have_the_values_that_their_names_say(make_scene, name, expec
 @pytest.mark.parametrize(
     ('name', 'expected'),
     [('attended: gap right', 0.15), ('attended: gap in y', -0.05), ('attended: gap', 0.15),
-     ('attended: shared y', 0.5), ('table: left edge', 0.3)],
+     ('attended: shared y', 0.5), ('table: left edge', 0.3), ('attended: off way 0', 0.4),
+     ('attended: off way 180', (1.6**2 + 0.1**2) ** 0.5 / 0.25)],
 )  # fmt: skip
 def test_faces_are_those_of_rectangles(make_scene, name, expected):
     """One of 0.2 x 0.1 right of one of 0.3 x 0.2, their middles 0.4 and 0.1 apart."""
@@ -75,8 +76,10 @@ def test_faces_are_those_of_rectangles(make_scene, name, expected):
         ('angle 315', (-math.inf, -1.9), 'left of what is meant, in direction 171° ± 36°'),
         ('x', (-0.2, 0.2), 'at most 0.20 right or left of what is meant'),
         ('x', (-0.3, -0.1), '0.20 left of what is meant, between 0.10 and 0.30'),
+        ('off way 0', (-math.inf, 1.8), 'right of what is meant, at most 1.80 sizes of the larger '
+         'of the two off the line'),
         ('distance', (-math.inf, 0.001), 'less than 0.01 from what is meant'),
     ],
-)
+)  # fmt: skip
 def test_bounds_are_said_as_people_say_them(name, bounds, expected):
     assert measurement_named(f'attended: {name}').sentence(*bounds) == expected
