@@ -239,6 +239,20 @@ def hide_members(scene: SceneBatch) -> SceneBatch:
     return scene._replace(subjects=scene.subjects * (~member).to(scene.subjects))
 
 
+def grounded(scene: SceneBatch, subjects: torch.Tensor, attention: torch.Tensor) -> SceneBatch:
+    """Return B scenes with the masks of a term, (N,) or (B, N) each."""
+    subjects = subjects.to(scene.after).expand(scene.num_events, -1)
+    # For a term, what is not its subject has always stood where it is, even if another term or
+    # somebody else has moved it.
+    gate = subjects.unsqueeze(-1)
+    return scene._replace(
+        before=scene.before * gate + scene.after * (1 - gate),
+        bottoms_before=scene.bottoms_before * subjects + scene.bottoms * (1 - subjects),
+        subjects=subjects,
+        attention=attention.to(scene.after).expand(scene.num_events, -1),
+    )
+
+
 def scene_batch_from_events(events: Events, dtype: torch.dtype = torch.float32) -> SceneBatch:
     """Return the tensors of `events` that the networks read."""
     return SceneBatch(

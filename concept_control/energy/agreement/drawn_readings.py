@@ -13,9 +13,8 @@ import torch
 
 from concept_control.energy.agreement.bounds import Bounds
 from concept_control.energy.agreement.placing import Agreement
-from concept_control.energy.agreement.recordings import grounded
 from concept_control.energy.measurements.scene_view import SceneView
-from concept_control.energy.scene_batch import NAT, BoundResiduals, SceneBatch
+from concept_control.energy.scene_batch import NAT, BoundResiduals, SceneBatch, grounded
 
 DOUBT = 0.3
 """Weight of what all readings say beside the one that was drawn."""

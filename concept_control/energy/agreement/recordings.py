@@ -15,7 +15,7 @@ from concept_control.energy import torchscript
 from concept_control.energy.agreement.placing import Agreement
 from concept_control.energy.measurements.fitted import Fitted
 from concept_control.energy.measurements.scene_view import SceneView
-from concept_control.energy.scene_batch import SceneBatch
+from concept_control.energy.scene_batch import SceneBatch, grounded
 
 _Form = tuple[tuple[str | Fitted, ...], tuple[int, int] | None, int]
 
@@ -39,20 +39,6 @@ def bound_residual(
         attention: (N,) 0 or 1, entities that are meant.
     """
     return agreement.residual(SceneView(grounded(scene, subjects, attention)))
-
-
-def grounded(scene: SceneBatch, subjects: torch.Tensor, attention: torch.Tensor) -> SceneBatch:
-    """Return B scenes with the masks of a term, (N,) or (B, N) each."""
-    subjects = subjects.to(scene.after).expand(scene.num_events, -1)
-    # For a term, what is not its subject has always stood where it is, even if another term or
-    # somebody else has moved it.
-    gate = subjects.unsqueeze(-1)
-    return scene._replace(
-        before=scene.before * gate + scene.after * (1 - gate),
-        bottoms_before=scene.bottoms_before * subjects + scene.bottoms * (1 - subjects),
-        subjects=subjects,
-        attention=attention.to(scene.after).expand(scene.num_events, -1),
-    )
 
 
 def recorded_residual(

@@ -13,7 +13,7 @@ import torch
 from concept_control.energy import torchscript
 from concept_control.energy.networks.energy_network import EnergyConditioning, EnergyNetwork
 from concept_control.energy.networks.pooling import Conditioning
-from concept_control.energy.scene_batch import SceneBatch
+from concept_control.energy.scene_batch import SceneBatch, grounded
 
 
 def network_residuals(
@@ -36,15 +36,8 @@ def network_residuals(
     each = SceneBatch(*(value.expand(terms, *value.shape).flatten(0, 1) for value in scene))
     subjects = subjects.repeat_interleave(batch, dim=0)
     attention = attention.repeat_interleave(batch, dim=0)
-    # For a term, what is not its subject has always stood where it is, even if another term
-    # or somebody else has moved it.
-    gate = subjects.unsqueeze(-1)
-    grounded = each._replace(
-        before=each.before * gate + each.after * (1 - gate),
-        subjects=subjects,
-        attention=attention,
-    )
-    residuals = network(grounded, attention.unsqueeze(1), conditioning.repeat(batch))
+    each = grounded(each, subjects, attention)
+    residuals = network(each, attention.unsqueeze(1), conditioning.repeat(batch))
     return residuals.reshape(terms, batch, -1)
 
 
