@@ -9,7 +9,6 @@ import numpy as np
 
 from concept_control.benchmarks.concepts.shown_once import judged_words, taught
 from concept_control.concepts.registry import stacking_families
-from concept_control.concepts.vocabulary import NamedConcept
 from concept_control.control.arm.body_boxes import ArmBoxes
 from concept_control.control.controller import ConceptController, ControlOutput, Status
 from concept_control.control.goal import GroundedGoal
@@ -136,11 +135,8 @@ class CameraPerception:
     def __init__(self, scene: Scene, backend: str) -> None:
         self._camera = SimulatedCamera(scene.model, 'top', 640, 480, backend)
         limits = BlockLimits(bounds=scene.arm.workspace.bounds(GuardConfig.fence_margin))
-        self._detector, self._boxes = (
-            Detector(self._camera.intrinsics, limits),
-            ArmBoxes(scene.arm),
-        )
-        self._tracker = EntityTracker()
+        self._detector = Detector(self._camera.intrinsics, limits)
+        self._boxes, self._tracker = ArmBoxes(scene.arm), EntityTracker()
 
     def __call__(self, world: SimulatedWorld) -> dict[int, EntityState]:
         """Take an image, find the blocks and track them."""
@@ -185,21 +181,17 @@ class Runner:
             max_rounds=1 if config.disturb else TaskConfig.max_rounds,
         )
         controller = ConceptController(scene.arm, task, planner=config.planner)
-        perception = None
-        if config.backend is not None:
-            perception = CameraPerception(scene, config.backend)
-        loop = ClosedLoop(
-            scene,
-            controller,
-            LoopConfig(position_noise=config.noise, entity_delay=0.1, seed=config.seed),
-            perception,
-        )
+        settings = LoopConfig(position_noise=config.noise, entity_delay=0.1, seed=config.seed)
+        perception = CameraPerception(scene, config.backend) if config.backend else None
+        loop = ClosedLoop(scene, controller, settings, perception)
         episode = Episode(config)
         expression = parse(config.expression)
         truth = loop.world.tabletop(uses_tool(expression))
         half, words = scene.arm.workspace.half_extent, None
         if config.shown:
-            words = self._show(config.shown, config.seed)
+            shown = stacking_families()[config.shown]
+            self.library.add(taught(self.model, shown, np.random.default_rng(config.seed)))
+            words = judged_words(shown)
         judge = Judge(expression, truth, config.tolerance / half, words)
         try:
             goal = self._goal(loop, config)
@@ -221,12 +213,6 @@ class Runner:
         verdict = judge(loop.world.tabletop(uses_tool(expression)))
         episode.holds, episode.error = verdict.holds, half * verdict.error
         return episode
-
-    def _show(self, family: str, seed: int) -> dict[str, NamedConcept]:
-        """Teach a word by one demonstration; return it with the predicate that judges it."""
-        shown = stacking_families()[family]
-        self.library.add(taught(self.model, shown, np.random.default_rng(seed)))
-        return judged_words(shown)
 
     def _play(self, loop: ClosedLoop, episode: Episode) -> None:
         config = episode.config
@@ -293,9 +279,8 @@ class Runner:
     def _in_truths_order(self, truth: Tabletop, goal: GroundedGoal) -> np.ndarray:
         """Return (N,) the goal's rows of the true entities, by where they were and their looks."""
         gaps = np.linalg.norm(truth.positions[:, None] - goal.before, axis=-1)
-        return (gaps + 0.1 * np.linalg.norm(truth.colors[:, None] - goal.colors, axis=-1)).argmin(
-            1
-        )
+        unlike = np.linalg.norm(truth.colors[:, None] - goal.colors, axis=-1)
+        return (gaps + 0.1 * unlike).argmin(axis=1)
 
 
 def _onlooker(loop: ClosedLoop, episode: Episode) -> Callable[[], None]:

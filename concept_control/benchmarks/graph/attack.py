@@ -12,7 +12,7 @@ import itertools
 import math
 import sys
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -157,11 +157,19 @@ def run(config: AttackConfig) -> int:
     print(sentence())
     results: list[AttackResult] = []
     aftermaths = {output: Aftermath() for output in config.outputs}
+
+    def write() -> None:
+        write_report(
+            config.json,
+            attacks=[asdict(one) | {'is_withstood': one.is_withstood} for one in results],
+            left_behind={output: asdict(one) for output, one in aftermaths.items()},
+        )
+
     for output, aftermath in aftermaths.items():
         for result in attack_output(output, config, aftermath):
             results.append(result)
-            _write(config, results, aftermaths)
-    _write(config, results, aftermaths)
+            write()
+    write()
     print(worst_table(results))
     for output, aftermath in aftermaths.items():
         print(aftermath.text(output))
@@ -185,16 +193,6 @@ def worst_table(results: Sequence[AttackResult]) -> str:
         if any('inf' not in cell for cell in cells):
             rows.append([measure, f'{limit:g}', *cells])
     return text_table(['worst', 'allowed', *outputs], rows)
-
-
-def _write(
-    config: AttackConfig, results: Sequence[AttackResult], aftermaths: Mapping[str, Aftermath]
-) -> None:
-    write_report(
-        config.json,
-        attacks=[asdict(one) | {'is_withstood': one.is_withstood} for one in results],
-        left_behind={output: asdict(one) for output, one in aftermaths.items()},
-    )
 
 
 def attack_output(
@@ -262,17 +260,8 @@ class Field:
                     self.target.graph.restart(node)
         except ConceptControlError as error:
             outcome, text = 'no end', str(error)
-        return AttackResult(
-            self._output,
-            name,
-            dict(monitor.violations),
-            dict(monitor.examples),
-            dict(monitor.worst),
-            outcome,
-            text,
-            said,
-            answers,
-        )
+        seen = dict(monitor.violations), dict(monitor.examples), dict(monitor.worst)
+        return AttackResult(self._output, name, *seen, outcome, text, said, answers)
 
     def _begin_carry(self) -> None:
         """Ask for one thing after another until the arm carries something."""
