@@ -146,10 +146,21 @@ class NetworkEnergy:
         return residuals
 
     def bind_readings(
-        self, terms: Terms, count: int, generator: torch.Generator, is_sum: bool = False
+        self,
+        terms: Terms,
+        count: int,
+        generator: torch.Generator,
+        is_sum: bool = False,
+        alternatives: int = 1,
     ) -> BoundResiduals:
-        """Return what `bind` does: the network's code is one reading."""
-        return self.bind(terms)
+        """Return what `bind` does, of several scenes the worst: the code is one reading."""
+        bound = self.bind(terms)
+
+        def residuals(scene: SceneBatch) -> list[torch.Tensor]:
+            each = (residual.unflatten(0, (-1, alternatives)) for residual in bound(scene))
+            return [residual.abs().amax(dim=1) for residual in each]
+
+        return bound if alternatives == 1 else residuals
 
     def check(self, code: ConceptCode) -> torch.Tensor:
         """Return a code as a tensor (1, 2W) on the network's device.

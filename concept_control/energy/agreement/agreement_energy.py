@@ -206,11 +206,16 @@ class AgreementEnergy:
         return residuals
 
     def bind_readings(
-        self, terms: Terms, count: int, generator: torch.Generator, is_sum: bool = False
+        self,
+        terms: Terms,
+        count: int,
+        generator: torch.Generator,
+        is_sum: bool = False,
+        alternatives: int = 1,
     ) -> BoundResiduals:
         """Return the residuals of M terms under drawn readings, see `drawn_readings`."""
         parts = [self.check(code).outcome for code in terms.codes]
-        return bind_readings(parts, *terms[1:], count, generator, is_sum)
+        return bind_readings(parts, *terms[1:], count, generator, is_sum, alternatives)
 
     def check(self, code: ConceptCode) -> AgreementCode:
         """Return the agreement of a code.

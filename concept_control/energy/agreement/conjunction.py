@@ -201,6 +201,10 @@ class BoundSearch:
             self.gate = torch.stack(gates).prod(dim=0)
         if is_drawn:
             self.background, self._is_possible = resampling.values(), resampling.is_possible
+            possible = self.gate * self._is_possible
+            # Beside a bound that is kept, what follows from being possible is no news.
+            if float(possible.sum()) >= _FEWEST_POSSIBLE:
+                self.gate = possible
 
     def run(
         self,

@@ -64,6 +64,7 @@ def bind_readings(
     count: int,
     generator: torch.Generator,
     is_sum: bool = False,
+    alternatives: int = 1,
 ) -> BoundResiduals:
     """Return the residuals of M terms, each under one of several readings of all.
 
@@ -79,6 +80,8 @@ def bind_readings(
         generator: Random generator of the readings.
         is_sum: Whether only the sum of all energies counts. Then what is doubted of a code is
             doubted once for all of its terms, not anew for each: one reading is meant.
+        alternatives: A, number of scenes in a row that are to hold by the same readings, none of
+            them drawn: of A * R scenes the residuals are R.
     """
     alike: dict[int, list[int]] = {}
     for number, agreement in enumerate(agreements):
@@ -93,14 +96,14 @@ def bind_readings(
             groups.append((agreement, members, masks, drawn))
 
     def residuals(scene: SceneBatch) -> list[torch.Tensor]:
-        found = [scene.after.new_zeros(scene.num_events, 1)] * len(agreements)
+        rows = scene.num_events // alternatives
+        found = [scene.after.new_zeros(rows, 1)] * len(agreements)
         for agreement, members, masks, drawn in groups:
             acts, meant = (mask.repeat(scene.num_events, 1) for mask in masks)
             values = agreement.values(SceneView(grounded(scene.repeat(len(members)), acts, meant)))
-            shown = values.unflatten(0, (-1, len(members))) if is_sum else values
+            shown = _shown_together(values, rows, alternatives, is_sum)
             doubt = (NAT * agreement.bounds.clause_terms(shown)).clamp(min=1e-12).sqrt()
-            if is_sum:
-                # All of it is the first member's.
+            if is_sum:  # all of it is the first member's
                 rest = doubt.new_zeros(len(doubt), len(members) - 1, doubt.shape[-1])
                 doubt = torch.cat([doubt.unsqueeze(1), rest], dim=1).flatten(0, 1)
             if drawn is not None:
@@ -114,3 +117,14 @@ def bind_readings(
         return found
 
     return residuals
+
+
+def _shown_together(
+    values: torch.Tensor, rows: int, alternatives: int, is_sum: bool
+) -> torch.Tensor:
+    """Return values of members (R * A * M, B) with those in an axis that share their reading."""
+    if is_sum:
+        return values.unflatten(0, (rows, -1))
+    if alternatives == 1:
+        return values
+    return values.unflatten(0, (rows, alternatives, -1)).transpose(1, 2).flatten(0, 1)

@@ -222,7 +222,7 @@ class PlacingInference:
             for m in placement_measurements(has_heights=True)
             if m.needs <= fewest
             and not (is_alone and m.topic in _OF_OTHERS)
-            and not (is_crowded and m.topic == 'others')
+            and not (is_crowded and m.topic in _OF_OTHERS)
             and (m.topic != HEIGHT or (has_boxes if m.name == WITHIN else self._falls))
         )
         with torch.no_grad():

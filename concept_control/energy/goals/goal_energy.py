@@ -101,7 +101,11 @@ class GoalEnergy:
         return torch.stack([residual.square().sum(dim=-1) for residual in found], dim=-1)
 
     def readings(
-        self, count: int, generator: torch.Generator, is_shared: bool = True
+        self,
+        count: int,
+        generator: torch.Generator,
+        is_shared: bool = True,
+        alternatives: int = 1,
     ) -> Callable[[SceneBatch], torch.Tensor]:
         """Return the composed residuals (B, K) of scenes under drawn readings of the codes.
 
@@ -111,10 +115,12 @@ class GoalEnergy:
             generator: Random generator of the readings.
             is_shared: Whether a sum's terms of one code share what is doubted of it; else what one
                 of them breaks still counts for the others.
+            alternatives: A, number of scenes in a row that are to hold by the same readings, none
+                of them drawn; the residuals are of B / A rows.
         """
         is_sum = all(len(part.program) == 1 and part.weight == 1.0 for part in self.conjuncts)
         bound = self.model.energy_function.bind_readings(
-            self._grounding, count, generator, is_shared and is_sum
+            self._grounding, count, generator, is_shared and is_sum, alternatives
         )
         return lambda scene: run_program(self.program, bound(scene))
 

@@ -15,7 +15,6 @@ from concept_control.energy.goals.goal_energy import GoalEnergy
 from concept_control.energy.scene_batch import NAT, SceneBatch, scene_batch_from_events
 from concept_control.energy.search.langevin import (
     LangevinConfig,
-    keep_lowest,
     langevin_descent,
     scatter_starts,
 )
@@ -54,8 +53,7 @@ _CHAINS, _STEPS = 24, 24
 """Starts of a solution, and Langevin steps of each."""
 
 _READINGS, _STARTS = 2, 2
-"""Readings that are drawn for each sample, of which those that can be satisfied survive, and
-starts for each of them."""
+"""Readings that are drawn for each sample, and starts for each of them."""
 
 _POLISH = replace(FINISH, iterations=16)
 _INWARD_STEPS = 4
@@ -179,8 +177,9 @@ def sample(
     """Draw different arrangements of low energy, wherever the entities were before.
 
     A population: each member has a reading of all codes, drawn as the demonstrations leave it,
-    and starts anywhere. Readings that cannot all be satisfied leave a member with energy; the
-    others survive. The first sample is the arrangement most plausible to all readings together.
+    and starts anywhere. Each ends where all readings together find it most plausible nearby. The
+    first sample is the most plausible end; each next one is that which most probably holds where
+    those before it do not.
 
     Args:
         goal: Energy to descend.
@@ -201,15 +200,11 @@ def sample(
     generator = torch.Generator().manual_seed(seed)
     count = _READINGS * samples
     search = _Search(goal, scene, walls, generator, goal.readings(count, generator))
-    ends = search.descend(may_move, count * _STARTS)
-    place, lowest = keep_lowest(*(each.unflatten(0, (count, _STARTS)) for each in ends))
+    found, _ = search.descend(may_move, count * _STARTS)
     together = replace(search, wanted=goal.readings(0, generator))
-    first, value = together.finish(place, may_move)
-    best = value.argmin()
-    kept = lowest.argsort()[: samples - 1]
-    places = torch.cat([first[best].unsqueeze(0), place[kept]])
-    energy = together.energies(places, may_move)
-    return places.cpu().numpy().astype(float), energy.cpu().numpy().astype(float)
+    place, energy = together.finish(found, may_move)
+    chosen = together.complementary(place, energy, samples)
+    return place[chosen].cpu().numpy().astype(float), energy[chosen].cpu().numpy().astype(float)
 
 
 def what_may_move(
@@ -346,11 +341,38 @@ class _Search:
         gate = movable.expand(len(place), -1)
         return levenberg_marquardt(self._residual(movable), place, gate, _POLISH)
 
-    def energies(self, place: torch.Tensor, may_move: torch.Tensor) -> torch.Tensor:
-        """Return the energies (S,) at places (S, N, 2), with overlap and edge terms."""
-        movable = may_move.to(place.dtype).unsqueeze(0)
-        with torch.no_grad():
-            return energies(self._residual(movable), place)
+    def complementary(
+        self, place: torch.Tensor, energy: torch.Tensor, number: int
+    ) -> torch.Tensor:
+        """Return which of S arrangements are likeliest to hold where those before them do not.
+
+        Args:
+            place: (S, N, 2) arrangements.
+            energy: (S,) how implausible they are to all readings.
+            number: Number of arrangements to choose.
+
+        Returns:
+            (number,) their index, the most plausible first.
+        """
+        both = self.goal.readings(0, self.generator, alternatives=2)
+        rows = self.scene.repeat(2 * len(place))
+
+        def chances(energy: torch.Tensor) -> torch.Tensor:
+            # Of the likeliest; a probability may be too small for a number.
+            return ((least - energy.double()) / NAT).exp()
+
+        least = energy.double().min()
+        gain = chance = chances(energy)
+        chosen: list[int] = []
+        while len(chosen) < number:
+            best = int(gain.argmax())
+            chosen.append(best)
+            pairs = torch.stack([place, place[best].expand_as(place)], dim=1).flatten(0, 1)
+            with torch.no_grad():
+                shared = both(rows._replace(after=pairs)).square().sum(dim=-1)
+            gain = torch.minimum(gain, chance - chances(shared))
+            gain[best] = -torch.inf
+        return torch.tensor(chosen)
 
     def _residual(self, movable: torch.Tensor) -> ResidualFunction:
         copies = cache(self.scene.repeat)

@@ -1,10 +1,13 @@
 """Readings of codes that are drawn."""
 
+import math
+
 import torch
 
 from concept_control.energy.agreement.bounds import KEPT, NEXT, Bounds
 from concept_control.energy.agreement.drawn_readings import bind_readings, draw_bounds
-from concept_control.energy.scene_batch import scene_batch_from_events
+from concept_control.energy.agreement.placing import Agreement
+from concept_control.energy.scene_batch import NAT, scene_batch_from_events
 from concept_control.world.events import Events
 
 DRAWS = 4000
@@ -67,3 +70,42 @@ def test_what_is_doubted_of_a_code_is_doubted_once_where_energies_only_add_up(co
     each, together = energies(False), energies(True)
     assert 0.9 < (each[0] - each[2]) / (each[1] - each[2]) / 2 < 1.1
     assert 0.9 < (together[0] - together[2]) / (together[1] - together[2]) < 1.1
+
+
+def test_alternatives_hold_by_the_same_reading():
+    """Right of one thing, or above it: places that hold by different readings share none."""
+    column = torch.tensor
+    ones, zeros = torch.ones(2), torch.zeros(2)
+    either = Bounds(
+        index=torch.arange(2),
+        lower=column([0.4, 0.4]),
+        upper=column([0.6, 0.6]),
+        scale=0.05 * ones,
+        slack=ones,
+        open_lower=zeros,
+        open_upper=zeros,
+        sign=zeros,
+        clause=torch.zeros(2, dtype=torch.long),
+        weight=0.5 * ones,
+        relevance=ones[:1],
+        power=ones[:1],
+        kind=column([NEXT]),
+        shots=5,
+    )
+    placing = Agreement(('attended: x', 'attended: y'), either, (1, 1), 0.0)
+    right, above = [[0.5, 0.0], [0.0, 0.0]], [[0.0, 0.5], [0.0, 0.0]]
+    places = column([right, right, right, above])
+    scene = scene_batch_from_events(Events(places.unsqueeze(1), torch.rand(4, 2, 3)))
+    for is_sum in (False, True):
+        each, both = (
+            bind_readings(
+                [placing], torch.eye(2)[:1], torch.eye(2)[1:], 0, torch.Generator(), is_sum, number
+            )(scene)[0]
+            .square()
+            .sum(dim=-1)
+            / NAT
+            for number in (1, 2)
+        )
+        torch.testing.assert_close(each, math.log(2) * torch.ones(4), rtol=0.0, atol=0.01)
+        assert both.shape == (2,)
+        assert abs(float(both[0]) - math.log(2)) < 0.01 and float(both[1]) > 4.0

@@ -1,5 +1,6 @@
 """Goals solved and sampled."""
 
+from functools import partial
 from types import SimpleNamespace
 from typing import Any
 
@@ -87,16 +88,19 @@ def test_things_that_fill_the_table_find_their_order_wherever_they_start():
     axis = (ahead.abs() - reach).argmax(dim=-1, keepdim=True)
     side, reach = ahead.gather(1, axis).sign()[:, 0], reach.gather(1, axis)[:, 0]
 
-    def residual(scene: SceneBatch) -> torch.Tensor:
+    def residual(scene: SceneBatch, alternatives: int) -> torch.Tensor:
         apart = (scene.after[:, j] - scene.after[:, i]).gather(
             2, axis.expand(len(scene.after), -1, -1)
         )
-        return torch.relu(reach - side * apart[..., 0])
+        found = torch.relu(reach - side * apart[..., 0])
+        return found.unflatten(0, (-1, alternatives)).flatten(1)
 
     goal: Any = SimpleNamespace(
         check_entities=lambda number: None,
         model=SimpleNamespace(device=torch.device('cpu')),
-        readings=lambda count, generator: residual,
+        readings=lambda count, generator, alternatives=1: partial(
+            residual, alternatives=alternatives
+        ),
     )
     start = 2 * torch.rand(1, 1, len(boxes), 2, generator=torch.Generator().manual_seed(0)) - 1
     events = Events(start, torch.full((1, len(boxes), 3), 0.5), sides[None])
