@@ -33,7 +33,7 @@ def draw_example(example: Example, side: int = 132) -> str:
             f'<line x1="{x0:.3f}" y1="{-y0:.3f}" x2="{x1:.3f}" y2="{-y1:.3f}" stroke="#495057" '
             'stroke-width="0.03" stroke-dasharray="0.06 0.04"/>'
         )
-    upwards = sorted(example.after.things, key=lambda thing: thing.bottom)
+    upwards = sorted(example.after.things, key=lambda thing: (thing.bottom, not thing.is_open))
     parts += [_square(example.after, thing.id, 1.0) for thing in upwards]
     for i in example.meant:
         thing = example.after.thing(i)
