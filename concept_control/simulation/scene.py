@@ -76,6 +76,7 @@ class SceneConfig:
             `sizes`.
         stacks: Ids (1 … num_blocks) of blocks that stand on one another, from below; the lowest
             stands where it was drawn or placed, the others above or, in a box, inside.
+        cylinders: Ids (1 … num_blocks) of blocks that are upright cylinders, as wide as high.
     """
 
     num_blocks: int = 3
@@ -89,6 +90,7 @@ class SceneConfig:
     timestep: float = 0.002
     stacks: Sequence[Sequence[int]] = ()
     open_boxes: Sequence[int] = ()
+    cylinders: Sequence[int] = ()
 
     def block_colors(self) -> np.ndarray:
         """Return (num_blocks, 3) RGB in [0, 1].
@@ -113,7 +115,7 @@ class SceneConfig:
             SceneError: For sides that are not positive, or neither one nor one a block, and for
                 open boxes that do not exist or have no room in them.
         """
-        is_open = self.is_open()
+        is_open = self.chosen('open_boxes')
         block = max(BLOCK_SIDE * _shrinkage(workspace), LEAST_BLOCK_SIDE)
         usual = np.where(is_open, BOX_SIDE * _shrinkage(workspace), block)
         sizes = np.asarray(usual if self.sizes is None else self.sizes, dtype=float)
@@ -126,16 +128,18 @@ class SceneConfig:
             raise SceneError(f'an open box needs a side of more than {4 * RIM} m, got {sizes}')
         return sizes
 
-    def is_open(self) -> np.ndarray:
-        """Return (num_blocks,) bool: which are open boxes.
+    def chosen(self, name: str) -> np.ndarray:
+        """Return (num_blocks,) bool: which are `open_boxes`, or which are `cylinders`.
 
         Raises:
-            SceneError: For ids that do not exist.
+            SceneError: For ids that do not exist, or that are both.
         """
-        ids = np.arange(1, self.num_blocks + 1)
-        if not {*self.open_boxes} <= {*ids.tolist()}:
-            raise SceneError(f'open_boxes {list(self.open_boxes)}: expected ids among {ids}')
-        return np.isin(ids, np.array(list(self.open_boxes), dtype=int))
+        ids, chosen = np.arange(1, self.num_blocks + 1), list(getattr(self, name))
+        if not {*chosen} <= {*ids.tolist()}:
+            raise SceneError(f'{name} {chosen}: expected ids among {ids}')
+        if both := {*self.open_boxes} & {*self.cylinders}:
+            raise SceneError(f'{sorted(both)} cannot be both open boxes and cylinders')
+        return np.isin(ids, np.array(chosen, dtype=int))
 
     def stacked(self, xy: np.ndarray, heights: np.ndarray) -> np.ndarray:
         """Return (num_blocks, 3) centres [m] of things (num_blocks,) high, in their stacks.
@@ -150,7 +154,7 @@ class SceneConfig:
                 f'{self.num_blocks} at most once'
             )
         positions = np.column_stack([xy, heights / 2])
-        levels = np.where(self.is_open(), RIM, heights)
+        levels = np.where(self.chosen('open_boxes'), RIM, heights)
         for stack in self.stacks:
             rows = np.array(stack, dtype=int) - 1
             positions[rows, :2] = xy[rows[:1]]
@@ -214,7 +218,7 @@ def build_scene(config: SceneConfig | None = None) -> Scene:
     config = config or SceneConfig()
     arm = ArmDescription.load(config.arm)
     workspace, colors = arm.workspace, config.block_colors()
-    sizes, is_open = config.block_sizes(workspace), config.is_open()
+    sizes, is_open = config.block_sizes(workspace), config.chosen('open_boxes')
     heights, rims = np.where(is_open, BOX_HEIGHT, sizes), np.where(is_open, RIM, 0.0)
     rng = np.random.default_rng(config.seed)
     if config.positions is None:
@@ -244,10 +248,14 @@ def build_scene(config: SceneConfig | None = None) -> Scene:
     _add_views(spec, workspace)
     beside = mujoco.MjSpec()
     _add_table(beside, workspace)
-    names = [f'block_{i + 1}' for i in range(config.num_blocks)]
+    names, is_round = (
+        [f'block_{i + 1}' for i in range(config.num_blocks)],
+        config.chosen('cylinders'),
+    )
     for i, name in enumerate(names):
         sides = np.array([sizes[i], sizes[i], heights[i]])
-        _add_block(beside, name, positions[i], yaws[i], box_parts(sides, rims[i]), colors[i])
+        parts = box_parts(sides, rims[i])
+        _add_block(beside, name, positions[i], yaws[i], parts, colors[i], is_round[i])
     spec.attach(beside, prefix=OWN, frame=spec.worldbody.add_frame())
     names = [f'{OWN}{name}' for name in names]
     if arm.fingers is not None:
@@ -391,16 +399,18 @@ def _add_block(
     yaw: float,
     parts: list[tuple[np.ndarray, np.ndarray]],
     color: np.ndarray,
+    is_round: bool,
 ) -> None:
     quat = [np.cos(yaw / 2), 0.0, 0.0, np.sin(yaw / 2)]
     body = spec.worldbody.add_body(name=name, pos=position, quat=quat)
     body.add_freejoint(name=name)
+    kind = mujoco.mjtGeom.mjGEOM_CYLINDER if is_round else mujoco.mjtGeom.mjGEOM_BOX
     for number, (place, half) in enumerate(parts):
         body.add_geom(
             name=f'{name}_{number}' if number else name,
-            type=mujoco.mjtGeom.mjGEOM_BOX,
+            type=kind,
             pos=place,
-            size=half,
+            size=[half[0], half[2], 0.0] if is_round else half,
             mass=BLOCK_MASS / len(parts),
             rgba=[*color, 1.0],
             contype=1,

@@ -160,15 +160,19 @@ class ArmSession:
         """Build the scene of a table anew."""
         scene = table.tabletop()
         workspace = self._scene.arm.workspace
+        # What stands on the floor of a box counts as on the table, but is as high as the floor.
+        floors = scene.is_in() * (scene.bottoms + scene.rims)
+        bottoms = np.maximum(scene.bottoms, floors.max(axis=1, initial=0.0))
         self._table = table
         self._scene = build_scene(
             SceneConfig(
                 num_blocks=len(scene.ids),
                 colors=[NAMED_COLORS[thing.color] for thing in table.things],
-                positions=self._to_world(np.column_stack([scene.positions, scene.bottoms])),
+                positions=self._to_world(np.column_stack([scene.positions, bottoms])),
                 sizes=[float(workspace.length_to_world(size)) for size in scene.sizes] or None,
                 random_yaw=False,
                 arm=self._arm,
+                open_boxes=[row for row, t in enumerate(table.things, 1) if t.is_open],
             )
         )
         self._controller = ConceptController(self._scene.arm)

@@ -21,7 +21,8 @@ from playwright.sync_api import Browser, Locator, Page, Request, sync_playwright
 
 from concept_control.errors import StudioError
 from concept_control.studio.scene_view import DISTANCE, FIELD_OF_VIEW
-from concept_control.studio.table import Table, Thing
+from concept_control.studio.table import BOX_SIZE, Table, Thing
+from concept_control.world.events import DEFAULT_SIZE
 
 START_TIMEOUT = 60.0
 """Longest time that the studio may take to start [s]."""
@@ -157,13 +158,21 @@ class StudioPage:
         """Read the table off the labels of its things."""
         labels = self.at('things').get_by_role('button').all()
         words = [str(label.get_attribute('aria-label')) for label in labels]
-        label = re.compile(r'#(\d+) (\w+) at ([^ ,]+), ([^ ,]+)(?:, height (\S+))?')
+        place = r'at ([^ ,]+), ([^ ,]+)(?:, height (\S+))?'
+        label = re.compile(r'#(\d+) (\w+)( open box)? ' + place)
         found = [label.fullmatch(word) for word in words]
         groups = [match.groups() for match in found if match is not None]
         return Table(
             tuple(
-                Thing(int(i), c, (float(x), float(y)), bottom=float(z or 0))
-                for i, c, x, y, z in groups
+                Thing(
+                    int(i),
+                    c,
+                    (float(x), float(y)),
+                    BOX_SIZE if box else DEFAULT_SIZE,
+                    float(z or 0),
+                    bool(box),
+                )
+                for i, c, box, x, y, z in groups
             )
         )
 

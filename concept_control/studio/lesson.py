@@ -58,7 +58,8 @@ class Example:
         moved = f'{self.before.names(self.moved)} moved'
         below = {i for above in self.moved for i in self.after.on(above)} - {*self.moved}
         if below:
-            moved += f' onto {self.before.names(sorted(below))}'
+            is_in = any(self.after.thing(i).is_open for i in below)
+            moved += f' {"into" if is_in else "onto"} {self.before.names(sorted(below))}'
         return f'{moved}; it is about {meant}' if meant else moved
 
     @property

@@ -12,7 +12,7 @@ from concept_control.studio.keys import ARROWS, HELP, STEP, keep_keys
 from concept_control.studio.look_back_panel import LookBackPanel
 from concept_control.studio.scene_view import SceneView
 from concept_control.studio.studio import Studio
-from concept_control.studio.table import SIZES
+from concept_control.studio.table import BOX_SIZES, SIZES
 from concept_control.studio.teach_panel import TeachPanel
 from concept_control.world.colors import NAMED_COLORS
 
@@ -83,6 +83,10 @@ class Page:
             with ui.dropdown_button('Add', auto_close=True).props('dense no-caps outline'):
                 for color in NAMED_COLORS:
                     ui.item(color, on_click=lambda _, c=color: self._workbench.add(c))
+            with ui.dropdown_button('Add open box', auto_close=True) as boxes:
+                for color in NAMED_COLORS:
+                    ui.item(color, on_click=lambda _, c=color: self._workbench.add(c, True))
+            boxes.props('dense no-caps outline')
         self._things = ui.row().classes('items-center gap-1').props('data-testid=things')
         with ui.row().classes('items-center gap-2') as tools:
             self._tools = tools
@@ -229,9 +233,9 @@ class Page:
         self._show_tools()
 
     def _show_heat(self, picture: str, moved: Sequence[int], is_stacked: bool) -> None:
-        """Draw an energy on the table and, if things go on things, on top of what stays."""
-        things = self._workbench.desk.table.things if is_stacked else ()
-        self._scene.show_heat(picture, [thing for thing in things if thing.id not in moved])
+        """Draw an energy on the table, in open boxes and, if things go on things, on top."""
+        shown = [t for t in self._workbench.desk.table.things if is_stacked or t.is_open]
+        self._scene.show_heat(picture, [thing for thing in shown if thing.id not in moved])
 
     def _show_arm(self) -> None:
         state, look = self._studio.shown_arm(), self._studio.robot.look
@@ -258,14 +262,17 @@ class Page:
                 chosen = thing.id == self._selected
                 x, y = thing.position
                 height = f', height {thing.bottom:.3f}' if thing.bottom else ''
-                button = ui.button(
-                    f'#{thing.id} {thing.color}', on_click=lambda _, i=thing.id: self._select(i)
-                )
+                kind = ' open box' if thing.is_open else ''
+                name = f'#{thing.id} {thing.color}{kind}'
+                button = ui.button(name, on_click=lambda _, i=thing.id: self._select(i))
                 button.props(f'dense size=sm no-caps {"unelevated" if chosen else "outline"}')
-                button.props(f'aria-label="#{thing.id} {thing.color} at {x:.3f}, {y:.3f}{height}"')
+                place = f'at {x:.3f}, {y:.3f}{height}'
+                button.props(f'aria-label="{name} {place}"')
         self._tools.visible = self._selected is not None
         if self._selected is not None:
             thing = table.thing(self._selected)
+            least, most = BOX_SIZES if thing.is_open else SIZES
+            self._size.props(f'min={least} max={most}')
             self._color.value, self._size.value = thing.color, thing.size
 
     def _show_notices(self) -> None:

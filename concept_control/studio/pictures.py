@@ -17,6 +17,9 @@ CURVE_COLORS = ('#1971c2', '#e8590c')
 ENERGY_FLOOR = 1e-5
 """Smallest energy that the logarithmic axis of the curve shows."""
 
+_RIM, _FLOOR = 0.04, 0.35
+"""Width of the rim of an open box in a picture, and opacity of its floor."""
+
 _SHRINKAGE = 0.7
 """Side of a thing in a picture from above, in that of what it stands on."""
 
@@ -30,7 +33,7 @@ def draw_example(example: Example, side: int = 132) -> str:
             f'<line x1="{x0:.3f}" y1="{-y0:.3f}" x2="{x1:.3f}" y2="{-y1:.3f}" stroke="#495057" '
             'stroke-width="0.03" stroke-dasharray="0.06 0.04"/>'
         )
-    upwards = sorted(example.after.things, key=lambda thing: thing.bottom)
+    upwards = sorted(example.after.things, key=lambda thing: (thing.bottom, not thing.is_open))
     parts += [_square(example.after, thing.id, 1.0) for thing in upwards]
     for i in example.meant:
         thing = example.after.thing(i)
@@ -80,8 +83,12 @@ def _square(table: Table, thing_id: int, opacity: float) -> str:
     thing = table.thing(thing_id)
     # What stands on something is drawn smaller, or it would hide that.
     (x, y), half = thing.position, thing.size / 2 * _SHRINKAGE ** (thing.bottom / thing.size)
+    color, rim = hex_of(NAMED_COLORS[thing.color]), ''
+    if thing.is_open:
+        half -= _RIM / 2
+        rim = f' stroke="{color}" stroke-opacity="{opacity}" stroke-width="{_RIM}"'
+        opacity *= _FLOOR
     return (
         f'<rect x="{x - half:.3f}" y="{-y - half:.3f}" width="{2 * half:.3f}" '
-        f'height="{2 * half:.3f}" fill="{hex_of(NAMED_COLORS[thing.color])}" '
-        f'fill-opacity="{opacity}"/>'
+        f'height="{2 * half:.3f}" fill="{color}" fill-opacity="{opacity:.2g}"{rim}/>'
     )

@@ -17,7 +17,7 @@ from concept_control.errors import BagError, ConceptControlError
 from concept_control.interfaces.decoding import entity_states, seconds
 from concept_control.replay.replay import Replay
 from concept_control.replay.text import number, verdict_words
-from concept_control.studio.table import SIZES, Table, Thing
+from concept_control.studio.table import BOX_SIZES, SIZES, Table, Thing
 from concept_control.world.colors import NAMED_COLORS
 from concept_control.world.entity import TOOL_ID, EntityState
 from concept_control.world.workspace import Workspace
@@ -131,9 +131,10 @@ def table_of(states: Mapping[int, EntityState], workspace: Workspace) -> Table:
             x, y = workspace.to_workspace(state.xy)
             nearest = int(np.linalg.norm(colors - state.color, axis=1).argmin())
             side = float(workspace.length_to_workspace(float(state.size[:2].mean())))
-            size = float(np.clip(side, *SIZES))
+            size = float(np.clip(side, *(BOX_SIZES if state.rim > 0 else SIZES)))
             bottom = float(workspace.length_to_workspace(state.top - float(state.size[2])))
-            things.append(Thing(i, names[nearest], (float(x), float(y)), size, bottom))
+            place = float(x), float(y)
+            things.append(Thing(i, names[nearest], place, size, bottom, state.rim > 0))
     return Table(tuple(things)).settled()
 
 

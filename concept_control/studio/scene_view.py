@@ -4,14 +4,25 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from dataclasses import replace
 
 import numpy as np
 from nicegui import events, ui
 from nicegui.elements.scene.scene_object3d import Object3D
 
 from concept_control.simulation.arm_shapes import ArmShape
+from concept_control.simulation.scene import box_parts
 from concept_control.studio.arm_messages import ArmLook, ArmState
-from concept_control.studio.table import INSIDE, Place, Table, Thing, rest_heights
+from concept_control.studio.table import (
+    BOX_RIM,
+    BOX_TALL,
+    INSIDE,
+    SIZES,
+    Place,
+    Table,
+    Thing,
+    rest_heights,
+)
 from concept_control.world.colors import NAMED_COLORS
 
 SIZE = (620, 500)
@@ -51,6 +62,9 @@ _BEZIER = np.array([[6, 0, 0, 0], [-5, 18, -9, 2], [2, -9, 18, -5], [0, 0, 0, 6]
 
 _HEAT_HEIGHT, _MARK_HEIGHT = 0.004, 0.008
 _HEAT_TICKS = 73
+_SHADE = 0.75
+"""Brightness of the floor of an open box, in that of its walls."""
+
 _TO_Z = np.array([[1.0, 0.0, 0.0], [0.0, 0.0, -1.0], [0.0, 1.0, 0.0]])
 """Rotation from the y axis, along which the browser's cylinders stand, to the z axis."""
 
@@ -102,18 +116,23 @@ clicks are found by the pixels of the drawing. NiceGUI also takes all for transp
 lies on a thing may hide it."""
 
 _LIFT_OVER_THINGS = """() => {
-    const view = getElement(%d), half = thing => thing.geometry.parameters.width / 2;
-    const isOver = (a, b) => %s * (half(a) + half(b)) > Math.max(
+    const view = getElement(%d), tall = %s, rim = %s;
+    // A block is one solid; an open box is a group, of which the first is the floor.
+    const half = thing => (thing.geometry ?? thing.children[0].geometry).parameters.width / 2;
+    const high = thing => thing.isGroup ? tall / 2 : half(thing);
+    const apart = (a, b) => Math.max(
         Math.abs(a.position.x - b.position.x), Math.abs(a.position.y - b.position.y));
+    const isOver = (a, b) => %s * (half(a) + half(b)) > apart(a, b);
+    const goesIn = (a, b) => b.isGroup && apart(a, b) + half(a) <= half(b) - rim;
     let below = [];
     view.drag_controls?.addEventListener('dragstart', ({object}) => {
         below = view.draggable_objects.filter(other => other !== object
             && !(isOver(object, other) && other.position.z > object.position.z));
     });
     view.drag_controls?.addEventListener('drag', ({object}) => {
-        const tops = below.filter(other => isOver(object, other))
-            .map(other => other.position.z + half(other));
-        object.position.z = Math.max(0, ...tops) + half(object);
+        const tops = below.filter(other => isOver(object, other)).map(other => other.position.z
+            + (goesIn(object, other) ? rim - high(other) : high(other)));
+        object.position.z = Math.max(0, ...tops) + high(object);
     });
 }"""
 """Script that shows a dragged thing on what is below it, where it would come to rest."""
@@ -132,7 +151,7 @@ class SceneView:
     def __init__(self, on_drag: Drag, on_click: Callable[[int], None]) -> None:
         self._on_drag, self._on_click = on_drag, on_click
         self._dragged_at = self._path_at = 0.0
-        self._boxes: dict[int, tuple[Thing, ui.scene.box]] = {}
+        self._boxes: dict[int, tuple[Thing, Object3D]] = {}
         self._places: dict[int, Place] = {}
         self._marks: dict[str, list[Object3D]] = {}
         self._drawn: dict[str, object] = {}
@@ -152,7 +171,8 @@ class SceneView:
             fps=RATE,
         ).classes('rounded-lg')
         self.scene.on('init', js_handler=_DRAW_ON_CHANGE % self.scene.id)
-        self.scene.on('init', js_handler=_LIFT_OVER_THINGS % (self.scene.id, INSIDE))
+        lifted = (self.scene.id, BOX_TALL, BOX_RIM, INSIDE)
+        self.scene.on('init', js_handler=_LIFT_OVER_THINGS % lifted)
         with self.scene:
             ui.scene.box(2.3, 2.3, 0.02).material('#c9ccd1').move(0, 0, -0.012)
             ui.scene.box(2.0, 2.0, 0.02).material('#f4f4f2').move(0, 0, -0.011)
@@ -176,12 +196,13 @@ class SceneView:
         for thing in table.things:
             place = (places or {}).get(thing.id, thing.place)
             kept = self._boxes.get(thing.id)
-            if kept is None or (kept[0].color, kept[0].size) != (thing.color, thing.size):
+            if kept is None or kept[0] != replace(
+                thing, position=kept[0].position, bottom=kept[0].bottom
+            ):
                 if kept is not None:
                     kept[1].delete()
                 with self.scene:
-                    box = ui.scene.box(thing.size, thing.size, thing.size)
-                box.material(hex_of(NAMED_COLORS[thing.color])).with_name(f'thing {thing.id}')
+                    box = _draw_thing(thing)
                 box.draggable()
                 self._places.pop(thing.id, None)
             else:
@@ -189,7 +210,7 @@ class SceneView:
             self._boxes[thing.id] = (thing, box)
             kept_place = self._places.get(thing.id)
             if kept_place is None or np.abs(np.subtract(kept_place, place)).max() > SEEN:
-                box.move(place[0], place[1], place[2] + thing.size / 2)
+                box.move(place[0], place[1], place[2] + thing.height / 2)
                 self._places[thing.id] = place
 
     def put_back(self, table: Table) -> None:
@@ -224,11 +245,12 @@ class SceneView:
         def draw() -> Iterable[Object3D]:
             for thing_id, (x, y, bottom) in shown.items():
                 thing = table.thing(thing_id)
-                ghost = ui.scene.box(thing.size, thing.size, 0.4 * thing.size)
+                tall = 0.4 * thing.height
+                ghost = ui.scene.box(thing.size, thing.size, tall)
                 ghost.material(hex_of(NAMED_COLORS[thing.color]), opacity=0.35)
-                yield ghost.move(x, y, bottom + 0.2 * thing.size)
-                height = thing.top + 0.2 * thing.size
-                line = ui.scene.line([*thing.position, height], [x, y, bottom + 0.4 * thing.size])
+                yield ghost.move(x, y, bottom + tall / 2)
+                height = thing.top + tall / 2
+                line = ui.scene.line([*thing.position, height], [x, y, bottom + tall])
                 yield line.material('#495057' if came_from else '#1971c2')
 
         self._redraw('moves', (tuple(shown.items()), table, came_from), draw)
@@ -244,7 +266,10 @@ class SceneView:
             ticks = np.linspace(-1, 1, _HEAT_TICKS if carriers else 2)
             x, y = np.meshgrid(ticks, ticks[::-1])
             places = np.stack([x.ravel(), y.ravel()], axis=-1)
-            z = rest_heights(places, 0.0, carriers) + _HEAT_HEIGHT
+            z = rest_heights(places, 0.0, carriers)
+            for box in carriers:
+                z = np.where(box.takes(places, 0.0), np.maximum(z, box.bottom + BOX_RIM), z)
+            z += _HEAT_HEIGHT
             rows = np.column_stack([places, z]).round(3).reshape(*x.shape, 3)
             corners: list[list[list[float] | None]] = [[*row] for row in rows.tolist()]
             with self.scene:
@@ -338,9 +363,24 @@ def hex_of(color: Iterable[float]) -> str:
     return '#' + ''.join(f'{round(255 * value):02x}' for value in color)
 
 
+def _draw_thing(thing: Thing) -> Object3D:
+    """Draw a block, or the floor and the walls of an open box, about the origin."""
+    color, name = np.array(NAMED_COLORS[thing.color]), f'thing {thing.id}'
+    if not thing.is_open:
+        solid = ui.scene.box(thing.size, thing.size, thing.size)
+        return solid.material(hex_of(color)).with_name(name)
+    with ui.scene.group().with_name(name) as group:
+        for place, half in box_parts(np.array([thing.size, thing.size, BOX_TALL]), BOX_RIM):
+            part = ui.scene.box(*(2 * half).tolist()).with_name(name).move(*place.tolist())
+            # From above the floor, the first, is told from the rim by its shade.
+            part.material(hex_of(color if place[2] > 0 else _SHADE * color))
+    return group
+
+
 def _ring(thing: Thing, inner: float, outer: float) -> ui.scene.ring:
     x, y, bottom = thing.place
-    ring = ui.scene.ring(inner * thing.size, outer * thing.size, 40)
+    band = (outer - inner) * min(thing.size, SIZES[1])
+    ring = ui.scene.ring(inner * thing.size, inner * thing.size + band, 40)
     return ring.move(x, y, bottom + _MARK_HEIGHT)
 
 

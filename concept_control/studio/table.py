@@ -9,13 +9,22 @@ import numpy as np
 from scipy.sparse.csgraph import connected_components
 
 from concept_control.errors import StudioError
+from concept_control.simulation.scene import BOX_HEIGHT, BOX_SIDE, USUAL_HALF_EXTENT
 from concept_control.world.colors import NAMED_COLORS
-from concept_control.world.entity import TABLE_NOISE
+from concept_control.world.entity import RIM, TABLE_NOISE
 from concept_control.world.events import DEFAULT_SIZE
 from concept_control.world.tabletop import Tabletop
 
 SIZES = (0.12, 0.22)
 """Smallest and largest side of a thing [workspace units]; 29 and 53 mm on the default table."""
+
+BOX_SIZE, BOX_TALL, BOX_RIM = (
+    length / USUAL_HALF_EXTENT for length in (BOX_SIDE, BOX_HEIGHT, RIM)
+)
+"""Side of a new open box, height of all, and thickness of their walls [workspace units]."""
+
+BOX_SIZES = (0.35, 0.75)
+"""Smallest and largest side of an open box [workspace units]."""
 
 MAX_THINGS = 10
 """Most things on the table."""
@@ -35,7 +44,7 @@ Place = tuple[float, float, float]
 
 @dataclass(frozen=True)
 class Thing:
-    """A block on the table.
+    """A block or an open box on the table.
 
     Attributes:
         id: Number by which expressions name it, as in `#3`.
@@ -43,6 +52,7 @@ class Thing:
         position: (x, y) of its centre [workspace units].
         size: Side [workspace units].
         bottom: Height of its lower face above the table [workspace units].
+        is_open: Whether it is an open box, into which things go.
     """
 
     id: int
@@ -50,11 +60,22 @@ class Thing:
     position: tuple[float, float]
     size: float = DEFAULT_SIZE
     bottom: float = 0.0
+    is_open: bool = False
+
+    @property
+    def height(self) -> float:
+        """Its vertical side."""
+        return BOX_TALL if self.is_open else self.size
 
     @property
     def top(self) -> float:
-        """Height of its upper face."""
-        return self.bottom + self.size
+        """Height of its upper face, or of its rim."""
+        return self.bottom + self.height
+
+    def takes(self, places: np.ndarray, size: float) -> np.ndarray:
+        """Return (K,) bool: whether a thing of a size is between its walls at places (K, 2)."""
+        away = np.abs(places - self.position).max(axis=-1)
+        return np.asarray(self.is_open & (away + size / 2 <= self.size / 2 - BOX_RIM))
 
     @property
     def place(self) -> Place:
@@ -118,12 +139,16 @@ class Table:
 
     def tabletop(self) -> Tabletop:
         """Return the table as the rest of the package sees scenes."""
+        heights = np.array([thing.height for thing in self.things], dtype=float)
+        rims = BOX_RIM * np.array([thing.is_open for thing in self.things], dtype=float)
         return Tabletop(
             self.ids,
             np.array([thing.position for thing in self.things], dtype=float).reshape(-1, 2),
             np.array([NAMED_COLORS[thing.color] for thing in self.things]).reshape(-1, 3),
             np.array([thing.size for thing in self.things], dtype=float),
             np.array([thing.bottom for thing in self.things], dtype=float),
+            heights,
+            rims,
         )
 
     def on(self, thing_id: int) -> tuple[int, ...]:
@@ -178,10 +203,10 @@ class Table:
         carried = {i: np.add(self.thing(i).place, shift).tolist() for i in load}
         table = self._changed(thing).moved(carried)
         for i in (thing.id, *load):
-            table._check_stands(i, others)
+            table._check_stands(i)
         return table
 
-    def _check_stands(self, thing_id: int, others: Sequence[Thing]) -> None:
+    def _check_stands(self, thing_id: int) -> None:
         """Refuse a thing that would fall off the table or off others, or stand in them.
 
         Raises:
@@ -194,10 +219,13 @@ class Table:
         below = [self.thing(i) for i in self.on(thing_id)]
         hit = [
             t.id
-            for t in others
-            if np.abs(place - t.position).max() < INSIDE * (thing.size + t.size) / 2
+            for t in self.things
+            if t.id != thing_id
+            and np.abs(place - t.position).max() < INSIDE * (thing.size + t.size) / 2
             and t.bottom + TABLE_NOISE < thing.top
-            and thing.bottom + TABLE_NOISE < t.top
+            # Nothing stands on the walls of an open box.
+            and thing.bottom + TABLE_NOISE < t.top + 2 * TABLE_NOISE * t.is_open
+            and not (t.takes(place, thing.size) or thing.takes(np.array(t.position), t.size))
         ]
         if below and not hit:
             # What lies on several lies between their outer edges.
@@ -208,20 +236,22 @@ class Table:
         if hit:
             raise StudioError(
                 f'{name} would stand in {self.names(hit)}; it is back where it was. Drop it over '
-                'the middle of a thing to put it on top'
+                'the middle of a thing to put it on top, or between the walls of an open box'
             )
 
-    def with_new(self, color: str, rng: np.random.Generator, size: float = DEFAULT_SIZE) -> Table:
-        """Return the table with one more thing at a free place.
+    def with_new(self, color: str, rng: np.random.Generator, is_open: bool = False) -> Table:
+        """Return the table with one more thing, a block or an open box, at a free place.
 
         Raises:
             StudioError: if the table is full.
         """
         if len(self.things) >= MAX_THINGS:
             raise StudioError(f'the table holds at most {MAX_THINGS} things; take one away first')
+        size = BOX_SIZE if is_open else DEFAULT_SIZE
         place = _free_place(self.things, size, rng)
         number = max(self.ids, default=0) + 1
-        return Table((*self.things, Thing(number, _checked_color(color), place, size)))
+        new = Thing(number, _checked_color(color), place, size, is_open=is_open)
+        return Table((*self.things, new))
 
     def without(self, thing_id: int) -> Table:
         """Return the table with a thing taken away; what stood on it comes down."""
@@ -233,25 +263,32 @@ class Table:
         return self._changed(replace(self.thing(thing_id), color=_checked_color(color)))
 
     def resized(self, thing_id: int, size: float) -> Table:
-        """Return the table with a thing of another size, between the `SIZES`.
+        """Return the table with a thing of another size, between the `SIZES` of its kind.
 
         Raises:
             StudioError: if it would reach into another thing.
         """
-        return self._put(replace(self.thing(thing_id), size=float(np.clip(size, *SIZES))))
+        thing = self.thing(thing_id)
+        limits = BOX_SIZES if thing.is_open else SIZES
+        return self._put(replace(thing, size=float(np.clip(size, *limits))))
 
-    def spread(self) -> Table:
-        """Return the table without piles: all at the height of the table, where it is free."""
-        return Table(tuple(replace(thing, bottom=0.0) for thing in self.things))
+    def spread(self, rng: np.random.Generator) -> Table:
+        """Return the table with every thing at another free place, none on another or in one."""
+        table = Table(tuple(replace(thing, bottom=0.0) for thing in self.things))
+        return table._placed([[thing] for thing in table.things], rng)
 
     def shuffled(self, rng: np.random.Generator) -> Table:
         """Return the table with every thing at another free place; piles stay whole."""
         rests = self.tabletop().rests_on()
-        piles = connected_components(rests, directed=False)[1] if self.things else ()
+        of = connected_components(rests, directed=False)[1] if self.things else ()
+        piles = [[t for t, number in zip(self.things, of) if number == n] for n in np.unique(of)]
+        return self._placed(piles, rng)
+
+    def _placed(self, piles: Sequence[Sequence[Thing]], rng: np.random.Generator) -> Table:
+        """Return the table with each of some piles at a free place, the largest found first."""
         placed: list[Thing] = []
         places: dict[int, list[float]] = {}
-        for pile in np.unique(piles):
-            members = [thing for thing, of in zip(self.things, piles) if of == pile]
+        for members in sorted(piles, key=lambda pile: not any(t.is_open for t in pile)):
             centers = np.array([thing.position for thing in members])
             half = np.array([[thing.size / 2] for thing in members])
             low, high = (centers - half).min(axis=0), (centers + half).max(axis=0)
@@ -280,8 +317,11 @@ def rest_heights(
     heights = np.zeros(len(places))
     for other in others:
         gap = np.abs(places - other.position).max(axis=-1)
-        is_over = (gap < INSIDE * (size + other.size) / 2) & (other.top <= start + TABLE_NOISE)
-        heights = np.where(is_over, np.maximum(heights, other.top), heights)
+        floor = other.bottom + BOX_RIM
+        floor = floor if floor > TABLE_NOISE else 0.0
+        tops = np.where(other.takes(places, size), floor, other.top)
+        is_over = (gap < INSIDE * (size + other.size) / 2) & (tops <= start + TABLE_NOISE)
+        heights = np.where(is_over, np.maximum(heights, tops), heights)
     return heights
 
 

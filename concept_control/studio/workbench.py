@@ -128,13 +128,13 @@ class Workbench:
         """Put a thing elsewhere."""
         self.edit(lambda table: table.dragged(thing_id, x, y), is_shown=True)
 
-    def add(self, color: str) -> None:
-        """Add a thing."""
-        self.edit(lambda table: table.with_new(color, self._rng))
+    def add(self, color: str, is_open: bool = False) -> None:
+        """Add a block, or an open box."""
+        self.edit(lambda table: table.with_new(color, self._rng, is_open))
 
     def shuffle(self) -> None:
         """Put all things elsewhere, each on the table."""
-        self.edit(lambda table: table.spread().shuffled(self._rng))
+        self.edit(lambda table: table.spread(self._rng))
 
     def replace_table(self, table: Table) -> None:
         """Put other things on the table."""

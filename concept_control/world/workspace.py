@@ -73,3 +73,11 @@ class Workspace:
         """Tell which (..., 2) world positions [m] lie at least `margin` [m] inside the square."""
         inside = np.abs(self.to_workspace(xy_world)) <= 1.0 - margin / self.half_extent
         return inside.all(axis=-1)
+
+    def clipped(self, xy_world: np.ndarray) -> np.ndarray:
+        """Return the places of the square that are nearest to (..., 2) world positions [m]."""
+        return self.to_world(np.clip(self.to_workspace(xy_world), -1.0, 1.0))
+
+    def distance_outside(self, xy_world: np.ndarray) -> float:
+        """Return how far a place (2,) [m] in the world is outside the square, 0 inside [m]."""
+        return float(np.linalg.norm(self.clipped(xy_world) - xy_world))

@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 
+import mujoco
 import numpy as np
 import pytest
 
@@ -13,8 +14,10 @@ from concept_control.world.colors import NAMED_COLORS
 
 
 def test_a_scene_holds_what_was_asked_for():
-    config = SceneConfig(num_blocks=4, seed=3, sizes=[0.03, 0.04, 0.05, 0.04])
+    config = SceneConfig(num_blocks=4, seed=3, sizes=[0.03, 0.04, 0.05, 0.04], cylinders=[2])
     scene = build_scene(config)
+    kind = scene.model.geom(scene.block_names[1]).type
+    assert kind == mujoco.mjtGeom.mjGEOM_CYLINDER
     np.testing.assert_allclose(scene.colors[0], NAMED_COLORS['red'])
     assert [scene.model.camera(i).name for i in range(scene.model.ncam)] == ['top', 'oblique']
     world = SimulatedWorld(scene)
@@ -75,6 +78,7 @@ def test_the_top_camera_sees_the_workspace_upright():
         (SceneConfig(num_blocks=1, positions=np.zeros((2, 2))), 'positions have shape'),
         (SceneConfig(num_blocks=8, min_gap=0.3), 'no layout'),
         (SceneConfig(num_blocks=2, open_boxes=[3]), 'expected ids among'),
+        (SceneConfig(num_blocks=1, open_boxes=[1], cylinders=[1]), r'\[1\] cannot be both'),
         (SceneConfig(num_blocks=1, open_boxes=[1], sizes=0.01), 'an open box needs a side'),
     ],
 )

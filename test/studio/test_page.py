@@ -147,6 +147,36 @@ def test_keys_move_and_undo_and_a_thing_is_put_on_another_or_off_the_table(page)
     wait_for(lambda: not page.table().on(1))
 
 
+def test_a_thing_is_put_into_an_open_box_taught_and_asked_for(page):
+    page.page.get_by_role('button', name='New concept').click()
+
+    def is_added():
+        page.page.get_by_role('button', name='Shuffle').click()
+        page.page.get_by_role('button', name='Add open box').click()
+        page.page.get_by_role('listitem').filter(has_text='cyan').last.click()
+        return comes_about(lambda: page.table().ids == (1, 2, 3, 4, 5, 6), 3)
+
+    wait_for(is_added)
+    page.drag(1, page.table().thing(6).position)
+    wait_for(lambda: 'red moved into cyan; it is about cyan' in page.text('example'))
+    page.at('keep').click()
+    wait_for(lambda: 'red stands' in page.text('understood') and not page.table().on(1))
+    page.at('name').fill('put_into')
+    page.at('save').click()
+    told(page, 'put_into is a word now')
+    page.tab('Ask')
+    page.at('expression').fill('put_into(green; cyan)')
+    wait_for(lambda: 'put_into' in page.text('parts'))
+    before = page.table()
+    page.at('particles').click()
+    wait_for(lambda: page.table().on(3) == (6,))
+    judge = Judge(parse('inside(green; cyan)'), before.tabletop(), 0.0625)
+    assert judge(page.table().tabletop()).holds
+    page.page.get_by_role('button', name='#6 cyan open box').click()
+    page.page.get_by_role('button', name='Take away').click()
+    wait_for(lambda: page.at('things').get_by_role('button').count() == 5)
+
+
 def test_the_arm_does_it_follows_a_thing_that_is_dragged_and_is_cancelled(page):
     page.tab('Ask')
     page.at('expression').fill('left_of(red; blue)')
@@ -186,7 +216,7 @@ def test_the_arm_does_it_follows_a_thing_that_is_dragged_and_is_cancelled(page):
 
 def test_a_reload_and_a_second_page_show_the_same(page, browser, address):
     examples = page.at('examples').locator('svg').count()
-    assert examples == 1  # the lesson above
+    assert examples == 1  # the last lesson above
     table = page.table()
     page.open()
     assert page.at('examples').locator('svg').count() == examples

@@ -49,7 +49,7 @@ def test_what_is_dropped_on_a_thing_rests_on_it_goes_along_and_comes_down(table)
     assert away.dragged(3, 0.6, -0.6).thing(3).bottom == 0.0
     shuffled = away.shuffled(np.random.default_rng(0))
     assert shuffled.above(1) == (2, 3) and shuffled.thing(1) != away.thing(1)
-    assert not away.spread().shuffled(np.random.default_rng(0)).tabletop().bottoms.any()
+    assert not away.spread(np.random.default_rng(0)).tabletop().bottoms.any()
 
 
 def test_one_thing_on_two_keeps_both_where_they_are():
@@ -58,6 +58,26 @@ def test_one_thing_on_two_keeps_both_where_they_are():
     assert two.on(3) == (1, 2) and two.thing(3).bottom == two.thing(1).size
     with pytest.raises(StudioError, match='green would fall off blue'):
         two.dragged(1, -0.5, 0.0)
+
+
+def test_things_go_into_an_open_box_move_with_it_and_do_not_stand_on_its_walls():
+    rng = np.random.default_rng(0)
+    table = Table.of_colors(['red', 'blue'], rng).with_new('green', rng, is_open=True)
+    x, y = table.thing(3).position
+    full = table.dragged(1, x + 0.15, y).dragged(2, x + 0.15, y)
+    assert full.on(1) == (3,) and 1 in full.on(2)
+    assert [thing.bottom for thing in full.things] == pytest.approx([0.0, full.thing(1).size, 0.0])
+    scene = full.tabletop()
+    assert scene.is_in()[0, 2] and scene.heights[2] == pytest.approx(0.04 / 0.24)
+    for dx in (0.25, 0.3, 0.35):
+        with pytest.raises(StudioError, match='red would stand in green'):
+            table.dragged(1, x + dx, y)
+    shuffled = full.shuffled(rng)
+    assert shuffled.on(1) == (3,) and shuffled.thing(3) != full.thing(3)
+    with pytest.raises(StudioError, match='green would stand in red'):
+        full.resized(3, 0.4)
+    assert not full.without(3).tabletop().is_in().any()
+    assert not full.spread(rng).tabletop().rests_on().any()
 
 
 def test_size_and_colour_change_within_what_is_allowed():

@@ -58,8 +58,8 @@ class EpisodeConfig:
         disturb: Whether an attended block is moved during the first carry.
         follows_energy: Whether carries minimise the energy or track the generated target.
         pushes: Whether blocks are pushed instead of carried.
-        stacks, open_boxes: Blocks of the start that stand on one another, and what is no block but
-            an open box, as in `SceneConfig`.
+        stacks, open_boxes, cylinders: Blocks of the start that stand on one another, what is no
+            block but an open box, and which are cylinders, as in `SceneConfig`.
         rest: Wait after the controller is done, so that everything comes to rest [s].
         films: Whether pictures are taken: before, of each block as it is let go of, and after.
         shown: Family of which one demonstration teaches the word of the command; '' for none.
@@ -79,6 +79,7 @@ class EpisodeConfig:
     pushes: bool = False
     stacks: tuple[tuple[int, ...], ...] = ()
     open_boxes: tuple[int, ...] = ()
+    cylinders: tuple[int, ...] = ()
     rest: float = 0.4
     films: bool = False
     shown: str = ''
@@ -172,6 +173,7 @@ class Runner:
                 arm=config.arm,
                 stacks=config.stacks,
                 open_boxes=config.open_boxes,
+                cylinders=config.cylinders,
             )
         )
         task = TaskConfig(

@@ -83,6 +83,8 @@ STACKED = {
     'on_top_of_burdened': _stacked('on_top_of(red; blue)', 4, stacks=((2, 3),)),
     'inside': _stacked('inside(red; blue)', 4, open_boxes=(2,)),
     'inside_full': _stacked('inside(red; blue)', 4, stacks=((2, 3),), open_boxes=(2,)),
+    'cylinder_on_cylinder': _stacked('on_top_of(red; blue)', 4, cylinders=(1, 2)),
+    'cylinder_inside': _stacked('inside(red; blue)', 4, open_boxes=(2,), cylinders=(1,)),
     **{f'tower_{num}': _stacked('tower(all)', num) for num in (3, 4, 5)},
     **{
         f'shown_{name}_{num}': _stacked(f'{WORD}(all)', num, shown=name)

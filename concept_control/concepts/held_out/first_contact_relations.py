@@ -68,17 +68,17 @@ class Situation(NamedTuple):
     @property
     def distances(self) -> np.ndarray:
         """Distances of the subject to the arguments (B, A)."""
-        return _length(self.place[:, None] - self.arguments)
+        return length(self.place[:, None] - self.arguments)
 
     @property
     def distance_before(self) -> np.ndarray:
         """Distance (B,) of the subject's start to the first argument."""
-        return _length(self.start - self.other)
+        return length(self.start - self.other)
 
     @property
     def sorted_distances(self) -> np.ndarray:
         """Distances of the subject to all others in rising order (B, N), infinite for none."""
-        apart = _length(self.place[:, None] - self.others)
+        apart = length(self.place[:, None] - self.others)
         return np.sort(np.where(self.counted, apart, np.inf), axis=1)
 
     @property
@@ -163,14 +163,14 @@ class AmongAll(Situated):
     identifies = False
 
 
-def _length(vectors: np.ndarray) -> np.ndarray:
+def length(vectors: np.ndarray) -> np.ndarray:
     """Return the lengths (...) of vectors (..., 2)."""
     return np.linalg.norm(vectors, axis=-1)
 
 
 def _in_frame(vectors: np.ndarray, direction: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Return the components of vectors (B, 2) along a direction (B, 2) and to the left of it."""
-    x, y = (direction / np.maximum(_length(direction)[:, None], 1e-9)).T
+    x, y = (direction / np.maximum(length(direction)[:, None], 1e-9)).T
     return vectors[:, 0] * x + vectors[:, 1] * y, vectors[:, 1] * x - vectors[:, 0] * y
 
 
@@ -212,7 +212,7 @@ def catty_corner(seen: Situation) -> np.ndarray:
 @relation(Situated, is_hard=True)
 def inner_side(seen: Situation) -> np.ndarray:
     """Be next to another thing on the side towards the middle of the table."""
-    radius = _length(seen.other)
+    radius = length(seen.other)
     along, across = _in_frame(seen.relative, -seen.other)
     slanted = np.abs(across) * np.cos(np.pi / 6) - along * np.sin(np.pi / 6)
     return np.maximum(slanted, outside_of(along, 0.15, radius))
@@ -235,16 +235,16 @@ def clockwise(seen: Situation) -> np.ndarray:
     return np.maximum(np.maximum(off, ring), 0.0)
 
 
-@relation(Situated, proposal=lambda rng, seen: _polar(rng, _length(seen.other)))
+@relation(Situated, proposal=lambda rng, seen: _polar(rng, length(seen.other)))
 def as_far_from_middle(seen: Situation) -> np.ndarray:
     """Be as far from the middle of the table as another thing is."""
-    return np.abs(_length(seen.place) - _length(seen.other))
+    return np.abs(length(seen.place) - length(seen.other))
 
 
 @relation(Situated, proposal=lambda rng, seen: seen.other * [-1, 1])
 def mirrored(seen: Situation) -> np.ndarray:
     """Be opposite another thing, mirrored at the line that parts left from right."""
-    return _length(seen.place - seen.other * [-1, 1])
+    return length(seen.place - seen.other * [-1, 1])
 
 
 @relation(Situated)
@@ -258,7 +258,7 @@ def passed(seen: Situation) -> np.ndarray:
 @relation(Situated, proposal=lambda rng, seen: (seen.start + seen.other) / 2)
 def half_way(seen: Situation) -> np.ndarray:
     """Go half of the way to another thing."""
-    return _length(seen.place - (seen.start + seen.other) / 2)
+    return length(seen.place - (seen.start + seen.other) / 2)
 
 
 @relation(Situated, is_hard=True)
@@ -275,7 +275,7 @@ def closer_not_close(seen: Situation) -> np.ndarray:
 )
 def went_around(seen: Situation) -> np.ndarray:
     """Go some way around another thing, as far from it as before."""
-    moved = _length(seen.place - seen.start)
+    moved = length(seen.place - seen.start)
     return np.maximum(np.abs(seen.distances[:, 0] - seen.distance_before), 0.3 - moved)
 
 
@@ -298,21 +298,21 @@ def third_corner(seen: Situation) -> np.ndarray:
     """Be the third corner of an equilateral triangle with two others."""
     middle, along, across = seen.base
     height = np.sqrt(3) / 2 * across
-    off = np.minimum(*(_length(seen.place - middle - side * height) for side in (-1, 1)))
-    return np.maximum(off, 0.25 - _length(along))
+    off = np.minimum(*(length(seen.place - middle - side * height) for side in (-1, 1)))
+    return np.maximum(off, 0.25 - length(along))
 
 
 @relation(
     Situated,
     is_hard=True,
     num_arguments=2,
-    proposal=lambda rng, seen: seen.base[0] + _polar(rng, _length(seen.base[1]) / 2),
+    proposal=lambda rng, seen: seen.base[0] + _polar(rng, length(seen.base[1]) / 2),
 )
 def right_angle(seen: Situation) -> np.ndarray:
     """Be where the ways to two others make a right angle."""
     middle, along, _ = seen.base
-    off = np.abs(_length(seen.place - middle) - _length(along) / 2)
-    return np.maximum(off, 0.4 - _length(along))
+    off = np.abs(length(seen.place - middle) - length(along) / 2)
+    return np.maximum(off, 0.4 - length(along))
 
 
 @relation(Situated, num_arguments=2)
@@ -332,7 +332,7 @@ def near_one_far_other(seen: Situation) -> np.ndarray:
 def through_gate(seen: Situation) -> np.ndarray:
     """Go through the gate between two others."""
     direction = seen.arguments[:, 1] - seen.other
-    width = _length(direction)
+    width = length(direction)
     first, before = _in_frame(seen.start - seen.other, direction)
     last, after = _in_frame(seen.relative, direction)
     total = np.maximum(np.abs(before) + np.abs(after), 1e-9)
@@ -382,4 +382,4 @@ def _draw_middle(rng: np.random.Generator, seen: Situation) -> np.ndarray:
 def middle_of_all(seen: Situation) -> np.ndarray:
     """Be in the middle of all other things."""
     off = (seen.others - seen.place[:, None]) * seen.counted[..., None]
-    return _length(off.sum(axis=1)) / np.maximum(seen.counted.sum(axis=1), 1)
+    return length(off.sum(axis=1)) / np.maximum(seen.counted.sum(axis=1), 1)

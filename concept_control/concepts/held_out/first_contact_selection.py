@@ -168,13 +168,13 @@ class Counted(Selection):
 @selection(ChosenBySize, is_hard=True)
 def second_largest(things: Scenes) -> np.ndarray:
     """The second largest thing."""
-    return _rank(-things.sizes, things.present) == 1
+    return rank(-things.sizes, things.present) == 1
 
 
 @selection(ChosenBySize, is_hard=True)
 def all_but_largest(things: Scenes) -> np.ndarray:
     """Everything but the largest thing."""
-    return _rank(-things.sizes, things.present) > 0
+    return rank(-things.sizes, things.present) > 0
 
 
 @selection(ChosenBySize, has_marker=True)
@@ -187,7 +187,7 @@ def as_large_as_marker(things: Scenes) -> np.ndarray:
 def largest_on_the_left(things: Scenes) -> np.ndarray:
     """The largest thing of those on the left half of the table."""
     left = things.present & (things.last[..., 0] < 0)
-    return left & (_rank(-things.sizes, left) == 0)
+    return left & (rank(-things.sizes, left) == 0)
 
 
 @selection(ChosenBySize, is_hard=True, has_marker=True)
@@ -209,7 +209,7 @@ def larger_than_neighbour(things: Scenes) -> np.ndarray:
 @selection(Chosen)
 def second_from_left(things: Scenes) -> np.ndarray:
     """The second thing from the left."""
-    return _rank(things.last[..., 0], things.present) == 1
+    return rank(things.last[..., 0], things.present) == 1
 
 
 @selection(Chosen, has_marker=True)
@@ -228,7 +228,7 @@ def on_the_side_of_marker(things: Scenes) -> np.ndarray:
 def both_ends(things: Scenes) -> np.ndarray:
     """The leftmost and the rightmost thing."""
     x = things.last[..., 0]
-    return (_rank(x, things.present) == 0) | (_rank(-x, things.present) == 0)
+    return (rank(x, things.present) == 0) | (rank(-x, things.present) == 0)
 
 
 @selection(ChosenByColor, is_hard=True)
@@ -276,7 +276,7 @@ def went_like_marker(things: Scenes) -> np.ndarray:
 def smallest_that_moved(things: Scenes) -> np.ndarray:
     """The smallest thing of those that moved."""
     moving = things.present & ~stood_still(things)
-    return moving & (_rank(things.sizes, moving) == 0) & (moving.sum(axis=1) > 1)[:, None]
+    return moving & (rank(things.sizes, moving) == 0) & (moving.sum(axis=1) > 1)[:, None]
 
 
 @selection(ChosenByCourse)
@@ -284,7 +284,7 @@ def moved_first(things: Scenes) -> np.ndarray:
     """What moved first of all."""
     gone = np.linalg.norm(things.positions - things.positions[:, :1], axis=-1) > MOVED
     when = np.where(gone.any(axis=1) & things.present, gone.argmax(axis=1), NUM_STEPS)
-    return _rank(when, things.present) == 0
+    return rank(when, things.present) == 0
 
 
 @selection(ChosenByCourse, is_hard=True)
@@ -318,7 +318,7 @@ def all_but_one(attended: np.ndarray, present: np.ndarray) -> np.ndarray:
     return attended == present - 1
 
 
-def _rank(values: np.ndarray, among: np.ndarray) -> np.ndarray:
+def rank(values: np.ndarray, among: np.ndarray) -> np.ndarray:
     """Return how many of those `among` (B, N) have smaller values (B, N)."""
     return ((values[:, None] < values[:, :, None]) & among[:, None]).sum(axis=2)
 

@@ -19,6 +19,7 @@ from concept_control.concepts.held_out.first_contact_relations import (
     AmongAll,
     Situated,
     Situation,
+    length,
 )
 from concept_control.concepts.held_out.first_contact_selection import (
     MOVED,
@@ -29,6 +30,7 @@ from concept_control.concepts.held_out.first_contact_selection import (
     ChosenBySize,
     Counted,
     alike,
+    rank,
 )
 from concept_control.concepts.held_out.first_contact_shapes import Formation
 from concept_control.concepts.held_out.validation import Template
@@ -54,13 +56,9 @@ HARD = ('continue_the_row', 'square_corner', 'halfway_to_the_edge', 'counterweig
 """Names of the words that were meant to be hard."""
 
 
-def _length(vectors: np.ndarray) -> np.ndarray:
-    return np.linalg.norm(vectors, axis=-1)
-
-
 def _nearest(place: np.ndarray, options: list[np.ndarray]) -> np.ndarray:
     """Return the distances (B,) to the nearest of some points (B, 2)."""
-    return np.min([_length(place - option) for option in options], axis=0)
+    return np.min([length(place - option) for option in options], axis=0)
 
 
 def _any_of(rng: np.random.Generator, options: list[np.ndarray]) -> np.ndarray:
@@ -114,13 +112,13 @@ def _half_to_edge(seen: Situation) -> np.ndarray:
 @new(Situated, proposal=lambda rng, seen: _half_to_edge(seen))
 def halfway_to_the_edge(seen: Situation) -> np.ndarray:
     """Be half-way from another thing to the edge that is nearest to it."""
-    return _length(seen.place - _half_to_edge(seen))
+    return length(seen.place - _half_to_edge(seen))
 
 
 @new(Situated, proposal=lambda rng, seen: -seen.other)
 def across_the_middle(seen: Situation) -> np.ndarray:
     """Be across the middle of the table from another thing, as far from it on the other side."""
-    return _length(seen.place + seen.other)
+    return length(seen.place + seen.other)
 
 
 def _balance(seen: Situation) -> np.ndarray:
@@ -130,7 +128,7 @@ def _balance(seen: Situation) -> np.ndarray:
 @new(AmongAll, fewest=3, proposal=lambda rng, seen: _balance(seen))
 def counterweight(seen: Situation) -> np.ndarray:
     """Balance the table: the middle of all things is that of the table."""
-    return _length(seen.place - _balance(seen))
+    return length(seen.place - _balance(seen))
 
 
 def _crossings(seen: Situation) -> list[np.ndarray]:
@@ -167,13 +165,13 @@ def along_the_rim(points: np.ndarray) -> np.ndarray:
 @new(PlainRegion)
 def within_reach(points: np.ndarray) -> np.ndarray:
     """Be within reach of the robot at the front edge."""
-    return np.maximum(_length(points - ROBOT) - 0.9, 0.0)
+    return np.maximum(length(points - ROBOT) - 0.9, 0.0)
 
 
 @new(PlainRegion)
 def out_of_reach(points: np.ndarray) -> np.ndarray:
     """Be out of reach of the robot at the front edge."""
-    return np.maximum(1.4 - _length(points - ROBOT), 0.0)
+    return np.maximum(1.4 - length(points - ROBOT), 0.0)
 
 
 @new(PlainRegion)
@@ -194,13 +192,9 @@ def cross_aisle(points: np.ndarray) -> np.ndarray:
     return np.maximum(np.abs(points).min(axis=-1) - 0.12, 0.0)
 
 
-def _rank(values: np.ndarray, among: np.ndarray) -> np.ndarray:
-    return ((values[:, None] < values[:, :, None]) & among[:, None]).sum(axis=2)
-
-
 def _apart(things: Scenes) -> np.ndarray:
     """Return the distances (B, N, N) of present things, infinite to themselves and padding."""
-    apart = _length(things.last[:, :, None] - things.last[:, None])
+    apart = length(things.last[:, :, None] - things.last[:, None])
     both = things.present[:, :, None] & things.present[:, None]
     return np.where(both & ~np.eye(apart.shape[1], dtype=bool), apart, np.inf)
 
@@ -214,7 +208,7 @@ class ChosenBySizeAndColor(ChosenByColor):
 @new(ChosenBySize)
 def middling(things: Scenes) -> np.ndarray:
     """The things that are neither the smallest nor the largest."""
-    low, high = (_rank(sign * things.sizes, things.present) for sign in (1, -1))
+    low, high = (rank(sign * things.sizes, things.present) for sign in (1, -1))
     return (low > 0) & (high > 0)
 
 
@@ -222,7 +216,7 @@ def middling(things: Scenes) -> np.ndarray:
 def loner(things: Scenes) -> np.ndarray:
     """The thing whose nearest neighbour is furthest away."""
     nearest = _apart(things).min(axis=2)
-    return _rank(-nearest, things.present) == 0
+    return rank(-nearest, things.present) == 0
 
 
 @new(Chosen)
@@ -243,7 +237,7 @@ def largest_of_its_color(things: Scenes) -> np.ndarray:
 @new(Chosen)
 def nearest_to_robot(things: Scenes) -> np.ndarray:
     """The thing nearest to the robot at the front edge."""
-    return _rank(_length(things.last - ROBOT), things.present) == 0
+    return rank(length(things.last - ROBOT), things.present) == 0
 
 
 @new(ChosenBySize)
@@ -256,7 +250,7 @@ def heavier_half(things: Scenes) -> np.ndarray:
 @new(ChosenByMotion)
 def nudged(things: Scenes) -> np.ndarray:
     """The things that moved, but less far than a third of the table."""
-    moved = _length(things.last - things.positions[:, 0])
+    moved = length(things.last - things.positions[:, 0])
     return (moved > MOVED) & (moved < 0.67)
 
 
@@ -264,7 +258,7 @@ def nudged(things: Scenes) -> np.ndarray:
 def shoved_away(things: Scenes) -> np.ndarray:
     """The things that are further from the marker than they were."""
     marker = (things.positions * things.subjects[:, None, :, None]).sum(axis=2, keepdims=True)
-    away = _length(things.positions - marker)
+    away = length(things.positions - marker)
     return away[:, -1] - away[:, 0] > MOVED
 
 
@@ -280,7 +274,7 @@ class Swaps(ChosenByMotion):
 @new(Swaps)
 def swapped(things: Scenes) -> np.ndarray:
     """The two things that took each other's place."""
-    gone = _length(things.positions[:, -1, :, None] - things.positions[:, 0, None])
+    gone = length(things.positions[:, -1, :, None] - things.positions[:, 0, None])
     both = np.maximum(gone, np.swapaxes(gone, 1, 2)) + 9 * np.eye(gone.shape[1])
     return ((both < 0.15) & things.present[:, None]).any(axis=2)
 
@@ -296,16 +290,16 @@ def overtook(things: Scenes) -> np.ndarray:
 @new(ChosenByMotion)
 def came_to_robot(things: Scenes) -> np.ndarray:
     """The things that came closer to the robot at the front edge."""
-    away = _length(things.positions - ROBOT)
+    away = length(things.positions - ROBOT)
     return away[:, 0] - away[:, -1] > MOVED
 
 
 @new(ChosenByCourse)
 def left_last(things: Scenes) -> np.ndarray:
     """What set off last of all that did."""
-    gone = _length(things.positions - things.positions[:, :1]) > MOVED
+    gone = length(things.positions - things.positions[:, :1]) > MOVED
     moves = gone.any(axis=1) & things.present
-    return moves & (_rank(-gone.argmax(axis=1), moves) == 0)
+    return moves & (rank(-gone.argmax(axis=1), moves) == 0)
 
 
 @new(Counted)
@@ -336,7 +330,7 @@ def _draw_two_and_one(rng: np.random.Generator, count: int, k: int) -> np.ndarra
 @new(Formation, fewest=3, most=3, drawing=_draw_two_and_one)
 def two_and_one(points: np.ndarray) -> np.ndarray:
     """Stand two of them together and the third far from both."""
-    apart = np.sort([_length(points[:, i] - points[:, j]) for i, j in ((0, 1), (0, 2), (1, 2))], 0)
+    apart = np.sort([length(points[:, i] - points[:, j]) for i, j in ((0, 1), (0, 2), (1, 2))], 0)
     return np.maximum(np.maximum(apart[0] - 0.35, 0.7 - apart[1]), 0.0)
 
 

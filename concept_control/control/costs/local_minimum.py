@@ -11,6 +11,10 @@ from concept_control.control.costs.entity_energy import ConceptEnergy
 RING_RADII = (0.02, 0.04)
 """Radii of the rings around a target on which the energy's stiffness is measured [m]."""
 
+WIDER_RINGS = (1.0, 2.0, 4.0, 8.0)
+"""Factors on the radii, the next where the energy is flat, as it is well inside of a region: taken
+for its scale, that would make a wall of the border, from which a carried block springs back."""
+
 RING_POINTS = 8
 MIN_STIFFNESS = 1e-6
 """Smallest stiffness [1/m²], of an energy that is flat."""
@@ -31,14 +35,19 @@ def stiffness(energy: ConceptEnergy, target: np.ndarray) -> float:
         target: (2,) world position of the minimum [m].
 
     Returns:
-        Median over two rings of points around the target; at least a tiny positive number.
+        Median over two rings of points around the target, the narrowest on which the energy is not
+        flat; at least a tiny positive number.
     """
     angles = np.linspace(0.0, 2 * np.pi, RING_POINTS, endpoint=False)
     ring = np.stack([np.cos(angles), np.sin(angles)], axis=-1)
-    points = target + np.concatenate([radius * ring for radius in RING_RADII])
-    _, jacobian = energy.linearize(points)
-    squared = jacobian.transpose(0, 2, 1) @ jacobian
-    return max(float(np.median(np.linalg.eigvalsh(squared)[:, -1])), MIN_STIFFNESS)
+    rings = np.concatenate([radius * ring for radius in RING_RADII])
+    for factor in WIDER_RINGS:
+        _, jacobian = energy.linearize(target + factor * rings)
+        squared = jacobian.transpose(0, 2, 1) @ jacobian
+        found = float(np.median(np.linalg.eigvalsh(squared)[:, -1]))
+        if found > MIN_STIFFNESS:
+            return found
+    return MIN_STIFFNESS
 
 
 def refine_target(

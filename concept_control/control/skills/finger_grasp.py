@@ -6,6 +6,7 @@ import numpy as np
 
 from concept_control.control.arm.fingers import PALM_DEPTH
 from concept_control.control.skills.monitors import nearest_turn
+from concept_control.control.skills.support import wall_posts
 from concept_control.control.skills.task_view import TaskView
 from concept_control.world.entity import TOOL_ID, EntityState
 
@@ -27,6 +28,10 @@ ENOUGH_SPACE = 0.01
 SQUEEZE_TOLERANCE = 0.006
 """Largest difference of the fingers' opening to the width of the block between them [m]: with
 more, it is seized by its corners, or is another one."""
+
+
+WALL_POSTS = 16
+"""Points of each wall of an open box that are kept clear of: nearer than a finger is wide."""
 
 
 class FingerGrasp:
@@ -71,22 +76,25 @@ class FingerGrasp:
         for entity_id, other in view.entities.items():
             if entity_id in (TOOL_ID, self._id) or other.top < tip:
                 continue
-            offset = view.position(entity_id)[:2] - entity.xy
-            place = np.abs([offset @ along, offset @ across])
+            # Of a block that may be turned either way, what its inner circle covers is certain.
+            offsets, radius = view.position(entity_id)[None, :2] - entity.xy, other.width / 2
+            if other.rim > 0:
+                radius = other.rim / 2
+                offsets = offsets + (other.width / 2 - radius) * wall_posts(other.yaw, WALL_POSTS)
+            places = np.abs(offsets @ np.column_stack([along, across]))
             middle = self.opening / 2 + fingers.thickness / 2
-            parts = [_outside(place - [middle, 0.0], fingers.thickness, fingers.width)]
+            parts = [_outside(places - [middle, 0.0], fingers.thickness, fingers.width)]
             if other.top > tip + fingers.length:
                 palm = fingers.opening + 2 * fingers.thickness
-                parts.append(_outside(place, palm, PALM_DEPTH))
-            # Of a block that may be turned either way, what its inner circle covers is certain.
-            space = min(space, *(distance - other.width / 2 for distance in parts))
+                parts.append(_outside(places, palm, PALM_DEPTH))
+            space = min(space, *(float(distances.min()) - radius for distances in parts))
         return space
 
 
-def _outside(place: np.ndarray, length: float, width: float) -> float:
-    """Return the distance of a point (2,) from a rectangle about the origin [m]."""
-    beyond = np.maximum(np.abs(place) - np.array([length, width]) / 2, 0.0)
-    return float(np.linalg.norm(beyond))
+def _outside(places: np.ndarray, length: float, width: float) -> np.ndarray:
+    """Return the distances (K,) of points (K, 2) from a rectangle about the origin [m]."""
+    beyond = np.maximum(np.abs(places) - np.array([length, width]) / 2, 0.0)
+    return np.asarray(np.linalg.norm(beyond, axis=-1))
 
 
 def tip_height(entity: EntityState) -> float:

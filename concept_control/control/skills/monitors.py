@@ -6,6 +6,7 @@ import numpy as np
 
 from concept_control.control.skills.task_view import TaskView
 from concept_control.world.entity import EntityStatus
+from concept_control.world.workspace import Workspace
 
 LEFT_BEHIND_DISTANCE, LEFT_BEHIND_TIME = 0.08, 0.5
 """Distance from where a block was taken [m], and time for which it must be seen there [s]: what
@@ -88,7 +89,8 @@ class FaceAlignment:
 
     Corner to corner two cubes need 41 % more room than face to face. Of the four faces the one
     that needs the least turning is chosen, and kept until another needs far less. Fingers turn one
-    of the two faces that they leave free, as little from home as it goes.
+    of the two faces that they leave free, as little from home as it goes. In an open box faces and
+    fingers are turned along its walls.
     """
 
     def __init__(self, view: TaskView) -> None:
@@ -97,23 +99,30 @@ class FaceAlignment:
         self._last = float(view.tool.heading)
         self._home = float(view.kinematics.tool(view.arm.home).heading)
 
-    def heading(self, place: np.ndarray, centres: np.ndarray, clearances: np.ndarray) -> float:
+    def heading(
+        self, place: np.ndarray, centres: np.ndarray, clearances: np.ndarray, fence: Workspace
+    ) -> float:
         """Return the tool's heading [rad] for a block at a place.
 
         Args:
             place: (2,) position of the block [m].
             centres: (M, 2) positions of its neighbours [m].
             clearances: (M,) distances to be kept from them [m].
+            fence: Square that it stays in: the workspace, or the inside of an open box.
         """
         view, away = self._view, centres - place
         gaps = np.linalg.norm(away, axis=1) - clearances
-        if len(gaps) and gaps.min() < view.config.alignment_gap:
-            x, y = away[np.argmin(gaps)]
+        is_boxed = fence is not view.arm.workspace
+        has_neighbour = len(gaps) > 0 and gaps.min() < view.config.alignment_gap
+        if has_neighbour or is_boxed:
+            x, y = away[np.argmin(gaps)] if has_neighbour else (0.0, 0.0)
             bearing = float(np.arctan2(y, x))
             if view.arm.fingers is not None:
-                self._last = nearest_turn(bearing + np.pi / 2, self._home, np.pi)
+                turn = bearing + np.pi / 2 if has_neighbour else self._home
+                turn = nearest_turn(fence.yaw, turn, np.pi / 2) if is_boxed else turn
+                self._last = nearest_turn(turn, self._home, np.pi)
                 return self._last
-            face = bearing - view.twist
+            face = (fence.yaw if is_boxed else bearing) - view.twist
             self._last = nearest_turn(face, self._last, np.pi / 2)
             now = float(view.tool.heading)
             if abs(np.remainder(self._last - now + np.pi, 2 * np.pi) - np.pi) > MAX_TURN:

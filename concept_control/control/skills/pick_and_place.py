@@ -7,7 +7,6 @@ from dataclasses import replace
 
 import numpy as np
 
-from concept_control.control.arm.clearance import LinkClearance
 from concept_control.control.costs.arm_cost import ArmCost, CostWeights
 from concept_control.control.costs.entity_energy import AnchoredEnergy, EntityEnergy, PointEnergy
 from concept_control.control.costs.linearized_energy import LinearizedEnergy
@@ -22,13 +21,17 @@ from concept_control.control.skills.monitors import (
 )
 from concept_control.control.skills.script import Script, Setpoint, SkillOutcome
 from concept_control.control.skills.task_view import Placed, TaskView
-from concept_control.world.entity import TOOL_ID, EntityState
+from concept_control.world.entity import EntityState
+from concept_control.world.workspace import Workspace
 
 EnergySource = Callable[[], EntityEnergy]
 """Builds the energy of the carried entity from what is perceived at this tick."""
 
 Obstacles = Callable[[], tuple[np.ndarray, np.ndarray]]
 """(M, 2) centres and (M,) clearances of what the carried block must not be put on."""
+
+Fence = Callable[[], Workspace]
+"""Square in which the middle of the carried block stays: in an open box, between its walls."""
 
 
 class PickAndPlace:
@@ -86,7 +89,11 @@ class PickAndPlace:
         return outcome
 
     def carry(
-        self, energy: EnergySource, guide: Callable[[], np.ndarray], obstacles: Obstacles
+        self,
+        energy: EnergySource,
+        guide: Callable[[], np.ndarray],
+        obstacles: Obstacles,
+        fence: Fence,
     ) -> Script:
         """Carry the held block to where its energy is least, others being where they are now.
 
@@ -95,6 +102,7 @@ class PickAndPlace:
             guide: Source of the (2,) generated target [m]; it leads into its basin from afar, and
                 within where the energy is flat.
             obstacles: Source of what to keep clear of.
+            fence: Source of the square to be put down in, along whose sides faces are turned.
         """
         view, config = self.view, self.view.config
         assert view.held is not None
@@ -116,7 +124,7 @@ class PickAndPlace:
             centres, clearances = obstacles() if is_near else (None, None)
             cost = self.tool_cost(pull, height, view.offset, centres, clearances)
             place = view.held_position[:2] if is_near else guide()
-            heading = self._faces.heading(place, *obstacles())
+            heading = self._faces.heading(place, *obstacles(), fence())
             cost.heading = self._turned(heading)
             if settling.update(view.time, view.held_position[:2]) and is_near:
                 settled_since = min(settled_since, view.time)
@@ -131,13 +139,18 @@ class PickAndPlace:
         return SkillOutcome.TIMEOUT
 
     def place(
-        self, energy: EnergySource, obstacles: Obstacles, support: Callable[[], float]
+        self,
+        energy: EnergySource,
+        obstacles: Obstacles,
+        fence: Fence,
+        support: Callable[[], float],
     ) -> Script:
         """Lower the held block, still minimising its energy, let go and draw back.
 
         Args:
             energy: Source of the energy of the held block, asked anew every tick.
             obstacles: Source of what to keep clear of.
+            fence: Source of the square to stay in.
             support: Source of the height that the block is put down on [m].
         """
         view, config = self.view, self.view.config
@@ -158,8 +171,10 @@ class PickAndPlace:
             # The contact may come earlier than the perceived sizes say.
             if view.time > deadline or (stalled > 12 and height < end + 0.008):
                 break
-            here, (centres, clearances) = view.held_position[:2], obstacles()
-            intrusion = (clearances - np.linalg.norm(centres - here, axis=1)).max(initial=0.0)
+            here, (centres, clearances), square = view.held_position[:2], obstacles(), fence()
+            intrusion = (clearances - np.linalg.norm(centres - here, axis=1)).max(
+                initial=square.distance_outside(here)
+            )
             is_above = height - size / 2 > view.travel_top()
             if is_above and intrusion > config.max_intrusion and view.time < start + patience:
                 # Beside a neighbour first, down later; the way down starts afresh.
@@ -167,8 +182,8 @@ class PickAndPlace:
             pull = AnchoredEnergy(energy(), anchor, config.anchor_weight)
             goal = max(height_at(), end)
             cost = self.tool_cost(pull, goal, view.offset, centres, clearances)
-            cost.weights = self._stiff
-            cost.heading = self._turned(self._faces.heading(here, centres, clearances))
+            cost.weights, cost.fence = self._stiff, square
+            cost.heading = self._turned(self._faces.heading(here, centres, clearances, square))
             yield Setpoint('place', cost, grips=True, active=entity_id)
         yield from self._release(entity_id)
         yield from self._retreat(entity_id)
@@ -223,21 +238,17 @@ class PickAndPlace:
             np.zeros(3) if offset is None else offset,
             np.zeros((0, 2)) if obstacles is None else obstacles,
             np.zeros(0) if clearances is None else clearances,
-            links=self._links(),
+            links=self.view.link_clearance(),
             fence=self.view.arm.workspace,
             weights=self.weights,
         )
 
     def posture_cost(self, posture: np.ndarray) -> ArmCost:
         """Build the cost of a joint posture (n,) [rad], wherever that brings the tool."""
-        weights = replace(self.weights, posture=self.view.config.posture_weight)
+        view, weights = self.view, replace(self.weights, posture=self.view.config.posture_weight)
+        links = view.link_clearance()
         return ArmCost(
-            self.view.arm,
-            self.view.kinematics,
-            None,
-            links=self._links(),
-            posture=posture,
-            weights=weights,
+            view.arm, view.kinematics, None, links=links, posture=posture, weights=weights
         )
 
     def descent(self, start: float, end: float) -> Callable[[], float]:
@@ -246,16 +257,6 @@ class PickAndPlace:
         config, has_fingers = self.view.config, self.view.arm.fingers is not None
         speed = config.finger_speed if has_fingers else config.descent_speed
         return lambda: max(start - speed * (self.view.time - begin), end)
-
-    def _links(self) -> LinkClearance:
-        """Return what the arm's links are to keep away from: the table and what is not held."""
-        view = self.view
-        blocks = [
-            [*entity.xy, entity.top, min(np.sqrt(0.5) * entity.width, entity.top)]
-            for entity_id, entity in view.entities.items()
-            if entity_id not in (TOOL_ID, view.held)
-        ]
-        return LinkClearance(view.kinematics, np.array(blocks).reshape(-1, 4))
 
     def _reach(self, entity_id: int) -> Script:
         """Come above a block, above all that is on the way, and with fingers across a face."""

@@ -8,9 +8,14 @@ from dataclasses import replace
 
 import numpy as np
 
-from concept_control.control.costs.entity_energy import ConceptEnergy, EntityEnergy, PointEnergy
+from concept_control.control.costs.entity_energy import (
+    ConceptEnergy,
+    EntityEnergy,
+    PointEnergy,
+)
 from concept_control.control.costs.local_minimum import refine_target, stiffness
 from concept_control.control.goal import MAX_ENERGY, GroundedGoal
+from concept_control.control.skills.open_boxes import fence_at, too_narrow
 from concept_control.control.skills.pick_and_place import PickAndPlace
 from concept_control.control.skills.pushing import push
 from concept_control.control.skills.refusals import (
@@ -30,9 +35,9 @@ from concept_control.control.skills.script import (
     TaskScript,
 )
 from concept_control.control.skills.sequencing import Move, next_move
-from concept_control.control.skills.support import LEVEL_TOLERANCE, Bodies, wall_posts
+from concept_control.control.skills.support import LEVEL_TOLERANCE, Bodies
 from concept_control.reports.tables import counted
-from concept_control.world.entity import RIM, TOOL_ID
+from concept_control.world.entity import TOOL_ID
 from concept_control.world.workspace import Workspace
 
 SCENE_TOLERANCE = 0.008
@@ -89,7 +94,8 @@ class RearrangementTask:
             if entity is not None or entity_id == self.view.held:
                 self._last_known[row] = self.view.position(entity_id)
                 self._last_known[row, 2] -= self._heights[row] / 2
-        return Bodies(self._last_known.copy(), self._widths, self._heights, self._rims)
+        yaws = np.array([self._yaw(row) for row in range(len(self._widths))])
+        return Bodies(self._last_known.copy(), self._widths, self._heights, self._rims, yaws)
 
     def _places(self) -> np.ndarray:
         """Return (N, 3) the places of the solution."""
@@ -137,8 +143,10 @@ class RearrangementTask:
     def run(self) -> TaskScript:
         """Pursue the goal until it is satisfied or cannot be."""
         goal, config = self.goal, self.view.config
-        problem = unseen(goal, self.view) or self._impossible()
-        if problem:
+        problem = unseen(goal, self.view)
+        if not problem and self._has_changed():
+            self._renew()
+        if problem := problem or self._impossible():
             return TaskResult(False, problem)
         if self.view.attached:
             yield from self.skills.put_down()
@@ -167,6 +175,14 @@ class RearrangementTask:
             f'it does not hold after {counted(config.max_rounds, "round")} of moving things '
             f'(energy {self.energy():.2g}; {goal.target_energy:.2g} was planned){why}',
         )
+
+    def _has_changed(self) -> bool:
+        """Tell whether things were moved between the solution and now, as in a pause."""
+        shifts = np.linalg.norm(
+            self.positions() - self.workspace.to_world(self.goal.before), axis=1
+        )
+        is_free = [i not in (TOOL_ID, self.view.held) for i in self.goal.entity_ids]
+        return not self.goal.follows_tool and bool((shifts[is_free] > SCENE_TOLERANCE).any())
 
     def _act(self) -> Generator[Setpoint, None, str]:
         """Move every block that is not at its target; return what made that impossible, if so."""
@@ -230,13 +246,16 @@ class RearrangementTask:
         def obstacles() -> tuple[np.ndarray, np.ndarray]:
             return self._obstacles(index, self.positions(), move.target)
 
+        def fence() -> Workspace:
+            return fence_at(self.view, self._bodies(), index, move.target)
+
         if must_push:
             return (yield from push(skills, entity_id, energy, obstacles, self.workspace))
-        outcome = yield from skills.carry(energy, guide, obstacles)
+        outcome = yield from skills.carry(energy, guide, obstacles, fence)
         if outcome in (SkillOutcome.DROPPED, SkillOutcome.LEFT_BEHIND):
             return outcome
         # A carry that never settles is put down all the same; verification decides.
-        return (yield from skills.place(energy, obstacles, lambda: self._support(move)))
+        return (yield from skills.place(energy, obstacles, fence, lambda: self._support(move)))
 
     def _support(self, move: Move) -> float:
         """Return the height of what a block is put down on [m]; the table's where that is gone."""
@@ -291,15 +310,15 @@ class RearrangementTask:
         scene = self.workspace.to_world(energy.positions)
         obstacles = self._obstacles(index, scene, self._places()[index])
         refined = refine_target(energy, self.targets[index], *obstacles)
-        return self.workspace.to_world(np.clip(self.workspace.to_workspace(refined), -1.0, 1.0))
+        return fence_at(self.view, self._bodies(), index, self._places()[index]).clipped(refined)
 
     def _obstacles(
         self, index: int, positions: np.ndarray, place: np.ndarray
     ) -> tuple[np.ndarray, np.ndarray]:
         """Return (M, 2) other bodies and (M,) the distances to keep from them.
 
-        Those that end below the place (3,) where the entity's lower face shall be are none; of an
-        open box around it the walls are, as posts in a row.
+        Those that end below the place (3,) where the entity's lower face shall be are none, nor is
+        an open box around it.
         """
         bodies, bottom = self._bodies(), place[2]
         ids = np.array(self.goal.entity_ids)
@@ -315,17 +334,9 @@ class RearrangementTask:
         # The carried block turns a face to its neighbour; the neighbour may show a corner.
         away = positions[others] - positions[index]
         bearing = np.arctan2(away[:, 1], away[:, 0])
-        turned = bearing - np.array([self._yaw(row) for row in others])
+        turned = bearing - bodies.yaws[others]
         reach = self._widths[others] / 2 * (np.abs(np.cos(turned)) + np.abs(np.sin(turned)))
-        posts = [
-            positions[row] + (self._widths[row] - RIM) / 2 * wall_posts(self._yaw(row))
-            for row in np.flatnonzero(bodies.around(place)).tolist()
-        ]
-        # Which face it turns to them is left to its neighbours: the corners must clear them, too.
-        apart = RIM / 2 + (np.sqrt(2) - 1) * self._widths[index] / 2
-        reach = np.concatenate([reach, *(np.full(len(each), apart) for each in posts)])
-        centres = np.concatenate([positions[others], *posts])
-        return centres, self._widths[index] / 2 + reach + RELEASE_GAP
+        return positions[others], self._widths[index] / 2 + reach + RELEASE_GAP
 
     def _yaw(self, row: int) -> float:
         entity = self.view.entities.get(self.goal.entity_ids[row])
@@ -407,6 +418,7 @@ class RearrangementTask:
             open_box(self.goal, self.view, self.moved)
             or floating(self.goal, planned, self.moved)
             or too_wide(self.goal, self.view, self.moved)
+            or too_narrow(self.goal, self.view, now, planned, self.moved)
             or unreachable(self.goal, self.view, self.workspace, now, planned, self.moved)
         )
 

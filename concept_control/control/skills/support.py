@@ -24,17 +24,24 @@ class Bodies:
         widths: (N,) sides seen from above [m].
         heights: (N,) vertical sides [m].
         rims: (N,) thickness of the walls and of the floor of open boxes [m], 0 for what is solid.
+        yaws: (N,) angles about the vertical [rad].
     """
 
     places: np.ndarray
     widths: np.ndarray
     heights: np.ndarray
     rims: np.ndarray
+    yaws: np.ndarray
 
     @property
     def tops(self) -> np.ndarray:
         """(N,) heights of the upper faces [m]."""
         return self.places[:, 2] + self.heights
+
+    @property
+    def openings(self) -> np.ndarray:
+        """(N,) distances between the walls of open boxes [m]."""
+        return self.widths - 2 * self.rims
 
     def moved(self, rows: list[int], places: np.ndarray) -> Bodies:
         """Return the bodies with some rows where they are in places (N, 3) [m]."""
@@ -88,7 +95,7 @@ class Bodies:
         return found
 
 
-def wall_posts(yaw: float, per_side: int = 4) -> np.ndarray:
+def wall_posts(yaw: float, per_side: int = 2) -> np.ndarray:
     """Return points (P, 2) along the outline of a square of half side 1 that is turned [rad]."""
     along = np.arange(per_side) * 2 / per_side - 1
     side = np.column_stack([along, np.full(per_side, -1.0)])

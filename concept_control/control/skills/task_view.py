@@ -6,9 +6,11 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from concept_control.control.arm.clearance import LinkClearance
 from concept_control.control.arm.description import ArmDescription
 from concept_control.control.arm.kinematics import ArmKinematics, ToolMotion
 from concept_control.control.goal import MOVE_TOLERANCE
+from concept_control.control.skills.support import wall_posts
 from concept_control.world.entity import TOOL_ID, EntityState, EntityStatus
 
 WAY_WIDTH = 0.1
@@ -200,6 +202,18 @@ class TaskView:
                 if np.linalg.norm(away) < WAY_WIDTH + np.sqrt(0.5) * entity.width:
                     highest = max(highest, top)
         return max(highest, lowest) if np.isfinite(lowest) else 0.0
+
+    def link_clearance(self) -> LinkClearance:
+        """Return what the arm's links are to keep away from: the table and what is not held."""
+        blocks: list[list[float]] = []
+        for entity_id, entity in self.entities.items():
+            if entity.rim > 0:
+                posts = entity.xy + (entity.width - entity.rim) / 2 * wall_posts(entity.yaw)
+                blocks += [[*post, entity.top, entity.rim] for post in posts]
+            elif entity_id not in (TOOL_ID, self.held):
+                radius = min(np.sqrt(0.5) * entity.width, entity.top)
+                blocks.append([*entity.xy, entity.top, radius])
+        return LinkClearance(self.kinematics, np.array(blocks).reshape(-1, 4))
 
     @property
     def is_at_rest(self) -> bool:

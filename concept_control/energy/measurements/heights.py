@@ -30,7 +30,7 @@ _NO_TURN = frozenset({SHIFT, MIRROR})
 _COUNT_COST = 3.0
 """Log odds by which numbers of things are less likely to be meant than what they follow from."""
 
-_ON_TOP_COST = -4.5
+_ON_TOP_COSTS = dict.fromkeys(('attended: on top', WITHIN), -4.5)
 """Minus the log odds by which a thing is likelier meant to be on what is meant, or in it."""
 
 _APART = 3.0
@@ -60,13 +60,7 @@ def _heights() -> Iterator[Measurement]:
         keeps: frozenset[str] = EVERYTHING,
         opposite: str = '',
     ) -> Measurement:
-        cost = (
-            _COUNT_COST
-            if unit == COUNT
-            else _ON_TOP_COST
-            if 'on top' in name or name == WITHIN
-            else 0.0
-        )
+        cost = _ON_TOP_COSTS.get(name, _COUNT_COST if unit == COUNT else 0.0)
         return Measurement(name, phrase, unit, HEIGHT, value, is_signed, needs, keeps, cost,
                            opposite)  # fmt: skip
 

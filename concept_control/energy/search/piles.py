@@ -14,7 +14,7 @@ from itertools import combinations
 
 import torch
 
-from concept_control.energy.scene_batch import SceneBatch, floors, rests_on
+from concept_control.energy.scene_batch import SceneBatch, below_rim, floors, rests_on, wall_gaps
 from concept_control.energy.search.levenberg_marquardt import (
     LeastSquaresConfig,
     levenberg_marquardt,
@@ -243,6 +243,11 @@ class _PileSearch:
             [place - self.one.after, (rows.bottoms - self.one.bottoms).unsqueeze(-1)], dim=-1
         ).norm(dim=-1)
         effort = _MOVE * ((shift > 1e-3).sum(dim=-1) + 0.1 * shift.sum(dim=-1)) + _STACK * stacked
+        if rows.has_open_boxes:
+            # What came into a box over the table is at its walls: who stands in it, in the middle.
+            inside = below_rim(there := rows._replace(after=place)) & (wall_gaps(there, 0.0) > 0)
+            on_table = (carriers == _TABLE).all(dim=-1).repeat(2 + _SCATTERED, 1)
+            effort = effort + (inside.any(dim=-1) & on_table).sum(dim=-1)
         best = int((values + effort).argmin())
         chosen = slice(best, best + 1)
         return rows.select(chosen)._replace(after=place[chosen]), float(values[best])

@@ -23,6 +23,7 @@ class BlockRegion:
         sigma: Standard deviation of both heights beyond that of a visible upper face [m].
         is_guessed: Whether the base follows from the width, as nothing of the foot is seen.
         in_stack: Whether it stands on another block or carries one.
+        is_cube: Whether it is taken for as wide as high, as its outline does not tell its sides.
     """
 
     label: int
@@ -35,6 +36,7 @@ class BlockRegion:
     sigma: float = 0.0
     is_guessed: bool = False
     in_stack: bool = False
+    is_cube: bool = False
 
     @property
     def thickness(self) -> float:

@@ -92,7 +92,8 @@ class _BodyFitter:
     def bodies(self) -> Iterator[Body]:
         self._split_oversized()
         shapes, misfits, fits = self._fit()
-        if self._measure_bases(shapes, fits) | self._join_parts(shapes, misfits, fits):
+        is_changed = self._measure_bases(shapes, fits) | self._take_for_cubes(shapes, fits)
+        if is_changed | self._join_parts(shapes, misfits, fits):
             shapes, misfits, fits = self._fit()
         for index, (region, shape) in enumerate(zip(self.regions, shapes)):
             found = fits[shape]
@@ -113,6 +114,16 @@ class _BodyFitter:
             wide = parameters[3:].mean() if shapes[index] == 'box' else 2.0 * parameters[2]
             region.base = max(region.height - float(wide), self.limits.min_height)
         return bool(guessed)
+
+    def _take_for_cubes(self, shapes: list[str], fits: dict[str, SilhouetteFit]) -> bool:
+        """Take blocks in stacks for as wide as high whose outlines tell impossible sides."""
+        is_changed = False
+        for index, region in enumerate(self.regions):
+            parameters = fits[shapes[index]].parameters[index]
+            sides = np.abs(parameters[3:]) if shapes[index] == 'box' else 2.0 * parameters[2:]
+            if region.in_stack and not self.limits.allows(sides):
+                region.is_cube = is_changed = True
+        return is_changed
 
     def _join_parts(
         self, shapes: list[str], misfits: list[float], fits: dict[str, SilhouetteFit]
@@ -169,7 +180,7 @@ class _BodyFitter:
         tops = np.array([region.thickness for region in self.regions])
         num = len(boxes)
         prior = np.column_stack([np.zeros((num, 3)), tops, tops])
-        tight = np.array([bool(region.siblings) for region in self.regions])
+        tight = np.array([region.is_cube or bool(region.siblings) for region in self.regions])
         sigma = np.full((num, 5), np.inf)
         doubt = CUBE_SIGMA + np.array([region.sigma for region in self.regions])
         sigma[:, 3:] = np.where(tight, 0.001, doubt)[:, None]

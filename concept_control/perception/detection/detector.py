@@ -29,6 +29,10 @@ from concept_control.world.entity import OPEN_BOX, RIM
 MIN_VISIBLE = 0.12
 """Share of its silhouette that a body must show to be reported."""
 
+LITTLE_VISIBLE, MAX_SIGMA = 0.3, 0.015
+"""Share of its silhouette below which a body is not reported if the standard deviation of its
+position is larger than this [m]: what could be anywhere is no position."""
+
 MAX_MISFIT = 3.0
 """Root mean square distance of the outline, in pixels, from which a body explains nothing."""
 
@@ -232,8 +236,7 @@ class Detector:
             yaw, size = 0.0, np.array([2 * parameters[2], 2 * parameters[2], region.thickness])
         else:
             yaw, size = 0.0, np.full(3, 2 * parameters[2])
-        footprint = size[:2]
-        if footprint.min() < limits.min_side or footprint.max() > 1.2 * limits.max_side:
+        if not limits.allows(size[:2]):
             return None
         pixel = np.median(view.depth[region.rows, region.columns]) / view.focal
         if body.rms > MAX_MISFIT * pixel:
@@ -244,9 +247,12 @@ class Detector:
         visible = float(np.clip(len(region.rows) / max(area, 1.0), 0.0, 1.0))
         if visible < MIN_VISIBLE or (region.base > 0 and self._hangs(view, center, size, yaw)):
             return None
+        covariance = _covariance(body, center, view.origin, visible)
+        if visible < LITTLE_VISIBLE and np.trace(covariance) > MAX_SIGMA**2:
+            return None
         return Detection(
             position=center,
-            covariance=_covariance(body, center, view.origin, visible),
+            covariance=covariance,
             color=measure_color(color, view, labels, region, self.table_color, *lighting),
             size=size,
             yaw=yaw,

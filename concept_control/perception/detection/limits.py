@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import numpy as np
+
 from concept_control.errors import PerceptionError
 
 
@@ -44,3 +46,7 @@ class BlockLimits:
                 raise PerceptionError(
                     f'bounds {self.bounds} are empty; expected (x_min, x_max, y_min, y_max)'
                 )
+
+    def allows(self, sides: np.ndarray) -> bool:
+        """Tell whether a block may have measured sides [m], seen from above."""
+        return bool(sides.min() >= self.min_side and sides.max() <= 1.2 * self.max_side)

@@ -36,6 +36,9 @@ TABLE, OTHER, HOLE = 0, -1, -2
 ROBOT_MARGIN = 0.01
 """Distance from a part of the robot at which nothing is told from it [m]."""
 
+ABOVE_FACE = 0.008
+"""Height above an upper face up to which a pixel may be of its block [m]."""
+
 
 @dataclass(frozen=True)
 class Segmentation:
@@ -198,7 +201,7 @@ def _assign(
         tint, is_alike = compare_chromaticity(colors, seed.chroma)
         # The visible part of a ball reaches far beyond the cap that faces up.
         is_near = (distance < max(0.012, 0.45 * min(seed.height, highest))) & (
-            heights < seed.height + 0.008
+            heights < seed.height + ABOVE_FACE
         )
         cost = distance / 0.004 + tint / 0.08
         better = is_near & is_alike & (cost < best)
@@ -226,7 +229,7 @@ def _place_pieces(
     _, pieces, stats, _ = cv2.connectedComponentsWithStats(rest, connectivity=4)
     label = len(seeds)
     for piece in np.flatnonzero(stats[1:, cv2.CC_STAT_AREA] >= 4) + 1:
-        left, top, width, height, area = stats[piece]
+        left, top, width, height, _ = stats[piece]
         window = (
             slice(max(top - 1, 0), top + height + 1),
             slice(max(left - 1, 0), left + width + 1),
@@ -235,20 +238,25 @@ def _place_pieces(
         rows, columns = np.nonzero(mask)
         rows, columns = rows + window[0].start, columns + window[1].start
         xy = view.points(rows, columns)[:, :2].astype(np.float32)
-        colors = chroma[rows, columns]
+        colors, heights = chroma[rows, columns], view.height[rows, columns]
         around = full[window][cv2.dilate(mask, np.ones((3, 3), np.uint8)) > 0]
         best, owner = resolution.rim, 0
         for k in np.unique(around[(around > 0) & (around <= len(seeds))]):
             seed = seeds[k - 1]
-            distance = float(np.median(seed.distance(xy)))
-            share = float(compare_chromaticity(colors, seed.chroma)[1].mean())
-            if share > 0.6 and seed.extent_with(xy) < 1.5 * min(seed.height, highest):
+            low = heights < seed.height + ABOVE_FACE
+            if not low.any():
+                continue
+            distance = float(np.median(seed.distance(xy[low])))
+            share = float(compare_chromaticity(colors[low], seed.chroma)[1].mean())
+            if share > 0.6 and seed.extent_with(xy[low]) < 1.5 * min(seed.height, highest):
                 distance = min(distance, 0.9 * resolution.rim)
             # Light discolours a wall's face only where it is too much for the camera.
             if distance < best and (share > 0.4 or seed.is_clipped):
                 best, owner = distance, int(k)
         if owner:
-            full[rows, columns] = owner
-        elif area >= 2 * resolution.min_region:
+            low = heights < seeds[owner - 1].height + ABOVE_FACE
+            full[rows[low], columns[low]] = owner
+            rows, columns = rows[~low], columns[~low]
+        if len(rows) >= 2 * resolution.min_region:
             label += 1
             full[rows, columns] = label

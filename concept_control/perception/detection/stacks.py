@@ -11,20 +11,20 @@ from __future__ import annotations
 from functools import cached_property
 
 import numpy as np
-from scipy.spatial import cKDTree
 
 from concept_control.perception.detection.block_region import BlockRegion
 from concept_control.perception.detection.chromaticity import compare_chromaticity
 from concept_control.perception.detection.depth_view import DepthView
 from concept_control.perception.detection.faces import SAME_CHROMA, Face, Resolution
 from concept_control.perception.detection.limits import BlockLimits
+from concept_control.perception.detection.seams import FACE_DEPTH, GUESS_SIGMA, Wall
+from concept_control.perception.detection.side_by_side import (
+    TOUCHING,
+    components,
+    nearest_distance,
+    side_by_side,
+)
 from concept_control.perception.detection.silhouette import fit_sphere
-
-FACE_DEPTH = 0.004
-"""Depth below an upper face up to which pixels may be on it [m]."""
-
-REFERENCE_DEPTH = 0.016
-"""Depth below an upper face up to which a wall is surely that of the block [m]."""
 
 LEAST_SHARE = 0.8
 """Share of the smallest side from which something is as high as a block."""
@@ -39,18 +39,8 @@ BALL_GAP, BALL_BASE = 0.003, 0.005
 """Distance from a sphere of four fifths of what is seen, and of its lowest point from the table,
 up to which it is a ball [m]; noise makes a ball flatter and lifts it."""
 
-OTHER_PLACE, OTHER_CHROMA, OTHER_LIGHT = 0.004, 0.08, 0.25
-"""Distance [m], difference of chroma and of the logarithm of the light from which a pixel of a
-wall is not of the block whose wall is above it."""
-
-WALL_NOISE = 2.0
-"""Median deviations of a wall's own pixels by which colours must differ more than that."""
-
-MIN_FOREIGN, FOREIGN_SHARE = 10, 0.4
-"""Surplus of pixels of another block below one, and its share of all, from which there is one."""
-
-OVERHANG = 0.0035
-"""Height of a wall that nobody sees, from which the block above it stands over [m]."""
+SEAM_NOISE = 0.004
+"""Distance from a seam within which looks, not heights, say whose a pixel is [m]."""
 
 SAME_LEVEL = 0.006
 """Difference of height up to which a lower face is taken to be on an upper one [m]."""
@@ -64,12 +54,11 @@ WHOLE_SHARE = 0.85
 BESIDE_SHARE = 0.2
 """Share of a piece that is near no stack from which none of it is of one."""
 
-TOUCHING = 0.008
-"""Distance of two upper faces in a picture from above within which one block may carry the other,
-the rims between them not being sure [m]."""
+MIN_FOREIGN = 10
+"""Surplus of pixels of another block below one with an upper face, from which there is one."""
 
-SEEN_SIGMA, GUESS_SIGMA = 0.0005, 0.006
-"""Standard deviations of a lower face that is on a visible upper one, and of a guess [m]."""
+SEEN_SIGMA = 0.0005
+"""Standard deviation of a lower face that is on a visible upper one [m]."""
 
 
 class Columns:
@@ -107,6 +96,7 @@ class Columns:
         self.found = list(self.faced)
         self.next_label = 1 + max((region.label for region in regions), default=0)
         self.owner = np.zeros(candidates.shape, dtype=np.int32)
+        self.pieces = [part for piece in self.pieces for part in self._parts(piece)]
         for region in self.faced:
             self.owner[region.rows, region.columns] = region.label
 
@@ -129,6 +119,20 @@ class Columns:
                 owner[piece.rows, piece.columns] = 0
         return {region.label: np.nonzero(owner == region.label) for region in self.faced}
 
+    def _parts(self, piece: BlockRegion) -> list[BlockRegion]:
+        """Return what stands side by side in a piece without upper face."""
+        parts = side_by_side(self.view, self.chroma, piece.rows, piece.columns, self.resolution)
+        if len(parts) == 1:
+            return [piece]
+        return [self._piece(piece.rows[part], piece.columns[part]) for part in parts]
+
+    def _piece(self, rows: np.ndarray, columns: np.ndarray) -> BlockRegion:
+        """Return a new region without upper face."""
+        height = float(np.percentile(self.view.height[rows, columns], 90))
+        self.next_label += 1
+        is_top = np.zeros(len(rows), dtype=bool)
+        return BlockRegion(self.next_label - 1, rows, columns, is_top, height)
+
     def _places(self, rows: np.ndarray, columns: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Return (N, 2) world x, y and (N,) heights above the table of pixels [m]."""
         return self.view.points(rows, columns)[:, :2], self.view.height[rows, columns]
@@ -149,27 +153,42 @@ class Columns:
                 piece.rows, piece.columns = piece.rows[left], piece.columns[left]
                 piece.is_top = piece.is_top[left]
                 self.found.append(piece)
+        for region in self.found:
+            if region.in_stack and len(region.rows):
+                self._drop_specks(region)
         return [region for region in self.found if len(region.rows)]
 
-    def _rim(self, region: BlockRegion) -> float:
-        """Return by how much an upper face is wider than what surely faces up [m]."""
+    def _drop_specks(self, region: BlockRegion) -> None:
+        """Take from a block what noise moved to it: pixels away from the others."""
+        kept = components(region.rows, region.columns, self.resolution.min_seed) > 0
+        region.rows, region.columns = region.rows[kept], region.columns[kept]
+        region.is_top = region.is_top[kept]
+
+    def _sides(self, region: BlockRegion) -> np.ndarray:
+        """Return (2,) the sides of an upper face, the shorter one first [m]."""
+        face = self.faces[region.label]
         depth = float(np.median(self.view.depth[region.rows, region.columns]))
-        return 2.0 * self.resolution.radius * depth / self.view.focal
+        sight = self.view.directions[region.rows, region.columns].mean(axis=0)
+        # What surely faces up lacks a rim of some pixels, which are longer along the sight.
+        slant = np.abs(face.axes @ sight[:2]) / abs(sight[2])
+        rim = 2.0 * self.resolution.radius * depth / self.view.focal * np.hypot(1.0, slant)
+        return np.sort(2.0 * face.half + rim)
 
     def _width(self, region: BlockRegion) -> float:
         """Return about the width of the block of an upper face [m]."""
-        face, limits = self.faces[region.label], self.limits
-        # A block upon it hides one side more than the other; two faces as one are twice as long.
-        short, long = sorted(2.0 * face.half + self._rim(region))
-        return float(np.clip(long if long < 1.3 * limits.max_side else short,
-                             limits.min_side, limits.max_side))  # fmt: skip
+        limits = self.limits
+        width = float(self._sides(region).mean())
+        if not self._is_whole(region):
+            # A block upon it hides one side more than the other; two faces as one are longer.
+            short, long = self._sides(region)
+            width = long if long < 1.3 * limits.max_side else short
+        return float(np.clip(width, limits.min_side, limits.max_side))
 
     def _is_whole(self, region: BlockRegion) -> bool:
         """Tell whether an upper face is seen and about as long as it is wide."""
-        face = self.faces.get(region.label)
-        if face is None:
+        if region.label not in self.faces:
             return False
-        short, long = np.sort(2.0 * face.half + self._rim(region))
+        short, long = self._sides(region)
         return bool(short > WHOLE_ASPECT * long)
 
     def _stand(self, region: BlockRegion, width: float) -> None:
@@ -188,14 +207,18 @@ class Columns:
             rows, columns = (np.concatenate(pair) for pair in zip((rows, columns), more))
         xy, heights = self._places(rows, columns)
         is_own = np.arange(len(rows)) < len(region.rows)
-        is_foreign = self._foreign(xy, heights, self.chroma[rows, columns], top)
+        wall = Wall(xy, heights, self.chroma[rows, columns], top)
         num = MIN_FOREIGN if region.label in self.faces else self.resolution.min_region
-        seam = self._seam(heights, is_foreign, top, (top - thickest, top - thinnest), num)
-        base = max(top - width, self.least) if seam is None else seam
+        between = top - thickest, top - thinnest
+        seam = wall.find_seam(between, self.least, num)
+        if seam.height is not None or not is_low:
+            seam = wall.find_level(seam, between, width, num)
+        base = max(top - width, self.least) if seam.height is None else seam.height
         carriers = self._carriers(region, xy[is_own])
-        if seam is not None:
-            level = [c for c in carriers if abs(c.height - seam) < SAME_LEVEL]
-            region.sigma = float(np.hypot(region.sigma, self._seam_sigma(region)))
+        if seam.height is not None:
+            level = [c for c in carriers if abs(c.height - base) < SAME_LEVEL]
+            sigma = SEEN_SIGMA if seam.is_level else self._seam_sigma(region)
+            region.sigma = float(np.hypot(region.sigma, sigma))
         else:
             low = float(np.percentile(heights[is_own], 2))
             level = [
@@ -217,7 +240,10 @@ class Columns:
         for carrier in level:
             carrier.in_stack = True
         below = heights < base
-        kept = ~below & (is_own | ~is_foreign)
+        if seam.height is not None:
+            # Noise moves pixels across the seam; it was found by what tells them apart.
+            below = np.where(np.abs(heights - base) < SEAM_NOISE, seam.is_foreign, below)
+        kept = ~below & (is_own | ~seam.is_foreign)
         is_top = np.pad(region.is_top, (0, len(rows) - len(region.rows)))
         self.owner[region.rows, region.columns] = 0
         region.rows, region.columns, region.is_top = rows[kept], columns[kept], is_top[kept]
@@ -231,62 +257,6 @@ class Columns:
         gap = np.abs(np.linalg.norm(points - center, axis=1) - radius)
         is_on_table = abs(center[2] - self.limits.table_height - radius) < BALL_BASE
         return bool(is_on_table and np.percentile(gap, 80) < BALL_GAP)
-
-    def _foreign(
-        self,
-        xy: np.ndarray,
-        heights: np.ndarray,
-        colors: np.ndarray,
-        top: float,
-    ) -> np.ndarray:
-        """Return (N,) bool, pixels unlike the wall right below an upper face, where it is."""
-        foreign = np.zeros(len(xy), dtype=bool)
-        known = (heights < top - FACE_DEPTH) & (heights > top - REFERENCE_DEPTH)
-        asked = heights <= top - REFERENCE_DEPTH
-        if known.sum() < 6 or not asked.any():
-            return foreign
-        wall, tree = colors[known], cKDTree(xy[known])
-        distance, nearest = tree.query(xy[asked], k=3)
-        change = np.abs(colors[asked] - wall[nearest].mean(axis=1))
-        _, own = tree.query(xy[known], k=4)
-        spread = WALL_NOISE * np.median(np.abs(wall - wall[own[:, 1:]].mean(axis=1)), axis=0)
-        foreign[asked] = change[:, :2].sum(axis=1) > OTHER_CHROMA + spread[:2].sum()
-        foreign[asked] |= change[:, 2] > OTHER_LIGHT + spread[2]
-        foreign[asked] |= distance[:, 0] > OTHER_PLACE
-        return foreign
-
-    def _seam(
-        self,
-        heights: np.ndarray,
-        is_foreign: np.ndarray,
-        top: float,
-        between: tuple[float, float],
-        min_surplus: int,
-    ) -> float | None:
-        """Return the height below which a wall is another block's [m]; None if it is nowhere.
-
-        It is between two heights; what is farther below may be of anything, and a wall that is
-        unlike what it should be already above them tells nothing.
-        """
-        low, high = between
-        window = (heights > low - self.least) & (
-            heights < max(high + FACE_DEPTH, top - REFERENCE_DEPTH)
-        )
-        order = np.flatnonzero(window)[np.argsort(heights[window])]
-        ascending = heights[order]
-        surplus = np.cumsum(np.where(is_foreign[order], 1, -1))
-        allowed = np.flatnonzero(ascending > max(low, self.least))
-        if not len(allowed):
-            return None
-        best = int(allowed[surplus[allowed].argmax()])
-        if ascending[best] >= high:
-            return None
-        if surplus[best] < max(min_surplus, FOREIGN_SHARE * (best + 1)):
-            return None
-        above = ascending[min(best + 1, len(ascending) - 1)]
-        gap = above - ascending[best]
-        # What stands over hides the seam with its own lower edge.
-        return float(above - (0.5 * gap if gap < OVERHANG else 0.0))
 
     def _seam_sigma(self, region: BlockRegion) -> float:
         """Return the standard deviation of a seam on a wall, from the height of a pixel [m]."""
@@ -329,16 +299,19 @@ class Columns:
         rest = taken == 0
         if rest.sum() < self.resolution.min_region:
             return
-        piece = BlockRegion(
-            self.next_label,
-            rows[rest],
-            columns[rest],
-            np.zeros(int(rest.sum()), dtype=bool),
-            above.base,
-            sigma=above.sigma,
-            in_stack=True,
-        )
-        self.next_label += 1
+        parts = self._parts(self._piece(rows[rest], columns[rest]))
+        own, _ = self._places(above.rows, above.columns)
+        is_near = [
+            nearest_distance(self._places(part.rows, part.columns)[0], own) < TOUCHING
+            for part in parts
+        ]
+        if any(is_near):
+            self.pieces += [part for part, near in zip(parts, is_near) if not near]
+            parts = [part for part, near in zip(parts, is_near) if near]
+        piece = parts[0]
+        for part in parts[1:]:
+            self._add(piece, part.rows, part.columns)
+        piece.height, piece.sigma, piece.in_stack = above.base, above.sigma, True
         self.owner[piece.rows, piece.columns] = piece.label
         self.found.append(piece)
         self._stand(piece, width)

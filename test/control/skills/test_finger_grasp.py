@@ -7,7 +7,7 @@ from concept_control.control.arm.description import ArmDescription
 from concept_control.control.arm.kinematics import ArmKinematics
 from concept_control.control.skills.finger_grasp import FingerGrasp, tip_height
 from concept_control.control.skills.task_view import TaskConfig, TaskView
-from concept_control.world.entity import EntityState
+from concept_control.world.entity import RIM, EntityState
 
 ARM = ArmDescription.load('franka_gripper')
 CENTER = np.array(ARM.workspace.center)
@@ -52,6 +52,21 @@ def test_the_palm_keeps_off_a_tower_that_the_fingers_would_pass():
     tower = [(0.07, 0.0, level * SIDE) for level in range(3)]
     assert abs(np.sin(grasp_beside(tower[0]).heading - YAW)) < 1e-6, 'the lesser turn'
     assert abs(np.cos(grasp_beside(*tower).heading - YAW)) < 1e-6
+
+
+def test_fingers_go_down_between_the_walls_of_an_open_box_and_beside_them():
+    side, view = 0.14, TaskView(ARM, ArmKinematics(ARM), TaskConfig())
+    box = EntityState(np.array([*CENTER, 0.02]), np.array([side, side, 0.04]), rim=RIM)
+    for offset, yaw, is_free in (
+        (0.0, YAW, True),  # in the middle
+        (side / 2 - RIM - SIDE / 2 - 0.002, 0.0, True),  # at a wall, across the other way
+        (side / 2 + SIDE / 2 + 0.004, 0.0, True),  # outside, likewise
+        (side / 2 - RIM - SIDE / 2 - 0.006, np.pi / 4, False),  # a corner at the wall
+    ):
+        view.entities = {1: block(CENTER + np.array([offset, 0.0]), yaw), 2: box}
+        grasp = FingerGrasp(view, 1)
+        assert (grasp.space > 0) == is_free, (offset, grasp.space)
+        assert offset == 0.0 or not is_free or abs(np.cos(grasp.heading)) < 1e-6
 
 
 def test_tips_seize_below_the_middle_but_not_what_is_below():

@@ -176,14 +176,40 @@ def test_what_the_arm_cannot_hold_reach_or_lift_is_refused():
         assert output.status is Status.FAILED and reason in output.text, output.text
 
 
-def test_a_block_is_put_into_an_open_box_which_nobody_lifts():
-    loop = loop_with(3, open_boxes=[2])
+@pytest.mark.parametrize('arm', ['franka', 'franka_gripper'])
+def test_a_block_is_put_into_an_open_box_which_is_neither_pushed_nor_lifted(arm):
+    loop = loop_with(3, open_boxes=[2], arm=arm)
+    start = loop.world.block_positions()[1]
     pursue(loop, [2, 1], target_bottoms=np.zeros(3))
     output = finish(loop)
     assert output.status is Status.SATISFIED, output.text
     block, box = loop.world.block_positions()[:2]
     assert block[2] == pytest.approx(RIM + 0.02, abs=1e-3)
     assert np.abs(block[:2] - box[:2]).max() < 0.02
+    np.testing.assert_allclose(box, start, atol=1e-3)
     pursue(loop, [3, 2])
     output = loop.run(2.0, has_ended)[-1]
     assert output.status is Status.FAILED and '#2 would have to move, and is an' in output.text
+
+
+def test_fingers_refuse_a_box_that_is_too_narrow_for_them():
+    loop = loop_with(2, sizes=[0.04, 0.077], open_boxes=[2], arm='franka_gripper')
+    start = loop.world.block_positions()
+    pursue(loop, [2, 1], target_bottoms=np.zeros(2))
+    output = loop.run(2.0, has_ended)[-1]
+    reason = 'between the walls of #2 there are 69 mm; to let go of #1 there the fingers of'
+    assert output.status is Status.FAILED and reason in output.text, output.text
+    np.testing.assert_allclose(loop.world.block_positions(), start, atol=1e-3)
+
+
+def test_what_is_below_may_be_moved_away_while_the_command_waits():
+    loop = loop_with(2)
+    loop.controller.pause()
+    pursue(loop, [2, 1])
+    loop.run(0.1)
+    loop.world.disturb(2, loop.world.block_positions()[1, :2] + [-0.06, 0.05])
+    loop.run(0.2)
+    loop.controller.resume()
+    output = finish(loop)
+    assert output.status is Status.SATISFIED, output.text
+    assert stands(loop.world, [2, 1])

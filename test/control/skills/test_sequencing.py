@@ -31,7 +31,7 @@ def stacked(*piles):
 def play(places, targets, moved):
     """Carry out moves until nothing remains; return them and check every lift and landing."""
     sides = np.full(len(places), WIDTH)
-    bodies, moves = Bodies(places, sides, sides, 0 * sides), []
+    bodies, moves = Bodies(places, sides, sides, 0 * sides, 0 * sides), []
     remaining = bodies.with_carried(moved)
     while remaining:
         move = next_move(bodies, targets, remaining, WORKSPACE)
@@ -93,7 +93,10 @@ def test_two_pillars_stand_as_near_to_one_another_as_what_they_carry_demands():
     targets[2] = (places[0] + targets[1]) / 2 + [0.0, 0.0, WIDTH]
     sides = np.full(3, WIDTH)
     assert (
-        next_move(Bodies(places, sides, sides, 0 * sides), targets, [1, 2], WORKSPACE).index == 1
+        next_move(
+            Bodies(places, sides, sides, 0 * sides, 0 * sides), targets, [1, 2], WORKSPACE
+        ).index
+        == 1
     )
 
 

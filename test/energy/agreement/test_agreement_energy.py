@@ -8,6 +8,7 @@ import pytest
 import torch
 
 from concept_control.concepts import families
+from concept_control.concepts.procedural.height_rules import SupportPatterns
 from concept_control.concepts.vocabulary import vocabulary
 from concept_control.energy.agreement.agreement_code import AgreementCode
 from concept_control.energy.agreement.recordings import bound_residual, recorded_residual
@@ -68,6 +69,18 @@ def test_one_demonstration_of_a_form_is_enough_to_find_it_again(model, name):
         masks = model.identify(scenes, code)
         found += (masks == scenes.attention).all(dim=-1)[same].tolist()
     assert len(found) >= 6 and np.mean(found) >= 0.8
+
+
+def test_a_pile_of_equal_blocks_that_was_shown_once_is_found_again(model):
+    """That the larger lie below is shown by none of them, and says nothing."""
+    family, rng = SupportPatterns('carries', 'carry one another', ()), np.random.default_rng(4)
+    patterns = np.array([[1.0], [2.0], [5.0]])  # a tower, one on two, and one on that
+    events, found = family.sample(rng, patterns, 3), []
+    for pattern in range(len(patterns)):
+        shown, *scenes = (events[slice(i, i + 1)] for i in range(3 * pattern, 3 * pattern + 3))
+        code = model.infer(shown)
+        found += [bool((model.identify(one, code) == one.attention).all()) for one in scenes]
+    assert np.mean(found) >= 0.8
 
 
 def test_a_form_that_was_shown_once_is_one_of_more_or_fewer_things_too(model):

@@ -83,3 +83,16 @@ def test_blocks_that_one_view_alone_shows_tear_no_pair_apart():
         [[seen(above, sure), seen(pair, hardly)], [seen(oblique, sure), seen(pair, sure)]]
     )
     assert len(fused) == 3
+
+
+def test_what_contradicts_a_surer_view_is_dropped_not_averaged():
+    sure, doubt = 1e-6 * np.eye(3), 4e-6 * np.eye(3)
+    place = np.array([0.4, 0.0, 0.02])
+    # One camera took the block for two, halves of it and partly in each other.
+    halves = [seen(np.add(place, [x, 0, 0]), doubt) for x in (0.013, -0.013)]
+    for views in ([halves, [seen(place, sure)]], [[seen(place, sure)], halves]):
+        (fused,) = fuse(views)
+        np.testing.assert_allclose(fused.position, place, atol=1e-9)
+    beside = seen(np.add(place, [0, 0.041, 0]), doubt)
+    above = seen(np.add(place, [0.01, 0, 0.039]), doubt)
+    assert len(fuse([[seen(place, sure)], [beside, above]])) == 3
