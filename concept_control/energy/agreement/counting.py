@@ -57,7 +57,8 @@ class CountingInference:
         rows = list(range(len(self.masks))) if chosen is None else list(chosen)
         shown = torch.stack([self._values[row][self.shown[row]] for row in rows])
         background = torch.cat([self._values[row] for row in rows])
-        weights = torch.cat([self._weights(row) for row in rows]) / len(rows)
+        sizes = torch.tensor([len(self.masks[row]) for row in rows])
+        weights = (1 / (sizes * len(rows))).repeat_interleave(sizes)
         # Where too few are meant for a measurement, it counts as far out.
         mean = background.nanmean(dim=0)
         spread = (background - mean).abs().nanmean(dim=0)
@@ -74,9 +75,3 @@ class CountingInference:
         bounds, score, support = search.run(_FEWEST * len(rows), _MOST_KEPT)
         specs = tuple(self._measurements[i].name for i in bounds.index.tolist())
         return Agreement(specs, bounds, _ANY_NUMBER, score, support)
-
-    def _weights(self, row: int) -> torch.Tensor:
-        """Return the weights (G,) of a demonstration's masks: half on those of the same count."""
-        number = self.masks[row].sum(dim=-1)
-        same = (number == number[self.shown[row]]).float()
-        return 0.5 * same / same.sum() + 0.5 / len(number)

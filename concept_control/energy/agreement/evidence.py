@@ -119,7 +119,9 @@ class Background:
         near_zero = self._mass(values, -reach, reach)
         inside = self._inside[: len(values)]
         positive = torch.ge(values, 0.0, out=inside) @ self._weights
-        negative = torch.lt(values, 0.0, out=inside) @ self._weights
+        # Of whole numbers many are zero, which is on both sides.
+        below_zero = torch.lt if is_continuous else torch.le
+        negative = below_zero(values, 0.0, out=inside) @ self._weights
         is_negative = upper[signed] <= 0.5 * blur[signed]
         is_positive = lower[signed] >= -0.5 * blur[signed]
         sign = torch.where(is_positive, positive, 0.0)

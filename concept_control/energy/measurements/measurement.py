@@ -73,10 +73,11 @@ class Measurement:
         if self.heading is not None:
             return phrase.format(*_direction(self.heading, lower, upper))
         if upper <= 0 and self.opposite:
-            phrase, lower, upper = self.opposite, -upper, -lower
+            phrase, lower, upper = self.opposite, 0.0 - upper, 0.0 - lower
         if self.unit == ANGLE:
             lower, upper = math.degrees(lower), math.degrees(upper)
-        digits = {ANGLE: 0, COUNT: 1}.get(self.unit, 2)
+        is_whole = all(math.isinf(bound) or bound == round(bound) for bound in (lower, upper))
+        digits = {ANGLE: 0, COUNT: 0 if is_whole else 1}.get(self.unit, 2)
         mark = '°' if self.unit == ANGLE else ''
         low, high = (f'{bound:.{digits}f}{mark}' for bound in (lower, upper))
         if lower == -torch.inf:
@@ -86,10 +87,13 @@ class Measurement:
         if self.is_signed and abs(lower + upper) < 1e-6:
             if either := _either(self.phrase, self.opposite):
                 return either.format(_at_most(upper, digits, mark))
+            if self.unit != COUNT and upper < 0.5 * 10**-digits:
+                return phrase.format(_at_most(0.0, digits, mark))
             return phrase.format(f'0 ± {high}')
         middle = f'{(lower + upper) / 2:.{digits}f}{mark}'
         if low == high:
-            return phrase.format(middle)
+            is_zero = self.unit != COUNT and not float(low.removesuffix('°'))
+            return phrase.format(_at_most(0.0, digits, mark) if is_zero else middle)
         return f'{phrase.format(middle)}, between {low} and {high}'
 
 
@@ -103,10 +107,11 @@ def of_set(
     unit: str = LENGTH,
     keeps: frozenset[str] = EVERYTHING,
     cost: float = 0.0,
+    opposite: str = '',
 ) -> Measurement:
     """Return a measurement of the set of things that are meant."""
     name = f'set: {name}'
-    return Measurement(name, phrase, unit, topic, value, is_signed, needs, keeps, cost)
+    return Measurement(name, phrase, unit, topic, value, is_signed, needs, keeps, cost, opposite)
 
 
 WAYS = ('right of', 'above and right of', 'above', 'above and left of', 'left of',

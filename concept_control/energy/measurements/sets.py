@@ -61,7 +61,7 @@ def _counts() -> Iterator[Measurement]:
     yield of_set('count', 'count', '{} things', lambda v: v.meant.sum(dim=-1), 0, False, COUNT)
     yield of_set('count', 'others less meant', '{} more others than are meant',
                  lambda v: v.others.sum(dim=-1) - v.meant.sum(dim=-1), 0, True, COUNT,
-                 cost=1.0)  # fmt: skip
+                 cost=1.0, opposite='{} fewer others than are meant')  # fmt: skip
 
 
 def _shapes() -> Iterator[Measurement]:
@@ -81,14 +81,14 @@ def _shapes() -> Iterator[Measurement]:
     yield make('furthest two', 'a length of {} over all', lambda v: _ends(v)[:, 1], 2, False,
                cost=1.0)  # fmt: skip
     yield make('width', 'a width of {} across their line', lambda v: _axes(v)[:, 1], 3, True)
-    yield make('width/length', '{} times as wide as long',
+    yield make('width/length', 'a width of {} of their length',
                lambda v: _axes(v)[:, 1] / (_axes(v)[:, 0] + 1e-3), 3, True, RATIO)  # fmt: skip
     yield make('ring', 'distances to their middle that differ by {}', _ring, 3, True)
-    yield make('ring/radius', 'distances to their middle that differ by {} of it',
+    yield make('ring/radius', 'distances to their middle that differ by {} of them',
                lambda v: _ring(v) / (_radius(v) + 1e-3), 3, True, RATIO)  # fmt: skip
-    for row, name, words in ((0, 'largest', 'most'), (1, 'smallest', 'least')):
-        yield make(f'{name} turn', f'{{}} of an even turn from one to the next at {words}, seen '
-                   'from their middle', partial(_column, _turns, row), 3, False,
+    for row, name in enumerate(('largest', 'smallest')):
+        yield make(f'{name} turn', f'a {name} turn of {{}} of an even one, from one to the next '
+                   'around their middle', partial(_column, _turns, row), 3, False,
                    RATIO)  # fmt: skip
     yield make('uneven turns', 'turns from one to the next that differ by {} of an even one',
                lambda v: _turns(v)[:, 0] - _turns(v)[:, 1], 3, True, RATIO)  # fmt: skip

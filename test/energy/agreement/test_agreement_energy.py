@@ -58,6 +58,15 @@ def test_a_ring_about_any_place_is_learned(model):
     assert np.mean(held) >= 0.8
 
 
+@pytest.mark.parametrize(('name', 'said'), [('two', '2 things'), ('three', '3 things')])
+def test_how_many_is_learned_from_five_demonstrations(model, name, said):
+    word = vocabulary()[name]
+    code, scenes = model.infer(word.demonstrations(0, 5)), word.demonstrations(50, 12)
+    found = replace(scenes, attention=(model.identify(scenes, code) > 0.5).float())
+    assert word.family.holds(found, word.params.repeat(12, axis=0)).mean() > 0.9
+    assert said in model.explain(code)[0]
+
+
 @pytest.mark.parametrize('name', ['ell', 'arrangement'])
 def test_one_demonstration_of_a_form_is_enough_to_find_it_again(model, name):
     found = []
