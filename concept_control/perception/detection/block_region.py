@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
+
+GUESS_SIGMA = 0.006
+"""Standard deviation of a lower face that follows from the width [m]."""
 
 
 @dataclass
@@ -46,3 +49,16 @@ class BlockRegion:
     def overlap(self, other: BlockRegion) -> float:
         """Return by how much both stand at the same heights [m]; negative if one is above."""
         return min(self.height, other.height) - max(self.base, other.base)
+
+    def part(self, chosen: np.ndarray, label: int, base: float, height: float) -> BlockRegion:
+        """Return some of its pixels, (P,) bool, as those of a block between other heights [m]."""
+        return replace(
+            self,
+            label=label,
+            rows=self.rows[chosen],
+            columns=self.columns[chosen],
+            is_top=self.is_top[chosen],
+            height=height,
+            base=base,
+            sigma=GUESS_SIGMA,
+        )

@@ -36,6 +36,12 @@ UPRIGHT_MISFIT = 0.0018
 """Misfit of a surface from which a block does not stand upright but, say, leans on another; what
 is less may be the noise of a camera [m]."""
 
+MIN_PIXELS = 25
+"""Least number of pixels of a part into which a region is divided."""
+
+SLIMMEST = 1.7
+"""Height of a block over its narrower side from which it is several blocks."""
+
 MIXED = 0.1
 """Share of a region's pixels that may lie between it and what is behind: mixed at its border."""
 
@@ -92,6 +98,8 @@ class _BodyFitter:
     def bodies(self) -> Iterator[Body]:
         self._split_oversized()
         shapes, misfits, fits = self._fit()
+        if self._divide_slim(shapes, fits):
+            shapes, misfits, fits = self._fit()
         is_changed = self._measure_bases(shapes, fits) | self._take_for_cubes(shapes, fits)
         if is_changed | self._join_parts(shapes, misfits, fits):
             shapes, misfits, fits = self._fit()
@@ -105,6 +113,35 @@ class _BodyFitter:
                 float(found.rms[index]),
                 misfits[index],
             )
+
+    def _divide_slim(self, shapes: list[str], fits: dict[str, SilhouetteFit]) -> bool:
+        """Divide blocks in stacks that would be slimmer than blocks are, as nothing tells where.
+
+        Their narrower side is the one that is seen.
+        """
+        num = len(self.regions)
+        label = max(region.label for region in self.regions)
+        for index in range(num):
+            region, parameters = self.regions[index], fits[shapes[index]].parameters[index]
+            sides = parameters[3:] if shapes[index] == 'box' else 2.0 * parameters[2:]
+            width = max(float(np.abs(sides).min()), self.limits.min_side)
+            count = round(region.thickness / width)
+            if not region.in_stack or region.thickness < SLIMMEST * width:
+                continue
+            heights = self.view.height[region.rows, region.columns] - region.base
+            share = region.thickness / count
+            level = np.clip((heights / share).astype(int), 0, count - 1)
+            if np.bincount(level, minlength=count).min() < MIN_PIXELS:
+                continue
+            for step in range(count - 1):
+                below = level == step
+                label += 1
+                self.labels[region.rows[below], region.columns[below]] = label
+                base = region.base + step * share
+                self.regions.append(region.part(below, label, base, base + share))
+            top = region.height - share
+            self.regions[index] = region.part(level == count - 1, region.label, top, region.height)
+        return len(self.regions) > num
 
     def _measure_bases(self, shapes: list[str], fits: dict[str, SilhouetteFit]) -> bool:
         """Take blocks whose feet are hidden for as high as they turned out to be wide."""
@@ -293,7 +330,7 @@ class _BodyFitter:
     def _pieces(self, region: BlockRegion) -> list[np.ndarray]:
         whole = [np.arange(len(region.rows))]
         top = region.is_top
-        if top.sum() < 2 * 25:
+        if top.sum() < 2 * MIN_PIXELS:
             return whole
         xy = self.view.points(region.rows, region.columns)[:, :2].astype(np.float32)
         longest = self._extent(region)
@@ -309,7 +346,7 @@ class _BodyFitter:
             return whole
         member = _distances(xy, cluster_centers(xy[upper], num)).argmin(axis=1)
         pieces = [np.flatnonzero(member == k) for k in range(num)]
-        return [piece for piece in pieces if len(piece) >= 25]
+        return [piece for piece in pieces if len(piece) >= MIN_PIXELS]
 
 
 def cluster_centers(xy: np.ndarray, num: int) -> np.ndarray:

@@ -11,6 +11,8 @@ from typing import NamedTuple
 import numpy as np
 from scipy.spatial import cKDTree
 
+from concept_control.perception.detection.block_region import GUESS_SIGMA
+
 FACE_DEPTH = 0.004
 """Depth below an upper face up to which pixels may be on it [m]."""
 
@@ -32,9 +34,6 @@ OVERHANG = 0.0035
 
 PLATEAU, PLATEAU_SHARE = 0.004, 0.5
 """Range of heights [m] with so large a share of what is seen below a block that it faces up."""
-
-GUESS_SIGMA = 0.006
-"""Standard deviation of a lower face that follows from the width [m]."""
 
 
 class Seam(NamedTuple):
