@@ -29,7 +29,11 @@ class ActPanel:
         ).classes('text-sm opacity-80')
         self._asked = ui.label().classes('font-mono').props('data-testid=asked')
         with ui.row().classes('gap-2'):
-            ui.button('Do it', icon='play_arrow', on_click=self._do).props('data-testid=do')
+            ui.button(
+                'Do it',
+                icon='play_arrow',
+                on_click=lambda: studio.act(studio.workbench.question.text),
+            ).props('data-testid=do')
             ui.button('Pause', on_click=lambda: studio.control('pause')).props('outline')
             ui.button('Go on', on_click=lambda: studio.control('resume')).props('outline')
             ui.button('Cancel', icon='stop', on_click=lambda: studio.control('cancel')).props(
@@ -66,6 +70,3 @@ class ActPanel:
             f'{state.late} of {state.periods} control periods'
         )
         self._curve.content = draw_curves([self._studio.robot.curve()])
-
-    def _do(self) -> None:
-        self._studio.act(self._studio.workbench.question.text)

@@ -35,6 +35,10 @@ class SimulatedArm:
         arm: Name of an arm, or path of its YAML file.
         model_folder: Folder of a model; None for the one shipped.
         library: Folder of taught concepts.
+
+    Attributes:
+        look: What the arm looks like; None while it has not started.
+        state: What the arm does now; None while it has not started.
     """
 
     def __init__(self, arm: str, model_folder: Path | None, library: Path) -> None:
@@ -42,20 +46,10 @@ class SimulatedArm:
         self._lock = threading.Lock()
         self._process: multiprocessing.process.BaseProcess | None = None
         self._pipe: multiprocessing.connection.Connection | None = None
-        self._look: ArmLook | None = None
-        self._state: ArmState | None = None
+        self.look: ArmLook | None = None
+        self.state: ArmState | None = None
         self._table: Table | None = None
         self._curve: deque[tuple[float, float]] = deque(maxlen=CURVE_LENGTH)
-
-    @property
-    def look(self) -> ArmLook | None:
-        """What the arm looks like; None while it has not started."""
-        return self._look
-
-    @property
-    def state(self) -> ArmState | None:
-        """What the arm does now; None while it has not started."""
-        return self._state
 
     def curve(self) -> list[tuple[float, float]]:
         """Return pairs of time [s] and energy since the last command."""
@@ -68,10 +62,9 @@ class SimulatedArm:
         Raises:
             StudioError: if the arm has not started.
         """
-        state = self._state
-        if state is None or self._table is None:
+        if self.state is None or self._table is None:
             raise StudioError('the arm has not started')
-        return self._table.moved(state.places).settled()
+        return self._table.moved(self.state.places).settled()
 
     @property
     def is_running(self) -> bool:
@@ -113,15 +106,13 @@ class SimulatedArm:
         # A fresh interpreter: a fork would copy the threads' locks of the page.
         context = multiprocessing.get_context('spawn')
         self._pipe, theirs = context.Pipe()
-        self._look = self._state = None
-        process = context.Process(
+        self.look = self.state = None
+        self._process = context.Process(
             target=run_arm, args=(theirs, *self._settings), name='studio-arm', daemon=True
         )
-        process.start()
+        self._process.start()
         theirs.close()
-        self._process = process
-        reader = threading.Thread(target=self._read, args=(self._pipe,), daemon=True)
-        reader.start()
+        threading.Thread(target=self._read, args=(self._pipe,), daemon=True).start()
 
     def _read(self, pipe: multiprocessing.connection.Connection) -> None:
         while True:
@@ -130,9 +121,9 @@ class SimulatedArm:
             except (EOFError, OSError):
                 return
             if isinstance(told, ArmLook):
-                self._look = told
+                self.look = told
                 continue
             with self._lock:
-                self._state = told
+                self.state = told
                 if np.isfinite(told.energy):
                     self._curve.append((told.time, told.energy))

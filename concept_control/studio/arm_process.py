@@ -209,21 +209,6 @@ class ArmSession:
         return self._table.ids.index(thing_id)
 
 
-def _go_first() -> None:
-    """Keep plans from being late: by this process's garbage, and by what draws the page.
-
-    A browser that draws without a graphics card takes every core, 20 ms at a time. Real-time
-    scheduling is granted to root and to those whom `ulimit -r` lets; the others share.
-    """
-    # What stays is not looked through for garbage.
-    gc.collect()
-    gc.freeze()
-    if hasattr(os, 'sched_setscheduler'):
-        with contextlib.suppress(PermissionError):
-            policy = os.SCHED_RR | os.SCHED_RESET_ON_FORK
-            os.sched_setscheduler(0, policy, os.sched_param(1))
-
-
 def run_arm(pipe: Connection, arm: str, model_folder: Path | None, library: Path) -> None:
     """Run the arm in real time until told to end, or until the studio is gone.
 
@@ -236,7 +221,14 @@ def run_arm(pipe: Connection, arm: str, model_folder: Path | None, library: Path
     torch.set_num_threads(1)  # a process of its own, whose entry point this is
     session = ArmSession(arm, model_folder, library)
     pipe.send(session.look())
-    _go_first()
+    # What stays is not looked through for garbage, which would hold up plans.
+    gc.collect()
+    gc.freeze()
+    # A browser that draws without a graphics card takes every core, 20 ms at a time. Real-time
+    # scheduling is granted to root and to those whom `ulimit -r` lets; the others share.
+    with contextlib.suppress(PermissionError, AttributeError):
+        policy = os.SCHED_RR | os.SCHED_RESET_ON_FORK
+        os.sched_setscheduler(0, policy, os.sched_param(1))
     began = time.monotonic() - session.time
     sent = 0.0
     try:

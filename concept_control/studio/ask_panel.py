@@ -24,7 +24,7 @@ class AskPanel:
     """
 
     def __init__(self, workbench: Workbench, act: Callable[[str], None]) -> None:
-        self._workbench, self._act = workbench, act
+        self._workbench = workbench
         self._weights: tuple[float, ...] = ()
         self._weight_sliders: list[ui.slider] = []
         ui.label(
@@ -55,7 +55,11 @@ class AskPanel:
             ui.button('Move them there', icon='open_with', on_click=workbench.move_there).props(
                 'data-testid=particles'
             )
-            ui.button('Do it with the arm', icon='precision_manufacturing', on_click=self._do)
+            ui.button(
+                'Do it with the arm',
+                icon='precision_manufacturing',
+                on_click=lambda: act(workbench.question.text),
+            )
         ui.label('Words').classes('text-sm uppercase opacity-70')
         self._words = ui.row().classes('gap-1')
         self._listed: tuple[str, ...] = ()
@@ -138,16 +142,10 @@ class AskPanel:
         with self._suggestions:
             for name in found[:MAX_SUGGESTIONS]:
                 whole = text[: begun.start()] + name
-                ui.button(name, on_click=lambda _, t=whole: self._set(t)).props(
+                ui.button(name, on_click=lambda _, t=whole: self._input.set_value(t)).props(
                     'flat dense size=sm no-caps'
                 )
 
     def _insert(self, example: str) -> None:
         text = self._workbench.question.text.strip()
-        self._set(f'{text} and {example}' if text else example)
-
-    def _set(self, text: str) -> None:
-        self._input.value = text
-
-    def _do(self) -> None:
-        self._act(self._workbench.question.text)
+        self._input.value = f'{text} and {example}' if text else example

@@ -38,18 +38,6 @@ _TWO_FRAMES = """() => new Promise(done => requestAnimationFrame(
 ))"""
 
 
-def find_chromium() -> str:
-    """Return the path of the browser.
-
-    Raises:
-        StudioError: if there is none.
-    """
-    found = shutil.which('chromium')
-    if found is None:
-        raise StudioError('no chromium on the PATH; install it, such as: apt install chromium')
-    return found
-
-
 @contextmanager
 def open_studio(library: Path, options: Sequence[str] = ()) -> Iterator[str]:
     """Run `concept_control studio` as a process of its own; yield the address of its page.
@@ -89,8 +77,11 @@ def open_browser() -> Iterator[Browser]:
     Raises:
         StudioError: if there is none.
     """
+    chromium = shutil.which('chromium')
+    if chromium is None:
+        raise StudioError('no chromium on the PATH; install it, such as: apt install chromium')
     with sync_playwright() as started:
-        browser = started.chromium.launch(executable_path=find_chromium(), args=SOFTWARE_GL)
+        browser = started.chromium.launch(executable_path=chromium, args=SOFTWARE_GL)
         yield browser
         browser.close()
 

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 
 from concept_control.control.goal import GroundedGoal
 from concept_control.energy.model import ConceptModel
-from concept_control.language.expression import And, Expression, Not, Or, Term, terms
+from concept_control.language.expression import Expression, reweighted, terms
 from concept_control.language.goals import plan_goal, request_goal
 from concept_control.language.library import ConceptLibrary
 from concept_control.studio.lesson import HEAT_SIDE, grid_places, heights_at
@@ -58,10 +58,7 @@ def find_meaning(
     scene = request.scene
     now, then = (
         goal.conjunct_energies(np.column_stack(places)[None])[0]
-        for places in (
-            (scene.positions, scene.bottoms),
-            (goal.targets, goal.target_bottoms),
-        )
+        for places in ((scene.positions, scene.bottoms), (goal.targets, goal.target_bottoms))
     )
     return Meaning(
         expression=str(expression),
@@ -103,14 +100,4 @@ def goal_heat(goal: GroundedGoal, table: Table, thing_id: int) -> np.ndarray:
 def with_weights(expression: Expression, weights: list[float]) -> Expression:
     """Return an expression whose terms have other weights, given in their order."""
     rest = iter(weights)
-
-    def changed(part: Expression) -> Expression:
-        match part:
-            case Term():
-                return replace(part, weight=float(next(rest)))
-            case Not():
-                return Not(changed(part.part))
-            case And() | Or():
-                return type(part)(tuple(changed(p) for p in part.parts))
-
-    return changed(expression)
+    return reweighted(expression, lambda _: float(next(rest)))

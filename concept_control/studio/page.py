@@ -134,8 +134,7 @@ class Page:
         self._scene.look_from('arm' if view == 'side' and self._tab == 'Act' else view)
 
     def _tab_chosen(self, event: events.ValueChangeEventArguments) -> None:
-        self._tab = str(event.value)
-        self._version = -1
+        self._tab, self._version = str(event.value), -1
 
     def _recolored(self, event: events.ValueChangeEventArguments) -> None:
         thing_id, color = self._selected, str(event.value)
@@ -178,7 +177,10 @@ class Page:
 
     def _refresh(self) -> None:
         self._busy.visible = self._workbench.is_busy
-        self._show_notices()
+        for number, text in self._workbench.notices:
+            if number > self._notice:
+                self._notice = number
+                ui.notify(text, position='bottom-left', timeout=6000, multi_line=True)
         if self._workbench.version != self._version:
             self._version = self._workbench.version
             self._show_table()
@@ -199,7 +201,8 @@ class Page:
         places, told = recording.places_at(time), recording.told_at(time)
         table = recording.table.moved(places)
         self._scene.show_things(table, places)
-        self._scene.show_marks(table, told.meant if told is not None else (), None)
+        attended = zip(told.entities, told.attention) if told is not None else ()
+        self._scene.show_marks(table, [int(i) for i, share in attended if share > 0.5], None)
         self._scene.show_moves(table, {})
         self._scene.show_heat('')
 
@@ -221,10 +224,9 @@ class Page:
         else:
             question = self._workbench.question
             meaning = question.meaning
-            meant = meaning.meant if meaning is not None else ()
+            meant, places = (meaning.meant, meaning.places) if meaning is not None else ((), {})
             self._scene.show_marks(desk.table, meant, selected)
-            self._scene.show_moves(desk.table, meaning.places if meaning is not None else {})
-            places = meaning.places if meaning is not None else {}
+            self._scene.show_moves(desk.table, places)
             is_stacked = any(place[2] > 0 for place in places.values())
             heat = question.heat if self._tab == 'Ask' else ''
             self._show_heat(heat, tuple(places), is_stacked)
@@ -274,9 +276,3 @@ class Page:
             least, most = BOX_SIZES if thing.is_open else SIZES
             self._size.props(f'min={least} max={most}')
             self._color.value, self._size.value = thing.color, thing.size
-
-    def _show_notices(self) -> None:
-        for number, text in self._workbench.notices:
-            if number > self._notice:
-                self._notice = number
-                ui.notify(text, position='bottom-left', timeout=6000, multi_line=True)

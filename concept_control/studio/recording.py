@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import bisect
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
+from operator import itemgetter
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +19,7 @@ from concept_control.errors import BagError, ConceptControlError
 from concept_control.interfaces.decoding import entity_states, seconds
 from concept_control.replay.replay import Replay
 from concept_control.replay.text import number, verdict_words
-from concept_control.studio.table import BOX_SIZES, SIZES, Table, Thing
+from concept_control.studio.table import BOX_SIZES, SIZES, Place, Table, Thing
 from concept_control.world.colors import NAMED_COLORS
 from concept_control.world.entity import TOOL_ID, EntityState
 from concept_control.world.workspace import Workspace
@@ -30,25 +32,6 @@ MAX_MOMENTS = 3000
 
 
 @dataclass(frozen=True)
-class Told:
-    """What the controller said at a moment.
-
-    Attributes:
-        time: Time since the recording began [s].
-        expression: Expression that was pursued.
-        phase: What the arm was doing.
-        text: Reason, for people.
-        meant: Ids of what the command was about.
-    """
-
-    time: float
-    expression: str
-    phase: str
-    text: str
-    meant: tuple[int, ...]
-
-
-@dataclass(frozen=True)
 class Recording:
     """What a bag shows.
 
@@ -57,7 +40,7 @@ class Recording:
         table: The things that were seen.
         times: (T,) times since the recording began [s].
         places: Places of the things seen at each of these times, by id [workspace units].
-        told: What the controller said, in order.
+        told: Times since the recording began [s] and the `ConceptStatus` of each, in order.
         curve: Pairs of time [s] and energy, by the model that the recording was read with.
         verdicts: Verdict on each command, for people.
     """
@@ -65,8 +48,8 @@ class Recording:
     name: str
     table: Table
     times: np.ndarray
-    places: tuple[dict[int, tuple[float, float, float]], ...]
-    told: tuple[Told, ...]
+    places: tuple[dict[int, Place], ...]
+    told: tuple[tuple[float, Any], ...]
     curve: tuple[tuple[float, float], ...]
     verdicts: tuple[str, ...]
 
@@ -75,16 +58,15 @@ class Recording:
         """Length of the recording [s]."""
         return float(self.times[-1])
 
-    def places_at(self, time: float) -> dict[int, tuple[float, float, float]]:
+    def places_at(self, time: float) -> dict[int, Place]:
         """Return where things were at a time [s], or as soon as they were first seen."""
         at = int(np.searchsorted(self.times, time, side='right')) - 1
         return self.places[max(at, 0)]
 
-    def told_at(self, time: float) -> Told | None:
-        """Return what the controller had said last at a time [s]."""
-        times = [told.time for told in self.told]
-        at = int(np.searchsorted(times, time, side='right')) - 1
-        return self.told[at] if at >= 0 else None
+    def told_at(self, time: float) -> Any:
+        """Return the `ConceptStatus` that had come last at a time [s]; None before the first."""
+        at = bisect.bisect_right(self.told, time, key=itemgetter(0))
+        return self.told[at - 1][1] if at else None
 
 
 def read_recording(
@@ -128,14 +110,19 @@ def table_of(states: Mapping[int, EntityState], workspace: Workspace) -> Table:
     things = []
     for i, state in sorted(states.items()):
         if i != TOOL_ID:
-            x, y = workspace.to_workspace(state.xy)
+            x, y, bottom = place_of(state, workspace)
             nearest = int(np.linalg.norm(colors - state.color, axis=1).argmin())
             side = float(workspace.length_to_workspace(float(state.size[:2].mean())))
             size = float(np.clip(side, *(BOX_SIZES if state.rim > 0 else SIZES)))
-            bottom = float(workspace.length_to_workspace(state.top - float(state.size[2])))
-            place = float(x), float(y)
-            things.append(Thing(i, names[nearest], place, size, bottom, state.rim > 0))
+            things.append(Thing(i, names[nearest], (x, y), size, bottom, state.rim > 0))
     return Table(tuple(things)).settled()
+
+
+def place_of(state: EntityState, workspace: Workspace, table_height: float = 0.0) -> Place:
+    """Return where a thing is that perception sees above a table of a height [m]."""
+    x, y = workspace.to_workspace(state.xy)
+    lift = workspace.length_to_workspace(state.top - float(state.size[2]) - table_height)
+    return float(x), float(y), max(0.0, float(lift))
 
 
 @dataclass
@@ -146,14 +133,14 @@ class _Watched:
     start: float | None = None
     states: dict[int, EntityState] = field(default_factory=dict)
     moments: list[tuple[float, dict[int, EntityState]]] = field(default_factory=list)
-    told: list[Told] = field(default_factory=list)
+    told: list[tuple[float, Any]] = field(default_factory=list)
 
     def add(self, spec: topic.TopicSpec, message: Any) -> None:
         """Add a message of the entities or the status."""
         stamp = seconds(message.header.stamp)
         self.start = stamp if self.start is None else min(self.start, stamp)
         if spec == topic.STATUS:
-            self._add_status(stamp, message)
+            self.told.append((stamp, message))
             return
         try:
             states = entity_states(message, self.setup.frame)
@@ -170,18 +157,14 @@ class _Watched:
         """Return all that was read, with the energies of the commands of its replay."""
         workspace, start = self.setup.arm.workspace, self.start or 0.0
         table = table_of(self.states, workspace)
+        height = self.setup.table_height
         places = [
-            {
-                i: (float(x), float(y), self._lift(state))
-                for i, state in states.items()
-                if i != TOOL_ID
-                for x, y in [workspace.to_workspace(state.xy)]
-            }
+            {i: place_of(s, workspace, height) for i, s in states.items() if i != TOOL_ID}
             for _, states in self.moments
         ]
         times = np.array([stamp - start for stamp, _ in self.moments])
         order = np.argsort(times, kind='stable')
-        told = sorted((replace(t, time=t.time - start) for t in self.told), key=lambda t: t.time)
+        told = sorted(((stamp - start, t) for stamp, t in self.told), key=itemgetter(0))
         curve = tuple(
             (command['start_s'] - start + time, energy)
             for command in commands
@@ -198,18 +181,3 @@ class _Watched:
             curve,
             verdicts,
         )
-
-    def _add_status(self, stamp: float, message: Any) -> None:
-        self.told.append(
-            Told(
-                stamp,
-                str(message.expression),
-                str(message.phase),
-                str(message.text),
-                tuple(map(int, message.attention)),
-            )
-        )
-
-    def _lift(self, state: EntityState) -> float:
-        height = float(state.position[2] - state.size[2] / 2) - self.setup.table_height
-        return max(0.0, float(self.setup.arm.workspace.length_to_workspace(height)))

@@ -18,7 +18,7 @@ from concept_control.interfaces.decoding import entity_states, seconds
 from concept_control.ros.client.session import RobotSession
 from concept_control.studio.arm_link import CURVE_LENGTH
 from concept_control.studio.arm_messages import ArmLook, ArmState, Command, Control, Push, Request
-from concept_control.studio.recording import table_of
+from concept_control.studio.recording import place_of, table_of
 from concept_control.studio.table import Table
 from concept_control.world.entity import TOOL_ID, EntityState
 
@@ -59,7 +59,11 @@ class RosRobot:
         return ArmState(
             time=time,
             bodies=(),
-            places={i: self._place(state) for i, state in entities.items() if i != TOOL_ID},
+            places={
+                i: place_of(state, self._workspace)
+                for i, state in entities.items()
+                if i != TOOL_ID
+            },
             status=GoalStatus(told.status).name.lower(),
             phase=str(told.phase),
             text=str(told.text),
@@ -119,8 +123,3 @@ class RosRobot:
     def _entities(self) -> dict[int, EntityState] | None:
         message = self._session.entities
         return None if message is None else entity_states(message, message.header.frame_id)
-
-    def _place(self, state: EntityState) -> tuple[float, float, float]:
-        x, y = self._workspace.to_workspace(state.xy)
-        lift = self._workspace.length_to_workspace(float(state.position[2] - state.size[2] / 2))
-        return float(x), float(y), max(0.0, float(lift))

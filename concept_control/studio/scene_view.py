@@ -351,11 +351,9 @@ class SceneView:
     def _clicked(self, event: events.SceneClickEventArguments) -> None:
         if time.monotonic() - self._dragged_at < AFTER_DRAG:
             return
-        for hit in event.hits:
-            thing_id = _id_of(hit.object_name)
-            if thing_id is not None:
-                self._on_click(thing_id)
-                return
+        found = [i for hit in event.hits if (i := _id_of(hit.object_name)) is not None]
+        if found:
+            self._on_click(found[0])
 
 
 def hex_of(color: Iterable[float]) -> str:

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Protocol
 
 from concept_control.energy.model import ENERGIES, ConceptModel
-from concept_control.errors import ConceptControlError, StudioError
+from concept_control.errors import StudioError
 from concept_control.studio.arm_link import SimulatedArm
 from concept_control.studio.arm_messages import (
     ArmLook,
@@ -96,22 +96,17 @@ class Studio:
         if not expression.strip():
             workbench.say('ask for something first, such as near(red; blue)')
             return
-        try:
+        with workbench.telling():
             if not self.config.ros:
                 if workbench.desk.table != self._table or not self.robot.is_running:
                     self._give_table()
                 self._is_taken = False
             self._table = workbench.desk.table
             self.robot.send(Command(expression, self.config.seed))
-        except ConceptControlError as error:
-            workbench.say(str(error))
 
     def take_table(self) -> None:
         """Put what the robot sees on the table of the pages."""
-        try:
-            self.workbench.replace_table(self.robot.table())
-        except ConceptControlError as error:
-            self.workbench.say(str(error))
+        self.workbench.edit(lambda _: self.robot.table())
 
     def open_recording(self, path: str, energy: str = ENERGIES[0], model: str = '') -> None:
         """Open a bag; of two that are open already the newer one is replaced.
@@ -146,20 +141,17 @@ class Studio:
 
     def push(self, thing_id: int, x: float, y: float) -> None:
         """Move a thing by hand while the robot works, and what stands on it."""
-        try:
+        with self.workbench.telling():
             table, state = self.robot.table(), self.robot.state
             for i, place in state.places.items() if state is not None else ():
                 # What the arm holds stands on nothing yet, though it is over something.
                 if i != thing_id and place[2] > table.thing(i).bottom + TABLE_NOISE:
                     table = table.without(i)
             after = table.dragged(thing_id, x, y)
-        except ConceptControlError as error:
-            self.workbench.say(str(error))
-            return
-        self._pushed_at = time.monotonic()
-        for thing in after.things:
-            if thing != table.thing(thing.id):
-                self._send(Push(thing.id, thing.place))
+            self._pushed_at = time.monotonic()
+            for thing in after.things:
+                if thing != table.thing(thing.id):
+                    self._send(Push(thing.id, thing.place))
 
     @property
     def is_acting(self) -> bool:
@@ -204,7 +196,5 @@ class Studio:
         if not self.robot.is_running:
             self.workbench.say('the arm is not running')
             return
-        try:
+        with self.workbench.telling():
             self.robot.send(request)
-        except ConceptControlError as error:
-            self.workbench.say(str(error))

@@ -207,11 +207,7 @@ class Table:
         return table
 
     def _check_stands(self, thing_id: int) -> None:
-        """Refuse a thing that would fall off the table or off others, or stand in them.
-
-        Raises:
-            StudioError: saying which.
-        """
+        """Refuse a thing that would fall off the table or off others, or stand in them."""
         thing, name = self.thing(thing_id), self.name(thing_id)
         place = np.array(thing.position)
         if np.abs(place).max() > 1 - thing.size / 2:
@@ -334,11 +330,7 @@ def _checked_color(color: str) -> str:
 def _free_place(
     things: Sequence[Thing], size: float, rng: np.random.Generator
 ) -> tuple[float, float]:
-    """Return a place at which a thing stands clear of others.
-
-    Raises:
-        StudioError: if none was found.
-    """
+    """Return a place at which a thing stands clear of others."""
     limit = 0.95 - size / 2
     for _ in range(_ATTEMPTS):
         x, y = rng.uniform(-limit, limit, 2)

@@ -33,7 +33,7 @@ class TeachPanel:
             ui.button('Keep as example', icon='add_task', on_click=workbench.keep_example).props(
                 'data-testid=keep'
             ).tooltip('Enter')
-            ui.button('Put back', on_click=self._put_back).props('outline')
+            ui.button('Put back', on_click=workbench.begin_again).props('outline')
             ui.button('New concept', on_click=workbench.new_lesson).props('outline')
         with ui.card().classes('w-full gap-1').props('flat bordered'):
             ui.label('Understood').classes('text-sm uppercase opacity-70')
@@ -75,8 +75,17 @@ class TeachPanel:
                 show()
 
     def _show_tries(self, tries: Sequence[Example]) -> None:
+        workbench = self._workbench
         for index, tried in enumerate(tries):
-            self._show_try(index, draw_example(tried))
+            with ui.column().classes('gap-0 items-center'):
+                ui.html(draw_example(tried), sanitize=False)
+                with ui.row().classes('gap-1'):
+                    ui.button('right', on_click=lambda _, i=index: workbench.accept_try(i)).props(
+                        'dense size=sm color=positive'
+                    )
+                    ui.button(
+                        'correct', on_click=lambda _, i=index: workbench.correct_try(i)
+                    ).props('dense size=sm outline')
 
     def _show_examples(self, examples: Sequence[Example]) -> None:
         for index, kept in enumerate(examples):
@@ -108,21 +117,6 @@ class TeachPanel:
             ui.button(
                 'Show the example that would decide', on_click=self._workbench.show_proposal
             ).props('flat dense icon=help_outline')
-
-    def _show_try(self, index: int, picture: str) -> None:
-        workbench = self._workbench
-        with ui.column().classes('gap-0 items-center'):
-            ui.html(picture, sanitize=False)
-            with ui.row().classes('gap-1'):
-                ui.button('right', on_click=lambda: workbench.accept_try(index)).props(
-                    'dense size=sm color=positive'
-                )
-                ui.button('correct', on_click=lambda: workbench.correct_try(index)).props(
-                    'dense size=sm outline'
-                )
-
-    def _put_back(self) -> None:
-        self._workbench.begin_again()
 
     def _keep_name(self) -> None:
         self._workbench.name_lesson(str(self._name.value or '').strip(), self._replaces.value)

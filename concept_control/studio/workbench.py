@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -101,6 +102,14 @@ class Workbench:
         self.notices = (*self.notices[-9:], (next(self._numbers), text))
         self._changed()
 
+    @contextmanager
+    def telling(self) -> Iterator[None]:
+        """Tell every page what cannot be done inside the `with` block."""
+        try:
+            yield
+        except ConceptControlError as error:
+            self.say(str(error))
+
     # The table.
 
     def edit(self, change: Callable[[Table], Table], is_shown: bool = False) -> None:
@@ -111,18 +120,9 @@ class Workbench:
             is_shown: Whether the change is part of the example, as dragging is; if not, the
                 example begins anew.
         """
-        try:
-            table = change(self.desk.table)
-        except StudioError as error:
-            self.say(str(error))
-            return
-        if is_shown:
-            self._edited(replace(self.desk, table=table))
-            self._guess()
-        else:
-            self._edited(self.desk.anew(table))
-        self._redraw()
-        self._ask_again()
+        with self.telling():
+            desk, table = self.desk, change(self.desk.table)
+            self._edited(replace(desk, table=table) if is_shown else desk.anew(table))
 
     def drag(self, thing_id: int, x: float, y: float) -> None:
         """Put a thing elsewhere."""
@@ -136,10 +136,6 @@ class Workbench:
         """Put all things elsewhere, each on the table."""
         self.edit(lambda table: table.spread(self._rng))
 
-    def replace_table(self, table: Table) -> None:
-        """Put other things on the table."""
-        self.edit(lambda _: table)
-
     def point_at(self, thing_id: int | None) -> None:
         """Choose the thing whose energy is drawn."""
         self.pointed = thing_id
@@ -150,22 +146,13 @@ class Workbench:
         if not self._done:
             self.say('there is nothing to undo')
             return
-        last = self._done.pop()
-        is_other = last.examples != self.desk.examples
-        self.desk = last
-        self._changed()
-        if is_other:
-            self._understand()
-        self._redraw()
-        self._ask_again()
+        self._put(self._done.pop())
 
     # The lesson.
 
     def begin_again(self) -> None:
         """Put things back to where the example began."""
         self._edited(self.desk.anew(self.desk.before))
-        self._redraw()
-        self._ask_again()
 
     def toggle_meant(self, thing_id: int) -> None:
         """Say that the example is about a thing, or is not."""
@@ -177,7 +164,6 @@ class Workbench:
         if thing_id not in desk.meant:
             meant = tuple(sorted((*meant, thing_id)))
         self._edited(replace(desk, meant=meant, is_chosen=True))
-        self._redraw()
 
     def keep_example(self) -> None:
         """Keep what is on the table as an example, and put things elsewhere for the next."""
@@ -189,14 +175,12 @@ class Workbench:
 
     def accept_try(self, index: int) -> None:
         """Keep a scene that was solved as it should be."""
-        tried = self._try(index)
-        if tried is not None:
+        if tried := self._try(index):
             self._take(tried)
 
     def correct_try(self, index: int) -> None:
         """Put a solved scene on the table, to be put right there and kept."""
-        tried = self._try(index)
-        if tried is not None:
+        if tried := self._try(index):
             self._put_right(tried, 'put it right, then keep it as an example')
 
     def show_proposal(self) -> None:
@@ -213,18 +197,15 @@ class Workbench:
         examples = self.desk.examples
         self._edited(Desk(example.after, example.before, example.meant, True, examples))
         self.say(text)
-        self._redraw()
 
     def forget_example(self, index: int) -> None:
         """Take an example away."""
         examples = self.desk.examples
         self._edited(replace(self.desk, examples=examples[:index] + examples[index + 1 :]))
-        self._understand()
 
     def new_lesson(self) -> None:
         """Begin another concept."""
         self._edited(Desk(self.desk.table, self.desk.table))
-        self._understand()
 
     def name_lesson(self, name: str, replaces: bool = False) -> None:
         """Keep the concept that was taught under a name, once it is inferred."""
@@ -248,26 +229,21 @@ class Workbench:
 
     def undo_word(self) -> None:
         """Take the last teaching of a word back."""
-        try:
+        with self.telling():
             self.say(f'undid {undo_word(self.library)}')
-        except ConceptControlError as error:
-            self.say(str(error))
         self._worker.ask('words', self._read_words)
 
     # What is asked.
 
     def ask(self, text: str) -> None:
         """Ask what an expression means on the table."""
-        self.question = Question(text, self.question.meaning if text else None)
-        self._changed()
+        self.question = Question(text, self.question.meaning)
         self._ask_again()
 
     def weigh(self, weights: Sequence[float]) -> None:
         """Ask again with other weights of the terms."""
-        try:
+        with self.telling():
             self.ask(str(with_weights(parse(self.question.text), list(weights))))
-        except ConceptControlError as error:
-            self.say(str(error))
 
     def move_there(self) -> None:
         """Put the things where the expression holds: act in the particle world."""
@@ -279,10 +255,7 @@ class Workbench:
 
     def take_places(self, places: dict[int, Place]) -> None:
         """Take over where things have come to stand."""
-        table = self.desk.table.moved(places).settled()
-        self._edited(self.desk.anew(table))
-        self._redraw()
-        self._ask_again()
+        self._edited(self.desk.anew(self.desk.table.moved(places).settled()))
 
     # What runs in the worker.
 
@@ -405,7 +378,8 @@ class Workbench:
         text = self.question.text
         if not text.strip():
             self.question = Question(text)
-            self._changed()
+        self._changed()
+        if not text.strip():
             return
 
         def job() -> None:
@@ -430,8 +404,6 @@ class Workbench:
     def _take(self, example: Example) -> None:
         table = example.before.shuffled(self._rng)
         self._edited(Desk(table, table, examples=(*self.desk.examples, example)))
-        self._understand()
-        self._redraw()
 
     def _try(self, index: int) -> Example | None:
         understanding = self.lesson.understanding
@@ -442,8 +414,18 @@ class Workbench:
 
     def _edited(self, desk: Desk) -> None:
         self._done = [*self._done[-MAX_UNDO:], self.desk]
-        self.desk = desk
+        self._put(desk)
+
+    def _put(self, desk: Desk) -> None:
+        """Take over a desk, and compute anew what follows from what is different on it."""
+        old, self.desk = self.desk, desk
         self._changed()
+        if desk.examples != old.examples:
+            self._understand()
+        if desk.table != old.table:
+            self._guess()
+            self._ask_again()
+        self._redraw()
 
     def _changed(self) -> None:
         self.version += 1

@@ -18,7 +18,7 @@ def test_a_bag_is_scrubbed_through_and_judged():
     moved = [i for i in start if i in end and math.dist(start[i], end[i]) > 0.1]
     assert len(moved) == 1
     told = recording.told_at(recording.duration)
-    assert told.expression.startswith('between(') and told.meant
+    assert told.expression.startswith('between(') and any(told.attention)
     assert recording.curve[0][1] > 10 * recording.curve[-1][1]
     assert [' holds, ' in verdict for verdict in recording.verdicts] == [True]
 
