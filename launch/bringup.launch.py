@@ -84,79 +84,52 @@ def generate_launch_description() -> LaunchDescription:
             **options,
         )
 
+    arguments = {
+        'params_file': (
+            str(share / 'config' / 'robot.yaml'),
+            'parameters of all nodes; what it leaves out is as in defaults_file',
+        ),
+        'defaults_file': (
+            str(share / 'config' / 'robot.yaml'),
+            'parameters over which those of params_file are laid',
+        ),
+        'namespace': ('', 'prefix of every node and topic'),
+        'use_sim_time': ('false', 'take the time from /clock'),
+        'perception': ('true', 'start entity_extractor; false where others publish `entities`'),
+        'controller': ('true', 'start mpc_controller'),
+        'autostart': (
+            'true',
+            'activate the controller; false: no commands before `ros2 lifecycle set '
+            'mpc_controller configure`, then `activate`',
+        ),
+        'trajectory_topic': ('joint_trajectory', 'where the arm takes trajectories'),
+        'joint_states_topic': ('joint_states', 'where the arm says how it stands'),
+        **{
+            name: (
+                topic,
+                f'what the camera driver calls {topic}; the parameter camera.{name} names '
+                'compressed images',
+            )
+            for name, topic in CAMERA_TOPICS.items()
+        },
+        **{
+            f'camera_{name}': (
+                '',
+                f'{name} of the optical frame of the camera in the fixed frame, {count} numbers '
+                'as in "[0.4, 0, 1]"; empty: as the parameters say',
+            )
+            for name, count in CAMERA_POSE.items()
+        },
+        'rviz': ('false', 'open RViz with the shipped view'),
+        'respawn': ('false', 'start a node again that has died'),
+        'localhost_only': ('false', 'discover nodes on this machine only'),
+        'log_level': ('info', 'debug, info, warn or error'),
+    }
     return LaunchDescription(
         [
-            DeclareLaunchArgument(
-                'params_file',
-                default_value=str(share / 'config' / 'robot.yaml'),
-                description='parameters of all nodes; what it leaves out is as in defaults_file',
-            ),
-            DeclareLaunchArgument(
-                'defaults_file',
-                default_value=str(share / 'config' / 'robot.yaml'),
-                description='parameters over which those of params_file are laid',
-            ),
-            DeclareLaunchArgument(
-                'namespace', default_value='', description='prefix of every node and topic'
-            ),
-            DeclareLaunchArgument(
-                'use_sim_time', default_value='false', description='take the time from /clock'
-            ),
-            DeclareLaunchArgument(
-                'perception',
-                default_value='true',
-                description='start entity_extractor; false where others publish `entities`',
-            ),
-            DeclareLaunchArgument(
-                'controller', default_value='true', description='start mpc_controller'
-            ),
-            DeclareLaunchArgument(
-                'autostart',
-                default_value='true',
-                description='activate the controller; false: no commands before '
-                '`ros2 lifecycle set mpc_controller configure`, then `activate`',
-            ),
-            DeclareLaunchArgument(
-                'trajectory_topic',
-                default_value='joint_trajectory',
-                description='where the arm takes trajectories',
-            ),
-            DeclareLaunchArgument(
-                'joint_states_topic',
-                default_value='joint_states',
-                description='where the arm says how it stands',
-            ),
             *(
-                DeclareLaunchArgument(
-                    argument,
-                    default_value=topic,
-                    description=f'what the camera driver calls {topic}; the parameter '
-                    f'camera.{argument} names compressed images',
-                )
-                for argument, topic in CAMERA_TOPICS.items()
-            ),
-            *(
-                DeclareLaunchArgument(
-                    f'camera_{name}',
-                    default_value='',
-                    description=f'{name} of the optical frame of the camera in the fixed frame, '
-                    f'{count} numbers as in "[0.4, 0, 1]"; empty: as the parameters say',
-                )
-                for name, count in CAMERA_POSE.items()
-            ),
-            DeclareLaunchArgument(
-                'rviz', default_value='false', description='open RViz with the shipped view'
-            ),
-            DeclareLaunchArgument(
-                'respawn', default_value='false', description='start a node again that has died'
-            ),
-            DeclareLaunchArgument(
-                'localhost_only',
-                default_value='false',
-                description='discover nodes on this machine only',
-            ),
-            DeclareLaunchArgument(
-                'log_level', default_value='info', description='debug, info, warn or error'
+                DeclareLaunchArgument(name, default_value=value, description=text)
+                for name, (value, text) in arguments.items()
             ),
             OpaqueFunction(function=prepare_parameters),
             # Room for images in shared memory; one thread of BLAS a process; and nodes end when

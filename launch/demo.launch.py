@@ -69,36 +69,25 @@ def generate_launch_description() -> LaunchDescription:
             raise RuntimeError(f'the simulator ended with exit code {event.returncode}')
         return EmitEvent(event=Shutdown(reason='the simulator has ended'))
 
+    arguments = {
+        'params_file': (
+            defaults,
+            'parameters of all nodes, laid over those of the demonstration',
+        ),
+        'namespace': ('', 'prefix of every node and topic'),
+        'seed': ('0', 'of the random layout'),
+        'camera': ('auto', 'how the simulated camera makes images: auto, egl, osmesa or raycast'),
+        'rviz': ('false', 'open RViz with the shipped view'),
+        'respawn': ('false', 'start a node again that has died'),
+        'localhost_only': ('true', 'discover nodes on this machine only'),
+        'log_level': ('info', 'debug, info, warn or error'),
+    }
     passed_on = ('params_file', 'namespace', 'rviz', 'respawn', 'localhost_only', 'log_level')
     return LaunchDescription(
         [
-            DeclareLaunchArgument(
-                'params_file',
-                default_value=defaults,
-                description='parameters of all nodes, laid over those of the demonstration',
-            ),
-            DeclareLaunchArgument(
-                'namespace', default_value='', description='prefix of every node and topic'
-            ),
-            DeclareLaunchArgument('seed', default_value='0', description='of the random layout'),
-            DeclareLaunchArgument(
-                'camera',
-                default_value='auto',
-                description='how the simulated camera makes images: auto, egl, osmesa or raycast',
-            ),
-            DeclareLaunchArgument(
-                'rviz', default_value='false', description='open RViz with the shipped view'
-            ),
-            DeclareLaunchArgument(
-                'respawn', default_value='false', description='start a node again that has died'
-            ),
-            DeclareLaunchArgument(
-                'localhost_only',
-                default_value='true',
-                description='discover nodes on this machine only',
-            ),
-            DeclareLaunchArgument(
-                'log_level', default_value='info', description='debug, info, warn or error'
+            *(
+                DeclareLaunchArgument(name, default_value=value, description=text)
+                for name, (value, text) in arguments.items()
             ),
             # What is not passed on cannot be set, nor is it shown: it is fixed here.
             PushLaunchConfigurations(),

@@ -142,55 +142,37 @@ def generate_launch_description() -> LaunchDescription:
             return EmitEvent(event=Shutdown(reason='the bag has ended'))
         return None
 
+    arguments = {
+        'rate': ('1.0', 'seconds of the bag per second'),
+        'ready_timeout': (
+            '180.0',
+            'seconds that the nodes get to come up and learn their words',
+        ),
+        'delay': ('2.0', 'seconds that player and nodes get to find each other'),
+        'params_file': (
+            defaults,
+            'parameters of all nodes, laid over those of the demonstration',
+        ),
+        'namespace': ('', 'prefix the bag was recorded under'),
+        'perception': (
+            'false',
+            'make the entities anew from the images; false: take those recorded',
+        ),
+        'controller': ('true', 'let the controller plan along; nothing follows its plans'),
+        **{name: (topic, f'name of {topic} in the bag') for name, topic in DRIVER_TOPICS.items()},
+        'rviz': ('false', 'open RViz with the shipped view'),
+        'log_level': ('info', 'debug, info, warn or error'),
+    }
     passed_on = (
         *('params_file', 'namespace', 'perception', 'controller', 'rviz', 'log_level'),
-        *('joint_states_topic', 'color_topic', 'depth_topic', 'info_topic'),
+        *DRIVER_TOPICS,
     )
     return LaunchDescription(
         [
             DeclareLaunchArgument('bag', description='folder of the bag, mcap or sqlite3'),
-            DeclareLaunchArgument(
-                'rate', default_value='1.0', description='seconds of the bag per second'
-            ),
-            DeclareLaunchArgument(
-                'ready_timeout',
-                default_value='180.0',
-                description='seconds that the nodes get to come up and learn their words',
-            ),
-            DeclareLaunchArgument(
-                'delay',
-                default_value='2.0',
-                description='seconds that player and nodes get to find each other',
-            ),
-            DeclareLaunchArgument(
-                'params_file',
-                default_value=defaults,
-                description='parameters of all nodes, laid over those of the demonstration',
-            ),
-            DeclareLaunchArgument(
-                'namespace', default_value='', description='prefix the bag was recorded under'
-            ),
-            DeclareLaunchArgument(
-                'perception',
-                default_value='false',
-                description='make the entities anew from the images; false: take those recorded',
-            ),
-            DeclareLaunchArgument(
-                'controller',
-                default_value='true',
-                description='let the controller plan along; nothing follows its plans',
-            ),
             *(
-                DeclareLaunchArgument(
-                    argument, default_value=topic, description=f'name of {topic} in the bag'
-                )
-                for argument, topic in DRIVER_TOPICS.items()
-            ),
-            DeclareLaunchArgument(
-                'rviz', default_value='false', description='open RViz with the shipped view'
-            ),
-            DeclareLaunchArgument(
-                'log_level', default_value='info', description='debug, info, warn or error'
+                DeclareLaunchArgument(name, default_value=value, description=text)
+                for name, (value, text) in arguments.items()
             ),
             OpaqueFunction(function=check_bag),
             # What is not passed on cannot be set, nor is it shown: it is fixed here.

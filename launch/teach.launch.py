@@ -51,48 +51,32 @@ def generate_launch_description() -> LaunchDescription:
         *CAMERA_POSE,
         *DRIVER_TOPICS,
     )
+    arguments = {
+        'params_file': (
+            str(share / 'config' / 'robot.yaml'),
+            'parameters of all nodes; what it leaves out is as in robot.yaml',
+        ),
+        'namespace': ('', 'prefix of every node and topic'),
+        'use_sim_time': ('false', 'take the time from /clock'),
+        'perception': ('true', 'start entity_extractor; false where others publish `entities`'),
+        'bag': ('', 'record what is shown into this new bag'),
+        **{
+            name: (topic, f'what the driver calls {topic}')
+            for name, topic in DRIVER_TOPICS.items()
+        },
+        **{name: ('', f'as of bringup.launch.py: {what}') for name, what in CAMERA_POSE.items()},
+        'rviz': ('false', 'open RViz with the shipped view'),
+        'log_level': ('info', 'debug, info, warn or error'),
+    }
     namespace = LaunchConfiguration('namespace')
     bag = LaunchConfiguration('bag')
     prefix = PythonExpression(["'/' + '", namespace, "'.strip('/') + '/' if '", namespace,
                                "'.strip('/') else '/'"])  # fmt: skip
     return LaunchDescription(
         [
-            DeclareLaunchArgument(
-                'params_file',
-                default_value=str(share / 'config' / 'robot.yaml'),
-                description='parameters of all nodes; what it leaves out is as in robot.yaml',
-            ),
-            DeclareLaunchArgument(
-                'namespace', default_value='', description='prefix of every node and topic'
-            ),
-            DeclareLaunchArgument(
-                'use_sim_time', default_value='false', description='take the time from /clock'
-            ),
-            DeclareLaunchArgument(
-                'perception',
-                default_value='true',
-                description='start entity_extractor; false where others publish `entities`',
-            ),
-            DeclareLaunchArgument(
-                'bag', default_value='', description='record what is shown into this new bag'
-            ),
             *(
-                DeclareLaunchArgument(
-                    argument, default_value=topic, description=f'what the driver calls {topic}'
-                )
-                for argument, topic in DRIVER_TOPICS.items()
-            ),
-            *(
-                DeclareLaunchArgument(
-                    argument, default_value='', description=f'as of bringup.launch.py: {what}'
-                )
-                for argument, what in CAMERA_POSE.items()
-            ),
-            DeclareLaunchArgument(
-                'rviz', default_value='false', description='open RViz with the shipped view'
-            ),
-            DeclareLaunchArgument(
-                'log_level', default_value='info', description='debug, info, warn or error'
+                DeclareLaunchArgument(name, default_value=value, description=text)
+                for name, (value, text) in arguments.items()
             ),
             # What is not passed on cannot be set, nor is it shown: it is fixed here.
             PushLaunchConfigurations(),
