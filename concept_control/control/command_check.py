@@ -91,7 +91,8 @@ class CommandCheck:
                 reason = f'positions jump by {jump:.3g} more than speed and acceleration allow'
             elapsed = self.elapsed(time)
             velocity = (q - last.q) / elapsed if elapsed else last.velocity
-        reason = reason or self._following_fault()
+        if not reason and self._error > MAX_FOLLOWING_ERROR:
+            reason = f'the arm is {self._error:.3g} away: it does not follow'
         if not reason:
             self._position = Told(time, q, velocity)
         return reason
@@ -173,12 +174,6 @@ class CommandCheck:
             f'plan starts {gap:.3g} from where the arm is and was told to be, {kick:.3g}/s faster '
             'or slower'
         )
-
-    def _following_fault(self) -> str:
-        """Return how far the arm was from what it was told when it was measured."""
-        if self._error <= MAX_FOLLOWING_ERROR:
-            return ''
-        return f'the arm is {self._error:.3g} away: it does not follow'
 
     def _place_fault(self, positions: np.ndarray) -> str:
         """Check (T, n) positions; an arm that is beyond a limit may be led back from there."""

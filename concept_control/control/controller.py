@@ -103,10 +103,7 @@ class ConceptController:
     """
 
     def __init__(
-        self,
-        arm: ArmDescription,
-        config: TaskConfig | None = None,
-        planner: str = 'ilqg',
+        self, arm: ArmDescription, config: TaskConfig | None = None, planner: str = 'ilqg'
     ) -> None:
         """Build the controller of an arm, with a planner among `planners.registry.PLANNERS`."""
         self.arm = arm
@@ -264,9 +261,7 @@ class ConceptController:
         if self._last_time is None or time < self._last_time:
             # Neither plans nor memories have a meaning in a clock that started again.
             self.restart()
-            elapsed = 0.0
-        else:
-            elapsed = time - self._last_time
+        elapsed = 0.0 if self._last_time is None else time - self._last_time
         self._last_time = time
         if self.status is Status.ACTIVE:
             view.time += min(elapsed, MAX_TICK)  # scripts' deadlines stand still in a pause
@@ -278,8 +273,7 @@ class ConceptController:
         remembered = {
             i: e
             for i, e in view.entities.items()
-            if i not in entities
-            and (i == view.held or time - self._seen.get(i, -np.inf) < ENTITY_MEMORY)
+            if i == view.held or time - self._seen.get(i, -np.inf) < ENTITY_MEMORY
         }
         view.entities = {**remembered, **{i: e for i, e in entities.items() if i != TOOL_ID}}
         view.placed = {i: p for i, p in view.placed.items() if not self._has_caught_up(i, p)}
@@ -387,12 +381,8 @@ class ConceptController:
         energy = float('nan')
         if self._task is not None and self._last_time is not None:
             energy = self._task.recent_energy(self._last_time)
-        if (
-            status is Status.ACTIVE
-            and self._phase == 'hold'
-            and not guard
-            and self._follows_tool()
-        ):
+        follows_tool = isinstance(self.goal, GroundedGoal) and self.goal.follows_tool
+        if status is Status.ACTIVE and self._phase == 'hold' and not guard and follows_tool:
             status, text = Status.SATISFIED, 'energy at its goal level; following'
         return ControlOutput(
             plan=plan,
@@ -408,6 +398,3 @@ class ConceptController:
             guard=guard,
             slowed=self._slowed,
         )
-
-    def _follows_tool(self) -> bool:
-        return isinstance(self.goal, GroundedGoal) and self.goal.follows_tool

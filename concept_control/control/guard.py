@@ -134,8 +134,7 @@ class Guard:
             if not self._breaks_of_place(cut, q).any():
                 return GuardedPlan(cut, '')
         if not places.any():
-            limited = self._limited(plan)
-            limited = self._cut(limited, limited.num_steps)
+            limited = self._cut(self._limited(plan), plan.num_steps)
             if not self._breaks_of_place(limited, q).any():
                 return GuardedPlan(limited, '', f'{cause}: slowed down')
         return GuardedPlan(
@@ -158,8 +157,7 @@ class Guard:
         stop = np.clip(-qd / TORQUE_SPAN, -top, top)
         if effort.shape != q.shape or not np.isfinite(effort).all():
             result = dynamics.inverse(q, qd, stop)
-            limits = arm.effort_limits
-            return np.clip(result, -limits, limits), NOT_FINITE
+            return np.clip(result, -arm.effort_limits, arm.effort_limits), NOT_FINITE
         wanted = dynamics.acceleration(q, qd, effort)
         lower, upper = arm.position_limits.T
         slowest = np.clip((-speed - qd) / TORQUE_SPAN, -top, top)
@@ -205,37 +203,28 @@ class Guard:
         dt = dt if np.isfinite(dt) and dt > 0 else 0.02
         to_rest = np.ceil(np.max(np.abs(qd) / self._acceleration) / dt)
         steps = max(steps, int(min(to_rest, MAX_BRAKE_STEPS)), 1)
-        velocities = np.empty((steps + 1, len(q)))
-        velocities[0] = qd
-        change = self._acceleration * dt
-        for t in range(steps):
-            slower = np.maximum(np.abs(velocities[t]) - change, 0.0)
-            velocities[t + 1] = np.sign(velocities[t]) * slower
+        change = self._acceleration * dt * np.arange(steps + 1)[:, None]
+        velocities = np.sign(qd) * np.maximum(np.abs(qd) - change, 0.0)
+        lower, upper = self.arm.position_limits.T
         if within_limits:
-            self._stop_at_limits(velocities, dt, q)
+            # What would pass a position limit slows down evenly instead; what comes too fast for
+            # its acceleration limit ends at it all the same.
+            way = dt * (velocities[1:] + velocities[:-1]).sum(axis=0) / 2
+            room = np.where(way > 0, np.maximum(upper - q, 0.0), np.maximum(q - lower, 0.0))
+            for joint in np.flatnonzero(np.abs(way) > room):
+                step = abs(qd[joint]) * dt
+                fewest = np.ceil(abs(qd[joint]) / (self.arm.acceleration_limits[joint] * dt))
+                count = max(int(2 * room[joint] / step), int(fewest))
+                velocities[:, joint] = qd[joint] * np.maximum(
+                    1 - np.arange(steps + 1) / count, 0.0
+                )
         means = (velocities[1:] + velocities[:-1]) / 2
         positions = q + np.vstack([np.zeros_like(q), np.cumsum(dt * means, axis=0)])
         if within_limits:
-            lower, upper = self.arm.position_limits.T
             positions = np.clip(positions, np.minimum(lower, q), np.maximum(upper, q))
         efforts = self._efforts(positions, velocities, dt)
         stamp = stamp if np.isfinite(stamp) else 0.0
         return Plan(stamp, dt, positions, velocities, efforts)
-
-    def _stop_at_limits(self, velocities: np.ndarray, dt: float, q: np.ndarray) -> None:
-        """Change velocities (H + 1, n) of joints that would pass a position limit, evenly.
-
-        Those that come too fast for their acceleration limit end at it all the same.
-        """
-        lower, upper = self.arm.position_limits.T
-        way = dt * (velocities[1:] + velocities[:-1]).sum(axis=0) / 2
-        room = np.where(way > 0, np.maximum(upper - q, 0.0), np.maximum(q - lower, 0.0))
-        for joint in np.flatnonzero(np.abs(way) > room):
-            first = velocities[0, joint]
-            fewest = np.ceil(abs(first) / (self.arm.acceleration_limits[joint] * dt))
-            count = max(int(2 * room[joint] / (abs(first) * dt)), int(fewest))
-            left = np.maximum(1 - np.arange(len(velocities)) / count, 0.0)
-            velocities[:, joint] = first * left
 
     def _malformed(self, plan: Plan, q: np.ndarray) -> str:
         """Return why a plan is none for this arm here and now; empty if it is."""
@@ -276,10 +265,8 @@ class Guard:
 
     def _cause(self, plan: Plan, q: np.ndarray, point: int) -> str:
         """Say which rule a point of a plan breaks."""
-        beyond = (
-            self.arm.beyond_limits(plan.positions[point])
-            > np.maximum(self.arm.beyond_limits(q), 0.0) + TOLERANCE
-        )
+        allowed = np.maximum(self.arm.beyond_limits(q), 0.0) + TOLERANCE
+        beyond = self.arm.beyond_limits(plan.positions[point]) > allowed
         if beyond.any():
             return f'position limit of {self._names(beyond)}'
         trespass = float(self._trespass(plan.positions[point : point + 1])[0])
@@ -312,14 +299,8 @@ class Guard:
         tip = self._kinematics.tool(q).position
         workspace, config = self.arm.workspace, self.config
         lateral = np.abs(workspace.to_workspace(tip[:, :2])).max(axis=-1) - 1.0
-        beyond = np.stack(
-            [
-                lateral * workspace.half_extent - config.fence_margin,
-                config.floor - tip[:, 2],
-                tip[:, 2] - config.ceiling,
-            ]
-        )
-        return beyond.max(axis=0)
+        above = np.maximum(config.floor - tip[:, 2], tip[:, 2] - config.ceiling)
+        return np.maximum(lateral * workspace.half_extent - config.fence_margin, above)
 
     def _limited(self, plan: Plan) -> Plan:
         """Follow a plan's velocities as closely as the limits of velocity and acceleration allow.

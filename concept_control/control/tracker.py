@@ -85,7 +85,11 @@ class PlanTracker:
         shift = drift = np.zeros_like(position)
         # An offset of a time that has not come is of a clock that was turned back since.
         if self._offset is not None and self._offset[0] <= time:
-            shift, drift = self._settling(time, self._offset)
+            then, shift, drift = self._offset
+            rate, elapsed = 1.0 / self._blend_time, time - then
+            slope, share = drift + rate * shift, np.exp(-rate * elapsed)
+            shift = share * (shift + slope * elapsed)
+            drift = share * (drift - rate * slope * elapsed)
         if self._replaced is not None and self._blend_time > 0.0:
             before, speed, _ = self._replaced.at(time)
             shift, drift = before + shift - position, speed + drift - velocity
@@ -95,15 +99,6 @@ class PlanTracker:
             self._offset = time, shift, drift
         self._replaced = None
         return shift, drift
-
-    def _settling(
-        self, time: float, offset: tuple[float, np.ndarray, np.ndarray]
-    ) -> tuple[np.ndarray, np.ndarray]:
-        then, shift, drift = offset
-        rate, elapsed = 1.0 / self._blend_time, time - then
-        slope = drift + rate * shift
-        share = np.exp(-rate * elapsed)
-        return share * (shift + slope * elapsed), share * (drift - rate * slope * elapsed)
 
     def effort(self, time: float, q: np.ndarray, qd: np.ndarray) -> np.ndarray:
         """Return joint torques (n,) [N m], clamped to the arm's limits.

@@ -209,11 +209,7 @@ def _find_mesh(name: str, urdf: Path) -> Path | None:
 
 
 def _mesh_path(name: str, urdf: Path) -> Path | None:
-    """Find a mesh, or one of the same name that MuJoCo reads; None where there is only another.
-
-    Raises:
-        ArmError: If no such file is anywhere.
-    """
+    """Find a mesh, or one of the same name that MuJoCo reads; None where there is only another."""
     mesh = _find_mesh(name, urdf)
     if mesh is None:
         raise ArmError(

@@ -210,9 +210,12 @@ def _lock(spec: mujoco.MjSpec, locked: Mapping[str, float], path: Path) -> None:
     for name, position in locked.items():
         data.joint(name).qpos[0] = position
     mujoco.mj_kinematics(model, data)
-    for each in (*spec.equalities, *spec.tendons):
-        if not locked.keys().isdisjoint(_references(each)):
-            spec.delete(each)
+    for equality in spec.equalities:
+        if equality.name1 in locked or equality.name2 in locked:
+            spec.delete(equality)
+    for tendon in spec.tendons:
+        if any(wrap.target.name in locked for wrap in tendon.path):
+            spec.delete(tendon)
     for name in locked:
         number = int(model.joint(name).bodyid[0])
         above = int(model.body_parentid[number])
@@ -224,9 +227,3 @@ def _lock(spec: mujoco.MjSpec, locked: Mapping[str, float], path: Path) -> None:
         spec.delete(spec.joint(name))
         body.pos, body.quat = offset, quat
         body.alt.type = mujoco.mjtOrientation.mjORIENTATION_QUAT
-
-
-def _references(element: mujoco.MjsEquality | mujoco.MjsTendon) -> set[str]:
-    if isinstance(element, mujoco.MjsTendon):
-        return {wrap.target.name for wrap in element.path}
-    return {element.name1, element.name2}

@@ -61,7 +61,8 @@ def joint_chain(
     names: list[str] = []
     body = 0
     while True:
-        for joint in _joints_of(model, body):
+        first = int(model.body_jntadr[body])
+        for joint in range(first, first + int(model.body_jntnum[body])):
             if model.jnt_type[joint] not in _MOVING:
                 raise ArmError(
                     f'{path}: its joint {model.joint(joint).name!r} is neither a hinge nor a '
@@ -102,11 +103,6 @@ def others(
 
 def _children(model: mujoco.MjModel, body: int) -> list[int]:
     return [b for b in range(1, model.nbody) if model.body_parentid[b] == body]
-
-
-def _joints_of(model: mujoco.MjModel, body: int) -> range:
-    first = int(model.body_jntadr[body])
-    return range(first, first + int(model.body_jntnum[body]))
 
 
 def joint_limits(model: mujoco.MjModel, joints: tuple[str, ...], path: Path) -> np.ndarray:
@@ -206,13 +202,18 @@ def sample_postures(arm: ArmModel, count: int) -> np.ndarray:
     )
 
 
+def at_rest(model: mujoco.MjModel, q: np.ndarray) -> mujoco.MjData:
+    """Return the state of an arm at rest at joint positions (n,) [rad, m]."""
+    data = mujoco.MjData(model)
+    data.qpos[:] = q
+    mujoco.mj_forward(model, data)
+    return data
+
+
 def effort_limits(model: mujoco.MjModel, arm: ArmModel) -> np.ndarray:
     """Return (n,) torque limits [N m, N]: the file's, or some that bear the arm's weight."""
-    data, needed = mujoco.MjData(model), np.zeros(model.nv)
-    for q in np.concatenate([arm.home[None], sample_postures(arm, 50)]):
-        data.qpos[:] = q
-        mujoco.mj_forward(model, data)
-        needed = np.maximum(needed, np.abs(data.qfrc_bias))
+    postures = [arm.home, *sample_postures(arm, 50)]
+    needed = np.max([np.abs(at_rest(model, q).qfrc_bias) for q in postures], axis=0)
     limits = np.where(
         model.jnt_actfrclimited.astype(bool),
         np.abs(model.jnt_actfrcrange).max(axis=1),
@@ -223,10 +224,8 @@ def effort_limits(model: mujoco.MjModel, arm: ArmModel) -> np.ndarray:
 
 def inertia(model: mujoco.MjModel, home: np.ndarray) -> np.ndarray:
     """Return (n,) the inertia about each joint at home [kg m², kg]."""
-    data, matrix = mujoco.MjData(model), np.zeros((model.nv, model.nv))
-    data.qpos[:] = home
-    mujoco.mj_forward(model, data)
-    mujoco.mj_fullM(model, data, matrix)
+    matrix = np.zeros((model.nv, model.nv))
+    mujoco.mj_fullM(model, at_rest(model, home), matrix)
     return np.diag(matrix).copy()
 
 
@@ -248,9 +247,7 @@ def acceleration_limits(
     model: mujoco.MjModel, home: np.ndarray, efforts: np.ndarray, slides: np.ndarray
 ) -> np.ndarray:
     """Return (n,) acceleration limits that the torques (n,) allow at home [rad/s², m/s²]."""
-    data = mujoco.MjData(model)
-    data.qpos[:] = home
-    mujoco.mj_forward(model, data)
+    data = at_rest(model, home)
     able = TORQUE_SHARE * (efforts - np.abs(data.qfrc_bias)) / inertia(model, home)
     usual = np.where(slides, SLIDE_ACCELERATION, HINGE_ACCELERATION)
     return np.round(np.clip(able, 0.25 * usual, usual), 2)

@@ -187,9 +187,6 @@ def _completed(path: Path, text: str, modified: int) -> ArmDescription:
         path: YAML, for people and for paths relative to it.
         text: Fields, as JSON.
         modified: Time of the arm's file, so that a changed one is read again.
-
-    Raises:
-        ArmError: As `ArmDescription.load`.
     """
     found = check_fields(_ArmFields, json.loads(text), path, ArmError)
     chain, derived = _chain(path, found)
@@ -337,9 +334,7 @@ def _check_home(path: Path, arm: ArmDescription, model: mujoco.MjModel) -> None:
     outside = [name for name, excess in zip(arm.joints, arm.beyond_limits(arm.home)) if excess > 0]
     if outside:
         raise ArmError(f'{path}: home is outside the position limits of {", ".join(outside)}')
-    data = mujoco.MjData(model)
-    data.qpos[:] = arm.home
-    mujoco.mj_forward(model, data)
+    data = derivation.at_rest(model, arm.home)
     tool = data.site(arm.tool_site)
     down = -float(tool.xmat.reshape(3, 3)[2, 2])
     if down < LEAST_DOWN:

@@ -8,6 +8,7 @@ import mujoco
 import numpy as np
 from mujoco import rollout
 
+from concept_control.control.arm import derivation
 from concept_control.control.arm.description import OWN, ArmDescription
 from concept_control.errors import ArmError
 
@@ -239,15 +240,9 @@ class ServoDynamics(ArmDynamics):
 
     def _compile(self, arm: ArmDescription) -> mujoco.MjModel:
         model = super()._compile(arm)
-        data = mujoco.MjData(model)
-        data.qpos[:] = arm.home
-        mujoco.mj_forward(model, data)
-        inertia, column = np.zeros(model.nv), np.zeros(model.nv)
-        for i, unit in enumerate(np.eye(model.nv)):
-            mujoco.mj_mulM(model, data, column, unit)
-            inertia[i] = column[i]
-        self.stiffness = SERVO_BANDWIDTH**2 * inertia
-        self.damping = 2 * SERVO_BANDWIDTH * inertia - model.dof_damping
+        moved = derivation.inertia(model, arm.home)
+        self.stiffness = SERVO_BANDWIDTH**2 * moved
+        self.damping = 2 * SERVO_BANDWIDTH * moved - model.dof_damping
         model.opt.gravity[:] = 0.0
         model.actuator_biastype[:] = mujoco.mjtBias.mjBIAS_AFFINE
         model.actuator_gainprm[:, 0] = self.stiffness

@@ -88,7 +88,7 @@ class ArmKinematics:
                 axis, anchor = model.jnt_axis[joint], model.jnt_pos[joint]
                 slides.append(model.jnt_type[joint] == mujoco.mjtJoint.mjJNT_SLIDE)
                 # Rodrigues: R(q) = (I + S²) + sin(q) S - cos(q) S²; a slide does not turn.
-                skew = _skew(axis) * (not slides[-1])
+                skew = np.cross(np.eye(3), axis) * (not slides[-1])
                 translations.append(position + rotation @ anchor)
                 constants.append(rotation @ (np.eye(3) + skew @ skew))
                 sines.append(rotation @ skew)
@@ -226,10 +226,6 @@ def _matrix(quat: np.ndarray) -> np.ndarray:
     flat = np.zeros(9)
     mujoco.mju_quat2Mat(flat, quat)
     return flat.reshape(3, 3)
-
-
-def _skew(v: np.ndarray) -> np.ndarray:
-    return np.array([[0.0, -v[2], v[1]], [v[2], 0.0, -v[0]], [-v[1], v[0], 0.0]])
 
 
 def _cross(a: np.ndarray, b: np.ndarray) -> np.ndarray:

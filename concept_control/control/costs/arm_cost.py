@@ -280,49 +280,42 @@ class ArmCost:
         self, energy: EntityEnergy, motion: ToolMotion
     ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Return value (H + 1,), gradient (H + 1, n) and Hessian (H + 1, n, n) by the joints."""
-        residual, slope = energy.linearize(motion.position[:, :2])
+        w, xy = self.weights, motion.position[:, :2]
+        residual, jacobian = energy.linearize(xy)
         value = self._tool_value(motion, _square(residual))
-        point_gradient, point_hessian = self._point_terms(residual, slope, motion)
+        # By the moving point's position: (H + 1, 3) and (H + 1, 3, 3).
+        by_point, twice = np.zeros((len(xy), 3)), np.zeros((len(xy), 3, 3))
+        factor = 2 * w.energy * _softened(_square(residual), w.energy_knee)[1]
+        transposed = jacobian.transpose(0, 2, 1)
+        by_point[:, :2] = factor[:, None] * (transposed @ residual[..., None])[..., 0]
+        twice[:, :2, :2] = factor[:, None, None] * (transposed @ jacobian)
+        by_point[:, 2] = 2 * w.height * (motion.position[:, 2] - self.height)
+        twice[:, 2, 2] = 2 * w.height
+        if len(self.obstacles):
+            intrusion, direction = self._intrusion(xy)
+            by_point[:, :2] -= 2 * w.clearance * (intrusion[..., None] * direction).sum(axis=-2)
+            active = direction * (intrusion > 0)[..., None]
+            twice[:, :2, :2] += 2 * w.clearance * (active.transpose(0, 2, 1) @ active)
+        if self.fence is not None:
+            beyond, axes = self._trespass(self.fence, xy), self.fence.rotation
+            by_point[:, :2] += 2 * w.clearance * beyond @ axes.T
+            outside = (beyond != 0)[:, None, :] * axes
+            twice[:, :2, :2] += 2 * w.clearance * (outside @ axes.T)
         point, axis = motion.position_jacobian, motion.direction_jacobian(2)
         assert point is not None
         point_t, axis_t = point.transpose(0, 2, 1), axis.transpose(0, 2, 1)
-        tilt = 2 * self.weights.tilt
-        gradient = point_t @ point_gradient[..., None]
+        tilt = 2 * w.tilt
+        gradient = point_t @ by_point[..., None]
         gradient += tilt * axis_t @ (motion.axis - DOWN)[..., None]
-        hessian = point_t @ point_hessian @ point + tilt * axis_t @ axis
+        hessian = point_t @ twice @ point + tilt * axis_t @ axis
         if self.heading is not None:
             across = _across(self.heading)
             turn = np.einsum('i,tin->tn', across, motion.direction_jacobian(0))[..., None]
-            weight = 2 * self.weights.heading
+            weight = 2 * w.heading
             error = motion.rotation[..., 0] @ across
             gradient += weight * error[:, None, None] * turn
             hessian += weight * turn @ turn.transpose(0, 2, 1)
         return value, gradient[..., 0], hessian
-
-    def _point_terms(
-        self, residual: np.ndarray, jacobian: np.ndarray, motion: ToolMotion
-    ) -> tuple[np.ndarray, np.ndarray]:
-        """Return gradient (H + 1, 3) and Hessian (H + 1, 3, 3) by the moving point's position."""
-        w, xy = self.weights, motion.position[:, :2]
-        gradient, hessian = np.zeros((len(xy), 3)), np.zeros((len(xy), 3, 3))
-        _, slope = _softened(_square(residual), w.energy_knee)
-        factor = 2 * w.energy * slope
-        transposed = jacobian.transpose(0, 2, 1)
-        gradient[:, :2] = factor[:, None] * (transposed @ residual[..., None])[..., 0]
-        hessian[:, :2, :2] = factor[:, None, None] * (transposed @ jacobian)
-        gradient[:, 2] = 2 * w.height * (motion.position[:, 2] - self.height)
-        hessian[:, 2, 2] = 2 * w.height
-        if len(self.obstacles):
-            intrusion, direction = self._intrusion(xy)
-            gradient[:, :2] -= 2 * w.clearance * (intrusion[..., None] * direction).sum(axis=-2)
-            active = direction * (intrusion > 0)[..., None]
-            hessian[:, :2, :2] += 2 * w.clearance * (active.transpose(0, 2, 1) @ active)
-        if self.fence is not None:
-            beyond, axes = self._trespass(self.fence, xy), self.fence.rotation
-            gradient[:, :2] += 2 * w.clearance * beyond @ axes.T
-            outside = (beyond != 0)[:, None, :] * axes
-            hessian[:, :2, :2] += 2 * w.clearance * (outside @ axes.T)
-        return gradient, hessian
 
     def _trespass(self, fence: Workspace, xy: np.ndarray) -> np.ndarray:
         """Return (..., 2) signed distances beyond the fence along its own axes [m]."""

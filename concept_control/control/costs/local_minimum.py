@@ -83,7 +83,10 @@ def refine_target(
         step *= min(1.0, REFINE_STEP / length)
         candidates = xy + np.array([[1.0], [0.5], [0.2]]) * step
         values = (energy.residual(candidates) ** 2).sum(axis=-1)
-        values[_is_blocked(candidates, xy, obstacles, clearances)] = np.inf
+        # Deeper into a clearance it may not lead.
+        distance = np.linalg.norm(candidates[:, None] - obstacles, axis=-1)
+        is_nearer = distance < np.linalg.norm(xy - obstacles, axis=-1)
+        values[((distance < clearances) & is_nearer).any(axis=-1)] = np.inf
         best = int(np.argmin(values))
         if not values[best] < value:
             break
@@ -91,14 +94,3 @@ def refine_target(
         residual, jacobian = energy.linearize(xy[None])
         value = float((residual[0] ** 2).sum())
     return xy
-
-
-def _is_blocked(
-    candidates: np.ndarray, present: np.ndarray, obstacles: np.ndarray, clearances: np.ndarray
-) -> np.ndarray:
-    """Tell which (B, 2) candidates lead deeper into an obstacle's clearance than the present."""
-    if not len(obstacles):
-        return np.zeros(len(candidates), dtype=bool)
-    distance = np.linalg.norm(candidates[:, None] - obstacles, axis=-1)
-    now = np.linalg.norm(present - obstacles, axis=-1)
-    return ((distance < clearances) & (distance < now)).any(axis=-1)

@@ -108,24 +108,24 @@ class Ilqg:
         """Return a better trajectory and its cost, or the same one where none was found."""
         by_state, by_control = self.dynamics.linearize(states, controls)
         quadratic = cost.quadratize(states, controls, by_state, by_control)
-        value = quadratic.value
-        while True:
-            policy = self._backward(controls, quadratic, by_state, by_control)
-            if policy is not None:
-                break
-            if self._regularization >= self.config.max_regularization:
+        config, value = self.config, quadratic.value
+        while (policy := self._backward(controls, quadratic, by_state, by_control)) is None:
+            if self._regularization >= config.max_regularization:
                 return states, controls, value
             self._raise_regularization()
         feedforward, gains, linear, square = policy
         self._gains = gains
-        for scale in self.config.step_scales:
+        for scale in config.step_scales:
             expected = -scale * linear - 0.5 * scale**2 * square
             new_states, new_controls = self.dynamics.rollout_feedback(
                 states[0], states, controls + scale * feedforward, gains
             )
             new_value = float(cost.value(new_states, new_controls))
-            if expected > 0 and value - new_value > self.config.min_ratio * expected:
-                self._lower_regularization()
+            if expected > 0 and value - new_value > config.min_ratio * expected:
+                self._schedule = min(1.0 / config.regularization_factor, self._schedule / 2.0)
+                lowered = self._regularization * self._schedule
+                is_small = lowered < config.min_regularization
+                self._regularization = 0.0 if is_small else lowered
                 return new_states, new_controls, new_value
         self._raise_regularization()
         return states, controls, value
@@ -190,11 +190,6 @@ class Ilqg:
         self._schedule = max(self.config.regularization_factor, self._schedule * 2.0)
         raised = max(self._regularization, self.config.min_regularization) * self._schedule
         self._regularization = min(raised, self.config.max_regularization)
-
-    def _lower_regularization(self) -> None:
-        self._schedule = min(1.0 / self.config.regularization_factor, self._schedule / 2.0)
-        lowered = self._regularization * self._schedule
-        self._regularization = lowered if lowered >= self.config.min_regularization else 0.0
 
 
 def _shifted(trajectory: np.ndarray, steps: float) -> np.ndarray:

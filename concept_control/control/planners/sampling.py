@@ -40,9 +40,10 @@ class SamplingPlanner:
     Deterministic for a seed; one instance per control loop.
     """
 
-    def __init__(self, dynamics: MujocoDynamics, config: SamplingConfig | None = None) -> None:
-        self.dynamics = dynamics
-        self.config = config or SamplingConfig()
+    config: SamplingConfig
+
+    def __init__(self, dynamics: MujocoDynamics, config: SamplingConfig) -> None:
+        self.dynamics, self.config = dynamics, config
         span = (dynamics.upper - dynamics.lower) / 2
         self.scale = np.where(np.isfinite(span), span, 1.0)
         # Linear interpolation from knots to steps, as one matrix.
@@ -66,10 +67,12 @@ class SamplingPlanner:
         self._shift(time, q)
         for _ in range(iterations):
             knots = self._samples()
-            costs = self._costs(state, knots, cost)
-            self._knots = np.clip(
-                self._update(knots, costs), self.dynamics.lower, self.dynamics.upper
-            )
+            controls = self._spline @ knots
+            states = self.dynamics.rollout_batch(state, controls)
+            costs = cost.value(states, self.dynamics.efforts(states, controls))
+            # Rollouts that diverged count as infinitely bad.
+            best = self._update(knots, np.where(np.isfinite(costs), costs, np.inf))
+            self._knots = np.clip(best, self.dynamics.lower, self.dynamics.upper)
         controls = self._spline @ self._knots
         states = self.dynamics.rollout(state, controls)
         efforts = self.dynamics.efforts(states, controls)
@@ -97,13 +100,6 @@ class SamplingPlanner:
         noise[0] = 0.0
         return np.clip(self._knots + noise, self.dynamics.lower, self.dynamics.upper)
 
-    def _costs(self, state: np.ndarray, knots: np.ndarray, cost: Cost) -> np.ndarray:
-        """Return (B,) costs; rollouts that diverged count as infinitely bad."""
-        controls = self._spline @ knots
-        states = self.dynamics.rollout_batch(state, controls)
-        costs = cost.value(states, self.dynamics.efforts(states, controls))
-        return np.where(np.isfinite(costs), costs, np.inf)
-
     def _shift(self, time: float, q: np.ndarray) -> None:
         """Move the knots to the present; they start at rest where the arm is."""
         num_knots, horizon = self.config.num_knots, self.config.horizon
@@ -111,9 +107,8 @@ class SamplingPlanner:
         elapsed = None if self._stamp is None else time - self._stamp
         self._stamp = time
         if elapsed is None or not 0.0 <= elapsed < span:
-            hold = np.clip(
-                self.dynamics.holding_control(q), self.dynamics.lower, self.dynamics.upper
-            )
+            hold = self.dynamics.holding_control(q)
+            hold = np.clip(hold, self.dynamics.lower, self.dynamics.upper)
             self._knots = np.tile(hold, (num_knots, 1))
             return
         at = np.minimum(np.arange(num_knots) + elapsed / span * (num_knots - 1), num_knots - 1)
@@ -153,15 +148,13 @@ class Mppi(SamplingPlanner):
     2017, with a temperature relative to the spread of the costs.
     """
 
-    def __init__(self, dynamics: MujocoDynamics, config: MppiConfig | None = None) -> None:
-        self._temperature = (config or MppiConfig()).temperature
-        super().__init__(dynamics, config or MppiConfig())
+    config: MppiConfig
 
     def _update(self, knots: np.ndarray, costs: np.ndarray) -> np.ndarray:
         excess = costs - costs.min()
         finite = excess[np.isfinite(excess)]
         spread = max(float(np.median(finite)), 1e-12)
-        weights = np.exp(-excess / (self._temperature * spread))
+        weights = np.exp(-excess / (self.config.temperature * spread))
         return np.tensordot(weights / weights.sum(), knots, axes=1)
 
 
@@ -185,23 +178,18 @@ class CemConfig(SamplingConfig):
 class Cem(SamplingPlanner):
     """The cross-entropy method (Rubinstein 1999) as a receding-horizon planner on spline knots."""
 
-    def __init__(self, dynamics: MujocoDynamics, config: CemConfig | None = None) -> None:
-        self._cem = config or CemConfig()
-        super().__init__(dynamics, self._cem)
+    config: CemConfig
 
     def reset(self) -> None:
         """Forget the warm start and the fitted Gaussian."""
         super().reset()
-        self._spread = np.full((self._cem.num_knots, len(self.scale)), self._cem.noise)
+        self._spread = np.full((self.config.num_knots, len(self.scale)), self.config.noise)
 
     def _deviation(self) -> np.ndarray:
         return self._spread * self.scale
 
     def _update(self, knots: np.ndarray, costs: np.ndarray) -> np.ndarray:
-        elites = knots[np.argsort(costs)[: self._cem.num_elites]]
-        fitted = elites.std(axis=0) / self.scale
-        kept = self._cem.smoothing
-        self._spread = np.clip(
-            kept * self._spread + (1 - kept) * fitted, self._cem.min_noise, self._cem.max_noise
-        )
+        elites, kept = knots[np.argsort(costs)[: self.config.num_elites]], self.config.smoothing
+        spread = kept * self._spread + (1 - kept) * elites.std(axis=0) / self.scale
+        self._spread = np.clip(spread, self.config.min_noise, self.config.max_noise)
         return elites.mean(axis=0)
