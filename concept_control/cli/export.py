@@ -10,9 +10,7 @@ from concept_control.energy.model import ConceptModel
 from concept_control.energy.network_energy import NetworkEnergy
 from concept_control.energy.torchscript import EXPORTED_PROGRAM, export_network
 from concept_control.errors import ModelError
-from concept_control.language.kept_words import learn_words
-from concept_control.language.library import LibraryConcept
-from concept_control.language.library_store import load, taught_names
+from concept_control.language.spoken_words import said_word
 from concept_control.paths import library_folder
 
 
@@ -54,15 +52,8 @@ def main(args: argparse.Namespace) -> int:
         export_network(function.network, args.output)
         what = f'the energy of model {model.fingerprint}'
     else:
-        concept = _concept(model, args.word)
+        concept = said_word(args.word, model, library_folder())
         function.export(concept.code, args.entities, args.output)
         what = f'the residual of {concept.signature} in scenes of {args.entities} entities'
     print(f'wrote {args.output}: {what}, value and gradient')
     return 0
-
-
-def _concept(model: ConceptModel, name: str) -> LibraryConcept:
-    folder = library_folder()
-    if name in taught_names(folder):
-        return load(folder / f'{name}.npz', model)
-    return learn_words(model, folder, [name]).get(name)

@@ -70,11 +70,7 @@ def arrange(
 
 
 def _checked(scene: Tabletop) -> Tabletop:
-    """Return the scene with arrays for lists.
-
-    Raises:
-        EventError: if they contradict each other.
-    """
+    """Return the scene with arrays for lists."""
     n = len(scene.ids)
     arrays: dict[str, tuple[int, ...]] = {'positions': (n, 2), 'colors': (n, 3)}
     arrays |= dict.fromkeys(('sizes', 'bottoms', 'heights', 'rims'), (n,))

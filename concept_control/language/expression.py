@@ -16,8 +16,8 @@ entities the concept is about. This file knows only the text; `grounding.py` kno
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
 from typing import NoReturn
 
 from concept_control.errors import ExpressionError
@@ -206,17 +206,15 @@ def argument_alternatives(
     return (arguments,)
 
 
-def scale(expression: Expression, weight: float) -> Expression:
-    """Return the expression with every term's weight multiplied."""
+def reweighted(expression: Expression, weight: Callable[[Term], float]) -> Expression:
+    """Return the expression with other weights, each asked for its term from left to right."""
     match expression:
-        case Term(name, subjects, arguments, old):
-            return Term(name, subjects, arguments, old * weight)
+        case Term():
+            return replace(expression, weight=weight(expression))
         case Not(part):
-            return Not(scale(part, weight))
-        case And(parts):
-            return And(tuple(scale(part, weight) for part in parts))
-        case Or(parts):
-            return Or(tuple(scale(part, weight) for part in parts))
+            return Not(reweighted(part, weight))
+        case And(parts) | Or(parts):
+            return type(expression)(tuple(reweighted(part, weight) for part in parts))
 
 
 class _Parser:
@@ -280,7 +278,7 @@ class _Parser:
                 self._expect(')', 'to close the parenthesis')
             else:
                 expression = self._term()
-            return expression if weight == 1.0 else scale(expression, weight)
+            return reweighted(expression, lambda term: weight * term.weight)
         finally:
             self.depth -= 1
 

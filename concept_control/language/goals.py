@@ -109,7 +109,21 @@ def plan_goal(
         relative = (weights / weights.max()).tolist()
         energy = GoalEnergy(model, reweighted(request.program, relative))
         solution = _solve(energy, request, config.max_energy)
-    _refuse_unreached(energy, request, solution, config.max_energy, workspace)
+    heaviest = max(part.weight for part in energy.conjuncts)
+    missed = [
+        f'{part.name} is left with energy {value:.3g}, at most {config.max_energy:g} counts as '
+        'reached'
+        for part, value in zip(energy.conjuncts, solution.conjuncts)
+        if part.weight == heaviest and value > config.max_energy
+    ]
+    if not solution.is_clear:
+        missed.append('blocks would overlap or fall')
+    if missed:
+        missed += _unfit(energy.terms, request.scene, workspace)
+        raise GroundingError(
+            f'{request.expression} cannot be reached here: {"; ".join(missed)}; is there room for '
+            'it on the table, and does it contradict itself?'
+        )
     targets = np.asarray(solution.positions, dtype=float)
     shift = np.linalg.norm(targets - request.scene.positions, axis=-1)
     raised = np.abs(solution.bottoms - request.scene.bottoms)
@@ -126,31 +140,6 @@ def plan_goal(
         initial_energy=_energy_now(energy, request),
         target_energy=float(solution.energy),
     )
-
-
-def _refuse_unreached(
-    energy: GoalEnergy,
-    request: GoalRequest,
-    solution: Solution,
-    max_energy: float,
-    workspace: Workspace,
-) -> None:
-    """Refuse a solution in which the heaviest parts of a goal do not hold."""
-    parts = energy.conjuncts
-    heaviest = max(part.weight for part in parts)
-    missed = [
-        f'{part.name} is left with energy {value:.3g}, at most {max_energy:g} counts as reached'
-        for part, value in zip(parts, solution.conjuncts)
-        if part.weight == heaviest and value > max_energy
-    ]
-    if not solution.is_clear:
-        missed.append('blocks would overlap or fall')
-    if missed:
-        missed += _unfit(energy.terms, request.scene, workspace)
-        raise GroundingError(
-            f'{request.expression} cannot be reached here: {"; ".join(missed)}; is there room for '
-            'it on the table, and does it contradict itself?'
-        )
 
 
 def _unfit(terms: Sequence[GroundedTerm], scene: Tabletop, workspace: Workspace) -> Iterator[str]:

@@ -150,11 +150,12 @@ class _Grounding(RoleFinder):
         subjects, arguments = self.roles_of(term)
         self._check_count(term, concept, 'subject', subjects, term.subjects, concept.subjects)
         alternatives = argument_alternatives(term, arguments, concept.arguments[1])
+        is_shape = concept.arguments[1] == 0 and concept.subjects[1] != 1
         for chosen in alternatives:
             self._check_count(term, concept, 'argument', chosen, term.arguments, concept.arguments)
             # In shapes, where nothing stands after the semicolon, every member is what it is
             # about.
-            attended = chosen if chosen else subjects if _is_shape(concept) else ()
+            attended = chosen or (subjects if is_shape else ())
             acting, meant = subjects, chosen
             if concept.is_mirrored:
                 acting, meant, attended = chosen, subjects, subjects
@@ -267,10 +268,6 @@ class _Grounding(RoleFinder):
             self.model, concept.code, concept.demonstrations, part.colors, part.sizes, self.seed
         )
         return tuple(i for i, s in zip(part.ids, share) if s > SELECTION_THRESHOLD)
-
-
-def _is_shape(concept: LibraryConcept) -> bool:
-    return concept.arguments[1] == 0 and concept.subjects[1] != 1
 
 
 def _ids(ids: Sequence[int]) -> str:

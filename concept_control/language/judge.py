@@ -21,6 +21,7 @@ from concept_control.language.expression import (
     Term,
     TermRoles,
     argument_alternatives,
+    terms,
 )
 from concept_control.language.roles import Ids, RoleFinder
 from concept_control.world.entity import TOOL_ID
@@ -75,7 +76,13 @@ class Judge(RoleFinder):
         self._expression = expression
         # By term: ids of the subjects, and the alternatives of the arguments.
         self._roles: dict[int, tuple[Ids, tuple[Ids, ...]]] = {}
-        self._bind(expression)
+        for term in terms(expression):
+            word = self._word(term.name)
+            subjects, arguments = self.roles_of(term)
+            if word.is_mirrored:
+                subjects, arguments = arguments, subjects
+            alternatives = argument_alternatives(term, arguments, word.arguments[1])
+            self._roles[id(term)] = subjects, alternatives
 
     def __call__(self, after: Tabletop) -> Verdict:
         """Judge a scene with the same ids as the one before.
@@ -88,17 +95,9 @@ class Judge(RoleFinder):
                 f'the scene has the ids {list(after.ids)}; it had {list(self.scene.ids)} before'
             )
         holds, error = self._judge(self._expression, after)
-        return Verdict(holds, error, self._tolerance, tuple(self._listed(self._expression)))
-
-    def _listed(self, expression: Expression) -> list[TermRoles]:
-        match expression:
-            case Term():
-                subjects, alternatives = self._roles[id(expression)]
-                return [(expression, subjects, arguments) for arguments in alternatives]
-            case Not(part):
-                return self._listed(part)
-            case And(parts) | Or(parts):
-                return [role for part in parts for role in self._listed(part)]
+        named = ((term, *self._roles[id(term)]) for term in terms(self._expression))
+        roles = ((term, ids, arguments) for term, ids, several in named for arguments in several)
+        return Verdict(holds, error, self._tolerance, tuple(roles))
 
     def _judge(self, expression: Expression, after: Tabletop) -> tuple[bool, float]:
         match expression:
@@ -112,12 +111,11 @@ class Judge(RoleFinder):
             case Not(part):
                 holds, _ = self._judge(part, after)
                 return not holds, float('nan')
-            case And(parts):
-                verdicts = [self._judge(part, after) for part in parts]
-                return all(h for h, _ in verdicts), float(np.max([e for _, e in verdicts]))
-            case Or(parts):
-                verdicts = [self._judge(part, after) for part in parts]
-                return any(h for h, _ in verdicts), float(np.min([e for _, e in verdicts]))
+            case And(parts) | Or(parts):
+                each, errors = zip(*(self._judge(part, after) for part in parts))
+                if isinstance(expression, And):
+                    return all(each), float(np.max(errors))
+                return any(each), float(np.min(errors))
 
     def _judge_term(
         self, term: Term, subjects: Ids, arguments: Ids, after: Tabletop
@@ -130,7 +128,10 @@ class Judge(RoleFinder):
         # So may what lay on or in something: it was cleared away, or went along.
         lay = (before.bottoms > 0) | before.is_in().any(axis=1)
         is_free = before.mask(sorted(others)) | (lay & ~before.mask(subjects))
-        is_free |= _is_touched(before, after) & ~before.mask(subjects)
+        # And what carries something now, and was hardly pushed by it.
+        shift = np.linalg.norm(after.positions - before.positions, axis=-1)
+        is_touched = after.rests_on().any(axis=0) & (shift <= CONTACT_SHIFT)
+        is_free |= is_touched & ~before.mask(subjects)
         start = np.where(is_free[:, None], after.positions, before.positions)
         events = Events(
             positions=np.stack([start, after.positions])[None].astype(np.float32),
@@ -150,21 +151,6 @@ class Judge(RoleFinder):
             )
         return self._words[name]
 
-    def _bind(self, expression: Expression) -> None:
-        match expression:
-            case Term():
-                word = self._word(expression.name)
-                subjects, arguments = self.roles_of(expression)
-                if word.is_mirrored:
-                    subjects, arguments = arguments, subjects
-                alternatives = argument_alternatives(expression, arguments, word.arguments[1])
-                self._roles[id(expression)] = subjects, alternatives
-            case Not(part):
-                self._bind(part)
-            case And(parts) | Or(parts):
-                for part in parts:
-                    self._bind(part)
-
     def selects(self, name: str) -> bool:
         """See `RoleFinder.selects`."""
         return self._word(name).selects
@@ -178,9 +164,3 @@ class Judge(RoleFinder):
             for i, a in zip(scene.ids, np.asarray(attention))
             if a > 0.5 and i != TOOL_ID and i not in marker
         )
-
-
-def _is_touched(before: Tabletop, after: Tabletop) -> np.ndarray:
-    """Return (N,) bool: what carries something afterwards and was hardly pushed by it."""
-    shift = np.linalg.norm(after.positions - before.positions, axis=-1)
-    return after.rests_on().any(axis=0) & (shift <= CONTACT_SHIFT)

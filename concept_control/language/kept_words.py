@@ -6,6 +6,7 @@ the sources of inference. Where either differs, or the file is damaged, words ar
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 from collections.abc import Callable, Iterable
@@ -60,7 +61,9 @@ def learn_words(
     function = model.energy_function
     if not isinstance(function, AgreementEnergy) or isinstance(function, BothEnergy):
         return ConceptLibrary.learn(model, names, num_demonstrations, seed, progress)
-    path, digest = folder / FILE, _digest(function)
+    path, digest = folder / FILE, f'{function.digest} {_sources()}'
+    # All that codes follow from, beside demonstrations.
+    digest = hashlib.sha256(digest.encode()).hexdigest()
     kept = _read(path, digest)
     has_changed = False
 
@@ -80,7 +83,10 @@ def learn_words(
 
     library = ConceptLibrary.learn(model, names, num_demonstrations, seed, progress, learn)
     if has_changed:
-        _write(path, {'schema': SCHEMA, 'digest': digest, 'words': kept})
+        values = {'schema': SCHEMA, 'digest': digest, 'words': kept}
+        # Where it cannot be written, the next start takes as long as this one.
+        with contextlib.suppress(OSError), replacing(path) as file:
+            file.write(json.dumps(values, indent=1).encode())
     return library
 
 
@@ -109,19 +115,6 @@ def _read(path: Path, digest: str) -> dict[str, dict[str, Any]]:
         return dict(values['words']) if is_ours else {}
     except (OSError, ValueError, KeyError, TypeError):
         return {}
-
-
-def _write(path: Path, values: dict[str, Any]) -> None:
-    try:
-        with replacing(path) as file:
-            file.write(json.dumps(values, indent=1).encode())
-    except OSError:
-        return  # the next start takes as long as this one
-
-
-def _digest(function: AgreementEnergy) -> str:
-    """Return the SHA-256 of all that codes follow from, beside demonstrations, hex."""
-    return hashlib.sha256(f'{function.digest} {_sources()}'.encode()).hexdigest()
 
 
 @cache

@@ -226,7 +226,21 @@ def load(path: Path, model: ConceptModel) -> LibraryConcept:
         LibraryError: as `read`.
     """
     concept = read(path)
-    return concept if concept.model == model.fingerprint else inferred_again(concept, model)
+    if concept.model == model.fingerprint:
+        return concept
+    if concept.demonstrations is None:
+        raise LibraryError(f'{concept.name} belongs to the model {concept.model}')
+    demonstrations = join([concept.demonstrations])
+    code = model.infer(demonstrations)
+    return replace(
+        concept,
+        code=code,
+        energy=float(model.energy(demonstrations, code).mean()),
+        model=model.fingerprint,
+        by_appearance=concept.selects and identifies_by_appearance(model, code, demonstrations),
+        self_test=f'{concept.self_test} [with the model {concept.model}]',
+        sentences=sentences_of(model, code),
+    )
 
 
 def read(path: Path) -> LibraryConcept:
@@ -266,27 +280,6 @@ def read(path: Path) -> LibraryConcept:
         raise LibraryError(f'{path} was changed since it was written: teach {concept.name} again')
     # A code without a checksum, as earlier versions wrote it, is inferred again.
     return concept if header.checksum else replace(concept, model=f'{concept.model}, unchecked')
-
-
-def inferred_again(concept: LibraryConcept, model: ConceptModel) -> LibraryConcept:
-    """Return a concept for another model, with its code inferred from its demonstrations.
-
-    Raises:
-        LibraryError: if it has none.
-    """
-    if concept.demonstrations is None:
-        raise LibraryError(f'{concept.name} belongs to the model {concept.model}')
-    demonstrations = join([concept.demonstrations])
-    code = model.infer(demonstrations)
-    return replace(
-        concept,
-        code=code,
-        energy=float(model.energy(demonstrations, code).mean()),
-        model=model.fingerprint,
-        by_appearance=concept.selects and identifies_by_appearance(model, code, demonstrations),
-        self_test=f'{concept.self_test} [with the model {concept.model}]',
-        sentences=sentences_of(model, code),
-    )
 
 
 def load_all(folder: Path, model: ConceptModel) -> Iterator[LibraryConcept | str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from pathlib import Path
 
 from concept_control.energy.model import ConceptModel
@@ -9,6 +10,7 @@ from concept_control.language.expression import Expression, concept_names
 from concept_control.language.kept_words import learn_words
 from concept_control.language.library import (
     ConceptLibrary,
+    LibraryConcept,
     learn_concept,
     unknown_concept,
     words_of,
@@ -37,17 +39,33 @@ def add_words(
         UnknownConceptError: for a name that is no word.
         LibraryError: if the file of a taught word cannot be read.
     """
-    known = words_of(model.card, model.energy_function.name)
     taught = taught_names(folder) if folder is not None else []
     for name in concept_names(expression):
-        if folder is not None and name in taught:
-            library.add(load(folder / f'{name}.npz', model))
-        elif name not in library:
-            if name not in known:
-                names = dict.fromkeys([*known, *taught, *(word.name for word in library)])
-                raise unknown_concept(name, list(names))
-            if folder is None:
-                library.add(learn_concept(model, known[name], NUM_DEMONSTRATIONS, seed=0))
-            else:
-                words = learn_words(model, folder, [name], NUM_DEMONSTRATIONS)
-                library.add(words.get(name))
+        if name in taught or name not in library:
+            library.add(said_word(name, model, folder, [word.name for word in library]))
+
+
+def said_word(
+    name: str, model: ConceptModel, folder: Path | None = None, others: Collection[str] = ()
+) -> LibraryConcept:
+    """Return a word, taught or shipped.
+
+    Args:
+        name: Its name.
+        model: Model that infers.
+        folder: Folder of taught concepts, where codes of shipped ones are kept; None for none.
+        others: Names of further words, for those who meant one of them.
+
+    Raises:
+        UnknownConceptError: for a name that is no word.
+        LibraryError: if the file of a taught word cannot be read.
+    """
+    known = words_of(model.card, model.energy_function.name)
+    taught = taught_names(folder) if folder is not None else []
+    if folder is not None and name in taught:
+        return load(folder / f'{name}.npz', model)
+    if name not in known:
+        raise unknown_concept(name, list(dict.fromkeys([*known, *taught, *others])))
+    if folder is None:
+        return learn_concept(model, known[name], NUM_DEMONSTRATIONS, seed=0)
+    return learn_words(model, folder, [name], NUM_DEMONSTRATIONS).get(name)

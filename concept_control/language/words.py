@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from typing import TypeVar
 
-from concept_control.concepts.family import Length
 from concept_control.concepts.vocabulary import NamedConcept, vocabulary
 from concept_control.errors import GroundingError
 from concept_control.language.expression import (
@@ -29,6 +29,8 @@ from concept_control.reports.tables import text_table
 from concept_control.world.colors import NAMED_COLORS
 from concept_control.world.workspace import Workspace
 
+W = TypeVar('W', bound=WordEntry)
+
 
 def check_usage(expression: Expression, words: Mapping[str, WordEntry]) -> None:
     """Refuse an expression that no scene can make sense of.
@@ -42,7 +44,7 @@ def check_usage(expression: Expression, words: Mapping[str, WordEntry]) -> None:
         GroundingError: for a word that is used as it cannot be.
     """
     for term in terms(expression):
-        word = _word(term.name, words)
+        word = find_word(words, term.name)
         if not word.acts:
             raise GroundingError(
                 f'{term} cannot be made to hold: {word.name} only says which things are meant; '
@@ -84,12 +86,6 @@ def wanted(name: str, role: str, allowed: Range) -> str:
     return f'{name} takes {number} {role}{"" if number == "1" else "s"}'
 
 
-def _word(name: str, words: Mapping[str, WordEntry]) -> WordEntry:
-    if name not in words:
-        raise unknown_concept(name, words)
-    return words[name]
-
-
 def _example(word: WordEntry, words: Mapping[str, WordEntry]) -> str:
     """Return a term that acts with a selector in it, of words that there are."""
     acting = [w for w in words.values() if w.acts and w.subjects[0] == w.arguments[0] == 1]
@@ -101,7 +97,7 @@ def _selector(word: WordEntry, marker: str) -> str:
 
 
 def _check_named(selector: Named, term: Term, words: Mapping[str, WordEntry]) -> None:
-    word = _word(selector.name, words)
+    word = find_word(words, selector.name)
     if not word.selects:
         selecting = ', '.join(_selector(w, '#1') for w in words.values() if w.selects)
         raise GroundingError(
@@ -121,7 +117,7 @@ def _check_named(selector: Named, term: Term, words: Mapping[str, WordEntry]) ->
 
 def _check_nested(selector: Term, words: Mapping[str, WordEntry]) -> None:
     """Check a term in the place of a selector: what is closest to a marker, or a whole shape."""
-    word = _word(selector.name, words)
+    word = find_word(words, selector.name)
     check_selectors(selector, words)
     if selector.arguments:
         raise GroundingError(
@@ -212,7 +208,9 @@ def shipped_word(word: NamedConcept, workspace: Workspace) -> Word:
     return Word(
         name=word.name,
         description=word.description,
-        meaning=word.meaning(length_on(workspace)),
+        meaning=word.meaning(
+            lambda length: f'{1000 * float(workspace.length_to_world(length)):.0f} mm'
+        ),
         acts=word.acts,
         selects=word.selects,
         subjects=word.subjects,
@@ -232,12 +230,7 @@ def word_of(concept: LibraryConcept, workspace: Workspace) -> Word:
     return taught_word(concept)
 
 
-def length_on(workspace: Workspace) -> Length:
-    """Return the writer of lengths on a table: workspace units to "48 mm"."""
-    return lambda length: f'{1000 * float(workspace.length_to_world(length)):.0f} mm'
-
-
-def find_word(words: Mapping[str, Word], name: str) -> Word:
+def find_word(words: Mapping[str, W], name: str) -> W:
     """Return the word of a name.
 
     Raises:
