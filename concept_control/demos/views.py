@@ -45,32 +45,21 @@ def views_with_lines(
         with SimulatedCamera(model, name, width, height) as camera:
             color, depth = camera.render(data)
             picture = np.ascontiguousarray(color if images is None else images[number])
+            pose, size = camera.T_world_camera(data), np.array([width, height])
             for line in lines:
-                _draw_line(picture, camera, camera.T_world_camera(data), depth, line)
+                seen = (line * [1.0, 1.0, 0.0] - pose[:3, 3]) @ pose[:3, :3]
+                pixels = camera.intrinsics.project(seen)
+                rounded = np.round(pixels).astype(int)
+                columns, rows = np.clip(rounded, 0, size - 1).T
+                visible = ((rounded >= 0) & (rounded < size)).all(axis=1)
+                visible &= seen[:, 2] <= depth[rows, columns] + HIDDEN_DEPTH
+                # Sub-pixel coordinates: OpenCV takes them as fixed-point numbers.
+                fixed = np.round(pixels * 16).astype(np.int32)
+                thickness = max(2, round(width / 320))
+                for k in np.flatnonzero(visible[:-1] & visible[1:]):
+                    cv2.line(picture, fixed[k], fixed[k + 1], INK, thickness, cv2.LINE_AA, 4)
         pictures.append(picture)
     return pictures
-
-
-def _draw_line(
-    picture: np.ndarray,
-    camera: SimulatedCamera,
-    pose: np.ndarray,
-    depth: np.ndarray,
-    line: np.ndarray,
-) -> None:
-    """Draw a line (L, 3) on the table into a picture, in place."""
-    size = np.array(depth.shape[::-1])
-    seen = (line * [1.0, 1.0, 0.0] - pose[:3, 3]) @ pose[:3, :3]
-    pixels = camera.intrinsics.project(seen)
-    rounded = np.round(pixels).astype(int)
-    columns, rows = np.clip(rounded, 0, size - 1).T
-    visible = ((rounded >= 0) & (rounded < size)).all(axis=1)
-    visible &= seen[:, 2] <= depth[rows, columns] + HIDDEN_DEPTH
-    # Sub-pixel coordinates: OpenCV takes them as fixed-point numbers.
-    fixed = np.round(pixels * 16).astype(np.int32)
-    thickness = max(2, round(size[0] / 320))
-    for k in np.flatnonzero(visible[:-1] & visible[1:]):
-        cv2.line(picture, fixed[k], fixed[k + 1], INK, thickness, cv2.LINE_AA, 4)
 
 
 def labelled_views(

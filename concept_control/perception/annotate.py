@@ -70,7 +70,11 @@ def annotate(
     ]
     picture = color.copy()
     if attention is not None:
-        picture = _dim(picture, drawn, attention)
+        light = np.full(picture.shape[:2], 0.35, dtype=np.float32)
+        for entity, polygon in drawn:
+            share = float(np.clip(attention.get(entity.id, 0.0), 0.0, 1.0))
+            cv2.fillConvexPoly(light, polygon, 0.35 + 0.65 * share)
+        picture = (picture * light[..., None]).astype(np.uint8)
     for entity, polygon in drawn:
         line = LINE_COLORS[entity.status]
         draw_polygon(picture, polygon, line)
@@ -134,19 +138,6 @@ def draw_swatch(picture: np.ndarray, place: tuple[int, int], color: np.ndarray, 
     fill = tuple(round(255 * float(value)) for value in np.clip(color, 0.0, 1.0))
     cv2.rectangle(picture, *corners, fill, thickness=-1)
     cv2.rectangle(picture, *corners, (0, 0, 0), thickness=1)
-
-
-def _dim(
-    picture: np.ndarray,
-    drawn: Sequence[tuple[TrackedEntity, np.ndarray]],
-    attention: Mapping[int, float],
-) -> np.ndarray:
-    """Darken everything but what is attended."""
-    light = np.full(picture.shape[:2], 0.35, dtype=np.float32)
-    for entity, polygon in drawn:
-        share = float(np.clip(attention.get(entity.id, 0.0), 0.0, 1.0))
-        cv2.fillConvexPoly(light, polygon, 0.35 + 0.65 * share)
-    return (picture * light[..., None]).astype(np.uint8)
 
 
 def _label(

@@ -84,18 +84,6 @@ def gradient(energy: EnergyOfActions, actions: torch.Tensor) -> torch.Tensor:
     return slope
 
 
-def run_chains(
-    energy: EnergyOfActions,
-    actions: torch.Tensor,
-    config: ChainConfig,
-    generator: torch.Generator | None = None,
-) -> torch.Tensor:
-    """Move actions (B, M, n) by Langevin dynamics and return where they end, see `langevin`."""
-    for at in langevin(energy, actions, config, generator):
-        actions = at
-    return actions
-
-
 def langevin(
     energy: EnergyOfActions,
     actions: torch.Tensor,

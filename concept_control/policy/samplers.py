@@ -16,8 +16,8 @@ import torch
 from concept_control.policy.descents import (
     ChainConfig,
     EnergyOfActions,
+    langevin,
     newton_descent,
-    run_chains,
 )
 from concept_control.policy.network import PolicyEnergy
 
@@ -143,7 +143,8 @@ class Chains:
     def run(self, energy: EnergyOfActions, shape: tuple[int, int], size: int) -> torch.Tensor:
         """Return the ends (*shape, size) of chains from noise."""
         start = BoxProposal(size, self.half_extent).sample(shape, self._generator)
-        return run_chains(energy, start, self.config, self._generator)
+        *_, ends = langevin(energy, start, self.config, self._generator)
+        return ends
 
 
 @dataclass

@@ -41,8 +41,16 @@ def smooth_pieces(curve: np.ndarray) -> list[np.ndarray]:
         points = np.vstack([points[corners[0] : -1], points[: corners[0] + 1]])
         corners = corners[1:] - corners[0]
     cuts = [0, *corners, len(points) - 1]
-    smooth = [points[a : b + 1] for a, b in pairwise(cuts)]
-    return [piece for part in smooth for piece in _kept_off(part, size)]
+    pieces = []
+    for first, last in pairwise(cuts):
+        rest = points[first : last + 1]
+        # Halfway between places where a smooth line touches itself it is cut.
+        while (touch := _first_touch(rest, size, False)) is not None:
+            middle = sum(touch) // 2
+            pieces.append(rest[: middle + 1])
+            rest = rest[middle:]
+        pieces.append(rest)
+    return pieces
 
 
 def _corners(points: np.ndarray, is_closed: bool) -> np.ndarray:
@@ -65,16 +73,6 @@ def _corners(points: np.ndarray, is_closed: bool) -> np.ndarray:
         if min(gaps, default=number) > 2 * WITHIN:
             found.append(int(at) + first)
     return np.array(sorted(found), dtype=int)
-
-
-def _kept_off(points: np.ndarray, size: float) -> list[np.ndarray]:
-    """Cut a smooth line (L, 2) halfway between places where it touches itself."""
-    pieces = []
-    while (touch := _first_touch(points, size, False)) is not None:
-        middle = sum(touch) // 2
-        pieces.append(points[: middle + 1])
-        points = points[middle:]
-    return [*pieces, points]
 
 
 def _first_touch(points: np.ndarray, size: float, is_closed: bool) -> tuple[int, int] | None:

@@ -163,7 +163,11 @@ class StepEnergy:
 
 
 class PolicyStroke:
-    """A policy's stroke on the table: a `control.skills.drawing.Stroke`."""
+    """A policy's stroke on the table: a `control.skills.drawing.Stroke`.
+
+    Attributes:
+        remaining: Length that is still to be drawn [m].
+    """
 
     def __init__(
         self,
@@ -202,17 +206,12 @@ class PolicyStroke:
         """(2,) where it starts [m]."""
         return self.path[0]
 
-    @property
-    def remaining(self) -> float:
-        """Length that is still to be drawn [m]."""
-        return self._left
-
     def place(self, center: np.ndarray) -> None:
         """Move the drawing's middle to (2,) [m]."""
         start = self.size * (self._rotation @ self.policy.center)
         self._origin = np.asarray(center, dtype=float) + self._offset - start
         if self._index == 0:
-            self._left = self.policy.num_steps * self.policy.step_length * self.size
+            self.remaining = self.policy.num_steps * self.policy.step_length * self.size
 
     def to_world(self, points: np.ndarray) -> np.ndarray:
         """Map (..., 2) points of the figure to the world [m]."""
@@ -232,7 +231,7 @@ class PolicyStroke:
         here = self._path.expansions[self._index]
         progress = (place - here.place) @ here.step / np.linalg.norm(here.step)
         done = (self._index + 0.5) * policy.step_length + progress
-        self._left = (policy.num_steps * policy.step_length - done) * self.size
+        self.remaining = (policy.num_steps * policy.step_length - done) * self.size
         first = max(self._index - 1, 0)
         self._path.extend(self._index + ahead)
         near = self._path.expansions[first : self._index + ahead]

@@ -14,7 +14,7 @@ from torch.nn.utils import parametrize
 from torch.optim.lr_scheduler import ConstantLR, LRScheduler, OneCycleLR
 from tqdm import tqdm
 
-from concept_control.policy.descents import ChainConfig, run_chains
+from concept_control.policy.descents import ChainConfig, langevin
 from concept_control.policy.model import StrokePolicy
 from concept_control.policy.network import PolicyConfig, PolicyEnergy
 from concept_control.policy.samplers import BoxProposal, RingProposal, energy_at
@@ -206,7 +206,8 @@ def train_thesis(
         network.eval()  # spectral norm estimates its norms in training mode only
         with parametrize.cached():  # nor do the weights change while the chains run
             energy = energy_at(network, states)
-            ends = run_chains(energy, begin, config.chain, generator).detach()
+            *_, last = langevin(energy, begin, config.chain, generator)
+        ends = last.detach()
         network.train()
         replay[slots] = ends
         # Lower what was drawn, raise what the chains found.

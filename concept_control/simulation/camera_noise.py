@@ -51,24 +51,17 @@ class StructuredLightNoise:
         Returns:
             (H, W, 3) uint8 and (H, W) float32 with NaN holes.
         """
-        return self._noisy_color(rng, color), self._noisy_depth(rng, depth, focal)
-
-    def _noisy_color(self, rng: np.random.Generator, color: np.ndarray) -> np.ndarray:
         image = color.astype(np.float32)
         if self.blur > 0:
             cv2.GaussianBlur(image, (0, 0), self.blur, dst=image)
         # Photon noise grows with the square root of the light.
         sigma = self.color_sigma * np.sqrt((image + 10.0) / 128.0)
         image += sigma * rng.standard_normal(image.shape, dtype=np.float32)
-        return np.clip(image + 0.5, 0, 255).astype(np.uint8)
-
-    def _noisy_depth(
-        self, rng: np.random.Generator, depth: np.ndarray, focal: float
-    ) -> np.ndarray:
+        noisy_color = np.clip(image + 0.5, 0, 255).astype(np.uint8)
         height, width = depth.shape
-        sigma = self.lateral_sigma * width / 640.0
+        lateral = self.lateral_sigma * width / 640.0
         rows, columns = np.mgrid[0:height, 0:width]
-        shift = sigma * rng.standard_normal((2, height, width), dtype=np.float32)
+        shift = lateral * rng.standard_normal((2, height, width), dtype=np.float32)
         rows = np.clip(np.rint(rows + shift[0]), 0, height - 1).astype(int)
         columns = np.clip(np.rint(columns + shift[1]), 0, width - 1).astype(int)
         moved = depth[rows, columns]
@@ -77,7 +70,7 @@ class StructuredLightNoise:
         noisy = (self.disparity_constant / np.rint(disparity)).astype(np.float32)
         noisy[self._shadow(depth, focal)] = np.nan
         noisy[rng.random(depth.shape) < self.dropout] = np.nan
-        return noisy
+        return noisy_color, noisy
 
     def _shadow(self, depth: np.ndarray, focal: float) -> np.ndarray:
         """Return (H, W) bool where something nearer keeps the projector's light away."""

@@ -9,6 +9,8 @@ and holds it there.
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
+
 import numpy as np
 
 from concept_control.control.arm.description import ArmDescription
@@ -95,62 +97,57 @@ class TrajectoryDrive:
         return self._servo.effort(time, q, qd, (position, velocity))
 
 
-class PositionDrive:
-    """Position loops that go to what they are told as fast as the arm's limits allow."""
+class _StreamedDrive(ABC):
+    """A drive that is told numbers, one a joint, again and again."""
 
     def __init__(self, arm: ArmDescription, timeout: float = TORQUE_SPAN) -> None:
         """Hold the arm; stop it whenever no command has come for `timeout` [s]."""
         self._arm, self._timeout = arm, timeout
         self._servo = _Servo(arm)
-        self._target, self._since = np.zeros(arm.num_joints), -np.inf
+        self._told, self._since = np.zeros(arm.num_joints), -np.inf
 
     def command(self, time: float, values: np.ndarray) -> None:
-        """Go to joint positions (n,) [rad] from a time [s] on.
+        """Go to joint positions (n,) [rad], or make torques (n,) [N m], from a time [s] on.
 
         Raises:
             CommandError: For another number of joints, or values not finite or out of range.
         """
-        _check(self._arm, values)
+        name, number = self._arm.name, self._arm.num_joints
+        if values.shape != (number,):
+            raise CommandError(f'{values.size} numbers for the {number} joints of {name}')
+        if not np.isfinite(values).all():
+            raise CommandError(f'{values} is not finite')
+        self._check(values)
+        self._told, self._since = values, time
+
+    @abstractmethod
+    def _check(self, values: np.ndarray) -> None:
+        """Refuse values that are out of range."""
+
+
+class PositionDrive(_StreamedDrive):
+    """Position loops that go to what they are told as fast as the arm's limits allow."""
+
+    def _check(self, values: np.ndarray) -> None:
         if (self._arm.beyond_limits(values) > 0.0).any():
             raise CommandError(f'positions {values} are beyond the limits of {self._arm.name}')
-        self._target, self._since = values, time
 
     def effort(self, time: float, q: np.ndarray, qd: np.ndarray) -> np.ndarray:
         """See `TrajectoryDrive.effort`."""
         is_fresh = time - self._since <= self._timeout
-        return self._servo.effort(time, q, qd, (self._target, None) if is_fresh else None)
+        return self._servo.effort(time, q, qd, (self._told, None) if is_fresh else None)
 
 
-class EffortDrive:
+class EffortDrive(_StreamedDrive):
     """Motors that make the torque they were told last."""
 
-    def __init__(self, arm: ArmDescription, timeout: float = TORQUE_SPAN) -> None:
-        """Hold the arm; stop it whenever no command has come for `timeout` [s]."""
-        self._arm, self._timeout = arm, timeout
-        self._servo = _Servo(arm)
-        self._torque, self._since = np.zeros(arm.num_joints), -np.inf
-
-    def command(self, time: float, values: np.ndarray) -> None:
-        """Make joint torques (n,) [N m].
-
-        Raises:
-            CommandError: For another number of joints, or values not finite or beyond the limits.
-        """
-        _check(self._arm, values)
+    def _check(self, values: np.ndarray) -> None:
         if (np.abs(values) > self._arm.effort_limits * (1 + 1e-9)).any():
             raise CommandError(f'torques {values} are beyond the limits of {self._arm.name}')
-        self._torque, self._since = values, time
 
     def effort(self, time: float, q: np.ndarray, qd: np.ndarray) -> np.ndarray:
         """See `TrajectoryDrive.effort`."""
         if time - self._since <= self._timeout:
             self._servo.release()
-            return self._torque
+            return self._told
         return self._servo.effort(time, q, qd, None)
-
-
-def _check(arm: ArmDescription, values: np.ndarray) -> None:
-    if values.shape != (arm.num_joints,):
-        raise CommandError(f'{values.size} numbers for the {arm.num_joints} joints of {arm.name}')
-    if not np.isfinite(values).all():
-        raise CommandError(f'{values} is not finite')

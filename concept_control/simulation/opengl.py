@@ -181,7 +181,13 @@ class OpenGLBackend:
         with self._current():
             mujoco.mjr_render(self._rect, self._scene, self._drawing)
             mujoco.mjr_readPixels(color, buffer, self._rect, self._drawing)
-        return np.ascontiguousarray(color[::-1]), self._metres(buffer[::-1])
+        # OpenGL's perspective, of a reversed depth buffer (1 is near, 0 is far).
+        limits, extent = self._model.vis.map, self._model.stat.extent
+        near, far = limits.znear * extent, limits.zfar * extent
+        buffer = buffer[::-1]
+        depth = 1.0 / (buffer * np.float32(1.0 / near - 1.0 / far) + np.float32(1.0 / far))
+        depth[buffer <= 0.0] = np.nan
+        return np.ascontiguousarray(color[::-1]), depth
 
     def close(self) -> None:
         """Free the graphics context."""
@@ -195,16 +201,6 @@ class OpenGLBackend:
         # MuJoCo frees its buffers in whatever context is current: it must be their own.
         with contextlib.suppress(Exception):
             self.close()
-
-    def _metres(self, buffer: np.ndarray) -> np.ndarray:
-        """Undo OpenGL's perspective for a reversed depth buffer (1 is near, 0 is far)."""
-        extent = self._model.stat.extent
-        near = self._model.vis.map.znear * extent
-        far = self._model.vis.map.zfar * extent
-        inverse = buffer * np.float32(1.0 / near - 1.0 / far) + np.float32(1.0 / far)
-        depth = 1.0 / inverse
-        depth[buffer <= 0.0] = np.nan
-        return depth
 
     @contextlib.contextmanager
     def _current(self) -> Iterator[None]:

@@ -55,7 +55,7 @@ class RaycastBackend:
         )
         hit = self._geom_ids >= 0
         depth = np.where(hit, self._distances, np.nan).astype(np.float32)
-        light = self._irradiance(data, origin, -rotation[:, 2], directions, depth)
+        light = self._light(data, origin, directions, depth)
         color = _geom_colors(self._model, self._textures)[self._geom_ids] * light
         color = np.clip(color, 0.0, 1.0) * 255.0 + 0.5
         color[~hit] = BACKGROUND
@@ -64,13 +64,8 @@ class RaycastBackend:
     def close(self) -> None:
         """Free nothing; there is nothing to free."""
 
-    def _irradiance(
-        self,
-        data: mujoco.MjData,
-        origin: np.ndarray,
-        backward: np.ndarray,
-        directions: np.ndarray,
-        depth: np.ndarray,
+    def _light(
+        self, data: mujoco.MjData, origin: np.ndarray, directions: np.ndarray, depth: np.ndarray
     ) -> np.ndarray:
         """Return (P, 3) light a white surface would reflect, after MuJoCo's fixed pipeline."""
         model = self._model
@@ -78,7 +73,8 @@ class RaycastBackend:
         headlight = model.vis.headlight
         light = np.zeros((len(depth), 3), dtype=np.float32)
         if headlight.active:
-            facing = np.abs(normals @ backward.astype(np.float32))
+            backward = data.cam_xmat[self._camera_id, 2::3].astype(np.float32)
+            facing = np.abs(normals @ backward)
             light += facing[:, None] * headlight.diffuse + headlight.ambient
         for i in range(model.nlight):
             if not model.light_active[i]:
@@ -110,21 +106,15 @@ def _geom_colors(model: mujoco.MjModel, textures: dict[int, np.ndarray]) -> np.n
 
 
 def _texture_colors(model: mujoco.MjModel) -> dict[int, np.ndarray]:
-    """Return the mean colour of the texture of each geom that has one."""
+    """Return the (3,) mean colour, in [0, 1], of the texture of each geom that has one."""
     found = {}
     for geom, material in enumerate(model.geom_matid):
         if material >= 0:
             texture = model.mat_texid[material, mujoco.mjtTextureRole.mjTEXROLE_RGB]
             if texture >= 0:
-                found[geom] = _mean_color(model, texture)
+                channels, start = model.tex_nchannel[texture], model.tex_adr[texture]
+                size = model.tex_width[texture] * model.tex_height[texture] * channels
+                pixels = model.tex_data[start : start + size].reshape(-1, channels)
+                mean = pixels.mean(axis=0) / 255.0
+                found[geom] = mean[:3] if channels >= 3 else np.full(3, mean[0])
     return found
-
-
-def _mean_color(model: mujoco.MjModel, texture: int) -> np.ndarray:
-    """Return the (3,) mean colour of a texture, in [0, 1]."""
-    channels = model.tex_nchannel[texture]
-    size = model.tex_width[texture] * model.tex_height[texture] * channels
-    start = model.tex_adr[texture]
-    pixels = model.tex_data[start : start + size].reshape(-1, channels)
-    mean = pixels.mean(axis=0) / 255.0
-    return mean[:3] if channels >= 3 else np.full(3, mean[0])

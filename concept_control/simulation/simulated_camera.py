@@ -60,7 +60,10 @@ class SimulatedCamera:
         self.name = name
         self._model = model
         self._camera_id = camera_id(model, name)
-        self.intrinsics = camera_intrinsics(model, name, width, height)
+        focal = 0.5 * height / np.tan(0.5 * np.deg2rad(model.cam_fovy[self._camera_id]))
+        # OpenGL's axis goes through the middle of the image; pixel 0 has its centre at 0.
+        middle = 0.5 * (width - 1), 0.5 * (height - 1)
+        self.intrinsics = Intrinsics(width, height, focal, focal, *middle)
         if backend not in BACKENDS:
             raise PerceptionError(
                 f'camera backend {backend!r} is not known; choose from {", ".join(BACKENDS)}'
@@ -126,15 +129,3 @@ def camera_id(model: mujoco.MjModel, name: str) -> int:
         names = [model.camera(i).name for i in range(model.ncam)]
         raise PerceptionError(f'no camera {name!r} in the model; it has {names or "none"}')
     return index
-
-
-def camera_intrinsics(model: mujoco.MjModel, name: str, width: int, height: int) -> Intrinsics:
-    """Return the calibration of a model's camera for an image size.
-
-    Raises:
-        PerceptionError: For an unknown camera.
-    """
-    fovy = np.deg2rad(model.cam_fovy[camera_id(model, name)])
-    focal = 0.5 * height / np.tan(0.5 * fovy)
-    # OpenGL's axis goes through the middle of the image; pixel 0 has its centre at 0.
-    return Intrinsics(width, height, focal, focal, 0.5 * (width - 1), 0.5 * (height - 1))

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from concept_control.policy.descents import ChainConfig, derivatives, newton_descent, run_chains
+from concept_control.policy.descents import ChainConfig, derivatives, langevin, newton_descent
 from concept_control.policy.network import PolicyConfig, PolicyEnergy
 from concept_control.policy.samplers import Expectation, ModeKeeping, MostLikely, RingProposal
 
@@ -30,7 +30,7 @@ class TwoModes:
 def test_chains_at_temperature_one_sample_the_gaussian_they_are_given():
     generator = torch.Generator().manual_seed(0)
     start = torch.zeros(4000, 1, 1)
-    ends = run_chains(
+    *_, ends = langevin(
         lambda a: ((a - 1) / 0.5).square().sum(-1) / 2, start, ChainConfig(200, 0.2), generator
     )
     assert ends.mean() == pytest.approx(1.0, abs=0.03)

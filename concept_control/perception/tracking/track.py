@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 import numpy as np
+from scipy.linalg import block_diag
 
 from concept_control.perception.detection.detector import Detection
 from concept_control.world.entity import OPEN_BOX, RIM, EntityStatus
@@ -22,8 +23,8 @@ FALL_SPREAD = 0.3
 """Standard deviation of where a block that was let go of in the air comes to rest, over the height
 it fell: it bounces and rolls."""
 
-REST_SPEED = 0.001
-"""Standard deviation of the velocity of a block that is taken to rest [m/s]."""
+REST_SPEED, NEW_SPEED = 0.001, 0.1
+"""Standard deviation of the velocity of a block that is taken to rest, and of a new one [m/s]."""
 
 SURPRISE = 11.345
 """99th percentile of chi-squared with three degrees of freedom: what is measured farther off than
@@ -87,7 +88,7 @@ class Track:
         """Return the track of a block seen for the first time."""
         return cls(
             state=np.concatenate([detection.position, np.zeros(3)]),
-            covariance=_initial(detection),
+            covariance=_covariance(detection.covariance, NEW_SPEED),
             shared=SHARED * detection.covariance,
             yaw=detection.yaw,
             color=detection.color.copy(),
@@ -130,12 +131,10 @@ class Track:
     def hold(self, tool: np.ndarray, yaw: float) -> None:
         """Attach to the tool, whose tip is at (3,) with a heading."""
         self.status, self.misses = EntityStatus.HELD, 0
-        self.grip, self.grip_yaw = (
-            rotate_about_vertical(self.position - tool, -yaw),
-            self.yaw - yaw,
-        )
+        self.grip = rotate_about_vertical(self.position - tool, -yaw)
+        self.grip_yaw = self.yaw - yaw
         self.grip_covariance = self.covariance[:3, :3] + GRIP_SIGMA**2 * np.eye(3)
-        self.covariance = _at_rest(self.grip_covariance)
+        self.covariance = _covariance(self.grip_covariance)
 
     def release(self, support: float) -> None:
         """Let go; it falls, and rests below where it was until it is seen.
@@ -148,7 +147,7 @@ class Track:
         sigma = RELEASE_SIGMA + FALL_SPREAD * max(self.position[2] - height, 0.0)
         self.state[2:] = height, 0.0, 0.0, 0.0
         spread = np.diag([sigma, sigma, RELEASE_SIGMA]) ** 2
-        self.covariance = _at_rest(self.covariance[:3, :3] + spread)
+        self.covariance = _covariance(self.covariance[:3, :3] + spread)
 
     def follow(self, tool: np.ndarray, yaw: float, elapsed: float) -> None:
         """Move with the tool."""
@@ -199,11 +198,18 @@ class Track:
         noise = detection.covariance + (0.5 * growth) ** 2 * np.eye(3)
         if jumped:
             self.state = np.concatenate([detection.position, np.zeros(3)])
-            self.covariance = _initial(detection)
+            self.covariance = _covariance(detection.covariance, NEW_SPEED)
             self.shared = SHARED * noise
         else:
             self._filter(detection.position - self.position, noise)
-        self._learn_appearance(detection, growth)
+        # A half hidden block shows less of its colour and size.
+        share = max(1.0 / self.hits, 0.1) * detection.visible_fraction
+        if growth > SIZE_NOISE:
+            share *= 0.1
+        self.color = (1.0 - share) * self.color + share * detection.color
+        self.size = (1.0 - share) * self.size + share * detection.size
+        self.shapes[detection.shape] = self.shapes.get(detection.shape, 0.0) + share
+        self.yaw = self._nearest_yaw(detection, share)
 
     def _filter(self, innovation: np.ndarray, noise: np.ndarray) -> None:
         """Take in a (3,) difference to the prediction, with the (3, 3) noise of its measurement.
@@ -236,19 +242,9 @@ class Track:
         self.status = EntityStatus.OCCLUDED
         # Blocks rest unless something moves them.
         self.state = np.concatenate([self.before, np.zeros(3)])
-        self.covariance = _at_rest(self.before_covariance + drift**2 * elapsed * np.eye(3))
+        self.covariance = _covariance(self.before_covariance + drift**2 * elapsed * np.eye(3))
         # What passes before the place does not undo that it was seen empty.
         self.misses = max(self.misses - 1, 0) if is_hidden else self.misses + 1
-
-    def _learn_appearance(self, detection: Detection, growth: float) -> None:
-        # A half hidden block shows less of its colour and size.
-        share = max(1.0 / self.hits, 0.1) * detection.visible_fraction
-        if growth > SIZE_NOISE:
-            share *= 0.1
-        self.color = (1.0 - share) * self.color + share * detection.color
-        self.size = (1.0 - share) * self.size + share * detection.size
-        self.shapes[detection.shape] = self.shapes.get(detection.shape, 0.0) + share
-        self.yaw = self._nearest_yaw(detection, share)
 
     def _nearest_yaw(self, detection: Detection, share: float) -> float:
         """Return the smoothed yaw, continuous over the symmetries of the footprint."""
@@ -260,18 +256,9 @@ class Track:
         return float(self.yaw + max(share, 0.3) * change)
 
 
-def _initial(detection: Detection) -> np.ndarray:
-    covariance = np.zeros((6, 6))
-    covariance[:3, :3] = detection.covariance
-    covariance[3:, 3:] = 0.01 * np.eye(3)
-    return covariance
-
-
-def _at_rest(position_covariance: np.ndarray) -> np.ndarray:
-    covariance = np.zeros((6, 6))
-    covariance[:3, :3] = position_covariance
-    covariance[3:, 3:] = REST_SPEED**2 * np.eye(3)
-    return covariance
+def _covariance(position_covariance: np.ndarray, speed: float = REST_SPEED) -> np.ndarray:
+    """Return (6, 6) for a (3, 3) of the position and the deviation of the velocity [m/s]."""
+    return block_diag(position_covariance, speed**2 * np.eye(3))
 
 
 def rotate_about_vertical(vector: np.ndarray, yaw: float) -> np.ndarray:

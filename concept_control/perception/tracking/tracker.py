@@ -179,7 +179,8 @@ class EntityTracker:
                 track.miss(elapsed, self.config.hidden_drift, is_hidden)
         for index in remaining:
             self._begin(detections[index], stamp, tool)
-        self._tracks = [track for track in self._tracks if not self._is_dead(track)]
+        patience = self.config.death_misses
+        self._tracks = [t for t in self._tracks if t.misses < (patience if t.id else 1)]
         self._drop_doubles()
         return self.entities()
 
@@ -340,9 +341,6 @@ class EntityTracker:
         if tool is None:
             return False
         return bool(np.linalg.norm(track.position[:2] - tool[:2]) < self.config.tool_shade)
-
-    def _is_dead(self, track: Track) -> bool:
-        return track.misses >= (self.config.death_misses if track.id else 1)
 
     def _drop_doubles(self) -> None:
         """Forget the less trusted one of two blocks that would stand in each other."""
