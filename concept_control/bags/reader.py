@@ -15,7 +15,6 @@ from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from types import TracebackType
 from typing import Any
 
 from mcap.reader import SeekingReader
@@ -120,12 +119,7 @@ class Bag:
     def __enter__(self) -> Bag:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self._files.close()
 
     def has_fields(self, type_: str, names: tuple[str, ...]) -> bool:
@@ -229,9 +223,7 @@ class Bag:
 
     def _register(self) -> None:
         """Make the bag's own message types known; those it does not carry come from `msg/`."""
-        definitions = {}
-        for source in self._sources:
-            definitions.update(source.definitions)
+        definitions = {k: text for s in self._sources for k, text in s.definitions.items()}
         ours = {f'concept_control/msg/{p.stem}': p for p in (share_folder() / 'msg').glob('*.msg')}
         for type_ in {topic.type for topic in self.topics.values()} & set(ours):
             if type_ not in definitions:
@@ -276,11 +268,7 @@ def _is_indexed(path: Path) -> bool:
 
 
 def _streamed(path: Path) -> _Source:
-    """Read an mcap file from its start, as far as it goes, in the order it was written.
-
-    Raises:
-        BagError: if not a single message is whole.
-    """
+    """Read an mcap file from its start, as far as it goes, in the order it was written."""
     definitions: dict[str, str] = {}
     counts: Counter[tuple[str, str]] = Counter()
 

@@ -28,13 +28,6 @@ from concept_control.ros.runtime.process_graph import ProcessDiedError
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options of `concept_control demo`."""
-    _add_task(parser)
-    add_robot(parser)
-    _add_output(parser)
-
-
-def _add_task(parser: argparse.ArgumentParser) -> None:
-    """Declare what is to be made true, who judges it, how well and how long."""
     parser.add_argument(
         '--concept',
         type=expression,
@@ -62,10 +55,7 @@ def _add_task(parser: argparse.ArgumentParser) -> None:
         '--duration', type=positive, default=60.0, help='give up after so many simulated seconds'
     )
     parser.add_argument('--tolerance', **TOLERANCE)
-
-
-def _add_output(parser: argparse.ArgumentParser) -> None:
-    """Declare the files that are written."""
+    add_robot(parser)
     parser.add_argument(
         '--output',
         type=folder,

@@ -79,7 +79,10 @@ def main(args: argparse.Namespace) -> int:
 def _train(args: argparse.Namespace) -> int:
     use_one_thread()
     if args.data == 'any':
-        return _train_any(args)
+        coded = train_coded(config_from(CodingConfig, args))
+        card = coded.save(args.output / 'any')
+        print(f'{card}: {coded.card["seconds"]:.0f} s, loss {coded.card["loss"]:.3f}')
+        return 0
     strokes = _data(args)
     usual = FIGURES[args.data].chain_length if args.data in FIGURES else 100
     chain = ChainConfig(args.chain or usual)
@@ -100,13 +103,6 @@ def _train(args: argparse.Namespace) -> int:
     if diagnosis.problems:
         print('NOT CONVERGED: ' + '; '.join(diagnosis.problems), file=sys.stderr)
         return 1
-    return 0
-
-
-def _train_any(args: argparse.Namespace) -> int:
-    coded = train_coded(config_from(CodingConfig, args))
-    card = coded.save(args.output / 'any')
-    print(f'{card}: {coded.card["seconds"]:.0f} s, loss {coded.card["loss"]:.3f}')
     return 0
 
 

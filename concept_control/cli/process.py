@@ -21,13 +21,6 @@ def use_one_thread() -> None:
     use_threads(1)
 
 
-def use_one_opencv_thread() -> None:
-    """Let OpenCV compute on one thread, for times that are those of one core."""
-    import cv2  # noqa: PLC0415 - not all commands need it
-
-    cv2.setNumThreads(1)
-
-
 def enter_graph() -> None:
     """Give this process the environment of the graph's processes, to hear them and be heard."""
     from concept_control.ros.runtime.process_graph import graph_environment  # noqa: PLC0415

@@ -44,11 +44,7 @@ def main(args: argparse.Namespace) -> int:
     with session as (robot, check):
         shell = ConceptShell(robot, workspace, args.seed, check)
         print('help lists the commands; an expression such as near(red; blue) makes it hold')
-        shell.run(_history())
+        state = Path(os.environ.get('XDG_STATE_HOME') or os.path.expanduser('~/.local/state'))
+        shell.run(state / 'concept_control' / 'history')
     is_person = sys.stdin.isatty()
     return 0 if is_person else int(shell.num_failed > 0)
-
-
-def _history() -> Path:
-    state = os.environ.get('XDG_STATE_HOME') or os.path.expanduser('~/.local/state')
-    return Path(state) / 'concept_control' / 'history'

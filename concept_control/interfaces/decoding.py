@@ -106,21 +106,17 @@ def check_headers(color: Any, depth: Any, info: Any) -> None:
         PerceptionError: naming what came and what was expected.
     """
     for what, stamp in (('colour', color.header.stamp), ('depth', depth.header.stamp)):
-        _check_time(what, stamp)
+        if stamp.sec < 0 or stamp.nanosec >= 1_000_000_000:
+            raise PerceptionError(
+                f'the {what} stamp of {stamp.sec} s and {stamp.nanosec} ns is no time: expected '
+                'seconds >= 0 and less than 1e9 nanoseconds'
+            )
     frames = (color.header.frame_id, depth.header.frame_id, info.header.frame_id)
     if len(set(frames)) > 1:
         raise PerceptionError(
             f'the colour image is in frame {frames[0]!r}, the depth image in {frames[1]!r} and '
             f'camera_info in {frames[2]!r}: use the depth that is registered to the colour '
             "camera, and the colour camera's camera_info"
-        )
-
-
-def _check_time(what: str, stamp: Any) -> None:
-    if stamp.sec < 0 or stamp.nanosec >= 1_000_000_000:
-        raise PerceptionError(
-            f'the {what} stamp of {stamp.sec} s and {stamp.nanosec} ns is no time: expected '
-            'seconds >= 0 and less than 1e9 nanoseconds'
         )
 
 

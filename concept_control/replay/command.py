@@ -164,11 +164,7 @@ class GoalReplay:
         ]
 
     def _program(self) -> list[GroundedTerm | Operator]:
-        """Return the goal's program for our model: its own codes, or new ones for its roles.
-
-        Raises:
-            ConceptControlError: if a concept is unavailable for this model.
-        """
+        """Return the goal's program for our model: its own codes, or new ones for its roles."""
         if self.goal.model == self._model.fingerprint:
             return program_of(self.goal.terms, self.ids)
         names = {

@@ -92,16 +92,12 @@ class ImageReplay:
             if i == TOOL_ID:
                 continue
             self._compared += 1
-            if not left:
-                self._missing += 1
-                continue
             gaps = [float(np.linalg.norm(p[:2] - state.xy)) for p in left]
-            nearest = int(np.argmin(gaps))
-            if gaps[nearest] > state.width:
+            if min(gaps, default=np.inf) > state.width:
                 self._missing += 1
                 continue
-            self._offsets.add(gaps[nearest])
-            left.pop(nearest)
+            self._offsets.add(min(gaps))
+            left.pop(int(np.argmin(gaps)))
         self._extra += len(left)
 
     def report(self) -> dict[str, Any]:
@@ -140,7 +136,9 @@ class ImageReplay:
     def _process(self, stamp: float, color: Any, depth: Any) -> None:
         check_headers(color, depth, self._info)
         rgb = decode_color(color)
-        self._keep_frame(stamp, rgb)
+        height = max(1, round(rgb.shape[0] * FRAME_WIDTH / rgb.shape[1]))
+        small = cv2.resize(rgb, (FRAME_WIDTH, height), interpolation=cv2.INTER_AREA)
+        self.camera_frames.add((stamp, small))
         if self.reason:
             return
         assert self._setup.T_world_camera is not None
@@ -152,9 +150,10 @@ class ImageReplay:
                 bounds=self._setup.arm.workspace.bounds(GuardConfig.fence_margin),
             )
             self._detector = Detector(intrinsics, limits)
-        joints = self._joints_at(stamp)
-        tool = None if joints is None else self._kinematics.tool(joints)
-        robot = None if joints is None else self._boxes.at(joints)
+        tool = robot = None
+        if self._joints:
+            _, joints = min(self._joints, key=lambda sample: abs(sample[0] - stamp))
+            tool, robot = self._kinematics.tool(joints), self._boxes.at(joints)
         found = self._detector.detect(rgb, metres, self._setup.T_world_camera, robot)
         entities = self._tracker.update(
             found,
@@ -169,13 +168,3 @@ class ImageReplay:
         while len(self._seen) > REMEMBERED:
             self._seen.pop(next(iter(self._seen)))
         self._on_seen(stamp, {entity.id: entity.state for entity in entities})
-
-    def _joints_at(self, stamp: float) -> np.ndarray | None:
-        if not self._joints:
-            return None
-        return min(self._joints, key=lambda sample: abs(sample[0] - stamp))[1]
-
-    def _keep_frame(self, stamp: float, rgb: np.ndarray) -> None:
-        height = max(1, round(rgb.shape[0] * FRAME_WIDTH / rgb.shape[1]))
-        small = cv2.resize(rgb, (FRAME_WIDTH, height), interpolation=cv2.INTER_AREA)
-        self.camera_frames.add((stamp, small))

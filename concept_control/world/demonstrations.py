@@ -130,19 +130,18 @@ def join(demonstrations: Sequence[Events]) -> Events:
     Raises:
         EventError: if there are none, or more than `MAX_DEMONSTRATIONS`.
     """
-    joined = Events.concatenate([_before_and_after(events) for events in demonstrations])
+    joined = Events.concatenate(
+        [
+            e.with_outcome(e.positions[:, -1], e.bottoms[:, -1] if e.has_heights else None)
+            for e in demonstrations
+        ]
+    )
     if len(joined) > MAX_DEMONSTRATIONS:
         raise EventError(
             f'{len(joined)} demonstrations; at most {MAX_DEMONSTRATIONS} are taken, and five are '
             'typical'
         )
     return joined
-
-
-def _before_and_after(events: Events) -> Events:
-    return events.with_outcome(
-        events.positions[:, -1], events.bottoms[:, -1] if events.has_heights else None
-    )
 
 
 def read_npz(path: Path, notes: list[str]) -> Events:

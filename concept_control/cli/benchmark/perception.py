@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import argparse
 
+import cv2
+
 from concept_control.benchmarks.perception.report import QUICK, PerceptionConfig, run
 from concept_control.cli.option_types import folder, whole_number
 from concept_control.cli.options import add_config, config_from
-from concept_control.cli.process import use_one_opencv_thread
 from concept_control.simulation.simulated_camera import BACKENDS
 
 DESCRIPTION = """\
@@ -51,7 +52,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def main(args: argparse.Namespace) -> int:
     """Run the benchmark; 0 if the goals are reached, 1 if one is not."""
     # The times are for one core; a controller needs the others.
-    use_one_opencv_thread()
+    cv2.setNumThreads(1)
     if args.quick:
         args.scenes, args.stacked, args.sequences = QUICK
     return run(config_from(PerceptionConfig, args))

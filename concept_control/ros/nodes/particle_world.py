@@ -100,7 +100,9 @@ class ParticleWorld(Node):
         self._truth = self.create_publisher(EntityArray, 'ground_truth', qos.RELIABLE)
         self._view = self.create_publisher(Image, 'view/image_raw', qos.RELIABLE)
         self._statuses = self.create_publisher(ConceptStatus, 'concept_status', qos.RELIABLE)
-        self.create_subscription(ConceptGoal, 'concept_goal', self._on_goal, qos.LATCHED_INPUT)
+        self.create_subscription(
+            ConceptGoal, 'concept_goal', self._goals.append, qos.LATCHED_INPUT
+        )
         self._worker = Worker(self, 'particles', self._work)
         self._worker.start()
 
@@ -108,9 +110,6 @@ class ParticleWorld(Node):
         """Stop the worker."""
         self._stop.set()
         self._worker.finish()
-
-    def _on_goal(self, goal: ConceptGoal) -> None:
-        self._goals.append(goal)
 
     def _work(self) -> None:
         while not self._stop.wait(1.0 / self.parameters.rate):
@@ -153,12 +152,10 @@ class ParticleWorld(Node):
         positions, self._energy = self._descent.step()
         self._num_steps += 1
         if worst <= self.parameters.satisfied_energy:
-            self._descent = None
-            self._status = ConceptStatus.SATISFIED
+            self._descent, self._status = None, ConceptStatus.SATISFIED
             self._text = f'it holds, after {counted(self._num_steps, "step")} of descent'
         elif self._num_steps >= self.parameters.max_steps:
-            self._descent = None
-            self._status = ConceptStatus.FAILED
+            self._descent, self._status = None, ConceptStatus.FAILED
             self._text = (
                 f'it does not hold after {counted(self._num_steps, "step")} of descent '
                 f'(energy {self._energy:.2g})'

@@ -37,7 +37,7 @@ def test_a_pause_holds_the_particles_and_keeps_the_goal(world, monkeypatch):
         return np.array([(e.position.x, e.position.y) for e in scenes[-1].entities])
 
     def tell(command, **fields):
-        world._on_goal(ConceptGoal(command=command, **fields))
+        world._goals.append(ConceptGoal(command=command, **fields))
         return place(), statuses[-1]
 
     start = place()
@@ -71,7 +71,7 @@ def test_a_goal_about_things_that_are_not_there_is_refused(world, monkeypatch):
     library = ConceptLibrary.learn(world.model, ('near',))
     near = ground(parse('near(#1; #2)'), world._world, world.model, library)
     terms = term_messages(near.program, (11, 12, 13, 14))
-    world._on_goal(ConceptGoal(command=ConceptCommand.ACHIEVE, goal_id=8, terms=terms))
+    world._goals.append(ConceptGoal(command=ConceptCommand.ACHIEVE, goal_id=8, terms=terms))
     world.work_once()
     assert (statuses[-1].status, statuses[-1].goal_id) == (ConceptStatus.REFUSED, 8)
     assert '11' in statuses[-1].text

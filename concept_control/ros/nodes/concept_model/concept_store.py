@@ -51,7 +51,8 @@ class ConceptStore:
             except Exception as error:  # a file must not end the node, whatever is in it
                 errors.append(f'{path} cannot be taken in: {one_line(error)}')
                 continue
-            if not self._is_known(concept):
+            known = self.library.get(concept.name) if concept.name in self.library else None
+            if known is None or known.demonstrations_hash != concept.demonstrations_hash:
                 self.library.add(concept)
                 has_changed = True
         return has_changed, errors
@@ -93,7 +94,3 @@ class ConceptStore:
         else:
             self.library.remove(name)
         return True
-
-    def _is_known(self, concept: LibraryConcept) -> bool:
-        known = self.library.get(concept.name) if concept.name in self.library else None
-        return known is not None and known.demonstrations_hash == concept.demonstrations_hash

@@ -32,17 +32,12 @@ class Marker:
     """A word that a person said, with the scene at that moment.
 
     Attributes:
-        text: Word, as `Segmenter.mark` takes it.
+        name: Word, as `Segmenter.mark` takes it.
         entities: Entities seen when it came, by id.
     """
 
-    text: str
+    name: str
     entities: Mapping[int, EntityState]
-
-    @property
-    def name(self) -> str:
-        """What statuses call it."""
-        return self.text
 
 
 @dataclass(frozen=True)
@@ -92,7 +87,7 @@ class Teacher:
         blocks = {i: state for i, state in marker.entities.items() if i != TOOL_ID}
         before = self._segmenter.num
         finished = self._segmenter.mark(
-            marker.text, Tabletop.from_entities(blocks, self._workspace)
+            marker.name, Tabletop.from_entities(blocks, self._workspace)
         )
         if finished is not None:
             return self._learn(finished.name, list(finished.demonstrations))

@@ -67,7 +67,6 @@ class CommandOutput(ABC):
         """Return why the arm must hold, as what follows its plans says; empty for no reason."""
         return ''
 
-    @abstractmethod
     def send(self, plan: Plan, epoch: int = 0) -> str:
         """Follow a plan from now on.
 
@@ -78,6 +77,17 @@ class CommandOutput(ABC):
         Returns:
             Reason why it is not followed after all; empty if it is.
         """
+        with self._lock:
+            if epoch != self._epoch:
+                return 'it was made before the joint states began anew'
+            if refusal := self._check.plan(plan):
+                return refusal
+            self._tell(plan)
+            return ''
+
+    @abstractmethod
+    def _tell(self, plan: Plan) -> None:
+        """Send a plan that was found good, or follow it from now on."""
 
     def joints(self, time: float, q: np.ndarray, qd: np.ndarray, epoch: int = 0) -> str:
         """Send the command that belongs to a joint state, where there is one for each.
@@ -104,12 +114,6 @@ class CommandOutput(ABC):
 
     def _forget(self) -> None:
         self._check.restart()
-
-    def _refusal(self, plan: Plan, epoch: int) -> str:
-        """Return why a plan must not be sent; empty if it may, and counts as told."""
-        if epoch != self._epoch:
-            return 'it was made before the joint states began anew'
-        return self._check.plan(plan)
 
     def told(self, time: float) -> TellingPositions | None:
         """Return what is told at a time [s], where that is positions, and there were some."""
@@ -164,15 +168,9 @@ class TrajectoryOutput(PublishedOutput):
         )
         self._joints, self._sends_efforts = [prefix + j for j in arm.joints], sends_efforts
 
-    def send(self, plan: Plan, epoch: int = 0) -> str:
-        """See `CommandOutput.send`."""
-        with self._lock:
-            refusal = self._refusal(plan, epoch)
-            if not refusal:
-                self._publisher.publish(
-                    convert.trajectory_message(plan, self._joints, self._sends_efforts())
-                )
-            return refusal
+    def _tell(self, plan: Plan) -> None:
+        message = convert.trajectory_message(plan, self._joints, self._sends_efforts())
+        self._publisher.publish(message)
 
 
 class StreamedOutput(PublishedOutput):
@@ -205,16 +203,11 @@ class StreamedOutput(PublishedOutput):
         """See `CommandOutput.fault`."""
         return self._fault
 
-    def send(self, plan: Plan, epoch: int = 0) -> str:
-        """See `CommandOutput.send`."""
-        with self._lock:
-            refusal = self._refusal(plan, epoch)
-            if not refusal:
-                self._tracker.follow(plan)
-                if not self._is_effort:
-                    self._follower.follow(plan)
-                self._is_on, self._is_ending = True, False
-            return refusal
+    def _tell(self, plan: Plan) -> None:
+        self._tracker.follow(plan)
+        if not self._is_effort:
+            self._follower.follow(plan)
+        self._is_on, self._is_ending = True, False
 
     def joints(self, time: float, q: np.ndarray, qd: np.ndarray, epoch: int = 0) -> str:
         """See `CommandOutput.joints`."""
@@ -303,11 +296,7 @@ class StreamedOutput(PublishedOutput):
             self._command(time, self._guard.holding_effort(q))
 
     def _command(self, time: float, values: np.ndarray) -> str:
-        """Send the numbers that belong to a joint state; the only place where numbers leave.
-
-        Returns:
-            Reason why they were not sent; empty if they were.
-        """
+        """Send numbers, the only place where they leave; return why not, empty if they were."""
         check = self._check
         refusal = check.effort(values) if self._is_effort else check.position(time, values)
         if not refusal:

@@ -40,8 +40,8 @@ class ControlHealth:
     """
 
     def __init__(self) -> None:
-        self.entities_age, self.rivals, self.foreign = float('nan'), '', ''
-        self.fault = ''
+        self.entities_age = float('nan')
+        self.rivals = self.foreign = self.fault = ''
         self.assumptions: list[str] = []
         self._lock = threading.Lock()
         self._of_goal: list[float] = []
@@ -104,9 +104,10 @@ class ControlHealth:
     def why_silent(self) -> str:
         """Sentence on the silence of the joint states, with the last refusal."""
         silence, refusal = self.silence, self._refusals.of(JOINTS)
-        sentence = f'joint states stopped {silence:.1f} s ago'
-        if silence == float('inf'):
-            sentence = 'no joint states yet'
+        is_first = silence == float('inf')
+        sentence = (
+            'no joint states yet' if is_first else f'joint states stopped {silence:.1f} s ago'
+        )
         why = f'the last one was refused: {refusal}' if refusal else self.foreign
         return f'{sentence}; {why}' if why else sentence
 
@@ -128,19 +129,18 @@ class ControlHealth:
             joints_timeout: Silence of the joint states that is an error [s].
         """
         with self._lock:
-            return self._report(state, joints_timeout)
-
-    def _report(self, state: str, joints_timeout: float) -> Report:
-        output, silence = self._output, self.silence
+            output, missed, late = self._output, self._missed, list(self._were_late)
+            plan_times, fallbacks = list(self._all), self._fallbacks.most_common()
+        silence = self.silence
         values: dict[str, object] = {
             'state': state,
             'joint states age [s]': f'{silence:.3f}',
             'entities age [s]': f'{self.entities_age:.3f}',
-            'plans': len(self._all),
-            'missed deadlines': self._missed,
+            'plans': len(plan_times),
+            'missed deadlines': missed,
         }
-        if self._all:
-            times = 1e3 * np.percentile(list(self._all), [50, 95, 99, 100])
+        if plan_times:
+            times = 1e3 * np.percentile(plan_times, [50, 95, 99, 100])
             for name, value in zip(('p50', 'p95', 'p99', 'worst'), times):
                 values[f'plan time {name} [ms]'] = f'{value:.2f}'
         if output is not None:
@@ -151,8 +151,7 @@ class ControlHealth:
                 'text': output.text,
             }
         values |= {f'assumption {i}': text for i, text in enumerate(self.assumptions, 1)}
-        for name, count in self._fallbacks.most_common():
-            values[f'fallback: {name}'] = count
+        values |= {f'fallback: {name}': count for name, count in fallbacks}
         error, warnings = '', [str(self._refusals)]
         if why := self.rivals or self.fault or (self._refusals.of(JOINTS) and f'{JOINTS} refused'):
             error = f'the arm holds: {why}'
@@ -160,7 +159,6 @@ class ControlHealth:
             error = f'{self.why_silent}: no plans are sent'
         if output is not None and output.guard:
             warnings.append(output.guard)
-        elif sum(self._were_late) > MISSED_SHARE * RECENT:
-            late, recent = sum(self._were_late), len(self._were_late)
-            warnings.append(f'{late} of the last {recent} plans came late')
+        elif sum(late) > MISSED_SHARE * RECENT:
+            warnings.append(f'{sum(late)} of the last {len(late)} plans came late')
         return Report(values, '; '.join(filter(None, warnings)), error)

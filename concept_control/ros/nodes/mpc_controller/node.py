@@ -196,10 +196,8 @@ class MpcController(LifecycleNode):
         """Note who else commands the arm, and whether somebody gives goals: else it holds."""
         self._is_abandoned = self.count_publishers('concept_goal') == 0
         others = self._output.rivals()
-        self._rivals = ''
-        if others:
-            self._rivals = f'{others}; only one controller may command the arm: stop the other'
-        self.health.rivals = self._rivals
+        only_one = 'only one controller may command the arm: stop the other'
+        self.health.rivals = self._rivals = f'{others}; {only_one}' if others else ''
 
     def _on_joints(self, message: JointState, info: Mapping[str, Any]) -> None:
         now, source = self.uptime(), Publisher.of(info, self, 'joint_states')

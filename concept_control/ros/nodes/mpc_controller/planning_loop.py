@@ -29,12 +29,7 @@ from concept_control.ros.bridge.goals import grounded_goal
 from concept_control.ros.nodes.mpc_controller.command_output import CommandOutput
 from concept_control.ros.nodes.mpc_controller.control_health import ControlHealth
 from concept_control.ros.nodes.mpc_controller.drawing_reader import DrawingReader, Request
-from concept_control.ros.nodes.mpc_controller.inbox import (
-    Command,
-    Inbox,
-    Inputs,
-    JointSample,
-)
+from concept_control.ros.nodes.mpc_controller.inbox import Command, Inbox, Inputs, JointSample
 from concept_control.ros.nodes.mpc_controller.parameters import Parameters
 from concept_control.ros.nodes.mpc_controller.status import StatusReporter
 from concept_control.world.entity import EntityState

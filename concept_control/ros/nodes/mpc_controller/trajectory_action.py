@@ -78,8 +78,7 @@ class ActionServerLink:
 
         def finished(future: Any) -> None:
             answer = future.result()
-            result = answer.result
-            ended(int(answer.status), int(result.error_code), str(result.error_string))
+            ended(int(answer.status), int(answer.result.error_code), answer.result.error_string)
 
         goal = self._goal(trajectory=trajectory)
         self._client.send_goal_async(goal).add_done_callback(answered)
@@ -132,15 +131,14 @@ class TrajectoryActionOutput(CommandOutput):
                 f'nobody serves the action {self._server.name}: is the controller active, and is '
                 'that its name (trajectory_action)?'
             )
-        with self._lock:
-            refusal = self._refusal(plan, epoch)
-            if not refusal:
-                with self._answers:
-                    self._newest += 1
-                    number = self._newest
-                trajectory = convert.trajectory_message(plan, self._joints, self._sends_efforts())
-                self._server.send(trajectory, lambda *end: self._ended(number, *end))
-            return refusal
+        return super().send(plan, epoch)
+
+    def _tell(self, plan: Plan) -> None:
+        with self._answers:
+            self._newest += 1
+            number = self._newest
+        trajectory = convert.trajectory_message(plan, self._joints, self._sends_efforts())
+        self._server.send(trajectory, lambda *end: self._ended(number, *end))
 
     def fault(self) -> str:
         """See `CommandOutput.fault`."""
