@@ -240,17 +240,7 @@ def _write_episodes(
             'dataset_to_index': pa.array(ends),
         },
     )  # fmt: skip
-    pq.write_table(_task_table(tasks), folder / 'meta' / 'tasks.parquet')
-
-
-def _write(folder: Path, columns: Mapping[str, pa.Array]) -> None:
-    path = folder / _FILE.format(chunk_index=0, file_index=0)
-    path.parent.mkdir(parents=True)
-    pq.write_table(pa.table(dict(columns)), path)
-
-
-def _task_table(tasks: Sequence[str]) -> pa.Table:
-    """Return the tasks as pandas stores a frame whose index they are."""
+    # The tasks as pandas stores a frame whose index they are.
     table = pa.table({'task_index': pa.array(range(len(tasks))), 'task': pa.array(tasks)})
     about = {
         'index_columns': ['task'],
@@ -264,7 +254,14 @@ def _task_table(tasks: Sequence[str]) -> pa.Table:
         ],
         'pandas_version': '2.0.0',
     }  # fmt: skip
-    return table.replace_schema_metadata({'pandas': json.dumps(about)})
+    table = table.replace_schema_metadata({'pandas': json.dumps(about)})
+    pq.write_table(table, folder / 'meta' / 'tasks.parquet')
+
+
+def _write(folder: Path, columns: Mapping[str, pa.Array]) -> None:
+    path = folder / _FILE.format(chunk_index=0, file_index=0)
+    path.parent.mkdir(parents=True)
+    pq.write_table(pa.table(dict(columns)), path)
 
 
 def _stats(values: np.ndarray) -> dict[str, list[float]]:

@@ -163,17 +163,13 @@ def _print_notes(path: Path, notes: Sequence[str]) -> None:
 
 
 def _numbers(concept: LibraryConcept, test: Any, is_kept: bool) -> dict[str, Any]:
+    names = (
+        *('name', 'acts', 'selects', 'subjects', 'arguments'),
+        *('num_demonstrations', 'energy', 'model', 'demonstrations_hash'),
+    )
     return {
-        'name': concept.name,
+        **{name: getattr(concept, name) for name in names},
         'kept': is_kept,
-        'acts': concept.acts,
-        'selects': concept.selects,
-        'subjects': concept.subjects,
-        'arguments': concept.arguments,
-        'num_demonstrations': concept.num_demonstrations,
-        'energy': concept.energy,
-        'model': concept.model,
-        'demonstrations_hash': concept.demonstrations_hash,
         'self_test': {
             **asdict(test),
             'outlier': None if test.outlier is None else test.outlier + 1,

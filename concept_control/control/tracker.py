@@ -72,16 +72,8 @@ class PlanTracker:
                 self._hold = q.copy() if plan is None else plan.positions[-1].copy()
             position, velocity = self._hold, np.zeros_like(q)
             effort = self._dynamics.holding_effort(self._hold)
-        shift, drift = self._blended(time, q, position, velocity)
-        return position + shift, velocity + drift, effort
-
-    def _blended(
-        self, time: float, q: np.ndarray, position: np.ndarray, velocity: np.ndarray
-    ) -> tuple[np.ndarray, np.ndarray]:
-        """Return what is left of the last plan's position and velocity (n,) beside this one's.
-
-        It goes as a critically damped spring does that begins with both their differences.
-        """
+        # What is left of the last plan goes as a critically damped spring does that begins with
+        # the differences of position and velocity.
         shift = drift = np.zeros_like(position)
         # An offset of a time that has not come is of a clock that was turned back since.
         if self._offset is not None and self._offset[0] <= time:
@@ -98,7 +90,7 @@ class PlanTracker:
                 shift = drift = np.zeros_like(position)
             self._offset = time, shift, drift
         self._replaced = None
-        return shift, drift
+        return position + shift, velocity + drift, effort
 
     def effort(self, time: float, q: np.ndarray, qd: np.ndarray) -> np.ndarray:
         """Return joint torques (n,) [N m], clamped to the arm's limits.

@@ -77,6 +77,12 @@ OUTCOMES = {
 ANY_NUMBER = 255
 """Value of `max_subjects` and `max_arguments` in `msg/Concept` where there is no limit."""
 
+CONCEPT_FIELDS = (
+    *('name', 'description', 'selects', 'acts', 'num_demonstrations', 'energy', 'source'),
+    *('model', 'demonstrations_hash', 'self_test'),
+)
+"""Fields of `msg/Concept` that are attributes of a `LibraryConcept` as they are."""
+
 TEACH_PHASE = 'teach'
 """Phase of the statuses that answer demonstrations and markers."""
 

@@ -11,7 +11,7 @@ from concept_control.concepts.vocabulary import vocabulary
 from concept_control.energy.code import ConceptCode
 from concept_control.energy.model import ConceptModel
 from concept_control.errors import ConceptControlError
-from concept_control.interfaces.constants import ANY_NUMBER
+from concept_control.interfaces.constants import ANY_NUMBER, CONCEPT_FIELDS
 from concept_control.language.library import ConceptLibrary, LibraryConcept, learn_concept
 
 
@@ -99,20 +99,11 @@ def concept_of_message(message: Any) -> LibraryConcept:
         return None if number == ANY_NUMBER else int(number)
 
     return LibraryConcept(
-        name=message.name,
-        description=message.description,
+        **{name: getattr(message, name) for name in CONCEPT_FIELDS},
         code=_code(message),
-        selects=bool(message.selects),
-        acts=bool(message.acts),
         subjects=(int(message.min_subjects), limit(message.max_subjects)),
         arguments=(int(message.min_arguments), limit(message.max_arguments)),
-        num_demonstrations=int(message.num_demonstrations),
-        energy=float(message.energy),
-        source=message.source,
-        model=message.model,
-        demonstrations_hash=message.demonstrations_hash,
         demonstrations=None,
         by_appearance=False,
-        self_test=message.self_test,
         sentences=tuple(getattr(message, 'sentences', ())),  # bags from before have none
     )

@@ -14,7 +14,7 @@ import numpy as np
 
 from concept_control.control.arm.body_boxes import ArmBoxes
 from concept_control.control.arm.description import ArmDescription
-from concept_control.simulation.scene import SceneConfig, SceneError, build_scene
+from concept_control.simulation.scene import SceneError, add_cameras
 from concept_control.world.boxes import OrientedBoxes
 from concept_control.world.workspace import Workspace
 
@@ -114,7 +114,8 @@ def random_clutter(
     spec = arm.spec()
     table_color = _add_table(spec, rng)
     _add_lights(spec, rng)
-    _add_cameras(spec)
+    add_cameras(spec, arm.workspace)
+    spec.stat.center = [0.48, 0.0, 0.2]
     for i, shape in enumerate(shapes):
         half = 0.5 * sizes[i]
         size = {'box': half, 'cylinder': [half[0], half[2], 0.0], 'ball': [half[0], 0.0, 0.0]}
@@ -310,23 +311,6 @@ def _add_lights(spec: mujoco.MjSpec, rng: np.random.Generator) -> None:
             specular=np.full(3, rng.uniform(0.0, 0.2)),
             castshadow=True,
         )
-
-
-def _add_cameras(spec: mujoco.MjSpec) -> None:
-    """Put the cameras where the robot's own scene has them."""
-    reference = build_scene(SceneConfig(num_blocks=0)).model
-    spec.visual.global_.offwidth = reference.vis.global_.offwidth
-    spec.visual.global_.offheight = reference.vis.global_.offheight
-    spec.visual.map.znear, spec.visual.map.zfar = 0.02, 20.0
-    spec.stat.extent, spec.stat.center = 1.0, [0.48, 0.0, 0.2]
-    for i in range(reference.ncam):
-        if reference.cam_bodyid[i] == 0:
-            spec.worldbody.add_camera(
-                name=reference.camera(i).name,
-                pos=reference.cam_pos[i],
-                quat=reference.cam_quat[i],
-                fovy=reference.cam_fovy[i],
-            )
 
 
 def _pose_arm(

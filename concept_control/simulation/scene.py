@@ -245,7 +245,8 @@ def build_scene(config: SceneConfig | None = None) -> Scene:
     spec.modelname = f'{arm.name}_table'
     spec.option.timestep = config.timestep
     spec.option.integrator = mujoco.mjtIntegrator.mjINT_IMPLICITFAST
-    _add_views(spec, workspace)
+    _add_lights(spec, workspace)
+    add_cameras(spec, workspace)
     beside = mujoco.MjSpec()
     _add_table(beside, workspace)
     names, is_round = (
@@ -341,19 +342,13 @@ def camera_pose(workspace: Workspace, name: str) -> np.ndarray:
     return pose
 
 
-def _add_views(spec: mujoco.MjSpec, workspace: Workspace) -> None:
-    """Add lights and cameras, and what pictures need."""
-    # Off-screen buffers are sized for the largest image a simulated camera may ask for.
-    spec.visual.global_.offwidth, spec.visual.global_.offheight = 1280, 960
+def _add_lights(spec: mujoco.MjSpec, workspace: Workspace) -> None:
     spec.visual.headlight.ambient = [0.35, 0.35, 0.35]
     spec.visual.headlight.diffuse = [0.35, 0.35, 0.35]
     spec.visual.headlight.specular = [0.0, 0.0, 0.0]
-    spec.visual.map.znear, spec.visual.map.zfar = 0.02, 20.0
-    spec.stat.extent, spec.stat.center = 1.0, [*workspace.center, 0.2]
     x, y = workspace.center
-    world = spec.worldbody
     for dx, dy in ((0.6, 0.7), (-0.5, -0.6)):
-        world.add_light(
+        spec.worldbody.add_light(
             pos=[x + dx, y + dy, 1.8],
             dir=[-dx, -dy, -1.8],
             diffuse=[0.35, 0.35, 0.35],
@@ -361,11 +356,19 @@ def _add_views(spec: mujoco.MjSpec, workspace: Workspace) -> None:
             castshadow=False,  # an order of magnitude slower without a GPU
             type=mujoco.mjtLightType.mjLIGHT_DIRECTIONAL,
         )
+
+
+def add_cameras(spec: mujoco.MjSpec, workspace: Workspace) -> None:
+    """Add the cameras, `top` and `oblique`, and what pictures need."""
+    # Off-screen buffers are sized for the largest image a simulated camera may ask for.
+    spec.visual.global_.offwidth, spec.visual.global_.offheight = 1280, 960
+    spec.visual.map.znear, spec.visual.map.zfar = 0.02, 20.0
+    spec.stat.extent, spec.stat.center = 1.0, [*workspace.center, 0.2]
     for name, fovy in (('top', 40.0), ('oblique', 42.0)):
         pose, quat = camera_pose(workspace, name), np.zeros(4)
         # MuJoCo's cameras look along -z with y up.
         mujoco.mju_mat2Quat(quat, (pose[:3, :3] * (1.0, -1.0, -1.0)).ravel())
-        world.add_camera(name=name, pos=pose[:3, 3], fovy=fovy, quat=quat)
+        spec.worldbody.add_camera(name=name, pos=pose[:3, 3], fovy=fovy, quat=quat)
 
 
 def _add_table(spec: mujoco.MjSpec, workspace: Workspace) -> None:

@@ -114,7 +114,7 @@ class ArmSession:
         output, world = self._output, self._loop.world
         workspace = self._scene.arm.workspace
         positions = world.block_positions()
-        flat = workspace.to_workspace(positions[:, :2]) if len(positions) else positions[:, :2]
+        flat = workspace.to_workspace(positions[:, :2])
         heights = (positions[:, 2] - self._scene.heights / 2) / workspace.half_extent
         places = {
             thing.id: (float(x), float(y), float(z))

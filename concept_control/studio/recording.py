@@ -69,21 +69,18 @@ class Recording:
         return self.told[at - 1][1] if at else None
 
 
-def read_recording(
-    path: Path, model: ConceptModel, label: str = '', params: Path | None = None
-) -> Recording:
+def read_recording(path: Path, model: ConceptModel, label: str = '') -> Recording:
     """Read a bag and judge it.
 
     Args:
         path: Folder or file of the bag.
         model: Model that recomputes the energies.
         label: Name of the model, for people; '' for the shipped one.
-        params: Parameter file of the recorded nodes; None for that of the demonstration.
 
     Raises:
         BagError: if it cannot be read, or holds no entities.
     """
-    setup = read_setup(params)
+    setup = read_setup()
     with Bag(path) as bag:
         watched = _Watched(setup)
         specs = topic.find_topics(bag, (topic.ENTITIES, topic.STATUS)).specs

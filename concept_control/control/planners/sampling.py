@@ -57,6 +57,7 @@ class SamplingPlanner:
         self._rng = np.random.default_rng(self.config.seed)
         self._stamp: float | None = None
         self._knots = np.zeros((0, 0))
+        self._deviation = self.config.noise * self.scale  # of the noise, by knots and controls
 
     def plan(
         self, time: float, q: np.ndarray, qd: np.ndarray, cost: Cost, iterations: int = 1
@@ -89,14 +90,10 @@ class SamplingPlanner:
         """Return new knots (K, m) from samples (B, K, m), the first being the old ones."""
         raise NotImplementedError
 
-    def _deviation(self) -> np.ndarray:
-        """Return the standard deviation of the noise, broadcastable to (K, m)."""
-        return self.config.noise * self.scale
-
     def _samples(self) -> np.ndarray:
         """Return (B, K, m) knots: the present ones and noisy copies of them."""
         shape = (self.config.num_samples, *self._knots.shape)
-        noise = self._rng.standard_normal(shape) * self._deviation()
+        noise = self._rng.standard_normal(shape) * self._deviation
         noise[0] = 0.0
         return np.clip(self._knots + noise, self.dynamics.lower, self.dynamics.upper)
 
@@ -180,16 +177,9 @@ class Cem(SamplingPlanner):
 
     config: CemConfig
 
-    def reset(self) -> None:
-        """Forget the warm start and the fitted Gaussian."""
-        super().reset()
-        self._spread = np.full((self.config.num_knots, len(self.scale)), self.config.noise)
-
-    def _deviation(self) -> np.ndarray:
-        return self._spread * self.scale
-
     def _update(self, knots: np.ndarray, costs: np.ndarray) -> np.ndarray:
         elites, kept = knots[np.argsort(costs)[: self.config.num_elites]], self.config.smoothing
-        spread = kept * self._spread + (1 - kept) * elites.std(axis=0) / self.scale
-        self._spread = np.clip(spread, self.config.min_noise, self.config.max_noise)
+        least, most = self.config.min_noise * self.scale, self.config.max_noise * self.scale
+        fitted = kept * self._deviation + (1 - kept) * elites.std(axis=0)
+        self._deviation = np.clip(fitted, least, most)
         return elites.mean(axis=0)

@@ -13,7 +13,7 @@ from concept_control.energy.code import ConceptCode
 from concept_control.energy.goals.program import GroundedTerm, Operator, reweighted
 from concept_control.energy.model import ConceptModel
 from concept_control.errors import CommandError
-from concept_control.interfaces.constants import ANY_NUMBER, TermOperation
+from concept_control.interfaces.constants import ANY_NUMBER, CONCEPT_FIELDS, TermOperation
 from concept_control.interfaces.goal_terms import program_of
 from concept_control.language.goals import bind_goal
 from concept_control.language.grounding import GoalRequest
@@ -109,7 +109,16 @@ def grounded_goal(
         CommandError: for another model's codes, unknown entities, lengths that disagree or
             values that are not finite.
     """
-    _check_origin(message, session, model)
+    if message.model != model.fingerprint:
+        raise CommandError(
+            f'the goal was made with the model {message.model!r}, but this controller has '
+            f'{model.fingerprint!r}; give both nodes the same `model` parameter'
+        )
+    if message.session != session:
+        raise CommandError(
+            'perception has given all ids anew since the goal was made (it was restarted, or the '
+            'clock jumped); give the command again'
+        )
     ids = _checked_ids(message, entities)
     before = np.array([[p.x, p.y, p.z] for p in message.before]).reshape(-1, 3)
     targets = np.array([[p.x, p.y, p.z] for p in message.targets]).reshape(-1, 3)
@@ -137,19 +146,6 @@ def grounded_goal(
         energies=(message.initial_energy, message.target_energy),
         goal_id=message.goal_id,
     )
-
-
-def _check_origin(message: ConceptGoal, session: int, model: ConceptModel) -> None:
-    if message.model != model.fingerprint:
-        raise CommandError(
-            f'the goal was made with the model {message.model!r}, but this controller has '
-            f'{model.fingerprint!r}; give both nodes the same `model` parameter'
-        )
-    if message.session != session:
-        raise CommandError(
-            'perception has given all ids anew since the goal was made (it was restarted, or the '
-            'clock jumped); give the command again'
-        )
 
 
 def _checked_ids(message: ConceptGoal, entities: Mapping[int, EntityState]) -> list[int]:
@@ -192,25 +188,14 @@ def term_messages(
 
 def concept_message(concept: LibraryConcept) -> Concept:
     """Describe a concept of the library."""
+    few, many = zip(concept.subjects, concept.arguments)
+    most = [ANY_NUMBER if number is None else number for number in many]
     return Concept(
-        name=concept.name,
-        description=concept.description,
+        **{name: getattr(concept, name) for name in CONCEPT_FIELDS},
         code=concept.code.to_array(),
-        selects=concept.selects,
-        acts=concept.acts,
-        min_subjects=concept.subjects[0],
-        max_subjects=_limit(concept.subjects[1]),
-        min_arguments=concept.arguments[0],
-        max_arguments=_limit(concept.arguments[1]),
-        num_demonstrations=concept.num_demonstrations,
-        energy=concept.energy,
-        source=concept.source,
-        model=concept.model,
-        demonstrations_hash=concept.demonstrations_hash,
-        self_test=concept.self_test,
+        min_subjects=few[0],
+        max_subjects=most[0],
+        min_arguments=few[1],
+        max_arguments=most[1],
         sentences=list(concept.sentences),
     )
-
-
-def _limit(number: int | None) -> int:
-    return ANY_NUMBER if number is None else number

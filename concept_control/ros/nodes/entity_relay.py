@@ -71,12 +71,9 @@ class EntityRelay(Node):
             out = self.create_publisher(Detection3DArray, 'entities/detections', qos.RELIABLE)
             self._outputs.append((out, detections_message))
         if p.publishes_planning_scene:
-            updates, PlanningScene = (
-                PlanningSceneUpdates(),
-                messages_of('moveit_msgs').PlanningScene,
-            )
+            PlanningScene = messages_of('moveit_msgs').PlanningScene
             out = self.create_publisher(PlanningScene, 'planning_scene', qos.RELIABLE)
-            self._outputs.append((out, updates.update))
+            self._outputs.append((out, PlanningSceneUpdates().update))
         if self._outputs:
             self.create_subscription(EntityArray, 'entities', self.pass_on, qos.RELIABLE)
         if p.hears_detections or not self._outputs:
@@ -105,15 +102,13 @@ class EntityRelay(Node):
             self._refusals.note('detections', str(error))
             self.get_logger().error(f'detections refused: {error}', throttle_duration_sec=2.0)
             return
-        self._publish(
-            message.header.stamp,
-            [
-                convert.entity_message(
-                    e.id, e.state, e.shape, convert.stamp(e.last_seen), e.covariance
-                )
-                for e in tracked
-            ],
-        )
+        entities = [
+            convert.entity_message(
+                e.id, e.state, e.shape, convert.stamp(e.last_seen), e.covariance
+            )
+            for e in tracked
+        ]
+        self._publish(message.header.stamp, entities)
 
     def _on_timer(self) -> None:
         self._publish(self.get_clock().now().to_msg(), [])

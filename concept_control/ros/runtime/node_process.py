@@ -12,7 +12,7 @@ import signal
 import sys
 import threading
 import traceback
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
 from typing import NoReturn
 
@@ -79,7 +79,7 @@ def run_node(make_node: Callable[[], Node]) -> NoReturn:
     os._exit(code)
 
 
-def spin(make_node: Callable[[], Node], args: Sequence[str] | None = None) -> int:
+def spin(make_node: Callable[[], Node]) -> int:
     """Spin the node that `make_node` builds until a signal or an error.
 
     Args:
@@ -87,7 +87,6 @@ def spin(make_node: Callable[[], Node], args: Sequence[str] | None = None) -> in
             method is closed before it is destroyed; one whose attribute `failure` becomes other
             than None (a thread of it died, and it has logged why) ends the process, and so does
             one whose attribute `is_done` becomes true.
-        args: Command line; `sys.argv` where None.
 
     Returns:
         0 when the node is done, and after SIGINT, SIGTERM or the parent's death; 1 after an
@@ -101,9 +100,7 @@ def spin(make_node: Callable[[], Node], args: Sequence[str] | None = None) -> in
         sys.modules['torch'].set_num_threads(1)
     sys.setswitchinterval(SWITCH_INTERVAL)
     parent = os.environ.get(EXIT_WITH_PARENT, '')
-    rclpy.init(
-        args=None if args is None else list(args), signal_handler_options=SignalHandlerOptions.NO
-    )
+    rclpy.init(signal_handler_options=SignalHandlerOptions.NO)
     node = None
     try:
         node = make_node()
@@ -133,8 +130,6 @@ def spin(make_node: Callable[[], Node], args: Sequence[str] | None = None) -> in
         return 1
     finally:
         if node is not None:
-            close = getattr(node, 'close', None)
-            if close is not None:
-                close()
+            getattr(node, 'close', lambda: None)()
             node.destroy_node()
         rclpy.try_shutdown()

@@ -7,6 +7,7 @@ the controller, whose time is too short for it.
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable
 
 import numpy as np
 from rclpy.node import Node
@@ -20,7 +21,7 @@ from concept_control.control.goal import GroundedGoal
 from concept_control.energy.model import ConceptModel
 from concept_control.errors import ConceptControlError
 from concept_control.interfaces.constants import PURSUED
-from concept_control.msg import ConceptCommand, ConceptGoal, ConceptStatus, EntityArray
+from concept_control.msg import ConceptCommand, ConceptGoal, ConceptStatus
 from concept_control.ros.bridge import conversions as convert
 from concept_control.ros.bridge import qos
 from concept_control.ros.bridge.goals import grounded_goal
@@ -33,11 +34,18 @@ PERIOD = 0.5
 class GoalView:
     """Draws the present goal on the topics of a node."""
 
-    def __init__(self, node: Node, arm: ArmDescription, model: ConceptModel, frame: str) -> None:
-        """Listen and start the worker; entities are in the fixed frame."""
+    def __init__(
+        self,
+        node: Node,
+        arm: ArmDescription,
+        model: ConceptModel,
+        frame: str,
+        entities: Callable[[], convert.EntitySnapshot | None],
+    ) -> None:
+        """Listen and start the worker; `entities` returns what is seen now, in the fixed frame."""
         self._node, self._arm, self._model, self._frame = node, arm, model, frame
         self._kinematics = ArmKinematics(arm)
-        self._entities = convert.EntitySnapshot(0.0, {}, 0)
+        self._entities = entities
         self._message: ConceptGoal | None = None
         self._bound: tuple[ConceptGoal, GroundedGoal] | None = None
         self._status: ConceptStatus | None = None
@@ -46,7 +54,6 @@ class GoalView:
         self._stop = threading.Event()
         self._markers = node.create_publisher(MarkerArray, 'concept_markers', qos.RELIABLE)
         subscribe = node.create_subscription
-        subscribe(EntityArray, 'entities', self._on_entities, qos.RELIABLE)
         subscribe(ConceptGoal, 'concept_goal', self._on_goal, qos.LATCHED_INPUT)
         subscribe(ConceptStatus, 'concept_status', self._on_status, qos.RELIABLE)
         # Raw: fifty plans a second are stored, two are looked at.
@@ -58,12 +65,6 @@ class GoalView:
         """Stop the worker."""
         self._stop.set()
         self._worker.join(timeout=0.5)
-
-    def _on_entities(self, message: EntityArray) -> None:
-        try:
-            self._entities = convert.EntitySnapshot.from_message(message, self._frame)
-        except ConceptControlError:
-            return  # the node itself has complained
 
     def _on_goal(self, message: ConceptGoal) -> None:
         if message.command == ConceptCommand.ACHIEVE:
@@ -102,7 +103,7 @@ class GoalView:
         if message is None:
             was_clear, self._is_clear = self._is_clear, True
             return None if was_clear else clear_markers(header)
-        seen = self._entities
+        seen = self._entities() or convert.EntitySnapshot(0.0, {}, 0)
         if self._bound is None or self._bound[0] is not message:
             goal = grounded_goal(
                 message, seen.states, seen.session, self._model, self._arm.workspace

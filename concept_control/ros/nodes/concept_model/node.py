@@ -89,7 +89,7 @@ class ConceptModelNode(Node):
         subscribe(ConceptCommand, 'concept_command', self._hear_command, qos.RELIABLE)
         subscribe(Demonstration, 'demonstrations', self._on_taught, qos.RELIABLE)
         subscribe(String, 'demonstration_marker', self._on_marker, qos.RELIABLE)
-        self._view = GoalView(self, arm, self.model, p.frame)
+        self._view = GoalView(self, arm, self.model, p.frame, lambda: self._entities)
         self._action = AchieveServer(self, self._on_command)
         self._counts: Counter[str] = Counter()
         self._last_refusal, self._refusals = '', Refusals()

@@ -237,14 +237,11 @@ class EntityExtractor(Node):
             if camera.refusal:
                 values[f'{camera.prefix}: last refusal'] = camera.refusal
         if self._durations:
-            for name, samples in (
-                ('processing time', self._durations),
-                ('latency', self._latencies),
-            ):
-                low, high, worst = 1e3 * np.percentile(list(samples), [50, 95, 100])
-                values[f'{name} median [ms]'] = f'{low:.1f}'
-                values[f'{name} p95 [ms]'] = f'{high:.1f}'
-                values[f'{name} worst [ms]'] = f'{worst:.1f}'
+            spans = {'processing time': self._durations, 'latency': self._latencies}
+            for name, samples in spans.items():
+                shares = 1e3 * np.percentile(list(samples), [50, 95, 100])
+                for which, value in zip(('median', 'p95', 'worst'), shares):
+                    values[f'{name} {which} [ms]'] = f'{value:.1f}'
         faults = '; '.join(filter(None, (self._rig.faults, str(self._refusals))))
         if self._rig.is_blind:
             return Report(values, error=faults)

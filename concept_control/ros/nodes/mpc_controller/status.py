@@ -67,15 +67,28 @@ class StatusReporter:
         if is_new:
             self._logger.info(f'{output.status}, {output.phase}: {output.text}')
         self._last_time, self._last = now, told
-        self._publish(self._message(now, output))
+        message = self._message(
+            status=GoalStatus[output.status.name],
+            phase=output.phase,
+            text=output.text,
+            energy=output.energy,
+            plan_time=output.solve_time,
+            active_entity=output.active_entity,
+        )
+        if self.goal.goal_id:
+            message.initial_energy = self.goal.initial_energy
+            message.entities = self.goal.entities
+            attended = {int(i) for term in self.goal.terms for i in term.arguments}
+            message.attention = [float(int(i) in attended) for i in self.goal.entities]
+        self._health.fill(message)
+        self._publish(message)
 
     def report_inactive(self, now: float, rate: float) -> None:
         """Say, when a status is due, that no commands are sent."""
         if self._is_due(now, rate):
             self._last_time = now
-            message = self._blank()
-            message.phase, message.text = 'inactive', 'not active: no commands are sent'
-            self._publish(message)
+            text = 'not active: no commands are sent'
+            self._publish(self._message(phase='inactive', text=text))
 
     def repeat(self, text: str) -> None:
         """Say again, now and then, what was reported last, with another text."""
@@ -83,43 +96,18 @@ class StatusReporter:
         if now - self._repeated_at >= REPEAT_PERIOD:
             self._repeated_at = now
             status, phase, _ = self._last or (Status.IDLE, 'waiting', -1)
-            message = self._blank()
-            message.status, message.phase, message.text = GoalStatus[status.name], phase, text
-            self._publish(message)
+            self._publish(self._message(status=GoalStatus[status.name], phase=phase, text=text))
 
     def report_other(self, goal: ConceptGoal, status: int, text: str, phase: str = '') -> None:
         """Publish the status of a goal that is not the one being pursued."""
-        message = self._blank()
-        message.status, message.text, message.phase = status, text, phase
-        message.expression, message.goal_id = goal.expression, goal.goal_id
-        message.command_id = goal.command_id
-        self._publish(message)
+        self._publish(self._message(goal, status=status, text=text, phase=phase))
 
     def _is_due(self, now: float, rate: float) -> bool:
         return now - self._last_time >= 1.0 / rate
 
-    def _blank(self) -> ConceptStatus:
-        return convert.status_message(
-            convert.header(max(self._last_time, 0.0), self._frame),
-            'mpc_controller',
-            goal_id=self.goal.goal_id,
-            command_id=self.goal.command_id,
-            expression=self.goal.expression,
-        )
-
-    def _message(self, now: float, output: ControlOutput) -> ConceptStatus:
-        message = self._blank()
-        message.header = convert.header(now, self._frame)
-        message.status = GoalStatus[output.status.name]
-        message.phase = output.phase
-        message.text = output.text
-        message.energy = output.energy
-        message.plan_time = output.solve_time
-        if self.goal.goal_id:
-            message.initial_energy = self.goal.initial_energy
-            message.entities = self.goal.entities
-            attended = {int(i) for term in self.goal.terms for i in term.arguments}
-            message.attention = [float(int(i) in attended) for i in self.goal.entities]
-        message.active_entity = output.active_entity
-        self._health.fill(message)
-        return message
+    def _message(self, goal: ConceptGoal | None = None, **fields: object) -> ConceptStatus:
+        goal = goal or self.goal
+        header = convert.header(max(self._last_time, 0.0), self._frame)
+        names = ('goal_id', 'command_id', 'expression')
+        about = {name: getattr(goal, name) for name in names}
+        return convert.status_message(header, 'mpc_controller', **about, **fields)
