@@ -100,12 +100,15 @@ def _as_kept(
     try:
         if (values['demonstrations_hash'], values['seed']) != (hash_events(demonstrations), seed):
             return None
-        code = ConceptCode(agreement=AgreementCode.from_dict(values['code']))
-        energy, by_appearance = float(values['energy']), bool(values['by_appearance'])
-        sentences = tuple(str(sentence) for sentence in values['sentences'])
+        known = {
+            'code': ConceptCode(agreement=AgreementCode.from_dict(values['code'])),
+            'energy': float(values['energy']),
+            'by_appearance': bool(values['by_appearance']),
+            'sentences': tuple(map(str, values['sentences'])),
+        }
     except (ConceptControlError, KeyError, TypeError, ValueError):
         return None
-    return concept_of_word(model, word, code, demonstrations, energy, by_appearance, sentences)
+    return concept_of_word(model, word, demonstrations, **known)
 
 
 def _read(path: Path, digest: str) -> dict[str, dict[str, Any]]:

@@ -198,8 +198,8 @@ def learn_concept(
     return concept_of_word(
         model,
         word,
-        code,
         demonstrations,
+        code=code,
         energy=float(model.energy(demonstrations, code).mean()),
         by_appearance=word.selects and identifies_by_appearance(model, code, demonstrations, seed),
         sentences=sentences_of(model, code),
@@ -207,41 +207,29 @@ def learn_concept(
 
 
 def concept_of_word(
-    model: ConceptModel,
-    word: NamedConcept,
-    code: ConceptCode,
-    demonstrations: Events,
-    energy: float,
-    by_appearance: bool,
-    sentences: tuple[str, ...],
+    model: ConceptModel, word: NamedConcept, demonstrations: Events, **known: Any
 ) -> LibraryConcept:
     """Return a word of the vocabulary with its code and what is known of that.
 
     Args:
         model: Model that inferred the code.
         word: Word of the vocabulary.
-        code: Code of the word.
         demonstrations: Demonstrations it was inferred from.
-        energy: Mean energy of these under the code.
-        by_appearance: Whether it identifies entities by their appearance.
-        sentences: What the code says.
+        known: Attributes that follow from these: code, energy, by_appearance, sentences.
     """
     return LibraryConcept(
         name=word.name,
         description=word.description,
-        code=code,
         selects=word.selects,
         acts=word.acts,
         subjects=word.subjects,
         arguments=word.arguments,
         num_demonstrations=len(demonstrations),
-        energy=energy,
         model=model.fingerprint,
         demonstrations_hash=hash_events(demonstrations),
         demonstrations=demonstrations,
-        by_appearance=by_appearance,
         is_mirrored=word.is_mirrored,
-        sentences=sentences,
+        **known,
     )
 
 

@@ -99,23 +99,19 @@ class CodedPolicy:
         """
         code = code_from_examples(examples.positions).unsqueeze(0)
         if refinement:
-            code = self._refined(code, examples, refinement, seed)
+            rng, generator = np.random.default_rng(seed), torch.Generator().manual_seed(seed)
+            source = CorrectedSteps(examples)
+            code = code.clone().requires_grad_(True)
+
+            def loss() -> torch.Tensor:
+                pairs = source.draw(rng, 128)
+                return ranking(self.network, *pairs, 24, generator, code.expand(128, -1))
+
+            schedule = partial(CosineAnnealingLR, T_max=refinement)
+            fit([code], loss, refinement, REFINEMENT_RATE, schedule=schedule)
+            code = code.detach()
         card = {'recipe': 'code', 'examples': examples.num_strokes, 'refinement': refinement}
         return StrokePolicy.of_figure(examples, self.network, card, code)
-
-    def _refined(
-        self, code: torch.Tensor, examples: Strokes, steps: int, seed: int
-    ) -> torch.Tensor:
-        rng, generator = np.random.default_rng(seed), torch.Generator().manual_seed(seed)
-        source = CorrectedSteps(examples)
-        code = code.clone().requires_grad_(True)
-
-        def loss() -> torch.Tensor:
-            pairs = source.draw(rng, 128)
-            return ranking(self.network, *pairs, 24, generator, code.expand(128, -1))
-
-        fit([code], loss, steps, REFINEMENT_RATE, schedule=partial(CosineAnnealingLR, T_max=steps))
-        return code.detach()
 
 
 def train_coded(config: CodingConfig | None = None) -> CodedPolicy:

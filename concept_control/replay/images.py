@@ -19,7 +19,7 @@ from concept_control.perception.camera_model import check_frame
 from concept_control.perception.detection.detector import Detector
 from concept_control.perception.detection.limits import BlockLimits
 from concept_control.perception.image_decoding import decode_color, decode_depth
-from concept_control.perception.image_synchronizer import COLOR, DEPTH, ImageSynchronizer
+from concept_control.perception.image_synchronizer import ImageSynchronizer
 from concept_control.perception.tracking.tracker import EntityTracker, TrackerConfig
 from concept_control.replay.series import Refused, Series
 from concept_control.world.entity import TOOL_ID, EntityState
@@ -74,14 +74,6 @@ class ImageReplay:
         """Take in whether something is held."""
         self._attached = bool(message.data)
 
-    def add_color(self, message: Any) -> None:
-        """Take in a colour image."""
-        self._pair(COLOR, message)
-
-    def add_depth(self, message: Any) -> None:
-        """Take in a depth image."""
-        self._pair(DEPTH, message)
-
     def add_recorded(self, stamp: float, states: dict[int, EntityState]) -> None:
         """Compare with the entities that were recorded for the frame of the same stamp."""
         seen = self._seen.pop(stamp, None)
@@ -120,7 +112,8 @@ class ImageReplay:
         refused = (self._unpaired, self._early, self._refused)
         return [one.note for one in refused if one.num]
 
-    def _pair(self, stream: str, image: Any) -> None:
+    def add_image(self, stream: str, image: Any) -> None:
+        """Take in an image of one of the streams, `COLOR` or `DEPTH`."""
         pair = self._pairs.add(stream, seconds(image.header.stamp), image)
         if pair is None:
             return

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,7 @@ from concept_control.errors import CommandError, ConceptControlError
 from concept_control.interfaces.constants import TEACH_PHASE, GoalKind, GoalStatus
 from concept_control.interfaces.decoding import entity_states, seconds
 from concept_control.interfaces.joint_states import JointStateReader
+from concept_control.perception.image_synchronizer import COLOR, DEPTH
 from concept_control.replay.command import GoalReplay
 from concept_control.replay.concepts import ReplayLibrary
 from concept_control.replay.images import ImageReplay
@@ -84,7 +86,7 @@ class Replay:
             topic.JOINTS: self._on_joints,
             topic.SUCTION: self._images.add_suction,
             color: self._on_color,
-            depth: self._images.add_depth,
+            depth: partial(self._images.add_image, DEPTH),
             info: self._images.add_info,
         }
         self._topics = topic.find_topics(bag, tuple(self._handlers), namespace)
@@ -188,7 +190,7 @@ class Replay:
 
     def _on_color(self, message: Any) -> None:
         self._gaps[self._color].add(seconds(message.header.stamp))
-        self._images.add_color(message)
+        self._images.add_image(COLOR, message)
 
     def _finish_goal(self) -> None:
         goal, self._goal = self._goal, None

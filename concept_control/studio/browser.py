@@ -203,13 +203,9 @@ class StudioPage:
                 return
             # A slow page draws a table later than it lists it. What is not where it is drawn is
             # not grasped, the table is moved instead, and whoever looks tries again from above.
-            self.look_from_above()
+            self.page.get_by_role('button', name='From above').click()
+            self.page.wait_for_timeout(600)
         raise StudioError(f'#{thing_id} could not be dragged to {place}')
-
-    def look_from_above(self) -> None:
-        """Look at the table as at the beginning."""
-        self.page.get_by_role('button', name='From above').click()
-        self.page.wait_for_timeout(600)
 
     def click(self, thing_id: int) -> None:
         """Click on a thing."""

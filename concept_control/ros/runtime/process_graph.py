@@ -163,20 +163,13 @@ class Graph:
         return {name: process.returncode for name, process in self.processes.items()}
 
     def _start(self, node: NodeProcess) -> subprocess.Popen:
-        command = [
-            sys.executable,
-            '-m',
-            'concept_control.ros.runtime.entry_points',
-            node.executable,
-        ]
-        command += ['--ros-args', '--params-file', str(self._parameter_file)]
+        module, file = 'concept_control.ros.runtime.entry_points', str(self._parameter_file)
+        command = [sys.executable, '-m', module, node.executable]
+        command += ['--ros-args', '--params-file', file]
         if node.parameters:
             overrides = Path(tempfile.mkdtemp(dir=self._log_folder)) / f'{node.executable}.yaml'
-            overrides.write_text(
-                yaml.safe_dump(
-                    {f'/**/{node.executable}': {'ros__parameters': dict(node.parameters)}}
-                )
-            )
+            tree = {f'/**/{node.executable}': {'ros__parameters': dict(node.parameters)}}
+            overrides.write_text(yaml.safe_dump(tree))
             command += ['--params-file', str(overrides)]
         for old, new in node.remappings.items():
             command += ['-r', f'{old}:={new}']

@@ -7,6 +7,7 @@ thread; `fault` and the counters may be read from anywhere.
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import TypeAlias
 
 import numpy as np
@@ -121,9 +122,9 @@ class CameraInput:
         self._detector: Detector | TagDetector | None = None
         self._things = KnownThings.load(settings.things) if settings.things else None
         topics = camera_topics(prefix, p.color_topic, p.depth_topic, p.info_topic)
-        for topic, callback in ((topics.color, self._on_color), (topics.depth, self._on_depth)):
+        for topic, stream in ((topics.color, COLOR), (topics.depth, DEPTH)):
             kind = CompressedImage if is_compressed(topic) else Image
-            node.create_subscription(kind, topic, callback, qos.SENSOR)
+            node.create_subscription(kind, topic, partial(self._pair, stream), qos.SENSOR)
         node.create_subscription(CameraInfo, topics.info, self._on_info, qos.SENSOR)
 
     @property
@@ -175,12 +176,6 @@ class CameraInput:
             else:
                 self._detector = TagDetector(intrinsics, self._things)
         return self._detector
-
-    def _on_color(self, message: AnyImage) -> None:
-        self._pair(COLOR, message)
-
-    def _on_depth(self, message: AnyImage) -> None:
-        self._pair(DEPTH, message)
 
     def _on_info(self, message: CameraInfo) -> None:
         self._info = message

@@ -21,7 +21,7 @@ from std_msgs.msg import Header
 from concept_control.bags.setup import read_setup
 from concept_control.interfaces.joint_states import JointStateReader
 from concept_control.perception.image_decoding import decode_depth
-from concept_control.perception.image_synchronizer import MAX_WAITING
+from concept_control.perception.image_synchronizer import COLOR, DEPTH, MAX_WAITING
 from concept_control.perception.tracking.tool_history import ToolPose
 from concept_control.perception.tracking.tracker import TrackedEntity
 from concept_control.replay.images import ImageReplay
@@ -110,8 +110,8 @@ class Playground:
         self.recorder.messages.clear()
         refused = self.camera.num_refused
         self.camera._on_info(messages['info'])
-        self.camera._on_color(messages['color'])
-        self.camera._on_depth(messages['depth'])
+        self.camera._pair(COLOR, messages['color'])
+        self.camera._pair(DEPTH, messages['depth'])
         self.node.work_once()
         reason = self.camera.refusal if self.camera.num_refused > refused else ''
         return self.recorder.messages[:], reason
@@ -203,8 +203,8 @@ def test_what_a_driver_sends_is_understood_or_refused_alike_live_and_in_a_bag(
         change(messages)
         refusals.append(playground.show(messages)[1])
         offline.add_info(messages['info'])
-        offline.add_color(messages['color'])
-        offline.add_depth(messages['depth'])
+        offline.add_image(COLOR, messages['color'])
+        offline.add_image(DEPTH, messages['depth'])
     for told in (' '.join(refusals), ' '.join(offline.notes)):
         assert reason in told and bool(reason) == bool(told.strip())
     assert (offline.num_frames == 0) == bool(reason)
@@ -223,12 +223,13 @@ def test_images_that_are_packed_are_heard_and_understood(playground):
 
     def send():
         sent = playground.messages()
-        for name, hear, kind, head, pixels in (
-            ('color', camera._on_color, 'rgb8; png compressed bgr8', b'', bgr),
-            ('depth', camera._on_depth, '16UC1; compressedDepth png', bytes(12), millimetres),
+        for name, stream, kind, head, pixels in (
+            ('color', COLOR, 'rgb8; png compressed bgr8', b'', bgr),
+            ('depth', DEPTH, '16UC1; compressedDepth png', bytes(12), millimetres),
         ):
             data = head + cv2.imencode('.png', pixels)[1].tobytes()
-            hear(CompressedImage(header=sent[name].header, format=kind, data=data))
+            packed = CompressedImage(header=sent[name].header, format=kind, data=data)
+            camera._pair(stream, packed)
         return sent['info']
 
     send()
