@@ -120,9 +120,21 @@ def _kept_messages(
         last[name] = stamp
         now = max(now, stamp)
         if shrink > 1 and spec in images:
-            _shrink_image(message, shrink)
+            # Every `shrink`-th pixel is kept, starting with the first one.
+            size = message.step // max(message.width, 1)
+            rows = np.asarray(message.data, dtype=np.uint8).reshape(message.height, message.step)
+            pixels = rows[:, : message.width * size].reshape(message.height, message.width, size)
+            small = np.ascontiguousarray(pixels[::shrink, ::shrink])
+            message.height, message.width = small.shape[:2]
+            message.step, message.data = small.shape[1] * size, small.reshape(-1)
         elif shrink > 1 and spec == info:
-            _shrink_camera(message, shrink)
+            # The centre of pixel 0 stays where it is.
+            message.width = -(-message.width // shrink)
+            message.height = -(-message.height // shrink)
+            message.k, message.p = (
+                np.concatenate([np.divide(matrix[:count], shrink), matrix[count:]])
+                for matrix, count in ((message.k, 6), (message.p, 8))
+            )
         yield name, now, message
 
 
@@ -145,22 +157,3 @@ def _span(bag: Bag, topics: Mapping[str, topic.TopicSpec], margin: float) -> tup
 def _stamp(message: Any) -> float | None:
     header = getattr(message, 'header', None)
     return None if header is None else seconds(header.stamp)
-
-
-def _shrink_image(message: Any, shrink: int) -> None:
-    """Keep every `shrink`-th pixel, starting with the first one."""
-    size = message.step // max(message.width, 1)
-    rows = np.asarray(message.data, dtype=np.uint8).reshape(message.height, message.step)
-    pixels = rows[:, : message.width * size].reshape(message.height, message.width, size)
-    small = np.ascontiguousarray(pixels[::shrink, ::shrink])
-    message.height, message.width = small.shape[:2]
-    message.step = small.shape[1] * size
-    message.data = small.reshape(-1)
-
-
-def _shrink_camera(message: Any, shrink: int) -> None:
-    """Fit the calibration to images so shrunk; the centre of pixel 0 stays where it is."""
-    message.width = -(-message.width // shrink)
-    message.height = -(-message.height // shrink)
-    message.k = np.array([*np.asarray(message.k)[:6] / shrink, *np.asarray(message.k)[6:]])
-    message.p = np.array([*np.asarray(message.p)[:8] / shrink, *np.asarray(message.p)[8:]])

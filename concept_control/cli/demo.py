@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import signal
 import threading
-from dataclasses import asdict
 
 from concept_control.cli.known_words import check_command
 from concept_control.cli.option_types import (
@@ -112,5 +111,5 @@ def main(args: argparse.Namespace) -> int:
         for number, handler in previous.items():
             signal.signal(number, handler)
     if args.json:
-        write_json(args.json, asdict(result))
-    return 0 if result.succeeded else 1
+        write_json(args.json, result)
+    return 0 if result['succeeded'] else 1

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -67,33 +68,6 @@ class DemoConfig(GraphConfig):
     record: Path | None = None
 
 
-@dataclass(frozen=True)
-class DemoResult:
-    """How a demonstration ended: what `--json` writes, units in the names.
-
-    None stands for what a run without plans, a world without a camera, or a taught word, for which
-    there is no predicate, does not have.
-    """
-
-    expression: str
-    judged: str
-    seed: int
-    succeeded: bool
-    holds: bool | None
-    error_mm: float | None
-    tolerance_mm: float
-    ending: str
-    simulated_s: float
-    wall_s: float
-    plan_time_p50_ms: float | None
-    plan_time_p99_ms: float | None
-    num_plans: int
-    missed_deadlines: int
-    final_energy: float | None
-    world: str
-    camera: str | None
-
-
 class HoldTimer:
     """Detects that a condition has held for a while without a break."""
 
@@ -128,8 +102,13 @@ class DemoRun:
         self.workspace = ArmDescription.load(config.arm).workspace
         self.started = time.monotonic()
 
-    def conduct(self) -> DemoResult:
+    def conduct(self) -> dict[str, Any]:
         """Wait for the graph, give the command, follow it, judge, draw.
+
+        Returns:
+            Plain values for `--json`, units in the names. None or NaN stands for what a run
+            without plans, a world without a camera, or a taught word, for which there is no
+            predicate, does not have.
 
         Raises:
             Interrupted: If somebody asked for the end.
@@ -164,9 +143,7 @@ class DemoRun:
             energies=[s.energy for s in series],
             phases=[s.phase for s in series],
         )
-        result = self._result(final, ending, elapsed)
-        self._report(result, self._result_text(result, final, reason), picture)
-        return result
+        return self._report(final, ending, reason, elapsed, picture)
 
     def wait_for_graph(self, timeout: float) -> GraphSnapshot:
         """Wait until every part of the graph speaks; show which one is still missing.
@@ -295,54 +272,60 @@ class DemoRun:
                 return line.split(mark, 1)[1]
         return 'unknown'
 
-    def _result(self, verdict: Verdict | None, ending: str, elapsed: float) -> DemoResult:
+    def _report(
+        self, final: Verdict | None, ending: str, reason: str, elapsed: float, picture: Path
+    ) -> dict[str, Any]:
+        """Print how the run ended; return what `conduct` does."""
         config = self.config
-        error = None if verdict is None else self._millimetres(verdict.error)
         last = next(
-            (s for s in reversed(self.state.statuses) if s.source == 'mpc_controller'), None
+            (s for s in reversed(self.state.statuses) if s.source == 'mpc_controller'),
+            ConceptStatus(plan_time_p50=np.nan, plan_time_p99=np.nan, energy=np.nan),
         )
-        return DemoResult(
-            expression=str(config.expression),
-            judged=str(config.judged),
-            seed=config.seed,
-            succeeded=has_succeeded(verdict, ending),
-            holds=None if verdict is None else verdict.holds,
-            error_mm=error if error is not None and np.isfinite(error) else None,
-            tolerance_mm=1000 * config.tolerance,
-            ending=ending,
-            simulated_s=elapsed,
-            wall_s=time.monotonic() - self.started,
-            plan_time_p50_ms=1000 * last.plan_time_p50 if last else None,
-            plan_time_p99_ms=1000 * last.plan_time_p99 if last else None,
-            num_plans=int(last.num_plans) if last else 0,
-            missed_deadlines=int(last.missed_deadlines) if last else 0,
-            final_energy=last.energy if last else None,
-            world=config.world,
-            camera=self._camera_backend() if config.world == 'arm' else None,
-        )
-
-    def _report(self, result: DemoResult, text: str, picture: Path) -> None:
-        if result.num_plans:
+        p50, p99 = 1000 * last.plan_time_p50, 1000 * last.plan_time_p99
+        if last.num_plans:
             say(
-                f'{counted(result.num_plans, "plan")}: {result.plan_time_p50_ms:.1f} ms median, '
-                f'{result.plan_time_p99_ms:.1f} ms p99, {result.missed_deadlines} missed deadlines'
+                f'{counted(last.num_plans, "plan")}: {p50:.1f} ms median, {p99:.1f} ms p99, '
+                f'{last.missed_deadlines} missed deadlines'
             )
-        video = self.config.video
-        say(f'picture: {picture}' + (f', film: {video}' if video else ''))
-        say(f'RESULT: {"SUCCESS" if result.succeeded else "FAILURE"}: {text}')
+        say(f'picture: {picture}' + (f', film: {config.video}' if config.video else ''))
+        succeeded = has_succeeded(final, ending)
+        text = self._result_text(final, ending, reason, elapsed)
+        say(f'RESULT: {"SUCCESS" if succeeded else "FAILURE"}: {text}')
+        return {
+            'expression': str(config.expression),
+            'judged': str(config.judged),
+            'seed': config.seed,
+            'succeeded': succeeded,
+            'holds': None if final is None else final.holds,
+            'error_mm': None if final is None else self._millimetres(final.error),
+            'tolerance_mm': 1000 * config.tolerance,
+            'ending': ending,
+            'simulated_s': elapsed,
+            'wall_s': time.monotonic() - self.started,
+            'plan_time_p50_ms': p50,
+            'plan_time_p99_ms': p99,
+            'num_plans': last.num_plans,
+            'missed_deadlines': last.missed_deadlines,
+            'final_energy': last.energy,
+            'world': config.world,
+            'camera': self._camera_backend() if config.world == 'arm' else None,
+        }
 
-    def _result_text(self, result: DemoResult, verdict: Verdict | None, reason: str) -> str:
+    def _result_text(
+        self, verdict: Verdict | None, ending: str, reason: str, elapsed: float
+    ) -> str:
         """Describe how the run ended, in one sentence."""
-        if result.ending in NOT_CARRIED_OUT:
-            return f'{result.expression} was {result.ending}: {reason}'
+        config = self.config
+        if ending in NOT_CARRIED_OUT:
+            return f'{config.expression} was {ending}: {reason}'
         if verdict is None:
             return (
-                f'{result.expression}: {result.ending}, {reason}, after {result.simulated_s:.1f} '
-                'simulated seconds; not judged by geometry'
+                f'{config.expression}: {ending}, {reason}, after {elapsed:.1f} simulated seconds; '
+                'not judged by geometry'
             )
         return (
-            f'{result.judged} {self._verdict_text(verdict)} after {result.simulated_s:.1f} '
-            f'simulated seconds ({result.ending})'
+            f'{config.judged} {self._verdict_text(verdict)} after {elapsed:.1f} simulated seconds '
+            f'({ending})'
         )
 
     def _verdict_text(self, verdict: Verdict) -> str:
@@ -363,7 +346,7 @@ def has_succeeded(verdict: Verdict | None, ending: str) -> bool:
 
     Args:
         verdict: Verdict of geometry at the end; None where there is no predicate.
-        ending: How the command ended, as in `DemoResult`.
+        ending: How the command ended, in a word or three.
     """
     if ending in NOT_CARRIED_OUT:
         return False

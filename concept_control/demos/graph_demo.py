@@ -9,11 +9,11 @@ from __future__ import annotations
 import threading
 from contextlib import closing, nullcontext
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from rclpy.node import Node
 
-from concept_control.demos.demo_run import DemoConfig, DemoResult, DemoRun, say
+from concept_control.demos.demo_run import DemoConfig, DemoRun, say
 from concept_control.reports.run_film import Film
 from concept_control.ros.client.monitor import GraphState, MonitorThread
 from concept_control.ros.runtime.simulated_graph import simulated_graph
@@ -22,8 +22,8 @@ if TYPE_CHECKING:
     from concept_control.ros.client.recorder import Recorder
 
 
-def run_demo(config: DemoConfig, interrupted: threading.Event) -> DemoResult:
-    """Start the nodes, let them make the concept hold, and stop them.
+def run_demo(config: DemoConfig, interrupted: threading.Event) -> dict[str, Any]:
+    """Start the nodes, let them make the concept hold, and stop them; return `DemoRun.conduct`'s.
 
     Args:
         config: Configuration of the demonstration.

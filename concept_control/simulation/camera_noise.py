@@ -68,16 +68,11 @@ class StructuredLightNoise:
         disparity = self.disparity_constant / moved
         disparity += self.disparity_sigma * rng.standard_normal(depth.shape, dtype=np.float32)
         noisy = (self.disparity_constant / np.rint(disparity)).astype(np.float32)
-        noisy[self._shadow(depth, focal)] = np.nan
+        # Something nearer may keep the projector's light away: seen from the projector a pixel
+        # lies at column - focal * baseline / depth; it is dark if a pixel further left in the
+        # camera's image falls on the same place or beyond.
+        place = np.arange(width) + focal * self.baseline / np.nan_to_num(depth, nan=1e3)
+        nearest = np.maximum.accumulate(place, axis=1)
+        noisy[:, 1:][nearest[:, :-1] > place[:, 1:] + 0.5] = np.nan
         noisy[rng.random(depth.shape) < self.dropout] = np.nan
         return noisy_color, noisy
-
-    def _shadow(self, depth: np.ndarray, focal: float) -> np.ndarray:
-        """Return (H, W) bool where something nearer keeps the projector's light away."""
-        # Seen from the projector a pixel lies at column - focal * baseline / depth; it is dark
-        # if a pixel further left in the camera's image falls on the same place or beyond.
-        far = np.nan_to_num(depth, nan=1e3)
-        place = np.arange(depth.shape[1]) + focal * self.baseline / far
-        nearest = np.maximum.accumulate(place, axis=1)
-        before = np.concatenate([np.full((len(place), 1), -np.inf), nearest[:, :-1]], axis=1)
-        return before > place + 0.5

@@ -56,7 +56,17 @@ class RaycastBackend:
         hit = self._geom_ids >= 0
         depth = np.where(hit, self._distances, np.nan).astype(np.float32)
         light = self._light(data, origin, directions, depth)
-        color = _geom_colors(self._model, self._textures)[self._geom_ids] * light
+        model = self._model
+        # The last one, index -1, is for a ray without a hit.
+        colors = np.zeros((model.ngeom + 1, 3), dtype=np.float32)
+        colors[:-1] = model.geom_rgba[:, :3]
+        # An explicit geom colour overrides its material's, as in MuJoCo's renderer.
+        plain = (model.geom_rgba == np.array([0.5, 0.5, 0.5, 1.0], np.float32)).all(axis=1)
+        plain &= model.geom_matid >= 0
+        colors[:-1][plain] = model.mat_rgba[model.geom_matid[plain], :3]
+        for geom, texture in self._textures.items():
+            colors[geom] *= texture
+        color = colors[self._geom_ids] * light
         color = np.clip(color, 0.0, 1.0) * 255.0 + 0.5
         color[~hit] = BACKGROUND
         return color.astype(np.uint8).reshape(*self._shape, 3), depth.reshape(self._shape)
@@ -90,19 +100,6 @@ class RaycastBackend:
             light += np.maximum(facing, 0.0)[:, None] * model.light_diffuse[i]
             light += model.light_ambient[i]
         return light
-
-
-def _geom_colors(model: mujoco.MjModel, textures: dict[int, np.ndarray]) -> np.ndarray:
-    """Return (ngeom + 1, 3) plain colours; the last one, index -1, is for a ray without a hit."""
-    colors = np.zeros((model.ngeom + 1, 3), dtype=np.float32)
-    colors[:-1] = model.geom_rgba[:, :3]
-    # An explicit geom colour overrides its material's, as in MuJoCo's renderer.
-    plain = (model.geom_rgba == np.array([0.5, 0.5, 0.5, 1.0], np.float32)).all(axis=1)
-    plain &= model.geom_matid >= 0
-    colors[:-1][plain] = model.mat_rgba[model.geom_matid[plain], :3]
-    for geom, color in textures.items():
-        colors[geom] *= color
-    return colors
 
 
 def _texture_colors(model: mujoco.MjModel) -> dict[int, np.ndarray]:

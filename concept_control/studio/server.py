@@ -28,8 +28,19 @@ def serve(config: StudioConfig, library: Path, started: Callable[[str], None]) -
     """
     studio = Studio(config, library)
     token = '' if is_loopback(config.host) else secrets.token_urlsafe(16)
+
+    async def check(request: Request, forward: Callable[[Request], object]) -> Response:
+        given = request.query_params.get('token') or request.cookies.get(_COOKIE, '')
+        if not hmac.compare_digest(given, token):
+            return PlainTextResponse(
+                'This studio needs the token of the address that it printed when it started.', 401
+            )
+        response: Response = await forward(request)  # type: ignore[misc]
+        response.set_cookie(_COOKIE, token, httponly=True, samesite='strict')
+        return response
+
     if token:
-        _ask_for(token)
+        app.middleware('http')(check)
 
     @ui.page('/', title='Concept studio')
     def page() -> None:
@@ -55,18 +66,3 @@ def serve(config: StudioConfig, library: Path, started: Callable[[str], None]) -
         dark=None,
         reconnect_timeout=10.0,
     )
-
-
-def _ask_for(token: str) -> None:
-    """Refuse whoever has not opened the page with the token."""
-
-    @app.middleware('http')
-    async def check(request: Request, forward: Callable[[Request], object]) -> Response:
-        given = request.query_params.get('token') or request.cookies.get(_COOKIE, '')
-        if not hmac.compare_digest(given, token):
-            return PlainTextResponse(
-                'This studio needs the token of the address that it printed when it started.', 401
-            )
-        response: Response = await forward(request)  # type: ignore[misc]
-        response.set_cookie(_COOKIE, token, httponly=True, samesite='strict')
-        return response

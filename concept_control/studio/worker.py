@@ -8,6 +8,7 @@ from __future__ import annotations
 import threading
 import traceback
 from collections.abc import Callable, Iterator
+from functools import partial
 
 from concept_control.errors import ConceptControlError
 
@@ -63,7 +64,9 @@ class Worker:
             try:
                 steps = job()
                 if steps is not None and next(steps, _ENDED) is not _ENDED:
-                    self._go_on(self._running, steps)
+                    with self._condition:  # a newer one of its kind goes before
+                        if not self._is_closed:
+                            self._waiting.setdefault(self._running, partial(iter, steps))
             except ConceptControlError as error:
                 self._on_error(str(error))
             except Exception as error:  # a thread that died would leave the page waiting for ever
@@ -71,9 +74,3 @@ class Worker:
                 self._on_error(f'{type(error).__name__}: {error}; see the terminal')
             finally:
                 self._running = None
-
-    def _go_on(self, kind: str, steps: Iterator[None]) -> None:
-        """Let a job wait for its next step, unless a newer one of its kind does."""
-        with self._condition:
-            if not self._is_closed:
-                self._waiting.setdefault(kind, lambda: steps)

@@ -172,19 +172,14 @@ def read_npz(path: Path, notes: list[str]) -> Events:
     shown = join([events_of(arrays | masks)])
     if 'attention' in masks and (shown.is_stacked or shown.has_open_boxes):
         notes.append('where things came to rest on others, it is these, or the whole pile')
-        shown = _with_piles(shown)
+        subjects, attention = torch.zeros_like(shown.subjects), torch.zeros_like(shown.attention)
+        for row in range(len(shown)):
+            moved = torch.nonzero(shown.subjects[row])[:, 0] + 1
+            roles = shown_roles(scenes_of(shown, row)[1], moved.tolist())
+            for mask, ids in zip((subjects, attention), roles):
+                mask[row, [i - 1 for i in ids]] = 1
+        shown = replace(shown, subjects=subjects, attention=attention)
     return shown
-
-
-def _with_piles(shown: Events) -> Events:
-    """Return demonstrations with the roles that things on one another tell, see `shown_roles`."""
-    subjects, attention = torch.zeros_like(shown.subjects), torch.zeros_like(shown.attention)
-    for row in range(len(shown)):
-        moved = torch.nonzero(shown.subjects[row])[:, 0] + 1
-        roles = shown_roles(scenes_of(shown, row)[1], moved.tolist())
-        for mask, ids in zip((subjects, attention), roles):
-            mask[row, [i - 1 for i in ids]] = 1
-    return replace(shown, subjects=subjects, attention=attention)
 
 
 def _masks(arrays: Mapping[str, np.ndarray], notes: list[str]) -> dict[str, np.ndarray]:

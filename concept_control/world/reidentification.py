@@ -86,15 +86,8 @@ class EntityReidentifier:
         if color > 1.0:
             return np.inf
         distance = float(np.linalg.norm(known.xy - state.xy)) / DISTANCE_GATE
-        if distance > 1.0 and old != self._held and not self._is_unmistakable(old):
-            return np.inf
+        if distance > 1.0 and old != self._held:
+            others = [other.color for i, other in self._known.items() if i != old]
+            if any(float(np.linalg.norm(each - known.color)) <= COLOR_GATE for each in others):
+                return np.inf  # no other known block may have its colour
         return color + min(distance, FAR)
-
-    def _is_unmistakable(self, old: int) -> bool:
-        """Tell whether no other known block has an old one's colour."""
-        color = self._known[old].color
-        return all(
-            float(np.linalg.norm(state.color - color)) > COLOR_GATE
-            for i, state in self._known.items()
-            if i != old
-        )

@@ -211,7 +211,10 @@ def _completed(path: Path, text: str, modified: int) -> ArmDescription:
         'damping': damping,
     } | {name: value for name, value in given.items() if name in (*_LIMITS, *_GAINS)}
     gripper = _gripper(path, found, chain.tool)
-    derived += _not_said(found, chain, model)
+    said = {'velocity_limits': set(chain.joints) <= set(chain.file.velocities)}
+    said['effort_limits'] = bool(model.jnt_actfrclimited.all())
+    names = ('home', 'workspace', *_LIMITS, *_GAINS)
+    derived += [name for name in names if not getattr(found, name) and not said.get(name)]
     arm = ArmDescription(
         **{part.name: getattr(chain, part.name) for part in fields(ArmModel)},
         name=found.name or path.stem,
@@ -223,7 +226,16 @@ def _completed(path: Path, text: str, modified: int) -> ArmDescription:
         **{'effort_limits': efforts, **values},
     )
     _check_home(path, arm, model)
-    _warn_of_shaking(path, arm, inertia)
+    # Damping makes a velocity grow from one command to the next beyond 2 M / dt; it couples with
+    # other joints, and inertia is less in other places, so half is allowed.
+    for joint, value, allowed in zip(arm.joints, arm.damping, inertia / EFFORT_PERIOD):
+        if value > allowed:
+            warnings.warn(
+                f'{path}: damping {value:g} will shake {joint}, whose inertia at home is '
+                f'{allowed * EFFORT_PERIOD:.3g} kg m^2; up to {allowed:.3g} will do, or leave '
+                'out stiffness and damping for gains from the inertia',
+                stacklevel=4,
+            )
     return arm
 
 
@@ -245,14 +257,6 @@ def _fingers(path: Path, found: _ArmFields, gripper: Gripper) -> Fingers | None:
     if found.fingers is not None:
         raise ArmError(f'{path}: names fingers, but gripper is {gripper}; expected parallel')
     return None
-
-
-def _not_said(found: _ArmFields, chain: ArmModel, model: mujoco.MjModel) -> list[str]:
-    """Name the fields that neither the YAML nor the arm's file says."""
-    said = {'velocity_limits': set(chain.joints) <= set(chain.file.velocities)}
-    said['effort_limits'] = bool(model.jnt_actfrclimited.all())
-    names = ('home', 'workspace', *_LIMITS, *_GAINS)
-    return [name for name in names if not getattr(found, name) and not said.get(name)]
 
 
 def _numbers(path: Path, found: _ArmFields, count: int) -> dict[str, np.ndarray]:
@@ -348,19 +352,3 @@ def _check_home(path: Path, arm: ArmDescription, model: mujoco.MjModel) -> None:
             f'{path}: at home the tool is {-1e3 * float(tool.xpos[2]):.0f} mm under the table, '
             'whose top is at height 0; say in `base` how high the arm stands above it'
         )
-
-
-def _warn_of_shaking(path: Path, arm: ArmDescription, inertia: np.ndarray) -> None:
-    """Name the joints whose damping makes their velocity grow from one command to the next.
-
-    That is so beyond 2 M / dt; it couples with other joints, and inertia is less in other places,
-    so half is allowed.
-    """
-    for name, value, allowed in zip(arm.joints, arm.damping, inertia / EFFORT_PERIOD):
-        if value > allowed:
-            warnings.warn(
-                f'{path}: damping {value:g} will shake {name}, whose inertia at home is '
-                f'{allowed * EFFORT_PERIOD:.3g} kg m^2; up to {allowed:.3g} will do, or leave '
-                'out stiffness and damping for gains from the inertia',
-                stacklevel=5,
-            )

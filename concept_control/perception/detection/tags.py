@@ -105,20 +105,17 @@ class TagDetector:
         across = CORNER_SIGMA * distance / self.intrinsics.fx
         ray = (top - pose[:3, 3]) / distance
         size = np.array(thing.size)
+        yaw = float(np.arctan2(along_x[1], along_x[0]))
+        # Within the turns that leave a footprint as it is, see `Detection.yaw`.
+        turn = np.pi / 2 if np.isclose(size[0], size[1]) else np.pi
         return Detection(
             position=top - [0.0, 0.0, size[2] / 2],
             covariance=across**2 * np.eye(3) + (along * distance) ** 2 * np.outer(ray, ray),
             color=np.array(thing.color),
             size=size,
-            yaw=_reduced(float(np.arctan2(along_x[1], along_x[0])), size),
+            yaw=float(turn / 2 - (turn / 2 - yaw) % turn),
             shape=thing.shape,
             num_pixels=int(cv2.contourArea(outline.astype(np.float32))),
             visible_fraction=1.0,
             outline=outline,
         )
-
-
-def _reduced(yaw: float, size: np.ndarray) -> float:
-    """Return a yaw within the turns that leave a footprint as it is, see `Detection.yaw`."""
-    turn = np.pi / 2 if np.isclose(size[0], size[1]) else np.pi
-    return float(turn / 2 - (turn / 2 - yaw) % turn)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, NoReturn
 
@@ -188,20 +188,17 @@ class Pacer:
         return False
 
 
-def _ids_of(names: str, colors: Sequence[str]) -> list[int]:
-    """Return the ids of the blocks of these colours, with commas between."""
-    chosen = [name.strip() for name in names.split(',') if name.strip()]
-    if not {*chosen} <= {*colors}:
-        raise SceneError(f'open_boxes is {names!r}: expected some of {", ".join(colors)}')
-    return [1 + colors.index(name) for name in chosen]
-
-
 class ArmSimulator(Node):
     """Simulates and publishes what real hardware would."""
 
     def __init__(self) -> None:
         super().__init__('arm_simulator')
         self.parameters = p = declare(self, Parameters)
+        boxes = [name.strip() for name in p.open_boxes.split(',') if name.strip()]
+        if not {*boxes} <= {*p.colors}:
+            raise SceneError(
+                f'open_boxes is {p.open_boxes!r}: expected some of {", ".join(p.colors)}'
+            )
         scene = build_scene(
             SceneConfig(
                 num_blocks=len(p.colors),
@@ -211,7 +208,7 @@ class ArmSimulator(Node):
                 min_gap=p.min_gap,
                 arm=p.arm,
                 timestep=p.timestep,
-                open_boxes=_ids_of(p.open_boxes, p.colors),
+                open_boxes=[1 + p.colors.index(name) for name in boxes],
             )
         )
         self.world = SimulatedWorld(scene)
