@@ -13,14 +13,7 @@ from pathlib import Path
 import numpy as np
 
 from concept_control.errors import StudioError
-from concept_control.studio.arm_messages import (
-    ArmLook,
-    ArmState,
-    Command,
-    Control,
-    Request,
-    SetTable,
-)
+from concept_control.studio.arm_messages import ArmLook, ArmState, Command, Request
 from concept_control.studio.arm_process import run_arm
 from concept_control.studio.table import Table
 
@@ -79,8 +72,8 @@ class SimulatedArm:
         """
         if not self.is_running:
             self._start()
-        if isinstance(request, SetTable):
-            self._table = request.table
+        if isinstance(request, Table):
+            self._table = request
         if isinstance(request, Command):
             with self._lock:
                 self._curve.clear()
@@ -95,7 +88,7 @@ class SimulatedArm:
         if self._process is None or self._pipe is None:
             return
         with contextlib.suppress(OSError):  # it is gone
-            self._pipe.send(Control('end'))
+            self._pipe.send('end')
         self._process.join(timeout=3.0)
         if self._process.is_alive():
             self._process.kill()

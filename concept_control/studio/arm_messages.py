@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import Literal
 
 from concept_control.simulation.arm_shapes import ArmShape
 from concept_control.studio.table import Place, Table
+from concept_control.world.workspace import Workspace
 
 
 @dataclass(frozen=True)
@@ -15,16 +17,12 @@ class ArmLook:
     Attributes:
         name: Name of the arm.
         shapes: Parts to draw.
-        center: Middle of the workspace [m], world frame.
-        half_extent: Half the side of the workspace [m].
-        yaw: Angle of the workspace's x axis in the world [rad].
+        workspace: Square of its table, in the frame of the parts.
     """
 
     name: str
     shapes: tuple[ArmShape, ...]
-    center: tuple[float, float]
-    half_extent: float
-    yaw: float
+    workspace: Workspace
 
 
 @dataclass(frozen=True)
@@ -64,13 +62,6 @@ class ArmState:
 
 
 @dataclass(frozen=True)
-class SetTable:
-    """Begin anew with these things on the table, the arm at home."""
-
-    table: Table
-
-
-@dataclass(frozen=True)
 class Command:
     """Make an expression hold."""
 
@@ -86,15 +77,8 @@ class Push:
     place: Place
 
 
-@dataclass(frozen=True)
-class Control:
-    """Cancel, pause or resume what the arm does, or end the process.
+Word = Literal['cancel', 'pause', 'resume', 'end']
+"""Cancel, pause or resume what the arm does, or end the process."""
 
-    Attributes:
-        word: One of 'cancel', 'pause', 'resume', 'end'.
-    """
-
-    word: str
-
-
-Request = SetTable | Command | Push | Control
+Request = Table | Command | Push | Word
+"""A table is one to begin anew with, the arm at home."""

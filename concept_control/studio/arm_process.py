@@ -24,15 +24,7 @@ from concept_control.language.spoken_words import add_words
 from concept_control.simulation.arm_shapes import arm_shapes, body_poses
 from concept_control.simulation.closed_loop import ClosedLoop, LoopConfig
 from concept_control.simulation.scene import Scene, SceneConfig, build_scene
-from concept_control.studio.arm_messages import (
-    ArmLook,
-    ArmState,
-    Command,
-    Control,
-    Push,
-    Request,
-    SetTable,
-)
+from concept_control.studio.arm_messages import ArmLook, ArmState, Command, Push, Request
 from concept_control.studio.meaning import target_places
 from concept_control.studio.table import Place, Table
 from concept_control.world.colors import NAMED_COLORS
@@ -60,35 +52,29 @@ class ArmSession:
     def look(self) -> ArmLook:
         """Return what the arm looks like."""
         arm = self._scene.arm
-        workspace = arm.workspace
-        return ArmLook(
-            arm.name,
-            arm_shapes(self._scene),
-            (float(workspace.center[0]), float(workspace.center[1])),
-            workspace.half_extent,
-            workspace.yaw,
-        )
+        return ArmLook(arm.name, arm_shapes(self._scene), arm.workspace)
 
     def handle(self, request: Request) -> None:
         """Do what is asked; what cannot be done is told by the next state."""
         try:
             match request:
-                case SetTable():
+                case Table():
                     is_paused = self._controller.is_paused
-                    self._begin(request.table)
+                    self._begin(request)
                     if is_paused:
                         self._controller.pause()
                 case Command():
                     self._command(request)
                 case Push():
                     place = self._to_world(np.array([request.place]))[0]
-                    self._loop.world.disturb(self._row(request.thing_id) + 1, place)
-                case Control(word='cancel'):
+                    thing = self._table.thing(request.thing_id)
+                    self._loop.world.disturb(self._table.things.index(thing) + 1, place)
+                case 'cancel':
                     self._controller.resume()  # a cancel ends a pause, too
                     self._controller.cancel()
-                case Control(word='pause'):
+                case 'pause':
                     self._controller.pause()
-                case Control(word='resume'):
+                case 'resume':
                     self._controller.resume()
         except ConceptControlError as error:
             self._refused = str(error)
@@ -204,10 +190,6 @@ class ArmSession:
         heights = np.asarray(workspace.length_to_world(places[:, 2]))
         return np.column_stack([workspace.to_world(places[:, :2]).reshape(-1, 2), heights])
 
-    def _row(self, thing_id: int) -> int:
-        self._table.thing(thing_id)
-        return self._table.ids.index(thing_id)
-
 
 def run_arm(pipe: Connection, arm: str, model_folder: Path | None, library: Path) -> None:
     """Run the arm in real time until told to end, or until the studio is gone.
@@ -235,7 +217,7 @@ def run_arm(pipe: Connection, arm: str, model_folder: Path | None, library: Path
         while True:
             while pipe.poll():
                 request = pipe.recv()
-                if request == Control('end'):
+                if request == 'end':
                     return
                 session.handle(request)
             if session.time < 1e-9:

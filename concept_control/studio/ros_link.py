@@ -17,7 +17,7 @@ from concept_control.interfaces.constants import GoalStatus
 from concept_control.interfaces.decoding import entity_states, seconds
 from concept_control.ros.client.session import RobotSession
 from concept_control.studio.arm_link import CURVE_LENGTH
-from concept_control.studio.arm_messages import ArmLook, ArmState, Command, Control, Push, Request
+from concept_control.studio.arm_messages import ArmLook, ArmState, Command, Push, Request
 from concept_control.studio.recording import place_of, table_of
 from concept_control.studio.table import Table
 from concept_control.world.entity import TOOL_ID, EntityState
@@ -99,11 +99,11 @@ class RosRobot:
             case Command():
                 self._curve.clear()
                 threading.Thread(target=self._go, args=(request,), daemon=True).start()
-            case Control(word='cancel'):
+            case 'cancel':
                 self._session.cancel()
-            case Control(word='pause'):
+            case 'pause':
                 self._session.pause()
-            case Control(word='resume'):
+            case 'resume':
                 self._session.resume()
             case Push():
                 raise StudioError('this table is the robot’s: move the thing by hand')

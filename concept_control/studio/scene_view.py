@@ -287,23 +287,22 @@ class SceneView:
         self._bodies = []
         if look is None:
             return
-        scale = 1 / look.half_extent
         with self.scene:
             for index in range(1 + max(shape.body for shape in look.shapes)):
                 with ui.scene.group() as body:
                     for shape in look.shapes:
                         if shape.body == index:
                             _draw_shape(shape)
-                self._bodies.append(body.scale(scale))
+                self._bodies.append(body.scale(1 / look.workspace.half_extent))
 
     def move_arm(self, look: ArmLook, state: ArmState) -> None:
         """Put the arm's bodies that moved where they are now, in one message to the browser."""
-        cos, sin = np.cos(look.yaw), np.sin(look.yaw)
-        turn = np.array([[cos, sin, 0.0], [-sin, cos, 0.0], [0.0, 0.0, 1.0]])
-        center = np.array([*look.center, 0.0])
+        workspace, turn = look.workspace, np.eye(3)
+        turn[:2, :2] = workspace.rotation.T
+        center = np.array([*workspace.center, 0.0])
         calls: list[list[object]] = []
         for body, (position, rotation) in zip(self._bodies, state.bodies):
-            place = turn @ (np.array(position) - center) / look.half_extent
+            place = turn @ (np.array(position) - center) / workspace.half_extent
             pose = np.vstack([place, turn @ np.array(rotation)])
             if np.abs(pose - [[body.x, body.y, body.z], *body.R]).max() < SEEN:
                 continue

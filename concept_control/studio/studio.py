@@ -13,10 +13,9 @@ from concept_control.studio.arm_messages import (
     ArmLook,
     ArmState,
     Command,
-    Control,
     Push,
     Request,
-    SetTable,
+    Word,
 )
 from concept_control.studio.config import StudioConfig
 from concept_control.studio.recording import Recording, read_recording
@@ -133,11 +132,11 @@ class Studio:
         """Close all bags."""
         self.recordings = ()
 
-    def control(self, word: str) -> None:
+    def control(self, word: Word) -> None:
         """Cancel, pause or resume what the robot does; what is asked in a pause waits, too."""
         if word == 'pause' and not self.robot.is_running and not self.config.ros:
             self._give_table()
-        self._send(Control(word))
+        self._send(word)
 
     def push(self, thing_id: int, x: float, y: float) -> None:
         """Move a thing by hand while the robot works, and what stands on it."""
@@ -190,9 +189,9 @@ class Studio:
     def _give_table(self) -> None:
         """Put the table of the pages before the simulated arm, which starts if it has not."""
         self._table = self.workbench.desk.table
-        self.robot.send(SetTable(self._table))
+        self.robot.send(self._table)
 
-    def _send(self, request: Control | Push) -> None:
+    def _send(self, request: Request) -> None:
         if not self.robot.is_running:
             self.workbench.say('the arm is not running')
             return

@@ -10,7 +10,7 @@ from concept_control.errors import StudioError
 from concept_control.language.expression import parse
 from concept_control.language.judge import Judge
 from concept_control.ros.runtime.simulated_graph import GraphConfig, simulated_graph
-from concept_control.studio.arm_messages import Command, Push, SetTable
+from concept_control.studio.arm_messages import Command, Push
 from concept_control.studio.ros_link import RosRobot
 
 pytestmark = pytest.mark.whole_machine
@@ -34,7 +34,7 @@ def test_a_running_graph_is_watched_and_commanded():
         assert robot.state.expression == 'left_of(red; blue)' and robot.curve()
         after = robot.table().tabletop()
         assert Judge(parse('left_of(red; blue)'), before.tabletop(), 0.0625)(after).holds
-        for request in (Push(1, (0.0, 0.0)), SetTable(before)):
+        for request in (Push(1, (0.0, 0.0)), before):
             with pytest.raises(StudioError, match='robot’s'):
                 robot.send(request)
         robot.close()
