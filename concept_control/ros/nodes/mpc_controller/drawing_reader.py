@@ -8,51 +8,33 @@ no longer wanted is given up before its next stroke.
 from __future__ import annotations
 
 import threading
-from collections.abc import Mapping
-from dataclasses import dataclass
 
 from concept_control.control.arm.description import ArmDescription
 from concept_control.control.skills.drawing import DrawingGoal
 from concept_control.energy.model import ConceptModel
 from concept_control.errors import CommandError, ConceptControlError
 from concept_control.input_files import one_line
-from concept_control.msg import ConceptGoal, DrawCommand
 from concept_control.ros.bridge.drawings import drawing_goal
+from concept_control.ros.nodes.mpc_controller.inbox import Command
 from concept_control.ros.runtime.worker import LatestValue
-from concept_control.world.entity import EntityState
-
-
-@dataclass(frozen=True)
-class Request:
-    """A drawing that is wanted.
-
-    Attributes:
-        goal: Goal message that statuses speak of.
-        command: Command that says what to draw.
-        entities: Entities that were perceived when it was asked for, by id.
-    """
-
-    goal: ConceptGoal
-    command: DrawCommand
-    entities: Mapping[int, EntityState]
 
 
 class DrawingReader:
     """Turns one command after the other into a goal the controller can pursue.
 
     Attributes:
-        wanted: Request that is being read; None for none.
+        wanted: Command that is being read; None for none.
     """
 
     def __init__(self, arm: ArmDescription, model: ConceptModel) -> None:
         self._arm, self._model = arm, model
-        self._requests: LatestValue[Request] = LatestValue()
-        self.wanted: Request | None = None
-        self._answer: tuple[Request, DrawingGoal | ConceptControlError] | None = None
+        self._requests: LatestValue[Command] = LatestValue()
+        self.wanted: Command | None = None
+        self._answer: tuple[Command, DrawingGoal | ConceptControlError] | None = None
         self._thread = threading.Thread(target=self._work, name='drawings', daemon=True)
         self._thread.start()
 
-    def ask(self, request: Request) -> None:
+    def ask(self, request: Command) -> None:
         """Read a request from now on, and none that was made before."""
         self.wanted = request
         self._requests.put(request)
@@ -84,19 +66,20 @@ class DrawingReader:
 
     def _work(self) -> None:
         while (request := self._requests.take()) is not None:
+            drawing = request.drawing
+            assert drawing is not None, 'nothing else is asked for'
 
-            def check(request: Request = request) -> None:
+            def check(request: Command = request) -> None:
                 if request is not self.wanted:
                     raise CommandError('the drawing is no longer wanted')
 
             result: DrawingGoal | ConceptControlError
             try:
-                result = drawing_goal(
-                    request.command, self._arm, request.entities, self._model, check
-                )
+                result = drawing_goal(drawing, self._arm, request.entities, self._model, check)
             except ConceptControlError as error:  # `answer` raises it
                 result = error
             except Exception as error:  # a file must not end the node, whatever is in it
-                figure = request.command.figure
-                result = CommandError(f'{figure!r:.100} cannot be drawn: {one_line(error)}')
+                result = CommandError(
+                    f'{drawing.figure!r:.100} cannot be drawn: {one_line(error)}'
+                )
             self._answer = request, result

@@ -6,13 +6,15 @@ Threading: any thread, one lock. What is handed over is frozen and never changed
 from __future__ import annotations
 
 import threading
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
 
 from concept_control.msg import ConceptGoal, DrawCommand
 from concept_control.ros.bridge.conversions import EntitySnapshot
+from concept_control.world.entity import EntityState
 
 
 @dataclass(frozen=True)
@@ -43,10 +45,12 @@ class Command:
     Attributes:
         goal: Goal message, which statuses speak of.
         drawing: Figure to draw; None where the goal itself says what to do.
+        entities: Entities that were perceived when a drawing is begun with, by id.
     """
 
     goal: ConceptGoal
     drawing: DrawCommand | None = None
+    entities: Mapping[int, EntityState] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

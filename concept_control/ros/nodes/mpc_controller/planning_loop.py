@@ -28,7 +28,7 @@ from concept_control.ros.bridge.drawings import READING
 from concept_control.ros.bridge.goals import grounded_goal
 from concept_control.ros.nodes.mpc_controller.command_output import CommandOutput
 from concept_control.ros.nodes.mpc_controller.control_health import ControlHealth
-from concept_control.ros.nodes.mpc_controller.drawing_reader import DrawingReader, Request
+from concept_control.ros.nodes.mpc_controller.drawing_reader import DrawingReader
 from concept_control.ros.nodes.mpc_controller.inbox import Command, Inbox, Inputs, JointSample
 from concept_control.ros.nodes.mpc_controller.parameters import Parameters
 from concept_control.ros.nodes.mpc_controller.status import StatusReporter
@@ -281,7 +281,7 @@ class PlanningLoop:
             case ConceptCommand.ACHIEVE if command.drawing is not None:
                 self._give_up_drawing('another drawing was asked for')
                 goal.session = self._perception.session
-                self._reader.ask(Request(goal, command.drawing, self._perception.states))
+                self._reader.ask(replace(command, entities=self._perception.states))
                 self._status.report_other(
                     goal, ConceptStatus.ACTIVE, 'reading the drawing', READING
                 )
@@ -292,13 +292,14 @@ class PlanningLoop:
             case other:
                 raise CommandError(f'a goal with command {other} is none that is known')
 
-    def _take_drawing(self, wanted: Request) -> None:
+    def _take_drawing(self, wanted: Command) -> None:
         """Begin the drawing that is being read, if it has been."""
         try:
             drawing = self._reader.answer()
             if drawing is None:
                 return
-            speaks_of_ids = bool(wanted.command.around or wanted.command.beside)
+            asked = wanted.drawing
+            speaks_of_ids = asked is not None and (asked.around or asked.beside)
             if speaks_of_ids and wanted.goal.session != self._perception.session:
                 raise CommandError(
                     'perception has given all ids anew while the drawing was being read; give '

@@ -11,11 +11,12 @@ from concept_control.msg import ConceptGoal, DrawCommand
 from concept_control.control.arm.description import ArmDescription
 from concept_control.errors import ConceptControlError
 from concept_control.ros.nodes.mpc_controller import drawing_reader
-from concept_control.ros.nodes.mpc_controller.drawing_reader import DrawingReader, Request
+from concept_control.ros.nodes.mpc_controller.drawing_reader import DrawingReader
+from concept_control.ros.nodes.mpc_controller.inbox import Command
 
 
 def answer_to(reader, figure):
-    reader.ask(Request(ConceptGoal(), DrawCommand(figure=figure), {}))
+    reader.ask(Command(ConceptGoal(), DrawCommand(figure=figure)))
     deadline = time.monotonic() + 20
     while time.monotonic() < deadline:
         if (answer := reader.answer()) is not None:
