@@ -110,6 +110,5 @@ def main(args: argparse.Namespace) -> int:
     finally:
         for number, handler in previous.items():
             signal.signal(number, handler)
-    if args.json:
-        write_json(args.json, result)
+    write_json(args.json, result)
     return 0 if result['succeeded'] else 1

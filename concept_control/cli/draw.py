@@ -94,6 +94,5 @@ def main(args: argparse.Namespace) -> int:
 
         enter_graph()
     numbers = run(config_from(DrawConfig, args))
-    if args.json:
-        write_json(args.json, numbers)
+    write_json(args.json, numbers)
     return 0 if numbers['succeeded'] else 1

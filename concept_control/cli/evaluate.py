@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import sys
 from pathlib import Path
-from typing import Any
 
 from concept_control.bags.reader import Bag
 from concept_control.bags.setup import read_setup
@@ -84,16 +83,15 @@ def main(args: argparse.Namespace) -> int:
     succeeded = sum(report['num_succeeded'] for report in reports)
     share = succeeded / commands if commands else 0.0
     print(f'\n{succeeded} of {commands} commands succeeded by the predicate')
-    if args.json:
-        whole: dict[str, Any] = {
-            'format': 1,
-            'model': model.fingerprint,
-            'num_commands': commands,
-            'num_succeeded': succeeded,
-            'bags': reports,
-            'unreadable': {Path(bag).name: why for bag, why in broken.items()},
-        }
-        write_json(args.json, whole)
+    whole = {
+        'format': 1,
+        'model': model.fingerprint,
+        'num_commands': commands,
+        'num_succeeded': succeeded,
+        'bags': reports,
+        'unreadable': {Path(bag).name: why for bag, why in broken.items()},
+    }
+    write_json(args.json, whole)
     if args.xunit:
         write_xunit(args.xunit, reports, broken)
     if args.html:

@@ -9,7 +9,6 @@ from concept_control.cli.options import add_shared
 from concept_control.energy.model import ConceptModel
 from concept_control.language.grounding import MIN_CONFIDENCE
 from concept_control.language.spoken_words import said_word
-from concept_control.paths import library_folder
 from concept_control.reports.json_file import write_json
 from concept_control.world.demonstrations import read_npz
 
@@ -30,11 +29,10 @@ def main(args: argparse.Namespace) -> int:
     if Path(args.word).suffix == '.npz':
         code = model.infer(read_npz(Path(args.word), []))
     else:
-        code = said_word(args.word, model, args.library or library_folder()).code
+        code = said_word(args.word, model, args.library).code
     sentences = model.explain(code)
     print('\n'.join(sentences))
     print(f'confidence {code.confidence:.0%}; below {MIN_CONFIDENCE:.0%} it is not acted on')
-    if args.json:
-        found = {'word': args.word, 'sentences': sentences, 'confidence': code.confidence}
-        write_json(args.json, found)
+    found = {'word': args.word, 'sentences': sentences, 'confidence': code.confidence}
+    write_json(args.json, found)
     return 0

@@ -54,6 +54,7 @@ def _shared(name: str) -> dict[str, Any]:
         'model': {'type': existing_folder, 'help': 'folder of a model (default: the one shipped)'},
         'library': {
             'type': folder,
+            'default': library_folder(),
             'help': f'folder of taught concepts (default: {library_folder()})',
         },
         'params': {'type': existing_file, 'metavar': 'YAML', 'help': recorded},

@@ -15,7 +15,6 @@ from concept_control.cli.process import use_one_thread
 from concept_control.energy.model import ConceptModel
 from concept_control.errors import ConceptControlError
 from concept_control.language.library_store import whole_library
-from concept_control.paths import library_folder
 from concept_control.recognition.recogniser import Recogniser, names_of
 from concept_control.reports.json_file import write_json
 
@@ -49,7 +48,7 @@ def main(args: argparse.Namespace) -> int:
     """Recognise; 0 if every bag could be read."""
     use_one_thread()
     model = ConceptModel.load(args.model)
-    library = whole_library(model, args.library or library_folder())
+    library = whole_library(model, args.library)
     recogniser = Recogniser(model, library)
     setup = read_setup(args.params)
     report: list[dict[str, Any]] = []
@@ -85,6 +84,5 @@ def main(args: argparse.Namespace) -> int:
                     ],
                 }
             )
-    if args.json:
-        write_json(args.json, {'events': report})
+    write_json(args.json, {'events': report})
     return 0 if is_good else 1

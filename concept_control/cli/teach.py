@@ -19,7 +19,6 @@ from concept_control.errors import LibraryError
 from concept_control.language.expression import Term, parse
 from concept_control.language.library import ConceptLibrary, LibraryConcept, check_name
 from concept_control.language.library_store import load_all, save
-from concept_control.paths import library_folder
 from concept_control.replay.concepts import ReplayLibrary
 from concept_control.replay.recorded_demonstrations import RecordedDemonstrations
 from concept_control.reports.json_file import write_json
@@ -86,7 +85,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def main(args: argparse.Namespace) -> int:
     """Teach; 0 if the concept was kept."""
     use_one_thread()
-    folder = args.library or library_folder()
+    folder = args.library
     check_name(args.name, (), args.replace)
     if (folder / f'{args.name}.npz').exists() and not args.replace:
         check_name(args.name, (args.name,))
@@ -105,8 +104,7 @@ def main(args: argparse.Namespace) -> int:
     for sentence in concept.sentences:
         print(f'understood as: {sentence}')
     is_kept = test.agrees is not False or args.force
-    if args.json:
-        write_json(args.json, _numbers(concept, test, is_kept))
+    write_json(args.json, _numbers(concept, test, is_kept))
     if not is_kept:
         print(f'concept_control: {args.name} was not kept (--force keeps it)', file=sys.stderr)
         return 1

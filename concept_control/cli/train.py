@@ -90,8 +90,7 @@ def main(args: argparse.Namespace) -> int:
         if processes.is_first:
             trainer.save_model(reports, args.output)
             export_network(trainer.learner.network, args.output / 'concept_energy.pt')
-            if args.json:
-                write_json(args.json, reports)
+            write_json(args.json, reports)
     processes.leave()
     if not processes.is_first:
         return 0

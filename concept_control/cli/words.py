@@ -9,7 +9,6 @@ from concept_control.cli.known_words import known_words
 from concept_control.cli.options import add_shared
 from concept_control.language.library_store import delete, rename, undo
 from concept_control.language.words import find_word, word_table
-from concept_control.paths import library_folder
 from concept_control.reports.json_file import write_json
 
 
@@ -33,7 +32,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def main(args: argparse.Namespace) -> int:
     """Print or change the words."""
-    folder = args.library or library_folder()
+    folder = args.library
     if args.rename:
         rename(folder, *args.rename)
         print(f'{args.rename[0]} is called {args.rename[1]} now (--undo takes it back)')
@@ -46,9 +45,6 @@ def main(args: argparse.Namespace) -> int:
         words = known_words(args.model, folder, args.arm)
         shown = [find_word(words, args.name)] if args.name else list(words.values())
         print(shown[0].describe() if args.name else word_table(shown))
-        if args.json:
-            write_json(
-                args.json,
-                [{**asdict(w), 'usage': w.usage, 'example': w.example} for w in shown],
-            )
+        told = [{**asdict(w), 'usage': w.usage, 'example': w.example} for w in shown]
+        write_json(args.json, told)
     return 0

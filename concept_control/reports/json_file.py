@@ -13,11 +13,13 @@ from concept_control.output_files import replacing
 from concept_control.reports.provenance import provenance
 
 
-def write_json(path: Path, document: Any) -> None:
-    """Write plain values to a file, whose folder is made where it is missing.
+def write_json(path: Path | None, document: Any) -> None:
+    """Write plain values to a file, if one is asked for; its folder is made where it is missing.
 
     Numbers that are not finite, of which JSON knows none, become null.
     """
+    if path is None:
+        return
     finite = json.loads(json.dumps(document), parse_constant=lambda _: None)
     with replacing(path) as file:
         file.write((json.dumps(finite, indent=2) + '\n').encode())
@@ -25,8 +27,7 @@ def write_json(path: Path, document: Any) -> None:
 
 def write_report(path: Path | None, **found: Any) -> None:
     """Write what was measured behind its provenance, if a file is asked for."""
-    if path is not None:
-        write_json(path, {'provenance': provenance(), **found})
+    write_json(path, {'provenance': provenance(), **found})
 
 
 DIGITS = 6
