@@ -148,11 +148,11 @@ class _Grounding(RoleFinder):
     def _emit_term(self, term: Term) -> None:
         concept = self._understood(term.name)
         subjects, arguments = self.roles_of(term)
-        self._check_count(term, concept, 'subject', subjects, term.subjects, concept.subjects)
+        self._check_count(term, concept, 'subject', subjects)
         alternatives = argument_alternatives(term, arguments, concept.arguments[1])
         is_shape = concept.arguments[1] == 0 and concept.subjects[1] != 1
         for chosen in alternatives:
-            self._check_count(term, concept, 'argument', chosen, term.arguments, concept.arguments)
+            self._check_count(term, concept, 'argument', chosen)
             # In shapes, where nothing stands after the semicolon, every member is what it is
             # about.
             attended = chosen or (subjects if is_shape else ())
@@ -205,23 +205,16 @@ class _Grounding(RoleFinder):
             )
         return concept
 
-    def _check_count(
-        self,
-        term: Term,
-        concept: LibraryConcept,
-        word: str,
-        ids: Ids,
-        selectors: tuple[Selector, ...],
-        allowed: tuple[int, int | None],
-    ) -> None:
-        low, high = allowed
+    def _check_count(self, term: Term, concept: LibraryConcept, role: str, ids: Ids) -> None:
+        low, high = allowed = getattr(concept, f'{role}s')
         if low <= len(ids) and (high is None or len(ids) <= high):
             return
-        found = f'{", ".join(map(str, selectors)) or "nothing"} is {len(ids)}'
+        selectors = ', '.join(map(str, getattr(term, f'{role}s')))
+        found = f'{selectors or "nothing"} is {len(ids)}'
         if ids:
             found += f' ({_ids(ids)})'
         raise GroundingError(
-            f'{wanted(concept.name, word, allowed)}, but {found}; write {concept.signature} and '
+            f'{wanted(concept.name, role, allowed)}, but {found}; write {concept.signature} and '
             'use ids such as #1 to choose'
         )
 

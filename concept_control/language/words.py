@@ -51,11 +51,8 @@ def check_usage(expression: Expression, words: Mapping[str, WordEntry]) -> None:
                 f'write it into a concept that acts, such as {_example(word, words)}'
             )
         check_selectors(term, words)
-        for role, selectors, allowed in (
-            ('subject', term.subjects, word.subjects),
-            ('argument', term.arguments, word.arguments),
-        ):
-            _check_number(word, role, selectors, allowed)
+        for role in ('subject', 'argument'):
+            _check_number(word, role, getattr(term, f'{role}s'))
 
 
 def check_selectors(term: Term, words: Mapping[str, WordEntry]) -> None:
@@ -133,14 +130,9 @@ def _check_nested(selector: Term, words: Mapping[str, WordEntry]) -> None:
         )
 
 
-def _check_number(
-    word: WordEntry,
-    role: str,
-    selectors: tuple[Selector, ...],
-    allowed: Range,
-) -> None:
+def _check_number(word: WordEntry, role: str, selectors: tuple[Selector, ...]) -> None:
     """Refuse fewer or more selectors than can be right, whatever each of them names."""
-    low, high = allowed
+    low, high = allowed = getattr(word, f'{role}s')
     single = {s for s in selectors if isinstance(s, ById | Tool)}
     colors = {s.name for s in selectors if isinstance(s, Named)} & set(NAMED_COLORS)
     fewest = max(len(single), len(colors), min(1, len(selectors)))

@@ -6,6 +6,7 @@ import math
 import time
 from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass, field
+from functools import partial
 
 import numpy as np
 import torch
@@ -215,9 +216,7 @@ def train_thesis(
         contrast = level[:, :1].mean() - level[:, 1:].mean()
         return contrast + config.l1 * level.abs().mean() + config.l2 * level.square().mean()
 
-    def constant(optimizer: torch.optim.Optimizer) -> LRScheduler:
-        return ConstantLR(optimizer, factor=1.0)
-
+    constant = partial(ConstantLR, factor=1.0)
     return _trained(strokes, network, loss, config, 'thesis', constant, on_step)
 
 

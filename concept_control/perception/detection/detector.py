@@ -7,6 +7,7 @@ the fit instead of bending it. Blocks stand on the table or on one another.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import cv2
@@ -137,11 +138,13 @@ class Detector:
         labels = self.segmentation.labels
         light = scene_light(color, labels, self.table_color)
         gain = wall_gain(color, view, self.segmentation.regions)
-        found = [
-            self._describe(color, (light, gain), view, labels, body)
-            for body in fit_bodies(view, self.segmentation, self.limits)
-        ]
-        found += [self._describe_box(color, (light, gain), view, labels, box) for box in boxes]
+
+        def color_of(region: BlockRegion) -> np.ndarray:
+            return measure_color(color, view, labels, region, self.table_color, light, gain)
+
+        bodies = fit_bodies(view, self.segmentation, self.limits)
+        found = [self._describe(view, body, color_of) for body in bodies]
+        found += [self._describe_box(view, box, color_of) for box in boxes]
         return [detection for detection in found if detection is not None]
 
     def could_hide(self, position: np.ndarray, size: np.ndarray) -> bool:
@@ -220,12 +223,7 @@ class Detector:
         return bool(len(seen) > 10 and (seen < self.limits.min_height).mean() > 0.5)
 
     def _describe(
-        self,
-        color: np.ndarray,
-        lighting: tuple[np.ndarray | None, float],
-        view: DepthView,
-        labels: np.ndarray,
-        body: Body,
+        self, view: DepthView, body: Body, color_of: Callable[[BlockRegion], np.ndarray]
     ) -> Detection | None:
         """Return the detection of a fitted body, or None if it can be no block."""
         parameters, region, limits = body.parameters, body.region, self.limits
@@ -253,7 +251,7 @@ class Detector:
         return Detection(
             position=center,
             covariance=covariance,
-            color=measure_color(color, view, labels, region, self.table_color, *lighting),
+            color=color_of(region),
             size=size,
             yaw=yaw,
             shape=body.shape,
@@ -263,12 +261,7 @@ class Detector:
         )
 
     def _describe_box(
-        self,
-        color: np.ndarray,
-        lighting: tuple[np.ndarray | None, float],
-        view: DepthView,
-        labels: np.ndarray,
-        box: OpenBox,
+        self, view: DepthView, box: OpenBox, color_of: Callable[[BlockRegion], np.ndarray]
     ) -> Detection:
         """Return the detection of an open box."""
         size = np.array([*box.sides, box.height])
@@ -277,7 +270,7 @@ class Detector:
         return Detection(
             position=center,
             covariance=BOX_SIGMA**2 * np.eye(3),
-            color=measure_color(color, view, labels, region, self.table_color, *lighting),
+            color=color_of(region),
             size=size,
             yaw=box.yaw,
             shape=OPEN_BOX,

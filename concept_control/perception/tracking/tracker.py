@@ -267,9 +267,7 @@ class EntityTracker:
         free = list(range(len(detections)))
         resting = [track for track in self._tracks if track.status != EntityStatus.HELD]
         known = [track for track in resting if track.id]
-        for index, track in self._match(known, detections, free, self.config.gate):
-            self._correct(track, detections[index], stamp)
-            free.remove(index)
+        self._take_in(known, detections, free, stamp)
         # What is seen of a held block hangs in the air, where the detector, which expects blocks
         # on the table, misplaces it: the tool's pose is better.
         for track in self._tracks:
@@ -280,26 +278,23 @@ class EntityTracker:
                         track.last_seen = stamp
                         free.remove(index)
         vanished = [track for track in known if track.last_seen != stamp]
-        for index, track in self._match(vanished, detections, free, self.config.reach):
-            self._correct(track, detections[index], stamp, jumped=True)
-            free.remove(index)
-        unknown = [track for track in resting if not track.id]
-        for index, track in self._match(unknown, detections, free, self.config.gate):
-            self._correct(track, detections[index], stamp)
-            free.remove(index)
+        self._take_in(vanished, detections, free, stamp, jumped=True)
+        self._take_in([track for track in resting if not track.id], detections, free, stamp)
         return free
 
-    def _match(
+    def _take_in(
         self,
         tracks: list[Track],
         detections: Sequence[Detection],
         free: list[int],
-        gate: float,
-    ) -> list[tuple[int, Track]]:
+        stamp: float,
+        jumped: bool = False,
+    ) -> None:
+        """Correct tracks by the free detections that match them, which are free no more."""
         if not tracks or not free:
-            return []
-        far = gate > self.config.gate
-        color_gate = 0.5 * self.config.color_gate if far else self.config.color_gate
+            return
+        config = self.config
+        gate, share = (config.reach, 0.5) if jumped else (config.gate, 1.0)
         costs = np.full((len(tracks), len(free)), 1e6)
         for row, track in enumerate(tracks):
             for column, index in enumerate(free):
@@ -309,19 +304,18 @@ class EntityTracker:
                 spread = float(np.sqrt(np.trace(track.covariance[:3, :3])))
                 # Of a block that is nearly hidden the colour is uncertain; its place is not.
                 is_same_place = distance < 0.3 * track.size.mean()
-                is_same_color = tint < color_gate or (is_same_place and not far)
+                is_same_color = tint < share * config.color_gate
+                is_same_color |= is_same_place and not jumped
                 if distance < gate + 2.0 * min(spread, 0.05) and is_same_color:
                     growth = float(np.abs(detection.size - track.size).max())
                     costs[row, column] = distance / 0.02 + tint / 0.1 + growth / 0.02
         rows, columns = linear_sum_assignment(costs)
-        return [(free[c], tracks[r]) for r, c in zip(rows, columns) if costs[r, c] < 1e6]
-
-    def _correct(
-        self, track: Track, detection: Detection, stamp: float, jumped: bool = False
-    ) -> None:
-        track.correct(detection, stamp, jumped)
-        if not track.id and track.hits >= self.config.birth_hits and not self._looks_held(track):
-            self._name(track)
+        matches = [(free[c], tracks[r]) for r, c in zip(rows, columns) if costs[r, c] < 1e6]
+        for index, track in matches:
+            track.correct(detections[index], stamp, jumped)
+            free.remove(index)
+            if not track.id and track.hits >= config.birth_hits and not self._looks_held(track):
+                self._name(track)
 
     def _looks_held(self, track: Track) -> bool:
         """Tell whether a block may be the held one: word of its release can come late."""

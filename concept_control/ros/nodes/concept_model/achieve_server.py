@@ -202,7 +202,14 @@ class AchieveServer:
         )
 
     def _on_timer(self) -> None:
-        passed = self._passed()
+        # By the node's clock; by the machine's own where that stands still, as without anybody who
+        # publishes it.
+        now, ticked = self._now, time.monotonic()
+        if now != self._clock:
+            self._moved = ticked
+        stands_still = ticked - self._moved > STANDSTILL
+        passed = ticked - self._ticked if stands_still else max(now - self._clock, 0.0)
+        self._clock, self._ticked = now, ticked
         for pending in list(self._pending.values()):
             timeout = pending.handle.request.timeout
             pending.elapsed += passed
@@ -213,21 +220,6 @@ class AchieveServer:
             if cancelled_at is not None and time.monotonic() - cancelled_at > CANCEL_PATIENCE:
                 error = Outcome.TIMED_OUT if pending.timed_out else Outcome.CANCELLED
                 self._end(pending, error, 'cancelled, but no controller has confirmed it')
-
-    def _passed(self) -> float:
-        """Return the time since the last look [s].
-
-        By the node's clock; by the machine's own where that stands still, as without anybody who
-        publishes it.
-        """
-        now, ticked = self._now, time.monotonic()
-        passed, by_machine = now - self._clock, ticked - self._ticked
-        if passed != 0.0:
-            self._moved = ticked
-        self._clock, self._ticked = now, ticked
-        if ticked - self._moved > STANDSTILL:
-            return by_machine
-        return max(passed, 0.0)  # it may jump back
 
     def _end(
         self, pending: Pending, error: int, text: str, status: ConceptStatus | None = None
