@@ -15,7 +15,8 @@ import contextlib
 import threading
 import time
 import uuid
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, fields
 from typing import Any, Self
 
 import numpy as np
@@ -115,6 +116,14 @@ class _Attempt:
             self.done.set()
 
 
+def _unless_sent_again(
+    attempt: _Attempt, hear: Callable[[_Attempt, Any], None]
+) -> Callable[[Any], None]:
+    """Return a callback on a sent command that does nothing once that is sent again."""
+    number = attempt.id
+    return lambda told: hear(attempt, told) if attempt.id == number else None
+
+
 class ConceptCommander:
     """A client of the action `achieve_concept`, for programs."""
 
@@ -190,13 +199,12 @@ class ConceptCommander:
         """Send a goal, perhaps again; what becomes of an earlier sending counts no more."""
         attempt.id, attempt.handle = uuid.uuid4(), None
         attempt.heard, attempt.servers = time.monotonic(), self._servers()
-        number = attempt.id
         future = self._client.send_goal_async(
             attempt.goal,
-            feedback_callback=lambda m: self._on_feedback(attempt, number, m.feedback),
-            goal_uuid=UUID(uuid=np.frombuffer(number.bytes, dtype=np.uint8)),
+            feedback_callback=_unless_sent_again(attempt, self._on_feedback),
+            goal_uuid=UUID(uuid=np.frombuffer(attempt.id.bytes, dtype=np.uint8)),
         )
-        future.add_done_callback(lambda done: self._on_accepted(attempt, number, done.result()))
+        future.add_done_callback(_unless_sent_again(attempt, self._on_accepted))
 
     def _servers(self) -> set[bytes]:
         """Return who serves the action; one that was killed is still among them for a while."""
@@ -255,42 +263,26 @@ class ConceptCommander:
         """Go on after a pause."""
         self._commands.publish(ConceptCommand(command=ConceptCommand.RESUME))
 
-    def _on_accepted(self, attempt: _Attempt, number: uuid.UUID, handle: Any) -> None:
-        if number != attempt.id:
-            return
-        attempt.heard = time.monotonic()
+    def _on_accepted(self, attempt: _Attempt, done: Any) -> None:
+        attempt.heard, handle = time.monotonic(), done.result()
         if handle is None or not handle.accepted:
             attempt.end(CommandResult(Outcome.REFUSED, 'the server did not accept the goal'))
             return
         attempt.handle = handle
-        handle.get_result_async().add_done_callback(
-            lambda done: self._on_result(attempt, number, done.result().result)
-        )
+        handle.get_result_async().add_done_callback(_unless_sent_again(attempt, self._on_result))
         if attempt.wants_cancel:
             handle.cancel_goal_async()
 
-    def _on_result(
-        self, attempt: _Attempt, number: uuid.UUID, result: AchieveConcept.Result
-    ) -> None:
-        if number != attempt.id:
-            return
+    def _on_result(self, attempt: _Attempt, done: Any) -> None:
+        result = done.result().result
         attempt.end(
             CommandResult(Outcome(result.error), result.text, result.energy, result.initial_energy)
         )
 
-    def _on_feedback(
-        self, attempt: _Attempt, number: uuid.UUID, feedback: AchieveConcept.Feedback
-    ) -> None:
-        if number != attempt.id:
-            return
+    def _on_feedback(self, attempt: _Attempt, message: Any) -> None:
         attempt.heard = time.monotonic()
-        attempt.feedback = Progress(
-            feedback.phase,
-            feedback.text,
-            feedback.energy,
-            feedback.elapsed,
-            int(feedback.active_entity),
-        )
+        told = {field.name: getattr(message.feedback, field.name) for field in fields(Progress)}
+        attempt.feedback = Progress(**told)
 
     def _on_status(self, status: ConceptStatus) -> None:
         attempt = self._attempt

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import queue
 import time
+from functools import partial
 
 from std_msgs.msg import String
 
@@ -37,7 +38,7 @@ class RobotSession(ConceptCommander):
         self._markers = self._node.create_publisher(String, 'demonstration_marker', qos.RELIABLE)
         subscribe = self._node.create_subscription
         subscribe(ConceptLibraryMessage, 'concepts', self._on_concepts, qos.LATCHED)
-        subscribe(EntityArray, 'entities', self._on_entities, qos.RELIABLE)
+        subscribe(EntityArray, 'entities', partial(setattr, self, 'entities'), qos.RELIABLE)
         subscribe(ConceptGoal, 'concept_goal', self._on_goal, qos.LATCHED_INPUT)
 
     @property
@@ -86,9 +87,6 @@ class RobotSession(ConceptCommander):
 
     def _on_concepts(self, message: ConceptLibraryMessage) -> None:
         self.concepts = {concept.name: concept for concept in message.concepts}
-
-    def _on_entities(self, message: EntityArray) -> None:
-        self.entities = message
 
     def _on_goal(self, message: ConceptGoal) -> None:
         if message.command == ConceptCommand.ACHIEVE:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
+from functools import partial
 
 import numpy as np
 from rclpy.node import Node
@@ -57,7 +58,8 @@ class GoalView:
         subscribe(ConceptGoal, 'concept_goal', self._on_goal, qos.LATCHED_INPUT)
         subscribe(ConceptStatus, 'concept_status', self._on_status, qos.RELIABLE)
         # Raw: fifty plans a second are stored, two are looked at.
-        subscribe(JointTrajectory, 'joint_trajectory', self._on_trajectory, qos.RELIABLE, raw=True)
+        hear = partial(setattr, self, '_trajectory')
+        subscribe(JointTrajectory, 'joint_trajectory', hear, qos.RELIABLE, raw=True)
         self._worker = threading.Thread(target=self._work, name='view', daemon=True)
         self._worker.start()
 
@@ -75,9 +77,6 @@ class GoalView:
     def _on_status(self, message: ConceptStatus) -> None:
         if message.source != 'concept_model':
             self._status = message
-
-    def _on_trajectory(self, data: bytes) -> None:
-        self._trajectory = data
 
     def _work(self) -> None:
         while not self._stop.wait(PERIOD):

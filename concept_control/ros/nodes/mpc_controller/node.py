@@ -21,7 +21,7 @@ from typing import Any, NoReturn
 from rclpy.clock import Clock, ClockType
 from rclpy.lifecycle import LifecycleNode, LifecycleState, TransitionCallbackReturn
 from sensor_msgs.msg import JointState
-from std_msgs.msg import Bool, Float64
+from std_msgs.msg import Float64
 
 from concept_control.control.arm.description import ArmDescription
 from concept_control.control.controller import ConceptController, Status
@@ -111,7 +111,7 @@ class MpcController(LifecycleNode):
         self._inputs = [
             subscribe(JointState, 'joint_states', self._on_joints, qos.NEWEST),
             subscribe(EntityArray, 'entities', self._on_entities, qos.RELIABLE),
-            subscribe_suction_state(self, self._on_suction)
+            subscribe_suction_state(self, lambda told: self._inbox.put(attached=told.data))
             if self.arm.fingers is None
             else subscribe(Float64, 'gripper_state', self._on_gripper, qos.SENSOR),
             subscribe(ConceptGoal, 'concept_goal', self._on_goal, qos.LATCHED_INPUT),
@@ -254,9 +254,6 @@ class MpcController(LifecycleNode):
         # The tool is known better here, from the joint states.
         blocks = {i: state for i, state in seen.states.items() if i != TOOL_ID}
         self._inbox.put(perception=replace(seen, states=blocks))
-
-    def _on_suction(self, message: Bool) -> None:
-        self._inbox.put(attached=message.data)
 
     def _on_gripper(self, message: Float64) -> None:
         if math.isfinite(message.data):
