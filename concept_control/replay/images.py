@@ -160,4 +160,4 @@ class ImageReplay:
         self._seen[stamp] = [entity.position for entity in entities]
         while len(self._seen) > REMEMBERED:
             self._seen.pop(next(iter(self._seen)))
-        self._on_seen(stamp, {entity.id: entity.state for entity in entities})
+        self._on_seen(stamp, {entity.id: entity for entity in entities})

@@ -152,7 +152,7 @@ class CameraPerception:
             tool_yaw=float(np.arctan2(rotation[1, 0], rotation[0, 0])),
             hidden=self._detector.could_hide,
         )
-        return {entity.id: entity.state for entity in tracked}
+        return {entity.id: entity for entity in tracked}
 
 
 class Runner:

@@ -59,43 +59,21 @@ class TrackerConfig:
     table_height: float = 0.0
 
 
-@dataclass(frozen=True)
-class TrackedEntity:
+@dataclass(frozen=True, kw_only=True)
+class TrackedEntity(EntityState):
     """A block as it is known now; the fields of `Entity`.
 
     Attributes:
         id: Number from 1 upwards, which stays while the block is tracked.
-        position: (3,) centre, world frame [m].
         covariance: (3, 3) covariance of the position [m²].
-        yaw: Rotation about the vertical axis [rad].
-        color: (3,) albedo, RGB in [0, 1].
-        size: (3,) side lengths or diameters [m].
         shape: Shape class: box, cylinder, ball or open box.
-        status: Status: seen, occluded or held.
         last_seen: Stamp of the last frame that showed it [s].
     """
 
     id: int
-    position: np.ndarray
     covariance: np.ndarray
-    yaw: float
-    color: np.ndarray
-    size: np.ndarray
     shape: str
-    status: EntityStatus
     last_seen: float
-
-    @property
-    def state(self) -> EntityState:
-        """The block as control knows it."""
-        return EntityState(
-            position=self.position,
-            size=self.size,
-            color=self.color,
-            status=self.status,
-            yaw=float(self.yaw),
-            rim=RIM if self.shape == OPEN_BOX else 0.0,
-        )
 
 
 class EntityTracker:
@@ -191,7 +169,8 @@ class EntityTracker:
                 id=track.id,
                 position=track.position.copy(),
                 covariance=track.position_covariance,
-                yaw=track.yaw,
+                yaw=float(track.yaw),
+                rim=RIM if track.shape == OPEN_BOX else 0.0,
                 color=track.color.copy(),
                 size=track.size.copy(),
                 shape=track.shape,

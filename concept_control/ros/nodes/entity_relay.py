@@ -103,9 +103,7 @@ class EntityRelay(Node):
             self.get_logger().error(f'detections refused: {error}', throttle_duration_sec=2.0)
             return
         entities = [
-            convert.entity_message(
-                e.id, e.state, e.shape, convert.stamp(e.last_seen), e.covariance
-            )
+            convert.entity_message(e.id, e, e.shape, convert.stamp(e.last_seen), e.covariance)
             for e in tracked
         ]
         self._publish(message.header.stamp, entities)

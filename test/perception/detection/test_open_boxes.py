@@ -37,7 +37,7 @@ def test_a_box_and_what_is_in_it_are_found_where_they_are(stacks):
     tracker = EntityTracker()
     for stamp in (0.0, 0.1, 0.2):
         known = tracker.update(found, stamp, hidden=detector.could_hide)
-    assert sorted(entity.state.rim for entity in known) == [0.0, 0.0, 0.0, RIM]
+    assert sorted(entity.rim for entity in known) == [0.0, 0.0, 0.0, RIM]
     # The box goes only where its rim is seen to be gone.
     emptied = look(SceneConfig(num_blocks=0))[1]
     for hidden, left in ((lambda *_: True, 4), (emptied.could_hide, 0)):

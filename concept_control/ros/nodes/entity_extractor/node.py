@@ -208,8 +208,8 @@ class EntityExtractor(Node):
                     Pose(
                         self.parameters.frame,
                         entity_frame(e.id),
-                        e.state.position,
-                        Rotation.from_rotvec([0.0, 0.0, e.state.yaw]),
+                        e.position,
+                        Rotation.from_rotvec([0.0, 0.0, e.yaw]),
                     )
                     for e in entities
                 ],
@@ -267,7 +267,7 @@ def entity_array(
     message = EntityArray(header=header)
     for e in entities:
         message.entities.append(
-            convert.entity_message(e.id, e.state, e.shape, stamp(e.last_seen), e.covariance)
+            convert.entity_message(e.id, e, e.shape, stamp(e.last_seen), e.covariance)
         )
     if tool is not None:
         state = tool_state(tool.position)
