@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Literal
 
+import numpy as np
+
 from concept_control.simulation.arm_shapes import ArmShape
 from concept_control.studio.table import Place, Table
 from concept_control.world.workspace import Workspace
@@ -31,7 +33,7 @@ class ArmState:
 
     Attributes:
         time: Simulated time [s].
-        bodies: Position and 3 rows of rotation of each of the arm's bodies, world frame.
+        bodies: (B, 1 + 3, 3) position and rotation of each of the arm's bodies, world frame.
         places: Place of each thing by id.
         status: Status of the command, as in `control.controller.Status`.
         phase: What the arm is doing.
@@ -47,7 +49,7 @@ class ArmState:
     """
 
     time: float
-    bodies: tuple[tuple[tuple[float, ...], tuple[tuple[float, ...], ...]], ...]
+    bodies: np.ndarray
     places: dict[int, Place]
     status: str
     phase: str

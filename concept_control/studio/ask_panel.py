@@ -76,7 +76,8 @@ class AskPanel:
             for part, now, then in (meaning.parts if meaning is not None else ())
         ]
         if meaning is not None and len(parts) > 1:
-            parts.append(('together, weighed', meaning.energy, meaning.goal.target_energy))
+            goal = meaning.goal
+            parts.append(('together, weighed', goal.initial_energy, goal.target_energy))
         self._table.rows = [
             {'part': part, 'now': f'{now:.4f}', 'then': f'{then:.4f}'} for part, now, then in parts
         ]

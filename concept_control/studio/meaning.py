@@ -21,23 +21,19 @@ class Meaning:
     """An expression, bound to the things of a table and solved.
 
     Attributes:
-        expression: Expression as the package writes it.
         movable: Ids of what may move.
         meant: Ids of what it is about.
         places: Places of the things that move, by id.
         parts: Parts that must hold, each with its energy now and at the solution.
         weights: Weight of each term, in the order of the expression.
-        energy: Composed energy now.
         goal: Goal for a controller.
     """
 
-    expression: str
     movable: tuple[int, ...]
     meant: tuple[int, ...]
     places: dict[int, Place]
     parts: tuple[tuple[str, float, float], ...]
     weights: tuple[float, ...]
-    energy: float
     goal: GroundedGoal
 
 
@@ -61,13 +57,11 @@ def find_meaning(
         for places in ((scene.positions, scene.bottoms), (goal.targets, goal.target_bottoms))
     )
     return Meaning(
-        expression=str(expression),
         movable=request.movable,
         meant=request.attention,
         places=target_places(goal),
         parts=tuple((n, float(a), float(b)) for n, a, b in zip(goal.conjuncts, now, then)),
         weights=tuple(term.weight for term in terms(expression)),
-        energy=goal.initial_energy,
         goal=goal,
     )
 

@@ -58,7 +58,7 @@ class RosRobot:
             self._curve.append((time, energy))
         return ArmState(
             time=time,
-            bodies=(),
+            bodies=np.zeros((0, 4, 3)),
             places={
                 i: place_of(state, self._workspace)
                 for i, state in entities.items()

@@ -279,7 +279,7 @@ class SceneView:
 
     def show_arm(self, look: ArmLook | None) -> None:
         """Draw an arm, or none; its bodies stand where `move_arm` puts them."""
-        if self._drawn.get('arm') == look:
+        if self._drawn.get('arm') is look:
             return
         self._drawn['arm'] = look
         for body in self._bodies:
@@ -301,9 +301,9 @@ class SceneView:
         turn[:2, :2] = workspace.rotation.T
         center = np.array([*workspace.center, 0.0])
         calls: list[list[object]] = []
-        for body, (position, rotation) in zip(self._bodies, state.bodies):
-            place = turn @ (np.array(position) - center) / workspace.half_extent
-            pose = np.vstack([place, turn @ np.array(rotation)])
+        for body, (position, *rotation) in zip(self._bodies, state.bodies):
+            place = turn @ (position - center) / workspace.half_extent
+            pose = np.vstack([place, turn @ rotation])
             if np.abs(pose - [[body.x, body.y, body.z], *body.R]).max() < SEEN:
                 continue
             body.x, body.y, body.z = map(float, place)
@@ -382,19 +382,19 @@ def _ring(thing: Thing, inner: float, outer: float) -> ui.scene.ring:
 
 
 def _draw_shape(shape: ArmShape) -> None:
-    rotation = np.array(shape.rotation)
+    rotation, size = shape.rotation.as_matrix(), shape.size.tolist()
     solid: Object3D
     match shape.kind:
         case 'cylinder':
-            radius, half = shape.size
+            radius, half = size
             solid = ui.scene.cylinder(radius, radius, 2 * half, 16)
             rotation = rotation @ _TO_Z
         case 'sphere':
-            solid = ui.scene.sphere(shape.size[0], 16, 10)
+            solid = ui.scene.sphere(size[0], 16, 10)
         case _:
-            x, y, z = shape.size
+            x, y, z = size
             solid = ui.scene.box(2 * x, 2 * y, 2 * z)
-    solid.material(hex_of(shape.color)).move(*shape.position).rotate_R(rotation.tolist())
+    solid.material(hex_of(shape.color)).move(*shape.position.tolist()).rotate_R(rotation.tolist())
 
 
 def _id_of(name: str) -> int | None:

@@ -12,8 +12,8 @@ def test_shapes_stand_where_mujoco_has_the_geoms_and_none_is_a_block():
     assert {shape.kind for shape in shapes} == {'cylinder', 'sphere'}
     drawn = []
     for shape in shapes:
-        position, rotation = poses[shape.body]
-        drawn.append(np.array(position) + np.array(rotation) @ shape.position)
+        position, *rotation = poses[shape.body]
+        drawn.append(position + np.array(rotation) @ shape.position)
     for geom in range(scene.model.ngeom):
         name = scene.model.body(scene.model.geom_bodyid[geom]).name
         gaps = np.linalg.norm(np.array(drawn) - world.data.geom_xpos[geom], axis=1)
