@@ -71,7 +71,7 @@ def test_the_command_line_becomes_a_configuration_in_metres():
     assert str(taught.judged) == 'near(red; blue)' != str(taught.expression)
 
 
-def test_a_taught_word_is_not_judged_by_geometry_but_by_its_energy():
+def test_a_taught_word_is_not_judged_by_geometry_but_by_its_energy(tmp_path):
     config = configured('--world', 'particles', '--concept', 'next_to(red; blue)')
     run = DemoRun(config, GraphState(), None, None, Event())
     scene = Tabletop(
@@ -79,9 +79,9 @@ def test_a_taught_word_is_not_judged_by_geometry_but_by_its_energy():
     )
     assert run._judge(scene) is None
     for ending in ('satisfied', 'failed'):
-        result = run._result(None, ending, 3.0)
-        assert (result.succeeded, result.holds) == (ending == 'satisfied', None)
-    text = run._result_text(result, None, 'energy 0.1')
+        result = run._report(None, ending, 'energy 0.1', 3.0, tmp_path)
+        assert (result['succeeded'], result['holds']) == (ending == 'satisfied', None)
+    text = run._result_text(None, ending, 'energy 0.1', 3.0)
     assert text.startswith('next_to(red; blue): failed, energy 0.1, after 3.0 simulated seconds')
     assert text.endswith('not judged by geometry')
 
