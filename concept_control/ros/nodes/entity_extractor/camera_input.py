@@ -125,8 +125,7 @@ class CameraInput:
         for topic, stream in ((topics.color, COLOR), (topics.depth, DEPTH)):
             kind = CompressedImage if is_compressed(topic) else Image
             node.create_subscription(kind, topic, partial(self._pair, stream), qos.SENSOR)
-        hear_info = partial(setattr, self, '_info')
-        node.create_subscription(CameraInfo, topics.info, hear_info, qos.SENSOR)
+        node.create_subscription(CameraInfo, topics.info, self._on_info, qos.SENSOR)
 
     @property
     def fresh(self) -> Frame | None:
@@ -177,6 +176,9 @@ class CameraInput:
             else:
                 self._detector = TagDetector(intrinsics, self._things)
         return self._detector
+
+    def _on_info(self, message: CameraInfo) -> None:
+        self._info = message
 
     def _pair(self, stream: str, message: AnyImage) -> None:
         pair = self._synchronizer.add(stream, convert.seconds(message.header.stamp), message)
