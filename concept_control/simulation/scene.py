@@ -343,8 +343,7 @@ def camera_pose(workspace: Workspace, name: str) -> np.ndarray:
 
 
 def _add_lights(spec: mujoco.MjSpec, workspace: Workspace) -> None:
-    spec.visual.headlight.ambient = [0.35, 0.35, 0.35]
-    spec.visual.headlight.diffuse = [0.35, 0.35, 0.35]
+    spec.visual.headlight.ambient = spec.visual.headlight.diffuse = [0.35, 0.35, 0.35]
     spec.visual.headlight.specular = [0.0, 0.0, 0.0]
     x, y = workspace.center
     for dx, dy in ((0.6, 0.7), (-0.5, -0.6)):
