@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 import hmac
 import secrets
 from collections.abc import Callable
 from pathlib import Path
 
-from nicegui import app, ui
+from nicegui import app, background_tasks, ui
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 
@@ -53,7 +54,19 @@ def serve(config: StudioConfig, library: Path, started: Callable[[str], None]) -
         ui.context.client.on_delete(gone)
 
     query = f'?token={token}' if token else ''
-    app.on_startup(lambda: started(f'http://{config.host}:{config.port}/{query}'))
+
+    async def announce() -> None:
+        # It listens only once it has started up.
+        while True:
+            try:
+                _, writer = await asyncio.open_connection(config.host, config.port)
+                break
+            except OSError:
+                await asyncio.sleep(0.02)
+        writer.close()
+        started(f'http://{config.host}:{config.port}/{query}')
+
+    app.on_startup(lambda: background_tasks.create(announce()))
     app.on_startup(lambda: app.timer(0.1, studio.follow_arm))
     app.on_shutdown(studio.close)
     ui.run(

@@ -247,7 +247,7 @@ class _PileSearch:
             # What came into a box over the table is at its walls: who stands in it, in the middle.
             inside = below_rim(there := rows._replace(after=place)) & (wall_gaps(there, 0.0) > 0)
             on_table = (carriers == _TABLE).all(dim=-1).repeat(2 + _SCATTERED, 1)
-            effort = effort + (inside.any(dim=-1) & on_table).sum(dim=-1)
+            effort = effort + 2 * _STACK * (inside.any(dim=-1) & on_table).sum(dim=-1)
         best = int((values + effort).argmin())
         chosen = slice(best, best + 1)
         return rows.select(chosen)._replace(after=place[chosen]), float(values[best])

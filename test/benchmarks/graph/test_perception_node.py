@@ -38,7 +38,7 @@ def test_entities_come_back_as_they_were_sent():
     tool, stamp = tool_state(), convert.stamp(12.5)
     message = EntityArray(
         entities=[
-            convert.entity_message(e.id, e.state, e.shape, stamp, e.covariance) for e in sent
+            convert.entity_message(e.id, e, e.shape, stamp, e.covariance) for e in sent
         ]
         + [convert.entity_message(TOOL_ID, tool, 'tool', stamp)]
     )
