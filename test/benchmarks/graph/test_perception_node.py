@@ -37,9 +37,7 @@ def test_entities_come_back_as_they_were_sent():
     ]
     tool, stamp = tool_state(), convert.stamp(12.5)
     message = EntityArray(
-        entities=[
-            convert.entity_message(e.id, e, e.shape, stamp, e.covariance) for e in sent
-        ]
+        entities=[convert.entity_message(e.id, e, e.shape, stamp, e.covariance) for e in sent]
         + [convert.entity_message(TOOL_ID, tool, 'tool', stamp)]
     )
     for before, after in zip(sent, tracked(message), strict=True):
