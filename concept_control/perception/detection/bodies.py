@@ -158,7 +158,9 @@ class _BodyFitter:
         for index, region in enumerate(self.regions):
             parameters = fits[shapes[index]].parameters[index]
             sides = np.abs(parameters[3:]) if shapes[index] == 'box' else 2.0 * parameters[2:]
-            if region.in_stack and not self.limits.allows(sides):
+            # Without an upper face, what is more than allowed may be of what stands beside.
+            is_long = not region.is_top.any() and sides.max() > self.limits.max_side
+            if region.in_stack and (is_long or not self.limits.allows(sides)):
                 region.is_cube = is_changed = True
         return is_changed
 
@@ -172,15 +174,20 @@ class _BodyFitter:
         bodies = [fits[shape].parameters[index] for index, shape in enumerate(shapes)]
         order = sorted(range(len(bodies)), key=lambda index: -len(self.regions[index].rows))
         kept: list[int] = []
+        largest = 1.2 * self.limits.max_side
         for index in order:
             region = self.regions[index]
             for other in kept:
                 gap = np.linalg.norm(bodies[index][:2] - bodies[other][:2])
                 overlap = region.overlap(self.regions[other])
-                is_leaning = overlap > 0 and min(misfits[index], misfits[other]) > UPRIGHT_MISFIT
-                if gap < 0.4 * overlap or (
-                    is_leaning
-                    and self._extent(region, self.regions[other]) < 1.2 * self.limits.max_side
+                is_leaning = min(misfits[index], misfits[other]) > UPRIGHT_MISFIT
+                # What stands on another overlaps it a little, where its foot is hidden.
+                thickness = min(region.thickness, self.regions[other].thickness)
+                is_beside = overlap > 0.4 * thickness
+                if (
+                    is_beside
+                    and (is_leaning or gap < 0.4 * overlap)
+                    and self._extent(region, self.regions[other]) < largest
                 ):
                     self.regions[other] = self._joined(self.regions[other], region)
                     break

@@ -81,7 +81,7 @@ def test_every_block_of_towers_is_found_at_its_height(config):
 
 @pytest.mark.parametrize(
     ('noise', 'seeds'),
-    [(None, (1025, 1035, 1058, 1092)), (StructuredLightNoise(), (1011, 1028, 1041))],
+    [(None, (32, 66, 1025, 1035, 1058, 1092)), (StructuredLightNoise(), (1011, 1028, 1041))],
     ids=['clear', 'noise'],
 )
 def test_what_is_half_visible_on_random_tables_with_stacks_is_found(noise, seeds):
