@@ -10,7 +10,6 @@ from concept_control.concepts import held_out_families
 from concept_control.energy.agreement.agreement_energy import AgreementEnergy
 from concept_control.energy.agreement.confidence import FEATURES, ConfidenceCurve
 from concept_control.energy.model import ConceptModel
-from concept_control.energy.storage import find_model
 from concept_control.errors import ModelError
 from concept_control.training.confidence import ConfidenceSample, confidence_samples
 
@@ -33,14 +32,14 @@ def run(model: ConceptModel, seed: int, concepts: int) -> dict[str, float]:
         ModelError: if the model's energy has no confidence.
     """
     energy = model.energy_function
-    if not isinstance(energy, AgreementEnergy):
+    if not isinstance(energy, AgreementEnergy) or energy.curve is None:
         raise ModelError('only codes of the agreement energy have a confidence')
-    curve = ConfidenceCurve.load(find_model()[0])
     samples = list(confidence_samples(energy, held_out_families(), concepts, seed))
     found: dict[str, float] = {}
     for name, kinds in (('all', set(FEATURES)), ('placed', PLACED), ('found', FOUND)):
         chosen = [sample for sample in samples if sample.kind in kinds]
-        found |= {f'{name}: {what}': value for what, value in _figures(curve, chosen).items()}
+        figures = _figures(energy.curve, chosen)
+        found |= {f'{name}: {what}': value for what, value in figures.items()}
     return found
 
 

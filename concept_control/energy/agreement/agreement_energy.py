@@ -48,12 +48,12 @@ class AgreementEnergy:
     fingerprint = f'agreement-{SCHEMA}'
 
     def __init__(self, scorer: RuleScorer, curve: ConfidenceCurve | None = None) -> None:
-        self._scorer, self._curve = scorer, curve
+        self._scorer, self.curve = scorer, curve
 
     @cached_property
     def digest(self) -> str:
         """SHA-256 of the weights of the priors and of the confidence, hex."""
-        digest = hashlib.sha256(repr(self._curve).encode())
+        digest = hashlib.sha256(repr(self.curve).encode())
         for name, value in sorted(self._scorer.state_dict().items()):
             digest.update(name.encode() + value.cpu().numpy().tobytes())
         return digest.hexdigest()
@@ -66,8 +66,8 @@ class AgreementEnergy:
         """Infer the code of the one concept that all events show."""
         generator = torch.Generator().manual_seed(seed)
         agreed = infer_agreement(scene, self._scorer, generator)
-        if self._curve is not None:
-            agreed = self._curve.judge(agreed, scene)
+        if self.curve is not None:
+            agreed = self.curve.judge(agreed, scene)
         return ConceptCode(agreement=agreed)
 
     def generate(
@@ -102,9 +102,9 @@ class AgreementEnergy:
 
     def confidence(self, scene: SceneBatch, code: ConceptCode) -> torch.Tensor:
         """Return the confidence (B,) that the likeliest mask of each scene holds, in [0, 1]."""
-        if self._curve is None:
+        if self.curve is None:
             return scene.after.new_ones(scene.num_events)
-        return self._curve.of_scenes(self.check(code), scene)
+        return self.curve.of_scenes(self.check(code), scene)
 
     def residual(self, scene: SceneBatch, code: ConceptCode) -> torch.Tensor:
         """Return the residuals (B, K) of outcomes, differentiable in the positions."""

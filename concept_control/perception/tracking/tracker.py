@@ -278,6 +278,8 @@ class EntityTracker:
         for row, track in enumerate(tracks):
             for column, index in enumerate(free):
                 detection = detections[index]
+                if (detection.shape == OPEN_BOX) != (track.shape == OPEN_BOX):
+                    continue  # walls of a box that is partly hidden are seen as blocks
                 distance = float(np.linalg.norm(detection.position - track.position))
                 tint = float(np.linalg.norm(detection.color - track.color))
                 spread = float(np.sqrt(np.trace(track.covariance[:3, :3])))
@@ -338,6 +340,11 @@ class EntityTracker:
             aside = np.linalg.norm(detection.position[:2] - tool[:2])
             if aside < self.config.birth_clearance and tool[2] < detection.position[2] + 0.2:
                 return
+        for box in self._tracks:
+            is_hidden = box.shape == OPEN_BOX and box.last_seen != stamp
+            aside = np.linalg.norm(detection.position[:2] - box.position[:2])
+            if is_hidden and aside < np.hypot(*box.size[:2]) / 2:
+                return  # it may be of the box's walls
         track = Track.begin(detection, stamp)
         if self.config.birth_hits <= 1:
             self._name(track)

@@ -71,8 +71,9 @@ def test_a_body_s_own_outline_has_no_distance(body, camera, shape):
     pose = looking_at(np.array(camera), np.array([0.0, 0.0, 0.0]))
     outlines = outline_of(shape, (x, y), size, yaw, pose)
     distance = DISTANCES[shape](outlines, parameters_of(shape, (x, y), size, yaw)[None])
-    # The polygon of a round body cuts its arcs by up to r (1 - cos(pi / 24)).
-    tolerance = 1e-6 if shape == 'box' else 0.011 * side
+    # The polygon of a round body cuts its arcs by up to r (1 - cos(pi / 24)); a hull of float32
+    # pixels leaves out a corner between two edges of nearly one direction.
+    tolerance = 1e-4 if shape == 'box' else 0.011 * side
     assert np.abs(distance).max() < tolerance
     center = np.array([[x, y]])
     outlines.points[:] = center

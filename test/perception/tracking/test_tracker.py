@@ -8,7 +8,7 @@ from concept_control.perception.detection.detector import Detection
 from concept_control.perception.tracking.tool_history import GripEvent, GripHistory, ToolPose
 from concept_control.perception.tracking.track import GRIP_SIGMA, SHARED
 from concept_control.perception.tracking.tracker import EntityTracker, TrackerConfig
-from concept_control.world.entity import EntityStatus
+from concept_control.world.entity import OPEN_BOX, EntityStatus
 
 RED, GREEN, BLUE = np.eye(3) * 0.8 + 0.1
 SIGMA = 5e-4
@@ -335,3 +335,15 @@ def test_nonsense_is_refused():
         tracker.update([], float('nan'))
     with pytest.raises(PerceptionError, match='tool'):
         tracker.update([], 0.0, np.array([0.0, np.nan, 0.0]))
+
+
+def test_walls_of_a_box_that_is_partly_hidden_are_no_block_and_do_not_move_it():
+    tracker = EntityTracker()
+    box = seen((0.5, 0.0, 0.02), BLUE, shape=OPEN_BOX, size=np.array([0.14, 0.14, 0.04]))
+    wall = seen((0.5, 0.06, 0.02), BLUE, visible_fraction=0.3)
+    for frame in range(20):
+        shown = [box] if frame < 5 else [wall]
+        entities = tracker.update(shown, frame / 30, hidden=always)
+    (entity,) = entities
+    assert entity.status == EntityStatus.OCCLUDED and entity.shape == OPEN_BOX
+    assert np.linalg.norm(entity.position - box.position) < 0.005
