@@ -249,10 +249,8 @@ def build_scene(config: SceneConfig | None = None) -> Scene:
     add_cameras(spec, workspace)
     beside = mujoco.MjSpec()
     _add_table(beside, workspace)
-    names, is_round = (
-        [f'block_{i + 1}' for i in range(config.num_blocks)],
-        config.chosen('cylinders'),
-    )
+    names = [f'block_{i + 1}' for i in range(config.num_blocks)]
+    is_round = config.chosen('cylinders')
     for i, name in enumerate(names):
         sides = np.array([sizes[i], sizes[i], heights[i]])
         parts = box_parts(sides, rims[i])

@@ -29,7 +29,6 @@ SQUEEZE_TOLERANCE = 0.006
 """Largest difference of the fingers' opening to the width of the block between them [m]: with
 more, it is seized by its corners, or is another one."""
 
-
 WALL_POSTS = 16
 """Points of each wall of an open box that are kept clear of: nearer than a finger is wide."""
 
@@ -79,8 +78,7 @@ class FingerGrasp:
             # Of a block that may be turned either way, what its inner circle covers is certain.
             offsets, radius = view.position(entity_id)[None, :2] - entity.xy, other.width / 2
             if other.rim > 0:
-                radius = other.rim / 2
-                offsets = offsets + (other.width / 2 - radius) * wall_posts(other.yaw, WALL_POSTS)
+                offsets, radius = offsets + wall_posts(other, WALL_POSTS), other.rim / 2
             places = np.abs(offsets @ np.column_stack([along, across]))
             middle = self.opening / 2 + fingers.thickness / 2
             parts = [_outside(places - [middle, 0.0], fingers.thickness, fingers.width)]

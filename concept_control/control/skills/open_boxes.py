@@ -5,12 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from concept_control.control.goal import GroundedGoal
-from concept_control.control.skills.finger_grasp import (
-    DEPTH,
-    LEAST_HEIGHT,
-    RELEASE_ROOM,
-    ROOM,
-)
+from concept_control.control.skills.finger_grasp import DEPTH, LEAST_HEIGHT, RELEASE_ROOM, ROOM
 from concept_control.control.skills.refusals import names
 from concept_control.control.skills.support import Bodies
 from concept_control.control.skills.task_view import TaskView

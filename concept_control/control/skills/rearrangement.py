@@ -8,11 +8,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from concept_control.control.costs.entity_energy import (
-    ConceptEnergy,
-    EntityEnergy,
-    PointEnergy,
-)
+from concept_control.control.costs.entity_energy import ConceptEnergy, EntityEnergy, PointEnergy
 from concept_control.control.costs.local_minimum import refine_target, stiffness
 from concept_control.control.goal import MAX_ENERGY, GroundedGoal
 from concept_control.control.skills.open_boxes import fence_at, too_narrow

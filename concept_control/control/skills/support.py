@@ -6,6 +6,8 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from concept_control.world.entity import EntityState
+
 LEVEL_TOLERANCE = 0.012
 """Largest difference of two heights that count as one level [m]: the noise of perception, and less
 than half of the smallest block."""
@@ -95,10 +97,10 @@ class Bodies:
         return found
 
 
-def wall_posts(yaw: float, per_side: int = 2) -> np.ndarray:
-    """Return points (P, 2) along the outline of a square of half side 1 that is turned [rad]."""
+def wall_posts(box: EntityState, per_side: int = 2) -> np.ndarray:
+    """Return points (P, 2) along the middles of an open box's walls, from its own middle [m]."""
     along = np.arange(per_side) * 2 / per_side - 1
     side = np.column_stack([along, np.full(per_side, -1.0)])
-    turns = yaw + np.arange(4) * np.pi / 2
+    turns = box.yaw + np.arange(4) * np.pi / 2
     ways = [np.array([[np.cos(t), np.sin(t)], [-np.sin(t), np.cos(t)]]) for t in turns]
-    return np.concatenate([side @ way for way in ways])
+    return (box.width - box.rim) / 2 * np.concatenate([side @ way for way in ways])

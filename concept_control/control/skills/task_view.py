@@ -208,7 +208,7 @@ class TaskView:
         blocks: list[list[float]] = []
         for entity_id, entity in self.entities.items():
             if entity.rim > 0:
-                posts = entity.xy + (entity.width - entity.rim) / 2 * wall_posts(entity.yaw)
+                posts = entity.xy + wall_posts(entity)
                 blocks += [[*post, entity.top, entity.rim] for post in posts]
             elif entity_id not in (TOOL_ID, self.held):
                 radius = min(np.sqrt(0.5) * entity.width, entity.top)

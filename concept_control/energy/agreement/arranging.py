@@ -14,7 +14,7 @@ from concept_control.energy.agreement.evidence import ONE_SIDED, ONE_SIGN
 from concept_control.energy.agreement.place_prior import set_prior
 from concept_control.energy.agreement.placing import Agreement
 from concept_control.energy.measurements.heights import PILE
-from concept_control.energy.measurements.measurement import EVERYTHING, RATIO, evaluate
+from concept_control.energy.measurements.measurement import evaluate
 from concept_control.energy.measurements.scene_view import SceneView
 from concept_control.energy.measurements.sets import is_form, set_measurements
 from concept_control.energy.scene_batch import SceneBatch
@@ -56,10 +56,8 @@ def infer_arrangement(scene: SceneBatch, generator: torch.Generator) -> Agreemen
     odds = search.odds
     if shots == 1:
         # The form of a pile is how its things carry one another, not how they lie in the plane.
-        topics = {PILE} if falls else {m.topic for m in measurements}
-        is_shown = torch.tensor(
-            [m.unit == RATIO and m.keeps == EVERYTHING and m.topic in topics for m in measurements]
-        )
+        topic = PILE if falls else 'shape'
+        is_shown = torch.tensor([is_form(m, topic) for m in measurements])
         # What can be no other way, as the order of equal sizes, is not shown.
         is_shown &= search.is_valid
         odds = torch.where(is_shown, odds.clamp(min=_FORM_OF_ONE), odds)

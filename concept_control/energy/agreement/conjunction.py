@@ -16,7 +16,6 @@ from concept_control.energy.agreement.bounds import KEPT, NEXT, TIE, Bounds
 from concept_control.energy.agreement.elsewhere import Redrawing
 from concept_control.energy.agreement.evidence import (
     AROUND_ZERO,
-    INTERVAL,
     ONE_SIDED,
     ONE_SIGN,
     Background,
@@ -26,9 +25,6 @@ from concept_control.energy.agreement.usual_bounds import SCALE, UsualBounds
 
 CONTINUE = 3.0
 """Posterior log odds from which on a bound is kept."""
-
-_LOG_SAME = math.log(0.4 / 8)
-"""Prior that a whole number is always the same, and which of the eight that are usual."""
 
 _MOST_KEPT = 5
 _TIGHT = 0.1
@@ -136,16 +132,8 @@ class BoundSearch:
         self, lower: torch.Tensor, upper: torch.Tensor, more: int
     ) -> tuple[torch.Tensor, ...]:
         masses = self._ordered.masses(lower, upper, self.is_signed, self.is_continuous)
-        found, shares = log_evidence(masses, self.is_signed, self.shots + more)
-        if self.is_continuous:
-            return found, shares, masses.lean
-        # There are few whole numbers: that it is always the same one is no narrow interval.
-        same = torch.where(lower == upper, 0.0, -torch.inf) + _LOG_SAME
-        same = same - (self.shots + more) * masses.hull.clamp(min=1e-5).log()
-        every = torch.logaddexp(found, same)
-        shares = shares * (found - every).exp()
-        shares[INTERVAL] += (same - every).exp()
-        return every, shares, masses.lean
+        is_same = None if self.is_continuous else lower == upper
+        return *log_evidence(masses, self.is_signed, self.shots + more, is_same), masses.lean
 
     def _kinds(self, index: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         """Return the shares (4, B) of the kinds of bounds, and whether one side is the upper (B,).

@@ -19,6 +19,9 @@ INTERVAL, ONE_SIDED, AROUND_ZERO, ONE_SIGN = range(4)
 
 _PRIORS = (0.4, 0.2, 0.4, 0.1)
 _LOG_RANGE = math.log(1000.0)
+_LOG_SAME = math.log(0.4 / 8)
+"""Prior that a whole number is always the same, and which of the eight that are usual."""
+
 _LEAST = 1e-5
 _BLUR = 0.01
 """Width by which values are blurred, in standard deviations of the background."""
@@ -139,7 +142,7 @@ class Background:
 
 
 def log_evidence(
-    masses: Masses, is_signed: torch.Tensor, shots: int
+    masses: Masses, is_signed: torch.Tensor, shots: int, is_same: torch.Tensor | None = None
 ) -> tuple[torch.Tensor, torch.Tensor]:
     """Return the logarithm (K,) of the evidence, and the shares (4, K) of the kinds in it.
 
@@ -147,6 +150,8 @@ def log_evidence(
         masses: Shares of the background.
         is_signed: (K,) bool, measurements whose zero is special.
         shots: M, number of demonstrations.
+        is_same: (K,) bool, whole numbers that are the same throughout: as there are few, that is
+            no narrow interval among others. None for none.
     """
     hull, one_sided, around_zero = (
         each.clamp(_LEAST, 1.0) for each in (masses.hull, masses.one_sided, masses.around_zero)
@@ -173,6 +178,9 @@ def log_evidence(
     )
     parts = torch.stack([math.log(prior) + each for prior, each in zip(_PRIORS, kinds)])
     parts = parts.clamp(min=math.log(1e-12))
+    if is_same is not None:
+        same = torch.where(is_same, _LOG_SAME - shots * hull.log(), -torch.inf)
+        parts[INTERVAL] = torch.logaddexp(parts[INTERVAL], same)
     return torch.logsumexp(parts, dim=0), torch.softmax(parts, dim=0)
 
 

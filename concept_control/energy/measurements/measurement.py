@@ -84,16 +84,16 @@ class Measurement:
             return phrase.format(_at_most(upper, digits, mark))
         if upper == torch.inf:
             return phrase.format(f'at least {low}')
-        if self.is_signed and abs(lower + upper) < 1e-6:
-            if either := _either(self.phrase, self.opposite):
-                return either.format(_at_most(upper, digits, mark))
-            if self.unit != COUNT and upper < 0.5 * 10**-digits:
-                return phrase.format(_at_most(0.0, digits, mark))
+        is_even = self.is_signed and abs(lower + upper) < 1e-6
+        if is_even and (either := _either(self.phrase, self.opposite)):
+            return either.format(_at_most(upper, digits, mark))
+        if self.unit != COUNT and max(abs(lower), abs(upper)) < 0.5 * 10**-digits:
+            return phrase.format(_at_most(0.0, digits, mark))
+        if is_even:
             return phrase.format(f'0 ± {high}')
         middle = f'{(lower + upper) / 2:.{digits}f}{mark}'
         if low == high:
-            is_zero = self.unit != COUNT and not float(low.removesuffix('°'))
-            return phrase.format(_at_most(0.0, digits, mark) if is_zero else middle)
+            return phrase.format(middle)
         return f'{phrase.format(middle)}, between {low} and {high}'
 
 

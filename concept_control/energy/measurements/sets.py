@@ -40,10 +40,10 @@ _PAIR_LEVELS = 10
 _CENTER_LEVELS = 5
 
 
-def is_form(measurement: Measurement) -> bool:
-    """Return whether it is of a shape, however large that is and however it is turned."""
-    of_shape = measurement.topic == 'shape' and measurement.unit == RATIO
-    return of_shape and measurement.keeps == EVERYTHING
+def is_form(measurement: Measurement, topic: str = 'shape') -> bool:
+    """Return whether it is of a shape, or a pile, however large that is and however turned."""
+    is_free_of_scale = measurement.unit == RATIO and measurement.keeps == EVERYTHING
+    return measurement.topic == topic and is_free_of_scale
 
 
 @cache

@@ -7,13 +7,10 @@ from collections.abc import Sequence
 import cv2
 import numpy as np
 
-from concept_control.perception.detection.block_region import BlockRegion
+from concept_control.perception.detection.block_region import FACE_DEPTH, BlockRegion
 from concept_control.perception.detection.chromaticity import CLIPPED
 from concept_control.perception.detection.depth_view import DepthView
 from concept_control.perception.detection.segmentation import TABLE
-
-FACE_DEPTH = 0.004
-"""Depth below an upper face up to which pixels count as on it [m]."""
 
 SHADOW = 0.7
 """Share of the usual light below which a place is in shadow; a table's pattern stays above."""

@@ -6,6 +6,9 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+FACE_DEPTH = 0.004
+"""Depth below an upper face up to which pixels count as on it [m]."""
+
 GUESS_SIGMA = 0.006
 """Standard deviation of a lower face that follows from the width [m]."""
 

@@ -8,8 +8,8 @@ from dataclasses import dataclass, replace
 import cv2
 import numpy as np
 
-from concept_control.perception.detection.block_region import BlockRegion
-from concept_control.perception.detection.borders import FACE_DEPTH, collect_outlines
+from concept_control.perception.detection.block_region import FACE_DEPTH, BlockRegion
+from concept_control.perception.detection.borders import collect_outlines
 from concept_control.perception.detection.depth_view import DepthView
 from concept_control.perception.detection.limits import BlockLimits
 from concept_control.perception.detection.segmentation import Segmentation
@@ -122,9 +122,8 @@ class _BodyFitter:
         num = len(self.regions)
         label = max(region.label for region in self.regions)
         for index in range(num):
-            region, parameters = self.regions[index], fits[shapes[index]].parameters[index]
-            sides = parameters[3:] if shapes[index] == 'box' else 2.0 * parameters[2:]
-            width = max(float(np.abs(sides).min()), self.limits.min_side)
+            region, sides = self.regions[index], _sides(shapes, fits, index)
+            width = max(float(sides.min()), self.limits.min_side)
             count = round(region.thickness / width)
             if not region.in_stack or region.thickness < SLIMMEST * width:
                 continue
@@ -147,17 +146,15 @@ class _BodyFitter:
         """Take blocks whose feet are hidden for as high as they turned out to be wide."""
         guessed = [index for index, region in enumerate(self.regions) if region.is_guessed]
         for index in guessed:
-            region, parameters = self.regions[index], fits[shapes[index]].parameters[index]
-            wide = parameters[3:].mean() if shapes[index] == 'box' else 2.0 * parameters[2]
-            region.base = max(region.height - float(wide), self.limits.min_height)
+            region, wide = self.regions[index], float(_sides(shapes, fits, index).mean())
+            region.base = max(region.height - wide, self.limits.min_height)
         return bool(guessed)
 
     def _take_for_cubes(self, shapes: list[str], fits: dict[str, SilhouetteFit]) -> bool:
         """Take blocks in stacks for as wide as high whose outlines tell impossible sides."""
         is_changed = False
         for index, region in enumerate(self.regions):
-            parameters = fits[shapes[index]].parameters[index]
-            sides = np.abs(parameters[3:]) if shapes[index] == 'box' else 2.0 * parameters[2:]
+            sides = _sides(shapes, fits, index)
             # Without an upper face, what is more than allowed may be of what stands beside.
             is_long = not region.is_top.any() and sides.max() > self.limits.max_side
             if region.in_stack and (is_long or not self.limits.allows(sides)):
@@ -174,7 +171,6 @@ class _BodyFitter:
         bodies = [fits[shape].parameters[index] for index, shape in enumerate(shapes)]
         order = sorted(range(len(bodies)), key=lambda index: -len(self.regions[index].rows))
         kept: list[int] = []
-        largest = 1.2 * self.limits.max_side
         for index in order:
             region = self.regions[index]
             for other in kept:
@@ -187,7 +183,7 @@ class _BodyFitter:
                 if (
                     is_beside
                     and (is_leaning or gap < 0.4 * overlap)
-                    and self._extent(region, self.regions[other]) < largest
+                    and self._extent(region, self.regions[other]) < self.limits.longest
                 ):
                     self.regions[other] = self._joined(self.regions[other], region)
                     break
@@ -354,6 +350,12 @@ class _BodyFitter:
         member = _distances(xy, cluster_centers(xy[upper], num)).argmin(axis=1)
         pieces = [np.flatnonzero(member == k) for k in range(num)]
         return [piece for piece in pieces if len(piece) >= MIN_PIXELS]
+
+
+def _sides(shapes: list[str], fits: dict[str, SilhouetteFit], index: int) -> np.ndarray:
+    """Return the sides (2,) of a box, or the diameter (1,) of what is round, as fitted [m]."""
+    parameters = fits[shapes[index]].parameters[index]
+    return np.abs(parameters[3:] if shapes[index] == 'box' else 2.0 * parameters[2:])
 
 
 def cluster_centers(xy: np.ndarray, num: int) -> np.ndarray:

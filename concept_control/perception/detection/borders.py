@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from concept_control.perception.detection.block_region import BlockRegion
+from concept_control.perception.detection.block_region import FACE_DEPTH, BlockRegion
 from concept_control.perception.detection.depth_view import DepthView
 from concept_control.perception.detection.limits import BlockLimits
 from concept_control.perception.detection.segmentation import HOLE, OTHER
@@ -26,9 +26,6 @@ OCCLUDER_STEP = 0.008
 
 OWN_DEPTH = 0.04
 """Largest depth of a block's own pixels behind one at its border [m]."""
-
-FACE_DEPTH = 0.004
-"""Depth below an upper face up to which pixels count as on it [m]."""
 
 SUPPORT_STEP = 0.006
 """Difference of height up to which a lower face is taken to stand on an upper one [m]."""

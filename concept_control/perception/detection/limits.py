@@ -47,6 +47,11 @@ class BlockLimits:
                     f'bounds {self.bounds} are empty; expected (x_min, x_max, y_min, y_max)'
                 )
 
+    @property
+    def longest(self) -> float:
+        """Largest side that a block may seem to have [m]."""
+        return 1.2 * self.max_side
+
     def allows(self, sides: np.ndarray) -> bool:
         """Tell whether a block may have measured sides [m], seen from above."""
-        return bool(sides.min() >= self.min_side and sides.max() <= 1.2 * self.max_side)
+        return bool(sides.min() >= self.min_side and sides.max() <= self.longest)

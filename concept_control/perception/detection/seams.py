@@ -11,10 +11,7 @@ from typing import NamedTuple
 import numpy as np
 from scipy.spatial import cKDTree
 
-from concept_control.perception.detection.block_region import GUESS_SIGMA
-
-FACE_DEPTH = 0.004
-"""Depth below an upper face up to which pixels may be on it [m]."""
+from concept_control.perception.detection.block_region import FACE_DEPTH, GUESS_SIGMA
 
 REFERENCE_DEPTH = 0.016
 """Depth below an upper face up to which a wall is surely that of the block [m]."""

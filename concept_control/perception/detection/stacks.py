@@ -12,12 +12,12 @@ from functools import cached_property
 
 import numpy as np
 
-from concept_control.perception.detection.block_region import GUESS_SIGMA, BlockRegion
+from concept_control.perception.detection.block_region import FACE_DEPTH, GUESS_SIGMA, BlockRegion
 from concept_control.perception.detection.chromaticity import compare_chromaticity
 from concept_control.perception.detection.depth_view import DepthView
 from concept_control.perception.detection.faces import SAME_CHROMA, Face, Resolution
 from concept_control.perception.detection.limits import BlockLimits
-from concept_control.perception.detection.seams import FACE_DEPTH, Wall
+from concept_control.perception.detection.seams import Wall
 from concept_control.perception.detection.side_by_side import (
     TOUCHING,
     components,
