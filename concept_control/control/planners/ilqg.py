@@ -11,7 +11,7 @@ from scipy.linalg import lapack
 from concept_control.control.arm.dynamics import MujocoDynamics
 from concept_control.control.plan import Plan
 from concept_control.control.planners.box_qp import box_qp
-from concept_control.control.planners.interface import Cost, Quadratic
+from concept_control.control.planners.interface import Cost, Quadratic, shifted
 
 
 @dataclass(frozen=True)
@@ -89,10 +89,10 @@ class Ilqg:
         horizon, dynamics = self.config.horizon, self.dynamics
         if self._stamp is not None:
             shift = (time - self._stamp) / dynamics.timestep
-            if 0.0 <= shift < horizon:
-                states = _shifted(self._states, shift)
-                controls = _shifted(self._controls, shift)
-                self._gains = _shifted(self._gains, shift)
+            if abs(shift) < horizon:
+                states = shifted(self._states, shift)
+                controls = shifted(self._controls, shift)
+                self._gains = shifted(self._gains, shift)
                 states, controls = dynamics.rollout_feedback(state, states, controls, self._gains)
                 if np.isfinite(states).all():
                     return states, controls
@@ -190,13 +190,3 @@ class Ilqg:
         self._schedule = max(self.config.regularization_factor, self._schedule * 2.0)
         raised = max(self._regularization, self.config.min_regularization) * self._schedule
         self._regularization = min(raised, self.config.max_regularization)
-
-
-def _shifted(trajectory: np.ndarray, steps: float) -> np.ndarray:
-    """Read a trajectory `steps` later, repeating its end; fractional steps interpolate."""
-    last = len(trajectory) - 1
-    index = np.minimum(np.arange(len(trajectory)) + steps, last)
-    low = index.astype(int)
-    high = np.minimum(low + 1, last)
-    fraction = (index - low).reshape(-1, *[1] * (trajectory.ndim - 1))
-    return (1.0 - fraction) * trajectory[low] + fraction * trajectory[high]

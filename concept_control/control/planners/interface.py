@@ -83,3 +83,16 @@ class Planner(Protocol):
 
     def reset(self) -> None:
         """Forget the warm start."""
+
+
+def shifted(trajectory: np.ndarray, steps: float) -> np.ndarray:
+    """Read a trajectory (L, ...) `steps` later, or earlier; fractional steps interpolate.
+
+    It goes on as it ends, and before it began it was as it begins: plans are asked for again from
+    where the last one began, or a rounding error before.
+    """
+    index = np.clip(np.arange(len(trajectory)) + steps, 0, len(trajectory) - 1)
+    low = index.astype(int)
+    high = np.minimum(low + 1, len(trajectory) - 1)
+    fraction = (index - low).reshape(-1, *[1] * (trajectory.ndim - 1))
+    return (1.0 - fraction) * trajectory[low] + fraction * trajectory[high]

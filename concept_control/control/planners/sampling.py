@@ -12,7 +12,7 @@ import numpy as np
 
 from concept_control.control.arm.dynamics import MujocoDynamics
 from concept_control.control.plan import Plan
-from concept_control.control.planners.interface import Cost
+from concept_control.control.planners.interface import Cost, shifted
 
 
 @dataclass(frozen=True)
@@ -103,16 +103,12 @@ class SamplingPlanner:
         span = (horizon - 1) * self.dynamics.timestep
         elapsed = None if self._stamp is None else time - self._stamp
         self._stamp = time
-        if elapsed is None or not 0.0 <= elapsed < span:
+        if elapsed is None or abs(elapsed) >= span:
             hold = self.dynamics.holding_control(q)
             hold = np.clip(hold, self.dynamics.lower, self.dynamics.upper)
             self._knots = np.tile(hold, (num_knots, 1))
             return
-        at = np.minimum(np.arange(num_knots) + elapsed / span * (num_knots - 1), num_knots - 1)
-        low = at.astype(int)
-        high = np.minimum(low + 1, num_knots - 1)
-        part = (at - low)[:, None]
-        self._knots = (1 - part) * self._knots[low] + part * self._knots[high]
+        self._knots = shifted(self._knots, elapsed / span * (num_knots - 1))
 
 
 class PredictiveSampling(SamplingPlanner):

@@ -45,6 +45,20 @@ def test_planners_replay_and_keep_control_limits(planner):
     assert (first >= toy.dynamics.lower - 1e-12).all()
 
 
+@pytest.mark.parametrize('planner', PLANNERS)
+@pytest.mark.parametrize('earlier', [1e-13, 0.02])
+def test_a_plan_from_before_the_last_one_began_goes_on_from_it(planner, earlier):
+    """Where plans are asked for more often than they have steps, one in five begins there."""
+    toy = toys(planner)[0]
+    old = make_planner(planner, toy.dynamics, **toy.settings)
+    for _ in range(10):
+        state = 3.0, toy.start, np.ones(1), toy.cost
+        plan = old.plan(*state)
+    cold = make_planner(planner, toy.dynamics, **toy.settings).plan(*state)
+    again = old.plan(3.0 - earlier, *state[1:])
+    assert again.cost - plan.cost < 0.2 * (cold.cost - plan.cost)
+
+
 def test_an_unknown_planner_is_refused():
     with pytest.raises(CommandError, match='ilqg'):
         arm_planner('dijkstra', ArmDescription.load('franka'))
