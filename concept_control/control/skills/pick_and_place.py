@@ -128,12 +128,9 @@ class PickAndPlace:
             cost.heading = self._turned(heading)
             if settling.update(view.time, view.held_position[:2]) and is_near:
                 settled_since = min(settled_since, view.time)
-                off = abs(np.sin(view.tool.heading - heading))
+                is_turned = abs(np.sin(view.tool.heading - heading)) < config.heading_tolerance
                 # A turn that the joints do not allow is not waited for.
-                if (
-                    off < config.heading_tolerance
-                    or view.time > settled_since + config.clear_timeout
-                ):
+                if is_turned or view.time > settled_since + config.clear_timeout:
                     return SkillOutcome.DONE
             yield Setpoint('carry', cost, grips=True, active=view.held)
         return SkillOutcome.TIMEOUT
@@ -147,6 +144,8 @@ class PickAndPlace:
     ) -> Script:
         """Lower the held block, still minimising its energy, let go and draw back.
 
+        What does not come between the walls of its open box is not let go of.
+
         Args:
             energy: Source of the energy of the held block, asked anew every tick.
             obstacles: Source of what to keep clear of.
@@ -157,8 +156,8 @@ class PickAndPlace:
         assert view.held is not None
         entity_id, size = view.held, float(view.entities[view.held].size[2])
         deadline, stalled, lowest, start = self._deadline(), 0, np.inf, view.time
-        height_at = self.descent(view.held_position[2], -np.inf)
-        anchor, patience = view.held_position[:2], config.clear_timeout
+        anchor, top = view.held_position[:2], view.held_position[2]
+        height_at = self.descent(top, -np.inf)
         while (
             view.held_position[2] - (end := support() + size / 2) > config.place_gap
             or view.speed > config.touch_speed
@@ -172,17 +171,19 @@ class PickAndPlace:
             if view.time > deadline or (stalled > 12 and height < end + 0.008):
                 break
             here, (centres, clearances), square = view.held_position[:2], obstacles(), fence()
-            intrusion = (clearances - np.linalg.norm(centres - here, axis=1)).max(
-                initial=square.distance_outside(here)
-            )
-            is_above = height - size / 2 > view.travel_top()
-            if is_above and intrusion > config.max_intrusion and view.time < start + patience:
+            outside = square.distance_outside(here)
+            gaps = np.linalg.norm(centres - here, axis=1) - clearances
+            is_above, weights = height - size / 2 > view.travel_top(), self._stiff
+            if is_above and (-gaps).max(initial=outside) > config.max_intrusion:
                 # Beside a neighbour first, down later; the way down starts afresh.
-                height_at = self.descent(height, -np.inf)
+                if view.time < start + config.clear_timeout:
+                    height_at, weights = self.descent(top, -np.inf), self.weights
+                elif outside > config.max_intrusion and square is not view.arm.workspace:
+                    return SkillOutcome.OUTSIDE
             pull = AnchoredEnergy(energy(), anchor, config.anchor_weight)
             goal = max(height_at(), end)
             cost = self.tool_cost(pull, goal, view.offset, centres, clearances)
-            cost.weights, cost.fence = self._stiff, square
+            cost.weights, cost.fence = weights, square
             cost.heading = self._turned(self._faces.heading(here, centres, clearances, square))
             yield Setpoint('place', cost, grips=True, active=entity_id)
         yield from self._release(entity_id)

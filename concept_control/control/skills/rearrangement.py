@@ -218,13 +218,20 @@ class RearrangementTask:
         return ''
 
     def _transfer(self, move: Move) -> Script:
-        """Bring one entity where the move says, carried or pushed."""
-        index, skills = move.index, self.skills
-        entity_id, must_push = self.goal.entity_ids[index], self._must_push
-        if not must_push:
-            outcome = yield from skills.pick(entity_id, move.target[:2])
-            if outcome is not SkillOutcome.DONE:
-                return outcome
+        """Bring one entity where the move says, carried or pushed; or back to where it was."""
+        start, outcome = self._bodies().places[move.index], SkillOutcome.DONE
+        if not self._must_push:
+            entity_id = self.goal.entity_ids[move.index]
+            outcome = yield from self.skills.pick(entity_id, move.target[:2])
+        if outcome is SkillOutcome.DONE:
+            outcome = yield from self._bring(move)
+        if outcome is SkillOutcome.OUTSIDE:
+            yield from self._bring(Move(move.index, start, is_buffer=True))
+        return outcome
+
+    def _bring(self, move: Move) -> Script:
+        """Carry what is held to where the move says and put it down, or push it there."""
+        index, skills, entity_id = move.index, self.skills, self.goal.entity_ids[move.index]
         self._guide_scene = None
 
         is_fixed = (
@@ -245,7 +252,7 @@ class RearrangementTask:
         def fence() -> Workspace:
             return fence_at(self.view, self._bodies(), index, move.target)
 
-        if must_push:
+        if self._must_push:
             return (yield from push(skills, entity_id, energy, obstacles, self.workspace))
         outcome = yield from skills.carry(energy, guide, obstacles, fence)
         if outcome in (SkillOutcome.DROPPED, SkillOutcome.LEFT_BEHIND):

@@ -44,6 +44,7 @@ class SkillOutcome(Enum):
     LEFT_BEHIND = 'the state of the tool says that the block is held, but it is seen where it was'
     NO_ROOM = 'another stands where the fingers would come down beside it'
     LOST = 'the block is no longer seen'
+    OUTSIDE = 'it could not be brought between the walls of its box'
 
 
 @dataclass(frozen=True)

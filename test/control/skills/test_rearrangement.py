@@ -192,6 +192,24 @@ def test_a_block_is_put_into_an_open_box_which_is_neither_pushed_nor_lifted(arm)
     assert output.status is Status.FAILED and '#2 would have to move, and is an' in output.text
 
 
+@dataclass(frozen=True)
+class BesideEnergy(TowerEnergy):
+    """That of a tower whose upper thing stands 12 cm off the lower one: beside an open box."""
+
+    def residual(self, *scene):
+        return super().residual(*scene) - 0.5
+
+
+def test_what_is_led_out_of_its_box_goes_back_to_where_it_was():
+    loop = loop_with(2, open_boxes=[2])
+    start = loop.world.block_positions()
+    pursue(loop, [2, 1], target_bottoms=np.zeros(2), evaluator=BesideEnergy((1, 0)))
+    output = finish(loop)
+    assert output.status is Status.FAILED, output.text
+    assert 'cannot move #1: it could not be brought between the walls' in output.text
+    np.testing.assert_allclose(loop.world.block_positions(), start, atol=5e-3)
+
+
 def test_fingers_refuse_a_box_that_is_too_narrow_for_them():
     loop = loop_with(2, sizes=[0.04, 0.077], open_boxes=[2], arm='franka_gripper')
     start = loop.world.block_positions()
