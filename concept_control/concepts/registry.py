@@ -15,6 +15,8 @@ from concept_control.concepts.held_out import (
     first_contact_selection,
     first_contact_shapes,
     second_contact,
+    third_contact,
+    third_contact_things,
     validation,
 )
 from concept_control.concepts.named import (
@@ -181,8 +183,10 @@ _FIRST_CONTACT = (
     *first_contact_selection.WORDS,
     *first_contact_shapes.WORDS,
 )
-_FIRST_CONTACT_TYPES, _SECOND_CONTACT_TYPES, _STACKING_TYPES = 200, 300, 400
-"""Token types of the first of them, of the second contact, and of stacking."""
+_FIRST_CONTACT_TYPES, _SECOND_CONTACT_TYPES, _STACKING_TYPES, _THIRD_CONTACT_TYPES = range(
+    200, 600, 100
+)
+"""Token types of the first of them, of the second contact, of stacking, of the third."""
 
 
 def stacking_families() -> dict[str, Family]:
@@ -216,6 +220,11 @@ def first_contact_families() -> dict[str, Family]:
 def second_contact_families() -> dict[str, Family]:
     """Return the families of a second such set, by name, written after the first was known."""
     return _apart(second_contact.WORDS, _SECOND_CONTACT_TYPES)
+
+
+def third_contact_families() -> dict[str, Family]:
+    """Return the families of a third such set, by name; some of its words have parameters."""
+    return _apart((*third_contact.WORDS, *third_contact_things.WORDS), _THIRD_CONTACT_TYPES)
 
 
 def _apart(words: Sequence[Family], first_type: int) -> dict[str, Family]:

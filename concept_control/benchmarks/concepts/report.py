@@ -29,6 +29,7 @@ from concept_control.concepts.registry import (
     first_contact_families,
     second_contact_families,
     stacking_families,
+    third_contact_families,
 )
 from concept_control.energy.model import ConceptModel
 from concept_control.reports import intervals
@@ -263,6 +264,12 @@ SECTIONS = (
         'Families of second contact',
         'Written after the first contact was known, for a frozen vocabulary; looked at once.',
         second_contact_families,
+    ),
+    _by_shots(
+        'third_contact',
+        'Families of third contact',
+        'Written blind after the vocabulary was last changed; looked at once.',
+        third_contact_families,
     ),
     Section(
         'confidence',

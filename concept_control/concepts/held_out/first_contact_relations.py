@@ -18,6 +18,7 @@ from concept_control.concepts.family import (
     Family,
     Scenes,
     outside_of,
+    per_event,
 )
 from concept_control.concepts.held_out.first_contact import word
 from concept_control.concepts.named.relational import Relation
@@ -45,6 +46,8 @@ class Situation(NamedTuple):
         argument_sizes: (B, A) side lengths of the attended.
         others: (B, N, 2) places of all entities.
         counted: (B, N) bool, the entities that are no padding and no subject.
+        scenes: The scenes with all else that they show.
+        rows: (B, P) parameters of each concept.
     """
 
     place: np.ndarray
@@ -54,6 +57,8 @@ class Situation(NamedTuple):
     argument_sizes: np.ndarray
     others: np.ndarray
     counted: np.ndarray
+    scenes: Scenes
+    rows: np.ndarray
 
     @property
     def other(self) -> np.ndarray:
@@ -117,10 +122,10 @@ class Situated(Relation):
             scene.sizes[pending] = rng.uniform(*SIZE_RANGE, shape[0::2])
             place = rng.uniform(-0.95, 0.95, (len(pending), 2))
             if self.proposal is not None:
-                place = self.proposal(rng, self._situation(scene.rows(pending)))
+                place = self.proposal(rng, self._situation(scene.rows(pending), rows[pending]))
             scene.positions[pending, 1, 0] = place
             good = (np.abs(place) <= 0.98).all(axis=1)
-            good &= self.judge(self._situation(scene.rows(pending))) <= _EXACT
+            good &= self.judge(self._situation(scene.rows(pending), rows[pending])) <= _EXACT
             pending = pending[~good]
             if len(pending) == 0:
                 return
@@ -131,20 +136,24 @@ class Situated(Relation):
         subjects, attended = scenes.subjects, scenes.attended
         valid = (subjects.sum(axis=1) == 1) & (attended.sum(axis=1) == self.num_arguments)
         valid &= ~(subjects & attended).any(axis=1)
-        return np.where(valid, self.judge(self._situation(scenes)), np.inf)
+        return np.where(
+            valid, self.judge(self._situation(scenes, per_event(params, events))), np.inf
+        )
 
-    def _situation(self, scenes: Scenes) -> Situation:
-        rows = np.arange(len(scenes.sizes))
+    def _situation(self, scenes: Scenes, rows: np.ndarray) -> Situation:
+        each = np.arange(len(scenes.sizes))
         subject = scenes.subjects.argmax(axis=1)
         chosen = np.argsort(~scenes.attended, axis=1, kind='stable')[:, : self.num_arguments]
         return Situation(
-            place=scenes.last[rows, subject],
-            start=scenes.positions[rows, 0, subject],
-            arguments=scenes.last[rows[:, None], chosen],
-            size=scenes.sizes[rows, subject],
-            argument_sizes=scenes.sizes[rows[:, None], chosen],
+            place=scenes.last[each, subject],
+            start=scenes.positions[each, 0, subject],
+            arguments=scenes.last[each[:, None], chosen],
+            size=scenes.sizes[each, subject],
+            argument_sizes=scenes.sizes[each[:, None], chosen],
             others=scenes.last,
             counted=scenes.candidates,
+            scenes=scenes,
+            rows=rows,
         )
 
 
@@ -168,13 +177,13 @@ def length(vectors: np.ndarray) -> np.ndarray:
     return np.linalg.norm(vectors, axis=-1)
 
 
-def _in_frame(vectors: np.ndarray, direction: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def in_frame(vectors: np.ndarray, direction: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Return the components of vectors (B, 2) along a direction (B, 2) and to the left of it."""
     x, y = (direction / np.maximum(length(direction)[:, None], 1e-9)).T
     return vectors[:, 0] * x + vectors[:, 1] * y, vectors[:, 1] * x - vectors[:, 0] * y
 
 
-def _polar(rng: np.random.Generator, lengths: np.ndarray) -> np.ndarray:
+def polar(rng: np.random.Generator, lengths: np.ndarray) -> np.ndarray:
     """Return vectors (B, 2) of given lengths in random directions."""
     angle = rng.uniform(-np.pi, np.pi, len(lengths))
     return lengths[:, None] * np.stack([np.cos(angle), np.sin(angle)], axis=1)
@@ -190,7 +199,7 @@ def touching(seen: Situation) -> np.ndarray:
 @relation(
     SizedSituated,
     is_hard=True,
-    proposal=lambda rng, seen: seen.other + _polar(rng, 2 * seen.argument_sizes[:, 0]),
+    proposal=lambda rng, seen: seen.other + polar(rng, 2 * seen.argument_sizes[:, 0]),
 )
 def one_width_away(seen: Situation) -> np.ndarray:
     """Be as far from another thing as twice that thing's width, on any side."""
@@ -213,7 +222,7 @@ def catty_corner(seen: Situation) -> np.ndarray:
 def inner_side(seen: Situation) -> np.ndarray:
     """Be next to another thing on the side towards the middle of the table."""
     radius = length(seen.other)
-    along, across = _in_frame(seen.relative, -seen.other)
+    along, across = in_frame(seen.relative, -seen.other)
     slanted = np.abs(across) * np.cos(np.pi / 6) - along * np.sin(np.pi / 6)
     return np.maximum(slanted, outside_of(along, 0.15, radius))
 
@@ -221,7 +230,7 @@ def inner_side(seen: Situation) -> np.ndarray:
 @relation(Situated, is_hard=True)
 def hidden_from_robot(seen: Situation) -> np.ndarray:
     """Be behind another thing as the robot at the front edge sees it."""
-    along, across = _in_frame(seen.relative, seen.other - ROBOT)
+    along, across = in_frame(seen.relative, seen.other - ROBOT)
     return np.maximum(np.maximum(0.2 - along, np.abs(across) - 0.1), 0.0)
 
 
@@ -235,7 +244,7 @@ def clockwise(seen: Situation) -> np.ndarray:
     return np.maximum(np.maximum(off, ring), 0.0)
 
 
-@relation(Situated, proposal=lambda rng, seen: _polar(rng, length(seen.other)))
+@relation(Situated, proposal=lambda rng, seen: polar(rng, length(seen.other)))
 def as_far_from_middle(seen: Situation) -> np.ndarray:
     """Be as far from the middle of the table as another thing is."""
     return np.abs(length(seen.place) - length(seen.other))
@@ -271,7 +280,7 @@ def closer_not_close(seen: Situation) -> np.ndarray:
 @relation(
     Situated,
     is_hard=True,
-    proposal=lambda rng, seen: seen.other + _polar(rng, seen.distance_before),
+    proposal=lambda rng, seen: seen.other + polar(rng, seen.distance_before),
 )
 def went_around(seen: Situation) -> np.ndarray:
     """Go some way around another thing, as far from it as before."""
@@ -306,7 +315,7 @@ def third_corner(seen: Situation) -> np.ndarray:
     Situated,
     is_hard=True,
     num_arguments=2,
-    proposal=lambda rng, seen: seen.base[0] + _polar(rng, length(seen.base[1]) / 2),
+    proposal=lambda rng, seen: seen.base[0] + polar(rng, length(seen.base[1]) / 2),
 )
 def right_angle(seen: Situation) -> np.ndarray:
     """Be where the ways to two others make a right angle."""
@@ -333,8 +342,8 @@ def through_gate(seen: Situation) -> np.ndarray:
     """Go through the gate between two others."""
     direction = seen.arguments[:, 1] - seen.other
     width = length(direction)
-    first, before = _in_frame(seen.start - seen.other, direction)
-    last, after = _in_frame(seen.relative, direction)
+    first, before = in_frame(seen.start - seen.other, direction)
+    last, after = in_frame(seen.relative, direction)
     total = np.maximum(np.abs(before) + np.abs(after), 1e-9)
     crossing = (first * np.abs(after) + last * np.abs(before)) / total
     stayed = np.maximum(0.1 + after * np.sign(before), 0.1 - np.abs(before))

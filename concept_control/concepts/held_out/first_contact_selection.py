@@ -20,6 +20,7 @@ from concept_control.concepts.family import (
     few_colors,
     marker_mean,
     masks,
+    per_event,
 )
 from concept_control.concepts.held_out.first_contact import word
 from concept_control.concepts.named.selection import Selection
@@ -73,11 +74,11 @@ class Chosen(Selection):
             scene.sizes[pending] = rng.uniform(*SIZE_RANGE, scene.sizes[pending].shape)
             scene.colors[pending] = few_colors(rng, scene.sizes[pending].shape, 4)
             things = scene.rows(pending)
-            meant = self._meant(things)
+            meant = self._meant(things, rows[pending])
             scene.attention[pending] = meant
             good = meant.any(axis=1)
             for _ in range(_JITTERS):
-                good &= (self._meant(_jittered(rng, things)) == meant).all(axis=1)
+                good &= (self._meant(_jittered(rng, things), rows[pending]) == meant).all(axis=1)
             pending = pending[~good]
             if len(pending) == 0:
                 return
@@ -88,10 +89,14 @@ class Chosen(Selection):
         return np.repeat(rng.uniform(-0.95, 0.95, like[:, :1].shape), like.shape[1], axis=1)
 
     def true_attention(self, events: Events, params: np.ndarray) -> np.ndarray:
-        return self._meant(Scenes.from_events(events))
+        return self._meant(Scenes.from_events(events), per_event(params, events))
 
-    def _meant(self, things: Scenes) -> np.ndarray:
-        return self.judge(things) & things.candidates
+    def named(self, things: Scenes, rows: np.ndarray) -> np.ndarray:
+        """Return what (B, N) the rule names, with parameters (B, P)."""
+        return self.judge(things)
+
+    def _meant(self, things: Scenes, rows: np.ndarray) -> np.ndarray:
+        return self.named(things, rows) & things.candidates
 
 
 class ChosenBySize(Chosen):

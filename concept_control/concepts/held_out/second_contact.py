@@ -56,12 +56,12 @@ HARD = ('continue_the_row', 'square_corner', 'halfway_to_the_edge', 'counterweig
 """Names of the words that were meant to be hard."""
 
 
-def _nearest(place: np.ndarray, options: list[np.ndarray]) -> np.ndarray:
+def nearest_option(place: np.ndarray, options: list[np.ndarray]) -> np.ndarray:
     """Return the distances (B,) to the nearest of some points (B, 2)."""
     return np.min([length(place - option) for option in options], axis=0)
 
 
-def _any_of(rng: np.random.Generator, options: list[np.ndarray]) -> np.ndarray:
+def any_option(rng: np.random.Generator, options: list[np.ndarray]) -> np.ndarray:
     """Return one of some points (B, 2) for each row."""
     picked = rng.integers(len(options), size=len(options[0]))
     return np.stack(options, axis=1)[np.arange(len(picked)), picked]
@@ -83,10 +83,10 @@ def _next_in_row(seen: Situation) -> list[np.ndarray]:
     return [2 * first - second, 2 * second - first]
 
 
-@new(Situated, num_arguments=2, proposal=lambda rng, seen: _any_of(rng, _next_in_row(seen)))
+@new(Situated, num_arguments=2, proposal=lambda rng, seen: any_option(rng, _next_in_row(seen)))
 def continue_the_row(seen: Situation) -> np.ndarray:
     """Continue the row of two others at either end, in the same step."""
-    return _nearest(seen.place, _next_in_row(seen))
+    return nearest_option(seen.place, _next_in_row(seen))
 
 
 def _corners(seen: Situation) -> list[np.ndarray]:
@@ -95,10 +95,10 @@ def _corners(seen: Situation) -> list[np.ndarray]:
     return [end + sign * turned for end in (first, second) for sign in (-1, 1)]
 
 
-@new(Situated, num_arguments=2, proposal=lambda rng, seen: _any_of(rng, _corners(seen)))
+@new(Situated, num_arguments=2, proposal=lambda rng, seen: any_option(rng, _corners(seen)))
 def square_corner(seen: Situation) -> np.ndarray:
     """Be a third corner of a square of which two others are neighbouring corners."""
-    return _nearest(seen.place, _corners(seen))
+    return nearest_option(seen.place, _corners(seen))
 
 
 def _half_to_edge(seen: Situation) -> np.ndarray:
@@ -137,10 +137,10 @@ def _crossings(seen: Situation) -> list[np.ndarray]:
     return [np.stack([one[:, 0], other[:, 1]], axis=1) for one, other in pairs]
 
 
-@new(Situated, num_arguments=2, proposal=lambda rng, seen: _any_of(rng, _crossings(seen)))
+@new(Situated, num_arguments=2, proposal=lambda rng, seen: any_option(rng, _crossings(seen)))
 def row_and_column(seen: Situation) -> np.ndarray:
     """Be in the column of one of two others and in the row of the other."""
-    return _nearest(seen.place, _crossings(seen))
+    return nearest_option(seen.place, _crossings(seen))
 
 
 @new(Situated)
@@ -192,7 +192,7 @@ def cross_aisle(points: np.ndarray) -> np.ndarray:
     return np.maximum(np.abs(points).min(axis=-1) - 0.12, 0.0)
 
 
-def _apart(things: Scenes) -> np.ndarray:
+def distances_between(things: Scenes) -> np.ndarray:
     """Return the distances (B, N, N) of present things, infinite to themselves and padding."""
     apart = length(things.last[:, :, None] - things.last[:, None])
     both = things.present[:, :, None] & things.present[:, None]
@@ -215,14 +215,14 @@ def middling(things: Scenes) -> np.ndarray:
 @new(Chosen)
 def loner(things: Scenes) -> np.ndarray:
     """The thing whose nearest neighbour is furthest away."""
-    nearest = _apart(things).min(axis=2)
+    nearest = distances_between(things).min(axis=2)
     return rank(-nearest, things.present) == 0
 
 
 @new(Chosen)
 def closest_pair(things: Scenes) -> np.ndarray:
     """The two things that are closest together."""
-    nearest = _apart(things).min(axis=2)
+    nearest = distances_between(things).min(axis=2)
     return nearest <= nearest.min(axis=1, keepdims=True) + 1e-9
 
 
