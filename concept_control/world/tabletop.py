@@ -99,24 +99,34 @@ class Tabletop:
         return {name: np.repeat(value[None], count, axis=0) for name, value in values}
 
     def rests_on(self) -> np.ndarray:
-        """Return (N, N) bool: whether the thing of a row rests on that of a column, or in it."""
-        inside, floors = self.is_in(), self.bottoms + self.rims
+        """Return (N, N) bool: whether the thing of a row rests on that of a column, or in it.
+
+        What fits between the walls over which its middle is rests on the floor, not on the rim.
+        """
+        floors = self.bottoms + self.rims
         floors = np.where(floors > TABLE_NOISE, floors, 0.0)
-        carrying = np.where(inside, floors, self.bottoms + self.heights)
-        gaps = np.abs(self.bottoms[:, None] - carrying)
-        away = np.abs(self.positions[:, None] - self.positions).max(axis=-1, initial=0.0)
-        is_over = away < (self.sizes[:, None] + self.sizes) / 2
-        return (gaps < TOUCHING) & is_over & ((self.bottoms[:, None] > self.bottoms) | inside)
+        sinks = (self._apart() < self._openings / 2) & (self.sizes[:, None] <= self._openings)
+        gaps = np.abs(self.bottoms[:, None] - np.where(sinks, floors, self.bottoms + self.heights))
+        is_over = self._apart() < (self.sizes[:, None] + self.sizes) / 2
+        return (gaps < TOUCHING) & is_over & ((self.bottoms[:, None] > self.bottoms) | sinks)
 
     def is_in(self) -> np.ndarray:
         """Return (N, N) bool: whether the thing of a row is in the open box of a column.
 
         Its middle is between the walls, and its lower face below the rim.
         """
-        away = np.abs(self.positions[:, None] - self.positions).max(axis=-1, initial=0.0)
         below = self.bottoms[:, None] < self.bottoms + self.heights - TOUCHING
-        is_within = (away < self.sizes / 2 - self.rims) & (self.bottoms[:, None] >= self.bottoms)
-        return (self.rims > 0) & is_within & below & ~np.eye(len(self.ids), dtype=bool)
+        is_within = (self._apart() < self._openings / 2) & (self.bottoms[:, None] >= self.bottoms)
+        return is_within & below & ~np.eye(len(self.ids), dtype=bool)
+
+    @property
+    def _openings(self) -> np.ndarray:
+        """(N,) distances between the walls of open boxes, 0 for what is solid."""
+        return np.where(self.rims > 0, self.sizes - 2 * self.rims, 0.0)
+
+    def _apart(self) -> np.ndarray:
+        """Return (N, N) distances of all middles, in x or y, whichever is larger."""
+        return np.abs(self.positions[:, None] - self.positions).max(axis=-1, initial=0.0)
 
     def mask(self, ids: Sequence[int]) -> np.ndarray:
         """Return the (N,) bool mask of some ids."""

@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from concept_control.energy.scene_batch import rests_on, scene_batch_from_events
 from concept_control.world.entity import TOOL_ID, EntityState, EntityStatus, tool_state
 from concept_control.world.tabletop import MOVED, Tabletop, moved_ids
 from concept_control.world.workspace import Workspace
@@ -39,6 +40,26 @@ def test_what_lies_on_something_is_off_the_table_and_noise_is_not():
     np.testing.assert_allclose(events.bottoms[0, 0], [0, 0.15])
     flat = Tabletop((1, 2), found.positions[:2], found.colors[:2], found.sizes[:2])
     assert flat.bottoms.tolist() == [0, 0] and moved_ids(flat, found) == (2,)
+
+
+def test_what_hangs_over_an_open_box_rests_neither_on_its_rim_nor_in_it():
+    """A block 0.1 wide at the height of the rim of a box 0.5 wide, on its floor, and a plank."""
+    for side, bottom, rests, is_in in (
+        (0.1, 0.2, False, False), (0.1, 0.0, True, True), (0.48, 0.2, True, False)
+    ):  # fmt: skip
+        scene = Tabletop(
+            ids=(1, 2),
+            positions=np.zeros((2, 2)),
+            colors=np.zeros((2, 3)),
+            sizes=np.array([side, 0.5]),
+            bottoms=np.array([bottom, 0.0]),
+            heights=np.array([0.1, 0.2]),
+            rims=np.array([0.0, 0.02]),
+        )
+        assert scene.rests_on().tolist() == [[False, rests], [False, False]]
+        assert scene.is_in().tolist() == [[False, is_in], [False, False]]
+        there = rests_on(scene_batch_from_events(scene.events()))
+        assert there[0].tolist() == scene.rests_on().tolist()
 
 
 def test_an_empty_table_is_a_scene_too():
