@@ -21,6 +21,10 @@ from concept_control.world.events import Events
 MANY = 4
 """Smallest number of entities that counts as "many"."""
 
+TELLING = ((0, 0), (0, 0), (0, 1), (1, 1), (1, 3))
+"""Things more than `MANY`, and others, in the first demonstrations of it: where most sets of a
+scene are smaller it is seen to be about their number, and that it is not all there are."""
+
 
 class Selection(Family):
     """A family that only identifies: its concepts hold where the attention is the true one."""
@@ -47,8 +51,13 @@ class Quantity(Selection):
 
     def arrange(self, rng: np.random.Generator, rows: np.ndarray, scene: Draft) -> None:
         wanted = rows[:, 0].astype(int)
-        extra = rng.integers(np.maximum(scene.count - MANY, 0) + 1)
-        wanted = wanted + np.where(wanted == MANY, extra, 0)
+        is_many = wanted == MANY
+        is_telling = is_many & (scene.shot < len(TELLING))
+        more, others = np.array(TELLING)[np.where(is_telling, scene.shot, 0)].T
+        count = np.minimum(MANY + more + others, scene.sizes.shape[1])
+        scene.count = np.where(is_telling, count, scene.count)
+        more = np.where(is_telling, more, rng.integers(np.maximum(scene.count - MANY, 0) + 1))
+        wanted = np.where(is_many, np.minimum(wanted + more, scene.count), wanted)
         scene.attention = np.arange(scene.sizes.shape[1]) < wanted[:, None]
 
     def meaning(self, params: np.ndarray, length: Length) -> str:

@@ -293,19 +293,16 @@ class Higher(Stacked):
             put_on(rng, scene, 1, 0, 1, every[on_it])
             put_on(rng, scene, 1, 0, 2, every[~on_it])
             return
-        # Where there are enough, the other is on two, and there is one for the subject.
-        high = np.flatnonzero((scene.count > 4) & (scene.shot % 2 == 0))
-        _pile_up(scene, high, 1, 2, 3)
-        _pile_up(scene, np.setdiff1d(every, high), 1, 2)
+        # Where there are enough, the other is on two: so that the lowest place is no bound.
+        high = (scene.count > 3) & (scene.shot % 2 == 0)
+        _pile_up(scene, every[high], 1, 2, 3)
+        _pile_up(scene, every[~high], 1, 2)
         ticks = np.linspace(-0.9, 0.9, 15)
         grid = np.stack(np.meshgrid(ticks, ticks), axis=-1).reshape(-1, 2)
         away = np.abs(grid[None, :, None] - scene.positions[:, 1, None]).max(axis=-1).min(axis=2)
         noise = rng.random(away.shape)
         best = np.where(away > 0.27, noise, -1.0 + 0.1 * away).argmax(axis=1)
         scene.positions[:, 1, 0] = grid[best]
-        if len(high):
-            scene.sizes[high, 4] = scene.sizes[high, 3]
-            put_on(rng, scene, 1, 0, 4, high)
 
     def meaning(self, params: np.ndarray, length: Length) -> str:
         return (

@@ -10,12 +10,14 @@ import torch
 from concept_control.concepts import families
 from concept_control.concepts.procedural.height_rules import SupportPatterns
 from concept_control.concepts.vocabulary import vocabulary
+from concept_control.control.goal import MAX_ENERGY
 from concept_control.energy.agreement.agreement_code import AgreementCode
 from concept_control.energy.agreement.recordings import bound_residual, recorded_residual
 from concept_control.energy.code import ConceptCode
 from concept_control.energy.scene_batch import SceneBatch, scene_batch_from_events
 from concept_control.errors import CodeError
 from concept_control.world.events import Events
+from concept_control.world.tabletop import Tabletop
 
 ACTING = ('between', 'left_of', 'near', 'circle')
 
@@ -58,13 +60,28 @@ def test_a_ring_about_any_place_is_learned(model):
     assert np.mean(held) >= 0.8
 
 
-@pytest.mark.parametrize(('name', 'said'), [('two', '2 things'), ('three', '3 things')])
+@pytest.mark.parametrize(
+    ('name', 'said'),
+    [('two', '2 things'), ('three', '3 things'), ('many', 'at least 4 things')],
+)
 def test_how_many_is_learned_from_five_demonstrations(model, name, said):
     word = vocabulary()[name]
     code, scenes = model.infer(word.demonstrations(0, 5)), word.demonstrations(50, 12)
     found = replace(scenes, attention=(model.identify(scenes, code) > 0.5).float())
     assert word.family.holds(found, word.params.repeat(12, axis=0)).mean() > 0.9
     assert said in model.explain(code)[0]
+
+
+def test_far_below_a_thing_is_lower_too_and_on_it_is_not(model):
+    word = vocabulary()['lower_than']
+    code = model.infer(word.demonstrations(0, 5))
+    places = np.array([[-0.6, -0.6], *[[0.3, 0.3]] * 4])
+    heights = np.array([[0.0, 0.5, 0.0, 0.17, 0.33], [0.67, 0.5, 0.0, 0.17, 0.33]])
+    for bottoms, is_lower in zip(heights, (True, False)):
+        scene = Tabletop((1, 2, 3, 4, 5), places, np.full((5, 3), 0.5), np.full(5, 1 / 6), bottoms)
+        event = scene.events(scene.mask([1]), scene.mask([2]).astype(float))
+        assert bool(word.holds(event)) == is_lower
+        assert (model.action_energy(event, code) <= MAX_ENERGY) == is_lower
 
 
 @pytest.mark.parametrize('name', ['ell', 'arrangement'])
