@@ -162,12 +162,10 @@ def compare(
             raise _NotAskedError
 
     events = events_of(examples)
-    usage = usage_of(events)
     try:
-        test = leave_one_out(model, events, usage.acts, usage.selects, seed, progress=go_on)
+        return leave_one_out(model, events, usage_of(events), seed, go_on).text
     except _NotAskedError:
         return ''
-    return test.text
 
 
 def in_words(sentence: str, examples: Sequence[Example]) -> str:

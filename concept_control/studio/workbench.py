@@ -376,11 +376,6 @@ class Workbench:
 
     def _ask_again(self) -> None:
         text = self.question.text
-        if not text.strip():
-            self.question = Question(text)
-        self._changed()
-        if not text.strip():
-            return
 
         def job() -> None:
             question = Question(text)
@@ -399,7 +394,11 @@ class Workbench:
                 self._draw_question()
                 self._changed()
 
-        self._worker.ask('ask', job)
+        if text.strip():
+            self._worker.ask('ask', job)
+        else:
+            self.question = Question(text)
+        self._changed()
 
     def _take(self, example: Example) -> None:
         table = example.before.shuffled(self._rng)

@@ -20,6 +20,7 @@ from concept_control.energy.agreement.masks import candidate_masks
 from concept_control.energy.code import ConceptCode
 from concept_control.energy.model import ConceptModel
 from concept_control.energy.scene_batch import scene_batch_from_events, settled
+from concept_control.language.library import Usage
 from concept_control.world.events import Events
 
 MAX_RANK = 0.5
@@ -90,8 +91,7 @@ class LeaveOneOutResult:
 def leave_one_out(
     model: ConceptModel,
     demonstrations: Events,
-    acts: bool,
-    selects: bool,
+    usage: Usage,
     seed: int = 0,
     progress: Callable[[], object] = lambda: None,
 ) -> LeaveOneOutResult:
@@ -100,8 +100,7 @@ def leave_one_out(
     Args:
         model: Model that infers the codes.
         demonstrations: M events, T = 2.
-        acts: Whether the concept is used to move subjects.
-        selects: Whether it is used to identify.
+        usage: Use of the concept: which outcomes are held out, and which masks.
         seed: Seed of the inferences.
         progress: Callback after each.
     """
@@ -109,7 +108,7 @@ def leave_one_out(
     if count == 1:
         return LeaveOneOutResult((), (0, 0), (0, 0), None, None)
     judged = []
-    for one in _held_out(model, demonstrations, acts, selects, seed):
+    for one in _held_out(model, demonstrations, usage, seed):
         judged.append(one)
         progress()
     places, _, likelier = np.array(judged).T
@@ -119,7 +118,7 @@ def leave_one_out(
     # Of the highest ranks, one without which the others agree.
     for i in np.argsort(-ranks, kind='stable')[:MAX_SUSPECTS] if count > 2 and not agrees else ():
         rest = demonstrations[[k for k in range(count) if k != i]]
-        if _agree(_ranks(list(_held_out(model, rest, acts, selects, seed)))):
+        if _agree(_ranks(list(_held_out(model, rest, usage, seed)))):
             outlier = int(i)
             break
     return LeaveOneOutResult(
@@ -132,7 +131,7 @@ def leave_one_out(
 
 
 def _held_out(
-    model: ConceptModel, demonstrations: Events, acts: bool, selects: bool, seed: int
+    model: ConceptModel, demonstrations: Events, usage: Usage, seed: int
 ) -> Iterator[tuple[float, float, float]]:
     """Yield what the others' code says of each demonstration; NaN where it is not asked.
 
@@ -149,9 +148,9 @@ def _held_out(
                 demonstrations[others[:: -(-len(others) // MAX_JUDGES)]], seed
             )
         place = mask = likelier = float('nan')
-        if acts and bool(one.subjects.any()):
+        if usage.acts and bool(one.subjects.any()):
             place, _ = _rank_of_outcome(model, one, codes[fold], seed)
-        if selects:
+        if usage.selects:
             mask, likelier = _rank_of_mask(model, one, codes[fold])
         yield place, mask, likelier
 

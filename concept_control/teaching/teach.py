@@ -94,7 +94,7 @@ def teach(
     usage = usage_of(demonstrations, use)
     code = model.infer(demonstrations, seed)
     progress()
-    test = leave_one_out(model, demonstrations, usage.acts, usage.selects, seed, progress)
+    test = leave_one_out(model, demonstrations, usage, seed, progress)
     energy = float(np.mean(model.energy(demonstrations, code).cpu().numpy()))
     concept = LibraryConcept(
         name=name,

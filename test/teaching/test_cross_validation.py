@@ -7,6 +7,7 @@ import torch
 from concept_control.concepts.vocabulary import vocabulary
 from concept_control.energy.model import ConceptModel
 from concept_control.teaching.cross_validation import leave_one_out
+from concept_control.teaching.teach import usage_of
 from concept_control.world.demonstrations import join
 from concept_control.world.events import Events
 
@@ -14,6 +15,10 @@ from concept_control.world.events import Events
 @pytest.fixture(scope='module')
 def model():
     return ConceptModel.load()
+
+
+def held_out(model, demonstrations):
+    return leave_one_out(model, demonstrations, usage_of(demonstrations))
 
 
 @pytest.mark.parametrize('name', ['between', 'line', 'red'])
@@ -35,7 +40,7 @@ def test_a_demonstration_that_does_not_fit_is_named(model, name):
         wrong = (~(odd.attention > 0.5) & odd.present).float()
         odd = Events(odd.positions, odd.colors, odd.sizes, odd.present, odd.subjects, wrong)
     mixed = join([shown[[0, 1]], odd, shown[[3, 4]]])
-    test = leave_one_out(model, mixed, word.acts, word.selects)
+    test = held_out(model, mixed)
     assert test.agrees is False and test.outlier == 2
     assert 'number 3 does not fit' in test.text
 
@@ -43,7 +48,7 @@ def test_a_demonstration_that_does_not_fit_is_named(model, name):
 @pytest.mark.parametrize('name', ['between', 'left_of', 'near', 'red'])
 def test_demonstrations_of_one_word_agree(model, name):
     word = vocabulary()[name]
-    test = leave_one_out(model, join([word.demonstrations(3)]), word.acts, word.selects)
+    test = held_out(model, join([word.demonstrations(3)]))
     assert test.agrees and test.outlier is None and 'agree (' in test.text
 
 
@@ -56,7 +61,7 @@ def test_fifty_are_held_out_in_parts_and_the_one_that_does_not_fit_is_named(mode
     monkeypatch.setattr(
         model, 'infer', lambda events, seed: numbers.append(len(events)) or infer(events, seed)
     )
-    test = leave_one_out(model, shown.with_outcome(after), True, False)
+    test = held_out(model, shown.with_outcome(after))
     assert test.outlier == 17 and not test.agrees and len(test.held_out) == 50
     assert len(numbers) <= 10 and max(numbers) <= 20
 
@@ -65,13 +70,13 @@ def test_what_the_codes_say_of_themselves_does_not_count(model, monkeypatch):
     """A code under which everything is plausible suggests nothing, however low its energy is."""
     shown = join([vocabulary()['between'].demonstrations(3)])
     monkeypatch.setattr(model, 'implausibility', lambda events, code: torch.zeros(len(events)))
-    test = leave_one_out(model, shown, True, False)
+    test = held_out(model, shown)
     assert test.held_out == (0.5,) * 5 and test.agrees is False and test.generated == (0, 5)
 
 
 def test_demonstrations_of_two_words_do_not_agree(model):
     near, far = (vocabulary()[name].demonstrations(1) for name in ('near', 'far'))
-    test = leave_one_out(model, join([near[[0, 1, 2]], far[[0, 1]]]), True, False)
+    test = held_out(model, join([near[[0, 1, 2]], far[[0, 1]]]))
     assert test.agrees is False
 
 
@@ -79,7 +84,7 @@ def test_two_words_with_something_in_common_are_understood_as_just_that(model):
     """Left of and right of are both beside: this is said, and nothing of a side."""
     left, right = (vocabulary()[name].demonstrations(1) for name in ('left_of', 'right_of'))
     mixed = join([left[[0, 1, 2]], right[[0, 1]]])
-    assert leave_one_out(model, mixed, True, False).agrees
+    assert held_out(model, mixed).agrees
     code = model.infer(mixed)
     sentences = ' '.join(model.explain(code))
     assert 'above or below' in sentences
@@ -97,6 +102,6 @@ def test_outcomes_anywhere_are_said_to_be_no_better_than_chance(model):
         generator = torch.Generator().manual_seed(seed)
         anywhere = 1.8 * torch.rand(shown.positions[:, 0].shape, generator=generator) - 0.9
         after = torch.where(shown.subjects[..., None], anywhere, shown.positions[:, 0])
-        test = leave_one_out(model, join([shown.with_outcome(after)]), True, False)
+        test = held_out(model, join([shown.with_outcome(after)]))
         refused += test.agrees is False and 'do not agree' in test.text
     assert refused == 3

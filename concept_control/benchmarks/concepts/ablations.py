@@ -139,6 +139,6 @@ def _by_attention(
 
     starts = scatter_starts(scene.before, scene.subjects, config.chains, generator).flatten(0, 1)
     ends = langevin_descent(energy, starts, many.subjects, config, generator)
-    places, _ = keep_lowest(*(end.unflatten(0, (-1, config.chains)) for end in ends))
+    places = keep_lowest(*(end.unflatten(0, (-1, config.chains)) for end in ends))
     acts = (scene.subjects.sum(dim=-1) > 0).numpy()
     return float(np.mean(family.holds(tests.with_outcome(places), params)[acts]))

@@ -38,8 +38,7 @@ def run(
         rng = np.random.default_rng([seed, *family.name.encode()])
         for _ in range(concepts):
             for kind, shown in demonstration_sets(family, rng):
-                use = usage_of(shown)
-                test = leave_one_out(model, shown, use.acts, use.selects, seed)
+                test = leave_one_out(model, shown, usage_of(shown), seed)
                 found[kind].append((bool(test.agrees), test.outlier == SHOTS - 1))
     return {
         kind: {

@@ -150,7 +150,7 @@ class Bounds:
 
 
 def _furthest(excess: torch.Tensor) -> torch.Tensor:
-    """Return the largest (R, B) of excesses (R, M, B), smoothly."""
+    """Return the 4-norm (R, B) of excesses (R, M, B): about the largest, but smooth."""
     return ((excess**4).sum(dim=1) + _LEAST_EXCESS**4) ** 0.25 - _LEAST_EXCESS
 
 

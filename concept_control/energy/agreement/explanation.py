@@ -24,7 +24,9 @@ _LIKELY = 0.05
 _SPOT = 0.02
 """Distance from an anchor up to which a place is told by it alone [workspace units]."""
 
-_FROM_SEVERAL = re.compile(r'\b(at|from|right of|left of|above|below) what is meant')
+_FROM_SEVERAL = re.compile(
+    r'\b(at|from|to|than|and|beside|right of|left of|above|below) what is meant'
+)
 """Where several things are measured from as one."""
 
 _MOST_READINGS = 4

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -25,6 +26,8 @@ SHIFT, TURN, MIRROR = 'shift', 'turn', 'mirror'
 EVERYTHING = frozenset({SHIFT, TURN, MIRROR})
 """All of these changes."""
 
+_SINGLE = re.compile(r'(?<![\d.])1 ((?:(?:more|fewer) )?(?:thing|other))s\b')
+"""Where words for several follow the number one."""
 
 Source = Callable[[SceneView, Sequence[Any]], Any]
 """What a measurement reads of a view and of several places in it, such as `Offsets`: A rows."""
@@ -69,6 +72,9 @@ class Measurement:
 
     def sentence(self, lower: float, upper: float) -> str:
         """Return words for "between lower and upper"; bounds may be infinite."""
+        return _SINGLE.sub(r'1 \1', self._sentence(lower, upper))
+
+    def _sentence(self, lower: float, upper: float) -> str:
         phrase = self.phrase
         if self.heading is not None:
             return phrase.format(*_direction(self.heading, lower, upper))

@@ -70,21 +70,17 @@ def generate_outcomes(
             energy = _ActionEnergy(network, part, codes[rows], config.chains)
             movable = energy.scene.subjects
             if is_alone:
-                found, values = levenberg_marquardt(
+                found, scores = levenberg_marquardt(
                     energy.residual, starts, movable, LeastSquaresConfig(limit=config.limit)
                 )
             else:
-                found, values = langevin_descent(energy, starts, movable, config, generator)
-            scores = values
+                found, scores = langevin_descent(energy, starts, movable, config, generator)
             if config.breadth > 0 and config.chains > 1:
-                scores = values + surroundings(energy.residual, found, movable, config.breadth)
-            found, values, scores = (
-                each.unflatten(0, (-1, config.chains)) for each in (found, values, scores)
-            )
+                scores = scores + surroundings(energy.residual, found, movable, config.breadth)
+            found, scores = (each.unflatten(0, (-1, config.chains)) for each in (found, scores))
             if not is_alone and config.finished and not config.gradient_only:
-                found, values = _finish(network, part, codes[rows], found, scores, config)
-                scores = values
-            positions[rows] = keep_lowest(found, values, scores)[0]
+                found, scores = _finish(network, part, codes[rows], found, scores, config)
+            positions[rows] = keep_lowest(found, scores)
     return positions
 
 

@@ -151,16 +151,7 @@ def langevin_descent(
     return best, lowest
 
 
-def keep_lowest(
-    positions: torch.Tensor, energies: torch.Tensor, scores: torch.Tensor | None = None
-) -> tuple[torch.Tensor, torch.Tensor]:
-    """Return the positions (B, N, 2) and energies (B,) of the best chain of each scene.
-
-    Args:
-        positions: (B, chains, N, 2) ends of the chains.
-        energies: (B, chains) energies of the ends.
-        scores: (B, chains) scores of which the least is best; the energies by default.
-    """
-    index = (energies if scores is None else scores).argmin(dim=1)
-    rows = torch.arange(len(index), device=index.device)
-    return positions[rows, index], energies[rows, index]
+def keep_lowest(positions: torch.Tensor, scores: torch.Tensor) -> torch.Tensor:
+    """Return the ends (B, N, 2) of least score (B, chains) among those of chains, positions."""
+    index = scores.argmin(dim=1)
+    return positions[torch.arange(len(index), device=index.device), index]

@@ -79,6 +79,9 @@ def test_faces_are_those_of_rectangles(make_scene, name, expected):
         ('off way 0', (-math.inf, 1.8), 'right of what is meant, at most 1.80 sizes of the larger '
          'of the two off the line'),
         ('distance', (-math.inf, 0.001), 'less than 0.01 from what is meant'),
+        ('number closer', (1.0, math.inf), 'at least 1 thing closer to it than what is meant'),
+        ('number closer', (0.0, 1.1), '0.6 things closer to it than what is meant, between 0.0 '
+         'and 1.1'),
     ],
 )  # fmt: skip
 def test_bounds_are_said_as_people_say_them(name, bounds, expected):
