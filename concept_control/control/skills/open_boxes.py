@@ -59,7 +59,7 @@ def too_narrow(
     goal: GroundedGoal, view: TaskView, now: Bodies, planned: Bodies, moved: list[int]
 ) -> str:
     """Name an open box between whose walls fingers cannot seize a block, or let go of it."""
-    has_fingers = view.arm.fingers is not None and not view.config.pushes
+    has_fingers = view.arm.fingers is not None and not view.must_push
     for bodies, room, act in ((now, ROOM, 'seize'), (planned, RELEASE_ROOM, 'let go of')):
         for row in moved if has_fingers else ():
             place = bodies.places[row]

@@ -220,7 +220,7 @@ class RearrangementTask:
     def _transfer(self, move: Move) -> Script:
         """Bring one entity where the move says, carried or pushed; or back to where it was."""
         start, outcome = self._bodies().places[move.index], SkillOutcome.DONE
-        if not self._must_push:
+        if not self.view.must_push:
             entity_id = self.goal.entity_ids[move.index]
             outcome = yield from self.skills.pick(entity_id, move.target[:2])
         if outcome is SkillOutcome.DONE:
@@ -252,7 +252,7 @@ class RearrangementTask:
         def fence() -> Workspace:
             return fence_at(self.view, self._bodies(), index, move.target)
 
-        if self._must_push:
+        if self.view.must_push:
             return (yield from push(skills, entity_id, energy, obstacles, self.workspace))
         outcome = yield from skills.carry(energy, guide, obstacles, fence)
         if outcome in (SkillOutcome.DROPPED, SkillOutcome.LEFT_BEHIND):
@@ -265,10 +265,6 @@ class RearrangementTask:
         bodies = self._bodies().moved([move.index], np.array([move.target] * len(self._widths)))
         below = bodies.carrying[move.index, bodies.rests_on()[move.index]]
         return float(below.max(initial=0.0))
-
-    @property
-    def _must_push(self) -> bool:
-        return self.view.config.pushes or self.view.arm.gripper == 'none'
 
     def _follow(self) -> Generator[Setpoint, None, None]:
         index, config = self.goal.index(TOOL_ID), self.view.config

@@ -57,7 +57,7 @@ def open_box(goal: GroundedGoal, view: TaskView, moved: list[int]) -> str:
     """Name an open box that would have to be lifted."""
     entities = (view.entities.get(goal.entity_ids[row]) for row in moved)
     boxes = [row for row, entity in zip(moved, entities) if entity is not None and entity.rim > 0]
-    if not boxes or view.config.pushes or view.arm.gripper == 'none':
+    if not boxes or view.must_push:
         return ''
     return (
         f'{names(goal, boxes)} would have to move, and is an open box: no arm lifts it, as it has '
@@ -68,7 +68,7 @@ def open_box(goal: GroundedGoal, view: TaskView, moved: list[int]) -> str:
 def too_wide(goal: GroundedGoal, view: TaskView, moved: list[int]) -> str:
     """Name what the fingers cannot be put around."""
     fingers = view.arm.fingers
-    if fingers is None or view.config.pushes:
+    if fingers is None or view.must_push:
         return ''
     for row in moved:
         entity = view.entities.get(goal.entity_ids[row])
@@ -103,7 +103,7 @@ def unreachable(
                 tip[2] += view.config.travel_clearance  # It comes and goes from above.
                 if tip[2] > GuardConfig.ceiling:
                     return f'{where} is above the fence, {GuardConfig.ceiling:g} m above the table'
-                if view.config.pushes or view.arm.gripper == 'none':
+                if view.must_push:
                     return f'{where} is out of reach of an arm that pushes'
             if solve_ik(view.arm, view.kinematics, tip) is None:
                 return f'{where} is out of reach of the arm'

@@ -160,6 +160,11 @@ class TaskView:
     placed: dict[int, Placed] = field(default_factory=dict)
 
     @property
+    def must_push(self) -> bool:
+        """Whether blocks are pushed over the table, as no gripper can or shall lift them."""
+        return self.config.pushes or self.arm.gripper == 'none'
+
+    @property
     def held_position(self) -> np.ndarray:
         """(3,) where the held block's centre is, by the arm's own joints [m]."""
         return self.tool.position + self.tool.rotation @ self.offset

@@ -26,7 +26,7 @@ SHIFT, TURN, MIRROR = 'shift', 'turn', 'mirror'
 EVERYTHING = frozenset({SHIFT, TURN, MIRROR})
 """All of these changes."""
 
-_SINGLE = re.compile(r'(?<![\d.])1 ((?:(?:more|fewer) )?(?:thing|other))s\b')
+_SINGLE = re.compile(r'(?<![\d.])1 (thing|other)s\b')
 """Where words for several follow the number one."""
 
 Source = Callable[[SceneView, Sequence[Any]], Any]
