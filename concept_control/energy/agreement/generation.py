@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import torch
 
@@ -11,7 +12,7 @@ from concept_control.energy.agreement.bounds import KEPT
 from concept_control.energy.agreement.elsewhere import at_places
 from concept_control.energy.agreement.placing import Agreement
 from concept_control.energy.measurements.scene_view import SceneView
-from concept_control.energy.scene_batch import SceneBatch
+from concept_control.energy.scene_batch import NAT, SceneBatch
 from concept_control.energy.search.levenberg_marquardt import (
     LeastSquaresConfig,
     levenberg_marquardt,
@@ -20,7 +21,8 @@ from concept_control.energy.search.lowest_place import lowest_place
 from concept_control.energy.search.piles import settle_pile, things_above
 from concept_control.energy.search.walls import WALLS
 
-_WALL, _CHAINS = 0.97, 10
+_CHAINS = 10
+_WALLS = replace(WALLS, weight=1.0)
 _ARRANGE = LeastSquaresConfig(iterations=30)
 
 
@@ -72,13 +74,15 @@ def arrange_subjects(
         def residual(places: torch.Tensor, one: SceneBatch = one) -> torch.Tensor:
             rows = one.repeat(places.shape[0] * places.shape[1])
             rows = rows._replace(after=places.flatten(0, 1))
-            edge = 0.3 * (rows.after.abs() - _WALL).clamp(min=0.0).flatten(1)
-            found = torch.cat([kept.residual(SceneView(rows)), edge], dim=-1)
+            walls = _WALLS.residuals(rows.after, rows, one.subjects)
+            found = torch.cat([kept.residual(SceneView(rows)), walls], dim=-1)
             return found.unflatten(0, places.shape[:2])
 
         movable = one.subjects.repeat(_CHAINS, 1)
         places, _ = levenberg_marquardt(residual, starts, movable, _ARRANGE)
-        values = agreement.energy(SceneView(one.repeat(_CHAINS)._replace(after=places)))
+        rows = one.repeat(_CHAINS)._replace(after=places)
+        walls = _WALLS.residuals(places, rows, one.subjects).square().sum(dim=-1)
+        values = agreement.energy(SceneView(rows)) + walls / NAT
         positions.append(places[values.argmin()])
     return scene._replace(after=torch.stack(positions))
 

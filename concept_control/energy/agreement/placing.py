@@ -27,7 +27,7 @@ from concept_control.energy.agreement.evidence import (
 )
 from concept_control.energy.agreement.lattice import Lattice
 from concept_control.energy.agreement.place_prior import PlacePrior
-from concept_control.energy.agreement.points import PointHypothesis, best_point
+from concept_control.energy.agreement.points import PointHypothesis, best_point, points_as_shown
 from concept_control.energy.measurements.fitted import DIRECTION, DISC, Fitted
 from concept_control.energy.measurements.heights import HEIGHT, PILE, WITHIN
 from concept_control.energy.measurements.measurement import (
@@ -70,9 +70,12 @@ _REGION_ODDS = torch.cat(
 """Log odds that a disc or ring, or a half-plane, is meant; shared by those of each kind. With -5,
 rings from five demonstrations were met in 70 instead of 90 % of the scenes."""
 
-_LEAST_REGION = 0.001
-_LIKELY_REGION = 0.02
-"""Weight from which on a region is kept as a reading, and the same relative to the likeliest."""
+_LEAST_READING = 0.001
+_LIKELY_READING = 0.02
+"""Weight from which on a fitted reading is kept, and the same relative to the likeliest."""
+
+_POINT_SCALE = 0.01
+"""Distance to a point, beside its noise, at which plausibility drops [workspace units]."""
 
 
 @dataclass(frozen=True)
@@ -286,7 +289,7 @@ class PlacingInference:
             return _with_point(found, point)
         if self.scene.num_events > 1:
             return self._with_regions(found, search.log_doubt)
-        return found
+        return _with_points(found, points_as_shown(view, fewest), search.log_doubt)
 
     def _directions(self, view: SceneView, fewest: int) -> list[tuple[Fitted, float]]:
         """Return the directions in which the demonstrated places vary least, with log odds."""
@@ -320,31 +323,72 @@ class PlacingInference:
         is_signed = torch.zeros(len(_REGIONS), dtype=torch.bool)
         masses = ordered.masses(lower, upper, is_signed)
         evidence, shares = log_evidence(masses, is_signed, len(values))
-        odds = evidence + _REGION_ODDS
-        total = torch.logaddexp(odds.logsumexp(dim=0), odds.new_tensor(log_doubt))
-        share = (odds - total).exp()
-        is_likely = (share > _LEAST_REGION) & (share > _LIKELY_REGION * share.max())
-        (best,) = torch.nonzero(is_likely, as_tuple=True)
-        missing = shares[ONE_SIDED, best] / (shares[INTERVAL, best] + shares[ONE_SIDED, best])
-        zero = torch.zeros(len(best))
-        is_upper = masses.lean[best] > 0
-        bounds = found.bounds
-        (clause,) = torch.nonzero(bounds.kind == NEXT, as_tuple=True)
-        rest = torch.where(bounds.clause == clause, (log_doubt - total).exp(), 1.0)
-        bounds = replace(bounds, weight=rest * bounds.weight).with_readings(
-            int(clause),
-            index=best,
-            lower=lower[best],
-            upper=upper[best],
-            scale=(upper - lower)[best] + 0.02 * ordered.deviation[best],
-            slack=zero + 1,
-            open_lower=torch.where(is_upper, missing, zero),
-            open_upper=torch.where(is_upper, zero, missing),
-            sign=zero,
-            weight=share[best],
+        missing = shares[ONE_SIDED] / (shares[INTERVAL] + shares[ONE_SIDED])
+        is_upper = masses.lean > 0
+        return _with_readings(
+            found,
+            _REGIONS,
+            evidence + _REGION_ODDS,
+            log_doubt,
+            lower=lower,
+            upper=upper,
+            scale=(upper - lower) + 0.02 * ordered.deviation,
+            open_lower=torch.where(is_upper, missing, 0.0),
+            open_upper=torch.where(is_upper, 0.0, missing),
         )
-        specs = (*found.specs, *(_REGIONS[i] for i in best.tolist()))
-        return replace(found, specs=specs, bounds=bounds)
+
+
+def _with_readings(
+    found: Agreement,
+    specs: Sequence[Fitted],
+    odds: torch.Tensor,
+    log_doubt: float,
+    **ends: torch.Tensor,
+) -> Agreement:
+    """Add readings to what may be meant beside what is certain.
+
+    Args:
+        found: What is agreed on.
+        specs: Measurements of R readings.
+        odds: (R,) their log odds.
+        log_doubt: Log odds of all readings so far, and of none.
+        ends: (R,) bounds: `lower`, `upper`, `scale`, `open_lower` and `open_upper`.
+    """
+    total = torch.logaddexp(odds.logsumexp(dim=0), odds.new_tensor(log_doubt))
+    share = (odds - total).exp()
+    is_likely = (share > _LEAST_READING) & (share > _LIKELY_READING * share.max())
+    (best,) = torch.nonzero(is_likely, as_tuple=True)
+    zero = torch.zeros(len(best))
+    bounds = found.bounds
+    (clause,) = torch.nonzero(bounds.kind == NEXT, as_tuple=True)
+    rest = torch.where(bounds.clause == clause, (log_doubt - total).exp(), 1.0)
+    bounds = replace(bounds, weight=rest * bounds.weight).with_readings(
+        int(clause),
+        index=best,
+        slack=zero + 1,
+        sign=zero,
+        weight=share[best],
+        **{name: each[best] for name, each in ends.items()},
+    )
+    return replace(found, specs=(*found.specs, *(specs[i] for i in best.tolist())), bounds=bounds)
+
+
+def _with_points(
+    found: Agreement, points: Sequence[PointHypothesis], log_doubt: float
+) -> Agreement:
+    """Add readings that a place is as it was shown, put over to the scene."""
+    zero = torch.zeros(len(points))
+    return _with_readings(
+        found,
+        [point.fitted for point in points],
+        torch.tensor([point.log_odds for point in points]),
+        log_doubt,
+        lower=zero,
+        upper=zero,
+        scale=torch.tensor([point.noise for point in points]) + _POINT_SCALE,
+        open_lower=zero + 1,
+        open_upper=zero,
+    )
 
 
 def _with_point(found: Agreement, point: PointHypothesis) -> Agreement:
@@ -367,7 +411,7 @@ def _with_point(found: Agreement, point: PointHypothesis) -> Agreement:
         index=torch.zeros(1, dtype=torch.long),
         lower=zero,
         upper=zero,
-        scale=(point.noise + 0.01) * one,
+        scale=(point.noise + _POINT_SCALE) * one,
         slack=one,
         open_lower=one,
         open_upper=zero,

@@ -25,6 +25,8 @@ _FACTORS = ((1.0, 1.0), (-1.0, -1.0), (-1.0, 1.0), (1.0, -1.0), (0.5, 0.5), (2.0
 _TABLE_DENSITY = 0.25
 _COST = 3.0
 _OFFSET_VARIANCE = 0.36
+_SHORTEST_PAIR = 0.05
+"""Distance of two anchors from which on they are a frame [workspace units]."""
 
 
 @dataclass(frozen=True)
@@ -51,6 +53,44 @@ def best_point(view: SceneView, count: int) -> PointHypothesis:
     """
     plain, fit = _plain_combination(view, count), _regression(view, count)
     return plain if plain.log_odds >= fit.log_odds else fit
+
+
+def points_as_shown(view: SceneView, count: int) -> list[PointHypothesis]:
+    """Return the ways to put the one demonstrated place over to other scenes.
+
+    It is where it was on the table, or as seen from an anchor, or in the frame of a pair of
+    anchors, turned and as large as the pair. That as many numbers fit one place speaks neither for
+    nor against any of them: their log odds are their costs.
+
+    Args:
+        view: One demonstration of one subject.
+        count: Number of attended.
+    """
+    found = []
+    for anchors in _anchor_sets(count):
+        is_swapped = any(anchor.endswith("'") for anchor in anchors)
+        fitted = None if is_swapped else _as_shown(view, anchors)
+        if fitted is not None:
+            cost = _Form(anchors, has_offset=True, is_split=False).cost(count)
+            found.append(PointHypothesis(-cost, _NOISES[-1], fitted))
+    return found
+
+
+def _as_shown(view: SceneView, anchors: tuple[str, ...]) -> Fitted | None:
+    """Return the place seen from no anchor, one, or a pair; None where the two are one point."""
+    place, *points = (each[0].tolist() for each in (view.place, *map(view.anchor, anchors)))
+    if len(points) < 2:
+        x, y = points[0] if points else (0.0, 0.0)
+        return Fitted(POINT, anchors, (1.0,) * (2 * len(points)) + (place[0] - x, place[1] - y))
+    at, first, last = (complex(*each) for each in (place, *points))
+    if abs(last - first) < _SHORTEST_PAIR:
+        return None
+    # In complex numbers a frame is turned and stretched by one factor.
+    share = (at - first) / (last - first)
+    along, across = share.real, share.imag
+    swapped = tuple(f"{anchor}'" for anchor in anchors)
+    factors = (1 - along, 1 - along, along, along, across, -across, -across, across)
+    return Fitted(POINT, (*anchors, *swapped), (*factors, 0.0, 0.0))
 
 
 def _anchor_sets(count: int) -> list[tuple[str, ...]]:

@@ -60,6 +60,15 @@ def test_a_ring_about_any_place_is_learned(model):
     assert np.mean(held) >= 0.8
 
 
+@pytest.mark.parametrize('name', ['beyond', 'offset'])
+def test_a_place_that_was_shown_once_is_put_over_to_other_scenes(model, name):
+    """On the line of two things, the side of them is not forgotten, nor how far from one."""
+    family, held = families()[name], []
+    for params, shown, scenes in _taught(name, 10, 1):
+        held += family.holds(model.generate(scenes, model.infer(shown)), params).tolist()
+    assert np.mean(held) >= 0.7
+
+
 @pytest.mark.parametrize(
     ('name', 'said'),
     [('two', '2 things'), ('three', '3 things'), ('many', 'at least 4 things')],
@@ -109,19 +118,21 @@ def test_a_pile_of_equal_blocks_that_was_shown_once_is_found_again(model):
     assert np.mean(found) >= 0.8
 
 
-def test_a_form_that_was_shown_once_is_one_of_more_or_fewer_things_too(model):
-    circle, found, made = families()['circle'], [], []
-    for params, shown, scenes in _taught('circle', 12, 1):
+@pytest.mark.parametrize('name', ['circle', 'line'])
+def test_a_form_that_was_shown_once_is_one_of_more_or_fewer_things_too(model, name):
+    """Things of a line do not stand on one another, though two of them say nothing of more."""
+    family, found, made = families()[name], [], []
+    for params, shown, scenes in _taught(name, 12, 1):
         if not shown.subjects.any():
             continue
         code = model.infer(shown)
         is_other = (scenes.attention.sum(dim=-1) != shown.attention.sum()).numpy()
         named = replace(scenes, attention=model.identify(scenes, code))
-        found += circle.holds(named, params)[is_other].tolist()
+        found += family.holds(named, params)[is_other].tolist()
         moves = scenes.subjects.any(dim=-1).numpy()
         if moves.any():
             moved = model.generate(scenes[np.flatnonzero(moves).tolist()], code)
-            made += circle.holds(moved, params)[is_other[moves]].tolist()
+            made += family.holds(moved, params)[is_other[moves]].tolist()
     assert len(made) >= 5 and np.mean(found) >= 0.8 and np.mean(made) >= 0.8
 
 
