@@ -212,10 +212,11 @@ class AgreementEnergy:
         generator: torch.Generator,
         is_sum: bool = False,
         alternatives: int = 1,
+        wider: float = 1.0,
     ) -> BoundResiduals:
         """Return the residuals of M terms under drawn readings, see `drawn_readings`."""
         parts = [self.check(code).outcome for code in terms.codes]
-        return bind_readings(parts, *terms[1:], count, generator, is_sum, alternatives)
+        return bind_readings(parts, *terms[1:], count, generator, is_sum, alternatives, wider)
 
     def check(self, code: ConceptCode) -> AgreementCode:
         """Return the agreement of a code.

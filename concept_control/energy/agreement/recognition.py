@@ -65,7 +65,8 @@ def _log_likelihoods(code: AgreementCode, scene: SceneBatch) -> torch.Tensor:
     if code.placing is not None:
         of_its_kind = acts & ~members & (subjects.sum(dim=1) == 1)
     else:
-        of_its_kind = meant.any(dim=1) & (members | ~acts)
+        # By rules, "none of them" is an answer.
+        of_its_kind = (meant.any(dim=1) | (code.rules is not None)) & (members | ~acts)
     (rows,) = torch.nonzero(of_its_kind, as_tuple=True)
     if len(rows):
         chosen = scene.select(rows)

@@ -1,5 +1,7 @@
 """Which code an event is likeliest under: densities, so that what says more of it wins."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -51,6 +53,15 @@ def test_many_events_are_judged_like_each_alone(shown, name):
     ]
     torch.testing.assert_close(together[[0, 59]], torch.cat(alone), rtol=1e-3, atol=1e-3)
     assert (together > -10).all()
+
+
+def test_none_of_them_is_likeliest_under_a_rule_that_nothing_satisfies(model):
+    red, blue = ([[1.0, 0.0, 0.0]], [[0.0, 0.0, 1.0]])
+    family, rng = families()['color'], np.random.default_rng(0)
+    both = [model.infer(family.sample(rng, np.array(each), 3)) for each in (blue, red)]
+    one = family.sample(rng, np.array(blue), 1)
+    none = replace(one, attention=torch.zeros_like(one.attention))
+    assert model.recognise(none, both).tolist() == [1]
 
 
 def test_events_of_another_kind_are_unlikely(shown):

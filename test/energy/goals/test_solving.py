@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from concept_control.concepts import vocabulary
+from concept_control.concepts import families, vocabulary
 from concept_control.energy.goals.goal_energy import GoalEnergy
 from concept_control.energy.goals.program import GroundedTerm, Operator
 from concept_control.energy.goals.solving import Walls, sample, solve
@@ -74,6 +74,21 @@ def test_places_are_well_inside_and_what_is_certain_is_kept(model, codes):
     both = GoalEnergy(model, [between, near, Operator('and', 2)])
     solution = solve(both, events, subject, seed=0)
     assert not solution.converged and np.linalg.norm(solution.positions[0]) < 0.0625
+
+
+def test_where_bounds_contradict_no_word_is_given_up_for_all_its_terms(model, codes):
+    """Left of two things and above a third far to their right: no place is in all directions."""
+    places = np.array([[0.8, 0.0], [-0.6, 0.4], [-0.7, -0.5], [0.6, 0.3]])
+    events = Events(places[None, None], np.full((1, 4, 3), 0.5), np.full((1, 4), 0.167))
+    shown = families()['above'].sample(np.random.default_rng(0), np.zeros((1, 0)), 5)
+    left, above = codes['left_of'], model.infer(shown)
+    terms = [
+        GroundedTerm('term', code, torch.eye(4)[0], torch.eye(4)[other])
+        for code, other in ((left, 1), (left, 2), (above, 3))
+    ]
+    solution = solve(GoalEnergy(model, [*terms, Operator('and', 3)]), events, torch.eye(4)[0])
+    x, y = solution.positions[0]
+    assert not solution.converged and x < -0.7 - 0.167 and y > 0.3 + 0.167
 
 
 def test_things_that_fill_the_table_find_their_order_wherever_they_start():
