@@ -83,23 +83,26 @@ class PossiblePlaces(NamedTuple):
     Attributes:
         holds_bodies: Whether whole bodies are on the table.
         is_clear: Whether the subject overlaps none of the attended.
+        is_crowded: Whether bodies fill the table: then it overlaps nothing else, either.
     """
 
     holds_bodies: bool
     is_clear: bool
+    is_crowded: bool = False
 
     @classmethod
-    def of(cls, view: SceneView) -> PossiblePlaces:
+    def of(cls, view: SceneView, is_crowded: bool) -> PossiblePlaces:
         """Return what all demonstrated places keep to."""
         is_clear = not view.scene.is_stacked and not bool(overlaps(view, view.attended).any())
-        return cls(bool(_is_held(view).all()), is_clear)
+        return cls(bool(_is_held(view).all()), is_clear, is_clear and is_crowded)
 
     def gate(self, view: SceneView) -> torch.Tensor:
         """Return (R,) 1 where the subject is possible, 0 elsewhere."""
         gate = torch.ones_like(view.place[:, 0])
         if self.holds_bodies:
             gate = gate * _is_held(view)
-        return gate * ~overlaps(view, view.attended) if self.is_clear else gate
+        things = view.attended + view.others if self.is_crowded else view.attended
+        return gate * ~overlaps(view, things) if self.is_clear else gate
 
 
 def overlaps(view: SceneView, things: torch.Tensor) -> torch.Tensor:

@@ -28,6 +28,7 @@ from concept_control.energy.agreement.evidence import (
 from concept_control.energy.agreement.lattice import Lattice
 from concept_control.energy.agreement.place_prior import PlacePrior
 from concept_control.energy.agreement.points import PointHypothesis, best_point, points_as_shown
+from concept_control.energy.agreement.rearranging import rearranged
 from concept_control.energy.measurements.fitted import DIRECTION, DISC, Fitted
 from concept_control.energy.measurements.heights import HEIGHT, PILE, WITHIN
 from concept_control.energy.measurements.measurement import (
@@ -217,9 +218,11 @@ class PlacingInference:
         # Where there were no others, what is measured against them means nothing.
         is_alone = bool((view.others.sum(dim=-1) < 1).any())
         things = self._around.others + self._around.attended
-        is_crowded = (
+        self._is_crowded = is_crowded = (
             not self._falls and float(overlaps(self._around, things).float().mean()) > _CROWDED
         )
+        if is_crowded:
+            self._around = SceneView(rearranged(scene, background // shots, generator))
         self.measurements = tuple(
             m
             for m in placement_measurements(has_heights=True)
@@ -255,7 +258,7 @@ class PlacingInference:
             self._around,
             everything,
             self._generator,
-            PossiblePlaces.of(self._view),
+            PossiblePlaces.of(self._view, self._is_crowded),
             self._falls,
             self._lattice,
         )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from functools import cache, partial
@@ -180,9 +181,9 @@ def sample(
     """Draw different arrangements of low energy, wherever the entities were before.
 
     A population: each member has a reading of all codes, drawn as the demonstrations leave it,
-    and starts anywhere. Each ends where all readings together find it most plausible nearby. The
-    first sample is the most plausible end; each next one is that which most probably holds where
-    those before it do not.
+    and starts anywhere. Each ends where all readings together find it, and what is around it,
+    most plausible nearby. The first sample is the most plausible end; each next one is that which
+    most probably holds where those before it do not.
 
     Args:
         goal: Energy to descend.
@@ -205,7 +206,7 @@ def sample(
     search = _Search(goal, scene, walls, generator, goal.readings(count, generator))
     found, _ = search.descend(may_move, count * _STARTS)
     together = replace(search, wanted=goal.readings(0, generator))
-    place, energy = together.finish(found, may_move)
+    place, energy = together.finish(found, may_move, draws_inside=True)
     chosen = together.complementary(place, energy, samples)
     return place[chosen].cpu().numpy().astype(float), energy[chosen].cpu().numpy().astype(float)
 
@@ -265,7 +266,7 @@ class _Search:
     def descend(self, may_move: torch.Tensor, chains: int) -> tuple[torch.Tensor, torch.Tensor]:
         """Return the ends (chains, N, 2) and energies (chains,) with overlap and edge terms.
 
-        The first chain starts from the scene as it is.
+        The first chain starts from the scene as it is; ends are drawn inwards where that is free.
         """
         movable = may_move.to(self.scene.after.dtype).unsqueeze(0)
         edge = self.keeps.edge
@@ -274,13 +275,15 @@ class _Search:
         residual = self._residual(movable)
         if int(may_move.sum()) == 1:
             found, values = levenberg_marquardt(residual, starts, gate, LeastSquaresConfig())
-            return _draw_inside(residual, found, values, gate)
-
-        config = LangevinConfig(chains=chains, steps=_STEPS, limit=1.0)
-        yielding = replace(self.keeps, weight=min(self.keeps.weight, _YIELDING))
-        energy = partial(energies, replace(self, keeps=yielding)._residual(movable))
-        found, _ = langevin_descent(energy, starts, gate, config, self.generator)
-        return levenberg_marquardt(residual, found, gate, FINISH)
+        else:
+            config = LangevinConfig(chains=chains, steps=_STEPS, limit=1.0)
+            yielding = replace(self.keeps, weight=min(self.keeps.weight, _YIELDING))
+            energy = partial(energies, replace(self, keeps=yielding)._residual(movable))
+            found, _ = langevin_descent(energy, starts, gate, config, self.generator)
+            found, values = levenberg_marquardt(residual, found, gate, FINISH)
+        inner, there = self._draw_inside(residual, found, gate)
+        better = there <= values + _SAME_ENERGY / 2
+        return torch.where(better[:, None, None], inner, found), torch.where(better, there, values)
 
     def compromise(self, may_move: torch.Tensor) -> torch.Tensor:
         """Return the end (N, 2) most plausible to all readings, where no end keeps all bounds.
@@ -339,12 +342,36 @@ class _Search:
         return best.after[0], float(energy)
 
     def finish(
-        self, place: torch.Tensor, may_move: torch.Tensor
+        self, place: torch.Tensor, may_move: torch.Tensor, draws_inside: bool = False
     ) -> tuple[torch.Tensor, torch.Tensor]:
         """Return the ends (S, N, 2) and energies (S,) of least squares from places (S, N, 2)."""
         movable = may_move.to(place.dtype).unsqueeze(0)
         gate = movable.expand(len(place), -1)
-        return levenberg_marquardt(self._residual(movable), place, gate, _POLISH)
+        residual = self._residual(movable)
+        found, values = levenberg_marquardt(residual, place, gate, _POLISH)
+        return self._draw_inside(residual, found, gate) if draws_inside else (found, values)
+
+    def _draw_inside(
+        self, residual: ResidualFunction, place: torch.Tensor, gate: torch.Tensor
+    ) -> tuple[torch.Tensor, torch.Tensor]:
+        """Draw ends (S, N, 2) on the border of a region inwards; return them and their energies.
+
+        Least squares stop where the energy first becomes zero; a robot that misses that point by
+        a millimetre is outside. So the energies are reduced where each entity is a little off, in
+        four directions, each entity in another one at a time.
+        """
+        turn = torch.randint(4, place.shape[:2], generator=self.generator).to(place.device)
+        angle = math.pi / 2 * (torch.arange(4, device=place.device)[:, None] + turn[:, None])
+        off = _MARGIN * torch.stack([angle.cos(), angle.sin()], dim=-1) * gate[:, None, :, None]
+
+        def around_residual(places: torch.Tensor) -> torch.Tensor:
+            near = (places.unsqueeze(2) + off.unsqueeze(1)).flatten(1, 2)
+            return residual(near).unflatten(1, (-1, 4)).flatten(2) / 2
+
+        config = LeastSquaresConfig(iterations=_INWARD_STEPS)
+        inner, _ = levenberg_marquardt(around_residual, place, gate, config)
+        with torch.no_grad():
+            return inner, energies(residual, inner)
 
     def complementary(
         self, place: torch.Tensor, energy: torch.Tensor, number: int
@@ -391,29 +418,6 @@ class _Search:
             return torch.cat([found, walls], dim=-1).unflatten(0, places.shape[:2])
 
         return residual
-
-
-def _draw_inside(
-    residual: ResidualFunction, place: torch.Tensor, value: torch.Tensor, gate: torch.Tensor
-) -> tuple[torch.Tensor, torch.Tensor]:
-    """Draw ends on the border of a region inwards where that costs no energy.
-
-    Least squares stop where the energy first becomes zero; a robot that misses that point by a
-    millimetre is outside. So the energy at four points around is reduced too.
-    """
-    around = _MARGIN * place.new_tensor([[1.0, 0.0], [-1.0, 0.0], [0.0, 1.0], [0.0, -1.0]])
-
-    def around_residual(places: torch.Tensor) -> torch.Tensor:
-        near = places.unsqueeze(2) + around[:, None] * gate[:, None, None, :, None]
-        found = residual(near.flatten(1, 2))
-        return found.unflatten(1, (-1, len(around))).flatten(2) / 2
-
-    config = LeastSquaresConfig(iterations=_INWARD_STEPS)
-    inner, _ = levenberg_marquardt(around_residual, place, gate, config)
-    with torch.no_grad():
-        there = energies(residual, inner)
-    better = there <= value + _SAME_ENERGY / 2
-    return torch.where(better[:, None, None], inner, place), torch.where(better, there, value)
 
 
 def _solution(

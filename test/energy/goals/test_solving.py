@@ -91,6 +91,20 @@ def test_where_bounds_contradict_no_word_is_given_up_for_all_its_terms(model, co
     assert not solution.converged and x < -0.7 - 0.167 and y > 0.3 + 0.167
 
 
+def test_several_things_end_inside_their_regions_and_not_on_the_border(model, codes):
+    rng, masks = np.random.default_rng(0), torch.eye(3)
+    terms = [GroundedTerm('near', codes['near'], masks[i], masks[i + 1]) for i in range(2)]
+    goal = GoalEnergy(model, [*terms, Operator('and', 2)])
+    apart = []
+    for seed in range(4):
+        places = rng.uniform(-0.9, 0.9, (1, 1, 3, 2))
+        events = Events(places, np.full((1, 3, 3), 0.5), np.full((1, 3), 0.167))
+        found = solve(goal, events, np.ones(3, dtype=bool), seed=seed).positions
+        apart.append(np.linalg.norm(found[:2] - found[1:], axis=-1))
+    # At most 0.36 is near; what moves least ends there.
+    assert np.max(apart) < 0.355 and np.min(apart) > 0.215
+
+
 def test_things_that_fill_the_table_find_their_order_wherever_they_start():
     """Who is left of or below whom leads to the one packing, past one another."""
     boxes = torch.tensor([
