@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 
 import torch
 
@@ -19,10 +18,12 @@ from concept_control.energy.search.levenberg_marquardt import (
 )
 from concept_control.energy.search.lowest_place import lowest_place
 from concept_control.energy.search.piles import settle_pile, things_above
-from concept_control.energy.search.walls import WALLS
+from concept_control.energy.search.walls import WALLS, Walls
 
 _CHAINS = 10
-_WALLS = replace(WALLS, weight=1.0)
+_APART = Walls(separation=1.0, weight=1.0)
+"""Bodies of a shape stand apart; how much room a gripper needs is no part of it."""
+
 _ARRANGE = LeastSquaresConfig(iterations=30)
 
 
@@ -74,14 +75,14 @@ def arrange_subjects(
         def residual(places: torch.Tensor, one: SceneBatch = one) -> torch.Tensor:
             rows = one.repeat(places.shape[0] * places.shape[1])
             rows = rows._replace(after=places.flatten(0, 1))
-            walls = _WALLS.residuals(rows.after, rows, one.subjects)
+            walls = _APART.residuals(rows.after, rows, one.subjects)
             found = torch.cat([kept.residual(SceneView(rows)), walls], dim=-1)
             return found.unflatten(0, places.shape[:2])
 
         movable = one.subjects.repeat(_CHAINS, 1)
         places, _ = levenberg_marquardt(residual, starts, movable, _ARRANGE)
         rows = one.repeat(_CHAINS)._replace(after=places)
-        walls = _WALLS.residuals(places, rows, one.subjects).square().sum(dim=-1)
+        walls = _APART.residuals(places, rows, one.subjects).square().sum(dim=-1)
         values = agreement.energy(SceneView(rows)) + walls / NAT
         positions.append(places[values.argmin()])
     return scene._replace(after=torch.stack(positions))
