@@ -168,8 +168,10 @@ class PickAndPlace:
             stalled = stalled + 1 if height > lowest - 2e-4 else 0
             lowest = min(lowest, height)
             # The contact may come earlier than the perceived sizes say.
-            if view.time > deadline or (stalled > 12 and height < end + 0.008):
+            if height < end + 0.008 and (stalled > 12 or view.time > deadline):
                 break
+            if view.time > deadline:
+                return SkillOutcome.TIMEOUT
             here, (centres, clearances), square = view.held_position[:2], obstacles(), fence()
             outside = square.distance_outside(here)
             gaps = np.linalg.norm(centres - here, axis=1) - clearances

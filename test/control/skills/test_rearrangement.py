@@ -7,6 +7,7 @@ import pytest
 
 from concept_control.benchmarks.control.tool_between import closed_form_goal
 from concept_control.control.controller import ConceptController, Status
+from concept_control.control.skills.pick_and_place import PickAndPlace
 from concept_control.control.skills.task_view import TaskConfig
 from concept_control.simulation.closed_loop import ClosedLoop, LoopConfig
 from concept_control.simulation.scene import SceneConfig, build_scene
@@ -208,6 +209,19 @@ def test_what_is_led_out_of_its_box_goes_back_to_where_it_was():
     assert output.status is Status.FAILED, output.text
     assert 'cannot move #1: it could not be brought between the walls' in output.text
     np.testing.assert_allclose(loop.world.block_positions(), start, atol=5e-3)
+
+
+def test_what_does_not_come_down_is_not_let_go_of_in_the_air(monkeypatch):
+    loop = loop_with(2)
+    pursue(loop, [2, 1])
+    falls = PickAndPlace.descent
+
+    def stays(skills, start, end):
+        return falls(skills, start, end if skills.view.held is None else start)
+
+    monkeypatch.setattr(PickAndPlace, 'descent', stays)
+    loop.run(30.0, lambda output: output.phase == 'release' or has_ended(output))
+    assert loop.world.block_positions()[0, 2] < 0.07
 
 
 def test_fingers_refuse_a_box_that_is_too_narrow_for_them():
