@@ -31,7 +31,7 @@ from concept_control.training.usual_bounds import train_usual_bounds
 
 PARTS = ('network', 'priors', 'usual', 'confidence')
 """What is trained: the papers' network; for the agreement energy the priors of rules and places,
-the bounds that are usual, and the curve of the confidence in codes."""
+the bounds that are usual with the odds of regions, and the curve of the confidence in codes."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

@@ -3,10 +3,11 @@
 Bounds that a family's concept keeps to, seen in many scenes, are proposed; how often each is meant
 is fitted to demonstrations of other concepts and scenes by expectation maximisation of
 
-    sum_tasks log(p_generic evidence_generic + sum_h p_h / mass_h^M),
+    sum_tasks log(p_generic evidence_generic + sum_r p_r evidence_r + sum_h p_h / mass_h^M),
 
-in which what is proposed competes with bounds on any measurement under the prior of places, and
-with all others. What explains only the concept that proposed it does not remain.
+in which what is proposed competes with bounds on any measurement under the prior of places, with
+exact places and each kind r of regions of the table, whose odds are learned with it, and with all
+others. What explains only the concept that proposed it does not remain.
 """
 
 from __future__ import annotations
@@ -25,8 +26,11 @@ from concept_control.energy.agreement.evidence import Background
 from concept_control.energy.agreement.inference import shows_place
 from concept_control.energy.agreement.place_prior import MOST_ATTENDED, PlacePrior
 from concept_control.energy.agreement.placing import PlacingInference
+from concept_control.energy.agreement.points import best_point
+from concept_control.energy.agreement.regions import KINDS
 from concept_control.energy.agreement.scorer import CARD_FILE, RuleScorer, load_scorer
 from concept_control.energy.agreement.usual_bounds import UsualBounds
+from concept_control.energy.measurements.scene_view import SceneView
 from concept_control.energy.measurements.vocabulary import measurement_named
 from concept_control.energy.scene_batch import SceneBatch, scene_batch_from_events
 from concept_control.model_files import read_card
@@ -53,6 +57,12 @@ _ROUNDS = 100
 _COST = 1.0
 """Tasks that bounds must explain beyond what is left without them (minimum message length;
 Figueiredo and Jain, "Unsupervised learning of finite mixture models", 2002)."""
+
+
+_GENERIC, _REGIONS = 0, slice(2, 2 + len(KINDS))
+_OTHERS = 2 + len(KINDS)
+"""Number of what may be meant beside usual bounds: bounds on any measurement, an exact place, and
+each kind of region of the table."""
 
 
 class _Proposal(NamedTuple):
@@ -93,7 +103,7 @@ def fit_usual_bounds(
     proposing: int = 12,
     explained: int = 24,
 ) -> dict[str, int]:
-    """Learn the usual bounds of a prior in place; return metrics of its card.
+    """Learn the usual bounds of a prior, and its odds of regions; return metrics of its card.
 
     Args:
         prior: Prior of places, already fitted.
@@ -103,7 +113,7 @@ def fit_usual_bounds(
         explained: Number of other concepts of each that say how often bounds are meant.
     """
     generator = torch.Generator().manual_seed(int(rng.integers(2**31)))
-    prior.set_usual([])
+    prior.forget_usual()
     proposals: dict[int, list[_Proposal]] = {}
     tasks: dict[int, list[PlacingInference]] = {}
     for family in tqdm(families.values(), desc='usual bounds'):
@@ -115,11 +125,11 @@ def fit_usual_bounds(
         for shown in _draw(family, explained, _SHOTS, rng):
             inference = PlacingInference(shown, generator, prior)
             tasks.setdefault(_attended(inference), []).append(inference)
-    found = [
-        (bounds.name, attended, (*bounds[1:], odds))
-        for attended, proposed in proposals.items()
-        for bounds, odds in _fit(prior, _merged(proposed), tasks.get(attended, []))
-    ]
+    found = []
+    for attended, inferences in tasks.items():
+        proposed = _merged(proposals.get(attended, []))
+        prior.regions[attended], usual = _fit(prior, proposed, inferences, attended)
+        found += [(bounds.name, attended, (*bounds[1:], odds)) for bounds, odds in usual]
     prior.set_usual(found)
     return {'usual_bounds': len(found), 'usual_tasks': sum(map(len, tasks.values()))}
 
@@ -176,38 +186,37 @@ def _merged(proposed: list[_Proposal]) -> list[_Proposal]:
 
 
 def _fit(
-    prior: PlacePrior, proposed: list[_Proposal], tasks: list[PlacingInference]
-) -> list[tuple[_Proposal, float]]:
-    """Return the bounds that are meant by several tasks, and their log odds."""
-    if not tasks or not proposed:
-        return []
+    prior: PlacePrior, proposed: list[_Proposal], tasks: list[PlacingInference], attended: int
+) -> tuple[torch.Tensor, list[tuple[_Proposal, float]]]:
+    """Return the log odds (5,) of regions, and the bounds that several tasks mean with theirs."""
     logs = torch.stack([_log_evidence(proposed, task) for task in tasks])
-    unknown = _VOCABULARY * len(tasks)
     odds = prior([measurement_named(p.name) for p in proposed], has_attended=True)
     kept: list[int] = []
     for i in odds.argsort(descending=True, stable=True).tolist():
         # Of measurements that say the same of all tasks the commonest remains.
-        if all((logs[:, i + 1] - logs[:, j + 1]).nan_to_num(0.0).abs().max() > 0.3 for j in kept):
+        same = (logs[:, _OTHERS + i, None] - logs[:, [_OTHERS + j for j in kept]]).nan_to_num(0.0)
+        if bool((same.abs().amax(dim=0) > 0.3).all()):
             kept.append(i)
     proposed = [proposed[i] for i in kept]
-    logs = logs[:, [0, *(i + 1 for i in kept)]]
+    logs = logs[:, [*range(_OTHERS), *(_OTHERS + i for i in kept)]]
+    total = torch.stack([task.prior.logsumexp(dim=0) for task in tasks]).mean()
+    # Unknown words are as they were thought to be before.
+    before = torch.full((logs.shape[1],), -torch.inf)
+    before[_GENERIC], before[_REGIONS] = total, prior.region_odds(attended)
+    unknown = _VOCABULARY * len(tasks) * before.softmax(dim=0)
     share = torch.full((logs.shape[1],), 1 / logs.shape[1])
     for number in range(_ROUNDS):
-        meant = torch.softmax(logs + share.log(), dim=1).sum(dim=0)
-        meant[0] += unknown
+        meant = torch.softmax(logs + share.log(), dim=1).sum(dim=0) + unknown
         if number >= _ROUNDS / 2:
-            meant = (meant - _COST).clamp(min=0.0)
+            meant[_OTHERS:] = (meant[_OTHERS:] - _COST).clamp(min=0.0)
         share = meant / meant.sum()
-    total = float(torch.stack([task.prior.logsumexp(dim=0) for task in tasks]).mean())
-    return [
-        (bounds, total + math.log(float(one / share[0])))
-        for bounds, one in zip(proposed, share[1:])
-        if one > 0
-    ]
+    found = total + (share / share[_GENERIC]).log()
+    usual = [(bounds, o) for bounds, o in zip(proposed, found[_OTHERS:].tolist()) if o > -math.inf]
+    return found[_REGIONS], usual
 
 
 def _log_evidence(proposed: list[_Proposal], task: PlacingInference) -> torch.Tensor:
-    """Return the log evidence of bounds on any measurement, and of each that is proposed."""
+    """Return the log evidence of what others may mean (`_OTHERS`) and of what is proposed."""
     search, _ = task.search()
     generic = torch.logsumexp(search.odds, dim=0) - task.prior.logsumexp(dim=0)
     place = {measurement.name: index for index, measurement in enumerate(task.measurements)}
@@ -219,4 +228,6 @@ def _log_evidence(proposed: list[_Proposal], task: PlacingInference) -> torch.Te
     weights = torch.full((len(task.background),), 1 / len(task.background))
     bounds = UsualBounds(index, lower, upper, side, odds=torch.zeros(len(index)))
     found[rows] = bounds.log_evidence(task.values, Background(task.background, weights))
-    return torch.cat([generic[None], found])
+    exact = best_point(SceneView(task.scene), int(task.count.min())).log_odds
+    regions = task.regions.evidence().log_evidence.logsumexp(dim=1)
+    return torch.cat([generic[None], generic.new_tensor([exact]), regions, found])

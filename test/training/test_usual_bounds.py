@@ -18,18 +18,24 @@ from concept_control.training.usual_bounds import fit_usual_bounds, train_usual_
 
 def test_bounds_that_are_the_same_for_all_are_learned_and_come_back(tmp_path):
     scorer = RuleScorer()
-    known = {name: families()[name] for name in ('near', 'offset')}
+    before = scorer.places.regions.clone()
+    known = {name: families()[name] for name in ('near', 'offset', 'disc')}
     fit_usual_bounds(scorer.places, known, np.random.default_rng(0), 2, 6)
     # "near" is 0.21 to 0.36 from the other; vectors differ from concept to concept.
     assert scorer.places.names == (('attended: distance', 1),)
     lower, upper, side, _ = scorer.places.bounds[0].tolist()
     assert (lower, upper) == pytest.approx((0.21, 0.36), abs=0.01)
     assert side == 0
+    # Discs were shown where nothing is attended; of several attended nothing was.
+    disc, rest = scorer.places.regions[0].split([1, 4])
+    assert disc > before[0, 0] + 1 and disc > rest.max()
+    torch.testing.assert_close(scorer.places.regions[2], before[2])
     save_scorer(scorer, {}, tmp_path)
     again = load_scorer(tmp_path).places
     found, expected = (each.usual(placement_measurements(), 1) for each in (again, scorer.places))
     torch.testing.assert_close(found.odds, expected.odds)
     torch.testing.assert_close(found.lower, expected.lower)
+    torch.testing.assert_close(again.regions, scorer.places.regions)
     assert not len(again.usual(placement_measurements(), 0).index)
 
 

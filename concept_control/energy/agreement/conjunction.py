@@ -213,6 +213,7 @@ class BoundSearch:
         most_kept: int = _MOST_KEPT,
         most_tight: int = _MOST_KEPT,
         resampling: Redrawing | None = None,
+        rival: float = -math.inf,
     ) -> tuple[Bounds, float, float]:
         """Infer what the demonstrations agree on.
 
@@ -222,6 +223,8 @@ class BoundSearch:
             most_tight: Most bounds that fix a measurement: as many as there are degrees of
                 freedom, as all others follow from them.
             resampling: Background of which rows are drawn anew.
+            rival: Log odds of what else may be meant instead of the first bound. It is kept where
+                it is likelier, by as much as against nothing, than that and nothing together.
 
         Returns:
             Bounds, the log evidence of those that are kept, and the log odds of the likeliest of
@@ -230,7 +233,8 @@ class BoundSearch:
         for _ in range(most_kept):
             index = self._likeliest()
             is_fixed = self.num_tight >= most_tight
-            if is_fixed or self.effective < fewest or self.odds[index] < CONTINUE:
+            least = CONTINUE + (0.0 if self.kept else math.log1p(math.exp(min(rival, 50.0))))
+            if is_fixed or self.effective < fewest or self.odds[index] < least:
                 break
             self.keep(index)
             if resampling is not None:
@@ -259,7 +263,11 @@ class BoundSearch:
         every = torch.cat([doubt, nothing])
         self.log_doubt = float(torch.logsumexp(every, dim=0) + total) - _NEXT_BONUS
         share = torch.softmax(every, dim=0)[:-1]
-        rows += [(i, len(clauses), float(share[i])) for i in _indices(share > _LEAST_NEXT)]
+        told = share > _LEAST_NEXT
+        if not self.kept:
+            # Something is meant: readings that are too unlikely to be told ask for no less.
+            share = share * share.sum() / share[told].sum()
+        rows += [(i, len(clauses), float(share[i])) for i in _indices(told)]
         clauses.append((1.0, _NEXT_POWER, NEXT))
         ties = torch.sigmoid(doubted).clamp(max=0.9 if is_supported else 0.3)
         for i in _indices(valid & (ties > _LEAST_TIE)):

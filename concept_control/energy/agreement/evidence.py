@@ -17,7 +17,9 @@ import torch
 INTERVAL, ONE_SIDED, AROUND_ZERO, ONE_SIGN = range(4)
 """Kinds of bounds: both open to doubt, one missing, symmetric about zero, zero itself."""
 
-_PRIORS = (0.4, 0.2, 0.4, 0.1)
+PRIORS = (0.4, 0.2, 0.4, 0.1)
+"""How likely bounds are of each kind."""
+
 _LOG_RANGE = math.log(1000.0)
 _LOG_SAME = math.log(0.4 / 8)
 """Prior that a whole number is always the same, and which of the eight that are usual."""
@@ -176,7 +178,7 @@ def log_evidence(
         torch.where(is_signed, zero, nothing),
         torch.where(has_sign, sign, nothing),
     )
-    parts = torch.stack([math.log(prior) + each for prior, each in zip(_PRIORS, kinds)])
+    parts = torch.stack([math.log(prior) + each for prior, each in zip(PRIORS, kinds)])
     parts = parts.clamp(min=math.log(1e-12))
     if is_same is not None:
         same = torch.where(is_same, _LOG_SAME - shots * hull.log(), -torch.inf)

@@ -18,10 +18,13 @@ from concept_control.energy.measurements.measurement import Measurement
 from concept_control.energy.measurements.placement import placement_measurements
 
 MOST_ATTENDED = 2
-"""Number of attended things from which on usual bounds are the same."""
+"""Number of attended things from which on usual bounds, and the odds of regions, are the same."""
 
 _START = -4.0
 """Log odds of any measurement before training."""
+
+_REGION_ODDS = (-3.6, -3.6, -2.9, -4.1, -3.4)
+"""Log odds of each kind of region of the table before training, see `KINDS` of `regions`."""
 
 _SET_ODDS = {'count': -2.0, 'shape': -3.0, 'set place': -5.0, PILE: 2.0}
 """Log odds that a measurement of a set matters, by topic, before its cost."""
@@ -61,6 +64,7 @@ class PlacePrior(nn.Module):
     """
 
     bounds: torch.Tensor
+    regions: torch.Tensor
 
     def __init__(self, kinds: Sequence[str], usual: Sequence[tuple[str, int]] = ()) -> None:
         super().__init__()
@@ -71,6 +75,8 @@ class PlacePrior(nn.Module):
         # Of usual bounds the lower, the upper, the side that is missing and the log odds.
         self.names: tuple[tuple[str, int], ...] = tuple(usual)
         self.register_buffer('bounds', torch.zeros(len(self.names), 4))
+        # Of regions of the table, by the number of attended, the log odds of each kind.
+        self.register_buffer('regions', torch.tensor([_REGION_ODDS] * (MOST_ATTENDED + 1)))
 
     def forward(self, measurements: Sequence[Measurement], has_attended: bool) -> torch.Tensor:
         """Return the log odds (K,) of K measurements."""
@@ -86,12 +92,21 @@ class PlacePrior(nn.Module):
         heights = [(_HEIGHT_ODDS - m.cost) * (m.topic == HEIGHT) for m in measurements]
         return self.odds(known)[:, int(has_attended)] + known.new_tensor(heights)
 
+    def forget_usual(self) -> None:
+        """Go back to no usual bounds, and odds of regions, from before training."""
+        self.names, self.bounds = (), torch.zeros(0, 4)
+        self.regions[:] = torch.tensor(_REGION_ODDS)
+
     def set_usual(
         self, bounds: Sequence[tuple[str, int, tuple[float, float, float, float]]]
     ) -> None:
         """Set the usual bounds: measurement, number of attended things, and the four numbers."""
         self.names = tuple((name, attended) for name, attended, _ in bounds)
         self.bounds = torch.tensor([numbers for _, _, numbers in bounds]).reshape(-1, 4)
+
+    def region_odds(self, num_attended: int) -> torch.Tensor:
+        """Return the log odds (5,) of each kind of region where so many are attended."""
+        return self.regions[min(num_attended, MOST_ATTENDED)]
 
     def usual(self, measurements: Sequence[Measurement], num_attended: int) -> UsualBounds:
         """Return the bounds on some measurements that are usual where so many are attended."""

@@ -19,17 +19,12 @@ from concept_control.energy.agreement.elsewhere import (
     on_others,
     overlaps,
 )
-from concept_control.energy.agreement.evidence import (
-    INTERVAL,
-    ONE_SIDED,
-    Background,
-    log_evidence,
-)
 from concept_control.energy.agreement.lattice import Lattice
 from concept_control.energy.agreement.place_prior import PlacePrior
 from concept_control.energy.agreement.points import PointHypothesis, best_point, points_as_shown
 from concept_control.energy.agreement.rearranging import rearranged
-from concept_control.energy.measurements.fitted import DIRECTION, DISC, Fitted
+from concept_control.energy.agreement.regions import REGIONS, Regions
+from concept_control.energy.measurements.fitted import DIRECTION, Fitted
 from concept_control.energy.measurements.heights import HEIGHT, PILE, WITHIN
 from concept_control.energy.measurements.measurement import (
     LENGTH,
@@ -54,23 +49,6 @@ that fill the table keep them, whatever is meant."""
 
 _BACKGROUND = 2000
 _FEWEST_FOR_DIRECTIONS = 3
-_TICKS = torch.linspace(-0.6, 0.6, 13)
-_CENTERS = torch.cartesian_prod(_TICKS, _TICKS)
-_ANGLES = math.pi / 24 * torch.arange(24)
-_REGIONS = (
-    *(Fitted(DISC, (), tuple(center)) for center in _CENTERS.tolist()),
-    *(Fitted(DIRECTION, ('table',), (angle,)) for angle in _ANGLES.tolist()),
-)
-_MEASURED_REGIONS = tuple(region.measurement() for region in _REGIONS)
-_REGION_ODDS = torch.cat(
-    [
-        torch.full((len(each),), total - math.log(len(each)))
-        for each, total in ((_CENTERS, -2.0), (_ANGLES, -2.5))
-    ]
-)
-"""Log odds that a disc or ring, or a half-plane, is meant; shared by those of each kind. With -5,
-rings from five demonstrations were met in 70 instead of 90 % of the scenes."""
-
 _LEAST_READING = 0.001
 _LIKELY_READING = 0.02
 """Weight from which on a fitted reading is kept, and the same relative to the likeliest."""
@@ -234,6 +212,7 @@ class PlacingInference:
         with torch.no_grad():
             self.prior = prior(self.measurements, fewest > 0)
             self._usual = prior.usual(self.measurements, fewest)
+            self._region_odds = prior.region_odds(fewest)
         self._odds = {m.name: odds for m, odds in zip(self.measurements, self.prior.tolist())}
         self.background = evaluate(self.measurements, self._around)
         self.values = evaluate(self.measurements, view)
@@ -282,15 +261,17 @@ class PlacingInference:
         point = best_point(view, fewest)
         directions = self._directions(view, fewest)
         search, redrawn = self.search(directions)
-        bounds, score, support = search.run(most_tight=2, resampling=redrawn)
+        shows_regions = self.scene.num_events > 1
+        rival = self._region_log_odds() if shows_regions else -math.inf
+        bounds, score, support = search.run(most_tight=2, resampling=redrawn, rival=rival)
         specs: list[str | Fitted] = [m.name for m in self.measurements]
         specs += [fitted for fitted, _ in directions]
         specs += [self.measurements[i].name for i in self._usual.index.tolist()]
         kept = tuple(specs[i] for i in bounds.index.tolist())
         found = Agreement(kept, bounds, (fewest, int(view.count.max())), score, support)
-        if point.log_odds > 0 and point.log_odds > score:
+        if point.log_odds > max(score, rival, 0.0):
             return _with_point(found, point)
-        if self.scene.num_events > 1:
+        if shows_regions:
             return self._with_regions(found, search.log_doubt)
         return _with_points(found, points_as_shown(view, fewest), search.log_doubt)
 
@@ -310,6 +291,15 @@ class PlacingInference:
             found.append((Fitted(DIRECTION, (anchor,), (angle,)), odds))
         return found
 
+    @cached_property
+    def regions(self) -> Regions:
+        """The demonstrations and their background in all regions of the table."""
+        return Regions(self._view, self._around)
+
+    def _region_log_odds(self) -> float:
+        """Return the log odds that any region of the table is what is meant."""
+        return float(self.regions.evidence().log_odds(self._region_odds)[0].logsumexp(dim=0))
+
     def _with_regions(self, found: Agreement, log_doubt: float) -> Agreement:
         """Add readings: discs and rings about unknown places, half-planes of unknown direction.
 
@@ -320,24 +310,19 @@ class PlacingInference:
         weights = torch.softmax(-found.select((KEPT,)).energy(self._around), dim=0)
         if 1 / float(weights.square().sum()) < 25:
             return found
-        values = evaluate(_MEASURED_REGIONS, self._view)
-        lower, upper = values.amin(dim=0), values.amax(dim=0)
-        ordered = Background(evaluate(_MEASURED_REGIONS, self._around), weights)
-        is_signed = torch.zeros(len(_REGIONS), dtype=torch.bool)
-        masses = ordered.masses(lower, upper, is_signed)
-        evidence, shares = log_evidence(masses, is_signed, len(values))
-        missing = shares[ONE_SIDED] / (shares[INTERVAL] + shares[ONE_SIDED])
-        is_upper = masses.lean > 0
+        evidence = self.regions.evidence(weights)
+        odds, one_sided = evidence.log_odds(self._region_odds)
+        _, lower, upper, deviation, is_upper = evidence
         return _with_readings(
             found,
-            _REGIONS,
-            evidence + _REGION_ODDS,
+            REGIONS,
+            odds,
             log_doubt,
             lower=lower,
             upper=upper,
-            scale=(upper - lower) + 0.02 * ordered.deviation,
-            open_lower=torch.where(is_upper, missing, 0.0),
-            open_upper=torch.where(is_upper, 0.0, missing),
+            scale=(upper - lower) + 0.02 * deviation,
+            open_lower=torch.where(is_upper, one_sided, 0.0),
+            open_upper=torch.where(is_upper, 0.0, one_sided),
         )
 
 

@@ -69,6 +69,19 @@ def test_a_place_that_was_shown_once_is_put_over_to_other_scenes(model, name):
     assert np.mean(held) >= 0.7
 
 
+def test_places_in_a_disc_are_not_only_in_one_direction_from_the_middle(model):
+    center = np.array([0.46, -0.52])
+    along = center / np.linalg.norm(center)
+    offsets = np.array([[-0.18, 0.05], [-0.1, -0.06], [0.0, 0.06], [0.1, -0.05], [0.2, 0.06]])
+    rng = np.random.default_rng(0)
+    positions = np.repeat(rng.uniform(-0.95, 0.95, (5, 1, 5, 2)), 2, axis=1)
+    positions[:, 1, 0] = center + offsets @ [along, [-along[1], along[0]]]
+    looks, subjects = rng.uniform(size=(5, 5, 3)), np.tile(np.arange(5) == 0, (5, 1))
+    shown = Events(positions, looks, subjects=subjects, attention=np.zeros((5, 5)))
+    said = model.explain(model.infer(shown))
+    assert 'perhaps' in said[0] and 'from the place (0.50, -0.50)' in said[0]
+
+
 @pytest.mark.parametrize(
     ('name', 'said'),
     [('two', '2 things'), ('three', '3 things'), ('many', 'at least 4 things')],
