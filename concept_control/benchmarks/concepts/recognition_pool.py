@@ -54,7 +54,7 @@ class Pool:
         """
         if same_family:
             rows = self._rows_of(int(rng.choice(self.families_with(ways))))
-            return self._distinct(rng.permutation(rows))[:ways]
+            return rng.permutation(self._distinct(rng.permutation(rows)))[:ways]
         families = np.unique(self.families)
         chosen: list[int] = []
         while len(chosen) < ways:

@@ -23,13 +23,15 @@ def pool():
     return draw_pool(some, np.random.default_rng(0), 12, 1, 'test')
 
 
-def test_an_episode_has_no_concept_twice(pool):
-    rng = np.random.default_rng(0)
+def test_an_episode_has_no_concept_twice_and_any_may_be_in_it(pool):
+    rng, met = np.random.default_rng(0), set()
     for _ in range(30):
         rows = pool.episode(rng, 8, same_family=False)
         assert len(set(pool.concepts[rows])) == 8
         alone = pool.episode(rng, 5, same_family=True)
         assert len(set(pool.concepts[alone])) == 5 and len(set(pool.families[alone])) == 1
+        met |= set(pool.concepts[alone])
+    assert len(met) == 24  # all of both families
     # A corner is a corner and there are four quadrants: neither makes five concepts.
     assert [NAMES[i] for i in pool.families_with(5)] == ['place', 'offset']
     assert 'quadrant' in [NAMES[i] for i in pool.families_with(3)]
