@@ -152,7 +152,6 @@ class NetworkEnergy:
         generator: torch.Generator,
         is_sum: bool = False,
         alternatives: int = 1,
-        wider: float = 1.0,
     ) -> BoundResiduals:
         """Return what `bind` does, of several scenes the worst: the code is one reading."""
         bound = self.bind(terms)

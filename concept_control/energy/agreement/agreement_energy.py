@@ -212,11 +212,10 @@ class AgreementEnergy:
         generator: torch.Generator,
         is_sum: bool = False,
         alternatives: int = 1,
-        wider: float = 1.0,
     ) -> BoundResiduals:
         """Return the residuals of M terms under drawn readings, see `drawn_readings`."""
         parts = [self.check(code).outcome for code in terms.codes]
-        return bind_readings(parts, *terms[1:], count, generator, is_sum, alternatives, wider)
+        return bind_readings(parts, *terms[1:], count, generator, is_sum, alternatives)
 
     def check(self, code: ConceptCode) -> AgreementCode:
         """Return the agreement of a code.

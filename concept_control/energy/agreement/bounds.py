@@ -68,10 +68,6 @@ class Bounds:
         """Return some of the bounds, by number, with all clauses."""
         return replace(self, **{name: getattr(self, name)[rows] for name in PER_BOUND})
 
-    def wider(self, factor: float) -> Bounds:
-        """Return the bounds, as plausible so many times as far beyond them."""
-        return replace(self, scale=factor * self.scale, slack=factor * self.slack)
-
     def with_clause(
         self, relevance: float, power: float, kind: int, **bounds: torch.Tensor
     ) -> Bounds:

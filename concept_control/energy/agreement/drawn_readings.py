@@ -8,7 +8,6 @@ each, the same wherever the concept is asked for, either can be satisfied or not
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 
 import torch
 
@@ -66,7 +65,6 @@ def bind_readings(
     generator: torch.Generator,
     is_sum: bool = False,
     alternatives: int = 1,
-    wider: float = 1.0,
 ) -> BoundResiduals:
     """Return the residuals of M terms, each under one of several readings of all.
 
@@ -84,14 +82,18 @@ def bind_readings(
             doubted once for all of its terms, not anew for each: one reading is meant.
         alternatives: A, number of scenes in a row that are to hold by the same readings, none of
             them drawn: of A * R scenes the residuals are R.
-        wider: Factor of how far beyond its bounds a scene is as plausible.
     """
+    alike: dict[int, list[int]] = {}
+    for number, agreement in enumerate(agreements):
+        alike.setdefault(id(agreement), []).append(number)
     groups = []
-    for said, members in _alike(agreements):
-        agreement = replace(said, bounds=said.bounds.wider(wider))
-        masks = subjects[members].float(), attention[members].float()
-        drawn = draw_bounds(agreement.bounds, count, generator) if count else None
-        groups.append((agreement, members, masks, drawn))
+    for members in alike.values():
+        agreement = agreements[members[0]]
+        if agreement is not None:
+            agreement = agreement.without_ties
+            masks = subjects[members].float(), attention[members].float()
+            drawn = draw_bounds(agreement.bounds, count, generator) if count else None
+            groups.append((agreement, members, masks, drawn))
 
     def residuals(scene: SceneBatch) -> list[torch.Tensor]:
         rows = scene.num_events // alternatives
@@ -115,15 +117,6 @@ def bind_readings(
         return found
 
     return residuals
-
-
-def _alike(agreements: Sequence[Agreement | None]) -> list[tuple[Agreement, list[int]]]:
-    """Return what is said at all, without ties, and by which terms, by number."""
-    alike: dict[int, tuple[Agreement, list[int]]] = {}
-    for number, agreement in enumerate(agreements):
-        if agreement is not None:
-            alike.setdefault(id(agreement), (agreement.without_ties, []))[1].append(number)
-    return list(alike.values())
 
 
 def _shown_together(

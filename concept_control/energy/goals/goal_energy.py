@@ -106,7 +106,6 @@ class GoalEnergy:
         generator: torch.Generator,
         is_shared: bool = True,
         alternatives: int = 1,
-        wider: float = 1.0,
     ) -> Callable[[SceneBatch], torch.Tensor]:
         """Return the composed residuals (B, K) of scenes under drawn readings of the codes.
 
@@ -118,11 +117,10 @@ class GoalEnergy:
                 of them breaks still counts for the others.
             alternatives: A, number of scenes in a row that are to hold by the same readings, none
                 of them drawn; the residuals are of B / A rows.
-            wider: Factor of how far beyond its bounds anything is as plausible.
         """
         is_sum = all(len(part.program) == 1 and part.weight == 1.0 for part in self.conjuncts)
         bound = self.model.energy_function.bind_readings(
-            self._grounding, count, generator, is_shared and is_sum, alternatives, wider
+            self._grounding, count, generator, is_shared and is_sum, alternatives
         )
         return lambda scene: run_program(self.program, bound(scene))
 

@@ -63,9 +63,6 @@ _INWARD_STEPS = 4
 _COMPROMISES = 8
 """Starts along a side of the table where not everything can be had."""
 
-_WIDER = 3.0
-"""How much wider than it was shown everything may be meant where not everything can be had."""
-
 _UNREACHED = 1e3
 """Implausibility of a place where the goal is not reached, if it can be [nats]."""
 
@@ -289,10 +286,10 @@ class _Search:
         """Return the end (N, 2) most plausible to all readings, where no end keeps all bounds.
 
         Plausibility falls slower and slower beyond a bound: one that was shown to be loose is
-        given up rather than all of them a little, and of a word that is asked for several times
+        given up rather than all of them a little; of a word that is asked for several times,
         one relation rather than all.
         """
-        together = replace(self, wanted=self.goal.readings(0, self.generator, False, wider=_WIDER))
+        together = replace(self, wanted=self.goal.readings(0, self.generator, is_shared=False))
         found, values = together.finish(self.descend(may_move, _CHAINS)[0], may_move)
         return found[values.argmin()]
 
@@ -331,7 +328,7 @@ class _Search:
             can_be_reached = bool(reached(there, self.walls(there.after, may_move)))
             known = end[may_move]
             if not can_be_reached:
-                plausible = self.goal.readings(0, self.generator, False, wider=_WIDER)
+                plausible = self.goal.readings(0, self.generator, is_shared=False)
                 # What is to be given up is not known; a line to stand on falls between cells.
                 starts = with_places(one, cell_centers(_COMPROMISES).unsqueeze(0)).after
                 ends, _ = replace(self, wanted=plausible).finish(starts, may_move)
