@@ -81,6 +81,7 @@ _TRAINED: tuple[Family, ...] = (
     spatial.Quadrant('quadrant', 'be in one quarter of the workspace', (29,)),
     spatial.Annulus('annulus', 'be in a ring around a place of the workspace', (31,)),
     relational.Inside('inside', 'lie inside another, larger thing', (32,)),
+    relational.NextTo('next_to', 'stand next to another thing, on any side', (102,)),
     selection.MarkerMove(
         'to_closest', 'put the marker where the one meant is the closest to it', (24,), sign=1.0
     ),

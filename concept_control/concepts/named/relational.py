@@ -29,6 +29,9 @@ FARTHEST = 1.6
 """Largest distance in demonstrations [workspace units]: of what predicates allow nearly all that
 the table has room for. Who shows less teaches that less."""
 
+NEXT_TO = 0.2
+"""Largest gap between the faces of what is next to one another: a block's width."""
+
 CONTAINER = (0.4, 0.7)
 """Range of the side lengths of containers."""
 
@@ -184,6 +187,32 @@ class Beside(Relation):
         outside = np.maximum(across * np.cos(CONE) - along * np.sin(CONE), 0.0)
         short = np.maximum(LEAST_BESIDE - along, 0.0)
         return np.maximum(outside, short)
+
+
+class NextTo(Relation):
+    """Have its faces close to those of another thing on any side, both being squares."""
+
+    reads_sizes = True
+    tolerance = 0.04
+
+    def place_subject(self, rng: np.random.Generator, rows: np.ndarray, scene: Draft) -> None:
+        super().place_subject(rng, scene.sizes[:, :2].mean(axis=1, keepdims=True), scene)
+
+    def offsets(self, rng: np.random.Generator, rows: np.ndarray) -> np.ndarray:
+        away = rows + rng.uniform(0.05, 0.95, rows.shape) * NEXT_TO
+        ways = rng.choice([-1.0, 1.0], rows.shape), rng.uniform(-1.0, 1.0, rows.shape)
+        return away * rng.permuted(np.concatenate(ways, axis=1), axis=1)
+
+    def meaning(self, params: np.ndarray, length: Length) -> str:
+        return f'its faces at most {length(NEXT_TO)} from those of the other, on any side'
+
+    def error(self, events: Events, params: np.ndarray) -> np.ndarray:
+        relative, valid = self.relative_position(events)
+        sizes = events.sizes.cpu().numpy().astype(float)
+        _, subjects, attended = masks(events)
+        reach = (sizes * (subjects | attended)).sum(axis=1) / 2
+        gap = np.abs(relative).max(axis=1) - reach
+        return np.where(valid, outside_of(gap, 0.0, NEXT_TO), np.inf)
 
 
 class Inside(Relation):
