@@ -47,9 +47,6 @@ _MOST_PROPOSED = 12
 _SAME = 1.3
 """Factor of the mass up to which bounds on one side say the same as bounds on both."""
 
-_WIDER = 0.01
-"""Share of their width by which bounds are wider than what was seen, at either end."""
-
 _VOCABULARY = 1.0
 """Tasks of unknown words for each task of a family: those keep to no usual bounds."""
 
@@ -152,7 +149,6 @@ def _propose(inference: PlacingInference) -> list[_Proposal]:
     ordered = Background(background, weights)
     lower, upper = values.amin(dim=0), values.amax(dim=0)
     width = upper - lower
-    lower, upper = lower - _WIDER * width, upper + _WIDER * width
     mass, above, below = (
         ordered.mass(lower, upper),
         ordered.mass(lower),
