@@ -38,10 +38,10 @@ from concept_control.world.tabletop import Tabletop
 SELECTION_THRESHOLD = 0.5
 """Attention above which an entity is selected."""
 
-MIN_CONFIDENCE = 0.08
+MIN_CONFIDENCE = 0.05
 """Confidence below which a word is not acted on, nor what it finds in a scene. Of what is done
 right with validation families, from 1, 2 or 5 demonstrations, nothing is below it; of what is done
-after demonstrations that show nothing, a third."""
+after demonstrations that show nothing, a quarter."""
 
 
 @dataclass(frozen=True)
