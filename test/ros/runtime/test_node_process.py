@@ -1,5 +1,6 @@
 """A node as a process gets the share of the machine that it was given."""
 
+import os
 import subprocess
 import sys
 
@@ -22,6 +23,6 @@ def test_a_process_that_gives_way_stays_behind_others_of_any_session():
         start_new_session=True,
     )
     lines = alone.stdout.split('\n', 1)
-    assert int(lines[0]) >= 4
+    assert int(lines[0]) == min(os.nice(0) + 4, 19)
     if 'nice' in lines[1]:
         assert lines[1].split()[-1] == '4'
