@@ -21,7 +21,7 @@ _REDRAWN = 1200
 _OVER_OTHERS = 0.15
 """Share of the background that is over other things, where things may rest on one another."""
 
-_SLACK = 0.01
+SLACK = 0.01
 """Overlap, or excess over the table's edge, that is none [workspace units]."""
 
 
@@ -88,7 +88,7 @@ class PossiblePlaces(NamedTuple):
 
     holds_bodies: bool
     is_clear: bool
-    is_crowded: bool = False
+    is_crowded: bool
 
     @classmethod
     def of(cls, view: SceneView, is_crowded: bool) -> PossiblePlaces:
@@ -109,11 +109,11 @@ def overlaps(view: SceneView, things: torch.Tensor) -> torch.Tensor:
     """Return (R,) whether the subject overlaps any of some things (R, N)."""
     apart = (view.scene.after - view.place.unsqueeze(1)).abs()
     reach = (view.scene.sides + view.size.unsqueeze(1)) / 2
-    return ((apart < reach - _SLACK).all(dim=-1) & (things > 0.5)).any(dim=-1)
+    return ((apart < reach - SLACK).all(dim=-1) & (things > 0.5)).any(dim=-1)
 
 
 def _is_held(view: SceneView) -> torch.Tensor:
-    return (view.place.abs() + view.size / 2 <= 1 + _SLACK).all(dim=-1)
+    return (view.place.abs() + view.size / 2 <= 1 + SLACK).all(dim=-1)
 
 
 class Redrawing:

@@ -9,14 +9,12 @@ from __future__ import annotations
 
 import torch
 
-from concept_control.energy.scene_batch import SceneBatch
+from concept_control.energy.agreement.elsewhere import SLACK
+from concept_control.energy.scene_batch import SceneBatch, grounded
 
 _SWEEPS = 40
 _STEPS = (0.05, 0.2, 0.8)
 """Standard deviations of the steps that bodies make [workspace units]."""
-
-_OVERLAP = 0.01
-"""Overlap, or excess over the table's edge, that is none [workspace units]."""
 
 
 def rearranged(scene: SceneBatch, count: int, generator: torch.Generator) -> SceneBatch:
@@ -40,16 +38,11 @@ def rearranged(scene: SceneBatch, count: int, generator: torch.Generator) -> Sce
         step = _STEPS[int(torch.randint(len(_STEPS), (), generator=generator))]
         tried = places[:, moved] + step * torch.randn(len(places), 2, generator=generator)
         apart = (places - tried.unsqueeze(1)).abs() - half - half[:, moved, None]
-        meets = (apart < -_OVERLAP).all(dim=-1) & is_there
+        meets = (apart < -SLACK).all(dim=-1) & is_there
         meets[:, moved] = False
-        fits = (tried.abs() + half[:, moved] <= 1 + _OVERLAP).all(dim=-1) & ~meets.any(dim=-1)
+        fits = (tried.abs() + half[:, moved] <= 1 + SLACK).all(dim=-1) & ~meets.any(dim=-1)
         places[:, moved] = torch.where(fits.unsqueeze(-1), tried, places[:, moved])
-    return many._replace(after=places, before=_where_it_was(many, places))
-
-
-def _where_it_was(scene: SceneBatch, places: torch.Tensor) -> torch.Tensor:
-    """Return the places before: what is no subject has not moved."""
-    return torch.where(scene.subjects.unsqueeze(-1) > 0.5, scene.before, places)
+    return grounded(many._replace(after=places), many.subjects, many.attention)
 
 
 def _exchanged(scene: SceneBatch, generator: torch.Generator) -> SceneBatch:
