@@ -9,7 +9,7 @@ import torch
 
 from concept_control.concepts.family import Family, draft, random_colors, seen_color
 from concept_control.energy.measurements.entities import MEASUREMENTS
-from concept_control.energy.measurements.entity_view import candidates_of, tones_of
+from concept_control.energy.measurements.entity_view import candidates_of
 from concept_control.energy.measurements.features import (
     ALL_MEASUREMENTS,
     FITTED,
@@ -22,6 +22,7 @@ from concept_control.energy.measurements.features import (
     Features,
     rank_view,
 )
+from concept_control.energy.measurements.groups import tones_of
 from concept_control.energy.scene_batch import SceneBatch, scene_batch_from_events
 
 SHOTS = (1, 1, 2, 3, 5, 10)

@@ -9,6 +9,7 @@ from concept_control.energy.agreement.scorer import RuleScorer, load_scorer, sav
 from concept_control.energy.measurements.placement import placement_measurements
 from concept_control.energy.measurements.vocabulary import measurement_named
 from concept_control.training.place_prior import (
+    KINDS_SELDOM_MEANT,
     family_place_tasks,
     fit_place_prior,
     temper,
@@ -32,7 +33,8 @@ def test_training_prefers_what_is_meant_and_weights_come_back(tmp_path):
 def test_tempered_odds_keep_their_order_and_frames_seldom_meant_come_after():
     prior = PlacePrior(every_kind())
     torch.nn.init.normal_(prior.odds.weight, generator=torch.Generator().manual_seed(0))
-    plain = [m for m in placement_measurements() if not m.name.startswith(('pair r', 'pair si'))]
+    seldom = set(KINDS_SELDOM_MEANT)
+    plain = [m for m in placement_measurements() if seldom.isdisjoint(kinds_of(m))]
     frames = [measurement_named('pair radial: cosine'), measurement_named('pair sight: along')]
     learned = prior(plain, True), prior(frames, True)
     temper(prior)

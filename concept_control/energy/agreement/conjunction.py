@@ -33,6 +33,14 @@ _TIGHT = 0.1
 _CONSTANT = 1e-4
 """Deviation up to which a measurement is the same throughout."""
 
+_FOLLOWS = 0.3
+"""Share of its deviation that is left among the tenth of outcomes closest to an exact bound from
+which on a measurement follows from that."""
+
+_OF_POINT = 0.36
+"""Share of the distance of four tenths of outcomes within which one tenth is, from which on a
+bound fixes a point: a half in the plane, a quarter along a line."""
+
 _NEXT_BONUS = 1.0
 _NEXT_POWER = 1.5
 _TIE_POWER = 0.5
@@ -55,6 +63,8 @@ class BoundSearch:
         is_signed: (K,) bool, measurements whose zero is special.
         is_valid: (K,) bool, measurements that are defined.
         is_continuous: Whether masses of few samples are smoothed.
+        is_count: (K,) bool, measurements that are whole numbers; None: all where masses are not
+            smoothed, otherwise none.
         usual: Bounds that are tried beside those of the demonstrated values; they have the
             numbers from K on.
         comes_first: (K,) bool, measurements that are kept before others where they may be: on what
@@ -77,6 +87,7 @@ class BoundSearch:
         usual: UsualBounds | None = None,
         comes_first: torch.Tensor | None = None,
         is_possible: torch.Tensor | None = None,
+        is_count: torch.Tensor | None = None,
     ) -> None:
         self.shots = len(values)
         self._values, self._usual = values, (usual := usual or UsualBounds.none())
@@ -87,7 +98,7 @@ class BoundSearch:
         self.background, self.gate = background, weights * len(weights)
         self._is_possible = is_possible
         self.prior, self.is_signed = torch.cat([prior, usual.odds]), is_signed
-        self.is_continuous = is_continuous
+        self.is_continuous, self._is_count = is_continuous, is_count
         self._comes_first = torch.zeros(len(self.prior), dtype=torch.bool)
         if comes_first is not None:
             self._comes_first[: len(prior)] = comes_first
@@ -98,6 +109,7 @@ class BoundSearch:
         deviation = torch.where(deviation > _CONSTANT, deviation, never)
         self.deviation = deviation[self._measured]
         self.is_valid = is_valid[self._measured] & (self.deviation > _CONSTANT)
+        self._is_news = torch.ones_like(self.is_valid)
         self.kept: list[int] = []
         self.kept_odds: list[float] = []
         self.kept_shares: list[tuple[torch.Tensor, bool]] = []
@@ -133,6 +145,8 @@ class BoundSearch:
     ) -> tuple[torch.Tensor, ...]:
         masses = self._ordered.masses(lower, upper, self.is_signed, self.is_continuous)
         is_same = None if self.is_continuous else lower == upper
+        if self._is_count is not None:
+            is_same = (lower == upper) & self._is_count
         return *log_evidence(masses, self.is_signed, self.shots + more, is_same), masses.lean
 
     def _kinds(self, index: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
@@ -202,10 +216,31 @@ class BoundSearch:
             self.gate = torch.stack(gates).prod(dim=0)
         if is_drawn:
             self.background, self._is_possible = resampling.values(), resampling.is_possible
+            self._leave_out_what_follows()
             possible = self.gate * self._is_possible
             # Beside a bound that is kept, what follows from being possible is no news.
             if float(possible.sum()) >= _FEWEST_POSSIBLE:
                 self.gate = possible
+
+    def _leave_out_what_follows(self) -> None:
+        """Leave out measurements that an exact bound on a line, the last one kept, fixes as well.
+
+        Shown exactly, they are surprising even among outcomes that are drawn close to it. They are
+        no news, but break ties like all others.
+        """
+        index = self.kept[-1]
+        lower, upper = self._ends(index, self.kept_shares[-1][0])
+        if upper - lower >= _TIGHT * float(self.deviation[index]):
+            return
+        off = (self.background[:, self._measured[index]] - (lower + upper) / 2).abs()
+        order = off.argsort()
+        count = len(order) // 10
+        # Outcomes within r of a line are as r, those within r of a point as its square.
+        if off[order[count]] > _OF_POINT * off[order[4 * count]]:
+            return
+        closest = self.background[order[:count]]
+        follows = closest.std(dim=0) < _FOLLOWS * self.background.std(dim=0)
+        self._is_news = self._is_news & ~follows[self._measured]
 
     def run(
         self,
@@ -245,8 +280,9 @@ class BoundSearch:
 
     def _likeliest(self) -> int:
         """Return the measurement to keep next."""
-        first = torch.where(self._comes_first, self.odds, -torch.inf)
-        return int((first if first.max() >= CONTINUE else self.odds).argmax())
+        odds = torch.where(self._is_news, self.odds, -torch.inf)
+        first = torch.where(self._comes_first, odds, -torch.inf)
+        return int((first if first.max() >= CONTINUE else odds).argmax())
 
     def _collect(self, is_supported: bool) -> Bounds:
         """Return kept bounds, doubts and ties as clauses."""
@@ -257,7 +293,8 @@ class BoundSearch:
         ]
         valid = torch.isfinite(self.odds)
         total = torch.logsumexp(torch.where(self.is_valid, self.prior, -torch.inf), dim=0)
-        doubt = torch.where(valid, doubted - total + _NEXT_BONUS, -torch.inf)
+        news = valid & self._is_news
+        doubt = torch.where(news, doubted - total + _NEXT_BONUS, -torch.inf)
         # Something is meant: without any bound, "nothing more" is unlikely.
         nothing = doubt.new_tensor([0.0 if self.kept else -5.0])
         every = torch.cat([doubt, nothing])

@@ -24,9 +24,11 @@ from concept_control.energy.agreement.place_prior import PlacePrior
 from concept_control.energy.agreement.points import PointHypothesis, best_point, points_as_shown
 from concept_control.energy.agreement.rearranging import rearranged
 from concept_control.energy.agreement.regions import REGIONS, Regions
+from concept_control.energy.measurements.company import COMPANY, has_company
 from concept_control.energy.measurements.fitted import DIRECTION, Fitted
 from concept_control.energy.measurements.heights import HEIGHT, PILE, WITHIN
 from concept_control.energy.measurements.measurement import (
+    COUNT,
     LENGTH,
     WORKSPACE_LENGTH,
     Measurement,
@@ -42,7 +44,7 @@ from concept_control.energy.search.lowest_place import scattered_grid
 _AT_ONCE = 512
 """Scenes whose bounds are judged at a time, so that what lies between stays in the cache."""
 
-_OF_OTHERS = ('rank', 'others')
+_OF_OTHERS = ('rank', 'others', COMPANY)
 _CROWDED = 0.75
 """Share of places that overlap something from which on distances to all others say nothing: bodies
 that fill the table keep them, whatever is meant."""
@@ -195,7 +197,7 @@ class PlacingInference:
         fewest = int(self.count.min())
         # Where there were no others, what is measured against them means nothing.
         is_alone = bool((view.others.sum(dim=-1) < 1).any())
-        things = self._around.others + self._around.attended
+        things = self._around.things
         self._is_crowded = is_crowded = (
             not self._falls and float(overlaps(self._around, things).float().mean()) > _CROWDED
         )
@@ -205,6 +207,7 @@ class PlacingInference:
             m
             for m in placement_measurements(has_heights=True)
             if m.needs <= fewest
+            and has_company(m, view)
             and not (is_alone and m.topic in _OF_OTHERS)
             and not (is_crowded and m.topic in _OF_OTHERS)
             and (m.topic != HEIGHT or (has_boxes if m.name == WITHIN else self._falls))
@@ -251,6 +254,7 @@ class PlacingInference:
             usual=self._usual,
             comes_first=torch.tensor([m.topic == HEIGHT and m.unit == LENGTH for m in everything]),
             is_possible=redrawn.is_possible,
+            is_count=torch.tensor([m.unit == COUNT for m in everything]),
         )
         return search, redrawn
 

@@ -8,14 +8,12 @@ from functools import cached_property
 
 import torch
 
+from concept_control.energy.measurements.groups import ALIKE, tones_of
 from concept_control.energy.measurements.scene_view import TIE
 from concept_control.energy.scene_batch import SceneBatch
 
 MOVED = 0.05
 """Shortest displacement that counts as motion [workspace units]."""
-
-ALIKE = 0.4
-"""Largest difference of tones between things that count as alike."""
 
 FAR = 3.0
 """Distance [workspace units] and difference that stand for "no other"."""
@@ -24,12 +22,6 @@ FAR = 3.0
 def candidates_of(scene: SceneBatch) -> torch.Tensor:
     """Return the mask (R, N) of the entities that may be meant: present and no marker."""
     return (scene.present > 0.5) & (scene.subjects < 0.5)
-
-
-def tones_of(colors: torch.Tensor) -> torch.Tensor:
-    """Return (..., 4) chroma and half the brightness of RGB (..., 3), steady under the light."""
-    brightest = colors.amax(dim=-1, keepdim=True)
-    return torch.cat([colors / brightest.clamp(min=0.05), brightest / 2], dim=-1)
 
 
 class EntityView:

@@ -54,6 +54,8 @@ class Measurement:
             no direction on the table.
         of: Source of what is read; None for the view itself.
         at: Place that is read there, such as the name of an anchor.
+        group: Group of the things around that it is about, where it is about any, see `groups`.
+        fewest: Fewest of them for which it is defined.
     """
 
     name: str
@@ -69,6 +71,8 @@ class Measurement:
     heading: float | None = None
     of: Source | None = None
     at: Any = None
+    group: str = ''
+    fewest: int = 1
 
     def sentence(self, lower: float, upper: float) -> str:
         """Return words for "between lower and upper"; bounds may be infinite."""

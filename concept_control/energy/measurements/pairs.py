@@ -15,7 +15,7 @@ from concept_control.energy.measurements.measurement import (
     TURN,
     Measurement,
 )
-from concept_control.energy.measurements.scene_view import PairFrames
+from concept_control.energy.measurements.scene_view import SMALL, PairFrames
 
 
 def _upward(frame: PairFrames) -> torch.Tensor:
@@ -34,6 +34,16 @@ def _log_ratio(frame: PairFrames) -> torch.Tensor:
 
 def _difference(frame: PairFrames) -> torch.Tensor:
     return frame.first_distance - frame.second_distance
+
+
+def _off_between(frame: PairFrames) -> torch.Tensor:
+    beyond = (frame.along.abs() - frame.length / 2).clamp(min=0.0)
+    return (frame.across.square() + beyond.square() + SMALL).sqrt()
+
+
+def _off_beyond(frame: PairFrames) -> torch.Tensor:
+    short = (frame.length / 2 - frame.along).clamp(min=0.0)
+    return (frame.across.square() + short.square() + SMALL).sqrt()
 
 
 _PAIR_SCALARS: tuple[tuple[str, Callable[[PairFrames], torch.Tensor], str, bool, str], ...] = (
@@ -64,6 +74,8 @@ _PAIR_SCALARS: tuple[tuple[str, Callable[[PairFrames], torch.Tensor], str, bool,
      False, LENGTH),
     ('detour', lambda f: f.first_distance + f.second_distance - f.length,
      'a detour of {} on the way between {}', False, LENGTH),
+    ('off between', _off_between, '{} from the straight way between {}', False, LENGTH),
+    ('off beyond', _off_beyond, '{} off the straight way on past the last of {}', False, LENGTH),
     ('first - span', lambda f: f.first_distance - f.length,
      '{} further from the first than the two of {} are apart', True, LENGTH),
     ('last - span', lambda f: f.second_distance - f.length,
@@ -77,6 +89,16 @@ _PAIR_SCALARS: tuple[tuple[str, Callable[[PairFrames], torch.Tensor], str, bool,
 )  # fmt: skip
 """Scalars of a frame: name, value, words, whether zero is special, unit."""
 
+_SYMMETRIC = ('|along|', '|across|', 'upward', '|along|/span', '|across|/span', 'upward/span',
+              'beyond either', '|difference|', 'sum', 'detour', 'off between',
+              'cosine')  # fmt: skip
+"""Scalars to which it is the same which of the two is the first: one frame of two things has
+them."""
+
+_PLAINEST = ('along', '|along|', '|across|', 'past last', 'difference', '|difference|', 'detour',
+             'off between', 'off beyond', 'along/span', '|across|/span')  # fmt: skip
+"""Scalars of frames of which less is measured than of others."""
+
 _PAIR_WORDS = {
     'x': 'the leftmost and the rightmost of what is meant',
     'y': 'the lowest and the highest of what is meant',
@@ -84,21 +106,45 @@ _PAIR_WORDS = {
     'size': 'the smallest and the largest of what is meant',
     'brightness': 'the darkest and the brightest of what is meant',
     'subject': 'the closest and the furthest of what is meant',
+    'middle': 'the one meant closest to and the one furthest from the middle of the table',
+    'robot': 'the one meant closest to and the one furthest from the robot',
     'way': 'where it was and what is meant',
     'radial': 'the middle of the table and what is meant',
     'sight': 'the robot and what is meant',
+    'home': 'the middle of the table and where it was',
+    'reach': 'the robot and where it was',
+    'edge': 'what is meant and the edge nearest to that',
+    'own edge': 'where it was and the edge nearest to that',
+    'neighbours': 'the two closest others',
+    'other x': 'the leftmost and the rightmost of all others',
+    'other y': 'the lowest and the highest of all others',
+    'other size': 'the smallest and the largest of all others',
+    'queue': 'the robot and what is furthest from it',
 }
 
+_ALIKE = ('y', 'start', 'size', 'brightness', 'middle', 'robot')
+"""Frames of what is meant that are those of `x` turned round, where two things are meant."""
 
-def measurements_in_frame(frame: str, topic: str, needs: int) -> Iterator[Measurement]:
+_STILL = ('x', 'y', 'other x', 'other y')
+"""Frames that do not turn with the scene, as another thing is the leftmost then."""
+
+_UPRIGHT = ('middle', 'robot', 'sight', 'reach', 'queue', 'edge', 'own edge')
+"""Frames about what stands where it is on the table, whose sides alone are alike."""
+
+
+def measurements_in_frame(
+    frame: str, topic: str, needs: int, is_short: bool = False
+) -> Iterator[Measurement]:
     """Yield measurements of the subject's place in the frame of a pair of points."""
-    is_still = frame in ('x', 'y')
+    is_still, is_upright = frame in _STILL, frame in _UPRIGHT
     for scalar, compute, phrase, is_signed, unit in _PAIR_SCALARS:
-        keeps = set() if frame in ('radial', 'sight') else {SHIFT}
+        if (is_short and scalar not in _PLAINEST) or (frame in _ALIKE and scalar in _SYMMETRIC):
+            continue
+        keeps = set() if is_upright or frame in ('radial', 'home') else {SHIFT}
         is_upward, is_sided = 'upward' in scalar, scalar in ('across', 'across/span', 'bearing')
-        if not is_still and frame != 'sight' and not is_upward:
+        if not is_still and not is_upright and not is_upward:
             keeps |= {TURN}
-        if not is_still and not is_sided and (frame == 'sight' or not is_upward):
+        if not is_still and not is_sided and (is_upright or not is_upward):
             keeps |= {MIRROR}
         name, words = f'pair {frame}: {scalar}', phrase.format('{}', _PAIR_WORDS[frame])
         yield Measurement(name, words, unit, topic, compute, is_signed, needs, frozenset(keeps),

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import cache, partial
 from operator import attrgetter
-from typing import Any
 
 import torch
 
+from concept_control.energy.measurements.company import (
+    HOME,
+    STRIPES,
+    company_measurements,
+)
 from concept_control.energy.measurements.heights import height_measurements
 from concept_control.energy.measurements.measurement import (
-    ANGLE,
     COUNT,
     EVERYTHING,
     LENGTH,
@@ -22,22 +25,23 @@ from concept_control.energy.measurements.measurement import (
     TURN,
     WAYS,
     Measurement,
-    Source,
 )
 from concept_control.energy.measurements.pairs import measurements_in_frame
 from concept_control.energy.measurements.scene_view import (
-    FRAMES,
+    ENDS,
     ORDERS,
     SMALL,
-    EndOffsets,
     Offsets,
     PairFrames,
     SceneView,
     anchor_names,
     length_of,
 )
+from concept_control.energy.measurements.vectors import anchored, from_anchor
 
-Scalar = Callable[[Any], torch.Tensor]
+_OF_MEANT = ('way', 'radial', 'sight')
+"""Frames of an anchor and what is meant, of which all is measured."""
+
 OfGap = Callable[[torch.Tensor, torch.Tensor, SceneView], torch.Tensor]
 
 _SHIFTS = frozenset({SHIFT})
@@ -51,109 +55,27 @@ def placement_measurements(has_heights: bool = False) -> tuple[Measurement, ...]
         has_heights: Whether those of heights are among them, the last ones.
     """
     return (
-        *_from_anchor('table', 'table', 0),
-        *_from_anchor('start', 'motion', 0),
-        *_from_anchor('attended', 'relation', 1),
+        *from_anchor('table', 'table', 0),
+        *from_anchor('start', 'motion', 0),
+        *from_anchor('attended', 'relation', 1),
         *_gaps_to('attended', 'relation', 1),
         *_rays_from('attended', 'relation', 1),
-        *_from_anchor('others', 'others', 0, short=True),
+        *from_anchor('others', 'others', 0, short=True),
         *(each for order in ORDERS for each in _from_order(order)),
-        *(each for frame in FRAMES for each in measurements_in_frame(frame, frame, 1)),
+        *(each for frame in _OF_MEANT for each in measurements_in_frame(frame, frame, 1)),
+        *measurements_in_frame('home', HOME, 0),
+        *measurements_in_frame('reach', HOME, 0),
+        *measurements_in_frame('own edge', HOME, 0, is_short=True),
+        *measurements_in_frame('edge', 'edge', 1, is_short=True),
         *_halves(),
         *_approach(),
         *_among_others(),
         *_in_line(),
+        *_from_several(),
+        *company_measurements(),
+        *_stripes(),
         *(height_measurements() if has_heights else ()),
     )
-
-
-def _measurement(
-    anchor: str,
-    topic: str,
-    needs: int,
-    scalar: str,
-    phrase: str,
-    value: Scalar,
-    keeps: Iterable[str],
-    is_signed: bool,
-    unit: str = LENGTH,
-    opposite: str = '',
-    heading: float | None = None,
-    of: Source | None = None,
-) -> Measurement:
-    return Measurement(f'{anchor}: {scalar}', phrase, unit, topic, value, is_signed, needs,
-                       frozenset(keeps), opposite=opposite, heading=heading, of=of,
-                       at=of and anchor)  # fmt: skip
-
-
-def _component(degrees: float) -> Scalar:
-    cosine, sine = math.cos(math.radians(degrees)), math.sin(math.radians(degrees))
-    return lambda o: torch.add(o.x * cosine, o.y, alpha=sine)
-
-
-_OF_OFFSET: tuple[tuple[str, str, Scalar, bool, bool], ...] = (
-    *((f'along {a:.0f}', f'{{}} in direction {a:.0f}° of', _component(a), a % 45 == 0,
-       False) for a in (22.5, 45.0, 67.5, 112.5, 135.0, 157.5)),
-    ('|x|', '{} beside', lambda o: o.x.abs(), False, True),
-    ('|y|', '{} above or below', lambda o: o.y.abs(), False, True),
-    ('larger', '{} by the larger coordinate from', lambda o: torch.maximum(o.x.abs(), o.y.abs()),
-     False, True),
-    ('smaller', '{} by the smaller coordinate from', lambda o: torch.minimum(o.x.abs(), o.y.abs()),
-     False, True),
-    ('|x+y|', '{} off the falling diagonal of', lambda o: (o.x + o.y).abs() / 2**0.5, False,
-     False),
-    ('|x-y|', '{} off the rising diagonal of', lambda o: (o.x - o.y).abs() / 2**0.5,
-     False, False),
-)  # fmt: skip
-"""Scalars of the offset from an anchor: name, words, value, whether zero is special, and whether
-mirroring in x leaves it as it is."""
-
-_X, _Y, _DISTANCE, _OFF = (attrgetter(name) for name in ('x', 'y', 'distance', 'off'))
-"""Each one function for all anchors, so that it is computed of all of them at once."""
-
-_EDGES = (('left edge', 0, -1), ('right edge', 0, 1), ('lower edge', 1, -1), ('upper edge', 1, 1))
-
-
-def _from_anchor(
-    anchor: str, topic: str, needs: int, short: bool = False
-) -> Iterator[Measurement]:
-    """Yield plain measurements of the vector from an anchor to the subject."""
-    of = EndOffsets if short else Offsets
-    words = anchor_names()[anchor]
-    keeps = frozenset() if anchor == 'table' else _SHIFTS
-    make = partial(_measurement, anchor, topic, needs, of=of)
-    for name, value, more, less in (('x', _X, 'right of', 'left of'),
-                                    ('y', _Y, 'above', 'below')):  # fmt: skip
-        yield make(name, f'{{}} {more} {words}', value, keeps, True, LENGTH,
-                   f'{{}} {less} {words}')  # fmt: skip
-    # The leftmost thing is another one when the scene is turned.
-    is_turned_along = not anchor.endswith((' x', ' y'))
-    turns = {TURN, MIRROR} if is_turned_along else set()
-    yield make('distance', f'{{}} from {words}', _DISTANCE, keeps | turns, False)
-    if short:
-        return
-    for name, phrase, scalar, is_signed, mirrors in _OF_OFFSET:
-        kept = keeps | {MIRROR} if mirrors else keeps
-        yield make(name, f'{phrase} {words}', scalar, kept, is_signed)
-    for degrees in range(0, 360, 45):
-        phrase = f'{{}} {words}, in direction {{}}'
-        yield make(f'angle {degrees}', phrase, _turned(degrees), keeps, True, ANGLE,
-                   heading=float(degrees))  # fmt: skip
-    if anchor in ('table', 'start'):
-        for name, axis, side in _EDGES:
-            phrase = f'its {name} at {{}} {"xy"[axis]} of {words}'
-            yield make(name, phrase, _edge_coordinate(axis, side), keeps, True)
-
-
-@cache
-def _turned(degrees: int) -> Scalar:
-    angle = math.radians(degrees)
-    return lambda o: torch.remainder(o.angle - angle + math.pi, 2 * math.pi) - math.pi
-
-
-@cache
-def _edge_coordinate(axis: int, side: int) -> Scalar:
-    return lambda o: (o.y if axis else o.x) + side * o.size[axis] / 2
 
 
 _GAPS: tuple[tuple[str, str, OfGap, bool], ...] = (
@@ -170,6 +92,14 @@ _GAPS: tuple[tuple[str, str, OfGap, bool], ...] = (
     ('gap', 'a gap of {} to', lambda o, r, v: (o.abs() - r).amax(dim=-1), True),
     ('smaller gap', 'a gap of {} by the smaller coordinate to',
      lambda o, r, v: (o.abs() - r).amin(dim=-1), True),
+    ('flush right', 'its right face {} right of the right face of',
+     lambda o, r, v: (o + v.size - r)[:, 0], False),
+    ('flush left', 'its left face {} right of the left face of',
+     lambda o, r, v: (o - v.size + r)[:, 0], False),
+    ('flush above', 'its upper face {} above the upper face of',
+     lambda o, r, v: (o + v.size - r)[:, 1], True),
+    ('flush below', 'its lower face {} above the lower face of',
+     lambda o, r, v: (o - v.size + r)[:, 1], True),
     ('sticking out', 'sticking out by {} of',
      lambda o, r, v: (o.abs() + v.size - r).amax(dim=-1), True),
 )  # fmt: skip
@@ -180,7 +110,7 @@ x leaves it as it is."""
 def _gaps_to(anchor: str, topic: str, needs: int) -> Iterator[Measurement]:
     """Yield measurements between the faces of the subject and of what stands at an anchor."""
     words = anchor_names()[anchor]
-    make = partial(_measurement, anchor, topic, needs)
+    make = partial(anchored, anchor, topic, needs)
     for scalar, phrase, of, mirrors in _GAPS:
         yield make(scalar, f'{phrase} {words}',
                    partial(_of_gap, anchor, of), {SHIFT, MIRROR} if mirrors else _SHIFTS,
@@ -203,10 +133,25 @@ def _shared(anchor: str, axis: int, view: SceneView) -> torch.Tensor:
     return ((view.reach - view.offset(anchor).abs()) / smaller)[:, axis]
 
 
-_MOVED: dict[str, Callable[[PairFrames], torch.Tensor]] = {
-    'along': lambda frames: frames.seen(frames.moved)[0],
-    'across': lambda frames: frames.seen(frames.moved)[1],
+_SELDOM = ('brightness', 'middle', 'robot')
+"""Orders by which people seldom tell two apart."""
+
+_FAR = 3.0
+"""Distance that stands for "none" [workspace units]."""
+
+_MOVED: dict[str, tuple[str, Callable[[PairFrames], torch.Tensor]]] = {
+    'moved along': ('moved by {} along the line through them', lambda f: f.seen(f.moved)[0]),
+    'moved across': ('moved by {} across the line through them', lambda f: f.seen(f.moved)[1]),
+    'off mirror': (
+        '{} beside the mirror image of where it was, at the line through them',
+        lambda f: 2 * f.across - f.seen(f.moved)[1],
+    ),
+    'same side': (
+        '{} beside the line through them, on the side where it was',
+        lambda f: f.across * (f.across - f.seen(f.moved)[1]).sign(),
+    ),
 }
+"""Words and values of scalars of a frame that are about motion."""
 
 _BEHIND = 4.0
 """Factor of a distance behind the start of a ray: what is about to the right is hardly left."""
@@ -230,17 +175,17 @@ class _Rays(Offsets):
 
 def _rays_from(anchor: str, topic: str, needs: int) -> Iterator[Measurement]:
     """Yield how far the subject is off the ways that lead straight from a thing."""
-    words = anchor_names()[anchor]
+    words, off = anchor_names()[anchor], attrgetter('off')
     for degrees, way in zip(range(0, 360, 45), WAYS):
         phrase = f'{way} {words}, {{}} sizes of the larger of the two off the line'
         keeps = {SHIFT, MIRROR} if degrees in (90, 270) else _SHIFTS
-        yield Measurement(f'{anchor}: off way {degrees}', phrase, RATIO, topic, _OFF, False, needs,
+        yield Measurement(f'{anchor}: off way {degrees}', phrase, RATIO, topic, off, False, needs,
                           frozenset(keeps), of=_Rays, at=(anchor, degrees))  # fmt: skip
 
 
 def _from_order(order: str) -> Iterator[Measurement]:
     """Yield measurements relative to the first and the last of the attended in an order."""
-    yield from measurements_in_frame(order, 'pair', 2)
+    yield from measurements_in_frame(order, 'pair', 2, order in _SELDOM)
     if order == 'subject':
         for scalar, phrase, value, is_signed in (
             ('nearest', '{} from the closest', lambda f: f.first_distance, False),
@@ -248,40 +193,122 @@ def _from_order(order: str) -> Iterator[Measurement]:
             ('spread', '{} more from the furthest than from the closest',
              lambda f: f.second_distance - f.first_distance, True),
         ):  # fmt: skip
-            yield _measurement('subject', 'pair', 2, scalar, f'{phrase} of what is meant', value,
+            yield anchored('subject', 'pair', 2, scalar, f'{phrase} of what is meant', value,
                                EVERYTHING, is_signed, of=PairFrames)  # fmt: skip
         return
-    for end in ('first', 'last'):
-        yield from _from_anchor(f'{end} {order}', 'end', 2, short=True)
+    for end in ENDS:
+        yield from from_anchor(f'{end} {order}', 'end', 2, short=True)
     if order in ('x', 'start'):
         keeps = {SHIFT, TURN} if order == 'start' else _SHIFTS
-        for scalar, moved in _MOVED.items():
-            phrase = f'moved by {{}} {scalar} the line through them'
-            yield _measurement(order, 'pair', 2, f'moved {scalar}', phrase, moved, keeps, True,
-                               of=PairFrames)  # fmt: skip
+        for scalar, (phrase, moved) in _MOVED.items():
+            yield anchored(order, 'pair', 2, scalar, phrase, moved, keeps, True, of=PairFrames)
 
 
 def _halves() -> Iterator[Measurement]:
-    """Yield coordinates towards the side of the table where the attended is."""
-    for axis, words in enumerate('xy'):
-        phrase = f'{{}} in {words} on the half of the table of what is meant'
-        yield _measurement('attended', 'radial', 1, f'half {words}', phrase,
-                           partial(_on_its_half, axis), {MIRROR}, True)  # fmt: skip
+    """Yield coordinates towards the side of the table where an anchor is."""
+    for anchor, topic, needs in (('attended', 'radial', 1), ('start', HOME, 0)):
+        for axis, name in enumerate('xy'):
+            phrase = f'{{}} in {name} on the half of the table of {anchor_names()[anchor]}'
+            yield anchored(anchor, topic, needs, f'half {name}', phrase,
+                               partial(_on_its_half, anchor, axis), {MIRROR}, True)  # fmt: skip
 
 
-def _on_its_half(axis: int, view: SceneView) -> torch.Tensor:
-    return view.place[:, axis] * view.anchor('attended')[:, axis].sign()
+def _on_its_half(anchor: str, axis: int, view: SceneView) -> torch.Tensor:
+    return view.place[:, axis] * view.anchor(anchor)[:, axis].sign()
+
+
+def _from_several() -> Iterator[Measurement]:
+    """Yield measurements from points that several of the attended make."""
+    yield from from_anchor('balance', 'end', 2, short=True)
+    make = partial(anchored, 'attended', 'pair')
+    yield make(2, 'off crossing', '{} from the column of one and the row of another',
+               _off_crossing, {SHIFT, MIRROR}, False)  # fmt: skip
+    yield make(3, 'off fourth corner', '{} from the fourth corner of a parallelogram of three',
+               _off_fourth_corner, EVERYTHING, False)  # fmt: skip
+
+
+def _off_crossing(view: SceneView) -> torch.Tensor:
+    """Return the distance (R,) to the next point in the column of one and the row of another."""
+    x, y = (view.scene.after - view.place.unsqueeze(1)).square().unbind(dim=-1)
+    both = view.attended.unsqueeze(1) * view.attended.unsqueeze(2)
+    other = ~torch.eye(x.shape[1], dtype=torch.bool, device=x.device)
+    apart = (x.unsqueeze(1) + y.unsqueeze(2) + SMALL).sqrt()
+    return torch.where((both > 0.5) & other, apart, _FAR).flatten(1).amin(dim=-1)
+
+
+def _off_fourth_corner(view: SceneView) -> torch.Tensor:
+    """Return the distance (R,) to the next place at which three, twice one left out, sum up."""
+    total = (view.attended.unsqueeze(-1) * view.scene.after).sum(dim=1, keepdim=True)
+    corner = total - 2 * view.scene.after
+    apart = length_of(corner - view.place.unsqueeze(1))
+    return torch.where(view.attended > 0.5, apart, _FAR).amin(dim=-1)
+
+
+_PERIODS = (0.3, 0.4, 0.5, 0.6, 2 / 3, 0.8)
+"""Distances between the middles of stripes [workspace units]."""
+
+
+_BOARDS = (2, 3, 4, 6, 8)
+"""Numbers of fields along a side of a board as wide as the table."""
+
+
+def _stripes() -> Iterator[Measurement]:
+    """Yield distances to the middles of even stripes, and to borders of the fields of boards."""
+    for axis, words in enumerate(('upright', 'level')):
+        for period in _PERIODS:
+            for shift, where in ((0.0, 'one of them in the middle'), (0.5, 'none in the middle')):
+                phrase = f'{{}} from the next of {words} lines {period:.2f} apart, {where}'
+                off = partial(_off_stripe, axis, period, shift)
+                yield anchored(f'stripes {"xy"[axis]} {shift:.1f}', STRIPES, 0,
+                                   f'off {period:.2f}', phrase, off, {MIRROR}, False)  # fmt: skip
+
+    for number in _BOARDS:
+        phrase = f'{{}} inside a field like the left lower one of a board of {number} by {number}'
+        yield anchored(f'board {number}', STRIPES, 0, 'inside', phrase,
+                       partial(_inside_field, 2 / number), (), True, opposite=
+                       f'{{}} inside a field unlike the left lower one of a board of {number} by '
+                       f'{number}')  # fmt: skip
+
+
+def _inside_field(side: float, view: SceneView) -> torch.Tensor:
+    """Return how far (R,) the subject is inside a field of one colour of a board, or the other."""
+    at = (view.place + 1) / side
+    inside = side * (at - at.detach().round()).abs().amin(dim=-1)
+    return torch.where(at.detach().floor().sum(dim=-1) % 2 == 0, inside, -inside)
+
+
+def _off_stripe(axis: int, period: float, shift: float, view: SceneView) -> torch.Tensor:
+    turns = view.place[:, axis] / period - shift
+    return period * (turns - turns.detach().round()).abs()
 
 
 def _approach() -> Iterator[Measurement]:
     """Yield measurements of how much closer the subject came to the attended."""
-    make = partial(_measurement, 'attended', 'way', 1)
+    make = partial(anchored, 'attended', 'way', 1)
     yield make('approach', '{} closer to what is meant than before',
                lambda v: _way(v) - v.distance('attended'), EVERYTHING, True, LENGTH,
                '{} further from what is meant than before')  # fmt: skip
     yield make('share of distance', '{} times as far from what is meant as before',
-               lambda v: v.distance('attended') / (_way(v) + 0.05), EVERYTHING,
+               lambda v: v.distance('attended') / _way(v).clamp(min=0.05), EVERYTHING,
                False, RATIO)  # fmt: skip
+    yield anchored('attended', 'way', 2, 'best approach', '{} closer to one of what is meant',
+                   lambda v: _approaches(v, -_FAR).amax(dim=-1), EVERYTHING, True)  # fmt: skip
+    yield anchored('attended', 'way', 2, 'least approach', '{} closer to each of what is meant',
+                   lambda v: _approaches(v, _FAR).amin(dim=-1), EVERYTHING, True)  # fmt: skip
+    for axis, name in enumerate('xy'):
+        yield make(f'same side {name}', f'{{}} in {name} from it, on the side where it was',
+                   partial(_on_same_side, axis), {SHIFT, MIRROR}, True)  # fmt: skip
+
+
+def _approaches(view: SceneView, rest: float) -> torch.Tensor:
+    """Return (R, N) by how much closer each of the attended is than before, `rest` for others."""
+    before = view.fixed('before', lambda v: length_of(v.scene.after - v.start.unsqueeze(1)))
+    return torch.where(view.attended > 0.5, before - view.distances, rest)
+
+
+def _on_same_side(axis: int, view: SceneView) -> torch.Tensor:
+    before = (view.start - view.anchor('attended'))[:, axis]
+    return view.offset('attended')[:, axis] * before.sign()
 
 
 def _way(view: SceneView) -> torch.Tensor:
@@ -290,7 +317,7 @@ def _way(view: SceneView) -> torch.Tensor:
 
 def _in_line() -> Iterator[Measurement]:
     """Yield the number of the attended that a line along an axis or a diagonal meets."""
-    yield _measurement('attended', 'relation', 1, 'number in line',
+    yield anchored('attended', 'relation', 1, 'number in line',
                        '{} of what is meant in its row, its column or on its diagonals',
                        _number_in_line, {SHIFT, MIRROR}, False, COUNT)  # fmt: skip
 
@@ -304,14 +331,14 @@ def _number_in_line(view: SceneView) -> torch.Tensor:
 
 def _among_others() -> Iterator[Measurement]:
     """Yield comparisons of the attended with all others, and counts of others."""
-    make = partial(_measurement, 'attended', 'rank', 1)
+    make = partial(anchored, 'attended', 'rank', 1)
     for name, words in (('nearest', 'anything else'), ('furthest', 'the furthest other')):
         yield make(f'against {name}', '{} further from what is meant than from anything else',
                    partial(_against, name == 'nearest'), EVERYTHING, True, LENGTH,
                    f'{{}} closer to what is meant than to {words}')  # fmt: skip
     yield make('number closer', '{} things closer to it than what is meant', _number_closer,
                EVERYTHING, False, COUNT)  # fmt: skip
-    other = partial(_measurement, 'others', 'others', 0)
+    other = partial(anchored, 'others', 'others', 0)
     yield other('nearest', '{} from the closest other', lambda v: v.other_distance(True),
                 EVERYTHING, False)  # fmt: skip
     yield other('second nearest', '{} from the second closest other', _second_nearest,
@@ -325,7 +352,7 @@ def _among_others() -> Iterator[Measurement]:
         for side, word in zip((-1, 1), sides):
             yield other(f'number {word}', f'{{}} things {word} it',
                         partial(_number_beyond, axis, side), _SHIFTS, False, COUNT)  # fmt: skip
-    yield _measurement('robot', 'table', 0, 'distance', '{} from the robot',
+    yield anchored('robot', 'table', 0, 'distance', '{} from the robot',
                        lambda v: v.distance('robot'), {MIRROR}, False)  # fmt: skip
 
 

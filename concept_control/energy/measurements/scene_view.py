@@ -12,6 +12,7 @@ from functools import cached_property, wraps
 
 import torch
 
+from concept_control.energy.measurements.groups import GROUPS, THINGS, members
 from concept_control.energy.scene_batch import SceneBatch
 
 SMALL = 1e-8
@@ -27,17 +28,25 @@ _TIED = 1e-3
 _SHORTEST = 0.03
 """Span of a pair from which on ratios to it are limited [workspace units]."""
 
-ORDERS = ('x', 'y', 'start', 'size', 'brightness', 'subject')
-"""What the attended are ordered by: coordinates, distance to where the subject was, size,
-brightness, and distance to the subject."""
+ORDERS = ('x', 'y', 'start', 'size', 'brightness', 'subject', 'middle', 'robot')
+"""What things are ordered by: coordinates, distance to where the subject was, size, brightness,
+and distances to the subject, to the middle of the table and to the robot."""
 
+ENDS = ('first', 'last')
+"""Ends of an order."""
 
 ROBOT = (0.0, -1.0)
 """Where the robot stands: in the middle of the front edge."""
 
 FRAMES = {'way': ('start', 'attended'), 'radial': ('table', 'attended'),
-          'sight': ('robot', 'attended')}  # fmt: skip
+          'sight': ('robot', 'attended'), 'home': ('table', 'start'), 'reach': ('robot', 'start'),
+          'edge': ('attended', 'edge attended'), 'own edge': ('start', 'edge start'),
+          'queue': ('robot', 'last other robot'),
+          'neighbours': ('first other subject', 'second other subject')}  # fmt: skip
 """Frames of a pair of anchors by name, beside those of the first and last in an order."""
+
+OTHER = 'other '
+"""What the names of orders of all things but the subject begin with, those meant included."""
 
 
 def length_of(vectors: torch.Tensor) -> torch.Tensor:
@@ -78,6 +87,7 @@ class SceneView:
         self.meant = (scene.attention if attention is None else attention) * scene.present
         self.attended = self.meant * (1 - self.subjects)
         self.others = scene.present * (1 - self.subjects) * (1 - self.attended)
+        self.things = self.others + self.attended
         self._known: dict[str, torch.Tensor] = {}
 
     def once(self, name: str, compute: Callable[[], torch.Tensor]) -> torch.Tensor:
@@ -127,7 +137,7 @@ class SceneView:
 
     def anchor(self, name: str) -> torch.Tensor:
         """Return the point (R, 2) of a name, see `anchor_names`."""
-        if name.endswith(' subject'):
+        if name.endswith(' subject'):  # whoever is closest to where it is
             return self.once(f'anchor {name}', lambda: self._anchor(name))
         return self.fixed(f'anchor {name}', lambda view: view._anchor(name))
 
@@ -142,7 +152,23 @@ class SceneView:
             return mean_under(self.scene.after, self.attended)
         if name == 'others':
             return mean_under(self.scene.after, self.others)
-        return mean_under(self.scene.after, self._ends(name))
+        if name == 'balance':
+            areas = self.scene.sides.prod(dim=-1)
+            return mean_under(self.scene.after, areas * self.attended)
+        kind, _, rest = name.partition(' ')
+        if kind == 'all':
+            return mean_under(self.scene.after, self.group(rest))
+        if kind == 'edge':
+            return _nearest_edge(self.anchor(rest))
+        return mean_under(self.scene.after, self._ends(kind, rest))
+
+    def group(self, name: str) -> torch.Tensor:
+        """Return the mask (R, N) of a group of the things around, see `GROUPS` of `groups`."""
+        if name == THINGS:
+            return self.things
+        return self.fixed(
+            f'group {name}', lambda v: members(name, v.scene, v.subjects, v.things).to(v.things)
+        )
 
     def points(self, names: Sequence[str]) -> torch.Tensor:
         """Return x and y (2, A, R) of several anchors."""
@@ -162,18 +188,27 @@ class SceneView:
 
         return self.fixed('larger size', compute)
 
-    def _ends(self, name: str) -> torch.Tensor:
-        """Return the mask (R, N) of the first or last of the attended in an order.
+    def _ends(self, end: str, order: str) -> torch.Tensor:
+        """Return the mask (R, N) of the first, second or last in an order.
 
         It is one entity, or several that tie: which of them is listed first means nothing. Those
         as far from the subject as one another are not taken together: a place between them would
         be another number than any beside it, and no energy led there.
         """
-        end, order = name.split(' ')
-        sign = 1.0 if end == 'first' else -1.0
-        score = torch.where(self.attended > 0.5, sign * self._order(order), _FAR)
+        among = self.things if order.startswith(OTHER) else self.attended
+        order = order.removeprefix(OTHER)
+        sign = -1.0 if end == 'last' else 1.0
+        score = torch.where(among > 0.5, sign * self._order(order), _FAR)
+        if end == 'second':
+            second = min(1, score.shape[-1] - 1)
+            chosen = score.argsort(dim=-1)[:, second : second + 1]
+            return torch.zeros_like(score).scatter_(-1, chosen, 1.0)
         if order == 'subject':
-            return torch.zeros_like(score).scatter_(-1, score.argmin(-1, keepdim=True), 1.0)
+            # Of two as far away as one another, one is the first and the other the last.
+            chosen = score.argmin(-1, keepdim=True)
+            if end == 'last':
+                chosen = score.shape[-1] - 1 - score.flip(-1).argmin(-1, keepdim=True)
+            return torch.zeros_like(score).scatter_(-1, chosen, 1.0)
         return (score <= score.amin(dim=-1, keepdim=True) + TIE).to(score)
 
     def _order(self, order: str) -> torch.Tensor:
@@ -188,6 +223,10 @@ class SceneView:
             return self.scene.sizes
         if order == 'brightness':
             return self.scene.colors.amax(dim=-1)
+        if order == 'middle':
+            return length_of(after)
+        if order == 'robot':
+            return length_of(after - after.new_tensor(ROBOT))
         return self.distances
 
     def offset(self, name: str) -> torch.Tensor:
@@ -264,7 +303,7 @@ class PairFrames:
         self.along, self.across = self.seen(view.xy - (first + second) / 2)
         # Where all attended tie, in size say, both ends are their middle: nothing is seen from
         # such a pair, or all demonstrations agreed on what is the same for no pair.
-        by_place = [name in FRAMES or name == 'subject' for name in names]
+        by_place = [name in FRAMES or name.endswith('subject') for name in names]
         apart = (self.length > _TIED) | self.length.new_tensor(by_place).bool().unsqueeze(-1)
         self.to_first, self.to_second = (view.xy - first) * apart, (view.xy - second) * apart
         self.first_distance, self.second_distance = (
@@ -285,6 +324,13 @@ class PairFrames:
         return x * along + y * across, y * along - x * across
 
 
+def _nearest_edge(places: torch.Tensor) -> torch.Tensor:
+    """Return the points (R, 2) of the table's edge that are nearest to places (R, 2)."""
+    away = places.abs()
+    is_nearer = away >= away.flip(-1)
+    return torch.where(is_nearer, places.sign(), places)
+
+
 def _length(x: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
     return (x.square() + y.square() + SMALL).sqrt()
 
@@ -303,8 +349,11 @@ def anchor_names() -> dict[str, str]:
         'size': ('smallest', 'largest'),
         'brightness': ('darkest', 'brightest'),
         'subject': ('closest', 'furthest'),
+        'middle': ('closest to the middle of the table', 'furthest from the middle of the table'),
+        'robot': ('closest to the robot', 'furthest from the robot'),
     }
     names = {
+        'balance': 'where what is meant would balance',
         'table': 'the middle of the table',
         'start': 'where it was',
         'attended': 'what is meant',
@@ -314,4 +363,7 @@ def anchor_names() -> dict[str, str]:
     for order, ends in firsts.items():
         for end, word in zip(('first', 'last'), ends):
             names[f'{end} {order}'] = f'the {word} of what is meant'
+            names[f'{end} {OTHER}{order}'] = f'the {word} of all others'
+    for group, words in GROUPS.items():
+        names[f'all {group}'] = f'the middle of {words}'
     return names

@@ -6,6 +6,7 @@ import pytest
 import torch
 
 from concept_control.energy.agreement.elsewhere import at_places, with_places
+from concept_control.energy.measurements.company import has_company
 from concept_control.energy.measurements.measurement import evaluate
 from concept_control.energy.measurements.placement import placement_measurements
 from concept_control.energy.measurements.scene_view import SceneView
@@ -38,6 +39,19 @@ def test_all_of_many_places_are_measured_as_each_of_scenes_of_their_own(make_sce
         ('attended: half y', 0.4),
         ('others: second nearest', 0.13**0.5),
         ('robot: distance', 1.97**0.5),
+        ('pair home: off between', 0.3),
+        ('x: off mirror', 0.3),
+        ('attended: best approach', 0.2 - 0.13**0.5),
+        ('attended: off crossing', 0.13**0.5),
+        ('last other x: x', -0.2),
+        ('pairs things: off middle', 0.3),
+        ('gaps x: off widest', 0.0),
+        ('gaps y: uneven', 1.0 + 0.1 - 2 * 0.4),
+        ('way to start: clear', 0.2),
+        ('everything: outside', 0.3),
+        ('everything: middle y', 0.2),
+        ('stripes x 0.0: off 0.40', 0.1),
+        ('board 4: inside', 0.1),
     ],
 )
 def test_plain_ones_have_the_values_that_their_names_say(make_scene, name, expected):
@@ -49,6 +63,22 @@ def test_plain_ones_have_the_values_that_their_names_say(make_scene, name, expec
         [measurement_named(name)], SceneView(scene._replace(before=before, after=after))
     )
     assert abs(float(found) - expected) < 1e-6
+
+
+def test_groups_are_told_by_colour_and_by_what_the_subject_is_like(make_scene):
+    """Others 0.3 and 0.4 away: a large red one and a small blue one; the subject is dark red."""
+    scene = make_scene(2, count=3, meant=0)
+    after = torch.tensor([[0.1, 0.4], [0.1, 0.1], [0.5, 0.4]]).double().expand(2, -1, -1)
+    colors = torch.tensor([[0.7, 0.1, 0.1], [0.9, 0.1, 0.1], [0.1, 0.2, 0.9]]).double()
+    sides = torch.tensor([0.15, 0.2, 0.1]).double()[:, None].expand(2, 3, 2)
+    view = SceneView(scene._replace(after=after, colors=colors.expand(2, -1, -1), sides=sides))
+    for group, expected in (('red', 0.3), ('blue', 0.4), ('own color', 0.3),
+                            ('other color', 0.4), ('larger', 0.3), ('smaller', 0.4)):  # fmt: skip
+        found = evaluate([measurement_named(f'{group}: nearest')], view)
+        torch.testing.assert_close(found, torch.full_like(found, expected))
+    names = {m.name for m in placement_measurements() if has_company(m, view)}
+    assert {'red: nearest', 'all blue: x', 'pairs things: detour'} <= names
+    assert names.isdisjoint({'green: nearest', 'pairs own color: detour'})
 
 
 @pytest.mark.parametrize(
