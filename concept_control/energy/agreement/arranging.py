@@ -19,7 +19,7 @@ from concept_control.energy.measurements.scene_view import SceneView
 from concept_control.energy.measurements.sets import is_form, set_measurements
 from concept_control.energy.scene_batch import SceneBatch
 
-_BACKGROUND = 2000
+_BACKGROUND = 1200
 _CERTAIN = 3.0
 _DOUBTED = -3.0
 _FORM_OF_ONE = 2.0
@@ -88,27 +88,33 @@ def demonstrated_patterns(scene: SceneBatch) -> list[torch.Tensor]:
 
 
 def pattern_starts(
-    one: SceneBatch, patterns: Sequence[torch.Tensor], chains: int, generator: torch.Generator
-) -> torch.Tensor:
-    """Return starts (chains, N, 2) of the subjects of one scene.
+    one: SceneBatch, patterns: Sequence[torch.Tensor], count: int, generator: torch.Generator
+) -> tuple[torch.Tensor, int]:
+    """Return starts (count, N, 2) of the subjects of one scene, and how many of them are patterns.
 
-    Half of them are demonstrated patterns of as many things, turned and moved at random; the
-    others are anywhere.
+    Those, the first half, are demonstrated ones of as many things, moved at random and in any
+    order: as they were shown, or turned and mirrored. The others are anywhere.
     """
     subjects = torch.nonzero(one.subjects[0] > 0.5)[:, 0]
-    places = 0.9 * (2 * torch.rand(chains, *one.after.shape[1:], generator=generator) - 1)
+    places = 0.9 * (2 * torch.rand(count, *one.after.shape[1:], generator=generator) - 1)
     gate = one.subjects.unsqueeze(-1)
     starts = one.after * (1 - gate) + places * gate
     same = [p for p in patterns if len(p) == len(subjects)] or [
         p for p in patterns if len(p) > len(subjects)
     ]
-    for chain in range(chains // 2 if same else 0):
-        pattern = same[int(torch.randint(len(same), (1,), generator=generator))]
-        angle = 2 * math.pi * float(torch.rand(1, generator=generator))
-        cosine, sine = math.cos(angle), math.sin(angle)
-        turned = pattern @ torch.tensor([[cosine, sine], [-sine, cosine]])
-        room = (0.93 - turned.abs().amax(dim=0)).clamp(min=0.0)
-        moved = turned + room * (2 * torch.rand(2, generator=generator) - 1)
-        order = torch.randperm(len(moved), generator=generator)[: len(subjects)]
-        starts[chain, subjects] = moved[order].clamp(-1.0, 1.0)
-    return starts
+    half = count // 2 if same and len(subjects) else 0
+    if not half:
+        return starts, 0
+    chosen = torch.randint(len(same), (half,), generator=generator)
+    order = torch.rand(half, max(map(len, same)), generator=generator)
+    shape = [same[i][o[: len(same[i])].argsort()[: len(subjects)]] for i, o in zip(chosen, order)]
+    is_turned = torch.rand(half, 2, generator=generator) < 0.5
+    angle = 2 * math.pi * torch.rand(half, generator=generator) * is_turned[:, 0]
+    flip = torch.where(is_turned.all(dim=1), -1.0, 1.0)
+    x, y = torch.stack(shape).unbind(dim=-1)
+    cosine, sine, x = angle.cos()[:, None], angle.sin()[:, None], x * flip[:, None]
+    turned = torch.stack([x * cosine - y * sine, x * sine + y * cosine], dim=-1)
+    room = (0.93 - turned.abs().amax(dim=1, keepdim=True)).clamp(min=0.0)
+    shift = room * (2 * torch.rand(half, 1, 2, generator=generator) - 1)
+    starts[:half, subjects] = (turned + shift).clamp(-1.0, 1.0)
+    return starts, half

@@ -12,7 +12,7 @@ from concept_control.energy.agreement.place_prior import set_prior
 from concept_control.energy.agreement.placing import Agreement
 from concept_control.energy.measurements.measurement import evaluate
 from concept_control.energy.measurements.scene_view import SceneView
-from concept_control.energy.measurements.sets import set_measurements
+from concept_control.energy.measurements.sets import plain_set_measurements
 from concept_control.energy.scene_batch import SceneBatch
 
 _MOST_KEPT = 6
@@ -35,7 +35,7 @@ class CountingInference:
     """
 
     def __init__(self, scene: SceneBatch) -> None:
-        self._measurements = set_measurements()
+        self._measurements = plain_set_measurements()
         self._needs = torch.tensor([each.needs for each in self._measurements])
         self._prior = set_prior(self._measurements)
         self._is_signed = torch.tensor([each.is_signed for each in self._measurements])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import permutations
 
 import torch
 
@@ -14,6 +15,7 @@ from concept_control.energy.measurements.scene_view import SceneView
 from concept_control.energy.scene_batch import NAT, SceneBatch
 from concept_control.energy.search.levenberg_marquardt import (
     LeastSquaresConfig,
+    energies,
     levenberg_marquardt,
 )
 from concept_control.energy.search.lowest_place import lowest_place
@@ -21,10 +23,16 @@ from concept_control.energy.search.piles import settle_pile, things_above
 from concept_control.energy.search.walls import WALLS, Walls
 
 _CHAINS = 10
+_STARTS = 240
+"""Places tried, of which the best begin chains."""
+
+_FEW, _EXCHANGES = 4, 30
+"""Number of things up to which all orders are tried, and number of those tried of more."""
+
 _APART = Walls(separation=1.0, weight=1.0)
 """Bodies of a shape stand apart; how much room a gripper needs is no part of it."""
 
-_ARRANGE = LeastSquaresConfig(iterations=30)
+_ARRANGE = LeastSquaresConfig(iterations=30, enough=1e-6)
 
 
 def place_subject(
@@ -67,25 +75,65 @@ def arrange_subjects(
     """
     if agreement.reads_heights:
         return _pile_subjects(agreement, scene, generator)
-    positions = []
     kept = agreement.select((KEPT,))
-    for one in scene.split(1):
-        starts = pattern_starts(one, patterns, _CHAINS, generator)
-
-        def residual(places: torch.Tensor, one: SceneBatch = one) -> torch.Tensor:
-            rows = one.repeat(places.shape[0] * places.shape[1])
-            rows = rows._replace(after=places.flatten(0, 1))
-            walls = _APART.residuals(rows.after, rows, one.subjects)
-            found = torch.cat([kept.residual(SceneView(rows)), walls], dim=-1)
-            return found.unflatten(0, places.shape[:2])
-
-        movable = one.subjects.repeat(_CHAINS, 1)
-        places, _ = levenberg_marquardt(residual, starts, movable, _ARRANGE)
-        rows = one.repeat(_CHAINS)._replace(after=places)
-        walls = _APART.residuals(places, rows, one.subjects).square().sum(dim=-1)
-        values = agreement.energy(SceneView(rows)) + walls / NAT
-        positions.append(places[values.argmin()])
+    positions = [_arranged(agreement, kept, patterns, one, generator) for one in scene.split(1)]
     return scene._replace(after=torch.stack(positions))
+
+
+def _arranged(
+    agreement: Agreement,
+    kept: Agreement,
+    patterns: Sequence[torch.Tensor],
+    one: SceneBatch,
+    generator: torch.Generator,
+) -> torch.Tensor:
+    """Return the places (N, 2) of one scene whose subjects stand as they should."""
+
+    def residual(places: torch.Tensor) -> torch.Tensor:
+        rows = one.repeat(places.shape[0] * places.shape[1])
+        rows = rows._replace(after=places.flatten(0, 1))
+        walls = _APART.residuals(rows.after, rows, one.subjects)
+        found = torch.cat([kept.residual(SceneView(rows)), walls], dim=-1)
+        return found.unflatten(0, places.shape[:2])
+
+    starts, half = pattern_starts(one, patterns, _STARTS, generator)
+    order = energies(residual, starts).argsort()
+    best = [order[order < half], order[order >= half]]
+    starts = starts[torch.cat([each[: _CHAINS // 2] for each in best])]
+    movable = one.subjects.expand(len(starts), -1)
+    places, _ = levenberg_marquardt(residual, starts, movable, _ARRANGE)
+    # Doubts, too, tell which thing should stand where.
+    exchanged = _exchanged(places, one.subjects[0], generator)
+    values = _implausibility(agreement, one, exchanged.flatten(0, 1))
+    which = values.unflatten(0, exchanged.shape[:2]).argmin(dim=1)
+    places = exchanged[torch.arange(len(places)), which]
+    places, _ = levenberg_marquardt(residual, places, movable, _ARRANGE)
+    return places[_implausibility(agreement, one, places).argmin()]
+
+
+def _implausibility(agreement: Agreement, one: SceneBatch, places: torch.Tensor) -> torch.Tensor:
+    """Return how implausible (S,) places (S, N, 2) in one scene are [nats]."""
+    rows = one.repeat(len(places))._replace(after=places)
+    walls = _APART.residuals(places, rows, one.subjects).square().sum(dim=-1)
+    return agreement.energy(SceneView(rows)) + walls / NAT
+
+
+def _exchanged(
+    places: torch.Tensor, subjects: torch.Tensor, generator: torch.Generator
+) -> torch.Tensor:
+    """Return S places (S, N, 2) with subjects in others' places: (S, P, N, 2), the first as is.
+
+    Which thing stands where has no slope that least squares could follow.
+    """
+    members = torch.nonzero(subjects > 0.5)[:, 0]
+    orders = list(permutations(range(len(members)))) if len(members) <= _FEW else []
+    order = torch.tensor(orders or [range(len(members))], dtype=torch.long)
+    if not orders:
+        drawn = torch.rand(_EXCHANGES, len(members), generator=generator).argsort(dim=-1)
+        order = torch.cat([order, drawn])
+    found = places.unsqueeze(1).repeat(1, len(order), 1, 1)
+    found[:, :, members] = places[:, members][:, order]
+    return found
 
 
 def _pile_subjects(

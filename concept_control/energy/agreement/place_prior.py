@@ -16,6 +16,7 @@ from concept_control.energy.agreement.usual_bounds import UsualBounds
 from concept_control.energy.measurements.heights import HEIGHT, PILE
 from concept_control.energy.measurements.measurement import Measurement
 from concept_control.energy.measurements.placement import placement_measurements
+from concept_control.energy.measurements.set_orders import LOOKS
 
 MOST_ATTENDED = 2
 """Number of attended things from which on usual bounds, and the odds of regions, are the same."""
@@ -26,7 +27,7 @@ _START = -4.0
 _REGION_ODDS = (-3.6, -3.6, -2.9, -4.1, -3.4)
 """Log odds of each kind of region of the table before training, see `KINDS` of `regions`."""
 
-_SET_ODDS = {'count': -2.0, 'shape': -3.0, 'set place': -5.0, PILE: 2.0}
+_SET_ODDS = {'count': -2.0, 'shape': -3.0, 'set place': -5.0, LOOKS: -2.0, PILE: 2.0}
 """Log odds that a measurement of a set matters, by topic, before its cost."""
 
 _HEIGHT_ODDS = 2.5

@@ -7,7 +7,7 @@ configurations from the distribution of distances", 2004).
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from functools import cache, partial
 
 import torch
@@ -19,19 +19,30 @@ from concept_control.energy.measurements.measurement import (
     MIRROR,
     RATIO,
     SHIFT,
-    TURN,
     Measurement,
     of_set,
 )
-from concept_control.energy.measurements.scene_view import (
-    SMALL,
-    SceneView,
-    length_of,
-    mean_under,
-    once,
+from concept_control.energy.measurements.scene_view import SMALL, SceneView, length_of, once
+from concept_control.energy.measurements.set_forms import form_measurements
+from concept_control.energy.measurements.set_orders import LOOKS, order_measurements
+from concept_control.energy.measurements.set_places import (
+    place_measurements,
+    surrounding_measurements,
+)
+from concept_control.energy.measurements.set_points import (
+    FAR,
+    along_axis,
+    bearing_gaps,
+    column,
+    covariance,
+    least,
+    number,
+    offsets,
+    pairs,
+    radius,
 )
 
-SET_TOPICS = ('count', 'shape', 'set place', PILE)
+SET_TOPICS = ('count', 'shape', 'set place', LOOKS, PILE)
 """Topics of these measurements, which need a number of meant things, not of attended ones."""
 
 _PAIR_LEVELS = 10
@@ -50,11 +61,14 @@ def is_form(measurement: Measurement, topic: str = 'shape') -> bool:
 def set_measurements(has_heights: bool = False) -> tuple[Measurement, ...]:
     """Return every measurement of the meant set alone, with those of piles or without."""
     piles = pile_measurements() if has_heights else ()
-    return (*_counts(), *_shapes(), *_places(), *piles)
+    return (*plain_set_measurements(), *form_measurements(), *order_measurements(),
+            *surrounding_measurements(), *piles)  # fmt: skip
 
 
-def _column(of: Callable[[SceneView], torch.Tensor], index: int, view: SceneView) -> torch.Tensor:
-    return of(view)[:, index]
+@cache
+def plain_set_measurements() -> tuple[Measurement, ...]:
+    """Return those by which sets of any things are told apart: how many, how far, where."""
+    return (*_counts(), *_shapes(), *place_measurements())
 
 
 def _counts() -> Iterator[Measurement]:
@@ -69,13 +83,13 @@ def _shapes() -> Iterator[Measurement]:
     for level in range(_PAIR_LEVELS):
         share = f'{100 * level / (_PAIR_LEVELS - 1):.0f} % quantile'
         yield make(f'pair distance {level}', f'{{}} radii as the {share} of their distances',
-                   partial(_column, _pair_levels, level), 3, False, RATIO, cost=1.0)  # fmt: skip
+                   column(_pair_levels, level), 3, False, RATIO, cost=1.0)  # fmt: skip
     for level in range(_CENTER_LEVELS):
         share = f'{100 * level / (_CENTER_LEVELS - 1):.0f} % quantile'
         yield make(f'center distance {level}', f'{{}} radii as the {share} of their distances '
-                   'to their middle', partial(_column, _center_levels, level), 3, False, RATIO,
+                   'to their middle', column(_center_levels, level), 3, False, RATIO,
                    cost=1.0)  # fmt: skip
-    yield make('radius', 'a mean radius of {}', _radius, 2, False, cost=1.0)
+    yield make('radius', 'a mean radius of {}', radius, 2, False, cost=1.0)
     yield make('closest two', 'at least two of them {} apart, the others further',
                lambda v: _ends(v)[:, 0], 2, False)  # fmt: skip
     yield make('furthest two', 'a length of {} over all', lambda v: _ends(v)[:, 1], 2, False,
@@ -85,10 +99,10 @@ def _shapes() -> Iterator[Measurement]:
                lambda v: _axes(v)[:, 1] / (_axes(v)[:, 0] + 1e-3), 3, True, RATIO)  # fmt: skip
     yield make('ring', 'distances to their middle that differ by {}', _ring, 3, True)
     yield make('ring/radius', 'distances to their middle that differ by {} of them',
-               lambda v: _ring(v) / (_radius(v) + 1e-3), 3, True, RATIO)  # fmt: skip
+               lambda v: _ring(v) / (radius(v) + 1e-3), 3, True, RATIO)  # fmt: skip
     for row, name in enumerate(('largest', 'smallest')):
         yield make(f'{name} turn', f'a {name} turn of {{}} of an even one, from one to the next '
-                   'around their middle', partial(_column, _turns, row), 3, False,
+                   'around their middle', column(_turns, row), 3, False,
                    RATIO)  # fmt: skip
     yield make('uneven turns', 'turns from one to the next that differ by {} of an even one',
                lambda v: _turns(v)[:, 0] - _turns(v)[:, 1], 3, True, RATIO)  # fmt: skip
@@ -98,106 +112,37 @@ def _shapes() -> Iterator[Measurement]:
                    cost=2.0)  # fmt: skip
     yield make('uneven gaps', 'gaps along their line that differ by {}', _uneven_gaps, 3, True,
                cost=1.0)  # fmt: skip
-    for look in ('size', 'brightness'):
-        for order, words in (('x', 'to the right'), ('y', 'upward')):
-            yield make(f'unsorted {look} {order}', f'{{}} of all pairs not in order of {look} '
-                       f'{words}', partial(_unsorted, look, order), 3, True, RATIO,
-                       frozenset({SHIFT}), 1.0)  # fmt: skip
     for axis, words in enumerate(('x', 'y')):
         yield make(f'spread {words}', f'a spread of {{}} in {words}', partial(_spread, axis), 2,
                    True, keeps=frozenset({SHIFT, MIRROR}), cost=1.0)  # fmt: skip
 
 
-def _places() -> Iterator[Measurement]:
-    make = partial(of_set, 'set place', cost=2.0)
-    for axis, (word, words) in enumerate((('x', 'right of'), ('y', 'above'))):
-        yield make(f'middle {word}', f'their middle {{}} {words} the middle of the table',
-                   partial(_column, _center, axis), 1, False, keeps=frozenset())  # fmt: skip
-    for axis, names in enumerate((('leftmost', 'rightmost'), ('lowest', 'highest'))):
-        for side, name in zip((-1, 1), names):
-            yield make(name, f'the {name} at {{}} in {"xy"[axis]}',
-                       partial(_extreme, axis, side), 1, True, keeps=frozenset())  # fmt: skip
-    yield make('middle distance', 'their middle {} from the middle of the table',
-               lambda v: length_of(_center(v)), 1, False,
-               keeps=frozenset({TURN, MIRROR}))  # fmt: skip
-
-
-@once
-def _center(view: SceneView) -> torch.Tensor:
-    return mean_under(view.scene.after, view.meant)
-
-
-@once
-def _offsets(view: SceneView) -> torch.Tensor:
-    return (view.scene.after - _center(view).unsqueeze(1)) * view.meant.unsqueeze(-1)
-
-
-@once
-def _number(view: SceneView) -> torch.Tensor:
-    return view.meant.sum(dim=-1).clamp(min=1e-3)
-
-
-@once
-def _radius(view: SceneView) -> torch.Tensor:
-    """Return the root mean square distances (R,) to the middle."""
-    square = _offsets(view).square().sum(dim=(1, 2)) / _number(view)
-    return (square + 1e-4).sqrt()
-
-
-@once
-def _covariance(view: SceneView) -> torch.Tensor:
-    offsets = _offsets(view)
-    return offsets.transpose(1, 2) @ offsets / _number(view)[:, None, None]
-
-
 def _spread(axis: int, view: SceneView) -> torch.Tensor:
-    return (_covariance(view)[:, axis, axis] + SMALL).sqrt()
+    return (covariance(view)[:, axis, axis] + SMALL).sqrt()
 
 
 def _slanted_spread(is_rising: bool, view: SceneView) -> torch.Tensor:
-    covariance = _covariance(view)
+    spread = covariance(view)
     sign = 1.0 if is_rising else -1.0
-    square = (covariance[:, 0, 0] + covariance[:, 1, 1]) / 2 + sign * covariance[:, 0, 1]
+    square = (spread[:, 0, 0] + spread[:, 1, 1]) / 2 + sign * spread[:, 0, 1]
     return (square.clamp(min=0.0) + SMALL).sqrt()
-
-
-def _extreme(axis: int, side: int, view: SceneView) -> torch.Tensor:
-    coordinate = side * view.scene.after[..., axis]
-    return side * torch.where(view.meant > 0.5, coordinate, -3.0).amax(dim=-1)
 
 
 @once
 def _uneven_gaps(view: SceneView) -> torch.Tensor:
     """Return the largest less the smallest gaps (R,) along the main axis of the set."""
-    covariance = _covariance(view)
-    angle = torch.atan2(2 * covariance[:, 0, 1], covariance[:, 0, 0] - covariance[:, 1, 1] + SMALL)
-    axis = torch.stack([(angle / 2).cos(), (angle / 2).sin()], dim=-1)
-    along = (_offsets(view) * axis.unsqueeze(1)).sum(dim=-1)
-    ordered = torch.where(view.meant > 0.5, along, torch.inf).sort(dim=-1).values
+    ordered = torch.where(view.meant > 0.5, along_axis(view), torch.inf).sort(dim=-1).values
     is_gap = ~ordered[:, 1:].isinf()
     gaps = torch.where(is_gap, ordered[:, 1:], 0.0) - torch.where(is_gap, ordered[:, :-1], 0.0)
     smallest = torch.where(is_gap, gaps, 3.0).amin(dim=-1)
     return (gaps.amax(dim=-1) - smallest).clamp(min=0.0)
 
 
-def _unsorted(look: str, order: str, view: SceneView) -> torch.Tensor:
-    """Return the shares (R,) of pairs of the set whose order in place is not that of a look."""
-    scene = view.scene
-    looks = scene.sizes if look == 'size' else scene.colors.amax(dim=-1)
-    place = scene.after[..., 0 if order == 'x' else 1]
-    both = view.meant.unsqueeze(-1) * view.meant.unsqueeze(-2)
-    wrong = (looks.unsqueeze(-1) < looks.unsqueeze(-2)) & (
-        place.unsqueeze(-1) > place.unsqueeze(-2)
-    )
-    pairs = (view.meant.sum(dim=-1) * (view.meant.sum(dim=-1) - 1) / 2).clamp(min=1.0)
-    return (wrong * both).sum(dim=(1, 2)) / pairs
-
-
 @once
 def _axes(view: SceneView) -> torch.Tensor:
     """Return the standard deviations (R, 2) along and across the main axis of the set."""
-    covariance = _covariance(view)
-    xx, yy, xy = covariance[:, 0, 0], covariance[:, 1, 1], covariance[:, 0, 1]
+    spread = covariance(view)
+    xx, yy, xy = spread[:, 0, 0], spread[:, 1, 1], spread[:, 0, 1]
     middle = (xx + yy) / 2
     apart = (((xx - yy) / 2).square() + xy.square() + SMALL**2).sqrt()
     both = torch.stack([middle + apart, middle - apart], dim=-1)
@@ -207,53 +152,37 @@ def _axes(view: SceneView) -> torch.Tensor:
 @once
 def _ring(view: SceneView) -> torch.Tensor:
     """Return the standard deviations (R,) of the distances to the middle."""
-    away = length_of(_offsets(view))
-    mean = (away * view.meant).sum(dim=-1) / _number(view)
+    away = length_of(offsets(view))
+    mean = (away * view.meant).sum(dim=-1) / number(view)
     square = (away - mean.unsqueeze(-1)).square() * view.meant
-    return (square.sum(dim=-1) / _number(view) + SMALL).sqrt()
+    return (square.sum(dim=-1) / number(view) + SMALL).sqrt()
 
 
 @once
 def _turns(view: SceneView) -> torch.Tensor:
     """Return the largest and smallest turns (R, 2) between neighbours, 1 where all are even."""
-    offsets = _offsets(view) + 1e-7
-    angle = torch.atan2(offsets[..., 1], offsets[..., 0])
-    angle = torch.where(view.meant > 0.5, angle, torch.inf).sort(dim=-1).values
-    first = angle[:, :1]
-    # What is not meant stands at the end, where it closes the circle.
-    closed = torch.where(angle.isinf(), first + 2 * torch.pi, angle)
-    turns = torch.cat([closed, first + 2 * torch.pi], dim=-1).diff(dim=-1)
-    number = _number(view)
-    smallest = torch.where(angle.isinf(), torch.inf, turns).amin(dim=-1)
-    both = torch.stack([turns.amax(dim=-1), smallest.clamp(max=2 * torch.pi)], dim=-1)
-    return both * number.unsqueeze(-1) / (2 * torch.pi)
-
-
-def _pairs(view: SceneView) -> tuple[torch.Tensor, torch.Tensor]:
-    """Return the distances (R, P) of all pairs and whether both are meant (R, P)."""
-    places, number = view.scene.after, view.scene.after.shape[1]
-    # `triu_indices` would be a constant of a recording.
-    i, j = torch.ones(number, number, device=places.device).triu(1).nonzero().unbind(dim=1)
-    return length_of(places[:, i] - places[:, j]), view.meant[:, i] * view.meant[:, j]
+    gaps, gate = bearing_gaps(offsets(view), view.meant)
+    smallest = least(gaps, gate, 2 * torch.pi)
+    both = torch.stack([gaps.amax(dim=-1), smallest], dim=-1)
+    return both * number(view).unsqueeze(-1) / (2 * torch.pi)
 
 
 @once
 def _pair_levels(view: SceneView) -> torch.Tensor:
-    return quantiles(*_pairs(view), _PAIR_LEVELS) / _radius(view).unsqueeze(-1)
+    return quantiles(*pairs(view)[2:], _PAIR_LEVELS) / radius(view).unsqueeze(-1)
 
 
 @once
 def _ends(view: SceneView) -> torch.Tensor:
     """Return the distances (R, 2) of the closest and of the furthest two."""
-    apart, gate = _pairs(view)
-    closest = torch.where(gate > 0.5, apart, 3.0).amin(dim=-1)
-    return torch.stack([closest, (apart * gate).amax(dim=-1)], dim=-1)
+    _, _, apart, gate = pairs(view)
+    return torch.stack([least(apart, gate, FAR), (apart * gate).amax(dim=-1)], dim=-1)
 
 
 @once
 def _center_levels(view: SceneView) -> torch.Tensor:
-    away = quantiles(length_of(_offsets(view)), view.meant, _CENTER_LEVELS)
-    return away / _radius(view).unsqueeze(-1)
+    away = quantiles(length_of(offsets(view)), view.meant, _CENTER_LEVELS)
+    return away / radius(view).unsqueeze(-1)
 
 
 def quantiles(values: torch.Tensor, gate: torch.Tensor, levels: int) -> torch.Tensor:

@@ -32,6 +32,7 @@ class LeastSquaresConfig:
         lowered: Factor on the damping after an accepted step.
         largest: Limit of an entity's displacement in one step, workspace units.
         limit: Bound of the positions, clamped to [-limit, limit].
+        enough: Energy of the best chain at which all stop.
     """
 
     iterations: int = 12
@@ -40,6 +41,7 @@ class LeastSquaresConfig:
     lowered: float = 0.2
     largest: float = 0.3
     limit: float = 1.0
+    enough: float = -1.0
 
 
 FINISH = LeastSquaresConfig(iterations=8, damping=1.0)
@@ -92,6 +94,8 @@ def levenberg_marquardt(
         damping = torch.full_like(value, config.damping)
         index = order.unsqueeze(-1).expand(-1, -1, 2)
         for _ in range(config.iterations):
+            if config.enough >= 0 and float(value.amin()) <= config.enough:
+                break
             step = _damped_step(here, jacobian, damping, free)
             move = step.unflatten(1, (most, 2))
             length = move.norm(dim=-1, keepdim=True).amax(dim=1, keepdim=True)
