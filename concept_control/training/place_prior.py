@@ -137,6 +137,9 @@ def _draw_concept(count: int, rng: np.random.Generator, generator: torch.Generat
         options = [
             m for m in placement_measurements() if m.needs <= attended and has_company(m, view)
         ]
+        # The topic first: some have ten times as many measurements as others.
+        topic = rng.choice(_topics(options))
+        options = [each for each in options if each.topic == topic]
         chosen = options[int(rng.integers(len(options)))]
         places = scattered_grid(count, _SIDE, generator)
         values = evaluate([chosen], at_places(SceneView(scene), places)).reshape(count, -1)
@@ -198,8 +201,29 @@ def temper(prior: PlacePrior) -> None:
     rare = [prior.kinds.index(kind) for kind in KINDS_SELDOM_MEANT if kind in prior.kinds]
     with torch.no_grad():
         prior.odds.weight.mul_(SHARPNESS)
-        prior.odds.weight[:, rare] -= SELDOM
         prior.odds.bias.mul_(SHARPNESS).add_(OFFSET)
+        _share_among_topics(prior)
+        prior.odds.weight[:, rare] -= SELDOM
+
+
+def _share_among_topics(prior: PlacePrior) -> None:
+    """Make each topic that is about nothing attended as likely, in total, as their median.
+
+    Trained families of that kind are nearly all about the table, and topics have as many
+    measurements as the vocabulary happens to have; neither tells what words are about.
+    """
+    alone = [m for m in placement_measurements() if m.needs == 0]
+    topics = _topics(alone)
+    belongs = torch.tensor([[m.topic == topic for m in alone] for topic in topics])
+    columns = [prior.kinds.index(f'topic {topic}') for topic in topics]
+    for row, has_attended in enumerate((False, True)):
+        odds = prior(alone, has_attended)
+        totals = torch.where(belongs, odds, -torch.inf).logsumexp(dim=-1)
+        prior.odds.weight[row, columns] += totals.median() - totals
+
+
+def _topics(measurements: Sequence[Measurement]) -> list[str]:
+    return sorted({each.topic for each in measurements})
 
 
 def _log_total(odds: torch.Tensor) -> torch.Tensor:

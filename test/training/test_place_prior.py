@@ -1,6 +1,7 @@
 """The prior of places: tasks, what training teaches, and weights that come back."""
 
 import numpy as np
+import pytest
 import torch
 
 from concept_control.concepts.registry import families
@@ -34,12 +35,29 @@ def test_tempered_odds_keep_their_order_and_frames_seldom_meant_come_after():
     prior = PlacePrior(every_kind())
     torch.nn.init.normal_(prior.odds.weight, generator=torch.Generator().manual_seed(0))
     seldom = set(KINDS_SELDOM_MEANT)
-    plain = [m for m in placement_measurements() if seldom.isdisjoint(kinds_of(m))]
+    plain = [m for m in placement_measurements() if m.needs and seldom.isdisjoint(kinds_of(m))]
     frames = [measurement_named('pair radial: cosine'), measurement_named('pair sight: along')]
     learned = prior(plain, True), prior(frames, True)
     temper(prior)
     torch.testing.assert_close(prior(plain, True), 0.6 * learned[0] - 4.3)
     torch.testing.assert_close(prior(frames, True), 0.6 * learned[1] - 6.3)
+
+
+@pytest.mark.parametrize('has_attended', [False, True])
+def test_of_what_is_about_nothing_attended_no_topic_is_likelier_than_another(has_attended):
+    """However many measurements it has, and whatever the trained families are about."""
+    prior = PlacePrior(every_kind())
+    torch.nn.init.normal_(prior.odds.weight, generator=torch.Generator().manual_seed(0))
+    seldom = set(KINDS_SELDOM_MEANT)
+    alone = [m for m in placement_measurements() if not m.needs and seldom.isdisjoint(kinds_of(m))]
+    before = 0.6 * prior(alone, has_attended) - 4.3
+    temper(prior)
+    after = prior(alone, has_attended)
+    topics = {m.topic: [m.topic == each.topic for each in alone] for m in alone}
+    totals = torch.stack([after[torch.tensor(own)].logsumexp(dim=0) for own in topics.values()])
+    torch.testing.assert_close(totals, totals[:1].expand_as(totals))
+    for own in map(torch.tensor, topics.values()):
+        torch.testing.assert_close(after[own].diff(), before[own].diff(), atol=1e-4, rtol=0)
 
 
 def test_tasks_of_the_vocabulary_are_defined_for_some_measurement():

@@ -44,7 +44,10 @@ bound fixes a point: a half in the plane, a quarter along a line."""
 _NEXT_BONUS = 1.0
 _NEXT_POWER = 1.5
 _TIE_POWER = 0.5
-_LEAST_NEXT, _LEAST_TIE = 0.005, 0.1
+_LEAST_NEXT, _LEAST_ALONE, _LEAST_TIE = 0.005, 0.001, 0.1
+"""Shares from which on readings are told: beside what is kept, where nothing is; of ties. Of wide
+bounds there are many readings, none of them likely; a place within most of them is safest."""
+
 _FEWEST_POSSIBLE = 25.0
 """Fewest background samples that are possible from which on bounds are judged among them."""
 
@@ -144,10 +147,16 @@ class BoundSearch:
         self, lower: torch.Tensor, upper: torch.Tensor, more: int
     ) -> tuple[torch.Tensor, ...]:
         masses = self._ordered.masses(lower, upper, self.is_signed, self.is_continuous)
-        is_same = None if self.is_continuous else lower == upper
-        if self._is_count is not None:
-            is_same = (lower == upper) & self._is_count
+        is_same = self._is_same(lower, upper)
         return *log_evidence(masses, self.is_signed, self.shots + more, is_same), masses.lean
+
+    def _is_same(
+        self, lower: torch.Tensor, upper: torch.Tensor, which: torch.Tensor | slice = slice(None)
+    ) -> torch.Tensor | None:
+        """Return which of some measurements (B,) are whole numbers that never differ."""
+        if self._is_count is not None:
+            return (lower == upper) & self._is_count[which]
+        return None if self.is_continuous else lower == upper
 
     def _kinds(self, index: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         """Return the shares (4, B) of the kinds of bounds, and whether one side is the upper (B,).
@@ -164,7 +173,9 @@ class BoundSearch:
         possible = Background(self.background[:, which], gate / gate.sum())
         bounds, is_signed = (self.lower[which], self.upper[which]), self.is_signed[which]
         masses = possible.masses(*bounds, is_signed, self.is_continuous)
-        shares = shares.index_copy(1, own, log_evidence(masses, is_signed, self.shots)[1])
+        is_same = self._is_same(*bounds, which)
+        found = log_evidence(masses, is_signed, self.shots, is_same)[1]
+        shares = shares.index_copy(1, own, found)
         return shares, lean.index_add(0, own, masses.lean) > 0
 
     def evidence_with(self, values: torch.Tensor) -> torch.Tensor:
@@ -300,7 +311,7 @@ class BoundSearch:
         every = torch.cat([doubt, nothing])
         self.log_doubt = float(torch.logsumexp(every, dim=0) + total) - _NEXT_BONUS
         share = torch.softmax(every, dim=0)[:-1]
-        told = share > _LEAST_NEXT
+        told = share > (_LEAST_NEXT if self.kept else _LEAST_ALONE)
         if not self.kept:
             # Something is meant: readings that are too unlikely to be told ask for no less.
             share = share * share.sum() / share[told].sum()

@@ -1,0 +1,51 @@
+"""The search for bounds that demonstrations agree on."""
+
+import torch
+
+from concept_control.energy.agreement.bounds import KEPT, NEXT
+from concept_control.energy.agreement.conjunction import BoundSearch
+
+_ROWS = 2000
+
+
+def _search(values, background, **options):
+    number = background.shape[1]
+    return BoundSearch(
+        values,
+        background,
+        torch.full((len(background),), 1 / len(background)),
+        torch.full((number,), -4.0),
+        torch.zeros(number, dtype=torch.bool),
+        torch.ones(number, dtype=torch.bool),
+        **options,
+    )
+
+
+def test_of_wide_bounds_many_unlikely_readings_are_told_where_nothing_is_certain():
+    """A place in nearly all that was shown is likelier right than one in the likeliest reading."""
+    generator = torch.Generator().manual_seed(0)
+    background = torch.rand(_ROWS, 300, generator=generator)
+    values = 0.8 * torch.rand(5, 300, generator=generator)
+    bounds, _, _ = _search(values, background).run()
+    next_readings = bounds.weight[bounds.kind[bounds.clause] == NEXT]
+    assert len(next_readings) > 150 and 0.95 < float(next_readings.sum()) <= 1.0
+
+
+def test_that_a_count_is_always_the_same_is_no_narrow_interval_among_others():
+    background = torch.arange(_ROWS, dtype=torch.float).remainder(6).unsqueeze(-1)
+    values, counts = torch.ones(5, 1), torch.tensor([True])
+    plain = _search(values, background).odds
+    (found, *_), (lower, upper) = _kept(_search(values, background, is_count=counts))
+    assert found > plain + 2
+    assert lower == upper == 0.0  # neither side is open
+    others = torch.tensor([[1.0], [2.0], [1.0], [2.0], [1.0]])
+    assert torch.equal(
+        _search(others, background).odds, _search(others, background, is_count=counts).odds
+    )
+
+
+def _kept(search):
+    odds = search.odds.clone()
+    search.keep(0)
+    bounds = search.bounds([(0, 0, 1.0)], [(0.9, 1.0, KEPT)])
+    return odds, (bounds.open_lower.round().item(), bounds.open_upper.round().item())
