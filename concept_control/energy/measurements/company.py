@@ -1,12 +1,11 @@
-"""Measurements of where the subject is among all others, nothing attended: groups x scalars.
+"""Measurements of where the subject is among others, nothing attended: groups x scalars.
 
-The others are taken by groups (of one colour, larger than itself), in pairs, by the gaps between
-them, and all together.
+The others are taken by groups (of one colour, larger than itself), one by one and in pairs; all of
+them together are in `crowd`.
 """
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from functools import cached_property
@@ -14,9 +13,17 @@ from typing import Any
 
 import torch
 
-from concept_control.energy.measurements.groups import FELLOWS, GROUPS, OWN, THINGS, alike
+from concept_control.energy.measurements.groups import (
+    FELLOWS,
+    GROUPS,
+    OWN,
+    STRANGERS,
+    THINGS,
+    alike,
+)
 from concept_control.energy.measurements.measurement import (
     ANGLE,
+    COUNT,
     EVERYTHING,
     LENGTH,
     MIRROR,
@@ -38,37 +45,35 @@ COMPANY, HOME, STRIPES = 'company', 'home', 'stripes'
 """Topics of measurements of the subject among others, of how it moved on the table, and of lines
 across the table: what is looked at where nothing is attended."""
 
-_NONE = 3.0
+NONE = 3.0
 """Distance that stands for "no such thing" [workspace units]."""
 
-_SHIFTS, _MIRRORS = frozenset({SHIFT}), frozenset({MIRROR})
+SHIFTS, MIRRORS = frozenset({SHIFT}), frozenset({MIRROR})
 
-_SEEN_FROM = math.pi / 8 * torch.arange(16)
-"""Directions from which all others together are looked at [rad]."""
+_LOOKED_AT = {name: words for name, words in GROUPS.items() if name not in (FELLOWS, STRANGERS)}
+"""Groups that are looked at by themselves, and words for them."""
+
+_FRAMES = ('neighbours', 'own neighbour', 'other x', 'other y', 'other size', 'queue')
+"""Frames of which others are a point."""
 
 
 def company_measurements() -> Iterator[Measurement]:
-    """Yield every measurement of the subject among others."""
+    """Yield measurements of the subject among others of which some count."""
     yield from _from_points()
-    for group, words in GROUPS.items():
-        yield from _rows(_OF_GROUP[_OF_PART * (group == THINGS) :], group, words, _Group, group)
+    for group, words in _LOOKED_AT.items():
+        yield from rows(_OF_GROUP[_OF_PART * (group == THINGS) :], group, words, _Group, group)
     for group, words in _PAIRS.items():
-        yield from _rows(_OF_PAIRS, group, words, _Pairs, f'pairs {group}', 2)
-    for axis, words in enumerate(('left to right', 'bottom to top')):
-        yield from _rows(_OF_GAPS, THINGS, words, _Gaps, f'gaps {"xy"[axis]}', 2, axis)
-    for end, words in (('start', 'where it was'), ('robot', 'the robot')):
-        yield from _rows(_OF_WAYS, THINGS, words, _Ways, f'way to {end}', at=end)
-    yield from _rows(_OF_ALL, THINGS, '', None, 'everything')
+        yield from rows(_OF_PAIRS, group, words, _Pairs, f'pairs {group}', 2)
 
 
 def _from_points() -> Iterator[Measurement]:
     """Yield measurements from the ends of all others in an order, and from middles of groups."""
-    groups = [(f'all {group}', group) for group in GROUPS if group != THINGS]
+    groups = [(f'all {group}', group) for group in _LOOKED_AT if group != THINGS]
     ends = [(f'{end} other {order}', THINGS) for order in ORDERS for end in ENDS]
     for anchor, group in groups + ends:
         for each in from_anchor(anchor, COMPANY, 0, short=True):
             yield replace(each, group=group)
-    for frame in ('neighbours', 'other x', 'other y', 'other size', 'queue'):
+    for frame in _FRAMES:
         for each in measurements_in_frame(frame, COMPANY, 0, is_short=True):
             yield replace(each, group=THINGS, fewest=2)
 
@@ -87,12 +92,12 @@ def has_company(measurement: Measurement, view: SceneView) -> bool:
     return bool(fewest >= measurement.fewest)
 
 
-_Row = tuple[str, Callable[[Any], torch.Tensor], str, bool, frozenset[str]]
+Row = tuple[str, Callable[[Any], torch.Tensor], str, bool, frozenset[str]]
 """Name, value, words, whether zero is special, and the changes that leave it as it is."""
 
 
-def _rows(
-    rows: Sequence[_Row],
+def rows(
+    given: Sequence[Row],
     group: str,
     words: str,
     of: Source | None,
@@ -100,8 +105,19 @@ def _rows(
     fewest: int = 1,
     at: Any = None,
 ) -> Iterator[Measurement]:
-    for scalar, value, phrase, is_signed, keeps in rows:
-        unit = ANGLE if 'angle' in scalar else LENGTH
+    """Yield measurements of rows.
+
+    Args:
+        given: The rows.
+        group: Group of things they are about.
+        words: Words for those, or for what else the rows are about.
+        of: What is read; None for the view itself.
+        name: What the names of all begin with.
+        fewest: Fewest things of the group for which they are defined.
+        at: Place that is read; None for the group.
+    """
+    for scalar, value, phrase, is_signed, keeps in given:
+        unit = {'angle': ANGLE, 'number': COUNT}.get(scalar.split(' ')[-1], LENGTH)
         yield Measurement(
             f'{name}: {scalar}', phrase.format('{}', words), unit, COMPANY, value, is_signed,
             keeps=keeps, of=of, at=group if at is None and of else at, group=group, fewest=fewest,
@@ -123,7 +139,7 @@ class _Group:
     def least(self, values: torch.Tensor, outside: bool = False) -> torch.Tensor:
         """Return the least (G, R) of values (R, N) in each group, or of the things outside it."""
         chosen = ~self._is_in & (self.view.things > 0.5) if outside else self._is_in
-        return torch.where(chosen, values, _NONE).amin(dim=-1)
+        return torch.where(chosen, values, NONE).amin(dim=-1)
 
     @cached_property
     def nearest(self) -> torch.Tensor:
@@ -147,22 +163,24 @@ def _inside(axis: int, side: int) -> Callable[[_Group], torch.Tensor]:
     return lambda group: -group.least(-side * group.ahead[..., axis])
 
 
-_OF_GROUP: tuple[_Row, ...] = (
+_OF_GROUP: tuple[Row, ...] = (
     ('nearest', lambda g: g.nearest, '{} from the closest of {}', False, EVERYTHING),
     ('furthest', lambda g: -g.least(-g.view.distances), '{} from the furthest of {}', False,
      EVERYTHING),
     ('nearer', lambda g: g.nearest - g.least(g.view.distances, outside=True),
      '{} further from the closest of {} than from the closest other', True, EVERYTHING),
     *((f'inside {side}', _inside(axis, sign), f'{{}} short of being {side} all of {{}}', True,
-       _SHIFTS) for side, axis, sign in (('right of', 0, 1), ('left of', 0, -1), ('above', 1, 1),
+       SHIFTS) for side, axis, sign in (('right of', 0, 1), ('left of', 0, -1), ('above', 1, 1),
                                          ('below', 1, -1))),
-    ('gap', _gap, 'a gap of {} to the closest of {}', True, _SHIFTS | _MIRRORS),
+    ('gap', _gap, 'a gap of {} to the closest of {}', True, SHIFTS | MIRRORS),
     ('nearest line', lambda g: g.least(g.ahead.abs().amin(dim=-1)),
-     '{} off the row or the column of one of {}', False, _SHIFTS | _MIRRORS),
+     '{} off the row or the column of one of {}', False, SHIFTS | MIRRORS),
+    ('nearest diagonal', lambda g: g.least((g.ahead[..., 0].abs() - g.ahead[..., 1].abs()).abs()),
+     '{} off a diagonal of one of {}', False, SHIFTS | MIRRORS),
     ('nearest row', lambda g: g.least(g.ahead[..., 1].abs()), '{} off the row of one of {}',
-     False, _SHIFTS | _MIRRORS),
+     False, SHIFTS | MIRRORS),
     ('nearest column', lambda g: g.least(g.ahead[..., 0].abs()), '{} off the column of one of {}',
-     False, _SHIFTS | _MIRRORS),
+     False, SHIFTS | MIRRORS),
 )  # fmt: skip
 """Scalars of a group."""
 
@@ -173,6 +191,7 @@ _PAIRS = {
     THINGS: 'two others',
     OWN: 'two others of its colour',
     FELLOWS: 'two others of one colour',
+    STRANGERS: 'two others of different colours',
 }
 """Groups of which pairs are looked at, and words for a pair."""
 
@@ -198,7 +217,7 @@ class _Pairs:
 
     def least(self, values: torch.Tensor) -> torch.Tensor:
         """Return the least (G, R) of values (R, P) of pairs."""
-        return torch.where(self._is_in, values, _NONE).amin(dim=-1)
+        return torch.where(self._is_in, values, NONE).amin(dim=-1)
 
 
 def _every_pair(view: SceneView) -> torch.Tensor:
@@ -222,13 +241,15 @@ def _are_both(view: SceneView, group: str) -> torch.Tensor:
     def compute(view: SceneView) -> torch.Tensor:
         is_in = view.group(group) > 0.5
         both = is_in.unsqueeze(1) & is_in.unsqueeze(2)
+        if group in (FELLOWS, STRANGERS):
+            both = both & (alike(view.scene.colors) == (group == FELLOWS))
         i, j = _every_pair(view)
-        return (both & alike(view.scene.colors) if group == FELLOWS else both)[:, i, j]
+        return both[:, i, j]
 
     return view.fixed(f'pairs {group}', compute)
 
 
-_OF_PAIRS: tuple[_Row, ...] = (
+_OF_PAIRS: tuple[Row, ...] = (
     ('detour', lambda p: p.least(p.to_first + p.to_second - p.length),
      'a detour of {} on the way between {}', False, EVERYTHING),
     ('off middle', lambda p: p.least(p.off_middle), '{} from the middle of {}', False,
@@ -238,150 +259,3 @@ _OF_PAIRS: tuple[_Row, ...] = (
      'distances to {1} that differ by {0}', False, EVERYTHING),
 )  # fmt: skip
 """Scalars of the pair for which they are least."""
-
-
-class _Gaps:
-    """The gaps that all things of R scenes leave along A axes.
-
-    Args:
-        view: View of the scenes.
-        axes: 0 for x, 1 for y.
-
-    Attributes:
-        off_widest: (A, R) coordinates of the subject from the middle of the widest gap.
-        off_narrowest: (A, R) those from the middle of the narrowest.
-        uneven: (A, R) by how much it is nearer to the next coordinate above than to that below;
-            the table's edges are such coordinates, too.
-    """
-
-    def __init__(self, view: SceneView, axes: Sequence[int]) -> None:
-        place = view.place[:, list(axes)].T
-        middles = view.fixed('middles of gaps', _middles_of_gaps)[..., list(axes)]
-        self.off_widest, self.off_narrowest = place - middles.permute(1, 2, 0)
-        at = view.scene.after[..., list(axes)].movedim(-1, 0)
-        is_thing, is_ahead = view.things > 0.5, at > place.unsqueeze(-1)
-        above = torch.where(is_thing & is_ahead, at, 1.0).amin(dim=-1)
-        below = torch.where(is_thing & ~is_ahead, at, -1.0).amax(dim=-1)
-        self.uneven = above + below - 2 * place
-
-
-def _middles_of_gaps(view: SceneView) -> torch.Tensor:
-    """Return the middles (R, 2, 2) of the widest and of the narrowest gap, along x and y."""
-    is_thing = view.things.unsqueeze(-1) > 0.5
-    ordered = torch.where(is_thing, view.scene.after, _NONE).sort(dim=1).values
-    widths, middles = ordered.diff(dim=1), (ordered[:, 1:] + ordered[:, :-1]) / 2
-    is_gap = ordered[:, 1:] < _NONE
-    chosen = [
-        torch.where(is_gap, sign * widths, -_NONE).argmax(dim=1, keepdim=True) for sign in (1, -1)
-    ]
-    return middles.gather(1, torch.cat(chosen, dim=1))
-
-
-_OF_GAPS: tuple[_Row, ...] = (
-    ('off widest', lambda g: g.off_widest, '{} beyond the middle of the widest gap from {}', True,
-     _SHIFTS),
-    ('off narrowest', lambda g: g.off_narrowest,
-     '{} beyond the middle of the narrowest gap from {}', True, _SHIFTS),
-    ('uneven', lambda g: g.uneven, '{} more room above than below it from {}', True, frozenset()),
-)  # fmt: skip
-
-
-class _Ways:
-    """The straight ways from the subject of R scenes to E points.
-
-    Args:
-        view: View of the scenes.
-        ends: Names of the points.
-
-    Attributes:
-        clear: (E, R) distances from the ways to the thing that is closest to each.
-    """
-
-    def __init__(self, view: SceneView, ends: Sequence[str]) -> None:
-        way = torch.stack([view.anchor(end) for end in ends]).unsqueeze(2)
-        way = way - view.place.unsqueeze(1)
-        ahead = view.scene.after - view.place.unsqueeze(1)
-        share = (ahead * way).sum(dim=-1) / way.square().sum(dim=-1).clamp(min=1e-6)
-        off = length_of(ahead - share.clamp(0.0, 1.0).unsqueeze(-1) * way)
-        self.clear = torch.where(view.things > 0.5, off, _NONE).amin(dim=-1)
-
-
-_OF_WAYS: tuple[_Row, ...] = (
-    ('clear', lambda w: w.clear, 'others at least {} off the straight way to {}', False,
-     frozenset()),
-)  # fmt: skip
-
-
-def _outside(view: SceneView) -> torch.Tensor:
-    """Return how far (R,) the subject is outside the fence around all things; negative inside."""
-    ways = torch.stack([_SEEN_FROM.cos(), _SEEN_FROM.sin()]).to(view.place)
-
-    def furthest(view: SceneView) -> torch.Tensor:
-        seen = view.scene.after @ ways
-        return torch.where(view.things.unsqueeze(-1) > 0.5, seen, -_NONE).amax(dim=1)
-
-    return (view.place @ ways - view.fixed('fence', furthest)).amax(dim=-1)
-
-
-def _third_nearest(view: SceneView) -> torch.Tensor:
-    away = torch.where(view.things > 0.5, view.distances, _NONE)
-    return torch.nn.functional.pad(away, (0, 3), value=_NONE).sort(dim=-1).values[:, 2]
-
-
-def _open_angle(view: SceneView) -> torch.Tensor:
-    """Return the widest angle (R,) in which the subject sees none of the things."""
-    ahead = view.scene.after - view.place.unsqueeze(1)
-    angles = torch.atan2(ahead[..., 1] + 1e-7, ahead[..., 0] + 1e-7)
-    first = torch.where(view.things > 0.5, angles, 9.0).amin(dim=-1, keepdim=True)
-    # What is no thing is seen where the first is.
-    angles = torch.where(view.things > 0.5, angles, first).sort(dim=-1).values
-    around = angles[:, :1] + 2 * math.pi - angles[:, -1:]
-    return torch.cat([angles.diff(dim=-1), around], dim=-1).amax(dim=-1)
-
-
-def _middle(view: SceneView) -> torch.Tensor:
-    """Return the middle (R, 2) of everything, the subject among it."""
-    return view.once('middle', lambda: _mean(view, view.scene.present))
-
-
-def _center_of_mass(view: SceneView) -> torch.Tensor:
-    areas = view.scene.sides.prod(dim=-1)
-    return view.once('center of mass', lambda: _mean(view, areas * view.scene.present))
-
-
-def _mean(view: SceneView, weight: torch.Tensor) -> torch.Tensor:
-    return (weight.unsqueeze(1) @ view.scene.after)[:, 0] / weight.sum(dim=-1, keepdim=True)
-
-
-def _gained(view: SceneView) -> torch.Tensor:
-    """Return how much further (R,) the next thing is than from where the subject was."""
-
-    def before(view: SceneView) -> torch.Tensor:
-        away = length_of(view.scene.after - view.start.unsqueeze(1))
-        return torch.where(view.things > 0.5, away, _NONE).amin(dim=-1)
-
-    now = torch.where(view.things > 0.5, view.distances, _NONE).amin(dim=-1)
-    return now - view.fixed('nearest before', before)
-
-
-def _evenness(view: SceneView) -> torch.Tensor:
-    """Return by how much (R,) the second of the closest things is further than the closest."""
-    away = torch.where(view.things > 0.5, view.distances, _NONE)
-    first, second = torch.nn.functional.pad(away, (0, 2), value=_NONE).sort(dim=-1).values.T[:2]
-    return second - first
-
-
-_OF_ALL: tuple[_Row, ...] = (
-    ('outside', _outside, '{} outside the fence around all others', True, _SHIFTS),
-    ('third nearest', _third_nearest, '{} from the third closest other', False, EVERYTHING),
-    ('evenness', _evenness, '{} further from the second closest other than from the closest',
-     False, EVERYTHING),
-    ('open angle', _open_angle, 'no other within an angle of {}', False, EVERYTHING),
-    ('gained', _gained, '{} further from the closest other than before', True, EVERYTHING),
-    *((f'{what} {"xy"[axis]}', lambda v, mean=mean, axis=axis: mean(v)[:, axis],
-       f'{words} of everything at {"xy"[axis]} = {{}}', True, frozenset())
-      for what, mean, words in (('middle', _middle, 'the middle'),
-                                ('mass', _center_of_mass, 'the centre of mass'))
-      for axis in range(2)),
-)  # fmt: skip
-"""Scalars of everything together."""

@@ -10,8 +10,8 @@ from concept_control.world.colors import NAMED_COLORS
 ALIKE = 0.4
 """Largest difference of tones between things that count as alike."""
 
-THINGS, OWN, FOREIGN, LARGER, SMALLER, FELLOWS = (
-    'things', 'own color', 'other color', 'larger', 'smaller', 'of one color'
+THINGS, OWN, FOREIGN, LARGER, SMALLER, FELLOWS, STRANGERS = (
+    'things', 'own color', 'other color', 'larger', 'smaller', 'of one color', 'of two colors'
 )  # fmt: skip
 
 GROUPS = {
@@ -21,6 +21,7 @@ GROUPS = {
     LARGER: 'those larger than itself',
     SMALLER: 'those smaller than itself',
     FELLOWS: 'those of one colour',
+    STRANGERS: 'those of different colours',
     **{color: f'all that is {color}' for color in NAMED_COLORS},
 }
 """Groups by name, and words for them."""
@@ -61,9 +62,10 @@ def members(
         more = scene.sizes - (share * scene.sizes).sum(dim=-1, keepdim=True)
         return there & ((more if group == LARGER else -more) > 1e-3)
     tones = tones_of(scene.colors)
-    if group == FELLOWS:
+    if group in (FELLOWS, STRANGERS):
         other = ~torch.eye(there.shape[-1], dtype=torch.bool, device=there.device)
-        return there & (alike(scene.colors) & other & there.unsqueeze(-2)).any(dim=-1)
+        fits = alike(scene.colors) == (group == FELLOWS)
+        return there & (fits & other & there.unsqueeze(-2)).any(dim=-1)
     own = share.unsqueeze(-2) @ tones
     is_alike = (tones - own).norm(dim=-1) < ALIKE
     return there & (is_alike if group == OWN else ~is_alike)

@@ -115,6 +115,7 @@ _PAIR_WORDS = {
     'reach': 'the robot and where it was',
     'edge': 'what is meant and the edge nearest to that',
     'own edge': 'where it was and the edge nearest to that',
+    'own neighbour': 'where it was and the thing closest to that',
     'neighbours': 'the two closest others',
     'other x': 'the leftmost and the rightmost of all others',
     'other y': 'the lowest and the highest of all others',
@@ -131,6 +132,9 @@ _STILL = ('x', 'y', 'other x', 'other y')
 _UPRIGHT = ('middle', 'robot', 'sight', 'reach', 'queue', 'edge', 'own edge')
 """Frames about what stands where it is on the table, whose sides alone are alike."""
 
+_OF_KINDS, _OF_LIKE = ('way', 'radial', 'home', *_UPRIGHT), ('upward', 'upward/span', 'sum')
+"""Frames of two points of different kinds, and scalars that mean something of like ones alone."""
+
 
 def measurements_in_frame(
     frame: str, topic: str, needs: int, is_short: bool = False
@@ -139,6 +143,8 @@ def measurements_in_frame(
     is_still, is_upright = frame in _STILL, frame in _UPRIGHT
     for scalar, compute, phrase, is_signed, unit in _PAIR_SCALARS:
         if (is_short and scalar not in _PLAINEST) or (frame in _ALIKE and scalar in _SYMMETRIC):
+            continue
+        if frame in _OF_KINDS and scalar in _OF_LIKE:
             continue
         keeps = set() if is_upright or frame in ('radial', 'home') else {SHIFT}
         is_upward, is_sided = 'upward' in scalar, scalar in ('across', 'across/span', 'bearing')

@@ -14,6 +14,7 @@ from concept_control.energy.measurements.company import (
     STRIPES,
     company_measurements,
 )
+from concept_control.energy.measurements.crowd import crowd_measurements
 from concept_control.energy.measurements.heights import height_measurements
 from concept_control.energy.measurements.measurement import (
     COUNT,
@@ -37,7 +38,7 @@ from concept_control.energy.measurements.scene_view import (
     anchor_names,
     length_of,
 )
-from concept_control.energy.measurements.vectors import anchored, from_anchor
+from concept_control.energy.measurements.vectors import Scalar, anchored, from_anchor
 
 _OF_MEANT = ('way', 'radial', 'sight')
 """Frames of an anchor and what is meant, of which all is measured."""
@@ -73,6 +74,7 @@ def placement_measurements(has_heights: bool = False) -> tuple[Measurement, ...]
         *_in_line(),
         *_from_several(),
         *company_measurements(),
+        *crowd_measurements(),
         *_stripes(),
         *(height_measurements() if has_heights else ()),
     )
@@ -118,6 +120,11 @@ def _gaps_to(anchor: str, topic: str, needs: int) -> Iterator[Measurement]:
     yield make('round gap', f'{{}} beyond touching, as discs, {words}',
                lambda v: v.distance(anchor) - v.reach.mean(dim=-1), EVERYTHING,
                True)  # fmt: skip
+    for scalar, phrase, size in (
+        ('widths', f'{{}} sides of {words} from {words}', lambda v: v.attended_size),
+        ('own widths', f'{{}} of its own sides from {words}', lambda v: v.size),
+    ):
+        yield make(scalar, phrase, partial(_in_sizes, anchor, size), EVERYTHING, False, RATIO)
     for axis in (0, 1):
         phrase = f'a share of {{}} of its side over that of {words} in {"xy"[axis]}'
         yield make(f'shared {"xy"[axis]}', phrase, partial(_shared, anchor, axis),
@@ -126,6 +133,10 @@ def _gaps_to(anchor: str, topic: str, needs: int) -> Iterator[Measurement]:
 
 def _of_gap(anchor: str, scalar: OfGap, view: SceneView) -> torch.Tensor:
     return scalar(view.offset(anchor), view.reach, view)
+
+
+def _in_sizes(anchor: str, size: Scalar, view: SceneView) -> torch.Tensor:
+    return view.distance(anchor) / size(view).mean(dim=-1).clamp(min=1e-3)
 
 
 def _shared(anchor: str, axis: int, view: SceneView) -> torch.Tensor:
@@ -217,14 +228,32 @@ def _on_its_half(anchor: str, axis: int, view: SceneView) -> torch.Tensor:
     return view.place[:, axis] * view.anchor(anchor)[:, axis].sign()
 
 
+_POINTS = {'middle': 'table', 'robot': 'robot', 'start': 'start'}
+"""Points by the names of orders by the distance to them."""
+
+
 def _from_several() -> Iterator[Measurement]:
     """Yield measurements from points that several of the attended make."""
     yield from from_anchor('balance', 'end', 2, short=True)
     make = partial(anchored, 'attended', 'pair')
+    for end, point in _POINTS.items():
+        for which, word in zip(ENDS, ('closest', 'furthest')):
+            phrase = f'{{}} further from {anchor_names()[point]} than the {word} of what is meant'
+            yield make(2, f'behind {which} from {end}', phrase, partial(_behind, end, which),
+                       {MIRROR}, True)  # fmt: skip
     yield make(2, 'off crossing', '{} from the column of one and the row of another',
                _off_crossing, {SHIFT, MIRROR}, False)  # fmt: skip
     yield make(3, 'off fourth corner', '{} from the fourth corner of a parallelogram of three',
                _off_fourth_corner, EVERYTHING, False)  # fmt: skip
+
+
+def _behind(end: str, which: str, view: SceneView) -> torch.Tensor:
+    """Return by how much (R,) the subject is further from a point than an end of the attended."""
+    from_end = view.fixed(
+        f'{which} from {end}',
+        lambda v: length_of(v.anchor(f'{which} {end}') - v.anchor(_POINTS[end])),
+    )
+    return view.distance(_POINTS[end]) - from_end
 
 
 def _off_crossing(view: SceneView) -> torch.Tensor:
@@ -336,6 +365,8 @@ def _among_others() -> Iterator[Measurement]:
         yield make(f'against {name}', '{} further from what is meant than from anything else',
                    partial(_against, name == 'nearest'), EVERYTHING, True, LENGTH,
                    f'{{}} closer to what is meant than to {words}')  # fmt: skip
+    yield make('clear', 'others at least {} off the straight way to what is meant', _clear,
+               EVERYTHING, False)  # fmt: skip
     yield make('number closer', '{} things closer to it than what is meant', _number_closer,
                EVERYTHING, False, COUNT)  # fmt: skip
     other = partial(anchored, 'others', 'others', 0)
@@ -354,6 +385,15 @@ def _among_others() -> Iterator[Measurement]:
                         partial(_number_beyond, axis, side), _SHIFTS, False, COUNT)  # fmt: skip
     yield anchored('robot', 'table', 0, 'distance', '{} from the robot',
                        lambda v: v.distance('robot'), {MIRROR}, False)  # fmt: skip
+
+
+def _clear(view: SceneView) -> torch.Tensor:
+    """Return how far (R,) others are off the straight way between the subject and the attended."""
+    way = -view.offset('attended').unsqueeze(1)
+    ahead = view.scene.after - view.place.unsqueeze(1)
+    share = (ahead * way).sum(dim=-1) / way.square().sum(dim=-1).clamp(min=SMALL)
+    off = length_of(ahead - share.clamp(0.0, 1.0).unsqueeze(-1) * way)
+    return torch.where(view.others > 0.5, off, _FAR).amin(dim=-1)
 
 
 def _against(is_nearest: bool, view: SceneView) -> torch.Tensor:

@@ -41,6 +41,7 @@ ROBOT = (0.0, -1.0)
 FRAMES = {'way': ('start', 'attended'), 'radial': ('table', 'attended'),
           'sight': ('robot', 'attended'), 'home': ('table', 'start'), 'reach': ('robot', 'start'),
           'edge': ('attended', 'edge attended'), 'own edge': ('start', 'edge start'),
+          'own neighbour': ('start', 'first other start'),
           'queue': ('robot', 'last other robot'),
           'neighbours': ('first other subject', 'second other subject')}  # fmt: skip
 """Frames of a pair of anchors by name, beside those of the first and last in an order."""

@@ -104,12 +104,19 @@ def from_anchor(anchor: str, topic: str, needs: int, short: bool = False) -> Ite
         for name, axis, side in _EDGES:
             phrase = f'its {name} at {{}} {"xy"[axis]} of {words}'
             yield make(name, phrase, _edge_coordinate(axis, side), keeps, True)
+        phrase = f'its outermost face {{}} from {words}, along x or y'
+        yield make('outer face', phrase, _outer_face, keeps | {MIRROR}, False)
 
 
 @cache
 def _turned(degrees: int) -> Scalar:
     angle = math.radians(degrees)
     return lambda o: torch.remainder(o.angle - angle + math.pi, 2 * math.pi) - math.pi
+
+
+def _outer_face(offsets: Offsets) -> torch.Tensor:
+    half = offsets.size / 2
+    return torch.maximum(offsets.x.abs() + half[0], offsets.y.abs() + half[1])
 
 
 @cache
