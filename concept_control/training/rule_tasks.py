@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 
 import numpy as np
@@ -12,6 +13,7 @@ from concept_control.energy.measurements.entities import MEASUREMENTS
 from concept_control.energy.measurements.entity_view import candidates_of
 from concept_control.energy.measurements.features import (
     ALL_MEASUREMENTS,
+    CORE,
     FITTED,
     GROUPS,
     MIDDLE,
@@ -38,6 +40,9 @@ _PALETTE = 3
 
 _BESIDE = 0.1
 """Weight of a measurement that does not read the marker, or the motion, that is shown."""
+
+_GROUP_SHARE = 0.12
+"""Share of concepts that rank within a group."""
 
 _RANK_SHARES = (0.46, 0.46, 0.04, 0.04)
 """Shares of `RANKS` among ranks."""
@@ -100,29 +105,35 @@ def _random_rule(
 ) -> tuple[torch.Tensor, torch.Tensor]:
     """Return which entities (R, N) a random rule attends to, and which are clear of its bounds."""
     candidates = candidates_of(scene)
+    group = 0
+    if not values_only and rng.random() < _GROUP_SHARE:
+        missing = {flag for flag, is_there in (('marker', has_marker), ('motion', moves))
+                   if not is_there}  # fmt: skip
+        group = int(rng.choice([g for g in range(1, len(GROUPS)) if not missing & _about(g)]))
     allowed = [
         index
         for index, m in enumerate(ALL_MEASUREMENTS)
         if ('marker' not in m.about or has_marker)
         and (not {'motion', 'before'} & m.about or moves)
+        and (group == 0 or m.name in CORE)
     ]
     # Unusual directions and anchors, and distances along one axis, are many, but seldom meant.
     odd = [
-        bool({'oblique', 'axis', 'anchored', 'before'} & ALL_MEASUREMENTS[i].about)
+        bool({'oblique', 'axis', 'anchored', 'before', 'seldom'} & ALL_MEASUREMENTS[i].about)
         for i in allowed
     ]
     weight = np.where(odd, 0.2, 1.0)
     if not values_only:
         # Hardly anybody shows a marker, or motion, that has nothing to do with what is meant.
         shown = [{'marker'}] * has_marker + [{'motion', 'before'}] * moves
-        beside = [sum(not flags & ALL_MEASUREMENTS[i].about for flags in shown) for i in allowed]
+        about = [ALL_MEASUREMENTS[i].about | _about(group) for i in allowed]
+        beside = [sum(not flags & each for flags in shown) for each in about]
         weight *= _BESIDE ** np.array(beside)
     measurement = int(rng.choice(allowed, p=weight / weight.sum()))
-    is_rank = not values_only and measurement < len(MEASUREMENTS) and rng.random() < 0.5
-    group, kind = 0, int(rng.choice(len(RANKS), p=_RANK_SHARES))
-    if rng.random() < 0.15:
-        groups = [1, 2] * moves + [3, 4] * has_marker + [len(GROUPS) - 1]
-        group = int(rng.choice(groups))
+    is_rank = group > 0 or (
+        not values_only and measurement < len(MEASUREMENTS) and rng.random() < 0.5
+    )
+    kind = int(rng.choice(len(RANKS), p=_RANK_SHARES if group == 0 else (0.5, 0.5, 0, 0)))
     view = rank_view(kind, group) if is_rank else VALUE
     feature = Features(
         torch.tensor([measurement]),
@@ -136,11 +147,15 @@ def _random_rule(
         passes = (values >= first) & (values <= last) & candidates
         plain = Features(feature.measurements, torch.tensor([VALUE]), feature.parameters)
         return passes, _clear_ranks(plain.evaluate(scene)[..., 0], candidates)
-    return _bound(rng, values, candidates, 'signed' in ALL_MEASUREMENTS[measurement].about)
+    return _bound(rng, values, candidates, ALL_MEASUREMENTS[measurement].border)
+
+
+def _about(group: int) -> frozenset[str]:
+    return frozenset(GROUPS[group][-1].split())
 
 
 def _bound(
-    rng: np.random.Generator, values: torch.Tensor, candidates: torch.Tensor, is_signed: bool
+    rng: np.random.Generator, values: torch.Tensor, candidates: torch.Tensor, border: float
 ) -> tuple[torch.Tensor, torch.Tensor]:
     known = values[candidates & ~values.isnan()]
     if len(known) < 2:
@@ -148,8 +163,8 @@ def _bound(
     spread = float(known.std()) + 1e-9
     low, high = np.sort(np.quantile(known.numpy(), rng.uniform(0.15, 0.85, 2)))
     side = rng.random()
-    if is_signed and rng.random() < 0.4:
-        low = high = 0.0
+    if not math.isnan(border) and rng.random() < 0.4:
+        low = high = border
         side *= 0.8
     if side < 0.4:
         passes, away = values > low, (values - low).abs()

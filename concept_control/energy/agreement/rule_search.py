@@ -8,7 +8,7 @@ that a scorer of tokens (`scorer.py`) serves measurements it was not trained on.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Container, Iterable, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -31,8 +31,8 @@ from concept_control.energy.scene_batch import SceneBatch
 OPEN = 1e9
 """Size of a bound that excludes nothing."""
 
-UPPER, LOWER, BOTH, ZERO, PAIR = range(5)
-"""Kinds of rules: at most; at least; within; beyond a natural zero; two features."""
+UPPER, LOWER, BOTH, BORDER, PAIR = range(5)
+"""Kinds of rules: at most; at least; within; on one side of a border; two features."""
 
 MAX_PAIRS = 60
 """Largest number of rules with two features."""
@@ -45,7 +45,7 @@ _NO_GAP = 3.5
 """Gap that stands for "nothing there", beyond the largest `_FAR_GAP`, in standard deviations."""
 
 _BEYOND = 0.1
-"""Largest distance from zero of what is beyond it, in standard deviations."""
+"""Largest distance from a border of what is beyond it, in standard deviations."""
 
 _PAD = 0.3
 """Width of the gap on a side without other entities, in standard deviations."""
@@ -207,12 +207,12 @@ def _rules_of(
     is_inside = (others >= margins.low) & (others <= margins.high)
     is_defined = ~meant.isnan().any(dim=0) & tells[0] & tells[1]
     singles = _single_rules(features, margins, is_defined & ~is_inside.any(dim=0))
-    pairs = _pair_rules(features, margins, is_defined, is_inside, others)
+    facts = _feature_facts(features)
+    pairs = _pair_rules(features, facts, margins, is_defined, is_inside, others)
     clauses = torch.cat([singles.clauses, pairs.clauses])
     if not len(clauses):
         return _no_rules(features)
     table = RuleTable(features, clauses, torch.cat([singles.bounds, pairs.bounds]))
-    facts = _feature_facts(features)
     first, second = facts[clauses[:, 0]], facts[clauses[:, 1].clamp(min=0)]
     described = torch.where((clauses[:, 1] >= 0).unsqueeze(-1), (first + second) / 2, first)
     context = _context(scene, attended, candidates, len(clauses)).expand(len(clauses), -1)
@@ -240,25 +240,25 @@ def _single_rules(features: Features, margins: _Margins, is_alone: torch.Tensor)
         margins.low, margins.high, margins.spread, margins.under, margins.over
     )  # fmt: skip
     is_rank = features.views > VALUE
-    signed = _feature_facts(features)[:, FLAGS.index('signed')] > 0
-    crosses = ((low > 0) & (margins.below <= 0) & over) | (
-        (high < 0) & (margins.above >= 0) & under
+    border = _BORDERS[features.measurements].masked_fill(is_rank, torch.nan)
+    is_beyond = low > border
+    crosses = (is_beyond & (margins.below <= border) & over) | (
+        (high < border) & (margins.above >= border) & under
     )
     zero, end = torch.zeros_like(low), torch.full_like(low, OPEN)
-    # What is just zero, as what did not move, is on neither side.
-    is_positive = low > 0
-    from_zero = torch.where(is_positive, torch.minimum(low, _BEYOND * spread), -end)
-    to_zero = torch.where(is_positive, end, torch.maximum(high, -_BEYOND * spread))
+    # What is just at the border, as what did not move, is on neither side.
+    from_border = torch.where(is_beyond, torch.minimum(low, border + _BEYOND * spread), -end)
+    to_border = torch.where(is_beyond, end, torch.maximum(high, border - _BEYOND * spread))
     # A side without other entities is closed by a pad.
     lower = (low, torch.where(under, low - _PAD * spread, margins.below))
     upper = (high, torch.where(over, high + _PAD * spread, margins.above))
-    signs = torch.where(is_positive, zero, -end), torch.where(is_positive, end, zero)
+    signs = torch.where(is_beyond, border, -end), torch.where(is_beyond, end, border)
     kinds = (
         (UPPER, under & ~(over & is_rank), (-end, -end, *upper)),
         (LOWER, over & ~under, (*lower, end, end)),
         # The first ones are said once, by an upper bound.
         (BOTH, ~(is_rank & (low < 0.5)), (*lower, *upper)),
-        (ZERO, signed & ~is_rank & crosses, (from_zero, signs[0], to_zero, signs[1])),
+        (BORDER, crosses, (from_border, signs[0], to_border, signs[1])),
     )
     gaps = margins.gaps()
     columns = (
@@ -287,6 +287,7 @@ def _single_rules(features: Features, margins: _Margins, is_alone: torch.Tensor)
 
 def _pair_rules(
     features: Features,
+    facts: torch.Tensor,
     margins: _Margins,
     is_defined: torch.Tensor,
     is_inside: torch.Tensor,
@@ -298,8 +299,9 @@ def _pair_rules(
         return _Found(none, torch.zeros(0, 2, 4), torch.zeros(0, _NUM_NUMBERS))
     excluded = ~is_inside
     share = excluded.float().mean(dim=0)
-    facts = _feature_facts(features)
-    awkward = facts[:, [FLAGS.index(flag) for flag in ('oblique', 'anchored', 'before')]].sum(-1)
+    awkward = facts[
+        :, [FLAGS.index(flag) for flag in ('oblique', 'anchored', 'before', 'seldom')]
+    ].sum(-1)
     useful = is_defined & (features.views == VALUE) & (share > 0.25) & (share < 1.0)
     (index,) = (useful & (awkward < 0.5)).nonzero(as_tuple=True)
     index = index[share[index].topk(min(PAIR_FEATURES, len(index))).indices]
@@ -341,12 +343,13 @@ def _numbers(kind: torch.Tensor, columns: Sequence[torch.Tensor]) -> torch.Tenso
 # ------------------------------------------------------------------ tokens
 
 
-def _about() -> torch.Tensor:
-    rows = [[float(flag in m.about) for flag in FLAGS] for m in ALL_MEASUREMENTS]
-    return torch.tensor(rows)
+def _flagged(about: Iterable[Container[str]]) -> torch.Tensor:
+    return torch.tensor([[float(flag in each) for flag in FLAGS] for each in about])
 
 
-_ABOUT = _about()
+_ABOUT = _flagged(m.about for m in ALL_MEASUREMENTS)
+_GROUP_ABOUT = _flagged(about.split() for *_, about in GROUPS)
+_BORDERS = torch.tensor([m.border for m in ALL_MEASUREMENTS])
 
 
 def _view_facts() -> torch.Tensor:
@@ -371,7 +374,9 @@ NUM_TOKEN_NUMBERS = _NUM_CONTEXT + len(FLAGS) + _VIEW_FACTS.shape[1] + _NUM_NUMB
 
 def _feature_facts(features: Features) -> torch.Tensor:
     """Return (F, D) what each feature is about and how it is seen."""
-    return torch.cat([_ABOUT[features.measurements], _VIEW_FACTS[features.views]], dim=-1)
+    groups = (features.views - 1).clamp(min=0) // len(RANKS)
+    about = torch.maximum(_ABOUT[features.measurements], _GROUP_ABOUT[groups])
+    return torch.cat([about, _VIEW_FACTS[features.views]], dim=-1)
 
 
 def _context(

@@ -44,6 +44,9 @@ def clause_words(
         rank, _, group = view.partition('_')
         ends = [facts.said(end).format(*point) for end in (LOWEST, HIGHEST)]
         return _rank_words(ends[0], ends[1], rank, group, lower, upper, parameters)
+    if lower is None and upper is None:
+        # It excludes what has no such number, as what did not move has no time.
+        return f'that has a {facts.label.format(*point)}'
     if measurement in ('near_tone', 'near_chroma') and lower is None and upper is not None:
         return f'{point[0]} to within {_middle(upper)}'
     if lower is not None and upper is not None:
@@ -71,7 +74,7 @@ def _rank_words(
 ) -> str:
     among = ''
     if group != 'all':
-        words = dict(GROUPS)[group]
+        words = next(words for name, words, _ in GROUPS if name == group)
         among = f' of {words.format(_color_words(parameters[:3], 2 * parameters[3]))}'
     if rank == 'middle':
         return f'the one in the middle between the {lowest} and the {highest}{among}'

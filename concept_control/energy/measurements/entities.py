@@ -14,19 +14,21 @@ from typing import NamedTuple
 
 import torch
 
+from concept_control.energy.measurements.entity_changes import CHANGES
 from concept_control.energy.measurements.entity_measurement import (
     EVERY,
     TURNS,
     EntityMeasurement,
     Value,
 )
+from concept_control.energy.measurements.entity_neighbours import NEIGHBOURS
 from concept_control.energy.measurements.entity_relations import (
-    CHANGES,
     COMPANY,
     MARKER_FRAMES,
     OTHERS,
 )
 from concept_control.energy.measurements.entity_view import EntityView
+from concept_control.energy.measurements.groups import ALIKE
 from concept_control.energy.measurements.measurement import MIRROR, SHIFT
 
 
@@ -119,6 +121,13 @@ def _places(anchor: _Anchor) -> Iterator[EntityMeasurement]:
         f'distance_{anchor.name}', label, lambda v: anchor.offset(v).norm(dim=-1), unsigned,
         shift | TURNS, words,
     )  # fmt: skip
+    if anchor.name == 'marker' or 'anchored' in about:
+        yield EntityMeasurement(
+            f'robot_{anchor.name}', f"distance to the robot beyond that of {to}",
+            lambda v: v.from_robot(v.at) - v.from_robot(v.at - anchor.offset(v)),
+            about, frozenset({MIRROR}),
+            ('',) * 4 + (f'closer to the robot than {to}', f'further from the robot than {to}'),
+        )  # fmt: skip
     if not anchor.is_full:
         return
     for angle in _OBLIQUE:
@@ -153,6 +162,13 @@ def _along(anchor: _Anchor, degrees: float, view: EntityView) -> torch.Tensor:
 _LOOKS = (
     ('size', 'size', 'size', ('smallest', 'largest', 'smaller', 'larger')),
     ('brightness', 'brightness', 'colour', ('darkest', 'brightest', 'darker', 'brighter')),
+    (
+        'luminance',
+        'mean of red, green and blue',
+        'colour',
+        ('darkest', 'palest', 'darker', 'paler'),
+    ),
+    ('warmth', 'red less blue', 'colour signed', ('coldest', 'warmest', 'colder', 'warmer')),
     ('saturation', 'colourfulness', 'colour', ('palest', 'most colourful', '', '')),
     ('red', 'red', 'colour channel', ('least red', 'most red', 'less red', 'redder')),
     ('green', 'green', 'colour channel', ('least green', 'most green', '', '')),
@@ -179,7 +195,7 @@ def _look(index: int, view: EntityView) -> torch.Tensor:
 def _compared_looks(
     whose: str, words: str, about: str, against: Value, count: int = len(_LOOKS)
 ) -> Iterator[EntityMeasurement]:
-    """Yield the first `count` looks less another's, `against` giving all (R, N, 9)."""
+    """Yield the first `count` looks less another's, `against` giving all (R, N, 11)."""
     for index, (name, label, flags, (_, _, lower, higher)) in enumerate(_LOOKS[:count]):
         zeros = (f'{lower or f"less {label}"} than {words}',
                  f'{higher or f"more {label}"} than {words}')  # fmt: skip
@@ -201,26 +217,26 @@ def _from_marker(view: EntityView) -> torch.Tensor:
 
 def _differences() -> Iterator[EntityMeasurement]:
     """Yield how much looks differ from the marker's."""
-    for name, label, about, value in (
-        ('tone', 'colour', 'colour', lambda v: v.from_marker(v.tones).norm(dim=-1)),
-        ('chroma', 'hue', 'colour', lambda v: v.from_marker(v.tones)[..., :3].norm(dim=-1)),
-        ('rgb', 'red, green and blue', 'colour channel',
-         lambda v: _from_marker(v)[..., 3:6].norm(dim=-1)),
-        ('size', 'size', 'size', lambda v: _from_marker(v)[..., 0].abs()),
+    for name, label, about, border, value in (
+        ('tone', 'colour', 'colour', ALIKE, lambda v: v.from_marker(v.tones).norm(dim=-1)),
+        ('chroma', 'hue', 'colour', ALIKE,
+         lambda v: v.from_marker(v.tones)[..., :3].norm(dim=-1)),
+        ('rgb', 'red, green and blue', 'colour channel', math.nan,
+         lambda v: _from_marker(v)[..., 5:8].norm(dim=-1)),
+        ('size', 'size', 'size', math.nan, lambda v: _from_marker(v)[..., 0].abs()),
     ):  # fmt: skip
         words = (f'most like the marker in {label}', f'least like the marker in {label}',
                  f'like the marker in {label} to within {{}}',
                  f'unlike the marker in {label} by more than {{}}')  # fmt: skip
         yield EntityMeasurement(
             f'{name}_difference_marker', f"difference of {label} to the marker's", value,
-            frozenset(f'{about} marker'.split()), EVERY, words,
+            frozenset(f'{about} marker'.split()), EVERY, words, border,
         )  # fmt: skip
 
 
 def _from_neighbour(view: EntityView) -> torch.Tensor:
-    away = view.apart.masked_fill(~view.anyone, torch.inf)
-    nearest = away.argmin(dim=-1, keepdim=True)
-    return view.looks - view.looks.gather(1, nearest.expand_as(view.looks))
+    nearest = view.nearest.unsqueeze(-1).expand_as(view.looks)
+    return view.looks - view.looks.gather(1, nearest)
 
 
 MEASUREMENTS = (
@@ -232,6 +248,7 @@ MEASUREMENTS = (
     *OTHERS,
     *COMPANY,
     *MARKER_FRAMES,
+    *NEIGHBOURS,
     *CHANGES,
 )
 """All measurements without fitted parameters."""

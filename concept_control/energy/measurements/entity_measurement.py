@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -23,13 +24,14 @@ FLAGS = (
     'anchored',
     'before',
     'channel',
-    'framed',
+    'seldom',
     'fitted',
 )
 """What a measurement may be about, for a scorer: the marker; motion; colour; size; place; the
 other entities; a difference with a natural zero; a direction other than x and y; the distance
-along one axis; an entity singled out by its looks; the first state; one colour channel; the frame
-of the marker and the table or the robot; parameters fitted to demonstrations."""
+along one axis; an entity singled out by its looks; the first state; one colour channel; what is
+seldom meant, as places in the frame of the marker and the robot; parameters fitted to
+demonstrations."""
 
 LOWEST, HIGHEST, BELOW, ABOVE, BELOW_ZERO, ABOVE_ZERO = range(6)
 """Words of a measurement: for the entity with the least or the largest number; for entities below
@@ -59,6 +61,8 @@ class EntityMeasurement:
         about: Flags out of `FLAGS`.
         keeps: Changes of the whole scene (a turn by 90°) that leave the number as it is.
         words: Words of its own, from `LOWEST` on; '' for those made from the label.
+        border: Number that parts what is meant from what is not, whatever else there is, as two
+            colours from one; NaN for none. Of a difference, flagged as signed, it is zero.
         width: Number of fitted parameters, 0 for a plain measurement.
         is_direction: Whether fitted parameters are a direction; otherwise a point.
     """
@@ -69,8 +73,13 @@ class EntityMeasurement:
     about: Keeps = frozenset()
     keeps: Keeps = frozenset()
     words: tuple[str, ...] = ()
+    border: float = math.nan
     width: int = 0
     is_direction: bool = False
+
+    def __post_init__(self) -> None:
+        if 'signed' in self.about:
+            object.__setattr__(self, 'border', 0.0)
 
     def said(self, which: int) -> str:
         """Return the words from `LOWEST` to `ABOVE_ZERO`."""
@@ -79,7 +88,13 @@ class EntityMeasurement:
 
 
 def row(
-    about: str, name: str, label: str, value: Value, *words: str, keeps: Keeps = EVERY
+    about: str,
+    name: str,
+    label: str,
+    value: Value,
+    *words: str,
+    keeps: Keeps = EVERY,
+    border: float = math.nan,
 ) -> EntityMeasurement:
     """Return a measurement, its flags given as words."""
-    return EntityMeasurement(name, label, value, frozenset(about.split()), keeps, words)
+    return EntityMeasurement(name, label, value, frozenset(about.split()), keeps, words, border)

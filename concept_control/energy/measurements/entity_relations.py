@@ -8,12 +8,16 @@ from functools import partial
 import torch
 
 from concept_control.energy.measurements.entity_measurement import TURNS, EntityMeasurement, row
-from concept_control.energy.measurements.entity_view import FAR, MOVED, EntityView, least, most
+from concept_control.energy.measurements.entity_view import (
+    FAR,
+    NEIGHBOURHOOD,
+    EntityView,
+    least,
+    most,
+)
+from concept_control.energy.measurements.groups import ALIKE
 from concept_control.energy.measurements.measurement import MIRROR, TURN
 from concept_control.energy.measurements.scene_view import ROBOT
-
-NEIGHBOURHOOD = 0.5
-"""Radius within which neighbours are counted [workspace units]."""
 
 
 def _sizes(view: EntityView) -> tuple[torch.Tensor, torch.Tensor]:
@@ -23,23 +27,6 @@ def _sizes(view: EntityView) -> tuple[torch.Tensor, torch.Tensor]:
 def _beyond_mean(look: int, view: EntityView) -> torch.Tensor:
     own = view.looks[..., look]
     return own - view.peers_mean(own.unsqueeze(1))
-
-
-def _time(feature: int, view: EntityView) -> torch.Tensor:
-    return view.scene.motion[..., feature].masked_fill(~view.has_time, torch.nan)
-
-
-def _later_than_marker(view: EntityView) -> torch.Tensor:
-    later = view.from_marker(view.scene.motion)[..., 1]
-    # What did not move was neither before nor after.
-    both = view.has_time & (view.marker(view.has_time.unsqueeze(-1).to(later))[..., 0] > 0.5)
-    return later.masked_fill(~both, torch.nan)
-
-
-def _unlike_marker(view: EntityView) -> torch.Tensor:
-    different = view.from_marker(view.step).norm(dim=-1)
-    # Beside a marker that stays, how it moves says nothing but how far each goes.
-    return different.masked_fill(view.marker(view.step).norm(dim=-1) < MOVED, torch.nan)
 
 
 OTHERS = (
@@ -60,7 +47,7 @@ OTHERS = (
     row('peers colour', 'tone_nearest', 'difference to the most similar colour',
          lambda v: least(v.tones_apart, v.peers), 'one with the most similar twin in colour',
          'one whose colour is the oddest', 'of a colour that another shares to within {}',
-         'of a colour that no other shares to within {}'),
+         'of a colour that no other shares to within {}', border=ALIKE),
     row('peers colour', 'tone_furthest', 'difference to the least similar colour',
          lambda v: most(v.tones_apart, v.peers)),
     row('peers colour', 'alike', 'number of others of the same colour',
@@ -99,7 +86,7 @@ COMPANY = tuple(
 
 def _about_marker() -> Iterator[EntityMeasurement]:
     """Yield places in the frames from the table's middle, or the robot, to the marker."""
-    about = 'marker framed place signed'
+    about = 'marker seldom place signed'
     for axis, name in enumerate('xy'):
         yield row(about, f'half_{name}', f"{name} towards the marker's side of the table",
                    partial(_marker_half, axis), '', '', '', '', "not on the marker's half",
@@ -111,13 +98,9 @@ def _about_marker() -> Iterator[EntityMeasurement]:
     for origin, words, keeps in ((0.0, 'middle', TURNS), (ROBOT, 'robot', frozenset({MIRROR}))):
         yield row(about, f'beyond_{words}', f'way beyond the marker, seen from the {words}',
                    partial(_beyond_marker, origin, 0), keeps=keeps)  # fmt: skip
-        yield row('marker framed place', f'beside_{words}',
+        yield row('marker seldom place', f'beside_{words}',
                    f'distance beside the line of the {words} and the marker',
                    partial(_beyond_marker, origin, 1), keeps=keeps)  # fmt: skip
-    yield row('place', 'distance_robot', 'distance to the robot',
-               lambda v: (v.at - v.at.new_tensor(ROBOT)).norm(dim=-1),
-               'closest to the robot', 'furthest from the robot', 'within {} of the robot',
-               'further than {} from the robot', keeps=frozenset({MIRROR}))  # fmt: skip
 
 
 def _marker_half(axis: int, view: EntityView) -> torch.Tensor:
@@ -146,28 +129,3 @@ def _beyond_marker(
 
 MARKER_FRAMES = tuple(_about_marker())
 """Places relative to the marker, as seen from the table's middle and the robot."""
-
-CHANGES = (
-    row('motion place signed', 'gain_middle', 'approach to the middle of the table',
-         lambda v: v.was.norm(dim=-1) - v.at.norm(dim=-1), '', '', '', '',
-         'moved away from the middle of the table', 'came closer to the middle of the table',
-         keeps=TURNS),
-    row('motion marker signed', 'gain_marker', 'approach to the marker',
-         lambda v: v.from_marker(v.was).norm(dim=-1) - v.from_marker(v.at).norm(dim=-1), '', '',
-         'came less than {} closer to the marker', 'came more than {} closer to the marker',
-         'moved away from the marker', 'came closer to the marker'),
-    row('motion peers signed', 'gain_nearest', 'approach to the nearest other',
-         lambda v: least(torch.cdist(v.was, v.was), v.anyone).clamp(max=FAR)
-         - least(v.apart, v.anyone)),
-    row('motion', 'detour', 'detour beyond the straight way', lambda v: v.scene.motion[..., 0]),
-    row('motion', 'time', 'time of its motion', partial(_time, 1),
-         'first to move', 'last to move'),
-    row('motion', 'onset', 'time at which it set off', partial(_time, 2),
-         'first to set off', 'last to set off'),
-    row('motion marker signed', 'time_marker', "time of its motion after the marker's",
-         _later_than_marker, '', '', '', '', 'moved before the marker', 'moved after the marker'),
-    row('motion marker', 'difference_motion', "difference of its motion to the marker's",
-         _unlike_marker, 'one that moved most like the marker',
-         'one that moved least like the marker'),
-)  # fmt: skip
-"""What has changed since the first state."""

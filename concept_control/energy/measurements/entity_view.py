@@ -9,11 +9,14 @@ from functools import cached_property
 import torch
 
 from concept_control.energy.measurements.groups import ALIKE, tones_of
-from concept_control.energy.measurements.scene_view import TIE
+from concept_control.energy.measurements.scene_view import ROBOT, TIE
 from concept_control.energy.scene_batch import SceneBatch
 
 MOVED = 0.05
 """Shortest displacement that counts as motion [workspace units]."""
+
+NEIGHBOURHOOD = 0.5
+"""Radius within which neighbours are counted [workspace units]."""
 
 FAR = 3.0
 """Distance [workspace units] and difference that stand for "no other"."""
@@ -66,6 +69,10 @@ class EntityView:
         """Return values (R, N, D) less the marker's."""
         return values - self.marker(values)
 
+    def from_robot(self, places: torch.Tensor) -> torch.Tensor:
+        """Return the distances (...) of places (..., 2) to the robot."""
+        return (places - places.new_tensor(ROBOT)).norm(dim=-1)
+
     # -------------------------------------------------------------- looks and motion
 
     @cached_property
@@ -75,11 +82,14 @@ class EntityView:
 
     @cached_property
     def looks(self) -> torch.Tensor:
-        """(R, N, 9) size, brightness, colourfulness, RGB and chroma."""
+        """(R, N, 11) size, brightness, luminance, warmth, colourfulness, RGB and chroma."""
         colors = self.scene.colors
         high, low = colors.amax(dim=-1, keepdim=True), colors.amin(dim=-1, keepdim=True)
         sizes = self.scene.sizes.unsqueeze(-1)
-        return torch.cat([sizes, high, high - low, colors, self.tones[..., :3]], dim=-1)
+        mean, warm = colors.mean(dim=-1, keepdim=True), colors[..., :1] - colors[..., 2:]
+        return torch.cat(
+            [sizes, high, mean, warm, high - low, colors, self.tones[..., :3]], dim=-1
+        )
 
     @property
     def step(self) -> torch.Tensor:
@@ -104,6 +114,11 @@ class EntityView:
     def apart(self) -> torch.Tensor:
         """(R, N, N) distances."""
         return torch.cdist(self.at, self.at)
+
+    @cached_property
+    def nearest(self) -> torch.Tensor:
+        """(R, N) number of the nearest other entity of each."""
+        return self.apart.masked_fill(~self.anyone, torch.inf).argmin(dim=-1)
 
     @cached_property
     def tones_apart(self) -> torch.Tensor:

@@ -7,6 +7,7 @@ a typical colour or place, or the coordinate along a direction of colour or plac
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
@@ -20,27 +21,33 @@ from concept_control.energy.measurements.entities import (
 )
 from concept_control.energy.measurements.entity_measurement import EntityMeasurement, Value
 from concept_control.energy.measurements.entity_view import MOVED, TIE, EntityView
+from concept_control.energy.measurements.groups import ALIKE
 from concept_control.energy.scene_batch import SceneBatch
 
 NUM_PARAMETERS = 4
 """Number of parameters of a fitted measurement or group; those not needed are zero."""
 
-LIKE = 0.28
-"""Largest difference of tones within a group of one colour."""
-
 
 def _fitted(
-    name: str, label: str, about: str, width: int, value: Value, is_direction: bool = False
+    name: str,
+    label: str,
+    about: str,
+    width: int,
+    value: Value,
+    is_direction: bool = False,
+    border: float = math.nan,
 ) -> EntityMeasurement:
     flags = frozenset(f'{about} fitted'.split())
     return EntityMeasurement(
-        name, label, value, flags, width=width, is_direction=is_direction
+        name, label, value, flags, border=border, width=width, is_direction=is_direction
     )  # fmt: skip
 
 
 FITTED = (
-    _fitted('near_tone', 'difference to the colour {}', 'colour', 4, lambda v: v.tones),
-    _fitted('near_chroma', 'difference to the hue {}', 'colour', 3, lambda v: v.tones[..., :3]),
+    _fitted('near_tone', 'difference to the colour {}', 'colour', 4, lambda v: v.tones,
+            border=ALIKE),
+    _fitted('near_chroma', 'difference to the hue {}', 'colour', 3, lambda v: v.tones[..., :3],
+            border=ALIKE),
     _fitted('near_place', 'distance to {}', 'place', 2, lambda v: v.at),
     _fitted('near_offset', 'distance to {} from the marker', 'place marker', 2,
             lambda v: v.from_marker(v.at)),
@@ -65,14 +72,21 @@ ALL_INDEX = {measurement.name: index for index, measurement in enumerate(ALL_MEA
 _ABOUT_MOTION = torch.tensor([bool({'motion', 'before'} & m.about) for m in ALL_MEASUREMENTS])
 
 GROUPS = (
-    ('all', 'all'),
-    ('moved', 'those that moved'),
-    ('stayed', 'those that did not move'),
-    ('like_marker', "those of the marker's colour"),
-    ('unlike_marker', "those of another colour than the marker's"),
-    ('like_attended', 'those of the colour {}'),
+    ('all', 'all', ''),
+    ('moved', 'those that moved', 'motion'),
+    ('stayed', 'those that did not move', 'motion'),
+    ('like_marker', "those of the marker's colour", 'marker colour'),
+    ('unlike_marker', "those of another colour than the marker's", 'marker colour'),
+    ('left', 'those on the left half of the table', 'axis'),
+    ('right', 'those on the right half of the table', 'axis'),
+    ('front', 'those on the front half of the table', 'axis'),
+    ('back', 'those on the back half of the table', 'axis'),
+    ('kin', 'those of its colour', 'peers colour'),
+    ('like_attended', 'those of the colour {}', 'colour'),
 )
-"""Groups in which entities are ranked, and their words; the last one is fitted (a tone)."""
+"""Groups in which entities are ranked, their words and flags; the last one is fitted (a tone)."""
+
+_KIN = [name for name, *_ in GROUPS].index('kin')
 
 RANKS = ('ascending', 'descending', 'middle', 'outer')
 ASCENDING, DESCENDING, MIDDLE, OUTER = range(4)
@@ -83,7 +97,7 @@ VALUE = 0
 
 VIEWS = (
     'value',
-    *(f'{rank}_{group}' for group, _ in GROUPS for rank in RANKS),
+    *(f'{rank}_{group}' for group, *_ in GROUPS for rank in RANKS),
 )
 """Stable names of the views."""
 
@@ -139,6 +153,7 @@ class Features:
         view = EntityView(scene)
         group = (self.views - 1).clamp(min=0) // len(RANKS)
         is_everyone = (self._groups(view, group) | ~view.candidates.unsqueeze(-1)).all(dim=1)
+        is_everyone &= (group != _KIN) | (view.alike == view.peers).all(dim=(1, 2)).unsqueeze(-1)
         moves = view.has_moved | (scene.motion[..., 0] > MOVED)
         is_moving = (moves & (scene.present > 0.5)).any(dim=1, keepdim=True)
         return (group == 0) | ~is_everyone, is_moving | ~_ABOUT_MOTION[self.measurements]
@@ -171,10 +186,14 @@ class Features:
     def _ranks(self, view: EntityView, values: torch.Tensor) -> torch.Tensor:
         """Return the ranks (R, N, F) of values (R, N, F) of features that all are ranks."""
         # (R, F, N) with the entities last: sums over them are contiguous.
-        member = self._groups(view, (self.views - 1) // len(RANKS)).transpose(1, 2)
+        groups = (self.views - 1) // len(RANKS)
+        member = self._groups(view, groups).transpose(1, 2)
         values = values.transpose(1, 2)
         mine, theirs = values.unsqueeze(3), values.unsqueeze(2)
         among = member.unsqueeze(2)
+        if (groups == _KIN).any():
+            is_kin = (groups == _KIN)[:, None, None]
+            among = among & (view.alike.unsqueeze(1) | ~is_kin)
         lower = ((theirs < mine - TIE) & among).sum(dim=3)
         higher = ((theirs > mine + TIE) & among).sum(dim=3)
         kind = ((self.views - 1) % len(RANKS)).unsqueeze(1)
@@ -189,25 +208,29 @@ class Features:
         if not groups.any():
             return candidates.expand(-1, -1, len(groups))
         moved, off = view.has_moved, view.from_marker(view.tones).norm(dim=-1)
+        everyone = torch.ones_like(moved)
+        x, y = view.at.unbind(dim=-1)
+        halves = (x < 0, x > 0, y < 0, y > 0)
         fixed = torch.stack(
-            [torch.ones_like(moved), moved, ~moved, off < LIKE, off >= LIKE, moved], dim=-1
+            [everyone, moved, ~moved, off < ALIKE, off >= ALIKE, *halves, everyone, everyone],
+            dim=-1,
         )
         away = (view.tones.unsqueeze(2) - self.parameters).norm(dim=-1)
         is_fitted = groups == len(GROUPS) - 1
-        return torch.where(is_fitted, away < LIKE, fixed[..., groups]) & candidates
+        return torch.where(is_fitted, away < ALIKE, fixed[..., groups]) & candidates
 
 
 # ------------------------------------------------------------------ fits to demonstrations
 
 
-_CORE = (
+CORE = (
     'x_middle',
     'y_middle',
     'distance_middle',
     'distance_marker',
     'size',
     'brightness',
-    'saturation',
+    'distance_robot',
     'nearest',
     'distance_start',
     'time',
@@ -222,14 +245,15 @@ _RIDGE = 0.02
 def _core_ranks(
     group: int, parameters: torch.Tensor, ranks: tuple[int, ...] = (ASCENDING, DESCENDING)
 ) -> list[tuple[int, int, torch.Tensor]]:
-    return [(INDEX[name], rank_view(r, group), parameters) for r in ranks for name in _CORE]
+    return [(INDEX[name], rank_view(r, group), parameters) for r in ranks for name in CORE]
 
 
 def _plain_features() -> Features:
     """Return all features without parameters."""
     none = torch.zeros(NUM_PARAMETERS)
-    views = (VALUE, *(rank_view(rank) for rank in range(len(RANKS))))
+    views = (VALUE, rank_view(ASCENDING), rank_view(DESCENDING))
     rows = [(index, view, none) for view in views for index in range(len(MEASUREMENTS))]
+    rows += _core_ranks(0, none, (MIDDLE, OUTER))
     for group in range(1, len(GROUPS) - 1):
         rows += _core_ranks(group, none)
     return Features.of(rows)
@@ -260,9 +284,12 @@ def fit_features(scene: SceneBatch, sets: Sequence[torch.Tensor]) -> list[Featur
             continue
         for kind, fitted in enumerate(FITTED):
             if not fitted.is_direction:
-                centre = vectors[kind][attended].median(dim=0).values
-                if not centre.isnan().any():
-                    rows.append((len(MEASUREMENTS) + kind, VALUE, _padded(centre)))
+                centres = [vectors[kind][attended].median(dim=0).values]
+                if fitted.border > 0:
+                    centres += _excepted(vectors[kind][attended], vectors[kind][others])
+                for centre in centres:
+                    if not centre.isnan().any():
+                        rows.append((len(MEASUREMENTS) + kind, VALUE, _padded(centre)))
         rows += _core_ranks(len(GROUPS) - 1, view.tones[attended].median(dim=0).values)
         if others.any():
             told = [each[chosen] for each in vectors]
@@ -274,6 +301,15 @@ def fit_features(scene: SceneBatch, sets: Sequence[torch.Tensor]) -> list[Featur
         for (number, kind, which, _), direction in zip(directions, fits):
             found[number].append((kind, which, direction))
     return [Features.of(rows) for rows in found]
+
+
+def _excepted(attended: torch.Tensor, others: torch.Tensor) -> list[torch.Tensor]:
+    """Return the colour of most of the others (n, D) that none of the attended (m, D) has."""
+    is_free = (torch.cdist(others, attended) > ALIKE).all(dim=-1)
+    if not is_free.any():
+        return []
+    number = (torch.cdist(others, others) < ALIKE).sum(dim=-1) * is_free
+    return [others[number.argmax()]]
 
 
 def _padded(parameters: torch.Tensor) -> torch.Tensor:

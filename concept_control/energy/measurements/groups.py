@@ -7,8 +7,8 @@ import torch
 from concept_control.energy.scene_batch import SceneBatch
 from concept_control.world.colors import NAMED_COLORS
 
-ALIKE = 0.4
-"""Largest difference of tones between things that count as alike."""
+ALIKE = 0.32
+"""Largest difference of tones between things of one colour in different light."""
 
 THINGS, OWN, FOREIGN, LARGER, SMALLER, FELLOWS, STRANGERS = (
     'things', 'own color', 'other color', 'larger', 'smaller', 'of one color', 'of two colors'

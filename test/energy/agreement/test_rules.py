@@ -122,6 +122,11 @@ def test_rules_read_as_words():
         )
         == 'brighter than the marker, and left of x = 0.20'
     )
+    assert sentence(Clause('time', 'value', None, None)) == 'that has a time of its motion'
+    assert (
+        sentence(Clause('size', 'descending_kin', None, (0.0, 1.0)))
+        == 'the largest of those of its colour'
+    )
 
 
 def test_scores_follow_the_order_of_the_rules():

@@ -35,12 +35,16 @@ def test_every_measurement_has_a_name_of_its_own(scene):
     assert len({m.name for m in ALL_MEASUREMENTS}) == len(ALL_MEASUREMENTS)
 
 
-def test_only_the_times_of_what_did_not_move_are_undefined(scene):
+def test_only_times_and_directions_of_what_did_not_move_are_undefined(scene):
     view = EntityView(scene)
     undefined = measure_entities(view).isnan()
-    for index in (INDEX[name] for name in ('time', 'onset', 'time_marker')):
-        assert torch.equal(undefined[..., index], ~view.has_time)
-        undefined[..., index] = False
+    for known, names in (
+        (view.has_time, ('time', 'onset', 'time_marker', 'same_time')),
+        (view.has_moved, ('off_marker', 'direction_motion')),
+    ):
+        for index in (INDEX[name] for name in names):
+            assert torch.equal(undefined[..., index], ~known)
+            undefined[..., index] = False
     assert view.has_time.any() and not view.has_time.all() and not undefined.any()
 
 
@@ -129,6 +133,55 @@ def test_comparisons_with_the_nearest(name, expected):
     """Two beside each other, one further right."""
     view = view_of([[[0.0, 0.0], [0.1, 0.0], [0.8, 0.0]]], [0.1, 0.2, 0.25])
     found = MEASUREMENTS[INDEX[name]].value(view)[0].tolist()
+    assert found == pytest.approx(expected, abs=1e-5)
+
+
+@pytest.mark.parametrize(
+    ('name', 'expected'),
+    [
+        ('largest_kin', [-0.15, -0.05, 0.05]),
+        ('smallest_kin', [0.1, -0.1, -0.15]),
+        ('nearest_larger', [0.1, 0.7, 3.0]),
+        ('between', [0.2, 0.0, 1.4]),
+        ('open_side', [math.pi, 0.0, math.pi]),
+        ('next_right', [0.1, 0.7, 3.0]),
+        ('lane_y', [0.0, 0.0, 0.0]),
+        ('edge', [1.0, 0.9, 0.2]),
+        ('mutual', [0.0, 0.0, 0.6]),
+        ('chosen', [1.0, 2.0, 0.0]),
+    ],
+)
+def test_what_is_around(name, expected):
+    """The same three, of one colour."""
+    view = view_of([[[0.0, 0.0], [0.1, 0.0], [0.8, 0.0]]], [0.1, 0.2, 0.25])
+    found = MEASUREMENTS[INDEX[name]].value(view)[0].tolist()
+    assert found == pytest.approx(expected, abs=1e-5)
+
+
+def test_what_stands_in_the_line_of_sight_hides():
+    view = view_of([[[0.0, 0.5], [0.02, -0.5], [0.8, -0.5]]])
+    hidden, hides = (MEASUREMENTS[INDEX[name]].value(view)[0] for name in ('hidden', 'hides'))
+    assert (hidden < 0).tolist() == [True, False, False]
+    assert (hides < 0).tolist() == [False, True, False]
+
+
+@pytest.mark.parametrize(
+    ('name', 'expected'),
+    [
+        ('moved_alike', [0.2, 0.2, 1.64**0.5, 3.0]),
+        ('exchanged', [0.5**0.5, 1.94**0.5, 0.5**0.5, 3.0]),
+        ('into_another', [0.0, 1.94**0.5, 0.5**0.5, 3.0]),
+        ('crossed', [-0.5, 0.0, -0.5, 3.0]),
+        ('passed_right_middle', [0.5, -0.5, 0.0, -0.9]),
+        ('passed_y_middle', [0.0, 0.0, 0.5, -0.9]),
+        ('past_x', [1.0, 1.0, 1.0, 1.0]),
+    ],
+)
+def test_motion_among_the_others(name, expected):
+    """Two go right, the second from where the first ends; one up between; one stays."""
+    before = [[-0.5, 0.0], [0.5, 0.0], [0.0, -0.5], [0.9, 0.9]]
+    after = [[0.5, 0.0], [1.3, 0.0], [0.0, 0.5], [0.9, 0.9]]
+    found = MEASUREMENTS[INDEX[name]].value(view_of([before, after]))[0].tolist()
     assert found == pytest.approx(expected, abs=1e-5)
 
 
