@@ -13,10 +13,14 @@ from concept_control.energy.agreement.elsewhere import anywhere
 from concept_control.energy.agreement.evidence import ONE_SIDED, ONE_SIGN
 from concept_control.energy.agreement.place_prior import set_prior
 from concept_control.energy.agreement.placing import Agreement
-from concept_control.energy.measurements.heights import PILE
+from concept_control.energy.measurements.heights import PILE, pile_measurements
 from concept_control.energy.measurements.measurement import evaluate
 from concept_control.energy.measurements.scene_view import SceneView
-from concept_control.energy.measurements.sets import is_form, set_measurements
+from concept_control.energy.measurements.sets import (
+    is_form,
+    plain_set_measurements,
+    set_measurements,
+)
 from concept_control.energy.scene_batch import SceneBatch
 
 _BACKGROUND = 1200
@@ -41,7 +45,9 @@ def infer_arrangement(scene: SceneBatch, generator: torch.Generator) -> Agreemen
     view = SceneView(scene)
     number = view.meant.sum(dim=-1)
     falls = scene.is_stacked
-    measurements = [m for m in set_measurements(falls) if m.needs <= int(number.min())]
+    # Things on one another agree on nearly all that is measured from above.
+    every = (*plain_set_measurements(), *pile_measurements()) if falls else set_measurements()
+    measurements = [m for m in every if m.needs <= int(number.min())]
     many = scene.repeat(_BACKGROUND // shots)
     elsewhere = anywhere(many, many.attention, generator, falls)
     background = evaluate(measurements, SceneView(elsewhere))
