@@ -24,7 +24,7 @@ from concept_control.energy.agreement.place_prior import PlacePrior
 from concept_control.energy.agreement.points import PointHypothesis, best_point, points_as_shown
 from concept_control.energy.agreement.rearranging import rearranged
 from concept_control.energy.agreement.regions import REGIONS, Regions
-from concept_control.energy.measurements.company import COMPANY, has_company
+from concept_control.energy.measurements.company import COLORS, COMPANY, has_company
 from concept_control.energy.measurements.fitted import DIRECTION, Fitted
 from concept_control.energy.measurements.heights import HEIGHT, PILE, WITHIN
 from concept_control.energy.measurements.measurement import (
@@ -44,7 +44,7 @@ from concept_control.energy.search.lowest_place import scattered_grid
 _AT_ONCE = 512
 """Scenes whose bounds are judged at a time, so that what lies between stays in the cache."""
 
-_OF_OTHERS = ('rank', 'others', COMPANY)
+_OF_OTHERS = ('rank', 'others', COMPANY, COLORS)
 _CROWDED = 0.75
 """Share of places that overlap something from which on distances to all others say nothing: bodies
 that fill the table keep them, whatever is meant."""

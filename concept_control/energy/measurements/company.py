@@ -16,7 +16,9 @@ import torch
 from concept_control.energy.measurements.groups import (
     FELLOWS,
     GROUPS,
+    LARGER,
     OWN,
+    SMALLER,
     STRANGERS,
     THINGS,
     alike,
@@ -41,9 +43,9 @@ from concept_control.energy.measurements.scene_view import (
 )
 from concept_control.energy.measurements.vectors import from_anchor
 
-COMPANY, HOME, STRIPES = 'company', 'home', 'stripes'
-"""Topics of measurements of the subject among others, of how it moved on the table, and of lines
-across the table: what is looked at where nothing is attended."""
+COMPANY, COLORS, HOME, STRIPES = OF_NOTHING_MEANT = 'company', 'colors', 'home', 'stripes'
+"""Topics of measurements of the subject among others, and among those of a colour, of how it moved
+on the table, and of lines across the table: what is looked at where nothing is attended."""
 
 NONE = 3.0
 """Distance that stands for "no such thing" [workspace units]."""
@@ -71,11 +73,15 @@ def _from_points() -> Iterator[Measurement]:
     groups = [(f'all {group}', group) for group in _LOOKED_AT if group != THINGS]
     ends = [(f'{end} other {order}', THINGS) for order in ORDERS for end in ENDS]
     for anchor, group in groups + ends:
-        for each in from_anchor(anchor, COMPANY, 0, short=True):
+        for each in from_anchor(anchor, _topic(group), 0, short=True):
             yield replace(each, group=group)
     for frame in _FRAMES:
         for each in measurements_in_frame(frame, COMPANY, 0, is_short=True):
             yield replace(each, group=THINGS, fewest=2)
+
+
+def _topic(group: str) -> str:
+    return COMPANY if group in (THINGS, LARGER, SMALLER) else COLORS
 
 
 def has_company(measurement: Measurement, view: SceneView) -> bool:
@@ -84,7 +90,7 @@ def has_company(measurement: Measurement, view: SceneView) -> bool:
     Where something is attended, that is what a subject's place is about, not the company.
     """
     group = measurement.group
-    if measurement.topic in (COMPANY, HOME, STRIPES) and bool(view.count.max() > 0):
+    if measurement.topic in OF_NOTHING_MEANT and bool(view.count.max() > 0):
         return False
     if not group:
         return True
@@ -119,7 +125,7 @@ def rows(
     for scalar, value, phrase, is_signed, keeps in given:
         unit = {'angle': ANGLE, 'number': COUNT}.get(scalar.split(' ')[-1], LENGTH)
         yield Measurement(
-            f'{name}: {scalar}', phrase.format('{}', words), unit, COMPANY, value, is_signed,
+            f'{name}: {scalar}', phrase.format('{}', words), unit, _topic(group), value, is_signed,
             keeps=keeps, of=of, at=group if at is None and of else at, group=group, fewest=fewest,
         )  # fmt: skip
 
