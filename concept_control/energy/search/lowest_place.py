@@ -15,6 +15,10 @@ EDGE = 0.97
 
 _SURROUNDINGS = 0.3
 _ABOVE_LOWEST = 8.0
+_INWARDS, _STEP, _MOST_INWARDS = 9, 0.02, 3
+"""Cells of a side of the grid about a place that is nearly best, their side [workspace units], and
+how many such places there are."""
+
 _SPREADS = (0.04, 0.02, 0.01, 0.005, 0.0025, 0.0012)
 
 
@@ -72,4 +76,16 @@ def lowest_place(
         every = torch.cat([places.unsqueeze(1), near], dim=1)
         lowest, index = torch.cat([energies.unsqueeze(1), there], dim=1).min(dim=1)
         places, energies = every[torch.arange(len(every)), index], lowest
-    return places[(energies + _SURROUNDINGS * around).argmin()]
+    best = (energies + _SURROUNDINGS * around).topk(min(_MOST_INWARDS, len(places)), largest=False)
+    return _inwards(energy, places[best.indices])
+
+
+def _inwards(energy: Callable[[torch.Tensor], torch.Tensor], places: torch.Tensor) -> torch.Tensor:
+    """Return the best place (2,) close to some (K, 2), by its energy and that around it."""
+    steps = cell_centers(_INWARDS).to(places) * _INWARDS / 2 * _STEP
+    near = (places.unsqueeze(1) + steps).clamp(-1.0, 1.0).reshape(-1, 2)
+    energies = energy(near)
+    grids = energies.clamp(max=energies.min() + _ABOVE_LOWEST).reshape(-1, 1, _INWARDS, _INWARDS)
+    padded = functional.pad(grids, (2, 2, 2, 2), mode='replicate')
+    around = functional.avg_pool2d(padded, 5, 1).reshape(-1)
+    return near[(energies + _SURROUNDINGS * around).argmin()]
