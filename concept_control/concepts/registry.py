@@ -35,6 +35,7 @@ from concept_control.concepts.procedural import (
     comparison_rules,
     height_rules,
     placement_rules,
+    side_rules,
 )
 
 _TRAINED: tuple[Family, ...] = (
@@ -106,6 +107,18 @@ _TRAINED: tuple[Family, ...] = (
         'measure_tests',
         'keep one or two random measures of a place within bounds',
         tuple(range(63, 73)),
+    ),
+    side_rules.SideRules(
+        'side_tests',
+        'be on one side of another thing, by centres, by faces or face to face',
+        (103,),
+        kinds=(side_rules.BESIDE, side_rules.FACING, side_rules.SHADOW),
+    ),
+    side_rules.SideRules(
+        'lane_tests',
+        'be in the lane that leads from another thing to one side',
+        (104,),
+        kinds=(side_rules.LANE,),
     ),
     combinations.Lines(
         'lines', 'be on a random line, here, through others, or from where one was', (52,)

@@ -7,12 +7,14 @@ is fitted to demonstrations of other concepts and scenes by expectation maximisa
 
 in which what is proposed competes with bounds on any measurement under the prior of places, with
 exact places and each kind r of regions of the table, whose odds are learned with it, and with all
-others. What explains only the concept that proposed it does not remain.
+others. What explains only the concept that proposed it does not remain. Nobody means one side more
+often than another: what is proposed to one side is proposed, as one, to all four.
 """
 
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -62,11 +64,39 @@ _OTHERS = 2 + len(KINDS)
 each kind of region of the table."""
 
 
+_TURNS = range(0, 360, 90)
+_SIDED = re.compile(r'(?P<what>.*: (?:(?P<is_angle>angle)|off way) )(?P<degrees>\d+)')
+"""Names of measurements to a side, by its direction."""
+
+
 class _Proposal(NamedTuple):
     name: str
     lower: float
     upper: float
     side: float
+
+    @property
+    def turned(self) -> list[_Proposal]:
+        """The bounds to all four sides; the bounds alone where they are to no side."""
+        found = _SIDED.fullmatch(self.name)
+        if found is None:
+            return [self]
+        first = int(found['degrees'])
+        return [self._replace(name=f'{found["what"]}{(first + turn) % 360}') for turn in _TURNS]
+
+    @property
+    def to_first_side(self) -> _Proposal:
+        """The first of the turned bounds, a direction told from its middle."""
+        found = _SIDED.fullmatch(self.name)
+        if found is None:
+            return self
+        first, lower, upper = int(found['degrees']), self.lower, self.upper
+        if found['is_angle']:
+            shift = 45 * round(math.degrees(lower + upper) / 90)
+            first, lower, upper = (
+                first + shift, lower - math.radians(shift), upper - math.radians(shift),
+            )  # fmt: skip
+        return _Proposal(f'{found["what"]}{first % 90}', lower, upper, self.side)
 
 
 def train_usual_bounds(
@@ -97,8 +127,8 @@ def fit_usual_bounds(
     prior: PlacePrior,
     families: Mapping[str, Family],
     rng: np.random.Generator,
-    proposing: int = 12,
-    explained: int = 24,
+    proposing: int = 24,
+    explained: int = 48,
 ) -> dict[str, int]:
     """Learn the usual bounds of a prior, and its odds of regions; return metrics of its card.
 
@@ -126,7 +156,10 @@ def fit_usual_bounds(
     for attended, inferences in tasks.items():
         proposed = _merged(proposals.get(attended, []))
         prior.regions[attended], usual = _fit(prior, proposed, inferences, attended)
-        found += [(bounds.name, attended, (*bounds[1:], odds)) for bounds, odds in usual]
+        for bounds, odds in usual:
+            turned = bounds.turned
+            each = odds - math.log(len(turned))
+            found += [(one.name, attended, (*one[1:], each)) for one in turned]
     prior.set_usual(found)
     return {'usual_bounds': len(found), 'usual_tasks': sum(map(len, tasks.values()))}
 
@@ -161,14 +194,14 @@ def _propose(inference: PlacingInference) -> list[_Proposal]:
     rows = rows[mass[rows].round(decimals=4).argsort(stable=True)[:_MOST_PROPOSED]]
     columns = (each[rows].tolist() for each in (lower, upper, side))
     names = [inference.measurements[i].name for i in rows.tolist()]
-    return [_Proposal(*each) for each in zip(names, *columns)]
+    return [_Proposal(*each).to_first_side for each in zip(names, *columns)]
 
 
 def _merged(proposed: list[_Proposal]) -> list[_Proposal]:
     """Return the proposals with those that are nearly the same as one."""
     found: list[_Proposal] = []
     for one in proposed:
-        close = 0.15 * (one.upper - one.lower)
+        close = 0.05 * (one.upper - one.lower)
         for row, other in enumerate(found):
             is_same = (one.name, one.side) == (other.name, other.side)
             ends = abs(one.lower - other.lower), abs(one.upper - other.upper)
@@ -212,18 +245,24 @@ def _fit(
 
 
 def _log_evidence(proposed: list[_Proposal], task: PlacingInference) -> torch.Tensor:
-    """Return the log evidence of what others may mean (`_OTHERS`) and of what is proposed."""
+    """Return the log evidence of what others may mean (`_OTHERS`) and of what is proposed.
+
+    Bounds to one side are to any of the four.
+    """
     search, _ = task.search()
     generic = torch.logsumexp(search.odds, dim=0) - task.prior.logsumexp(dim=0)
     place = {measurement.name: index for index, measurement in enumerate(task.measurements)}
-    found = torch.full((len(proposed),), -torch.inf)
-    (rows,) = torch.nonzero(torch.tensor([p.name in place for p in proposed]), as_tuple=True)
-    known = [proposed[i] for i in rows.tolist()]
+    sides = [(row, one) for row, proposal in enumerate(proposed) for one in proposal.turned]
+    known = [one for _, one in sides if one.name in place]
+    rows = torch.tensor([row for row, one in sides if one.name in place], dtype=torch.long)
     lower, upper, side = torch.tensor([p[1:] for p in known]).reshape(-1, 3).T
     index = torch.tensor([place[p.name] for p in known], dtype=torch.long)
     weights = torch.full((len(task.background),), 1 / len(task.background))
     bounds = UsualBounds(index, lower, upper, side, odds=torch.zeros(len(index)))
-    found[rows] = bounds.log_evidence(task.values, Background(task.background, weights))
+    each = bounds.log_evidence(task.values, Background(task.background, weights)).double().exp()
+    total = torch.zeros(len(proposed), dtype=each.dtype).index_add(0, rows, each)
+    number = torch.tensor([len(proposal.turned) for proposal in proposed])
+    found = (total / number).log().float()
     exact = best_point(SceneView(task.scene), int(task.count.min())).log_odds
     regions = task.regions.evidence().log_evidence.logsumexp(dim=1)
     return torch.cat([generic[None], generic.new_tensor([exact]), regions, found])

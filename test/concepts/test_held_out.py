@@ -21,6 +21,9 @@ def test_what_is_kept_from_training_is_not_drawn_at_random():
     upright = np.minimum(degrees, 180 - degrees)
     assert upright[(lines[:, 1] == 0) & (lines[:, 2] == 0)].min() > 9.9, 'band'
     assert np.abs(degrees - 135)[lines[:, 1] == 1].min() > 9.9, 'diagonal'
+    for name in ('side_tests', 'lane_tests'):
+        _, _, cosine, sine, *_ = known[name].sample_concepts(np.random.default_rng(0), 500).T
+        assert (cosine * sine < 1e-9).all(), 'diagonal'
     kept = {
         'brighter_than_marker': (comparison_rules.BRIGHTNESS, comparison_rules.OF_MARKER, 1),
         'lone': (comparison_rules.NEAREST, comparison_rules.EXTREME, 1),

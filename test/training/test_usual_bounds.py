@@ -39,6 +39,21 @@ def test_bounds_that_are_the_same_for_all_are_learned_and_come_back(tmp_path):
     assert not len(again.usual(placement_measurements(), 0).index)
 
 
+def test_what_is_usual_to_one_side_is_usual_to_all_four():
+    scorer = RuleScorer()
+    known = {name: families()[name] for name in ('left_of', 'offset')}
+    fit_usual_bounds(scorer.places, known, np.random.default_rng(0), 2, 6)
+    cones = [
+        (name, *bounds)
+        for (name, _), bounds in zip(scorer.places.names, scorer.places.bounds.tolist())
+        if ': angle' in name
+    ]
+    assert {name for name, *_ in cones} == {f'attended: angle {way}' for way in (0, 90, 180, 270)}
+    # The cone is 27° to either side, whichever that is.
+    assert np.allclose([cone[1:4] for cone in cones], (-0.471, 0.471, 0), atol=0.02)
+    assert len({cone[4] for cone in cones}) == 1
+
+
 def test_usual_bounds_need_priors_beside(tmp_path):
     with pytest.raises(ModelError, match='rule_prior'):
         train_usual_bounds(tmp_path, families(), 0)

@@ -32,8 +32,9 @@ RADIUS, RING = 5 / 3, 0.3
 
 DIFFERENCES = (
     'Theirs inverts a diffusion model that was trained on the relations, by 50,000 steps of '
-    'optimisation for each concept; ours was trained on none of them. Compositions have a place '
-    'in which both concepts hold; scenes are of states, not images.'
+    'optimisation for each concept; ours was trained on none of them, but its odds were on lanes '
+    'of random widths to one side. Compositions have a place in which both concepts hold; scenes '
+    'are of states, not images.'
 )
 
 Test = Callable[[np.ndarray, float], bool]

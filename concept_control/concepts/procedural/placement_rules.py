@@ -9,6 +9,7 @@ from typing import NamedTuple
 import numpy as np
 
 from concept_control.concepts.family import (
+    SIZE_RANGE,
     Draft,
     Family,
     blank_tokens,
@@ -43,6 +44,7 @@ class Situation(NamedTuple):
         center: (B, 2) mean of the attended; zero where there are none.
         along: (B, 2) unit vector from the first of the attended to the last; zero below two.
         apart: (B, 2) distances to the nearest and the furthest of the attended; zero for none.
+        sides: (B, 2) side lengths of the subject and, in the mean, of the attended.
     """
 
     place: np.ndarray
@@ -50,6 +52,7 @@ class Situation(NamedTuple):
     center: np.ndarray
     along: np.ndarray
     apart: np.ndarray
+    sides: np.ndarray
 
     def where(self, chosen: np.ndarray) -> Situation:
         """Return the chosen rows."""
@@ -65,7 +68,7 @@ def _distance(first: np.ndarray, second: np.ndarray) -> np.ndarray:
     return np.linalg.norm(first - second, axis=1)
 
 
-def _component(vectors: np.ndarray, values: np.ndarray) -> np.ndarray:
+def component(vectors: np.ndarray, values: np.ndarray) -> np.ndarray:
     """Return the components (B,) of vectors (B, 2) in the direction of a rule (cos, sin)."""
     return (vectors * values[:, :2]).sum(axis=1)
 
@@ -99,7 +102,8 @@ class Placement(Family):
         positions = last_positions(events)
         before = events.positions[:, 0].cpu().numpy().astype(float)
         place, start = mean_of(positions, subjects), mean_of(before, subjects)
-        distance = self.distance(rows, _situation(place, start, positions, attended))
+        sides = _sides(events.sizes.cpu().numpy().astype(float), subjects, attended)
+        distance = self.distance(rows, _situation(place, start, positions, attended, sides))
         valid = (subjects.sum(axis=1) == 1) & (attended.sum(axis=1) == rows[:, 0])
         return np.where(valid, distance, np.inf)
 
@@ -136,7 +140,8 @@ class PlacementRules(Placement):
         for attempt in range(_TRIES):
             place = rng.uniform(-0.95, 0.95, (len(pending), 2))
             others, attended = scene.positions[pending, 0], scene.attention[pending]
-            seen = _situation(place, others[:, 0], others, attended)
+            sides = _sides(scene.sizes[pending], scene.subjects[pending], attended)
+            seen = _situation(place, others[:, 0], others, attended, sides)
             good = self.distance(rows[pending], seen) <= 0.0
             scene.positions[pending[good], 1, 0] = place[good]
             pending = pending[~good]
@@ -179,12 +184,23 @@ class PlacementRules(Placement):
         columns = np.arange(most)
         attended = (columns > 0) & (columns <= many[:, :1])
         place = rng.uniform(-0.95, 0.95, (len(many), 2))
-        situation = _situation(place, positions[:, 0], positions, attended)
+        sides = rng.uniform(*SIZE_RANGE, (len(many), 2))
+        situation = _situation(place, positions[:, 0], positions, attended, sides)
         return (self.distance(many, situation) <= 0).reshape(-1, _PLACES).mean(axis=1)
 
 
+def _sides(sizes: np.ndarray, subjects: np.ndarray, attended: np.ndarray) -> np.ndarray:
+    """Return the mean sizes (B, 2) of subjects and attended (B, N); zero where there are none."""
+    means = [mean_of(sizes[..., None], mask)[:, 0] for mask in (subjects, attended)]
+    return np.nan_to_num(np.stack(means, axis=1))
+
+
 def _situation(
-    place: np.ndarray, start: np.ndarray, positions: np.ndarray, attended: np.ndarray
+    place: np.ndarray,
+    start: np.ndarray,
+    positions: np.ndarray,
+    attended: np.ndarray,
+    sides: np.ndarray,
 ) -> Situation:
     """Describe places (B, 2), starts (B, 2), positions (B, N, 2) and attended (B, N) bool."""
     rows = np.arange(len(attended))
@@ -200,6 +216,7 @@ def _situation(
         np.nan_to_num(mean_of(positions, attended)),
         along / np.maximum(length, 1e-9),
         np.stack([np.where(np.isfinite(nearest), nearest, 0.0), furthest], axis=1),
+        sides,
     )
 
 
@@ -239,7 +256,7 @@ class PlaceRules(PlacementRules):
     """
 
     rules = (
-        lambda values, seen: np.maximum(values[:, 2] - _component(seen.place, values), 0.0),
+        lambda values, seen: np.maximum(values[:, 2] - component(seen.place, values), 0.0),
         lambda values, seen: np.maximum(_distance(seen.place, values[:, :2]) - values[:, 2], 0.0),
         lambda values, seen: np.maximum(values[:, 2] - _distance(seen.place, values[:, :2]), 0.0),
         _box,
@@ -326,13 +343,13 @@ class MeasureRules(PlacementRules):
 
     rules = (
         lambda values, seen: np.maximum(
-            np.abs(_component(seen.place, values) - values[:, 2]) - values[:, 3], 0.0
+            np.abs(component(seen.place, values) - values[:, 2]) - values[:, 3], 0.0
         ),
         _mirrored,
         _bounded(lambda values, seen: np.abs(seen.place).max(axis=1)),
-        _bounded(lambda values, seen: _component(seen.place - seen.start, values), 2),
+        _bounded(lambda values, seen: component(seen.place - seen.start, values), 2),
         _bounded(lambda values, seen: _distance(seen.place, seen.start)),
-        _bounded(lambda values, seen: _component(seen.place - seen.center, values), 2),
+        _bounded(lambda values, seen: component(seen.place - seen.center, values), 2),
         _bounded(
             lambda values, seen: (
                 _distance(seen.start, seen.center) - _distance(seen.place, seen.center)
