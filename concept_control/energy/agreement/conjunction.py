@@ -279,7 +279,8 @@ class BoundSearch:
         for _ in range(most_kept):
             index = self._likeliest()
             is_fixed = self.num_tight >= most_tight
-            least = CONTINUE + (0.0 if self.kept else math.log1p(math.exp(min(rival, 50.0))))
+            against = max(self._usual_rival(index), -math.inf if self.kept else rival)
+            least = CONTINUE + math.log1p(math.exp(min(against, 50.0)))
             if is_fixed or self.effective < fewest or self.odds[index] < least:
                 break
             self.keep(index)
@@ -288,6 +289,14 @@ class BoundSearch:
             self.score()
         support = max([*self.kept_odds, float(self.odds.max())])
         return self._collect(self.effective >= fewest), sum(self.kept_odds), support
+
+    def _usual_rival(self, index: int) -> float:
+        """Return the log odds of all other usual bounds than this one, of which one is meant."""
+        others = self.odds[len(self.is_signed) :].clone()
+        if index < len(self.is_signed):
+            return -math.inf
+        others[index - len(self.is_signed)] = -torch.inf
+        return float(others.logsumexp(dim=0))
 
     def _likeliest(self) -> int:
         """Return the measurement to keep next."""
