@@ -31,6 +31,7 @@ from concept_control.energy.measurements.placement import placement_measurements
 from concept_control.energy.measurements.scene_view import SceneView
 from concept_control.energy.scene_batch import SceneBatch
 from concept_control.training.rule_tasks import SHOTS, draw_scenes, shown_and_new
+from concept_control.world.colors import NAMED_COLORS
 
 SHARPNESS, OFFSET = 0.6, -4.3
 """Learned odds o are kept as log odds SHARPNESS o + OFFSET. Learning tells measurements apart; it
@@ -210,9 +211,11 @@ def _share_among_topics(prior: PlacePrior) -> None:
     """Make each topic that is about nothing attended as likely, in total, as their median.
 
     Trained families of that kind are nearly all about the table, and topics have as many
-    measurements as the vocabulary happens to have; neither tells what words are about.
+    measurements as the vocabulary happens to have; neither tells what words are about. Of named
+    colours one counts: they are seldom around in all demonstrations unless one of them is meant.
     """
-    alone = [m for m in placement_measurements() if m.needs == 0]
+    rest = tuple(NAMED_COLORS)[1:]
+    alone = [m for m in placement_measurements() if m.needs == 0 and m.group not in rest]
     topics = _topics(alone)
     belongs = torch.tensor([[m.topic == topic for m in alone] for topic in topics])
     columns = [prior.kinds.index(f'topic {topic}') for topic in topics]
