@@ -23,7 +23,7 @@ from concept_control.energy.measurements.sets import (
 )
 from concept_control.energy.scene_batch import SceneBatch
 
-_BACKGROUND = 1200
+_BACKGROUND = 1000
 _CERTAIN = 3.0
 _DOUBTED = -3.0
 _FORM_OF_ONE = 2.0

@@ -26,6 +26,9 @@ _CHAINS = 10
 _STARTS = 240
 """Places tried, of which the best begin chains."""
 
+_EXCHANGED = 4
+"""Number of chains whose things change places."""
+
 _FEW, _EXCHANGES = 4, 30
 """Number of things up to which all orders are tried, and number of those tried of more."""
 
@@ -101,13 +104,14 @@ def _arranged(
     best = [order[order < half], order[order >= half]]
     starts = starts[torch.cat([each[: _CHAINS // 2] for each in best])]
     movable = one.subjects.expand(len(starts), -1)
-    places, _ = levenberg_marquardt(residual, starts, movable, _ARRANGE)
+    places, values = levenberg_marquardt(residual, starts, movable, _ARRANGE)
+    places = places[values.argsort()[:_EXCHANGED]]
     # Doubts, too, tell which thing should stand where.
     exchanged = _exchanged(places, one.subjects[0], generator)
     values = _implausibility(agreement, one, exchanged.flatten(0, 1))
     which = values.unflatten(0, exchanged.shape[:2]).argmin(dim=1)
     places = exchanged[torch.arange(len(places)), which]
-    places, _ = levenberg_marquardt(residual, places, movable, _ARRANGE)
+    places, _ = levenberg_marquardt(residual, places, movable[:_EXCHANGED], _ARRANGE)
     return places[_implausibility(agreement, one, places).argmin()]
 
 
