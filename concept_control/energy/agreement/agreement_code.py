@@ -17,7 +17,7 @@ from concept_control.energy.agreement.rules import Rules
 from concept_control.energy.measurements.fitted import Fitted
 from concept_control.errors import CodeError
 
-SCHEMA = 1
+SCHEMA = 2
 """Version of the vocabulary and of this format."""
 
 SURE = 30.0
