@@ -14,6 +14,7 @@ from concept_control.concepts.held_out import (
     first_contact_relations,
     first_contact_selection,
     first_contact_shapes,
+    fourth_contact,
     second_contact,
     third_contact,
     third_contact_things,
@@ -197,10 +198,14 @@ _FIRST_CONTACT = (
     *first_contact_selection.WORDS,
     *first_contact_shapes.WORDS,
 )
-_FIRST_CONTACT_TYPES, _SECOND_CONTACT_TYPES, _STACKING_TYPES, _THIRD_CONTACT_TYPES = range(
-    200, 600, 100
-)
-"""Token types of the first of them, of the second contact, of stacking, of the third."""
+(
+    _FIRST_CONTACT_TYPES,
+    _SECOND_CONTACT_TYPES,
+    _STACKING_TYPES,
+    _THIRD_CONTACT_TYPES,
+    _FOURTH_CONTACT_TYPES,
+) = range(200, 700, 100)
+"""Token types of the first of them, the second contact, stacking, the third, the fourth."""
 
 
 def stacking_families() -> dict[str, Family]:
@@ -239,6 +244,11 @@ def second_contact_families() -> dict[str, Family]:
 def third_contact_families() -> dict[str, Family]:
     """Return the families of a third such set, by name; some of its words have parameters."""
     return _apart((*third_contact.WORDS, *third_contact_things.WORDS), _THIRD_CONTACT_TYPES)
+
+
+def fourth_contact_families() -> dict[str, Family]:
+    """Return the families of a fourth such set, by name; some of its words have parameters."""
+    return _apart(fourth_contact.WORDS, _FOURTH_CONTACT_TYPES)
 
 
 def _apart(words: Sequence[Family], first_type: int) -> dict[str, Family]:

@@ -27,6 +27,7 @@ from concept_control.concepts import families, held_out_families
 from concept_control.concepts.family import Family
 from concept_control.concepts.registry import (
     first_contact_families,
+    fourth_contact_families,
     second_contact_families,
     stacking_families,
     third_contact_families,
@@ -270,6 +271,12 @@ SECTIONS = (
         'Families of third contact',
         'Written blind after the vocabulary was last changed; looked at once.',
         third_contact_families,
+    ),
+    _by_shots(
+        'fourth_contact',
+        'Families of fourth contact',
+        'Written blind, 25 of 35 before any earlier word was read; a third on purpose hard.',
+        fourth_contact_families,
     ),
     Section(
         'confidence',

@@ -57,11 +57,13 @@ class Chosen(Selection):
         judge: Names the things meant.
         has_marker: Whether one thing, the one subject, is the marker.
         fewest: Smallest number of entities.
+        leaves_out: Whether every demonstration shows something that is not meant.
     """
 
     judge: Callable[[Scenes], np.ndarray]
     has_marker: bool = False
     fewest: int = 4
+    leaves_out: bool = False
 
     def entities_needed(self, rows: np.ndarray) -> int:
         return self.fewest
@@ -77,6 +79,8 @@ class Chosen(Selection):
             meant = self._meant(things, rows[pending])
             scene.attention[pending] = meant
             good = meant.any(axis=1)
+            if self.leaves_out:
+                good &= (things.candidates & ~meant).any(axis=1)
             for _ in range(_JITTERS):
                 good &= (self._meant(_jittered(rng, things), rows[pending]) == meant).all(axis=1)
             pending = pending[~good]

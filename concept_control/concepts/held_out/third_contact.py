@@ -307,7 +307,7 @@ def one_step(seen: Situation) -> np.ndarray:
     return np.abs(length(seen.place - seen.start) - seen.rows[:, 0])
 
 
-def _nearest_of(seen: Situation, chosen: np.ndarray) -> np.ndarray:
+def nearest_of(seen: Situation, chosen: np.ndarray) -> np.ndarray:
     """Return the distances (B,) to the nearest of chosen things (B, N), infinite for none."""
     apart = length(seen.place[:, None] - seen.others)
     return np.where(chosen & seen.counted, apart, np.inf).min(axis=1)
@@ -334,13 +334,13 @@ def _of_color(seen: Situation) -> np.ndarray:
 @new(AmongColorsBy, parameters=named_colors)
 def beside_color(seen: Situation) -> np.ndarray:
     """Be close to a thing of one colour, whichever of those."""
-    return outside_of(_nearest_of(seen, _of_color(seen)), 0.15, 0.32)
+    return outside_of(nearest_of(seen, _of_color(seen)), 0.15, 0.32)
 
 
 @new(AmongColorsBy, parameters=named_colors)
 def quarantined(seen: Situation) -> np.ndarray:
     """Be far from everything of one colour, of which there is something."""
-    nearest = _nearest_of(seen, _of_color(seen))
+    nearest = nearest_of(seen, _of_color(seen))
     return np.where(np.isfinite(nearest), np.maximum(0.95 - nearest, 0.0), np.inf)
 
 
@@ -349,7 +349,7 @@ def by_own_color(seen: Situation) -> np.ndarray:
     """Stand clearly nearer to a thing of the own colour than to any of another."""
     names = nearest_name(seen.scenes.colors)
     own = names == marker_mean(names, seen.scenes.subjects)
-    fellow, stranger = _nearest_of(seen, own), _nearest_of(seen, ~own)
+    fellow, stranger = nearest_of(seen, own), nearest_of(seen, ~own)
     is_told = np.isfinite(fellow) & np.isfinite(stranger)
     late = np.subtract(fellow, stranger, out=np.full(len(own), np.inf), where=is_told)
     return np.maximum(late + 0.25, 0.0)

@@ -7,16 +7,22 @@ import numpy as np
 import pytest
 import torch
 
-from concept_control.concepts.held_out import second_contact, third_contact
+from concept_control.concepts.held_out import fourth_contact, second_contact, third_contact
 from concept_control.concepts.held_out.first_contact import HARD
 from concept_control.concepts.registry import (
     families,
     first_contact_families,
+    fourth_contact_families,
     second_contact_families,
     third_contact_families,
 )
 
-FAMILIES = first_contact_families() | second_contact_families() | third_contact_families()
+FAMILIES = (
+    first_contact_families()
+    | second_contact_families()
+    | third_contact_families()
+    | fourth_contact_families()
+)
 GENERATING = [name for name, family in FAMILIES.items() if family.generates]
 SELECTING = [name for name, family in FAMILIES.items() if not family.generates]
 COUNTED = ('one_or_two', 'even_number', 'odd_number', 'everything', 'all_but_one')
@@ -103,5 +109,5 @@ def test_names_and_tokens_are_unique_and_a_third_is_hard():
     types = [t for f in (*known.values(), *FAMILIES.values()) for t in f.token_types]
     assert len(types) == len(set(types))
     assert all(family.held_out for family in FAMILIES.values())
-    hard = {*HARD, *second_contact.HARD, *third_contact.HARD}
+    hard = {*HARD, *second_contact.HARD, *third_contact.HARD, *fourth_contact.HARD}
     assert hard <= set(FAMILIES) and len(hard) >= len(FAMILIES) / 3 >= 10
