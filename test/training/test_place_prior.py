@@ -45,8 +45,8 @@ def test_tempered_odds_keep_their_order_and_frames_seldom_meant_come_after():
 
 
 @pytest.mark.parametrize('has_attended', [False, True])
-def test_of_what_is_about_nothing_attended_no_topic_is_likelier_than_another(has_attended):
-    """However many measurements it has, and whatever the trained families are about."""
+def test_of_what_is_about_nothing_attended_topics_are_as_likely_as_one_another(has_attended):
+    """However many measurements they have; alone, the table is as likely as all others."""
     prior = PlacePrior(every_kind())
     torch.nn.init.normal_(prior.odds.weight, generator=torch.Generator().manual_seed(0))
     seldom = set(KINDS_SELDOM_MEANT)
@@ -57,8 +57,11 @@ def test_of_what_is_about_nothing_attended_no_topic_is_likelier_than_another(has
     temper(prior)
     after = prior(alone, has_attended)
     topics = {m.topic: [m.topic == each.topic for each in alone] for m in alone}
-    totals = torch.stack([after[torch.tensor(own)].logsumexp(dim=0) for own in topics.values()])
-    torch.testing.assert_close(totals, totals[:1].expand_as(totals))
+    totals = {topic: after[torch.tensor(own)].logsumexp(dim=0) for topic, own in topics.items()}
+    table = totals.pop('table')
+    rest = torch.stack(list(totals.values()))
+    torch.testing.assert_close(rest, rest[:1].expand_as(rest))
+    torch.testing.assert_close(table, rest[0] if has_attended else rest.logsumexp(dim=0))
     for own in map(torch.tensor, topics.values()):
         torch.testing.assert_close(after[own].diff(), before[own].diff(), atol=1e-4, rtol=0)
 
