@@ -214,8 +214,8 @@ def _share_among_topics(prior: PlacePrior) -> None:
     Trained families of that kind are nearly all about the table, and topics have as many
     measurements as the vocabulary happens to have; neither tells what words are about. Of named
     colours one counts: they are seldom around in all demonstrations unless one of them is meant.
-    Where nothing is attended, the table is as likely as all other topics together: of 38 such words
-    of validation, 18 are about the table.
+    Where nothing is attended, the table is as likely as all other topics together: of 38 such
+    words of validation, 18 are about it.
     """
     rest = tuple(NAMED_COLORS)[1:]
     alone = [m for m in placement_measurements() if m.needs == 0 and m.group not in rest]
