@@ -32,6 +32,7 @@ from concept_control.energy.agreement.points import best_point
 from concept_control.energy.agreement.regions import KINDS
 from concept_control.energy.agreement.scorer import CARD_FILE, RuleScorer, load_scorer
 from concept_control.energy.agreement.usual_bounds import UsualBounds
+from concept_control.energy.measurements.measurement import SHIFT
 from concept_control.energy.measurements.scene_view import SceneView
 from concept_control.energy.measurements.vocabulary import measurement_named
 from concept_control.energy.scene_batch import SceneBatch, scene_batch_from_events
@@ -188,7 +189,9 @@ def _propose(inference: PlacingInference) -> list[_Proposal]:
         ordered.mass(torch.full_like(lower, -torch.inf), upper),
     )
     side = torch.where(above < _SAME * mass, 1.0, torch.where(below < _SAME * mass, -1.0, 0.0))
-    is_usable = (width > _EXACT * ordered.deviation) & (ordered.deviation > 1e-4)
+    # Frames of the table and the robot cut off what is seldom shown there: "far" is no ray.
+    is_anywhere = torch.tensor([SHIFT in each.keeps for each in inference.measurements])
+    is_usable = is_anywhere & (width > _EXACT * ordered.deviation) & (ordered.deviation > 1e-4)
     (rows,) = torch.nonzero(is_usable & (mass < _MOST_MASS), as_tuple=True)
     # Rounding must not choose between measurements that are the same here.
     rows = rows[mass[rows].round(decimals=4).argsort(stable=True)[:_MOST_PROPOSED]]

@@ -15,7 +15,7 @@ from concept_control.energy.measurements.measurement import (
     TURN,
     Measurement,
 )
-from concept_control.energy.measurements.scene_view import SMALL, PairFrames
+from concept_control.energy.measurements.scene_view import FRAMES, SMALL, PairFrames
 
 
 def _upward(frame: PairFrames) -> torch.Tensor:
@@ -135,6 +135,10 @@ _UPRIGHT = ('middle', 'robot', 'sight', 'reach', 'queue', 'edge', 'own edge')
 _OF_KINDS, _OF_LIKE = ('way', 'radial', 'home', *_UPRIGHT), ('upward', 'upward/span', 'sum')
 """Frames of two points of different kinds, and scalars that mean something of like ones alone."""
 
+_ENDS = {'first distance': 0, 'last distance': 1}
+_ANCHORS = ('table', 'robot', 'start', 'attended')
+"""Distances to the ends of a frame, and ends to which the distance is measured without one."""
+
 
 def measurements_in_frame(
     frame: str, topic: str, needs: int, is_short: bool = False
@@ -145,6 +149,8 @@ def measurements_in_frame(
         if (is_short and scalar not in _PLAINEST) or (frame in _ALIKE and scalar in _SYMMETRIC):
             continue
         if frame in _OF_KINDS and scalar in _OF_LIKE:
+            continue
+        if scalar in _ENDS and frame in FRAMES and FRAMES[frame][_ENDS[scalar]] in _ANCHORS:
             continue
         keeps = set() if is_upright or frame in ('radial', 'home') else {SHIFT}
         is_upward, is_sided = 'upward' in scalar, scalar in ('across', 'across/span', 'bearing')
