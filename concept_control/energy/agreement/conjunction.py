@@ -292,9 +292,9 @@ class BoundSearch:
 
     def _usual_rival(self, index: int) -> float:
         """Return the log odds of all other usual bounds than this one, of which one is meant."""
-        others = self.odds[len(self.is_signed) :].clone()
         if index < len(self.is_signed):
             return -math.inf
+        others = self.odds[len(self.is_signed) :].clone()
         others[index - len(self.is_signed)] = -torch.inf
         return float(others.logsumexp(dim=0))
 

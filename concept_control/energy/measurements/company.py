@@ -13,6 +13,7 @@ from typing import Any
 
 import torch
 
+from concept_control.energy.measurements.geometry import every_pair
 from concept_control.energy.measurements.groups import (
     FELLOWS,
     GROUPS,
@@ -63,7 +64,8 @@ def company_measurements() -> Iterator[Measurement]:
     """Yield measurements of the subject among others of which some count."""
     yield from _from_points()
     for group, words in _LOOKED_AT.items():
-        yield from rows(_OF_GROUP[_OF_PART * (group == THINGS) :], group, words, _Group, group)
+        scalars = _OF_GROUP if group == THINGS else (*_OF_PART, *_OF_GROUP)
+        yield from rows(scalars, group, words, _Group, group)
     for group, words in _PAIRS.items():
         yield from rows(_OF_PAIRS, group, words, _Pairs, f'pairs {group}', 2)
 
@@ -90,7 +92,7 @@ def has_company(measurement: Measurement, view: SceneView) -> bool:
     Where something is attended, that is what a subject's place is about, not the company.
     """
     group = measurement.group
-    if measurement.topic in OF_NOTHING_MEANT and bool(view.count.max() > 0):
+    if measurement.topic in OF_NOTHING_MEANT and view.once('most attended', view.count.max) > 0:
         return False
     if not group:
         return True
@@ -169,7 +171,7 @@ def _inside(axis: int, side: int) -> Callable[[_Group], torch.Tensor]:
     return lambda group: -group.least(-side * group.ahead[..., axis])
 
 
-_OF_GROUP: tuple[Row, ...] = (
+_OF_PART: tuple[Row, ...] = (
     ('nearest', lambda g: g.nearest, '{} from the closest of {}', False, EVERYTHING),
     ('furthest', lambda g: -g.least(-g.view.distances), '{} from the furthest of {}', False,
      EVERYTHING),
@@ -178,6 +180,10 @@ _OF_GROUP: tuple[Row, ...] = (
     *((f'inside {side}', _inside(axis, sign), f'{{}} short of being {side} all of {{}}', True,
        SHIFTS) for side, axis, sign in (('right of', 0, 1), ('left of', 0, -1), ('above', 1, 1),
                                          ('below', 1, -1))),
+)  # fmt: skip
+"""Scalars of a group that are measured of all others elsewhere, or mean nothing of them."""
+
+_OF_GROUP: tuple[Row, ...] = (
     ('gap', _gap, 'a gap of {} to the closest of {}', True, SHIFTS | MIRRORS),
     ('nearest line', lambda g: g.least(g.ahead.abs().amin(dim=-1)),
      '{} off the row or the column of one of {}', False, SHIFTS | MIRRORS),
@@ -189,9 +195,6 @@ _OF_GROUP: tuple[Row, ...] = (
      False, SHIFTS | MIRRORS),
 )  # fmt: skip
 """Scalars of a group."""
-
-_OF_PART = 7
-"""Number of scalars that are measured of all others elsewhere, or mean nothing of them."""
 
 _PAIRS = {
     THINGS: 'two others',
@@ -211,7 +214,7 @@ class _Pairs:
     """
 
     def __init__(self, view: SceneView, names: Sequence[str]) -> None:
-        i, j = _every_pair(view)
+        i, j = every_pair(view.scene.after)
         self.length, x, y, normal_x, normal_y, offset = view.fixed(
             'pairs', lambda v: _pairs(v.scene.after[:, i], v.scene.after[:, j])
         ).unbind(dim=-1)
@@ -224,12 +227,6 @@ class _Pairs:
     def least(self, values: torch.Tensor) -> torch.Tensor:
         """Return the least (G, R) of values (R, P) of pairs."""
         return torch.where(self._is_in, values, NONE).amin(dim=-1)
-
-
-def _every_pair(view: SceneView) -> torch.Tensor:
-    """Return the numbers (2, P) of the first and of the second of all pairs."""
-    count = view.things.shape[-1]
-    return torch.triu_indices(count, count, offset=1, device=view.things.device)
 
 
 def _pairs(first: torch.Tensor, second: torch.Tensor) -> torch.Tensor:
@@ -249,7 +246,7 @@ def _are_both(view: SceneView, group: str) -> torch.Tensor:
         both = is_in.unsqueeze(1) & is_in.unsqueeze(2)
         if group in (FELLOWS, STRANGERS):
             both = both & (alike(view.scene.colors) == (group == FELLOWS))
-        i, j = _every_pair(view)
+        i, j = every_pair(view.scene.after)
         return both[:, i, j]
 
     return view.fixed(f'pairs {group}', compute)

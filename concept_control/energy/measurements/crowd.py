@@ -13,6 +13,7 @@ from functools import partial
 import torch
 
 from concept_control.energy.measurements.company import MIRRORS, NONE, SHIFTS, Row, rows
+from concept_control.energy.measurements.geometry import bearing_gaps, least, most, off_way
 from concept_control.energy.measurements.groups import THINGS
 from concept_control.energy.measurements.measurement import EVERYTHING, Measurement
 from concept_control.energy.measurements.scene_view import SceneView, length_of
@@ -43,28 +44,24 @@ class _Order:
     """
 
     def __init__(self, view: SceneView, ends: Sequence[str]) -> None:
-        self._is_thing = view.things > 0.5
+        self._things = view.things
         self.own = torch.stack([view.distance(end) for end in ends])
-        self.theirs = torch.stack([view.fixed(f'from {e}', partial(_away, e)) for e in ends])
+        self.theirs = torch.stack([view.away(end) for end in ends])
 
     @property
     def behind_first(self) -> torch.Tensor:
         """(E, R) by how much the subject is further than the closest thing."""
-        return self.own - torch.where(self._is_thing, self.theirs, NONE).amin(dim=-1)
+        return self.own - least(self.theirs, self._things, NONE)
 
     @property
     def behind_last(self) -> torch.Tensor:
         """(E, R) by how much the subject is further than the furthest thing."""
-        return self.own - torch.where(self._is_thing, self.theirs, 0.0).amax(dim=-1)
+        return self.own - most(self.theirs, self._things)
 
     @property
     def number(self) -> torch.Tensor:
         """(E, R) numbers of things that are closer than the subject."""
-        return ((self.theirs < self.own.unsqueeze(-1)) & self._is_thing).sum(dim=-1).to(self.own)
-
-
-def _away(end: str, view: SceneView) -> torch.Tensor:
-    return length_of(view.scene.after - view.anchor(end).unsqueeze(1))
+        return ((self.theirs < self.own.unsqueeze(-1)) * self._things).sum(dim=-1)
 
 
 _OF_ORDER: tuple[Row, ...] = (
@@ -135,11 +132,9 @@ class _Ways:
 
     def __init__(self, view: SceneView, ends: Sequence[str]) -> None:
         way = torch.stack([view.anchor(end) for end in ends]).unsqueeze(2)
-        way = way - view.place.unsqueeze(1)
-        ahead = view.scene.after - view.place.unsqueeze(1)
-        share = (ahead * way).sum(dim=-1) / way.square().sum(dim=-1).clamp(min=1e-6)
-        off = length_of(ahead - share.clamp(0.0, 1.0).unsqueeze(-1) * way)
-        self.clear = torch.where(view.things > 0.5, off, NONE).amin(dim=-1)
+        here = view.place.unsqueeze(1)
+        off = length_of(off_way(view.scene.after - here, way - here))
+        self.clear = least(off, view.things, NONE)
 
 
 _OF_WAYS: tuple[Row, ...] = (
@@ -159,20 +154,10 @@ def _outside(view: SceneView) -> torch.Tensor:
     return (view.place @ ways - view.fixed('fence', furthest)).amax(dim=-1)
 
 
-def _third_nearest(view: SceneView) -> torch.Tensor:
-    away = torch.where(view.things > 0.5, view.distances, NONE)
-    return torch.nn.functional.pad(away, (0, 3), value=NONE).sort(dim=-1).values[:, 2]
-
-
 def _open_angle(view: SceneView) -> torch.Tensor:
     """Return the widest angle (R,) in which the subject sees none of the things."""
     ahead = view.scene.after - view.place.unsqueeze(1)
-    angles = torch.atan2(ahead[..., 1] + 1e-7, ahead[..., 0] + 1e-7)
-    first = torch.where(view.things > 0.5, angles, 9.0).amin(dim=-1, keepdim=True)
-    # What is no thing is seen where the first is.
-    angles = torch.where(view.things > 0.5, angles, first).sort(dim=-1).values
-    around = angles[:, :1] + 2 * math.pi - angles[:, -1:]
-    return torch.cat([angles.diff(dim=-1), around], dim=-1).amax(dim=-1)
+    return bearing_gaps(ahead, view.things)[0].amax(dim=-1)
 
 
 def _middle(view: SceneView) -> torch.Tensor:
@@ -191,20 +176,7 @@ def _mean(view: SceneView, weight: torch.Tensor) -> torch.Tensor:
 
 def _gained(view: SceneView) -> torch.Tensor:
     """Return how much further (R,) the next thing is than from where the subject was."""
-
-    def before(view: SceneView) -> torch.Tensor:
-        away = length_of(view.scene.after - view.start.unsqueeze(1))
-        return torch.where(view.things > 0.5, away, NONE).amin(dim=-1)
-
-    now = torch.where(view.things > 0.5, view.distances, NONE).amin(dim=-1)
-    return now - view.fixed('nearest before', before)
-
-
-def _evenness(view: SceneView) -> torch.Tensor:
-    """Return by how much (R,) the second of the closest things is further than the closest."""
-    away = torch.where(view.things > 0.5, view.distances, NONE)
-    first, second = torch.nn.functional.pad(away, (0, 2), value=NONE).sort(dim=-1).values.T[:2]
-    return second - first
+    return view.nearest(1) - least(view.away('start'), view.things, NONE)
 
 
 def _same_side(axes: Sequence[int], view: SceneView) -> torch.Tensor:
@@ -225,18 +197,17 @@ def _mean_distance(view: SceneView) -> torch.Tensor:
 
 def _in_the_way(view: SceneView) -> torch.Tensor:
     """Return how far (R,) the subject is off the next straight way of the robot to a thing."""
-    way = view.scene.after - view.anchor('robot').unsqueeze(1)
-    here = (view.place - view.anchor('robot')).unsqueeze(1)
-    share = (here * way).sum(dim=-1) / way.square().sum(dim=-1).clamp(min=1e-6)
-    off = length_of(here - share.clamp(0.0, 1.0).unsqueeze(-1) * way)
-    return torch.where(view.things > 0.5, off, NONE).amin(dim=-1)
+    robot = view.anchor('robot')
+    off = off_way((view.place - robot).unsqueeze(1), view.scene.after - robot.unsqueeze(1))
+    return least(length_of(off), view.things, NONE)
 
 
 _OF_ALL: tuple[Row, ...] = (
     ('outside', _outside, '{} outside the fence around all others', True, SHIFTS),
-    ('third nearest', _third_nearest, '{} from the third closest other', False, EVERYTHING),
-    ('evenness', _evenness, '{} further from the second closest other than from the closest',
-     False, EVERYTHING),
+    ('third nearest', lambda v: v.nearest(3), '{} from the third closest other', False,
+     EVERYTHING),
+    ('evenness', lambda v: v.nearest(2) - v.nearest(1),
+     '{} further from the second closest other than from the closest', False, EVERYTHING),
     ('open angle', _open_angle, 'no other within an angle of {}', False, EVERYTHING),
     ('mean distance', _mean_distance, '{} from all others in the mean', False, EVERYTHING),
     ('in the way', _in_the_way, '{} from a straight way between the robot and another thing',

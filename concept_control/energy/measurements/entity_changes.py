@@ -9,6 +9,7 @@ import torch
 
 from concept_control.energy.measurements.entity_measurement import TURNS, EntityMeasurement, row
 from concept_control.energy.measurements.entity_view import FAR, MOVED, EntityView, least
+from concept_control.energy.measurements.geometry import off_way
 from concept_control.energy.measurements.measurement import MIRROR, SHIFT, TURN
 
 
@@ -156,8 +157,7 @@ def _gone(view: EntityView) -> torch.Tensor:
 def _from_ways(view: EntityView, points: torch.Tensor) -> torch.Tensor:
     """Return the distances (R, N, M) of points (R, M, 2) to the straight ways of all."""
     way, offset = view.step.unsqueeze(2), points.unsqueeze(1) - view.was.unsqueeze(2)
-    share = (offset * way).sum(dim=-1) / way.square().sum(dim=-1).clamp(min=1e-9)
-    return (offset - share.clamp(0.0, 1.0).unsqueeze(-1) * way).norm(dim=-1)
+    return off_way(offset, way).norm(dim=-1)
 
 
 def _ways_apart(view: EntityView) -> torch.Tensor:

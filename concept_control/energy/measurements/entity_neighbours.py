@@ -14,6 +14,7 @@ from concept_control.energy.measurements.entity_view import (
     EntityView,
     least,
 )
+from concept_control.energy.measurements.geometry import angle_gaps, off_way
 from concept_control.energy.measurements.groups import ALIKE
 from concept_control.energy.measurements.measurement import MIRROR, SHIFT
 from concept_control.energy.measurements.scene_view import ROBOT
@@ -55,13 +56,8 @@ def _between(view: EntityView) -> torch.Tensor:
 def _open_side(view: EntityView) -> torch.Tensor:
     """Return the largest angles (R, N) in which there is nothing, less half a turn [rad]."""
     offset = view.at.unsqueeze(1) - view.at.unsqueeze(2)
-    angle = torch.atan2(offset[..., 1], offset[..., 0])
-    angle = angle.masked_fill(~view.anyone, torch.inf).sort(dim=-1).values
-    first = angle[..., :1]
-    # What is not there stands at the end, where it closes the circle.
-    closed = torch.where(angle.isinf(), first + 2 * math.pi, angle)
-    gaps = torch.cat([closed, first + 2 * math.pi], dim=-1).diff(dim=-1)
-    return gaps.nan_to_num(2 * math.pi).amax(dim=-1) - math.pi
+    angles = torch.atan2(offset[..., 1], offset[..., 0])
+    return angle_gaps(angles, view.anyone)[0].amax(dim=-1) - math.pi
 
 
 def _sight_gaps(view: EntityView) -> torch.Tensor:
@@ -106,9 +102,7 @@ def _sizes_apart(view: EntityView) -> torch.Tensor:
 
 def _from_way(view: EntityView) -> torch.Tensor:
     robot = view.at.new_tensor(ROBOT)
-    way, offset = view.marker(view.at) - robot, view.at - robot
-    share = (offset * way).sum(dim=-1, keepdim=True) / way.square().sum(dim=-1, keepdim=True)
-    return (offset - share.clamp(0.0, 1.0) * way).norm(dim=-1)
+    return off_way(view.at - robot, view.marker(view.at) - robot).norm(dim=-1)
 
 
 def _marker_first(view: EntityView) -> torch.Tensor:

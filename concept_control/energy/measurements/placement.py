@@ -15,6 +15,7 @@ from concept_control.energy.measurements.company import (
     company_measurements,
 )
 from concept_control.energy.measurements.crowd import crowd_measurements
+from concept_control.energy.measurements.geometry import least, off_way
 from concept_control.energy.measurements.heights import height_measurements
 from concept_control.energy.measurements.measurement import (
     COUNT,
@@ -31,6 +32,7 @@ from concept_control.energy.measurements.pairs import measurements_in_frame
 from concept_control.energy.measurements.scene_view import (
     ENDS,
     ORDERS,
+    POINTS,
     SMALL,
     Offsets,
     PairFrames,
@@ -205,7 +207,7 @@ def _from_order(order: str) -> Iterator[Measurement]:
              lambda f: f.second_distance - f.first_distance, True),
         ):  # fmt: skip
             yield anchored('subject', 'pair', 2, scalar, f'{phrase} of what is meant', value,
-                               EVERYTHING, is_signed, of=PairFrames)  # fmt: skip
+                           EVERYTHING, is_signed, of=PairFrames)  # fmt: skip
         return
     for end in ENDS:
         yield from from_anchor(f'{end} {order}', 'end', 2, short=True)
@@ -221,22 +223,18 @@ def _halves() -> Iterator[Measurement]:
         for axis, name in enumerate('xy'):
             phrase = f'{{}} in {name} on the half of the table of {anchor_names()[anchor]}'
             yield anchored(anchor, topic, needs, f'half {name}', phrase,
-                               partial(_on_its_half, anchor, axis), {MIRROR}, True)  # fmt: skip
+                           partial(_on_its_half, anchor, axis), {MIRROR}, True)  # fmt: skip
 
 
 def _on_its_half(anchor: str, axis: int, view: SceneView) -> torch.Tensor:
     return view.place[:, axis] * view.anchor(anchor)[:, axis].sign()
 
 
-_POINTS = {'middle': 'table', 'robot': 'robot', 'start': 'start'}
-"""Points by the names of orders by the distance to them."""
-
-
 def _from_several() -> Iterator[Measurement]:
     """Yield measurements from points that several of the attended make."""
     yield from from_anchor('balance', 'end', 2, short=True)
     make = partial(anchored, 'attended', 'pair')
-    for end, point in _POINTS.items():
+    for end, point in POINTS.items():
         for which, word in zip(ENDS, ('closest', 'furthest')):
             phrase = f'{{}} further from {anchor_names()[point]} than the {word} of what is meant'
             yield make(2, f'behind {which} from {end}', phrase, partial(_behind, end, which),
@@ -251,9 +249,9 @@ def _behind(end: str, which: str, view: SceneView) -> torch.Tensor:
     """Return by how much (R,) the subject is further from a point than an end of the attended."""
     from_end = view.fixed(
         f'{which} from {end}',
-        lambda v: length_of(v.anchor(f'{which} {end}') - v.anchor(_POINTS[end])),
+        lambda v: length_of(v.anchor(f'{which} {end}') - v.anchor(POINTS[end])),
     )
-    return view.distance(_POINTS[end]) - from_end
+    return view.distance(POINTS[end]) - from_end
 
 
 def _off_crossing(view: SceneView) -> torch.Tensor:
@@ -289,7 +287,7 @@ def _stripes() -> Iterator[Measurement]:
                 phrase = f'{{}} from the next of {words} lines {period:.2f} apart, {where}'
                 off = partial(_off_stripe, axis, period, shift)
                 yield anchored(f'stripes {"xy"[axis]} {shift:.1f}', STRIPES, 0,
-                                   f'off {period:.2f}', phrase, off, {MIRROR}, False)  # fmt: skip
+                               f'off {period:.2f}', phrase, off, {MIRROR}, False)  # fmt: skip
 
     for number in _BOARDS:
         phrase = f'{{}} inside a field like the left lower one of a board of {number} by {number}'
@@ -331,8 +329,7 @@ def _approach() -> Iterator[Measurement]:
 
 def _approaches(view: SceneView, rest: float) -> torch.Tensor:
     """Return (R, N) by how much closer each of the attended is than before, `rest` for others."""
-    before = view.fixed('before', lambda v: length_of(v.scene.after - v.start.unsqueeze(1)))
-    return torch.where(view.attended > 0.5, before - view.distances, rest)
+    return torch.where(view.attended > 0.5, view.away('start') - view.distances, rest)
 
 
 def _on_same_side(axis: int, view: SceneView) -> torch.Tensor:
@@ -347,8 +344,8 @@ def _way(view: SceneView) -> torch.Tensor:
 def _in_line() -> Iterator[Measurement]:
     """Yield the number of the attended that a line along an axis or a diagonal meets."""
     yield anchored('attended', 'relation', 1, 'number in line',
-                       '{} of what is meant in its row, its column or on its diagonals',
-                       _number_in_line, {SHIFT, MIRROR}, False, COUNT)  # fmt: skip
+                   '{} of what is meant in its row, its column or on its diagonals',
+                   _number_in_line, {SHIFT, MIRROR}, False, COUNT)  # fmt: skip
 
 
 def _number_in_line(view: SceneView) -> torch.Tensor:
@@ -372,7 +369,7 @@ def _among_others() -> Iterator[Measurement]:
     other = partial(anchored, 'others', 'others', 0)
     yield other('nearest', '{} from the closest other', lambda v: v.other_distance(True),
                 EVERYTHING, False)  # fmt: skip
-    yield other('second nearest', '{} from the second closest other', _second_nearest,
+    yield other('second nearest', '{} from the second closest other', lambda v: v.nearest(2),
                 EVERYTHING, False)  # fmt: skip
     yield other('furthest', '{} from the furthest other', lambda v: v.other_distance(False),
                 EVERYTHING, False)  # fmt: skip
@@ -384,33 +381,23 @@ def _among_others() -> Iterator[Measurement]:
             yield other(f'number {word}', f'{{}} things {word} it',
                         partial(_number_beyond, axis, side), _SHIFTS, False, COUNT)  # fmt: skip
     yield anchored('robot', 'table', 0, 'distance', '{} from the robot',
-                       lambda v: v.distance('robot'), {MIRROR}, False)  # fmt: skip
+                   lambda v: v.distance('robot'), {MIRROR}, False)  # fmt: skip
 
 
 def _clear(view: SceneView) -> torch.Tensor:
     """Return how far (R,) others are off the straight way between the subject and the attended."""
-    way = -view.offset('attended').unsqueeze(1)
     ahead = view.scene.after - view.place.unsqueeze(1)
-    share = (ahead * way).sum(dim=-1) / way.square().sum(dim=-1).clamp(min=SMALL)
-    off = length_of(ahead - share.clamp(0.0, 1.0).unsqueeze(-1) * way)
-    return torch.where(view.others > 0.5, off, _FAR).amin(dim=-1)
+    off = length_of(off_way(ahead, -view.offset('attended').unsqueeze(1)))
+    return least(off, view.others, _FAR)
 
 
 def _against(is_nearest: bool, view: SceneView) -> torch.Tensor:
     return view.distance('attended') - view.other_distance(is_nearest)
 
 
-def _second_nearest(view: SceneView) -> torch.Tensor:
-    things = view.others + view.attended
-    padded = torch.nn.functional.pad(
-        torch.where(things > 0.5, view.distances, 3.0), (0, 2), value=3.0
-    )
-    return padded.topk(2, largest=False).values[:, 1]
-
-
 def _number_beyond(axis: int, side: int, view: SceneView) -> torch.Tensor:
     beyond = side * (view.scene.after[..., axis] - view.place[:, axis : axis + 1]) > 0
-    return (beyond * (view.others + view.attended)).sum(dim=-1)
+    return (beyond * view.things).sum(dim=-1)
 
 
 def _number_closer(view: SceneView) -> torch.Tensor:
@@ -425,7 +412,7 @@ def _short_of_emptiest(view: SceneView) -> torch.Tensor:
     """Return how much closer (R,) the next thing is than at the emptiest place of the table."""
 
     def emptiest(view: SceneView) -> torch.Tensor:
-        after, is_thing = view.scene.after, view.others + view.attended > 0.5
+        after, is_thing = view.scene.after, view.things > 0.5
         ticks = torch.linspace(-0.92, 0.92, _CELLS, device=after.device, dtype=after.dtype)
         # Squares along either axis first: a grid of distances is the sum of two short rows.
         squares = (after.unsqueeze(-1) - ticks).square()
@@ -433,6 +420,4 @@ def _short_of_emptiest(view: SceneView) -> torch.Tensor:
         square = along.unsqueeze(-1) + squares[..., 1, :].unsqueeze(-2)
         return square.amin(dim=1).clamp(max=9.0).flatten(1).amax(dim=-1).sqrt()
 
-    is_thing = view.others + view.attended > 0.5
-    here = torch.where(is_thing, view.distances, 3.0).amin(dim=-1)
-    return (view.fixed('emptiest', emptiest) - here).clamp(min=0.0)
+    return (view.fixed('emptiest', emptiest) - view.nearest(1)).clamp(min=0.0)

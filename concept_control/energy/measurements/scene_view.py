@@ -32,6 +32,9 @@ ORDERS = ('x', 'y', 'start', 'size', 'brightness', 'subject', 'middle', 'robot')
 """What things are ordered by: coordinates, distance to where the subject was, size, brightness,
 and distances to the subject, to the middle of the table and to the robot."""
 
+POINTS = {'middle': 'table', 'robot': 'robot', 'start': 'start'}
+"""Anchors by the orders by the distance to them."""
+
 ENDS = ('first', 'last')
 """Ends of an order."""
 
@@ -136,6 +139,24 @@ class SceneView:
             'distances', lambda: length_of(self.scene.after - self.place.unsqueeze(1))
         )
 
+    def away(self, name: str) -> torch.Tensor:
+        """Return the distances (R, N) of all entities to an anchor that does not move with it."""
+        return self.fixed(
+            f'away {name}', lambda v: length_of(v.scene.after - v.anchor(name).unsqueeze(1))
+        )
+
+    def nearest(self, number: int) -> torch.Tensor:
+        """Return the distances (R,) of the subject to the nearest, second nearest, ... thing.
+
+        They are 3 where there are not so many.
+        """
+
+        def compute() -> torch.Tensor:
+            away = torch.where(self.things > 0.5, self.distances, 3.0)
+            return torch.nn.functional.pad(away, (0, 3), value=3.0).sort(dim=-1).values
+
+        return self.once('nearest things', compute)[:, number - 1]
+
     def anchor(self, name: str) -> torch.Tensor:
         """Return the point (R, 2) of a name, see `anchor_names`."""
         if name.endswith(' subject'):  # whoever is closest to where it is
@@ -218,16 +239,12 @@ class SceneView:
             return after[..., 0]
         if order == 'y':
             return after[..., 1]
-        if order == 'start':
-            return self.once('from start', lambda: length_of(after - self.start.unsqueeze(1)))
+        if order in POINTS:
+            return self.away(POINTS[order])
         if order == 'size':
             return self.scene.sizes
         if order == 'brightness':
             return self.scene.colors.amax(dim=-1)
-        if order == 'middle':
-            return length_of(after)
-        if order == 'robot':
-            return length_of(after - after.new_tensor(ROBOT))
         return self.distances
 
     def offset(self, name: str) -> torch.Tensor:

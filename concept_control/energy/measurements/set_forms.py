@@ -7,6 +7,7 @@ from functools import partial
 
 import torch
 
+from concept_control.energy.measurements.geometry import least, most
 from concept_control.energy.measurements.measurement import (
     EVERYTHING,
     MIRROR,
@@ -20,9 +21,7 @@ from concept_control.energy.measurements.set_points import (
     FAR,
     center,
     column,
-    least,
     main_axis,
-    most,
     number,
     offsets,
     pairs,

@@ -7,7 +7,8 @@ from functools import partial
 
 import torch
 
-from concept_control.energy.measurements.entity_view import ALIKE, tones_of
+from concept_control.energy.measurements.geometry import least, most
+from concept_control.energy.measurements.groups import ALIKE, tones_of
 from concept_control.energy.measurements.measurement import (
     EVERYTHING,
     MIRROR,
@@ -21,8 +22,6 @@ from concept_control.energy.measurements.set_points import (
     AROUND,
     FAR,
     in_order,
-    least,
-    most,
     order_key,
     pairs,
     steps,

@@ -7,6 +7,7 @@ from functools import partial
 
 import torch
 
+from concept_control.energy.measurements.geometry import bearing_gaps, least, most
 from concept_control.energy.measurements.measurement import (
     ANGLE,
     COUNT,
@@ -18,21 +19,13 @@ from concept_control.energy.measurements.measurement import (
     of_set,
 )
 from concept_control.energy.measurements.scene_view import (
-    ROBOT,
     TIE,
     SceneView,
     length_of,
     mean_under,
     once,
 )
-from concept_control.energy.measurements.set_points import (
-    FAR,
-    bearing_gaps,
-    center,
-    column,
-    least,
-    most,
-)
+from concept_control.energy.measurements.set_points import FAR, center, column
 
 _SIDES = (('leftmost', 'rightmost'), ('lowest', 'highest'))
 _HALVES = ('left and right', 'front and back')
@@ -146,10 +139,8 @@ def _to_corners(view: SceneView) -> torch.Tensor:
 
 
 def _anchor(name: str, view: SceneView) -> torch.Tensor:
-    if name == 'table':
-        return torch.zeros_like(center(view))
-    if name == 'robot':
-        return center(view).new_tensor(ROBOT).expand_as(center(view))
+    if name in ('table', 'robot'):
+        return view.anchor(name)
     if name == 'largest':
         score = -view.scene.sizes
     else:

@@ -8,8 +8,8 @@ from typing import NamedTuple
 
 import torch
 
+from concept_control.energy.measurements.geometry import every_pair
 from concept_control.energy.measurements.scene_view import (
-    ROBOT,
     SMALL,
     SceneView,
     length_of,
@@ -97,39 +97,10 @@ class Pairs(NamedTuple):
 
 def pairs(view: SceneView) -> Pairs:
     """Return the pairs of things, their distances and whether both are meant."""
-    places, count = view.scene.after, view.scene.after.shape[1]
-    # `triu_indices` would be a constant of a recording.
-    i, j = torch.ones(count, count, device=places.device).triu(1).nonzero().unbind(dim=1)
+    places = view.scene.after
+    i, j = every_pair(places)
     apart = view.once('pairs apart', lambda: length_of(places[:, i] - places[:, j]))
     return Pairs(i, j, apart, view.meant[:, i] * view.meant[:, j])
-
-
-def least(values: torch.Tensor, gate: torch.Tensor, otherwise: float = 0.0) -> torch.Tensor:
-    """Return the least (...) of values (..., M) under a gate; something else without any."""
-    found = torch.where(gate > 0.5, values, torch.inf).amin(dim=-1)
-    return torch.where(found.isinf(), otherwise, found)
-
-
-def most(values: torch.Tensor, gate: torch.Tensor, otherwise: float = 0.0) -> torch.Tensor:
-    """Return the largest (...) of values (..., M) under a gate; something else without any."""
-    return -least(-values, gate, -otherwise)
-
-
-def bearing_gaps(vectors: torch.Tensor, gate: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-    """Return the turns (..., N) from one of the meant to the next, all round, and 1 for each.
-
-    Args:
-        vectors: (..., N, 2) from what they are around.
-        gate: (..., N) 1 for what is meant.
-    """
-    away = vectors + 1e-7
-    angle = torch.atan2(away[..., 1], away[..., 0])
-    angle = torch.where(gate > 0.5, angle, torch.inf).sort(dim=-1).values
-    first = angle[..., :1]
-    # What is not meant stands at the end, where it closes the circle.
-    closed = torch.where(angle.isinf(), first + 2 * torch.pi, angle)
-    gaps = torch.cat([closed, first + 2 * torch.pi], dim=-1).diff(dim=-1)
-    return gaps.nan_to_num(0.0), (~angle.isinf()).to(gaps)
 
 
 AROUND = 'around'
@@ -154,7 +125,7 @@ def order_key(view: SceneView, order: str) -> torch.Tensor:
     if order == 'outward':
         return length_of(offsets(view))
     if order == 'robot':
-        return length_of(view.scene.after - x.new_tensor(ROBOT))
+        return view.away('robot')
     away = offsets(view) + 1e-7
     return torch.atan2(away[..., 1], away[..., 0])
 

@@ -12,6 +12,7 @@ from functools import cache, partial
 
 import torch
 
+from concept_control.energy.measurements.geometry import bearing_gaps, least
 from concept_control.energy.measurements.heights import PILE, pile_measurements
 from concept_control.energy.measurements.measurement import (
     COUNT,
@@ -32,10 +33,8 @@ from concept_control.energy.measurements.set_places import (
 from concept_control.energy.measurements.set_points import (
     FAR,
     along_axis,
-    bearing_gaps,
     column,
     covariance,
-    least,
     number,
     offsets,
     pairs,
