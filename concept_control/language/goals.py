@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from itertools import product
 
 import numpy as np
@@ -24,7 +25,7 @@ from concept_control.energy.goals.program import (
 from concept_control.energy.goals.solving import Solution, solve
 from concept_control.energy.measurements.heights import WITHIN
 from concept_control.energy.model import ConceptModel
-from concept_control.energy.search.walls import DIAGONAL
+from concept_control.energy.search.walls import DIAGONAL, UP_TO_BORDER
 from concept_control.errors import GroundingError
 from concept_control.language.expression import Expression, parse, uses_tool
 from concept_control.language.grounding import GoalRequest, ground
@@ -262,7 +263,12 @@ def _notes(terms: Sequence[GroundedTerm], scene: Tabletop) -> tuple[str, ...]:
 def _solve(energy: GoalEnergy, request: GoalRequest, max_energy: float) -> Solution:
     subjects = request.scene.mask(request.movable)
     events = request.scene.events(subjects)
-    return solve(energy, events, subjects, seed=request.seed, tolerance=max_energy)
+    within = partial(solve, energy, events, subjects, request.seed, max_energy)
+    solution = within()
+    # "Left of" what is itself at the left is a strip along the border.
+    if solution.converged or not (up_to_border := within(UP_TO_BORDER)).converged:
+        return solution
+    return up_to_border
 
 
 def _energy_now(energy: GoalEnergy, request: GoalRequest) -> float:

@@ -8,7 +8,7 @@ from concept_control.language.library import ConceptLibrary, LibraryConcept, has
 from concept_control.world.colors import NAMED_COLORS
 from concept_control.world.demonstrations import join
 
-WORDS = (*NAMED_COLORS, 'between', 'near', 'far', 'square', 'closest')
+WORDS = (*NAMED_COLORS, 'between', 'near', 'far', 'left_of', 'square', 'closest')
 
 
 @pytest.fixture(scope='session')

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from concept_control.errors import GroundingError
+from concept_control.language.expression import parse
 from concept_control.language.goals import (
     GoalConfig,
     bind_goal,
@@ -14,6 +15,7 @@ from concept_control.language.goals import (
     request_tool_goal,
     tool_goal,
 )
+from concept_control.language.judge import Judge
 from concept_control.language.library import ConceptLibrary
 from concept_control.world.colors import NAMED_COLORS
 from concept_control.world.entity import TOOL_COLOR, TOOL_ID
@@ -55,6 +57,20 @@ def test_what_cannot_hold_is_refused(model, library):
     request = request_goal('near(red; blue) and far(red; blue)', SCENE, model, library)
     with pytest.raises(GroundingError, match='cannot be reached here'):
         plan_goal(request, model, WORKSPACE)
+
+
+def test_what_has_room_along_the_border_alone_is_put_there(model, library):
+    def planned(x):
+        scene = replace(SCENE, positions=np.array([*PLACES[:2], [x, 0.1], PLACES[3]]))
+        request = request_goal('left_of(red; blue)', scene, model, library)
+        return request.scene, plan_goal(request, model, WORKSPACE).targets
+
+    before, targets = planned(-0.79)
+    after = replace(before, positions=targets)
+    assert Judge(parse('left_of(red; blue)'), before, 0.01)(after).holds
+    assert np.abs(targets).max() <= 1.0
+    with pytest.raises(GroundingError, match='is there room'):
+        planned(-0.85)
 
 
 @pytest.mark.parametrize('weight', [0.001, 1.0, 1000.0])

@@ -99,6 +99,7 @@ def solve(
     movable: torch.Tensor | np.ndarray,
     seed: int = 0,
     tolerance: float = 0.0625**2,
+    walls: Walls = WALLS,
 ) -> Solution:
     """Find where the movable entities should stand.
 
@@ -114,6 +115,7 @@ def solve(
         movable: (N,) bool, the entities that may be moved.
         seed: Seed of the starts and the Langevin noise.
         tolerance: Energy at or below which a conjunct counts as holding, whatever its weight.
+        walls: What bodies keep to.
 
     Raises:
         EventError: if there is not exactly one scene of the goal's entities.
@@ -123,7 +125,7 @@ def solve(
     with torch.no_grad():
         initial = goal.scene_value(scene).item()
         worst = goal.conjunct_values(scene).max().item()
-    search = _Search(goal, scene, WALLS, generator)
+    search = _Search(goal, scene, walls, generator)
     if search.has_piles:
         return _solve_pile(search, may_move, initial, tolerance)
     if not may_move.any() or worst + float(search.walls(scene.after, may_move)) <= 0.1 * tolerance:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 
@@ -72,6 +72,9 @@ DIAGONAL = 2**0.5
 
 WALLS = Walls()
 """Walls of a table on which an arm puts things down."""
+
+UP_TO_BORDER = replace(WALLS, edge=1.0)
+"""The same where there is no room otherwise: the whole square that the arm keeps to."""
 
 _CLEARANCE = 0.02
 """Distance to walls within which nothing is put between them [workspace units], 5 mm."""
