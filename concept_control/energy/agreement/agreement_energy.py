@@ -248,13 +248,13 @@ def acting_part(agreed: AgreementCode) -> Agreement | None:
     is_doubt = bounds.kind[bounds.clause] == NEXT
     doubt = torch.where(is_doubt, bounds.weight, 0.0)
     is_certain = KEPT in bounds.kind.tolist()
-    if is_certain and doubt.sum() < _NOTHING_MORE:
-        return acting.select((KEPT,))
-    most = doubt.max() if len(doubt) else 1.0
-    is_likely = ~is_doubt | (doubt >= _LIKELY * most)
-    # Without a bound that is certain, the likeliest reading counts whole: an outcome beyond it
-    # does not hold, however many other readings there are. Beside one, they share their weight.
-    shared = doubt[is_likely].sum() / doubt.sum() if is_certain else most
-    weight = torch.where(is_doubt, bounds.weight / shared, bounds.weight)
+    # The likeliest reading counts whole: an outcome beyond it does not hold, however many other
+    # readings there are. Doubts beside a bound that is certain share their weight.
+    most = torch.zeros(len(bounds.kind)).scatter_reduce(0, bounds.clause, bounds.weight, 'amax')
+    most = most[bounds.clause]
+    is_likely = bounds.weight >= _LIKELY * most
+    if is_certain:
+        most = torch.where(is_doubt, doubt[is_likely].sum() / doubt.sum(), most)
+        is_likely &= ~is_doubt | (doubt.sum() >= _NOTHING_MORE)
     likely = torch.nonzero(is_likely)[:, 0]
-    return replace(acting, bounds=replace(bounds, weight=weight)).pick(likely)
+    return replace(acting, bounds=replace(bounds, weight=bounds.weight / most)).pick(likely)

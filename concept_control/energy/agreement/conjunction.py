@@ -9,6 +9,7 @@ that break ties.
 from __future__ import annotations
 
 import math
+from typing import NamedTuple
 
 import torch
 
@@ -53,6 +54,29 @@ _FEWEST_POSSIBLE = 25.0
 
 _ENOUGH = 400.0
 """Effective number of background samples from which on none are drawn anew."""
+
+_LEAST_USUAL = 0.03
+"""Share from which on a usual bound is kept as a reading beside others."""
+
+
+class _Kept(NamedTuple):
+    """Bounds that are kept together, as readings of which one is meant.
+
+    Attributes:
+        members: (R,) their numbers, the likeliest first.
+        weights: (R,) how likely each is, of sum one.
+        odds: Log odds that one of them is meant.
+        shares: (4, R) their kinds, and
+        is_upper: (R,) whether the one side is the upper, as they were when they were kept.
+        widths: (R,) excess at which they hold by 0.6.
+    """
+
+    members: torch.Tensor
+    weights: torch.Tensor
+    odds: float
+    shares: torch.Tensor
+    is_upper: torch.Tensor
+    widths: torch.Tensor
 
 
 class BoundSearch:
@@ -113,10 +137,7 @@ class BoundSearch:
         self.deviation = deviation[self._measured]
         self.is_valid = is_valid[self._measured] & (self.deviation > _CONSTANT)
         self._is_news = torch.ones_like(self.is_valid)
-        self.kept: list[int] = []
-        self.kept_odds: list[float] = []
-        self.kept_shares: list[tuple[torch.Tensor, bool]] = []
-        self._widths: list[float] = []
+        self.kept: list[_Kept] = []
         self.num_tight, self.log_doubt = 0, 0.0
         self._score()
 
@@ -141,7 +162,8 @@ class BoundSearch:
             torch.cat(each, dim=-1) for each in zip(found, rest)
         )
         self.odds = torch.where(self.is_valid, self.log_evidence + self.prior, -torch.inf)
-        self.odds[self.kept] = -torch.inf
+        for kept in self.kept:
+            self.odds[kept.members] = -torch.inf
 
     def _evidence(
         self, lower: torch.Tensor, upper: torch.Tensor, more: int
@@ -184,25 +206,33 @@ class BoundSearch:
         upper = torch.maximum(self.upper[: len(values)], values)
         return self._evidence(lower, upper, 1)[0]
 
-    def keep(self, index: int) -> None:
-        """Keep the bounds of a measurement and weigh the background by them."""
-        self.kept.append(index)
-        self.kept_odds.append(float(self.odds[index]))
-        shares, is_upper = self._kinds(torch.tensor([index]))
-        self.kept_shares.append((shares[:, 0], bool(is_upper[0])))
-        width = float(self.upper[index] - self.lower[index])
-        self.num_tight += width < _TIGHT * float(self.deviation[index])
-        softness = 0.15 * width if index < len(self.is_signed) else 0.0
-        self._widths.append(max(softness, 0.04 * float(self.deviation[index])))
-        values = self.background[:, self._measured[index]]
-        self.gate = self.gate * self._within(values, len(self.kept) - 1)
+    def keep(self, *members: int) -> None:
+        """Keep the bounds of a measurement, or several as readings; weigh the background by them.
 
-    def _within(self, values: torch.Tensor, number: int) -> torch.Tensor:
-        """Return weights (n,) of values (n,) of the measurement that was kept as such a number."""
-        index = self.kept[number]
-        lower, upper = self._ends(index, self.kept_shares[number][0])
+        Args:
+            members: Numbers of the readings, the likeliest first.
+        """
+        index = torch.tensor(members)
+        odds = self.odds[index]
+        spread = self.upper[index] - self.lower[index]
+        softness = torch.where(index < len(self.is_signed), 0.15 * spread, 0.0)
+        widths = torch.maximum(softness, 0.04 * self.deviation[index])
+        total = float(odds.logsumexp(dim=0))
+        kept = _Kept(index, odds.softmax(dim=0), total, *self._kinds(index), widths)
+        self.kept.append(kept)
+        self.num_tight += bool(spread[0] < _TIGHT * self.deviation[index[0]])
+        within = self._within(self.background[:, self._measured[index]], kept)
+        # Each reading is as likely as all others that allow less are the more surprising.
+        mass = (self.gate @ within / self.effective).clamp(min=1e-6)
+        holds = within @ (kept.weights / mass)
+        self.gate = self.gate * holds / holds.amax().clamp(min=1e-12)
+
+    def _within(self, values: torch.Tensor, kept: _Kept) -> torch.Tensor:
+        """Return how far values (n, R) of what is kept are within its bounds, in [0, 1]."""
+        ends = [self._ends(int(each), kept.shares[:, i]) for i, each in enumerate(kept.members)]
+        lower, upper = torch.tensor(ends).T
         excess = (lower - values).clamp(min=0.0) + (values - upper).clamp(min=0.0)
-        return torch.exp(-0.5 * (excess / self._widths[number]).square())
+        return torch.exp(-0.5 * (excess / kept.widths).square())
 
     def _ends(self, index: int, shares: torch.Tensor) -> tuple[float, float]:
         if index >= len(self.is_signed):
@@ -222,8 +252,11 @@ class BoundSearch:
                 break
             resampling.draw(self.gate, spread)
             is_drawn = True
-            kept = resampling.values(self._measured[self.kept].tolist())
-            gates = [self._within(each, number) for number, each in enumerate(kept.unbind(1))]
+            every = torch.cat([kept.members for kept in self.kept])
+            values = resampling.values(self._measured[every].tolist())
+            each = values.split([len(kept.members) for kept in self.kept], dim=1)
+            # Those drawn are as dense as readings are likely: now it is enough that one holds.
+            gates = [self._within(*pair).amax(dim=1) for pair in zip(each, self.kept)]
             self.gate = torch.stack(gates).prod(dim=0)
         if is_drawn:
             self.background, self._is_possible = resampling.values(), resampling.is_possible
@@ -239,8 +272,8 @@ class BoundSearch:
         Shown exactly, they are surprising even among outcomes that are drawn close to it. They are
         no news, but break ties like all others.
         """
-        index = self.kept[-1]
-        lower, upper = self._ends(index, self.kept_shares[-1][0])
+        index = int(self.kept[-1].members[0])
+        lower, upper = self._ends(index, self.kept[-1].shares[:, 0])
         if upper - lower >= _TIGHT * float(self.deviation[index]):
             return
         off = (self.background[:, self._measured[index]] - (lower + upper) / 2).abs()
@@ -272,44 +305,49 @@ class BoundSearch:
             rival: Log odds of what else may be meant instead of the first bound. It is kept where
                 it is likelier, by as much as against nothing, than that and nothing together.
 
+        Usual bounds are kept together, as readings: cones and lanes say nearly the same of five
+        places, and any of them alone would be taken for certain.
+
         Returns:
             Bounds, the log evidence of those that are kept, and the log odds of the likeliest of
             all.
         """
         for _ in range(most_kept):
-            index = self._likeliest()
-            is_fixed = self.num_tight >= most_tight
-            against = max(self._usual_rival(index), -math.inf if self.kept else rival)
-            least = CONTINUE + math.log1p(math.exp(min(against, 50.0)))
-            if is_fixed or self.effective < fewest or self.odds[index] < least:
+            members = self._likeliest()
+            odds = float(self.odds[members].logsumexp(dim=0))
+            least = CONTINUE + (0.0 if self.kept else math.log1p(math.exp(min(rival, 50.0))))
+            if self.num_tight >= most_tight or self.effective < fewest or odds < least:
                 break
-            self.keep(index)
+            self.keep(*members)
             if resampling is not None:
                 self.draw_again(resampling)
             self.score()
-        support = max([*self.kept_odds, float(self.odds.max())])
-        return self._collect(self.effective >= fewest), sum(self.kept_odds), support
+        support = max([*(kept.odds for kept in self.kept), float(self.odds.max())])
+        score = sum(kept.odds for kept in self.kept)
+        return self._collect(self.effective >= fewest), score, support
 
-    def _usual_rival(self, index: int) -> float:
-        """Return the log odds of all other usual bounds than this one, of which one is meant."""
-        if index < len(self.is_signed):
-            return -math.inf
-        others = self.odds[len(self.is_signed) :].clone()
-        others[index - len(self.is_signed)] = -torch.inf
-        return float(others.logsumexp(dim=0))
-
-    def _likeliest(self) -> int:
-        """Return the measurement to keep next."""
+    def _likeliest(self) -> list[int]:
+        """Return the measurement to keep next, or the usual bounds, the likeliest first."""
         odds = torch.where(self._is_news, self.odds, -torch.inf)
         first = torch.where(self._comes_first, odds, -torch.inf)
-        return int((first if first.max() >= CONTINUE else odds).argmax())
+        if first.max() >= CONTINUE:
+            return [int(first.argmax())]
+        own, usual = odds.split([len(self.is_signed), len(odds) - len(self.is_signed)])
+        if usual.logsumexp(dim=0) <= own.max():
+            return [int(own.argmax())]
+        share, order = usual.softmax(dim=0).sort(descending=True)
+        return (len(self.is_signed) + order[share > _LEAST_USUAL]).tolist()
 
     def _collect(self, is_supported: bool) -> Bounds:
         """Return kept bounds, doubts and ties as clauses."""
         doubted = self.odds if is_supported else self.odds - 3.0
-        rows = [(index, row, 1.0) for row, index in enumerate(self.kept)]
+        rows = [
+            (index, row, weight)
+            for row, kept in enumerate(self.kept)
+            for index, weight in zip(kept.members.tolist(), kept.weights.tolist())
+        ]
         clauses = [
-            (min(1 - 1e-6, 1 / (1 + math.exp(-odds))), 1.0, KEPT) for odds in self.kept_odds
+            (min(1 - 1e-6, 1 / (1 + math.exp(-kept.odds))), 1.0, KEPT) for kept in self.kept
         ]
         valid = torch.isfinite(self.odds)
         total = torch.logsumexp(torch.where(self.is_valid, self.prior, -torch.inf), dim=0)
@@ -345,8 +383,10 @@ class BoundSearch:
         deviation = self.deviation[index]
         shares, is_upper = self._kinds(index)
         # Those that are kept, the first ones, are as they were when they were chosen.
-        for number, (share, was_upper) in enumerate(self.kept_shares):
-            shares[:, number], is_upper[number] = share, was_upper
+        if self.kept:
+            was = torch.cat([kept.shares for kept in self.kept], dim=1)
+            shares[:, : was.shape[1]] = was
+            is_upper[: was.shape[1]] = torch.cat([kept.is_upper for kept in self.kept])
         lower, upper = self.lower[index], self.upper[index]
         # The side of zero that the values are on, before bounds are made symmetric.
         side = torch.where(upper <= 0.01 * deviation, -1.0, 1.0)

@@ -51,35 +51,48 @@ def explain(code: AgreementCode) -> list[str]:
 
 def _of_agreement(agreement: Agreement, start: str) -> Iterator[str]:
     bounds = agreement.bounds
-    relevance, kind = bounds.relevance[bounds.clause], bounds.kind[bounds.clause]
-    kept = torch.nonzero((kind == KEPT) & (bounds.weight > 0.5))[:, 0]
-    certain = kept[relevance[kept].argsort(descending=True, stable=True)].tolist()
+    kind = bounds.kind[bounds.clause]
+    is_kept = kind == KEPT
+    # Of readings that are kept together, the likeliest stands for all.
+    clauses = bounds.relevance.argsort(descending=True, stable=True).tolist()
+    rows = (torch.nonzero(is_kept & (bounds.clause == clause))[:, 0] for clause in clauses)
+    certain = [_likeliest_first(bounds, each) for each in rows if len(each)]
     # What stands on what tells most to people; sorted distances and edges tell least.
-    certain.sort(key=lambda row: _telling(agreement.measurements[row]))
-    for row in certain:
-        if agreement.measurements[row].name.endswith(': distance') and _upper(bounds, row) < _SPOT:
+    certain.sort(key=lambda rows: _telling(agreement.measurements[rows[0]]))
+    for row, *others in certain:
+        name, upper = agreement.measurements[row].name, _upper(bounds, row)
+        if not others and name.endswith(': distance') and upper < _SPOT:
             yield start + _bound(agreement, row)
             return  # what else is certain, or may be, follows from the place
-    told = list(dict.fromkeys(_bound(agreement, row) for row in certain))
+    told = list(dict.fromkeys(' or '.join(_readings(agreement, rows)) for rows in certain))
     for sentence in told[:_MOST_CERTAIN]:
         yield start + sentence
     if len(told) > _MOST_CERTAIN:
         yield f'and {len(told) - _MOST_CERTAIN} more measurements as they were shown'
-    if any(isinstance(agreement.specs[row], Fitted) for row in certain):
+    if any(isinstance(agreement.specs[row], Fitted) for row, *_ in certain):
         return  # what else holds follows from the place
     doubts = torch.nonzero((kind == NEXT) & (bounds.weight >= _LIKELY / 5))[:, 0]
-    order = bounds.weight[doubts].argsort(descending=True, stable=True)
+    for sentence in _readings(agreement, _likeliest_first(bounds, doubts)):
+        yield f'perhaps {start}{sentence}'
+
+
+def _likeliest_first(bounds: Bounds, rows: torch.Tensor) -> list[int]:
+    order = bounds.weight[rows].argsort(descending=True, stable=True)
+    return rows[order].tolist()
+
+
+def _readings(agreement: Agreement, rows: list[int]) -> list[str]:
+    """Return what the likely ones of some readings say, and how likely they are."""
     weights: dict[str, float] = {}
     sentences: dict[str, str] = {}
-    for row in doubts[order].tolist():
+    for row in rows:
         # The same direction, measured from neighbouring ones, is one reading to people.
         measured, said = agreement.measurements[row], _bound(agreement, row)
         key = said.partition(', in direction')[0] if measured.heading is not None else said
         sentences.setdefault(key, said)
-        weights[key] = weights.get(key, 0.0) + float(bounds.weight[row])
+        weights[key] = weights.get(key, 0.0) + float(agreement.bounds.weight[row])
     likely = sorted((key for key in weights if weights[key] >= _LIKELY), key=lambda k: -weights[k])
-    for key in likely[:_MOST_READINGS]:
-        yield f'perhaps {start}{sentences[key]}{_doubt(weights[key])}'
+    return [sentences[key] + _doubt(weights[key]) for key in likely[:_MOST_READINGS]]
 
 
 def _telling(measurement: Measurement) -> int:

@@ -273,7 +273,7 @@ class PlacingInference:
         specs += [self.measurements[i].name for i in self._usual.index.tolist()]
         kept = tuple(specs[i] for i in bounds.index.tolist())
         found = Agreement(kept, bounds, (fewest, int(view.count.max())), score, support)
-        if point.log_odds > max(score, rival, 0.0):
+        if point.log_odds > max(score, support, rival, 0.0):
             return _with_point(found, point)
         if shows_regions:
             return self._with_regions(found, search.log_doubt)

@@ -45,23 +45,23 @@ def test_that_a_count_is_always_the_same_is_no_narrow_interval_among_others():
     )
 
 
-def test_a_usual_bound_is_kept_only_where_no_other_is_about_as_likely():
+def test_usual_bounds_that_are_about_as_likely_are_kept_together():
     background = torch.rand(_ROWS, 2, generator=torch.Generator().manual_seed(0))
     values = 0.15 * torch.rand(5, 2, generator=torch.Generator().manual_seed(1))
 
     def usual(odds):
         zero, number = torch.zeros(len(odds)), len(odds)
         ends = {'lower': zero, 'upper': zero + 0.2, 'side': zero - 1}
-        return UsualBounds(torch.arange(number), **ends, odds=torch.tensor(odds))
+        return UsualBounds(torch.zeros(number, dtype=torch.long), **ends, odds=torch.tensor(odds))
 
     alone, *_ = _search(values, background, usual=usual([2.0])).run()
     # Usual bounds have the numbers after the two measurements.
     assert int(alone.kind[0]) == KEPT and int(alone.index[0]) == 2
-    rivals, *_ = _search(values, background, usual=usual([2.0, 1.5])).run()
-    assert not (rivals.kind == KEPT).any()
-    is_next = rivals.kind[rivals.clause] == NEXT
-    told = dict(zip(rivals.index[is_next].tolist(), rivals.weight[is_next].tolist()))
-    assert 0.2 < told[3] < told[2] < 0.7
+    rivals, *_ = _search(values, background, usual=usual([2.0, 1.5, -9.0])).run()
+    is_kept = rivals.kind[rivals.clause] == KEPT
+    assert rivals.index[is_kept].tolist() == [2, 3] and not rivals.clause[is_kept].any()
+    weights = rivals.weight[is_kept]
+    assert torch.allclose(weights, torch.tensor([2.0, 1.5]).softmax(dim=0), atol=1e-3)
 
 
 def _kept(search):
