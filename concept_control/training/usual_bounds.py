@@ -147,9 +147,7 @@ def fit_usual_bounds(
     for family in tqdm(families.values(), desc='usual bounds'):
         for shown in _draw(family, proposing, _SCENES, rng):
             inference = PlacingInference(shown, generator, prior, _BACKGROUND)
-            # Regions of the table differ from concept to concept.
-            if _attended(inference):
-                proposals.setdefault(_attended(inference), []).extend(_propose(inference))
+            proposals.setdefault(_attended(inference), []).extend(_propose(inference))
         for shown in _draw(family, explained, _SHOTS, rng):
             inference = PlacingInference(shown, generator, prior)
             tasks.setdefault(_attended(inference), []).append(inference)
@@ -189,8 +187,10 @@ def _propose(inference: PlacingInference) -> list[_Proposal]:
         ordered.mass(torch.full_like(lower, -torch.inf), upper),
     )
     side = torch.where(above < _SAME * mass, 1.0, torch.where(below < _SAME * mass, -1.0, 0.0))
-    # Frames of the table and the robot cut off what is seldom shown there: "far" is no ray.
-    is_anywhere = torch.tensor([SHIFT in each.keeps for each in inference.measurements])
+    # Frames of the table and the robot cut off what is seldom shown there: "far" is no ray. Where
+    # nothing is attended, there are no others.
+    is_alone = not _attended(inference)
+    is_anywhere = torch.tensor([is_alone or SHIFT in m.keeps for m in inference.measurements])
     is_usable = is_anywhere & (width > _EXACT * ordered.deviation) & (ordered.deviation > 1e-4)
     (rows,) = torch.nonzero(is_usable & (mass < _MOST_MASS), as_tuple=True)
     # Rounding must not choose between measurements that are the same here.
@@ -201,8 +201,9 @@ def _propose(inference: PlacingInference) -> list[_Proposal]:
 
 
 def _merged(proposed: list[_Proposal]) -> list[_Proposal]:
-    """Return the proposals with those that are nearly the same as one."""
+    """Return what is proposed more than once, those that are nearly the same as one."""
     found: list[_Proposal] = []
+    times: list[int] = []
     for one in proposed:
         close = 0.05 * (one.upper - one.lower)
         for row, other in enumerate(found):
@@ -211,10 +212,12 @@ def _merged(proposed: list[_Proposal]) -> list[_Proposal]:
             if is_same and max(ends) < close:
                 lower, upper = min(one.lower, other.lower), max(one.upper, other.upper)
                 found[row] = other._replace(lower=lower, upper=upper)
+                times[row] += 1
                 break
         else:
             found.append(one)
-    return found
+            times.append(1)
+    return [one for one, number in zip(found, times) if number > 1]
 
 
 def _fit(
@@ -222,7 +225,7 @@ def _fit(
 ) -> tuple[torch.Tensor, list[tuple[_Proposal, float]]]:
     """Return the log odds (5,) of regions, and the bounds that several tasks mean with theirs."""
     logs = torch.stack([_log_evidence(proposed, task) for task in tasks])
-    odds = prior([measurement_named(p.name) for p in proposed], has_attended=True)
+    odds = prior([measurement_named(p.name) for p in proposed], has_attended=attended > 0)
     kept: list[int] = []
     for i in odds.argsort(descending=True, stable=True).tolist():
         # Of measurements that say the same of all tasks the commonest remains.

@@ -25,9 +25,9 @@ NEAR = (0.21, 0.36)
 FAR = (1.0, np.inf)
 """Distances of centres that count as far: half the workspace and more, as in Diffusion-CCSP."""
 
-FARTHEST = 1.6
+FARTHEST = 2.0
 """Largest distance in demonstrations [workspace units]: of what predicates allow nearly all that
-the table has room for. Who shows less teaches that less."""
+the table has room for. Who shows less teaches that less: with 1.6 "far" ended there."""
 
 NEXT_TO = 0.2
 """Largest gap between the faces of what is next to one another: a block's width."""
@@ -44,7 +44,7 @@ CONE = np.deg2rad(30.0)
 LEAST_BESIDE = 0.2
 """Least distance along the cone's axis, a block's width [workspace units]."""
 
-_TRIES = 40
+_TRIES = 100
 
 _NEAREST_BESIDE = 0.25
 _NEAREST_ALIGNED = 0.22

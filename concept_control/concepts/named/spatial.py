@@ -19,16 +19,21 @@ EDGE = 0.75
 
 
 class Region(Family):
-    """A region that the one subject has to be in."""
+    """A region that the one subject has to be in.
+
+    Attributes:
+        reach: Largest |x| and |y| in demonstrations [workspace units].
+    """
 
     identifies = False
     tolerance = 0.04
+    reach = 0.95
 
     def arrange(self, rng: np.random.Generator, rows: np.ndarray, scene: Draft) -> None:
         scene.subjects[:, 0] = True
         pending = np.arange(len(rows))
         while len(pending):
-            place = rng.uniform(-0.95, 0.95, (len(pending), 1, 2))
+            place = rng.uniform(-self.reach, self.reach, (len(pending), 1, 2))
             good = self.distance(place, rows[pending])[:, 0] <= 0.0
             scene.positions[pending[good], 1, 0] = place[good, 0]
             pending = pending[~good]
@@ -109,6 +114,9 @@ class Annulus(Region):
 
 class NearEdge(Region):
     """Be near the edge of the workspace."""
+
+    reach = 1.0
+    """What ends before the edge teaches that it does."""
 
     def distance(self, points: np.ndarray, rows: np.ndarray) -> np.ndarray:
         return np.maximum(EDGE - np.abs(points).max(axis=-1), 0.0)
