@@ -156,6 +156,13 @@ class BoundSearch:
     def _score(self) -> None:
         count, usual = len(self.is_signed), self._usual
         found = self._evidence(self.lower[:count], self.upper[:count], 0)
+        possible = None if self.kept else self._possible()
+        if possible is not None:
+            # That what is shown is possible, as that whole bodies are on the table, is no news.
+            bounds = self.lower[:count], self.upper[:count]
+            masses = possible.masses(*bounds, self.is_signed, self.is_continuous)
+            among, _ = log_evidence(masses, self.is_signed, self.shots, self._is_same(*bounds))
+            found = torch.minimum(found[0], among), *found[1:]
         evidence = usual.log_evidence(self._values, self._ordered)
         rest = evidence, usual.shares, -usual.side
         self.log_evidence, self.shares, self._lean = (
@@ -180,6 +187,16 @@ class BoundSearch:
             return (lower == upper) & self._is_count[which]
         return None if self.is_continuous else lower == upper
 
+    def _possible(self, columns: torch.Tensor | slice = slice(None)) -> Background | None:
+        """Return the possible ones of the background; None where there are too few."""
+        if self._is_possible is None:
+            return None
+        gate = self.gate * self._is_possible
+        total = float(gate.sum())
+        if total < _FEWEST_POSSIBLE:
+            return None
+        return Background(self.background[:, columns], gate / total)
+
     def _kinds(self, index: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         """Return the shares (4, B) of the kinds of bounds, and whether one side is the upper (B,).
 
@@ -188,11 +205,10 @@ class BoundSearch:
         """
         shares, lean = self.shares[:, index], self._lean[index]
         (own,) = torch.nonzero(index < len(self.is_signed), as_tuple=True)
-        gate = self.gate if self._is_possible is None else self.gate * self._is_possible
-        if self._is_possible is None or float(gate.sum()) < _FEWEST_POSSIBLE or not len(own):
-            return shares, lean > 0
         which = index[own]
-        possible = Background(self.background[:, which], gate / gate.sum())
+        possible = self._possible(which)
+        if possible is None or not len(own):
+            return shares, lean > 0
         bounds, is_signed = (self.lower[which], self.upper[which]), self.is_signed[which]
         masses = possible.masses(*bounds, is_signed, self.is_continuous)
         is_same = self._is_same(*bounds, which)
