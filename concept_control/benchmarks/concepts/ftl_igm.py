@@ -19,6 +19,7 @@ from concept_control.benchmarks.concepts.srem_relations import random_looks
 from concept_control.energy.code import ConceptCode
 from concept_control.energy.goals.solving import solve
 from concept_control.energy.model import ConceptModel
+from concept_control.energy.search.walls import Walls
 from concept_control.reports import intervals
 from concept_control.world.events import Events
 
@@ -34,8 +35,11 @@ DIFFERENCES = (
     'Theirs inverts a diffusion model that was trained on the relations, by 50,000 steps of '
     'optimisation for each concept; ours was trained on none of them, but its odds were on lanes '
     'of random widths to one side. Compositions have a place in which both concepts hold; scenes '
-    'are of states, not images.'
+    'are of states, not images. Things may overlap, as theirs may.'
 )
+
+_WALLS = Walls(separation=0.0, edge=1.0)
+"""Nothing but the arena: where both concepts hold, things may have to overlap."""
 
 Test = Callable[[np.ndarray, float], bool]
 """Whether a concept holds of the vector (2,) from a thing to the subject, for the larger side."""
@@ -133,7 +137,8 @@ def _sample(
     else:
         relations = [(name, 0, i) for i, name in enumerate(task, start=1)]
         goal = conjunction(model, codes, relations, len(places))
-        found = solve(goal, scene, scene.subjects[0].numpy(), seed=seed).positions
+        subjects = scene.subjects[0].numpy()
+        found = solve(goal, scene, subjects, seed=seed, walls=_WALLS).positions
     found = found * ARENA / 2
     return all(holds(name, found, sides, i) for i, name in enumerate(task, start=1))
 
