@@ -39,6 +39,15 @@ def test_bounds_that_are_the_same_for_all_are_learned_and_come_back(tmp_path):
     assert not len(again.usual(placement_measurements(), 0).index)
 
 
+def test_far_has_no_end():
+    scorer = RuleScorer()
+    known = {name: families()[name] for name in ('far', 'offset')}
+    fit_usual_bounds(scorer.places, known, np.random.default_rng(0), 2, 6)
+    assert scorer.places.names == (('attended: distance', 1),)
+    lower, _, side, _ = scorer.places.bounds[0].tolist()
+    assert lower == pytest.approx(1.0, abs=0.03) and side == 1
+
+
 def test_what_is_usual_to_one_side_is_usual_to_all_four():
     scorer = RuleScorer()
     known = {name: families()[name] for name in ('left_of', 'offset')}

@@ -124,3 +124,11 @@ def test_a_tiny_run_gives_the_same_numbers_twice(model):
         assert cell['first']['value'] <= cell['any']['value']
     table = [(row[0], row[-1]) for row in ccsp.rows(first)]
     assert ('5 rectangles, 10 samples', '37 %') in table
+
+
+def test_five_things_left_of_others_are_at_no_exact_place_of_them(model):
+    """Six numbers fit five places rather well: readings that are not certain are likelier."""
+    for seed in (3, 9):
+        demonstrations = demonstrate(np.random.default_rng([seed, 5, 77]), 'left-of', 5, 'squares')
+        said = model.explain(model.infer(demonstrations))
+        assert 'left of what is meant' in said[0] and 'point' not in said[0]

@@ -64,6 +64,18 @@ def test_usual_bounds_that_are_about_as_likely_are_kept_together():
     assert torch.allclose(weights, torch.tensor([2.0, 1.5]).softmax(dim=0), atol=1e-3)
 
 
+def test_that_what_is_shown_is_possible_is_no_news():
+    generator = torch.Generator().manual_seed(0)
+    background = torch.rand(_ROWS, 2, generator=generator)
+    values = 0.2 * torch.rand(5, 2, generator=generator)
+    # Nothing possible has a first value beyond those that were shown.
+    is_possible = (background[:, 0] < 0.2).float()
+    all_news = _search(values, background)
+    one_news = _search(values, background, is_possible=is_possible)
+    assert all_news.log_evidence.min() > 3
+    assert one_news.log_evidence[0] < 0 < 3 < one_news.log_evidence[1]
+
+
 def _kept(search):
     odds = search.odds.clone()
     search.keep(0)
