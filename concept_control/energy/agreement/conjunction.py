@@ -66,8 +66,8 @@ class _Kept(NamedTuple):
         members: (R,) their numbers, the likeliest first.
         weights: (R,) how likely each is, of sum one.
         odds: Log odds that one of them is meant.
-        shares: (4, R) their kinds, and
-        is_upper: (R,) whether the one side is the upper, as they were when they were kept.
+        shares: (4, R) their kinds as they were when they were kept.
+        is_upper: (R,) whether the one side is the upper, likewise.
         widths: (R,) excess at which they hold by 0.6.
     """
 
@@ -238,7 +238,7 @@ class BoundSearch:
         self.kept.append(kept)
         self.num_tight += bool(spread[0] < _TIGHT * self.deviation[index[0]])
         within = self._within(self.background[:, self._measured[index]], kept)
-        # Each reading is as likely as all others that allow less are the more surprising.
+        # Outcomes of a reading are spread over all that it allows.
         mass = (self.gate @ within / self.effective).clamp(min=1e-6)
         holds = within @ (kept.weights / mass)
         self.gate = self.gate * holds / holds.amax().clamp(min=1e-12)
@@ -271,7 +271,7 @@ class BoundSearch:
             every = torch.cat([kept.members for kept in self.kept])
             values = resampling.values(self._measured[every].tolist())
             each = values.split([len(kept.members) for kept in self.kept], dim=1)
-            # Those drawn are as dense as readings are likely: now it is enough that one holds.
+            # What is drawn is as dense as readings are likely: now it is enough that one holds.
             gates = [self._within(*pair).amax(dim=1) for pair in zip(each, self.kept)]
             self.gate = torch.stack(gates).prod(dim=0)
         if is_drawn:
