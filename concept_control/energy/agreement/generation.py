@@ -9,7 +9,7 @@ import torch
 
 from concept_control.energy.agreement.arranging import pattern_starts
 from concept_control.energy.agreement.bounds import KEPT
-from concept_control.energy.agreement.elsewhere import at_places
+from concept_control.energy.agreement.elsewhere import at_places, overlaps
 from concept_control.energy.agreement.placing import Agreement
 from concept_control.energy.measurements.scene_view import SceneView
 from concept_control.energy.scene_batch import NAT, SceneBatch
@@ -32,6 +32,10 @@ _EXCHANGED = 4
 _FEW, _EXCHANGES = 4, 30
 """Number of things up to which all orders are tried, and number of those tried of more."""
 
+_OVERLAP = 0.1
+"""Implausibility of what overlaps what is attended, beside what is shown [nats]: of places that are
+as good one is free."""
+
 _APART = Walls(separation=1.0, weight=1.0)
 """Bodies of a shape stand apart; how much room a gripper needs is no part of it."""
 
@@ -47,7 +51,11 @@ def place_subject(
         view = SceneView(one)
 
         def energy(places: torch.Tensor, view: SceneView = view) -> torch.Tensor:
-            return agreement.energy(at_places(view, places.unsqueeze(0), agreement.reads_heights))
+            there = at_places(view, places.unsqueeze(0), agreement.reads_heights)
+            found = agreement.energy(there)
+            if agreement.reads_heights:
+                return found
+            return found + _OVERLAP * overlaps(there, there.attended)
 
         points = _exact_points(agreement, view)
         if agreement.reads_heights:
