@@ -33,7 +33,7 @@ _FEW, _EXCHANGES = 4, 30
 """Number of things up to which all orders are tried, and number of those tried of more."""
 
 _OVERLAP = 0.1
-"""Implausibility of what overlaps what is attended, beside what is shown [nats]: of places that are
+"""Implausibility of what overlaps the attended, beside what was shown [nats]: of places that are
 as good one is free."""
 
 _APART = Walls(separation=1.0, weight=1.0)

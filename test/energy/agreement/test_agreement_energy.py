@@ -64,7 +64,7 @@ def test_a_ring_about_any_place_is_learned(model):
 def test_a_place_that_was_shown_once_is_put_over_to_other_scenes(model, name):
     """On the line of two things, the side of them is not forgotten, nor how far from one."""
     family, held = families()[name], []
-    for params, shown, scenes in _taught(name, 10, 1):
+    for params, shown, scenes in _taught(name, 20, 1):
         held += family.holds(model.generate(scenes, model.infer(shown)), params).tolist()
     assert np.mean(held) >= 0.7
 
