@@ -32,9 +32,9 @@ _EXCHANGED = 4
 _FEW, _EXCHANGES = 4, 30
 """Number of things up to which all orders are tried, and number of those tried of more."""
 
-_OVERLAP = 0.1
-"""Implausibility of what overlaps the attended, beside what was shown [nats]: of places that are
-as good one is free."""
+_OVERLAP = 0.025
+"""Implausibility of what overlaps the attended, for each demonstration but the first [nats]: of
+places that are as good one is free."""
 
 _APART = Walls(separation=1.0, weight=1.0)
 """Bodies of a shape stand apart; how much room a gripper needs is no part of it."""
@@ -55,7 +55,8 @@ def place_subject(
             found = agreement.energy(there)
             if agreement.reads_heights:
                 return found
-            return found + _OVERLAP * overlaps(there, there.attended)
+            weight = _OVERLAP * (agreement.bounds.shots - 1)
+            return found + weight * overlaps(there, there.attended)
 
         points = _exact_points(agreement, view)
         if agreement.reads_heights:
