@@ -384,7 +384,10 @@ def _with_points(
 
 
 def _with_point(found: Agreement, point: PointHypothesis) -> Agreement:
-    """Put an exact place first; what else was agreed on becomes a doubt."""
+    """Put an exact place first; what else was agreed on, or may be, follows from it.
+
+    It breaks ties. As doubts, where a thing was before could make the place out of reach.
+    """
     bounds = found.bounds
     zero, one = torch.zeros(1), torch.ones(1)
     # On what it stands there, a place does not tell.
@@ -393,7 +396,7 @@ def _with_point(found: Agreement, point: PointHypothesis) -> Agreement:
     doubted = replace(
         bounds,
         relevance=bounds.relevance * torch.where(was_kept, 0.3, 1.0),
-        kind=torch.where(was_kept, TIE, bounds.kind),
+        kind=torch.where(was_kept | (bounds.kind == NEXT), TIE, bounds.kind),
         shots=max(bounds.shots, 3),
     )
     with_point = doubted.with_clause(

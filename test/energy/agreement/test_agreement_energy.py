@@ -106,6 +106,16 @@ def test_far_below_a_thing_is_lower_too_and_on_it_is_not(model):
         assert (model.action_energy(event, code) <= MAX_ENERGY) == is_lower
 
 
+def test_where_a_thing_was_does_not_put_its_exact_place_out_of_reach(model):
+    word = vocabulary()['on_top_of']
+    code, events = model.infer(word.demonstrations(0, 5)), word.demonstrations(50, 12)
+    positions = events.positions.clone()
+    below = (positions[:, 0] * events.attention.unsqueeze(-1)).sum(dim=1)
+    positions[:, 0][events.subjects > 0.5] = below + torch.tensor([0.2, 0.0])
+    beside_it_before = replace(events, positions=positions)
+    assert (model.action_energy(beside_it_before, code) <= MAX_ENERGY).all()
+
+
 @pytest.mark.parametrize('name', ['ell', 'arrangement'])
 def test_one_demonstration_of_a_form_is_enough_to_find_it_again(model, name):
     found = []
