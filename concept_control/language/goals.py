@@ -265,10 +265,11 @@ def _solve(energy: GoalEnergy, request: GoalRequest, max_energy: float) -> Solut
     events = request.scene.events(subjects)
     within = partial(solve, energy, events, subjects, request.seed, max_energy)
     solution = within()
-    # "Left of" what is itself at the left is a strip along the border.
-    if solution.converged or not (up_to_border := within(UP_TO_BORDER)).converged:
+    if solution.converged:
         return solution
-    return up_to_border
+    # "Left of" what is itself at the left is a strip along the border.
+    up_to_border = within(UP_TO_BORDER)
+    return up_to_border if up_to_border.converged else solution
 
 
 def _energy_now(energy: GoalEnergy, request: GoalRequest) -> float:

@@ -155,14 +155,13 @@ class BoundSearch:
 
     def _score(self) -> None:
         count, usual = len(self.is_signed), self._usual
-        found = self._evidence(self.lower[:count], self.upper[:count], 0)
-        possible = None if self.kept else self._possible()
-        if possible is not None:
+        own = self.lower[:count], self.upper[:count]
+        found = self._evidence(self._ordered, *own)
+        gate = None if self.kept else self._possible_gate()
+        if gate is not None:
             # That what is shown is possible, as that whole bodies are on the table, is no news.
-            bounds = self.lower[:count], self.upper[:count]
-            masses = possible.masses(*bounds, self.is_signed, self.is_continuous)
-            among, _ = log_evidence(masses, self.is_signed, self.shots, self._is_same(*bounds))
-            found = torch.minimum(found[0], among), *found[1:]
+            among = self._evidence(Background(self.background, gate / gate.sum()), *own)
+            found = torch.minimum(found[0], among[0]), *found[1:]
         evidence = usual.log_evidence(self._values, self._ordered)
         rest = evidence, usual.shares, -usual.side
         self.log_evidence, self.shares, self._lean = (
@@ -173,29 +172,36 @@ class BoundSearch:
             self.odds[kept.members] = -torch.inf
 
     def _evidence(
-        self, lower: torch.Tensor, upper: torch.Tensor, more: int
-    ) -> tuple[torch.Tensor, ...]:
-        masses = self._ordered.masses(lower, upper, self.is_signed, self.is_continuous)
-        is_same = self._is_same(lower, upper)
-        return *log_evidence(masses, self.is_signed, self.shots + more, is_same), masses.lean
+        self,
+        background: Background,
+        lower: torch.Tensor,
+        upper: torch.Tensor,
+        which: torch.Tensor | slice = slice(None),
+        more: int = 0,
+    ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+        """Return the log evidence (B,) of bounds, the shares (4, B) of their kinds and the lean.
 
-    def _is_same(
-        self, lower: torch.Tensor, upper: torch.Tensor, which: torch.Tensor | slice = slice(None)
-    ) -> torch.Tensor | None:
-        """Return which of some measurements (B,) are whole numbers that never differ."""
+        Args:
+            background: Values of the same B measurements.
+            lower: (B,) least values.
+            upper: (B,) largest values.
+            which: Numbers of the measurements.
+            more: Number of demonstrations beside those of the search.
+        """
+        is_signed = self.is_signed[which]
+        masses = background.masses(lower, upper, is_signed, self.is_continuous)
+        # Whole numbers that never differ.
+        is_same = None if self.is_continuous else lower == upper
         if self._is_count is not None:
-            return (lower == upper) & self._is_count[which]
-        return None if self.is_continuous else lower == upper
+            is_same = (lower == upper) & self._is_count[which]
+        return *log_evidence(masses, is_signed, self.shots + more, is_same), masses.lean
 
-    def _possible(self, columns: torch.Tensor | slice = slice(None)) -> Background | None:
-        """Return the possible ones of the background; None where there are too few."""
+    def _possible_gate(self) -> torch.Tensor | None:
+        """Return the gates (n,) of what is possible; None where there is too little."""
         if self._is_possible is None:
             return None
         gate = self.gate * self._is_possible
-        total = float(gate.sum())
-        if total < _FEWEST_POSSIBLE:
-            return None
-        return Background(self.background[:, columns], gate / total)
+        return gate if float(gate.sum()) >= _FEWEST_POSSIBLE else None
 
     def _kinds(self, index: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         """Return the shares (4, B) of the kinds of bounds, and whether one side is the upper (B,).
@@ -205,22 +211,19 @@ class BoundSearch:
         """
         shares, lean = self.shares[:, index], self._lean[index]
         (own,) = torch.nonzero(index < len(self.is_signed), as_tuple=True)
-        which = index[own]
-        possible = self._possible(which)
-        if possible is None or not len(own):
+        gate = self._possible_gate()
+        if gate is None or not len(own):
             return shares, lean > 0
-        bounds, is_signed = (self.lower[which], self.upper[which]), self.is_signed[which]
-        masses = possible.masses(*bounds, is_signed, self.is_continuous)
-        is_same = self._is_same(*bounds, which)
-        found = log_evidence(masses, is_signed, self.shots, is_same)[1]
-        shares = shares.index_copy(1, own, found)
-        return shares, lean.index_add(0, own, masses.lean) > 0
+        which = index[own]
+        possible = Background(self.background[:, which], gate / gate.sum())
+        _, found, leans = self._evidence(possible, self.lower[which], self.upper[which], which)
+        return shares.index_copy(1, own, found), lean.index_add(0, own, leans) > 0
 
     def evidence_with(self, values: torch.Tensor) -> torch.Tensor:
         """Return the log evidence (K,) of the demonstrations and one more, of values (K,)."""
         lower = torch.minimum(self.lower[: len(values)], values)
         upper = torch.maximum(self.upper[: len(values)], values)
-        return self._evidence(lower, upper, 1)[0]
+        return self._evidence(self._ordered, lower, upper, more=1)[0]
 
     def keep(self, *members: int) -> None:
         """Keep the bounds of a measurement, or several as readings; weigh the background by them.
@@ -277,10 +280,9 @@ class BoundSearch:
         if is_drawn:
             self.background, self._is_possible = resampling.values(), resampling.is_possible
             self._leave_out_what_follows()
-            possible = self.gate * self._is_possible
             # Beside a bound that is kept, what follows from being possible is no news.
-            if float(possible.sum()) >= _FEWEST_POSSIBLE:
-                self.gate = possible
+            gate = self._possible_gate()
+            self.gate = self.gate if gate is None else gate
 
     def _leave_out_what_follows(self) -> None:
         """Leave out measurements that an exact bound on a line, the last one kept, fixes as well.
