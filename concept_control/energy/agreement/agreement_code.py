@@ -43,6 +43,8 @@ class AgreementCode:
         counting: How many are meant, of the sets that could be.
         rules: Which things are meant, by what each of them is.
         rule_share: Probability that the rules decide what is meant.
+        circumstances: Probabilities of how a further event is shown, see
+            `inference.circumstances`; none in a code written without them.
         confidence: Probability that what is done with it holds in new scenes.
         log_odds_identified: What the demonstrations say of how surely the likeliest mask of a
             scene holds, see `confidence`; a code written without it is taken for sure.
@@ -57,6 +59,7 @@ class AgreementCode:
     counting: Agreement | None = None
     rules: Rules | None = None
     rule_share: float = 0.0
+    circumstances: tuple[float, ...] = ()
     confidence: float = 1.0
     log_odds_identified: float = SURE
     left_out: float = 0.0
@@ -86,6 +89,8 @@ class AgreementCode:
         found: dict[str, Any] = {'schema': SCHEMA, 'members': self.members}
         for name in ('confidence', 'log_odds_identified'):
             found[name] = _rounded([getattr(self, name)])[0]
+        if self.circumstances:
+            found['circumstances'] = _rounded(self.circumstances)
         for name in ('placing', 'arrangement', 'counting'):
             part = getattr(self, name)
             if part is not None:
@@ -123,9 +128,14 @@ class AgreementCode:
             confidence = float(values['confidence'])
             if not 0 <= confidence <= 1:
                 raise CodeError(f'the confidence of a code is {confidence:g}; expected 0 to 1')
+            shown = tuple(float(each) for each in values.get('circumstances', ()))
+            if len(shown) not in (0, 4) or not all(0 < each < 1 for each in shown):
+                raise CodeError(
+                    f'the circumstances of a code are {shown}; expected 4 numbers between 0 and 1'
+                )
             identified = _finite(float(values.get('log_odds_identified', SURE)))
             return cls(**parts, patterns=patterns, members=bool(values['members']), rules=rules,
-                       rule_share=share, confidence=confidence,
+                       rule_share=share, circumstances=shown, confidence=confidence,
                        log_odds_identified=identified)  # fmt: skip
         except CodeError:
             raise

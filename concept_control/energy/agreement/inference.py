@@ -21,6 +21,9 @@ from concept_control.energy.scene_batch import SceneBatch
 MOVED = 1e-3
 """Distance from which a subject counts as moved [workspace units]."""
 
+_UNSEEN = 0.1
+"""Pseudo-demonstrations with a circumstance, and without it (Beta prior of its probability)."""
+
 _RULES_BESIDE_PLACING = 0.02
 _RULES_FIRST = 1.5
 _LEAST_LOG_PROBABILITY = -6.0
@@ -36,11 +39,21 @@ def shows_place(scene: SceneBatch) -> bool:
     return _acts(scene) and not is_member and bool((subjects.sum(dim=1) <= 1).all())
 
 
+def circumstances(scene: SceneBatch) -> torch.Tensor:
+    """Return (B, 4) in how events are shown, whatever is meant, 1 for yes and 0 for no.
+
+    There is a subject that is not meant; one that is; subjects move; other things do.
+    """
+    subjects = scene.subjects * scene.present > 0.5
+    meant, moved = scene.attention > 0.5, (scene.shifts > MOVED) & (scene.present > 0.5)
+    each = (subjects & ~meant, subjects & meant, subjects & moved, ~subjects & moved)
+    return torch.stack([mask.any(dim=1) for mask in each], dim=1).to(scene.after)
+
+
 def _acts(scene: SceneBatch) -> bool:
     """Return whether subjects move, and nothing else: then they are no markers of what happens."""
-    subjects = scene.subjects * scene.present > 0.5
-    moved = (scene.shifts > MOVED) & (scene.present > 0.5)
-    return bool((moved & subjects).any()) and not bool((moved & ~subjects).any())
+    _, _, subjects_move, others_move = circumstances(scene).amax(dim=0).tolist()
+    return subjects_move > others_move
 
 
 def infer_agreement(
@@ -53,6 +66,13 @@ def infer_agreement(
         scorer: Prior of the rules' relevance.
         generator: Random generator of the backgrounds.
     """
+    shown = circumstances(scene).sum(dim=0)
+    likely = (shown + _UNSEEN) / (scene.num_events + 2 * _UNSEEN)
+    return replace(_agreement(scene, scorer, generator), circumstances=tuple(likely.tolist()))
+
+
+def _agreement(scene: SceneBatch, scorer: RuleScorer, generator: torch.Generator) -> AgreementCode:
+    """Return the code of M demonstrations but for its circumstances."""
     subjects = scene.subjects * scene.present > 0.5
     meant = scene.attention * scene.present > 0.5
     members = bool((subjects & meant).any())

@@ -14,7 +14,7 @@ import torch
 from concept_control.energy.agreement.agreement_code import AgreementCode
 from concept_control.energy.agreement.bounds import KEPT
 from concept_control.energy.agreement.elsewhere import at_places
-from concept_control.energy.agreement.inference import MOVED
+from concept_control.energy.agreement.inference import circumstances
 from concept_control.energy.agreement.masks import candidate_masks
 from concept_control.energy.agreement.placing import Agreement
 from concept_control.energy.measurements.scene_view import SceneView
@@ -58,9 +58,9 @@ def log_likelihoods(code: AgreementCode, scene: SceneBatch) -> torch.Tensor:
 def _log_likelihoods(code: AgreementCode, scene: SceneBatch) -> torch.Tensor:
     subjects = scene.subjects * scene.present > 0.5
     meant = scene.attention * scene.present > 0.5
-    moved = (scene.shifts > MOVED) & (scene.present > 0.5)
-    acts = (moved & subjects).any(dim=1) & ~(moved & ~subjects).any(dim=1)
-    members = (subjects & meant).any(dim=1)
+    shown = circumstances(scene)
+    _, members, subjects_move, others_move = (shown > 0.5).unbind(dim=1)
+    acts = subjects_move & ~others_move
     found = scene.after.new_full((scene.num_events,), _IMPOSSIBLE)
     if code.placing is not None:
         of_its_kind = acts & ~members & (subjects.sum(dim=1) == 1)
@@ -74,7 +74,11 @@ def _log_likelihoods(code: AgreementCode, scene: SceneBatch) -> torch.Tensor:
             found[rows] = _log_count(code.placing, chosen) + _place_density(code.placing, chosen)
         else:
             found[rows] = _set_likelihoods(code, chosen, acts[rows])
-    return found
+    if not code.circumstances:
+        return found
+    # A thing that points at what is meant, or moves beside it, is of the concept, too.
+    likely = shown.new_tensor(code.circumstances)
+    return found + (shown * likely + (1 - shown) * (1 - likely)).log().sum(dim=1)
 
 
 def _log_count(agreement: Agreement, scene: SceneBatch) -> torch.Tensor:
@@ -173,9 +177,13 @@ def _shape_density(agreement: Agreement, scene: SceneBatch) -> torch.Tensor:
     rows = scene.repeat(after.shape[1])._replace(after=after.flatten(0, 1))
     if agreement.reads_heights:
         rows = let_down(rows, rows.attention)
+    # Bounds are many more than the coordinates that they are about: most say the same.
+    share = 2 * meant.sum(dim=1) / len(agreement.bounds.kind)
+    share = share.clamp(max=1.0)
     elsewhere = -agreement.energy(SceneView(rows)).unflatten(0, after.shape[:2])
-    chance = (elsewhere + weights).logsumexp(dim=1) - math.log(_ARRANGEMENTS)
-    return (-agreement.energy(SceneView(scene)) - chance).clamp(_LEAST, -_LEAST)
+    chance = (share.unsqueeze(-1) * elsewhere + weights).logsumexp(dim=1)
+    found = -share * agreement.energy(SceneView(scene))
+    return (found - chance + math.log(_ARRANGEMENTS)).clamp(min=_LEAST)
 
 
 def _among_sets(counting: Agreement, scene: SceneBatch) -> torch.Tensor:

@@ -206,6 +206,7 @@ def test_a_code_survives_numbers_and_json(model, codes, name):
         ({'schema': 99}, 'schema 99'),
         ({'members': None, 'placing': {}}, 'damaged'),
         ({'placing': 3}, 'damaged'),
+        ({'circumstances': [0.5, 0.5, 2.0, 0.5]}, 'circumstances of a code'),
     ],
 )
 def test_damaged_codes_are_refused(codes, change, match):

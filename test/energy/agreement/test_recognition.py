@@ -15,8 +15,9 @@ CONCEPTS = {
     'disc': [0.5, 0.3, 0.2],
     'pentagon': [],
     'rectangle': [],
+    'cross': [],
 }
-"""The right half of the table, a small disc in it, and two shapes that differ in their number."""
+"""The right half of the table, a small disc in it, and three shapes, two of them of five."""
 
 
 def events(name, seed, count):
@@ -37,10 +38,11 @@ def test_the_tighter_of_two_concepts_that_hold_explains_more(model, shown):
     assert (model.recognise(right, both)[torch.as_tensor(is_outside)] == 0).float().mean() >= 0.9
 
 
-def test_a_shape_of_five_is_none_of_four(model, shown):
-    both = [shown['pentagon'], shown['rectangle']]
-    for truth, name in enumerate(('pentagon', 'rectangle')):
-        assert (model.recognise(events(name, 1, 20), both) == truth).all()
+def test_a_shape_is_no_other_of_as_many_things_or_fewer(model, shown):
+    names = ('pentagon', 'rectangle', 'cross')
+    for truth, name in enumerate(names):
+        found = model.recognise(events(name, 1, 20), [shown[each] for each in names])
+        assert (found == truth).all()
 
 
 @pytest.mark.parametrize('name', ['disc', 'rectangle', 'half_plane'])
@@ -62,6 +64,16 @@ def test_none_of_them_is_likeliest_under_a_rule_that_nothing_satisfies(model):
     one = family.sample(rng, np.array(blue), 1)
     none = replace(one, attention=torch.zeros_like(one.attention))
     assert model.recognise(none, both).tolist() == [1]
+
+
+def test_a_marker_that_was_never_shown_tells_against_a_code(model):
+    red = np.array([[1.0, 0.0, 0.0]])
+    shown = families()['color'].sample(np.random.default_rng(0), red, 6, 7)
+    code, event = model.infer(shown[:5]).agreement, shown[5:]
+    others = event.attention < 0.5
+    marked = replace(event, subjects=others & (others.cumsum(dim=-1) == 1))
+    likely = [float(log_likelihoods(code, scene_batch_from_events(e))) for e in (event, marked)]
+    assert likely[1] < likely[0] - 3
 
 
 def test_events_of_another_kind_are_unlikely(shown):
