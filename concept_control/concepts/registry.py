@@ -81,6 +81,7 @@ _TRAINED: tuple[Family, ...] = (
     visual.Size('size', 'attend all things larger, or all smaller, than a threshold', (23,)),
     visual.SameColor('same_color', 'attend the things of the same colour as the marker', (33,)),
     spatial.Quadrant('quadrant', 'be in one quarter of the workspace', (29,)),
+    spatial.Half('half', 'be in one half of the workspace, all of it', (105,)),
     spatial.Annulus('annulus', 'be in a ring around a place of the workspace', (31,)),
     relational.Inside('inside', 'lie inside another, larger thing', (32,)),
     relational.NextTo('next_to', 'stand next to another thing, on any side', (102,)),

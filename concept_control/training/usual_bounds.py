@@ -41,7 +41,9 @@ from concept_control.training.rule_prior import families_of_places
 
 _SCENES = 200
 _BACKGROUND = 6000
-_SHOTS = 5
+_SHOTS = 10
+"""Demonstrations that say what is meant. Of five a half of the table is hardly told from a
+half-plane somewhere; how often it is meant does not depend on how many show it."""
 _MOST_MASS = 0.5
 _EXACT = 0.05
 """Width below which bounds are exact, in standard deviations: who shows it says it at once."""
@@ -69,6 +71,9 @@ _TURNS = range(0, 360, 90)
 _SIDED = re.compile(r'(?P<what>.*: (?:(?P<is_angle>angle)|off way) )(?P<degrees>\d+)')
 """Names of measurements to a side, by its direction."""
 
+_FACES = ('left edge', 'lower edge', 'right edge', 'upper edge')
+"""Faces, in the order of right angles; the coordinates of the last two are turned about."""
+
 
 class _Proposal(NamedTuple):
     name: str
@@ -79,6 +84,11 @@ class _Proposal(NamedTuple):
     @property
     def turned(self) -> list[_Proposal]:
         """The bounds to all four sides; the bounds alone where they are to no side."""
+        what, _, face = self.name.rpartition(': ')
+        if face in _FACES:
+            near = self.turned_about if _FACES.index(face) > 1 else self
+            every = (near, near, near.turned_about, near.turned_about)
+            return [one._replace(name=f'{what}: {face}') for one, face in zip(every, _FACES)]
         found = _SIDED.fullmatch(self.name)
         if found is None:
             return [self]
@@ -86,11 +96,16 @@ class _Proposal(NamedTuple):
         return [self._replace(name=f'{found["what"]}{(first + turn) % 360}') for turn in _TURNS]
 
     @property
+    def turned_about(self) -> _Proposal:
+        """The same bounds on minus the measurement."""
+        return self._replace(lower=-self.upper, upper=-self.lower, side=-self.side)
+
+    @property
     def to_first_side(self) -> _Proposal:
         """The first of the turned bounds, a direction told from its middle."""
         found = _SIDED.fullmatch(self.name)
         if found is None:
-            return self
+            return self.turned[0]
         first, lower, upper = int(found['degrees']), self.lower, self.upper
         if found['is_angle']:
             shift = 45 * round(math.degrees(lower + upper) / 90)

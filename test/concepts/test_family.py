@@ -100,10 +100,10 @@ def test_masks_and_tokens_are_valid(name):
 def test_looks_decide_only_where_a_family_says_so(name):
     family, params, events = sample(name, concepts=30)
     grey = torch.full_like(events.colors, 0.5)
-    same = torch.full_like(events.sizes, 0.16)
+    exchanged = events.sizes.flip(0)
     for plain, decides in (
         (replace(events, colors=grey), family.reads_colors),
-        (replace(events, sizes=same), family.reads_sizes),
+        (replace(events, sizes=exchanged), family.reads_sizes),
     ):
         still = family.holds(plain, params)
         assert still.all() or decides

@@ -199,7 +199,7 @@ class NextTo(Relation):
         super().place_subject(rng, scene.sizes[:, :2].mean(axis=1, keepdims=True), scene)
 
     def offsets(self, rng: np.random.Generator, rows: np.ndarray) -> np.ndarray:
-        away = rows + rng.uniform(0.05, 0.95, rows.shape) * NEXT_TO
+        away = rows + rng.uniform(0.0, NEXT_TO, rows.shape)
         ways = rng.choice([-1.0, 1.0], rows.shape), rng.uniform(-1.0, 1.0, rows.shape)
         return away * rng.permuted(np.concatenate(ways, axis=1), axis=1)
 

@@ -1,4 +1,4 @@
-"""Regions of the workspace: a place, a half-plane, a quadrant, a disc, a ring, the edge."""
+"""Regions of the workspace: a place, half-planes, halves, quadrants, discs, rings, the edge."""
 
 from __future__ import annotations
 
@@ -97,6 +97,28 @@ class Quadrant(Region):
 
     def distance(self, points: np.ndarray, rows: np.ndarray) -> np.ndarray:
         return np.linalg.norm(np.maximum(-points * rows[:, None], 0.0), axis=-1)
+
+
+class Half(Region):
+    """Be in one half of the workspace, all of it; parameters (x, y) of the way to that half."""
+
+    reads_sizes = True
+    tolerance = 0.02
+
+    def sample_concepts(self, rng: np.random.Generator, num_concepts: int) -> np.ndarray:
+        return rng.choice([[-1.0, 0.0], [1.0, 0.0], [0.0, -1.0], [0.0, 1.0]], num_concepts)
+
+    def arrange(self, rng: np.random.Generator, rows: np.ndarray, scene: Draft) -> None:
+        scene.subjects[:, 0] = True
+        half = scene.sizes[:, :1] / 2
+        ahead, across = rng.uniform(half, 1 - half), rng.uniform(half - 1, 1 - half)
+        scene.positions[:, 1, 0] = ahead * rows + across * rows[:, ::-1]
+
+    def error(self, events: Events, params: np.ndarray) -> np.ndarray:
+        _, subjects, _ = masks(events)
+        ahead = (last_positions(events) * per_event(params, events)[:, None]).sum(axis=-1)
+        short = events.sizes.cpu().numpy().astype(float) / 2 - ahead
+        return np.where(subjects, np.maximum(short, 0.0), 0.0).max(axis=1)
 
 
 class Annulus(Region):

@@ -22,7 +22,7 @@ from concept_control.energy.agreement.evidence import (
     Background,
     log_evidence,
 )
-from concept_control.energy.agreement.usual_bounds import SCALE, UsualBounds
+from concept_control.energy.agreement.usual_bounds import UsualBounds, step_scale
 
 CONTINUE = 3.0
 """Posterior log odds from which on a bound is kept."""
@@ -120,8 +120,9 @@ class BoundSearch:
         self._values, self._usual = values, (usual := usual or UsualBounds.none())
         # Which measurement bounds are on; those of the demonstrated values come first.
         self._measured = torch.cat([torch.arange(len(prior)), usual.index])
-        self.lower = torch.cat([values.amin(dim=0), usual.lower])
-        self.upper = torch.cat([values.amax(dim=0), usual.upper])
+        lower, upper = usual.inner
+        self.lower = torch.cat([values.amin(dim=0), lower])
+        self.upper = torch.cat([values.amax(dim=0), upper])
         self.background, self.gate = background, weights * len(weights)
         self._is_possible = is_possible
         self.prior, self.is_signed = torch.cat([prior, usual.odds]), is_signed
@@ -421,7 +422,7 @@ class BoundSearch:
             scale=torch.where(
                 index < len(self.is_signed),
                 (upper - lower) + 0.02 * deviation,
-                SCALE * deviation,
+                step_scale(upper - lower, deviation),
             ),
             slack=0.03 * deviation,
             open_lower=torch.where(is_upper, missing, 0.0),

@@ -8,14 +8,24 @@ import torch
 
 from concept_control.energy.agreement.evidence import INTERVAL, ONE_SIDED, Background
 
-SCALE = 0.15
-"""Excess at which plausibility has dropped to 2^-(M-1), in standard deviations of the background:
-a step, but one that can be descended."""
+_SCALE, _MOST_SCALE = 0.15, 0.3
+"""Excess at which plausibility has dropped to 2^-(M-1), in standard deviations of the background
+and, at most, in widths: a step, but one that can be descended. What is measured in sizes deviates
+by many widths of a lane."""
 
 _MARGIN = 0.02
 """Excess that is none, in standard deviations of the background."""
 
 _LEAST = 1e-4
+
+_INSIDE = 0.02
+"""Share of their width by which usual bounds are kept further in: as the corner of plausibility is
+rounded, what is drawn towards a bound ends a hair beyond it."""
+
+
+def step_scale(width: torch.Tensor, deviation: torch.Tensor) -> torch.Tensor:
+    """Return the scales (B,) of usual bounds of a width, by the background's deviation."""
+    return torch.minimum(_SCALE * deviation, _MOST_SCALE * width)
 
 
 @dataclass(frozen=True)
@@ -46,6 +56,12 @@ class UsualBounds:
         """The bounds (U,), infinite where there is none."""
         lower = torch.where(self.side < 0, -torch.inf, self.lower)
         return lower, torch.where(self.side > 0, torch.inf, self.upper)
+
+    @property
+    def inner(self) -> tuple[torch.Tensor, torch.Tensor]:
+        """Bounds (U,), a hair within those that are usual: what an outcome is to keep to."""
+        inside = _INSIDE * (self.upper - self.lower)
+        return self.lower + inside, self.upper - inside
 
     @property
     def shares(self) -> torch.Tensor:
