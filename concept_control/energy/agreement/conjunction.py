@@ -24,8 +24,8 @@ from concept_control.energy.agreement.evidence import (
 )
 from concept_control.energy.agreement.usual_bounds import UsualBounds, step_scale
 
-CONTINUE = 3.0
-"""Posterior log odds from which on a bound is kept."""
+CONTINUE, _SIDE = 3.0, 1.0
+"""Posterior log odds from which on a bound is kept, and by which a side comes before its line."""
 
 _MOST_KEPT = 5
 _TIGHT = 0.1
@@ -34,9 +34,9 @@ _TIGHT = 0.1
 _CONSTANT = 1e-4
 """Deviation up to which a measurement is the same throughout."""
 
-_FOLLOWS = 0.3
+_FOLLOWS, _ON_ONE_SIDE = 0.3, 0.25
 """Share of its deviation that is left among the tenth of outcomes closest to an exact bound from
-which on a measurement follows from that."""
+which on a measurement follows from that, and of these in a direction that is one side of it."""
 
 _OF_POINT = 0.36
 """Share of the distance of four tenths of outcomes within which one tenth is, from which on a
@@ -96,6 +96,7 @@ class BoundSearch:
             numbers from K on.
         comes_first: (K,) bool, measurements that are kept before others where they may be: on what
             a thing rests is chosen before the place on it, which would tell that, too.
+        is_direction: (K,) bool, directions: shown exactly they are one side of a line.
         is_possible: (n,) 1 for rows that the world allows, 0 for others; None for all.
 
     Attributes:
@@ -115,6 +116,7 @@ class BoundSearch:
         comes_first: torch.Tensor | None = None,
         is_possible: torch.Tensor | None = None,
         is_count: torch.Tensor | None = None,
+        is_direction: torch.Tensor | None = None,
     ) -> None:
         self.shots = len(values)
         self._values, self._usual = values, (usual := usual or UsualBounds.none())
@@ -127,15 +129,17 @@ class BoundSearch:
         self._is_possible = is_possible
         self.prior, self.is_signed = torch.cat([prior, usual.odds]), is_signed
         self.is_continuous, self._is_count = is_continuous, is_count
-        self._comes_first = torch.zeros(len(self.prior), dtype=torch.bool)
-        if comes_first is not None:
-            self._comes_first[: len(prior)] = comes_first
+        none = torch.zeros(len(prior), dtype=torch.bool)
+        self._comes_first = none if comes_first is None else comes_first
         self._weigh()
         deviation = self._ordered.deviation
         # What is demonstrated and never by chance is as far from chance as it deviates.
         never = (values.mean(dim=0) - background[0]).abs()
-        deviation = torch.where(deviation > _CONSTANT, deviation, never)
-        self.deviation = deviation[self._measured]
+        self.deviation = torch.where(deviation > _CONSTANT, deviation, never)[self._measured]
+        self._is_tight = self.upper - self.lower < _TIGHT * self.deviation
+        is_half = none if is_direction is None else is_direction
+        self._is_half_line = is_half & self._is_tight[: len(prior)]
+        self._most_odds = torch.full_like(prior, torch.inf)
         self.is_valid = is_valid[self._measured] & (self.deviation > _CONSTANT)
         self._is_news = torch.ones_like(self.is_valid)
         self.kept: list[_Kept] = []
@@ -149,26 +153,23 @@ class BoundSearch:
 
     def _weigh(self) -> None:
         self.effective = total = float(self.gate.sum())
-        weights = (
-            self.gate / total if total > 1e-6 else torch.ones_like(self.gate) / len(self.gate)
-        )
-        self._ordered = Background(self.background, weights)
+        gate = self.gate if total > 1e-6 else torch.ones_like(self.gate)
+        self._ordered = Background(self.background, gate / gate.sum())
 
     def _score(self) -> None:
         count, usual = len(self.is_signed), self._usual
         own = self.lower[:count], self.upper[:count]
         found = self._evidence(self._ordered, *own)
-        gate = None if self.kept else self._possible_gate()
-        if gate is not None:
+        if not self.kept and (gate := self._possible_gate()) is not None:
             # That what is shown is possible, as that whole bodies are on the table, is no news.
             among = self._evidence(Background(self.background, gate / gate.sum()), *own)
             found = torch.minimum(found[0], among[0]), *found[1:]
-        evidence = usual.log_evidence(self._values, self._ordered)
-        rest = evidence, usual.shares, -usual.side
+        rest = usual.log_evidence(self._values, self._ordered), usual.shares, -usual.side
         self.log_evidence, self.shares, self._lean = (
             torch.cat(each, dim=-1) for each in zip(found, rest)
         )
         self.odds = torch.where(self.is_valid, self.log_evidence + self.prior, -torch.inf)
+        self.odds[:count] = torch.minimum(self.odds[:count], self._most_odds)
         for kept in self.kept:
             self.odds[kept.members] = -torch.inf
 
@@ -240,7 +241,7 @@ class BoundSearch:
         total = float(odds.logsumexp(dim=0))
         kept = _Kept(index, odds.softmax(dim=0), total, *self._kinds(index), widths)
         self.kept.append(kept)
-        self.num_tight += bool(spread[0] < _TIGHT * self.deviation[index[0]])
+        self.num_tight += bool(self._is_tight[index[0]])
         within = self._within(self.background[:, self._measured[index]], kept)
         # Outcomes of a reading are spread over all that it allows.
         mass = (self.gate @ within / self.effective).clamp(min=1e-6)
@@ -303,6 +304,11 @@ class BoundSearch:
             return
         closest = self.background[order[:count]]
         follows = closest.std(dim=0) < _FOLLOWS * self.background.std(dim=0)
+        off = (closest - self.lower[: len(follows)]).abs() / self.deviation[: len(follows)]
+        is_side = self._is_half_line & ((off < _TIGHT).float().mean(dim=0) > _ON_ONE_SIDE)
+        # Of one side of the line no more is news than by how much it was likelier.
+        rest = self.odds[: len(follows)] - self.kept[-1].odds
+        self._most_odds = torch.where(is_side, rest, self._most_odds)
         self._is_news = self._is_news & ~follows[self._measured]
 
     def run(
@@ -348,11 +354,15 @@ class BoundSearch:
     def _likeliest(self) -> list[int]:
         """Return the measurement to keep next, or the usual bounds, the likeliest first."""
         odds = torch.where(self._is_news, self.odds, -torch.inf)
-        first = torch.where(self._comes_first, odds, -torch.inf)
+        own, usual = odds.split([len(self.is_signed), len(odds) - len(self.is_signed)])
+        first = torch.where(self._comes_first, own, -torch.inf)
         if first.max() >= CONTINUE:
             return [int(first.argmax())]
-        own, usual = odds.split([len(self.is_signed), len(odds) - len(self.is_signed)])
         if usual.logsumexp(dim=0) <= own.max():
+            if self.num_tight:  # of two exact bounds one side tells which place is meant
+                own = own + _SIDE * self._is_half_line
+            elif self._is_half_line[own.argmax()]:  # a line first; its side, if that is news
+                own = own + _SIDE * (self._is_tight[: len(own)] & ~self._is_half_line)
             return [int(own.argmax())]
         share, order = usual.softmax(dim=0).sort(descending=True)
         return (len(self.is_signed) + order[share > _LEAST_USUAL]).tolist()
@@ -373,8 +383,7 @@ class BoundSearch:
         news = valid & self._is_news
         doubt = torch.where(news, doubted - total + _NEXT_BONUS, -torch.inf)
         # Something is meant: without any bound, "nothing more" is unlikely.
-        nothing = doubt.new_tensor([0.0 if self.kept else -5.0])
-        every = torch.cat([doubt, nothing])
+        every = torch.cat([doubt, doubt.new_tensor([0.0 if self.kept else -5.0])])
         self.log_doubt = float(torch.logsumexp(every, dim=0) + total) - _NEXT_BONUS
         share = torch.softmax(every, dim=0)[:-1]
         told = share > (_LEAST_NEXT if self.kept else _LEAST_ALONE)

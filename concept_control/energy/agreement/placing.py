@@ -255,6 +255,9 @@ class PlacingInference:
             comes_first=torch.tensor([m.topic == HEIGHT and m.unit == LENGTH for m in everything]),
             is_possible=redrawn.is_possible,
             is_count=torch.tensor([m.unit == COUNT for m in everything]),
+            is_direction=torch.tensor(
+                [m.heading is not None or ': off way ' in m.name for m in everything]
+            ),
         )
         return search, redrawn
 

@@ -76,6 +76,44 @@ def test_that_what_is_shown_is_possible_is_no_news():
     assert one_news.log_evidence[0] < 0 and one_news.log_evidence[1] > 3
 
 
+class _CloseToRow:
+    """A background that is drawn anew close to the row of a thing in the middle."""
+
+    is_possible = None
+
+    def draw(self, gate, spread):
+        generator = torch.Generator().manual_seed(1)
+        self.places = 2 * torch.rand(_ROWS, 2, generator=generator) - 1
+        self.places[:, 1] *= spread
+
+    def values(self, columns=(0, 1)):
+        return _across_and_direction(self.places)[:, list(columns)]
+
+
+def _across_and_direction(places):
+    x, y = places.unbind(dim=-1)
+    return torch.stack([y, torch.atan2(y, x)], dim=-1)
+
+
+def test_a_row_that_was_shown_on_one_side_only_may_be_meant_on_either():
+    generator = torch.Generator().manual_seed(0)
+    background = _across_and_direction(2 * torch.rand(_ROWS, 2, generator=generator) - 1)
+    shown = torch.tensor([[0.3, 0.001], [0.5, -0.001], [0.6, 0.0], [0.7, 0.001], [0.9, 0.0]])
+
+    def said(**options):
+        search = _search(_across_and_direction(shown), background, **options)
+        search.prior -= torch.tensor([0.0, 1.0])  # a side is meant more seldom than a row
+        search.score()
+        bounds, *_ = search.run(most_tight=2, resampling=_CloseToRow())
+        kinds = bounds.kind[bounds.clause].tolist()
+        return list(zip(bounds.index.tolist(), kinds)), float(search.odds[1])
+
+    (first, *_), _ = said()
+    assert first == (1, KEPT)
+    both, odds = said(is_direction=torch.tensor([False, True]))
+    assert both == [(0, KEPT), (1, NEXT)] and odds < 1
+
+
 def _kept(search):
     odds = search.odds.clone()
     search.keep(0)
