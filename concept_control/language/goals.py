@@ -25,7 +25,7 @@ from concept_control.energy.goals.program import (
 from concept_control.energy.goals.solving import Solution, solve
 from concept_control.energy.measurements.heights import WITHIN
 from concept_control.energy.model import ConceptModel
-from concept_control.energy.search.walls import DIAGONAL, UP_TO_BORDER
+from concept_control.energy.search.walls import DIAGONAL, TIGHT
 from concept_control.errors import GroundingError
 from concept_control.language.expression import Expression, parse, uses_tool
 from concept_control.language.grounding import GoalRequest, ground
@@ -268,8 +268,8 @@ def _solve(energy: GoalEnergy, request: GoalRequest, max_energy: float) -> Solut
     if solution.converged:
         return solution
     # "Left of" what is itself at the left is a strip along the border.
-    up_to_border = within(UP_TO_BORDER)
-    return up_to_border if up_to_border.converged else solution
+    tight = within(TIGHT)
+    return tight if tight.converged else solution
 
 
 def _energy_now(energy: GoalEnergy, request: GoalRequest) -> float:
